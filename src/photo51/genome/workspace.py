@@ -1,0 +1,157 @@
+"""The axis on which everything after the model is counted: the scored bases, and only those.
+
+A workspace is an ordered list of stretches of contigs. Its rows are bases of the forward strand; both reading directions
+share the axis, so row i of the codes of strand `-` is what the model says at that base when it reads the other strand.
+Stretches of one block are concatenated: a block is what the rotation null turns, and lies wholly in one split.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.io import read_table
+from photo51.io.contracts.genome import WORKSPACE
+from photo51.types import InputError
+
+
+class Places(NamedTuple):
+    """Where rows lie: stretch index, block, and 0-based position on the contig, one entry a row."""
+
+    stretch: NDArray[np.int64]
+    block: NDArray[np.int64]
+    position: NDArray[np.int64]
+
+
+class Workspace:
+    """Scored bases of a run, as rows.
+
+    Parameters
+    ----------
+    table
+        Stretches in row order (contract `WORKSPACE`); `offset` may be left out and is then computed.
+
+    Raises
+    ------
+    InputError
+        Where stretches overlap, blocks are torn apart, or offsets do not follow from lengths.
+    """
+
+    def __init__(self, table: pd.DataFrame):
+        table = table.reset_index(drop=True).copy()
+        lengths = (table["end"] - table["start"]).to_numpy(dtype=np.int64)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        if "offset" in table.columns and not np.array_equal(table["offset"].to_numpy(), offsets[:-1]):
+            raise InputError(
+                "workspace: need offsets that follow from the lengths of the stretches, got others"
+            )
+        table["offset"] = offsets[:-1]
+        self.table = WORKSPACE.check(table)
+        self.n_rows = int(offsets[-1])
+        self._offsets = offsets
+        self._check()
+        starts = np.flatnonzero(np.diff(self.table["block"].to_numpy(), prepend=-1))
+        self.block_ids: NDArray[np.int64] = self.table["block"].to_numpy()[starts]
+        self.block_bounds: NDArray[np.int64] = np.append(offsets[:-1][starts], offsets[-1])
+        self.block_splits: list[str] = list(self.table["split"].iloc[starts])
+
+    def _check(self) -> None:
+        t = self.table
+        if (t["end"] <= t["start"]).any():
+            raise InputError("workspace: need stretches of at least one base")
+        if t["block"].ne(t["block"].shift()).sum() != t["block"].nunique():
+            raise InputError("workspace: need the stretches of a block next to each other")
+        if (t.groupby("block")[["genome", "chrom", "split"]].nunique() > 1).any().any():
+            raise InputError("workspace: need each block on one contig and in one split")
+        placed = t.sort_values(["genome", "chrom", "start"])
+        same = placed[["genome", "chrom"]].eq(placed[["genome", "chrom"]].shift()).all(axis=1)
+        if (same & (placed["start"] < placed["end"].shift())).any():
+            raise InputError("workspace: need stretches that do not overlap")
+
+    @classmethod
+    def read(cls, path: Path | str) -> Workspace:
+        """Read `workspace.parquet`."""
+        return cls(read_table(path, WORKSPACE))
+
+    @property
+    def n_blocks(self) -> int:
+        """Number of blocks."""
+        return len(self.block_ids)
+
+    def block_rows(self) -> list[slice]:
+        """Rows of each block, in row order."""
+        return [
+            slice(int(a), int(b)) for a, b in zip(self.block_bounds[:-1], self.block_bounds[1:], strict=True)
+        ]
+
+    def split_mask(self, *splits: str) -> NDArray[np.bool_]:
+        """Which rows lie in blocks of the given splits, (n_rows,)."""
+        mask = np.zeros(self.n_rows, dtype=bool)
+        for rows, split in zip(self.block_rows(), self.block_splits, strict=True):
+            mask[rows] = split in splits
+        return mask
+
+    def locate(self, rows: NDArray[np.integer]) -> Places:
+        """Contig positions of rows."""
+        rows = np.asarray(rows, dtype=np.int64)
+        if len(rows) and not (rows.min() >= 0 and rows.max() < self.n_rows):
+            raise IndexError(f"rows: need 0 <= row < {self.n_rows}, got {rows.min()}..{rows.max()}")
+        stretch = np.searchsorted(self._offsets, rows, side="right") - 1
+        position = self.table["start"].to_numpy()[stretch] + rows - self._offsets[stretch]
+        return Places(stretch, self.table["block"].to_numpy()[stretch], position)
+
+    def rows_of(self, genome: str, chrom: str, start: int, end: int) -> list[slice]:
+        """Rows of the scored bases of `[start, end)`, one slice a stretch; empty where nothing was scored."""
+        t = self.table
+        hit = t[(t["genome"] == genome) & (t["chrom"] == chrom) & (t["start"] < end) & (t["end"] > start)]
+        return [
+            slice(int(o + max(start, s) - s), int(o + min(end, e) - s))
+            for s, e, o in zip(hit["start"], hit["end"], hit["offset"], strict=True)
+        ]
+
+    def clip(self, intervals: pd.DataFrame) -> pd.DataFrame:
+        """Intervals (genome, chrom, start, end, …) cut to the workspace, in rows.
+
+        Returns
+        -------
+        One row per (interval, stretch) overlap with `interval` (index into `intervals`), `row_start`, `row_end`.
+        """
+        parts = []
+        for key, stretches in self.table.groupby(["genome", "chrom"], sort=False):
+            here = (intervals["genome"].to_numpy() == key[0]) & (intervals["chrom"].to_numpy() == key[1])
+            which = np.flatnonzero(here)
+            if not len(which):
+                continue
+            start, end = intervals["start"].to_numpy()[which], intervals["end"].to_numpy()[which]
+            for s, e, o in zip(stretches["start"], stretches["end"], stretches["offset"], strict=True):
+                hit = (start < e) & (end > s)
+                parts.append(
+                    np.stack(
+                        [which[hit], o + np.maximum(start[hit], s) - s, o + np.minimum(end[hit], e) - s],
+                        axis=1,
+                    )
+                )
+        rows = np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.int64)
+        table = pd.DataFrame(rows.astype(np.int64), columns=["interval", "row_start", "row_end"])
+        return table.sort_values(["row_start", "row_end", "interval"], ignore_index=True)
+
+    def mask(self, intervals: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which rows lie in any of the intervals, (n_rows,)."""
+        clipped = self.clip(intervals)
+        edges = np.zeros(self.n_rows + 1, dtype=np.int32)
+        np.add.at(edges, clipped["row_start"].to_numpy(), 1)
+        np.add.at(edges, clipped["row_end"].to_numpy(), -1)
+        return np.cumsum(edges[:-1]) > 0
+
+    def subset(self, blocks: NDArray[np.integer]) -> tuple[Workspace, NDArray[np.int64]]:
+        """The workspace of some blocks alone, and the rows of this one that it keeps."""
+        keep = self.table["block"].isin(np.asarray(blocks)).to_numpy()
+        rows = np.concatenate(
+            [np.arange(a, b) for a, b in zip(self._offsets[:-1][keep], self._offsets[1:][keep], strict=True)]
+            or [[]]
+        )
+        return Workspace(self.table[keep].drop(columns="offset")), rows.astype(np.int64)

@@ -1,0 +1,69 @@
+"""Tables of the genome stage."""
+
+from photo51.io.tables import Column, TableSpec
+
+_WHERE = {
+    "genome": Column("str", "genome of the run (row of genomes.tsv)"),
+    "chrom": Column("str", "contig, as named in the sequence file"),
+    "start": Column("int", "first base, 0-based"),
+    "end": Column("int", "one past the last base (half-open)"),
+}
+
+CONTIGS = TableSpec(
+    "contigs",
+    "one contig of one genome",
+    {
+        "genome": _WHERE["genome"],
+        "chrom": _WHERE["chrom"],
+        "length": Column("int", "bases"),
+        "circular": Column("bool", "whether the last base is followed by the first"),
+        "genetic_code": Column("int", "NCBI translation table"),
+        "n_ambiguous": Column("int", "bases that are not A, C, G or T"),
+        "n_soft_masked": Column("int", "lower-case bases of the sequence file"),
+        "sha256": Column("str", "SHA-256 of the upper-case sequence"),
+    },
+)
+
+ANNOTATIONS = TableSpec(
+    "annotations",
+    "one annotated interval",
+    {
+        **_WHERE,
+        "strand": Column("str", "+, - or . (no strand)"),
+        "kind": Column("str", "annotation class, for instance CDS, tRNA, start_codon"),
+        "name": Column("str", "gene symbol, locus tag or identifier; empty where there is none"),
+        "frame": Column(
+            "int",
+            "for CDS: bases to skip before the first complete codon, in reading direction (0, 1, 2); else -1",
+        ),
+        "source": Column("str", "file or rule the interval comes from"),
+    },
+)
+
+WORKSPACE = TableSpec(
+    "workspace",
+    "one stretch of scored bases; stretches of one block are concatenated",
+    {
+        **_WHERE,
+        "block": Column(
+            "int", "block: the unit that is rotated by the null, and that lies wholly in one split"
+        ),
+        "split": Column("str", "train, select or test"),
+        "offset": Column("int", "row of the stretch's first base on the workspace axis"),
+    },
+)
+
+WINDOWS = TableSpec(
+    "windows",
+    "one window the model reads in one direction; its core is emitted, its warm-up is not",
+    {
+        "window": Column("int", "number of the window"),
+        **_WHERE,
+        "strand": Column("str", "direction of reading: + or -"),
+        "warmup": Column("int", "bases read before the core, in reading direction"),
+        "row": Column("int", "workspace row of the core's first base (lowest coordinate)"),
+        "block": Column("int", "block of the workspace"),
+        "split": Column("str", "train, select or test"),
+        "shard": Column("int", "shard of the extraction"),
+    },
+)

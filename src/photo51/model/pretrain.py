@@ -1,0 +1,284 @@
+"""Pretraining of a StripedHyena on a corpus of genomes: resumable, seeded, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from photo51.model.configuration import StripedHyenaConfig
+from photo51.model.corpus import Corpus, Sampler, heldout_windows
+from photo51.model.layers import HyenaFilter
+from photo51.model.modeling import StripedHyenaForCausalLM
+
+log = logging.getLogger(__name__)
+
+
+class PretrainParams(BaseModel):
+    """Everything that decides a pretraining run, its seed included."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    architecture: dict = Field(
+        default_factory=dict, description="fields of StripedHyenaConfig that differ from its defaults"
+    )
+    mixture: dict[str, float] = Field(default_factory=dict, description="source → share of training windows")
+    length: int = Field(default=2048, ge=16, description="tokens a window (bases)")
+    batch: int = Field(default=8, ge=1, description="windows a step")
+    steps: int = Field(default=4000, ge=1, description="optimiser steps, the decay included")
+    warmup: int = Field(default=200, ge=0, description="steps of linear warm-up")
+    schedule: str = Field(
+        default="cosine",
+        pattern="^(cosine|trapezoid)$",
+        description="cosine, or constant and then linear decay to zero",
+    )
+    decay: float = Field(
+        default=0.3, gt=0, le=1, description="share of the steps that a trapezoid decays over"
+    )
+    optimizer: str = Field(
+        default="adamw",
+        pattern="^(adamw|muon)$",
+        description="AdamW throughout, or Muon for the matrices inside blocks",
+    )
+    lr: float = Field(default=2e-3, gt=0, description="peak learning rate of AdamW")
+    muon_lr: float = Field(default=1e-2, gt=0, description="peak learning rate of Muon")
+    weight_decay: float = Field(default=0.1, ge=0, description="decoupled weight decay of matrices")
+    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
+    seed: int = Field(default=51, description="seed of weights and draws")
+    eval_every: int = Field(default=250, ge=1, description="steps between evaluations on held-out species")
+    save_every: int = Field(default=100, ge=1, description="steps between resumable checkpoints")
+    compile: bool = Field(
+        default=False, description="fuse with torch.compile (needs a C++ compiler on a CPU)"
+    )
+    bfloat16: bool = Field(default=True, description="matrix products in bfloat16")
+
+
+class NegativeExp(nn.Module):
+    """Log-poles as `-exp(raw)`: negative whatever the optimiser does, and learnt on a log scale of time."""
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Raw → log-poles."""
+        return -torch.exp(raw)
+
+    def right_inverse(self, log_poles: Tensor) -> Tensor:
+        """Log-poles → raw."""
+        return torch.log(-log_poles)
+
+
+def learning_rate_share(step: int, p: PretrainParams) -> float:
+    """Share of the peak learning rate at a step: linear warm-up, then cosine to zero, or constant and linear to zero."""
+    if step < p.warmup:
+        return (step + 1) / p.warmup
+    done = (step - p.warmup) / max(1, p.steps - p.warmup)
+    if p.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return min(1.0, max(0.0, (p.steps - step) / (p.decay * p.steps)))
+
+
+class Trainer:
+    """One pretraining run in a folder; `fit` goes on from the newest checkpoint there.
+
+    Parameters
+    ----------
+    corpus
+        Packed genomes, split by species.
+    params
+        The run; a folder holding another run's parameters is refused, `steps`, `decay` and evaluation intervals apart.
+    folder
+        Checkpoints (`state.pt`), `log.jsonl`, and in the end `model/`.
+    """
+
+    def __init__(self, corpus: Corpus, params: PretrainParams, folder: Path, device: str | None = None):
+        self.p, self.folder = params, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._check_same_run()
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.manual_seed(params.seed)
+        self.model = StripedHyenaForCausalLM(StripedHyenaConfig(**params.architecture))
+        for module in self.model.modules():
+            if isinstance(module, HyenaFilter) and hasattr(module, "log_poles"):
+                parametrize.register_parametrization(module, "log_poles", NegativeExp())
+        self.model.to(self.device).train()
+        self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
+        self.heldout = heldout_windows(corpus, params.length, 12, params.seed)
+        self.optimizers = self._optimizers()
+        self.loss = torch.compile(self._loss) if params.compile else self._loss
+        self.step = 0
+
+    def _check_same_run(self) -> None:
+        path = self.folder / "params.json"
+        free = {"steps", "decay", "eval_every", "save_every", "compile", "schedule"}
+        now = self.p.model_dump(mode="json")
+        if path.exists():
+            old = json.loads(path.read_text())
+            if differ := sorted(k for k in now if k not in free and now[k] != old.get(k)):
+                raise ValueError(
+                    f"{path}: need the parameters the run was started with, got others for {differ}; name a new folder"
+                )
+        path.write_text(json.dumps(now, indent=1) + "\n")
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        matrices, embeddings, rest = [], [], []
+        for name, w in self.model.named_parameters():
+            big = w.ndim == 2 and "filter" not in name
+            (embeddings if "embedding" in name else matrices if big else rest).append(w)
+        p, adam = self.p, {"betas": (0.9, 0.95), "eps": 1e-8}
+        plain = [{"params": embeddings, "weight_decay": 0.0}, {"params": rest, "weight_decay": 0.0}]
+        if p.optimizer == "muon":
+            muon = torch.optim.Muon(
+                matrices, lr=p.muon_lr, weight_decay=p.weight_decay, momentum=0.95, adjust_lr_fn="original"
+            )
+            return [muon, torch.optim.AdamW(plain, lr=p.lr, **adam)]
+        return [
+            torch.optim.AdamW([{"params": matrices, "weight_decay": p.weight_decay}, *plain], lr=p.lr, **adam)
+        ]
+
+    def _loss(self, ids: Tensor, target: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.p.bfloat16):
+            hidden = self.model.hidden(ids)
+            logits = self.model.logits(hidden[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1).float(), target[:, 1:].flatten(), ignore_index=-100)
+
+    def fit(self) -> None:
+        """Train to the last step, then write the model."""
+        self._resume()
+        started, first = time.monotonic(), self.step
+        while self.step < self.p.steps:
+            loss = self._train_step()
+            if self.step % 10 == 0:
+                done = self.step - first
+                rate = done * self.p.batch * self.p.length / (time.monotonic() - started)
+                left = (self.p.steps - self.step) * self.p.batch * self.p.length / rate
+                self._write({"step": self.step, "loss_bits": loss / math.log(2), "tokens_per_s": round(rate)})
+                log.info(
+                    "pretrain %d/%d  %.4f bits/base  %.0f tokens/s  %.0f min left",
+                    self.step,
+                    self.p.steps,
+                    loss / math.log(2),
+                    rate,
+                    left / 60,
+                )
+            if self.step % self.p.eval_every == 0 or self.step == self.p.steps:
+                self._write({"step": self.step, "heldout_bits": self.evaluate()})
+            if self.step % self.p.save_every == 0 or self.step == self.p.steps:
+                self._save()
+        self.write_model(self.folder / "model")
+
+    def _train_step(self) -> float:
+        ids, target = (
+            torch.from_numpy(a).to(self.device) for a in self.sampler.batch(self.step, self.p.batch)
+        )
+        share = learning_rate_share(self.step, self.p)
+        for optimizer, peak in zip(self.optimizers, self._peaks(), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * share
+        loss = self.loss(ids, target)
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.p.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        return float(loss)
+
+    def _peaks(self) -> list[float]:
+        return [self.p.muon_lr, self.p.lr] if self.p.optimizer == "muon" else [self.p.lr]
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Held-out bits per base, group by group, on fixed windows of species the model never trains on."""
+        self.model.eval()
+        bits = {}
+        for group, windows in self.heldout.items():
+            losses = [bits_per_base(self.model, ids) for ids in _batches(windows, self.p.batch, self.device)]
+            bits[group] = round(float(np.mean(np.concatenate(losses))), 5)
+        self.model.train()
+        log.info("held-out bits per base: %s", bits)
+        return bits
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+        }
+        partial = self.folder / "state.pt.tmp"
+        torch.save(state, partial)
+        partial.replace(self.folder / "state.pt")
+
+    def _resume(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step = int(state["step"])
+        log.info("going on from step %d in %s", self.step, self.folder)
+
+    def _write(self, row: dict) -> None:
+        with (self.folder / "log.jsonl").open("a") as f:
+            f.write(json.dumps(row) + "\n")
+
+    def write_model(self, folder: Path) -> None:
+        """Write the model as float16 safetensors, log-poles and residues of long filters in float32."""
+        config = self.model.config.to_dict()
+        plain = StripedHyenaForCausalLM(
+            StripedHyenaConfig(**{k: v for k, v in config.items() if k in StripedHyenaConfig().to_dict()})
+        )
+        state = {
+            k.replace("parametrizations.log_poles.original", "log_poles"): v.cpu()
+            for k, v in self.model.state_dict().items()
+        }
+        for key in [k for k in state if k.endswith("log_poles")]:
+            state[key] = -torch.exp(state[key])
+        plain.load_state_dict(state)
+        save_half(plain, folder)
+
+
+def save_half(model: StripedHyenaForCausalLM, folder: Path) -> None:
+    """Write a model folder in float16, what decides timescales (poles, rotary frequencies) in float32."""
+    keep = ("log_poles", "poles", "residues", "inv_freq")
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        tensor.data = tensor.data if name.endswith(keep) else tensor.data.half()
+    partial = folder.with_name(folder.name + ".tmp")
+    model.save_pretrained(partial)
+    if folder.exists():
+        for old in folder.iterdir():
+            if (partial / old.name).exists() or old.suffix == ".safetensors":
+                old.unlink()
+    folder.mkdir(exist_ok=True)
+    for new in partial.iterdir():
+        os.replace(new, folder / new.name)
+    partial.rmdir()
+
+
+def _batches(windows: np.ndarray, size: int, device: torch.device) -> Iterator[Tensor]:
+    for i in range(0, len(windows), size):
+        yield torch.from_numpy(windows[i : i + size].astype(np.int64)).to(device)
+
+
+@torch.no_grad()
+def bits_per_base(model: StripedHyenaForCausalLM, ids: Tensor, skip: int = 0) -> np.ndarray:
+    """Bits per base of each sequence (batch, length), scored over the 4 bases alone, from base `skip + 1` on.
+
+    The softmax is taken over A, C, G, T so that models with other vocabularies, and Markov chains, are compared on the
+    same question. Positions that hold another letter are left out.
+    """
+    bases = torch.tensor([65, 67, 71, 84], device=ids.device)
+    logits = model.logits(model.hidden(ids)[:, skip:-1])[..., bases].float()
+    target = (ids[:, skip + 1 :, None] == bases).float()
+    nats = -(torch.log_softmax(logits, -1) * target).sum(-1)
+    return (nats.sum(1) / target.sum((1, 2)).clamp(min=1) / math.log(2)).cpu().numpy()

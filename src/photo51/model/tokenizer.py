@@ -1,0 +1,40 @@
+"""Bases to token ids and back: one token per byte, as Evo has it."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+EOD, PAD = 0, 1
+BASES = b"ACGT"
+BASE_IDS = np.frombuffer(BASES, dtype=np.uint8)
+_COMPLEMENT = np.arange(256, dtype=np.uint8)
+for _pair in ("AT", "CG", "RY", "KM", "BV", "DH"):
+    for _a, _b in (_pair, _pair[::-1]):
+        _COMPLEMENT[ord(_a)], _COMPLEMENT[ord(_a.lower())] = ord(_b), ord(_b.lower())
+
+
+def encode(sequence: str | bytes) -> NDArray[np.uint8]:
+    """Token ids of a sequence: its upper-case bytes.
+
+    Lower case marks repeats in genome files and is a different token to the model, so it is folded; callers keep the
+    soft mask as metadata. No letter is ever dropped, so ids and bases stay in step.
+    """
+    raw = sequence.encode("ascii") if isinstance(sequence, str) else bytes(sequence)
+    return np.frombuffer(raw.upper(), dtype=np.uint8)
+
+
+def decode(ids: NDArray[np.integer]) -> str:
+    """Sequence of token ids; control tokens (below 32) print as `.`."""
+    raw = np.asarray(ids).astype(np.uint8)
+    return np.where(raw < 32, ord("."), raw).astype(np.uint8).tobytes().decode("ascii")
+
+
+def reverse_complement(ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Reverse complement of token ids, IUPAC letters included (R ↔ Y, K ↔ M, B ↔ V, D ↔ H; S, W, N stay)."""
+    return _COMPLEMENT[ids[..., ::-1]]
+
+
+def is_base(ids: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a token is one of A, C, G, T."""
+    return np.isin(ids, BASE_IDS)

@@ -1,0 +1,118 @@
+"""Colours by meaning, sizes and fonts of every figure.
+
+Colours are those of Okabe and Ito (jfly.uni-koeln.de/color), which colour-blind readers tell apart; meaning never rests on
+colour alone, so a second cue (position, marker, label) goes with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import MappingProxyType
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+import matplotlib.pyplot as plt
+from matplotlib.colors import LinearSegmentedColormap
+
+INK, MUTED, FAINT, PAPER = "#1b1b1f", "#5f6368", "#d5d8dc", "#ffffff"
+ORANGE, SKY, GREEN, YELLOW, BLUE, VERMILION, PURPLE = (
+    "#E69F00",
+    "#56B4E9",
+    "#009E73",
+    "#F0E442",
+    "#0072B2",
+    "#D55E00",
+    "#CC79A7",
+)
+
+COLOURS = MappingProxyType(
+    {
+        # what is claimed, and what it is held against
+        "feature": BLUE,
+        "null": "#9aa0a6",
+        "baseline": ORANGE,
+        "random_weights": "#7f7f7f",
+        "kmer": YELLOW,
+        "neuron": SKY,
+        "pca": PURPLE,
+        "always_on": "#c4c4c4",
+        "failed": VERMILION,
+        # strands and bases
+        "+": BLUE,
+        "-": VERMILION,
+        "A": GREEN,
+        "C": BLUE,
+        "G": ORANGE,
+        "T": VERMILION,
+        "N": "#9aa0a6",
+        # disease
+        "pathogenic": VERMILION,
+        "benign": BLUE,
+        "uncertain": "#9aa0a6",
+        # annotation
+        "CDS": BLUE,
+        "gene": BLUE,
+        "tRNA": GREEN,
+        "rRNA": PURPLE,
+        "ncRNA": SKY,
+        "mobile_element": VERMILION,
+        "prophage": ORANGE,
+        "repeat": YELLOW,
+        "intergenic": FAINT,
+    }
+)
+FRAME_COLOURS = (BLUE, ORANGE, GREEN)
+WIDTH_1, WIDTH_2 = 3.5, 7.2  # inches: one and two columns (89 and 183 mm)
+
+SEQUENTIAL = LinearSegmentedColormap.from_list(
+    "photo51_sequential", ["#f4f7fb", "#9ecae1", "#2171b5", "#08306b"]
+)
+DIVERGING = LinearSegmentedColormap.from_list("photo51_diverging", [BLUE, "#f7f7f7", VERMILION])
+CYCLIC = mpl.colormaps["twilight"]
+
+_RC = {
+    "figure.dpi": 110,
+    "savefig.dpi": 200,
+    "savefig.bbox": "tight",
+    "figure.constrained_layout.use": True,
+    "font.family": "DejaVu Sans",
+    "font.size": 8,
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.7,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "xtick.labelsize": 7,
+    "ytick.labelsize": 7,
+    "legend.fontsize": 7,
+    "legend.frameon": False,
+    "lines.linewidth": 1.4,
+    "pdf.fonttype": 42,
+    "svg.fonttype": "path",
+    "svg.hashsalt": "photo51",
+}
+
+
+def colour(meaning: str) -> str:
+    """Colour of a meaning; muted ink for one that has none."""
+    return COLOURS.get(meaning, MUTED)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Figures made inside have photo51's sizes, fonts and colours."""
+    with mpl.rc_context(_RC):
+        yield
+
+
+def close(figure: mpl.figure.Figure) -> None:
+    """Free a figure's memory."""
+    plt.close(figure)
