@@ -39,12 +39,12 @@ def _version(*, show: bool) -> None:
 def common(
     *,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log debug messages too")] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001
         bool,
         typer.Option(
             "--version", callback=lambda v: _version(show=v), is_eager=True, help="print the version"
         ),
-    ] = False,  # noqa: ARG001
+    ] = False,
 ) -> None:
     """Set up logging: to stderr, with times, so that a rule's log file tells what happened when."""
     logging.basicConfig(

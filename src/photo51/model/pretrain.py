@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -261,7 +260,7 @@ def save_half(model: StripedHyenaForCausalLM, folder: Path) -> None:
                 old.unlink()
     folder.mkdir(exist_ok=True)
     for new in partial.iterdir():
-        os.replace(new, folder / new.name)
+        new.replace(folder / new.name)
     partial.rmdir()
 
 
