@@ -1,0 +1,45 @@
+# make demo    set up, run the workflow on the embedded genomes, print where the report is
+# make test    set up, run the tests                     make check    lint, types, import order, schema
+# make bench   every benchmark, figures in results/bench  make test-slurm   a real one-node Slurm (root, Debian)
+# Options: CORES=n  PROFILE=local|slurm|…  CONFIG=config/config.yaml  TORCH=cpu|cuda|keep  PYTHON=python3.12
+VENV ?= .venv
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+CONFIG ?= config/config.yaml
+PROFILE ?= local
+export VENV
+BIN := $(abspath $(VENV))/bin
+RUN := PATH="$(BIN):$$PATH"
+
+.PHONY: setup demo run test check format bench test-slurm clean
+setup:
+	@sh workflow/setup.sh
+
+demo run: setup
+	@$(RUN) photo51 run $(CONFIG) --cores $(CORES) --profile $(PROFILE)
+
+test: setup
+	$(RUN) python -m pytest -q
+
+check: setup
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) lint-imports
+	$(RUN) mypy
+	$(RUN) codespell
+	$(RUN) snakefmt --check workflow
+	$(RUN) snakemake --lint --configfile config/config.yaml
+	$(RUN) photo51 schema --check config/schema.json
+
+format: setup
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+	$(RUN) snakefmt workflow
+
+bench: setup
+	$(RUN) photo51 bench all
+
+test-slurm: setup
+	$(RUN) python -m pytest -q -m slurm tests/slurm
+
+clean:
+	rm -rf $(VENV) .snakemake

@@ -1,0 +1,102 @@
+"""`photo51 run`: the whole workflow, from a config to the report, with a line a stage and a summary at the end."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import app
+from photo51.types import InputError
+
+_STEPS = re.compile(r"(\d+) of (\d+) steps \(")
+_FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
+_ERROR_LOG = re.compile(r"^\s+log: (\S+)")
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def run(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="configuration of the run")] = Path("config/config.yaml"),
+    cores: Annotated[int, typer.Option(help="CPU cores to use here")] = 2,
+    profile: Annotated[str, typer.Option(help="profile in workflow/profiles: local, slurm, cluster-generic")] = "local",
+) -> None:
+    """Run the workflow; anything after `--` goes to Snakemake. Running again does only what is missing or has changed."""
+    from photo51.config.base import parse
+    from photo51.config.run import Config
+
+    snakefile = Path("workflow/Snakefile")
+    if not snakefile.is_file():
+        raise InputError(f"{snakefile}: need to be called from the folder that holds workflow/, got {Path.cwd()}")
+    if not config.is_file():
+        raise InputError(f"{config}: need a configuration file, got no such file")
+    settings = parse(Config, str(config))
+    profiles = sorted(p.name for p in Path("workflow/profiles").iterdir() if p.is_dir())
+    if profile not in profiles:
+        raise InputError(f"--profile: need one of {', '.join(profiles)}, got {profile!r}")
+    results = Path("results") / settings.run
+    command = [sys.executable, "-m", "snakemake", "--configfile", str(config), "--cores", str(cores)]
+    command += ["--workflow-profile", f"workflow/profiles/{profile}", "--nocolor", *context.args]
+    started = time.time()
+    code = _follow(command, results / "logs" / "workflow.log")
+    if code:
+        sys.exit(code)
+    if not {"-n", "--dry-run", "--dryrun"} & set(context.args):
+        _summary(results, started)
+
+
+def _follow(command: list[str], log: Path) -> int:
+    """Run Snakemake, keep its whole log, say a line for each finished step; the tail of a failed rule's log on failure."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    began = last = time.monotonic()
+    rule, failed = "", []
+    with log.open("w") as keep, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            keep.write(line)
+            keep.flush()
+            if found := _FINISHED.search(line):
+                rule = found[1]
+            elif found := _STEPS.search(line):
+                now = time.monotonic()
+                console.print(f"[{int(found[1]):>3}/{found[2]}] {rule:<24} {now - last:6.1f} s  (total {now - began:.0f} s)")
+                last = now
+            elif "Nothing to be done" in line:
+                console.print("Everything is up to date.")
+            elif found := _ERROR_LOG.match(line):
+                failed = [found[1]]
+            elif line.startswith(("Error in rule", "MissingInputException", "WorkflowError", "InputError", "photo51:")):
+                console.print(line.rstrip(), style="red")
+    if process.returncode:
+        console.print(f"The workflow stopped; its whole log is {log}", style="red")
+        for name in failed:
+            if Path(name).is_file():
+                console.print(f"--- end of {name}")
+                console.print("\n".join(Path(name).read_text(errors="replace").splitlines()[-15:]), markup=False)
+        console.print("Running again goes on from what is finished.")
+    return process.returncode
+
+
+def _summary(results: Path, started: float) -> None:
+    """Print what ran, how long each stage took and how much memory, and where to look."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from photo51.io.benchmarks import read_benchmarks
+
+    console = Console()
+    table = read_benchmarks(results / "benchmarks")
+    shown = Table("stage", "jobs", "seconds", "peak MiB", title=f"{results}: time and memory of each stage")
+    for row in table.itertuples():
+        shown.add_row(row.stage, str(row.jobs), f"{row.seconds:.1f}", f"{row.peak_mib:.0f}")
+    console.print(shown)
+    report = results / "report.html"
+    console.print(f"wall time of this call {time.time() - started:.0f} s; sum over stages {table['seconds'].sum():.0f} s")
+    console.print(f"report: {report.resolve()}" if report.exists() else f"results: {results.resolve()}", soft_wrap=True)

@@ -1,0 +1,83 @@
+"""The manifest of a run: what went in, what made it, what came out, each with its hash."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from photo51 import __version__
+from photo51.io import content_hash, sha256
+
+PACKAGES = (
+    "torch", "transformers", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn", "statsmodels", "anndata", "scanpy",
+    "igraph", "leidenalg", "ripser", "scikit-dimension", "biopython", "pysam", "pybigtools", "snakemake", "matplotlib",
+)  # fmt: skip
+LEFT_OUT = ("logs", "benchmarks", "manifest.json", "ro-crate-metadata.json")
+
+
+def manifest(results: Path, config: dict[str, Any], inputs: list[Path], selftests: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Describe a finished run.
+
+    Parameters
+    ----------
+    results
+        `results/<run>`.
+    config
+        The complete configuration, defaults included.
+    inputs
+        Files the run read: sequences, annotations, variants, checkpoints.
+    selftests
+        Results of the model's self-tests.
+
+    Returns
+    -------
+    A JSON object. `files` holds the SHA-256 of every output; logs, benchmarks and the manifest itself are left out.
+    """
+    outputs = [p for p in sorted(results.rglob("*")) if p.is_file() and p.relative_to(results).parts[0] not in LEFT_OUT]
+    return {
+        "schema": 1,
+        "photo51": __version__,
+        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))},
+        "config": {"values": config, "hash": content_hash(config)},
+        "seed": config.get("seed"),
+        "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "machine": {
+            "platform": platform.platform(),
+            "cpus": os.cpu_count(),
+            "slurm_job": os.environ.get("SLURM_JOB_ID"),
+            "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        },
+        "selftests": selftests or {},
+        "inputs": {str(p): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(set(inputs)) if p.is_file()},
+        "files": {str(p.relative_to(results)): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in outputs},
+    }
+
+
+def changed(results: Path, path: Path) -> list[str]:
+    """Names of files that are missing or differ from what a manifest says, each with which of the two."""
+    recorded = json.loads(path.read_text())["files"]
+    found = []
+    for name, entry in recorded.items():
+        file = results / name
+        if not file.is_file():
+            found.append(f"missing {name}")
+        elif sha256(file) != entry["sha256"]:
+            found.append(f"changed {name}")
+    return found
+
+
+def _git(*args: str) -> str | None:
+    done = subprocess.run(["git", *args], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
