@@ -6,7 +6,15 @@ import pytest
 from photo51.io import Column, TableSpec, provenance, read_table, sha256, write_json, write_table
 from photo51.types import InputError
 
-SPEC = TableSpec("genes", "one gene", {"name": Column("str", "symbol"), "length": Column("int", "bases"), "gc": Column("float", "share", required=False)})
+SPEC = TableSpec(
+    "genes",
+    "one gene",
+    {
+        "name": Column("str", "symbol"),
+        "length": Column("int", "bases"),
+        "gc": Column("float", "share", required=False),
+    },
+)
 
 
 def test_a_table_comes_back_as_it_was_with_its_provenance(tmp_path):

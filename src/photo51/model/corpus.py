@@ -127,7 +127,7 @@ class Sampler:
         """Token ids and targets of a step, (size, length) each; a target of -100 does not count in the loss."""
         rng = np.random.default_rng([self.seed, step])
         ids = np.stack([self._window(rng) for _ in range(size)])
-        target = np.where(is_base(ids), ids, -100).astype(np.int64)
+        target = np.where(is_base(ids), ids.astype(np.int64), -100)
         target[:, 1:][ids[:, :-1] == EOD] = -100  # the base after a boundary cannot be known
         return ids.astype(np.int64), target
 

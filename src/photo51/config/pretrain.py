@@ -1,0 +1,44 @@
+"""Parameters of pretraining."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from photo51.config.base import Params
+
+
+class PretrainParams(Params):
+    """Everything that decides a pretraining run, its seed included."""
+
+    architecture: dict = Field(
+        default_factory=dict, description="fields of StripedHyenaConfig that differ from its defaults"
+    )
+    mixture: dict[str, float] = Field(default_factory=dict, description="source → share of training windows")
+    length: int = Field(default=2048, ge=16, description="tokens a window (bases)")
+    batch: int = Field(default=8, ge=1, description="windows a step")
+    steps: int = Field(default=4000, ge=1, description="optimiser steps, the decay included")
+    warmup: int = Field(default=200, ge=0, description="steps of linear warm-up")
+    schedule: str = Field(
+        default="cosine",
+        pattern="^(cosine|trapezoid)$",
+        description="cosine, or constant and then linear decay to zero",
+    )
+    decay: float = Field(
+        default=0.3, gt=0, le=1, description="share of the steps that a trapezoid decays over"
+    )
+    optimizer: str = Field(
+        default="adamw",
+        pattern="^(adamw|muon)$",
+        description="AdamW throughout, or Muon for the matrices inside blocks",
+    )
+    lr: float = Field(default=2e-3, gt=0, description="peak learning rate of AdamW")
+    muon_lr: float = Field(default=1e-2, gt=0, description="peak learning rate of Muon")
+    weight_decay: float = Field(default=0.1, ge=0, description="decoupled weight decay of matrices")
+    clip: float = Field(default=1.0, gt=0, description="largest gradient norm")
+    seed: int = Field(default=51, description="seed of weights and draws")
+    eval_every: int = Field(default=250, ge=1, description="steps between evaluations on held-out species")
+    save_every: int = Field(default=100, ge=1, description="steps between resumable checkpoints")
+    compile: bool = Field(
+        default=False, description="fuse with torch.compile (needs a C++ compiler on a CPU)"
+    )
+    bfloat16: bool = Field(default=True, description="matrix products in bfloat16")

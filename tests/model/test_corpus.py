@@ -1,0 +1,96 @@
+"""Packing, splitting and drawing from a corpus."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from photo51.model.corpus import Sampler, heldout_windows, load, pack
+
+RNG = np.random.default_rng(0)
+
+
+def sequence(n, letters="ACGT"):
+    return "".join(RNG.choice(list(letters), n))
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    sequences = {
+        "big": sequence(5000),
+        "small1": "A" * 30,
+        "small2": "C" * 40,
+        "phage": sequence(900, "AT"),
+        "kept": sequence(800, "G"),
+    }
+    records = pd.DataFrame(
+        [
+            ("big", "genomes", "bacteria", "E. coli", "train"),
+            ("small1", "genes", "bacteria", "B. subtilis", "train"),
+            ("small2", "genes", "bacteria", "B. subtilis", "train"),
+            ("phage", "phages", "phage", "T7", "train"),
+            ("kept", "genomes", "bacteria", "H. influenzae", "heldout"),
+        ],
+        columns=["record", "source", "group", "species", "split"],
+    )
+    return pack(sequences, records, tmp_path / "corpus"), sequences, tmp_path / "corpus"
+
+
+def test_packed_bases_are_the_sequences_in_order(corpus):
+    packed, sequences, folder = corpus
+    assert bytes(packed.tokens).decode() == "".join(sequences.values())
+    assert load(folder).records["offset"].tolist() == [0, 5000, 5030, 5070, 5970]
+
+
+def test_a_species_on_both_sides_of_the_split_is_refused(tmp_path):
+    records = pd.DataFrame(
+        [("a", "s", "g", "x", "train"), ("b", "s", "g", "x", "heldout")],
+        columns=["record", "source", "group", "species", "split"],
+    )
+    with pytest.raises(ValueError, match=r"a species must be in one split, got \['x'\]"):
+        pack({"a": "ACGT", "b": "ACGT"}, records, tmp_path)
+
+
+def test_a_draw_depends_on_the_step_alone(corpus):
+    packed, _, _ = corpus
+    one = Sampler(packed, {"genomes": 1, "phages": 1}, 64, seed=3)
+    two = Sampler(packed, {"genomes": 1, "phages": 1}, 64, seed=3)
+    for _ in range(5):
+        one.batch(0, 4)
+    assert np.array_equal(one.batch(7, 4)[0], two.batch(7, 4)[0])
+    assert not np.array_equal(one.batch(7, 4)[0], one.batch(8, 4)[0])
+
+
+def test_heldout_species_are_never_drawn(corpus):
+    packed, _, _ = corpus
+    sampler = Sampler(packed, {"genomes": 1}, 200, seed=0)
+    for step in range(20):
+        ids, _ = sampler.batch(step, 4)
+        assert (ids == ord("G")).mean() < 0.6  # the held-out record is all G
+
+
+def test_short_records_are_joined_by_end_of_document_and_nothing_is_predicted_across_it(corpus):
+    packed, _, _ = corpus
+    ids, target = Sampler(packed, {"genes": 1}, 100, seed=0).batch(0, 3)
+    for row, aim in zip(ids, target, strict=True):
+        ends = np.flatnonzero(row == 0)
+        assert len(ends) >= 1
+        assert {len(set(part)) for part in np.split(row, ends)} <= {
+            1,
+            2,
+        }  # one letter a record, and the boundary
+        assert (aim[ends] == -100).all()
+        assert (aim[ends[ends < 99] + 1] == -100).all()
+
+
+def test_both_strands_are_drawn(corpus):
+    packed, sequences, _ = corpus
+    ids, _ = Sampler(packed, {"genomes": 1}, 50, seed=1).batch(0, 40)
+    forward = sum(bytes(row.astype(np.uint8)).decode() in sequences["big"] for row in ids)
+    assert 8 <= forward <= 32  # 40 draws of a fair coin: outside with probability below 1e-4
+
+
+def test_heldout_windows_come_from_heldout_records_on_alternating_strands(corpus):
+    packed, _, _ = corpus
+    windows = heldout_windows(packed, 100, 4, seed=0)
+    assert list(windows) == ["bacteria"]
+    assert [set(bytes(w).decode()) for w in windows["bacteria"]] == [{"G"}, {"C"}, {"G"}, {"C"}]

@@ -1,0 +1,113 @@
+"""Pretraining learns, resumes exactly, and writes a model that loads."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from transformers import AutoModelForCausalLM
+
+from photo51.config.pretrain import PretrainParams
+from photo51.model.corpus import pack
+from photo51.model.pretrain import Trainer, bits_per_base, learning_rate_share
+
+TINY = {
+    "hidden_size": 16,
+    "block_kinds": "smla",
+    "mlp_size": 32,
+    "n_heads": 2,
+    "hcs_groups": 4,
+    "hcm_groups": 4,
+}
+
+
+def params(**changes):
+    base = {
+        "architecture": TINY,
+        "mixture": {"g": 1.0},
+        "length": 48,
+        "batch": 4,
+        "steps": 12,
+        "warmup": 2,
+        "lr": 0.01,
+    }
+    return PretrainParams(**{**base, "eval_every": 6, "save_every": 4, "bfloat16": False, **changes})
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    records = pd.DataFrame(
+        [("a", "g", "x", "s1", "train"), ("b", "g", "x", "s2", "heldout")],
+        columns=["record", "source", "group", "species", "split"],
+    )
+    return pack({"a": "ACG" * 700, "b": "ACG" * 100}, records, tmp_path / "corpus")
+
+
+@pytest.mark.parametrize("optimizer", ["adamw", "muon"])
+def test_a_killed_run_ends_with_the_same_bytes(corpus, tmp_path, optimizer, monkeypatch):
+    Trainer(corpus, params(optimizer=optimizer), tmp_path / "whole", "cpu").fit()
+    killed = Trainer(corpus, params(optimizer=optimizer), tmp_path / "killed", "cpu")
+    step = killed._train_step
+    monkeypatch.setattr(
+        killed, "_train_step", lambda: step() if killed.step < 7 else (_ for _ in ()).throw(KeyboardInterrupt)
+    )
+    with pytest.raises(KeyboardInterrupt):
+        killed.fit()
+    Trainer(corpus, params(optimizer=optimizer), tmp_path / "killed", "cpu").fit()
+    weights = [(tmp_path / run / "model" / "model.safetensors").read_bytes() for run in ("whole", "killed")]
+    assert weights[0] == weights[1]
+
+
+def test_a_repeated_codon_is_learnt(corpus, tmp_path):
+    trainer = Trainer(
+        corpus,
+        params(steps=80, lr=0.03, muon_lr=0.05, optimizer="muon", eval_every=80),
+        tmp_path / "run",
+        "cpu",
+    )
+    before = trainer.evaluate()["x"]
+    trainer.fit()
+    rows = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    after = [row["heldout_bits"]["x"] for row in rows if "heldout_bits" in row][-1]
+    assert before > 1.5
+    assert after < 0.6  # a chain that ignores order stays at log2(3) = 1.58
+
+
+def test_the_written_model_loads_and_scores_alike(corpus, tmp_path):
+    trainer = Trainer(corpus, params(), tmp_path / "run", "cpu")
+    trainer.fit()
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "model", dtype=torch.float32).eval()
+    ids = torch.tensor([[65, 67, 71] * 10])
+    trainer.model.eval()
+    assert np.allclose(
+        bits_per_base(model, ids), bits_per_base(trainer.model, ids), atol=0.01
+    )  # float16 on disk
+
+
+def test_uniform_logits_cost_two_bits():
+    class Flat(torch.nn.Module):
+        def hidden(self, ids):
+            return torch.zeros(*ids.shape, 1)
+
+        def logits(self, hidden):
+            return torch.zeros(*hidden.shape[:2], 512)
+
+    ids = torch.tensor([[65, 67, 78, 84]])
+    assert bits_per_base(Flat(), ids).tolist() == pytest.approx([2.0])
+
+
+def test_the_schedule_warms_up_holds_and_decays():
+    p = params(steps=100, warmup=10, schedule="trapezoid", decay=0.2)
+    assert learning_rate_share(4, p) == pytest.approx(0.5)
+    assert learning_rate_share(50, p) == 1.0
+    assert learning_rate_share(90, p) == pytest.approx(0.5)
+    p = params(steps=110, warmup=10, schedule="cosine")
+    assert learning_rate_share(60, p) == pytest.approx(0.5)
+    assert learning_rate_share(110, p) == pytest.approx(0.0)
+
+
+def test_another_run_in_the_same_folder_is_refused(corpus, tmp_path):
+    Trainer(corpus, params(), tmp_path / "run", "cpu")
+    with pytest.raises(ValueError, match=r"others for \['lr'\]"):
+        Trainer(corpus, params(lr=0.5), tmp_path / "run", "cpu")
