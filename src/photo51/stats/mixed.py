@@ -1,0 +1,301 @@
+"""Association with a phenotype among related individuals: the mixed-model score test, for thousands of features at once.
+
+Relatives share both their genome and, often, their label: in a clonal cohort nearly every feature of the commoner clone
+differs between cases and controls. The mixed model gives the phenotype a random effect with the kinship as covariance, so
+that a feature has to explain more than descent does. One eigendecomposition of the kinship serves every phenotype and
+every feature: turned by its eigenvectors, the correlated individuals become independent ones of unequal variance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, stats
+from scipy.linalg import eigh, qr
+
+from photo51.types import InputError
+
+GRID = 34
+H2_MAX = 0.9999
+_COLLINEAR = 1e-8
+_ROUNDING = 1e-18
+
+
+class Kinship(NamedTuple):
+    """Eigendecomposition of a kinship matrix with mean diagonal 1: `vectors @ diag(values) @ vectors.T`."""
+
+    values: NDArray[np.float64]
+    vectors: NDArray[np.float64]
+
+
+class NullModel(NamedTuple):
+    """A phenotype explained by covariates and descent alone, in the turned and scaled basis.
+
+    Attributes
+    ----------
+    h2
+        Share of the variance that goes with the kinship, between 0 and 1.
+    turn
+        (n, n) matrix that whitens: `turn @ phenotype` has independent errors of equal variance.
+    basis
+        (n, n_covariates) orthonormal basis of the whitened covariates, constant included.
+    residual
+        (n,) whitened phenotype with the covariates taken out.
+    log_likelihood
+        Restricted (or plain) log-likelihood at `h2`.
+    """
+
+    h2: float
+    turn: NDArray[np.float64]
+    basis: NDArray[np.float64]
+    residual: NDArray[np.float64]
+    log_likelihood: float
+
+    @property
+    def df(self) -> int:
+        """Degrees of freedom left for a test of one feature."""
+        return len(self.residual) - self.basis.shape[1] - 1
+
+    def whiten(self, features: ArrayLike) -> NDArray[np.float64]:
+        """Features (n, k) turned, scaled, covariates taken out; exactly 0 where nothing but rounding is left."""
+        return _without(self.turn @ np.asarray(features, dtype=float), self.basis)
+
+
+class Association(NamedTuple):
+    """Slope of the phenotype on each feature, (n_features,): a feature that does not vary has slope 0, `se` NaN, p 1."""
+
+    beta: NDArray[np.float64]
+    se: NDArray[np.float64]
+    t: NDArray[np.float64]
+    p: NDArray[np.float64]
+
+
+def _without(x: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Columns of `x` minus their part in the span of an orthonormal basis."""
+    rest = x - basis @ (basis.T @ x)
+    gone = np.einsum("ij,ij->j", rest, rest) <= _ROUNDING * np.einsum("ij,ij->j", x, x)
+    rest[:, gone] = 0.0
+    return rest
+
+
+def kinship(similarity: ArrayLike) -> Kinship:
+    """Decompose a similarity matrix, scaled to a mean diagonal of 1; rounding below zero is set to 0.
+
+    Parameters
+    ----------
+    similarity
+        (n, n), symmetric, positive semi-definite: from markers, k-mers or features (`standard_kinship`).
+
+    Raises
+    ------
+    ValueError
+        For a matrix that is not square, symmetric and finite, or has clearly negative eigenvalues.
+    """
+    k = np.asarray(similarity, dtype=float)
+    if (
+        k.ndim != 2
+        or k.shape[0] != k.shape[1]
+        or not np.isfinite(k).all()
+        or not np.allclose(k, k.T, atol=1e-8)
+    ):
+        raise ValueError(f"kinship: need a square, symmetric, finite matrix, got shape {k.shape}")
+    scale = np.trace(k) / len(k)
+    if scale <= 0:
+        raise ValueError("kinship: need individuals that differ, got a matrix with no variance")
+    values, vectors = eigh(k / scale, check_finite=False)
+    if values[0] < -1e-4 * max(1.0, values[-1]):
+        raise ValueError(f"kinship: need no negative eigenvalue, got {values[0]:.3g}")
+    return Kinship(np.clip(values, 0.0, None), vectors)
+
+
+def standard_kinship(markers: ArrayLike) -> NDArray[np.float64]:
+    """Similarity of individuals from any table of (n, n_markers): SNP dosages, k-mer counts or feature burdens.
+
+    Each marker is centred and scaled to variance 1; NaN (a missing genotype) counts as the marker's mean; markers that do
+    not vary are left out.
+
+    References
+    ----------
+    Yang et al. 2011, doi:10.1016/j.ajhg.2010.11.011.
+    """
+    x = np.array(markers, dtype=float)
+    if x.ndim != 2:
+        raise ValueError(f"markers: need individuals × markers, got shape {x.shape}")
+    missing = np.isnan(x)
+    if missing.any():
+        seen = np.maximum((~missing).sum(0), 1)
+        x = np.where(missing, np.where(missing, 0.0, x).sum(0) / seen, x)
+    x -= x.mean(0)
+    sd = x.std(0)
+    x = x[:, sd > 1e-12] / sd[sd > 1e-12]
+    if not x.shape[1]:
+        raise ValueError("markers: need at least one that varies between individuals, got none")
+    return x @ x.T / x.shape[1]
+
+
+def fit_null(
+    phenotype: ArrayLike,
+    related: Kinship,
+    covariates: ArrayLike | None = None,
+    *,
+    reml: bool = True,
+    h2: float | None = None,
+) -> NullModel:
+    """Find how much of the phenotype goes with descent, on a grid of 34 values and then between the best neighbours.
+
+    Parameters
+    ----------
+    phenotype
+        (n,) numbers; a binary phenotype as 0 and 1.
+    related
+        Decomposed kinship.
+    covariates
+        (n, n_covariates) without the constant, which is always added.
+    reml
+        Restricted maximum likelihood; else plain.
+    h2
+        Fix it instead of estimating it; 0 is ordinary regression.
+
+    Raises
+    ------
+    InputError
+        Where covariates depend on each other, or explain the phenotype wholly.
+
+    References
+    ----------
+    Kang et al. 2008, doi:10.1534/genetics.107.080101; Lippert et al. 2011, doi:10.1038/nmeth.1681.
+    """
+    y = np.asarray(phenotype, dtype=float)
+    x = _with_constant(covariates, len(y))
+    rotated = related.vectors.T @ np.column_stack([y, x])
+
+    def at(share: float) -> tuple[float, NDArray, NDArray, NDArray]:
+        variance = share * related.values + (1 - share)
+        scale = 1 / np.sqrt(variance)
+        basis, r = np.linalg.qr(rotated[:, 1:] * scale[:, None])
+        residual = rotated[:, 0] * scale
+        residual = residual - basis @ (basis.T @ residual)
+        n = len(y) - (x.shape[1] if reml else 0)
+        fit = -n / 2 * (np.log(2 * np.pi * (residual @ residual) / n) + 1) - np.log(variance).sum() / 2
+        if reml:
+            fit -= np.log(np.abs(np.diag(r))).sum()
+        return float(fit), scale, basis, residual
+
+    if h2 is None:
+        h2 = _best_share(lambda share: at(share)[0])
+    fit, scale, basis, residual = at(h2)
+    return NullModel(h2, related.vectors.T * scale[:, None], basis, residual, fit)
+
+
+def _best_share(fit: Callable[[float], float]) -> float:
+    grid = np.linspace(0.0, H2_MAX, GRID)
+    best = int(np.argmax([fit(share) for share in grid]))
+    bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
+    found = optimize.minimize_scalar(
+        lambda s: -fit(s), bounds=bounds, method="bounded", options={"xatol": 1e-5}
+    )
+    return float(found.x) if -found.fun > fit(grid[best]) else float(grid[best])
+
+
+def _with_constant(covariates: ArrayLike | None, n: int) -> NDArray[np.float64]:
+    x = (
+        np.ones((n, 1))
+        if covariates is None
+        else np.column_stack([np.ones(n), np.asarray(covariates, float)])
+    )
+    scaled = x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)
+    _, r, pivot = qr(scaled, mode="economic", pivoting=True)
+    dependent = pivot[np.abs(np.diag(r)) < _COLLINEAR]
+    if len(dependent):
+        raise InputError(
+            f"covariates: need columns that do not depend on each other or on the constant, got column {int(dependent[0]) - 1} that does"
+        )
+    return x
+
+
+def score_test(features: ArrayLike, null: NullModel) -> Association:
+    """Test every feature (n, n_features) with the variance share of the null model.
+
+    With `h2` 0 this is ordinary least squares, to the last digit.
+
+    References
+    ----------
+    Kang et al. 2010 (EMMAX), doi:10.1038/ng.548.
+    """
+    return _slopes(null.whiten(features), null.residual, null.df)
+
+
+def _slopes(
+    x: NDArray[np.float64], y: NDArray[np.float64], df: int, explained: NDArray[np.float64] | float = 0.0
+) -> Association:
+    """Least squares of `y` on one column at a time; `explained` squares of `y` are taken out of the error first."""
+    information = np.einsum("ij,ij->j", x, x)
+    varies = information > 0
+    safe = np.where(varies, information, 1.0)
+    beta = x.T @ y / safe
+    error = np.maximum(y @ y - explained - beta**2 * safe, 1e-300) / df
+    se = np.where(varies, np.sqrt(error / safe), np.nan)
+    t = np.where(varies, beta / np.sqrt(error / safe), 0.0)
+    return Association(beta, se, t, np.where(varies, 2 * stats.t.sf(np.abs(t), df), 1.0))
+
+
+def interaction_test(features: ArrayLike, treatment: ArrayLike, null: NullModel) -> Association:
+    """Does a feature's slope depend on the treatment? Slope of `feature × treatment`, both main effects taken out.
+
+    `treatment` (n,) must be among the covariates of the null model; it is centred here, which changes no p-value.
+    """
+    features, treatment = np.asarray(features, dtype=float), np.asarray(treatment, dtype=float)
+    main = null.whiten(features)
+    product = null.whiten(features * (treatment - treatment.mean())[:, None])
+    squares = np.einsum("ij,ij->j", main, main)
+    safe = np.where(squares > 0, squares, 1.0)
+    alone = product - main * (np.einsum("ij,ij->j", main, product) / safe)
+    rest = np.einsum("ij,ij->j", alone, alone)
+    alone[:, rest <= _ROUNDING * np.einsum("ij,ij->j", product, product)] = 0.0
+    return _slopes(alone, null.residual, null.df - 1, explained=(main.T @ null.residual) ** 2 / safe)
+
+
+def freedman_lane(
+    features: ArrayLike, null: NullModel, *, rng: np.random.Generator, draws: int = 9_999
+) -> NDArray[np.float64]:
+    """Two-sided p of each feature by permuting whitened residuals: for small cohorts, where a t tail is a guess.
+
+    References
+    ----------
+    Freedman & Lane 1983, doi:10.1080/07350015.1983.10509354; Winkler et al. 2014, doi:10.1016/j.neuroimage.2014.01.060.
+    """
+    x = null.whiten(features)
+    norm = np.sqrt(np.einsum("ij,ij->j", x, x))
+    x = x / np.where(norm > 1e-9, norm, np.inf)
+
+    def strength(y: NDArray) -> NDArray:
+        """Squared partial correlation, (draws, features)."""
+        y = y - (y @ null.basis) @ null.basis.T
+        return (y @ x) ** 2 / np.einsum("ij,ij->i", y, y)[:, None]
+
+    observed = strength(null.residual[None])[0]
+    hits = np.zeros(x.shape[1])
+    for start in range(0, draws, 512):
+        n = min(512, draws - start)
+        shuffled = rng.permuted(np.broadcast_to(null.residual, (n, len(null.residual))), axis=1)
+        hits += (strength(shuffled) >= observed - 1e-12).sum(0)
+    return np.where(norm > 1e-9, (1 + hits) / (draws + 1), 1.0)
+
+
+def lambda_gc(p: ArrayLike) -> float:
+    """Genomic inflation: median of the χ² (one degree of freedom) that the p-values stand for, over its expectation.
+
+    1 is calibrated; NaN where there is no p-value.
+
+    References
+    ----------
+    Devlin & Roeder 1999, doi:10.1111/j.0006-341X.1999.00997.x.
+    """
+    finite = np.asarray(p, dtype=float)
+    finite = finite[np.isfinite(finite)]
+    if not len(finite):
+        return float("nan")
+    return float(np.median(stats.chi2.isf(finite, 1)) / stats.chi2.ppf(0.5, 1))
