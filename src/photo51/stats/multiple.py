@@ -1,0 +1,104 @@
+"""Many tests at once: which p-values are discoveries.
+
+A family is complete: every pair that could have been tested is in it, whatever its outcome. Pairs are left out only by
+rules that do not look at the outcome (too few runs, an attainable p that is too large).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
+    """Smallest false discovery rate at which each test is a discovery.
+
+    Parameters
+    ----------
+    p
+        p-values, any shape; NaN is a test that was not done: it gets NaN and does not count.
+
+    Returns
+    -------
+    q-values in the shape of `p`.
+
+    Raises
+    ------
+    ValueError
+        Where a p-value lies outside [0, 1].
+
+    References
+    ----------
+    Benjamini and Hochberg 1995, J R Stat Soc B 57:289, doi:10.1111/j.2517-6161.1995.tb02031.x
+    """
+    p = np.asarray(p, dtype=np.float64)
+    q = np.full(p.shape, np.nan)
+    done = ~np.isnan(p)
+    given = p[done]
+    if not len(given):
+        return q
+    if given.min() < 0 or given.max() > 1:
+        raise ValueError(f"p: need values in [0, 1], got {given.min()}..{given.max()}")
+    order = np.argsort(given, kind="stable")
+    ranks = np.arange(1, len(given) + 1)
+    steps = given[order] * (len(given) / ranks)
+    adjusted = np.empty(len(given))
+    adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
+    q[done] = adjusted
+    return q
+
+
+def bh_within(p: ArrayLike, groups: ArrayLike) -> NDArray[np.float64]:
+    """`benjamini_hochberg` in each group apart, (n,)."""
+    p = np.asarray(p, dtype=np.float64)
+    labels, inverse = np.unique(np.asarray(groups), return_inverse=True)
+    q = np.full(p.shape, np.nan)
+    for g in range(len(labels)):
+        here = inverse == g
+        q[here] = benjamini_hochberg(p[here])
+    return q
+
+
+def benjamini_yekutieli(p: ArrayLike) -> NDArray[np.float64]:
+    """q-values that hold under any dependence: `benjamini_hochberg` times the harmonic number.
+
+    References
+    ----------
+    Benjamini and Yekutieli 2001, Ann Stat 29:1165, doi:10.1214/aos/1013699998
+    """
+    p = np.asarray(p, dtype=np.float64)
+    n = int(np.count_nonzero(~np.isnan(p)))
+    return np.minimum(benjamini_hochberg(p) * np.sum(1.0 / np.arange(1, n + 1)), 1.0)
+
+
+def attainable(p_floor: ArrayLike, alpha: float) -> NDArray[np.bool_]:
+    """Tests whose smallest attainable p could ever matter in their family.
+
+    Tarone's rule: the smallest k such that at most k tests have an attainable p ≤ alpha/k; the others cannot be rejected
+    whatever they show, so that leaving them out costs nothing and shrinks the family. The attainable p must depend on the
+    margins alone (densities, coverages), never on the outcome.
+
+    Parameters
+    ----------
+    p_floor
+        Smallest attainable p of each test; NaN is a test that was not done.
+    alpha
+        Level of the family.
+
+    Returns
+    -------
+    Which tests stay, (n,).
+
+    References
+    ----------
+    Tarone 1990, Biometrics 46:515, doi:10.2307/2531456; for the false discovery rate Gilbert 2005,
+    J R Stat Soc C 54:143, doi:10.1111/j.1467-9876.2005.00475.x
+    """
+    floor = np.asarray(p_floor, dtype=np.float64)
+    known = np.sort(floor[~np.isnan(floor)])
+    if not len(known):
+        return np.zeros(floor.shape, dtype=bool)
+    k = np.arange(1, len(known) + 1)
+    k_star = int(k[np.searchsorted(known, alpha / k, side="right") <= k][0])
+    with np.errstate(invalid="ignore"):
+        return floor <= alpha / k_star

@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+from scipy import stats
+from statsmodels.stats.proportion import proportion_confint
+
+from photo51.stats.resampling import (
+    block_bootstrap,
+    block_t,
+    bootstrap_weights,
+    monte_carlo_p,
+    random_shifts,
+    rotate,
+    rotate_rows,
+    wilson,
+)
+
+BOUNDS = np.array([0, 4, 9])
+
+
+def test_a_monte_carlo_p_is_never_zero():
+    assert monte_carlo_p(10.0, np.zeros(99)) == pytest.approx(0.01)
+    np.testing.assert_allclose(monte_carlo_p([0.0, 5.0], np.array([[0.0, 1.0]] * 9)), [1.0, 0.1])
+
+
+def test_rows_turn_around_their_own_block():
+    rows = rotate_rows(np.array([0, 3, 4, 8]), BOUNDS, np.array([1, 2]))
+    assert rows.tolist() == [1, 0, 6, 5]
+
+
+def test_rotating_rows_and_values_agree():
+    rng = np.random.default_rng(0)
+    values = rng.random((9, 2))
+    shifts = random_shifts(BOUNDS, rng)[0]
+    turned = rotate(values, BOUNDS, shifts)
+    np.testing.assert_array_equal(turned[rotate_rows(np.arange(9), BOUNDS, shifts)], values)
+    np.testing.assert_array_equal(rotate(values.T, BOUNDS, shifts, axis=1).T, turned)
+
+
+def test_shifts_are_uniform_and_hold_the_identity():
+    shifts = random_shifts(BOUNDS, np.random.default_rng(1), n=4000)
+    assert shifts.shape == (4000, 2)
+    for b, length in enumerate((4, 5)):
+        counts = np.bincount(shifts[:, b], minlength=length)
+        assert len(counts) == length
+        assert stats.chisquare(counts).pvalue > 1e-3
+
+
+@pytest.mark.parametrize(("k", "n"), [(0, 10), (3, 10), (10, 10), (7, 1000)])
+def test_wilson_is_statsmodels(k, n):
+    np.testing.assert_allclose(
+        [float(x) for x in wilson(k, n)], proportion_confint(k, n, method="wilson"), atol=1e-12
+    )
+
+
+def test_wilson_without_trials_is_all_there_is():
+    assert [float(x) for x in wilson(0, 0)] == [0.0, 1.0]
+
+
+def test_block_t_is_scipys():
+    sums = np.random.default_rng(2).normal(0.3, 1, (12, 3))
+    ours, theirs = block_t(sums), stats.ttest_1samp(sums, 0.0, alternative="greater")
+    np.testing.assert_allclose(ours.t, theirs.statistic)
+    np.testing.assert_allclose(ours.p_upper, theirs.pvalue)
+    np.testing.assert_allclose(ours.p_upper + ours.p_lower, 1.0)
+
+
+def test_block_t_of_nothing_is_one():
+    assert block_t(np.zeros((5, 2))).p_upper.tolist() == [1.0, 1.0]
+    assert block_t(np.ones((2,))).p_upper == 1.0
+
+
+def test_bootstrap_of_a_mean_covers_as_the_normal_interval_does():
+    x = np.random.default_rng(3).normal(5, 2, 400)
+    est = block_bootstrap(lambda w: float(w @ x / w.sum()), 400, np.random.default_rng(4), n_draws=2000)
+    half = 1.96 * x.std(ddof=1) / 20
+    assert est.value == pytest.approx(x.mean())
+    assert est.low == pytest.approx(x.mean() - half, abs=0.03)
+    assert est.high == pytest.approx(x.mean() + half, abs=0.03)
+
+
+def test_bootstrap_of_one_block_has_no_limits():
+    assert np.isnan(block_bootstrap(lambda w: 1.0, 1, np.random.default_rng(0)).low)
+
+
+def test_bootstrap_weights_draw_as_many_blocks_as_there_are():
+    w = bootstrap_weights(7, 50, np.random.default_rng(5))
+    assert w.shape == (50, 7)
+    assert (w.sum(axis=1) == 7).all()
