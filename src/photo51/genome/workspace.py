@@ -27,6 +27,18 @@ class Places(NamedTuple):
     position: NDArray[np.int64]
 
 
+class Stretch(NamedTuple):
+    """A row of the workspace table."""
+
+    genome: str
+    chrom: str
+    start: int
+    end: int
+    block: int
+    split: str
+    offset: int
+
+
 class Workspace:
     """Scored bases of a run, as rows.
 
@@ -54,7 +66,7 @@ class Workspace:
         self.n_rows = int(offsets[-1])
         self._offsets = offsets
         self._check()
-        starts = np.flatnonzero(np.diff(self.table["block"].to_numpy(), prepend=-1))
+        starts = np.flatnonzero(self.table["block"].ne(self.table["block"].shift()).to_numpy())
         self.block_ids: NDArray[np.int64] = self.table["block"].to_numpy()[starts]
         self.block_bounds: NDArray[np.int64] = np.append(offsets[:-1][starts], offsets[-1])
         self.block_splits: list[str] = list(self.table["split"].iloc[starts])
@@ -76,6 +88,11 @@ class Workspace:
     def read(cls, path: Path | str) -> Workspace:
         """Read `workspace.parquet`."""
         return cls(read_table(path, WORKSPACE))
+
+    def stretches(self) -> list[Stretch]:
+        """Stretches in row order."""
+        columns = [self.table[name].tolist() for name in Stretch._fields]
+        return [Stretch(*row) for row in zip(*columns, strict=True)]
 
     @property
     def n_blocks(self) -> int:
@@ -120,23 +137,21 @@ class Workspace:
         -------
         One row per (interval, stretch) overlap with `interval` (index into `intervals`), `row_start`, `row_end`.
         """
-        parts = []
-        for key, stretches in self.table.groupby(["genome", "chrom"], sort=False):
-            here = (intervals["genome"].to_numpy() == key[0]) & (intervals["chrom"].to_numpy() == key[1])
-            which = np.flatnonzero(here)
-            if not len(which):
-                continue
-            start, end = intervals["start"].to_numpy()[which], intervals["end"].to_numpy()[which]
-            for s, e, o in zip(stretches["start"], stretches["end"], stretches["offset"], strict=True):
-                hit = (start < e) & (end > s)
-                parts.append(
-                    np.stack(
-                        [which[hit], o + np.maximum(start[hit], s) - s, o + np.minimum(end[hit], e) - s],
-                        axis=1,
-                    )
-                )
-        rows = np.concatenate(parts) if parts else np.zeros((0, 3), dtype=np.int64)
-        table = pd.DataFrame(rows.astype(np.int64), columns=["interval", "row_start", "row_end"])
+        parts = [np.zeros((0, 3), dtype=np.int64)]
+        genome, chrom = intervals["genome"].to_numpy(), intervals["chrom"].to_numpy()
+        starts, ends = (intervals[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
+        for (g, c), stretches in self.table.groupby(["genome", "chrom"], sort=False):
+            which = np.flatnonzero((genome == g) & (chrom == c) & (ends > starts))
+            stretches = stretches.sort_values("start")  # noqa: PLW2901
+            s, e, o = (stretches[name].to_numpy(dtype=np.int64) for name in ("start", "end", "offset"))
+            first = np.searchsorted(e, starts[which], side="right")
+            n = np.maximum(np.searchsorted(s, ends[which], side="left") - first, 0)
+            interval = np.repeat(which, n)
+            at = np.arange(n.sum()) + np.repeat(first - np.cumsum(n) + n, n)
+            low, high = np.maximum(starts[interval], s[at]), np.minimum(ends[interval], e[at])
+            parts.append(np.stack([interval, o[at] + low - s[at], o[at] + high - s[at]], axis=1))
+        rows = np.concatenate(parts)
+        table = pd.DataFrame(rows, columns=["interval", "row_start", "row_end"])
         return table.sort_values(["row_start", "row_end", "interval"], ignore_index=True)
 
     def mask(self, intervals: pd.DataFrame) -> NDArray[np.bool_]:
@@ -150,8 +165,6 @@ class Workspace:
     def subset(self, blocks: NDArray[np.integer]) -> tuple[Workspace, NDArray[np.int64]]:
         """The workspace of some blocks alone, and the rows of this one that it keeps."""
         keep = self.table["block"].isin(np.asarray(blocks)).to_numpy()
-        rows = np.concatenate(
-            [np.arange(a, b) for a, b in zip(self._offsets[:-1][keep], self._offsets[1:][keep], strict=True)]
-            or [[]]
-        )
+        kept = zip(self._offsets[:-1][keep], self._offsets[1:][keep], strict=True)
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(np.arange(a, b) for a, b in kept)])
         return Workspace(self.table[keep].drop(columns="offset")), rows.astype(np.int64)

@@ -32,10 +32,15 @@ ANNOTATIONS = TableSpec(
         "strand": Column("str", "+, - or . (no strand)"),
         "kind": Column("str", "annotation class, for instance CDS, tRNA, start_codon"),
         "name": Column("str", "gene symbol, locus tag or identifier; empty where there is none"),
+        "group": Column(
+            "str", "joins the intervals of one feature (exons of a CDS, parts on either side of an origin)"
+        ),
         "frame": Column(
             "int",
             "for CDS: bases to skip before the first complete codon, in reading direction (0, 1, 2); else -1",
         ),
+        "score": Column("float", "score of the file or rule, in the rule's unit; NaN where there is none"),
+        "note": Column("str", "product or note of the record; empty where there is none"),
         "source": Column("str", "file or rule the interval comes from"),
     },
 )
@@ -64,6 +69,7 @@ WINDOWS = TableSpec(
         "row": Column("int", "workspace row of the core's first base (lowest coordinate)"),
         "block": Column("int", "block of the workspace"),
         "split": Column("str", "train, select or test"),
-        "shard": Column("int", "shard of the extraction"),
+        "shard": Column("int", "shard of the extraction: consecutive rows, both strands"),
+        "cold_start": Column("bool", "whether there was less warm-up to read than asked for"),
     },
 )
