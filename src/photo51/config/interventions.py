@@ -1,0 +1,188 @@
+"""Parameters of interventions: steering, rules, painting, attribution, causality, exchange rates."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from photo51.config.base import Params
+
+
+class SamplingParams(Params):
+    """How the next base is drawn."""
+
+    temperature: float = Field(default=1.0, gt=0, description="softmax temperature; below 1 sharpens")
+    top_k: int = Field(
+        default=4, ge=1, le=4, description="draw among this many likeliest of A, C, G, T (bases)"
+    )
+    top_p: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="draw among the likeliest bases that together hold this probability",
+    )
+    seed: int = Field(
+        default=51, ge=0, description="seed; sequence i draws from the stream (seed, i) whatever the batch"
+    )
+
+
+class UnitParams(Params):
+    """What one unit of strength is: a quantile of the feature's own activation where it fires."""
+
+    quantile: float = Field(
+        default=0.99, gt=0, le=1, description="quantile of the activations at firing bases that is one unit"
+    )
+    bases: int = Field(default=131_072, ge=1_024, description="reference bases read to measure units (bases)")
+    window: int = Field(default=1_024, ge=64, description="length of a reference window (bases)")
+    warmup: int = Field(default=128, ge=0, description="first bases of each window left out (bases)")
+
+
+class SteerParams(Params):
+    """Four-arm steering experiment."""
+
+    op: Literal["add", "clamp"] = Field(
+        default="add", description="add strength to the code, or set the code to strength"
+    )
+    doses: tuple[Annotated[float, Field(gt=0)], ...] = Field(
+        default=(0.25, 0.5, 1.0, 2.0, 4.0), min_length=1, description="strengths of the dose-response (units)"
+    )
+    sequences: int = Field(
+        default=32, ge=2, description="sequences of the control, reconstruction and feature arms, per dose"
+    )
+    length: int = Field(default=300, ge=8, description="bases generated per sequence (bases)")
+    random_directions: int = Field(default=20, ge=1, description="norm-matched random directions")
+    random_sequences: int = Field(
+        default=8,
+        ge=2,
+        description="sequences per random direction and dose; few make the null wider, never narrower",
+    )
+    random_kind: Literal["covariance", "isotropic", "decoder"] = Field(
+        default="covariance",
+        description="random directions: shaped like the residual stream, isotropic, or decoder rows of other features",
+    )
+    nll_budget: float = Field(
+        default=0.10,
+        gt=0,
+        description="largest tolerated relative rise of the negative log-likelihood (share)",
+    )
+    bootstrap: int = Field(default=1_000, ge=100, description="bootstrap draws of the confidence intervals")
+    confidence: float = Field(default=0.95, gt=0, lt=1, description="coverage of the confidence intervals")
+    edit_prompt: bool = Field(
+        default=False, description="edit the prompt's bases too, not only what is generated"
+    )
+    batch: int = Field(default=256, ge=1, description="sequences generated at once")
+    off_target: int = Field(default=50, ge=1, description="features listed in the off-target table")
+    sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn")
+    units: UnitParams = Field(default=UnitParams(), description="what one unit of strength is")
+
+
+class PaintParams(Params):
+    """Painting concepts on a sequence."""
+
+    op: Literal["add", "clamp"] = Field(
+        default="add", description="add strength to the code, or set the code to strength"
+    )
+    background: float = Field(
+        default=0.0,
+        le=0,
+        description="strength of every painted concept outside its intervals (units, not above 0)",
+    )
+    candidates: int = Field(
+        default=8, ge=1, description="continuations tried per block; 1 samples without looking back"
+    )
+    block: int = Field(
+        default=24, ge=1, description="bases written between two choices among candidates (bases)"
+    )
+    paint_weight: float = Field(
+        default=1.0,
+        ge=0,
+        description="weight of the painted features against the log-likelihood when choosing (nats per unit and base)",
+    )
+    margin: int = Field(
+        default=50, ge=0, description="bases around an interval that count as inside for the overlap (bases)"
+    )
+    infill: Literal["rejection", "beam"] = Field(
+        default="rejection", description="how a span between fixed flanks is chosen"
+    )
+    flank: int = Field(
+        default=64, ge=1, description="bases of the right flank that judge an infilled span (bases)"
+    )
+    sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn")
+    units: UnitParams = Field(default=UnitParams(), description="what one unit of strength is")
+
+
+class AttributionParams(Params):
+    """Attribution of a target to features and bases."""
+
+    method: Literal["integrated", "gradient"] = Field(
+        default="integrated", description="integrated gradients, or gradient times activation"
+    )
+    steps: int = Field(
+        default=16, ge=1, description="first number of points on the path; doubled until complete"
+    )
+    max_steps: int = Field(default=256, ge=1, description="largest number of points on the path")
+    tolerance: float = Field(
+        default=0.01, gt=0, description="completeness error at which doubling ends (share of the target)"
+    )
+    context: int = Field(default=512, ge=8, description="bases read before the target (bases)")
+    downstream: int = Field(
+        default=128, ge=1, description="bases after a variant that its likelihood ratio counts (bases)"
+    )
+    ablated: int = Field(default=50, ge=2, description="top features ablated exactly, for the agreement")
+    window: int = Field(default=48, ge=1, description="bases of the saturation mutagenesis map (bases)")
+    batch: int = Field(default=16, ge=1, description="sequences run at once")
+
+
+class CausalityParams(Params):
+    """Causal report of features."""
+
+    windows: int = Field(default=8, ge=1, description="strongest firing places per feature")
+    context: int = Field(default=128, ge=0, description="bases read before the scored part (bases)")
+    scored: int = Field(
+        default=48, ge=2, description="bases of the scored part around a firing place (bases)"
+    )
+    horizon: int = Field(
+        default=8, ge=1, description="predictions after a firing base that count as its effect (bases)"
+    )
+    random_features: int = Field(
+        default=20, ge=1, description="features of like density whose directions serve as null"
+    )
+    dose: float = Field(default=1.0, gt=0, description="strength of the steering effect (units)")
+    seed: int = Field(default=51, ge=0, description="seed of random features and places")
+    units: UnitParams = Field(default=UnitParams(), description="what one unit of strength is")
+
+
+class ExchangeParams(Params):
+    """Exchange rate between copies of a motif in the prompt and steering."""
+
+    copies: tuple[int, ...] = Field(
+        default=(0, 1, 2, 4, 8, 16), min_length=3, description="copies of the motif in the prompt"
+    )
+    strengths: tuple[float, ...] = Field(
+        default=(0.0, 0.25, 0.5, 1.0, 2.0), min_length=3, description="steering strengths (units)"
+    )
+    contexts: int = Field(default=16, ge=1, description="random surroundings averaged over")
+    spacer: int = Field(default=12, ge=0, description="bases between two copies (bases)")
+    held_out: float = Field(
+        default=0.3, gt=0, lt=1, description="share of (copies, strength) settings the fit never sees"
+    )
+    seed: int = Field(default=51, ge=0, description="seed of surroundings and of the held-out settings")
+
+    @model_validator(mode="after")
+    def _has_zero(self) -> ExchangeParams:
+        if 0 not in self.copies or 0.0 not in self.strengths:
+            raise ValueError(
+                "need 0 among copies and among strengths: they are the point both effects are counted from"
+            )
+        return self
+
+
+class InterventionParams(Params):
+    """All of interventions."""
+
+    steer: SteerParams = Field(default=SteerParams(), description="four-arm steering")
+    paint: PaintParams = Field(default=PaintParams(), description="painting")
+    attribution: AttributionParams = Field(default=AttributionParams(), description="attribution")
+    causality: CausalityParams = Field(default=CausalityParams(), description="causal report of features")
+    exchange: ExchangeParams = Field(default=ExchangeParams(), description="exchange rate")
