@@ -14,7 +14,7 @@ from photo51.stats.mixed import (
     kinship,
     lambda_gc,
     score_test,
-    standard_kinship,
+    similarity,
 )
 from photo51.types import InputError
 
@@ -84,7 +84,7 @@ def test_clonal_cohort_inflates_the_plain_test_and_not_the_mixed_one():
     naive, mixed = [], []
     for seed in range(4):
         y, features, markers, _ = clonal(seed=seed)
-        related = kinship(standard_kinship(markers))
+        related = kinship(similarity(markers))
         naive.append(lambda_gc(score_test(features, fit_null(y, related, h2=0.0)).p))
         mixed.append(lambda_gc(score_test(features, fit_null(y, related)).p))
     assert np.mean(naive) > 3
@@ -96,9 +96,7 @@ def test_a_planted_cause_survives_the_mixed_model():
     rng = np.random.default_rng(5)
     cause = rng.normal(size=len(y))
     y = y + cause
-    test = score_test(
-        np.column_stack([cause, features[:, :5]]), fit_null(y, kinship(standard_kinship(markers)))
-    )
+    test = score_test(np.column_stack([cause, features[:, :5]]), fit_null(y, kinship(similarity(markers))))
     assert test.p[0] < 1e-20
     assert test.beta[0] == pytest.approx(1.0, abs=0.1)
 
@@ -148,17 +146,19 @@ def test_lambda_of_uniform_p_is_one_and_of_halved_medians_more():
     assert np.isnan(lambda_gc([]))
 
 
-def test_standard_kinship_by_hand_and_missing_genotypes_count_as_the_mean():
+def test_similarity_by_hand_and_missing_genotypes_count_as_the_mean():
     markers = np.array([[0.0, 5], [2, 5], [0, 5], [2, 5]])
     signs = np.array([-1.0, 1, -1, 1])
-    np.testing.assert_allclose(standard_kinship(markers), np.outer(signs, signs))
-    with_gap = standard_kinship(np.array([[0.0], [2], [np.nan], [0], [2]]))
+    np.testing.assert_allclose(similarity(markers), np.outer(signs, signs))
+    np.testing.assert_allclose(similarity(3 * markers), 9 * np.outer(signs, signs))
+    np.testing.assert_allclose(similarity(3 * markers, scale=True), np.outer(signs, signs))
+    with_gap = similarity(np.array([[0.0], [2], [np.nan], [0], [2]]))
     assert with_gap[2].tolist() == [0, 0, 0, 0, 0]
 
 
 def test_markers_that_do_not_vary_and_odd_matrices_are_refused():
     with pytest.raises(ValueError, match="varies"):
-        standard_kinship(np.ones((4, 3)))
+        similarity(np.ones((4, 3)))
     with pytest.raises(ValueError, match="square"):
         kinship(np.ones((3, 2)))
     with pytest.raises(ValueError, match="negative eigenvalue"):
@@ -199,7 +199,7 @@ def test_firth_maximises_the_penalised_likelihood():
 
 def test_clades_are_found_and_a_phenotype_of_one_clade_is_refused():
     _, _, markers, clade = clonal(n=120, n_clades=5)
-    found = clades(standard_kinship(markers), 5)
+    found = clades(similarity(markers), 5)
     pairs = (clade[:, None] == clade[None]) == (found[:, None] == found[None])
     assert pairs.all()
     assert np.bincount(found)[0] == np.bincount(clade).max()

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import sparse, stats
 
-from photo51.stats.stratified import arrangements, pearson3_tail, permutation_p, stratified_rank_test
+from photo51.stats.rearrangement import arrangements, permutation_p
+from photo51.stats.stratified import pearson3_tail, rank_correlation, stratified_rank_test
 
 HAND_VALUES = np.array([3.0, 1.0, 2.0, 5.0, 6.0, 4.0])
 HAND_LABELS = np.array([1, 0, 0, 1, 1, 0])
@@ -158,3 +159,12 @@ def test_no_stratum_with_both_classes_gives_no_verdict():
 def test_bad_input_is_named(values, labels, message):
     with pytest.raises(ValueError, match=message):
         stratified_rank_test(np.array(values), labels, np.zeros(len(labels)))
+
+
+def test_rank_correlation_of_sparse_columns_is_spearmans():
+    rng = np.random.default_rng(10)
+    table = sparse.random(200, 12, density=0.2, random_state=1, format="csr", data_rvs=rng.standard_normal)
+    target = rng.normal(size=200) + table[:, 0].toarray().ravel()
+    expected = [stats.spearmanr(table[:, j].toarray().ravel(), target).statistic for j in range(12)]
+    np.testing.assert_allclose(rank_correlation(table, target), expected)
+    assert rank_correlation(np.zeros((5, 2)), np.arange(5.0)).tolist() == [0.0, 0.0]

@@ -81,20 +81,20 @@ def _without(x: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.f
     return rest
 
 
-def kinship(similarity: ArrayLike) -> Kinship:
+def kinship(relatedness: ArrayLike) -> Kinship:
     """Decompose a similarity matrix, scaled to a mean diagonal of 1; rounding below zero is set to 0.
 
     Parameters
     ----------
-    similarity
-        (n, n), symmetric, positive semi-definite: from markers, k-mers or features (`standard_kinship`).
+    relatedness
+        (n, n), symmetric, positive semi-definite: from markers, k-mers or features (`similarity`).
 
     Raises
     ------
     ValueError
         For a matrix that is not square, symmetric and finite, or has clearly negative eigenvalues.
     """
-    k = np.asarray(similarity, dtype=float)
+    k = np.asarray(relatedness, dtype=float)
     if (
         k.ndim != 2
         or k.shape[0] != k.shape[1]
@@ -105,21 +105,28 @@ def kinship(similarity: ArrayLike) -> Kinship:
     scale = np.trace(k) / len(k)
     if scale <= 0:
         raise ValueError("kinship: need individuals that differ, got a matrix with no variance")
-    values, vectors = eigh(k / scale, check_finite=False)
+    values, vectors = eigh(k / scale, check_finite=False, driver="evd")
     if values[0] < -1e-4 * max(1.0, values[-1]):
         raise ValueError(f"kinship: need no negative eigenvalue, got {values[0]:.3g}")
     return Kinship(np.clip(values, 0.0, None), vectors)
 
 
-def standard_kinship(markers: ArrayLike) -> NDArray[np.float64]:
-    """Similarity of individuals from any table of (n, n_markers): SNP dosages, k-mer counts or feature burdens.
+def similarity(markers: ArrayLike, *, scale: bool = False) -> NDArray[np.float64]:
+    """Similarity (n, n) of individuals from any table of theirs: SNP dosages, k-mer shares or feature burdens.
 
-    Each marker is centred and scaled to variance 1; NaN (a missing genotype) counts as the marker's mean; markers that do
-    not vary are left out.
+    Parameters
+    ----------
+    markers
+        (n, n_markers); NaN (a missing genotype) counts as the marker's mean.
+    scale
+        Bring each marker to variance 1, for tables whose columns have different units. Leave it off for SNPs of a clonal
+        cohort: centred SNPs give each pair the length of the path they share on the tree, scaled ones weigh each branch
+        by how few descend from it.
 
     References
     ----------
-    Yang et al. 2011, doi:10.1016/j.ajhg.2010.11.011.
+    Zhou & Stephens 2012 (GEMMA's centred relatedness), doi:10.1038/ng.2310; Yang et al. 2011 (scaled),
+    doi:10.1016/j.ajhg.2010.11.011.
     """
     x = np.array(markers, dtype=float)
     if x.ndim != 2:
@@ -130,9 +137,10 @@ def standard_kinship(markers: ArrayLike) -> NDArray[np.float64]:
         x = np.where(missing, np.where(missing, 0.0, x).sum(0) / seen, x)
     x -= x.mean(0)
     sd = x.std(0)
-    x = x[:, sd > 1e-12] / sd[sd > 1e-12]
-    if not x.shape[1]:
+    varies = sd > 1e-12
+    if not varies.any():
         raise ValueError("markers: need at least one that varies between individuals, got none")
+    x = x[:, varies] / (sd[varies] if scale else 1.0)
     return x @ x.T / x.shape[1]
 
 

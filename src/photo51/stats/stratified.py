@@ -7,9 +7,7 @@ rearrangement of the labels inside each stratum, whose first three moments are k
 
 from __future__ import annotations
 
-import itertools
 import math
-from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -18,7 +16,6 @@ from scipy import sparse, stats
 
 Alternative = Literal["two-sided", "greater", "less"]
 FEATURES_AT_ONCE = 512
-LABELS_AT_ONCE = 1024
 _SYMMETRIC = 1e-4
 
 
@@ -52,7 +49,7 @@ class StratifiedTest(NamedTuple):
     n_strata: int
 
 
-class _Design(NamedTuple):
+class Design(NamedTuple):
     """Informative rows, sorted out once for all features."""
 
     rows: NDArray[np.int64]
@@ -69,7 +66,8 @@ class _Design(NamedTuple):
         return float((self.weight * self.cases * (self.size - self.cases)).sum())
 
 
-def _design(labels: ArrayLike, strata: ArrayLike, weighting: str) -> _Design:
+def informative(labels: ArrayLike, strata: ArrayLike, weighting: str) -> Design:
+    """Keep the rows of strata that hold both classes; raises `ValueError` for labels other than 0 and 1."""
     labels, strata = np.asarray(labels), np.asarray(strata)
     if labels.shape != strata.shape or labels.ndim != 1:
         raise ValueError(
@@ -84,12 +82,13 @@ def _design(labels: ArrayLike, strata: ArrayLike, weighting: str) -> _Design:
     rows = np.flatnonzero(informative[stratum])
     _, stratum = np.unique(stratum[rows], return_inverse=True)
     size, cases, is_case = size[informative], cases[informative], is_case[rows]
-    weight = 1.0 / (size + 1.0) if weighting == "van-elteren" else np.ones(len(size))
-    centred = np.asarray(is_case - (cases / np.maximum(size, 1))[stratum])
-    return _Design(rows, stratum, is_case, centred, size, cases, weight)
+    weight = np.ones(len(size)) if weighting == "equal" else np.divide(1.0, size + 1.0, dtype=np.float64)
+    centred = np.asarray(is_case - (cases / size)[stratum], dtype=np.float64)
+    return Design(rows, stratum, is_case, centred, size, cases, weight)
 
 
-def _table(values: ArrayLike | sparse.spmatrix, n_rows: int) -> sparse.csr_matrix:
+def sparse_table(values: ArrayLike | sparse.spmatrix, n_rows: int) -> sparse.csr_matrix:
+    """Values (n_rows, n_features), or (n_rows,), as a sparse table; raises `ValueError` for other shapes and for NaN."""
     if sparse.issparse(values):
         table = sparse.csr_matrix(values)
     else:
@@ -102,17 +101,44 @@ def _table(values: ArrayLike | sparse.spmatrix, n_rows: int) -> sparse.csr_matri
     return table
 
 
-def _ranked(chunk: sparse.csc_matrix, design: _Design) -> tuple[NDArray, ...]:
-    """Centred within-stratum mid-ranks of the non-zero entries, and of the zeros of each touched (feature, stratum).
+class _Ranks(NamedTuple):
+    """Centred within-stratum mid-ranks of a sparse table.
 
     Zeros tie with each other, so only non-zero entries are ever sorted: cost follows the entries, not the table.
 
-    Returns
-    -------
-    Row, group of each entry and its rank; then feature, stratum, number of zeros and their rank of each group.
+    Attributes
+    ----------
+    row, group, rank
+        Of each non-zero entry; a group is one feature in one stratum.
+    feature, stratum, zeros, zero_rank
+        Of each group; `zeros` is the number of zeros in it and `zero_rank` their common rank.
     """
+
+    row: NDArray[np.int64]
+    group: NDArray[np.int64]
+    rank: NDArray[np.float64]
+    feature: NDArray[np.int64]
+    stratum: NDArray[np.int64]
+    zeros: NDArray[np.int64]
+    zero_rank: NDArray[np.float64]
+
+    def total(self, entries: NDArray) -> NDArray[np.float64]:
+        """Sum over the entries of each group."""
+        return np.bincount(self.group, weights=entries, minlength=len(self.feature)).astype(np.float64)
+
+    def statistic(self, centred: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Sum of rank times `centred` (n,) in each group, zeros included; `centred` must sum to 0 in each stratum."""
+        there = centred[self.row]
+        return self.total(there * self.rank) - self.zero_rank * self.total(there)
+
+    def powers(self, k: int) -> NDArray[np.float64]:
+        """Sum of the k-th power of the ranks of each group, zeros included."""
+        return self.total(self.rank**k) + self.zeros * self.zero_rank**k
+
+
+def _ranked(chunk: sparse.csc_matrix, of_row: NDArray[np.int64], sizes: NDArray[np.int64]) -> _Ranks:
     feature = np.repeat(np.arange(chunk.shape[1]), np.diff(chunk.indptr))
-    key = feature * len(design.size) + design.stratum[chunk.indices]
+    key = feature * len(sizes) + of_row[chunk.indices]
     order = np.lexsort((chunk.data, key))
     key, value, row = key[order], chunk.data[order], chunk.indices[order]
     new_group = np.diff(key, prepend=-1) != 0
@@ -124,13 +150,13 @@ def _ranked(chunk: sparse.csc_matrix, design: _Design) -> tuple[NDArray, ...]:
     tie_first = np.flatnonzero(new_tie)
     tie_last = np.append(tie_first[1:], len(key)) - 1
     within = (tie_first + tie_last)[tie] / 2.0 - first[group] + 1.0
-    g_feature, g_stratum = np.divmod(key[first], len(design.size))
-    size = design.size[g_stratum]
+    feature, stratum = np.divmod(key[first], len(sizes))
+    size = sizes[stratum]
     zeros = size - count
     negatives = np.bincount(group, weights=value < 0, minlength=len(first))
     middle = (size + 1) / 2.0
     rank = within + np.where(value > 0, zeros[group], 0) - middle[group]
-    return row, group, rank, g_feature, g_stratum, zeros, negatives + (zeros + 1) / 2.0 - middle
+    return _Ranks(row, group, rank, feature, stratum, zeros, negatives + (zeros + 1) / 2.0 - middle)
 
 
 def stratified_rank_test(
@@ -167,8 +193,8 @@ def stratified_rank_test(
     van Elteren 1960, Bull. Int. Stat. Inst. 37:351; Lehmann 1975, Nonparametrics, ch. 3 (variance with ties);
     Mielke & Berry 2007, doi:10.1007/978-0-387-69813-7 (Pearson type III tail of permutation statistics).
     """
-    design = _design(labels, strata, weighting)
-    table = _table(values, len(np.asarray(labels)))[design.rows].tocsc()
+    design = informative(labels, strata, weighting)
+    table = sparse_table(values, len(np.asarray(labels)))[design.rows].tocsc()
     table.eliminate_zeros()
     moments = np.zeros((3, table.shape[1]))
     for start in range(0, table.shape[1] if len(design.rows) else 0, FEATURES_AT_ONCE):
@@ -177,36 +203,28 @@ def stratified_rank_test(
     return _test(moments, design, alternative)
 
 
-def _moments(chunk: sparse.csc_matrix, design: _Design) -> NDArray[np.float64]:
+def _moments(chunk: sparse.csc_matrix, design: Design) -> NDArray[np.float64]:
     """Statistic, variance and third cumulant under rearrangement within strata, (3, n_features)."""
     if not chunk.nnz:
         return np.zeros((3, chunk.shape[1]))
-    row, group, rank, feature, stratum, zeros, zero_rank = _ranked(chunk, design)
-    n_groups = len(feature)
-
-    def total(entries: NDArray) -> NDArray:
-        return np.bincount(group, weights=entries, minlength=n_groups)
-
-    centred = design.centred[row]
-    statistic = total(centred * rank) - zero_rank * total(centred)
-    squares = total(rank**2) + zeros * zero_rank**2
-    cubes = total(rank**3) + zeros * zero_rank**3
+    ranks = _ranked(chunk, design.stratum, design.size)
     n, m = design.size.astype(float), design.cases.astype(float)
     share = m / n
     label_squares = m * (1 - share)
     label_cubes = m * (1 - share) ** 3 - (n - m) * share**3
-    variance = (label_squares / (n - 1))[stratum] * squares
-    third = np.where(n > 2, n * label_cubes / ((n - 1) * np.maximum(n - 2, 1)), 0.0)[stratum] * cubes
-    w = design.weight[stratum]
+    variance = (label_squares / (n - 1))[ranks.stratum] * ranks.powers(2)
+    label_cubes *= np.where(n > 2, n / ((n - 1) * np.maximum(n - 2, 1)), 0.0)
+    third = label_cubes[ranks.stratum] * ranks.powers(3)
+    w = design.weight[ranks.stratum]
     return np.stack(
         [
-            np.bincount(feature, weights=part, minlength=chunk.shape[1])
-            for part in (w * statistic, w**2 * variance, w**3 * third)
+            np.bincount(ranks.feature, weights=part, minlength=chunk.shape[1])
+            for part in (w * ranks.statistic(design.centred), w**2 * variance, w**3 * third)
         ]
     )
 
 
-def _test(moments: NDArray[np.float64], design: _Design, alternative: Alternative) -> StratifiedTest:
+def _test(moments: NDArray[np.float64], design: Design, alternative: Alternative) -> StratifiedTest:
     statistic, variance, third = moments
     varies = variance > 1e-12
     sd = np.sqrt(np.where(varies, variance, 1.0))
@@ -251,85 +269,21 @@ def pearson3_tail(
     return np.minimum(1.0, 2.0 * np.minimum(upper, lower))
 
 
-def arrangements(labels: ArrayLike, strata: ArrayLike) -> float:
-    """How many ways labels can be rearranged within strata; may be infinity."""
-    design = _design(labels, strata, "equal")
-    return math.prod(
-        float(math.comb(n, m)) for n, m in zip(design.size.tolist(), design.cases.tolist(), strict=True)
-    )
-
-
-def permutation_p(
-    values: ArrayLike | sparse.spmatrix,
-    labels: ArrayLike,
-    strata: ArrayLike,
-    *,
-    rng: np.random.Generator,
-    draws: int = 9_999,
-    alternative: Alternative = "two-sided",
-    weighting: Literal["van-elteren", "equal"] = "van-elteren",
-) -> NDArray[np.float64]:
-    """The same test by rearranging labels: every rearrangement where there are at most `draws`, else that many drawn.
-
-    Drawn p-values are `(1 + hits) / (draws + 1)`, exact ones `hits / arrangements`; two-sided is twice the smaller tail.
-    All features see the same rearrangements.
-
-    References
-    ----------
-    Phipson & Smyth 2010, doi:10.2202/1544-6115.1585.
-    """
-    design = _design(labels, strata, weighting)
-    table = _table(values, len(np.asarray(labels)))
-    n_features = table.shape[1]
-    if not len(design.rows):
-        return np.ones(n_features)
-    ranks = _dense_ranks(table[design.rows].toarray(), design)
-    score = ranks * design.weight[design.stratum][:, None]
-    observed = design.is_case @ score
-    exact = arrangements(labels, strata) <= draws
-    above, below, n = np.zeros(n_features), np.zeros(n_features), 0
-    for batch in _all_labels(design) if exact else _drawn_labels(design, draws, rng):
-        null = batch @ score
-        slack = 1e-9 * np.maximum(1.0, np.abs(observed))
-        above += (null >= observed - slack).sum(0)
-        below += (null <= observed + slack).sum(0)
-        n += len(batch)
-    plus = 0 if exact else 1
-    upper, lower = (above + plus) / (n + plus), (below + plus) / (n + plus)
-    if alternative == "greater":
-        return upper
-    return lower if alternative == "less" else np.minimum(1.0, 2.0 * np.minimum(upper, lower))
-
-
-def _dense_ranks(dense: NDArray[np.float64], design: _Design) -> NDArray[np.float64]:
-    out = np.empty_like(dense, dtype=float)
-    for g in range(len(design.size)):
-        rows = design.stratum == g
-        out[rows] = stats.rankdata(dense[rows], axis=0) - (design.size[g] + 1) / 2.0
+def rank_correlation(values: ArrayLike | sparse.spmatrix, target: ArrayLike) -> NDArray[np.float64]:
+    """Spearman's correlation of every column (n, n_columns), dense or sparse, with a vector (n,); 0 where one is constant."""
+    centred = stats.rankdata(np.asarray(target, dtype=float))
+    centred = centred - centred.mean()
+    table = sparse_table(values, len(centred)).tocsc()
+    table.eliminate_zeros()
+    out = np.zeros(table.shape[1])
+    squares = centred @ centred
+    for start in range(0, table.shape[1], FEATURES_AT_ONCE):
+        chunk = table[:, start : start + FEATURES_AT_ONCE]
+        if not chunk.nnz or not squares:
+            continue
+        ranks = _ranked(chunk, np.zeros(len(centred), dtype=np.int64), np.array([len(centred)]))
+        scale = np.sqrt(ranks.powers(2) * squares)
+        out[start + ranks.feature] = np.divide(
+            ranks.statistic(centred), scale, out=np.zeros(len(scale)), where=scale > 1e-9
+        )
     return out
-
-
-def _all_labels(design: _Design) -> Iterator[NDArray[np.float64]]:
-    """Every rearrangement, in batches of label rows."""
-    places = [np.flatnonzero(design.stratum == g).tolist() for g in range(len(design.size))]
-    choices = [itertools.combinations(where, int(m)) for where, m in zip(places, design.cases, strict=True)]
-    combined = itertools.product(*choices)
-    while chosen := list(itertools.islice(combined, LABELS_AT_ONCE)):
-        batch = np.zeros((len(chosen), len(design.rows)))
-        for i, parts in enumerate(chosen):
-            batch[i, list(itertools.chain.from_iterable(parts))] = 1.0
-        yield batch
-
-
-def _drawn_labels(design: _Design, draws: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
-    """Random rearrangements: the first of a random order of each stratum become cases."""
-    by_stratum = np.argsort(design.stratum, kind="stable")
-    first = np.concatenate([[0], np.cumsum(design.size)[:-1]])
-    place = np.arange(len(design.rows)) - np.repeat(first, design.size)
-    case_here = place < np.repeat(design.cases, design.size)
-    for start in range(0, draws, LABELS_AT_ONCE):
-        n = min(LABELS_AT_ONCE, draws - start)
-        shuffled = np.argsort(design.stratum[by_stratum] + rng.random((n, len(by_stratum))), axis=1)
-        batch = np.zeros((n, len(by_stratum)))
-        np.put_along_axis(batch, by_stratum[shuffled], np.broadcast_to(case_here, shuffled.shape), axis=1)
-        yield batch
