@@ -27,6 +27,14 @@ class HyenaCache:
         self.blocks: list[dict[str, Tensor]] = [{} for _ in range(n_blocks)]
         self.seen = 0
 
+    def take(self, i: int) -> dict[str, Tensor]:
+        """State of block `i`."""
+        return self.blocks[i]
+
+    def give(self, i: int, state: dict[str, Tensor]) -> None:
+        """Replace the state of block `i`."""
+        self.blocks[i] = state
+
     def get_seq_length(self, _layer: int = 0) -> int:
         """Tokens read so far."""
         return self.seen

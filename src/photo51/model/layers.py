@@ -89,48 +89,48 @@ class HyenaMixer(nn.Module):
         self.filter = HyenaFilter(config, kind)
         self.out_filter_dense = nn.Linear(d, d)
 
-    def forward(self, x: Tensor, state: State) -> tuple[Tensor, State]:
+    def forward(self, x: Tensor, state: State, _start: int = 0) -> tuple[Tensor, State]:
         """Mix (batch, length, d_model) going on from `state`; an empty state is the start of a sequence."""
         new: State = {}
-        weight, bias, taps, taps_bias = (
-            None if t is None else self._split_rows(t) for t in self._projection()
-        )
+        weight, bias, taps, taps_bias = self.split_projection()
         z, new["fir"] = fir(F.linear(x, weight, bias), taps, taps_bias, state.get("fir"))
         x2, x1, v = z.chunk(3, dim=-1)
         gated = x1 * v
-        y = self._long(gated, state, new)
-        return self.out_filter_dense(x2 * y), new
-
-    def _projection(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
-        bias = self.filter.short_filter_bias if self.kind == "h1" else None
-        return self.projections.weight, self.projections.bias, self.filter.short_filter_weight[:, 0], bias
-
-    def _split_rows(self, rows: Tensor) -> Tensor:
-        """Order the 3·D rows as x2 | x1 | v: generation 2 interleaves the three, generation 1 splits within each head.
-
-        Turning the weights costs nothing beside turning the activations, which are as long as the genome.
-        """
-        parts = (-1, 3, 1) if self.kind != "h1" else (self.n_heads, 3, -1)
-        size = rows.shape[0] // (3 * parts[0]) if parts[0] > 0 else 1
-        return rows.unflatten(0, (parts[0], 3, size)).transpose(0, 1).flatten(0, 2)
-
-    def _long(self, gated: Tensor, state: State, new: State) -> Tensor:
-        filt = self.filter
         if self.kind in {"hcs", "hcm"}:
-            taps = filt.h[:, 0] if self.kind == "hcs" else filt.h[:, 0].flip(-1)
-            taps = taps.repeat_interleave(gated.shape[-1] // taps.shape[0], dim=0).to(gated.dtype)
-            y, new["conv"] = fir(gated, taps, None, state.get("conv"))
+            y, new["conv"] = fir(gated, self.channel_taps().to(gated.dtype), None, state.get("conv"))
         else:
             y, new["modal"] = modal(gated, *self.modes(), state.get("modal"))
-        return y if self.kind == "hcs" else y + gated * filt.D.to(gated.dtype)
+        if self.kind != "hcs":
+            y = y + gated * self.filter.D.to(gated.dtype)
+        return self.out_filter_dense(x2 * y), new
+
+    def split_projection(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
+        """Projection and three-tap filter, each weight and bias, with the 3·D rows in the order x2 | x1 | v.
+
+        Generation 2 interleaves the three, generation 1 splits within each head. Turning the weights costs nothing beside
+        turning the activations, which are as long as the genome.
+        """
+        bias = self.filter.short_filter_bias if self.kind == "h1" else None
+        parts = (self.projections.weight, self.projections.bias, self.filter.short_filter_weight[:, 0], bias)
+        groups = self.n_heads if self.kind == "h1" else self.out_filter_dense.out_features
+        return tuple(  # type: ignore[return-value]
+            None if rows is None else rows.unflatten(0, (groups, 3, -1)).transpose(0, 1).flatten(0, 2)
+            for rows in parts
+        )
+
+    def channel_taps(self) -> Tensor:
+        """Taps of the finite filter, (channels, K), the last one meeting the current base."""
+        taps = self.filter.h[:, 0] if self.kind == "hcs" else self.filter.h[:, 0].flip(-1)
+        return taps.repeat_interleave(self.out_filter_dense.out_features // taps.shape[0], dim=0)
 
     def modes(self) -> tuple[Tensor, Tensor]:
         """Log-poles and residues of the long filter, (channels, poles), float32 or complex64."""
         filt = self.filter
         if self.kind == "hcl":
             return filt.log_poles[..., 0].float(), filt.residues.float()
-        poles = torch.view_as_complex(filt.poles[:, :, 0].float().contiguous())
-        return torch.log(poles), torch.view_as_complex(filt.residues[:, :, 0].float().contiguous())
+        poles = torch.view_as_complex(filt.poles[:, :, 0].double().contiguous())
+        residues = torch.view_as_complex(filt.residues[:, :, 0].float().contiguous())
+        return torch.log(poles).to(residues.dtype), residues
 
 
 class Rotary(nn.Module):

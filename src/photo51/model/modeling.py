@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
@@ -12,21 +13,19 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from photo51.model.cache import HyenaCache
 from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.layers import (
-    Attention,
-    GatedMLP,
-    HyenaFilter,
-    HyenaMixer,
-    RMSNorm,
-    Rotary,
-    State,
-    inverse_frequencies,
-)
+from photo51.model.cpu import CpuNorm, cpu_blocks, dense
+from photo51.model.initialise import initialise
+from photo51.model.layers import Attention, GatedMLP, HyenaMixer, RMSNorm, State
 from photo51.model.sites import EarlyExit, Sites, site_names, visit
+from photo51.model.walk import Block, Chunk, Handover, chunk_length, through, walk
+
+GPU_CHUNK = 8192
 
 
 class StripedHyenaBlock(nn.Module):
     """`h = x + mixer(pre_norm(x)); out = h + mlp(post_norm(h))`."""
+
+    hyena: HyenaMixer
 
     def __init__(self, config: StripedHyenaConfig, index: int):
         super().__init__()
@@ -37,26 +36,28 @@ class StripedHyenaBlock(nn.Module):
             self.inner_mha_cls = Attention(config)
         else:
             hyena = HyenaMixer(config, self.kind)
-            self.projections, self.out_filter_dense, self.filter = (
-                hyena.projections,
-                hyena.out_filter_dense,
-                hyena.filter,
-            )
+            self.projections, self.filter = hyena.projections, hyena.filter
+            self.out_filter_dense = hyena.out_filter_dense
             self.__dict__["hyena"] = (
-                hyena  # the three parts above carry the checkpoint's names; this only runs them
+                hyena  # the parts above carry the checkpoint's names; this only runs them
             )
         self.mlp = GatedMLP(config, index)
 
-    def forward(self, x: Tensor, state: State, start: int, sites: Sites | None) -> tuple[Tensor, State]:
-        """Run (batch, length, d_model) whose first token has index `start`, going on from `state`."""
-        at = f"block.{self.index}."
-        normed = visit(sites, at + "pre_mixer", self.pre_norm(x))
-        mixed, state = (
-            self.inner_mha_cls(normed, state, start) if self.kind == "attn" else self.hyena(normed, state)
-        )
-        x = visit(sites, at + "mid", x + visit(sites, at + "mixer_out", mixed))
-        x = x + visit(sites, at + "mlp_out", self.mlp(self.post_norm(x)))
-        return visit(sites, at + "out", x), state
+    def mix(self, u: Tensor, state: State, start: int) -> tuple[Tensor, State]:
+        """Mix along the sequence: (batch, length, d_model) whose first token has index `start`, going on from `state`."""
+        return self.inner_mha_cls(u, state, start) if self.kind == "attn" else self.hyena(u, state, start)
+
+    def feed(self, x: Tensor) -> Tensor:
+        """Norm and MLP, each token for itself."""
+        return self.mlp(self.post_norm(x))
+
+    def begin(self, state: State, _batch: int, _place: slice) -> State:
+        """Working state of a cache's state."""
+        return state
+
+    def end(self, state: State, _stop: int) -> State:
+        """The cache's state of a working state."""
+        return state
 
 
 class StripedHyenaPreTrainedModel(PreTrainedModel):
@@ -65,64 +66,12 @@ class StripedHyenaPreTrainedModel(PreTrainedModel):
     config_class = StripedHyenaConfig
     base_model_prefix = ""
     main_input_name = "input_ids"
-    _no_split_modules = ("StripedHyenaBlock",)
+    _no_split_modules = ["StripedHyenaBlock"]  # noqa: RUF012
     _supports_sdpa = True
     _is_stateful = True
 
-    @torch.no_grad()
     def _init_weights(self, module: nn.Module) -> None:
-        """Small normal weights; output projections shrink with depth; long-filter timescales spread over 1 to 1,600 bases."""
-        std = self.config.initializer_range
-        if isinstance(module, nn.Linear):
-            nn.init.normal_(module.weight, std=std)
-            if module.bias is not None:
-                nn.init.zeros_(module.bias)
-        elif isinstance(module, nn.Embedding):
-            nn.init.normal_(module.weight, std=std)
-        elif isinstance(module, RMSNorm):
-            nn.init.ones_(module.scale)
-        elif isinstance(module, Rotary):
-            module.inv_freq.copy_(inverse_frequencies(self.config))
-        elif isinstance(module, HyenaFilter):
-            _init_filter(module)
-        if isinstance(module, StripedHyenaBlock):
-            outputs = [
-                module.mlp.l3,
-                module.inner_mha_cls.out_proj if module.kind == "attn" else module.out_filter_dense,
-            ]
-            for layer in outputs:
-                nn.init.normal_(layer.weight, std=std / math.sqrt(2 * self.config.num_hidden_layers))
-
-
-def _init_filter(module: HyenaFilter) -> None:
-    """Filters that start near the identity: the current base, plus a spread of timescales."""
-    nn.init.normal_(module.short_filter_weight, std=0.1)
-    module.short_filter_weight[:, 0, -1] += 1.0
-    if hasattr(module, "D"):
-        nn.init.ones_(module.D)
-    if hasattr(module, "h"):
-        groups, _, length = module.h.shape
-        lag = torch.arange(length, device=module.h.device, dtype=torch.float32)
-        if length <= 16:  # short filter: the last tap meets the current base
-            nn.init.normal_(module.h, std=length**-0.5)
-        else:
-            rate = torch.logspace(math.log10(0.5), math.log10(4.0 / length), groups, device=module.h.device)
-            module.h.copy_(
-                torch.randn_like(module.h)
-                * torch.exp(-rate[:, None, None] * lag)
-                * rate[:, None, None].sqrt()
-            )
-    if hasattr(module, "log_poles"):
-        d, s = module.log_poles.shape[:2]
-        rate = torch.logspace(0, -3.2, s, device=module.log_poles.device).expand(d, s)
-        module.log_poles.copy_(-(rate * torch.exp(0.3 * torch.randn_like(rate)))[..., None])
-        module.residues.copy_(torch.randn(d, s, device=module.residues.device) * rate.sqrt() / math.sqrt(s))
-    if hasattr(module, "poles"):
-        d, s = module.poles.shape[:2]
-        radius = torch.exp(-torch.logspace(0, -3, s)).expand(d, s)
-        angle = torch.rand(d, s) * math.pi / 4
-        module.poles.copy_(torch.stack([radius * angle.cos(), radius * angle.sin()], -1)[:, :, None])
-        module.residues.copy_(0.1 * torch.randn(d, s, 1, 2))
+        initialise(module, cast("StripedHyenaConfig", self.config))
 
 
 class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
@@ -140,6 +89,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         self.blocks = nn.ModuleList(StripedHyenaBlock(config, i) for i in range(config.num_hidden_layers))
         self.norm = RMSNorm(config)
         self.sites = site_names(config.num_hidden_layers)
+        self.cpu_kernels = True
         self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
@@ -148,7 +98,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the embedding table."""
-        self.embedding_layer = value
+        self.embedding_layer = cast("nn.Embedding", value)
 
     @classmethod
     def _supports_default_dynamic_cache(cls) -> bool:
@@ -159,28 +109,104 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
     ) -> Tensor | None:
         """Final normed hidden states (batch, length, d_model); None where `sites` asked to leave before the end.
 
-        `cache` is read, and then holds the state after `input_ids`.
+        `cache` is read, and then holds the state after `input_ids`. On a CPU, in float32 and without gradients, sequences are
+        read by `stream`; otherwise at once, by the layers as they are written.
         """
+        if self._streams():
+            return self._read(input_ids, cache=cache, sites=sites)
         start = cache.seen if cache is not None else 0
         if sites is not None:
             sites.check(self.sites)
             sites.start = start
+        states = cache if cache is not None else HyenaCache(len(self.blocks))
         try:
-            x = visit(sites, "embed", self.embedding_layer(input_ids))
-            for i, block in enumerate(self.blocks):
-                x, state = block(x, cache.blocks[i] if cache is not None else {}, start, sites)
-                if cache is not None:
-                    cache.blocks[i] = state
+            blocks = cast("list[Block]", list(self.blocks))
+            x: Tensor | None = through(blocks, self.embedding_layer(input_ids), states, start, sites)
             x = visit(sites, "final_norm", self.norm(x))
         except EarlyExit:
             x = None
-        if cache is not None:
-            cache.seen = start + input_ids.shape[1]
+        states.seen = start + input_ids.shape[1]
         return x
+
+    def _streams(self) -> bool:
+        return (
+            not torch.is_grad_enabled()
+            and self.cpu_kernels
+            and self.embedding_layer.weight.device.type == "cpu"
+            and self.embedding_layer.weight.dtype == torch.float32
+        )
+
+    def _read(
+        self,
+        input_ids: Tensor,
+        *,
+        cache: HyenaCache | None,
+        sites: Sites | None,
+        then: Callable[[Tensor, int], Any] | None = None,
+    ) -> Tensor | None:
+        parts = []
+        for chunk in self.stream(input_ids, cache=cache, sites=sites, then=then):
+            parts.append(chunk.hidden)
+            if sites is not None:
+                sites.extend(chunk.sites)
+        return None if parts[0] is None else torch.cat(parts, dim=1)
+
+    def stream(
+        self,
+        input_ids: Tensor,
+        *,
+        cache: HyenaCache | None = None,
+        sites: Sites | None = None,
+        then: Callable[[Tensor, int], Any] | None = None,
+        chunk: int | None = None,
+    ) -> Iterator[Chunk]:
+        """Read a batch chunk by chunk, in order, without gradients, in memory that does not grow with its length.
+
+        Parameters
+        ----------
+        input_ids
+            (batch, length) token ids.
+        cache
+            Read, and after the last chunk the state after `input_ids`.
+        sites
+            Activations to read or edit; each chunk carries its own.
+        then
+            What to make of a chunk's final hidden states (batch, length, d_model) and the index of its first token; runs on
+            the thread that read the chunk.
+        chunk
+            Tokens a chunk; None chooses.
+        """
+        batch, length = input_ids.shape
+        start = cache.seen if cache is not None else 0
+        sites = sites if sites is not None else Sites()
+        sites.check(self.sites)
+        place = slice(start, start + length)
+        fast = self._streams()
+        blocks = cast("list[Block]", cpu_blocks(self) if fast else list(self.blocks))
+        norm = CpuNorm(self.norm) if fast else self.norm
+        threads = torch.get_num_threads() if fast else 1
+        past = cache.blocks if cache is not None else [{} for _ in blocks]
+        states = [block.begin(state, batch, place) for block, state in zip(blocks, past, strict=True)]
+
+        def step(piece: slice, handover: Handover) -> Chunk:
+            first = start + piece.start
+            here = sites.at(first)
+            try:
+                x = through(blocks, self.embedding_layer(input_ids[:, piece]), handover, first, here)
+                x = visit(here, "final_norm", norm(x))
+            except EarlyExit:
+                x = None
+            return Chunk(first, x if x is None or then is None else then(x, first), here)
+
+        chunk = chunk or (chunk_length(batch, length, threads) if fast else GPU_CHUNK)
+        yield from walk(step, states, length, chunk=chunk, threads=threads)
+        if cache is not None:
+            cache.blocks = [block.end(state, place.stop) for block, state in zip(blocks, states, strict=True)]
+            cache.seen = place.stop
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores of the next token, (batch, length, vocabulary)."""
-        return F.linear(hidden, self.embedding_layer.weight)
+        return (dense if self._streams() else F.linear)(hidden, self.embedding_layer.weight)
 
     def forward(
         self,
@@ -231,10 +257,13 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         cache = past_key_values
         if cache is None and use_cache and not self.training:
             cache = HyenaCache(len(self.blocks))
-        hidden = self.hidden(input_ids, cache=cache, sites=sites)
-        logits = (
-            None if hidden is None else self.logits(hidden[:, -logits_to_keep:] if logits_to_keep else hidden)
-        )
+        if self._streams() and not logits_to_keep:
+            logits = self._read(
+                input_ids, cache=cache, sites=sites, then=lambda hidden, _: self.logits(hidden)
+            )
+        else:
+            hidden = self.hidden(input_ids, cache=cache, sites=sites)
+            logits = None if hidden is None else self.logits(hidden[:, -logits_to_keep:])
         loss = None
         if labels is not None and logits is not None:
             loss = F.cross_entropy(
@@ -243,7 +272,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         states = tuple(sites[name] for name in outs) if outs and sites is not None else None
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=cache, hidden_states=states)  # type: ignore[arg-type]
 
-    def prepare_inputs_for_generation(
+    def prepare_inputs_for_generation(  # type: ignore[override]
         self,
         input_ids: Tensor,
         past_key_values: HyenaCache | None = None,

@@ -8,6 +8,7 @@ Names are the same for every model: `embed`, `block.{i}.pre_mixer`, `block.{i}.m
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -62,6 +63,18 @@ class Sites:
             )
         self._last = max(wanted, key=names.index, default=None) if self.stop else None
 
+    def at(self, start: int) -> Sites:
+        """The same wishes for a chunk whose first token has index `start`, keeping its own tensors."""
+        chunk = copy(self)
+        chunk.start = start
+        chunk._kept = {name: [] for name in self.read}
+        return chunk
+
+    def extend(self, chunk: Sites) -> None:
+        """Keep what a chunk kept, after what is there."""
+        for name, kept in self._kept.items():
+            kept.extend(chunk._kept[name])
+
     def visit(self, name: str, x: Tensor) -> Tensor:
         """Pass a site: edit, keep, and leave if nothing after it is wanted."""
         if (edit := self.edit.get(name)) is not None:
@@ -75,7 +88,9 @@ class Sites:
     def __getitem__(self, name: str) -> Tensor:
         """Everything read at a site, (batch, length, d_model), chunks joined."""
         kept = self._kept[name]
-        return kept[0] if len(kept) == 1 else torch.cat(kept, dim=1)
+        if len(kept) > 1:
+            kept[:] = [torch.cat(kept, dim=1)]
+        return kept[0]
 
     def clear(self) -> None:
         """Forget what was read."""

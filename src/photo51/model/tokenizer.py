@@ -9,9 +9,7 @@ EOD, PAD = 0, 1
 BASES = b"ACGT"
 BASE_IDS = np.frombuffer(BASES, dtype=np.uint8)
 _COMPLEMENT = np.arange(256, dtype=np.uint8)
-for _pair in ("AT", "CG", "RY", "KM", "BV", "DH"):
-    for _a, _b in (_pair, _pair[::-1]):
-        _COMPLEMENT[ord(_a)], _COMPLEMENT[ord(_a.lower())] = ord(_b), ord(_b.lower())
+_COMPLEMENT[list(b"ATCGRYKMBVDHatcgrykmbvdh")] = list(b"TAGCYRMKVBHDtagcyrmkvbhd")
 
 
 def encode(sequence: str | bytes) -> NDArray[np.uint8]:

@@ -1,0 +1,262 @@
+"""StripedHyena blocks for a CPU without gradients: the same numbers as the layers in plain PyTorch, sooner.
+
+A block here reads a chunk of every sequence of a batch and goes on from a working state, like the layers it stands for.
+Projections are turned once so that x2, x1 and v lie side by side, all that is no matrix product runs in `kernels`, and
+attention takes queries in blocks at fixed places of the sequence. What a base gets then depends neither on the chunk nor on
+the batch in which it is read, to the bit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from photo51.model import kernels
+from photo51.model.kernels import TILE
+from photo51.model.layers import Attention, GatedMLP, HyenaMixer, RMSNorm, State
+
+if TYPE_CHECKING:
+    from photo51.model.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
+
+QUERIES = 128  # queries that attend together; their places are multiples of this
+MIN_ROWS = 16  # BLAS libraries sum products of fewer rows in another order
+SCORES = 1 << 22  # attention scores held at a time
+
+
+def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`x Wᵀ + bias` for x (batch, length, in), each row the same whatever rows stand beside it."""
+    rows = x.reshape(-1, x.shape[-1])
+    n = rows.shape[0]
+    if n < MIN_ROWS:
+        rows = F.pad(rows, (0, 0, 0, MIN_ROWS - n))
+    y = torch.mm(rows, weight.T)[:n]
+    return (y if bias is None else y.add_(bias)).view(*x.shape[:-1], -1)
+
+
+class CpuNorm:
+    """RMS norm."""
+
+    def __init__(self, norm: RMSNorm):
+        self.scale, self.eps = norm.scale.detach().float().numpy(), norm.eps
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(batch, length, d_model) → the same."""
+        out = torch.empty_like(x)
+        d = x.shape[-1]
+        kernels.rms_norm(x.view(-1, d).numpy(), self.scale, self.eps, out.view(-1, d).numpy())
+        return out
+
+
+class CpuHyena:
+    """Hyena mixer of any kind. Working state: `fir` (batch, 2, 3·D), and `conv` or `modal` as its kernel wants it."""
+
+    def __init__(self, mixer: HyenaMixer):
+        filt, d = mixer.filter, mixer.out_filter_dense.out_features
+        self.kind, self.d = mixer.kind, d
+        weight, self.bias, taps, taps_bias = mixer.split_projection()
+        self.weight = weight.contiguous()
+        self.taps = taps.T.float().contiguous().numpy()
+        self.taps_bias = (torch.zeros(3 * d) if taps_bias is None else taps_bias.float()).numpy()
+        self.skip = (torch.zeros(d) if mixer.kind == "hcs" else filt.D.detach().float()).numpy()
+        self.out_weight, self.out_bias = (
+            mixer.out_filter_dense.weight.detach(),
+            mixer.out_filter_dense.bias.detach(),
+        )
+        self.history = 0
+        if mixer.kind in {"hcs", "hcm"}:
+            rows = mixer.channel_taps().T.float()  # (K, D)
+            padded = F.pad(rows, (0, 0, -len(rows) % TILE, 0)).contiguous()
+            self.kept, self.history, self.filter = len(rows) - 1, len(padded) - 1, padded.numpy()
+        else:
+            log_poles, residues = mixer.modes()
+            rate = torch.exp(log_poles.to(torch.promote_types(log_poles.dtype, torch.float64))) - 1
+            self.rate, self.residues = _parts(rate).numpy(), _parts(residues).numpy()
+
+    def begin(self, state: State, batch: int, _place: slice) -> State:
+        """Working state of a cache's state; an empty one is the start of a sequence."""
+        zeros = torch.zeros(batch, 2, 3 * self.d)
+        work = {"fir": state.get("fir", zeros).contiguous()}
+        if self.history:
+            work["conv"] = state.get("conv", zeros.new_zeros(batch, self.kept, self.d))
+        else:
+            modal = state.get("modal")
+            work["modal"] = zeros.new_zeros(batch, *self.rate.shape) if modal is None else _parts(modal)
+        return work
+
+    def end(self, work: State, _stop: int) -> State:
+        """The cache's state of a working state."""
+        if self.history:
+            return work
+        modal = work["modal"].transpose(-1, -2)
+        return {
+            "fir": work["fir"],
+            "modal": modal if modal.ndim == 3 else torch.complex(modal[:, 0], modal[:, 1]),
+        }
+
+    def __call__(self, u: Tensor, state: State, _start: int) -> tuple[Tensor, State]:
+        """Mix (batch, length, d_model)."""
+        batch, length, d = u.shape
+        z = dense(u, self.weight, self.bias)
+        new = {"fir": _tail(state["fir"], z, 2)}
+        x2, y = torch.empty(batch, length, d), torch.empty(batch, length, d)
+        g = torch.empty(batch, self.history + length + TILE - 1, d)
+        g[:, self.history + length :] = 0
+        kernels.gates(z.numpy(), state["fir"].numpy(), self.taps, self.taps_bias, x2.numpy(), g.numpy())
+        if self.history:
+            g[:, : self.history - self.kept] = 0
+            g[:, self.history - self.kept : self.history] = state["conv"]
+            new["conv"] = g[:, self.history + length - self.kept : self.history + length].clone()
+            kernels.finite(g.numpy(), self.filter, self.skip, x2.numpy(), y.numpy())
+        else:
+            new["modal"] = state["modal"].clone()
+            scan = kernels.exponentials if self.kind == "hcl" else kernels.oscillations
+            modes = (self.rate, self.residues, self.skip)
+            scan(g.numpy(), modes, x2.numpy(), new["modal"].numpy(), y.numpy())
+        return dense(y, self.out_weight, self.out_bias), new
+
+
+def _parts(modes: Tensor) -> Tensor:
+    """Modes (…, channels, poles) as float32 (…, poles, channels), complex ones as (…, 2, poles, channels)."""
+    if modes.is_complex():
+        modes = torch.view_as_real(modes).movedim(-1, -3)
+    return modes.transpose(-1, -2).float().contiguous()
+
+
+def _tail(past: Tensor, new: Tensor, keep: int) -> Tensor:
+    return (new if new.shape[1] >= keep else torch.cat([past, new], dim=1))[:, -keep:].clone()
+
+
+class KeysValues(NamedTuple):
+    """Keys and values (batch, heads, columns, size) of a stretch of sequence, and the place of its first column."""
+
+    keys: Tensor
+    values: Tensor
+    origin: int
+
+
+class CpuAttention:
+    """Causal attention, full or windowed.
+
+    Each block of queries sees keys from a multiple of `QUERIES` on to the end of the block; keys it may not see, or that are
+    not there yet, weigh exactly zero.
+    """
+
+    def __init__(self, attention: Attention):
+        self.heads, self.window = attention.n_heads, attention.window
+        self.rotary = attention.rotary_emb
+        self.qkv_weight = attention.Wqkv.weight.detach()
+        self.qkv_bias = None if attention.Wqkv.bias is None else attention.Wqkv.bias.detach()
+        self.out_weight, self.out_bias = attention.out_proj.weight.detach(), attention.out_proj.bias.detach()
+        span = QUERIES if self.window is None else -(-(self.window - 1) // QUERIES) * QUERIES + QUERIES
+        self.span = span
+        lag = torch.arange(QUERIES)[:, None] + span - QUERIES - torch.arange(span)[None, :]
+        seen = (lag >= 0) if self.window is None else (lag >= 0) & (lag < self.window)
+        self.mask = torch.zeros(QUERIES, span).masked_fill_(~seen, -torch.inf)
+
+    def _columns(self, start: int, stop: int) -> slice:
+        """Places of the keys that queries `start` to `stop` look at: whole query blocks, from the first that is in sight."""
+        first = start // QUERIES * QUERIES + QUERIES - self.span
+        return slice(0 if self.window is None else max(0, first), -(-stop // QUERIES) * QUERIES)
+
+    def begin(self, state: State, batch: int, place: slice) -> KeysValues:
+        """Working state of a cache's state; full attention sets aside room for the whole sequence, once."""
+        size = self.rotary.inv_freq.shape[0] * 2
+        empty = torch.zeros(batch, self.heads, 0, size)
+        keys, values = state.get("keys", empty), state.get("values", empty)
+        work = KeysValues(keys, values, place.start - keys.shape[2])
+        return self._room(work, self._columns(place.start, place.stop)) if self.window is None else work
+
+    def _room(self, work: KeysValues, columns: slice) -> KeysValues:
+        """Buffers for `columns`, zero where `work` has nothing."""
+        shape = (*work.keys.shape[:2], columns.stop - columns.start, work.keys.shape[3])
+        keys, values = torch.zeros(shape), torch.zeros(shape)
+        first = max(columns.start, work.origin)
+        past = work.keys[:, :, first - work.origin :]
+        keys[:, :, first - columns.start :][:, :, : past.shape[2]] = past
+        values[:, :, first - columns.start :][:, :, : past.shape[2]] = work.values[
+            :, :, first - work.origin :
+        ]
+        return KeysValues(keys, values, columns.start)
+
+    def end(self, work: KeysValues, stop: int) -> State:
+        """The cache's state after the token before `stop`."""
+        first = work.origin if self.window is None else max(work.origin, stop - self.window + 1)
+        kept = slice(first - work.origin, stop - work.origin)
+        return {"keys": work.keys[:, :, kept].clone(), "values": work.values[:, :, kept].clone()}
+
+    def __call__(self, u: Tensor, work: KeysValues, start: int) -> tuple[Tensor, KeysValues]:
+        """Attend from (batch, length, d_model), whose first token has index `start`."""
+        batch, length, d = u.shape
+        columns = self._columns(start, start + length)
+        if self.window is not None:
+            work = self._room(work, columns)
+        qkv = dense(u, self.qkv_weight, self.qkv_bias).view(batch, length, 3, self.heads, -1)
+        size = qkv.shape[-1]
+        q = torch.zeros(batch, self.heads, length + MIN_ROWS, size)
+        t = torch.arange(start, start + length, dtype=torch.float32) / self.rotary.scaling
+        angle = torch.outer(t, self.rotary.inv_freq.float())
+        turn = (angle.cos().numpy(), angle.sin().numpy())
+        at = start - work.origin
+        kernels.rotate(qkv.numpy(), turn, at, q.numpy(), work.keys.numpy(), work.values.numpy())
+        y = torch.empty(batch, length, self.heads, size)
+        for b in range(batch):
+            for h in range(self.heads):
+                self._attend(
+                    q[b, h], KeysValues(work.keys[b, h], work.values[b, h], work.origin), start, y[b, :, h]
+                )
+        return dense(y.view(batch, length, d), self.out_weight, self.out_bias), work
+
+    def _attend(self, q: Tensor, past: KeysValues, start: int, y: Tensor) -> None:
+        """Attend in one head of one sequence: queries (length + spare, size) of tokens from `start` on, into y (length, size)."""
+        stop, at = start + y.shape[0], start
+        while at < stop:
+            columns = self._columns(at, at + 1)
+            columns = slice(columns.start - past.origin, columns.stop - past.origin)
+            width = columns.stop - columns.start
+            n = min(stop, (at // QUERIES + 1) * QUERIES) - at
+            n = min(n, max(MIN_ROWS, SCORES // width))
+            scores = torch.mm(q[at - start :][: max(n, MIN_ROWS)], past.keys[columns].T)
+            near = min(width, self.span)
+            scores[:n, -near:] += self.mask[at % QUERIES :][:n, -near:]
+            y[at - start :][:n] = torch.mm(torch.softmax(scores, -1), past.values[columns])[:n]
+            at += n
+
+
+class CpuMLP:
+    """Norm and gated MLP."""
+
+    def __init__(self, norm: RMSNorm, mlp: GatedMLP):
+        self.norm, self.gelu = CpuNorm(norm), mlp.gelu
+        self.weights = [layer.weight.detach() for layer in (mlp.l1, mlp.l2, mlp.l3)]
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(batch, length, d_model) → the same."""
+        l1, l2, l3 = self.weights
+        u = self.norm(x)
+        gate = dense(u, l1)
+        return dense((F.gelu(gate) if self.gelu else gate).mul_(dense(u, l2)), l3)
+
+
+class CpuBlock:
+    """A block of the model: `pre_norm`, `mix` and `feed` as in `walk.Block`, and the way from cache to working state."""
+
+    def __init__(self, block: StripedHyenaBlock):
+        self.pre_norm = CpuNorm(block.pre_norm)
+        self.mix = CpuAttention(block.inner_mha_cls) if block.kind == "attn" else CpuHyena(block.hyena)
+        self.feed = CpuMLP(block.post_norm, block.mlp)
+        self.begin, self.end = self.mix.begin, self.mix.end
+
+
+def cpu_blocks(model: StripedHyenaForCausalLM) -> list[CpuBlock]:
+    """The model's blocks for a CPU, made anew when a weight has changed."""
+    weights = [*model.parameters(), *model.buffers()]
+    stamp = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
+    kept = model.__dict__.get("_cpu_blocks")
+    if kept is None or kept[0] != stamp:
+        with torch.no_grad():
+            kept = stamp, [CpuBlock(cast("StripedHyenaBlock", block)) for block in model.blocks]
+        model.__dict__["_cpu_blocks"] = kept
+    return kept[1]

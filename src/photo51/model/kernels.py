@@ -1,0 +1,197 @@
+"""What a StripedHyena computes beside matrix products, as compiled loops for a CPU.
+
+Arrays are float32 and channels last, as the matrix products leave them; loops over channels are what the compiler turns into
+vector instructions. Every output position is computed by the same operations in the same order wherever it stands in the
+array, so a sequence read in other pieces, in another batch, or on other threads gives the same bits. Kernels release the
+interpreter lock and use one thread.
+"""
+
+from __future__ import annotations
+
+import numba
+import numpy as np
+
+_MATHS = {"contract", "nsz"}
+_kernel = numba.njit(nogil=True, cache=True, fastmath=_MATHS, error_model="numpy")
+_kernel_reducing = numba.njit(nogil=True, cache=True, fastmath=_MATHS | {"reassoc"}, error_model="numpy")
+
+TILE = 4
+"""Positions, and taps, that `finite` works on together; its arrays are padded to multiples of this."""
+
+
+@_kernel_reducing
+def rms_norm(x, scale, eps, out):
+    """`out = scale · x / (‖x‖ / √D + eps)` of each row; all (rows, D), `scale` (D,)."""
+    n, d = x.shape
+    root = np.float32(1.0 / np.sqrt(d))
+    for i in range(n):
+        total = np.float32(0.0)
+        for c in range(d):
+            total += x[i, c] * x[i, c]
+        inverse = np.float32(1.0) / (np.sqrt(total) * root + eps)
+        for c in range(d):
+            out[i, c] = scale[c] * (x[i, c] * inverse)
+
+
+@_kernel
+def gates(z, past, taps, bias, x2, g):
+    """Filter the projections x2 | x1 | v with three taps; keep x2, and write the gated signal x1 · v behind its history.
+
+    Parameters
+    ----------
+    z, past
+        (batch, length, 3·D) projections and (batch, 2, 3·D) those before them.
+    taps, bias
+        (3, 3·D), the last tap meets the current base; (3·D,).
+    x2
+        (batch, length, D), written.
+    g
+        (batch, history + length + spare, D): positions `history` to `history + length` are written, where `history` is what
+        the caller left room for: `g.shape[1] - length - spare` with `spare = TILE - 1`.
+    """
+    batch, length, _ = z.shape
+    d = x2.shape[2]
+    history = g.shape[1] - length - (TILE - 1)
+    for b in range(batch):
+        for t in range(length):
+            now = z[b, t]
+            one = z[b, t - 1] if t > 0 else past[b, 1]
+            two = z[b, t - 2] if t > 1 else past[b, t]
+            for c in range(d):
+                x2[b, t, c] = bias[c] + taps[0, c] * two[c] + taps[1, c] * one[c] + taps[2, c] * now[c]
+            for c in range(d):
+                i, k = d + c, 2 * d + c
+                x1 = bias[i] + taps[0, i] * two[i] + taps[1, i] * one[i] + taps[2, i] * now[i]
+                v = bias[k] + taps[0, k] * two[k] + taps[1, k] * one[k] + taps[2, k] * now[k]
+                g[b, history + t, c] = x1 * v
+
+
+@_kernel
+def finite(g, taps, skip, x2, y):
+    """`y[t] = x2[t] · (skip · g[t + K - 1] + Σ_j taps[j] · g[t + j])`: a depthwise filter of K taps between two gates.
+
+    Works on TILE positions and TILE taps at a time, so that each input is read once for several outputs.
+
+    Parameters
+    ----------
+    g
+        (batch, K - 1 + length + TILE - 1, D); the last TILE - 1 positions may hold anything.
+    taps, skip
+        (K, D) with K a multiple of TILE, the last tap meets the current base; (D,).
+    x2, y
+        (batch, length, D), read and written.
+    """
+    batch, length, d = y.shape
+    k = taps.shape[0]
+    acc = np.empty((TILE, d), np.float32)
+    a0, a1, a2, a3 = acc[0], acc[1], acc[2], acc[3]
+    for b in range(batch):
+        for t in range(0, length, TILE):
+            for i in range(TILE):
+                for c in range(d):
+                    acc[i, c] = skip[c] * g[b, t + i + k - 1, c]
+            for j in range(0, k, TILE):
+                h0, h1, h2, h3 = taps[j], taps[j + 1], taps[j + 2], taps[j + 3]
+                s = t + j
+                g0, g1, g2, g3 = g[b, s], g[b, s + 1], g[b, s + 2], g[b, s + 3]
+                g4, g5, g6 = g[b, s + 4], g[b, s + 5], g[b, s + 6]
+                for c in range(d):
+                    p0, p1, p2, p3 = h0[c], h1[c], h2[c], h3[c]
+                    u1, u2, u3, u4, u5 = g1[c], g2[c], g3[c], g4[c], g5[c]
+                    a0[c] = a0[c] + p0 * g0[c] + p1 * u1 + p2 * u2 + p3 * u3
+                    a1[c] = a1[c] + p0 * u1 + p1 * u2 + p2 * u3 + p3 * u4
+                    a2[c] = a2[c] + p0 * u2 + p1 * u3 + p2 * u4 + p3 * u5
+                    a3[c] = a3[c] + p0 * u3 + p1 * u4 + p2 * u5 + p3 * g6[c]
+            for i in range(min(TILE, length - t)):
+                for c in range(d):
+                    y[b, t + i, c] = acc[i, c] * x2[b, t + i, c]
+
+
+@_kernel
+def exponentials(g, modes, x2, state, y):
+    """Long filter with real poles between two gates: `s ← pole · s + g[t]`, `y[t] = x2[t] · (skip · g[t] + Σ residue · s)`.
+
+    A pole enters as `rate = pole - 1`, exact where poles are close to 1, so that long memories keep their length in float32.
+
+    Parameters
+    ----------
+    g
+        (batch, length + TILE - 1, D), of which the first `length` positions count.
+    modes
+        `rate` and `residues` (poles, D), `skip` (D,).
+    x2, y
+        (batch, length, D), read and written.
+    state
+        (batch, poles, D), carried on in place.
+    """
+    rate, residues, skip = modes
+    batch, length, d = y.shape
+    for b in range(batch):
+        for t in range(length):
+            for c in range(d):
+                y[b, t, c] = skip[c] * g[b, t, c]
+            for p in range(rate.shape[0]):
+                for c in range(d):
+                    s = state[b, p, c]
+                    s = s + (rate[p, c] * s + g[b, t, c])
+                    state[b, p, c] = s
+                    y[b, t, c] += residues[p, c] * s
+            for c in range(d):
+                y[b, t, c] *= x2[b, t, c]
+
+
+@_kernel
+def oscillations(g, modes, x2, state, y):
+    """`exponentials` with complex poles and residues, of which the real part of the sum counts.
+
+    `rate`, `residues` (2, poles, D) and `state` (batch, 2, poles, D) hold real and imaginary parts.
+    """
+    rate, residues, skip = modes
+    batch, length, d = y.shape
+    for b in range(batch):
+        for t in range(length):
+            for c in range(d):
+                y[b, t, c] = skip[c] * g[b, t, c]
+            for p in range(rate.shape[1]):
+                for c in range(d):
+                    re, im = state[b, 0, p, c], state[b, 1, p, c]
+                    a, w = rate[0, p, c], rate[1, p, c]
+                    new = re + (a * re - w * im + g[b, t, c])
+                    im = im + (a * im + w * re)
+                    state[b, 0, p, c], state[b, 1, p, c] = new, im
+                    y[b, t, c] += residues[0, p, c] * new - residues[1, p, c] * im
+            for c in range(d):
+                y[b, t, c] *= x2[b, t, c]
+
+
+@_kernel
+def rotate(qkv, turn, at, q, k, v):
+    """Turn queries and keys by their positions, divide queries by √size, put keys and values into the buffers from column `at` on.
+
+    Parameters
+    ----------
+    qkv
+        (batch, length, 3, heads, size).
+    turn
+        Cosine and sine of the angles, (length, size / 2) each.
+    q
+        (batch, heads, length + spare, size), written.
+    k, v
+        (batch, heads, columns, size), written.
+    """
+    cos, sin = turn
+    batch, length, _, heads, size = qkv.shape
+    half, scale = size // 2, np.float32(1.0 / np.sqrt(size))
+    for b in range(batch):
+        for h in range(heads):
+            for t in range(length):
+                for c in range(half):
+                    u, w, x, y = cos[t, c], sin[t, c], qkv[b, t, 0, h, c], qkv[b, t, 0, h, half + c]
+                    q[b, h, t, c] = scale * (x * u - y * w)
+                    q[b, h, t, half + c] = scale * (x * w + y * u)
+                for c in range(half):
+                    u, w, x, y = cos[t, c], sin[t, c], qkv[b, t, 1, h, c], qkv[b, t, 1, h, half + c]
+                    k[b, h, at + t, c] = x * u - y * w
+                    k[b, h, at + t, half + c] = x * w + y * u
+                for c in range(size):
+                    v[b, h, at + t, c] = qkv[b, t, 2, h, c]
