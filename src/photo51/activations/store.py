@@ -1,0 +1,349 @@
+"""Activations on disk: one file a shard, both strands, on the axis of the workspace.
+
+A shard holds rows `row0..row1` of the workspace as arrays `+` and `-`, (rows, d_model), in float16 or bfloat16, and says in
+its header of which model, site and workspace. Reading never loads a store: files are memory-mapped, and the shuffle over
+the whole store holds one buffer of rows and one integer a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.io.origin import Origin
+from photo51.io.tensors import TensorFile, write_tensors
+from photo51.types import STRANDS, InputError, Strand
+
+Precision = Literal["float16", "bfloat16"]
+FLOAT16_MAX = 65_504.0
+_VALID = "valid"
+
+
+class Shard(NamedTuple):
+    """Rows `row0..row1` of the workspace (half-open), and the file they lie in."""
+
+    row0: int
+    row1: int
+    file: TensorFile
+
+
+def shard_path(folder: Path | str, shard: int) -> Path:
+    """File of a shard."""
+    return Path(folder) / f"{shard:05d}.safetensors"
+
+
+def is_made(path: Path, made: str) -> bool:
+    """Whether a whole shard is there that was made from the same things, by their content hash."""
+    try:
+        return path.is_file() and TensorFile(path).header.get("made") == made
+    except InputError:
+        return False
+
+
+def write_shard(
+    path: Path | str,
+    row0: int,
+    values: Mapping[Strand, NDArray[np.float32]],
+    origin: Origin,
+    *,
+    workspace: str,
+    made: str,
+    precision: Precision = "float16",
+    valid: Mapping[Strand, NDArray[np.bool_]] | None = None,
+) -> None:
+    """Write one shard, atomically.
+
+    Parameters
+    ----------
+    path
+        From `shard_path`.
+    row0
+        First row of the workspace.
+    values
+        Strand → (rows, d_model); both strands.
+    origin
+        What the activations are of.
+    workspace
+        Hash of the workspace the rows belong to.
+    made
+        Content hash of all that decides the numbers; a later run that has the same need not make the shard again.
+    precision
+        Type on disk.
+    valid
+        Strand → (rows,), false for rows that no one may learn from (ambiguous bases, cold starts). All are valid if absent.
+
+    Raises
+    ------
+    InputError
+        For numbers that are not finite or overflow the type, naming strand and row; and for shapes that disagree.
+    """
+    shapes = {np.shape(values[s]) for s in STRANDS if s in values}
+    if set(values) != set(STRANDS) or shapes != {(len(values["+"]), origin.d_model)}:
+        raise InputError(
+            f"{path}: need both strands as (rows, {origin.d_model}), got {sorted(map(str, shapes))} for {sorted(values)}"
+        )
+    n = len(values["+"])
+    arrays: dict[str, NDArray] = {s: pack(values[s], precision, f"{path}: strand {s}", row0) for s in STRANDS}
+    for s in STRANDS if valid is not None else ():
+        arrays[_VALID + s] = np.asarray(valid[s], dtype=bool)  # type: ignore[index]
+    header = {
+        **origin.header(),
+        "row0": str(row0),
+        "row1": str(row0 + n),
+        "precision": precision,
+        "workspace": workspace,
+        "made": made,
+    }
+    write_tensors(path, arrays, header, bfloat16=STRANDS if precision == "bfloat16" else ())
+
+
+def pack(x: NDArray[np.floating], precision: Precision, where: str, row0: int = 0) -> NDArray:
+    """Numbers as float16, or as the bits of bfloat16 (rounded to the nearest, ties to even).
+
+    Raises
+    ------
+    InputError
+        For numbers that are not finite, or that the type cannot hold, naming row and value.
+    """
+    x = np.ascontiguousarray(x, dtype=np.float32)
+    _check(np.isfinite(x), x, f"{where}: need finite activations", row0)
+    if precision == "float16":
+        _check(
+            np.abs(x) <= FLOAT16_MAX,
+            x,
+            f"{where}: need at most {FLOAT16_MAX:,.0f} for float16 (use precision bfloat16)",
+            row0,
+        )
+        return x.astype(np.float16)
+    bits = x.view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+
+
+def unpack(stored: NDArray) -> NDArray[np.float32]:
+    """Stored rows as float32: float16 as it is, `uint16` as bits of bfloat16."""
+    if stored.dtype == np.uint16:
+        return (stored.astype(np.uint32) << 16).view(np.float32)
+    return stored.astype(np.float32)
+
+
+def _check(good: NDArray[np.bool_], x: NDArray[np.float32], need: str, row0: int) -> None:
+    if not good.all():
+        row, column = np.argwhere(~good)[0]
+        raise InputError(f"{need}, got {x[row, column]} at row {row0 + row}, dimension {column}")
+
+
+class ActivationStore:
+    """Activations of one site over a workspace.
+
+    Parameters
+    ----------
+    folder
+        Folder of shards.
+    n_rows
+        Rows of the workspace, if known: then an absent last shard is noticed too.
+    verify
+        Read every byte and compare checksums.
+
+    Attributes
+    ----------
+    origin
+        Model, site and preprocessing of all shards.
+    workspace
+        Hash of the workspace.
+    n_rows
+        Rows, on each strand.
+
+    Raises
+    ------
+    InputError
+        For absent, cut, damaged, overlapping or foreign shards, naming them.
+    """
+
+    def __init__(self, folder: Path | str, *, n_rows: int | None = None, verify: bool = False):
+        self.folder = Path(folder)
+        paths = sorted(self.folder.glob("[0-9]*.safetensors"))
+        if not paths:
+            raise InputError(f"{folder}: need activation shards, got none")
+        self.shards = sorted((_shard(path) for path in paths), key=lambda s: (s.row0, s.row1))
+        first = self.shards[0].file
+        self.origin = Origin.read(first.header, str(first.path))
+        self.workspace = first.header.get("workspace", "")
+        self.precision = first.header.get("precision", "float16")
+        for shard in self.shards:
+            self._same(shard.file)
+            if verify:
+                shard.file.verify()
+        self.n_rows = self._covered(n_rows)
+        self._starts = np.array([s.row0 for s in self.shards])
+
+    def _same(self, file: TensorFile) -> None:
+        self.origin.require(
+            Origin.read(file.header, str(file.path)), f"{file.path} beside {self.shards[0].file.path.name}"
+        )
+        for name, want in (("workspace", self.workspace), ("precision", self.precision)):
+            if file.header.get(name, want) != want:
+                raise InputError(
+                    f"{file.path}: need {name} {want} as in {self.shards[0].file.path.name}, got {file.header[name]}"
+                )
+
+    def _covered(self, n_rows: int | None) -> int:
+        at = 0
+        for shard in self.shards:
+            if shard.row0 != at:
+                what = "missing" if shard.row0 > at else "held twice"
+                raise InputError(
+                    f"{self.folder}: need every row once, got rows {min(at, shard.row0)}..{max(at, shard.row0)} {what} "
+                    f"(before {shard.file.path.name})"
+                )
+            at = shard.row1
+        if n_rows is not None and at != n_rows:
+            raise InputError(
+                f"{self.folder}: need {n_rows} rows, got shards of rows 0..{at}; the last is {self.shards[-1].file.path.name}"
+            )
+        return at
+
+    def read(self, strand: Strand, rows: slice) -> NDArray[np.float32]:
+        """Rows of a strand as float32, (rows, d_model)."""
+        start, stop, _ = rows.indices(self.n_rows)
+        parts = [
+            unpack(s.file[strand][max(start, s.row0) - s.row0 : min(stop, s.row1) - s.row0])
+            for s in self.shards
+            if s.row0 < stop and s.row1 > start
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.origin.d_model), np.float32)
+
+    def valid(self, strand: Strand) -> NDArray[np.bool_]:
+        """Rows that may be learnt from, (n_rows,)."""
+        return np.concatenate(
+            [
+                s.file[_VALID + strand][:] if _VALID + strand in s.file else np.ones(s.row1 - s.row0, bool)
+                for s in self.shards
+            ]
+        )
+
+    def take(self, strand: Strand, rows: NDArray[np.integer], out: NDArray, where: NDArray) -> None:
+        """Copy ascending `rows` of a strand, as stored, to `out[where]`."""
+        edges = np.searchsorted(rows, [*self._starts, self.n_rows])
+        for shard, a, b in zip(self.shards, edges[:-1], edges[1:], strict=True):
+            if a < b:
+                out[where[a:b]] = shard.file[strand][rows[a:b] - shard.row0]
+
+    def rows(self, mask: NDArray[np.bool_] | None = None, *, seed: int = 0, buffer: int = 1 << 28) -> Rows:
+        """Valid rows of both strands, shuffled: what a dictionary learns from. See `Rows`."""
+        return Rows(self, mask, seed=seed, buffer=buffer)
+
+
+def _shard(path: Path) -> Shard:
+    file = TensorFile(path)
+    try:
+        row0, row1 = int(file.header["row0"]), int(file.header["row1"])
+    except (KeyError, ValueError) as e:
+        raise InputError(f"{path}: need an activation shard, got a file without row0 and row1") from e
+    for strand in STRANDS:
+        if file.shapes.get(strand, (-1,))[0] != row1 - row0:
+            raise InputError(
+                f"{path}: need {row1 - row0} rows on strand {strand}, got {file.shapes.get(strand)}"
+            )
+    return Shard(row0, row1, file)
+
+
+class Rows:
+    """Rows of a store, both strands, in a uniformly random order that a seed decides.
+
+    Every epoch is one permutation of all rows, drawn whole: no row comes twice before each came once, and every order is
+    equally likely. Rows are fetched a buffer at a time, in the order in which they lie on disk, and put where the
+    permutation wants them; memory is the buffer, four bytes a sample and eight a row, whatever d_model. Any number of
+    readers may share a store.
+
+    Parameters
+    ----------
+    store
+        What to read.
+    mask
+        (n_rows,) rows to use, for instance `workspace.split_mask("train")`; all if None. Rows that are not valid are never
+        used.
+    seed
+        Decides the order.
+    buffer
+        Size of the buffer (bytes).
+
+    Raises
+    ------
+    InputError
+        Where the mask does not fit the store, or leaves no row.
+    """
+
+    def __init__(
+        self,
+        store: ActivationStore,
+        mask: NDArray[np.bool_] | None = None,
+        *,
+        seed: int = 0,
+        buffer: int = 1 << 28,
+    ):
+        if mask is not None and np.shape(mask) != (store.n_rows,):
+            raise InputError(
+                f"{store.folder}: need a mask of {store.n_rows} rows, got shape {np.shape(mask)}"
+            )
+        self.store, self.seed, self.origin = store, seed, store.origin
+        self._chosen = {s: store.valid(s) if mask is None else store.valid(s) & mask for s in STRANDS}
+        self._rows = {s: np.flatnonzero(keep) for s, keep in self._chosen.items()}
+        self._n_plus = len(self._rows["+"])
+        self.n_rows = self._n_plus + len(self._rows["-"])
+        if not self.n_rows:
+            raise InputError(
+                f"{store.folder}: need rows to learn from, got none that are valid and in the mask"
+            )
+        self._buffer = max(1, buffer // (2 * store.origin.d_model))
+        self._dtype = store.shards[0].file["+"].dtype
+
+    def _order(self, epoch: int) -> NDArray:
+        order: NDArray = np.arange(self.n_rows, dtype=np.uint32 if self.n_rows <= 0xFFFFFFFF else np.uint64)
+        np.random.default_rng([self.seed, epoch]).shuffle(order)
+        return order
+
+    def _fetch(self, samples: NDArray[np.integer]) -> NDArray:
+        out = np.empty((len(samples), self.origin.d_model), self._dtype)
+        ranks = np.argsort(samples, kind="stable")
+        n_plus = int(np.searchsorted(samples, self._n_plus, sorter=ranks))
+        parts: dict[Strand, NDArray] = {"+": ranks[:n_plus], "-": ranks[n_plus:]}
+        for strand, part in parts.items():
+            rank = samples[part].astype(np.int64) - (self._n_plus if strand == "-" else 0)
+            self.store.take(strand, self._rows[strand][rank], out, part)
+        return out
+
+    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Endless batches (size, d_model), epoch after epoch without a gap, from batch number `start` on."""
+        epoch, at = divmod(start * size, self.n_rows)
+        rest = np.empty((0, self.origin.d_model), self._dtype)
+        while True:
+            order = self._order(epoch)
+            while at < self.n_rows:
+                fetched = self._fetch(order[at : at + self._buffer])
+                at += len(fetched)
+                rest = np.concatenate([rest, fetched]) if len(rest) else fetched
+                whole = len(rest) // size * size
+                for a in range(0, whole, size):
+                    yield unpack(rest[a : a + size])
+                rest = rest[whole:]
+            epoch, at = epoch + 1, 0
+
+    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """`n` distinct rows drawn at random (all of them if there are fewer), (rows, d_model)."""
+        n = min(n, self.n_rows)
+        rng = np.random.default_rng([self.seed, seed, 1 << 40])
+        return unpack(self._fetch(rng.choice(self.n_rows, n, replace=False, shuffle=True)))
+
+    def chunks(self, size: int) -> Iterator[tuple[Strand, NDArray[np.int64], NDArray[np.float32]]]:
+        """Every row once, in the order of the axis: strand, rows (n,), activations (n, d_model) with n ≤ size."""
+        for strand in STRANDS:
+            rows = self._rows[strand]
+            for a in range(0, len(rows), size):
+                part = rows[a : a + size]
+                out = np.empty((len(part), self.origin.d_model), self._dtype)
+                self.store.take(strand, part, out, np.arange(len(part)))
+                yield strand, part, unpack(out)

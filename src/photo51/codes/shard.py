@@ -1,0 +1,272 @@
+"""One file of codes: a stretch of rows of one strand, by row and by feature.
+
+By row (CSR): `counts` active features of each row, then their `features`, ascending, and `values` in float16. By feature:
+rows are numbered within blocks of 65,536, so that two bytes name a row; `block_rows` lists, block by block and in it feature
+by feature, the rows where the feature is active, and `block_starts` (blocks, features + 1) says where in the block's list each
+feature begins. A value is not stored twice: the row's features are ascending, and a few bisections find it. With at most
+65,536 features that is six bytes per active value and one or two per row.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51.io.origin import Origin
+from photo51.io.tensors import TensorFile, write_tensors
+from photo51.types import STRANDS, InputError, Strand
+
+FLOAT16_MAX, FLOAT16_MIN = 65_504.0, 2.0**-24
+BLOCK = 1 << 16
+_WORDS: Mapping[Strand, str] = {"+": "plus", "-": "minus"}
+
+
+@dataclass(frozen=True)
+class CodesMeta:
+    """What codes are codes of.
+
+    Attributes
+    ----------
+    sae
+        Hash of the dictionary (`Dictionary.hash`).
+    origin
+        Model, site and preprocessing of the activations that were encoded.
+    n_features
+        Width of the dictionary.
+    workspace
+        Hash of the workspace whose rows these are.
+    made
+        Content hash of all that decides the numbers of a shard; a later run that has the same need not make it again.
+    extra
+        Anything else worth keeping, as JSON can hold it.
+    """
+
+    sae: str
+    origin: Origin
+    n_features: int
+    workspace: str = ""
+    made: str = ""
+    extra: Mapping[str, object] = field(default_factory=dict)
+
+    def dump(self) -> dict[str, object]:
+        """As JSON can hold it, without `made`, which differs between shards."""
+        return {
+            "sae": self.sae,
+            "origin": self.origin.dump(),
+            "n_features": self.n_features,
+            "workspace": self.workspace,
+            "extra": dict(self.extra),
+        }
+
+    @classmethod
+    def read(cls, text: str, where: str, made: str = "") -> CodesMeta:
+        """Take the meta data from JSON."""
+        try:
+            values = json.loads(text)
+            return cls(
+                sae=values["sae"],
+                origin=Origin.read(values["origin"], where),
+                n_features=int(values["n_features"]),
+                workspace=values["workspace"],
+                made=made,
+                extra=values["extra"],
+            )
+        except (ValueError, KeyError, TypeError) as e:
+            raise InputError(f"{where}: need a file of codes, got one without their meta data") from e
+
+
+def shard_path(folder: Path | str, shard: int, strand: Strand) -> Path:
+    """File of a shard."""
+    return Path(folder) / f"{shard:05d}.{_WORDS[strand]}.safetensors"
+
+
+def is_made(path: Path, made: str) -> bool:
+    """Whether a whole shard is there that was made from the same things, by their content hash."""
+    try:
+        return path.is_file() and TensorFile(path).header.get("made") == made
+    except InputError:
+        return False
+
+
+def write_shard(
+    folder: Path | str,
+    shard: int,
+    strand: Strand,
+    row0: int,
+    codes: sp.csr_matrix,
+    meta: CodesMeta,
+) -> Path:
+    """Write the codes of rows `row0, row0 + 1, …` of a strand, atomically; the file's path comes back.
+
+    Values are rounded to float16; one that is positive but too small for it becomes the smallest float16, so that an active
+    feature stays active.
+
+    Raises
+    ------
+    InputError
+        For codes that are negative, not finite or too large for float16, naming row and feature; and for another width.
+    """
+    path = shard_path(folder, shard, strand)
+    codes = sp.csr_matrix(codes)
+    if codes.shape[1] != meta.n_features:
+        raise InputError(f"{path}: need codes of {meta.n_features} features, got {codes.shape[1]}")
+    codes.sum_duplicates()
+    codes.eliminate_zeros()
+    _check_values(codes, path, row0)
+    features = codes.indices.astype(np.uint16 if meta.n_features <= BLOCK else np.uint32)
+    counts = np.diff(codes.indptr)
+    block_rows, block_starts = _by_feature(codes)
+    arrays = {
+        "counts": counts.astype(np.uint8 if counts.max(initial=0) < 256 else np.uint32),
+        "features": features,
+        "values": np.maximum(codes.data, FLOAT16_MIN).astype(np.float16),
+        "block_rows": block_rows,
+        "block_starts": block_starts,
+    }
+    header = {
+        "row0": str(row0),
+        "row1": str(row0 + codes.shape[0]),
+        "strand": strand,
+        "made": meta.made,
+        "codes": json.dumps(meta.dump(), sort_keys=True),
+    }
+    write_tensors(path, arrays, header)
+    return path
+
+
+def _check_values(codes: sp.csr_matrix, path: Path, row0: int) -> None:
+    bad = ~((codes.data > 0) & (codes.data <= FLOAT16_MAX))
+    if bad.any():
+        at = int(np.argmax(bad))
+        row = int(np.searchsorted(codes.indptr, at, side="right")) - 1
+        raise InputError(
+            f"{path}: need codes above 0 and at most {FLOAT16_MAX:,.0f}, got {codes.data[at]} "
+            f"at row {row0 + row}, feature {codes.indices[at]}"
+        )
+
+
+def _by_feature(codes: sp.csr_matrix) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
+    n_blocks = -(-codes.shape[0] // BLOCK)
+    starts = np.zeros((n_blocks, codes.shape[1] + 1), np.uint32)
+    rows = np.empty(codes.nnz, np.uint16)
+    for block in range(n_blocks):
+        part = codes[block * BLOCK : (block + 1) * BLOCK].tocsc()
+        starts[block] = part.indptr
+        a = int(codes.indptr[block * BLOCK])
+        rows[a : a + part.nnz] = part.indices
+    return rows, starts
+
+
+class Entries(NamedTuple):
+    """Active values of some features: place in the list of features asked for, row of the shard, value."""
+
+    which: NDArray[np.int64]
+    row: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+
+class CodesShard:
+    """A file of codes, opened without reading it.
+
+    Attributes
+    ----------
+    row0, row1, strand
+        Rows of the workspace (half-open) and their strand.
+    meta
+        What the codes are of.
+
+    Raises
+    ------
+    InputError
+        Where the file is absent, cut, or holds something else.
+    """
+
+    def __init__(self, path: Path | str):
+        self.path = Path(path)
+        self.file = TensorFile(path)
+        header = self.file.header
+        self.meta = CodesMeta.read(header.get("codes", ""), str(path), header.get("made", ""))
+        try:
+            self.row0, self.row1 = int(header["row0"]), int(header["row1"])
+            self.strand: Strand = next(s for s in STRANDS if s == header["strand"])
+        except (KeyError, ValueError, StopIteration) as e:
+            raise InputError(f"{path}: need row0, row1 and strand in the header, got {sorted(header)}") from e
+        if self.file.shapes["counts"] != (self.row1 - self.row0,):
+            raise InputError(
+                f"{path}: need counts of {self.row1 - self.row0} rows, got {self.file.shapes['counts']}"
+            )
+
+    @property
+    def nnz(self) -> int:
+        """Active values."""
+        return self.file.shapes["values"][0]
+
+    @cached_property
+    def _starts(self) -> NDArray[np.uint32]:
+        return self.file["block_starts"]
+
+    def bounds(self) -> NDArray[np.int64]:
+        """Where each row begins among the values, (rows + 1,)."""
+        return np.concatenate([[0], np.cumsum(self.file["counts"], dtype=np.int64)])
+
+    def matrix(self, start: int, stop: int) -> sp.csr_matrix:
+        """Rows `start..stop` of the workspace that lie here, float32."""
+        a, b = start - self.row0, stop - self.row0
+        counts = self.file["counts"]
+        first = int(counts[:a].sum(dtype=np.int64))
+        bounds = np.concatenate([[0], np.cumsum(counts[a:b], dtype=np.int64)])
+        span = slice(first, first + int(bounds[-1]))
+        codes = sp.csr_matrix(
+            (
+                self.file["values"][span].astype(np.float32),
+                self.file["features"][span].astype(np.int32),
+                bounds,
+            ),
+            shape=(b - a, self.meta.n_features),
+        )
+        codes.has_canonical_format = True
+        return codes
+
+    def counts(self) -> NDArray[np.int64]:
+        """Rows at which each feature is active, (features,)."""
+        return np.diff(self._starts.astype(np.int64), axis=1).sum(axis=0)
+
+    def entries(self, features: NDArray[np.integer]) -> Entries:
+        """Active values of `features`, sorted by place in that list, then by row, within blocks of rows."""
+        bounds = self.bounds()
+        found = [self._block_entries(block, features, bounds) for block in range(len(self._starts))]
+        return Entries(
+            *(np.concatenate(part) for part in zip(*found, strict=True))
+            if found
+            else (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+        )
+
+    def _block_entries(self, block: int, features: NDArray[np.integer], bounds: NDArray[np.int64]) -> Entries:
+        starts = self._starts[block].astype(np.int64)
+        begin, length = starts[features], starts[np.asarray(features) + 1] - starts[features]
+        which = np.repeat(np.arange(len(features)), length)
+        at = np.arange(len(which)) + np.repeat(begin - np.cumsum(length) + length, length)
+        base = int(bounds[block * BLOCK])
+        row = block * BLOCK + self.file["block_rows"][base + at].astype(np.int64)
+        place = _bisect(self.file["features"], bounds[row], bounds[row + 1], np.asarray(features)[which])
+        return Entries(which, row, self.file["values"][place].astype(np.float32))
+
+
+def _bisect(
+    ascending: NDArray, low: NDArray[np.int64], high: NDArray[np.int64], wanted: NDArray
+) -> NDArray[np.int64]:
+    """Where in `ascending[low:high]` each wanted value is; every one is there."""
+    high = high - 1
+    while (low < high).any():
+        middle = (low + high) >> 1
+        right = ascending[middle] < wanted
+        low, high = np.where(right, middle + 1, low), np.where(right, high, middle)
+    return low
