@@ -1,0 +1,219 @@
+"""The terms of the report, each in one sentence a biologist understands; the tooltips show the same sentences."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import NamedTuple
+
+
+class Term(NamedTuple):
+    """A term as it is written, and what it means."""
+
+    name: str
+    meaning: str
+
+
+TERMS = MappingProxyType(
+    {
+        "model": Term(
+            "Model",
+            "A neural network that reads DNA base by base and predicts the next base; nobody told it what a gene is.",
+        ),
+        "site": Term(
+            "Site",
+            "The place inside the model that was read: after which layer its internal numbers were taken.",
+        ),
+        "sae": Term(
+            "Sparse autoencoder",
+            "A second, small network that rewrites the model's internal numbers as a few active features per base.",
+        ),
+        "feature": Term(
+            "Feature",
+            "One of the patterns the model keeps track of: silent at most bases, active where the model sees its pattern.",
+        ),
+        "activation": Term(
+            "Activation",
+            "How strongly a feature is on at one base; 0 is off, and the unit is the feature's own.",
+        ),
+        "density": Term(
+            "Density",
+            "The share of scored bases at which a feature is active; 0.1 % means one base in a thousand.",
+        ),
+        "dead": Term(
+            "Dead feature",
+            "A feature that was active nowhere in this run, so that nothing can be said about it.",
+        ),
+        "strand": Term(
+            "Strand",
+            "The model reads each strand on its own, so every track comes twice: read forward (+) and read in reverse (−).",
+        ),
+        "scored": Term(
+            "Scored bases",
+            "The bases the model was judged on; bases at the start of a window, where it has seen too little, are left out.",
+        ),
+        "warmup": Term(
+            "Warm-up",
+            "The first bases of a window, which the model reads for context only and which are not judged.",
+        ),
+        "p": Term(
+            "p-value",
+            "How often chance alone would give a result at least this strong; small means chance is a poor explanation.",
+        ),
+        "q": Term(
+            "q-value",
+            "The expected share of false finds if everything at least this strong is believed: at q ≤ 0.05, about one in twenty is wrong.",
+        ),
+        "rotation": Term(
+            "Rotation null",
+            "The feature's track is slid along the genome to every other position; this keeps its runs and rhythm but breaks its link to the annotation.",
+        ),
+        "composition": Term(
+            "Composition-adjusted",
+            "Tested again after removing what GC content and six-letter words alone predict, so that a GC meter cannot pass as a gene detector.",
+        ),
+        "held_out": Term(
+            "Held out",
+            "Measured on stretches of genome that played no part in choosing the feature or its threshold.",
+        ),
+        "f1": Term(
+            "Domain F1",
+            "Agreement of a feature with an annotation, 0 to 1: the balance of how many annotated sites it hits and how many of its bases lie inside one.",
+        ),
+        "precision": Term(
+            "Precision", "The share of a feature's active bases that lie inside the annotation."
+        ),
+        "recall": Term(
+            "Recall", "The share of annotated sites in which the feature is active at least once."
+        ),
+        "null_f1": Term(
+            "Null F1",
+            "The F1 that 95 of 100 rotated copies of the feature stay below; a real find must lie well above it.",
+        ),
+        "always_on": Term(
+            "Always-on",
+            "A make-believe feature that is active everywhere; where most bases are genes, even it scores well, so it is printed beside.",
+        ),
+        "kmer": Term(
+            "k-mer baseline",
+            "A simple model that sees only six-letter words; what it can do needs no deep network.",
+        ),
+        "neuron": Term(
+            "Neuron baseline", "The best single internal number of the model, without the sparse autoencoder."
+        ),
+        "random_weights": Term(
+            "Random-weight model",
+            "The same network before any training; what it shows comes from the architecture, not from knowledge.",
+        ),
+        "auroc": Term(
+            "AUROC",
+            "The chance that a random positive scores above a random negative; 0.5 is guessing, 1 is perfect.",
+        ),
+        "auprc": Term(
+            "AUPRC",
+            "Precision averaged over all recalls; guessing gives the share of positives, which is printed beside.",
+        ),
+        "mcc": Term(
+            "MCC", "Correlation between prediction and truth, −1 to 1, fair also where one class is rare."
+        ),
+        "n_eff": Term(
+            "Effective n",
+            "How many independent observations a track is worth; neighbouring bases repeat each other, so it is far below the number of bases.",
+        ),
+        "logo": Term(
+            "Logo",
+            "The bases found where a feature is strongest, one stack a position: the taller the letter, the more that base is required.",
+        ),
+        "bits": Term(
+            "Bits",
+            "Unit of a logo's height: 0 where any base occurs as in the background, 2 where only one base occurs.",
+        ),
+        "metagene": Term(
+            "Metagene",
+            "The mean activation around many sites of one kind, lined up at the site and read in the direction of the gene.",
+        ),
+        "manifold": Term(
+            "Manifold",
+            "A group of features that together trace a shape, such as a ring or a line, along which something biological varies.",
+        ),
+        "module": Term("Module", "A group of features that are active together without tracing a shape."),
+        "unresolved": Term(
+            "Unresolved",
+            "A group of features whose shape could not be told from chance with the data of this run.",
+        ),
+        "coordinate": Term(
+            "Coordinate", "Where a base sits on a manifold's shape: an angle on a ring, a position on a line."
+        ),
+        "persistence": Term(
+            "Persistence",
+            "How large a hole in a cloud of points is; a ring is called a ring only if its hole is larger than in shuffled copies.",
+        ),
+        "umap": Term(
+            "Feature map",
+            "Every feature as one point (UMAP); neighbours are alike, but distances across the map mean nothing.",
+        ),
+        "llr": Term(
+            "Log-likelihood ratio",
+            "How much less likely the model finds the sequence with the variant than without it; negative means the variant surprises it.",
+        ),
+        "within_gene": Term(
+            "Within-gene AUROC",
+            "AUROC counted only among variants of the same gene, so that knowing the gene helps nobody.",
+        ),
+        "gene_prior": Term(
+            "Gene prior",
+            "Predicting from the gene's name alone; it measures how much of a score could be a leak.",
+        ),
+        "stratified": Term(
+            "Stratified test",
+            "Disease and harmless variants are compared only within the same gene, consequence and codon position.",
+        ),
+        "burden": Term("Burden", "How active a feature is over one individual's whole genome, per base."),
+        "lmm": Term(
+            "Mixed model",
+            "An association test that knows who is related to whom, so that family trees do not pass as causes.",
+        ),
+        "lambda": Term(
+            "λGC",
+            "Inflation of a test: 1 is right, 3 means relatedness or another leak makes everything look significant.",
+        ),
+        "ablation": Term(
+            "Ablation",
+            "Switching a feature off inside the model and measuring how much worse it predicts the next base.",
+        ),
+        "nll": Term(
+            "NLL", "Negative log-likelihood: the model's surprise per base, in nats; lower is better."
+        ),
+        "steering": Term(
+            "Steering",
+            "Turning a feature up or down while the model writes DNA, and measuring what changes in the sequence.",
+        ),
+        "random_direction": Term(
+            "Random direction",
+            "A push of the same size in a meaningless direction; an effect counts only if it goes beyond these.",
+        ),
+        "novelty": Term(
+            "Novelty",
+            "A score for reproducible, strong features that no annotation, word count or repeat explains.",
+        ),
+        "ledger": Term(
+            "Replication ledger",
+            "For every named feature: does the name survive the other strand, another training seed, another genome?",
+        ),
+        "calibration": Term(
+            "Calibration",
+            "Proof that the tests are honest: on data without any true link they must find (almost) nothing.",
+        ),
+        "bits_per_base": Term(
+            "Bits per base",
+            "The model's mean surprise at the next base; 2 is pure guessing among four letters, lower is better.",
+        ),
+        "variance_explained": Term(
+            "Variance explained", "The share of the model's internal variation that the features reproduce."
+        ),
+        "ce_recovered": Term(
+            "Cross-entropy recovered",
+            "How much of the model's predictive power survives when its internal numbers are replaced by the features' version; 1 is all of it.",
+        ),
+        "l0": Term("Features per base", "How many features are active at one base, on average."),
+    }
+)

@@ -1,0 +1,270 @@
+"""Where things are: genes at a place, and a feature's strongest windows with the bases under them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.codes import CodesStore
+from photo51.genome.alphabet import decode, reverse_complement
+from photo51.genome.genomes import Genomes
+from photo51.genome.workspace import Workspace
+from photo51.report import words
+from photo51.types import STRANDS, Strand
+
+ARROWS = (
+    "CDS",
+    "pseudogene",
+    "tRNA",
+    "rRNA",
+    "ncRNA",
+    "mobile_element",
+    "prophage",
+    "CRISPR",
+    "D_loop",
+    "origin",
+)
+CANDIDATES = 20_000  # active bases among which the strongest windows are sought
+_NAMED = ("gene", "pseudogene", "CDS", "tRNA", "rRNA", "ncRNA", "D_loop")
+
+
+class Gene(NamedTuple):
+    """An annotated interval: 0-based, half-open."""
+
+    start: int
+    end: int
+    strand: str
+    name: str
+    kind: str
+    note: str
+
+
+class GeneIndex:
+    """What is annotated at a place.
+
+    Parameters
+    ----------
+    annotations
+        Contract `ANNOTATIONS`.
+    """
+
+    def __init__(self, annotations: pd.DataFrame):
+        kept = annotations[annotations["kind"].isin({*ARROWS, *_NAMED})].sort_values(["start", "end"])
+        self._by_contig: dict[tuple[str, str], pd.DataFrame] = {
+            (str(g), str(c)): rows.reset_index(drop=True)
+            for (g, c), rows in kept.groupby(["genome", "chrom"], observed=True)
+        }
+        self._reach = {
+            key: int((rows["end"] - rows["start"]).max()) if len(rows) else 0
+            for key, rows in self._by_contig.items()
+        }
+
+    def over(self, genome: str, chrom: str, start: int, end: int) -> list[Gene]:
+        """Everything drawn as an arrow that overlaps `[start, end)`."""
+        rows = self._overlapping(genome, chrom, start, end)
+        return [g for g in rows if g.kind in ARROWS]
+
+    def at(self, genome: str, chrom: str, position: int) -> str:
+        """Name of the gene at a base, or how far the nearest is: `thrA`, `41 bases before thrB`; empty where nothing is near."""
+        here = [
+            g for g in self._overlapping(genome, chrom, position, position + 1) if g.kind in _NAMED and g.name
+        ]
+        if here:
+            return min(here, key=lambda g: g.end - g.start).name
+        near = [
+            g
+            for g in self._overlapping(genome, chrom, position - 2000, position + 2001)
+            if g.kind in _NAMED and g.name
+        ]
+        if not near:
+            return ""
+        gap, gene = min(
+            ((g.start - position if g.start > position else position - g.end + 1), g) for g in near
+        )
+        side = "before" if (gene.start > position) == (gene.strand != "-") else "after"
+        return f"{gap:,} bases {side} {gene.name}" if gap != 1 else f"1 base {side} {gene.name}"
+
+    def names(self) -> pd.DataFrame:
+        """Every named gene once: genome, chrom, name, start, end."""
+        parts = [
+            rows.loc[
+                rows["kind"].isin(_NAMED) & (rows["name"] != ""), ["genome", "chrom", "name", "start", "end"]
+            ]
+            for rows in self._by_contig.values()
+        ]
+        if not parts:
+            return pd.DataFrame(columns=["genome", "chrom", "name", "start", "end"])
+        table = pd.concat(parts, ignore_index=True)
+        return (
+            table.groupby(["genome", "chrom", "name"], sort=True, observed=True)
+            .agg(start=("start", "min"), end=("end", "max"))
+            .reset_index()
+        )
+
+    def _overlapping(self, genome: str, chrom: str, start: int, end: int) -> list[Gene]:
+        rows = self._by_contig.get((genome, chrom))
+        if rows is None:
+            return []
+        starts, ends = rows["start"].to_numpy(), rows["end"].to_numpy()
+        first = int(np.searchsorted(starts, start - self._reach[genome, chrom]))
+        last = int(np.searchsorted(starts, end))
+        hits = first + np.flatnonzero(ends[first:last] > start)
+        columns = [rows[c].to_numpy()[hits] for c in ("start", "end", "strand", "name", "kind", "note")]
+        return [
+            Gene(int(s), int(e), str(o), str(n), str(k), str(t))
+            for s, e, o, n, k, t in zip(*columns, strict=True)
+        ]
+
+
+class Column(NamedTuple):
+    """Where a feature is active on one strand: workspace rows, rising, and activations."""
+
+    rows: NDArray[np.int64]
+    values: NDArray[np.float32]
+
+    def dense(self, start: int, stop: int) -> NDArray[np.float32]:
+        """Activation at rows `start..stop`, (stop - start,)."""
+        a, b = np.searchsorted(self.rows, [start, stop])
+        out = np.zeros(stop - start, dtype=np.float32)
+        out[self.rows[a:b] - start] = self.values[a:b]
+        return out
+
+
+class Window(NamedTuple):
+    """A place where a feature is strong, with the bases around it.
+
+    Attributes
+    ----------
+    genome, chrom, start, end
+        Stretch shown, forward coordinates; may run past either end of a circular contig.
+    strand
+        Direction in which the model read.
+    position
+        Base at which the feature is strongest, forward coordinate.
+    activation
+        Activation there.
+    sequence
+        Bases of the stretch in reading direction.
+    levels
+        Activation at each of them, in reading direction; NaN where the base was not scored.
+    peak
+        Index of the strongest base in `sequence`.
+    gene
+        Gene there, in words.
+    """
+
+    genome: str
+    chrom: str
+    start: int
+    end: int
+    strand: Strand
+    position: int
+    activation: float
+    sequence: str
+    levels: NDArray[np.float32]
+    peak: int
+    gene: str
+
+    @property
+    def where(self) -> str:
+        """The strongest base, 1-based, as browsers print it."""
+        return f"{self.chrom}:{self.position + 1:,} ({words.MINUS if self.strand == '-' else '+'})"
+
+    @property
+    def locus(self) -> str:
+        """The stretch, 1-based, both ends included."""
+        return f"{self.chrom}:{max(self.start, 0) + 1}-{self.end}"
+
+
+class Places:
+    """Reads features of a run at places of its genomes."""
+
+    def __init__(self, genomes: Genomes, codes: CodesStore):
+        self.genomes, self.codes = genomes, codes
+        self.workspace: Workspace = genomes.workspace()
+        self.genes = GeneIndex(genomes.annotations())
+        offsets = self.workspace.table["offset"].to_numpy()
+        self._bounds = np.append(offsets, self.workspace.n_rows)
+
+    def columns(self, features: NDArray[np.integer]) -> list[dict[Strand, Column]]:
+        """Where each feature is active, both strands."""
+        found = {s: self.codes.features(features, s) for s in STRANDS}
+        return [
+            {
+                s: Column(
+                    m.indices[m.indptr[i] : m.indptr[i + 1]].astype(np.int64),
+                    m.data[m.indptr[i] : m.indptr[i + 1]],
+                )
+                for s, m in found.items()
+            }
+            for i in range(len(features))
+        ]
+
+    def strongest(self, column: dict[Strand, Column], n: int, flank: int) -> list[Window]:
+        """The strongest separate windows of a feature, strongest first.
+
+        Two windows of one strand never share a base; of bases that tie, the one first on the axis comes first, so that the
+        answer depends on nothing but the codes.
+        """
+        rows = np.concatenate([column[s].rows for s in STRANDS])
+        values = np.concatenate([column[s].values for s in STRANDS])
+        strand = np.repeat([0, 1], [len(column[s].rows) for s in STRANDS])
+        keep = (
+            np.flatnonzero(values >= np.partition(values, -CANDIDATES)[-CANDIDATES])
+            if len(values) > CANDIDATES
+            else np.arange(len(values))
+        )
+        order = keep[np.lexsort((strand[keep], rows[keep], -values[keep]))]
+        taken: tuple[list[int], list[int]] = ([], [])
+        out: list[Window] = []
+        for i in order:
+            row, side = int(rows[i]), int(strand[i])
+            if all(abs(row - other) > 2 * flank for other in taken[side]):
+                taken[side].append(row)
+                out.append(self.window(column[STRANDS[side]], STRANDS[side], row, flank))
+                if len(out) == n:
+                    break
+        return out
+
+    def window(self, column: Column, strand: Strand, row: int, flank: int) -> Window:
+        """The stretch of `flank` bases to either side of a row, cut where a linear contig ends."""
+        stretch = int(np.searchsorted(self._bounds, row, side="right")) - 1
+        place = self.workspace.table.iloc[stretch]
+        genome, chrom = str(place["genome"]), str(place["chrom"])
+        position = int(place["start"]) + row - int(self._bounds[stretch])
+        start, end = position - flank, position + flank + 1
+        if not self.genomes.is_circular(genome, chrom):
+            start, end = max(start, 0), min(end, self.genomes.length(genome, chrom))
+        first = row - (position - start)
+        low, high = (
+            max(first, int(self._bounds[stretch])),
+            min(first + end - start, int(self._bounds[stretch + 1])),
+        )
+        levels = np.full(end - start, np.nan, dtype=np.float32)
+        levels[low - first : high - first] = column.dense(low, high)
+        bases = self.genomes.sequence(genome, chrom, start, end)
+        peak = position - start
+        activation = float(levels[peak])
+        if strand == "-":
+            bases, levels, peak = reverse_complement(bases), levels[::-1], end - start - 1 - peak
+        gene = self.genes.at(genome, chrom, position)
+        return Window(
+            genome, chrom, start, end, strand, position, activation, decode(bases), levels, peak, gene
+        )
+
+    def stretch(
+        self, column: dict[Strand, Column], genome: str, chrom: str, start: int, end: int
+    ) -> dict[Strand, NDArray[np.float32]]:
+        """Activation at each base of `[start, end)` of a contig, forward coordinates; NaN where nothing was scored."""
+        out = {s: np.full(end - start, np.nan, dtype=np.float32) for s in STRANDS}
+        t = self.workspace.table
+        here = t[(t["genome"] == genome) & (t["chrom"] == chrom) & (t["start"] < end) & (t["end"] > start)]
+        for a, b, offset in zip(here["start"], here["end"], here["offset"], strict=True):
+            low, high = max(start, int(a)), min(end, int(b))
+            rows = int(offset) + low - int(a)
+            for s in STRANDS:
+                out[s][low - start : high - start] = column[s].dense(rows, rows + high - low)
+        return out

@@ -1,0 +1,125 @@
+"""Numbers and names as a reader wants them: rounded to what is known, with their unit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+MINUS, TIMES, THIN = "\u2212", "\u00d7", "\u202f"
+_SUPERSCRIPT = str.maketrans(
+    "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+)
+ABSENT = "not measured"
+
+KINDS = {
+    "CDS": "protein-coding sequence",
+    "cds_plus": "coding sequence, forward strand",
+    "cds_minus": "coding sequence, reverse strand",
+    "codon_1": "first codon position",
+    "codon_2": "second codon position",
+    "codon_3": "third codon position",
+    "rbs": "ribosome-binding site",
+    "tfbs": "transcription-factor site",
+    "gc_high": "GC-rich stretch",
+    "gc_low": "AT-rich stretch",
+    "mobile_element": "mobile element",
+    "soft_mask": "soft-masked repeat",
+}
+
+
+def is_number(value: object) -> bool:
+    """Whether a value is a finite number."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number to so many significant digits: 1,234,567 · 0.0123 · 3.1 × 10⁻⁷; `not measured` where there is none."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    if value == 0:
+        return "0"
+    size = abs(value)
+    if size >= 1000 or (float(value).is_integer() and size >= 1):
+        return f"{value:,.0f}".replace("-", MINUS)
+    if size < 1e-3:
+        mantissa, exponent = f"{value:.{max(digits - 2, 0)}e}".split("e")
+        power = str(int(exponent)).translate(_SUPERSCRIPT)
+        return f"{mantissa.replace('-', MINUS)}{THIN}{TIMES}{THIN}10{power}"
+    decimals = max(0, digits - 1 - math.floor(math.log10(size)))
+    return f"{value:.{decimals}f}".replace("-", MINUS)
+
+
+def fixed(value: float | None, decimals: int = 2) -> str:
+    """A number with so many decimals, for columns whose points should line up."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    return f"{value:,.{decimals}f}".replace("-", MINUS)
+
+
+def percent(share: float | None, decimals: int = 1) -> str:
+    """A share of one as a percentage."""
+    if share is None or not math.isfinite(share):
+        return ABSENT
+    if 0 < share < 10 ** -(decimals + 2):
+        return f"{number(100 * share, 2)}{THIN}%"
+    return f"{100 * share:.{decimals}f}{THIN}%".replace("-", MINUS)
+
+
+def probability(value: float | None) -> str:
+    """A p-value or q-value; one below double precision is said to be so, never 0."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    if value <= 0:
+        return f"< 10{'-300'.translate(_SUPERSCRIPT)}"
+    return f"{value:.2f}" if value >= 0.095 else f"{value:.3f}" if value >= 0.001 else number(value, 2)
+
+
+def bases(n: float) -> str:
+    """A length in bases: 812 bases, 48.5 kb, 4.64 Mb."""
+    if n < 10_000:
+        return f"{n:,.0f}{THIN}bases" if n != 1 else f"1{THIN}base"
+    return f"{n / 1000:.1f}{THIN}kb" if n < 1_000_000 else f"{n / 1_000_000:.2f}{THIN}Mb"
+
+
+def duration(seconds: float) -> str:
+    """A time: 0.4 s, 51 s, 12 min 5 s, 3 h 20 min."""
+    if seconds < 10:
+        return f"{seconds:.1f}{THIN}s"
+    if seconds < 60:
+        return f"{seconds:.0f}{THIN}s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes}{THIN}min {rest}{THIN}s"
+    return f"{minutes // 60}{THIN}h {minutes % 60}{THIN}min"
+
+
+def count(n: int, singular: str, plural: str = "") -> str:
+    """A number with its noun: 1 genome, 3 genomes, no genome."""
+    if n == 0:
+        return f"no {singular}"
+    return f"{n:,} {singular if n == 1 else plural or singular + 's'}"
+
+
+def listing(words: Sequence[str], at_most: int = 6) -> str:
+    """Words as a sentence lists them, the rest counted: a, b and 3 more."""
+    shown, rest = list(words[:at_most]), len(words) - at_most
+    if rest > 0:
+        shown.append(f"{rest} more")
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def place(chrom: str, start: int, end: int, strand: str = "") -> str:
+    """A locus as genome browsers print it: 1-based, both ends included."""
+    return f"{chrom}:{start + 1:,}-{end:,}" + (
+        f" ({strand.replace('-', MINUS)})" if strand in {"+", "-"} else ""
+    )
+
+
+def kind(name: str) -> str:
+    """An annotation class in words."""
+    return KINDS.get(name, name.replace("_", " "))
+
+
+def feature(number_: int) -> str:
+    """A feature as it is called everywhere: f123."""
+    return f"f{number_}"
