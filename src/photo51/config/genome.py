@@ -22,12 +22,12 @@ class AnnotationParams(Params):
         description="neighbouring genes of one strand at most this far apart share a predicted operon (bases)",
     )
     promoter_search: int = Field(
-        default=250,
-        ge=30,
-        description="predicted promoters are sought this far upstream of an operon (bases)",
+        default=70,
+        ge=15,
+        description="the -10 box of a predicted promoter ends at least 15 and at most this far before its gene (bases)",
     )
     promoter_score: float = Field(
-        default=6.0, description="least score of a predicted promoter (bits over an equal-base background)"
+        default=8.0, description="least score of a predicted promoter (bits over the contig's composition)"
     )
     rbs_bases: int = Field(
         default=4,
@@ -38,6 +38,10 @@ class AnnotationParams(Params):
         default=150,
         ge=30,
         description="predicted terminators are sought this far downstream of a stop codon (bases)",
+    )
+    terminator_score: float = Field(
+        default=18.0,
+        description="least score of a predicted terminator (3 a GC pair, 2 an AU pair, 1 a T of its tract)",
     )
     homopolymer: int = Field(default=6, ge=2, description="shortest homopolymer run annotated (bases)")
     gc_window: int = Field(default=1_000, ge=10, description="tile in which GC content is classed (bases)")

@@ -35,6 +35,7 @@ ANNOTATIONS = TableSpec(
         "group": Column(
             "str", "joins the intervals of one feature (exons of a CDS, parts on either side of an origin)"
         ),
+        "part": Column("int", "number of the interval within its feature, in reading direction, from 0"),
         "frame": Column(
             "int",
             "for CDS: bases to skip before the first complete codon, in reading direction (0, 1, 2); else -1",
@@ -71,5 +72,41 @@ WINDOWS = TableSpec(
         "split": Column("str", "train, select or test"),
         "shard": Column("int", "shard of the extraction: consecutive rows, both strands"),
         "cold_start": Column("bool", "whether there was less warm-up to read than asked for"),
+    },
+)
+
+VARIANTS = TableSpec(
+    "variants",
+    "one alternative allele; columns of the file that are not named here follow as text",
+    {
+        "chrom": _WHERE["chrom"],
+        "pos": Column("int", "first base of `ref`, 0-based"),
+        "ref": Column("str", "reference allele on the forward strand, upper case, never empty"),
+        "alt": Column("str", "alternative allele on the forward strand, upper case, never empty"),
+        "id": Column("str", "identifier of the file, or chrom:pos:ref>alt with a 1-based position"),
+        "line": Column("int", "line of the file"),
+    },
+)
+
+REFUSED_VARIANTS = TableSpec(
+    "refused_variants",
+    "one allele that was read and is not used, with the reason",
+    {**VARIANTS.columns, "reason": Column("str", "why it is not used")},
+)
+
+CONSEQUENCES = TableSpec(
+    "consequences",
+    "one variant in one gene, or in none",
+    {
+        "variant": Column("int", "row of the variants table"),
+        "gene": Column("str", "name of the gene or RNA; empty where the variant lies in none"),
+        "group": Column("str", "group of its intervals in the annotations; empty where there is none"),
+        "strand": Column("str", "strand of the gene, or ."),
+        "consequence": Column("str", "what the change does there, see photo51.genome.consequence"),
+        "codon": Column("int", "number of the first codon touched, from 1; 0 outside CDS"),
+        "codon_position": Column("int", "1, 2 or 3: place of a substituted base in its codon; 0 otherwise"),
+        "ref_aa": Column("str", "amino acids of the touched codons before the change; * is a stop"),
+        "alt_aa": Column("str", "amino acids of the touched codons after the change"),
+        "worst": Column("bool", "whether this is the gravest consequence of the variant (one row a variant)"),
     },
 )

@@ -1,0 +1,27 @@
+"""`photo51 prepare` and `photo51 fetch`: genomes in, tables out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, app
+
+FETCHED = Path("resources/fetched")
+
+
+@app.command()
+def prepare(
+    genomes: Annotated[Path, typer.Argument(help="genomes.tsv: one row a genome")],
+    out: Annotated[Path, typer.Argument(help="folder to write to")],
+    params: ParamsOption = None,
+    fetched: Annotated[Path, typer.Option(help="folder of downloaded accessions")] = FETCHED,
+) -> None:
+    """Read and annotate genomes, choose the scored bases, tile them with windows: contigs, annotations, workspace, windows, sequences."""
+    from photo51.config import parse
+    from photo51.config.genome import GenomeParams
+    from photo51.genome.prepare import prepare as run
+
+    run(genomes, out, parse(GenomeParams, params), fetched)

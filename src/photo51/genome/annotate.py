@@ -1,0 +1,236 @@
+"""From the features of a genome's contigs to its table of annotations, by the rules of `photo51.genome.rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.config.genome import AnnotationParams
+from photo51.genome import signals
+from photo51.genome.alphabet import is_ambiguous, reverse_complement
+from photo51.genome.composition import (
+    Tiles,
+    gc_class_rows,
+    gc_thresholds,
+    gc_tiles,
+    homopolymer_rows,
+    soft_mask_rows,
+)
+from photo51.genome.features import Feature, Part
+from photo51.genome.genes import (
+    boundary_rows,
+    codon_rows,
+    five_prime,
+    gene_features,
+    intergenic_rows,
+    intron_rows,
+    three_prime,
+    wrapped,
+)
+from photo51.genome.motifs import Motif, scan
+from photo51.genome.operons import Unit, operon_rows, transcription_units
+from photo51.genome.rules import Row, biotype, kind_of, rows_of
+from photo51.genome.sources import Contig
+from photo51.io.contracts.genome import ANNOTATIONS
+
+BACTERIAL_CODES = frozenset({4, 11, 25})
+_RNA_BIOTYPES = ("tRNA", "rRNA", "ncRNA")
+
+
+class Annotator:
+    """Collects the annotations of one genome, contig by contig; GC classes need all of them.
+
+    Parameters
+    ----------
+    genome
+        Name in this run.
+    params
+        Numbers of the rules.
+    motifs
+        Motifs to scan for, with the file they come from.
+    """
+
+    def __init__(self, genome: str, params: AnnotationParams, motifs: Sequence[tuple[Motif, str]] = ()):
+        self.genome, self.params, self.motifs = genome, params, motifs
+        self._rows: list[tuple[str, Row]] = []
+        self._tiles: list[tuple[str, Tiles]] = []
+
+    def add(self, contig: Contig) -> None:
+        """Annotate one contig."""
+        name = contig.record.name
+        self._rows += [(name, row) for row in contig_rows(contig, self.params, self.motifs)]
+        self._tiles.append((name, gc_tiles(contig.record.ids, self.params.gc_window)))
+
+    def table(self) -> pd.DataFrame:
+        """All annotations (contract `ANNOTATIONS`), in order of contig, place, class and name."""
+        low, high = gc_thresholds([t for _, t in self._tiles], self.params.gc_quantile)
+        classed = [(name, row) for name, t in self._tiles for row in gc_class_rows(t, low, high)]
+        order = {name: i for i, (name, _) in enumerate(self._tiles)}
+        rows = sorted(
+            {(name, row) for name, row in _without_nan(self._rows + classed)},
+            key=lambda r: (order[r[0]], *r[1][:8], str(r[1].score), r[1].note, r[1].source),
+        )
+        table = pd.DataFrame(
+            [(self.genome, name, *row) for name, row in rows], columns=["genome", "chrom", *Row._fields]
+        )
+        return (
+            ANNOTATIONS.check(table.assign(score=table["score"].astype(float)))
+            if rows
+            else ANNOTATIONS.empty()
+        )
+
+
+def _without_nan(rows: Iterable[tuple[str, Row]]) -> Iterable[tuple[str, Row]]:
+    """NaN differs from itself, which would keep equal rows apart; None does not, and is NaN again in a column of floats."""
+    for name, row in rows:
+        yield name, row if row.score == row.score else row._replace(score=None)  # type: ignore[arg-type]
+
+
+def contig_rows(
+    contig: Contig, params: AnnotationParams, motifs: Sequence[tuple[Motif, str]] = ()
+) -> list[Row]:
+    """Every annotation of a contig but its GC classes."""
+    ids, length, circular = contig.record.ids, len(contig.record.ids), contig.circular
+    pairs = [(kind, f) for f in contig.features if (kind := kind_of(f)) is not None]
+    pairs += _rna_genes(pairs)
+    genes = gene_features(pairs, length)
+    # exons of a transcript count as such only where there are several
+    rows = [
+        row
+        for kind, f in pairs
+        if kind not in {"gene", "exon"}
+        for row in rows_of(f, kind, f"record: {f.type}")
+    ]
+    for gene in genes:
+        rows += rows_of(gene, "gene", f"record: {gene.type}")
+        rows += boundary_rows(gene, "gene", params.boundary, length, circular=circular)
+    for kind, f in pairs:
+        if kind == "exon" or (kind == "CDS" and _spliced_without_exons(f, pairs)):
+            rows += intron_rows(f, length)
+        elif kind == "operon":
+            starts = boundary_rows(f, "operon", params.boundary, length, circular=circular)
+            rows += [row for row in starts if row.kind == "operon_start"]
+    present = {kind for kind, _ in pairs}
+    wanted = {"start_codon", "stop_codon"} - present
+    coding = [f for kind, f in pairs if kind == "CDS"]
+    for cds in coding:
+        rows += codon_rows(cds, ids, contig.genetic_code, wanted)
+    rows += _predicted(contig, genes, coding, present, params)
+    rows += soft_mask_rows(contig.record.soft_masked)
+    rows += homopolymer_rows(ids, params.homopolymer)
+    if genes:
+        rows += intergenic_rows(rows, ~is_ambiguous(ids))
+    base = signals.background(ids)
+    for motif, source in motifs:
+        rows += scan(ids, motif, base, params.motif_p, f"scan: {source}")
+    return rows
+
+
+def _rna_genes(pairs: Sequence[tuple[str, Feature]]) -> list[tuple[str, Feature]]:
+    """RNA genes that a file tells by biotype alone (GTF), for the classes of which it has no records."""
+    present = {kind for kind, _ in pairs}
+    return [
+        (rna, f)
+        for kind, f in pairs
+        for rna in _RNA_BIOTYPES
+        if kind == "gene" and rna not in present and biotype(f.attributes).endswith(rna)
+    ]
+
+
+def _spliced_without_exons(cds: Feature, pairs: Sequence[tuple[str, Feature]]) -> bool:
+    return len(cds.parts) > 1 and not any(kind == "exon" and len(f.parts) > 1 for kind, f in pairs)
+
+
+def _predicted(
+    contig: Contig,
+    genes: Sequence[Feature],
+    coding: Sequence[Feature],
+    present: set[str],
+    params: AnnotationParams,
+) -> list[Row]:
+    """Classes that a bacterial genome has no records for, by the rules of `signals` and `operons`."""
+    if contig.genetic_code not in BACTERIAL_CODES or not genes:
+        return []
+    length, circular = len(contig.record.ids), contig.circular
+    units = transcription_units(genes, params.operon_gap, length, circular=circular)
+    wanted = [kind for kind in params.predict if kind not in present]
+    rows: list[Row] = []
+    if "operon" in wanted:
+        rows += operon_rows(units, params.boundary, length, circular=circular)
+    if "promoter" in wanted:
+        rows += _promoters(contig, units, params)
+    if "rbs" in wanted:
+        rbs = partial(signals.ribosome_binding_site, least=params.rbs_bases)
+        rows += _sites(contig, coding, "rbs_predicted", -25, rbs)
+    if "terminator" in wanted:
+        last = [unit.genes[-1] for unit in units]
+        end = partial(signals.terminator, least=params.terminator_score)
+        rows += _sites(contig, last, "terminator_predicted", params.terminator_search, end)
+    return rows
+
+
+def _promoters(contig: Contig, units: Sequence[Unit], params: AnnotationParams) -> list[Row]:
+    first = [unit.genes[0] for unit in units]
+    reach = params.promoter_search + 40
+    upstream = [stretch(contig, g.strand, five_prime(g.parts), -reach)[0] for g in first]
+    base = signals.background(np.concatenate(upstream))
+    find = partial(signals.promoter, base=base, reach=params.promoter_search, least=params.promoter_score)
+    return _sites(contig, first, "promoter_predicted", -reach, find)
+
+
+def stretch(contig: Contig, strand: str, at: int, size: int) -> tuple[NDArray[np.uint8], int]:
+    """Bases in reading direction before (`size` < 0) or after a boundary of a contig, fewer at the ends of a linear one.
+
+    Returns
+    -------
+    The bytes, and the forward coordinate of the stretch's first forward base, not yet wrapped.
+    """
+    ids = contig.record.ids
+    forward = (strand != "-") == (size > 0)
+    start, end = (at, at + abs(size)) if forward else (at - abs(size), at)
+    if contig.circular:
+        start, end = (start, min(end, start + len(ids))) if forward else (max(start, end - len(ids)), end)
+    else:
+        start, end = max(0, start), min(end, len(ids))
+    found = np.take(ids, np.arange(start, end), mode="wrap")
+    return (reverse_complement(found) if strand == "-" else found), start
+
+
+def _sites(
+    contig: Contig,
+    anchors: Sequence[Feature],
+    kind: str,
+    size: int,
+    find: Callable[[NDArray[np.uint8]], signals.Site | None],
+) -> list[Row]:
+    """Sites that `find` sees before (`size` < 0) the 5' ends or after the 3' ends of features."""
+    rows = []
+    length = len(contig.record.ids)
+    for f in anchors:
+        at = five_prime(f.parts) if size < 0 else three_prime(f.parts)
+        bases, start = stretch(contig, f.strand, at, size)
+        site = find(bases)
+        if site is None:
+            continue
+        first = start + (len(bases) - site.end if f.strand == "-" else site.start)
+        places = wrapped(first, first + site.end - site.start, length, circular=contig.circular)
+        parts = [Part(s, e, f.strand) for s, e in places]
+        rows += [
+            Row(
+                p.start,
+                p.end,
+                p.strand,
+                kind,
+                f.name,
+                f"{kind}_{f.group}",
+                i,
+                score=site.score,
+                source="rule: see photo51.genome.signals",
+            )
+            for i, p in enumerate(parts[::-1] if f.strand == "-" else parts)
+        ]
+    return rows

@@ -1,0 +1,267 @@
+"""The one rule set that turns records of annotation files into annotation classes.
+
+`RULES` says for each class what it is and where it comes from; `kind_of` applies the part of it that is about the types of
+records. Classes that a rule predicts from sequence end in `_predicted`. A record of a type that no rule names becomes a
+class of that type, so that nothing of a user's file is lost; `IGNORED` types are structure of the files themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from photo51.genome.features import Feature
+from photo51.types import Strand
+
+
+class Rule(NamedTuple):
+    """A class of annotation: its name, what is in it, and where it comes from."""
+
+    kind: str
+    rule: str
+    source: str
+
+
+class Row(NamedTuple):
+    """An annotated interval of one contig: the columns of `ANNOTATIONS` after genome and chrom."""
+
+    start: int
+    end: int
+    strand: Strand
+    kind: str
+    name: str = ""
+    group: str = ""
+    part: int = 0
+    frame: int = -1
+    score: float = float("nan")
+    note: str = ""
+    source: str = ""
+
+
+_FILE = "record type"
+_RULE = "rule"
+RULES: tuple[Rule, ...] = (
+    Rule("gene", "gene records without pseudo; where a contig has none, the span of each CDS and RNA", _FILE),
+    Rule("pseudogene", "pseudogene records, and genes marked pseudo", _FILE),
+    Rule("CDS", "CDS records that are not pseudo, an interval an exon, with its frame", _FILE),
+    Rule(
+        "codon_position_1",
+        "first bases of codons; and so codon_position_2, codon_position_3",
+        "CDS and frame",
+    ),
+    Rule("start_codon", "first three bases of a complete CDS of frame 0", "CDS"),
+    Rule("stop_codon", "last three bases of a complete CDS that are a stop codon in its genetic code", "CDS"),
+    Rule("gene_start", "bases at most `boundary` from a gene's 5' end, to either side", "gene"),
+    Rule("gene_end", "bases at most `boundary` from a gene's 3' end, to either side", "gene"),
+    Rule("tRNA", "tRNA records, or genes of that biotype", _FILE),
+    Rule("rRNA", "rRNA records, or genes of that biotype", _FILE),
+    Rule("ncRNA", "records of any other RNA that is not translated (ncRNA, tmRNA, snoRNA, …)", _FILE),
+    Rule("operon", "operon records", _FILE),
+    Rule(
+        "operon_predicted",
+        "two or more neighbouring genes of one strand at most `operon_gap` apart (Salgado et al. 2000, doi:10.1073/pnas.110147297)",
+        _RULE,
+    ),
+    Rule("operon_start", "bases at most `boundary` from the 5' end of an operon record", "operon"),
+    Rule(
+        "operon_start_predicted",
+        "the same of the first gene of a transcription unit, single genes included",
+        _RULE,
+    ),
+    Rule("promoter", "promoter records", _FILE),
+    Rule(
+        "promoter_predicted",
+        "best sigma-70 -35 and -10 boxes upstream of a transcription unit (Lisser and Margalit 1993, doi:10.1093/nar/21.7.1507)",
+        _RULE,
+    ),
+    Rule("rbs", "ribosome-binding site records", _FILE),
+    Rule(
+        "rbs_predicted",
+        "bases 4 to 14 before a start codon that pair with the end of 16S rRNA (Shine and Dalgarno 1974, doi:10.1073/pnas.71.4.1342)",
+        _RULE,
+    ),
+    Rule("terminator", "terminator records", _FILE),
+    Rule(
+        "terminator_predicted",
+        "a GC-rich hairpin and a T-tract after a stop codon (d'Aubenton Carafa et al. 1990, doi:10.1016/s0022-2836(99)80005-9)",
+        _RULE,
+    ),
+    Rule("TFBS", "records of transcription factor or protein binding sites", _FILE),
+    Rule(
+        "TFBS:<motif>",
+        "matches of a motif of a MEME file at chance `motif_p` a position",
+        "scan of a user's file",
+    ),
+    Rule("repeat", "repeat records that are not CRISPR", _FILE),
+    Rule("mobile_element", "mobile elements, insertion sequences, transposons", _FILE),
+    Rule("prophage", "prophage records, and features whose note says so", _FILE),
+    Rule("CRISPR", "CRISPR arrays and repeats", _FILE),
+    Rule("intergenic", "known bases in no gene, pseudogene, CDS or RNA", "complement"),
+    Rule("exon", "exons of transcripts that have two or more", _FILE),
+    Rule("intron", "bases between the exons of a transcript", "exon"),
+    Rule("splice_donor", "first two bases of an intron, in reading direction", "intron"),
+    Rule("splice_acceptor", "last two bases of an intron, in reading direction", "intron"),
+    Rule("D_loop", "D-loop and control region records", _FILE),
+    Rule("origin", "origins of replication", _FILE),
+    Rule("soft_mask", "lower-case bases of a FASTA file", "sequence"),
+    Rule(
+        "homopolymer_A",
+        "runs of at least `homopolymer` A as the strand reads them, so that a run of T is one on strand -; "
+        "and so homopolymer_C, homopolymer_G, homopolymer_T",
+        "sequence",
+    ),
+    Rule(
+        "gc_low",
+        "tiles of `gc_window` bases with the lowest GC content, `gc_quantile` of a genome",
+        "sequence",
+    ),
+    Rule("gc_high", "tiles with the highest, likewise", "sequence"),
+)
+
+IGNORED = frozenset(
+    [
+        "region",
+        "source",
+        "mrna",
+        "transcript",
+        "primary_transcript",
+        "chromosome",
+        "contig",
+        "supercontig",
+        "scaffold",
+        "biological_region",
+        "gap",
+        "assembly_gap",
+        "variation",
+        "conflict",
+        "old_sequence",
+        "misc_difference",
+        "misc_feature",
+        "sequence_feature",
+        "unsure",
+        "modified_base",
+        "v_gene_segment",
+        "c_gene_segment",
+        "d_gene_segment",
+        "j_gene_segment",
+        "primer_bind",
+        "sts",
+    ]
+)
+_KINDS: dict[str, str] = {
+    "gene": "gene",
+    "protein_coding_gene": "gene",
+    "ncrna_gene": "gene",
+    "pseudogene": "pseudogene",
+    "pseudogenic_transcript": "pseudogene",
+    "cds": "CDS",
+    "trna": "tRNA",
+    "rrna": "rRNA",
+    "operon": "operon",
+    "promoter": "promoter",
+    "rbs": "rbs",
+    "ribosome_entry_site": "rbs",
+    "shine_dalgarno_sequence": "rbs",
+    "ribosome_binding_site": "rbs",
+    "terminator": "terminator",
+    "transcription_terminator": "terminator",
+    "tf_binding_site": "TFBS",
+    "tfbs": "TFBS",
+    "protein_bind": "TFBS",
+    "protein_binding_site": "TFBS",
+    "operator": "TFBS",
+    "mobile_element": "mobile_element",
+    "mobile_genetic_element": "mobile_element",
+    "transposable_element": "mobile_element",
+    "insertion_sequence": "mobile_element",
+    "transposon": "mobile_element",
+    "prophage": "prophage",
+    "proviral_region": "prophage",
+    "crispr": "CRISPR",
+    "crispr_array": "CRISPR",
+    "crispr_repeat": "CRISPR",
+    "d_loop": "D_loop",
+    "control_region": "D_loop",
+    "origin_of_replication": "origin",
+    "rep_origin": "origin",
+    "orit": "origin",
+    "start_codon": "start_codon",
+    "stop_codon": "stop_codon",
+    "exon": "exon",
+    "intron": "intron",
+    "five_prime_utr": "five_prime_UTR",
+    "5'utr": "five_prime_UTR",
+    "three_prime_utr": "three_prime_UTR",
+    "3'utr": "three_prime_UTR",
+}
+_NCRNA = ("rna",)
+_REPEAT = ("repeat", "repeat_region", "repeat_unit", "satellite")
+
+
+def kind_of(feature: Feature) -> str | None:
+    """Annotation class of a record; None for one that is structure of the file or a broken CDS."""
+    kind = feature.type.strip().replace("-", "_").replace(" ", "_")
+    low = kind.lower()
+    a = feature.attributes
+    text = _words(a)
+    if low == "regulatory":
+        low = a.get("regulatory_class", "").replace("-", "_").lower()
+        kind = low or "regulatory"
+    if low in {"gene", "cds"} and is_pseudo(a):
+        return "pseudogene" if low == "gene" else None
+    if low in _KINDS:
+        return _KINDS[low]
+    if low in {"misc_feature", "sequence_feature"}:
+        return _of_note(text)
+    if low in IGNORED:
+        return None
+    if low.endswith(_NCRNA):
+        return "ncRNA"
+    if low in _REPEAT or low.endswith("_repeat"):
+        return "CRISPR" if "crispr" in text else "repeat"
+    return kind
+
+
+def _of_note(text: str) -> str | None:
+    if "prophage" in text:
+        return "prophage"
+    return "D_loop" if "d-loop" in text or "control region" in text else None
+
+
+def is_pseudo(attributes: Mapping[str, str]) -> bool:
+    """Whether a record says that its gene is broken."""
+    return attributes.get("pseudo", "").lower() == "true" or "pseudogene" in biotype(attributes)
+
+
+def biotype(attributes: Mapping[str, str]) -> str:
+    """What kind of gene a record says that it is; empty where it does not."""
+    return attributes.get("gene_biotype") or attributes.get("gene_type") or attributes.get("biotype") or ""
+
+
+def _words(attributes: Mapping[str, str]) -> str:
+    keys = ("Note", "note", "rpt_family", "rpt_type", "Name", "product")
+    return " ".join(attributes.get(k, "") for k in keys).lower()
+
+
+def rows_of(feature: Feature, kind: str, source: str) -> list[Row]:
+    """The intervals of a placed feature as rows of a class; frames are kept for CDS alone."""
+    a = feature.attributes
+    note = a.get("product") or a.get("Note") or a.get("note") or a.get("function") or ""
+    element = (a.get("mobile_element_type") or a.get("mobile_element") or "").rpartition(":")[2]
+    name = element or (a.get("Note") if kind == "repeat" else None) or feature.name
+    return [
+        Row(
+            p.start,
+            p.end,
+            p.strand,
+            kind,
+            name,
+            feature.group,
+            i,
+            p.frame if kind == "CDS" else -1,
+            feature.score,
+            note,
+            source,
+        )
+        for i, p in enumerate(feature.parts)
+    ]

@@ -1,0 +1,259 @@
+"""`genomes.tsv`: one row a genome of the run, checked cell by cell before anything is read.
+
+| column | needed | meaning |
+|---|---|---|
+| `genome` | yes | name in this run: letters, digits, `_`, `.`, `-` |
+| `sequence` | yes | FASTA or GenBank file (plain, gzip or bgzip), or an accession that `photo51 fetch` has downloaded |
+| `annotation` | | GFF3, GTF, GenBank, or a gene table (`.tsv`); several parted by `;`. Of a GenBank sequence it may be left out |
+| `regions` | | `all` (the default), BED files, or places `chrom:start-end` (1-based, both ends included) or `chrom`; parted by `;` |
+| `variants` | | VCF files or tables of variants, each `set=path` or a path alone, whose set is called like the genome; parted by `;` |
+| `genetic_code` | | NCBI translation table; default: what the annotation says, else 1 |
+| `topology` | | `auto` (the default: what the files say, else linear), `linear`, `circular`, `circular:chrom,chrom` (the others are linear), or `pieces` |
+| `extra_annotations` | | BED files, MEME motif files (`.meme`) and any of the annotation formats; parted by `;` |
+
+An empty cell, `-` or `.` is none. Paths are relative to the file itself or to the working directory. Of a BED file of
+`extra_annotations`, `kind=path` names the class of its intervals; a path alone is called like the file; `*=path` takes
+the class from the name column, `class` or `class:name`.
+
+`topology` `pieces` is for a genome known in part: records named `chrom:start-end` (1-based, as `samtools faidx` prints
+them) are put in their places on `chrom`, and the bases between them are N, which are neither read nor scored. Coordinates
+are then those of the whole chromosome in every file and table. `pieces:LENGTH` states its length.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from Bio.Data.CodonTable import unambiguous_dna_by_id
+
+from photo51.genome.text import data_lines
+from photo51.types import InputError
+
+COLUMNS = (
+    "genome",
+    "sequence",
+    "annotation",
+    "regions",
+    "variants",
+    "genetic_code",
+    "topology",
+    "extra_annotations",
+)
+NONE = {"", "-", "."}
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
+_ACCESSION = re.compile(r"(GC[AF]_\d{9}|[A-Z]{1,6}_?\d{5,12})(\.\d+)?")
+_TOPOLOGY = re.compile(r"auto|linear|circular(:\S+)?|pieces(:[1-9]\d*)?")
+
+
+@dataclass(frozen=True)
+class GenomeRow:
+    """One genome of the run; paths exist.
+
+    Attributes
+    ----------
+    genome
+        Name in this run.
+    sequence
+        Sequence file.
+    annotations
+        Annotation files.
+    regions
+        Text of the column, `all` where it was empty.
+    variants
+        (set, file) of each variant set.
+    genetic_code
+        NCBI translation table; None: what the annotation says.
+    topology
+        As in the file.
+    extra
+        (kind, file) of each extra annotation; kind is empty where the file's own types count.
+    where
+        File and line, for messages.
+    folder
+        Folder of the file.
+    """
+
+    genome: str
+    sequence: Path
+    annotations: tuple[Path, ...]
+    regions: str
+    variants: tuple[tuple[str, Path], ...]
+    genetic_code: int | None
+    topology: str
+    extra: tuple[tuple[str, Path], ...]
+    where: str
+    folder: Path
+
+    def files(self) -> list[Path]:
+        """Every file that says what the prepared genome is."""
+        named = [t for t in _items(self.regions) if is_bed(t)]
+        regions = [resolve(t, self.folder, self.where, "regions") for t in named]
+        return [self.sequence, *self.annotations, *regions, *(path for _, path in self.extra)]
+
+
+def read_genomes(path: Path | str, fetched: Path | str = "resources/fetched") -> list[GenomeRow]:
+    """Read and check `genomes.tsv`.
+
+    Parameters
+    ----------
+    path
+        The file.
+    fetched
+        Folder in which `photo51 fetch` left what it downloaded.
+
+    Raises
+    ------
+    InputError
+        Naming file, line and column, what was found and what was expected.
+    """
+    path = Path(path)
+    header: list[str] = []
+    rows: list[GenomeRow] = []
+    for number, line in data_lines(path):
+        at = f"{path}, line {number}"
+        fields = [f.strip() for f in line.split("\t")]
+        if not header:
+            header = fields
+            _check_header(header, at)
+            continue
+        if len(fields) > len(header):
+            raise InputError(f"{at}: need {len(header)} columns as in the header, got {len(fields)}")
+        cells = {c: "" if f in NONE else f for c, f in zip(header, fields, strict=False)}
+        rows.append(_row({c: cells.get(c, "") for c in COLUMNS}, at, path.parent, Path(fetched)))
+    if not rows:
+        raise InputError(
+            f"{path}: need a header and at least one genome, got {'no genome' if header else 'no lines'}"
+        )
+    _check_unique([(r.genome, r.where) for r in rows], "genome", "a genome")
+    _check_unique([(name, r.where) for r in rows for name, _ in r.variants], "variants", "a variant set")
+    return rows
+
+
+def _check_header(header: list[str], at: str) -> None:
+    if unknown := [c for c in header if c not in COLUMNS]:
+        raise InputError(f"{at}: need columns among {', '.join(COLUMNS)}, got {unknown[0]!r}")
+    if missing := [c for c in COLUMNS[:2] if c not in header]:
+        raise InputError(f"{at}: need a column {missing[0]!r}, got {', '.join(header)}")
+    if len(set(header)) < len(header):
+        raise InputError(f"{at}: need column names that differ, got {', '.join(header)}")
+
+
+def _check_unique(names: list[tuple[str, str]], column: str, what: str) -> None:
+    seen: dict[str, str] = {}
+    for name, at in names:
+        if name in seen:
+            raise InputError(
+                f"{at}, column {column!r}: need another name for {what}, got {name!r} again (first: {seen[name]})"
+            )
+        seen[name] = at
+
+
+def _row(cells: dict[str, str], at: str, folder: Path, fetched: Path) -> GenomeRow:
+    if not _NAME.fullmatch(cells["genome"]):
+        raise InputError(
+            f"{at}, column 'genome': need a name of letters, digits, _ . or -, got {cells['genome']!r}"
+        )
+    if not _TOPOLOGY.fullmatch(cells["topology"] or "auto"):
+        raise InputError(
+            f"{at}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got {cells['topology']!r}"
+        )
+    return GenomeRow(
+        genome=cells["genome"],
+        sequence=_sequence(cells["sequence"], folder, fetched, at),
+        annotations=tuple(resolve(t, folder, at, "annotation") for t in _items(cells["annotation"])),
+        regions=cells["regions"] or "all",
+        variants=tuple(
+            (_set_name(name or cells["genome"], at), resolve(t, folder, at, "variants"))
+            for name, t in map(_named, _items(cells["variants"]))
+        ),
+        genetic_code=_genetic_code(cells["genetic_code"], at),
+        topology=cells["topology"] or "auto",
+        extra=tuple(_extra(item, folder, at) for item in _items(cells["extra_annotations"])),
+        where=at,
+        folder=folder,
+    )
+
+
+def _items(cell: str) -> list[str]:
+    return [item.strip() for item in cell.split(";") if item.strip()]
+
+
+def _named(item: str) -> tuple[str, str]:
+    name, equals, rest = item.partition("=")
+    return (name.strip(), rest.strip()) if equals else ("", item)
+
+
+def _set_name(name: str, at: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise InputError(
+            f"{at}, column 'variants': need a set named with letters, digits, _ . or -, got {name!r}"
+        )
+    return name
+
+
+def _genetic_code(cell: str, at: str) -> int | None:
+    if not cell:
+        return None
+    if not (cell.isascii() and cell.isdigit() and int(cell) in unambiguous_dna_by_id):
+        known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
+        raise InputError(
+            f"{at}, column 'genetic_code': need an NCBI translation table ({known}), got {cell!r}"
+        )
+    return int(cell)
+
+
+def _extra(item: str, folder: Path, at: str) -> tuple[str, Path]:
+    kind, text = _named(item)
+    if kind and kind != "*" and not _NAME.fullmatch(kind):
+        raise InputError(
+            f"{at}, column 'extra_annotations': need a class of letters, digits, _ . or -, got {kind!r}"
+        )
+    path = resolve(text, folder, at, "extra_annotations")
+    return (kind or stem(path) if is_bed(text) else kind, path)
+
+
+def _sequence(cell: str, folder: Path, fetched: Path, at: str) -> Path:
+    if not cell:
+        raise InputError(f"{at}, column 'sequence': need a file or an accession, got an empty cell")
+    found = _find(cell, folder)
+    if found is None and _ACCESSION.fullmatch(cell):
+        for name in (f"{cell}.gb", f"{cell}.fa"):
+            if (fetched / name).is_file():
+                return fetched / name
+        raise InputError(
+            f"{at}, column 'sequence': need a file, or an accession in {fetched}, got {cell!r}; "
+            f"`photo51 fetch {cell} --out {fetched}` downloads it"
+        )
+    return resolve(cell, folder, at, "sequence")
+
+
+def resolve(text: str, folder: Path, at: str, column: str) -> Path:
+    """A file named in a cell, relative to the folder of `genomes.tsv` or to the working directory."""
+    found = _find(text, folder)
+    if found is None:
+        raise InputError(
+            f"{at}, column {column!r}: need a file, got {text!r}, which is neither below {folder}/ nor here"
+        )
+    return found
+
+
+def _find(text: str, folder: Path) -> Path | None:
+    try:
+        return next((p for p in (folder / text, Path(text)) if p.is_file()), None)
+    except (OSError, ValueError):
+        return None
+
+
+def is_bed(text: str) -> bool:
+    """Whether a name is that of a BED file."""
+    return text.lower().endswith((".bed", ".bed.gz", ".bed.bgz"))
+
+
+def stem(path: Path) -> str:
+    """A file's name without its suffixes of format and compression."""
+    name = path.name
+    for suffix in (".gz", ".bgz"):
+        name = name.removesuffix(suffix)
+    return name.rsplit(".", 1)[0] if "." in name else name
