@@ -59,7 +59,7 @@ def test_what_is_written_does_not_depend_on_the_batch(planted, dna):
     together = generate(model, prompts, 40, sampling=PLAIN)
     alone = generate(model, prompts[:1], 40, sampling=PLAIN, rows=np.array([4]))
     assert np.array_equal(together.ids[4], alone.ids[0])
-    assert len({s for s in together.sequences()}) == 6
+    assert len(set(together.sequences())) == 6
     again = generate(model, prompts, 40, sampling=PLAIN)
     assert np.array_equal(together.ids, again.ids)
 
@@ -122,5 +122,5 @@ def test_prompts_that_cannot_be_read_are_refused():
         read_prompt("  \n")
     with pytest.raises(InputError, match="'X' at base 3"):
         read_prompt("ACXT")
-    with pytest.raises(InputError, match="prompt.fa: "):
-        read_prompt("", "prompt.fa")
+    with pytest.raises(InputError, match="from_file: "):
+        read_prompt("", "from_file")

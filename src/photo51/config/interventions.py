@@ -186,3 +186,63 @@ class InterventionParams(Params):
     attribution: AttributionParams = Field(default=AttributionParams(), description="attribution")
     causality: CausalityParams = Field(default=CausalityParams(), description="causal report of features")
     exchange: ExchangeParams = Field(default=ExchangeParams(), description="exchange rate")
+
+
+class ActionParams(Params):
+    """What a rule does; several may go together. Steering and temperature last while the rule holds."""
+
+    steer: str | None = Field(default=None, description="feature, concept or sum to add while the rule holds")
+    strength: float = Field(default=1.0, description="strength of the steering (units)")
+    insert: str | None = Field(
+        default=None, description="bases written next, in place of what the model would write"
+    )
+    prompt: str | None = Field(
+        default=None, description="prompt that takes the place of the present one; what was written stays"
+    )
+    temperature: float | None = Field(
+        default=None, gt=0, description="softmax temperature while the rule holds"
+    )
+    stop: bool = Field(default=False, description="end the sequence")
+    log: bool = Field(default=False, description="only note it; every beginning is noted anyway")
+
+    @model_validator(mode="after")
+    def _does_something(self) -> ActionParams:
+        if not (self.steer or self.insert or self.prompt or self.temperature or self.stop or self.log):
+            raise ValueError("need at least one of steer, insert, prompt, temperature, stop, log")
+        return self
+
+
+class RuleParams(Params):
+    """When a feature fires while a sequence is written, do something about it, one base later."""
+
+    name: str = Field(description="name of the rule")
+    watch: str = Field(description="feature, concept or sum whose level is watched")
+    threshold: float = Field(gt=0, description="level at which the rule begins to hold (units)")
+    release: float | None = Field(
+        default=None, description="level below which it ceases to hold (units); the threshold if left out"
+    )
+    window: int = Field(default=1, ge=1, description="bases over which the level is averaged (bases)")
+    first: int = Field(
+        default=0, ge=0, description="first base after the prompt at which the rule may begin (bases)"
+    )
+    once: bool = Field(default=False, description="begin at most once a sequence")
+    do: ActionParams = Field(description="what to do")
+
+    @model_validator(mode="after")
+    def _can_release(self) -> RuleParams:
+        if self.release is not None and self.release > self.threshold:
+            raise ValueError(f"need a release not above the threshold {self.threshold}, got {self.release}")
+        return self
+
+
+class RuleFile(Params):
+    """A rule file."""
+
+    rules: tuple[RuleParams, ...] = Field(min_length=1, description="rules, all watched at once")
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> RuleFile:
+        names = [rule.name for rule in self.rules]
+        if len(set(names)) != len(names):
+            raise ValueError(f"need a name of its own for each rule, got {names}")
+        return self

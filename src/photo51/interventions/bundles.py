@@ -77,16 +77,17 @@ class Bundle:
         per_unit = torch.as_tensor(units.of(self.features) * np.array(self.weights))
         return per_unit.to(rows) @ rows
 
-    def level(self, codes: NDArray[np.floating] | Tensor, units: Units) -> NDArray[np.floating] | Tensor:
+    def level(self, codes: NDArray[np.floating], units: Units) -> NDArray[np.floating]:
         """How strongly the bundle fires, from the codes (…, features of the bundle): weighted mean in units.
 
         Negative weights are left out: what a concept is less of is no part of its own level.
         """
+        return codes @ self.level_weights(units).astype(codes.dtype)
+
+    def level_weights(self, units: Units) -> NDArray[np.float64]:
+        """(features,): what each feature's code counts in `level`."""
         weights = np.maximum(self.weights, 0.0)
-        weights = weights / max(weights.sum(), 1e-12) / units.of(self.features)
-        return codes @ (
-            torch.as_tensor(weights).to(codes) if isinstance(codes, Tensor) else weights.astype(codes.dtype)
-        )
+        return weights / max(weights.sum(), 1e-12) / units.of(self.features)
 
 
 @dataclass(frozen=True, eq=False)

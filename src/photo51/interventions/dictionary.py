@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.config.interventions import UnitParams
+from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Sites
 from photo51.types import InputError
 
@@ -140,7 +141,7 @@ class Instrument(NamedTuple):
     Attributes
     ----------
     model
-        `StripedHyenaForCausalLM` or anything with its `hidden`, `logits` and `blocks`.
+        Next-base model.
     dictionary
         Dictionary of one of the model's sites.
     units
@@ -149,7 +150,7 @@ class Instrument(NamedTuple):
         Names of features, where they have one.
     """
 
-    model: torch.nn.Module
+    model: StripedHyenaForCausalLM
     dictionary: Dictionary
     units: Units
     concepts: Mapping[int, str] = MappingProxyType({})
@@ -175,7 +176,7 @@ def check_features(features: Sequence[int], n_features: int) -> None:
 
 
 @torch.no_grad()
-def activations(model: torch.nn.Module, site: str, ids: Tensor) -> Tensor:
+def activations(model: StripedHyenaForCausalLM, site: str, ids: Tensor) -> Tensor:
     """A site's tensor (batch, length, d_model) of token ids (batch, length)."""
     sites = Sites([site], stop=True)
     model.hidden(ids, sites=sites)
@@ -184,7 +185,7 @@ def activations(model: torch.nn.Module, site: str, ids: Tensor) -> Tensor:
 
 @torch.no_grad()
 def measure_units(
-    model: torch.nn.Module, dictionary: Dictionary, windows: NDArray[np.integer], params: UnitParams
+    model: StripedHyenaForCausalLM, dictionary: Dictionary, windows: NDArray[np.integer], params: UnitParams
 ) -> Units:
     """Activation quantiles of every feature over reference windows.
 

@@ -27,8 +27,9 @@ def dose_response(
     tail = [(1 - params.confidence) / 2, (1 + params.confidence) / 2]
     rows = []
     safe = True
-    for dose, group in table[table["arm"] == "feature"].groupby("dose", sort=True):
-        arm = group.set_index("sequence").loc[control.index]
+    feature = table[table["arm"] == "feature"]
+    for dose in sorted(real):
+        arm = feature[feature["dose"] == dose].set_index("sequence").loc[control.index]
         rise = float(arm["nll"].mean() / control["nll"].mean() - 1.0)
         safe = safe and rise <= params.nll_budget and real[dose] <= params.nll_budget
         null = table[(table["arm"] == "random") & (table["dose"] == dose)]
@@ -44,7 +45,7 @@ def dose_response(
                     "target": table["target"].iloc[0],
                     "oracle": oracle.name,
                     "unit": oracle.unit,
-                    "dose": float(dose),
+                    "dose": dose,
                     "control": float(control[column].mean()),
                     "reconstruction": float((recon[column] - control[column]).mean()),
                     "effect": effect,
@@ -75,7 +76,7 @@ def verdicts(doses: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataFrame:
     for (target, oracle), group in doses.groupby(["target", "oracle"], sort=False):
         safe = group[group["safe"]].sort_values("dose")
         shown = safe if len(safe) else group.sort_values("dose").head(1)
-        best = shown.loc[shown["effect"].abs().idxmax()]
+        best = shown.iloc[int(shown["effect"].abs().argmax())]
         monotone = len(safe) >= 2 and _monotone(safe)
         clear = bool(best["ci_low"] > 0 or best["ci_high"] < 0)
         rows.append(

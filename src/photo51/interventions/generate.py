@@ -18,6 +18,7 @@ from torch import Tensor
 
 from photo51.config.interventions import SamplingParams
 from photo51.model.cache import HyenaCache
+from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Edit, Sites
 from photo51.model.tokenizer import BASE_IDS, decode, encode, is_base
 from photo51.types import InputError
@@ -76,7 +77,7 @@ def _stream(seed: int, row: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
-def pick(logits: Tensor, u: Tensor, sampling: SamplingParams) -> Tensor:
+def pick(logits: Tensor, u: Tensor, sampling: SamplingParams, temperature: Tensor | None = None) -> Tensor:
     """Draw one of four bases a sequence.
 
     Parameters
@@ -85,12 +86,15 @@ def pick(logits: Tensor, u: Tensor, sampling: SamplingParams) -> Tensor:
         (sequences, 4) scores of A, C, G, T.
     u
         (sequences,) uniform numbers in [0, 1).
+    temperature
+        (sequences,) to use in place of the one temperature of `sampling`.
 
     Returns
     -------
     (sequences,) index of the base among A, C, G, T: where the cumulative probability passes `u`.
     """
-    probability = torch.softmax(logits.float() / sampling.temperature, -1)
+    divisor = sampling.temperature if temperature is None else temperature[:, None]
+    probability = torch.softmax(logits.float() / divisor, -1)
     if sampling.top_k < 4 or sampling.top_p < 1:
         probability = _likeliest(probability, sampling)
     cumulative = probability.cumsum(-1)
@@ -111,7 +115,7 @@ class Stream:
     Parameters
     ----------
     model
-        `StripedHyenaForCausalLM` or anything with its `hidden` and `logits`.
+        Next-base model.
     rows
         Number of each sequence, which decides its random stream.
     edits
@@ -122,7 +126,7 @@ class Stream:
 
     def __init__(
         self,
-        model: torch.nn.Module,
+        model: StripedHyenaForCausalLM,
         rows: NDArray[np.integer],
         edits: Mapping[str, Edit] | None = None,
         keep: str | None = None,
@@ -134,7 +138,7 @@ class Stream:
         self.edits = dict(edits or {})
         self.keep = keep
         self.kept: list[Tensor] = []
-        self.scores: Tensor | None = None
+        self.scores = torch.empty(0)
 
     def read(self, ids: NDArray[np.integer] | Tensor, *, edited: bool = True) -> None:
         """Read (sequences, length) tokens; afterwards `scores` (sequences, 4) are those of the next base."""
@@ -145,6 +149,7 @@ class Stream:
         hidden = self.model.hidden(
             ids.to(self.device), cache=self.cache, sites=Sites(edit=edits) if edits else None
         )
+        assert hidden is not None
         self.scores = self.model.logits(hidden[:, -1])[:, self.bases]
 
     def _keeping(self, edit: Edit | None) -> Edit:
@@ -157,14 +162,23 @@ class Stream:
     def repeat(self, rows: NDArray[np.integer]) -> None:
         """Turn a stream of one sequence into one of `rows`, all with the same past."""
         self.cache = self.cache.repeat(len(rows))
-        self.scores = None if self.scores is None else self.scores.repeat_interleave(len(rows), 0)
+        self.scores = self.scores.repeat_interleave(len(rows), 0)
         self.kept = [x.expand(len(rows), -1, -1) for x in self.kept]
         self.rows = np.asarray(rows)
+
+    def take(self, keep: NDArray[np.bool_]) -> Stream:
+        """A stream of some of the sequences."""
+        part = Stream(self.model, self.rows[keep], self.edits, self.keep)
+        index = torch.from_numpy(np.flatnonzero(keep)).to(self.device)
+        part.cache = self.cache.map(lambda tensor: tensor.index_select(0, index))
+        part.scores = self.scores[index]
+        part.kept = [x[index] for x in self.kept]
+        return part
 
 
 @torch.inference_mode()
 def generate(
-    model: torch.nn.Module,
+    model: StripedHyenaForCausalLM,
     prompts: NDArray[np.integer],
     length: int,
     *,
@@ -214,7 +228,7 @@ def generate(
 
 
 def open_stream(
-    model: torch.nn.Module,
+    model: StripedHyenaForCausalLM,
     prompts: NDArray[np.integer],
     rows: NDArray[np.integer],
     *,
@@ -242,7 +256,7 @@ def open_stream(
 
 @torch.inference_mode()
 def score(
-    model: torch.nn.Module,
+    model: StripedHyenaForCausalLM,
     sequences: NDArray[np.integer],
     prompt_length: int,
     *,
@@ -268,6 +282,7 @@ def score(
     for i in range(0, len(sequences), batch):
         ids = torch.from_numpy(sequences[i : i + batch].astype(np.int64)).to(device)
         hidden = model.hidden(ids, sites=Sites(edit=edits) if edits else None)
+        assert hidden is not None
         logits = model.logits(hidden[:, prompt_length - 1 : -1])[..., bases].float()
         is_it = (ids[:, prompt_length:, None] == bases).float()
         out.append((torch.log_softmax(logits, -1) * is_it).sum(-1).cpu().numpy())

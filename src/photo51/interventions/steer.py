@@ -159,7 +159,7 @@ def read_back(
     levels, means = [], []
     for x in written.kept[:, prompt_length:].split(16):
         codes = instrument.dictionary.encode(x)
-        levels.append(target.level(codes[..., columns], instrument.units).cpu().numpy())
+        levels.append(target.level(codes[..., columns].cpu().numpy(), instrument.units))
         means.append(codes.mean(1).cpu().numpy())
     return np.concatenate(levels), np.concatenate(means)
 
@@ -239,8 +239,9 @@ def _trace(written: Written) -> pd.DataFrame:
 def _warn(target: Bundle, doses: pd.DataFrame, params: SteerParams) -> None:
     safe = largest_safe(doses)
     past = doses[~doses["safe"]].drop_duplicates("dose")
-    for row in past.itertuples():
+    columns = past[["dose", "nll_rise", "nll_rise_real"]].to_numpy(dtype=np.float64)
+    for dose, written, real in columns:
         log.warning(
             "%s at %g units is past the safe range (up to %g): negative log-likelihood rises %.1f %% in what is written, %.1f %% on real sequence; the budget is %.0f %%",
-            target.name, row.dose, safe, 100 * row.nll_rise, 100 * row.nll_rise_real, 100 * params.nll_budget,
+            target.name, dose, safe, 100 * written, 100 * real, 100 * params.nll_budget,
         )  # fmt: skip
