@@ -1,0 +1,307 @@
+"""Mean and variance of every feature × annotation overlap under rotation, all pairs by matrix products.
+
+Per block, with F and A the discrete Fourier transforms of a feature and a mask on its two strands, the overlap at all
+rotations is the inverse transform of C = conj(F₊) A₊ + conj(F₋) A₋ (`correlation`), so that by Parseval
+
+    mean = (f₊ a₊ + f₋ a₋) / L            (sums of the track times sums of the mask)
+    var  = (1/L²) Σ_{k≠0} |C_k|²
+         = (1/L²) Σ_{k≠0} |F₊|²|A₊|² + |F₋|²|A₋|² + 2 Re(conj(F₊)F₋ · A₊conj(A₋)).
+
+The last line is a scalar product of a vector of the feature and a vector of the annotation: M + K transforms and one matrix
+product give all M × K variances, exactly. Blocks are independent, so their moments add up. Features are made dense a block
+and a few columns at a time; nothing of the size features × length exists.
+
+With bins of w bases, transforms are w times shorter and the frequencies above 1/(2w) are lost. That is harmless where the
+annotation has no power there (long intervals), and never otherwise: codon positions, single bases, and features of period 3
+need w = 1 (`smooth`, `period3`).
+
+The normal tail of z is right near the middle and wrong by orders of magnitude far out: it screens, it is never reported for a
+pair that may be a discovery.
+
+References
+----------
+Parseval and the correlation theorem: Oppenheim and Schafer, Discrete-Time Signal Processing, section 8.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import NamedTuple
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, sparse
+from threadpoolctl import threadpool_limits
+
+from photo51.stats.rotation import Orientation
+
+_DENSE_BYTES = 64 << 20
+
+
+class Moments(NamedTuple):
+    """Moments of every feature (rows) against every test (columns: annotation with orientation).
+
+    Attributes
+    ----------
+    observed
+        Activation mass inside the annotation (levels).
+    overlap
+        Active bases inside the annotation.
+    mean, variance
+        Of the mass over all rotations.
+    expected
+        Mean number of active bases inside over all rotations.
+    variance_iid
+        Variance of the mass if bases were independent draws.
+    log10_floor
+        Lower bound of log10 of the attainable p: minus the sum of log10 L over blocks where the overlap can vary.
+    """
+
+    observed: NDArray[np.float64]
+    overlap: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    variance: NDArray[np.float64]
+    expected: NDArray[np.float64]
+    variance_iid: NDArray[np.float64]
+    log10_floor: NDArray[np.float64]
+
+    def z(self) -> NDArray[np.float64]:
+        """Standardised mass; 0 where it cannot vary."""
+        sd = np.sqrt(self.variance)
+        return np.divide(self.observed - self.mean, sd, out=np.zeros_like(sd), where=sd > 0)
+
+
+def screen(
+    features: sparse.csc_array,
+    masks: NDArray[np.bool_],
+    tests: list[tuple[int, Orientation]],
+    bounds: NDArray[np.integer],
+    *,
+    bin_bp: int = 1,
+    threads: int = 1,
+) -> Moments:
+    """Moments of all pairs.
+
+    Parameters
+    ----------
+    features
+        Integer levels on the doubled axis, (2 * n_rows, n_features), rows of a column ascending.
+    masks
+        Annotations on the doubled axis, (n_annotations, 2 * n_rows).
+    tests
+        Annotation index and orientation of each column of the result.
+    bounds
+        Row bounds of the blocks that turn, (n_blocks + 1,).
+    bin_bp
+        Bases a bin for the variance; the other columns are always at full resolution.
+    threads
+        Threads over features; linear algebra is held to one thread each, as its own pool stalls on shared machines.
+    """
+    n, n_tests = features.shape[1], len(tests)
+    out = {name: np.zeros((n, n_tests)) for name in Moments._fields}
+    bounds = np.asarray(bounds, dtype=np.int64)
+    ends = _column_ends(features, bounds)
+    with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
+        for b, (start, stop) in enumerate(pairwise(bounds.tolist())):
+            annotations = _Annotations.of(_oriented(masks, tests, slice(start, stop)), bin_bp)
+            width = max(1, _DENSE_BYTES // (16 * (stop - start) // bin_bp))
+            pieces = [slice(i, min(i + width, n)) for i in range(0, n, width)]
+            blocks = [_Block(features, ends[p, :, b : b + 2], start, stop) for p in pieces]
+            for piece, sums in zip(pieces, pool.map(annotations.against, blocks), strict=True):
+                for name, values in sums.items():
+                    out[name][piece] += values
+    return Moments(**{**out, "overlap": out["overlap"].astype(np.int64)})
+
+
+def _column_ends(features: sparse.csc_array, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Entries of each column that begin each block, (n_features, 2, n_blocks + 1)."""
+    both = np.stack([bounds, bounds + bounds[-1]]).ravel()
+    ends = [
+        a + np.searchsorted(features.indices[a:b], both)
+        for a, b in pairwise(features.indptr.astype(np.int64))
+    ]
+    return np.array(ends, dtype=np.int64).reshape(features.shape[1], 2, len(bounds))
+
+
+def _oriented(
+    masks: NDArray[np.bool_], tests: list[tuple[int, Orientation]], rows: slice
+) -> NDArray[np.bool_]:
+    """Masks of a block as the tests read them, (n_tests, 2, length)."""
+    block = masks.reshape(len(masks), 2, -1)[:, :, rows]
+    out = block[[a for a, _ in tests]]
+    for i, (_, orientation) in enumerate(tests):
+        if orientation == "antisense":
+            out[i] = out[i, ::-1].copy()
+        elif orientation == "either":
+            out[i] = out[i].any(axis=0)
+    return out
+
+
+class _Block(NamedTuple):
+    """Some features in one block; `ends` (n, 2 strands, from and to) points into the columns' entries."""
+
+    features: sparse.csc_array
+    ends: NDArray[np.int64]
+    start: int
+    stop: int
+
+    @property
+    def origins(self) -> NDArray[np.int64]:
+        return np.array([self.start, self.start + self.features.shape[0] // 2])
+
+
+class _Annotations(NamedTuple):
+    """What a block needs of its annotations.
+
+    `by_row` is (2, length, n_tests), `share` the covered share (n_tests, 2), `vectors` (4 * n_frequencies, n_tests).
+    """
+
+    by_row: NDArray[np.uint8]
+    share: NDArray[np.float64]
+    vectors: NDArray[np.float32]
+    bin_bp: int
+
+    @classmethod
+    def of(cls, masks: NDArray[np.bool_], bin_bp: int) -> _Annotations:
+        by_row = np.ascontiguousarray(masks.view(np.uint8).transpose(1, 2, 0))
+        return cls(by_row, masks.mean(axis=2), _annotation_vectors(_binned(masks, bin_bp)), bin_bp)
+
+    def against(self, block: _Block) -> dict[str, NDArray[np.float64]]:
+        """The block's share of every moment, (n, n_tests) each."""
+        length, share = block.stop - block.start, self.share
+        indices, data = block.features.indices, block.features.data
+        mass, active, squares = _margins(block.ends, data)
+        observed, overlap = _inside(block.ends, indices, data, self.by_row, block.origins)
+        can_vary, varies = (active > 0).astype(float), ((share > 0) & (share < 1)).astype(float)
+        moves = can_vary @ varies.T - np.outer(can_vary.prod(axis=1), varies.prod(axis=1))
+        variance = np.zeros_like(observed)
+        moving = np.flatnonzero(can_vary.any(axis=1))
+        if len(moving) and length > 1:
+            variance[moving] = self._variances(block._replace(ends=block.ends[moving]))
+        return {
+            "observed": observed,
+            "overlap": overlap,
+            "mean": mass @ share.T,
+            "variance": variance,
+            "expected": active @ share.T,
+            "variance_iid": squares @ (share * (1 - share)).T,
+            "log10_floor": -np.log10(length) * moves,
+        }
+
+    def _variances(self, block: _Block) -> NDArray[np.float64]:
+        length, w = block.stop - block.start, self.bin_bp
+        size = -(-length // w)
+        dense = np.zeros((len(block.ends), 2, size), dtype=np.float32)
+        _densify(block.ends, block.features.indices, block.features.data, dense, block.origins, w)
+        spectra = fft.rfft(dense, axis=2)
+        left = np.empty((len(dense), 4, spectra.shape[2]), dtype=np.float32)
+        _feature_vectors(spectra, left)
+        return (left.reshape(len(dense), -1) @ self.vectors) / (float(length) * size * w)
+
+
+def _binned(masks: NDArray[np.bool_], w: int) -> NDArray[np.float32]:
+    if w == 1:
+        return masks.astype(np.float32)
+    size = -(-masks.shape[2] // w)
+    padded = np.zeros((*masks.shape[:2], size * w), dtype=np.float32)
+    padded[:, :, : masks.shape[2]] = masks
+    return padded.reshape(*masks.shape[:2], size, w).sum(axis=3)
+
+
+def _annotation_vectors(masks: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(4 * n_frequencies, n_tests): the annotation's half of each scalar product, both halves of the spectrum counted."""
+    a = fft.rfft(masks, axis=2)
+    cross = a[:, 0] * np.conj(a[:, 1])
+    vectors = np.stack([_power(a[:, 0]), _power(a[:, 1]), 2 * cross.real, -2 * cross.imag], axis=1)
+    twice = np.full(a.shape[2], 2.0, dtype=np.float32)
+    twice[0] = 0.0
+    if masks.shape[2] % 2 == 0:
+        twice[-1] = 1.0
+    return np.ascontiguousarray((vectors * twice).reshape(len(masks), -1).T)
+
+
+def _power(z: NDArray[np.complexfloating]) -> NDArray[np.floating]:
+    return z.real**2 + z.imag**2
+
+
+@numba.njit(cache=True, nogil=True)
+def _margins(ends, levels):  # type: ignore[no-untyped-def]
+    """Mass, active bases and sum of squares of each feature on each strand."""
+    n = len(ends)
+    mass, active, squares = np.zeros((n, 2)), np.zeros((n, 2)), np.zeros((n, 2))
+    for i in range(n):
+        for s in range(2):
+            active[i, s] = ends[i, s, 1] - ends[i, s, 0]
+            for j in range(ends[i, s, 0], ends[i, s, 1]):
+                mass[i, s] += levels[j]
+                squares[i, s] += levels[j] * levels[j]
+    return mass, active, squares
+
+
+@numba.njit(cache=True, nogil=True)
+def _inside(ends, indices, levels, masks, origins):  # type: ignore[no-untyped-def]
+    """Mass and active bases inside each annotation; `masks` is (2, length, n_tests)."""
+    n, m = len(ends), masks.shape[2]
+    mass, active = np.zeros((n, m)), np.zeros((n, m), dtype=np.int64)
+    for i in range(n):
+        for s in range(2):
+            for j in range(ends[i, s, 0], ends[i, s, 1]):
+                row = masks[s, indices[j] - origins[s]]
+                level = levels[j]
+                for t in range(m):
+                    mass[i, t] += level * row[t]
+                    active[i, t] += row[t]
+    return mass, active
+
+
+@numba.njit(cache=True, nogil=True)
+def _densify(ends, indices, levels, out, origins, w):  # type: ignore[no-untyped-def]
+    for i in range(len(ends)):
+        for s in range(2):
+            for j in range(ends[i, s, 0], ends[i, s, 1]):
+                out[i, s, (indices[j] - origins[s]) // w] += levels[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _feature_vectors(spectra, out):  # type: ignore[no-untyped-def]
+    """The feature's half of each scalar product: powers of both strands, real and imaginary part of conj(F₊)F₋."""
+    for i in range(len(spectra)):
+        for k in range(spectra.shape[2]):
+            a, b = spectra[i, 0, k].real, spectra[i, 0, k].imag
+            c, d = spectra[i, 1, k].real, spectra[i, 1, k].imag
+            out[i, 0, k] = a * a + b * b
+            out[i, 1, k] = c * c + d * d
+            out[i, 2, k] = a * c + b * d
+            out[i, 3, k] = a * d - b * c
+
+
+def smooth(mask: NDArray[np.bool_], bin_bp: int) -> bool:
+    """Whether bins of `bin_bp` bases keep a mask's variance: its runs and gaps are mostly at least 4 bins long."""
+    edges = np.flatnonzero(np.diff(mask.astype(np.int8)))
+    return len(edges) < 2 or float(np.quantile(np.diff(edges), 0.1)) >= 4 * bin_bp
+
+
+def period3(features: sparse.csc_array) -> NDArray[np.float64]:
+    """How far each feature steps by codons, (n_features,): active pairs 3 apart over those 2 and 4 apart, a base.
+
+    Runs and points have 0, a feature that fires at one codon position has 1, whatever the frame of each gene.
+    """
+    return _period3(features.indptr, features.indices)
+
+
+@numba.njit(cache=True, nogil=True)
+def _period3(indptr, rows):  # type: ignore[no-untyped-def]
+    out = np.zeros(len(indptr) - 1)
+    for i in range(len(out)):
+        excess = 0.0
+        for j in range(indptr[i], indptr[i + 1]):
+            for k in range(j + 1, min(j + 5, indptr[i + 1])):
+                gap = rows[k] - rows[j]
+                if gap == 3:
+                    excess += 1.0
+                elif gap == 2 or gap == 4:  # noqa: PLR1714
+                    excess -= 0.5
+        out[i] = excess / max(indptr[i + 1] - indptr[i], 1)
+    return out
