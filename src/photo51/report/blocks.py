@@ -292,7 +292,7 @@ def environment() -> jinja2.Environment:
 
 def script_safe(code: str) -> str:
     """A script that cannot end the tag it is put into."""
-    return code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+    return re.sub(r"</(?=script)", r"<\\/", code, flags=re.IGNORECASE).replace("<!--", "<\\!--")
 
 
 @cache

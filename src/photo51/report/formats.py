@@ -117,7 +117,8 @@ def write_fasta(contigs: Iterable[tuple[str, NDArray[np.uint8]]], path: Path, wi
             raw = ids.astype(np.uint8).tobytes()
             lines = b"\n".join(raw[i : i + width] for i in range(0, len(raw), width)) + b"\n"
             f.write(header + lines)
-            index.append(f"{name}\t{len(raw)}\t{at + len(header)}\t{width}\t{width + 1}\n")
+            line = min(width, len(raw))
+            index.append(f"{name}\t{len(raw)}\t{at + len(header)}\t{line}\t{line + 1}\n")
             at += len(header) + len(lines)
     with atomic(Path(f"{path}.fai")) as partial:
         partial.write_text("".join(index))
@@ -201,7 +202,7 @@ def _track_stanza(track: Track) -> str:
         else "visibility pack\nitemRgb on"
     )
     return (
-        f"track {track.name}\nbigDataUrl {track.file}\nshortLabel {track.label[:17]}\nlongLabel {track.label[:80]}\n"
+        f"track {track.name}\nbigDataUrl {track.file}\nshortLabel {track.name[:17]}\nlongLabel {track.label[:80]}\n"
         f"type {kind}\ncolor {rgb(track.colour)}\n{looks}\n"
     )
 

@@ -197,7 +197,7 @@ TERMS = MappingProxyType(
         ),
         "ledger": Term(
             "Replication ledger",
-            "For every named feature: does the name survive the other strand, another training seed, another genome?",
+            "A list of whether each name of a feature survives the other strand, another training seed and another genome.",
         ),
         "calibration": Term(
             "Calibration",
