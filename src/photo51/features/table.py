@@ -1,0 +1,194 @@
+"""What each feature does over the workspace: how often, how strongly, in how long runs, where most."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51.codes import CodesStore
+from photo51.config.features import FeaturesParams
+from photo51.genome.workspace import Workspace
+from photo51.io.contracts.features import FEATURES, TOP_WINDOWS
+from photo51.progress import progress
+from photo51.types import STRANDS
+
+
+class Runs(NamedTuple):
+    """Stretches of consecutive active rows, one entry a run; `column` is the feature within its chunk."""
+
+    column: NDArray[np.int64]
+    start: NDArray[np.int64]
+    end: NDArray[np.int64]
+    peak: NDArray[np.int64]
+    value: NDArray[np.float32]
+
+
+def runs(codes: sp.csc_matrix, breaks: NDArray[np.int64]) -> Runs:
+    """Runs of each column.
+
+    Parameters
+    ----------
+    codes
+        (rows, features), zeros not stored.
+    breaks
+        Rows at which a run may not go on from the row before: firsts of stretches of the workspace.
+
+    Returns
+    -------
+    Runs by column, then by row. `peak` is the row of the largest value, the first of them where equal.
+    """
+    codes = codes.tocsc(copy=True)
+    codes.sort_indices()
+    row = codes.indices.astype(np.int64)
+    column = np.repeat(np.arange(codes.shape[1]), np.diff(codes.indptr))
+    if not len(row):
+        nothing = np.zeros(0, dtype=np.int64)
+        return Runs(nothing, nothing, nothing, nothing, np.zeros(0, dtype=np.float32))
+    new = np.ones(len(row), dtype=bool)
+    torn = np.searchsorted(breaks, row, side="right")
+    new[1:] = (np.diff(row) != 1) | (np.diff(column) != 0) | (np.diff(torn) != 0)
+    first = np.flatnonzero(new)
+    last = np.append(first[1:], len(row)) - 1
+    value = np.maximum.reduceat(codes.data, first)
+    at_peak = codes.data == np.repeat(value, last - first + 1)
+    where = np.where(at_peak, np.arange(len(row)), len(row))
+    peak = row[np.minimum.reduceat(where, first)]
+    return Runs(column[first], row[first], row[last] + 1, peak, value.astype(np.float32))
+
+
+def feature_table(
+    store: CodesStore, workspace: Workspace, params: FeaturesParams
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Statistics of every feature, and its strongest runs.
+
+    Returns
+    -------
+    `FEATURES` and `TOP_WINDOWS` tables.
+    """
+    breaks = workspace.table["offset"].to_numpy()
+    statistics, windows = [], []
+    chunks = range(0, store.n_features, params.chunk)
+    for first in progress(chunks, "features", unit="chunks"):
+        ids = np.arange(first, min(first + params.chunk, store.n_features))
+        codes = {strand: store.features(ids, strand) for strand in STRANDS}
+        found = {strand: runs(codes[strand], breaks) for strand in STRANDS}
+        statistics.append(_statistics(ids, codes, found, workspace))
+        windows.append(_strongest(ids, found, workspace, params))
+    features = pd.concat(statistics, ignore_index=True)
+    top = pd.concat(windows, ignore_index=True)
+    return FEATURES.check(features), TOP_WINDOWS.check(top) if len(top) else TOP_WINDOWS.empty()
+
+
+def _statistics(
+    ids: NDArray[np.int64], codes: dict, found: dict[str, Runs], workspace: Workspace
+) -> pd.DataFrame:
+    n = workspace.n_rows
+    active = {s: np.diff(codes[s].indptr).astype(np.int64) for s in STRANDS}
+    n_active = active["+"] + active["-"]
+    n_runs = sum(np.bincount(found[s].column, minlength=len(ids)) for s in STRANDS)
+    rows = []
+    for j in range(len(ids)):
+        parts = [codes[s].data[codes[s].indptr[j] : codes[s].indptr[j + 1]] for s in STRANDS]
+        values = np.concatenate(parts).astype(np.float64)
+        hit = [codes[s].indices[codes[s].indptr[j] : codes[s].indptr[j + 1]] for s in STRANDS]
+        blocks = np.unique(np.searchsorted(workspace.block_bounds, np.concatenate(hit), side="right"))
+        q50, q99 = np.quantile(values, [0.5, 0.99]) if len(values) else (np.nan, np.nan)
+        mean, top = (values.mean(), values.max()) if len(values) else (np.nan, 0.0)
+        rows.append((mean, q50, q99, top, _strand_correlation(*parts, *hit, n), len(blocks)))
+    mean, q50, q99, top, correlation, n_blocks = (np.array(c) for c in zip(*rows, strict=True))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean_run = np.where(n_runs > 0, n_active / n_runs, np.nan)
+    return pd.DataFrame(
+        {
+            "feature": ids,
+            "alive": n_active > 0,
+            "density": n_active / (2 * n),
+            "density_plus": active["+"] / n,
+            "density_minus": active["-"] / n,
+            "n_active": n_active,
+            "n_runs": n_runs,
+            "mean_run": mean_run,
+            "mean_active": mean,
+            "q50": q50,
+            "q99": q99,
+            "maximum": top,
+            "strand_correlation": correlation,
+            "n_blocks": n_blocks,
+        }
+    )
+
+
+def _strand_correlation(
+    plus: NDArray, minus: NDArray, plus_rows: NDArray, minus_rows: NDArray, n: int
+) -> float:
+    """Pearson correlation of two sparse vectors of length n; nan where one is constant."""
+    if not len(plus) or not len(minus):
+        return float("nan")
+    plus, minus = plus.astype(np.float64), minus.astype(np.float64)
+    _, i, j = np.intersect1d(plus_rows, minus_rows, assume_unique=True, return_indices=True)
+    covariance = plus[i] @ minus[j] / n - plus.sum() * minus.sum() / n**2
+    spread = [(v @ v) / n - (v.sum() / n) ** 2 for v in (plus, minus)]
+    return float(covariance / np.sqrt(spread[0] * spread[1])) if min(spread) > 0 else float("nan")
+
+
+def _strongest(
+    ids: NDArray[np.int64], found: dict[str, Runs], workspace: Workspace, params: FeaturesParams
+) -> pd.DataFrame:
+    """The strongest runs of each feature, both strands, peaks of one strand `apart` or more from each other."""
+    table = pd.concat([pd.DataFrame(found[s]._asdict()).assign(strand=s) for s in STRANDS], ignore_index=True)
+    table = table.sort_values(["column", "value", "strand", "start"], ascending=[True, False, True, True])
+    keep = [i for _, group in table.groupby("column") for i in _spaced(group, params)]
+    table = table.loc[keep]
+    places = workspace.locate(table["peak"].to_numpy())
+    stretch = workspace.table.iloc[places.stretch]
+    shift = places.position - table["peak"].to_numpy()
+    return pd.DataFrame(
+        {
+            "feature": ids[table["column"].to_numpy()],
+            "rank": table.groupby("column").cumcount().to_numpy(),
+            "genome": stretch["genome"].to_numpy(),
+            "chrom": stretch["chrom"].to_numpy(),
+            "start": table["start"].to_numpy() + shift,
+            "end": table["end"].to_numpy() + shift,
+            "peak": places.position,
+            "strand": table["strand"].to_numpy(),
+            "value": table["value"].to_numpy(dtype=np.float64),
+            "row": table["peak"].to_numpy(),
+            "split": stretch["split"].to_numpy(),
+        }
+    )
+
+
+def _spaced(group: pd.DataFrame, params: FeaturesParams) -> list[int]:
+    """Index of the strongest runs of one feature, greedily, skipping those too near to a stronger one."""
+    taken: dict[str, list[int]] = {"+": [], "-": []}
+    keep: list[int] = []
+    for index, peak, strand in zip(group.index, group["peak"], group["strand"], strict=True):
+        if all(abs(peak - other) >= params.apart for other in taken[strand]):
+            taken[strand].append(peak)
+            keep.append(index)
+            if len(keep) == params.top_windows:
+                break
+    return keep
+
+
+def as_anndata(features: pd.DataFrame, decoder: NDArray[np.float32], site: str) -> ad.AnnData:
+    """Features as observations of an AnnData whose variables are the channels of the site; `X` is the decoder.
+
+    Parameters
+    ----------
+    features
+        `FEATURES` table.
+    decoder
+        (features, d_model), rows as the dictionary holds them.
+    site
+        Where in the model the channels are.
+    """
+    obs = features.set_index(features["feature"].astype(str).rename("id"))
+    var = pd.DataFrame(index=pd.Index([f"{site}[{i}]" for i in range(decoder.shape[1])], name="channel"))
+    return ad.AnnData(decoder.astype(np.float32), obs=obs, var=var)
