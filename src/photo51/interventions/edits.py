@@ -96,7 +96,7 @@ class Order:
         Features, or a direction; a direction is a feature whose code is the projection on it, and may be negative.
     strength
         In units (a factor for `scale`). A number, or a tensor (batch or 1, positions or 1): each sequence and each
-        position its own; positions past its end are not edited.
+        position, in reading order, its own; where it is NaN, and past its end, nothing is edited.
     gate
         Where and when.
     """
@@ -113,8 +113,8 @@ class Order:
             raise InputError(
                 f"edit: need a strength (batch, positions), got one of shape {tuple(self.strength.shape)}"
             )
-        finite = bool(torch.isfinite(torch.as_tensor(self.strength)).all())
-        if not finite:
+        strength = torch.as_tensor(self.strength)
+        if torch.isinf(strength).any() or (strength.ndim == 0 and torch.isnan(strength)):
             raise InputError(f"edit of {self.target.name!r}: need a finite strength, got {self.strength}")
 
 
@@ -220,7 +220,8 @@ class _Step:
     def apply(self, codes: Tensor, start: int, floor: Tensor) -> Tensor:
         """Codes after this order, (batch, length, columns)."""
         old = codes[..., self.columns]
-        strength = self._strength(start, codes)
+        raw = self._strength(start, codes)
+        strength = torch.nan_to_num(raw)
         if self.op == "add":
             new = torch.maximum(old + strength * self.per_unit, floor[self.columns])
         elif self.op == "clamp":
@@ -229,7 +230,7 @@ class _Step:
             new = old * strength
         else:
             new = torch.zeros_like(old)
-        holds = self._holds(codes, start)
+        holds = self._holds(codes, raw, start)
         if holds is not None:
             new = torch.where(holds[..., None], new, old)
         out = codes.clone()
@@ -243,18 +244,18 @@ class _Step:
         s = self.strength.to(codes)
         if self.profile_end is not None:
             s = s[:, start : start + codes.shape[1]]
-            s = torch.nn.functional.pad(s, (0, codes.shape[1] - s.shape[1]))
+            s = torch.nn.functional.pad(s, (0, codes.shape[1] - s.shape[1]), value=torch.nan)
         return s[..., None]
 
-    def _holds(self, codes: Tensor, start: int) -> Tensor | None:
+    def _holds(self, codes: Tensor, strength: Tensor, start: int) -> Tensor | None:
         """Where the order holds, (batch or 1, length); None is everywhere."""
         masks = []
         at = np.arange(start, start + codes.shape[1])
         if self.spans is not None:
             inside = np.any([(at >= a) & (at < b) for a, b in self.spans], axis=0)
             masks.append(torch.from_numpy(inside[None]).to(codes.device))
-        if self.profile_end is not None:
-            masks.append(torch.from_numpy((at < self.profile_end)[None]).to(codes.device))
+        if isinstance(self.strength, Tensor):
+            masks.append(~torch.isnan(strength[..., 0]))
         if self.condition is not None:
             masks.append(self.condition(codes[..., self.watch]))
         if not masks:

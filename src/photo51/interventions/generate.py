@@ -142,6 +142,17 @@ class Stream:
 
     def read(self, ids: NDArray[np.integer] | Tensor, *, edited: bool = True) -> None:
         """Read (sequences, length) tokens; afterwards `scores` (sequences, 4) are those of the next base."""
+        self.scores = self._logits(ids, last_only=True, edited=edited)[:, -1]
+
+    def logits(self, ids: NDArray[np.integer]) -> Tensor:
+        """Read (sequences, length) tokens; the scores (sequences, length, 4) of the base after each."""
+        scores = self._logits(ids)
+        self.scores = scores[:, -1]
+        return scores
+
+    def _logits(
+        self, ids: NDArray[np.integer] | Tensor, *, last_only: bool = False, edited: bool = True
+    ) -> Tensor:
         ids = torch.as_tensor(np.asarray(ids), dtype=torch.int64) if not isinstance(ids, Tensor) else ids
         edits = dict(self.edits) if edited else {}
         if self.keep is not None:
@@ -150,7 +161,7 @@ class Stream:
             ids.to(self.device), cache=self.cache, sites=Sites(edit=edits) if edits else None
         )
         assert hidden is not None
-        self.scores = self.model.logits(hidden[:, -1])[:, self.bases]
+        return self.model.logits(hidden[:, -1:] if last_only else hidden)[..., self.bases]
 
     def _keeping(self, edit: Edit | None) -> Edit:
         def keep(x: Tensor, start: int) -> Tensor:
@@ -166,10 +177,11 @@ class Stream:
         self.kept = [x.expand(len(rows), -1, -1) for x in self.kept]
         self.rows = np.asarray(rows)
 
-    def take(self, keep: NDArray[np.bool_]) -> Stream:
-        """A stream of some of the sequences."""
-        part = Stream(self.model, self.rows[keep], self.edits, self.keep)
-        index = torch.from_numpy(np.flatnonzero(keep)).to(self.device)
+    def take(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Stream:
+        """A stream of some of the sequences, by mask or by index; an index may come more than once."""
+        which = np.flatnonzero(which) if which.dtype == bool else which
+        part = Stream(self.model, self.rows[which], self.edits, self.keep)
+        index = torch.from_numpy(which).to(self.device)
         part.cache = self.cache.map(lambda tensor: tensor.index_select(0, index))
         part.scores = self.scores[index]
         part.kept = [x[index] for x in self.kept]

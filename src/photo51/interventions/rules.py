@@ -170,8 +170,11 @@ class _Watch:
         self.holds = np.zeros((n, length, len(rules)), dtype=bool)
         self.holding = np.zeros((n, len(rules)), dtype=bool)
         self.begun = np.zeros((n, len(rules)), dtype=bool)
-        self.now = np.zeros(0, dtype=np.int64)  # the sequences being read
-        self.at: int | None = None  # the written base being read; None where nothing is judged
+        self.begin(np.arange(n), None)
+
+    def begin(self, rows: NDArray[np.integer], at: int | None) -> None:
+        """Say which sequences are read next, and which written base that is; None where nothing is to be judged."""
+        self.now, self.at = rows, at
 
     def __call__(self, x: Tensor, start: int) -> Tensor:
         """Judge the base just written, then steer the sequences whose rules hold."""
@@ -226,7 +229,7 @@ def write_with_rules(
     """
     n = len(prompts)
     watch = _Watch(instrument, rules, n, length)
-    watch.now = np.arange(n)
+    watch.begin(np.arange(n), None)
     edits = {instrument.site: watch}
     streams = [open_stream(instrument.model, prompts, np.arange(n), edits=edits)]
     u = uniforms(sampling.seed, np.arange(n), length).to(streams[0].device)
@@ -244,7 +247,7 @@ def write_with_rules(
             for row in rows:
                 if forced[row]:
                     written[row, t] = forced[row].pop(0)
-            watch.now, watch.at = rows, t
+            watch.begin(rows, t)
             stream.read(written[rows, t][:, None])
             began = watch.beginnings(rows, t)
             nexts += _act(
@@ -310,7 +313,7 @@ def _reread(
 ) -> Stream:
     """The same sequences with another prompt before them; their last base is read under the rules that hold."""
     text = np.concatenate([np.tile(rule.prompt, (len(rows), 1)), written[rows]], axis=1)
-    watch.now, watch.at = rows, None
+    watch.begin(rows, None)
     return open_stream(instrument.model, text, rows, edits={instrument.site: watch})
 
 
@@ -331,12 +334,14 @@ def _events(rules: Sequence[Rule], watch: _Watch) -> pd.DataFrame:
 
 
 def _say_silent(rules: Sequence[Rule], watch: _Watch) -> None:
-    for r in np.flatnonzero(~watch.begun.any(axis=0)):
+    for r, rule in enumerate(rules):
+        if watch.begun[:, r].any():
+            continue
         levels = watch.levels[..., r]
         highest = float(np.nanmax(levels)) if not np.isnan(levels).all() else float("nan")
         log.warning(
             "rule %r never fired: its level reached %.3g units at one base, its threshold is %g over %d",
-            rules[r].settings.name, highest, rules[r].settings.threshold, rules[r].settings.window,
+            rule.settings.name, highest, rule.settings.threshold, rule.settings.window,
         )  # fmt: skip
 
 
