@@ -33,7 +33,7 @@ from photo51.genome.genes import (
 )
 from photo51.genome.motifs import Motif, scan
 from photo51.genome.operons import Unit, operon_rows, transcription_units
-from photo51.genome.rules import Row, biotype, kind_of, rows_of
+from photo51.genome.rules import UNSTRANDED, Row, biotype, kind_of, rows_of
 from photo51.genome.sources import Contig
 from photo51.io.contracts.genome import ANNOTATIONS
 
@@ -71,23 +71,23 @@ class Annotator:
         classed = [(name, row) for name, t in self._tiles for row in gc_class_rows(t, low, high)]
         order = {name: i for i, (name, _) in enumerate(self._tiles)}
         rows = sorted(
-            {(name, row) for name, row in _without_nan(self._rows + classed)},
+            self._rows + classed,
             key=lambda r: (order[r[0]], *r[1][:8], str(r[1].score), r[1].note, r[1].source),
         )
         table = pd.DataFrame(
             [(self.genome, name, *row) for name, row in rows], columns=["genome", "chrom", *Row._fields]
         )
-        return (
-            ANNOTATIONS.check(table.assign(score=table["score"].astype(float)))
-            if rows
-            else ANNOTATIONS.empty()
-        )
+        return ANNOTATIONS.check(table) if rows else ANNOTATIONS.empty()
 
 
-def _without_nan(rows: Iterable[tuple[str, Row]]) -> Iterable[tuple[str, Row]]:
-    """NaN differs from itself, which would keep equal rows apart; None does not, and is NaN again in a column of floats."""
-    for name, row in rows:
-        yield name, row if row.score == row.score else row._replace(score=None)  # type: ignore[arg-type]
+def _distinct(pairs: Iterable[tuple[str, Feature]]) -> Iterable[tuple[str, Feature]]:
+    """Without intervals that two files give to one class: the first is kept, the files being read in their order."""
+    seen: set[tuple] = set()
+    for kind, f in pairs:
+        places = tuple((p.start, p.end, "." if kind in UNSTRANDED else p.strand, p.frame) for p in f.parts)
+        if (kind, places) not in seen or kind in {"gene", "CDS", "exon"}:
+            yield kind, f
+        seen.add((kind, places))
 
 
 def contig_rows(
@@ -96,7 +96,7 @@ def contig_rows(
     """Every annotation of a contig but its GC classes."""
     ids, length, circular = contig.record.ids, len(contig.record.ids), contig.circular
     pairs = [(kind, f) for f in contig.features if (kind := kind_of(f)) is not None]
-    pairs += _rna_genes(pairs)
+    pairs = list(_distinct(pairs + _rna_genes(pairs)))
     genes = gene_features(pairs, length)
     # exons of a transcript count as such only where there are several
     rows = [

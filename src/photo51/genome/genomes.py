@@ -86,6 +86,10 @@ class Genomes:
         """What the model reads (contract `WINDOWS`)."""
         return read_table(self.folder / "windows.parquet", WINDOWS)
 
+    def has(self, genome: str, chrom: str) -> bool:
+        """Whether there is such a contig."""
+        return (genome, chrom) in self._contig
+
     def length(self, genome: str, chrom: str) -> int:
         """Bases of a contig."""
         return self._find(genome, chrom)[0]

@@ -80,7 +80,7 @@ def prepare(
         contigs = _read_and_annotate(rows, partial_out, params, made)
         write_table(contigs, partial_out / "contigs.parquet", CONTIGS, made)
         genomes = Genomes(partial_out)
-        workspace, readings = scored(_regions(rows, genomes), params)
+        workspace, readings = scored(_regions(rows, genomes), params, genomes.annotations())
         write_table(workspace.table, partial_out / "workspace.parquet", WORKSPACE, made)
         tiled = windows(workspace, readings, core=params.core, warmup=params.warmup, shard=params.shard)
         write_table(tiled, partial_out / "windows.parquet", WINDOWS, made)
@@ -175,13 +175,14 @@ def _summarise(genomes: Genomes, workspace: Workspace, tiled: pd.DataFrame, para
             "scored: no block for %s; more regions or a smaller block would give it some", " and ".join(empty)
         )
     annotations = genomes.annotations()
-    size = (annotations["end"] - annotations["start"]).where(~annotations["kind"].isin(_DERIVED), 0)
-    if len(size) and size.max() > params.block:
-        longest = annotations.loc[size.idxmax()]
+    annotations = annotations[~annotations["kind"].isin(_DERIVED)]
+    sizes = (annotations["end"] - annotations["start"]).to_numpy()
+    if len(sizes) and sizes.max() > params.block:
+        longest = annotations.iloc[int(sizes.argmax())].to_dict()
         log.warning(
             "block: %s bases are less than %s %s (%s bases): a rotation within a block cannot take it off itself",
             f"{params.block:,}",
             longest["kind"],
             longest["name"],
-            f"{size.max():,}",
+            f"{sizes.max():,}",
         )

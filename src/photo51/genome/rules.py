@@ -95,7 +95,7 @@ RULES: tuple[Rule, ...] = (
     Rule("repeat", "repeat records that are not CRISPR", _FILE),
     Rule("mobile_element", "mobile elements, insertion sequences, transposons", _FILE),
     Rule("prophage", "prophage records, and features whose note says so", _FILE),
-    Rule("CRISPR", "CRISPR arrays and repeats", _FILE),
+    Rule("CRISPR", "CRISPR arrays; their CRISPR_repeat and CRISPR_spacer are classes of their own", _FILE),
     Rule("intergenic", "known bases in no gene, pseudogene, CDS or RNA", "complement"),
     Rule("exon", "exons of transcripts that have two or more", _FILE),
     Rule("intron", "bases between the exons of a transcript", "exon"),
@@ -179,7 +179,6 @@ _KINDS: dict[str, str] = {
     "proviral_region": "prophage",
     "crispr": "CRISPR",
     "crispr_array": "CRISPR",
-    "crispr_repeat": "CRISPR",
     "d_loop": "D_loop",
     "control_region": "D_loop",
     "origin_of_replication": "origin",
@@ -194,6 +193,8 @@ _KINDS: dict[str, str] = {
     "three_prime_utr": "three_prime_UTR",
     "3'utr": "three_prime_UTR",
 }
+# Files give these a strand because their format asks for one
+UNSTRANDED = frozenset({"prophage", "D_loop", "origin"})
 _NCRNA = ("rna",)
 _REPEAT = ("repeat", "repeat_region", "repeat_unit", "satellite")
 
@@ -215,6 +216,8 @@ def kind_of(feature: Feature) -> str | None:
         return _of_note(text)
     if low in IGNORED:
         return None
+    if low.startswith("crispr"):
+        return "CRISPR" if low.endswith("array") else kind
     if low.endswith(_NCRNA):
         return "ncRNA"
     if low in _REPEAT or low.endswith("_repeat"):
@@ -251,17 +254,17 @@ def rows_of(feature: Feature, kind: str, source: str) -> list[Row]:
     name = element or (a.get("Note") if kind == "repeat" else None) or feature.name
     return [
         Row(
-            p.start,
-            p.end,
-            p.strand,
-            kind,
-            name,
-            feature.group,
-            i,
-            p.frame if kind == "CDS" else -1,
-            feature.score,
-            note,
-            source,
+            start=p.start,
+            end=p.end,
+            strand="." if kind in UNSTRANDED else p.strand,
+            kind=kind,
+            name=name,
+            group=feature.group,
+            part=i,
+            frame=p.frame if kind == "CDS" else -1,
+            score=feature.score,
+            note=note,
+            source=source,
         )
         for i, p in enumerate(feature.parts)
     ]

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.blocks import cut_blocks, deal, leave_gaps
+from photo51.genome.blocks import Losses, cut_blocks, deal, leave_gaps
 from photo51.genome.homology import FULL, homologous_groups, sketch
 from photo51.genome.reading import Reading, reading, scored_stretches
 from photo51.genome.workspace import Workspace
@@ -33,11 +33,22 @@ class Region(NamedTuple):
     read: Callable[[], NDArray[np.uint8]]
 
 
-def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict[Place, Reading]]:
+def scored(
+    regions: list[Region], params: GenomeParams, annotations: pd.DataFrame | None = None
+) -> tuple[Workspace, dict[Place, Reading]]:
     """Choose the scored bases.
 
     Regions, less ambiguous bases and cold starts, are cut into blocks; blocks with copies of one sequence are grouped and
     dealt to the splits; gaps are left between blocks of different splits. One contig is in memory at a time.
+
+    Parameters
+    ----------
+    regions
+        What is asked for.
+    params
+        Of the stage.
+    annotations
+        Contract `ANNOTATIONS`; where given, long stretches are cut where a gap costs the least of rare classes.
 
     Returns
     -------
@@ -50,6 +61,7 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
     """
     asked = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
     share = min(1.0, FULL / max(asked, 1))
+    costs = {} if annotations is None else _costs(annotations)
     readings: dict[Place, Reading] = {}
     rows: list[tuple[str, str, int, int, int]] = []
     sketches: list[NDArray[np.uint64]] = []
@@ -58,7 +70,8 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
         where = reading(ids, circular=r.circular, n_run=params.n_run)
         readings[r.genome, r.chrom] = where
         stretches = scored_stretches(ids, r.intervals, where, params.context)
-        for block in cut_blocks(stretches, params.block):
+        losses = costs.get((r.genome, r.chrom))
+        for block in cut_blocks(stretches, params.block, params.gap, losses):
             rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in block.tolist()]
             parts = (
                 [sketch(ids[s:e], params.homology_k, share) for s, e in block]
@@ -73,6 +86,17 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
         )
     table = pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block"])
     return _dealt(table, sketches, share, params, readings), readings
+
+
+def _costs(annotations: pd.DataFrame) -> dict[Place, Losses]:
+    """What a gap costs on each contig."""
+    size = annotations["end"] - annotations["start"]
+    costs = {}
+    for genome, own in annotations.groupby("genome", sort=False):
+        totals = {str(k): float(n) for k, n in size[own.index].groupby(own["kind"]).sum().items()}
+        for chrom, rows in own.groupby("chrom", sort=False):
+            costs[str(genome), str(chrom)] = Losses(rows, totals)
+    return costs
 
 
 def _dealt(
@@ -101,7 +125,7 @@ def _grouped(
 ) -> NDArray[np.int64]:
     """Blocks that go to one split together."""
     n = len(first)
-    labels = [np.arange(n)]
+    labels: list[NDArray[np.int64]] = [np.arange(n)]
     if params.homology_bases is not None:
         labels.append(homologous_groups(sketches, params.homology_bases * share))
         joined = np.bincount(labels[-1], minlength=n)
@@ -116,7 +140,7 @@ def _grouped(
             )
     if params.split_by != "block":
         columns = ["genome", "chrom"] if params.split_by == "contig" else ["genome"]
-        labels.append(first.groupby(columns, sort=False).ngroup().to_numpy())
+        labels.append(np.asarray(first.groupby(columns, sort=False).ngroup(), dtype=np.int64))
     return _united(labels)
 
 
