@@ -1,0 +1,56 @@
+"""`photo51 corpus` and `photo51 pretrain`: from genomes to a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.types import InputError
+
+
+@app.command()
+def corpus(
+    recipe: Annotated[
+        Path, typer.Argument(help="table of sequences: record, source, group, species, split, length, hash")
+    ],
+    out: Annotated[Path, typer.Argument(help="corpus folder to write")],
+    fasta: Annotated[list[Path], typer.Argument(help="FASTA files that hold the sequences, under any name")],
+    alias: Annotated[
+        list[str], typer.Option(help="ACCESSION=NAME: what an accession of the recipe is called in the files")
+    ] = [],  # noqa: B006
+    *,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="leave out sequences that are not found")
+    ] = False,
+) -> None:
+    """Find the sequences of a recipe by their hashes and pack them for pretraining."""
+    from photo51.model.recipe import build, read_recipe
+
+    if wrong := [a for a in alias if "=" not in a]:
+        raise InputError(f"--alias: need ACCESSION=NAME, got {wrong[0]!r}")
+    build(read_recipe(recipe), fasta, out, aliases=dict(a.split("=", 1) for a in alias), partial=partial)
+
+
+@app.command()
+def pretrain(
+    corpus: Annotated[Path, typer.Argument(help="corpus folder")],
+    out: Annotated[Path, typer.Argument(help="folder of the run: checkpoints, log, and in the end model/")],
+    params: ParamsOption = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Train a StripedHyena on a corpus; a run that was stopped goes on from its newest checkpoint."""
+    set_threads(threads)
+    import torch
+
+    from photo51.config import parse
+    from photo51.config.pretrain import PretrainParams
+    from photo51.model.corpus import load
+    from photo51.model.pretrain import Trainer
+
+    torch.set_num_threads(threads)
+    torch.set_flush_denormal(True)
+    Trainer(load(corpus), parse(PretrainParams, params), out, device).fit()
