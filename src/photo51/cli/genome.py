@@ -25,3 +25,20 @@ def prepare(
     from photo51.genome.prepare import prepare as run
 
     run(genomes, out, parse(GenomeParams, params), fetched)
+
+
+@app.command()
+def fetch(
+    accessions: Annotated[
+        list[str], typer.Argument(help="NCBI accessions, such as NC_000913.3 or GCF_000005845.2")
+    ],
+    out: Annotated[Path, typer.Option("--out", help="folder to write to")] = FETCHED,
+    params: ParamsOption = None,
+) -> None:
+    """Download genomes by accession, with checksums; resumes what broke off, and leaves alone what is there already."""
+    from photo51.config import parse
+    from photo51.config.fetch import FetchParams
+    from photo51.genome.fetch import fetch as run
+
+    for path in run(accessions, out, parse(FetchParams, params)):
+        typer.echo(path)

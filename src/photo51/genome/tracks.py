@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -94,7 +96,12 @@ def origin_position(annotations: pd.DataFrame, genome: str, chrom: str) -> float
 
 
 def distance_to_nearest(
-    workspace: Workspace, annotations: pd.DataFrame, kind: str, strand: str, at: str = "start"
+    workspace: Workspace,
+    annotations: pd.DataFrame,
+    kind: str,
+    strand: str,
+    at: str = "start",
+    circular: Mapping[tuple[str, str], int] | None = None,
 ) -> NDArray[np.float64]:
     """Signed distance of each row to the nearest boundary of a class, in reading direction of the strand.
 
@@ -110,6 +117,8 @@ def distance_to_nearest(
         `+` or `-`.
     at
         `start`: the first base of an interval in reading direction; `end`: its last base.
+    circular
+        Length of each circular contig (genome, chrom), round whose origin distances are taken.
 
     Returns
     -------
@@ -129,6 +138,8 @@ def distance_to_nearest(
         edges = np.unique(own["start"].to_numpy() if left else own["end"].to_numpy() - 1)
         if not len(edges):
             continue
+        if length := (circular or {}).get((s.genome, s.chrom), 0):
+            edges = np.concatenate([edges[-1:] - length, edges, edges[:1] + length])
         position = np.arange(s.start, s.end)
         after = np.searchsorted(edges, position)
         low, high = edges[np.maximum(after - 1, 0)], edges[np.minimum(after, len(edges) - 1)]
