@@ -34,12 +34,12 @@ def read_recipe(path: Path | str) -> pd.DataFrame:
     """Read a recipe: a TSV (plain or gzip) with the columns record, source, group, species, split, length, hash.
 
     `record` is an accession, or `accession:start-end` for a part of one (1-based, both ends included; `c` before the
-    larger coordinate is the other strand, as NCBI writes it).
+    larger coordinate is the other strand, as NCBI writes it). Names differ; `#2` tells two of one name apart.
 
     Raises
     ------
     InputError
-        For a missing column or a split that is neither `train` nor `heldout`.
+        For a missing column, a record that comes twice, or a split that is neither `train` nor `heldout`.
     """
     table = pd.read_csv(path, sep="\t", dtype={"hash": str}, keep_default_na=False)
     if missing := [c for c in COLUMNS if c not in table.columns]:
@@ -48,6 +48,8 @@ def read_recipe(path: Path | str) -> pd.DataFrame:
         )
     if other := sorted(set(table["split"]) - {"train", "heldout"}):
         raise InputError(f"{path}: need a split of train or heldout, got {other}")
+    if (twice := table["record"][table["record"].duplicated()]).size:
+        raise InputError(f"{path}: need record names that differ, got {twice.iloc[0]!r} twice")
     return table
 
 
