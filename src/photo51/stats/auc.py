@@ -156,7 +156,7 @@ def weighted_average_precision(
 
 
 @numba.njit(cache=True, nogil=True)
-def _weighted_ap(block, positive, ends, weights, n_positive, n_rows):  # type: ignore[no-untyped-def]
+def _weighted_ap(block, positive, ends, weights, n_positive, n_rows):
     out = np.empty(len(weights))
     for d in range(len(weights)):
         if n_positive[d] <= 0:

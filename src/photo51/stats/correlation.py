@@ -87,7 +87,7 @@ def _edges(
     values: NDArray[np.uint8], bounds: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Rows where the mask differs from the row before it in its block (around the end), and by how much."""
-    step = np.diff(values.astype(np.int8), prepend=np.int8(0))
+    step: NDArray[np.int8] = np.diff(values.astype(np.int8), prepend=np.int8(0)).astype(np.int8)
     starts = np.concatenate([bounds[:-1], bounds[:-1] + bounds[-1]])
     ends = np.concatenate([bounds[1:], bounds[1:] + bounds[-1]])
     step[starts] = values[starts].astype(np.int8) - values[ends - 1].astype(np.int8)
@@ -191,7 +191,7 @@ def _rounding_bound(norm: float, length: int, dtype: type) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds):  # type: ignore[no-untyped-def]  # noqa: PLR0917
+def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds):  # noqa: PLR0917
     n_blocks = len(bounds) - 1
     longest = 0
     for b in range(n_blocks):

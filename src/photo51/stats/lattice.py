@@ -214,7 +214,7 @@ def _tilted_sum(h: Histograms, theta: float, size: int) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _cumulants(ends, counts):  # type: ignore[no-untyped-def]
+def _cumulants(ends, counts):
     mean = variance = 0.0
     for i in range(len(ends) - 1):
         n = m1 = m2 = 0.0
@@ -232,7 +232,7 @@ def _cumulants(ends, counts):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _tilted(ends, counts, theta):  # type: ignore[no-untyped-def]
+def _tilted(ends, counts, theta):
     """Log moment generating function at θ, and mean and variance of the tilted sum."""
     log_mgf = mean = variance = 0.0
     for i in range(len(ends) - 1):
@@ -257,7 +257,7 @@ def _tilted(ends, counts, theta):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _fold(ends, counts, theta, size):  # type: ignore[no-untyped-def]
+def _fold(ends, counts, theta, size):
     """Tilted, normalised distributions laid on a circle of `size` points, one row a variable."""
     out = np.zeros((len(ends) - 1, size))
     for i in range(len(ends) - 1):

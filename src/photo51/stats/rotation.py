@@ -162,7 +162,7 @@ def rotation_profile(feature: Track, mask: Mask, *, reach: int = 200) -> Profile
 
 
 @numba.njit(cache=True, nogil=True)
-def _profile(rows, levels_, mask, bounds, reach):  # type: ignore[no-untyped-def]
+def _profile(rows, levels_, mask, bounds, reach):
     out = np.zeros(2 * reach + 1, dtype=np.int64)
     n_rows = bounds[-1]
     for i in range(len(rows)):

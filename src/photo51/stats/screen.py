@@ -101,10 +101,10 @@ def screen(
     """
     n, n_tests = features.shape[1], len(tests)
     out = {name: np.zeros((n, n_tests)) for name in Moments._fields}
-    bounds = np.asarray(bounds, dtype=np.int64)
-    ends = _column_ends(features, bounds)
+    edges = np.asarray(bounds, dtype=np.int64)
+    ends = _column_ends(features, edges)
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
-        for b, (start, stop) in enumerate(pairwise(bounds.tolist())):
+        for b, (start, stop) in enumerate(pairwise(edges.tolist())):
             annotations = _Annotations.of(_oriented(masks, tests, slice(start, stop)), bin_bp)
             width = max(1, _DENSE_BYTES // (16 * (stop - start) // bin_bp))
             pieces = [slice(i, min(i + width, n)) for i in range(0, n, width)]
@@ -198,7 +198,8 @@ class _Annotations(NamedTuple):
         spectra = fft.rfft(dense, axis=2)
         left = np.empty((len(dense), 4, spectra.shape[2]), dtype=np.float32)
         _feature_vectors(spectra, left)
-        return (left.reshape(len(dense), -1) @ self.vectors) / (float(length) * size * w)
+        power = left.reshape(len(dense), -1) @ self.vectors
+        return power.astype(np.float64) / (float(length) * size * w)
 
 
 def _binned(masks: NDArray[np.bool_], w: int) -> NDArray[np.float32]:
@@ -227,7 +228,7 @@ def _power(z: NDArray[np.complexfloating]) -> NDArray[np.floating]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _margins(ends, levels):  # type: ignore[no-untyped-def]
+def _margins(ends, levels):
     """Mass, active bases and sum of squares of each feature on each strand."""
     n = len(ends)
     mass, active, squares = np.zeros((n, 2)), np.zeros((n, 2)), np.zeros((n, 2))
@@ -241,7 +242,7 @@ def _margins(ends, levels):  # type: ignore[no-untyped-def]
 
 
 @numba.njit(cache=True, nogil=True)
-def _inside(ends, indices, levels, masks, origins):  # type: ignore[no-untyped-def]
+def _inside(ends, indices, levels, masks, origins):
     """Mass and active bases inside each annotation; `masks` is (2, length, n_tests)."""
     n, m = len(ends), masks.shape[2]
     mass, active = np.zeros((n, m)), np.zeros((n, m), dtype=np.int64)
@@ -257,7 +258,7 @@ def _inside(ends, indices, levels, masks, origins):  # type: ignore[no-untyped-d
 
 
 @numba.njit(cache=True, nogil=True)
-def _densify(ends, indices, levels, out, origins, w):  # type: ignore[no-untyped-def]
+def _densify(ends, indices, levels, out, origins, w):
     for i in range(len(ends)):
         for s in range(2):
             for j in range(ends[i, s, 0], ends[i, s, 1]):
@@ -265,7 +266,7 @@ def _densify(ends, indices, levels, out, origins, w):  # type: ignore[no-untyped
 
 
 @numba.njit(cache=True, nogil=True)
-def _feature_vectors(spectra, out):  # type: ignore[no-untyped-def]
+def _feature_vectors(spectra, out):
     """The feature's half of each scalar product: powers of both strands, real and imaginary part of conj(F₊)F₋."""
     for i in range(len(spectra)):
         for k in range(spectra.shape[2]):
@@ -292,7 +293,7 @@ def period3(features: sparse.csc_array) -> NDArray[np.float64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _period3(indptr, rows):  # type: ignore[no-untyped-def]
+def _period3(indptr, rows):
     out = np.zeros(len(indptr) - 1)
     for i in range(len(out)):
         excess = 0.0
