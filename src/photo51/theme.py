@@ -86,7 +86,15 @@ SEQUENTIAL = LinearSegmentedColormap.from_list(
     "photo51_sequential", ["#f4f7fb", "#9ecae1", "#2171b5", "#08306b"]
 )
 DIVERGING = LinearSegmentedColormap.from_list("photo51_diverging", [BLUE, "#f7f7f7", VERMILION])
-CYCLIC = mpl.colormaps["twilight"]
+CYCLE = (
+    "#241f3d",
+    "#2f78bd",
+    "#b5ad93",
+    "#c06a10",
+    "#241f3d",
+)  # dark, blue, light, orange: hue and lightness in quadrature
+CYCLIC = LinearSegmentedColormap.from_list("photo51_cyclic", CYCLE)
+ALONG = ("#33215f", "#2b6a99", "#2a9d7c", "#9ccb3b", "#e3c515")  # an even ramp that stays visible on white
 
 _RC: dict[str, Any] = {
     "figure.dpi": 110,

@@ -171,6 +171,7 @@ def _payload(index: Index, chunk: int) -> dict[str, Any]:
         "names": list(index.names), "groups": list(index.groups), "manifolds": list(index.manifolds),
         "contigs": list(index.contigs), "genes": index.genes, "loci": index.loci,
         "colours": {name: theme.colour(name) for name in SHOWN_COLOURS},
+        "ramps": {"cyclic": theme.CYCLE, "sequential": theme.ALONG},
     }  # fmt: skip
 
 

@@ -27,7 +27,6 @@ ARROWS = (
     "D_loop",
     "origin",
 )
-CANDIDATES = 20_000  # active bases among which the strongest windows are sought
 _NAMED = ("gene", "pseudogene", "CDS", "tRNA", "rRNA", "ncRNA", "D_loop")
 
 
@@ -202,32 +201,6 @@ class Places:
             }
             for i in range(len(features))
         ]
-
-    def strongest(self, column: dict[Strand, Column], n: int, flank: int) -> list[Window]:
-        """The strongest separate windows of a feature, strongest first.
-
-        Two windows of one strand never share a base; of bases that tie, the one first on the axis comes first, so that the
-        answer depends on nothing but the codes.
-        """
-        rows = np.concatenate([column[s].rows for s in STRANDS])
-        values = np.concatenate([column[s].values for s in STRANDS])
-        strand = np.repeat([0, 1], [len(column[s].rows) for s in STRANDS])
-        keep = (
-            np.flatnonzero(values >= np.partition(values, -CANDIDATES)[-CANDIDATES])
-            if len(values) > CANDIDATES
-            else np.arange(len(values))
-        )
-        order = keep[np.lexsort((strand[keep], rows[keep], -values[keep]))]
-        taken: tuple[list[int], list[int]] = ([], [])
-        out: list[Window] = []
-        for i in order:
-            row, side = int(rows[i]), int(strand[i])
-            if all(abs(row - other) > 2 * flank for other in taken[side]):
-                taken[side].append(row)
-                out.append(self.window(column[STRANDS[side]], STRANDS[side], row, flank))
-                if len(out) == n:
-                    break
-        return out
 
     def window(self, column: Column, strand: Strand, row: int, flank: int) -> Window:
         """The stretch of `flank` bases to either side of a row, cut where a linear contig ends."""

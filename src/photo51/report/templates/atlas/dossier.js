@@ -6,10 +6,10 @@ const h = (tag, attributes, ...kids) => {
   return e;
 };
 const link = (row, text) => h("a", { href: "#f" + COL.id[row] }, text || `f${COL.id[row]}${name_of(row) ? " " + name_of(row) : ""}`);
-const grid = (caption, heads, rows, note) => h("div", { class: "table", role: "region", tabindex: "0", "aria-label": caption },
-  h("table", {}, h("caption", {}, caption, note ? h("small", {}, note) : null),
+const grid = (caption, heads, rows, note) => h("div", {}, h("p", { class: "caption" }, caption, note ? h("small", {}, note) : null), h("div", { class: "table", role: "region", tabindex: "0", "aria-label": caption },
+  h("table", { "aria-label": caption },
     h("thead", {}, h("tr", {}, ...heads.map(([t, hint, number]) => h("th", { scope: "col", class: number ? "num" : false, title: hint || false }, t)))),
-    h("tbody", {}, ...rows.map(cells => h("tr", {}, ...cells.map((c, i) => h(i ? "td" : "th", { class: heads[i][2] ? "num" : false, scope: i ? false : "row" }, c)))))));
+    h("tbody", {}, ...rows.map(cells => h("tr", {}, ...cells.map((c, i) => h(i ? "td" : "th", { class: heads[i][2] ? "num" : false, scope: i ? false : "row" }, c))))))));
 const svg = (wide, tall, label, inner) => h("div", { class: "plot", html: `<svg viewBox="0 0 ${wide} ${tall}" width="${wide}" height="${tall}" role="img" aria-label="${escape_text(label)}">${inner}</svg>` });
 
 // ---- logo: heights in hundredths of a bit, A C G T a position
@@ -68,8 +68,8 @@ const paint = (seq, levels, peak) => {
   return out;
 };
 const windows = W => h("div", { class: "windows", role: "region", tabindex: "0", "aria-label": "strongest windows" },
-  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Activation", "Gene", "Sequence in reading direction; the strongest base is underlined"].map(t => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", { class: "num" }, fixed(w.act, 2)), h("td", {}, w.gene || "\u2013"), h("td", {}, paint(w.seq, w.level, w.peak)))))));
+  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Bases in reading direction, the strongest underlined", "Activation", "Gene"].map(t => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", {}, paint(w.seq, w.level, w.peak)), h("td", { class: "num" }, fixed(w.act, 2)), h("td", {}, w.gene || "\u2013"))))));
 
 const histogram = H => {
   const wide = 300, tall = 92, top = Math.max(...H.counts, 1), w = wide / H.counts.length, log = v => Math.log10(v + 1) / Math.log10(top + 1), out = [];

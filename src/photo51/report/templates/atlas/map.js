@@ -7,7 +7,11 @@ const tone = row => {
   const scale = { density: v => 1 + Math.log10(Math.max(v, 1e-6)) / 6, novelty: v => v, cause: v => v }[MAP.colour], v = COL[MAP.colour][row];
   if (!known(v)) return "#dadde1";
   const t = Math.max(0, Math.min(1, scale(v)));
-  return `hsl(${222 - 12 * t} ${40 + 45 * t}% ${86 - 62 * t}%)`;
+  return mixed(["#c6dff0", "#5a9fd0", "#083b6d"], t);
+};
+const mixed = (stops, t) => {
+  const at = Math.max(0, Math.min(1, t)) * (stops.length - 1), i = Math.min(Math.floor(at), stops.length - 2), part = (hex, k) => parseInt(hex.slice(1 + 2 * k, 3 + 2 * k), 16);
+  return "rgb(" + [0, 1, 2].map(k => Math.round(part(stops[i], k) + (at - i) * (part(stops[i + 1], k) - part(stops[i], k)))).join() + ")";
 };
 let AT = [];                               // screen position of each row
 const layout = () => {
@@ -31,7 +35,8 @@ const draw_map = () => {
   g.fillStyle = "#e4e6e9";
   for (let r = 0; r < N; r++) if (!on[r]) g.fillRect(AT[2 * r] - half, AT[2 * r + 1] - half, size, size);
   const big = SHOWN.length < N / 20 ? 1.6 : 1;
-  for (let r = 0; r < N; r++) if (on[r]) { g.fillStyle = tone(r); g.fillRect(AT[2 * r] - half * big, AT[2 * r + 1] - half * big, size * big, size * big) }
+  const named = MAP.colour === "kind";     // greys first, so that they hide nothing
+  for (const last of named ? [false, true] : [null]) for (let r = 0; r < N; r++) if (on[r] && (last === null || (group_of(r) >= 0) === last)) { g.fillStyle = tone(r); g.fillRect(AT[2 * r] - half * big, AT[2 * r + 1] - half * big, size * big, size * big) }
   for (const [row, width] of [[MAP.hover, 1.5], [CURRENT, 2.5]]) if (row >= 0) {
     g.strokeStyle = "#1b1b1f"; g.lineWidth = width; g.beginPath(); g.arc(AT[2 * row], AT[2 * row + 1], 7, 0, 7); g.stroke();
   }
@@ -82,13 +87,12 @@ const draw_legend = () => {
   const kinds = [...D.groups.map(g => swatch(g.colour, g.label)), swatch(GREY, "unnamed")].join("");
   $("legend").innerHTML = { kind: kinds, density: ramp("rare (one base in a million)", "always on"), novelty: ramp("0", "1"), cause: ramp("no effect", "largest effect") }[MAP.colour];
 };
-const VALUE_TONE = (v, cyclic) => cyclic ? `hsl(${Math.round(360 * v)} 55% 45%)` : `hsl(${250 - 210 * v} 65% ${34 + 18 * v}%)`;
 const cloud = (m, wide, tall, size) => {
   const P = m.points, pad = size + 2;
   if (!P || !P.x.length) return `<svg viewBox="0 0 ${wide} ${tall}" role="img" aria-label="no picture"></svg>`;
   const span = a => { const lo = Math.min(...a), hi = Math.max(...a); return [lo, Math.max(hi - lo, 1e-9)] }, [x0, sx] = span(P.x), [y0, sy] = span(P.y);
   const unit = Math.max(sx / (wide - 2 * pad), sy / (tall - 2 * pad)), ox = (wide - sx / unit) / 2, oy = (tall - sy / unit) / 2;
-  const dots = P.x.map((x, i) => `<circle cx="${(ox + (x - x0) / unit).toFixed(1)}" cy="${(tall - oy - (P.y[i] - y0) / unit).toFixed(1)}" r="${size}" fill="${known(P.v[i]) ? VALUE_TONE(P.v[i], m.cyclic) : GREY}" fill-opacity=".75"/>`);
+  const dots = P.x.map((x, i) => `<circle cx="${(ox + (x - x0) / unit).toFixed(1)}" cy="${(tall - oy - (P.y[i] - y0) / unit).toFixed(1)}" r="${size}" fill="${known(P.v[i]) ? mixed(m.cyclic ? D.ramps.cyclic : D.ramps.sequential, P.v[i]) : GREY}" fill-opacity=".75"/>`);
   return `<svg viewBox="0 0 ${wide} ${tall}" role="img" aria-label="${escape_text(m.alt)}">${dots.join("")}</svg>`;
 };
 const draw_manifolds = () => {

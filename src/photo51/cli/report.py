@@ -1,0 +1,83 @@
+"""`photo51 tracks`, `atlas`, `report`, `notebook`, `feature`, `export`: what people see, from the tables of a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, app
+
+RunArgument = Annotated[Path, typer.Argument(help="folder of the run, results/<run>")]
+SaeOption = Annotated[str, typer.Option("--sae", help="dictionary to show, where the run has several")]
+
+
+@app.command()
+def tracks(results: RunArgument, out: Annotated[Path, typer.Argument(help="folder to write to")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+    """Write features as genome tracks: bigWig a strand, calls, a track hub, an IGV session, an offline genome page."""
+    from photo51.config import parse
+    from photo51.config.report import TracksParams
+    from photo51.io import provenance
+    from photo51.report.chosen import tracked
+    from photo51.report.run import Run
+    from photo51.report.tracks import write_tracks
+
+    settings, run = parse(TracksParams, params), Run(results, sae)
+    write_tracks(run.places, tracked(run, settings), out, settings, provenance("tracks", settings))
+
+
+@app.command()
+def atlas(results: RunArgument, out: Annotated[Path, typer.Argument(help="folder to write to")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+    """Write the feature atlas: every feature with its dossier, to be opened from disk."""
+    from photo51.config import parse
+    from photo51.config.report import AtlasParams
+    from photo51.report.atlas import make_atlas
+    from photo51.report.run import Run
+
+    make_atlas(Run(results, sae), out, parse(AtlasParams, params))
+
+
+@app.command()
+def report(results: RunArgument, out: Annotated[Path, typer.Argument(help="report.html")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+    """Write the report: one self-contained page on what the model knows of these genomes."""
+    from photo51.config import parse
+    from photo51.config.report import ReportParams
+    from photo51.report.page import write_report
+    from photo51.report.run import Run
+
+    write_report(Run(results, sae), out, parse(ReportParams, params))
+
+
+@app.command()
+def notebook(
+    path: Annotated[Path, typer.Argument(help="notebook, a percent script of notebooks/")],
+    out: Annotated[Path, typer.Argument(help="folder of the .ipynb and the .html")],
+    parameters: Annotated[list[str] | None, typer.Option("-p", help="key=value, replaces a value of the notebook's first cell; repeat for more")] = None,
+) -> None:
+    """Run a notebook with parameters; what it showed is kept even where a cell fails."""
+    from photo51.report.notebooks import parse_parameters, run_notebook
+
+    run_notebook(path, out, parse_parameters(parameters or []))
+
+
+@app.command()
+def feature(results: RunArgument, number: Annotated[int, typer.Argument(help="number of the feature")], sae: SaeOption = "") -> None:
+    """Print what is known of one feature."""
+    from photo51.report.dossier import dossier
+    from photo51.report.run import Run
+
+    typer.echo(dossier(Run(results, sae), number).text())
+
+
+@app.command()
+def export(results: RunArgument, out: Annotated[Path, typer.Argument(help="folder to write to")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+    """Export for other programs: AnnData for scanpy and cellxgene, every table as TSV, the column dictionary, an RO-Crate."""
+    from photo51.config import parse
+    from photo51.config.report import ExportParams
+    from photo51.io import provenance
+    from photo51.report.exports import export as run_export
+    from photo51.report.run import Run
+
+    settings = parse(ExportParams, params)
+    run_export(Run(results, sae), out, settings, provenance("export", settings))

@@ -1,0 +1,120 @@
+"""What other programs read: AnnData for scanpy and cellxgene, tables as TSV with a column dictionary, an RO-Crate."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from pkgutil import iter_modules
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from photo51 import __version__
+from photo51.config.report import ExportParams
+from photo51.io import Provenance, TableSpec, atomic, contracts, write_h5ad
+from photo51.report.run import Run
+from photo51.report.sources import SOURCES
+from photo51.report.summary import feature_summary
+
+log = logging.getLogger(__name__)
+README = """# Exported by photo51 {version}
+
+| file | what | opens in |
+|---|---|---|
+| `features.h5ad` | one observation a feature: statistics, names, shapes, causality; `X` is the direction each writes in the model; `obsm` the map | scanpy, cellxgene, AnnData |
+| `tables/*.parquet`, `tables/*.tsv` | every table of the run | pandas, R (arrow, readr), a spreadsheet |
+| `columns.tsv` | every column of every table: kind, meaning, unit | |
+| `ro-crate-metadata.json` | what was run, on what, with which result (if the `provenance` extra is installed) | RO-Crate tools |
+
+Coordinates in tables are 0-based and half-open. A feature is called `f<number>` on pages and by its number in tables.
+"""
+
+
+def export(run: Run, folder: Path, params: ExportParams, made: Provenance) -> list[Path]:
+    """Write the exports; the folder is replaced as a whole. Their paths come back."""
+    with atomic(folder) as partial:
+        partial.mkdir(parents=True)
+        if params.h5ad:
+            write_h5ad(features_anndata(run), partial / "features.h5ad", made)
+        if params.tsv:
+            _write_tables(run, partial / "tables")
+        column_dictionary().to_csv(partial / "columns.tsv", sep="\t", index=False)
+        (partial / "README.md").write_text(README.format(version=__version__), encoding="utf-8")
+        if params.crate:
+            if find_spec("rocrate"):
+                from photo51.report.crate import write_crate
+
+                write_crate(run, partial)
+            else:
+                log.warning("no RO-Crate: the rocrate package is not installed (extra `provenance`)")
+    return sorted(p for p in folder.rglob("*") if p.is_file())
+
+
+def features_anndata(run: Run) -> ad.AnnData:
+    """Features as observations, with everything known of each; opens in scanpy and in cellxgene.
+
+    cellxgene needs an embedding and columns that are numbers, booleans or categories; where geometry has made no map, the
+    first two principal components of the decoder stand in, as `X_pca`.
+    """
+    obs = feature_summary(run)
+    base = run.adata
+    out = ad.AnnData(np.asarray(base.X, dtype=np.float32), obs=_categories(obs), var=base.var.copy())
+    out.obs_names = [f"f{i}" for i in obs["feature"]]
+    for key, value in run.maps().items():
+        out.obsm[key] = value
+    if not out.obsm:
+        centred = out.X - out.X.mean(axis=0)
+        u, s, _ = np.linalg.svd(centred, full_matrices=False)
+        out.obsm["X_pca"] = (u[:, :2] * s[:2]).astype(np.float32)
+    for key, value in run.graphs().items():
+        out.obsp[key] = value
+    return out
+
+
+def _categories(obs: pd.DataFrame) -> pd.DataFrame:
+    """Texts as categories; a float column keeps its gaps, a whole-number column with gaps becomes float."""
+    out = obs.copy()
+    for name in out.columns:
+        if out[name].dtype == object or isinstance(out[name].dtype, pd.StringDtype):
+            out[name] = pd.Categorical(out[name].fillna("").astype(str))
+    return out
+
+
+def _write_tables(run: Run, folder: Path) -> None:
+    folder.mkdir()
+    for name in SOURCES:
+        table = run.table(name)
+        if table is None:
+            continue
+        table.to_csv(folder / f"{name}.tsv", sep="\t", index=False, float_format="%.9g")
+        paths = run.paths(name)
+        if len(paths) == 1:
+            shutil.copyfile(paths[0], folder / f"{name}.parquet")
+        else:
+            table.to_parquet(folder / f"{name}.parquet", index=False)
+
+
+def column_dictionary() -> pd.DataFrame:
+    """Every column of every table any stage writes: stage, table, row, column, kind, required, meaning."""
+    rows: list[dict[str, Any]] = []
+    for module in sorted(m.name for m in iter_modules(contracts.__path__)):
+        loaded = importlib.import_module(f"{contracts.__name__}.{module}")
+        for spec in (v for k, v in vars(loaded).items() if isinstance(v, TableSpec) and k.isupper()):
+            rows += [
+                {
+                    "stage": module,
+                    "table": spec.name,
+                    "row": spec.meaning,
+                    "column": name,
+                    "kind": c.kind,
+                    "required": c.required,
+                    "meaning": c.meaning,
+                }
+                for name, c in spec.columns.items()
+            ]
+    return pd.DataFrame(rows)

@@ -1,0 +1,211 @@
+"""A finished run as the pages read it: what is there, and for what is not, which stage would have made it.
+
+A run is a folder of tables; no stage but the first three is compulsory. `Run.table` gives None for what was not made, and
+`Run.absent` says in a sentence what that was and how to get it, so that a page can say so and the rest of it stands.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+
+from photo51.codes import CodesStore
+from photo51.genome.genomes import Genomes
+from photo51.io import TableSpec, read_h5ad, read_table
+from photo51.io.benchmarks import read_benchmarks
+from photo51.report.places import Places
+from photo51.report.sources import SOURCES, Source
+from photo51.types import InputError
+
+
+class Nearest(NamedTuple):
+    """Features whose numbers are nearest to one that is not there."""
+
+    asked: int
+    found: list[int]
+
+    def __str__(self) -> str:
+        """As a sentence."""
+        return f"feature {self.asked} is not in this dictionary; the nearest are {', '.join(f'f{i}' for i in self.found)}"
+
+
+class Run:
+    """A folder `results/<run>`.
+
+    Parameters
+    ----------
+    folder
+        The folder.
+    sae
+        Dictionary whose codes are shown, a folder below `codes/`; empty where there is one, or one called `main`.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds no prepared genomes, no codes or no features.
+    """
+
+    def __init__(self, folder: Path | str, sae: str = ""):
+        self.folder = Path(folder)
+        if not self.folder.is_dir():
+            raise InputError(f"{self.folder}: need the folder of a run, got none")
+        self.name = self.folder.resolve().name
+        self._sae = sae
+        self._tables: dict[str, pd.DataFrame | None] = {}
+
+    # ---- what every run has
+
+    @cached_property
+    def genomes(self) -> Genomes:
+        """Contigs, bases, annotations, workspace."""
+        return Genomes.open(self.folder / "genome")
+
+    @cached_property
+    def codes(self) -> CodesStore:
+        """The codes of the dictionary that is shown."""
+        return CodesStore.open(self.folder / "codes" / self.sae)
+
+    @cached_property
+    def sae(self) -> str:
+        """Name of the dictionary that is shown.
+
+        Raises
+        ------
+        InputError
+            Where there are several and none was named.
+        """
+        found = sorted(p.parent.name for p in (self.folder / "codes").glob("*/codes.json"))
+        if self._sae:
+            if self._sae not in found:
+                raise InputError(
+                    f"{self.folder / 'codes'}: need codes of {self._sae!r}, got {', '.join(found) or 'none'}"
+                )
+            return self._sae
+        if len(found) == 1 or "main" in found:
+            return found[0] if len(found) == 1 else "main"
+        raise InputError(
+            f"{self.folder / 'codes'}: need codes of one dictionary, or a name with --sae, got {', '.join(found) or 'none'}"
+        )
+
+    @cached_property
+    def places(self) -> Places:
+        """Features at places of the genomes."""
+        return Places(self.genomes, self.codes)
+
+    @cached_property
+    def adata(self) -> ad.AnnData:
+        """`features.h5ad`: observations are features, `X` is the decoder."""
+        return read_h5ad(self.folder / "features.h5ad")
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """Statistics of each feature, indexed by its number."""
+        return self.adata.obs.set_index("feature", drop=False).rename_axis(None)
+
+    @cached_property
+    def live(self) -> np.ndarray:
+        """Numbers of the features that are active anywhere, rising."""
+        return self.features.index[self.features["alive"]].to_numpy()
+
+    # ---- what a run may have
+
+    def has(self, name: str) -> bool:
+        """Whether a table was made and has rows."""
+        table = self.table(name)
+        return table is not None and len(table) > 0
+
+    def table(self, name: str) -> pd.DataFrame | None:
+        """A table of `SOURCES`, checked against its contract; None where it was not made."""
+        if name not in self._tables:
+            source = SOURCES[name]
+            paths = self.paths(name)
+            self._tables[name] = self._read(source, paths) if paths else None
+        return self._tables[name]
+
+    def need(self, name: str) -> pd.DataFrame:
+        """A table that is known to be there."""
+        table = self.table(name)
+        if table is None:
+            raise InputError(f"{self.folder}: {self.absent(name)}")
+        return table
+
+    def paths(self, name: str) -> list[Path]:
+        """Files of a table: one, or one a set."""
+        return sorted(self.folder.glob(SOURCES[name].path.format(sae=self.sae)))
+
+    def absent(self, name: str) -> str:
+        """Why a table is not there, and what makes it."""
+        source = SOURCES[name]
+        if self.table(name) is not None:
+            return f"{source.what}: the stage ran and found none."
+        return f"{source.what}: not in this run. {source.how}"
+
+    def of(self, name: str, feature: int) -> pd.DataFrame:
+        """Rows of a table that are about one feature; no rows where the table was not made."""
+        table = self.table(name)
+        if table is None or "feature" not in table.columns:
+            return pd.DataFrame()
+        return table[table["feature"] == feature]
+
+    @staticmethod
+    def _read(source: Source, paths: list[Path]) -> pd.DataFrame:
+        if len(paths) == 1 and "*" not in source.path:
+            return read_table(paths[0], source.spec)
+        parts = [read_table(p, source.spec).assign(set=_set_of(source, p)) for p in paths]
+        return pd.concat(parts, ignore_index=True)
+
+    @cached_property
+    def manifest(self) -> dict[str, Any]:
+        """`manifest.json`; empty while the run is not finished."""
+        path = self.folder / "manifest.json"
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    @cached_property
+    def stages(self) -> pd.DataFrame:
+        """Time and memory of each stage."""
+        return read_benchmarks(self.folder / "benchmarks")
+
+    def json(self, relative: str) -> dict[str, Any]:
+        """A JSON file of the run; empty where it is not there."""
+        path = self.folder / relative
+        return json.loads(path.read_text()) if path.is_file() else {}
+
+    # ---- asking for a feature
+
+    def check(self, feature: int) -> int:
+        """A feature that is in the dictionary.
+
+        Raises
+        ------
+        InputError
+            Naming the nearest ones.
+        """
+        if feature not in self.features.index:
+            raise InputError(str(self.nearest(feature)))
+        return feature
+
+    def nearest(self, feature: int, n: int = 5) -> Nearest:
+        """The live features with the nearest numbers."""
+        distance = np.abs(self.live - feature)
+        return Nearest(feature, [int(i) for i in np.sort(self.live[np.argsort(distance, kind="stable")[:n]])])
+
+
+def _set_of(source: Source, path: Path) -> str:
+    """What the star of a source's pattern stood for."""
+    parts = Path(source.path).parts
+    for pattern, part in zip(reversed(parts), reversed(path.parts), strict=False):
+        if "*" in pattern:
+            before, _, after = pattern.partition("*")
+            return part[len(before) : len(part) - len(after)] if after else part[len(before) :]
+    return ""
+
+
+def spec_of(name: str) -> TableSpec | None:
+    """Contract of a table."""
+    return SOURCES[name].spec
