@@ -1,0 +1,285 @@
+"""Every score on every stratum, genes held out, beside what a leak alone achieves and what permuted labels do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.biomarkers.comparison import Comparison
+from photo51.biomarkers.discrimination import discriminate, wins
+from photo51.biomarkers.probes import (
+    StackedProbe,
+    context_design,
+    fit_sparse,
+    fit_stacked,
+    gene_prior,
+    gene_share,
+    grouped_folds,
+    kmer_design,
+    ridge_scores,
+)
+from photo51.config.biomarkers import BiomarkersParams
+from photo51.io.contracts.biomarkers import CLASSIFIERS, PROBES, SCORES
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+ALL = "all"
+Score = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
+"""Scores of test rows, learnt on training rows."""
+FREQUENCIES = frozenset(
+    {"af", "allele_frequency", "gb_count", "gb_af_pct", "mgrb_ac", "mgrb_af", "gnomad_af", "mitotip"}
+)
+ROLES = {
+    "llr": "score",
+    "abs_llr": "score",
+    "features": "score",
+    "stacked": "score",
+    "conservation": "baseline",
+    "context": "baseline",
+    "kmer": "baseline",
+    "embedding": "baseline",
+    "gene_prior": "leak",
+    "features_random_split": "leak",
+    "features_permuted": "null",
+}
+
+
+class Classified(NamedTuple):
+    """What the scores achieve, the scores themselves for all variants together, and the probes that gave them."""
+
+    classifiers: pd.DataFrame
+    scores: pd.DataFrame
+    probes: pd.DataFrame
+
+
+def classify(comparison: Comparison, params: BiomarkersParams) -> Classified:
+    """Score all variants and each stratum alone.
+
+    A stratum with too few of a class, or one gene, gets one row that says so.
+
+    Raises
+    ------
+    InputError
+        Where all variants together are too few, or the conservation column is an allele frequency in disguise.
+    """
+    _refuse_frequency(params)
+    values = comparison.variants[params.stratum].astype(str).to_numpy()
+    parts, everything = [], None
+    names = sorted(set(values))
+    for stratum in [ALL, *(names if len(names) > 1 else [])]:
+        rows = np.arange(len(values)) if stratum == ALL else np.flatnonzero(values == stratum)
+        here = comparison.subset(rows)
+        if reason := too_small(here, params):
+            if stratum == ALL:
+                raise InputError(f"cases and controls: {reason}")
+            log.warning("stratum %s is not scored: %s", stratum, reason)
+            parts.append(pd.DataFrame([_unscored(here, stratum, reason)]))
+            continue
+        scored = _score(here, params)
+        parts.append(_judge(here, scored.scores, stratum, params))
+        everything = scored if stratum == ALL else everything
+    assert everything is not None
+    table = pd.concat(parts, ignore_index=True)
+    return Classified(
+        CLASSIFIERS.check(table),
+        SCORES.check(_scores_table(comparison, everything, values)),
+        PROBES.check(everything.probes),
+    )
+
+
+def too_small(comparison: Comparison, params: BiomarkersParams) -> str:
+    """Why a stratum cannot be scored; empty where it can."""
+    cases, controls = int(comparison.labels.sum()), int((1 - comparison.labels).sum())
+    if min(cases, controls) < params.min_class:
+        return f"need {params.min_class} cases and controls, got {cases} and {controls}"
+    with_case = len(np.unique(comparison.genes[comparison.labels == 1]))
+    if with_case < 2 or len(np.unique(comparison.genes)) < 3:
+        return f"need cases in 2 genes and 3 genes in all, got {with_case} and {len(np.unique(comparison.genes))}"
+    return ""
+
+
+def _refuse_frequency(params: BiomarkersParams) -> None:
+    if params.conservation is not None and params.conservation.lower() in FREQUENCIES:
+        raise InputError(
+            f"conservation: need a score that knows no population, got {params.conservation!r}, by which labels were made"
+        )
+
+
+class _Scored(NamedTuple):
+    scores: dict[str, NDArray[np.float64]]
+    fold: NDArray[np.int64]
+    probes: pd.DataFrame
+
+
+def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
+    labels, genes = comparison.labels, comparison.genes
+    llr = comparison.variants["llr"].to_numpy(dtype=float)
+    fold = grouped_folds(labels, genes, params.folds, params.seed)
+    scores = {"llr": -llr, "abs_llr": np.abs(llr)}
+    if params.conservation:
+        scores["conservation"] = comparison.variants[params.conservation].to_numpy(dtype=float)
+    designs = {
+        "context": context_design(comparison.variants),
+        "kmer": kmer_design(comparison.variants, params.kmer),
+    }
+    if comparison.embeddings is not None:
+        designs["embedding"] = comparison.embeddings.astype(float)
+    for name, x in designs.items():
+        scores[name] = _held_out(fold, partial(ridge_scores, x, labels, genes))
+    rows: list[dict[str, Any]] = []
+    scores["features"], scores["stacked"] = np.zeros(len(labels)), np.zeros(len(labels))
+    for i in np.unique(fold):
+        train, test = np.flatnonzero(fold != i), np.flatnonzero(fold == i)
+        stacked = fit_stacked(comparison, params.statistic, train, params.max_features)
+        deltas = comparison.deltas[params.statistic][test]
+        alone = stacked.sparse.feature_score(deltas)
+        scores["features"][test] = stacked.sparse.intercept + alone
+        scores["stacked"][test] = (
+            stacked.intercept + stacked.llr_weight * llr[test] + stacked.feature_weight * alone
+        )
+        rows += probe_rows(stacked, int(i), comparison.n_features)
+    scores["gene_prior"] = gene_prior(labels, genes)
+    return _Scored(scores, fold, pd.DataFrame(rows))
+
+
+def _held_out(fold: NDArray[np.int64], score: Score) -> NDArray[np.float64]:
+    out = np.zeros(len(fold))
+    for i in np.unique(fold):
+        out[fold == i] = score(np.flatnonzero(fold != i), np.flatnonzero(fold == i))
+    return out
+
+
+def probe_rows(stacked: StackedProbe, fold: int, n_features: int) -> list[dict[str, Any]]:
+    """A fold's probes as rows of the probes table, so that any score can be worked out again by hand."""
+    probe = stacked.sparse
+    rows = [
+        {"method": "features", "term": "intercept", "weight": probe.intercept},
+        {"method": "stacked", "term": "intercept", "weight": stacked.intercept},
+        {"method": "stacked", "term": "llr", "weight": stacked.llr_weight},
+    ]
+    for column, weight in zip(probe.columns.tolist(), probe.weights.tolist(), strict=True):
+        orientation, feature = divmod(column, n_features)
+        place = {"term": ("sense", "antisense")[orientation], "feature": feature, "column": column}
+        rows += [
+            {"method": "features", **place, "weight": weight},
+            {"method": "stacked", **place, "weight": weight * stacked.feature_weight},
+        ]
+    return [{"feature": -1, "column": -1, **row, "fold": fold} for row in rows]
+
+
+def _judge(
+    comparison: Comparison, scores: dict[str, NDArray[np.float64]], stratum: str, params: BiomarkersParams
+) -> pd.DataFrame:
+    bench = _Bench(comparison, stratum, params)
+    labels = comparison.labels
+    rows = [bench.row(method, score, labels) for method, score in scores.items()]
+    blind = bench.row("gene_prior", gene_share(labels, comparison.genes), labels)
+    for row in rows:
+        if row["method"] == "gene_prior":
+            row.update(
+                {
+                    k: v
+                    for k, v in blind.items()
+                    if k.startswith(("auroc_within", "within", "auroc_strata", "strata", "gain"))
+                }
+            )
+    return pd.DataFrame([*rows, *_controls(bench)])
+
+
+class _Bench(NamedTuple):
+    """Where scores of one stratum are judged."""
+
+    comparison: Comparison
+    stratum: str
+    params: BiomarkersParams
+
+    def row(self, method: str, score: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
+        """Row of the classifiers table."""
+        genes = self.comparison.genes
+        found = discriminate(
+            score,
+            labels,
+            genes,
+            self.comparison.strata,
+            rng=np.random.default_rng(self.params.seed),
+            draws=self.params.bootstrap,
+            reference=wins(-self.comparison.variants["llr"].to_numpy(dtype=float), labels, genes),
+        )
+        row: dict[str, Any] = {
+            "stratum": self.stratum,
+            "method": method,
+            "n_case": int(labels.sum()),
+            "n_control": int((1 - labels).sum()),
+            "n_genes": len(np.unique(genes)),
+            "prevalence": found.prevalence,
+            "role": ROLES[method],
+            "reason": "",
+        }
+        for name, short, estimate in (
+            ("auroc", "auroc", found.auroc),
+            ("auroc_within", "within", found.within),
+            ("auroc_strata", "strata", found.strata),
+            ("auprc", "auprc", found.auprc),
+            ("gain", "gain", found.gain),
+        ):
+            row |= {name: estimate.value, f"{short}_lo": estimate.low, f"{short}_hi": estimate.high}
+        return row
+
+
+def _controls(bench: _Bench) -> list[dict[str, Any]]:
+    """The sparse probe with variants, not genes, held out; and with labels permuted within strata."""
+    comparison, params = bench.comparison, bench.params
+    rng = np.random.default_rng(params.seed)
+    permuted = comparison.labels.copy()
+    for s in np.unique(comparison.strata):
+        here = comparison.strata == s
+        permuted[here] = rng.permutation(permuted[here])
+    each = np.arange(len(permuted))
+    rows = []
+    for method, labels, groups in (
+        ("features_random_split", comparison.labels, each),
+        ("features_permuted", permuted, comparison.genes),
+    ):
+        changed = comparison._replace(labels=labels)
+
+        def score(train: NDArray, test: NDArray, changed: Comparison = changed) -> NDArray:
+            probe = fit_sparse(changed, params.statistic, train, params.max_features)
+            return probe.feature_score(changed.deltas[params.statistic][test])
+
+        fold = grouped_folds(labels, groups, params.folds, params.seed)
+        rows.append(bench.row(method, _held_out(fold, score), labels))
+    return rows
+
+
+def _unscored(comparison: Comparison, stratum: str, reason: str) -> dict[str, Any]:
+    numbers = [n for n, c in CLASSIFIERS.columns.items() if c.kind == "float"]
+    return {
+        **dict.fromkeys(numbers, float("nan")),
+        "stratum": stratum,
+        "method": "none",
+        "n_case": int(comparison.labels.sum()),
+        "n_control": int((1 - comparison.labels).sum()),
+        "n_genes": len(np.unique(comparison.genes)),
+        "role": "unscored",
+        "reason": reason,
+    }
+
+
+def _scores_table(comparison: Comparison, scored: _Scored, stratum: NDArray) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "variant": comparison.variants["variant"].astype(str),
+            "row": comparison.variants["row"].to_numpy(),
+            "label": comparison.labels,
+            "gene": comparison.genes,
+            "stratum": stratum,
+            "fold": scored.fold,
+            **scored.scores,
+        }
+    )

@@ -1,0 +1,140 @@
+"""Which variants are compared with which: cases, controls, the strata they are compared in, and the Δ they are compared by."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from photo51.config.biomarkers import BiomarkersParams
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+ORIENTATIONS = ("sense", "antisense")
+
+
+class Comparison(NamedTuple):
+    """Cases and controls of one set of variants.
+
+    Attributes
+    ----------
+    variants
+        Their rows of the variants table, in its order; column `row` is the place there.
+    labels
+        (n,) 1 case, 0 control.
+    genes
+        (n,) unit that is held out.
+    strata
+        (n,) number of the stratum within which a variant is compared.
+    deltas
+        Statistic → signed Δ (n, 2 · n_features): features read along the gene, then against it.
+    embeddings
+        Change of the activations at the focal base (n, 2 · d_model), along and against the gene; None where not kept.
+    """
+
+    variants: pd.DataFrame
+    labels: NDArray[np.int64]
+    genes: NDArray
+    strata: NDArray[np.int64]
+    deltas: dict[str, sparse.csr_matrix]
+    embeddings: NDArray[np.float32] | None
+
+    @property
+    def n_features(self) -> int:
+        """Features of the dictionary; each is read in two orientations."""
+        return next(iter(self.deltas.values())).shape[1] // 2
+
+    def subset(self, rows: NDArray[np.int64]) -> Comparison:
+        """Some of the variants."""
+        return Comparison(
+            self.variants.iloc[rows].reset_index(drop=True),
+            self.labels[rows],
+            self.genes[rows],
+            self.strata[rows],
+            {name: table[rows] for name, table in self.deltas.items()},
+            None if self.embeddings is None else self.embeddings[rows],
+        )
+
+
+def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParams) -> Comparison:
+    """Pick cases and controls from a variants table and its Δ.
+
+    Raises
+    ------
+    InputError
+        Where an expression cannot be evaluated, picks nothing, or picks a variant as both; where a column is missing.
+    """
+    if len(variants) != effects.n_obs or list(variants["variant"]) != list(effects.obs["variant"]):
+        raise InputError(
+            f"variants and effects: need the same variants in the same order, got {len(variants)} and {effects.n_obs} rows"
+        )
+    cases, controls = _picked(variants, params.cases, "cases"), _picked(variants, params.controls, "controls")
+    if both := int((cases & controls).sum()):
+        first = variants["variant"][cases & controls].iloc[0]
+        raise InputError(f"cases and controls: need no variant in both, got {both}, {first} the first")
+    for name in (*params.strata, params.gene, params.stratum):
+        if name not in variants.columns:
+            raise InputError(
+                f"variants: need column {name!r} to compare within, got {list(variants.columns)}"
+            )
+    rows = np.flatnonzero(cases | controls)
+    chosen = variants.iloc[rows].reset_index(drop=True)
+    chosen.insert(0, "row", rows)
+    keys = chosen[list(params.strata)].astype(str).agg("\x1f".join, axis=1)
+    against = (chosen["strand"] == "-").to_numpy()
+    return Comparison(
+        chosen,
+        cases[rows].astype(np.int64),
+        chosen[params.gene].astype(str).to_numpy(),
+        np.unique(keys, return_inverse=True)[1].astype(np.int64),
+        {name: _oriented(effects, name, rows, against) for name in params.statistics},
+        _embeddings(effects, rows, against),
+    )
+
+
+def _picked(variants: pd.DataFrame, expression: str, which: str) -> NDArray[np.bool_]:
+    try:
+        picked = np.asarray(variants.eval(expression, engine="python"))
+    except Exception as e:
+        raise InputError(
+            f"{which}: need an expression over the columns {list(variants.columns)}, got {expression!r} ({e})"
+        ) from e
+    if picked.dtype != bool or picked.shape != (len(variants),):
+        raise InputError(f"{which}: need true or false for each variant, got {expression!r}")
+    if not picked.any():
+        raise InputError(f"{which}: need at least one variant, got none for {expression!r}")
+    return picked
+
+
+def _oriented(
+    effects: ad.AnnData, statistic: str, rows: NDArray[np.int64], against: NDArray[np.bool_]
+) -> sparse.csr_matrix:
+    plus, minus = (sparse.csr_matrix(effects.layers[f"{statistic}_{s}"])[rows] for s in ("plus", "minus"))
+    keep, swap = (sparse.diags((~against).astype(np.float32)), sparse.diags(against.astype(np.float32)))
+    sense, antisense = keep @ plus + swap @ minus, keep @ minus + swap @ plus
+    table = sparse.csr_matrix(sparse.hstack([sense, antisense]))
+    table.eliminate_zeros()
+    return table
+
+
+def _embeddings(
+    effects: ad.AnnData, rows: NDArray[np.int64], against: NDArray[np.bool_]
+) -> NDArray[np.float32] | None:
+    if "embedding_plus" not in effects.obsm:
+        return None
+    plus, minus = (np.asarray(effects.obsm[f"embedding_{s}"])[rows] for s in ("plus", "minus"))
+    turn = against[:, None]
+    return np.concatenate([np.where(turn, minus, plus), np.where(turn, plus, minus)], axis=1)
+
+
+def one_class_strata(comparison: Comparison) -> tuple[int, int]:
+    """Strata that hold one class alone, and the variants in them: what the stratified test cannot use."""
+    cases = np.bincount(comparison.strata, weights=comparison.labels)
+    size = np.bincount(comparison.strata)
+    one = (size > 0) & ((cases == 0) | (cases == size))
+    return int(one.sum()), int(size[one].sum())

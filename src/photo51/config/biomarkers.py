@@ -1,0 +1,181 @@
+"""Parameters of variant effects, biomarker tests, cohorts, rules and evidence cards."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from photo51.config.base import Params
+
+Statistic = Literal["focal", "near", "window"]
+
+
+class VariantsParams(Params):
+    """How variants are read by the model."""
+
+    window: int = Field(default=2048, ge=32, description="bases the model reads around a variant (bases)")
+    snap: int = Field(
+        default=32,
+        ge=1,
+        description="windows start on multiples of this, so that neighbouring variants share a reference window; a variant lies within half of it of the window's middle (bases; 1 centres exactly)",
+    )
+    near: int = Field(
+        default=15, ge=1, description="reach of the `near` statistic on either side of the variant (bases)"
+    )
+    batch_tokens: int = Field(
+        default=32_768, ge=256, description="tokens the model reads at once, at most (tokens)"
+    )
+    keep: int = Field(
+        default=256,
+        ge=1,
+        description="largest feature changes kept per variant, strand and statistic (features)",
+    )
+    max_allele: int = Field(default=200, ge=1, description="longest allele that is scored (bases)")
+    max_ref_mismatch: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="share of variants whose REF may differ from the genome before the whole set is refused",
+    )
+    context: int = Field(
+        default=15, ge=2, description="bases on either side kept as sequence for the k-mer baseline (bases)"
+    )
+
+
+class BiomarkersParams(Params):
+    """Which variants are compared, and how the leaks are closed."""
+
+    cases: str = Field(
+        default='label == "pathogenic"', description="rows that are cases, as an expression over the columns"
+    )
+    controls: str = Field(
+        default='label == "benign"', description="rows that are controls, as an expression over the columns"
+    )
+    stratum: str = Field(
+        default="consequence", description="column whose values are analysed one by one, beside all together"
+    )
+    strata: tuple[str, ...] = Field(
+        default=("gene", "consequence", "codon_position"),
+        description="columns within whose common values cases and controls are compared",
+    )
+    gene: str = Field(
+        default="gene", description="column of the unit that is held out: gene, or homology cluster"
+    )
+    statistic: Statistic = Field(default="near", description="which Δ the probes read: focal, near or window")
+    statistics: tuple[Statistic, ...] = Field(
+        default=("focal", "near", "window"), description="which Δ are tested feature by feature"
+    )
+    conservation: str | None = Field(
+        default=None, description="column with a conservation score, if there is one"
+    )
+    alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate")
+    folds: int = Field(default=5, ge=2, description="folds of the gene-held-out cross-validation")
+    max_features: int = Field(default=20, ge=1, description="features of the sparse probe, at most")
+    kmer: int = Field(default=4, ge=1, le=6, description="k of the k-mer baseline (bases)")
+    bootstrap: int = Field(default=1000, ge=10, description="draws of the gene-block bootstrap")
+    min_class: int = Field(
+        default=8, ge=2, description="fewest cases and fewest controls of a stratum that is scored"
+    )
+    seed: int = Field(default=0, description="seed of splits and draws")
+
+
+class CohortParams(Params):
+    """How a cohort is tested."""
+
+    phenotype: str = Field(default="phenotype", description="column of the phenotype: 0/1, or a number")
+    individual: str = Field(default="individual", description="column that names individuals")
+    covariates: tuple[str, ...] = Field(
+        default=(), description="numeric or categorical columns to adjust for"
+    )
+    clade: str | None = Field(
+        default=None, description="column with clade, site or population; None cuts the kinship tree"
+    )
+    n_clades: int = Field(
+        default=12, ge=2, description="clades cut from the kinship tree where none are given"
+    )
+    min_clades: int = Field(
+        default=3, ge=1, description="clades that must hold both classes before any p-value is printed"
+    )
+    treatment: str | None = Field(default=None, description="column of a treatment, for the interaction test")
+    transform: Literal["rank", "none"] = Field(
+        default="rank", description="rank-inverse-normal burdens, or as they are"
+    )
+    max_unmatched: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="share of individuals without phenotype or genome before refusal",
+    )
+    max_missing: float = Field(
+        default=0.1, ge=0, le=1, description="share of missing genotypes of an allele before it is left out"
+    )
+    validation: float = Field(
+        default=0.4, gt=0, lt=1, description="share of individuals, in whole clades, kept for validation"
+    )
+    alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate")
+    rare: int = Field(
+        default=20, ge=1, description="cases below which Firth regression replaces the score test"
+    )
+    small: int = Field(
+        default=100, ge=1, description="individuals below which residuals are permuted (Freedman-Lane)"
+    )
+    permutations: int = Field(default=9999, ge=99, description="permutations where they are used")
+    half_samples: int = Field(default=100, ge=10, description="half-samples of stability selection")
+    selected: int = Field(default=30, ge=1, description="features each half-sample may select")
+    threshold: float = Field(
+        default=0.7, gt=0.5, le=1, description="share of half-samples a stable feature needs"
+    )
+    components: int = Field(default=10, ge=0, description="principal components of the naive contrast")
+    seed: int = Field(default=0, description="seed of splits and draws")
+
+
+class DistilParams(Params):
+    """How small a rule may be, and how much it must keep."""
+
+    max_terms: int = Field(
+        default=5, ge=1, le=10, description="features, or raw quantities, of the rule at most"
+    )
+    keep: float = Field(
+        default=0.9,
+        gt=0,
+        le=1,
+        description="share of (AUROC - 0.5) of the full probe the rule must keep in discovery",
+    )
+    folds: int = Field(default=5, ge=2, description="folds of the grouped cross-validation")
+    candidates: int = Field(
+        default=200, ge=1, description="features tried, those of strongest univariate signal"
+    )
+    bootstrap: int = Field(default=1000, ge=10, description="draws of the block bootstrap")
+    seed: int = Field(default=0, description="seed of splits and draws")
+
+
+class CardsParams(Params):
+    """What an evidence card shows."""
+
+    method: Literal["features", "stacked"] = Field(
+        default="stacked", description="which probe's score is explained"
+    )
+    variants: tuple[str, ...] = Field(
+        default=(),
+        description="variants to make cards for, as chrom:pos:ref>alt (1-based); empty takes the top ones",
+    )
+    top: int = Field(default=10, ge=0, description="cards made where no variants are named")
+    cited: int = Field(default=5, ge=1, description="features cited on a card, at most")
+    neighbours: int = Field(default=5, ge=1, description="nearest known pathogenic variants shown")
+    bins: int = Field(default=8, ge=2, description="bins of the calibration figure")
+    ood_quantile: float = Field(
+        default=0.99,
+        gt=0.5,
+        lt=1,
+        description="a variant further from its neighbours than this share is flagged",
+    )
+    random_deletions: int = Field(
+        default=100, ge=10, description="random feature sets deleted for comparison with the cited ones"
+    )
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> CardsParams:
+        if not self.variants and not self.top:
+            raise ValueError("need variants, or top > 0")
+        return self

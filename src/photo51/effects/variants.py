@@ -1,0 +1,222 @@
+"""Variant effects of a set: scored in shards, each on its own machine if need be, then gathered into one table.
+
+A shard is a run of neighbouring windows. Its file is named by its number and holds the hash of all that decides its
+content; a shard that is there with the right hash is not scored again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from photo51.config.biomarkers import VariantsParams
+from photo51.effects.scoring import STATISTICS, Effect, Scorer
+from photo51.effects.windows import Place, batches, places, readings
+from photo51.genome.genomes import Genomes
+from photo51.io import Provenance, content_hash, read_h5ad, write_h5ad, write_table
+from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
+from photo51.progress import progress
+from photo51.types import STRANDS, InputError
+
+log = logging.getLogger(__name__)
+NAMES = {"+": "plus", "-": "minus"}
+NOISE = 1e-5
+PLACES_AT_ONCE = 64
+
+
+def variant_effects(
+    scorer: Scorer,
+    genomes: Genomes,
+    variants: pd.DataFrame,
+    params: VariantsParams,
+    wanted: Sequence[Place] | None = None,
+) -> ad.AnnData:
+    """Score variants, both strands.
+
+    Parameters
+    ----------
+    scorer
+        Model and dictionary.
+    genomes
+        Prepared genomes.
+    variants
+        genome, chrom, pos, ref, alt, variant; reference alleles checked.
+    params
+        Windows.
+    wanted
+        Windows to score; None is all.
+
+    Returns
+    -------
+    Observations are the variants, by row; `row` and the log-likelihood ratios in `obs`, Δ of `focal`, `near` and `window` on
+    each strand in `layers` (the largest changes of each, `keep` at most), change of the activations at the focal base in
+    `obsm`.
+    """
+    found: dict[str, dict[int, _Kept]] = {strand: {} for strand in STRANDS}
+    wanted = places(variants, genomes, params) if wanted is None else wanted
+    chunks = [wanted[i : i + PLACES_AT_ONCE] for i in range(0, len(wanted), PLACES_AT_ONCE)]
+    for chunk in progress(chunks, "variants", unit=f"times {PLACES_AT_ONCE} windows"):
+        here = [reading for place in chunk for reading in readings(place, variants, genomes)]
+        for strand in STRANDS:
+            same = [r for r in here if r.strand == strand]
+            for batch in batches(same, params.batch_tokens):
+                found[strand].update({e.row: _trimmed(e, params.keep) for e in scorer.score(batch)})
+    rows = sorted(found["+"])
+    return _assembled(rows, found, variants, scorer.dictionary.n_features)
+
+
+class _Kept(NamedTuple):
+    """What is kept of an effect: of each statistic the largest changes, as a sparse row."""
+
+    llr: float
+    llr_flank: float
+    embedding: NDArray[np.float32]
+    deltas: dict[str, sparse.csr_matrix]
+
+
+def _trimmed(effect: Effect, keep: int) -> _Kept:
+    deltas = {name: _largest(getattr(effect, name), keep) for name in STATISTICS}
+    return _Kept(effect.llr, effect.llr_flank, effect.embedding, deltas)
+
+
+def _largest(values: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
+    size = np.abs(values)
+    columns = np.flatnonzero(size > NOISE * max(1.0, float(size.max(initial=0.0))))
+    if len(columns) > keep:
+        columns = np.sort(columns[np.argsort(-size[columns], kind="stable")[:keep]])
+    return sparse.csr_matrix(
+        (values[columns], columns, np.array([0, len(columns)])), shape=(1, len(values)), dtype=np.float32
+    )
+
+
+def _assembled(
+    rows: list[int], found: dict[str, dict[int, _Kept]], variants: pd.DataFrame, n_features: int
+) -> ad.AnnData:
+    obs = pd.DataFrame({"variant": variants["variant"].to_numpy()[rows], "row": rows})
+    layers: dict[str, sparse.csr_matrix] = {}
+    obsm: dict[str, NDArray[np.float32]] = {}
+    for strand, name in NAMES.items():
+        effects = [found[strand][row] for row in rows]
+        obs[f"llr_{name}"] = np.array([e.llr for e in effects], dtype=float)
+        obs[f"llr_flank_{name}"] = np.array([e.llr_flank for e in effects], dtype=float)
+        for statistic in STATISTICS:
+            layers[f"{statistic}_{name}"] = _stacked([e.deltas[statistic] for e in effects], n_features)
+        obsm[f"embedding_{name}"] = np.array([e.embedding for e in effects], dtype=np.float32)
+    obs.index = obs["row"].astype(str)
+    obs.index.name = None
+    var = pd.DataFrame(index=[str(i) for i in range(n_features)])
+    return ad.AnnData(
+        sparse.csr_matrix((len(rows), n_features), dtype=np.float32),
+        obs=obs,
+        var=var,
+        layers=layers,
+        obsm=obsm,
+    )
+
+
+def _stacked(rows: list[sparse.csr_matrix], n_features: int) -> sparse.csr_matrix:
+    return (
+        sparse.csr_matrix(sparse.vstack(rows))
+        if rows
+        else sparse.csr_matrix((0, n_features), dtype=np.float32)
+    )
+
+
+def shard_of(all_places: Sequence[Place], shard: int, n_shards: int) -> list[Place]:
+    """Windows of a shard: a run of neighbours with about its share of the variants."""
+    if not 0 <= shard < n_shards:
+        raise InputError(f"shard: need 0 <= shard < {n_shards}, got {shard}")
+    before = np.cumsum([0, *(len(p.rows) for p in all_places)])
+    owner = np.minimum(before[:-1] * n_shards // max(before[-1], 1), n_shards - 1)
+    return [p for p, o in zip(all_places, owner, strict=True) if o == shard]
+
+
+def shard_path(out: Path, shard: int, n_shards: int) -> Path:
+    """File of a shard of the set whose table is `out`."""
+    return out.parent / f"{out.stem}.shards" / f"{shard:04d}-of-{n_shards:04d}.h5ad"
+
+
+def score_shard(
+    scorer: Scorer,
+    genomes: Genomes,
+    variants: pd.DataFrame,
+    params: VariantsParams,
+    *,
+    path: Path,
+    wanted: Sequence[Place],
+    made: Provenance,
+) -> bool:
+    """Score the windows of a shard and write it; return whether there was anything to do.
+
+    `made` must name model, dictionary and genome by hash: with the variants and parameters they decide the content.
+    """
+    rows = np.concatenate([p.rows for p in wanted]) if wanted else np.zeros(0, dtype=np.int64)
+    asked = variants.iloc[np.sort(rows)][["genome", "chrom", "pos", "ref", "alt"]]
+    key = content_hash(made.model_dump(), asked.to_numpy().tolist(), np.sort(rows).tolist())
+    if path.is_file() and _hash_of(path) == key:
+        log.info("%s is there already", path)
+        return False
+    effects = variant_effects(scorer, genomes, variants, params, wanted)
+    effects.uns["content"] = key
+    write_h5ad(effects, path, made)
+    return True
+
+
+def _hash_of(path: Path) -> str:
+    try:
+        return str(read_h5ad(path).uns.get("content", ""))
+    except InputError:
+        return ""
+
+
+def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, made: Provenance) -> pd.DataFrame:
+    """Join shards to `out` (parquet) and the Δ beside it (`.h5ad`), rows in the order of `described`.
+
+    Raises
+    ------
+    InputError
+        Where a variant is in no shard, or in two.
+    """
+    parts = [read_h5ad(path) for path in shards]
+    effects = ad.concat([p for p in parts if p.n_obs] or parts[:1], merge="same", uns_merge=None)
+    row = effects.obs["row"].to_numpy()
+    if len(np.unique(row)) != len(row) or len(row) != len(described):
+        missing = sorted(set(range(len(described))) - set(row.tolist()))
+        raise InputError(
+            f"{out}: need each of {len(described)} variants in one shard, got {len(row)} rows, "
+            f"{len(missing)} variants missing; score the missing shards first"
+        )
+    effects = effects[np.argsort(row)].copy()
+    effects.obs_names = [str(i) for i in range(effects.n_obs)]
+    effects.uns.clear()
+    write_h5ad(effects, out.with_suffix(".h5ad"), made)
+    table = pd.concat([described.reset_index(drop=True), _summary(effects)], axis=1)
+    write_table(table, out, VARIANT_EFFECTS, made)
+    return table
+
+
+def _summary(effects: ad.AnnData) -> pd.DataFrame:
+    obs: dict[str, Any] = {name: effects.obs[f"llr_{name}"].to_numpy() for name in NAMES.values()}
+    flank = [effects.obs[f"llr_flank_{name}"].to_numpy() for name in NAMES.values()]
+    norms = [np.linalg.norm(effects.obsm[f"embedding_{name}"], axis=1) for name in NAMES.values()]
+    changed = sum(
+        np.diff(sparse.csr_matrix(effects.layers[f"near_{name}"]).indptr) for name in NAMES.values()
+    )
+    return pd.DataFrame(
+        {
+            "llr_plus": obs["plus"],
+            "llr_minus": obs["minus"],
+            "llr": (obs["plus"] + obs["minus"]) / 2,
+            "llr_flank": sum(flank) / 2,
+            "delta_norm": (sum(norms) / 2).astype(float),
+            "n_changed": np.asarray(changed, dtype=np.int64),
+        }
+    )

@@ -1,0 +1,194 @@
+"""Windows around variants: which bases are read for which variants, and where their alleles begin.
+
+Windows start on a grid, so that neighbouring variants share one reference window; a variant lies within half a grid step
+of the middle. What comes before the first variant of a window, in reading direction, is the same for all its alleles.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.config.biomarkers import VariantsParams
+from photo51.genome.alignment import Alignment, align, substitute
+from photo51.genome.genomes import Genomes
+from photo51.types import STRANDS, Strand, Variant
+
+
+class Place(NamedTuple):
+    """A window and the variants read in it.
+
+    Attributes
+    ----------
+    genome, chrom
+        Contig.
+    start, end
+        Forward coordinates, half-open; beyond the contig's ends where it is a circle.
+    zone
+        Stretch of the window, half-open, within which its variants are centred.
+    rows
+        Rows of the variants table, (n,).
+    """
+
+    genome: str
+    chrom: str
+    start: int
+    end: int
+    zone: tuple[int, int]
+    rows: NDArray[np.int64]
+
+
+class Reading(NamedTuple):
+    """One window in one direction, with its alternative alleles.
+
+    Attributes
+    ----------
+    strand
+        Direction of reading.
+    prefix
+        Tokens that all alleles share from the start on.
+    ref
+        Token ids of the reference window, (length,).
+    alts
+        Token ids of the alternative windows.
+    pairs
+        Alignment of each alternative window to the reference window.
+    rows
+        Row of the variants table of each alternative, (n,).
+    """
+
+    strand: Strand
+    prefix: int
+    ref: NDArray[np.uint8]
+    alts: list[NDArray[np.uint8]]
+    pairs: list[Alignment]
+    rows: NDArray[np.int64]
+
+
+def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> list[Place]:
+    """Windows of all variants, in the order of the genome.
+
+    Parameters
+    ----------
+    variants
+        genome, chrom, pos, ref; every variant inside its contig.
+    genomes
+        Contig lengths and topologies.
+    params
+        Window and grid.
+
+    Returns
+    -------
+    Each variant in exactly one window. Near the ends of a linear contig windows are moved inwards, not shortened; a contig
+    shorter than a window is read whole.
+    """
+    out: list[Place] = []
+    middle = (variants["pos"] + variants["ref"].str.len() // 2).to_numpy()
+    zone = middle // params.snap
+    keys = list(zip(variants["genome"], variants["chrom"], zone.tolist(), strict=True))
+    for (genome, chrom, z), rows in _grouped(keys).items():
+        length, circular = genomes.length(genome, chrom), genomes.is_circular(genome, chrom)
+        size = min(params.window, length)
+        low = z * params.snap
+        start = low + params.snap // 2 - size // 2
+        if not circular:
+            start = min(max(start, 0), length - size)
+        out.append(Place(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows)))
+    return out
+
+
+def _grouped(keys: list[tuple[str, str, int]]) -> dict[tuple[str, str, int], list[int]]:
+    groups: dict[tuple[str, str, int], list[int]] = {}
+    for row, key in enumerate(keys):
+        groups.setdefault(key, []).append(row)
+    return dict(sorted(groups.items()))
+
+
+def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator[Reading]:
+    """The window of a place in both directions.
+
+    Raises
+    ------
+    InputError
+        Where a reference allele is not what the genome says.
+    """
+    ids = genomes.sequence(place.genome, place.chrom, place.start, place.end)
+    alleles = [
+        substitute(ids, place.start, Variant(place.chrom, int(pos), ref, alt))
+        for pos, ref, alt in zip(
+            *(variants[c].to_numpy()[place.rows] for c in ("pos", "ref", "alt")), strict=True
+        )
+    ]
+    for strand in STRANDS:
+        turned = alleles
+        if strand == "-":
+            turned = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in alleles]
+        edge = place.zone[0] - place.start if strand == "+" else place.end - place.zone[1]
+        prefix = max(0, min([edge, *(r.start for r, _ in turned)]))
+        yield Reading(
+            strand,
+            prefix,
+            turned[0][0].ids,
+            [alt.ids for _, alt in turned],
+            [align(r, a) for r, a in turned],
+            place.rows,
+        )
+
+
+class Focus(NamedTuple):
+    """Where in two aligned windows the change is felt, in reading direction.
+
+    Attributes
+    ----------
+    first
+        Index into the pairs: the first that has read a changed base.
+    near
+        Pairs from `first` on, at most `reach` bases along the reference.
+    after
+        All pairs from `first` on.
+    """
+
+    first: int
+    near: slice
+    after: slice
+
+
+def focus(pairs: Alignment, reach: int) -> Focus:
+    """Find the focal pair.
+
+    For a substitution it is the substituted base. For an insertion or deletion it is the first base that both windows
+    share after it: inserted bases have no counterpart. A model that reads forward has nothing to say before it.
+    """
+    change = [
+        np.flatnonzero(pairs.changed),
+        _following(pairs.alt, pairs.alt_only),
+        _following(pairs.ref, pairs.ref_only),
+    ]
+    found = np.concatenate(change)
+    first = int(found.min()) if len(found) else len(pairs.ref)
+    if first >= len(pairs.ref):  # the change is the window's last base: nothing follows it
+        first = len(pairs.ref) - 1
+    last = int(np.searchsorted(pairs.ref, pairs.ref[first] + reach, side="right"))
+    return Focus(first, slice(first, last), slice(first, len(pairs.ref)))
+
+
+def _following(aligned: NDArray[np.int64], alone: NDArray[np.int64]) -> NDArray[np.int64]:
+    return np.searchsorted(aligned, alone[:1]) if len(alone) else np.zeros(0, dtype=np.int64)
+
+
+def batches(items: Sequence[Reading], tokens: int) -> Iterator[list[Reading]]:
+    """Group readings whose shared prefix has one length, so that their prefixes are read together."""
+    ordered = sorted(items, key=lambda r: r.prefix)
+    batch: list[Reading] = []
+    for reading in ordered:
+        full = batch and (len(batch) + 1) * len(reading.ref) > tokens
+        if batch and (full or reading.prefix != batch[0].prefix or len(reading.ref) != len(batch[0].ref)):
+            yield batch
+            batch = []
+        batch.append(reading)
+    if batch:
+        yield batch

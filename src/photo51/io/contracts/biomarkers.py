@@ -1,0 +1,219 @@
+"""Tables of variant effects, biomarker tests, cohorts, rules and evidence cards."""
+
+from photo51.io.tables import Column, TableSpec
+
+_INTERVAL = "95 % interval of a bootstrap over whole genes"
+
+VARIANT_EFFECTS = TableSpec(
+    "variant_effects",
+    "one variant with what it does to the gene and to the model; columns of the input follow, `given_` before taken names",
+    {
+        "variant": Column("str", "chrom:pos:ref>alt, 1-based as in VCF"),
+        "genome": Column("str", "genome of the run"),
+        "chrom": Column("str", "contig"),
+        "pos": Column("int", "first base of ref, 0-based"),
+        "ref": Column("str", "reference allele, forward strand"),
+        "alt": Column("str", "alternative allele, forward strand"),
+        "gene": Column("str", "gene; outside genes the nearest one, in a control region `control_region`"),
+        "strand": Column("str", "strand of the gene: +, - or ."),
+        "consequence": Column("str", "what it does to the gene: synonymous, missense, stop_gained, …"),
+        "codon_position": Column("int", "1, 2 or 3 in the codon, 0 outside codons"),
+        "substitution": Column("str", "change on the gene's strand, as C>T; ins, del or mnv otherwise"),
+        "context_ref": Column("str", "bases around the variant, reference allele, on the gene's strand"),
+        "context_alt": Column("str", "the same with the alternative allele"),
+        "gc": Column("float", "G and C of the reference window (share)"),
+        "llr_plus": Column("float", "log P(alt window) - log P(ref window), reading strand + (nats)"),
+        "llr_minus": Column("float", "the same, reading strand - (nats)"),
+        "llr": Column("float", "mean of both strands (nats)"),
+        "llr_flank": Column(
+            "float", "the same over bases that ref and alt share, mean of both strands (nats)"
+        ),
+        "delta_norm": Column(
+            "float", "length of the change of the activations at the focal base, mean of both strands"
+        ),
+        "n_changed": Column("int", "features whose value near the variant changes, both strands"),
+    },
+)
+
+FEATURE_TESTS = TableSpec(
+    "feature_tests",
+    "one feature, reading direction and statistic, tested between cases and controls within strata",
+    {
+        "feature": Column("int", "number of the feature"),
+        "orientation": Column("str", "sense or antisense: reading along or against the gene"),
+        "statistic": Column("str", "focal, near or window"),
+        "n_case": Column("int", "cases in informative strata, discovery genes"),
+        "n_control": Column("int", "controls in informative strata, discovery genes"),
+        "n_strata": Column("int", "strata that hold both classes, discovery genes"),
+        "auroc_within": Column("float", "chance that a case has the larger Δ within a stratum"),
+        "effect": Column("float", "2 · auroc_within - 1"),
+        "se": Column("float", "standard error of effect under the null"),
+        "p": Column("float", "stratified rank test, discovery genes"),
+        "p_floor": Column("float", "smallest p any rearrangement of labels could give"),
+        "q": Column("float", "Benjamini-Hochberg over all tests of the table"),
+        "p_pooled": Column("float", "Mann-Whitney without strata, discovery genes: the leaky contrast"),
+        "q_pooled": Column("float", "the same, Benjamini-Hochberg"),
+        "rep_effect": Column("float", "effect in replication genes"),
+        "rep_se": Column("float", "standard error of rep_effect"),
+        "rep_p": Column("float", "one-sided p in replication genes, in the direction of discovery"),
+        "replicated": Column(
+            "bool", "q at most alpha in discovery genes, same sign and p at most 0.05 in the others"
+        ),
+        "llr_corr": Column("float", "Spearman correlation of Δ with the log-likelihood ratio"),
+    },
+)
+
+CLASSIFIERS = TableSpec(
+    "classifiers",
+    "one score judged on one stratum, genes held out",
+    {
+        "stratum": Column("str", "all, or one value of the stratum column"),
+        "method": Column("str", "what gives the score"),
+        "n_case": Column("int", "cases"),
+        "n_control": Column("int", "controls"),
+        "n_genes": Column("int", "genes"),
+        "auroc": Column("float", "over all case-control pairs"),
+        "auroc_lo": Column("float", _INTERVAL),
+        "auroc_hi": Column("float", _INTERVAL),
+        "auroc_within": Column("float", "over pairs of one gene, genes weighted as in the stratified test"),
+        "within_lo": Column("float", _INTERVAL),
+        "within_hi": Column("float", _INTERVAL),
+        "auroc_strata": Column(
+            "float", "over pairs of one gene, consequence and codon position (the strata)"
+        ),
+        "strata_lo": Column("float", _INTERVAL),
+        "strata_hi": Column("float", _INTERVAL),
+        "auprc": Column("float", "average precision"),
+        "auprc_lo": Column("float", _INTERVAL),
+        "auprc_hi": Column("float", _INTERVAL),
+        "prevalence": Column("float", "share of cases: the average precision of a coin"),
+        "gain": Column("float", "auroc_within minus that of the log-likelihood ratio"),
+        "gain_lo": Column("float", _INTERVAL),
+        "gain_hi": Column("float", _INTERVAL),
+        "role": Column(
+            "str", "score, baseline, leak (what a leak alone achieves), null (labels permuted), unscored"
+        ),
+        "reason": Column("str", "why a stratum was not scored; empty where it was"),
+    },
+)
+
+SCORES = TableSpec(
+    "scores",
+    "one case or control with its held-out scores; a column a method follows",
+    {
+        "variant": Column("str", "chrom:pos:ref>alt"),
+        "row": Column("int", "row in the variants table"),
+        "label": Column("int", "1 case, 0 control"),
+        "gene": Column("str", "unit that was held out"),
+        "stratum": Column("str", "value of the stratum column"),
+        "fold": Column("int", "fold in which the variant was held out"),
+    },
+)
+
+PROBES = TableSpec(
+    "probes",
+    "one term of one fold's probe: the score is the sum of weight times value over the terms",
+    {
+        "fold": Column("int", "fold that was held out"),
+        "method": Column("str", "features or stacked"),
+        "term": Column("str", "intercept, llr, sense or antisense"),
+        "feature": Column("int", "number of the feature; -1 for other terms"),
+        "column": Column(
+            "int", "column of the Δ table: features read along the gene, then against it; -1 for other terms"
+        ),
+        "weight": Column("float", "log odds per unit"),
+    },
+)
+
+COHORT_TESTS = TableSpec(
+    "cohort_tests",
+    "one feature tested against the phenotype of a cohort",
+    {
+        "feature": Column("int", "number of the feature"),
+        "beta": Column("float", "slope, discovery clades (phenotype units per standard deviation of burden)"),
+        "se": Column("float", "standard error of beta"),
+        "p": Column("float", "mixed model (or Firth, or Freedman-Lane: column test), discovery clades"),
+        "q": Column("float", "Benjamini-Hochberg"),
+        "test": Column("str", "score, freedman_lane or firth"),
+        "p_naive": Column("float", "regression without kinship: the leaky contrast"),
+        "p_rank": Column("float", "Mann-Whitney or Spearman without covariates: the leaky contrast"),
+        "p_components": Column(
+            "float", "regression on the first principal components instead of the kinship"
+        ),
+        "selected": Column("float", "share of half-samples that select the feature"),
+        "stable": Column("bool", "selected at least as often as the threshold"),
+        "val_beta": Column("float", "slope in validation clades; NaN while the lock is closed"),
+        "val_p": Column("float", "one-sided p in validation clades; NaN while the lock is closed"),
+        "validated": Column("bool", "q at most alpha, same sign and p at most 0.05 in validation"),
+        "p_interaction": Column("float", "feature × treatment; NaN where no treatment was given"),
+        "beta_interaction": Column("float", "difference of slopes between treated and untreated"),
+    },
+)
+
+CALIBRATION = TableSpec(
+    "calibration",
+    "one bin of calibrated scores",
+    {
+        "method": Column("str", "probe"),
+        "lo": Column("float", "lower end of the bin"),
+        "hi": Column("float", "upper end of the bin"),
+        "n": Column("int", "held-out variants in the bin"),
+        "predicted": Column("float", "mean calibrated score"),
+        "observed": Column("float", "share of cases"),
+        "observed_lo": Column("float", "Wilson interval, 95 %"),
+        "observed_hi": Column("float", "Wilson interval, 95 %"),
+    },
+)
+
+CARDS = TableSpec(
+    "cards",
+    "one variant explained",
+    {
+        "variant": Column("str", "chrom:pos:ref>alt"),
+        "row": Column("int", "row in the variants table"),
+        "method": Column("str", "probe whose score is explained"),
+        "score": Column("float", "log odds of the probe, this variant's gene held out"),
+        "baseline": Column("float", "log odds of a variant that changes nothing"),
+        "probability": Column("float", "calibrated on held-out genes, at the prevalence of the set"),
+        "prevalence": Column("float", "share of cases in the set the probability refers to"),
+        "likelihood_ratio": Column("float", "odds of the probability over odds of the prevalence"),
+        "attributed": Column("float", "log odds due to disrupted features"),
+        "deleted": Column("float", "log odds due to features that is left when the cited ones are deleted"),
+        "faithfulness": Column("float", "share of the attributed log odds that goes with the cited features"),
+        "random_faithfulness": Column("float", "the same for as many random disrupted features, mean"),
+        "distance": Column("float", "distance to the nearest variants of the set, other genes (cosine)"),
+        "distance_limit": Column("float", "the set's own quantile of that distance"),
+        "unseen": Column("float", "share of the disruption on features that no variant of the set disrupts"),
+        "out_of_domain": Column(
+            "bool", "distance above the limit, most of the disruption unseen, or nothing disrupted"
+        ),
+    },
+)
+
+CARD_FEATURES = TableSpec(
+    "card_features",
+    "one feature cited on a card, strongest first",
+    {
+        "variant": Column("str", "chrom:pos:ref>alt"),
+        "rank": Column("int", "1 is the strongest"),
+        "feature": Column("int", "number of the feature"),
+        "orientation": Column("str", "sense or antisense"),
+        "delta": Column("float", "change of the feature, alt minus ref"),
+        "weight": Column("float", "log odds per unit of change"),
+        "contribution": Column("float", "delta · weight (log odds)"),
+        "name": Column("str", "name of the feature; empty where it has none"),
+    },
+)
+
+CARD_NEIGHBOURS = TableSpec(
+    "card_neighbours",
+    "one known pathogenic variant of another gene or position, nearest first",
+    {
+        "variant": Column("str", "variant the card is about"),
+        "rank": Column("int", "1 is the nearest"),
+        "neighbour": Column("str", "known pathogenic variant"),
+        "gene": Column("str", "its gene"),
+        "consequence": Column("str", "its consequence"),
+        "similarity": Column("float", "cosine of the two disruptions"),
+    },
+)

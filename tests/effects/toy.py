@@ -1,0 +1,77 @@
+"""A tiny model, a tiny dictionary and genomes in memory."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy import sparse
+
+from photo51.genome.alphabet import reverse_complement
+from photo51.model.configuration import StripedHyenaConfig
+from photo51.model.modeling import StripedHyenaForCausalLM
+
+
+class ToyGenomes:
+    """Contigs in memory, with the interface of `Genomes` that effects use."""
+
+    def __init__(self, contigs, circular=()):
+        self.contigs = {name: np.frombuffer(s.encode(), dtype=np.uint8) for name, s in contigs.items()}
+        self.circular = set(circular)
+
+    def length(self, genome, chrom):
+        return len(self.contigs[chrom])
+
+    def is_circular(self, genome, chrom):
+        return chrom in self.circular
+
+    def sequence(self, genome, chrom, start, end, strand="+"):
+        ids = np.take(
+            self.contigs[chrom], np.arange(start, end), mode="wrap" if chrom in self.circular else "raise"
+        )
+        return reverse_complement(ids) if strand == "-" else ids
+
+
+@dataclass
+class ToyDictionary:
+    """ReLU codes over a threshold."""
+
+    site: str
+    weight: torch.Tensor
+    bias: float = -0.5
+
+    @property
+    def n_features(self):
+        return self.weight.shape[0]
+
+    def codes(self, x):
+        return sparse.csr_matrix(torch.relu(x.float() @ self.weight.T + self.bias).numpy())
+
+
+def toy_model(seed=0, kinds="smla"):
+    torch.manual_seed(seed)
+    config = StripedHyenaConfig(
+        hidden_size=16,
+        block_kinds=kinds,
+        mlp_size=32,
+        n_heads=2,
+        hcs_groups=4,
+        hcm_groups=4,
+        initializer_range=0.3,
+    )
+    return StripedHyenaForCausalLM(config).eval()
+
+
+def toy_dictionary(n_features=64, d=16, site="block.2.out", seed=1):
+    generator = torch.Generator().manual_seed(seed)
+    return ToyDictionary(site, torch.randn(n_features, d, generator=generator))
+
+
+def random_sequence(length, seed=0):
+    return "".join(np.random.default_rng(seed).choice(list("ACGT"), length))
+
+
+def variant_table(rows, chrom="c"):
+    """Rows of (0-based position, ref, alt)."""
+    table = pd.DataFrame(rows, columns=["pos", "ref", "alt"])
+    return table.assign(genome="g", chrom=chrom)
