@@ -137,7 +137,7 @@ class Stream:
         self.bases = torch.from_numpy(BASE_IDS.astype(np.int64)).to(self.device)
         self.edits = dict(edits or {})
         self.keep = keep
-        self.kept: list[Tensor] = []
+        self._kept: list[tuple[int, Tensor]] = []
         self.scores = torch.empty(0)
 
     def read(self, ids: NDArray[np.integer] | Tensor, *, edited: bool = True) -> None:
@@ -165,16 +165,25 @@ class Stream:
 
     def _keeping(self, edit: Edit | None) -> Edit:
         def keep(x: Tensor, start: int) -> Tensor:
-            self.kept.append(x)
+            self._kept.append((start, x))
             return x if edit is None else edit(x, start)
 
         return keep
+
+    @property
+    def kept(self) -> Tensor:
+        """(sequences, bases read, d_model): what was kept since the stream began or was last told to forget."""
+        return torch.cat([x for _, x in sorted(self._kept, key=lambda part: part[0])], dim=1)
+
+    def forget(self) -> None:
+        """Let go of what was kept."""
+        self._kept.clear()
 
     def repeat(self, rows: NDArray[np.integer]) -> None:
         """Turn a stream of one sequence into one of `rows`, all with the same past."""
         self.cache = self.cache.repeat(len(rows))
         self.scores = self.scores.repeat_interleave(len(rows), 0)
-        self.kept = [x.expand(len(rows), -1, -1) for x in self.kept]
+        self._kept = [(start, x.expand(len(rows), -1, -1)) for start, x in self._kept]
         self.rows = np.asarray(rows)
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Stream:
@@ -184,7 +193,7 @@ class Stream:
         index = torch.from_numpy(which).to(self.device)
         part.cache = self.cache.map(lambda tensor: tensor.index_select(0, index))
         part.scores = self.scores[index]
-        part.kept = [x[index] for x in self.kept]
+        part._kept = [(start, x[index]) for start, x in self._kept]
         return part
 
 
@@ -235,7 +244,7 @@ def generate(
     return Generated(
         torch.stack(ids, 1).cpu().numpy().astype(np.uint8),
         torch.stack(log_likelihood, 1).cpu().numpy(),
-        torch.cat(stream.kept, dim=1) if keep is not None else None,
+        stream.kept if keep is not None else None,
     )
 
 

@@ -83,7 +83,7 @@ def _sampled(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float64], Stream]:
     """Whole spans, their reward, and the stream that has read them."""
     tries = try_block(stream, params, first=a, last=b)
-    levels = judge.levels(torch.cat(tries.stream.kept, dim=1))
+    levels = judge.levels(tries.stream.kept)
     return tries.ids, params.paint_weight * judge.reward(levels, a), tries.stream
 
 
@@ -96,7 +96,7 @@ def _beam(
     for first in range(a, b, params.block):
         last = min(first + params.block, b)
         tries = try_block(stream, params, first=first, last=last)
-        levels = judge.levels(torch.cat(tries.stream.kept, dim=1))
+        levels = judge.levels(tries.stream.kept)
         gained = tries.log_likelihood + params.paint_weight * judge.reward(levels, first)
         grown = np.repeat(score, params.candidates) + gained
         best = np.argsort(-grown, kind="stable")[: params.candidates]

@@ -172,7 +172,7 @@ def _write(instrument: Instrument, painting: Painting, *, first: int, params: Pa
     for a in range(first, canvas.length, params.block):
         b = min(a + params.block, canvas.length)
         tries = try_block(stream, params, first=a, last=b)
-        levels = judge.levels(torch.cat(tries.stream.kept, dim=1))
+        levels = judge.levels(tries.stream.kept)
         reward = params.paint_weight * judge.reward(levels, a)
         chosen = draw(reward.reshape(n, -1), rng)
         ids[:, a:b] = tries.ids[chosen]
@@ -193,7 +193,7 @@ def try_block(stream: Stream, params: PaintParams, *, first: int, last: int) -> 
     """Write bases [first, last) of each sequence `params.candidates` times; tries of one sequence lie together."""
     k = params.candidates
     tries = stream.take(np.repeat(np.arange(len(stream.rows)), k))
-    tries.kept = []
+    tries.forget()
     rows = tries.rows + _TRY * np.tile(np.arange(k), len(stream.rows))
     u = uniforms(params.sampling.seed, rows, last)[:, first:].to(stream.device)
     ids, total = [], torch.zeros(len(rows), device=stream.device)

@@ -1,0 +1,59 @@
+"""The part of a model after a site: what turns the site's tensor into final hidden states.
+
+Attribution and ablation change a site's tensor many times over one sequence; what comes before the site need not run again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from photo51.model.cache import HyenaCache
+from photo51.model.cpu import CpuNorm, cpu_blocks
+from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.walk import Block, through
+from photo51.types import InputError
+
+_AFTER = re.compile(r"block\.(\d+)\.out")
+
+
+class Tail:
+    """The blocks after a site and the final norm.
+
+    Parameters
+    ----------
+    model
+        Next-base model.
+    site
+        `embed` or `block.{i}.out`: places where the whole residual stream can be had.
+
+    Raises
+    ------
+    InputError
+        For any other site.
+    """
+
+    def __init__(self, model: StripedHyenaForCausalLM, site: str):
+        found = _AFTER.fullmatch(site)
+        if site not in model.sites or not (found or site == "embed"):
+            raise InputError(f"site: need embed or block.{{i}}.out to go on from, got {site!r}")
+        self.model = model
+        self.first = int(found[1]) + 1 if found else 0
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Final normed hidden states (batch, length, d_model) from the site's tensor (batch, length, d_model).
+
+        With gradients the layers as they are written run; without, on a CPU in float32, the same numbers sooner.
+        """
+        fast = not torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == torch.float32
+        blocks = cast("Sequence[Block]", cpu_blocks(self.model) if fast else list(self.model.blocks))
+        blocks = blocks[self.first :]
+        states = HyenaCache(len(blocks))
+        whole = slice(0, x.shape[1])
+        states.blocks = [block.begin({}, x.shape[0], whole) for block in blocks]
+        y = through(blocks, x.contiguous(), states, 0, None)
+        return CpuNorm(self.model.norm)(y) if fast else self.model.norm(y)

@@ -1,0 +1,160 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from photo51.config.interventions import AttributionParams
+from photo51.interventions.dictionary import Instrument
+from photo51.interventions.explain import explain_region, explain_variant
+from photo51.interventions.generate import score
+from photo51.interventions.mutagenesis import likelihood, next_base, saturate
+from photo51.interventions.targets import Likelihood, NextBase
+from photo51.model.tokenizer import BASE_IDS, reverse_complement
+from photo51.types import InputError, Interval, Variant
+
+PARAMS = AttributionParams(context=40, downstream=15, window=8, ablated=6, steps=8, max_steps=64)
+
+
+class OneContig:
+    """A genome of one contig `c`."""
+
+    def __init__(self, ids: np.ndarray, *, circular: bool = False):
+        self.ids, self.circular = ids, circular
+
+    def sequence(self, _genome, _chrom, start, end, strand="+"):
+        ids = np.take(self.ids, np.arange(start, end), mode="wrap" if self.circular else "raise")
+        return reverse_complement(ids) if strand == "-" else ids
+
+    def length(self, *_):
+        return len(self.ids)
+
+    def is_circular(self, *_):
+        return self.circular
+
+
+@pytest.fixture
+def genome(dna):
+    return OneContig(dna(1, 200, seed=11)[0])
+
+
+@pytest.fixture
+def instrument(planted):
+    return Instrument(*planted, {2: "guanine"})
+
+
+def _log_likelihood(model, ids, start):
+    return float(score(model, ids[None], start).sum())
+
+
+def test_every_change_is_what_reading_the_changed_sequence_gives(planted, dna):
+    ids = dna(1, 40)[0]
+    table = saturate(planted.model, ids, (30, 34), likelihood(30, 33, 40), batch=5)
+    assert len(table) == 12
+    plain = _log_likelihood(planted.model, ids, 33)
+    for row in table.itertuples():
+        mutant = ids.copy()
+        mutant[row.position] = ord(row.alt)
+        assert row.ref == chr(ids[row.position])
+        assert row.effect == pytest.approx(_log_likelihood(planted.model, mutant, 33) - plain, abs=1e-3)
+
+
+def test_the_next_base_map_measures_the_same_number_as_the_target(planted, dna):
+    ids = dna(1, 30)[0]
+    table = saturate(planted.model, ids, (25, 29), next_base(25, 29, "T"))
+    target = NextBase(planted.model, 29, "T")
+    for row in table.itertuples():
+        both = np.stack([ids, ids])
+        both[1, row.position] = ord(row.alt)
+        with torch.no_grad():
+            value = target(planted.model.hidden(torch.from_numpy(both.astype(np.int64))))
+        assert row.effect == pytest.approx(float(value[1] - value[0]), abs=1e-4)
+    with pytest.raises(InputError, match="window"):
+        saturate(planted.model, ids, (0, 3), next_base(0, 2, "T"))
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_a_regions_likelihood_is_shared_out_in_genome_coordinates(planted, instrument, genome, strand):
+    region = Interval("c", 90, 96, strand)
+    found = explain_region(instrument, genome, "g", region, PARAMS)
+    read = genome.sequence("g", "c", 50, 96) if strand == "+" else genome.sequence("g", "c", 90, 136, "-")
+    assert found.value == pytest.approx(_log_likelihood(planted.model, read, 40), abs=1e-3)
+    assert found.summary()["completeness_error"] <= 0.02
+    assert found.table["contribution"].sum() == pytest.approx(found.attributions[0].explained, abs=1e-3)
+    letters = dict(zip(found.table["position"], found.table["base"], strict=True))
+    for position, letter in letters.items():
+        here = genome.sequence("g", "c", position, position + 1, strand)
+        assert letter == chr(here[0])
+    assert found.map["position"].between(*(82, 95) if strand == "+" else (90, 103)).all()
+    assert set(found.table["concept"]) == {"", "guanine"}
+    assert np.allclose(found.read["contribution"].sum(), found.attributions[0].explained, atol=1e-3)
+
+
+def test_the_score_of_one_base_can_be_explained(planted, instrument, genome):
+    found = explain_region(instrument, genome, "g", Interval("c", 90, 96), PARAMS, base="T")
+    ids = torch.from_numpy(genome.sequence("g", "c", 50, 91)[None].astype(np.int64))
+    with torch.no_grad():
+        assert found.value == pytest.approx(
+            float(NextBase(planted.model, 40, "T")(planted.model.hidden(ids))), abs=1e-4
+        )
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+@pytest.mark.parametrize(("ref", "alt"), [("", "s"), ("", "i"), ("", "d"), ("", "m")])
+def test_a_variants_terms_add_up_to_its_likelihood_ratio(planted, instrument, genome, strand, ref, alt):
+    """Substitution, insertion, deletion and two-base change, on both strands, against scoring both alleles whole."""
+    pos = 100
+    here = genome.sequence("g", "c", pos, pos + 3).tobytes().decode()
+    other = {b: next(x for x in "ACGT" if x != b) for b in "ACGT"}
+    ref, alt = {
+        "s": (here[0], other[here[0]]),
+        "i": (here[0], here[0] + other[here[1]] + "AC"),
+        "d": (here, here[0]),
+        "m": (here[:2], other[here[0]] + other[here[1]]),
+    }[alt]
+    found = explain_variant(instrument, genome, "g", Variant("c", pos, ref, alt), PARAMS, strand=strand)
+    left, right = (40, 15) if strand == "+" else (15, 40)
+    before = genome.sequence("g", "c", pos - left, pos).tobytes().decode()
+    after = genome.sequence("g", "c", pos + len(ref), pos + len(ref) + right).tobytes().decode()
+    ll = {}
+    for name, allele in (("ref", ref), ("alt", alt)):
+        ids = np.frombuffer((before + allele + after).encode(), dtype=np.uint8)
+        ids = reverse_complement(ids) if strand == "-" else ids
+        ll[name] = float(score(planted.model, ids[None], 1).sum())
+    assert found.value == pytest.approx(ll["alt"] - ll["ref"], abs=2e-3)
+    assert found.summary()["completeness_error"] <= 0.05
+    assert set(found.table["term"]) <= {"own base", "downstream", "alternative", "reference"}
+    assert found.table["position"].between(pos - left, pos + len(ref) + right - 1).all()
+
+
+def test_the_map_holds_the_variant_itself(planted, instrument, genome):
+    ref = chr(genome.ids[100])
+    alt = "A" if ref != "A" else "G"
+    found = explain_variant(instrument, genome, "g", Variant("c", 100, ref, alt), PARAMS)
+    cell = found.map.query("position == 100 and alt == @alt")["effect"]
+    assert float(cell.iloc[0]) == pytest.approx(found.value, abs=2e-3)
+
+
+def test_a_circle_is_read_across_its_end(planted, instrument, dna):
+    circle = OneContig(dna(1, 120, seed=4)[0], circular=True)
+    found = explain_region(instrument, circle, "g", Interval("c", 5, 8), PARAMS)
+    assert found.table["position"].between(0, 119).all()
+    assert (found.read["position"] > 80).any()
+    read = circle.sequence("g", "c", -35, 8)
+    assert found.value == pytest.approx(_log_likelihood(planted.model, read, 40), abs=1e-3)
+
+
+def test_places_that_cannot_be_explained_are_refused(instrument, genome):
+    with pytest.raises(InputError, match="at least one base before"):
+        explain_region(instrument, genome, "g", Interval("c", 0, 3), PARAMS)
+    with pytest.raises(InputError, match="within the 200"):
+        explain_region(instrument, genome, "g", Interval("c", 198, 203), PARAMS)
+    wrong = "A" if chr(genome.ids[50]) != "A" else "C"
+    other = next(b for b in "ACGT" if b not in {wrong, chr(genome.ids[50])})
+    with pytest.raises(InputError, match="need its reference allele"):
+        explain_variant(instrument, genome, "g", Variant("c", 50, wrong, other), PARAMS)
+    first = chr(genome.ids[0])
+    with pytest.raises(InputError, match="none on strand"):
+        explain_variant(instrument, genome, "g", Variant("c", 0, first, "A" if first != "A" else "C"), PARAMS)
+    assert Likelihood
+    assert len(BASE_IDS) == 4
