@@ -17,34 +17,41 @@ from numpy.typing import NDArray
 SPLITS = ("train", "select", "test")
 
 
-class Losses:
-    """What a gap would cost: for each class of annotation, the share of its bases that would not be scored.
+class Coverage:
+    """How much of each annotation class of a genome lies in stretches of one of its contigs.
 
     Parameters
     ----------
     annotations
         kind, start, end of one contig.
     totals
-        Bases of each class in its genome.
+        Bases of each class in the genome; its keys are the columns of what `shares` returns.
     """
 
     def __init__(self, annotations: pd.DataFrame, totals: Mapping[str, float]):
-        weight = np.array([1 / totals[k] for k in annotations["kind"]])
-        edge = np.concatenate([annotations["start"], annotations["end"]]).astype(np.int64)
-        order = np.argsort(edge, kind="stable")
-        rate = np.cumsum(np.concatenate([weight, -weight])[order])
-        self._edge = np.concatenate([[0], edge[order]])
-        self._lost = np.concatenate(
-            [[0.0], np.cumsum(np.diff(self._edge) * np.concatenate([[0.0], rate[:-1]]))]
-        )
+        self.kinds = list(totals)
+        self._total = np.array([totals[k] for k in self.kinds], dtype=float)
+        self._covered: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
+        kind, start, end = (annotations[c].to_numpy() for c in ("kind", "start", "end"))
+        for k in self.kinds:
+            mine = kind == k
+            edge = np.concatenate([start[mine], end[mine]]).astype(np.int64)
+            step = np.repeat([1, -1], mine.sum())
+            order = np.argsort(edge, kind="stable")
+            depth = np.cumsum(step[order])
+            edge = np.concatenate([[0], edge[order]])
+            self._covered.append(
+                (edge, np.concatenate([[0, 0], np.cumsum(np.diff(edge[1:]) * depth[:-1])])[: len(edge)])
+            )
 
-    def between(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Sum over classes of the share of a class that lies in each of the stretches."""
-        return np.interp(end, self._edge, self._lost) - np.interp(start, self._edge, self._lost)
+    def shares(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Share of each class in each stretch, (n_stretches, n_kinds)."""
+        columns = [np.interp(end, x, y) - np.interp(start, x, y) for x, y in self._covered]
+        return np.stack(columns, axis=1) / self._total if columns else np.zeros((len(start), 0))
 
 
 def cut_blocks(
-    stretches: NDArray[np.int64], block: int, gap: int = 0, losses: Losses | None = None
+    stretches: NDArray[np.int64], block: int, gap: int = 0, coverage: Coverage | None = None
 ) -> list[NDArray[np.int64]]:
     """Gather the stretches of one contig into blocks of about `block` bases.
 
@@ -56,8 +63,9 @@ def cut_blocks(
         Aimed length (bases).
     gap
         Bases that may be left unscored around a cut.
-    losses
-        Where given, each cut is moved by up to an eighth of a block to where the gap costs least.
+    coverage
+        Where given, each cut is moved by up to an eighth of a block to where a gap takes the least of rare classes: the
+        sum over classes of the share that would be lost is smallest.
 
     Returns
     -------
@@ -85,8 +93,8 @@ def cut_blocks(
             close()
             n = max(1, round((end - start) / block))
             edges = start + (np.arange(n + 1) * (end - start)) // n
-            if losses is not None:
-                edges[1:-1] = [_best_cut(int(e), block // 8, gap, losses) for e in edges[1:-1]]
+            if coverage is not None:
+                edges[1:-1] = [_best_cut(int(e), block // 8, gap, coverage) for e in edges[1:-1]]
             blocks += [np.array([pair], dtype=np.int64) for pair in pairwise(edges)]
             joinable = False
         else:
@@ -97,10 +105,10 @@ def cut_blocks(
     return blocks
 
 
-def _best_cut(even: int, reach: int, gap: int, losses: Losses) -> int:
+def _best_cut(even: int, reach: int, gap: int, coverage: Coverage) -> int:
     """The place within `reach` of the even cut whose gap loses least; of equal ones the nearest."""
     places = np.arange(even - reach, even + reach + 1, max(1, reach // 128))
-    lost = np.round(losses.between(places - gap // 2, places + gap - gap // 2), 12)
+    lost = np.round(coverage.shares(places - gap // 2, places + gap - gap // 2).sum(axis=1), 12)
     return int(places[np.lexsort([np.abs(places - even), lost])[0]])
 
 
@@ -109,39 +117,37 @@ def _bases(rows: NDArray[np.int64]) -> int:
 
 
 def deal(
-    sizes: NDArray[np.int64],
-    genomes: Sequence[str],
-    groups: NDArray[np.int64],
-    shares: Sequence[float],
-    seed: int,
+    holdings: NDArray[np.float64], groups: NDArray[np.int64], shares: Sequence[float], seed: int
 ) -> list[str]:
-    """Deal blocks to splits, group by group, so that every genome comes as close to the shares as its groups allow.
+    """Deal blocks to splits, group by group, so that each split comes as near as it can to its share of everything.
 
-    The largest group goes first, each to the split its genomes lack most; ties are broken by the seed.
+    Groups go from the largest to the smallest, each to the split where the sum of squared deviations from the shares grows
+    least: iterative stratification (Sechidis et al. 2011, doi:10.1007/978-3-642-23808-6_10) for amounts instead of labels.
+    Ties are broken by the seed.
 
     Parameters
     ----------
-    sizes
-        Bases of each block, (n_blocks,).
-    genomes
-        Genome of each block.
+    holdings
+        What each block holds of each thing that is to be shared out (bases of a genome, a class of annotation), in any
+        unit, the more important things in a larger one, (n_blocks, n_things).
     groups
         Blocks of one group stay together (homologous copies, or a whole contig), (n_blocks,).
     shares
-        Aimed shares of train, select and test.
+        Aimed shares of train, select and test; a split with a share of 0 gets nothing.
     seed
-        Seed of the order among groups of one size.
+        Seed of the order among groups of one size and among equally good splits.
     """
-    names, of = np.unique(np.asarray(genomes, dtype=object).astype(str), return_inverse=True)
     _, group = np.unique(groups, return_inverse=True)
-    bases = np.zeros((group.max(initial=-1) + 1, len(names)))
-    np.add.at(bases, (group, of), sizes)
-    lacking = bases.sum(axis=0)[:, None] * np.asarray(shares, dtype=float)[None, :]
-    chance = np.random.default_rng(seed).permutation(len(bases))
-    chosen = np.zeros(len(bases), dtype=int)
-    for g in np.lexsort([chance, -bases.sum(axis=1)]):
-        chosen[g] = int(np.argmax(bases[g] @ lacking))
-        lacking[:, chosen[g]] -= bases[g]
+    held = np.zeros((group.max(initial=-1) + 1, holdings.shape[1]))
+    np.add.at(held, group, holdings)
+    lacking = held.sum(axis=0)[:, None] * np.asarray(shares, dtype=float)[None, :]
+    rng = np.random.default_rng(seed)
+    chance, first = rng.permutation(len(held)), rng.permutation(len(SPLITS))
+    chosen = np.zeros(len(held), dtype=int)
+    for g in np.lexsort([chance, -np.round(held.sum(axis=1), 9)]):
+        gain = np.where(np.asarray(shares) > 0, np.round(held[g] @ lacking, 12), -np.inf)
+        chosen[g] = np.lexsort([first, -gain])[0]
+        lacking[:, chosen[g]] -= held[g]
     return [SPLITS[c] for c in chosen[group]]
 
 

@@ -156,7 +156,7 @@ def _joined(
 
 
 def _name(attributes: Attributes, group: str) -> str:
-    for key in ("gene", "gene_name", "Name", "locus_tag", "gene_id", "ID"):
+    for key in ("gene", "gene_name", "Name", "locus_tag", "gene_id", "Note", "ID"):
         if attributes.get(key):
             return attributes[key]
     return group

@@ -174,15 +174,24 @@ def _summarise(genomes: Genomes, workspace: Workspace, tiled: pd.DataFrame, para
         log.warning(
             "scored: no block for %s; more regions or a smaller block would give it some", " and ".join(empty)
         )
-    annotations = genomes.annotations()
-    annotations = annotations[~annotations["kind"].isin(_DERIVED)]
-    sizes = (annotations["end"] - annotations["start"]).to_numpy()
-    if len(sizes) and sizes.max() > params.block:
-        longest = annotations.iloc[int(sizes.argmax())].to_dict()
+    _warn_of_long(genomes.annotations(), workspace)
+
+
+def _warn_of_long(annotations: pd.DataFrame, workspace: Workspace) -> None:
+    """Say which annotations fill their block: the rotation null has no contrast for them."""
+    annotations = annotations[~annotations["kind"].isin(_DERIVED)].reset_index(drop=True)
+    clipped = workspace.clip(annotations)
+    block = np.searchsorted(workspace.block_bounds, clipped["row_start"].to_numpy(), side="right") - 1
+    filled = (clipped["row_end"] - clipped["row_start"]).to_numpy() / np.diff(workspace.block_bounds)[block]
+    for i in np.flatnonzero(filled > 0.75)[:5]:
+        long = annotations.iloc[int(clipped["interval"].iloc[i])].to_dict()
         log.warning(
-            "block: %s bases are less than %s %s (%s bases): a rotation within a block cannot take it off itself",
-            f"{params.block:,}",
-            longest["kind"],
-            longest["name"],
-            f"{sizes.max():,}",
+            "%s %s: %s %s (%s bases) fills %.0f %% of its block, so that a rotation hardly takes it off itself; "
+            "longer regions or a larger block would help",
+            long["genome"],
+            long["chrom"],
+            long["kind"],
+            long["name"],
+            f"{long['end'] - long['start']:,}",
+            100 * filled[i],
         )

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.blocks import Losses, cut_blocks, deal, leave_gaps
+from photo51.genome.blocks import Coverage, cut_blocks, deal, leave_gaps
 from photo51.genome.homology import FULL, homologous_groups, sketch
 from photo51.genome.reading import Reading, reading, scored_stretches
 from photo51.genome.workspace import Workspace
@@ -48,7 +48,8 @@ def scored(
     params
         Of the stage.
     annotations
-        Contract `ANNOTATIONS`; where given, long stretches are cut where a gap costs the least of rare classes.
+        Contract `ANNOTATIONS`; where given, long stretches are cut where a gap costs the least of rare classes, and the
+        splits are made alike in their classes as well as in their bases.
 
     Returns
     -------
@@ -61,7 +62,7 @@ def scored(
     """
     asked = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
     share = min(1.0, FULL / max(asked, 1))
-    costs = {} if annotations is None else _costs(annotations)
+    coverage = {} if annotations is None else _coverage(annotations)
     readings: dict[Place, Reading] = {}
     rows: list[tuple[str, str, int, int, int]] = []
     sketches: list[NDArray[np.uint64]] = []
@@ -70,8 +71,7 @@ def scored(
         where = reading(ids, circular=r.circular, n_run=params.n_run)
         readings[r.genome, r.chrom] = where
         stretches = scored_stretches(ids, r.intervals, where, params.context)
-        losses = costs.get((r.genome, r.chrom))
-        for block in cut_blocks(stretches, params.block, params.gap, losses):
+        for block in cut_blocks(stretches, params.block, params.gap, coverage.get((r.genome, r.chrom))):
             rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in block.tolist()]
             parts = (
                 [sketch(ids[s:e], params.homology_k, share) for s, e in block]
@@ -85,37 +85,50 @@ def scored(
             "ask for longer regions or a smaller min_context"
         )
     table = pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block"])
-    return _dealt(table, sketches, share, params, readings), readings
+    groups = _grouped(table.drop_duplicates("block"), sketches, share, params)
+    splits = deal(_holdings(table, coverage), groups, (params.train, params.select, params.test), params.seed)
+    return _gapped(table, splits, params.gap, readings), readings
 
 
-def _costs(annotations: pd.DataFrame) -> dict[Place, Losses]:
-    """What a gap costs on each contig."""
+def _coverage(annotations: pd.DataFrame) -> dict[Place, Coverage]:
+    """How much of a genome's annotation classes lies where, for each contig."""
     size = annotations["end"] - annotations["start"]
-    costs = {}
+    found = {}
     for genome, own in annotations.groupby("genome", sort=False):
         totals = {str(k): float(n) for k, n in size[own.index].groupby(own["kind"]).sum().items()}
         for chrom, rows in own.groupby("chrom", sort=False):
-            costs[str(genome), str(chrom)] = Losses(rows, totals)
-    return costs
+            found[str(genome), str(chrom)] = Coverage(rows, totals)
+    return found
 
 
-def _dealt(
-    table: pd.DataFrame,
-    sketches: list[NDArray[np.uint64]],
-    share: float,
-    params: GenomeParams,
-    readings: Mapping[Place, Reading],
-) -> Workspace:
-    first = table.drop_duplicates("block")
-    sizes = (table["end"] - table["start"]).groupby(table["block"]).sum().to_numpy()
-    groups = _grouped(first, sketches, share, params)
-    splits = deal(
-        sizes, first["genome"].tolist(), groups, (params.train, params.select, params.test), params.seed
-    )
+def _holdings(table: pd.DataFrame, coverage: Mapping[Place, Coverage]) -> NDArray[np.float64]:
+    """What each block has of its genome: its share of the bases, and of each class; all classes together count as the bases do."""
+    columns: dict[tuple[str, str], int] = {}
+    found: list[tuple[int, int, float]] = []
+    for (genome, chrom), rows in table.groupby(["genome", "chrom"], sort=False):
+        own = coverage.get((str(genome), str(chrom)))
+        size = (rows["end"] - rows["start"]).to_numpy() / (table["end"] - table["start"])[
+            table["genome"] == genome
+        ].sum()
+        things: dict[str, NDArray[np.float64]] = {"": size}
+        if own is not None:
+            shares = own.shares(rows["start"].to_numpy(), rows["end"].to_numpy()) / len(own.kinds)
+            things |= dict(zip(own.kinds, shares.T, strict=True))
+        for thing, amounts in things.items():
+            column = columns.setdefault((str(genome), thing), len(columns))
+            found += [(b, column, float(x)) for b, x in zip(rows["block"].tolist(), amounts, strict=True)]
+    holdings = np.zeros((int(table["block"].max()) + 1, len(columns)))
+    for block, at, amount in found:
+        holdings[block, at] += amount
+    return holdings
+
+
+def _gapped(table: pd.DataFrame, splits: list[str], gap: int, readings: Mapping[Place, Reading]) -> Workspace:
+    """The workspace of dealt blocks, gaps left between those of different splits."""
     table = table.assign(split=np.array(splits, dtype=object)[table["block"].to_numpy()])
-    table = leave_gaps(table, params.gap, {k: w.length for k, w in readings.items() if w.circular})
+    table = leave_gaps(table, gap, {k: w.length for k, w in readings.items() if w.circular})
     if table.empty:
-        raise InputError(f"regions: need blocks longer than the gap of {params.gap:,} bases, got none")
+        raise InputError(f"regions: need blocks longer than the gap of {gap:,} bases, got none")
     kept = table["block"].drop_duplicates().tolist()
     return Workspace(table.assign(block=table["block"].map({b: i for i, b in enumerate(kept)})))
 

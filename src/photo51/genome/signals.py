@@ -164,40 +164,44 @@ def terminator(downstream: NDArray[np.uint8], least: float) -> Site | None:
     n = len(code)
     is_t = np.append(code == 3, np.zeros(8, dtype=bool))
     tract = np.convolve(is_t, np.ones(8, dtype=int), mode="full")[7 : 7 + n]
+    letters = code.tolist()
     tails = np.flatnonzero((tract >= 5) & is_t[1 : n + 1])
     best: Site | None = None
     for end in tails.tolist():
-        found = _hairpin(code[:end])
+        found = _hairpin(letters[:end])
         if found is not None and (best is None or found[1] + tract[end] > best.score):
             best = Site(found[0], min(end + 8, n), float(found[1] + tract[end]))
     return best if best is not None and best.score >= least else None
 
 
-# Bonds by base code (A C G T): GC 3, AT 2, GT a wobble of 0; -1 does not pair.
-_PAIR = np.full((5, 5), -1.0)
+# Bonds by base code (A C G T and others): GC 3, AT 2, GT a wobble of 0; None does not pair.
+_PAIR: list[list[float | None]] = [[None] * 5 for _ in range(5)]
 for _a, _b, _score in ((1, 2, 3.0), (0, 3, 2.0), (2, 3, 0.0)):
-    _PAIR[_a, _b] = _PAIR[_b, _a] = _score
+    _PAIR[_a][_b] = _PAIR[_b][_a] = _score
 
 
-def _hairpin(code: NDArray[np.uint8]) -> tuple[int, float] | None:
+def _hairpin(code: list[int]) -> tuple[int, float] | None:
     """Best hairpin whose last base is the last of `code`: its first base and its score."""
     best: tuple[int, float] | None = None
     for loop in LOOPS:
-        room = (len(code) - loop) // 2
-        size = min(room, max(STEMS))
-        if size < min(STEMS):
-            break
-        right = code[::-1][:size]
-        for stem in range(min(STEMS), size + 1):
+        for stem in STEMS:
             start = len(code) - 2 * stem - loop
-            left = code[start : start + stem]
-            bonds = _PAIR[left, right[:stem]]
-            if bonds.min() < 0:
-                continue
-            both = np.concatenate([left, right[:stem]])
-            if np.mean((both == 1) | (both == 2)) < 0.6:
-                continue
-            score = float(bonds.sum()) - 0.5 * max(0, loop - 4)
-            if best is None or score > best[1]:
+            if start < 0:
+                break
+            bonds = _bonds(code[start : start + stem], code[: -stem - 1 : -1])
+            score = -1.0 if bonds is None else bonds - 0.5 * max(0, loop - 4)
+            if bonds is not None and (best is None or score > best[1]):
                 best = (start, score)
     return best
+
+
+def _bonds(left: list[int], right: list[int]) -> float | None:
+    """Sum of the bonds of a stem; None where a pair is none or fewer than 60 % of the bases are G or C."""
+    total, strong = 0.0, 0
+    for a, b in zip(left, right, strict=True):
+        bond = _PAIR[a][b]
+        if bond is None:
+            return None
+        total += bond
+        strong += (a in {1, 2}) + (b in {1, 2})
+    return total if strong >= 1.2 * len(left) else None
