@@ -33,7 +33,9 @@ def look_for(browser, text):
     browser.evaluate("document.getElementById('q').select()")
     browser.type(text)
     browser.settle()
-    return browser.evaluate("document.getElementById('found').textContent"), json.loads(browser.evaluate("JSON.stringify([...SHOWN].map(r => COL.id[r]))"))
+    return browser.evaluate("document.getElementById('found').textContent"), json.loads(
+        browser.evaluate("JSON.stringify([...SHOWN].map(r => COL.id[r]))")
+    )
 
 
 def test_a_number_finds_its_feature_and_only_it(atlas):
@@ -66,7 +68,10 @@ def test_a_motif_is_found_on_either_strand(atlas):
     codes = {"A": 1, "C": 2, "G": 4, "T": 8, "R": 5, "Y": 10, "S": 6, "W": 9, "N": 15}
 
     def has(text, motif):
-        within = [all(codes[t] & codes[m] == codes[t] for t, m in zip(text[i:], motif, strict=False)) for i in range(len(text) - len(motif) + 1)]
+        within = [
+            all(codes[t] & codes[m] == codes[t] for t, m in zip(text[i:], motif, strict=False))
+            for i in range(len(text) - len(motif) + 1)
+        ]
         return any(within)
 
     motifs = world.index(N).features["motif"]
@@ -107,7 +112,11 @@ def test_arrow_keys_move_on_the_map(atlas):
 
 def test_a_click_on_the_map_opens_the_nearest_point(atlas):
     look_for(atlas, "")
-    x, y = json.loads(atlas.evaluate("(() => { const b = document.getElementById('map').getBoundingClientRect(); return JSON.stringify([b.left + AT[2*77], b.top + AT[2*77+1]]) })()"))
+    x, y = json.loads(
+        atlas.evaluate(
+            "(() => { const b = document.getElementById('map').getBoundingClientRect(); return JSON.stringify([b.left + AT[2*77], b.top + AT[2*77+1]]) })()"
+        )
+    )
     atlas.click(x, y)
     atlas.settle()
     near = json.loads(atlas.evaluate("JSON.stringify([AT[2*CURRENT]-AT[154], AT[2*CURRENT+1]-AT[155]])"))

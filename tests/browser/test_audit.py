@@ -9,7 +9,9 @@ pytestmark = pytest.mark.browser
 
 def show(browser, tmp_path, body):
     page = tmp_path / "page.html"
-    page.write_text(f'<!doctype html><html lang="en"><title>t</title><link rel="icon" href="data:,"><body style="background:#fff">{body}')
+    page.write_text(
+        f'<!doctype html><html lang="en"><title>t</title><link rel="icon" href="data:,"><body style="background:#fff">{body}'
+    )
     browser.open(page)
     browser.settle()
     return browser
@@ -17,7 +19,9 @@ def show(browser, tmp_path, body):
 
 def test_grey_on_white_is_judged_by_the_published_ratio(browser, tmp_path):
     # WCAG's own worked borderline: #767676 on white is 4.54, #777777 is 4.48
-    found = audit(show(browser, tmp_path, '<p style="color:#767676">fine</p><p style="color:#777777">faint</p>')).contrast
+    found = audit(
+        show(browser, tmp_path, '<p style="color:#767676">fine</p><p style="color:#777777">faint</p>')
+    ).contrast
     assert len(found) == 1
     assert "4.48" in found[0]
     assert "faint" in found[0]
@@ -25,7 +29,13 @@ def test_grey_on_white_is_judged_by_the_published_ratio(browser, tmp_path):
 
 def test_large_text_needs_three_to_one(browser, tmp_path):
     # #949494 on white is 3.03
-    found = audit(show(browser, tmp_path, '<p style="color:#949494;font-size:24px">big</p><p style="color:#949494;font-size:23px">small</p>')).contrast
+    found = audit(
+        show(
+            browser,
+            tmp_path,
+            '<p style="color:#949494;font-size:24px">big</p><p style="color:#949494;font-size:23px">small</p>',
+        )
+    ).contrast
     assert ["small" in f for f in found] == [True]
 
 
@@ -51,6 +61,10 @@ def test_pictures_need_words(browser, tmp_path):
 
 
 def test_requests_and_errors_are_noticed(browser, tmp_path):
-    show(browser, tmp_path, '<img alt="x" src="http://example.org/x.png"><script>throw new Error("on purpose")</script>')
+    show(
+        browser,
+        tmp_path,
+        '<img alt="x" src="http://example.org/x.png"><script>throw new Error("on purpose")</script>',
+    )
     assert browser.requests == ["http://example.org/x.png"]
     assert any("on purpose" in e for e in browser.errors)

@@ -74,7 +74,11 @@ def dossiers(n: int, seed: int = 0) -> Iterator[dict[str, Any]]:
     rng = np.random.default_rng(seed + 1)
     made = [_dossier(rng) for _ in range(64)]
     for i in range(n):
-        yield {**made[i % 64], "title": f"made-up pattern {i}", "like": [[(i + k) % n, round(0.9 - 0.1 * k, 2)] for k in range(1, 5)]}
+        yield {
+            **made[i % 64],
+            "title": f"made-up pattern {i}",
+            "like": [[(i + k) % n, round(0.9 - 0.1 * k, 2)] for k in range(1, 5)],
+        }
 
 
 def _dossier(rng: np.random.Generator) -> dict[str, Any]:
@@ -83,7 +87,17 @@ def _dossier(rng: np.random.Generator) -> dict[str, Any]:
         level = np.zeros(61, dtype=int)
         level[29 : 29 + int(rng.integers(2, 8))] = rng.integers(1, 10)
         where = f"chr1:{int(rng.integers(1, CONTIG)):,} (+)"
-        windows.append({"where": where, "act": 9 - 0.4 * k, "gene": f"gen{k}", "seq": "".join(rng.choice(list("ACGT"), 61)), "level": "".join(map(str, level)), "peak": 30, "page": ""})
+        windows.append(
+            {
+                "where": where,
+                "act": 9 - 0.4 * k,
+                "gene": f"gen{k}",
+                "seq": "".join(rng.choice(list("ACGT"), 61)),
+                "level": "".join(map(str, level)),
+                "peak": 30,
+                "page": "",
+            }
+        )
     track = {
         "where": "chr1:10,001-11,000", "start": 10_000, "end": 11_000, "peak": "7.9", "page": "",
         "plus": "".join(map(str, rng.integers(0, 10, 125) * (rng.random(125) < 0.1))), "minus": "".join(map(str, rng.integers(0, 10, 125) * (rng.random(125) < 0.05))),

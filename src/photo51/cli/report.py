@@ -14,7 +14,12 @@ SaeOption = Annotated[str, typer.Option("--sae", help="dictionary to show, where
 
 
 @app.command()
-def tracks(results: RunArgument, out: Annotated[Path, typer.Argument(help="folder to write to")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+def tracks(
+    results: RunArgument,
+    out: Annotated[Path, typer.Argument(help="folder to write to")],
+    params: ParamsOption = None,
+    sae: SaeOption = "",
+) -> None:
     """Write features as genome tracks: bigWig a strand, calls, a track hub, an IGV session, an offline genome page."""
     from photo51.config import parse
     from photo51.config.report import TracksParams
@@ -28,7 +33,12 @@ def tracks(results: RunArgument, out: Annotated[Path, typer.Argument(help="folde
 
 
 @app.command()
-def atlas(results: RunArgument, out: Annotated[Path, typer.Argument(help="folder to write to")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+def atlas(
+    results: RunArgument,
+    out: Annotated[Path, typer.Argument(help="folder to write to")],
+    params: ParamsOption = None,
+    sae: SaeOption = "",
+) -> None:
     """Write the feature atlas: every feature with its dossier, to be opened from disk."""
     from photo51.config import parse
     from photo51.config.report import AtlasParams
@@ -39,7 +49,12 @@ def atlas(results: RunArgument, out: Annotated[Path, typer.Argument(help="folder
 
 
 @app.command()
-def report(results: RunArgument, out: Annotated[Path, typer.Argument(help="report.html")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+def report(
+    results: RunArgument,
+    out: Annotated[Path, typer.Argument(help="report.html")],
+    params: ParamsOption = None,
+    sae: SaeOption = "",
+) -> None:
     """Write the report: one self-contained page on what the model knows of these genomes."""
     from photo51.config import parse
     from photo51.config.report import ReportParams
@@ -53,7 +68,10 @@ def report(results: RunArgument, out: Annotated[Path, typer.Argument(help="repor
 def notebook(
     path: Annotated[Path, typer.Argument(help="notebook, a percent script of notebooks/")],
     out: Annotated[Path, typer.Argument(help="folder of the .ipynb and the .html")],
-    parameters: Annotated[list[str] | None, typer.Option("-p", help="key=value, replaces a value of the notebook's first cell; repeat for more")] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("-p", help="key=value, replaces a value of the notebook's first cell; repeat for more"),
+    ] = None,
 ) -> None:
     """Run a notebook with parameters; what it showed is kept even where a cell fails."""
     from photo51.report.notebooks import parse_parameters, run_notebook
@@ -62,7 +80,11 @@ def notebook(
 
 
 @app.command()
-def feature(results: RunArgument, number: Annotated[int, typer.Argument(help="number of the feature")], sae: SaeOption = "") -> None:
+def feature(
+    results: RunArgument,
+    number: Annotated[int, typer.Argument(help="number of the feature")],
+    sae: SaeOption = "",
+) -> None:
     """Print what is known of one feature."""
     from photo51.report.dossier import dossier
     from photo51.report.run import Run
@@ -71,7 +93,12 @@ def feature(results: RunArgument, number: Annotated[int, typer.Argument(help="nu
 
 
 @app.command()
-def export(results: RunArgument, out: Annotated[Path, typer.Argument(help="folder to write to")], params: ParamsOption = None, sae: SaeOption = "") -> None:
+def export(
+    results: RunArgument,
+    out: Annotated[Path, typer.Argument(help="folder to write to")],
+    params: ParamsOption = None,
+    sae: SaeOption = "",
+) -> None:
     """Export for other programs: AnnData for scanpy and cellxgene, every table as TSV, the column dictionary, an RO-Crate."""
     from photo51.config import parse
     from photo51.config.report import ExportParams

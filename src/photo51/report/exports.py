@@ -19,7 +19,6 @@ from photo51.config.report import ExportParams
 from photo51.io import Provenance, TableSpec, atomic, contracts, write_h5ad
 from photo51.report.run import Run
 from photo51.report.sources import SOURCES
-from photo51.report.summary import feature_summary
 
 log = logging.getLogger(__name__)
 README = """# Exported by photo51 {version}

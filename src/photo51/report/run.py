@@ -176,6 +176,10 @@ class Run:
         path = self.folder / relative
         return json.loads(path.read_text()) if path.is_file() else {}
 
+    def quality(self) -> dict[str, Any]:
+        """Quality of the dictionary; empty where it was not measured."""
+        return self.json(f"sae/{self.sae}/quality.json")
+
     # ---- asking for a feature
 
     def check(self, feature: int) -> int:

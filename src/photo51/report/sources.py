@@ -45,7 +45,7 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
         "top_windows": Source(
             "top_windows.parquet", features.TOP_WINDOWS, "Strongest places", "`photo51 features` makes it."
         ),
-        "variants": Source("variants/*.parquet", biomarkers.VARIANTS, "Variant effects", _VARIANTS),
+        "variants": Source("variants/*.parquet", biomarkers.VARIANT_EFFECTS, "Variant effects", _VARIANTS),
         "feature_tests": Source(
             "biomarkers/*/feature_tests.parquet",
             biomarkers.FEATURE_TESTS,

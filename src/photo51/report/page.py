@@ -1,0 +1,99 @@
+"""`report.html`: one self-contained page on what the model knows of the genomes of a run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from photo51 import __version__
+from photo51.config.report import ReportParams
+from photo51.io import atomic
+from photo51.report import words
+from photo51.report.blocks import environment, used_terms
+from photo51.report.run import Run
+from photo51.report.sections import Section, causes, disease, failures, headline, overview, reproduce
+
+log = logging.getLogger(__name__)
+
+
+class Tile(NamedTuple):
+    """A number at the top of the page."""
+
+    value: str
+    label: str
+
+
+class Door(NamedTuple):
+    """A link to what lies beside the page."""
+
+    href: str
+    label: str
+
+
+def write_report(run: Run, out: Path, params: ReportParams) -> None:
+    """Write the page, atomically."""
+    sections = report_sections(run, params)
+    title = params.title or _title(run)
+    env = environment()
+    body = {
+        "title": title, "run_name": run.name, "version": __version__, "standfirst": _standfirst(run, sections), "tiles": _tiles(run),
+        "doors": _doors(run, out), "sections": sections,
+    }  # fmt: skip
+    template = env.get_template("report.html.j2")
+    text = template.render(**body, keys=[])
+    text = template.render(**body, keys=used_terms(text))
+    with atomic(out) as partial:
+        partial.write_text(text, encoding="utf-8")
+    log.info("%s: %.2f MB", out, out.stat().st_size / 1e6)
+
+
+def report_sections(run: Run, params: ReportParams) -> list[Section]:
+    """Every section, in the order of the page; the headline and the failures are gathered from the others."""
+    makers: list[Callable[[], Section]] = [
+        lambda: overview.section(run),
+        lambda: causes.section(run),
+        lambda: disease.section(run, params.cards, params.alpha),
+        lambda: reproduce.section(run),
+    ]
+    made = [make() for make in makers]
+    first, *middle, last = made
+    return [first, headline.section(made), *middle, failures.section(made), last]
+
+
+def _title(run: Run) -> str:
+    genomes = [g.replace("_", " ") for g in dict.fromkeys(run.genomes.contigs["genome"])]
+    return f"What the model knows of {words.listing(genomes, 4)}"
+
+
+def _standfirst(run: Run, sections: Sequence[Section]) -> str:
+    claims = [c for s in sections for c in s.claims]
+    beyond = [c for c in claims if c.verdict == "yes"]
+    scored = words.bases(run.places.workspace.n_rows)
+    return (
+        f"A DNA language model read {scored} on both strands. Its internal state was taken apart into {len(run.features):,} features; this page says what they stand for, "
+        f"where on the genome they are, and which of the {len(claims)} claims ({len(beyond)} of them) hold up against their nulls."
+    )
+
+
+def _tiles(run: Run) -> list[Tile]:
+    return [
+        Tile(words.bases(run.places.workspace.n_rows), "[[scored]], each strand"),
+        Tile(f"{len(run.live):,}", f"[[feature|features]] active, of {len(run.features):,}"),
+    ]
+
+
+def _doors(run: Run, out: Path) -> list[Door]:
+    found = (
+        [Door("atlas/index.html", "Feature atlas")] if (run.folder / "atlas" / "index.html").is_file() else []
+    )
+    found += [
+        Door(f"tracks/{p.parent.name}/igv.html", f"Genome page: {p.parent.name}")
+        for p in sorted(run.folder.glob("tracks/*/igv.html"))
+    ]
+    found += [
+        Door(f"notebooks/{p.name}", f"Notebook: {p.stem[3:].replace('_', ' ')}")
+        for p in sorted(run.folder.glob("notebooks/*.html"))
+    ]
+    return found if out.resolve().parent == run.folder.resolve() else []

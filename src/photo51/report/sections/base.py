@@ -1,0 +1,74 @@
+"""What a section is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from photo51.report.blocks import Block, Claim, Note
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that failed, was not run, or was looked for and not found.
+
+    Attributes
+    ----------
+    what
+        A sentence.
+    kind
+        `not run`, `not found` (tested, and not beyond its null) or `limit` (could not be tested, and why).
+    where
+        Anchor of the section; empty where there is none.
+    """
+
+    what: str
+    kind: str
+    where: str = ""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Attributes
+    ----------
+    anchor
+        Its place in the page.
+    title
+        Its heading.
+    question
+        What a reader wants to know.
+    answer
+        The answer in a sentence or two, before any evidence.
+    blocks
+        The evidence.
+    claims
+        What it claims, each beside its null.
+    failures
+        What it could not show.
+    absent
+        Whether its stage was not run.
+    """
+
+    anchor: str
+    title: str
+    question: str
+    answer: str
+    blocks: Sequence[Block] = ()
+    claims: Sequence[Claim] = ()
+    failures: Sequence[Failure] = field(default_factory=tuple)
+    absent: bool = False
+
+
+def absent(anchor: str, title: str, question: str, why: str) -> Section:
+    """The section of a stage that was not run: it says so, and how to have it."""
+    return Section(
+        anchor,
+        title,
+        question,
+        "",
+        blocks=[Note(why, "Not part of this run", "absent")],
+        failures=[Failure(why, "not run", anchor)],
+        absent=True,
+    )

@@ -1,0 +1,145 @@
+"""What was run, and on what."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from photo51 import theme
+from photo51.report import figures, svg, words
+from photo51.report.blocks import Block, Cell, Claim, Figure, Figures, Head, Note, Table
+from photo51.report.run import Run
+from photo51.report.sections.base import Failure, Section
+
+ANCHOR, TITLE = "run", "What was run, and on what"
+QUESTION = "Which genomes were read, by which model, and through which dictionary?"
+QUALITY = (
+    ("variance_explained", "[[variance_explained]]", "of the model's internal variation"),
+    ("ce_recovered", "[[ce_recovered]]", "1 is all of the model's predictive power"),
+    ("l0", "[[l0]]", "features"),
+    ("dead_share", "share of [[dead|dead features]]", "of the dictionary"),
+)
+
+
+def section(run: Run) -> Section:
+    """Genomes, model, dictionary."""
+    origin = run.codes.meta.origin
+    contigs = run.genomes.contigs
+    workspace = run.places.workspace
+    live, n = len(run.live), len(run.features)
+    scored = workspace.n_rows
+    blocks: list[Block] = [_genomes(run), _model(run)]
+    pictures = [_density(run)]
+    if len(run.stages):
+        alt = f"Wall time of {len(run.stages)} stages; the longest is {run.stages.loc[run.stages['seconds'].idxmax(), 'stage']}."
+        pictures.append(
+            Figure(
+                svg.figure(
+                    lambda ax: figures.stage_times(ax, run.stages),
+                    (theme.WIDTH_1, 0.24 * len(run.stages) + 0.8),
+                    alt,
+                ),
+                "Time and memory of each stage.",
+            )
+        )
+    blocks.append(Figures(pictures))
+    failures = (
+        [
+            Failure(
+                f"{words.count(n - live, 'feature')} of {n:,} were active nowhere: nothing can be said about them.",
+                "limit",
+                ANCHOR,
+            )
+        ]
+        if live < n
+        else []
+    )
+    if unseen := [k for k in ("train", "select", "test") if not workspace.split_mask(k).any()]:
+        note = f"No scored base lies in the {words.listing(unseen)} part of the genomes; numbers that need it are missing."
+        failures.append(Failure(note, "limit", ANCHOR))
+        blocks.append(Note(note, kind="warn"))
+    name = origin.model_name or "The model"
+    answer = (
+        f"The model **{name}** read {words.bases(scored)} of {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]. Its internal state at "
+        f"`{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active somewhere."
+    )
+    claims = _claims(run)
+    return Section(ANCHOR, TITLE, QUESTION, answer, blocks, claims, failures)
+
+
+def _genomes(run: Run) -> Table:
+    contigs, table, annotations = run.genomes.contigs, run.places.workspace.table, run.genomes.annotations()
+    rows = []
+    for genome, here in contigs.groupby("genome", sort=False):
+        scored = table[table["genome"] == genome]
+        own = annotations[annotations["genome"] == genome]
+        by_split = {
+            s: int((scored["end"] - scored["start"])[scored["split"] == s].sum())
+            for s in ("train", "select", "test")
+        }
+        total = sum(by_split.values())
+        held_out = f"{words.bases(by_split['select'])} / {words.bases(by_split['test'])}"
+        circular = int(here["circular"].sum())
+        shape = "circular" if circular == len(here) else "linear" if not circular else f"{circular} circular"
+        genes = int((own["kind"] == "gene").sum())
+        rows.append(
+            [
+                str(genome),
+                Cell(f"{len(here):,}, {shape}", len(here)),
+                Cell(words.bases(int(here["length"].sum())), int(here["length"].sum())),
+                Cell(words.bases(total), total),
+                held_out,
+                Cell(f"{genes:,}", genes),
+                Cell(f"{own['kind'].nunique()}", own["kind"].nunique()),
+            ]
+        )
+    heads = [
+        Head("Genome"),
+        Head("contigs", numeric=True),
+        Head("length", numeric=True),
+        Head("[[scored]], each strand", numeric=True),
+        Head("of these for choosing / [[held_out]]"),
+        Head("genes", numeric=True),
+        Head("annotation classes", numeric=True),
+    ]
+    return Table("Genomes", heads, rows)
+
+
+def _model(run: Run) -> Table:
+    meta = run.codes.meta
+    quality = run.quality()
+    rows: list[list[object]] = [
+        ["[[model|Model]]", f"{meta.origin.model_name or 'not named'} `{meta.origin.model}`"],
+        ["[[site|Where it was read]]", f"`{meta.origin.site}`, {meta.origin.d_model:,} numbers a base"],
+        ["[[sae|Dictionary]]", f"{run.sae} `{meta.sae}`, {meta.n_features:,} features"],
+    ]
+    for key, title, unit in QUALITY:
+        value = quality.get(key)
+        if words.is_number(value):
+            rows.append([title, f"{words.number(float(value))} {unit}"])
+    return Table("Model and dictionary", [Head("What"), Head("Which")], rows, sortable=False)
+
+
+def _claims(run: Run) -> list[Claim]:
+    quality = run.quality()
+    recovered = quality.get("ce_recovered")
+    if not words.is_number(recovered):
+        return []
+    share = float(recovered)
+    return [
+        Claim(
+            "The features carry what the model knows: putting them in place of its internal state keeps its power to predict.",
+            words.fixed(share), "0: the state replaced by its mean", f"at {run.codes.meta.origin.site}", "yes" if share >= 0.8 else "no", ANCHOR,
+        )
+    ]  # fmt: skip
+
+
+def _density(run: Run) -> Figure:
+    density = run.features["density"].to_numpy()
+    live = density[density > 0]
+    middle = float(np.median(live)) if len(live) else 0.0
+    alt = f"Histogram of how often features are active: half of the {len(live):,} live ones at less than {words.percent(middle, 2)} of the scored bases."
+    picture = svg.figure(lambda ax: figures.density(ax, run.features), (theme.WIDTH_1, 2.3), alt)
+    return Figure(
+        picture,
+        f"[[density]] of the features: half are active at less than {words.percent(middle, 2)} of the bases.",
+    )
