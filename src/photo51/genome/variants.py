@@ -102,8 +102,16 @@ def _refusal(ref: str, alt: str) -> str:
     return "alternative allele equal to the reference" if ref == alt else ""
 
 
-def vcf_records(path: Path | str) -> Iterator[tuple[int, pysam.VariantRecord]]:
-    """Records of a VCF file with their line numbers, one in memory at a time.
+class VcfLine(NamedTuple):
+    """A record of a VCF file: as htslib reads it, with its line number and its text."""
+
+    number: int
+    record: pysam.VariantRecord
+    text: str
+
+
+def vcf_records(path: Path | str) -> Iterator[VcfLine]:
+    """Records of a VCF file, one in memory at a time.
 
     Raises
     ------
@@ -120,7 +128,7 @@ def vcf_records(path: Path | str) -> Iterator[tuple[int, pysam.VariantRecord]]:
             raise InputError(f"{path}: need a VCF file, got a header that cannot be read ({e})") from e
         with vcf:
             while line is not None:
-                yield line[0], _record(vcf, f"{path}, line {line[0]}", line[1])
+                yield VcfLine(line[0], _record(vcf, f"{path}, line {line[0]}", line[1]), line[1])
                 line = next(lines, None)
     finally:
         pysam.set_verbosity(verbosity)
@@ -141,7 +149,7 @@ def _record(vcf: pysam.VariantFile, at: str, line: str) -> pysam.VariantRecord:
 
 
 def _vcf_alleles(path: Path | str) -> Iterator[dict[str, Any]]:
-    for line, record in vcf_records(path):
+    for line, record, _ in vcf_records(path):
         alts = record.alts or (".",)
         numbers = {name: meta.number for name, meta in record.header.info.items()}
         filters = ";".join(map(str, record.filter.keys()))
@@ -254,7 +262,7 @@ def read_genotypes(path: Path | str) -> Genotypes:
     samples: list[str] = []
     alleles = called = np.zeros((0, 0), dtype=np.int8)
     phased: list[bool] = []
-    for line, record in vcf_records(path):
+    for line, record, text in vcf_records(path):
         if not samples:
             samples = list(record.header.samples)
             if not samples:
@@ -266,7 +274,9 @@ def read_genotypes(path: Path | str) -> Genotypes:
             for i, a in enumerate(record.alts or (), 1)
             if (line, a.upper()) in wanted
         ]
-        calls = [_call(s, len(record.alts or ()), f"{path}, line {line}") for s in record.samples.values()]
+        calls = [_call(s) for s in record.samples.values()]
+        if any(-1 in c for c in calls):
+            _check_alleles(text, samples, len(record.alts or ()), f"{path}, line {line}")
         phased += [
             s.phased
             for s, c in zip(record.samples.values(), calls, strict=True)
@@ -279,10 +289,14 @@ def read_genotypes(path: Path | str) -> Genotypes:
     return Genotypes(samples, found.table, alleles, called, share, found.refused)
 
 
-def _call(sample: pysam.VariantRecordSample, n_alts: int, at: str) -> list[int]:
+def _call(sample: pysam.VariantRecordSample) -> list[int]:
     """Allele numbers of a genotype, -1 for a missing one."""
-    genotype = sample.get("GT") or ()
-    numbers = [-1 if a is None else int(a) for a in genotype]
-    if any(a > n_alts for a in numbers):
-        raise InputError(f"{at}: need allele numbers up to {n_alts}, got {max(numbers)} for {sample.name!r}")
-    return numbers
+    return [-1 if a is None else int(a) for a in sample.get("GT") or ()]
+
+
+def _check_alleles(text: str, samples: list[str], n_alts: int, at: str) -> None:
+    """pysam reads an allele number that the record does not have as missing; here it is named."""
+    for sample, field in zip(samples, text.split("\t")[9:], strict=False):
+        for number in re.split(r"[/|]", field.split(":")[0]):
+            if number.isdigit() and int(number[:9]) > n_alts:
+                raise InputError(f"{at}: need allele numbers up to {n_alts}, got {number} for {sample!r}")
