@@ -55,6 +55,11 @@ def _term(key: str, written: str | None) -> str:
     return f'<a class="term" href="#term-{key}" aria-describedby="term-{key}">{shown}</a>'
 
 
+def plain_text(text: str) -> str:
+    """A rich text without its markup, for axes and labels."""
+    return str(rich(text).striptags())
+
+
 class Block:
     """Something a page shows; Jupyter shows it as the report does."""
 
@@ -166,7 +171,7 @@ class Table(Block):
 
     caption: str
     heads: Sequence[Head]
-    rows: Sequence[Sequence[Cell | str | float | int | None]]
+    rows: Sequence[Sequence[Any]]
     note: str = ""
     shown: int = 12
     sortable: bool = True
@@ -249,6 +254,11 @@ def _cell(value: Any, head: Head) -> Cell:
     if head.numeric and isinstance(value, (int, float)):
         return Cell(words.number(value), float(value))
     return Cell(rich(str(value)))
+
+
+def records(frame: pd.DataFrame) -> list[Any]:
+    """Rows of a frame as named tuples, whose fields are of whatever type the columns are."""
+    return list(frame.itertuples(index=False))
 
 
 def q_cell(value: float | None) -> Cell:

@@ -53,7 +53,7 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
     """Every section, in the order of the page; the headline and the failures are gathered from the others."""
     makers: list[Callable[[], Section]] = [
         lambda: overview.section(run),
-        lambda: causes.section(run),
+        lambda: causes.section(run, params.alpha),
         lambda: disease.section(run, params.cards, params.alpha),
         lambda: reproduce.section(run),
     ]

@@ -153,6 +153,16 @@ class Run:
             return pd.DataFrame()
         return table[table["feature"] == feature]
 
+    def sets(self, name: str) -> list[str]:
+        """What the star of a table's pattern stands for: variant sets, cohorts, experiments; in order of name."""
+        table = self.table(name)
+        return [] if table is None else sorted(str(s) for s in table["set"].unique())
+
+    def of_set(self, name: str, which: str) -> pd.DataFrame:
+        """Rows of one set; no rows where the table was not made."""
+        table = self.table(name)
+        return pd.DataFrame() if table is None else table[table["set"] == which].reset_index(drop=True)
+
     @staticmethod
     def _read(source: Source, paths: list[Path]) -> pd.DataFrame:
         if len(paths) == 1 and "*" not in source.path:

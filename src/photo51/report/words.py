@@ -56,6 +56,13 @@ def fixed(value: float | None, decimals: int = 2) -> str:
     return f"{value:,.{decimals}f}".replace("-", MINUS)
 
 
+def signed(value: float | None, decimals: int = 2) -> str:
+    """A number with its sign: +0.03, −0.12."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    return f"{value:+.{decimals}f}".replace("-", MINUS)
+
+
 def percent(share: float | None, decimals: int = 1) -> str:
     """A share of one as a percentage."""
     if share is None or not math.isfinite(share):

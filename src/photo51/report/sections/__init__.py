@@ -4,6 +4,6 @@ A section gives its blocks, the claims it makes (the headline gathers them) and 
 null (the section on failures gathers those). A stage that was not run leaves a section that says so.
 """
 
-from photo51.report.sections.base import Failure, Section, absent
+from photo51.report.sections.base import Draft, Failure, Section, absent
 
-__all__ = ["Failure", "Section", "absent"]
+__all__ = ["Draft", "Failure", "Section", "absent"]

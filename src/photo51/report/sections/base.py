@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from photo51.report.blocks import Block, Claim, Note
+from photo51.report.blocks import Block, Claim, Note, Verdict
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,50 @@ class Section:
     claims: Sequence[Claim] = ()
     failures: Sequence[Failure] = field(default_factory=tuple)
     absent: bool = False
+
+
+@dataclass
+class Draft:
+    """A section being written.
+
+    Attributes
+    ----------
+    anchor
+        Of the section.
+    answers, blocks, claims, failures
+        As in `Section`; the answers are joined.
+    """
+
+    anchor: str
+    answers: list[str] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    claims: list[Claim] = field(default_factory=list)
+    failures: list[Failure] = field(default_factory=list)
+
+    def show(self, *blocks: Block) -> None:
+        """Add evidence."""
+        self.blocks.extend(blocks)
+
+    def claim(self, claim: str, value: str, null: str, n: str, *, holds: bool | None) -> None:
+        """Add a claim; `holds` is None where it could not be tested."""
+        verdict: Verdict = "untested" if holds is None else "yes" if holds else "no"
+        self.claims.append(Claim(claim, value, null, n, verdict, self.anchor))
+
+    def fail(self, what: str, kind: str) -> None:
+        """Add something that could not be shown."""
+        self.failures.append(Failure(what, kind, self.anchor))
+
+    def section(self, title: str, question: str) -> Section:
+        """The finished section."""
+        return Section(
+            self.anchor,
+            title,
+            question,
+            " ".join(a for a in self.answers if a),
+            self.blocks,
+            self.claims,
+            self.failures,
+        )
 
 
 def absent(anchor: str, title: str, question: str, why: str) -> Section:

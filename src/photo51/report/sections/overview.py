@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from photo51 import theme
@@ -30,7 +32,7 @@ def section(run: Run) -> Section:
     blocks: list[Block] = [_genomes(run), _model(run)]
     pictures = [_density(run)]
     if len(run.stages):
-        alt = f"Wall time of {len(run.stages)} stages; the longest is {run.stages.loc[run.stages['seconds'].idxmax(), 'stage']}."
+        alt = f"Wall time of {len(run.stages)} stages; the longest is {run.stages['stage'].iloc[int(run.stages['seconds'].argmax())]}."
         pictures.append(
             Figure(
                 svg.figure(
@@ -107,13 +109,13 @@ def _genomes(run: Run) -> Table:
 def _model(run: Run) -> Table:
     meta = run.codes.meta
     quality = run.quality()
-    rows: list[list[object]] = [
+    rows: list[list[Any]] = [
         ["[[model|Model]]", f"{meta.origin.model_name or 'not named'} `{meta.origin.model}`"],
         ["[[site|Where it was read]]", f"`{meta.origin.site}`, {meta.origin.d_model:,} numbers a base"],
         ["[[sae|Dictionary]]", f"{run.sae} `{meta.sae}`, {meta.n_features:,} features"],
     ]
     for key, title, unit in QUALITY:
-        value = quality.get(key)
+        value: Any = quality.get(key)
         if words.is_number(value):
             rows.append([title, f"{words.number(float(value))} {unit}"])
     return Table("Model and dictionary", [Head("What"), Head("Which")], rows, sortable=False)
@@ -121,7 +123,7 @@ def _model(run: Run) -> Table:
 
 def _claims(run: Run) -> list[Claim]:
     quality = run.quality()
-    recovered = quality.get("ce_recovered")
+    recovered: Any = quality.get("ce_recovered")
     if not words.is_number(recovered):
         return []
     share = float(recovered)

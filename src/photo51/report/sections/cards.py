@@ -1,0 +1,57 @@
+"""Evidence cards: why the model scores a variant as it does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from photo51.report import words
+from photo51.report.blocks import Block, Prose, Raw, records, rich, verdict
+from photo51.report.run import Run
+
+_CARD = Markup(
+    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>probability of disease, where {prevalence} '
+    'of the set are</small></p><ul class="flat">{features}</ul><p class="small">Deleting these features takes away {faithful} of the attributed score '
+    "(as many random ones: {random}).{nearest}</p></article>"
+)
+
+
+def blocks(run: Run, name: str, n: int) -> list[Block]:
+    """Cards of the variants of a set that score highest."""
+    cards = run.of_set("cards", name)
+    if cards.empty or not n:
+        return []
+    cited, near = run.of_set("card_features", name), run.of_set("card_neighbours", name)
+    variants = run.of_set("variants", name).drop_duplicates("variant").set_index("variant")
+    chosen = cards.sort_values(["probability", "variant"], ascending=[False, True]).head(n).to_dict("records")
+    shown = Markup("").join(card(c, variants, cited, near) for c in chosen)
+    return [
+        Prose(
+            "**Evidence cards.** Why a variant scores as it does: the features it changes most, and how much of the score goes when they are deleted."
+        ),
+        Raw(Markup('<div class="cards">{}</div>').format(shown)),
+    ]
+
+
+def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:
+    """One card as HTML."""
+    name = record["variant"]
+    known: dict[Any, Any] = variants.loc[name].to_dict() if name in variants.index else {}
+    mine = cited[cited["variant"] == name].sort_values("rank").head(4) if len(cited) else cited
+    lines = [
+        Markup("<li><span>{}</span> <b>{}</b></li>").format(
+            rich(f"{{f{r.feature}}} {words.kind(str(r.name_)) or 'unnamed'}, {r.orientation}"),
+            words.signed(r.contribution),
+        )
+        for r in records(mine.rename(columns={"name": "name_"}))
+    ]
+    others = near[near["variant"] == name].sort_values("rank").head(2) if len(near) else near
+    nearest = words.listing([f"{r.gene} {r.neighbour}" for r in records(others)])
+    return _CARD.format(
+        title=f"{known.get('gene', '')} {name}".strip(), kind=words.kind(str(known.get("consequence", ""))),
+        flag=verdict("untested", "unlike anything in the set") if record["out_of_domain"] else "",
+        probability=words.percent(record["probability"], 0), prevalence=words.percent(record["prevalence"], 0), features=Markup("").join(lines),
+        faithful=words.percent(record["faithfulness"], 0), random=words.percent(record["random_faithfulness"], 0), nearest=f" Nearest known: {nearest}." if nearest else "",
+    )  # fmt: skip
