@@ -12,6 +12,10 @@ def test_fisher_is_scipys_one_sided_exact_test():
     assert fisher(overlap, active, covered, rows) == pytest.approx(want)
 
 
+def test_no_overlap_is_no_evidence_whatever_the_type():
+    assert fisher(np.uint64(0), 40, 100, 1000) == 1.0
+
+
 def test_midpoint_binomial_by_hand():
     assert midpoint_binomial(2, 2, 0.1) == pytest.approx(0.01)
     assert midpoint_binomial(0, 5, 0.1) == 1.0

@@ -22,7 +22,9 @@ def fisher(overlap: ArrayLike, active: ArrayLike, covered: ArrayLike, rows: Arra
     active, covered, rows
         Active bases, annotated bases, and bases in all.
     """
-    return np.asarray(stats.hypergeom.sf(np.asarray(overlap) - 1, rows, covered, active), dtype=np.float64)
+    return np.asarray(
+        stats.hypergeom.sf(np.asarray(overlap, dtype=np.int64) - 1, rows, covered, active), dtype=np.float64
+    )
 
 
 def midpoint_binomial(hits: ArrayLike, runs: ArrayLike, coverage: ArrayLike) -> NDArray[np.float64]:
@@ -32,7 +34,7 @@ def midpoint_binomial(hits: ArrayLike, runs: ArrayLike, coverage: ArrayLike) -> 
     ----------
     McLean et al. 2010 (GREAT), Nat Biotechnol 28:495, doi:10.1038/nbt.1630
     """
-    return np.asarray(stats.binom.sf(np.asarray(hits) - 1, runs, coverage), dtype=np.float64)
+    return np.asarray(stats.binom.sf(np.asarray(hits, dtype=np.int64) - 1, runs, coverage), dtype=np.float64)
 
 
 def shuffled_overlaps(
