@@ -51,8 +51,9 @@ def planted_dictionary(model: StripedHyenaForCausalLM) -> LinearDictionary:
     rows = torch.zeros(9, D)
     rows[:4, :4] = torch.eye(4)
     rows[4:] = torch.nn.functional.normalize(torch.randn(5, D, generator=generator), dim=1)
-    bias = torch.tensor([-0.2] * 4 + [5.0] * 4 + [-100.0])
-    return LinearDictionary(SITE, rows.clone(), bias, rows.clone(), torch.full((D,), 0.01))
+    bias = torch.tensor([0.0] * 4 + [5.0] * 4 + [-100.0])
+    threshold = torch.tensor([0.2] * 4 + [0.0] * 5)
+    return LinearDictionary(SITE, rows.clone(), bias, rows.clone(), torch.full((D,), 0.01), threshold)
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,16 @@ def test_the_tail_goes_on_as_the_whole_model_does(planted, dna, site, gradients)
         assert (Tail(planted.model, site)(x) - whole).abs().max() < 1e-5
 
 
+@pytest.mark.parametrize("gradients", [True, False])
+def test_the_tail_goes_on_from_where_it_stopped(planted, dna, gradients):
+    x = activations(planted.model, "block.0.out", torch.from_numpy(dna(2, 30).astype(np.int64)))
+    tail = Tail(planted.model, "block.0.out")
+    with torch.set_grad_enabled(gradients):
+        cache = tail.begin()
+        parts = [tail(x[:, :13], cache), tail(x[:, 13:], cache)]
+        assert (torch.cat(parts, 1) - tail(x)).abs().max() < 1e-5
+
+
 def test_a_site_that_is_not_the_residual_stream_is_refused(planted):
     with pytest.raises(InputError, match=r"block\.1\.mid"):
         Tail(planted.model, "block.1.mid")

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import pandas as pd
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -133,6 +134,23 @@ class Units(NamedTuple):
                 f"feature: need one that fires on the reference, got {silent}, silent on all {self.bases:,} bases; its strength has no unit"
             )
         return self.unit[list(features)]
+
+
+def units_of_table(features: pd.DataFrame, bases: int) -> Units:
+    """Units from the feature table (contract `FEATURES`), whose `q99` is one unit.
+
+    Parameters
+    ----------
+    bases
+        (base, strand) pairs the table was made from.
+    """
+    table = features.sort_values("feature")
+    if not np.array_equal(table["feature"], np.arange(len(table))):
+        raise InputError("features: need one row for each feature from 0 on, got others")
+    unit, peak, density = (
+        table[c].fillna(0.0).to_numpy(dtype=np.float64) for c in ("q99", "maximum", "density")
+    )
+    return Units(unit, peak, density, bases)
 
 
 class Instrument(NamedTuple):

@@ -44,16 +44,28 @@ class Tail:
         self.model = model
         self.first = int(found[1]) + 1 if found else 0
 
-    def __call__(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor, cache: HyenaCache | None = None) -> Tensor:
         """Final normed hidden states (batch, length, d_model) from the site's tensor (batch, length, d_model).
 
         With gradients the layers as they are written run; without, on a CPU in float32, the same numbers sooner.
+
+        Parameters
+        ----------
+        cache
+            From `begin`, to go on from; it then holds the state after `x`.
         """
         fast = not torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == torch.float32
         blocks = cast("Sequence[Block]", cpu_blocks(self.model) if fast else list(self.model.blocks))
         blocks = blocks[self.first :]
+        cache = self.begin() if cache is None else cache
+        place = slice(cache.seen, cache.seen + x.shape[1])
         states = HyenaCache(len(blocks))
-        whole = slice(0, x.shape[1])
-        states.blocks = [block.begin({}, x.shape[0], whole) for block in blocks]
-        y = through(blocks, x.contiguous(), states, 0, None)
+        states.blocks = [b.begin(s, x.shape[0], place) for b, s in zip(blocks, cache.blocks, strict=True)]
+        y = through(blocks, x.contiguous(), states, place.start, None)
+        cache.blocks = [b.end(s, place.stop) for b, s in zip(blocks, states.blocks, strict=True)]
+        cache.seen = place.stop
         return CpuNorm(self.model.norm)(y) if fast else self.model.norm(y)
+
+    def begin(self) -> HyenaCache:
+        """The state before the first base."""
+        return HyenaCache(len(self.model.blocks) - self.first)

@@ -1,0 +1,254 @@
+"""What features do: the model's loss when one is ablated where it fires, and its answer when one is added where it is silent.
+
+Every number stands beside what directions of random features do that fire about as often, moved by the same length at the
+same bases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photo51.config.interventions import CausalityParams
+from photo51.interventions.dictionary import Instrument, activations, check_features
+from photo51.interventions.explain import Bases
+from photo51.interventions.tail import Tail
+from photo51.interventions.targets import base_scores
+from photo51.io.contracts.interventions import CAUSALITY
+from photo51.model.cache import HyenaCache
+from photo51.model.tokenizer import BASE_IDS
+from photo51.progress import progress
+from photo51.stats.resampling import monte_carlo_p
+from photo51.types import InputError, Strand
+
+LN2 = float(np.log(2.0))
+_NEAREST = 5  # random features are drawn among this many times as many of nearest density
+
+
+def windows_at(bases: Bases, places: pd.DataFrame, params: CausalityParams) -> dict[int, NDArray[np.uint8]]:
+    """Feature → (windows, context + scored) token ids around its strongest firing places, in their reading direction.
+
+    Parameters
+    ----------
+    places
+        Contract `TOP_WINDOWS`; a place too near the beginning of a linear contig for its context is left out.
+
+    Returns
+    -------
+    Features without any place are left out.
+    """
+    found: dict[int, list[NDArray[np.uint8]]] = {}
+    lead = params.context + params.scored // 3
+    size = params.context + params.scored
+    for place in places.sort_values(["feature", "rank"]).to_dict("records"):
+        mine = found.setdefault(int(place["feature"]), [])
+        if len(mine) == params.windows:
+            continue
+        genome, chrom, peak = str(place["genome"]), str(place["chrom"]), int(place["peak"])
+        strand: Strand = "-" if place["strand"] == "-" else "+"
+        start = peak - lead if strand == "+" else peak + 1 + lead - size
+        inside = start >= 0 and start + size <= bases.length(genome, chrom)
+        if inside or bases.is_circular(genome, chrom):
+            mine.append(bases.sequence(genome, chrom, start, start + size, strand))
+    return {feature: np.stack(windows) for feature, windows in found.items() if windows}
+
+
+def strongest_windows(
+    instrument: Instrument,
+    sequences: NDArray[np.integer],
+    features: Sequence[int],
+    params: CausalityParams,
+) -> dict[int, NDArray[np.uint8]]:
+    """As `windows_at`, from sequences (windows, length) read here: for use without a feature table.
+
+    A window gives at most one place, its strongest, so that places are apart.
+    """
+    size, lead = params.context + params.scored, params.context + params.scored // 3
+    length = sequences.shape[1]
+    if length < size:
+        raise InputError(f"sequences: need at least {size} bases each, got {length}")
+    columns = list(features)
+    values, at = [], []
+    for ids in np.array_split(sequences, max(1, sequences.size // 16_384)):
+        codes = instrument.dictionary.encode(
+            activations(instrument.model, instrument.site, instrument.ids(ids)), columns
+        )
+        codes[:, :lead] = 0.0
+        codes[:, length - (size - lead) + 1 :] = 0.0
+        highest = codes.max(1)
+        values.append(highest.values.cpu().numpy())
+        at.append(highest.indices.cpu().numpy())
+    value, where = np.concatenate(values), np.concatenate(at)
+    found = {}
+    for j, feature in enumerate(columns):
+        rows = np.argsort(-value[:, j], kind="stable")[: params.windows]
+        rows = rows[value[rows, j] > 0]
+        if len(rows):
+            starts = where[rows, j] - lead
+            found[int(feature)] = np.stack(
+                [sequences[r, s : s + size] for r, s in zip(rows, starts, strict=True)]
+            )
+    return found
+
+
+def causality(
+    instrument: Instrument,
+    windows: Mapping[int, NDArray[np.integer]],
+    background: NDArray[np.integer],
+    params: CausalityParams,
+) -> pd.DataFrame:
+    """The causal report of each feature of `windows` (contract `CAUSALITY`).
+
+    Parameters
+    ----------
+    windows
+        Feature → (windows, context + scored) token ids that hold firing places in their scored part.
+    background
+        (windows, length) ordinary sequence, at whose ends one dose of each feature is added.
+
+    Raises
+    ------
+    InputError
+        For an unknown or silent feature.
+    """
+    instrument.units.of(list(windows))
+    start = Background.read(instrument, background)
+    rows = []
+    for feature, ids in progress(windows.items(), "causality", total=len(windows), unit="features"):
+        others = random_features(instrument, feature, params)
+        rows.append(
+            {
+                "feature": feature,
+                "concept": instrument.name(feature),
+                "places": len(ids),
+                **ablation(instrument, feature, ids, others, params),
+                **steering(instrument, feature, start, others, params),
+            }
+        )
+    return CAUSALITY.check(pd.DataFrame(rows)) if rows else CAUSALITY.empty()
+
+
+def random_features(instrument: Instrument, feature: int, params: CausalityParams) -> NDArray[np.int64]:
+    """Features of like density, drawn among the nearest in density."""
+    density = instrument.units.density
+    check_features([feature], len(density))
+    pool = np.flatnonzero((density > 0) & (np.arange(len(density)) != feature))
+    if len(pool) < params.random_features:
+        raise InputError(
+            f"random_features: need at least {params.random_features} other features that fire, got {len(pool)}"
+        )
+    distance = np.abs(np.log(density[pool]) - np.log(density[feature]))
+    near = pool[np.argsort(distance, kind="stable")[: _NEAREST * params.random_features]]
+    rng = np.random.default_rng([params.seed, feature])
+    return np.sort(rng.choice(near, params.random_features, replace=False))
+
+
+def _directions(instrument: Instrument, feature: int, others: NDArray[np.int64]) -> Tensor:
+    """The feature's decoder row, then those of the others at the same length, (1 + others, d_model)."""
+    rows = instrument.dictionary.decoder
+    own, rest = rows[feature], rows[torch.from_numpy(others).to(rows.device)]
+    rest = rest / torch.linalg.vector_norm(rest, dim=1, keepdim=True) * torch.linalg.vector_norm(own)
+    return torch.cat([own[None], rest])
+
+
+@torch.no_grad()
+def ablation(
+    instrument: Instrument,
+    feature: int,
+    ids: NDArray[np.integer],
+    others: NDArray[np.int64],
+    params: CausalityParams,
+) -> dict[str, float]:
+    """Rise of the negative log-likelihood after firing bases, for the feature and for random directions (bits)."""
+    tokens = instrument.ids(ids)
+    x = activations(instrument.model, instrument.site, tokens)
+    tail, directions = Tail(instrument.model, instrument.site), _directions(instrument, feature, others)
+    cache = tail.begin()
+    if params.context:
+        tail(x[:, : params.context], cache)
+    scored = x[:, params.context :]
+    codes = instrument.dictionary.encode(scored, [feature])  # (windows, scored, 1)
+    arms = [scored, *(scored - codes * direction for direction in directions)]
+    hidden = tail(torch.cat(arms), cache.map(lambda t: t.repeat(len(arms), *[1] * (t.ndim - 1))))
+    nll = _nll(instrument, hidden, tokens[:, params.context :].repeat(len(arms), 1))
+    nll = nll.view(len(arms), len(ids), -1)
+    counts = after_firing(codes[..., 0] > 0, params.horizon)[:, :-1]
+    rise = ((nll[1:] - nll[0]) * counts).sum((1, 2)) / counts.sum().clamp(min=1)
+    own, null = float(rise[0]), rise[1:].double().cpu().numpy()
+    return {
+        "firing_bases": int((codes > 0).sum()),
+        "ablation_dnll": own,
+        "ablation_null": float(null.mean()),
+        "ablation_null_q99": float(np.quantile(null, 0.99)),
+        "ablation_p": float(monte_carlo_p(own, null)),
+    }
+
+
+def after_firing(fires: Tensor, horizon: int) -> Tensor:
+    """Places (windows, length) from which the next base is predicted within `horizon` bases after one that fires."""
+    counts = fires.clone()
+    for lag in range(1, horizon):
+        counts[:, lag:] |= fires[:, :-lag]
+    return counts
+
+
+def _nll(instrument: Instrument, hidden: Tensor, tokens: Tensor) -> Tensor:
+    """(rows, length − 1) bits of each base after the first, over A, C, G, T; 0 for any other letter."""
+    bases = torch.from_numpy(BASE_IDS.astype(np.int64)).to(tokens.device)
+    log_p = torch.log_softmax(base_scores(instrument.model, hidden[:, :-1]), -1)
+    return -(log_p * (tokens[:, 1:, None] == bases)).sum(-1) / LN2
+
+
+class Background(NamedTuple):
+    """Sequences read up to their last base: the site's tensor there, the state before it, and what comes next."""
+
+    x: Tensor
+    tail: Tail
+    state: HyenaCache
+    probability: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def read(cls, instrument: Instrument, windows: NDArray[np.integer]) -> Background:
+        """Read windows (windows, length)."""
+        x = activations(instrument.model, instrument.site, instrument.ids(windows))
+        tail = Tail(instrument.model, instrument.site)
+        cache = tail.begin()
+        tail(x[:, :-1], cache)
+        plain = base_scores(instrument.model, tail(x[:, -1:], cache.copy())[:, 0])
+        return cls(x[:, -1:], tail, cache, torch.softmax(plain, -1))
+
+
+@torch.no_grad()
+def steering(
+    instrument: Instrument,
+    feature: int,
+    background: Background,
+    others: NDArray[np.int64],
+    params: CausalityParams,
+) -> dict[str, float | str]:
+    """How far one dose at the last base moves the next one: divergence in bits, and the base that gains most."""
+    directions = _directions(instrument, feature, others)
+    dose = params.dose * float(instrument.units.of([feature])[0])
+    n = len(background.x)
+    moved = torch.cat([background.x + dose * direction for direction in directions])
+    state = background.state.map(lambda t: t.repeat(len(directions), *[1] * (t.ndim - 1)))
+    scores = base_scores(instrument.model, background.tail(moved, state)[:, 0])
+    p = torch.softmax(scores.double(), -1).view(len(directions), n, 4)
+    before = background.probability.double()
+    divergence = (p * (p / before).log()).sum(-1).mean(1) / LN2
+    rise = (p[0] - before).mean(0)
+    own, null = float(divergence[0]), divergence[1:].cpu().numpy()
+    return {
+        "steer_kl": own,
+        "steer_null_q99": float(np.quantile(null, 0.99)),
+        "steer_p": float(monte_carlo_p(own, null)),
+        "steer_base": "ACGT"[int(rise.argmax())],
+        "steer_change": float(rise.max()),
+    }

@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from photo51.config.interventions import CausalityParams, SamplingParams
+from photo51.interventions.bundles import Bundle
+from photo51.interventions.causality import (
+    after_firing,
+    causality,
+    random_features,
+    strongest_windows,
+    windows_at,
+)
+from photo51.interventions.dictionary import Instrument, LinearDictionary, Units, activations
+from photo51.interventions.edits import Gate, Order, SiteEdit
+from photo51.interventions.generate import generate, score
+from photo51.types import InputError
+
+PARAMS = CausalityParams(windows=4, context=12, scored=18, horizon=1, random_features=5, dose=4.0)
+
+
+@pytest.fixture(scope="module")
+def instrument(planted) -> Instrument:
+    """The planted dictionary with forty bystanders: random directions that fire as often as feature 2."""
+    model, d, _ = planted
+    rows = torch.nn.functional.normalize(
+        torch.randn(40, 16, generator=torch.Generator().manual_seed(5)), dim=1
+    )
+    rows[:, :4] *= 0.2  # little of what the output reads
+    rows = torch.nn.functional.normalize(rows, dim=1)
+    dictionary = LinearDictionary(
+        d.site,
+        torch.cat([d.encoder, rows]),
+        torch.cat([d.bias, torch.full((40,), 3.0)]),
+        torch.cat([d.decoder, rows]),
+        d.offset,
+        torch.cat([d.threshold, torch.zeros(40)]),
+    )
+    unit = np.concatenate([[0.5] * 4, [5.0] * 4, [0.0], [3.0] * 40])
+    return Instrument(model, dictionary, Units(unit, 2 * unit, (unit > 0) * 0.25, 1000), {2: "guanine"})
+
+
+@pytest.fixture(scope="module")
+def sequences(planted) -> np.ndarray:
+    """What the model itself writes: its own bases follow each other, so ablating what it reads of them costs it."""
+    prompts = np.random.default_rng(1).choice(np.frombuffer(b"ACGT", np.uint8), (80, 10))
+    return np.concatenate(
+        [prompts, generate(planted.model, prompts, 50, sampling=SamplingParams()).ids], axis=1
+    )
+
+
+def test_a_feature_the_output_reads_costs_more_than_bystanders(instrument, sequences):
+    params = PARAMS.model_copy(update={"windows": 60})
+    windows = strongest_windows(instrument, sequences, [2], params)
+    table = causality(instrument, windows, sequences, params)
+    row = table.iloc[0]
+    assert row["concept"] == "guanine"
+    assert row["places"] == 60
+    assert row["ablation_dnll"] > 0.02
+    assert row["ablation_p"] == pytest.approx(1 / 6)
+    assert row["steer_base"] == "G"
+    assert row["steer_change"] > 0.2
+    assert row["steer_kl"] > row["steer_null_q99"]
+
+
+def test_the_rise_is_that_of_an_edit_of_the_whole_model(instrument, sequences):
+    windows = strongest_windows(instrument, sequences, [2], PARAMS)
+    row = causality(instrument, windows, sequences, PARAMS).iloc[0]
+    ids = windows[2]
+    gate = Gate(intervals=((12, 30),))
+    edit = SiteEdit(instrument.dictionary, [Order("ablate", Bundle.single(2), 1.0, gate)], instrument.units)
+    plain = score(instrument.model, ids, 13)
+    edited = score(instrument.model, ids, 13, edits={instrument.site: edit})
+    codes = instrument.dictionary.encode(
+        activations(instrument.model, instrument.site, instrument.ids(ids)), [2]
+    )
+    fires = (codes[:, 12:-1, 0] > 0).numpy()  # base t fires, base t + 1 is predicted
+    expected = (plain - edited)[fires].mean() / np.log(2)
+    assert row["ablation_dnll"] == pytest.approx(float(expected), abs=1e-4)
+    assert row["firing_bases"] == int((codes[:, 12:, 0] > 0).sum())
+
+
+def test_predictions_count_up_to_the_horizon():
+    fires = torch.tensor([[False, True, False, False, False, True]])
+    assert after_firing(fires, 1).tolist() == fires.tolist()
+    assert after_firing(fires, 3).tolist() == [[False, True, True, True, False, True]]
+
+
+def test_random_features_fire_about_as_often(instrument):
+    density = np.array([1e-4, 1e-3, 0.9e-3, 1.1e-3, 0.5, 0.4, 0.3] + [0.9] * 20)
+    other = instrument._replace(units=Units(density, density, density, 10))
+    drawn = random_features(other, 1, PARAMS.model_copy(update={"random_features": 2}))
+    assert 1 not in drawn
+    assert len(set(drawn)) == 2
+    assert np.array_equal(drawn, random_features(other, 1, PARAMS.model_copy(update={"random_features": 2})))
+    with pytest.raises(InputError, match="at least 50 other features"):
+        random_features(other, 1, PARAMS.model_copy(update={"random_features": 50}))
+
+
+class _Contig:
+    def __init__(self, ids):
+        self.ids = ids
+
+    def sequence(self, _genome, _chrom, start, end, strand="+"):
+        from photo51.model.tokenizer import reverse_complement
+
+        return reverse_complement(self.ids[start:end]) if strand == "-" else self.ids[start:end]
+
+    def length(self, *_):
+        return len(self.ids)
+
+    def is_circular(self, *_):
+        return False
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_windows_hold_the_peak_a_third_into_the_scored_part(dna, strand):
+    ids = dna(1, 100)[0]
+    places = pd.DataFrame(
+        {"feature": 3, "rank": [0, 1], "genome": "g", "chrom": "c", "peak": [60, 1], "strand": strand}
+    )
+    found = windows_at(_Contig(ids), places.iloc[:1], PARAMS)[3]
+    assert found.shape == (1, 30)
+    peak = _Contig(ids).sequence("g", "c", 60, 61, strand)[0]
+    assert found[0, 12 + 6] == peak
+    both = windows_at(_Contig(ids), places, PARAMS)
+    assert len(both[3]) == 1  # around base 1 there is no room for the context, or for what follows
+
+
+def test_places_are_the_strongest_of_different_windows(instrument, sequences):
+    found = strongest_windows(instrument, sequences, [1, 8], PARAMS)
+    assert set(found) == {1}  # feature 8 never fires
+    assert found[1].shape == (4, 30)
+    codes = instrument.dictionary.encode(
+        activations(instrument.model, instrument.site, instrument.ids(found[1])), [1]
+    )
+    assert (codes[:, 12:, 0].max(1).values > 0).all()
+
+
+def test_silent_features_are_refused(instrument, sequences):
+    with pytest.raises(InputError, match="silent"):
+        causality(instrument, {8: sequences[:2, :30]}, sequences, PARAMS)
