@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, cast
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -21,9 +22,9 @@ from photo51.model.layers import Attention, GatedMLP, HyenaMixer, RMSNorm, State
 if TYPE_CHECKING:
     from photo51.model.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
 
-QUERIES = 128  # queries that attend together; their places are multiples of this
+QUERIES = 128  # queries that attend together in a window (twice as many in full attention), at multiples of their number
+KEYS = 1024  # keys that they meet at a time
 MIN_ROWS = 16  # BLAS libraries sum products of fewer rows in another order
-SCORES = 1 << 22  # attention scores held at a time
 
 
 def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -140,8 +141,9 @@ class KeysValues(NamedTuple):
 class CpuAttention:
     """Causal attention, full or windowed.
 
-    Each block of queries sees keys from a multiple of `QUERIES` on to the end of the block; keys it may not see, or that are
-    not there yet, weigh exactly zero.
+    Queries attend in blocks that begin at multiples of `QUERIES`, to keys from a multiple of `QUERIES` on to the end of the
+    block; keys a query may not see, or that are not there yet, weigh exactly zero. So the order of every sum depends on the
+    place in the sequence alone.
     """
 
     def __init__(self, attention: Attention):
@@ -150,16 +152,15 @@ class CpuAttention:
         self.qkv_weight = attention.Wqkv.weight.detach()
         self.qkv_bias = None if attention.Wqkv.bias is None else attention.Wqkv.bias.detach()
         self.out_weight, self.out_bias = attention.out_proj.weight.detach(), attention.out_proj.bias.detach()
-        span = QUERIES if self.window is None else -(-(self.window - 1) // QUERIES) * QUERIES + QUERIES
-        self.span = span
-        lag = torch.arange(QUERIES)[:, None] + span - QUERIES - torch.arange(span)[None, :]
-        seen = (lag >= 0) if self.window is None else (lag >= 0) & (lag < self.window)
-        self.mask = torch.zeros(QUERIES, span).masked_fill_(~seen, -torch.inf)
+        self.queries = QUERIES if self.window else 2 * QUERIES
+        past = -(-(self.window - 1) // QUERIES) * QUERIES if self.window else 0
+        self.span = past + self.queries
 
     def _columns(self, start: int, stop: int) -> slice:
         """Places of the keys that queries `start` to `stop` look at: whole query blocks, from the first that is in sight."""
-        first = start // QUERIES * QUERIES + QUERIES - self.span
-        return slice(0 if self.window is None else max(0, first), -(-stop // QUERIES) * QUERIES)
+        n = self.queries
+        first = start // n * n + n - self.span
+        return slice(0 if self.window is None else max(0, first), -(-stop // n) * n)
 
     def begin(self, state: State, batch: int, place: slice) -> KeysValues:
         """Working state of a cache's state; full attention sets aside room for the whole sequence, once."""
@@ -171,15 +172,14 @@ class CpuAttention:
 
     def _room(self, work: KeysValues, columns: slice) -> KeysValues:
         """Buffers for `columns`, zero where `work` has nothing."""
-        shape = (*work.keys.shape[:2], columns.stop - columns.start, work.keys.shape[3])
-        keys, values = torch.zeros(shape), torch.zeros(shape)
+        batch, heads, n, size = work.keys.shape
         first = max(columns.start, work.origin)
-        past = work.keys[:, :, first - work.origin :]
-        keys[:, :, first - columns.start :][:, :, : past.shape[2]] = past
-        values[:, :, first - columns.start :][:, :, : past.shape[2]] = work.values[
-            :, :, first - work.origin :
-        ]
-        return KeysValues(keys, values, columns.start)
+        kept = slice(first - work.origin, n)
+        here = slice(first - columns.start, work.origin + n - columns.start)
+        new = KeysValues(*torch.zeros(2, batch, heads, columns.stop - columns.start, size), columns.start)
+        if kept.start < kept.stop:
+            new.keys[:, :, here], new.values[:, :, here] = work.keys[:, :, kept], work.values[:, :, kept]
+        return new
 
     def end(self, work: KeysValues, stop: int) -> State:
         """The cache's state after the token before `stop`."""
@@ -204,24 +204,28 @@ class CpuAttention:
         y = torch.empty(batch, length, self.heads, size)
         for b in range(batch):
             for h in range(self.heads):
-                self._attend(
-                    q[b, h], KeysValues(work.keys[b, h], work.values[b, h], work.origin), start, y[b, :, h]
-                )
+                past = KeysValues(work.keys[b, h], work.values[b, h], work.origin)
+                self._attend(q[b, h], past, start, y[b, :, h])
         return dense(y.view(batch, length, d), self.out_weight, self.out_bias), work
 
     def _attend(self, q: Tensor, past: KeysValues, start: int, y: Tensor) -> None:
         """Attend in one head of one sequence: queries (length + spare, size) of tokens from `start` on, into y (length, size)."""
         stop, at = start + y.shape[0], start
+        window = self.window or 1 << 62
+        held = torch.empty(self.queries * KEYS)
         while at < stop:
+            n = min(stop, (at // self.queries + 1) * self.queries) - at
+            rows = q[at - start :][: max(n, MIN_ROWS)]
+            mixed = torch.zeros_like(rows)
+            peak, total = np.full(len(rows), -np.inf, np.float32), np.zeros(len(rows), np.float32)
             columns = self._columns(at, at + 1)
-            columns = slice(columns.start - past.origin, columns.stop - past.origin)
-            width = columns.stop - columns.start
-            n = min(stop, (at // QUERIES + 1) * QUERIES) - at
-            n = min(n, max(MIN_ROWS, SCORES // width))
-            scores = torch.mm(q[at - start :][: max(n, MIN_ROWS)], past.keys[columns].T)
-            near = min(width, self.span)
-            scores[:n, -near:] += self.mask[at % QUERIES :][:n, -near:]
-            y[at - start :][:n] = torch.mm(torch.softmax(scores, -1), past.values[columns])[:n]
+            for first in range(columns.start, columns.stop, KEYS):
+                keys = slice(first - past.origin, min(first + KEYS, columns.stop) - past.origin)
+                scores = held[: len(rows) * (keys.stop - keys.start)].view(len(rows), -1)
+                torch.mm(rows, past.keys[keys].T, out=scores)
+                kernels.soften(scores.numpy(), at - first, window, peak, total, mixed.numpy())
+                mixed.addmm_(scores, past.values[keys])
+            torch.div(mixed[:n], torch.from_numpy(total[:n, None]), out=y[at - start :][:n])
             at += n
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import numba
 import numpy as np
+from llvmlite import ir
+from numba.extending import intrinsic
 
 _MATHS = {"contract", "nsz"}
 _kernel = numba.njit(nogil=True, cache=True, fastmath=_MATHS, error_model="numpy")
@@ -195,3 +197,103 @@ def rotate(qkv, turn, at, q, k, v):
                     k[b, h, at + t, half + c] = x * w + y * u
                 for c in range(size):
                     v[b, h, at + t, c] = qkv[b, t, 2, h, c]
+
+
+@intrinsic
+def _as_float(_context, _bits):
+    """The float32 whose bits are those of an int32."""
+
+    def build(_, builder, _signature, arguments):
+        return builder.bitcast(arguments[0], ir.FloatType())
+
+    return numba.float32(numba.int32), build
+
+
+@intrinsic
+def _larger(_context, _a, _b):
+    """The larger of two float32 that are numbers: unlike `max`, one vector instruction."""
+
+    def build(_, builder, _signature, arguments):
+        kind = ir.FunctionType(ir.FloatType(), [ir.FloatType()] * 2)
+        maximum = builder.module.declare_intrinsic("llvm.maxnum", [ir.FloatType()], kind)
+        return builder.call(maximum, arguments, fastmath=("nnan", "nsz"))
+
+    return numba.float32(numba.float32, numba.float32), build
+
+
+@_kernel_reducing
+def _sum(x):
+    total = np.float32(0.0)
+    for i in range(x.shape[0]):
+        total += x[i]
+    return total
+
+
+@_kernel_reducing
+def _max(x):
+    top = x[0]
+    for i in range(x.shape[0]):
+        top = _larger(top, x[i])
+    return top
+
+
+@_kernel
+def _exp(x, top):
+    """`x ← exp(x - top)` for x ≤ top, to 2 units in the last place; below -87 it is exp(-87), which is 1e-38.
+
+    Powers of two are put into the exponent bits, the rest is the polynomial of Cephes (Moshier 1992, netlib.org/cephes).
+    """
+    for i in range(x.shape[0]):
+        v = x[i] - top
+        v = v if v > np.float32(-87.0) else np.float32(-87.0)
+        n = numba.int32(v * np.float32(1.44269504) - np.float32(0.5))
+        k = np.float32(n)
+        r = v - k * np.float32(0.693359375) + k * np.float32(2.12194440e-4)
+        p = np.float32(1.9875691500e-4)
+        p = p * r + np.float32(1.3981999507e-3)
+        p = p * r + np.float32(8.3334519073e-3)
+        p = p * r + np.float32(4.1665795894e-2)
+        p = p * r + np.float32(1.6666665459e-1)
+        p = p * r + np.float32(5.0000001201e-1)
+        p = p * r * r + r + np.float32(1.0)
+        x[i] = p * _as_float((n + numba.int32(127)) << numba.int32(23))
+
+
+@_kernel
+def soften(scores, lag, window, peak, total, y):
+    """One step of a softmax that meets its keys in blocks: scores become weights, and what was summed so far is rescaled.
+
+    Parameters
+    ----------
+    scores
+        (queries, keys), written.
+    lag
+        Index of the first query minus that of the first key: query i sees keys up to `lag + i`.
+    window
+        Keys a query sees, itself included.
+    peak, total
+        (queries,) largest score so far (-inf at first) and sum of weights, written.
+    y
+        (queries, size) weighted values so far, written.
+
+    References
+    ----------
+    Milakov and Gimelshein 2018, arXiv:1805.02867.
+    """
+    n, keys = scores.shape
+    for i in range(n):
+        row = scores[i]
+        first, last = max(0, lag + i - window + 1), min(keys, lag + i + 1)
+        if last <= first:
+            row[:] = 0
+            continue
+        row[:first] = 0
+        row[last:] = 0
+        seen = row[first:last]
+        top = max(peak[i], _max(seen))
+        _exp(seen, top)
+        shrink = np.exp(peak[i] - top)
+        peak[i] = top
+        total[i] = total[i] * shrink + _sum(seen)
+        for c in range(y.shape[1]):
+            y[i, c] *= shrink
