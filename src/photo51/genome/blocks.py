@@ -51,7 +51,12 @@ class Coverage:
 
 
 def cut_blocks(
-    stretches: NDArray[np.int64], block: int, gap: int = 0, coverage: Coverage | None = None
+    stretches: NDArray[np.int64],
+    block: int,
+    *,
+    near: int = 1,
+    gap: int = 0,
+    coverage: Coverage | None = None,
 ) -> list[NDArray[np.int64]]:
     """Gather the stretches of one contig into blocks of about `block` bases.
 
@@ -61,6 +66,8 @@ def cut_blocks(
         (n, 2) half-open, in order, apart from each other.
     block
         Aimed length (bases).
+    near
+        Stretches less than this apart (an ambiguous base, say) count as one (bases).
     gap
         Bases that may be left unscored around a cut.
     coverage
@@ -74,35 +81,45 @@ def cut_blocks(
     just before it.
     """
     blocks: list[NDArray[np.int64]] = []
-    gathered: list[tuple[int, int]] = []
+    gathered: list[NDArray[np.int64]] = []
     joinable = False
 
     def close() -> None:
         nonlocal gathered, joinable
         if not gathered:
             return
-        rows = np.array(gathered, dtype=np.int64)
+        rows = np.concatenate(gathered)
         if joinable and _bases(rows) < block / 2:
             blocks[-1] = np.concatenate([blocks[-1], rows])
         else:
             blocks.append(rows)
         gathered, joinable = [], True
 
-    for start, end in stretches.tolist():
-        if end - start >= block / 2:
+    apart = np.flatnonzero(stretches[1:, 0] - stretches[:-1, 1] >= near) + 1
+    for run in np.split(stretches, apart):
+        if _bases(run) >= block / 2:
             close()
-            n = max(1, round((end - start) / block))
-            edges = start + (np.arange(n + 1) * (end - start)) // n
-            if coverage is not None:
-                edges[1:-1] = [_best_cut(int(e), block // 8, gap, coverage) for e in edges[1:-1]]
-            blocks += [np.array([pair], dtype=np.int64) for pair in pairwise(edges)]
+            blocks += _cut(run, block, gap, coverage)
             joinable = False
         else:
-            gathered.append((start, end))
-            if sum(e - s for s, e in gathered) >= block / 2:
+            gathered.append(run)
+            if sum(map(_bases, gathered)) >= block / 2:
                 close()
     close()
-    return blocks
+    return [b for b in blocks if len(b)]
+
+
+def _cut(run: NDArray[np.int64], block: int, gap: int, coverage: Coverage | None) -> list[NDArray[np.int64]]:
+    """Cut stretches that count as one into nearly even blocks."""
+    start, end = int(run[0, 0]), int(run[-1, 1])
+    n = max(1, round(_bases(run) / block))
+    edges = start + (np.arange(n + 1) * (end - start)) // n
+    if coverage is not None:
+        edges[1:-1] = [_best_cut(int(e), block // 8, gap, coverage) for e in edges[1:-1]]
+    clipped = [
+        np.stack([np.maximum(run[:, 0], a), np.minimum(run[:, 1], b)], axis=1) for a, b in pairwise(edges)
+    ]
+    return [c[c[:, 0] < c[:, 1]] for c in clipped]
 
 
 def _best_cut(even: int, reach: int, gap: int, coverage: Coverage) -> int:

@@ -12,7 +12,7 @@ the same in every block, and the threshold is scaled with it (Irber et al. 2022,
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,8 +60,21 @@ def sketch(ids: NDArray[np.uint8], k: int, share: float = 1.0) -> NDArray[np.uin
     parts = []
     for at in range(0, len(ids), _CHUNK):
         mixed = _mix(canonical_kmers(ids[at : at + _CHUNK + k - 1], k))
-        parts.append(np.unique(mixed[mixed <= limit]))
-    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.uint64)
+        parts.append(mixed[mixed <= limit])
+    return distinct(parts)
+
+
+def distinct(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    """The different numbers of all parts, sorted; by sorting, which for a million of them is faster than `np.unique`."""
+    numbers = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *parts]))
+    return numbers[_first(numbers)]
+
+
+def _first(numbers: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Where sorted numbers differ from the one before."""
+    new = np.ones(len(numbers), dtype=bool)
+    new[1:] = numbers[1:] != numbers[:-1]
+    return new
 
 
 def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
@@ -87,9 +100,11 @@ def homologous_groups(sketches: Iterable[NDArray[np.uint64]], least: float) -> N
     """
     owned = [np.asarray(s, dtype=np.uint64) for s in sketches]
     block = np.repeat(np.arange(len(owned)), [len(s) for s in owned])
-    _, which, copies = np.unique(
-        np.concatenate([*owned, np.zeros(0, dtype=np.uint64)]), return_inverse=True, return_counts=True
-    )
+    hashes = np.concatenate([*owned, np.zeros(0, dtype=np.uint64)])
+    order = np.argsort(hashes, kind="stable")
+    which = np.empty(len(order), dtype=np.int64)
+    which[order] = np.cumsum(_first(hashes[order])) - 1
+    copies = np.bincount(which)
     counted = (copies > 1) & (copies <= WIDESPREAD)
     column = np.cumsum(counted) - 1
     kept = counted[which]

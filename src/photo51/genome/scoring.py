@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 
 from photo51.config.genome import GenomeParams
 from photo51.genome.blocks import Coverage, cut_blocks, deal, leave_gaps
-from photo51.genome.homology import FULL, homologous_groups, sketch
+from photo51.genome.homology import FULL, distinct, homologous_groups, sketch
 from photo51.genome.reading import Reading, reading, scored_stretches
 from photo51.genome.workspace import Workspace
 from photo51.types import InputError
@@ -71,14 +71,21 @@ def scored(
         where = reading(ids, circular=r.circular, n_run=params.n_run)
         readings[r.genome, r.chrom] = where
         stretches = scored_stretches(ids, r.intervals, where, params.context)
-        for block in cut_blocks(stretches, params.block, params.gap, coverage.get((r.genome, r.chrom))):
+        blocks = cut_blocks(
+            stretches,
+            params.block,
+            near=params.n_run,
+            gap=params.gap,
+            coverage=coverage.get((r.genome, r.chrom)),
+        )
+        for block in blocks:
             rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in block.tolist()]
             parts = (
                 [sketch(ids[s:e], params.homology_k, share) for s, e in block]
                 if params.homology_bases
                 else []
             )
-            sketches.append(np.unique(np.concatenate([np.zeros(0, dtype=np.uint64), *parts])))
+            sketches.append(distinct(parts))
     if not rows:
         raise InputError(
             f"regions: need bases with {params.context} bases of context on both strands, got none in {asked:,} bases; "

@@ -295,7 +295,7 @@ def _call(sample: pysam.VariantRecordSample) -> list[int]:
 
 
 def _check_alleles(text: str, samples: list[str], n_alts: int, at: str) -> None:
-    """pysam reads an allele number that the record does not have as missing; here it is named."""
+    """Name an allele number that the record does not have, which pysam reads as missing."""
     for sample, field in zip(samples, text.split("\t")[9:], strict=False):
         for number in re.split(r"[/|]", field.split(":")[0]):
             if number.isdigit() and int(number[:9]) > n_alts:
