@@ -48,6 +48,9 @@ class ToyDictionary:
         return sparse.csr_matrix(torch.relu(x.float() @ self.weight.T + self.bias).numpy())
 
 
+torch.set_num_threads(1)
+
+
 def toy_model(seed=0, kinds="smla"):
     torch.manual_seed(seed)
     config = StripedHyenaConfig(

@@ -89,8 +89,9 @@ def stratum_wins(scores: ArrayLike, labels: ArrayLike, genes: ArrayLike, strata:
     score, label = np.asarray(scores, dtype=float), np.asarray(labels).astype(bool)
     _, gene = np.unique(np.asarray(genes), return_inverse=True)
     won, pairs = np.zeros(gene.max() + 1), np.zeros(gene.max() + 1)
-    order = np.argsort(strata, kind="stable")
-    for rows in np.split(order, np.flatnonzero(np.diff(np.asarray(strata)[order])) + 1):
+    _, stratum = np.unique(np.asarray(strata), return_inverse=True)
+    order = np.argsort(stratum, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
         cases, controls = score[rows][label[rows]], np.sort(score[rows][~label[rows]])
         if len(cases) and len(controls):
             below = np.searchsorted(controls, cases, "left") + np.searchsorted(controls, cases, "right")

@@ -136,6 +136,11 @@ class DistilParams(Params):
     max_terms: int = Field(
         default=5, ge=1, le=10, description="features, or raw quantities, of the rule at most"
     )
+    probe_terms: int = Field(
+        default=20,
+        ge=1,
+        description="quantities of the full probe at most, where that beats a ridge regression on all",
+    )
     keep: float = Field(
         default=0.9,
         gt=0,

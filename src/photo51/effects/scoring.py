@@ -189,7 +189,7 @@ class Scorer:
             yield _Read(start, log_p[i, : len(window)].double().cpu().numpy(), x[i, : len(window)])
 
     def _sum(self, x: Tensor) -> NDArray[np.float64]:
-        return np.asarray(self.dictionary.codes(x).sum(0, dtype=np.float64)).ravel()
+        return np.ones(len(x)) @ self.dictionary.codes(x)
 
     def _compare(
         self, reading: Reading, i: int, ref: _Read, alt: _Read, ref_total: NDArray[np.float64]

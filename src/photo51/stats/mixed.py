@@ -250,6 +250,12 @@ def _slopes(
     return Association(beta, se, t, np.where(varies, 2 * stats.t.sf(np.abs(t), df), 1.0))
 
 
+def one_sided(test: Association, direction: ArrayLike) -> NDArray[np.float64]:
+    """Tail of each slope in the given direction, (n_features,) signs; the t distribution is symmetric, so two-sided p give it."""
+    same = np.sign(test.beta) == np.sign(np.asarray(direction, dtype=float))
+    return np.where(same, test.p / 2, 1 - test.p / 2)
+
+
 def interaction_test(features: ArrayLike, treatment: ArrayLike, null: NullModel) -> Association:
     """Does a feature's slope depend on the treatment? Slope of `feature × treatment`, both main effects taken out.
 

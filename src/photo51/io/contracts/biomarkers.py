@@ -142,11 +142,35 @@ COHORT_TESTS = TableSpec(
         ),
         "selected": Column("float", "share of half-samples that select the feature"),
         "stable": Column("bool", "selected at least as often as the threshold"),
-        "val_beta": Column("float", "slope in validation clades; NaN while the lock is closed"),
-        "val_p": Column("float", "one-sided p in validation clades; NaN while the lock is closed"),
-        "validated": Column("bool", "q at most alpha, same sign and p at most 0.05 in validation"),
         "p_interaction": Column("float", "feature × treatment; NaN where no treatment was given"),
         "beta_interaction": Column("float", "difference of slopes between treated and untreated"),
+    },
+)
+
+COHORT_VALIDATION = TableSpec(
+    "cohort_validation",
+    "one feature that was a discovery, tested once on the individuals that were put away",
+    {
+        "feature": Column("int", "number of the feature"),
+        "beta": Column("float", "slope in discovery clades"),
+        "q": Column("float", "Benjamini-Hochberg, discovery clades"),
+        "val_beta": Column("float", "slope in validation clades"),
+        "val_se": Column("float", "its standard error"),
+        "val_p": Column("float", "one-sided p in the direction of discovery"),
+        "validated": Column(
+            "bool", "same sign, and q at most alpha among the features asked"
+        ),
+    },
+)
+
+LAMBDAS = TableSpec(
+    "lambdas",
+    "genomic inflation of one test over all features; 1 is calibrated",
+    {
+        "test": Column("str", "mixed_model, regression, rank or components"),
+        "lambda_gc": Column("float", "median χ² over its expectation"),
+        "discoveries": Column("int", "features with q at most alpha"),
+        "naive": Column("bool", "whether the test ignores descent"),
     },
 )
 

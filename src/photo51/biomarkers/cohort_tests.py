@@ -1,0 +1,163 @@
+"""Which features go with a phenotype beyond descent and covariates, in clades that were not used to find them."""
+
+from __future__ import annotations
+
+import logging
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from photo51.biomarkers.cohort import Cohort
+from photo51.biomarkers.stability import Stability, stability_selection
+from photo51.config.biomarkers import CohortParams
+from photo51.io.contracts.biomarkers import COHORT_TESTS, COHORT_VALIDATION, LAMBDAS
+from photo51.stats.clades import clades_with_both, require_spread
+from photo51.stats.firth import firth_logistic
+from photo51.stats.mixed import (
+    Association,
+    NullModel,
+    fit_null,
+    freedman_lane,
+    interaction_test,
+    kinship,
+    lambda_gc,
+    one_sided,
+    score_test,
+)
+from photo51.stats.multiple import benjamini_hochberg
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+FIRTH_COMPONENTS = 4
+
+
+class Discovery(NamedTuple):
+    """Tests on the discovery clades."""
+
+    tests: pd.DataFrame
+    lambdas: pd.DataFrame
+    null: NullModel
+    stability: Stability
+    n_clades: int
+
+
+def discover(cohort: Cohort, params: CohortParams) -> Discovery:
+    """Test every feature on the individuals of discovery clades.
+
+    Raises
+    ------
+    InputError
+        Where fewer clades than asked hold both classes: no p-value is printed then.
+    """
+    n_clades = require_spread(cohort.phenotype, cohort.clade, params.min_clades)
+    rng = np.random.default_rng(params.seed)
+    related = kinship(cohort.relatedness)
+    null = fit_null(cohort.phenotype, related, cohort.covariates if cohort.covariates.size else None)
+    log.info("share of the phenotype that goes with descent: %.2f", null.h2)
+    main, test = _main(cohort, null, params, rng)
+    naive = score_test(
+        cohort.burden, fit_null(cohort.phenotype, related, _or_none(cohort.covariates), h2=0.0)
+    )
+    components = related.vectors[:, ::-1][:, : params.components]
+    with_components = np.column_stack([cohort.covariates, components])
+    on_components = score_test(cohort.burden, fit_null(cohort.phenotype, related, with_components, h2=0.0))
+    ranks = stats.rankdata(cohort.burden, axis=0)
+    on_ranks = score_test(ranks, fit_null(stats.rankdata(cohort.phenotype), related, h2=0.0))
+    stable = stability_selection(
+        null.whiten(cohort.burden),
+        null.residual,
+        rng=rng,
+        half_samples=params.half_samples,
+        selected=min(params.selected, cohort.burden.shape[1]),
+        threshold=params.threshold,
+    )
+    table = pd.DataFrame(
+        {
+            "feature": np.arange(cohort.burden.shape[1]),
+            "beta": main.beta,
+            "se": main.se,
+            "p": main.p,
+            "q": benjamini_hochberg(main.p),
+            "test": test,
+            "p_naive": naive.p,
+            "p_rank": on_ranks.p,
+            "p_components": on_components.p,
+            "selected": stable.selected,
+            "stable": stable.selected >= params.threshold,
+            **_interaction(cohort, null),
+        }
+    )
+    lambdas = pd.DataFrame(
+        [
+            _lambda("mixed_model", main.p, params.alpha, naive=False),
+            _lambda("regression", naive.p, params.alpha, naive=True),
+            _lambda("rank", on_ranks.p, params.alpha, naive=True),
+            _lambda("components", on_components.p, params.alpha, naive=True),
+        ]
+    )
+    return Discovery(COHORT_TESTS.check(table), LAMBDAS.check(lambdas), null, stable, n_clades)
+
+
+def _or_none(covariates: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    return covariates if covariates.shape[1] else None
+
+
+def _main(
+    cohort: Cohort, null: NullModel, params: CohortParams, rng: np.random.Generator
+) -> tuple[Association, str]:
+    """The test that the size of the cohort and of its rarer class allows."""
+    n, score = len(cohort.phenotype), score_test(cohort.burden, null)
+    if cohort.is_binary and min(cohort.phenotype.sum(), n - cohort.phenotype.sum()) < params.rare:
+        values, vectors = np.linalg.eigh(cohort.relatedness)
+        leading = vectors[:, np.argsort(-values)[:FIRTH_COMPONENTS]]
+        firth = firth_logistic(cohort.phenotype, cohort.burden, np.column_stack([cohort.covariates, leading]))
+        return Association(firth.beta, firth.se, firth.beta / firth.se, firth.p), "firth"
+    if n < params.small:
+        p = freedman_lane(cohort.burden, null, rng=rng, draws=params.permutations)
+        return score._replace(p=p), "freedman_lane"
+    return score, "score"
+
+
+def _interaction(cohort: Cohort, null: NullModel) -> dict[str, NDArray[np.float64]]:
+    n = cohort.burden.shape[1]
+    if cohort.treatment is None or cohort.treatment.std() == 0:
+        return {"p_interaction": np.full(n, np.nan), "beta_interaction": np.full(n, np.nan)}
+    found = interaction_test(cohort.burden, cohort.treatment, null)
+    return {"p_interaction": found.p, "beta_interaction": found.beta}
+
+
+def _lambda(test: str, p: NDArray[np.float64], alpha: float, *, naive: bool) -> dict[str, object]:
+    found = int((benjamini_hochberg(p) <= alpha).sum())
+    return {"test": test, "lambda_gc": lambda_gc(p), "discoveries": found, "naive": naive}
+
+
+def validate(discoveries: pd.DataFrame, validation: Cohort, params: CohortParams) -> pd.DataFrame:
+    """Test what was discovered, and nothing else, on the individuals that were put away (contract `COHORT_VALIDATION`).
+
+    `discoveries` holds feature, beta and q. A feature is validated at a false discovery rate of `alpha` among those asked.
+    """
+    if discoveries.empty:
+        return COHORT_VALIDATION.empty()
+    if not clades_with_both(validation.phenotype, validation.clade):
+        raise InputError("validation clades: need both classes in one of them at least, got none")
+    features = discoveries["feature"].to_numpy()
+    null = fit_null(validation.phenotype, kinship(validation.relatedness), _or_none(validation.covariates))
+    found = score_test(validation.burden[:, features], null)
+    beta = discoveries["beta"].to_numpy()
+    p = one_sided(found, beta)
+    return COHORT_VALIDATION.check(
+        pd.DataFrame(
+            {
+                "feature": features,
+                "beta": beta,
+                "q": discoveries["q"].to_numpy(),
+                "val_beta": found.beta,
+                "val_se": found.se,
+                "val_p": p,
+                "validated": (benjamini_hochberg(p) <= params.alpha) & (np.sign(found.beta) == np.sign(beta)),
+            }
+        )
+    )

@@ -1,0 +1,105 @@
+"""The external lock: a validation set that is looked at once, and a record that says when it was and for what.
+
+A result is validated if its question was fixed before the validation data were seen. The lock is a file beside the cohort:
+it names the individuals put away, and, once opened, the questions asked. A second opening with other questions is refused;
+with the same ones it changes nothing, so that an interrupted run can go on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from photo51.io import content_hash, write_json
+from photo51.types import InputError
+
+
+class Lock(NamedTuple):
+    """State of a lock.
+
+    Attributes
+    ----------
+    path
+        Its file.
+    put_away
+        Individuals of the validation set.
+    sealed
+        Hash of the validation set: individuals, phenotypes and burdens.
+    opened
+        Hash of the questions it was opened for; empty while closed.
+    questions
+        What was asked; empty while closed.
+    """
+
+    path: Path
+    put_away: tuple[str, ...]
+    sealed: str
+    opened: str = ""
+    questions: dict[str, Any] = {}  # noqa: RUF012 - never written to
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the validation set has been looked at."""
+        return bool(self.opened)
+
+
+def seal(path: Path, put_away: Sequence[str], content: str) -> Lock:
+    """Put a validation set away; the same set again leaves the lock as it is, opened or not.
+
+    Raises
+    ------
+    InputError
+        Where another set was opened under this name before.
+    """
+    if path.is_file():
+        lock = read(path)
+        if lock.sealed == content:
+            return lock
+        if lock.is_open:
+            raise InputError(
+                f"{path}: the validation set was opened before with other data; a set that was seen cannot be put away again, choose a new folder"
+            )
+    lock = Lock(path, tuple(put_away), content)
+    _write(lock)
+    return lock
+
+
+def open_once(path: Path, questions: dict[str, Any]) -> Lock:
+    """Open the lock for these questions.
+
+    Raises
+    ------
+    InputError
+        Where it was opened for others.
+    """
+    lock, asked = read(path), content_hash(questions)
+    if lock.is_open and lock.opened != asked:
+        raise InputError(
+            f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others ({asked}) validates nothing"
+        )
+    if not lock.is_open:
+        lock = lock._replace(opened=asked, questions=questions)
+        _write(lock)
+    return lock
+
+
+def read(path: Path) -> Lock:
+    """Read a lock.
+
+    Raises
+    ------
+    InputError
+        Where there is none.
+    """
+    if not path.is_file():
+        raise InputError(
+            f"{path}: need a sealed validation set, got no such file; run `photo51 cohort` first"
+        )
+    found = json.loads(path.read_text())
+    return Lock(path, tuple(found["put_away"]), found["sealed"], found["opened"], found["questions"])
+
+
+def _write(lock: Lock) -> None:
+    write_json({name: value for name, value in lock._asdict().items() if name != "path"}, lock.path)
