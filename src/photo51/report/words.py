@@ -12,18 +12,26 @@ _SUPERSCRIPT = str.maketrans(
 ABSENT = "not measured"
 
 KINDS = {
-    "CDS": "protein-coding sequence",
-    "cds_plus": "coding sequence, forward strand",
-    "cds_minus": "coding sequence, reverse strand",
-    "codon_1": "first codon position",
-    "codon_2": "second codon position",
-    "codon_3": "third codon position",
+    "CDS": "coding sequence",
+    "codon_position_1": "first codon position",
+    "codon_position_2": "second codon position",
+    "codon_position_3": "third codon position",
     "rbs": "ribosome-binding site",
-    "tfbs": "transcription-factor site",
+    "rbs_predicted": "ribosome-binding site (predicted)",
+    "promoter_predicted": "promoter (predicted)",
+    "terminator_predicted": "terminator (predicted)",
+    "operon_predicted": "operon (predicted)",
+    "operon_start_predicted": "operon start (predicted)",
+    "TFBS": "transcription-factor site",
     "gc_high": "GC-rich stretch",
     "gc_low": "AT-rich stretch",
-    "mobile_element": "mobile element",
+    "homopolymer_A": "run of A",
+    "homopolymer_C": "run of C",
+    "homopolymer_G": "run of G",
+    "homopolymer_T": "run of T",
     "soft_mask": "soft-masked repeat",
+    "D_loop": "D-loop",
+    "origin": "origin of replication",
 }
 
 
@@ -123,8 +131,10 @@ def place(chrom: str, start: int, end: int, strand: str = "") -> str:
 
 
 def kind(name: str) -> str:
-    """An annotation class in words."""
-    return KINDS.get(name, name.replace("_", " "))
+    """An annotation class in words; one with a name of its own (`TFBS:lexA`) keeps it."""
+    base, colon, own = name.partition(":")
+    said = KINDS.get(base, base.replace("_", " "))
+    return f"{said} {own}" if colon else said
 
 
 def feature(number_: int) -> str:

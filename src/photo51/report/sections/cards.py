@@ -12,8 +12,8 @@ from photo51.report.blocks import Block, Prose, Raw, records, rich, verdict
 from photo51.report.run import Run
 
 _CARD = Markup(
-    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>probability of disease, where {prevalence} '
-    'of the set are</small></p><ul class="flat">{features}</ul><p class="small">Deleting these features takes away {faithful} of the attributed score '
+    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>probability of disease ({prevalence} of this set '
+    'are disease variants)</small></p><ul class="flat">{features}</ul><p class="small">Deleting these features takes away {faithful} of the attributed score '
     "(as many random ones: {random}).{nearest}</p></article>"
 )
 

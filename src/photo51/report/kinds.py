@@ -1,0 +1,38 @@
+"""Families of annotation classes: what gives a feature its colour on the map."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from photo51 import theme
+
+
+class Family(NamedTuple):
+    """A family of annotation classes: its name, its colour, and the beginnings of the classes in it."""
+
+    label: str
+    colour: str
+    classes: tuple[str, ...]
+
+
+FAMILIES = (
+    Family(
+        "gene boundary",
+        theme.ORANGE,
+        ("start_codon", "stop_codon", "gene_start", "gene_end", "operon_start", "splice"),
+    ),
+    Family("RNA gene", theme.GREEN, ("tRNA", "rRNA", "ncRNA")),
+    Family("coding", theme.BLUE, ("CDS", "codon_position", "gene", "pseudogene", "exon", "operon")),
+    Family("signal", theme.PURPLE, ("promoter", "rbs", "terminator", "TFBS", "D_loop", "origin")),
+    Family(
+        "mobile or repeat", theme.VERMILION, ("mobile_element", "prophage", "CRISPR", "repeat", "soft_mask")
+    ),
+    Family("composition", theme.SKY, ("gc_", "homopolymer")),
+    Family("other annotation", theme.INK, ("",)),
+)
+
+
+def family(kind: str) -> int:
+    """Index of a class's family in `FAMILIES`; the longest beginning that fits decides."""
+    fits = [(len(start), -i) for i, f in enumerate(FAMILIES) for start in f.classes if kind.startswith(start)]
+    return -max(fits)[1]

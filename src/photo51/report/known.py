@@ -1,0 +1,232 @@
+"""What the tables of a run say of one feature, in words a page can use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.report import words
+from photo51.report.run import Run
+
+Row = Mapping[str, Any]
+NO_ROW: Row = {}
+STRANDS = {"sense": "", "antisense": ", other strand", "either": ""}
+SHAPES = {
+    "point": "It is active at single bases",
+    "periodic": "It comes and goes with a period of {period} bases",
+    "motif": "It is active over a few bases at a time",
+    "domain": "It stays on over stretches of about {run_median} bases",
+    "whole-gene": "It stays on over most of a gene",
+}
+ALPHA = 0.05
+
+
+class Logo(NamedTuple):
+    """A sequence logo: letter heights (bits), (positions, 4) in the order A, C, G, T; offset of the first position; windows."""
+
+    heights: NDArray[np.float64]
+    first: int
+    n: int
+
+
+class Known(NamedTuple):
+    """What is known of a feature.
+
+    Attributes
+    ----------
+    feature
+        Its number.
+    name
+        Row of the concepts table that names it; empty where none does.
+    concepts
+        Its rows of the concepts table, highest F1 first.
+    enriched
+        Its rows of the enrichment table that are discoveries, lowest q first.
+    shape, novelty, causality, manifold
+        Its rows of those tables; empty where they were not made.
+    logo
+        Its logo; None where there is none above its null.
+    profiles, ledger, matches, genesets
+        Its rows of those tables.
+    """
+
+    feature: int
+    name: Row
+    concepts: pd.DataFrame
+    enriched: pd.DataFrame
+    shape: Row
+    novelty: Row
+    causality: Row
+    manifold: Row
+    logo: Logo | None
+    profiles: pd.DataFrame
+    ledger: pd.DataFrame
+    matches: pd.DataFrame
+    genesets: pd.DataFrame
+
+    @classmethod
+    def of(cls, run: Run, feature: int) -> Known:
+        """Gather it from a run."""
+        concepts = run.of("concepts", feature)
+        if len(concepts):
+            concepts = concepts[concepts["readout"] == "sae"].sort_values("f1_domain", ascending=False)
+        enriched = run.of("enrichment", feature)
+        if len(enriched):
+            enriched = enriched[(enriched["status"] == "tested") & (enriched["q"] <= ALPHA)].sort_values(
+                ["q", "z_rot"], ascending=[True, False]
+            )
+        named = concepts[concepts["named"].astype(bool)] if len(concepts) else concepts
+        return cls(
+            feature, _first(named), concepts, enriched, _first(run.of("shapes", feature)), _first(run.of("novelty", feature)),
+            _first(run.of("causality", feature)), run.manifold_of(feature), _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
+            run.of("profiles", feature), run.of("ledger", feature), run.of("motif_matches", feature), run.of("genesets", feature),
+        )  # fmt: skip
+
+    @property
+    def label(self) -> str:
+        """What it looks like; empty where nothing names it."""
+        return label(self.name["annotation"], self.name["strand"]) if self.name else ""
+
+    @property
+    def consensus(self) -> str:
+        """IUPAC letters its strongest windows share; empty where the logo is not above its null."""
+        return str(self.shape.get("consensus", ""))
+
+    def sentence(self) -> str:
+        """What it is, against what, in two or three sentences."""
+        parts = [self._what(), self._how()]
+        if self.novelty.get("novel"):
+            parts.append("It is one of the novel features: reproducible, strong and unexplained.")
+        if self.consensus:
+            parts.append(f"Its strongest places share {self.consensus}.")
+        return " ".join(p for p in parts if p)
+
+    def _what(self) -> str:
+        if self.name:
+            c = self.name
+            against = f"a rotated copy reaches {words.fixed(c['f1_null95'])}, a feature that is always on {words.fixed(c['f1_always'])}"
+            said = (
+                f"Looks like {self.label}: {words.percent(c['precision_bp'], 0)} of its active bases lie inside one, and it is active in "
+                f"{words.percent(c['recall_domain'], 0)} of them (F1 {words.fixed(c['f1_domain'])}; {against}), on stretches that played no part in the choice."
+            )
+            return said if c["beats_kmer"] else f"{said} Six-letter words alone do as well."
+        if len(self.enriched):
+            e = self.enriched.iloc[0]
+            return f"More active in {label(e['annotation'], e['strand'])} than its rotated copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
+        return "No annotation that was tested explains it."
+
+    def _how(self) -> str:
+        text = SHAPES.get(str(self.shape.get("shape", "")))
+        if not text:
+            return ""
+        return (
+            text.format(
+                **{k: words.number(float(v)) for k, v in self.shape.items() if k in {"period", "run_median"}}
+            )
+            + "."
+        )
+
+    def facts(self) -> list[tuple[str, str, str]]:
+        """Numbers that come from the tables: name, value, what it means."""
+        found = []
+        if self.novelty:
+            found += [
+                (
+                    "Effective n",
+                    words.number(self.novelty["n_eff"], 2),
+                    "independent observations its track is worth",
+                ),
+                (
+                    "Novelty",
+                    words.fixed(self.novelty["novelty"]),
+                    "reproducible, strong and unexplained: 0 to 1",
+                ),
+            ]
+        if self.shape:
+            found.append(
+                (
+                    "Logo",
+                    f"{words.fixed(self.shape['information'], 1)} bits",
+                    f"random windows reach {words.fixed(self.shape['information_null'], 1)} bits",
+                )
+            )
+        return found
+
+    def cause(self) -> str:
+        """Whether the model uses it, in a sentence."""
+        c = self.causality
+        if not c or not np.isfinite(c["ablation_p"]):
+            return "Not tested: this feature was not among those that were removed."
+        verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
+        beyond = "more than" if c["ablation_p"] <= ALPHA else "no more than"
+        text = (
+            f"Removing it {verb} the model's surprise by {words.number(abs(c['ablation_dnll']))} bits a base where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random "
+            f"features of like density (99 % of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
+        )
+        if c["steer_base"]:
+            text += f" Turning it up makes {c['steer_base']} more likely next ({words.signed(100 * c['steer_change'], 0)} points; p {words.probability(c['steer_p'])})."
+        return text
+
+    def checks(self) -> list[tuple[str, str, str]]:
+        """The replication ledger: check, result, detail."""
+        out = []
+        for r in self.ledger.to_dict("records"):
+            made = r["reason"] == "checked"
+            result = (
+                "could not be checked" if not made else "survives" if r["survives"] else "does not survive"
+            )
+            detail = (
+                f"q {words.probability(r['q'])}, {words.number(2.0 ** r['log2_fold'])}-fold, {int(r['n_intervals'])} sites"
+                if made
+                else str(r["reason"])
+            )
+            out.append((f"{r['check']} {r['against']}".strip(), result, detail))
+        return out
+
+    def sites(self) -> list[str]:
+        """Classes whose boundaries say most about it."""
+        return [str(self.name["annotation"])] if self.name else []
+
+
+def label(annotation: str, strand: str) -> str:
+    """An annotation class as it is read, in words."""
+    return words.kind(annotation) + STRANDS.get(strand, "")
+
+
+def _first(rows: pd.DataFrame) -> Row:
+    return {str(k): v for k, v in rows.iloc[0].to_dict().items()} if len(rows) else NO_ROW
+
+
+def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
+    if rows.empty or not shape.get("consensus"):
+        return None
+    rows = rows.sort_values("offset")
+    heights = (
+        rows[["A", "C", "G", "T"]].to_numpy(dtype=float)
+        * np.maximum(rows["bits"].to_numpy(dtype=float), 0.0)[:, None]
+    )
+    return Logo(heights, int(rows["offset"].iloc[0]), int(rows["n"].max()))
+
+
+def names(run: Run) -> pd.DataFrame:
+    """The name of each feature that has one, indexed by feature: its row of the concepts table with the highest F1."""
+    table = run.table("concepts")
+    if table is None:
+        return pd.DataFrame(columns=["annotation", "strand", "f1_domain"])
+    named = table[(table["readout"] == "sae") & table["named"].astype(bool)]
+    best = named.sort_values(["f1_domain", "annotation"], ascending=[False, True]).drop_duplicates("feature")
+    return best.set_index("feature").sort_index()
+
+
+def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
+    """Features with their names, for a sentence: `{f12} tRNA`."""
+    return [
+        f"{{f{f}}} {label(named.loc[f, 'annotation'], named.loc[f, 'strand'])}"
+        if f in named.index
+        else f"{{f{f}}}"
+        for f in features
+    ]
