@@ -15,7 +15,7 @@ from torch import Tensor
 
 from photo51.config.interventions import SteerParams
 from photo51.interventions.bundles import Bundle, Direction
-from photo51.interventions.dictionary import Dictionary, Instrument
+from photo51.interventions.dictionary import Instrument, LinearDictionary
 from photo51.interventions.edits import EVERYWHERE, Gate, Op, Order, SiteEdit
 from photo51.types import InputError
 
@@ -90,7 +90,7 @@ class ArmEdit:
         return x + delta
 
 
-def reconstruct(dictionary: Dictionary, x: Tensor) -> Tensor:
+def reconstruct(dictionary: LinearDictionary, x: Tensor) -> Tensor:
     """`decode(encode(x))`."""
     return dictionary.encode(x) @ dictionary.decoder + dictionary.offset
 
@@ -99,7 +99,7 @@ def random_directions(
     kind: str,
     n: int,
     *,
-    dictionary: Dictionary,
+    dictionary: LinearDictionary,
     residual: Tensor,
     avoid: Sequence[int],
     rng: np.random.Generator,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import NMF
 from torch import Tensor
 
-from photo51.interventions.dictionary import Dictionary, Units
+from photo51.interventions.dictionary import LinearDictionary, Units
 from photo51.types import InputError
 
 
@@ -71,7 +71,7 @@ class Bundle:
             raise InputError(f"bundle: {self.name!r} {symbol} {other.name!r} cancels to nothing")
         return Bundle(f"{self.name} {symbol} {other.name}", tuple(kept), tuple(kept.values()))
 
-    def shift(self, dictionary: Dictionary, units: Units) -> Tensor:
+    def shift(self, dictionary: LinearDictionary, units: Units) -> Tensor:
         """What one unit of strength adds to the site's tensor where nothing is floored, (d_model,)."""
         rows = dictionary.decoder[list(self.features)]
         per_unit = torch.as_tensor(units.of(self.features) * np.array(self.weights))

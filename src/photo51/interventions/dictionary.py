@@ -1,11 +1,11 @@
-"""What an intervention needs of a sparse autoencoder, and one plain form of it."""
+"""A sparse autoencoder in the form interventions need: tensors at a site, any few of its features, gradients."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,36 +16,16 @@ from torch import Tensor
 from photo51.config.interventions import UnitParams
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Sites
+from photo51.sae.dictionary import SparseAutoencoder
 from photo51.types import InputError
-
-
-class Dictionary(Protocol):
-    """A dictionary of directions at one site of one model.
-
-    `decode` is affine in the codes, so that a change of codes changes the activation by `(new − old) @ decoder`, whatever
-    the dictionary's error is.
-    """
-
-    site: str
-
-    @property
-    def decoder(self) -> Tensor:
-        """(features, d_model): what one unit of code adds to the site's tensor."""
-
-    @property
-    def offset(self) -> Tensor:
-        """(d_model,): `decode` of no feature at all."""
-
-    def encode(self, x: Tensor, features: Sequence[int] | None = None) -> Tensor:
-        """Codes (…, features) of activations (…, d_model), all or the named ones; differentiable."""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearDictionary:
     """A trained autoencoder as four tensors and one rule, everything in units of the site's tensor.
 
-    `pre = x @ encoder.T + bias`; codes are `relu(pre)`, kept where they pass `threshold` (JumpReLU, calibrated BatchTopK)
-    or are among the `k` largest of their base (TopK); `decode = codes @ decoder + offset`.
+    `pre = (x − centre) @ encoder.T + bias`; codes are `relu(pre)`, kept where they are above `threshold` (JumpReLU,
+    calibrated BatchTopK) or among the `k` largest of their base (TopK); `decode = codes @ decoder + offset`.
 
     Attributes
     ----------
@@ -59,6 +39,8 @@ class LinearDictionary:
         (features,) smallest code that counts, or None.
     k
         Codes kept per base, or None.
+    centre
+        (d_model,) taken off before encoding, or None.
     """
 
     site: str
@@ -68,6 +50,22 @@ class LinearDictionary:
     offset: Tensor
     threshold: Tensor | None = None
     k: int | None = None
+    centre: Tensor | None = None
+
+    @classmethod
+    def of(cls, sae: SparseAutoencoder) -> LinearDictionary:
+        """A trained autoencoder's numbers as tensors that gradients run through."""
+        gate = sae.gate
+        return cls(
+            sae.origin.site,
+            torch.from_numpy(sae.encoder),
+            torch.from_numpy(sae.bias),
+            torch.from_numpy(sae.decoder),
+            torch.from_numpy(sae.offset),
+            None if gate.threshold is None else torch.from_numpy(np.maximum(gate.threshold, 0)),
+            gate.k,
+            torch.from_numpy(sae.centre),
+        )
 
     @property
     def n_features(self) -> int:
@@ -77,13 +75,14 @@ class LinearDictionary:
     def encode(self, x: Tensor, features: Sequence[int] | None = None) -> Tensor:
         """Codes (…, features) of activations (…, d_model); a base's codes depend on that base alone."""
         wanted = slice(None) if features is None else list(features)
+        x = x if self.centre is None else x - self.centre
         if self.k is not None:
             codes = torch.relu(x @ self.encoder.T + self.bias)
             least = codes.topk(self.k, dim=-1).values[..., -1:]
             return torch.where(codes >= least, codes, 0.0)[..., wanted]
         codes = torch.relu(x @ self.encoder[wanted].T + self.bias[wanted])
         if self.threshold is not None:
-            codes = torch.where(codes >= self.threshold[wanted], codes, 0.0)
+            codes = torch.where(codes > self.threshold[wanted], codes, 0.0)
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -94,7 +93,7 @@ class LinearDictionary:
         """The same dictionary on another device."""
         moved = {
             name: getattr(self, name).to(device)
-            for name in ("encoder", "bias", "decoder", "offset", "threshold")
+            for name in ("encoder", "bias", "decoder", "offset", "threshold", "centre")
             if getattr(self, name) is not None
         }
         return replace(self, **moved)
@@ -161,7 +160,7 @@ class Instrument(NamedTuple):
     model
         Next-base model.
     dictionary
-        Dictionary of one of the model's sites.
+        LinearDictionary of one of the model's sites.
     units
         One unit of each feature.
     concepts
@@ -169,7 +168,7 @@ class Instrument(NamedTuple):
     """
 
     model: StripedHyenaForCausalLM
-    dictionary: Dictionary
+    dictionary: LinearDictionary
     units: Units
     concepts: Mapping[int, str] = MappingProxyType({})
 
@@ -203,7 +202,10 @@ def activations(model: StripedHyenaForCausalLM, site: str, ids: Tensor) -> Tenso
 
 @torch.no_grad()
 def measure_units(
-    model: StripedHyenaForCausalLM, dictionary: Dictionary, windows: NDArray[np.integer], params: UnitParams
+    model: StripedHyenaForCausalLM,
+    dictionary: LinearDictionary,
+    windows: NDArray[np.integer],
+    params: UnitParams,
 ) -> Units:
     """Activation quantiles of every feature over reference windows.
 

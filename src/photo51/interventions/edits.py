@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from photo51.interventions.bundles import Bundle, Direction
-from photo51.interventions.dictionary import Dictionary, Units, check_features
+from photo51.interventions.dictionary import LinearDictionary, Units, check_features
 from photo51.types import InputError, Strand
 
 Op = Literal["add", "clamp", "scale", "ablate"]
@@ -126,7 +126,7 @@ class SiteEdit:
     Parameters
     ----------
     dictionary
-        Dictionary of the site.
+        LinearDictionary of the site.
     orders
         What to do.
     units
@@ -142,7 +142,7 @@ class SiteEdit:
 
     def __init__(
         self,
-        dictionary: Dictionary,
+        dictionary: LinearDictionary,
         orders: Sequence[Order],
         units: Units,
         reading: Reading = FORWARD,
@@ -182,7 +182,8 @@ class SiteEdit:
         steps = [step for step in self.steps if step.touches(start, start + x.shape[1])]
         if not steps:
             return None
-        old = self.codes(x)
+        unread = all(step.only_adds for step in steps)
+        old = x.new_zeros(*x.shape[:2], len(self.rows)) if unread else self.codes(x)
         new = old
         for step in steps:
             new = step.apply(new, start, self.floor)
@@ -210,6 +211,11 @@ class _Step:
             if isinstance(order.strength, Tensor) and order.strength.shape[1] > 1
             else None
         )
+
+        amount = torch.as_tensor(order.strength)
+        # adding what is not negative never meets the floor, so the change is the same whatever the codes are
+        self.only_adds = self.op == "add" and self.condition is None
+        self.only_adds &= not bool((amount < 0).any()) and not bool((per_unit < 0).any())
 
     def touches(self, start: int, end: int) -> bool:
         """Whether any base of [start, end) can be edited."""
