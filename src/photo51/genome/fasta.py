@@ -52,13 +52,13 @@ def read_fasta(path: Path | str) -> Iterator[Record]:
     seen: set[str] = set()
     with open_text(path) as text:
         for title, letters in SimpleFastaParser(_checked(text, path)):
-            name, _, description = title.partition(" ")
+            name, *description = title.split(maxsplit=1)
             if name in seen:
                 raise InputError(f"{path}: need record names that differ, got {name!r} twice")
             if not letters:
                 raise InputError(f"{path}, record {name!r}: need bases, got an empty sequence")
             seen.add(name)
-            yield record(name, letters, description.strip())
+            yield record(name, letters, "".join(description))
     if not seen:
         raise InputError(f"{path}: need FASTA records, got none")
 
@@ -81,7 +81,7 @@ def _checked(lines: Iterable[str], path: Path | str) -> Iterator[str]:
                     f"{path}, line {number}: need a name of printable ASCII right after '>', got {line[1:40].strip()!r}"
                 )
             named = True
-            yield line.replace("\t", " ")
+            yield line
             continue
         bases = line.strip()
         if bases and not named:

@@ -178,6 +178,7 @@ def _try(wanted: Download, timeout: float) -> None:
             if length is not None and received != int(length):
                 raise _Broken(f"{received} of {length} bytes arrived")
     except urllib.error.HTTPError as e:
+        e.close()
         if e.code == 416 and have:  # the range starts at or past the end: what is there is not of this file
             wanted.path.unlink()
             raise _Broken("the rest was refused") from e

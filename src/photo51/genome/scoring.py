@@ -93,7 +93,10 @@ def scored(
         )
     table = pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block"])
     groups = _grouped(table.drop_duplicates("block"), sketches, share, params)
-    splits = deal(_holdings(table, coverage), groups, (params.train, params.select, params.test), params.seed)
+    each = params.split_by == "block"
+    splits = deal(
+        _holdings(table, coverage, each=each), groups, (params.train, params.select, params.test), params.seed
+    )
     return _gapped(table, splits, params.gap, readings), readings
 
 
@@ -108,21 +111,27 @@ def _coverage(annotations: pd.DataFrame) -> dict[Place, Coverage]:
     return found
 
 
-def _holdings(table: pd.DataFrame, coverage: Mapping[Place, Coverage]) -> NDArray[np.float64]:
-    """What each block has of its genome: its share of the bases, and of each class; all classes together count as the bases do."""
+def _holdings(table: pd.DataFrame, coverage: Mapping[Place, Coverage], *, each: bool) -> NDArray[np.float64]:
+    """What each block has of the bases and of each annotation class; all classes together count as the bases do.
+
+    `each`: every genome is to be shared out by itself. Where whole contigs or genomes are dealt that cannot be, and the
+    bases of all are one thing.
+    """
+    size = (table["end"] - table["start"]).to_numpy(dtype=float)
+    if each:
+        size /= pd.Series(size).groupby(table["genome"]).transform("sum").to_numpy()
+    else:
+        size /= size.sum()
     columns: dict[tuple[str, str], int] = {}
     found: list[tuple[int, int, float]] = []
     for (genome, chrom), rows in table.groupby(["genome", "chrom"], sort=False):
         own = coverage.get((str(genome), str(chrom)))
-        size = (rows["end"] - rows["start"]).to_numpy() / (table["end"] - table["start"])[
-            table["genome"] == genome
-        ].sum()
-        things: dict[str, NDArray[np.float64]] = {"": size}
-        if own is not None:
+        things: dict[str, NDArray[np.float64]] = {"": size[rows.index]}
+        if own is not None and each:
             shares = own.shares(rows["start"].to_numpy(), rows["end"].to_numpy()) / len(own.kinds)
             things |= dict(zip(own.kinds, shares.T, strict=True))
         for thing, amounts in things.items():
-            column = columns.setdefault((str(genome), thing), len(columns))
+            column = columns.setdefault((str(genome) if each else "", thing), len(columns))
             found += [(b, column, float(x)) for b, x in zip(rows["block"].tolist(), amounts, strict=True)]
     holdings = np.zeros((int(table["block"].max()) + 1, len(columns)))
     for block, at, amount in found:
