@@ -13,7 +13,7 @@ from scipy import stats
 from photo51.biomarkers.cohort import Cohort
 from photo51.biomarkers.stability import Stability, stability_selection
 from photo51.config.biomarkers import CohortParams
-from photo51.io.contracts.biomarkers import COHORT_TESTS, COHORT_VALIDATION, LAMBDAS
+from photo51.io.contracts.biomarkers import COHORT_TESTS, LAMBDAS
 from photo51.stats.clades import clades_with_both, require_spread
 from photo51.stats.firth import firth_logistic
 from photo51.stats.mixed import (
@@ -87,6 +87,10 @@ def discover(cohort: Cohort, params: CohortParams) -> Discovery:
             "p_components": on_components.p,
             "selected": stable.selected,
             "stable": stable.selected >= params.threshold,
+            "val_beta": np.nan,
+            "val_se": np.nan,
+            "val_p": np.nan,
+            "validated": False,
             **_interaction(cohort, null),
         }
     )
@@ -134,30 +138,32 @@ def _lambda(test: str, p: NDArray[np.float64], alpha: float, *, naive: bool) -> 
     return {"test": test, "lambda_gc": lambda_gc(p), "discoveries": found, "naive": naive}
 
 
-def validate(discoveries: pd.DataFrame, validation: Cohort, params: CohortParams) -> pd.DataFrame:
-    """Test what was discovered, and nothing else, on the individuals that were put away (contract `COHORT_VALIDATION`).
+def validate(tests: pd.DataFrame, validation: Cohort, params: CohortParams) -> pd.DataFrame:
+    """Test what was discovered, and nothing else, on the individuals that were put away.
 
-    `discoveries` holds feature, beta and q. A feature is validated at a false discovery rate of `alpha` among those asked.
+    Returns
+    -------
+    `tests` with `val_beta`, `val_se`, `val_p` and `validated` filled in for the discoveries: validated are those of the same
+    sign whose q among the features asked is at most `alpha`.
+
+    Raises
+    ------
+    InputError
+        Where no validation clade holds both classes.
     """
-    if discoveries.empty:
-        return COHORT_VALIDATION.empty()
+    out = tests.assign(val_beta=np.nan, val_se=np.nan, val_p=np.nan, validated=False)
+    asked = np.flatnonzero(tests["q"] <= params.alpha)
+    if not len(asked):
+        return COHORT_TESTS.check(out)
     if not clades_with_both(validation.phenotype, validation.clade):
         raise InputError("validation clades: need both classes in one of them at least, got none")
-    features = discoveries["feature"].to_numpy()
     null = fit_null(validation.phenotype, kinship(validation.relatedness), _or_none(validation.covariates))
-    found = score_test(validation.burden[:, features], null)
-    beta = discoveries["beta"].to_numpy()
+    found = score_test(validation.burden[:, tests["feature"].to_numpy()[asked]], null)
+    beta = tests["beta"].to_numpy()[asked]
     p = one_sided(found, beta)
-    return COHORT_VALIDATION.check(
-        pd.DataFrame(
-            {
-                "feature": features,
-                "beta": beta,
-                "q": discoveries["q"].to_numpy(),
-                "val_beta": found.beta,
-                "val_se": found.se,
-                "val_p": p,
-                "validated": (benjamini_hochberg(p) <= params.alpha) & (np.sign(found.beta) == np.sign(beta)),
-            }
-        )
-    )
+    again = (benjamini_hochberg(p) <= params.alpha) & (np.sign(found.beta) == np.sign(beta))
+    for name, values in (("val_beta", found.beta), ("val_se", found.se), ("val_p", p), ("validated", again)):
+        column = out[name].to_numpy(copy=True)
+        column[asked] = values
+        out[name] = column
+    return COHORT_TESTS.check(out)

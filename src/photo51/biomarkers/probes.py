@@ -56,10 +56,13 @@ class StackedProbe(NamedTuple):
 def grouped_folds(labels: NDArray[np.int64], groups: NDArray, n_folds: int, seed: int) -> NDArray[np.int64]:
     """Fold of each variant, (n,): whole groups, cases spread as evenly as groups allow."""
     n_groups = len(np.unique(groups))
-    kind = StratifiedKFold if n_groups == len(labels) else StratifiedGroupKFold
-    split = kind(min(n_folds, n_groups), shuffle=True, random_state=seed)
+    n_folds, places = min(n_folds, n_groups), np.zeros(len(labels))
+    if n_groups == len(labels):
+        splits = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(places, labels)
+    else:
+        splits = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed).split(places, labels, groups)
     fold = np.zeros(len(labels), dtype=np.int64)
-    for i, (_, test) in enumerate(split.split(np.zeros(len(labels)), labels, groups)):
+    for i, (_, test) in enumerate(splits):
         fold[test] = i
     return fold
 

@@ -81,8 +81,8 @@ CLASSIFIERS = TableSpec(
         "auroc_strata": Column(
             "float", "over pairs of one gene, consequence and codon position (the strata)"
         ),
-        "strata_lo": Column("float", _INTERVAL),
-        "strata_hi": Column("float", _INTERVAL),
+        "strata_lo": Column("float", _INTERVAL, required=False),
+        "strata_hi": Column("float", _INTERVAL, required=False),
         "auprc": Column("float", "average precision"),
         "auprc_lo": Column("float", _INTERVAL),
         "auprc_hi": Column("float", _INTERVAL),
@@ -142,24 +142,19 @@ COHORT_TESTS = TableSpec(
         ),
         "selected": Column("float", "share of half-samples that select the feature"),
         "stable": Column("bool", "selected at least as often as the threshold"),
+        "val_beta": Column(
+            "float", "slope in validation clades; NaN while the lock is closed, and for what was no discovery"
+        ),
+        "val_se": Column("float", "its standard error", required=False),
+        "val_p": Column(
+            "float", "one-sided p in validation clades, in the direction of discovery; NaN likewise"
+        ),
+        "validated": Column(
+            "bool",
+            "q at most alpha in discovery, and again, with the same sign, among those asked in validation",
+        ),
         "p_interaction": Column("float", "feature × treatment; NaN where no treatment was given"),
         "beta_interaction": Column("float", "difference of slopes between treated and untreated"),
-    },
-)
-
-COHORT_VALIDATION = TableSpec(
-    "cohort_validation",
-    "one feature that was a discovery, tested once on the individuals that were put away",
-    {
-        "feature": Column("int", "number of the feature"),
-        "beta": Column("float", "slope in discovery clades"),
-        "q": Column("float", "Benjamini-Hochberg, discovery clades"),
-        "val_beta": Column("float", "slope in validation clades"),
-        "val_se": Column("float", "its standard error"),
-        "val_p": Column("float", "one-sided p in the direction of discovery"),
-        "validated": Column(
-            "bool", "same sign, and q at most alpha among the features asked"
-        ),
     },
 )
 
