@@ -50,7 +50,7 @@ class Terms(NamedTuple):
 
 
 def residuals(
-    y: NDArray[np.floating], terms: Terms, fold: NDArray[np.integer], *, ridge: float = 5.0, sweeps: int = 2
+    y: NDArray, terms: Terms, fold: NDArray[np.integer], *, ridge: float = 5.0, sweeps: int = 2
 ) -> NDArray[np.float32]:
     """What an additive model, learnt on the other fold, does not explain.
 
@@ -72,14 +72,16 @@ def residuals(
     (n, columns), mean about 0 in each fold.
     """
     _check(y, terms, fold)
-    out = np.empty(y.shape, dtype=np.float32)
+    out = np.empty(y.shape if y.shape[1] > WIDTH else (0, 0), dtype=np.float32)
     fold = fold.astype(np.uint8)
     for first in range(0, y.shape[1], WIDTH):
         some = slice(first, min(first + WIDTH, y.shape[1]))
         padded = np.zeros((len(y), WIDTH), dtype=np.float32)
         padded[:, : some.stop - first] = y[:, some]
-        left = _crossed_residuals(padded, terms.levels, terms.starts, fold, float(ridge), sweeps)
-        out[:, some] = left[:, : some.stop - first]
+        _crossed_residuals(padded, terms.levels, terms.starts, fold, float(ridge), sweeps)
+        if y.shape[1] <= WIDTH:
+            return padded[:, : some.stop]
+        out[:, some] = padded[:, : some.stop - first]
     return out
 
 
@@ -145,8 +147,9 @@ def _subtract(to, what):
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossed_residuals(y, levels, starts, fold, ridge, sweeps):
-    n = len(y)
+def _crossed_residuals(left, levels, starts, fold, ridge, sweeps):
+    """In place: tracks become their residuals. On the way each row holds its residual under the model it teaches."""
+    n = len(left)
     n_terms = len(starts) - 1
     tables = np.zeros((2, starts[-1], WIDTH), dtype=np.float32)
     counts = np.zeros((2, starts[-1]))
@@ -157,13 +160,12 @@ def _crossed_residuals(y, levels, starts, fold, ridge, sweeps):
         for t in range(n_terms):
             counts[fold[i], starts[t] + levels[t, i]] += 1
         for j in range(WIDTH):
-            means[fold[i], j] += y[i, j]
+            means[fold[i], j] += left[i, j]
     for f in range(2):
         means[f] /= max(rows[f], 1.0)
-    left = np.empty_like(y)  # residual of each row under the model it teaches
     for i in range(n):
         for j in range(WIDTH):
-            left[i, j] = y[i, j] - means[fold[i], j]
+            left[i, j] -= means[fold[i], j]
     sums = np.zeros_like(tables)
     step = np.zeros_like(tables)
     for i in range(n):
@@ -182,13 +184,14 @@ def _crossed_residuals(y, levels, starts, fold, ridge, sweeps):
             f = fold[i]
             _subtract(left[i], step[f, starts[t] + levels[t, i]])
             _add(sums[f, starts[after] + levels[after, i]], left[i])
-    for i in range(n):
-        other = 1 - fold[i]
+    for i in range(n):  # from the model a row teaches to the other one
+        own, other = fold[i], 1 - fold[i]
         for j in range(WIDTH):
-            left[i, j] = y[i, j] - means[other, j]
+            left[i, j] += means[own, j] - means[other, j]
         for t in range(n_terms):
-            _subtract(left[i], tables[other, starts[t] + levels[t, i]])
-    return left
+            at = starts[t] + levels[t, i]
+            _add(left[i], tables[own, at])
+            _subtract(left[i], tables[other, at])
 
 
 @numba.njit(cache=True, nogil=True)

@@ -1,0 +1,76 @@
+"""A small planted run: a genome with annotations, its workspace in blocks, and features with a known meaning."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+
+from photo51.enrichment.planted import null_feature, planted_feature, planted_genome
+from photo51.genome.workspace import Workspace
+
+N, BLOCK = 262_144, 32_768
+
+
+@pytest.fixture(scope="session")
+def planted():
+    return planted_genome(N, np.random.default_rng(7))
+
+
+@pytest.fixture(scope="session")
+def workspace():
+    starts = np.arange(0, N, BLOCK)
+    splits = ["train", "select", "test", "train", "select", "test", "train", "test"]
+    return Workspace(
+        pd.DataFrame(
+            {
+                "genome": "g",
+                "chrom": "c",
+                "start": starts,
+                "end": starts + BLOCK,
+                "block": range(len(starts)),
+                "split": splits,
+            }
+        )
+    )
+
+
+@pytest.fixture(scope="session")
+def annotations(planted):
+    """Planted masks as a table of intervals (contract ANNOTATIONS)."""
+    rows = []
+    for start, end, strand in planted.genes.tolist():
+        rows.append((start, end, "+-"[strand], "CDS", 0))
+    for kind in ("promoter", "TFBS", "tRNA", "IS", "prophage", "start_codon"):
+        plus, minus = np.split(planted.annotations[kind], 2)
+        both = np.array_equal(plus, minus)
+        for strand, mask in (("." if both else "+", plus), *(() if both else (("-", minus),))):
+            edges = np.flatnonzero(np.diff(np.concatenate([[0], mask.astype(np.int8), [0]])))
+            rows += [(a, b, strand, kind, -1) for a, b in edges.reshape(-1, 2).tolist()]
+    table = pd.DataFrame(rows, columns=["start", "end", "strand", "kind", "frame"])
+    fixed = {
+        "genome": "g",
+        "chrom": "c",
+        "name": "",
+        "group": "",
+        "part": 0,
+        "score": np.nan,
+        "note": "",
+        "source": "test",
+    }
+    return table.assign(**fixed).sort_values(["start", "end", "kind"], ignore_index=True)
+
+
+@pytest.fixture(scope="session")
+def features(planted):
+    """Features 0-4 planted (TFBS, promoter, tRNA, codon phase, IS), 5-9 null of every kind, 10 dead."""
+    rng = np.random.default_rng(8)
+    columns = [
+        planted_feature(planted, "TFBS", 0.8, rng),
+        planted_feature(planted, "promoter", 0.5, rng),
+        planted_feature(planted, "tRNA", 0.9, rng),
+        planted_feature(planted, "codon_position_1", 0.3, rng),
+        planted_feature(planted, "IS", 0.9, rng),
+        *(null_feature(planted, s, 1e-3, rng) for s in ("iid", "short", "long", "period3", "clustered")),
+        np.zeros(2 * N, dtype=np.float32),
+    ]
+    return sp.csc_array(np.stack(columns, axis=1))
