@@ -7,7 +7,9 @@ out where the genome has one contig) and `id`. All its other columns are kept as
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -120,18 +122,34 @@ def vcf_records(path: Path | str) -> Iterator[VcfLine]:
     """
     verbosity = pysam.set_verbosity(0)
     try:
-        lines = data_lines(path)
-        line = next(lines, None)
-        try:
-            vcf = pysam.VariantFile(str(path))
-        except (OSError, ValueError) as e:
-            raise InputError(f"{path}: need a VCF file, got a header that cannot be read ({e})") from e
-        with vcf:
-            while line is not None:
-                yield VcfLine(line[0], _record(vcf, f"{path}, line {line[0]}", line[1]), line[1])
-                line = next(lines, None)
+        with _seekable(Path(path)) as file:
+            lines = data_lines(path)
+            line = next(lines, None)
+            try:
+                vcf = pysam.VariantFile(str(file))
+            except (OSError, ValueError) as e:
+                raise InputError(f"{path}: need a VCF file, got a header that cannot be read ({e})") from e
+            with vcf:
+                while line is not None:
+                    yield VcfLine(line[0], _record(vcf, f"{path}, line {line[0]}", line[1]), line[1])
+                    line = next(lines, None)
     finally:
         pysam.set_verbosity(verbosity)
+
+
+@contextmanager
+def _seekable(path: Path) -> Iterator[Path]:
+    """A file that htslib can read: it reads plain text and bgzip, but not gzip, which is unpacked beside the system's temporary files."""
+    with open_text(path), path.open("rb") as raw:
+        head = raw.read(14)
+    if head[:2] != b"\x1f\x8b" or head[12:14] == b"BC":
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder, open_text(path) as text:
+        unpacked = Path(folder) / "unpacked.vcf"
+        with unpacked.open("w", encoding="utf-8", newline="\n") as out:
+            out.writelines(text)
+        yield unpacked
 
 
 def _record(vcf: pysam.VariantFile, at: str, line: str) -> pysam.VariantRecord:
