@@ -69,7 +69,7 @@ def test_genetic_codes_differ():
     assert [genetic_code(c).translate("ATA") for c in (1, 2, 4, 11)] == ["I", "M", "I", "I"]
     assert genetic_code(2).translate("AGA") == "*"
     assert "GTG" in genetic_code(11).starts
-    assert genetic_code(1).translate("ACN") == "X"
+    assert genetic_code(1).translate("NAC") == "X"
     with pytest.raises(InputError, match="got 99"):
         genetic_code(99)
 

@@ -61,6 +61,15 @@ def test_an_accession_is_looked_for_among_the_fetched(sheet, write, tmp_path):
     assert read_genomes(sheet(cells), tmp_path / "fetched")[0].sequence.name == "NC_000913.3.gb"
 
 
+def test_a_downloaded_assembly_brings_its_annotation(sheet, write, tmp_path):
+    for name in ("GCF_000005845.2.fa", "GCF_000005845.2.gff3"):
+        write(f"fetched/{name}", "x")
+    (g,) = read_genomes(sheet(row(sequence="GCF_000005845.2")), tmp_path / "fetched")
+    assert [p.name for p in (g.sequence, *g.annotations)] == ["GCF_000005845.2.fa", "GCF_000005845.2.gff3"]
+    (own,) = read_genomes(sheet(row(sequence="GCF_000005845.2", annotation="a.gff3")), tmp_path / "fetched")
+    assert [p.name for p in own.annotations] == ["a.gff3"]
+
+
 @pytest.mark.parametrize(
     ("cells", "words"),
     [

@@ -4,7 +4,7 @@
 |---|---|---|
 | `genome` | yes | name in this run: letters, digits, `_`, `.`, `-` |
 | `sequence` | yes | FASTA or GenBank file (plain, gzip or bgzip), or an accession that `photo51 fetch` has downloaded |
-| `annotation` | | GFF3, GTF, GenBank, or a gene table (`.tsv`); several parted by `;`. Of a GenBank sequence it may be left out |
+| `annotation` | | GFF3, GTF, GenBank, or a gene table (`.tsv`); several parted by `;`. A GenBank sequence and a downloaded assembly bring their own |
 | `regions` | | `all` (the default), BED files, or places `chrom:start-end` (1-based, both ends included) or `chrom`; parted by `;` |
 | `variants` | | VCF files or tables of variants, each `set=path` or a path alone, whose set is called like the genome; parted by `;` |
 | `genetic_code` | | NCBI translation table; default: what the annotation says, else 1 |
@@ -159,10 +159,15 @@ def _row(cells: dict[str, str], at: str, folder: Path, fetched: Path) -> GenomeR
         raise InputError(
             f"{at}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got {cells['topology']!r}"
         )
+    sequence = _sequence(cells["sequence"], folder, fetched, at)
+    annotations = tuple(resolve(t, folder, at, "annotation") for t in _items(cells["annotation"]))
+    beside = sequence.with_name(f"{cells['sequence']}.gff3")
+    if not annotations and sequence.parent == fetched and beside.is_file():
+        annotations = (beside,)
     return GenomeRow(
         genome=cells["genome"],
-        sequence=_sequence(cells["sequence"], folder, fetched, at),
-        annotations=tuple(resolve(t, folder, at, "annotation") for t in _items(cells["annotation"])),
+        sequence=sequence,
+        annotations=annotations,
         regions=cells["regions"] or "all",
         variants=tuple(
             (_set_name(name or cells["genome"], at), resolve(t, folder, at, "variants"))

@@ -41,7 +41,8 @@ def open_text(path: Path | str) -> Iterator[TextIO]:
                 plain = cast(BinaryIO, gzip.open(raw, "rb"))  # noqa: SIM115 - closed with `raw`
             else:
                 plain = raw
-            yield io.TextIOWrapper(plain, encoding="utf-8-sig", newline=None)
+            with io.TextIOWrapper(plain, encoding="utf-8-sig", newline=None) as text:
+                yield text
     except EOFError as e:
         raise InputError(f"{path}: need a whole gzip file, got one that is cut off") from e
     except (gzip.BadGzipFile, zlib.error) as e:
