@@ -6,11 +6,12 @@ import torch
 from scipy import sparse
 
 from photo51.config.biomarkers import VariantsParams
-from photo51.effects.scoring import Scorer
+from photo51.effects.scoring import PlainScorer, Scorer
 from photo51.effects.windows import batches, focus, places, readings
+from photo51.io.origin import Origin
 from photo51.model.tokenizer import reverse_complement
 
-from .toy import ToyGenomes, random_sequence, toy_dictionary, toy_model, variant_table
+from .toy import ToyDnaModel, ToyGenomes, random_sequence, toy_dictionary, toy_model, variant_table
 
 SEQUENCE = random_sequence(900)
 OTHER = dict(zip("ACGT", "CGTA", strict=True))
@@ -25,12 +26,10 @@ def alleles(sequence=SEQUENCE):
     return [*rows, (850, s[850:852], OTHER[s[850]] + OTHER[s[851]])]
 
 
-def everything(table, genomes, scorer, params=PARAMS, naive=False):
+def everything(table, genomes, scorer, params=PARAMS):
     """Effects by (strand, row)."""
     found = {}
     items = [r for p in places(table, genomes, params) for r in readings(p, table, genomes)]
-    if naive:
-        return {(r.strand, e.row): e for r in items for e in scorer.score_naively(r)}
     for strand in "+-":
         for batch in batches([r for r in items if r.strand == strand], params.batch_tokens):
             found |= {(strand, e.row): e for e in scorer.score(batch)}
@@ -50,10 +49,10 @@ def assert_same(a, b, atol=2e-4):
 def test_shared_prefixes_equal_two_full_passes(kinds, circular):
     table, genomes = variant_table(alleles()), ToyGenomes({"c": SEQUENCE}, circular)
     site = "block.2.out" if kinds == "smla" else "block.0.out"
-    scorer = Scorer(toy_model(kinds=kinds), toy_dictionary(site=site), tokens=PARAMS.batch_tokens)
-    shared = everything(table, genomes, scorer)
+    model, dictionary = toy_model(kinds=kinds), toy_dictionary(site=site)
+    shared = everything(table, genomes, Scorer(model, dictionary, tokens=PARAMS.batch_tokens))
     assert len(shared) == 2 * len(table)
-    assert_same(shared, everything(table, genomes, scorer, naive=True))
+    assert_same(shared, everything(table, genomes, PlainScorer(ToyDnaModel(model), dictionary)))
 
 
 def test_batch_size_and_company_do_not_matter():
@@ -117,15 +116,15 @@ def test_reading_the_other_strand_is_reading_the_reverse_complement():
 class Letters:
     """A dictionary whose four features are the four bases of the token itself."""
 
-    site = "embed"
+    origin = Origin("toy", "embed", 16)
     n_features = 4
 
     def __init__(self, model):
         table = model.embedding_layer.weight.detach()[torch.tensor([65, 67, 71, 84])]
         self.inverse = torch.linalg.pinv(table)
 
-    def codes(self, x):
-        return sparse.csr_matrix((x @ self.inverse).round(decimals=3).numpy())
+    def encode(self, x, origin=None):
+        return sparse.csr_matrix((x @ self.inverse.numpy()).round(3))
 
 
 def test_changes_of_features_by_hand():

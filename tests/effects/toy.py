@@ -8,8 +8,10 @@ import torch
 from scipy import sparse
 
 from photo51.genome.alphabet import reverse_complement
+from photo51.io.origin import Origin
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.sites import Sites
 
 
 class ToyGenomes:
@@ -36,7 +38,7 @@ class ToyGenomes:
 class ToyDictionary:
     """ReLU codes over a threshold."""
 
-    site: str
+    origin: Origin
     weight: torch.Tensor
     bias: float = -0.5
 
@@ -44,8 +46,8 @@ class ToyDictionary:
     def n_features(self):
         return self.weight.shape[0]
 
-    def codes(self, x):
-        return sparse.csr_matrix(torch.relu(x.float() @ self.weight.T + self.bias).numpy())
+    def encode(self, x, origin=None):
+        return sparse.csr_matrix(torch.relu(torch.from_numpy(x) @ self.weight.T + self.bias).numpy())
 
 
 torch.set_num_threads(1)
@@ -67,7 +69,7 @@ def toy_model(seed=0, kinds="smla"):
 
 def toy_dictionary(n_features=64, d=16, site="block.2.out", seed=1):
     generator = torch.Generator().manual_seed(seed)
-    return ToyDictionary(site, torch.randn(n_features, d, generator=generator))
+    return ToyDictionary(Origin("toy", site, d), torch.randn(n_features, d, generator=generator))
 
 
 def random_sequence(length, seed=0):
@@ -78,3 +80,25 @@ def variant_table(rows, chrom="c"):
     """Rows of (0-based position, ref, alt)."""
     table = pd.DataFrame(rows, columns=["pos", "ref", "alt"])
     return table.assign(genome="g", chrom=chrom)
+
+
+class ToyDnaModel:
+    """A toy model behind the interface of all models, by its plain forward pass."""
+
+    def __init__(self, model):
+        self.model = model
+
+    def _run(self, sequences, sites=None):
+        tokens = torch.from_numpy(np.stack(sequences).astype(np.int64))
+        with torch.no_grad():
+            return tokens, self.model(tokens, sites=sites)
+
+    def log_probs(self, sequences, over="bases"):
+        tokens, out = self._run(sequences)
+        log_p = out.logits.log_softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None])[..., 0]
+        return [np.append(np.nan, row.numpy()) for row in log_p]
+
+    def activations(self, sequences, sites):
+        read = Sites(sites)
+        self._run(sequences, read)
+        return {name: list(read[name]) for name in sites}

@@ -18,7 +18,7 @@ from photo51.biomarkers import plots
 from photo51.biomarkers.cards import BANNER
 from photo51.io import atomic
 
-Record = Mapping[str, Any]
+Record = Mapping[Any, Any]
 NEGLIGIBLE = 1e-6
 
 

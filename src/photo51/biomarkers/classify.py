@@ -18,10 +18,10 @@ from photo51.biomarkers.probes import (
     context_design,
     fit_sparse,
     fit_stacked,
-    gene_prior,
     gene_share,
     grouped_folds,
     kmer_design,
+    prior,
     ridge_scores,
 )
 from photo51.config.biomarkers import BiomarkersParams
@@ -45,6 +45,7 @@ ROLES = {
     "kmer": "baseline",
     "embedding": "baseline",
     "gene_prior": "leak",
+    "consequence_prior": "leak",
     "features_random_split": "leak",
     "features_permuted": "null",
 }
@@ -144,7 +145,9 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
             stacked.intercept + stacked.llr_weight * llr[test] + stacked.feature_weight * alone
         )
         rows += probe_rows(stacked, int(i), comparison.n_features)
-    scores["gene_prior"] = gene_prior(labels, genes)
+    scores["gene_prior"] = prior(labels, genes)
+    place = comparison.variants["consequence"] + comparison.variants["codon_position"].astype(str)
+    scores["consequence_prior"] = prior(labels, place.to_numpy())
     return _Scored(scores, fold, pd.DataFrame(rows))
 
 

@@ -92,7 +92,7 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
         cases[rows].astype(np.int64),
         chosen[params.gene].astype(str).to_numpy(),
         np.unique(keys, return_inverse=True)[1].astype(np.int64),
-        {name: _oriented(effects, name, rows, against) for name in params.statistics},
+        {name: oriented(effects, name, rows, against) for name in params.statistics},
         _embeddings(effects, rows, against),
     )
 
@@ -111,9 +111,10 @@ def _picked(variants: pd.DataFrame, expression: str, which: str) -> NDArray[np.b
     return picked
 
 
-def _oriented(
+def oriented(
     effects: ad.AnnData, statistic: str, rows: NDArray[np.int64], against: NDArray[np.bool_]
 ) -> sparse.csr_matrix:
+    """Signed Δ of some variants, (n, 2 · n_features): features read along the gene, then against it."""
     plus, minus = (sparse.csr_matrix(effects.layers[f"{statistic}_{s}"])[rows] for s in ("plus", "minus"))
     keep, swap = (sparse.diags((~against).astype(np.float32)), sparse.diags(against.astype(np.float32)))
     sense, antisense = keep @ plus + swap @ minus, keep @ minus + swap @ plus

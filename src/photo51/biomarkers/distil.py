@@ -7,7 +7,7 @@ so says that the features were not needed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from photo51.types import InputError
 Adjusted = tuple[NDArray[np.float64], NDArray[np.float64]]
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 WORTH = 0.5
+NOTHING_LEFT = 1e-12
 
 
 class Problem(NamedTuple):
@@ -78,6 +79,21 @@ class Rule(NamedTuple):
         """Score of each row of all quantities (n, n_quantities)."""
         return np.asarray(quantities, dtype=float)[:, list(self.columns)] @ np.array(self.weights)
 
+    def dump(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        return {**self._asdict(), "sentence": self.sentence()}
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Rule:
+        """From what `dump` gave."""
+        return cls(
+            values["family"],
+            tuple(values["names"]),
+            tuple(values["columns"]),
+            tuple(values["weights"]),
+            values["cut"],
+        )
+
     def sentence(self) -> str:
         """The rule in words."""
         terms = " ".join(f"{w:+.3g} × {n}" for w, n in zip(self.weights, self.names, strict=True))
@@ -127,9 +143,11 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
         train, test = np.flatnonzero(fold != i), np.flatnonzero(fold == i)
         x, y = problem.adjust(train)
         held_out[0, test] = problem.quantities[test] @ _ridge(x, y)
-        for size, (columns, weights) in enumerate(_pursuit(x, y, params), 1):
+        rules = _pursuit(x, y, params)
+        sizes = min(sizes, len(rules))
+        for size, (columns, weights) in enumerate(rules, 1):
             held_out[size, test] = problem.quantities[test][:, columns] @ weights
-    areas = _areas(held_out, fold, problem)
+    areas = _areas(held_out[: sizes + 1], fold, problem)
     path = _path(areas, params.max_terms)
     size = _smallest(path, params.keep)
     x, y = problem.adjust(np.arange(len(problem.labels)))
@@ -158,6 +176,8 @@ def _pursuit(
     for _ in range(min(params.probe_terms, x.shape[1])):
         gain = np.abs(unit[:, allowed].T @ rest)
         gain[np.isin(allowed, chosen)] = -1
+        if gain.max() <= NOTHING_LEFT:
+            break
         chosen.append(int(allowed[int(np.argmax(gain))]))
         weights = np.linalg.lstsq(x[:, chosen], y, rcond=None)[0].astype(np.float64)
         rest = y - x[:, chosen] @ weights

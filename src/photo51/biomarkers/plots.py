@@ -19,6 +19,7 @@ LABELS = {
     "kmer": "k-mers",
     "embedding": "all activations",
     "gene_prior": "the gene's name alone",
+    "consequence_prior": "the consequence alone",
     "features_random_split": "features, genes not held out",
     "features_permuted": "features, labels permuted",
 }

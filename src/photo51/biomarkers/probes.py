@@ -187,11 +187,14 @@ def fit_stacked(
     )
 
 
-def gene_prior(labels: NDArray[np.int64], genes: NDArray) -> NDArray[np.float64]:
-    """Share of cases among a gene's other variants, (n,), shrunk by one average variant: knows the gene and nothing else."""
-    _, gene = np.unique(genes, return_inverse=True)
-    cases, size = np.bincount(gene, weights=labels), np.bincount(gene)
-    return (cases[gene] - labels + labels.mean()) / (size[gene] - 1 + 1)
+def prior(labels: NDArray[np.int64], groups: NDArray) -> NDArray[np.float64]:
+    """Share of cases among the other variants of a group (gene, or consequence), (n,), shrunk by one average variant.
+
+    It knows the group and nothing else: what it achieves, a leak achieves.
+    """
+    _, group = np.unique(groups, return_inverse=True)
+    cases, size = np.bincount(group, weights=labels), np.bincount(group)
+    return (cases[group] - labels + labels.mean()) / size[group]
 
 
 def gene_share(labels: NDArray[np.int64], genes: NDArray) -> NDArray[np.float64]:

@@ -98,6 +98,9 @@ class CohortParams(Params):
         default=3, ge=1, description="clades that must hold both classes before any p-value is printed"
     )
     treatment: str | None = Field(default=None, description="column of a treatment, for the interaction test")
+    statistic: Statistic = Field(
+        default="near", description="which Δ make a burden of genotypes: focal, near or window"
+    )
     transform: Literal["rank", "none"] = Field(
         default="rank", description="rank-inverse-normal burdens, or as they are"
     )
@@ -133,6 +136,10 @@ class CohortParams(Params):
 class DistilParams(Params):
     """How small a rule may be, and how much it must keep."""
 
+    raw: tuple[str, ...] = Field(
+        default=(),
+        description="columns of plain quantities (GC, length, counts) that a rule may use instead of features",
+    )
     max_terms: int = Field(
         default=5, ge=1, le=10, description="features, or raw quantities, of the rule at most"
     )

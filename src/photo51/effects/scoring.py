@@ -18,6 +18,8 @@ from scipy import sparse
 from torch import Tensor
 
 from photo51.effects.windows import Reading, focus
+from photo51.io.origin import Origin
+from photo51.model.adapters import DnaModel
 from photo51.model.cache import HyenaCache
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Sites
@@ -27,15 +29,17 @@ STATISTICS = ("focal", "near", "window")
 
 
 class Dictionary(Protocol):
-    """A sparse autoencoder as far as variants need it."""
+    """A sparse autoencoder as far as variants need it (`photo51.sae.dictionary.Dictionary`)."""
 
-    site: str
+    @property
+    def origin(self) -> Origin:
+        """What activations it encodes."""
 
     @property
     def n_features(self) -> int:
         """Features."""
 
-    def codes(self, x: Tensor) -> sparse.csr_matrix:
+    def encode(self, x: NDArray[np.float32]) -> sparse.csr_matrix:
         """Codes (tokens, features) of activations (tokens, d_model), each base for itself."""
 
 
@@ -71,20 +75,100 @@ class _Read(NamedTuple):
 
     start: int
     log_p: NDArray[np.float64]
-    x: Tensor
+    x: NDArray[np.float32]
 
 
-class Scorer:
-    """Scores alleles with one model and one dictionary.
+class Comparer:
+    """Differences between a reference and an alternative window that have been read.
+
+    Parameters
+    ----------
+    dictionary
+        Dictionary of one of the model's sites.
+    reach
+        Bases after the focal base that `near` covers.
+    """
+
+    def __init__(self, dictionary: Dictionary, *, reach: int = 15):
+        self.dictionary = dictionary
+        self.site = dictionary.origin.site
+        self.reach = reach
+
+    def total(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Codes of activations (bases, d_model) summed over the bases, (n_features,)."""
+        if not len(x):
+            return np.zeros(self.dictionary.n_features)
+        return np.ones(len(x)) @ self.dictionary.encode(x)
+
+    def compare(
+        self, reading: Reading, i: int, ref: _Read, alt: _Read, ref_total: NDArray[np.float64]
+    ) -> Effect:
+        """Effect of allele `i` of a window; `ref_total` is `total(ref.x)`, which its alleles share."""
+        pairs = reading.pairs[i]
+        at = focus(pairs, self.reach)
+        r, a = pairs.ref - ref.start, pairs.alt - alt.start
+        kept = ~pairs.changed & (r >= 0)
+        near = self._near(ref, alt, r[at.near], a[at.near])
+        first_ref, first_alt = int(r[at.first]), int(a[at.first])
+        gone = pairs.ref_only[pairs.ref_only - ref.start >= first_ref] - ref.start
+        new = pairs.alt_only[pairs.alt_only - alt.start >= first_alt] - alt.start
+        ref_tail = ref_total - self.total(ref.x[:first_ref]) - self.total(ref.x[gone])
+        alt_tail = self.total(alt.x[first_alt:]) - self.total(alt.x[new])
+        return Effect(
+            int(reading.rows[i]),
+            float(alt.log_p.sum() - ref.log_p.sum()),
+            float(alt.log_p[a[kept]].sum() - ref.log_p[r[kept]].sum()),
+            alt.x[first_alt] - ref.x[first_ref],
+            near[0],
+            np.take_along_axis(near, np.abs(near).argmax(0)[None], axis=0)[0],
+            (alt_tail - ref_tail).astype(np.float32),
+        )
+
+    def _near(
+        self, ref: _Read, alt: _Read, r: NDArray[np.int64], a: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Change of each feature at each of a few aligned bases, (bases, n_features)."""
+        codes = self.dictionary.encode(np.concatenate([ref.x[r], alt.x[a]]))
+        return (codes[len(r) :] - codes[: len(r)]).toarray().astype(np.float32)
+
+
+class PlainScorer(Comparer):
+    """Scores alleles by two full passes for each, with any model: the slow way to the same numbers.
+
+    Parameters
+    ----------
+    model
+        Any model of DNA.
+    dictionary, reach
+        As in `Comparer`.
+    """
+
+    def __init__(self, model: DnaModel, dictionary: Dictionary, *, reach: int = 15):
+        super().__init__(dictionary, reach=reach)
+        self.model = model
+
+    def score(self, batch: Sequence[Reading]) -> Iterator[Effect]:
+        """Score the alleles of windows, one after the other."""
+        for reading in batch:
+            for i, alt in enumerate(reading.alts):
+                ref_read = self._full(reading.ref)
+                yield self.compare(reading, i, ref_read, self._full(alt), self.total(ref_read.x))
+
+    def _full(self, ids: NDArray[np.uint8]) -> _Read:
+        log_p = np.nan_to_num(self.model.log_probs([ids], over="vocabulary")[0]).astype(np.float64)
+        x = self.model.activations([ids], [self.site])[self.site][0]
+        return _Read(0, log_p, x.float().cpu().numpy())
+
+
+class Scorer(Comparer):
+    """Scores alleles with a StripedHyena, what alleles share read once.
 
     Parameters
     ----------
     model
         Next-base model.
-    dictionary
-        Dictionary of one of its sites.
-    reach
-        Bases after the focal base that `near` covers.
+    dictionary, reach
+        As in `Comparer`.
     tokens
         Tokens read at once, at most (a longer window is read alone).
     """
@@ -92,9 +176,8 @@ class Scorer:
     def __init__(
         self, model: StripedHyenaForCausalLM, dictionary: Dictionary, *, reach: int = 15, tokens: int = 32_768
     ):
+        super().__init__(dictionary, reach=reach)
         self.model = model.eval()
-        self.dictionary = dictionary
-        self.reach = reach
         self.tokens = tokens
         self.device = model.embedding_layer.weight.device
 
@@ -104,27 +187,13 @@ class Scorer:
         prefix = batch[0].prefix
         state, last = self._prefixes(batch, prefix)
         refs = list(self._read([r.ref[prefix:] for r in batch], state, last, np.arange(len(batch)), prefix))
-        totals = [self._sum(ref.x) for ref in refs]
+        totals = [self.total(ref.x) for ref in refs]
         alleles = [(b, i) for b, r in enumerate(batch) for i in range(len(r.alts))]
         alleles.sort(key=lambda at: len(batch[at[0]].alts[at[1]]))
         windows = [batch[b].alts[i][prefix:] for b, i in alleles]
         of = np.array([b for b, _ in alleles])
         for (b, i), alt in zip(alleles, self._read(windows, state, last, of, prefix), strict=True):
-            yield self._compare(batch[b], i, refs[b], alt, totals[b])
-
-    @torch.no_grad()
-    def score_naively(self, reading: Reading) -> Iterator[Effect]:
-        """Score the alleles of one window by two full passes for each: slow, and the same numbers."""
-        for i, alt in enumerate(reading.alts):
-            ref_read, alt_read = (
-                next(
-                    self._read(
-                        [ids], HyenaCache(len(self.model.blocks)), None, np.zeros(1, dtype=np.int64), 0
-                    )
-                )
-                for ids in (reading.ref, alt)
-            )
-            yield self._compare(reading, i, ref_read, alt_read, self._sum(ref_read.x))
+            yield self.compare(batch[b], i, refs[b], alt, totals[b])
 
     def _prefixes(self, batch: Sequence[Reading], prefix: int) -> tuple[HyenaCache, Tensor | None]:
         """State after the shared prefixes, and the hidden state of their last token, (windows, 1, d_model)."""
@@ -168,11 +237,11 @@ class Scorer:
         start: int,
         windows: Sequence[NDArray[np.uint8]],
     ) -> Iterator[_Read]:
-        sites = Sites([self.dictionary.site])
+        sites = Sites([self.site])
         cache = state.map(lambda tensor: tensor.index_select(0, which))
         hidden = self.model.hidden(ids, cache=cache, sites=sites)
         assert hidden is not None
-        x = sites[self.dictionary.site]
+        x = sites[self.site].float().cpu().numpy()
         before = (
             hidden[:, :-1]
             if last is None
@@ -187,37 +256,3 @@ class Scorer:
             log_p = F.pad(log_p, (1, 0))
         for i, window in enumerate(windows):
             yield _Read(start, log_p[i, : len(window)].double().cpu().numpy(), x[i, : len(window)])
-
-    def _sum(self, x: Tensor) -> NDArray[np.float64]:
-        return np.ones(len(x)) @ self.dictionary.codes(x)
-
-    def _compare(
-        self, reading: Reading, i: int, ref: _Read, alt: _Read, ref_total: NDArray[np.float64]
-    ) -> Effect:
-        """Differences over aligned bases; arrays of a read begin at token `start`."""
-        pairs = reading.pairs[i]
-        at = focus(pairs, self.reach)
-        r, a = pairs.ref - ref.start, pairs.alt - alt.start
-        kept = ~pairs.changed & (r >= 0)
-        near = self._near(ref, alt, r[at.near], a[at.near])
-        first_ref, first_alt = int(r[at.first]), int(a[at.first])
-        gone = pairs.ref_only[pairs.ref_only - ref.start >= first_ref] - ref.start
-        new = pairs.alt_only[pairs.alt_only - alt.start >= first_alt] - alt.start
-        ref_tail = ref_total - self._sum(ref.x[:first_ref]) - self._sum(ref.x[gone])
-        alt_tail = self._sum(alt.x[first_alt:]) - self._sum(alt.x[new])
-        return Effect(
-            int(reading.rows[i]),
-            float(alt.log_p.sum() - ref.log_p.sum()),
-            float(alt.log_p[a[kept]].sum() - ref.log_p[r[kept]].sum()),
-            (alt.x[first_alt] - ref.x[first_ref]).float().cpu().numpy(),
-            near[0],
-            np.take_along_axis(near, np.abs(near).argmax(0)[None], axis=0)[0],
-            (alt_tail - ref_tail).astype(np.float32),
-        )
-
-    def _near(
-        self, ref: _Read, alt: _Read, r: NDArray[np.int64], a: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
-        """Change of each feature at each of a few aligned bases, (bases, n_features)."""
-        codes = self.dictionary.codes(torch.cat([ref.x[r], alt.x[a]]))
-        return (codes[len(r) :] - codes[: len(r)]).toarray().astype(np.float32)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from photo51.config.biomarkers import VariantsParams
-from photo51.effects.scoring import STATISTICS, Effect, Scorer
+from photo51.effects.scoring import STATISTICS, Effect, PlainScorer, Scorer
 from photo51.effects.windows import Place, batches, places, readings
 from photo51.genome.genomes import Genomes
 from photo51.io import Provenance, content_hash, read_h5ad, write_h5ad, write_table
@@ -33,7 +33,7 @@ PLACES_AT_ONCE = 64
 
 
 def variant_effects(
-    scorer: Scorer,
+    scorer: Scorer | PlainScorer,
     genomes: Genomes,
     variants: pd.DataFrame,
     params: VariantsParams,
@@ -145,7 +145,7 @@ def shard_path(out: Path, shard: int, n_shards: int) -> Path:
 
 
 def score_shard(
-    scorer: Scorer,
+    scorer: Scorer | PlainScorer,
     genomes: Genomes,
     variants: pd.DataFrame,
     params: VariantsParams,
@@ -175,6 +175,23 @@ def _hash_of(path: Path) -> str:
         return str(read_h5ad(path).uns.get("content", ""))
     except InputError:
         return ""
+
+
+def one_origin(shards: Sequence[Path]) -> Provenance:
+    """Provenance of shards, which must be of one model, dictionary, genome and set of parameters.
+
+    Raises
+    ------
+    InputError
+        Naming a shard that is of others.
+    """
+    found = [str(read_h5ad(path).uns["photo51"]) for path in shards]
+    for path, other in zip(shards, found, strict=True):
+        if other != found[0]:
+            raise InputError(
+                f"{path}: need a shard made like {shards[0].name}, got one of another model or set; score it again"
+            )
+    return Provenance.model_validate_json(found[0])
 
 
 def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, made: Provenance) -> pd.DataFrame:

@@ -169,6 +169,32 @@ LAMBDAS = TableSpec(
     },
 )
 
+UNMATCHED = TableSpec(
+    "unmatched",
+    "one individual that was left out of a cohort",
+    {
+        "individual": Column("str", "name"),
+        "reason": Column("str", "no genome, no row in the panel, or no phenotype"),
+    },
+)
+
+RULES = TableSpec(
+    "rules",
+    "one rule, or the full probe it is held against, on data that had no part in making it",
+    {
+        "family": Column("str", "features, or raw: plain quantities"),
+        "rule": Column("str", "the rule in words, or `full probe`"),
+        "terms": Column("int", "quantities it uses"),
+        "auroc": Column("float", "over all pairs"),
+        "auroc_lo": Column("float", "95 % interval of a bootstrap over whole clades or genes"),
+        "auroc_hi": Column("float", "95 % interval of a bootstrap over whole clades or genes"),
+        "auroc_within": Column("float", "over pairs of one clade or gene"),
+        "within_lo": Column("float", "95 % interval of a bootstrap over whole clades or genes"),
+        "within_hi": Column("float", "95 % interval of a bootstrap over whole clades or genes"),
+        "kept": Column("float", "share of (auroc_within - 0.5) of the full probe"),
+    },
+)
+
 CALIBRATION = TableSpec(
     "calibration",
     "one bin of calibrated scores",

@@ -1,0 +1,159 @@
+"""The stages of this package from files to files: sets of variants, evidence cards, cohorts, rules."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import anndata as ad
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from photo51 import theme
+from photo51.biomarkers import plots
+from photo51.biomarkers.association import test_features
+from photo51.biomarkers.card_files import file_name, write_cards
+from photo51.biomarkers.card_picture import card_picture, save
+from photo51.biomarkers.cards import Subject, explain, most_likely
+from photo51.biomarkers.classify import classify
+from photo51.biomarkers.comparison import Comparison, compare, oriented
+from photo51.config.biomarkers import BiomarkersParams, CardsParams
+from photo51.io import provenance, read_h5ad, read_table, write_table
+from photo51.io.contracts.biomarkers import CLASSIFIERS, FEATURE_TESTS, PROBES, SCORES, VARIANT_EFFECTS
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+
+
+def read_sets(paths: Sequence[Path]) -> tuple[pd.DataFrame, ad.AnnData]:
+    """Variant effects and Δ of one set or several, one below the other; column `set` says which.
+
+    Raises
+    ------
+    InputError
+        Where a table or its Δ is absent, or Δ are of dictionaries of different width.
+    """
+    tables = [read_table(path, VARIANT_EFFECTS).assign(set=path.stem) for path in paths]
+    effects = [read_h5ad(path.with_suffix(".h5ad")) for path in paths]
+    if len({e.n_vars for e in effects}) > 1:
+        raise InputError(
+            f"{', '.join(map(str, paths))}: need Δ of one dictionary, got widths {[e.n_vars for e in effects]}"
+        )
+    joined = effects[0] if len(effects) == 1 else ad.concat(effects, index_unique="-")
+    return pd.concat(tables, ignore_index=True), joined
+
+
+def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -> None:
+    """Test features and judge scores on one set of variants, or on several together.
+
+    Writes `feature_tests`, `classifiers`, `scores`, `probes` and `variants` (all rows of the sets, to which `row` refers) as
+    parquet to `out`, and two figures.
+    """
+    variants, effects = read_sets(paths)
+    made = provenance("biomarkers", params, [*paths, *(p.with_suffix(".h5ad") for p in paths)])
+    comparison = compare(variants, effects, params)
+    log.info("%d cases, %d controls", comparison.labels.sum(), (1 - comparison.labels).sum())
+    tests = test_features(comparison, params)
+    found = classify(comparison, params)
+    for name, table, spec in (
+        ("variants", variants, VARIANT_EFFECTS),
+        ("feature_tests", tests, FEATURE_TESTS),
+        ("classifiers", found.classifiers, CLASSIFIERS),
+        ("scores", found.scores, SCORES),
+        ("probes", found.probes, PROBES),
+    ):
+        write_table(table, out / f"{name}.parquet", spec, made)
+    with theme.style():
+        figure, ax = plt.subplots(figsize=(theme.WIDTH_2, 3.4))
+        plots.classifier_bars(ax, found.classifiers)
+        save(figure, out / "classifiers.png")
+        figure, ax = plt.subplots(figsize=(theme.WIDTH_2, 3.4))
+        plots.effect_forest(ax, tests)
+        save(figure, out / "feature_tests.png")
+    for row in found.classifiers[found.classifiers["stratum"] == "all"].to_dict("records"):
+        log.info("%-22s within genes %.3f, all pairs %.3f", row["method"], row["auroc_within"], row["auroc"])
+
+
+def run_cards(
+    paths: Sequence[Path], folder: Path, params: CardsParams, names: pd.DataFrame | None = None
+) -> list[Path]:
+    """Make evidence cards of variants of a set that `run_biomarkers` has written to `folder`.
+
+    Parameters
+    ----------
+    paths
+        The variant tables the comparison was made of.
+    folder
+        Where `run_biomarkers` wrote to; cards go there too.
+    params
+        Which variants, and what a card shows.
+    names
+        feature, name, and optionally logo (path of a picture).
+
+    Returns
+    -------
+    The JSON files; a picture lies beside each.
+
+    Raises
+    ------
+    InputError
+        For a variant that is in none of the tables.
+    """
+    scores = read_table(folder / "scores.parquet", SCORES)
+    settings = BiomarkersParams.model_validate(scores.attrs["provenance"]["params"])
+    variants, effects = read_sets(paths)
+    comparison = compare(variants, effects, settings)
+    wanted = list(params.variants) or most_likely(scores, params.method, params.top)
+    subject = _subject(variants, effects, wanted, settings)
+    found = explain(
+        subject,
+        comparison,
+        scores,
+        read_table(folder / "probes.parquet", PROBES),
+        params,
+        names={}
+        if names is None
+        else dict(zip(names["feature"].astype(int), names["name"].astype(str), strict=True)),
+        statistic=settings.statistic,
+        seed=settings.seed,
+    )
+    made = provenance(
+        "cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")]
+    )
+    written = write_cards(found, folder / "variants.parquet", folder, made)
+    logos = {} if names is None or "logo" not in names else {
+        int(f): Path(p) for f, p in zip(names["feature"], names["logo"], strict=True) if isinstance(p, str) and p
+    }  # fmt: skip
+    of_set = pd.DataFrame({"llr": comparison.variants["llr"], "label": comparison.labels})
+    for i, card in enumerate(found.cards.to_dict("records")):
+        tables = {
+            "features": found.features[found.features["variant"] == card["variant"]],
+            "neighbours": found.neighbours[found.neighbours["variant"] == card["variant"]],
+            "calibration": found.calibration,
+            "set": of_set,
+        }
+        picture = card_picture(card, subject.variants.iloc[i].to_dict(), tables, logos)
+        save(picture, folder / "cards" / f"{file_name(card['variant'])}.png")
+    return written
+
+
+def _subject(
+    variants: pd.DataFrame, effects: ad.AnnData, wanted: Sequence[str], settings: BiomarkersParams
+) -> Subject:
+    place = {name: i for i, name in reversed(list(enumerate(variants["variant"].astype(str))))}
+    if unknown := [name for name in wanted if name not in place]:
+        raise InputError(f"cards: need variants of the set, such as {next(iter(place))}, got {unknown[0]!r}")
+    rows = np.array([place[name] for name in wanted], dtype=np.int64)
+    chosen = variants.iloc[rows].reset_index(drop=True)
+    chosen.insert(0, "row", rows)
+    against = (chosen["strand"] == "-").to_numpy()
+    deltas: sparse.csr_matrix = oriented(effects, settings.statistic, rows, against)
+    return Subject(chosen, chosen[settings.gene].astype(str).to_numpy(), deltas)
+
+
+def comparison_of(paths: Sequence[Path], params: BiomarkersParams) -> Comparison:
+    """Cases and controls of sets, for what else is to be done with them."""
+    return compare(*read_sets(paths), params)

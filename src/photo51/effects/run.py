@@ -1,0 +1,165 @@
+"""A set of variants from file to table: read, checked, described, scored, gathered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from photo51.config.biomarkers import VariantsParams
+from photo51.effects.describe import check_variants, describe
+from photo51.effects.scoring import PlainScorer, Scorer
+from photo51.effects.variants import gather, one_origin, score_shard, shard_of, shard_path
+from photo51.effects.windows import places
+from photo51.genome.genomes import Genomes
+from photo51.genome.variants import read_variants
+from photo51.io import Provenance, provenance, write_table
+from photo51.io.contracts.genome import REFUSED_VARIANTS
+from photo51.model.adapters import DnaModel
+from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.sae.dictionary import Dictionary
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+
+
+class VariantFile(NamedTuple):
+    """Variants of one file on one genome.
+
+    Attributes
+    ----------
+    genomes, genome
+        Where they lie.
+    described
+        Those that can be scored (contract `VARIANT_EFFECTS` as far as no model is needed).
+    refused
+        Those that cannot, with the reason (contract `REFUSED_VARIANTS`).
+    """
+
+    genomes: Genomes
+    genome: str
+    described: pd.DataFrame
+    refused: pd.DataFrame
+
+
+def load_variants(
+    folder: Path, files: Sequence[Path], params: VariantsParams, genome: str | None = None
+) -> VariantFile:
+    """Read variants, check them against the genome and describe them.
+
+    Parameters
+    ----------
+    folder
+        Prepared genomes.
+    files
+        VCF files or tables; a column `file` says which, where there are several.
+    params
+        Parameters.
+    genome
+        Which genome; may be left out where there is one.
+
+    Raises
+    ------
+    InputError
+        For what the readers refuse, more reference mismatches than allowed, and files with no variant of use.
+    """
+    genomes = Genomes.open(folder)
+    genome = _only(genomes) if genome is None else genome
+    chroms = genomes.contigs.loc[genomes.contigs["genome"] == genome, "chrom"].astype(str).tolist()
+    if not chroms:
+        raise InputError(f"genome: need one of {sorted(set(genomes.contigs['genome']))}, got {genome!r}")
+    sets = [read_variants(path, chroms) for path in files]
+    several = len(files) > 1
+    table = pd.concat(
+        [s.table.assign(file=p.name) if several else s.table for s, p in zip(sets, files, strict=True)],
+        ignore_index=True,
+    )
+    refused = pd.concat([s.refused for s in sets], ignore_index=True)
+    twice = table.duplicated(["chrom", "pos", "ref", "alt"])
+    refused = pd.concat(
+        [refused, table[twice].assign(reason="in an earlier file already")], ignore_index=True
+    )
+    checked = check_variants(genomes, genome, table[~twice].reset_index(drop=True), params)
+    refused = pd.concat([refused, checked.refused], ignore_index=True)
+    log.info("%d variants of use, %d refused", len(checked.variants), len(refused))
+    for reason, n in refused["reason"].value_counts().head(5).items():
+        log.warning("refused: %d × %s", n, reason)
+    if checked.variants.empty:
+        raise InputError(f"{', '.join(map(str, files))}: need a variant that can be scored, got none")
+    text = [c for c in checked.variants.columns if checked.variants[c].dtype == object]
+    filled = checked.variants.assign(**{c: checked.variants[c].fillna("") for c in text})
+    described = describe(genomes, genome, filled, genomes.annotations(), params)
+    return VariantFile(genomes, genome, described, refused)
+
+
+def _only(genomes: Genomes) -> str:
+    names = sorted(set(genomes.contigs["genome"]))
+    if len(names) != 1:
+        raise InputError(f"genome: need the name of one of {', '.join(names)}, got none")
+    return names[0]
+
+
+def made_by(
+    folder: Path, files: Sequence[Path], params: VariantsParams, hashes: dict[str, str]
+) -> Provenance:
+    """Provenance of a set: parameters, the files' hashes, and those of model and dictionary."""
+    made = provenance("variants", params, [*files, folder / "sequences.fa", folder / "annotations.parquet"])
+    return made.model_copy(update={"inputs": {**made.inputs, **hashes}})
+
+
+def run_shards(
+    variants: VariantFile,
+    scorer: Scorer | PlainScorer,
+    params: VariantsParams,
+    *,
+    out: Path,
+    shards: Sequence[int],
+    n_shards: int,
+    made: Provenance,
+) -> None:
+    """Score some shards of a set; those that are there with the right content are left alone."""
+    everything = places(variants.described, variants.genomes, params)
+    for shard in shards:
+        score_shard(
+            scorer,
+            variants.genomes,
+            variants.described,
+            params,
+            path=shard_path(out, shard, n_shards),
+            wanted=shard_of(everything, shard, n_shards),
+            made=made,
+        )
+
+
+def scorer_of(
+    model: DnaModel, dictionary: Dictionary, params: VariantsParams
+) -> tuple[Scorer | PlainScorer, dict[str, str]]:
+    """The scorer of a model, and the hashes of model and dictionary.
+
+    Raises
+    ------
+    InputError
+        Where the dictionary is of another model.
+    """
+    dictionary.origin.require(
+        model.spec.origin(dictionary.origin.site), f"dictionary {dictionary.hash}: model"
+    )
+    hashes = {"model": model.spec.hash, "dictionary": dictionary.hash}
+    if isinstance(model.model, StripedHyenaForCausalLM):
+        return Scorer(model.model, dictionary, reach=params.near, tokens=params.batch_tokens), hashes
+    log.warning("model %s cannot go on from a state: every window is read whole", model.spec.name)
+    return PlainScorer(model, dictionary, reach=params.near), hashes
+
+
+def gather_shards(variants: VariantFile, *, out: Path, n_shards: int) -> pd.DataFrame:
+    """Join all shards of a set to its table, its Δ (`.h5ad`) and its refused variants (`refused/`)."""
+    paths = [shard_path(out, i, n_shards) for i in range(n_shards)]
+    if missing := [p for p in paths if not p.is_file()]:
+        raise InputError(f"{out}: need {n_shards} shards, got none at {missing[0]}; score it first")
+    made = one_origin(paths)
+    refused = REFUSED_VARIANTS.check(variants.refused) if len(variants.refused) else REFUSED_VARIANTS.empty()
+    write_table(refused, out.parent / "refused" / out.name, REFUSED_VARIANTS, made)
+    return gather(variants.described, paths, out, made)
