@@ -161,7 +161,7 @@ def _row(cells: dict[str, str], at: str, folder: Path, fetched: Path) -> GenomeR
         )
     sequence = _sequence(cells["sequence"], folder, fetched, at)
     annotations = tuple(resolve(t, folder, at, "annotation") for t in _items(cells["annotation"]))
-    beside = sequence.with_name(f"{cells['sequence']}.gff3")
+    beside = sequence.with_name(f"{Path(cells['sequence']).name}.gff3")
     if not annotations and sequence.parent == fetched and beside.is_file():
         annotations = (beside,)
     return GenomeRow(
