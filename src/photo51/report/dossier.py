@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from photo51.config.report import AtlasParams
 from photo51.report import words
@@ -38,7 +37,7 @@ class Dossier:
     """
 
     feature: int
-    statistics: pd.Series
+    statistics: Mapping[Any, Any]
     known: Known
     column: dict[Strand, Column]
     windows: Sequence[Window]
@@ -63,18 +62,20 @@ class Dossier:
     def facts(self) -> list[tuple[str, str, str]]:
         """Numbers: name, value, what it means."""
         s = self.statistics
-        strands = (
-            f"+ {words.percent(s['density_plus'], 3)}, {words.MINUS} {words.percent(s['density_minus'], 3)}"
-        )
+        strands = f"+ {words.share(s['density_plus'])}, {words.MINUS} {words.share(s['density_minus'])}"
         found = [
             (
                 "Density",
-                words.percent(s["density"], 3),
+                words.share(s["density"]),
                 f"share of scored bases at which it is active ({strands})",
             ),
             ("Active", f"{int(s['n_active']):,} bases", "base and strand pairs at which it is active"),
             ("Runs", f"{int(s['n_runs']):,}", "stretches of consecutive active bases on one strand"),
-            ("Run length", f"{words.number(s['mean_run'])} bases", "mean length of a run"),
+            (
+                "Run length",
+                words.bases(s["mean_run"]),
+                "mean length of a run",
+            ),
             ("Strongest", words.number(s["maximum"]), "largest activation, in the feature's own unit"),
         ]
         return found + self.known.facts()
@@ -114,7 +115,10 @@ class Dossiers:
     def __init__(self, run: Run, params: AtlasParams | None = None):
         self.run, self.params = run, params or AtlasParams()
         top = run.need("top_windows").sort_values(["feature", "rank"])
-        self._top = {int(f): rows for f, rows in top.groupby("feature", sort=False)}
+        top = top[top["rank"] < self.params.windows]
+        self._top: dict[int, list[tuple[Strand, int]]] = {}
+        for feature, strand, row in zip(top["feature"], top["strand"], top["row"], strict=True):
+            self._top.setdefault(int(feature), []).append((strand, int(row)))
 
     @property
     def places(self) -> Places:
@@ -123,19 +127,22 @@ class Dossiers:
 
     def of(self, features: Sequence[int]) -> list[Dossier]:
         """Dossiers of some features, in order."""
+        if not len(features):
+            return []
         for f in features:
             self.run.check(int(f))
         columns = self.places.columns(np.asarray(features, dtype=np.int64))
         return [self._one(int(f), column) for f, column in zip(features, columns, strict=True)]
 
     def _one(self, feature: int, column: dict[Strand, Column]) -> Dossier:
-        top = self._top.get(feature)
         flank = self.params.flank
-        found: list[Any] = [] if top is None else list(zip(top["strand"], top["row"], strict=True))
-        windows = [self.places.window(column[strand], strand, int(row), flank) for strand, row in found]
+        windows = [
+            self.places.window(column[strand], strand, row, flank)
+            for strand, row in self._top.get(feature, [])
+        ]
         return Dossier(
             feature,
-            self.run.features.loc[feature],
+            self.run.features.loc[feature].to_dict(),
             Known.of(self.run, feature),
             column,
             windows,

@@ -17,8 +17,10 @@ import pandas as pd
 from photo51 import __version__
 from photo51.config.report import ExportParams
 from photo51.io import Provenance, TableSpec, atomic, contracts, write_h5ad
+from photo51.report.maps import principal
 from photo51.report.run import Run
 from photo51.report.sources import SOURCES
+from photo51.report.summary import feature_summary
 
 log = logging.getLogger(__name__)
 README = """# Exported by photo51 {version}
@@ -61,15 +63,13 @@ def features_anndata(run: Run) -> ad.AnnData:
     first two principal components of the decoder stand in, as `X_pca`.
     """
     obs = feature_summary(run)
+    obs.index = pd.Index([f"f{i}" for i in obs["feature"]])
     base = run.adata
     out = ad.AnnData(np.asarray(base.X, dtype=np.float32), obs=_categories(obs), var=base.var.copy())
-    out.obs_names = [f"f{i}" for i in obs["feature"]]
     for key, value in run.maps().items():
         out.obsm[key] = value
     if not out.obsm:
-        centred = out.X - out.X.mean(axis=0)
-        u, s, _ = np.linalg.svd(centred, full_matrices=False)
-        out.obsm["X_pca"] = (u[:, :2] * s[:2]).astype(np.float32)
+        out.obsm["X_pca"] = principal(np.asarray(out.X, dtype=np.float64)).astype(np.float32)
     for key, value in run.graphs().items():
         out.obsp[key] = value
     return out

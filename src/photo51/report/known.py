@@ -40,6 +40,8 @@ class Known(NamedTuple):
     ----------
     feature
         Its number.
+    compared
+        Whether this run compared features with annotations.
     name
         Row of the concepts table that names it; empty where none does.
     concepts
@@ -55,6 +57,7 @@ class Known(NamedTuple):
     """
 
     feature: int
+    compared: bool
     name: Row
     concepts: pd.DataFrame
     enriched: pd.DataFrame
@@ -81,7 +84,7 @@ class Known(NamedTuple):
             )
         named = concepts[concepts["named"].astype(bool)] if len(concepts) else concepts
         return cls(
-            feature, _first(named), concepts, enriched, _first(run.of("shapes", feature)), _first(run.of("novelty", feature)),
+            feature, run.has("concepts") or run.has("enrichment"), _first(named), concepts, enriched, _first(run.of("shapes", feature)), _first(run.of("novelty", feature)),
             _first(run.of("causality", feature)), run.manifold_of(feature), _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
             run.of("profiles", feature), run.of("ledger", feature), run.of("motif_matches", feature), run.of("genesets", feature),
         )  # fmt: skip
@@ -110,14 +113,18 @@ class Known(NamedTuple):
             c = self.name
             against = f"a rotated copy reaches {words.fixed(c['f1_null95'])}, a feature that is always on {words.fixed(c['f1_always'])}"
             said = (
-                f"Looks like {self.label}: {words.percent(c['precision_bp'], 0)} of its active bases lie inside one, and it is active in "
+                f"Marks {self.label}: {words.percent(c['precision_bp'], 0)} of its active bases lie inside one, and it is active in "
                 f"{words.percent(c['recall_domain'], 0)} of them (F1 {words.fixed(c['f1_domain'])}; {against}), on stretches that played no part in the choice."
             )
             return said if c["beats_kmer"] else f"{said} Six-letter words alone do as well."
         if len(self.enriched):
             e = self.enriched.iloc[0]
             return f"More active in {label(e['annotation'], e['strand'])} than its rotated copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
-        return "No annotation that was tested explains it."
+        return (
+            "No annotation that was tested explains it."
+            if self.compared
+            else "It was not compared with annotations in this run."
+        )
 
     def _how(self) -> str:
         text = SHAPES.get(str(self.shape.get("shape", "")))
@@ -225,8 +232,16 @@ def names(run: Run) -> pd.DataFrame:
 def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
     """Features with their names, for a sentence: `{f12} tRNA`."""
     return [
-        f"{{f{f}}} {label(named.loc[f, 'annotation'], named.loc[f, 'strand'])}"
+        f"{{f{f}}} {label(str(named.loc[f, 'annotation']), str(named.loc[f, 'strand']))}"
         if f in named.index
         else f"{{f{f}}}"
         for f in features
     ]
+
+
+def best_named(run: Run) -> int:
+    """The feature with the best name; where none has one, the live feature with the largest activation."""
+    named = names(run)
+    if len(named):
+        return int(named["f1_domain"].idxmax())
+    return int(run.features["maximum"].idxmax())

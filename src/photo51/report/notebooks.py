@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 log = logging.getLogger(__name__)
+_MARKERS = {"papermill-error-cell-tag"}
 _NOT_KEPT = ("papermill", "execution", "widgets")
 
 
@@ -133,6 +134,7 @@ def _parameter_names(notebook: NotebookNode, path: Path) -> list[str]:
 
 def _forget_times(notebook: NotebookNode) -> NotebookNode:
     """Without run times and the running machine's paths, so that the same run gives the same bytes."""
+    notebook.cells = [c for c in notebook.cells if not set(c.metadata.get("tags", [])) & _MARKERS]
     for key in _NOT_KEPT:
         notebook.metadata.pop(key, None)
     for number, cell in enumerate(notebook.cells):

@@ -8,14 +8,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 from photo51 import __version__
-from photo51.config.report import ReportParams
+from photo51.config.report import AtlasParams, ReportParams
 from photo51.io import atomic
 from photo51.report import words
 from photo51.report.blocks import environment, used_terms
+from photo51.report.dossier import Dossiers
 from photo51.report.run import Run
-from photo51.report.sections import Section, causes, disease, failures, headline, overview, reproduce
+from photo51.report.sections import (
+    Section,
+    calibration,
+    causes,
+    concepts,
+    disease,
+    failures,
+    headline,
+    overview,
+    reproduce,
+    unnamed,
+)
 
 log = logging.getLogger(__name__)
+CARD_FLANK = 18  # bases shown to either side of a window's strongest base on a card
 
 
 class Tile(NamedTuple):
@@ -51,10 +64,14 @@ def write_report(run: Run, out: Path, params: ReportParams) -> None:
 
 def report_sections(run: Run, params: ReportParams) -> list[Section]:
     """Every section, in the order of the page; the headline and the failures are gathered from the others."""
+    made_dossiers = Dossiers(run, AtlasParams(flank=CARD_FLANK))
     makers: list[Callable[[], Section]] = [
         lambda: overview.section(run),
+        lambda: concepts.section(run, made_dossiers.of, params.concepts),
         lambda: causes.section(run, params.alpha),
         lambda: disease.section(run, params.cards, params.alpha),
+        lambda: unnamed.section(run, made_dossiers.of, params.unnamed),
+        lambda: calibration.section(run),
         lambda: reproduce.section(run),
     ]
     made = [make() for make in makers]

@@ -27,6 +27,7 @@ ARROWS = (
     "D_loop",
     "origin",
 )
+_COLUMNS = ("genome", "chrom", "start", "end", "strand", "name", "kind", "note")
 _NAMED = ("gene", "pseudogene", "CDS", "tRNA", "rRNA", "ncRNA", "D_loop")
 
 
@@ -52,14 +53,14 @@ class GeneIndex:
 
     def __init__(self, annotations: pd.DataFrame):
         kept = annotations[annotations["kind"].isin({*ARROWS, *_NAMED})].sort_values(["start", "end"])
-        self._by_contig: dict[tuple[str, str], pd.DataFrame] = {
-            (str(g), str(c)): rows.reset_index(drop=True)
-            for (g, c), rows in kept.groupby(["genome", "chrom"], observed=True)
-        }
-        self._reach = {
-            key: int((rows["end"] - rows["start"]).max()) if len(rows) else 0
-            for key, rows in self._by_contig.items()
-        }
+        self._by_contig: dict[tuple[str, str], list[Gene]] = {}
+        for genome, chrom, start, end, strand, name, kind, note in zip(
+            *(kept[c] for c in _COLUMNS), strict=True
+        ):
+            gene = Gene(int(start), int(end), str(strand), str(name), str(kind), str(note))
+            self._by_contig.setdefault((str(genome), str(chrom)), []).append(gene)
+        self._starts = {key: np.array([g.start for g in genes]) for key, genes in self._by_contig.items()}
+        self._reach = {key: max(g.end - g.start for g in genes) for key, genes in self._by_contig.items()}
 
     def over(self, genome: str, chrom: str, start: int, end: int) -> list[Gene]:
         """Everything drawn as an arrow that overlaps `[start, end)`."""
@@ -88,34 +89,22 @@ class GeneIndex:
 
     def names(self) -> pd.DataFrame:
         """Every named gene once: genome, chrom, name, start, end."""
-        parts = [
-            rows.loc[
-                rows["kind"].isin(_NAMED) & (rows["name"] != ""), ["genome", "chrom", "name", "start", "end"]
-            ]
-            for rows in self._by_contig.values()
+        rows = [
+            (genome, chrom, g.name, g.start, g.end)
+            for (genome, chrom), genes in self._by_contig.items()
+            for g in genes
+            if g.kind in _NAMED and g.name
         ]
-        if not parts:
-            return pd.DataFrame(columns=["genome", "chrom", "name", "start", "end"])
-        table = pd.concat(parts, ignore_index=True)
-        return (
-            table.groupby(["genome", "chrom", "name"], sort=True, observed=True)
-            .agg(start=("start", "min"), end=("end", "max"))
-            .reset_index()
-        )
+        table = pd.DataFrame(rows, columns=["genome", "chrom", "name", "start", "end"])
+        grouped = table.groupby(["genome", "chrom", "name"], sort=True)
+        return grouped.agg(start=("start", "min"), end=("end", "max")).reset_index()
 
     def _overlapping(self, genome: str, chrom: str, start: int, end: int) -> list[Gene]:
-        rows = self._by_contig.get((genome, chrom))
-        if rows is None:
+        key = (genome, chrom)
+        if key not in self._by_contig:
             return []
-        starts, ends = rows["start"].to_numpy(), rows["end"].to_numpy()
-        first = int(np.searchsorted(starts, start - self._reach[genome, chrom]))
-        last = int(np.searchsorted(starts, end))
-        hits = first + np.flatnonzero(ends[first:last] > start)
-        columns = [rows[c].to_numpy()[hits] for c in ("start", "end", "strand", "name", "kind", "note")]
-        return [
-            Gene(int(s), int(e), str(o), str(n), str(k), str(t))
-            for s, e, o, n, k, t in zip(*columns, strict=True)
-        ]
+        first, last = np.searchsorted(self._starts[key], [start - self._reach[key], end])
+        return [g for g in self._by_contig[key][first:last] if g.end > start]
 
 
 class Column(NamedTuple):
@@ -185,8 +174,11 @@ class Places:
         self.genomes, self.codes = genomes, codes
         self.workspace: Workspace = genomes.workspace()
         self.genes = GeneIndex(genomes.annotations())
-        offsets = self.workspace.table["offset"].to_numpy()
-        self._bounds = np.append(offsets, self.workspace.n_rows)
+        columns = (self.workspace.table[c].tolist() for c in ("genome", "chrom", "start", "end", "offset"))
+        self._stretches = [
+            (str(g), str(c), int(s), int(e), int(o)) for g, c, s, e, o in zip(*columns, strict=True)
+        ]
+        self._bounds = np.array([s[4] for s in self._stretches] + [self.workspace.n_rows])
 
     def columns(self, features: NDArray[np.integer]) -> list[dict[Strand, Column]]:
         """Where each feature is active, both strands."""
@@ -205,9 +197,8 @@ class Places:
     def window(self, column: Column, strand: Strand, row: int, flank: int) -> Window:
         """The stretch of `flank` bases to either side of a row, cut where a linear contig ends."""
         stretch = int(np.searchsorted(self._bounds, row, side="right")) - 1
-        place = self.workspace.table.iloc[stretch]
-        genome, chrom = str(place["genome"]), str(place["chrom"])
-        position = int(place["start"]) + row - int(self._bounds[stretch])
+        genome, chrom, first_base, _, offset = self._stretches[stretch]
+        position = first_base + row - offset
         start, end = position - flank, position + flank + 1
         if not self.genomes.is_circular(genome, chrom):
             start, end = max(start, 0), min(end, self.genomes.length(genome, chrom))
@@ -233,11 +224,11 @@ class Places:
     ) -> dict[Strand, NDArray[np.float32]]:
         """Activation at each base of `[start, end)` of a contig, forward coordinates; NaN where nothing was scored."""
         out = {s: np.full(end - start, np.nan, dtype=np.float32) for s in STRANDS}
-        t = self.workspace.table
-        here = t[(t["genome"] == genome) & (t["chrom"] == chrom) & (t["start"] < end) & (t["end"] > start)]
-        for a, b, offset in zip(here["start"], here["end"], here["offset"], strict=True):
-            low, high = max(start, int(a)), min(end, int(b))
-            rows = int(offset) + low - int(a)
+        for g, c, first, last, offset in self._stretches:
+            if (g, c) != (genome, chrom) or first >= end or last <= start:
+                continue
+            low, high = max(start, first), min(end, last)
+            rows = offset + low - first
             for s in STRANDS:
                 out[s][low - start : high - start] = column[s].dense(rows, rows + high - low)
         return out

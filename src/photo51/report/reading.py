@@ -18,6 +18,7 @@ from photo51.types import STRANDS, Strand
 
 LEVELS = 9
 WIDE, MIDDLE, LANE = 640, 52, 112  # of a stretch's picture: width, zero line, top of the genes (pixels)
+_WAYS: tuple[tuple[Strand, int], ...] = (("+", 1), ("-", -1))
 BAR = 4.4  # height of a level (pixels)
 
 
@@ -111,7 +112,7 @@ def windows_table(windows: Sequence[Window], top: float, pages: Mapping[str, str
 
 def picture(s: Stretch) -> Markup:
     """A stretch as an `<svg>`: reading + upwards, reading − downwards, genes as arrows below."""
-    parts = [_bars(s.levels[strand], way, theme.colour(strand)) for strand, way in (("+", 1), ("-", -1))]
+    parts = [_bars(s.levels[strand], way, theme.colour(strand)) for strand, way in _WAYS]
     parts.append(
         f'<path d="M0,{MIDDLE}H{WIDE}" stroke="#868b90" stroke-width=".7"/><text x="2" y="11">+</text><text x="2" y="{MIDDLE + 46}">{words.MINUS}</text>'
     )

@@ -109,6 +109,10 @@ class Run:
         """Statistics of each feature, indexed by its number."""
         return self.adata.obs.set_index("feature", drop=False).rename_axis(None)
 
+    def places_of(self, ids: np.ndarray) -> np.ndarray:
+        """Where features lie in `features` and in `adata`."""
+        return self.features.index.get_indexer(pd.Index(ids))
+
     @cached_property
     def live(self) -> np.ndarray:
         """Numbers of the features that are active anywhere, rising."""
@@ -159,9 +163,24 @@ class Run:
         low, high = np.searchsorted(numbers, [feature, feature + 1])
         return ordered.iloc[low:high]
 
-    def manifold_of(self, feature: int) -> dict[str, Any]:
-        """Row of the manifold a feature belongs to; empty where it belongs to none."""
+    # ---- geometry
+
+    def maps(self) -> dict[str, np.ndarray]:
+        """Embeddings of the features, in their order; none where geometry was not run."""
         return {}
+
+    def graphs(self) -> dict[str, Any]:
+        """Sparse relations between features; none where geometry was not run."""
+        return {}
+
+    def membership(self) -> pd.DataFrame:
+        """`manifold`, `manifold_shape`, `manifold_meaning` of each feature that belongs to a group, indexed by feature."""
+        return pd.DataFrame(columns=["manifold", "manifold_shape", "manifold_meaning"])
+
+    def manifold_of(self, feature: int) -> dict[str, Any]:
+        """What group a feature belongs to; empty where it belongs to none."""
+        table = self.membership()
+        return {str(k): v for k, v in table.loc[feature].to_dict().items()} if feature in table.index else {}
 
     def sets(self, name: str) -> list[str]:
         """What the star of a table's pattern stands for: variant sets, cohorts, experiments; in order of name."""
@@ -175,10 +194,13 @@ class Run:
 
     @staticmethod
     def _read(source: Source, paths: list[Path]) -> pd.DataFrame:
+        parts = [read_table(p, source.spec) for p in paths]
+        for part in parts:
+            part.attrs = {}  # pandas copies them into every slice
         if len(paths) == 1 and "*" not in source.path:
-            return read_table(paths[0], source.spec)
-        parts = [read_table(p, source.spec).assign(set=_set_of(source, p)) for p in paths]
-        return pd.concat(parts, ignore_index=True)
+            return parts[0]
+        named = [part.assign(set=_set_of(source, p)) for part, p in zip(parts, paths, strict=True)]
+        return pd.concat(named, ignore_index=True)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
@@ -191,14 +213,24 @@ class Run:
         """Time and memory of each stage."""
         return read_benchmarks(self.folder / "benchmarks")
 
+    def pages(self, prefix: str = "") -> dict[str, str]:
+        """Genome → its offline genome page, relative to the run's folder; only those that are there."""
+        return {
+            p.parent.name: f"{prefix}tracks/{p.parent.name}/igv.html"
+            for p in sorted(self.folder.glob("tracks/*/igv.html"))
+        }
+
     def json(self, relative: str) -> dict[str, Any]:
         """A JSON file of the run; empty where it is not there."""
         path = self.folder / relative
         return json.loads(path.read_text()) if path.is_file() else {}
 
     def quality(self) -> dict[str, Any]:
-        """Quality of the dictionary; empty where it was not measured."""
-        return self.json(f"sae/{self.sae}/quality.json")
+        """Row of the quality table that is about the dictionary itself, on the last split measured; empty where there is none."""
+        table = self.table("quality")
+        if table is None or table.empty:
+            return {}
+        return {str(k): v for k, v in table.iloc[0].to_dict().items()}
 
     # ---- asking for a feature
 

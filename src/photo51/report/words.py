@@ -80,6 +80,13 @@ def percent(share: float | None, decimals: int = 1) -> str:
     return f"{100 * share:.{decimals}f}{THIN}%".replace("-", MINUS)
 
 
+def share(value: float | None, digits: int = 3) -> str:
+    """A share of one as a percentage with so many significant digits: 29.9 %, 0.0690 %."""
+    if value is None or not math.isfinite(value):
+        return ABSENT
+    return f"{number(100 * value, digits)}{THIN}%"
+
+
 def probability(value: float | None) -> str:
     """A p-value or q-value; one below double precision is said to be so, never 0."""
     if value is None or not math.isfinite(value):
@@ -91,8 +98,10 @@ def probability(value: float | None) -> str:
 
 def bases(n: float) -> str:
     """A length in bases: 812 bases, 48.5 kb, 4.64 Mb."""
+    if n == 1:
+        return f"1{THIN}base"
     if n < 10_000:
-        return f"{n:,.0f}{THIN}bases" if n != 1 else f"1{THIN}base"
+        return f"{number(n)}{THIN}bases"
     return f"{n / 1000:.1f}{THIN}kb" if n < 1_000_000 else f"{n / 1_000_000:.2f}{THIN}Mb"
 
 

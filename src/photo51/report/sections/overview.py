@@ -16,9 +16,9 @@ ANCHOR, TITLE = "run", "What was run, and on what"
 QUESTION = "Which genomes were read, by which model, and through which dictionary?"
 QUALITY = (
     ("variance_explained", "[[variance_explained]]", "of the model's internal variation"),
-    ("ce_recovered", "[[ce_recovered]]", "1 is all of the model's predictive power"),
+    ("recovered", "[[ce_recovered]]", "1 is all of the model's predictive power"),
     ("l0", "[[l0]]", "features"),
-    ("dead_share", "share of [[dead|dead features]]", "of the dictionary"),
+    ("dead", "share of [[dead|dead features]]", "of the dictionary"),
 )
 
 
@@ -123,7 +123,7 @@ def _model(run: Run) -> Table:
 
 def _claims(run: Run) -> list[Claim]:
     quality = run.quality()
-    recovered: Any = quality.get("ce_recovered")
+    recovered: Any = quality.get("recovered")
     if not words.is_number(recovered):
         return []
     share = float(recovered)

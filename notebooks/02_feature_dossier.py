@@ -1,0 +1,95 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # What is this feature, and should I believe it?
+# One feature: how often it is active, where it is strongest, what those places share, what it agrees with and against what,
+# whether the model uses it.
+#
+# Any number will do: change `feature` below and run all cells again.
+
+# %% tags=["parameters"]
+results = "results/demo"  # folder of the run
+feature = -1  # number of the feature; -1 takes the one with the best name
+sae = ""  # dictionary, where the run has several
+window = 0  # which of its strongest places to read base by base; 0 is the strongest
+
+# %%
+from pathlib import Path
+
+from photo51.report import show
+from photo51.report.blocks import Note
+from photo51.report.dossier import dossier
+from photo51.report.known import best_named
+from photo51.report.notebooks import setup
+from photo51.report.run import Run
+
+assert (Path(results) / "features.h5ad").is_file(), (
+    f"{results} is not the folder of a finished run: it has no features.h5ad"
+)
+run = Run(results, sae)
+number = best_named(run) if feature < 0 else feature
+assert number in run.features.index, str(run.nearest(number))
+it = dossier(run, number)
+setup()
+
+# %%
+Note(it.sentence(), f"f{number}: {it.title}")
+
+# %% [markdown]
+# ## How often and how strongly it is active
+
+# %%
+show.statistics(run, it)
+
+# %% [markdown]
+# ## What its strongest places have in common
+
+# %%
+show.logo(it)
+
+# %% [markdown]
+# ## Where it is strongest
+# Darker bases: the feature is stronger there.
+
+# %%
+show.strongest(run, it)
+
+# %% [markdown]
+# ## One place, base by base
+
+# %%
+show.closely(run, it, window)
+
+# %% [markdown]
+# ## Around annotated boundaries
+
+# %%
+show.metagenes(it)
+
+# %% [markdown]
+# ## What it agrees with, and against what
+
+# %%
+show.concepts(it)
+
+# %% [markdown]
+# ## Does the model use it?
+
+# %%
+Note(it.known.cause())
+
+# %% [markdown]
+# ## The answer
+
+# %%
+Note(f"{it.sentence()}\n\n{it.known.cause()}", f"f{number}: {it.title}")

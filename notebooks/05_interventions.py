@@ -1,0 +1,46 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does the model use its features, or do they merely light up?
+# Features are removed, and turned up while the model writes DNA; random directions of the same size say how much of an effect
+# is chance.
+
+# %% tags=["parameters"]
+results = "results/demo"  # folder of the run
+sae = ""  # dictionary, where the run has several
+alpha = 0.05  # a find needs a q-value of at most this
+
+# %%
+from pathlib import Path
+
+from photo51.report import show
+from photo51.report.notebooks import setup
+from photo51.report.run import Run
+from photo51.report.sections import causes
+
+assert (Path(results) / "features.h5ad").is_file(), (
+    f"{results} is not the folder of a finished run: it has no features.h5ad"
+)
+assert 0 < alpha < 1, f"alpha: need a number between 0 and 1, got {alpha}"
+run = Run(results, sae)
+setup()
+
+# %%
+found = causes.section(run, alpha)
+show.section(found)
+
+# %% [markdown]
+# ## The answer
+
+# %%
+show.answer(found)

@@ -1,0 +1,45 @@
+"""A feature at a glance, for the report: what it is, its logo, its strongest places."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from photo51.report import svg, words
+from photo51.report.blocks import rich
+from photo51.report.dossier import Dossier
+from photo51.report.reading import windows_table
+from photo51.report.run import Run
+
+_CARD = Markup(
+    '<article class="concept" id="feature-{number}"><div><h3>{link} {title}</h3><p>{words}</p><dl class="facts">{facts}</dl><p class="small">{cause}</p></div>'
+    "<div>{logo}{windows}</div></article>"
+)
+
+
+def feature_card(run: Run, d: Dossier, n_windows: int = 4) -> Markup:
+    """A card."""
+    facts = Markup("").join(
+        Markup('<div title="{}"><dt>{}</dt><dd>{}</dd></div>').format(hint, name, value)
+        for name, value, hint in d.facts()[:6]
+    )
+    top = float(d.statistics["maximum"])
+    return _CARD.format(
+        number=d.feature, link=rich(f"{{f{d.feature}}}"), title=d.title, words=rich(d.sentence()), facts=facts,
+        cause=rich(d.known.cause()) if d.known.causality else "", logo=feature_logo(d), windows=windows_table(d.windows[:n_windows], top, run.pages()).html(),
+    )  # fmt: skip
+
+
+def feature_logo(d: Dossier) -> Markup:
+    """The logo, or why there is none."""
+    logo = d.known.logo
+    if logo is None:
+        return Markup('<p class="small">{}</p>').format(
+            "No logo: its strongest places share no bases beyond chance."
+            if d.known.shape
+            else "No logo: the motifs stage was not run."
+        )
+    alt = f"Logo of feature {d.feature} from {logo.n} windows, consensus {d.known.consensus}"
+    caption = f"{words.count(logo.n, 'window')}, lined up at the strongest base (0), reading direction"
+    return Markup('<figure>{}<figcaption class="small">{}</figcaption></figure>').format(
+        svg.logo(logo.heights, logo.first, alt), caption
+    )

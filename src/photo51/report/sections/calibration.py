@@ -1,0 +1,141 @@
+"""Can the tests of this run be believed: its own activations, rotated, and everything redone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib as mpl
+import pandas as pd
+
+from photo51 import theme
+from photo51.report import svg, words
+from photo51.report.blocks import Figure, Head, Table
+from photo51.report.run import Run
+from photo51.report.sections.base import Draft, Section, absent
+
+ANCHOR, TITLE = "calibration", "Calibration of this run"
+QUESTION = "On data in which nothing is to be found, do the tests find nothing?"
+LEVELS = (("05", 0.05), ("01", 0.01), ("001", 0.001))
+_LINES = {
+    ("real", "rotation"): ("feature", "-"),
+    ("real", "adjusted"): ("feature", ":"),
+    ("rotated", "rotation"): ("null", "-"),
+    ("rotated", "adjusted"): ("null", ":"),
+}
+SAID = {"rotation": "rotation null", "adjusted": "composition-adjusted", "real": "real", "rotated": "rotated"}
+
+
+def section(run: Run) -> Section:
+    """Real against rotated discoveries, from `calibration.json` and `qq`."""
+    figures: dict[str, Any] = run.json("calibration.json")
+    if "run_real_discoveries" not in figures:
+        return absent(ANCHOR, TITLE, QUESTION, run.absent("qq"))
+    draft = Draft(ANCHOR)
+    alpha = float(figures.get("alpha", 0.05))
+    _counts(figures, draft, alpha)
+    _rates(figures, draft)
+    if run.has("qq"):
+        draft.show(_figure(run.need("qq")))
+    return draft.section(TITLE, QUESTION)
+
+
+def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
+    rows = [
+        [said, figures.get(f"run_real_{key}"), figures.get(f"run_rotated_{key}")]
+        for said, key in (
+            ("[[rotation]]", "discoveries"),
+            ("[[composition]]", "discoveries_adjusted"),
+            ("both", "both"),
+        )
+    ]
+    note = f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs were tested. The rotated column should be (nearly) empty."
+    draft.show(
+        Table(
+            "Discoveries on the real activations and on the same activations, rotated once",
+            [Head("Test"), Head("real", numeric=True), Head("rotated", numeric=True)],
+            rows,
+            note=note,
+            sortable=False,
+        )
+    )
+    real, rotated = int(figures["run_real_both"]), figures.get("run_rotated_both")
+    if rotated is None:
+        draft.fail(
+            "This run did not rotate its own activations: how honest its tests are is known from the benchmark only.",
+            "limit",
+        )
+        draft.answers.append("This run did not test itself.")
+        return
+    honest = rotated <= max(1.0, alpha * real)
+    draft.claim(
+        "Features and annotations go together, beyond the rhythm of the tracks and beyond composition.",
+        f"{real:,} pairs", f"{rotated:,} pairs with the activations rotated", f"{figures['run_real_pairs']:,} pairs tested, q ≤ {alpha:g} in both tests", holds=real > 0 and honest,
+    )  # fmt: skip
+    verb = "Yes: the" if honest else "Not quite: the"
+    draft.answers.append(
+        f"{verb} run found {real:,} pairs of a feature and an annotation; with its activations rotated along the genome it found {rotated:,}."
+    )
+    if not honest:
+        draft.fail(
+            f"The run finds {rotated:,} pairs in rotated activations, more than the {alpha:.0%} it should: read its single finds with care.",
+            "not found",
+        )
+
+
+def _rates(figures: dict[str, Any], draft: Draft) -> None:
+    rows = []
+    for key, level in LEVELS:
+        rate, adjusted = figures.get(f"fpr_{key}"), figures.get(f"fpr_adjusted_{key}")
+        if rate is not None:
+            rows.append(
+                [
+                    f"p ≤ {level:g}",
+                    words.percent(level),
+                    words.percent(rate, 2),
+                    words.percent(adjusted, 2) if adjusted is not None else "–",
+                ]
+            )
+    if rows:
+        heads = [Head("Level"), Head("should be at most"), Head("[[rotation]]"), Head("[[composition]]")]
+        draft.show(
+            Table(
+                "How often the tests call a rotated pair",
+                heads,
+                rows,
+                note=f"{figures.get('run_rotated_pairs', 0):,} rotated pairs.",
+                sortable=False,
+            )
+        )
+
+
+def _figure(qq: pd.DataFrame) -> Figure:
+    def draw(ax: mpl.axes.Axes) -> None:
+        top = float(qq["expected"].max()) * 1.05
+        ax.plot([0, top], [0, top], color=theme.MUTED, lw=0.8, ls=(0, (1, 2)))
+        for (which, test), (meaning, style) in _LINES.items():
+            line = qq[(qq["activations"] == which) & (qq["test"] == test)].sort_values("expected")
+            if len(line):
+                ax.plot(
+                    line["expected"],
+                    line["observed"].clip(upper=40),
+                    color=theme.colour(meaning),
+                    ls=style,
+                    label=f"{SAID[which]}, {SAID[test]}",
+                )
+        ax.set(
+            xlabel="expected −log₁₀ p (uniform)",
+            ylabel="observed −log₁₀ p (cut at 40)",
+            xlim=(0, top),
+            ylim=(0, None),
+        )
+        ax.legend(loc="upper left")
+
+    rotated = qq[(qq["activations"] == "rotated") & (qq["test"] == "rotation")]
+    worst = (
+        f"; the smallest p-value of rotated activations is 10 to the minus {rotated['observed'].max():.1f}, where {rotated['expected'].max():.1f} is expected"
+        if len(rotated)
+        else ""
+    )
+    alt = f"Quantiles of observed against expected p-values: real activations rise above the diagonal, rotated ones follow it{worst}."
+    caption = "Observed against expected p-values. An honest test of rotated activations (grey) stays on the dotted line; what rises above it in blue is signal."
+    return Figure(svg.figure(draw, (4.2, 3.1), alt), caption)

@@ -1,0 +1,252 @@
+"""Concepts the model computes: single features that agree with annotations on held-out stretches, beside everything they must beat."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pandas as pd
+from markupsafe import Markup
+
+from photo51 import theme
+from photo51.report import figures, svg, words
+from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
+from photo51.report.dossier import Dossier
+from photo51.report.feature_cards import feature_card
+from photo51.report.known import called, label, names
+from photo51.report.run import Run
+from photo51.report.sections.base import Draft, Section, absent
+
+ANCHOR, TITLE = "concepts", "Concepts found"
+QUESTION = "Which known parts of a genome does the model tell apart, without having been told?"
+BASELINES = (("f1_null95", "[[null_f1]]"), ("f1_always", "[[always_on]]"), ("f1_kmer", "[[kmer|best 6-mer]]"), ("f1_neuron", "[[neuron|best neuron]]"), ("f1_pca", "best principal component"), ("f1_random_sae", "[[random_weights|random weights]]"), ("f1_linear_probe", "all channels together"))  # fmt: skip
+CHECKS = {
+    "strand": "on the other strand",
+    "seed": "in a dictionary of another seed",
+    "genome": "in another genome",
+    "split": "in other stretches",
+}
+
+
+def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int = 12) -> Section:
+    """Concepts beside their baselines, from `concept_summary`, `concepts`, `ledger`, `motif_matches` and `genesets`."""
+    if not run.has("concept_summary") or not run.has("concepts"):
+        return absent(ANCHOR, TITLE, QUESTION, run.absent("concepts"))
+    draft = Draft(ANCHOR)
+    summary, named = run.need("concept_summary"), names(run)
+    scored = summary[(summary["status"] == "scored") & (summary["feature"] >= 0)]
+    best = scored.sort_values("f1_domain", ascending=False)
+    best = best.assign(label=[label(a, s) for a, s in zip(best["annotation"], best["strand"], strict=True)])
+    carries = best["feature"].isin(named.index)
+    _claims(best, carries, draft)
+    if len(best):
+        draft.show(_figure(best.head(30)), _classes(best, carries))
+    chosen = [int(f) for f in best.loc[carries, "feature"].drop_duplicates().head(shown)]
+    if chosen:
+        draft.show(
+            Prose(
+                "**The best feature of each concept.** Darker bases: the feature is stronger there. Every name was given on one part of the genome and checked on another."
+            )
+        )
+        cards = Markup("").join(feature_card(run, d) for d in dossiers(chosen))
+        draft.show(Raw(Markup('<div class="concepts">{}</div>').format(cards)))
+    _ledger(run, draft)
+    if len(named):
+        draft.show(_named(run, named))
+    _motifs(run, draft)
+    _genesets(run, draft)
+    for r in records(summary[summary["status"] != "scored"]):
+        draft.fail(
+            f"{label(str(r.annotation), str(r.strand)).capitalize()} could not be scored: {r.status}.",
+            "limit",
+        )
+    return draft.section(TITLE, QUESTION)
+
+
+def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
+    n, k = len(best), int(carries.sum())
+    draft.claim(
+        "Single features tell known parts of the genome apart.", f"{k} of {n} classes",
+        "a name needs [[f1]] ≥ 0.3 on [[held_out]] stretches, above 95 % of its rotations and above [[always_on]], and both [[q|q-values]] below 0.05", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=k > 0,
+    )  # fmt: skip
+    for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
+        if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
+            known = best[best[f"f1_{column}"].notna()]
+            wins = int(known[f"beats_{column}"].astype(bool).sum())
+            draft.claim(
+                f"The dictionary names concepts better than {said}.",
+                f"{wins} of {len(known)} classes",
+                f"{len(known) / 2:g} if neither were better",
+                "best unit of each, chosen on other stretches",
+                holds=wins > len(known) / 2,
+            )
+    missing = best[~carries]
+    if len(missing):
+        listed = [
+            f"{r.label} (F1 {words.fixed(r.f1_domain)}, null {words.fixed(r.f1_null95)})"
+            for r in records(missing.head(12))
+        ]
+        draft.fail(f"No single feature may carry the name of {words.listing(listed, 12)}.", "not found")
+    top = [
+        f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries].head(4))
+    ]
+    draft.answers.append(
+        f"For {k} of {n} annotation classes that could be scored, one feature alone carries the name: {words.listing(top)}."
+        if k
+        else f"For none of the {n} annotation classes that could be scored does one feature alone carry the name."
+    )
+
+
+def _figure(best: pd.DataFrame) -> Figure:
+    first = best.iloc[0]
+    alt = f"Held-out F1 of the best feature of {len(best)} annotation classes, beside rotated features, always-on, k-mers and neurons; the highest is {first['label']} with {words.fixed(first['f1_domain'])}, null {words.fixed(first['f1_null95'])}."
+    picture = svg.figure(lambda ax: figures.claims(ax, best), (theme.WIDTH_2, 0.2 * len(best) + 0.9), alt)
+    return Figure(
+        picture,
+        "Each line is one annotation class: the blue dot is its best feature, the other marks are what it must beat. n of each class is in the table below.",
+        wide=True,
+    )
+
+
+def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
+    columns = [(c, t) for c, t in BASELINES if c in best.columns and best[c].notna().any()]
+    rows = [
+        [str(row["label"]), f"{{f{row['feature']}}}", Cell(words.fixed(row["f1_domain"]), row["f1_domain"]), *(Cell(words.fixed(row[c]) if pd.notna(row[c]) else "–", row[c]) for c, _ in columns), Cell(f"{row['n_test_domains']:,}", row["n_test_domains"]), verdict("yes" if named else "no", "named" if named else "not named")]
+        for row, named in zip(best.to_dict("records"), carries, strict=True)
+    ]  # fmt: skip
+    heads = [
+        Head("Annotation class"),
+        Head("best feature"),
+        Head("[[f1]]", numeric=True),
+        *(Head(t, numeric=True) for _, t in columns),
+        Head("sites, held out", numeric=True),
+        Head("Verdict"),
+    ]
+    return Table(
+        "Every annotation class, its best feature and what that must beat",
+        heads,
+        rows,
+        note="All numbers are domain F1 on stretches that played no part in choosing feature or threshold.",
+        shown=12,
+    )
+
+
+def _named(run: Run, named: pd.DataFrame) -> Table:
+    top = dict(zip(run.features.index, run.features["maximum"].astype(float), strict=True))
+    rows = [
+        [f"{{f{r['feature']}}}", label(str(r["annotation"]), str(r["strand"])), Cell(words.fixed(r["f1_domain"]), r["f1_domain"]), Cell(words.fixed(r["f1_null95"]), r["f1_null95"]), Cell(words.fixed(r["precision_bp"]), r["precision_bp"]), Cell(words.fixed(r["recall_domain"]), r["recall_domain"]), q_cell(r["q"]), q_cell(r["q_adj_comp"]), "yes" if r["beats_kmer"] else "no", Cell(words.number(top[r['feature']]), top[r['feature']])]
+        for r in named.sort_values("f1_domain", ascending=False).rename_axis("feature").reset_index().to_dict("records")
+    ]  # fmt: skip
+    heads = [
+        Head("Feature"),
+        Head("Looks like"),
+        Head("[[f1]]", numeric=True),
+        Head("[[null_f1]]", numeric=True),
+        Head("[[precision]]", numeric=True),
+        Head("[[recall]]", numeric=True),
+        Head("[[q]]", numeric=True),
+        Head("q, [[composition|adjusted]]", numeric=True),
+        Head("beats [[kmer|k-mers]]"),
+        Head("strongest", numeric=True),
+    ]
+    return Table(
+        f"Every named feature ({len(named):,})",
+        heads,
+        rows,
+        anchor="named-features",
+        find="Find a feature or a name",
+        shown=10,
+    )
+
+
+def _ledger(run: Run, draft: Draft) -> None:
+    table = run.table("ledger")
+    if table is None or table.empty:
+        draft.fail(run.absent("ledger"), "not run")
+        return
+    rows = []
+    for check, here in table.groupby("check", sort=False):
+        made = here[here["reason"] == "checked"]
+        kept = int(made["survives"].astype(bool).sum())
+        rows.append(
+            [
+                f"The name holds {CHECKS.get(str(check), str(check))}",
+                Cell(f"{kept:,} of {len(made):,}", kept / max(len(made), 1)),
+                Cell(f"{len(here) - len(made):,}", len(here) - len(made)),
+            ]
+        )
+        if len(made):
+            draft.claim(
+                f"Names survive: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
+                f"{kept} of {len(made)}",
+                "at [[q]] < 0.05 of the [[rotation]] there",
+                f"{words.count(here['feature'].nunique(), 'named feature')}",
+                holds=kept > len(made) / 2,
+            )
+            lost = made[~made["survives"].astype(bool)]
+            if len(lost):
+                draft.fail(
+                    f"The names of {words.listing(called([int(f) for f in lost['feature'].head(8)], names(run)), 8)}{' and others' if len(lost) > 8 else ''} do not hold {CHECKS.get(str(check), str(check))}.",
+                    "not found",
+                )
+    heads = [Head("Check"), Head("survived", numeric=True), Head("could not be checked", numeric=True)]
+    draft.show(Table("[[ledger]]: do the names survive?", heads, rows, sortable=False, anchor="ledger"))
+
+
+def _motifs(run: Run, draft: Draft) -> None:
+    table = run.table("motif_matches")
+    if table is None or table.empty:
+        return
+    best = table.sort_values("q").drop_duplicates("feature").head(30)
+    rows = [
+        [
+            f"{{f{r.feature}}}",
+            str(r.motif),
+            str(r.strand).replace("-", words.MINUS),
+            Cell(str(r.overlap), r.overlap),
+            q_cell(r.p),
+            q_cell(r.q),
+        ]
+        for r in records(best)
+    ]
+    heads = [
+        Head("Feature"),
+        Head("known motif"),
+        Head("strand"),
+        Head("columns compared", numeric=True),
+        Head("[[p]]", numeric=True),
+        Head("[[q]]", numeric=True),
+    ]
+    draft.show(Table("Logos that match a known motif", heads, rows, shown=8))
+
+
+def _genesets(run: Run, draft: Draft) -> None:
+    table = run.table("genesets")
+    if table is None or table.empty:
+        return
+    found, naive = table[table["q"] <= 0.05].sort_values("q"), int((table["q_ora"] <= 0.05).sum())
+    if found.empty:
+        draft.fail(
+            f"No feature prefers a set of genes beyond rotation (the naive hypergeometric test calls {naive:,} pairs).",
+            "not found",
+        )
+        return
+    rows = [
+        [
+            f"{{f{r.feature}}}",
+            str(r.set),
+            Cell(f"{r.hits} of {r.n_genes}", r.hits),
+            Cell(words.number(r.expected), r.expected),
+            q_cell(r.q),
+            q_cell(r.q_ora),
+        ]
+        for r in records(found.head(30))
+    ]
+    heads = [
+        Head("Feature"),
+        Head("set of genes"),
+        Head("genes hit", numeric=True),
+        Head("expected", numeric=True),
+        Head("[[q]]", numeric=True),
+        Head("q, naive", numeric=True),
+    ]
+    draft.show(Table("Sets of genes a feature prefers", heads, rows, shown=8))

@@ -1,0 +1,155 @@
+"""Features that nobody has named: reproducible, strong, and explained by nothing that was tested."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+from markupsafe import Markup
+
+from photo51.report import words
+from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict
+from photo51.report.dossier import Dossier
+from photo51.report.feature_cards import feature_card
+from photo51.report.run import Run
+from photo51.report.sections.base import Draft, Section, absent
+
+ANCHOR, TITLE = "unnamed", "Unnamed features"
+QUESTION = "What does the model compute that no annotation explains?"
+QUEUE = (
+    Head("Rank", numeric=True), Head("Feature"), Head("[[novelty]]", numeric=True), Head("other seeds, r", numeric=True), Head("strength", numeric=True),
+    Head("explained", numeric=True), Head("copies", numeric=True), Head("[[n_eff]]", numeric=True), Head("shares"), Head("closest annotation"), Head("Verdict"),
+)  # fmt: skip
+
+
+def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int = 8) -> Section:
+    """The queue, its control and its proof, from `novelty`, `shapes` and `hidden_classes`."""
+    if not run.has("novelty"):
+        return absent(ANCHOR, TITLE, QUESTION, run.absent("novelty"))
+    draft = Draft(ANCHOR)
+    table = run.need("novelty")
+    queue = table[table["rank"] > 0].sort_values("rank")
+    novel = queue[queue["novel"].astype(bool)]
+    _claim(table, queue, novel, draft)
+    _proof(run, draft)
+    if len(queue):
+        draft.show(_table(run, queue.head(40)))
+        cards = Markup("").join(
+            feature_card(run, d) for d in dossiers([int(f) for f in queue["feature"].head(shown)])
+        )
+        draft.show(Raw(Markup('<div class="concepts">{}</div>').format(cards)))
+    gated = table.loc[table["rank"] == 0, "gate"].value_counts()
+    if len(gated):
+        counted = [f"{n:,} ({gate})" for gate, n in gated.items()]
+        draft.fail(
+            f"{words.count(int(gated.sum()), 'feature')} did not pass a gate of the queue: {words.listing(counted, 5)}.",
+            "limit",
+        )
+    return draft.section(TITLE, QUESTION)
+
+
+def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft: Draft) -> None:
+    null = float(table["null_q95"].max()) if table["null_q95"].notna().any() else math.nan
+    if math.isnan(null):
+        draft.fail(
+            "The queue was not judged against the random-weight model: its scores have no null, and none of its features is called novel.",
+            "limit",
+        )
+        draft.claim(
+            "Some reproducible, strong features are explained by no annotation.",
+            f"{len(queue)} in the queue",
+            "not measured: no random-weight model in this run",
+            f"{len(table):,} features",
+            holds=None,
+        )
+        draft.answers.append(
+            f"{words.count(len(queue), 'feature')} passed the gates of the queue; without a random-weight model to judge them against, none is called novel."
+        )
+        return
+    draft.claim(
+        "Some reproducible, strong features are explained by no annotation.", f"{len(novel)} novel",
+        f"[[novelty]] above {words.fixed(null)}, which 95 of 100 features of the [[random_weights|random-weight model]] stay below", f"{len(table):,} features, {len(queue):,} past the gates", holds=len(novel) > 0,
+    )  # fmt: skip
+    if novel.empty:
+        draft.fail("No unnamed feature stands out from those of the random-weight model.", "not found")
+        draft.answers.append("Nothing that stands out from the random-weight model.")
+        return
+    draft.answers.append(
+        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} reproducible and strong, explained by nothing that was tested, and beyond the random-weight model."
+    )
+
+
+def _proof(run: Run, draft: Draft) -> None:
+    if not run.has("hidden_classes"):
+        return
+    table = run.need("hidden_classes")
+    tested = table[table["status"] == "tested"]
+    found = int(tested["recovered"].astype(bool).sum())
+    if len(tested):
+        draft.claim(
+            "The queue finds what is hidden from it: with one annotation class hidden, its features come up as unnamed.",
+            f"{found} of {len(tested)} classes",
+            "0: a queue of noise",
+            "first 20 of the queue",
+            holds=found > 0,
+        )
+    rows = [
+        [words.kind(str(r.annotation)), f"{{f{r.feature}}}" if r.feature >= 0 else "–", Cell(str(r.rank) if r.rank else "–", float(r.rank)), Cell(words.fixed(r.f1_domain), r.f1_domain), Cell(words.fixed(r.f1_null95), r.f1_null95), verdict("yes" if r.recovered else "no", "recovered" if r.recovered else "missed")]
+        for r in records(tested)
+    ]  # fmt: skip
+    if rows:
+        heads = [
+            Head("Hidden class"),
+            Head("Feature that came up"),
+            Head("rank", numeric=True),
+            Head("[[f1]]", numeric=True),
+            Head("[[null_f1]]", numeric=True),
+            Head("Verdict"),
+        ]
+        draft.show(Table("Proof: classes hidden from the queue, one at a time", heads, rows))
+    missed = [words.kind(str(r.annotation)) for r in records(tested) if not r.recovered]
+    if missed:
+        draft.fail(
+            f"With {words.listing(missed)} hidden, the queue's first 20 features did not bring it back.",
+            "not found",
+        )
+    for r in records(table[table["status"] != "tested"]):
+        draft.fail(
+            f"{words.kind(str(r.annotation)).capitalize()} could not be hidden as a test: {r.status}.",
+            "limit",
+        )
+
+
+def _table(run: Run, queue: pd.DataFrame) -> Table:
+    shapes = run.table("shapes")
+    consensus: dict[Any, Any] = (
+        {} if shapes is None else dict(zip(shapes["feature"], shapes["consensus"], strict=True))
+    )
+    rows = []
+    for r in records(queue):
+        closest = (
+            f"{words.kind(str(r.best_annotation))} ({words.fixed(r.best_f1)})"
+            if r.best_annotation
+            else "none"
+        )
+        parts = [
+            Cell(words.fixed(v), v) if math.isfinite(v) else Cell("not measured")
+            for v in (r.seed_match_r, r.strength, r.d2_explained, r.repeat_frac)
+        ]
+        shared = str(consensus.get(r.feature, ""))
+        rows.append(
+            [
+                int(r.rank),
+                f"{{f{r.feature}}}",
+                Cell(words.fixed(r.novelty), r.novelty),
+                *parts,
+                Cell(words.number(r.n_eff, 2), r.n_eff),
+                f"`{shared}`" if shared else "–",
+                closest,
+                verdict("yes" if r.novel else "untested", "novel" if r.novel else "in the queue"),
+            ]
+        )
+    note = "Strength: percentile among all features. Explained: held-out deviance that all annotations, six-letter words and GC together account for. Copies: share of its strongest places that are copies of another."
+    return Table("The queue", QUEUE, rows, note=note, shown=12, row_heads=False)

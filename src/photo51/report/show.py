@@ -1,0 +1,258 @@
+"""What the notebooks show: blocks of the report, asked for one at a time.
+
+A notebook's cells hold no logic: each calls a function here (or a section of the report) and shows what comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from photo51 import theme
+from photo51.report import figures, svg, words
+from photo51.report.blocks import (
+    Block,
+    Cell,
+    Claims,
+    Figure,
+    Figures,
+    Head,
+    Note,
+    Prose,
+    Raw,
+    Table,
+    q_cell,
+    records,
+    verdict,
+)
+from photo51.report.dossier import Dossier
+from photo51.report.feature_cards import feature_logo
+from photo51.report.known import label
+from photo51.report.places import Window
+from photo51.report.reading import picture, stretch_around, windows_table
+from photo51.report.run import Run
+from photo51.report.sections.base import Section
+from photo51.types import STRANDS
+
+NEIGHBOURS = 6
+
+
+class Blocks(Block):
+    """Several blocks, one below the other."""
+
+    def __init__(self, blocks: Sequence[Block]):
+        self.blocks = blocks
+
+    def html(self) -> Markup:
+        """As HTML."""
+        return Markup("\n").join(b.html() for b in self.blocks)
+
+
+def section(made: Section) -> Blocks:
+    """A section of the report: its answer, its claims beside their nulls, its evidence, and what it could not show."""
+    blocks: list[Block] = [Prose(f"**{made.answer}**")] if made.answer else []
+    blocks += [Claims(made.claims)] if made.claims else []
+    blocks += list(made.blocks)
+    if made.failures and not made.absent:
+        blocks.append(
+            Note("\n\n".join(f.what for f in made.failures), "What failed, was null or could not be tested")
+        )
+    return Blocks(blocks)
+
+
+def answer(*sections: Section) -> Blocks:
+    """The answer in words: what holds, what does not, what was not run."""
+    claims = [c for s in sections for c in s.claims]
+    holds = [c.claim for c in claims if c.verdict == "yes"]
+    fails = [c.claim for c in claims if c.verdict == "no"]
+    missing = [s.title.lower() for s in sections if s.absent]
+    parts = [s.answer for s in sections if s.answer]
+    if fails:
+        parts.append("**Not beyond its null:** " + " ".join(fails))
+    if missing:
+        parts.append(f"Not part of this run: {words.listing(missing)}.")
+    if not claims:
+        parts.append("Nothing here could be tested against a null.")
+    else:
+        parts.append(f"{len(holds)} of {len(claims)} claims are beyond their null.")
+    return Blocks([Note("\n\n".join(parts), "The answer")])
+
+
+def statistics(run: Run, d: Dossier) -> Blocks:
+    """How often and how strongly a feature is active."""
+    rows = [[name, value, hint] for name, value, hint in d.facts()]
+    values = np.concatenate([d.column[s].values for s in STRANDS])
+    out: list[Block] = [
+        Prose(d.sentence()),
+        Table("Numbers", [Head("What"), Head("Value"), Head("Meaning")], rows, sortable=False),
+    ]
+    if len(values):
+        alt = f"Histogram of the activations of feature {d.feature}: {len(values):,} active bases, the strongest {words.number(float(values.max()))}."
+        mark = float(d.statistics["density"])
+        beside = f"Densities of all live features; feature {d.feature} is marked at {words.share(mark)}."
+        out.append(
+            Figures(
+                [
+                    Figure(svg.figure(lambda ax: figures.activations(ax, values, 2 * d.n_scored), (theme.WIDTH_1, 2.3), alt), "How strong it is where it is active (log scale)."),
+                    Figure(svg.figure(lambda ax: figures.density(ax, run.features, mark, f"f{d.feature}"), (theme.WIDTH_1, 2.3), beside), "How often it is active, among all features."),
+                ]
+            )
+        )  # fmt: skip
+    return Blocks(out)
+
+
+def logo(d: Dossier) -> Raw:
+    """What its strongest places have in common."""
+    return Raw(feature_logo(d))
+
+
+def strongest(run: Run, d: Dossier, n: int = 12) -> Blocks:
+    """Its strongest places: bases, then the genome around the first two."""
+    if not d.windows:
+        return Blocks([Note("It is active nowhere.", kind="absent")])
+    top = float(d.statistics["maximum"])
+    stretches = [stretch_around(run.places, d.column, w, 2_000, top) for w in d.windows[:2]]
+    shown = [
+        Figure(
+            picture(s),
+            f"**{s.where}** on {s.genome}: upward, read forward; downward, read in reverse. Full height: {words.number(top)}.",
+            wide=True,
+        )
+        for s in stretches
+    ]
+    return Blocks([windows_table(d.windows[:n], top, run.pages("../")), *shown])
+
+
+def closely(run: Run, d: Dossier, rank: int = 0, flank: int = 40) -> Block:
+    """One window base by base: the feature as letters, the other features active there, the genes."""
+    if rank >= len(d.windows):
+        return Note(
+            f"It has {words.count(len(d.windows), 'strong place')}; there is no number {rank}.", kind="absent"
+        )
+    found = d.windows[rank]
+    row = int(run.need("top_windows").query("feature == @d.feature and rank == @rank")["row"].iloc[0])
+    w = run.places.window(d.column[found.strand], found.strand, row, flank)
+    levels = _beside(run, d, w, row)
+    with theme.style():
+        heights = [2.2, 0.35 * max(len(levels.columns) - 1, 1), 0.8]
+        made, axes = plt.subplots(
+            3, 1, figsize=(theme.WIDTH_2, sum(heights) * 0.75 + 0.6), height_ratios=heights
+        )
+        sequence = run.genomes.sequence(w.genome, w.chrom, w.start, w.end).tobytes().decode()
+        figures.window(
+            axes, sequence, levels, run.places.genes.over(w.genome, w.chrom, w.start, w.end), w.start
+        )
+        alt = f"Activation of feature {d.feature} at each base of {w.locus}, strand {w.strand}, with {len(levels.columns) - 1} other features active there and the genes."
+        drawn = svg.inline(made, alt)
+    caption = f"**{w.locus}**, reading {words.MINUS if w.strand == '-' else '+'}; bases of the forward strand, each as tall as the feature's activation there. Rows: other features, each as a share of its largest activation in the window."
+    return Figure(drawn, caption, wide=True)
+
+
+def _beside(run: Run, d: Dossier, w: Window, row: int) -> pd.DataFrame:
+    """Activation at each base of a window, forward order: the feature, and the others that are strongest there."""
+    position = w.position - w.start
+    low, high = max(0, row - position), min(run.codes.n_rows, row - position + w.end - w.start)
+    codes = run.codes.matrix(w.strand, slice(low, high))
+    strength = np.asarray(codes.max(axis=0).todense()).ravel() / np.maximum(
+        run.features["maximum"].to_numpy(), 1e-12
+    )
+    strength[d.feature] = -1
+    others = [int(f) for f in np.argsort(-strength, kind="stable")[:NEIGHBOURS] if strength[f] > 0]
+    dense = codes[:, [d.feature, *others]].toarray()
+    full = np.full((w.end - w.start, dense.shape[1]), np.nan)
+    first = low - (row - position)
+    full[first : first + len(dense)] = dense
+    return pd.DataFrame(full, columns=[f"f{f}" for f in (d.feature, *others)])
+
+
+def metagenes(d: Dossier, n: int = 4) -> Block:
+    """Mean activation around boundaries of annotations."""
+    table = d.known.profiles
+    if table.empty:
+        return Note(
+            "No profile around boundaries: the motifs stage was not run, or this feature is near none.",
+            kind="absent",
+        )
+    shown = []
+    for (annotation, boundary), rows in list(table.groupby(["annotation", "boundary"], sort=False))[:n]:
+        profile = rows.sort_values("offset").rename(columns={"activation": "mean", "expected": "null"})
+        site, count = f"{boundary} of {words.kind(str(annotation))}", int(rows["n"].max())
+        peak = profile.loc[profile["mean"].idxmax()]
+        alt = f"Mean activation of feature {d.feature} around the {site}: it peaks {int(peak['offset'])} bases from it, at {words.number(float(peak['mean']))}, where {words.number(float(peak['null']))} is the mean anywhere."
+        drawn = svg.figure(
+            lambda ax, p=profile, s=site, c=count: figures.metagene(ax, p, s, c), (theme.WIDTH_1, 2.3), alt
+        )  # type: ignore[misc]
+        shown.append(Figure(drawn, f"Around the {site}; grey: mean over all scored bases."))
+    return Figures(shown)
+
+
+def concepts(d: Dossier) -> Blocks:
+    """What it agrees with, beside the nulls; and what it is enriched in."""
+    out: list[Block] = []
+    rows = [
+        [label(str(c["annotation"]), str(c["strand"])), *(Cell(words.fixed(c[k]), c[k]) for k in ("f1_domain", "f1_null95", "f1_always", "precision_bp", "recall_domain", "mcc")), q_cell(c["q"]), q_cell(c["q_adj_comp"]), "yes" if c["beats_kmer"] else "no", verdict("yes" if c["named"] else "no", "named" if c["named"] else "not named")]
+        for c in d.known.concepts.to_dict("records")
+    ]  # fmt: skip
+    heads = [
+        Head("Annotation"),
+        Head("[[f1]]", numeric=True),
+        Head("[[null_f1]]", numeric=True),
+        Head("[[always_on]]", numeric=True),
+        Head("[[precision]]", numeric=True),
+        Head("[[recall]]", numeric=True),
+        Head("[[mcc]]", numeric=True),
+        Head("[[q]]", numeric=True),
+        Head("q, [[composition|adjusted]]", numeric=True),
+        Head("beats [[kmer|k-mers]]"),
+        Head("Verdict"),
+    ]
+    out.append(
+        Table("Agreement with annotations, on stretches that played no part in the choice", heads, rows)
+        if rows
+        else Note(
+            "No annotation agrees with it closely enough to be scored."
+            if d.known.compared
+            else "Features were not compared with annotations in this run.",
+            kind="absent",
+        )
+    )
+    found = [
+        [
+            label(str(r.annotation), str(r.strand)),
+            Cell(f"{r.overlap:,} / {words.number(r.expected)}", r.overlap),
+            Cell(words.number(2.0**r.log2_fold), r.log2_fold),
+            q_cell(r.q),
+            q_cell(r.q_adj_comp),
+        ]
+        for r in records(d.known.enriched.head(20))
+    ]
+    if found:
+        out.append(
+            Table(
+                "Where it is more active than its rotated copies",
+                [
+                    Head("Annotation"),
+                    Head("active bases inside / expected", numeric=True),
+                    Head("fold", numeric=True),
+                    Head("[[q]]", numeric=True),
+                    Head("q, [[composition|adjusted]]", numeric=True),
+                ],
+                found,
+                shown=10,
+            )
+        )
+    checks = d.known.checks()
+    if checks:
+        out.append(
+            Table(
+                "Does the name survive?",
+                [Head("Check"), Head("Result"), Head("Detail")],
+                checks,
+                sortable=False,
+            )
+        )
+    return Blocks(out)
