@@ -1,0 +1,73 @@
+"""Test bases that the other splits hold too: copies of repeats, ribosomal operons, insertion sequences.
+
+Blocks that share long homology are kept on one side when splits are dealt; what is shorter is left out here, base by base.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def canonical_kmers(bases: NDArray[np.integer], k: int) -> tuple[NDArray[np.uint64], NDArray[np.bool_]]:
+    """The smaller of each k-mer and its reverse complement, by start, and whether all its bases are known.
+
+    Parameters
+    ----------
+    bases
+        Codes 0..3, 4 for anything else, (n,), n ≥ k.
+    k
+        At most 31.
+    """
+    n = len(bases) - k + 1
+    forward, backward = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.uint64)
+    known = np.ones(n, dtype=bool)
+    two = np.uint64(2)
+    for j in range(k):
+        here = bases[j : j + n]
+        known &= here < 4
+        base = np.minimum(here, 3).astype(np.uint64)
+        forward = (forward << two) | base
+        backward |= (np.uint64(3) - base) << np.uint64(2 * j)
+    return np.minimum(forward, backward), known
+
+
+def leaked_rows(
+    bases: NDArray[np.integer],
+    bounds: NDArray[np.integer],
+    held: NDArray[np.bool_],
+    tested: NDArray[np.bool_],
+    k: int,
+) -> NDArray[np.bool_]:
+    """Tested rows that lie in a k-mer, on either strand, that rows of the other splits hold, (n_rows,).
+
+    Parameters
+    ----------
+    bases
+        Forward-strand codes, (n_rows,).
+    bounds
+        Row bounds of contiguous stretches.
+    held, tested
+        Rows of the splits that were learnt from, and of the split that is reported; a stretch lies wholly in one split.
+    """
+    stretches = [(a, b) for a, b in pairwise(np.asarray(bounds).tolist()) if b - a >= k]
+    known = _distinct(canonical_kmers(bases[a:b], k) for a, b in stretches if held[a])
+    out = np.zeros(len(bases), dtype=bool)
+    for a, b in stretches:
+        if not tested[a]:
+            continue
+        kmers, usable = canonical_kmers(bases[a:b], k)
+        seen = np.flatnonzero(usable & np.isin(kmers, known))
+        edges = np.zeros(b - a + 1, dtype=np.int64)
+        np.add.at(edges, seen, 1)
+        np.add.at(edges, seen + k, -1)
+        out[a:b] = np.cumsum(edges[:-1]) > 0
+    return out
+
+
+def _distinct(found: Iterable[tuple[NDArray[np.uint64], NDArray[np.bool_]]]) -> NDArray[np.uint64]:
+    parts = [kmers[usable] for kmers, usable in found]
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.uint64)

@@ -1,0 +1,83 @@
+"""Activation around the boundaries of intervals, in reading direction."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.stats.rotation import Orientation
+
+Boundary = Literal["start", "end"]
+
+
+def boundary_rows(
+    intervals: NDArray[np.integer], orientation: Orientation, n_rows: int, boundary: Boundary = "start"
+) -> NDArray[np.int64]:
+    """Doubled-axis rows at which codes enter (`start`) or leave (`end`) intervals, in their reading direction.
+
+    Parameters
+    ----------
+    intervals
+        row_start, row_end, strand (0, 1, 2: none), (n, 3).
+    orientation
+        `sense`: read by the codes of the interval's own strand, `antisense` by the other, `either` by both.
+
+    Returns
+    -------
+    The interval's first base as it is read, or its last. Intervals without strand give one row on either strand.
+    """
+    start, end, strand = np.asarray(intervals, dtype=np.int64).reshape(-1, 3).T
+    rows = []
+    for code in (0, 1):
+        read = (strand == 2) | (orientation == "either") | ((strand == code) == (orientation == "sense"))
+        first = start[read] if (code == 0) == (boundary == "start") else end[read] - 1
+        rows.append(first + code * n_rows)
+    return np.concatenate(rows)
+
+
+def profile(
+    rows: NDArray[np.integer],
+    values: NDArray[np.floating],
+    boundaries: NDArray[np.int64],
+    stretches: NDArray[np.int64],
+    reach: int,
+) -> NDArray[np.float64]:
+    """Mean activation at each offset from boundaries, (2 * reach + 1,), offset 0 in the middle.
+
+    Parameters
+    ----------
+    rows, values
+        A unit's active rows on the doubled axis, ascending, and its activations.
+    boundaries
+        Doubled-axis rows.
+    stretches
+        Row bounds of the workspace's stretches: beyond the end of a boundary's stretch nothing is known, and the mean is
+        over the boundaries for which the offset is known (NaN where there is none).
+    reach
+        Bases to either side.
+    """
+    total, known = _profile(rows, values.astype(np.float64), np.sort(boundaries), stretches, reach)
+    return np.divide(total, known, out=np.full(len(total), np.nan), where=known > 0)
+
+
+@numba.njit(cache=True, nogil=True)
+def _profile(rows, values, boundaries, stretches, reach):
+    total = np.zeros(2 * reach + 1)
+    known = np.zeros(2 * reach + 1)
+    n_rows = stretches[-1]
+    for boundary in boundaries:
+        strand = 1 if boundary >= n_rows else 0
+        at = boundary - strand * n_rows
+        k = np.searchsorted(stretches, at, side="right") - 1
+        low, high = max(stretches[k], at - reach), min(stretches[k + 1], at + reach + 1)
+        for x in range(low, high):
+            known[reach + (at - x if strand else x - at)] += 1.0
+        i = np.searchsorted(rows, low + strand * n_rows)
+        while i < len(rows) and rows[i] < high + strand * n_rows:
+            x = rows[i] - strand * n_rows
+            total[reach + (at - x if strand else x - at)] += values[i]
+            i += 1
+    return total, known

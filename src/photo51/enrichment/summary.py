@@ -1,0 +1,91 @@
+"""Concepts of all readouts side by side: which beats which, class by class."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from photo51.enrichment.concepts import Exam, mark_best
+from photo51.io.contracts.enrichment import CONCEPTS, SUMMARY
+
+RIVALS = {
+    "kmer": "f1_kmer",
+    "neurons": "f1_neuron",
+    "pca": "f1_pca",
+    "random_sae": "f1_random_sae",
+    "linear_probe": "f1_linear_probe",
+}
+MIN_F1 = 0.5
+"""Domain F1 at which a concept counts as found."""
+
+
+def gather_concepts(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    """One table of all parts, best units marked anew, by class, readout and falling F1 on select."""
+    table = pd.concat(parts, ignore_index=True) if parts else CONCEPTS.empty()
+    table = table.sort_values(
+        ["annotation", "strand", "readout", "f1_select", "feature"],
+        ascending=[True, True, True, False, True],
+        kind="stable",
+        ignore_index=True,
+    )
+    return CONCEPTS.check(mark_best(table))
+
+
+def summarise(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
+    """The best unit of each readout for each class (contract `SUMMARY`); classes that were not scored say why."""
+    readouts = {r for r in RIVALS if (concepts["readout"] == r).any()}
+    best = {
+        (b.annotation, b.strand, b.readout): b for b in concepts[concepts["best"]].itertuples(index=False)
+    }
+    rows = []
+    for r, reading in enumerate(exam.readings):
+        name, strand = exam.class_of(r).name, reading.orientation
+        sae = best.get((name, strand, "sae"))
+        nothing = 0.0 if exam.status[r] == "scored" else np.nan  # a readout that hit nothing has an F1 of 0
+        row = {
+            "annotation": name,
+            "strand": strand,
+            "status": exam.status[r],
+            "n_test_domains": int(exam.on_test.counts[r]),
+            "feature": int(getattr(sae, "feature", -1)),
+            "f1_domain": float(getattr(sae, "f1_domain", nothing)),
+            "f1_null95": float(getattr(sae, "f1_null95", np.nan)),
+            "f1_always": _always(exam, r),
+        }
+        for readout in sorted(readouts):
+            unit = best.get((name, strand, readout))
+            row[RIVALS[readout]] = float(getattr(unit, "f1_domain", nothing))
+        rows.append(row)
+    table = pd.DataFrame(rows)
+    for readout, column in (("neurons", "beats_neuron"), ("pca", "beats_pca")):
+        if readout in readouts:
+            table[column] = table["f1_domain"] > table[RIVALS[readout]]
+    return SUMMARY.check(table) if len(table) else SUMMARY.empty()
+
+
+def _always(exam: Exam, reading: int) -> float:
+    share = float(exam.on_test.bases[reading]) / max(2 * int(exam.test.sum()), 1)
+    return 2 * share / (1 + share)
+
+
+def headline(summary: pd.DataFrame) -> dict[str, float | int | None]:
+    """How often the dictionary wins: share of scored concepts, and ratio of concepts found."""
+    scored = summary[summary["status"] == "scored"]
+    out: dict[str, float | int | None] = {
+        "concepts_scored": len(scored),
+        "concepts_sae": int((scored["f1_domain"] >= MIN_F1).sum()),
+        "sae_beats_always_on_share": _share(scored["f1_domain"] > scored["f1_always"]),
+    }
+    for readout, column in RIVALS.items():
+        if column in scored.columns:
+            out[f"concepts_{readout}"] = int((scored[column] >= MIN_F1).sum())
+            out[f"sae_beats_{readout}_share"] = _share(scored["f1_domain"] > scored[column])
+    if "f1_neuron" in scored.columns and out["concepts_neurons"]:
+        out["concepts_sae_over_neurons"] = float(out["concepts_sae"] or 0) / float(
+            out["concepts_neurons"] or 1
+        )
+    return out
+
+
+def _share(wins: pd.Series) -> float | None:
+    return float(wins.mean()) if len(wins) else None
