@@ -47,7 +47,7 @@ def is_made(path: Path, made: str) -> bool:
 def write_shard(
     path: Path | str,
     row0: int,
-    values: Mapping[Strand, NDArray[np.float32]],
+    values: Mapping[Strand, NDArray],
     origin: Origin,
     *,
     workspace: str,
@@ -64,7 +64,7 @@ def write_shard(
     row0
         First row of the workspace.
     values
-        Strand → (rows, d_model); both strands.
+        Strand → (rows, d_model); both strands; numbers, or what `pack` made of them.
     origin
         What the activations are of.
     workspace
@@ -101,14 +101,16 @@ def write_shard(
     write_tensors(path, arrays, header, bfloat16=STRANDS if precision == "bfloat16" else ())
 
 
-def pack(x: NDArray[np.floating], precision: Precision, where: str, row0: int = 0) -> NDArray:
-    """Numbers as float16, or as the bits of bfloat16 (rounded to the nearest, ties to even).
+def pack(x: NDArray, precision: Precision, where: str, row0: int = 0) -> NDArray:
+    """Numbers as float16, or as the bits of bfloat16 (rounded to the nearest, ties to even); what is packed already stays.
 
     Raises
     ------
     InputError
         For numbers that are not finite, or that the type cannot hold, naming row and value.
     """
+    if x.dtype == (np.float16 if precision == "float16" else np.uint16):
+        return x
     x = np.ascontiguousarray(x, dtype=np.float32)
     _check(np.isfinite(x), x, f"{where}: need finite activations", row0)
     if precision == "float16":

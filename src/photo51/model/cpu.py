@@ -176,7 +176,8 @@ class CpuAttention:
         first = max(columns.start, work.origin)
         kept = slice(first - work.origin, n)
         here = slice(first - columns.start, work.origin + n - columns.start)
-        new = KeysValues(*torch.zeros(2, batch, heads, columns.stop - columns.start, size), columns.start)
+        shape = (batch, heads, columns.stop - columns.start, size)
+        new = KeysValues(torch.zeros(shape), torch.zeros(shape), columns.start)
         if kept.start < kept.stop:
             new.keys[:, :, here], new.values[:, :, here] = work.keys[:, :, kept], work.values[:, :, kept]
         return new

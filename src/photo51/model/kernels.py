@@ -6,6 +6,7 @@ array, so a sequence read in other pieces, in another batch, or on other threads
 interpreter lock and use one thread.
 """
 
+# mypy: ignore-errors
 from __future__ import annotations
 
 import numba

@@ -1,0 +1,346 @@
+"""Windows through the model: activations of every scored base, once on each strand, in rows of the workspace.
+
+A window is warm-up and core; the model reads both and the core is kept. Strand `-` is read backwards and put into forward
+rows. What comes out is either stored, a shard at a time, or handed on window by window, so that of a large model only what
+is made of the activations need be kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photo51 import __version__
+from photo51.activations.store import is_made, shard_path, write_shard
+from photo51.config.model import ActivationParams
+from photo51.genome.genomes import core_rows
+from photo51.io import content_hash
+from photo51.io.tensors import TensorFile, write_tensors
+from photo51.model.adapters import DnaModel
+from photo51.model.tokenizer import is_base
+from photo51.progress import progress
+from photo51.types import STRANDS, InputError, Strand
+
+LIKELIHOOD = "likelihood"
+_HALF = {"float16": torch.float16, "bfloat16": torch.bfloat16}
+
+
+class Sequences(Protocol):
+    """Where the bases of windows come from: `photo51.genome.Genomes`."""
+
+    contigs: pd.DataFrame
+
+    def window_sequence(self, window: Mapping[str, Any]) -> NDArray[np.uint8]:
+        """Warm-up and core in reading direction, upper-case bytes."""
+
+
+class Core(NamedTuple):
+    """What the model says about the core of one window.
+
+    Attributes
+    ----------
+    window
+        Number of the window.
+    strand
+        Direction of reading.
+    rows
+        Workspace row of each base in the order the model met them, (n,): falling on strand `-`.
+    activations
+        Site → (n, d_model) as the model computes them.
+    surprisal
+        -log p of each base given those before it, (n,) nats; None where not asked for.
+    valid
+        Whether a base may be learnt from, (n,): false near ambiguous bases and in cold starts.
+    """
+
+    window: int
+    strand: Strand
+    rows: NDArray[np.int64]
+    activations: dict[str, Tensor]
+    surprisal: NDArray[np.float32] | None
+    valid: NDArray[np.bool_]
+
+
+def cores(
+    model: DnaModel, genomes: Sequences, windows: pd.DataFrame, params: ActivationParams
+) -> Iterator[Core]:
+    """Read windows in batches, those of like length together, and yield the core of each.
+
+    Parameters
+    ----------
+    model
+        What reads.
+    genomes
+        Where the bases are.
+    windows
+        Contract `WINDOWS`; any subset.
+    params
+        Sites, batch size, likelihood, reach of ambiguous bases.
+
+    Raises
+    ------
+    InputError
+        For a site the model does not have.
+    """
+    if unknown := [site for site in params.sites if site not in model.sites]:
+        raise InputError(
+            f"sites: need sites of {model.spec.name} ({model.sites[0]} … {model.sites[-1]}), got {unknown}"
+        )
+    asked = int(windows["warmup"].max()) if len(windows) else 0
+    for batch in _batches(windows, params.tokens):
+        sequences = [genomes.window_sequence(window) for window in batch]
+        found = model.read(sequences, params.sites, likelihood=params.likelihood)
+        for i, (window, ids) in enumerate(zip(batch, sequences, strict=True)):
+            warmup = int(window["warmup"])
+            yield Core(
+                int(window["window"]),
+                window["strand"],
+                core_rows(window),
+                {site: found.activations[site][i][warmup:] for site in params.sites},
+                None if found.log_probs is None else -found.log_probs[i][warmup:],
+                _valid(ids, warmup, asked, params.ambiguous_reach),
+            )
+
+
+def _batches(windows: pd.DataFrame, tokens: int) -> Iterator[list[dict[str, Any]]]:
+    """Windows in order, as many together as `tokens` allows; a batch holds windows of one length."""
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for window in windows.to_dict("records"):
+        length = window["end"] - window["start"] + window["warmup"]
+        if batch and (length != size or (len(batch) + 1) * length > tokens):
+            yield batch
+            batch = []
+        batch.append(window)
+        size = length
+    if batch:
+        yield batch
+
+
+def _valid(ids: NDArray[np.uint8], warmup: int, asked: int, reach: int) -> NDArray[np.bool_]:
+    """Bases of the core that may be learnt from: known, none unknown within reach before, enough context."""
+    place = np.arange(len(ids))
+    last = np.maximum.accumulate(np.where(is_base(ids), -reach - 1, place))
+    return (
+        ((place - last > reach) & (place >= asked))[warmup:]
+        if reach
+        else (is_base(ids) & (place >= asked))[warmup:]
+    )
+
+
+def extract(
+    model: DnaModel,
+    genomes: Sequences,
+    windows: pd.DataFrame,
+    out: Path,
+    params: ActivationParams,
+    *,
+    shards: Collection[int] | None = None,
+    workspace: str = "",
+) -> list[Path]:
+    """Store activations: `out/<site>/<shard>.safetensors`, and `out/likelihood/<shard>.safetensors` where asked for.
+
+    Memory is that of one shard. A shard that is there and was made from the same bases, windows, model and parameters is
+    left as it is.
+
+    Parameters
+    ----------
+    model, genomes, windows, params
+        As for `cores`.
+    out
+        Folder of activations.
+    shards
+        Shards to make; all if None.
+    workspace
+        Hash of the workspace, kept in the shards.
+
+    Returns
+    -------
+    The files of the shards, in order.
+
+    Raises
+    ------
+    InputError
+        For numbers that are not finite or that the precision cannot hold, and windows that leave rows out or give them twice.
+    """
+    known = sorted(windows["shard"].unique())
+    if shards is not None and (unknown := sorted(set(shards) - set(known))):
+        raise InputError(f"shards: need some of {known[:1]}..{known[-1:]}, got {unknown}")
+    wanted = known if shards is None else sorted(shards)
+    asked = int(windows["warmup"].max()) if len(windows) else 0
+    files = []
+    for shard in progress(wanted, "activations", len(wanted), "shards"):
+        part = windows[windows["shard"] == shard]
+        made = _made(model, genomes, part, params, asked, workspace)
+        paths = {
+            site: shard_path(out / site, shard)
+            for site in (*params.sites, *([LIKELIHOOD] * params.likelihood))
+        }
+        if not all(is_made(path, made) for path in paths.values()):
+            _Shard(part, params).fill(cores(model, genomes, part, params)).write(
+                model, paths, workspace, made
+            )
+        files += paths.values()
+    return files
+
+
+def encode_windows(
+    model: DnaModel,
+    genomes: Sequences,
+    windows: pd.DataFrame,
+    params: ActivationParams,
+    take: Callable[[Core], None],
+) -> None:
+    """Hand the core of every window on as soon as it is read, and keep none: for models whose activations fill disks."""
+    for core in progress(cores(model, genomes, windows, params), "windows", len(windows), "windows"):
+        take(core)
+
+
+def _made(
+    model: DnaModel,
+    genomes: Sequences,
+    part: pd.DataFrame,
+    params: ActivationParams,
+    asked: int,
+    workspace: str,
+) -> str:
+    """Hash of everything that decides the numbers of a shard."""
+    where = ["genome", "chrom"]
+    contigs = genomes.contigs.merge(part[where].drop_duplicates(), on=where)[[*where, "sha256"]]
+    numbers = params.model_dump(mode="json", exclude={"model", "device", "tokens"})
+    return content_hash(
+        (model.spec.hash, model.spec.dtype, numbers, asked, workspace, __version__),
+        contigs.to_dict("list"),
+        part.to_dict("list"),
+    )
+
+
+class _Shard:
+    """Rows of a shard while they are filled: both strands of every site in half precision."""
+
+    def __init__(self, windows: pd.DataFrame, params: ActivationParams):
+        first = windows.drop_duplicates("row").sort_values("row")
+        ends = (first["row"] + first["end"] - first["start"]).to_numpy()
+        if not np.array_equal(first["row"].to_numpy()[1:], ends[:-1]):
+            raise InputError(
+                f"windows: need shard {first['shard'].iloc[0]} to hold rows one after another, got gaps"
+            )
+        self.row0, self.n = int(first["row"].iloc[0]), int(ends[-1] - first["row"].iloc[0])
+        self.params = params
+        self.half: dict[str, dict[Strand, NDArray]] = {}
+        self.surprisal = {s: np.full(self.n, np.nan, np.float32) for s in STRANDS}
+        self.valid = {s: np.zeros(self.n, dtype=bool) for s in STRANDS}
+        self.times = {s: np.zeros(self.n, dtype=np.uint8) for s in STRANDS}
+
+    def fill(self, found: Iterator[Core]) -> _Shard:
+        """Put cores where they belong; every row once on each strand."""
+        for core in found:
+            first = int(min(core.rows[0], core.rows[-1])) - self.row0
+            rows, turn = slice(first, first + len(core.rows)), 1 if core.strand == "+" else -1
+            for site, x in core.activations.items():
+                target = self._target(site, x.shape[1])[core.strand]
+                target[rows] = half(x, self.params.precision, f"{site}, window {core.window}")[::turn]
+            if core.surprisal is not None:
+                self.surprisal[core.strand][rows] = core.surprisal[::turn]
+            self.valid[core.strand][rows] = core.valid[::turn]
+            self.times[core.strand][rows] += 1
+        for strand, times in self.times.items():
+            if (wrong := np.flatnonzero(times != 1)).size:
+                raise InputError(
+                    f"windows: need every row once on strand {strand}, got row {self.row0 + wrong[0]} {times[wrong[0]]} times"
+                )
+        return self
+
+    def _target(self, site: str, d_model: int) -> dict[Strand, NDArray]:
+        if site not in self.half:
+            kind = np.float16 if self.params.precision == "float16" else np.uint16
+            self.half[site] = {s: np.zeros((self.n, d_model), kind) for s in STRANDS}
+        return self.half[site]
+
+    def write(self, model: DnaModel, paths: Mapping[str, Path], workspace: str, made: str) -> None:
+        """Write one file a site, and the surprisal."""
+        for site, path in paths.items():
+            if site == LIKELIHOOD:
+                self._write_likelihood(path, model, workspace, made)
+                continue
+            write_shard(
+                path,
+                self.row0,
+                self.half[site],
+                model.spec.origin(site),
+                workspace=workspace,
+                made=made,
+                precision=self.params.precision,
+                valid=self.valid,
+            )
+
+    def _write_likelihood(self, path: Path, model: DnaModel, workspace: str, made: str) -> None:
+        header = {
+            "model": model.spec.hash,
+            "model_name": model.spec.name,
+            "unit": "nats",
+            "row0": str(self.row0),
+            "row1": str(self.row0 + self.n),
+            "workspace": workspace,
+            "made": made,
+        }
+        write_tensors(path, {str(s): self.surprisal[s] for s in STRANDS}, header)
+
+
+def half(x: Tensor, precision: str, where: str) -> NDArray:
+    """Activations (n, d_model) as stored: float16, or the bits of bfloat16 in `uint16`.
+
+    Raises
+    ------
+    InputError
+        For numbers that are not finite or that float16 cannot hold, naming the base and the dimension.
+    """
+    stored = x.detach().to(_HALF[precision])
+    if not torch.isfinite(stored).all():
+        at, dimension = (int(i) for i in torch.nonzero(~torch.isfinite(stored))[0])
+        what = (
+            "finite activations"
+            if not torch.isfinite(x[at, dimension])
+            else "at most 65,504 for float16 (use precision bfloat16)"
+        )
+        raise InputError(
+            f"{where}: need {what}, got {float(x[at, dimension])} at base {at} of the core, dimension {dimension}"
+        )
+    stored = stored.cpu()
+    return stored.numpy() if precision == "float16" else stored.view(torch.int16).numpy().view(np.uint16)
+
+
+class Surprisal:
+    """Surprisal of every base of a workspace, as `extract` stored it.
+
+    Parameters
+    ----------
+    folder
+        `activations/likelihood`.
+    """
+
+    def __init__(self, folder: Path | str):
+        paths = sorted(Path(folder).glob("[0-9]*.safetensors"))
+        if not paths:
+            raise InputError(
+                f"{folder}: need likelihood shards, got none; run `photo51 activations` with likelihood true"
+            )
+        self.files = sorted((TensorFile(path) for path in paths), key=lambda f: int(f.header["row0"]))
+        ends = [int(f.header["row1"]) for f in self.files]
+        starts = [int(f.header["row0"]) for f in self.files]
+        if starts != [0, *ends[:-1]]:
+            raise InputError(
+                f"{folder}: need every row once, got shards that start at rows {starts} and end at {ends}"
+            )
+        self.model, self.n_rows = self.files[0].header["model"], ends[-1]
+
+    def read(self, strand: Strand) -> NDArray[np.float32]:
+        """-log p of every row (n_rows,), nats; NaN for bases that are none of A, C, G, T."""
+        return np.concatenate([np.asarray(f[strand]) for f in self.files])

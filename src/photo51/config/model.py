@@ -1,0 +1,62 @@
+"""Parameters of extraction: which model, which sites, how it is stored."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from photo51.config.base import Params
+
+
+class ActivationParams(Params):
+    """What `photo51 activations` reads and writes."""
+
+    model: str = Field(
+        default="sh2:base",
+        description="model: sh2:base, sh2:nano, evo2:7b_262k …, hf:ID or a folder; @random:SEED after it for fresh weights",
+    )
+    sites: tuple[str, ...] = Field(
+        default=("block.2.out",),
+        min_length=1,
+        description="where activations are read: embed, block.{i}.pre_mixer|mixer_out|mid|mlp_out|out, final_norm",
+    )
+    precision: Literal["float16", "bfloat16"] = Field(
+        default="float16", description="type of stored activations; bfloat16 where numbers exceed 65,504"
+    )
+    dtype: Literal["float32", "bfloat16", "float16"] | None = Field(
+        default=None, description="type the model computes in; null: float32 on a CPU, bfloat16 on a GPU"
+    )
+    device: Literal["cpu", "cuda"] | None = Field(
+        default=None, description="where the model runs; null: a GPU where there is one"
+    )
+    tokens: int = Field(
+        default=16_384, ge=1, description="bases read at once; windows are batched up to it (bases)"
+    )
+    likelihood: bool = Field(
+        default=False,
+        description="also store the surprisal of every base, -log p given the bases before it (nats)",
+    )
+    ambiguous_reach: int = Field(
+        default=128,
+        ge=0,
+        description="rows this close after an ambiguous base, in reading direction, are marked as not to learn from (bases)",
+    )
+
+
+class BurnInParams(Params):
+    """How the warm-up is measured."""
+
+    probes: int = Field(
+        default=24, ge=2, description="places at which a cold and a warm reading are compared"
+    )
+    context: int = Field(
+        default=4_096, ge=16, description="context of the warm reading before a probe (bases)"
+    )
+    longest: int = Field(default=2_048, ge=16, description="longest warm-up looked at (bases)")
+    tolerance: float = Field(
+        default=0.05,
+        gt=0,
+        description="error that the recommended warm-up leaves at 19 of 20 bases (share of the activations' spread)",
+    )
+    seed: int = Field(default=51, ge=0, description="seed of the places")
