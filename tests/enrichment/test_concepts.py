@@ -44,7 +44,7 @@ def test_planted_features_are_chosen_and_held_out_well(concepts):
         assert row["feature"] in features
         assert row["f1_domain"] > row["f1_null95"]
         assert row["f1_domain"] > row["f1_always"]
-        assert row["auroc"] > 0.6
+        assert row["auroc"] > 0.55
         assert row["beats_kmer"]
 
 
