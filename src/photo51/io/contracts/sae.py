@@ -1,0 +1,74 @@
+"""Tables of the SAE stage."""
+
+from photo51.io.tables import Column, TableSpec
+
+TRAINING = TableSpec(
+    "training",
+    "one training step",
+    {
+        "step": Column("int", "step, from 0"),
+        "tokens": Column("int", "bases learnt from up to and including this step"),
+        "loss": Column("float", "mean squared error per base over the variance of the sample"),
+        "variance_explained": Column("float", "1 - loss, on this step's bases before learning from them"),
+        "l0": Column("float", "active features per base"),
+        "dead": Column("float", "share of features that were not active for `dead_after` bases"),
+        "gradient": Column("float", "length of the gradient before clipping"),
+        "rate": Column("float", "learning rate"),
+    },
+)
+
+QUALITY = TableSpec(
+    "quality",
+    "one dictionary on held-out bases",
+    {
+        "dictionary": Column("str", "what was measured: the SAE or a baseline"),
+        "split": Column("str", "split of the bases"),
+        "n_features": Column("int", "width"),
+        "rows": Column("int", "bases measured, both strands counted"),
+        "variance_explained": Column("float", "1 - squared error over variance, summed in float64"),
+        "l0": Column("float", "active features per base"),
+        "dead": Column("float", "share of features never active"),
+        "dense": Column("float", "share of features active on more than a tenth of bases"),
+        "stability": Column(
+            "float",
+            "share of features that have a mutual nearest direction at cosine > 0.7 in another seed's dictionary",
+            required=False,
+        ),
+        "recovered": Column(
+            "float", "cross-entropy recovered when spliced into the model, all bases", required=False
+        ),
+        "recovered_coding": Column("float", "the same on coding bases", required=False),
+        "recovered_noncoding": Column("float", "the same on the other bases", required=False),
+    },
+)
+
+DENSITY = TableSpec(
+    "density",
+    "one feature",
+    {
+        "feature": Column("int", "number of the feature"),
+        "density": Column("float", "share of bases at which it is active"),
+        "mean": Column("float", "mean code where it is active; 0 if never"),
+        "max": Column("float", "largest code"),
+    },
+)
+
+SWEEP = TableSpec(
+    "sweep",
+    "one dictionary of a sweep",
+    {
+        "variant": Column("str", "sparsity rule"),
+        "n_features": Column("int", "width"),
+        "k": Column("int", "active features per base asked for"),
+        "seed": Column("int", "seed of the first dictionary"),
+        "learning_rate": Column("float", "Adam's rate"),
+        "variance_explained": Column("float", "on the select split"),
+        "l0": Column("float", "active features per base on the select split"),
+        "dead": Column("float", "share of features never active there"),
+        "dense": Column("float", "share of features active on more than a tenth of bases"),
+        "stability": Column("float", "seed stability (NaN with one seed)"),
+        "passed": Column("bool", "whether all gates are passed"),
+        "failed_gates": Column("str", "gates it fails, comma-separated"),
+        "chosen": Column("bool", "the one that was chosen"),
+    },
+)

@@ -1,0 +1,259 @@
+"""Dictionaries: directions in activation space, and how strongly each is present on a base."""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51.io import write_json
+from photo51.io.files import content_hash
+from photo51.io.origin import Origin
+from photo51.io.tensors import TensorFile, write_tensors
+from photo51.sae import kernels
+from photo51.sae.encoder import Encoder, to_csr
+from photo51.sae.lanes import pad
+from photo51.sae.rules import Gate
+from photo51.sae.threads import spread
+from photo51.types import InputError
+
+WEIGHTS, CARD = "sae.safetensors", "sae.json"
+_CHUNK = 8_192
+_kinds: dict[str, type[Dictionary]] = {}
+
+
+class Dictionary(ABC):
+    """What an autoencoder and the baselines it is held against share.
+
+    Attributes
+    ----------
+    origin
+        What activations it encodes; it refuses others.
+    n_features
+        Width.
+    card
+        What else is worth knowing, as JSON can hold it: parameters, results.
+    """
+
+    kind: ClassVar[str]
+
+    def __init_subclass__(cls) -> None:
+        if "kind" in cls.__dict__:
+            _kinds[cls.kind] = cls
+
+    def __init__(self, origin: Origin, card: dict[str, Any] | None = None):
+        self.origin, self.card = origin, dict(card or {})
+
+    @property
+    @abstractmethod
+    def decoder(self) -> NDArray[np.float32]:
+        """(features, d_model): what one unit of a code adds."""
+
+    @property
+    @abstractmethod
+    def offset(self) -> NDArray[np.float32]:
+        """(d_model,): what no code at all decodes to."""
+
+    @property
+    def n_features(self) -> int:
+        """Width."""
+        return len(self.decoder)
+
+    @abstractmethod
+    def _codes(self, x: NDArray[np.float32]) -> sp.csr_matrix: ...
+
+    @abstractmethod
+    def arrays(self) -> dict[str, NDArray]:
+        """All numbers, by name, as they are saved."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, arrays: dict[str, NDArray], origin: Origin, card: dict[str, Any]) -> Dictionary:
+        """From what `arrays` gave."""
+
+    def encode(self, x: NDArray[np.floating], origin: Origin | None = None) -> sp.csr_matrix:
+        """Codes of activations.
+
+        A base's codes depend on that base alone: the same bits in any batch, on any number of threads.
+
+        Parameters
+        ----------
+        x
+            (rows, d_model), in the units of the model's site.
+        origin
+            What `x` is of; give it wherever it is known.
+
+        Returns
+        -------
+        (rows, features), float32, not negative, features ascending in each row.
+
+        Raises
+        ------
+        InputError
+            For activations of something else, naming both; and for another width, or numbers that are not finite.
+        """
+        if origin is not None:
+            self.origin.require(origin, f"{self.kind} {self.hash}: activations")
+        x = np.ascontiguousarray(x, dtype=np.float32)
+        if x.ndim != 2 or x.shape[1] != self.origin.d_model:
+            raise InputError(f"activations: need (rows, {self.origin.d_model}), got shape {x.shape}")
+        if not np.isfinite(x).all():
+            raise InputError(
+                f"activations: need finite numbers, got others in row {np.argwhere(~np.isfinite(x))[0][0]}"
+            )
+        parts = [self._codes(x[a : a + _CHUNK]) for a in range(0, max(len(x), 1), _CHUNK)]
+        return parts[0] if len(parts) == 1 else sp.vstack(parts, format="csr")
+
+    def decode(self, codes: sp.csr_matrix) -> NDArray[np.float32]:
+        """Activations (rows, d_model) of codes (rows, features)."""
+        return np.asarray(codes @ self.decoder, dtype=np.float32) + self.offset
+
+    @cached_property
+    def hash(self) -> str:
+        """Hash of everything that decides a code: numbers, kind and origin."""
+        import hashlib
+
+        digest = hashlib.sha256(content_hash(self.kind, self.origin.key()).encode())
+        for name, a in sorted(self.arrays().items()):
+            digest.update(f"{name}{a.dtype}{a.shape}".encode())
+            digest.update(np.ascontiguousarray(a).tobytes())
+        return digest.hexdigest()[:16]
+
+    def save(self, folder: Path | str) -> None:
+        """Write `sae.safetensors` and `sae.json` to a folder; equal dictionaries give equal bytes."""
+        folder = Path(folder)
+        header = {"kind": self.kind, "hash": self.hash, **self.origin.header()}
+        write_tensors(folder / WEIGHTS, self.arrays(), header)
+        card = {"kind": self.kind, "hash": self.hash, "origin": self.origin.dump(), **self.card}
+        write_json(card, folder / CARD)
+
+    @staticmethod
+    def load(folder: Path | str) -> Dictionary:
+        """Read a dictionary of any kind.
+
+        Raises
+        ------
+        InputError
+            Where a file is absent, damaged or of another dictionary than the other.
+        """
+        folder = Path(folder)
+        file = TensorFile(folder / WEIGHTS)
+        file.verify()
+        card = json.loads((folder / CARD).read_text()) if (folder / CARD).is_file() else {}
+        kind = _kinds.get(file.header.get("kind", ""))
+        if kind is None:
+            raise InputError(
+                f"{file.path}: need a dictionary of kind {', '.join(sorted(_kinds))}, got {file.header.get('kind')!r}"
+            )
+        origin = Origin.read(file.header, str(file.path))
+        rest = {name: v for name, v in card.items() if name not in {"kind", "hash", "origin"}}
+        loaded = kind.of({name: np.array(file[name]) for name in file}, origin, rest)
+        for where, given in ((WEIGHTS, file.header.get("hash")), (CARD, card.get("hash", loaded.hash))):
+            if given != loaded.hash:
+                raise InputError(f"{folder / where}: need hash {loaded.hash} as of the numbers, got {given}")
+        return loaded
+
+
+class SparseAutoencoder(Dictionary):
+    """`pre = (x − centre) @ encoder.T + bias`; codes are what `gate` lets through; `x̂ = codes @ decoder + offset`.
+
+    Parameters
+    ----------
+    encoder, decoder
+        (features, d_model).
+    bias
+        (features,).
+    centre, offset
+        (d_model,) subtracted before encoding, and added after decoding; the same for dictionaries trained here.
+    gate
+        `Gate`.
+    origin, card
+        See `Dictionary`.
+    """
+
+    kind = "sae"
+
+    def __init__(
+        self,
+        weights: dict[str, NDArray[np.float32]],
+        gate: Gate,
+        origin: Origin,
+        card: dict[str, Any] | None = None,
+    ):
+        super().__init__(origin, card)
+        f, d = np.shape(weights["encoder"])
+        wanted = {"encoder": (f, d), "decoder": (f, d), "bias": (f,), "centre": (d,), "offset": (d,)}
+        shapes = {name: np.shape(weights.get(name, ())) for name in wanted}
+        if shapes != wanted or d != origin.d_model:
+            raise InputError(f"SAE of {origin}: need weights of shapes {wanted}, got {shapes}")
+        if gate.threshold is not None and gate.threshold.shape != (f,):
+            raise InputError(f"SAE: need {f} thresholds, got shape {gate.threshold.shape}")
+        if gate.k is not None and not 0 < gate.k < f:
+            raise InputError(f"SAE: need 0 < k < {f} features, got k = {gate.k}")
+        self._weights = {name: np.ascontiguousarray(weights[name], dtype=np.float32) for name in wanted}
+        self.gate = gate
+
+    @property
+    def encoder(self) -> NDArray[np.float32]:
+        """(features, d_model)."""
+        return self._weights["encoder"]
+
+    @property
+    def decoder(self) -> NDArray[np.float32]:
+        """(features, d_model)."""
+        return self._weights["decoder"]
+
+    @property
+    def bias(self) -> NDArray[np.float32]:
+        """(features,), added after `centre` is subtracted."""
+        return self._weights["bias"]
+
+    @property
+    def centre(self) -> NDArray[np.float32]:
+        """(d_model,)."""
+        return self._weights["centre"]
+
+    @property
+    def offset(self) -> NDArray[np.float32]:
+        """(d_model,)."""
+        return self._weights["offset"]
+
+    @property
+    def plain_bias(self) -> NDArray[np.float32]:
+        """(features,) bias for activations that are not centred first: `x @ encoder.T + plain_bias`."""
+        return (self.bias - self.encoder.astype(np.float64) @ self.centre).astype(np.float32)
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(pad(self.encoder), self.bias)
+
+    def _codes(self, x: NDArray[np.float32]) -> sp.csr_matrix:
+        centred = np.empty((len(x), self._encoder.weight.shape[1]), np.float32)
+        spread(kernels.centre, x, self.centre, np.float32(1), centred)
+        if self.gate.k is not None:
+            active = self._encoder.top_k(centred, self.gate.k)
+        else:
+            active = self._encoder.above(centred, np.maximum(self.gate.threshold, 0), self._room)
+            self._room = max(self._room, active.index.shape[1])
+        return to_csr(active, self.n_features)
+
+    _room = 128
+
+    def arrays(self) -> dict[str, NDArray]:
+        """Weights, and thresholds or k."""
+        if self.gate.k is not None:
+            return {**self._weights, "k": np.array(self.gate.k, np.int64)}
+        assert self.gate.threshold is not None
+        return {**self._weights, "threshold": np.asarray(self.gate.threshold, np.float32)}
+
+    @classmethod
+    def of(cls, arrays: dict[str, NDArray], origin: Origin, card: dict[str, Any]) -> SparseAutoencoder:
+        """From what `arrays` gave."""
+        gate = Gate(k=int(arrays["k"])) if "k" in arrays else Gate(threshold=arrays["threshold"])
+        return cls(arrays, gate, origin, card)

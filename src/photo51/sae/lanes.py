@@ -1,0 +1,128 @@
+"""Sums of products in one fixed order, so that a code is the same number on every machine, thread and batch.
+
+Floating-point sums depend on their order, and compilers and linear algebra libraries choose it by processor, shape and number
+of threads. `row_dot` spells it out in LLVM's own language: four accumulators of sixteen lanes, each a chain of fused
+multiply-adds, then a tree. Rows are padded with zeros to a multiple of `STEP`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numpy.typing import NDArray
+
+LANES, CHAINS = 16, 4
+STEP = LANES * CHAINS
+_FLOAT, _INT32 = ir.FloatType(), ir.IntType(32)
+_VECTOR = ir.VectorType(_FLOAT, LANES)
+
+
+def padded(width: int) -> int:
+    """The next multiple of `STEP`."""
+    return -(-width // STEP) * STEP
+
+
+def pad(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows with zeros appended up to a multiple of `STEP`, float32, contiguous."""
+    out = np.zeros((len(rows), padded(rows.shape[1])), np.float32)
+    out[:, : rows.shape[1]] = rows
+    return out
+
+
+@intrinsic
+def row_dot(_typing: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
+    """Sum over c of `a[i, c] * b[j, c]`, for float32 arrays of one width, contiguous, a multiple of `STEP`."""
+    return types.float32(a, i, b, j), _row_dot
+
+
+def _row_dot(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    rows = [_row(context, builder, signature, args, k) for k in (0, 2)]
+    width = rows[0][1]
+    fma = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{LANES}f32"
+    )
+    entry, loop, done = builder.block, builder.append_basic_block("dot"), builder.append_basic_block("sum")
+    builder.branch(loop)
+    builder.position_at_end(loop)
+    at = builder.phi(width.type)
+    at.add_incoming(width.type(0), entry)
+    sums = [builder.phi(_VECTOR) for _ in range(CHAINS)]
+    chains = []
+    for u, total in enumerate(sums):
+        total.add_incoming(_VECTOR([0.0] * LANES), entry)
+        column = builder.add(at, width.type(u * LANES))
+        x, y = (
+            builder.load(builder.bitcast(builder.gep(p, [column]), _VECTOR.as_pointer()), align=4)
+            for p, _ in rows
+        )
+        chains.append(builder.call(fma, [x, y, total]))
+        total.add_incoming(chains[-1], loop)
+    after = builder.add(at, width.type(STEP))
+    at.add_incoming(after, loop)
+    builder.cbranch(builder.icmp_signed("<", after, width), loop, done)
+    builder.position_at_end(done)
+    while len(chains) > 1:
+        chains = [builder.fadd(x, y) for x, y in zip(chains[::2], chains[1::2], strict=True)]
+    return _sum_lanes(builder, chains[0])
+
+
+def _row(context: Any, builder: ir.IRBuilder, signature: Any, args: Any, k: int) -> tuple[Any, Any]:
+    array = context.make_array(signature.args[k])(context, builder, args[k])
+    width = builder.extract_value(array.shape, 1)
+    row = context.cast(builder, args[k + 1], signature.args[k + 1], types.intp)
+    return builder.gep(array.data, [builder.mul(row, width)]), width
+
+
+def _sum_lanes(builder: ir.IRBuilder, v: Any) -> Any:
+    n = LANES
+    while n > 1:
+        n //= 2
+        halves = [
+            builder.shuffle_vector(
+                v,
+                ir.Constant(v.type, ir.Undefined),
+                ir.Constant(ir.VectorType(_INT32, n), list(range(s, s + n))),
+            )
+            for s in (0, n)
+        ]
+        v = builder.fadd(*halves)
+    return builder.extract_element(v, _INT32(0))
+
+
+@intrinsic
+def as_float(_typing: Any, x: Any) -> Any:
+    """A number of a screen's product as float32: int32 by value, `uint16` as the bits of a bfloat16, float32 as it is."""
+
+    def convert(_context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        if signature.args[0] == types.int32:
+            return builder.sitofp(args[0], _FLOAT)
+        if signature.args[0] == types.uint16:
+            return builder.bitcast(builder.shl(builder.zext(args[0], _INT32), _INT32(16)), _FLOAT)
+        return args[0]
+
+    return types.float32(x), convert
+
+
+@intrinsic
+def from_bits(_typing: Any, bits: Any) -> Any:
+    """The float32 whose bits are those of an int32."""
+
+    def convert(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], _FLOAT)
+
+    return types.float32(types.int32), convert
+
+
+@intrinsic
+def trailing_zeros(_typing: Any, x: Any) -> Any:
+    """How many of the low bits of a 64-bit word are zero; the word is not zero."""
+
+    def count(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.IntType(1)(1))
+
+    return types.int64(types.uint64), count

@@ -1,0 +1,277 @@
+"""Sparsity rules: which features are active on a base. One rule, one short class.
+
+A rule chooses among pre-activations while a dictionary learns, may pull at them, and ends as a `Gate`: what a finished
+dictionary does with one base on its own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photo51.config.sae import SaeParams, Variant
+from photo51.sae import select
+from photo51.sae.encoder import Encoder, flat
+from photo51.sae.select import Active
+from photo51.sae.threads import spread
+
+Reduce = Callable[[NDArray], NDArray]
+"""Sum of an array over the ranks of a distributed run."""
+
+
+@dataclass(frozen=True, eq=False)
+class Gate:
+    """How a finished dictionary decides: the `k` largest positive codes of a base, or those above `threshold` (features,)."""
+
+    k: int | None = None
+    threshold: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        if (self.k is None) == (self.threshold is None):
+            raise ValueError("Gate: need k or a threshold, got both or neither")
+
+
+class Rule(ABC):
+    """What all rules share.
+
+    Attributes
+    ----------
+    pulls
+        Whether `codes` and `pull` do anything.
+    state
+        Numbers that training changes, by name: kept in checkpoints.
+    """
+
+    pulls: ClassVar[bool] = False
+
+    def __init__(self, params: SaeParams, reduce: Reduce = lambda a: a):
+        self.params, self.reduce = params, reduce
+        self.k, self.n_features = params.k, params.n_features
+        self.state: dict[str, NDArray] = {}
+
+    def prefixes(self) -> NDArray[np.int64]:
+        """Numbers of features that must do alone."""
+        return np.array([self.n_features])
+
+    def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:
+        """Set out from a sample (tokens, width)."""
+
+    def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
+        """Pre-activations that take part, for tokens (tokens, width)."""
+        raise NotImplementedError
+
+    def mask(self, pre: Tensor) -> Tensor:
+        """The same, for all pre-activations (tokens, features) as a tensor."""
+        raise NotImplementedError
+
+    def codes(self, pre: Any, feature: Any) -> Any:  # noqa: ARG002
+        """Codes of the pre-activations that take part; arrays or tensors of one shape."""
+        return pre
+
+    def pull(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:  # noqa: ARG002
+        """Derivative of the whole loss by the pre-activations, from that of the error by the codes (`slope`).
+
+        `tokens` are those of the step, on all ranks.
+        """
+        return slope
+
+    def learn(self, rate: float, step: int) -> None:
+        """Step on numbers of the rule's own."""
+
+    def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:  # noqa: ARG002
+        """What the finished dictionary does, calibrated on a sample (tokens, width) if need be."""
+        return Gate(k=self.k)
+
+
+class TopK(Rule):
+    """The k largest positive pre-activations of each base (Makhzani and Frey, arXiv:1312.5663; Gao et al., arXiv:2406.04093)."""
+
+    def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
+        """The k largest."""
+        return encoder.top_k(x, self.k)
+
+    def mask(self, pre: Tensor) -> Tensor:
+        """The k largest."""
+        value, index = pre.topk(self.k, dim=1)
+        return torch.zeros_like(pre, dtype=torch.bool).scatter_(1, index, value > 0)
+
+
+class BatchTopK(Rule):
+    """The k·n largest positive pre-activations of a batch of n bases (Bussmann et al., arXiv:2412.06410).
+
+    What is active on a base then depends on its batch, so that the finished dictionary uses a threshold instead: the one at
+    which a base of the sample has k active features on average.
+    """
+
+    def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:
+        """First guess of where the batch's smallest active code will lie."""
+        kth = encoder.top_k(x[:256], self.k)
+        self._low = 0.5 * float(np.median(kth.value[np.arange(len(kth.count)), np.maximum(kth.count, 1) - 1]))
+        self._room = 4 * self.k
+
+    def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
+        """The k·n largest: those above a guess, then those above the exact limit."""
+        wanted = int(self.reduce(np.array([float(len(x))]))[0]) * self.k
+        while True:
+            found = encoder.above(x, np.full(self.n_features, self._low, np.float32), self._room)
+            least = self._least(flat(found, found.value)[0], wanted)
+            if least > 0 or self._low == 0:
+                break
+            self._low = 0.5 * self._low if self._low > 1e-3 else 0.0
+        self._room = max(self._room, found.index.shape[1])
+        self._low = 0.93 * least
+        spread(select.drop, found, np.float32(least))
+        return found
+
+    def _least(self, codes: NDArray[np.float32], wanted: int) -> float:
+        """The `wanted`-th largest code on all ranks, built bit by bit; 0 where there are not so many."""
+        bits, best = codes.view(np.int32), 0
+        for b in range(30, -1, -1):
+            trial = best | (1 << b)
+            if self.reduce(np.array([float(np.count_nonzero(bits >= trial))]))[0] >= wanted:
+                best = trial
+        return float(np.array(best, np.int32).view(np.float32))
+
+    def mask(self, pre: Tensor) -> Tensor:
+        """The k·n largest."""
+        positive = pre[pre > 0]
+        wanted = int(self.reduce(np.array([float(len(pre))]))[0]) * self.k
+        least = self._least(positive.detach().cpu().numpy(), wanted)
+        return (pre >= least) & (pre > 0)
+
+    def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:
+        """The threshold of the sample; one number for all features."""
+        codes = self.select(encoder, x)
+        least = min(
+            (codes.value[n, : codes.count[n]].min() for n in range(len(x)) if codes.count[n]), default=0.0
+        )
+        return Gate(threshold=np.full(self.n_features, np.nextafter(np.float32(least), np.float32(0))))
+
+
+class Matryoshka(BatchTopK):
+    """BatchTopK whose first features reconstruct alone, and the first few more, and so on (Bussmann et al., arXiv:2503.17547)."""
+
+    def prefixes(self) -> NDArray[np.int64]:
+        """From the shares of the parameters."""
+        shares = np.round(np.array(self.params.prefixes) * self.n_features).astype(np.int64)
+        return np.unique(np.maximum(shares, 1))
+
+
+class ReLU(Rule):
+    """Every positive pre-activation, with a price on their sum (L1); the price is steered until k are active on average."""
+
+    pulls = True
+
+    def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:  # noqa: ARG002
+        """A small price."""
+        self.state["price"] = np.array(1e-2)
+
+    def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
+        """The positive ones."""
+        return encoder.above(x, np.zeros(self.n_features, np.float32), min(self.n_features, 8 * self.k))
+
+    def mask(self, pre: Tensor) -> Tensor:
+        """The positive ones."""
+        return pre > 0
+
+    def pull(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:  # noqa: ARG002
+        """The price adds to every slope; it rises while too many are active and falls while too few are."""
+        slope = slope + float(self.state["price"]) / tokens
+        active = float(self.reduce(np.array([float(len(pre))]))[0]) / tokens
+        self.state["price"] = self.state["price"] * np.exp(0.02 * np.clip(active / self.k - 1, -1, 1))
+        return slope
+
+    def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:  # noqa: ARG002
+        """Above zero."""
+        return Gate(threshold=np.zeros(self.n_features, np.float32))
+
+
+class JumpReLU(Rule):
+    """Pre-activations above a threshold that each feature learns (Rajamanoharan et al., arXiv:2407.14435).
+
+    A threshold feels only codes within `width` of it (straight-through estimate with a rectangle). The price is on the
+    squared distance of the mean number of active features from k, relative to k.
+    """
+
+    pulls = True
+    price = 1.0
+
+    def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:
+        """Thresholds at which k features are active on average in the sample."""
+        start = BatchTopK(self.params)
+        start.prepare(encoder, x)
+        first = start.gate(encoder, x[:4096]).threshold
+        assert first is not None
+        self.state = {
+            "log_threshold": np.log(np.maximum(first, 1e-6)).astype(np.float64),
+            "mean": np.zeros(self.n_features),
+            "square": np.zeros(self.n_features),
+            "width": np.array(self.params.bandwidth * float(first[0])),
+        }
+
+    @property
+    def threshold(self) -> NDArray[np.float32]:
+        """Thresholds as they are now."""
+        return np.exp(self.state["log_threshold"]).astype(np.float32)
+
+    def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
+        """Those above, and those a little below, which only the threshold feels."""
+        low = self.threshold - np.float32(self.state["width"] / 2)
+        return encoder.above(x, np.maximum(low, 0), 8 * self.k)
+
+    def mask(self, pre: Tensor) -> Tensor:
+        """Those above and a little below."""
+        low = torch.from_numpy(self.threshold - np.float32(self.state["width"] / 2)).to(pre.device)
+        return pre > low.clamp_min(0)
+
+    def codes(self, pre: Any, feature: Any) -> Any:
+        """Pre-activations above the threshold; zero below."""
+        return pre * (pre > _like(self.threshold, pre)[feature])
+
+    def pull(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:
+        """Codes below the threshold do not move; what they and those just above say goes to the threshold."""
+        theta, width = _like(self.threshold, pre)[feature], float(self.state["width"])
+        above, near = pre > theta, abs(pre - theta) < width / 2
+        active = float(self.reduce(np.array([float(above.sum())]))[0]) / tokens
+        excess = self.price * self.params.n_features**0.5 * 2 * (active / self.k - 1) / self.k / tokens
+        felt = -(theta * slope + excess) / width * theta * near
+        self._slope = self.reduce(_sum_by(feature, felt, self.n_features))
+        return slope * above
+
+    def learn(self, rate: float, step: int) -> None:
+        """Adam on the logarithms of the thresholds."""
+        p, s, g = self.params, self.state, self._slope
+        s["mean"] = p.beta1 * s["mean"] + (1 - p.beta1) * g
+        s["square"] = p.beta2 * s["square"] + (1 - p.beta2) * g * g
+        mean, square = s["mean"] / (1 - p.beta1 ** (step + 1)), s["square"] / (1 - p.beta2 ** (step + 1))
+        s["log_threshold"] = s["log_threshold"] - rate * mean / (np.sqrt(square) + 1e-12)
+
+    def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:  # noqa: ARG002
+        """The thresholds."""
+        return Gate(threshold=self.threshold)
+
+
+RULES: dict[Variant, type[Rule]] = {
+    "topk": TopK,
+    "batchtopk": BatchTopK,
+    "matryoshka": Matryoshka,
+    "jumprelu": JumpReLU,
+    "relu": ReLU,
+}
+
+
+def _like(a: NDArray, other: Any) -> Any:
+    return torch.from_numpy(a).to(other.device) if isinstance(other, Tensor) else a
+
+
+def _sum_by(feature: Any, value: Any, n: int) -> NDArray[np.float64]:
+    if isinstance(value, Tensor):
+        feature, value = feature.cpu().numpy(), value.cpu().numpy()
+    return np.bincount(feature, weights=value, minlength=n)
