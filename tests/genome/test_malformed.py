@@ -156,7 +156,7 @@ def test_the_undamaged_file_is_read(folder, format_):
 
 @pytest.mark.parametrize("format_", READERS)
 @given(data=st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_a_damaged_file_is_read_or_refused(folder, format_, data):
     text, reader = READERS[format_]
     path = folder / f"{format_.replace(' ', '_')}.txt"
@@ -171,7 +171,7 @@ def test_a_damaged_file_is_read_or_refused(folder, format_, data):
         st.binary(max_size=80), st.text(max_size=80).map(lambda x: x.encode("utf-8", "surrogatepass"))
     )
 )
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_noise_is_read_or_refused(folder, content):
     path = folder / "noise.txt"
     path.write_bytes(content)
@@ -188,7 +188,7 @@ def test_absent_files_and_folders_are_refused(folder, format_):
 
 
 @given(st.text(alphabet="one:two-0129,;. \t*\x00é", max_size=25))
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_regions_are_read_or_refused(text):
     try:
         found = parse_regions(text, {"one": 20, "two": 10})
@@ -198,7 +198,9 @@ def test_regions_are_read_or_refused(text):
 
 
 @pytest.mark.parametrize(
-    ("name", "text"), [("a.fa", FASTA), ("a.gff3", GFF3), ("b.bed", BED), ("genomes.tsv", SHEET)]
+    ("name", "text"),
+    [("a.fa", FASTA), ("a.gff3", GFF3), ("b.bed", BED), ("genomes.tsv", SHEET)],
+    ids=["fasta", "gff3", "bed", "samples"],
 )
 @given(data=st.data())
 @settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
@@ -206,7 +208,7 @@ def test_preparing_damaged_files_ends_well_or_with_one_error(folder, tmp_path_fa
     """The whole stage, which must leave a complete result or none."""
     run = tmp_path_factory.mktemp("run")
     for other, whole in (
-        ("a.fa", FASTA * 1),
+        ("a.fa", FASTA),
         ("a.gff3", GFF3),
         ("v.vcf", VCF),
         ("b.bed", BED.replace("40", "20").replace("22,", "2,")),

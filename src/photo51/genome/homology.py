@@ -21,7 +21,7 @@ from scipy.sparse.csgraph import connected_components
 
 from photo51.genome.alphabet import codes
 
-FULL = 20_000_000
+FULL = 4_000_000
 WIDESPREAD = 256
 _CHUNK = 1 << 20
 
@@ -99,18 +99,17 @@ def homologous_groups(sketches: Iterable[NDArray[np.uint64]], least: float) -> N
     (n_blocks,) group of each block: the lowest number among its members.
     """
     owned = [np.asarray(s, dtype=np.uint64) for s in sketches]
-    block = np.repeat(np.arange(len(owned)), [len(s) for s in owned])
-    hashes = np.concatenate([*owned, np.zeros(0, dtype=np.uint64)])
-    order = np.argsort(hashes, kind="stable")
-    which = np.empty(len(order), dtype=np.int64)
-    which[order] = np.cumsum(_first(hashes[order])) - 1
-    copies = np.bincount(which)
-    counted = (copies > 1) & (copies <= WIDESPREAD)
-    column = np.cumsum(counted) - 1
-    kept = counted[which]
+    hashes = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *owned]))
+    repeated = hashes[1:][~_first(hashes)[1:]]
+    repeated = repeated[_first(repeated)]
+    del hashes
+    columns = [np.searchsorted(repeated, s[np.isin(s, repeated, assume_unique=True)]) for s in owned]
+    rows = np.repeat(np.arange(len(owned)), [len(c) for c in columns])
+    column = np.concatenate([np.zeros(0, dtype=np.int64), *columns])
+    local = (np.bincount(column, minlength=len(repeated)) <= WIDESPREAD)[column]
     holds = sparse.csr_matrix(
-        (np.ones(kept.sum(), dtype=np.int32), (block[kept], column[which[kept]])),
-        shape=(len(owned), int(counted.sum())),
+        (np.ones(local.sum(), dtype=np.int32), (rows[local], column[local])),
+        shape=(len(owned), len(repeated)),
     )
     linked = (holds @ holds.T) >= max(least, 1)
     _, label = connected_components(linked, directed=False)
