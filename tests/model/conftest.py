@@ -4,6 +4,15 @@ import torch
 from .small import ARCHITECTURES, build, sequence
 
 
+@pytest.fixture(autouse=True)
+def one_thread():
+    """Models this small gain nothing from threads, which wait for each other on a busy machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(params=sorted(ARCHITECTURES))
 def model(request):
     return build(**ARCHITECTURES[request.param])
@@ -12,11 +21,3 @@ def model(request):
 @pytest.fixture
 def ids():
     return sequence(300, batch=2)
-
-
-@pytest.fixture
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)

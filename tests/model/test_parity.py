@@ -10,6 +10,7 @@ import torch
 from photo51.bench import _reference
 from photo51.model.cache import HyenaCache
 from photo51.model.configuration import StripedHyenaConfig
+from photo51.model.cpu import cpu_blocks
 from photo51.model.modeling import StripedHyenaForCausalLM
 
 from . import by_definition
@@ -35,10 +36,14 @@ def from_fixture(path):
         hcm_groups=c["hcm_filter_groups"],
     )
     model = StripedHyenaForCausalLM(config).eval()
-    state = {name[3:]: torch.from_numpy(saved[name]) for name in saved.files if name.startswith("w::")}
-    for name in state:
-        if "Wqkv" in name:
-            state[name] = state[name].unflatten(0, (config.n_heads, 3, -1)).transpose(0, 1).flatten(0, 2)
+    state = {}
+    for name in saved.files:
+        if name.startswith("w::"):
+            w = torch.from_numpy(saved[name])
+            turned = "Wqkv" in name
+            state[name[3:]] = (
+                w.unflatten(0, (config.n_heads, 3, -1)).transpose(0, 1).flatten(0, 2) if turned else w
+            )
     model.load_state_dict(state)
     return model, saved
 
@@ -134,7 +139,9 @@ def test_generation_takes_the_likeliest_base_each_time(model):
     with torch.no_grad():
         for _ in range(12):
             want = torch.cat([want, model(want, use_cache=False).logits[:, -1].argmax(-1, keepdim=True)], 1)
-    assert made.tolist() == want.tolist()
+    n = made.shape[1]
+    assert n == 52 or made[0, -1] == 0, "stops at the end-of-document token alone"
+    assert made.tolist() == want[:, :n].tolist()
 
 
 def test_sampling_is_seeded(model):
@@ -167,10 +174,7 @@ def test_long_memory_keeps_its_length_in_single_precision():
     model = build(block_kinds="l", state_size=1)
     with torch.no_grad():
         model.blocks[0].filter.log_poles.fill_(-1e-6)
-    mix = model.blocks[0]
-    from photo51.model.cpu import CpuBlock
-
-    fast = CpuBlock(mix)
+    fast = cpu_blocks(model)[0]
     u = torch.randn(1, 20_000, 32, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         got, _ = fast.mix(u, fast.begin({}, 1, slice(0, 20_000)), 0)

@@ -4,11 +4,14 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+import synthetic_enrichment
 import synthetic_run
+import synthetic_tables
 
 from photo51.codes import CodesStore
 from photo51.genome.genomes import Genomes
 from photo51.report.places import Places
+from photo51.report.run import Run
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +27,36 @@ def bare(tmp_path_factory):
 def places(bare):
     folder, _ = bare
     return Places(Genomes.open(folder / "genome"), CodesStore.open(folder / "codes" / "main"))
+
+
+def build(folder):
+    """A whole run: genomes, codes, and the tables of every stage."""
+    genomes = synthetic_run.make_genomes(folder)
+    codes = synthetic_run.make_codes(genomes, folder / "codes" / "main")
+    synthetic_tables.make_features(folder, genomes)
+    synthetic_tables.make_causes(folder)
+    synthetic_tables.make_disease(folder)
+    synthetic_enrichment.make_enrichment(folder, genomes, codes)
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory):
+    """Folder of a whole run; tests read it and write elsewhere."""
+    folder = tmp_path_factory.mktemp("runs") / "made_up"
+    build(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(whole):
+    return Run(whole)
+
+
+@pytest.fixture
+def poor(whole, tmp_path):
+    """A copy of the run with links to its compulsory parts alone; tests add to it what they want."""
+    folder = tmp_path / "poor"
+    folder.mkdir()
+    for name in ("genome", "codes", "features.h5ad", "top_windows.parquet"):
+        (folder / name).symlink_to(whole / name)
+    return folder

@@ -282,18 +282,17 @@ def _shapes(folder: Path, genomes: Genomes) -> None:
             for i in range(31)
         ]
         if int(feature) in NAMED:
-            for offset in range(-60, 61):
-                profiles.append(
-                    {
-                        "feature": int(feature),
-                        "annotation": NAMED[int(feature)],
-                        "boundary": "start",
-                        "offset": offset,
-                        "activation": 4.0 * float(np.exp(-((offset / 4) ** 2))),
-                        "expected": 0.05,
-                        "n": 80,
-                    }
-                )
+            at = np.arange(-60, 61)
+            near = {
+                "feature": int(feature),
+                "annotation": NAMED[int(feature)],
+                "boundary": "start",
+                "expected": 0.05,
+                "n": 80,
+            }
+            profiles += [
+                {**near, "offset": int(o), "activation": float(4 * np.exp(-((o / 4) ** 2)))} for o in at
+            ]
     write(enrichment.SHAPES, shapes, folder / "shapes.parquet")
     write(enrichment.LOGOS, logos, folder / "logos.parquet")
     write(enrichment.PROFILES, profiles, folder / "profiles.parquet")

@@ -248,3 +248,27 @@ def make_disease(folder: Path, seed: int = 5) -> None:
         for f in range(70)
     ]
     write(biomarkers.COHORT_TESTS, cohort, folder / "cohort" / "made_up" / "cohort_tests.parquet")
+    lambdas = [
+        {"test": t, "lambda_gc": v, "discoveries": n, "naive": t != "mixed_model"}
+        for t, v, n in (
+            ("mixed_model", 1.03, 1),
+            ("regression", 4.1, 20),
+            ("rank", 3.9, 18),
+            ("components", 1.7, 4),
+        )
+    ]
+    write(biomarkers.LAMBDAS, lambdas, folder / "cohort" / "made_up" / "lambdas.parquet")
+    bins = [
+        {
+            "method": "stacked",
+            "lo": k / 5,
+            "hi": (k + 1) / 5,
+            "n": 12,
+            "predicted": k / 5 + 0.1,
+            "observed": k / 5 + 0.08,
+            "observed_lo": max(0.0, k / 5 - 0.1),
+            "observed_hi": min(1.0, k / 5 + 0.25),
+        }
+        for k in range(5)
+    ]
+    write(biomarkers.CALIBRATION, bins, at / "calibration.parquet")

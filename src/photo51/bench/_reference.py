@@ -11,8 +11,9 @@ import importlib
 import os
 import sys
 import types
+import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from importlib.util import find_spec
 from io import StringIO
 
@@ -60,11 +61,12 @@ def _search_folders() -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """No printing, and device contexts that do nothing."""
+    """No printing, no warnings about CUDA, and device contexts that do nothing."""
     device = torch.cuda.device
     torch.cuda.device = lambda _device: nullcontext()  # type: ignore[assignment, misc]
     try:
-        with redirect_stdout(StringIO()):
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
             yield
     finally:
         torch.cuda.device = device  # type: ignore[misc]

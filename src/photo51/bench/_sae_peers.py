@@ -70,7 +70,12 @@ class SaeLens:
     """`sae_lens.SAETrainer`."""
 
     def __init__(self, planted: Planted, shape: dict[str, Any], *, batchtopk: bool):
-        from sae_lens import BatchTopKTrainingSAE, BatchTopKTrainingSAEConfig, TopKTrainingSAE, TopKTrainingSAEConfig
+        from sae_lens import (
+            BatchTopKTrainingSAE,
+            BatchTopKTrainingSAEConfig,
+            TopKTrainingSAE,
+            TopKTrainingSAEConfig,
+        )
         from sae_lens.config import SAETrainerConfig
         from sae_lens.training.sae_trainer import SAETrainer
 
@@ -194,7 +199,9 @@ def quality(spec: dict[str, Any]) -> dict[str, Any]:
     shape = spec["shape"]
     planted = _planted(shape)
     held_out = planted.rows(50_000, 1)
-    trainers = [(name, rate, TRAINERS[name](planted, {**shape, "rate": rate})) for name, rate in spec["trainers"]]
+    trainers = [
+        (name, rate, TRAINERS[name](planted, {**shape, "rate": rate})) for name, rate in spec["trainers"]
+    ]
     cpu = [0.0] * len(trainers)
     for step, x in zip(range(shape["steps"]), planted.batches(shape["batch"]), strict=False):
         for i, (_, _, trainer) in enumerate(trainers):

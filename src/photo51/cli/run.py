@@ -24,7 +24,9 @@ def run(
     context: typer.Context,
     config: Annotated[Path, typer.Argument(help="configuration of the run")] = Path("config/config.yaml"),
     cores: Annotated[int, typer.Option(help="CPU cores to use here")] = 2,
-    profile: Annotated[str, typer.Option(help="profile in workflow/profiles: local, slurm, cluster-generic")] = "local",
+    profile: Annotated[
+        str, typer.Option(help="profile in workflow/profiles: local, slurm, cluster-generic")
+    ] = "local",
 ) -> None:
     """Run the workflow; anything after `--` goes to Snakemake. Running again does only what is missing or has changed."""
     from photo51.config.base import parse
@@ -32,7 +34,9 @@ def run(
 
     snakefile = Path("workflow/Snakefile")
     if not snakefile.is_file():
-        raise InputError(f"{snakefile}: need to be called from the folder that holds workflow/, got {Path.cwd()}")
+        raise InputError(
+            f"{snakefile}: need to be called from the folder that holds workflow/, got {Path.cwd()}"
+        )
     if not config.is_file():
         raise InputError(f"{config}: need a configuration file, got no such file")
     settings = parse(Config, str(config))
@@ -58,7 +62,10 @@ def _follow(command: list[str], log: Path) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     began = last = time.monotonic()
     rule, failed = "", []
-    with log.open("w") as keep, subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with (
+        log.open("w") as keep,
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+    ):
         for line in process.stdout or ():
             keep.write(line)
             keep.flush()
@@ -66,20 +73,26 @@ def _follow(command: list[str], log: Path) -> int:
                 rule = found[1]
             elif found := _STEPS.search(line):
                 now = time.monotonic()
-                console.print(f"[{int(found[1]):>3}/{found[2]}] {rule:<24} {now - last:6.1f} s  (total {now - began:.0f} s)")
+                console.print(
+                    f"[{int(found[1]):>3}/{found[2]}] {rule:<24} {now - last:6.1f} s  (total {now - began:.0f} s)"
+                )
                 last = now
             elif "Nothing to be done" in line:
                 console.print("Everything is up to date.")
             elif found := _ERROR_LOG.match(line):
                 failed = [found[1]]
-            elif line.startswith(("Error in rule", "MissingInputException", "WorkflowError", "InputError", "photo51:")):
+            elif line.startswith(
+                ("Error in rule", "MissingInputException", "WorkflowError", "InputError", "photo51:")
+            ):
                 console.print(line.rstrip(), style="red")
     if process.returncode:
         console.print(f"The workflow stopped; its whole log is {log}", style="red")
         for name in failed:
             if Path(name).is_file():
                 console.print(f"--- end of {name}")
-                console.print("\n".join(Path(name).read_text(errors="replace").splitlines()[-15:]), markup=False)
+                console.print(
+                    "\n".join(Path(name).read_text(errors="replace").splitlines()[-15:]), markup=False
+                )
         console.print("Running again goes on from what is finished.")
     return process.returncode
 
@@ -98,5 +111,9 @@ def _summary(results: Path, started: float) -> None:
         shown.add_row(row.stage, str(row.jobs), f"{row.seconds:.1f}", f"{row.peak_mib:.0f}")
     console.print(shown)
     report = results / "report.html"
-    console.print(f"wall time of this call {time.time() - started:.0f} s; sum over stages {table['seconds'].sum():.0f} s")
-    console.print(f"report: {report.resolve()}" if report.exists() else f"results: {results.resolve()}", soft_wrap=True)
+    console.print(
+        f"wall time of this call {time.time() - started:.0f} s; sum over stages {table['seconds'].sum():.0f} s"
+    )
+    console.print(
+        f"report: {report.resolve()}" if report.exists() else f"results: {results.resolve()}", soft_wrap=True
+    )

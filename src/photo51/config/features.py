@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 
 from photo51.config.base import Params
@@ -19,3 +21,16 @@ class FeaturesParams(Params):
     chunk: int = Field(
         default=256, ge=1, description="features worked on at once; decides memory, not results"
     )
+
+
+class FidelityParams(Params):
+    """How the recovered cross-entropy is measured."""
+
+    splits: tuple[Literal["train", "select", "test"], ...] = Field(
+        default=("test", "select"), min_length=1, description="splits whose windows are scored"
+    )
+    bases: int = Field(
+        default=100_000, ge=1, description="about so many bases are scored, both strands (bases)"
+    )
+    sample: int = Field(default=32_768, ge=2, description="bases whose mean is the constant (bases)")
+    seed: int = Field(default=51, ge=0, description="seed of the choice of windows")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -103,3 +104,47 @@ class SaeParams(Params):
         up = min(1.0, (step + 1) / rise) if rise >= 1 else 1.0
         down = min(1.0, (self.steps - step) / (fall + 1)) if fall >= 1 else 1.0
         return self.learning_rate * up * down
+
+
+class Gates(Params):
+    """What a dictionary must reach on the `select` split; null leaves a gate open."""
+
+    variance_explained: float | None = Field(default=0.9, description="at least this share of variance")
+    dead: float | None = Field(default=0.05, description="at most this share of features never active")
+    dense: float | None = Field(
+        default=0.05, description="at most this share of features active on more than a tenth of bases"
+    )
+    stability: float | None = Field(
+        default=None, description="at least this share of features found again with another seed"
+    )
+
+    def failed(self, values: Mapping[str, float]) -> list[str]:
+        """Names of the gates that `values` do not pass; one that was not measured fails."""
+        at_least = {name: getattr(self, name) for name in ("variance_explained", "stability")}
+        at_most = {name: getattr(self, name) for name in ("dead", "dense")}
+        return [n for n, gate in at_least.items() if gate is not None and not values[n] >= gate] + [
+            n for n, gate in at_most.items() if gate is not None and not values[n] <= gate
+        ]
+
+
+class SweepParams(Params):
+    """Dictionaries to train and choose from."""
+
+    widths: tuple[int, ...] = Field(default=(1_024, 4_096), description="widths (features)")
+    ks: tuple[int, ...] = Field(default=(16, 32, 64), description="active features per base")
+    learning_rates: tuple[float, ...] = Field(default=(2e-3,), description="Adam's rates")
+    seeds: tuple[int, ...] = Field(
+        default=(0,), min_length=1, description="seeds; the first one's is measured"
+    )
+    gates: Gates = Field(default=Gates(), description="what must be reached")
+    sae: SaeParams = Field(default=SaeParams(), description="all that the sweep does not vary")
+
+
+class QualityParams(Params):
+    """Quality report of a dictionary."""
+
+    split: Literal["train", "select", "test"] = Field(default="test", description="bases to measure on")
+    baselines: bool = Field(default=True, description="measure PCA, neurons and random directions beside it")
+    stability_rows: int = Field(
+        default=20_000, ge=2, description="bases on which codes of other seeds are correlated (rows)"
+    )

@@ -10,6 +10,7 @@ from scipy.sparse import csr_matrix, vstack
 from scipy.spatial.distance import cdist
 
 from photo51.geometry.planted import Sample, Source, World
+from photo51.geometry.points import landmarks
 
 
 class Dictionary(NamedTuple):
@@ -66,17 +67,7 @@ def tile(
 
 def _centres(s: Source, n_tiles: int, rng: np.random.Generator) -> NDArray[np.float64]:
     points = s.points(s.draw(max(2000, 40 * n_tiles), rng))
-    return points[spread(points, n_tiles, rng)]
-
-
-def spread(points: NDArray[np.floating], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of n points that cover a set: farthest-point sampling (Gonzalez 1985, 10.1016/0304-3975(85)90224-5)."""
-    chosen = [int(rng.integers(len(points)))]
-    nearest = ((points - points[chosen[0]]) ** 2).sum(1)
-    for _ in range(min(n, len(points)) - 1):
-        chosen.append(int(np.argmax(nearest)))
-        nearest = np.minimum(nearest, ((points - points[chosen[-1]]) ** 2).sum(1))
-    return np.array(chosen, dtype=np.int64)
+    return points[landmarks(points, n_tiles, rng)]
 
 
 def place_weights(points: NDArray[np.floating], centres: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -85,9 +85,9 @@ class ArmEdit:
             norm = torch.linalg.vector_norm(delta[self.random], dim=-1, keepdim=True)
             delta[self.random] = norm * self.along[:, None]
         if len(self.reconstructed):
-            rows = x[self.reconstructed]
+            rows = x[self.reconstructed].to(delta.dtype)
             delta[self.reconstructed] = reconstruct(self.dictionary, rows) - rows
-        return x + delta
+        return x + delta.to(x.dtype)
 
 
 def reconstruct(dictionary: LinearDictionary, x: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor
 from photo51.config.interventions import CausalityParams
 from photo51.interventions.dictionary import Instrument, activations, check_features
 from photo51.interventions.explain import Bases
-from photo51.interventions.tail import Tail
+from photo51.interventions.tail import Tail, copies
 from photo51.interventions.targets import base_scores
 from photo51.io.contracts.interventions import CAUSALITY
 from photo51.model.cache import HyenaCache
@@ -175,7 +175,7 @@ def ablation(
     scored = x[:, params.context :]
     codes = instrument.dictionary.encode(scored, [feature])  # (windows, scored, 1)
     arms = [scored, *(scored - codes * direction for direction in directions)]
-    hidden = tail(torch.cat(arms), cache.map(lambda t: t.repeat(len(arms), *[1] * (t.ndim - 1))))
+    hidden = tail(torch.cat(arms), copies(cache, len(arms)))
     nll = _nll(instrument, hidden, tokens[:, params.context :].repeat(len(arms), 1))
     nll = nll.view(len(arms), len(ids), -1)
     counts = after_firing(codes[..., 0] > 0, params.horizon)[:, :-1]
@@ -238,7 +238,7 @@ def steering(
     dose = params.dose * float(instrument.units.of([feature])[0])
     n = len(background.x)
     moved = torch.cat([background.x + dose * direction for direction in directions])
-    state = background.state.map(lambda t: t.repeat(len(directions), *[1] * (t.ndim - 1)))
+    state = copies(background.state, len(directions))
     scores = base_scores(instrument.model, background.tail(moved, state)[:, 0])
     p = torch.softmax(scores.double(), -1).view(len(directions), n, 4)
     before = background.probability.double()

@@ -75,6 +75,7 @@ class LinearDictionary:
     def encode(self, x: Tensor, features: Sequence[int] | None = None) -> Tensor:
         """Codes (…, features) of activations (…, d_model); a base's codes depend on that base alone."""
         wanted = slice(None) if features is None else list(features)
+        x = x.to(self.encoder.dtype)
         x = x if self.centre is None else x - self.centre
         if self.k is not None:
             codes = torch.relu(x @ self.encoder.T + self.bias)

@@ -175,7 +175,7 @@ class SiteEdit:
     def __call__(self, x: Tensor, start: int) -> Tensor:
         """Edit (batch, length, d_model), whose first base has index `start`."""
         delta = self.delta(x, start)
-        return x if delta is None else x + delta
+        return x if delta is None else x + delta.to(x.dtype)
 
     def delta(self, x: Tensor, start: int) -> Tensor | None:
         """What the edit adds, (batch, length, d_model); None where no order holds anywhere."""
@@ -183,7 +183,7 @@ class SiteEdit:
         if not steps:
             return None
         unread = all(step.only_adds for step in steps)
-        old = x.new_zeros(*x.shape[:2], len(self.rows)) if unread else self.codes(x)
+        old = self.rows.new_zeros(*x.shape[:2], len(self.rows)) if unread else self.codes(x)
         new = old
         for step in steps:
             new = step.apply(new, start, self.floor)
@@ -192,7 +192,11 @@ class SiteEdit:
     def codes(self, x: Tensor) -> Tensor:
         """Codes of the features the edit knows, then projections on its directions, (batch, length, columns)."""
         codes = self.dictionary.encode(x, self.features)
-        return codes if self.directions is None else torch.cat([codes, x @ self.directions.T], dim=-1)
+        return (
+            codes
+            if self.directions is None
+            else torch.cat([codes, x.to(codes.dtype) @ self.directions.T], dim=-1)
+        )
 
 
 class _Step:

@@ -100,6 +100,25 @@ class Read(NamedTuple):
     position: NDArray[np.int64]
 
 
+def explain_place(
+    instrument: Instrument,
+    bases: Bases,
+    genome: str,
+    place: Interval | Variant,
+    params: AttributionParams,
+    *,
+    strand: str = "+",
+    base: str | None = None,
+) -> Explained:
+    """`explain_variant` or `explain_region`, as the place is."""
+    if isinstance(place, Variant):
+        if base is not None:
+            raise InputError(f"base: need a region to explain a base of, got the variant {place}")
+        reading: Strand = "-" if strand == "-" else "+"
+        return explain_variant(instrument, bases, genome, place, params, strand=reading)
+    return explain_region(instrument, bases, genome, place, params, base=base)
+
+
 def explain_region(
     instrument: Instrument,
     bases: Bases,

@@ -280,3 +280,17 @@ def oracles(
 def judge(sequences: Sequence[str], judges: Sequence[Oracle]) -> NDArray[np.float64]:
     """(sequences, oracles) scores."""
     return np.array([[oracle.score(s) for oracle in judges] for s in sequences], dtype=np.float64)
+
+
+def check_declared(names: Sequence[str], judges: Sequence[Oracle]) -> list[str]:
+    """Names of oracles that were declared beforehand.
+
+    Raises
+    ------
+    InputError
+        For a name that is no oracle.
+    """
+    known = [oracle.name for oracle in judges]
+    if unknown := [name for name in names if name not in known]:
+        raise InputError(f"oracle: need one of {', '.join(known)}, got {', '.join(unknown)}")
+    return list(names)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -11,6 +9,7 @@ from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.patches import PathPatch
 from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
+from numpy.typing import ArrayLike
 
 from photo51.interventions.canvas import Canvas
 from photo51.theme import COLOURS, DIVERGING, FAINT, INK, MUTED, SEQUENTIAL, colour
@@ -205,7 +204,7 @@ def mutagenesis(ax: Axes, table: pd.DataFrame) -> Axes:
 
 
 def rule_trace(
-    ax: Axes, levels: Sequence[float], holds: Sequence[bool], *, threshold: float, release: float, rule: str
+    ax: Axes, levels: ArrayLike, holds: ArrayLike, *, threshold: float, release: float, rule: str
 ) -> Axes:
     """What a rule watched in one sequence, and where it held.
 

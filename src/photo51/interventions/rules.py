@@ -186,7 +186,7 @@ class _Watch:
             if bool(hold.any()):
                 delta = edit.delta(x, start)
                 assert delta is not None
-                steered = steered + torch.where(hold[:, None, None], delta, 0.0)
+                steered = steered + torch.where(hold[:, None, None], delta, 0.0).to(x.dtype)
         return steered
 
     def _judge(self, x: Tensor) -> None:

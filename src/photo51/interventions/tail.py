@@ -54,6 +54,7 @@ class Tail:
         cache
             From `begin`, to go on from; it then holds the state after `x`.
         """
+        x = x.to(self.model.embedding_layer.weight.dtype)
         fast = not torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == torch.float32
         blocks = cast("Sequence[Block]", cpu_blocks(self.model) if fast else list(self.model.blocks))
         blocks = blocks[self.first :]
@@ -69,3 +70,8 @@ class Tail:
     def begin(self) -> HyenaCache:
         """The state before the first base."""
         return HyenaCache(len(self.model.blocks) - self.first)
+
+
+def copies(cache: HyenaCache, n: int) -> HyenaCache:
+    """The state of all sequences, n times over: sequence i of copy k is row `k · sequences + i`."""
+    return cache.map(lambda t: t.repeat(n, *[1] * (t.ndim - 1)))

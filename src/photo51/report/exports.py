@@ -92,7 +92,7 @@ def _write_tables(run: Run, folder: Path) -> None:
             continue
         table.to_csv(folder / f"{name}.tsv", sep="\t", index=False, float_format="%.9g")
         paths = run.paths(name)
-        if len(paths) == 1:
+        if len(paths) == 1 and "*" not in SOURCES[name].path:
             shutil.copyfile(paths[0], folder / f"{name}.parquet")
         else:
             table.to_parquet(folder / f"{name}.parquet", index=False)

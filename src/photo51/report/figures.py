@@ -23,6 +23,7 @@ from photo51.report import words
 from photo51.report.places import Gene
 
 Axes = mpl.axes.Axes
+SPELLED = 100  # windows up to this length are spelled out below their letters (bases)
 BASELINES = (
     ("f1_null95", "null", "null (95 % of rotations)"),
     ("f1_always", "always_on", "always on"),
@@ -127,6 +128,20 @@ def window(
     head, others = levels.columns[0], list(levels.columns[1:])
     letters(axes[0], sequence, levels[head].to_numpy(dtype=float), start)
     axes[0].set_ylabel(f"{head}\nactivation")
+    if len(sequence) <= SPELLED:
+        low = -0.09 * axes[0].get_ylim()[1]
+        for i, base in enumerate(sequence):
+            axes[0].text(
+                start + i + 0.5,
+                low,
+                base,
+                ha="center",
+                va="center",
+                fontsize=5.5,
+                color=theme.BASES.get(base, theme.MUTED),
+            )
+        axes[0].set_ylim(bottom=1.7 * low)
+        axes[0].spines["bottom"].set_visible(False)
     axes[0].set_xticks([])
     heat = levels[others].to_numpy(dtype=float).T
     scale = np.nanmax(heat, axis=1, keepdims=True, initial=0) if heat.size else np.zeros((0, 1))

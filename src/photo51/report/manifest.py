@@ -20,7 +20,9 @@ PACKAGES = (
 LEFT_OUT = ("logs", "benchmarks", "manifest.json", "ro-crate-metadata.json")
 
 
-def manifest(results: Path, config: dict[str, Any], inputs: list[Path], selftests: dict[str, Any] | None = None) -> dict[str, Any]:
+def manifest(
+    results: Path, config: dict[str, Any], inputs: list[Path], selftests: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Describe a finished run.
 
     Parameters
@@ -38,7 +40,11 @@ def manifest(results: Path, config: dict[str, Any], inputs: list[Path], selftest
     -------
     A JSON object. `files` holds the SHA-256 of every output; logs, benchmarks and the manifest itself are left out.
     """
-    outputs = [p for p in sorted(results.rglob("*")) if p.is_file() and p.relative_to(results).parts[0] not in LEFT_OUT]
+    outputs = [
+        p
+        for p in sorted(results.rglob("*"))
+        if p.is_file() and p.relative_to(results).parts[0] not in LEFT_OUT
+    ]
     return {
         "schema": 1,
         "photo51": __version__,
@@ -53,8 +59,14 @@ def manifest(results: Path, config: dict[str, Any], inputs: list[Path], selftest
             "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
         },
         "selftests": selftests or {},
-        "inputs": {str(p): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(set(inputs)) if p.is_file()},
-        "files": {str(p.relative_to(results)): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in outputs},
+        "inputs": {
+            str(p): {"bytes": p.stat().st_size, "sha256": sha256(p)}
+            for p in sorted(set(inputs))
+            if p.is_file()
+        },
+        "files": {
+            str(p.relative_to(results)): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in outputs
+        },
     }
 
 

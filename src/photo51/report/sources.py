@@ -135,6 +135,12 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
             "Neighbours on evidence cards",
             _VARIANTS,
         ),
+        "card_calibration": Source(
+            "biomarkers/*/calibration.parquet", biomarkers.CALIBRATION, "Calibration of the cards", _VARIANTS
+        ),
+        "variant_rules": Source("biomarkers/*/rules.parquet", biomarkers.RULES, "Distilled rules", _VARIANTS),
+        "cohort_rules": Source("cohort/*/rules.parquet", biomarkers.RULES, "Distilled rules", _COHORT),
+        "lambdas": Source("cohort/*/lambdas.parquet", biomarkers.LAMBDAS, "Inflation of the tests", _COHORT),
         "cohort_tests": Source(
             "cohort/*/cohort_tests.parquet", biomarkers.COHORT_TESTS, "Cohort association", _COHORT
         ),

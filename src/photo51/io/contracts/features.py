@@ -44,3 +44,18 @@ TOP_WINDOWS = TableSpec(
         "split": Column("str", "split of its block"),
     },
 )
+
+FIDELITY = TableSpec(
+    "fidelity",
+    "cross-entropy of a class of held-out bases, with a site as it is, reconstructed, and constant",
+    {
+        "bases": Column("str", "class of bases: all, coding, noncoding"),
+        "n": Column("int", "(base, strand) pairs scored"),
+        "nats_original": Column("float", "mean surprisal with the site as it is (nats)"),
+        "nats_spliced": Column("float", "mean surprisal with the site replaced by its reconstruction (nats)"),
+        "nats_constant": Column("float", "mean surprisal with the site replaced by its mean (nats)"),
+        "recovered": Column(
+            "float", "share of the difference between constant and original that the reconstruction keeps"
+        ),
+    },
+)

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from photo51.report import words
-from photo51.report.blocks import Block, Prose, Raw, records, rich, verdict
+from photo51.biomarkers import plots
+from photo51.report import svg, words
+from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verdict
 from photo51.report.run import Run
 
 _CARD = Markup(
@@ -32,7 +33,18 @@ def blocks(run: Run, name: str, n: int) -> list[Block]:
             "**Evidence cards.** Why a variant scores as it does: the features it changes most, and how much of the score goes when they are deleted."
         ),
         Raw(Markup('<div class="cards">{}</div>').format(shown)),
+        *_trust(run.of_set("card_calibration", name)),
     ]
+
+
+def _trust(bins: pd.DataFrame) -> list[Block]:
+    """How far the probabilities can be trusted."""
+    if bins.empty:
+        return []
+    alt = f"Observed share of disease variants against the calibrated probability, in {len(bins)} bins of held-out variants; the diagonal is perfect."
+    picture = svg.figure(lambda ax: plots.calibration(ax, bins), (3.2, 2.6), alt)
+    caption = "How far the cards' probabilities can be trusted: held-out genes, 95 % intervals; the dotted diagonal is perfect."
+    return [Figure(picture, caption)]
 
 
 def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from photo51.report import words
-from photo51.report.blocks import Cell, Head, Heading, Table, q_cell, records
+import pandas as pd
+
+from photo51 import theme
+from photo51.biomarkers import plots
+from photo51.report import svg, words
+from photo51.report.blocks import Cell, Figure, Head, Heading, Table, q_cell, records
 from photo51.report.run import Run
 from photo51.report.sections.base import Draft
 
@@ -38,8 +42,36 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
         [f"{{f{r.feature}}}", Cell(f"{words.signed(r.beta)} ± {words.fixed(r.se)}", r.beta), q_cell(r.q), q_cell(r.val_p), Cell(words.percent(r.selected, 0), r.selected), q_cell(r.p_naive)]
         for r in records((kept if len(kept) else found).sort_values("p").head(20))
     ]  # fmt: skip
+    _inflation(run, name, said, draft)
     if rows:
         draft.show(Table("Features that go with the phenotype", HEADS, rows, shown=8))
     draft.answers.append(
         f"In cohort {said}, {words.count(len(kept), 'feature')} {'goes' if len(kept) == 1 else 'go'} with the phenotype beyond relatedness."
+    )
+
+
+def _inflation(run: Run, name: str, said: str, draft: Draft) -> None:
+    table = run.of_set("lambdas", name)
+    if table.empty:
+        return
+    by_test = dict(zip(table["test"], table["lambda_gc"], strict=True))
+    own, worst = by_test.get("mixed_model"), table.loc[table["naive"].astype(bool), "lambda_gc"].max()
+    if own is not None and pd.notna(worst):
+        draft.claim(
+            f"The test of cohort {said} is not fooled by relatedness.", f"[[lambda]] {words.fixed(own)}", f"1 is calibrated; tests that ignore relatedness reach {words.fixed(float(worst))}",
+            f"{words.count(int(run.of_set('cohort_tests', name).shape[0]), 'feature')}", holds=bool(0.8 <= own <= 1.2),
+        )  # fmt: skip
+    alt = (
+        f"Inflation of each test of cohort {said}: "
+        + ", ".join(f"{t.replace('_', ' ')} {words.fixed(float(v))}" for t, v in by_test.items())
+        + "; 1 is calibrated."
+    )
+    picture = svg.figure(
+        lambda ax: plots.inflation(ax, table), (theme.WIDTH_1 * 1.3, 0.3 * len(table) + 0.7), alt
+    )
+    draft.show(
+        Figure(
+            picture,
+            "[[lambda|Inflation]] of each test: how much relatedness alone makes features look significant. 1 is right.",
+        )
     )

@@ -6,11 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import matplotlib as mpl
 import pandas as pd
 
 from photo51 import theme
-from photo51.report import svg, words
+from photo51.biomarkers import plots
+from photo51.report import known, svg, words
 from photo51.report.blocks import Cell, Figure, Head, Heading, Note, Prose, Table, plain_text, q_cell, records
 from photo51.report.run import Run
 from photo51.report.sections import cards, cohort
@@ -29,17 +29,12 @@ METHODS = {
     "kmer": "[[kmer|k-mers]]",
     "embedding": "all internal numbers",
     "gene_prior": "[[gene_prior|gene's name alone]]",
+    "consequence_prior": "consequence alone",
     "features_random_split": "features, genes not held out",
     "features_permuted": "features, labels shuffled",
 }
 BY_STRATUM = ("llr", "features", "stacked", "conservation", "context", "kmer", "embedding", "gene_prior")
 ROLES = {"score": "score", "baseline": "baseline", "leak": "what a leak gives", "null": "null"}
-_LOOKS = {
-    "score": ("feature", "o"),
-    "baseline": ("baseline", "D"),
-    "leak": ("failed", "^"),
-    "null": ("null", "s"),
-}
 
 
 def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
@@ -85,7 +80,7 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     _strata(judged, draft)
     tests = run.of_set("feature_tests", name)
     if len(tests):
-        _tests(tests, said, draft, alpha)
+        _tests(run, tests, said, draft, alpha)
 
 
 def _size(row: Record) -> str:
@@ -189,37 +184,17 @@ def _strata(judged: pd.DataFrame, draft: Draft) -> None:
 
 
 def _forest(whole: pd.DataFrame, said: str) -> Figure:
-    rows = whole[whole["auroc_within"].notna()].iloc[::-1]
-
-    def draw(ax: mpl.axes.Axes) -> None:
-        for i, r in enumerate(records(rows)):
-            meaning, marker = _LOOKS[str(r.role)]
-            ax.plot([r.within_lo, r.within_hi], [i, i], color=theme.colour(meaning), lw=1.6)
-            ax.plot([r.auroc_within], [i], marker=marker, color=theme.colour(meaning), ms=5)
-        ax.axvline(0.5, color=theme.MUTED, lw=0.8, ls=":")
-        ax.set_yticks(range(len(rows)), [plain_text(METHODS.get(m, m)) for m in rows["method"]])
-        ax.tick_params(axis="y", length=0, labelcolor=theme.INK)
-        ax.spines["left"].set_visible(False)
-        ax.set_xlabel(
-            f"within-gene AUROC, genes held out (n = {int(rows['n_case'].iloc[0])} disease, {int(rows['n_control'].iloc[0])} harmless)"
-        )
-        marks = [
-            mpl.lines.Line2D([], [], ls="", marker=m, color=theme.colour(c), label=ROLES[k])
-            for k, (c, m) in _LOOKS.items()
-        ]
-        ax.legend(handles=marks, loc="lower center", bbox_to_anchor=(0.35, 1.0), ncols=4)
-
-    best = rows.iloc[int(rows["auroc_within"].argmax())].to_dict()
-    alt = f"Within-gene AUROC of {len(rows)} scores on {said}; the highest is {plain_text(METHODS.get(best['method'], best['method']))} with {words.fixed(best['auroc_within'])}; guessing is 0.50."
-    picture = svg.figure(draw, (theme.WIDTH_2, 0.26 * len(rows) + 0.9), alt)
-    return Figure(
-        picture,
-        "Every score and what it must beat; bars are 95 % intervals over genes, the dotted line is guessing.",
-        wide=True,
+    best = whole.iloc[int(whole["auroc_within"].argmax())].to_dict()
+    method = plain_text(METHODS.get(str(best["method"]), str(best["method"])))
+    alt = f"AUROC of {len(whole)} scores on {said}, genes held out; the highest within genes is {method} with {words.fixed(best['auroc_within'])}; guessing is 0.50."
+    picture = svg.figure(
+        lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt
     )
+    caption = "Every score and what it must beat. Filled: among variants of one gene, with 95 % intervals over genes; open: over all pairs. The dotted line is guessing."
+    return Figure(picture, caption, wide=True)
 
 
-def _tests(tests: pd.DataFrame, said: str, draft: Draft, alpha: float) -> None:
+def _tests(run: Run, tests: pd.DataFrame, said: str, draft: Draft, alpha: float) -> None:
     found, kept = tests[tests["q"] <= alpha], tests[tests["replicated"].astype(bool)].sort_values("q")
     pooled = int((tests["q_pooled"] <= alpha).sum())
     draft.claim(
@@ -241,5 +216,24 @@ def _tests(tests: pd.DataFrame, said: str, draft: Draft, alpha: float) -> None:
         Head("Feature, read along or against the gene"), Head("change measured"), Head("AUROC", numeric=True), Head("[[q]], [[stratified|stratified]]", numeric=True),
         Head("[[p]] in other genes", numeric=True), Head("q, naive", numeric=True), Head("disease / harmless", numeric=True),
     ]  # fmt: skip
+    draft.show(_effects(kept, said, known.names(run)))
     note = "Compared within gene, consequence and codon position. The naive column ignores them and is printed for contrast only."
     draft.show(Table("Features that replicate in other genes", heads, rows, note=note, shown=8))
+
+
+def _effects(kept: pd.DataFrame, said: str, named: pd.DataFrame) -> Figure:
+    labels = {
+        int(f): known.label(str(a), str(s))
+        for f, a, s in zip(named.index, named["annotation"], named["strand"], strict=True)
+    }
+    n = min(len(kept), 15)
+    strongest = kept.sort_values("p").iloc[0]
+    alt = f"Effects of the {n} strongest replicated features on {said}, in discovery genes and in the others; feature {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
+    picture = svg.figure(
+        lambda ax: plots.effect_forest(ax, kept, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt
+    )
+    return Figure(
+        picture,
+        "Effect in discovery genes (filled) and in held-out genes (open), with 95 % intervals.",
+        wide=True,
+    )

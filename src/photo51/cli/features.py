@@ -1,0 +1,143 @@
+"""`photo51 encode`, `encode-model`, `gather-codes`, `features`, `fidelity`: from activations to features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+
+Sae = Annotated[Path, typer.Argument(help="folder of the dictionary")]
+GenomeFolder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
+Shard = Annotated[int | None, typer.Option(help="this shard alone; default: all, gathered afterwards")]
+
+
+@app.command()
+def encode(
+    activations: Annotated[Path, typer.Argument(help="activations of a site, activations/SITE")],
+    sae: Sae,
+    out: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
+    shard: Shard = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Encode stored activations: the codes of every scored base on both strands."""
+    set_threads(threads)
+    from photo51.activations.store import ActivationStore
+    from photo51.codes import gather
+    from photo51.features.encode import encode_store
+    from photo51.sae.dictionary import Dictionary
+
+    store = ActivationStore(activations)
+    encode_store(store, Dictionary.load(sae), out, None if shard is None else [shard])
+    if shard is None:
+        gather(out, store.n_rows)
+
+
+@app.command()
+def encode_model(
+    genomes: GenomeFolder,
+    sae: Sae,
+    out: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
+    params: ParamsOption = None,
+    shard: Shard = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Read windows with a model and keep only their codes: for models whose activations would fill disks."""
+    set_threads(threads)
+    import torch
+
+    from photo51.codes import gather
+    from photo51.config import parse
+    from photo51.config.model import ActivationParams
+    from photo51.features.encode import encode_model as run
+    from photo51.genome.genomes import Genomes
+    from photo51.io import sha256
+    from photo51.model.adapters import load_model
+    from photo51.sae.dictionary import Dictionary
+
+    torch.set_num_threads(threads)
+    given = parse(ActivationParams, params)
+    prepared = Genomes.open(genomes)
+    model = load_model(given.model, device=given.device, dtype=given.dtype)
+    wanted = None if shard is None else [shard]
+    axis = sha256(genomes / "workspace.parquet")[:16]
+    run(model, Dictionary.load(sae), prepared, prepared.windows, out, given, shards=wanted, workspace=axis)
+    if shard is None:
+        gather(out, prepared.workspace.n_rows)
+
+
+@app.command()
+def gather_codes(
+    codes: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
+    genomes: GenomeFolder,
+) -> None:
+    """Check that shards of codes hold every row once, and make them one store."""
+    from photo51.codes import gather
+    from photo51.genome.workspace import Workspace
+
+    gather(codes, Workspace.read(genomes / "workspace.parquet").n_rows)
+
+
+@app.command()
+def features(
+    codes: Annotated[Path, typer.Argument(help="codes, gathered")],
+    sae: Sae,
+    genomes: GenomeFolder,
+    out: Annotated[Path, typer.Argument(help="features.h5ad; top_windows.parquet goes beside it")],
+    params: ParamsOption = None,
+) -> None:
+    """Describe each feature: how often it is active, how strongly, in how long runs, where most."""
+    from photo51.codes import CodesStore
+    from photo51.config import parse
+    from photo51.config.features import FeaturesParams
+    from photo51.features.table import as_anndata, feature_table
+    from photo51.genome.workspace import Workspace
+    from photo51.io import provenance, write_h5ad, write_table
+    from photo51.io.contracts.features import TOP_WINDOWS
+    from photo51.sae.dictionary import Dictionary
+
+    given = parse(FeaturesParams, params)
+    dictionary, store = Dictionary.load(sae), CodesStore.open(codes)
+    table, top = feature_table(store, Workspace.read(genomes / "workspace.parquet"), given)
+    made = provenance("features", given, [codes / "codes.json", sae / "sae.json"])
+    write_table(top, out.with_name("top_windows.parquet"), TOP_WINDOWS, made)
+    write_h5ad(as_anndata(table, dictionary.decoder, dictionary.origin.site), out, made)
+
+
+@app.command()
+def fidelity(
+    genomes: GenomeFolder,
+    activations: Annotated[
+        Path, typer.Argument(help="activations of the dictionary's site: their mean is the constant")
+    ],
+    sae: Sae,
+    out: Annotated[Path, typer.Argument(help="table to write, sae/NAME/fidelity.parquet")],
+    model: Annotated[str, typer.Option(help="model, as `sh2:base` or a folder")] = "sh2:base",
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Measure the cross-entropy recovered when the model's site is replaced by the dictionary's reconstruction."""
+    set_threads(threads)
+    import torch
+
+    from photo51.activations.store import ActivationStore
+    from photo51.config import parse
+    from photo51.config.features import FidelityParams
+    from photo51.features.fidelity import coding_masks, heldout_windows, splice
+    from photo51.genome.genomes import Genomes
+    from photo51.io import provenance, write_table
+    from photo51.io.contracts.features import FIDELITY
+    from photo51.model.adapters import load_model
+    from photo51.sae.dictionary import Dictionary
+
+    torch.set_num_threads(threads)
+    given = parse(FidelityParams, params)
+    prepared = Genomes.open(genomes)
+    mean = (
+        ActivationStore(activations).rows(seed=given.seed).sample(given.sample, seed=given.seed).mean(axis=0)
+    )
+    windows = heldout_windows(prepared.windows, given)
+    table = splice(load_model(model), Dictionary.load(sae), prepared, windows, mean, coding_masks(prepared))
+    write_table(table, out, FIDELITY, provenance("fidelity", given, [sae / "sae.json"]))

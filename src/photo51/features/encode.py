@@ -1,0 +1,174 @@
+"""Activations through a dictionary: codes of every scored base, from a store or straight from the model."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51 import __version__
+from photo51.activations.extract import Core, Sequences, cores
+from photo51.activations.store import ActivationStore
+from photo51.codes import CodesMeta, is_made, shard_path, write_shard
+from photo51.config.model import ActivationParams
+from photo51.io import content_hash
+from photo51.model.adapters import DnaModel
+from photo51.progress import progress
+from photo51.sae.dictionary import Dictionary
+from photo51.types import STRANDS, InputError, Strand
+
+CHUNK = 32_768
+
+
+def encode_store(
+    store: ActivationStore, dictionary: Dictionary, out: Path, shards: Collection[int] | None = None
+) -> list[Path]:
+    """Encode stored activations, a file of codes for each shard and strand.
+
+    Rows that are not valid (near ambiguous bases, cold starts) get no code. A file that is there and was made from the same
+    activations and dictionary is left as it is.
+
+    Parameters
+    ----------
+    store
+        Activations of one site.
+    dictionary
+        Encoder; it refuses activations of anything else.
+    out
+        Folder of codes, to be gathered when all shards are there.
+    shards
+        Positions of the store's shards to encode; all if None.
+
+    Returns
+    -------
+    The files, shard by shard, strand `+` before `-`.
+    """
+    dictionary.origin.require(store.origin, f"{store.folder}: activations")
+    valid = {strand: store.valid(strand) for strand in STRANDS}
+    files = []
+    wanted = range(len(store.shards)) if shards is None else sorted(shards)
+    for number in progress(wanted, "encode", unit="shards"):
+        if not 0 <= number < len(store.shards):
+            raise InputError(f"shard: need 0 <= shard < {len(store.shards)}, got {number}")
+        shard = store.shards[number]
+        made = content_hash(
+            "encode",
+            shard.file.header.get("made"),
+            shard.file.header.get("sha256"),
+            dictionary.hash,
+            __version__,
+        )
+        meta = CodesMeta(dictionary.hash, store.origin, dictionary.n_features, store.workspace, made)
+        for strand in STRANDS:
+            path = shard_path(out, number, strand)
+            if not is_made(path, made):
+                codes = _encode_rows(
+                    store, dictionary, strand, range(shard.row0, shard.row1, CHUNK), shard.row1
+                )
+                write_shard(
+                    out,
+                    number,
+                    strand,
+                    shard.row0,
+                    _without(codes, ~valid[strand][shard.row0 : shard.row1]),
+                    meta,
+                )
+            files.append(path)
+    return files
+
+
+def _encode_rows(
+    store: ActivationStore, dictionary: Dictionary, strand: Strand, starts: range, end: int
+) -> sp.csr_matrix:
+    parts = [
+        dictionary.encode(store.read(strand, slice(a, min(a + CHUNK, end))), store.origin) for a in starts
+    ]
+    return sp.vstack(parts, format="csr")
+
+
+def encode_model(
+    model: DnaModel,
+    dictionary: Dictionary,
+    genomes: Sequences,
+    windows: pd.DataFrame,
+    out: Path,
+    params: ActivationParams,
+    *,
+    shards: Collection[int] | None = None,
+    workspace: str = "",
+) -> list[Path]:
+    """Read windows and keep only their codes: for models whose activations would fill disks.
+
+    The codes are those of `encode_store` up to the rounding of stored activations. Memory is the codes of one shard.
+
+    Parameters
+    ----------
+    model, genomes, windows, params, shards, workspace
+        As for `photo51.activations.extract.extract`; the site is the dictionary's.
+    dictionary
+        Encoder.
+    out
+        Folder of codes.
+    """
+    site = dictionary.origin.site
+    dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
+    params = params.model_copy(update={"sites": (site,), "likelihood": False})
+    wanted = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
+    contigs = genomes.contigs[["genome", "chrom", "sha256"]].to_dict("list")
+    files = []
+    for shard in progress(wanted, "encode", unit="shards"):
+        part = windows[windows["shard"] == shard]
+        made = content_hash(
+            "encode_model",
+            model.spec.dtype,
+            contigs,
+            part.to_dict("list"),
+            params.ambiguous_reach,
+            dictionary.hash,
+            __version__,
+        )
+        meta = CodesMeta(dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made)
+        paths = [shard_path(out, int(shard), strand) for strand in STRANDS]
+        if not all(is_made(path, made) for path in paths):
+            row0, codes = _encode_windows(model, dictionary, genomes, part, params)
+            for strand in STRANDS:
+                write_shard(out, int(shard), strand, row0, codes[strand], meta)
+        files += paths
+    return files
+
+
+def _encode_windows(
+    model: DnaModel, dictionary: Dictionary, genomes: Sequences, part: pd.DataFrame, params: ActivationParams
+) -> tuple[int, dict[Strand, sp.csr_matrix]]:
+    parts: dict[Strand, list[tuple[int, sp.csr_matrix]]] = {strand: [] for strand in STRANDS}
+    for core in cores(model, genomes, part, params):
+        parts[core.strand].append(_forward(core, dictionary))
+    joined = {}
+    for strand, found in parts.items():
+        found.sort(key=lambda entry: entry[0])
+        ends = [row + codes.shape[0] for row, codes in found]
+        if [row for row, _ in found[1:]] != ends[:-1]:
+            raise InputError(f"windows: need rows one after another on strand {strand}, got gaps or overlaps")
+        joined[strand] = sp.vstack([codes for _, codes in found], format="csr")
+    return min(row for row, _ in parts["+"]), joined
+
+
+def _forward(core: Core, dictionary: Dictionary) -> tuple[int, sp.csr_matrix]:
+    """Codes of a core in rising rows, and its first row."""
+    x = core.activations[dictionary.origin.site].detach().float().cpu().numpy()
+    codes = _without(dictionary.encode(x), ~core.valid)
+    return int(min(core.rows[0], core.rows[-1])), codes if core.strand == "+" else codes[::-1]
+
+
+def _without(codes: sp.csr_matrix, rows: NDArray[np.bool_]) -> sp.csr_matrix:
+    """Codes with some rows emptied."""
+    if not rows.any():
+        return codes
+    keep = sp.diags_array((~rows).astype(np.float32), format="csr")
+    kept = sp.csr_matrix(keep @ codes)
+    kept.eliminate_zeros()
+    return kept

@@ -1,0 +1,145 @@
+"""How much of what the model predicts survives when a site is replaced by what the dictionary says of it.
+
+Surprisal (cross-entropy) of the next base is measured three times on the same windows: with the site as it is, with the site
+replaced by its reconstruction, and with the site replaced by a constant. Recovered is the share of the way from the last to
+the first; it is told for coding and for other bases apart, since a model may keep one and lose the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from photo51.activations.extract import Sequences
+from photo51.config.features import FidelityParams
+from photo51.genome.genomes import Genomes, core_rows
+from photo51.io.contracts.features import FIDELITY
+from photo51.model.adapters import DnaModel
+from photo51.model.sites import Edit, Sites
+from photo51.progress import progress
+from photo51.sae.dictionary import Dictionary
+from photo51.types import STRANDS
+
+
+class Losses(NamedTuple):
+    """Surprisal of each scored base (nats): as it is, reconstructed, and with the site constant."""
+
+    original: NDArray[np.float64]
+    spliced: NDArray[np.float64]
+    constant: NDArray[np.float64]
+
+
+def reconstruct(dictionary: Dictionary) -> Edit:
+    """Edit that replaces a site by the dictionary's reconstruction, token by token."""
+
+    def edit(x: Tensor, _start: int) -> Tensor:
+        flat = x.detach().float().cpu().numpy().reshape(-1, x.shape[-1])
+        rebuilt = dictionary.decode(dictionary.encode(flat)).reshape(x.shape)
+        return torch.from_numpy(rebuilt).to(x)
+
+    return edit
+
+
+def hold(value: NDArray[np.float32]) -> Edit:
+    """Edit that replaces every token of a site by the same vector."""
+
+    def edit(x: Tensor, _start: int) -> Tensor:
+        return torch.from_numpy(value).to(x).expand_as(x).contiguous()
+
+    return edit
+
+
+def splice(
+    model: DnaModel,
+    dictionary: Dictionary,
+    genomes: Sequences,
+    windows: pd.DataFrame,
+    mean: NDArray[np.float32],
+    classes: Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]],
+) -> pd.DataFrame:
+    """Measure the cross-entropy that a dictionary recovers.
+
+    Parameters
+    ----------
+    model, dictionary
+        The model, and a dictionary of one of its sites.
+    genomes, windows
+        Bases to score: held-out windows, both strands.
+    mean
+        (d_model,) constant to which the site is set: the mean activation.
+    classes
+        Class of bases → masks (n_rows,) for strand `+` and `-`. `all` is added.
+
+    Returns
+    -------
+    One row a class (contract `FIDELITY`).
+    """
+    site = dictionary.origin.site
+    dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
+    edits: dict[str, dict[str, Edit]] = {
+        "original": {},
+        "spliced": {site: reconstruct(dictionary)},
+        "constant": {site: hold(mean)},
+    }
+    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in edits}
+    rows, strands = [], []
+    for window in progress(windows.to_dict("records"), "splice", unit="windows"):
+        ids = genomes.window_sequence(window)
+        for name, edit in edits.items():
+            found[name].append(_surprisal(model, ids, edit)[int(window["warmup"]) :])
+        rows.append(core_rows(window))
+        strands.append(np.full(len(rows[-1]), window["strand"] == "+"))
+    losses = Losses(*(np.concatenate(found[name]) for name in ("original", "spliced", "constant")))
+    row, plus = np.concatenate(rows), np.concatenate(strands)
+    member = {"all": np.ones(len(row), dtype=bool)}
+    member |= {name: np.where(plus, masks[0][row], masks[1][row]) for name, masks in classes.items()}
+    return FIDELITY.check(pd.DataFrame([_row(name, losses, here) for name, here in member.items()]))
+
+
+def _surprisal(model: DnaModel, ids: NDArray[np.uint8], edit: dict[str, Edit]) -> NDArray[np.float64]:
+    """-log p of every base over A, C, G and T given those before it, (length,); NaN for the first and for other letters."""
+    with torch.no_grad():
+        output = model.forward([ids], Sites(edit=edit) if edit else None)
+    assert output.logits is not None
+    bases = torch.tensor([65, 67, 71, 84], device=output.logits[0].device)
+    log_p = torch.log_softmax(output.logits[0][:-1][:, bases].float(), -1).cpu().numpy()
+    hit = ids[1:, None] == np.array([65, 67, 71, 84])
+    known = hit.any(axis=1)
+    return np.concatenate([[np.nan], np.where(known, -(log_p * hit).sum(axis=1), np.nan)]).astype(np.float64)
+
+
+def _row(name: str, losses: Losses, member: NDArray[np.bool_]) -> dict[str, object]:
+    here = member & np.isfinite(losses.original)
+    original, spliced, constant = (float(x[here].mean()) if here.any() else np.nan for x in losses)
+    lost = constant - original
+    return {
+        "bases": name,
+        "n": int(here.sum()),
+        "nats_original": original,
+        "nats_spliced": spliced,
+        "nats_constant": constant,
+        "recovered": (constant - spliced) / lost if here.any() and lost > 0 else np.nan,
+    }
+
+
+def heldout_windows(windows: pd.DataFrame, params: FidelityParams) -> pd.DataFrame:
+    """Windows of the asked-for splits, at random, until they hold about `bases` bases; in order of rows."""
+    candidates = windows[windows["split"].isin(params.splits)]
+    order = np.random.default_rng(params.seed).permutation(len(candidates))
+    taken = candidates.iloc[order]
+    enough = (taken["end"] - taken["start"]).cumsum().shift(fill_value=0) < params.bases
+    return taken[enough].sort_index()
+
+
+def coding_masks(genomes: Genomes) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+    """Masks of coding bases (CDS of the strand that is read) and of bases in no CDS of either strand, (n_rows,) a strand."""
+    cds = genomes.annotations[genomes.annotations["kind"] == "CDS"]
+    plus, minus = (genomes.workspace.mask(cds[cds["strand"] == strand]) for strand in STRANDS)
+    neither = ~(plus | minus)
+    return {"coding": (plus, minus), "noncoding": (neither, neither)}

@@ -1,0 +1,295 @@
+"""What a cluster is: every measure beside its null, then one word.
+
+The null turns each feature by itself within the tokens where the cluster is active (`Activity.turned`), so that densities,
+runs and the common occasion stay. A cluster whose features are no more dependent than their turned selves is a module: it
+fires together, and that is all. Only what passes is a manifold, and only shapes that the resamples agree on get a name.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from photo51.geometry.coordinates import Coordinate, angle, place, stability
+from photo51.geometry.dependence import conditional_dependence
+from photo51.geometry.dimension import (
+    Dimension,
+    Regime,
+    flatness,
+    intrinsic_dimension,
+    regime,
+    restricted_r2,
+    turns,
+)
+from photo51.geometry.points import Activity, Cloud, cloud
+from photo51.geometry.topology import CAVITY, Betti, agreement, betti, branches, persistence
+from photo51.stats.multiple import benjamini_hochberg
+from photo51.stats.resampling import monte_carlo_p
+
+MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
+OTHERS = ("module", "unresolved")
+
+
+class Null(NamedTuple):
+    """What turned features give, one entry a draw; NaN where a measure was not taken.
+
+    Attributes
+    ----------
+    loop, cavity
+        Longest bars (radii).
+    dependence
+        Mean conditional dependence of pairs.
+    dimension
+        Mean of the two estimators.
+    span
+        Principal axes that hold 98 % of the variance.
+    r2
+        Restricted R² of turned codes against the true activation.
+    """
+
+    loop: NDArray[np.float64]
+    cavity: NDArray[np.float64]
+    dependence: NDArray[np.float64]
+    dimension: NDArray[np.float64]
+    span: NDArray[np.float64]
+    r2: NDArray[np.float64]
+
+
+class Measured(NamedTuple):
+    """Measures of one cluster, before they are weighed against those of the others.
+
+    Attributes
+    ----------
+    n_features, n_tokens
+        Members, and active tokens used.
+    loop, cavity
+        Two longest bars of dimension 1, and the longest of dimension 2 (radii).
+    dependence
+        Mean conditional dependence of pairs of members.
+    p_loop, p_cavity, p_dependence
+        Upper-tail p of these against the null.
+    betti, agreement
+        Bars that count, and the share of resamples that agree.
+    tips
+        Ends beyond two.
+    dimension, span, r2, regime, flatness
+        As in `dimension`.
+    null
+        The draws.
+    """
+
+    n_features: int
+    n_tokens: int
+    loop: tuple[float, float]
+    cavity: float
+    dependence: float
+    p_loop: float
+    p_cavity: float
+    p_dependence: float
+    betti: Betti
+    agreement: float
+    tips: int
+    dimension: Dimension
+    span: int
+    r2: float
+    regime: Regime
+    flatness: float
+    null: Null
+
+
+def mean_dependence(a: Activity) -> float:
+    """Mean over pairs of r² given that one of the two is on; rare pairs count 0."""
+    n = a.codes.shape[1]
+    if n < 2:
+        return 0.0
+    found = conditional_dependence(csr_matrix(a.codes), np.zeros(n, np.int64), np.ones(n), least_z=0.0)
+    return float(found.sum() / (n * (n - 1)))
+
+
+def measure(
+    a: Activity, rng: np.random.Generator, *, draws: int = 99, n_landmarks: int = 120, most: int = 2000
+) -> tuple[Measured, Cloud]:
+    """Measure a cluster and its null.
+
+    Parameters
+    ----------
+    draws
+        Turned copies; the first few of them for dimension and R², and cavities only where the cluster itself shows one.
+    n_landmarks, most
+        Landmarks of the persistence, and points they are chosen from.
+
+    Returns
+    -------
+    The measures, and the cloud (with the dictionary's error added back where it is known) that coordinates are fitted on.
+    """
+    points = cloud(a, rng, most=most, with_error=True)
+    codes_only = cloud(a, rng, most=most)
+    dimension = intrinsic_dimension(codes_only.x, rng)
+    flat = points.x.shape[1] >= 3
+    found = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat)
+    cavities = found.lengths(2)
+    hollow = bool(cavities[0] > CAVITY)
+    null = _null(a, rng, draws, (n_landmarks, most, hollow))
+    r2, dependence = restricted_r2(a), mean_dependence(a)
+    called = betti(found, _most(null.loop), _most(null.cavity))
+    loops, cavity = found.lengths(1), float(cavities[0])
+    return Measured(
+        n_features=a.codes.shape[1],
+        n_tokens=len(a.codes),
+        loop=(float(loops[0]), float(loops[1]) if len(loops) > 1 else 0.0),
+        cavity=cavity,
+        dependence=dependence,
+        p_loop=_p(float(loops[0]), null.loop),
+        p_cavity=_p(cavity, null.cavity),
+        p_dependence=_p(dependence, null.dependence),
+        betti=called,
+        agreement=agreement(points.x, called, rng, null_loop=_most(null.loop)),
+        tips=branches(points.x, rng) if called[1:] == (0, 0) else 0,
+        dimension=dimension,
+        span=len(codes_only.explained),
+        r2=r2,
+        regime=regime(a),
+        flatness=flatness(points.x, rng),
+        null=null,
+    ), points
+
+
+def _null(a: Activity, rng: np.random.Generator, draws: int, how: tuple[int, int, bool]) -> Null:
+    n_landmarks, most, hollow = how
+    rows = []
+    for d in range(draws):
+        turned = a.turned(rng)
+        points = cloud(turned, rng, most=most, with_error=True)
+        thorough = d < max(5, draws // 20)
+        h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow)
+        dimension = intrinsic_dimension(cloud(turned, rng, most=most).x, rng) if thorough else None
+        rows.append(
+            (
+                h.lengths(1)[0],
+                h.lengths(2)[0] if hollow else np.nan,
+                mean_dependence(turned),
+                np.mean(dimension) if dimension else np.nan,
+                len(points.explained),
+                restricted_r2(a, turned.codes) if thorough else np.nan,
+            )
+        )
+    return Null(*np.array(rows, dtype=np.float64).reshape(draws, 6).T)
+
+
+def _most(draws: NDArray[np.float64]) -> float:
+    """95 % quantile of the draws that were made; 0 where none was."""
+    made = draws[~np.isnan(draws)]
+    return float(np.quantile(made, 0.95)) if len(made) else 0.0
+
+
+def _p(observed: float, draws: NDArray[np.float64]) -> float:
+    made = draws[~np.isnan(draws)]
+    return float(monte_carlo_p(observed, made)) if len(made) else 1.0
+
+
+class Verdict(NamedTuple):
+    """One word for a cluster, and what it rests on.
+
+    Attributes
+    ----------
+    shape
+        One of `MANIFOLDS` or `OTHERS`.
+    manifold
+        Whether it may be called a manifold.
+    q_dependence, q_hole
+        Benjamini–Hochberg over the clusters of a run: more than a module; a real loop or cavity.
+    why
+        The deciding measure in words.
+    """
+
+    shape: str
+    manifold: bool
+    q_dependence: float
+    q_hole: float
+    why: str
+
+
+def judge(measured: list[Measured], alpha: float = 0.05, sure: float = 0.5) -> list[Verdict]:
+    """Name every cluster.
+
+    Parameters
+    ----------
+    alpha
+        False discovery rate over clusters.
+    sure
+        Share of resamples that must agree on the holes.
+    """
+    q_dependence = benjamini_hochberg([m.p_dependence for m in measured])
+    holes = [min(1.0, 2 * min(m.p_loop, m.p_cavity)) if m.betti.cavities else m.p_loop for m in measured]
+    q_hole = benjamini_hochberg(holes)
+    out = []
+    for m, q, h in zip(measured, q_dependence, q_hole, strict=True):
+        shape, why = _name(m, float(q), float(h), (alpha, sure))
+        out.append(Verdict(shape, shape in MANIFOLDS, float(q), float(h), why))
+    return out
+
+
+def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> tuple[str, str]:
+    alpha, sure = limits
+    if m.n_features < 3 or m.n_tokens < 200 or m.dimension.called < 0:
+        return "unresolved", f"{m.n_features} features in {m.n_tokens} tokens are too few to see a shape"
+    if q > alpha:
+        return "module", "members are no more dependent than when each is turned by itself"
+    if m.agreement < sure:
+        return "unresolved", f"only {m.agreement:.0%} of resamples agree on the holes"
+    if m.betti.pieces > 1:
+        return "states", f"{m.betti.pieces} pieces with nothing between them"
+    holes = (m.betti.loops, m.betti.cavities)
+    if holes != (0, 0) and q_hole > alpha:
+        return "unresolved", "holes, but turned features have such holes too"
+    if holes == (1, 0) and m.dimension.called <= 2:
+        return "loop", f"one loop of {m.loop[0]:.2f} radii"
+    if m.betti.loops == 2 and m.dimension.called >= 2:
+        return "torus", f"two loops of {m.loop[0]:.2f} and {m.loop[1]:.2f} radii on a surface"
+    if holes == (0, 1):
+        return "sphere", f"a cavity of {m.cavity:.2f} radii and no loop"
+    if holes != (0, 0):
+        return "unresolved", f"{m.betti.loops} loops and {m.betti.cavities} cavities fit no shape known here"
+    if m.dimension.called >= 2:
+        return "blob", f"{m.dimension.called} dimensions without holes"
+    if m.tips > 0:
+        return "branched", f"one dimension with {m.tips + 2} ends"
+    return "arc", "one dimension with two ends"
+
+
+class Placed(NamedTuple):
+    """A coordinate with its stability between halves of the blocks, and the curve's total curvature (turns)."""
+
+    coordinate: Coordinate
+    stability: float
+    turns: float
+
+
+def coordinate(shape: str, points: Cloud, block: NDArray[np.integer], seed: int) -> Placed | None:
+    """An angle for loops, states and tori, a place for arcs and blobs; None where no single number makes sense.
+
+    Parameters
+    ----------
+    block
+        (n,) block of each point of the cloud: halves are even and odd blocks.
+    """
+    if (
+        shape not in MANIFOLDS
+        or shape in {"sphere", "branched"}
+        or points.x.shape[1] < 1
+        or len(points.x) < 60
+    ):
+        return None
+    round_one = shape in {"loop", "torus", "states"} and points.x.shape[1] >= 2
+
+    def fit(x: NDArray[np.float64]) -> Coordinate:
+        rng = np.random.default_rng(seed)
+        return angle(x, rng) if round_one else place(x, rng)
+
+    fitted = fit(points.x)
+    half = np.isin(block, np.unique(block)[::2])
+    bend = turns(points.x, fitted.of(points.x), closed=round_one)
+    return Placed(fitted, stability(fit, points.x, half), bend)

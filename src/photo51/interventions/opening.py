@@ -1,0 +1,311 @@
+"""From files to what interventions work with: model, dictionary, units, names, reference sequence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from photo51.config.interventions import UnitParams
+from photo51.genome.fasta import Record, read_fasta
+from photo51.genome.genomes import Genomes
+from photo51.interventions.bundles import Bundle
+from photo51.interventions.dictionary import (
+    Instrument,
+    LinearDictionary,
+    Units,
+    check_features,
+    measure_units,
+    units_of_table,
+)
+from photo51.interventions.generate import read_prompt
+from photo51.io import read_h5ad, read_table
+from photo51.io.contracts.enrichment import CONCEPTS
+from photo51.io.contracts.features import FEATURES
+from photo51.model.adapters import load_model
+from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.tokenizer import decode, is_base, reverse_complement
+from photo51.sae.dictionary import Dictionary, SparseAutoencoder
+from photo51.types import InputError, Strand
+
+_TRIES = 50
+
+
+class Opened(NamedTuple):
+    """An instrument, and the concepts that may be named.
+
+    Attributes
+    ----------
+    instrument
+        Model, dictionary, units, names of features.
+    concepts
+        Concept → its features.
+    hashes
+        Hashes of model and dictionary, for provenance.
+    """
+
+    instrument: Instrument
+    concepts: dict[str, Bundle]
+    hashes: dict[str, str]
+
+
+def open_instrument(
+    model: str,
+    sae: Path | str,
+    *,
+    features: Path | None = None,
+    concepts: Path | None = None,
+    reference: NDArray[np.integer] | None = None,
+    units: UnitParams,
+    device: str | None = None,
+) -> Opened:
+    """Open a model and a dictionary of it.
+
+    Parameters
+    ----------
+    model
+        Name or folder, as `load_model` has it.
+    sae
+        Folder of the dictionary.
+    features
+        `features.h5ad`, from which units are taken; else they are measured on `reference`.
+    concepts
+        `concepts.parquet`, or YAML: concept → feature → weight.
+    reference
+        (windows, length) token ids of real sequence.
+
+    Raises
+    ------
+    InputError
+        For a dictionary of another model, naming both; for one that is no sparse autoencoder; for a model that is no
+        StripedHyena; where units can neither be read nor measured.
+    """
+    opened, trained = load_model(model, device=device), Dictionary.load(sae)
+    if not isinstance(opened.model, StripedHyenaForCausalLM):
+        raise InputError(f"model {model}: interventions need a StripedHyena, got {opened.spec.family}")
+    if not isinstance(trained, SparseAutoencoder):
+        raise InputError(
+            f"{sae}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}"
+        )
+    trained.origin.require(opened.spec.origin(trained.origin.site), f"{sae}: model")
+    network = opened.model.eval().requires_grad_(requires_grad=False)
+    dictionary = LinearDictionary.of(trained).to(next(network.parameters()).device)
+    if features is not None:
+        measured = read_units(features, dictionary.n_features)
+    elif reference is not None:
+        measured = measure_units(network, dictionary, reference, units)
+    else:
+        raise InputError("units: need features.h5ad or reference sequence to measure them on, got neither")
+    named, of_feature = read_concepts(concepts, dictionary.n_features) if concepts else ({}, {})
+    instrument = Instrument(network, dictionary, measured, of_feature)
+    return Opened(instrument, named, {"model": opened.spec.hash, "sae": trained.hash})
+
+
+def read_units(path: Path, n_features: int) -> Units:
+    """Units from `features.h5ad`."""
+    table = FEATURES.check(read_h5ad(path).obs.reset_index(drop=True), where=str(path))
+    if len(table) != n_features:
+        raise InputError(f"{path}: need the {n_features} features of the dictionary, got {len(table)}")
+    fires = table["density"] > 0
+    bases = (table.loc[fires, "n_active"] / table.loc[fires, "density"]).max() if fires.any() else 0
+    return units_of_table(table, round(float(bases)))
+
+
+def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[int, str]]:
+    """Concepts with their features, and each feature's best name.
+
+    A concept of `concepts.parquet` holds every feature that may carry its name, weighted by domain F1. Its frame and
+    strand are part of the name where they are not the plain ones: `CDS`, `CDS/frame 2`, `CDS/antisense`.
+
+    Raises
+    ------
+    InputError
+        For a file that is neither, or a feature the dictionary does not have.
+    """
+    if path.suffix in {".yaml", ".yml"}:
+        concepts = _from_yaml(path, n_features)
+        names = {b.features[0]: name for name, b in concepts.items() if len(b.features) == 1}
+        return concepts, names
+    table = read_table(path, CONCEPTS)
+    table = table[(table["readout"] == "sae") & table["named"]].copy()
+    table["name"] = [
+        _name(str(a), str(s), int(f))
+        for a, s, f in zip(table["annotation"], table["strand"], table["frame"], strict=True)
+    ]
+    table = table.sort_values(["f1_domain", "name", "feature"], ascending=[False, True, True])
+    check_features(table["feature"].tolist(), n_features)
+    concepts = {
+        str(name): Bundle(
+            str(name), tuple(map(int, g["feature"])), tuple(map(float, g["f1_domain"] / g["f1_domain"].max()))
+        )
+        for name, g in table.drop_duplicates(["name", "feature"]).groupby("name", sort=True)
+    }
+    best = table.drop_duplicates("feature")
+    return concepts, {int(f): str(n) for f, n in zip(best["feature"], best["name"], strict=True)}
+
+
+def _name(annotation: str, strand: str, frame: int) -> str:
+    parts = [annotation, f"frame {frame}" if frame > 0 else "", "" if strand == "sense" else strand]
+    return "/".join(p for p in parts if p)
+
+
+def _from_yaml(path: Path, n_features: int) -> dict[str, Bundle]:
+    try:
+        given = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError) as e:
+        raise InputError(f"{path}: need YAML of concept: {{feature: weight}}, got none ({e})") from e
+    if not isinstance(given, Mapping):
+        raise InputError(f"{path}: need concept: {{feature: weight}}, got {type(given).__name__}")
+    found = {}
+    for name, members in given.items():
+        weights = _weights(members, f"{path}: concept {name!r}")
+        check_features(list(weights), n_features)
+        found[str(name)] = Bundle(str(name), tuple(weights), tuple(weights.values()))
+    return found
+
+
+def _weights(members: object, at: str) -> dict[int, float]:
+    """Features and weights of a concept; a lone number is one feature."""
+    if isinstance(members, int):
+        return {members: 1.0}
+    try:
+        return {int(f): float(w) for f, w in dict(members).items()}  # type: ignore[call-overload]
+    except (TypeError, ValueError) as e:
+        raise InputError(f"{at}: need features and weights, got {members!r}") from e
+
+
+class FastaBases:
+    """Bases of a FASTA file, as linear contigs of one genome, whose name is not looked at."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self.records: dict[str, Record] = {r.name: r for r in read_fasta(path)}
+
+    def sequence(
+        self, _genome: str, chrom: str, start: int, end: int, strand: Strand = "+"
+    ) -> NDArray[np.uint8]:
+        """Upper-case bytes of [start, end); strand `-` gives their reverse complement."""
+        length = self.length("", chrom)
+        if not 0 <= start <= end <= length:
+            raise InputError(f"{self.path} {chrom}: need bases within 0..{length:,}, got {start:,}..{end:,}")
+        ids = self.records[chrom].ids[start:end]
+        return reverse_complement(ids) if strand == "-" else ids
+
+    def length(self, _genome: str, chrom: str) -> int:
+        """Bases of a contig."""
+        if chrom not in self.records:
+            raise InputError(
+                f"{self.path}: need a contig of the file ({', '.join(list(self.records)[:5])}), got {chrom!r}"
+            )
+        return len(self.records[chrom].ids)
+
+    def is_circular(self, _genome: str, _chrom: str) -> bool:
+        """Never."""
+        return False
+
+    def contigs(self) -> Iterator[tuple[str, str, int]]:
+        """(genome, contig, bases)."""
+        for name, found in self.records.items():
+            yield "", name, len(found.ids)
+
+
+def open_bases(path: Path) -> FastaBases | Genomes:
+    """Prepared genomes (a folder) or a FASTA file."""
+    return Genomes.open(path) if path.is_dir() else FastaBases(path)
+
+
+def genome_of(bases: FastaBases | Genomes, chrom: str, genome: str | None) -> str:
+    """The genome that holds a contig.
+
+    Raises
+    ------
+    InputError
+        Where several do and none is named, or none does.
+    """
+    if genome is not None or isinstance(bases, FastaBases):
+        return genome or ""
+    t = bases.contigs
+    found = [str(g) for g in t.loc[t["chrom"] == chrom, "genome"]]
+    if len(found) != 1:
+        known = ", ".join(sorted(set(map(str, t["chrom"])))[:8])
+        raise InputError(f"contig {chrom!r}: need one genome that has it ({known}), got {found or 'none'}")
+    return found[0]
+
+
+def reference_windows(bases: FastaBases | Genomes, n: int, length: int, seed: int) -> NDArray[np.uint8]:
+    """Windows (n, length) of real sequence, evenly over bases, half of them on the reverse strand, A, C, G, T only.
+
+    Of prepared genomes only what is scored is used, held-out blocks (`test`) where there are enough of them.
+
+    Raises
+    ------
+    InputError
+        Where no contig is long enough, or windows without other letters are hard to come by.
+    """
+    rng = np.random.default_rng([seed, 8])
+    pool = _pool(bases, length)
+    if pool.empty:
+        raise InputError(f"reference: need a contig or a scored stretch of at least {length} bases, got none")
+    room = (pool["end"] - pool["start"] - length + 1).to_numpy(dtype=np.float64)
+    windows: list[NDArray[np.uint8]] = []
+    for _ in range(_TRIES * n):
+        row = pool.iloc[int(rng.choice(len(pool), p=room / room.sum()))]
+        start = int(row["start"]) + int(rng.integers(int(row["end"] - row["start"]) - length + 1))
+        strand: Strand = "-" if len(windows) % 2 else "+"
+        ids = bases.sequence(str(row["genome"]), str(row["chrom"]), start, start + length, strand)
+        if is_base(ids).all():
+            windows.append(ids)
+        if len(windows) == n:
+            return np.stack(windows)
+    raise InputError(
+        f"reference: need {n} windows of {length} bases without letters other than A, C, G, T, got {len(windows)}"
+    )
+
+
+def _pool(bases: FastaBases | Genomes, length: int) -> pd.DataFrame:
+    if isinstance(bases, FastaBases):
+        table = pd.DataFrame(
+            [(g, c, 0, n) for g, c, n in bases.contigs()], columns=["genome", "chrom", "start", "end"]
+        )
+        return table[table["end"] >= length]
+    table = bases.workspace().table
+    table = table[table["end"] - table["start"] >= length]
+    held = table[table["split"] == "test"]
+    return held if len(held) else table
+
+
+def coding_sequences(bases: FastaBases | Genomes, most: int = 500) -> list[str]:
+    """Coding sequences in frame, as letters, of prepared genomes: whole ones, spread evenly; none of a FASTA file."""
+    if isinstance(bases, FastaBases):
+        return []
+    table = bases.annotations()
+    length = table["end"] - table["start"]
+    table = table[(table["kind"] == "CDS") & (table["frame"] == 0) & (length % 3 == 0)]
+    step = max(1, len(table) // most)
+    return [
+        decode(bases.sequence(str(g), str(c), int(a), int(b), "-" if s == "-" else "+"))
+        for g, c, a, b, s in zip(
+            *(table.iloc[::step][column] for column in ("genome", "chrom", "start", "end", "strand")),
+            strict=True,
+        )
+    ]
+
+
+def read_sequence(given: str, where: str = "prompt") -> NDArray[np.uint8]:
+    """Token ids of letters typed in, or of the first record of a FASTA file.
+
+    Raises
+    ------
+    InputError
+        For an empty sequence, a file without records, or letters other than A, C, G, T, N.
+    """
+    path = Path(given)
+    if len(given) < 1_024 and path.is_file():
+        first = next(read_fasta(path))
+        return read_prompt(decode(first.ids), f"{path}, record {first.name!r}")
+    return read_prompt(given, where)

@@ -1,0 +1,203 @@
+"""What each command leaves behind: tables with their contracts, sequences, one summary, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from photo51 import theme
+from photo51.config.interventions import PaintParams
+from photo51.interventions import plots
+from photo51.interventions.exchange import Exchange
+from photo51.interventions.explain import Explained
+from photo51.interventions.painting import Painting
+from photo51.interventions.rules import Rule, RuleRun
+from photo51.interventions.steer import Steered
+from photo51.io import Provenance, atomic, write_json, write_table
+from photo51.io.contracts import interventions as tables
+
+
+def write_fasta(records: Sequence[tuple[str, str]], path: Path) -> None:
+    """Write (name, letters) records, 80 letters a line."""
+    with atomic(path) as partial:
+        lines = []
+        for name, letters in records:
+            lines.append(f">{name}")
+            lines += [letters[i : i + 80] for i in range(0, len(letters), 80)]
+        partial.write_text("\n".join(lines) + "\n")
+
+
+def draw(path: Path, size: tuple[float, float], make: Callable[[Figure], None]) -> None:
+    """Draw a figure as SVG, the same bytes every time."""
+    with theme.style():
+        figure = plt.figure(figsize=size)
+        make(figure)
+        with atomic(path) as partial:
+            figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
+        theme.close(figure)
+
+
+def write_steered(found: Steered, out: Path, made: Provenance) -> None:
+    """`steered`, `doses`, `verdicts`, `off_target`, `trace` (.parquet), `sequences.fa`, `steer.json`, `four_arms.svg`."""
+    for spec, table in (
+        (tables.STEERED, found.sequences),
+        (tables.DOSES, found.doses),
+        (tables.VERDICTS, found.verdicts),
+        (tables.OFF_TARGET, found.off_target),
+        (tables.TRACE, found.trace),
+    ):
+        write_table(table, out / f"{spec.name}.parquet", spec, made)
+    shown = found.sequences[found.sequences["arm"].isin(["control", "feature"])]
+    names = [
+        f"{a}|dose={d:g}|{i}" for a, d, i in zip(shown["arm"], shown["dose"], shown["sequence"], strict=True)
+    ]
+    write_fasta(list(zip(names, shown["bases"], strict=True)), out / "sequences.fa")
+    write_json(steer_summary(found), out / "steer.json")
+    oracles = shown_oracles(found.verdicts)
+
+    def make(figure: Figure) -> None:
+        axes = figure.subplots(1, len(oracles), squeeze=False)[0]
+        for ax, oracle in zip(axes, oracles, strict=True):
+            plots.dose_response(ax, found.doses[found.doses["oracle"] == oracle])
+
+    draw(out / "four_arms.svg", (theme.WIDTH_1 * len(oracles), 2.8), make)
+
+
+def shown_oracles(verdicts: pd.DataFrame) -> list[str]:
+    """Oracles worth a picture: those declared, else the two with the largest effect over their null."""
+    declared = verdicts.loc[verdicts["declared"], "oracle"].tolist()
+    if declared:
+        return declared[:3]
+    ratio = verdicts["effect"].abs() / verdicts["null_q99"].clip(lower=1e-9)
+    return verdicts.loc[ratio.nlargest(2).index, "oracle"].tolist()
+
+
+def steer_summary(found: Steered) -> dict[str, object]:
+    """The verdict in a few numbers."""
+    v = found.verdicts
+    return {
+        "target": str(v["target"].iloc[0]),
+        "safe_dose_units": float(v["safe_dose"].iloc[0]),
+        "steers": v.loc[v["steers"], "oracle"].tolist(),
+        "declared": v.loc[v["declared"], "oracle"].tolist(),
+        "declared_and_steers": v.loc[v["steers"] & v["declared"], "oracle"].tolist(),
+        "features_moved_beyond_null": int(found.off_target.query("not steered")["beyond_null"].sum()),
+    }
+
+
+def write_rules(run: RuleRun, rules: Sequence[Rule], out: Path, made: Provenance) -> None:
+    """`rule_events.parquet`, `sequences.fa`, `rules.svg` (the sequence with most events)."""
+    write_table(run.events, out / "rule_events.parquet", tables.RULE_EVENTS, made)
+    write_fasta([(f"sequence|{i}", s) for i, s in enumerate(run.sequences) if s], out / "sequences.fa")
+    count = run.events["sequence"].value_counts()
+    busiest = int(count.index[0]) if len(count) else 0
+    length = len(run.sequences[busiest])
+
+    def make(figure: Figure) -> None:
+        axes = figure.subplots(len(rules), 1, squeeze=False)[:, 0]
+        for r, (ax, rule) in enumerate(zip(axes, rules, strict=True)):
+            plots.rule_trace(
+                ax,
+                run.levels[busiest, :length, r],
+                run.holds[busiest, :length, r],
+                threshold=rule.settings.threshold,
+                release=rule.release,
+                rule=f"{rule.settings.name}: {rule.words()} (sequence {busiest})",
+            )
+
+    draw(out / "rules.svg", (theme.WIDTH_2, 1.8 * len(rules)), make)
+
+
+def write_painted(
+    painting: Painting,
+    track: pd.DataFrame,
+    overlap: pd.DataFrame,
+    params: PaintParams,
+    out: Path,
+    made: Provenance,
+) -> None:
+    """`painted`, `paint_overlap` (.parquet), `painted.fa`, `paint.json`, `painted.svg`."""
+    write_table(track, out / "painted.parquet", tables.PAINTED, made)
+    write_table(overlap, out / "paint_overlap.parquet", tables.PAINT_OVERLAP, made)
+    name = painting.canvas.name
+    write_fasta([(f"{name}|{i}", s) for i, s in enumerate(painting.sequences())], out / "painted.fa")
+    write_json(
+        {str(c): g[["mass_inside", "expected"]].mean().to_dict() for c, g in overlap.groupby("concept")},
+        out / "paint.json",
+    )
+    height = 0.8 + 0.7 * track["concept"].nunique()
+    draw(
+        out / "painted.svg",
+        (theme.WIDTH_2, height),
+        lambda figure: void(plots.painted(figure.subplots(), track, painting.canvas, params.margin)),
+    )
+
+
+def void(_: object) -> None:
+    """Let a drawn axis go."""
+
+
+def write_explained(found: Explained, title: str, out: Path, made: Provenance) -> None:
+    """`attribution`, `agreement`, `mutagenesis` (.parquet), `explain.json`, `explain.svg`."""
+    write_table(found.table, out / "attribution.parquet", tables.ATTRIBUTION, made)
+    write_table(found.agreement, out / "agreement.parquet", tables.AGREEMENT, made)
+    write_table(found.map, out / "mutagenesis.parquet", tables.MUTAGENESIS, made)
+    write_json({"title": title, **found.summary()}, out / "explain.json")
+    draw(out / "explain.svg", (theme.WIDTH_2, 6.2), lambda figure: picture(figure, found, title))
+
+
+def picture(figure: Figure, found: Explained, title: str) -> None:
+    """Letters by contribution, the features that matter most, and the saturation map below one another."""
+    top, middle, bottom = figure.subplots(3, 1, height_ratios=(1.2, 2.2, 1.0))
+    shown = around(found.read, found.map)
+    plots.logo(top, shown, last=len(shown))
+    summary = found.summary()
+    top.set_title(
+        f"{title}: {found.value:+.3f} nats; adds up to {100 * (1 - float(str(summary['completeness_error']))):.1f} %, "
+        f"ablation ρ = {float(str(summary['ablation_spearman'])):.2f}"
+    )
+    plots.contributions(middle, found.table, shown, last=len(shown))
+    plots.mutagenesis(bottom, found.map)
+
+
+def around(read: pd.DataFrame, changed: pd.DataFrame, most: int = 64) -> pd.DataFrame:
+    """The stretch of bases read that holds the saturation map."""
+    inside = np.flatnonzero(read["position"].isin(changed["position"]))
+    end = (
+        min(len(read), int(inside.max()) + 1 + max(0, (most - len(inside)) // 4))
+        if len(inside)
+        else len(read)
+    )
+    return read.iloc[max(0, end - most) : end].reset_index(drop=True)
+
+
+def write_causality(table: pd.DataFrame, out: Path, made: Provenance) -> None:
+    """One table."""
+    write_table(table, out, tables.CAUSALITY, made)
+
+
+def write_exchange(found: Exchange, out: Path, made: Provenance) -> None:
+    """`exchange.parquet`, `exchange.json`, `exchange.svg`."""
+    write_table(found.table, out / "exchange.parquet", tables.EXCHANGE, made)
+    law = found.law
+    write_json(
+        {
+            **law._asdict(),
+            "r_held_out": found.r,
+            "r2_held_out": found.r2,
+            "rmse_held_out_nats": found.rmse,
+            "strength_of_one_copy": law.strength_of(1.0),
+            "copies_of_one_unit": law.copies_of(1.0),
+        },
+        out / "exchange.json",
+    )
+    draw(
+        out / "exchange.svg",
+        (theme.WIDTH_1, 2.8),
+        lambda figure: void(plots.exchange(figure.subplots(), found.table)),
+    )

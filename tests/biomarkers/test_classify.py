@@ -1,0 +1,91 @@
+"""The whole bench of scores on planted variants: causes win, leaks are seen, nothing comes of permuted labels."""
+
+import numpy as np
+import pytest
+
+from photo51.biomarkers.classify import classify
+from photo51.config.biomarkers import BiomarkersParams
+from photo51.types import InputError
+
+from .toy import PARAMS, comparison_of, planted
+
+
+@pytest.fixture(scope="module")
+def judged():
+    found = planted(0, n=2000, n_genes=60)
+    return found, classify(comparison_of(found), PARAMS)
+
+
+def whole(judged):
+    table = judged[1].classifiers
+    return table[table["stratum"] == "all"].set_index("method")
+
+
+def test_features_add_to_the_likelihood_and_the_interval_says_so(judged):
+    table = whole(judged)
+    assert table.loc["features", "auroc_within"] > 0.85
+    assert table.loc["stacked", "gain_lo"] > 0.05
+    assert table.loc["stacked", "auroc_within"] >= table.loc["features", "auroc_within"] - 0.01
+
+
+def test_the_genes_name_alone_scores_over_all_pairs_and_not_within(judged):
+    row = whole(judged).loc["gene_prior"]
+    assert row["auroc"] > 0.7
+    assert row["auroc_within"] == 0.5
+    assert row["role"] == "leak"
+
+
+def test_sequence_context_and_permuted_labels_are_nothing_within_strata(judged):
+    table = whole(judged)
+    for method in ("context", "kmer", "features_permuted"):
+        assert abs(table.loc[method, "auroc_strata"] - 0.5) < 0.08, method
+
+
+def test_scores_can_be_worked_out_again_from_the_probes_table(judged):
+    found, result = judged
+    scores, probes = result.scores, result.probes
+    llr = found.variants["llr"].to_numpy()
+    deltas = found.deltas.toarray()
+    for i in (0, 77, 500):
+        for method in ("features", "stacked"):
+            rows = probes[(probes["fold"] == scores["fold"][i]) & (probes["method"] == method)]
+            total = 0.0
+            for term, column, weight in rows[["term", "column", "weight"]].itertuples(index=False):
+                value = {"intercept": 1.0, "llr": llr[i]}.get(term)
+                total += weight * (
+                    value if value is not None else (deltas[i, column] if column < deltas.shape[1] else 0.0)
+                )
+            assert scores[method][i] == pytest.approx(total, abs=1e-5)
+
+
+def test_fold_of_a_variant_did_not_train_on_its_gene(judged):
+    scores = judged[1].scores
+    assert (scores.groupby("gene")["fold"].nunique() == 1).all()
+
+
+def test_random_split_flatters_features_that_know_the_gene():
+    """Without causes, only gene features tell: they do so when genes are not held out, and not when they are."""
+    found = planted(5, n=2000, n_genes=25, penetrance=0.0)
+    table = classify(comparison_of(found, PARAMS), PARAMS).classifiers
+    table = table[table["stratum"] == "all"].set_index("method")
+    assert table.loc["features_random_split", "auroc"] > table.loc["features", "auroc"] + 0.05
+
+
+def test_a_stratum_of_one_class_is_named_not_dropped():
+    found = planted(1)
+    found.variants.loc[found.variants["consequence"] == "synonymous", "label"] = "benign"
+    table = classify(comparison_of(found), PARAMS).classifiers
+    row = table[table["stratum"] == "synonymous"].iloc[0]
+    assert (row["role"], row["method"]) == ("unscored", "none")
+    assert "got 0 and" in row["reason"]
+    assert np.isnan(row["auroc"])
+
+
+def test_too_few_of_everything_and_frequencies_are_refused():
+    found = planted(2, n=200, n_genes=10)
+    strict = PARAMS.model_copy(update={"min_class": 500})
+    with pytest.raises(InputError, match="need 500 cases and controls"):
+        classify(comparison_of(found), strict)
+    leaky = BiomarkersParams(conservation="gb_count")
+    with pytest.raises(InputError, match="knows no population"):
+        classify(comparison_of(found), leaky)

@@ -1,0 +1,74 @@
+"""Cases, controls and strata from a table; Δ turned to the gene's strand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from photo51.biomarkers.comparison import compare, one_class_strata
+from photo51.config.biomarkers import BiomarkersParams
+from photo51.types import InputError
+
+from .toy import effects_of
+
+
+def table():
+    return pd.DataFrame(
+        {
+            "variant": ["c:1:A>C", "c:2:A>C", "c:3:A>C", "c:4:A>C"],
+            "gene": ["g", "g", "h", "h"],
+            "strand": ["+", "-", "-", "."],
+            "consequence": ["missense", "missense", "missense", "tRNA"],
+            "codon_position": [1, 1, 2, 0],
+            "label": ["pathogenic", "benign", "other", "benign"],
+            "count": [0.0, 5.0, np.nan, 1.0],
+        }
+    )
+
+
+PLUS, MINUS = np.diag([1.0, 2, 3, 4])[:, :2], np.diag([5.0, 6, 7, 8])[:, :2]
+
+
+def params(**kwargs):
+    return BiomarkersParams(statistics=("near",), **kwargs)
+
+
+def test_rows_labels_and_strata():
+    found = compare(table(), effects_of(table(), PLUS, MINUS), params())
+    assert found.variants["row"].tolist() == [0, 1, 3]
+    assert found.labels.tolist() == [1, 0, 0]
+    assert found.strata[0] == found.strata[1] != found.strata[2]
+    assert one_class_strata(found) == (1, 1)
+
+
+def test_features_are_read_along_the_gene():
+    """Of a gene on the other strand, what the model says reading `-` is along the gene."""
+    found = compare(table(), effects_of(table(), PLUS, MINUS), params())
+    dense = found.deltas["near"].toarray()
+    np.testing.assert_array_equal(dense[0], [1, 0, 5, 0])  # + : sense is plus
+    np.testing.assert_array_equal(dense[1], [0, 6, 0, 2])  # - : sense is minus
+    np.testing.assert_array_equal(dense[2], [0, 0, 0, 0])
+
+
+def test_expressions_may_use_any_column():
+    found = compare(table(), effects_of(table(), PLUS), params(controls="label == 'benign' and count >= 2"))
+    assert found.variants["row"].tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"cases": "lable == 'x'"}, "cases: need an expression over the columns"),
+        ({"cases": "count + 1"}, "need true or false"),
+        ({"cases": "label == 'nothing'"}, "at least one variant, got none"),
+        ({"controls": "label != 'benign'"}, "no variant in both, got 1, c:1:A>C the first"),
+        ({"strata": ("gene", "exon")}, "need column 'exon'"),
+    ],
+)
+def test_what_cannot_be_compared_is_named(kwargs, message):
+    with pytest.raises(InputError, match=message):
+        compare(table(), effects_of(table(), PLUS), params(**kwargs))
+
+
+def test_tables_that_do_not_belong_together_are_refused():
+    with pytest.raises(InputError, match="same variants in the same order"):
+        compare(table(), effects_of(table().iloc[::-1].reset_index(drop=True), PLUS), params())

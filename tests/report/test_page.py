@@ -1,0 +1,202 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+from synthetic_tables import write
+
+from photo51.config.report import AtlasParams, ReportParams
+from photo51.io import read_table, write_json
+from photo51.report.atlas import make_atlas
+from photo51.report.atlas_files import pack, write_atlas
+from photo51.report.page import report_sections, write_report
+from photo51.report.run import Run
+from photo51.report.sources import SOURCES
+
+SMALL = ReportParams(concepts=2, unnamed=2, cards=2)
+
+
+class Ids(HTMLParser):
+    """Identifiers of a page, links within it, and what it loads."""
+
+    def __init__(self):
+        super().__init__()
+        self.ids, self.links, self.loads, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        at = dict(attrs)
+        if "id" in at:
+            self.ids.append(at["id"])
+        for key in ("aria-describedby", "aria-labelledby", "aria-controls"):
+            if key in at:
+                self.links.append(at[key])
+        if (at.get("href") or "").startswith("#"):
+            self.links.append(at["href"][1:])
+        if tag in {"script", "img", "link", "iframe", "source"}:
+            self.loads += [v for k, v in attrs if k in {"src", "href"} and not v.startswith("data:")]
+
+
+@pytest.fixture(scope="module")
+def page(whole, tmp_path_factory):
+    out = tmp_path_factory.mktemp("page") / "report.html"
+    write_report(Run(whole), out, SMALL)
+    return out.read_text(encoding="utf-8")
+
+
+def test_page_loads_nothing_and_every_link_within_it_leads_somewhere(page):
+    parsed = Ids()
+    parsed.feed(page)
+    assert parsed.loads == []
+    assert sorted(set(parsed.links) - set(parsed.ids)) == []
+    twice = {i for i in parsed.ids if parsed.ids.count(i) > 1}
+    assert twice == set()
+
+
+def test_sections_stand_in_the_order_the_reader_needs(page):
+    found = re.findall(r'<section id="([\w-]+)"', page)
+    assert found == [
+        "run",
+        "headline",
+        "concepts",
+        "shapes",
+        "disease",
+        "causes",
+        "unnamed",
+        "calibration",
+        "failures",
+        "reproduce",
+        "glossary",
+    ]
+
+
+def test_every_claim_has_a_null_and_an_n(run):
+    sections = report_sections(run, SMALL)
+    claims = [c for s in sections for c in s.claims]
+    assert len(claims) >= 10
+    for c in claims:
+        assert c.null.strip(), c.claim
+        assert c.value.strip(), c.claim
+        assert re.search(r"\d", c.n), c.claim
+
+
+def test_what_failed_is_listed_and_linked(page):
+    failures = page.split('<section id="failures"', 1)[1].split("</section>", 1)[0]
+    for said in (
+        "features add nothing certain",
+        "hurts the model no more",
+        "were active nowhere",
+        "Prophage could not be scored",
+    ):
+        assert said in failures, said
+
+
+def test_the_failure_section_is_never_empty(poor):
+    sections = {s.anchor: s for s in report_sections(Run(poor), SMALL)}
+    shown = "".join(b.html() for b in sections["failures"].blocks)
+    assert shown.count("<li>") >= 5
+    assert sections["concepts"].absent
+    assert sections["disease"].absent
+    assert not sections["run"].absent
+
+
+@pytest.mark.parametrize(
+    "name", [n for n in SOURCES if n not in {"contigs", "annotations", "workspace", "windows", "top_windows"}]
+)
+def test_any_one_table_may_be_missing(whole, tmp_path, name):
+    """The rest of the report stands, whatever single table was not made."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    gone = set(Run(whole).paths(name))
+    for path in whole.rglob("*"):
+        target = folder / path.relative_to(whole)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        elif path not in gone:
+            target.symlink_to(path)
+    sections = report_sections(Run(folder), ReportParams(concepts=1, unnamed=1, cards=1))
+    assert len(sections) == 10
+    for s in sections:
+        assert "".join(b.html() for b in s.blocks) or s.answer
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "enrichment",
+        "concepts",
+        "concept_summary",
+        "novelty",
+        "ledger",
+        "shapes",
+        "logos",
+        "causality",
+        "hidden_classes",
+        "motif_matches",
+        "genesets",
+    ],
+)
+def test_a_table_without_rows_is_no_error(whole, tmp_path, name):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    empty = Run(whole).paths(name)[0]
+    for path in whole.rglob("*"):
+        target = folder / path.relative_to(whole)
+        if path.is_dir():
+            target.mkdir(exist_ok=True)
+        elif path != empty:
+            target.symlink_to(path)
+    write(SOURCES[name].spec, [], folder / empty.relative_to(whole))
+    assert len(report_sections(Run(folder), ReportParams(concepts=1, unnamed=1, cards=1))) == 10
+
+
+def test_the_same_run_gives_the_same_page(whole, page, tmp_path):
+    write_report(Run(whole), tmp_path / "report.html", SMALL)
+    assert (tmp_path / "report.html").read_text(encoding="utf-8") == page
+
+
+def test_manifest_is_shown_where_there_is_one(poor, whole, tmp_path):
+    write_json(
+        {
+            "photo51": "9.9",
+            "git": {"commit": "abcdef1234567890", "dirty": True},
+            "seed": 51,
+            "config": {"values": {"run": "x<y"}, "hash": "h"},
+            "inputs": {"a.fa": {"sha256": "0" * 64, "bytes": 3}},
+        },
+        poor / "manifest.json",
+    )
+    write_report(Run(poor), tmp_path / "r.html", SMALL)
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert "abcdef123456" in text
+    assert "with local changes" in text
+    assert "x&lt;y" in text
+
+
+def test_atlas_of_a_run_holds_every_live_feature(run, tmp_path):
+    make_atlas(run, tmp_path / "atlas", AtlasParams(chunk=16))
+    text = (tmp_path / "atlas" / "index.html").read_text(encoding="utf-8")
+    assert sorted(p.name for p in (tmp_path / "atlas").iterdir()) == ["index.html"]
+    assert text.count('id="chunk-d') == 5  # 70 features, 16 a chunk
+    make_atlas(run, tmp_path / "beside", AtlasParams(one_file=10, chunk=64))
+    assert sorted(p.name for p in (tmp_path / "beside" / "data").iterdir()) == [
+        "d0000.js",
+        "d0001.js",
+        "index.js",
+    ]
+
+
+def test_an_atlas_without_as_many_dossiers_as_features_is_refused(tmp_path):
+    from photo51.bench import _atlas_world as world
+
+    with pytest.raises(ValueError, match="need 20 dossiers, one a feature, got 19"):
+        write_atlas(world.index(20), world.dossiers(19), tmp_path / "atlas")
+    assert not (tmp_path / "atlas").exists()
+
+
+def test_packed_data_are_the_same_every_time():
+    assert pack({"b": [1.5, None], "a": "x"}) == pack({"b": [1.5, float("nan")], "a": "x"})
+
+
+def test_contracts_of_the_synthetic_run_are_kept(run):
+    for name, source in SOURCES.items():
+        for path in run.paths(name):
+            read_table(path, source.spec)
