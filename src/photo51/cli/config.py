@@ -1,0 +1,74 @@
+"""`photo51 schema`, `manifest` and `verify`: what a config may say, what a run was, whether its files are still those."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import app
+from photo51.types import InputError
+
+Results = Annotated[Path, typer.Argument(help="folder of the run, results/<run>")]
+
+
+@app.command()
+def schema(
+    out: Annotated[Path | None, typer.Argument(help="file to write; default: print")] = None,
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="write nothing; fail where the file is not up to date")
+    ] = False,
+) -> None:
+    """Write the JSON schema of configurations, made from the models that hold the defaults."""
+    from photo51.config.run import Config
+    from photo51.io import atomic
+
+    text = json.dumps(Config.model_json_schema(), indent=1, sort_keys=True) + "\n"
+    if out is None:
+        typer.echo(text, nl=False)
+    elif check:
+        if not out.is_file() or out.read_text() != text:
+            raise InputError(f"{out}: need what `photo51 schema {out}` writes, got something else")
+    else:
+        with atomic(out) as partial:
+            partial.write_text(text)
+
+
+@app.command()
+def manifest(
+    results: Results,
+    config: Annotated[Path, typer.Argument(help="configuration of the run")],
+    selftest: Annotated[Path | None, typer.Option(help="self-tests of the model, selftest.json")] = None,
+) -> None:
+    """Write manifest.json: configuration, versions, commit, seeds, and the hash of every input and output."""
+    from photo51.config.base import parse
+    from photo51.config.run import Config
+    from photo51.genome.samples import read_genomes
+    from photo51.io import atomic
+    from photo51.report.manifest import manifest as describe
+
+    settings = parse(Config, str(config))
+    inputs = [config, Path(settings.genomes)]
+    for row in read_genomes(settings.genomes):
+        inputs += row.files
+    inputs += [p for p in sorted(Path("resources/models").glob("*/*")) if p.is_file()]
+    tests = json.loads(selftest.read_text()) if selftest else None
+    found = describe(results, settings.model_dump(mode="json"), inputs, tests)
+    with atomic(results / "manifest.json") as partial:
+        partial.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+
+
+@app.command()
+def verify(results: Results) -> None:
+    """Compare the files of a run with its manifest; fails where one is missing or differs."""
+    from photo51.report.manifest import changed
+
+    path = results / "manifest.json"
+    if not path.is_file():
+        raise InputError(f"{path}: need the manifest of a finished run, got no such file")
+    if found := changed(results, path):
+        raise InputError(f"{results}: need the files of the manifest, got {', '.join(found[:20])}")
+    typer.echo(f"{results}: every file is that of the manifest")
