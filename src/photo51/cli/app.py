@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import sys
 from typing import Annotated
 
@@ -25,6 +26,10 @@ app = typer.Typer(
 )
 ParamsOption = Annotated[
     str | None, typer.Option("--params", help="parameters of the stage: JSON in braces, or a YAML/JSON file")
+]
+PartOption = Annotated[
+    str | None,
+    typer.Option("--part", help="I/N: shards I, I+N, I+2N … alone (0 <= I < N); default: all, gathered afterwards"),
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
 
@@ -64,6 +69,22 @@ def set_threads(n: int) -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if "torch" in sys.modules:
         sys.modules["torch"].set_num_threads(n)
+
+
+def shards_of(part: str | None, n_shards: int) -> list[int]:
+    """Shards of a part `I/N`: every N-th, from I on; all of them without a part.
+
+    Raises
+    ------
+    InputError
+        If the text is not of that form.
+    """
+    if part is None:
+        return list(range(n_shards))
+    found = re.fullmatch(r"(\d+)/([1-9]\d*)", part)
+    if not found or int(found[1]) >= int(found[2]):
+        raise InputError(f"--part: need I/N with 0 <= I < N, got {part!r}")
+    return list(range(int(found[1]), n_shards, int(found[2])))
 
 
 def main() -> None:

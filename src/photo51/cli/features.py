@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import ParamsOption, PartOption, ThreadsOption, app, set_threads, shards_of
 
 Sae = Annotated[Path, typer.Argument(help="folder of the dictionary")]
 GenomeFolder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
-Shard = Annotated[int | None, typer.Option(help="this shard alone; default: all, gathered afterwards")]
 
 
 @app.command()
@@ -19,7 +18,7 @@ def encode(
     activations: Annotated[Path, typer.Argument(help="activations of a site, activations/SITE")],
     sae: Sae,
     out: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
-    shard: Shard = None,
+    part: PartOption = None,
     threads: ThreadsOption = 2,
 ) -> None:
     """Encode stored activations: the codes of every scored base on both strands."""
@@ -30,8 +29,8 @@ def encode(
     from photo51.sae.dictionary import Dictionary
 
     store = ActivationStore(activations)
-    encode_store(store, Dictionary.load(sae), out, None if shard is None else [shard])
-    if shard is None:
+    encode_store(store, Dictionary.load(sae), out, shards_of(part, len(store.shards)))
+    if part is None:
         gather(out, store.n_rows)
 
 
@@ -41,7 +40,7 @@ def encode_model(
     sae: Sae,
     out: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
     params: ParamsOption = None,
-    shard: Shard = None,
+    part: PartOption = None,
     threads: ThreadsOption = 2,
 ) -> None:
     """Read windows with a model and keep only their codes: for models whose activations would fill disks."""
@@ -61,11 +60,12 @@ def encode_model(
     given = parse(ActivationParams, params)
     prepared = Genomes.open(genomes)
     model = load_model(given.model, device=given.device, dtype=given.dtype)
-    wanted = None if shard is None else [shard]
+    windows = prepared.windows()
+    wanted = shards_of(part, windows["shard"].nunique())
     axis = sha256(genomes / "workspace.parquet")[:16]
-    run(model, Dictionary.load(sae), prepared, prepared.windows, out, given, shards=wanted, workspace=axis)
-    if shard is None:
-        gather(out, prepared.workspace.n_rows)
+    run(model, Dictionary.load(sae), prepared, windows, out, given, shards=wanted, workspace=axis)
+    if part is None:
+        gather(out, prepared.workspace().n_rows)
 
 
 @app.command()
@@ -138,6 +138,6 @@ def fidelity(
     mean = (
         ActivationStore(activations).rows(seed=given.seed).sample(given.sample, seed=given.seed).mean(axis=0)
     )
-    windows = heldout_windows(prepared.windows, given)
+    windows = heldout_windows(prepared.windows(), given)
     table = splice(load_model(model), Dictionary.load(sae), prepared, windows, mean, coding_masks(prepared))
     write_table(table, out, FIDELITY, provenance("fidelity", given, [sae / "sae.json"]))

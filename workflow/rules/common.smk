@@ -1,0 +1,108 @@
+# What the rules share: the configuration, the samples, and the few choices that depend on them.
+import json
+import shutil
+from pathlib import Path
+
+from photo51.config.base import validated
+from photo51.config.run import Config
+from photo51.genome.samples import read_genomes
+
+CONFIG = validated(Config, config, "configuration")
+GENOMES = read_genomes(CONFIG.genomes)
+SETS = {name: (row.genome, str(path)) for row in GENOMES for name, path in row.variants}
+SITE = CONFIG.activations.sites[0]
+PARTS = range(CONFIG.parts)
+TRAINED = CONFIG.pretrained_sae is None
+DICTIONARIES = ("main", *(CONFIG.controls if TRAINED else ()))
+
+
+wildcard_constraints:
+    part=r"\d+",
+    sae="main|seed1|random",
+    source="model|random",
+    set=r"[A-Za-z0-9_.-]+",
+    name=r"[A-Za-z0-9_.-]+",
+
+
+def as_json(params):
+    """Parameters of a stage as they are handed to its command."""
+    return json.dumps(params.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def mib(amount):
+    """Memory of a job in MiB, doubled with each retry."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def minutes(amount):
+    """Running time of a job, doubled with each retry."""
+    return lambda wildcards, attempt: amount * 2 ** (attempt - 1)
+
+
+def genome_files(wildcards):
+    """Every file that the table of genomes names."""
+    return [str(path) for row in GENOMES for path in row.files]
+
+
+def model_name(source):
+    """The model of the run, or the same with random weights."""
+    return CONFIG.activations.model if source == "model" else f"{CONFIG.activations.model}@random:{CONFIG.seed}"
+
+
+def model_files(wildcards):
+    """Files of the model where it is a folder, so that another checkpoint makes its stages run again."""
+    name = CONFIG.activations.model
+    folder = Path("resources/models") / name.removeprefix("sh2:") if name.startswith("sh2:") else Path(name)
+    return sorted(str(p) for p in folder.glob("*") if p.suffix in {".safetensors", ".json"}) if folder.is_dir() else []
+
+
+def source_of(name):
+    """Which activations a dictionary is of."""
+    return "random" if name == "random" else "model"
+
+
+def activation_params(wildcards):
+    """Parameters of the extraction from the model or its random twin."""
+    return as_json(CONFIG.activations.model_copy(update={"model": model_name(wildcards.source)}))
+
+
+def activation_parts(wildcards):
+    """Marks of the finished parts of the activations a dictionary is of."""
+    return [f"results/{CONFIG.run}/.done/activations/{source_of(wildcards.sae)}/{i}" for i in PARTS]
+
+
+def activation_folder(wildcards):
+    """Store a dictionary is trained on."""
+    return f"results/{CONFIG.run}/activations/{source_of(wildcards.sae)}/{SITE}"
+
+
+def sae_params(wildcards):
+    """Parameters of a dictionary; the control `seed1` has the next seed."""
+    shift = 1 if wildcards.sae == "seed1" else 0
+    return as_json(CONFIG.sae.model_copy(update={"seed": CONFIG.sae.seed + shift}))
+
+
+def set_genome(wildcards):
+    """Genome that a set of variants is on."""
+    return SETS[wildcards.set][0]
+
+
+def set_file(wildcards):
+    """File of a set of variants."""
+    return SETS[wildcards.set][1]
+
+
+def compared_sets(wildcards):
+    """Tables of the variants a comparison is about."""
+    return [f"results/{CONFIG.run}/variants/{s}.parquet" for s in CONFIG.comparisons[wildcards.name].sets]
+
+
+def comparison(part):
+    """Parameters of one part of a comparison."""
+    return lambda wildcards: as_json(getattr(CONFIG.comparisons[wildcards.name], part))
+
+
+def remove_activations():
+    """Stored activations are large and are made again when needed."""
+    if not CONFIG.keep_activations:
+        shutil.rmtree(Path("results") / CONFIG.run / "activations", ignore_errors=True)

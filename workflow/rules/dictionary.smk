@@ -1,0 +1,111 @@
+if TRAINED:
+
+    rule train_sae:
+        message:
+            "Dictionary: train {wildcards.sae}"
+        input:
+            activation_parts,
+        output:
+            weights="<results>/sae/{sae}/sae.safetensors",
+            description="<results>/sae/{sae}/sae.json",
+        log:
+            "<logs>/train_sae/{sae}.log",
+        benchmark:
+            "<benchmarks>/train_sae/{sae}.tsv"
+        threads: 2
+        resources:
+            mem_mb=mib(4000),
+            runtime=minutes(240),
+        params:
+            store=activation_folder,
+            folder=subpath(output.weights, parent=True),
+            params=sae_params,
+        conda:
+            "../envs/photo51.yaml"
+        shell:
+            "photo51 train-sae {params.store:q} {params.folder:q} --genomes {params.genomes:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+else:
+
+    rule pretrained_sae:
+        message:
+            "Dictionary: take {params.source}"
+        output:
+            weights="<results>/sae/main/sae.safetensors",
+            description="<results>/sae/main/sae.json",
+        log:
+            "<logs>/pretrained_sae.log",
+        benchmark:
+            "<benchmarks>/pretrained_sae.tsv"
+        resources:
+            mem_mb=mib(1000),
+            runtime=minutes(30),
+        params:
+            source=CONFIG.pretrained_sae,
+        conda:
+            "../envs/photo51.yaml"
+        shell:
+            "cp {params.source:q}/sae.safetensors {output.weights:q} 2> {log:q} && "
+            "cp {params.source:q}/sae.json {output.description:q} 2>> {log:q}"
+
+
+rule fidelity:
+    message:
+        "Dictionary: loss of the model with it spliced in"
+    input:
+        activation_parts,
+        weights="<results>/sae/{sae}/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/sae/{sae}/fidelity.parquet",
+    log:
+        "<logs>/fidelity/{sae}.log",
+    benchmark:
+        "<benchmarks>/fidelity/{sae}.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(60),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        store=activation_folder,
+        sae=subpath(input.weights, parent=True),
+        model=lambda wildcards: model_name(source_of(wildcards.sae)),
+        params=as_json(CONFIG.fidelity),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 fidelity {params.genomes:q} {params.store:q} {params.sae:q} {output:q} --model {params.model:q} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule sae_quality:
+    message:
+        "Dictionary: how good it is, beside PCA, neurons and random directions"
+    input:
+        activation_parts,
+        weights="<results>/sae/{sae}/sae.safetensors",
+        fidelity="<results>/sae/{sae}/fidelity.parquet",
+        codes="<results>/codes/{sae}/codes.json",
+        other=expand("<results>/sae/{other}/sae.safetensors", other=[d for d in DICTIONARIES if d == "seed1"]),
+    output:
+        "<results>/sae/{sae}/quality.parquet",
+    log:
+        "<logs>/sae_quality/{sae}.log",
+    benchmark:
+        "<benchmarks>/sae_quality/{sae}.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(60),
+    params:
+        store=activation_folder,
+        sae=subpath(input.weights, parent=True),
+        codes=subpath(input.codes, parent=True),
+        other=" ".join(f"--other results/{CONFIG.run}/sae/{d}" for d in DICTIONARIES if d == "seed1"),
+        params=as_json(CONFIG.quality),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 sae-quality {params.store:q} {params.sae:q} {output:q} --codes {params.codes:q} "
+        "--fidelity {input.fidelity:q} {params.other} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -1,0 +1,113 @@
+if CONFIG.stored:
+
+    rule encode:
+        message:
+            "Codes: sparse codes of every scored base ({wildcards.sae}, part {wildcards.part})"
+        input:
+            activation_parts,
+            weights="<results>/sae/{sae}/sae.safetensors",
+        output:
+            temp(touch("<results>/.done/encode/{sae}/{part}")),
+        log:
+            "<logs>/encode/{sae}-{part}.log",
+        benchmark:
+            "<benchmarks>/encode/{sae}-{part}.tsv"
+        threads: 1
+        resources:
+            mem_mb=mib(3000),
+            runtime=minutes(120),
+        params:
+            store=activation_folder,
+            sae=subpath(input.weights, parent=True),
+            folder=lambda wildcards: f"results/{CONFIG.run}/codes/{wildcards.sae}",
+            parts=CONFIG.parts,
+        conda:
+            "../envs/photo51.yaml"
+        shell:
+            "photo51 encode {params.store:q} {params.sae:q} {params.folder:q} --part {wildcards.part}/{params.parts} "
+            "--threads {threads} > {log:q} 2>&1"
+
+else:
+
+    rule encode_model:
+        message:
+            "Codes: read with the model, keep sparse codes alone (part {wildcards.part})"
+        input:
+            model_files,
+            weights="<results>/sae/{sae}/sae.safetensors",
+            windows="<results>/genome/windows.parquet",
+            sequences="<results>/genome/sequences.fa",
+        output:
+            temp(touch("<results>/.done/encode/{sae}/{part}")),
+        log:
+            "<logs>/encode_model/{sae}-{part}.log",
+        benchmark:
+            "<benchmarks>/encode_model/{sae}-{part}.tsv"
+        threads: 2
+        resources:
+            mem_mb=mib(8000),
+            runtime=minutes(480),
+        params:
+            genomes=subpath(input.windows, parent=True),
+            sae=subpath(input.weights, parent=True),
+            folder=lambda wildcards: f"results/{CONFIG.run}/codes/{wildcards.sae}",
+            params=as_json(CONFIG.activations),
+            parts=CONFIG.parts,
+        conda:
+            "../envs/photo51.yaml"
+        shell:
+            "photo51 encode-model {params.genomes:q} {params.sae:q} {params.folder:q} --params {params.params:q} "
+            "--part {wildcards.part}/{params.parts} --threads {threads} > {log:q} 2>&1"
+
+
+rule gather_codes:
+    message:
+        "Codes: join {wildcards.sae}"
+    input:
+        expand("<results>/.done/encode/{{sae}}/{part}", part=PARTS),
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/codes/{sae}/codes.json",
+    log:
+        "<logs>/gather_codes/{sae}.log",
+    benchmark:
+        "<benchmarks>/gather_codes/{sae}.tsv"
+    resources:
+        mem_mb=mib(2000),
+        runtime=minutes(60),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output[0], parent=True),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 gather-codes {params.folder:q} {params.genomes:q} > {log:q} 2>&1"
+
+
+rule features:
+    message:
+        "Features: how often, how strongly, in how long runs, where most"
+    input:
+        codes="<results>/codes/main/codes.json",
+        weights="<results>/sae/main/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+    output:
+        table="<results>/features.h5ad",
+        top="<results>/top_windows.parquet",
+    log:
+        "<logs>/features.log",
+    benchmark:
+        "<benchmarks>/features.tsv"
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        codes=subpath(input.codes, parent=True),
+        sae=subpath(input.weights, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        params=as_json(CONFIG.features),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 features {params.codes:q} {params.sae:q} {params.genomes:q} {output.table:q} "
+        "--params {params.params:q} > {log:q} 2>&1"

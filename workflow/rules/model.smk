@@ -1,0 +1,54 @@
+rule activations:
+    message:
+        "Model: activations of every scored base on both strands ({wildcards.source}, part {wildcards.part})"
+    input:
+        model_files,
+        "<results>/genome/workspace.parquet",
+        windows="<results>/genome/windows.parquet",
+        sequences="<results>/genome/sequences.fa",
+    output:
+        temp(touch("<results>/.done/activations/{source}/{part}")),
+    log:
+        "<logs>/activations/{source}-{part}.log",
+    benchmark:
+        "<benchmarks>/activations/{source}-{part}.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(240),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        folder=lambda wildcards: f"results/{CONFIG.run}/activations/{wildcards.source}",
+        params=activation_params,
+        parts=CONFIG.parts,
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 activations {params.genomes:q} {params.folder:q} --params {params.params:q} "
+        "--part {wildcards.part}/{params.parts} --threads {threads} > {log:q} 2>&1"
+
+
+rule selftest:
+    message:
+        "Model: is it causal, the same in any batch, and does it know what it should?"
+    input:
+        model_files,
+        windows="<results>/genome/windows.parquet",
+        sequences="<results>/genome/sequences.fa",
+    output:
+        "<results>/model/selftest.json",
+    log:
+        "<logs>/selftest.log",
+    benchmark:
+        "<benchmarks>/selftest.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(30),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        model=CONFIG.activations.model,
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 selftest {params.genomes:q} {output:q} --model {params.model:q} --threads {threads} > {log:q} 2>&1"
