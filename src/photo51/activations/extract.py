@@ -69,7 +69,12 @@ class Core(NamedTuple):
 
 
 def cores(
-    model: DnaModel, genomes: Sequences, windows: pd.DataFrame, params: ActivationParams
+    model: DnaModel,
+    genomes: Sequences,
+    windows: pd.DataFrame,
+    params: ActivationParams,
+    *,
+    warmup: int | None = None,
 ) -> Iterator[Core]:
     """Read windows in batches, those of like length together, and yield the core of each.
 
@@ -83,6 +88,8 @@ def cores(
         Contract `WINDOWS`; any subset.
     params
         Sites, batch size, likelihood, reach of ambiguous bases.
+    warmup
+        Context that a base must have to be learnt from (bases); the longest warm-up among `windows` if None.
 
     Raises
     ------
@@ -93,20 +100,24 @@ def cores(
         raise InputError(
             f"sites: need sites of {model.spec.name} ({model.sites[0]} … {model.sites[-1]}), got {unknown}"
         )
-    asked = int(windows["warmup"].max()) if len(windows) else 0
+    asked = _longest(windows) if warmup is None else warmup
     for batch in _batches(windows, params.tokens):
         sequences = [genomes.window_sequence(window) for window in batch]
         found = model.read(sequences, params.sites, likelihood=params.likelihood)
         for i, (window, ids) in enumerate(zip(batch, sequences, strict=True)):
-            warmup = int(window["warmup"])
+            before = int(window["warmup"])
             yield Core(
                 int(window["window"]),
                 window["strand"],
                 core_rows(window),
-                {site: found.activations[site][i][warmup:] for site in params.sites},
-                None if found.log_probs is None else -found.log_probs[i][warmup:],
-                _valid(ids, warmup, asked, params.ambiguous_reach),
+                {site: found.activations[site][i][before:] for site in params.sites},
+                None if found.log_probs is None else -found.log_probs[i][before:],
+                _valid(ids, before, asked, params.ambiguous_reach),
             )
+
+
+def _longest(windows: pd.DataFrame) -> int:
+    return int(windows["warmup"].max()) if len(windows) else 0
 
 
 def _batches(windows: pd.DataFrame, tokens: int) -> Iterator[list[dict[str, Any]]]:
@@ -174,7 +185,7 @@ def extract(
     if shards is not None and (unknown := sorted(set(shards) - set(known))):
         raise InputError(f"shards: need some of {known[:1]}..{known[-1:]}, got {unknown}")
     wanted = known if shards is None else sorted(shards)
-    asked = int(windows["warmup"].max()) if len(windows) else 0
+    asked = _longest(windows)
     files = []
     for shard in progress(wanted, "activations", len(wanted), "shards"):
         part = windows[windows["shard"] == shard]
@@ -184,9 +195,8 @@ def extract(
             for site in (*params.sites, *([LIKELIHOOD] * params.likelihood))
         }
         if not all(is_made(path, made) for path in paths.values()):
-            _Shard(part, params).fill(cores(model, genomes, part, params)).write(
-                model, paths, workspace, made
-            )
+            found = cores(model, genomes, part, params, warmup=asked)
+            _Shard(part, params).fill(found).write(model, paths, workspace, made)
         files += paths.values()
     return files
 

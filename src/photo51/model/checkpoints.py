@@ -29,15 +29,22 @@ def shipped(name: str) -> Path:
     InputError
         Where there is none of that name.
     """
-    package = Path(photo51.__file__).parent
-    folders = [package / "resources" / "models", package.parents[1] / "resources" / "models"]
-    for folder in folders:
+    for folder in _folders():
         if (folder / name / "config.json").is_file():
             return folder / name
-    known = sorted({p.parent.name for folder in folders for p in folder.glob("*/config.json")})
     raise InputError(
-        f"sh2:{name}: need a checkpoint shipped with photo51 ({', '.join(known) or 'none found'}), got {name!r}"
+        f"sh2:{name}: need a checkpoint shipped with photo51 ({', '.join(shipped_names()) or 'none found'}), got {name!r}"
     )
+
+
+def shipped_names() -> list[str]:
+    """Names of the checkpoints that come with photo51."""
+    return sorted({p.parent.name for folder in _folders() for p in folder.glob("*/config.json")})
+
+
+def _folders() -> list[Path]:
+    package = Path(photo51.__file__).parent
+    return [package / "resources" / "models", package.parents[1] / "resources" / "models"]
 
 
 def converted(preset: str) -> Path:

@@ -1,0 +1,46 @@
+"""Tables of the model stage."""
+
+from photo51.io.tables import Column, TableSpec
+
+BURN_IN = TableSpec(
+    "burn_in",
+    "how far readings that begin at a place differ from readings that began long before it, at one distance from the beginning",
+    {
+        "site": Column("str", "where activations are read"),
+        "context_from": Column("int", "fewest bases read before the base in question"),
+        "context_to": Column("int", "one past the most"),
+        "n": Column("int", "bases compared, all probes"),
+        "error_median": Column("float", "median error (share of the activations' spread)"),
+        "error_q95": Column("float", "error at 19 of 20 bases (share of the activations' spread)"),
+    },
+)
+
+MODELS = TableSpec(
+    "models",
+    "one model that can be opened by name",
+    {
+        "name": Column("str", "name for `--model` and `ActivationParams.model`"),
+        "parameters": Column("int", "parameters"),
+        "d_model": Column("int", "width of the residual stream"),
+        "blocks": Column("int", "number of blocks"),
+        "context": Column("int", "longest sequence seen in training (bases)"),
+        "gb": Column(
+            "float", "memory of the weights: bfloat16 for released models, float32 for shipped ones (GB)"
+        ),
+        "needs_fp8": Column("bool", "whether it is exact only with 8-bit input projections (Hopper GPUs)"),
+        "here": Column("bool", "whether its weights are on this machine"),
+        "licence": Column("str", "licence of the weights"),
+    },
+)
+
+HELDOUT = TableSpec(
+    "heldout",
+    "bits per base of one predictor on the held-out windows of one group",
+    {
+        "group": Column("str", "group of species"),
+        "predictor": Column("str", "`model`, or `markov_<order>`"),
+        "bits": Column("float", "mean bits per base, over A, C, G and T"),
+        "bits_se": Column("float", "standard error over windows"),
+        "windows": Column("int", "windows scored"),
+    },
+)
