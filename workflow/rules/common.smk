@@ -41,7 +41,7 @@ def minutes(amount):
 
 def genome_files(wildcards):
     """Every file that the table of genomes names."""
-    return [str(path) for row in GENOMES for path in row.files]
+    return [str(path) for row in GENOMES for path in row.files()]
 
 
 def model_name(source):
@@ -106,3 +106,35 @@ def remove_activations():
     """Stored activations are large and are made again when needed."""
     if not CONFIG.keep_activations:
         shutil.rmtree(Path("results") / CONFIG.run / "activations", ignore_errors=True)
+
+
+def cohort_panel(wildcards):
+    """Table of the individuals."""
+    return CONFIG.cohorts[wildcards.name].panel
+
+
+def cohort_files(wildcards):
+    """What the burden of the individuals is made of: genotypes and variant effects, or the codes of the run."""
+    cohort = CONFIG.cohorts[wildcards.name]
+    if cohort.genotypes is None:
+        return [f"results/{CONFIG.run}/codes/main/codes.json"]
+    return [cohort.genotypes, f"results/{CONFIG.run}/variants/{cohort.variants}.parquet"]
+
+
+def cohort_sources(wildcards):
+    """The same as arguments of the command."""
+    cohort = CONFIG.cohorts[wildcards.name]
+    if cohort.genotypes is None:
+        folder = f"results/{CONFIG.run}"
+        return ["--codes", f"{folder}/codes/main", "--genomes", f"{folder}/genome"]
+    return ["--genotypes", cohort.genotypes, "--variants", f"results/{CONFIG.run}/variants/{cohort.variants}.parquet"]
+
+
+def cohort_lock(wildcards):
+    """Whether the validation individuals are looked at."""
+    return "--open-lock" if CONFIG.cohorts[wildcards.name].open_lock else ""
+
+
+def cohort_params(wildcards):
+    """Parameters of the association."""
+    return as_json(CONFIG.cohorts[wildcards.name].test)

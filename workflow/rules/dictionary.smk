@@ -5,6 +5,7 @@ if TRAINED:
             "Dictionary: train {wildcards.sae}"
         input:
             activation_parts,
+            windows="<results>/genome/windows.parquet",
         output:
             weights="<results>/sae/{sae}/sae.safetensors",
             description="<results>/sae/{sae}/sae.json",
@@ -18,6 +19,7 @@ if TRAINED:
             runtime=minutes(240),
         params:
             store=activation_folder,
+            genomes=subpath(input.windows, parent=True),
             folder=subpath(output.weights, parent=True),
             params=sae_params,
         conda:
@@ -87,6 +89,7 @@ rule sae_quality:
         weights="<results>/sae/{sae}/sae.safetensors",
         fidelity="<results>/sae/{sae}/fidelity.parquet",
         codes="<results>/codes/{sae}/codes.json",
+        windows="<results>/genome/windows.parquet",
         other=expand("<results>/sae/{other}/sae.safetensors", other=[d for d in DICTIONARIES if d == "seed1"]),
     output:
         "<results>/sae/{sae}/quality.parquet",
@@ -102,10 +105,11 @@ rule sae_quality:
         store=activation_folder,
         sae=subpath(input.weights, parent=True),
         codes=subpath(input.codes, parent=True),
+        genomes=subpath(input.windows, parent=True),
         other=" ".join(f"--other results/{CONFIG.run}/sae/{d}" for d in DICTIONARIES if d == "seed1"),
         params=as_json(CONFIG.quality),
     conda:
         "../envs/photo51.yaml"
     shell:
-        "photo51 sae-quality {params.store:q} {params.sae:q} {output:q} --codes {params.codes:q} "
+        "photo51 sae-quality {params.store:q} {params.sae:q} {output:q} --genomes {params.genomes:q} --codes {params.codes:q} "
         "--fidelity {input.fidelity:q} {params.other} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -1,0 +1,169 @@
+rule variants:
+    message:
+        "Variants: effects of {wildcards.set} on likelihood and features (part {wildcards.part})"
+    input:
+        model_files,
+        file=set_file,
+        weights="<results>/sae/main/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+        sequences="<results>/genome/sequences.fa",
+    output:
+        temp(touch("<results>/.done/variants/{set}/{part}")),
+    log:
+        "<logs>/variants/{set}-{part}.log",
+    benchmark:
+        "<benchmarks>/variants/{set}-{part}.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(240),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        sae=subpath(input.weights, parent=True),
+        model=CONFIG.activations.model,
+        genome=set_genome,
+        table=lambda wildcards: f"results/{CONFIG.run}/variants/{wildcards.set}.parquet",
+        parts=CONFIG.parts,
+        params=as_json(CONFIG.variants),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 variants {params.genomes:q} {input.file:q} --out {params.table:q} --model {params.model:q} "
+        "--sae {params.sae:q} --genome {params.genome:q} --shards {params.parts} --shard {wildcards.part} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule gather_variants:
+    message:
+        "Variants: join {wildcards.set}"
+    input:
+        expand("<results>/.done/variants/{{set}}/{part}", part=PARTS),
+        file=set_file,
+        windows="<results>/genome/windows.parquet",
+    output:
+        table="<results>/variants/{set}.parquet",
+        effects="<results>/variants/{set}.h5ad",
+    log:
+        "<logs>/gather_variants/{set}.log",
+    benchmark:
+        "<benchmarks>/gather_variants/{set}.tsv"
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        genome=set_genome,
+        parts=CONFIG.parts,
+        params=as_json(CONFIG.variants),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 gather-variants {params.genomes:q} {input.file:q} --out {output.table:q} --genome {params.genome:q} "
+        "--shards {params.parts} --params {params.params:q} > {log:q} 2>&1"
+
+
+rule biomarkers:
+    message:
+        "Biomarkers: disease against harmless variants ({wildcards.name})"
+    input:
+        compared_sets,
+    output:
+        tests="<results>/biomarkers/{name}/feature_tests.parquet",
+        classifiers="<results>/biomarkers/{name}/classifiers.parquet",
+    log:
+        "<logs>/biomarkers/{name}.log",
+    benchmark:
+        "<benchmarks>/biomarkers/{name}.tsv"
+    threads: 2
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(120),
+    params:
+        folder=subpath(output.tests, parent=True),
+        params=comparison("biomarkers"),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "OMP_NUM_THREADS={threads} photo51 biomarkers {input:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
+
+
+rule cards:
+    message:
+        "Biomarkers: evidence cards of single variants ({wildcards.name})"
+    input:
+        "<results>/biomarkers/{name}/classifiers.parquet",
+        tables=compared_sets,
+    output:
+        "<results>/biomarkers/{name}/cards.parquet",
+    log:
+        "<logs>/cards/{name}.log",
+    benchmark:
+        "<benchmarks>/cards/{name}.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        folder=subpath(output[0], parent=True),
+        params=comparison("cards"),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 cards {input.tables:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
+
+
+rule distil:
+    message:
+        "Biomarkers: the smallest rule that keeps the signal ({wildcards.name})"
+    input:
+        "<results>/biomarkers/{name}/classifiers.parquet",
+        tables=compared_sets,
+    output:
+        "<results>/biomarkers/{name}/rules.parquet",
+    log:
+        "<logs>/distil/{name}.log",
+    benchmark:
+        "<benchmarks>/distil/{name}.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        folder=subpath(output[0], parent=True),
+        comparison=comparison("biomarkers"),
+        params=comparison("distil"),
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "photo51 distil {input.tables:q} --out {params.folder:q} --comparison {params.comparison:q} "
+        "--params {params.params:q} > {log:q} 2>&1"
+
+
+rule cohort:
+    message:
+        "Cohort: features against a phenotype, descent taken into account ({wildcards.name})"
+    input:
+        cohort_files,
+        panel=cohort_panel,
+        windows="<results>/genome/windows.parquet",
+    output:
+        tests="<results>/cohort/{name}/cohort_tests.parquet",
+        lambdas="<results>/cohort/{name}/lambdas.parquet",
+    log:
+        "<logs>/cohort/{name}.log",
+    benchmark:
+        "<benchmarks>/cohort/{name}.tsv"
+    threads: 2
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        folder=subpath(output.tests, parent=True),
+        sources=cohort_sources,
+        lock=cohort_lock,
+        params=cohort_params,
+    conda:
+        "../envs/photo51.yaml"
+    shell:
+        "OMP_NUM_THREADS={threads} photo51 cohort {input.panel:q} {params.folder:q} {params.sources:q} {params.lock} "
+        "--params {params.params:q} > {log:q} 2>&1"
