@@ -1,0 +1,141 @@
+"""`photo51 enrich`, `gather-enrichment`, `concepts`, `motifs`, `genesets`, `novelty`, `ledger`: what features mean."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Codes = Annotated[Path, typer.Argument(help="codes of the dictionary, gathered: codes/NAME")]
+GenomeFolder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
+Out = Annotated[Path, typer.Argument(help="folder of the run, to write to")]
+Shards = Annotated[int, typer.Option("--shards", min=1, help="number of shards features are dealt to")]
+Random = Annotated[Path | None, typer.Option(help="codes of a dictionary of the random-weight model")]
+
+
+@app.command()
+def enrich(
+    codes: Codes,
+    genomes: GenomeFolder,
+    out: Out,
+    params: ParamsOption = None,
+    shards: Shards = 1,
+    shard: Annotated[
+        int | None,
+        typer.Option(min=0, help="test this shard of features alone, 0 to shards - 1, and gather later"),
+    ] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Test features against annotation classes; write OUT/enrichment.parquet, calibration_qq.parquet, calibration.json."""
+    set_threads(threads)
+    from photo51.config import parse
+    from photo51.config.enrichment import EnrichParams
+    from photo51.enrichment.enrich_stage import Enrichment, enrich_shard, gather_parts, made_by, part_path
+    from photo51.enrichment.inputs import Inputs
+    from photo51.io import write_table
+    from photo51.io.contracts.enrichment import ENRICHMENT
+
+    given, inputs = parse(EnrichParams, params), Inputs.open(genomes)
+    made, stage = made_by(codes, inputs, given), Enrichment(codes, inputs, given)
+    for i in range(shards) if shard is None else [shard]:
+        write_table(enrich_shard(stage, i, shards, threads), part_path(out, i), ENRICHMENT, made)
+    if shard is None:
+        gather_parts(out, stage.store, made, given, shards)
+
+
+@app.command()
+def gather_enrichment(
+    codes: Codes, genomes: GenomeFolder, out: Out, params: ParamsOption = None, shards: Shards = 1
+) -> None:
+    """Make the families of all shards that `photo51 enrich --shard` wrote; arguments are those of `photo51 enrich`."""
+    from photo51.config import parse
+    from photo51.config.enrichment import EnrichParams
+    from photo51.enrichment.enrich_stage import gather_parts, made_by
+    from photo51.enrichment.inputs import Inputs, open_codes
+
+    given, inputs = parse(EnrichParams, params), Inputs.open(genomes)
+    gather_parts(out, open_codes(codes, inputs), made_by(codes, inputs, given), given, shards)
+
+
+@app.command()
+def concepts(
+    codes: Codes,
+    genomes: GenomeFolder,
+    out: Out,
+    random: Random = None,
+    activations: Annotated[
+        Path | None,
+        typer.Option(
+            help="activations of the dictionary's site: neurons, components and probes are read too"
+        ),
+    ] = None,
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Choose features and thresholds for annotation classes on select, report on test, beside what they must beat."""
+    set_threads(threads)
+    from photo51.activations.store import ActivationStore
+    from photo51.config import parse
+    from photo51.config.enrichment import ConceptParams
+    from photo51.enrichment.concept_stage import examined
+    from photo51.enrichment.concepts import Exam
+    from photo51.enrichment.inputs import Inputs
+    from photo51.enrichment.summary import headline, summarise
+    from photo51.io import provenance, write_json, write_table
+    from photo51.io.contracts.enrichment import CONCEPTS, SUMMARY
+
+    given, inputs = parse(ConceptParams, params), Inputs.open(genomes)
+    exam = Exam(inputs.workspace, inputs.classes(given.classes, given.leave_out), inputs.bases, given)
+    channels = None if activations is None else ActivationStore(activations, n_rows=inputs.workspace.n_rows)
+    table = examined(exam, inputs, codes, random=random, channels=channels, enrichment=_enrichment(out))
+    summary = summarise(exam, table)
+    made = provenance("concepts", given, [codes / "codes.json", out / "enrichment.parquet", *inputs.files])
+    write_table(table, out / "concepts.parquet", CONCEPTS, made)
+    write_table(summary, out / "concept_summary.parquet", SUMMARY, made)
+    write_json(headline(summary), out / "concepts.json")
+
+
+@app.command()
+def motifs(
+    codes: Codes,
+    genomes: GenomeFolder,
+    out: Out,
+    motifs: Annotated[Path | None, typer.Option(help="known motifs, in MEME's minimal format")] = None,
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Draw what features look like: shapes, logos, profiles around boundaries, matches to known motifs."""
+    set_threads(threads)
+    from photo51.config import parse
+    from photo51.config.enrichment import MotifParams
+    from photo51.enrichment.inputs import Inputs, open_codes
+    from photo51.enrichment.motif_stage import portray
+    from photo51.genome.motifs import read_meme
+    from photo51.io import provenance, write_table
+    from photo51.io.contracts.enrichment import LOGOS, MOTIF_MATCHES, PROFILES, SHAPES
+
+    given, inputs = parse(MotifParams, params), Inputs.open(genomes)
+    known = [] if motifs is None else read_meme(motifs)
+    store = open_codes(codes, inputs)
+    found = portray(store, inputs, given, known=known, enrichment=_enrichment(out))
+    files = [codes / "codes.json", out / "enrichment.parquet", *inputs.files]
+    made = provenance("motifs", given, files if motifs is None else [*files, motifs])
+    write_table(found.shapes, out / "shapes.parquet", SHAPES, made)
+    write_table(found.logos, out / "logos.parquet", LOGOS, made)
+    write_table(found.profiles, out / "profiles.parquet", PROFILES, made)
+    write_table(found.matches, out / "motif_matches.parquet", MOTIF_MATCHES, made)
+
+
+def _enrichment(out: Path) -> pd.DataFrame | None:
+    """The run's enrichment table, where it is there."""
+    from photo51.io import read_table
+    from photo51.io.contracts.enrichment import ENRICHMENT
+
+    path = out / "enrichment.parquet"
+    return read_table(path, ENRICHMENT) if path.exists() else None

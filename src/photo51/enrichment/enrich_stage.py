@@ -1,0 +1,146 @@
+"""`photo51 enrich`: shards of features, each a table of its own, and the families over all of them.
+
+A shard's table holds the pairs of its features twice, real and with the activations turned once (`rotated`); nothing in it
+depends on what else is in the shard. q-values are made when all shards are there, so that neither the number of shards nor
+the order in which they end changes a byte.
+"""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.codes import CodesStore
+from photo51.config.enrichment import EnrichParams
+from photo51.enrichment.design import Design
+from photo51.enrichment.gather import calibration, with_families
+from photo51.enrichment.inputs import Inputs, open_codes
+from photo51.enrichment.pairs import pair_table
+from photo51.enrichment.readout import codes_readout
+from photo51.enrichment.tracks import rotated, take_rows
+from photo51.io import Provenance, provenance, read_table, write_json, write_table
+from photo51.io.contracts.enrichment import ENRICHMENT, QQ
+from photo51.progress import progress
+from photo51.stats.resampling import random_shifts
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+PARTS = "enrichment.parts"
+
+
+def part_path(out: Path, shard: int) -> Path:
+    """File of a shard of features."""
+    return out / PARTS / f"{shard}.parquet"
+
+
+def made_by(codes: Path, inputs: Inputs, params: EnrichParams) -> Provenance:
+    """What decides the numbers of all shards alike."""
+    return provenance("enrich", params, [codes / "codes.json", *inputs.files])
+
+
+class Enrichment:
+    """The tests of a run.
+
+    Parameters
+    ----------
+    codes
+        Folder of codes, gathered.
+    inputs
+        Prepared genomes.
+    params
+        Parameters of the stage.
+    """
+
+    def __init__(self, codes: Path, inputs: Inputs, params: EnrichParams):
+        self.store: CodesStore = open_codes(codes, inputs)
+        self.params = params
+        whole = inputs.workspace
+        blocks = [
+            b for b, s in zip(whole.block_ids.tolist(), whole.block_splits, strict=True) if s in params.splits
+        ]
+        if not blocks:
+            raise InputError(f"splits: need some that the workspace has, got {', '.join(params.splits)}")
+        self.rows: NDArray[np.int64] | None = None
+        workspace, bases = whole, inputs.bases
+        if len(blocks) < whole.n_blocks:
+            workspace, self.rows = whole.subset(np.array(blocks))
+            bases = bases[self.rows]
+        part = Inputs(inputs.folder, workspace, inputs.annotations, inputs.contigs, bases)
+        self.design = Design(workspace, part.classes(params.classes, params.leave_out), params, bases)
+        rng = np.random.default_rng([params.seed, 1])
+        self.shifts = random_shifts(workspace.block_bounds, rng)[0]
+
+    def pairs(self, ids: NDArray[np.int64], threads: int) -> pd.DataFrame:
+        """All pairs of some features (contract `ENRICHMENT`, no q-values), with a column `rotated`."""
+        parts = []
+        chunks = [ids[i : i + self.params.chunk] for i in range(0, len(ids), self.params.chunk)]
+        for some in progress(chunks, "enrich", len(chunks), f"chunks of {self.params.chunk} features"):
+            matrix = codes_readout(self.store, some).matrix
+            if self.rows is not None:
+                matrix = take_rows(matrix, self.rows)
+            parts.append(pair_table(self.design, matrix, some, threads=threads).assign(rotated=False))
+            if self.params.rotated:
+                turned = rotated(matrix, self.design.workspace.block_bounds, self.shifts)
+                parts.append(pair_table(self.design, turned, some, threads=threads).assign(rotated=True))
+        return pd.concat(parts, ignore_index=True) if parts else ENRICHMENT.empty().assign(rotated=False)
+
+
+def enrich_shard(enrichment: Enrichment, shard: int, shards: int, threads: int) -> pd.DataFrame:
+    """Pairs of the shard's features: number `shard` of `shards` nearly equal runs of consecutive features."""
+    if not 0 <= shard < shards:
+        raise InputError(f"--shard: need 0 to {shards - 1}, got {shard}")
+    return enrichment.pairs(np.array_split(np.arange(enrichment.store.n_features), shards)[shard], threads)
+
+
+def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichParams, shards: int) -> None:
+    """Make enrichment.parquet, calibration_qq.parquet and calibration.json of shards 0 to `shards` - 1 in `out`.
+
+    Raises
+    ------
+    InputError
+        Where features are missing, come twice, or belong to another run.
+    """
+    paths = [part_path(out, i) for i in range(shards)]
+    parts = []
+    for path in paths:
+        part = read_table(path, ENRICHMENT)
+        if part.attrs.get("provenance") != made.model_dump(mode="json"):
+            raise InputError(
+                f"{path}: need a shard of these codes, genomes and parameters, got another; delete it"
+            )
+        parts.append(part)
+    _complete(parts, paths, store.n_features, out)
+    table = pd.concat(parts, ignore_index=True)
+    turned = table["rotated"].to_numpy(dtype=bool)
+    table = table.drop(columns="rotated")
+    real = with_families(table[~turned], params.alpha)
+    found = calibration(real, with_families(table[turned], params.alpha) if turned.any() else None, params)
+    write_table(real, out / "enrichment.parquet", ENRICHMENT, made)
+    write_table(found.qq, out / "calibration_qq.parquet", QQ, made)
+    write_json(found.figures, out / "calibration.json")
+    log.info(
+        "enrich: %d of %d pairs tested, %d discoveries; activations rotated: %s",
+        found.figures["run_real_pairs"],
+        len(real),
+        found.figures["run_real_discoveries"],
+        found.figures.get("run_rotated_discoveries", "not asked for"),
+    )
+
+
+def _complete(parts: list[pd.DataFrame], paths: list[Path], n_features: int, out: Path) -> None:
+    held = np.zeros(n_features, dtype=np.int64)
+    for part, path in zip(parts, paths, strict=True):
+        ids = part["feature"].unique()
+        if len(ids) and not (ids.min() >= 0 and ids.max() < n_features):
+            raise InputError(f"{path}: need features 0 to {n_features - 1}, got {ids.min()} to {ids.max()}")
+        held[ids] += 1
+    if (held != 1).any():
+        first = int(np.flatnonzero(held != 1)[0])
+        what = "missing" if held[first] == 0 else "in two shards"
+        raise InputError(
+            f"{out / PARTS}: need every feature once, got {int((held != 1).sum())} that are not; feature {first} is {what}"
+        )

@@ -1,0 +1,88 @@
+"""`photo51 motifs`: shape, logo, boundary profiles and known motifs of every feature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+
+from photo51.codes import CodesStore
+from photo51.config.enrichment import MotifParams
+from photo51.enrichment.annotations import AnnotationClass
+from photo51.enrichment.inputs import Inputs
+from photo51.enrichment.matches import Database, match_logos
+from photo51.enrichment.motifs import Gallery, informative, portraits, profiles
+from photo51.enrichment.readout import read_in_chunks
+from photo51.genome.motifs import Motif
+from photo51.io.contracts.enrichment import LOGOS, PROFILES, SHAPES
+from photo51.progress import progress
+from photo51.stats.rotation import Orientation
+
+_CHUNK = 256
+
+
+class Motifs(NamedTuple):
+    """Tables of the stage (contracts `SHAPES`, `LOGOS`, `PROFILES`, `MOTIF_MATCHES`)."""
+
+    shapes: pd.DataFrame
+    logos: pd.DataFrame
+    profiles: pd.DataFrame
+    matches: pd.DataFrame
+
+
+def portray(
+    store: CodesStore,
+    inputs: Inputs,
+    params: MotifParams,
+    *,
+    known: Sequence[Motif] = (),
+    enrichment: pd.DataFrame | None = None,
+) -> Motifs:
+    """What every feature looks like.
+
+    Parameters
+    ----------
+    known
+        Motifs to compare logos with.
+    enrichment
+        Contract `ENRICHMENT`: which boundaries a feature is profiled around. Without it no profile is made.
+    """
+    gallery = Gallery(inputs.bases, inputs.stretches, inputs.genes, params)
+    wanted = _boundaries(inputs.classes(), enrichment, params.profile_classes)
+    shapes, logos, around = [SHAPES.empty()], [LOGOS.empty()], [PROFILES.empty()]
+    n_chunks = -(-store.n_features // _CHUNK)
+    for readout in progress(
+        read_in_chunks(store, _CHUNK), "motifs", n_chunks, f"chunks of {_CHUNK} features"
+    ):
+        found = portraits(gallery, readout)
+        shapes.append(found.shapes)
+        logos.append(found.logos)
+        around.append(profiles(readout, wanted, inputs.stretches, params.profile_reach))
+    tables = [
+        pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
+        for parts in (shapes, logos, around)
+    ]
+    matches = match_logos(
+        informative(tables[1], tables[0]),
+        Database(known),
+        min_overlap=params.min_overlap,
+        max_q=params.max_match_q,
+    )
+    return Motifs(*tables, matches)
+
+
+def _boundaries(
+    classes: Sequence[AnnotationClass], enrichment: pd.DataFrame | None, most: int
+) -> dict[int, list[tuple[AnnotationClass, Orientation]]]:
+    """Classes with intervals that each feature is enriched in, lowest q and then largest z first, at most `most`."""
+    if enrichment is None or not most:
+        return {}
+    by_name = {c.name: c for c in classes if len(c.intervals) and c.frame < 0}
+    some = enrichment[(enrichment["q"] < 0.05) & enrichment["annotation"].isin(by_name)]
+    some = some.sort_values(["feature", "q", "z_rot"], ascending=[True, True, False], kind="stable")
+    some = some.groupby("feature").head(most)
+    out: dict[int, list[tuple[AnnotationClass, Orientation]]] = {}
+    for f, a, s in zip(some["feature"], some["annotation"], some["strand"], strict=True):
+        out.setdefault(int(f), []).append((by_name[a], s))
+    return out
