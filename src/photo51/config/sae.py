@@ -143,7 +143,9 @@ class SweepParams(Params):
 class QualityParams(Params):
     """Quality report of a dictionary."""
 
-    split: Literal["train", "select", "test"] = Field(default="test", description="bases to measure on")
+    split: Literal["train", "select", "test", "all"] = Field(
+        default="test", description="bases to measure on: a split, or all"
+    )
     baselines: bool = Field(default=True, description="measure PCA, neurons and random directions beside it")
     stability_rows: int = Field(
         default=20_000, ge=2, description="bases on which codes of other seeds are correlated (rows)"

@@ -139,7 +139,8 @@ def heldout_windows(windows: pd.DataFrame, params: FidelityParams) -> pd.DataFra
 
 def coding_masks(genomes: Genomes) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
     """Masks of coding bases (CDS of the strand that is read) and of bases in no CDS of either strand, (n_rows,) a strand."""
-    cds = genomes.annotations[genomes.annotations["kind"] == "CDS"]
-    plus, minus = (genomes.workspace.mask(cds[cds["strand"] == strand]) for strand in STRANDS)
+    annotations, workspace = genomes.annotations(), genomes.workspace()
+    cds = annotations[annotations["kind"] == "CDS"]
+    plus, minus = (workspace.mask(cds[cds["strand"] == strand]) for strand in STRANDS)
     neither = ~(plus | minus)
     return {"coding": (plus, minus), "noncoding": (neither, neither)}

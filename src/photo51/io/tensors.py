@@ -57,7 +57,7 @@ def write_tensors(
     bfloat16
         Names of `uint16` arrays that hold the bits of bfloat16 numbers.
     """
-    ordered = {name: np.ascontiguousarray(a) for name, a in arrays.items()}
+    ordered = {name: np.asarray(a, order="C") for name, a in arrays.items()}
     digest = hashlib.sha256()
     for chunk in _chunks(ordered):
         digest.update(chunk)

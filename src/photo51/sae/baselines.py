@@ -7,6 +7,7 @@ The autoencoder of a model with random weights is an autoencoder trained on that
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,8 @@ from numpy.typing import NDArray
 
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
+from photo51.sae.encoder import Encoder, to_csr
+from photo51.sae.lanes import pad
 from photo51.sae.rules import Gate
 from photo51.sae.training import Source
 from photo51.sae.weights import check
@@ -57,17 +60,16 @@ class TwoSided(Dictionary):
         """(d_model,)."""
         return self._offset
 
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(pad(self._decoder), np.zeros(self.n_features, np.float32))
+
     def _codes(self, x: NDArray[np.float32]) -> sp.csr_matrix:
-        # one row at a time in the order of summation: einsum without BLAS does not look at the batch
-        along = np.einsum("nd,cd->nc", x - self._offset, self.basis, optimize=False)
-        size = np.abs(along)
-        if self.k is not None and self.k < size.shape[1]:
-            least = np.partition(size, -self.k, axis=1)[:, -self.k, None]
-            size = np.where(size >= least, size, 0)
-        row, component = np.nonzero(size)
-        feature = 2 * component + (along[row, component] < 0)
-        shape = (len(x), self.n_features)
-        return sp.csr_matrix((size[row, component], (row, feature)), shape=shape, dtype=np.float32)
+        centred = pad(x - self._offset)
+        if self.k is not None and self.k < len(self.basis):
+            return to_csr(self._encoder.top_k(centred, self.k), self.n_features)
+        zero = np.zeros(self.n_features, np.float32)
+        return to_csr(self._encoder.above(centred, zero, len(self.basis)), self.n_features)
 
     def arrays(self) -> dict[str, NDArray]:
         """Basis, centre, k (0 for all)."""

@@ -1,4 +1,4 @@
-"""Ranks of a distributed run: `torchrun --nproc-per-node N -m photo51 …`, on CPUs (gloo) or GPUs (nccl)."""
+"""Ranks of a distributed run: `torchrun --nproc-per-node N --no-python photo51 train-sae …`, on CPUs (gloo) or GPUs (nccl)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 
 class Ranks:
-    """This process among its peers; alone where `torchrun` did not start it.
+    """A process among its peers; alone where `torchrun` did not start it.
 
     Attributes
     ----------

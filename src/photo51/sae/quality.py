@@ -2,29 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple, Protocol
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from photo51 import theme
 from photo51.io.contracts.sae import DENSITY, QUALITY
+from photo51.io.origin import Origin
 from photo51.sae.dictionary import Dictionary
 from photo51.types import Strand
 
+_COLOURS = {
+    "pca": theme.colour("pca"),
+    "neuron": theme.colour("neuron"),
+    "random": theme.colour("random_direction"),
+}
 DENSE = 0.1  # a feature active on more bases than this says little about any of them
 
 
 class Held(Protocol):
     """Rows to measure on: `ActivationStore.rows`."""
 
+    origin: Origin
+
     def chunks(self, size: int) -> Iterable[tuple[Strand, NDArray[np.int64], NDArray[np.float32]]]:
         """Strand, rows of the workspace and activations (n, d_model), every row once."""
+
+
+Encode = Callable[[Strand, NDArray[np.int64], NDArray[np.float32]], sp.csr_matrix]
+"""Codes (n, features) of rows (n,) of a strand with activations (n, d_model)."""
 
 
 class Quality(NamedTuple):
@@ -60,14 +73,28 @@ class Quality(NamedTuple):
         return float((self.density > DENSE).mean())
 
 
-def measure(dictionary: Dictionary, held: Held, size: int = 16_384) -> Quality:
-    """Measure a dictionary, `size` bases at a time."""
+def measure(
+    dictionary: Dictionary, held: Held, size: int = 16_384, *, encode: Encode | None = None
+) -> Quality:
+    """Measure a dictionary.
+
+    Parameters
+    ----------
+    dictionary
+        What is measured.
+    held
+        Rows to measure on.
+    size
+        Bases held at a time.
+    encode
+        Gives the codes of rows, where they are stored already; they are computed if None.
+    """
     n, error, square = 0, 0.0, 0.0
     total = np.zeros(dictionary.origin.d_model)
     count, weight = np.zeros(dictionary.n_features), np.zeros(dictionary.n_features)
     largest = np.zeros(dictionary.n_features, np.float32)
-    for _, _, x in held.chunks(size):
-        codes = dictionary.encode(x)
+    for strand, rows, x in held.chunks(size):
+        codes = dictionary.encode(x) if encode is None else encode(strand, rows, x)
         error += float(np.square(x - dictionary.decode(codes), dtype=np.float64).sum())
         square += float(np.square(x, dtype=np.float64).sum())
         total += x.sum(axis=0, dtype=np.float64)
@@ -143,7 +170,7 @@ def picture(table: pd.DataFrame, density: pd.DataFrame, training: pd.DataFrame |
 def plot_explained(ax: Axes, table: pd.DataFrame) -> Axes:
     """Bars of variance explained; the first row in the colour of a feature, baselines in theirs."""
     names = list(table["dictionary"])
-    colours = [theme.colour("feature"), *(theme.colour(name.split()[0]) for name in names[1:])]
+    colours = [theme.colour("feature"), *(_COLOURS[name.split()[0]] for name in names[1:])]
     at = np.arange(len(names))[::-1]
     ax.barh(at, table["variance_explained"].clip(lower=0), color=colours, height=0.7)
     for y, value, l0 in zip(at, table["variance_explained"], table["l0"], strict=True):
@@ -175,12 +202,36 @@ def plot_density(ax: Axes, density: pd.DataFrame) -> Axes:
     return ax
 
 
+def training_picture(training: pd.DataFrame) -> Figure:
+    """How training went (contract `TRAINING`): reconstruction and dead features, active features, gradient and rate."""
+    with theme.style():
+        figure, axes = plt.subplots(1, 3, figsize=(theme.WIDTH_2, 2.2))
+        plot_training(axes[0], training)
+        _over_training(axes[1], training, "l0", "Active features per base")
+        _over_training(axes[2], training, "gradient", "Length of the gradient")
+        axes[2].set_yscale("log")
+    return figure
+
+
 def plot_training(ax: Axes, training: pd.DataFrame) -> Axes:
     """Variance explained and dead share over training."""
     millions = training["tokens"] / 1e6
-    smooth = training["variance_explained"].rolling(max(1, len(training) // 100), min_periods=1).mean()
-    ax.plot(millions, smooth, color=theme.colour("feature"), label="variance explained")
+    ax.plot(
+        millions,
+        _smooth(training["variance_explained"]),
+        color=theme.colour("feature"),
+        label="variance explained",
+    )
     ax.plot(millions, training["dead"], color=theme.colour("failed"), linestyle="--", label="dead features")
     ax.set(xlabel="bases learnt from (million)", ylabel="share", ylim=(0, 1), title="Training")
     ax.legend(loc="center right")
     return ax
+
+
+def _over_training(ax: Axes, training: pd.DataFrame, column: str, title: str) -> None:
+    ax.plot(training["tokens"] / 1e6, _smooth(training[column]), color=theme.colour("feature"))
+    ax.set(xlabel="bases learnt from (million)", title=title)
+
+
+def _smooth(values: pd.Series) -> pd.Series:
+    return values.rolling(max(1, len(values) // 100), min_periods=1).mean()

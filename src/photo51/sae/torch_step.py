@@ -65,7 +65,7 @@ class TorchStep:
         """Learn from scaled activations (tokens, d_model)."""
         w = self.weights
         x = torch.as_tensor(x, device=self.device)
-        n, total = len(x), int(self._sum(len(x)))
+        total = int(self._sum(len(x)))
         centred = F.pad(x, (0, w["offset"].shape[0] - x.shape[1])) - F.pad(
             w["offset"][: x.shape[1]], (0, w["offset"].shape[0] - x.shape[1])
         )

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from photo51.config.sae import SaeParams
-from photo51.io import provenance, write_table
+from photo51.io import atomic
 from photo51.io.contracts.sae import TRAINING
 from photo51.io.files import content_hash
 from photo51.io.origin import Origin
@@ -31,7 +31,7 @@ from photo51.sae.weights import Units, Weights, begin
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-CHECKPOINT, LOG = "checkpoint.safetensors", "training.parquet"
+CHECKPOINT, LOG = "checkpoint.safetensors", "training.jsonl"
 
 
 class Source(Protocol):
@@ -63,8 +63,8 @@ def fit(source: Source, params: SaeParams, folder: Path | str | None = None) -> 
     params
         Rule, width, rates.
     folder
-        Where checkpoints go while training, and the log afterwards. A run that was killed goes on from the last checkpoint
-        and ends with the same bytes; one with other parameters or activations begins anew.
+        Where checkpoints go while training, and the log and the dictionary afterwards. A run that was killed goes on from the
+        last checkpoint and ends with the same bytes; one with other parameters or activations begins anew.
 
     Returns
     -------
@@ -162,6 +162,7 @@ class Training:
             return
         arrays = {**self.stepper.state(), "rows": self.rows[: self.at]}
         write_tensors(self.folder / CHECKPOINT, arrays, {"made": self.made, "at": str(self.at)})
+        write_log(self.table(), self.folder / LOG)
 
     def _resume(self) -> int:
         if self.folder is None or not (self.folder / CHECKPOINT).is_file():
@@ -178,7 +179,7 @@ class Training:
         return at
 
     def finish(self) -> SparseAutoencoder:
-        """The dictionary as it is now; log written and checkpoint removed if all steps are done."""
+        """The dictionary as it is now; if all steps are done, it and the log are written and the checkpoint is removed."""
         state = self.stepper.state()
         w = Weights(**{n.removeprefix("weights."): a for n, a in state.items() if n.startswith("weights.")})
         gate = self.rule.gate(Encoder(w.encoder, w.bias), self._centred(w))
@@ -192,7 +193,8 @@ class Training:
         }
         sae = unscaled(w, gate, self.units, self.source.origin, card)
         if self.folder is not None and self.at == self.params.steps and not self.ranks.rank:
-            write_table(table, self.folder / LOG, TRAINING, provenance("train-sae", self.params))
+            write_log(table, self.folder / LOG)
+            sae.save(self.folder)
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
         return sae
 
@@ -212,6 +214,25 @@ class Training:
                 "rate": rate,
             }
         )
+
+
+def write_log(table: pd.DataFrame, path: Path) -> None:
+    """Write a log (contract `TRAINING`), one JSON object a line."""
+    with atomic(path) as partial:
+        TRAINING.check(table, str(path)).to_json(partial, orient="records", lines=True, double_precision=12)
+
+
+def read_log(path: Path | str) -> pd.DataFrame:
+    """Read a log of training (contract `TRAINING`).
+
+    Raises
+    ------
+    InputError
+        Where it is absent or has other columns.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: need a log of training, got no such file")
+    return TRAINING.check(pd.read_json(path, orient="records", lines=True), str(path))
 
 
 def unscaled(

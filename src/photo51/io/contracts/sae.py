@@ -53,6 +53,21 @@ DENSITY = TableSpec(
     },
 )
 
+STABILITY = TableSpec(
+    "stability",
+    "one feature beside its nearest in a dictionary of another seed",
+    {
+        "other": Column("str", "the other dictionary"),
+        "feature": Column("int", "number of the feature"),
+        "partner": Column("int", "feature of the other dictionary whose direction is nearest"),
+        "cosine": Column("float", "cosine of the two directions"),
+        "mutual": Column("bool", "whether the partner's nearest direction is this feature's"),
+        "correlation": Column(
+            "float", "Pearson correlation of the two codes on held-out bases (NaN where one is never active)"
+        ),
+    },
+)
+
 SWEEP = TableSpec(
     "sweep",
     "one dictionary of a sweep",

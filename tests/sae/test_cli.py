@@ -1,0 +1,110 @@
+"""The commands on a small run: what they write, twice the same, and what they refuse."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from photo51.activations.splits import genomes_beside, split_rows
+from photo51.activations.store import ActivationStore
+from photo51.cli import app
+from photo51.io import provenance, read_table, write_table
+from photo51.io.contracts.genome import WORKSPACE
+from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY
+from photo51.sae.dictionary import Dictionary
+from photo51.sae.training import read_log
+from photo51.types import InputError
+
+PARAMS = {"n_features": 48, "k": 4, "tokens": 40_000, "batch": 500, "sample": 2_000, "dead_after": 4_000}
+
+
+def call(*args):
+    result = CliRunner().invoke(app, [str(a) for a in args])
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+def train(run, out, **more):
+    call("train-sae", run, out, "--params", json.dumps({**PARAMS, **more}), "--threads", 1)
+    return out
+
+
+def files(folder):
+    return {p.name: p.read_bytes() for p in sorted(folder.iterdir())}
+
+
+def test_training_twice_leaves_the_same_bytes_and_no_checkpoint(run, tmp_path):
+    one, two = files(train(run, tmp_path / "one")), files(train(run, tmp_path / "two", checkpoint=7))
+    assert sorted(one) == ["sae.json", "sae.safetensors", "training.jsonl", "training.svg"]
+    card = json.loads(one.pop("sae.json")), json.loads(two.pop("sae.json"))
+    assert card[1]["params"].pop("checkpoint") == 7
+    assert card[0]["params"].pop("checkpoint") == 500
+    assert card[0] == card[1]
+    assert one == two
+
+
+def test_only_valid_rows_of_the_training_split_are_learnt_from(run):
+    rows = split_rows(ActivationStore(run), run.parent.parent / "genome", "train")
+    seen = {strand: np.concatenate([r for s, r, _ in rows.chunks(999) if s == strand]) for strand in "+-"}
+    expected = [*range(100), *range(200, 2_000), *range(4_000, 6_000)]
+    assert seen["+"].tolist() == seen["-"].tolist() == expected
+
+
+def test_the_log_holds_every_step(run, tmp_path):
+    log = read_log(train(run, tmp_path / "a") / "training.jsonl")
+    assert log["step"].tolist() == list(range(80))
+    assert log["tokens"].iloc[-1] == 40_000
+    assert log["variance_explained"].iloc[-10:].mean() > log["variance_explained"].iloc[:10].mean()
+
+
+def test_quality_of_a_dictionary_beside_baselines_and_another_seed(run, tmp_path):
+    sae, other = train(run, tmp_path / "main"), train(run, tmp_path / "seed1", seed=1)
+    call("sae-quality", run, sae, sae / "quality.parquet", "--other", other, "--threads", 1)
+    table = read_table(sae / "quality.parquet", QUALITY).set_index("dictionary")
+    assert table.index.tolist() == [
+        "sae",
+        "pca first k",
+        "pca largest k",
+        "neuron largest k",
+        "random directions",
+    ]
+    assert set(table["split"]) == {"test"}
+    assert set(table["rows"]) == {2_000}
+    assert table.loc["sae", "variance_explained"] > table.loc["random directions", "variance_explained"]
+    density = read_table(sae / "density.parquet", DENSITY)
+    assert density["density"].sum() == pytest.approx(table.loc["sae", "l0"])
+    stability = read_table(sae / "stability.parquet", STABILITY)
+    close = stability["mutual"] & (stability["cosine"] > 0.7)
+    assert table.loc["sae", "stability"] == pytest.approx(close.mean())
+    assert (sae / "quality.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_stored_codes_give_the_same_quality_up_to_rounding(run, tmp_path):
+    sae = train(run, tmp_path / "main")
+    call("encode", run, sae, tmp_path / "codes", "--threads", 1)
+    params = '{"baselines": false, "split": "all"}'
+    for name, more in (("live", []), ("stored", ["--codes", tmp_path / "codes"])):
+        call("sae-quality", run, sae, tmp_path / name / "q.parquet", "--params", params, *more)
+    live, stored = (read_table(tmp_path / n / "q.parquet", QUALITY).iloc[0] for n in ("live", "stored"))
+    assert live["rows"] == stored["rows"] == 2 * 5_900
+    assert live["l0"] == stored["l0"]
+    assert live["variance_explained"] == pytest.approx(stored["variance_explained"], abs=1e-4)
+
+
+def test_codes_of_another_dictionary_are_refused_naming_both(run, tmp_path):
+    sae, other = train(run, tmp_path / "main"), train(run, tmp_path / "seed1", seed=1)
+    call("encode", run, other, tmp_path / "codes", "--threads", 1)
+    with pytest.raises(InputError, match=f"{Dictionary.load(sae).hash}.*{Dictionary.load(other).hash}"):
+        call("sae-quality", run, sae, tmp_path / "q.parquet", "--codes", tmp_path / "codes")
+
+
+def test_genomes_that_are_absent_or_others_are_refused(run, tmp_path):
+    with pytest.raises(InputError, match="need prepared genomes"):
+        genomes_beside(tmp_path / "activations" / "site")
+    path = run.parent.parent / "genome" / "workspace.parquet"
+    table = read_table(path, WORKSPACE).assign(genome="another")
+    write_table(table, path, WORKSPACE, provenance("test"))
+    with pytest.raises(InputError, match="need activations of workspace"):
+        split_rows(ActivationStore(run), path.parent, "train")
