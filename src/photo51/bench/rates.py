@@ -1,0 +1,171 @@
+"""Rates of this machine, which `photo51 plan` reckons with: reading, training, encoding, describing, preparing, writing.
+
+Each is a difference of two runs of unequal length, best of three, so that starting costs nothing and a busy moment little.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51.config.genome import GenomeParams
+from photo51.config.sae import SaeParams
+from photo51.genome.planted import planted_genome, write_planted
+from photo51.genome.prepare import prepare
+from photo51.io.origin import Origin
+from photo51.report.machines import Rates
+from photo51.report.plan import train_flops
+
+_WIDTH, _FEATURES, _K = 256, 2_048, 32
+
+
+def measure(*, quick: bool) -> dict[str, float | int | None]:
+    """Measure the rates of `photo51.report.machines.Rates` with the threads that are set."""
+    scale = 1 if quick else 4
+    with tempfile.TemporaryDirectory() as folder:
+        return Rates(
+            model_flops=_reading(scale),
+            sae_flops=_training(scale),
+            encode_flops=_encoding(scale),
+            codes=_describing(scale),
+            prepare=_preparing(Path(folder), scale),
+            disk=_writing(Path(folder), scale),
+            threads=float(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)),
+        ).dump()
+
+
+def _rate(work: Callable[[int], object], small: int, large: int, amount: float) -> float:
+    """Amount a second of one unit of `work(n)`, from the time that n = large takes longer than n = small."""
+    work(small)
+    best = min(_seconds(work, large) - _seconds(work, small) for _ in range(3))
+    return amount * (large - small) / max(best, 1e-6)
+
+
+def _seconds(work: Callable[[int], object], n: int) -> float:
+    started = time.perf_counter()
+    work(n)
+    return time.perf_counter() - started
+
+
+def _reading(scale: int) -> float:
+    import torch
+
+    from photo51.model.checkpoints import fresh
+    from photo51.model.configuration import StripedHyenaConfig
+    from photo51.model.flops import forward_flops
+
+    config = StripedHyenaConfig(hidden_size=_WIDTH)
+    model, length = fresh(config, 0), 1_024
+    ids = torch.from_numpy(
+        np.random.default_rng(0).choice(np.frombuffer(b"ACGT", np.uint8), (1, length)).astype(np.int64)
+    )
+
+    def read(n: int) -> None:
+        with torch.inference_mode():
+            for _ in range(n):
+                model(ids)
+
+    return _rate(read, 1, 1 + 2 * scale, length * forward_flops(config, length, likelihood=True))
+
+
+class _Noise:
+    """Activations that are nothing but noise: what a step costs does not depend on what it learns."""
+
+    origin = Origin(model="noise", site="block.0.out", d_model=_WIDTH)
+    seed = 0
+
+    def __init__(self) -> None:
+        self.rows = np.random.default_rng(0).standard_normal((8_192, _WIDTH), dtype=np.float32)
+
+    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:  # noqa: ARG002
+        """The same rows for ever."""
+        while True:
+            yield self.rows[:size]
+
+    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:  # noqa: ARG002
+        """Its rows."""
+        return self.rows[:n]
+
+
+def _training(scale: int) -> float:
+    from photo51.sae.training import fit
+
+    batch, noise = 1_024, _Noise()
+
+    def train(steps: int) -> None:
+        fit(
+            noise,
+            SaeParams(
+                n_features=_FEATURES,
+                k=_K,
+                tokens=steps * batch,
+                batch=batch,
+                sample=4_096,
+                backend="compiled",
+            ),
+        )
+
+    return _rate(train, 4, 4 + 8 * scale, batch * train_flops(_WIDTH, _FEATURES, _K))
+
+
+def _encoding(scale: int) -> float:
+    from photo51.sae.training import fit
+
+    noise = _Noise()
+    dictionary = fit(
+        noise,
+        SaeParams(n_features=_FEATURES, k=_K, tokens=4_096, batch=1_024, sample=4_096, backend="compiled"),
+    )
+    rows = noise.rows[:4_096]
+
+    def encode(n: int) -> None:
+        for _ in range(n):
+            dictionary.encode(rows)
+
+    return _rate(encode, 1, 1 + scale, len(rows) * 2.0 * _WIDTH * _FEATURES)
+
+
+def _describing(scale: int) -> float:
+    from photo51.features.table import runs
+
+    rng = np.random.default_rng(0)
+
+    def describe(n: int) -> None:
+        for _ in range(n):
+            runs(codes, np.zeros(1, np.int64))
+
+    codes = sp.random(200_000, 64, density=0.05, format="csc", dtype=np.float32, random_state=rng)
+    return _rate(describe, 1, 1 + scale, float(codes.nnz))
+
+
+def _preparing(folder: Path, scale: int) -> float:
+    params = GenomeParams(block=8_192, gap=512)
+    sheets = {
+        n: write_planted([planted_genome(n)], folder / f"in{n}") for n in (20_000, 20_000 + 20_000 * scale)
+    }
+
+    def make(n: int) -> None:
+        prepare(sheets[n], folder / f"out{n}", params)
+
+    small, large = sheets
+    return _rate(make, small, large, 1.0)
+
+
+def _writing(folder: Path, scale: int) -> float:
+    chunk = np.random.default_rng(0).bytes(1 << 20)
+
+    def write(n: int) -> None:
+        with (folder / "disk").open("wb") as file:
+            for _ in range(n):
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+
+    return _rate(write, 4, 4 + 16 * scale, float(len(chunk)))

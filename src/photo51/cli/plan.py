@@ -1,0 +1,182 @@
+"""`photo51 plan`: what a run will take, before it is paid for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from photo51.cli.app import ThreadsOption, app, set_threads
+from photo51.types import InputError
+
+if TYPE_CHECKING:
+    from photo51.config.run import Config
+    from photo51.report.machines import Machine
+    from photo51.report.plan import Plan, Size
+
+RATES = Path("results/bench/rates.json")
+
+
+@app.command()
+def plan(
+    config: Annotated[Path, typer.Argument(help="configuration of the run")] = Path("config/config.yaml"),
+    machine: Annotated[
+        str, typer.Option(help="`here` (this CPU), or v100, a10, a100-40, a100, l4, l40s, h100, h200")
+    ] = "here",
+    devices: Annotated[
+        int, typer.Option(min=1, help="accelerators, of which each reads shards of its own")
+    ] = 1,
+    bases: Annotated[
+        int | None, typer.Option(min=1, help="reckon with so many bases in place of the table's genomes")
+    ] = None,
+    utilisation: Annotated[
+        float | None, typer.Option(help="share of the accelerator's peak that reading reaches")
+    ] = None,
+    host_memory: Annotated[
+        float | None, typer.Option(help="memory of a host (GB); default: this one's")
+    ] = None,
+    disk: Annotated[float | None, typer.Option(help="free disk (GB); default: what is free here")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="results of a finished run, whose other stages are scaled")
+    ] = None,
+    rates: Annotated[Path, typer.Option(help="measured rates of this machine")] = RATES,
+    *,
+    measure: Annotated[bool, typer.Option("--measure", help="measure the rates anew")] = False,
+    out: Annotated[Path | None, typer.Option(help="write the plan as JSON too")] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Reckon bases, operations, device hours, memory and disk of every stage; warn of what will not fit."""
+    set_threads(threads)
+    from dataclasses import asdict
+
+    from photo51.config import parse
+    from photo51.config.run import Config
+    from photo51.genome.sizes import amount, of_bases
+    from photo51.io import free_bytes, write_json
+    from photo51.report.machines import UTILISATION, Rates
+    from photo51.report.machines import machine as known
+    from photo51.report.plan import Site
+    from photo51.report.plan import plan as reckon
+
+    if utilisation is not None and not 0 < utilisation <= 1:
+        raise InputError(f"--utilisation: need a share above 0 and up to 1, got {utilisation}")
+    given = parse(Config, str(config))
+    device = None if machine == "here" else known(machine)
+    read = of_bases(bases, given.genome) if bases else amount(given.genomes, given.genome)
+    size = _size(given, device)
+    _measured(rates, anew=measure)
+    where = Site(
+        Rates.read(rates), device, devices, utilisation or UTILISATION,
+        host_memory * 1e9 if host_memory else _host_memory(), disk * 1e9 if disk else free_bytes(Path("results")),
+    )  # fmt: skip
+    made = reckon(given, read, size, where, _like(like))
+    _show(given, made, size, devices, f"{read.bases:,} bases, {read.tokens:,} tokens read")
+    if out is not None:
+        write_json({"amount": asdict(read), "model": asdict(size), **asdict(made)}, out)
+
+
+def _measured(path: Path, *, anew: bool) -> None:
+    """Measure once and keep the file, where a user sees it."""
+    if path.is_file() and not anew:
+        return
+    from photo51.bench.rates import measure
+    from photo51.io import write_json
+
+    typer.echo(f"measuring what this machine can do, once; the file is {path}", err=True)
+    write_json(measure(quick=True), path)
+
+
+def _size(config: Config, device: Machine | None) -> Size:
+    """Model of a configuration, without its weights."""
+    from photo51.model.adapters import parse_name, torch_dtype
+    from photo51.model.checkpoints import configuration, shipped
+    from photo51.model.flops import blocks_read, forward_flops
+    from photo51.model.hardware import window_bytes
+    from photo51.model.presets import PRESETS, preset
+    from photo51.report.plan import Size
+
+    given = config.activations
+    name, _ = parse_name(given.model)
+    released = preset(name) if name in PRESETS else None
+    if released is not None:
+        architecture = released.config()
+    elif name.startswith("sh2:"):
+        architecture = configuration(shipped(name.removeprefix("sh2:")))
+    elif name.startswith("hf:"):
+        raise InputError(
+            f"activations.model: need a StripedHyena (sh2:, evo2:, evo1: or a folder) to plan for, got {name!r}"
+        )
+    else:
+        architecture = configuration(Path(name))
+    kind = torch_dtype(given.dtype or ("float32" if device is None else "bfloat16"))
+    assert kind is not None
+    length = config.genome.core + config.genome.warmup
+    batch = max(1, given.tokens // length)
+    blocks = blocks_read(architecture, given.sites, likelihood=given.likelihood)
+    return Size(
+        given.model,
+        architecture.hidden_size,
+        float(architecture.n_parameters() * kind.itemsize),
+        forward_flops(architecture, length, blocks=blocks, likelihood=given.likelihood),
+        float(window_bytes(architecture, length, batch, kind.itemsize, streams=False)),
+        architecture.max_position_embeddings,
+        needs_fp8=released is not None and released.needs_fp8,
+    )
+
+
+def _host_memory() -> float:
+    from photo51.model.hardware import free_memory
+
+    return float(free_memory())
+
+
+def _like(results: Path | None) -> dict[str, float] | None:
+    """CPU seconds a scored base of each stage of a finished run."""
+    if results is None:
+        return None
+    from photo51.genome.workspace import Workspace
+    from photo51.io.benchmarks import read_benchmarks
+
+    table = read_benchmarks(results / "benchmarks")
+    if table.empty:
+        raise InputError(f"{results}: need a finished run with benchmarks/, got none")
+    rows = Workspace.read(results / "genome" / "workspace.parquet").n_rows
+    return dict(zip(table["stage"], table["cpu_seconds"] / rows, strict=True))
+
+
+def _show(config: Config, made: Plan, size: Size, devices: int, read: str) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(soft_wrap=True)
+    shown = Table(
+        "stage",
+        "jobs",
+        "tokens",
+        "FLOP",
+        "hours",
+        "of",
+        "device GB",
+        "host GB",
+        "disk GB",
+        title=f"{config.run}: {size.name}, {read}",
+    )
+    for s in made.stages:
+        shown.add_row(
+            s.stage, f"{s.jobs:,}", f"{s.tokens:.3g}", f"{s.flops:.3g}", f"{s.hours:.3g}", s.unit,
+            f"{s.device_memory / 1e9:.1f}" if s.unit == "GPU" else "-", f"{s.host_memory / 1e9:.1f}", f"{s.disk / 1e9:.2f}",
+        )  # fmt: skip
+    console.print(shown)
+    gpu, cpu = made.total("GPU"), made.total("CPU")
+    if gpu:
+        console.print(
+            f"GPU hours {gpu:,.3g}; {gpu / devices:,.3g} h of wall time on {devices} devices that are kept busy"
+        )
+    console.print(
+        f"CPU-machine hours {cpu:,.3g}; disk {made.disk / 1e9:,.1f} GB at most, activations included"
+    )
+    for line in made.assumptions:
+        console.print(f"assumed: {line}", markup=False, highlight=False)
+    for line in made.warnings:
+        console.print(f"WARNING: {line}", markup=False, highlight=False, style="red")

@@ -1,0 +1,104 @@
+"""How much there is to read, from `genomes.tsv` and the parameters alone: what `photo51 plan` counts, before anything is prepared."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from math import ceil
+from pathlib import Path
+
+from photo51.config.genome import GenomeParams
+from photo51.genome.alphabet import is_ambiguous
+from photo51.genome.fasta import Record, read_fasta
+from photo51.genome.genbank import read_genbank
+from photo51.genome.pieces import assemble
+from photo51.genome.regions import parse_regions
+from photo51.genome.samples import GenomeRow, read_genomes
+from photo51.genome.sources import first_letter
+from photo51.genome.text import data_lines
+
+
+@dataclass(frozen=True)
+class Amount:
+    """What a run reads.
+
+    Attributes
+    ----------
+    bases
+        Bases in the regions, ambiguous ones left out; each is scored on both strands.
+    windows
+        Windows, both strands together.
+    tokens
+        Bases the model reads, warm-up and both strands included.
+    longest
+        Longest contig (bases).
+    variants
+        Variants to score.
+    genomes
+        Genomes.
+    """
+
+    bases: int
+    windows: int
+    tokens: int
+    longest: int
+    variants: int = 0
+    genomes: int = 1
+
+
+def amount(
+    genomes_tsv: Path | str, params: GenomeParams, fetched: Path | str = "resources/fetched"
+) -> Amount:
+    """Count what a table of genomes has the model read; one contig is in memory at a time.
+
+    Contexts are taken as whole and blocks as unbroken, so that the count is right to about a window a contig.
+
+    Raises
+    ------
+    InputError
+        As the readers of the table, of sequences and of regions.
+    """
+    rows = read_genomes(genomes_tsv, fetched)
+    bases = windows = longest = variants = 0
+    for row in rows:
+        contigs = [(r.name, len(r.ids), ~is_ambiguous(r.ids)) for r in _records(row)]
+        asked = parse_regions(row.regions, {n: size for n, size, _ in contigs}, row.where, row.folder)
+        for name, size, known in contigs:
+            longest = max(longest, size)
+            for start, end in _union(asked.get(name, ())):
+                scored = int(known[start:end].sum())
+                bases += scored
+                windows += 2 * ceil(scored / params.core)
+        variants += sum(_lines(path) for _, path in row.variants)
+    return Amount(bases, windows, 2 * bases + windows * params.warmup, longest, variants, len(rows))
+
+
+def of_bases(bases: int, params: GenomeParams) -> Amount:
+    """The same for a genome of so many bases in one contig, which need not be here."""
+    windows = 2 * ceil(bases / params.core)
+    return Amount(bases, windows, 2 * bases + windows * params.warmup, bases)
+
+
+def _records(row: GenomeRow) -> Iterable[Record]:
+    if first_letter(row.sequence) != ">":
+        return (flat[0] for flat in read_genbank(row.sequence))
+    if row.topology.startswith("pieces"):
+        _, colon, length = row.topology.partition(":")
+        return assemble(read_fasta(row.sequence), str(row.sequence), int(length) if colon else None)
+    return read_fasta(row.sequence)
+
+
+def _union(intervals: Iterable) -> list[tuple[int, int]]:
+    merged: list[tuple[int, int]] = []
+    for start, end in sorted((int(a), int(b)) for a, b in intervals):
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def _lines(path: Path) -> int:
+    """Variants of a file: its lines that are neither comments nor the header of a table."""
+    n = sum(1 for _ in data_lines(path))
+    return n if ".vcf" in path.name.lower() else max(0, n - 1)

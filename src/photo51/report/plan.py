@@ -1,0 +1,307 @@
+"""What a run will take, stage by stage, before it is paid for: bases, operations, device hours, memory and disk.
+
+Everything is arithmetic on the configuration. Operations are counted, rates are measured on the machine at hand or taken from
+the data sheet times a stated utilisation; what can only be known from a run is scaled from a finished one, or left out and
+named.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from photo51.config.run import Config
+from photo51.genome.sizes import Amount
+from photo51.report.machines import GIB, GPU_SAE_UTILISATION, Machine, Rates
+
+CODE_BYTES = 6.5  # a stored code: feature, value and row (codes.shard), and its share of counts
+SPARE = 1.0 * GIB  # interpreter, libraries and tables beside what is counted
+
+
+@dataclass(frozen=True)
+class Size:
+    """A model, as far as a plan needs it.
+
+    Attributes
+    ----------
+    name
+        As the configuration calls it.
+    d_model
+        Width of the site.
+    weight_bytes
+        Weights in the type the model computes in.
+    flops_per_token
+        Operations to reach the site, in windows of the run's length.
+    window_bytes
+        Largest memory of reading one batch of windows, weights apart.
+    context
+        Longest sequence seen in training (tokens); None where unknown.
+    needs_fp8
+        Whether it is only exact with 8-bit input projections.
+    """
+
+    name: str
+    d_model: int
+    weight_bytes: float
+    flops_per_token: float
+    window_bytes: float
+    context: int | None = None
+    needs_fp8: bool = False
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where it runs.
+
+    Attributes
+    ----------
+    rates
+        Measured rates of the machine at hand, which CPU stages are reckoned with.
+    device
+        Accelerator, or None for the CPU.
+    devices
+        How many of them.
+    utilisation
+        Share of the accelerator's peak that reading reaches.
+    host_memory, disk
+        Memory of a host and free disk (bytes).
+    """
+
+    rates: Rates
+    device: Machine | None
+    devices: int
+    utilisation: float
+    host_memory: float
+    disk: float
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage: `hours` of `unit` (GPU or CPU) for all its jobs; memory of one job; bytes left on disk when it ends."""
+
+    stage: str
+    jobs: int
+    unit: str
+    tokens: float
+    flops: float
+    hours: float
+    device_memory: float
+    host_memory: float
+    disk: float
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages, what was assumed, and what will not work."""
+
+    stages: list[Stage]
+    assumptions: list[str]
+    warnings: list[str] = field(default_factory=list)
+
+    def total(self, unit: str) -> float:
+        """Hours of a unit, all stages."""
+        return sum(s.hours for s in self.stages if s.unit == unit)
+
+    @property
+    def disk(self) -> float:
+        """Bytes on disk at the end, temporary files included."""
+        return sum(s.disk for s in self.stages)
+
+
+def plan(config: Config, read: Amount, size: Size, where: Site, like: dict[str, float] | None = None) -> Plan:
+    """Reckon a run.
+
+    Parameters
+    ----------
+    config
+        The run.
+    read
+        What is read.
+    size
+        The model.
+    where
+        The machine.
+    like
+        Stage → CPU seconds a scored base, of a finished run: what is scaled for stages without a formula.
+    """
+    stages = [
+        _prepare(read, where),
+        *_reading(config, read, size, where),
+        *_dictionaries(config, read, size, where),
+    ]
+    known = {
+        "prepare",
+        "activations",
+        "train_sae",
+        "encode",
+        "features",
+        "variants",
+        *(s.stage for s in stages),
+    }
+    for name, seconds in sorted((like or {}).items()):
+        if name not in known:
+            stages.append(Stage(name, 1, "CPU", 0, 0, seconds * read.bases / 3600, 0, SPARE, 0))
+    made = Plan(stages, _assumptions(config, where, like))
+    return Plan(stages, made.assumptions, _warnings(config, read, size, where, made))
+
+
+def names(config: Config) -> list[str]:
+    """Dictionaries of the run: the one it is about, and its controls."""
+    return ["main", *config.controls]
+
+
+def _prepare(read: Amount, where: Site) -> Stage:
+    hours = read.bases / where.rates.prepare / 3600
+    return Stage("prepare", 1, "CPU", 0, 0, hours, 0, SPARE + 60.0 * read.longest, 1.3 * read.bases)
+
+
+def _reading(config: Config, read: Amount, size: Size, where: Site) -> list[Stage]:
+    """Extraction, once for the model and once for its random control; variants, whose alleles are read in windows of their own."""
+    unit = "CPU" if where.device is None else "GPU"
+    rate = where.rates.model_flops if where.device is None else where.device.half * where.utilisation
+    times = 1 + ("random" in config.controls)
+    flops = times * read.tokens * size.flops_per_token
+    shard = min(config.genome.shard, max(read.bases, 1))
+    kept = times * 2 * read.bases * 2.0 * size.d_model if config.stored else _code_bytes(config, read)
+    held = 2.0 * shard * 2 * size.d_model if config.stored else 2.0 * shard * config.sae.k * CODE_BYTES
+    on_device = size.weight_bytes + size.window_bytes
+    host = SPARE + held + (on_device if where.device is None else size.weight_bytes)
+    jobs = times * max(1, -(-read.bases // config.genome.shard))
+    stages = [
+        Stage(
+            "activations" if config.stored else "encode_model",
+            jobs,
+            unit,
+            times * read.tokens,
+            flops,
+            flops / rate / 3600,
+            on_device,
+            host,
+            kept,
+        )
+    ]
+    if read.variants:
+        tokens = 2.0 * 2 * read.variants * config.variants.window
+        work = tokens * size.flops_per_token
+        stages.append(
+            Stage("variants", 1, unit, tokens, work, work / rate / 3600, on_device, host, 3e3 * read.variants)
+        )
+    return stages
+
+
+def _dictionaries(config: Config, read: Amount, size: Size, where: Site) -> list[Stage]:
+    wanted, sae, d = names(config), config.sae, size.d_model
+    unit = "CPU" if where.device is None else "GPU"
+    rate = where.rates.sae_flops if where.device is None else where.device.single * GPU_SAE_UTILISATION
+    weights = 4.0 * 2 * d * sae.n_features
+    stages = []
+    if config.pretrained_sae is None:
+        flops = len(wanted) * sae.tokens * train_flops(d, sae.n_features, sae.k)
+        held = 4 * weights + 4.0 * sae.batch * sae.n_features
+        host = SPARE + (held if where.device is None else weights) + 2**28 + 12.0 * 2 * read.bases
+        stages.append(
+            Stage(
+                "train_sae",
+                len(wanted),
+                unit,
+                len(wanted) * sae.tokens,
+                flops,
+                flops / rate / 3600,
+                held,
+                host,
+                len(wanted) * weights,
+            )
+        )
+    n = len(wanted) if config.stored else 1
+    rows = 2.0 * read.bases
+    if config.stored:
+        flops = n * rows * 2 * d * sae.n_features
+        host = SPARE + weights + 4.0 * 32_768 * d + 2.0 * min(read.bases, config.genome.shard) * sae.k * 8
+        hours = flops / where.rates.encode_flops / 3600
+        stages.append(
+            Stage(
+                "encode",
+                n * config.parts,
+                "CPU",
+                n * rows,
+                flops,
+                hours,
+                0,
+                host,
+                n * _code_bytes(config, read),
+            )
+        )
+    codes = rows * sae.k
+    hours = n * codes / where.rates.codes / 3600
+    most = SPARE + 16.0 * codes / max(1, sae.n_features / config.features.chunk)
+    stages.append(Stage("features", n, "CPU", n * rows, 0, hours, 0, most, n * 2e4 * sae.n_features))
+    return stages
+
+
+def train_flops(d_model: int, n_features: int, k: int) -> float:
+    """Operations a token of training: every feature's input, and forward and backward through the k active ones."""
+    return 2.0 * d_model * n_features + 12.0 * k * d_model
+
+
+def _code_bytes(config: Config, read: Amount) -> float:
+    return 2.0 * read.bases * config.sae.k * CODE_BYTES
+
+
+def _assumptions(config: Config, where: Site, like: dict[str, float] | None) -> list[str]:
+    r = where.rates
+    said = [
+        f"CPU stages at the rates measured here with {r.threads:.0f} threads: {r.model_flops / 1e9:.1f} GFLOP/s reading, "
+        f"{r.sae_flops / 1e9:.1f} training, {r.encode_flops / 1e9:.1f} encoding, {r.codes / 1e6:.2f} million codes/s described, "
+        f"{r.prepare / 1e6:.2f} million bases/s prepared",
+        f"windows of {config.genome.core:,} + {config.genome.warmup:,} bases, both strands; {config.sae.k} codes a base of "
+        f"{CODE_BYTES} bytes",
+    ]
+    if where.device is not None:
+        said.append(
+            f"{where.device.words}: {where.device.half / 1e12:.0f} TFLOP/s in half precision, {where.device.single / 1e12:.0f} in "
+            f"float32 ({where.device.source}); {where.utilisation:.0%} of the first assumed for reading, "
+            f"{GPU_SAE_UTILISATION:.0%} of the second for training"
+        )
+    said.append(
+        "enrichment, geometry, causality and report: scaled by bases from a finished run"
+        if like
+        else "enrichment, geometry, causality and report are not reckoned; name a finished run with --like"
+    )
+    return said
+
+
+def _warnings(config: Config, read: Amount, size: Size, where: Site, made: Plan) -> list[str]:
+    found = []
+    for stage in made.stages:
+        if where.device is not None and stage.device_memory > where.device.memory:
+            found.append(
+                f"{stage.stage}: needs {_gb(stage.device_memory)} of device memory, {where.device.words} has "
+                f"{_gb(where.device.memory)}; take a smaller model, fewer tokens at once (activations.tokens) or a larger device"
+            )
+        if stage.host_memory > where.host_memory:
+            found.append(
+                f"{stage.stage}: needs {_gb(stage.host_memory)} of memory a job, the host has {_gb(where.host_memory)}; "
+                "a smaller genome.shard, longer contigs split into pieces, or a larger host would do"
+            )
+    if made.disk > where.disk:
+        hint = "; with stored: false and a pretrained dictionary only codes are kept" if config.stored else ""
+        found.append(f"disk: needs {_gb(made.disk)}, {_gb(where.disk)} are free{hint}")
+    longest = config.genome.core + config.genome.warmup
+    if size.context is not None and longest > size.context:
+        found.append(
+            f"windows of {longest:,} bases are longer than the {size.context:,} that {size.name} was trained on"
+        )
+    if size.needs_fp8 and (where.device is None or not where.device.fp8):
+        found.append(
+            f"{size.name} was trained with 8-bit input projections, which "
+            f"{'a CPU' if where.device is None else where.device.words} does not have: its likelihoods would be near those of chance"
+        )
+    rows = 2 * read.bases * config.genome.train
+    if config.pretrained_sae is None and config.sae.tokens > 20 * rows:
+        found.append(
+            f"sae.tokens: {config.sae.tokens:,} tokens read each of the {rows:,.0f} training bases {config.sae.tokens / rows:.0f} times"
+        )
+    return found
+
+
+def _gb(n: float) -> str:
+    return f"{n / 1e9:,.1f} GB"
