@@ -95,3 +95,78 @@ def sae_quality(
         found = found._replace(quality=with_fidelity(found.quality, read_table(fidelity, FIDELITY)))
     log = read_log(sae / LOG) if (sae / LOG).is_file() else None
     write_report(found, out, provenance("sae-quality", given, [sae / "sae.json"]), log)
+
+
+@app.command()
+def sweep(
+    activations: Activations,
+    out: Annotated[Path, typer.Argument(help="folder to write: a dictionary a combination, sweep.parquet")],
+    params: ParamsOption = None,
+    genomes: GenomesOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Train dictionaries of several widths and k, and choose the sparsest that passes stated gates on split `select`."""
+    set_threads(threads)
+    from photo51.activations.splits import genomes_beside, split_rows
+    from photo51.activations.store import ActivationStore
+    from photo51.config import parse
+    from photo51.config.sae import SweepParams
+    from photo51.io import provenance, write_table
+    from photo51.io.contracts.sae import SWEEP
+    from photo51.sae.sweep import sweep as run
+
+    given, store = parse(SweepParams, params), ActivationStore(activations)
+    where = genomes or genomes_beside(activations)
+    table = run(split_rows(store, where, "train"), split_rows(store, where, "select"), given, out)
+    write_table(table, out / "sweep.parquet", SWEEP, provenance("sweep", given))
+
+
+@app.command()
+def import_sae(
+    source: Annotated[Path, typer.Argument(help="folder or file of another tool")],
+    out: Annotated[Path, typer.Argument(help="folder to write, sae/NAME")],
+    activations: Annotated[
+        Path | None, typer.Option(help="activations it is for; not needed where photo51 wrote the source")
+    ] = None,
+    form: Annotated[
+        str | None,
+        typer.Option("--format", help="saelens, sparsify, dictionary_learning, evo2; default: by the files"),
+    ] = None,
+    calibrate: Annotated[
+        int | None,
+        typer.Option(min=1, help="replace its rule by the threshold at which so many are active per base"),
+    ] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Take in a dictionary from SAELens, sparsify, dictionary_learning or the published Evo 2 file."""
+    set_threads(threads)
+    from photo51.activations.store import ActivationStore
+    from photo51.sae.formats import calibrated, load_foreign
+    from photo51.types import InputError
+
+    store = ActivationStore(activations) if activations else None
+    sae = load_foreign(source, store.origin if store else None, form)
+    if calibrate:
+        if store is None:
+            raise InputError("--calibrate: need --activations to calibrate on, got none")
+        sae = calibrated(sae, store.rows().sample(32_768), calibrate)
+    sae.save(out)
+
+
+@app.command()
+def export_sae(
+    sae: Sae,
+    out: Annotated[Path, typer.Argument(help="folder to write")],
+    form: Annotated[
+        str, typer.Option("--format", help="saelens, sparsify or dictionary_learning")
+    ] = "saelens",
+) -> None:
+    """Write a dictionary so that SAELens, sparsify or dictionary_learning load it."""
+    from photo51.sae.dictionary import Dictionary, SparseAutoencoder
+    from photo51.sae.formats import save_foreign
+    from photo51.types import InputError
+
+    given = Dictionary.load(sae)
+    if not isinstance(given, SparseAutoencoder):
+        raise InputError(f"{sae}: need an autoencoder, got a dictionary of kind {given.kind}")
+    save_foreign(given, out, form)
