@@ -1,6 +1,4 @@
 rule variants:
-    message:
-        "Variants: effects of {wildcards.set} on likelihood and features (part {wildcards.part})"
     input:
         model_files,
         file=set_file,
@@ -13,6 +11,8 @@ rule variants:
         "<logs>/variants/{set}-{part}.log",
     benchmark:
         "<benchmarks>/variants/{set}-{part}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -25,8 +25,8 @@ rule variants:
         table=lambda wildcards: f"results/{CONFIG.run}/variants/{wildcards.set}.parquet",
         parts=CONFIG.parts,
         params=as_json(CONFIG.variants),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Variants: effects of {wildcards.set} on likelihood and features (part {wildcards.part})"
     shell:
         "photo51 variants {params.genomes:q} {input.file:q} --out {params.table:q} --model {params.model:q} "
         "--sae {params.sae:q} --genome {params.genome:q} --shards {params.parts} --shard {wildcards.part} "
@@ -34,8 +34,6 @@ rule variants:
 
 
 rule gather_variants:
-    message:
-        "Variants: join {wildcards.set}"
     input:
         expand("<results>/.done/variants/{{set}}/{part}", part=PARTS),
         file=set_file,
@@ -47,6 +45,8 @@ rule gather_variants:
         "<logs>/gather_variants/{set}.log",
     benchmark:
         "<benchmarks>/gather_variants/{set}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -55,16 +55,14 @@ rule gather_variants:
         genome=set_genome,
         parts=CONFIG.parts,
         params=as_json(CONFIG.variants),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Variants: join {wildcards.set}"
     shell:
         "photo51 gather-variants {params.genomes:q} {input.file:q} --out {output.table:q} --genome {params.genome:q} "
         "--shards {params.parts} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule biomarkers:
-    message:
-        "Biomarkers: disease against harmless variants ({wildcards.name})"
     input:
         compared_sets,
     output:
@@ -74,6 +72,8 @@ rule biomarkers:
         "<logs>/biomarkers/{name}.log",
     benchmark:
         "<benchmarks>/biomarkers/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 2
     resources:
         mem_mb=mib(3000),
@@ -81,15 +81,13 @@ rule biomarkers:
     params:
         folder=subpath(output.tests, parent=True),
         params=comparison("biomarkers"),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Biomarkers: disease against harmless variants ({wildcards.name})"
     shell:
         "OMP_NUM_THREADS={threads} photo51 biomarkers {input:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule cards:
-    message:
-        "Biomarkers: evidence cards of single variants ({wildcards.name})"
     input:
         "<results>/biomarkers/{name}/classifiers.parquet",
         tables=compared_sets,
@@ -99,6 +97,8 @@ rule cards:
         "<logs>/cards/{name}.log",
     benchmark:
         "<benchmarks>/cards/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -106,15 +106,13 @@ rule cards:
     params:
         folder=subpath(output[0], parent=True),
         params=comparison("cards"),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Biomarkers: evidence cards of single variants ({wildcards.name})"
     shell:
         "photo51 cards {input.tables:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule distil:
-    message:
-        "Biomarkers: the smallest rule that keeps the signal ({wildcards.name})"
     input:
         "<results>/biomarkers/{name}/classifiers.parquet",
         tables=compared_sets,
@@ -124,6 +122,8 @@ rule distil:
         "<logs>/distil/{name}.log",
     benchmark:
         "<benchmarks>/distil/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -132,16 +132,14 @@ rule distil:
         folder=subpath(output[0], parent=True),
         comparison=comparison("biomarkers"),
         params=comparison("distil"),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Biomarkers: the smallest rule that keeps the signal ({wildcards.name})"
     shell:
         "photo51 distil {input.tables:q} --out {params.folder:q} --comparison {params.comparison:q} "
         "--params {params.params:q} > {log:q} 2>&1"
 
 
 rule cohort:
-    message:
-        "Cohort: features against a phenotype, descent taken into account ({wildcards.name})"
     input:
         cohort_files,
         panel=cohort_panel,
@@ -153,6 +151,8 @@ rule cohort:
         "<logs>/cohort/{name}.log",
     benchmark:
         "<benchmarks>/cohort/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 2
     resources:
         mem_mb=mib(4000),
@@ -162,8 +162,8 @@ rule cohort:
         sources=cohort_sources,
         lock=cohort_lock,
         params=cohort_params,
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Cohort: features against a phenotype, descent taken into account ({wildcards.name})"
     shell:
         "OMP_NUM_THREADS={threads} photo51 cohort {input.panel:q} {params.folder:q} {params.sources:q} {params.lock} "
         "--params {params.params:q} > {log:q} 2>&1"

@@ -1,5 +1,6 @@
 # What the rules share: the configuration, the samples, and the few choices that depend on them.
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -13,6 +14,7 @@ SETS = {name: (row.genome, str(path)) for row in GENOMES for name, path in row.v
 SITE = CONFIG.activations.sites[0]
 PARTS = range(CONFIG.parts)
 TRAINED = CONFIG.pretrained_sae is None
+NOTEBOOKS = sorted(p.stem for p in Path("notebooks").glob("[0-9]*.py"))
 DICTIONARIES = ("main", *(CONFIG.controls if TRAINED else ()))
 
 
@@ -22,11 +24,14 @@ wildcard_constraints:
     source="model|random",
     set=r"[A-Za-z0-9_.-]+",
     name=r"[A-Za-z0-9_.-]+",
+    notebook=r"[0-9]{2}_\w+",
 
 
 def as_json(params):
     """Parameters of a stage as they are handed to its command."""
-    return json.dumps(params.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return json.dumps(
+        params.model_dump(mode="json"), sort_keys=True, separators=(",", ":")
+    )
 
 
 def mib(amount):
@@ -46,14 +51,28 @@ def genome_files(wildcards):
 
 def model_name(source):
     """The model of the run, or the same with random weights."""
-    return CONFIG.activations.model if source == "model" else f"{CONFIG.activations.model}@random:{CONFIG.seed}"
+    return (
+        CONFIG.activations.model
+        if source == "model"
+        else f"{CONFIG.activations.model}@random:{CONFIG.seed}"
+    )
 
 
 def model_files(wildcards):
     """Files of the model where it is a folder, so that another checkpoint makes its stages run again."""
     name = CONFIG.activations.model
-    folder = Path("resources/models") / name.removeprefix("sh2:") if name.startswith("sh2:") else Path(name)
-    return sorted(str(p) for p in folder.glob("*") if p.suffix in {".safetensors", ".json"}) if folder.is_dir() else []
+    folder = (
+        Path("resources/models") / name.removeprefix("sh2:")
+        if name.startswith("sh2:")
+        else Path(name)
+    )
+    return (
+        sorted(
+            str(p) for p in folder.glob("*") if p.suffix in {".safetensors", ".json"}
+        )
+        if folder.is_dir()
+        else []
+    )
 
 
 def source_of(name):
@@ -63,12 +82,17 @@ def source_of(name):
 
 def activation_params(wildcards):
     """Parameters of the extraction from the model or its random twin."""
-    return as_json(CONFIG.activations.model_copy(update={"model": model_name(wildcards.source)}))
+    return as_json(
+        CONFIG.activations.model_copy(update={"model": model_name(wildcards.source)})
+    )
 
 
 def activation_parts(wildcards):
     """Marks of the finished parts of the activations a dictionary is of."""
-    return [f"results/{CONFIG.run}/.done/activations/{source_of(wildcards.sae)}/{i}" for i in PARTS]
+    return [
+        f"results/{CONFIG.run}/.done/activations/{source_of(wildcards.sae)}/{i}"
+        for i in PARTS
+    ]
 
 
 def activation_folder(wildcards):
@@ -94,7 +118,10 @@ def set_file(wildcards):
 
 def compared_sets(wildcards):
     """Tables of the variants a comparison is about."""
-    return [f"results/{CONFIG.run}/variants/{s}.parquet" for s in CONFIG.comparisons[wildcards.name].sets]
+    return [
+        f"results/{CONFIG.run}/variants/{s}.parquet"
+        for s in CONFIG.comparisons[wildcards.name].sets
+    ]
 
 
 def comparison(part):
@@ -118,7 +145,10 @@ def cohort_files(wildcards):
     cohort = CONFIG.cohorts[wildcards.name]
     if cohort.genotypes is None:
         return [f"results/{CONFIG.run}/codes/main/codes.json"]
-    return [cohort.genotypes, f"results/{CONFIG.run}/variants/{cohort.variants}.parquet"]
+    return [
+        cohort.genotypes,
+        f"results/{CONFIG.run}/variants/{cohort.variants}.parquet",
+    ]
 
 
 def cohort_sources(wildcards):
@@ -127,7 +157,12 @@ def cohort_sources(wildcards):
     if cohort.genotypes is None:
         folder = f"results/{CONFIG.run}"
         return ["--codes", f"{folder}/codes/main", "--genomes", f"{folder}/genome"]
-    return ["--genotypes", cohort.genotypes, "--variants", f"results/{CONFIG.run}/variants/{cohort.variants}.parquet"]
+    return [
+        "--genotypes",
+        cohort.genotypes,
+        "--variants",
+        f"results/{CONFIG.run}/variants/{cohort.variants}.parquet",
+    ]
 
 
 def cohort_lock(wildcards):
@@ -138,3 +173,91 @@ def cohort_lock(wildcards):
 def cohort_params(wildcards):
     """Parameters of the association."""
     return as_json(CONFIG.cohorts[wildcards.name].test)
+
+
+def option(name, value):
+    """A command's option with its value, quoted; nothing where there is no value."""
+    return f"{name} {shlex.quote(str(value))}" if value else ""
+
+
+def motif_file(wildcards):
+    """Known motifs, where given."""
+    return [CONFIG.motif_file] if CONFIG.motif_file else []
+
+
+def control_codes(wildcards):
+    """Codes of the dictionaries trained as controls."""
+    return [
+        f"results/{CONFIG.run}/codes/{name}/codes.json" for name in DICTIONARIES[1:]
+    ]
+
+
+def control_options(*wanted):
+    """The same as options of a command."""
+    flags = {"seed1": "--seed", "random": "--random"}
+    return " ".join(
+        f"{flags[name]} results/{CONFIG.run}/codes/{name}"
+        for name in DICTIONARIES[1:]
+        if not wanted or name in wanted
+    )
+
+
+def concept_baselines(wildcards):
+    """What concepts are compared with: codes of random weights, and the activations the dictionary was trained on."""
+    folder = f"results/{CONFIG.run}"
+    stored = (
+        [f"{folder}/.done/activations/model/{i}" for i in PARTS]
+        if CONFIG.stored
+        else []
+    )
+    return stored + [
+        f"{folder}/codes/{n}/codes.json" for n in DICTIONARIES if n == "random"
+    ]
+
+
+def concept_options():
+    """The same as options of the command."""
+    stored = (
+        f"--activations results/{CONFIG.run}/activations/model/{SITE} "
+        if CONFIG.stored
+        else ""
+    )
+    return stored + control_options("random")
+
+
+def steering_oracles(wildcards):
+    """Oracles named beforehand, as options of the command."""
+    return " ".join(
+        option("--oracle", o) for o in CONFIG.steering[wildcards.name].oracle
+    )
+
+
+def final_tables(wildcards):
+    """Every table that people read: what the pages are made of."""
+    folder = f"results/{CONFIG.run}"
+    tables = [
+        "features.h5ad",
+        "enrichment.parquet",
+        "concepts.parquet",
+        "logos.parquet",
+        "novelty.parquet",
+    ]
+    tables += [
+        "ledger.parquet",
+        "geometry.h5ad",
+        "battery.parquet",
+        "interventions/causality.parquet",
+    ]
+    if CONFIG.gene_sets:
+        tables.append("genesets.parquet")
+    if CONFIG.stored:
+        tables.append("sae/main/quality.parquet")
+    tables += [f"variants/{name}.parquet" for name in SETS]
+    for name in CONFIG.comparisons:
+        tables += [
+            f"biomarkers/{name}/cards.parquet",
+            f"biomarkers/{name}/rules.parquet",
+        ]
+    tables += [f"cohort/{name}/cohort_tests.parquet" for name in CONFIG.cohorts]
+    tables += [f"interventions/{name}/verdicts.parquet" for name in CONFIG.steering]
+    return [f"{folder}/{table}" for table in tables]

@@ -1,8 +1,6 @@
 if TRAINED:
 
     rule train_sae:
-        message:
-            "Dictionary: train {wildcards.sae}"
         input:
             activation_parts,
             windows="<results>/genome/windows.parquet",
@@ -13,6 +11,8 @@ if TRAINED:
             "<logs>/train_sae/{sae}.log",
         benchmark:
             "<benchmarks>/train_sae/{sae}.tsv"
+        conda:
+            "../envs/photo51.yaml"
         threads: 2
         resources:
             mem_mb=mib(4000),
@@ -22,16 +22,14 @@ if TRAINED:
             genomes=subpath(input.windows, parent=True),
             folder=subpath(output.weights, parent=True),
             params=sae_params,
-        conda:
-            "../envs/photo51.yaml"
+        message:
+            "Dictionary: train {wildcards.sae}"
         shell:
             "photo51 train-sae {params.store:q} {params.folder:q} --genomes {params.genomes:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 else:
 
     rule pretrained_sae:
-        message:
-            "Dictionary: take {params.source}"
         output:
             weights="<results>/sae/main/sae.safetensors",
             description="<results>/sae/main/sae.json",
@@ -39,21 +37,21 @@ else:
             "<logs>/pretrained_sae.log",
         benchmark:
             "<benchmarks>/pretrained_sae.tsv"
+        conda:
+            "../envs/photo51.yaml"
         resources:
             mem_mb=mib(1000),
             runtime=minutes(30),
         params:
             source=CONFIG.pretrained_sae,
-        conda:
-            "../envs/photo51.yaml"
+        message:
+            "Dictionary: take {params.source}"
         shell:
             "cp {params.source:q}/sae.safetensors {output.weights:q} 2> {log:q} && "
             "cp {params.source:q}/sae.json {output.description:q} 2>> {log:q}"
 
 
 rule fidelity:
-    message:
-        "Dictionary: loss of the model with it spliced in"
     input:
         activation_parts,
         weights="<results>/sae/{sae}/sae.safetensors",
@@ -64,6 +62,8 @@ rule fidelity:
         "<logs>/fidelity/{sae}.log",
     benchmark:
         "<benchmarks>/fidelity/{sae}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -74,29 +74,32 @@ rule fidelity:
         sae=subpath(input.weights, parent=True),
         model=lambda wildcards: model_name(source_of(wildcards.sae)),
         params=as_json(CONFIG.fidelity),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Dictionary: loss of the model with it spliced in"
     shell:
         "photo51 fidelity {params.genomes:q} {params.store:q} {params.sae:q} {output:q} --model {params.model:q} "
         "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule sae_quality:
-    message:
-        "Dictionary: how good it is, beside PCA, neurons and random directions"
     input:
         activation_parts,
         weights="<results>/sae/{sae}/sae.safetensors",
         fidelity="<results>/sae/{sae}/fidelity.parquet",
         codes="<results>/codes/{sae}/codes.json",
         windows="<results>/genome/windows.parquet",
-        other=expand("<results>/sae/{other}/sae.safetensors", other=[d for d in DICTIONARIES if d == "seed1"]),
+        other=expand(
+            "<results>/sae/{other}/sae.safetensors",
+            other=[d for d in DICTIONARIES if d == "seed1"],
+        ),
     output:
         "<results>/sae/{sae}/quality.parquet",
     log:
         "<logs>/sae_quality/{sae}.log",
     benchmark:
         "<benchmarks>/sae_quality/{sae}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -106,10 +109,14 @@ rule sae_quality:
         sae=subpath(input.weights, parent=True),
         codes=subpath(input.codes, parent=True),
         genomes=subpath(input.windows, parent=True),
-        other=" ".join(f"--other results/{CONFIG.run}/sae/{d}" for d in DICTIONARIES if d == "seed1"),
+        other=" ".join(
+            f"--other results/{CONFIG.run}/sae/{d}"
+            for d in DICTIONARIES
+            if d == "seed1"
+        ),
         params=as_json(CONFIG.quality),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Dictionary: how good it is, beside PCA, neurons and random directions"
     shell:
         "photo51 sae-quality {params.store:q} {params.sae:q} {output:q} --genomes {params.genomes:q} --codes {params.codes:q} "
         "--fidelity {input.fidelity:q} {params.other} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -1,1 +1,221 @@
-# to come
+rule enrich:
+    input:
+        codes="<results>/codes/main/codes.json",
+        annotations="<results>/genome/annotations.parquet",
+        windows="<results>/genome/windows.parquet",
+    output:
+        temp(touch("<results>/.done/enrich/{part}")),
+    log:
+        "<logs>/enrich/{part}.log",
+    benchmark:
+        "<benchmarks>/enrich/{part}.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        codes=subpath(input.codes, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        folder=f"results/{CONFIG.run}",
+        parts=CONFIG.parts,
+        params=as_json(CONFIG.enrichment),
+    message:
+        "Enrichment: features against annotations, exact rotation null (part {wildcards.part})"
+    shell:
+        "photo51 enrich {params.codes:q} {params.genomes:q} {params.folder:q} --shards {params.parts} "
+        "--shard {wildcards.part} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule gather_enrichment:
+    input:
+        expand("<results>/.done/enrich/{part}", part=PARTS),
+        codes="<results>/codes/main/codes.json",
+        windows="<results>/genome/windows.parquet",
+    output:
+        table="<results>/enrichment.parquet",
+        qq="<results>/calibration_qq.parquet",
+    log:
+        "<logs>/gather_enrichment.log",
+    benchmark:
+        "<benchmarks>/gather_enrichment.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        codes=subpath(input.codes, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output.table, parent=True),
+        parts=CONFIG.parts,
+        params=as_json(CONFIG.enrichment),
+    message:
+        "Enrichment: false discovery rates over the whole family; the run calibrated on rotated activations"
+    shell:
+        "photo51 gather-enrichment {params.codes:q} {params.genomes:q} {params.folder:q} --shards {params.parts} "
+        "--params {params.params:q} > {log:q} 2>&1"
+
+
+rule concepts:
+    input:
+        concept_baselines,
+        table="<results>/enrichment.parquet",
+        codes="<results>/codes/main/codes.json",
+        windows="<results>/genome/windows.parquet",
+    output:
+        table="<results>/concepts.parquet",
+        summary="<results>/concept_summary.parquet",
+    log:
+        "<logs>/concepts.log",
+    benchmark:
+        "<benchmarks>/concepts.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        codes=subpath(input.codes, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output.table, parent=True),
+        baselines=concept_options(),
+        params=as_json(CONFIG.concepts),
+    message:
+        "Concepts: chosen on select, reported on test, beside neurons, PCA, 6-mers and random weights"
+    shell:
+        "photo51 concepts {params.codes:q} {params.genomes:q} {params.folder:q} {params.baselines} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule motifs:
+    input:
+        motif_file,
+        table="<results>/enrichment.parquet",
+        codes="<results>/codes/main/codes.json",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/shapes.parquet",
+        "<results>/profiles.parquet",
+        "<results>/motif_matches.parquet",
+        logos="<results>/logos.parquet",
+    log:
+        "<logs>/motifs.log",
+    benchmark:
+        "<benchmarks>/motifs.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        codes=subpath(input.codes, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output.logos, parent=True),
+        known=option("--motifs", CONFIG.motif_file),
+        params=as_json(CONFIG.motifs),
+    message:
+        "Motifs: logos, shapes, profiles around boundaries"
+    shell:
+        "photo51 motifs {params.codes:q} {params.genomes:q} {params.folder:q} {params.known} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+if CONFIG.gene_sets:
+
+    rule genesets:
+        input:
+            sets=CONFIG.gene_sets,
+            codes="<results>/codes/main/codes.json",
+            windows="<results>/genome/windows.parquet",
+        output:
+            "<results>/genesets.parquet",
+        log:
+            "<logs>/genesets.log",
+        benchmark:
+            "<benchmarks>/genesets.tsv"
+        conda:
+            "../envs/photo51.yaml"
+        threads: 1
+        resources:
+            mem_mb=mib(3000),
+            runtime=minutes(60),
+        params:
+            codes=subpath(input.codes, parent=True),
+            genomes=subpath(input.windows, parent=True),
+            folder=subpath(output[0], parent=True),
+            params=as_json(CONFIG.genesets),
+        message:
+            "Gene sets: rotation null beside the naive test"
+        shell:
+            "photo51 genesets {params.codes:q} {params.genomes:q} {params.folder:q} --gmt {input.sets:q} "
+            "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule novelty:
+    input:
+        control_codes,
+        "<results>/concepts.parquet",
+        causality="<results>/interventions/causality.parquet",
+        table="<results>/enrichment.parquet",
+        codes="<results>/codes/main/codes.json",
+        windows="<results>/genome/windows.parquet",
+    output:
+        queue="<results>/novelty.parquet",
+        hidden="<results>/hidden_classes.parquet",
+    log:
+        "<logs>/novelty.log",
+    benchmark:
+        "<benchmarks>/novelty.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        codes=subpath(input.codes, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output.queue, parent=True),
+        controls=control_options(),
+        params=as_json(CONFIG.novelty),
+    message:
+        "Novelty: the queue of features nobody has named, judged beside random weights"
+    shell:
+        "photo51 novelty {params.codes:q} {params.genomes:q} {params.folder:q} {params.controls} "
+        "--causality {input.causality:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule ledger:
+    input:
+        control_codes,
+        "<results>/concepts.parquet",
+        table="<results>/enrichment.parquet",
+        codes="<results>/codes/main/codes.json",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/ledger.parquet",
+    log:
+        "<logs>/ledger.log",
+    benchmark:
+        "<benchmarks>/ledger.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(60),
+    params:
+        codes=subpath(input.codes, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output[0], parent=True),
+        seeds=control_options("seed1"),
+        params=as_json(CONFIG.ledger),
+    message:
+        "Ledger: does each name survive the other strand, another seed, another genome?"
+    shell:
+        "photo51 ledger {params.codes:q} {params.genomes:q} {params.folder:q} {params.seeds} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -1,8 +1,6 @@
 if CONFIG.stored:
 
     rule encode:
-        message:
-            "Codes: sparse codes of every scored base ({wildcards.sae}, part {wildcards.part})"
         input:
             activation_parts,
             weights="<results>/sae/{sae}/sae.safetensors",
@@ -12,6 +10,8 @@ if CONFIG.stored:
             "<logs>/encode/{sae}-{part}.log",
         benchmark:
             "<benchmarks>/encode/{sae}-{part}.tsv"
+        conda:
+            "../envs/photo51.yaml"
         threads: 1
         resources:
             mem_mb=mib(3000),
@@ -21,8 +21,8 @@ if CONFIG.stored:
             sae=subpath(input.weights, parent=True),
             folder=lambda wildcards: f"results/{CONFIG.run}/codes/{wildcards.sae}",
             parts=CONFIG.parts,
-        conda:
-            "../envs/photo51.yaml"
+        message:
+            "Codes: sparse codes of every scored base ({wildcards.sae}, part {wildcards.part})"
         shell:
             "photo51 encode {params.store:q} {params.sae:q} {params.folder:q} --part {wildcards.part}/{params.parts} "
             "--threads {threads} > {log:q} 2>&1"
@@ -30,8 +30,6 @@ if CONFIG.stored:
 else:
 
     rule encode_model:
-        message:
-            "Codes: read with the model, keep sparse codes alone (part {wildcards.part})"
         input:
             model_files,
             weights="<results>/sae/{sae}/sae.safetensors",
@@ -43,6 +41,8 @@ else:
             "<logs>/encode_model/{sae}-{part}.log",
         benchmark:
             "<benchmarks>/encode_model/{sae}-{part}.tsv"
+        conda:
+            "../envs/photo51.yaml"
         threads: 2
         resources:
             mem_mb=mib(8000),
@@ -53,16 +53,14 @@ else:
             folder=lambda wildcards: f"results/{CONFIG.run}/codes/{wildcards.sae}",
             params=as_json(CONFIG.activations),
             parts=CONFIG.parts,
-        conda:
-            "../envs/photo51.yaml"
+        message:
+            "Codes: read with the model, keep sparse codes alone (part {wildcards.part})"
         shell:
             "photo51 encode-model {params.genomes:q} {params.sae:q} {params.folder:q} --params {params.params:q} "
             "--part {wildcards.part}/{params.parts} --threads {threads} > {log:q} 2>&1"
 
 
 rule gather_codes:
-    message:
-        "Codes: join {wildcards.sae}"
     input:
         expand("<results>/.done/encode/{{sae}}/{part}", part=PARTS),
         windows="<results>/genome/windows.parquet",
@@ -72,21 +70,21 @@ rule gather_codes:
         "<logs>/gather_codes/{sae}.log",
     benchmark:
         "<benchmarks>/gather_codes/{sae}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(2000),
         runtime=minutes(60),
     params:
         genomes=subpath(input.windows, parent=True),
         folder=subpath(output[0], parent=True),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Codes: join {wildcards.sae}"
     shell:
         "photo51 gather-codes {params.folder:q} {params.genomes:q} > {log:q} 2>&1"
 
 
 rule features:
-    message:
-        "Features: how often, how strongly, in how long runs, where most"
     input:
         codes="<results>/codes/main/codes.json",
         weights="<results>/sae/main/sae.safetensors",
@@ -98,6 +96,8 @@ rule features:
         "<logs>/features.log",
     benchmark:
         "<benchmarks>/features.tsv"
+    conda:
+        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -106,8 +106,8 @@ rule features:
         sae=subpath(input.weights, parent=True),
         genomes=subpath(input.windows, parent=True),
         params=as_json(CONFIG.features),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Features: how often, how strongly, in how long runs, where most"
     shell:
         "photo51 features {params.codes:q} {params.sae:q} {params.genomes:q} {output.table:q} "
         "--params {params.params:q} > {log:q} 2>&1"

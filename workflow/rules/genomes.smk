@@ -1,6 +1,4 @@
 rule prepare:
-    message:
-        "Genomes: read, annotate, choose scored bases, tile with windows"
     input:
         table=CONFIG.genomes,
         files=genome_files,
@@ -15,13 +13,15 @@ rule prepare:
         "<logs>/prepare.log",
     benchmark:
         "<benchmarks>/prepare.tsv"
+    conda:
+        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(2000),
         runtime=minutes(30),
     params:
         params=as_json(CONFIG.genome),
         folder=subpath(output.workspace, parent=True),
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Genomes: read, annotate, choose scored bases, tile with windows"
     shell:
         "photo51 prepare {input.table:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"

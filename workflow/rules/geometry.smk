@@ -1,1 +1,34 @@
-# to come
+rule geometry:
+    input:
+        concept_baselines,
+        table="<results>/features.h5ad",
+        weights="<results>/sae/main/sae.safetensors",
+        codes="<results>/codes/main/codes.json",
+        windows="<results>/genome/windows.parquet",
+    output:
+        table="<results>/geometry.h5ad",
+        manifolds="<results>/manifolds.parquet",
+        coordinates="<results>/coordinates.parquet",
+        battery="<results>/battery.parquet",
+    log:
+        "<logs>/geometry.log",
+    benchmark:
+        "<benchmarks>/geometry.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 2
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(240),
+    params:
+        codes=subpath(input.codes, parent=True),
+        sae=subpath(input.weights, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output.table, parent=True),
+        baselines=concept_options(),
+        params=as_json(CONFIG.geometry),
+    message:
+        "Manifolds: relations between features, clusters, shapes, coordinates, controls"
+    shell:
+        "photo51 geometry {params.codes:q} {params.sae:q} {params.genomes:q} {params.folder:q} --features {input.table:q} "
+        "{params.baselines} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

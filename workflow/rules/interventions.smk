@@ -1,1 +1,69 @@
-# to come
+rule causality:
+    input:
+        model_files,
+        table="<results>/features.h5ad",
+        top="<results>/top_windows.parquet",
+        concepts="<results>/concepts.parquet",
+        weights="<results>/sae/main/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/interventions/causality.parquet",
+    log:
+        "<logs>/causality.log",
+    benchmark:
+        "<benchmarks>/causality.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        sae=subpath(input.weights, parent=True),
+        model=CONFIG.activations.model,
+        params=as_json(CONFIG.causality),
+    message:
+        "Causality: what the model loses without each named feature, beside random features"
+    shell:
+        "photo51 causality {input.top:q} --model {params.model:q} --sae {params.sae:q} --genomes {params.genomes:q} "
+        "--features {input.table:q} --concepts {input.concepts:q} --out {output:q} --params {params.params:q} "
+        "--threads {threads} > {log:q} 2>&1"
+
+
+rule steer:
+    input:
+        model_files,
+        table="<results>/features.h5ad",
+        concepts="<results>/concepts.parquet",
+        weights="<results>/sae/main/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+    output:
+        doses="<results>/interventions/{name}/doses.parquet",
+        verdicts="<results>/interventions/{name}/verdicts.parquet",
+    log:
+        "<logs>/steer/{name}.log",
+    benchmark:
+        "<benchmarks>/steer/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        sae=subpath(input.weights, parent=True),
+        folder=subpath(output.doses, parent=True),
+        model=CONFIG.activations.model,
+        target=lambda wildcards: CONFIG.steering[wildcards.name].target,
+        prompt=lambda wildcards: CONFIG.steering[wildcards.name].prompt,
+        code=lambda wildcards: CONFIG.steering[wildcards.name].code,
+        oracles=steering_oracles,
+        params=lambda wildcards: as_json(CONFIG.steering[wildcards.name].steer),
+    message:
+        "Steering: {wildcards.name}, four arms and doses"
+    shell:
+        "photo51 steer {params.target:q} {params.prompt:q} --model {params.model:q} --sae {params.sae:q} "
+        "--genomes {params.genomes:q} --features {input.table:q} --concepts {input.concepts:q} --code {params.code} "
+        "{params.oracles} --out {params.folder:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

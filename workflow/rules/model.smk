@@ -1,6 +1,4 @@
 rule activations:
-    message:
-        "Model: activations of every scored base on both strands ({wildcards.source}, part {wildcards.part})"
     input:
         model_files,
         "<results>/genome/workspace.parquet",
@@ -12,6 +10,8 @@ rule activations:
         "<logs>/activations/{source}-{part}.log",
     benchmark:
         "<benchmarks>/activations/{source}-{part}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -21,16 +21,14 @@ rule activations:
         folder=lambda wildcards: f"results/{CONFIG.run}/activations/{wildcards.source}",
         params=activation_params,
         parts=CONFIG.parts,
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Model: activations of every scored base on both strands ({wildcards.source}, part {wildcards.part})"
     shell:
         "photo51 activations {params.genomes:q} {params.folder:q} --params {params.params:q} "
         "--part {wildcards.part}/{params.parts} --threads {threads} > {log:q} 2>&1"
 
 
 rule selftest:
-    message:
-        "Model: is it causal, the same in any batch, and does it know what it should?"
     input:
         model_files,
         windows="<results>/genome/windows.parquet",
@@ -41,6 +39,8 @@ rule selftest:
         "<logs>/selftest.log",
     benchmark:
         "<benchmarks>/selftest.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -48,7 +48,7 @@ rule selftest:
     params:
         genomes=subpath(input.windows, parent=True),
         model=CONFIG.activations.model,
-    conda:
-        "../envs/photo51.yaml"
+    message:
+        "Model: is it causal, the same in any batch, and does it know what it should?"
     shell:
         "photo51 selftest {params.genomes:q} {output:q} --model {params.model:q} --threads {threads} > {log:q} 2>&1"

@@ -1,1 +1,155 @@
-# to come
+rule tracks:
+    input:
+        concepts="<results>/concepts.parquet",
+        table="<results>/features.h5ad",
+        codes="<results>/codes/main/codes.json",
+        sequences="<results>/genome/sequences.fa",
+    output:
+        tracks="<results>/tracks/tracks.parquet",
+        calls="<results>/tracks/calls.parquet",
+    log:
+        "<logs>/tracks.log",
+    benchmark:
+        "<benchmarks>/tracks.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        run=subpath(input.table, parent=True),
+        folder=subpath(output.tracks, parent=True),
+        params=as_json(CONFIG.tracks),
+    message:
+        "Tracks: bigWig a strand, calls, track hub, offline genome page"
+    shell:
+        "photo51 tracks {params.run:q} {params.folder:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+
+
+rule atlas:
+    input:
+        final_tables,
+    output:
+        "<results>/atlas/index.html",
+    log:
+        "<logs>/atlas.log",
+    benchmark:
+        "<benchmarks>/atlas.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        run=f"results/{CONFIG.run}",
+        folder=subpath(output[0], parent=True),
+        params=as_json(CONFIG.atlas),
+    message:
+        "Atlas: every feature with its dossier"
+    shell:
+        "photo51 atlas {params.run:q} {params.folder:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+
+
+rule notebook:
+    input:
+        final_tables,
+        script="notebooks/{notebook}.py",
+    output:
+        notebook="<results>/notebooks/{notebook}.ipynb",
+        page="<results>/notebooks/{notebook}.html",
+    log:
+        "<logs>/notebook/{notebook}.log",
+    benchmark:
+        "<benchmarks>/notebook/{notebook}.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(30),
+    params:
+        run=f"results/{CONFIG.run}",
+        folder=subpath(output.page, parent=True),
+    message:
+        "Notebook {wildcards.notebook}"
+    shell:
+        "photo51 notebook {input.script:q} {params.folder:q} -p results={params.run:q} > {log:q} 2>&1"
+
+
+rule export:
+    input:
+        final_tables,
+    output:
+        directory("<results>/exports"),
+    log:
+        "<logs>/export.log",
+    benchmark:
+        "<benchmarks>/export.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(60),
+    params:
+        run=f"results/{CONFIG.run}",
+        params=as_json(CONFIG.export),
+    message:
+        "Exports: AnnData, tables as TSV with their columns explained, RO-Crate"
+    shell:
+        "photo51 export {params.run:q} {output:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+
+
+rule report:
+    input:
+        final_tables,
+        "<results>/tracks/tracks.parquet",
+        "<results>/atlas/index.html",
+    output:
+        "<results>/report.html",
+    log:
+        "<logs>/report.log",
+    benchmark:
+        "<benchmarks>/report.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(30),
+    params:
+        run=f"results/{CONFIG.run}",
+        params=as_json(CONFIG.report),
+    message:
+        "Report: one page on what the model knows of these genomes"
+    shell:
+        "photo51 report {params.run:q} {output:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+
+
+rule manifest:
+    input:
+        "<results>/report.html",
+        "<results>/exports",
+        expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
+        selftest="<results>/model/selftest.json",
+        config=workflow.configfiles[-1],
+    output:
+        "<results>/manifest.json",
+    log:
+        "<logs>/manifest.log",
+    benchmark:
+        "<benchmarks>/manifest.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(1000),
+        runtime=minutes(30),
+    params:
+        run=subpath(output[0], parent=True),
+    message:
+        "Manifest: configuration, versions, hashes of all that went in and came out"
+    shell:
+        "photo51 manifest {params.run:q} {input.config:q} --selftest {input.selftest:q} > {log:q} 2>&1"

@@ -53,7 +53,7 @@ def manifest(
     settings = parse(Config, str(config))
     inputs = [config, Path(settings.genomes)]
     for row in read_genomes(settings.genomes):
-        inputs += row.files
+        inputs += row.files()
     inputs += [p for p in sorted(Path("resources/models").glob("*/*")) if p.is_file()]
     tests = json.loads(selftest.read_text()) if selftest else None
     found = describe(results, settings.model_dump(mode="json"), inputs, tests)

@@ -7,7 +7,13 @@ from typing import Any
 from pydantic import Field, field_validator, model_validator
 
 from photo51.config.base import Params
-from photo51.config.biomarkers import BiomarkersParams, CardsParams, CohortParams, DistilParams, VariantsParams
+from photo51.config.biomarkers import (
+    BiomarkersParams,
+    CardsParams,
+    CohortParams,
+    DistilParams,
+    VariantsParams,
+)
 from photo51.config.enrichment import (
     ConceptParams,
     EnrichParams,
@@ -38,7 +44,9 @@ class ComparisonParams(Params):
         default=BiomarkersParams(), description="tests and classifiers, genes held out"
     )
     cards: CardsParams = Field(default=CardsParams(), description="evidence cards of single variants")
-    distil: DistilParams = Field(default=DistilParams(), description="the smallest rule that keeps the signal")
+    distil: DistilParams = Field(
+        default=DistilParams(), description="the smallest rule that keeps the signal"
+    )
 
 
 class CohortRunParams(Params):
@@ -54,8 +62,12 @@ class CohortRunParams(Params):
     open_lock: bool = Field(
         default=False, description="test what was found on the validation individuals: once, and recorded"
     )
-    test: CohortParams = Field(default=CohortParams(), description="association, with descent taken into account")
-    distil: DistilParams = Field(default=DistilParams(), description="the smallest rule that keeps the signal")
+    test: CohortParams = Field(
+        default=CohortParams(), description="association, with descent taken into account"
+    )
+    distil: DistilParams = Field(
+        default=DistilParams(), description="the smallest rule that keeps the signal"
+    )
 
     @model_validator(mode="after")
     def _pair(self) -> CohortRunParams:
@@ -83,9 +95,7 @@ class Config(Params):
     run: str = Field(default="run", pattern=NAME, description="name; results go to results/NAME")
     seed: int = Field(default=51, ge=0, description="seed of every stage that states none")
     genomes: str = Field(default="config/genomes.tsv", description="table of genomes, one row each")
-    parts: int = Field(
-        default=2, ge=1, le=10_000, description="jobs that each scattered stage is split into"
-    )
+    parts: int = Field(default=2, ge=1, le=10_000, description="jobs that each scattered stage is split into")
     keep_activations: bool = Field(
         default=False,
         description="keep stored activations after the run; they are large and made again when needed",
@@ -104,6 +114,15 @@ class Config(Params):
     )
     motif_file: str | None = Field(default=None, description="known motifs (MEME) to compare logos with")
     gene_sets: str | None = Field(default=None, description="gene sets (GMT) to test features against")
+    recipe: str = Field(
+        default="resources/pretraining/recipe.tsv.gz", description="sequences a model is pretrained on"
+    )
+    corpus: tuple[str, ...] = Field(
+        default=(), description="FASTA files that hold them; needed for pretraining alone"
+    )
+    corpus_names: dict[str, str] = Field(
+        default={}, description="accession of the recipe → what it is called in the files"
+    )
     pretrain: PretrainParams = Field(
         default=PretrainParams(), description="training of a model (`photo51 pretrain`); not part of a run"
     )
