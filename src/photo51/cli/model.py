@@ -155,3 +155,33 @@ def selftest(
         typer.echo(f"{check['name']}\t{said}\t{check['meaning']}")
     if not result["passed"]:
         raise typer.Exit(1)
+
+
+@app.command()
+def model_card(
+    model: Annotated[Path, typer.Argument(help="model folder; README.md, loss.svg and card.json go into it")],
+    corpus: Annotated[Path, typer.Argument(help="corpus folder it was trained on (`photo51 corpus`)")],
+    run: Annotated[
+        Path | None,
+        typer.Option(help="folder of its pretraining run; default: the folder that holds the model folder"),
+    ] = None,
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Measure a trained model on held-out species beside Markov chains, and write its card."""
+    set_threads(threads)
+    import torch
+
+    from photo51.config import parse
+    from photo51.config.model import ModelCardParams
+    from photo51.model.adapters import load_model
+    from photo51.model.card import write_card
+    from photo51.model.corpus import load
+
+    torch.set_num_threads(threads)
+    given = parse(ModelCardParams, params)
+    opened = load_model(model, device="cpu", dtype="float32")
+    card = write_card(opened, load(corpus), run or model.resolve().parent, model, given)
+    for row in card["heldout"]:
+        if row["predictor"] in {"model", card["best_markov"][row["group"]]}:
+            typer.echo(f"{row['group']}\t{row['predictor']}\t{row['bits']:.4f}")

@@ -60,3 +60,19 @@ class BurnInParams(Params):
         description="error that the recommended warm-up leaves at 19 of 20 bases (share of the activations' spread)",
     )
     seed: int = Field(default=51, ge=0, description="seed of the places")
+
+
+class ModelCardParams(Params):
+    """What a model card compares."""
+
+    order: int = Field(default=12, ge=1, le=13, description="longest context of the Markov chains (bases)")
+    windows: int = Field(default=12, ge=2, description="held-out windows of each group")
+    tuning_windows: int = Field(
+        default=24, ge=2, description="windows of each group on which strengths of the chains are fitted"
+    )
+    genes: int = Field(
+        default=96, ge=4, description="held-out open reading frames compared with their copies"
+    )
+    codons: int = Field(default=320, ge=120, description="fewest codons of an open reading frame")
+    gene_bases: int = Field(default=768, ge=240, description="bases read of each open reading frame (bases)")
+    seed: int = Field(default=51, ge=0, description="seed of copies and of the species kept for tuning")

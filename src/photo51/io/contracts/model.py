@@ -38,9 +38,28 @@ HELDOUT = TableSpec(
     "bits per base of one predictor on the held-out windows of one group",
     {
         "group": Column("str", "group of species"),
-        "predictor": Column("str", "`model`, or `markov_<order>`"),
+        "predictor": Column(
+            "str",
+            "`model`; `markov_K` (order K, all training sequence); `markov_own_K` (order K, the group's training sequence)",
+        ),
         "bits": Column("float", "mean bits per base, over A, C, G and T"),
         "bits_se": Column("float", "standard error over windows"),
+        "model_gains": Column("float", "mean bits per base that the model needs less than this predictor"),
+        "model_gains_se": Column("float", "its standard error over windows"),
         "windows": Column("int", "windows scored"),
+    },
+)
+
+FRAMES = TableSpec(
+    "frames",
+    "how one predictor tells open reading frames of held-out genomes from one kind of copy of them",
+    {
+        "predictor": Column("str", "`model`, or the best Markov chain, as in the table `heldout`"),
+        "copy": Column("str", "`frame_shifted` or `codon_shuffled`"),
+        "auroc": Column("float", "probability that a gene is likelier a base than a copy of any gene"),
+        "paired": Column("float", "share of genes likelier than their own copy"),
+        "bits_real": Column("float", "bits per base of the genes, read in frame"),
+        "bits_copy": Column("float", "bits per base of the copies"),
+        "genes": Column("int", "genes compared"),
     },
 )

@@ -1,0 +1,119 @@
+"""Does a model tell coding sequence from copies of it that code for nothing?
+
+Genes are found without annotation, as open reading frames so long that chance makes next to none in genomes of middling
+composition. A copy keeps nearly all of the gene's composition: one has its frame broken and mended again every so many codons,
+the other has its codons in another order.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.genome.alphabet import codes, reverse_complement
+from photo51.stats.auc import areas
+
+_STOPS = (0b110000, 0b110010, 0b111000)  # TAA, TAG, TGA with A, C, G, T as 0, 1, 2, 3
+_STARTS = (0b001110, 0b101110, 0b111110)  # ATG, GTG, TTG
+SKIP = 96
+COPIES = ("frame_shifted", "codon_shuffled")
+
+
+class Separation(NamedTuple):
+    """How a predictor ranks genes and copies.
+
+    Attributes
+    ----------
+    auroc
+        Probability that a gene is likelier a base than a copy of any gene, ties halved.
+    paired
+        Share of genes that are likelier than their own copy.
+    bits_real, bits_copy
+        Mean bits per base of genes, and of copies.
+    """
+
+    auroc: float
+    paired: float
+    bits_real: float
+    bits_copy: float
+
+
+def open_frames(ids: NDArray[np.uint8], least: int) -> list[NDArray[np.uint8]]:
+    """Open reading frames of a sequence, start codon to before the stop, read on their strand; longest first, none overlapping.
+
+    Parameters
+    ----------
+    ids
+        Bytes of a contig.
+    least
+        Fewest codons.
+    """
+    spans = [(a, b, ids[a:b]) for a, b in _forward_frames(ids, least)]
+    turned, n = reverse_complement(ids), len(ids)
+    spans += [(n - b, n - a, turned[a:b]) for a, b in _forward_frames(turned, least)]
+    taken = np.zeros(n, dtype=bool)
+    found = []
+    for a, b, gene in sorted(spans, key=lambda s: (s[0] - s[1], s[0])):
+        if not taken[a:b].any() and (codes(gene) < 4).all():
+            taken[a:b] = True
+            found.append(gene)
+    return found
+
+
+def _forward_frames(ids: NDArray[np.uint8], least: int) -> list[tuple[int, int]]:
+    letters = codes(ids).astype(np.int64)
+    found = []
+    for frame in range(3):
+        n = (len(letters) - frame) // 3
+        codon = letters[frame : frame + 3 * n].reshape(n, 3)
+        word = codon[:, 0] * 16 + codon[:, 1] * 4 + codon[:, 2]
+        bad = np.isin(word, _STOPS) | (codon == 4).any(axis=1)
+        starts = np.flatnonzero(np.isin(word, _STARTS) & ~bad)
+        stops = np.flatnonzero(bad)
+        for before, stop in zip(np.append(-1, stops[:-1]).tolist(), stops.tolist(), strict=True):
+            if stop - before <= least:
+                continue
+            later = starts[np.searchsorted(starts, before + 1) :]
+            if len(later) and stop - later[0] >= least:
+                found.append((frame + 3 * int(later[0]), frame + 3 * stop))
+    return found
+
+
+def frame_shifted(gene: NDArray[np.uint8], rng: np.random.Generator, every: int = 20) -> NDArray[np.uint8]:
+    """The gene with a base taken out and, `every` codons later, one put in, again and again: every other stretch is out of frame."""
+    parts = []
+    for i, start in enumerate(range(0, len(gene), 3 * every)):
+        piece = gene[start : start + 3 * every]
+        at = int(rng.integers(0, 3))
+        base = np.frombuffer(b"ACGT", np.uint8)[rng.integers(4)]
+        parts.append(np.delete(piece, at) if i % 2 == 1 else np.insert(piece, at, base) if i else piece)
+    return np.concatenate(parts)[: len(gene)]
+
+
+def codon_shuffled(gene: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+    """The gene's codons in another order, the first kept."""
+    codons = gene.reshape(-1, 3).copy()
+    rng.shuffle(codons[1:])
+    return codons.ravel()
+
+
+def with_copies(genes: list[NDArray[np.uint8]], length: int, seed: int) -> dict[str, NDArray[np.uint8]]:
+    """`real` and both copies, (genes, length) each: the first `length` bases of each."""
+    rng = np.random.default_rng([seed, 3])
+    out: dict[str, list[NDArray[np.uint8]]] = {"real": [], **{name: [] for name in COPIES}}
+    for gene in genes:
+        cut = gene[: length + 60]
+        out["real"].append(gene[:length])
+        out["frame_shifted"].append(frame_shifted(cut, rng)[:length])
+        out["codon_shuffled"].append(codon_shuffled(gene[:length], rng))
+    return {name: np.stack(rows) for name, rows in out.items()}
+
+
+def separation(real: NDArray[np.floating], copy: NDArray[np.floating]) -> Separation:
+    """Compare natural log-probabilities of genes and copies, (genes, length) each; the first `SKIP` bases are not scored."""
+    bits = [-np.nanmean(p[:, SKIP:], axis=1) / np.log(2) for p in (real, copy)]
+    labels = np.repeat([True, False], [len(bits[0]), len(bits[1])])
+    auroc = areas(-np.concatenate(bits), labels).auroc
+    return Separation(auroc, float(np.mean(bits[0] < bits[1])), float(bits[0].mean()), float(bits[1].mean()))
