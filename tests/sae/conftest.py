@@ -47,7 +47,7 @@ def make_run(folder, world, *, poison=0.0):
             world.origin,
             workspace=sha256(path)[:16],
             made=f"{shard}",
-            valid={s: valid[a:b] for s in "+-"},
+            valid=dict.fromkeys("+-", valid[a:b]),
         )
     return folder / "activations" / "planted"
 

@@ -214,7 +214,7 @@ def _write_sparsify(sae: SparseAutoencoder, out: Path) -> None:
         "W_dec": sae.decoder,
         "b_dec": sae.offset,
     }
-    write_tensors(out / "sae.safetensors", arrays, {"photo51": json.dumps(sae.origin.dump(), sort_keys=True)})
+    write_tensors(out / "sae.safetensors", arrays, {})
     config = {
         "activation": "topk",
         "expansion_factor": max(1, sae.n_features // sae.origin.d_model),
@@ -225,6 +225,7 @@ def _write_sparsify(sae: SparseAutoencoder, out: Path) -> None:
         "skip_connection": False,
         "transcode": False,
         "d_in": sae.origin.d_model,
+        "photo51": {"origin": sae.origin.dump(), "hash": sae.hash},
     }
     write_json(config, out / "cfg.json")
 
