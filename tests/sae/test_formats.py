@@ -124,7 +124,7 @@ class Harmful:
 
 def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path, capsys):
     path = tmp_path / "sae.pt"
-    path.write_bytes(pickle.dumps({"W": Harmful()}))
+    path.write_bytes(pickle.dumps({"W": Harmful()}, protocol=2))
     with pytest.raises(InputError, match="tensors alone"):
         load_foreign(path, ORIGIN)
     torch.save({"W": Harmful()}, path)

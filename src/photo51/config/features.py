@@ -30,7 +30,7 @@ class FidelityParams(Params):
         default=("test", "select"), min_length=1, description="splits whose windows are scored"
     )
     bases: int = Field(
-        default=100_000, ge=1, description="about so many bases are scored, both strands (bases)"
+        default=60_000, ge=1, description="about so many bases are scored, both strands (bases)"
     )
     sample: int = Field(default=32_768, ge=2, description="bases whose mean is the constant (bases)")
     seed: int = Field(default=51, ge=0, description="seed of the choice of windows")

@@ -42,7 +42,7 @@ def sweep(source: Source, held: Held, params: SweepParams, folder: Path | str) -
     -------
     Contract `SWEEP`, one row a combination, the chosen one marked; its folder is in the column `folder`.
     """
-    rows = []
+    rows, rows_hash = [], float(np.abs(source.sample(1_024)).sum(dtype=np.float64))
     for width, k, rate in product(params.widths, params.ks, params.learning_rates):
         trained = []
         for seed in params.seeds:
@@ -50,7 +50,7 @@ def sweep(source: Source, held: Held, params: SweepParams, folder: Path | str) -
                 update={"n_features": width, "k": k, "learning_rate": rate, "seed": seed}
             )
             out = Path(folder) / f"{given.variant}-{width}-{k}-{rate:g}-{seed}"
-            key = content_hash(given.model_dump(), source.origin.key())
+            key = content_hash(given.model_dump(), source.origin.key(), source.seed, rows_hash)
             trained.append(_trained(out, key) or _train(source, given, out, key))
         rows.append(_row(params, trained, measure(trained[0], held), held))
         rows[-1]["folder"] = f"{params.sae.variant}-{width}-{k}-{rate:g}-{params.seeds[0]}"
