@@ -9,6 +9,19 @@ from pydantic import Field
 from photo51.config.base import Params
 
 
+class BatteryParams(Params):
+    """The positive controls: manifolds that must be there."""
+
+    seed: int = Field(default=51, ge=0, description="seed of everything drawn")
+    rotations: int = Field(default=999, ge=99, description="rotations that make the nulls")
+    gc_window: int = Field(default=101, ge=3, description="window of the GC control (bases)")
+    k: int = Field(default=6, ge=1, le=8, description="length of the k-mers of the baseline (bases)")
+    frameshift_genes: int = Field(default=40, ge=1, description="genes that get one base inserted")
+    flank: int = Field(default=150, ge=30, description="bases compared on either side of the insertion")
+    guard: int = Field(default=30, ge=0, description="bases next to the insertion left out of the comparison")
+    alpha: float = Field(default=0.05, gt=0, lt=1, description="level at which a control is shown")
+
+
 class GeometryParams(Params):
     """From codes to manifolds."""
 
@@ -84,18 +97,17 @@ class GeometryParams(Params):
     )
     annotations: tuple[str, ...] = Field(
         default=(),
-        description="further annotation classes that coordinates are tested against; none: the built-in list",
+        description="annotation classes that coordinates are tested against; empty: the built-in list",
     )
-
-
-class BatteryParams(Params):
-    """The positive controls: manifolds that must be there."""
-
-    seed: int = Field(default=51, ge=0, description="seed of everything drawn")
-    rotations: int = Field(default=999, ge=99, description="rotations that make the nulls")
-    gc_window: int = Field(default=101, ge=3, description="window of the GC control (bases)")
-    k: int = Field(default=6, ge=1, le=8, description="length of the k-mers of the baseline (bases)")
-    frameshift_genes: int = Field(default=40, ge=1, description="genes that get one base inserted")
-    flank: int = Field(default=150, ge=30, description="bases compared on either side of the insertion")
-    guard: int = Field(default=30, ge=0, description="bases next to the insertion left out of the comparison")
-    alpha: float = Field(default=0.05, gt=0, lt=1, description="level at which a control is shown")
+    meaning_tokens: int = Field(
+        default=4000, ge=100, description="tokens of a cluster on which its coordinate is tested (tokens)"
+    )
+    missed_tokens: int = Field(
+        default=120_000,
+        ge=100,
+        description="tokens whose activations are compared with their reconstruction, where given (tokens)",
+    )
+    shown: int = Field(
+        default=3000, ge=10, description="tokens of each manifold that are kept as points (tokens)"
+    )
+    battery: BatteryParams = Field(default=BatteryParams(), description="the positive controls")

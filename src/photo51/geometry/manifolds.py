@@ -155,7 +155,7 @@ def find_manifolds(
             kept, tokens.take(kept.features), None, None, empty, nothing, "fewer tokens than features"
         )
     own, rows = tokens.take(kept.features), np.asarray(decoder)[kept.features]
-    first = _first_half(own.block)
+    first = first_half(own.block)
     finding, rest = (own.where(first), own.where(~first)) if params.held_out else (own, own)
     related = relations(finding, rows, params)
     if not len(related.pairs.i):
@@ -174,12 +174,11 @@ def find_manifolds(
         return Geometry(kept, rest, related, modules, label, nothing, "no cluster")
     if missed is not None and params.held_out:
         missed = _renumbered(missed, ~first)
-    return Geometry(
-        kept, related, modules, label, _measured(rest, rows, (label, of), missed, params), "found"
-    )
+    clusters = _measured(rest, rows, (label, of), missed, params)
+    return Geometry(kept, rest, related, modules, label, clusters, "found")
 
 
-def _first_half(block: NDArray[np.integer]) -> NDArray[np.bool_]:
+def first_half(block: NDArray[np.integer]) -> NDArray[np.bool_]:
     """Every other block."""
     blocks = np.unique(block)
     return np.isin(block, blocks[::2])

@@ -11,6 +11,17 @@ MANIFOLDS = TableSpec(
             "str", "loop, torus, sphere, arc, branched, states, blob; module or unresolved are no manifolds"
         ),
         "manifold": Column("bool", "whether it may be called a manifold"),
+        "label": Column("str", "manifold, module or unresolved", required=False),
+        "meaning": Column(
+            "str",
+            "the quantity its coordinate says most of, held out, at the run's FDR; empty: none",
+            required=False,
+        ),
+        "meaning_effect": Column(
+            "float", "share of that quantity's variance, on held-out blocks", required=False
+        ),
+        "meaning_kmer": Column("float", "the same from the last six bases", required=False),
+        "meaning_q": Column("float", "FDR over all coordinates and quantities", required=False),
         "why": Column("str", "the deciding measure, in words"),
         "n_features": Column("int", "members"),
         "features": Column("str", "members, comma-separated, along the coordinate where there is one"),

@@ -1,0 +1,116 @@
+"""The positive controls: manifolds that a model of bacterial genomes must show, each scored beside its baselines and its null.
+
+Blocks of even place are for finding (labels are used there only to name what was found, or to fit a readout); every score is
+of blocks of odd place. The same search or readout is done on the k-mer that ends at each base, and on the codes of a model
+with random weights where they are given. A control that fails is reported as failing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from photo51.config.geometry import BatteryParams
+from photo51.genome.genomes import Genomes
+from photo51.genome.workspace import Workspace
+from photo51.geometry.tokens import Tokens
+from photo51.io.contracts.geometry import BATTERY
+
+SHOWN, NOT_SHOWN, NOT_TESTED = "shown", "not shown", "not tested"
+
+
+class Bench(NamedTuple):
+    """What the controls see.
+
+    Attributes
+    ----------
+    genomes, workspace, annotations
+        The run's genomes and axis.
+    tokens
+        Codes of the model in reading order.
+    random
+        Codes of a random-weight model at the same tokens; None where not given.
+    kmers
+        (tokens,) the k-mer that ends at each; 4**k where unknown.
+    find
+        (tokens,) tokens of blocks for finding; the others are for scoring.
+    params
+        Parameters.
+    """
+
+    genomes: Genomes
+    workspace: Workspace
+    annotations: pd.DataFrame
+    tokens: Tokens
+    random: csr_matrix | None
+    kmers: NDArray[np.int32]
+    find: NDArray[np.bool_]
+    params: BatteryParams
+
+    def of(self, values: NDArray) -> NDArray:
+        """Values (2, n_rows) at the tokens."""
+        return values[self.tokens.strand, self.tokens.row]
+
+    @property
+    def one_hot(self) -> csr_matrix:
+        """(tokens, 4**k) the k-mer that ends at each."""
+        n, width = len(self.kmers), 4**self.params.k
+        known = self.kmers < width
+        bounds = np.concatenate([[0], np.cumsum(known)])
+        return csr_matrix((np.ones(known.sum(), np.float32), self.kmers[known], bounds), shape=(n, width))
+
+    def rng(self, number: int) -> np.random.Generator:
+        """A generator of its own for each control."""
+        return np.random.default_rng([self.params.seed, number])
+
+
+class Control(NamedTuple):
+    """Outcome of one control: see the `BATTERY` table."""
+
+    control: str
+    what: str
+    score: float
+    unit: str
+    baseline: float
+    random_weights: float
+    null: float
+    p: float
+    verdict: str
+    note: str
+
+
+def not_tested(control: str, what: str, why: str) -> Control:
+    """A control for which the genomes have nothing."""
+    nan = float("nan")
+    return Control(control, what, nan, "", nan, nan, nan, nan, NOT_TESTED, why)
+
+
+def verdict(score: float, rivals: tuple[float, ...], p: float, alpha: float) -> str:
+    """`shown` where the score is beyond its null and beyond every rival that was measured."""
+    measured = [r for r in rivals if np.isfinite(r)]
+    better = np.isfinite(score) and all(score > r for r in measured)
+    return SHOWN if better and p <= alpha else NOT_SHOWN
+
+
+def run_battery(bench: Bench) -> pd.DataFrame:
+    """`BATTERY` table: every control, in a fixed order."""
+    from photo51.geometry.controls import genetic_code, phylogeny, strand_pairs
+    from photo51.geometry.frame import codon_phase
+    from photo51.geometry.lines import gc_line, position_along_gene, replication_angle, replication_strand
+
+    controls: tuple[Callable[[Bench], Control], ...] = (
+        codon_phase,
+        strand_pairs,
+        gc_line,
+        position_along_gene,
+        genetic_code,
+        replication_strand,
+        replication_angle,
+        phylogeny,
+    )
+    return BATTERY.check(pd.DataFrame([control(bench)._asdict() for control in controls]))

@@ -1,0 +1,130 @@
+"""A reading frame without labels: the rhythm of features along the sequence, at a period.
+
+The sequence is cut into windows and each feature's Fourier component at the period is taken in each. Where features keep time,
+the components of a window and of the next one agree. The leading eigenvector of this cross-spectrum (principal components in
+the frequency domain: Brillinger 1981, doi:10.1137/1.9780898719246, chapter 9) gives each feature a weight and a place on a
+circle, and each base the angle of its weighted sum. Neighbouring windows do not overlap, so that neither a base with itself
+nor the letters that successive k-mers share are taken for rhythm. The direction of reading fixes the sense of rotation; only
+where the circle starts is free.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigsh
+
+CODON = 3.0
+
+
+class Rhythm(NamedTuple):
+    """A cyclic coordinate of features.
+
+    Attributes
+    ----------
+    weight
+        (features,) complex, norm 1: modulus is how much a feature says, argument its place on the circle.
+    coherence
+        Share of the power at the period that one rhythm, kept from window to window, explains: leading eigenvalue over trace.
+    scale
+        (features,) what activations are divided by: their root mean square.
+    """
+
+    weight: NDArray[np.complex128]
+    coherence: float
+    scale: NDArray[np.float64]
+
+    def of(self, codes: csr_matrix) -> NDArray[np.complex128]:
+        """Where tokens are in the plane of the rhythm, (tokens,)."""
+        return np.asarray(codes @ (self.weight / self.scale)).ravel()
+
+
+def rhythm(
+    codes: csr_matrix,
+    run: NDArray[np.integer],
+    *,
+    period: float = CODON,
+    window: int = 48,
+    most: int = 6000,
+) -> Rhythm:
+    """Find the strongest rhythm of a period.
+
+    Parameters
+    ----------
+    codes
+        (tokens, features) in reading order.
+    run
+        (tokens,) consecutive tokens of one run are neighbouring bases.
+    period
+        In bases.
+    window
+        Bases a component is taken over.
+    most
+        Pairs of windows used, evenly taken.
+    """
+    n_features = codes.shape[1]
+    scale = np.sqrt(np.bincount(codes.indices, codes.data.astype(np.float64) ** 2, n_features) / max(1, codes.shape[0]))  # fmt: skip
+    scale[scale == 0] = 1.0
+    first = _pairs(np.asarray(run), window, most)
+    if len(first) < 4 or n_features < 3:
+        return Rhythm(np.zeros(n_features, complex), 0.0, scale)
+    given = (
+        codes.indptr.astype(np.int64),
+        codes.indices,
+        (codes.data / scale[codes.indices]).astype(np.float32),
+    )
+    a = _components(given, first, window, period, n_features)
+    b = _components(given, first + window, window, period, n_features)
+
+    def apply(x: NDArray[np.complex128]) -> NDArray[np.complex128]:
+        x = x.ravel().astype(np.complex64)
+        return (a.T @ (b.conj() @ x) + b.T @ (a.conj() @ x)).astype(np.complex128)
+
+    h = LinearOperator((n_features, n_features), matvec=apply, dtype=np.complex128)
+    begin = np.random.default_rng(0).standard_normal(n_features) + 0j
+    try:
+        values, vectors = eigsh(h, k=1, which="LA", v0=begin, tol=1e-4, maxiter=300)
+    except ArpackNoConvergence as e:
+        values, vectors = e.eigenvalues, e.eigenvectors
+    power = float((np.abs(a) ** 2).sum() + (np.abs(b) ** 2).sum())
+    if not len(values) or values[0] <= 0 or power <= 0:
+        return Rhythm(np.zeros(n_features, complex), 0.0, scale)
+    return Rhythm(vectors[:, 0].conj(), float(values[0] / power), scale)
+
+
+def _pairs(run: NDArray[np.integer], window: int, most: int) -> NDArray[np.int64]:
+    """First tokens of pairs of neighbouring windows that lie in one run."""
+    starts = np.flatnonzero(np.diff(run, prepend=run[:1] - 1)) if len(run) else np.zeros(0, np.int64)
+    ends = np.append(starts[1:], len(run))
+    parts = [np.arange(a, b - 2 * window + 1, 2 * window) for a, b in zip(starts, ends, strict=True)]
+    first = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
+    if len(first) <= most:
+        return first
+    return first[np.unique(np.linspace(0, len(first) - 1, most).round().astype(np.int64))]
+
+
+@njit(cache=True)
+def _components(given, first, window, period, n_features):
+    """Σ over a window of exp(−2πi · token/period) · activation, for each window and feature."""
+    indptr, indices, data = given
+    out = np.zeros((len(first), n_features), np.complex64)
+    for w in range(len(first)):
+        for t in range(first[w], first[w] + window):
+            turn = np.exp(-2j * np.pi * ((t % period) / period))
+            for q in range(indptr[t], indptr[t + 1]):
+                out[w, indices[q]] += turn * data[q]
+    return out
+
+
+def aligned(angle: NDArray[np.floating], phase: NDArray[np.floating]) -> float:
+    """Where on the circle phase 0 lies: the mean direction of angle − 2π·phase/3."""
+    return float(np.angle(np.exp(1j * (angle - 2 * np.pi / 3 * phase)).sum()))
+
+
+def states(angle: NDArray[np.floating], start: float = 0.0) -> NDArray[np.int64]:
+    """Which of three thirds of the circle an angle lies in, the first one centred at `start`, (n,)."""
+    return np.round((angle - start) / (2 * np.pi / 3)).astype(np.int64) % 3

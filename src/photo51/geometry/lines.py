@@ -1,0 +1,216 @@
+"""Controls that are lines and large circles: GC content, position along a gene, the two halves and the turn of replication."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+from scipy.sparse.linalg import svds
+
+from photo51.geometry.battery import Bench, Control, not_tested, verdict
+from photo51.geometry.biology import along_genes, composition, replication
+from photo51.geometry.readout import auroc, ranks, ridge, spearman, turned_null, window_means
+from photo51.stats.resampling import monte_carlo_p
+
+GC = "GC content is a line: one slow component of the codes, found without labels"
+GENE = "position along a gene, start to stop"
+STRAND = "leading and lagging strand of replication"
+ANGLE = "angle round the chromosome from the origin"
+COMPONENTS, MOST = 5, 60_000
+
+
+def _codes(bench: Bench) -> dict[str, csr_matrix]:
+    """Codes of the model, k-mers, and codes of the random model where there are some."""
+    out = {"model": bench.tokens.codes, "kmer": bench.one_hot}
+    return out if bench.random is None else {**out, "random": bench.random}
+
+
+def gc_line(bench: Bench) -> Control:
+    """Rank correlation of the best of five slow components with GC content, within genomes, on held-out blocks."""
+    gc = bench.of(composition(bench.genomes, bench.workspace, bench.params.gc_window)[0])
+    genome = _genome(bench)
+    scores: dict[str, float] = {}
+    p, null, bend = np.nan, np.zeros(0), np.nan
+    for name, codes in _codes(bench).items():
+        x, first = window_means(codes, bench.tokens.run, bench.params.gc_window)
+        find, middle = bench.find[first], first + bench.params.gc_window // 2
+        if find.sum() < 50 or (~find).sum() < 50:
+            return not_tested("gc_line", GC, f"Too few windows of {bench.params.gc_window} bases.")
+        truth = _centred_ranks(gc[middle], genome[first])
+        component = _slow(x, genome[first], find)
+        each = [spearman(c[find], truth[find]) for c in component.T]
+        best = int(np.nanargmax(np.abs(each)))
+        guess = _centred_ranks(component[:, best] * np.sign(each[best]), genome[first])[~find]
+        held = truth[~find]
+        scores[name] = spearman(guess, held)
+        if name == "model":
+            null = turned_null(
+                guess, held, bench.tokens.block[first][~find], bench.rng(3), bench.params.rotations
+            )
+            p = float(monte_carlo_p(scores[name], null))
+            bend = _seriation(guess, held)
+    score = scores["model"]
+    note = (
+        f"component {'of the codes'} against GC in {bench.params.gc_window} bases; means of ten steps of GC are in order along it with rank "
+        f"correlation {bend:.2f}; k-mers hold GC by construction, so that this control is no glory"
+    )
+    return Control(
+        "gc_line", GC, score, "rank correlation", scores["kmer"], scores.get("random", np.nan), float(null.mean()), p,
+        verdict(score, (), p, bench.params.alpha) if abs(bend) > 0.9 else "not shown", note,
+    )  # fmt: skip
+
+
+def _slow(x: csr_matrix, genome: NDArray[np.int64], find: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Leading principal components of window means, genomes centred, axes fitted on windows for finding, (windows, k)."""
+    scale = np.sqrt(np.asarray(x.multiply(x).mean(0)).ravel())
+    keep = scale > 0
+    y = np.asarray(x[:, keep].todense(), np.float32) / scale[keep]
+    for g in np.unique(genome):
+        y[genome == g] -= y[genome == g].mean(0)
+    k = min(COMPONENTS, min(y[find].shape) - 1)
+    _, s, v = svds(y[find], k=k, v0=np.ones(min(y[find].shape)), random_state=0)
+    return y @ v[np.argsort(-s)].T
+
+
+def _centred_ranks(values: NDArray[np.floating], genome: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Ranks within each genome as shares, 0 in the middle."""
+    out = np.full(len(values), np.nan)
+    for g in np.unique(genome):
+        at = genome == g
+        r = ranks(values[at])
+        out[at] = r / max(1, np.isfinite(r).sum()) - 0.5
+    return out
+
+
+def _seriation(guess: NDArray[np.float64], truth: NDArray[np.float64], steps: int = 10) -> float:
+    """Rank correlation between steps of the truth and the mean guess in each."""
+    step = np.minimum(((truth + 0.5) * steps).astype(np.int64), steps - 1)
+    means = np.array([guess[step == s].mean() if (step == s).any() else np.nan for s in range(steps)])
+    ok = np.isfinite(means)
+    return float(np.corrcoef(np.flatnonzero(ok), ranks(means[ok]))[0, 1]) if ok.sum() > 2 else float("nan")
+
+
+def _genome(bench: Bench) -> NDArray[np.int64]:
+    """Number of the genome of each token."""
+    t = bench.workspace.table
+    number = {name: i for i, name in enumerate(dict.fromkeys(t["genome"]))}
+    of_stretch = np.array([number[g] for g in t["genome"]])
+    return of_stretch[np.searchsorted(t["offset"].to_numpy(), bench.tokens.row, side="right") - 1]
+
+
+def position_along_gene(bench: Bench) -> Control:
+    """Rank correlation of a linear readout with the fraction of the gene that was read, on held-out blocks."""
+    where = bench.of(along_genes(bench.workspace, bench.annotations)["position_along_gene"])
+    known = np.isfinite(where)
+    learn, score = np.flatnonzero(bench.find & known), np.flatnonzero(~bench.find & known)
+    if len(learn) < 2000 or len(score) < 2000:
+        return not_tested("position_along_gene", GENE, "The scored bases hold too little coding sequence.")
+    learn, score = _thinned(learn), _thinned(score)
+    scores, guesses = {}, {}
+    for name, codes in _codes(bench).items():
+        if name == "kmer":
+            guess = _kmer_means(bench, learn, where)[score]
+        else:
+            guess = ridge(codes[learn], where[learn].astype(np.float64))(codes[score])
+        scores[name], guesses[name] = spearman(guess, where[score]), guess
+    null = turned_null(
+        ranks(guesses["model"]),
+        ranks(where[score]),
+        bench.tokens.block[score],
+        bench.rng(4),
+        bench.params.rotations,
+    )
+    p = float(monte_carlo_p(scores["model"], null))
+    rivals = (scores["kmer"], scores.get("random", np.nan))
+    note = f"linear readout of one base's codes, learnt on {len(learn):,} bases and scored on {len(score):,} of other blocks"
+    return Control(
+        "position_along_gene", GENE, scores["model"], "rank correlation", *((*rivals, np.nan)[:2]), float(null.mean()), p,
+        verdict(scores["model"], rivals, p, bench.params.alpha), note,
+    )  # fmt: skip
+
+
+def _thinned(at: NDArray[np.int64], most: int = MOST) -> NDArray[np.int64]:
+    """At most `most`, by a stride that is a multiple neither of 3 nor of 2."""
+    stride = max(1, -(-len(at) // most))
+    while stride > 1 and (stride % 3 == 0 or stride % 2 == 0):
+        stride += 1
+    return at[::stride]
+
+
+def _kmer_means(bench: Bench, learn: NDArray[np.int64], truth: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Mean truth of each token's k-mer over tokens to learn from, drawn to the overall mean by 20 counts."""
+    width = 4**bench.params.k + 1
+    n = np.bincount(bench.kmers[learn], minlength=width)
+    total = np.bincount(bench.kmers[learn], truth[learn].astype(np.float64), minlength=width)
+    return ((total + 20 * truth[learn].mean()) / (n + 20))[bench.kmers]
+
+
+def replication_strand(bench: Bench) -> Control:
+    """How well a readout of window means tells the leading from the lagging strand on held-out blocks."""
+    leading = bench.of(replication(bench.genomes, bench.workspace, bench.annotations)[1])
+    scores: dict[str, float] = {}
+    p, null = np.nan, np.zeros(0)
+    for name, codes in _codes(bench).items():
+        x, first = window_means(codes, bench.tokens.run, 512)
+        y = leading[first]
+        known = np.isfinite(y)
+        learn, score = np.flatnonzero(bench.find[first] & known), np.flatnonzero(~bench.find[first] & known)
+        if len(learn) < 50 or len(score) < 50:
+            why = (
+                "It needs a circular chromosome with a named origin and windows of 512 bases on both halves."
+            )
+            return not_tested("replication_strand", STRAND, why)
+        guess = ridge(x[learn], y[learn].astype(np.float64), penalty=1.0)(x[score])
+        scores[name] = auroc(guess, y[score] > 0)
+        if name == "model":
+            null = _flipped(guess, y[score] > 0, bench.tokens.block[first][score], bench)
+            p = float(monte_carlo_p(scores[name], null))
+    rivals = (scores["kmer"], scores.get("random", np.nan))
+    note = "readout of window means; null: which strand leads is drawn anew for every block; genes prefer the leading strand, and GC skew tells it too"
+    return Control(
+        "replication_strand", STRAND, scores["model"], "AUROC", *rivals, float(null.mean()) if len(null) else np.nan, p,
+        verdict(scores["model"], rivals, p, bench.params.alpha), note,
+    )  # fmt: skip
+
+
+def _flipped(guess, label, block, bench: Bench) -> NDArray[np.float64]:
+    """AUROC when which strand leads is flipped at random in each block."""
+    names, which = np.unique(block, return_inverse=True)
+    flips = bench.rng(5).random((bench.params.rotations, len(names))) < 0.5
+    return np.array([auroc(guess, label ^ f[which]) for f in flips])
+
+
+def replication_angle(bench: Bench) -> Control:
+    """Circular agreement of a readout of window means with the angle from the origin, on held-out blocks."""
+    angle = bench.of(replication(bench.genomes, bench.workspace, bench.annotations)[0])
+    known = np.isfinite(angle)
+    sectors = np.unique((angle[known & bench.find] / (2 * np.pi) * 12).astype(np.int64))
+    held = np.unique((angle[known & ~bench.find] / (2 * np.pi) * 12).astype(np.int64))
+    if len(sectors) < 9 or len(held) < 9:
+        share = (
+            f"{len(sectors)} and {len(held)} of 12 sectors hold scored bases in the two halves of the blocks"
+        )
+        return not_tested("replication_angle", ANGLE, f"It needs a chromosome scored all round; {share}.")
+    scores: dict[str, float] = {}
+    p, null = np.nan, np.zeros(0)
+    for name, codes in _codes(bench).items():
+        x, first = window_means(codes, bench.tokens.run, 512)
+        t = angle[first]
+        ok = np.isfinite(t)
+        learn, score = np.flatnonzero(bench.find[first] & ok), np.flatnonzero(~bench.find[first] & ok)
+        made = ridge(x[learn], np.column_stack([np.cos(t[learn]), np.sin(t[learn])]).astype(np.float64), 1.0)(
+            x[score]
+        )
+        z = np.exp(1j * (np.arctan2(made[:, 1], made[:, 0]) - t[score]))
+        scores[name] = float(z.mean().real)
+        if name == "model":
+            names, which = np.unique(bench.tokens.block[first][score], return_inverse=True)
+            turns = np.exp(1j * bench.rng(6).uniform(0, 2 * np.pi, (bench.params.rotations, len(names))))
+            null = np.array([float((z * turn[which]).mean().real) for turn in turns])
+            p = float(monte_carlo_p(scores[name], null))
+    rivals = (scores["kmer"], scores.get("random", np.nan))
+    note = "mean cosine of the error of the angle; null: every block is turned to a random angle"
+    return Control(
+        "replication_angle", ANGLE, scores["model"], "mean cosine of the error", *rivals, float(null.mean()), p,
+        verdict(scores["model"], rivals, p, bench.params.alpha), note,
+    )  # fmt: skip

@@ -1,0 +1,281 @@
+"""What a coordinate means: each against each quantity of biology, under rotation of the blocks.
+
+The statistic is the share of the quantity's variance between twelve equal groups of tokens along the coordinate, which takes
+no side between rising, falling and cyclic. Its null turns the quantity by a random number of bases within each block, both
+strands together, so that densities and runs of either stay; where the quantity is turned to a place at which it is unknown
+the token is left out, as it is where it is unknown in truth.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from photo51.geometry.biology import Quantity
+from photo51.io.contracts.geometry import MEANING
+from photo51.stats.multiple import benjamini_hochberg
+from photo51.stats.resampling import random_shifts
+
+BINS, FIRST_DRAWS, ENOUGH = 12, 99, 10
+
+
+class Placing(NamedTuple):
+    """Tokens of one cluster on its coordinate.
+
+    Attributes
+    ----------
+    cluster, shape
+        Number and shape.
+    row, strand, block
+        (n,) workspace row, 0 or 1, and place of the block.
+    coordinate
+        (n,) finite.
+    """
+
+    cluster: int
+    shape: str
+    row: NDArray[np.int64]
+    strand: NDArray[np.int64]
+    block: NDArray[np.int64]
+    coordinate: NDArray[np.float64]
+
+    def thinned(self, most: int) -> Placing:
+        """At most `most` tokens, evenly taken."""
+        n = len(self.row)
+        if n <= most:
+            return self
+        some = np.unique(np.linspace(0, n - 1, most).round().astype(np.int64))
+        return self._replace(
+            row=self.row[some], strand=self.strand[some], block=self.block[some], coordinate=self.coordinate[some]
+        )  # fmt: skip
+
+    @property
+    def bins(self) -> NDArray[np.int64]:
+        """(n,) which of `BINS` equal groups along the coordinate each token is in."""
+        rank = np.argsort(np.argsort(self.coordinate, kind="stable"), kind="stable")
+        return rank * BINS // max(len(rank), 1)
+
+
+class Association(NamedTuple):
+    """One coordinate against one quantity: tokens where it is known, held-out effect, that of k-mers, z and p of rotation."""
+
+    n: int
+    effect: float
+    effect_kmer: float
+    z: float
+    p: float
+
+
+def spread(quantity: Quantity) -> NDArray[np.float32]:
+    """Columns of a quantity over the axis, (2, n_rows, k); NaN where it is unknown. Linear ones are put on ranks."""
+    known = np.isfinite(quantity.values)
+    values = quantity.values[known].astype(np.float64)
+    if quantity.kind == "linear" and len(values):
+        values = np.searchsorted(np.sort(values), values) / len(values)
+    columns = quantity.columns(values)
+    out = np.full((*quantity.values.shape, columns.shape[1]), np.nan, np.float32)
+    out[known] = columns
+    return out
+
+
+def associate(
+    placing: Placing,
+    columns: NDArray[np.float32],
+    guess: NDArray[np.float32] | None,
+    bounds: NDArray[np.int64],
+    shifts: NDArray[np.int64],
+) -> Association:
+    """Test one coordinate against one quantity.
+
+    Parameters
+    ----------
+    placing
+        Tokens on the coordinate.
+    columns
+        (2, n_rows, k) from `spread`.
+    guess
+        (2, n_rows, k) what the last six bases say of the quantity (`kmer_guess`).
+    bounds
+        Rows at which blocks begin, and the end.
+    shifts
+        (draws, blocks) rotations. A test that has met `ENOUGH` larger draws among the first `FIRST_DRAWS` is not continued
+        (Besag and Clifford 1991, doi:10.1093/biomet/78.2.301).
+    """
+    value = columns[placing.strand, placing.row]
+    known = np.isfinite(value[:, 0])
+    n = int(known.sum())
+    if n < 60 or np.allclose(value[known], value[known][0]):
+        return Association(n, np.nan, np.nan, np.nan, np.nan)
+    group = placing.bins
+    observed = _explained(value[known].astype(np.float64), group[known])
+    where = (placing.row, placing.strand, group, placing.block)
+    null = _turned(columns, where, bounds, shifts[:FIRST_DRAWS])
+    null = null[np.isfinite(null)]
+    if (null >= observed).sum() < ENOUGH and len(shifts) > FIRST_DRAWS:
+        more = _turned(columns, where, bounds, shifts[FIRST_DRAWS:])
+        null = np.concatenate([null, more[np.isfinite(more)]])
+    if len(null) < FIRST_DRAWS // 2:
+        return Association(n, np.nan, np.nan, np.nan, np.nan)
+    p = (1 + np.count_nonzero(null >= observed)) / (1 + len(null))
+    z = (observed - null.mean()) / max(null.std(), 1e-12)
+    train = np.isin(placing.block, np.unique(placing.block)[::2])
+    effect = _held_out(value, group, known, train)
+    kmer = np.nan
+    if guess is not None:
+        kmer = _calibrated(value, guess[placing.strand, placing.row], known, train)
+    return Association(n, effect, kmer, float(z), float(p))
+
+
+def _explained(value: NDArray[np.float64], group: NDArray[np.int64]) -> float:
+    """Share of the summed variance of columns that lies between groups."""
+    n = np.maximum(np.bincount(group, minlength=BINS), 1)
+    total = ((value - value.mean(0)) ** 2).sum()
+    sums = np.stack([np.bincount(group, value[:, k], minlength=BINS) for k in range(value.shape[1])], axis=1)
+    between = (sums**2 / n[:, None]).sum() - (value.sum(0) ** 2).sum() / len(value)
+    return float(between / max(total, 1e-300))
+
+
+def _held_out(value, group, known, train) -> float:
+    """R² on blocks of odd place of the group means of those of even place."""
+    a, b = known & train, known & ~train
+    if a.sum() < 30 or b.sum() < 30:
+        return float("nan")
+    mean = value[a].mean(0)
+    n = np.bincount(group[a], minlength=BINS)
+    sums = np.stack(
+        [np.bincount(group[a], value[a, k], minlength=BINS) for k in range(value.shape[1])], axis=1
+    )
+    fitted = (sums + mean) / (n + 1)[:, None]
+    missed = ((value[b] - fitted[group[b]]) ** 2).sum()
+    return float(1 - missed / max(((value[b] - mean) ** 2).sum(), 1e-300))
+
+
+def _calibrated(value, guess, known, train) -> float:
+    """R² on blocks of odd place of a guess that is scaled and shifted on those of even place, column by column."""
+    ok = known & np.isfinite(guess[:, 0])
+    a, b = ok & train, ok & ~train
+    if a.sum() < 30 or b.sum() < 30:
+        return float("nan")
+    missed = 0.0
+    for k in range(value.shape[1]):
+        centred = guess[a, k] - guess[a, k].mean()
+        slope = (centred * value[a, k]).sum() / max((centred**2).sum(), 1e-12)
+        fitted = value[a, k].mean() + slope * (guess[b, k] - guess[a, k].mean())
+        missed += float(((value[b, k] - fitted) ** 2).sum())
+    return float(1 - missed / max(float(((value[b] - value[a].mean(0)) ** 2).sum()), 1e-300))
+
+
+@njit(cache=True, parallel=True)
+def _turned(columns, where, bounds, shifts):
+    """The statistic for each rotation, (draws,); NaN where too little is known."""
+    row, strand, group, block = where
+    n_bins, n_columns = group.max() + 1, columns.shape[2]
+    out = np.full(len(shifts), np.nan)
+    for d in prange(len(shifts)):
+        count = np.zeros(n_bins)
+        sums = np.zeros((n_bins, n_columns))
+        squares = 0.0
+        for t in range(len(row)):
+            b = block[t]
+            low, length = bounds[b], bounds[b + 1] - bounds[b]
+            at = low + (row[t] - low + shifts[d, b]) % length
+            if np.isnan(columns[strand[t], at, 0]):
+                continue
+            count[group[t]] += 1
+            for k in range(n_columns):
+                v = columns[strand[t], at, k]
+                sums[group[t], k] += v
+                squares += v * v
+        n = count.sum()
+        if n < 30:
+            continue
+        between, centre = 0.0, 0.0
+        for k in range(n_columns):
+            whole = 0.0
+            for g in range(n_bins):
+                if count[g] > 0:
+                    between += sums[g, k] ** 2 / count[g]
+                whole += sums[g, k]
+            centre += whole**2 / n
+        if squares - centre > 1e-12:
+            out[d] = (between - centre) / (squares - centre)
+    return out
+
+
+def kmer_guess(
+    columns: NDArray[np.float32], kmers: NDArray[np.int32], train: NDArray[np.bool_], k: int
+) -> NDArray[np.float32]:
+    """Mean of each column for the k-mer that ends at a base, learnt on `train` rows and drawn to the overall mean by 20 counts.
+
+    Parameters
+    ----------
+    columns
+        (2, n_rows, k) from `spread`.
+    kmers
+        (2, n_rows) from `biology.read_kmers`.
+    train
+        (n_rows,).
+    """
+    use = np.isfinite(columns[..., 0]) & train
+    which = kmers[use]
+    n = np.bincount(which, minlength=4**k + 1)
+    means = []
+    for c in range(columns.shape[2]):
+        value = columns[..., c][use].astype(np.float64)
+        overall = value.mean() if len(value) else 0.0
+        means.append((np.bincount(which, value, minlength=4**k + 1) + 20 * overall) / (n + 20))
+    return np.stack(means, axis=1).astype(np.float32)[kmers]
+
+
+def meaning_table(
+    placings: list[Placing],
+    quantities,
+    kmers: NDArray[np.int32],
+    bounds: NDArray[np.int64],
+    how: tuple[int, int, int, int],
+) -> pd.DataFrame:
+    """`MEANING` table of all coordinates and quantities.
+
+    Parameters
+    ----------
+    quantities
+        Iterable of `Quantity`.
+    how
+        Rotations, seed, k of the k-mers, tokens of a cluster at most.
+    """
+    draws, seed, k, most = how
+    rng = np.random.default_rng([seed, 6])
+    shifts = random_shifts(bounds, rng, draws)
+    thin = [p.thinned(most) for p in placings]
+    train = np.zeros(kmers.shape[1], bool)
+    for b in range(0, len(bounds) - 1, 2):
+        train[bounds[b] : bounds[b + 1]] = True
+    rows = []
+    for quantity in quantities if thin else ():
+        columns = spread(quantity)
+        guess = kmer_guess(columns, kmers, train, k)
+        for placing in thin:
+            a = associate(placing, columns, guess, bounds, shifts)
+            rows.append(
+                {
+                    "cluster": placing.cluster,
+                    "shape": placing.shape,
+                    "quantity": quantity.name,
+                    "kind": quantity.kind,
+                    "n": a.n,
+                    "effect": a.effect,
+                    "effect_kmer": a.effect_kmer,
+                    "effect_random_weights": np.nan,
+                    "z": a.z,
+                    "p": a.p,
+                }
+            )
+    if not rows:
+        return MEANING.empty()
+    table = pd.DataFrame(rows)
+    table["q"] = benjamini_hochberg(table["p"])
+    return MEANING.check(table.sort_values(["cluster", "quantity"], kind="stable"))

@@ -1,0 +1,175 @@
+"""Figures of geometry: the map, manifolds coloured by what their coordinate means, couplings, barcodes, the reading frame."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from photo51.geometry.manifolds import Cluster, Geometry
+from photo51.theme import BLUE, COLOURS, CYCLIC, FAINT, FRAME_COLOURS, INK, MUTED, SEQUENTIAL
+
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5d3a9b", "#8c6d31")
+
+
+def words(quantity: str) -> str:
+    """A quantity's name as a biologist reads it."""
+    if quantity.startswith("gc_skew_"):
+        return f"GC skew in {quantity.removeprefix('gc_skew_')} bases"
+    if quantity.startswith("gc_"):
+        return f"GC content in {quantity.removeprefix('gc_')} bases"
+    return {
+        "gene_strand": "sense or antisense of the gene",
+        "leading_strand": "leading or lagging strand",
+    }.get(quantity, quantity.replace("_", " "))
+
+
+def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
+    """UMAP of decoder directions: manifolds in colour with their meaning, modules in grey, the rest faint."""
+    xy = np.asarray(graph.obsm["X_umap"], np.float64)
+    cluster = graph.obs["cluster"].astype(str).to_numpy()
+    label = graph.obs["label"].astype(str).to_numpy()
+    ax.scatter(*xy[label == "none"].T, s=3, color=FAINT, lw=0, label="in no cluster", rasterized=True)
+    other = np.isin(label, ["module", "unresolved"])
+    ax.scatter(*xy[other].T, s=4, color="#9aa0a6", lw=0, label="module or unresolved", rasterized=True)
+    shown = manifolds[manifolds["manifold"]]
+    for i, row in enumerate(shown.itertuples()):
+        at = xy[cluster == str(row.cluster)]
+        tone = PALETTE[i % len(PALETTE)]
+        ax.scatter(*at.T, s=9, color=tone, lw=0, zorder=3)
+        if i < len(PALETTE):
+            middle = np.nanmedian(at, axis=0)
+            text = f"{row.cluster}: {row.shape}" + (f", {words(row.meaning)}" if row.meaning else "")
+            ax.annotate(
+                text, middle, xytext=(4, 4), textcoords="offset points", fontsize=6, color=tone, zorder=4
+            )
+    ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
+    ax.set_title(
+        f"{len(graph)} features; {len(shown)} manifold{'s' if len(shown) != 1 else ''} among {len(manifolds)} clusters"
+    )
+    ax.legend(loc="lower left", markerscale=2)
+    return ax
+
+
+def embedded(ax: Axes, points: pd.DataFrame, values: NDArray[np.floating], kind: str, label: str) -> Axes:
+    """Tokens of a manifold on its two main axes, coloured by a quantity; tokens where it is unknown are faint.
+
+    Parameters
+    ----------
+    points
+        Rows of the points table, one cluster.
+    values
+        (n,) the quantity, NaN where unknown.
+    kind
+        `linear`, `angle` or `class`.
+    """
+    x, y = points["axis_1"].to_numpy(), points["axis_2"].to_numpy()
+    known = np.isfinite(values)
+    ax.scatter(x[~known], y[~known], s=2, color=FAINT, lw=0, rasterized=True)
+    frame = kind == "angle" and len(np.unique(np.round(values[known], 3))) <= 3
+    if frame:
+        state = np.round(values / (2 * np.pi / 3))
+        for p in range(3):
+            at = known & (state == p)
+            ax.scatter(x[at], y[at], s=4, color=FRAME_COLOURS[p], lw=0, label=f"codon base {p + 1}", rasterized=True)  # fmt: skip
+        ax.legend(loc="best", markerscale=2)
+    elif kind == "class":
+        for p, tone in ((0, COLOURS["-"]), (1, COLOURS["+"])):
+            at = known & (values == p)
+            ax.scatter(x[at], y[at], s=4, color=tone, lw=0, label=f"{label}: {p}", rasterized=True)
+        ax.legend(loc="best", markerscale=2)
+    else:
+        shown = ax.scatter(x[known], y[known], c=values[known], s=4, lw=0, cmap=CYCLIC if kind == "angle" else SEQUENTIAL, rasterized=True)  # fmt: skip
+        ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
+    ax.set(xlabel="first axis of the cluster", ylabel="second axis", xticks=[], yticks=[])
+    ax.set_aspect("equal", "datalim")
+    return ax
+
+
+def place_fields(ax: Axes, cluster: Cluster, numbers: NDArray[np.int64], bins: int = 48) -> Axes:
+    """Mean activation of each member along the coordinate, each on its own scale, members in order."""
+    t = cluster.coordinate()
+    ok = np.isfinite(t)
+    rank = np.argsort(np.argsort(t[ok], kind="stable"), kind="stable")
+    which = rank * bins // max(1, len(rank))
+    order = cluster.seriation()
+    z = cluster.activity.codes[ok][:, order]
+    mean = np.stack([z[which == b].mean(0) for b in range(bins)], axis=1)
+    mean /= np.maximum(mean.max(1, keepdims=True), 1e-12)
+    ax.imshow(mean, aspect="auto", cmap=SEQUENTIAL, interpolation="nearest", extent=(0, 1, len(order), 0))
+    ax.set_yticks(np.arange(len(order)) + 0.5, [str(n) for n in numbers[cluster.features[order]]], fontsize=5 if len(order) > 12 else 6)  # fmt: skip
+    ax.set(xlabel="along the coordinate (share of tokens)", ylabel="feature", xticks=[0, 0.5, 1])
+    return ax
+
+
+def couplings(ax: Axes, graph: ad.AnnData, g: Geometry, most: int = 160) -> Any:
+    """Direct couplings (above the diagonal) and decoder cosines (below) of the members of clusters, in order."""
+    kept, order, bounds = g.usable.features, [], [0]
+    ranked = sorted(range(len(g.clusters)), key=lambda c: (not g.clusters[c].verdict.manifold, c))
+    for c in ranked:
+        members = g.clusters[c].features[g.clusters[c].seriation()]
+        if order and len(order) + len(members) > most:
+            continue
+        order += kept[members[:most]].tolist()
+        bounds.append(len(order))
+    coupling = np.asarray(graph.obsp["coupling"][order][:, order].todense(), np.float64)
+    x = np.asarray(graph.X, np.float64)[order]
+    unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
+    shown = np.triu(np.clip(coupling / 0.3, -1, 1), 1) + np.tril(unit @ unit.T, -1)
+    image = ax.imshow(shown, cmap="RdBu_r", vmin=-1, vmax=1, interpolation="nearest")
+    for b in bounds[1:-1]:
+        ax.axhline(b - 0.5, color=MUTED, lw=0.4)
+        ax.axvline(b - 0.5, color=MUTED, lw=0.4)
+    ax.set(xticks=[], yticks=[], xlabel="features, cluster by cluster, manifolds first")
+    ax.set_title(f"Couplings ÷ 0.3 (above) and decoder cosines (below), {len(bounds) - 1} clusters")
+    return image
+
+
+def barcode(ax: Axes, cluster: Cluster, bars: tuple[NDArray[np.float64], ...], most: int = 12) -> Axes:
+    """Bars of dimension 0, 1 (and 2), longest first, with the 95 % quantile of the null of the longest loop."""
+    y = 0
+    for dimension, tone in zip(range(len(bars)), (MUTED, BLUE, COLOURS["pathogenic"]), strict=False):
+        for birth, death in bars[dimension][:most]:
+            ax.plot([birth, death], [y, y], color=tone, lw=1.6, solid_capstyle="butt")
+            y += 1
+        ax.plot([], [], color=tone, label=("pieces", "loops", "cavities")[dimension])
+    made = cluster.measured.null.loop[np.isfinite(cluster.measured.null.loop)]
+    if len(made):
+        limit = float(np.quantile(made, 0.95))
+        ax.plot([0, limit], [-2, -2], color=COLOURS["null"], lw=3, solid_capstyle="butt", label="longest loop of turned features (95 %)")  # fmt: skip
+    ax.set(xlabel="scale (radii of the cloud)", yticks=[], ylim=(max(y, 4) + 0.5, -3.5))
+    ax.legend(loc="lower right")
+    return ax
+
+
+def frame_plane(ax: Axes, place: NDArray[np.complex128], phase: NDArray[np.floating]) -> Axes:
+    """Held-out coding bases in the plane of the rhythm, coloured by codon position."""
+    reach = float(np.quantile(np.abs(place), 0.99))
+    for p in range(3):
+        z = place[phase == p]
+        ax.scatter(
+            z.real / reach, z.imag / reach, s=2, color=FRAME_COLOURS[p], alpha=0.5, lw=0, rasterized=True
+        )
+        middle = z.mean() / reach
+        ax.plot([0, middle.real], [0, middle.imag], color=INK, lw=1)
+        ax.annotate(f"base {p + 1}", (1.06 * np.cos(2 * np.pi * p / 3), 1.06 * np.sin(2 * np.pi * p / 3)), ha="center", va="center", color=FRAME_COLOURS[p], fontsize=8, weight="bold")  # fmt: skip
+    ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), xticks=[], yticks=[], aspect="equal")
+    ax.set_xlabel("plane of the period-3 rhythm, found without labels")
+    return ax
+
+
+def battery_bars(ax: Axes, battery: pd.DataFrame) -> Axes:
+    """Every control: score, k-mers, random weights and null."""
+    table = battery[battery["verdict"] != "not tested"].reset_index(drop=True)
+    marks = (("score", "o", COLOURS["feature"], "model"), ("baseline", "D", COLOURS["kmer"], "k-mers"), ("random_weights", "v", COLOURS["random_weights"], "random weights"), ("null", "|", COLOURS["null"], "null"))  # fmt: skip
+    for column, marker, tone, label in marks:
+        ax.plot(table[column], np.arange(len(table)), marker, color=tone, label=label, ms=6 if marker != "|" else 11, ls="none")  # fmt: skip
+    ax.set_yticks(np.arange(len(table)), [f"{c.replace('_', ' ')}\n({v}; {u.split(' (')[0]})" for c, v, u in zip(table["control"], table["verdict"], table["unit"], strict=True)])  # fmt: skip
+    ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="score on held-out blocks")
+    ax.axvline(0, color=FAINT, lw=0.7, zorder=0)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4)
+    return ax

@@ -1,0 +1,117 @@
+"""Linear readouts of sparse codes, and nulls that keep runs: what the positive controls are scored by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import cho_factor, cho_solve
+from scipy.sparse import csr_matrix
+from scipy.stats import rankdata
+
+from photo51.stats.resampling import random_shifts, rotate
+
+
+def ridge(
+    x: csr_matrix | NDArray, y: NDArray[np.float64], penalty: float = 1e-2
+) -> Callable[[csr_matrix | NDArray], NDArray]:
+    """Ridge regression with an intercept; columns are put on unit root mean square first.
+
+    Parameters
+    ----------
+    x
+        (n, features).
+    y
+        (n,) or (n, k).
+    penalty
+        Per row.
+
+    Returns
+    -------
+    Predictor of (m,) or (m, k) from (m, features).
+    """
+    n, f = x.shape
+    squares = x.multiply(x).mean(0) if isinstance(x, csr_matrix) else (np.asarray(x) ** 2).mean(0)
+    scale = np.sqrt(np.asarray(squares, np.float64).ravel())
+    scale[scale == 0] = 1.0
+    mean = np.asarray(x.mean(0), np.float64).ravel() / scale
+    gram = x.T @ x
+    gram = np.asarray(gram.todense() if isinstance(x, csr_matrix) else gram, np.float64) / n
+    gram = gram / scale[:, None] / scale - np.outer(mean, mean)
+    centre = y.mean(0)
+    cross = np.asarray(x.T @ (y - centre), np.float64) / n
+    cross = cross / (scale[:, None] if y.ndim == 2 else scale)
+    weight = cho_solve(cho_factor(gram + penalty * np.eye(f), lower=True), cross)
+    own = weight / (scale[:, None] if y.ndim == 2 else scale)
+    return lambda z: np.asarray(z @ own) - mean @ weight + centre
+
+
+def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+    """Rank correlation over places where both are known; NaN below ten."""
+    ok = np.isfinite(a) & np.isfinite(b)
+    if ok.sum() < 10 or np.ptp(a[ok]) == 0 or np.ptp(b[ok]) == 0:
+        return float("nan")
+    return float(np.corrcoef(rankdata(a[ok]), rankdata(b[ok]))[0, 1])
+
+
+def auroc(score: NDArray[np.floating], label: NDArray[np.bool_]) -> float:
+    """Probability that a positive scores above a negative, ties halved; NaN where there is only one class."""
+    positives = int(label.sum())
+    negatives = len(label) - positives
+    if not positives or not negatives:
+        return float("nan")
+    return float((rankdata(score)[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
+
+
+def turned_null(
+    guess: NDArray[np.floating],
+    truth: NDArray[np.floating],
+    block: NDArray[np.integer],
+    rng: np.random.Generator,
+    draws: int,
+) -> NDArray[np.float64]:
+    """Pearson correlations after the truth is turned within blocks, (draws,); both may have NaN, and blocks are consecutive.
+
+    Give ranks for a rank correlation.
+    """
+    bounds = np.append(np.flatnonzero(np.diff(block, prepend=block[:1] - 1)), len(block))
+    out = np.empty(draws)
+    for d, shifts in enumerate(random_shifts(bounds, rng, draws)):
+        turned = rotate(truth, bounds, shifts)
+        ok = np.isfinite(guess) & np.isfinite(turned)
+        out[d] = np.corrcoef(guess[ok], turned[ok])[0, 1] if ok.sum() > 9 else np.nan
+    return out[np.isfinite(out)]
+
+
+def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Ranks of known values, NaN elsewhere."""
+    out = np.full(len(values), np.nan)
+    ok = np.isfinite(values)
+    out[ok] = rankdata(values[ok])
+    return out
+
+
+def window_means(
+    codes: csr_matrix, run: NDArray[np.integer], size: int
+) -> tuple[csr_matrix, NDArray[np.int64]]:
+    """Mean codes of consecutive windows within runs (shorter last ones are left out), and the first token of each.
+
+    Returns
+    -------
+    (windows, features), and (windows,).
+    """
+    starts = np.flatnonzero(np.diff(run, prepend=run[:1] - 1))
+    ends = np.append(starts[1:], len(run))
+    first = np.concatenate(
+        [
+            np.zeros(0, np.int64),
+            *(np.arange(a, b - size + 1, size) for a, b in zip(starts, ends, strict=True)),
+        ]
+    ).astype(np.int64)
+    tokens = (first[:, None] + np.arange(size)).ravel()
+    which = np.repeat(np.arange(len(first)), size)
+    average = csr_matrix(
+        (np.full(len(tokens), 1 / size, np.float32), (which, tokens)), shape=(len(first), codes.shape[0])
+    )
+    return (average @ codes).tocsr(), first

@@ -1,0 +1,154 @@
+"""The geometry of a run: manifolds, what their coordinates mean, the feature graph."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import anndata as ad
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.codes import CodesStore
+from photo51.config.geometry import GeometryParams
+from photo51.genome.genomes import Genomes
+from photo51.genome.workspace import Workspace
+from photo51.geometry.battery import Bench
+from photo51.geometry.biology import Quantity, quantities, read_kmers
+from photo51.geometry.embed import feature_graph
+from photo51.geometry.load import read_tokens
+from photo51.geometry.manifolds import Geometry, find_manifolds, first_half
+from photo51.geometry.meaning import Placing, meaning_table
+from photo51.geometry.points import Missed
+from photo51.geometry.tables import manifold_table, points_table
+from photo51.geometry.tokens import Tokens
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+KMER = 6
+
+
+class Inputs(NamedTuple):
+    """What the stage reads: genomes, the axis, codes, and `features.h5ad`, whose `X` is the decoder."""
+
+    genomes: Genomes
+    workspace: Workspace
+    store: CodesStore
+    features: ad.AnnData
+
+    @property
+    def decoder(self) -> NDArray[np.float32]:
+        """(features, d_model)."""
+        return np.asarray(self.features.X, np.float32)
+
+    def check(self) -> None:
+        """Make sure that codes and features are of one dictionary.
+
+        Raises
+        ------
+        InputError
+            Naming both widths.
+        """
+        if self.features.n_obs != self.store.n_features:
+            raise InputError(
+                f"features: need the {self.store.n_features} features of {self.store.folder}, got {self.features.n_obs}"
+            )
+
+    def quantities(self, params: GeometryParams) -> Iterator[Quantity]:
+        """What coordinates are tested against."""
+        known = self.genomes.annotations()
+        return quantities(self.genomes, self.workspace, known, params.gc_windows, params.annotations)
+
+
+class Made(NamedTuple):
+    """What the stage makes: the geometry, the feature graph, and tables."""
+
+    geometry: Geometry
+    graph: ad.AnnData
+    manifolds: pd.DataFrame
+    points: pd.DataFrame
+    coordinates: pd.DataFrame
+
+
+def run_geometry(given: Inputs, tokens: Tokens, params: GeometryParams, missed: Missed | None = None) -> Made:
+    """Everything but the battery.
+
+    Parameters
+    ----------
+    tokens
+        From `read_tokens` of the same store.
+    missed
+        What the dictionary missed of some of the tokens (activation − reconstruction).
+    """
+    g = find_manifolds(tokens, given.decoder, params, missed)
+    log.info("geometry: %s, %d clusters, %d manifolds", g.result, len(g.clusters), g.n_manifolds)
+    meanings = coordinate_table(given, g, params)
+    graph = feature_graph(given.features, g, params.seed)
+    table = named(manifold_table(g), meanings, params.alpha)
+    return Made(g, graph, table, located(points_table(g, params.shown), given.workspace), meanings)
+
+
+def bench_of(given: Inputs, tokens: Tokens, random: CodesStore | None, params: GeometryParams) -> Bench:
+    """What the battery sees; the random-weight model's codes are read at the same tokens."""
+    w = given.workspace
+    other = None if random is None else read_tokens(random, w, params.tokens).codes
+    kmers = read_kmers(given.genomes, w, params.battery.k)[tokens.strand, tokens.row]
+    annotations = given.genomes.annotations()
+    return Bench(
+        given.genomes, w, annotations, tokens, other, kmers, first_half(tokens.block), params.battery
+    )
+
+
+def placings(g: Geometry) -> list[Placing]:
+    """Tokens of every cluster that has a coordinate."""
+    out = []
+    for number, c in enumerate(g.clusters):
+        t = c.coordinate()
+        ok = np.isfinite(t)
+        at = c.activity.token[ok]
+        if len(at):
+            block, strand = g.tokens.block[at], g.tokens.strand[at].astype(np.int64)
+            out.append(Placing(number, c.verdict.shape, g.tokens.row[at], strand, block, t[ok]))
+    return out
+
+
+def coordinate_table(given: Inputs, g: Geometry, params: GeometryParams) -> pd.DataFrame:
+    """`MEANING` table: every coordinate against everything that is known of the genomes."""
+    w = given.workspace
+    how = (params.rotations, params.seed, KMER, params.meaning_tokens)
+    return meaning_table(
+        placings(g), given.quantities(params), read_kmers(given.genomes, w, KMER), w.block_bounds, how
+    )
+
+
+def named(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:
+    """The manifolds table with `label`, and the quantity that each coordinate says most of (held out, FDR `alpha`)."""
+    out = table.copy()
+    out["label"] = [
+        "manifold" if m else str(s) for m, s in zip(table["manifold"], table["shape"], strict=True)
+    ]
+    ok = meanings[(meanings["q"] <= alpha) & (meanings["effect"] > 0)]
+    best = (
+        ok.sort_values("effect", ascending=False, kind="stable")
+        .drop_duplicates("cluster")
+        .set_index("cluster")
+    )
+    out["meaning"] = [str(best["quantity"].get(c, "")) for c in table["cluster"]]
+    out["meaning_effect"] = [float(best["effect"].get(c, np.nan)) for c in table["cluster"]]
+    out["meaning_kmer"] = [float(best["effect_kmer"].get(c, np.nan)) for c in table["cluster"]]
+    out["meaning_q"] = [float(best["q"].get(c, np.nan)) for c in table["cluster"]]
+    return out
+
+
+def located(points: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
+    """Points with genome, contig and position."""
+    if points.empty:
+        return points
+    at = workspace.locate(points["row"].to_numpy())
+    stretch = workspace.table.iloc[at.stretch]
+    out = points.copy()
+    out["genome"], out["chrom"] = stretch["genome"].to_numpy(), stretch["chrom"].to_numpy()
+    out["position"] = at.position
+    return out

@@ -1,0 +1,131 @@
+"""Tables and figures of the stage, written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from photo51 import theme
+from photo51.config.geometry import GeometryParams
+from photo51.geometry import plots
+from photo51.geometry.battery import Bench, run_battery
+from photo51.geometry.biology import Quantity, codon_phase
+from photo51.geometry.frame import find_frame
+from photo51.geometry.stage import Inputs, Made
+from photo51.geometry.topology import persistence
+from photo51.io import Provenance, write_h5ad, write_table
+from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
+from photo51.io.files import atomic
+
+
+def write_all(
+    made: Made, given: Inputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance
+) -> None:
+    """Tables in `out`, figures in `out/geometry`."""
+    write_tables(made, out, by)
+    battery = write_battery(bench, out, by)
+    wanted = set(made.manifolds["meaning"])
+    known = {q.name: q for q in given.quantities(params) if q.name in wanted}
+    write_figures(made, bench, battery, known, params, out / "geometry")
+
+
+def write_tables(made: Made, out: Path, by: Provenance) -> None:
+    """`geometry.h5ad`, `manifolds.parquet`, `coordinates.parquet`, `manifold_points.parquet`."""
+    write_table(made.manifolds, out / "manifolds.parquet", MANIFOLDS, by)
+    write_table(made.coordinates, out / "coordinates.parquet", MEANING, by)
+    write_table(made.points, out / "manifold_points.parquet", POINTS, by)
+    write_h5ad(made.graph, out / "geometry.h5ad", by)
+
+
+def write_battery(bench: Bench, out: Path, by: Provenance) -> pd.DataFrame:
+    """`battery.parquet`."""
+    table = run_battery(bench)
+    write_table(table, out / "battery.parquet", BATTERY, by)
+    return table
+
+
+def write_figures(made: Made, bench: Bench, battery: pd.DataFrame, known: dict[str, Quantity], params: GeometryParams, out: Path) -> None:  # fmt: skip
+    """SVG figures in a folder that holds nothing else: those for which there is something to show."""
+    with atomic(out) as folder, theme.style():
+        folder.mkdir()
+        save = _saver(folder)
+        if "X_umap" in made.graph.obsm:
+            figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.75, 4.4))
+            plots.feature_map(ax, made.graph, made.manifolds)
+            save(figure, "map")
+        if made.geometry.clusters:
+            figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.62, 4.4))
+            image = plots.couplings(ax, made.graph, made.geometry)
+            figure.colorbar(image, ax=ax, shrink=0.6)
+            save(figure, "couplings")
+        for place, number in enumerate(convincing(made.manifolds, 3), start=1):
+            _manifold(made, known, number, params, save, place)
+        if (battery["verdict"] != "not tested").any():
+            n = int((battery["verdict"] != "not tested").sum())
+            figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.7, 1.2 + 0.45 * n))
+            plots.battery_bars(ax, battery)
+            save(figure, "battery")
+        _frame(bench, battery, save)
+
+
+def convincing(manifolds: pd.DataFrame, n: int) -> list[int]:
+    """Numbers of the manifolds to show: those whose coordinate means most, then those with the surest shape."""
+    found = manifolds[manifolds["manifold"] & (manifolds["coordinate"] != "none")]
+    rank = found.assign(effect=found["meaning_effect"].fillna(0.0))
+    rank = rank.sort_values(["effect", "agreement", "n_features"], ascending=False, kind="stable")
+    return [int(c) for c in rank["cluster"].head(n)]
+
+
+def _manifold(made: Made, known: dict[str, Quantity], number: int, params: GeometryParams, save: Callable[[Figure, str], None], place: int) -> None:  # fmt: skip
+    row = made.manifolds.set_index("cluster").loc[number]
+    cluster = made.geometry.clusters[number]
+    points = made.points[made.points["cluster"] == number]
+    figure, axes = plt.subplots(1, 3, figsize=(theme.WIDTH_2 * 1.25, 2.9), width_ratios=(1.25, 1, 0.9))
+    strand = (points["strand"] == "-").to_numpy().astype(int)
+    quantity = known.get(str(row["meaning"]))
+    values = np.full(len(points), np.nan)
+    if quantity is not None:
+        values = quantity.values[strand, points["row"].to_numpy()]
+    plots.embedded(axes[0], points, values, quantity.kind if quantity else "linear", plots.words(str(row["meaning"])))  # fmt: skip
+    axes[0].set_title(f"Manifold {number}: {row['shape']} of {row['n_features']} features")
+    plots.place_fields(axes[1], cluster, made.geometry.usable.features)
+    axes[1].set_title(_meaning(row))
+    rng = np.random.default_rng([params.seed, 9, number])
+    h = persistence(
+        cluster.cloud.x, rng, n_landmarks=params.landmarks, cavities=cluster.cloud.x.shape[1] >= 3
+    )
+    plots.barcode(axes[2], cluster, h.bars)
+    axes[2].set_title(str(row["why"]), fontsize=7)
+    save(figure, f"manifold_{place}")
+
+
+def _meaning(row: pd.Series) -> str:
+    if not row["meaning"]:
+        return "its meaning is unknown"
+    return f"{plots.words(row['meaning'])}: R² {row['meaning_effect']:.2f}\n(6-mers {row['meaning_kmer']:.2f}), held out"
+
+
+def _frame(bench: Bench, battery: pd.DataFrame, save: Callable[[Figure, str], None]) -> None:
+    row = battery.set_index("control").loc["codon_phase"]
+    if row["verdict"] == "not tested":
+        return
+    phase = bench.of(codon_phase(bench.workspace, bench.annotations))
+    held = np.flatnonzero(~bench.find & np.isfinite(phase))
+    some = held[:: max(1, len(held) // 4000 | 1)]
+    figure, ax = plt.subplots(figsize=(3.8, 3.8))
+    plots.frame_plane(ax, find_frame(bench.tokens.codes, bench, phase).place[some], phase[some])
+    ax.set_title(f"Codon phase: accuracy {row['score']:.2f}, 6-mers {row['baseline']:.2f}\n({row['verdict']}; {len(held):,} held-out bases)")  # fmt: skip
+    save(figure, "codon_phase")
+
+
+def _saver(folder: Path) -> Callable[[Figure, str], None]:
+    def save(figure: Figure, name: str) -> None:
+        figure.savefig(folder / f"{name}.svg", metadata={"Date": None})
+        theme.close(figure)
+
+    return save
