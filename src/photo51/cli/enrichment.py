@@ -17,6 +17,9 @@ GenomeFolder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 p
 Out = Annotated[Path, typer.Argument(help="folder of the run, to write to")]
 Shards = Annotated[int, typer.Option("--shards", min=1, help="number of shards features are dealt to")]
 Random = Annotated[Path | None, typer.Option(help="codes of a dictionary of the random-weight model")]
+Seeds = Annotated[
+    list[Path] | None, typer.Option("--seed", help="codes of a dictionary of another seed; once for each")
+]
 
 
 @app.command()
@@ -124,12 +127,125 @@ def motifs(
     known = [] if motifs is None else read_meme(motifs)
     store = open_codes(codes, inputs)
     found = portray(store, inputs, given, known=known, enrichment=_enrichment(out))
-    files = [codes / "codes.json", out / "enrichment.parquet", *inputs.files]
+    files: list[Path | str] = [codes / "codes.json", out / "enrichment.parquet", *inputs.files]
     made = provenance("motifs", given, files if motifs is None else [*files, motifs])
     write_table(found.shapes, out / "shapes.parquet", SHAPES, made)
     write_table(found.logos, out / "logos.parquet", LOGOS, made)
     write_table(found.profiles, out / "profiles.parquet", PROFILES, made)
     write_table(found.matches, out / "motif_matches.parquet", MOTIF_MATCHES, made)
+
+
+@app.command()
+def genesets(
+    codes: Codes,
+    genomes: GenomeFolder,
+    out: Out,
+    gmt: Annotated[Path, typer.Option(help="gene sets: name, description and genes of a line, tabs between")],
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Test which sets of genes features hit more often than they would elsewhere; write OUT/genesets.parquet."""
+    set_threads(threads)
+    from photo51.config import parse
+    from photo51.config.enrichment import GeneSetParams
+    from photo51.enrichment.genesets import gene_sets, read_gmt
+    from photo51.enrichment.inputs import Inputs, open_codes
+    from photo51.io import provenance, write_table
+    from photo51.io.contracts.enrichment import GENESETS
+
+    given, sets = parse(GeneSetParams, params), read_gmt(gmt)
+    inputs = Inputs.open(genomes)
+    table = gene_sets(open_codes(codes, inputs), inputs, sets, given)
+    made = provenance("genesets", given, [codes / "codes.json", gmt, *inputs.files])
+    write_table(table, out / "genesets.parquet", GENESETS, made)
+
+
+@app.command()
+def novelty(
+    codes: Codes,
+    genomes: GenomeFolder,
+    out: Out,
+    seed: Seeds = None,
+    random: Random = None,
+    causality: Annotated[
+        Path | None, typer.Option(help="effect of removing features, interventions/causality.parquet")
+    ] = None,
+    retiled: Annotated[
+        Path | None, typer.Option(help="codes of the same dictionary with windows that begin elsewhere")
+    ] = None,
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Queue the features nobody has named, and prove the queue with hidden classes; needs OUT/enrichment and OUT/concepts."""
+    set_threads(threads)
+    from photo51.config import parse
+    from photo51.config.enrichment import NoveltyParams
+    from photo51.enrichment.inputs import Inputs, open_codes
+    from photo51.enrichment.novelty_stage import Evidence
+    from photo51.enrichment.novelty_stage import novelty as run
+    from photo51.io import provenance, read_table, write_table
+    from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, HIDDEN, NOVELTY
+    from photo51.io.contracts.interventions import CAUSALITY
+
+    given, inputs = parse(NoveltyParams, params), Inputs.open(genomes)
+    tables = [out / "enrichment.parquet", out / "concepts.parquet"]
+    others = [p / "codes.json" for p in [*(seed or []), random, retiled] if p is not None]
+    files: list[Path | str] = [
+        codes / "codes.json",
+        *tables,
+        *inputs.files,
+        *([causality] if causality else []),
+    ]
+    evidence = Evidence(
+        read_table(tables[0], ENRICHMENT),
+        read_table(tables[1], CONCEPTS),
+        [open_codes(s, inputs) for s in seed or []],
+        None if random is None else open_codes(random, inputs),
+        None if retiled is None else open_codes(retiled, inputs),
+        None if causality is None else read_table(causality, CAUSALITY),
+    )
+    found = run(open_codes(codes, inputs), inputs, evidence, given)
+    made = provenance("novelty", given, files)
+    made = made.model_copy(update={"inputs": {**made.inputs, **hashes(others)}})
+    write_table(found.queue, out / "novelty.parquet", NOVELTY, made)
+    write_table(found.hidden, out / "hidden_classes.parquet", HIDDEN, made)
+
+
+@app.command()
+def ledger(
+    codes: Codes,
+    genomes: GenomeFolder,
+    out: Out,
+    seed: Seeds = None,
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Check each name on the other strand, in other genomes, splits and seeds; needs OUT/concepts, writes OUT/ledger.parquet."""
+    set_threads(threads)
+    from photo51.config import parse
+    from photo51.config.enrichment import LedgerParams
+    from photo51.enrichment.inputs import Inputs, open_codes
+    from photo51.enrichment.ledger import ledger as run
+    from photo51.io import provenance, read_table, write_table
+    from photo51.io.contracts.enrichment import CONCEPTS, LEDGER
+
+    given, inputs = parse(LedgerParams, params), Inputs.open(genomes)
+    seeds = {s.name: open_codes(s, inputs) for s in seed or []}
+    table = run(
+        open_codes(codes, inputs), inputs, read_table(out / "concepts.parquet", CONCEPTS), seeds, given
+    )
+    made = provenance("ledger", given, [codes / "codes.json", out / "concepts.parquet", *inputs.files])
+    made = made.model_copy(
+        update={"inputs": {**made.inputs, **hashes([s / "codes.json" for s in seed or []])}}
+    )
+    write_table(table, out / "ledger.parquet", LEDGER, made)
+
+
+def hashes(files: list[Path]) -> dict[str, str]:
+    """SHA-256 of files that share a name, by folder and name."""
+    from photo51.io import sha256
+
+    return {f"{f.parent.name}/{f.name}": sha256(f) for f in files}
 
 
 def _enrichment(out: Path) -> pd.DataFrame | None:

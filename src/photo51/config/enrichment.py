@@ -159,9 +159,7 @@ class NoveltyParams(Params):
     """`photo51 novelty`: features that nobody has named."""
 
     min_n_eff: float = Field(default=30.0, ge=0, description="gate: least n_eff (draws)")
-    min_contigs: int = Field(
-        default=3, ge=1, description="gate: least contigs it fires on; blocks where a run has fewer contigs"
-    )
+    min_contigs: int = Field(default=3, ge=1, description="gate: least blocks of the axis it fires in")
     named_f1: float = Field(
         default=0.3, ge=0, le=1, description="gate: no class with this F1 and q_adj_comp < 0.05"
     )
@@ -174,11 +172,14 @@ class NoveltyParams(Params):
     repeat_share: float = Field(
         default=0.8, gt=0, le=1, description="share of k-mers that makes two windows copies"
     )
+    null_features: int = Field(
+        default=256, ge=20, description="features of the random-weight model that are scored, drawn at random"
+    )
     negatives: int = Field(
-        default=20, ge=1, description="silent bases drawn for each active one in the explanation model"
+        default=4, ge=1, description="silent bases drawn for each active one in the explanation model"
     )
     max_positives: int = Field(
-        default=20_000, ge=100, description="active bases used in the explanation model"
+        default=2_000, ge=100, description="active bases used in the explanation model"
     )
     distance_bins: tuple[int, ...] = Field(
         default=(0, 3, 10, 30, 100, 300, 1_000),

@@ -59,17 +59,18 @@ def portray(
         shapes.append(found.shapes)
         logos.append(found.logos)
         around.append(profiles(readout, wanted, inputs.stretches, params.profile_reach))
-    tables = [
-        pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
-        for parts in (shapes, logos, around)
-    ]
+    shape, logo = _joined(shapes), _joined(logos)
     matches = match_logos(
-        informative(tables[1], tables[0]),
+        informative(logo, shape),
         Database(known),
         min_overlap=params.min_overlap,
         max_q=params.max_match_q,
     )
-    return Motifs(*tables, matches)
+    return Motifs(shape, logo, _joined(around), matches)
+
+
+def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat([p for p in parts if len(p)] or parts[:1], ignore_index=True)
 
 
 def _boundaries(

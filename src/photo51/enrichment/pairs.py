@@ -61,6 +61,15 @@ def pair_table(
     return pairs.table()
 
 
+def effective_sizes(design: Design, features: sp.csc_array, *, threads: int = 1) -> NDArray[np.float64]:
+    """Largest n_eff of each feature over all readings, (n,); 0 where it cannot be tested."""
+    pairs = _Pairs(design, features, np.arange(features.shape[1]))
+    for family in design.families():
+        pairs.screen(family, threads)
+    n_eff = np.nan_to_num(pairs.values["n_eff"], nan=0.0)
+    return np.where(pairs.sound, n_eff.max(axis=1, initial=0.0), 0.0)
+
+
 class _Pairs:
     """Columns of the table as arrays (n features, n readings), filled step by step."""
 

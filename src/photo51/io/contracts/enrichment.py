@@ -247,16 +247,19 @@ NOVELTY = TableSpec(
             "float", "1 - correlation with activations of re-tiled windows; NaN: not measured"
         ),
         "n_eff": Column("float", "largest n_eff of its pairs"),
-        "n_contigs": Column("int", "contigs (or blocks, where there is one contig) it fires on"),
+        "n_contigs": Column("int", "blocks of the axis it fires in (a contig is one block or more)"),
         "missing": Column("str", "parts that were not measured and count as 1, separated by commas"),
         "novelty": Column("float", "product of the parts, 0 to 1"),
         "gate": Column("str", "passed, or the first gate that failed"),
         "null_q95": Column(
-            "float", "95th percentile of the score on the random-weight model; NaN: not measured"
+            "float",
+            "95th percentile of the score on the random-weight model, by the parts that were measured for both; NaN: not measured",
         ),
-        "novel": Column("bool", "gates passed and above null_q95"),
+        "novel": Column("bool", "gates passed, and by the parts that were measured for both above null_q95"),
         "rank": Column("int", "place in the queue from 1; 0 for features whose gate failed"),
-        "top_loci": Column("str", "strongest places, genome:chrom:position(strand), separated by commas"),
+        "top_loci": Column(
+            "str", "strongest places, genome:chrom:position(strand), positions from 1, separated by commas"
+        ),
     },
 )
 
@@ -276,6 +279,9 @@ HIDDEN = TableSpec(
         "best_f1": Column("float", "domain F1 of the class's best feature of all, in the queue or not"),
         "best_rank": Column("int", "the place of that feature in the queue; 0 where its gate failed"),
         "best_gate": Column("str", "gate of that feature"),
+        "best_feature": Column("int", "that feature; -1 where there is none", required=False),
+        "held_out": Column("str", "bases f1_domain is of", required=False),
+        "n_intervals": Column("int", "intervals of the class there", required=False),
     },
 )
 

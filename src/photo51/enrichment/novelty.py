@@ -1,0 +1,232 @@
+"""The unnamed queue: features that are reproducible, strong and explained by nothing that is known.
+
+The score of a feature is a product of parts, each from 0 to 1: r of its match in dictionaries of other seeds, its strength, the
+share of its firing that nothing explains (`explanation`), the share of its strongest windows that are no copies, and how well
+its activations survive other windows. Parts that were not measured count as 1 and are named. The score of features of the
+random-weight model says how large it gets where there is nothing to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.codes import CodesStore
+from photo51.config.enrichment import NoveltyParams
+from photo51.enrichment.explanation import Explanation
+from photo51.enrichment.inputs import Inputs
+from photo51.enrichment.matching import matches
+from photo51.enrichment.readout import read_in_chunks
+from photo51.enrichment.windows import repeat_share, sequences, strongest
+from photo51.io.contracts.enrichment import NOVELTY
+from photo51.progress import progress
+
+PARTS = ("seed_match_r", "strength", "d2_explained", "repeat_frac", "window_artifact")
+PASSED = "passed"
+_CHUNK = 256
+_LOCI = 5
+_APART = 32
+
+
+class Looks(NamedTuple):
+    """What a look at each feature's activations gives, (n_features,) each.
+
+    Attributes
+    ----------
+    mass
+        Mean activation where active.
+    n_blocks
+        Blocks it fires in.
+    repeat
+        Share of its strongest windows that are copies; NaN for features that were not asked for.
+    explained
+        Share of deviance explained; NaN likewise.
+    loci
+        Strongest places.
+    """
+
+    mass: NDArray[np.float64]
+    n_blocks: NDArray[np.int64]
+    repeat: NDArray[np.float64]
+    explained: NDArray[np.float64]
+    loci: list[str]
+
+
+def look(
+    store: CodesStore,
+    inputs: Inputs,
+    explanation: Explanation,
+    n_eff: NDArray[np.float64],
+    params: NoveltyParams,
+) -> Looks:
+    """Copies and explanation of the features that fire often and widely enough; the rest of all.
+
+    Parameters
+    ----------
+    n_eff
+        Effective sample size of each feature, 0 where nothing of it was tested.
+    """
+    n = store.n_features
+    mass, n_blocks, loci = np.zeros(n), np.zeros(n, dtype=np.int64), [""] * n
+    repeat, explained = np.full(n, np.nan), np.full(n, np.nan)
+    bounds, n_rows = inputs.workspace.block_bounds, inputs.workspace.n_rows
+    n_chunks = -(-n // _CHUNK)
+    for readout in progress(
+        read_in_chunks(store, _CHUNK), "novelty", n_chunks, f"chunks of {_CHUNK} features"
+    ):
+        for j, f in enumerate(readout.ids.tolist()):
+            some = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
+            rows, values = readout.matrix.indices[some].astype(np.int64), readout.matrix.data[some]
+            if not len(rows):
+                continue
+            mass[f] = values.mean()
+            n_blocks[f] = len(np.unique(np.searchsorted(bounds, rows % n_rows, side="right")))
+            peaks = strongest(rows, values, n_rows, count=params.repeat_windows, apart=_APART).rows
+            loci[f] = _places(inputs, peaks[:_LOCI])
+            if n_eff[f] < params.min_n_eff or n_blocks[f] < params.min_contigs:
+                continue
+            half = params.repeat_width // 2
+            windows = sequences(inputs.bases, inputs.stretches, peaks, half, half)
+            repeat[f] = repeat_share(windows, params.repeat_k, params.repeat_share)
+            explained[f] = explanation.explained(rows, np.random.default_rng([params.seed, f]))
+    return Looks(mass, n_blocks, repeat, explained, loci)
+
+
+def _places(inputs: Inputs, rows: NDArray[np.int64]) -> str:
+    n_rows = inputs.workspace.n_rows
+    found = inputs.workspace.locate(rows % n_rows)
+    table = inputs.workspace.table.iloc[found.stretch]
+    return ", ".join(
+        f"{g}:{c}:{p + 1}({'-' if r >= n_rows else '+'})"
+        for g, c, p, r in zip(
+            table["genome"], table["chrom"], found.position.tolist(), rows.tolist(), strict=True
+        )
+    )
+
+
+def seed_match(
+    store: CodesStore, seeds: Sequence[CodesStore], held_out: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Smallest correlation with the mutual best match in dictionaries of other seeds, 0 without one, (n_features,)."""
+    if not seeds:
+        return np.full(store.n_features, np.nan)
+    found = [matches(store, other, held_out) for other in seeds]
+    return np.min([np.where(m.mutual, np.maximum(m.r, 0.0), 0.0) for m in found], axis=0)
+
+
+def window_artifact(store: CodesStore, retiled: CodesStore | None) -> NDArray[np.float64]:
+    """1 - correlation of each feature with itself when windows begin elsewhere, 0 to 1, (n_features,); NaN where not made."""
+    out = np.full(store.n_features, np.nan)
+    if retiled is None:
+        return out
+    pairs = zip(read_in_chunks(store, _CHUNK), read_in_chunks(retiled, _CHUNK), strict=True)
+    for one, two in pairs:
+        a, b = one.matrix.astype(np.float64), two.matrix.astype(np.float64)
+        n = a.shape[0]
+        mean_a, mean_b = a.sum(axis=0) / n, b.sum(axis=0) / n
+        sd = np.sqrt(
+            (a.multiply(a).sum(axis=0) / n - mean_a**2) * (b.multiply(b).sum(axis=0) / n - mean_b**2)
+        )
+        covariance = a.multiply(b).sum(axis=0) / n - mean_a * mean_b
+        r = np.divide(covariance, sd, out=np.zeros(len(sd)), where=sd > 0)
+        out[one.ids] = np.clip(1 - r, 0.0, 1.0)
+    return out
+
+
+def strengths(
+    mass: NDArray[np.float64], n_eff: NDArray[np.float64], causality: pd.DataFrame | None
+) -> pd.DataFrame:
+    """Percentile of each feature's strength (`strength`, `strength_by`): by ablation where it was measured for it."""
+    value = mass * np.log(np.maximum(n_eff, 1.0))
+    alive = mass > 0
+    strength = np.zeros(len(mass))
+    strength[alive] = pd.Series(value[alive]).rank(pct=True).to_numpy()
+    by = np.full(len(mass), "activation", dtype=object)
+    if causality is not None and len(causality):
+        own = causality.drop_duplicates("feature")
+        own = own[own["ablation_dnll"].notna() & (own["feature"] < len(mass))]
+        excess = own["ablation_dnll"] - own["ablation_null"].fillna(0.0)
+        strength[own["feature"]] = excess.rank(pct=True)
+        by[own["feature"]] = "ablation"
+    return pd.DataFrame({"strength": strength, "strength_by": by})
+
+
+def claims(concepts: pd.DataFrame, n_features: int, readout: str, params: NoveltyParams) -> pd.DataFrame:
+    """Best class of each feature (`best_annotation`, `best_f1`), and whether one of its classes names it (`named`)."""
+    own = concepts[concepts["readout"] == readout]
+    top = own.sort_values(
+        ["f1_domain", "annotation"], ascending=[False, True], kind="stable"
+    ).drop_duplicates("feature")
+    name, f1, named = (
+        np.full(n_features, "", dtype=object),
+        np.full(n_features, np.nan),
+        np.zeros(n_features, dtype=bool),
+    )
+    name[top["feature"]], f1[top["feature"]] = top["annotation"], top["f1_domain"]
+    adjusted = own["q_adj_comp"].isna() | (own["q_adj_comp"] < 0.05)
+    above = (own["f1_domain"] > params.named_f1) & (own["f1_domain"] > own["f1_null95"])
+    named[own.loc[above & adjusted, "feature"]] = True
+    return pd.DataFrame({"best_annotation": name, "best_f1": f1, "named": named})
+
+
+def score(table: pd.DataFrame, parts: Sequence[str] = PARTS) -> NDArray[np.float64]:
+    """Product of parts; one that was not measured counts as 1."""
+    out = np.ones(len(table))
+    for part in parts:
+        value = table[part].to_numpy(dtype=np.float64)
+        good = value if part in {"seed_match_r", "strength"} else 1 - value
+        out *= np.where(np.isnan(good), 1.0, np.clip(good, 0.0, 1.0))
+    return out
+
+
+def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Score, gates, control and order (contract `NOVELTY`).
+
+    Parameters
+    ----------
+    table
+        Parts of every feature, `n_eff`, `n_contigs`, `named`, `best_annotation`, `best_f1`.
+    null
+        The same of features of the random-weight model.
+    """
+    table = table.copy()
+    table["missing"] = _missing(table)
+    table["novelty"] = score(table)
+    table["gate"] = gates(table, params)
+    passed = (table["gate"] == PASSED).to_numpy()
+    table["null_q95"], table["novel"] = np.nan, False
+    if null is not None:
+        rivals = null[(gates(null, params) == PASSED).to_numpy()]
+        both = [p for p in PARTS if rivals[p].notna().any() and table[p].notna().any()]
+        limit = float(np.quantile(score(rivals, both), params.null_quantile)) if len(rivals) else 0.0
+        table["null_q95"] = limit
+        table["novel"] = passed & (score(table, both) > limit)
+    order = np.lexsort([table["feature"].to_numpy(), -table["novelty"].to_numpy(), ~passed])
+    table["rank"] = 0
+    table.loc[table.index[order[: passed.sum()]], "rank"] = np.arange(1, passed.sum() + 1)
+    return NOVELTY.check(table[list(NOVELTY.columns)])
+
+
+def _missing(table: pd.DataFrame) -> list[str]:
+    absent: Mapping[str, NDArray[np.bool_]] = {p: table[p].isna().to_numpy() for p in PARTS}
+    return [", ".join(p for p in PARTS if absent[p][i]) for i in range(len(table))]
+
+
+def gates(table: pd.DataFrame, params: NoveltyParams) -> pd.Series:
+    """The first gate each feature fails, or `passed`."""
+    blocks = table["n_contigs"]
+    failed = [
+        (blocks == 0, "dead feature: never active"),
+        (table["n_eff"] < params.min_n_eff, f"n_eff below {params.min_n_eff:g}"),
+        (blocks < params.min_contigs, f"fires in fewer than {params.min_contigs} blocks"),
+        (table["named"], "named"),
+        (table["d2_explained"].isna(), "fires in one half of the blocks alone"),
+    ]
+    out = pd.Series(PASSED, index=table.index, dtype=object)
+    for where, reason in reversed(failed):
+        out[where] = reason
+    return out

@@ -1,0 +1,107 @@
+"""`photo51 novelty`: parts of every feature, the same of the random-weight model's, the queue, and its proof."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.codes import CodesStore
+from photo51.config.enrichment import EnrichParams, NoveltyParams
+from photo51.enrichment.design import Design
+from photo51.enrichment.explanation import Explanation
+from photo51.enrichment.hidden import explanation_of, hide
+from photo51.enrichment.inputs import Inputs
+from photo51.enrichment.novelty import claims, look, queue, seed_match, strengths, window_artifact
+from photo51.enrichment.pairs import effective_sizes
+from photo51.enrichment.readout import codes_readout
+
+
+class Evidence(NamedTuple):
+    """What there is to judge features by, beside their codes.
+
+    Attributes
+    ----------
+    enrichment, concepts
+        Tables of the run.
+    seeds
+        Codes of dictionaries of other seeds.
+    random
+        Codes of a dictionary of the random-weight model; None where there is none.
+    retiled
+        Codes of the same dictionary where windows begin elsewhere; None where there are none.
+    causality
+        Effect of removing features; None where it was not measured.
+    """
+
+    enrichment: pd.DataFrame
+    concepts: pd.DataFrame
+    seeds: Sequence[CodesStore] = ()
+    random: CodesStore | None = None
+    retiled: CodesStore | None = None
+    causality: pd.DataFrame | None = None
+
+
+class Novelty(NamedTuple):
+    """Tables of the stage (contracts `NOVELTY`, `HIDDEN`)."""
+
+    queue: pd.DataFrame
+    hidden: pd.DataFrame
+
+
+def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: NoveltyParams) -> Novelty:
+    """The queue of a run, judged against the random-weight model, and the proof with hidden classes."""
+    explanation = explanation_of(inputs, params)
+    own = evidence.enrichment.groupby("feature")["n_eff"].max()
+    n_eff = np.nan_to_num(own.reindex(range(store.n_features)).to_numpy(dtype=np.float64), nan=0.0)
+    table = _parts(store, inputs, explanation, n_eff, params)
+    table["seed_match_r"] = seed_match(store, evidence.seeds, inputs.workspace.split_mask("test"))
+    table["window_artifact"] = window_artifact(store, evidence.retiled)
+    table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.causality))
+    table = table.join(claims(evidence.concepts, store.n_features, "sae", params))
+    null = (
+        None
+        if evidence.random is None
+        else _null(evidence.random, inputs, explanation, evidence.concepts, params)
+    )
+    hidden = hide(store, inputs, table, evidence.concepts, evidence.enrichment, params)
+    return Novelty(queue(table, params, null), hidden)
+
+
+def _parts(
+    store: CodesStore,
+    inputs: Inputs,
+    explanation: Explanation,
+    n_eff: NDArray[np.float64],
+    params: NoveltyParams,
+) -> pd.DataFrame:
+    seen = look(store, inputs, explanation, n_eff, params)
+    return pd.DataFrame(
+        {
+            "feature": np.arange(store.n_features),
+            "mass": seen.mass,
+            "n_eff": n_eff,
+            "n_contigs": seen.n_blocks,
+            "repeat_frac": seen.repeat,
+            "d2_explained": seen.explained,
+            "top_loci": seen.loci,
+        }
+    )
+
+
+def _null(
+    store: CodesStore, inputs: Inputs, explanation: Explanation, concepts: pd.DataFrame, params: NoveltyParams
+) -> pd.DataFrame:
+    """Parts of a sample of the random-weight model's features; those not drawn have an n_eff of 0 and stay at the gate."""
+    rng = np.random.default_rng([params.seed, 5])
+    drawn = np.sort(rng.permutation(store.n_features)[: params.null_features])
+    plain = Design(inputs.workspace, inputs.classes(), EnrichParams(adjust=False))
+    n_eff = np.zeros(store.n_features)
+    n_eff[drawn] = effective_sizes(plain, codes_readout(store, drawn).matrix)
+    table = _parts(store, inputs, explanation, n_eff, params)
+    table["seed_match_r"], table["window_artifact"] = np.nan, np.nan
+    table = table.join(strengths(table["mass"].to_numpy(), n_eff, None))
+    return table.join(claims(concepts, store.n_features, "random_sae", params))
