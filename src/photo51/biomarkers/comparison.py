@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from photo51.config.biomarkers import BiomarkersParams
+from photo51.effects.choose import chosen
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
         raise InputError(
             f"variants and effects: need the same variants in the same order, got {len(variants)} and {effects.n_obs} rows"
         )
-    cases, controls = _picked(variants, params.cases, "cases"), _picked(variants, params.controls, "controls")
+    cases, controls = chosen(variants, params.cases, "cases"), chosen(variants, params.controls, "controls")
     if both := int((cases & controls).sum()):
         first = variants["variant"][cases & controls].iloc[0]
         raise InputError(f"cases and controls: need no variant in both, got {both}, {first} the first")
@@ -83,32 +84,18 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
                 f"variants: need column {name!r} to compare within, got {list(variants.columns)}"
             )
     rows = np.flatnonzero(cases | controls)
-    chosen = variants.iloc[rows].reset_index(drop=True)
-    chosen.insert(0, "row", rows)
-    keys = chosen[list(params.strata)].astype(str).agg("\x1f".join, axis=1)
-    against = (chosen["strand"] == "-").to_numpy()
+    table = variants.iloc[rows].reset_index(drop=True)
+    table.insert(0, "row", rows)
+    keys = table[list(params.strata)].astype(str).agg("\x1f".join, axis=1)
+    against = (table["strand"] == "-").to_numpy()
     return Comparison(
-        chosen,
+        table,
         cases[rows].astype(np.int64),
-        chosen[params.gene].astype(str).to_numpy(),
+        table[params.gene].astype(str).to_numpy(),
         np.unique(keys, return_inverse=True)[1].astype(np.int64),
         {name: oriented(effects, name, rows, against) for name in params.statistics},
         _embeddings(effects, rows, against),
     )
-
-
-def _picked(variants: pd.DataFrame, expression: str, which: str) -> NDArray[np.bool_]:
-    try:
-        picked = np.asarray(variants.eval(expression, engine="python"))
-    except Exception as e:
-        raise InputError(
-            f"{which}: need an expression over the columns {list(variants.columns)}, got {expression!r} ({e})"
-        ) from e
-    if picked.dtype != bool or picked.shape != (len(variants),):
-        raise InputError(f"{which}: need true or false for each variant, got {expression!r}")
-    if not picked.any():
-        raise InputError(f"{which}: need at least one variant, got none for {expression!r}")
-    return picked
 
 
 def oriented(

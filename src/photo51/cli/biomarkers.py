@@ -55,7 +55,7 @@ def variants(
 
     torch.set_num_threads(threads)
     given = parse(VariantsParams, params)
-    found = load_variants(genomes, files, given, genome)
+    found = load_variants(genomes, files, given, genome, out.stem)
     scorer, hashes = scorer_of(load_model(model, device=device), Dictionary.load(sae), given)
     made = made_by(genomes, files, given, hashes)
     wanted = list(range(shards)) if shard is None else [shard]
@@ -78,7 +78,7 @@ def gather_variants(
     from photo51.config.biomarkers import VariantsParams
     from photo51.effects.run import gather_shards, load_variants
 
-    found = load_variants(genomes, files, parse(VariantsParams, params), genome)
+    found = load_variants(genomes, files, parse(VariantsParams, params), genome, out.stem)
     gather_shards(found, out=out, n_shards=shards)
 
 

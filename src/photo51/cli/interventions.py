@@ -270,7 +270,7 @@ def causality(
     opened, bases = _open(model, sae, genomes, features, concepts, given.units, device, threads)
     assert bases is not None
     table = read_table(places, TOP_WINDOWS)
-    wanted = feature if feature else sorted(opened.instrument.concepts)
+    wanted = feature if feature else sorted(list(opened.instrument.concepts)[: given.features])
     windows = windows_at(bases, table[table["feature"].isin(wanted)], given)
     background = opening.reference_windows(bases, 32, given.context + given.scored, given.seed)
     made = provenance("causality", {**given.model_dump(mode="json"), **opened.hashes}, [places])

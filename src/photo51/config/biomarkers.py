@@ -12,13 +12,22 @@ Statistic = Literal["focal", "near", "window"]
 
 
 class VariantsParams(Params):
-    """How variants are read by the model."""
+    """Which variants are read by the model, and how."""
 
+    select: dict[str, str] = Field(
+        default={},
+        description="set → rows of its input that are scored, as an expression over its columns; the rest is counted, not scored",
+    )
     window: int = Field(default=2048, ge=32, description="bases the model reads around a variant (bases)")
     snap: int = Field(
         default=32,
         ge=1,
         description="windows start on multiples of this, so that neighbouring variants share a reference window; a variant lies within half of it of the window's middle (bases; 1 centres exactly)",
+    )
+    after: int | None = Field(
+        default=None,
+        ge=16,
+        description="bases read after a variant, in reading direction; null: to the end of the window. Fewer are read sooner, and what the variant does further on is not seen (bases)",
     )
     near: int = Field(
         default=15, ge=1, description="reach of the `near` statistic on either side of the variant (bases)"

@@ -137,6 +137,9 @@ class AttributionParams(Params):
 class CausalityParams(Params):
     """Causal report of features."""
 
+    features: int = Field(
+        default=64, ge=1, description="named features reported on, at most: those of the best names"
+    )
     windows: int = Field(default=8, ge=1, description="strongest firing places per feature")
     context: int = Field(default=128, ge=0, description="bases read before the scored part (bases)")
     scored: int = Field(

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from photo51.config.biomarkers import VariantsParams
+from photo51.effects.choose import numbers
 from photo51.genome.alphabet import decode
 from photo51.genome.consequence import consequences
 from photo51.genome.genomes import Genomes
@@ -78,7 +79,7 @@ def describe(
     )
     extra = variants.drop(columns=["chrom", "pos", "ref", "alt"])
     extra.columns = [f"given_{c}" if c in VARIANT_EFFECTS.columns else c for c in extra.columns]
-    return pd.concat([known, extra.apply(_as_numbers)], axis=1)
+    return pd.concat([known, extra.apply(numbers)], axis=1)
 
 
 def _around(
@@ -142,11 +143,3 @@ def _genes(worst: pd.DataFrame, variants: pd.DataFrame, annotations: pd.DataFram
             distance = np.maximum(genes["start"].to_numpy() - pos, pos - genes["end"].to_numpy() + 1)
             out.append(str(genes["name"].iloc[int(np.argmin(distance))]))
     return out
-
-
-def _as_numbers(column: pd.Series) -> pd.Series:
-    if column.dtype != object:
-        return column
-    numbers = pd.to_numeric(column.replace("", np.nan), errors="coerce")
-    all_numbers = numbers.notna() | (column == "")
-    return numbers if all_numbers.all() and numbers.notna().any() else column

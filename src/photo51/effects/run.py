@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from photo51.config.biomarkers import VariantsParams
+from photo51.effects.choose import chosen, numbers
 from photo51.effects.describe import check_variants, describe
 from photo51.effects.scoring import PlainScorer, Scorer
 from photo51.effects.variants import gather, one_origin, score_shard, shard_of, shard_path
@@ -46,7 +47,7 @@ class VariantFile(NamedTuple):
 
 
 def load_variants(
-    folder: Path, files: Sequence[Path], params: VariantsParams, genome: str | None = None
+    folder: Path, files: Sequence[Path], params: VariantsParams, genome: str | None = None, name: str = ""
 ) -> VariantFile:
     """Read variants, check them against the genome and describe them.
 
@@ -60,6 +61,8 @@ def load_variants(
         Parameters.
     genome
         Which genome; may be left out where there is one.
+    name
+        Name of the set, for `select`.
 
     Raises
     ------
@@ -77,6 +80,10 @@ def load_variants(
         [s.table.assign(file=p.name) if several else s.table for s, p in zip(sets, files, strict=True)],
         ignore_index=True,
     )
+    if wanted := params.select.get(name):
+        kept = chosen(table.apply(numbers), wanted, f"select, {name}")
+        log.info("%d of %d variants are left out by %r", (~kept).sum(), len(table), wanted)
+        table = table[kept].reset_index(drop=True)
     refused = pd.concat([s.refused for s in sets], ignore_index=True)
     twice = table.duplicated(["chrom", "pos", "ref", "alt"])
     refused = pd.concat(

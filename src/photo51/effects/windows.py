@@ -32,6 +32,8 @@ class Place(NamedTuple):
         Stretch of the window, half-open, within which its variants are centred.
     rows
         Rows of the variants table, (n,).
+    after
+        Bases read after the zone, in reading direction; None is to the end of the window.
     """
 
     genome: str
@@ -40,6 +42,7 @@ class Place(NamedTuple):
     end: int
     zone: tuple[int, int]
     rows: NDArray[np.int64]
+    after: int | None = None
 
 
 class Reading(NamedTuple):
@@ -97,7 +100,9 @@ def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> 
         start = low + params.snap // 2 - size // 2
         if not circular:
             start = min(max(start, 0), length - size)
-        out.append(Place(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows)))
+        out.append(
+            Place(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows), params.after)
+        )
     return out
 
 
@@ -116,18 +121,19 @@ def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator
     InputError
         Where a reference allele is not what the genome says.
     """
-    ids = genomes.sequence(place.genome, place.chrom, place.start, place.end)
-    alleles = [
-        substitute(ids, place.start, Variant(place.chrom, int(pos), ref, alt))
+    found = [
+        Variant(place.chrom, int(pos), ref, alt)
         for pos, ref, alt in zip(
             *(variants[c].to_numpy()[place.rows] for c in ("pos", "ref", "alt")), strict=True
         )
     ]
     for strand in STRANDS:
-        turned = alleles
+        start, end = _span(place, found, strand)
+        ids = genomes.sequence(place.genome, place.chrom, start, end)
+        turned = [substitute(ids, start, variant) for variant in found]
         if strand == "-":
-            turned = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in alleles]
-        edge = place.zone[0] - place.start if strand == "+" else place.end - place.zone[1]
+            turned = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in turned]
+        edge = place.zone[0] - start if strand == "+" else end - place.zone[1]
         prefix = max(0, min([edge, *(r.start for r, _ in turned)]))
         yield Reading(
             strand,
@@ -137,6 +143,17 @@ def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator
             [align(r, a) for r, a in turned],
             place.rows,
         )
+
+
+def _span(place: Place, variants: Sequence[Variant], strand: Strand) -> tuple[int, int]:
+    """The part of a window that is read in one direction: nothing beyond `after` bases past its variants."""
+    if place.after is None:
+        return place.start, place.end
+    if strand == "+":
+        last = max(place.zone[1], *(v.end for v in variants))
+        return place.start, min(place.end, last + place.after)
+    first = min(place.zone[0], *(v.pos for v in variants))
+    return max(place.start, first - place.after), place.end
 
 
 class Focus(NamedTuple):
