@@ -1,0 +1,137 @@
+"""What only a real scheduler can show: memory that grows on retry, nodes that die, runs that are cancelled, GPUs handed out."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from .conftest import node
+
+pytestmark = pytest.mark.slurm
+
+MEMORY = """
+rule all:
+    input: "out/activations"
+rule activations:  # the profile asks for a GPU for rules of this name
+    output: "out/activations"
+    resources:
+        mem_mb=lambda wildcards, attempt: 700 * 2 ** (attempt - 1),
+        runtime=5,
+    shell:
+        "python3 -c 'import time; x = bytearray(900 << 20); time.sleep(6)' && echo ${{CUDA_VISIBLE_DEVICES-none}} > {output}"
+"""
+
+STEPS = """
+rule all:
+    input: expand("out/{i}", i=range(2)), "out/last"
+rule step:
+    output: "out/{i}"
+    resources: mem_mb=1000, runtime=5
+    shell: "echo {wildcards.i} >> started; sleep 2; echo {wildcards.i} > {output}"
+rule last:
+    input: expand("out/{i}", i=range(2))
+    output: "out/last"
+    resources: mem_mb=1000, runtime=5
+    shell: "echo last >> started; sleep $(cat pause); cat {input} > {output}"
+"""
+
+
+def test_fake_gpus_are_handed_out(cluster):
+    one = cluster.call("srun", "--gpus=fake:1", "--mem=64", "sh", "-c", "echo $CUDA_VISIBLE_DEVICES").strip()
+    assert one in {"0", "1"}
+    two = cluster.call("srun", "--gpus=2", "--mem=64", "sh", "-c", "echo $CUDA_VISIBLE_DEVICES").strip()
+    assert two == "0,1"
+
+
+def test_a_job_that_dies_of_memory_is_sent_again_with_more_and_gets_its_gpu(cluster, site):
+    folder, before = site(MEMORY), len(cluster.jobs())
+    cluster.finish(folder)
+    jobs = cluster.jobs()[before:]
+    assert [(j["state"], j["memory"]) for j in jobs] == [("FAILED", "700M"), ("COMPLETED", "1400M")]
+    assert {j["partition"] for j in jobs} == {"gpu"}
+    assert all("gpu:fake:1" in j["gres"] for j in jobs)
+    assert (folder / "out" / "activations").read_text().strip() in {"0", "1"}
+
+
+def test_the_same_by_a_submit_command(cluster, site):
+    folder, before = (
+        site(MEMORY.replace("echo ${{CUDA_VISIBLE_DEVICES-none}}", "echo done")),
+        len(cluster.jobs()),
+    )
+    cluster.finish(folder, profile="cluster-generic")
+    jobs = cluster.jobs()[before:]
+    assert [(j["state"], j["memory"]) for j in jobs] == [("FAILED", "700M"), ("COMPLETED", "1400M")]
+
+
+def _crash(state):
+    """The node loses power: its daemon, the keepers of its jobs and all they started die at once."""
+    mine = set()
+    for entry in Path("/proc").iterdir():
+        try:
+            env = (entry / "environ").read_bytes() if entry.name.isdigit() else b""
+            if b"SLURM_JOB_ID=" not in env or state.encode() not in env:
+                continue
+            mine.add(int(entry.name))
+            parent = (entry / "stat").read_text().rsplit(")", 1)[1].split()[1]
+            if (Path("/proc") / parent / "cmdline").read_bytes().startswith(b"slurmstepd"):
+                mine.add(int(parent))
+        except OSError:
+            continue
+    node("node-down")
+    for pid in sorted(mine):
+        try:
+            os.kill(pid, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+
+
+def test_a_node_that_dies_loses_nothing(cluster, site):
+    folder = site(STEPS)
+    (folder / "pause").write_text("600")
+    process = cluster.snakemake(folder)
+    started = folder / "started"
+    cluster.wait("the last step", lambda: started.exists() and "last" in started.read_text(), 600)
+    (folder / "pause").write_text("1")
+    _crash(cluster.env["SLURM_CONF"].removesuffix("/slurm.conf"))
+    cluster.wait(
+        "the node to be called down", lambda: "down" in cluster.call("sinfo", "-h", "-N", "-o", "%t")
+    )
+    node("node-up")
+    assert process.wait(900) == 0, (folder / "run.log").read_text()[-3000:]
+    assert (folder / "out" / "last").read_text() == "0\n1\n"
+    assert sorted(started.read_text().split()) == [
+        "0",
+        "1",
+        "last",
+        "last",
+    ]  # finished steps did not run again
+
+
+def test_a_cancelled_run_goes_on(cluster, site):
+    folder = site(STEPS)
+    (folder / "pause").write_text("600")
+    process = cluster.snakemake(folder)
+    started = folder / "started"
+    cluster.wait("the last step", lambda: started.exists() and "last" in started.read_text(), 600)
+    process.send_signal(signal.SIGINT)
+    process.wait(300)
+    cluster.wait("the job to be cancelled", lambda: cluster.jobs()[-1]["state"] in {"CANCELLED", "FAILED"})
+    assert not (folder / "out" / "last").exists()
+    (folder / "pause").write_text("1")
+    cluster.finish(folder)
+    assert sorted(started.read_text().split()) == ["0", "1", "last", "last"]
+
+
+def test_no_slurm_and_no_partition_are_named(cluster, site, tmp_path):
+    folder = site(STEPS)
+    (folder / "pause").write_text("1")
+    config = folder / "workflow" / "profiles" / "slurm" / "config.yaml"
+    config.write_text(config.read_text().replace("partition: cpu", "partition: nowhere", 1))
+    process = cluster.snakemake(folder, "--retries", "0")
+    assert process.wait(300) != 0
+    assert (
+        "nowhere" in (folder / "run.log").read_text()
+        or "invalid partition" in (folder / "run.log").read_text()
+    )
+    assert not (folder / "started").exists()
