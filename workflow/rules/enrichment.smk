@@ -18,7 +18,7 @@ rule enrich:
     params:
         codes=subpath(input.codes, parent=True),
         genomes=subpath(input.windows, parent=True),
-        folder=f"results/{CONFIG.run}",
+        folder=subpath(input.codes, ancestor=3),
         parts=CONFIG.parts,
         params=as_json(CONFIG.enrichment),
     message:

@@ -41,7 +41,7 @@ rule pretrain:
         mem_mb=mib(8000),
         runtime=minutes(1440),
     params:
-        folder=f"results/{CONFIG.run}/pretrained",
+        folder=subpath(output[0], ancestor=2),
         params=as_json(CONFIG.pretrain),
     message:
         "Pretraining: train a StripedHyena; goes on from its newest checkpoint"

@@ -43,7 +43,7 @@ rule atlas:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=f"results/{CONFIG.run}",
+        run=subpath(output[0], ancestor=2),
         folder=subpath(output[0], parent=True),
         params=as_json(CONFIG.atlas),
     message:
@@ -70,7 +70,7 @@ rule notebook:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        run=f"results/{CONFIG.run}",
+        run=subpath(output[0], ancestor=2),
         folder=subpath(output.page, parent=True),
     message:
         "Notebook {wildcards.notebook}"
@@ -94,7 +94,7 @@ rule export:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=f"results/{CONFIG.run}",
+        run=subpath(output[0], parent=True),
         params=as_json(CONFIG.export),
     message:
         "Exports: AnnData, tables as TSV with their columns explained, RO-Crate"
@@ -120,7 +120,7 @@ rule report:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        run=f"results/{CONFIG.run}",
+        run=subpath(output[0], parent=True),
         params=as_json(CONFIG.report),
     message:
         "Report: one page on what the model knows of these genomes"
