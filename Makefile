@@ -29,6 +29,7 @@ check: setup
 	$(RUN) snakefmt --check workflow
 	$(RUN) snakemake --lint --configfile config/config.yaml
 	$(RUN) photo51 schema --check config/schema.json
+	$(RUN) photo51 schema --check config/README.md
 
 format: setup
 	$(RUN) ruff check --fix .

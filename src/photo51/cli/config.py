@@ -22,11 +22,14 @@ def schema(
         bool, typer.Option("--check", help="write nothing; fail where the file is not up to date")
     ] = False,
 ) -> None:
-    """Write the JSON schema of configurations, made from the models that hold the defaults."""
+    """Write what a configuration may say: a JSON schema, or a table to read where the file ends in .md."""
+    from photo51.config.reference import reference
     from photo51.config.run import Config
     from photo51.io import atomic
 
     text = json.dumps(Config.model_json_schema(), indent=1, sort_keys=True) + "\n"
+    if out is not None and out.suffix == ".md":
+        text = reference(Config)
     if out is None:
         typer.echo(text, nl=False)
     elif check:
