@@ -11,19 +11,21 @@ from photo51.types import InputError
 
 
 def genomes_beside(activations: Path | str) -> Path:
-    """Prepared genomes of the run that a site's activations belong to: `RUN/activations/SITE` → `RUN/genome`.
+    """Prepared genomes of the run that a site's activations belong to: `RUN/activations/…/SITE` → `RUN/genome`.
 
     Raises
     ------
     InputError
         Where there are none.
     """
-    folder = Path(activations).absolute().parent.parent / "genome"
-    if not (folder / "workspace.parquet").is_file():
+    folder = Path(activations).absolute()
+    run = next((up.parent for up in folder.parents if up.name == "activations"), folder.parent)
+    if not (run / "genome" / "workspace.parquet").is_file():
         raise InputError(
-            f"{activations}: need prepared genomes in {folder}, got no workspace.parquet there; name them with --genomes"
+            f"{activations}: need prepared genomes in {run / 'genome'}, got no workspace.parquet there; "
+            "name them with --genomes"
         )
-    return folder
+    return run / "genome"
 
 
 def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: int = 0) -> Rows:

@@ -27,7 +27,7 @@ class SaeParams(Params):
         description="active features per base: exactly at most for topk, on average for the others, which are steered there",
     )
     tokens: int = Field(
-        default=8_000_000, ge=1, description="bases to learn from, counting each time one is read (tokens)"
+        default=3_000_000, ge=1, description="bases to learn from, counting each time one is read (tokens)"
     )
     batch: int = Field(default=4_096, ge=1, description="bases per step (tokens)")
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's rate after warm-up")
