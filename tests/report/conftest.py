@@ -5,6 +5,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 import synthetic_enrichment
+import synthetic_geometry
 import synthetic_run
 import synthetic_tables
 
@@ -37,6 +38,7 @@ def build(folder):
     synthetic_tables.make_causes(folder)
     synthetic_tables.make_disease(folder)
     synthetic_enrichment.make_enrichment(folder, genomes, codes)
+    synthetic_geometry.make_geometry(folder, genomes, codes)
 
 
 @pytest.fixture(scope="session")

@@ -30,7 +30,11 @@ def test_features_open_as_anndata_with_numbers_and_categories_only(exported, run
         kind = adata.obs[name].dtype
         assert isinstance(kind, pd.CategoricalDtype) or kind.kind in "fibu", name
     assert any(k.startswith("X_") for k in adata.obsm)
-    assert np.isfinite(next(iter(adata.obsm.values()))).all()
+    for (
+        embedding
+    ) in adata.obsm.values():  # cellxgene refuses infinite ones and those that are missing throughout
+        assert not np.isinf(embedding).any()
+        assert np.isfinite(embedding).all(axis=1).sum() >= 70
 
 
 def test_scanpy_takes_it(run):
@@ -53,7 +57,7 @@ def test_tsv_holds_the_numbers_of_the_parquet(exported):
 
 
 def test_every_column_of_every_written_table_is_in_the_dictionary(exported):
-    known = pd.read_csv(exported / "columns.tsv", sep="\t")
+    known = pd.read_csv(exported / "columns.tsv", sep="\t", keep_default_na=False)
     assert known["meaning"].str.len().min() > 3
     names = set(known["column"])
     for path in (exported / "tables").glob("*.parquet"):

@@ -66,11 +66,11 @@ def features_anndata(run: Run) -> ad.AnnData:
     obs.index = pd.Index([f"f{i}" for i in obs["feature"]])
     base = run.adata
     out = ad.AnnData(np.asarray(base.X, dtype=np.float32), obs=_categories(obs), var=base.var.copy())
-    for key, value in run.maps().items():
+    for key, value in run.maps.items():
         out.obsm[key] = value
     if not out.obsm:
         out.obsm["X_pca"] = principal(np.asarray(out.X, dtype=np.float64)).astype(np.float32)
-    for key, value in run.graphs().items():
+    for key, value in run.graphs.items():
         out.obsp[key] = value
     return out
 

@@ -12,7 +12,7 @@ BLOCK = 1_024
 
 def feature_map(run: Run, ids: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Place of each feature on a map: the UMAP of the geometry stage, or else the first two principal components of the decoder."""
-    found = run.maps()
+    found = run.maps
     embedding = found.get("X_umap", next(iter(found.values()), None))
     if embedding is None:
         embedding = principal(np.asarray(run.adata.X, dtype=np.float64))

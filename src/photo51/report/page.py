@@ -22,6 +22,7 @@ from photo51.report.sections import (
     disease,
     failures,
     headline,
+    manifolds,
     overview,
     reproduce,
     unnamed,
@@ -68,8 +69,9 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
     makers: list[Callable[[], Section]] = [
         lambda: overview.section(run),
         lambda: concepts.section(run, made_dossiers.of, params.concepts),
-        lambda: causes.section(run, params.alpha),
+        lambda: manifolds.section(run, params.manifolds),
         lambda: disease.section(run, params.cards, params.alpha),
+        lambda: causes.section(run, params.alpha),
         lambda: unnamed.section(run, made_dossiers.of, params.unnamed),
         lambda: calibration.section(run),
         lambda: reproduce.section(run),

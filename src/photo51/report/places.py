@@ -120,6 +120,14 @@ class Column(NamedTuple):
         out[self.rows[a:b] - start] = self.values[a:b]
         return out
 
+    def at(self, rows: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Activation at some rows, (rows,)."""
+        place = np.searchsorted(self.rows, rows)
+        inside = np.minimum(place, max(len(self.rows) - 1, 0))
+        if not len(self.rows):
+            return np.zeros(len(rows))
+        return np.where(self.rows[inside] == rows, self.values[inside], 0.0).astype(np.float64)
+
 
 class Window(NamedTuple):
     """A place where a feature is strong, with the bases around it.

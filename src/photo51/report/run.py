@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import anndata as ad
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 
 from photo51.codes import CodesStore
 from photo51.genome.genomes import Genomes
@@ -22,6 +23,8 @@ from photo51.io.benchmarks import read_benchmarks
 from photo51.report.places import Places
 from photo51.report.sources import SOURCES, Source
 from photo51.types import InputError
+
+ALPHA = 0.05  # false-discovery rate at which a coordinate is given a meaning
 
 
 class Nearest(NamedTuple):
@@ -165,21 +168,70 @@ class Run:
 
     # ---- geometry
 
+    @cached_property
     def maps(self) -> dict[str, np.ndarray]:
-        """Embeddings of the features, in their order; none where geometry was not run."""
-        return {}
+        """Embeddings of the features, (features, 2 or more), in their order, NaN for those left out; none without geometry."""
+        if self._geometry is None:
+            return {}
+        found, rows = self._geometry
+        out = {}
+        for name, embedding in found.obsm.items():
+            whole = np.full((len(self.features), embedding.shape[1]), np.nan)
+            whole[rows] = np.asarray(embedding, dtype=np.float64)
+            out[str(name)] = whole
+        return out
 
-    def graphs(self) -> dict[str, Any]:
-        """Sparse relations between features; none where geometry was not run."""
-        return {}
+    @cached_property
+    def graphs(self) -> dict[str, sp.csr_matrix]:
+        """Relations between features, (features, features), in their order; none without geometry."""
+        if self._geometry is None:
+            return {}
+        found, rows = self._geometry
+        n = len(self.features)
+        spread = sp.csr_matrix((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(n, len(rows)))
+        return {str(name): (spread @ sp.csr_matrix(m) @ spread.T).tocsr() for name, m in found.obsp.items()}
 
+    @cached_property
+    def _geometry(self) -> tuple[ad.AnnData, np.ndarray] | None:
+        """`geometry.h5ad`, and where its observations lie among the features."""
+        path = self.folder / "geometry.h5ad"
+        if not path.is_file():
+            return None
+        found = read_h5ad(path)
+        rows = self.places_of(_numbers(found))
+        return found[rows >= 0], rows[rows >= 0]
+
+    @cached_property
+    def meanings(self) -> pd.DataFrame:
+        """What the coordinate of each group follows most closely, beyond rotation and beyond six-letter words: rows of `meaning`, indexed by group."""
+        table = self.table("meaning")
+        if table is None:
+            return pd.DataFrame(columns=["quantity", "kind", "effect"])
+        beyond = (table["q"] <= ALPHA) & (table["effect"] > table["effect_kmer"].fillna(0.0).clip(lower=0.0))
+        best = table[beyond].sort_values(["effect", "quantity"], ascending=[False, True])
+        return best.drop_duplicates("cluster").set_index("cluster")
+
+    @cached_property
     def membership(self) -> pd.DataFrame:
         """`manifold`, `manifold_shape`, `manifold_meaning` of each feature that belongs to a group, indexed by feature."""
-        return pd.DataFrame(columns=["manifold", "manifold_shape", "manifold_meaning"])
+        columns = ["manifold", "manifold_shape", "manifold_meaning"]
+        table = self.table("manifolds")
+        if table is None:
+            return pd.DataFrame(columns=columns)
+        told = self.meanings["quantity"].to_dict()
+        rows = {
+            int(f): (int(cluster), str(shape), str(told.get(cluster, "")))
+            for cluster, shape, members in zip(
+                table["cluster"], table["shape"], table["features"], strict=True
+            )
+            for f in str(members).split(",")
+            if f
+        }
+        return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
     def manifold_of(self, feature: int) -> dict[str, Any]:
         """What group a feature belongs to; empty where it belongs to none."""
-        table = self.membership()
+        table = self.membership
         return {str(k): v for k, v in table.loc[feature].to_dict().items()} if feature in table.index else {}
 
     def sets(self, name: str) -> list[str]:
@@ -250,6 +302,13 @@ class Run:
         """The live features with the nearest numbers."""
         distance = np.abs(self.live - feature)
         return Nearest(feature, [int(i) for i in np.sort(self.live[np.argsort(distance, kind="stable")[:n]])])
+
+
+def _numbers(adata: ad.AnnData) -> np.ndarray:
+    """Numbers of the features that are the observations: column `feature`, or names such as f123."""
+    if "feature" in adata.obs:
+        return adata.obs["feature"].to_numpy()
+    return np.array([int(str(name).removeprefix("f")) for name in adata.obs_names])
 
 
 def _set_of(source: Source, path: Path) -> str:

@@ -31,11 +31,13 @@ from photo51.report.blocks import (
 )
 from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_logo
-from photo51.report.known import label
+from photo51.report.known import called, label, names
 from photo51.report.places import Window
 from photo51.report.reading import picture, stretch_around, windows_table
 from photo51.report.run import Run
+from photo51.report.sections import manifolds
 from photo51.report.sections.base import Section
+from photo51.report.shapes import facts, members_of
 from photo51.types import STRANDS
 
 NEIGHBOURS = 6
@@ -103,6 +105,38 @@ def statistics(run: Run, d: Dossier) -> Blocks:
             )
         )  # fmt: skip
     return Blocks(out)
+
+
+def group(run: Run, number: int = -1) -> Block:
+    """One group of features: its shape, its numbers beside their nulls, its features, and the genome where it is strongest."""
+    table = run.table("manifolds")
+    if table is None or table.empty:
+        return Note(run.absent("manifolds"), kind="absent")
+    if number < 0:
+        traced = table[table["manifold"].astype(bool)]
+        placed = [int(c) for c in run.meanings.index if c in set(traced["cluster"])]
+        number = placed[0] if placed else int((traced if len(traced) else table)["cluster"].iloc[0])
+    if number not in set(table["cluster"]):
+        return Note(
+            f"There is no group {number}; the groups are {int(table['cluster'].min())} to {int(table['cluster'].max())}.",
+            kind="absent",
+        )
+    row = table[table["cluster"] == number].iloc[0].to_dict()
+    named, members = names(run), members_of(row)
+    numbers = [[what, value, meaning] for what, value, meaning in facts(row)]
+    rows = [
+        [called([f], named)[0], Cell(words.share(s["density"]), s["density"]), Cell(words.number(s["maximum"]), s["maximum"])]
+        for f in members
+        for s in [run.features.loc[f]]
+    ]  # fmt: skip
+    heads = [Head("Feature"), Head("[[density]]", numeric=True), Head("strongest", numeric=True)]
+    return Blocks(
+        [
+            *manifolds.pictures(run, [number]),
+            Table(f"Numbers of group {number}", [Head("What"), Head("Value"), Head("Meaning")], numbers, sortable=False),
+            Table(f"Features of group {number}", heads, rows),
+        ]
+    )  # fmt: skip
 
 
 def logo(d: Dossier) -> Raw:

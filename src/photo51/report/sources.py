@@ -6,7 +6,16 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from photo51.io import TableSpec
-from photo51.io.contracts import biomarkers, enrichment, features, genome, interventions, report, sae
+from photo51.io.contracts import (
+    biomarkers,
+    enrichment,
+    features,
+    genome,
+    geometry,
+    interventions,
+    report,
+    sae,
+)
 
 
 class Source(NamedTuple):
@@ -31,6 +40,7 @@ class Source(NamedTuple):
 
 
 _GENOME = "`photo51 prepare` makes it."
+_GEOMETRY = "`photo51 geometry` makes it."
 _VARIANTS = "Name a VCF or a table of variants in the `variants` column of `genomes.tsv`, and run again."
 _COHORT = "Give a cohort in the configuration, and run again."
 _CAUSES = "`photo51 causality` makes it."
@@ -108,6 +118,17 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
         ),
         "ledger": Source(
             "ledger.parquet", enrichment.LEDGER, "The replication ledger", "`photo51 ledger` makes it."
+        ),
+        "manifolds": Source(
+            "manifolds.parquet", geometry.MANIFOLDS, "Groups of features and their shapes", _GEOMETRY
+        ),
+        "points": Source("coordinates.parquet", geometry.POINTS, "Bases on their shapes", _GEOMETRY),
+        "meaning": Source("meaning.parquet", geometry.MEANING, "What the coordinates mean", _GEOMETRY),
+        "battery": Source(
+            "battery.parquet",
+            geometry.BATTERY,
+            "Shapes that are known to exist",
+            "`photo51 battery` makes it.",
         ),
         "variants": Source("variants/*.parquet", biomarkers.VARIANT_EFFECTS, "Variant effects", _VARIANTS),
         "feature_tests": Source(

@@ -41,7 +41,7 @@ def feature_summary(run: Run) -> pd.DataFrame:
         found = run.table(table)
         indexed = pd.DataFrame() if found is None else found.drop_duplicates("feature").set_index("feature")
         out = out.join(_columns(indexed, columns))
-    out = out.join(run.membership())
+    out = out.join(run.membership)
     for name in out.columns:
         if name in TEXTS:
             out[name] = out[name].astype(object).where(out[name].notna(), "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 MINUS, TIMES, THIN = "\u2212", "\u00d7", "\u202f"
@@ -32,7 +33,27 @@ KINDS = {
     "soft_mask": "soft-masked repeat",
     "D_loop": "D-loop",
     "origin": "origin of replication",
+    # what coordinates are held against
+    "codon_phase": "reading-frame phase",
+    "position_along_gene": "position along the gene",
+    "distance_from_start": "distance from the start of the gene",
+    "distance_to_stop": "distance to the end of the gene",
+    "hydropathy": "hydropathy of the amino acid",
+    "replication_angle": "place around the chromosome, from the origin",
+    "leading_strand": "leading or lagging strand",
+    "gene_strand": "sense or antisense of a gene",
+    "distance_to_splice_donor": "distance to a splice donor",
+    "distance_to_splice_acceptor": "distance to a splice acceptor",
+    "gc_line": "GC content on a line",
+    "strand_pairs": "strand pairs",
+    # shapes of groups
+    "loop": "ring",
+    "arc": "line",
+    "branched": "branched line",
+    "states": "separate states",
+    "blob": "cloud without a shape",
 }
+_WINDOW = re.compile(r"(gc|gc_skew)_(\d+)$")
 
 
 def is_number(value: object) -> bool:
@@ -141,6 +162,8 @@ def place(chrom: str, start: int, end: int, strand: str = "") -> str:
 
 def kind(name: str) -> str:
     """An annotation class in words; one with a name of its own (`TFBS:lexA`) keeps it."""
+    if found := _WINDOW.match(name):
+        return f"{'GC content' if found[1] == 'gc' else 'GC skew'} within {int(found[2]):,} bases"
     base, colon, own = name.partition(":")
     said = KINDS.get(base, base.replace("_", " "))
     return f"{said} {own}" if colon else said

@@ -76,7 +76,7 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
                 f"The dictionary names concepts better than {said}.",
                 f"{wins} of {len(known)} classes",
                 f"{len(known) / 2:g} if neither were better",
-                "best unit of each, chosen on other stretches",
+                f"best unit for each of {len(known)} classes, chosen on other stretches",
                 holds=wins > len(known) / 2,
             )
     missing = best[~carries]

@@ -1,0 +1,273 @@
+"""Shapes: groups of features that fire together, what they trace, what varies along it, and the shapes that must be there."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photo51 import theme
+from photo51.report import shape_figures, svg, words
+from photo51.report.blocks import (
+    Block,
+    Cell,
+    Figure,
+    Figures,
+    Head,
+    Heading,
+    Prose,
+    Table,
+    plain_text,
+    q_cell,
+    records,
+    rich,
+    verdict,
+)
+from photo51.report.known import called, names
+from photo51.report.run import ALPHA, Run
+from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.shapes import Shape, alt, members_of, sentence, shapes, ticks, title, tuning
+
+ANCHOR, TITLE = "shapes", "Shapes that features trace"
+QUESTION = "Do features work together: do they trace rings or lines along which something biological varies?"
+SHOWN = 2_000  # bases drawn of a shape
+
+
+def section(run: Run, shown: int = 6) -> Section:
+    """Groups, shapes, coordinates and controls, from `manifolds`, `points`, `meaning` and `battery`."""
+    if run.table("manifolds") is None and not run.has("battery"):
+        return absent(ANCHOR, TITLE, QUESTION, run.absent("manifolds"))
+    draft = Draft(ANCHOR)
+    if run.has("manifolds"):
+        _groups(run, draft, shown)
+    else:
+        draft.fail(run.absent("manifolds"), "not run" if run.table("manifolds") is None else "not found")
+        draft.answers.append("No group of features was found that fires together.")
+    if run.has("battery"):
+        _battery(run.need("battery"), draft)
+    else:
+        draft.fail(run.absent("battery"), "not run")
+    return draft.section(TITLE, QUESTION)
+
+
+def _groups(run: Run, draft: Draft, shown: int) -> None:
+    table = run.need("manifolds").sort_values("cluster")
+    traced = table[table["manifold"].astype(bool)]
+    n, k = len(table), len(traced)
+    draft.claim(
+        "Some groups of features together trace a [[manifold|shape]].", f"{k} of {n} groups",
+        f"the same features turned against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance", f"{words.count(n, 'group')}, {int(table['n_features'].sum()):,} features", holds=k > 0,
+    )  # fmt: skip
+    counted = [f"{c} {words.kind(str(s))}{'s' if c > 1 and not words.kind(str(s)).endswith('s') else ''}" for s, c in traced["shape"].value_counts().items()]  # fmt: skip
+    draft.answers.append(
+        f"{words.count(n, 'group')} of features fire together; {k} of them trace a shape beyond chance ({words.listing(counted)})."
+        if k
+        else f"{words.count(n, 'group')} of features fire together, but none traces a shape beyond chance."
+    )
+    _meanings(run, traced, draft)
+    order = _order(run, traced)
+    if order:
+        draft.show(*pictures(run, order[:shown]))
+    draft.show(_table(run, table))
+    if run.has("meaning"):
+        _meaning_table(run, draft)
+    others = table[~table["manifold"].astype(bool)]
+    for shape, why in (("module", "are active together but trace no shape"), ("unresolved", "have a shape that cannot be told from chance")):  # fmt: skip
+        if count := int((others["shape"] == shape).sum()):
+            draft.fail(f"{words.count(count, 'group')} of features {why}.", "not found")
+
+
+def _order(run: Run, traced: pd.DataFrame) -> list[int]:
+    """Groups that trace a shape: those whose coordinate has a meaning first, the clearest before the others."""
+    effect = traced["cluster"].map(run.meanings["effect"]).fillna(-1.0).astype(float)
+    ordered = traced.assign(effect=effect).sort_values(["effect", "dependence"], ascending=False)
+    return [int(c) for c in ordered["cluster"]]
+
+
+def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
+    table = run.table("meaning")
+    if table is None:
+        draft.fail(run.absent("meaning"), "not run")
+        return
+    placed = traced[traced["coordinate"] != "none"]
+    told = [c for c in placed["cluster"] if c in run.meanings.index]
+    if len(placed):
+        draft.claim(
+            "Where a base lies on a shape says something of its biology, beyond what the last six bases say.", f"{len(told)} of {len(placed)} shapes",
+            f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(table), 'pair')} of a [[coordinate]] and a quantity; [[kmer|six-letter words]] on the same bases", f"{words.count(table['quantity'].nunique(), 'quantity', 'quantities')} tested", holds=len(told) > 0,
+        )  # fmt: skip
+    silent = [c for c in placed["cluster"] if c not in run.meanings.index]
+    if silent:
+        draft.fail(
+            f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested, beyond rotation and six-letter words.",
+            "not found",
+        )
+    if told:
+        best = run.meanings.loc[told].sort_values("effect", ascending=False).head(3)
+        said = [f"{words.kind(str(r.quantity))} (group {r.Index})" for r in best.itertuples()]
+        draft.answers.append(f"Along them varies {words.listing(said)}.")
+
+
+def pictures(run: Run, clusters: list[int]) -> list[Block]:
+    """Each shape as its bases coloured by what varies along it, beside who is active where."""
+    named = names(run)
+    out: list[Block] = []
+    for s in shapes(run, clusters):
+        out += [
+            Heading(title(s.row)[0].upper() + title(s.row)[1:], f"group-{int(s.row['cluster'])}"),
+            Prose(linked(run, s.row, named)),
+        ]
+        if len(s.points):
+            out.append(Figures([_embedding(s), *_tuning(run, s, named)]))
+    return out
+
+
+def linked(run: Run, row: Any, named: pd.DataFrame) -> str:
+    """What a group is, and its features as links (rich text)."""
+    features = members_of(row)
+    listed = words.listing(called(features, named), 10)
+    return f"{sentence(run, row, named.iloc[:0])} Its features{'' if row['coordinate'] == 'none' else ', along the coordinate'}: {listed}."
+
+
+def _embedding(s: Shape) -> Figure:
+    some = np.unique(np.linspace(0, len(s.points) - 1, min(SHOWN, len(s.points))).round().astype(np.int64))
+    table = s.points[["axis_1", "axis_2"]].assign(value=s.values).iloc[some]
+    picture = svg.figure(
+        lambda ax: shape_figures.embedding(ax, table, s.coloured_by, cyclic=s.cyclic, ticks=ticks(s.quantity)),
+        (theme.WIDTH_1 * 1.15, 2.7), alt(s),
+    )  # fmt: skip
+    by = f" Colour: {s.coloured_by}." if s.coloured_by else ""
+    grey = " Grey: it has no value there." if not np.isfinite(table["value"]).all() and s.coloured_by else ""
+    return Figure(
+        picture, f"Each dot is one base; dots that are near each other look alike to the model.{by}{grey}"
+    )
+
+
+def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
+    if s.row["coordinate"] == "none" or not np.isfinite(s.points["coordinate"]).any():
+        return []
+    members = s.members[:30]
+    matrix = tuning(run, s)[: len(members)]
+    label = [plain_text(c) for c in called(members, named)]
+    table = pd.DataFrame(matrix, index=[t if len(t) <= 28 else t[:27] + "…" for t in label])
+    along = (
+        "coordinate: once round"
+        if s.row["coordinate"] == "angle"
+        else "coordinate: from one end to the other"
+    )
+    peaks = len(set(matrix.argmax(axis=1)))
+    said = f"Mean activation of {words.count(len(members), 'feature')} along {title(s.row)}; their largest values lie in {peaks} of {matrix.shape[1]} parts."
+    picture = svg.figure(
+        lambda ax: shape_figures.tuning(ax, table, along), (theme.WIDTH_1 * 1.15, max(1.6, 0.19 * len(members) + 0.9)), said
+    )  # fmt: skip
+    return [
+        Figure(picture, "Which feature is active where along it; a diagonal means that each covers a part.")
+    ]
+
+
+def _table(run: Run, table: pd.DataFrame) -> Table:
+    heads = [
+        Head("Group", numeric=True), Head("Shape"), Head("features", numeric=True), Head("varies along it"), Head("dependence (null)", numeric=True), Head("[[q]]", numeric=True),
+        Head("dimension (null)", numeric=True), Head("longest ring (null), radii", numeric=True), Head("Why"), Head("Verdict"),
+    ]  # fmt: skip
+    rows = []
+    for r in table.to_dict("records"):
+        meaning = run.meanings["quantity"].get(r["cluster"], "")
+        dimension = float(np.nanmean([r["dimension_two_nn"], r["dimension_tle"]])) if not (math.isnan(r["dimension_two_nn"]) and math.isnan(r["dimension_tle"])) else math.nan  # fmt: skip
+        rows.append(
+            [
+                int(r["cluster"]), words.kind(str(r["shape"])), int(r["n_features"]), words.kind(str(meaning)) if meaning else "–",
+                _beside(r["dependence"], r["dependence_null"]), q_cell(r["q_dependence"]), _beside(dimension, r["dimension_null"], 1),
+                _beside(r["longest_loop"], r["longest_loop_null"]), str(r["why"]), verdict("yes", "a shape") if r["manifold"] else verdict("no", "no shape"),
+            ]
+        )  # fmt: skip
+    note = "Dependence: variance of a member that another explains, given one is active. Null: the same features, each turned by itself within the bases where the group is active."
+    return Table(
+        "Every group of features", heads, rows, note=note, shown=10, row_heads=False, anchor="groups"
+    )
+
+
+def _beside(value: float, null: float, decimals: int = 2) -> Cell:
+    if not math.isfinite(value):
+        return Cell("–")
+    beside = f" ({words.fixed(null, decimals)})" if math.isfinite(null) else ""
+    return Cell(words.fixed(value, decimals) + beside, value)
+
+
+def _meaning_table(run: Run, draft: Draft) -> None:
+    table = run.need("meaning")
+    found = table[table["q"] <= ALPHA].sort_values("effect", ascending=False)
+    if found.empty:
+        return
+    random = found["effect_random_weights"].notna().any()
+    rows = [
+        [
+            int(r.cluster), words.kind(str(r.quantity)), q_cell(r.q), Cell(words.percent(r.effect), r.effect), _share(r.effect_kmer),
+            *([_share(r.effect_random_weights)] if random else []), Cell(f"{r.n:,}", r.n),
+        ]
+        for r in records(found)
+    ]  # fmt: skip
+    heads = [
+        Head("Group", numeric=True), Head("what varies"), Head("[[q]]", numeric=True), Head("variance explained", numeric=True), Head("by [[kmer|six-letter words]]", numeric=True),
+        *([Head("by [[random_weights|random weights]]", numeric=True)] if random else []), Head("bases", numeric=True),
+    ]  # fmt: skip
+    note = "Share of the quantity's variance that the coordinate explains on stretches that played no part in it, beside what the last six bases explain of the same bases."
+    draft.show(Table("What varies along the coordinates", heads, rows, note=note, shown=10, row_heads=False))
+
+
+def _share(value: float) -> Cell:
+    return Cell(words.percent(value), value) if math.isfinite(value) else Cell("–")
+
+
+def _battery(table: pd.DataFrame, draft: Draft) -> None:
+    tested = table[table["verdict"] != "not tested"]
+    shown = tested[tested["verdict"] == "shown"]
+    draft.show(
+        Heading("Shapes that are known to exist", "battery"),
+        Prose("Biology says that these must be there for a model to know of them. They test the model and the method together: a control that fails is printed as failing."),
+    )  # fmt: skip
+    draft.claim(
+        "The model's features show shapes that biology says must be there.", f"{len(shown)} of {len(tested)} controls",
+        "its [[kmer|baseline]] and its [[rotation|null]], each in the table", f"{words.count(len(table), 'control')}, {len(table) - len(tested)} without the data to test", holds=len(shown) > 0 if len(tested) else None,
+    )  # fmt: skip
+    if len(tested):
+        draft.answers.append(f"Of {words.count(len(tested), 'known shape')} that could be tested, {len(shown)} {'is' if len(shown) == 1 else 'are'} shown.")  # fmt: skip
+        drawn = tested.assign(label=[words.kind(str(c)) for c in tested["control"]])
+        best = tested.loc[tested["score"].idxmax()]
+        said = f"Scores of {words.count(len(tested), 'known shape')} beside their nulls and baselines; {len(shown)} shown; the highest is {words.kind(str(best['control']))} with {words.fixed(best['score'])}."
+        picture = svg.figure(
+            lambda ax: shape_figures.battery(ax, drawn), (theme.WIDTH_2, 0.3 * len(drawn) + 0.9), said
+        )
+        draft.show(
+            Figure(
+                picture, "Each line is one known shape; filled dots are shown, open ones are not.", wide=True
+            )
+        )
+    rows = [
+        [
+            rich(f"**{words.kind(str(r.control))}**: {r.what}"), _number(r.score, str(r.unit)), _number(r.baseline), _number(r.random_weights), _number(r.null), q_cell(r.p), str(r.note),
+            verdict({"shown": "yes", "not shown": "no"}.get(str(r.verdict), "untested"), str(r.verdict)),  # type: ignore[arg-type]
+        ]
+        for r in records(table)
+    ]  # fmt: skip
+    heads = [
+        Head("What must be there"), Head("score", numeric=True), Head("[[kmer|baseline]]", numeric=True), Head("[[random_weights|random weights]]", numeric=True),
+        Head("null", numeric=True), Head("[[p]]", numeric=True), Head("what was found"), Head("Verdict"),
+    ]  # fmt: skip
+    draft.show(Table("Known shapes", heads, rows, sortable=False, shown=20))
+    for r in records(tested[tested["verdict"] != "shown"]):
+        draft.fail(
+            f"Known shape not shown: {words.kind(str(r.control))}. {str(r.note).rstrip('.')}.", "not found"
+        )
+    for r in records(table[table["verdict"] == "not tested"]):
+        draft.fail(
+            f"Known shape not tested: {words.kind(str(r.control))}. {str(r.note).rstrip('.')}.", "limit"
+        )
+
+
+def _number(value: float, unit: str = "") -> Cell:
+    if not math.isfinite(value):
+        return Cell("–")
+    return Cell(words.fixed(value) + (f" {unit}" if unit else ""), value)
