@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -12,9 +13,14 @@ from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.annotations import AnnotationClass, rotation_units, unit_lengths, with_reasons
 from photo51.enrichment.composition import composition_terms
 from photo51.genome.workspace import Workspace
-from photo51.stats.additive import Terms, residuals
+from photo51.stats.additive import WIDTH, Terms, residuals
 from photo51.stats.covariance import alternate, even_blocks
 from photo51.stats.rotation import Orientation, orient
+from photo51.stats.sparse_additive import LevelModel
+
+FEATURE_TERMS = (0, 1, 7)
+"""Of `composition_terms`, those features are modelled by: GC, and the 6-mers that end at the base and 6 bases before."""
+_BYTES = 2 << 30
 
 
 class Reading(NamedTuple):
@@ -74,6 +80,7 @@ class Design:
         self.blocks = even_blocks(workspace.block_bounds, params.adjust_block)
         self.fold = alternate(self.blocks)
         self.terms: Terms | None = None
+        self._residuals: dict[tuple[int, ...], NDArray[np.float16]] = {}
         if params.adjust and bases is not None:
             self.terms = composition_terms(bases, np.append(self.breaks, workspace.n_rows))
 
@@ -97,14 +104,36 @@ class Design:
             found.setdefault(bounds.tobytes(), (bounds, []))[1].extend(own)
         return [Family(b, np.array(own, dtype=np.int64)) for b, own in found.values() if own]
 
+    @property
+    def testable(self) -> NDArray[np.int64]:
+        """Readings of classes that can be tested: decided by margins, so that it is the same for every chunk of features."""
+        return np.array([t for t in range(len(self.readings)) if not self.class_of(t).reason], dtype=np.int64)
+
     def mask(self, reading: int) -> NDArray[np.bool_]:
         """The mask of a reading, oriented, (2 * n_rows,)."""
         r = self.readings[reading]
         return orient(self.masks[r.annotation], r.orientation)
 
-    def residual_masks(self, readings: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float32]:
-        """What composition does not explain of some readings' masks, (2 * n_rows, len(readings))."""
+    @cached_property
+    def model(self) -> LevelModel:
+        """What composition makes of features; masks, which are few, are given all terms."""
         if self.terms is None:
             raise ValueError("design: need bases to adjust for composition, got none")
-        columns = np.stack([self.mask(int(t)) for t in readings], axis=1)
-        return residuals(columns, self.terms, self.fold)
+        some = np.array(FEATURE_TERMS)
+        return LevelModel(Terms(self.terms.levels[some], self.terms.sizes[some]), self.fold)
+
+    def residual_masks(self, readings: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float16]:
+        """What composition does not explain of some readings' masks, (2 * n_rows, len(readings)); kept while they fit."""
+        if self.terms is None:
+            raise ValueError("design: need bases to adjust for composition, got none")
+        wanted = tuple(int(t) for t in readings)
+        if wanted not in self._residuals:
+            out = np.empty((2 * self.workspace.n_rows, len(wanted)), dtype=np.float16)
+            for first in range(0, len(wanted), WIDTH):
+                some = wanted[first : first + WIDTH]
+                columns = np.stack([self.mask(t) for t in some], axis=1)
+                out[:, first : first + len(some)] = residuals(columns, self.terms, self.fold)
+            if sum(kept.nbytes for kept in self._residuals.values()) + out.nbytes > _BYTES:
+                return out
+            self._residuals[wanted] = out
+        return self._residuals[wanted]

@@ -20,11 +20,9 @@ from scipy import stats
 from photo51.enrichment.design import Design, Family
 from photo51.enrichment.tracks import column_track, faults, levelled, run_counts
 from photo51.io.contracts.enrichment import ENRICHMENT
-from photo51.stats.additive import WIDTH, residuals
+from photo51.stats.additive import WIDTH
 from photo51.stats.correlation import Mask
-from photo51.stats.covariance import covariance_test
 from photo51.stats.lattice import SMALLEST_P
-from photo51.stats.resampling import BlockT
 from photo51.stats.rotation import RotationTest, rotation_test
 from photo51.stats.screen import Moments, period3, screen, smooth
 
@@ -57,7 +55,7 @@ def pair_table(
         pairs.exact(family, threads)
     pairs.close()
     if design.terms is not None:
-        pairs.adjust(threads)
+        pairs.adjust()
     return pairs.table()
 
 
@@ -182,29 +180,21 @@ class _Pairs:
             self.values[name][untested] = np.nan
         self.method[untested] = ""
 
-    def adjust(self, threads: int) -> None:
+    def adjust(self) -> None:
         """Covariance beyond composition, for features that have a tested pair; classes in groups that fit in memory."""
         tested = self.status == TESTED
-        columns, readings = np.flatnonzero(tested.any(axis=1)), np.flatnonzero(tested.any(axis=0))
+        columns, readings = np.flatnonzero(tested.any(axis=1)), self.design.testable
         if not len(columns):
             return
-        row_bytes = 4 * self.levels.shape[0]
-        width = max(WIDTH, _BYTES // row_bytes)
-        threads = max(1, min(threads, _BYTES // (2 * WIDTH * row_bytes)))
-        batches = [columns[i : i + WIDTH] for i in range(0, len(columns), WIDTH)]
-        with ThreadPoolExecutor(threads) as pool:
-            for first in range(0, len(readings), width):
-                some = readings[first : first + width]
-                run = partial(self._adjust_batch, self.design.residual_masks(some))
-                for batch, found in zip(batches, pool.map(run, batches), strict=True):
-                    place = np.ix_(batch, some)
-                    self.values["z_adj"][place] = np.where(tested[place], found.t, np.nan)
-                    self.values["p_adj_comp"][place] = np.where(tested[place], found.p_upper, np.nan)
-
-    def _adjust_batch(self, right: NDArray[np.float32], batch: NDArray[np.int64]) -> BlockT:
-        assert self.design.terms is not None
-        left = residuals(self.levels[:, batch].toarray(), self.design.terms, self.design.fold)
-        return covariance_test(left, right, self.design.blocks)
+        design, tracks = self.design, sp.csr_array(self.levels[:, columns])
+        width = max(WIDTH, _BYTES // (2 * self.levels.shape[0]))
+        for first in range(0, len(readings), width):
+            some = readings[first : first + width]
+            right = design.residual_masks(some)
+            found = design.model.covariance_test(tracks, right, design.blocks, design.fold)
+            place = np.ix_(columns, some)
+            self.values["z_adj"][place] = np.where(tested[place], found.t, np.nan)
+            self.values["p_adj_comp"][place] = np.where(tested[place], found.p_upper, np.nan)
 
     def table(self) -> pd.DataFrame:
         """All pairs as rows, by feature and then by reading."""
