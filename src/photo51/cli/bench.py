@@ -13,7 +13,7 @@ from photo51.types import InputError
 
 @app.command()
 def bench(
-    name: Annotated[str, typer.Argument(help="benchmark, or `list`")],
+    name: Annotated[str, typer.Argument(help="benchmark, `all`, or `list`")],
     out: Annotated[Path, typer.Option(help="folder of the JSON files")] = Path("results/bench"),
     *,
     quick: Annotated[bool, typer.Option("--quick", help="smaller sizes, for a look")] = False,
@@ -31,6 +31,9 @@ def bench(
     if name == "list":
         typer.echo("\n".join(NAMES))
         return
+    if name == "all":
+        _all(out, quick=quick, threads=threads)
+        return
     if name not in NAMES:
         raise InputError(f"bench: need one of {', '.join(NAMES)}, got {name!r}")
     set_threads(threads)
@@ -43,3 +46,19 @@ def bench(
         )
     Console().print(table)
     write_json(figures, out / f"{name}.json")
+
+
+def _all(out: Path, *, quick: bool, threads: int) -> None:
+    """Every benchmark in a process of its own, so that one that fails leaves the others their figures."""
+    import subprocess
+    import sys
+
+    from photo51.bench import NAMES
+
+    failed = []
+    for name in NAMES:
+        command = [sys.executable, "-m", "photo51.cli", "bench", name, "--out", str(out), "--threads", str(threads)]
+        if subprocess.run(command + ["--quick"] * quick, check=False).returncode:
+            failed.append(name)
+    if failed:
+        raise InputError(f"bench: these did not finish: {', '.join(failed)}")

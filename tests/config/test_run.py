@@ -1,0 +1,58 @@
+"""The configuration of a run: its seeds, its files in step with the models, its refusals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from photo51.config.base import parse, validated
+from photo51.config.reference import reference
+from photo51.config.run import Config
+from photo51.types import InputError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_the_seed_reaches_every_stage_that_states_none():
+    config = validated(
+        Config,
+        {"seed": 7, "sae": {"seed": 3}, "comparisons": {"a": {"sets": ["s"]}}, "steering": {"b": {"target": "f1", "prompt": "ACGT"}}},
+        "test",
+    )
+    assert config.sae.seed == 3
+    assert config.genome.seed == config.geometry.seed == config.fidelity.seed == 7
+    assert config.comparisons["a"].biomarkers.seed == 7
+    assert config.steering["b"].steer.sampling.seed == 7
+
+
+def test_schema_and_reference_are_those_of_the_models():
+    assert json.loads((ROOT / "config" / "schema.json").read_text()) == Config.model_json_schema()
+    assert (ROOT / "config" / "README.md").read_text() == reference(Config)
+
+
+@pytest.mark.parametrize("path", ["config.yaml", "examples/nano.yaml", "examples/bacterium.yaml", "examples/evo2_7b.yaml"])
+def test_shipped_configurations_are_valid(path):
+    parse(Config, str(ROOT / "config" / path))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"sead": 1}, "sead"),
+        ({"run": "../elsewhere"}, "run"),
+        ({"run": "a;b"}, "run"),
+        ({"sae": {"k": "many"}}, "sae.k"),
+        ({"controls": ["seed2"]}, "seed1 or random"),
+        ({"comparisons": {"a b": {"sets": ["s"]}}}, "name of letters"),
+        ({"comparisons": {"a": {"sets": []}}}, "comparisons.a.sets"),
+        ({"stored": False, "controls": []}, "pretrained_sae"),
+        ({"activations": {"sites": ["embed", "final_norm"]}}, "one site"),
+        ({"cohorts": {"a": {"panel": "p.tsv", "genotypes": "x.vcf"}}}, "genotypes and variants"),
+    ],
+)
+def test_a_wrong_configuration_is_refused_by_name(values, said):
+    with pytest.raises(InputError, match="test") as refusal:
+        validated(Config, values, "test")
+    assert said in str(refusal.value)
