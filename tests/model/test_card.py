@@ -1,0 +1,152 @@
+"""A model card holds what was measured: the same windows, chains that never saw them, the same bytes twice."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from photo51.config.model import ModelCardParams
+from photo51.config.pretrain import PretrainParams
+from photo51.model.adapters import load_model
+from photo51.model.card import read_log, write_card
+from photo51.model.corpus import heldout_windows, pack
+from photo51.model.pretrain import bits_per_base, save_half
+from photo51.types import InputError
+
+from .small import TINY, build
+
+PARAMS = ModelCardParams(order=3, windows=4, tuning_windows=4, genes=6, codons=130, gene_bases=300)
+RUN = PretrainParams(
+    architecture={**TINY, "block_kinds": "sl"},
+    mixture={"one": 0.75, "two": 0.25},
+    length=64,
+    batch=2,
+    steps=20,
+)
+CODONS = ["GCG", "CTG", "GAA", "AAA", "ATT", "GGC", "ACC", "CGT"]
+SPACER = "TAATTAACTAGTTAGATGA" * 3
+
+
+def coding(rng, n):
+    """Genes of 140 codons between stops, `n` bases at least."""
+    text = ""
+    while len(text) < n:
+        text += SPACER + "ATG" + "".join(rng.choice(CODONS, 140)) + "TAA"
+    return text
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    rows, sequences = [], {}
+    for group, source, make in (
+        ("bacteria", "one", lambda: coding(rng, 21_000)),
+        ("plastid", "two", lambda: "".join(rng.choice(list("ACGT"), 2_000, p=[0.4, 0.1, 0.1, 0.4]))),
+    ):
+        for i in range(4):
+            name = f"{group}{i}"
+            rows.append((name, source, group, f"{group} {i}", "heldout" if i == 3 else "train"))
+            sequences[name] = make()
+    records = pd.DataFrame(rows, columns=["record", "source", "group", "species", "split"])
+    return pack(sequences, records, tmp_path_factory.mktemp("corpus"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("run")
+    lines = [
+        {"step": 10, "loss_bits": 2.5, "tokens_per_s": 7},
+        {"step": 20, "loss_bits": 9.0, "tokens_per_s": 7},
+    ]
+    lines += [
+        {"step": 20, "loss_bits": 1.9, "tokens_per_s": 8},
+        {"step": 20, "heldout_bits": {"bacteria": 1.95}},
+    ]
+    (folder / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "params.json").write_text(RUN.model_dump_json())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def made(corpus, run):
+    save_half(build(**RUN.architecture), run / "model")
+    model = load_model(run / "model", device="cpu")
+    return model, write_card(model, corpus, run, run / "model", PARAMS), run / "model"
+
+
+def table(card):
+    return pd.DataFrame(card["heldout"]).set_index(["group", "predictor"])
+
+
+def test_bits_of_the_model_are_those_of_pretraining_on_the_same_windows(made, corpus):
+    model, card, _ = made
+    for group, ids in heldout_windows(corpus, 64, 4, RUN.seed).items():
+        want = bits_per_base(model.model, torch.from_numpy(ids.astype(np.int64)))
+        assert table(card).loc[(group, "model"), "bits"] == pytest.approx(want.mean(), abs=1e-5)
+
+
+def test_chains_know_what_they_were_planted_with(made):
+    """AT-rich random sequence: its own chain reaches the entropy of its composition; coding needs a codon of context."""
+    bits = table(made[1])["bits"]
+    entropy = -2 * (0.4 * np.log2(0.4) + 0.1 * np.log2(0.1))
+    assert bits["plastid", "markov_own_1"] == pytest.approx(entropy, abs=0.1)
+    assert bits["plastid", "markov_own_1"] < bits["plastid", "markov_1"]
+    assert bits["bacteria", "markov_own_3"] < bits["bacteria", "markov_own_1"] - 0.2
+    best = made[1]["best_markov"]["bacteria"]
+    chains = bits["bacteria"].drop("model")
+    assert chains[best] == chains.min()
+    gains = table(made[1])["model_gains"]["bacteria"]
+    assert gains[best] == pytest.approx(chains[best] - bits["bacteria", "model"])
+
+
+def test_a_chain_of_three_tells_shifted_frames_of_planted_codons_and_not_their_order(made):
+    frames = pd.DataFrame(made[1]["frames"]).set_index(["predictor", "copy"])
+    chain = made[1]["best_markov"]["bacteria"]
+    assert frames.loc[(chain, "frame_shifted"), "paired"] > 0.9
+    shuffled = frames.loc[(chain, "codon_shuffled")]
+    assert abs(shuffled["bits_real"] - shuffled["bits_copy"]) < 0.05, "codons were drawn in no order"
+    assert set(frames["genes"]) == {6}
+
+
+def test_the_card_says_what_was_measured(made):
+    _, card, folder = made
+    text = (folder / "README.md").read_text()
+    assert card["steps"] == 20
+    assert card["bases_read"] == 20 * 2 * 64
+    assert f"{table(card).loc[('plastid', 'model'), 'bits']:.4f}" in text
+    assert "| one | 0.75 | 3 | 3 |" in text
+    assert "photo51 pretrain corpus" in text
+    assert (folder / "loss.svg").read_text().startswith("<?xml")
+    assert len(card["known_loss"]["sequence"]) == 64
+
+
+def test_the_same_measurement_gives_the_same_bytes(made, corpus, run):
+    model, _, folder = made
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    write_card(model, corpus, run, folder, PARAMS)
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_steps_done_twice_count_as_they_were_last_done(run):
+    log = read_log(run).set_index("step")
+    assert log.loc[20, "loss_bits"] == 1.9
+    assert log.loc[20, "heldout_bacteria"] == 1.95
+    assert np.isnan(log.loc[10, "heldout_bacteria"])
+
+
+def test_runs_that_are_absent_broken_or_of_another_model_are_refused(made, corpus, tmp_path):
+    model, _, folder = made
+    with pytest.raises(InputError, match=r"--params|params\.json"):
+        write_card(model, corpus, tmp_path, folder, PARAMS)
+    other = RUN.model_copy(update={"architecture": {**RUN.architecture, "mlp_size": 48}})
+    (tmp_path / "params.json").write_text(other.model_dump_json())
+    with pytest.raises(InputError, match=r"need the folder of a pretraining run with log\.jsonl"):
+        write_card(model, corpus, tmp_path, folder, PARAMS)
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss_bits": 2}\nstep 2\n')
+    with pytest.raises(InputError, match=r"log\.jsonl:2: need a JSON object with a step, got 'step 2'"):
+        write_card(model, corpus, tmp_path, folder, PARAMS)
+    (tmp_path / "log.jsonl").write_text('{"step": 1, "loss_bits": 2}\n')
+    with pytest.raises(InputError, match="got one with mlp_size 48"):
+        write_card(model, corpus, tmp_path, folder, PARAMS)

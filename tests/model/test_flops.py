@@ -1,0 +1,59 @@
+"""Operations of a token: counted by hand for one block of each kind, and by torch's own counter."""
+
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from photo51.model.configuration import StripedHyenaConfig
+from photo51.model.flops import blocks_read, forward_flops
+from photo51.model.presets import preset
+from photo51.types import InputError
+
+from .small import build, sequence
+
+SMALL = {"hidden_size": 8, "mlp_size": 20, "n_heads": 2, "hcs_groups": 2, "hcm_groups": 2}
+
+
+@pytest.mark.parametrize(
+    ("kind", "mixer"),
+    [
+        ("attn", 8 * 64 + 4 * 8 * 2.5),  # four tokens see 1, 2, 3, 4 keys
+        ("hcs", 8 * 64 + 18 * 8 + 2 * 8 * 7),
+        ("hcm", 8 * 64 + 18 * 8 + 2 * 8 * 128),
+        ("hcl", 8 * 64 + 18 * 8 + 8 * (3 * 2.5 * 8 * 3 + 24) / 4),  # transforms of 8 points, for 4 tokens
+    ],
+)
+def test_one_block_by_hand(kind, mixer):
+    config = StripedHyenaConfig(**SMALL, block_kinds=[kind])
+    assert forward_flops(config, 4) == mixer + 6 * 8 * 20
+
+
+def test_attention_in_a_window_sees_no_more_than_it():
+    config = StripedHyenaConfig(**SMALL, block_kinds=["attn"], attention_window=2)
+    keys = (1 + 2 + 2 + 2) / 4
+    assert forward_flops(config, 4) == 8 * 64 + 4 * 8 * keys + 6 * 8 * 20
+
+
+def test_products_with_weights_agree_with_torchs_counter():
+    model, length = build(block_kinds="a", vocab_size=128), 64
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        model(sequence(length), use_cache=False)
+    counted = counter.get_total_flops() / length
+    ours = forward_flops(model.config, length, likelihood=True)
+    # the counter takes attention as full, ours as causal
+    assert ours == pytest.approx(counted, rel=0.2)
+
+
+def test_seven_billion_parameters_cost_twice_that_and_a_little():
+    config = preset("evo2:7b_262k").config()
+    assert 1.0 < forward_flops(config, 8_192, likelihood=True) / (2 * config.n_parameters()) < 1.15
+
+
+def test_only_what_leads_to_the_site_is_counted():
+    config = StripedHyenaConfig(**SMALL, block_kinds="smlas")
+    assert blocks_read(config, ["embed"]) == 0
+    assert blocks_read(config, ["embed", "block.2.mid"]) == 3
+    assert blocks_read(config, ["final_norm"]) == 5
+    assert blocks_read(config, ["block.0.out"], likelihood=True) == 5
+    with pytest.raises(InputError, match=r"block\.5\.out"):
+        blocks_read(config, ["block.5.out"])

@@ -1,0 +1,126 @@
+"""The self-test passes on what is sound, and each check fails on a model that is broken in its way."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from photo51.genome.alphabet import encode, reverse_complement
+from photo51.genome.genomes import window_sequence
+from photo51.genome.reading import reading
+from photo51.genome.windows import windows
+from photo51.genome.workspace import Workspace
+from photo51.model.adapters import Reading, load_model
+from photo51.model.pretrain import save_half
+from photo51.model.selftest import selftest
+
+from .small import build
+
+
+class InMemory:
+    """A circular genome of 900 random bases in three stretches, as prepared genomes are asked for it."""
+
+    folder = "memory"
+
+    def __init__(self):
+        self.ids = encode("".join(np.random.default_rng(0).choice(list("ACGT"), 900)))
+        rows = [("g", "c", 300 * i, 300 * i + 280, i, "train") for i in range(3)]
+        self._workspace = Workspace(
+            pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"])
+        )
+        where = reading(self.ids, circular=True, n_run=3)
+        self._windows = windows(self._workspace, {("g", "c"): where}, core=100, warmup=40, shard=900)
+
+    def workspace(self):
+        return self._workspace
+
+    def windows(self):
+        return self._windows
+
+    def window_sequence(self, window):
+        return window_sequence(self.ids, window)
+
+    def sequence(self, genome, chrom, start, end, strand="+"):
+        ids = np.take(self.ids, np.arange(start, end), mode="wrap")
+        return reverse_complement(ids) if strand == "-" else ids
+
+
+@pytest.fixture
+def folder(tmp_path):
+    save_half(build(block_kinds="sla", attention_window=30), tmp_path / "model")
+    return tmp_path / "model"
+
+
+def failed(result):
+    return [c["name"] for c in result["checks"] if c["passed"] is False]
+
+
+def broken(model, change):
+    """The same model, `change(sequence, activations)` put over every reading."""
+    read = model.read
+
+    def changed(rows, sites=(), **options):
+        found = read(rows, sites, **options)
+        made = {
+            s: [change(np.asarray(r), x, len(rows)) for r, x in zip(rows, each, strict=True)]
+            for s, each in found.activations.items()
+        }
+        return Reading(made, found.log_probs)
+
+    model.read = changed
+    return model
+
+
+def test_a_sound_model_passes_bit_for_bit(folder):
+    result = selftest(load_model(folder, device="cpu"), InMemory())
+    assert [c for c in failed(result) if c != "loss"] == [], "fresh weights may be worse than chance"
+    values = {c["name"]: c["value"] for c in result["checks"]}
+    assert values["rerun"] == values["batch"] == values["causality"] == values["prefix"] == 0
+    assert values["coordinates"] == 0
+    json.dumps(result, allow_nan=False)
+
+
+@pytest.mark.parametrize(
+    ("change", "names"),
+    [
+        (lambda s, x, n: x.flip(0), {"causality", "prefix"}),
+        (lambda s, x, n: x - x.mean(0), {"causality", "prefix"}),
+        (lambda s, x, n: x + 1e-3 * n, {"batch"}),
+        (lambda s, x, n: x + 1e-3 * torch.rand(x.shape), {"rerun", "batch", "causality", "prefix"}),
+        (lambda s, x, n: torch.ones_like(x), {"sensitivity"}),
+    ],
+    ids=["backwards", "over the window", "batch", "noise", "deaf"],
+)
+def test_broken_models_fail_the_check_that_is_theirs(folder, change, names):
+    result = selftest(broken(load_model(folder, device="cpu"), change), InMemory())
+    assert set(failed(result)) - {"loss"} == names
+    assert not result["passed"]
+
+
+def test_a_tokenizer_that_shifts_bases_fails_the_coordinates(folder):
+    model = load_model(folder, device="cpu")
+    tokenize = model.tokenize
+    model.tokenize = lambda s: tokenize(np.roll(s, 1))._replace(spans=np.roll(tokenize(s).spans, 1, axis=0))
+    assert "coordinates" in failed(selftest(model, InMemory()))
+
+
+def test_the_published_loss_is_compared(folder):
+    model = load_model(folder, device="cpu")
+    sequence = "ACGTTGCAAGCTTAGCCATGGATCCGATTACAGGC"
+    bits = -float(np.nanmean(model.log_probs([sequence])[0])) / np.log(2)
+    for off, passed in ((0, True), (0.01, False)):
+        (folder / "card.json").write_text(
+            json.dumps({"known_loss": {"sequence": sequence, "bits": bits + off}})
+        )
+        checks = {c["name"]: c for c in selftest(model, InMemory())["checks"]}
+        assert checks["known_loss"]["passed"] is passed
+
+
+def test_chance_is_no_failure_of_fresh_weights(folder):
+    checks = {
+        c["name"]: c for c in selftest(load_model(f"{folder}@random:1", device="cpu"), InMemory())["checks"]
+    }
+    assert checks["loss"]["passed"] is None
+    assert checks["loss"]["value"] > 1.9
