@@ -87,7 +87,7 @@ def peers(folder: Path | None = None) -> Path | None:
     ours = sysconfig.get_paths()["purelib"]
     Path(site, "photo51.pth").write_text(f"import site; site.addsitedir({ours!r})\n")
     for arguments in ([PEERS], ["--no-deps", PEERS_ALONE]):
-        pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
         done = subprocess.run([*pip, *arguments], capture_output=True, text=True, check=False)
         if done.returncode:
             log.warning("no peers, their figures are None: %s", done.stderr.strip().splitlines()[-1:])

@@ -48,7 +48,8 @@ class TwoSided(Dictionary):
     ):
         super().__init__(origin, card)
         self.basis, self._offset, self.k = basis, offset, k
-        self._decoder = np.repeat(basis, 2, axis=0) * np.tile(np.float32([1, -1]), len(basis))[:, None]
+        self._decoder = np.repeat(basis, 2, axis=0)
+        self._decoder[1::2] *= -1
 
     @property
     def decoder(self) -> NDArray[np.float32]:

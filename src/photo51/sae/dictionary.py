@@ -239,6 +239,7 @@ class SparseAutoencoder(Dictionary):
         if self.gate.k is not None:
             active = self._encoder.top_k(centred, self.gate.k)
         else:
+            assert self.gate.threshold is not None
             active = self._encoder.above(centred, np.maximum(self.gate.threshold, 0), self._room)
             self._room = max(self._room, active.index.shape[1])
         return to_csr(active, self.n_features)

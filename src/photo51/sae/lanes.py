@@ -7,7 +7,8 @@ multiply-adds, then a tree. Rows are padded with zeros to a multiple of `STEP`.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import numpy as np
 from llvmlite import ir
@@ -22,6 +23,11 @@ _FLOAT, _INT32 = ir.FloatType(), ir.IntType(32)
 _VECTOR = ir.VectorType(_FLOAT, LANES)
 
 
+def _inline(make: Callable[..., Any]) -> Callable[..., Any]:
+    """`intrinsic`, whose own type says nothing of how the result is called."""
+    return cast(Callable[..., Any], intrinsic(make))
+
+
 def padded(width: int) -> int:
     """The next multiple of `STEP`."""
     return -(-width // STEP) * STEP
@@ -34,7 +40,7 @@ def pad(rows: NDArray[np.floating]) -> NDArray[np.float32]:
     return out
 
 
-@intrinsic
+@_inline
 def row_dot(_typing: Any, a: Any, i: Any, b: Any, j: Any) -> Any:
     """Sum over c of `a[i, c] * b[j, c]`, for float32 arrays of one width, contiguous, a multiple of `STEP`."""
     return types.float32(a, i, b, j), _row_dot
@@ -94,7 +100,7 @@ def _sum_lanes(builder: ir.IRBuilder, v: Any) -> Any:
     return builder.extract_element(v, _INT32(0))
 
 
-@intrinsic
+@_inline
 def as_float(_typing: Any, x: Any) -> Any:
     """A number of a screen's product as float32: int32 by value, `uint16` as the bits of a bfloat16, float32 as it is."""
 
@@ -108,8 +114,8 @@ def as_float(_typing: Any, x: Any) -> Any:
     return types.float32(x), convert
 
 
-@intrinsic
-def from_bits(_typing: Any, bits: Any) -> Any:
+@_inline
+def from_bits(_typing: Any, bits: Any) -> Any:  # noqa: ARG001
     """The float32 whose bits are those of an int32."""
 
     def convert(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> Any:
@@ -118,8 +124,8 @@ def from_bits(_typing: Any, bits: Any) -> Any:
     return types.float32(types.int32), convert
 
 
-@intrinsic
-def trailing_zeros(_typing: Any, x: Any) -> Any:
+@_inline
+def trailing_zeros(_typing: Any, x: Any) -> Any:  # noqa: ARG001
     """How many of the low bits of a 64-bit word are zero; the word is not zero."""
 
     def count(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> Any:

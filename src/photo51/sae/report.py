@@ -74,8 +74,8 @@ def quality_report(
     InputError
         For activations of something else.
     """
-    for rows in (learnt, held):
-        sae.origin.require(rows.origin, f"dictionary {sae.hash}: activations")
+    for source in (learnt, held):
+        sae.origin.require(source.origin, f"dictionary {sae.hash}: activations")
     found = measure(sae, held, encode=encode)
     stability = _stability(sae, others or {}, held, params.stability_rows)
     more = {}

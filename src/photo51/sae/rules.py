@@ -6,7 +6,6 @@ dictionary does with one base on its own.
 
 from __future__ import annotations
 
-from abc import ABC
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -38,7 +37,7 @@ class Gate:
             raise ValueError("Gate: need k or a threshold, got both or neither")
 
 
-class Rule(ABC):
+class Rule:
     """What all rules share.
 
     Attributes
@@ -274,4 +273,4 @@ def _like(a: NDArray, other: Any) -> Any:
 def _sum_by(feature: Any, value: Any, n: int) -> NDArray[np.float64]:
     if isinstance(value, Tensor):
         feature, value = feature.cpu().numpy(), value.cpu().numpy()
-    return np.bincount(feature, weights=value, minlength=n)
+    return np.bincount(feature, weights=value, minlength=n).astype(np.float64)

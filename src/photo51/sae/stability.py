@@ -23,7 +23,7 @@ _BLOCK = 2_048
 class Nearest(NamedTuple):
     """For each row: index of the most similar row of the other matrix, and the cosine."""
 
-    index: NDArray[np.int64]
+    index: NDArray[np.int64]  # type: ignore[assignment]
     cosine: NDArray[np.float32]
 
 

@@ -105,7 +105,7 @@ class TorchStep:
             parts.append(now)
             start = stop
         square = now.square().sum(1)
-        answered, residual = torch.zeros_like(now), []
+        answered, residual = torch.zeros_like(now), list[Tensor]()
         for part in reversed(parts):
             answered = answered + scale * part
             residual.insert(0, answered)
