@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +119,7 @@ def encode_model(
     params = params.model_copy(update={"sites": (site,), "likelihood": False})
     wanted = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
     contigs = genomes.contigs[["genome", "chrom", "sha256"]].to_dict("list")
+    warmup = int(windows["warmup"].max())
     files = []
     for shard in progress(wanted, "encode", unit="shards"):
         part = windows[windows["shard"] == shard]
@@ -127,6 +128,7 @@ def encode_model(
             model.spec.dtype,
             contigs,
             part.to_dict("list"),
+            warmup,
             params.ambiguous_reach,
             dictionary.hash,
             __version__,
@@ -134,18 +136,17 @@ def encode_model(
         meta = CodesMeta(dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made)
         paths = [shard_path(out, int(shard), strand) for strand in STRANDS]
         if not all(is_made(path, made) for path in paths):
-            row0, codes = _encode_windows(model, dictionary, genomes, part, params)
+            found = cores(model, genomes, part, params, warmup=warmup)
+            row0, codes = _encode_cores(found, dictionary)
             for strand in STRANDS:
                 write_shard(out, int(shard), strand, row0, codes[strand], meta)
         files += paths
     return files
 
 
-def _encode_windows(
-    model: DnaModel, dictionary: Dictionary, genomes: Sequences, part: pd.DataFrame, params: ActivationParams
-) -> tuple[int, dict[Strand, sp.csr_matrix]]:
+def _encode_cores(read: Iterable[Core], dictionary: Dictionary) -> tuple[int, dict[Strand, sp.csr_matrix]]:
     parts: dict[Strand, list[tuple[int, sp.csr_matrix]]] = {strand: [] for strand in STRANDS}
-    for core in cores(model, genomes, part, params):
+    for core in read:
         parts[core.strand].append(_forward(core, dictionary))
     joined = {}
     for strand, found in parts.items():
