@@ -180,12 +180,20 @@ def _reading(config: Config, read: Amount, size: Size, where: Site) -> list[Stag
         )
     ]
     if read.variants:
-        tokens = 2.0 * 2 * read.variants * config.variants.window
+        tokens = _variant_tokens(config, read)
         work = tokens * size.flops_per_token
         stages.append(
             Stage("variants", 1, unit, tokens, work, work / rate / 3600, on_device, host, 3e3 * read.variants)
         )
     return stages
+
+
+def _variant_tokens(config: Config, read: Amount) -> float:
+    """Tokens read for variants, at most: a shared half window before them, and for the reference and each allele what follows."""
+    half = config.variants.window / 2
+    places = min(read.variants, 1 + read.bases // config.variants.snap)
+    after = min(half, config.variants.after or half)
+    return 2.0 * (places * half + (places + read.variants) * after)
 
 
 def _dictionaries(config: Config, read: Amount, size: Size, where: Site) -> list[Stage]:
