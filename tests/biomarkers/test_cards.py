@@ -1,0 +1,164 @@
+"""Evidence cards: what is cited carries the score, and every number can be read again where it came from."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+from photo51.biomarkers.card_files import file_name, verify_card, write_cards
+from photo51.biomarkers.cards import BANNER, Calibrator, Subject, explain, fold_weights, most_likely
+from photo51.biomarkers.classify import classify
+from photo51.config.biomarkers import CardsParams
+from photo51.io import provenance, write_table
+from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
+from photo51.types import InputError
+
+from .toy import PARAMS, comparison_of, planted
+
+N_CARDS = 150
+
+
+@pytest.fixture(scope="module")
+def world():
+    found = planted(0, n=2000, n_genes=60)
+    comparison = comparison_of(found)
+    return found, comparison, classify(comparison, PARAMS)
+
+
+def _subject(comparison, rows):
+    return Subject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
+
+
+def _explain(world, rows, **params):
+    _, comparison, judged = world
+    return explain(
+        _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(**params),
+        names={7: "start codon"}, statistic="near",
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def made(world):
+    rows = np.flatnonzero(world[0].cause >= 0)[:N_CARDS]
+    return rows, _explain(world, rows)
+
+
+def test_the_planted_cause_is_cited_first(world, made):
+    rows, found = made
+    first = found.features[found.features["rank"] == 1].set_index("variant")["feature"]
+    top = first.reindex(world[1].variants["variant"].iloc[rows]).to_numpy()
+    assert (top == world[0].cause[rows]).mean() >= 0.95
+
+
+def test_deleting_what_is_cited_takes_the_score_away_and_random_features_do_not(made):
+    cards = made[1].cards
+    assert cards["faithfulness"].median() >= 0.8
+    assert cards["random_faithfulness"].median() < 0.6
+
+
+def test_a_deleted_score_is_the_probe_without_these_columns(world, made):
+    """Worked from the probes table alone: set the cited Δ to 0 and add up again."""
+    rows, found = made
+    _, comparison, judged = world
+    card = found.cards.iloc[3]
+    cited = found.features[found.features["variant"] == card["variant"]]
+    fold = judged.scores["fold"].iloc[rows[3]]
+    probe = judged.probes[(judged.probes["fold"] == fold) & (judged.probes["method"] == "stacked")]
+    weights = probe[probe["column"] >= 0].set_index("column")["weight"]
+    delta = comparison.deltas["near"][rows[3]].toarray().ravel()
+    attributed = sum(delta[c] * w for c, w in weights.items())
+    delta[cited["feature"].to_numpy()] = 0.0
+    left = sum(delta[c] * w for c, w in weights.items())
+    assert card["attributed"] == pytest.approx(attributed, abs=1e-5)
+    assert card["deleted"] == pytest.approx(left, abs=1e-5)
+    assert card["score"] == pytest.approx(judged.scores["stacked"].iloc[rows[3]], abs=1e-5)
+
+
+def test_a_variant_that_changes_unseen_features_is_out_of_domain(world):
+    _, comparison, judged = world
+    deltas = comparison.deltas["near"].tolil(copy=True)
+    deltas[:, 119] = 0
+    known = comparison._replace(deltas={"near": sparse.csr_matrix(deltas)})
+    odd = sparse.csr_matrix(([5.0], ([0], [119])), shape=(1, deltas.shape[1]), dtype=np.float32)
+    subject = Subject(comparison.variants.iloc[:1], np.array(["a new gene"]), odd)
+    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), names={}, statistic="near")
+    card = found.cards.iloc[0]
+    assert card["out_of_domain"]
+    assert card["unseen"] == 1.0
+    assert np.isnan(card["faithfulness"]) or card["attributed"] == 0
+
+
+def test_neighbours_are_disease_variants_elsewhere_that_change_the_same(world, made):
+    found = made[1]
+    variants = world[1].variants.set_index("variant")
+    near = found.neighbours
+    assert (variants.loc[near["neighbour"], "label"] == "pathogenic").all()
+    assert (near["variant"] != near["neighbour"]).all()
+    assert near["similarity"].between(0, 1 + 1e-6).all()
+    cause = dict(zip(world[1].variants["variant"], world[0].cause, strict=True))
+    first = near[near["rank"] == 1]
+    same = [cause[a] == cause[b] for a, b in zip(first["variant"], first["neighbour"], strict=True)]
+    assert np.mean(same) > 0.8
+
+
+def test_a_gene_no_fold_held_out_gets_the_mean_of_all_probes():
+    probes = pd.DataFrame(
+        [
+            {"fold": f, "method": "stacked", "term": t, "feature": -1 if c < 0 else c, "column": c, "weight": w}
+            for f, t, c, w in [(0, "intercept", -1, 1.0), (1, "intercept", -1, 3.0), (0, "sense", 2, 4.0), (1, "llr", -1, -1.0)]
+        ]
+    )  # fmt: skip
+    found = fold_weights(probes, "stacked", -1, 4)
+    assert (found.intercept, found.llr) == (2.0, -0.5)
+    assert found.columns.toarray().tolist() == [[0.0, 0.0, 2.0, 0.0]]
+    with pytest.raises(InputError, match="fold 7"):
+        fold_weights(probes, "stacked", 7, 4)
+
+
+def test_calibration_is_right_on_scores_that_are_log_odds():
+    rng = np.random.default_rng(0)
+    score = rng.normal(0, 1.5, 6000)
+    label = (rng.random(6000) < 1 / (1 + np.exp(-score))).astype(int)
+    table = pd.DataFrame({"stacked": score, "label": label, "fold": np.arange(6000) % 5})
+    calibrated = Calibrator(table, "stacked", 8)
+    for value in (-1.0, 0.0, 1.0):
+        assert calibrated.probability(value, 2) == pytest.approx(1 / (1 + np.exp(-value)), abs=0.03)
+    bins = calibrated.table
+    assert (
+        (bins["observed_lo"] <= bins["predicted"]) & (bins["predicted"] <= bins["observed_hi"])
+    ).mean() >= 0.75
+    assert calibrated.probability(50.0, 2) <= bins["observed_hi"].max()
+
+
+def test_likelihood_ratio_is_odds_over_odds(made):
+    card = made[1].cards.iloc[0]
+    p, prior = card["probability"], card["prevalence"]
+    assert card["likelihood_ratio"] == pytest.approx(p / (1 - p) * (1 - prior) / prior)
+
+
+def test_files_cite_every_number_and_a_changed_table_is_found_out(world, made, tmp_path):
+    variants, found = world[0].variants, made[1]
+    write_table(variants, tmp_path / "variants.parquet", VARIANT_EFFECTS, provenance("test"))
+    paths = write_cards(found, tmp_path / "variants.parquet", tmp_path, provenance("test"))
+    assert len(paths) == N_CARDS
+    card = json.loads(paths[0].read_text())
+    assert card["banner"] == BANNER
+    assert "research" in BANNER.lower()
+    assert verify_card(paths[0], tmp_path / "variants.parquet") > 25
+    card["score"]["score"]["value"] += 1e-6
+    paths[0].write_text(json.dumps(card))
+    with pytest.raises(InputError, match="column 'score'"):
+        verify_card(paths[0], tmp_path / "variants.parquet")
+    write_table(variants.assign(llr=0.0), tmp_path / "variants.parquet", VARIANT_EFFECTS, provenance("test"))
+    with pytest.raises(InputError, match="SHA-256"):
+        verify_card(paths[1], tmp_path / "variants.parquet")
+    assert ":" not in file_name("chr:12:A>G")
+
+
+def test_the_likeliest_cases_come_first(world):
+    scores = world[2].scores
+    names = most_likely(scores, "stacked", 3)
+    cases = scores[scores["label"] == 1]
+    assert cases.set_index("variant").loc[names, "stacked"].tolist() == sorted(cases["stacked"])[::-1][:3]

@@ -1,0 +1,165 @@
+"""Cohorts: descent does not pass for association, what is put away stays away, and bad tables are named."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from photo51.biomarkers import lock
+from photo51.biomarkers.burden import Burden
+from photo51.biomarkers.cohort import match, split_clades
+from photo51.biomarkers.cohort_stage import run_cohort, run_distil_cohort
+from photo51.biomarkers.cohort_tests import discover, validate
+from photo51.biomarkers.planted import plant_cohort
+from photo51.config.biomarkers import CohortParams, DistilParams
+from photo51.io import provenance, read_table
+from photo51.io.contracts.biomarkers import COHORT_TESTS, RULES
+from photo51.types import InputError
+
+PARAMS = CohortParams(
+    covariates=("age", "sex"), treatment="treatment", clade="clade", half_samples=10, components=5
+)
+
+
+@pytest.fixture(scope="module")
+def world():
+    planted = plant_cohort(
+        np.random.default_rng(4), n=700, n_features=300, n_causal=4, n_markers=800, effect=0.9
+    )
+    burden = Burden(
+        planted.individuals["individual"].tolist(), planted.burdens, planted.markers,
+        pd.DataFrame({"length": np.arange(700.0)}),
+    )  # fmt: skip
+    return planted, burden
+
+
+@pytest.fixture(scope="module")
+def found(world):
+    return discover(match(world[1], world[0].individuals, PARAMS), PARAMS)
+
+
+def test_the_mixed_model_is_calibrated_where_regression_is_not(found):
+    inflation = found.lambdas.set_index("test")["lambda_gc"]
+    assert 0.8 <= inflation["mixed_model"] <= 1.2
+    assert inflation["regression"] > 2.5
+    assert inflation["rank"] > 2.5
+
+
+def test_planted_causes_are_found_and_little_else(world, found):
+    called = set(found.tests["feature"][found.tests["q"] <= 0.05])
+    causal = set(world[0].causal.tolist())
+    assert len(called & causal) >= 3
+    assert len(called - causal) <= 1
+    naive = found.lambdas.set_index("test")["discoveries"]
+    assert naive["regression"] > 10 * naive["mixed_model"]
+    stable = set(found.tests["feature"][found.tests["stable"]])
+    assert len(stable & causal) >= 3
+
+
+def test_the_treatment_that_takes_an_effect_away_is_seen(world, found):
+    p = found.tests["p_interaction"].to_numpy()
+    modified = world[0].modified
+    assert p[modified].max() < 0.01
+    others = np.setdiff1d(np.arange(300), world[0].causal)
+    assert (p[others] < 0.05).mean() < 0.12
+
+
+def test_validation_asks_for_the_discoveries_alone(world):
+    cohort = match(world[1], world[0].individuals, PARAMS)
+    away = split_clades(cohort, 0.4, np.random.default_rng(0))
+    assert not set(cohort.clade[away]) & set(cohort.clade[~away])
+    tests = discover(cohort.subset(np.flatnonzero(~away)), PARAMS).tests
+    out = validate(tests, cohort.subset(np.flatnonzero(away)), PARAMS)
+    asked = out["q"] <= PARAMS.alpha
+    assert out.loc[asked, "val_p"].notna().all()
+    assert out.loc[~asked, "val_p"].isna().all()
+    assert set(out["feature"][out["validated"]]) <= set(world[0].causal.tolist())
+    assert out["validated"].sum() >= 2
+
+
+def test_phenotypes_without_genomes_and_the_reverse_are_listed_and_nothing_is_lost(world):
+    panel = world[0].individuals.copy()
+    panel.loc[0, "individual"] = "stranger"
+    panel["phenotype"] = panel["phenotype"].astype(object)
+    panel.loc[5, "phenotype"] = ""
+    cohort = match(world[1], panel, PARAMS)
+    assert dict(cohort.unmatched.to_numpy().tolist()) == {
+        "individual00000": "no row in the panel", "stranger": "no genome", "individual00005": "no phenotype",
+    }  # fmt: skip
+    assert len(cohort.individuals) + 2 == 700
+    with pytest.raises(InputError, match=r"3 of 701 individuals cannot be used.*need at most 0%"):
+        match(world[1], panel, PARAMS.model_copy(update={"max_unmatched": 0.0}))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda p: p.assign(phenotype=1), "two classes"),
+        (lambda p: p.assign(phenotype=["ill"] + [0] * 699), "got 'ill' for 'individual00000'"),
+        (lambda p: p.assign(age=p["phenotype"] * 2.0), "covariate 'age': need one that does not give the phenotype"),
+        (lambda p: p.assign(sex=p["age"] * 3 + 1), "covariate 'sex': need one that the others do not give"),
+        (lambda p: p.assign(age=4.0), "covariate 'age': need one that varies"),
+        (lambda p: p.assign(age=[np.nan] + [1.0, 2.0] * 349 + [1.0]), "need a value for every individual"),
+        (lambda p: p.drop(columns="age"), r"need columns \['age'\]"),
+        (lambda p: p.assign(individual=["a", "a", *p["individual"][2:]]), "panel: need each individual once, got 'a'"),
+    ],
+)  # fmt: skip
+def test_bad_panels_are_one_sentence(world, change, said):
+    with pytest.raises(InputError, match=said):
+        match(world[1], change(world[0].individuals), PARAMS)
+
+
+def test_no_p_value_where_classes_are_together_in_too_few_clades(world):
+    panel = world[0].individuals.copy()
+    order = {c: i for i, c in enumerate(sorted(set(panel["clade"])))}
+    number = panel["clade"].map(order).to_numpy()
+    panel.loc[number >= 2, "phenotype"] = (number[number >= 2] % 2).astype(int)
+    with pytest.raises(InputError, match="3"):
+        discover(match(world[1], panel, PARAMS), PARAMS)
+
+
+def test_a_lock_is_opened_once_for_one_question(tmp_path):
+    path = tmp_path / "lock.json"
+    lock.seal(path, ["ann", "bob"], "content")
+    assert not lock.read(path).is_open
+    opened = lock.open_once(path, {"features": [1, 2]})
+    assert opened.is_open
+    assert lock.open_once(path, {"features": [1, 2]}) == lock.read(path)
+    with pytest.raises(InputError, match="second look"):
+        lock.open_once(path, {"features": [1, 2, 3]})
+    assert lock.seal(path, ["ann", "bob"], "content").is_open
+    with pytest.raises(InputError, match="cannot be put away again"):
+        lock.seal(path, ["ann"], "other content")
+    with pytest.raises(InputError, match="run `photo51 cohort` first"):
+        lock.read(tmp_path / "none.json")
+
+
+def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_path):
+    planted, burden = world
+    made = provenance("test")
+    closed = run_cohort(burden, planted.individuals, tmp_path, PARAMS, made=made)
+    assert closed["val_p"].isna().all()
+    assert json.loads((tmp_path / "summary.json").read_text())["lock"]["opened"] == ""
+    rules = run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, raw=("age",)))
+    assert [r.rule.family for r in rules] == ["features", "raw"]
+    assert set(rules[0].rule.columns) <= set(planted.causal.tolist())
+    opened = run_cohort(
+        burden, planted.individuals, tmp_path, PARAMS, made=made, open_lock=True,
+        distil_params=DistilParams(bootstrap=50),
+    )  # fmt: skip
+    record = json.loads((tmp_path / "summary.json").read_text())["lock"]
+    assert record["opened"]
+    assert len(record["questions"]["rules"]) == 2
+    assert record["questions"]["features"] == opened["feature"][opened["q"] <= PARAMS.alpha].tolist()
+    tried = read_table(tmp_path / "rules.parquet", RULES)
+    small = tried[(tried["family"] == "features") & (tried["rule"] != "full probe")].iloc[0]
+    assert small["terms"] <= 5
+    assert small["kept"] > 0.8
+    assert len(read_table(tmp_path / "cohort_tests.parquet", COHORT_TESTS)) == 300
+    with pytest.raises(InputError, match="rules made after a look"):
+        run_distil_cohort(tmp_path, DistilParams())
+    with pytest.raises(InputError, match="second look"):
+        run_cohort(
+            burden, planted.individuals, tmp_path, PARAMS.model_copy(update={"alpha": 0.5}), made=made, open_lock=True
+        )  # fmt: skip
