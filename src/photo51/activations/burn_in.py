@@ -23,8 +23,6 @@ from photo51.model.adapters import DnaModel
 from photo51.progress import progress
 from photo51.types import STRANDS, InputError
 
-LOGITS = "surprisal"
-
 
 class BurnIn(NamedTuple):
     """What was measured.
