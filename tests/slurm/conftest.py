@@ -55,11 +55,11 @@ class Cluster:
         """Start Snakemake in a folder."""
         command = [sys.executable, "-m", "snakemake", "--workflow-profile", f"workflow/profiles/{profile}"]
         extra = ["--slurm-init-seconds-before-status-checks", "1"] if profile == "slurm" else []
-        log = (folder / "run.log").open("a")
-        return subprocess.Popen(
-            [*command, *extra, "--latency-wait", "5", "--nocolor", *words],
-            cwd=folder, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
+        with (folder / "run.log").open("a") as log:
+            return subprocess.Popen(
+                [*command, *extra, "--latency-wait", "5", "--nocolor", *words],
+                cwd=folder, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
 
     def finish(self, folder, *words, profile="slurm", timeout=900):
         """Run Snakemake to its end; its log if it failed."""

@@ -5,8 +5,9 @@
 #   single_node.sh node-down | node-up                     the node's daemon dies, and comes back
 #   single_node.sh down                                    stop what this script started
 #
-# Configuration lies in $SLURM_TEST_STATE (default /var/tmp/photo51-slurm), not in /etc/slurm; clients find it by
-# SLURM_CONF=$SLURM_TEST_STATE/slurm.conf. Exit code 77: cannot be had here.
+# Configuration lies in $SLURM_TEST_STATE (default /var/tmp/photo51-slurm). Inside jobs Snakemake's plugin takes SLURM_CONF
+# out of the environment, so that /etc/slurm/slurm.conf is a link to it while the cluster is up; where another Slurm is set
+# up already, nothing is touched. Exit code 77: cannot be had here.
 set -euo pipefail
 STATE=${SLURM_TEST_STATE:-/var/tmp/photo51-slurm}
 export SLURM_CONF=$STATE/slurm.conf
@@ -63,6 +64,22 @@ start_munge() {
   runuser -u munge -- /usr/sbin/munged --force --pid-file /run/munge/munged.pid
   wait_for 10 munged bash -c 'munge -n | unmunge'
   cp /run/munge/munged.pid "$STATE/munged.pid"
+}
+
+link_configuration() {
+  mkdir -p /etc/slurm
+  for name in slurm.conf gres.conf; do
+    if [ -e "/etc/slurm/$name" ] && [ "$(readlink -f "/etc/slurm/$name")" != "$(readlink -f "$STATE/$name")" ]; then
+      say "another Slurm is set up in /etc/slurm"
+      exit 77
+    fi
+    ln -sfn "$STATE/$name" "/etc/slurm/$name"
+  done
+}
+unlink_configuration() {
+  for name in slurm.conf gres.conf; do
+    if [ "$(readlink "/etc/slurm/$name" 2>/dev/null)" = "$STATE/$name" ]; then rm "/etc/slurm/$name"; fi
+  done
 }
 
 configure() {
@@ -130,6 +147,7 @@ case "$COMMAND" in
     mkdir -p "$STATE"
     install_packages
     configure
+    link_configuration
     start_munge
     stop "$STATE/slurmd.pid" slurmd
     stop "$STATE/slurmctld.pid" slurmctld
@@ -145,6 +163,7 @@ case "$COMMAND" in
     stop "$STATE/slurmd.pid" slurmd
     stop "$STATE/slurmctld.pid" slurmctld
     stop "$STATE/munged.pid" munged
+    unlink_configuration
     ;;
   *) echo "usage: $0 up|node-down|node-up|down" >&2; exit 2 ;;
 esac

@@ -29,7 +29,9 @@ ParamsOption = Annotated[
 ]
 PartOption = Annotated[
     str | None,
-    typer.Option("--part", help="I/N: shards I, I+N, I+2N … alone (0 <= I < N); default: all, gathered afterwards"),
+    typer.Option(
+        "--part", help="I/N: shards I, I+N, I+2N … alone (0 <= I < N); default: all, gathered afterwards"
+    ),
 ]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
 
@@ -88,9 +90,20 @@ def shards_of(part: str | None, n_shards: int) -> list[int]:
 
 
 def main() -> None:
-    """Entry point: an `InputError` is one clear sentence on stderr and exit code 2, anything else a traceback."""
+    """Entry point: an `InputError` is one clear sentence on stderr and exit code 2, anything else a traceback.
+
+    So is a disk that is full or may not be written to. What is written, nobody but its owner and group can change.
+    """
+    os.umask(os.umask(0o077) | 0o002)
     try:
         app()
     except InputError as e:
         sys.stderr.write(f"photo51: {e}\n")
+        sys.exit(2)
+    except OSError as e:
+        from photo51.io.files import cannot_write
+
+        if (sentence := cannot_write(e)) is None:
+            raise
+        sys.stderr.write(f"photo51: {sentence}\n")
         sys.exit(2)

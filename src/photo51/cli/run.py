@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -43,6 +44,10 @@ def run(
     profiles = sorted(p.name for p in Path("workflow/profiles").iterdir() if p.is_dir())
     if profile not in profiles:
         raise InputError(f"--profile: need one of {', '.join(profiles)}, got {profile!r}")
+    if profile == "slurm" and shutil.which("sbatch") is None:
+        raise InputError(
+            "--profile slurm: need sbatch, of a login node of the cluster, got none; --profile local runs here"
+        )
     results = Path("results") / settings.run
     command = [sys.executable, "-m", "snakemake", "--configfile", str(config), "--cores", str(cores)]
     command += ["--workflow-profile", f"workflow/profiles/{profile}", "--nocolor", *context.args]

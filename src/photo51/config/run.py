@@ -166,7 +166,7 @@ class Config(Params):
         import re
 
         for name in named:
-            if not re.match(NAME, name):
+            if not re.fullmatch(NAME, name):
                 raise ValueError(f"need a name of letters, digits, _ . or -, got {name!r}")
         return named
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -9,6 +10,13 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_CANNOT = {
+    errno.ENOSPC: ("space to write", "a disk that is full"),
+    errno.EDQUOT: ("space to write", "a quota that is used up"),
+    errno.EROFS: ("a place that can be written to", "a file system that is read-only"),
+    errno.EACCES: ("permission to read and write", "none"),
+}
 
 
 @contextmanager
@@ -32,9 +40,26 @@ def atomic(path: Path | str) -> Iterator[Path]:
         if path.is_dir():
             _remove(path)
         partial.replace(path)
+    except OSError as e:
+        if e.filename is None or partial.name in str(e.filename):
+            e.filename = str(path)
+        _remove(partial)
+        raise
     except BaseException:
         _remove(partial)
         raise
+
+
+def cannot_write(error: OSError) -> str | None:
+    """What keeps files from being written, in a sentence; None where the error is of another kind.
+
+    Libraries in C lose the number of the error on the way, so that its text is looked at too.
+    """
+    for number, (need, got) in _CANNOT.items():
+        if error.errno == number or os.strerror(number) in str(error):
+            where = error.filename or "a file of the run"
+            return f"{where}: need {need}, got {got}; what is finished is kept, and running again goes on from it"
+    return None
 
 
 def _remove(path: Path) -> None:
