@@ -6,7 +6,7 @@ import scipy.sparse as sp
 from photo51.codes import CodesMeta, CodesStore, gather, is_made, shard_path, write_shard
 from photo51.genome.workspace import Workspace
 from photo51.io.origin import Origin
-from photo51.types import InputError, Interval
+from photo51.types import STRANDS, InputError, Interval
 
 META = CodesMeta("sae1", Origin("abc", "block.1.out", 4), n_features=50, workspace="w", made="m")
 
@@ -211,3 +211,16 @@ def test_a_stranded_region_and_plain_rows(store, workspace):
     view = store.anndata(slice(0, 4), workspace, strands=["+"])
     assert np.array_equal(view.X.toarray(), dense(whole["+"])[:4])
     assert store.anndata(("g", Interval("c9", 0, 8)), workspace).n_obs == 0
+
+
+def test_codes_too_large_for_half_precision_are_kept_in_their_unit(tmp_path):
+    codes = sp.csr_matrix(np.array([[100_000.0, 0, 0], [0, 3.0, 65_536.0]], np.float32))
+    meta = CodesMeta("s", META.origin, 3, unit=1024.0)
+    for strand in STRANDS:
+        write_shard(tmp_path, 0, strand, 0, codes, meta)
+    store = gather(tmp_path, 2)
+    # in units of 1,024: 97.65625 and 64 are float16 numbers, 3/1024 = 0.0029296875 is one too
+    assert store.matrix("+").toarray().tolist() == codes.toarray().tolist()
+    assert store.features([2], "-").toarray().ravel().tolist() == [0.0, 65_536.0]
+    with pytest.raises(InputError, match="row 0, feature 0"):
+        write_shard(tmp_path, 1, "+", 0, codes * 1000, meta)

@@ -1,6 +1,7 @@
 """One file of codes: a stretch of rows of one strand, by row and by feature.
 
-By row (CSR): `counts` active features of each row, then their `features`, ascending, and `values` in float16. By feature:
+By row (CSR): `counts` active features of each row, then their `features`, ascending, and `values` in float16, in multiples of
+the store's unit. By feature:
 rows are numbered within blocks of 65,536, so that two bytes name a row; `block_rows` lists, block by block and in it feature
 by feature, the rows where the feature is active, and `block_starts` (blocks, features + 1) says where in the block's list each
 feature begins. A value is not stored twice: the row's features are ascending, and a few bisections find it. With at most
@@ -45,6 +46,9 @@ class CodesMeta:
         Hash of the workspace whose rows these are.
     made
         Content hash of all that decides the numbers of a shard; a later run that has the same need not make it again.
+    unit
+        Codes are stored in multiples of it, so that those of large activations fit float16; a power of two, which makes the
+        division exact. Who reads codes sees them as they were.
     extra
         Anything else worth keeping, as JSON can hold it.
     """
@@ -54,6 +58,7 @@ class CodesMeta:
     n_features: int
     workspace: str = ""
     made: str = ""
+    unit: float = 1.0
     extra: Mapping[str, object] = field(default_factory=dict)
 
     def dump(self) -> dict[str, object]:
@@ -63,6 +68,7 @@ class CodesMeta:
             "origin": self.origin.dump(),
             "n_features": self.n_features,
             "workspace": self.workspace,
+            "unit": self.unit,
             "extra": dict(self.extra),
         }
 
@@ -77,6 +83,7 @@ class CodesMeta:
                 n_features=int(values["n_features"]),
                 workspace=values["workspace"],
                 made=made,
+                unit=float(values["unit"]),
                 extra=values["extra"],
             )
         except (ValueError, KeyError, TypeError) as e:
@@ -120,14 +127,14 @@ def write_shard(
         raise InputError(f"{path}: need codes of {meta.n_features} features, got {codes.shape[1]}")
     codes.sum_duplicates()
     codes.eliminate_zeros()
-    _check_values(codes, path, row0)
+    _check_values(codes, path, row0, meta.unit)
     features = codes.indices.astype(np.uint16 if meta.n_features <= BLOCK else np.uint32)
     counts = np.diff(codes.indptr)
     block_rows, block_starts = _by_feature(codes)
     arrays = {
         "counts": counts.astype(np.uint8 if counts.max(initial=0) < 256 else np.uint32),
         "features": features,
-        "values": np.maximum(codes.data, FLOAT16_MIN).astype(np.float16),
+        "values": np.maximum(codes.data / np.float32(meta.unit), FLOAT16_MIN).astype(np.float16),
         "block_rows": block_rows,
         "block_starts": block_starts,
     }
@@ -142,13 +149,13 @@ def write_shard(
     return path
 
 
-def _check_values(codes: sp.csr_matrix, path: Path, row0: int) -> None:
-    bad = ~((codes.data > 0) & (codes.data <= FLOAT16_MAX))
+def _check_values(codes: sp.csr_matrix, path: Path, row0: int, unit: float) -> None:
+    bad = ~((codes.data > 0) & (codes.data <= FLOAT16_MAX * unit))
     if bad.any():
         at = int(np.argmax(bad))
         row = int(np.searchsorted(codes.indptr, at, side="right")) - 1
         raise InputError(
-            f"{path}: need codes above 0 and at most {FLOAT16_MAX:,.0f}, got {codes.data[at]} "
+            f"{path}: need codes above 0 and at most {FLOAT16_MAX * unit:,.0f}, got {codes.data[at]} "
             f"at row {row0 + row}, feature {codes.indices[at]}"
         )
 
@@ -213,6 +220,9 @@ class CodesShard:
     def _starts(self) -> NDArray[np.uint32]:
         return self.file["block_starts"]
 
+    def _values(self, where: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.file["values"][where].astype(np.float32) * np.float32(self.meta.unit)
+
     def bounds(self) -> NDArray[np.int64]:
         """Where each row begins among the values, (rows + 1,)."""
         return np.concatenate([[0], np.cumsum(self.file["counts"], dtype=np.int64)])
@@ -226,7 +236,7 @@ class CodesShard:
         span = slice(first, first + int(bounds[-1]))
         codes = sp.csr_matrix(
             (
-                self.file["values"][span].astype(np.float32),
+                self._values(span),
                 self.file["features"][span].astype(np.int32),
                 bounds,
             ),
@@ -257,7 +267,7 @@ class CodesShard:
         base = int(bounds[block * BLOCK])
         row = block * BLOCK + self.file["block_rows"][base + at].astype(np.int64)
         place = _bisect(self.file["features"], bounds[row], bounds[row + 1], np.asarray(features)[which])
-        return Entries(which, row, self.file["values"][place].astype(np.float32))
+        return Entries(which, row, self._values(place))
 
 
 def _bisect(

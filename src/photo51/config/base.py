@@ -42,7 +42,8 @@ def parse(model: type[P], given: str | None, where: str = "--params") -> P:
     try:
         values = json.loads(text) if text.startswith("{") else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError) as e:
-        raise InputError(f"{where}: need JSON or YAML, got text that is neither ({" ".join(str(e).split())})") from e
+        said = " ".join(str(e).split())
+        raise InputError(f"{where}: need JSON or YAML, got text that is neither ({said})") from e
     return validated(model, values or {}, where)
 
 

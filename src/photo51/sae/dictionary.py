@@ -65,6 +65,11 @@ class Dictionary(ABC):
         """Width."""
         return len(self.decoder)
 
+    @property
+    def unit(self) -> float:
+        """Power of two that codes are multiples of where they are stored in half precision."""
+        return float(self.card.get("unit", 1.0))
+
     @abstractmethod
     def _codes(self, x: NDArray[np.float32]) -> sp.csr_matrix: ...
 

@@ -188,6 +188,7 @@ class Training:
         card = {
             "params": self.params.model_dump(mode="json"),
             "steps": self.at,
+            "unit": 1 / self.units.scale,
             "last_100_steps": {name: last[name] for name in ("variance_explained", "l0", "dead")},
             "rule": {n: float(a) for n, a in self.rule.state.items() if a.ndim == 0},
         }
