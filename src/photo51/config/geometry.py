@@ -14,7 +14,7 @@ class BatteryParams(Params):
 
     seed: int = Field(default=51, ge=0, description="seed of everything drawn")
     rotations: int = Field(default=999, ge=99, description="rotations that make the nulls")
-    gc_window: int = Field(default=101, ge=3, description="window of the GC control (bases)")
+    gc_window: int = Field(default=256, ge=3, description="window of the GC control (bases)")
     k: int = Field(default=6, ge=1, le=8, description="length of the k-mers of the baseline (bases)")
     frameshift_genes: int = Field(default=40, ge=1, description="genes that get one base inserted")
     flank: int = Field(default=150, ge=30, description="bases compared on either side of the insertion")
