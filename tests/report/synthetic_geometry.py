@@ -45,7 +45,7 @@ def make_geometry(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matrix
             {"cluster": 0, "row": int(r), "strand": strand, "genome": "ring", "chrom": "chromosome", "position": 0, "block": int(b), "coordinate": float(np.mod(a, 2 * np.pi)), "axis_1": float(np.cos(a)), "axis_2": float(np.sin(a))}
             for r, a, b in zip(rows, angle, block, strict=True)
         ]  # fmt: skip
-    write(geometry.POINTS, points, folder / "coordinates.parquet")
+    write(geometry.POINTS, points, folder / "manifold_points.parquet")
     write(
         geometry.MEANING,
         [
@@ -53,7 +53,7 @@ def make_geometry(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matrix
             {"cluster": 0, "shape": "loop", "quantity": "gc_101", "kind": "linear", "n": 900, "effect": 0.01, "effect_kmer": 0.2, "effect_random_weights": 0.01, "z": 0.5, "p": 0.3, "q": 0.4},
             {"cluster": 0, "shape": "loop", "quantity": "hydropathy", "kind": "linear", "n": 300, "effect": 0.9, "effect_kmer": 0.95, "effect_random_weights": 0.3, "z": 9.0, "p": 0.001, "q": 0.003},
         ],
-        folder / "meaning.parquet",
+        folder / "coordinates.parquet",
     )  # fmt: skip
     write(
         geometry.BATTERY,

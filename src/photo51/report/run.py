@@ -203,12 +203,16 @@ class Run:
 
     @cached_property
     def meanings(self) -> pd.DataFrame:
-        """What the coordinate of each group follows most closely, beyond rotation and beyond six-letter words: rows of `meaning`, indexed by group."""
+        """What the coordinate of each group follows most closely, indexed by group: rows of `meaning` beyond rotation.
+
+        `beyond_kmer` says whether it also explains more than the last six bases do; such quantities come first.
+        """
         table = self.table("meaning")
         if table is None:
-            return pd.DataFrame(columns=["quantity", "kind", "effect"])
-        beyond = (table["q"] <= ALPHA) & (table["effect"] > table["effect_kmer"].fillna(0.0).clip(lower=0.0))
-        best = table[beyond].sort_values(["effect", "quantity"], ascending=[False, True])
+            return pd.DataFrame(columns=["quantity", "kind", "effect", "effect_kmer", "beyond_kmer"])
+        found = table[(table["q"] <= ALPHA) & (table["effect"] > 0)]
+        found = found.assign(beyond_kmer=found["effect"] > found["effect_kmer"].fillna(0.0))
+        best = found.sort_values(["beyond_kmer", "effect", "quantity"], ascending=[False, False, True])
         return best.drop_duplicates("cluster").set_index("cluster")
 
     @cached_property

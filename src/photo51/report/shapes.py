@@ -182,7 +182,13 @@ def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
     cluster = int(row["cluster"])
     if cluster in run.meanings.index:
         m = run.meanings.loc[cluster]
-        text += f" Where a base lies on it follows {words.kind(str(m['quantity']))} ({words.percent(m['effect'], 0)} of its variance on held-out stretches)."
+        text += f" Where a base lies on it follows {words.kind(str(m['quantity']))}: it explains {words.percent(m['effect'], 0)} of its variance on held-out stretches"
+        kmer = (
+            f"; the last six bases alone explain {words.percent(m['effect_kmer'], 0)}"
+            if np.isfinite(m["effect_kmer"])
+            else ""
+        )
+        text += f"{kmer}."
     elif row["manifold"]:
         text += " Its coordinate follows nothing that was tested."
     known = [f for f in members_of(row) if f in named.index]

@@ -122,13 +122,13 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
         "manifolds": Source(
             "manifolds.parquet", geometry.MANIFOLDS, "Groups of features and their shapes", _GEOMETRY
         ),
-        "points": Source("coordinates.parquet", geometry.POINTS, "Bases on their shapes", _GEOMETRY),
-        "meaning": Source("meaning.parquet", geometry.MEANING, "What the coordinates mean", _GEOMETRY),
+        "points": Source("manifold_points.parquet", geometry.POINTS, "Bases on their shapes", _GEOMETRY),
+        "meaning": Source("coordinates.parquet", geometry.MEANING, "What the coordinates mean", _GEOMETRY),
         "battery": Source(
             "battery.parquet",
             geometry.BATTERY,
             "Shapes that are known to exist",
-            "`photo51 battery` makes it.",
+            _GEOMETRY,
         ),
         "variants": Source("variants/*.parquet", biomarkers.VARIANT_EFFECTS, "Variant effects", _VARIANTS),
         "feature_tests": Source(

@@ -92,13 +92,13 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
         draft.fail(run.absent("meaning"), "not run")
         return
     placed = traced[traced["coordinate"] != "none"]
-    told = [c for c in placed["cluster"] if c in run.meanings.index]
+    told = [c for c in placed["cluster"] if c in run.meanings.index and run.meanings.loc[c, "beyond_kmer"]]
     if len(placed):
         draft.claim(
             "Where a base lies on a shape says something of its biology, beyond what the last six bases say.", f"{len(told)} of {len(placed)} shapes",
             f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(table), 'pair')} of a [[coordinate]] and a quantity; [[kmer|six-letter words]] on the same bases", f"{words.count(table['quantity'].nunique(), 'quantity', 'quantities')} tested", holds=len(told) > 0,
         )  # fmt: skip
-    silent = [c for c in placed["cluster"] if c not in run.meanings.index]
+    silent = [c for c in placed["cluster"] if c not in told]
     if silent:
         draft.fail(
             f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested, beyond rotation and six-letter words.",

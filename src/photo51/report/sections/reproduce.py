@@ -88,7 +88,7 @@ def section(run: Run) -> Section:
 def _files(run: Run) -> Table:
     known = {
         "features.h5ad": "features, for scanpy", "atlas/index.html": "every feature with its dossier", "tracks": "genome tracks, hub, IGV session and page",
-        "notebooks": "notebooks with their results", "export": "AnnData, tables as TSV, column dictionary", "manifest.json": "hashes of everything",
+        "notebooks": "notebooks with their results", "exports": "AnnData, tables as TSV, column dictionary", "manifest.json": "hashes of everything",
     }  # fmt: skip
     rows = [
         [f"`{name}`", what, "here" if (run.folder / name).exists() else "not made"]
