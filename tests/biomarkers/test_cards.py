@@ -1,6 +1,7 @@
 """Evidence cards: what is cited carries the score, and every number can be read again where it came from."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,9 +11,12 @@ from scipy import sparse
 from photo51.biomarkers.card_files import file_name, verify_card, write_cards
 from photo51.biomarkers.cards import BANNER, Calibrator, Subject, explain, fold_weights, most_likely
 from photo51.biomarkers.classify import classify
+from photo51.biomarkers.known import Known, read_known
 from photo51.config.biomarkers import CardsParams
 from photo51.io import provenance, write_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
+from photo51.io.contracts.enrichment import CONCEPTS
+from photo51.io.contracts.features import TOP_WINDOWS
 from photo51.types import InputError
 
 from .toy import PARAMS, comparison_of, planted
@@ -35,7 +39,7 @@ def _explain(world, rows, **params):
     _, comparison, judged = world
     return explain(
         _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(**params),
-        names={7: "start codon"}, statistic="near",
+        known={7: Known("start codon")}, statistic="near",
     )  # fmt: skip
 
 
@@ -83,7 +87,7 @@ def test_a_variant_that_changes_unseen_features_is_out_of_domain(world):
     known = comparison._replace(deltas={"near": sparse.csr_matrix(deltas)})
     odd = sparse.csr_matrix(([5.0], ([0], [119])), shape=(1, deltas.shape[1]), dtype=np.float32)
     subject = Subject(comparison.variants.iloc[:1], np.array(["a new gene"]), odd)
-    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), names={}, statistic="near")
+    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), known={}, statistic="near")
     card = found.cards.iloc[0]
     assert card["out_of_domain"]
     assert card["unseen"] == 1.0
@@ -162,3 +166,23 @@ def test_the_likeliest_cases_come_first(world):
     names = most_likely(scores, "stacked", 3)
     cases = scores[scores["label"] == 1]
     assert cases.set_index("variant").loc[names, "stacked"].tolist() == sorted(cases["stacked"])[::-1][:3]
+
+
+def test_what_is_known_of_features_comes_from_concepts_places_and_by_hand(tmp_path):
+    blank = {"str": "", "int": 0, "float": 0.0, "bool": False}
+    concept = {name: blank[c.kind] for name, c in CONCEPTS.columns.items()}
+    rows = [
+        {**concept, "readout": "sae", "feature": 3, "annotation": "start_codon", "f1_domain": 0.4, "named": True},
+        {**concept, "readout": "sae", "feature": 3, "annotation": "tRNA", "f1_domain": 0.7, "named": True},
+        {**concept, "readout": "sae", "feature": 4, "annotation": "CDS", "f1_domain": 0.9, "named": False},
+        {**concept, "readout": "neurons", "feature": 5, "annotation": "CDS", "f1_domain": 0.9, "named": True},
+    ]  # fmt: skip
+    write_table(pd.DataFrame(rows), tmp_path / "concepts.parquet", CONCEPTS, provenance("test"))
+    place = {name: blank[c.kind] for name, c in TOP_WINDOWS.columns.items()}
+    rows = [{**place, "feature": 3, "rank": r, "chrom": "chr", "start": s, "end": s + 5, "strand": "-"} for r, s in ((1, 7), (0, 1999))]  # fmt: skip
+    write_table(pd.DataFrame(rows), tmp_path / "top.parquet", TOP_WINDOWS, provenance("test"))
+    by_hand = pd.DataFrame({"feature": [9], "name": ["mine"], "logo": ["a.png"]})
+    found = read_known(by_hand, concepts=tmp_path / "concepts.parquet", places=tmp_path / "top.parquet")
+    assert found == {3: Known("tRNA", "chr:2,000-2,004(-)"), 9: Known("mine", logo=Path("a.png"))}
+    with pytest.raises(InputError, match="'name'"):
+        read_known(pd.DataFrame({"feature": [1]}))

@@ -29,7 +29,7 @@ SHOWN = (
     "unseen",
     "out_of_domain",
 )
-OF_FEATURE = ("feature", "orientation", "delta", "weight", "contribution", "name")
+OF_FEATURE = ("feature", "orientation", "delta", "weight", "contribution", "name", "locus")
 OF_NEIGHBOUR = ("neighbour", "gene", "consequence", "similarity")
 OF_VARIANT = (
     "gene",

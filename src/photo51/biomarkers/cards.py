@@ -6,6 +6,7 @@ and each names the table, row and column it was read from.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from photo51.biomarkers.comparison import ORIENTATIONS, Comparison
+from photo51.biomarkers.known import Known
 from photo51.config.biomarkers import CardsParams
 from photo51.io.contracts.biomarkers import CALIBRATION, CARD_FEATURES, CARD_NEIGHBOURS, CARDS
 from photo51.stats.resampling import wilson
@@ -68,7 +70,7 @@ def explain(
     probes: pd.DataFrame,
     params: CardsParams,
     *,
-    names: dict[int, str],
+    known: Mapping[int, Known],
     statistic: str,
     seed: int = 0,
 ) -> Cards:
@@ -82,8 +84,8 @@ def explain(
         The set the probes were trained on, its held-out scores and the probes of each fold.
     params
         What a card shows.
-    names
-        Feature → name, where it has one.
+    known
+        Feature → its name and strongest locus, where it has any.
     statistic
         Which Δ the probes read.
     seed
@@ -121,7 +123,7 @@ def explain(
                 **near.domain(delta, str(subject.genes[i])),
             }
         )
-        cited += _cited(name, delta, contributions, order, names)
+        cited += _cited(name, delta, contributions, order, known)
         neighbours += near.pathogenic(delta, subject.variants.iloc[i], params.neighbours)
     return Cards(
         CARDS.check(pd.DataFrame(cards)) if cards else CARDS.empty(),
@@ -182,7 +184,7 @@ def _cited(
     delta: sparse.csr_matrix,
     contributions: sparse.csr_matrix,
     order: NDArray[np.int64],
-    names: dict[int, str],
+    known: Mapping[int, Known],
 ) -> list[dict[str, object]]:
     n_features = delta.shape[1] // 2
     rows = []
@@ -199,7 +201,8 @@ def _cited(
                 "delta": change,
                 "weight": contribution / change,
                 "contribution": contribution,
-                "name": names.get(feature, ""),
+                "name": known.get(feature, Known()).name,
+                "locus": known.get(feature, Known()).locus,
             }
         )
     return rows

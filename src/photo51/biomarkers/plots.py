@@ -160,10 +160,11 @@ def contributions(ax: Axes, cited: pd.DataFrame, others: dict[str, float] | None
     """
     table = cited.sort_values("rank")
     values = [*table["contribution"], *(others or {}).values()]
+    loci = table["locus"] if "locus" in table else [""] * len(table)
     names = [
-        f"{n or 'unnamed'} (f{f}, {o})\n{'gained' if d > 0 else 'lost'}: Δ {d:+.2g}"
-        for f, o, n, d in zip(
-            table["feature"], table["orientation"], table["name"], table["delta"], strict=True
+        f"{n or 'unnamed'} (f{f}, {o})\n{'gained' if d > 0 else 'lost'}: Δ {d:+.2g}{f'; most at {at}' if at else ''}"
+        for f, o, n, d, at in zip(
+            table["feature"], table["orientation"], table["name"], table["delta"], loci, strict=True
         )
     ]
     colours = [theme.colour("pathogenic" if v > 0 else "benign") for v in values]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import anndata as ad
@@ -20,6 +20,7 @@ from photo51.biomarkers.card_picture import card_picture, save
 from photo51.biomarkers.cards import Subject, explain, most_likely
 from photo51.biomarkers.classify import classify
 from photo51.biomarkers.comparison import Comparison, compare, oriented
+from photo51.biomarkers.known import Known
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, read_h5ad, read_table, write_table
 from photo51.io.contracts.biomarkers import CLASSIFIERS, FEATURE_TESTS, PROBES, SCORES, VARIANT_EFFECTS
@@ -78,7 +79,7 @@ def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -
 
 
 def run_cards(
-    paths: Sequence[Path], folder: Path, params: CardsParams, names: pd.DataFrame | None = None
+    paths: Sequence[Path], folder: Path, params: CardsParams, known: Mapping[int, Known] | None = None
 ) -> list[Path]:
     """Make evidence cards of variants of a set that `run_biomarkers` has written to `folder`.
 
@@ -90,8 +91,8 @@ def run_cards(
         Where `run_biomarkers` wrote to; cards go there too.
     params
         Which variants, and what a card shows.
-    names
-        feature, name, and optionally logo (path of a picture).
+    known
+        What is known of features.
 
     Returns
     -------
@@ -114,9 +115,7 @@ def run_cards(
         scores,
         read_table(folder / "probes.parquet", PROBES),
         params,
-        names={}
-        if names is None
-        else dict(zip(names["feature"].astype(int), names["name"].astype(str), strict=True)),
+        known=known or {},
         statistic=settings.statistic,
         seed=settings.seed,
     )
@@ -124,9 +123,7 @@ def run_cards(
         "cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")]
     )
     written = write_cards(found, folder / "variants.parquet", folder, made)
-    logos = {} if names is None or "logo" not in names else {
-        int(f): Path(p) for f, p in zip(names["feature"], names["logo"], strict=True) if isinstance(p, str) and p
-    }  # fmt: skip
+    logos = {f: k.logo for f, k in (known or {}).items() if k.logo is not None}
     of_set = pd.DataFrame({"llr": comparison.variants["llr"], "label": comparison.labels})
     for i, card in enumerate(found.cards.to_dict("records")):
         tables = {

@@ -106,6 +106,12 @@ def cards(
         Path | None,
         typer.Option(help="table (.tsv or .parquet) with feature, name and, if wanted, logo: a picture"),
     ] = None,
+    concepts: Annotated[
+        Path | None, typer.Option(help="concepts.parquet: features are called what they mark")
+    ] = None,
+    places: Annotated[
+        Path | None, typer.Option(help="top_windows.parquet: where each feature fires strongest")
+    ] = None,
     params: ParamsOption = None,
     *,
     verify: Annotated[
@@ -115,12 +121,13 @@ def cards(
 ) -> None:
     """Explain scores of single variants: one JSON and one picture each, every number with its source."""
     from photo51.biomarkers.card_files import verify_card
+    from photo51.biomarkers.known import read_known
     from photo51.biomarkers.stage import run_cards
     from photo51.config import parse
     from photo51.config.biomarkers import CardsParams
 
-    named = None if names is None else _table(names)
-    for path in run_cards(tables, folder, parse(CardsParams, params), named):
+    known = read_known(None if names is None else _table(names), concepts=concepts, places=places)
+    for path in run_cards(tables, folder, parse(CardsParams, params), known):
         n = f"  {verify_card(path, folder / 'variants.parquet')} numbers verified" if verify else ""
         typer.echo(f"{path}{n}")
 

@@ -247,6 +247,11 @@ CARD_FEATURES = TableSpec(
         "weight": Column("float", "log odds per unit of change"),
         "contribution": Column("float", "delta · weight (log odds)"),
         "name": Column("str", "name of the feature; empty where it has none"),
+        "locus": Column(
+            "str",
+            "where it fires strongest, chrom:start-end(strand), 1-based; empty if unknown",
+            required=False,
+        ),
     },
 )
 

@@ -1,0 +1,72 @@
+"""What is known of a feature that a card cites: its name, a picture of its motif, and where in the genome it fires most."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from photo51.io import read_table
+from photo51.io.contracts.enrichment import CONCEPTS
+from photo51.io.contracts.features import TOP_WINDOWS
+from photo51.types import InputError
+
+
+class Known(NamedTuple):
+    """A feature's name, its strongest locus and a picture of its motif; empty or None where there is none."""
+
+    name: str = ""
+    locus: str = ""
+    logo: Path | None = None
+
+
+def read_known(
+    table: pd.DataFrame | None = None, *, concepts: Path | None = None, places: Path | None = None
+) -> dict[int, Known]:
+    """Bring together what is known of features.
+
+    Parameters
+    ----------
+    table
+        feature, name and optionally logo (path of a picture): names given by hand, which win.
+    concepts
+        `concepts.parquet`: a feature is called what it marks best, if it may carry the name.
+    places
+        `top_windows.parquet`: the strongest run of each feature.
+
+    Raises
+    ------
+    InputError
+        For a table without feature and name.
+    """
+    names: dict[int, str] = {}
+    loci: dict[int, str] = {}
+    logos: dict[int, Path] = {}
+    if concepts is not None:
+        found = read_table(concepts, CONCEPTS)
+        found = found[(found["readout"] == "sae") & found["named"]].sort_values(
+            ["f1_domain", "annotation", "feature"], ascending=[False, True, True]
+        )
+        best = found.drop_duplicates("feature")
+        names = {
+            int(f): str(a).replace("_", " ") for f, a in zip(best["feature"], best["annotation"], strict=True)
+        }
+    if places is not None:
+        first = read_table(places, TOP_WINDOWS).sort_values(["feature", "rank"]).drop_duplicates("feature")
+        loci = {
+            int(f): f"{chrom}:{start + 1:,}-{end:,}({strand})"
+            for f, chrom, start, end, strand in first[
+                ["feature", "chrom", "start", "end", "strand"]
+            ].itertuples(index=False)
+        }
+    if table is not None:
+        if missing := [c for c in ("feature", "name") if c not in table.columns]:
+            raise InputError(f"names: need columns feature and name, got none called {missing[0]!r}")
+        names |= dict(zip(table["feature"].astype(int), table["name"].astype(str), strict=True))
+        if "logo" in table.columns:
+            given = table[table["logo"].map(lambda p: isinstance(p, str) and p != "")]
+            logos = {int(f): Path(p) for f, p in zip(given["feature"], given["logo"], strict=True)}
+    return {
+        f: Known(names.get(f, ""), loci.get(f, ""), logos.get(f)) for f in sorted({*names, *loci, *logos})
+    }
