@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags
 from scipy.stats import rankdata
 
 from photo51.stats.resampling import random_shifts, rotate
@@ -32,19 +32,23 @@ def ridge(
     Predictor of (m,) or (m, k) from (m, features).
     """
     n, f = x.shape
-    squares = x.multiply(x).mean(0) if isinstance(x, csr_matrix) else (np.asarray(x) ** 2).mean(0)
-    scale = np.sqrt(np.asarray(squares, np.float64).ravel())
+    x = csr_matrix(x)
+    scale = np.sqrt(np.asarray(x.multiply(x).mean(0), np.float64).ravel())
     scale[scale == 0] = 1.0
-    mean = np.asarray(x.mean(0), np.float64).ravel() / scale
-    gram = x.T @ x
-    gram = np.asarray(gram.todense() if isinstance(x, csr_matrix) else gram, np.float64) / n
-    gram = gram / scale[:, None] / scale - np.outer(mean, mean)
-    centre = y.mean(0)
-    cross = np.asarray(x.T @ (y - centre), np.float64) / n
-    cross = cross / (scale[:, None] if y.ndim == 2 else scale)
-    weight = cho_solve(cho_factor(gram + penalty * np.eye(f), lower=True), cross)
-    own = weight / (scale[:, None] if y.ndim == 2 else scale)
-    return lambda z: np.asarray(z @ own) - mean @ weight + centre
+    z = (x @ diags(1 / scale)).tocsr()
+    mean, centre = np.asarray(z.mean(0), np.float64).ravel(), y.mean(0)
+    if n < f:
+        kernel = np.asarray((z @ z.T).todense(), np.float64)
+        kernel -= kernel.mean(0)
+        kernel -= kernel.mean(1, keepdims=True)
+        dual = cho_solve(cho_factor(kernel + n * penalty * np.eye(n), lower=True), y - centre)
+        weight = z.T @ (dual - dual.mean(0))
+    else:
+        gram = np.asarray((z.T @ z).todense(), np.float64) / n - np.outer(mean, mean)
+        cross = np.asarray(z.T @ (y - centre), np.float64) / n
+        weight = cho_solve(cho_factor(gram + penalty * np.eye(f), lower=True), cross)
+    own = (weight.T / scale).T
+    return lambda new: np.asarray(new @ own) - mean @ weight + centre
 
 
 def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:

@@ -1,0 +1,98 @@
+"""Shapes whose holes, dimension and coordinate are known."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+
+from photo51.geometry.coordinates import angle, circular_agreement, place
+from photo51.geometry.dependence import conditional_dependence
+from photo51.geometry.dimension import flatness, intrinsic_dimension, turns
+from photo51.geometry.planted import chart, draw
+from photo51.geometry.topology import betti, branches, persistence, pieces
+
+
+def _cloud(kind, n=800, noise=0.02, seed=0):
+    rng = np.random.default_rng(seed)
+    t = draw(kind, n, rng)
+    x = chart(kind, t)
+    return x - x.mean(0) + noise * rng.standard_normal(x.shape), t
+
+
+@pytest.mark.parametrize(
+    ("kind", "loops", "cavities", "dimension"),
+    [("circle", 1, 0, 1), ("rippled circle", 1, 0, 1), ("interval", 0, 0, 1), ("sphere", 0, 1, 2), ("torus", 2, 1, 2)],
+)  # fmt: skip
+def test_holes_and_dimension_of_known_shapes(kind, loops, cavities, dimension):
+    x, _ = _cloud(kind, 2000 if dimension == 2 else 800, noise=0.0 if kind == "torus" else 0.01)
+    rng = np.random.default_rng(1)
+    found = betti(persistence(x, rng, cavities=x.shape[1] >= 3))
+    assert found == (1, loops, cavities)
+    assert intrinsic_dimension(x, rng).called == dimension
+
+
+def test_length_of_a_circles_bar():
+    # Vietoris–Rips of a circle: the loop dies at the side of the inscribed triangle, √3 radii
+    t = np.linspace(0, 2 * np.pi, 400, endpoint=False)
+    x = np.column_stack([np.cos(t), np.sin(t)])
+    bar = persistence(x, np.random.default_rng(0)).bars[1][0]
+    np.testing.assert_allclose(bar[1], np.sqrt(3), atol=0.05)
+
+
+def test_pieces_apart_are_counted_and_crumbs_are_not():
+    rng = np.random.default_rng(2)
+    x = np.concatenate([rng.normal(c, 0.02, (100, 2)) for c in ((0, 0), (1, 0), (0, 1))] + [[[5.0, 5.0]]])
+    assert pieces(x, gap=0.4) == 3
+
+
+def test_a_tree_has_more_ends_than_a_line():
+    rng = np.random.default_rng(3)
+    assert branches(_cloud("interval")[0], rng) == 0
+    assert branches(_cloud("tree", 1500)[0], rng) >= 1
+
+
+@pytest.mark.parametrize("kind", ["circle", "rippled circle"])
+def test_angles_follow_the_truth(kind):
+    x, t = _cloud(kind)
+    found = angle(x, np.random.default_rng(4))
+    assert circular_agreement(found.of(x), t[:, 0]) > 0.97
+    assert found.check > 0.9
+
+
+def test_places_follow_the_truth():
+    x, t = _cloud("interval")
+    found = place(x, np.random.default_rng(5)).of(x)
+    ranks = np.argsort(np.argsort(np.stack([found, t[:, 0]]), axis=1), axis=1)
+    assert abs(np.corrcoef(ranks)[0, 1]) > 0.99
+
+
+def test_agreement_forgives_a_turn_and_a_mirror():
+    t = np.random.default_rng(6).uniform(-np.pi, np.pi, 500)
+    assert circular_agreement(t, t + 1.3) == pytest.approx(1)
+    assert circular_agreement(t, 0.4 - t) == pytest.approx(1)
+    assert circular_agreement(t, 2 * t) < 0.2
+
+
+def test_curvature_of_circle_and_line():
+    t = np.linspace(0, 1, 2400, endpoint=False)
+    ring = np.column_stack([np.cos(2 * np.pi * t), np.sin(2 * np.pi * t)])
+    assert turns(ring, t, closed=True) == pytest.approx(1, abs=0.02)
+    straight = np.column_stack([t, 2 * t])
+    assert turns(straight, t, closed=False) == pytest.approx(0, abs=1e-6)
+    assert flatness(straight, np.random.default_rng(7)) == pytest.approx(1, abs=1e-6)
+
+
+def test_a_common_switch_alone_makes_no_dependence():
+    rng = np.random.default_rng(8)
+    n = 20_000
+    switch = rng.random(n) < 0.2
+    strength = rng.uniform(0.5, 1.5, (n, 4))
+    bundle = switch[:, None] * (rng.random((n, 4)) < 0.6) * strength
+    t = rng.uniform(0, 2 * np.pi, n)
+    centres = np.arange(4) * np.pi / 2
+    ring = switch[:, None] * np.maximum(0, np.cos(t[:, None] - centres))
+    codes = csr_matrix(np.concatenate([bundle, ring], axis=1)).astype(np.float32)
+    found = conditional_dependence(codes, np.repeat([0, 1], 4), np.ones(8)).toarray()
+    assert found[:4, :4].max() == 0
+    neighbours = [found[4 + k, 4 + (k + 1) % 4] for k in range(4)]
+    assert min(neighbours) > 0.1
+    assert found[:4, 4:].max() == 0
