@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from photo51.config.base import Params
+
+SiteName = Annotated[
+    str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")
+]  # names a folder, too
 
 
 class ActivationParams(Params):
@@ -16,7 +20,7 @@ class ActivationParams(Params):
         default="sh2:base",
         description="model: sh2:base, sh2:nano, evo2:7b_262k …, hf:ID or a folder; @random:SEED after it for fresh weights",
     )
-    sites: tuple[str, ...] = Field(
+    sites: tuple[SiteName, ...] = Field(
         default=("block.2.out",),
         min_length=1,
         description="where activations are read: embed, block.{i}.pre_mixer|mixer_out|mid|mlp_out|out, final_norm",
