@@ -62,3 +62,38 @@ def _missed(activations: Path, sae: Path, tokens: Tokens, params: GeometryParams
     store, dictionary = ActivationStore(activations), Dictionary.load(sae)
     dictionary.origin.require(store.origin, f"{activations}: activations")
     return missed_by(store.read, dictionary.decode, tokens, params.missed_tokens)
+
+
+@app.command()
+def frameshift(
+    run: Annotated[Path, typer.Argument(help="geometry.h5ad, which holds the reading frame of the features")],
+    sae: Annotated[Path, typer.Argument(help="folder of the dictionary")],
+    genomes: Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")],
+    out: Annotated[Path, typer.Argument(help="table to write, interventions/frameshift.parquet")],
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Insert bases into genes and measure how far the reading frame turns: by 120 degrees for one base, if it is kept."""
+    set_threads(threads)
+    import torch
+
+    from photo51.config import parse
+    from photo51.config.geometry import FrameshiftParams
+    from photo51.genome.genomes import Genomes
+    from photo51.interventions.frameshift import chosen_genes, plane_of, reader
+    from photo51.interventions.frameshift import frameshift as shift
+    from photo51.io import provenance, read_h5ad, write_table
+    from photo51.io.contracts.geometry import FRAMESHIFT, FRAMESHIFT_PROFILE
+    from photo51.model.adapters import load_model
+    from photo51.sae.dictionary import Dictionary
+
+    torch.set_num_threads(threads)
+    given = parse(FrameshiftParams, params)
+    prepared, dictionary = Genomes.open(genomes), Dictionary.load(sae)
+    plane = plane_of(read_h5ad(run), dictionary)
+    genes = chosen_genes(prepared, prepared.workspace(), given)
+    read = reader(load_model(given.model), dictionary)
+    arms, profile = shift(read, plane, prepared, genes, given)
+    made = provenance("frameshift", given, [run, sae / "sae.json"])
+    write_table(arms, out, FRAMESHIFT, made)
+    write_table(profile, out.with_name("frameshift_profile.parquet"), FRAMESHIFT_PROFILE, made)

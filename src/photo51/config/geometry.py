@@ -9,6 +9,17 @@ from pydantic import Field
 from photo51.config.base import Params
 
 
+class FrameshiftParams(Params):
+    """What an inserted base does to the reading frame."""
+
+    seed: int = Field(default=51, ge=0, description="seed of genes and inserted bases")
+    model: str = Field(default="sh2:base", description="model, as for `photo51 activations`")
+    genes: int = Field(default=24, ge=1, description="genes that get bases inserted")
+    context: int = Field(default=512, ge=30, description="bases read before the change")
+    flank: int = Field(default=150, ge=30, description="bases compared on either side of the change")
+    guard: int = Field(default=60, ge=0, description="bases after the change left out of the mean turn")
+
+
 class BatteryParams(Params):
     """The positive controls: manifolds that must be there."""
 
@@ -16,9 +27,6 @@ class BatteryParams(Params):
     rotations: int = Field(default=999, ge=99, description="rotations that make the nulls")
     gc_window: int = Field(default=256, ge=3, description="window of the GC control (bases)")
     k: int = Field(default=6, ge=1, le=8, description="length of the k-mers of the baseline (bases)")
-    frameshift_genes: int = Field(default=40, ge=1, description="genes that get one base inserted")
-    flank: int = Field(default=150, ge=30, description="bases compared on either side of the insertion")
-    guard: int = Field(default=30, ge=0, description="bases next to the insertion left out of the comparison")
     alpha: float = Field(default=0.05, gt=0, lt=1, description="level at which a control is shown")
 
 

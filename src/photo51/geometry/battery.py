@@ -8,7 +8,9 @@ with random weights where they are given. A control that fails is reported as fa
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,13 +20,18 @@ from scipy.sparse import csr_matrix
 from photo51.config.geometry import BatteryParams
 from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
+from photo51.geometry.biology import codon_phase
 from photo51.geometry.tokens import Tokens
 from photo51.io.contracts.geometry import BATTERY
+
+if TYPE_CHECKING:
+    from photo51.geometry.frame import Frame
 
 SHOWN, NOT_SHOWN, NOT_TESTED = "shown", "not shown", "not tested"
 
 
-class Bench(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Bench:
     """What the controls see.
 
     Attributes
@@ -55,6 +62,18 @@ class Bench(NamedTuple):
     def of(self, values: NDArray) -> NDArray:
         """Values (2, n_rows) at the tokens."""
         return values[self.tokens.strand, self.tokens.row]
+
+    @cached_property
+    def phase(self) -> NDArray[np.float32]:
+        """(tokens,) 0, 1, 2 along the codons of the strand read; NaN elsewhere."""
+        return self.of(codon_phase(self.workspace, self.annotations))
+
+    @cached_property
+    def frame(self) -> Frame:
+        """The reading frame that the model's features keep."""
+        from photo51.geometry.frame import find_frame
+
+        return find_frame(self.tokens.codes, self)
 
     @property
     def one_hot(self) -> csr_matrix:
@@ -100,11 +119,11 @@ def verdict(score: float, rivals: tuple[float, ...], p: float, alpha: float) -> 
 def run_battery(bench: Bench) -> pd.DataFrame:
     """`BATTERY` table: every control, in a fixed order."""
     from photo51.geometry.controls import genetic_code, phylogeny, strand_pairs
-    from photo51.geometry.frame import codon_phase
+    from photo51.geometry.frame import codon_phase as reading_frame
     from photo51.geometry.lines import gc_line, position_along_gene, replication_angle, replication_strand
 
     controls: tuple[Callable[[Bench], Control], ...] = (
-        codon_phase,
+        reading_frame,
         strand_pairs,
         gc_line,
         position_along_gene,

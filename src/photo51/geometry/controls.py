@@ -8,7 +8,6 @@ from scipy.sparse import csr_matrix
 
 from photo51.geometry.battery import Bench, Control, not_tested, verdict
 from photo51.geometry.biology import STANDARD_CODE
-from photo51.geometry.biology import codon_phase as phases
 from photo51.stats.resampling import monte_carlo_p, random_shifts, rotate_rows
 
 STRANDS_WHAT = "features come in pairs that say of one strand what the other says of its complement"
@@ -97,7 +96,7 @@ def genetic_code(bench: Bench) -> Control:
     """Partial correlation of codon distances with sharing an amino acid, letters that differ held fixed."""
     if not (bench.annotations["kind"] == "CDS").any():
         return not_tested("genetic_code", CODE_WHAT, "The genomes have no coding sequence.")
-    ends = (bench.of(phases(bench.workspace, bench.annotations)) == 2) & (bench.kmers < 4**bench.params.k)
+    ends = (bench.phase == 2) & (bench.kmers < 4**bench.params.k)
     codon = bench.kmers % 64
     coding = np.array([a != "*" for a in STANDARD_CODE])
     if bench.params.k < 3 or (np.bincount(codon[ends & ~bench.find], minlength=64)[coding] < 20).any():

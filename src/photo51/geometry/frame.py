@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from photo51.geometry.battery import Bench, Control, not_tested, verdict
-from photo51.geometry.biology import codon_phase as phases
 from photo51.geometry.cyclic import Rhythm, aligned, rhythm, states
 from photo51.stats.resampling import monte_carlo_p
 
@@ -35,16 +34,21 @@ class Frame(NamedTuple):
     place: NDArray[np.complex128]
 
     @property
+    def plane(self) -> NDArray[np.float32]:
+        """(features, 2): codes times this are `place`, as real and imaginary part."""
+        w = self.rhythm.weight / self.rhythm.scale * np.exp(-1j * self.start)
+        return np.column_stack([w.real, w.imag]).astype(np.float32)
+
+    @property
     def phase(self) -> NDArray[np.int64]:
         """(tokens,) 0, 1, 2."""
         return states(np.angle(self.place))
 
 
-def find_frame(codes: csr_matrix, bench: Bench, phase: NDArray[np.floating]) -> Frame:
+def find_frame(codes: csr_matrix, bench: Bench) -> Frame:
     """Rhythm of period three in the blocks for finding; labels there say only which state is called 0."""
-    tokens = bench.tokens
-    here = np.flatnonzero(bench.find)
-    found = rhythm(codes[here], tokens.run[here])
+    here, phase = np.flatnonzero(bench.find), bench.phase
+    found = rhythm(codes[here], bench.tokens.run[here])
     z = found.of(codes)
     known = bench.find & np.isfinite(phase) & (np.abs(z) > 0)
     start = aligned(np.angle(z[known]), phase[known]) if known.any() else 0.0
@@ -55,19 +59,19 @@ def codon_phase(bench: Bench) -> Control:
     """Accuracy of the three states on held-out blocks; baseline: the commonest phase of each 6-mer, learnt with labels."""
     if not (bench.annotations["kind"] == "CDS").any():
         return not_tested("codon_phase", WHAT, "The genomes have no coding sequence.")
-    phase = bench.of(phases(bench.workspace, bench.annotations))
+    phase = bench.phase
     score = ~bench.find & np.isfinite(phase)
     if score.sum() < 300 or not np.isfinite(phase[bench.find]).any():
         return not_tested("codon_phase", WHAT, "The scored bases hold too little coding sequence.")
-    frame = find_frame(bench.tokens.codes, bench, phase)
+    frame = bench.frame
     right = frame.phase == phase
     accuracy = float(right[score].mean())
     null = _segment_null(frame.phase[score], phase[score].astype(np.int64), _segments(bench, score), bench)
     kmer, context = kmer_frame(bench, phase, score)
-    blind = float((find_frame(bench.one_hot, bench, phase).phase == phase)[score].mean())
+    blind = float((find_frame(bench.one_hot, bench).phase == phase)[score].mean())
     random = np.nan
     if bench.random is not None:
-        random = float((find_frame(bench.random, bench, phase).phase == phase)[score].mean())
+        random = float((find_frame(bench.random, bench).phase == phase)[score].mean())
     p = float(monte_carlo_p(accuracy, null))
     note = (
         f"accuracy {accuracy:.3f} on {score.sum():,} held-out coding bases; same search on {bench.params.k}-mers {blind:.3f}; "

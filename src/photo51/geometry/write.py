@@ -14,8 +14,7 @@ from photo51 import theme
 from photo51.config.geometry import GeometryParams
 from photo51.geometry import plots
 from photo51.geometry.battery import Bench, run_battery
-from photo51.geometry.biology import Quantity, codon_phase
-from photo51.geometry.frame import find_frame
+from photo51.geometry.biology import Quantity
 from photo51.geometry.stage import Inputs, Made
 from photo51.geometry.topology import persistence
 from photo51.io import Provenance, write_h5ad, write_table
@@ -27,6 +26,8 @@ def write_all(
     made: Made, given: Inputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance
 ) -> None:
     """Tables in `out`, figures in `out/geometry`."""
+    if (bench.annotations["kind"] == "CDS").any():
+        made.graph.obsm["X_frame"] = bench.frame.plane
     write_tables(made, out, by)
     battery = write_battery(bench, out, by)
     wanted = set(made.manifolds["meaning"])
@@ -114,11 +115,11 @@ def _frame(bench: Bench, battery: pd.DataFrame, save: Callable[[Figure, str], No
     row = battery.set_index("control").loc["codon_phase"]
     if row["verdict"] == "not tested":
         return
-    phase = bench.of(codon_phase(bench.workspace, bench.annotations))
+    phase = bench.phase
     held = np.flatnonzero(~bench.find & np.isfinite(phase))
     some = held[:: max(1, len(held) // 4000 | 1)]
     figure, ax = plt.subplots(figsize=(3.8, 3.8))
-    plots.frame_plane(ax, find_frame(bench.tokens.codes, bench, phase).place[some], phase[some])
+    plots.frame_plane(ax, bench.frame.place[some], phase[some])
     ax.set_title(f"Codon phase: accuracy {row['score']:.2f}, 6-mers {row['baseline']:.2f}\n({row['verdict']}; {len(held):,} held-out bases)")  # fmt: skip
     save(figure, "codon_phase")
 

@@ -127,3 +127,36 @@ BATTERY = TableSpec(
         "note": Column("str", "what was found, in words"),
     },
 )
+
+FRAMESHIFT = TableSpec(
+    "frameshift",
+    "one change in the middle of genes, and how far the model's reading frame turns after it",
+    {
+        "arm": Column("str", "insertion (of one base), insertion_of_three, substitution"),
+        "rotation": Column(
+            "float",
+            "mean turn of the angle at a fixed place after the change (degrees); one inserted base: −120 if kept",
+        ),
+        "low": Column("float", "lower 95 % limit, genes resampled (degrees)"),
+        "high": Column("float", "upper 95 % limit (degrees)"),
+        "agreement": Column("float", "length of the mean turn: 1 where all bases of all genes turn alike"),
+        "rotation_before": Column(
+            "float", "the same before the change: 0 in a model that reads one way (degrees)"
+        ),
+        "kept_bases": Column("int", "bases after the change until the frame at a base is nearer the new one"),
+        "genes": Column("int", "genes"),
+    },
+)
+
+FRAMESHIFT_PROFILE = TableSpec(
+    "frameshift_profile",
+    "one offset from the change",
+    {
+        "arm": Column("str", "as in the frameshift table"),
+        "offset": Column("int", "bases from the change; 0 is the first base after it"),
+        "turn_at_place": Column("float", "mean turn at the same place of the sequence (degrees)"),
+        "turn_at_base": Column("float", "mean turn at the same base, which insertions move (degrees)"),
+        "agreement_at_place": Column("float", "length of the mean turn at a place"),
+        "agreement_at_base": Column("float", "length of the mean turn at a base"),
+    },
+)
