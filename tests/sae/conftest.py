@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from photo51.activations.store import shard_path, write_shard
 from photo51.bench._sae_planted import Planted
@@ -50,6 +51,11 @@ def make_run(folder, world, *, poison=0.0):
             valid=dict.fromkeys("+-", valid[a:b]),
         )
     return folder / "activations" / "planted"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    torch.set_num_threads(1)
 
 
 @pytest.fixture

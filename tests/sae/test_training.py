@@ -32,7 +32,7 @@ def same(one, two, tolerance=0.0):
 def test_a_run_killed_anywhere_ends_with_the_same_bytes(variant, world, tmp_path):
     given = params(variant=variant, checkpoint=7)
     whole = fit(world, given)
-    for stop in (3, 7, 24):
+    for stop in (3, 24):
         killed = Training(world, given, tmp_path / f"{stop}")
         killed.run(stop)
         again = Training(world, given, tmp_path / f"{stop}")
@@ -76,13 +76,14 @@ def test_planted_directions_are_found_and_no_feature_is_dead():
 
 @pytest.mark.parametrize("variant", ["batchtopk", "matryoshka", "jumprelu", "relu"])
 def test_the_finished_dictionary_has_about_k_active_features_on_other_bases(variant, world):
-    sae = fit(world, params(variant=variant, tokens=100_000, learning_rate=3e-3))
+    slow = {"tokens": 100_000, "batch": 250, "learning_rate": 1e-2} if variant == "relu" else {}
+    sae = fit(world, params(variant=variant, **{"tokens": 60_000, "learning_rate": 3e-3, **slow}))
     assert sae.gate.k is None
     assert sae.encode(world.rows(4_000, 1)).nnz / 4_000 == pytest.approx(3, rel=0.35)
 
 
 def test_the_first_features_of_a_matryoshka_do_alone(world):
-    given = {"tokens": 100_000, "learning_rate": 3e-3, "n_features": 48}
+    given = {"tokens": 40_000, "learning_rate": 3e-3, "n_features": 48}
     x = world.rows(4_000, 1)
     left = []
     for variant in ("matryoshka", "batchtopk"):

@@ -170,7 +170,7 @@ class ReLU(Rule):
 
     def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:  # noqa: ARG002
         """A small price."""
-        self.state["price"] = np.array(1e-2)
+        self.state["price"] = np.array(0.1)
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
         """The positive ones."""
@@ -184,7 +184,9 @@ class ReLU(Rule):
         """The price adds to every slope; it rises while too many are active and falls while too few are."""
         slope = slope + float(self.state["price"]) / tokens
         active = float(self.reduce(np.array([float(len(pre))]))[0]) / tokens
-        self.state["price"] = self.state["price"] * np.exp(0.02 * np.clip(active / self.k - 1, -1, 1))
+        self.state["price"] = self.state["price"] * np.exp(
+            0.02 * np.clip(np.log(max(active, 1e-3) / self.k), -1, 1)
+        )
         return slope
 
     def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:  # noqa: ARG002
