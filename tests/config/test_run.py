@@ -18,7 +18,12 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_the_seed_reaches_every_stage_that_states_none():
     config = validated(
         Config,
-        {"seed": 7, "sae": {"seed": 3}, "comparisons": {"a": {"sets": ["s"]}}, "steering": {"b": {"target": "f1", "prompt": "ACGT"}}},
+        {
+            "seed": 7,
+            "sae": {"seed": 3},
+            "comparisons": {"a": {"sets": ["s"]}},
+            "steering": {"b": {"target": "f1", "prompt": "ACGT"}},
+        },
         "test",
     )
     assert config.sae.seed == 3
@@ -32,7 +37,9 @@ def test_schema_and_reference_are_those_of_the_models():
     assert (ROOT / "config" / "README.md").read_text() == reference(Config)
 
 
-@pytest.mark.parametrize("path", ["config.yaml", "examples/nano.yaml", "examples/bacterium.yaml", "examples/evo2_7b.yaml"])
+@pytest.mark.parametrize(
+    "path", ["config.yaml", "examples/nano.yaml", "examples/bacterium.yaml", "examples/evo2_7b.yaml"]
+)
 def test_shipped_configurations_are_valid(path):
     parse(Config, str(ROOT / "config" / path))
 

@@ -1,6 +1,5 @@
 """Files are whole or absent."""
 
-import os
 
 import pytest
 
@@ -10,11 +9,11 @@ from photo51.io import atomic, content_hash, sha256
 def test_a_block_that_fails_leaves_the_old_file_and_no_partial(tmp_path):
     target = tmp_path / "table.tsv"
     target.write_text("old")
-    with pytest.raises(RuntimeError), atomic(target) as partial:
+    with pytest.raises(RuntimeError), atomic(target) as partial:  # noqa: PT012
         partial.write_text("half")
         raise RuntimeError
     assert target.read_text() == "old"
-    assert os.listdir(tmp_path) == ["table.tsv"]
+    assert [p.name for p in tmp_path.iterdir()] == ["table.tsv"]
 
 
 def test_a_folder_is_replaced_as_a_whole(tmp_path):
@@ -24,7 +23,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
     with atomic(target) as partial:
         partial.mkdir()
         (partial / "fresh").write_text("y")
-    assert os.listdir(target) == ["fresh"]
+    assert [p.name for p in target.iterdir()] == ["fresh"]
 
 
 def test_sha256_is_the_published_digest_of_abc(tmp_path):

@@ -21,7 +21,8 @@ RULES = {
 def test_every_rule_says_what_it_does_where_it_logs_and_what_it_needs(name):
     for word in ("message", "log", "benchmark", "resources", "conda"):
         assert re.search(rf"^ +{word}:", RULES[name], flags=re.M), f"{name} has no {word}"
-    assert "mem_mb=" in RULES[name] and "runtime=" in RULES[name]
+    assert "mem_mb=" in RULES[name]
+    assert "runtime=" in RULES[name]
     assert not re.search(r"^ +retries:", RULES[name], flags=re.M), "retries belong into the profile"
 
 
@@ -36,28 +37,45 @@ def test_every_rule_calls_the_console_script_and_quotes_what_it_is_given(name):
 def photo51(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
     """Call the command line as a user does."""
     return subprocess.run(
-        [sys.executable, "-m", "photo51.cli", *arguments], cwd=cwd, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "photo51.cli", *arguments],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
 @pytest.mark.slow
 def test_a_dry_run_plans_every_stage(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "snakemake", "-n", "--quiet", "host", "--directory", str(tmp_path), "--cores", "2"]
-        + ["--snakefile", str(ROOT / "workflow" / "Snakefile"), "--configfile", str(ROOT / "config/examples/nano.yaml")],
-        cwd=_linked(tmp_path), capture_output=True, text=True, check=False,
-    )  # fmt: skip
+    command = f"{sys.executable} -m snakemake -n --quiet host --cores 2 --directory {tmp_path}".split()
+    command += ["--snakefile", str(ROOT / "workflow" / "Snakefile")]
+    command += ["--configfile", str(ROOT / "config" / "examples" / "nano.yaml")]
+    done = subprocess.run(command, cwd=_linked(tmp_path), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     planned = set(re.findall(r"^(\w+) +\d+$", done.stdout, flags=re.M))
     written = {name.split(":")[1] for name in RULES}
-    assert {"prepare", "activations", "train_sae", "encode", "features", "enrich", "geometry", "biomarkers"} <= planned
+    assert {
+        "prepare",
+        "activations",
+        "train_sae",
+        "encode",
+        "features",
+        "enrich",
+        "geometry",
+        "biomarkers",
+    } <= planned
     assert {"report", "manifest", "causality", "concepts", "novelty", "ledger", "atlas", "tracks"} <= planned
     assert planned - {"all", "total"} <= written
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("run: demo\nsead: 1\n", "sead"), ("run: ../x\n", "run"), ("- a list\n", "dictionary"), ("run: [\n", "YAML")],
+    [
+        ("run: demo\nsead: 1\n", "sead"),
+        ("run: ../x\n", "run"),
+        ("- a list\n", "dictionary"),
+        ("run: [\n", "YAML"),
+    ],
 )
 def test_a_bad_configuration_stops_the_run_before_it_starts(tmp_path, text, said):
     config = tmp_path / "config.yaml"
@@ -65,7 +83,8 @@ def test_a_bad_configuration_stops_the_run_before_it_starts(tmp_path, text, said
     done = photo51("run", str(config))
     assert done.returncode == 2
     assert len(done.stderr.strip().splitlines()) <= 3
-    assert str(config) in done.stderr and said in done.stderr
+    assert str(config) in done.stderr
+    assert said in done.stderr
 
 
 def _linked(folder: Path) -> Path:

@@ -30,8 +30,13 @@ rule tracks:
 rule atlas:
     input:
         final_tables,
+        "<results>/tracks/tracks.parquet",
     output:
-        "<results>/atlas/index.html",
+        report(
+            "<results>/atlas/index.html",
+            caption="../report/atlas.rst",
+            category="Start here",
+        ),
     log:
         "<logs>/atlas.log",
     benchmark:
@@ -58,7 +63,11 @@ rule notebook:
         script="notebooks/{notebook}.py",
     output:
         notebook="<results>/notebooks/{notebook}.ipynb",
-        page="<results>/notebooks/{notebook}.html",
+        page=report(
+            "<results>/notebooks/{notebook}.html",
+            caption="../report/notebooks.rst",
+            category="Notebooks",
+        ),
     log:
         "<logs>/notebook/{notebook}.log",
     benchmark:
@@ -82,7 +91,12 @@ rule export:
     input:
         final_tables,
     output:
-        directory("<results>/exports"),
+        report(
+            directory("<results>/exports"),
+            patterns=["tables/{table}.tsv"],
+            caption="../report/tables.rst",
+            category="Tables",
+        ),
     log:
         "<logs>/export.log",
     benchmark:
@@ -107,8 +121,14 @@ rule report:
         final_tables,
         "<results>/tracks/tracks.parquet",
         "<results>/atlas/index.html",
+        "<results>/exports",
+        expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
     output:
-        "<results>/report.html",
+        report(
+            "<results>/report.html",
+            caption="../report/report.rst",
+            category="Start here",
+        ),
     log:
         "<logs>/report.log",
     benchmark:
@@ -131,12 +151,14 @@ rule report:
 rule manifest:
     input:
         "<results>/report.html",
-        "<results>/exports",
-        expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
         selftest="<results>/model/selftest.json",
         config=workflow.configfiles[-1],
     output:
-        "<results>/manifest.json",
+        report(
+            "<results>/manifest.json",
+            caption="../report/manifest.rst",
+            category="How to reproduce",
+        ),
     log:
         "<logs>/manifest.log",
     benchmark:

@@ -150,7 +150,7 @@ class DictionaryLearning:
 
 
 TRAINERS: dict[str, Callable[..., Any]] = {
-    "photo51 topk": lambda p, s: Ours(p, s),
+    "photo51 topk": Ours,
     "photo51 batchtopk": lambda p, s: Ours(p, s, variant="batchtopk"),
     "sae-lens topk": lambda p, s: SaeLens(p, s, batchtopk=False),
     "sae-lens batchtopk": lambda p, s: SaeLens(p, s, batchtopk=True),

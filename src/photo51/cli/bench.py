@@ -57,7 +57,17 @@ def _all(out: Path, *, quick: bool, threads: int) -> None:
 
     failed = []
     for name in NAMES:
-        command = [sys.executable, "-m", "photo51.cli", "bench", name, "--out", str(out), "--threads", str(threads)]
+        command = [
+            sys.executable,
+            "-m",
+            "photo51.cli",
+            "bench",
+            name,
+            "--out",
+            str(out),
+            "--threads",
+            str(threads),
+        ]
         if subprocess.run(command + ["--quick"] * quick, check=False).returncode:
             failed.append(name)
     if failed:

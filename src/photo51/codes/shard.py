@@ -83,7 +83,7 @@ class CodesMeta:
                 n_features=int(values["n_features"]),
                 workspace=values["workspace"],
                 made=made,
-                unit=float(values["unit"]),
+                unit=float(values.get("unit", 1.0)),
                 extra=values["extra"],
             )
         except (ValueError, KeyError, TypeError) as e:

@@ -156,7 +156,7 @@ class PlainScorer(Comparer):
 
     def _full(self, ids: NDArray[np.uint8]) -> _Read:
         log_p = np.nan_to_num(self.model.log_probs([ids], over="vocabulary")[0]).astype(np.float64)
-        x = self.model.activations([ids], [self.site])[self.site][0]
+        x = self.model.read([ids], [self.site]).activations[self.site][0]
         return _Read(0, log_p, x.float().cpu().numpy())
 
 

@@ -60,6 +60,7 @@ def encode_store(
             shard.file.header.get("made"),
             shard.file.header.get("sha256"),
             dictionary.hash,
+            dictionary.unit,
             __version__,
         )
         meta = CodesMeta(dictionary.hash, store.origin, dictionary.n_features, store.workspace, made, dictionary.unit)
@@ -131,6 +132,7 @@ def encode_model(
             warmup,
             params.ambiguous_reach,
             dictionary.hash,
+            dictionary.unit,
             __version__,
         )
         meta = CodesMeta(dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made, dictionary.unit)
