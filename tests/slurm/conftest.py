@@ -41,14 +41,12 @@ class Cluster:
         ).stdout
 
     def jobs(self):
-        """Jobs since the cluster started, oldest first: id, state, memory, rule, partition, GPUs."""
+        """Jobs since the cluster started, oldest first: id, state, memory, partition."""
         rows = [
             line.split("|")
-            for line in self.call(
-                "squeue", "--states=all", "--noheader", "-o", "%i|%T|%m|%k|%P|%b"
-            ).splitlines()
+            for line in self.call("squeue", "--states=all", "--noheader", "-o", "%i|%T|%m|%P").splitlines()
         ]
-        names = ("id", "state", "memory", "comment", "partition", "gres")
+        names = ("id", "state", "memory", "partition")
         return sorted((dict(zip(names, r, strict=True)) for r in rows), key=lambda j: int(j["id"]))
 
     def snakemake(self, folder, *words, profile="slurm"):
