@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
 import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -52,14 +55,32 @@ def run(
     command = [sys.executable, "-m", "snakemake", "--configfile", str(config), "--cores", str(cores)]
     command += ["--workflow-profile", f"workflow/profiles/{profile}", "--nocolor", *context.args]
     started = time.time()
-    code = _follow(command, results / "logs" / "workflow.log")
+    with _locked(results) as lock:
+        code = _follow([*command, "--nolock"], results / "logs" / "workflow.log", lock)
     if code:
         sys.exit(code)
     if not {"-n", "--dry-run", "--dryrun"} & set(context.args):
         _summary(results, started)
 
 
-def _follow(command: list[str], log: Path) -> int:
+@contextmanager
+def _locked(results: Path) -> Iterator[int]:
+    """Hold the run for this process and Snakemake's; the system lets go of it when both have ended, however they end.
+
+    Snakemake's own lock outlives a killed process, and would have to be removed by hand.
+    """
+    results.mkdir(parents=True, exist_ok=True)
+    with (results / ".lock").open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"{results}: need a run that no one else is working on, got one that another process holds"
+            ) from None
+        yield file.fileno()
+
+
+def _follow(command: list[str], log: Path, lock: int) -> int:
     """Run Snakemake, keep its whole log, say a line for each finished step; the tail of a failed rule's log on failure."""
     from rich.console import Console
 
@@ -69,7 +90,9 @@ def _follow(command: list[str], log: Path) -> int:
     rule, failed = "", []
     with (
         log.open("w") as keep,
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+        subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock]
+        ) as process,
     ):
         for line in process.stdout or ():
             keep.write(line)

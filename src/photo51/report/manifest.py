@@ -17,7 +17,7 @@ PACKAGES = (
     "torch", "transformers", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn", "statsmodels", "anndata", "scanpy",
     "igraph", "leidenalg", "ripser", "scikit-dimension", "biopython", "pysam", "pybigtools", "snakemake", "matplotlib",
 )  # fmt: skip
-LEFT_OUT = ("logs", "benchmarks", "activations", ".done", "manifest.json", "ro-crate-metadata.json")
+LEFT_OUT = ("logs", "benchmarks", "activations", ".done", ".lock", "manifest.json", "ro-crate-metadata.json")
 
 
 def manifest(
