@@ -11,7 +11,7 @@ from photo51.activations.store import ActivationStore
 from photo51.cli import app
 from photo51.io import provenance, read_table, write_table
 from photo51.io.contracts.genome import WORKSPACE
-from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY
+from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY, SWEEP
 from photo51.sae.dictionary import Dictionary
 from photo51.sae.training import read_log
 from photo51.types import InputError
@@ -61,7 +61,9 @@ def test_the_log_holds_every_step(run, tmp_path):
 
 def test_quality_of_a_dictionary_beside_baselines_and_another_seed(run, tmp_path):
     sae, other = train(run, tmp_path / "main"), train(run, tmp_path / "seed1", seed=1)
-    call("sae-quality", run, sae, sae / "quality.parquet", "--other", other, "--threads", 1)
+    call("sae-quality", run, other, other / "quality.parquet", "--params", '{"baselines": false}')
+    more = ["--other", other, "--beside", other / "quality.parquet", "--threads", 1]
+    call("sae-quality", run, sae, sae / "quality.parquet", *more)
     table = read_table(sae / "quality.parquet", QUALITY).set_index("dictionary")
     assert table.index.tolist() == [
         "sae",
@@ -69,6 +71,7 @@ def test_quality_of_a_dictionary_beside_baselines_and_another_seed(run, tmp_path
         "pca largest k",
         "neuron largest k",
         "random directions",
+        "sae seed1",
     ]
     assert set(table["split"]) == {"test"}
     assert set(table["rows"]) == {2_000}
@@ -108,3 +111,33 @@ def test_genomes_that_are_absent_or_others_are_refused(run, tmp_path):
     write_table(table, path, WORKSPACE, provenance("test"))
     with pytest.raises(InputError, match="need activations of workspace"):
         split_rows(ActivationStore(run), path.parent, "train")
+
+
+def test_a_sweep_leaves_its_table_and_a_dictionary_a_combination(run, tmp_path):
+    sae = {**PARAMS, "tokens": 5_000}
+    params = json.dumps({"widths": [16], "ks": [2, 4], "sae": sae})
+    call("sweep", run, tmp_path, "--params", params, "--threads", 1)
+    table = read_table(tmp_path / "sweep.parquet", SWEEP)
+    assert table["k"].tolist() == [2, 4]
+    assert table["chosen"].sum() == 1
+    for folder in table["folder"]:
+        Dictionary.load(tmp_path / folder)
+
+
+@pytest.mark.parametrize("form", ["saelens", "sparsify", "dictionary_learning"])
+def test_exported_and_imported_again_a_dictionary_has_the_same_codes(form, run, tmp_path, world):
+    sae = train(run, tmp_path / "main", tokens=5_000)
+    call("export-sae", sae, tmp_path / form, "--format", form)
+    call("import-sae", tmp_path / form, tmp_path / "back", "--activations", run)
+    x = world.rows(200, 3)
+    one, two = (Dictionary.load(tmp_path / name).encode(x) for name in ("main", "back"))
+    assert one.nnz > 0
+    assert abs(one - two).max() < 1e-5
+
+
+def test_parameters_that_cannot_be_are_refused_by_name(run, tmp_path):
+    with pytest.raises(InputError, match=r"need fewer than n_features \(48\), got 48"):
+        train(run, tmp_path / "a", k=48)
+    with pytest.raises(InputError, match="kk"):
+        train(run, tmp_path / "a", kk=3)
+    assert not (tmp_path / "a").exists()

@@ -6,6 +6,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from photo51.activations.stream import Stream
 from photo51.bench._sae_planted import Planted
@@ -40,6 +41,16 @@ def test_a_run_killed_anywhere_ends_with_the_same_bytes(variant, world, tmp_path
         again.run()
         assert again.finish().hash == whole.hash
         assert not (tmp_path / f"{stop}" / CHECKPOINT).exists()
+
+
+@pytest.mark.parametrize("variant", ["topk", "matryoshka"])
+def test_training_does_not_depend_on_threads(variant, world):
+    found = set()
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        found.add(fit(world, params(variant=variant, tokens=5_000, dead_after=1_000)).hash)
+    torch.set_num_threads(1)
+    assert len(found) == 1
 
 
 def test_a_checkpoint_of_other_parameters_is_not_used(world, tmp_path):

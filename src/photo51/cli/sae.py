@@ -60,6 +60,12 @@ def sae_quality(
     other: Annotated[
         list[Path], typer.Option(help="the same with another seed, sae/NAME; may be repeated")
     ] = [],  # noqa: B006
+    beside: Annotated[
+        list[Path],
+        typer.Option(
+            help="quality table of another dictionary to show beside it, as the random-weight model's"
+        ),
+    ] = [],  # noqa: B006
     params: ParamsOption = None,
     genomes: GenomesOption = None,
     threads: ThreadsOption = 2,
@@ -73,8 +79,9 @@ def sae_quality(
     from photo51.config.sae import QualityParams
     from photo51.io import provenance, read_table
     from photo51.io.contracts.features import FIDELITY
+    from photo51.io.contracts.sae import QUALITY
     from photo51.sae.dictionary import Dictionary
-    from photo51.sae.report import quality_report, stored_codes, with_fidelity, write_report
+    from photo51.sae.report import quality_report, stored_codes, with_fidelity, with_others, write_report
     from photo51.sae.training import LOG, read_log
 
     given, dictionary, store = (
@@ -93,6 +100,8 @@ def sae_quality(
     )
     if fidelity:
         found = found._replace(quality=with_fidelity(found.quality, read_table(fidelity, FIDELITY)))
+    tables = {path.absolute().parent.name: read_table(path, QUALITY) for path in beside}
+    found = found._replace(quality=with_others(found.quality, tables))
     log = read_log(sae / LOG) if (sae / LOG).is_file() else None
     write_report(found, out, provenance("sae-quality", given, [sae / "sae.json"]), log)
 

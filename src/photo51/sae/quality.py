@@ -22,6 +22,7 @@ from photo51.types import Strand
 _COLOURS = {
     "pca": theme.colour("pca"),
     "neuron": theme.colour("neuron"),
+    "sae": theme.colour("random_weights"),
     "random": theme.colour("random_direction"),
 }
 DENSE = 0.1  # a feature active on more bases than this says little about any of them

@@ -151,6 +151,12 @@ def with_fidelity(table: pd.DataFrame, fidelity: pd.DataFrame) -> pd.DataFrame:
     return QUALITY.check(table)
 
 
+def with_others(table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Add the dictionaries of other reports (their first rows), for instance that of the model with random weights."""
+    firsts = [other.head(1).assign(dictionary=f"sae {name}") for name, other in others.items()]
+    return QUALITY.check(pd.concat([table, *firsts], ignore_index=True))
+
+
 def write_report(report: Report, out: Path, made: Provenance, training: pd.DataFrame | None = None) -> None:
     """Write OUT, and beside it `density.parquet`, `stability.parquet` (with other seeds) and `quality.svg`."""
     write_table(report.quality, out, QUALITY, made)
