@@ -35,7 +35,7 @@ class GeometryParams(Params):
 
     seed: int = Field(default=51, ge=0, description="seed of everything drawn")
     tokens: int = Field(
-        default=2_000_000, ge=1000, description="bases × strands read, in whole blocks evenly taken (tokens)"
+        default=600_000, ge=1000, description="bases × strands read, in whole blocks evenly taken (tokens)"
     )
     least_firings: int = Field(
         default=50, ge=2, description="features that fire in fewer tokens are left out (tokens)"
@@ -91,7 +91,7 @@ class GeometryParams(Params):
         default=True, description="find clusters on every other block, measure their shape on the rest"
     )
     draws: int = Field(default=99, ge=19, description="turned copies that make the null of a shape")
-    points: int = Field(default=2000, ge=100, description="points a shape is measured on (tokens)")
+    points: int = Field(default=1200, ge=100, description="points a shape is measured on (tokens)")
     landmarks: int = Field(default=120, ge=20, description="landmarks of persistent homology (points)")
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate over clusters")
     sure: float = Field(

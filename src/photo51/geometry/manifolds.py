@@ -243,7 +243,14 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
             (
                 features,
                 a,
-                *measure(a, rng, draws=params.draws, n_landmarks=params.landmarks, most=params.points),
+                *measure(
+                    a,
+                    rng,
+                    draws=params.draws,
+                    n_landmarks=params.landmarks,
+                    most=params.points,
+                    alpha=params.alpha,
+                ),
             )
         )
     verdicts = judge([m for _, _, m, _ in parts], params.alpha, params.sure)

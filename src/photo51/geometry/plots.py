@@ -108,7 +108,8 @@ def place_fields(ax: Axes, cluster: Cluster, numbers: NDArray[np.int64], bins: i
 
 def couplings(ax: Axes, graph: ad.AnnData, g: Geometry, most: int = 160) -> Any:
     """Direct couplings (above the diagonal) and decoder cosines (below) of the members of clusters, in order."""
-    kept, order, bounds = g.usable.features, [], [0]
+    kept, bounds = g.usable.features, [0]
+    order: list[int] = []
     ranked = sorted(range(len(g.clusters)), key=lambda c: (not g.clusters[c].verdict.manifold, c))
     for c in ranked:
         members = g.clusters[c].features[g.clusters[c].seriation()]

@@ -73,9 +73,9 @@ def activity(
     decoder: NDArray[np.floating],
     *,
     missed: Missed | None = None,
-    most: int = 60_000,
+    most: int = 20_000,
 ) -> Activity:
-    """Active tokens of a cluster, at most `most` of them in whole blocks, evenly taken.
+    """Active tokens of a cluster, about `most` of them at most: the first ones of every block, the same share of each.
 
     Parameters
     ----------
@@ -90,12 +90,12 @@ def activity(
     active = np.flatnonzero(np.diff(sub.indptr))
     if missed is not None:
         active = active[np.isin(active, missed.token)]
-    if len(active) > most:
-        blocks = np.unique(tokens.block[active])
-        wanted = max(1, int(np.floor(len(blocks) * most / len(active))))
-        taken = blocks[np.linspace(0, len(blocks) - 1, wanted).round().astype(int)]
-        active = active[np.isin(tokens.block[active], taken)][:most]
     active = active[np.argsort(tokens.block[active], kind="stable")]
+    if len(active) > most:
+        block = tokens.block[active]
+        first = np.searchsorted(block, block)
+        size = np.searchsorted(block, block, side="right") - first
+        active = active[np.arange(len(active)) - first < np.ceil(size * most / len(active))]
     basis = principal_span(decoder[features])
     error = None
     if missed is not None:

@@ -31,6 +31,7 @@ from photo51.stats.resampling import monte_carlo_p
 
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
 OTHERS = ("module", "unresolved")
+FEW = 5
 
 
 class Null(NamedTuple):
@@ -110,16 +111,24 @@ def mean_dependence(a: Activity) -> float:
 
 
 def measure(
-    a: Activity, rng: np.random.Generator, *, draws: int = 99, n_landmarks: int = 120, most: int = 2000
+    a: Activity,
+    rng: np.random.Generator,
+    *,
+    draws: int = 99,
+    n_landmarks: int = 120,
+    most: int = 2000,
+    alpha: float = 0.05,
 ) -> tuple[Measured, Cloud]:
     """Measure a cluster and its null.
 
     Parameters
     ----------
     draws
-        Turned copies; the first few of them for dimension and R², and cavities only where the cluster itself shows one.
+        Turned copies; a few of them for dimension and R², and cavities only where the cluster itself shows one.
     n_landmarks, most
         Landmarks of the persistence, and points they are chosen from.
+    alpha
+        Clusters whose p of dependence is larger are modules in any case: their holes have no null and no resamples.
 
     Returns
     -------
@@ -127,15 +136,13 @@ def measure(
     """
     points = cloud(a, rng, most=most, with_error=True)
     codes_only = cloud(a, rng, most=most)
-    dimension = intrinsic_dimension(codes_only.x, rng)
+    dependence, turned = mean_dependence(a), _dependence_null(a, rng, draws)
+    depends = _p(dependence, turned) <= alpha
     flat = points.x.shape[1] >= 3
-    found = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat)
-    cavities = found.lengths(2)
-    hollow = bool(cavities[0] > CAVITY)
-    null = _null(a, rng, draws, (n_landmarks, most, hollow))
-    r2, dependence = restricted_r2(a), mean_dependence(a)
+    found = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat and depends)
+    loops, cavity = found.lengths(1), float(found.lengths(2)[0])
+    null = _null(a, rng, draws if depends else 0, (n_landmarks, most, cavity > CAVITY), turned)
     called = betti(found, _most(null.loop), _most(null.cavity))
-    loops, cavity = found.lengths(1), float(cavities[0])
     return Measured(
         n_features=a.codes.shape[1],
         n_tokens=len(a.codes),
@@ -144,39 +151,58 @@ def measure(
         dependence=dependence,
         p_loop=_p(float(loops[0]), null.loop),
         p_cavity=_p(cavity, null.cavity),
-        p_dependence=_p(dependence, null.dependence),
+        p_dependence=_p(dependence, turned),
         betti=called,
-        agreement=agreement(points.x, called, rng, null_loop=_most(null.loop)),
-        tips=branches(points.x, rng) if called[1:] == (0, 0) else 0,
-        dimension=dimension,
+        agreement=agreement(points.x, called, rng, null_loop=_most(null.loop)) if depends else float("nan"),
+        tips=branches(points.x, rng) if depends and called[1:] == (0, 0) else 0,
+        dimension=intrinsic_dimension(codes_only.x, rng),
         span=len(codes_only.explained),
-        r2=r2,
+        r2=restricted_r2(a),
         regime=regime(a),
         flatness=flatness(points.x, rng),
         null=null,
     ), points
 
 
-def _null(a: Activity, rng: np.random.Generator, draws: int, how: tuple[int, int, bool]) -> Null:
+def _dependence_null(a: Activity, rng: np.random.Generator, draws: int) -> NDArray[np.float64]:
+    """Mean dependence of turned copies; no more are drawn once five exceed the observed one (a module, whatever follows).
+
+    References
+    ----------
+    Besag and Clifford 1991, doi:10.1093/biomet/78.2.301 (sequential Monte Carlo tests).
+    """
+    observed = mean_dependence(a)
+    out: list[float] = []
+    while len(out) < draws and not (len(out) >= 19 and (np.array(out) >= observed).sum() >= 5):
+        out.append(mean_dependence(a.turned(rng)))
+    return np.array(out)
+
+
+def _null(
+    a: Activity,
+    rng: np.random.Generator,
+    draws: int,
+    how: tuple[int, int, bool],
+    dependence: NDArray[np.float64],
+) -> Null:
+    """Shapes of turned copies; none for a module, whose shape is not asked for."""
     n_landmarks, most, hollow = how
     rows = []
-    for d in range(draws):
+    for d in range(max(draws, 5)):
         turned = a.turned(rng)
         points = cloud(turned, rng, most=most, with_error=True)
-        thorough = d < max(5, draws // 20)
-        h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow)
-        dimension = intrinsic_dimension(cloud(turned, rng, most=most).x, rng) if thorough else None
+        h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow) if draws else None
         rows.append(
             (
-                h.lengths(1)[0],
-                h.lengths(2)[0] if hollow else np.nan,
-                mean_dependence(turned),
-                np.mean(dimension) if dimension else np.nan,
+                h.lengths(1)[0] if h else np.nan,
+                h.lengths(2)[0] if h and hollow else np.nan,
+                np.mean(intrinsic_dimension(cloud(turned, rng, most=most).x, rng)) if d < FEW else np.nan,
                 len(points.explained),
-                restricted_r2(a, turned.codes) if thorough else np.nan,
+                restricted_r2(a, turned.codes) if d < FEW else np.nan,
             )
         )
-    return Null(*np.array(rows, dtype=np.float64).reshape(draws, 6).T)
+    loop, cavity, dimension, span, r2 = np.array(rows, dtype=np.float64).reshape(-1, 5).T
+    return Null(loop, cavity, dependence, dimension, span, r2)
 
 
 def _most(draws: NDArray[np.float64]) -> float:
