@@ -1,0 +1,94 @@
+"""Coordinates with a known meaning, and with none."""
+
+import numpy as np
+import pytest
+
+from photo51.geometry.biology import Quantity
+from photo51.geometry.meaning import BINS, Placing, associate, kmer_guess, meaning_table, spread
+from photo51.stats.resampling import random_shifts
+
+N, BLOCKS = 8000, 8
+BOUNDS = np.linspace(0, N, BLOCKS + 1).astype(np.int64)
+
+
+def _smooth(rng, n=2 * N, width=40):
+    return np.convolve(rng.standard_normal(n + width), np.ones(width) / np.sqrt(width), "valid")[:n]
+
+
+@pytest.fixture(scope="module")
+def axis():
+    rng = np.random.default_rng(1)
+    values = _smooth(rng).reshape(2, N).astype(np.float32)
+    return rng, Quantity("wave", "linear", values, "")
+
+
+def _placing(rng, coordinate_of, n=1500):
+    flat = np.sort(rng.choice(2 * N, n, replace=False))
+    row, strand = flat % N, flat // N
+    order = np.lexsort((row, np.searchsorted(BOUNDS, row, side="right")))
+    row, strand = row[order], strand[order]
+    block = np.searchsorted(BOUNDS, row, side="right") - 1
+    return Placing(0, "arc", row, strand, block, coordinate_of(strand, row))
+
+
+def test_a_coordinate_that_follows_a_quantity_is_found(axis):
+    rng, q = axis
+    placing = _placing(rng, lambda s, r: q.values[s, r] + 0.3 * rng.standard_normal(len(r)))
+    shifts = random_shifts(BOUNDS, rng, 499)
+    found = associate(placing, spread(q), None, BOUNDS, shifts)
+    assert found.p == pytest.approx(1 / 500)
+    assert found.effect > 0.8
+    assert found.z > 10
+
+
+def test_smooth_noise_has_no_meaning(axis):
+    rng, q = axis
+    shifts = random_shifts(BOUNDS, rng, 199)
+    p = []
+    for i in range(40):
+        other = _smooth(np.random.default_rng([2, i])).reshape(2, N)
+        placing = _placing(rng, lambda s, r, other=other: other[s, r])
+        p.append(associate(placing, spread(q), None, BOUNDS, shifts).p)
+    assert np.mean(np.array(p) <= 0.05) <= 0.15  # 40 draws: 0.15 is beyond 99 % of Binomial(40, 0.05)
+    assert 0.3 < np.mean(p) < 0.7
+
+
+def test_statistic_is_the_share_of_variance_between_equal_groups():
+    rng = np.random.default_rng(3)
+    values = rng.standard_normal((2, N)).astype(np.float32)
+    q = Quantity("v", "class", (values > 0.4).astype(np.float32), "")
+    placing = _placing(rng, lambda s, r: values[s, r].astype(float))
+    columns = spread(q)
+    null_free = associate(placing, columns, None, BOUNDS, np.zeros((99, BLOCKS), np.int64))
+    value = columns[placing.strand, placing.row, 0].astype(float)
+    groups = np.array_split(value[np.argsort(placing.coordinate, kind="stable")], BINS)
+    between = sum(len(g) * (g.mean() - value.mean()) ** 2 for g in groups)
+    # turned by nothing, every draw is the observed value itself: z is 0 over a spread of 0, and p is 1
+    assert null_free.p == 1.0
+    assert between / ((value - value.mean()) ** 2).sum() > 0.7
+
+
+def test_kmers_that_say_it_all_are_no_worse_than_the_coordinate():
+    rng = np.random.default_rng(4)
+    kmers = rng.integers(0, 16, (2, N)).astype(np.int32)
+    q = Quantity("letter", "linear", (kmers % 4).astype(np.float32), "")
+    columns = spread(q)
+    guess = kmer_guess(columns, kmers, np.arange(N) < N // 2, 2)
+    placing = _placing(rng, lambda s, r: kmers[s, r] % 4 + 0.5 * rng.standard_normal(len(r)))
+    found = associate(placing, columns, guess, BOUNDS, random_shifts(BOUNDS, rng, 99))
+    assert found.effect_kmer > 0.99
+    assert 0.5 < found.effect < 0.99
+
+
+def test_table_has_a_row_for_each_coordinate_and_quantity(axis):
+    rng, q = axis
+    placings = [_placing(rng, lambda s, r: q.values[s, r].astype(float))._replace(cluster=c) for c in (4, 2)]
+    nothing = Quantity("nowhere", "class", np.full((2, N), np.nan, np.float32), "")
+    kmers = np.zeros((2, N), np.int32)
+    table = meaning_table(placings, [q, nothing], kmers, BOUNDS, (99, 51, 1, 500))
+    assert table["cluster"].tolist() == [2, 2, 4, 4]
+    known = table[table["quantity"] == "wave"]
+    assert (known["q"] <= 0.05).all()
+    assert (known["n"] == 500).all()
+    assert table.loc[table["quantity"] == "nowhere", "p"].isna().all()
+    assert meaning_table([], [q], kmers, BOUNDS, (99, 51, 1, 500)).empty
