@@ -38,12 +38,14 @@ def released_state(model):
 
 
 def tiny(seed=0):
-    """A model whose weights bfloat16 holds exactly, timescales apart."""
+    """A model whose weights and rotary frequencies bfloat16 holds exactly, timescales apart."""
     model = build(seed, **ARCHITECTURE)
     with torch.no_grad():
         for name, w in model.named_parameters():
             if not name.endswith(("log_poles", "residues")):
                 w.copy_(w.to(torch.bfloat16).float())
+        for table in model.buffers():
+            table.copy_(table.to(torch.bfloat16).float())
     return model
 
 

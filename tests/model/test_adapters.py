@@ -88,6 +88,9 @@ def test_a_saved_model_opens_and_says_the_same(family, k, tmp_path):
     with torch.no_grad():
         want = model(input_ids=ids, output_hidden_states=True).hidden_states
     shift = int(family in {"esm", "bert"})
+    first = int(
+        family != "mamba"
+    )  # where the library's list begins: with the embedding, or after the first block
     spans = (
         [(3 * i, 3 * i + 3) for i in range(10)] + [(30, 31), (31, 32)]
         if k == 3
@@ -96,7 +99,9 @@ def test_a_saved_model_opens_and_says_the_same(family, k, tmp_path):
     assert opened.tokenize(sequence).spans.tolist() == [list(s) for s in spans]
     found = opened.read([sequence], ["block.0.out", "block.1.out"]).activations
     for i in range(2):
-        at_bases = torch.cat([want[i + 1][0, t + shift].expand(b - a, -1) for t, (a, b) in enumerate(spans)])
+        at_bases = torch.cat(
+            [want[i + first][0, t + shift].expand(b - a, -1) for t, (a, b) in enumerate(spans)]
+        )
         assert (found[f"block.{i}.out"][0] - at_bases).abs().max() < 1e-5
 
 
@@ -119,7 +124,7 @@ def test_shorter_sequences_of_a_batch_are_read_as_if_alone(family):
     together = opened.read([TEXT, TEXT[:13]], ["block.2.out"]).activations["block.2.out"]
     alone = opened.read([TEXT[:13]], ["block.2.out"]).activations["block.2.out"]
     assert together[1].shape == (13, 16)
-    assert (together[1] - alone[0]).abs().max() < 1e-5
+    assert (together[1] - alone[0]).abs().max() < 1e-5 * alone[0].abs().max()
 
 
 @pytest.mark.parametrize("family", CAUSAL)

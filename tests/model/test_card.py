@@ -25,7 +25,7 @@ RUN = PretrainParams(
     batch=2,
     steps=20,
 )
-CODONS = ["GCG", "CTG", "GAA", "AAA", "ATT", "GGC", "ACC", "CGT"]
+CODONS = ["CTA", "AAC", "GAT", "ATC", "CAG", "ACC", "GGC", "TTA"]  # stops in every frame but their own
 SPACER = "TAATTAACTAGTTAGATGA" * 3
 
 

@@ -110,7 +110,8 @@ def broken(state, name):
         ("untied", r"need unembed\.weight equal to embedding_layer\.weight"),
     ],
 )
-def test_a_file_that_is_not_of_the_preset_is_refused(tmp_path, name, said):
+def test_a_file_that_is_not_of_the_preset_is_refused(tmp_path, name, said, monkeypatch):
+    monkeypatch.setattr(module, "PRESETS", {})
     source = save(broken(released_state(tiny()), name), tmp_path / "tiny.pt")
     with pytest.raises(InputError, match=said):
         convert(source, tmp_path / "out", PRESET)

@@ -85,7 +85,7 @@ def test_a_sound_model_passes_bit_for_bit(folder):
 @pytest.mark.parametrize(
     ("change", "names"),
     [
-        (lambda s, x, n: x.flip(0), {"causality", "prefix"}),
+        (lambda s, x, n: x.flip(0), {"causality", "prefix", "sensitivity"}),
         (lambda s, x, n: x - x.mean(0), {"causality", "prefix"}),
         (lambda s, x, n: x + 1e-3 * n, {"batch"}),
         (lambda s, x, n: x + 1e-3 * torch.rand(x.shape), {"rerun", "batch", "causality", "prefix"}),

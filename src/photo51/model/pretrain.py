@@ -8,6 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -69,7 +70,7 @@ class Trainer:
         for module in self.model.modules():
             if isinstance(module, HyenaFilter) and hasattr(module, "log_poles"):
                 parametrize.register_parametrization(module, "log_poles", NegativeExp())
-        self.model.to(self.device).train()
+        self.model.to(self.device).train()  # type: ignore[arg-type]
         self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
         self.heldout = heldout_windows(corpus, params.length, 12, params.seed)
         self.optimizers = self._optimizers()
@@ -89,11 +90,14 @@ class Trainer:
         path.write_text(json.dumps(now, indent=1) + "\n")
 
     def _optimizers(self) -> list[torch.optim.Optimizer]:
-        matrices, embeddings, rest = [], [], []
+        matrices: list[nn.Parameter] = []
+        embeddings: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
         for name, w in self.model.named_parameters():
             big = w.ndim == 2 and "filter" not in name
             (embeddings if "embedding" in name else matrices if big else rest).append(w)
-        p, adam = self.p, {"betas": (0.9, 0.95), "eps": 1e-8}
+        p = self.p
+        adam: dict[str, Any] = {"betas": (0.9, 0.95), "eps": 1e-8}
         plain = [{"params": embeddings, "weight_decay": 0.0}, {"params": rest, "weight_decay": 0.0}]
         if p.optimizer == "muon":
             muon = torch.optim.Muon(
@@ -107,6 +111,7 @@ class Trainer:
     def _loss(self, ids: Tensor, target: Tensor) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.p.bfloat16):
             hidden = self.model.hidden(ids)
+            assert hidden is not None
             logits = self.model.logits(hidden[:, :-1])
         return F.cross_entropy(logits.flatten(0, 1).float(), target[:, 1:].flatten(), ignore_index=-100)
 
@@ -238,7 +243,9 @@ def bits_per_base(model: StripedHyenaForCausalLM, ids: Tensor, skip: int = 0) ->
     same question. Positions that hold another letter are left out.
     """
     bases = torch.tensor([65, 67, 71, 84], device=ids.device)
-    logits = model.logits(model.hidden(ids)[:, skip:-1])[..., bases].float()
+    hidden = model.hidden(ids)
+    assert hidden is not None
+    logits = model.logits(hidden[:, skip:-1])[..., bases].float()
     target = (ids[:, skip + 1 :, None] == bases).float()
     nats = -(torch.log_softmax(logits, -1) * target).sum(-1)
     return (nats.sum(1) / target.sum((1, 2)).clamp(min=1) / math.log(2)).cpu().numpy()

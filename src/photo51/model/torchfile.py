@@ -99,6 +99,9 @@ class _Placeholder:
     def __setstate__(self, _state: object) -> None:
         pass
 
+    def __call__(self, *_given: object, **_named: object) -> _Placeholder:
+        return _Placeholder()
+
     def append(self, _item: object) -> None:
         """Forget it."""
 
