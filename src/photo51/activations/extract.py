@@ -186,7 +186,7 @@ def extract(
         raise InputError(f"shards: need some of {known[:1]}..{known[-1:]}, got {unknown}")
     wanted = known if shards is None else sorted(shards)
     asked = _longest(windows)
-    files = []
+    files: list[Path] = []
     for shard in progress(wanted, "activations", len(wanted), "shards"):
         part = windows[windows["shard"] == shard]
         made = _made(model, genomes, part, params, asked, workspace)

@@ -15,7 +15,7 @@ from photo51.config.features import FeaturesParams
 from photo51.genome.workspace import Workspace
 from photo51.io.contracts.features import FEATURES, TOP_WINDOWS
 from photo51.progress import progress
-from photo51.types import STRANDS
+from photo51.types import STRANDS, Strand
 
 
 class Runs(NamedTuple):
@@ -85,7 +85,7 @@ def feature_table(
 
 
 def _statistics(
-    ids: NDArray[np.int64], codes: dict, found: dict[str, Runs], workspace: Workspace
+    ids: NDArray[np.int64], codes: dict, found: dict[Strand, Runs], workspace: Workspace
 ) -> pd.DataFrame:
     n = workspace.n_rows
     active = {s: np.diff(codes[s].indptr).astype(np.int64) for s in STRANDS}
@@ -99,7 +99,7 @@ def _statistics(
         blocks = np.unique(np.searchsorted(workspace.block_bounds, np.concatenate(hit), side="right"))
         q50, q99 = np.quantile(values, [0.5, 0.99]) if len(values) else (np.nan, np.nan)
         mean, top = (values.mean(), values.max()) if len(values) else (np.nan, 0.0)
-        rows.append((mean, q50, q99, top, _strand_correlation(*parts, *hit, n), len(blocks)))
+        rows.append((mean, q50, q99, top, _strand_correlation(parts[0], parts[1], hit[0], hit[1], n), len(blocks)))
     mean, q50, q99, top, correlation, n_blocks = (np.array(c) for c in zip(*rows, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_run = np.where(n_runs > 0, n_active / n_runs, np.nan)
@@ -137,7 +137,7 @@ def _strand_correlation(
 
 
 def _strongest(
-    ids: NDArray[np.int64], found: dict[str, Runs], workspace: Workspace, params: FeaturesParams
+    ids: NDArray[np.int64], found: dict[Strand, Runs], workspace: Workspace, params: FeaturesParams
 ) -> pd.DataFrame:
     """The strongest runs of each feature, both strands, peaks of one strand `apart` or more from each other."""
     table = pd.concat([pd.DataFrame(found[s]._asdict()).assign(strand=s) for s in STRANDS], ignore_index=True)

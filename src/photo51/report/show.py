@@ -219,7 +219,7 @@ def metagenes(d: Dossier, n: int = 4) -> Block:
         alt = f"Mean activation of feature {d.feature} around the {site}: it peaks {int(peak['offset'])} bases from it, at {words.number(float(peak['mean']))}, where {words.number(float(peak['null']))} is the mean anywhere."
         drawn = svg.figure(
             lambda ax, p=profile, s=site, c=count: figures.metagene(ax, p, s, c), (theme.WIDTH_1, 2.3), alt
-        )  # type: ignore[misc]
+        )
         shown.append(Figure(drawn, f"Around the {site}; grey: mean over all scored bases."))
     return Figures(shown)
 
