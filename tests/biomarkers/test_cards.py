@@ -26,7 +26,7 @@ N_CARDS = 150
 
 @pytest.fixture(scope="module")
 def world():
-    found = planted(0, n=2000, n_genes=60)
+    found = planted(0, n=1200, n_genes=40)
     comparison = comparison_of(found)
     return found, comparison, classify(comparison, PARAMS)
 

@@ -141,7 +141,11 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     closed = run_cohort(burden, planted.individuals, tmp_path, PARAMS, made=made)
     assert closed["val_p"].isna().all()
     assert json.loads((tmp_path / "summary.json").read_text())["lock"]["opened"] == ""
-    rules = run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, raw=("age",)))
+    with pytest.raises(
+        InputError, match="among age that says something beyond strata, descent and covariates"
+    ):
+        run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, raw=("age",)))
+    rules = run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, raw=("length",)))
     assert [r.rule.family for r in rules] == ["features", "raw"]
     assert set(rules[0].rule.columns) <= set(planted.causal.tolist())
     opened = run_cohort(

@@ -128,7 +128,8 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
     Raises
     ------
     InputError
-        Where there are fewer than two blocks, or one class.
+        Where there are fewer than two blocks, one class, or nothing left of the quantities once strata or covariates are taken
+        out (a covariate is no quantity of a rule).
 
     References
     ----------
@@ -147,6 +148,11 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
         sizes = min(sizes, len(rules))
         for size, (columns, weights) in enumerate(rules, 1):
             held_out[size, test] = problem.quantities[test][:, columns] @ weights
+    if not sizes:
+        given = [n for n, column in zip(problem.names, problem.quantities.T, strict=True) if column.any()]
+        raise InputError(
+            f"distil: need a quantity among {', '.join(given[:5])} that says something beyond strata, descent and covariates, got none"
+        )
     areas = _areas(held_out[: sizes + 1], fold, problem)
     path = _path(areas, params.max_terms)
     size = _smallest(path, params.keep)

@@ -108,12 +108,12 @@ def effect_forest(ax: Axes, tests: pd.DataFrame, names: dict[int, str] | None = 
             ax.plot([effect - Z * se, effect + Z * se], [at, at], color=colour, lw=1.2)
             ax.plot(effect, at, "o", mec=colour, mfc=colour if fill else theme.PAPER, ms=4)
     ax.axvline(0, color=theme.MUTED, lw=0.8, ls=":")
-    known = names or {}
+    known, several = names or {}, tests["statistic"].nunique() > 1
     ax.set_yticks(
         range(len(table)),
         [
-            " ".join(filter(None, [f"f{f}", known.get(int(f), ""), o]))
-            for f, o in zip(table["feature"], table["orientation"], strict=True)
+            " ".join(filter(None, [f"f{f}", known.get(int(f), ""), o, f"({s})" if several else ""]))
+            for f, o, s in zip(table["feature"], table["orientation"], table["statistic"], strict=True)
         ],
     )
     ax.set_xlabel("effect within strata (2 · AUROC - 1); filled discovery genes, open the others; 95 %")
