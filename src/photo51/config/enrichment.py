@@ -47,9 +47,17 @@ class EnrichParams(Params):
         description="neighbouring blocks of a contig turn as one until they hold this many times the longest interval",
     )
     screen_z: float = Field(
-        default=1.5,
+        default=2.0,
         ge=0,
-        description="pairs with |z| at least this get the exact p; the others keep the normal tail of z",
+        description="pairs with z at least this, and with -z at least this where the class covers much, get the exact p; "
+        "the others keep the normal tail of z",
+    )
+    wide: float = Field(
+        default=0.25,
+        ge=0,
+        le=1,
+        description="coverage from which depletion gets the exact p too; below, overlaps are skewed upwards and the normal "
+        "lower tail is too large",
     )
     screen_bin: int = Field(
         default=16,
@@ -68,7 +76,12 @@ class EnrichParams(Params):
     rotated: bool = Field(
         default=True, description="also do everything on activations that are rotated once (calibration)"
     )
-    seed: int = Field(default=51, ge=0, description="seed of the calibration's rotation")
+    rotated_features: int = Field(
+        default=512,
+        ge=1,
+        description="features of the calibration, drawn at random; all where there are fewer",
+    )
+    seed: int = Field(default=51, ge=0, description="seed of the calibration's rotation, and of its features")
     chunk: int = Field(default=256, ge=1, description="features held at a time")
 
 

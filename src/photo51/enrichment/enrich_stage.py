@@ -73,6 +73,8 @@ class Enrichment:
         self.design = Design(workspace, part.classes(params.classes, params.leave_out), params, bases)
         rng = np.random.default_rng([params.seed, 1])
         self.shifts = random_shifts(workspace.block_bounds, rng)[0]
+        some = rng.permutation(self.store.n_features)[: params.rotated_features]
+        self.turned: NDArray[np.int64] = np.sort(some) if params.rotated else some[:0]
 
     def pairs(self, ids: NDArray[np.int64], threads: int) -> pd.DataFrame:
         """All pairs of some features (contract `ENRICHMENT`, no q-values), with a column `rotated`."""
@@ -83,9 +85,10 @@ class Enrichment:
             if self.rows is not None:
                 matrix = take_rows(matrix, self.rows)
             parts.append(pair_table(self.design, matrix, some, threads=threads).assign(rotated=False))
-            if self.params.rotated:
-                turned = rotated(matrix, self.design.workspace.block_bounds, self.shifts)
-                parts.append(pair_table(self.design, turned, some, threads=threads).assign(rotated=True))
+            own = np.isin(some, self.turned)
+            if own.any():
+                turned = rotated(matrix[:, own], self.design.workspace.block_bounds, self.shifts)
+                parts.append(pair_table(self.design, turned, some[own], threads=threads).assign(rotated=True))
         return pd.concat(parts, ignore_index=True) if parts else ENRICHMENT.empty().assign(rotated=False)
 
 
@@ -123,10 +126,11 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
     write_table(found.qq, out / "calibration_qq.parquet", QQ, made)
     write_json(found.figures, out / "calibration.json")
     log.info(
-        "enrich: %d of %d pairs tested, %d discoveries; activations rotated: %s",
-        found.figures["run_real_pairs"],
+        "enrich: %d of %d pairs tested, %d discoveries; activations of %d features rotated: %s",
+        found.figures["run_all_pairs"],
         len(real),
-        found.figures["run_real_discoveries"],
+        found.figures["run_all_discoveries"],
+        found.figures["features_compared"] if turned.any() else 0,
         found.figures.get("run_rotated_discoveries", "not asked for"),
     )
 

@@ -65,17 +65,25 @@ class Calibration(NamedTuple):
 
 
 def calibration(real: pd.DataFrame, rotated: pd.DataFrame | None, params: EnrichParams) -> Calibration:
-    """Compare real with rotated discoveries.
+    """Compare real with rotated discoveries, on the features that were rotated: `run_real_…` and `run_rotated_…`.
 
     Parameters
     ----------
     real, rotated
-        Tables with families; None where the run did not rotate.
+        Tables with families; None where the run did not rotate. Where it rotated some features only, the real pairs of
+        these are a family of their own here, so that like is counted with like; `run_all_…` is of all features.
     """
+    everything = real
+    if rotated is not None and set(rotated["feature"]) != set(real["feature"]):
+        real = with_families(real[real["feature"].isin(rotated["feature"])], params.alpha)
     figures: dict[str, float | int | str | None] = {
         "version": __version__,
         "seed": params.seed,
         "alpha": params.alpha,
+        "features_compared": int(real["feature"].nunique()),
+        "run_all_pairs": int((everything["status"] == TESTED).sum()),
+        "run_all_discoveries": _discoveries(everything["q"], params.alpha),
+        "run_all_both": _discoveries(np.maximum(everything["q"], everything["q_adj_comp"]), params.alpha),
         "run_real_pairs": int((real["status"] == TESTED).sum()),
         "run_real_discoveries": _discoveries(real["q"], params.alpha),
         "run_real_discoveries_adjusted": _discoveries(real["q_adj_comp"], params.alpha),

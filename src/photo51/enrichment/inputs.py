@@ -15,6 +15,7 @@ from photo51.enrichment.annotations import AnnotationClass, annotation_classes
 from photo51.genome.alphabet import codes
 from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
+from photo51.io import sha256
 from photo51.types import InputError
 
 GENE_KINDS = ("CDS", "tRNA", "rRNA", "ncRNA")
@@ -95,5 +96,9 @@ def open_codes(folder: Path | str, inputs: Inputs) -> CodesStore:
     if store.n_rows != inputs.workspace.n_rows:
         raise InputError(
             f"{folder}: need codes of the {inputs.workspace.n_rows:,} rows of {inputs.folder}, got {store.n_rows:,} rows"
+        )
+    if store.meta.workspace and store.meta.workspace != sha256(inputs.folder / "workspace.parquet")[:16]:
+        raise InputError(
+            f"{folder}: need codes on the axis of {inputs.folder}, got codes of another workspace"
         )
     return store

@@ -146,7 +146,9 @@ class _Pairs:
         """Exact tails for sound pairs beyond `screen_z`, reading by reading: one prepared mask at a time."""
         params = self.design.params
         with np.errstate(invalid="ignore"):
-            wanted = (np.abs(self.values["z_rot"]) >= params.screen_z) & (self.sd > 0)
+            z, wide = self.values["z_rot"], [self.design.class_of(t).coverage for t in range(self.shape[1])]
+            wanted = (z >= params.screen_z) | ((-z >= params.screen_z) & (np.array(wide) >= params.wide))
+            wanted &= self.sd > 0
             wanted &= (self.values["n_eff"] >= params.min_n_eff) & self.sound[:, None]
         with ThreadPoolExecutor(threads) as pool:
             for t in family.readings:

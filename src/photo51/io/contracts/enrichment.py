@@ -47,7 +47,9 @@ ENRICHMENT = TableSpec(
         "q": Column("float", "false discovery rate of p_rot over all tested pairs"),
         "q_adj_comp": Column("float", "false discovery rate of p_adj_comp over all tested pairs"),
         "q_within_annotation": Column("float", "false discovery rate of p_rot within class and strand"),
-        "p_depleted": Column("float", "lower tail under rotation: depletion"),
+        "p_depleted": Column(
+            "float", "lower tail under rotation: depletion; the normal tail of z_rot where p_method is screen"
+        ),
         "q_depleted": Column("float", "false discovery rate of p_depleted, a family of its own"),
         "split": Column("str", "splits whose blocks were tested"),
     },
