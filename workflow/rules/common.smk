@@ -247,6 +247,7 @@ def final_tables(wildcards):
         "geometry.h5ad",
         "battery.parquet",
         "interventions/causality.parquet",
+        "interventions/frameshift.parquet",
     ]
     if CONFIG.gene_sets:
         tables.append("genesets.parquet")

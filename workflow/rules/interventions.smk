@@ -67,3 +67,35 @@ rule steer:
         "photo51 steer {params.target:q} {params.prompt:q} --model {params.model:q} --sae {params.sae:q} "
         "--genomes {params.genomes:q} --features {input.table:q} --concepts {input.concepts:q} --code {params.code} "
         "{params.oracles} --out {params.folder:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule frameshift:
+    input:
+        model_files,
+        geometry="<results>/geometry.h5ad",
+        weights="<results>/sae/main/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/interventions/frameshift.parquet",
+        "<results>/interventions/frameshift_profile.parquet",
+    log:
+        "<logs>/frameshift.log",
+    benchmark:
+        "<benchmarks>/frameshift.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        sae=subpath(input.weights, parent=True),
+        params=as_json(
+            CONFIG.frameshift.model_copy(update={"model": CONFIG.activations.model})
+        ),
+    message:
+        "Reading frame: one inserted base should turn it by 120 degrees"
+    shell:
+        "photo51 frameshift {input.geometry:q} {params.sae:q} {params.genomes:q} {output[0]:q} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -80,7 +81,7 @@ def frameshift(
     from photo51.config import parse
     from photo51.config.geometry import FrameshiftParams
     from photo51.genome.genomes import Genomes
-    from photo51.interventions.frameshift import chosen_genes, plane_of, reader
+    from photo51.interventions.frameshift import NoReadingFrame, chosen_genes, plane_of, reader
     from photo51.interventions.frameshift import frameshift as shift
     from photo51.io import provenance, read_h5ad, write_table
     from photo51.io.contracts.geometry import FRAMESHIFT, FRAMESHIFT_PROFILE
@@ -90,10 +91,15 @@ def frameshift(
     torch.set_num_threads(threads)
     given = parse(FrameshiftParams, params)
     prepared, dictionary = Genomes.open(genomes), Dictionary.load(sae)
-    plane = plane_of(read_h5ad(run), dictionary)
-    genes = chosen_genes(prepared, prepared.workspace(), given)
-    read = reader(load_model(given.model), dictionary)
-    arms, profile = shift(read, plane, prepared, genes, given)
+    try:
+        plane = plane_of(read_h5ad(run), dictionary)
+        genes = chosen_genes(prepared, prepared.workspace(), given)
+    except NoReadingFrame as reason:
+        logging.getLogger(__name__).warning("nothing to shift: %s", reason)
+        arms, profile = FRAMESHIFT.empty(), FRAMESHIFT_PROFILE.empty()
+    else:
+        read = reader(load_model(given.model), dictionary)
+        arms, profile = shift(read, plane, prepared, genes, given)
     made = provenance("frameshift", given, [run, sae / "sae.json"])
     write_table(arms, out, FRAMESHIFT, made)
     write_table(profile, out.with_name("frameshift_profile.parquet"), FRAMESHIFT_PROFILE, made)

@@ -24,7 +24,7 @@ from photo51.config.enrichment import (
 )
 from photo51.config.features import FeaturesParams, FidelityParams
 from photo51.config.genome import GenomeParams
-from photo51.config.geometry import GeometryParams
+from photo51.config.geometry import FrameshiftParams, GeometryParams
 from photo51.config.interventions import CausalityParams, SteerParams
 from photo51.config.model import ActivationParams, BurnInParams
 from photo51.config.pretrain import PretrainParams
@@ -146,6 +146,9 @@ class Config(Params):
     novelty: NoveltyParams = Field(default=NoveltyParams(), description="the unnamed queue")
     ledger: LedgerParams = Field(default=LedgerParams(), description="the replication ledger")
     geometry: GeometryParams = Field(default=GeometryParams(), description="manifolds")
+    frameshift: FrameshiftParams = Field(
+        default=FrameshiftParams(), description="bases inserted into genes; the model is that of the run"
+    )
     variants: VariantsParams = Field(default=VariantsParams(), description="effects of variants")
     comparisons: dict[str, ComparisonParams] = Field(
         default={}, description="name → comparison of disease with harmless variants"

@@ -43,6 +43,10 @@ class Gene(NamedTuple):
     strand: str
 
 
+class NoReadingFrame(InputError):
+    """The genomes have no coding sequence that could be shifted."""
+
+
 def plane_of(graph: ad.AnnData, dictionary: Dictionary) -> NDArray[np.float32]:
     """The plane of the reading frame, (features, 2).
 
@@ -52,7 +56,7 @@ def plane_of(graph: ad.AnnData, dictionary: Dictionary) -> NDArray[np.float32]:
         Where it was not found (no coding sequence), or is of another dictionary.
     """
     if "X_frame" not in graph.obsm:
-        raise InputError(
+        raise NoReadingFrame(
             "geometry.h5ad: need the reading frame in obsm['X_frame'], got none: the run had no coding sequence"
         )
     if graph.n_obs != dictionary.n_features:
@@ -98,7 +102,7 @@ def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParam
         == (cds["end"] - cds["start"]).to_numpy()[inside["interval"]]
     ]
     if whole.empty:
-        raise InputError(
+        raise NoReadingFrame(
             f"frameshift: need a coding sequence of at least {2 * params.flank + params.guard} bases in the test blocks, got none"
         )
     at = np.sort(whole["interval"].unique())
