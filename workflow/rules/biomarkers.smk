@@ -74,7 +74,7 @@ rule biomarkers:
         "<benchmarks>/biomarkers/{name}.tsv"
     conda:
         "../envs/photo51.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=mib(3000),
         runtime=minutes(120),
@@ -153,7 +153,7 @@ rule cohort:
         "<benchmarks>/cohort/{name}.tsv"
     conda:
         "../envs/photo51.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=mib(4000),
         runtime=minutes(120),
