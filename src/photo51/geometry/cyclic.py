@@ -79,6 +79,9 @@ def rhythm(
     )
     a = _components(given, first, window, period, n_features)
     b = _components(given, first + window, window, period, n_features)
+    power = float((np.abs(a) ** 2).sum() + (np.abs(b) ** 2).sum())
+    if power == 0:
+        return Rhythm(np.zeros(n_features, complex), 0.0, scale)
 
     def apply(x: NDArray[np.complex128]) -> NDArray[np.complex128]:
         x = x.ravel().astype(np.complex64)
@@ -90,8 +93,7 @@ def rhythm(
         values, vectors = eigsh(h, k=1, which="LA", v0=begin, tol=1e-4, maxiter=300)
     except ArpackNoConvergence as e:
         values, vectors = e.eigenvalues, e.eigenvectors
-    power = float((np.abs(a) ** 2).sum() + (np.abs(b) ** 2).sum())
-    if not len(values) or values[0] <= 0 or power <= 0:
+    if not len(values) or values[0] <= 0:
         return Rhythm(np.zeros(n_features, complex), 0.0, scale)
     return Rhythm(vectors[:, 0].conj(), float(values[0] / power), scale)
 

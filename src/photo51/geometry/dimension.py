@@ -31,9 +31,9 @@ class Dimension(NamedTuple):
 
     @property
     def called(self) -> int:
-        """The whole number the two point to; −1 where neither could be had."""
+        """The smaller of the two as a whole number, since noise fills all directions at the finest scale; −1 for none."""
         values = [v for v in self if np.isfinite(v)]
-        return max(1, round(float(np.mean(values)))) if values else -1
+        return max(1, round(min(values))) if values else -1
 
 
 def intrinsic_dimension(x: NDArray[np.float64], rng: np.random.Generator, *, most: int = 600) -> Dimension:

@@ -33,17 +33,20 @@ def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     xy = np.asarray(graph.obsm["X_umap"], np.float64)
     cluster = graph.obs["cluster"].astype(str).to_numpy()
     label = graph.obs["label"].astype(str).to_numpy()
-    ax.scatter(*xy[label == "none"].T, s=3, color=FAINT, lw=0, label="in no cluster", rasterized=True)
+    loose = label == "none"
+    ax.scatter(xy[loose, 0], xy[loose, 1], s=3, color=FAINT, lw=0, label="in no cluster", rasterized=True)
     other = np.isin(label, ["module", "unresolved"])
-    ax.scatter(*xy[other].T, s=4, color="#9aa0a6", lw=0, label="module or unresolved", rasterized=True)
+    ax.scatter(
+        xy[other, 0], xy[other, 1], s=4, color="#9aa0a6", lw=0, label="module or unresolved", rasterized=True
+    )
     shown = manifolds[manifolds["manifold"]]
     for i, row in enumerate(shown.itertuples()):
         at = xy[cluster == str(row.cluster)]
         tone = PALETTE[i % len(PALETTE)]
-        ax.scatter(*at.T, s=9, color=tone, lw=0, zorder=3)
+        ax.scatter(at[:, 0], at[:, 1], s=9, color=tone, lw=0, zorder=3)
         if i < len(PALETTE):
             middle = np.nanmedian(at, axis=0)
-            text = f"{row.cluster}: {row.shape}" + (f", {words(row.meaning)}" if row.meaning else "")
+            text = f"{row.cluster}: {row.shape}" + (f", {words(str(row.meaning))}" if row.meaning else "")
             ax.annotate(
                 text, middle, xytext=(4, 4), textcoords="offset points", fontsize=6, color=tone, zorder=4
             )

@@ -83,7 +83,7 @@ def convincing(manifolds: pd.DataFrame, n: int) -> list[int]:
 
 
 def _manifold(made: Made, known: dict[str, Quantity], number: int, params: GeometryParams, save: Callable[[Figure, str], None], place: int) -> None:  # fmt: skip
-    row = made.manifolds.set_index("cluster").loc[number]
+    row = made.manifolds[made.manifolds["cluster"] == number].iloc[0]
     cluster = made.geometry.clusters[number]
     points = made.points[made.points["cluster"] == number]
     figure, axes = plt.subplots(1, 3, figsize=(theme.WIDTH_2 * 1.25, 2.9), width_ratios=(1.25, 1, 0.9))
