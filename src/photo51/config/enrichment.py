@@ -112,7 +112,10 @@ class ConceptParams(Params):
         default=0.05, gt=0, description="features below this q in the enrichment table are reported too"
     )
     per_feature: int = Field(
-        default=3, ge=1, description="classes reported for a feature by its q, largest f1_select first"
+        default=2, ge=1, description="classes reported for a feature by its q, largest f1_select first"
+    )
+    min_f1: float = Field(
+        default=0.1, ge=0, le=1, description="least f1_select of a feature that is reported for its q alone"
     )
     null_rotations: int = Field(default=200, ge=20, description="rotations of a unit for f1_null95")
     bootstraps: int = Field(default=400, ge=50, description="draws of blocks for limits of d_auprc")

@@ -185,7 +185,7 @@ def examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None
     f1 = np.where(scored[None], chosen.f1, 0.0)
     q = _lookup(exam, readout, enrichment)
     pairs = {(u, int(r)) for r in np.flatnonzero(scored) for u in _largest(f1[:, r], p.per_class)}
-    significant = np.where(q[0] <= p.max_q, f1, 0.0)
+    significant = np.where((q[0] <= p.max_q) & (f1 >= p.min_f1), f1, 0.0)
     pairs |= {(int(u), r) for u in range(len(f1)) for r in _largest(significant[u], p.per_feature)}
     rows = [
         _row(exam, readout, u, r, float(chosen.threshold[u, r])) | {

@@ -9,6 +9,7 @@ has too little of the class, every second block that has it is held out instead.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,18 +19,20 @@ from photo51.codes import CodesStore
 from photo51.config.enrichment import ConceptParams, NoveltyParams
 from photo51.enrichment.annotations import AnnotationClass
 from photo51.enrichment.design import Reading
-from photo51.enrichment.domains import Domains, domains_of
+from photo51.enrichment.domains import domains_of
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.inputs import GENE_KINDS, Inputs
 from photo51.enrichment.novelty import claims, queue
-from photo51.enrichment.readout import Readout, codes_readout
+from photo51.enrichment.readout import codes_readout
 from photo51.enrichment.scoring import choose_thresholds, confusion, null_f1
 from photo51.genome.workspace import Workspace
 from photo51.io.contracts.enrichment import HIDDEN
+from photo51.stats.covariance import alternate, even_blocks
 from photo51.stats.resampling import random_shifts
 
 _LEAST = 2
 _CHUNK = 256
+_ROTATIONS = 200
 
 
 class Halves:
@@ -79,135 +82,131 @@ class Halves:
         return bool(min(counts) >= least)
 
 
-def hide(
-    store: CodesStore,
-    inputs: Inputs,
-    table: pd.DataFrame,
-    concepts: pd.DataFrame,
-    enrichment: pd.DataFrame,
-    params: NoveltyParams,
-) -> pd.DataFrame:
-    """Hide each class in turn (contract `HIDDEN`).
+class Proof:
+    """Hides classes from a queue.
 
     Parameters
     ----------
+    store, inputs
+        Codes of the dictionary, and the genomes.
     table
         Parts of every feature, as `novelty.queue` takes them.
     concepts, enrichment
         Tables of the run: which classes name a feature, and which features a class touches.
+    params
+        Parameters of the stage.
     """
-    classes = {c.name: c for c in inputs.classes()}
-    rows = []
-    for name in params.hidden:
-        c = classes.get(name)
-        if c is None or not len(c.intervals):
-            if not name.endswith("_predicted") and f"{name}_predicted" not in classes:
-                rows.append(_blank(name, "not annotated in the workspace"))
-            continue
-        halves = Halves(inputs.workspace, c, _LEAST)
-        if halves.reason:
-            rows.append(_blank(name, halves.reason))
-            continue
-        without = _without(store, inputs, table, concepts, enrichment, c, params)
-        rows.append(_recovered(store, inputs, queue(without, params), c, halves, params))
-    return HIDDEN.check(pd.DataFrame(rows)) if rows else HIDDEN.empty()
+
+    def __init__(
+        self,
+        store: CodesStore,
+        inputs: Inputs,
+        table: pd.DataFrame,
+        concepts: pd.DataFrame,
+        enrichment: pd.DataFrame,
+        params: NoveltyParams,
+    ):
+        self.store, self.inputs, self.table, self.params = store, inputs, table, params
+        self.concepts, self.enrichment = concepts, enrichment
+
+    def hide(self) -> pd.DataFrame:
+        """Hide each class in turn (contract `HIDDEN`)."""
+        classes = {c.name: c for c in self.inputs.classes()}
+        rows = []
+        for name in self.params.hidden:
+            c = classes.get(name)
+            if c is None or not len(c.intervals):
+                if not name.endswith("_predicted") and f"{name}_predicted" not in classes:
+                    rows.append(_blank(name, "not annotated in the workspace"))
+                continue
+            halves = Halves(self.inputs.workspace, c, _LEAST)
+            rows.append(_blank(name, halves.reason) if halves.reason else self._recovered(c, halves))
+        return HIDDEN.check(pd.DataFrame(rows)) if rows else HIDDEN.empty()
+
+    def _without(self, hidden: AnnotationClass) -> pd.DataFrame:
+        """Parts of every feature with a class forgotten; explained anew are the features that are enriched in it."""
+        params, table, pairs = self.params, self.table, self.enrichment
+        left = claims(self.concepts[self.concepts["annotation"] != hidden.name], len(table), "sae", params)
+        out = table.assign(**{column: left[column].to_numpy() for column in left.columns})
+        touched = pairs.loc[(pairs["annotation"] == hidden.name) & (pairs["q"] < 0.05), "feature"].unique()
+        explanation = explanation_of(self.inputs, params, hidden.name)
+        explained = out["d2_explained"].to_numpy(copy=True)
+        for feature in np.intersect1d(touched, out.index[out["d2_explained"].notna()]).tolist():
+            rows = codes_readout(self.store, [feature]).matrix.indices.astype(np.int64)
+            explained[feature] = explanation.explained(rows, np.random.default_rng([params.seed, feature]))
+        return out.assign(d2_explained=explained)
+
+    def _recovered(self, c: AnnotationClass, halves: Halves) -> dict[str, object]:
+        """Whether the first features of the queue know a class; and what its best feature of all is."""
+        made = queue(self._without(c), self.params)
+        judge = _Judge(self.inputs.workspace, c, halves, self.params)
+        first = made[(made["rank"] > 0) & (made["rank"] <= self.params.top)]
+        found = judge.best(self.store, np.sort(first["feature"].to_numpy()))
+        best = judge.best(self.store, np.arange(self.store.n_features))
+        place = made.set_index("feature")
+        return {
+            "annotation": c.name,
+            "status": "tested",
+            "held_out": halves.held_out,
+            "n_intervals": judge.n_intervals,
+            "recovered": bool(found.f1 >= self.params.recovered_f1 and found.f1 > found.null95),
+            "feature": found.feature,
+            "rank": int(place["rank"].get(found.feature, 0)),
+            "f1_domain": found.f1,
+            "f1_null95": found.null95,
+            "best_f1": best.f1,
+            "best_feature": best.feature,
+            "best_rank": int(place["rank"].get(best.feature, 0)),
+            "best_gate": str(place["gate"].get(best.feature, "")),
+        }
 
 
-def _without(  # noqa: PLR0917
-    store: CodesStore,
-    inputs: Inputs,
-    table: pd.DataFrame,
-    concepts: pd.DataFrame,
-    enrichment: pd.DataFrame,
-    hidden: AnnotationClass,
-    params: NoveltyParams,
-) -> pd.DataFrame:
-    """The parts of every feature with a class forgotten; explained anew are the features that are enriched in it."""
-    left = claims(concepts[concepts["annotation"] != hidden.name], len(table), "sae", params)
-    out = table.assign(**{column: left[column].to_numpy() for column in left.columns})
-    touched = enrichment[(enrichment["annotation"] == hidden.name) & (enrichment["q"] < 0.05)][
-        "feature"
-    ].unique()
-    measured = np.intersect1d(touched, out.index[out["d2_explained"].notna()])
-    explanation = explanation_of(inputs, params, hidden.name)
-    column = out["d2_explained"].to_numpy(copy=True)
-    for feature in measured.tolist():
-        rows = codes_readout(store, [feature]).matrix.indices.astype(np.int64)
-        column[feature] = explanation.explained(rows, np.random.default_rng([params.seed, feature]))
-    return out.assign(d2_explained=column)
+class _Best(NamedTuple):
+    """A feature, its domain F1 on the held-out rows, and the 95th percentile of that over rotations."""
+
+    feature: int
+    f1: float
+    null95: float
+
+
+class _Judge:
+    """Domain F1 of features for one class: threshold and feature chosen on one side, judged on the other."""
+
+    def __init__(self, workspace: Workspace, c: AnnotationClass, halves: Halves, params: NoveltyParams):
+        reading = Reading(0, "sense" if c.stranded else "either")
+        self.on_select, self.on_test = (domains_of([c], [reading], r) for r in (halves.select, halves.test))
+        self.halves, self.bounds = halves, workspace.block_bounds
+        self.shifts = random_shifts(self.bounds, np.random.default_rng([params.seed, 4]), _ROTATIONS)
+        self.n_intervals = int(self.on_test.counts[0])
+
+    def best(self, store: CodesStore, features: NDArray[np.int64]) -> _Best:
+        """Of some features, the one with the highest domain F1 where thresholds are chosen."""
+        top, column = (0.0, -1, np.nan), None
+        for first in range(0, len(features), _CHUNK):
+            readout = codes_readout(store, features[first : first + _CHUNK])
+            chosen = choose_thresholds(
+                readout.matrix, self.on_select, self.halves.select, ConceptParams().thresholds
+            )
+            j = int(np.argmax(chosen.f1[:, 0]))
+            if chosen.f1[j, 0] > top[0]:
+                top = (float(chosen.f1[j, 0]), int(readout.ids[j]), float(chosen.threshold[j, 0]))
+                column = readout.matrix[:, [j]]
+        if column is None:
+            return _Best(-1, 0.0, np.nan)
+        rows = column.indices.astype(np.int64)
+        active = rows[np.tile(self.halves.test, 2)[rows] & (column.data >= top[2])]
+        f1 = confusion(active, 0, self.on_test, 2 * int(self.halves.test.sum())).f1_domain
+        null = null_f1(active, 0, self.on_test, self.bounds, self.shifts)
+        return _Best(top[1], f1, float(np.quantile(null, 0.95)))
 
 
 def explanation_of(inputs: Inputs, params: NoveltyParams, hidden: str = "") -> Explanation:
     """What is known of every row, one class left out where it is named."""
-    from photo51.stats.covariance import alternate, even_blocks
-
     kinds = inputs.annotations["kind"] != hidden
     known = replace(inputs, annotations=inputs.annotations[kinds].reset_index(drop=True))
     genes = known.genes if hidden in {"", *GENE_KINDS} else inputs.genes
     fold = alternate(even_blocks(inputs.workspace.block_bounds, 16_384))
     return Explanation(inputs.bases, inputs.stretches, known.classes(), genes, fold, params)
-
-
-def _recovered(
-    store: CodesStore,
-    inputs: Inputs,
-    made: pd.DataFrame,
-    c: AnnotationClass,
-    halves: Halves,
-    params: NoveltyParams,
-) -> dict[str, object]:
-    """Whether the first features of a queue know a class; and what its best feature of all is."""
-    reading = Reading(0, "sense" if c.stranded else "either")
-    on_select, on_test = (domains_of([c], [reading], rows) for rows in (halves.select, halves.test))
-    first = made[(made["rank"] > 0) & (made["rank"] <= params.top)].sort_values("rank")
-    best_first = _best(store, inputs, first["feature"].to_numpy(), on_select, on_test, halves, params)
-    best = _best(store, inputs, np.arange(store.n_features), on_select, on_test, halves, params)
-    place = made.set_index("feature")
-    feature, f1, null = best_first
-    return {
-        "annotation": c.name,
-        "status": "tested",
-        "held_out": halves.held_out,
-        "n_intervals": int(on_test.counts[0]),
-        "recovered": bool(f1 >= params.recovered_f1 and f1 > null),
-        "feature": feature,
-        "rank": int(place["rank"].get(feature, 0)),
-        "f1_domain": f1,
-        "f1_null95": null,
-        "best_f1": best[1],
-        "best_feature": best[0],
-        "best_rank": int(place["rank"].get(best[0], 0)),
-        "best_gate": str(place["gate"].get(best[0], "")),
-    }
-
-
-def _best(  # noqa: PLR0917
-    store: CodesStore,
-    inputs: Inputs,
-    features: NDArray[np.int64],
-    on_select: Domains,
-    on_test: Domains,
-    halves: Halves,
-    params: NoveltyParams,
-) -> tuple[int, float, float]:
-    """Of some features the one that select chooses for the class: number, domain F1 on test, and 95th percentile turned."""
-    chosen: tuple[float, int, float, Readout] | None = None
-    for first in range(0, len(features), _CHUNK):
-        readout = codes_readout(store, features[first : first + _CHUNK])
-        found = choose_thresholds(readout.matrix, on_select, halves.select, ConceptParams().thresholds)
-        j = int(np.argmax(found.f1[:, 0]))
-        if found.f1[j, 0] > (chosen[0] if chosen else 0.0):
-            one = Readout("sae", readout.units[j : j + 1], readout.matrix[:, [j]], readout.ids[j : j + 1])
-            chosen = (float(found.f1[j, 0]), int(readout.ids[j]), float(found.threshold[j, 0]), one)
-    if chosen is None:
-        return -1, 0.0, np.nan
-    _, feature, threshold, one = chosen
-    rows, values = one.matrix.indices.astype(np.int64), one.matrix.data
-    active = rows[np.tile(halves.test, 2)[rows] & (values >= threshold)]
-    f1 = confusion(active, 0, on_test, 2 * int(halves.test.sum())).f1_domain
-    bounds = inputs.workspace.block_bounds
-    shifts = random_shifts(bounds, np.random.default_rng([params.seed, 4]), 200)
-    return feature, f1, float(np.quantile(null_f1(active, 0, on_test, bounds, shifts), 0.95))
 
 
 def _blank(name: str, status: str) -> dict[str, object]:

@@ -13,7 +13,7 @@ from photo51.codes import CodesStore
 from photo51.config.enrichment import EnrichParams, NoveltyParams
 from photo51.enrichment.design import Design
 from photo51.enrichment.explanation import Explanation
-from photo51.enrichment.hidden import explanation_of, hide
+from photo51.enrichment.hidden import Proof, explanation_of
 from photo51.enrichment.inputs import Inputs
 from photo51.enrichment.novelty import claims, look, queue, seed_match, strengths, window_artifact
 from photo51.enrichment.pairs import effective_sizes
@@ -67,7 +67,7 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: Novel
         if evidence.random is None
         else _null(evidence.random, inputs, explanation, evidence.concepts, params)
     )
-    hidden = hide(store, inputs, table, evidence.concepts, evidence.enrichment, params)
+    hidden = Proof(store, inputs, table, evidence.concepts, evidence.enrichment, params).hide()
     return Novelty(queue(table, params, null), hidden)
 
 
