@@ -1,12 +1,15 @@
 """What only a real scheduler can show: memory that grows on retry, nodes that die, runs that are cancelled, GPUs handed out."""
 
+import json
 import os
 import signal
 from pathlib import Path
 
 import pytest
 
-from .conftest import node
+from photo51.bench import scaling
+
+from .conftest import ROOT, node
 
 pytestmark = pytest.mark.slurm
 
@@ -135,3 +138,49 @@ def test_no_slurm_and_no_partition_are_named(cluster, site, tmp_path):
         or "invalid partition" in (folder / "run.log").read_text()
     )
     assert not (folder / "started").exists()
+
+
+NANO = {
+    "run": "nano",
+    "genomes": "genomes.tsv",
+    "parts": 2,
+    "controls": [],
+    "keep_activations": True,
+    "genome": {"core": 1024, "warmup": 128, "min_context": 64, "block": 2048, "gap": 64, "shard": 4096},
+    "activations": {"model": "model", "sites": ["block.0.out"], "tokens": 2048},
+    "sae": {"n_features": 64, "k": 4, "tokens": 16384, "batch": 512, "sample": 2048, "checkpoint": 8},
+}
+
+
+def _bytes(folder):
+    run = folder / "results" / "nano"
+    left_out = {"logs", "benchmarks", ".done"}
+    files = [p for p in run.rglob("*") if p.is_file() and p.relative_to(run).parts[0] not in left_out]
+    return {p.relative_to(run).as_posix(): p.read_bytes() for p in files}
+
+
+def test_the_workflow_gives_the_same_bytes_as_on_one_machine(cluster, site, tmp_path_factory):
+    local = tmp_path_factory.mktemp("local")
+    remote = site("")
+    for folder in (local, remote):
+        (folder / "workflow").mkdir(exist_ok=True)
+        for name in ("Snakefile", "rules", "envs", "report"):
+            (folder / "workflow" / name).unlink(missing_ok=True)
+            (folder / "workflow" / name).symlink_to(ROOT / "workflow" / name)
+        (folder / "resources").symlink_to(ROOT / "resources")
+        scaling._model(folder)
+        genome = ROOT / "resources" / "phage" / "NC_001422.1_phiX174.gbk.gz"
+        (folder / "genomes.tsv").write_text(f"genome\tsequence\nphix\t{genome}\n")
+        (folder / "config.json").write_text(json.dumps(NANO))
+    (local / "workflow" / "profiles").symlink_to(ROOT / "workflow" / "profiles")
+    words = ("--configfile", "config.json", "results/nano/codes/main/codes.json")
+    at_home = cluster.snakemake(local, "--cores", "1", *words, profile="local")
+    before = len(cluster.jobs())
+    cluster.finish(remote, *words, timeout=3_000)
+    assert at_home.wait(3_000) == 0, (local / "run.log").read_text()[-3000:]
+    assert len(cluster.jobs()) - before >= 6  # prepare, two parts read, train, two parts encoded, gather
+    want, got = _bytes(local), _bytes(remote)
+    assert sorted(got) == sorted(want)
+    assert [name for name in want if got[name] != want[name]] == []
+    logs = [p for p in (remote / "logs" / "slurm").rglob("*.log") if p.is_file()]
+    assert len(logs) >= 6

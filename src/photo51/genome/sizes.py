@@ -17,6 +17,8 @@ from photo51.genome.samples import GenomeRow, read_genomes
 from photo51.genome.sources import first_letter
 from photo51.genome.text import data_lines
 
+LONGEST = 248_956_422  # chromosome 1 of GRCh38
+
 
 @dataclass(frozen=True)
 class Amount:
@@ -74,9 +76,9 @@ def amount(
 
 
 def of_bases(bases: int, params: GenomeParams) -> Amount:
-    """The same for a genome of so many bases in one contig, which need not be here."""
+    """The same for a genome that need not be here, in contigs no longer than the longest of human."""
     windows = 2 * ceil(bases / params.core)
-    return Amount(bases, windows, 2 * bases + windows * params.warmup, bases)
+    return Amount(bases, windows, 2 * bases + windows * params.warmup, min(bases, LONGEST))
 
 
 def _records(row: GenomeRow) -> Iterable[Record]:

@@ -221,23 +221,13 @@ def _dictionaries(config: Config, read: Amount, size: Size, where: Site) -> list
         )
     n = len(wanted) if config.stored else 1
     rows = 2.0 * read.bases
-    if config.stored:
-        flops = n * rows * 2 * d * sae.n_features
-        host = SPARE + weights + 4.0 * 32_768 * d + 2.0 * min(read.bases, config.genome.shard) * sae.k * 8
-        hours = flops / where.rates.encode_flops / 3600
-        stages.append(
-            Stage(
-                "encode",
-                n * config.parts,
-                "CPU",
-                n * rows,
-                flops,
-                hours,
-                0,
-                host,
-                n * _code_bytes(config, read),
-            )
-        )
+    flops = n * rows * 2 * d * sae.n_features
+    hours = flops / where.rates.encode_flops / 3600
+    held = 4.0 * 32_768 * d + 2.0 * min(read.bases, config.genome.shard) * sae.k * 8
+    disk = n * _code_bytes(config, read) if config.stored else 0.0  # else counted where the model reads
+    stages.append(
+        Stage("encode", n * config.parts, "CPU", n * rows, flops, hours, 0, SPARE + weights + held, disk)
+    )
     codes = rows * sae.k
     hours = n * codes / where.rates.codes / 3600
     most = SPARE + 16.0 * codes / max(1, sae.n_features / config.features.chunk)
@@ -302,6 +292,12 @@ def _warnings(config: Config, read: Amount, size: Size, where: Site, made: Plan)
         found.append(
             f"{size.name} was trained with 8-bit input projections, which "
             f"{'a CPU' if where.device is None else where.device.words} does not have: its likelihoods would be near those of chance"
+        )
+    hours = {s.stage: s.hours for s in made.stages}
+    if not config.stored and hours["encode"] > hours["encode_model"]:
+        found.append(
+            f"encode: {hours['encode']:,.3g} hours of this CPU at the measured rate, while the model reads for "
+            f"{hours['encode_model']:,.3g}: give each job as many threads as the node has for each accelerator"
         )
     rows = 2 * read.bases * config.genome.train
     if config.pretrained_sae is None and config.sae.tokens > 20 * rows:
