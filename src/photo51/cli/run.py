@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -88,10 +89,17 @@ def _follow(command: list[str], log: Path, lock: int) -> int:
     log.parent.mkdir(parents=True, exist_ok=True)
     began = last = time.monotonic()
     rule, failed = "", []
+    # rules call `photo51`, also where the environment was not activated
+    found_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with (
         log.open("w") as keep,
         subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, pass_fds=[lock]
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            pass_fds=[lock],
+            env={**os.environ, "PATH": found_first},
         ) as process,
     ):
         for line in process.stdout or ():
