@@ -24,6 +24,8 @@ from photo51.sae.stability import compare, score
 from photo51.sae.training import Source
 from photo51.types import InputError, Strand
 
+_ROWS = 65_536  # from which baselines learn: many times their numbers
+
 
 class Report(NamedTuple):
     """Tables of a quality report.
@@ -96,10 +98,11 @@ def baselines(sae: Dictionary, learnt: Source, k: int) -> dict[str, Dictionary]:
     `pca first k` keeps the k largest components for all bases (equal dimension); the others the k largest coordinates of each
     base (equal k), the random dictionary at equal width too.
     """
+    pca = PCA.fit(learnt, rows=_ROWS)
     return {
-        "pca first k": PCA.fit(learnt, min(k, sae.origin.d_model)),
-        "pca largest k": PCA.fit(learnt, k=k),
-        "neuron largest k": Neurons.fit(learnt, k=k),
+        "pca first k": PCA(pca.basis[:k], pca.offset, None, sae.origin),
+        "pca largest k": PCA(pca.basis, pca.offset, k, sae.origin),
+        "neuron largest k": Neurons.fit(learnt, k=k, rows=_ROWS),
         "random directions": RandomDictionary.fit(learnt, sae.n_features, min(k, sae.n_features - 1)),
     }
 
