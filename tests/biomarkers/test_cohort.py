@@ -25,11 +25,11 @@ PARAMS = CohortParams(
 @pytest.fixture(scope="module")
 def world():
     planted = plant_cohort(
-        np.random.default_rng(4), n=700, n_features=300, n_causal=4, n_markers=800, effect=0.9
+        np.random.default_rng(1), n=900, n_features=300, n_causal=4, n_markers=3000, effect=0.6
     )
     burden = Burden(
         planted.individuals["individual"].tolist(), planted.burdens, planted.markers,
-        pd.DataFrame({"length": np.arange(700.0)}),
+        pd.DataFrame({"length": np.arange(900.0)}),
     )  # fmt: skip
     return planted, burden
 
@@ -87,8 +87,8 @@ def test_phenotypes_without_genomes_and_the_reverse_are_listed_and_nothing_is_lo
     assert dict(cohort.unmatched.to_numpy().tolist()) == {
         "individual00000": "no row in the panel", "stranger": "no genome", "individual00005": "no phenotype",
     }  # fmt: skip
-    assert len(cohort.individuals) + 2 == 700
-    with pytest.raises(InputError, match=r"3 of 701 individuals cannot be used.*need at most 0%"):
+    assert len(cohort.individuals) + 2 == 900
+    with pytest.raises(InputError, match=r"3 of 901 individuals cannot be used.*need at most 0%"):
         match(world[1], panel, PARAMS.model_copy(update={"max_unmatched": 0.0}))
 
 
@@ -96,11 +96,11 @@ def test_phenotypes_without_genomes_and_the_reverse_are_listed_and_nothing_is_lo
     ("change", "said"),
     [
         (lambda p: p.assign(phenotype=1), "two classes"),
-        (lambda p: p.assign(phenotype=["ill"] + [0] * 699), "got 'ill' for 'individual00000'"),
+        (lambda p: p.assign(phenotype=["ill"] + [0] * 899), "got 'ill' for 'individual00000'"),
         (lambda p: p.assign(age=p["phenotype"] * 2.0), "covariate 'age': need one that does not give the phenotype"),
         (lambda p: p.assign(sex=p["age"] * 3 + 1), "covariate 'sex': need one that the others do not give"),
         (lambda p: p.assign(age=4.0), "covariate 'age': need one that varies"),
-        (lambda p: p.assign(age=[np.nan] + [1.0, 2.0] * 349 + [1.0]), "need a value for every individual"),
+        (lambda p: p.assign(age=[np.nan] + [1.0, 2.0] * 449 + [1.0]), "need a value for every individual"),
         (lambda p: p.drop(columns="age"), r"need columns \['age'\]"),
         (lambda p: p.assign(individual=["a", "a", *p["individual"][2:]]), "panel: need each individual once, got 'a'"),
     ],
