@@ -23,13 +23,9 @@ class Opaque:
 
 def released_state(model):
     """Names, rows and extra entries of a released Evo 2 checkpoint."""
-    state = {
-        k: v.to(torch.bfloat16) if v.is_floating_point() else v
-        for k, v in released_rows(model.config, model.state_dict())
-    }
-    for name in list(state):
-        if name.endswith(("log_poles", "residues")):
-            state[name] = state[name].float()
+    rows = dict(released_rows(model.config, model.state_dict()))
+    exact = ("log_poles", "residues")
+    state = {name: x if name.endswith(exact) else x.to(torch.bfloat16) for name, x in rows.items()}
     state["unembed.weight"] = state["embedding_layer.weight"]
     state["blocks.2.filter.t"] = torch.arange(10.0)[None, None]
     state["blocks.0.mixer.dense._extra_state"] = io.BytesIO(b"8-bit scales")
