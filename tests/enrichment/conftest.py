@@ -2,11 +2,17 @@
 
 import numpy as np
 import pandas as pd
+import pysam
 import pytest
 import scipy.sparse as sp
 
+from photo51.codes import CodesMeta, gather, write_shard
+from photo51.enrichment.inputs import Inputs
 from photo51.enrichment.planted import null_feature, planted_feature, planted_genome
 from photo51.genome.workspace import Workspace
+from photo51.io import provenance, write_table
+from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, WORKSPACE
+from photo51.io.origin import Origin
 
 N, BLOCK = 262_144, 32_768
 
@@ -74,3 +80,57 @@ def features(planted):
         np.zeros(2 * N, dtype=np.float32),
     ]
     return sp.csc_array(np.stack(columns, axis=1))
+
+
+class Run:
+    """A prepared folder and codes on disk, as the commands find them."""
+
+    def __init__(self, folder, planted, workspace, annotations, features):
+        self.folder, self.genomes, self.out = folder, folder / "genome", folder / "out"
+        self.genomes.mkdir(parents=True)
+        nothing = provenance("test")
+        contigs = pd.DataFrame(
+            {
+                "genome": ["g"],
+                "chrom": ["c"],
+                "length": [N],
+                "circular": [False],
+                "genetic_code": [11],
+                "n_ambiguous": [0],
+                "n_soft_masked": [0],
+                "sha256": [""],
+            }
+        )
+        write_table(contigs, self.genomes / "contigs.parquet", CONTIGS, nothing)
+        write_table(annotations, self.genomes / "annotations.parquet", ANNOTATIONS, nothing)
+        write_table(workspace.table, self.genomes / "workspace.parquet", WORKSPACE, nothing)
+        letters = np.frombuffer(b"ACGTN", dtype=np.uint8)[planted.bases].tobytes().decode()
+        (self.genomes / "sequences.fa").write_text(f">g|c\n{letters}\n")
+        pysam.faidx(str(self.genomes / "sequences.fa"))
+        rng = np.random.default_rng(9)
+        kept = features.tocsr().copy()
+        kept.data *= rng.random(kept.nnz) < 0.8
+        kept.eliminate_zeros()
+        null = [null_feature(planted, s, 1e-3, rng) for s in ("short", "clustered", "long")]
+        self.main = self.codes("main", features)
+        self.seed1 = self.codes("seed1", kept[:, ::-1])
+        self.random = self.codes("random", sp.csc_array(np.stack(null, axis=1)))
+
+    def codes(self, name, matrix):
+        """Write codes; the folder comes back."""
+        matrix, folder = sp.csr_matrix(matrix), self.folder / "codes" / name
+        meta = CodesMeta(name, Origin("m", "block.1.out", 4), n_features=matrix.shape[1], made=name)
+        for i, strand in enumerate("+-"):
+            write_shard(folder, 0, strand, 0, matrix[i * N : (i + 1) * N], meta)
+        gather(folder, N)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory, planted, workspace, annotations, features):
+    return Run(tmp_path_factory.mktemp("run"), planted, workspace, annotations, features)
+
+
+@pytest.fixture(scope="session")
+def inputs(run):
+    return Inputs.open(run.genomes)
