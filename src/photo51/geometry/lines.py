@@ -8,7 +8,7 @@ from scipy.sparse import csr_matrix
 
 from photo51.geometry.battery import NOT_SHOWN, Bench, Control, not_tested, verdict
 from photo51.geometry.biology import along_genes, composition, replication
-from photo51.geometry.readout import auroc, ranks, ridge, spearman, turned_null, window_means
+from photo51.geometry.readout import auroc, ranks, ridge, spearman, thinned, turned_null, window_means
 from photo51.stats.resampling import monte_carlo_p
 
 GC = "GC content is a line: steps of GC in order along one direction of the codes"
@@ -90,7 +90,7 @@ def position_along_gene(bench: Bench) -> Control:
     learn, score = np.flatnonzero(bench.find & known), np.flatnonzero(~bench.find & known)
     if len(learn) < 2000 or len(score) < 2000:
         return not_tested("position_along_gene", GENE, "The scored bases hold too little coding sequence.")
-    learn, score = _thinned(learn), _thinned(score)
+    learn, score = thinned(learn, MOST), thinned(score, MOST)
     scores, guesses = {}, {}
     for name, codes in _codes(bench).items():
         if name == "kmer":
@@ -112,14 +112,6 @@ def position_along_gene(bench: Bench) -> Control:
         "position_along_gene", GENE, scores["model"], "rank correlation", *((*rivals, np.nan)[:2]), float(null.mean()), p,
         verdict(scores["model"], rivals, p, bench.params.alpha), note,
     )  # fmt: skip
-
-
-def _thinned(at: NDArray[np.int64], most: int = MOST) -> NDArray[np.int64]:
-    """At most `most`, by a stride that is a multiple neither of 3 nor of 2."""
-    stride = max(1, -(-len(at) // most))
-    while stride > 1 and (stride % 3 == 0 or stride % 2 == 0):
-        stride += 1
-    return at[::stride]
 
 
 def _kmer_means(bench: Bench, learn: NDArray[np.int64], truth: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -119,3 +119,11 @@ def window_means(
         (np.full(len(tokens), 1 / size, np.float32), (which, tokens)), shape=(len(first), codes.shape[0])
     )
     return (average @ codes).tocsr(), first
+
+
+def thinned(at: NDArray[np.int64], most: int) -> NDArray[np.int64]:
+    """At most `most` entries, by a stride that is a multiple of neither 2 nor 3, so that every codon phase stays."""
+    stride = max(1, -(-len(at) // most))
+    while stride > 1 and (stride % 3 == 0 or stride % 2 == 0):
+        stride += 1
+    return at[::stride]

@@ -139,8 +139,14 @@ def _no_pairs() -> Pairs:
 
 
 def pair_dot(rows: NDArray, i: NDArray[np.integer], j: NDArray[np.integer], chunk: int = 1 << 18) -> NDArray:
-    """Inner products of pairs of rows of a dense matrix, (pairs,)."""
+    """Inner products of pairs of rows of a dense matrix, (pairs,); where most pairs are wanted, all of them are formed."""
     out = np.empty(len(i), dtype=np.float64)
+    if len(i) > 0.02 * len(rows) ** 2:
+        for a in range(0, len(rows), 512):
+            at = np.flatnonzero((i >= a) & (i < a + 512))
+            if len(at):
+                out[at] = (rows[a : a + 512] @ rows.T)[i[at] - a, j[at]]
+        return out
     for a in range(0, len(i), chunk):
         s = slice(a, a + chunk)
         out[s] = np.einsum("pd,pd->p", rows[i[s]], rows[j[s]])

@@ -15,6 +15,7 @@ from photo51.config.geometry import GeometryParams
 from photo51.geometry import plots
 from photo51.geometry.battery import Bench, run_battery
 from photo51.geometry.biology import Quantity
+from photo51.geometry.readout import thinned
 from photo51.geometry.stage import Inputs, Made
 from photo51.geometry.topology import persistence
 from photo51.io import Provenance, write_h5ad, write_table
@@ -117,7 +118,7 @@ def _frame(bench: Bench, battery: pd.DataFrame, save: Callable[[Figure, str], No
         return
     phase = bench.phase
     held = np.flatnonzero(~bench.find & np.isfinite(phase))
-    some = held[:: max(1, len(held) // 4000 | 1)]
+    some = thinned(held, 4000)
     figure, ax = plt.subplots(figsize=(3.8, 3.8))
     plots.frame_plane(ax, bench.frame.place[some], phase[some])
     ax.set_title(f"Codon phase: accuracy {row['score']:.2f}, 6-mers {row['baseline']:.2f}\n({row['verdict']}; {len(held):,} held-out bases)")  # fmt: skip
