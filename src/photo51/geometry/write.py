@@ -76,9 +76,10 @@ def write_figures(made: Made, bench: Bench, battery: pd.DataFrame, known: dict[s
 
 
 def convincing(manifolds: pd.DataFrame, n: int) -> list[int]:
-    """Numbers of the manifolds to show: those whose coordinate means most, then those with the surest shape."""
+    """Numbers of the manifolds to show: those whose coordinate means most beyond k-mers, then those with the surest shape."""
     found = manifolds[manifolds["manifold"] & (manifolds["coordinate"] != "none")]
-    rank = found.assign(effect=found["meaning_effect"].fillna(0.0))
+    effect = found["meaning_effect"].fillna(0.0) - found["meaning_kmer"].fillna(0.0).clip(lower=0.0)
+    rank = found.assign(effect=effect)
     rank = rank.sort_values(["effect", "agreement", "n_features"], ascending=False, kind="stable")
     return [int(c) for c in rank["cluster"].head(n)]
 
