@@ -70,6 +70,15 @@ def test_only_codes_are_kept_where_activations_are_not_stored():
     assert "activations" not in by_name(lean)
     assert by_name(lean)["encode_model"].disk == 2 * 1e6 * 10 * 6.5
     assert lean.disk < stored.disk
+    assert by_name(lean)["encode"].flops == 2e6 * 2e5  # the same work, on the CPU of the job that reads
+    assert by_name(lean)["encode"].disk == 0
+
+
+def test_encoding_that_keeps_an_accelerator_waiting_is_said():
+    lean = config(stored=False, pretrained_sae="x", controls=[])
+    assert any(w.startswith("encode: ") for w in plan(lean, READ, SIZE, site("h100")).warnings)
+    slow = Size("m", 100, 2e9, 1e9, 1e9, 8_192)
+    assert not any(w.startswith("encode: ") for w in plan(lean, READ, slow, site()).warnings)
 
 
 @pytest.mark.parametrize(
