@@ -73,8 +73,10 @@ class Association(NamedTuple):
 def spread(quantity: Quantity) -> NDArray[np.float32]:
     """Columns of a quantity over the axis, (2, n_rows, k); NaN where it is unknown. Linear ones are put on ranks."""
     known = np.isfinite(quantity.values)
+    if not known.any():
+        return np.full((*quantity.values.shape, 1), np.nan, np.float32)
     values = quantity.values[known].astype(np.float64)
-    if quantity.kind == "linear" and len(values):
+    if quantity.kind == "linear":
         values = np.searchsorted(np.sort(values), values) / len(values)
     columns = quantity.columns(values)
     out = np.full((*quantity.values.shape, columns.shape[1]), np.nan, np.float32)
@@ -112,15 +114,16 @@ def associate(
         return Association(n, np.nan, np.nan, np.nan, np.nan)
     group = placing.bins
     observed = _explained(value[known].astype(np.float64), group[known])
+    equal = observed - 1e-9  # draws that are equal but for rounding count as at least as large
     where = (placing.row, placing.strand, group, placing.block)
     null = _turned(columns, where, bounds, shifts[:FIRST_DRAWS])
     null = null[np.isfinite(null)]
-    if (null >= observed).sum() < ENOUGH and len(shifts) > FIRST_DRAWS:
+    if (null >= equal).sum() < ENOUGH and len(shifts) > FIRST_DRAWS:
         more = _turned(columns, where, bounds, shifts[FIRST_DRAWS:])
         null = np.concatenate([null, more[np.isfinite(more)]])
     if len(null) < FIRST_DRAWS // 2:
         return Association(n, np.nan, np.nan, np.nan, np.nan)
-    p = (1 + np.count_nonzero(null >= observed)) / (1 + len(null))
+    p = (1 + np.count_nonzero(null >= equal)) / (1 + len(null))
     z = (observed - null.mean()) / max(null.std(), 1e-12)
     train = np.isin(placing.block, np.unique(placing.block)[::2])
     effect = _held_out(value, group, known, train)
