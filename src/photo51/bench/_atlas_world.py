@@ -63,7 +63,7 @@ def _shape(rng: np.random.Generator, number: int, features: range) -> dict[str, 
     meaning = "reading-frame phase" if ring else "position along the gene"
     noise = rng.normal(0, 0.05, (2, 160))
     return {
-        "shape": "loop" if ring else "arc", "meaning": meaning, "words": f"Nine features that follow each other as {meaning} changes.",
+        "shape": "ring" if ring else "line", "is_shape": True, "key": [["low", 0.0], ["high", 1.0]], "meaning": meaning, "words": f"Nine features that follow each other as {meaning} changes.",
         "alt": f"160 bases on the shape, coloured by {meaning}", "cyclic": ring, "features": list(features), "facts": [["Features", "9", ""], ["Dimension", "1.0", ""]],
         "points": {"x": np.round(x + noise[0], 2).tolist(), "y": np.round(y + noise[1], 2).tolist(), "v": np.round(t, 2).tolist()},
     }  # fmt: skip

@@ -150,7 +150,7 @@ def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
     follows = words.kind(s.quantity.name) if s.quantity is not None else ""
     return {
         "id": int(row["cluster"]), "shape": words.kind(str(row["shape"])), "is_shape": bool(row["manifold"]), "meaning": follows, "words": sentence(run, row, named),
-        "alt": alt(s) if n else "no picture: the group traces no shape", "cyclic": s.cyclic, "features": s.members,
+        "alt": alt(s) if n else "no picture: the group traces no shape", "cyclic": s.cyclic, "key": key(s), "features": s.members,
         "facts": [list(f) for f in facts(row)],
         "points": {
             "x": [round(float(v), 3) for v in s.points["axis_1"].to_numpy()[some]] if n else [],
@@ -158,6 +158,18 @@ def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
             "v": [round(float(v), 3) if np.isfinite(v) else None for v in shares],
         },
     }  # fmt: skip
+
+
+def key(s: Shape) -> list[tuple[str, float]]:
+    """What some colours stand for: label, and share of the way from the lowest value to the highest."""
+    if not np.isfinite(s.values).any() or not s.coloured_by:
+        return []
+    if marks := ticks(s.quantity):
+        low, high = (0.0, 2 * np.pi) if s.cyclic else (min(marks[0]), max(marks[0]))
+        return [(t, round((v - low) / max(high - low, 1e-12), 3)) for v, t in zip(*marks, strict=True)]
+    if s.cyclic:
+        return [("0", 0.0), ("a quarter", 0.25), ("half", 0.5), ("three quarters", 0.75)]
+    return [(words.number(float(np.nanmin(s.values))), 0.0), (words.number(float(np.nanmax(s.values))), 1.0)]
 
 
 def alt(s: Shape) -> str:

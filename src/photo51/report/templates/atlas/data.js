@@ -35,7 +35,7 @@ const open_index = async () => {
   D.genes.name.forEach((name, i) => { const key = name.toLowerCase(); if (!D.gene_at.has(key)) D.gene_at.set(key, []); D.gene_at.get(key).push(i) });
   for (let row = 0; row < N; row++) {
     const m = COL.manifold[row];
-    HAY.push(["f" + COL.id[row], name_of(row), COL.genes[row], m >= 0 ? "manifold " + m + " " + D.manifolds[m].shape + " " + D.manifolds[m].meaning : ""].join(" ").toLowerCase());
+    HAY.push(["f" + COL.id[row], name_of(row), COL.genes[row], m >= 0 ? (D.manifolds[m].is_shape ? "manifold group " : "group ") + m + " " + D.manifolds[m].shape + " " + D.manifolds[m].meaning : ""].join(" ").toLowerCase());
   }
 };
 const name_of = row => COL.name[row] >= 0 ? NAMES[COL.name[row]].label : "";

@@ -68,8 +68,8 @@ const paint = (seq, levels, peak) => {
   return out;
 };
 const windows = W => h("div", { class: "windows", role: "region", tabindex: "0", "aria-label": "strongest windows" },
-  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Bases in reading direction, the strongest underlined", "Activation", "Gene"].map(t => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", {}, paint(w.seq, w.level, w.peak)), h("td", { class: "num" }, fixed(w.act, 2)), h("td", {}, w.gene || "\u2013"))))));
+  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Gene", "Activation", "Bases in reading direction, the strongest underlined"].map(t => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", {}, w.gene || "\u2013"), h("td", { class: "num" }, fixed(w.act, 2)), h("td", {}, paint(w.seq, w.level, w.peak)))))));
 
 const histogram = H => {
   const wide = 300, tall = 92, top = Math.max(...H.counts, 1), w = wide / H.counts.length, log = v => Math.log10(v + 1) / Math.log10(top + 1), out = [];
@@ -99,11 +99,12 @@ const show_dossier = (d, row) => {
       d.concepts.map(c => [c.name, fixed(c.f1, 2), fixed(c.null, 2), fixed(c.always, 2), fixed(c.precision, 2), fixed(c.recall, 2), tiny(c.q), tiny(c.qa), c.kmer]), "Measured on stretches of genome that played no part in the choice. A claim stands where F1 is well above its null and both q are small.") : h("p", {}, d.no_concepts),
     h("div", { class: "figures" }, d.histogram ? histogram(d.histogram) : null, ...d.profiles.map(profile)),
     h("h3", {}, "Does the model use it?"), h("p", {}, d.cause),
-    h("h3", {}, "Shape it belongs to"), m >= 0 ? h("p", {}, h("a", { href: "#m" + m }, `m${m} ${D.manifolds[m].shape}`), D.manifolds[m].meaning ? ": " + D.manifolds[m].meaning : "") : h("p", {}, "None: it was not placed in any group of features."),
+    h("h3", {}, "Group it belongs to"), m >= 0 ? h("p", {}, h("a", { href: "#m" + m }, group_name(m)), D.manifolds[m].meaning ? ": " + D.manifolds[m].meaning : "") : h("p", {}, "None: it was not placed in any group of features."),
     d.like.length ? h("section", {}, h("h3", {}, "Features most like it"), h("p", {}, ...d.like.flatMap(([id, cosine], i) => ROW_OF.has(id) ? [i ? ", " : "", link(ROW_OF.get(id)), ` (${fixed(cosine, 2)})`] : []), h("span", { class: "small" }, " \u00b7 cosine between the directions they write in the model"))) : null,
     d.checks.length ? grid("Does the name survive?", [["Check"], ["Result"], ["Detail"]], d.checks) : null,
   );
 };
+const group_name = m => `group ${m}: ${D.manifolds[m].shape}`;
 const open_manifold = index => {
   const m = D.manifolds[index];
   if (!m) return;
@@ -111,11 +112,11 @@ const open_manifold = index => {
   const rows = m.features.filter(id => ROW_OF.has(id)).map(id => ROW_OF.get(id));
   $("dossier").replaceChildren(
     h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list")),
-    h("h2", { id: "dossier-title" }, `m${index} `, h("span", {}, m.shape)), h("p", { class: "lede" }, m.words),
-    h("figure", {}, h("div", { class: "plot big", html: cloud(m, 520, 360, 2.4) }), h("figcaption", {}, m.alt)),
+    h("h2", { id: "dossier-title" }, `Group ${index} `, h("span", {}, m.shape)), h("p", { class: "lede" }, m.words),
+    m.points.x.length ? h("figure", {}, h("div", { class: "plot big", html: cloud(m, 520, 360, 2.4) }), h("figcaption", {}, m.alt, m.key ? h("span", { class: "keys" }, ...m.key.map(([label, share]) => h("span", { class: "key" }, h("i", { style: `background:${mixed(m.cyclic ? D.ramps.cyclic : D.ramps.sequential, share)}` }), label))) : null)) : null,
     h("dl", { class: "facts" }, ...m.facts.map(([k, v, hint]) => h("div", { title: hint || false }, h("dt", {}, k), h("dd", {}, v)))),
     h("h3", {}, `Its ${rows.length} features`), h("ul", { class: "flat" }, ...rows.map(r => h("li", {}, link(r)))));
   $("dossier").scrollTop = 0;
   SHOWN = Uint32Array.from(rows); RANKED = false; sort(); draw_table(); draw_map();
-  $("found").textContent = `the ${rows.length} features of m${index}`;
+  $("found").textContent = `the ${rows.length} features of group ${index}`;
 };

@@ -18,7 +18,7 @@ const apply = () => {
   let rows = found.rows;
   if (kept === "named") rows = rows.filter(r => COL.name[r] >= 0);
   else if (kept === "unnamed") rows = rows.filter(r => COL.name[r] < 0);
-  else if (kept === "shape") rows = rows.filter(r => COL.manifold[r] >= 0);
+  else if (kept === "shape") rows = rows.filter(r => COL.manifold[r] >= 0 && D.manifolds[COL.manifold[r]].is_shape);
   else if (kept === "novel") rows = rows.filter(r => COL.novel[r]);
   SHOWN = rows; RANKED = !!found.ranked;
   if (RANKED) SORT = { key: "", up: false }; else if (!SORT.key) SORT = { key: "score", up: false };

@@ -79,12 +79,14 @@ const show_map = mode => {
   MAP.mode = mode;
   for (const tab of document.querySelectorAll("[data-map]")) tab.setAttribute("aria-pressed", tab.dataset.map === mode);
   $("features-map").hidden = mode !== "features"; $("manifolds-map").hidden = mode !== "manifolds";
+  $("colour").parentElement.hidden = mode !== "features";
   if (mode === "features") { layout(); draw_map() }
 };
 const draw_legend = () => {
   const swatch = (colour, label) => `<span class="key"><i style="background:${colour}"></i>${escape_text(label)}</span>`;
   const ramp = (low, high) => `<span class="key">${low} <i class="ramp"></i> ${high}</span>`;
-  const kinds = [...D.groups.map(g => swatch(g.colour, g.label)), swatch(GREY, "unnamed")].join("");
+  const used = new Set(NAMES.map(n => n.group));
+  const kinds = [...D.groups.filter((_, i) => used.has(i)).map(g => swatch(g.colour, g.label)), swatch(GREY, "unnamed")].join("");
   $("legend").innerHTML = { kind: kinds, density: ramp("rare (one base in a million)", "always on"), novelty: ramp("0", "1"), cause: ramp("no effect", "largest effect") }[MAP.colour];
 };
 const cloud = (m, wide, tall, size) => {
@@ -96,8 +98,10 @@ const cloud = (m, wide, tall, size) => {
   return `<svg viewBox="0 0 ${wide} ${tall}" role="img" aria-label="${escape_text(m.alt)}">${dots.join("")}</svg>`;
 };
 const draw_manifolds = () => {
-  $("manifolds-map").innerHTML = D.manifolds.length ? D.manifolds.map((m, i) =>
-    `<button type="button" class="card" data-manifold="${i}">${cloud(m, 150, 96, 1.3)}<b>m${i} ${escape_text(m.shape)}</b><small>${escape_text(m.meaning || "meaning unknown")}</small><small>${m.features.length} features</small></button>`).join("")
+  const order = D.manifolds.map((m, i) => [m, i]).sort((a, b) => b[0].is_shape - a[0].is_shape || !!b[0].meaning - !!a[0].meaning || a[1] - b[1]);
+  const said = m => m.meaning ? "along it: " + m.meaning : m.is_shape ? "nothing that was tested varies along it" : "active together, no shape";
+  $("manifolds-map").innerHTML = D.manifolds.length ? order.map(([m, i]) =>
+    `<button type="button" class="card" data-manifold="${i}">${m.points.x.length ? cloud(m, 150, 96, 1.3) : ""}<b>${i}: ${escape_text(m.shape)}</b><small>${escape_text(said(m))}</small><small>${m.features.length} features</small></button>`).join("")
     : "<p>This run found no group of features, or the geometry stage was not run.</p>";
   $("manifolds-map").addEventListener("click", e => { const b = e.target.closest("[data-manifold]"); if (b) open_manifold(+b.dataset.manifold) });
 };

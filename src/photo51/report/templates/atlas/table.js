@@ -7,7 +7,7 @@ const COLUMNS = [
   { key: "null", title: "Null", hint: "F1 that 95 of 100 rotated copies stay below", cell: r => fixed(COL.null[r], 2), value: r => COL.null[r] },
   { key: "density", title: "Density", hint: "Share of scored bases at which it is active", cell: r => percent(COL.density[r]), value: r => COL.density[r] },
   { key: "novelty", title: "Novelty", hint: "Reproducible, strong and unexplained: 0 to 1", cell: r => fixed(COL.novelty[r], 2), value: r => COL.novelty[r] },
-  { key: "manifold", title: "Shape", hint: "Manifold it belongs to", cell: r => COL.manifold[r] < 0 ? "" : "m" + COL.manifold[r] + " " + D.manifolds[COL.manifold[r]].shape, value: r => COL.manifold[r] < 0 ? 1e9 : COL.manifold[r], up: true },
+  { key: "manifold", title: "Group", hint: "Group of features it belongs to, and the shape that traces", cell: r => COL.manifold[r] < 0 ? "" : COL.manifold[r] + ": " + D.manifolds[COL.manifold[r]].shape, value: r => COL.manifold[r] < 0 ? 1e9 : COL.manifold[r], up: true },
 ];
 let SHOWN, RANKED = false, SORT = { key: "score", up: false }, CURRENT = -1;   // rows in the order shown; the open feature's row
 
