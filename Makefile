@@ -18,7 +18,7 @@ demo run: setup
 	@$(RUN) photo51 run $(CONFIG) --cores $(CORES) --profile $(PROFILE)
 
 test: setup
-	$(RUN) python -m pytest -q
+	$(RUN) python -m pytest -q -n $(CORES) --dist loadfile
 
 check: setup
 	$(RUN) ruff check .
@@ -40,7 +40,7 @@ bench: setup
 	$(RUN) photo51 bench all
 
 test-slurm: setup
-	$(RUN) python -m pytest -q -m slurm tests/slurm
+	$(RUN) PHOTO51_TEST_SLURM=1 python -m pytest -q -m slurm tests/slurm
 
 clean:
 	rm -rf $(VENV) .snakemake
