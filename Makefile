@@ -18,7 +18,7 @@ demo run: setup
 	@$(RUN) photo51 run $(CONFIG) --cores $(CORES) --profile $(PROFILE)
 
 test: setup
-	$(RUN) python -m pytest -q -n $(CORES) --dist loadfile
+	$(RUN) OMP_WAIT_POLICY=PASSIVE python -m pytest -q -n $(CORES) --dist loadfile
 
 check: setup
 	$(RUN) ruff check .
