@@ -77,6 +77,8 @@ class Cluster:
 
 @pytest.fixture(scope="session")
 def cluster():
+    if os.environ.get("PHOTO51_TEST_SLURM") != "1":
+        pytest.skip("installs and starts Slurm: run by `make test-slurm`")
     if os.geteuid() != 0:
         pytest.skip("starts Slurm's daemons: root only")
     state = os.environ.setdefault("SLURM_TEST_STATE", "/var/tmp/photo51-slurm")

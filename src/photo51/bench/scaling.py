@@ -2,7 +2,7 @@
 
 The chain is prepare, activations, train-sae, encode and gather on a planted genome, with a small model of random weights.
 Every run is a process of its own, forked from one that has imported everything, so that figures are of the work and not of
-importing; its peak memory is what the kernel says of it. A kill is SIGKILL at a moment drawn uniformly from the time a whole
+importing; seconds are CPU seconds, and peak memory is what the kernel says of the process. A kill is SIGKILL at a moment drawn uniformly from the time a whole
 run takes; the run is then started again until it ends, and must leave the bytes of one that was never killed.
 """
 
@@ -111,13 +111,19 @@ def kills(folder: Path, model: Path, tries: int, seed: int = 51) -> dict[str, fl
     whole = folder / "whole"
     _forked(run, whole)
     lasts = min(_forked(run, folder / f"again{i}")[0] for i in range(2))
-    want, rng, survived = digest(whole), np.random.default_rng(seed), 0
-    for i in range(tries):
+    want, rng, killed, survived = digest(whole), np.random.default_rng(seed), 0, 0
+    for i in range(4 * tries):
         out = folder / f"killed{i}"
-        _forked(run, out, kill_after=float(rng.uniform(0, lasts)))
+        _, ended, _ = _forked(run, out, kill_after=float(rng.uniform(0, lasts)))
+        if ended:
+            continue  # it was done before its time came
         _forked(run, out)
+        killed += 1
         survived += digest(out) == want
-    return {"kills_survived": survived, "kills_tried": tries}
+        log.info("kills: %d of %d survived", survived, killed)
+        if killed == tries:
+            break
+    return {"kills_survived": survived, "kills_tried": killed}
 
 
 def _model(folder: Path) -> Path:
@@ -135,7 +141,7 @@ def _model(folder: Path) -> Path:
 def _size(folder: Path, model: Path, bases: int) -> dict[str, float | int | None]:
     name = f"{bases / 1e6:g}mb"
     sheet = write_planted([planted_genome(bases)], folder / f"in-{name}")
-    seconds, peak = _forked(lambda out: chain(sheet, model, out, shard=262_144), folder / name)
+    _, seconds, peak = _forked(lambda out: chain(sheet, model, out, shard=262_144), folder / name)
     disk = sum(p.stat().st_size for p in (folder / name).rglob("*") if p.is_file())
     return {
         f"seconds_per_mb_{name}": seconds / bases * 1e6,
@@ -149,7 +155,7 @@ def _shards(folder: Path, model: Path, bases: int) -> dict[str, float | int | No
     sheet = write_planted([planted_genome(bases)], folder / "sharded-in")
     numbers = (1, 2, 4, 8)
     seconds = [
-        _forked(lambda out, n=n: chain(sheet, model, out, shard=bases // n + 1_024), folder / f"shards{n}")[0]  # type: ignore[misc]
+        _forked(lambda out, n=n: chain(sheet, model, out, shard=bases // n + 1_024), folder / f"shards{n}")[1]  # type: ignore[misc]
         for n in numbers
     ]
     figures: dict[str, float | int | None] = {
@@ -167,9 +173,10 @@ def _scheduler(folder: Path) -> float | None:
     command = [sys.executable, "-m", "snakemake", "--cores", "1", "--quiet", "all", "--scheduler", "greedy"]
 
     def call() -> float:
-        started = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         subprocess.run(command, cwd=place, check=True, capture_output=True)
-        return time.perf_counter() - started
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     try:
         busy = call()
@@ -181,15 +188,21 @@ def _scheduler(folder: Path) -> float | None:
 
 def _forked(
     work: Callable[[Path], None], out: Path, *, kill_after: float | None = None
-) -> tuple[float, float]:
-    """Run `work(out)` in a forked process, killed after some seconds where asked for: seconds, and its peak memory (bytes)."""
+) -> tuple[float, float, float]:
+    """Run `work(out)` in a forked process, killed after some seconds where asked for.
+
+    Returns
+    -------
+    Seconds by the clock, CPU seconds, and peak memory (bytes); the last two are 0 for a process that was killed.
+    """
     context = multiprocessing.get_context("fork")
-    peaks = context.SimpleQueue()
+    used = context.SimpleQueue()
 
     def child() -> None:
-        logging.disable(logging.INFO)
+        logging.disable(logging.WARNING)
         work(out)
-        peaks.put(float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * 1024)
+        spent = resource.getrusage(resource.RUSAGE_SELF)
+        used.put((spent.ru_utime + spent.ru_stime, spent.ru_maxrss * 1024.0))
 
     process = context.Process(target=child)
     started = time.perf_counter()
@@ -200,4 +213,4 @@ def _forked(
         process.join()
     elif process.exitcode:
         raise RuntimeError(f"scaling: a run ended with {process.exitcode}")
-    return time.perf_counter() - started, 0.0 if peaks.empty() else peaks.get()
+    return time.perf_counter() - started, *(used.get() if not used.empty() else (0.0, 0.0))
