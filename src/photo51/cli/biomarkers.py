@@ -158,9 +158,9 @@ def cohort(
     from photo51.config import parse
     from photo51.config.biomarkers import CohortParams
 
-    given = parse(CohortParams, params)
+    given, people = parse(CohortParams, params), _table(panel)
     burden, made = _burden(panel, genotypes, variants, codes, genomes, given)
-    run_cohort(burden, _table(panel), out, given, made=made, open_lock=open_lock)
+    run_cohort(burden, people, out, given, made=made, open_lock=open_lock)
 
 
 @app.command()

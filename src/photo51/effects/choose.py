@@ -34,6 +34,6 @@ def numbers(column: pd.Series) -> pd.Series:
     """A column of text as numbers, where every value that is not empty is one; else as it was."""
     if column.dtype != object:
         return column
-    found = pd.to_numeric(column.replace("", np.nan), errors="coerce")
+    found = pd.to_numeric(column, errors="coerce")
     every = found.notna() | (column == "")
     return found if every.all() and found.notna().any() else column
