@@ -15,10 +15,12 @@ import time
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import stats
 
 from photo51.enrichment.composition import composition_terms
+from photo51.enrichment.design import FEATURE_TERMS
 from photo51.enrichment.planted import (
     SHAPES,
     PlantedGenome,
@@ -28,12 +30,13 @@ from photo51.enrichment.planted import (
     planted_genome,
     runs_to_track,
 )
-from photo51.stats.additive import residuals
+from photo51.stats.additive import Terms, residuals
 from photo51.stats.correlation import Mask, Track, block_overlaps_fft, overlaps
-from photo51.stats.covariance import alternate, covariance_test, even_blocks
+from photo51.stats.covariance import alternate, even_blocks
 from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.naive import fisher, midpoint_binomial, shuffle_p
 from photo51.stats.rotation import rotation_test, track
+from photo51.stats.sparse_additive import LevelModel
 
 log = logging.getLogger(__name__)
 DENSITIES = (1e-4, 1e-3, 1e-2)
@@ -159,8 +162,10 @@ def motif_detectors(genome: PlantedGenome, rng: np.random.Generator) -> pd.DataF
 def _adjusted(genome: PlantedGenome, features: NDArray[np.float32], masks: NDArray[np.bool_]):  # type: ignore[no-untyped-def]
     blocks = even_blocks(np.array([0, genome.n]), 16_384)
     terms, fold = composition_terms(genome.bases, np.array([0, genome.n])), alternate(blocks)
-    left = residuals(features, terms, fold)
-    return covariance_test(left, residuals(masks.astype(np.float32), terms, fold), blocks)
+    some = np.array(FEATURE_TERMS)
+    model = LevelModel(Terms(terms.levels[some], terms.sizes[some]), fold)  # as a run does
+    right = residuals(masks.astype(np.float32), terms, fold)
+    return model.covariance_test(sp.csr_array(features), right, blocks, fold)
 
 
 def _track(feature: NDArray[np.float32]) -> Track:
