@@ -62,6 +62,7 @@ SITE = "block.3.out"
 
 def measure(*, quick: bool) -> Figures:
     """Measure at 8,192 bases, 500 kb and 5 rounds; at 2,048 bases, 50 kb (times ten) and 2 rounds when quick."""
+    logging.getLogger("StripedHyena").setLevel(logging.WARNING)
     _find_peers()
     length, rounds = (2_048, 2) if quick else (8_192, 5)
     return {
