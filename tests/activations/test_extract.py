@@ -105,7 +105,8 @@ def test_windows_are_batched_by_length_and_handed_on_one_by_one():
 def test_large_numbers_overflow_float16_but_not_bfloat16(tmp_path):
     genomes = InMemory(CIRCLE, circular=True)
     with pytest.raises(
-        InputError, match=r"65,504 for float16 \(use precision bfloat16\), got 67000.0 at base 1 of the core, dimension 0"
+        InputError,
+        match=r"65,504 for float16 \(use precision bfloat16\), got 67000.0 at base 1 of the core, dimension 0",
     ):
         stored(genomes, tmp_path, model=Echo(scale=1_000.0))
     store = stored(
