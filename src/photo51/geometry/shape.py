@@ -31,7 +31,7 @@ from photo51.stats.resampling import monte_carlo_p
 
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
 OTHERS = ("module", "unresolved")
-FEW = 5
+FEW = 4  # draws of what is slow to measure
 
 
 class Null(NamedTuple):
@@ -188,14 +188,14 @@ def _null(
     """Shapes of turned copies; none for a module, whose shape is not asked for."""
     n_landmarks, most, hollow = how
     rows = []
-    for d in range(max(draws, 5)):
+    for d in range(draws):
         turned = a.turned(rng)
         points = cloud(turned, rng, most=most, with_error=True)
-        h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow) if draws else None
+        h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow)
         rows.append(
             (
-                h.lengths(1)[0] if h else np.nan,
-                h.lengths(2)[0] if h and hollow else np.nan,
+                h.lengths(1)[0],
+                h.lengths(2)[0] if hollow else np.nan,
                 np.mean(intrinsic_dimension(cloud(turned, rng, most=most).x, rng)) if d < FEW else np.nan,
                 len(points.explained),
                 restricted_r2(a, turned.codes) if d < FEW else np.nan,
