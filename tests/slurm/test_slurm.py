@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from photo51.bench import scaling
+from photo51.io import write_json
 
 from .conftest import ROOT, node
 
@@ -180,6 +181,7 @@ def test_the_workflow_gives_the_same_bytes_as_on_one_machine(cluster, site, tmp_
     assert at_home.wait(3_000) == 0, (local / "run.log").read_text()[-3000:]
     assert len(cluster.jobs()) - before >= 6  # prepare, two parts read, train, two parts encoded, gather
     want, got = _bytes(local), _bytes(remote)
+    write_json({"slurm_equals_local": int(got == want)}, ROOT / scaling.SLURM)
     assert sorted(got) == sorted(want)
     assert [name for name in want if got[name] != want[name]] == []
     logs = [p for p in (remote / "logs" / "slurm").rglob("*.log") if p.is_file()]
