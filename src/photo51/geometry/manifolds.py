@@ -25,6 +25,7 @@ from photo51.geometry.usable import Usable, usable
 from photo51.progress import progress
 
 log = logging.getLogger(__name__)
+CELLS = 1_000_000  # tokens × features of a cluster that are measured
 
 
 class Relations(NamedTuple):
@@ -237,7 +238,8 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
     parts = []
     for c in progress(range(len(of)), "shapes", unit="clusters"):
         features = np.flatnonzero(label == c)
-        a = activity(tokens, features, decoder, missed=missed)
+        most = min(20_000, max(4_000, CELLS // len(features)))
+        a = activity(tokens, features, decoder, missed=missed, most=most)
         rng = np.random.default_rng([params.seed, c])
         parts.append(
             (

@@ -46,9 +46,11 @@ class Activity(NamedTuple):
         does not. Features that merely switch on together are exchangeable with their turned selves.
         """
         bounds = np.flatnonzero(np.diff(self.block, prepend=-1, append=self.block.max(initial=0) + 1))
-        codes = np.empty_like(self.codes)
-        for f in range(codes.shape[1]):
-            codes[:, f] = rotate(self.codes[:, f], bounds, random_shifts(bounds, rng)[0])
+        block = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
+        start, length = bounds[block][:, None], np.diff(bounds)[block][:, None]
+        shifts = random_shifts(bounds, rng, self.codes.shape[1])
+        place = np.arange(len(self.codes))[:, None] - start
+        codes = np.take_along_axis(self.codes, start + (place - shifts[:, block].T) % length, axis=0)
         error = None if self.error is None else rotate(self.error, bounds, random_shifts(bounds, rng)[0])
         return self._replace(codes=codes, error=error)
 
