@@ -26,6 +26,7 @@ from photo51.types import InputError
 
 LICENCE = "Apache-2.0"
 _KNOWN = 512
+_BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
 
 
 def read_log(run: Path) -> pd.DataFrame:
@@ -103,7 +104,7 @@ def write_card(
     card = _summary(model, log, trained, found)
     write_svg(
         folder / "loss.svg",
-        (theme.WIDTH_2, 2.8),
+        (theme.WIDTH_2, 3.4),
         lambda ax: loss_curve(ax, log),
         lambda ax: bars(ax, found.bits),
     )
@@ -155,7 +156,7 @@ def loss_curve(ax: Axes, log: pd.DataFrame) -> Axes:
     ax.set_ylim(min(settled.min(), 1.6) - 0.02 if len(settled) else None, 2.05)
     ax.axhline(2, color=theme.FAINT, lw=0.8, ls=":")
     ax.set(xlabel="step", ylabel="bits per base", title="Learning")
-    ax.legend()
+    ax.legend(**_BELOW)
     return ax
 
 
@@ -173,7 +174,7 @@ def bars(ax: Axes, table: pd.DataFrame) -> Axes:
         ax.plot(orders, [part[f"markov_own_{k}"] for k in orders], color=tone, lw=0.8, ls="--")
         ax.axhline(part[MODEL], color=tone, label=f"{group}, model")
     ax.set(xlabel="order of the Markov chain (bases)", ylabel="bits per base", title="Held-out species")
-    ax.legend(title="chains: all sequence, own (dashed)", title_fontsize=7)
+    ax.legend(title="thin: chains of all sequence; dashed: of the group's own", title_fontsize=7, **_BELOW)
     return ax
 
 
