@@ -59,13 +59,13 @@ class Cluster:
                 cwd=folder, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 
-    def finish(self, folder, *words, profile="slurm", timeout=900):
+    def finish(self, folder, *words, profile="slurm", timeout=3_600):
         """Run Snakemake to its end; its log if it failed."""
         process = self.snakemake(folder, *words, profile=profile)
         code = process.wait(timeout)
         assert code == 0, (folder / "run.log").read_text()[-4000:]
 
-    def wait(self, what, condition, seconds=300):
+    def wait(self, what, condition, seconds=1_200):
         """Wait until a condition holds."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:

@@ -131,8 +131,8 @@ DefMemPerCPU=256
 GresTypes=gpu
 AccountingStorageType=accounting_storage/none
 NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEM_MB $gres State=UNKNOWN
-PartitionName=cpu Nodes=$HOST Default=YES MaxTime=60 State=UP
-PartitionName=gpu Nodes=$HOST MaxTime=60 State=UP
+PartitionName=cpu Nodes=$HOST Default=YES MaxTime=UNLIMITED State=UP
+PartitionName=gpu Nodes=$HOST MaxTime=UNLIMITED State=UP
 CONF
 }
 

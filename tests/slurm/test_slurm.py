@@ -21,7 +21,7 @@ rule activations:  # the profile asks for a GPU for rules of this name
     output: "out/activations"
     resources:
         mem_mb=lambda wildcards, attempt: 700 * 2 ** (attempt - 1),
-        runtime=5,
+        runtime=120,
     shell:
         "python3 -c 'import time; x = bytearray(900 << 20); time.sleep(6)' && echo ${{CUDA_VISIBLE_DEVICES-none}} > {output}"
 """
@@ -31,12 +31,12 @@ rule all:
     input: expand("out/{i}", i=range(2)), "out/last"
 rule step:
     output: "out/{i}"
-    resources: mem_mb=1000, runtime=5
+    resources: mem_mb=1000, runtime=120
     shell: "echo {wildcards.i} >> started; sleep 2; echo {wildcards.i} > {output}"
 rule last:
     input: expand("out/{i}", i=range(2))
     output: "out/last"
-    resources: mem_mb=1000, runtime=5
+    resources: mem_mb=1000, runtime=120
     shell: "echo last >> started; sleep $(cat pause); cat {input} > {output}"
 """
 
@@ -95,14 +95,14 @@ def test_a_node_that_dies_loses_nothing(cluster, site):
     (folder / "pause").write_text("600")
     process = cluster.snakemake(folder)
     started = folder / "started"
-    cluster.wait("the last step", lambda: started.exists() and "last" in started.read_text(), 600)
+    cluster.wait("the last step", lambda: started.exists() and "last" in started.read_text(), 2_400)
     (folder / "pause").write_text("1")
     _crash(cluster.env["SLURM_CONF"].removesuffix("/slurm.conf"))
     cluster.wait(
         "the node to be called down", lambda: "down" in cluster.call("sinfo", "-h", "-N", "-o", "%t")
     )
     node("node-up")
-    assert process.wait(900) == 0, (folder / "run.log").read_text()[-3000:]
+    assert process.wait(3_600) == 0, (folder / "run.log").read_text()[-3000:]
     assert (folder / "out" / "last").read_text() == "0\n1\n"
     assert sorted(started.read_text().split()) == [
         "0",
@@ -117,9 +117,9 @@ def test_a_cancelled_run_goes_on(cluster, site):
     (folder / "pause").write_text("600")
     process = cluster.snakemake(folder)
     started = folder / "started"
-    cluster.wait("the last step", lambda: started.exists() and "last" in started.read_text(), 600)
+    cluster.wait("the last step", lambda: started.exists() and "last" in started.read_text(), 2_400)
     process.send_signal(signal.SIGINT)
-    process.wait(300)
+    process.wait(1_200)
     cluster.wait("the job to be cancelled", lambda: cluster.jobs()[-1]["state"] in {"CANCELLED", "FAILED"})
     assert not (folder / "out" / "last").exists()
     (folder / "pause").write_text("1")
@@ -133,7 +133,7 @@ def test_no_slurm_and_no_partition_are_named(cluster, site, tmp_path):
     config = folder / "workflow" / "profiles" / "slurm" / "config.yaml"
     config.write_text(config.read_text().replace("partition: cpu", "partition: nowhere", 1))
     process = cluster.snakemake(folder, "--retries", "0")
-    assert process.wait(300) != 0
+    assert process.wait(1_200) != 0
     assert (
         "nowhere" in (folder / "run.log").read_text()
         or "invalid partition" in (folder / "run.log").read_text()
