@@ -1,4 +1,4 @@
-# Not part of a run: a model from genomes, `photo51 run config/examples/pretrain_nano.yaml -- pretrained`.
+# Not part of a run: a model from genomes, `photo51 run CONFIG -- pretrained, where CONFIG lists the FASTA files in `corpus` and the parameters in `pretrain``.
 rule corpus:
     input:
         recipe=CONFIG.recipe,
