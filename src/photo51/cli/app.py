@@ -66,7 +66,10 @@ def common(
 
 def set_threads(n: int) -> None:
     """Bound the threads of torch, numba and the linear algebra libraries; call before importing any of them."""
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    names = ["OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"]
+    if "numba" not in sys.modules:  # it refuses another number once it has read one
+        names.append("NUMBA_NUM_THREADS")
+    for name in names:
         os.environ[name] = str(n)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if "torch" in sys.modules:

@@ -43,18 +43,14 @@ def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     for i, row in enumerate(shown.itertuples()):
         at = xy[cluster == str(row.cluster)]
         tone = PALETTE[i % len(PALETTE)]
-        ax.scatter(at[:, 0], at[:, 1], s=9, color=tone, lw=0, zorder=3)
-        if i < len(PALETTE):
-            middle = np.nanmedian(at, axis=0)
-            text = f"{row.cluster}: {row.shape}" + (f", {words(str(row.meaning))}" if row.meaning else "")
-            ax.annotate(
-                text, middle, xytext=(4, 4), textcoords="offset points", fontsize=6, color=tone, zorder=4
-            )
+        text = f"{row.cluster}: {row.n_features} features" + (f", {words(str(row.meaning))}" if row.meaning else "")
+        name = text if i < len(PALETTE) else None
+        ax.scatter(at[:, 0], at[:, 1], s=9, color=tone, lw=0, zorder=3, label=name)
     ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
     ax.set_title(
         f"{len(graph)} features; {len(shown)} manifold{'s' if len(shown) != 1 else ''} among {len(manifolds)} clusters"
     )
-    ax.legend(loc="lower left", markerscale=2)
+    ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2, frameon=False)
     return ax
 
 
