@@ -55,7 +55,7 @@ class Cluster:
         extra = ["--slurm-init-seconds-before-status-checks", "1"] if profile == "slurm" else []
         with (folder / "run.log").open("a") as log:
             return subprocess.Popen(
-                [*command, *extra, "--latency-wait", "5", "--nocolor", *words],
+                [*command, *words, *extra, "--latency-wait", "5", "--nocolor"],
                 cwd=folder, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
             )  # fmt: skip
 

@@ -174,8 +174,8 @@ def test_the_workflow_gives_the_same_bytes_as_on_one_machine(cluster, site, tmp_
         (folder / "genomes.tsv").write_text(f"genome\tsequence\nphix\t{genome}\n")
         (folder / "config.json").write_text(json.dumps(NANO))
     (local / "workflow" / "profiles").symlink_to(ROOT / "workflow" / "profiles")
-    words = ("--configfile", "config.json", "results/nano/codes/main/codes.json")
-    at_home = cluster.snakemake(local, "--cores", "1", *words, profile="local")
+    words = ("results/nano/codes/main/codes.json", "--configfile", "config.json")
+    at_home = cluster.snakemake(local, *words, "--cores", "1", profile="local")
     before = len(cluster.jobs())
     cluster.finish(remote, *words, timeout=3_000)
     assert at_home.wait(3_000) == 0, (local / "run.log").read_text()[-3000:]

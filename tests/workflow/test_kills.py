@@ -48,8 +48,8 @@ def place(folder):
 def start(folder):
     """Snakemake as a session of its own, so that it can be killed with all its jobs."""
     command = [
-        sys.executable, "-m", "snakemake", "--configfile", "config.json", "--workflow-profile", "workflow/profiles/local",
-        "--cores", "1", "--quiet", "all", TARGET,
+        sys.executable, "-m", "snakemake", TARGET, "--configfile", "config.json", "--workflow-profile",
+        "workflow/profiles/local", "--cores", "1", "--quiet", "all",
     ]  # fmt: skip
     env = {
         **os.environ,
