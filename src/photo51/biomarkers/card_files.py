@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from photo51.biomarkers.cards import BANNER, Cards
-from photo51.io import Provenance, sha256, write_json, write_table
-from photo51.io.contracts.biomarkers import CALIBRATION, CARD_FEATURES, CARD_NEIGHBOURS, CARDS
+from photo51.io import Provenance, read_table, sha256, write_json, write_table
+from photo51.io.contracts.biomarkers import CALIBRATION, CARD_FEATURES, CARD_NEIGHBOURS, CARDS, CLASSIFIERS
 from photo51.types import InputError
 
 SHOWN = (
@@ -30,6 +30,8 @@ SHOWN = (
     "out_of_domain",
 )
 OF_FEATURE = ("feature", "orientation", "delta", "weight", "contribution", "name", "locus")
+JUDGED = "classifiers.parquet"
+OF_PROBE = ("method", "auroc_within", "within_lo", "within_hi")
 OF_NEIGHBOUR = ("neighbour", "gene", "consequence", "similarity")
 OF_VARIANT = (
     "gene",
@@ -60,13 +62,28 @@ def write_cards(found: Cards, variants_path: Path, folder: Path, made: Provenanc
         write_table(table, folder / name, spec, made)
     variants = pd.read_parquet(variants_path)
     sources = {name: sha256(folder / name) for name in tables} | {variants_path.name: sha256(variants_path)}
+    probe = judged(folder, str(found.cards["method"].iloc[0])) if len(found.cards) else pd.DataFrame()
+    if len(probe):
+        sources[JUDGED] = sha256(folder / JUDGED)
     paths = []
     for i in range(len(found.cards)):
         name = str(found.cards["variant"].iloc[i])
         path = folder / "cards" / f"{file_name(name)}.json"
-        write_json(_card(found, i, variants, variants_path.name, sources), path)
+        card = _card(found, i, variants, variants_path.name, sources)
+        card["probe"] = {
+            c: _cite(JUDGED, int(row), c, probe.at[row, c]) for row in probe.index for c in OF_PROBE
+        }
+        write_json(card, path)
         paths.append(path)
     return paths
+
+
+def judged(folder: Path, method: str) -> pd.DataFrame:
+    """The row of `classifiers.parquet` that says what a card's probe achieves on the whole set; empty where there is none."""
+    if not (folder / JUDGED).is_file():
+        return CLASSIFIERS.empty()
+    table = read_table(folder / JUDGED, CLASSIFIERS)
+    return table[(table["stratum"] == "all") & (table["method"] == method)]
 
 
 def file_name(variant: str) -> str:

@@ -37,7 +37,8 @@ def card_picture(
     variant
         Row of the variants table.
     tables
-        `features` and `neighbours` of this variant; `calibration`; `set`: llr and label (1 case, 0 control) of the set.
+        `features` and `neighbours` of this variant; `calibration`; `set`: llr and label (1 case, 0 control) of the set;
+        `probe`: its row of the classifiers table, or none.
     logos
         Feature → picture of its motif.
     """
@@ -67,7 +68,7 @@ def card_picture(
         )
         llr.set_title("How surprised is the model?")
         _neighbours(figure.add_subplot(low[1]), tables["neighbours"])
-        _footing(figure.add_subplot(rows[3]), card)
+        _footing(figure.add_subplot(rows[3]), card, tables["probe"])
     return figure
 
 
@@ -119,7 +120,7 @@ def _neighbours(ax: Axes, table: pd.DataFrame) -> None:
     ax.text(0, -0.08, "cosine of the feature changes; 1 is the same change", fontsize=7, color=theme.MUTED)
 
 
-def _footing(ax: Axes, card: Record) -> None:
+def _footing(ax: Axes, card: Record, probe: pd.DataFrame) -> None:
     ax.axis("off")
     faithful = (
         f"Faithfulness: deleting the cited features takes away {card['faithfulness']:.0%} of the log odds due to features "
@@ -136,9 +137,16 @@ def _footing(ax: Axes, card: Record) -> None:
     domain = "OUTSIDE what the set has shown" if card["out_of_domain"] else "Within what the set has shown"
     colour = theme.colour("failed") if card["out_of_domain"] else theme.INK
     ax.text(0, 0.95, textwrap.fill(faithful, 130), fontsize=7.5, va="top")
-    ax.text(0, 0.45, textwrap.fill(f"{domain}: {distance}.", 130), fontsize=7.5, va="top", color=colour)
+    ax.text(0, 0.6, textwrap.fill(f"{domain}: {distance}.", 130), fontsize=7.5, va="top", color=colour)
+    for row in probe.to_dict("records"):
+        chance = row["within_lo"] <= 0.5
+        said = f"Over the whole set this score tells cases from controls of a gene with AUROC {row['auroc_within']:.2f} ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
+        said += (
+            ": no better than chance, so the card explains the score and not the disease." if chance else "."
+        )
+        ax.text(0, 0.25, said, fontsize=7.5, va="top", color=theme.colour("failed") if chance else theme.INK)
     ax.text(
-        0, 0.0, f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row and SHA-256.",
+        0, -0.1, f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row and SHA-256.",
         fontsize=6.5, color=theme.MUTED,
     )  # fmt: skip
 

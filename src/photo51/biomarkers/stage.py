@@ -15,7 +15,7 @@ from scipy import sparse
 from photo51 import theme
 from photo51.biomarkers import plots
 from photo51.biomarkers.association import test_features
-from photo51.biomarkers.card_files import file_name, write_cards
+from photo51.biomarkers.card_files import file_name, judged, write_cards
 from photo51.biomarkers.card_picture import card_picture, save
 from photo51.biomarkers.cards import Subject, explain, most_likely
 from photo51.biomarkers.classify import classify
@@ -131,6 +131,7 @@ def run_cards(
             "neighbours": found.neighbours[found.neighbours["variant"] == card["variant"]],
             "calibration": found.calibration,
             "set": of_set,
+            "probe": judged(folder, params.method),
         }
         picture = card_picture(card, subject.variants.iloc[i].to_dict(), tables, logos)
         save(picture, folder / "cards" / f"{file_name(card['variant'])}.png")
