@@ -16,7 +16,7 @@ rule geometry:
         "<benchmarks>/geometry.tsv"
     conda:
         "../envs/photo51.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=mib(4000),
         runtime=minutes(240),
