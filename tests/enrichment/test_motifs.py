@@ -120,7 +120,7 @@ def test_shape_numbers_by_hand():
     assert period == 3.0
     assert strength == pytest.approx(0.99)
     assert periodicity(np.arange(300))[1] == pytest.approx(0.0, abs=1e-9)
-    assert gene_cover(rows, 100, np.array([[0, 10, 0], [0, 10, 1], [50, 60, 0]])) == pytest.approx(0.25)
+    assert gene_cover(rows, 100, np.array([[0, 10, 0], [0, 10, 1], [50, 60, 0]])) == pytest.approx(0.2)
 
 
 @pytest.fixture(scope="module")

@@ -95,12 +95,10 @@ def aligned(
     for _ in range(rounds):
         placed = np.stack([one_hot[i, reach + s : reach + s + width] for i, s in enumerate(shifts)])
         total = placed.sum(axis=0)
-        moved = np.zeros(n, dtype=np.int64)
-        for i in range(n):
-            others = total - placed[i] + _PSEUDO * base
-            odds = np.log2(others / others.sum(axis=1, keepdims=True) / base)
-            scores = [float(np.sum(one_hot[i, reach + s : reach + s + width] * odds)) for s in offsets]
-            moved[i] = offsets[int(np.argmax(scores))]
+        others = total - placed + _PSEUDO * base  # of each window, what the others have
+        odds = np.log2(others / others.sum(axis=2, keepdims=True) / base)
+        scores = [np.einsum("iwb,iwb->i", one_hot[:, reach + o : reach + o + width], odds) for o in offsets]
+        moved = offsets[np.argmax(np.stack(scores, axis=1).round(9), axis=1)]
         moved = np.clip(moved - round(float(np.median(moved))), -reach, reach)
         if np.array_equal(moved, shifts):
             break
