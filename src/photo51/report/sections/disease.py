@@ -110,7 +110,7 @@ def _prediction(whole: pd.DataFrame, said: str, draft: Draft) -> None:
     if "llr" in by_method:
         _likelihood(by_method["llr"], said, draft)
     if "stacked" in by_method and math.isfinite(by_method["stacked"]["gain"]):
-        _gain(by_method["stacked"], said, draft)
+        _gain(by_method["stacked"], whole[whole["role"] == "baseline"], said, draft)
 
 
 def _likelihood(r: Record, said: str, draft: Draft) -> None:
@@ -131,20 +131,38 @@ def _likelihood(r: Record, said: str, draft: Draft) -> None:
         )
 
 
-def _gain(r: Record, said: str, draft: Draft) -> None:
-    adds = bool(r["gain_lo"] > 0)
+def _gain(r: Record, baselines: pd.DataFrame, said: str, draft: Draft) -> None:
+    """What features add to the likelihood counts where both together beat what needs no features."""
+    best = baselines.loc[baselines["auroc_within"].idxmax()].to_dict() if len(baselines) else None
+    bar = best["auroc_within"] if best else 0.5
+    gains, beats = bool(r["gain_lo"] > 0), bool(r["within_lo"] > max(bar, 0.5))
     range_ = f"95 %: {words.signed(r['gain_lo'])} to {words.signed(r['gain_hi'])}"
-    draft.claim(
-        f"Features add to the model's likelihood ({said}).",
-        f"{words.signed(r['gain'])} AUROC",
-        "0.00: no gain",
-        f"{_size(r)}; {range_}",
-        holds=adds,
+    than = (
+        f"{METHODS.get(str(best['method']), str(best['method']))} has {words.fixed(bar)}"
+        if best
+        else "0.50 by guessing"
     )
-    draft.answers.append("Features add to it." if adds else "Features add nothing certain to it.")
-    if not adds:
+    draft.claim(
+        f"Features and likelihood tell disease variants better than what needs no features ({said}).",
+        f"AUROC {words.fixed(r['auroc_within'])}",
+        than,
+        f"{_size(r)}; gain over the likelihood alone {words.signed(r['gain'])}, {range_}",
+        holds=gains and beats,
+    )
+    if gains and beats:
+        draft.answers.append("Features add to it, beyond the best baseline.")
+    elif gains:
+        draft.answers.append("Features add to it, but a baseline without them does as well.")
+    else:
+        draft.answers.append("Features add nothing certain to it.")
+    if not gains:
         draft.fail(
             f"{said}: features add nothing certain to the model's likelihood (gain {words.signed(r['gain'])}, {range_}).",
+            "not found",
+        )
+    elif not beats:
+        draft.fail(
+            f"{said}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best baseline: {than}.",
             "not found",
         )
 
