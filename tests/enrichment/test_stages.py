@@ -82,9 +82,7 @@ def test_codes_of_another_axis_are_refused(run, inputs, planted):
 
 def test_features_are_matched_with_their_own_copies(run, inputs):
     """The other dictionary has a fifth of the activations missing and the order reversed."""
-    found = matches(
-        open_codes(run.main, inputs), open_codes(run.seed1, inputs), inputs.workspace.split_mask("test")
-    )
+    found = matches(open_codes(run.main, inputs), open_codes(run.seed1, inputs))
     alive = [0, 1, 2, 3, 4]
     assert found.other[alive].tolist() == [10, 9, 8, 7, 6]
     assert found.mutual[alive].all()
@@ -95,7 +93,9 @@ def test_features_are_matched_with_their_own_copies(run, inputs):
 
 def test_names_survive_where_they_should(run, inputs, concepts):
     seeds = {"seed1": open_codes(run.seed1, inputs), "random": open_codes(run.random, inputs)}
-    table = ledger(open_codes(run.main, inputs), inputs, concepts, seeds, LedgerParams(min_intervals=3))
+    table = ledger(
+        open_codes(run.main, inputs), inputs, concepts, seeds, LedgerParams(min_intervals=3, per_feature=3)
+    )
     own = table[(table["feature"] == 1) & (table["annotation"] == "promoter") & (table["strand"] == "sense")]
     assert set(own["check"]) == {"strand", "split", "seed"}
     fate = own.set_index("against")["survives"]

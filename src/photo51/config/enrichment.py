@@ -228,4 +228,7 @@ class LedgerParams(Params):
     min_intervals: int = Field(
         default=5, ge=2, description="least intervals of the class where it is checked"
     )
+    per_feature: int = Field(
+        default=1, ge=1, description="names of a feature that are checked, highest domain F1 first"
+    )
     levels: int = Field(default=15, ge=1, le=255, description="integer levels activations are put on")

@@ -22,7 +22,7 @@ from photo51.enrichment.design import Reading
 from photo51.enrichment.domains import domains_of
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.inputs import GENE_KINDS, Inputs
-from photo51.enrichment.novelty import claims, queue
+from photo51.enrichment.novelty import claims, queue, score
 from photo51.enrichment.readout import codes_readout
 from photo51.enrichment.scoring import choose_thresholds, confusion, null_f1
 from photo51.genome.workspace import Workspace
@@ -123,18 +123,33 @@ class Proof:
             rows.append(_blank(name, halves.reason) if halves.reason else self._recovered(c, halves))
         return HIDDEN.check(pd.DataFrame(rows)) if rows else HIDDEN.empty()
 
+    def _touched(self, name: str) -> NDArray[np.int64]:
+        """Features that are enriched in a class; all where the class was too small to be tested."""
+        own = self.enrichment[self.enrichment["annotation"] == name]
+        found = own if own["q"].isna().all() else own[own["q"] < 0.05]
+        return np.unique(found["feature"].to_numpy(dtype=np.int64))
+
     def _without(self, hidden: AnnotationClass) -> pd.DataFrame:
         """Parts of every feature with a class forgotten; explained anew are the features that are enriched in it."""
-        params, table, pairs = self.params, self.table, self.enrichment
+        params, table = self.params, self.table
         left = claims(self.concepts[self.concepts["annotation"] != hidden.name], len(table), "sae", params)
         out = table.assign(**{column: left[column].to_numpy() for column in left.columns})
-        touched = pairs.loc[(pairs["annotation"] == hidden.name) & (pairs["q"] < 0.05), "feature"].unique()
+        touched = self._touched(hidden.name)
         explanation = explanation_of(self.inputs, params, hidden.name)
         explained = out["d2_explained"].to_numpy(copy=True)
-        for feature in np.intersect1d(touched, out.index[out["d2_explained"].notna()]).tolist():
+        able = self._could_rise(out)
+        for feature in np.intersect1d(touched, np.flatnonzero(able)).tolist():
             rows = codes_readout(self.store, [feature]).matrix.indices.astype(np.int64)
             explained[feature] = explanation.explained(rows, np.random.default_rng([params.seed, feature]))
         return out.assign(d2_explained=explained)
+
+    def _could_rise(self, table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Features that would reach the first of the queue if nothing explained them: of the others no number is needed."""
+        now = queue(table, self.params)
+        rank = now["rank"].to_numpy()
+        least = now["novelty"].to_numpy()[(rank > 0) & (rank <= self.params.top)].min(initial=1.0)
+        best = score(table.assign(d2_explained=0.0))
+        return table["d2_explained"].notna().to_numpy() & (best >= least)
 
     def _recovered(self, c: AnnotationClass, halves: Halves) -> dict[str, object]:
         """Whether the first features of the queue know a class; and what its best feature of all is."""
@@ -142,7 +157,7 @@ class Proof:
         judge = _Judge(self.inputs.workspace, c, halves, self.params)
         first = made[(made["rank"] > 0) & (made["rank"] <= self.params.top)]
         found = judge.best(self.store, np.sort(first["feature"].to_numpy()))
-        best = judge.best(self.store, np.arange(self.store.n_features))
+        best = judge.best(self.store, self._touched(c.name))
         place = made.set_index("feature")
         return {
             "annotation": c.name,

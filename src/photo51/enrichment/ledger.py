@@ -61,9 +61,12 @@ class Part(NamedTuple):
     codes: tuple[int, ...] = (0, 1)
 
 
-def names_of(concepts: pd.DataFrame) -> list[Name]:
-    """Names that features carry (contract `CONCEPTS`), in order."""
+def names_of(concepts: pd.DataFrame, per_feature: int = 1) -> list[Name]:
+    """Names that features carry (contract `CONCEPTS`): of each feature those with the highest domain F1, in order."""
     named = concepts[concepts["named"] & (concepts["readout"] == "sae")]
+    named = (
+        named.sort_values("f1_domain", ascending=False, kind="stable").groupby("feature").head(per_feature)
+    )
     named = named.sort_values(["feature", "annotation", "strand"], kind="stable")
     return [
         Name(int(f), a, s)
@@ -87,11 +90,10 @@ def ledger(
     seeds
         Codes of dictionaries of other seeds, by name.
     """
-    names = names_of(concepts)
+    names = names_of(concepts, params.per_feature)
     checks = _Checks(inputs, params)
     parts, whole = parts_of(inputs.workspace), _whole(inputs.workspace)
-    held_out = inputs.workspace.split_mask("test")
-    found = {seed: matches(store, other, held_out) for seed, other in seeds.items()}
+    found = {seed: matches(store, other) for seed, other in seeds.items()}
     rows = []
     for name in progress(names, "ledger", len(names), "names"):
         own = _column(store, name.feature)

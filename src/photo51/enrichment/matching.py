@@ -33,15 +33,13 @@ class Matches(NamedTuple):
     mutual: NDArray[np.bool_]
 
 
-def matches(one: CodesStore, two: CodesStore, rows: NDArray[np.bool_]) -> Matches:
-    """Match features of two dictionaries on some rows, both strands.
+def matches(one: CodesStore, two: CodesStore) -> Matches:
+    """Match features of two dictionaries on all rows, both strands.
 
-    Parameters
-    ----------
-    rows
-        Rows that count, (n_rows,); those of held-out blocks, so that what both have memorised is no agreement.
+    All, since a feature of something that the held-out blocks lack would have no match there; that both dictionaries may have
+    memorised the same repeat is not for this number to tell (`windows.repeat_share` does).
     """
-    a, b = _codes(one, rows), _codes(two, rows)
+    a, b = _codes(one), _codes(two)
     n, m = a.shape[1], b.shape[1]
     best, r = np.full(n, -1, dtype=np.int64), np.zeros(n)
     back, back_r = np.full(m, -1, dtype=np.int64), np.zeros(m)
@@ -68,8 +66,8 @@ def correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]:
     return np.divide(covariance, below, out=np.zeros_like(below), where=below > 0)
 
 
-def _codes(store: CodesStore, rows: NDArray[np.bool_]) -> sp.csr_matrix:
-    return sp.vstack([store.matrix(s)[rows] for s in STRANDS], format="csr")
+def _codes(store: CodesStore) -> sp.csr_matrix:
+    return sp.vstack([store.matrix(s) for s in STRANDS], format="csr")
 
 
 def _moments(m: sp.csr_matrix) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

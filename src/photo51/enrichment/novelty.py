@@ -108,13 +108,11 @@ def _places(inputs: Inputs, rows: NDArray[np.int64]) -> str:
     )
 
 
-def seed_match(
-    store: CodesStore, seeds: Sequence[CodesStore], held_out: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def seed_match(store: CodesStore, seeds: Sequence[CodesStore]) -> NDArray[np.float64]:
     """Smallest correlation with the mutual best match in dictionaries of other seeds, 0 without one, (n_features,)."""
     if not seeds:
         return np.full(store.n_features, np.nan)
-    found = [matches(store, other, held_out) for other in seeds]
+    found = [matches(store, other) for other in seeds]
     return np.min([np.where(m.mutual, np.maximum(m.r, 0.0), 0.0) for m in found], axis=0)
 
 

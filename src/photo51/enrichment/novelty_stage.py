@@ -58,7 +58,7 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: Novel
     own = evidence.enrichment.groupby("feature")["n_eff"].max()
     n_eff = np.nan_to_num(own.reindex(range(store.n_features)).to_numpy(dtype=np.float64), nan=0.0)
     table = _parts(store, inputs, explanation, n_eff, params)
-    table["seed_match_r"] = seed_match(store, evidence.seeds, inputs.workspace.split_mask("test"))
+    table["seed_match_r"] = seed_match(store, evidence.seeds)
     table["window_artifact"] = window_artifact(store, evidence.retiled)
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.causality))
     table = table.join(claims(evidence.concepts, store.n_features, "sae", params))

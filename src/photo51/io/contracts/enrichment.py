@@ -230,7 +230,8 @@ NOVELTY = TableSpec(
     {
         "feature": _FEATURE,
         "seed_match_r": Column(
-            "float", "smallest best-match correlation among dictionaries of other seeds; NaN: no other seed"
+            "float",
+            "smallest correlation with the mutual best match in dictionaries of other seeds; NaN: no other seed",
         ),
         "strength": Column(
             "float", "percentile of the loss that ablation costs, or of activation × log n_eff"
@@ -278,7 +279,9 @@ HIDDEN = TableSpec(
         "rank": Column("int", "its place in the queue; 0 where there is none"),
         "f1_domain": Column("float", "its domain F1 for the hidden class on test"),
         "f1_null95": Column("float", "95th percentile over its rotations"),
-        "best_f1": Column("float", "domain F1 of the class's best feature of all, in the queue or not"),
+        "best_f1": Column(
+            "float", "domain F1 of the class's best feature of those enriched in it, in the queue or not"
+        ),
         "best_rank": Column("int", "the place of that feature in the queue; 0 where its gate failed"),
         "best_gate": Column("str", "gate of that feature"),
         "best_feature": Column("int", "that feature; -1 where there is none", required=False),
