@@ -52,20 +52,37 @@ def section(run: Run, shown: int = 6) -> Section:
     return draft.section(TITLE, QUESTION)
 
 
+CLOUD = "blob"
+
+
 def _groups(run: Run, draft: Draft, shown: int) -> None:
     table = run.need("manifolds").sort_values("cluster")
     traced = table[table["manifold"].astype(bool)]
     n, k = len(table), len(traced)
+    clouds = int((traced["shape"] == CLOUD).sum())
+    shaped = k - clouds
     draft.claim(
-        "Some groups of features together trace a [[manifold|shape]].", f"{k} of {n} groups",
+        "Some groups of features share the bases they are active on, beyond what each does alone.", f"{k} of {n} groups",
         f"the same features turned against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance", f"{words.count(n, 'group')}, {int(table['n_features'].sum()):,} features", holds=k > 0,
     )  # fmt: skip
-    counted = [f"{c} {words.kind(str(s))}{'s' if c > 1 and not words.kind(str(s)).endswith('s') else ''}" for s, c in traced["shape"].value_counts().items()]  # fmt: skip
-    draft.answers.append(
-        f"{words.count(n, 'group')} of features fire together; {k} of them trace a shape beyond chance ({words.listing(counted)})."
-        if k
-        else f"{words.count(n, 'group')} of features fire together, but none traces a shape beyond chance."
+    draft.claim(
+        "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", f"{shaped} of {k} groups",
+        "clouds of the same density and rhythm", f"{words.count(clouds, 'group')} without such a shape", holds=shaped > 0,
+    )  # fmt: skip
+    counted = [f"{c} {words.kind(str(s))}{'s' if c > 1 and not words.kind(str(s)).endswith('s') else ''}" for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
+    traces = (
+        f"{shaped} of these trace a shape ({words.listing(counted)})"
+        if shaped
+        else "none of these traces a line, ring, sphere or tree"
     )
+    draft.answers.append(
+        f"{words.count(n, 'group')} of features fire together, {k} of them beyond chance; {traces}."
+    )
+    if not shaped:
+        draft.fail(
+            "No group of features traces a line, a ring, a sphere or a tree: what depends on each other is a cloud of several dimensions.",
+            "not found",
+        )
     _meanings(run, traced, draft)
     order = _order(run, traced)
     if order:
