@@ -76,8 +76,8 @@ rule frameshift:
         weights="<results>/sae/main/sae.safetensors",
         windows="<results>/genome/windows.parquet",
     output:
-        "<results>/interventions/frameshift.parquet",
-        "<results>/interventions/frameshift_profile.parquet",
+        table="<results>/interventions/frameshift.parquet",
+        profile="<results>/interventions/frameshift_profile.parquet",
     log:
         "<logs>/frameshift.log",
     benchmark:
@@ -97,5 +97,5 @@ rule frameshift:
     message:
         "Reading frame: one inserted base should turn it by 120 degrees"
     shell:
-        "photo51 frameshift {input.geometry:q} {params.sae:q} {params.genomes:q} {output[0]:q} "
+        "photo51 frameshift {input.geometry:q} {params.sae:q} {params.genomes:q} {output.table:q} "
         "--params {params.params:q} --threads {threads} > {log:q} 2>&1"

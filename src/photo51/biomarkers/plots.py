@@ -198,6 +198,6 @@ def against_set(ax: Axes, values: pd.Series, labels: pd.Series, here: float, lab
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(label)
-    side = "right" if here < (edges[0] + edges[-1]) / 2 else "left"
-    ax.legend(loc=f"upper {side}", handlelength=1.0)
+    right = here < (edges[0] + edges[-1]) / 2
+    ax.legend(loc="upper right" if right else "upper left", handlelength=1.0)
     return ax

@@ -79,8 +79,12 @@ class CohortRunParams(Params):
 class SteerRunParams(Params):
     """One steering experiment."""
 
-    target: str = Field(description="feature (f12), concept, or sum such as `stop_codon - 0.5*f40`")
-    prompt: str = Field(description="bases to go on from, or a FASTA file, whose first record is taken")
+    target: str = Field(
+        min_length=1, description="feature (f12), concept, or sum such as `stop_codon - 0.5*f40`"
+    )
+    prompt: str = Field(
+        min_length=1, description="bases to go on from, or a FASTA file, whose first record is taken"
+    )
     oracle: tuple[str, ...] = Field(default=(), description="oracles named beforehand as those to move")
     code: int = Field(default=11, ge=1, description="NCBI translation table of stop codons")
     steer: SteerParams = Field(default=SteerParams(), description="four arms, doses, nulls")
