@@ -136,7 +136,7 @@ def record(
     known = d.known
     windows = [
         {
-            "where": w.where, "act": rounded([w.activation])[0], "gene": w.gene, "seq": w.sequence, "peak": w.peak,
+            "where": w.where, "act": rounded([w.activation / max(top, 1e-12)])[0], "gene": w.gene, "seq": w.sequence, "peak": w.peak,
             "level": "".join(map(str, levels_of(w.levels, top))), "page": f"{pages[w.genome]}#{w.locus}" if w.genome in pages else "",
         }
         for w in d.windows[: params.windows]

@@ -334,7 +334,7 @@ def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
 def stage_times(ax: Axes, stages: pd.DataFrame) -> Axes:
     """Wall time of each stage (contract `STAGES`)."""
     rows = stages.iloc[::-1]
-    ax.barh(rows["stage"], rows["seconds"], color=theme.colour("feature"), height=0.62)
+    ax.barh(rows["stage"].str.replace("_", " "), rows["seconds"], color=theme.colour("feature"), height=0.62)
     for i, (seconds, peak) in enumerate(zip(rows["seconds"], rows["peak_mib"], strict=True)):
         ax.annotate(
             f"{words.duration(seconds)}, {peak:,.0f} MiB",

@@ -76,7 +76,7 @@ class Known(NamedTuple):
         """Gather it from a run."""
         concepts = run.of("concepts", feature)
         if len(concepts):
-            concepts = concepts[concepts["readout"] == "sae"].sort_values("f1_domain", ascending=False)
+            concepts = by_margin(concepts[concepts["readout"] == "sae"])
         enriched = run.of("enrichment", feature)
         if len(enriched):
             enriched = enriched[(enriched["status"] == "tested") & (enriched["q"] <= ALPHA)].sort_values(
@@ -116,7 +116,7 @@ class Known(NamedTuple):
                 f"Marks {self.label}: {words.percent(c['precision_bp'], 0)} of its active bases lie inside one, and it is active in "
                 f"{words.percent(c['recall_domain'], 0)} of them (F1 {words.fixed(c['f1_domain'])}; {against}), on stretches that played no part in the choice."
             )
-            return said if c["beats_kmer"] else f"{said} Six-letter words alone do as well."
+            return said if c["beats_kmer"] else f"{said} {_as_kmers(c)}"
         if len(self.enriched):
             e = self.enriched.iloc[0]
             return f"More active in {label(e['annotation'], e['strand'])} than its rotated copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
@@ -175,7 +175,12 @@ class Known(NamedTuple):
             f"features of like density (99 % of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
         )
         if c["steer_base"]:
-            text += f" Turning it up makes {c['steer_base']} more likely next ({words.signed(100 * c['steer_change'], 0)} points; p {words.probability(c['steer_p'])})."
+            size = f"{words.signed(100 * c['steer_change'], 0)} points"
+            text += (
+                f" Turning it up makes {c['steer_base']} more likely next ({size}; p {words.probability(c['steer_p'])} against random directions)."
+                if c["steer_p"] <= ALPHA
+                else f" Turning it up changes the next base no more than random directions do (p {words.probability(c['steer_p'])})."
+            )
         return text
 
     def checks(self) -> list[tuple[str, str, str]]:
@@ -199,6 +204,12 @@ class Known(NamedTuple):
         return [str(self.name["annotation"])] if self.name else []
 
 
+def _as_kmers(c: Row) -> str:
+    if not np.isfinite(c["kmer_auprc"]):
+        return "Whether six-letter words do as well was not measured."
+    return f"As a ranking of all bases it is no better than six-letter words (average precision {words.fixed(c['auprc'])} against {words.fixed(c['kmer_auprc'])})."
+
+
 def label(annotation: str, strand: str) -> str:
     """An annotation class as it is read, in words."""
     return words.kind(annotation) + STRANDS.get(strand, "")
@@ -220,13 +231,24 @@ def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
 
 
 def names(run: Run) -> pd.DataFrame:
-    """The name of each feature that has one, indexed by feature: its row of the concepts table with the highest F1."""
+    """The name of each feature that has one, indexed by feature: its row of the concepts table that is farthest above its nulls."""
     table = run.table("concepts")
     if table is None:
         return pd.DataFrame(columns=["annotation", "strand", "f1_domain"])
     named = table[(table["readout"] == "sae") & table["named"].astype(bool)]
-    best = named.sort_values(["f1_domain", "annotation"], ascending=[False, True]).drop_duplicates("feature")
+    best = by_margin(named).drop_duplicates("feature")
     return best.set_index("feature").sort_index()
+
+
+def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the concepts table, the one farthest above its nulls first.
+
+    F1 alone favours classes that cover much of the genome, of which whatever fires often seems to be a detector: a feature of
+    second codon positions would be called after coding sequences, in which they all lie.
+    """
+    margin = concepts["f1_domain"] - np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
+    ordered = concepts.assign(margin=margin).sort_values(["margin", "annotation"], ascending=[False, True])
+    return ordered.drop(columns="margin")
 
 
 def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
@@ -243,5 +265,5 @@ def best_named(run: Run) -> int:
     """The feature with the best name; where none has one, the live feature with the largest activation."""
     named = names(run)
     if len(named):
-        return int(named["f1_domain"].idxmax())
+        return int(by_margin(named).index[0])
     return int(run.features["maximum"].idxmax())

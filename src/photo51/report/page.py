@@ -13,6 +13,7 @@ from photo51.io import atomic
 from photo51.report import words
 from photo51.report.blocks import environment, used_terms
 from photo51.report.dossier import Dossiers
+from photo51.report.known import names
 from photo51.report.run import Run
 from photo51.report.sections import (
     Section,
@@ -52,7 +53,7 @@ def write_report(run: Run, out: Path, params: ReportParams) -> None:
     title = params.title or _title(run)
     env = environment()
     body = {
-        "title": title, "run_name": run.name, "version": __version__, "standfirst": _standfirst(run, sections), "tiles": _tiles(run),
+        "title": title, "run_name": run.name, "version": __version__, "standfirst": _standfirst(run, sections), "tiles": _tiles(run, sections),
         "doors": _doors(run, out), "sections": sections,
     }  # fmt: skip
     template = env.get_template("report.html.j2")
@@ -96,8 +97,26 @@ def _standfirst(run: Run, sections: Sequence[Section]) -> str:
     )
 
 
-def _tiles(run: Run) -> list[Tile]:
+def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
+    found = []
+    if tested := [c for s in sections for c in s.claims if c.verdict != "untested"]:
+        beyond = sum(c.verdict == "yes" for c in tested)
+        found.append(Tile(f"{beyond} of {len(tested)}", "claims beyond their null"))
+    summary, named = run.table("concept_summary"), names(run)
+    if summary is not None and (scored := int((summary["status"] == "scored").sum())):
+        classes = len(named.drop_duplicates(["annotation", "strand"]))
+        found.append(Tile(f"{classes} of {scored}", "annotation classes that features are named after"))
+    figures = run.json("calibration.json")
+    if figures.get("run_rotated_both") is not None:
+        real, rotated = figures["run_real_both"], figures["run_rotated_both"]
+        found.append(
+            Tile(
+                f"{real:,} | {rotated:,}",
+                "links of features to annotations: real | [[rotation|rotated]] data",
+            )
+        )
     return [
+        *found,
         Tile(words.bases(run.places.workspace.n_rows), "[[scored]], each strand"),
         Tile(f"{len(run.live):,}", f"[[feature|features]] active, of {len(run.features):,}"),
     ]

@@ -150,6 +150,8 @@ class Window(NamedTuple):
         Index of the strongest base in `sequence`.
     gene
         Gene there, in words.
+    called
+        What its contig is called on pages; empty for the contig's own name.
     """
 
     genome: str
@@ -163,11 +165,12 @@ class Window(NamedTuple):
     levels: NDArray[np.float32]
     peak: int
     gene: str
+    called: str = ""
 
     @property
     def where(self) -> str:
-        """The strongest base, 1-based, as browsers print it."""
-        return f"{self.chrom}:{self.position + 1:,} ({words.MINUS if self.strand == '-' else '+'})"
+        """The strongest base, 1-based, as browsers print it; a genome of one contig by its name."""
+        return f"{self.called or self.chrom}:{self.position + 1:,} ({words.MINUS if self.strand == '-' else '+'})"
 
     @property
     def locus(self) -> str:
@@ -182,6 +185,7 @@ class Places:
         self.genomes, self.codes = genomes, codes
         self.workspace: Workspace = genomes.workspace()
         self.genes = GeneIndex(genomes.annotations())
+        self._contigs = genomes.contigs["genome"].value_counts().to_dict()
         columns = (self.workspace.table[c].tolist() for c in ("genome", "chrom", "start", "end", "offset"))
         self._stretches = [
             (str(g), str(c), int(s), int(e), int(o)) for g, c, s, e, o in zip(*columns, strict=True)
@@ -224,8 +228,12 @@ class Places:
             bases, levels, peak = reverse_complement(bases), levels[::-1], end - start - 1 - peak
         gene = self.genes.at(genome, chrom, position)
         return Window(
-            genome, chrom, start, end, strand, position, activation, decode(bases), levels, peak, gene
-        )
+            genome, chrom, start, end, strand, position, activation, decode(bases), levels, peak, gene, self.called(genome, chrom)
+        )  # fmt: skip
+
+    def called(self, genome: str, chrom: str) -> str:
+        """What a contig is called on pages: the genome where that has one contig only, since accessions say little."""
+        return genome.replace("_", " ") if self._contigs[genome] == 1 else chrom
 
     def stretch(
         self, column: dict[Strand, Column], genome: str, chrom: str, start: int, end: int

@@ -97,10 +97,10 @@ def windows_table(windows: Sequence[Window], top: float, pages: Mapping[str, str
         where = Markup('<a href="{}#{}">{}</a>').format(page, w.locus, w.where) if page else escape(w.where)
         rows.append(
             Markup('<tr><td>{}</td><td>{}</td><td class="num">{}</td><td>{}</td></tr>').format(
-                where, w.gene or "–", words.number(w.activation), painted(w, top)
+                where, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted(w, top)
             )
         )
-    head = '<thead><tr><th scope="col">Place (strand)</th><th scope="col">Gene</th><th scope="col">Activation</th><th scope="col">Bases in reading direction</th></tr></thead>'
+    head = '<thead><tr><th scope="col">Place (strand)</th><th scope="col">Gene</th><th scope="col" class="num" title="activation there, as a share of its largest">Strength</th><th scope="col">Bases in reading direction</th></tr></thead>'
     return Raw(
         Markup(
             '<div class="windows" role="region" tabindex="0" aria-label="strongest windows"><table>'

@@ -82,11 +82,13 @@ def _classes(
         )  # fmt: skip
     ax.legend(
         title=label,
-        loc="center left",
-        bbox_to_anchor=(1.0, 0.5),
+        loc="upper center",
+        bbox_to_anchor=(0.5, -0.12),
         markerscale=2,
-        alignment="left",
+        ncols=3,
         title_fontsize=7,
+        columnspacing=1.0,
+        handletextpad=0.1,
     )
 
 

@@ -17,6 +17,7 @@ from photo51.report.run import Run
 from photo51.types import STRANDS
 
 DRAWN = 600  # bases of a group drawn in the atlas
+_LEVELS = {"gene_strand": ("antisense", "sense"), "leading_strand": ("lagging", "leading")}
 BINS = 24  # of a coordinate, in the picture of who is active where
 _GC = re.compile(r"gc(?:_skew)?_(\d+)$")
 
@@ -53,7 +54,7 @@ class Shape(NamedTuple):
     def coloured_by(self) -> str:
         """What colours the points, with its unit."""
         if self.quantity is not None:
-            unit = "" if self.quantity.kind == ANGLE else f" ({self.quantity.unit})"
+            unit = "" if self.quantity.kind in {ANGLE, CLASS} else f" ({self.quantity.unit})"
             return words.kind(self.quantity.name) + unit
         if self.row["coordinate"] == "none":
             return ""
@@ -180,13 +181,9 @@ def alt(s: Shape) -> str:
 
 def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
     """What a group is, in two sentences; plain text."""
-    n, shape = int(row["n_features"]), words.kind(str(row["shape"]))
+    n = int(row["n_features"])
     if row["manifold"]:
-        text = (
-            f"{n} features that together trace a {shape}."
-            if shape[-1] != "s"
-            else f"{n} features that fall into {shape}."
-        )
+        text = _traces(n, str(row["shape"]))
     elif row["shape"] == "module":
         text = f"{n} features that are active together without tracing a shape."
     else:
@@ -207,6 +204,14 @@ def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
     if known:
         text += f" Named among them: {words.listing([c.replace('{', '').replace('}', '') for c in called(known, named)], 4)}."
     return text
+
+
+def _traces(n: int, shape: str) -> str:
+    if shape == "blob":
+        return f"{n} features that cover a cloud of several dimensions: which of them is active depends on something they share, but it is no ring and no line."
+    if shape == "states":
+        return f"{n} features that fall into separate states."
+    return f"{n} features that together trace a {words.kind(shape)}."
 
 
 def facts(row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
@@ -232,5 +237,8 @@ def ticks(quantity: Quantity | None) -> tuple[list[float], list[str]] | None:
         return [0.0, 2 * np.pi / 3, 4 * np.pi / 3], ["1st", "2nd", "3rd base"]
     if quantity is not None and quantity.kind == CLASS:
         levels = np.unique(quantity.values[np.isfinite(quantity.values)])
-        return [float(v) for v in levels], [f"{v:g}" for v in levels]
+        said = _LEVELS.get(quantity.name, ("outside", "inside") if len(levels) == 2 else ())
+        return [float(v) for v in levels], list(said) if len(said) == len(levels) else [
+            f"{v:g}" for v in levels
+        ]
     return None

@@ -51,7 +51,7 @@ KINDS = {
     "arc": "line",
     "branched": "branched line",
     "states": "separate states",
-    "blob": "cloud without a shape",
+    "blob": "cloud",
 }
 _WINDOW = re.compile(r"(gc|gc_skew)_(\d+)$")
 

@@ -95,6 +95,12 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
                     words.percent(adjusted, 2) if adjusted is not None else "–",
                 ]
             )
+    loose = [level for key, level in LEVELS if (figures.get(f"fpr_{key}") or 0.0) > 1.25 * level]
+    if loose:
+        draft.fail(
+            f"The rotation null calls too many rotated pairs at p ≤ {words.listing([f'{v:g}' for v in loose])}: a single p-value near the level says less than it seems. The rotated discoveries, not the level, say how many finds of the run are false.",
+            "limit",
+        )
     if rows:
         heads = [Head("Level"), Head("should be at most"), Head("[[rotation]]"), Head("[[composition]]")]
         draft.show(

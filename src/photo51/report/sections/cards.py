@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -14,8 +15,7 @@ from photo51.report.run import Run
 
 _CARD = Markup(
     '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>probability of disease ({prevalence} of this set '
-    'are disease variants)</small></p><ul class="flat">{features}</ul><p class="small">Deleting these features takes away {faithful} of the attributed score '
-    "(as many random ones: {random}).{nearest}</p></article>"
+    'are disease variants)</small></p><ul class="flat">{features}</ul><p class="small">{faithful}{nearest}</p></article>'
 )
 
 
@@ -47,6 +47,16 @@ def _trust(bins: pd.DataFrame) -> list[Block]:
     return [Figure(picture, caption)]
 
 
+def _faithful(record: dict[Any, Any]) -> str:
+    """How much of the score the cited features carry."""
+    if not math.isfinite(record["faithfulness"]):
+        return "No feature carries this score: it comes from the likelihood."
+    took, random = words.percent(record["faithfulness"], 0), words.percent(record["random_faithfulness"], 0)
+    return (
+        f"Deleting these features takes away {took} of the attributed score (as many random ones: {random})."
+    )
+
+
 def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:
     """One card as HTML."""
     name = record["variant"]
@@ -65,5 +75,5 @@ def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, ne
         title=f"{known.get('gene', '')} {name}".strip(), kind=words.kind(str(known.get("consequence", ""))),
         flag=verdict("untested", "unlike anything in the set") if record["out_of_domain"] else "",
         probability=words.percent(record["probability"], 0), prevalence=words.percent(record["prevalence"], 0), features=Markup("").join(lines),
-        faithful=words.percent(record["faithfulness"], 0), random=words.percent(record["random_faithfulness"], 0), nearest=f" Nearest known: {nearest}." if nearest else "",
+        faithful=_faithful(record), nearest=f" Nearest known: {nearest}." if nearest else "",
     )  # fmt: skip

@@ -7,6 +7,7 @@ import pandas as pd
 from photo51 import theme
 from photo51.report import figures, svg, words
 from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict
+from photo51.report.known import names
 from photo51.report.run import Run
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.stats.multiple import benjamini_hochberg
@@ -38,7 +39,14 @@ def section(run: Run, alpha: float = 0.05) -> Section:
 
 
 def _removal(run: Run, draft: Draft, alpha: float) -> None:
+    own = names(run)
     table = run.need("causality")
+    table = table.assign(
+        concept=[
+            str(own.loc[f, "annotation"]) if f in own.index else str(c)
+            for f, c in zip(table["feature"], table["concept"], strict=True)
+        ]
+    )
     tested = table[table["ablation_p"].notna()].assign(q=lambda t: benjamini_hochberg(t["ablation_p"]))
     used = tested[tested["q"] <= alpha].sort_values("ablation_dnll", ascending=False)
     idle = tested[tested["q"] > alpha]

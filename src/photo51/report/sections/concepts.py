@@ -54,9 +54,13 @@ def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int
         draft.show(_named(run, named))
     _motifs(run, draft)
     _genesets(run, draft)
-    for r in records(summary[summary["status"] != "scored"]):
+    left = summary[summary["status"] != "scored"]
+    if len(left):
+        listed = [
+            f"{label(str(r.annotation), str(r.strand))} ({r.status.split(',')[0]})" for r in records(left)
+        ]
         draft.fail(
-            f"{label(str(r.annotation), str(r.strand)).capitalize()} could not be scored: {r.status}.",
+            f"{words.count(len(left), 'annotation class', 'annotation classes')} could not be scored, for want of places on the stretches that names are chosen or checked on: {words.listing(listed, 40)}.",
             "limit",
         )
     return draft.section(TITLE, QUESTION)
@@ -177,12 +181,12 @@ def _ledger(run: Run, draft: Draft) -> None:
         if len(made):
             draft.claim(
                 f"Names survive: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
-                f"{kept} of {len(made)}",
-                "at [[q]] < 0.05 of the [[rotation]] there",
-                f"{words.count(here['feature'].nunique(), 'named feature')}",
+                words.percent(kept / len(made), 0),
+                "almost none: a check needs [[q]] < 0.05 of the [[rotation]] there",
+                f"{kept:,} of {len(made):,} names of {words.count(here['feature'].nunique(), 'feature')}",
                 holds=kept > len(made) / 2,
             )
-            lost = made[~made["survives"].astype(bool)]
+            lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):
                 draft.fail(
                     f"The names of {words.listing(called([int(f) for f in lost['feature'].head(8)], names(run)), 8)}{' and others' if len(lost) > 8 else ''} do not hold {CHECKS.get(str(check), str(check))}.",

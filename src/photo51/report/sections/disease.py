@@ -45,7 +45,15 @@ def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
     draft.show(Note("For research. No score here is a diagnosis, and none was tested for one.", kind="warn"))
     for name in run.sets("variants"):
         _variant_set(run, name, draft, alpha)
-        draft.show(*cards.blocks(run, name, n_cards))
+        judged = run.of_set("classifiers", name)
+        if judged.empty or _separates(judged):
+            draft.show(*cards.blocks(run, name, n_cards))
+        elif len(run.of_set("cards", name)):
+            draft.show(
+                Note(
+                    f"Evidence cards are left out here, since no score of the model tells these variants apart within genes. They lie in `biomarkers/{name}/cards`."
+                )
+            )
     for name in run.sets("cohort_tests"):
         cohort.write(run, name, draft, alpha)
     for table in ("variants", "cohort_tests"):
@@ -77,14 +85,14 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     )
     if len(whole):
         _prediction(whole, said, draft)
-    _strata(judged, draft)
+    _strata(judged, said, draft)
     tests = run.of_set("feature_tests", name)
     if len(tests):
         _tests(run, tests, said, draft, alpha)
 
 
 def _size(row: Record) -> str:
-    return f"{int(row['n_case'])} disease and {int(row['n_control'])} harmless variants in {words.count(int(row['n_genes']), 'gene')}"
+    return f"{int(row['n_case']):,} disease and {int(row['n_control']):,} harmless variants in {words.count(int(row['n_genes']), 'gene')}"
 
 
 def _prediction(whole: pd.DataFrame, said: str, draft: Draft) -> None:
@@ -120,15 +128,18 @@ def _likelihood(r: Record, said: str, draft: Draft) -> None:
         f"Disease variants ({said}) surprise the model more than harmless variants of the same gene.",
         f"AUROC {words.fixed(r['auroc_within'])}", "0.50 by guessing", f"{_size(r)}; {range_}", holds=finds,
     )  # fmt: skip
-    does = "separates" if finds else "does not separate"
+    against = bool(r["within_hi"] < 0.5)
+    does = "separates" if finds else "separates the wrong way round" if against else "does not separate"
     draft.answers.append(
-        f"The model's likelihood alone {does} {said} variants within genes (AUROC {words.fixed(r['auroc_within'])}, {range_})."
+        f"**{said}**: the model's likelihood alone {does} variants within genes (AUROC {words.fixed(r['auroc_within'])}, {range_})."
     )
     if not finds:
-        draft.fail(
-            f"{said}: the model's likelihood does not tell disease from harmless variants of the same gene.",
-            "not found",
+        why = (
+            "disease variants surprise the model less than harmless ones of the same gene do: its likelihood follows something else than harm."
+            if against
+            else "the model's likelihood does not tell disease from harmless variants of the same gene."
         )
+        draft.fail(f"{said}: {why}", "not found")
 
 
 def _gain(r: Record, baselines: pd.DataFrame, said: str, draft: Draft) -> None:
@@ -175,11 +186,22 @@ def interval(value: float, low: float = math.nan, high: float = math.nan) -> Cel
     return Cell(words.fixed(value) + spread, value)
 
 
-def _strata(judged: pd.DataFrame, draft: Draft) -> None:
+def _separates(judged: pd.DataFrame) -> bool:
+    """Whether any score of the model tells the variants of a set apart within genes."""
+    own = judged[(judged["stratum"] == "all") & judged["method"].isin(["llr", "features", "stacked"])]
+    return bool((own["within_lo"] > 0.5).any())
+
+
+def _stratum(name: str) -> str:
+    """A stratum in words: a consequence, or a codon position."""
+    if name.isdigit():
+        return "variants outside codons" if name == "0" else f"variants at codon position {name}"
+    return f"{words.kind(name)} variants"
+
+
+def _strata(judged: pd.DataFrame, said: str, draft: Draft) -> None:
     for r in records(judged[judged["role"] == "unscored"]):
-        draft.fail(
-            f"{words.kind(str(r.stratum)).capitalize()} variants could not be compared: {r.reason}.", "limit"
-        )
+        draft.fail(f"{said}: {_stratum(str(r.stratum))} could not be compared: {r.reason}.", "limit")
     scored = judged[(judged["stratum"] != "all") & (judged["role"] != "unscored")]
     methods = [m for m in BY_STRATUM if m in set(scored["method"])]
     rows = []
@@ -188,17 +210,15 @@ def _strata(judged: pd.DataFrame, draft: Draft) -> None:
         size = Cell(
             f"{int(here['n_case'].max())} / {int(here['n_control'].max())}", float(here["n_case"].max())
         )
-        rows.append(
-            [words.kind(str(stratum)), size, *(interval(float(at.get(m, math.nan))) for m in methods)]
-        )
+        rows.append([_stratum(str(stratum)), size, *(interval(float(at.get(m, math.nan))) for m in methods)])
     if rows:
         heads = [
-            Head("Consequence"),
+            Head("Stratum"),
             Head("disease / harmless", numeric=True),
             *(Head(METHODS[m], numeric=True) for m in methods),
         ]
         note = "[[within_gene]]; without this split, telling stop codons from silent changes would pass for knowledge of disease."
-        draft.show(Table("Within each consequence", heads, rows, note=note))
+        draft.show(Table("Within each stratum", heads, rows, note=note))
 
 
 def _forest(whole: pd.DataFrame, said: str) -> Figure:

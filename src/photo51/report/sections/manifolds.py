@@ -32,7 +32,7 @@ from photo51.report.shapes import Shape, alt, members_of, sentence, shapes, tick
 
 ANCHOR, TITLE = "shapes", "Shapes that features trace"
 QUESTION = "Do features work together: do they trace rings or lines along which something biological varies?"
-SHOWN = 2_000  # bases drawn of a shape
+SHOWN, MEMBERS = 2_000, 16  # bases and features drawn of a group
 
 
 def section(run: Run, shown: int = 6) -> Section:
@@ -69,7 +69,7 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
         "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", f"{shaped} of {k} groups",
         "clouds of the same density and rhythm", f"{words.count(clouds, 'group')} without such a shape", holds=shaped > 0,
     )  # fmt: skip
-    counted = [f"{c} {words.kind(str(s))}{'s' if c > 1 and not words.kind(str(s)).endswith('s') else ''}" for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
+    counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
     traces = (
         f"{shaped} of these trace a shape ({words.listing(counted)})"
         if shaped
@@ -99,7 +99,9 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
 def _order(run: Run, traced: pd.DataFrame) -> list[int]:
     """Groups that trace a shape: those whose coordinate has a meaning first, the clearest before the others."""
     effect = traced["cluster"].map(run.meanings["effect"]).fillna(-1.0).astype(float)
-    ordered = traced.assign(effect=effect).sort_values(["effect", "dependence"], ascending=False)
+    beyond = traced["cluster"].isin(run.meanings.index[run.meanings["beyond_kmer"].astype(bool)])
+    ordered = traced.assign(effect=effect, beyond=beyond)
+    ordered = ordered.sort_values(["beyond", "effect", "dependence"], ascending=False)
     return [int(c) for c in ordered["cluster"]]
 
 
@@ -112,7 +114,7 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
     told = [c for c in placed["cluster"] if c in run.meanings.index and run.meanings.loc[c, "beyond_kmer"]]
     if len(placed):
         draft.claim(
-            "Where a base lies on a shape says something of its biology, beyond what the last six bases say.", f"{len(told)} of {len(placed)} shapes",
+            "Where a base lies within a group says something of its biology, beyond what the last six bases say.", f"{len(told)} of {len(placed)} groups",
             f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(table), 'pair')} of a [[coordinate]] and a quantity; [[kmer|six-letter words]] on the same bases", f"{words.count(table['quantity'].nunique(), 'quantity', 'quantities')} tested", holds=len(told) > 0,
         )  # fmt: skip
     silent = [c for c in placed["cluster"] if c not in told]
@@ -122,9 +124,15 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
             "not found",
         )
     if told:
-        best = run.meanings.loc[told].sort_values("effect", ascending=False).head(3)
-        said = [f"{words.kind(str(r.quantity))} (group {r.Index})" for r in best.itertuples()]
-        draft.answers.append(f"Along them varies {words.listing(said)}.")
+        best = run.meanings.loc[told].sort_values("effect", ascending=False)
+        by_quantity = best.groupby("quantity", sort=False).groups
+        said = [
+            f"{words.kind(str(q))} ({'group' if len(groups) == 1 else 'groups'} {words.listing([str(g) for g in groups])})"
+            for q, groups in by_quantity.items()
+        ]
+        draft.answers.append(
+            f"Along their coordinates varies, beyond what the last six bases say, {words.listing(said)}."
+        )
 
 
 def pictures(run: Run, clusters: list[int]) -> list[Block]:
@@ -144,8 +152,10 @@ def pictures(run: Run, clusters: list[int]) -> list[Block]:
 def linked(run: Run, row: Any, named: pd.DataFrame) -> str:
     """What a group is, and its features as links (rich text)."""
     features = members_of(row)
-    listed = words.listing(called(features, named), 10)
-    return f"{sentence(run, row, named.iloc[:0])} Its features{'' if row['coordinate'] == 'none' else ', along the coordinate'}: {listed}."
+    if len(features) > MEMBERS:  # the named ones first
+        features = sorted(features, key=lambda f: f not in named.index)
+    listed = words.listing(called(features, named), 8)
+    return f"{sentence(run, row, named.iloc[:0])} {'Its features' if len(features) <= MEMBERS else 'Among them'}: {listed}."
 
 
 def _embedding(s: Shape) -> Figure:
@@ -165,8 +175,12 @@ def _embedding(s: Shape) -> Figure:
 def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
     if s.row["coordinate"] == "none" or not np.isfinite(s.points["coordinate"]).any():
         return []
-    members = s.members[:30]
-    matrix = tuning(run, s)[: len(members)]
+    matrix = tuning(run, s)
+    live = np.flatnonzero(matrix.max(axis=1) > 0)
+    if not len(live):
+        return []
+    some = live[np.unique(np.linspace(0, len(live) - 1, min(MEMBERS, len(live))).round().astype(np.int64))]
+    matrix, members = matrix[some], [s.members[i] for i in some]
     label = [plain_text(c) for c in called(members, named)]
     table = pd.DataFrame(matrix, index=[t if len(t) <= 28 else t[:27] + "…" for t in label])
     along = (
@@ -177,11 +191,19 @@ def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
     peaks = len(set(matrix.argmax(axis=1)))
     said = f"Mean activation of {words.count(len(members), 'feature')} along {title(s.row)}; their largest values lie in {peaks} of {matrix.shape[1]} parts."
     picture = svg.figure(
-        lambda ax: shape_figures.tuning(ax, table, along), (theme.WIDTH_1 * 1.15, max(1.6, 0.19 * len(members) + 0.9)), said
+        lambda ax: shape_figures.tuning(ax, table, along), (theme.WIDTH_1 * 1.15, max(1.6, 0.16 * len(members) + 0.7)), said
     )  # fmt: skip
     return [
-        Figure(picture, "Which feature is active where along it; a diagonal means that each covers a part.")
+        Figure(
+            picture,
+            f"Which feature is active where along the coordinate{'' if len(live) <= MEMBERS else f' ({len(some)} of {len(s.members)}, evenly taken)'}; a diagonal means that each covers a part.",
+        )
     ]
+
+
+def _counted(shape: str, n: int) -> str:
+    name = words.kind(shape)
+    return f"{n} {name}" if n == 1 or name.endswith("s") else f"{n} {name}s"
 
 
 def _table(run: Run, table: pd.DataFrame) -> Table:
@@ -197,7 +219,7 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
             [
                 int(r["cluster"]), words.kind(str(r["shape"])), int(r["n_features"]), words.kind(str(meaning)) if meaning else "–",
                 _beside(r["dependence"], r["dependence_null"]), q_cell(r["q_dependence"]), _beside(dimension, r["dimension_null"], 1),
-                _beside(r["longest_loop"], r["longest_loop_null"]), str(r["why"]), verdict("yes", "a shape") if r["manifold"] else verdict("no", "no shape"),
+                _beside(r["longest_loop"], r["longest_loop_null"]), str(r["why"]), verdict("yes", "beyond chance") if r["manifold"] else verdict("no", "not beyond"),
             ]
         )  # fmt: skip
     note = "Dependence: variance of a member that another explains, given one is active. Null: the same features, each turned by itself within the bases where the group is active."
@@ -276,12 +298,11 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
     draft.show(Table("Known shapes", heads, rows, sortable=False, shown=20))
     for r in records(tested[tested["verdict"] != "shown"]):
         draft.fail(
-            f"Known shape not shown: {words.kind(str(r.control))}. {str(r.note).rstrip('.')}.", "not found"
+            f"Known shape not shown: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null {words.fixed(r.null)}, p {words.probability(r.p)}).",
+            "not found",
         )
     for r in records(table[table["verdict"] == "not tested"]):
-        draft.fail(
-            f"Known shape not tested: {words.kind(str(r.control))}. {str(r.note).rstrip('.')}.", "limit"
-        )
+        draft.fail(f"Known shape not tested: {r.what}. {str(r.note).rstrip('.')}.", "limit")
 
 
 def _number(value: float, unit: str = "") -> Cell:

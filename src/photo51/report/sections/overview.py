@@ -16,8 +16,8 @@ ANCHOR, TITLE = "run", "What was run, and on what"
 QUESTION = "Which genomes were read, by which model, and through which dictionary?"
 QUALITY = (
     ("variance_explained", "[[variance_explained]]", "of the model's internal variation"),
-    ("recovered", "[[ce_recovered]]", "1 is all of the model's predictive power"),
-    ("l0", "[[l0]]", "features"),
+    ("recovered", "[[ce_recovered]]", "of the model's predictive power"),
+    ("l0", "[[l0]]", ""),
     ("dead", "share of [[dead|dead features]]", "of the dictionary"),
 )
 
@@ -117,7 +117,8 @@ def _model(run: Run) -> Table:
     for key, title, unit in QUALITY:
         value: Any = quality.get(key)
         if words.is_number(value):
-            rows.append([title, f"{words.number(float(value))} {unit}"])
+            shown = words.percent(float(value)) if key != "l0" else words.number(float(value))
+            rows.append([title, f"{shown} {unit}".strip()])
     return Table("Model and dictionary", [Head("What"), Head("Which")], rows, sortable=False)
 
 
@@ -129,8 +130,8 @@ def _claims(run: Run) -> list[Claim]:
     share = float(recovered)
     return [
         Claim(
-            "The features carry what the model knows: putting them in place of its internal state keeps its power to predict.",
-            words.fixed(share), "0: the state replaced by its mean", f"at {run.codes.meta.origin.site}", "yes" if share >= 0.8 else "no", ANCHOR,
+            "The features carry what the model knows: put in place of its internal state, they keep its power to predict.",
+            f"{words.percent(share)} kept", "0 %: the state replaced by its mean", f"at {run.codes.meta.origin.site}", "yes" if share >= 0.8 else "no", ANCHOR,
         )
     ]  # fmt: skip
 

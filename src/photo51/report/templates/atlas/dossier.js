@@ -68,8 +68,8 @@ const paint = (seq, levels, peak) => {
   return out;
 };
 const windows = W => h("div", { class: "windows", role: "region", tabindex: "0", "aria-label": "strongest windows" },
-  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Gene", "Activation", "Bases in reading direction, the strongest underlined"].map(t => h("th", { scope: "col" }, t)))),
-    h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", {}, w.gene || "\u2013"), h("td", { class: "num" }, fixed(w.act, 2)), h("td", {}, paint(w.seq, w.level, w.peak)))))));
+  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Gene", "Strength", "Bases in reading direction, the strongest underlined"].map(t => h("th", { scope: "col" }, t)))),
+    h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", {}, w.gene || "\u2013"), h("td", { class: "num" }, known(w.act) ? Math.round(100 * w.act) + "\u202f%" : "\u2013"), h("td", {}, paint(w.seq, w.level, w.peak)))))));
 
 const histogram = H => {
   const wide = 300, tall = 92, top = Math.max(...H.counts, 1), w = wide / H.counts.length, log = v => Math.log10(v + 1) / Math.log10(top + 1), out = [];
