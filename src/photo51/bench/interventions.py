@@ -148,7 +148,12 @@ def steering(instrument: Instrument, genomes: Genomes, windows: NDArray[np.uint8
     tried = proposals(table, 1 if quick else 2, 1e-3)
     tried = tried.head(3) if quick else tried
     params = SteerParams(
-        doses=(1.0, 2.0, 4.0), sequences=16, length=LENGTH, random_sequences=4, bootstrap=300, off_target=1
+        doses=(1.0, 2.0, 4.0, 8.0),
+        sequences=24,
+        length=LENGTH,
+        random_sequences=8,
+        bootstrap=300,
+        off_target=1,
     )
     steered: list[int] = []
     for feature, name in tried[["feature", "oracle"]].itertuples(index=False):
