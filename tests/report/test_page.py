@@ -85,7 +85,8 @@ def test_what_failed_is_listed_and_linked(page):
         "features add nothing certain",
         "hurts the model no more",
         "were active nowhere",
-        "Prophage could not be scored",
+        "1 annotation class could not be scored",
+        "prophage (1 interval on test)",
     ):
         assert said in failures, said
 

@@ -1,13 +1,14 @@
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic_run import DEAD, MEANING, N_FEATURES
 
 from photo51.config.report import TracksParams
 from photo51.report.chosen import tracked
 from photo51.report.dossier import Dossiers, dossier
-from photo51.report.known import Known, best_named, names
+from photo51.report.known import Known, best_named, by_margin, closest, names
 from photo51.report.loci import most_active
 from photo51.report.maps import feature_map, principal, similar
 from photo51.report.run import Run
@@ -66,6 +67,22 @@ def test_names_are_those_that_were_planted(run):
     named = names(run)
     assert named["annotation"].to_dict() == {f: m for f, m in MEANING.items() if f not in {8, 9}}
     assert best_named(run) in named.index
+
+
+def test_a_name_is_what_exceeds_its_nulls_most():
+    """A feature of second codon positions lies in coding sequences too, and those fill the genome: 0.85 − 0.35 > 0.87 − 0.71."""
+    rows = pd.DataFrame(
+        {"feature": 1, "annotation": ["CDS", "codon_position_2", "gene"], "f1_domain": [0.87, 0.85, 0.5], "f1_null95": [0.71, 0.35, np.nan], "f1_always": [0.61, 0.25, 0.61]}
+    )  # fmt: skip
+    assert by_margin(rows)["annotation"].tolist() == ["codon_position_2", "CDS", "gene"]
+
+
+def test_what_may_not_carry_the_best_name_gets_no_lesser_one(run):
+    assert closest(run).loc[8, "annotation"] == "intergenic"
+    assert 8 not in names(run).index
+    known = Known.of(run, 8)
+    assert known.label == "like intergenic"
+    assert "it does not carry that name" in known.sentence()
 
 
 def test_summary_has_a_row_for_every_feature_whatever_was_run(run, poor):

@@ -16,7 +16,7 @@ from photo51.report import words
 from photo51.report.atlas_files import Index, rounded, write_atlas
 from photo51.report.dossier import Dossier, Dossiers
 from photo51.report.kinds import FAMILIES, family
-from photo51.report.known import label
+from photo51.report.known import LIKE, closest, label
 from photo51.report.loci import most_active
 from photo51.report.maps import feature_map, similar
 from photo51.report.reading import levels_of, stretch_around
@@ -44,17 +44,21 @@ def make_atlas(run: Run, folder: Path, params: AtlasParams) -> None:
 
 
 def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
-    labels = [label(a, s) if a else "" for a, s in zip(summary["annotation"], summary["strand"], strict=True)]
+    near = closest(run).reindex(summary.index)
+    near = near.assign(
+        text=[_looks(*row) for row in zip(near["annotation"], near["strand"], near["named"], strict=True)]
+    )
+    labels = near["text"].tolist()
     distinct = sorted({t for t in labels if t})
-    kind_of = {t: str(a) for t, a in zip(labels, summary["annotation"], strict=True) if t}
+    kind_of = {t: str(a) for t, a in zip(labels, near["annotation"], strict=True) if t}
     place = {t: i for i, t in enumerate(distinct)}
     manifolds = manifold_records(run)
     number = {m["id"]: i for i, m in enumerate(manifolds)}
     x, y = feature_map(run, summary.index.to_numpy())
     features = pd.DataFrame(
         {
-            "id": summary["feature"].to_numpy(), "name": [place.get(t, -1) for t in labels], "score": summary["f1_domain"].to_numpy(),
-            "null": summary["f1_null95"].to_numpy(), "density": summary["density"].to_numpy(), "novelty": summary["novelty"].to_numpy(),
+            "id": summary["feature"].to_numpy(), "name": [place.get(t, -1) for t in labels], "score": near["f1_domain"].to_numpy(dtype=float),
+            "null": near["f1_null95"].to_numpy(dtype=float) if "f1_null95" in near else np.full(len(near), np.nan), "density": summary["density"].to_numpy(), "novelty": summary["novelty"].to_numpy(),
             "novel": summary["novel"].to_numpy().astype(int), "cause": _relative(summary["ablation_dnll"]),
             "manifold": [number.get(m, -1) for m in summary["manifold"]], "x": x, "y": y, "motif": summary["consensus"].to_numpy(),
             "genes": _genes_of(run, summary.index.to_numpy(), params.windows),
@@ -73,6 +77,13 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
         contigs=[{"name": f"{g} {c}" if many else str(c), "length": int(n)} for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)],
         genes=_genes(run), loci=loci.dump(), tries=_tries(run, distinct, features),
     )  # fmt: skip
+
+
+def _looks(annotation: Any, strand: Any, named: Any) -> str:
+    """What a feature looks like; `like` what it may not be named after."""
+    if not isinstance(annotation, str):
+        return ""
+    return label(annotation, str(strand)) if named else LIKE + label(annotation, str(strand))
 
 
 def _relative(effect: pd.Series) -> np.ndarray:

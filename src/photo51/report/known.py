@@ -22,7 +22,8 @@ SHAPES = {
     "domain": "It stays on over stretches of about {run_median} bases",
     "whole-gene": "It stays on over most of a gene",
 }
-ALPHA = 0.05
+ALPHA, LEAST_F1 = 0.05, 0.3
+LIKE = "like "
 
 
 class Logo(NamedTuple):
@@ -82,7 +83,8 @@ class Known(NamedTuple):
             enriched = enriched[(enriched["status"] == "tested") & (enriched["q"] <= ALPHA)].sort_values(
                 ["q", "z_rot"], ascending=[True, False]
             )
-        named = concepts[concepts["named"].astype(bool)] if len(concepts) else concepts
+        close = concepts[resembling(concepts)] if len(concepts) else concepts
+        named = close.head(1)[close.head(1)["named"].astype(bool)] if len(close) else close
         return cls(
             feature, run.has("concepts") or run.has("enrichment"), _first(named), concepts, enriched, _first(run.of("shapes", feature)), _first(run.of("novelty", feature)),
             _first(run.of("causality", feature)), run.manifold_of(feature), _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
@@ -90,9 +92,19 @@ class Known(NamedTuple):
         )  # fmt: skip
 
     @property
+    def likeness(self) -> Row:
+        """The annotation an unnamed feature is closest to, its row of the concepts table; empty where there is none."""
+        if self.name or self.concepts.empty:
+            return NO_ROW
+        return _first(self.concepts[resembling(self.concepts)])
+
+    @property
     def label(self) -> str:
-        """What it looks like; empty where nothing names it."""
-        return label(self.name["annotation"], self.name["strand"]) if self.name else ""
+        """What it looks like: a name, or `like` what it agrees with no better than composition does; empty where it is like nothing."""
+        if self.name:
+            return label(self.name["annotation"], self.name["strand"])
+        like = self.likeness
+        return LIKE + label(like["annotation"], like["strand"]) if like else ""
 
     @property
     def consensus(self) -> str:
@@ -117,6 +129,12 @@ class Known(NamedTuple):
                 f"{words.percent(c['recall_domain'], 0)} of them (F1 {words.fixed(c['f1_domain'])}; {against}), on stretches that played no part in the choice."
             )
             return said if c["beats_kmer"] else f"{said} {_as_kmers(c)}"
+        if like := self.likeness:
+            return (
+                f"Closest to {label(like['annotation'], like['strand'])}: {words.percent(like['precision_bp'], 0)} of its active bases lie inside one, and it is active in "
+                f"{words.percent(like['recall_domain'], 0)} of them (F1 {words.fixed(like['f1_domain'])}; a rotated copy reaches {words.fixed(like['f1_null95'])}), but composition explains as "
+                "much, so that it does not carry that name."
+            )
         if len(self.enriched):
             e = self.enriched.iloc[0]
             return f"More active in {label(e['annotation'], e['strand'])} than its rotated copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
@@ -230,14 +248,31 @@ def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
     return Logo(heights, int(rows["offset"].iloc[0]), int(rows["n"].max()))
 
 
-def names(run: Run) -> pd.DataFrame:
-    """The name of each feature that has one, indexed by feature: its row of the concepts table that is farthest above its nulls."""
+def closest(run: Run) -> pd.DataFrame:
+    """The annotation each feature agrees with best, indexed by feature: its row of the concepts table, `named` or not."""
     table = run.table("concepts")
     if table is None:
-        return pd.DataFrame(columns=["annotation", "strand", "f1_domain"])
-    named = table[(table["readout"] == "sae") & table["named"].astype(bool)]
-    best = by_margin(named).drop_duplicates("feature")
+        return pd.DataFrame(columns=["annotation", "strand", "f1_domain", "named"])
+    own = table[table["readout"] == "sae"]
+    best = by_margin(own[resembling(own)]).drop_duplicates("feature")
     return best.set_index("feature").sort_index()
+
+
+def names(run: Run) -> pd.DataFrame:
+    """The name of each feature that has one, indexed by feature: the annotation it agrees with best, if it may carry its name.
+
+    A feature that is closest to something it may not be named after, such as runs of A, which composition explains, gets no
+    lesser name instead.
+    """
+    found = closest(run)
+    return found[found["named"].astype(bool)]
+
+
+def resembling(concepts: pd.DataFrame) -> pd.Series:
+    """Rows of the concepts table on which a feature agrees with an annotation beyond its nulls, whether or not it may carry the name."""
+    null = np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
+    beyond = (concepts["f1_domain"] >= LEAST_F1) & (concepts["f1_domain"] > null) & (concepts["q"] <= ALPHA)
+    return concepts["named"].astype(bool) | beyond
 
 
 def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:

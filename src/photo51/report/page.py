@@ -102,10 +102,8 @@ def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
     if tested := [c for s in sections for c in s.claims if c.verdict != "untested"]:
         beyond = sum(c.verdict == "yes" for c in tested)
         found.append(Tile(f"{beyond} of {len(tested)}", "claims beyond their null"))
-    summary, named = run.table("concept_summary"), names(run)
-    if summary is not None and (scored := int((summary["status"] == "scored").sum())):
-        classes = len(named.drop_duplicates(["annotation", "strand"]))
-        found.append(Tile(f"{classes} of {scored}", "annotation classes that features are named after"))
+    if len(named := names(run)):
+        found.append(Tile(f"{len(named):,}", "features named after an annotation"))
     figures = run.json("calibration.json")
     if figures.get("run_rotated_both") is not None:
         real, rotated = figures["run_real_both"], figures["run_rotated_both"]

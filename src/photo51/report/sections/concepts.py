@@ -36,7 +36,14 @@ def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int
     scored = summary[(summary["status"] == "scored") & (summary["feature"] >= 0)]
     best = scored.sort_values("f1_domain", ascending=False)
     best = best.assign(label=[label(a, s) for a, s in zip(best["annotation"], best["strand"], strict=True)])
-    carries = best["feature"].isin(named.index)
+    table = run.need("concepts")
+    may = table[(table["readout"] == "sae") & table["named"].astype(bool)]
+    pairs = set(zip(may["feature"], may["annotation"], may["strand"], strict=True))
+    carries = pd.Series(
+        [p in pairs for p in zip(best["feature"], best["annotation"], best["strand"], strict=True)],
+        index=best.index,
+        dtype=bool,
+    )
     _claims(best, carries, draft)
     if len(best):
         draft.show(_figure(best.head(30)), _classes(best, carries))

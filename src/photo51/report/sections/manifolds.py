@@ -67,7 +67,7 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     )  # fmt: skip
     draft.claim(
         "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", f"{shaped} of {k} groups",
-        "clouds of the same density and rhythm", f"{words.count(clouds, 'group')} without such a shape", holds=shaped > 0,
+        "the same features turned against each other", f"{words.count(k, 'group')} beyond chance, {clouds} without such a shape", holds=shaped > 0,
     )  # fmt: skip
     counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
     traces = (
