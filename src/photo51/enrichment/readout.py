@@ -82,6 +82,9 @@ def read_in_chunks(
         yield codes_readout(store, wanted[first : first + size], name)
 
 
+_ROWS = 1 << 16
+
+
 def dense_readout(
     plus: NDArray[np.floating],
     minus: NDArray[np.floating],
@@ -109,19 +112,19 @@ def dense_readout(
     Units 2c (above the median of channel c) and 2c + 1 (below it); values are distances beyond the cut, so that zero is
     the cut itself.
     """
-    values = np.concatenate([plus, minus]).astype(np.float32)
     rows = slice(None) if fit is None else np.tile(fit, 2)
-    centre = np.median(values[rows], axis=0)
     columns = []
-    for c in range(values.shape[1]):
+    for c in range(plus.shape[1]):
+        values = np.concatenate([plus[:, c], minus[:, c]]).astype(np.float32)
+        values -= np.median(values[rows])
         for sign in (1, -1):
-            distance = sign * (values[:, c] - centre[c])
+            distance = sign * values
             cut = np.quantile(distance[rows], 1 - share)
             beyond = np.maximum(distance - cut, 0) if cut > 0 else np.maximum(distance, 0)
             active = np.flatnonzero(beyond)
             columns.append((active, beyond[active]))
-    units = tuple(f"{prefix}{c}{sign}" for c in range(values.shape[1]) for sign in "+-")
-    return Readout(name, units, _from_columns(columns, len(values)), np.arange(len(units)))
+    units = tuple(f"{prefix}{c}{sign}" for c in range(plus.shape[1]) for sign in "+-")
+    return Readout(name, units, _from_columns(columns, 2 * len(plus)), np.arange(len(units)))
 
 
 def _from_columns(columns: list[tuple[NDArray, NDArray]], n: int) -> sp.csc_array:
@@ -135,11 +138,10 @@ def principal_components(
     plus: NDArray[np.floating], minus: NDArray[np.floating], n: int, fit: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Scores of the first `n` principal components of channels, directions learnt on rows `fit`."""
-    sample = np.concatenate([plus[fit], minus[fit]]).astype(np.float64)
-    centre = sample.mean(axis=0)
-    _, vectors = np.linalg.eigh(np.cov(sample - centre, rowvar=False))
+    centre, gram, _ = _moments(plus, minus, fit)
+    _, vectors = np.linalg.eigh(gram)
     directions = vectors[:, ::-1][:, :n]
-    return tuple(((x - centre) @ directions).astype(np.float32) for x in (plus, minus))
+    return _projected(plus, centre, directions), _projected(minus, centre, directions)
 
 
 def linear_probes(
@@ -166,15 +168,42 @@ def linear_probes(
     -------
     Scores on strand + and -, (n_rows, n_masks).
     """
-    rows = np.tile(fit, 2)
-    x = np.concatenate([plus[fit], minus[fit]]).astype(np.float64)
-    centre = x.mean(axis=0)
-    x -= centre
-    y = masks[:, rows].T.astype(np.float64)
-    gram = x.T @ x
+    centre, gram, crossed = _moments(plus, minus, fit, masks)
     gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram)
-    weights = np.linalg.solve(gram, x.T @ (y - y.mean(axis=0)))
-    return tuple(((s - centre) @ weights).astype(np.float32) for s in (plus, minus))
+    weights = np.linalg.solve(gram, crossed)
+    return _projected(plus, centre, weights), _projected(minus, centre, weights)
+
+
+def _moments(
+    plus: NDArray[np.floating],
+    minus: NDArray[np.floating],
+    fit: NDArray[np.bool_],
+    masks: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of the channels over rows `fit` of both strands, their scatter, and their products with masks; by chunks of rows."""
+    n_rows, d = plus.shape
+    rows = np.flatnonzero(fit)
+    both = [(x, at) for x, at in ((plus, 0), (minus, n_rows))]
+    centre = sum(x[rows].sum(axis=0, dtype=np.float64) for x, _ in both) / max(2 * len(rows), 1)
+    gram, crossed = np.zeros((d, d)), np.zeros((d, 0 if masks is None else len(masks)))
+    for x, at in both:
+        for a in range(0, len(rows), _ROWS):
+            part = rows[a : a + _ROWS]
+            centred = x[part].astype(np.float64) - centre
+            gram += centred.T @ centred
+            if masks is not None:
+                crossed += centred.T @ masks[:, at + part].T.astype(np.float64)
+    return centre, gram, crossed
+
+
+def _projected(
+    x: NDArray[np.floating], centre: NDArray[np.float64], directions: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Centred rows on some directions, by chunks of rows."""
+    out = np.empty((len(x), directions.shape[1]), np.float32)
+    for a in range(0, len(x), _ROWS):
+        out[a : a + _ROWS] = (x[a : a + _ROWS] - centre) @ directions
+    return out
 
 
 def kmer_readout(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int = K) -> Readout:
