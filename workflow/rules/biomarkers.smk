@@ -91,6 +91,8 @@ rule cards:
     input:
         "<results>/biomarkers/{name}/classifiers.parquet",
         tables=compared_sets,
+        concepts="<results>/concepts.parquet",
+        places="<results>/top_windows.parquet",
     output:
         "<results>/biomarkers/{name}/cards.parquet",
     log:
@@ -109,7 +111,8 @@ rule cards:
     message:
         "Biomarkers: evidence cards of single variants ({wildcards.name})"
     shell:
-        "photo51 cards {input.tables:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 cards {input.tables:q} {params.folder:q} --concepts {input.concepts:q} --places {input.places:q} "
+        "--params {params.params:q} > {log:q} 2>&1"
 
 
 rule distil:
