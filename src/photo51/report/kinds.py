@@ -28,7 +28,8 @@ FAMILIES = (
         "mobile or repeat", theme.VERMILION, ("mobile_element", "prophage", "CRISPR", "repeat", "soft_mask")
     ),
     Family("composition", theme.SKY, ("gc_", "homopolymer")),
-    Family("other annotation", theme.INK, ("",)),
+    Family("between genes", theme.INK, ("intergenic",)),
+    Family("other annotation", "#8c6d31", ("",)),
 )
 
 

@@ -73,11 +73,11 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     judged = run.of_set("classifiers", name)
     if judged.empty:
         draft.fail(
-            f"Variants {said} were scored but not compared: no cases and controls were named for them.",
+            f"Variants {said} were scored but not compared on their own: no cases and controls were named for them alone.",
             "not run",
         )
         draft.answers.append(
-            f"{words.count(len(variants), 'variant')} of {said} were scored, without cases and controls to compare."
+            f"**{said}**: {words.count(len(variants), 'variant')} scored, not compared on their own."
         )
         return
     whole = judged[(judged["stratum"] == "all") & (judged["role"] != "unscored")].set_index(
@@ -129,9 +129,9 @@ def _likelihood(r: Record, said: str, draft: Draft) -> None:
         f"AUROC {words.fixed(r['auroc_within'])}", "0.50 by guessing", f"{_size(r)}; {range_}", holds=finds,
     )  # fmt: skip
     against = bool(r["within_hi"] < 0.5)
-    does = "separates" if finds else "separates the wrong way round" if against else "does not separate"
+    does = "separates" if finds else "puts in the wrong order" if against else "does not separate"
     draft.answers.append(
-        f"**{said}**: the model's likelihood alone {does} variants within genes (AUROC {words.fixed(r['auroc_within'])}, {range_})."
+        f"**{said}**: the model's likelihood alone {does} disease and harmless variants of one gene (AUROC {words.fixed(r['auroc_within'])}, {range_})."
     )
     if not finds:
         why = (

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from markupsafe import Markup
 
 from photo51 import __version__
 from photo51.report import words
 from photo51.report.blocks import Block, Head, Note, Prose, Raw, Table
+from photo51.report.manifest import made_with
 from photo51.report.run import Run
 from photo51.report.sections.base import Failure, Section
 
@@ -17,10 +19,8 @@ QUESTION = "Can somebody else get the same numbers?"
 
 
 def section(run: Run) -> Section:
-    """Commands, versions, seeds and hashes, from the manifest and the provenance of the tables."""
-    manifest = run.manifest
-    software = manifest.get("software", {})
-    git = manifest.get("git", {})
+    """Commands, versions, seeds and hashes, from the manifest; before that is written, from the program and the codes."""
+    made = run.manifest or made_with()
     blocks: list[Block] = [
         Prose(
             "The same configuration, inputs and version give byte-identical tables. Check this run against its manifest, or run it again:"
@@ -30,59 +30,64 @@ def section(run: Run) -> Section:
                 run.name
             )
         ),
+        _made(run, made),
     ]
-    failures = []
-    if manifest:
-        rows = [
-            [
-                "photo51",
-                f"{manifest.get('photo51', __version__)}, commit `{(git.get('commit') or 'unknown')[:12]}`{' with local changes' if git.get('dirty') else ''}",
-            ]
-        ]
-        rows += [
-            ["Seed", str(manifest.get("seed"))],
-            ["Configuration", f"`{manifest.get('config', {}).get('hash', 'unknown')}`"],
-        ]
-        rows += [
-            ["Software", ", ".join(f"{k} {v}" for k, v in software.items() if v)],
-            ["Machine", str(manifest.get("machine", {}).get("platform", ""))],
-        ]
-        blocks.append(Table("What made this run", [Head("What"), Head("Which")], rows, sortable=False))
-        inputs = [
-            [name, f"`{entry['sha256'][:16]}`", f"{entry['bytes']:,}"]
-            for name, entry in manifest.get("inputs", {}).items()
-        ]
-        if inputs:
-            blocks.append(
-                Table(
-                    "Inputs",
-                    [Head("File"), Head("SHA-256, first 16 digits"), Head("bytes")],
-                    inputs,
-                    shown=8,
-                    sortable=False,
-                )
-            )
-        text = json.dumps(manifest.get("config", {}).get("values", {}), indent=1)
-        blocks.append(
-            Raw(
-                Markup(
-                    "<details><summary>The whole configuration, defaults included</summary><pre><code>{}</code></pre></details>"
-                ).format(text)
-            )
-        )
+    if run.manifest:
+        blocks += _given(made)
     else:
         blocks.append(
             Note(
-                "`manifest.json` is written last, when every output is there; it was not there when this page was made.",
-                kind="plain",
+                "`manifest.json` beside this page holds the seed, the whole configuration and the SHA-256 of every input and output; it is written last, after this page."
             )
         )
-    if git.get("dirty"):
+    failures = []
+    if made.get("git", {}).get("dirty"):
         failures.append(Failure("The code had uncommitted changes when this was run.", "limit", ANCHOR))
     blocks.append(_files(run))
     return Section(
         ANCHOR, TITLE, QUESTION, "Yes, with the commands and hashes below.", blocks, failures=failures
     )
+
+
+def _made(run: Run, made: dict[str, Any]) -> Table:
+    """Program, model, dictionary and packages."""
+    git, origin = made.get("git", {}), run.codes.meta.origin
+    commit = (git.get("commit") or "unknown")[:12]
+    changed = " with local changes" if git.get("dirty") else ""
+    rows = [
+        ["photo51", f"{made.get('photo51', __version__)}, commit `{commit}`{changed}"],
+        ["Model", f"{origin.model_name or 'not named'}, hash `{origin.model}`"],
+        ["Dictionary", f"{run.sae}, hash `{run.codes.meta.sae}`"],
+        ["Software", ", ".join(f"{k} {v}" for k, v in made.get("software", {}).items() if v)],
+    ]
+    if run.manifest:
+        rows += [
+            ["Seed", str(made.get("seed"))],
+            ["Configuration", f"`{made.get('config', {}).get('hash', 'unknown')}`"],
+            ["Machine", str(made.get("machine", {}).get("platform", ""))],
+        ]
+    return Table("What made this run", [Head("What"), Head("Which")], rows, sortable=False)
+
+
+def _given(made: dict[str, Any]) -> list[Block]:
+    """Inputs with their hashes, and the configuration."""
+    out: list[Block] = []
+    inputs = [
+        [name, f"`{entry['sha256'][:16]}`", f"{entry['bytes']:,}"]
+        for name, entry in made.get("inputs", {}).items()
+    ]
+    if inputs:
+        heads = [Head("File"), Head("SHA-256, first 16 digits"), Head("bytes")]
+        out.append(Table("Inputs", heads, inputs, shown=8, sortable=False))
+    text = json.dumps(made.get("config", {}).get("values", {}), indent=1)
+    out.append(
+        Raw(
+            Markup(
+                "<details><summary>The whole configuration, defaults included</summary><pre><code>{}</code></pre></details>"
+            ).format(text)
+        )
+    )
+    return out
 
 
 def _files(run: Run) -> Table:

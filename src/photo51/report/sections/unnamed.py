@@ -77,7 +77,7 @@ def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft:
         draft.answers.append("Nothing that stands out from the random-weight model.")
         return
     draft.answers.append(
-        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} reproducible and strong, explained by nothing that was tested, and beyond the random-weight model."
+        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} reproducible and strong, little explained by what was tested, and beyond the random-weight model."
     )
 
 
@@ -87,6 +87,10 @@ def _proof(run: Run, draft: Draft) -> None:
     table = run.need("hidden_classes")
     tested = table[table["status"] == "tested"]
     found = int(tested["recovered"].astype(bool).sum())
+    if len(tested) and not found and draft.answers:
+        draft.answers.append(
+            f"Read them as candidates: with a known class of annotation hidden, the queue's first features brought back none of {len(tested)}."
+        )
     if len(tested):
         draft.claim(
             "The queue finds what is hidden from it: with one annotation class hidden, its features come up as unnamed.",
