@@ -135,7 +135,7 @@ def test_sorting_puts_features_without_a_value_last(atlas):
 
 
 def test_links_open_what_they_name(browser, page):
-    for fragment, expected in (("#f500", "f500 "), ("#m2", "m2 "), ("#f99999", "f99999")):
+    for fragment, expected in (("#f500", "f500 "), ("#m2", "Group 2 "), ("#f99999", "f99999")):
         browser.open(page, fragment=fragment)
         browser.wait_for("document.documentElement.dataset.ready")
         browser.settle()
