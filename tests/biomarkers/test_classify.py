@@ -31,7 +31,7 @@ def test_features_add_to_the_likelihood_and_the_interval_says_so(judged):
 def test_the_genes_name_alone_scores_over_all_pairs_and_not_within(judged):
     row = whole(judged).loc["gene_prior"]
     assert row["auroc"] > 0.7
-    assert row["auroc_within"] == 0.5
+    assert row["auroc_within"] == pytest.approx(0.5)
     assert row["role"] == "leak"
 
 
@@ -65,10 +65,13 @@ def test_fold_of_a_variant_did_not_train_on_its_gene(judged):
 
 def test_random_split_flatters_features_that_know_the_gene():
     """Without causes, only gene features tell: they do so when genes are not held out, and not when they are."""
-    found = planted(5, n=2000, n_genes=25, penetrance=0.0)
-    table = classify(comparison_of(found, PARAMS), PARAMS).classifiers
-    table = table[table["stratum"] == "all"].set_index("method")
-    assert table.loc["features_random_split", "auroc"] > table.loc["features", "auroc"] + 0.05
+    gained = []
+    for seed in range(1, 5):
+        found = planted(seed, n=2000, n_genes=25, penetrance=0.0)
+        table = classify(comparison_of(found, PARAMS), PARAMS).classifiers
+        table = table[table["stratum"] == "all"].set_index("method")
+        gained.append(table.loc["features_random_split", "auroc"] - table.loc["features", "auroc"])
+    assert np.mean(gained) > 0.05
 
 
 def test_a_stratum_of_one_class_is_named_not_dropped():

@@ -9,6 +9,7 @@ from scipy import sparse
 
 from photo51.genome.alphabet import reverse_complement
 from photo51.io.origin import Origin
+from photo51.model.adapters import Reading
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Sites
@@ -98,7 +99,7 @@ class ToyDnaModel:
         log_p = out.logits.log_softmax(-1)[:, :-1].gather(-1, tokens[:, 1:, None])[..., 0]
         return [np.append(np.nan, row.numpy()) for row in log_p]
 
-    def activations(self, sequences, sites):
+    def read(self, sequences, sites=(), *, likelihood=False):
         read = Sites(sites)
         self._run(sequences, read)
-        return {name: list(read[name]) for name in sites}
+        return Reading({name: list(read[name]) for name in sites}, None)

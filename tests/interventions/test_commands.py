@@ -62,7 +62,7 @@ def _run(files, *arguments, genome=True, **params):
 
 
 STEER = {
-    "doses": [1.0, 4.0], "sequences": 6, "length": 20, "random_directions": 4, "random_sequences": 3, "bootstrap": 100,
+    "doses": [1.0, 4.0], "sequences": 16, "length": 20, "random_directions": 6, "random_sequences": 6, "bootstrap": 100,
     "nll_budget": 9.0, "units": UNITS,
 }  # fmt: skip
 
@@ -75,7 +75,7 @@ def test_steer_writes_tables_sequences_a_summary_and_a_figure(files, tmp_path):
     assert verdicts.loc["base_G", "steers"]
     assert json.loads((out / "steer.json").read_text())["declared_and_steers"] == ["base_G"]
     assert "oracle:motif_GGR" in read_table(out / "steered.parquet", tables.STEERED).columns
-    assert (out / "sequences.fa").read_text().count(">") == 6 * 3
+    assert (out / "sequences.fa").read_text().count(">") == 16 * 3
     for spec in (tables.DOSES, tables.OFF_TARGET, tables.TRACE):
         assert len(read_table(out / f"{spec.name}.parquet", spec))
     assert "<svg" in (out / "four_arms.svg").read_text()[:500]
@@ -132,7 +132,9 @@ def test_explain_writes_table_and_figure(files, tmp_path, place):
     assert summary["completeness_error"] < 0.05
     table = read_table(tmp_path / "attribution.parquet", tables.ATTRIBUTION)
     assert table["contribution"].sum() == pytest.approx(summary["explained_nats"], abs=1e-3)
-    assert len(read_table(tmp_path / "mutagenesis.parquet", tables.MUTAGENESIS)) == 24
+    assert len(read_table(tmp_path / "mutagenesis.parquet", tables.MUTAGENESIS)) == 3 * (
+        8 if place.startswith("c1:1000:") else 8 + 3
+    )
     assert (tmp_path / "explain.svg").stat().st_size > 5_000
 
 

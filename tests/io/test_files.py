@@ -1,6 +1,5 @@
 """Files are whole or absent."""
 
-
 import pytest
 
 from photo51.io import atomic, content_hash, sha256

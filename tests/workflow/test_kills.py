@@ -49,7 +49,7 @@ def start(folder):
     """Snakemake as a session of its own, so that it can be killed with all its jobs."""
     command = [
         sys.executable, "-m", "snakemake", TARGET, "--configfile", "config.json", "--workflow-profile",
-        "workflow/profiles/local", "--cores", "1", "--quiet", "all",
+        "workflow/profiles/local", "--cores", "1", "--quiet", "all", "--nolock",
     ]  # fmt: skip
     env = {
         **os.environ,
@@ -68,10 +68,6 @@ def end(folder, *, seconds=None):
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        subprocess.run(
-            [sys.executable, "-m", "snakemake", "--configfile", "config.json", "--unlock", "--quiet", "all"],
-            cwd=folder, check=True, capture_output=True,
-        )  # fmt: skip
         return False
     return True
 

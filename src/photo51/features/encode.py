@@ -63,7 +63,9 @@ def encode_store(
             dictionary.unit,
             __version__,
         )
-        meta = CodesMeta(dictionary.hash, store.origin, dictionary.n_features, store.workspace, made, dictionary.unit)
+        meta = CodesMeta(
+            dictionary.hash, store.origin, dictionary.n_features, store.workspace, made, dictionary.unit
+        )
         for strand in STRANDS:
             path = shard_path(out, number, strand)
             if not is_made(path, made):
@@ -135,7 +137,9 @@ def encode_model(
             dictionary.unit,
             __version__,
         )
-        meta = CodesMeta(dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made, dictionary.unit)
+        meta = CodesMeta(
+            dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made, dictionary.unit
+        )
         paths = [shard_path(out, int(shard), strand) for strand in STRANDS]
         if not all(is_made(path, made) for path in paths):
             found = cores(model, genomes, part, params, warmup=warmup)

@@ -99,7 +99,9 @@ def _statistics(
         blocks = np.unique(np.searchsorted(workspace.block_bounds, np.concatenate(hit), side="right"))
         q50, q99 = np.quantile(values, [0.5, 0.99]) if len(values) else (np.nan, np.nan)
         mean, top = (values.mean(), values.max()) if len(values) else (np.nan, 0.0)
-        rows.append((mean, q50, q99, top, _strand_correlation(parts[0], parts[1], hit[0], hit[1], n), len(blocks)))
+        rows.append(
+            (mean, q50, q99, top, _strand_correlation(parts[0], parts[1], hit[0], hit[1], n), len(blocks))
+        )
     mean, q50, q99, top, correlation, n_blocks = (np.array(c) for c in zip(*rows, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_run = np.where(n_runs > 0, n_active / n_runs, np.nan)

@@ -43,7 +43,9 @@ def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     for i, row in enumerate(shown.itertuples()):
         at = xy[cluster == str(row.cluster)]
         tone = PALETTE[i % len(PALETTE)]
-        text = f"{row.cluster}: {row.n_features} features" + (f", {words(str(row.meaning))}" if row.meaning else "")
+        text = f"{row.cluster}: {row.n_features} features" + (
+            f", {words(str(row.meaning))}" if row.meaning else ""
+        )
         name = text if i < len(PALETTE) else None
         ax.scatter(at[:, 0], at[:, 1], s=9, color=tone, lw=0, zorder=3, label=name)
     ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])

@@ -151,6 +151,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
                 sites.extend(chunk.sites)
         return None if parts[0] is None else torch.cat(parts, dim=1)
 
+    @torch.no_grad()
     def stream(
         self,
         input_ids: Tensor,

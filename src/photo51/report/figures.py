@@ -138,7 +138,7 @@ def window(
                 ha="center",
                 va="center",
                 fontsize=5.5,
-                color=theme.BASES.get(base, theme.MUTED),
+                color=theme.INK,
             )
         axes[0].set_ylim(bottom=1.7 * low)
         axes[0].spines["bottom"].set_visible(False)
