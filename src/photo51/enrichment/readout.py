@@ -197,7 +197,7 @@ def _moments(
 
 
 def _projected(
-    x: NDArray[np.floating], centre: NDArray[np.float64], directions: NDArray[np.float64]
+    x: NDArray[np.floating], centre: NDArray[np.float64], directions: NDArray[np.floating]
 ) -> NDArray[np.float32]:
     """Centred rows on some directions, by chunks of rows."""
     out = np.empty((len(x), directions.shape[1]), np.float32)
