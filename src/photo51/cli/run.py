@@ -134,7 +134,10 @@ def _follow(command: list[str], log: Path, lock: int) -> int:
 
 
 def _summary(results: Path, started: float) -> None:
-    """Print what ran, how long each stage took and how much memory, and where to look."""
+    """Print what ran, how long each stage took and how much memory, and where to look; the same as a picture.
+
+    The picture lies beside the benchmarks: the report must have the same bytes each time, and times never are the same.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -146,6 +149,9 @@ def _summary(results: Path, started: float) -> None:
     for row in table.itertuples():
         shown.add_row(row.stage, str(row.jobs), f"{row.seconds:.1f}", f"{row.peak_mib:.0f}")
     console.print(shown)
+    if len(table):
+        _picture(table, picture := results / "benchmarks" / "stages.svg")
+        console.print(f"the same as a picture: {picture}")
     report = results / "report.html"
     console.print(
         f"wall time of this call {time.time() - started:.0f} s; sum over stages {table['seconds'].sum():.0f} s"
@@ -153,3 +159,22 @@ def _summary(results: Path, started: float) -> None:
     console.print(
         f"report: {report.resolve()}" if report.exists() else f"results: {results.resolve()}", soft_wrap=True
     )
+
+
+def _picture(stages: pd.DataFrame, path: Path) -> None:
+    """Time and memory of each stage (contract `STAGES`), drawn into a file."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    import matplotlib.pyplot as plt
+
+    from photo51 import theme
+    from photo51.io import atomic
+    from photo51.report import figures
+
+    with theme.style():
+        made, ax = plt.subplots(figsize=(theme.WIDTH_1, 0.24 * len(stages) + 0.8), layout="constrained")
+        figures.stage_times(ax, stages)
+        with atomic(path) as temporary:
+            made.savefig(temporary, format="svg")
+        plt.close(made)

@@ -19,7 +19,6 @@ import scipy.sparse as sp
 from photo51.codes import CodesStore
 from photo51.genome.genomes import Genomes
 from photo51.io import TableSpec, read_h5ad, read_table
-from photo51.io.benchmarks import read_benchmarks
 from photo51.report.places import Places
 from photo51.report.sources import SOURCES, Source
 from photo51.types import InputError
@@ -263,11 +262,6 @@ class Run:
         """`manifest.json`; empty while the run is not finished."""
         path = self.folder / "manifest.json"
         return json.loads(path.read_text()) if path.is_file() else {}
-
-    @cached_property
-    def stages(self) -> pd.DataFrame:
-        """Time and memory of each stage."""
-        return read_benchmarks(self.folder / "benchmarks")
 
     def pages(self, prefix: str = "") -> dict[str, str]:
         """Genome → its offline genome page, relative to the run's folder; only those that are there."""

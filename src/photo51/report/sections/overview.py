@@ -29,21 +29,7 @@ def section(run: Run) -> Section:
     workspace = run.places.workspace
     live, n = len(run.live), len(run.features)
     scored = workspace.n_rows
-    blocks: list[Block] = [_genomes(run), _model(run)]
-    pictures = [_density(run)]
-    if len(run.stages):
-        alt = f"Wall time of {len(run.stages)} stages; the longest is {run.stages['stage'].iloc[int(run.stages['seconds'].argmax())]}."
-        pictures.append(
-            Figure(
-                svg.figure(
-                    lambda ax: figures.stage_times(ax, run.stages),
-                    (theme.WIDTH_1, 0.24 * len(run.stages) + 0.8),
-                    alt,
-                ),
-                "Time and memory of each stage.",
-            )
-        )
-    blocks.append(Figures(pictures))
+    blocks: list[Block] = [_genomes(run), _model(run), Figures([_density(run)])]
     failures = (
         [
             Failure(

@@ -30,6 +30,9 @@ def section(run: Run) -> Section:
                 run.name
             )
         ),
+        Prose(
+            "Time and memory of each stage differ from run to run, so they lie beside this page: `benchmarks/stages.svg`, and one file a job below `benchmarks/`."
+        ),
         _made(run, made),
     ]
     if run.manifest:
