@@ -15,7 +15,7 @@ setup:
 	@sh workflow/setup.sh
 
 demo run: setup
-	@$(RUN) photo51 run $(CONFIG) --cores $(CORES) --profile $(PROFILE)
+	@$(RUN) photo51 run $(CONFIG) --profile $(PROFILE) $(if $(filter local,$(PROFILE)),--cores $(CORES))
 
 test: setup
 	$(RUN) OMP_WAIT_POLICY=PASSIVE python -m pytest -q -n $(CORES) --dist loadfile

@@ -63,6 +63,16 @@ def test_finished_shards_are_left_and_others_made_again(tmp_path):
     assert gather(tmp_path / "c", 3).matrix("+").nnz == 1
 
 
+def test_a_damaged_shard_of_activations_is_named_and_none_of_it_encoded(tmp_path):
+    path = store(tmp_path / "a").shards[0].file.path
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"00000\.safetensors.*damaged"):
+        encode_store(ActivationStore(tmp_path / "a"), identity(2, ORIGIN), tmp_path / "c")
+    assert not (tmp_path / "c").exists()
+
+
 def test_activations_of_another_site_are_refused_naming_both(tmp_path):
     other = Origin(model="m", site="block.1.out", d_model=2)
     with pytest.raises(InputError, match=r"block.1.out.*block.0.out"):

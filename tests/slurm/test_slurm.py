@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from photo51.bench import scaling
+from photo51.bench._growth import small_model
 from photo51.io import write_json
 
 from .conftest import ROOT, node
@@ -169,7 +170,7 @@ def test_the_workflow_gives_the_same_bytes_as_on_one_machine(cluster, site, tmp_
             (folder / "workflow" / name).unlink(missing_ok=True)
             (folder / "workflow" / name).symlink_to(ROOT / "workflow" / name)
         (folder / "resources").symlink_to(ROOT / "resources")
-        scaling._model(folder)
+        small_model(folder)
         genome = ROOT / "resources" / "phage" / "NC_001422.1_phiX174.gbk.gz"
         (folder / "genomes.tsv").write_text(f"genome\tsequence\nphix\t{genome}\n")
         (folder / "config.json").write_text(json.dumps(NANO))

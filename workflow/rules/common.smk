@@ -7,6 +7,8 @@ from pathlib import Path
 from photo51.config.base import validated
 from photo51.config.run import Config
 from photo51.genome.samples import read_genomes
+from photo51.io import remove_temporaries
+from photo51.report.inputs import folder_files, model_folder
 
 CONFIG = validated(Config, config, "configuration")
 GENOMES = read_genomes(CONFIG.genomes)
@@ -60,19 +62,7 @@ def model_name(source):
 
 def model_files(wildcards):
     """Files of the model where it is a folder, so that another checkpoint makes its stages run again."""
-    name = CONFIG.activations.model
-    folder = (
-        Path("resources/models") / name.removeprefix("sh2:")
-        if name.startswith("sh2:")
-        else Path(name)
-    )
-    return (
-        sorted(
-            str(p) for p in folder.glob("*") if p.suffix in {".safetensors", ".json"}
-        )
-        if folder.is_dir()
-        else []
-    )
+    return [str(p) for p in folder_files(model_folder(CONFIG.activations.model))]
 
 
 def source_of(name):

@@ -49,15 +49,12 @@ def manifest(
     """Write manifest.json: configuration, versions, commit, seeds, and the hash of every input and output."""
     from photo51.config.base import parse
     from photo51.config.run import Config
-    from photo51.genome.samples import read_genomes
     from photo51.io import atomic
+    from photo51.report.inputs import input_files
     from photo51.report.manifest import manifest as describe
 
     settings = parse(Config, str(config))
-    inputs = [config, Path(settings.genomes)]
-    for row in read_genomes(settings.genomes):
-        inputs += row.files()
-    inputs += [p for p in sorted(Path("resources/models").glob("*/*")) if p.is_file()]
+    inputs = [config, *input_files(settings)]
     tests = json.loads(selftest.read_text()) if selftest else None
     found = describe(results, settings.model_dump(mode="json"), inputs, tests)
     with atomic(results / "manifest.json") as partial:

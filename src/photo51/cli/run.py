@@ -12,23 +12,29 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from photo51.cli.app import app
 from photo51.types import InputError
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 _STEPS = re.compile(r"(\d+) of (\d+) steps \(")
 _FINISHED = re.compile(r"Finished jobid: \d+ \(Rule: (\w+)\)")
-_ERROR_LOG = re.compile(r"^\s+log: (\S+)")
+_ERROR_LOG = re.compile(r"^\s+log: ([^\s,]+)")
+_DAMAGED = re.compile(r"/(activations|codes)/\S+: need .*run the stage again")
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,
     config: Annotated[Path, typer.Argument(help="configuration of the run")] = Path("config/config.yaml"),
-    cores: Annotated[int, typer.Option(help="CPU cores to use here")] = 2,
+    cores: Annotated[
+        int | None, typer.Option(min=1, help="CPU cores to use; default: what the profile says, 2 for local")
+    ] = None,
     profile: Annotated[
         str, typer.Option(help="profile in workflow/profiles: local, slurm, cluster-generic")
     ] = "local",
@@ -36,6 +42,7 @@ def run(
     """Run the workflow; anything after `--` goes to Snakemake. Running again does only what is missing or has changed."""
     from photo51.config.base import parse
     from photo51.config.run import Config
+    from photo51.report.inputs import check_clocks, input_files
 
     snakefile = Path("workflow/Snakefile")
     if not snakefile.is_file():
@@ -53,12 +60,16 @@ def run(
             "--profile slurm: need sbatch, of a login node of the cluster, got none; --profile local runs here"
         )
     results = Path("results") / settings.run
-    command = [sys.executable, "-m", "snakemake", "--configfile", str(config), "--cores", str(cores)]
+    check_clocks([config, *input_files(settings)])
+    command = [sys.executable, "-m", "snakemake", "--configfile", str(config)]
+    if cores or profile == "local":
+        command += ["--cores", str(cores or 2)]
     command += ["--workflow-profile", f"workflow/profiles/{profile}", "--nocolor", *context.args]
     started = time.time()
     with _locked(results) as lock:
-        code = _follow([*command, "--nolock"], results / "logs" / "workflow.log", lock)
+        code, failed = _follow([*command, "--nolock"], results / "logs" / "workflow.log", lock)
     if code:
+        _explain(failed, results / "logs" / "workflow.log", stored=settings.stored)
         sys.exit(code)
     if not {"-n", "--dry-run", "--dryrun"} & set(context.args):
         _summary(results, started)
@@ -81,14 +92,15 @@ def _locked(results: Path) -> Iterator[int]:
         yield file.fileno()
 
 
-def _follow(command: list[str], log: Path, lock: int) -> int:
-    """Run Snakemake, keep its whole log, say a line for each finished step; the tail of a failed rule's log on failure."""
+def _follow(command: list[str], log: Path, lock: int) -> tuple[int, list[Path]]:
+    """Run Snakemake, keep its whole log, say a line for each finished step; its exit code and the logs of rules that failed."""
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
     log.parent.mkdir(parents=True, exist_ok=True)
     began = last = time.monotonic()
-    rule, failed = "", []
+    rule = ""
+    failed: list[Path] = []
     # rules call `photo51`, also where the environment was not activated
     found_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with (
@@ -116,21 +128,31 @@ def _follow(command: list[str], log: Path, lock: int) -> int:
             elif "Nothing to be done" in line:
                 console.print("Everything is up to date.")
             elif found := _ERROR_LOG.match(line):
-                failed = [found[1]]
+                failed = [path for path in failed if path != Path(found[1])] + [Path(found[1])]
             elif line.startswith(
                 ("Error in rule", "MissingInputException", "WorkflowError", "InputError", "photo51:")
             ):
                 console.print(line.rstrip(), style="red")
-    if process.returncode:
-        console.print(f"The workflow stopped; its whole log is {log}", style="red")
-        for name in failed:
-            if Path(name).is_file():
-                console.print(f"--- end of {name}")
-                console.print(
-                    "\n".join(Path(name).read_text(errors="replace").splitlines()[-15:]), markup=False
-                )
-        console.print("Running again goes on from what is finished.")
-    return process.returncode
+    return process.returncode, [path for path in failed if path.is_file()]
+
+
+def _explain(failed: list[Path], log: Path, *, stored: bool) -> None:
+    """Print where the whole log is, the end of each failed rule's, and what to do."""
+    from rich.console import Console
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"The workflow stopped; its whole log is {log}", style="red")
+    damaged = set()
+    for path in failed:
+        end = "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+        console.print(f"--- end of {path}")
+        console.print(end, markup=False)
+        damaged |= set(_DAMAGED.findall(end))
+    console.print("Running again goes on from what is finished.")
+    if damaged:
+        makers = {"activations": "activations", "codes": "encode" if stored else "encode_model"}
+        rules = " ".join(makers[folder] for folder in sorted(damaged))
+        console.print(f"Damaged files, and they alone, are made again by adding: -- --forcerun {rules}")
 
 
 def _summary(results: Path, started: float) -> None:

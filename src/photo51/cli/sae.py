@@ -31,14 +31,14 @@ def train_sae(
     from photo51.activations.store import ActivationStore
     from photo51.config import parse
     from photo51.config.sae import SaeParams
+    from photo51.sae.distributed import Ranks
     from photo51.sae.quality import training_picture
     from photo51.sae.report import draw
     from photo51.sae.training import Training
 
     given = parse(SaeParams, params)
-    rows = split_rows(
-        ActivationStore(activations), genomes or genomes_beside(activations), "train", seed=given.seed
-    )
+    store = ActivationStore(activations, verify=not Ranks().rank)
+    rows = split_rows(store, genomes or genomes_beside(activations), "train", seed=given.seed)
     training = Training(rows, given, out)
     training.run()
     training.finish()

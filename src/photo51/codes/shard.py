@@ -96,11 +96,15 @@ def shard_path(folder: Path | str, shard: int, strand: Strand) -> Path:
 
 
 def is_made(path: Path, made: str) -> bool:
-    """Whether a whole shard is there that was made from the same things, by their content hash."""
+    """Whether a whole and undamaged shard is there that was made from the same things, by their content hash."""
     try:
-        return path.is_file() and TensorFile(path).header.get("made") == made
+        file = TensorFile(path)
+        if file.header.get("made") != made:
+            return False
+        file.verify()
     except InputError:
         return False
+    return True
 
 
 def write_shard(

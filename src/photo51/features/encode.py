@@ -46,6 +46,11 @@ def encode_store(
     Returns
     -------
     The files, shard by shard, strand `+` before `-`.
+
+    Raises
+    ------
+    InputError
+        For activations of anything else than the dictionary is of, and for shards that are damaged.
     """
     dictionary.origin.require(store.origin, f"{store.folder}: activations")
     valid = {strand: store.valid(strand) for strand in STRANDS}
@@ -66,21 +71,15 @@ def encode_store(
         meta = CodesMeta(
             dictionary.hash, store.origin, dictionary.n_features, store.workspace, made, dictionary.unit
         )
-        for strand in STRANDS:
-            path = shard_path(out, number, strand)
-            if not is_made(path, made):
-                codes = _encode_rows(
-                    store, dictionary, strand, range(shard.row0, shard.row1, CHUNK), shard.row1
-                )
-                write_shard(
-                    out,
-                    number,
-                    strand,
-                    shard.row0,
-                    _without(codes, ~valid[strand][shard.row0 : shard.row1]),
-                    meta,
-                )
-            files.append(path)
+        paths = {strand: shard_path(out, number, strand) for strand in STRANDS}
+        missing = [strand for strand, path in paths.items() if not is_made(path, made)]
+        if missing:
+            shard.file.verify()
+        for strand in missing:
+            codes = _encode_rows(store, dictionary, strand, range(shard.row0, shard.row1, CHUNK), shard.row1)
+            kept = _without(codes, ~valid[strand][shard.row0 : shard.row1])
+            write_shard(out, number, strand, shard.row0, kept, meta)
+        files += paths.values()
     return files
 
 

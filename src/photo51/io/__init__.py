@@ -4,7 +4,7 @@ No stage edits another's file. Every table has a `TableSpec` in `photo51.io.cont
 says in words what each column means.
 """
 
-from photo51.io.files import atomic, content_hash, free_bytes, sha256
+from photo51.io.files import atomic, content_hash, free_bytes, is_temporary, remove_temporaries, sha256
 from photo51.io.provenance import Provenance, provenance
 from photo51.io.tables import Column, TableSpec, read_h5ad, read_table, write_h5ad, write_json, write_table
 
@@ -15,9 +15,11 @@ __all__ = [
     "atomic",
     "content_hash",
     "free_bytes",
+    "is_temporary",
     "provenance",
     "read_h5ad",
     "read_table",
+    "remove_temporaries",
     "sha256",
     "write_h5ad",
     "write_json",

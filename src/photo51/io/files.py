@@ -6,11 +6,14 @@ import errno
 import hashlib
 import json
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_TEMPORARY = re.compile(r"\.[0-9a-f]+\.partial\..+|\.prepare-.+")
 _CANNOT = {
     errno.ENOSPC: ("space to write", "a disk that is full"),
     errno.EDQUOT: ("space to write", "a quota that is used up"),
@@ -33,8 +36,8 @@ def atomic(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{os.getpid()}.partial.{path.name}")
-    _remove(partial)
+    # processes of several machines may share the folder, and have equal numbers
+    partial = path.with_name(f".{secrets.token_hex(6)}.partial.{path.name}")
     try:
         yield partial
         if path.is_dir():
@@ -48,6 +51,18 @@ def atomic(path: Path | str) -> Iterator[Path]:
     except BaseException:
         _remove(partial)
         raise
+
+
+def is_temporary(path: Path) -> bool:
+    """Whether a path is, or lies in, what has a temporary name: all that a killed process leaves of a file it was writing."""
+    return any(_TEMPORARY.fullmatch(part) for part in path.parts)
+
+
+def remove_temporaries(folder: Path | str) -> None:
+    """Remove what killed processes left below a folder; call it where no other process writes there."""
+    for path in sorted(Path(folder).rglob(".*")):
+        if _TEMPORARY.fullmatch(path.name):
+            _remove(path)
 
 
 def cannot_write(error: OSError) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from photo51 import __version__
-from photo51.io import content_hash, sha256
+from photo51.io import content_hash, is_temporary, sha256
 
 PACKAGES = (
     "torch", "transformers", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn", "statsmodels", "anndata", "scanpy",
@@ -38,12 +38,13 @@ def manifest(
 
     Returns
     -------
-    A JSON object. `files` holds the SHA-256 of every output; logs, benchmarks and the manifest itself are left out.
+    A JSON object. `files` holds the SHA-256 of every output; logs, benchmarks, what killed
+    processes left of files they were writing, and the manifest itself are left out.
     """
     outputs = [
         p
         for p in sorted(results.rglob("*"))
-        if p.is_file() and p.relative_to(results).parts[0] not in LEFT_OUT
+        if p.is_file() and p.relative_to(results).parts[0] not in LEFT_OUT and not is_temporary(p)
     ]
     return {
         "schema": 1,
