@@ -1,6 +1,8 @@
 """The commands on a small run: what they write, twice the same, and what they refuse."""
 
 import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -43,6 +45,28 @@ def test_training_twice_leaves_the_same_bytes_and_no_checkpoint(run, tmp_path):
     assert card[0]["params"].pop("checkpoint") == 500
     assert card[0] == card[1]
     assert one == two
+
+
+@pytest.mark.slow
+def test_processes_that_share_the_batches_learn_what_one_learns(run, tmp_path):
+    params = json.dumps({**PARAMS, "tokens": 15_000, "dead_after": 1_000})
+    words = [str(run), str(tmp_path / "two"), "--params", params, "--threads", "1", "--processes", "2"]
+    done = subprocess.run(
+        [sys.executable, "-m", "photo51.cli", "train-sae", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    two, one = (
+        Dictionary.load(tmp_path / "two"),
+        Dictionary.load(train(run, tmp_path / "one", **json.loads(params))),
+    )
+    assert np.allclose(two.encoder, one.encoder, rtol=2e-3, atol=2e-3)
+    assert np.allclose(two.decoder, one.decoder, rtol=2e-3, atol=2e-3)
+    assert not np.array_equal(two.encoder, one.encoder), (
+        "two sums of halves are not one sum of all, to the last bit"
+    )
 
 
 def test_only_valid_rows_of_the_training_split_are_learnt_from(run):

@@ -23,6 +23,10 @@ def train_sae(
     out: Annotated[Path, typer.Argument(help="folder to write, sae/NAME")],
     params: ParamsOption = None,
     genomes: GenomesOption = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(min=1, help="processes that share each batch; default: one for each GPU, one without"),
+    ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
     """Train a sparse autoencoder on the bases of split `train`; a run that was killed goes on from its checkpoint."""
@@ -31,12 +35,13 @@ def train_sae(
     from photo51.activations.store import ActivationStore
     from photo51.config import parse
     from photo51.config.sae import SaeParams
-    from photo51.sae.distributed import Ranks
+    from photo51.sae.distributed import Ranks, gpus, share_among
     from photo51.sae.quality import training_picture
     from photo51.sae.report import draw
     from photo51.sae.training import Training
 
     given = parse(SaeParams, params)
+    share_among(processes or (1 if given.backend == "compiled" else gpus()))
     store = ActivationStore(activations, verify=not Ranks().rank)
     rows = split_rows(store, genomes or genomes_beside(activations), "train", seed=given.seed)
     training = Training(rows, given, out)

@@ -1,13 +1,31 @@
-"""Ranks of a distributed run: `torchrun --nproc-per-node N --no-python photo51 train-sae …`, on CPUs (gloo) or GPUs (nccl)."""
+"""Ranks of a distributed run, on CPUs (gloo) or GPUs (nccl).
+
+`photo51 train-sae --processes N` starts its own on one machine; on several, a cluster's `torchrun … --no-python photo51
+train-sae …` does.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 
 import numpy as np
 import torch
 import torch.distributed as dist
 from numpy.typing import NDArray
+
+
+def gpus() -> int:
+    """Processes that training is shared among where nothing is said: one for each GPU, one without."""
+    return max(1, torch.cuda.device_count())
+
+
+def share_among(n: int) -> None:
+    """Become `n` processes that each run this command; nothing happens for one, or where `torchrun` started this one."""
+    if n == 1 or "RANK" in os.environ:
+        return
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
+    os.execv(sys.executable, [*torchrun, "--module", "photo51.cli", *sys.argv[1:]])
 
 
 class Ranks:

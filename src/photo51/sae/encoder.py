@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from photo51.sae import select
-from photo51.sae.screen import SCREENS, Screen, Side
+from photo51.sae.screen import Screen, Side, screens
 from photo51.sae.select import Active, Products
 from photo51.sae.threads import n_threads, spread
 
@@ -41,7 +41,7 @@ class Encoder:
 
     def __init__(self, weight: NDArray[np.float32], bias: NDArray[np.float32], screen: str | None = None):
         self.weight, self.bias = weight, bias
-        self._screen: Screen | None = SCREENS[screen] if screen else None
+        self._screen: Screen | None = screens()[screen] if screen else None
         self._guess = 0.0
         self._products: dict[tuple[int, torch.dtype], torch.Tensor] = {}
         self._features: tuple[Side, torch.Tensor] | None = None
@@ -90,7 +90,7 @@ class Encoder:
 
     def _walk(self, x: NDArray[np.float32], look: Look) -> None:
         if self._screen is None:
-            self._screen = SCREENS[self._choose(x, look)]
+            self._screen = screens()[self._choose(x, look)]
         screen = self._screen
         if self._features is None:
             self._features = screen.coarse(self.weight)
@@ -112,7 +112,7 @@ class Encoder:
         key = (*self.weight.shape, n_threads())
         if key not in _fastest and len(x):
             seconds = {}
-            for name, screen in SCREENS.items():
+            for name, screen in screens().items():
                 for _ in range(3):  # the first run compiles, the second starts from a better guess
                     self._screen, self._features = screen, None
                     began = time.process_time()

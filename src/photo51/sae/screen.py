@@ -131,7 +131,35 @@ class Int8(Screen):
         return torch._int_mm(x, w.T, out=out).numpy()
 
 
+class Gpu(Full):
+    """Single precision on a GPU; the processor looks its products through."""
+
+    name = "gpu"
+
+    def __init__(self, device: str = "cuda"):
+        self.device = device
+
+    def coarse(self, rows: NDArray[np.float32]) -> tuple[Side, Tensor]:
+        """The rows themselves, on the GPU."""
+        side, low = super().coarse(rows)
+        return side, low.to(self.device)
+
+    def product(self, x: Tensor, w: Tensor, out: Tensor) -> NDArray:
+        """`x @ w.T`, brought back. TensorFloat-32 keeps too few bits for the bound, so that it is turned off."""
+        before = torch.backends.cuda.matmul.allow_tf32
+        torch.backends.cuda.matmul.allow_tf32 = False
+        try:
+            return out.copy_(torch.mm(x, w.T)).numpy()
+        finally:
+            torch.backends.cuda.matmul.allow_tf32 = before
+
+
 SCREENS: dict[str, Screen] = {s.name: s for s in (Full(), Bfloat16(), Int8())}
+
+
+def screens() -> dict[str, Screen]:
+    """Screens that work here, by name."""
+    return {**SCREENS, Gpu.name: Gpu()} if torch.cuda.is_available() else SCREENS
 
 
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
