@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -85,6 +86,21 @@ def test_a_bad_configuration_stops_the_run_before_it_starts(tmp_path, text, said
     assert len(done.stderr.strip().splitlines()) <= 3
     assert str(config) in done.stderr
     assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("profile", "said"), [("slurm", "need sbatch"), ("slrum", "need one of cluster-generic, local, slurm")]
+)
+def test_a_cluster_that_is_not_there_is_named_before_anything_starts(tmp_path, profile, said):
+    for name in ("workflow", "config", "resources"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    done = subprocess.run(
+        [sys.executable, "-m", "photo51.cli", "run", "config/examples/nano.yaml", "--profile", profile],
+        cwd=tmp_path, env={**os.environ, "PATH": "/nowhere"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert not (tmp_path / "results").exists()
 
 
 def _linked(folder: Path) -> Path:
