@@ -29,6 +29,10 @@ wildcard_constraints:
     notebook=r"[0-9]{2}_\w+",
 
 
+# Priorities: 30 for what leads to the longest chain of stages (enrichment, concepts, causality, the queue of unnamed
+# features), 20 for what that waits for or is long itself, 0 for the rest, which fills the gaps.
+
+
 def as_json(params):
     """Parameters of a stage as they are handed to its command."""
     return json.dumps(

@@ -11,6 +11,7 @@ if TRAINED:
             "<logs>/train_sae/{sae}.log",
         benchmark:
             "<benchmarks>/train_sae/{sae}.tsv"
+        priority: 20
         conda:
             "../envs/photo51.yaml"
         threads: 2

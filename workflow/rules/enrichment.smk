@@ -9,6 +9,7 @@ rule enrich:
         "<logs>/enrich/{part}.log",
     benchmark:
         "<benchmarks>/enrich/{part}.tsv"
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     threads: 1
@@ -40,6 +41,7 @@ rule gather_enrichment:
         "<logs>/gather_enrichment.log",
     benchmark:
         "<benchmarks>/gather_enrichment.tsv"
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     resources:
@@ -71,6 +73,7 @@ rule concepts:
         "<logs>/concepts.log",
     benchmark:
         "<benchmarks>/concepts.tsv"
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     threads: 1
@@ -170,6 +173,7 @@ rule novelty:
         "<logs>/novelty.log",
     benchmark:
         "<benchmarks>/novelty.tsv"
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     threads: 1
@@ -202,6 +206,7 @@ rule ledger:
         "<logs>/ledger.log",
     benchmark:
         "<benchmarks>/ledger.tsv"
+    priority: 20
     conda:
         "../envs/photo51.yaml"
     threads: 1

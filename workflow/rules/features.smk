@@ -10,6 +10,7 @@ if CONFIG.stored:
             "<logs>/encode/{sae}-{part}.log",
         benchmark:
             "<benchmarks>/encode/{sae}-{part}.tsv"
+        priority: 20
         conda:
             "../envs/photo51.yaml"
         threads: 1
@@ -41,6 +42,7 @@ else:
             "<logs>/encode_model/{sae}-{part}.log",
         benchmark:
             "<benchmarks>/encode_model/{sae}-{part}.tsv"
+        priority: 20
         conda:
             "../envs/photo51.yaml"
         threads: 2
@@ -70,6 +72,7 @@ rule gather_codes:
         "<logs>/gather_codes/{sae}.log",
     benchmark:
         "<benchmarks>/gather_codes/{sae}.tsv"
+    priority: 20
     conda:
         "../envs/photo51.yaml"
     resources:
@@ -96,6 +99,7 @@ rule features:
         "<logs>/features.log",
     benchmark:
         "<benchmarks>/features.tsv"
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     resources:

@@ -14,6 +14,7 @@ rule geometry:
         "<logs>/geometry.log",
     benchmark:
         "<benchmarks>/geometry.tsv"
+    priority: 20
     conda:
         "../envs/photo51.yaml"
     threads: 1

@@ -12,6 +12,7 @@ rule causality:
         "<logs>/causality.log",
     benchmark:
         "<benchmarks>/causality.tsv"
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     threads: 1

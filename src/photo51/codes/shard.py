@@ -17,6 +17,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -274,13 +275,17 @@ class CodesShard:
         return Entries(which, row, self._values(place))
 
 
-def _bisect(
-    ascending: NDArray, low: NDArray[np.int64], high: NDArray[np.int64], wanted: NDArray
-) -> NDArray[np.int64]:
-    """Where in `ascending[low:high]` each wanted value is; every one is there."""
-    high = high - 1
-    while (low < high).any():
-        middle = (low + high) >> 1
-        right = ascending[middle] < wanted
-        low, high = np.where(right, middle + 1, low), np.where(right, high, middle)
-    return low
+@numba.njit(cache=True, nogil=True)
+def _bisect(ascending, low, high, wanted):
+    """Where in `ascending[low[i]:high[i]]` each wanted value is; every one is there."""
+    out = np.empty(len(low), dtype=np.int64)
+    for i in range(len(low)):
+        a, b = low[i], high[i] - 1
+        while a < b:
+            middle = (a + b) >> 1
+            if ascending[middle] < wanted[i]:
+                a = middle + 1
+            else:
+                b = middle
+        out[i] = a
+    return out

@@ -9,6 +9,7 @@ has too little of the class, every second block that has it is held out instead.
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -23,7 +24,7 @@ from photo51.enrichment.domains import domains_of
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.inputs import GENE_KINDS, Inputs
 from photo51.enrichment.novelty import claims, queue, score
-from photo51.enrichment.readout import codes_readout
+from photo51.enrichment.readout import codes_readout, read_in_chunks
 from photo51.enrichment.scoring import choose_thresholds, confusion, null_f1
 from photo51.genome.workspace import Workspace
 from photo51.io.contracts.enrichment import HIDDEN
@@ -138,9 +139,13 @@ class Proof:
         explanation = explanation_of(self.inputs, params, hidden.name)
         explained = out["d2_explained"].to_numpy(copy=True)
         able = self._could_rise(out)
-        for feature in np.intersect1d(touched, np.flatnonzero(able)).tolist():
-            rows = codes_readout(self.store, [feature]).matrix.indices.astype(np.int64)
-            explained[feature] = explanation.explained(rows, np.random.default_rng([params.seed, feature]))
+        anew = np.intersect1d(touched, np.flatnonzero(able))
+        for readout in read_in_chunks(self.store, _CHUNK, anew):
+            for feature, (a, b) in zip(readout.ids.tolist(), pairwise(readout.matrix.indptr), strict=True):
+                rows = readout.matrix.indices[a:b].astype(np.int64)
+                explained[feature] = explanation.explained(
+                    rows, np.random.default_rng([params.seed, feature])
+                )
         return out.assign(d2_explained=explained)
 
     def _could_rise(self, table: pd.DataFrame) -> NDArray[np.bool_]:

@@ -18,16 +18,17 @@ def canonical_kmers(bases: NDArray[np.integer], k: int) -> tuple[NDArray[np.uint
     Parameters
     ----------
     bases
-        Codes 0..3, 4 for anything else, (n,), n ≥ k.
+        Codes 0..3, 4 for anything else, (..., n), n ≥ k.
     k
         At most 31.
     """
-    n = len(bases) - k + 1
-    forward, backward = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.uint64)
-    known = np.ones(n, dtype=bool)
+    n = bases.shape[-1] - k + 1
+    shape = (*bases.shape[:-1], n)
+    forward, backward = np.zeros(shape, dtype=np.uint64), np.zeros(shape, dtype=np.uint64)
+    known = np.ones(shape, dtype=bool)
     two = np.uint64(2)
     for j in range(k):
-        here = bases[j : j + n]
+        here = bases[..., j : j + n]
         known &= here < 4
         base = np.minimum(here, 3).astype(np.uint64)
         forward = (forward << two) | base

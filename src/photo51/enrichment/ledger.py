@@ -8,6 +8,7 @@ the table with the reason, and what fails is in it as failed.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +30,9 @@ from photo51.stats.rotation import Orientation, orient, rotation_test, track
 
 CHECKED = "checked"
 _INTERVAL_BLOCKS = 4.0
+Columns = dict[int, tuple[NDArray[np.int64], NDArray[np.float32]]]
+"""Active rows on the doubled axis and activations of features, by id."""
+_NAMES = 64  # names whose columns are read at a time
 
 
 class Name(NamedTuple):
@@ -95,13 +99,18 @@ def ledger(
     parts, whole = parts_of(inputs.workspace), _whole(inputs.workspace)
     found = {seed: matches(store, other) for seed, other in seeds.items()}
     rows = []
-    for name in progress(names, "ledger", len(names), "names"):
-        own = _column(store, name.feature)
-        rows += [checks.row(name, part, own, name.feature) for part in parts]
-        rows += [
-            _seed_row(checks, name, seeds[seed], found[seed], whole._replace(check="seed", against=seed))
-            for seed in seeds
-        ]
+    for first in progress(
+        range(0, len(names), _NAMES), "ledger", -(-len(names) // _NAMES), f"chunks of {_NAMES} names"
+    ):
+        some = names[first : first + _NAMES]
+        own = _columns(store, [name.feature for name in some])
+        twins = {s: _columns(seeds[s], [found[s].other[name.feature] for name in some]) for s in seeds}
+        for name in some:
+            rows += [checks.row(name, part, own[name.feature], name.feature) for part in parts]
+            rows += [
+                _seed_row(checks, name, twins[s], found[s], whole._replace(check="seed", against=s))
+                for s in seeds
+            ]
     if not rows:
         return LEDGER.empty()
     table = pd.DataFrame(rows)
@@ -127,18 +136,21 @@ def _whole(workspace: Workspace) -> Part:
     return Part("", "", workspace, np.arange(workspace.n_rows))
 
 
-def _column(store: CodesStore, feature: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    matrix = codes_readout(store, [feature]).matrix
-    return matrix.indices.astype(np.int64), matrix.data
+def _columns(store: CodesStore, features: Sequence[int]) -> Columns:
+    """Active rows of each feature on the doubled axis, and its activations there; features below 0 are none."""
+    wanted = np.unique([f for f in features if f >= 0]).astype(np.int64)
+    matrix = codes_readout(store, wanted).matrix
+    return {
+        feature: (matrix.indices[a:b].astype(np.int64), matrix.data[a:b])
+        for feature, (a, b) in zip(wanted.tolist(), pairwise(matrix.indptr), strict=True)
+    }
 
 
-def _seed_row(
-    checks: _Checks, name: Name, other: CodesStore, found: Matches, part: Part
-) -> dict[str, object]:
+def _seed_row(checks: _Checks, name: Name, others: Columns, found: Matches, part: Part) -> dict[str, object]:
     twin, r = int(found.other[name.feature]), float(found.r[name.feature])
     if r < checks.params.min_match:  # a feature that another seed does not have has not survived
         return {**checks.blank(name, part, -1), "match_r": r, "p": 1.0, "reason": CHECKED}
-    return {**checks.row(name, part, _column(other, twin), twin), "match_r": r}
+    return {**checks.row(name, part, others[twin], twin), "match_r": r}
 
 
 class _Checks:

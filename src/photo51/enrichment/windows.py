@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numba
 import numpy as np
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.enrichment.leaks import canonical_kmers
@@ -117,15 +118,13 @@ def repeat_share(windows: NDArray[np.uint8], k: int, share: float) -> float:
     """
     if len(windows) < 2 or windows.shape[1] < k:
         return 0.0
-    sets = []
-    for w in windows:
-        kmers, known = canonical_kmers(w, k)
-        sets.append(np.unique(kmers[known]))
-    owner = np.repeat(np.arange(len(sets)), [len(s) for s in sets])
-    _, which = np.unique(np.concatenate(sets), return_inverse=True)
-    held = np.zeros((len(sets), which.max(initial=-1) + 1), dtype=np.float32)
-    held[owner, which] = 1
-    shared = held @ held.T
+    kmers, known = canonical_kmers(windows, k)
+    _, which = np.unique(kmers[known], return_inverse=True)
+    owner = np.repeat(np.arange(len(windows)), known.sum(axis=1))
+    shape = (len(windows), int(which.max(initial=0)) + 1)
+    held = sp.csr_array((np.ones(len(which)), (owner, which)), shape=shape)
+    held.data[:] = 1  # what occurs twice in a window was summed
+    shared = (held @ held.T).toarray()
+    sizes = shared.diagonal().copy()
     np.fill_diagonal(shared, 0)
-    sizes = np.array([len(s) for s in sets])
     return float(np.mean((sizes > 0) & (shared.max(axis=1) >= share * np.maximum(sizes, 1))))

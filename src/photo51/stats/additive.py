@@ -208,10 +208,11 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
     for f in range(2):
         share = (positives[f] + 0.5) / (rows[f] + 1.0)
         base[f] = np.log(share / (1 - share))
-    score = np.empty(n)
+    against = np.empty(n)  # odds against, exp(-score): kept by multiplying, so that exp is taken once a level
     for i in range(n):
-        score[i] = base[fold[i]] if fold[i] < 2 else 0.0
+        against[i] = np.exp(-base[fold[i]]) if fold[i] < 2 else 1.0
     slope, curvature = np.zeros_like(tables), np.zeros_like(tables)
+    factor = np.ones_like(tables)
     for _ in range(sweeps):
         for t in range(n_terms):
             slope[:, starts[t] : starts[t + 1]] = 0
@@ -219,18 +220,18 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
             for i in range(n):
                 if fold[i] < 2:
                     at = starts[t] + levels[t, i]
-                    p = 1.0 / (1.0 + np.exp(-score[i]))
+                    p = 1.0 / (1.0 + against[i])
                     slope[fold[i], at] += y[i] - p
                     curvature[fold[i], at] += p * (1 - p)
             for f in range(2):
                 for at in range(starts[t], starts[t + 1]):
                     step = (slope[f, at] - ridge * tables[f, at]) / (curvature[f, at] + ridge)
                     step = min(max(step, -2.0), 2.0)  # Newton overshoots where p is near 0
-                    slope[f, at] = step
                     tables[f, at] += step
+                    factor[f, at] = np.exp(-step) if step != 0.0 else 1.0
             for i in range(n):
                 if fold[i] < 2:
-                    score[i] += slope[fold[i], starts[t] + levels[t, i]]
+                    against[i] *= factor[fold[i], starts[t] + levels[t, i]]
     out = np.empty(n, dtype=np.float32)
     for i in range(n):
         other = 1 - fold[i] if fold[i] < 2 else 1
