@@ -8,6 +8,7 @@ from photo51.stats.resampling import (
     block_t,
     bootstrap_weights,
     monte_carlo_p,
+    pooled_p,
     random_shifts,
     rotate,
     rotate_rows,
@@ -86,3 +87,25 @@ def test_bootstrap_weights_draw_as_many_blocks_as_there_are():
     w = bootstrap_weights(7, 50, np.random.default_rng(5))
     assert w.shape == (50, 7)
     assert (w.sum(axis=1) == 7).all()
+
+
+def test_pooled_p_ranks_a_statistic_among_the_draws_of_all():
+    # row 0: mean 2, sd 1: z of 5 is 3. Draws against the other two of their row: -2.12 (1 against 2 and 3), 0, 2.12, in both rows
+    p = pooled_p(np.array([5.0, 20.0]), np.array([[1.0, 2.0, 3.0], [10.0, 20.0, 30.0]]))
+    assert p == pytest.approx([1 / 7, 5 / 7])
+
+
+def test_pooled_p_is_uniform_where_nothing_is_there_whatever_the_scales():
+    rng = np.random.default_rng(4)
+    scale, place = rng.lognormal(0, 3, 4_000), rng.normal(0, 50, 4_000)
+    draws = place[:, None] + scale[:, None] * rng.normal(size=(4_000, 21))
+    p = pooled_p(draws[:, 0], draws[:, 1:])
+    for level in (0.5, 0.05, 0.005):
+        assert np.mean(p <= level) == pytest.approx(level, abs=4 * np.sqrt(level / 4_000))
+
+
+def test_pooled_p_of_one_statistic_is_the_plain_one():
+    assert pooled_p(np.array([3.0]), np.array([[1.0, 2.0, 3.0, 4.0]])) == pytest.approx([3 / 5])
+    assert pooled_p(np.array([1.0, 2.0]), np.ones((2, 3))) == pytest.approx([1.0, 1 / 7])
+    with pytest.raises(ValueError, match="at least 3"):
+        pooled_p(np.array([1.0]), np.array([[1.0, 2.0]]))

@@ -149,7 +149,7 @@ class CausalityParams(Params):
         default=8, ge=1, description="predictions after a firing base that count as its effect (bases)"
     )
     random_features: int = Field(
-        default=20, ge=1, description="features of like density whose directions serve as null"
+        default=20, ge=3, description="features of like density whose directions serve as null"
     )
     dose: float = Field(default=1.0, gt=0, description="strength of the steering effect (units)")
     seed: int = Field(default=51, ge=0, description="seed of random features and places")

@@ -1,7 +1,7 @@
 """What features do: the model's loss when one is ablated where it fires, and its answer when one is added where it is silent.
 
 Every number stands beside what directions of random features do that fire about as often, moved by the same length at the
-same bases.
+same bases; p-values rank a feature among the random directions of all features (`pooled_p`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from photo51.io.contracts.interventions import CAUSALITY
 from photo51.model.cache import HyenaCache
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
-from photo51.stats.resampling import monte_carlo_p
+from photo51.stats.resampling import pooled_p
 from photo51.types import InputError, Strand
 
 LN2 = float(np.log(2.0))
@@ -119,19 +119,25 @@ def causality(
     """
     instrument.units.of(list(windows))
     start = Background.read(instrument, background)
-    rows = []
+    rows: list[dict[str, object]] = []
+    removed, moved = [], []
     for feature, ids in progress(windows.items(), "causality", total=len(windows), unit="features"):
         others = random_features(instrument, feature, params)
-        rows.append(
-            {
-                "feature": feature,
-                "concept": instrument.name(feature),
-                "places": len(ids),
-                **ablation(instrument, feature, ids, others, params),
-                **steering(instrument, feature, start, others, params),
-            }
+        without, null = ablation(instrument, feature, ids, others, params)
+        removed.append(null)
+        steered, null = steering(instrument, feature, start, others, params)
+        moved.append(null)
+        who = {"feature": feature, "concept": instrument.name(feature), "places": len(ids)}
+        rows.append({**who, **without, **steered})
+    if not rows:
+        return CAUSALITY.empty()
+    table = pd.DataFrame(rows)
+    return CAUSALITY.check(
+        table.assign(
+            ablation_p=pooled_p(table["ablation_dnll"], np.stack(removed)),
+            steer_p=pooled_p(table["steer_kl"], np.stack(moved)),
         )
-    return CAUSALITY.check(pd.DataFrame(rows)) if rows else CAUSALITY.empty()
+    )
 
 
 def random_features(instrument: Instrument, feature: int, params: CausalityParams) -> NDArray[np.int64]:
@@ -164,8 +170,8 @@ def ablation(
     ids: NDArray[np.integer],
     others: NDArray[np.int64],
     params: CausalityParams,
-) -> dict[str, float]:
-    """Rise of the negative log-likelihood after firing bases, for the feature and for random directions (bits)."""
+) -> tuple[dict[str, float], NDArray[np.float64]]:
+    """Rise of the negative log-likelihood after firing bases (bits), and what random directions give, (others,)."""
     tokens = instrument.ids(ids)
     x = activations(instrument.model, instrument.site, tokens)
     tail, directions = Tail(instrument.model, instrument.site), _directions(instrument, feature, others)
@@ -181,13 +187,13 @@ def ablation(
     counts = after_firing(codes[..., 0] > 0, params.horizon)[:, :-1]
     rise = ((nll[1:] - nll[0]) * counts).sum((1, 2)) / counts.sum().clamp(min=1)
     own, null = float(rise[0]), rise[1:].double().cpu().numpy()
-    return {
+    measured = {
         "firing_bases": int((codes > 0).sum()),
         "ablation_dnll": own,
         "ablation_null": float(null.mean()),
         "ablation_null_q99": float(np.quantile(null, 0.99)),
-        "ablation_p": float(monte_carlo_p(own, null)),
     }
+    return measured, null
 
 
 def after_firing(fires: Tensor, horizon: int) -> Tensor:
@@ -232,8 +238,10 @@ def steering(
     background: Background,
     others: NDArray[np.int64],
     params: CausalityParams,
-) -> dict[str, float | str]:
-    """How far one dose at the last base moves the next one: divergence in bits, and the base that gains most."""
+) -> tuple[dict[str, float | str], NDArray[np.float64]]:
+    """How far one dose at the last base moves the next one: divergence in bits, and the base that gains most; and the
+    divergences of random directions, (others,).
+    """
     directions = _directions(instrument, feature, others)
     dose = params.dose * float(instrument.units.of([feature])[0])
     n = len(background.x)
@@ -245,10 +253,10 @@ def steering(
     divergence = (p * (p / before).log()).sum(-1).mean(1) / LN2
     rise = (p[0] - before).mean(0)
     own, null = float(divergence[0]), divergence[1:].cpu().numpy()
-    return {
+    measured: dict[str, float | str] = {
         "steer_kl": own,
         "steer_null_q99": float(np.quantile(null, 0.99)),
-        "steer_p": float(monte_carlo_p(own, null)),
         "steer_base": "ACGT"[int(rise.argmax())],
         "steer_change": float(rise.max()),
     }
+    return measured, null

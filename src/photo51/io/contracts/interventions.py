@@ -200,11 +200,11 @@ CAUSALITY = TableSpec(
         ),
         "ablation_null_q99": Column("float", "99th percentile of that rise"),
         "ablation_p": Column(
-            "float", "share of random features with at least this rise, the feature counted in"
+            "float", "p of the rise among the random directions of all features, each on the scale of its own"
         ),
         "steer_kl": Column("float", "how far one dose moves the next base (bits)"),
         "steer_null_q99": Column("float", "99th percentile for random features, same norm"),
-        "steer_p": Column("float", "share of random features that move it as far, the feature counted in"),
+        "steer_p": Column("float", "p of that distance among the random directions of all features"),
         "steer_base": Column("str", "base whose probability rises most"),
         "steer_change": Column("float", "rise of that base's probability"),
     },
