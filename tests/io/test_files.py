@@ -3,6 +3,7 @@
 import pytest
 
 from photo51.io import atomic, content_hash, sha256
+from photo51.io.files import cannot_write
 
 
 def test_a_block_that_fails_leaves_the_old_file_and_no_partial(tmp_path):
@@ -23,6 +24,17 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path):
         partial.mkdir()
         (partial / "fresh").write_text("y")
     assert [p.name for p in target.iterdir()] == ["fresh"]
+
+
+def test_a_file_does_not_take_the_place_of_a_folder(tmp_path):
+    kept = tmp_path / "results" / "kept"
+    kept.parent.mkdir()
+    kept.write_text("valuable")
+    with pytest.raises(IsADirectoryError) as caught, atomic(tmp_path / "results") as partial:
+        partial.write_text("new")
+    assert cannot_write(caught.value) is not None
+    assert kept.read_text() == "valuable"
+    assert [p.name for p in tmp_path.iterdir()] == ["results"]
 
 
 def test_sha256_is_the_published_digest_of_abc(tmp_path):

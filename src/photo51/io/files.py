@@ -19,6 +19,7 @@ _CANNOT = {
     errno.EDQUOT: ("space to write", "a quota that is used up"),
     errno.EROFS: ("a place that can be written to", "a file system that is read-only"),
     errno.EACCES: ("permission to read and write", "none"),
+    errno.EISDIR: ("the name of a file", "a folder"),
 }
 
 
@@ -32,7 +33,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     Raises
     ------
     OSError
-        As the file system reports it (disk full, read-only), naming `path`.
+        As the file system reports it (disk full, read-only), naming `path`; a folder is not replaced by a file.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -41,6 +42,8 @@ def atomic(path: Path | str) -> Iterator[Path]:
     try:
         yield partial
         if path.is_dir():
+            if not partial.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
             _remove(path)
         partial.replace(path)
     except OSError as e:

@@ -105,6 +105,16 @@ MEANING = TableSpec(
         "effect_random_weights": Column(
             "float", "best manifold of the random-weight model; nan where not given"
         ),
+        "effect_direct": Column(
+            "float",
+            "a coordinate of the raw activations at the same tokens, in as many dimensions; nan where not given",
+            required=False,
+        ),
+        "effect_subspaces": Column(
+            "float",
+            "best of as many groups of tokens found in the raw activations; nan where not given",
+            required=False,
+        ),
         "z": Column("float", "association in standard deviations of its rotation null"),
         "p": Column("float", "upper-tail p under rotation of the blocks"),
         "q": Column("float", "FDR over all coordinates and quantities of the run"),
