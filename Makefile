@@ -40,7 +40,7 @@ bench: setup
 	$(RUN) photo51 bench all
 
 test-slurm: setup
-	$(RUN) PHOTO51_TEST_SLURM=1 python -m pytest -q -m slurm tests/slurm
+	$(RUN) PHOTO51_TEST_SLURM=1 python -m pytest -v -m slurm tests/slurm
 
 clean:
 	rm -rf $(VENV) .snakemake

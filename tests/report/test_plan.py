@@ -11,7 +11,7 @@ from photo51.report.machines import MACHINES, Rates, machine
 from photo51.report.plan import Site, Size, plan
 from photo51.types import InputError
 
-RATES = Rates(1e9, 2e9, 4e9, 1e6, 1e5, 1e8, 1)
+RATES = Rates(1e9, 2e9, 4e9, 1e6, 1e5, 5e8, 1e8, 1)
 SIZE = Size("m", d_model=100, weight_bytes=2e9, flops_per_token=1e6, window_bytes=1e9, context=8_192)
 READ = Amount(bases=1_000_000, windows=500, tokens=2_500_000, longest=1_000_000)
 
@@ -74,11 +74,22 @@ def test_only_codes_are_kept_where_activations_are_not_stored():
     assert by_name(lean)["encode"].disk == 0
 
 
+def test_an_accelerator_encodes_where_the_model_is_and_the_cpu_looks_through_its_products():
+    lean = config(stored=False, pretrained_sae="x", controls=[])
+    made = by_name(plan(lean, READ, SIZE, site("h100")))
+    # 2e6 rows of 1000 features: 4e11 operations at a fifth of 67e12 a second, 8e9 bytes at 10e9 a second
+    assert made["encode"].hours == pytest.approx((4e11 / 13.4e12 + 0.8) / 3600)
+    assert (made["encode"].unit, made["encode_look"].unit) == ("GPU", "CPU")
+    assert made["encode"].device_memory == 2e9 + 1e9 + 4 * 100 * 1_000
+    assert made["encode_look"].hours == pytest.approx(2e9 / 5e8 / 3600)
+    assert "encode_look" not in by_name(plan(config(), READ, SIZE, site("h100")))
+
+
 def test_encoding_that_keeps_an_accelerator_waiting_is_said():
     lean = config(stored=False, pretrained_sae="x", controls=[])
-    assert any(w.startswith("encode: ") for w in plan(lean, READ, SIZE, site("h100")).warnings)
+    assert any(w.startswith("encode_look: ") for w in plan(lean, READ, SIZE, site("h100")).warnings)
     slow = Size("m", 100, 2e9, 1e9, 1e9, 8_192)
-    assert not any(w.startswith("encode: ") for w in plan(lean, READ, slow, site()).warnings)
+    assert not any("encode" in w for w in plan(lean, READ, slow, site("h100")).warnings)
 
 
 @pytest.mark.parametrize(

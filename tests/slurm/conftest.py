@@ -4,11 +4,13 @@ import os
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 HERE = Path(__file__).parent
+SEEN = []
 ROOT = HERE.parents[1]
 SCRIPT = HERE / "single_node.sh"
 
@@ -85,8 +87,19 @@ def cluster():
     started = node("up", "--gpus", "2", "--cpus", "4")
     if started.returncode:
         pytest.skip(f"no Slurm here: {started.stderr[-400:]}")
-    yield Cluster(state)
+    found = Cluster(state)
+    yield found
+    SEEN[:] = found.jobs()
     node("down")
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say what the cluster saw."""
+    if SEEN:
+        states = Counter(job["state"] for job in SEEN)
+        said = ", ".join(f"{n} {state.lower()}" for state, n in states.most_common())
+        terminalreporter.section("Slurm")
+        terminalreporter.line(f"{len(SEEN)} jobs by sbatch and srun: {said}")
 
 
 @pytest.fixture

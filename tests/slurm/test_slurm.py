@@ -9,7 +9,7 @@ import pytest
 
 from photo51.bench import scaling
 from photo51.bench._growth import small_model
-from photo51.io import write_json
+from photo51.io import sha256, write_json
 
 from .conftest import ROOT, node
 
@@ -142,8 +142,8 @@ def test_no_slurm_and_no_partition_are_named(cluster, site, tmp_path):
     assert not (folder / "started").exists()
 
 
-NANO = {
-    "run": "nano",
+SMALL = {
+    "run": "small",
     "genomes": "genomes.tsv",
     "parts": 2,
     "controls": [],
@@ -154,36 +154,58 @@ NANO = {
 }
 
 
-def _bytes(folder):
-    run = folder / "results" / "nano"
-    left_out = {"logs", "benchmarks", ".done"}
-    files = [p for p in run.rglob("*") if p.is_file() and p.relative_to(run).parts[0] not in left_out]
-    return {p.relative_to(run).as_posix(): p.read_bytes() for p in files}
+def _checkout(folder):
+    """What a checkout has, beside profiles of the folder's own."""
+    (folder / "workflow").mkdir(exist_ok=True)
+    for name in ("Snakefile", "rules", "envs", "report"):
+        (folder / "workflow" / name).unlink(missing_ok=True)
+        (folder / "workflow" / name).symlink_to(ROOT / "workflow" / name)
+    if not (folder / "workflow" / "profiles").exists():
+        (folder / "workflow" / "profiles").symlink_to(ROOT / "workflow" / "profiles")
+    for name in ("resources", "config", "notebooks"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
 
 
-def test_the_workflow_gives_the_same_bytes_as_on_one_machine(cluster, site, tmp_path_factory):
-    local = tmp_path_factory.mktemp("local")
-    remote = site("")
+def _hashes(folder):
+    """Name and SHA-256 of every file of a run but its logs, times and the manifest, which names the machine."""
+    left_out = {"logs", "benchmarks", ".done", ".lock", "manifest.json"}
+    files = [p for p in folder.rglob("*") if p.is_file() and p.relative_to(folder).parts[0] not in left_out]
+    return {p.relative_to(folder).as_posix(): sha256(p) for p in files}
+
+
+def _differ(one, two):
+    return sorted(name for name in one.keys() | two.keys() if one.get(name) != two.get(name))
+
+
+def test_codes_from_shards_on_nodes_are_the_bytes_of_one_machine(cluster, site, tmp_path_factory):
+    local, remote = _checkout(tmp_path_factory.mktemp("local")), _checkout(site(""))
     for folder in (local, remote):
-        (folder / "workflow").mkdir(exist_ok=True)
-        for name in ("Snakefile", "rules", "envs", "report"):
-            (folder / "workflow" / name).unlink(missing_ok=True)
-            (folder / "workflow" / name).symlink_to(ROOT / "workflow" / name)
-        (folder / "resources").symlink_to(ROOT / "resources")
         small_model(folder)
         genome = ROOT / "resources" / "phage" / "NC_001422.1_phiX174.gbk.gz"
         (folder / "genomes.tsv").write_text(f"genome\tsequence\nphix\t{genome}\n")
-        (folder / "config.json").write_text(json.dumps(NANO))
-    (local / "workflow" / "profiles").symlink_to(ROOT / "workflow" / "profiles")
-    words = ("results/nano/codes/main/codes.json", "--configfile", "config.json")
+        (folder / "config.json").write_text(json.dumps(SMALL))
+    words = ("results/small/codes/main/codes.json", "--configfile", "config.json")
     at_home = cluster.snakemake(local, *words, "--cores", "1", profile="local")
     before = len(cluster.jobs())
     cluster.finish(remote, *words, timeout=3_000)
     assert at_home.wait(3_000) == 0, (local / "run.log").read_text()[-3000:]
     assert len(cluster.jobs()) - before >= 6  # prepare, two parts read, train, two parts encoded, gather
-    want, got = _bytes(local), _bytes(remote)
-    write_json({"slurm_equals_local": int(got == want)}, ROOT / scaling.SLURM)
-    assert sorted(got) == sorted(want)
-    assert [name for name in want if got[name] != want[name]] == []
+    assert _differ(_hashes(local / "results/small"), _hashes(remote / "results/small")) == []
     logs = [p for p in (remote / "logs" / "slurm").rglob("*.log") if p.is_file()]
     assert len(logs) >= 6
+
+
+def test_the_nano_run_is_the_same_to_the_last_byte_of_its_report(cluster, site, tmp_path_factory):
+    local, remote = _checkout(tmp_path_factory.mktemp("local")), _checkout(site(""))
+    words = ("--configfile", "config/examples/nano.yaml")
+    at_home = cluster.snakemake(local, *words, "--cores", "1", profile="local")
+    cluster.finish(remote, *words, "--jobs", "2", timeout=10_000)
+    assert at_home.wait(10_000) == 0, (local / "run.log").read_text()[-3000:]
+    here, there = (_hashes(folder / "results/nano") for folder in (local, remote))
+    assert {"report.html", "features.h5ad", "geometry.h5ad", "atlas/index.html"} <= set(here)
+    write_json({"slurm_equals_local": int(here == there)}, ROOT / scaling.SLURM)
+    assert _differ(here, there) == []
+    written = json.loads((remote / "results/nano/manifest.json").read_text())
+    assert written["files"].keys() == here.keys()
+    assert written["machine"]["slurm_job"]

@@ -149,7 +149,7 @@ def _show(config: Config, made: Plan, size: Size, devices: int, read: str) -> No
     from rich.console import Console
     from rich.table import Table
 
-    console = Console(soft_wrap=True)
+    console = Console(soft_wrap=True, width=None if Console().is_terminal else 140)
     shown = Table(
         "stage",
         "jobs",

@@ -17,6 +17,7 @@ from photo51.types import InputError
 UTILISATION = 0.25
 GPU_SAE_UTILISATION = 0.2
 TERA, GIB = 1e12, 2**30
+BUS = 10e9  # bytes a second from an accelerator to its host through memory that is not pinned: a third of PCIe 4 x16
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,8 @@ class Rates:
         Active codes described a second by the feature table (codes/s).
     prepare
         Bases read, annotated and tiled a second (bases/s).
+    look
+        Products of bases with a dictionary, looked through for active features (products/s).
     disk
         Bytes written and synced a second (bytes/s).
     threads
@@ -105,6 +108,7 @@ class Rates:
     encode_flops: float
     codes: float
     prepare: float
+    look: float
     disk: float
     threads: float
 

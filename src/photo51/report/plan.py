@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from photo51.config.run import Config
 from photo51.genome.sizes import Amount
-from photo51.report.machines import GIB, GPU_SAE_UTILISATION, Machine, Rates
+from photo51.report.machines import BUS, GIB, GPU_SAE_UTILISATION, Machine, Rates
 
 CODE_BYTES = 6.5  # a stored code: feature, value and row (codes.shard), and its share of counts
 SPARE = 1.0 * GIB  # interpreter, libraries and tables beside what is counted
@@ -165,7 +165,7 @@ def _reading(config: Config, read: Amount, size: Size, where: Site) -> list[Stag
     held = 2.0 * shard * 2 * size.d_model if config.stored else 2.0 * shard * config.sae.k * CODE_BYTES
     on_device = size.weight_bytes + size.window_bytes
     host = SPARE + held + (on_device if where.device is None else size.weight_bytes)
-    jobs = times * max(1, -(-read.bases // config.genome.shard))
+    jobs = times * _parts(config, read)
     stages = [
         Stage(
             "activations" if config.stored else "encode_model",
@@ -186,6 +186,11 @@ def _reading(config: Config, read: Amount, size: Size, where: Site) -> list[Stag
             Stage("variants", 1, unit, tokens, work, work / rate / 3600, on_device, host, 3e3 * read.variants)
         )
     return stages
+
+
+def _parts(config: Config, read: Amount) -> int:
+    """Jobs that a scattered stage is split into: no more than there are shards."""
+    return min(config.parts, max(1, -(-read.bases // config.genome.shard)))
 
 
 def _variant_tokens(config: Config, read: Amount) -> float:
@@ -220,19 +225,36 @@ def _dictionaries(config: Config, read: Amount, size: Size, where: Site) -> list
             )
         )
     n = len(wanted) if config.stored else 1
+    stages += _encoding(config, read, size, where, n)
     rows = 2.0 * read.bases
-    flops = n * rows * 2 * d * sae.n_features
-    hours = flops / where.rates.encode_flops / 3600
-    held = 4.0 * 32_768 * d + 2.0 * min(read.bases, config.genome.shard) * sae.k * 8
-    disk = n * _code_bytes(config, read) if config.stored else 0.0  # else counted where the model reads
-    stages.append(
-        Stage("encode", n * config.parts, "CPU", n * rows, flops, hours, 0, SPARE + weights + held, disk)
-    )
     codes = rows * sae.k
     hours = n * codes / where.rates.codes / 3600
     most = SPARE + 16.0 * codes / max(1, sae.n_features / config.features.chunk)
     stages.append(Stage("features", n, "CPU", n * rows, 0, hours, 0, most, n * 2e4 * sae.n_features))
     return stages
+
+
+def _encoding(config: Config, read: Amount, size: Size, where: Site, n: int) -> list[Stage]:
+    """Codes of every row by `n` dictionaries: on CPUs where activations are stored, else where the model is.
+
+    A GPU multiplies and hands the products back (`photo51.sae.screen.Gpu`); the CPU looks through them.
+    """
+    d, f = size.d_model, config.sae.n_features
+    rows = n * 2.0 * read.bases
+    flops, weights = rows * 2 * d * f, 4.0 * 2 * d * f
+    held = 4.0 * 32_768 * d + 2.0 * min(read.bases, config.genome.shard) * config.sae.k * 8
+    jobs, host = n * _parts(config, read), SPARE + weights + held
+    disk = n * _code_bytes(config, read) if config.stored else 0.0  # else counted where the model reads
+    if where.device is None or config.stored:
+        hours = flops / where.rates.encode_flops / 3600
+        return [Stage("encode", jobs, "CPU", rows, flops, hours, 0, host, disk)]
+    seconds = flops / (where.device.single * GPU_SAE_UTILISATION) + 4 * rows * f / BUS
+    on_device = size.weight_bytes + size.window_bytes + weights / 2
+    looked = rows * f / where.rates.look / 3600
+    return [
+        Stage("encode", jobs, "GPU", rows, flops, seconds / 3600, on_device, host, disk),
+        Stage("encode_look", jobs, "CPU", rows, 0, looked, 0, host, 0),
+    ]
 
 
 def train_flops(d_model: int, n_features: int, k: int) -> float:
@@ -257,7 +279,8 @@ def _assumptions(config: Config, where: Site, like: dict[str, float] | None) -> 
         said.append(
             f"{where.device.words}: {where.device.half / 1e12:.0f} TFLOP/s in half precision, {where.device.single / 1e12:.0f} in "
             f"float32 ({where.device.source}); {where.utilisation:.0%} of the first assumed for reading, "
-            f"{GPU_SAE_UTILISATION:.0%} of the second for training"
+            f"{GPU_SAE_UTILISATION:.0%} of the second for dictionaries, {BUS / 1e9:.0f} GB/s back to the host; "
+            f"{r.look / 1e9:.2f} billion products/s looked through here"
         )
     said.append(
         "enrichment, geometry, causality and report: scaled by bases from a finished run"
@@ -294,10 +317,10 @@ def _warnings(config: Config, read: Amount, size: Size, where: Site, made: Plan)
             f"{'a CPU' if where.device is None else where.device.words} does not have: its likelihoods would be near those of chance"
         )
     hours = {s.stage: s.hours for s in made.stages}
-    if not config.stored and hours["encode"] > hours["encode_model"]:
+    if "encode_look" in hours and hours["encode_look"] > hours["encode_model"] + hours["encode"]:
         found.append(
-            f"encode: {hours['encode']:,.3g} hours of this CPU at the measured rate, while the model reads for "
-            f"{hours['encode_model']:,.3g}: give each job as many threads as the node has for each accelerator"
+            f"encode_look: {hours['encode_look']:,.3g} hours of this CPU at the measured rate, while the GPU works for "
+            f"{hours['encode_model'] + hours['encode']:,.3g}: give each job as many threads as the node has for each accelerator"
         )
     rows = 2 * read.bases * config.genome.train
     if config.pretrained_sae is None and config.sae.tokens > 20 * rows:
