@@ -115,3 +115,33 @@ rule features:
     shell:
         "photo51 features {params.codes:q} {params.sae:q} {params.genomes:q} {output.table:q} "
         "--params {params.params:q} > {log:q} 2>&1"
+
+
+rule retile:
+    input:
+        codes="<results>/codes/main/codes.json",
+        weights="<results>/sae/main/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/retiled.parquet",
+    log:
+        "<logs>/retile.log",
+    benchmark:
+        "<benchmarks>/retile.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(60),
+    params:
+        codes=subpath(input.codes, parent=True),
+        sae=subpath(input.weights, parent=True),
+        genomes=subpath(input.windows, parent=True),
+        model=model_name("model"),
+        params=as_json(CONFIG.retile),
+    message:
+        "Features: read some windows again from elsewhere"
+    shell:
+        "photo51 retile {params.genomes:q} {params.sae:q} {params.codes:q} {output:q} --model {params.model:q} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -90,6 +90,7 @@ rule notebook:
 rule export:
     input:
         final_tables,
+        config=workflow.configfiles[-1],
     output:
         report(
             directory("<results>/exports"),
@@ -113,7 +114,7 @@ rule export:
     message:
         "Exports: AnnData, tables as TSV with their columns explained, RO-Crate"
     shell:
-        "photo51 export {params.run:q} {output:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+        "photo51 export {params.run:q} {output:q} --sae main --config {input.config:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -123,6 +124,7 @@ rule report:
         "<results>/atlas/index.html",
         "<results>/exports",
         expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
+        config=workflow.configfiles[-1],
     output:
         report(
             "<results>/report.html",
@@ -145,7 +147,7 @@ rule report:
     message:
         "Report: one page on what the model knows of these genomes"
     shell:
-        "photo51 report {params.run:q} {output:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+        "photo51 report {params.run:q} {output:q} --sae main --config {input.config:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule manifest:

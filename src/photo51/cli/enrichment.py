@@ -171,7 +171,7 @@ def novelty(
         Path | None, typer.Option(help="effect of removing features, interventions/causality.parquet")
     ] = None,
     retiled: Annotated[
-        Path | None, typer.Option(help="codes of the same dictionary with windows that begin elsewhere")
+        Path | None, typer.Option(help="features where windows begin elsewhere, retiled.parquet")
     ] = None,
     params: ParamsOption = None,
     threads: ThreadsOption = 2,
@@ -185,23 +185,24 @@ def novelty(
     from photo51.enrichment.novelty_stage import novelty as run
     from photo51.io import provenance, read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, HIDDEN, NOVELTY
+    from photo51.io.contracts.features import RETILED
     from photo51.io.contracts.interventions import CAUSALITY
 
     given, inputs = parse(NoveltyParams, params), Inputs.open(genomes)
     tables = [out / "enrichment.parquet", out / "concepts.parquet"]
-    others = [p / "codes.json" for p in [*(seed or []), random, retiled] if p is not None]
+    others = [p / "codes.json" for p in [*(seed or []), random] if p is not None]
     files: list[Path | str] = [
         codes / "codes.json",
         *tables,
         *inputs.files,
-        *([causality] if causality else []),
+        *(p for p in (causality, retiled) if p is not None),
     ]
     evidence = Evidence(
         read_table(tables[0], ENRICHMENT),
         read_table(tables[1], CONCEPTS),
         [open_codes(s, inputs) for s in seed or []],
         None if random is None else open_codes(random, inputs),
-        None if retiled is None else open_codes(retiled, inputs),
+        None if retiled is None else read_table(retiled, RETILED),
         None if causality is None else read_table(causality, CAUSALITY),
     )
     found = run(open_codes(codes, inputs), inputs, evidence, given)

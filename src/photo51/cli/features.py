@@ -141,3 +141,39 @@ def fidelity(
     windows = heldout_windows(prepared.windows(), given)
     table = splice(load_model(model), Dictionary.load(sae), prepared, windows, mean, coding_masks(prepared))
     write_table(table, out, FIDELITY, provenance("fidelity", given, [sae / "sae.json"]))
+
+
+@app.command()
+def retile(
+    genomes: GenomeFolder,
+    sae: Sae,
+    codes: Annotated[Path, typer.Argument(help="codes of the run, codes/NAME")],
+    out: Annotated[Path, typer.Argument(help="table to write, retiled.parquet")],
+    model: Annotated[str, typer.Option(help="model, as `sh2:base` or a folder")] = "sh2:base",
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Read some bases again by windows that begin elsewhere: which features depend on where reading begins?"""
+    set_threads(threads)
+    import torch
+
+    from photo51.codes import CodesStore
+    from photo51.config import parse
+    from photo51.config.features import RetileParams
+    from photo51.features.retile import retile as run
+    from photo51.genome.genomes import Genomes
+    from photo51.io import provenance, write_table
+    from photo51.io.contracts.features import RETILED
+    from photo51.model.adapters import load_model
+    from photo51.sae.dictionary import Dictionary
+
+    torch.set_num_threads(threads)
+    given = parse(RetileParams, params)
+    prepared, dictionary = Genomes.open(genomes), Dictionary.load(sae)
+    table = run(load_model(model), dictionary, prepared, prepared.windows(), CodesStore.open(codes), given)
+    write_table(
+        table,
+        out,
+        RETILED,
+        provenance("retile", given, [sae / "sae.json", codes / "codes.json", genomes / "windows.parquet"]),
+    )

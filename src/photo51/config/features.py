@@ -23,6 +23,15 @@ class FeaturesParams(Params):
     )
 
 
+class RetileParams(Params):
+    """How much of the genome is read again by windows that begin elsewhere."""
+
+    windows: int = Field(
+        default=24, ge=2, description="windows whose later half is read again, both strands together"
+    )
+    seed: int = Field(default=51, ge=0, description="seed of the choice of windows")
+
+
 class FidelityParams(Params):
     """How the recovered cross-entropy is measured."""
 

@@ -22,7 +22,7 @@ from photo51.config.enrichment import (
     MotifParams,
     NoveltyParams,
 )
-from photo51.config.features import FeaturesParams, FidelityParams
+from photo51.config.features import FeaturesParams, FidelityParams, RetileParams
 from photo51.config.genome import GenomeParams
 from photo51.config.geometry import FrameshiftParams, GeometryParams
 from photo51.config.interventions import CausalityParams, SteerParams
@@ -138,6 +138,9 @@ class Config(Params):
     sae: SaeParams = Field(default=SaeParams(), description="the dictionary")
     quality: QualityParams = Field(default=QualityParams(), description="quality of the dictionary")
     features: FeaturesParams = Field(default=FeaturesParams(), description="table of features")
+    retile: RetileParams = Field(
+        default=RetileParams(), description="what is read again to see whether features depend on windows"
+    )
     fidelity: FidelityParams = Field(
         default=FidelityParams(), description="loss of the model with the dictionary spliced in"
     )

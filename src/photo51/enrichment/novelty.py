@@ -116,22 +116,14 @@ def seed_match(store: CodesStore, seeds: Sequence[CodesStore]) -> NDArray[np.flo
     return np.min([np.where(m.mutual, np.maximum(m.r, 0.0), 0.0) for m in found], axis=0)
 
 
-def window_artifact(store: CodesStore, retiled: CodesStore | None) -> NDArray[np.float64]:
-    """1 - correlation of each feature with itself when windows begin elsewhere, 0 to 1, (n_features,); NaN where not made."""
-    out = np.full(store.n_features, np.nan)
-    if retiled is None:
-        return out
-    pairs = zip(read_in_chunks(store, _CHUNK), read_in_chunks(retiled, _CHUNK), strict=True)
-    for one, two in pairs:
-        a, b = one.matrix.astype(np.float64), two.matrix.astype(np.float64)
-        n = a.shape[0]
-        mean_a, mean_b = a.sum(axis=0) / n, b.sum(axis=0) / n
-        sd = np.sqrt(
-            (a.multiply(a).sum(axis=0) / n - mean_a**2) * (b.multiply(b).sum(axis=0) / n - mean_b**2)
-        )
-        covariance = a.multiply(b).sum(axis=0) / n - mean_a * mean_b
-        r = np.divide(covariance, sd, out=np.zeros(len(sd)), where=sd > 0)
-        out[one.ids] = np.clip(1 - r, 0.0, 1.0)
+def window_artifact(n_features: int, retiled: pd.DataFrame | None) -> NDArray[np.float64]:
+    """1 - correlation of each feature with itself when windows begin elsewhere (contract `RETILED`), 0 to 1, (n_features,).
+
+    NaN where it was not measured.
+    """
+    out = np.full(n_features, np.nan)
+    if retiled is not None:
+        out[retiled["feature"]] = np.clip(1 - retiled["r"], 0.0, 1.0)
     return out
 
 

@@ -32,7 +32,7 @@ class Evidence(NamedTuple):
     random
         Codes of a dictionary of the random-weight model; None where there is none.
     retiled
-        Codes of the same dictionary where windows begin elsewhere; None where there are none.
+        The features read again by windows that begin elsewhere (contract `RETILED`); None where that was not done.
     causality
         Effect of removing features; None where it was not measured.
     """
@@ -41,7 +41,7 @@ class Evidence(NamedTuple):
     concepts: pd.DataFrame
     seeds: Sequence[CodesStore] = ()
     random: CodesStore | None = None
-    retiled: CodesStore | None = None
+    retiled: pd.DataFrame | None = None
     causality: pd.DataFrame | None = None
 
 
@@ -59,7 +59,7 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: Novel
     n_eff = np.nan_to_num(own.reindex(range(store.n_features)).to_numpy(dtype=np.float64), nan=0.0)
     table = _parts(store, inputs, explanation, n_eff, params)
     table["seed_match_r"] = seed_match(store, evidence.seeds)
-    table["window_artifact"] = window_artifact(store, evidence.retiled)
+    table["window_artifact"] = window_artifact(store.n_features, evidence.retiled)
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.causality))
     table = table.join(claims(evidence.concepts, store.n_features, "sae", params))
     null = (

@@ -51,6 +51,10 @@ TERMS = MappingProxyType(
             "Scored bases",
             "The bases the model was judged on; bases at the start of a window, where it has seen too little, are left out.",
         ),
+        "retiled": Term(
+            "Read from elsewhere",
+            "Some bases are read a second time by a window that begins nearer to them; a feature that then fires elsewhere owes its places to the window.",
+        ),
         "warmup": Term(
             "Warm-up",
             "The first bases of a window, which the model reads for context only and which are not judged.",

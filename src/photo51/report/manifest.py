@@ -49,32 +49,39 @@ def manifest(
     return {
         "schema": 1,
         **made_with(),
-        "config": {"values": config, "hash": content_hash(config)},
-        "seed": config.get("seed"),
+        **made_from(config, inputs),
         "selftests": selftests or {},
-        "inputs": {
-            str(p): {"bytes": p.stat().st_size, "sha256": sha256(p)}
-            for p in sorted(set(inputs))
-            if p.is_file()
-        },
         "files": {
             str(p.relative_to(results)): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in outputs
         },
-    }
-
-
-def made_with() -> dict[str, Any]:
-    """Version, commit, packages and machine: what makes a run beside its configuration and inputs."""
-    return {
-        "photo51": __version__,
-        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))},
-        "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
         "machine": {
             "platform": platform.platform(),
             "cpus": os.cpu_count(),
             "slurm_job": os.environ.get("SLURM_JOB_ID"),
             "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
         },
+    }
+
+
+def made_from(config: dict[str, Any], inputs: list[Path]) -> dict[str, Any]:
+    """Configuration, seed, and inputs with their hashes; what is not a file is left out."""
+    return {
+        "config": {"values": config, "hash": content_hash(config)},
+        "seed": config.get("seed"),
+        "inputs": {
+            str(p): {"bytes": p.stat().st_size, "sha256": sha256(p)}
+            for p in sorted(set(inputs))
+            if p.is_file()
+        },
+    }
+
+
+def made_with() -> dict[str, Any]:
+    """Version, commit and packages: what makes a run beside its configuration and inputs."""
+    return {
+        "photo51": __version__,
+        "git": {"commit": _git("rev-parse", "HEAD"), "dirty": bool(_git("status", "--porcelain"))},
+        "software": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
     }
 
 

@@ -259,7 +259,7 @@ class Run:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """`manifest.json`; empty while the run is not finished."""
+        """What made the run, as `manifest.json` has it; empty while the run is not finished and nothing else is said."""
         path = self.folder / "manifest.json"
         return json.loads(path.read_text()) if path.is_file() else {}
 

@@ -55,6 +55,12 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
         "top_windows": Source(
             "top_windows.parquet", features.TOP_WINDOWS, "Strongest places", "`photo51 features` makes it."
         ),
+        "retiled": Source(
+            "retiled.parquet",
+            features.RETILED,
+            "Features where windows begin elsewhere",
+            "`photo51 retile` makes it.",
+        ),
         "quality": Source(
             "sae/{sae}/quality.parquet",
             sae.QUALITY,

@@ -247,7 +247,7 @@ NOVELTY = TableSpec(
         "best_f1": Column("float", "its domain F1 on test"),
         "repeat_frac": Column("float", "share of its strongest windows that are copies of another"),
         "window_artifact": Column(
-            "float", "1 - correlation with activations of re-tiled windows; NaN: not measured"
+            "float", "1 - correlation with activations where windows begin elsewhere; NaN: not measured"
         ),
         "n_eff": Column("float", "largest n_eff of its pairs"),
         "n_contigs": Column("int", "blocks of the axis it fires in (a contig is one block or more)"),

@@ -45,6 +45,19 @@ TOP_WINDOWS = TableSpec(
     },
 )
 
+RETILED = TableSpec(
+    "retiled",
+    "one feature of the dictionary, read twice by windows that begin at different places",
+    {
+        "feature": Column("int", "number of the feature"),
+        "bases": Column("int", "(base, strand) pairs read twice"),
+        "active": Column("int", "of these, pairs at which the feature is active in the run"),
+        "r": Column(
+            "float", "Pearson correlation of both readings, base by base; NaN where one of them is silent"
+        ),
+    },
+)
+
 FIDELITY = TableSpec(
     "fidelity",
     "cross-entropy of a class of held-out bases, with a site as it is, reconstructed, and constant",

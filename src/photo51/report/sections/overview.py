@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from photo51 import theme
 from photo51.report import figures, svg, words
@@ -14,6 +15,7 @@ from photo51.report.sections.base import Failure, Section
 
 ANCHOR, TITLE = "run", "What was run, and on what"
 QUESTION = "Which genomes were read, by which model, and through which dictionary?"
+STEADY = 0.8  # correlation from which on a feature counts as the same in both readings
 QUALITY = (
     ("variance_explained", "[[variance_explained]]", "of the model's internal variation"),
     ("recovered", "[[ce_recovered]]", "of the model's predictive power"),
@@ -41,6 +43,9 @@ def section(run: Run) -> Section:
         if live < n
         else []
     )
+    if (again := _read_again(run)) is not None and (moved := int((again < STEADY).sum())):
+        note = f"{words.count(moved, 'feature')} of {len(again):,} correlate below {STEADY:g} with themselves when windows begin elsewhere: where they fire depends on where reading began."
+        failures.append(Failure(note, "limit", ANCHOR))
     if unseen := [k for k in ("train", "select", "test") if not workspace.split_mask(k).any()]:
         note = f"No scored base lies in the {words.listing(unseen)} part of the genomes; numbers that need it are missing."
         failures.append(Failure(note, "limit", ANCHOR))
@@ -105,7 +110,16 @@ def _model(run: Run) -> Table:
         if words.is_number(value):
             shown = words.percent(float(value)) if key != "l0" else words.number(float(value))
             rows.append([title, f"{shown} {unit}".strip()])
+    if (again := _read_again(run)) is not None:
+        steady = f"a feature agrees with itself by r {words.number(float(again.median()))} (median)"
+        rows.append(["[[retiled|read from elsewhere]]", f"{steady}; {words.percent(float((again < STEADY).mean()))} of the features stay below {STEADY:g}"])  # fmt: skip
     return Table("Model and dictionary", [Head("What"), Head("Which")], rows, sortable=False)
+
+
+def _read_again(run: Run) -> pd.Series | None:
+    """Correlation of features with themselves where windows begin elsewhere; None where that was not measured."""
+    table = run.table("retiled")
+    return None if table is None or table["r"].isna().all() else table["r"].dropna()
 
 
 def _claims(run: Run) -> list[Claim]:

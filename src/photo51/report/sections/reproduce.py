@@ -19,7 +19,7 @@ QUESTION = "Can somebody else get the same numbers?"
 
 
 def section(run: Run) -> Section:
-    """Commands, versions, seeds and hashes, from the manifest; before that is written, from the program and the codes."""
+    """Commands, versions, seeds and hashes, from the configuration; where the page was not told of one, from the manifest."""
     made = run.manifest or made_with()
     blocks: list[Block] = [
         Prose(
@@ -37,12 +37,11 @@ def section(run: Run) -> Section:
     ]
     if run.manifest:
         blocks += _given(made)
-    else:
-        blocks.append(
-            Note(
-                "`manifest.json` beside this page holds the seed, the whole configuration and the SHA-256 of every input and output; it is written last, after this page."
-            )
+    blocks.append(
+        Note(
+            "`manifest.json` beside this page holds the seed, the whole configuration and the SHA-256 of every input and output; it is written last, after this page."
         )
+    )
     failures = []
     if made.get("git", {}).get("dirty"):
         failures.append(Failure("The code had uncommitted changes when this was run.", "limit", ANCHOR))
@@ -67,7 +66,6 @@ def _made(run: Run, made: dict[str, Any]) -> Table:
         rows += [
             ["Seed", str(made.get("seed"))],
             ["Configuration", f"`{made.get('config', {}).get('hash', 'unknown')}`"],
-            ["Machine", str(made.get("machine", {}).get("platform", ""))],
         ]
     return Table("What made this run", [Head("What"), Head("Which")], rows, sortable=False)
 
@@ -93,15 +91,18 @@ def _given(made: dict[str, Any]) -> list[Block]:
     return out
 
 
+def _there(run: Run, name: str) -> str:
+    if name == "manifest.json":
+        return "written after this page"
+    return "here" if (run.folder / name).exists() else "not made"
+
+
 def _files(run: Run) -> Table:
     known = {
         "features.h5ad": "features, for scanpy", "atlas/index.html": "every feature with its dossier", "tracks": "genome tracks, hub, IGV session and page",
         "notebooks": "notebooks with their results", "exports": "AnnData, tables as TSV, column dictionary", "manifest.json": "hashes of everything",
     }  # fmt: skip
-    rows = [
-        [f"`{name}`", what, "here" if (run.folder / name).exists() else "not made"]
-        for name, what in known.items()
-    ]
+    rows = [[f"`{name}`", what, _there(run, name)] for name, what in known.items()]
     return Table(
         f"Beside this page, in {words.listing([f'results/{run.name}'])}",
         [Head("File"), Head("What it holds"), Head("")],
