@@ -1,9 +1,13 @@
+import hashlib
+import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 from markupsafe import Markup
+from typer.testing import CliRunner
 
+from photo51.cli import app
 from photo51.config.report import AtlasParams, ReportParams
 from photo51.io import read_table, write_json
 from photo51.report import svg
@@ -156,6 +160,24 @@ def test_manifest_is_shown_where_there_is_one(poor, whole, tmp_path):
     assert "abcdef123456" in text
     assert "with local changes" in text
     assert "x&lt;y" in text
+
+
+def test_a_page_made_anew_says_nothing_of_the_manifest_of_an_older_run(poor, tmp_path):
+    (tmp_path / "g.fa").write_text(">c\nACGT\n")
+    (tmp_path / "genomes.tsv").write_text("genome\tsequence\ng\tg.fa\n")
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"run": "fresh", "seed": 5_151, "genomes": str(tmp_path / "genomes.tsv")}))
+    params = ["--params", SMALL.model_dump_json(), "--config", str(config)]
+    pages = []
+    for old in ({}, {"seed": 7_171, "config": {"values": {"run": "stale"}, "hash": "h"}}):
+        write_json(old, poor / "manifest.json")
+        done = CliRunner().invoke(app, ["report", str(poor), str(tmp_path / "r.html"), *params])
+        assert done.exit_code == 0, done.exception
+        pages.append((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert pages[0] == pages[1]
+    assert "5151" in pages[0]
+    assert "stale" not in pages[0]
+    assert hashlib.sha256(b">c\nACGT\n").hexdigest()[:16] in pages[0]
 
 
 def test_atlas_of_a_run_holds_every_live_feature(run, tmp_path):

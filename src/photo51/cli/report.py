@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from photo51.cli.app import ParamsOption, app
 
+ConfigOption = Annotated[
+    Path | None, typer.Option(help="configuration of the run; default: what an older manifest.json says")
+]
 RunArgument = Annotated[Path, typer.Argument(help="folder of the run, results/<run>")]
 SaeOption = Annotated[str, typer.Option("--sae", help="dictionary to show, where the run has several")]
+
+
+def _made(config: Path) -> dict[str, Any]:
+    """What the manifest will say of a run that has not ended."""
+    from photo51.config import parse
+    from photo51.config.run import Config
+    from photo51.report.inputs import input_files
+    from photo51.report.manifest import made_from, made_with
+
+    settings = parse(Config, str(config))
+    return made_with() | made_from(settings.model_dump(mode="json"), [config, *input_files(settings)])
 
 
 @app.command()
@@ -54,6 +68,7 @@ def report(
     out: Annotated[Path, typer.Argument(help="report.html")],
     params: ParamsOption = None,
     sae: SaeOption = "",
+    config: ConfigOption = None,
 ) -> None:
     """Write the report: one self-contained page on what the model knows of these genomes."""
     from photo51.config import parse
@@ -61,7 +76,10 @@ def report(
     from photo51.report.page import write_report
     from photo51.report.run import Run
 
-    write_report(Run(results, sae), out, parse(ReportParams, params))
+    run = Run(results, sae)
+    if config is not None:
+        run.manifest = _made(config)
+    write_report(run, out, parse(ReportParams, params))
 
 
 @app.command()
@@ -98,6 +116,7 @@ def export(
     out: Annotated[Path, typer.Argument(help="folder to write to")],
     params: ParamsOption = None,
     sae: SaeOption = "",
+    config: ConfigOption = None,
 ) -> None:
     """Export for other programs: AnnData for scanpy and cellxgene, every table as TSV, the column dictionary, an RO-Crate."""
     from photo51.config import parse
@@ -106,5 +125,7 @@ def export(
     from photo51.report.exports import export as run_export
     from photo51.report.run import Run
 
-    settings = parse(ExportParams, params)
-    run_export(Run(results, sae), out, settings, provenance("export", settings))
+    settings, run = parse(ExportParams, params), Run(results, sae)
+    if config is not None:
+        run.manifest = _made(config)
+    run_export(run, out, settings, provenance("export", settings))
