@@ -29,13 +29,14 @@ from photo51.biomarkers.distil import (
     try_rules,
     variant_problem,
 )
+from photo51.biomarkers.lock import LOCK
 from photo51.config.biomarkers import BiomarkersParams, CohortParams, DistilParams
 from photo51.io import Provenance, content_hash, read_h5ad, write_h5ad, write_json, write_table
 from photo51.io.contracts.biomarkers import COHORT_TESTS, LAMBDAS, RULES, UNMATCHED
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-LOCK, DISCOVERY, RULES_FILE = "lock.json", "discovery.h5ad", "rules.json"
+DISCOVERY, RULES_FILE = "discovery.h5ad", "rules.json"
 
 
 class Sides(NamedTuple):

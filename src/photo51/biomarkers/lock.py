@@ -15,6 +15,9 @@ from typing import Any, NamedTuple
 from photo51.io import content_hash, write_json
 from photo51.types import InputError
 
+LOCK = "lock.json"
+"""Name of a lock's file."""
+
 
 class Lock(NamedTuple):
     """State of a lock.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from photo51 import __version__
+from photo51.biomarkers.lock import LOCK, read
 from photo51.io import content_hash, is_temporary, sha256
 
 PACKAGES = (
@@ -38,7 +39,8 @@ def manifest(
 
     Returns
     -------
-    A JSON object. `files` holds the SHA-256 of every output; logs, benchmarks, what killed
+    A JSON object. `validation_sets` says of each set that was put away whether it was opened, and for which questions;
+    `files` holds the SHA-256 of every output; logs, benchmarks, what killed
     processes left of files they were writing, and the manifest itself are left out.
     """
     outputs = [
@@ -54,6 +56,7 @@ def manifest(
         "files": {
             str(p.relative_to(results)): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in outputs
         },
+        "validation_sets": _validation_sets(results, [p for p in outputs if p.name == LOCK]),
         "machine": {
             "platform": platform.platform(),
             "cpus": os.cpu_count(),
@@ -61,6 +64,20 @@ def manifest(
             "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
         },
     }
+
+
+def _validation_sets(results: Path, locks: list[Path]) -> dict[str, dict[str, Any]]:
+    """What was put away, and whether, and for which questions, it was looked at: one entry for each lock."""
+    out = {}
+    for path in locks:
+        lock = read(path)
+        out[str(path.relative_to(results))] = {
+            "put_away": len(lock.put_away),
+            "sealed": lock.sealed,
+            "opened": lock.opened or None,
+            "questions": lock.questions,
+        }
+    return out
 
 
 def made_from(config: dict[str, Any], inputs: list[Path]) -> dict[str, Any]:
