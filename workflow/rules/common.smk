@@ -256,3 +256,38 @@ def final_tables(wildcards):
     tables += [f"cohort/{name}/cohort_tests.parquet" for name in CONFIG.cohorts]
     tables += [f"interventions/{name}/verdicts.parquet" for name in CONFIG.steering]
     return [f"{folder}/{table}" for table in tables]
+
+
+def quality_evidence(wildcards):
+    """What the run's own dictionary is shown with, as files: other dictionaries are measured alone."""
+    if wildcards.sae != "main":
+        return []
+    files = {
+        "seed1": "sae/seed1/sae.safetensors",
+        "random": "sae/random/quality.parquet",
+    }
+    beside = [file for name, file in files.items() if name in DICTIONARIES]
+    return [
+        f"results/{CONFIG.run}/{file}"
+        for file in ["sae/main/fidelity.parquet", *beside]
+    ]
+
+
+def quality_params(wildcards):
+    """Baselines are measured beside the run's own dictionary alone."""
+    own = CONFIG.quality.baselines and wildcards.sae == "main"
+    return as_json(CONFIG.quality.model_copy(update={"baselines": own}))
+
+
+def quality_options(wildcards):
+    """The same as options of `photo51 sae-quality`."""
+    options = {
+        "fidelity.parquet": ("--fidelity", lambda path: path),
+        "sae.safetensors": ("--other", lambda path: path.parent),
+        "quality.parquet": ("--beside", lambda path: path),
+    }
+    out = []
+    for path in map(Path, quality_evidence(wildcards)):
+        option, given = options[path.name]
+        out += [option, shlex.quote(str(given(path)))]
+    return " ".join(out)

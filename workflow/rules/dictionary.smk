@@ -85,14 +85,10 @@ rule fidelity:
 rule sae_quality:
     input:
         activation_parts,
+        quality_evidence,
         weights="<results>/sae/{sae}/sae.safetensors",
-        fidelity="<results>/sae/{sae}/fidelity.parquet",
         codes="<results>/codes/{sae}/codes.json",
         windows="<results>/genome/windows.parquet",
-        other=expand(
-            "<results>/sae/{other}/sae.safetensors",
-            other=[d for d in DICTIONARIES if d == "seed1"],
-        ),
     output:
         "<results>/sae/{sae}/quality.parquet",
     log:
@@ -110,14 +106,10 @@ rule sae_quality:
         sae=subpath(input.weights, parent=True),
         codes=subpath(input.codes, parent=True),
         genomes=subpath(input.windows, parent=True),
-        other=" ".join(
-            f"--other results/{CONFIG.run}/sae/{d}"
-            for d in DICTIONARIES
-            if d == "seed1"
-        ),
-        params=as_json(CONFIG.quality),
+        beside=quality_options,
+        params=quality_params,
     message:
-        "Dictionary: how good it is, beside PCA, neurons and random directions"
+        "Dictionary: how good {wildcards.sae} is, beside PCA, neurons, random directions and random weights"
     shell:
         "photo51 sae-quality {params.store:q} {params.sae:q} {output:q} --genomes {params.genomes:q} --codes {params.codes:q} "
-        "--fidelity {input.fidelity:q} {params.other} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "{params.beside} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
