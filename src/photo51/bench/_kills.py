@@ -61,7 +61,7 @@ def stage_kills(folder: Path, model: Path, tries: int, seed: int = 51) -> dict[s
 def workflow_kills(folder: Path, tries: int, seed: int = 51) -> dict[str, float | int | None]:
     """Kill Snakemake and its jobs at random moments, again and again, and count the kills of runs that end in the same bytes.
 
-    A run is killed after a time drawn uniformly from a third of what an undisturbed one takes, and started again, until it
+    A run is killed after a time drawn uniformly from a quarter of what an undisturbed one takes, and started again, until it
     comes to its end before its time; then the next run begins.
     """
     workflow = Path("workflow").resolve()
@@ -71,7 +71,7 @@ def workflow_kills(folder: Path, tries: int, seed: int = 51) -> dict[str, float 
     started = time.perf_counter()
     whole = place(folder / "run", workflow)
     end(whole)
-    longest = (time.perf_counter() - started) / 3
+    longest = (time.perf_counter() - started) / 4
     want, rng, killed, survived, number = results(whole), np.random.default_rng(seed), 0, 0, 0
     while killed < tries:
         at, before, number = place(folder / f"run{number}", workflow), killed, number + 1
