@@ -189,11 +189,10 @@ def _window(h: Histograms, t: int, theta: float, k: float, sd: float) -> tuple[i
         distance = min(int(9.5 * sd) + 8, most)
         while distance < most:
             slopes = sign * distance / (sd * sd) * np.array([1.0, 0.6, 0.35])
-            bound = min(
-                _tilted(h.ends, h.counts, theta + slope)[0] - k - slope * (t + sign * distance)
+            if any(
+                _tilted(h.ends, h.counts, theta + slope)[0] - k - slope * (t + sign * distance) <= _ALIAS_LOG
                 for slope in np.clip(slopes, -_STEEPEST - theta, _STEEPEST - theta)
-            )
-            if bound <= _ALIAS_LOG:
+            ):
                 break
             distance = min(int(1.3 * distance) + 8, most)
         return distance
@@ -239,17 +238,18 @@ def _tilted(ends, counts, theta):
         width = ends[i + 1] - ends[i]
         reference = float(width - 1) if theta > 0 else 0.0
         n = m0 = m1 = m2 = 0.0
+        weight, ratio = 0.0, np.exp(theta)
         for j in range(width):
+            # exp is taken at every 64th place, and multiplied from there: as exact, and several times quicker
+            weight = np.exp(theta * (j - reference)) if j % 64 == 0 else weight * ratio
             c = counts[ends[i] + j]
             if c == 0:
                 continue
             n += c
-            exponent = theta * (j - reference)
-            if exponent > -700.0:
-                w = c * np.exp(exponent)
-                m0 += w
-                m1 += w * (j - reference)
-                m2 += w * (j - reference) * (j - reference)
+            w = c * weight
+            m0 += w
+            m1 += w * (j - reference)
+            m2 += w * (j - reference) * (j - reference)
         log_mgf += np.log(m0 / n) + theta * reference
         mean += m1 / m0 + reference
         variance += max(m2 / m0 - (m1 / m0) ** 2, 0.0)
