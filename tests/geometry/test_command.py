@@ -18,7 +18,7 @@ from photo51.genome.prepare import prepare
 from photo51.geometry.battery import run_battery
 from photo51.geometry.biology import codon_phase
 from photo51.geometry.load import read_tokens
-from photo51.geometry.stage import Inputs, bench_of
+from photo51.geometry.stage import Inputs, Random, bench_of
 from photo51.io import provenance, read_h5ad, read_table, write_h5ad
 from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
 from photo51.io.origin import Origin
@@ -84,9 +84,12 @@ def _bench(run, which, random=None):
         read_h5ad(folder / "features.h5ad"),
     )
     tokens = read_tokens(given.store, given.workspace, params.tokens)
-    return bench_of(
-        given, tokens, None if random is None else CodesStore.open(folder / "codes" / random), params
-    )
+    other = None
+    if random is not None:
+        other = Random(
+            read_tokens(CodesStore.open(folder / "codes" / random), given.workspace, params.tokens)
+        )
+    return bench_of(given, tokens, other, params)
 
 
 def test_battery_finds_a_frame_that_is_there(run):

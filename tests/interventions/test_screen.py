@@ -5,10 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
+from photo51.config.interventions import ScreenParams
+from photo51.interventions.arms import random_directions
 from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.edits import Gate, Order, SiteEdit
-from photo51.interventions.screen import measures, proposals, screen
+from photo51.interventions.screen import Scene, measures, proposals, random_effects, screen
 from photo51.model.sites import Sites
 from photo51.types import InputError
 
@@ -24,8 +26,11 @@ def test_measures_by_hand():
     assert found["codon_usage"][0].tolist() == [[0, -1, 0, 0], [2, 0, 0, 0], [0] * 4, [0] * 4]
 
 
+PARAMS = ScreenParams(context=10, budget=0.02, random_directions=12, most=50.0)
+
+
 def test_a_screen_finds_which_feature_writes_which_base(planted, dna):
-    table = screen(Instrument(*planted), list(range(8)), dna(4, 40), dose=4.0, context=12)
+    table = screen(Instrument(*planted), list(range(8)), dna(4, 40), PARAMS)
     effect = table.pivot(index="feature", columns="oracle", values="effect")
     bases = effect[[f"base_{b}" for b in "ACGT"]].to_numpy()
     assert bases[:4].argmax(1).tolist() == [0, 1, 2, 3]
@@ -33,10 +38,11 @@ def test_a_screen_finds_which_feature_writes_which_base(planted, dna):
     assert np.allclose(effect["gc"], effect["base_C"] + effect["base_G"])
 
 
-def test_effects_are_those_of_an_edit_of_the_whole_model(planted, dna):
-    windows = dna(3, 30)
-    table = screen(Instrument(*planted), [1, 5], windows, dose=2.0, context=10).query("feature == 5")
-    order = Order("add", Bundle.single(5), 2.0, Gate(intervals=((10, 30),)))
+def test_effects_and_cost_are_those_of_an_edit_of_the_whole_model(planted, dna):
+    windows = dna(24, 40)
+    table = screen(Instrument(*planted), [1, 5], windows, PARAMS).query("feature == 1").set_index("oracle")
+    dose = float(table["dose"].iloc[0])
+    order = Order("add", Bundle.single(1), dose, Gate(intervals=((10, 40),)))
     edit = SiteEdit(planted.dictionary, [order], planted.units)
     ids = torch.from_numpy(windows.astype(np.int64))
     bases = torch.tensor([65, 67, 71, 84])
@@ -46,27 +52,49 @@ def test_effects_are_those_of_an_edit_of_the_whole_model(planted, dna):
             logits = planted.model.logits(planted.model.hidden(ids, sites=sites))[:, 10:, bases]
             p[name] = torch.softmax(logits.double(), -1)
     change = (p["edited"] - p["plain"]).mean((0, 1))
-    effect = table.set_index("oracle")["effect"]
-    assert effect["base_A"] == pytest.approx(float(change[0]), abs=1e-5)
-    kl = (p["edited"] * (p["edited"] / p["plain"]).log2()).sum(-1).mean()
-    assert table["kl"].iloc[0] == pytest.approx(float(kl), abs=1e-5)
+    assert [table.loc[f"base_{b}", "effect"] for b in "ACGT"] == pytest.approx(change.tolist(), abs=1e-5)
+    after = torch.from_numpy(windows[:, 11:, None] == bases.numpy())
+    nll = {name: -(q[:, :-1].log() * after).sum(-1).mean() for name, q in p.items()}
+    assert 0.01 < float(nll["edited"] / nll["plain"] - 1) < 0.04  # about the budget
 
 
-def test_each_oracle_proposes_features_of_its_own():
+def test_random_directions_do_more_the_longer_they_are_and_are_counted_at_each_length(planted, dna):
+    instrument = Instrument(*planted)
+    windows = dna(4, 40)
+    scene = Scene.read(instrument, windows, 10)
+    gc = measures(windows[:, 9:])["gc"][None]
+    found = random_effects(scene, np.array([0.1, 0.3, 1.0]), gc, PARAMS)
+    assert (np.diff(found[:, 0]) > 0).all()
+    drawn = random_directions(
+        "covariance",
+        12,
+        dictionary=planted.dictionary,
+        residual=scene.x.flatten(0, 1),
+        avoid=(),
+        rng=np.random.default_rng([PARAMS.seed, 9]),
+    )
+    one_by_one = [abs(scene.push(d[None], gc, 128)[0].item()) for d in drawn]  # length 1, the last rung
+    assert found[-1, 0] == pytest.approx(np.quantile(one_by_one, 0.99), rel=1e-5)
+
+
+def test_pairs_are_proposed_by_merit_each_feature_once():
     table = pd.DataFrame(
         {
             "feature": [1, 2, 3, 1, 2, 3],
             "oracle": ["a"] * 3 + ["b"] * 3,
+            "dose": [1.0, 2.0, 3.0] * 2,
             "effect": [0.9, 0.5, 0.1, 0.9, 0.4, -0.3],
-            "z": 0.0,
-            "kl": [1.0, 0.01, 1.0, 1.0, 1.0, 1.0],
+            "null_q99": 1.0,
+            "merit": [3.0, 2.0, 0.5, 4.0, 1.0, 0.7],
         }
     )
-    found = proposals(table, 1)
-    assert found[["oracle", "feature"]].to_numpy().tolist() == [["a", 2], ["b", 1]]
-    assert proposals(table, 1, least_kl=0.1)["feature"].tolist() == [1, 2]
+    found = proposals(table, each=1)
+    assert found[["feature", "oracle", "dose"]].to_numpy().tolist() == [[1, "b", 1.0], [2, "a", 2.0]]
+    assert proposals(table, each=2)["feature"].tolist() == [1, 2, 3]
+    assert proposals(table, each=2)["oracle"].tolist() == ["b", "a", "b"]
+    assert len(proposals(table, each=2, most=1)) == 1
 
 
 def test_windows_must_be_longer_than_the_context(planted, dna):
-    with pytest.raises(InputError, match="at least 12 bases"):
-        screen(Instrument(*planted), [1], dna(2, 10), dose=1.0, context=10)
+    with pytest.raises(InputError, match="at least 13 bases"):
+        screen(Instrument(*planted), [1], dna(2, 10), PARAMS)

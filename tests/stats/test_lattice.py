@@ -97,3 +97,16 @@ def test_variables_that_never_vary_give_p_one():
 def test_a_value_outside_the_support_is_refused():
     with pytest.raises(ValueError, match=r"need a value in 0\.\.2, got 3"):
         tails(Histograms.of([np.array([0, 1])] * 2), 3)
+
+
+@pytest.mark.parametrize("top", [90, 700])
+def test_steep_tilts_of_wide_variables_are_those_of_rational_arithmetic(top):
+    # values 0 and top - 1 and top alone: near the upper end of the sum the tilt is as steep as it gets
+    samples = [np.array([0] * 40 + [top - 1, top]), np.array([0] * 50 + [1, top]), np.arange(top + 1)]
+    _, _, pmf = _fractions(samples, 0)
+    values = sorted(pmf)
+    for observed in (values[1], values[len(values) // 2], values[-3], values[-2]):
+        upper, lower, _ = _fractions(samples, observed)
+        got = tails(Histograms.of(samples), observed)
+        assert got.p_upper == pytest.approx(float(upper), rel=1e-10)
+        assert got.p_lower == pytest.approx(float(lower), rel=1e-10)

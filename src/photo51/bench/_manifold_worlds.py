@@ -12,7 +12,9 @@ from sklearn.metrics import adjusted_rand_score
 
 from photo51.config.geometry import GeometryParams
 from photo51.config.sae import SaeParams
+from photo51.geometry.clusters import by_size, principal_span
 from photo51.geometry.coordinates import circular_agreement
+from photo51.geometry.direct import coordinate_of, subspaces
 from photo51.geometry.manifolds import Geometry, find_manifolds
 from photo51.geometry.planted import KINDS, Sample, World, sample, truth, world
 from photo51.geometry.relations import coactivation
@@ -23,6 +25,7 @@ from photo51.io.origin import Origin
 from photo51.sae.training import fit
 
 MIXED = -2
+NAMES = {"circle": "loop", "rippled circle": "loop", "sphere": "sphere", "torus": "torus", "interval": "arc", "tree": "branched"}  # fmt: skip
 SIDE_BY_SIDE = ("cosine_leiden", "jaccard_leiden", "hdbscan", "joint_leiden")
 
 
@@ -82,16 +85,30 @@ def settings(**more: object) -> GeometryParams:
     return GeometryParams(lags=0, offsets=0, **more)  # type: ignore[arg-type]
 
 
+class Shapes(NamedTuple):
+    """Of every manifold tiled enough: dimension, Betti numbers and name right; agreement of angles with the truth.
+
+    Attributes
+    ----------
+    direct
+        Of the same loops and tokens, the angle of the raw activations in as many dimensions.
+    """
+
+    dimension: list[bool]
+    betti: list[bool]
+    name: list[bool]
+    angle: list[float]
+    direct: list[float]
+
+
 class Score(NamedTuple):
-    """How one world went: ARI of the clusters and of other methods; shapes right of those tiled enough; coordinates."""
+    """How one world went: ARI of the clusters and of other methods; what clusters and manifolds there are; shapes."""
 
     ari: float
     rivals: dict[str, float]
     clusters: int
     manifolds: int
-    dimension: list[bool]
-    betti: list[bool]
-    angle: list[float]
+    shapes: Shapes
 
 
 def score(p: Planted, params: GeometryParams, *, least_tiles: int = 24, rivals: bool = True) -> Score:
@@ -99,13 +116,12 @@ def score(p: Planted, params: GeometryParams, *, least_tiles: int = 24, rivals: 
     g = find_manifolds(in_sequence(p.codes), p.decoder, params)
     kept = g.usable.features
     source = p.source[kept]
-    shapes = _shapes(p, g, source, least_tiles)
     return Score(
         ari(p.world, source, g.label),
         _others(p, kept, source) if rivals else {},
         len(g.clusters),
         g.n_manifolds,
-        *shapes,
+        _shapes(p, g, source, least_tiles),
     )
 
 
@@ -127,33 +143,50 @@ def _others(p: Planted, kept: NDArray[np.int64], source: NDArray[np.int64]) -> d
     pattern = firing(p.codes[:, kept].tocsr())
     pairs = coactivation(pattern, np.zeros((len(kept), 1), np.float32))
     evidence = Evidence(pattern, pairs, p.decoder[kept], len(p.world.sources))
-    return {name: ari(p.world, source, RIVALS[name](evidence)) for name in SIDE_BY_SIDE}
+    found = {name: RIVALS[name](evidence) for name in SIDE_BY_SIDE}
+    return {
+        name: ari(p.world, source, label) for name, label in {**found, "direct": _direct(p, kept)}.items()
+    }
 
 
-def _shapes(
-    p: Planted, g: Geometry, source: NDArray[np.int64], least: int
-) -> tuple[list[bool], list[bool], list[float]]:
-    """Of every manifold tiled by at least `least` features: dimension and Betti numbers right, and agreement of the angle."""
-    dimension, betti, angle = [], [], []
+def _direct(p: Planted, kept: NDArray[np.int64]) -> NDArray[np.int64]:
+    """No dictionary: as many subspaces of the raw activations as there are manifolds; a feature is of the one that holds it."""
+    rng = np.random.default_rng(0)
+    n, k = len(p.world.manifolds), 4
+    x = p.tokens.x[rng.choice(len(p.tokens.x), min(20_000, len(p.tokens.x)), replace=False)]
+    found = subspaces(x, max(n, 2), k, rng)
+    unit = p.decoder[kept] / np.maximum(np.linalg.norm(p.decoder[kept], axis=1, keepdims=True), 1e-12)
+    axes = [principal_span(np.vstack([b, c[None]])) for b, c in zip(found.basis, found.centre, strict=True)]
+    held = np.stack([((unit @ a.T) ** 2).sum(1) for a in axes], axis=1)
+    return by_size(np.where(held.max(1) >= 0.5, held.argmax(1), -1))
+
+
+def _shapes(p: Planted, g: Geometry, source: NDArray[np.int64], least: int) -> Shapes:
+    """Of every manifold tiled by at least `least` features."""
+    out = Shapes([], [], [], [], [])
     for m in p.world.manifolds:
         tiles = np.flatnonzero(source == m)
         if len(tiles) < least:
             continue
         label = np.bincount(g.label[tiles] + 1).argmax() - 1
+        name = p.world.sources[m].kind
+        kind = KINDS[name]
         if label < 0:
-            dimension.append(False)
-            betti.append(False)
+            for right in out[:3]:
+                right.append(False)
             continue
         c = g.clusters[label]
-        kind = KINDS[p.world.sources[m].kind]
-        dimension.append(c.measured.dimension.called == kind.dimension)
-        betti.append(tuple(c.measured.betti) == kind.betti)
+        out.dimension.append(c.measured.dimension.called == kind.dimension)
+        out.betti.append(tuple(c.measured.betti) == kind.betti)
+        out.name.append(c.verdict.shape == NAMES[name])
         if kind.betti[1] == 1 and c.placed is not None:
             token = g.tokens.row[c.activity.token]
             here = p.tokens.presence[token, m]
             true = p.tokens.coordinates[m][token[here], 0]
-            angle.append(circular_agreement(c.coordinate()[here], true))
-    return dimension, betti, angle
+            out.angle.append(circular_agreement(c.coordinate()[here], true))
+            raw = coordinate_of(p.tokens.x[token], "angle", len(c.cloud.axes), np.random.default_rng(0))
+            out.direct.append(circular_agreement(raw[here], true))
+    return out
 
 
 def long_runs(rng: np.random.Generator, n: int, n_features: int, length: float) -> float:

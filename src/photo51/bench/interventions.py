@@ -1,8 +1,8 @@
 """Interventions: does attribution add up and agree with ablation, do features steer, does paint stay where it was put.
 
 Everything runs on the shipped model and the demo's dictionary (`_shipped`). Features to steer are proposed by a screen on
-half of the reference and tried with written sequence from other prompts, each on the one oracle it was proposed for; the
-painted features are those that steer. Reading is the human mitochondrial genome and, where the demo was run, its others.
+half of the reference, with the one oracle each should move and the doses to give it, and tried with sequence written after
+prompts of the other half; the log has a line for each, those that failed too. The painted features are those that steer. Reading is the human mitochondrial genome and, where the demo was run, its others.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from photo51.config.interventions import (
     PaintParams,
     RuleFile,
     SamplingParams,
+    ScreenParams,
     SteerParams,
     UnitParams,
 )
@@ -32,7 +33,7 @@ from photo51.interventions.dictionary import Instrument, LinearDictionary, activ
 from photo51.interventions.edits import Order, SiteEdit
 from photo51.interventions.generate import Stream, generate
 from photo51.interventions.opening import coding_sequences, reference_windows
-from photo51.interventions.oracles import Oracle, codon_table, oracles
+from photo51.interventions.oracles import codon_table, oracles
 from photo51.interventions.painting import overlap, paint, read_track
 from photo51.interventions.rules import compile_rules, offline_holds, write_with_rules
 from photo51.interventions.screen import proposals, screen
@@ -43,7 +44,8 @@ from photo51.types import Interval
 log = logging.getLogger(__name__)
 Figures = dict[str, float | int | None]
 GENOME = Path("results/demo/genome")
-LENGTH = 120
+SHARES = (1 / 3, 2 / 3, 1.0)  # of the dose that the screen expects to meet the budget
+STEER = SteerParams(sequences=24, length=120, random_sequences=10, bootstrap=300, off_target=1, batch=128)
 
 
 def measure(*, quick: bool = False) -> Figures:
@@ -54,7 +56,7 @@ def measure(*, quick: bool = False) -> Figures:
     figures |= generation(instrument, windows[6:7])
     figures |= triggers(instrument, windows[7:9])
     figures["cached_edit_max_abs"] = cached_edit(instrument, windows[9:11])
-    return figures | steering(instrument, genomes, windows[12:], quick=quick)
+    return figures | steering(instrument, genomes, quick=quick)
 
 
 def opened(bases: int) -> tuple[Instrument, Genomes]:
@@ -63,7 +65,7 @@ def opened(bases: int) -> tuple[Instrument, Genomes]:
     network = model.model.eval().requires_grad_(requires_grad=False)
     dictionary = LinearDictionary.of(trained)
     genomes = Genomes.open(GENOME) if (GENOME / "windows.parquet").is_file() else mitochondrion()
-    reference = reference_windows(genomes, bases // 1_024, 1_024, seed=0)
+    reference = reference_windows(genomes, bases // 1_024, 1_024, 0, "choosing")
     units = measure_units(network, dictionary, reference, UnitParams(bases=bases))
     return Instrument(network, dictionary, units), genomes
 
@@ -140,61 +142,62 @@ def cached_edit(instrument: Instrument, windows: NDArray[np.uint8]) -> float:
     return float(max((whole[:, t] - s).abs().max() for t, s in enumerate(steps)))
 
 
-def steering(instrument: Instrument, genomes: Genomes, windows: NDArray[np.uint8], *, quick: bool) -> Figures:
+def steering(instrument: Instrument, genomes: Genomes, *, quick: bool) -> Figures:
     """Features that steer the oracle they were proposed for, and how much of their paint stays inside."""
+    tried = tries(instrument, genomes, 3 if quick else 12)
+    prompts = reference_windows(genomes, 8, 64, 3, "reporting")
+    reference = reference_windows(genomes, 8, 512, 4, "reporting")
     genes = coding_sequences(genomes)
     judges = oracles(codons=codon_table(genes) if genes else None)
-    table = _screened(instrument, windows[:4], codons=codon_table(genes) if genes else None)
-    tried = proposals(table, 1 if quick else 2, 1e-3)
-    tried = tried.head(3) if quick else tried
-    params = SteerParams(
-        doses=(1.0, 2.0, 4.0, 8.0),
-        sequences=24,
-        length=LENGTH,
-        random_sequences=8,
-        bootstrap=300,
-        off_target=1,
-    )
     steered: list[int] = []
-    for feature, name in tried[["feature", "oracle"]].itertuples(index=False):
-        if _steers(instrument, int(feature), str(name), windows, judges, params):
+    for feature, oracle, dose in tried[["feature", "oracle", "dose"]].itertuples(index=False):
+        found = steer(
+            instrument,
+            Bundle.single(int(feature)),
+            prompt=prompts,
+            reference=reference,
+            judges=judges,
+            params=STEER.model_copy(update={"doses": tuple(share * float(dose) for share in SHARES)}),
+            declared=[str(oracle)],
+        )
+        verdict = found.verdicts.set_index("oracle").loc[str(oracle)]
+        log.info(report(int(feature), str(oracle), verdict))
+        if verdict["steers"]:
             steered.append(int(feature))
-    log.info("steered %s of %s", steered, tried.to_dict("records"))
-    painted = [painted_mass(instrument, f, windows[10, :64]) for f in steered[: 1 if quick else 5]]
+    painted = [painted_mass(instrument, f, prompts[0]) for f in steered[: 1 if quick else 5]]
     return {
         "features_tried": len(tried),
         "features_steered": len(steered),
         "paint_mass_inside": float(np.mean(painted)) if painted else None,
+        "paint_mass_inside_min": float(np.min(painted)) if painted else None,
     }
 
 
-def _screened(
-    instrument: Instrument, windows: NDArray[np.uint8], codons: dict[str, float] | None
-) -> pd.DataFrame:
-    alive = np.flatnonzero(instrument.units.density > 1e-4).tolist()
-    return screen(instrument, alive, windows[:, :192], dose=1.0, context=128, codons=codons)
-
-
-def _steers(
-    instrument: Instrument,
-    feature: int,
-    oracle: str,
-    windows: NDArray[np.uint8],
-    judges: list[Oracle],
-    params: SteerParams,
-) -> bool:
-    found = steer(
-        instrument,
-        Bundle.single(feature),
-        prompt=windows[8, :128],
-        reference=windows[4:8],
-        judges=[j for j in judges if j.name == oracle],
-        params=params,
-        declared=[oracle],
+def tries(instrument: Instrument, genomes: Genomes, most: int) -> pd.DataFrame:
+    """Features, the oracle each is proposed for, and the dose that should meet the budget; from the choosing half alone."""
+    genes, params = coding_sequences(genomes), ScreenParams()
+    length = params.context + params.scored
+    return proposals(
+        screen(
+            instrument,
+            np.flatnonzero(instrument.units.density > params.least_density).tolist(),
+            reference_windows(genomes, params.windows, length, params.seed, "choosing"),
+            params,
+            codons=codon_table(genes) if genes else None,
+        ),
+        each=3,
+        most=most,
     )
-    verdict = found.verdicts.iloc[0]
-    log.info("feature %d, %s: %s", feature, oracle, verdict.to_dict())
-    return bool(verdict["steers"])
+
+
+def report(feature: int, oracle: str, verdict: pd.Series) -> str:
+    """One try in a line."""
+    said = "steers" if verdict["steers"] else "does not steer"
+    return (
+        f"feature {feature} {said} {oracle}: {verdict['effect']:+.4g} at {verdict['best_dose']:.3g} units, "
+        f"99 % of random directions within {verdict['null_q99']:.4g}, p = {verdict['p']:.3g}, "
+        f"likelihood {100 * verdict['nll_rise']:+.1f} %, {'monotone' if verdict['monotone'] else 'not monotone'}"
+    )
 
 
 def painted_mass(instrument: Instrument, feature: int, prompt: NDArray[np.uint8]) -> float:

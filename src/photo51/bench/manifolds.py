@@ -40,9 +40,11 @@ def measure(*, quick: bool) -> Figures:
     return {
         **_told("oracle", oracle),
         "clusters_in_null_world": _null_world(quick=quick),
-        "dim_right": _share([x for s in oracle for x in s.dimension]),
-        "betti_right": _share([x for s in oracle for x in s.betti]),
-        "coordinate_corr": float(np.mean([x for s in oracle for x in s.angle])),
+        "dim_right": _share([x for s in oracle for x in s.shapes.dimension]),
+        "betti_right": _share([x for s in oracle for x in s.shapes.betti]),
+        "name_right": _share([x for s in oracle for x in s.shapes.name]),
+        "coordinate_corr": float(np.mean([x for s in oracle for x in s.shapes.angle])),
+        "coordinate_corr_direct": float(np.mean([x for s in oracle for x in s.shapes.direct])),
         **_told("trained", _trained(quick=quick)),
         **_false_shapes(20 if quick else 200),
         "autocorrelated_z8_share": _runs(quick=quick),
@@ -77,7 +79,7 @@ def _trained(*, quick: bool) -> list[Score]:
 
 
 def _told(kind: str, scores: list[Score]) -> Figures:
-    rivals = {name: float(np.mean([s.rivals[name] for s in scores])) for name in SIDE_BY_SIDE}
+    rivals = {name: float(np.mean([s.rivals[name] for s in scores])) for name in (*SIDE_BY_SIDE, "direct")}
     figures: Figures = {
         f"ari_{kind}": float(np.mean([s.ari for s in scores])),
         f"ari_{kind}_best_rival": max(rivals.values()),

@@ -11,6 +11,9 @@ import typer
 from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from photo51.config.geometry import GeometryParams
     from photo51.geometry.points import Missed
     from photo51.geometry.tokens import Tokens
@@ -29,6 +32,13 @@ def geometry(
     random: Annotated[
         Path | None, typer.Option(help="codes of a model with random weights, for the controls")
     ] = None,
+    random_sae: Annotated[
+        Path | None, typer.Option(help="folder of its dictionary: its manifolds are then held against these")
+    ] = None,
+    panel: Annotated[
+        Path | None,
+        typer.Option(help="one gene of many organisms (`photo51 panel`), for the phylogeny control"),
+    ] = None,
     params: ParamsOption = None,
     threads: ThreadsOption = 2,
 ) -> None:
@@ -39,7 +49,7 @@ def geometry(
     from photo51.config.geometry import GeometryParams
     from photo51.genome.genomes import Genomes
     from photo51.geometry.load import read_tokens
-    from photo51.geometry.stage import Inputs, bench_of, run_geometry
+    from photo51.geometry.stage import Inputs, Random, bench_of, run_geometry
     from photo51.geometry.write import write_all
     from photo51.io import provenance, read_h5ad
 
@@ -49,10 +59,20 @@ def geometry(
     inputs.check()
     tokens = read_tokens(inputs.store, inputs.workspace, given.tokens)
     missed = None if activations is None else _missed(activations, sae, tokens, given)
-    made = run_geometry(inputs, tokens, given, missed)
-    bench = bench_of(inputs, tokens, None if random is None else CodesStore.open(random), given)
+    other = None
+    if random is not None:
+        seen = read_tokens(CodesStore.open(random), inputs.workspace, given.tokens)
+        other = Random(seen, None if random_sae is None else _decoder(random_sae))
+    made = run_geometry(inputs, tokens, given, missed, other)
+    bench = bench_of(inputs, tokens, other, given, None if panel is None else read_h5ad(panel))
     files = [codes / "codes.json", sae / "sae.json", genomes / "workspace.parquet", features]
     write_all(made, inputs, bench, given, out, provenance("geometry", given, list(files)))
+
+
+def _decoder(sae: Path) -> NDArray[np.float32]:
+    from photo51.sae.dictionary import Dictionary
+
+    return Dictionary.load(sae).decoder
 
 
 def _missed(activations: Path, sae: Path, tokens: Tokens, params: GeometryParams) -> Missed:
@@ -63,6 +83,40 @@ def _missed(activations: Path, sae: Path, tokens: Tokens, params: GeometryParams
     store, dictionary = ActivationStore(activations), Dictionary.load(sae)
     dictionary.origin.require(store.origin, f"{activations}: activations")
     return missed_by(store.read, dictionary.decode, tokens, params.missed_tokens)
+
+
+@app.command(name="panel")
+def gene_panel(
+    genes: Annotated[
+        Path, typer.Argument(help="FASTA, organism and lineage after tabs in the header (resources/tree16s)")
+    ],
+    sae: Annotated[Path, typer.Argument(help="folder of the dictionary")],
+    out: Annotated[Path, typer.Argument(help="table to write, panel.h5ad")],
+    random_model: Annotated[str | None, typer.Option(help="the model with random weights")] = None,
+    random_sae: Annotated[Path | None, typer.Option(help="folder of its dictionary")] = None,
+    params: ParamsOption = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Read one gene of many organisms: mean codes of each, for the phylogeny control."""
+    set_threads(threads)
+    import torch
+
+    from photo51.config import parse
+    from photo51.config.geometry import PanelParams
+    from photo51.features.panel import panel, read_genes
+    from photo51.io import provenance, write_h5ad
+    from photo51.model.adapters import load_model
+    from photo51.sae.dictionary import Dictionary
+
+    torch.set_num_threads(threads)
+    given = parse(PanelParams, params)
+    chosen = read_genes(genes, given.per_phylum)
+    read = (load_model(given.model), Dictionary.load(sae))
+    other = None
+    if random_model is not None and random_sae is not None:
+        other = (load_model(random_model), Dictionary.load(random_sae))
+    made = panel(chosen, read, other, given)
+    write_h5ad(made, out, provenance("panel", given, [genes, sae / "sae.json"]))
 
 
 @app.command()

@@ -64,8 +64,20 @@ def _open(
 
 @app.command()
 def steer(
-    target: Target,
-    prompt: Prompt,
+    target: Annotated[
+        str,
+        typer.Argument(
+            help="feature (f12), concept, sum such as `stop_codon - 0.5*f40`, or `auto`: the feature that a screen on sequence "
+            "not held out proposes for the first --oracle; the largest dose is then the one that should meet the budget"
+        ),
+    ],
+    prompt: Annotated[
+        str,
+        typer.Argument(
+            help="bases to go on from, a FASTA file, whose first record is taken, or `held-out`: eight stretches of held-out "
+            "sequence in turn"
+        ),
+    ],
     model: Model,
     sae: Sae,
     genomes: Sequences,
@@ -84,28 +96,27 @@ def steer(
     """Steer by a feature in four arms: sequences, trace, dose-response with nulls, safe range, what else moved."""
     from photo51.config import parse
     from photo51.config.interventions import SteerParams
-    from photo51.interventions import opening, outputs
-    from photo51.interventions.bundles import parse_bundle
+    from photo51.interventions import opening, outputs, targeting
     from photo51.interventions.oracles import check_declared, codon_table, oracles
     from photo51.interventions.steer import steer as run
     from photo51.io import provenance
 
     given = parse(SteerParams, params)
-    start = opening.read_sequence(prompt)
     opened, bases = _open(model, sae, genomes, features, concepts, given.units, device, threads)
     assert bases is not None
+    start = targeting.prompts(prompt, bases, given)
     genes = opening.coding_sequences(bases)
     judges = oracles(code=code, motifs=motif or [], codons=codon_table(genes) if genes else None)
     declared = check_declared(oracle or [], judges)
-    bundle = parse_bundle(target, opened.concepts, opened.instrument.dictionary.n_features)
-    reference = opening.reference_windows(bases, 16, 512, given.sampling.seed)
+    bundle, doses = targeting.target(target, opened, bases, declared, given, code=code)
+    reference = opening.reference_windows(bases, 16, 512, given.sampling.seed, "reporting")
     found = run(
         opened.instrument,
         bundle,
         prompt=start,
         reference=reference,
         judges=judges,
-        params=given,
+        params=given.model_copy(update={"doses": doses}),
         declared=declared,
     )
     made = provenance("steer", {**given.model_dump(mode="json"), **opened.hashes, "target": target})

@@ -20,6 +20,16 @@ class FrameshiftParams(Params):
     guard: int = Field(default=60, ge=0, description="bases after the change left out of the mean turn")
 
 
+class PanelParams(Params):
+    """One gene of many organisms, for the phylogeny control."""
+
+    model: str = Field(default="sh2:base", description="model, as for `photo51 activations`")
+    per_phylum: int = Field(
+        default=8, ge=2, description="genes of a phylum at most, families in turn (genes)"
+    )
+    warmup: int = Field(default=128, ge=0, description="first bases of a gene that are left out (bases)")
+
+
 class BatteryParams(Params):
     """The positive controls: manifolds that must be there."""
 
@@ -45,10 +55,10 @@ class GeometryParams(Params):
         default=0.3, gt=0, le=1, description="features that fire in a larger share are left out"
     )
     duplicate_cosine: float = Field(
-        default=0.98,
+        default=0.999,
         gt=0,
         le=1,
-        description="of features with decoders closer than this cosine the busiest stays",
+        description="of features with decoders closer than this cosine the busiest stays; fine tiles of a ring are not that near",
     )
     lags: int = Field(
         default=1024, ge=0, description="lags over which runs of firing are allowed for (bases); 0: none"

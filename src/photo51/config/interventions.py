@@ -77,6 +77,42 @@ class SteerParams(Params):
     units: UnitParams = Field(default=UnitParams(), description="what one unit of strength is")
 
 
+class ScreenParams(Params):
+    """Which features are worth a steering experiment, from predictions along real sequence."""
+
+    windows: int = Field(default=8, ge=1, description="stretches of real sequence")
+    context: int = Field(
+        default=128, ge=2, description="bases of each stretch that are read as they are (bases)"
+    )
+    scored: int = Field(default=48, ge=3, description="bases after them at which features are added (bases)")
+    push: float = Field(
+        default=0.5,
+        gt=0,
+        description="length of the first push of every feature, as a share of the spread of the site's tensor",
+    )
+    budget: float = Field(
+        default=0.07,
+        gt=0,
+        description="rise of the negative log-likelihood of real sequence that the proposed dose should cost (share)",
+    )
+    again: int = Field(
+        default=60,
+        ge=1,
+        description="features a measure that are pushed again, each with the dose its budget allows",
+    )
+    most: float = Field(default=16.0, gt=0, description="largest dose proposed (units)")
+    random_directions: int = Field(
+        default=60, ge=1, description="random directions of the same length to stand beside"
+    )
+    least_density: float = Field(
+        default=1e-3,
+        ge=0,
+        description="features that fire more seldom than this are left out (share of bases)",
+    )
+    batch: int = Field(default=128, ge=1, description="sequences run at once")
+    seed: int = Field(default=51, ge=0, description="seed of stretches and random directions")
+
+
 class PaintParams(Params):
     """Painting concepts on a sequence."""
 

@@ -80,10 +80,12 @@ class SteerRunParams(Params):
     """One steering experiment."""
 
     target: str = Field(
-        min_length=1, description="feature (f12), concept, or sum such as `stop_codon - 0.5*f40`"
+        min_length=1,
+        description="feature (f12), concept, sum such as `stop_codon - 0.5*f40`, or auto: proposed for the first oracle",
     )
     prompt: str = Field(
-        min_length=1, description="bases to go on from, or a FASTA file, whose first record is taken"
+        min_length=1,
+        description="bases to go on from, a FASTA file, whose first record is taken, or held-out: sequence of the run",
     )
     oracle: tuple[str, ...] = Field(default=(), description="oracles named beforehand as those to move")
     code: int = Field(default=11, ge=1, description="NCBI translation table of stop codons")

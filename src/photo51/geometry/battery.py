@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
+import anndata as ad
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -48,6 +49,8 @@ class Bench:
         (tokens,) tokens of blocks for finding; the others are for scoring.
     params
         Parameters.
+    panel
+        One gene of many organisms (`features.panel`); None where not given.
     """
 
     genomes: Genomes
@@ -58,6 +61,7 @@ class Bench:
     kmers: NDArray[np.int32]
     find: NDArray[np.bool_]
     params: BatteryParams
+    panel: ad.AnnData | None = None
 
     def of(self, values: NDArray) -> NDArray:
         """Values (2, n_rows) at the tokens."""
@@ -118,9 +122,10 @@ def verdict(score: float, rivals: tuple[float, ...], p: float, alpha: float) -> 
 
 def run_battery(bench: Bench) -> pd.DataFrame:
     """`BATTERY` table: every control, in a fixed order."""
-    from photo51.geometry.controls import genetic_code, phylogeny, strand_pairs
+    from photo51.geometry.controls import genetic_code, strand_pairs
     from photo51.geometry.frame import codon_phase as reading_frame
     from photo51.geometry.lines import gc_line, position_along_gene, replication_angle, replication_strand
+    from photo51.geometry.phylogeny import phylogeny
 
     controls: tuple[Callable[[Bench], Control], ...] = (
         reading_frame,

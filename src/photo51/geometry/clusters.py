@@ -1,10 +1,6 @@
-"""From couplings to modules, and from modules to candidate manifolds.
+"""From couplings to modules: which features fire together? Leiden communities of the couplings answer it.
 
-Two questions, asked in turn. Which features fire together? Leiden communities of the couplings answer it: these are modules.
-Which of them stay dependent once their common occasion is given? Inside each module the conditional dependence is measured,
-close features are pooled, and the pooled features are measured again, until nothing that depends on one another is apart:
-far tiles of a ring never fire together, but the arcs they belong to meet. What is pooled is a candidate manifold; what is
-left over is in no manifold.
+What of a module is one manifold, `growing` finds out.
 """
 
 from __future__ import annotations
@@ -19,9 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import coo_matrix, csr_matrix
 from sklearn.metrics import adjusted_rand_score
 
-from photo51.geometry.dependence import conditional_dependence
 from photo51.geometry.relations import Pairs
-from photo51.geometry.tokens import Tokens, autocorrelation, firing
 
 NONE = -1
 
@@ -168,77 +162,6 @@ def _stability(graph: csr_matrix, resolution: float, seeds: Sequence[int]) -> fl
         some = coo_matrix((half.data[keep], (half.row[keep], half.col[keep])), shape=half.shape)
         runs.append(_run(some, resolution, seed)[linked])
     return float(np.mean([adjusted_rand_score(a, b) for i, a in enumerate(runs) for b in runs[:i]] or [1.0]))
-
-
-class Grown(NamedTuple):
-    """Candidate manifolds.
-
-    Attributes
-    ----------
-    label
-        (features,) candidate, numbered from the largest; −1 for features in none.
-    dependence
-        (features, features) conditional dependence of single features, symmetric CSR.
-    rounds
-        How often features were pooled.
-    """
-
-    label: NDArray[np.int64]
-    dependence: csr_matrix
-    rounds: int
-
-
-def grow(
-    tokens: Tokens,
-    module: NDArray[np.integer],
-    *,
-    floor: float = 0.01,
-    n_lags: int = 1024,
-    resolution: float = 0.5,
-    seeds: Sequence[int] = (0,),
-    smallest: int = 3,
-) -> Grown:
-    """Pool features of a module that depend on one another given their occasion, measure again, until nothing changes.
-
-    Parameters
-    ----------
-    tokens
-        Codes in sequence.
-    module
-        (features,) number of the module; −1 is in none.
-    floor
-        Conditional dependence (share of variance) below which two pooled features are different things.
-    n_lags
-        Lags (tokens) over which runs are allowed for; 0 takes tokens as independent.
-    """
-    piece = np.arange(len(module), dtype=np.int64)
-    single: csr_matrix | None = None
-    rounds = 0
-    while True:
-        rounds += 1
-        n_pieces = int(piece.max()) + 1
-        pooled = tokens.codes @ csr_matrix(
-            (np.ones(len(piece), np.float32), (np.arange(len(piece)), piece)), shape=(len(piece), n_pieces)
-        )
-        of = np.full(n_pieces, NONE, np.int64)
-        of[piece] = module
-        measured = conditional_dependence(pooled, of, clumping(pooled, tokens.run, n_lags))
-        single = measured if single is None else single
-        linked = measured.multiply(measured >= floor).tocsr()
-        merged = leiden(linked, resolution, seeds)
-        if merged.max() + 1 == n_pieces:
-            break
-        piece = merged[piece]
-    in_module = np.where(np.asarray(module) >= 0, piece, NONE)
-    return Grown(by_size(in_module, smallest), single, rounds)
-
-
-def clumping(codes: csr_matrix, run: NDArray[np.integer], n_lags: int) -> NDArray[np.float64]:
-    """Tokens per independent token of each feature's firing, 1 + 2 Σ ρ(l)², (features,)."""
-    if n_lags == 0:
-        return np.ones(codes.shape[1])
-    rho = autocorrelation(firing(codes.tocsr()), run, n_lags).astype(np.float64)
-    return 1 + 2 * (rho**2).sum(1)
 
 
 def adopt(

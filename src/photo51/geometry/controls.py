@@ -1,4 +1,4 @@
-"""Controls on strands, on the genetic code and on phylogeny."""
+"""Controls on strands and on the genetic code."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from photo51.stats.resampling import monte_carlo_p, random_shifts, rotate_rows
 
 STRANDS_WHAT = "features come in pairs that say of one strand what the other says of its complement"
 CODE_WHAT = "codons of one amino acid lie nearer to each other than their letters explain"
-TREE_WHAT = "16S genes of one phylum lie nearer to each other than their 5-mers explain"
 BIN, LEAST, MOST, DRAWS = 32, 100, 600, 39
 
 
@@ -151,16 +150,3 @@ def _code_score(
         renamed = sum(rng.permutation(4)[letters[:, c]] * w for c, w in ((0, 16), (1, 4), (2, 1)))
         null[d] = partial(amino[renamed])
     return partial(amino), null
-
-
-def phylogeny(bench: Bench) -> Control:
-    """Tested only where many genomes were scored, each with a 16S gene."""
-    rna = bench.annotations[
-        (bench.annotations["kind"] == "rRNA") & bench.annotations["name"].str.contains("16S", na=False)
-    ]
-    n = int(rna["genome"].nunique())
-    return not_tested(
-        "phylogeny_16S",
-        TREE_WHAT,
-        f"It needs the 16S genes of at least 30 genomes with their taxonomy; this run has {n}.",
-    )

@@ -36,6 +36,8 @@ def conditional_dependence(
     *,
     least_joint: int = 10,
     least_z: float = 4.0,
+    changed: NDArray[np.bool_] | None = None,
+    known: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None,
 ) -> csr_matrix:
     """Mean of r²(zᵢ, zⱼ | i on) and r²(zᵢ, zⱼ | j on) for pairs of one module, (features, features) symmetric CSR.
 
@@ -53,77 +55,125 @@ def conditional_dependence(
         Joint firings below which a direction is taken as 0.
     least_z
         Directions with r √n_eff below are taken as 0.
+    changed
+        (features,) pairs of two features that are not are left out.
+    known
+        What `on_levels` and `own_sums` give, where they are at hand.
     """
-    codes = codes.tocsr().astype(np.float32)
+    codes = codes.tocsr().astype(np.float32, copy=False)
     if not codes.has_sorted_indices:
         codes = codes.sorted_indices()
     pattern = firing(codes)
-    level = on_levels(codes)
     n_features = codes.shape[1]
     numbers = np.asarray(module, np.int64)
     width = int(np.bincount(numbers[numbers >= 0], minlength=1).max())
     local = np.zeros(n_features, np.int64)
+    members = np.full((int(numbers.max(initial=-1)) + 1, width), -1, np.int64)
     for m in np.unique(numbers[numbers >= 0]):
-        local[numbers == m] = np.arange(np.count_nonzero(numbers == m))
-    r2 = _given_on(
-        pattern,
-        codes.data,
-        level,
-        (numbers, local, np.asarray(clumping, np.float64)),
-        (least_joint, least_z, width),
-    )
-    parts_i, parts_j, values = [], [], []
-    for m in np.unique(numbers[numbers >= 0]):
-        members = np.flatnonzero(numbers == m)
-        block = r2[members][:, : len(members)].astype(np.float64)
-        block = (block + block.T) / 2
-        i, j = np.nonzero(block)
-        parts_i.append(members[i])
-        parts_j.append(members[j])
-        values.append(block[i, j])
-    if not values:
-        return csr_matrix((n_features, n_features))
-    places = (np.concatenate(parts_i), np.concatenate(parts_j))
-    return csr_matrix((np.concatenate(values), places), shape=(n_features, n_features))
+        here = np.flatnonzero(numbers == m)
+        local[here] = np.arange(len(here))
+        members[m, : len(here)] = here
+    new = np.ones(n_features, bool) if changed is None else np.asarray(changed, bool)
+    rows = np.flatnonzero(new & (numbers >= 0))
+    level = on_levels(codes) if known is None else np.asarray(known[0], np.float64)
+    own = own_sums(codes, level) if known is None else np.asarray(known[1], np.float64)
+    given = (numbers, local, np.asarray(clumping, np.float64), new)
+    r2 = _pairs(pattern, (codes.data, level), rows, given, own, (least_joint, least_z, width))
+    i, c = np.nonzero(r2)
+    j = members[numbers[rows[i]], c]
+    half = csr_matrix((r2[i, c].astype(np.float64), (rows[i], j)), shape=(n_features, n_features))
+    return (half + half.T).tocsr()
+
+
+def own_sums(codes: csr_matrix, level: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Tokens in which each feature is on, and the sum and sum of squares of its activation there, (features, 3)."""
+    on = codes.data > level[codes.indices]
+    at, z = codes.indices[on], codes.data[on].astype(np.float64)
+    n = codes.shape[1]
+    return np.stack([np.bincount(at, minlength=n), np.bincount(at, z, n), np.bincount(at, z * z, n)], axis=1)
 
 
 @njit(cache=True, parallel=True)
-def _given_on(pattern: Firing, data, level, features, least):
-    """r² of (zᵢ, zⱼ) over tokens where i is on: row i, column the place of j in its module."""
+def _pairs(pattern: Firing, levels, some, features, own, least):
+    """Mean r² of both directions: a row for each of some features, a column for each place in its module; pairs once."""
     indptr, indices, ptr, rows, place = pattern
-    module, local, clumping = features
+    data, level = levels
+    module, local, clumping, new = features
     least_joint, least_z, width = least
-    n_features = len(ptr) - 1
-    out = np.zeros((n_features, width), np.float32)
-    for f in prange(n_features):
-        if module[f] < 0:
-            continue
-        sums = np.zeros((4, width))
-        n, s1, s2 = 0, 0.0, 0.0
+    out = np.zeros((len(some), width), np.float32)
+    for k in prange(len(some)):
+        f = some[k]
+        # joint tokens, sums of the other one and its square, of the product: f on, then the other one on
+        sums = np.zeros((width, 8))
+        other = np.full(width, -1, np.int64)
         for o in range(ptr[f], ptr[f + 1]):
             t = rows[o]
             z = data[indptr[t] + place[o]]
-            if z <= level[f]:
-                continue
-            n += 1
-            s1 += z
-            s2 += z * z
+            on = z > level[f]
             for q in range(indptr[t], indptr[t + 1]):
                 g = indices[q]
-                if module[g] == module[f] and g != f:
-                    c = local[g]
-                    sums[0, c] += 1
-                    sums[1, c] += data[q]
-                    sums[2, c] += data[q] * data[q]
-                    sums[3, c] += z * data[q]
-        if n < least_joint:
-            continue
-        own = s2 / n - (s1 / n) ** 2
+                if module[g] != module[f] or g == f or (new[g] and g < f):
+                    continue
+                y = data[q]
+                s = sums[local[g]]
+                other[local[g]] = g
+                if on:
+                    s[0] += 1
+                    s[1] += y
+                    s[2] += y * y
+                    s[3] += z * y
+                if y > level[g]:
+                    s[4] += 1
+                    s[5] += z
+                    s[6] += z * z
+                    s[7] += z * y
         for c in range(width):
-            other = sums[2, c] / n - (sums[1, c] / n) ** 2
-            if sums[0, c] < least_joint or own <= 1e-12 or other <= 1e-12:
-                continue
-            r = (sums[3, c] / n - s1 / n * sums[1, c] / n) / np.sqrt(own * other)
-            if abs(r) * np.sqrt(n / max(1.0, clumping[f])) >= least_z:
-                out[f, c] = r * r
+            g = other[c]
+            if g >= 0:
+                s = sums[c]
+                a = _r2(s[:4], own[f], clumping[f], least_joint, least_z)
+                b = _r2(s[4:], own[g], clumping[g], least_joint, least_z)
+                out[k, c] = (a + b) / 2
     return out
+
+
+@njit(cache=True)
+def _r2(sums, own, clumping, least_joint, least_z):
+    """r² over the tokens where one feature is on, from sums; 0 where it is not certain enough."""
+    n = own[0]
+    if n < least_joint or sums[0] < least_joint:
+        return 0.0
+    first = own[2] / n - (own[1] / n) ** 2
+    second = sums[2] / n - (sums[1] / n) ** 2
+    if first <= 1e-12 or second <= 1e-12:
+        return 0.0
+    r = (sums[3] / n - own[1] / n * sums[1] / n) / np.sqrt(first * second)
+    return r * r if abs(r) * np.sqrt(n / max(1.0, clumping)) >= least_z else 0.0
+
+
+def dense_dependence(
+    codes: NDArray[np.floating], level: NDArray[np.floating], *, least_joint: int = 10
+) -> float:
+    """Mean over pairs of `conditional_dependence` of a few features in dense codes, of whatever certainty.
+
+    Parameters
+    ----------
+    codes
+        (tokens, features).
+    level
+        (features,) from `on_levels`; they stay as they are when features are turned.
+    """
+    z = np.asarray(codes, np.float64)
+    n_features = z.shape[1]
+    if n_features < 2:
+        return 0.0
+    on = (z > level).astype(np.float64)
+    n = np.maximum(on.sum(0), 1)[:, None]
+    mine, square = (on * z).sum(0)[:, None] / n, (on * z * z).sum(0)[:, None] / n
+    theirs, theirs2, product = on.T @ z / n, on.T @ (z * z) / n, (on * z).T @ z / n
+    joint = on.T @ (z > 0)
+    first, second = square - mine**2, theirs2 - theirs**2
+    ok = (joint >= least_joint) & (first > 1e-12) & (second > 1e-12)
+    np.fill_diagonal(ok, val=False)
+    r2 = np.where(ok, (product - mine * theirs) ** 2 / np.where(ok, first * second, 1), 0)
+    return float(r2.sum() / (n_features * (n_features - 1)))

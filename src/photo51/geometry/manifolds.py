@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo51.config.geometry import GeometryParams
-from photo51.geometry.clusters import NONE, Partition, adopt, by_size, grow, module_graph, stable_partition
+from photo51.geometry.clusters import NONE, Partition, adopt, by_size, module_graph, stable_partition
 from photo51.geometry.couplings import precision_couplings, pseudolikelihood, strongest_partners
+from photo51.geometry.growing import grow
 from photo51.geometry.lagged import Lagged, lagged_coactivation
 from photo51.geometry.points import Activity, Cloud, Missed, activity
 from photo51.geometry.relations import Pairs, coactivation, cosine
@@ -26,6 +27,7 @@ from photo51.progress import progress
 
 log = logging.getLogger(__name__)
 CELLS = 1_000_000  # tokens × features of a cluster that are measured
+MOST_DRAWS = 499
 
 
 class Relations(NamedTuple):
@@ -174,7 +176,7 @@ def find_manifolds(
     if label.max(initial=NONE) < 0:
         return Geometry(kept, rest, related, modules, label, nothing, "no cluster")
     if missed is not None and params.held_out:
-        missed = _renumbered(missed, ~first)
+        missed = Missed(*held_out(own, *missed))
     clusters = _measured(rest, rows, (label, of), missed, params)
     return Geometry(kept, rest, related, modules, label, clusters, "found")
 
@@ -185,11 +187,11 @@ def first_half(block: NDArray[np.integer]) -> NDArray[np.bool_]:
     return np.isin(block, blocks[::2])
 
 
-def _renumbered(missed: Missed, keep: NDArray[np.bool_]) -> Missed:
-    """The same errors for the tokens that are kept, in their new numbering."""
-    number = np.cumsum(keep) - 1
-    here = keep[missed.token]
-    return Missed(number[missed.token[here]], missed.error[here])
+def held_out(tokens: Tokens, number: NDArray[np.int64], values: NDArray) -> tuple[NDArray[np.int64], NDArray]:
+    """Of some tokens, those on which shapes are measured where clusters are found on the others: new numbers, and values."""
+    keep = ~first_half(tokens.block)
+    here = keep[number]
+    return (np.cumsum(keep) - 1)[number[here]], values[here]
 
 
 def relations(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams) -> Relations:
@@ -217,7 +219,6 @@ def _candidates(
         modules.label,
         floor=params.dependence,
         n_lags=params.lags,
-        seeds=range(params.partitions),
         smallest=params.smallest,
     )
     label = adopt(grown.label, modules.label, decoder, energy=params.adopt)
@@ -235,10 +236,12 @@ def _candidates(
 
 def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryParams) -> list[Cluster]:
     label, of = found
+    # enough draws that one real hole among so many clusters can be told, within reason
+    draws = max(params.draws, min(MOST_DRAWS, int(np.ceil(len(of) / params.alpha / 2))))
     parts = []
     for c in progress(range(len(of)), "shapes", unit="clusters"):
         features = np.flatnonzero(label == c)
-        most = min(20_000, max(4_000, CELLS // len(features)))
+        most = min(10_000, max(4_000, CELLS // len(features)))
         a = activity(tokens, features, decoder, missed=missed, most=most)
         rng = np.random.default_rng([params.seed, c])
         parts.append(
@@ -248,7 +251,7 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
                 *measure(
                     a,
                     rng,
-                    draws=params.draws,
+                    draws=draws,
                     n_landmarks=params.landmarks,
                     most=params.points,
                     alpha=params.alpha,

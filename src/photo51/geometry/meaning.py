@@ -8,6 +8,7 @@ the token is left out, as it is where it is unknown in truth.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -58,6 +59,32 @@ class Placing(NamedTuple):
         """(n,) which of `BINS` equal groups along the coordinate each token is in."""
         rank = np.argsort(np.argsort(self.coordinate, kind="stable"), kind="stable")
         return rank * BINS // max(len(rank), 1)
+
+
+class Rivals(NamedTuple):
+    """What coordinates of clusters are held against.
+
+    Attributes
+    ----------
+    random
+        Manifolds of the random-weight model; None where not given.
+    direct
+        Coordinates of raw activations at the same tokens, numbered as the clusters.
+    subspaces
+        As many groups of tokens found in the raw activations; None where not given.
+    """
+
+    random: list[Placing] | None = None
+    direct: Sequence[Placing] = ()
+    subspaces: list[Placing] | None = None
+
+    def thinned(self, most: int) -> Rivals:
+        """At most `most` tokens of each, evenly taken."""
+
+        def some(given: Sequence[Placing] | None) -> list[Placing] | None:
+            return None if given is None else [p.thinned(most) for p in given]
+
+        return Rivals(some(self.random), some(self.direct) or (), some(self.subspaces))
 
 
 class Association(NamedTuple):
@@ -157,6 +184,35 @@ def _held_out(value, group, known, train) -> float:
     return float(1 - missed / max(((value[b] - mean) ** 2).sum(), 1e-300))
 
 
+def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) -> float:
+    """Held-out effect of the placing that explains most of the blocks of even place; 0 where none can be tested.
+
+    Parameters
+    ----------
+    columns
+        (2, n_rows, k) from `spread`.
+
+    Returns
+    -------
+    NaN where `placings` is None.
+    """
+    if placings is None:
+        return float("nan")
+    best, effect = -np.inf, 0.0
+    for p in placings:
+        value, group = columns[p.strand, p.row], p.bins
+        known = np.isfinite(value[:, 0])
+        train = np.isin(p.block, np.unique(p.block)[::2])
+        a = known & train
+        held = _held_out(value, group, known, train)
+        if not np.isfinite(held):
+            continue
+        learnt = _explained(value[a].astype(np.float64), group[a])
+        if learnt > best:
+            best, effect = learnt, held
+    return effect
+
+
 def _calibrated(value, guess, known, train) -> float:
     """R² on blocks of odd place of a guess that is scaled and shifted on those of even place, column by column."""
     ok = known & np.isfinite(guess[:, 0])
@@ -240,6 +296,7 @@ def meaning_table(
     kmers: NDArray[np.int32],
     bounds: NDArray[np.int64],
     how: tuple[int, int, int, int],
+    rivals: Rivals | None = None,
 ) -> pd.DataFrame:
     """`MEANING` table of all coordinates and quantities.
 
@@ -249,8 +306,11 @@ def meaning_table(
         Iterable of `Quantity`.
     how
         Rotations, seed, k of the k-mers, tokens of a cluster at most.
+    rivals
+        Coordinates of other origin, held out in the same way.
     """
     draws, seed, k, most = how
+    others = (rivals or Rivals()).thinned(most)
     rng = np.random.default_rng([seed, 6])
     shifts = random_shifts(bounds, rng, draws)
     thin = [p.thinned(most) for p in placings]
@@ -261,6 +321,7 @@ def meaning_table(
     for quantity in quantities if thin else ():
         columns = spread(quantity)
         guess = kmer_guess(columns, kmers, train, k)
+        random, subspaces = best_effect(others.random, columns), best_effect(others.subspaces, columns)
         for placing in thin:
             a = associate(placing, columns, guess, bounds, shifts)
             rows.append(
@@ -272,7 +333,11 @@ def meaning_table(
                     "n": a.n,
                     "effect": a.effect,
                     "effect_kmer": a.effect_kmer,
-                    "effect_random_weights": np.nan,
+                    "effect_random_weights": random,
+                    "effect_direct": best_effect(
+                        [p for p in others.direct if p.cluster == placing.cluster] or None, columns
+                    ),
+                    "effect_subspaces": subspaces,
                     "z": a.z,
                     "p": a.p,
                 }

@@ -7,10 +7,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import cdist
 
 from photo51.geometry.clusters import principal_span
 from photo51.geometry.tokens import Tokens
 from photo51.stats.resampling import random_shifts, rotate
+
+FLAT, MANY = 8, 4000  # dimensions and points up to which distances are looked up in a tree, or all computed
 
 
 class Activity(NamedTuple):
@@ -45,14 +48,26 @@ class Activity(NamedTuple):
         Densities and runs of every feature stay as they are, and so does when the cluster is active; which features meet
         does not. Features that merely switch on together are exchangeable with their turned selves.
         """
-        bounds = np.flatnonzero(np.diff(self.block, prepend=-1, append=self.block.max(initial=0) + 1))
-        block = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
-        start, length = bounds[block][:, None], np.diff(bounds)[block][:, None]
+        error = None
+        if self.error is not None:
+            bounds = self.bounds
+            error = rotate(self.error, bounds, random_shifts(bounds, rng)[0])
+        return self._replace(codes=self.turned_codes(rng), error=error)
+
+    @property
+    def bounds(self) -> NDArray[np.int64]:
+        """First row of each block, and the end."""
+        return np.flatnonzero(np.diff(self.block, prepend=-1, append=self.block.max(initial=0) + 1))
+
+    def turned_codes(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """The codes of `turned`."""
+        bounds = self.bounds
+        sizes = np.diff(bounds)
+        block = np.repeat(np.arange(len(sizes)), sizes)
+        start, length = bounds[block][:, None], sizes[block][:, None]
         shifts = random_shifts(bounds, rng, self.codes.shape[1])
-        place = np.arange(len(self.codes))[:, None] - start
-        codes = np.take_along_axis(self.codes, start + (place - shifts[:, block].T) % length, axis=0)
-        error = None if self.error is None else rotate(self.error, bounds, random_shifts(bounds, rng)[0])
-        return self._replace(codes=codes, error=error)
+        place = np.arange(len(self.codes))[:, None] - start - shifts[:, block].T
+        return np.take_along_axis(self.codes, start + place + np.where(place < 0, length, 0), axis=0)
 
     def where(self, keep: NDArray[np.bool_]) -> Activity:
         """Some of the active tokens."""
@@ -171,7 +186,10 @@ def dense_part(x: NDArray[np.float64], share: float = 0.8, k: int = 15) -> NDArr
     """Points in the denser `share`, by distance to the k-th neighbour: stray tokens otherwise bridge holes, (n·share,)."""
     if len(x) <= k + 1:
         return np.arange(len(x))
-    reach = cKDTree(x).query(x, k + 1)[0][:, -1]
+    if x.shape[1] > FLAT and len(x) <= MANY:  # a tree is of no use in many dimensions
+        reach = np.partition(cdist(x, x), k, axis=1)[:, k]
+    else:
+        reach = cKDTree(x).query(x, k + 1)[0][:, -1]
     return np.flatnonzero(reach <= np.quantile(reach, share))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from photo51.geometry.coordinates import Coordinate, angle, place, stability
-from photo51.geometry.dependence import conditional_dependence
+from photo51.geometry.dependence import dense_dependence, on_levels
 from photo51.geometry.dimension import (
     Dimension,
     Regime,
@@ -25,13 +25,16 @@ from photo51.geometry.dimension import (
     turns,
 )
 from photo51.geometry.points import Activity, Cloud, cloud
-from photo51.geometry.topology import CAVITY, Betti, agreement, betti, branches, persistence
+from photo51.geometry.topology import CAVITY, LOOP, Betti, agreement, betti, branches, persistence
 from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.resampling import monte_carlo_p
 
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
 OTHERS = ("module", "unresolved")
-FEW = 4  # draws of what is slow to measure
+FEW, SOME = (
+    4,
+    19,
+)  # draws of what is slow to measure; of the null of holes that are too small to be called in any case
 
 
 class Null(NamedTuple):
@@ -71,7 +74,7 @@ class Measured(NamedTuple):
     dependence
         Mean conditional dependence of pairs of members.
     p_loop, p_cavity, p_dependence
-        Upper-tail p of these against the null.
+        Upper-tail p of these against the null; of holes NaN where there are too many dimensions to name a shape.
     betti, agreement
         Bars that count, and the share of resamples that agree.
     tips
@@ -101,15 +104,6 @@ class Measured(NamedTuple):
     null: Null
 
 
-def mean_dependence(a: Activity) -> float:
-    """Mean over pairs of r² given that one of the two is on; rare pairs count 0."""
-    n = a.codes.shape[1]
-    if n < 2:
-        return 0.0
-    found = conditional_dependence(csr_matrix(a.codes), np.zeros(n, np.int64), np.ones(n), least_z=0.0)
-    return float(found.sum() / (n * (n - 1)))
-
-
 def measure(
     a: Activity,
     rng: np.random.Generator,
@@ -124,7 +118,8 @@ def measure(
     Parameters
     ----------
     draws
-        Turned copies; a few of them for dimension and R², and cavities only where the cluster itself shows one.
+        Turned copies. A few for dimension and R², and for holes where none of the cluster's is long enough to be called one
+        whatever the null; cavities only where the cluster itself shows one.
     n_landmarks, most
         Landmarks of the persistence, and points they are chosen from.
     alpha
@@ -136,26 +131,32 @@ def measure(
     """
     points = cloud(a, rng, most=most, with_error=True)
     codes_only = cloud(a, rng, most=most)
-    dependence, turned = mean_dependence(a), _dependence_null(a, rng, draws)
+    dependence, turned = _dependence(a, rng, draws)
     depends = _p(dependence, turned) <= alpha
-    flat = points.x.shape[1] >= 3
-    found = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat and depends)
+    dimension = intrinsic_dimension(codes_only.x, rng)
+    flat = depends and 1 <= dimension.called <= FLAT
+    found = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat and points.x.shape[1] >= 3)
     loops, cavity = found.lengths(1), float(found.lengths(2)[0])
-    null = _null(a, rng, draws if depends else 0, (n_landmarks, most, cavity > CAVITY), turned)
+    hole = flat and bool(loops[0] > LOOP or cavity > CAVITY)
+    seen = (float(loops[0]), cavity if cavity > CAVITY else np.inf)
+    null = _null(a, rng, draws if hole else FEW if depends else 0, (n_landmarks, most, seen), turned)
     called = betti(found, _most(null.loop), _most(null.cavity))
+    resamples = SURE if hole or called.pieces > 1 else FEW
     return Measured(
         n_features=a.codes.shape[1],
         n_tokens=len(a.codes),
         loop=(float(loops[0]), float(loops[1]) if len(loops) > 1 else 0.0),
         cavity=cavity,
         dependence=dependence,
-        p_loop=_p(float(loops[0]), null.loop),
-        p_cavity=_p(cavity, null.cavity),
+        p_loop=_p(float(loops[0]), null.loop) if flat else float("nan"),
+        p_cavity=_p(cavity, null.cavity) if flat else float("nan"),
         p_dependence=_p(dependence, turned),
         betti=called,
-        agreement=agreement(points.x, called, rng, null_loop=_most(null.loop)) if depends else float("nan"),
-        tips=branches(points.x, rng) if depends and called[1:] == (0, 0) else 0,
-        dimension=intrinsic_dimension(codes_only.x, rng),
+        agreement=agreement(points.x, called, rng, null_loop=_most(null.loop), draws=resamples)
+        if depends
+        else float("nan"),
+        tips=branches(points.x, rng) if flat and called[1:] == (0, 0) else 0,
+        dimension=dimension,
         span=len(codes_only.explained),
         r2=restricted_r2(a),
         regime=regime(a),
@@ -164,45 +165,59 @@ def measure(
     ), points
 
 
-def _dependence_null(a: Activity, rng: np.random.Generator, draws: int) -> NDArray[np.float64]:
-    """Mean dependence of turned copies; no more are drawn once five exceed the observed one (a module, whatever follows).
+def _dependence(a: Activity, rng: np.random.Generator, draws: int) -> tuple[float, NDArray[np.float64]]:
+    """Mean dependence, and that of turned copies; no more are drawn once five exceed it (a module, whatever follows).
 
     References
     ----------
     Besag and Clifford 1991, doi:10.1093/biomet/78.2.301 (sequential Monte Carlo tests).
     """
-    observed = mean_dependence(a)
+    level = on_levels(csr_matrix(a.codes))
+    observed = dense_dependence(a.codes, level)
     out: list[float] = []
-    while len(out) < draws and not (len(out) >= 19 and (np.array(out) >= observed).sum() >= 5):
-        out.append(mean_dependence(a.turned(rng)))
-    return np.array(out)
+    while len(out) < draws and not (len(out) >= SOME and (np.array(out) >= observed).sum() >= ENOUGH):
+        out.append(dense_dependence(a.turned_codes(rng), level))
+    return observed, np.array(out)
 
 
 def _null(
     a: Activity,
     rng: np.random.Generator,
     draws: int,
-    how: tuple[int, int, bool],
+    how: tuple[int, int, tuple[float, float]],
     dependence: NDArray[np.float64],
 ) -> Null:
-    """Shapes of turned copies; none for a module, whose shape is not asked for."""
-    n_landmarks, most, hollow = how
-    rows = []
-    for d in range(draws):
+    """Shapes of turned copies; none for a module, whose shape is not asked for; no more once five have holes as long.
+
+    Parameters
+    ----------
+    how
+        Landmarks, points, and the loop and cavity that were seen (an infinite cavity is not looked for).
+    """
+    n_landmarks, most, (loop_seen, cavity_seen) = how
+    hollow = np.isfinite(cavity_seen)
+    rows: list[tuple[float, ...]] = []
+    exceed = 0
+    while len(rows) < draws and not (len(rows) >= SOME and exceed >= ENOUGH):
         turned = a.turned(rng)
         points = cloud(turned, rng, most=most, with_error=True)
         h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow)
+        loop, cavity = float(h.lengths(1)[0]), float(h.lengths(2)[0]) if hollow else np.nan
+        exceed += loop >= loop_seen or cavity >= cavity_seen
+        first = len(rows) < FEW
         rows.append(
             (
-                h.lengths(1)[0],
-                h.lengths(2)[0] if hollow else np.nan,
-                np.mean(intrinsic_dimension(cloud(turned, rng, most=most).x, rng)) if d < FEW else np.nan,
+                loop,
+                cavity,
+                float(np.mean(intrinsic_dimension(cloud(turned, rng, most=most).x, rng)))
+                if first
+                else np.nan,
                 len(points.explained),
-                restricted_r2(a, turned.codes) if d < FEW else np.nan,
+                restricted_r2(a, turned.codes) if first else np.nan,
             )
         )
-    loop, cavity, dimension, span, r2 = np.array(rows, dtype=np.float64).reshape(-1, 5).T
-    return Null(loop, cavity, dependence, dimension, span, r2)
+    loops, cavities, dimension, span, r2 = np.array(rows, dtype=np.float64).reshape(-1, 5).T
+    return Null(loops, cavities, dependence, dimension, span, r2)
 
 
 def _most(draws: NDArray[np.float64]) -> float:
@@ -226,7 +241,8 @@ class Verdict(NamedTuple):
     manifold
         Whether it may be called a manifold.
     q_dependence, q_hole
-        Benjamini–Hochberg over the clusters of a run: more than a module; a real loop or cavity.
+        Benjamini–Hochberg over the clusters of a run: more than a module; a real loop or cavity, over those of few enough
+        dimensions, NaN for others.
     why
         The deciding measure in words.
     """
@@ -264,6 +280,8 @@ def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> 
         return "unresolved", f"{m.n_features} features in {m.n_tokens} tokens are too few to see a shape"
     if q > alpha:
         return "module", "members are no more dependent than when each is turned by itself"
+    if m.dimension.called > FLAT:
+        return "blob", f"{m.dimension.called} dimensions, too many for a shape to be named"
     if m.agreement < sure:
         return "unresolved", f"only {m.agreement:.0%} of resamples agree on the holes"
     if m.betti.pieces > 1:

@@ -17,10 +17,10 @@ from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
 from photo51.geometry.battery import Bench
 from photo51.geometry.biology import Quantity, quantities, read_kmers
+from photo51.geometry.direct import Raw, at_same_tokens, in_subspaces, raw_activations
 from photo51.geometry.embed import feature_graph
-from photo51.geometry.load import read_tokens
-from photo51.geometry.manifolds import Geometry, find_manifolds, first_half
-from photo51.geometry.meaning import Placing, meaning_table
+from photo51.geometry.manifolds import Geometry, find_manifolds, first_half, held_out
+from photo51.geometry.meaning import Placing, Rivals, meaning_table
 from photo51.geometry.points import Missed
 from photo51.geometry.tables import manifold_table, points_table
 from photo51.geometry.tokens import Tokens
@@ -72,7 +72,20 @@ class Made(NamedTuple):
     coordinates: pd.DataFrame
 
 
-def run_geometry(given: Inputs, tokens: Tokens, params: GeometryParams, missed: Missed | None = None) -> Made:
+class Random(NamedTuple):
+    """The random-weight model: its codes at the same tokens, and its decoder (None: only the controls use it)."""
+
+    tokens: Tokens
+    decoder: NDArray[np.float32] | None = None
+
+
+def run_geometry(
+    given: Inputs,
+    tokens: Tokens,
+    params: GeometryParams,
+    missed: Missed | None = None,
+    random: Random | None = None,
+) -> Made:
     """Everything but the battery.
 
     Parameters
@@ -81,24 +94,55 @@ def run_geometry(given: Inputs, tokens: Tokens, params: GeometryParams, missed: 
         From `read_tokens` of the same store.
     missed
         What the dictionary missed of some of the tokens (activation − reconstruction).
+    random
+        Its manifolds are held against those of the model.
     """
     g = find_manifolds(tokens, given.decoder, params, missed)
     log.info("geometry: %s, %d clusters, %d manifolds", g.result, len(g.clusters), g.n_manifolds)
-    meanings = coordinate_table(given, g, params)
+    meanings = coordinate_table(given, g, params, rivals_of(given, g, (tokens, missed), random, params))
     graph = feature_graph(given.features, g, params.seed)
     table = named(manifold_table(g), meanings, params.alpha)
     return Made(g, graph, table, located(points_table(g, params.shown), given.workspace), meanings)
 
 
-def bench_of(given: Inputs, tokens: Tokens, random: CodesStore | None, params: GeometryParams) -> Bench:
-    """What the battery sees; the random-weight model's codes are read at the same tokens."""
+def rivals_of(
+    given: Inputs,
+    g: Geometry,
+    seen: tuple[Tokens, Missed | None],
+    random: Random | None,
+    params: GeometryParams,
+) -> Rivals:
+    """Manifolds of the random-weight model, and direct recovery from raw activations, where they are at hand."""
+    tokens, missed = seen
+    other = None
+    if random is not None and random.decoder is not None:
+        found = find_manifolds(random.tokens, random.decoder, params)
+        log.info("random weights: %s, %d clusters, %d manifolds", found.result, len(found.clusters), found.n_manifolds)  # fmt: skip
+        other = placings(found)
+    if missed is None or not g.clusters:
+        return Rivals(other)
+    raw = raw_activations(tokens, given.decoder, missed)
+    if params.held_out:
+        raw = Raw(*held_out(tokens, *raw))
+    k = int(np.median([len(c.cloud.axes) for c in g.clusters]))
+    groups = in_subspaces(g.tokens, raw, len(g.clusters), max(1, k), params.seed)
+    return Rivals(other, at_same_tokens(g, raw, params.seed), groups)
+
+
+def bench_of(
+    given: Inputs,
+    tokens: Tokens,
+    random: Random | None,
+    params: GeometryParams,
+    panel: ad.AnnData | None = None,
+) -> Bench:
+    """What the battery sees; codes of the random-weight model are of the same tokens."""
     w = given.workspace
-    other = None if random is None else read_tokens(random, w, params.tokens).codes
+    other = None if random is None else random.tokens.codes
     kmers = read_kmers(given.genomes, w, params.battery.k)[tokens.strand, tokens.row]
     annotations = given.genomes.annotations()
-    return Bench(
-        given.genomes, w, annotations, tokens, other, kmers, first_half(tokens.block), params.battery
-    )
+    find = first_half(tokens.block)
+    return Bench(given.genomes, w, annotations, tokens, other, kmers, find, params.battery, panel)
 
 
 def placings(g: Geometry) -> list[Placing]:
@@ -114,13 +158,14 @@ def placings(g: Geometry) -> list[Placing]:
     return out
 
 
-def coordinate_table(given: Inputs, g: Geometry, params: GeometryParams) -> pd.DataFrame:
+def coordinate_table(
+    given: Inputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None
+) -> pd.DataFrame:
     """`MEANING` table: every coordinate against everything that is known of the genomes."""
     w = given.workspace
     how = (params.rotations, params.seed, KMER, params.meaning_tokens)
-    return meaning_table(
-        placings(g), given.quantities(params), read_kmers(given.genomes, w, KMER), w.block_bounds, how
-    )
+    kmers = read_kmers(given.genomes, w, KMER)
+    return meaning_table(placings(g), given.quantities(params), kmers, w.block_bounds, how, rivals)
 
 
 def named(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from ripser import ripser
+from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
+from scipy.spatial.distance import pdist
 
 from photo51.geometry.points import dense_part, landmarks
 
@@ -27,15 +29,23 @@ class Homology(NamedTuple):
     bars
         For dimension 0, 1 and, where it was asked for, 2: (n, 2) births and deaths in radii, longest first; the component
         that never dies is left out.
-    pieces
-        Parts of the dense points that lie more than half a radius apart, each with at least a twentieth of them.
+    dense
+        (m, k) the denser four fifths of the cloud.
+    radius
+        Of the whole cloud.
     index
         (n,) landmarks, as rows of the cloud.
     """
 
     bars: tuple[NDArray[np.float64], ...]
-    pieces: int
+    dense: NDArray[np.float64]
+    radius: float
     index: NDArray[np.int64]
+
+    @property
+    def pieces(self) -> int:
+        """Parts of the dense points that lie more than half a radius apart, each with at least a twentieth of them."""
+        return pieces(self.dense, APART * self.radius) if self.radius > 1e-9 and len(self.dense) > 3 else 1
 
     def lengths(self, dimension: int) -> NDArray[np.float64]:
         """Lengths of bars of a dimension (radii), longest first; a single 0 where there is none."""
@@ -57,18 +67,16 @@ def persistence(
     index = dense[landmarks(x[dense], n_landmarks, rng)]
     radius = np.sqrt(((x - x.mean(0)) ** 2).sum(1).mean()) if len(x) else 0.0
     if len(index) < 4 or radius <= 1e-9:
-        return Homology((np.zeros((0, 2)),) * (3 if cavities else 2), 1, index)
+        return Homology((np.zeros((0, 2)),) * (3 if cavities else 2), x[dense], radius, index)
     diagrams = ripser(x[index], maxdim=2 if cavities else 1)["dgms"]
-    return Homology(
-        tuple(_longest_first(d / radius) for d in diagrams), pieces(x[dense], APART * radius), index
-    )
+    return Homology(tuple(_longest_first(d / radius) for d in diagrams), x[dense], radius, index)
 
 
 def pieces(x: NDArray[np.float64], gap: float, least: float = 0.05) -> int:
     """Parts of a cloud with no two points of different parts within `gap`, that hold at least `least` of the points."""
-    near = cKDTree(x).sparse_distance_matrix(cKDTree(x), gap, output_type="coo_matrix")
-    links = csr_matrix((np.ones(len(near.row)), (near.row, near.col)), shape=(len(x), len(x)))
-    sizes = np.bincount(connected_components(links, directed=False)[1])
+    if len(x) < 2:
+        return 1
+    sizes = np.bincount(fcluster(linkage(pdist(x), "single"), gap, "distance"))
     return max(1, int((sizes >= least * len(x)).sum()))
 
 

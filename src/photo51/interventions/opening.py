@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -34,6 +34,7 @@ from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.types import InputError, Strand
 
 _TRIES = 50
+Half = Literal["choosing", "reporting"]
 
 
 class Opened(NamedTuple):
@@ -237,10 +238,19 @@ def genome_of(bases: FastaBases | Genomes, chrom: str, genome: str | None) -> st
     return found[0]
 
 
-def reference_windows(bases: FastaBases | Genomes, n: int, length: int, seed: int) -> NDArray[np.uint8]:
+def reference_windows(
+    bases: FastaBases | Genomes, n: int, length: int, seed: int, half: Half | None = None
+) -> NDArray[np.uint8]:
     """Windows (n, length) of real sequence, evenly over bases, half of them on the reverse strand, A, C, G, T only.
 
-    Of prepared genomes only what is scored is used, held-out blocks (`test`) where there are enough of them.
+    Of prepared genomes only what is scored is used.
+
+    Parameters
+    ----------
+    half
+        `choosing` for what may be looked at to decide what to try, `reporting` for what shows how well it works: blocks of
+        a run that are not and that are held out (`test`), else the first and the second half of every stretch. None
+        takes held-out blocks where there are any, else all.
 
     Raises
     ------
@@ -248,7 +258,7 @@ def reference_windows(bases: FastaBases | Genomes, n: int, length: int, seed: in
         Where no contig is long enough, or windows without other letters are hard to come by.
     """
     rng = np.random.default_rng([seed, 8])
-    pool = _pool(bases, length)
+    pool = _pool(bases, length, half)
     if pool.empty:
         raise InputError(f"reference: need a contig or a scored stretch of at least {length} bases, got none")
     room = (pool["end"] - pool["start"] - length + 1).to_numpy(dtype=np.float64)
@@ -267,16 +277,24 @@ def reference_windows(bases: FastaBases | Genomes, n: int, length: int, seed: in
     )
 
 
-def _pool(bases: FastaBases | Genomes, length: int) -> pd.DataFrame:
+def _pool(bases: FastaBases | Genomes, length: int, half: Half | None) -> pd.DataFrame:
+    """Stretches (genome, chrom, start, end) that windows may come from."""
     if isinstance(bases, FastaBases):
         table = pd.DataFrame(
             [(g, c, 0, n) for g, c, n in bases.contigs()], columns=["genome", "chrom", "start", "end"]
         )
-        return table[table["end"] >= length]
-    table = bases.workspace().table
-    table = table[table["end"] - table["start"] >= length]
-    held = table[table["split"] == "test"]
-    return held if len(held) else table
+        held = pd.Series(data=False, index=table.index)
+    else:
+        table = bases.workspace().table
+        held = table["split"] == "test"
+    fits = table["end"] - table["start"] >= length
+    if (held & fits).any():
+        return table[fits & (~held if half == "choosing" else held)]
+    if half is not None:
+        middle = (table["start"] + table["end"]) // 2
+        table = table.assign(**{"end" if half == "choosing" else "start": middle})
+        fits = table["end"] - table["start"] >= length
+    return table[fits]
 
 
 def coding_sequences(bases: FastaBases | Genomes, most: int = 500) -> list[str]:

@@ -1,13 +1,16 @@
 """Which features are worth a steering experiment: each is added to real sequence, and the predictions are read.
 
-Nothing is written here. With a dose added at every base, the model's next-base probabilities along real sequence say at
-what rate it would now put G or C, complete a stop codon, go on with a run, and so on. A screen looks at many features and
-many measures, so its best are partly luck: it proposes, and `steer` with written sequence, other prompts and nulls decides.
+Nothing is written here. A first push of every feature, all by the same length, shows what dose its likelihood budget allows.
+At that dose, added at every base, the model's next-base probabilities along real sequence say at what rate it would put G or
+C, complete a stop codon, go on with a run, and so on, and random directions of the same length say how much of it any
+direction would do. A screen looks at many features and many measures, so its best are partly luck: it proposes, and `steer`
+with written sequence, other prompts and nulls decides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -16,23 +19,35 @@ from Bio.Data.CodonTable import unambiguous_dna_by_id
 from numpy.typing import NDArray
 from torch import Tensor
 
+from photo51.config.interventions import ScreenParams
+from photo51.interventions.arms import random_directions
 from photo51.interventions.dictionary import Instrument, activations
 from photo51.interventions.tail import Tail, copies
 from photo51.interventions.targets import base_scores
 from photo51.io.tables import Column, TableSpec
-from photo51.model.tokenizer import decode
+from photo51.model.cache import HyenaCache
+from photo51.model.tokenizer import BASE_IDS, decode
 from photo51.progress import progress
 from photo51.types import InputError
 
+_RUNGS = 5
+SCREENED = (
+    "gc", "base_A", "base_C", "base_G", "base_T", "homopolymer", "start_codons", "stop_codons", "codon_usage",
+)  # fmt: skip
 SCREEN = TableSpec(
     "screen",
     "one feature and one measure",
     {
         "feature": Column("int", "feature"),
         "oracle": Column("str", "oracle that the measure stands for"),
-        "effect": Column("float", "expected rate with the feature minus without"),
-        "z": Column("float", "effect over the spread of all features' effects (robust)"),
-        "kl": Column("float", "how far the feature moves the next base, mean over bases (bits)"),
+        "effect": Column("float", "expected rate with the feature minus without, at the screen's length"),
+        "null_q99": Column(
+            "float", "99th percentile of the absolute effect of random directions of that length"
+        ),
+        "merit": Column("float", "absolute effect over that percentile"),
+        "dose": Column(
+            "float", "strength at which the likelihood of real sequence should meet the budget (units)"
+        ),
     },
 )
 
@@ -74,19 +89,17 @@ def measures(
     return {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
 
 
-@torch.no_grad()
 def screen(
     instrument: Instrument,
     features: Sequence[int],
     windows: NDArray[np.integer],
+    params: ScreenParams,
     *,
-    dose: float,
-    context: int,
+    only: Sequence[str] | None = None,
     code: int = 11,
     codons: Mapping[str, float] | None = None,
-    batch: int = 128,
 ) -> pd.DataFrame:
-    """Expected effect of one dose of each feature on each measure (contract `SCREEN`).
+    """Expected effect of each feature on each measure, beside random directions of the same length (contract `SCREEN`).
 
     Parameters
     ----------
@@ -94,53 +107,146 @@ def screen(
         Features that fire on the reference.
     windows
         (windows, length) token ids of real sequence.
-    dose
-        Strength added at every base after the context (units).
-    context
-        Bases of each window that are read as they are.
+    only
+        Measures to look at; all if left out.
+
+    Returns
+    -------
+    Rows of the features that a first push shows to do most to some measure for what they cost.
 
     Raises
     ------
     InputError
         For an unknown or silent feature, or windows not longer than the context.
     """
-    if windows.shape[1] < context + 2 or context < 2:
+    if windows.shape[1] < params.context + 3:
         raise InputError(
-            f"screen: need windows of at least {context + 2} bases and a context of 2, got {windows.shape[1]} and {context}"
+            f"screen: need windows of at least {params.context + 3} bases, got {windows.shape[1]} with a context of {params.context}"
         )
-    units = instrument.units.of(features)
+    worth = measures(windows[:, params.context - 1 :], code=code, codons=codons)
+    worth = {name: value for name, value in worth.items() if only is None or name in only}
+    value = np.stack(list(worth.values()))  # (measures, windows, bases, 4)
+    scene = Scene.read(instrument, windows, params.context)
     rows = instrument.dictionary.decoder[list(features)]
-    shifts = dose * torch.from_numpy(units).to(rows)[:, None] * rows
-    worth = measures(windows[:, context - 1 :], code=code, codons=codons)
-    names, value = list(worth), np.stack(list(worth.values()))  # (measures, windows, bases, 4)
-    tail = Tail(instrument.model, instrument.site)
-    x = activations(instrument.model, instrument.site, instrument.ids(windows))
-    cache = tail.begin()
-    tail(x[:, :context], cache)
-    scored = x[:, context:]
-    plain = _probabilities(instrument, tail(scored, cache.copy()))
-    n = len(windows)
-    per_batch = max(1, batch // n)
-    effects, divergence = [], []
-    for i in progress(range(0, len(shifts), per_batch), "screen", unit="batches"):
-        part = shifts[i : i + per_batch]
-        moved = (scored[None] + part[:, None, None]).flatten(0, 1)
-        p = _probabilities(instrument, tail(moved, copies(cache, len(part)))).unflatten(0, (len(part), n))
-        divergence.append((p * (p / plain).log2()).sum(-1).mean((1, 2)).cpu().numpy())
-        change = (p - plain).cpu().numpy()
-        effects.append(np.einsum("fwtb,mwtb->fm", change, value) / (n * change.shape[2]))
-    effect = np.concatenate(effects)
-    centre = np.median(effect, axis=0)
-    spread = 1.4826 * np.median(np.abs(effect - centre), axis=0)
-    z = np.divide(effect - centre, spread, out=np.zeros_like(effect), where=spread > 0)
+    unit = torch.from_numpy(instrument.units.of(features)).to(rows)[:, None] * rows
+    norm = torch.linalg.vector_norm(unit, dim=1).double().cpu().numpy()
+    first = params.push * scene.spread / norm
+    effect, rise = scene.push(_times(first, unit), value, params.batch)
+    # what a small push costs grows with its square
+    dose = np.minimum(first * np.sqrt(params.budget / np.maximum(rise, 1e-9)), params.most)
+    again = np.unique(np.argsort(-np.abs(effect) * (dose / first)[:, None], axis=0)[: params.again])
+    effect, _ = scene.push(_times(dose[again], unit[again]), value, params.batch)
+    null = random_effects(scene, (dose * norm)[again], value, params)
+    n = len(worth)
     table = {
-        "feature": np.repeat(np.asarray(features), len(names)),
-        "oracle": np.tile(names, len(features)),
+        "feature": np.repeat(np.asarray(features)[again], n),
+        "oracle": np.tile(list(worth), len(again)),
+        "dose": np.repeat(dose[again], n),
         "effect": effect.ravel(),
-        "z": z.ravel(),
-        "kl": np.repeat(np.concatenate(divergence), len(names)),
+        "null_q99": null.ravel(),
+        "merit": (np.abs(effect) / np.maximum(null, 1e-12)).ravel(),
     }
     return SCREEN.check(pd.DataFrame(table))
+
+
+def _times(dose: NDArray[np.float64], rows: Tensor) -> Tensor:
+    return torch.from_numpy(dose).to(rows)[:, None] * rows
+
+
+def random_effects(
+    scene: Scene, length: NDArray[np.float64], value: NDArray[np.float64], params: ScreenParams
+) -> NDArray[np.float64]:
+    """99th percentile of the absolute effect of random directions of given lengths on each measure (lengths, measures).
+
+    The percentile is measured at a ladder of lengths and joined by lines in the logarithm of both.
+    """
+    directions = random_directions(
+        "covariance",
+        params.random_directions,
+        dictionary=scene.instrument.dictionary,
+        residual=scene.x.flatten(0, 1),
+        avoid=(),
+        rng=np.random.default_rng([params.seed, 9]),
+    )
+    ladder = np.geomspace(length.min(), length.max() * (1 + 1e-9), _RUNGS)
+    shifts = torch.cat([float(rung) * directions for rung in ladder])
+    effect, _ = scene.push(shifts, value, params.batch)
+    q99 = np.quantile(np.abs(effect).reshape(_RUNGS, len(directions), -1), 0.99, axis=1)
+    seen = np.log(np.maximum(q99, 1e-12))
+    return np.exp(np.stack([np.interp(np.log(length), np.log(ladder), column) for column in seen.T], axis=1))
+
+
+class Scene(NamedTuple):
+    """Real sequence, read up to a context: what follows it is read again and again, pushed this way and that.
+
+    Attributes
+    ----------
+    x
+        (windows, bases, d_model) the site's tensor after the context.
+    cache
+        State of the blocks after the site, after the context.
+    is_next
+        (windows, bases − 1, 4) which base came next.
+    plain
+        (windows, bases, 4) probability of the next base.
+    """
+
+    instrument: Instrument
+    tail: Tail
+    x: Tensor
+    cache: HyenaCache
+    is_next: Tensor
+    plain: Tensor
+
+    @classmethod
+    @torch.no_grad()
+    def read(cls, instrument: Instrument, windows: NDArray[np.integer], context: int) -> Scene:
+        """Read windows (windows, length)."""
+        x = activations(instrument.model, instrument.site, instrument.ids(windows))
+        tail = Tail(instrument.model, instrument.site)
+        cache = tail.begin()
+        tail(x[:, :context], cache)
+        after = x[:, context:]
+        is_next = torch.from_numpy(windows[:, context + 1 :, None] == BASE_IDS).to(x.device)
+        return cls(
+            instrument, tail, after, cache, is_next, _probabilities(instrument, tail(after, cache.copy()))
+        )
+
+    @property
+    def spread(self) -> float:
+        """Typical distance of the tensor from its mean."""
+        return float(torch.linalg.vector_norm(self.x - self.x.mean((0, 1)), dim=-1).mean())
+
+    @torch.no_grad()
+    def push(
+        self, shifts: Tensor, value: NDArray[np.float64], batch: int
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Change of each measure (shifts, measures), and relative rise of the negative log-likelihood (shifts,).
+
+        Parameters
+        ----------
+        shifts
+            (shifts, d_model) added at every base.
+        value
+            (measures, windows, bases, 4) what each base counts.
+        """
+        n, bases = self.x.shape[:2]
+        each = max(1, batch // n)
+        before = self._nll(self.plain)
+        effect, rise = [], []
+        for i in progress(range(0, len(shifts), each), "screen", unit="batches"):
+            part = shifts[i : i + each]
+            moved = (self.x[None] + part[:, None, None]).flatten(0, 1)
+            hidden = self.tail(moved, copies(self.cache, len(part)))
+            p = _probabilities(self.instrument, hidden).unflatten(0, (len(part), n))
+            rise.append((self._nll(p) / before - 1.0).cpu().numpy())
+            change = (p - self.plain).cpu().numpy().reshape(len(part), -1)
+            effect.append(change @ value.reshape(len(value), -1).T / (n * bases))
+        return np.concatenate(effect), np.concatenate(rise)
+
+    def _nll(self, p: Tensor) -> Tensor:
+        """Mean negative log-probability of the bases that came next, from (…, windows, bases, 4)."""
+        return -(p[..., :-1, :].log() * self.is_next).sum(-1).mean((-1, -2))
 
 
 def _probabilities(instrument: Instrument, hidden: Tensor) -> Tensor:
@@ -148,27 +254,30 @@ def _probabilities(instrument: Instrument, hidden: Tensor) -> Tensor:
     return torch.softmax(base_scores(instrument.model, hidden).double(), -1)
 
 
-def proposals(table: pd.DataFrame, each: int, least_kl: float = 0.0) -> pd.DataFrame:
-    """The features to try: for each oracle those with the largest effect for what they disturb, each feature once.
+def proposals(table: pd.DataFrame, each: int, most: int | None = None) -> pd.DataFrame:
+    """What to try: pairs of a feature and an oracle, those farthest beyond random directions first, each feature once.
 
     Parameters
     ----------
+    table
+        Contract `SCREEN`.
     each
-        Features an oracle.
-    least_kl
-        Features that move the next base less than this are not proposed (bits).
+        Features an oracle, at most.
+    most
+        Pairs, at most.
 
     Returns
     -------
-    `feature`, `oracle`, `effect`, strongest first within an oracle.
+    `feature`, `oracle`, `effect`, `merit`, `dose`.
     """
-    table = table[table["kl"] > least_kl].copy()
-    table["merit"] = table["effect"].abs() / np.sqrt(table["kl"])
-    rows: list[pd.DataFrame] = []
+    ranked = table.sort_values(["merit", "feature", "oracle"], ascending=[False, True, True])
     taken: set[int] = set()
-    for _, group in table.groupby("oracle", sort=True):
-        ranked = group.sort_values(["merit", "feature"], ascending=[False, True])
-        fresh = ranked[~ranked["feature"].isin(taken)].head(each)
-        taken |= set(fresh["feature"])
-        rows.append(fresh[["feature", "oracle", "effect"]])
-    return pd.concat(rows, ignore_index=True)
+    count: dict[str, int] = {}
+    chosen = []
+    for i, feature, oracle in zip(ranked.index, ranked["feature"], ranked["oracle"], strict=True):
+        if feature not in taken and count.get(oracle, 0) < each:
+            taken.add(feature)
+            count[oracle] = count.get(oracle, 0) + 1
+            chosen.append(i)
+    columns = ["feature", "oracle", "effect", "merit", "dose"]
+    return ranked.loc[chosen[:most], columns].reset_index(drop=True)

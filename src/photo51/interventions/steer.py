@@ -67,7 +67,7 @@ def steer(
     target
         What is steered.
     prompt
-        (length,) token ids that every sequence goes on from.
+        Token ids: (length,) that every sequence goes on from, or (prompts, length), which sequences take in turn.
     reference
         (windows, length) token ids of real sequence: it shapes the random directions, and shows what the edit costs there.
     judges
@@ -82,6 +82,7 @@ def steer(
     """
     instrument.units.of(target.features)
     rng = np.random.default_rng([params.sampling.seed, 4])
+    prompts = np.atleast_2d(prompt)
     real = reference[:_REAL_WINDOWS]
     directions = random_directions(
         params.random_kind,
@@ -91,7 +92,7 @@ def steer(
         avoid=target.features,
         rng=rng,
     )
-    written = _write(instrument, target, prompt=prompt, directions=directions, params=params)
+    written = _write(instrument, target, prompts=prompts, directions=directions, params=params)
     table = written.table
     scores = judge(list(table["bases"]), judges)
     for j, oracle in enumerate(judges):
@@ -111,7 +112,7 @@ def _write(
     instrument: Instrument,
     target: Bundle,
     *,
-    prompt: NDArray[np.integer],
+    prompts: NDArray[np.integer],
     directions: Tensor,
     params: SteerParams,
 ) -> Written:
@@ -121,10 +122,10 @@ def _write(
     chunks = [rows.iloc[i : i + params.batch] for i in range(0, len(rows), params.batch)]
     for chunk in progress(chunks, f"steer {target.name}", unit="batches"):
         edit = ArmEdit(instrument, params.op, target, rows=chunk, directions=directions)
-        prompts = np.tile(prompt, (len(chunk), 1))
+        before = prompts[chunk["sequence"].to_numpy() % len(prompts)]
         written = generate(
             instrument.model,
-            prompts,
+            before,
             params.length,
             sampling=params.sampling,
             edits={instrument.site: edit},
@@ -132,12 +133,12 @@ def _write(
             edit_prompt=params.edit_prompt,
             rows=chunk["sequence"].to_numpy(),
         )
-        level, mean = read_back(instrument, target, written, len(prompt))
+        level, mean = read_back(instrument, target, written, before.shape[1])
         scored = (chunk["arm"] != "random").to_numpy()
         bits = np.full(len(chunk), np.nan)
         if scored.any():
-            full = np.concatenate([prompts[scored], written.ids[scored]], axis=1)
-            bits[scored] = -score(instrument.model, full, len(prompt)).mean(1) / LN2
+            full = np.concatenate([before[scored], written.ids[scored]], axis=1)
+            bits[scored] = -score(instrument.model, full, before.shape[1]).mean(1) / LN2
         bases += written.sequences()
         levels.append(level)
         means.append(mean)

@@ -63,18 +63,32 @@ class Mask:
         self._spectra: list[NDArray[np.complexfloating]] | None = None
 
     def spectra(self, block: int, *, double: bool) -> NDArray[np.complexfloating]:
-        """`rfft` of both strands in a block, (2, length // 2 + 1); single precision is kept, as it is asked for again."""
+        """`rfft` of both strands in a block, (2, size // 2 + 1); single precision is kept, as it is asked for again."""
         if double:
-            return fft.rfft(self._block(block).astype(np.float64), axis=1)
+            return self._transform(block, np.float64)
         if self._spectra is None:
-            self._spectra = [
-                fft.rfft(self._block(b).astype(np.float32), axis=1) for b in range(len(self.bounds) - 1)
-            ]
+            self._spectra = [self._transform(b, np.float32) for b in range(len(self.bounds) - 1)]
         return self._spectra[block]
+
+    def _transform(self, block: int, dtype: type) -> NDArray[np.complexfloating]:
+        values = self._block(block)
+        return fft.rfft(values.astype(dtype), transform_size(values.shape[1]), axis=1)
 
     def _block(self, block: int) -> NDArray[np.uint8]:
         a, b = self.bounds[block], self.bounds[block + 1]
         return self.values.reshape(2, -1)[:, a:b]
+
+
+def transform_size(length: int) -> int:
+    """Points of the FFT of a block: its length where that has small factors alone, else what holds it twice.
+
+    A length with a large prime factor costs several transforms of twice its size; padded, it is one.
+    """
+    return (
+        length
+        if fft.next_fast_len(length, real=True) == length
+        else fft.next_fast_len(2 * length - 1, real=True)
+    )
 
 
 def strand_ends(rows: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -170,12 +184,16 @@ def block_overlaps_fft(
         some = slice(ends[s, block], ends[s, block + 1])
         dense[s, track.rows[some] - start - s * mask.n_rows] = track.levels[some]
     norm = np.linalg.norm(dense) * np.sqrt(mask._block(block).sum())
-    double = bool(_rounding_bound(norm, length, np.float32) > 0.1)
-    if double and _rounding_bound(norm, length, np.float64) > 0.1:
+    size = transform_size(length)
+    double = bool(_rounding_bound(norm, size, np.float32) > 0.1)
+    if double and _rounding_bound(norm, size, np.float64) > 0.1:
         raise ArithmeticError(f"rotation: levels too large to round overlaps to integers (norm {norm:.3g})")
-    turned = fft.rfft(dense if double else dense.astype(np.float32), axis=1)
+    turned = fft.rfft(dense if double else dense.astype(np.float32), size, axis=1)
     product = np.sum(np.conj(turned) * mask.spectra(block, double=double), axis=0)
-    overlap = fft.irfft(product, n=length)
+    overlap = fft.irfft(product, n=size)
+    if size > length:  # where the end of the block was passed, the circle goes on at its beginning
+        overlap[1:length] += overlap[size - length + 1 :]
+        overlap = overlap[:length]
     rounded = np.rint(overlap)
     if np.abs(overlap - rounded).max() > 0.3:
         raise ArithmeticError("rotation: overlaps by FFT are not close to integers")

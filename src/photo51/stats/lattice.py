@@ -238,10 +238,10 @@ def _tilted(ends, counts, theta):
         width = ends[i + 1] - ends[i]
         reference = float(width - 1) if theta > 0 else 0.0
         n = m0 = m1 = m2 = 0.0
-        weight, ratio = 0.0, np.exp(theta)
+        # exp is taken at every 64th place and multiplied from there, quicker and as exact, unless that far it would underflow
+        weight, ratio, every = 0.0, np.exp(theta), 64 if abs(theta) < 8.0 else 1
         for j in range(width):
-            # exp is taken at every 64th place, and multiplied from there: as exact, and several times quicker
-            weight = np.exp(theta * (j - reference)) if j % 64 == 0 else weight * ratio
+            weight = np.exp(theta * (j - reference)) if j % every == 0 else weight * ratio
             c = counts[ends[i] + j]
             if c == 0:
                 continue
