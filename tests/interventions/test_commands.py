@@ -81,6 +81,17 @@ def test_steer_writes_tables_sequences_a_summary_and_a_figure(files, tmp_path):
     assert "<svg" in (out / "four_arms.svg").read_text()[:500]
 
 
+def test_steer_finds_a_feature_for_an_oracle_and_stretches_the_doses(files, tmp_path, caplog):
+    small = {**STEER, "sequences": 2, "random_directions": 1, "random_sequences": 2, "length": 8}
+    with caplog.at_level("INFO"):
+        _run(files, "steer", "auto", "held-out", "--out", tmp_path, "--oracle", "base_G", **small)
+    verdict = read_table(tmp_path / "verdicts.parquet", tables.VERDICTS).set_index("oracle").loc["base_G"]
+    assert verdict["target"] == "f2"  # it writes G
+    assert "auto: feature 2 for base_G" in caplog.text
+    doses = read_table(tmp_path / "doses.parquet", tables.DOSES)["dose"].unique()
+    assert doses.max() / doses.min() == pytest.approx(4.0)
+
+
 def test_the_same_command_gives_the_same_bytes(files, tmp_path):
     small = {**STEER, "sequences": 2, "random_directions": 1, "random_sequences": 2, "length": 8}
     for name in ("a", "b"):
@@ -167,6 +178,8 @@ def test_a_dictionary_of_another_model_is_refused_naming_both(files, tmp_path):
         (("steer", "f8", "ACGT"), "silent"),
         (("steer", "f2", ""), "empty sequence"),
         (("steer", "f2", "ACGT", "--oracle", "beauty"), "need one of gc"),
+        (("steer", "auto", "ACGT"), "need --oracle with one of gc"),
+        (("steer", "auto", "ACGT", "--oracle", "repeats"), "got repeats"),
         (("explain", "c1:3000-3001"), "within the 3,000"),
         (("explain", "c2:5-9"), "contig of the file"),
         (("explain", "here"), "CHROM:START-END"),
@@ -222,6 +235,14 @@ def test_reference_windows_come_from_both_strands_and_hold_only_bases(files, tmp
     with pytest.raises(InputError, match="at least 2000 bases"):
         reference_windows(open_bases(path), 6, 2_000, seed=1)
     assert coding_sequences(open_bases(path)) == []
+
+
+def test_what_is_chosen_on_and_what_is_reported_on_lie_apart(tmp_path):
+    path = tmp_path / "halves.fa"
+    path.write_text(">a\n" + "AT" * 300 + "CG" * 300 + "\n")
+    bases = open_bases(path)
+    for half, letters in (("choosing", b"AT"), ("reporting", b"CG")):
+        assert set(reference_windows(bases, 8, 100, 1, half).tobytes()) == set(letters)
 
 
 def test_prompts_are_letters_or_the_first_record_of_a_file(files):

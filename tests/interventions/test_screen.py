@@ -5,11 +5,12 @@ import pandas as pd
 import pytest
 import torch
 
-from photo51.config.interventions import ScreenParams
+from photo51.config.interventions import SamplingParams, ScreenParams
 from photo51.interventions.arms import random_directions
 from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.edits import Gate, Order, SiteEdit
+from photo51.interventions.generate import generate
 from photo51.interventions.screen import Scene, measures, proposals, random_effects, screen
 from photo51.model.sites import Sites
 from photo51.types import InputError
@@ -39,10 +40,13 @@ def test_a_screen_finds_which_feature_writes_which_base(planted, dna):
 
 
 def test_effects_and_cost_are_those_of_an_edit_of_the_whole_model(planted, dna):
-    windows = dna(24, 40)
+    begun = dna(64, 10)  # and gone on with by the model, for which every push is then a loss
+    windows = np.concatenate(
+        [begun, generate(planted.model, begun, 60, sampling=SamplingParams()).ids], axis=1
+    )
     table = screen(Instrument(*planted), [1, 5], windows, PARAMS).query("feature == 1").set_index("oracle")
     dose = float(table["dose"].iloc[0])
-    order = Order("add", Bundle.single(1), dose, Gate(intervals=((10, 40),)))
+    order = Order("add", Bundle.single(1), dose, Gate(intervals=((10, 70),)))
     edit = SiteEdit(planted.dictionary, [order], planted.units)
     ids = torch.from_numpy(windows.astype(np.int64))
     bases = torch.tensor([65, 67, 71, 84])
@@ -55,7 +59,8 @@ def test_effects_and_cost_are_those_of_an_edit_of_the_whole_model(planted, dna):
     assert [table.loc[f"base_{b}", "effect"] for b in "ACGT"] == pytest.approx(change.tolist(), abs=1e-5)
     after = torch.from_numpy(windows[:, 11:, None] == bases.numpy())
     nll = {name: -(q[:, :-1].log() * after).sum(-1).mean() for name, q in p.items()}
-    assert 0.01 < float(nll["edited"] / nll["plain"] - 1) < 0.04  # about the budget
+    cost = float(nll["edited"] / nll["plain"] - 1)
+    assert 0.4 < cost / PARAMS.budget < 2.5  # about the budget
 
 
 def test_random_directions_do_more_the_longer_they_are_and_are_counted_at_each_length(planted, dna):

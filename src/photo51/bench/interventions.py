@@ -45,7 +45,7 @@ log = logging.getLogger(__name__)
 Figures = dict[str, float | int | None]
 GENOME = Path("results/demo/genome")
 SHARES = (1 / 3, 2 / 3, 1.0)  # of the dose that the screen expects to meet the budget
-STEER = SteerParams(sequences=24, length=120, random_sequences=10, bootstrap=300, off_target=1, batch=128)
+STEER = SteerParams(sequences=20, length=100, random_sequences=8, bootstrap=300, off_target=1, batch=128)
 
 
 def measure(*, quick: bool = False) -> Figures:

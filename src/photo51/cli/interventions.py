@@ -102,14 +102,16 @@ def steer(
     from photo51.io import provenance
 
     given = parse(SteerParams, params)
+    start = None if prompt == targeting.HELD_OUT else opening.read_sequence(prompt)
     opened, bases = _open(model, sae, genomes, features, concepts, given.units, device, threads)
     assert bases is not None
-    start = targeting.prompts(prompt, bases, given)
+    start = targeting.held_out(bases, given) if start is None else start
     genes = opening.coding_sequences(bases)
     judges = oracles(code=code, motifs=motif or [], codons=codon_table(genes) if genes else None)
     declared = check_declared(oracle or [], judges)
     bundle, doses = targeting.target(target, opened, bases, declared, given, code=code)
-    reference = opening.reference_windows(bases, 16, 512, given.sampling.seed, "reporting")
+    half = "reporting" if target == targeting.AUTO else None
+    reference = opening.reference_windows(bases, 16, 512, given.sampling.seed, half)
     found = run(
         opened.instrument,
         bundle,
