@@ -1,5 +1,6 @@
 """Which files a run reads, and what is said of those from the future."""
 
+import hashlib
 import os
 import time
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 
 from photo51.config.run import Config
 from photo51.report.inputs import check_clocks, input_files, model_folder
+from photo51.report.manifest import made_from
 from photo51.types import InputError
 
 
@@ -32,6 +34,12 @@ def test_every_file_that_is_named_is_found_once(written):
     assert [str(p) for p in input_files(written)] == [
         "g.fa", "g.gff3", "genomes.tsv", "m/config.json", "m/model.safetensors", "panel.tsv", "sae/sae.json", "sets.gmt", "v.vcf",
     ]  # fmt: skip
+
+
+def test_inputs_are_named_from_the_working_directory_whichever_way_they_were_given(written, tmp_path):
+    made = made_from({"seed": 3}, [tmp_path / "g.fa", Path("g.fa"), tmp_path / "absent"])
+    assert made["inputs"] == {"g.fa": {"bytes": 8, "sha256": hashlib.sha256(b">c\nACGT\n").hexdigest()}}
+    assert made["seed"] == 3
 
 
 def test_models_are_found_by_their_names(tmp_path, monkeypatch):

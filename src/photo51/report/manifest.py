@@ -86,11 +86,17 @@ def made_from(config: dict[str, Any], inputs: list[Path]) -> dict[str, Any]:
         "config": {"values": config, "hash": content_hash(config)},
         "seed": config.get("seed"),
         "inputs": {
-            str(p): {"bytes": p.stat().st_size, "sha256": sha256(p)}
-            for p in sorted(set(inputs))
+            name: {"bytes": p.stat().st_size, "sha256": sha256(p)}
+            for name, p in sorted({_from_here(p): p for p in inputs}.items())
             if p.is_file()
         },
     }
+
+
+def _from_here(path: Path) -> str:
+    """A path relative to the working directory where it lies in it, so that the same run elsewhere says the same."""
+    whole = Path.cwd() / path
+    return str(whole.relative_to(Path.cwd()) if whole.is_relative_to(Path.cwd()) else path)
 
 
 def made_with() -> dict[str, Any]:
