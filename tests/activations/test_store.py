@@ -5,9 +5,10 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from photo51.activations.store import ActivationStore, is_made, pack, shard_path, unpack, write_shard
+from photo51.activations.store import ActivationStore, pack, shard_path, unpack, write_shard
 from photo51.activations.stream import Stream
 from photo51.io.origin import Origin
+from photo51.io.tensors import is_made
 from photo51.types import InputError
 
 ORIGIN = Origin("abc", "block.1.out", 4)

@@ -3,9 +3,10 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from photo51.codes import CodesMeta, CodesStore, gather, is_made, shard_path, write_shard
+from photo51.codes import CodesMeta, CodesStore, gather, shard_path, write_shard
 from photo51.genome.workspace import Workspace
 from photo51.io.origin import Origin
+from photo51.io.tensors import is_made
 from photo51.types import STRANDS, InputError, Interval
 
 META = CodesMeta("sae1", Origin("abc", "block.1.out", 4), n_features=50, workspace="w", made="m")

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51 import __version__
-from photo51.activations.store import is_made, shard_path, write_shard
+from photo51.activations.store import shard_path, write_shard
 from photo51.config.model import ActivationParams
 from photo51.genome.genomes import core_rows
 from photo51.io import content_hash
-from photo51.io.tensors import TensorFile, write_tensors
+from photo51.io.tensors import TensorFile, is_made, write_tensors
 from photo51.model.adapters import DnaModel
 from photo51.model.tokenizer import is_base
 from photo51.progress import progress

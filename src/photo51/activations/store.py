@@ -36,18 +36,6 @@ def shard_path(folder: Path | str, shard: int) -> Path:
     return Path(folder) / f"{shard:05d}.safetensors"
 
 
-def is_made(path: Path, made: str) -> bool:
-    """Whether a whole and undamaged shard is there that was made from the same things, by their content hash."""
-    try:
-        file = TensorFile(path)
-        if file.header.get("made") != made:
-            return False
-        file.verify()
-    except InputError:
-        return False
-    return True
-
-
 def write_shard(
     path: Path | str,
     row0: int,

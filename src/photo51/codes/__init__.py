@@ -1,6 +1,6 @@
 """Sparse codes on disk, on the axis of the workspace: read by region and by feature, without torch."""
 
-from photo51.codes.shard import is_made, shard_path, write_shard
+from photo51.codes.shard import shard_path, write_shard
 from photo51.codes.store import CodesMeta, CodesStore, gather
 
-__all__ = ["CodesMeta", "CodesStore", "gather", "is_made", "shard_path", "write_shard"]
+__all__ = ["CodesMeta", "CodesStore", "gather", "shard_path", "write_shard"]

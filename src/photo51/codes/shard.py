@@ -96,18 +96,6 @@ def shard_path(folder: Path | str, shard: int, strand: Strand) -> Path:
     return Path(folder) / f"{shard:05d}.{_WORDS[strand]}.safetensors"
 
 
-def is_made(path: Path, made: str) -> bool:
-    """Whether a whole and undamaged shard is there that was made from the same things, by their content hash."""
-    try:
-        file = TensorFile(path)
-        if file.header.get("made") != made:
-            return False
-        file.verify()
-    except InputError:
-        return False
-    return True
-
-
 def write_shard(
     folder: Path | str,
     shard: int,

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 from photo51 import __version__
 from photo51.activations.extract import Core, Sequences, cores
 from photo51.activations.store import ActivationStore
-from photo51.codes import CodesMeta, is_made, shard_path, write_shard
+from photo51.codes import CodesMeta, shard_path, write_shard
 from photo51.config.model import ActivationParams
 from photo51.io import content_hash
+from photo51.io.tensors import is_made
 from photo51.model.adapters import DnaModel
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary

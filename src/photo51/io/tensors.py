@@ -177,3 +177,15 @@ class TensorFile:
                 f"{self.path}: need arrays of SHA-256 {want[:12]}…, got {digest.hexdigest()[:12]}…: the file is damaged; "
                 "delete it and run the stage again"
             )
+
+
+def is_made(path: Path, made: str) -> bool:
+    """Whether a whole and undamaged shard is there that was made from the same things, by their content hash."""
+    try:
+        file = TensorFile(path)
+        if file.header.get("made") != made:
+            return False
+        file.verify()
+    except InputError:
+        return False
+    return True
