@@ -55,7 +55,7 @@ def encode_store(
     """
     dictionary.origin.require(store.origin, f"{store.folder}: activations")
     valid = {strand: store.valid(strand) for strand in STRANDS}
-    files = []
+    files: list[Path] = []
     wanted = range(len(store.shards)) if shards is None else sorted(shards)
     for number in progress(wanted, "encode", unit="shards"):
         if not 0 <= number < len(store.shards):

@@ -121,8 +121,8 @@ class _Sums(NamedTuple):
     @classmethod
     def zero(cls, n_features: int) -> _Sums:
         """Nothing read yet."""
-        real = [np.zeros(n_features) for _ in range(5)]
-        return cls(np.zeros(1, np.int64), *real, np.zeros(n_features, np.int64))
+        a, b, aa, bb, ab = np.zeros((5, n_features))
+        return cls(np.zeros(1, np.int64), a, b, aa, bb, ab, np.zeros(n_features, np.int64))
 
     def add(self, one: sp.csr_matrix, two: sp.csr_matrix) -> None:
         """Add bases: codes of the run, and codes of the same bases read again."""
