@@ -76,7 +76,9 @@ def _standard(x: NDArray, total: NDArray, squares: NDArray, n: int) -> NDArray[n
     mean = total / n
     spread = np.sqrt(np.maximum(squares / n - mean**2, 0.0) * n / (n - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.nan_to_num((x - mean) / spread, nan=0.0, posinf=np.inf, neginf=-np.inf)
+        z = np.asarray((x - mean) / spread, dtype=np.float64)
+    z[np.isnan(z)] = 0.0
+    return z
 
 
 def random_shifts(bounds: NDArray[np.integer], rng: np.random.Generator, n: int = 1) -> NDArray[np.int64]:
