@@ -68,7 +68,8 @@ def pooled_p(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
     total, squares = null.sum(1, keepdims=True), (null**2).sum(1, keepdims=True)
     own = _standard(observed[:, None], total, squares, draws)[:, 0]
     pool = np.sort(_standard(null, total - null, squares - null**2, draws - 1).ravel())
-    return (1.0 + len(pool) - np.searchsorted(pool, own, side="left")) / (1.0 + len(pool))
+    at_least = len(pool) - np.searchsorted(pool, own, side="left").astype(np.float64)
+    return (1.0 + at_least) / (1.0 + len(pool))
 
 
 def _standard(x: NDArray, total: NDArray, squares: NDArray, n: int) -> NDArray[np.float64]:
