@@ -140,7 +140,7 @@ def _parts(**columns):
     base = {
         "feature": [0, 1, 2], "seed_match_r": 0.9, "strength": 0.9, "strength_by": "activation", "d2_explained": 0.1,
         "best_annotation": "", "best_f1": np.nan, "repeat_frac": 0.0, "window_artifact": np.nan, "n_eff": 100.0,
-        "n_contigs": 9, "named": False, "top_loci": "",
+        "density": 0.01, "n_contigs": 9, "named": False, "top_loci": "",
     }  # fmt: skip
     return pd.DataFrame({**base, **columns})
 
@@ -152,6 +152,11 @@ def test_score_and_order_by_hand():
     assert table["null_q95"].isna().all()
     assert not table["novel"].any()
     assert set(table["missing"]) == {"window_artifact"}
+
+
+def test_what_is_on_nearly_everywhere_marks_no_place():
+    table = queue(_parts(density=[0.1, 0.2, 0.3]), NoveltyParams())
+    assert table["gate"].tolist() == [PASSED, PASSED, "active at more than 20% of the bases"]
 
 
 def test_control_compares_what_both_have():

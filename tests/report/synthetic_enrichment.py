@@ -353,6 +353,7 @@ def _novelty(folder: Path) -> None:
                 "best_f1": 0.07,
                 "repeat_frac": 0.0,
                 "window_artifact": 0.03,
+                "density": 0.004,
                 "n_eff": 41.0,
                 "n_contigs": 3,
                 "novelty": 0.79 if novel else float(rng.random() * 0.2),

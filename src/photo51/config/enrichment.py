@@ -176,6 +176,12 @@ class NoveltyParams(Params):
 
     min_n_eff: float = Field(default=30.0, ge=0, description="gate: least n_eff (draws)")
     min_contigs: int = Field(default=3, ge=1, description="gate: least blocks of the axis it fires in")
+    max_density: float = Field(
+        default=0.2,
+        gt=0,
+        le=1,
+        description="gate: largest share of bases at which it is active: what is on so widely marks no place",
+    )
     named_f1: float = Field(
         default=0.3, ge=0, le=1, description="gate: no class with this F1 and q_adj_comp < 0.05"
     )

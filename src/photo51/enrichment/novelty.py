@@ -39,6 +39,8 @@ class Looks(NamedTuple):
     ----------
     mass
         Mean activation where active.
+    density
+        Share of (base, strand) pairs at which it is active.
     n_blocks
         Blocks it fires in.
     repeat
@@ -50,6 +52,7 @@ class Looks(NamedTuple):
     """
 
     mass: NDArray[np.float64]
+    density: NDArray[np.float64]
     n_blocks: NDArray[np.int64]
     repeat: NDArray[np.float64]
     explained: NDArray[np.float64]
@@ -71,7 +74,7 @@ def look(
         Effective sample size of each feature, 0 where nothing of it was tested.
     """
     n = store.n_features
-    mass, n_blocks, loci = np.zeros(n), np.zeros(n, dtype=np.int64), [""] * n
+    mass, density, n_blocks, loci = np.zeros(n), np.zeros(n), np.zeros(n, dtype=np.int64), [""] * n
     repeat, explained = np.full(n, np.nan), np.full(n, np.nan)
     bounds, n_rows = inputs.workspace.block_bounds, inputs.workspace.n_rows
     n_chunks = -(-n // _CHUNK)
@@ -83,7 +86,7 @@ def look(
             rows, values = readout.matrix.indices[some].astype(np.int64), readout.matrix.data[some]
             if not len(rows):
                 continue
-            mass[f] = values.mean()
+            mass[f], density[f] = values.mean(), len(rows) / (2 * n_rows)
             n_blocks[f] = len(np.unique(np.searchsorted(bounds, rows % n_rows, side="right")))
             peaks = strongest(rows, values, n_rows, count=params.repeat_windows, apart=_APART).rows
             loci[f] = _places(inputs, peaks[:_LOCI])
@@ -93,7 +96,7 @@ def look(
             windows = sequences(inputs.bases, inputs.stretches, peaks, half, half)
             repeat[f] = repeat_share(windows, params.repeat_k, params.repeat_share)
             explained[f] = explanation.explained(rows, np.random.default_rng([params.seed, f]))
-    return Looks(mass, n_blocks, repeat, explained, loci)
+    return Looks(mass, density, n_blocks, repeat, explained, loci)
 
 
 def _places(inputs: Inputs, rows: NDArray[np.int64]) -> str:
@@ -179,7 +182,7 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
     Parameters
     ----------
     table
-        Parts of every feature, `n_eff`, `n_contigs`, `named`, `best_annotation`, `best_f1`.
+        Parts of every feature, `density`, `n_eff`, `n_contigs`, `named`, `best_annotation`, `best_f1`.
     null
         The same of features of the random-weight model.
     """
@@ -214,6 +217,7 @@ def gates(table: pd.DataFrame, params: NoveltyParams) -> pd.Series:
         (table["n_eff"] < params.min_n_eff, f"n_eff below {params.min_n_eff:g}"),
         (blocks < params.min_contigs, f"fires in fewer than {params.min_contigs} blocks"),
         (table["named"], "named"),
+        (table["density"] > params.max_density, f"active at more than {params.max_density:.0%} of the bases"),
         (table["d2_explained"].isna(), "fires in one half of the blocks alone"),
     ]
     out = pd.Series(PASSED, index=table.index, dtype=object)

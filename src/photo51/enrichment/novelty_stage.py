@@ -83,6 +83,7 @@ def _parts(
         {
             "feature": np.arange(store.n_features),
             "mass": seen.mass,
+            "density": seen.density,
             "n_eff": n_eff,
             "n_contigs": seen.n_blocks,
             "repeat_frac": seen.repeat,

@@ -249,6 +249,7 @@ NOVELTY = TableSpec(
         "window_artifact": Column(
             "float", "1 - correlation with activations where windows begin elsewhere; NaN: not measured"
         ),
+        "density": Column("float", "share of (base, strand) pairs at which it is active"),
         "n_eff": Column("float", "largest n_eff of its pairs"),
         "n_contigs": Column("int", "blocks of the axis it fires in (a contig is one block or more)"),
         "missing": Column("str", "parts that were not measured and count as 1, separated by commas"),
