@@ -5,8 +5,9 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from photo51.geometry.coordinates import angle, circular_agreement, place
-from photo51.geometry.dependence import conditional_dependence
+from photo51.geometry.dependence import conditional_dependence, dense_dependence, on_levels
 from photo51.geometry.dimension import flatness, intrinsic_dimension, turns
+from photo51.geometry.growing import lasting
 from photo51.geometry.planted import chart, draw
 from photo51.geometry.topology import betti, branches, persistence, pieces
 
@@ -96,3 +97,37 @@ def test_a_common_switch_alone_makes_no_dependence():
     neighbours = [found[4 + k, 4 + (k + 1) % 4] for k in range(4)]
     assert min(neighbours) > 0.1
     assert found[:4, 4:].max() == 0
+
+
+def test_dependence_is_what_correlations_over_the_tokens_that_are_on_say():
+    rng = np.random.default_rng(9)
+    t = rng.uniform(0, 2 * np.pi, 4000)
+    near = np.maximum(0, 1 - np.abs(np.angle(np.exp(1j * (t[:, None] - np.arange(6) * np.pi / 3)))) / 1.2)
+    z = (near * rng.uniform(0.8, 1.2, (4000, 1))).astype(np.float32)
+    found = conditional_dependence(csr_matrix(z), np.zeros(6, int), np.ones(6), least_z=0.0).toarray()
+    level = on_levels(csr_matrix(z))
+
+    def by_hand(i, j):
+        on = z[:, i] > level[i]
+        a, b = z[on, i].astype(float), z[on, j].astype(float)
+        return max(np.corrcoef(a, b)[0, 1] ** 2, np.corrcoef(a, (b - b.mean()) ** 2)[0, 1] ** 2)
+
+    assert found[0, 1] == pytest.approx((by_hand(0, 1) + by_hand(1, 0)) / 2, rel=1e-5)
+    np.testing.assert_allclose(found, found.T)
+    assert dense_dependence(z, level) == pytest.approx(found.sum() / 30, rel=1e-4)
+    only = conditional_dependence(csr_matrix(z), np.zeros(6, int), np.ones(6), least_z=0.0, changed=np.arange(6) == 2)  # fmt: skip
+    np.testing.assert_allclose(only.toarray()[2], found[2])
+    assert only[0, 1] == 0
+
+
+def test_a_piece_that_lasts_is_preferred_to_its_parts_and_to_what_it_is_lost_in():
+    # two rings of six: pairs at 0.8, rings from 0.6 on, one heap at 0.1 only
+    pairs = np.arange(12) // 2
+    rings = np.arange(12) // 6
+    strengths = np.array([0.8, 0.6, 0.2, 0.1])
+    levels = np.stack([pairs, rings, rings, np.zeros(12, int)])
+    np.testing.assert_array_equal(lasting(levels, strengths), rings)
+    # the rings last from 0.7 to 0.6, the heap down to 0.1
+    strengths = np.array([0.8, 0.7, 0.6, 0.1])
+    levels = np.stack([pairs, rings, np.zeros(12, int), np.zeros(12, int)])
+    np.testing.assert_array_equal(lasting(levels, strengths), np.zeros(12))

@@ -3,7 +3,8 @@
 Features that switch on together correlate, whether they tile one shape or merely share an occasion (two concepts of one
 context, a gene and its promoter). The switch is taken out by looking only at tokens in which one of the two is on: given
 that feature i fires, the occasion is there, and where i and j are different things the strength of i says nothing about j.
-Where they tile one shape it does: as the point moves from the centre of i to that of j, one falls and the other rises.
+Where they tile one shape it does: as the point moves from the centre of i to that of j, one falls and the other rises. And
+as it moves from the centre of i to either side of it, j rises on one side only: its mean need not change then, its spread does.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ def conditional_dependence(
     known: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None,
 ) -> csr_matrix:
     """Mean of r²(zᵢ, zⱼ | i on) and r²(zᵢ, zⱼ | j on) for pairs of one module, (features, features) symmetric CSR.
+
+    In either, r² is the larger of that with zⱼ and that with its squared distance from its mean there.
 
     Zero by construction for features that are independent once their common occasion is given, whatever the occasion.
 
@@ -103,8 +106,8 @@ def _pairs(pattern: Firing, levels, some, features, own, least):
     out = np.zeros((len(some), width), np.float32)
     for k in prange(len(some)):
         f = some[k]
-        # joint tokens, sums of the other one and its square, of the product: f on, then the other one on
-        sums = np.zeros((width, 8))
+        # joint tokens, sums of the other one's powers, of products with its first two: f on, then the other one on
+        sums = np.zeros((width, 14))
         other = np.full(width, -1, np.int64)
         for o in range(ptr[f], ptr[f + 1]):
             t = rows[o]
@@ -118,23 +121,29 @@ def _pairs(pattern: Firing, levels, some, features, own, least):
                 s = sums[local[g]]
                 other[local[g]] = g
                 if on:
-                    s[0] += 1
-                    s[1] += y
-                    s[2] += y * y
-                    s[3] += z * y
+                    _add(s[:7], z, y)
                 if y > level[g]:
-                    s[4] += 1
-                    s[5] += z
-                    s[6] += z * z
-                    s[7] += z * y
+                    _add(s[7:], y, z)
         for c in range(width):
             g = other[c]
             if g >= 0:
                 s = sums[c]
-                a = _r2(s[:4], own[f], clumping[f], least_joint, least_z)
-                b = _r2(s[4:], own[g], clumping[g], least_joint, least_z)
+                a = _r2(s[:7], own[f], clumping[f], least_joint, least_z)
+                b = _r2(s[7:], own[g], clumping[g], least_joint, least_z)
                 out[k, c] = (a + b) / 2
     return out
+
+
+@njit(cache=True)
+def _add(sums, z, y):
+    square = y * y
+    sums[0] += 1
+    sums[1] += y
+    sums[2] += square
+    sums[3] += square * y
+    sums[4] += square * square
+    sums[5] += z * y
+    sums[6] += z * square
 
 
 @njit(cache=True)
@@ -143,12 +152,17 @@ def _r2(sums, own, clumping, least_joint, least_z):
     n = own[0]
     if n < least_joint or sums[0] < least_joint:
         return 0.0
-    first = own[2] / n - (own[1] / n) ** 2
-    second = sums[2] / n - (sums[1] / n) ** 2
+    z, y = own[1] / n, sums[1] / n
+    first, second = own[2] / n - z * z, sums[2] / n - y * y
     if first <= 1e-12 or second <= 1e-12:
         return 0.0
-    r = (sums[3] / n - own[1] / n * sums[1] / n) / np.sqrt(first * second)
-    return r * r if abs(r) * np.sqrt(n / max(1.0, clumping)) >= least_z else 0.0
+    product, products = sums[5] / n, sums[6] / n
+    r2 = (product - z * y) ** 2 / (first * second)
+    fourth = sums[4] / n - 4 * y * sums[3] / n + 6 * y * y * sums[2] / n - 3 * y**4 - second * second
+    if fourth > 1e-12:
+        spread = products - 2 * y * product + y * y * z - z * second
+        r2 = max(r2, spread * spread / (first * fourth))
+    return min(r2, 1.0) if r2 * n / max(1.0, clumping) >= least_z * least_z else 0.0
 
 
 def dense_dependence(
@@ -170,10 +184,14 @@ def dense_dependence(
     on = (z > level).astype(np.float64)
     n = np.maximum(on.sum(0), 1)[:, None]
     mine, square = (on * z).sum(0)[:, None] / n, (on * z * z).sum(0)[:, None] / n
-    theirs, theirs2, product = on.T @ z / n, on.T @ (z * z) / n, (on * z).T @ z / n
-    joint = on.T @ (z > 0)
-    first, second = square - mine**2, theirs2 - theirs**2
-    ok = (joint >= least_joint) & (first > 1e-12) & (second > 1e-12)
+    y, y2, y3, y4 = (on.T @ z**power / n for power in (1, 2, 3, 4))
+    product, products = (on * z).T @ z / n, (on * z).T @ (z * z) / n
+    first, second = square - mine**2, y2 - y**2
+    fourth = y4 - 4 * y * y3 + 6 * y**2 * y2 - 3 * y**4 - second**2
+    ok = (on.T @ (z > 0) >= least_joint) & (first > 1e-12) & (second > 1e-12)
     np.fill_diagonal(ok, val=False)
-    r2 = np.where(ok, (product - mine * theirs) ** 2 / np.where(ok, first * second, 1), 0)
-    return float(r2.sum() / (n_features * (n_features - 1)))
+    r2 = (product - mine * y) ** 2 / np.where(ok, first * second, 1)
+    spread = products - 2 * y * product + y**2 * mine - mine * second
+    bent = ok & (fourth > 1e-12)
+    r2 = np.maximum(r2, np.where(bent, spread**2 / np.where(bent, first * fourth, 1), 0))
+    return float(np.where(ok, np.minimum(r2, 1), 0).sum() / (n_features * (n_features - 1)))

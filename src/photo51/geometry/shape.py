@@ -31,10 +31,9 @@ from photo51.stats.resampling import monte_carlo_p
 
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
 OTHERS = ("module", "unresolved")
-FEW, SOME = (
-    4,
-    19,
-)  # draws of what is slow to measure; of the null of holes that are too small to be called in any case
+FLAT = 3  # dimensions up to which holes are looked for and a shape is named
+FEW, SURE = 4, 20  # draws of what is slow to measure; resamples where something hangs on them
+SOME, ENOUGH = 19, 5  # draws at least, and larger ones after which no more are made
 
 
 class Null(NamedTuple):

@@ -1,7 +1,8 @@
 """Which features are worth a steering experiment: each is added to real sequence, and the predictions are read.
 
-Nothing is written here. A first push of every feature, all by the same length, shows what dose its likelihood budget allows.
-At that dose, added at every base, the model's next-base probabilities along real sequence say at what rate it would put G or
+Nothing is written here. A first push of every feature, all by the same length, shows what dose the likelihood budget allows;
+no dose is longer than random directions may be within that budget, since beyond it they compare with nothing. At that dose,
+added at every base, the model's next-base probabilities along real sequence say at what rate it would put G or
 C, complete a stop codon, go on with a run, and so on, and random directions of the same length say how much of it any
 direction would do. A screen looks at many features and many measures, so its best are partly luck: it proposes, and `steer`
 with written sequence, other prompts and nulls decides.
@@ -30,7 +31,7 @@ from photo51.model.tokenizer import BASE_IDS, decode
 from photo51.progress import progress
 from photo51.types import InputError
 
-_RUNGS = 5
+_LADDER, _RUNGS = (0.05, 2.0), 8  # lengths of random directions, as shares of the tensor's spread
 SCREENED = (
     "gc", "base_A", "base_C", "base_G", "base_T", "homopolymer", "start_codons", "stop_codons", "codon_usage",
 )  # fmt: skip
@@ -130,21 +131,24 @@ def screen(
     rows = instrument.dictionary.decoder[list(features)]
     unit = torch.from_numpy(instrument.units.of(features)).to(rows)[:, None] * rows
     norm = torch.linalg.vector_norm(unit, dim=1).double().cpu().numpy()
+    null = RandomPushes.read(scene, value, params)
     first = params.push * scene.spread / norm
     effect, rise = scene.push(_times(first, unit), value, params.batch)
     # what a small push costs grows with its square
-    dose = np.minimum(first * np.sqrt(params.budget / np.maximum(rise, 1e-9)), params.most)
+    dose = np.minimum(
+        first * np.sqrt(params.budget / np.maximum(rise, 1e-9)), null.longest(params.budget) / norm
+    )
     again = np.unique(np.argsort(-np.abs(effect) * (dose / first)[:, None], axis=0)[: params.again])
     effect, _ = scene.push(_times(dose[again], unit[again]), value, params.batch)
-    null = random_effects(scene, (dose * norm)[again], value, params)
+    q99 = null.effect((dose * norm)[again])
     n = len(worth)
     table = {
         "feature": np.repeat(np.asarray(features)[again], n),
         "oracle": np.tile(list(worth), len(again)),
         "dose": np.repeat(dose[again], n),
         "effect": effect.ravel(),
-        "null_q99": null.ravel(),
-        "merit": (np.abs(effect) / np.maximum(null, 1e-12)).ravel(),
+        "null_q99": q99.ravel(),
+        "merit": (np.abs(effect) / np.maximum(q99, 1e-12)).ravel(),
     }
     return SCREEN.check(pd.DataFrame(table))
 
@@ -153,27 +157,59 @@ def _times(dose: NDArray[np.float64], rows: Tensor) -> Tensor:
     return torch.from_numpy(dose).to(rows)[:, None] * rows
 
 
-def random_effects(
-    scene: Scene, length: NDArray[np.float64], value: NDArray[np.float64], params: ScreenParams
-) -> NDArray[np.float64]:
-    """99th percentile of the absolute effect of random directions of given lengths on each measure (lengths, measures).
+class RandomPushes(NamedTuple):
+    """What random directions do, at a ladder of lengths.
 
-    The percentile is measured at a ladder of lengths and joined by lines in the logarithm of both.
+    Attributes
+    ----------
+    ladder
+        (rungs,) lengths.
+    q99
+        (rungs, measures) 99th percentile of the absolute effect.
+    rise
+        (rungs,) relative rise of the negative log-likelihood that nine directions in ten stay below.
     """
-    directions = random_directions(
-        "covariance",
-        params.random_directions,
-        dictionary=scene.instrument.dictionary,
-        residual=scene.x.flatten(0, 1),
-        avoid=(),
-        rng=np.random.default_rng([params.seed, 9]),
-    )
-    ladder = np.geomspace(length.min(), length.max() * (1 + 1e-9), _RUNGS)
-    shifts = torch.cat([float(rung) * directions for rung in ladder])
-    effect, _ = scene.push(shifts, value, params.batch)
-    q99 = np.quantile(np.abs(effect).reshape(_RUNGS, len(directions), -1), 0.99, axis=1)
-    seen = np.log(np.maximum(q99, 1e-12))
-    return np.exp(np.stack([np.interp(np.log(length), np.log(ladder), column) for column in seen.T], axis=1))
+
+    ladder: NDArray[np.float64]
+    q99: NDArray[np.float64]
+    rise: NDArray[np.float64]
+
+    @classmethod
+    def read(cls, scene: Scene, value: NDArray[np.float64], params: ScreenParams) -> RandomPushes:
+        """Push by every length of the ladder along every direction."""
+        directions = random_directions(
+            "covariance",
+            params.random_directions,
+            dictionary=scene.instrument.dictionary,
+            residual=scene.x.flatten(0, 1),
+            avoid=(),
+            rng=np.random.default_rng([params.seed, 9]),
+        )
+        ladder = np.geomspace(*_LADDER, _RUNGS) * scene.spread
+        shifts = torch.cat([float(rung) * directions for rung in ladder])
+        effect, rise = scene.push(shifts, value, params.batch)
+        size = np.abs(effect).reshape(_RUNGS, len(directions), -1)
+        return cls(
+            ladder, np.quantile(size, 0.99, axis=1), np.quantile(rise.reshape(_RUNGS, -1), 0.9, axis=1)
+        )
+
+    def effect(self, length: NDArray[np.float64]) -> NDArray[np.float64]:
+        """99th percentile of the absolute effect at lengths, (lengths, measures)."""
+        return between(length, self.ladder, self.q99)
+
+    def longest(self, budget: float) -> float:
+        """Length up to which random directions keep the budget: a longer push breaks the model whatever its direction."""
+        within = np.maximum.accumulate(self.rise)
+        return float(np.exp(np.interp(budget, within, np.log(self.ladder))))
+
+
+def between(
+    length: NDArray[np.float64], ladder: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Positive values (rungs, measures) at other lengths, (lengths, measures): lines in the logarithm of both."""
+    at, rungs = np.log(length), np.log(ladder)
+    seen = np.log(np.maximum(values, 1e-12))
+    return np.exp(np.stack([np.interp(at, rungs, column) for column in seen.T], axis=1))
 
 
 class Scene(NamedTuple):

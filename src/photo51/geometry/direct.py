@@ -1,0 +1,163 @@
+"""Direct recovery: coordinates from raw activations, without a dictionary, as the rival of every cluster of features.
+
+Two ways, both given what the clusters have. At the same tokens and in as many dimensions, the coordinate of the activations
+themselves: what remains of a cluster's advantage is what its features leave out. And without the clusters' tokens: as many
+groups of tokens, each near a subspace of as many dimensions, found in the activations alone.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.cluster import KMeans
+
+from photo51.geometry.coordinates import angle, place
+from photo51.geometry.manifolds import Geometry
+from photo51.geometry.meaning import Placing
+from photo51.geometry.points import Missed
+from photo51.geometry.tokens import Tokens
+
+
+class Raw(NamedTuple):
+    """Activations of some tokens.
+
+    Attributes
+    ----------
+    token
+        (n,) their numbers, ascending.
+    x
+        (n, d_model) activations, less the dictionary's offset.
+    """
+
+    token: NDArray[np.int64]
+    x: NDArray[np.float32]
+
+
+def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Missed) -> Raw:
+    """Activations: reconstruction and what it misses, together.
+
+    Parameters
+    ----------
+    tokens
+        All features of the dictionary.
+    decoder
+        (features, d_model).
+    missed
+        Tokens are numbered as in `tokens`.
+    """
+    rebuilt = np.asarray(tokens.codes[missed.token] @ np.asarray(decoder, np.float32))
+    return Raw(missed.token, (rebuilt + missed.error).astype(np.float32))
+
+
+def axes_of(x: NDArray[np.floating], k: int) -> NDArray[np.float64]:
+    """(n, k) points on their k principal axes, centred."""
+    centred = np.asarray(x, np.float64) - x.mean(0)
+    values, vectors = np.linalg.eigh(centred.T @ centred)
+    return centred @ vectors[:, np.argsort(-values, kind="stable")[:k]]
+
+
+def coordinate_of(
+    x: NDArray[np.floating], kind: str, k: int, rng: np.random.Generator, most: int = 1200
+) -> NDArray[np.float64]:
+    """Angle or place of activations in their k principal axes, (n,): fitted on at most `most` of them, as for clusters."""
+    y = axes_of(x, k)
+    some = y if len(y) <= most else y[np.sort(rng.choice(len(y), most, replace=False))]
+    return (angle if kind == "angle" else place)(some, rng).of(y)
+
+
+def at_same_tokens(g: Geometry, raw: Raw, seed: int) -> list[Placing]:
+    """For every cluster with a coordinate: the same tokens by a coordinate of the activations, in as many dimensions.
+
+    Parameters
+    ----------
+    raw
+        Activations of (at least) the tokens that clusters were measured on, numbered as `g.tokens`.
+    """
+    out = []
+    for number, c in enumerate(g.clusters):
+        at = c.activity.token
+        where = np.minimum(np.searchsorted(raw.token, at), len(raw.token) - 1)
+        if c.placed is None or len(at) < 60 or not (raw.token[where] == at).all():
+            continue
+        rng = np.random.default_rng([seed, 11, number])
+        k = max(len(c.cloud.axes), 2 if c.placed.coordinate.kind == "angle" else 1)
+        t = coordinate_of(raw.x[where], c.placed.coordinate.kind, k, rng)
+        out.append(_placing(g.tokens, at, number, t))
+    return out
+
+
+def in_subspaces(
+    tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, most: int = 30_000
+) -> list[Placing]:
+    """Groups of tokens near subspaces of the activations, each with the place of its tokens along it.
+
+    Parameters
+    ----------
+    tokens, raw
+        Numbered alike.
+    n_groups, k
+        As many groups as there are clusters, of as many dimensions.
+    most
+        Tokens used, evenly taken.
+    """
+    some = np.unique(np.linspace(0, len(raw.token) - 1, min(most, len(raw.token))).round().astype(np.int64))
+    rng = np.random.default_rng([seed, 12])
+    x, at = raw.x[some], raw.token[some]
+    label = subspaces(x, n_groups, k, rng).label
+    out = []
+    for number in range(n_groups):
+        here = np.flatnonzero(label == number)
+        if len(here) >= 200:
+            t = coordinate_of(x[here], "place", k, rng)
+            out.append(_placing(tokens, at[here], number, t))
+    return out
+
+
+def _placing(tokens: Tokens, at: NDArray[np.int64], number: int, t: NDArray[np.float64]) -> Placing:
+    order = np.argsort(tokens.block[at], kind="stable")
+    at = at[order]
+    return Placing(
+        number, "direct", tokens.row[at], tokens.strand[at].astype(np.int64), tokens.block[at], t[order]
+    )
+
+
+class Subspaces(NamedTuple):
+    """(n,) group of each point, and for each group its centre (d,) and orthonormal rows (k, d)."""
+
+    label: NDArray[np.int64]
+    centre: NDArray[np.float64]
+    basis: NDArray[np.float64]
+
+
+def subspaces(
+    x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Generator, sweeps: int = 20
+) -> Subspaces:
+    """K-subspaces: points go to the affine subspace they are nearest to, subspaces to the points they have, in turn.
+
+    References
+    ----------
+    Bradley and Mangasarian 2000, doi:10.1023/A:1008324625522; Vidal 2011, doi:10.1109/MSP.2010.939739.
+    """
+    x = np.asarray(x, np.float64)
+    k = min(k, x.shape[1] - 1)
+    means = KMeans(n_groups, n_init=4, max_iter=50, random_state=int(rng.integers(1 << 31))).fit(x)
+    centre, label = means.cluster_centers_.copy(), means.labels_
+    basis = np.zeros((n_groups, k, x.shape[1]))
+    for _ in range(sweeps):
+        missed = np.empty((len(x), n_groups))
+        for g in range(n_groups):
+            here = x[label == g]
+            if len(here) <= k:
+                here = x[rng.choice(len(x), min(len(x), 4 * (k + 1)), replace=False)]
+            centre[g] = here.mean(0)
+            values, vectors = np.linalg.eigh((here - centre[g]).T @ (here - centre[g]))
+            basis[g] = vectors[:, np.argsort(-values, kind="stable")[:k]].T
+            off = x - centre[g]
+            missed[:, g] = (off**2).sum(1) - ((off @ basis[g].T) ** 2).sum(1)
+        new = missed.argmin(1)
+        if (new == label).all():
+            break
+        label = new
+    return Subspaces(label.astype(np.int64), centre, basis)

@@ -1,0 +1,66 @@
+"""Direct recovery: planes and rings in raw activations."""
+
+import numpy as np
+import pytest
+from scipy.sparse import csr_matrix
+from sklearn.metrics import adjusted_rand_score
+
+from photo51.geometry.coordinates import circular_agreement
+from photo51.geometry.direct import Raw, axes_of, coordinate_of, in_subspaces, raw_activations, subspaces
+from photo51.geometry.points import Missed
+from photo51.geometry.tokens import in_sequence
+
+
+def test_points_of_three_lines_are_told_apart():
+    rng = np.random.default_rng(1)
+    frame = np.linalg.qr(rng.standard_normal((12, 6)))[0].T.reshape(3, 2, 12)
+    which = np.repeat(np.arange(3), 400)
+    along = 0.3 * rng.standard_normal((1200, 1))
+    x = frame[which, 0] + along * frame[which, 1] + 0.01 * rng.standard_normal((1200, 12))
+    found = subspaces(x, 3, 1, np.random.default_rng(2))
+    assert adjusted_rand_score(which, found.label) > 0.95
+    for group in range(3):
+        (axis,) = found.basis[group]
+        true = which[found.label == group][0]
+        assert abs(axis @ frame[true, 1]) > 0.99
+
+
+def test_axes_are_those_of_a_singular_value_decomposition():
+    x = np.random.default_rng(3).standard_normal((60, 5)) @ np.diag([5.0, 3, 1, 0.5, 0.1])
+    u, s, _ = np.linalg.svd(x - x.mean(0), full_matrices=False)
+    np.testing.assert_allclose(np.abs(axes_of(x, 2)), np.abs(u[:, :2] * s[:2]), atol=1e-8)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.05])
+def test_the_angle_of_a_ring_is_read_off(noise):
+    rng = np.random.default_rng(4)
+    t = rng.uniform(-np.pi, np.pi, 1500)
+    frame = np.linalg.qr(rng.standard_normal((20, 2)))[0].T
+    x = np.column_stack([np.cos(t), np.sin(t)]) @ frame + noise * rng.standard_normal((1500, 20))
+    assert circular_agreement(coordinate_of(x, "angle", 2, rng), t) > 0.99
+
+
+def test_reconstruction_and_what_it_misses_are_the_activation():
+    rng = np.random.default_rng(5)
+    codes = csr_matrix(rng.random((50, 4)) * (rng.random((50, 4)) < 0.5)).astype(np.float32)
+    decoder, x = (
+        rng.standard_normal((4, 6)).astype(np.float32),
+        rng.standard_normal((50, 6)).astype(np.float32),
+    )
+    some = np.array([3, 7, 8, 40])
+    missed = Missed(some, (x - codes @ decoder)[some])
+    raw = raw_activations(in_sequence(codes), decoder, missed)
+    np.testing.assert_allclose(raw.x, x[some], atol=1e-5)
+
+
+def test_groups_are_tokens_with_their_rows_and_blocks():
+    rng = np.random.default_rng(6)
+    tokens = in_sequence(csr_matrix((2000, 3), dtype=np.float32))
+    x = np.where(np.arange(2000)[:, None] % 2, 1.0, -1.0) * np.array([5.0, 0, 0, 0]) + rng.standard_normal(
+        (2000, 4)
+    )
+    groups = in_subspaces(tokens, Raw(np.arange(2000), x.astype(np.float32)), 2, 1, 51)
+    assert sum(len(g.row) for g in groups) == 2000
+    for g in groups:
+        assert (np.diff(g.block) >= 0).all()
+        np.testing.assert_array_equal(g.block, tokens.block[g.row])
