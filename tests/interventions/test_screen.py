@@ -11,7 +11,7 @@ from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.edits import Gate, Order, SiteEdit
 from photo51.interventions.generate import generate
-from photo51.interventions.screen import Scene, measures, proposals, random_effects, screen
+from photo51.interventions.screen import RandomPushes, Scene, measures, proposals, screen
 from photo51.model.sites import Sites
 from photo51.types import InputError
 
@@ -27,7 +27,7 @@ def test_measures_by_hand():
     assert found["codon_usage"][0].tolist() == [[0, -1, 0, 0], [2, 0, 0, 0], [0] * 4, [0] * 4]
 
 
-PARAMS = ScreenParams(context=10, budget=0.02, random_directions=12, most=50.0)
+PARAMS = ScreenParams(context=10, budget=0.02, random_directions=12)
 
 
 def test_a_screen_finds_which_feature_writes_which_base(planted, dna):
@@ -64,12 +64,11 @@ def test_effects_and_cost_are_those_of_an_edit_of_the_whole_model(planted, dna):
 
 
 def test_random_directions_do_more_the_longer_they_are_and_are_counted_at_each_length(planted, dna):
-    instrument = Instrument(*planted)
     windows = dna(4, 40)
-    scene = Scene.read(instrument, windows, 10)
+    scene = Scene.read(Instrument(*planted), windows, 10)
     gc = measures(windows[:, 9:])["gc"][None]
-    found = random_effects(scene, np.array([0.1, 0.3, 1.0]), gc, PARAMS)
-    assert (np.diff(found[:, 0]) > 0).all()
+    found = RandomPushes.read(scene, gc, PARAMS)
+    assert (np.diff(found.q99[:, 0]) > 0).all()
     drawn = random_directions(
         "covariance",
         12,
@@ -78,8 +77,15 @@ def test_random_directions_do_more_the_longer_they_are_and_are_counted_at_each_l
         avoid=(),
         rng=np.random.default_rng([PARAMS.seed, 9]),
     )
-    one_by_one = [abs(scene.push(d[None], gc, 128)[0].item()) for d in drawn]  # length 1, the last rung
-    assert found[-1, 0] == pytest.approx(np.quantile(one_by_one, 0.99), rel=1e-5)
+    one_by_one = [abs(scene.push(found.ladder[-1] * d[None], gc, 128)[0].item()) for d in drawn]
+    assert found.q99[-1, 0] == pytest.approx(np.quantile(one_by_one, 0.99), rel=1e-5)
+
+
+def test_lengths_between_the_rungs_are_read_off_lines():
+    found = RandomPushes(np.array([1.0, 4.0]), np.array([[0.1], [0.4]]), np.array([0.01, 0.09]))
+    assert found.effect(np.array([1.0, 2.0, 4.0]))[:, 0] == pytest.approx([0.1, 0.2, 0.4])
+    assert found.longest(0.05) == pytest.approx(2.0)  # half way up in cost is half way in the logarithm
+    assert found.longest(1.0) == pytest.approx(4.0)
 
 
 def test_pairs_are_proposed_by_merit_each_feature_once():

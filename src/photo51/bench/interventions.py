@@ -1,8 +1,8 @@
 """Interventions: does attribution add up and agree with ablation, do features steer, does paint stay where it was put.
 
 Everything runs on the shipped model and the demo's dictionary (`_shipped`). Features to steer are proposed by a screen on
-half of the reference, with the one oracle each should move and the doses to give it, and tried with sequence written after
-prompts of the other half; the log has a line for each, those that failed too. The painted features are those that steer. Reading is the human mitochondrial genome and, where the demo was run, its others.
+half of the reference and by a short trial of writing there, with the one oracle each should move and the doses to give it,
+and then tried with sequence written after prompts of the other half; the log has a line for each, those that failed too. The painted features are those that steer. Reading is the human mitochondrial genome and, where the demo was run, its others.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from photo51.config.interventions import (
     SamplingParams,
     ScreenParams,
     SteerParams,
+    TrialParams,
     UnitParams,
 )
 from photo51.genome.genomes import Genomes
@@ -39,6 +40,7 @@ from photo51.interventions.rules import compile_rules, offline_holds, write_with
 from photo51.interventions.screen import proposals, screen
 from photo51.interventions.steer import steer
 from photo51.interventions.targets import NextBase
+from photo51.interventions.trial import trial
 from photo51.types import Interval
 
 log = logging.getLogger(__name__)
@@ -144,11 +146,12 @@ def cached_edit(instrument: Instrument, windows: NDArray[np.uint8]) -> float:
 
 def steering(instrument: Instrument, genomes: Genomes, *, quick: bool) -> Figures:
     """Features that steer the oracle they were proposed for, and how much of their paint stays inside."""
-    tried = tries(instrument, genomes, 3 if quick else 12)
+    genes = coding_sequences(genomes)
+    codons = codon_table(genes) if genes else None
+    judges = oracles(codons=codons)
+    tried = tries(instrument, genomes, codons).head(3 if quick else 10)
     prompts = reference_windows(genomes, 8, 64, 3, "reporting")
     reference = reference_windows(genomes, 8, 512, 4, "reporting")
-    genes = coding_sequences(genomes)
-    judges = oracles(codons=codon_table(genes) if genes else None)
     steered: list[int] = []
     for feature, oracle, dose in tried[["feature", "oracle", "dose"]].itertuples(index=False):
         found = steer(
@@ -173,21 +176,17 @@ def steering(instrument: Instrument, genomes: Genomes, *, quick: bool) -> Figure
     }
 
 
-def tries(instrument: Instrument, genomes: Genomes, most: int) -> pd.DataFrame:
+def tries(instrument: Instrument, genomes: Genomes, codons: dict[str, float] | None) -> pd.DataFrame:
     """Features, the oracle each is proposed for, and the dose that should meet the budget; from the choosing half alone."""
-    genes, params = coding_sequences(genomes), ScreenParams()
+    params = ScreenParams()
     length = params.context + params.scored
-    return proposals(
-        screen(
-            instrument,
-            np.flatnonzero(instrument.units.density > params.least_density).tolist(),
-            reference_windows(genomes, params.windows, length, params.seed, "choosing"),
-            params,
-            codons=codon_table(genes) if genes else None,
-        ),
-        each=3,
-        most=most,
-    )
+    alive = np.flatnonzero(instrument.units.density > params.least_density).tolist()
+    windows = reference_windows(genomes, params.windows, length, params.seed, "choosing")
+    foreseen = screen(instrument, alive, windows, params, codons=codons)
+    prompts = reference_windows(genomes, 8, 64, 2, "choosing")
+    judges = [o for o in oracles(codons=codons) if o.name != "trna"]
+    candidates = proposals(foreseen, each=8, most=48)
+    return proposals(trial(instrument, candidates, prompts, judges, TrialParams()), each=2)
 
 
 def report(feature: int, oracle: str, verdict: pd.Series) -> str:

@@ -100,7 +100,6 @@ class ScreenParams(Params):
         ge=1,
         description="features a measure that are pushed again, each with the dose its budget allows",
     )
-    most: float = Field(default=16.0, gt=0, description="largest dose proposed (units)")
     random_directions: int = Field(
         default=60, ge=1, description="random directions of the same length to stand beside"
     )
@@ -111,6 +110,19 @@ class ScreenParams(Params):
     )
     batch: int = Field(default=128, ge=1, description="sequences run at once")
     seed: int = Field(default=51, ge=0, description="seed of stretches and random directions")
+
+
+class TrialParams(Params):
+    """A short trial of many features in written sequence."""
+
+    sequences: int = Field(default=8, ge=2, description="sequences written under each feature and direction")
+    length: int = Field(default=100, ge=8, description="bases written per sequence (bases)")
+    random_directions: int = Field(
+        default=20, ge=1, description="random directions to stand beside, at each length"
+    )
+    rungs: int = Field(default=3, ge=2, description="lengths at which random directions are tried")
+    batch: int = Field(default=128, ge=1, description="sequences written at once")
+    sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn")
 
 
 class PaintParams(Params):
