@@ -7,7 +7,7 @@ from scipy.stats import false_discovery_control
 from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.annotations import annotation_classes
 from photo51.enrichment.design import Design
-from photo51.enrichment.gather import calibration, qq_points, with_families
+from photo51.enrichment.gather import _error_of_share, calibration, qq_points, with_families
 from photo51.enrichment.pairs import pair_table
 from photo51.enrichment.tracks import column_track, levelled, rotated, run_counts, take_rows
 from photo51.stats.correlation import Mask
@@ -114,7 +114,7 @@ def test_threads_do_not_change_a_number(plain_table, plain, features):
 
 def test_rotated_activations_give_no_discovery(plain, plain_table, features):
     bounds = plain.workspace.block_bounds
-    turned = rotated(features, bounds, random_shifts(bounds, np.random.default_rng(1))[0])
+    turned = rotated(features, bounds, random_shifts(bounds, np.random.default_rng(1), 11))
     null = with_families(pair_table(plain, turned, np.arange(11)), 0.05)
     got = calibration(plain_table, null, PARAMS)
     assert got.figures["run_rotated_discoveries"] == 0
@@ -164,10 +164,18 @@ def test_rotating_columns_is_rotating_arrays():
     rng = np.random.default_rng(3)
     dense = rng.random((40, 3)) * (rng.random((40, 3)) < 0.3)
     bounds = np.array([0, 8, 20])
-    shifts = np.array([3, 11])
+    shifts = np.array([[3, 11], [0, 1], [7, 5]])
     got = rotated(sp.csc_array(dense), bounds, shifts).toarray()
     for strand in (slice(0, 20), slice(20, 40)):
-        np.testing.assert_array_equal(got[strand], rotate(dense[strand], bounds, shifts))
+        for column, own in enumerate(shifts):
+            np.testing.assert_array_equal(got[strand, column], rotate(dense[strand, column], bounds, own))
+
+
+def test_the_error_of_a_rate_counts_features_not_pairs():
+    # of three features with two pairs each 0, 1 and 2 are called: rate 1/2, sums leave -1, 0, 1: sqrt(3/2 * 2) / 6
+    table = pd.DataFrame({"feature": [0, 0, 1, 1, 2, 2], "p_rot": [0.5, 0.9, 0.01, 0.9, 0.01, 0.02]})
+    assert _error_of_share(table, 0.05) == pytest.approx(np.sqrt(3) / 6)
+    assert _error_of_share(table.iloc[:2], 0.05) is None
 
 
 def test_taking_rows_takes_them_on_both_strands():

@@ -72,7 +72,6 @@ class Enrichment:
         part = Inputs(inputs.folder, workspace, inputs.annotations, inputs.contigs, bases)
         self.design = Design(workspace, part.classes(params.classes, params.leave_out), params, bases)
         rng = np.random.default_rng([params.seed, 1])
-        self.shifts = random_shifts(workspace.block_bounds, rng)[0]
         some = rng.permutation(self.store.n_features)[: params.rotated_features]
         self.turned: NDArray[np.int64] = np.sort(some) if params.rotated else some[:0]
 
@@ -87,9 +86,15 @@ class Enrichment:
             parts.append(pair_table(self.design, matrix, some, threads=threads).assign(rotated=False))
             own = np.isin(some, self.turned)
             if own.any():
-                turned = rotated(matrix[:, own], self.design.workspace.block_bounds, self.shifts)
+                turned = rotated(matrix[:, own], self.design.workspace.block_bounds, self._shifts(some[own]))
                 parts.append(pair_table(self.design, turned, some[own], threads=threads).assign(rotated=True))
         return pd.concat(parts, ignore_index=True) if parts else ENRICHMENT.empty().assign(rotated=False)
+
+    def _shifts(self, features: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Rotation of every block for each feature, the same whichever shard asks, (features, n_blocks)."""
+        bounds, seed = self.design.workspace.block_bounds, self.params.seed
+        drawn = [random_shifts(bounds, np.random.default_rng([seed, 1, f]))[0] for f in features.tolist()]
+        return np.stack(drawn)
 
 
 def enrich_shard(enrichment: Enrichment, shard: int, shards: int, threads: int) -> pd.DataFrame:

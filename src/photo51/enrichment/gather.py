@@ -49,6 +49,9 @@ def with_families(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
     return ENRICHMENT.check(table)
 
 
+LEVELS = ("05", "01", "001")  # digits after "0." of the levels at which errors are counted
+
+
 class Calibration(NamedTuple):
     """What the run finds in its real activations and in the same activations rotated once.
 
@@ -97,11 +100,9 @@ def calibration(real: pd.DataFrame, rotated: pd.DataFrame | None, params: Enrich
             "run_rotated_discoveries": _discoveries(rotated["q"], params.alpha),
             "run_rotated_discoveries_adjusted": _discoveries(rotated["q_adj_comp"], params.alpha),
             "run_rotated_both": _discoveries(np.maximum(rotated["q"], rotated["q_adj_comp"]), params.alpha),
-            **{f"fpr_{level}": _share(p, float(f"0.{level}")) for level in ("05", "01", "001")},
-            **{
-                f"fpr_adjusted_{level}": _share(adjusted, float(f"0.{level}"))
-                for level in ("05", "01", "001")
-            },
+            **{f"fpr_{level}": _share(p, float(f"0.{level}")) for level in LEVELS},
+            **{f"fpr_{level}_se": _error_of_share(rotated, float(f"0.{level}")) for level in LEVELS},
+            **{f"fpr_adjusted_{level}": _share(adjusted, float(f"0.{level}")) for level in LEVELS},
             "ks_distance": float(stats.kstest(p, "uniform").statistic) if len(p) else None,
             "ks_distance_adjusted": float(stats.kstest(adjusted, "uniform").statistic)
             if len(adjusted)
@@ -117,6 +118,16 @@ def _discoveries(q: ArrayLike, alpha: float) -> int:
 
 def _share(p: pd.Series, level: float) -> float | None:
     return float((p <= level).mean()) if len(p) else None
+
+
+def _error_of_share(table: pd.DataFrame, level: float) -> float | None:
+    """Standard error of the share of p-values at or below a level; pairs of a feature are one cluster."""
+    tested = table[table["p_rot"].notna()]
+    per = tested.assign(hit=tested["p_rot"] <= level).groupby("feature")["hit"].agg(["sum", "size"])
+    if len(per) < 2:
+        return None
+    left = per["sum"] - per["size"] * per["sum"].sum() / per["size"].sum()
+    return float(np.sqrt(len(per) / (len(per) - 1) * (left**2).sum()) / per["size"].sum())
 
 
 def _curves(table: pd.DataFrame, activations: str) -> pd.DataFrame:

@@ -88,11 +88,17 @@ def _run_counts(indptr, rows, breaks):
 
 
 def rotated(matrix: sp.csc_array, bounds: NDArray[np.integer], shifts: NDArray[np.integer]) -> sp.csc_array:
-    """All columns turned by the same shifts, both strands together: features keep their relations, places are random."""
+    """Each column turned by shifts of its own, (columns, n_blocks), both strands together.
+
+    Columns that went round together would all meet the same accident: many columns would then say no more than one of how
+    often a test errs.
+    """
     n_rows = int(bounds[-1])
     strand = matrix.indices >= n_rows
-    rows = rotate_rows(matrix.indices - strand * n_rows, bounds, shifts) + strand * n_rows
-    out = sp.csc_array((matrix.data, rows, matrix.indptr), shape=matrix.shape)
+    rows = matrix.indices - strand * n_rows
+    for (a, b), own in zip(pairwise(matrix.indptr), shifts, strict=True):
+        rows[a:b] = rotate_rows(rows[a:b], bounds, own)
+    out = sp.csc_array((matrix.data, rows + strand * n_rows, matrix.indptr), shape=matrix.shape)
     out.has_sorted_indices = False
     out.sort_indices()
     return out

@@ -51,7 +51,7 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
     note = f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs were tested. The rotated column should be (nearly) empty."
     draft.show(
         Table(
-            "Discoveries on the real activations and on the same activations, rotated once",
+            "Discoveries on the real activations and on the same activations, each feature's rotated once",
             [Head("Test"), Head("real", numeric=True), Head("rotated", numeric=True)],
             rows,
             note=note,
@@ -82,20 +82,27 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
         )
 
 
+def _beyond(figures: dict[str, Any], key: str, level: float) -> bool:
+    """Whether a test errs by more than a quarter too often, and by more than two standard errors."""
+    rate, error = figures.get(f"fpr_{key}") or 0.0, figures.get(f"fpr_{key}_se") or 0.0
+    return rate > 1.25 * level and rate - 2 * error > level
+
+
 def _rates(figures: dict[str, Any], draft: Draft) -> None:
     rows = []
     for key, level in LEVELS:
         rate, adjusted = figures.get(f"fpr_{key}"), figures.get(f"fpr_adjusted_{key}")
+        error = figures.get(f"fpr_{key}_se")
         if rate is not None:
             rows.append(
                 [
                     f"p ≤ {level:g}",
                     words.percent(level),
-                    words.percent(rate, 2),
+                    words.percent(rate, 2) + (f" ± {words.percent(error, 2)}" if error else ""),
                     words.percent(adjusted, 2) if adjusted is not None else "–",
                 ]
             )
-    loose = [level for key, level in LEVELS if (figures.get(f"fpr_{key}") or 0.0) > 1.25 * level]
+    loose = [level for key, level in LEVELS if _beyond(figures, key, level)]
     if loose:
         draft.fail(
             f"The rotation null calls too many rotated pairs at p ≤ {words.listing([f'{v:g}' for v in loose])}: a single p-value near the level says less than it seems. The rotated discoveries, not the level, say how many finds of the run are false.",
@@ -108,7 +115,7 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
                 "How often the tests call a rotated pair",
                 heads,
                 rows,
-                note=f"{figures.get('run_rotated_pairs', 0):,} rotated pairs.",
+                note=f"{figures.get('run_rotated_pairs', 0):,} rotated pairs of {figures.get('features_compared', 0):,} features; ± one standard error, features counted as independent.",
                 sortable=False,
             )
         )
