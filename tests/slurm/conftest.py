@@ -1,6 +1,7 @@
 """A real Slurm of one node for the session, and a way to run Snakemake through the shipped profiles on it."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -20,6 +21,11 @@ def node(*words, timeout=400):
     return subprocess.run(
         ["bash", SCRIPT, *words], capture_output=True, text=True, timeout=timeout, check=False
     )
+
+
+def _interruptible():
+    """Take Ctrl-C, also where the tests themselves run in the background and do not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Cluster:
@@ -59,6 +65,7 @@ class Cluster:
             return subprocess.Popen(
                 [*command, *words, *extra, "--latency-wait", "5", "--nocolor"],
                 cwd=folder, env=self.env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                preexec_fn=_interruptible,  # noqa: PLW1509
             )  # fmt: skip
 
     def finish(self, folder, *words, profile="slurm", timeout=3_600):
