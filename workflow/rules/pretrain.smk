@@ -36,7 +36,7 @@ rule pretrain:
         "<benchmarks>/pretrain.tsv"
     conda:
         "../envs/photo51.yaml"
-    threads: workflow.cores
+    threads: 8
     resources:
         mem_mb=mib(8000),
         runtime=minutes(1440),

@@ -94,7 +94,9 @@ rule export:
     output:
         report(
             directory("<results>/exports"),
-            patterns=["tables/{table}.tsv"],
+            patterns=[
+                "tables/{table,concepts|concept_summary|ledger|novelty|hidden_classes|manifolds|battery|quality|fidelity|causality|classifiers|variant_rules}.tsv"
+            ],
             caption="../report/tables.rst",
             category="Tables",
         ),
