@@ -65,13 +65,14 @@ def run(
     if cores or profile == "local":
         command += ["--cores", str(cores or 2)]
     command += ["--workflow-profile", f"workflow/profiles/{profile}", "--nocolor", *context.args]
-    started = time.time()
+    started, dry = time.time(), bool({"-n", "--dry-run", "--dryrun"} & set(context.args))
+    log = results / "logs" / ("dry_run.log" if dry else "workflow.log")
     with _locked(results) as lock:
-        code, failed = _follow([*command, "--nolock"], results / "logs" / "workflow.log", lock)
+        code, failed = _follow([*command, "--nolock"], log, lock, again=not dry)
     if code:
-        _explain(failed, results / "logs" / "workflow.log", stored=settings.stored)
+        _explain(failed, log, stored=settings.stored)
         sys.exit(code)
-    if not {"-n", "--dry-run", "--dryrun"} & set(context.args):
+    if not dry:
         _summary(results, started)
 
 
@@ -92,8 +93,11 @@ def _locked(results: Path) -> Iterator[int]:
         yield file.fileno()
 
 
-def _follow(command: list[str], log: Path, lock: int) -> tuple[int, list[Path]]:
-    """Run Snakemake, keep its whole log, say a line for each finished step; its exit code and the logs of rules that failed."""
+def _follow(command: list[str], log: Path, lock: int, *, again: bool) -> tuple[int, list[Path]]:
+    """Run Snakemake, keep its whole log, say a line for each finished step; its exit code and the logs of rules that failed.
+
+    Logs of a run that is called again follow each other, as every call does a part of it; that of a dry run is written anew.
+    """
     from rich.console import Console
 
     console = Console(stderr=True, highlight=False)
@@ -104,7 +108,7 @@ def _follow(command: list[str], log: Path, lock: int) -> tuple[int, list[Path]]:
     # rules call `photo51`, also where the environment was not activated
     found_first = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     with (
-        log.open("w") as keep,
+        log.open("a" if again else "w") as keep,
         subprocess.Popen(
             command,
             stdout=subprocess.PIPE,
