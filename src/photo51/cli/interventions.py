@@ -240,6 +240,7 @@ def explain(
     from photo51.interventions.opening import genome_of
     from photo51.interventions.places import parse_place
     from photo51.io import provenance
+    from photo51.types import Variant
 
     given = parse(AttributionParams, params)
     where = parse_place(place, strand)
@@ -250,7 +251,13 @@ def explain(
     made = provenance(
         "explain", {**given.model_dump(mode="json"), **opened.hashes, "place": place, "strand": strand}
     )
-    outputs.write_explained(found, f"{place} ({strand})", out, made)
+    if isinstance(where, Variant):
+        title, marked = f"log-likelihood ratio of {place}, read on strand {strand}", (where.pos, where.end)
+    else:
+        target = f"score of {base} at" if base else "log-likelihood of"
+        title = f"{target} {where}"
+        marked = (where.start, where.end)
+    outputs.write_explained(found, title, marked, out, made)
 
 
 @app.command()

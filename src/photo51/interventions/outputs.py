@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -142,38 +141,44 @@ def void(_: object) -> None:
     """Let a drawn axis go."""
 
 
-def write_explained(found: Explained, title: str, out: Path, made: Provenance) -> None:
-    """`attribution`, `agreement`, `mutagenesis` (.parquet), `explain.json`, `explain.svg`."""
+def write_explained(
+    found: Explained, title: str, marked: tuple[int, int], out: Path, made: Provenance
+) -> None:
+    """`attribution`, `agreement`, `mutagenesis` (.parquet), `explain.json`, `explain.svg`.
+
+    Parameters
+    ----------
+    title
+        What the target is, in words.
+    marked
+        Bases [start, end) of the contig that are shaded.
+    """
     write_table(found.table, out / "attribution.parquet", tables.ATTRIBUTION, made)
     write_table(found.agreement, out / "agreement.parquet", tables.AGREEMENT, made)
     write_table(found.map, out / "mutagenesis.parquet", tables.MUTAGENESIS, made)
     write_json({"title": title, **found.summary()}, out / "explain.json")
-    draw(out / "explain.svg", (theme.WIDTH_2, 6.2), lambda figure: picture(figure, found, title))
+    draw(out / "explain.svg", (theme.WIDTH_2, 6.6), lambda figure: picture(figure, found, title, marked))
 
 
-def picture(figure: Figure, found: Explained, title: str) -> None:
-    """Letters by contribution, the features that matter most, and the saturation map below one another."""
+def picture(figure: Figure, found: Explained, title: str, marked: tuple[int, int]) -> None:
+    """Letters by contribution, the features that matter most, and the saturation map below one another, base under base."""
     top, middle, bottom = figure.subplots(3, 1, height_ratios=(1.2, 2.2, 1.0))
-    shown = around(found.read, found.map)
-    plots.logo(top, shown, last=len(shown))
+    shown = found.read[found.read["position"].isin(found.map["position"])].reset_index(drop=True)
     summary = found.summary()
-    top.set_title(
-        f"{title}: {found.value:+.3f} nats; adds up to {100 * (1 - float(str(summary['completeness_error']))):.1f} %, "
-        f"ablation ρ = {float(str(summary['ablation_spearman'])):.2f}"
+    figure.suptitle(
+        f"{title}: {found.value:+.3f} nats\ncontributions add up to {100 * (1 - float(str(summary['completeness_error']))):.1f} %; "
+        f"rank correlation with removing features one by one {float(str(summary['ablation_spearman'])):.2f}"
     )
+    plots.logo(top, shown, last=len(shown))
     plots.contributions(middle, found.table, shown, last=len(shown))
     plots.mutagenesis(bottom, found.map)
-
-
-def around(read: pd.DataFrame, changed: pd.DataFrame, most: int = 64) -> pd.DataFrame:
-    """The stretch of bases read that holds the saturation map."""
-    inside = np.flatnonzero(read["position"].isin(changed["position"]))
-    end = (
-        min(len(read), int(inside.max()) + 1 + max(0, (most - len(inside)) // 4))
-        if len(inside)
-        else len(read)
-    )
-    return read.iloc[max(0, end - most) : end].reset_index(drop=True)
+    told = ("what each base brings", "through which features", "what changing a single base would do")
+    for ax, words in zip((top, middle, bottom), told, strict=True):
+        ax.set_title(words, loc="left")
+    plots.mark(top, shown["position"].tolist(), marked)
+    plots.mark(middle, shown["position"].tolist(), marked)
+    plots.mark(bottom, list(dict.fromkeys(found.map["position"])), marked)
+    plots.share_width(top, like=middle)
 
 
 def write_causality(table: pd.DataFrame, out: Path, made: Provenance) -> None:

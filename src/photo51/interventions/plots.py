@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, TwoSlopeNorm
 from matplotlib.patches import PathPatch
 from matplotlib.textpath import TextPath
@@ -174,6 +177,22 @@ def contributions(ax: Axes, table: pd.DataFrame, read: pd.DataFrame, *, last: in
     ax.set_yticklabels(["SAE error" if f < 0 else f"f{f} {names.get(f, '')}".strip() for f in rows])
     _places(ax, shown)
     ax.figure.colorbar(image, ax=ax, label="nats", fraction=0.03, pad=0.01)
+    return ax
+
+
+def mark(ax: Axes, positions: Sequence[int], marked: tuple[int, int]) -> Axes:
+    """Frame the columns whose positions lie in [start, end)."""
+    inside = [i for i, p in enumerate(positions) if marked[0] <= p < marked[1]]
+    if inside:
+        ax.axvspan(min(inside) - 0.5, max(inside) + 0.5, fc="none", ec=INK, lw=0.8, clip_on=False)
+    return ax
+
+
+def share_width(ax: Axes, *, like: Axes) -> Axes:
+    """Leave as much room for a colour bar beside axes that have none, so that bases stand under bases."""
+    blank = ax.figure.colorbar(ScalarMappable(cmap=DIVERGING), ax=ax, fraction=0.03, pad=0.01)
+    blank.ax.set_visible(False)
+    ax.set_xlim(like.get_xlim())
     return ax
 
 
