@@ -1,6 +1,15 @@
+def random_dictionary(wildcards):
+    """Weights of the dictionary of random weights, where there is one: its groups are held against the model's."""
+    folder = f"results/{CONFIG.run}/sae"
+    return [
+        f"{folder}/{n}/sae.safetensors" for n in DICTIONARIES if n == "random"
+    ]
+
+
 rule geometry:
     input:
         concept_baselines,
+        random_dictionary,
         table="<results>/features.h5ad",
         weights="<results>/sae/main/sae.safetensors",
         codes="<results>/codes/main/codes.json",
@@ -27,9 +36,12 @@ rule geometry:
         genomes=subpath(input.windows, parent=True),
         folder=subpath(output.table, parent=True),
         baselines=concept_options(),
+        rivals=f"--random-sae results/{CONFIG.run}/sae/random"
+        if "random" in DICTIONARIES
+        else "",
         params=as_json(CONFIG.geometry),
     message:
         "Manifolds: relations between features, clusters, shapes, coordinates, controls"
     shell:
         "photo51 geometry {params.codes:q} {params.sae:q} {params.genomes:q} {params.folder:q} --features {input.table:q} "
-        "{params.baselines} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "{params.baselines} {params.rivals} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

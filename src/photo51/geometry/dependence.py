@@ -177,15 +177,18 @@ def dense_dependence(
     level
         (features,) from `on_levels`; they stay as they are when features are turned.
     """
-    z = np.asarray(codes, np.float64)
-    n_features = z.shape[1]
+    n_features = codes.shape[1]
     if n_features < 2:
         return 0.0
-    on = (z > level).astype(np.float64)
+    # on the scale of each feature's own level single precision is enough
+    scale = np.where(np.isfinite(level) & (level > 0), level, 1)
+    z = (codes / scale).astype(np.float32)
+    on = (codes > level).astype(np.float32)
     n = np.maximum(on.sum(0), 1)[:, None]
-    mine, square = (on * z).sum(0)[:, None] / n, (on * z * z).sum(0)[:, None] / n
-    y, y2, y3, y4 = (on.T @ z**power / n for power in (1, 2, 3, 4))
-    product, products = (on * z).T @ z / n, (on * z).T @ (z * z) / n
+    z2, lit = z * z, on * z
+    mine, square = lit.sum(0)[:, None] / n, (on * z2).sum(0)[:, None] / n
+    y, y2, y3, y4 = (on.T @ power / n for power in (z, z2, z2 * z, z2 * z2))
+    product, products = lit.T @ z / n, lit.T @ z2 / n
     first, second = square - mine**2, y2 - y**2
     fourth = y4 - 4 * y * y3 + 6 * y**2 * y2 - 3 * y**4 - second**2
     ok = (on.T @ (z > 0) >= least_joint) & (first > 1e-12) & (second > 1e-12)

@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
+from photo51.config.geometry import GeometryParams
 from photo51.geometry.coordinates import angle, place
-from photo51.geometry.manifolds import Geometry
+from photo51.geometry.manifolds import Geometry, unjudged
 from photo51.geometry.meaning import Placing
 from photo51.geometry.points import Missed
 from photo51.geometry.tokens import Tokens
@@ -49,6 +50,20 @@ def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Misse
     """
     rebuilt = np.asarray(tokens.codes[missed.token] @ np.asarray(decoder, np.float32))
     return Raw(missed.token, (rebuilt + missed.error).astype(np.float32))
+
+
+def of_rival(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams) -> list[Placing]:
+    """Every cluster of another dictionary of the same tokens by its place, whether or not it would be called a manifold."""
+    seen, clusters = unjudged(tokens, decoder, params)
+    out = []
+    for number, (a, points) in enumerate(clusters):
+        if len(points.x) >= 60 and len(points.axes):
+            fitted = place(points.x, np.random.default_rng([params.seed, 13, number]))
+            y = a.codes.astype(np.float64) @ a.directions
+            unit = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
+            t = fitted.of((unit - points.mean) @ points.axes.T)
+            out.append(_placing(seen, a.token, number, t))
+    return out
 
 
 def axes_of(x: NDArray[np.floating], k: int) -> NDArray[np.float64]:

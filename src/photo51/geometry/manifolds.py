@@ -18,7 +18,7 @@ from photo51.geometry.clusters import NONE, Partition, adopt, by_size, module_gr
 from photo51.geometry.couplings import precision_couplings, pseudolikelihood, strongest_partners
 from photo51.geometry.growing import grow
 from photo51.geometry.lagged import Lagged, lagged_coactivation
-from photo51.geometry.points import Activity, Cloud, Missed, activity
+from photo51.geometry.points import Activity, Cloud, Missed, activity, cloud
 from photo51.geometry.relations import Pairs, coactivation, cosine
 from photo51.geometry.shape import Measured, Placed, Verdict, coordinate, judge, measure
 from photo51.geometry.tokens import Firing, Tokens, autocorrelation, firing
@@ -26,8 +26,7 @@ from photo51.geometry.usable import Usable, usable
 from photo51.progress import progress
 
 log = logging.getLogger(__name__)
-CELLS = 1_000_000  # tokens × features of a cluster that are measured
-MOST_DRAWS = 499
+MOST, MOST_DRAWS = 5_000, 499  # tokens of a cluster that are measured, turned copies for its holes
 
 
 class Relations(NamedTuple):
@@ -163,15 +162,7 @@ def find_manifolds(
     related = relations(finding, rows, params)
     if not len(related.pairs.i):
         return Geometry(kept, rest, related, None, empty, nothing, "nothing related")
-    graph = module_graph(
-        related.pairs,
-        related.couplings,
-        len(rows),
-        floor=params.coupling,
-        z_min=params.z_edge,
-        keep=params.neighbours,
-    )
-    modules = stable_partition(graph, params.resolutions, range(params.partitions), smallest=params.smallest)
+    modules = _modules(related, len(rows), params)
     label, of = _candidates(finding, rows, modules, params)
     if label.max(initial=NONE) < 0:
         return Geometry(kept, rest, related, modules, label, nothing, "no cluster")
@@ -179,6 +170,26 @@ def find_manifolds(
         missed = Missed(*held_out(own, *missed))
     clusters = _measured(rest, rows, (label, of), missed, params)
     return Geometry(kept, rest, related, modules, label, clusters, "found")
+
+
+def unjudged(
+    tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams
+) -> tuple[Tokens, list[tuple[Activity, Cloud]]]:
+    """Clusters with their points on held-out tokens, whatever they are: for a dictionary that only serves as a rival."""
+    kept = usable(tokens.codes, decoder, params)
+    own, rows = tokens.take(kept.features), np.asarray(decoder)[kept.features]
+    first = first_half(own.block)
+    finding, rest = (own.where(first), own.where(~first)) if params.held_out else (own, own)
+    if not len(rows) or tokens.n < len(rows):
+        return rest, []
+    related = relations(finding, rows, params.model_copy(update={"offsets": 0}))
+    modules = _modules(related, len(rows), params)
+    label, of = _candidates(finding, rows, modules, params)
+    out = []
+    for c in range(len(of)):
+        a = activity(rest, np.flatnonzero(label == c), rows, most=MOST)
+        out.append((a, cloud(a, np.random.default_rng([params.seed, c]), most=params.points)))
+    return rest, out
 
 
 def first_half(block: NDArray[np.integer]) -> NDArray[np.bool_]:
@@ -208,6 +219,18 @@ def relations(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryPar
         couplings = np.asarray(pseudolikelihood(pattern, partners)[pairs.i, pairs.j]).ravel() / 4
     lagged = lagged_coactivation(pattern, tokens.run, rho, n_lags=params.offsets) if params.offsets else None
     return Relations(pairs, couplings, cosine(np.asarray(decoder, np.float64), pairs.i, pairs.j), lagged, rho)
+
+
+def _modules(related: Relations, n_features: int, params: GeometryParams) -> Partition:
+    graph = module_graph(
+        related.pairs,
+        related.couplings,
+        n_features,
+        floor=params.coupling,
+        z_min=params.z_edge,
+        keep=params.neighbours,
+    )
+    return stable_partition(graph, params.resolutions, range(params.partitions), smallest=params.smallest)
 
 
 def _candidates(
@@ -241,8 +264,7 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
     parts = []
     for c in progress(range(len(of)), "shapes", unit="clusters"):
         features = np.flatnonzero(label == c)
-        most = min(10_000, max(4_000, CELLS // len(features)))
-        a = activity(tokens, features, decoder, missed=missed, most=most)
+        a = activity(tokens, features, decoder, missed=missed, most=MOST)
         rng = np.random.default_rng([params.seed, c])
         parts.append(
             (
@@ -251,7 +273,7 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
                 *measure(
                     a,
                     rng,
-                    draws=draws,
+                    draws=(params.draws, draws),
                     n_landmarks=params.landmarks,
                     most=params.points,
                     alpha=params.alpha,

@@ -32,7 +32,7 @@ from photo51.stats.resampling import monte_carlo_p
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
 OTHERS = ("module", "unresolved")
 FLAT = 3  # dimensions up to which holes are looked for and a shape is named
-FEW, SURE = 4, 20  # draws of what is slow to measure; resamples where something hangs on them
+FEW, SURE = 3, 20  # draws of what is slow to measure; resamples where something hangs on them
 SOME, ENOUGH = 19, 5  # draws at least, and larger ones after which no more are made
 
 
@@ -107,7 +107,7 @@ def measure(
     a: Activity,
     rng: np.random.Generator,
     *,
-    draws: int = 99,
+    draws: tuple[int, int] = (99, 99),
     n_landmarks: int = 120,
     most: int = 2000,
     alpha: float = 0.05,
@@ -117,7 +117,7 @@ def measure(
     Parameters
     ----------
     draws
-        Turned copies. A few for dimension and R², and for holes where none of the cluster's is long enough to be called one
+        Turned copies for dependence, and for holes. A few for dimension and R², and for holes where none of the cluster's is long enough to be called one
         whatever the null; cavities only where the cluster itself shows one.
     n_landmarks, most
         Landmarks of the persistence, and points they are chosen from.
@@ -130,7 +130,7 @@ def measure(
     """
     points = cloud(a, rng, most=most, with_error=True)
     codes_only = cloud(a, rng, most=most)
-    dependence, turned = _dependence(a, rng, draws)
+    dependence, turned = _dependence(a, rng, draws[0])
     depends = _p(dependence, turned) <= alpha
     dimension = intrinsic_dimension(codes_only.x, rng)
     flat = depends and 1 <= dimension.called <= FLAT
@@ -138,7 +138,7 @@ def measure(
     loops, cavity = found.lengths(1), float(found.lengths(2)[0])
     hole = flat and bool(loops[0] > LOOP or cavity > CAVITY)
     seen = (float(loops[0]), cavity if cavity > CAVITY else np.inf)
-    null = _null(a, rng, draws if hole else FEW if depends else 0, (n_landmarks, most, seen), turned)
+    null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, most, seen), turned)
     called = betti(found, _most(null.loop), _most(null.cavity))
     resamples = SURE if hole or called.pieces > 1 else FEW
     return Measured(

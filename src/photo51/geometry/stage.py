@@ -17,7 +17,7 @@ from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
 from photo51.geometry.battery import Bench
 from photo51.geometry.biology import Quantity, quantities, read_kmers
-from photo51.geometry.direct import Raw, at_same_tokens, in_subspaces, raw_activations
+from photo51.geometry.direct import Raw, at_same_tokens, in_subspaces, of_rival, raw_activations
 from photo51.geometry.embed import feature_graph
 from photo51.geometry.manifolds import Geometry, find_manifolds, first_half, held_out
 from photo51.geometry.meaning import Placing, Rivals, meaning_table
@@ -116,9 +116,8 @@ def rivals_of(
     tokens, missed = seen
     other = None
     if random is not None and random.decoder is not None:
-        found = find_manifolds(random.tokens, random.decoder, params)
-        log.info("random weights: %s, %d clusters, %d manifolds", found.result, len(found.clusters), found.n_manifolds)  # fmt: skip
-        other = placings(found)
+        other = of_rival(random.tokens, random.decoder, params)
+        log.info("random weights: %d clusters as rivals", len(other))
     if missed is None or not g.clusters:
         return Rivals(other)
     raw = raw_activations(tokens, given.decoder, missed)

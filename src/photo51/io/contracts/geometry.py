@@ -103,7 +103,7 @@ MEANING = TableSpec(
         ),
         "effect_kmer": Column("float", "the same explained by the last six bases; nan where not asked for"),
         "effect_random_weights": Column(
-            "float", "best manifold of the random-weight model; nan where not given"
+            "float", "best cluster of the random-weight model, whatever its shape; nan where not given"
         ),
         "effect_direct": Column(
             "float",

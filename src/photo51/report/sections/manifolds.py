@@ -240,20 +240,42 @@ def _meaning_table(run: Run, draft: Draft) -> None:
     found = table[table["q"] <= ALPHA].sort_values("effect", ascending=False)
     if found.empty:
         return
-    random = found["effect_random_weights"].notna().any()
+    rivals = [(head, c) for head, c in RIVALS if c in found and found[c].notna().any()]
     rows = [
         [
             int(r.cluster), words.kind(str(r.quantity)), q_cell(r.q), Cell(words.percent(r.effect), r.effect), _share(r.effect_kmer),
-            *([_share(r.effect_random_weights)] if random else []), Cell(f"{r.n:,}", r.n),
+            *(_share(getattr(r, c)) for _, c in rivals), Cell(f"{r.n:,}", r.n),
         ]
         for r in records(found)
     ]  # fmt: skip
     heads = [
         Head("Group", numeric=True), Head("what varies"), Head("[[q]]", numeric=True), Head("variance explained", numeric=True), Head("by [[kmer|six-letter words]]", numeric=True),
-        *([Head("by [[random_weights|random weights]]", numeric=True)] if random else []), Head("bases", numeric=True),
+        *(Head(head, numeric=True) for head, _ in rivals), Head("bases", numeric=True),
     ]  # fmt: skip
     note = "Share of the quantity's variance that the coordinate explains on stretches that played no part in it, beside what the last six bases explain of the same bases."
+    if rivals:
+        note += " Rivals: the best group of a model with random weights; the activations themselves at the same bases, in as many dimensions; the best of as many groups of bases found in the activations without features."
+        _direct(found, draft)
     draft.show(Table("What varies along the coordinates", heads, rows, note=note, shown=10, row_heads=False))
+
+
+RIVALS = (
+    ("by [[random_weights|random weights]]", "effect_random_weights"),
+    ("by raw activations, same bases", "effect_direct"),
+    ("by raw activations, own groups", "effect_subspaces"),
+)
+
+
+def _direct(found: pd.DataFrame, draft: Draft) -> None:
+    """Where groups of features say more than the activations do without them, and where less."""
+    if "effect_direct" not in found or not found["effect_direct"].notna().any():
+        return
+    tested = found[found["effect_direct"].notna() & (found["effect"] > 0)]
+    won = int((tested["effect"] > tested[["effect_direct", "effect_subspaces"]].max(axis=1)).sum())
+    draft.claim(
+        "A group of features says more of what varies along it than the activations do without features.", f"{won} of {len(tested)} coordinates and quantities",
+        "the same bases in as many dimensions, and as many groups of bases found in the activations", words.count(len(tested), "pair"), holds=won > len(tested) - won if len(tested) else None,
+    )  # fmt: skip
 
 
 def _share(value: float) -> Cell:
