@@ -57,7 +57,7 @@ def target(
         raise InputError(
             f"target auto: need --oracle with one of {', '.join(SCREENED)}, got {declared[0] if declared else 'none'}"
         )
-    wanted = ScreenParams()
+    wanted = ScreenParams(random_directions=24)
     genes = coding_sequences(bases) if declared[0] == "codon_usage" else []
     table = screen(
         opened.instrument,
