@@ -20,7 +20,7 @@ from photo51.geometry.growing import grow
 from photo51.geometry.lagged import Lagged, lagged_coactivation
 from photo51.geometry.points import Activity, Cloud, Missed, activity, cloud
 from photo51.geometry.relations import Pairs, coactivation, cosine
-from photo51.geometry.shape import Measured, Placed, Verdict, coordinate, judge, measure
+from photo51.geometry.shape import FLAT, Measured, Placed, Verdict, coordinate, judge, measure
 from photo51.geometry.tokens import Firing, Tokens, autocorrelation, firing
 from photo51.geometry.usable import Usable, usable
 from photo51.progress import progress
@@ -283,6 +283,7 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
     verdicts = judge([m for _, _, m, _ in parts], params.alpha, params.sure)
     clusters = []
     for c, ((features, a, m, points), verdict) in enumerate(zip(parts, verdicts, strict=True)):
-        placed = coordinate(verdict.shape, points, a.block[points.place], params.seed)
+        few = m.dimension.called <= FLAT  # one number says little of a cloud of more
+        placed = coordinate(verdict.shape, points, a.block[points.place], params.seed) if few else None
         clusters.append(Cluster(features, int(of[c]), a, m, points, verdict, placed))
     return clusters

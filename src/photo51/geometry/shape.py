@@ -32,7 +32,7 @@ from photo51.stats.resampling import monte_carlo_p
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
 OTHERS = ("module", "unresolved")
 FLAT = 3  # dimensions up to which holes are looked for and a shape is named
-FEW, SURE = 3, 20  # draws of what is slow to measure; resamples where something hangs on them
+FEW, SURE = 2, 20  # draws of what is slow to measure; resamples where something hangs on them
 SOME, ENOUGH = 19, 5  # draws at least, and larger ones after which no more are made
 
 
