@@ -104,7 +104,7 @@ def at_same_tokens(g: Geometry, raw: Raw, seed: int) -> list[Placing]:
 
 
 def in_subspaces(
-    tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, most: int = 30_000
+    tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, most: int = 8_000
 ) -> list[Placing]:
     """Groups of tokens near subspaces of the activations, each with the place of its tokens along it.
 
@@ -124,7 +124,7 @@ def in_subspaces(
     out = []
     for number in range(n_groups):
         here = np.flatnonzero(label == number)
-        if len(here) >= 200:
+        if len(here) >= 60:
             t = coordinate_of(x[here], "place", k, rng)
             out.append(_placing(tokens, at[here], number, t))
     return out
@@ -147,7 +147,7 @@ class Subspaces(NamedTuple):
 
 
 def subspaces(
-    x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Generator, sweeps: int = 20
+    x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Generator, sweeps: int = 8
 ) -> Subspaces:
     """K-subspaces: points go to the affine subspace they are nearest to, subspaces to the points they have, in turn.
 
@@ -155,9 +155,9 @@ def subspaces(
     ----------
     Bradley and Mangasarian 2000, doi:10.1023/A:1008324625522; Vidal 2011, doi:10.1109/MSP.2010.939739.
     """
-    x = np.asarray(x, np.float64)
+    x = np.asarray(x, np.float32)
     k = min(k, x.shape[1] - 1)
-    means = KMeans(n_groups, n_init=4, max_iter=50, random_state=int(rng.integers(1 << 31))).fit(x)
+    means = KMeans(n_groups, n_init=2, max_iter=20, random_state=int(rng.integers(1 << 31))).fit(x)
     centre, label = means.cluster_centers_.copy(), means.labels_
     basis = np.zeros((n_groups, k, x.shape[1]))
     for _ in range(sweeps):
