@@ -1,11 +1,3 @@
-def random_dictionary(wildcards):
-    """Weights of the dictionary of random weights, where there is one: its groups are held against the model's."""
-    folder = f"results/{CONFIG.run}/sae"
-    return [
-        f"{folder}/{n}/sae.safetensors" for n in DICTIONARIES if n == "random"
-    ]
-
-
 rule geometry:
     input:
         concept_baselines,
