@@ -7,6 +7,7 @@ from scipy.stats import false_discovery_control
 from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.annotations import annotation_classes
 from photo51.enrichment.design import Design
+from photo51.enrichment.enrich_stage import turned_pairs
 from photo51.enrichment.gather import _error_of_share, calibration, qq_points, with_families
 from photo51.enrichment.pairs import pair_table
 from photo51.enrichment.tracks import column_track, levelled, rotated, run_counts, take_rows
@@ -151,6 +152,27 @@ def test_few_effective_draws_are_named(plain):
     assert cds["status"] == "n_eff below 5"
     assert (cds["n_active"], cds["n_runs"]) == (240, 6)
     assert np.isnan(cds["p_rot"])
+
+
+def test_features_of_one_block_are_calibrated_where_units_are_longer_than_blocks(workspace, annotations):
+    design = Design(workspace, annotation_classes(workspace, annotations), EnrichParams(interval_blocks=64.0))
+    bounds, n = workspace.block_bounds, workspace.n_rows
+    longest = max(design.families(), key=lambda family: np.diff(family.bounds).max())
+    assert len(longest.bounds) < len(bounds)
+    rng, n_features = np.random.default_rng(3), 120
+    dense = np.zeros((2 * n, n_features), dtype=np.float32)
+    for j in range(n_features):  # thirty runs, all in one block of its own
+        block = rng.integers(len(bounds) - 1)
+        starts = rng.integers(bounds[block], bounds[block + 1] - 5, 30)
+        dense[(starts[:, None] + np.arange(4)).ravel() + n * rng.integers(2), j] = 1
+    features, ids = sp.csc_array(dense), np.arange(n_features)
+    own = np.isin(np.arange(n_features * len(design.readings)) % len(design.readings), longest.readings)
+    by_units = turned_pairs(design, features, ids, 7)
+    p = by_units.loc[np.flatnonzero(own), "p_rot"].dropna()
+    shifts = random_shifts(bounds, rng, n_features)
+    p_by_blocks = pair_table(design, rotated(features, bounds, shifts), ids)["p_rot"][own].dropna()
+    assert 0.02 <= np.mean(p <= 0.05) <= 0.07
+    assert np.mean(p_by_blocks <= 0.05) > 0.08  # so that the null is a hard one
 
 
 def test_runs_break_at_stretches_and_strands():

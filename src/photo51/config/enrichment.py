@@ -47,7 +47,7 @@ class EnrichParams(Params):
         description="neighbouring blocks of a contig turn as one until they hold this many times the longest interval",
     )
     screen_z: float = Field(
-        default=2.0,
+        default=1.5,
         ge=0,
         description="pairs with z at least this, and with -z at least this where the class covers much, get the exact p; "
         "the others keep the normal tail of z",

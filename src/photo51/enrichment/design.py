@@ -104,11 +104,6 @@ class Design:
             found.setdefault(bounds.tobytes(), (bounds, []))[1].extend(own)
         return [Family(b, np.array(own, dtype=np.int64)) for b, own in found.values() if own]
 
-    @property
-    def testable(self) -> NDArray[np.int64]:
-        """Readings of classes that can be tested: decided by margins, so that it is the same for every chunk of features."""
-        return np.array([t for t in range(len(self.readings)) if not self.class_of(t).reason], dtype=np.int64)
-
     def mask(self, reading: int) -> NDArray[np.bool_]:
         """The mask of a reading, oriented, (2 * n_rows,)."""
         r = self.readings[reading]

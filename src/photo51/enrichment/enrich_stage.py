@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.codes import CodesStore
@@ -86,15 +87,28 @@ class Enrichment:
             parts.append(pair_table(self.design, matrix, some, threads=threads).assign(rotated=False))
             own = np.isin(some, self.turned)
             if own.any():
-                turned = rotated(matrix[:, own], self.design.workspace.block_bounds, self._shifts(some[own]))
-                parts.append(pair_table(self.design, turned, some[own], threads=threads).assign(rotated=True))
+                turned = turned_pairs(
+                    self.design, matrix[:, own], some[own], self.params.seed, threads=threads
+                )
+                parts.append(turned.assign(rotated=True))
         return pd.concat(parts, ignore_index=True) if parts else ENRICHMENT.empty().assign(rotated=False)
 
-    def _shifts(self, features: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Rotation of every block for each feature, the same whichever shard asks, (features, n_blocks)."""
-        bounds, seed = self.design.workspace.block_bounds, self.params.seed
-        drawn = [random_shifts(bounds, np.random.default_rng([seed, 1, f]))[0] for f in features.tolist()]
-        return np.stack(drawn)
+
+def turned_pairs(
+    design: Design, features: sp.csc_array, ids: NDArray[np.int64], seed: int, *, threads: int = 1
+) -> pd.DataFrame:
+    """Pairs as of `pair_table`, every feature turned by shifts of its own, in the units in which its test turns it.
+
+    Units depend on the class. Turned in shorter ones, a feature would keep what its blocks differ in, which the test in
+    longer ones rightly finds. Shifts depend on seed and feature alone, whichever shard asks.
+    """
+    parts = []
+    for family in design.families():
+        shifts = [random_shifts(family.bounds, np.random.default_rng([seed, 1, i]))[0] for i in ids.tolist()]
+        turned = rotated(features, family.bounds, np.stack(shifts))
+        table = pair_table(design, turned, ids, families=[family], threads=threads)
+        parts.append(table[np.isin(np.arange(len(table)) % len(design.readings), family.readings)])
+    return pd.concat(parts).sort_index() if parts else ENRICHMENT.empty()
 
 
 def enrich_shard(enrichment: Enrichment, shard: int, shards: int, threads: int) -> pd.DataFrame:

@@ -7,6 +7,7 @@ by matrix products; exact tails for pairs beyond `screen_z`; covariance beyond G
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -32,7 +33,12 @@ _BYTES = 1 << 30
 
 
 def pair_table(
-    design: Design, features: sp.csc_array, ids: NDArray[np.integer], *, threads: int = 1
+    design: Design,
+    features: sp.csc_array,
+    ids: NDArray[np.integer],
+    *,
+    families: Sequence[Family] | None = None,
+    threads: int = 1,
 ) -> pd.DataFrame:
     """Test a chunk of features against every class.
 
@@ -44,18 +50,21 @@ def pair_table(
         Positive activations on the doubled axis, (2 * n_rows, n).
     ids
         Number of each feature.
+    families
+        What is tested; all if None. The other readings have rows without p.
 
     Returns
     -------
     Contract `ENRICHMENT` without q-values (NaN), n × readings rows, by feature and then by reading.
     """
     pairs = _Pairs(design, features, ids)
-    for family in design.families():
+    chosen = design.families() if families is None else families
+    for family in chosen:
         pairs.screen(family, threads)
         pairs.exact(family, threads)
     pairs.close()
-    if design.terms is not None:
-        pairs.adjust()
+    if design.terms is not None and chosen:
+        pairs.adjust(np.sort(np.concatenate([family.readings for family in chosen])))
     return pairs.table()
 
 
@@ -182,10 +191,10 @@ class _Pairs:
             self.values[name][untested] = np.nan
         self.method[untested] = ""
 
-    def adjust(self) -> None:
+    def adjust(self, readings: NDArray[np.int64]) -> None:
         """Covariance beyond composition, for features that have a tested pair; classes in groups that fit in memory."""
         tested = self.status == TESTED
-        columns, readings = np.flatnonzero(tested.any(axis=1)), self.design.testable
+        columns = np.flatnonzero(tested.any(axis=1))
         if not len(columns):
             return
         design, tracks = self.design, sp.csr_array(self.levels[:, columns])
