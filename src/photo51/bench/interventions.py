@@ -201,7 +201,7 @@ def report(feature: int, oracle: str, verdict: pd.Series) -> str:
 
 def painted_mass(instrument: Instrument, feature: int, prompt: NDArray[np.uint8]) -> float:
     """Share of a painted feature's mass inside its interval ± 50 bases of a canvas of 600."""
-    bundle, params = Bundle.single(feature), PaintParams(background=-2.0, paint_weight=2.0)
+    bundle, params = Bundle.single(feature), PaintParams(background=-2.0, paint_weight=4.0)
     canvas = Canvas("canvas", 600, (Paint(Interval("canvas", 250, 350, "+"), bundle.name, 2.0, bundle),))
     done = paint(instrument, canvas, prompt, sequences=2, params=params)
     share = overlap(read_track(instrument, done, params), canvas, params.margin)

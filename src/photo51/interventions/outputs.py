@@ -107,6 +107,7 @@ def write_rules(run: RuleRun, rules: Sequence[Rule], out: Path, made: Provenance
                 threshold=rule.settings.threshold,
                 release=rule.release,
                 rule=f"{rule.settings.name}: {rule.words()} (sequence {busiest})",
+                window=rule.settings.window,
             )
 
     draw(out / "rules.svg", (theme.WIDTH_2, 1.8 * len(rules)), make)

@@ -223,7 +223,14 @@ def mutagenesis(ax: Axes, table: pd.DataFrame) -> Axes:
 
 
 def rule_trace(
-    ax: Axes, levels: ArrayLike, holds: ArrayLike, *, threshold: float, release: float, rule: str
+    ax: Axes,
+    levels: ArrayLike,
+    holds: ArrayLike,
+    *,
+    threshold: float,
+    release: float,
+    rule: str,
+    window: int = 1,
 ) -> Axes:
     """What a rule watched in one sequence, and where it held.
 
@@ -233,10 +240,23 @@ def rule_trace(
         (length,) level at each base (units).
     holds
         (length,) whether the rule held there.
+    window
+        Bases that the rule averages over: with more than one, the mean is the line and the single bases stand behind it.
     """
     level, held = np.asarray(levels, dtype=np.float64), np.asarray(holds, dtype=bool)
     at = np.arange(len(level))
-    ax.step(at, level, where="mid", color=colour("feature"), lw=1.0)
+    if window > 1:
+        ax.step(at, level, where="mid", color=FAINT, lw=0.8, label="single bases")
+        level = np.convolve(level, np.full(window, 1.0 / window))[: len(level)]
+        level[: window - 1] = np.nan
+    ax.step(
+        at,
+        level,
+        where="mid",
+        color=colour("feature"),
+        lw=1.0,
+        label=f"mean of {window} bases" if window > 1 else "level",
+    )
     ax.axhline(threshold, color=colour("failed"), lw=0.8, label=f"threshold {threshold:g}")
     if release < threshold:
         ax.axhline(release, color=colour("failed"), lw=0.8, ls=":", label=f"release {release:g}")
@@ -251,7 +271,7 @@ def rule_trace(
         title=rule,
         xlim=(-0.5, max(1, len(level)) - 0.5),
     )
-    ax.legend(loc="upper right")
+    ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
 
 
