@@ -110,7 +110,7 @@ def steer(
     judges = oracles(code=code, motifs=motif or [], codons=codon_table(genes) if genes else None)
     declared = check_declared(oracle or [], judges)
     bundle, doses = targeting.target(target, opened, bases, declared, given, code=code)
-    half = "reporting" if target == targeting.AUTO else None
+    half: opening.Half | None = "reporting" if target == targeting.AUTO else None
     reference = opening.reference_windows(bases, 16, 512, given.sampling.seed, half)
     found = run(
         opened.instrument,

@@ -314,5 +314,5 @@ def exchange(ax: Axes, table: pd.DataFrame) -> Axes:
         ylabel="log-odds of the motif (nats)",
         title=f"{table['target'].iloc[0]} and {table['motif'].iloc[0]}",
     )
-    ax.legend(title="strength; rings held out")
+    ax.legend(title="strength; rings held out", loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return ax
