@@ -5,8 +5,19 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_rand_score
 
+from photo51.config.geometry import GeometryParams
 from photo51.geometry.coordinates import circular_agreement
-from photo51.geometry.direct import Raw, axes_of, coordinate_of, in_subspaces, raw_activations, subspaces
+from photo51.geometry.direct import (
+    Raw,
+    at_same_tokens,
+    axes_of,
+    coordinate_of,
+    in_subspaces,
+    of_rival,
+    raw_activations,
+    subspaces,
+)
+from photo51.geometry.manifolds import find_manifolds
 from photo51.geometry.points import Missed
 from photo51.geometry.tokens import in_sequence
 
@@ -64,3 +75,22 @@ def test_groups_are_tokens_with_their_rows_and_blocks():
     for g in groups:
         assert (np.diff(g.block) >= 0).all()
         np.testing.assert_array_equal(g.block, tokens.block[g.row])
+
+
+def test_a_ring_is_read_at_the_same_tokens_from_the_activations():
+    rng = np.random.default_rng(7)
+    t = rng.uniform(0, 2 * np.pi, 8000)
+    centres = np.arange(12) * np.pi / 6
+    near = np.maximum(0, 1 - np.abs(np.angle(np.exp(1j * (t[:, None] - centres)))) / 0.8)
+    codes = csr_matrix(near * (rng.random((8000, 1)) < 0.25)).astype(np.float32)
+    frame = np.linalg.qr(rng.standard_normal((16, 3)))[0].T
+    decoder = frame[0] + np.cos(centres)[:, None] * frame[1] + np.sin(centres)[:, None] * frame[2]
+    params = GeometryParams(lags=0, offsets=0, draws=19, points=400, landmarks=60, partitions=2)
+    tokens = in_sequence(codes)
+    g = find_manifolds(tokens, decoder, params)
+    raw = Raw(np.arange(g.tokens.n), np.asarray(g.tokens.codes @ decoder, np.float32))
+    (found,) = at_same_tokens(g, raw, 51)
+    np.testing.assert_array_equal(found.row, g.tokens.row[g.clusters[0].activity.token])
+    assert circular_agreement(found.coordinate, t[found.row]) > 0.95
+    (rival,) = of_rival(tokens, decoder, params)
+    assert len(rival.row) == len(rival.coordinate) > 500
