@@ -6,10 +6,12 @@ from scipy.sparse import csr_matrix
 
 from photo51.geometry.coordinates import angle, circular_agreement, place
 from photo51.geometry.dependence import conditional_dependence, dense_dependence, on_levels
-from photo51.geometry.dimension import flatness, intrinsic_dimension, turns
+from photo51.geometry.dimension import Dimension, flatness, intrinsic_dimension, turns
 from photo51.geometry.growing import lasting
 from photo51.geometry.planted import chart, draw
-from photo51.geometry.topology import betti, branches, persistence, pieces
+from photo51.geometry.points import Activity
+from photo51.geometry.shape import judge, measure
+from photo51.geometry.topology import Betti, betti, branches, persistence, pieces
 
 
 def _cloud(kind, n=800, noise=0.02, seed=0):
@@ -131,3 +133,25 @@ def test_a_piece_that_lasts_is_preferred_to_its_parts_and_to_what_it_is_lost_in(
     strengths = np.array([0.8, 0.7, 0.6, 0.1])
     levels = np.stack([pairs, rings, np.zeros(12, int), np.zeros(12, int)])
     np.testing.assert_array_equal(lasting(levels, strengths), np.zeros(12))
+
+
+@pytest.mark.parametrize("n_features", [3, 5])
+def test_features_that_take_turns_are_no_tree(n_features):
+    """One at a time, now and then with a faint neighbour: the cloud is a star along the axes, as every sparse code is."""
+    rng = np.random.default_rng(8)
+    who, strength = rng.integers(n_features, size=2_000), rng.uniform(0.2, 2.0, 2_000)
+    codes = np.zeros((2_000, n_features), np.float32)
+    codes[np.arange(2_000), who] = strength
+    faint = np.flatnonzero(rng.random(2_000) < 0.7)
+    codes[faint, (who[faint] + 1) % n_features] = 0.1 * strength[faint]
+    eye = np.eye(n_features)
+    a = Activity(codes, np.arange(2_000), np.arange(2_000) // 100, eye, eye, None)
+    measured, _ = measure(a, np.random.default_rng(0), draws=(39, 19))
+    assert measured.p_dependence < 0.05  # that they take turns is found
+    dimension = Dimension(1.0, 1.0)
+    star = measured._replace(
+        tips=n_features - 2, dimension=dimension, agreement=1.0, betti=Betti(1, 0, 0)
+    )  # an end a feature
+    verdict = judge([star])[0]
+    assert (verdict.shape, verdict.manifold) == ("unresolved", False)
+    assert judge([star._replace(n_features=3 * n_features)])[0].shape == "branched"

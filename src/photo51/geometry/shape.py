@@ -29,6 +29,9 @@ from photo51.geometry.topology import CAVITY, LOOP, Betti, agreement, betti, bra
 from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.resampling import monte_carlo_p
 
+TILES_A_BRANCH = (
+    3  # sparse codes lie along the axes: with fewer, every feature is an end of its own and nothing branches
+)
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
 OTHERS = ("module", "unresolved")
 FLAT = 3  # dimensions up to which holes are looked for and a shape is named
@@ -298,6 +301,11 @@ def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> 
         return "unresolved", f"{m.betti.loops} loops and {m.betti.cavities} cavities fit no shape known here"
     if m.dimension.called >= 2:
         return "blob", f"{m.dimension.called} dimensions without holes"
+    if m.tips > 0 and m.n_features < TILES_A_BRANCH * (m.tips + 2):
+        return (
+            "unresolved",
+            f"{m.n_features} features, {m.tips + 2} ends: features that take turns look like a star",
+        )
     if m.tips > 0:
         return "branched", f"one dimension with {m.tips + 2} ends"
     return "arc", "one dimension with two ends"
