@@ -212,9 +212,7 @@ def concept_baselines(wildcards):
 def random_dictionary(wildcards):
     """Weights of the dictionary of random weights, where there is one: its groups are held against the model's."""
     folder = f"results/{CONFIG.run}/sae"
-    return [
-        f"{folder}/{n}/sae.safetensors" for n in DICTIONARIES if n == "random"
-    ]
+    return [f"{folder}/{n}/sae.safetensors" for n in DICTIONARIES if n == "random"]
 
 
 def concept_options():

@@ -28,9 +28,11 @@ rule geometry:
         genomes=subpath(input.windows, parent=True),
         folder=subpath(output.table, parent=True),
         baselines=concept_options(),
-        rivals=f"--random-sae results/{CONFIG.run}/sae/random"
-        if "random" in DICTIONARIES
-        else "",
+        rivals=(
+            f"--random-sae results/{CONFIG.run}/sae/random"
+            if "random" in DICTIONARIES
+            else ""
+        ),
         params=as_json(CONFIG.geometry),
     message:
         "Manifolds: relations between features, clusters, shapes, coordinates, controls"

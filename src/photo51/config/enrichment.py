@@ -74,7 +74,8 @@ class EnrichParams(Params):
     )
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate of a discovery")
     rotated: bool = Field(
-        default=True, description="also do everything on activations of which each feature's are rotated once (calibration)"
+        default=True,
+        description="also do everything on activations of which each feature's are rotated once (calibration)",
     )
     rotated_features: int = Field(
         default=512,
