@@ -24,6 +24,11 @@ from scipy import fft
 from photo51.stats.lattice import Histograms
 
 _FFT_COST = 12.0  # events per row up to which the event route is quicker (measured)
+_ZEROS, _ONES = np.uint64(0), np.uint64(0x0101010101010101)  # eight bases outside, and inside, a mask
+# The place of a lone bit, from six bits of its product with this (Leiserson, Prokop & Randall 1998, MIT technical report)
+_DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
+_BIT = np.zeros(64, dtype=np.int64)
+_BIT[[(0x03F79D71B4CB0A89 << k) % 2**64 >> 58 for k in range(64)]] = np.arange(64)
 
 
 class Track(NamedTuple):
@@ -57,7 +62,7 @@ class Mask:
         self.n_rows = int(self.bounds[-1])
         if values.shape != (2 * self.n_rows,):
             raise ValueError(f"mask: need shape {(2 * self.n_rows,)}, got {values.shape}")
-        self.values = np.ascontiguousarray(values, dtype=np.uint8)
+        self.values = np.ascontiguousarray(values, dtype=np.bool_).view(np.uint8)
         self.edges, self.signs = _edges(self.values, self.bounds)
         self.edge_ends = strand_ends(self.edges, self.bounds)
         self._spectra: list[NDArray[np.complexfloating]] | None = None
@@ -101,12 +106,34 @@ def _edges(
     values: NDArray[np.uint8], bounds: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Rows where the mask differs from the row before it in its block (around the end), and by how much."""
-    step: NDArray[np.int8] = np.diff(values.astype(np.int8), prepend=np.int8(0)).astype(np.int8)
+    rows = _changes(values, values[: len(values) // 8 * 8].view(np.uint64))
     starts = np.concatenate([bounds[:-1], bounds[:-1] + bounds[-1]])
     ends = np.concatenate([bounds[1:], bounds[1:] + bounds[-1]])
-    step[starts] = values[starts].astype(np.int8) - values[ends - 1].astype(np.int8)
-    rows = np.flatnonzero(step)
-    return rows, step[rows]
+    around = starts[values[starts] != values[ends - 1]]
+    rows = np.union1d(np.setdiff1d(rows, starts, assume_unique=True), around)
+    return rows, (2 * values[rows].astype(np.int8) - 1).astype(np.int8)
+
+
+@numba.njit(cache=True, nogil=True)
+def _changes(values, words):
+    """Rows that differ from the row before them; eight at a time are passed over where nothing changes."""
+    out = np.empty(1024, dtype=np.int64)
+    used, before, w = 0, values[0], 0
+    while w <= len(words):
+        alike = _ONES if before else _ZEROS
+        while w < len(words) and words[w] == alike:
+            w += 1
+        if used + 8 > len(out):
+            grown = np.empty(2 * len(out), dtype=np.int64)
+            grown[:used] = out[:used]
+            out = grown
+        for i in range(8 * w, min(8 * w + 8, len(values))):
+            if values[i] != before:
+                before = values[i]
+                out[used] = i
+                used += 1
+        w += 1
+    return out[:used].copy()
 
 
 class Overlaps(NamedTuple):
@@ -211,10 +238,11 @@ def _rounding_bound(norm: float, length: int, dtype: type) -> float:
 @numba.njit(cache=True, nogil=True)
 def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds):  # noqa: PLR0917
     n_blocks = len(bounds) - 1
-    longest = 0
-    for b in range(n_blocks):
-        longest = max(longest, bounds[b + 1] - bounds[b])
-    overlap = np.empty(longest, dtype=np.int32)
+    longest = np.diff(bounds).max()
+    change = np.zeros(longest, dtype=np.int32)
+    marks = np.zeros(longest // 64 + 1, dtype=np.uint64)
+    held = np.empty(longest + 1, dtype=np.int64)
+    times = np.empty(longest + 1, dtype=np.int64)
     low = np.zeros(n_blocks, dtype=np.int64)
     widths = np.ones(n_blocks, dtype=np.int64)
     counts = np.zeros(4096, dtype=np.int64)
@@ -225,39 +253,54 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
         for s in range(2):
             for i in range(ends[s, b], ends[s, b + 1]):
                 here += levels[i] * mask[rows[i]]
-            events += (ends[s, b + 1] - ends[s, b]) * (edge_ends[s, b + 1] - edge_ends[s, b])
+                events += edge_ends[s, b + 1] - edge_ends[s, b]
         observed += here
-        least = most = here
+        n = 1
+        held[0], times[0] = here, length
         if events:
-            overlap[:length] = 0
             for s in range(2):
                 for i in range(ends[s, b], ends[s, b + 1]):
-                    x = rows[i]
-                    level = levels[i]
+                    x, level = rows[i], levels[i]
                     # an edge at y changes the overlap at rotation y - x, and by the circle at y - x + length
                     for j in range(edge_ends[s, b], edge_ends[s, b + 1]):
                         turn = edges[j] - x
                         if turn < 0:
                             turn += length
-                        overlap[turn] += signs[j] * level
-            running = here
-            overlap[0] = here
-            for turn in range(1, length):
-                running += overlap[turn]
-                overlap[turn] = running
-                least = min(least, running)
-                most = max(most, running)
+                        change[turn] += signs[j] * level
+                        marks[turn >> 6] |= np.uint64(1) << np.uint64(turn & 63)
+            n = _held(change, marks, here, length, held, times)
+        least, most = held[0], held[0]
+        for i in range(n):
+            least, most = min(least, held[i]), max(most, held[i])
         width = most - least + 1
         if used + width > len(counts):
             grown = np.zeros(2 * (used + width), dtype=np.int64)
             grown[:used] = counts[:used]
             counts = grown
-        if events:
-            for turn in range(length):
-                counts[used + overlap[turn] - least] += 1
-        else:
-            counts[used] = length
-        low[b] = least
-        widths[b] = width
+        for i in range(n):
+            counts[used + held[i] - least] += times[i]
+        low[b], widths[b] = least, width
         used += width
     return observed, low, widths, counts[:used].copy()
+
+
+@numba.njit(cache=True, nogil=True)
+def _held(change, marks, here, length, held, times):  # noqa: PLR0917
+    """Overlaps in order of rotation, and for how many rotations each holds; only marked rotations are visited, and cleared."""
+    n, since, running = 0, 0, here
+    change[0] = 0  # rotation 0 is where counting begins
+    for w in range(length // 64 + 1):
+        word = marks[w]
+        marks[w] = 0
+        while word:
+            lowest = word & (~word + np.uint64(1))
+            turn = 64 * w + _BIT[(lowest * _DE_BRUIJN) >> np.uint64(58)]
+            word ^= lowest
+            if change[turn]:
+                held[n], times[n] = running, turn - since
+                running += change[turn]
+                change[turn] = 0
+                since = turn
+                n += 1
+    held[n], times[n] = running, length - since
+    return n + 1
