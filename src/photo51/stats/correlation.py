@@ -285,7 +285,7 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
 
 
 @numba.njit(cache=True, nogil=True)
-def _held(change, marks, here, length, held, times):  # noqa: PLR0917
+def _held(change, marks, here, length, held, times):
     """Overlaps in order of rotation, and for how many rotations each holds; only marked rotations are visited, and cleared."""
     n, since, running = 0, 0, here
     change[0] = 0  # rotation 0 is where counting begins
