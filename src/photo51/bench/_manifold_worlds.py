@@ -17,6 +17,7 @@ from photo51.geometry.coordinates import circular_agreement
 from photo51.geometry.direct import coordinate_of, subspaces
 from photo51.geometry.manifolds import Geometry, find_manifolds
 from photo51.geometry.planted import KINDS, Sample, World, sample, truth, world
+from photo51.geometry.points import Missed
 from photo51.geometry.relations import coactivation
 from photo51.geometry.rivals import RIVALS, Evidence
 from photo51.geometry.tiled import tile
@@ -113,7 +114,8 @@ class Score(NamedTuple):
 
 def score(p: Planted, params: GeometryParams, *, least_tiles: int = 24, rivals: bool = True) -> Score:
     """Run the pipeline and the other methods on one world."""
-    g = find_manifolds(in_sequence(p.codes), p.decoder, params)
+    missed = Missed(np.arange(p.codes.shape[0]), p.tokens.x - p.codes @ p.decoder)
+    g = find_manifolds(in_sequence(p.codes), p.decoder, params, missed)
     kept = g.usable.features
     source = p.source[kept]
     return Score(

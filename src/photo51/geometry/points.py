@@ -183,14 +183,16 @@ def _centred(y: NDArray[np.float64], place: NDArray[np.int64], kept: float) -> C
 
 
 def dense_part(x: NDArray[np.float64], share: float = 0.8, k: int = 15) -> NDArray[np.int64]:
-    """Points in the denser `share`, by distance to the k-th neighbour: stray tokens otherwise bridge holes, (n·share,)."""
+    """Points that are no strays, which would bridge holes: by distance to the k-th neighbour, the denser `share`, and all
+    others for which it is within a quarter of the median: an even surface has no strays, and holes once a fifth is taken out.
+    """
     if len(x) <= k + 1:
         return np.arange(len(x))
     if x.shape[1] > FLAT and len(x) <= MANY:  # a tree is of no use in many dimensions
         reach = np.partition(cdist(x, x), k, axis=1)[:, k]
     else:
         reach = cKDTree(x).query(x, k + 1)[0][:, -1]
-    return np.flatnonzero(reach <= np.quantile(reach, share))
+    return np.flatnonzero(reach <= max(np.quantile(reach, share), 1.25 * np.median(reach)))
 
 
 def landmarks(x: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:

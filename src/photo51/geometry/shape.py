@@ -140,7 +140,7 @@ def measure(
     found = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat and points.x.shape[1] >= 3)
     loops, cavity = found.lengths(1), float(found.lengths(2)[0])
     hole = flat and bool(loops[0] > LOOP or cavity > CAVITY)
-    seen = (float(loops[0]), cavity if cavity > CAVITY else np.inf)
+    seen = (float(loops[0]) if loops[0] > LOOP else np.inf, cavity if cavity > CAVITY else np.inf)
     null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, most, seen), turned)
     called = betti(found, _most(null.loop), _most(null.cavity))
     resamples = SURE if hole or called.pieces > 1 else FEW
@@ -194,7 +194,8 @@ def _null(
     Parameters
     ----------
     how
-        Landmarks, points, and the loop and cavity that were seen (an infinite cavity is not looked for).
+        Landmarks, points, and the loop and cavity that were seen, infinite where too short to be called (such a cavity is not
+        looked for).
     """
     n_landmarks, most, (loop_seen, cavity_seen) = how
     hollow = np.isfinite(cavity_seen)

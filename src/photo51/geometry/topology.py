@@ -10,11 +10,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from ripser import ripser
-from scipy.cluster.hierarchy import fcluster, linkage
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import connected_components, dijkstra
 from scipy.spatial import cKDTree
-from scipy.spatial.distance import pdist
+from sklearn.cluster import DBSCAN
 
 from photo51.geometry.points import dense_part, landmarks
 
@@ -29,8 +28,8 @@ class Homology(NamedTuple):
     bars
         For dimension 0, 1 and, where it was asked for, 2: (n, 2) births and deaths in radii, longest first; the component
         that never dies is left out.
-    dense
-        (m, k) the denser four fifths of the cloud.
+    cloud
+        (m, k) all points.
     radius
         Of the whole cloud.
     index
@@ -38,14 +37,14 @@ class Homology(NamedTuple):
     """
 
     bars: tuple[NDArray[np.float64], ...]
-    dense: NDArray[np.float64]
+    cloud: NDArray[np.float64]
     radius: float
     index: NDArray[np.int64]
 
     @property
     def pieces(self) -> int:
-        """Parts of the dense points that lie more than half a radius apart, each with at least a twentieth of them."""
-        return pieces(self.dense, APART * self.radius) if self.radius > 1e-9 and len(self.dense) > 3 else 1
+        """Parts that lie more than half a radius apart, each with at least a twentieth of the points."""
+        return pieces(self.cloud, APART * self.radius) if self.radius > 1e-9 and len(self.cloud) > 3 else 1
 
     def lengths(self, dimension: int) -> NDArray[np.float64]:
         """Lengths of bars of a dimension (radii), longest first; a single 0 where there is none."""
@@ -57,7 +56,7 @@ class Homology(NamedTuple):
 def persistence(
     x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: int = 120, cavities: bool = False
 ) -> Homology:
-    """Vietoris–Rips persistence of landmarks that cover the denser four fifths of a cloud.
+    """Vietoris–Rips persistence of landmarks that cover a cloud, strays left out.
 
     References
     ----------
@@ -67,17 +66,24 @@ def persistence(
     index = dense[landmarks(x[dense], n_landmarks, rng)]
     radius = np.sqrt(((x - x.mean(0)) ** 2).sum(1).mean()) if len(x) else 0.0
     if len(index) < 4 or radius <= 1e-9:
-        return Homology((np.zeros((0, 2)),) * (3 if cavities else 2), x[dense], radius, index)
+        return Homology((np.zeros((0, 2)),) * (3 if cavities else 2), x, radius, index)
     diagrams = ripser(x[index], maxdim=2 if cavities else 1)["dgms"]
-    return Homology(tuple(_longest_first(d / radius) for d in diagrams), x[dense], radius, index)
+    return Homology(tuple(_longest_first(d / radius) for d in diagrams), x, radius, index)
 
 
 def pieces(x: NDArray[np.float64], gap: float, least: float = 0.05) -> int:
-    """Parts of a cloud with no two points of different parts within `gap`, that hold at least `least` of the points."""
+    """Parts of a cloud with next to nothing between them, that hold at least `least` of the points each.
+
+    Two points within `gap` are linked where a hundredth of all points lies within `gap` of both: strays link nothing.
+
+    References
+    ----------
+    Ester et al. 1996, KDD-96:226 (DBSCAN).
+    """
     if len(x) < 2:
         return 1
-    sizes = np.bincount(fcluster(linkage(pdist(x), "single"), gap, "distance"))
-    return max(1, int((sizes >= least * len(x)).sum()))
+    part = DBSCAN(eps=gap, min_samples=max(4, len(x) // 100)).fit(x).labels_
+    return max(1, int((np.bincount(part + 1)[1:] >= least * len(x)).sum()))
 
 
 def _longest_first(diagram: NDArray[np.floating]) -> NDArray[np.float64]:
