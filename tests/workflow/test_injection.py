@@ -24,7 +24,7 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 NUMBERS = {"threads", "params.parts", "params.code", "wildcards.part"}
 OPTIONS = {
     "params.aliases", "params.baselines", "params.controls", "params.known", "params.lock", "params.oracles",
-    "params.beside", "params.rivals", "params.seeds",
+    "params.beside", "params.panel", "params.random", "params.rivals", "params.seeds",
 }  # fmt: skip
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
 NASTY = [

@@ -225,6 +225,19 @@ def concept_options():
     return stored + control_options("random")
 
 
+def phylogeny_panel(wildcards):
+    """Genes of many organisms as the model reads them, where the configuration names some."""
+    return [f"results/{CONFIG.run}/panel.h5ad"] if CONFIG.phylogeny_genes else []
+
+
+def panel_options():
+    """The model with random weights and its dictionary, as options of `photo51 panel`."""
+    if "random" not in DICTIONARIES:
+        return ""
+    folder = f"results/{CONFIG.run}/sae/random"
+    return f"{option('--random-model', model_name('random'))} --random-sae {folder}"
+
+
 def steering_oracles(wildcards):
     """Oracles named beforehand, as options of the command."""
     return " ".join(

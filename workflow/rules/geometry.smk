@@ -1,7 +1,42 @@
+if CONFIG.phylogeny_genes:
+
+    rule phylogeny:
+        input:
+            model_files,
+            random_dictionary,
+            genes=CONFIG.phylogeny_genes,
+            weights="<results>/sae/main/sae.safetensors",
+        output:
+            "<results>/panel.h5ad",
+        log:
+            "<logs>/phylogeny.log",
+        benchmark:
+            "<benchmarks>/phylogeny.tsv"
+        priority: 20
+        conda:
+            "../envs/photo51.yaml"
+        threads: 1
+        resources:
+            mem_mb=mib(3000),
+            runtime=minutes(120),
+        params:
+            sae=subpath(input.weights, parent=True),
+            random=panel_options(),
+            params=as_json(
+                CONFIG.phylogeny.model_copy(update={"model": CONFIG.activations.model})
+            ),
+        message:
+            "Phylogeny: one gene of many organisms through model and dictionary"
+        shell:
+            "photo51 panel {input.genes:q} {params.sae:q} {output:q} {params.random} --params {params.params:q} "
+            "--threads {threads} > {log:q} 2>&1"
+
+
 rule geometry:
     input:
         concept_baselines,
         random_dictionary,
+        phylogeny_panel,
         table="<results>/features.h5ad",
         weights="<results>/sae/main/sae.safetensors",
         codes="<results>/codes/main/codes.json",
@@ -33,9 +68,13 @@ rule geometry:
             if "random" in DICTIONARIES
             else ""
         ),
+        panel=option(
+            "--panel",
+            CONFIG.phylogeny_genes and f"results/{CONFIG.run}/panel.h5ad",
+        ),
         params=as_json(CONFIG.geometry),
     message:
         "Manifolds: relations between features, clusters, shapes, coordinates, controls"
     shell:
         "photo51 geometry {params.codes:q} {params.sae:q} {params.genomes:q} {params.folder:q} --features {input.table:q} "
-        "{params.baselines} {params.rivals} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "{params.baselines} {params.rivals} {params.panel} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -24,7 +24,7 @@ from photo51.config.enrichment import (
 )
 from photo51.config.features import FeaturesParams, FidelityParams, RetileParams
 from photo51.config.genome import GenomeParams
-from photo51.config.geometry import FrameshiftParams, GeometryParams
+from photo51.config.geometry import FrameshiftParams, GeometryParams, PanelParams
 from photo51.config.interventions import CausalityParams, SteerParams
 from photo51.config.model import ActivationParams, BurnInParams
 from photo51.config.pretrain import PretrainParams
@@ -120,6 +120,10 @@ class Config(Params):
     )
     motif_file: str | None = Field(default=None, description="known motifs (MEME) to compare logos with")
     gene_sets: str | None = Field(default=None, description="gene sets (GMT) to test features against")
+    phylogeny_genes: str | None = Field(
+        default=None,
+        description="one gene of many organisms (FASTA, lineage in the header) for the phylogeny control, as resources/tree16s",
+    )
     recipe: str = Field(
         default="resources/pretraining/recipe.tsv.gz", description="sequences a model is pretrained on"
     )
@@ -155,6 +159,9 @@ class Config(Params):
     novelty: NoveltyParams = Field(default=NoveltyParams(), description="the unnamed queue")
     ledger: LedgerParams = Field(default=LedgerParams(), description="the replication ledger")
     geometry: GeometryParams = Field(default=GeometryParams(), description="manifolds")
+    phylogeny: PanelParams = Field(
+        default=PanelParams(), description="which of `phylogeny_genes` are read; the model is that of the run"
+    )
     frameshift: FrameshiftParams = Field(
         default=FrameshiftParams(), description="bases inserted into genes; the model is that of the run"
     )

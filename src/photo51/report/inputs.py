@@ -44,7 +44,7 @@ def input_files(config: Config) -> list[Path]:
         files += [*row.files(), *(path for _, path in row.variants)]
     if config.pretrained_sae is not None:
         files += folder_files(Path(config.pretrained_sae))
-    files += [Path(name) for name in (config.motif_file, config.gene_sets) if name]
+    files += [Path(name) for name in (config.motif_file, config.gene_sets, config.phylogeny_genes) if name]
     for cohort in config.cohorts.values():
         files += [Path(name) for name in (cohort.panel, cohort.genotypes) if name]
     return sorted({p for p in files if p.is_file()})
