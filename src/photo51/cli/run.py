@@ -72,8 +72,21 @@ def run(
     if code:
         _explain(failed, log, stored=settings.stored)
         sys.exit(code)
-    if not dry:
+    if dry:
+        _plan(log)
+    else:
         _summary(results, started)
+
+
+def _plan(log: Path) -> None:
+    """Print how often each rule would run, as Snakemake counted it."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=True)
+    _, found, counted = log.read_text(errors="replace").rpartition("Job stats:\n")
+    if found:
+        console.print("What would run:", counted.partition("\n\n")[0], sep="\n", markup=False)
+        console.print(f"job by job, with the commands: {log}")
 
 
 @contextmanager
