@@ -1,8 +1,9 @@
 """How much of where a feature fires does everything that is known explain together?
 
 One additive logistic model of firing: every annotation class on either strand, codon position, distance to the nearest gene
-starts and ends, GC, 6-mers and 3-mers of what was read last. It learns on half of the blocks and is judged on the other half,
-and the reverse. A feature that no single class names may still be explained by several together; such a feature is not new.
+starts and ends, which sequence it is (a mitochondrion, a plasmid, a species), GC, 6-mers and 3-mers of what was read last. It
+learns on half of the blocks and is judged on the other half, and the reverse. A feature that no single class names may still
+be explained by several together; such a feature is not new, nor is one that says "mitochondrion".
 """
 
 from __future__ import annotations
@@ -37,18 +38,21 @@ class Explanation:
         What is annotated; a class left out here is one that the model does not know.
     genes
         row_start, row_end, strand (0, 1) of genes, (n, 3).
+    origin
+        Number of the sequence that each row is of, (n_rows,).
     fold
         Half (0 or 1) of each row of the doubled axis, (2 * n_rows,); blocks are not cut.
     params
         Parameters of the stage.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         bases: NDArray[np.uint8],
         stretches: NDArray[np.int64],
         classes: Sequence[AnnotationClass],
         genes: NDArray[np.int64],
+        origin: NDArray[np.integer],
         fold: NDArray[np.uint8],
         params: NoveltyParams,
     ):
@@ -57,6 +61,8 @@ class Explanation:
         self._masks = np.array([c.mask for c in used], dtype=bool).reshape(-1, 2 * self.n_rows)
         self._stranded = np.array([c.stranded for c in used], dtype=bool)
         self._fixed, self._sizes = _sequence_terms(bases, stretches)
+        self._fixed.append(np.tile(origin.astype(np.uint16), 2))
+        self._sizes.append(int(origin.max(initial=0)) + 1)
         for levels, size in _distance_terms(genes, stretches, params.distance_bins):
             self._fixed.append(levels)
             self._sizes.append(size)

@@ -34,6 +34,7 @@ from photo51.stats.resampling import random_shifts
 _LEAST = 2
 _CHUNK = 256
 _ROTATIONS = 200
+_FOLD = 16_384  # bases that are learnt on, or judged on, together
 
 
 class Halves:
@@ -225,8 +226,18 @@ def explanation_of(inputs: Inputs, params: NoveltyParams, hidden: str = "") -> E
     kinds = inputs.annotations["kind"] != hidden
     known = replace(inputs, annotations=inputs.annotations[kinds].reset_index(drop=True))
     genes = known.genes if hidden in {"", *GENE_KINDS} else inputs.genes
-    fold = alternate(even_blocks(inputs.workspace.block_bounds, 16_384))
-    return Explanation(inputs.bases, inputs.stretches, known.classes(), genes, fold, params)
+    workspace = inputs.workspace
+    sequence = workspace.table.groupby(["genome", "chrom"], sort=False).ngroup().to_numpy()
+    origin = np.repeat(sequence, np.diff(inputs.stretches))
+    fold = alternate(_halved(even_blocks(workspace.block_bounds, _FOLD), origin))
+    return Explanation(inputs.bases, inputs.stretches, known.classes(), genes, origin, fold, params)
+
+
+def _halved(bounds: NDArray[np.int64], origin: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bounds with the only block of a sequence cut in two, so that even a mitochondrion has some in either fold."""
+    of = origin[bounds[:-1]]
+    alone = np.bincount(of)[of] == 1
+    return np.sort(np.append(bounds, (bounds[:-1][alone] + bounds[1:][alone]) // 2))
 
 
 def _blank(name: str, status: str) -> dict[str, object]:
