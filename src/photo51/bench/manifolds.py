@@ -55,7 +55,7 @@ def measure(*, quick: bool) -> Figures:
 
 def _oracle(*, quick: bool) -> list[Score]:
     seeds, n = ((101,), 40_000) if quick else ((101, 102, 103), 60_000)
-    params = settings(draws=19)
+    params = settings()
     out = []
     for seed in seeds:
         for i, scenario in enumerate(WORLDS):
@@ -73,7 +73,7 @@ def _trained(*, quick: bool) -> list[Score]:
     for seed in seeds:
         for i, scenario in enumerate(WORLDS):
             p = trained(scenario, (64, 128, 256)[(i + seed) % 3], sae, 60_000 if quick else 150_000, seed)
-            out.append(score(p, settings(draws=19)))
+            out.append(score(p, settings()))
             log.info("trained %s, seed %d: ARI %.3f", scenario, seed, out[-1].ari)
     return out
 
@@ -97,9 +97,7 @@ def _share(right: list[bool]) -> float | None:
 
 def _null_world(*, quick: bool) -> int:
     seeds = (301,) if quick else (301, 302, 303)
-    return sum(
-        score(tiled("null", 64, 1, 40_000, s), settings(draws=19), rivals=False).clusters for s in seeds
-    )
+    return sum(score(tiled("null", 64, 1, 40_000, s), settings(), rivals=False).clusters for s in seeds)
 
 
 def _false_shapes(n_sets: int) -> Figures:
