@@ -279,10 +279,15 @@ def judge(measured: list[Measured], alpha: float = 0.05, sure: float = 0.5) -> l
 
 def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> tuple[str, str]:
     alpha, sure = limits
-    if m.n_features < 3 or m.n_tokens < 200 or m.dimension.called < 0:
+    if m.n_features < 3 or m.n_tokens < 200:
         return "unresolved", f"{m.n_features} features in {m.n_tokens} tokens are too few to see a shape"
     if q > alpha:
         return "module", "members are no more dependent than when each is turned by itself"
+    if m.dimension.called < 0:
+        return (
+            "unresolved",
+            f"{m.n_features} features, mostly one at a time: too few different points to see a shape",
+        )
     if m.dimension.called > FLAT:
         return "blob", f"{m.dimension.called} dimensions, too many for a shape to be named"
     if m.agreement < sure:

@@ -57,8 +57,8 @@ CLOUD = "blob"
 
 def _groups(run: Run, draft: Draft, shown: int) -> None:
     table = run.need("manifolds").sort_values("cluster")
-    traced = table[table["manifold"].astype(bool)]
-    n, k = len(table), len(traced)
+    traced, beyond = table[table["manifold"].astype(bool)], table["q_dependence"] <= ALPHA
+    n, k = len(table), int(beyond.sum())
     clouds = int((traced["shape"] == CLOUD).sum())
     shaped = k - clouds
     draft.claim(
@@ -67,20 +67,20 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     )  # fmt: skip
     draft.claim(
         "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", f"{shaped} of {k} groups",
-        "the same features turned against each other", f"{words.count(k, 'group')} beyond chance, {clouds} without such a shape", holds=shaped > 0,
+        "the same features turned against each other", f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told", holds=shaped > 0,
     )  # fmt: skip
     counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
     traces = (
         f"{shaped} of these trace a shape ({words.listing(counted)})"
         if shaped
-        else "none of these traces a line, ring, sphere or tree"
+        else f"none of these traces a line, ring, sphere or tree: {clouds} are clouds of several dimensions, of {k - clouds} the shape cannot be told"
     )
     draft.answers.append(
         f"{words.count(n, 'group')} of features fire together, {k} of them beyond chance; {traces}."
     )
     if not shaped:
         draft.fail(
-            "No group of features traces a line, a ring, a sphere or a tree: what depends on each other is a cloud of several dimensions.",
+            "No group of features traces a line, a ring, a sphere or a tree that could be told from chance.",
             "not found",
         )
     _meanings(run, traced, draft)
@@ -90,10 +90,17 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     draft.show(_table(run, table))
     if run.has("meaning"):
         _meaning_table(run, draft)
-    others = table[~table["manifold"].astype(bool)]
-    for shape, why in (("module", "are active together but trace no shape"), ("unresolved", "have a shape that cannot be told from chance")):  # fmt: skip
-        if count := int((others["shape"] == shape).sum()):
-            draft.fail(f"{words.count(count, 'group')} of features {why}.", "not found")
+    alone = ~beyond & ~table["manifold"].astype(bool)
+    if count := int(alone.sum()):
+        draft.fail(
+            f"{words.count(count, 'group')} of features are active together, and no more than that.",
+            "not found",
+        )
+    if count := int((beyond & ~table["manifold"].astype(bool)).sum()):
+        draft.fail(
+            f"{words.count(count, 'group')} of features depend on each other, but their shape cannot be told (the table says why).",
+            "not found",
+        )
 
 
 def _order(run: Run, traced: pd.DataFrame) -> list[int]:
@@ -219,7 +226,7 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
             [
                 int(r["cluster"]), words.kind(str(r["shape"])), int(r["n_features"]), words.kind(str(meaning)) if meaning else "–",
                 _beside(r["dependence"], r["dependence_null"]), q_cell(r["q_dependence"]), _beside(dimension, r["dimension_null"], 1),
-                _beside(r["longest_loop"], r["longest_loop_null"]), str(r["why"]), verdict("yes", "beyond chance") if r["manifold"] else verdict("no", "not beyond"),
+                _beside(r["longest_loop"], r["longest_loop_null"]), str(r["why"]), verdict("yes", "beyond chance") if r["q_dependence"] <= ALPHA else verdict("no", "not beyond"),
             ]
         )  # fmt: skip
     note = "Dependence: variance of a member that another explains, given one is active. Null: the same features, each turned by itself within the bases where the group is active."
