@@ -13,7 +13,7 @@ from photo51.enrichment.inputs import open_codes
 from photo51.enrichment.ledger import ledger, parts_of
 from photo51.enrichment.matching import matches
 from photo51.enrichment.motif_stage import portray
-from photo51.enrichment.novelty import PASSED, queue
+from photo51.enrichment.novelty import PASSED, queue, strengths
 from photo51.enrichment.novelty_stage import Evidence, novelty
 from photo51.io import read_table, write_table
 from photo51.io.contracts.enrichment import ENRICHMENT
@@ -143,6 +143,14 @@ def _parts(**columns):
         "density": 0.01, "n_contigs": 9, "named": False, "top_loci": "",
     }  # fmt: skip
     return pd.DataFrame({**base, **columns})
+
+
+def test_strength_is_the_loss_without_a_feature_where_it_was_measured():
+    ablation = pd.DataFrame({"feature": [3, 0, 1], "places": 2, "firing_bases": 9, "dnll": [0.5, -0.1, 0.2]})
+    found = strengths(np.array([1.0, 2.0, 0.5, 3.0]), np.array([100.0, 10.0, 1000.0, 50.0]), ablation)
+    assert found["strength_by"].tolist() == ["ablation", "ablation", "activation", "ablation"]
+    # ranks 1, 2, 3 of three by loss; mean activation x log n_eff: 4.61, 4.61, 3.45, 11.74, feature 2 the last of four
+    assert found["strength"].tolist() == [1 / 3, 2 / 3, 1 / 4, 1.0]
 
 
 def test_score_and_order_by_hand():

@@ -13,6 +13,7 @@ from photo51.interventions.causality import (
     random_features,
     strongest_windows,
     windows_at,
+    without_each,
 )
 from photo51.interventions.dictionary import Instrument, LinearDictionary, Units, activations
 from photo51.interventions.edits import Gate, Order, SiteEdit
@@ -81,6 +82,9 @@ def test_the_rise_is_that_of_an_edit_of_the_whole_model(instrument, sequences):
     expected = (plain - edited)[fires].mean() / np.log(2)
     assert row["ablation_dnll"] == pytest.approx(float(expected), abs=1e-4)
     assert row["firing_bases"] == int((codes[:, 12:, 0] > 0).sum())
+    ranked = without_each(instrument, windows, PARAMS).iloc[0]
+    assert ranked["dnll"] == pytest.approx(float(expected), abs=1e-4)
+    assert ranked["firing_bases"] == row["firing_bases"]
 
 
 def test_predictions_count_up_to_the_horizon():

@@ -29,7 +29,7 @@ wildcard_constraints:
     notebook=r"[0-9]{2}_\w+",
 
 
-# Priorities: 30 for what leads to the longest chain of stages (enrichment, concepts, causality, the queue of unnamed
+# Priorities: 30 for what leads to the longest chain of stages (enrichment, concepts, the queue of unnamed
 # features), 20 for what that waits for or is long itself, 0 for the rest, which fills the gaps.
 
 

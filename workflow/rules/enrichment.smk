@@ -162,7 +162,7 @@ rule novelty:
     input:
         control_codes,
         "<results>/concepts.parquet",
-        causality="<results>/interventions/causality.parquet",
+        ablation="<results>/interventions/ablation.parquet",
         retiled="<results>/retiled.parquet",
         table="<results>/enrichment.parquet",
         codes="<results>/codes/main/codes.json",
@@ -191,7 +191,7 @@ rule novelty:
         "Novelty: the queue of features nobody has named, judged beside random weights"
     shell:
         "photo51 novelty {params.codes:q} {params.genomes:q} {params.folder:q} {params.controls} "
-        "--causality {input.causality:q} --retiled {input.retiled:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "--ablation {input.ablation:q} --retiled {input.retiled:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule ledger:

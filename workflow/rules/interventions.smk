@@ -1,3 +1,35 @@
+rule ablation:
+    input:
+        model_files,
+        table="<results>/features.h5ad",
+        top="<results>/top_windows.parquet",
+        weights="<results>/sae/main/sae.safetensors",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/interventions/ablation.parquet",
+    log:
+        "<logs>/ablation.log",
+    benchmark:
+        "<benchmarks>/ablation.tsv"
+    priority: 20
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        sae=subpath(input.weights, parent=True),
+        model=CONFIG.activations.model,
+        params=as_json(CONFIG.ablation),
+    message:
+        "Ablation: what the model loses without each feature at its strongest places"
+    shell:
+        "photo51 ablation {input.top:q} --model {params.model:q} --sae {params.sae:q} --genomes {params.genomes:q} "
+        "--features {input.table:q} --out {output:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
 rule causality:
     input:
         model_files,
@@ -12,7 +44,7 @@ rule causality:
         "<logs>/causality.log",
     benchmark:
         "<benchmarks>/causality.tsv"
-    priority: 30
+    priority: 20
     conda:
         "../envs/photo51.yaml"
     threads: 1

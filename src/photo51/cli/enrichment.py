@@ -167,8 +167,9 @@ def novelty(
     out: Out,
     seed: Seeds = None,
     random: Random = None,
-    causality: Annotated[
-        Path | None, typer.Option(help="effect of removing features, interventions/causality.parquet")
+    ablation: Annotated[
+        Path | None,
+        typer.Option(help="what the model loses without each feature, interventions/ablation.parquet"),
     ] = None,
     retiled: Annotated[
         Path | None, typer.Option(help="features where windows begin elsewhere, retiled.parquet")
@@ -186,7 +187,7 @@ def novelty(
     from photo51.io import provenance, read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, HIDDEN, NOVELTY
     from photo51.io.contracts.features import RETILED
-    from photo51.io.contracts.interventions import CAUSALITY
+    from photo51.io.contracts.interventions import ABLATION
 
     given, inputs = parse(NoveltyParams, params), Inputs.open(genomes)
     tables = [out / "enrichment.parquet", out / "concepts.parquet"]
@@ -195,7 +196,7 @@ def novelty(
         codes / "codes.json",
         *tables,
         *inputs.files,
-        *(p for p in (causality, retiled) if p is not None),
+        *(p for p in (ablation, retiled) if p is not None),
     ]
     evidence = Evidence(
         read_table(tables[0], ENRICHMENT),
@@ -203,7 +204,7 @@ def novelty(
         [open_codes(s, inputs) for s in seed or []],
         None if random is None else open_codes(random, inputs),
         None if retiled is None else read_table(retiled, RETILED),
-        None if causality is None else read_table(causality, CAUSALITY),
+        None if ablation is None else read_table(ablation, ABLATION),
     )
     found = run(open_codes(codes, inputs), inputs, evidence, given)
     made = provenance("novelty", given, files)

@@ -1,4 +1,4 @@
-"""`photo51 steer`, `react`, `paint`, `explain`, `causality` and `exchange`."""
+"""`photo51 steer`, `react`, `paint`, `explain`, `ablation`, `causality` and `exchange`."""
 
 from __future__ import annotations
 
@@ -258,6 +258,34 @@ def explain(
         title = f"{target} {where}"
         marked = (where.start, where.end)
     outputs.write_explained(found, title, marked, out, made)
+
+
+@app.command()
+def ablation(
+    places: Annotated[Path, typer.Argument(help="top_windows.parquet (`photo51 features`)")],
+    model: Model,
+    sae: Sae,
+    genomes: Sequences,
+    features: Annotated[Path, typer.Option(help="features.h5ad")],
+    out: Annotated[Path, typer.Option("--out", help="table to write, as interventions/ablation.parquet")],
+    params: ParamsOption = None,
+    device: Device = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """What the model loses without each feature, at its strongest places: how strong the features of the queue are."""
+    from photo51.config import parse
+    from photo51.config.interventions import AblationParams, UnitParams
+    from photo51.interventions.causality import windows_at, without_each
+    from photo51.io import provenance, read_table, write_table
+    from photo51.io.contracts.features import TOP_WINDOWS
+    from photo51.io.contracts.interventions import ABLATION
+
+    given = parse(AblationParams, params)
+    opened, bases = _open(model, sae, genomes, features, None, UnitParams(), device, threads)
+    assert bases is not None
+    windows = windows_at(bases, read_table(places, TOP_WINDOWS), given)
+    made = provenance("ablation", {**given.model_dump(mode="json"), **opened.hashes}, [places])
+    write_table(without_each(opened.instrument, windows, given), out, ABLATION, made)
 
 
 @app.command()

@@ -182,19 +182,25 @@ class AttributionParams(Params):
     batch: int = Field(default=16, ge=1, description="sequences run at once")
 
 
-class CausalityParams(Params):
-    """Causal report of features."""
+class AblationParams(Params):
+    """What the model loses without a feature, where it fires."""
 
-    features: int = Field(
-        default=64, ge=1, description="named features reported on, at most: those of the best names"
-    )
-    windows: int = Field(default=8, ge=1, description="strongest firing places per feature")
+    windows: int = Field(default=2, ge=1, description="strongest firing places per feature")
     context: int = Field(default=128, ge=0, description="bases read before the scored part (bases)")
     scored: int = Field(
         default=48, ge=2, description="bases of the scored part around a firing place (bases)"
     )
     horizon: int = Field(
         default=8, ge=1, description="predictions after a firing base that count as its effect (bases)"
+    )
+
+
+class CausalityParams(AblationParams):
+    """Causal report of features."""
+
+    windows: int = Field(default=8, ge=1, description="strongest firing places per feature")
+    features: int = Field(
+        default=64, ge=1, description="named features reported on, at most: those of the best names"
     )
     random_features: int = Field(
         default=20, ge=3, description="features of like density whose directions serve as null"

@@ -25,7 +25,7 @@ from photo51.config.enrichment import (
 from photo51.config.features import FeaturesParams, FidelityParams, RetileParams
 from photo51.config.genome import GenomeParams
 from photo51.config.geometry import FrameshiftParams, GeometryParams, PanelParams
-from photo51.config.interventions import CausalityParams, SteerParams
+from photo51.config.interventions import AblationParams, CausalityParams, SteerParams
 from photo51.config.model import ActivationParams, BurnInParams
 from photo51.config.pretrain import PretrainParams
 from photo51.config.report import AtlasParams, ExportParams, ReportParams, TracksParams
@@ -170,6 +170,9 @@ class Config(Params):
         default={}, description="name → comparison of disease with harmless variants"
     )
     cohorts: dict[str, CohortRunParams] = Field(default={}, description="name → cohort")
+    ablation: AblationParams = Field(
+        default=AblationParams(), description="what the model loses without each feature"
+    )
     causality: CausalityParams = Field(
         default=CausalityParams(), description="what each named feature does to the model"
     )

@@ -131,20 +131,21 @@ def window_artifact(n_features: int, retiled: pd.DataFrame | None) -> NDArray[np
 
 
 def strengths(
-    mass: NDArray[np.float64], n_eff: NDArray[np.float64], causality: pd.DataFrame | None
+    mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Percentile of each feature's strength (`strength`, `strength_by`): by ablation where it was measured for it."""
+    """Percentile of each feature's strength (`strength`, `strength_by`).
+
+    By what the model loses without it (contract `ABLATION`), among those of which that was measured; of the others by mean
+    activation × log n_eff.
+    """
     value = mass * np.log(np.maximum(n_eff, 1.0))
     alive = mass > 0
     strength = np.zeros(len(mass))
     strength[alive] = pd.Series(value[alive]).rank(pct=True).to_numpy()
     by = np.full(len(mass), "activation", dtype=object)
-    if causality is not None and len(causality):
-        own = causality.drop_duplicates("feature")
-        own = own[own["ablation_dnll"].notna() & (own["feature"] < len(mass))]
-        excess = own["ablation_dnll"] - own["ablation_null"].fillna(0.0)
-        strength[own["feature"]] = excess.rank(pct=True)
-        by[own["feature"]] = "ablation"
+    if ablation is not None and len(ablation):
+        strength[ablation["feature"]] = ablation["dnll"].rank(pct=True)
+        by[ablation["feature"]] = "ablation"
     return pd.DataFrame({"strength": strength, "strength_by": by})
 
 

@@ -33,8 +33,8 @@ class Evidence(NamedTuple):
         Codes of a dictionary of the random-weight model; None where there is none.
     retiled
         The features read again by windows that begin elsewhere (contract `RETILED`); None where that was not done.
-    causality
-        Effect of removing features; None where it was not measured.
+    ablation
+        What the model loses without each feature (contract `ABLATION`); None where it was not measured.
     """
 
     enrichment: pd.DataFrame
@@ -42,7 +42,7 @@ class Evidence(NamedTuple):
     seeds: Sequence[CodesStore] = ()
     random: CodesStore | None = None
     retiled: pd.DataFrame | None = None
-    causality: pd.DataFrame | None = None
+    ablation: pd.DataFrame | None = None
 
 
 class Novelty(NamedTuple):
@@ -60,7 +60,7 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: Novel
     table = _parts(store, inputs, explanation, n_eff, params)
     table["seed_match_r"] = seed_match(store, evidence.seeds)
     table["window_artifact"] = window_artifact(store.n_features, evidence.retiled)
-    table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.causality))
+    table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.ablation))
     table = table.join(claims(evidence.concepts, store.n_features, "sae", params))
     null = (
         None

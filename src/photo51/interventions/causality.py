@@ -15,12 +15,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photo51.config.interventions import CausalityParams
+from photo51.config.interventions import AblationParams, CausalityParams
 from photo51.interventions.dictionary import Instrument, activations, check_features
 from photo51.interventions.explain import Bases
 from photo51.interventions.tail import Tail, copies
 from photo51.interventions.targets import base_scores
-from photo51.io.contracts.interventions import CAUSALITY
+from photo51.io.contracts.interventions import ABLATION, CAUSALITY
 from photo51.model.cache import HyenaCache
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
@@ -31,7 +31,7 @@ LN2 = float(np.log(2.0))
 _NEAREST = 5  # random features are drawn among this many times as many of nearest density
 
 
-def windows_at(bases: Bases, places: pd.DataFrame, params: CausalityParams) -> dict[int, NDArray[np.uint8]]:
+def windows_at(bases: Bases, places: pd.DataFrame, params: AblationParams) -> dict[int, NDArray[np.uint8]]:
     """Feature → (windows, context + scored) token ids around its strongest firing places, in their reading direction.
 
     Parameters
@@ -163,7 +163,17 @@ def _directions(instrument: Instrument, feature: int, others: NDArray[np.int64])
     return torch.cat([own[None], rest])
 
 
-@torch.no_grad()
+def without_each(
+    instrument: Instrument, windows: Mapping[int, NDArray[np.integer]], params: AblationParams
+) -> pd.DataFrame:
+    """What the model loses without each feature of `windows` (contract `ABLATION`): no null, for ranking all of them."""
+    rows = []
+    for feature, ids in progress(windows.items(), "ablation", total=len(windows), unit="features"):
+        rise, firing = _removed(instrument, feature, ids, instrument.dictionary.decoder[[feature]], params)
+        rows.append({"feature": feature, "places": len(ids), "firing_bases": firing, "dnll": float(rise[0])})
+    return ABLATION.check(pd.DataFrame(rows)) if rows else ABLATION.empty()
+
+
 def ablation(
     instrument: Instrument,
     feature: int,
@@ -172,9 +182,29 @@ def ablation(
     params: CausalityParams,
 ) -> tuple[dict[str, float], NDArray[np.float64]]:
     """Rise of the negative log-likelihood after firing bases (bits), and what random directions give, (others,)."""
+    rise, firing = _removed(instrument, feature, ids, _directions(instrument, feature, others), params)
+    own, null = float(rise[0]), rise[1:].double().cpu().numpy()
+    measured = {
+        "firing_bases": firing,
+        "ablation_dnll": own,
+        "ablation_null": float(null.mean()),
+        "ablation_null_q99": float(np.quantile(null, 0.99)),
+    }
+    return measured, null
+
+
+@torch.no_grad()
+def _removed(
+    instrument: Instrument,
+    feature: int,
+    ids: NDArray[np.integer],
+    directions: Tensor,
+    params: AblationParams,
+) -> tuple[Tensor, int]:
+    """Rise (bits a prediction) when the feature's activation times each direction is taken off, (directions,); firing bases."""
     tokens = instrument.ids(ids)
     x = activations(instrument.model, instrument.site, tokens)
-    tail, directions = Tail(instrument.model, instrument.site), _directions(instrument, feature, others)
+    tail = Tail(instrument.model, instrument.site)
     cache = tail.begin()
     if params.context:
         tail(x[:, : params.context], cache)
@@ -186,14 +216,7 @@ def ablation(
     nll = nll.view(len(arms), len(ids), -1)
     counts = after_firing(codes[..., 0] > 0, params.horizon)[:, :-1]
     rise = ((nll[1:] - nll[0]) * counts).sum((1, 2)) / counts.sum().clamp(min=1)
-    own, null = float(rise[0]), rise[1:].double().cpu().numpy()
-    measured = {
-        "firing_bases": int((codes > 0).sum()),
-        "ablation_dnll": own,
-        "ablation_null": float(null.mean()),
-        "ablation_null_q99": float(np.quantile(null, 0.99)),
-    }
-    return measured, null
+    return rise, int((codes > 0).sum())
 
 
 def after_firing(fires: Tensor, horizon: int) -> Tensor:

@@ -184,6 +184,17 @@ MUTAGENESIS = TableSpec(
     },
 )
 
+ABLATION = TableSpec(
+    "ablation",
+    "one feature that fires: what the model loses without it at its strongest places",
+    {
+        "feature": Column("int", "feature"),
+        "places": Column("int", "firing places"),
+        "firing_bases": Column("int", "firing bases ablated"),
+        "dnll": Column("float", "rise of the negative log-likelihood (bits a prediction)"),
+    },
+)
+
 CAUSALITY = TableSpec(
     "causality",
     "one feature: what the model loses without it, and does with more of it",
