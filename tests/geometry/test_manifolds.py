@@ -8,7 +8,7 @@ from photo51.config.geometry import GeometryParams
 from photo51.geometry.manifolds import find_manifolds
 from photo51.geometry.missed import missed_by
 from photo51.geometry.planted import sample, world
-from photo51.geometry.points import Activity
+from photo51.geometry.points import Activity, Missed
 from photo51.geometry.tables import manifold_table, points_table
 from photo51.geometry.tiled import tile
 from photo51.geometry.tokens import Tokens, in_sequence
@@ -183,3 +183,21 @@ def test_planted_worlds_are_taken_apart(scenario):
     label[g.usable.features] = g.label
     assert adjusted_rand_score(d.source[member], label[member]) > 0.95
     assert (label[~member] == -1).mean() > 0.9
+
+
+@pytest.mark.slow
+def test_planted_shapes_are_named():
+    names = {
+        "circle": "loop", "rippled circle": "loop", "sphere": "sphere", "torus": "torus", "interval": "arc", "tree": "branched",
+    }  # fmt: skip
+    rng = np.random.default_rng(51)
+    w = world("independent", 64, rng)
+    tokens = sample(w, 60_000, rng)
+    d = tile(w, tokens, 24, rng)
+    missed = Missed(np.arange(len(tokens.x)), tokens.x - d.codes @ d.decoder)
+    g = find_manifolds(in_sequence(d.codes), d.decoder, GeometryParams(lags=0, offsets=0), missed)
+    source = d.source[g.usable.features]
+    kind = {
+        np.bincount(source[c.features]).argmax(): c.verdict.shape for c in g.clusters if c.verdict.manifold
+    }
+    assert kind == {m: names[w.sources[m].kind] for m in w.manifolds}

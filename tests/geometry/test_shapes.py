@@ -9,7 +9,7 @@ from photo51.geometry.dependence import conditional_dependence, dense_dependence
 from photo51.geometry.dimension import Dimension, flatness, intrinsic_dimension, turns
 from photo51.geometry.growing import lasting
 from photo51.geometry.planted import chart, draw
-from photo51.geometry.points import Activity
+from photo51.geometry.points import Activity, dense_part
 from photo51.geometry.shape import judge, measure
 from photo51.geometry.topology import Betti, betti, branches, persistence, pieces
 
@@ -26,7 +26,7 @@ def _cloud(kind, n=800, noise=0.02, seed=0):
     [("circle", 1, 0, 1), ("rippled circle", 1, 0, 1), ("interval", 0, 0, 1), ("sphere", 0, 1, 2), ("torus", 2, 1, 2)],
 )  # fmt: skip
 def test_holes_and_dimension_of_known_shapes(kind, loops, cavities, dimension):
-    x, _ = _cloud(kind, 2000 if dimension == 2 else 800, noise=0.0 if kind == "torus" else 0.01)
+    x, _ = _cloud(kind, 2000 if dimension == 2 else 800, noise=0.02)
     rng = np.random.default_rng(1)
     found = betti(persistence(x, rng, cavities=x.shape[1] >= 3))
     assert found == (1, loops, cavities)
@@ -45,6 +45,22 @@ def test_pieces_apart_are_counted_and_crumbs_are_not():
     rng = np.random.default_rng(2)
     x = np.concatenate([rng.normal(c, 0.02, (100, 2)) for c in ((0, 0), (1, 0), (0, 1))] + [[[5.0, 5.0]]])
     assert pieces(x, gap=0.4) == 3
+
+
+def test_strays_between_pieces_link_nothing_and_a_stream_of_points_does():
+    rng = np.random.default_rng(2)
+    x = np.concatenate([rng.normal(c, 0.02, (200, 2)) for c in ((0, 0), (1, 0))])
+    between = np.column_stack([rng.uniform(0, 1, 40), np.zeros(40)])
+    assert pieces(np.concatenate([x, between[:3]]), gap=0.4) == 2
+    assert pieces(np.concatenate([x, between]), gap=0.4) == 1
+
+
+def test_an_even_surface_keeps_its_points_and_strays_are_left_out():
+    sphere = _cloud("sphere", 1500, noise=0.0)[0]
+    strays = np.random.default_rng(3).uniform(-0.5, 0.5, (20, 3))
+    kept = dense_part(np.concatenate([sphere, strays]))
+    assert (kept < 1500).sum() > 1300
+    assert (kept >= 1500).sum() <= 2
 
 
 def test_a_tree_has_more_ends_than_a_line():
