@@ -26,7 +26,7 @@ from photo51.geometry.usable import Usable, usable
 from photo51.progress import progress
 
 log = logging.getLogger(__name__)
-MOST, MOST_DRAWS = 5_000, 499  # tokens of a cluster that are measured, turned copies of it at most
+MOST, MOST_DRAWS = 5_000, 499  # tokens of a cluster that are measured, turned copies for its holes
 
 
 class Relations(NamedTuple):
@@ -259,7 +259,7 @@ def _candidates(
 
 def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryParams) -> list[Cluster]:
     label, of = found
-    # enough draws that one that is real among so many clusters can be told, within reason
+    # enough draws that one real hole among so many clusters can be told, within reason
     draws = max(params.draws, min(MOST_DRAWS, int(np.ceil(len(of) / params.alpha / 2))))
     parts = []
     for c in progress(range(len(of)), "shapes", unit="clusters"):
@@ -273,7 +273,7 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
                 *measure(
                     a,
                     rng,
-                    draws=(draws, draws),
+                    draws=(params.draws, draws),
                     n_landmarks=params.landmarks,
                     most=params.points,
                     alpha=params.alpha,

@@ -110,7 +110,7 @@ def _edges(
     starts = np.concatenate([bounds[:-1], bounds[:-1] + bounds[-1]])
     ends = np.concatenate([bounds[1:], bounds[1:] + bounds[-1]])
     around = starts[values[starts] != values[ends - 1]]
-    rows = np.union1d(np.setdiff1d(rows, starts, assume_unique=True), around)
+    rows = np.sort(np.concatenate([rows[~np.isin(rows, starts, assume_unique=True)], around]), kind="stable")
     return rows, (2 * values[rows].astype(np.int8) - 1).astype(np.int8)
 
 
@@ -258,6 +258,7 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
         n = 1
         held[0], times[0] = here, length
         if events:
+            sparse = 2 * events < length
             for s in range(2):
                 for i in range(ends[s, b], ends[s, b + 1]):
                     x, level = rows[i], levels[i]
@@ -267,8 +268,14 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
                         if turn < 0:
                             turn += length
                         change[turn] += signs[j] * level
-                        marks[turn >> 6] |= np.uint64(1) << np.uint64(turn & 63)
-            n = _held(change, marks, here, length, held, times)
+                        if sparse:
+                            marks[turn >> 6] |= np.uint64(1) << np.uint64(turn & 63)
+            change[0] = 0  # rotation 0 is where counting begins
+            n = (
+                _held(change, marks, here, length, held, times)
+                if sparse
+                else _each(change, here, length, held, times)
+            )
         least, most = held[0], held[0]
         for i in range(n):
             least, most = min(least, held[i]), max(most, held[i])
@@ -288,7 +295,6 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
 def _held(change, marks, here, length, held, times):
     """Overlaps in order of rotation, and for how many rotations each holds; only marked rotations are visited, and cleared."""
     n, since, running = 0, 0, here
-    change[0] = 0  # rotation 0 is where counting begins
     for w in range(length // 64 + 1):
         word = marks[w]
         marks[w] = 0
@@ -304,3 +310,15 @@ def _held(change, marks, here, length, held, times):
                 n += 1
     held[n], times[n] = running, length - since
     return n + 1
+
+
+@numba.njit(cache=True, nogil=True)
+def _each(change, here, length, held, times):
+    """The same with every rotation visited, which is quicker where most overlaps change."""
+    running = here
+    for turn in range(length):
+        running += change[turn]
+        held[turn] = running
+        times[turn] = 1
+        change[turn] = 0
+    return length
