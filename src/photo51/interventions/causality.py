@@ -28,6 +28,7 @@ from photo51.stats.resampling import pooled_p
 from photo51.types import InputError, Strand
 
 LN2 = float(np.log(2.0))
+_TOGETHER = 8  # features whose windows are read at once, where no null is asked for
 _NEAREST = 5  # random features are drawn among this many times as many of nearest density
 
 
@@ -163,17 +164,28 @@ def _directions(instrument: Instrument, feature: int, others: NDArray[np.int64])
     return torch.cat([own[None], rest])
 
 
+@torch.no_grad()
 def without_each(
     instrument: Instrument, windows: Mapping[int, NDArray[np.integer]], params: AblationParams
 ) -> pd.DataFrame:
     """What the model loses without each feature of `windows` (contract `ABLATION`): no null, for ranking all of them."""
-    rows = []
-    for feature, ids in progress(windows.items(), "ablation", total=len(windows), unit="features"):
-        rise, firing = _removed(instrument, feature, ids, instrument.dictionary.decoder[[feature]], params)
-        rows.append({"feature": feature, "places": len(ids), "firing_bases": firing, "dnll": float(rise[0])})
+    features, rows = list(windows), []
+    batches = [features[a : a + _TOGETHER] for a in range(0, len(features), _TOGETHER)]
+    for some in progress(batches, "ablation", unit=f"batches of {_TOGETHER} features"):
+        sizes = [len(windows[f]) for f in some]
+        of = torch.repeat_interleave(torch.arange(len(some)), torch.tensor(sizes))
+        read = _Scored.of(instrument, np.concatenate([windows[f] for f in some]), params)
+        own = instrument.dictionary.encode(read.x, some)[torch.arange(len(of)), :, of.to(read.x.device)]
+        rise, counts = read.rise(own, (own[..., None] * instrument.dictionary.decoder[some][of, None],))
+        for i, f in enumerate(some):
+            mine = of == i
+            firing = int((own[mine] > 0).sum())
+            lost = float(rise[0, mine].sum() / counts[mine].sum().clamp(min=1))
+            rows.append({"feature": f, "places": sizes[i], "firing_bases": firing, "dnll": lost})
     return ABLATION.check(pd.DataFrame(rows)) if rows else ABLATION.empty()
 
 
+@torch.no_grad()
 def ablation(
     instrument: Instrument,
     feature: int,
@@ -182,41 +194,64 @@ def ablation(
     params: CausalityParams,
 ) -> tuple[dict[str, float], NDArray[np.float64]]:
     """Rise of the negative log-likelihood after firing bases (bits), and what random directions give, (others,)."""
-    rise, firing = _removed(instrument, feature, ids, _directions(instrument, feature, others), params)
-    own, null = float(rise[0]), rise[1:].double().cpu().numpy()
+    read, directions = _Scored.of(instrument, ids, params), _directions(instrument, feature, others)
+    own = instrument.dictionary.encode(read.x, [feature])[..., 0]  # (windows, scored)
+    rises, counts = read.rise(own, tuple(own[..., None] * direction for direction in directions))
+    rise, firing = rises.sum((1, 2)) / counts.sum().clamp(min=1), int((own > 0).sum())
+    lost, null = float(rise[0]), rise[1:].double().cpu().numpy()
     measured = {
         "firing_bases": firing,
-        "ablation_dnll": own,
+        "ablation_dnll": lost,
         "ablation_null": float(null.mean()),
         "ablation_null_q99": float(np.quantile(null, 0.99)),
     }
     return measured, null
 
 
-@torch.no_grad()
-def _removed(
-    instrument: Instrument,
-    feature: int,
-    ids: NDArray[np.integer],
-    directions: Tensor,
-    params: AblationParams,
-) -> tuple[Tensor, int]:
-    """Rise (bits a prediction) when the feature's activation times each direction is taken off, (directions,); firing bases."""
-    tokens = instrument.ids(ids)
-    x = activations(instrument.model, instrument.site, tokens)
-    tail = Tail(instrument.model, instrument.site)
-    cache = tail.begin()
-    if params.context:
-        tail(x[:, : params.context], cache)
-    scored = x[:, params.context :]
-    codes = instrument.dictionary.encode(scored, [feature])  # (windows, scored, 1)
-    arms = [scored, *(scored - codes * direction for direction in directions)]
-    hidden = tail(torch.cat(arms), copies(cache, len(arms)))
-    nll = _nll(instrument, hidden, tokens[:, params.context :].repeat(len(arms), 1))
-    nll = nll.view(len(arms), len(ids), -1)
-    counts = after_firing(codes[..., 0] > 0, params.horizon)[:, :-1]
-    rise = ((nll[1:] - nll[0]) * counts).sum((1, 2)) / counts.sum().clamp(min=1)
-    return rise, int((codes > 0).sum())
+class _Scored(NamedTuple):
+    """Windows read up to their scored part: the site's tensor in it, and what goes on from there.
+
+    Attributes
+    ----------
+    x
+        (windows, scored, d_model).
+    tokens
+        (windows, scored) token ids.
+    """
+
+    instrument: Instrument
+    params: AblationParams
+    x: Tensor
+    tokens: Tensor
+    tail: Tail
+    cache: HyenaCache
+
+    @classmethod
+    def of(cls, instrument: Instrument, ids: NDArray[np.integer], params: AblationParams) -> _Scored:
+        tokens = instrument.ids(ids)
+        x = activations(instrument.model, instrument.site, tokens)
+        tail = Tail(instrument.model, instrument.site)
+        cache = tail.begin()
+        if params.context:
+            tail(x[:, : params.context], cache)
+        return cls(instrument, params, x[:, params.context :], tokens[:, params.context :], tail, cache)
+
+    def rise(self, own: Tensor, removed: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Rise of the loss (bits) at each prediction that counts, (arms, windows, scored − 1), and which those are.
+
+        Parameters
+        ----------
+        own
+            (windows, scored) activation of the feature: predictions soon after its firing count.
+        removed
+            What each arm takes off, (windows, scored, d_model).
+        """
+        arms = [self.x, *(self.x - off for off in removed)]
+        hidden = self.tail(torch.cat(arms), copies(self.cache, len(arms)))
+        nll = _nll(self.instrument, hidden, self.tokens.repeat(len(arms), 1))
+        nll = nll.view(len(arms), len(self.x), -1)
+        counts = after_firing(own > 0, self.params.horizon)[:, :-1]
+        return (nll[1:] - nll[0]) * counts, counts
 
 
 def after_firing(fires: Tensor, horizon: int) -> Tensor:

@@ -23,7 +23,7 @@ from scipy import fft
 
 from photo51.stats.lattice import Histograms
 
-_FFT_COST = 12.0  # events per row up to which the event route is quicker (measured)
+_FFT_COST = 16.0  # events per row up to which the event route is quicker (measured)
 _ZEROS, _ONES = np.uint64(0), np.uint64(0x0101010101010101)  # eight bases outside, and inside, a mask
 # The place of a lone bit, from six bits of its product with this (Leiserson, Prokop & Randall 1998, MIT technical report)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
