@@ -55,6 +55,13 @@ def test_strays_between_pieces_link_nothing_and_a_stream_of_points_does():
     assert pieces(np.concatenate([x, between]), gap=0.4) == 1
 
 
+def test_dense_spots_of_a_cloud_are_no_pieces():
+    rng = np.random.default_rng(2)
+    spots = np.concatenate([rng.normal(c, 0.02, (100, 6)) for c in (0.0, 0.6)])
+    assert pieces(spots, gap=0.5) == 2
+    assert pieces(np.concatenate([spots, rng.uniform(-1, 1.6, (200, 6))]), gap=0.5) == 1
+
+
 def test_an_even_surface_keeps_its_points_and_strays_are_left_out():
     sphere = _cloud("sphere", 1500, noise=0.0)[0]
     strays = np.random.default_rng(3).uniform(-0.5, 0.5, (20, 3))

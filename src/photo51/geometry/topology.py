@@ -74,7 +74,8 @@ def persistence(
 def pieces(x: NDArray[np.float64], gap: float, least: float = 0.05) -> int:
     """Parts of a cloud with next to nothing between them, that hold at least `least` of the points each.
 
-    Two points within `gap` are linked where a hundredth of all points lies within `gap` of both: strays link nothing.
+    Two points within `gap` are linked where a hundredth of all points lies within `gap` of both: strays link nothing. Where
+    more than a fifth of the points are in no part, there is something between them, and the cloud is in one piece.
 
     References
     ----------
@@ -83,7 +84,7 @@ def pieces(x: NDArray[np.float64], gap: float, least: float = 0.05) -> int:
     if len(x) < 2:
         return 1
     part = DBSCAN(eps=gap, min_samples=max(4, len(x) // 100)).fit(x).labels_
-    return max(1, int((np.bincount(part + 1)[1:] >= least * len(x)).sum()))
+    return max(1, int((np.bincount(part + 1)[1:] >= least * len(x)).sum())) if (part < 0).mean() <= 0.2 else 1
 
 
 def _longest_first(diagram: NDArray[np.floating]) -> NDArray[np.float64]:

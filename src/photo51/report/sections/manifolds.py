@@ -60,7 +60,7 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     traced, beyond = table[table["manifold"].astype(bool)], table["q_dependence"] <= ALPHA
     n, k = len(table), int(beyond.sum())
     clouds = int((traced["shape"] == CLOUD).sum())
-    shaped = k - clouds
+    shaped = len(traced) - clouds
     draft.claim(
         "Some groups of features share the bases they are active on, beyond what each does alone.", f"{k} of {n} groups",
         f"the same features turned against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance", f"{words.count(n, 'group')}, {int(table['n_features'].sum()):,} features", holds=k > 0,
@@ -71,12 +71,12 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     )  # fmt: skip
     counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
     traces = (
-        f"{shaped} of these trace a shape ({words.listing(counted)})"
+        f"{shaped} of these trace a shape ({words.listing(counted)}), "
         if shaped
-        else f"none of these traces a line, ring, sphere or tree: {clouds} are clouds of several dimensions, of {k - clouds} the shape cannot be told"
+        else "none of these traces a line, ring, sphere or tree, "
     )
     draft.answers.append(
-        f"{words.count(n, 'group')} of features fire together, {k} of them beyond chance; {traces}."
+        f"{words.count(n, 'group')} of features fire together, {k} of them beyond chance; {traces}{clouds} are clouds of several dimensions, of {k - clouds - shaped} the shape cannot be told."
     )
     if not shaped:
         draft.fail(
