@@ -326,8 +326,10 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
     ]  # fmt: skip
     draft.show(Table("Known shapes", heads, rows, sortable=False, shown=20))
     for r in records(tested[tested["verdict"] != "shown"]):
+        rivals = (("k-mers", r.baseline), ("random weights", r.random_weights))
+        better = [f"{name} reach {words.fixed(value)}" for name, value in rivals if value > r.score]
         draft.fail(
-            f"Known shape not shown: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null {words.fixed(r.null)}, p {words.probability(r.p)}).",
+            f"Known shape not shown: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null {words.fixed(r.null)}, p {words.probability(r.p)}{''.join(f'; {b}' for b in better)}).",
             "not found",
         )
     for r in records(table[table["verdict"] == "not tested"]):
