@@ -78,10 +78,20 @@ class Halves:
         self.test = np.isin(block, having[1::2])
         self.select = ~self.test
         self.held_out = "every second block that has the class"
+        if not self._enough(c, least):
+            chosen, judged = self._counts(c)
+            self.reason = (
+                f"{chosen} to choose on and {judged} to judge on where every second block that has the class is held out, "
+                f"{least} of each are needed"
+            )
 
     def _enough(self, c: AnnotationClass, least: int) -> bool:
-        counts = [np.count_nonzero(m[c.intervals[:, 0]]) for m in (self.select, self.test)]
-        return bool(min(counts) >= least)
+        return min(self._counts(c)) >= least
+
+    def _counts(self, c: AnnotationClass) -> tuple[int, int]:
+        """Intervals that begin on either side."""
+        chosen, judged = (int(np.count_nonzero(m[c.intervals[:, 0]])) for m in (self.select, self.test))
+        return chosen, judged
 
 
 class Proof:
