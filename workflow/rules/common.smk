@@ -261,6 +261,7 @@ def final_tables(wildcards):
         "battery.parquet",
         "interventions/causality.parquet",
         "interventions/frameshift.parquet",
+        "tracks/tracks.parquet",
     ]
     if CONFIG.gene_sets:
         tables.append("genesets.parquet")

@@ -128,6 +128,7 @@ rule retile:
         "<logs>/retile.log",
     benchmark:
         "<benchmarks>/retile.tsv"
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     threads: 1

@@ -11,7 +11,7 @@ rule ablation:
         "<logs>/ablation.log",
     benchmark:
         "<benchmarks>/ablation.tsv"
-    priority: 20
+    priority: 30
     conda:
         "../envs/photo51.yaml"
     threads: 1

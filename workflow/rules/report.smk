@@ -1,6 +1,8 @@
 rule tracks:
     input:
         concepts="<results>/concepts.parquet",
+        novelty="<results>/novelty.parquet",
+        manifolds="<results>/manifolds.parquet",
         table="<results>/features.h5ad",
         codes="<results>/codes/main/codes.json",
         sequences="<results>/genome/sequences.fa",
@@ -30,7 +32,6 @@ rule tracks:
 rule atlas:
     input:
         final_tables,
-        "<results>/tracks/tracks.parquet",
     output:
         report(
             "<results>/atlas/index.html",
@@ -122,7 +123,6 @@ rule export:
 rule report:
     input:
         final_tables,
-        "<results>/tracks/tracks.parquet",
         "<results>/atlas/index.html",
         "<results>/exports",
         expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
