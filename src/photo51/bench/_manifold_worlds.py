@@ -112,9 +112,11 @@ class Score(NamedTuple):
     shapes: Shapes
 
 
-def score(p: Planted, params: GeometryParams, *, least_tiles: int = 24, rivals: bool = True) -> Score:
-    """Run the pipeline and the other methods on one world."""
-    missed = Missed(np.arange(p.codes.shape[0]), p.tokens.x - p.codes @ p.decoder)
+def score(
+    p: Planted, params: GeometryParams, *, least_tiles: int = 24, rivals: bool = True, shapes: bool = True
+) -> Score:
+    """Run the pipeline and the other methods on one world; what the dictionary missed is for shapes alone."""
+    missed = Missed(np.arange(p.codes.shape[0]), p.tokens.x - p.codes @ p.decoder) if shapes else None
     g = find_manifolds(in_sequence(p.codes), p.decoder, params, missed)
     kept = g.usable.features
     source = p.source[kept]

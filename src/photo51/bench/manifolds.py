@@ -75,7 +75,7 @@ def _trained(*, quick: bool) -> list[Score]:
     for seed in seeds:
         for i, scenario in enumerate(WORLDS):
             p = trained(scenario, (64, 128, 256)[(i + seed) % 3], sae, 60_000 if quick else 150_000, seed)
-            out.append(score(p, settings()))
+            out.append(score(p, settings(draws=19), shapes=False))
             log.info("trained %s, seed %d: ARI %.3f", scenario, seed, out[-1].ari)
     return out
 
@@ -99,7 +99,10 @@ def _share(right: list[bool]) -> float | None:
 
 def _null_world(*, quick: bool) -> int:
     seeds = (301,) if quick else (301, 302, 303)
-    return sum(score(tiled("null", 64, 1, 40_000, s), settings(), rivals=False).clusters for s in seeds)
+    return sum(
+        score(tiled("null", 64, 1, 40_000, s), settings(draws=19), rivals=False, shapes=False).clusters
+        for s in seeds
+    )
 
 
 def _false_shapes(n_sets: int) -> Figures:
