@@ -192,10 +192,11 @@ def test_planted_shapes_are_named():
     }  # fmt: skip
     rng = np.random.default_rng(51)
     w = world("independent", 64, rng)
-    tokens = sample(w, 60_000, rng)
+    tokens = sample(w, 40_000, rng)
     d = tile(w, tokens, 24, rng)
     missed = Missed(np.arange(len(tokens.x)), tokens.x - d.codes @ d.decoder)
-    g = find_manifolds(in_sequence(d.codes), d.decoder, GeometryParams(lags=0, offsets=0), missed)
+    params = GeometryParams(lags=0, offsets=0, draws=49, points=800, landmarks=100)
+    g = find_manifolds(in_sequence(d.codes), d.decoder, params, missed)
     source = d.source[g.usable.features]
     kind = {
         np.bincount(source[c.features]).argmax(): c.verdict.shape for c in g.clusters if c.verdict.manifold
