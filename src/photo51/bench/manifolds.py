@@ -157,27 +157,47 @@ def _cost(n_features: int, n: int, k: int = 32) -> Figures:
     }
 
 
-def _slices(n_features: int = 32_768, n: int = 100_000, k: int = 64) -> Figures:
-    """What 32,768 features would take on 10⁷ positions, from slices of them; CPU seconds a pair of active features."""
-    short, long, thin = (_seconds(n_features, *of) for of in ((n, k), (2 * n, k), (2 * n, k // 2)))
-    pairs, fewer = k * (k - 1) / 2, (k // 2) * (k // 2 - 1) / 2
+def _slices(n_features: int = 32_768, n: int = 200_000) -> Figures:
+    """What counting the pairs of 32,768 features would take on 10⁷ positions, from slices of them (CPU seconds).
+
+    `pair_cost_64_over_32` compares what one more pair of active features costs where 64 and where 32 fire at a time: 1 where
+    cost goes with the pairs, and not with positions or features.
+    """
+    each = {}
+    for k in (64, 32):
+        short, long = (_counting(n_features, m, k) for m in (n, 2 * n))
+        each[k] = (long, (long - short) / (n * k * (k - 1) / 2))
     return {
-        "seconds_32768x2e5": long,
-        "seconds_32768x1e7_planned": long + (10_000_000 / n - 2) * (long - short),
-        "pair_cost_64_over_32": (long / pairs) / (thin / fewer),
-        "peak_gib_32768x2e5": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
+        "seconds_32768x4e5": each[64][0],
+        "seconds_32768x1e7_planned": each[64][0] + (10_000_000 - 2 * n) * 64 * 63 / 2 * each[64][1],
+        "pair_cost_64_over_32": each[64][1] / each[32][1],
+        "peak_gib_32768x4e5": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20,
     }
 
 
-def _seconds(n_features: int, n: int, k: int) -> float:
-    """CPU seconds of relations, couplings and modules of features that fire at random, k at a time."""
+def _counting(n_features: int, n: int, k: int) -> float:
+    """CPU seconds of finding out which pairs fire together."""
+    pattern = firing(_at_random(n_features, n, k).codes)
+    rho = np.zeros((n_features, 1), np.float32)
+    started = time.process_time()
+    coactivation(pattern, rho)
+    return time.process_time() - started
+
+
+def _at_random(n_features: int, n: int, k: int) -> Tokens:
+    """Features that fire at random, k at a time."""
     rng = np.random.default_rng(601)
     indices = np.sort(rng.integers(0, n_features, (n, k), dtype=np.int32), axis=1)
     bounds = np.arange(0, n * k + 1, k, dtype=np.int64)
     codes = csr_matrix((np.ones(n * k, np.float32), indices.ravel(), bounds), shape=(n, n_features))
     codes.sum_duplicates()
     codes.data[:] = rng.uniform(0.5, 1.5, codes.nnz)
-    tokens: Tokens = in_sequence(codes)
+    return in_sequence(codes)
+
+
+def _seconds(n_features: int, n: int, k: int) -> float:
+    """CPU seconds of relations, couplings and modules of features that fire at random."""
+    tokens = _at_random(n_features, n, k)
     started = time.process_time()
     pattern = firing(tokens.codes)
     rho = autocorrelation(pattern, tokens.run, 256)
