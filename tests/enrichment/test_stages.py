@@ -138,7 +138,7 @@ def test_the_queue_holds_what_nothing_names(run, inputs, enriched, concepts):
 
 def _parts(**columns):
     base = {
-        "feature": [0, 1, 2], "seed_match_r": 0.9, "strength": 0.9, "strength_by": "activation", "d2_explained": 0.1,
+        "feature": [0, 1, 2], "seed_match_r": 0.9, "strength": 0.9, "strength_by": "activation", "activation": 0.9, "d2_explained": 0.1,
         "best_annotation": "", "best_f1": np.nan, "repeat_frac": 0.0, "window_artifact": np.nan, "n_eff": 100.0,
         "density": 0.01, "n_contigs": 9, "named": False, "top_loci": "",
     }  # fmt: skip
@@ -151,6 +151,15 @@ def test_strength_is_the_loss_without_a_feature_where_it_was_measured():
     assert found["strength_by"].tolist() == ["ablation", "ablation", "activation", "ablation"]
     # ranks 1, 2, 3 of three by loss; mean activation x log n_eff: 4.61, 4.61, 3.45, 11.74, feature 2 the last of four
     assert found["strength"].tolist() == [1 / 3, 2 / 3, 1 / 4, 1.0]
+    assert found["activation"].tolist() == [2.5 / 4, 2.5 / 4, 1 / 4, 1.0]  # the first two are equal
+
+
+def test_the_null_is_met_on_its_own_measure_of_strength():
+    # the random-weight model has no ablation: 0.9 × 0.9 × 0.9 by activation, though by ablation the first feature is weak
+    own = _parts(strength=[0.1, 0.9, 0.9], activation=[0.9, 0.1, 0.9], strength_by="ablation")
+    made = queue(own, NoveltyParams(), _parts(activation=0.5, strength=0.5)).set_index("feature")
+    assert made["novel"].sort_index().tolist() == [True, False, True]
+    assert made.loc[0, "novelty"] < made.loc[1, "novelty"]
 
 
 def test_score_and_order_by_hand():

@@ -5,7 +5,7 @@ independently, together, or gated by a hidden context. Dictionaries tile them by
 them. Null sets are bundles of features that switch on together, and features with runs. Other methods run side by side on the
 same dictionaries. Scores of the positive controls are those of `results/demo`, where the demo has been run.
 
-Quick: one seed of each, in about a minute; else three.
+Quick: one seed of each; else three.
 """
 
 from __future__ import annotations

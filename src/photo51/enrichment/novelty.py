@@ -133,20 +133,21 @@ def window_artifact(n_features: int, retiled: pd.DataFrame | None) -> NDArray[np
 def strengths(
     mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: pd.DataFrame | None
 ) -> pd.DataFrame:
-    """Percentile of each feature's strength (`strength`, `strength_by`).
+    """Percentile of each feature's strength (`strength`, `strength_by`), and of its activation (`activation`).
 
     By what the model loses without it (contract `ABLATION`), among those of which that was measured; of the others by mean
-    activation × log n_eff.
+    activation × log n_eff, which alone is measured for the random-weight model.
     """
     value = mass * np.log(np.maximum(n_eff, 1.0))
     alive = mass > 0
     strength = np.zeros(len(mass))
     strength[alive] = pd.Series(value[alive]).rank(pct=True).to_numpy()
+    activation = strength.copy()
     by = np.full(len(mass), "activation", dtype=object)
     if ablation is not None and len(ablation):
         strength[ablation["feature"]] = ablation["dnll"].rank(pct=True)
         by[ablation["feature"]] = "ablation"
-    return pd.DataFrame({"strength": strength, "strength_by": by})
+    return pd.DataFrame({"strength": strength, "strength_by": by, "activation": activation})
 
 
 def claims(concepts: pd.DataFrame, n_features: int, readout: str, params: NoveltyParams) -> pd.DataFrame:
@@ -183,7 +184,7 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
     Parameters
     ----------
     table
-        Parts of every feature, `density`, `n_eff`, `n_contigs`, `named`, `best_annotation`, `best_f1`.
+        Parts of every feature, `activation`, `density`, `n_eff`, `n_contigs`, `named`, `best_annotation`, `best_f1`.
     null
         The same of features of the random-weight model.
     """
@@ -197,8 +198,9 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
         rivals = null[(gates(null, params) == PASSED).to_numpy()]
         both = [p for p in PARTS if rivals[p].notna().any() and table[p].notna().any()]
         limit = float(np.quantile(score(rivals, both), params.null_quantile)) if len(rivals) else 0.0
+        alike = table.assign(strength=table["activation"])  # as the null's is measured
         table["null_q95"] = limit
-        table["novel"] = passed & (score(table, both) > limit)
+        table["novel"] = passed & (score(alike, both) > limit)
     order = np.lexsort([table["feature"].to_numpy(), -table["novelty"].to_numpy(), ~passed])
     table["rank"] = 0
     table.loc[table.index[order[: passed.sum()]], "rank"] = np.arange(1, passed.sum() + 1)
