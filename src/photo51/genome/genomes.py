@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from photo51.genome.alphabet import reverse_complement
 from photo51.genome.workspace import Workspace
 from photo51.io import read_table
-from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, WINDOWS
+from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, TRANSCRIPTS, WINDOWS
 from photo51.types import InputError, Strand
 
 Window = Mapping[str, Any]
@@ -77,6 +77,10 @@ class Genomes:
     def annotations(self) -> pd.DataFrame:
         """All annotated intervals (contract `ANNOTATIONS`)."""
         return read_table(self.folder / "annotations.parquet", ANNOTATIONS)
+
+    def transcripts(self) -> pd.DataFrame:
+        """All parts of all transcripts (contract `TRANSCRIPTS`)."""
+        return read_table(self.folder / "transcripts.parquet", TRANSCRIPTS)
 
     def workspace(self) -> Workspace:
         """The scored bases."""

@@ -110,3 +110,34 @@ CONSEQUENCES = TableSpec(
         "worst": Column("bool", "whether this is the gravest consequence of the variant (one row a variant)"),
     },
 )
+
+TRANSCRIPTS = TableSpec(
+    "transcripts",
+    "one part of one transcript: an exon, or the coding bases of an exon",
+    {
+        **_WHERE,
+        "strand": Column(
+            "str", "strand of this part, + or -; parts of one transcript may differ (trans-splicing)"
+        ),
+        "kind": Column("str", "exon or CDS; bases of exons that are in no CDS part are untranslated"),
+        "transcript": Column("str", "identifier of the transcript, unique within the genome"),
+        "transcript_name": Column("str", "what the file calls it; empty where it has no name"),
+        "gene": Column("str", "identifier of the gene, unique within the genome"),
+        "gene_name": Column(
+            "str", "gene symbol, else locus tag, else identifier: one for all that belongs to a gene"
+        ),
+        "biotype": Column("str", "protein_coding, tRNA, rRNA, ncRNA or pseudogene"),
+        "part": Column("int", "place of the part in reading order among the parts of its kind, from 0"),
+        "frame": Column(
+            "int", "for CDS: bases of this part to skip before its first complete codon; else -1"
+        ),
+        "genetic_code": Column("int", "NCBI translation table"),
+        "partial_5": Column("bool", "whether the file says that the CDS begins before its first part"),
+        "partial_3": Column("bool", "whether the file says that the CDS ends after its last part"),
+        "recoded": Column(
+            "str",
+            "codons read against the table, as codon:amino acid from 1, parted by ;: 47:U for selenocysteine",
+        ),
+        "where": Column("str", "file and line of its first record"),
+    },
+)
