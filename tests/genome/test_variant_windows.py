@@ -78,16 +78,22 @@ def variants(*rows):
     return table.assign(id="", line=np.arange(len(table)))
 
 
-def test_mismatches_are_counted_and_listed(thirty, caplog):
+def test_mismatches_and_absent_contigs_are_counted_apart(thirty, caplog):
     good = [("d", i, TEXT[i], "T" if TEXT[i] != "T" else "A") for i in range(30)]
     bad = [("d", 3, "G", "C"), ("d", 28, "TAA", "T"), ("nowhere", 1, "A", "C"), ("c", 29, "AAC", "A")]
     check = check_reference(thirty, "g", variants(*good, *bad), most=0.2)
-    assert (check.n, len(check.matches), check.mismatches["found"].tolist()) == (34, 31, ["T", "", ""])
+    assert (check.n, len(check.matches), check.mismatches["found"].tolist()) == (34, 31, ["T", ""])
+    assert check.absent["chrom"].tolist() == ["nowhere"]
+    assert check.refused()["reason"].tolist() == [
+        "reference allele is T in the genome",
+        "reference allele is past the end in the genome",
+        "contig 'nowhere' is not in the genome",
+    ]
     assert (
-        "3 of 34 reference alleles are not those of g: d:4 G (genome: T); d:29 TAA (genome: no base)"
+        "2 of 33 reference alleles are not those of g: d:4 G (genome: T); d:29 TAA (genome: past the end)"
         in caplog.text
     )
-    with pytest.raises(InputError, match="need at most 5%: was the set called against another reference"):
+    with pytest.raises(InputError, match="was the set called against another reference"):
         check_reference(thirty, "g", variants(*good, *bad))
 
 

@@ -45,7 +45,7 @@ def test_what_is_not_used_is_listed_with_its_reason(write):
     assert list(zip(refused["line"], refused["reason"], strict=True)) == [
         (10, "symbolic allele <DEL>"),
         (10, "allele of a spanning deletion (*)"),
-        (10, "breakend G[C:3["),
+        (10, "breakend G[c:3["),
         (10, "allele with letters other than A, C, G, T: G>N"),
         (11, "duplicate of line 8"),
         (12, "no alternative allele"),
@@ -82,10 +82,13 @@ def test_embedded_sets_are_whole(resources):
         (HEADER + "\nc\tx\t.\tA\tC\t.\t.\t.\n", "line 8: need a VCF record"),
         (HEADER + "\nc\t5\t.\tA\n", "line 8: need a VCF record"),
         (
-            HEADER + "\nc\t5\t.\tQ\tC\t.\t.\t.\n",
-            "line 8: need POS of at least 1 and REF of bases, got 5 and 'Q'",
+            HEADER + "\nc\t5\t.\t7\tC\t.\t.\t.\n",
+            "line 8: need a VCF record, got 'c\\t5\\t.\\t7\\tC\\t.\\t.\\t.' (REF is no bases: '7')",
         ),
-        ("##fileformat=VCFv4.2\nno header\n", "need a VCF file, got a header that cannot be read"),
+        (
+            "##fileformat=VCFv4.2\nno header\n",
+            "line 2: need a header with a line '#CHROM POS ID REF ALT …' before the records",
+        ),
         (
             "pos\tref\n3\tA\n",
             "line 1: need a VCF file or a table with columns pos, ref, alt, got none of alt",

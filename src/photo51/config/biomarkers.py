@@ -47,6 +47,12 @@ class VariantsParams(Params):
         le=1,
         description="share of variants whose REF may differ from the genome before the whole set is refused",
     )
+    max_faulty: float = Field(
+        default=0.05,
+        ge=0,
+        le=1,
+        description="share of lines of a VCF file that may be no record before the whole file is refused; those few are listed and left out",
+    )
     context: int = Field(
         default=15, ge=2, description="bases on either side kept as sequence for the k-mer baseline (bases)"
     )

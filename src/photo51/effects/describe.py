@@ -27,26 +27,23 @@ class Checked(NamedTuple):
     refused: pd.DataFrame
 
 
-def check_variants(genomes: Genomes, genome: str, variants: pd.DataFrame, params: VariantsParams) -> Checked:
-    """Leave out variants whose reference allele is not the genome's, and alleles too long for the window.
+def check_variants(
+    genomes: Genomes, genome: str, variants: pd.DataFrame, params: VariantsParams, where: str = "variants"
+) -> Checked:
+    """Leave out variants whose reference allele is not the genome's, or that lie off it, and alleles too long for the window.
 
     Raises
     ------
     InputError
         Where the share of other reference alleles exceeds `max_ref_mismatch`, with the first of them.
     """
-    check = check_reference(genomes, genome, variants, most=params.max_ref_mismatch)
+    check = check_reference(genomes, genome, variants, most=params.max_ref_mismatch, where=where)
     longest = np.maximum(*(check.matches[c].str.len().to_numpy() for c in ("ref", "alt")))
     most = min(params.max_allele, params.window // 4)
     too_long = longest > most
-    wrong = check.mismatches.assign(
-        reason=[
-            f"reference allele is {f[:20] or 'past the end'} in the genome" for f in check.mismatches["found"]
-        ]
-    ).drop(columns="found")
     long = check.matches[too_long].assign(reason=f"allele longer than {most} bases")
     return Checked(
-        check.matches[~too_long].reset_index(drop=True), pd.concat([wrong, long], ignore_index=True)
+        check.matches[~too_long].reset_index(drop=True), pd.concat([check.refused(), long], ignore_index=True)
     )
 
 

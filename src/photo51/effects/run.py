@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,15 +71,17 @@ def load_variants(
     """
     genomes = Genomes.open(folder)
     genome = _only(genomes) if genome is None else genome
-    chroms = genomes.contigs.loc[genomes.contigs["genome"] == genome, "chrom"].astype(str).tolist()
+    own = genomes.contigs[genomes.contigs["genome"] == genome]
+    chroms = dict(zip(own["chrom"].astype(str).tolist(), own["length"].astype(int).tolist(), strict=True))
     if not chroms:
         raise InputError(f"genome: need one of {sorted(set(genomes.contigs['genome']))}, got {genome!r}")
-    sets = [read_variants(path, chroms) for path in files]
+    sets = [read_variants(path, chroms, params.max_faulty) for path in files]
     several = len(files) > 1
     table = pd.concat(
         [s.table.assign(file=p.name) if several else s.table for s, p in zip(sets, files, strict=True)],
         ignore_index=True,
     )
+    table.attrs["contig_lengths"] = _agreed([s.table.attrs.get("contig_lengths", {}) for s in sets])
     if wanted := params.select.get(name):
         kept = chosen(table.apply(numbers), wanted, f"select, {name}")
         log.info("%d of %d variants are left out by %r", (~kept).sum(), len(table), wanted)
@@ -89,17 +91,26 @@ def load_variants(
     refused = pd.concat(
         [refused, table[twice].assign(reason="in an earlier file already")], ignore_index=True
     )
-    checked = check_variants(genomes, genome, table[~twice].reset_index(drop=True), params)
+    checked = check_variants(
+        genomes, genome, table[~twice].reset_index(drop=True), params, ", ".join(map(str, files))
+    )
     refused = pd.concat([refused, checked.refused], ignore_index=True)
     log.info("%d variants of use, %d refused", len(checked.variants), len(refused))
-    for reason, n in refused["reason"].value_counts().head(5).items():
-        log.warning("refused: %d × %s", n, reason)
     if checked.variants.empty:
         raise InputError(f"{', '.join(map(str, files))}: need a variant that can be scored, got none")
     text = [c for c in checked.variants.columns if checked.variants[c].dtype == object]
     filled = checked.variants.assign(**{c: checked.variants[c].fillna("") for c in text})
     described = describe(genomes, genome, filled, genomes.annotations(), params)
     return VariantFile(genomes, genome, described, refused)
+
+
+def _agreed(headers: Sequence[Mapping[str, int]]) -> dict[str, int]:
+    """Lengths of contigs on which all files that state them agree."""
+    stated: dict[str, set[int]] = {}
+    for header in headers:
+        for name, length in header.items():
+            stated.setdefault(name, set()).add(length)
+    return {name: next(iter(lengths)) for name, lengths in stated.items() if len(lengths) == 1}
 
 
 def _only(genomes: Genomes) -> str:

@@ -16,6 +16,7 @@ from photo51.genome.regions import parse_regions
 from photo51.genome.samples import GenomeRow, read_genomes
 from photo51.genome.sources import first_letter
 from photo51.genome.text import data_lines
+from photo51.genome.vcf import count_records, is_vcf
 
 LONGEST = 248_956_422  # chromosome 1 of GRCh38
 
@@ -71,7 +72,7 @@ def amount(
                 scored = int(known[start:end].sum())
                 bases += scored
                 windows += 2 * ceil(scored / params.core)
-        variants += sum(_lines(path) for _, path in row.variants)
+        variants += sum(_variants(path) for _, path in row.variants)
     return Amount(bases, windows, 2 * bases + windows * params.warmup, longest, variants, len(rows))
 
 
@@ -100,7 +101,8 @@ def _union(intervals: Iterable) -> list[tuple[int, int]]:
     return merged
 
 
-def _lines(path: Path) -> int:
-    """Variants of a file: its lines that are neither comments nor the header of a table."""
-    n = sum(1 for _ in data_lines(path))
-    return n if ".vcf" in path.name.lower() else max(0, n - 1)
+def _variants(path: Path) -> int:
+    """Variants of a file: records of VCF, or lines of a table without its header."""
+    if is_vcf(path):
+        return count_records(path)
+    return max(0, sum(1 for _ in data_lines(path, comment="##")) - 1)

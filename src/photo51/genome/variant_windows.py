@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from photo51.genome.alignment import AlleleWindow, substitute
 from photo51.genome.alphabet import decode
+from photo51.genome.contig_names import candidates, judged, nearest
 from photo51.genome.genomes import Genomes
 from photo51.types import InputError, Variant
 
 log = logging.getLogger(__name__)
+_KNOWN = re.compile(r"[ACGT]+")
 
 
 class Pair(NamedTuple):
@@ -70,20 +74,44 @@ class ReferenceCheck(NamedTuple):
     n
         Variants looked at.
     matches
-        Variants whose reference allele is the genome's (contract `VARIANTS`), in order.
+        Variants whose reference allele is the genome's (contract `VARIANTS`), in order, on contigs named as the genome's.
     mismatches
-        The others, with `found`: the genome's bases there, empty past its end or on a contig that it does not have.
+        Those of another reference allele, with `found`: the genome's bases there, empty past a contig's end.
+    uncovered
+        Those at bases that the genome does not have: between the pieces of one that is known in part, in gaps, at ambiguous
+        letters. They say nothing for or against the genome.
+    absent
+        Those on contigs that the genome does not have.
     """
 
     n: int
     matches: pd.DataFrame
     mismatches: pd.DataFrame
+    uncovered: pd.DataFrame
+    absent: pd.DataFrame
+
+    def refused(self) -> pd.DataFrame:
+        """All that cannot be used, each with a reason (contract `REFUSED_VARIANTS`)."""
+        found = self.mismatches.get("found", pd.Series(dtype=object))
+        other = self.mismatches.drop(columns="found", errors="ignore").assign(
+            reason=[f"reference allele is {f[:20] or 'past the end'} in the genome" for f in found]
+        )
+        bare = self.uncovered.assign(reason="not covered: the genome has no known bases there")
+        absent = self.absent.assign(
+            reason=[f"contig {c!r} is not in the genome" for c in self.absent["chrom"]]
+        )
+        parts = [t for t in (other, bare, absent) if len(t)]
+        return pd.concat(parts, ignore_index=True) if parts else other
 
 
 def check_reference(
     genomes: Genomes, genome: str, variants: pd.DataFrame, most: float = 0.05, where: str = "variants"
 ) -> ReferenceCheck:
     """Compare reference alleles with the genome.
+
+    A contig that the genome does not have under this name is looked for under its others (`chr1`, `1`, `NC_000001.11`), and
+    is taken for the same where the lengths that a VCF header states (`variants.attrs["contig_lengths"]`) or the reference
+    alleles agree.
 
     Parameters
     ----------
@@ -94,15 +122,18 @@ def check_reference(
     variants
         Contract `VARIANTS`.
     most
-        Share of mismatches from which on the whole set is refused: it was called against another reference.
+        Share of mismatches, of the variants at known bases, from which on the whole set is refused: it was called against
+        another reference.
     where
         What to name in messages.
 
     Raises
     ------
     InputError
-        Where more than that share differs, with the first five.
+        Where more than that share differs, with the first five; where no variant lies on a contig of the genome, with the
+        nearest name; where none lies at bases that the genome has.
     """
+    variants, missing = _named_as_in(genomes, genome, variants, where)
     found = [
         _found(genomes, genome, *row)
         for row in zip(
@@ -110,21 +141,101 @@ def check_reference(
         )
     ]
     same = np.array([f == ref for f, ref in zip(found, variants["ref"], strict=True)], dtype=bool)
-    mismatches = variants[~same].assign(found=[f for f, ok in zip(found, same, strict=True) if not ok])
+    absent = np.array([not genomes.has(genome, c) for c in variants["chrom"]], dtype=bool)
+    bare = np.array([bool(f) and not _KNOWN.fullmatch(f) for f in found], dtype=bool) & ~same
+    wrong = ~same & ~absent & ~bare
+    mismatches = variants[wrong].assign(found=[f for f, bad in zip(found, wrong, strict=True) if bad])
+    _report(variants, (absent, bare), genome, where, missing)
     if len(mismatches):
+        n_known = len(variants) - int(absent.sum()) - int(bare.sum())
         listed = "; ".join(
-            f"{v['chrom']}:{v['pos'] + 1} {v['ref'][:20]} (genome: {v['found'] or 'no base'})"
+            f"{v['chrom']}:{v['pos'] + 1} {v['ref'][:20]} (genome: {v['found'] or 'past the end'})"
             for v in mismatches.head(5).to_dict("records")
         )
-        text = f"{where}: {len(mismatches)} of {len(variants)} reference alleles are not those of {genome}: {listed}"
-        if len(mismatches) > most * len(variants):
+        text = (
+            f"{where}: {len(mismatches)} of {n_known} reference alleles are not those of {genome}: {listed}"
+        )
+        if len(mismatches) > most * n_known:
             raise InputError(
-                f"{text}; need at most {most:.0%}: was the set called against another reference?"
+                f"{text}; need at most {most:.0%} (max_ref_mismatch): was the set called against another reference?"
             )
         log.warning("%s; these variants are left out", text)
-    return ReferenceCheck(
-        len(variants), variants[same].reset_index(drop=True), mismatches.reset_index(drop=True)
+    parts = [variants[mask].reset_index(drop=True) for mask in (same, bare, absent)]
+    return ReferenceCheck(len(variants), parts[0], mismatches.reset_index(drop=True), parts[1], parts[2])
+
+
+def _report(
+    variants: pd.DataFrame,
+    masks: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    genome: str,
+    where: str,
+    missing: list[str],
+) -> None:
+    """Say what lies off the genome, and refuse a set that lies off it whole."""
+    absent, bare = masks
+    rename = (
+        "rename the contigs (`bcftools annotate --rename-chrs`), or name the genome that has them (--genome)"
     )
+    if absent.any():
+        text = f"{where}: {int(absent.sum())} of {len(variants)} variants lie on contigs that {genome} does not have: {'; '.join(missing[:5])}"
+        if absent.all():
+            raise InputError(f"{text}; {rename}")
+        log.warning("%s; they are left out", text)
+    if bare.any():
+        first = variants[bare].iloc[0]
+        text = (
+            f"{where}: {int(bare.sum())} of {len(variants)} variants are not covered by {genome}, which has no known bases "
+            f"there (first: {first['chrom']}:{first['pos'] + 1})"
+        )
+        if (bare | absent).all():
+            raise InputError(
+                f"{text}; need variants at bases of its sequence: does column 'topology' (pieces) or the sequence file leave them out?"
+            )
+        log.warning("%s; they are left out", text)
+
+
+def _named_as_in(
+    genomes: Genomes, genome: str, variants: pd.DataFrame, where: str
+) -> tuple[pd.DataFrame, list[str]]:
+    """Variants with contigs named as the genome's, and a sentence for each contig that it does not have."""
+    own = genomes.contigs[genomes.contigs["genome"] == genome]
+    lengths: dict[str, int | None] = dict(
+        zip(own["chrom"].astype(str).tolist(), own["length"].astype(int).tolist(), strict=True)
+    )
+    stated = variants.attrs.get("contig_lengths", {})
+    names = [c for c in dict.fromkeys(variants["chrom"].tolist()) if c not in lengths]
+    renamed: dict[str, str] = {}
+    missing = []
+    for name in names:
+        reason = f"the nearest name is {nearest(name, lengths)!r}"
+        for contig in candidates(name, lengths, stated.get(name)):
+            rows = variants[variants["chrom"] == name]
+            bases = _agreeing(genomes, genome, contig, rows)
+            length = lengths[contig]
+            assert length is not None
+            same, why = judged(name, contig, (stated.get(name), length), bases)
+            if same:
+                renamed[name] = contig
+                log.warning("%s: contig %r is taken for %r of %s: %s", where, name, contig, genome, same.why)
+                break
+            reason = f"it may be contig {contig!r} under another name, but {why}"
+        if name not in renamed:
+            missing.append(f"{name!r} ({reason})")
+    if renamed:
+        variants = variants.assign(chrom=variants["chrom"].replace(renamed))
+    return variants, missing
+
+
+def _agreeing(genomes: Genomes, genome: str, contig: str, rows: pd.DataFrame) -> tuple[int, int]:
+    """Bases of reference alleles at different places that are compared with a contig, at most 10,000, and how many agree."""
+    compared = agree = 0
+    places = rows.drop_duplicates(["pos"]).head(10_000)
+    for pos, ref in zip(places["pos"].tolist(), places["ref"].tolist(), strict=True):
+        found = _found(genomes, genome, contig, pos, ref) or "-" * len(ref)
+        pairs = [(a, b) for a, b in zip(found, ref, strict=True) if a in "ACGT-"]
+        compared += len(pairs)
+        agree += sum(a == b for a, b in pairs)
+    return compared, agree
 
 
 def _found(genomes: Genomes, genome: str, chrom: str, pos: int, ref: str) -> str:

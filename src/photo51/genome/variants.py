@@ -1,4 +1,4 @@
-"""Variants from VCF files and from tables: one row an alternative allele, nothing dropped without its name.
+"""Variants from VCF files and from tables, and genotypes: one row an alternative allele, each file read once.
 
 A table is tab-separated with a header: `pos` (1-based, as in VCF), `ref`, `alt`, and optionally `chrom` (it may be left
 out where the genome has one contig) and `id`. All its other columns are kept as text.
@@ -7,234 +7,47 @@ out where the genome has one contig) and `id`. All its other columns are kept as
 from __future__ import annotations
 
 import re
-import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pysam
 from numpy.typing import NDArray
 
-from photo51.genome.text import data_lines, open_text, whole_number
-from photo51.io.contracts.genome import REFUSED_VARIANTS, VARIANTS
+from photo51.genome.alleles import MAX_FAULTY, Collected, Contigs, VariantSet
+from photo51.genome.variant_table import table_rows
+from photo51.genome.vcf import VcfFault, VcfRecord, is_vcf, read_vcf
 from photo51.types import InputError
 
-_BASES = re.compile(r"[ACGT]+")
-_REFERENCE = re.compile(r"[ACGTRYKMSWBDHVN]+")
+_PARTING = re.compile(r"[/|]")
 
 
-class VariantSet(NamedTuple):
-    """Variants of a file.
-
-    Attributes
-    ----------
-    table
-        Those that can be used (contract `VARIANTS`).
-    refused
-        Those that cannot, with the reason (contract `REFUSED_VARIANTS`): symbolic alleles, breakends, spanning deletions,
-        ambiguous bases, alleles equal to the reference, duplicates.
-    """
-
-    table: pd.DataFrame
-    refused: pd.DataFrame
-
-
-def read_variants(path: Path | str, contigs: Sequence[str] = ()) -> VariantSet:
-    """Read a VCF file (plain, gzip or bgzip) or a table of variants, told apart by their first line.
+def read_variants(path: Path | str, contigs: Contigs = (), max_faulty: float = MAX_FAULTY) -> VariantSet:
+    """Read a VCF file (plain or compressed), a BCF file or a table of variants, told apart by their content.
 
     Parameters
     ----------
     path
         The file.
     contigs
-        Contigs of the genome; needed for a table without `chrom`.
+        Contigs of the genome, with their lengths where they are known (bases); needed for a table without `chrom`. Records
+        on contigs that can be none of them, under any usual name, are counted and passed over.
+    max_faulty
+        Share of lines that may be no record of VCF before the file is refused.
 
     Raises
     ------
     InputError
         Naming file and line.
     """
-    with open_text(path) as text:
-        is_vcf = text.readline().startswith("##fileformat=VCF")
-    return _collected(_vcf_alleles(path) if is_vcf else _table_alleles(path, contigs))
-
-
-def _collected(alleles: Iterator[dict[str, Any]]) -> VariantSet:
-    """Sort alleles into those of use and those not, the first of equal ones being of use."""
-    kept: list[dict[str, Any]] = []
-    refused: list[dict[str, Any]] = []
-    lines: dict[tuple, int] = {}
-    for allele in alleles:
-        allele["id"] = allele["id"] or "{chrom}:{}:{ref}>{alt}".format(allele["pos"] + 1, **allele)
-        key = (allele["chrom"], allele["pos"], allele["ref"], allele["alt"])
-        reason = _refusal(allele["ref"], allele["alt"])
-        if not reason and key in lines:
-            reason = f"duplicate of line {lines[key]}"
-        if reason:
-            refused.append({**allele, "reason": reason})
-        else:
-            lines[key] = allele["line"]
-            kept.append(allele)
-    return VariantSet(
-        VARIANTS.check(_text_columns(kept)) if kept else VARIANTS.empty(),
-        REFUSED_VARIANTS.check(_text_columns(refused)) if refused else REFUSED_VARIANTS.empty(),
-    )
-
-
-def _text_columns(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    table = pd.DataFrame(rows)
-    extra = [c for c in table.columns if c not in {"pos", "line"}]
-    return table.assign(**{c: table[c].fillna("").astype(str) for c in extra})
-
-
-def _refusal(ref: str, alt: str) -> str:
-    if not alt or alt == ".":
-        return "no alternative allele"
-    if alt == "*":
-        return "allele of a spanning deletion (*)"
-    if alt.startswith("<"):
-        return f"symbolic allele {alt}"
-    if "[" in alt or "]" in alt:
-        return f"breakend {alt}"
-    if not _BASES.fullmatch(alt) or not _BASES.fullmatch(ref):
-        return f"allele with letters other than A, C, G, T: {ref}>{alt}"[:80]
-    return "alternative allele equal to the reference" if ref == alt else ""
-
-
-class VcfLine(NamedTuple):
-    """A record of a VCF file: as htslib reads it, with its line number and its text."""
-
-    number: int
-    record: pysam.VariantRecord
-    text: str
-
-
-def vcf_records(path: Path | str) -> Iterator[VcfLine]:
-    """Records of a VCF file, one in memory at a time.
-
-    Raises
-    ------
-    InputError
-        Naming file and line: what htslib cannot read, a reference allele that is no bases, a file that is cut off.
-    """
-    verbosity = pysam.set_verbosity(0)
-    try:
-        with _seekable(Path(path)) as file:
-            lines = data_lines(path)
-            line = next(lines, None)
-            try:
-                vcf = pysam.VariantFile(str(file))
-            except (OSError, ValueError) as e:
-                raise InputError(f"{path}: need a VCF file, got a header that cannot be read ({e})") from e
-            with vcf:
-                while line is not None:
-                    yield VcfLine(line[0], _record(vcf, f"{path}, line {line[0]}", line[1]), line[1])
-                    line = next(lines, None)
-    finally:
-        pysam.set_verbosity(verbosity)
-
-
-@contextmanager
-def _seekable(path: Path) -> Iterator[Path]:
-    """A file that htslib can read: it reads plain text and bgzip, but not gzip, which is unpacked beside the system's temporary files."""
-    with open_text(path), path.open("rb") as raw:
-        head = raw.read(14)
-    if head[:2] != b"\x1f\x8b" or head[12:14] == b"BC":
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder, open_text(path) as text:
-        unpacked = Path(folder) / "unpacked.vcf"
-        with unpacked.open("w", encoding="utf-8", newline="\n") as out:
-            out.writelines(text)
-        yield unpacked
-
-
-def _record(vcf: pysam.VariantFile, at: str, line: str) -> pysam.VariantRecord:
-    try:
-        record = next(vcf, None)
-    except (OSError, ValueError) as e:
-        raise InputError(f"{at}: need a VCF record, got {line[:60]!r}") from e
-    if record is None:
-        raise InputError(f"{at}: need a VCF record, got one that is cut off: {line[:60]!r}")
-    if record.pos < 1 or not record.ref or not _REFERENCE.fullmatch(record.ref.upper()):
-        raise InputError(
-            f"{at}: need POS of at least 1 and REF of bases, got {record.pos} and {record.ref!r}"
-        )
-    return record
-
-
-def _vcf_alleles(path: Path | str) -> Iterator[dict[str, Any]]:
-    for line, record, _ in vcf_records(path):
-        alts = record.alts or (".",)
-        numbers = {name: meta.number for name, meta in record.header.info.items()}
-        filters = ";".join(map(str, record.filter.keys()))
-        for i, alt in enumerate(alts):
-            info = {name: _chosen(value, numbers.get(name), i) for name, value in record.info.items()}
-            yield {
-                **{name: value for name, value in info.items() if name not in REFUSED_VARIANTS.columns},
-                "chrom": record.chrom,
-                "pos": record.pos - 1,
-                "ref": str(record.ref).upper(),
-                "alt": alt if alt.startswith("<") else alt.upper(),
-                "id": record.id or "",
-                "line": line,
-                "filter": filters,
-            }
-
-
-def _chosen(value: Any, number: Any, allele: int) -> str:
-    """An INFO value as text; of one value an allele, the allele's."""
-    if value is True or value is None:
-        return "true" if value else ""
-    if isinstance(value, tuple):
-        if number == "A" and allele < len(value):
-            return "" if value[allele] is None else str(value[allele])
-        if number == "R" and allele + 1 < len(value):
-            return "" if value[allele + 1] is None else str(value[allele + 1])
-        return ",".join("" if v is None else str(v) for v in value)
-    return str(value)
-
-
-def _table_alleles(path: Path | str, contigs: Sequence[str]) -> Iterator[dict[str, Any]]:
-    header: list[str] = []
-    for number, line in data_lines(path, comment="##"):
-        at = f"{path}, line {number}"
-        fields = line.split("\t")
-        if not header:
-            header = [c.lstrip("#").strip() for c in fields]
-            _check_header(header, contigs, at)
-            continue
-        if len(fields) != len(header):
-            raise InputError(f"{at}: need {len(header)} columns as in the header, got {len(fields)}")
-        row = dict(zip(header, (f.strip() for f in fields), strict=True))
-        pos = whole_number(row["pos"], at, "column 'pos'", 1)
-        if not _REFERENCE.fullmatch(row["ref"].upper()):
-            raise InputError(f"{at}, column 'ref': need bases, got {row['ref']!r}")
-        yield {
-            **{k: v for k, v in row.items() if k not in REFUSED_VARIANTS.columns},
-            "chrom": row["chrom"] if "chrom" in row else contigs[0],
-            "pos": pos - 1,
-            "ref": row["ref"].upper(),
-            "alt": row["alt"].upper(),
-            "id": row.get("id", ""),
-            "line": number,
-        }
-    if not header:
-        raise InputError(f"{path}: need a header with pos, ref and alt, got no lines")
-
-
-def _check_header(header: list[str], contigs: Sequence[str], at: str) -> None:
-    if missing := [c for c in ("pos", "ref", "alt") if c not in header]:
-        raise InputError(
-            f"{at}: need a VCF file or a table with columns pos, ref, alt, got none of {', '.join(missing)}"
-        )
-    if len(set(header)) < len(header):
-        raise InputError(f"{at}: need column names that differ, got {', '.join(header)}"[:200])
-    if "chrom" not in header and len(contigs) != 1:
-        raise InputError(f"{at}: need a column 'chrom' as the genome has {len(contigs)} contigs, got none")
+    collected = Collected(path, contigs, max_faulty)
+    if is_vcf(path):
+        for item in read_vcf(path, collected.tally, collected.wanted):
+            collected.add(item)
+    else:
+        for line, row in table_rows(path, list(contigs)):
+            collected.add_row(line, row)
+    return collected.finish()[0]
 
 
 class Genotypes(NamedTuple):
@@ -243,7 +56,7 @@ class Genotypes(NamedTuple):
     Attributes
     ----------
     samples
-        Individuals, in the order of the file.
+        Individuals, in the order of the file; names are text, `001` is not `1`.
     variants
         Alleles of use (contract `VARIANTS`).
     alleles
@@ -264,57 +77,110 @@ class Genotypes(NamedTuple):
     refused: pd.DataFrame
 
 
-def read_genotypes(path: Path | str) -> Genotypes:
-    """Genotypes of a VCF file with samples, any ploidy, phased or not.
+def read_genotypes(path: Path | str, contigs: Contigs = (), max_faulty: float = MAX_FAULTY) -> Genotypes:
+    """Genotypes of a VCF or BCF file with samples, any ploidy, phased or not; the file is read once.
+
+    Parameters
+    ----------
+    path, contigs, max_faulty
+        As for `read_variants`. A record with an allele number that it does not have counts as one that cannot be read.
 
     Raises
     ------
     InputError
-        As `read_variants`; and for a file without samples, or an allele number that the record does not have.
+        As `read_variants`; for a file without samples, and one whose parts have different samples.
     """
-    found = _collected(_vcf_alleles(path))
-    wanted = {
-        (line, alt): j
-        for j, (line, alt) in enumerate(zip(found.table["line"], found.table["alt"], strict=True))
-    }
+    collected = Collected(path, contigs, max_faulty)
+    calls = _Calls()
     samples: list[str] = []
-    alleles = called = np.zeros((0, 0), dtype=np.int8)
-    phased: list[bool] = []
-    for line, record, text in vcf_records(path):
-        if not samples:
-            samples = list(record.header.samples)
-            if not samples:
+    copies: list[NDArray[np.int8]] = []
+    called: list[NDArray[np.int8]] = []
+    for item in read_vcf(path, collected.tally, collected.wanted):
+        if isinstance(item, VcfRecord):
+            own = item.section.samples
+            if not own:
                 raise InputError(f"{path}: need a VCF file with samples, got none")
-            alleles = np.full((len(samples), len(wanted)), -1, dtype=np.int8)
-            called = np.zeros_like(alleles)
-        columns = [
-            (i, wanted[line, a.upper()])
-            for i, a in enumerate(record.alts or (), 1)
-            if (line, a.upper()) in wanted
-        ]
-        calls = [_call(s) for s in record.samples.values()]
-        if any(-1 in c for c in calls):
-            _check_alleles(text, samples, len(record.alts or ()), f"{path}, line {line}")
-        phased += [
-            s.phased
-            for s, c in zip(record.samples.values(), calls, strict=True)
-            if len(c) == 2 and -1 not in c
-        ]
-        for i, column in columns:
-            alleles[:, column] = [-1 if -1 in c or not c else c.count(i) for c in calls]
-            called[:, column] = [0 if -1 in c else len(c) for c in calls]
-    share = float(np.mean(phased)) if phased else float("nan")
-    return Genotypes(samples, found.table, alleles, called, share, found.refused)
+            if samples and own != samples:
+                raise InputError(
+                    f"{path}, line {item.line}: need the samples of the first header, got others"
+                )
+            samples = own
+            found = calls.of(item)
+            if fault := calls.fault(item, samples, found):
+                collected.tally.faulty += 1
+                collected.add(fault)
+                continue
+            of_use = collected.add(item)
+            copies += [calls.copies(i, found) for i in of_use]
+            called += [calls.ploidy(found)] * len(of_use)
+        else:
+            collected.add(item)
+    variants, kept = collected.finish()
+    if not samples and collected.tally.records == 0:
+        raise InputError(f"{path}: need a VCF file with samples and records, got none")
+    chosen = np.flatnonzero(kept.to_numpy())
+    empty = np.zeros((len(samples), 0), dtype=np.int8)
+    return Genotypes(
+        samples,
+        variants.table,
+        np.stack([copies[j] for j in chosen], axis=1) if len(chosen) else empty,
+        np.stack([called[j] for j in chosen], axis=1) if len(chosen) else empty.copy(),
+        calls.phased / calls.diploid if calls.diploid else float("nan"),
+        variants.refused,
+    )
 
 
-def _call(sample: pysam.VariantRecordSample) -> list[int]:
-    """Allele numbers of a genotype, -1 for a missing one."""
-    return [-1 if a is None else int(a) for a in sample.get("GT") or ()]
+class _Calls:
+    """Genotypes as numbers of a list of all that were met: most records have few different ones."""
 
+    def __init__(self) -> None:
+        self._numbers: dict[str, int] = {}
+        self._alleles: list[tuple[int, ...]] = []
+        self._two: list[tuple[bool, bool]] = []
+        self.diploid = self.phased = 0
 
-def _check_alleles(text: str, samples: list[str], n_alts: int, at: str) -> None:
-    """Name an allele number that the record does not have, which pysam reads as missing."""
-    for sample, field in zip(samples, text.split("\t")[9:], strict=False):
-        for number in re.split(r"[/|]", field.split(":")[0]):
-            if number.isdigit() and int(number[:9]) > n_alts:
-                raise InputError(f"{at}: need allele numbers up to {n_alts}, got {number} for {sample!r}")
+    def of(self, record: VcfRecord) -> NDArray[np.int64]:
+        """Number of the genotype of each sample, (n_samples,)."""
+        form, *fields = record.samples.split("\t")
+        keys = form.split(":")
+        if "GT" not in keys:
+            fields = ["."] * len(fields)
+        elif len(keys) > 1:
+            at = keys.index("GT")
+            fields = [f.split(":", at + 1)[at] if f.count(":") >= at else "." for f in fields]
+        numbers = np.array([self._numbers.get(f, -1) for f in fields], dtype=np.int64)
+        for i in np.flatnonzero(numbers < 0):
+            numbers[i] = self._number(fields[i])
+        two = np.array(self._two, dtype=bool)[numbers]
+        self.diploid += int(two[:, 0].sum())
+        self.phased += int(two[:, 1].sum())
+        return numbers
+
+    def _number(self, text: str) -> int:
+        if text not in self._numbers:
+            self._numbers[text] = len(self._alleles)
+            alleles = tuple(int(a) if a.isdigit() else -1 for a in _PARTING.split(text.lstrip("/|")))
+            self._alleles.append(alleles)
+            diploid = len(alleles) == 2 and -1 not in alleles
+            self._two.append((diploid, diploid and "/" not in text.lstrip("/|")))
+        return self._numbers[text]
+
+    def copies(self, allele: int, numbers: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Copies of an allele, (n_samples,); -1 where any of the genotype is missing."""
+        table = [-1 if -1 in a or not a else a.count(allele) for a in self._alleles]
+        return np.array(table, dtype=np.int8)[numbers]
+
+    def ploidy(self, numbers: NDArray[np.int64]) -> NDArray[np.int8]:
+        """Copies of any allele, (n_samples,); 0 where any of the genotype is missing."""
+        return np.array([0 if -1 in a else len(a) for a in self._alleles], dtype=np.int8)[numbers]
+
+    def fault(self, record: VcfRecord, samples: list[str], numbers: NDArray[np.int64]) -> VcfFault | None:
+        """What is wrong with a record that has an allele number past its alleles."""
+        n_alts = len(record.alts)
+        largest = np.array([max(a) for a in self._alleles])[numbers]
+        bad = np.flatnonzero(largest > n_alts)
+        if not len(bad):
+            return None
+        text = "\t".join([record.chrom, str(record.pos + 1), record.id, record.ref, ",".join(record.alts)])
+        reason = f"need allele numbers up to {n_alts}, got {largest[bad[0]]} for {samples[bad[0]]!r}"
+        return VcfFault(record.line, text, reason)
