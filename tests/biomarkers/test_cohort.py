@@ -8,9 +8,11 @@ import pytest
 
 from photo51.biomarkers import lock
 from photo51.biomarkers.burden import Burden
-from photo51.biomarkers.cohort import match, split_clades
-from photo51.biomarkers.cohort_stage import run_cohort, run_distil_cohort
+from photo51.biomarkers.cohort import match
+from photo51.biomarkers.cohort_stage import Validation, run_cohort
 from photo51.biomarkers.cohort_tests import discover, validate
+from photo51.biomarkers.distil_stage import run_distil_cohort
+from photo51.biomarkers.feasibility import split_clades
 from photo51.biomarkers.planted import plant_cohort
 from photo51.config.biomarkers import CohortParams, DistilParams
 from photo51.io import provenance, read_table
@@ -67,7 +69,7 @@ def test_the_treatment_that_takes_an_effect_away_is_seen(world, found):
 
 def test_validation_asks_for_the_discoveries_alone(world):
     cohort = match(world[1], world[0].individuals, PARAMS)
-    away = split_clades(cohort, 0.4, np.random.default_rng(0))
+    away = split_clades(cohort.phenotype, cohort.clade, PARAMS, 3, np.random.default_rng(0))
     assert not set(cohort.clade[away]) & set(cohort.clade[~away])
     tests = discover(cohort.subset(np.flatnonzero(~away)), PARAMS).tests
     out = validate(tests, cohort.subset(np.flatnonzero(away)), PARAMS)
@@ -88,7 +90,9 @@ def test_phenotypes_without_genomes_and_the_reverse_are_listed_and_nothing_is_lo
         "individual00000": "no row in the panel", "stranger": "no genome", "individual00005": "no phenotype",
     }  # fmt: skip
     assert len(cohort.individuals) + 2 == 900
-    with pytest.raises(InputError, match=r"3 of 901 individuals cannot be used.*need at most 0%"):
+    with pytest.raises(
+        InputError, match=r"3 of 901 individuals cannot be used.*need at most 0%.*got 1 of 900"
+    ):
         match(world[1], panel, PARAMS.model_copy(update={"max_unmatched": 0.0}))
 
 
@@ -149,7 +153,7 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     assert [r.rule.family for r in rules] == ["features", "raw"]
     assert set(rules[0].rule.columns) <= set(planted.causal.tolist())
     opened = run_cohort(
-        burden, planted.individuals, tmp_path, PARAMS, made=made, open_lock=True,
+        burden, planted.individuals, tmp_path, PARAMS, made=made, validation=Validation(open_lock=True),
         distil_params=DistilParams(bootstrap=50),
     )  # fmt: skip
     record = json.loads((tmp_path / "summary.json").read_text())["lock"]
@@ -161,9 +165,7 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     assert small["terms"] <= 5
     assert small["kept"] > 0.8
     assert len(read_table(tmp_path / "cohort_tests.parquet", COHORT_TESTS)) == 300
-    with pytest.raises(InputError, match="rules made after a look"):
-        run_distil_cohort(tmp_path, DistilParams())
     with pytest.raises(InputError, match="second look"):
         run_cohort(
-            burden, planted.individuals, tmp_path, PARAMS.model_copy(update={"alpha": 0.5}), made=made, open_lock=True
+            burden, planted.individuals, tmp_path, PARAMS.model_copy(update={"alpha": 0.5}), made=made, validation=Validation(open_lock=True)
         )  # fmt: skip

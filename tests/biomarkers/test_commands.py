@@ -156,7 +156,7 @@ def test_a_cohort_of_genotypes_from_files(world, tmp_path):
     assert set(left_out["individual"]) == {"p000", "nobody"}
     assert not json.loads((tmp_path / "out" / "lock.json").read_text())["opened"]
     with pytest.raises(InputError, match="clades"):
-        _run("cohort", *files[:1], tmp_path / "y", *files[2:], **params | {"min_clades": 6})
+        _run("cohort", *files[:1], tmp_path / "y", *files[2:], **params | {"min_clades": 7})
 
 
 def test_a_cohort_without_genotypes_or_codes_is_refused(tmp_path):

@@ -20,6 +20,24 @@ log = logging.getLogger(__name__)
 ROWS_AT_ONCE = 65_536
 
 
+class Alleles(NamedTuple):
+    """The alleles a burden is the sum of.
+
+    Attributes
+    ----------
+    table
+        allele, gene, consequence: one row an allele.
+    carried
+        Share of an individual's copies that are the allele, missing ones as the mean, (n, n_alleles).
+    deltas
+        What one allele does to each feature, both strands, (n_alleles, n_features).
+    """
+
+    table: pd.DataFrame
+    carried: NDArray[np.float64]
+    deltas: sparse.csr_matrix
+
+
 class Burden(NamedTuple):
     """What each individual carries.
 
@@ -33,12 +51,33 @@ class Burden(NamedTuple):
         What relatedness is measured by, (n, n_markers); NaN where unknown.
     raw
         Plain quantities of each individual (length, GC, …), (n,) rows; may have no column.
+    alleles
+        What it is the sum of; None for whole genomes.
     """
 
     individuals: list[str]
     burden: NDArray[np.float64]
     markers: NDArray[np.float64]
     raw: pd.DataFrame
+    alleles: Alleles | None = None
+
+
+def markers_of(genotypes: Genotypes, max_missing: float) -> NDArray[np.float64]:
+    """Alleles of a cohort by which relatedness is measured, (n, n_markers): needs no model.
+
+    Raises
+    ------
+    InputError
+        Where no allele differs between individuals.
+    """
+    share = _shares(genotypes)
+    known = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing if share.size else np.zeros(0, dtype=bool)
+    markers = share[:, known]
+    if not markers.shape[1] or not (np.nanmax(markers, axis=0) > np.nanmin(markers, axis=0)).any():
+        raise InputError(
+            f"genotypes: need an allele that differs between individuals and is known in {1 - max_missing:.0%} of them, got none of {share.shape[1]}"
+        )
+    return markers
 
 
 def variant_burden(
@@ -87,12 +126,16 @@ def variant_burden(
         )
     rows = [place[names[i]] for i in use]
     deltas = sum(sparse.csr_matrix(effects.layers[f"{statistic}_{s}"])[rows] for s in ("plus", "minus"))
-    carried = _imputed(share[:, use])
+    carried, deltas = _imputed(share[:, use]), sparse.csr_matrix(deltas)
+    table = pd.DataFrame({"allele": [names[i] for i in use]})
+    for column in ("gene", "consequence"):
+        table[column] = variants[column].astype(str).to_numpy()[rows] if column in variants.columns else ""
     return Burden(
         list(genotypes.samples),
-        np.asarray(sparse.csr_matrix(deltas).T.dot(carried.T)).T,
+        np.asarray(deltas.T.dot(carried.T)).T,
         share[:, known],
         pd.DataFrame({"n_alleles": np.nansum(share[:, use] > 0, axis=1)}),
+        Alleles(table, carried, deltas),
     )
 
 

@@ -1,4 +1,4 @@
-"""Cohorts: burdens, phenotypes and covariates brought together by individual, and clades dealt to discovery and validation."""
+"""Cohorts: burdens, phenotypes and covariates brought together by individual."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.biomarkers.burden import Burden, rank_normal
+from photo51.biomarkers.panel import as_text, columns_of, individuals, is_missing, numbers
+from photo51.biomarkers.phenotype import phenotype
 from photo51.config.biomarkers import CohortParams
 from photo51.stats.clades import clades
 from photo51.stats.mixed import similarity
@@ -75,97 +77,182 @@ class Cohort(NamedTuple):
         )
 
 
-def match(burden: Burden, panel: pd.DataFrame, params: CohortParams) -> Cohort:
-    """Bring burdens and phenotypes together by individual.
+class Roster(NamedTuple):
+    """Individuals of a panel that have a genome and a phenotype, before anything is known of their features.
+
+    Attributes
+    ----------
+    individuals
+        Names as in the genotypes, in their order, (n,).
+    rows
+        Where they are among the genomes, (n,).
+    table
+        Their rows of the panel, as text.
+    phenotype
+        (n,) 0 and 1, or numbers.
+    is_binary
+        Whether it has cases and controls.
+    covariates, covariate_names
+        (n, n_covariates) numbers.
+    clade
+        Named clades, (n,); None where they are cut from the kinship.
+    treatment
+        (n,) or None.
+    unmatched
+        individual, reason.
+    params
+        Parameters with the panel's own names of columns.
+    """
+
+    individuals: NDArray
+    rows: NDArray[np.int64]
+    table: pd.DataFrame
+    phenotype: NDArray[np.float64]
+    is_binary: bool
+    covariates: NDArray[np.float64]
+    covariate_names: list[str]
+    clade: NDArray | None
+    treatment: NDArray[np.float64] | None
+    unmatched: pd.DataFrame
+    params: CohortParams
+
+
+def roster(genomes: list[str], panel: pd.DataFrame, params: CohortParams) -> Roster:
+    """Bring genomes and phenotypes together by name; names are text, `001` is not `1`.
 
     Parameters
     ----------
-    burden
-        What individuals carry.
+    genomes
+        Names of the individuals with a genome.
     panel
         One row an individual: name, phenotype, covariates, clade, treatment.
     params
-        Columns.
+        Columns and coding.
 
     Raises
     ------
     InputError
-        For a missing column, a repeated individual, a phenotype that is no number, more than the stated share without
-        phenotype or without genome, a phenotype of one class, a covariate that explains it, covariates that depend on
-        each other.
+        For a missing column, a repeated individual, a phenotype whose coding is not plain or that has one class, names that
+        do not match, a covariate that explains the phenotype, covariates that depend on each other.
     """
-    rows, unmatched = _matched(burden.individuals, panel, params)
-    table = panel.set_index(panel[params.individual].astype(str)).loc[rows]
-    place = {name: i for i, name in enumerate(burden.individuals)}
-    at = np.array([place[name] for name in rows])
-    phenotype = table[params.phenotype].to_numpy(dtype=float)
-    values, counts = np.unique(phenotype, return_counts=True)
-    if len(values) < 2:
-        raise InputError(f"phenotype {params.phenotype!r}: need two classes or more, got only {values[0]:g}")
-    treatment = None if params.treatment is None else table[params.treatment].to_numpy(dtype=float)
-    covariates, names = _covariates(table, params)
-    _refuse_explained(phenotype, covariates, names, params.phenotype)
-    relatedness = similarity(burden.markers[at])
-    clade = np.asarray(
-        clades(relatedness, params.n_clades) if params.clade is None else table[params.clade].astype(str)
-    )
-    log.info(
-        "%d individuals in %d clades, phenotype %s",
-        len(at),
-        len(np.unique(clade)),
-        ", ".join(f"{v:g}: {c}" for v, c in zip(values, counts, strict=True))
-        if len(values) <= 3
-        else "quantitative",
-    )
-    features = burden.burden[at]
-    return Cohort(
-        np.array(rows),
-        rank_normal(features) if params.transform == "rank" else features,
-        phenotype,
-        covariates,
-        names,
-        relatedness,
-        clade,
-        treatment,
-        unmatched,
-    )
-
-
-def _matched(
-    individuals: list[str], panel: pd.DataFrame, params: CohortParams
-) -> tuple[list[str], pd.DataFrame]:
-    wanted = [params.individual, params.phenotype, *params.covariates, params.clade, params.treatment]
-    if missing := [c for c in wanted if c is not None and c not in panel.columns]:
-        raise InputError(f"panel: need columns {missing}, got {list(panel.columns)}")
-    names = panel[params.individual].astype(str)
-    for what, listed in (("panel", names), ("genotypes", pd.Series(individuals))):
+    params = columns_of(panel, params)
+    names = individuals(panel, params, genomes)
+    for what, listed in (("panel", pd.Series(names)), ("genotypes", pd.Series(genomes, dtype=object))):
         if len(twice := listed[listed.duplicated()]):
             raise InputError(f"{what}: need each individual once, got {twice.iloc[0]!r} twice")
-    numbers = pd.to_numeric(panel[params.phenotype], errors="coerce")
-    odd = (
-        numbers.isna()
-        & panel[params.phenotype].notna()
-        & (panel[params.phenotype].astype(str).str.strip() != "")
-    )
-    if odd.any():
+    coding = phenotype(panel[params.phenotype], names, params)
+    log.info("%s", coding.said)
+    value = dict(zip(names, coding.values, strict=True))
+    unmatched = _unmatched(genomes, names, value, params)
+    rows = np.array([i for i, n in enumerate(genomes) if not np.isnan(value.get(n, np.nan))], dtype=np.int64)
+    kept = [genomes[i] for i in rows]
+    table = panel.set_axis(pd.Index(names), axis=0).loc[kept]
+    y = np.array([value[n] for n in kept])
+    if len(np.unique(y)) < 2:
         raise InputError(
-            f"phenotype {params.phenotype!r}: need 0 and 1, or numbers, got {panel[params.phenotype][odd].iloc[0]!r} for {names[odd].iloc[0]!r}"
+            f"phenotype {params.phenotype!r}: need two classes or more among the {len(kept)} individuals with a genome, got "
+            f"{'only ' + format(y[0], 'g') if len(y) else 'none'}"
         )
-    with_phenotype = set(names[numbers.notna()])
-    have, known = set(individuals), set(names)
-    reasons = [(n, "no row in the panel") for n in individuals if n not in known]
-    reasons += [(n, "no genome") for n in names if n not in have]
-    reasons += [(n, "no phenotype") for n in names if n in have and n not in with_phenotype]
+    treatment = None if params.treatment is None else numbers(table[params.treatment]).to_numpy()
+    if treatment is not None and np.isnan(treatment).any():
+        raise InputError(
+            f"treatment {params.treatment!r}: need a number for every individual, got a gap or a word"
+        )
+    covariates, covariate_names = _covariates(table, params)
+    _refuse_explained(y, covariates, covariate_names, params.phenotype)
+    clade = None if params.clade is None else _named_clades(table[params.clade], params.clade)
+    return Roster(
+        np.array(kept, dtype=object), rows, table, y, coding.is_binary, covariates, covariate_names, clade, treatment, unmatched, params,
+    )  # fmt: skip
+
+
+def match(burden: Burden, panel: pd.DataFrame, params: CohortParams) -> Cohort:
+    """Bring burdens and phenotypes together by individual; clades are those named, or cut from the kinship.
+
+    Raises
+    ------
+    InputError
+        As `roster`.
+    """
+    people = roster(burden.individuals, panel, params)
+    relatedness = similarity(burden.markers[people.rows])
+    clade = clades(relatedness, params.n_clades) if people.clade is None else people.clade
+    return assemble(burden, people, relatedness, np.asarray(clade))
+
+
+def assemble(burden: Burden, people: Roster, relatedness: NDArray[np.float64], clade: NDArray) -> Cohort:
+    """A cohort of individuals whose relatedness and clades are known."""
+    features = burden.burden[people.rows]
+    values, counts = np.unique(people.phenotype, return_counts=True)
+    log.info(
+        "%d individuals in %d clades, phenotype %s",
+        len(people.rows),
+        len(np.unique(clade)),
+        ", ".join(f"{v:g}: {c}" for v, c in zip(values, counts, strict=True))
+        if people.is_binary
+        else "quantitative",
+    )
+    return Cohort(
+        people.individuals,
+        rank_normal(features) if people.params.transform == "rank" else features,
+        people.phenotype,
+        people.covariates,
+        people.covariate_names,
+        relatedness,
+        clade,
+        people.treatment,
+        people.unmatched,
+    )
+
+
+def _named_clades(column: pd.Series, name: str) -> NDArray:
+    words = as_text(column)
+    if (gone := words.map(is_missing)).any():
+        raise InputError(
+            f"clade {name!r}: need a value for every individual, got none for {words.index[gone][0]!r} ({int(gone.sum())} in all)"
+        )
+    if words.nunique() < 2:
+        raise InputError(
+            f"clade {name!r}: need two values at least, got {words.iloc[0]!r} for everyone; leave `clade` out, and clades are cut from the kinship"
+        )
+    return words.to_numpy(dtype=str)
+
+
+def _unmatched(
+    genomes: list[str], names: list[str], value: dict[str, float], params: CohortParams
+) -> pd.DataFrame:
+    have, known = set(genomes), set(names)
+    alone = [(n, "no row in the panel") for n in genomes if n not in known]
+    alone += [(n, "no genome") for n in names if n not in have]
+    reasons = alone + [(n, "no phenotype") for n in names if n in have and np.isnan(value[n])]
     unmatched = pd.DataFrame(reasons, columns=["individual", "reason"])
-    everyone = len(have | known)
-    if len(unmatched):
-        text = f"{len(unmatched)} of {everyone} individuals cannot be used: " + "; ".join(
-            f"{reason} {n} ({first})" for reason, n, first in _counted(unmatched)
+    if not len(unmatched):
+        return unmatched
+    text = f"{len(unmatched)} of {len(have | known)} individuals cannot be used: " + "; ".join(
+        f"{reason} {n} ({first})" for reason, n, first in _counted(unmatched)
+    )
+    shorter = min(len(have), len(known))
+    lacking = shorter - len(have & known)
+    if lacking > params.max_unmatched * shorter:
+        raise InputError(
+            f"panel and genotypes: {text}; need at most {params.max_unmatched:.0%} of the shorter list of names without a partner, "
+            f"got {lacking} of {shorter}{_alike(have - known, known - have)}"
         )
-        if len(unmatched) > params.max_unmatched * everyone:
-            raise InputError(f"panel and genotypes: {text}; need at most {params.max_unmatched:.0%}")
-        log.warning("%s; they are listed beside the results", text)
-    return [n for n in individuals if n in with_phenotype], unmatched
+    log.warning("%s; they are listed beside the results", text)
+    return unmatched
+
+
+def _alike(left: set[str], right: set[str]) -> str:
+    """A hint where names would match but for blanks, case, leading zeros or a doubled name."""
+
+    def bare(name: str) -> str:
+        half = name[: len(name) // 2]
+        name = half if name == f"{half}_{half}" else name
+        return name.strip().lower().lstrip("0")
+
+    of = {bare(n): n for n in sorted(left)}
+    pair = next(((of[bare(n)], n) for n in sorted(right) if bare(n) in of), None)
+    return f"; {pair[0]!r} and {pair[1]!r} look alike: write them alike" if pair else ""
 
 
 def _counted(unmatched: pd.DataFrame) -> list[tuple[str, int, str]]:
@@ -177,15 +264,19 @@ def _covariates(table: pd.DataFrame, params: CohortParams) -> tuple[NDArray[np.f
     names: list[str] = []
     wanted = [*params.covariates, *([params.treatment] if params.treatment else [])]
     for name in dict.fromkeys(wanted):
-        column = table[name]
-        if column.isna().any():
+        column = as_text(table[name])
+        gone = column.map(is_missing)
+        quantity = numbers(column)
+        if (quantity == -9).any() and (quantity.dropna() >= 0).sum() == (quantity != -9).sum():
+            gone = gone | (quantity == -9)  # PLINK's missing value among numbers that are not below zero
+        if gone.any():
             raise InputError(
-                f"covariate {name!r}: need a value for every individual, got none for {column.index[column.isna()][0]!r}"
+                f"covariate {name!r}: need a value for every individual, got none for {column.index[gone][0]!r} ({int(gone.sum())} in all)"
             )
-        if pd.api.types.is_numeric_dtype(column):
-            values, given = column.to_numpy(dtype=float)[:, None], [name]
+        if quantity.notna().all():
+            values, given = quantity.to_numpy(dtype=float)[:, None], [name]
         else:
-            dummies = pd.get_dummies(column.astype(str), drop_first=True)
+            dummies = pd.get_dummies(column, drop_first=True)
             values, given = dummies.to_numpy(dtype=float), [f"{name}={v}" for v in dummies.columns]
         if not given or (values.std(0) == 0).all():
             raise InputError(f"covariate {name!r}: need one that varies, got {column.iloc[0]!r} everywhere")
@@ -214,28 +305,3 @@ def _refuse_explained(
         rest = centred - x @ np.linalg.lstsq(x, centred, rcond=None)[0]
         if rest @ rest < (1 - EXPLAINED) * (centred @ centred):
             raise InputError(f"covariates {names}: need some of the phenotype {what!r} left, got none")
-
-
-def split_clades(cohort: Cohort, share: float, rng: np.random.Generator) -> NDArray[np.bool_]:
-    """Whether each individual is put away for validation, (n,): whole clades, in random order, until the share is reached.
-
-    Clades that hold both classes are dealt out apart from the others, so that each side has its part of them.
-
-    Raises
-    ------
-    InputError
-        Where there are fewer than two clades that hold both classes.
-    """
-    names, clade = np.unique(cohort.clade, return_inverse=True)
-    both = np.array([len(np.unique(cohort.phenotype[clade == c])) > 1 for c in range(len(names))])
-    if both.sum() < 2:
-        raise InputError(f"clades: need both classes in 2 clades to put one away, got {int(both.sum())}")
-    size = np.bincount(clade)
-    away = np.zeros(len(names), dtype=bool)
-    for group in (np.flatnonzero(both), np.flatnonzero(~both)):
-        order = rng.permutation(group)
-        before = np.cumsum(size[order]) - size[order]
-        away[order[before < share * size[group].sum()]] = True
-        if len(order) > 1 and away[order].all():
-            away[order[-1]] = False
-    return away[clade]

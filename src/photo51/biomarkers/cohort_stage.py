@@ -1,8 +1,7 @@
-"""Cohorts and rules from files to files; the validation individuals stay behind the lock until they are asked for by name."""
+"""Cohorts from files to files; the validation individuals stay behind the lock until they are asked for by name."""
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,58 +14,119 @@ from numpy.typing import NDArray
 
 from photo51 import theme
 from photo51.biomarkers import lock, plots
-from photo51.biomarkers.association import split_genes
 from photo51.biomarkers.burden import Burden
 from photo51.biomarkers.card_picture import save
-from photo51.biomarkers.cohort import Cohort, match, split_clades
-from photo51.biomarkers.cohort_tests import discover, validate
-from photo51.biomarkers.comparison import Comparison
-from photo51.biomarkers.distil import (
-    Distilled,
-    Rule,
-    cohort_problem,
-    distil,
-    try_rules,
-    variant_problem,
-)
+from photo51.biomarkers.carriers import Level, association_rows, baselines, carriers, levels, verdict
+from photo51.biomarkers.cohort import Cohort, assemble, roster
+from photo51.biomarkers.cohort_tests import Discovery, discover, leave_one_clade_out, validate
+from photo51.biomarkers.distil import Distilled, try_rules
+from photo51.biomarkers.distil_stage import DISCOVERY, quantities_of, rules_of, run_distil_cohort
+from photo51.biomarkers.feasibility import Design, design, least_clades
 from photo51.biomarkers.lock import LOCK
-from photo51.config.biomarkers import BiomarkersParams, CohortParams, DistilParams
-from photo51.io import Provenance, content_hash, read_h5ad, write_h5ad, write_json, write_table
-from photo51.io.contracts.biomarkers import COHORT_TESTS, LAMBDAS, RULES, UNMATCHED
+from photo51.biomarkers.panel import numbers
+from photo51.config.biomarkers import CohortParams, DistilParams
+from photo51.io import Provenance, TableSpec, content_hash, write_h5ad, write_json, write_table
+from photo51.io.contracts.biomarkers import (
+    ASSOCIATIONS,
+    CARRIERS,
+    COHORT_TESTS,
+    FEASIBILITY,
+    LAMBDAS,
+    LEVELS,
+    RULES,
+    UNMATCHED,
+)
+from photo51.stats.clades import clades
+from photo51.stats.mixed import Association, similarity
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-DISCOVERY, RULES_FILE = "discovery.h5ad", "rules.json"
+NAMED = 20
 
 
-class Sides(NamedTuple):
-    """Discovery and validation individuals of a cohort, and their burdens and plain quantities as they are."""
+class External(NamedTuple):
+    """Another cohort, kept for validation: read, and looked at once.
 
-    discovery: Cohort
-    validation: Cohort
-    features: tuple[NDArray[np.float64], NDArray[np.float64]]
-    raw: tuple[pd.DataFrame, pd.DataFrame]
+    Attributes
+    ----------
+    burden, panel
+        As of the first cohort.
+    params
+        Columns and coding of its panel.
+    """
+
+    burden: Burden
+    panel: pd.DataFrame
+    params: CohortParams
 
 
-def sides(burden: Burden, panel: pd.DataFrame, params: CohortParams) -> Sides:
-    """Match, and deal whole clades to the two sides."""
-    cohort = match(burden, panel, params)
-    away = split_clades(cohort, params.validation, np.random.default_rng(params.seed))
-    rows = np.flatnonzero(~away), np.flatnonzero(away)
-    place = {name: i for i, name in enumerate(burden.individuals)}
-    at = np.array([place[name] for name in cohort.individuals])
-    known = panel.set_index(panel[params.individual].astype(str)).loc[list(cohort.individuals)]
-    numbers = known.select_dtypes("number").reset_index(drop=True)
-    raw = pd.concat([burden.raw.iloc[at].reset_index(drop=True), numbers], axis=1)
-    raw = raw.loc[:, ~raw.columns.duplicated()].drop(columns=params.phenotype, errors="ignore")
-    features = burden.burden[at]
-    first, second = (cohort.subset(r) for r in rows)
-    return Sides(
-        first,
-        second,
-        (features[rows[0]], features[rows[1]]),
-        (raw.iloc[rows[0]].reset_index(drop=True), raw.iloc[rows[1]].reset_index(drop=True)),
-    )
+class Validation(NamedTuple):
+    """How the validation individuals are looked at.
+
+    Attributes
+    ----------
+    open_lock
+        Ask them what was found.
+    reopen
+        Ask again, with other questions than before; recorded as a further opening.
+    distil_first
+        Distil rules before the lock is opened, so that they are among the questions.
+    external
+        Another cohort that is kept for validation; nobody of this one is put away then.
+    """
+
+    open_lock: bool = False
+    reopen: bool = False
+    distil_first: bool = False
+    external: External | None = None
+
+
+class Side(NamedTuple):
+    """Individuals of one side, with their burdens and plain quantities as they are."""
+
+    cohort: Cohort
+    features: NDArray[np.float64]
+    raw: pd.DataFrame
+    rows: NDArray[np.int64]
+
+
+def check_cohort(
+    genomes: list[str],
+    markers: NDArray[np.float64],
+    panel: pd.DataFrame,
+    out: Path,
+    params: CohortParams,
+    *,
+    made: Provenance,
+    external: bool = False,
+) -> Design:
+    """Whether the cohort can answer, from names, phenotypes and kinship: before any feature is computed.
+
+    Writes `feasibility` and `unmatched` (parquet) to `out`.
+
+    Raises
+    ------
+    InputError
+        As `roster` and `design`.
+    """
+    people = roster(genomes, panel, params)
+    plan = design(people, markers[people.rows], external=external)
+    write_table(plan.table, out / "feasibility.parquet", FEASIBILITY, made)
+    write_table(people.unmatched, out / "unmatched.parquet", UNMATCHED, made)
+    return plan
+
+
+def _side(burden: Burden, plan: Design, cohort: Cohort, rows: NDArray[np.int64]) -> Side:
+    people = plan.people
+    own = {people.params.individual, people.params.phenotype}
+    columns = {c: numbers(people.table[c]).to_numpy() for c in people.table.columns if c not in own}
+    columns = {c: v for c, v in columns.items() if not np.isnan(v).all()}
+    at = people.rows[rows]
+    raw = pd.concat(
+        [burden.raw.iloc[at].reset_index(drop=True), pd.DataFrame(columns, index=range(len(people.rows))).iloc[rows].reset_index(drop=True)],
+        axis=1,
+    )  # fmt: skip
+    return Side(cohort.subset(rows), burden.burden[at], raw.loc[:, ~raw.columns.duplicated()], at)
 
 
 def run_cohort(
@@ -76,54 +136,70 @@ def run_cohort(
     params: CohortParams,
     *,
     made: Provenance,
-    open_lock: bool = False,
+    plan: Design | None = None,
+    validation: Validation | None = None,
     distil_params: DistilParams | None = None,
 ) -> pd.DataFrame:
-    """Test a cohort on its discovery clades; with `open_lock`, ask the validation clades once what was found.
+    """Test a cohort on its discovery individuals; if asked to, ask the validation individuals once what was found.
 
-    Writes to `out`: `cohort_tests`, `lambdas`, `unmatched` (parquet), `discovery.h5ad` for `photo51 distil`, `lock.json`,
-    `summary.json`, a figure; with the lock open and rules distilled before, `rules.parquet`.
+    Parameters
+    ----------
+    burden, panel, params
+        The cohort.
+    out
+        Folder. Gets `feasibility`, `unmatched`, `cohort_tests`, `lambdas`, `associations`, `levels`, `carriers` (parquet),
+        `discovery.h5ad` for `photo51 distil`, `lock.json`, `summary.json`, a figure; with the lock open and rules distilled
+        before, `rules.parquet`.
+    made
+        Provenance.
+    plan
+        What `check_cohort` found, where it was called before.
+    validation
+        Who is asked, and when.
+    distil_params
+        How rules are distilled and tried.
+
+    Raises
+    ------
+    InputError
+        As `check_cohort` and `photo51.biomarkers.lock.open_once`.
     """
-    both = sides(burden, panel, params)
-    content = content_hash(
-        both.validation.individuals.tolist(),
-        both.validation.phenotype.tolist(),
-        float(np.abs(both.validation.burden).sum()),
-    )
-    sealed = lock.seal(out / LOCK, both.validation.individuals.tolist(), content)
-    found = discover(both.discovery, params)
+    validation = validation or Validation()
+    external = validation.external
+    if plan is None:
+        plan = check_cohort(
+            burden.individuals, burden.markers, panel, out, params, made=made, external=external is not None
+        )
+    params = plan.people.params
+    whole = assemble(burden, plan.people, plan.relatedness, plan.clade)
+    first = _side(burden, plan, whole, np.flatnonzero(~plan.away))
+    second = _validation(burden, plan, whole, external)
+    sealed = _seal(out, second)
+    found = discover(first.cohort, params, least_clades(plan.people))
     tests = found.tests
-    rules = _rules_of(out)
-    if open_lock:
+    if not sealed.is_open:
+        write_h5ad(_stored(first, params), out / DISCOVERY, made)
+        if validation.distil_first:
+            _distil_if_binary(out, first.cohort, distil_params or DistilParams())
+    if plan.scheme == "leave_one_clade_out":
+        tests = leave_one_clade_out(tests, first.cohort, params)
+    if validation.open_lock and second is None:
+        log.warning("open_lock: nobody was put away (%s); there is no lock to open", plan.scheme)
+    if validation.open_lock and second is not None:
+        rules = rules_of(out)
         asked = tests["feature"][tests["q"] <= params.alpha].tolist()
-        sealed = lock.open_once(out / LOCK, {"features": asked, "rules": [d.rule.dump() for d in rules]})
-        log.info("lock opened for %d features and %d rules", len(asked), len(rules))
-        tests = validate(tests, both.validation, params)
+        questions = {"features": asked, "rules": [d.rule.dump() for d in rules]}
+        sealed = lock.open_once(out / LOCK, questions, reopen=validation.reopen)
+        _say_opening(sealed, len(asked), len(rules))
+        tests = validate(tests, second.cohort, params)
         if rules:
-            quantities = [_quantities(d.rule.family, both, 1) for d in rules]
-            labels = both.validation.phenotype.astype(np.int64)
-            tried = try_rules(
-                rules, quantities, labels, both.validation.clade, distil_params or DistilParams()
-            )
-            write_table(tried, out / "rules.parquet", RULES, made)
+            write_table(_tried(rules, second, distil_params), out / "rules.parquet", RULES, made)
     write_table(tests, out / "cohort_tests.parquet", COHORT_TESTS, made)
     write_table(found.lambdas, out / "lambdas.parquet", LAMBDAS, made)
-    write_table(both.discovery.unmatched, out / "unmatched.parquet", UNMATCHED, made)
-    if not sealed.is_open:
-        write_h5ad(_stored(both, params), out / DISCOVERY, made)
-    write_json(
-        {
-            "individuals": {
-                "discovery": len(both.discovery.phenotype),
-                "validation": len(both.validation.phenotype),
-            },
-            "clades_with_both_classes": found.n_clades,
-            "h2": found.null.h2,
-            "expected_false_by_stability": found.stability.expected_false,
-            "lock": {"sealed": sealed.sealed, "opened": sealed.opened, "questions": sealed.questions},
-        },
-        out / "summary.json",
-    )
+    tables, said = _alleles(burden, tests, first, found, params)
+    for table, spec in tables:
+        write_table(table, out / f"{spec.name}.parquet", spec, made)
+    write_json(_summary(first, second, found, sealed, plan, said), out / "summary.json")
     with theme.style():
         figure, ax = plt.subplots(figsize=(theme.WIDTH_2, 1.8))
         plots.inflation(ax, found.lambdas)
@@ -131,122 +207,122 @@ def run_cohort(
     return tests
 
 
-def _stored(both: Sides, params: CohortParams) -> ad.AnnData:
+def _validation(burden: Burden, plan: Design, whole: Cohort, external: External | None) -> Side | None:
+    if external is None:
+        return _side(burden, plan, whole, np.flatnonzero(plan.away)) if plan.away.any() else None
+    people = roster(external.burden.individuals, external.panel, external.params)
+    if people.is_binary != plan.people.is_binary or external.burden.burden.shape[1] != burden.burden.shape[1]:
+        raise InputError(
+            f"external cohort: need a phenotype and features like those of the cohort, got {external.burden.burden.shape[1]} features and "
+            f"{'cases and controls' if people.is_binary else 'a quantity'} beside {burden.burden.shape[1]} and {'cases and controls' if plan.people.is_binary else 'a quantity'}"
+        )
+    relatedness = similarity(external.burden.markers[people.rows])
+    clade = clades(relatedness, external.params.n_clades) if people.clade is None else people.clade
+    cohort = assemble(external.burden, people, relatedness, np.asarray(clade))
+    outside = plan._replace(people=people)
+    return _side(external.burden, outside, cohort, np.arange(len(people.rows)))
+
+
+def _seal(out: Path, second: Side | None) -> lock.Lock:
+    if second is None:
+        return lock.seal(out / LOCK, [], content_hash("nobody"))
+    cohort = second.cohort
+    names = [str(n) for n in cohort.individuals]
+    content = content_hash(names, cohort.phenotype.tolist(), float(np.abs(cohort.burden).sum()))
+    return lock.seal(out / LOCK, names, content)
+
+
+def _distil_if_binary(out: Path, cohort: Cohort, params: DistilParams) -> None:
+    if cohort.is_binary:
+        run_distil_cohort(out, params)
+    else:
+        log.info("distil: left out, the phenotype is a quantity")
+
+
+def _say_opening(sealed: lock.Lock, features: int, rules: int) -> None:
+    log.info("lock opened for %d features and %d rules", features, rules)
+    if sealed.openings > 1:
+        log.warning(
+            "this is opening %d of the validation set: what it finds was asked of data that had been seen",
+            sealed.openings,
+        )
+
+
+def _tried(rules: list[Distilled], second: Side, params: DistilParams | None) -> pd.DataFrame:
+    quantities = [quantities_of(d, second.features, second.raw) for d in rules]
+    labels = second.cohort.phenotype.astype(np.int64)
+    return try_rules(rules, quantities, labels, second.cohort.clade, params or DistilParams())
+
+
+def _alleles(
+    burden: Burden, tests: pd.DataFrame, first: Side, found: Discovery, params: CohortParams
+) -> tuple[list[tuple[pd.DataFrame, TableSpec]], str]:
+    """What genes and alleles do beside features, and which of them carry each finding, as tables; and that in words."""
+    features = Level(
+        "feature", tests["feature"].astype(str).tolist(), first.cohort.burden, np.full(len(tests), -1)
+    )
+    own = association_rows(features, Association(*(tests[c].to_numpy() for c in ("beta", "se", "beta", "p"))))
+    tested = [(features, own)]
+    if burden.alleles is not None:
+        others = baselines(burden.alleles, first.rows, params.transform)
+        tested += [(level, association_rows(level, found.retest(level.values))) for level in others]
+    scores = levels(first.cohort, tested, params.alpha, params.seed)
+    tables = [(pd.concat([t for _, t in tested], ignore_index=True), ASSOCIATIONS), (scores, LEVELS)]
+    if burden.alleles is not None:
+        order = np.argsort(tests["p"].to_numpy(), kind="stable")
+        hits = int((tests["q"] <= params.alpha).sum())
+        ranked = tests["feature"].to_numpy()[order]
+        named = carriers(burden.alleles, first.rows, ranked[: max(hits, NAMED)])
+        tables.append((named, CARRIERS))
+        for feature in ranked[: min(hits, NAMED)]:
+            log.info("feature %d: %s", feature, _carried_by(named[named["feature"] == feature]))
+    said = verdict(scores)
+    if said:
+        log.info("%s of held-out clades: %s", "AUROC" if first.cohort.is_binary else "correlation", said)
+    return tables, said
+
+
+def _carried_by(named: pd.DataFrame) -> str:
+    """The leading gene and alleles of a feature's burden, with their shares."""
+    gene, alleles = (named[named["level"] == level].head(n) for level, n in (("gene", 1), ("allele", 3)))
+    said = [f"{n} ({s:.0%})" for n, s in zip(gene["name"], gene["share"], strict=True)]
+    said += [f"{n} {c} ({s:.0%})".replace("  ", " ") for n, c, s in zip(alleles["name"], alleles["consequence"], alleles["share"], strict=True)]  # fmt: skip
+    return "carried by " + ", ".join(said) if said else "no allele changes it"
+
+
+def _summary(
+    first: Side, second: Side | None, found: Discovery, sealed: lock.Lock, plan: Design, said: str
+) -> dict[str, Any]:
+    return {
+        "individuals": {
+            "discovery": len(first.cohort.phenotype),
+            "validation": 0 if second is None else len(second.cohort.phenotype),
+        },
+        "scheme": plan.scheme,
+        "clades_with_both_classes": found.n_clades,
+        "clade_stability": None if np.isnan(plan.rand) else plan.rand,
+        "h2": found.null.h2,
+        "expected_false_by_stability": found.stability.expected_false,
+        "levels": said,
+        "lock": {
+            "sealed": sealed.sealed,
+            "opened": sealed.opened,
+            "openings": sealed.openings,
+            "questions": sealed.questions,
+            "earlier": list(sealed.earlier),
+        },
+    }
+
+
+def _stored(side: Side, params: CohortParams) -> ad.AnnData:
     """The discovery individuals, and no others, as `photo51 distil` needs them."""
-    cohort = both.discovery
+    cohort = side.cohort
     obs = pd.DataFrame({"phenotype": cohort.phenotype, "clade": cohort.clade.astype(str)})
     obs.index = pd.Index([str(n) for n in cohort.individuals])
-    stored = ad.AnnData(both.features[0], obs=obs)
+    stored = ad.AnnData(side.features, obs=obs)
     stored.obsm["covariates"] = cohort.covariates
-    stored.obsm["raw"] = both.raw[0].to_numpy(dtype=float)
+    stored.obsm["raw"] = side.raw.to_numpy(dtype=float)
     stored.obsp["relatedness"] = cohort.relatedness
-    stored.uns["raw_names"] = np.array(both.raw[0].columns, dtype=object)
+    stored.uns["raw_names"] = np.array(side.raw.columns, dtype=object)
     stored.uns["params"] = params.model_dump_json()
     return stored
-
-
-def _quantities(family: str, both: Sides, side: int) -> NDArray[np.float64]:
-    return both.features[side] if family == "features" else both.raw[side].to_numpy(dtype=float)
-
-
-def run_distil_cohort(folder: Path, params: DistilParams) -> list[Distilled]:
-    """Distil rules from the discovery individuals of a cohort; writes `rules.json` beside it.
-
-    Raises
-    ------
-    InputError
-        Where the validation set was opened before: rules must be fixed before it is seen.
-    """
-    if lock.read(folder / LOCK).is_open:
-        raise InputError(
-            f"{folder / LOCK}: need a closed lock to distil rules, got one that was opened; rules made after a look validate nothing"
-        )
-    stored = read_h5ad(folder / DISCOVERY)
-    names = [str(n) for n in stored.uns["raw_names"]]
-    if unknown := [n for n in params.raw if n not in names]:
-        raise InputError(
-            f"raw: need columns of numbers of the panel ({', '.join(names)}), got {unknown[0]!r}"
-        )
-    cohort = Cohort(
-        np.array(stored.obs_names),
-        np.asarray(stored.X),
-        stored.obs["phenotype"].to_numpy(dtype=float),
-        np.asarray(stored.obsm["covariates"]),
-        [f"covariate {i}" for i in range(stored.obsm["covariates"].shape[1])],
-        np.asarray(stored.obsp["relatedness"]),
-        stored.obs["clade"].to_numpy(dtype=str),
-        None,
-        UNMATCHED.empty(),
-    )
-    problems = {"features": cohort_problem(cohort, cohort.burden, [f"f{i}" for i in range(stored.n_vars)])}
-    if params.raw:
-        wanted = [n if n in params.raw else "" for n in names]
-        raw = np.asarray(stored.obsm["raw"]) * [bool(n) for n in wanted]
-        problems["raw"] = cohort_problem(cohort, raw, names)
-    found = [distil(problem, family, params) for family, problem in problems.items()]
-    _write_rules(found, folder, params)
-    return found
-
-
-def run_distil_variants(
-    comparison: Comparison, out: Path, params: DistilParams, settings: BiomarkersParams, made: Provenance
-) -> pd.DataFrame:
-    """Distil rules from the variants of discovery genes, and try them once on those of the other genes.
-
-    Plain quantities are columns of the variants table. Writes `rules.json`, `rules.parquet` and `lock.json` to `out`.
-    """
-    discovery = split_genes(comparison.genes, comparison.labels, np.random.default_rng(settings.seed))
-    first, second = (comparison.subset(np.flatnonzero(side)) for side in (discovery, ~discovery))
-    content = content_hash(second.variants["variant"].astype(str).tolist(), second.labels.tolist())
-    lock.seal(out / LOCK, sorted(set(second.genes.tolist())), content)
-    n = comparison.n_features
-    names = {
-        "features": [f"f{i} {o}" for o in ("sense", "antisense") for i in range(n)],
-        "raw": list(params.raw),
-    }
-    tables = {"features": [c.deltas[settings.statistic].toarray().astype(float) for c in (first, second)]}
-    if params.raw:
-        tables["raw"] = [_raw_columns(c.variants, params.raw) for c in (first, second)]
-    found = [
-        distil(variant_problem(first, table[0], names[family]), family, params)
-        for family, table in tables.items()
-    ]
-    _write_rules(found, out, params)
-    lock.open_once(out / LOCK, {"rules": [d.rule.dump() for d in found]})
-    tried = try_rules(found, [t[1] for t in tables.values()], second.labels, second.genes, params)
-    write_table(tried, out / "rules.parquet", RULES, made)
-    return tried
-
-
-def _raw_columns(variants: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
-    if missing := [n for n in names if n not in variants.columns or variants[n].dtype == object]:
-        raise InputError(f"raw: need columns of numbers of the variants table, got {missing[0]!r}")
-    return variants[list(names)].to_numpy(dtype=float)
-
-
-def _write_rules(found: list[Distilled], folder: Path, params: DistilParams) -> None:
-    rules: list[dict[str, Any]] = [
-        {
-            "rule": d.rule.dump(),
-            "probe": [[int(i), float(d.probe[i])] for i in np.flatnonzero(d.probe)],
-            "n_quantities": len(d.probe),
-            "path": d.path.to_dict("records"),
-        }
-        for d in found
-    ]
-    write_json({"params": params.model_dump(mode="json"), "rules": rules}, folder / RULES_FILE)
-    for d in found:
-        log.info("%s: %s (held-out AUROC within clades or genes %.3f, full probe %.3f)", d.rule.family, d.rule.sentence(), d.path["auroc_within"].iloc[len(d.rule.names) - 1], d.path["full"].iloc[0])  # fmt: skip
-
-
-def _rules_of(folder: Path) -> list[Distilled]:
-    path = folder / RULES_FILE
-    if not path.is_file():
-        return []
-    out = []
-    for values in json.loads(path.read_text())["rules"]:
-        probe = np.zeros(values["n_quantities"])
-        for i, weight in values["probe"]:
-            probe[i] = weight
-        out.append(Distilled(Rule.read(values["rule"]), probe, pd.DataFrame(values["path"])))
-    return out

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -42,9 +43,11 @@ class Discovery(NamedTuple):
     null: NullModel
     stability: Stability
     n_clades: int
+    retest: Callable[[NDArray[np.float64]], Association]
+    """The main test of other columns (n, k) on the same individuals: genes and alleles."""
 
 
-def discover(cohort: Cohort, params: CohortParams) -> Discovery:
+def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None) -> Discovery:
     """Test every feature on the individuals of discovery clades.
 
     Raises
@@ -52,12 +55,12 @@ def discover(cohort: Cohort, params: CohortParams) -> Discovery:
     InputError
         Where fewer clades than asked hold both classes: no p-value is printed then.
     """
-    n_clades = require_spread(cohort.phenotype, cohort.clade, params.min_clades)
+    n_clades = require_spread(cohort.phenotype, cohort.clade, min_clades or params.min_clades)
     rng = np.random.default_rng(params.seed)
     related = kinship(cohort.relatedness)
     null = fit_null(cohort.phenotype, related, cohort.covariates if cohort.covariates.size else None)
     log.info("share of the phenotype that goes with descent: %.2f", null.h2)
-    main, test = _main(cohort, null, params, rng)
+    main, test = _main(cohort, cohort.burden, null, params)
     naive = score_test(
         cohort.burden, fit_null(cohort.phenotype, related, _or_none(cohort.covariates), h2=0.0)
     )
@@ -102,7 +105,10 @@ def discover(cohort: Cohort, params: CohortParams) -> Discovery:
             _lambda("components", on_components.p, params.alpha, naive=True),
         ]
     )
-    return Discovery(COHORT_TESTS.check(table), LAMBDAS.check(lambdas), null, stable, n_clades)
+    return Discovery(
+        COHORT_TESTS.check(table), LAMBDAS.check(lambdas), null, stable, n_clades,
+        lambda columns: _main(cohort, columns, null, params)[0],
+    )  # fmt: skip
 
 
 def _or_none(covariates: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -110,17 +116,17 @@ def _or_none(covariates: NDArray[np.float64]) -> NDArray[np.float64] | None:
 
 
 def _main(
-    cohort: Cohort, null: NullModel, params: CohortParams, rng: np.random.Generator
+    cohort: Cohort, columns: NDArray[np.float64], null: NullModel, params: CohortParams
 ) -> tuple[Association, str]:
     """The test that the size of the cohort and of its rarer class allows."""
-    n, score = len(cohort.phenotype), score_test(cohort.burden, null)
+    n, score = len(cohort.phenotype), score_test(columns, null)
     if cohort.is_binary and min(cohort.phenotype.sum(), n - cohort.phenotype.sum()) < params.rare:
         values, vectors = np.linalg.eigh(cohort.relatedness)
         leading = vectors[:, np.argsort(-values)[:FIRTH_COMPONENTS]]
-        firth = firth_logistic(cohort.phenotype, cohort.burden, np.column_stack([cohort.covariates, leading]))
+        firth = firth_logistic(cohort.phenotype, columns, np.column_stack([cohort.covariates, leading]))
         return Association(firth.beta, firth.se, firth.beta / firth.se, firth.p), "firth"
     if n < params.small:
-        p = freedman_lane(cohort.burden, null, rng=rng, draws=params.permutations)
+        p = freedman_lane(columns, null, rng=np.random.default_rng(params.seed), draws=params.permutations)
         return score._replace(p=p), "freedman_lane"
     return score, "score"
 
@@ -167,3 +173,59 @@ def validate(tests: pd.DataFrame, validation: Cohort, params: CohortParams) -> p
         column[asked] = values
         out[name] = column
     return COHORT_TESTS.check(out)
+
+
+def leave_one_clade_out(tests: pd.DataFrame, cohort: Cohort, params: CohortParams) -> pd.DataFrame:
+    """Where too few clades hold both classes to put some away: each in turn is asked what the others found.
+
+    Returns
+    -------
+    `tests` with `val_beta` (mean over the clades asked), `val_se`, `val_p` and `validated` for the discoveries. `val_p` is twice
+    the median over clades of the one-sided p, 1 where the others did not find the feature: so most clades have to agree.
+
+    References
+    ----------
+    Vovk & Wang 2020, doi:10.1093/biomet/asaa027.
+    """
+    out = tests.assign(val_beta=np.nan, val_se=np.nan, val_p=np.nan, validated=False)
+    asked = np.flatnonzero(tests["q"] <= params.alpha)
+    if not len(asked):
+        return COHORT_TESTS.check(out)
+    columns = tests["feature"].to_numpy()[asked]
+    left_out = [c for c in np.unique(cohort.clade) if len(np.unique(cohort.phenotype[cohort.clade == c])) > 1]
+    p, beta = np.ones((len(left_out), len(asked))), np.full((len(left_out), len(asked)), np.nan)
+    for i, clade in enumerate(left_out):
+        rest, own = (
+            cohort.subset(np.flatnonzero(side)) for side in (cohort.clade != clade, cohort.clade == clade)
+        )
+        first, second = (_alone(side, params) for side in (rest, own))
+        if first is None or second is None:
+            continue
+        found = benjamini_hochberg(first.p)[columns] <= params.alpha
+        again = one_sided(second, first.beta)[columns]
+        p[i], beta[i] = np.where(found, again, 1.0), second.beta[columns]
+    combined = np.minimum(1.0, 2 * np.median(p, axis=0))
+    known = ~np.isnan(beta).all(0)
+    mean, se = np.full(len(asked), np.nan), np.full(len(asked), np.nan)
+    n = (~np.isnan(beta)).sum(0)
+    mean[known] = np.nanmean(beta[:, known], axis=0)
+    several = n > 1
+    se[several] = np.nanstd(beta[:, several], axis=0, ddof=1) / np.sqrt(n[several])
+    again = (benjamini_hochberg(combined) <= params.alpha) & (
+        np.sign(mean) == np.sign(tests["beta"].to_numpy()[asked])
+    )
+    for name, values in (("val_beta", mean), ("val_se", se), ("val_p", combined), ("validated", again)):
+        column = out[name].to_numpy(copy=True)
+        column[asked] = values
+        out[name] = column
+    return COHORT_TESTS.check(out)
+
+
+def _alone(cohort: Cohort, params: CohortParams) -> Association | None:
+    """The main test of some individuals; None where they are too few for it."""
+    if len(cohort.phenotype) < 8 + cohort.covariates.shape[1] or len(np.unique(cohort.phenotype)) < 2:
+        return None
+    if not np.trace(cohort.relatedness) > 0:
+        return None
+    null = fit_null(cohort.phenotype, kinship(cohort.relatedness), _or_none(cohort.covariates))
+    return _main(cohort, cohort.burden, null, params)[0]

@@ -1,8 +1,9 @@
 """The external lock: a validation set that is looked at once, and a record that says when it was and for what.
 
 A result is validated if its question was fixed before the validation data were seen. The lock is a file beside the cohort:
-it names the individuals put away, and, once opened, the questions asked. A second opening with other questions is refused;
-with the same ones it changes nothing, so that an interrupted run can go on.
+it names the individuals put away, and, once opened, the questions asked. With the same questions a second opening changes
+nothing, so that an interrupted run can go on. With others it has to be asked for, and stays on record: what it finds was
+asked of data that had been seen.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class Lock(NamedTuple):
     opened
         Hash of the questions it was opened for; empty while closed.
     questions
-        What was asked; empty while closed.
+        What was asked last; empty while closed.
+    earlier
+        Hashes and questions of the openings before, first to last.
     """
 
     path: Path
@@ -41,6 +44,12 @@ class Lock(NamedTuple):
     sealed: str
     opened: str = ""
     questions: dict[str, Any] = {}  # noqa: RUF012 - never written to
+    earlier: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def openings(self) -> int:
+        """How often it was opened, for other questions each time."""
+        return len(self.earlier) + self.is_open
 
     @property
     def is_open(self) -> bool:
@@ -69,22 +78,27 @@ def seal(path: Path, put_away: Sequence[str], content: str) -> Lock:
     return lock
 
 
-def open_once(path: Path, questions: dict[str, Any]) -> Lock:
-    """Open the lock for these questions.
+def open_once(path: Path, questions: dict[str, Any], *, reopen: bool = False) -> Lock:
+    """Open the lock for these questions; with `reopen`, for others than before, which is recorded as a further opening.
 
     Raises
     ------
     InputError
-        Where it was opened for others.
+        Where it was opened for others, and `reopen` was not asked for.
     """
     lock, asked = read(path), content_hash(questions)
-    if lock.is_open and lock.opened != asked:
+    if lock.is_open and lock.opened != asked and not reopen:
         raise InputError(
-            f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others ({asked}) validates nothing"
+            f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others ({asked}) is no validation; "
+            "`--reopen` takes it, and it stays on record"
         )
-    if not lock.is_open:
-        lock = lock._replace(opened=asked, questions=questions)
-        _write(lock)
+    if lock.opened == asked:
+        return lock
+    earlier = lock.earlier
+    if lock.is_open:
+        earlier = (*earlier, {"opened": lock.opened, "questions": lock.questions})
+    lock = lock._replace(opened=asked, questions=questions, earlier=earlier)
+    _write(lock)
     return lock
 
 
@@ -101,7 +115,14 @@ def read(path: Path) -> Lock:
             f"{path}: need a sealed validation set, got no such file; run `photo51 cohort` first"
         )
     found = json.loads(path.read_text())
-    return Lock(path, tuple(found["put_away"]), found["sealed"], found["opened"], found["questions"])
+    return Lock(
+        path,
+        tuple(found["put_away"]),
+        found["sealed"],
+        found["opened"],
+        found["questions"],
+        tuple(found.get("earlier", ())),
+    )
 
 
 def _write(lock: Lock) -> None:

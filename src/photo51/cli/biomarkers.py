@@ -1,9 +1,9 @@
-"""`photo51 variants`, `gather-variants`, `biomarkers`, `cards`, `cohort` and `distil`."""
+"""`photo51 variants`, `gather-variants`, `biomarkers`, `cards`, `cohort-check`, `cohort` and `distil`."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -11,10 +11,13 @@ from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
 from photo51.types import InputError
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
     from photo51.biomarkers.burden import Burden
     from photo51.config.biomarkers import CohortParams
+    from photo51.genome.variants import Genotypes
     from photo51.io import Provenance
 
 Folder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
@@ -132,13 +135,46 @@ def cards(
         typer.echo(f"{path}{n}")
 
 
+Panel = Annotated[
+    Path,
+    typer.Argument(
+        help="individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .pheno, .phen, or columns parted by blanks)"
+    ),
+]
+Vcf = Annotated[Path | None, typer.Option(help="VCF file with samples")]
+CohortOut = Annotated[Path, typer.Argument(help="folder to write to, as cohort/NAME")]
+
+
+@app.command()
+def cohort_check(panel: Panel, out: CohortOut, genotypes: Vcf = None, params: ParamsOption = None) -> None:
+    """Say whether a cohort can be tested (coding, names, clades, cases and controls of each) before any model is run."""
+    from photo51.biomarkers.burden import markers_of
+    from photo51.biomarkers.cohort import roster
+    from photo51.biomarkers.cohort_stage import check_cohort
+    from photo51.biomarkers.panel import as_text, columns_of, read_panel
+    from photo51.config import parse
+    from photo51.config.biomarkers import CohortParams
+    from photo51.genome.variants import read_genotypes
+    from photo51.io import provenance
+
+    given, people = parse(CohortParams, params), read_panel(panel)
+    if genotypes is None:
+        names = as_text(people[columns_of(people, given).individual]).tolist()
+        roster(names, people, given)
+        return
+    found = read_genotypes(genotypes)
+    made = provenance("cohort-check", given, [panel, genotypes])
+    plan = check_cohort(
+        list(found.samples), markers_of(found, given.max_missing), people, out, given, made=made
+    )
+    typer.echo(plan.table.to_string(index=False, float_format="{:.2f}".format))
+
+
 @app.command()
 def cohort(
-    panel: Annotated[
-        Path, typer.Argument(help="table of individuals: name, phenotype, covariates (.tsv, .csv)")
-    ],
-    out: Annotated[Path, typer.Argument(help="folder to write to, as cohort/NAME")],
-    genotypes: Annotated[Path | None, typer.Option(help="VCF file with samples")] = None,
+    panel: Panel,
+    out: CohortOut,
+    genotypes: Vcf = None,
     variants: Annotated[
         Path | None, typer.Option(help="variant effects of its alleles, variants/SET.parquet")
     ] = None,
@@ -147,20 +183,70 @@ def cohort(
     ] = None,
     genomes: Annotated[Path | None, typer.Option(help="prepared genomes of the codes")] = None,
     params: ParamsOption = None,
+    distil: Annotated[
+        str | None,
+        typer.Option(
+            help="distil rules before the lock is opened; parameters of `photo51 distil`: JSON or a file"
+        ),
+    ] = None,
+    external_panel: Annotated[
+        Path | None, typer.Option(help="individuals of another cohort, kept for validation")
+    ] = None,
+    external_genotypes: Annotated[Path | None, typer.Option(help="their VCF file")] = None,
+    external_variants: Annotated[
+        Path | None, typer.Option(help="effects of their alleles; default: --variants")
+    ] = None,
+    external_params: Annotated[
+        str | None, typer.Option(help="columns and coding of their panel; default: --params")
+    ] = None,
     *,
     open_lock: Annotated[
         bool,
         typer.Option("--open-lock", help="test what was found, and the distilled rules, on validation: once"),
     ] = False,
+    reopen: Annotated[
+        bool,
+        typer.Option(
+            "--reopen", help="open again with other questions; stays on record as a further opening"
+        ),
+    ] = False,
 ) -> None:
-    """Test feature burdens of individuals against a phenotype, with descent and covariates taken into account."""
-    from photo51.biomarkers.cohort_stage import run_cohort
-    from photo51.config import parse
-    from photo51.config.biomarkers import CohortParams
+    """Test feature burdens of individuals against a phenotype, with descent and covariates taken into account.
 
-    given, people = parse(CohortParams, params), _table(panel)
-    burden, made = _burden(panel, genotypes, variants, codes, genomes, given)
-    run_cohort(burden, people, out, given, made=made, open_lock=open_lock)
+    Example: photo51 cohort panel.tsv cohort/mine --genotypes isolates.vcf.gz --variants variants/isolates.parquet
+    """
+    from photo51.biomarkers.cohort_stage import External, Validation, check_cohort, run_cohort
+    from photo51.biomarkers.panel import read_panel
+    from photo51.config import parse
+    from photo51.config.biomarkers import CohortParams, DistilParams
+
+    given, people = parse(CohortParams, params), read_panel(panel)
+    other, plan = None, None
+    if (external_panel is None) != (external_genotypes is None):
+        raise InputError("cohort: need --external-panel and --external-genotypes together, got one of them")
+    has_other = external_panel is not None
+    if genotypes is not None and variants is not None:
+        made, read = _genotyped(genotypes, given, [panel, variants, variants.with_suffix(".h5ad")])
+        plan = check_cohort(read.samples, read.markers, people, out, given, made=made, external=has_other)
+        burden = _variant_burden(read, variants, given)
+    else:
+        burden, made = _genome_burden(panel, codes, genomes, given)
+    if external_panel is not None and external_genotypes is not None:
+        effects = external_variants or variants
+        if effects is None:
+            raise InputError(
+                "cohort: need --external-variants, effects of the alleles of the other cohort, got none"
+            )
+        theirs = (
+            given if external_params is None else parse(CohortParams, external_params, "--external-params")
+        )
+        _, read = _genotyped(external_genotypes, theirs, [])
+        other = External(_variant_burden(read, effects, theirs), read_panel(external_panel), theirs)
+    validation = Validation(
+        open_lock=open_lock, reopen=reopen, distil_first=distil is not None, external=other
+    )
+    rules = None if distil is None else parse(DistilParams, distil, "--distil")
+    run_cohort(burden, people, out, given, made=made, plan=plan, validation=validation, distil_params=rules)
 
 
 @app.command()
@@ -178,7 +264,7 @@ def distil(
     params: ParamsOption = None,
 ) -> None:
     """Find the smallest rule that keeps the signal; a cohort's rule meets the validation set through `cohort --open-lock`."""
-    from photo51.biomarkers.cohort_stage import run_distil_cohort, run_distil_variants
+    from photo51.biomarkers.distil_stage import run_distil_cohort, run_distil_variants
     from photo51.biomarkers.stage import comparison_of
     from photo51.config import parse
     from photo51.config.biomarkers import BiomarkersParams, DistilParams
@@ -208,34 +294,43 @@ def _table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: need a table with a header, got a file that is none ({e})") from e
 
 
-def _burden(
-    panel: Path,
-    genotypes: Path | None,
-    variants: Path | None,
-    codes: Path | None,
-    genomes: Path | None,
-    params: CohortParams,
-) -> tuple[Burden, Provenance]:
-    from photo51.biomarkers.burden import genome_burden, variant_burden
-    from photo51.biomarkers.stage import read_sets
+class _Read(NamedTuple):
+    genotypes: Genotypes
+    samples: list[str]
+    markers: NDArray[np.float64]
+
+
+def _genotyped(vcf: Path, params: CohortParams, inputs: list[Path]) -> tuple[Provenance, _Read]:
+    from photo51.biomarkers.burden import markers_of
+    from photo51.genome.variants import read_genotypes
     from photo51.io import provenance
 
-    if genotypes is not None and variants is not None:
-        from photo51.genome.variants import read_genotypes
+    found = read_genotypes(vcf)
+    read = _Read(found, list(found.samples), markers_of(found, params.max_missing))
+    return provenance("cohort", params, [vcf, *inputs]), read
 
-        made = provenance("cohort", params, [panel, genotypes, variants, variants.with_suffix(".h5ad")])
-        table, effects = read_sets([variants])
-        found = read_genotypes(genotypes)
-        return (
-            variant_burden(found, table, effects, statistic=params.statistic, max_missing=params.max_missing),
-            made,
-        )
-    if codes is not None and genomes is not None:
-        from photo51.codes.store import CodesStore
-        from photo51.genome.workspace import Workspace
 
-        made = provenance(
-            "cohort", params, [panel, genomes / "workspace.parquet", *sorted(codes.glob("*.json"))]
+def _variant_burden(read: _Read, variants: Path, params: CohortParams) -> Burden:
+    from photo51.biomarkers.burden import variant_burden
+    from photo51.biomarkers.stage import read_sets
+
+    table, effects = read_sets([variants])
+    return variant_burden(
+        read.genotypes, table, effects, statistic=params.statistic, max_missing=params.max_missing
+    )
+
+
+def _genome_burden(
+    panel: Path, codes: Path | None, genomes: Path | None, params: CohortParams
+) -> tuple[Burden, Provenance]:
+    from photo51.biomarkers.burden import genome_burden
+    from photo51.codes.store import CodesStore
+    from photo51.genome.workspace import Workspace
+    from photo51.io import provenance
+
+    if codes is None or genomes is None:
+        raise InputError(
+            "cohort: need --genotypes and --variants, or --codes and --genomes, got neither pair"
         )
-        return genome_burden(CodesStore.open(codes), Workspace.read(genomes / "workspace.parquet")), made
-    raise InputError("cohort: need --genotypes and --variants, or --codes and --genomes, got neither pair")
+    made = provenance("cohort", params, [panel, genomes / "workspace.parquet", *sorted(codes.glob("*.json"))])
+    return genome_burden(CodesStore.open(codes), Workspace.read(genomes / "workspace.parquet")), made

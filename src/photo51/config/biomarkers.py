@@ -98,16 +98,44 @@ class BiomarkersParams(Params):
 class CohortParams(Params):
     """How a cohort is tested."""
 
-    phenotype: str = Field(default="phenotype", description="column of the phenotype: 0/1, or a number")
+    phenotype: str = Field(
+        default="phenotype",
+        description="column of the phenotype: cases and controls in any usual coding, or a quantity",
+    )
+    coding: Literal["auto", "0/1", "1/2", "-1/1", "-1/0/1", "quantitative"] = Field(
+        default="auto",
+        description="coding of the phenotype; auto recognises it or refuses. 1/2 is PLINK's (0 missing), -1/0/1 control, missing, case",
+    )
+    cases: tuple[str, ...] = Field(
+        default=(), description="values of the phenotype that are cases, where auto does not know them"
+    )
+    controls: tuple[str, ...] = Field(default=(), description="values of the phenotype that are controls")
+    missing: tuple[str, ...] = Field(
+        default=(), description="values of the phenotype that are missing, beside empty, NA, nan, ., - and -9"
+    )
+    intermediate: Literal["missing", "case", "control"] = Field(
+        default="missing", description="what I (intermediate) beside R and S counts as"
+    )
     individual: str = Field(default="individual", description="column that names individuals")
     covariates: tuple[str, ...] = Field(
         default=(), description="numeric or categorical columns to adjust for"
     )
     clade: str | None = Field(
-        default=None, description="column with clade, site or population; None cuts the kinship tree"
+        default=None, description="column with clade, site or population; null cuts clades from the kinship"
     )
     n_clades: int = Field(
-        default=12, ge=2, description="clades cut from the kinship tree where none are given"
+        default=12,
+        ge=2,
+        description="clades cut from the kinship where none are named, about; two and four times as many are tried where these do not do",
+    )
+    scheme: Literal["auto", "split", "leave_one_clade_out"] = Field(
+        default="auto",
+        description="split puts whole clades away for validation, leave_one_clade_out leaves each out in turn; auto splits where clades allow it",
+    )
+    min_class: int = Field(
+        default=5,
+        ge=1,
+        description="cases and controls that each side of the split needs (fewer where a class is rare)",
     )
     min_clades: int = Field(
         default=3, ge=1, description="clades that must hold both classes before any p-value is printed"
@@ -120,10 +148,10 @@ class CohortParams(Params):
         default="rank", description="rank-inverse-normal burdens, or as they are"
     )
     max_unmatched: float = Field(
-        default=0.05,
+        default=0.5,
         ge=0,
         le=1,
-        description="share of individuals without phenotype or genome before refusal",
+        description="share of the shorter list of names (panel, genomes) that may lack a partner before refusal; a missing phenotype is no lack",
     )
     max_missing: float = Field(
         default=0.1, ge=0, le=1, description="share of missing genotypes of an allele before it is left out"

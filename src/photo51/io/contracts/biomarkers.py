@@ -158,6 +158,73 @@ COHORT_TESTS = TableSpec(
     },
 )
 
+FEASIBILITY = TableSpec(
+    "feasibility",
+    "one clade of a cohort, and where it is used; written before features are computed",
+    {
+        "clade": Column("str", "name, or number from the largest on"),
+        "side": Column("str", "discovery or validation"),
+        "fold": Column("int", "fold of discovery in which it is held out; -1 in validation"),
+        "n": Column("int", "individuals"),
+        "cases": Column("int", "cases; -1 for a quantity"),
+        "controls": Column("int", "controls; -1 for a quantity"),
+        "both": Column("bool", "whether the phenotype takes more than one value in it"),
+        "stability": Column(
+            "float", "overlap (Jaccard) with clades of bootstrapped markers, mean; NaN for named clades"
+        ),
+    },
+)
+
+ASSOCIATIONS = TableSpec(
+    "associations",
+    "one feature, gene or allele tested against the phenotype, all by the same test on the discovery individuals",
+    {
+        "level": Column(
+            "str", "feature; gene: alleles of it that change the product, counted; allele: copies carried"
+        ),
+        "name": Column("str", "number of the feature, gene, or chrom:pos:ref>alt (1-based)"),
+        "beta": Column("float", "slope (phenotype units per standard deviation)"),
+        "se": Column("float", "standard error of beta"),
+        "p": Column("float", "the cohort's main test"),
+        "q": Column("float", "Benjamini-Hochberg within the level"),
+        "n_carriers": Column("int", "individuals with a copy; -1 for features"),
+    },
+)
+
+CARRIERS = TableSpec(
+    "carriers",
+    "one gene or allele that carries the burden of a feature, largest shares first",
+    {
+        "feature": Column("int", "number of the feature"),
+        "level": Column("str", "gene or allele"),
+        "name": Column("str", "gene, or chrom:pos:ref>alt (1-based)"),
+        "gene": Column("str", "gene the allele is in or nearest to"),
+        "consequence": Column("str", "of the allele; empty for a gene"),
+        "delta": Column("float", "change of the feature by one allele, both strands; NaN for a gene"),
+        "n_carriers": Column("int", "discovery individuals with a copy"),
+        "share": Column(
+            "float",
+            "covariance of its part with the burden over the variance of the burden; all alleles sum to 1",
+        ),
+    },
+)
+
+LEVELS = TableSpec(
+    "levels",
+    "what features, genes and alleles each know of the phenotype: the same test and the same prediction",
+    {
+        "level": Column("str", "feature, gene or allele"),
+        "n": Column("int", "tested"),
+        "discoveries": Column("int", "q at most alpha"),
+        "min_p": Column("float", "smallest p"),
+        "score": Column(
+            "float",
+            "AUROC (correlation, for a quantity) of held-out clades by a ridge regression on the whole level",
+        ),
+        "score_within": Column("float", "the same over pairs of one clade; NaN for a quantity"),
+    },
+)
+
 LAMBDAS = TableSpec(
     "lambdas",
     "genomic inflation of one test over all features; 1 is calibrated",
