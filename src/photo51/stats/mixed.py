@@ -46,6 +46,8 @@ class NullModel(NamedTuple):
         (n,) whitened phenotype with the covariates taken out.
     log_likelihood
         Restricted (or plain) log-likelihood at `h2`.
+    sources
+        (n, 2) what kinship and error add to the variance of each whitened row, per unit of theirs; None where `h2` was fixed.
     """
 
     h2: float
@@ -53,11 +55,33 @@ class NullModel(NamedTuple):
     basis: NDArray[np.float64]
     residual: NDArray[np.float64]
     log_likelihood: float
+    sources: NDArray[np.float64] | None = None
 
     @property
     def df(self) -> int:
         """Degrees of freedom left for a test of one feature."""
         return len(self.residual) - self.basis.shape[1] - 1
+
+    def df_of(self, x: NDArray[np.float64]) -> NDArray[np.float64] | int:
+        """Degrees of freedom of the slope on each whitened feature (n, k), (k,), by Satterthwaite's approximation.
+
+        A feature that differs between a few lineages and nowhere else is judged by the variance between lineages, which is
+        known from as few: its t has that few degrees of freedom, whatever the number of individuals. With the squares of `x`
+        as weights, `m` the mean of `sources` and `A` their cross products, the variance of the slope's variance is
+        `2 m' A⁻¹ m` of its square.
+
+        References
+        ----------
+        Giesbrecht & Burns 1985, doi:10.2307/2530872; Kuznetsova et al. 2017, doi:10.18637/jss.v082.i13.
+        """
+        if self.sources is None:
+            return self.df
+        squares = x**2
+        total = squares.sum(0)
+        mean = self.sources.T @ squares / np.where(total > 0, total, 1.0)
+        inverse = np.linalg.pinv(self.sources.T @ self.sources, hermitian=True)
+        spread = np.einsum("ik,ij,jk->k", mean, inverse, mean)
+        return np.where(total > 0, np.clip(1 / np.maximum(spread, 1e-300), 1.0, self.df), self.df)
 
     def whiten(self, features: ArrayLike) -> NDArray[np.float64]:
         """Features (n, k) turned, scaled, covariates taken out; exactly 0 where nothing but rounding is left."""
@@ -192,10 +216,11 @@ def fit_null(
             fit -= np.log(np.abs(np.diag(r))).sum()
         return float(fit), scale, basis, residual
 
-    if h2 is None:
-        h2 = _best_share(lambda share: at(share)[0])
+    fixed = h2 is not None
+    h2 = _best_share(lambda share: at(share)[0]) if h2 is None else h2
     fit, scale, basis, residual = at(h2)
-    return NullModel(h2, related.vectors.T * scale[:, None], basis, residual, fit)
+    sources = None if fixed else scale[:, None] ** 2 * np.column_stack([related.values, np.ones(len(y))])
+    return NullModel(h2, related.vectors.T * scale[:, None], basis, residual, fit, sources)
 
 
 def _best_share(fit: Callable[[float], float]) -> float:
@@ -227,19 +252,28 @@ def _with_constant(covariates: ArrayLike | None, n: int) -> NDArray[np.float64]:
 def score_test(features: ArrayLike, null: NullModel) -> Association:
     """Test every feature (n, n_features) with the variance share of the null model.
 
-    With `h2` 0 this is ordinary least squares, to the last digit.
+    With `h2` fixed at 0 this is ordinary least squares, to the last digit; where it was estimated, the t tail knows how
+    surely (`NullModel.df_of`).
 
     References
     ----------
     Kang et al. 2010 (EMMAX), doi:10.1038/ng.548.
     """
-    return _slopes(null.whiten(features), null.residual, null.df)
+    x = null.whiten(features)
+    return _slopes(x, null.residual, null.df, tail_df=null.df_of(x))
 
 
 def _slopes(
-    x: NDArray[np.float64], y: NDArray[np.float64], df: int, explained: NDArray[np.float64] | float = 0.0
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    df: int,
+    explained: NDArray[np.float64] | float = 0.0,
+    tail_df: NDArray[np.float64] | int | None = None,
 ) -> Association:
-    """Least squares of `y` on one column at a time; `explained` squares of `y` are taken out of the error first."""
+    """Least squares of `y` on one column at a time; `explained` squares of `y` are taken out of the error first.
+
+    `tail_df` are the degrees of freedom of the t tail, those of the error where they are not given.
+    """
     information = np.einsum("ij,ij->j", x, x)
     varies = information > 0
     safe = np.where(varies, information, 1.0)
@@ -247,7 +281,8 @@ def _slopes(
     error = np.maximum(y @ y - explained - beta**2 * safe, 1e-300) / df
     se = np.where(varies, np.sqrt(error / safe), np.nan)
     t = np.where(varies, beta / np.sqrt(error / safe), 0.0)
-    return Association(beta, se, t, np.where(varies, 2 * stats.t.sf(np.abs(t), df), 1.0))
+    tail = df if tail_df is None else tail_df
+    return Association(beta, se, t, np.where(varies, 2 * stats.t.sf(np.abs(t), tail), 1.0))
 
 
 def one_sided(test: Association, direction: ArrayLike) -> NDArray[np.float64]:
@@ -269,7 +304,13 @@ def interaction_test(features: ArrayLike, treatment: ArrayLike, null: NullModel)
     alone = product - main * (np.einsum("ij,ij->j", main, product) / safe)
     rest = np.einsum("ij,ij->j", alone, alone)
     alone[:, rest <= _ROUNDING * np.einsum("ij,ij->j", product, product)] = 0.0
-    return _slopes(alone, null.residual, null.df - 1, explained=(main.T @ null.residual) ** 2 / safe)
+    return _slopes(
+        alone,
+        null.residual,
+        null.df - 1,
+        explained=(main.T @ null.residual) ** 2 / safe,
+        tail_df=np.minimum(null.df - 1, null.df_of(alone)),
+    )
 
 
 def freedman_lane(
