@@ -136,7 +136,7 @@ def test_a_pickle_that_would_run_code_is_refused_and_does_not_run(tmp_path, caps
 def test_what_a_dictionary_here_cannot_do_is_refused_by_name(tmp_path):
     save_foreign(sae(Gate(k=3)), tmp_path, "saelens")
     config = json.loads((tmp_path / "cfg.json").read_text())
-    for name, value in (("architecture", "gated"), ("normalize_activations", "layer_norm")):
+    for name, value in (("architecture", "transcoder"), ("normalize_activations", "layer_norm")):
         (tmp_path / "cfg.json").write_text(json.dumps({**config, name: value}))
         with pytest.raises(InputError, match=f"{name} .*{value}"):
             load_foreign(tmp_path)
