@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from photo51.biomarkers.association import split_genes, test_features
+from photo51.biomarkers.association import audited_tests, split_genes, test_features
 from photo51.config.biomarkers import BiomarkersParams
 
 from .toy import PARAMS, comparison_of, planted
@@ -58,8 +58,8 @@ def test_genes_are_split_whole_and_cases_evenly():
     assert 0.35 < found.labels[discovery].sum() / found.labels.sum() < 0.65
 
 
-def test_few_variants_get_the_exact_test():
-    """Two strata of 3: at most 9 rearrangements, so no p below 2/9 two-sided."""
+def test_few_variants_get_no_p_below_what_an_arrangement_can_have():
+    """Two strata of 3 to 5 with one case each: nothing below one over the product of their sizes, and nothing testable."""
     found = planted(4, n=1500)
     comparison = comparison_of(found)
     sizes = np.bincount(comparison.strata)
@@ -68,5 +68,20 @@ def test_few_variants_get_the_exact_test():
     rows = np.flatnonzero(np.isin(comparison.strata, chosen))
     small = comparison.subset(rows)
     table = tests_of(small, PARAMS)
-    assert table["p"].min() >= table["p_floor"].iloc[0]
-    assert (table["p"] >= 1 / np.prod(sizes[chosen])).all()
+    assert (table["p"] >= table["p_floor"] - 1e-12).all()
+    assert (table["p_floor"] >= 1 / np.prod(sizes[chosen])).all()
+    assert not table["testable"].any()
+    assert table["q"].isna().all()
+
+
+def test_runs_with_permuted_labels_are_counted_and_rarely_find_anything():
+    """Many ties: a feature is not 0 in 2 to 60 variants. All three statistics, `focal` among them."""
+    found = planted(6, n=1500, n_genes=40, n_features=60, n_causal=4, penetrance=0.0)
+    rng = np.random.default_rng(0)
+    thin = found.deltas.toarray() * (rng.random(found.deltas.shape) < rng.uniform(0.02, 1.0, 60))
+    every = BiomarkersParams(audit=40)
+    tested = audited_tests(comparison_of(found._replace(deltas=thin), every), every)
+    assert len(tested.audit) == 40
+    assert (tested.audit["discoveries"] > 0).mean() <= 0.1
+    assert (tested.audit["tests"] == tested.tests["testable"].sum()).all()
+    assert set(tested.tests["statistic"]) == {"focal", "near", "window"}

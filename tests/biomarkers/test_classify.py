@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from photo51.biomarkers.classify import classify
+from photo51.biomarkers.frequency import frequency_named, refuse_frequency
 from photo51.config.biomarkers import BiomarkersParams
 from photo51.types import InputError
 
@@ -92,3 +93,57 @@ def test_too_few_of_everything_and_frequencies_are_refused():
     leaky = BiomarkersParams(conservation="gb_count")
     with pytest.raises(InputError, match="knows no population"):
         classify(comparison_of(found), leaky)
+
+
+def test_every_method_is_judged_on_the_variants_that_all_of_them_score():
+    """Conservation that is right where it is known: missing values are neither ranked nor held against it."""
+    found = planted(3, n=1200, n_genes=40)
+    rng = np.random.default_rng(0)
+    is_case = (found.variants["label"] == "pathogenic").to_numpy()
+    known = rng.random(1200) > 0.15
+    found.variants["phylop"] = np.where(known, is_case + rng.normal(0, 0.1, 1200), np.nan)
+    params = PARAMS.model_copy(update={"conservation": "phylop", "stratum": "genome"})
+    table = classify(comparison_of(found, params), params).classifiers.set_index("method")
+    assert table.loc["conservation", "auroc"] > 0.99
+    assert (table["n_case"] + table["n_control"] == known.sum()).all()
+    assert (table["n_missing"] == (~known).sum()).all()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "gnomAD_AF",
+        "af_nfe",
+        "AC",
+        "alleleFreq",
+        "MAF",
+        "pop_max",
+        "HelixMTdb",
+        "allele.count",
+        "1000G",
+        "faf95",
+    ],
+)
+def test_names_of_frequencies_are_known(name):
+    assert frequency_named(name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["phylop", "gc", "llr", "delta_norm", "phastCons100way", "n_changed", "safe_score", "accessibility"],
+)
+def test_names_of_other_scores_are_not_taken_for_frequencies(name):
+    assert not frequency_named(name)
+
+
+def test_a_column_that_follows_a_frequency_is_refused_by_any_name():
+    found = planted(4, n=400, n_genes=20)
+    rng = np.random.default_rng(0)
+    common = rng.lognormal(size=400)
+    variants = found.variants.assign(
+        gnomad_af=common, smart=np.sqrt(common) + 0.01 * rng.random(400), other=rng.random(400)
+    )
+    labels = (variants["label"] == "pathogenic").astype(int).to_numpy()
+    refuse_frequency(variants, ["other", "gc"], labels, "raw")
+    with pytest.raises(InputError, match="'smart', which follows 'gnomad_af'"):
+        refuse_frequency(variants, ["other", "smart"], labels, "raw")

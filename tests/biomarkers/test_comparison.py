@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.biomarkers.comparison import compare, one_class_strata
+from photo51.biomarkers.comparison import compare, consequence_distance, one_class_strata, require_claim
 from photo51.config.biomarkers import BiomarkersParams
 from photo51.types import InputError
 
@@ -72,3 +72,17 @@ def test_what_cannot_be_compared_is_named(kwargs, message):
 def test_tables_that_do_not_belong_together_are_refused():
     with pytest.raises(InputError, match="same variants in the same order"):
         compare(table(), effects_of(table().iloc[::-1].reset_index(drop=True), PLUS), params())
+
+
+def test_cases_and_controls_of_other_consequences_are_a_description():
+    given = table().assign(consequence=["missense", "synonymous", "missense", "synonymous"])
+    found = compare(given, effects_of(given, PLUS), params())
+    assert consequence_distance(found) == 1.0
+    with pytest.raises(
+        InputError, match=r"100% that differ \(cases mostly missense, controls mostly synonymous\)"
+    ):
+        require_claim(found, params())
+    require_claim(found, params(claim="description"))
+    mixed = compare(table(), effects_of(table(), PLUS), params())
+    assert consequence_distance(mixed) == 0.5
+    require_claim(mixed, params())

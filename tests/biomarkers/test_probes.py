@@ -14,6 +14,7 @@ from photo51.biomarkers.probes import (
     prior,
     ridge_scores,
 )
+from photo51.stats.auc import areas
 
 from .toy import comparison_of, planted
 
@@ -52,11 +53,38 @@ def test_folds_hold_out_whole_genes_and_their_cases_evenly():
     assert max(shares) - min(shares) < 0.1
 
 
-def test_prior_leaves_out_the_variant_itself():
-    """Gene a: cases 1, 1, 0; mean of all four is 1/2. Of the first, others are 1 and 0: (1 + 1/2) / 3."""
-    labels, genes = np.array([1, 1, 0, 0]), np.array(["a", "a", "a", "b"])
-    np.testing.assert_allclose(prior(labels, genes), [1.5 / 3, 1.5 / 3, 2.5 / 3, 0.5])
+def test_prior_is_the_share_in_the_other_folds_by_hand():
+    """Gene a in folds 0, 0, 1, gene b in 1; fold 1 learns from cases 1, 1: (2 + 1) / 3 - 1 = 0, and the mean 1/2 comes back.
+
+    Fold 0 learns from labels 0 (a) and 0 (b): share 0, mean 0.
+    """
+    labels, genes, fold = np.array([1, 1, 0, 0]), np.array(["a", "a", "a", "b"]), np.array([0, 0, 1, 1])
+    np.testing.assert_allclose(prior(labels, genes, fold), [0.5, 0.5, 0.5, 0.5])
+    fold = np.array([0, 1, 0, 1])  # fold 1 learns from a: 1, 0 (mean 1/2): (1 + 1/2) / 3 - 1/2 + 1/2
+    np.testing.assert_allclose(prior(labels, genes, fold)[[1, 3]], [0.5, 0.5])
     np.testing.assert_allclose(gene_share(labels, genes), [2 / 3, 2 / 3, 2 / 3, 0])
+
+
+def test_one_group_of_56_cases_and_17_controls_says_nothing():
+    """A leave-one-out share gives every case less than every control here, an AUROC of 0."""
+    labels = np.repeat([1, 0], [56, 17])
+    fold = grouped_folds(labels, np.arange(73), 5, 0)
+    score = prior(labels, np.zeros(73), fold)
+    assert areas(score, labels == 1).auroc == 0.5
+
+
+def test_prior_is_not_biased_where_groups_say_nothing_and_finds_what_they_say():
+    rng = np.random.default_rng(3)
+    groups = rng.integers(0, 4, 400)
+    nothing, known = [], []
+    for seed in range(30):
+        labels = (rng.random(400) < 0.5).astype(int)
+        fold = grouped_folds(labels, np.arange(400), 5, seed)
+        nothing.append(areas(prior(labels, groups, fold), labels == 1).auroc)
+        labels = (rng.random(400) < np.array([0.1, 0.4, 0.6, 0.9])[groups]).astype(int)
+        known.append(areas(prior(labels, groups, fold), labels == 1).auroc)
+    assert np.mean(nothing) == pytest.approx(0.5, abs=0.03)
+    assert np.mean(known) > 0.75
 
 
 def test_sparse_probe_takes_the_causes_and_no_change_has_no_score():

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from photo51.biomarkers.comparison import Comparison
 from photo51.biomarkers.discrimination import discriminate, wins
+from photo51.biomarkers.frequency import refuse_frequency
 from photo51.biomarkers.probes import (
     StackedProbe,
     context_design,
@@ -32,9 +33,6 @@ log = logging.getLogger(__name__)
 ALL = "all"
 Score = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 """Scores of test rows, learnt on training rows."""
-FREQUENCIES = frozenset(
-    {"af", "allele_frequency", "gb_count", "gb_af_pct", "mgrb_ac", "mgrb_af", "gnomad_af", "mitotip"}
-)
 ROLES = {
     "llr": "score",
     "abs_llr": "score",
@@ -46,6 +44,7 @@ ROLES = {
     "embedding": "baseline",
     "gene_prior": "leak",
     "consequence_prior": "leak",
+    "gene_consequence_prior": "leak",
     "features_random_split": "leak",
     "features_permuted": "null",
 }
@@ -69,7 +68,8 @@ def classify(comparison: Comparison, params: BiomarkersParams) -> Classified:
     InputError
         Where all variants together are too few, or the conservation column is an allele frequency in disguise.
     """
-    _refuse_frequency(params)
+    if params.conservation is not None:
+        refuse_frequency(comparison.variants, [params.conservation], comparison.labels, "conservation")
     values = comparison.variants[params.stratum].astype(str).to_numpy()
     parts, everything = [], None
     names = sorted(set(values))
@@ -86,7 +86,7 @@ def classify(comparison: Comparison, params: BiomarkersParams) -> Classified:
         parts.append(_judge(here, scored.scores, stratum, params))
         everything = scored if stratum == ALL else everything
     assert everything is not None
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(parts, ignore_index=True).assign(claim=params.claim)
     return Classified(
         CLASSIFIERS.check(table),
         SCORES.check(_scores_table(comparison, everything, values)),
@@ -105,14 +105,9 @@ def too_small(comparison: Comparison, params: BiomarkersParams) -> str:
     return ""
 
 
-def _refuse_frequency(params: BiomarkersParams) -> None:
-    if params.conservation is not None and params.conservation.lower() in FREQUENCIES:
-        raise InputError(
-            f"conservation: need a score that knows no population, got {params.conservation!r}, by which labels were made"
-        )
-
-
 class _Scored(NamedTuple):
+    """Scores of all variants, NaN where a method has none; their folds; the probes."""
+
     scores: dict[str, NDArray[np.float64]]
     fold: NDArray[np.int64]
     probes: pd.DataFrame
@@ -124,7 +119,7 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
     fold = grouped_folds(labels, genes, params.folds, params.seed)
     scores = {"llr": -llr, "abs_llr": np.abs(llr)}
     if params.conservation:
-        scores["conservation"] = comparison.variants[params.conservation].to_numpy(dtype=float)
+        scores["conservation"] = _numbers(comparison.variants, params.conservation)
     designs = {
         "context": context_design(comparison.variants),
         "kmer": kmer_design(comparison.variants, params.kmer),
@@ -145,10 +140,29 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
             stacked.intercept + stacked.llr_weight * llr[test] + stacked.feature_weight * alone
         )
         rows += probe_rows(stacked, int(i), comparison.n_features)
-    scores["gene_prior"] = prior(labels, genes)
-    place = comparison.variants["consequence"] + comparison.variants["codon_position"].astype(str)
-    scores["consequence_prior"] = prior(labels, place.to_numpy())
+    place = (
+        comparison.variants["consequence"] + comparison.variants["codon_position"].astype(str)
+    ).to_numpy()
+    each = grouped_folds(
+        labels, np.arange(len(labels)), params.folds, params.seed
+    )  # a gene held out has no name
+    scores["gene_prior"] = prior(labels, genes, each)
+    scores["consequence_prior"] = prior(labels, place, fold)
+    scores["gene_consequence_prior"] = prior(labels, np.char.add(genes.astype(str), place.astype(str)), each)
     return _Scored(scores, fold, pd.DataFrame(rows))
+
+
+def _numbers(variants: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """A column of numbers, NaN where a value is missing."""
+    if name not in variants.columns:
+        raise InputError(f"conservation: need a column of the variants table, got {name!r}")
+    numbers = pd.to_numeric(variants[name], errors="coerce")
+    words = numbers.isna() & variants[name].notna() & ~variants[name].astype(str).isin(["", "NA", "nan", "."])
+    if words.any():
+        raise InputError(
+            f"conservation: need numbers in column {name!r}, got {str(variants[name][words].iloc[0])!r}"
+        )
+    return numbers.to_numpy(dtype=float)
 
 
 def _held_out(fold: NDArray[np.int64], score: Score) -> NDArray[np.float64]:
@@ -179,40 +193,53 @@ def probe_rows(stacked: StackedProbe, fold: int, n_features: int) -> list[dict[s
 def _judge(
     comparison: Comparison, scores: dict[str, NDArray[np.float64]], stratum: str, params: BiomarkersParams
 ) -> pd.DataFrame:
-    bench = _Bench(comparison, stratum, params)
-    labels = comparison.labels
-    rows = [bench.row(method, score, labels) for method, score in scores.items()]
-    blind = bench.row("gene_prior", gene_share(labels, comparison.genes), labels)
-    for row in rows:
+    """Every method on the same variants: those that all of them score."""
+    complete = np.all([np.isfinite(score) for score in scores.values()], axis=0)
+    if not complete.all():
+        log.info(
+            "%s: methods are compared on the %d of %d variants that all of them score",
+            stratum,
+            complete.sum(),
+            len(complete),
+        )
+    rows = np.flatnonzero(complete)
+    here = comparison.subset(rows)
+    if reason := too_small(here, params):
+        missing = ", ".join(m for m, score in scores.items() if not np.isfinite(score).all())
+        reason = f"{reason}, once the {len(complete) - len(rows)} variants without {missing} are left out"
+        if stratum == ALL:
+            raise InputError(f"cases and controls: {reason}")
+        return pd.DataFrame([_unscored(here, stratum, reason)])
+    bench = _Bench(comparison, rows, stratum, params)
+    table = [bench.row(method, score, comparison.labels) for method, score in scores.items()]
+    blind = bench.row("gene_prior", gene_share(comparison.labels, comparison.genes), comparison.labels)
+    within = ("auroc_within", "within", "auroc_strata", "strata", "gain")
+    for row in table:
         if row["method"] == "gene_prior":
-            row.update(
-                {
-                    k: v
-                    for k, v in blind.items()
-                    if k.startswith(("auroc_within", "within", "auroc_strata", "strata", "gain"))
-                }
-            )
-    return pd.DataFrame([*rows, *_controls(bench)])
+            row.update({k: v for k, v in blind.items() if k.startswith(within)})
+    return pd.DataFrame([*table, *_controls(bench)])
 
 
 class _Bench(NamedTuple):
-    """Where scores of one stratum are judged."""
+    """Where scores of one stratum are judged: on the rows that every method scores."""
 
     comparison: Comparison
+    rows: NDArray[np.int64]
     stratum: str
     params: BiomarkersParams
 
     def row(self, method: str, score: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
         """Row of the classifiers table."""
-        genes = self.comparison.genes
+        score, labels, genes = score[self.rows], labels[self.rows], self.comparison.genes[self.rows]
+        llr = self.comparison.variants["llr"].to_numpy(dtype=float)[self.rows]
         found = discriminate(
             score,
             labels,
             genes,
-            self.comparison.strata,
+            self.comparison.strata[self.rows],
             rng=np.random.default_rng(self.params.seed),
             draws=self.params.bootstrap,
-            reference=wins(-self.comparison.variants["llr"].to_numpy(dtype=float), labels, genes),
+            reference=wins(-llr, labels, genes),
         )
         row: dict[str, Any] = {
             "stratum": self.stratum,
@@ -220,6 +247,7 @@ class _Bench(NamedTuple):
             "n_case": int(labels.sum()),
             "n_control": int((1 - labels).sum()),
             "n_genes": len(np.unique(genes)),
+            "n_missing": len(self.comparison.labels) - len(self.rows),
             "prevalence": found.prevalence,
             "role": ROLES[method],
             "reason": "",
@@ -269,6 +297,7 @@ def _unscored(comparison: Comparison, stratum: str, reason: str) -> dict[str, An
         "n_case": int(comparison.labels.sum()),
         "n_control": int((1 - comparison.labels).sum()),
         "n_genes": len(np.unique(comparison.genes)),
+        "n_missing": 0,
         "role": "unscored",
         "reason": reason,
     }

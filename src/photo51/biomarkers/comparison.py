@@ -17,6 +17,7 @@ from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 ORIENTATIONS = ("sense", "antisense")
+OTHER_CONSEQUENCE = 0.95
 
 
 class Comparison(NamedTuple):
@@ -95,6 +96,32 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
         np.unique(keys, return_inverse=True)[1].astype(np.int64),
         {name: oriented(effects, name, rows, against) for name in params.statistics},
         _embeddings(effects, rows, against),
+    )
+
+
+def consequence_distance(comparison: Comparison) -> float:
+    """Share of cases that would have to change their consequence for cases and controls to have the same ones, 0 to 1."""
+    kinds = comparison.variants["consequence"].astype(str)
+    shares = [kinds[comparison.labels == label].value_counts(normalize=True) for label in (0, 1)]
+    return float(1 - pd.concat(shares, axis=1).min(axis=1, skipna=False).fillna(0).sum())
+
+
+def require_claim(comparison: Comparison, params: BiomarkersParams) -> None:
+    """Refuse as a discovery what compares one consequence with another.
+
+    Raises
+    ------
+    InputError
+        Where the consequences of cases and controls differ for `OTHER_CONSEQUENCE` or more, and a discovery is claimed.
+    """
+    distance = consequence_distance(comparison)
+    if distance < OTHER_CONSEQUENCE or params.claim == "description":
+        return
+    kinds = comparison.variants["consequence"].astype(str)
+    named = [kinds[comparison.labels == label].value_counts().index[0] for label in (1, 0)]
+    raise InputError(
+        f"cases and controls: need the same consequences in both to claim a discovery, got {distance:.0%} that differ (cases mostly {named[0]}, controls mostly {named[1]}): "
+        "whatever tells these consequences apart tells cases from controls; choose controls of the same consequences, or set claim: description"
     )
 
 

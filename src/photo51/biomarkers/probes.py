@@ -14,7 +14,7 @@ from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, Stratified
 
 from photo51.biomarkers.comparison import Comparison
 from photo51.biomarkers.discrimination import wins
-from photo51.stats.stratified import stratified_rank_test
+from photo51.stats.stratified import stratified_z
 
 RIDGE = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
 SPARSE_C = (0.01, 0.1, 1.0)
@@ -136,9 +136,9 @@ def fit_sparse(
     Features are scaled, not centred: a variant that changes nothing adds nothing, so contributions have a meaning.
     """
     deltas, labels = comparison.deltas[statistic][train], comparison.labels[train]
-    test = stratified_rank_test(deltas, labels, comparison.strata[train])
-    columns = np.argsort(-np.abs(test.z), kind="stable")[:max_features]
-    columns = np.sort(columns[test.z[columns] != 0])
+    z = stratified_z(deltas, labels, comparison.strata[train])
+    columns = np.argsort(-np.abs(z), kind="stable")[:max_features]
+    columns = np.sort(columns[z[columns] != 0])
     if not len(columns):
         return SparseProbe(columns, np.zeros(0), 0.0)
     x = deltas[:, columns].toarray().astype(float)
@@ -187,14 +187,25 @@ def fit_stacked(
     )
 
 
-def prior(labels: NDArray[np.int64], groups: NDArray) -> NDArray[np.float64]:
-    """Share of cases among the other variants of a group (gene, or consequence), (n,), shrunk by one average variant.
+def prior(labels: NDArray[np.int64], groups: NDArray, fold: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Share of cases in a group (gene, or consequence) among the variants of the other folds, (n,).
 
-    It knows the group and nothing else: what it achieves, a leak achieves.
+    It knows the group and nothing else: what it achieves, a leak achieves. Shrunk by one average variant; a group that no
+    other fold holds has their average. Nothing of a variant's own fold enters, so its own label cannot; the average of the
+    other folds, which is low where a fold has many cases, is taken off and that of all variants put in its place.
     """
     _, group = np.unique(groups, return_inverse=True)
-    cases, size = np.bincount(group, weights=labels), np.bincount(group)
-    return (cases[group] - labels + labels.mean()) / size[group]
+    n_groups = int(group.max()) + 1
+    out = np.zeros(len(labels))
+    for f in np.unique(fold):
+        train, test = fold != f, fold == f
+        if not train.any():
+            continue
+        average = labels[train].mean()
+        cases = np.bincount(group[train], weights=labels[train], minlength=n_groups)
+        size = np.bincount(group[train], minlength=n_groups)
+        out[test] = ((cases - average * size) / (size + 1.0))[group[test]]
+    return np.round(out + labels.mean(), 12)  # rounding of sums must not tell folds apart
 
 
 def gene_share(labels: NDArray[np.int64], genes: NDArray) -> NDArray[np.float64]:

@@ -14,16 +14,23 @@ from scipy import sparse
 
 from photo51 import theme
 from photo51.biomarkers import plots
-from photo51.biomarkers.association import test_features
+from photo51.biomarkers.association import audited_tests
 from photo51.biomarkers.card_files import file_name, judged, write_cards
 from photo51.biomarkers.card_picture import card_picture, save
 from photo51.biomarkers.cards import Subject, explain, most_likely
 from photo51.biomarkers.classify import classify
-from photo51.biomarkers.comparison import Comparison, compare, oriented
+from photo51.biomarkers.comparison import Comparison, compare, oriented, require_claim
 from photo51.biomarkers.known import Known
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, read_h5ad, read_table, write_table
-from photo51.io.contracts.biomarkers import CLASSIFIERS, FEATURE_TESTS, PROBES, SCORES, VARIANT_EFFECTS
+from photo51.io.contracts.biomarkers import (
+    CLASSIFIERS,
+    FEATURE_TESTS,
+    PERMUTATION_AUDIT,
+    PROBES,
+    SCORES,
+    VARIANT_EFFECTS,
+)
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -50,18 +57,20 @@ def read_sets(paths: Sequence[Path]) -> tuple[pd.DataFrame, ad.AnnData]:
 def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -> None:
     """Test features and judge scores on one set of variants, or on several together.
 
-    Writes `feature_tests`, `classifiers`, `scores`, `probes` and `variants` (all rows of the sets, to which `row` refers) as
+    Writes `feature_tests`, `permutation_audit`, `classifiers`, `scores`, `probes` and `variants` (all rows of the sets, to which `row` refers) as
     parquet to `out`, and two figures.
     """
     variants, effects = read_sets(paths)
     made = provenance("biomarkers", params, [*paths, *(p.with_suffix(".h5ad") for p in paths)])
     comparison = compare(variants, effects, params)
     log.info("%d cases, %d controls", comparison.labels.sum(), (1 - comparison.labels).sum())
-    tests = test_features(comparison, params)
+    require_claim(comparison, params)
+    tests, audit = audited_tests(comparison, params)
     found = classify(comparison, params)
     for name, table, spec in (
         ("variants", variants, VARIANT_EFFECTS),
         ("feature_tests", tests, FEATURE_TESTS),
+        ("permutation_audit", audit, PERMUTATION_AUDIT),
         ("classifiers", found.classifiers, CLASSIFIERS),
         ("scores", found.scores, SCORES),
         ("probes", found.probes, PROBES),

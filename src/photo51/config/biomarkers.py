@@ -84,7 +84,14 @@ class BiomarkersParams(Params):
     conservation: str | None = Field(
         default=None, description="column with a conservation score, if there is one"
     )
+    claim: Literal["discovery", "description"] = Field(
+        default="discovery",
+        description="what the comparison may be called; where cases and controls have other consequences, a description alone",
+    )
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate")
+    audit: int = Field(
+        default=100, ge=0, description="runs with labels permuted within strata, to count false discoveries"
+    )
     folds: int = Field(default=5, ge=2, description="folds of the gene-held-out cross-validation")
     max_features: int = Field(default=20, ge=1, description="features of the sparse probe, at most")
     kmer: int = Field(default=4, ge=1, le=6, description="k of the k-mer baseline (bases)")

@@ -1,4 +1,4 @@
-"""The stratified rank test by rearranging labels: the check on its moments, and the test itself where strata are small."""
+"""The stratified rank test by rearranging labels: what `photo51.stats.rank_null` is checked against, and its audit."""
 
 from __future__ import annotations
 
@@ -22,6 +22,18 @@ def arrangements(labels: ArrayLike, strata: ArrayLike) -> float:
     return math.prod(
         float(math.comb(n, m)) for n, m in zip(design.size.tolist(), design.cases.tolist(), strict=True)
     )
+
+
+def rearranged(
+    labels: NDArray[np.integer], strata: ArrayLike, draws: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Labels (n,) permuted within strata, (draws, n)."""
+    strata = np.asarray(strata)
+    out = np.tile(np.asarray(labels, dtype=np.int64), (draws, 1))
+    for s in np.unique(strata):
+        rows = np.flatnonzero(strata == s)
+        out[:, rows] = rng.permuted(out[:, rows], axis=1)
+    return out
 
 
 def permutation_p(

@@ -2,21 +2,23 @@
 
 Disease variants are not spread over genes as harmless ones are, nor over consequences or codon positions. A pooled test
 therefore calls any feature that knows the gene. Comparing only within strata closes that leak: the null is every
-rearrangement of the labels inside each stratum, whose first three moments are known exactly.
+rearrangement of the labels inside each stratum, whose distribution `photo51.stats.rank_null` gives.
 """
 
 from __future__ import annotations
 
-import math
 from typing import Literal, NamedTuple
 
+import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import sparse, stats
+from scipy import sparse, special, stats
+
+from photo51.stats.rank_null import RankTails, Ties, rank_tails
 
 Alternative = Literal["two-sided", "greater", "less"]
 FEATURES_AT_ONCE = 512
-_SYMMETRIC = 1e-4
+SCREEN, SCREEN_REARRANGED = 0.3, 0.002
 
 
 class StratifiedTest(NamedTuple):
@@ -32,9 +34,10 @@ class StratifiedTest(NamedTuple):
     z
         `(auroc - 1/2) / se`; 0 where the feature does not vary within strata.
     p
-        Pearson type III tail with the exact mean, variance and skewness of the permutation distribution.
+        Tail of the permutation distribution (`photo51.stats.rank_null`).
     p_floor
-        One over the number of rearrangements: no permutation test can go below it.
+        Smallest p that any rearrangement of labels gives this feature; it depends on its ties and on the sizes of strata, not
+        on which rows are cases.
     n_case, n_control, n_strata
         What was informative, that is in strata that hold both classes.
     """
@@ -43,7 +46,7 @@ class StratifiedTest(NamedTuple):
     se: NDArray[np.float64]
     z: NDArray[np.float64]
     p: NDArray[np.float64]
-    p_floor: float
+    p_floor: NDArray[np.float64]
     n_case: int
     n_control: int
     n_strata: int
@@ -190,83 +193,220 @@ def stratified_rank_test(
 
     References
     ----------
-    van Elteren 1960, Bull. Int. Stat. Inst. 37:351; Lehmann 1975, Nonparametrics, ch. 3 (variance with ties);
-    Mielke & Berry 2007, doi:10.1007/978-0-387-69813-7 (Pearson type III tail of permutation statistics).
+    van Elteren 1960, Bull. Int. Stat. Inst. 37:351; Lehmann 1975, Nonparametrics, ch. 3 (variance with ties).
     """
     design = informative(labels, strata, weighting)
-    table = sparse_table(values, len(np.asarray(labels)))[design.rows].tocsc()
-    table.eliminate_zeros()
-    moments = np.zeros((3, table.shape[1]))
-    for start in range(0, table.shape[1] if len(design.rows) else 0, FEATURES_AT_ONCE):
+    rows = design.is_case[None].astype(float)
+    return _tested(values, len(np.asarray(labels)), design, rows, alternative)[0]
+
+
+def stratified_rearranged(
+    values: ArrayLike | sparse.spmatrix,
+    labels: NDArray[np.integer],
+    strata: ArrayLike,
+    *,
+    alternative: Alternative = "two-sided",
+) -> tuple[StratifiedTest, NDArray[np.float64]]:
+    """The test for labels, and its p for rearrangements of them, at little more than the cost of one.
+
+    Parameters
+    ----------
+    values, strata, alternative
+        As in `stratified_rank_test`.
+    labels
+        (1 + n_draws, n): the labels, then rearrangements that leave the number of cases of every stratum as it is.
+
+    Returns
+    -------
+    The test, and p of each rearrangement, (n_draws, n_features).
+
+    Raises
+    ------
+    ValueError
+        As `stratified_rank_test`, and where a rearrangement changes the number of cases of a stratum.
+    """
+    design = informative(labels[0], strata, "van-elteren")
+    rows = labels[:, design.rows].astype(float)
+    for row in rows:
+        if (np.bincount(design.stratum, weights=row) != design.cases).any():
+            raise ValueError("labels: need as many cases in each stratum in every row, got other numbers")
+    return _tested(values, labels.shape[1], design, rows, alternative)
+
+
+def stratified_z(
+    values: ArrayLike | sparse.spmatrix, labels: ArrayLike, strata: ArrayLike
+) -> NDArray[np.float64]:
+    """The test's z alone, (n_features,): enough to put features in order."""
+    design = informative(labels, strata, "van-elteren")
+    table = _informative_table(values, len(np.asarray(labels)), design)
+    parts = [np.zeros(0)]
+    for start in range(0, table.shape[1], FEATURES_AT_ONCE):
         chunk = table[:, start : start + FEATURES_AT_ONCE]
-        moments[:, start : start + chunk.shape[1]] = _moments(chunk, design)
-    return _test(moments, design, alternative)
+        statistic, variance = np.zeros((2, chunk.shape[1]))
+        if chunk.nnz:
+            ranks = _ranked(chunk, design.stratum, design.size)
+            statistic, variance = _moments(ranks, design, chunk.shape[1])
+        parts.append(
+            np.divide(statistic, np.sqrt(variance), out=np.zeros(len(variance)), where=variance > 1e-12)
+        )
+    return np.concatenate(parts)
 
 
-def _moments(chunk: sparse.csc_matrix, design: Design) -> NDArray[np.float64]:
-    """Statistic, variance and third cumulant under rearrangement within strata, (3, n_features)."""
-    if not chunk.nnz:
-        return np.zeros((3, chunk.shape[1]))
-    ranks = _ranked(chunk, design.stratum, design.size)
-    n, m = design.size.astype(float), design.cases.astype(float)
-    share = m / n
-    label_squares = m * (1 - share)
-    label_cubes = m * (1 - share) ** 3 - (n - m) * share**3
-    variance = (label_squares / (n - 1))[ranks.stratum] * ranks.powers(2)
-    label_cubes *= np.where(n > 2, n / ((n - 1) * np.maximum(n - 2, 1)), 0.0)
-    third = label_cubes[ranks.stratum] * ranks.powers(3)
-    w = design.weight[ranks.stratum]
-    return np.stack(
-        [
-            np.bincount(ranks.feature, weights=part, minlength=chunk.shape[1])
-            for part in (w * ranks.statistic(design.centred), w**2 * variance, w**3 * third)
-        ]
-    )
+def pooled_rank_p(values: ArrayLike | sparse.spmatrix, labels: ArrayLike) -> NDArray[np.float64]:
+    """Mann-Whitney without strata, normal tails, (n_features,): what is commonly computed, kept as contrast."""
+    z = stratified_z(values, labels, np.zeros(len(np.asarray(labels)), dtype=np.int64))
+    return np.asarray(2 * special.ndtr(-np.abs(z)))
 
 
-def _test(moments: NDArray[np.float64], design: Design, alternative: Alternative) -> StratifiedTest:
-    statistic, variance, third = moments
+def _informative_table(values: ArrayLike | sparse.spmatrix, n_rows: int, design: Design) -> sparse.csc_matrix:
+    table = sparse_table(values, n_rows)[design.rows].tocsc()
+    table.eliminate_zeros()
+    return table
+
+
+def _tested(
+    values: ArrayLike | sparse.spmatrix,
+    n_rows: int,
+    design: Design,
+    labels: NDArray[np.float64],
+    alternative: Alternative,
+) -> tuple[StratifiedTest, NDArray[np.float64]]:
+    """The test for the first row of `labels` (rows, n informative), and p of the others."""
+    table = _informative_table(values, n_rows, design)
+    n_features = table.shape[1]
+    moments, p_floor = np.zeros((2, n_features)), np.ones(n_features)
+    p = np.ones((len(labels), n_features))
+    for start in range(0, n_features if len(design.rows) else 0, FEATURES_AT_ONCE):
+        here = slice(start, min(start + FEATURES_AT_ONCE, n_features))
+        chunk = table[:, here]
+        if not chunk.nnz:
+            continue
+        ranks = _ranked(chunk, design.stratum, design.size)
+        moments[:, here] = _moments(ranks, design, chunk.shape[1])
+        p[:, here], p_floor[here] = _tails(ranks, design, labels, chunk.shape[1], alternative)
+    statistic, variance = moments
     varies = variance > 1e-12
     sd = np.sqrt(np.where(varies, variance, 1.0))
-    z = np.where(varies, statistic / sd, 0.0)
-    skew = np.where(varies, third / sd**3, 0.0)
-    log_arrangements = float(
-        sum(
-            math.lgamma(n + 1) - math.lgamma(m + 1) - math.lgamma(n - m + 1)
-            for n, m in zip(design.size.tolist(), design.cases.tolist(), strict=True)
-        )
-    )
-    floor = math.exp(-log_arrangements)
-    p = np.where(varies, np.maximum(pearson3_tail(z, skew, alternative), floor), 1.0)
     pairs = design.pairs or 1.0
-    return StratifiedTest(
+    test = StratifiedTest(
         auroc=0.5 + statistic / pairs,
         se=np.where(varies, sd, 0.0) / pairs,
-        z=z,
-        p=p,
-        p_floor=floor,
+        z=np.where(varies, statistic / sd, 0.0),
+        p=p[0],
+        p_floor=p_floor,
         n_case=int(design.cases.sum()),
         n_control=int((design.size - design.cases).sum()),
         n_strata=len(design.size),
     )
+    return test, p[1:]
 
 
-def pearson3_tail(
-    z: ArrayLike, skew: ArrayLike, alternative: Alternative = "two-sided"
-) -> NDArray[np.float64]:
-    """Tail probability of a standardised statistic whose null has the given skewness.
+def _moments(ranks: _Ranks, design: Design, n_features: int) -> NDArray[np.float64]:
+    """Statistic and variance under rearrangement within strata, (2, n_features)."""
+    n, m = design.size.astype(float), design.cases.astype(float)
+    variance = (m * (1 - m / n) / (n - 1))[ranks.stratum] * ranks.powers(2)
+    w = design.weight[ranks.stratum]
+    return np.stack(
+        [
+            np.bincount(ranks.feature, weights=part, minlength=n_features)
+            for part in (w * ranks.statistic(design.centred), w**2 * variance)
+        ]
+    )
 
-    A shifted gamma distribution with matching first three moments; the normal one where the skewness vanishes. The
-    two-sided value is twice the smaller tail.
-    """
-    z, skew = np.asarray(z, dtype=float), np.asarray(skew, dtype=float)
-    skew = np.where(np.abs(skew) < _SYMMETRIC, 0.0, skew)
-    upper, lower = stats.pearson3.sf(z, skew), stats.pearson3.cdf(z, skew)
+
+def _tails(
+    ranks: _Ranks, design: Design, labels: NDArray[np.float64], n_features: int, alternative: Alternative
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """P of every row of labels, (rows, n_features), and the least attainable p, (n_features,)."""
+    weight = design.weight[ranks.stratum[ranks.group]]
+    above_zero = weight * (ranks.rank - ranks.zero_rank[ranks.group])
+    scores = sparse.csc_matrix(
+        (above_zero, (ranks.row, ranks.feature[ranks.group])), shape=(labels.shape[1], n_features)
+    )
+    centred = labels - (design.cases / design.size)[design.stratum]
+    statistics = np.asarray((scores.T @ centred.T).T)
+    screen = np.full(len(labels), SCREEN_REARRANGED)
+    screen[0] = SCREEN
+    p, floor = np.ones((len(labels), n_features)), np.ones(n_features)
+    bounds = np.searchsorted(ranks.feature, np.arange(n_features + 1))
+    ties = _all_ties(ranks, design)
+    for f in np.flatnonzero(np.diff(bounds)):
+        these = _of_groups(ties, bounds[f], bounds[f + 1])
+        if len(these.cases):
+            tails = rank_tails(these, np.ascontiguousarray(statistics[:, f]), exact_below=screen)
+            p[:, f], floor[f] = _sided(tails, alternative)
+    return p, floor
+
+
+def _sided(tails: RankTails, alternative: Alternative) -> tuple[NDArray[np.float64], float]:
     if alternative == "greater":
-        return upper
+        return tails.upper, tails.end_upper
     if alternative == "less":
-        return lower
-    return np.minimum(1.0, 2.0 * np.minimum(upper, lower))
+        return tails.lower, tails.end_lower
+    return (
+        np.minimum(1.0, 2.0 * np.minimum(tails.upper, tails.lower)),
+        min(1.0, 2.0 * min(tails.end_upper, tails.end_lower)),
+    )
+
+
+def _all_ties(ranks: _Ranks, design: Design) -> Ties:
+    """Ties of every group; where most rows are cases the controls are counted, with scores turned round."""
+    cases, size = design.cases[ranks.stratum], design.size[ranks.stratum]
+    turned = 2 * cases > size
+    first = np.searchsorted(ranks.group, np.arange(len(ranks.feature) + 1))
+    ends, score, count = _tie_groups(
+        first,
+        np.rint(2 * ranks.rank).astype(np.int64),
+        ranks.zeros.astype(np.int64),
+        np.rint(2 * ranks.zero_rank).astype(np.int64),
+        turned,
+    )
+    return Ties(ends, score, count, np.where(turned, size - cases, cases), design.weight[ranks.stratum])
+
+
+def _of_groups(ties: Ties, first: int, last: int) -> Ties:
+    """Groups first to last that hold two scores or more."""
+    width = np.diff(ties.ends[first : last + 1])
+    keep = np.flatnonzero(width > 1)
+    inside = np.repeat(width > 1, width)
+    place = slice(ties.ends[first], ties.ends[last])
+    return Ties(
+        np.concatenate([[0], np.cumsum(width[keep])]).astype(np.int64),
+        ties.score[place][inside],
+        ties.count[place][inside],
+        ties.cases[first:last][keep],
+        ties.weight[first:last][keep],
+    )
+
+
+@numba.njit(cache=True, nogil=True)
+def _tie_groups(first, score, zeros, zero_score, turned):
+    """Distinct scores of each group in ascending order, the zeros among them, and how many rows have each."""
+    out_score = np.empty(len(score) + len(zeros), dtype=np.int64)
+    out_count = np.zeros(len(score) + len(zeros), dtype=np.int64)
+    ends = np.zeros(len(zeros) + 1, dtype=np.int64)
+    at = 0
+    for g in range(len(zeros)):
+        begin = at
+        pending = zeros[g] > 0
+        for i in range(first[g], first[g + 1]):
+            if pending and score[i] > zero_score[g]:
+                out_score[at], out_count[at] = zero_score[g], zeros[g]
+                at += 1
+                pending = False
+            if at > begin and out_score[at - 1] == score[i]:
+                out_count[at - 1] += 1
+            else:
+                out_score[at], out_count[at] = score[i], 1
+                at += 1
+        if pending:
+            out_score[at], out_count[at] = zero_score[g], zeros[g]
+            at += 1
+        if turned[g]:
+            out_score[begin:at] = -out_score[begin:at][::-1].copy()
+            out_count[begin:at] = out_count[begin:at][::-1].copy()
+        ends[g + 1] = at
+    return ends, out_score[:at], out_count[:at]
 
 
 def rank_correlation(values: ArrayLike | sparse.spmatrix, target: ArrayLike) -> NDArray[np.float64]:

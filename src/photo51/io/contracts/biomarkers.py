@@ -49,8 +49,17 @@ FEATURE_TESTS = TableSpec(
         "effect": Column("float", "2 · auroc_within - 1"),
         "se": Column("float", "standard error of effect under the null"),
         "p": Column("float", "stratified rank test, discovery genes"),
-        "p_floor": Column("float", "smallest p any rearrangement of labels could give"),
-        "q": Column("float", "Benjamini-Hochberg over all tests of the table"),
+        "p_floor": Column("float", "smallest p any rearrangement of labels could give this feature"),
+        "testable": Column(
+            "bool",
+            "whether p_floor could be a discovery (Tarone's rule); others are not in the family",
+            required=False,
+        ),
+        "claim": Column("str", "discovery or description: what the comparison may be called", required=False),
+        "strata": Column(
+            "str", "columns within whose common values the variants were compared", required=False
+        ),
+        "q": Column("float", "Benjamini-Hochberg over the testable tests of the table; NaN for the others"),
         "p_pooled": Column("float", "Mann-Whitney without strata, discovery genes: the leaky contrast"),
         "q_pooled": Column("float", "the same, Benjamini-Hochberg"),
         "rep_effect": Column("float", "effect in replication genes"),
@@ -63,6 +72,17 @@ FEATURE_TESTS = TableSpec(
     },
 )
 
+PERMUTATION_AUDIT = TableSpec(
+    "permutation_audit",
+    "one run of all feature tests with labels permuted within strata: every discovery is a false one",
+    {
+        "run": Column("int", "number of the run"),
+        "tests": Column("int", "tests in the family"),
+        "discoveries": Column("int", "tests with q at most alpha"),
+        "smallest_p": Column("float", "smallest p; NaN where nothing can be tested"),
+    },
+)
+
 CLASSIFIERS = TableSpec(
     "classifiers",
     "one score judged on one stratum, genes held out",
@@ -72,6 +92,12 @@ CLASSIFIERS = TableSpec(
         "n_case": Column("int", "cases"),
         "n_control": Column("int", "controls"),
         "n_genes": Column("int", "genes"),
+        "n_missing": Column(
+            "int",
+            "variants left out for every method, since one method has no value for them",
+            required=False,
+        ),
+        "claim": Column("str", "discovery or description: what the comparison may be called", required=False),
         "auroc": Column("float", "over all case-control pairs"),
         "auroc_lo": Column("float", _INTERVAL),
         "auroc_hi": Column("float", _INTERVAL),
