@@ -23,6 +23,7 @@ from photo51.biomarkers.distil import (
     try_rules,
     variant_problem,
 )
+from photo51.biomarkers.frequency import refuse_frequency
 from photo51.biomarkers.lock import LOCK
 from photo51.config.biomarkers import BiomarkersParams, DistilParams
 from photo51.io import Provenance, content_hash, read_h5ad, write_json, write_table
@@ -123,6 +124,7 @@ def run_distil_variants(
     }
     tables = {"features": [c.deltas[settings.statistic].toarray().astype(float) for c in (first, second)]}
     if params.raw:
+        refuse_frequency(comparison.variants, params.raw, comparison.labels, "raw")
         tables["raw"] = [_raw_columns(c.variants, params.raw) for c in (first, second)]
     found = [
         distil(variant_problem(first, table[0], names[family]), family, params)
@@ -138,6 +140,11 @@ def run_distil_variants(
 def _raw_columns(variants: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np.float64]:
     if missing := [n for n in names if n not in variants.columns or variants[n].dtype == object]:
         raise InputError(f"raw: need columns of numbers of the variants table, got {missing[0]!r}")
+    if gaps := [n for n in names if variants[n].isna().any()]:
+        n = int(variants[gaps[0]].isna().sum())
+        raise InputError(
+            f"raw: need {gaps[0]!r} of every variant, got {n} gaps in {len(variants)}; leave it out, or fill them"
+        )
     return variants[list(names)].to_numpy(dtype=float)
 
 
