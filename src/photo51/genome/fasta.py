@@ -16,6 +16,7 @@ from photo51.genome.text import open_text
 from photo51.types import InputError
 
 _NAME = re.compile(r"[!-~]+(\s|$)")
+_PROTEIN = re.compile(r"[EFILPQefilpq]")
 _LETTERS = re.compile(r"[^ACGTURYKMSWBDHVNacgturykmswbdhvn]")
 
 
@@ -87,8 +88,9 @@ def _checked(lines: Iterable[str], path: Path | str) -> Iterator[str]:
         if bases and not named:
             raise InputError(f"{path}, line {number}: need a header that starts with '>', got {bases[:20]!r}")
         if bad := _LETTERS.search(bases):
+            hint = "; this looks like protein" if len(_PROTEIN.findall(bases)) > 2 else ""
             raise InputError(
-                f"{path}, line {number}: need IUPAC nucleotides, got {bad.group()!r} at column {bad.start() + 1}"
+                f"{path}, line {number}: need IUPAC nucleotides, got {bad.group()!r} at column {bad.start() + 1}{hint}"
             )
         if bases:
             yield bases + "\n"

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
+import logging
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from Bio import BiopythonWarning, motifs
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import codes, reverse_complement
@@ -15,16 +16,8 @@ from photo51.genome.rules import Row
 from photo51.genome.text import open_text
 from photo51.types import InputError, Strand
 
+log = logging.getLogger(__name__)
 _STEPS = 1_000
-_PARSER_ERRORS = (
-    ValueError,
-    AssertionError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    ArithmeticError,
-    NameError,
-)
 
 
 class Motif(NamedTuple):
@@ -43,41 +36,123 @@ class Motif(NamedTuple):
 
 
 def read_meme(path: Path | str) -> list[Motif]:
-    """Motifs of a file in MEME's minimal format, through Biopython; plain, gzip or bgzip.
+    """Motifs of a file in MEME's format, minimal or whole (JASPAR, HOCOMOCO, MEME, DREME, STREME); plain or compressed.
+
+    The alphabet may be DNA or RNA, whose U is read as T. Matrices are taken as they stand, to the digits of the file.
 
     Raises
     ------
     InputError
-        Naming the file: no motif, a matrix that is none, a name that comes twice.
+        Naming the file, and the line: another format or alphabet, no motif, a matrix that is none, a name that comes twice.
     """
-    with open_text(path) as text, warnings.catch_warnings():
-        warnings.simplefilter("ignore", BiopythonWarning)
-        try:
-            found = list(motifs.parse(text, "minimal"))
-        except UnicodeDecodeError:
-            raise
-        except _PARSER_ERRORS as e:
-            raise InputError(
-                f"{path}: need motifs in MEME's minimal format, got a file that cannot be read ({e})"
-            ) from e
-    out = []
-    for m in found:
-        counts = np.array([m.counts[letter] for letter in "ACGT"], dtype=float).T
-        if (
-            counts.ndim != 2
-            or not len(counts)
-            or not np.isfinite(counts).all()
-            or (counts.sum(axis=1) <= 0).any()
-            or (counts < 0).any()
-        ):
-            raise InputError(f"{path}, motif {m.name!r}: need a matrix of four shares a place, got another")
-        out.append(Motif(str(m.name), counts / counts.sum(axis=1, keepdims=True)))
-    names = [m.name for m in out]
-    if not out or len(set(names)) < len(names):
+    found: dict[str, NDArray[np.float64]] = {}
+    letters = name = ""
+    started = False
+    with open_text(path) as text:
+        lines = enumerate(text, 1)
+        for number, line in lines:
+            at = f"{path}, line {number}"
+            words = line.split()
+            if not started and words:
+                _check_first(line, at)
+                started = True
+            if line.startswith("ALPHABET"):
+                letters = _alphabet(line, lines, at)
+            elif words[:1] == ["MOTIF"]:
+                if len(words) < 2:
+                    raise InputError(f"{at}: need a name behind MOTIF, got none")
+                name = words[1]
+            elif line.startswith("letter-probability matrix"):
+                if not name or name in found:
+                    raise InputError(
+                        f"{at}: need motifs with names that differ, got {f'{name!r} twice' if name else 'a matrix without a name'}"
+                    )
+                found[name] = _matrix(line, lines, f"{path}, motif {name!r}", letters or "ACGT")
+    if not found:
+        raise InputError(f"{path}: need motifs with names that differ, got none")
+    return [Motif(n, m) for n, m in found.items()]
+
+
+def _check_first(line: str, at: str) -> None:
+    """Name formats of motifs that are not MEME's by their first line."""
+    if line.startswith("MEME version") or set(line.strip()) == {"*"}:
+        return
+    what = {
+        ">": "JASPAR's, HOMER's or FASTA",
+        "A": "a matrix alone",
+        "V": "TRANSFAC's",
+        "I": "TRANSFAC's",
+        "D": "TRANSFAC's",
+    }
+    known = what.get(line[0], "another") if not line.startswith("ID ") else "TRANSFAC's"
+    raise InputError(
+        f"{at}: need motifs in MEME's minimal format, whose first line is 'MEME version 4', got {known} format: {line[:40].strip()!r}; "
+        "JASPAR and HOCOMOCO offer MEME files, and `jaspar2meme`, `transfac2meme` and `chen2meme` of the MEME suite write them"
+    )
+
+
+def _alphabet(line: str, lines: Iterator[tuple[int, str]], at: str) -> str:
+    """Letters of the matrix's columns, in order: `ALPHABET= ACGT`, or a definition of lines up to END ALPHABET."""
+    _, equals, said = line.partition("=")
+    if equals and '"' not in line:
+        letters = "".join(said.split()).upper()
+    else:
+        symbols: set[str] = set()
+        for _, row in lines:
+            if row.startswith("END ALPHABET"):
+                break
+            # a core symbol, or two that complement one another: A "Adenine" CC0000 ~ T "Thymine" 008000
+            bare = re.sub(r'"[^"]*"', "", row)
+            if "=" not in bare:
+                symbols |= {half.split()[0] for half in bare.split("~") if half.split()}
+        letters = "".join(sorted(s for s in symbols if len(s) == 1))
+    if letters not in {"ACGT", "ACGU"}:
         raise InputError(
-            f"{path}: need motifs with names that differ, got {f'{len(out)} motifs' if out else 'none'}"
+            f"{at}: need an alphabet of DNA or RNA (ACGT or ACGU), got {letters or line.strip()!r}"
         )
-    return out
+    return letters
+
+
+def _matrix(line: str, lines: Iterator[tuple[int, str]], at: str, letters: str) -> NDArray[np.float64]:
+    """Shares of A, C, G and T at each place, (width, 4)."""
+    stated = re.search(r"\bw\s*=\s*(\d+)", line)
+    width = int(stated[1]) if stated else None
+    rows: list[list[float]] = []
+    for _, row in lines:
+        words = row.split()
+        if not words and not rows:
+            continue
+        try:
+            rows.append([float(w) for w in words] if words else [])
+        except ValueError:
+            break
+        if not rows[-1] or len(rows) == width:
+            rows = [r for r in rows if r]
+            break
+    table = np.array(rows, dtype=float) if rows and len({len(r) for r in rows}) == 1 else np.zeros((0, 0))
+    good = table.ndim == 2 and table.shape == (width or len(rows), len(letters)) and np.isfinite(table).all()
+    if not good or not len(table) or (table < 0).any() or (table.sum(axis=1) <= 0).any():
+        raise InputError(
+            f"{at}: need a matrix of four shares a place, {width or 'some'} places long, got another"
+        )
+    shares: NDArray[np.float64] = table / table.sum(axis=1, keepdims=True)
+    return shares
+
+
+def warn_of_short(motifs: Iterable[Motif], p: float) -> None:
+    """Say which motifs are so short that not even their best match is as rare as the hits asked for."""
+    even = np.full(4, 0.25)
+    short = [m for m in motifs if np.isinf(score_threshold(log_odds(m, even), even, p))]
+    if short:
+        listed = ", ".join(f"{m.name} ({len(m.frequencies)} bases)" for m in short[:5])
+        log.warning(
+            "motifs: %d can have no hit with a chance of at most %g (annotation.motif_p), which even their best match exceeds: %s%s; "
+            "a larger motif_p would let them match",
+            len(short),
+            p,
+            listed,
+            ", …" if len(short) > 5 else "",
+        )
 
 
 def log_odds(motif: Motif, base: NDArray[np.float64], pseudo: float = 0.01) -> NDArray[np.float64]:

@@ -19,10 +19,11 @@ from photo51.config.genome import GenomeParams
 from photo51.genome.alphabet import is_ambiguous
 from photo51.genome.annotate import Annotator
 from photo51.genome.genomes import Genomes, contig_key
-from photo51.genome.motifs import Motif, read_meme
+from photo51.genome.motifs import Motif, read_meme, warn_of_short
 from photo51.genome.regions import parse_regions
 from photo51.genome.samples import GenomeRow, read_genomes
 from photo51.genome.scoring import Region, scored
+from photo51.genome.sequence_files import check_name, check_sequence_file
 from photo51.genome.sources import Contig, read_contigs
 from photo51.genome.windows import windows
 from photo51.genome.workspace import Workspace
@@ -112,8 +113,11 @@ def _read_and_annotate(
                 if path.name.endswith(".meme")
                 for motif in read_meme(path)
             ]
+            warn_of_short((motif for motif, _ in motifs), params.annotation.motif_p)
             annotator = Annotator(row.genome, params.annotation, motifs)
+            check_sequence_file(row.sequence)
             for contig in read_contigs(row):
+                check_name(contig.record.name, row.sequence)
                 log.info("%s %s: %s bases", row.genome, contig.record.name, f"{len(contig.record.ids):,}")
                 _write_sequence(fasta, contig_key(row.genome, contig.record.name), contig.record.ids)
                 annotator.add(contig)

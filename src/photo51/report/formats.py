@@ -128,6 +128,8 @@ def write_twobit(contigs: Sequence[tuple[str, NDArray[np.uint8]]], path: Path) -
     """Write UCSC's 2bit: letters that are not A, C, G or T become N (genome.ucsc.edu/FAQ/FAQformat.html#format7)."""
     records = [_twobit_record(ids) for _, ids in contigs]
     names = [name.encode() for name, _ in contigs]
+    if long := next((n for n in names if len(n) > 255), None):
+        raise ValueError(f"{path}: need contig names of at most 255 bytes, got {len(long)} in {long[:60]!r}")
     at = 16 + sum(5 + len(n) for n in names)
     with atomic(path) as partial, partial.open("wb") as f:
         f.write(struct.pack("<4I", 0x1A412743, 0, len(names), 0))
