@@ -31,7 +31,7 @@ class InMemory:
         table = pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"])
         self._workspace = Workspace(table)
         self._windows = windows(self._workspace, {("g", "c"): where}, core=core, warmup=warmup, shard=shard)
-        self.contigs = pd.DataFrame({"genome": ["g"], "chrom": ["c"], "sha256": ["0" * 64]})
+        self.sequences = pd.DataFrame({"genome": ["g"], "chrom": ["c"], "sha256": ["0" * 64]})
         self.folder = "memory"
 
     def workspace(self):

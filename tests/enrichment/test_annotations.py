@@ -79,7 +79,7 @@ def test_reasons_are_named():
         "all": "full coverage: every base is inside",
         "fine": "",
         "most": "coverage 0.900 above 0.85",
-        "one": "1 interval in the workspace, at least 5 are needed",
+        "one": "1 instance in the workspace, at least 5 are needed",
         "outside": "interval 300..310 past the end of c (305 bases)",
     }
     unplaced = with_reasons(annotation_classes(workspace, table), 5, 0.85)

@@ -48,7 +48,7 @@ def test_every_pair_has_a_row_with_a_p_or_a_reason(table, design):
     assert table.loc[~tested, ["p_rot", "q", "p_adj_comp"]].isna().all().all()
     assert set(table.loc[table["feature"] == 10, "status"]) == {"dead feature: never active"}
     few = table["annotation"] == "prophage"
-    assert table.loc[few & (table["feature"] == 0), "status"].iloc[0].startswith("2 intervals")
+    assert table.loc[few & (table["feature"] == 0), "status"].iloc[0].startswith("1 instance ")
 
 
 def test_planted_features_are_found_and_null_ones_are_not(table):

@@ -10,7 +10,7 @@ from photo51.activations.store import ActivationStore, shard_path, write_shard
 from photo51.codes import gather
 from photo51.config.model import ActivationParams
 from photo51.features.encode import encode_model, encode_store
-from photo51.features.fidelity import hold, reconstruct, splice
+from photo51.features.fidelity import hold, reconstruct, recovered, splice
 from photo51.genome.genomes import core_rows
 from photo51.io.origin import Origin
 from photo51.model.adapters import load_model
@@ -83,7 +83,7 @@ class Bases:
     """Two windows of one contig, one on each strand."""
 
     ids = np.frombuffer(b"ACGTTGCATTACGGATCCGA", np.uint8)
-    contigs = pd.DataFrame({"genome": ["g"], "chrom": ["c"], "sha256": ["s"]})
+    sequences = pd.DataFrame({"genome": ["g"], "chrom": ["c"], "sha256": ["s"]})
 
     def window_sequence(self, window):
         if window["strand"] == "+":
@@ -138,9 +138,8 @@ def test_a_perfect_dictionary_recovers_everything_and_a_constant_nothing(model):
     site = "block.0.out"
     perfect = identity(16, model.spec.origin(site))
     coding = (np.arange(12) < 6, np.arange(12) < 6)
-    table = splice(model, perfect, Bases(), WINDOWS, np.zeros(16, np.float32), {"coding": coding}).set_index(
-        "bases"
-    )
+    losses = splice(model, perfect, Bases(), WINDOWS, np.zeros(16, np.float32))
+    table = recovered(losses, {"coding": coding}).set_index("bases")
     assert table["n"].tolist() == [24, 12]
     assert table.loc["all", "nats_spliced"] == pytest.approx(table.loc["all", "nats_original"], abs=1e-5)
     assert abs(table.loc["all", "nats_constant"] - table.loc["all", "nats_original"]) > 1e-4

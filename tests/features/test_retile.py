@@ -24,7 +24,7 @@ CORE, WARMUP = 64, 16
 
 
 class Bases:
-    contigs = pd.DataFrame({"genome": ["g"], "chrom": ["c"], "sha256": ["s"]})
+    sequences = pd.DataFrame({"genome": ["g"], "chrom": ["c"], "sha256": ["s"]})
 
     def window_sequence(self, window):
         if window["strand"] == "+":

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photo51.genome.blocks import Coverage, cut_blocks, deal, leave_gaps
+from photo51.genome.blocks import cut_blocks, deal, leave_gaps
 
 
 def cut(stretches, block, **kwargs):
@@ -43,24 +43,6 @@ def test_no_base_is_lost_or_taken_twice(steps, block):
         p for s, e in stretches for p in range(s, e)
     ]
     assert all(sum(e - s for s, e in b) <= 1.5 * block for b in blocks)
-
-
-def annotations(*rows):
-    return pd.DataFrame(rows, columns=["kind", "start", "end"])
-
-
-def test_coverage_counts_shares_of_classes():
-    c = Coverage(annotations(("a", 10, 20), ("a", 15, 25), ("b", 0, 4)), {"a": 20.0, "b": 8.0})
-    shares = c.shares(np.array([0, 12, 30]), np.array([16, 18, 40]))
-    # bases of a in [0, 16): six of the first interval and one of the second
-    assert shares == pytest.approx(np.array([[7 / 20, 4 / 8], [9 / 20, 0], [0, 0]]))
-
-
-def test_cuts_move_off_rare_annotations():
-    c = Coverage(annotations(("gene", 0, 1600), ("prophage", 780, 860)), {"gene": 1600.0, "prophage": 80.0})
-    (first,), _ = cut([[0, 1600]], 800, gap=40, coverage=c)
-    # the even cut at 800 would lose half the prophage; the nearest that loses none is 20 bases before its start
-    assert first == [0, 760]
 
 
 def test_dealing_by_hand():

@@ -1,5 +1,6 @@
 """`photo51 prepare` end to end, seen from the stage that comes next."""
 
+import gzip
 import hashlib
 import logging
 import pickle
@@ -13,8 +14,10 @@ from photo51.cli import main
 from photo51.config.genome import GenomeParams
 from photo51.genome.alphabet import decode, reverse_complement
 from photo51.genome.genomes import Genomes, contig_key, core_rows, window_sequence
+from photo51.genome.keys import sequence_key
 from photo51.genome.masks import annotation_masks
-from photo51.genome.prepare import FILES, prepare
+from photo51.genome.prepare import FILES, PARTS, prepare
+from photo51.genome.samples import read_genomes
 from photo51.types import InputError
 
 PARAMS = GenomeParams(core=500, warmup=100, block=2_048, gap=200, homology_bases=None)
@@ -148,9 +151,10 @@ def test_regions_soft_mask_and_extra_annotations_arrive(sheet, tmp_path):
         r__bed="c\t4000\t5000\n",
         p__bed="c\t600\t700\tone\t3.5\t-\n",
     )
-    g = prepare(path, tmp_path / "out", PARAMS)
-    rows = [(s.start, s.end) for s in g.workspace().stretches()]
-    assert rows == [(500, 2500), (4000, 5000)]
+    g = prepare(path, tmp_path / "out", PARAMS.model_copy(update={"gap": 0}))
+    assert g.workspace().n_rows == 3000
+    located = g.workspace().locate(np.arange(3000)).position
+    assert located.tolist() == [*range(500, 2500), *range(4000, 5000)]
     annotations = g.annotations()
     assert annotations.loc[annotations["kind"] == "soft_mask", ["start", "end"]].to_numpy().tolist() == [
         [1000, 1100]
@@ -162,7 +166,7 @@ def test_regions_soft_mask_and_extra_annotations_arrive(sheet, tmp_path):
     assert np.flatnonzero(masks["peak"].minus).tolist() == list(range(100, 200))
     assert not masks["peak"].plus.any()
     provenance = annotations.attrs["provenance"]
-    assert set(provenance["inputs"]) == {"genomes.tsv", "a/a.fa", "a/r.bed", "a/p.bed"}
+    assert set(provenance["inputs"]) == {"genomes", "a/a.fa", "a/r.bed", "a/p.bed"}
     assert provenance["params"]["core"] == 500
 
 
@@ -230,7 +234,7 @@ def test_the_command_says_one_sentence_and_exits_with_two(sheet, tmp_path, monke
 
 
 def test_the_command_writes_the_files_and_takes_parameters(sheet, tmp_path, monkeypatch):
-    path = sheet(["a", "a.fa"], a__fa=f">c\n{letters(8, 3000)}\n")
+    path = sheet(["a", "a.fa"], a__fa=f">c\n{letters(8, 9000)}\n")
     given = '{"core": 400, "warmup": 50, "gap": 0}'
     monkeypatch.setattr(
         sys, "argv", ["photo51", "prepare", str(path), str(tmp_path / "out"), "--params", given]
@@ -245,8 +249,84 @@ def test_the_command_writes_the_files_and_takes_parameters(sheet, tmp_path, monk
 
 def test_a_split_that_stays_empty_is_said(sheet, tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
-        prepare(sheet(["a", "a.fa"], a__fa=f">c\n{letters(7, 1500)}\n"), tmp_path / "out", PARAMS)
+        whole = PARAMS.model_copy(update={"split_by": "contig"})
+        prepare(sheet(["a", "a.fa"], a__fa=f">c\n{letters(7, 1500)}\n"), tmp_path / "out", whole)
     assert "no block for select and test" in caplog.text
+
+
+def files_of(folder, part):
+    return {name: (folder / name).read_bytes() for name in PARTS[part]}
+
+
+def test_an_annotation_changes_no_block_no_split_and_no_byte_of_the_axis(sheet, tmp_path):
+    fasta = f">c\n{letters(20, 30_000)}\n"
+    bare = sheet(["a", "a.fa"], a__fa=fasta)
+    prepare(bare, tmp_path / "bare", PARAMS)
+    more = sheet(
+        ["a", "a.fa", "g.gff3", "-", "-", "prophage=p.bed"],
+        a__fa=fasta,
+        g__gff3="##gff-version 3\nc\tx\tCDS\t301\t3300\t.\t+\t0\tID=a;transl_table=11\n",
+        p__bed="c\t4000\t20000\n",
+    )
+    g = prepare(more, tmp_path / "more", PARAMS)
+    assert {"CDS", "prophage"} <= set(g.annotations()["kind"])
+    assert g.genetic_code("a", "c") == 11
+    assert files_of(tmp_path / "bare", "sequences") == files_of(tmp_path / "more", "sequences")
+
+
+def test_parts_by_themselves_give_the_files_of_both(sheet, tmp_path, monkeypatch, capsys):
+    path = sheet(
+        ["a", "a.fa", "-", "-", "-", "peak=p.bed"], a__fa=f">c\n{letters(21, 30_000)}\n", p__bed="c\t10\t40\n"
+    )
+    prepare(path, tmp_path / "both", PARAMS)
+    for part in ("sequences", "annotations"):
+        prepare(path, tmp_path / "apart", PARAMS, parts=(part,))
+        assert files_of(tmp_path / "apart", part) == files_of(tmp_path / "both", part)
+    other = sheet(["a", "b.fa"], b__fa=f">c\n{letters(22, 29_000)}\n")
+    with pytest.raises(InputError, match=r"need the sequences of .*b\.fa, got others for contig 'c'"):
+        prepare(other, tmp_path / "apart", PARAMS, parts=("annotations",))
+    monkeypatch.setattr(sys, "argv", ["photo51", "prepare", str(path), str(tmp_path / "x"), "--part", "all"])
+    with pytest.raises(SystemExit) as e:
+        main()
+    assert e.value.code == 2
+    assert "--part: need one of sequences, annotations, got 'all'" in capsys.readouterr().err
+
+
+def test_keys_say_what_decides_sequences(sheet, write, resources):
+    text = gzip.decompress((resources / "phage/NC_001422.1_phiX174.gbk.gz").read_bytes()).decode()
+    other = text.replace("viral strand synthesis", "viral strand making")
+    assert other != text
+    gff = "##gff-version 3\nc\tx\tregion\t1\t90\t.\t+\t.\tID=r;Is_circular={}\n"
+
+    def key(flat, circular, extra="-"):
+        path = sheet(
+            ["p", "p.gb"], ["a", "a.fa", "g.gff3", "-", "-", extra],
+            p__gb=flat, a__fa=f">c\n{letters(1, 90)}\n", g__gff3=gff.format(circular), p__bed="c\t1\t9\n",
+        )  # fmt: skip
+        return [sequence_key(row) for row in read_genomes(path)]
+
+    assert key(text, "false") == key(other, "false", "p.bed")
+    assert key(text, "false")[0] != key(text.replace("gagttttatc", "gagttttatg"), "false")[0]
+    assert [k["circular"] for k in key(text, "true")] == [[], ["c"]]
+
+
+def test_small_genomes_get_short_blocks_and_short_contigs_are_listed(sheet, tmp_path, caplog):
+    fasta = f">long\n{letters(23, 5400)}\n>stub\n{letters(24, 150)}\n>edge\n{letters(25, 200)}\n"
+    with caplog.at_level(logging.WARNING):
+        g = prepare(sheet(["a", "a.fa"], a__fa=fasta), tmp_path / "out", PARAMS)
+    # 5,400 less 100 bases of context on either side; ten blocks of 520, gaps of an eighth of that
+    assert (
+        "5,200 bases do not fill 10 blocks of 2,048: blocks are 520 bases, gaps between splits 65"
+        in caplog.text
+    )
+    assert "2 of 3 contigs (350 bases) have no base with 100 bases of context" in caplog.text
+    assert "a stub, a edge" in caplog.text
+    w = g.workspace()
+    assert w.n_blocks == 10
+    assert sorted({s: w.block_splits.count(s) for s in w.block_splits}.items()) == [
+        ("select", 2), ("test", 2), ("train", 6),
+    ]  # fmt: skip
+    assert g.contigs["n_scored"].tolist() == [w.n_rows, 0, 0]
 
 
 def test_contigs_and_genomes_may_go_to_a_split_whole(sheet, tmp_path):

@@ -37,6 +37,7 @@ rule gather_variants:
     input:
         expand("<results>/.done/variants/{{set}}/{part}", part=PARTS),
         file=set_file,
+        annotations="<results>/genome/annotations.parquet",
         windows="<results>/genome/windows.parquet",
     output:
         table="<results>/variants/{set}.parquet",

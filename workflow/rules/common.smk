@@ -6,7 +6,9 @@ from pathlib import Path
 
 from photo51.config.base import validated
 from photo51.config.run import Config
+from photo51.genome.keys import annotation_key, sequence_key
 from photo51.genome.samples import read_genomes
+from photo51.genome.sources import first_letter
 from photo51.io import remove_temporaries
 from photo51.report.inputs import folder_files, model_folder
 
@@ -53,6 +55,33 @@ def minutes(amount):
 def genome_files(wildcards):
     """Every file that the table of genomes names."""
     return [str(path) for row in GENOMES for path in row.files()]
+
+
+def sequence_files(wildcards):
+    """Files that sequences and scored bases come from; a GenBank file, which holds annotations too, is compared by digest."""
+    return [
+        str(path)
+        if i or first_letter(path) == ">"
+        else ancient(str(path))
+        for row in GENOMES
+        for i, path in enumerate(row.sequence_files())
+    ]
+
+
+def keys_of(key):
+    """What the table of genomes says of sequences, or of annotations: other columns may change."""
+    return json.dumps([key(row) for row in GENOMES], sort_keys=True)
+
+
+def genome_params(of_annotation):
+    """Parameters of one part of `prepare`."""
+    stated = CONFIG.genome.model_dump(mode="json")
+    annotation = stated.pop("annotation")
+    return json.dumps(
+        {"annotation": annotation} if of_annotation else stated,
+        sort_keys=True,
+        separators=(",", ":"),
+    )
 
 
 def model_name(source):
@@ -124,9 +153,19 @@ def comparison(part):
 
 
 def remove_activations():
-    """Stored activations are large and are made again when needed."""
-    if not CONFIG.keep_activations:
-        shutil.rmtree(Path("results") / CONFIG.run / "activations", ignore_errors=True)
+    """Remove stored activations, and the marks that they are there; those of the model are kept as the configuration says.
+
+    Baselines of concepts and of shapes need them again when annotations change.
+    """
+    folder = Path("results") / CONFIG.run
+    kept = CONFIG.keep_activations
+    if kept is None:
+        files = (folder / "activations" / "model").rglob("*.safetensors")
+        kept = sum(path.stat().st_size for path in files) <= 1e9 * CONFIG.keep_gb
+    for source in ("model", "random"):
+        if not (kept and (source == "model" or CONFIG.keep_activations)):
+            shutil.rmtree(folder / "activations" / source, ignore_errors=True)
+            shutil.rmtree(folder / ".done/activations" / source, ignore_errors=True)
 
 
 def cohort_panel(wildcards):
@@ -266,7 +305,7 @@ def final_tables(wildcards):
     if CONFIG.gene_sets:
         tables.append("genesets.parquet")
     if CONFIG.stored:
-        tables.append("sae/main/quality.parquet")
+        tables += ["sae/main/quality.parquet", "sae/main/fidelity_classes.parquet"]
     tables += [f"variants/{name}.parquet" for name in SETS]
     for name in CONFIG.comparisons:
         tables += [

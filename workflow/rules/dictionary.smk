@@ -58,7 +58,8 @@ rule fidelity:
         weights="<results>/sae/{sae}/sae.safetensors",
         windows="<results>/genome/windows.parquet",
     output:
-        "<results>/sae/{sae}/fidelity.parquet",
+        table="<results>/sae/{sae}/fidelity.parquet",
+        losses="<results>/sae/{sae}/losses.parquet",
     log:
         "<logs>/fidelity/{sae}.log",
     benchmark:
@@ -78,8 +79,32 @@ rule fidelity:
     message:
         "Dictionary: loss of the model with it spliced in"
     shell:
-        "photo51 fidelity {params.genomes:q} {params.store:q} {params.sae:q} {output:q} --model {params.model:q} "
+        "photo51 fidelity {params.genomes:q} {params.store:q} {params.sae:q} {output.table:q} --model {params.model:q} "
         "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule fidelity_classes:
+    input:
+        losses="<results>/sae/{sae}/losses.parquet",
+        annotations="<results>/genome/annotations.parquet",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/sae/{sae}/fidelity_classes.parquet",
+    log:
+        "<logs>/fidelity_classes/{sae}.log",
+    benchmark:
+        "<benchmarks>/fidelity_classes/{sae}.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    resources:
+        mem_mb=mib(1000),
+        runtime=minutes(30),
+    params:
+        genomes=subpath(input.windows, parent=True),
+    message:
+        "Dictionary: loss on coding and on other bases"
+    shell:
+        "photo51 fidelity-classes {input.losses:q} {params.genomes:q} {output:q} > {log:q} 2>&1"
 
 
 rule sae_quality:

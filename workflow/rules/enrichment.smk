@@ -133,6 +133,7 @@ if CONFIG.gene_sets:
         input:
             sets=CONFIG.gene_sets,
             codes="<results>/codes/main/codes.json",
+            annotations="<results>/genome/annotations.parquet",
             windows="<results>/genome/windows.parquet",
         output:
             "<results>/genesets.parquet",

@@ -1,10 +1,10 @@
+# Sequences, scored bases and windows come from sequence alone: no annotation makes this rule run again. A GenBank file is
+# compared by the digest of its sequences, as it holds annotations too.
 rule prepare:
     input:
-        table=CONFIG.genomes,
-        files=genome_files,
+        sequence_files,
     output:
-        contigs="<results>/genome/contigs.parquet",
-        annotations="<results>/genome/annotations.parquet",
+        table="<results>/genome/sequences.parquet",
         workspace="<results>/genome/workspace.parquet",
         windows="<results>/genome/windows.parquet",
         sequences="<results>/genome/sequences.fa",
@@ -19,9 +19,39 @@ rule prepare:
         mem_mb=mib(2000),
         runtime=minutes(30),
     params:
-        params=as_json(CONFIG.genome),
+        genomes=CONFIG.genomes,
+        content=keys_of(sequence_key),
+        params=genome_params(of_annotation=False),
         folder=subpath(output.workspace, parent=True),
     message:
-        "Genomes: read, annotate, choose scored bases, tile with windows"
+        "Genomes: read sequences, choose scored bases, tile with windows"
     shell:
-        "photo51 prepare {input.table:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 prepare {params.genomes:q} {params.folder:q} --part sequences --params {params.params:q} > {log:q} 2>&1"
+
+
+rule annotate:
+    input:
+        genome_files,
+        "<results>/genome/sequences.fa",
+        workspace="<results>/genome/workspace.parquet",
+    output:
+        contigs="<results>/genome/contigs.parquet",
+        annotations="<results>/genome/annotations.parquet",
+    log:
+        "<logs>/annotate.log",
+    benchmark:
+        "<benchmarks>/annotate.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    resources:
+        mem_mb=mib(2000),
+        runtime=minutes(30),
+    params:
+        genomes=CONFIG.genomes,
+        content=keys_of(annotation_key),
+        params=genome_params(of_annotation=True),
+        folder=subpath(output.annotations, parent=True),
+    message:
+        "Genomes: annotate"
+    shell:
+        "photo51 prepare {params.genomes:q} {params.folder:q} --part annotations --params {params.params:q} > {log:q} 2>&1"

@@ -40,6 +40,7 @@ rule geometry:
         table="<results>/features.h5ad",
         weights="<results>/sae/main/sae.safetensors",
         codes="<results>/codes/main/codes.json",
+        annotations="<results>/genome/annotations.parquet",
         windows="<results>/genome/windows.parquet",
     output:
         table="<results>/geometry.h5ad",

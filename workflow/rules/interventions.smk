@@ -107,6 +107,7 @@ rule frameshift:
         model_files,
         geometry="<results>/geometry.h5ad",
         weights="<results>/sae/main/sae.safetensors",
+        annotations="<results>/genome/annotations.parquet",
         windows="<results>/genome/windows.parquet",
     output:
         table="<results>/interventions/frameshift.parquet",

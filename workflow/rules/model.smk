@@ -5,7 +5,7 @@ rule activations:
         windows="<results>/genome/windows.parquet",
         sequences="<results>/genome/sequences.fa",
     output:
-        temp(touch("<results>/.done/activations/{source}/{part}")),
+        touch("<results>/.done/activations/{source}/{part}"),
     log:
         "<logs>/activations/{source}-{part}.log",
     benchmark:

@@ -5,6 +5,7 @@ rule tracks:
         manifolds="<results>/manifolds.parquet",
         table="<results>/features.h5ad",
         codes="<results>/codes/main/codes.json",
+        annotations="<results>/genome/annotations.parquet",
         sequences="<results>/genome/sequences.fa",
     output:
         tracks="<results>/tracks/tracks.parquet",

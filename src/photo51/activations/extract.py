@@ -35,7 +35,7 @@ _HALF = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 class Sequences(Protocol):
     """Where the bases of windows come from: `photo51.genome.Genomes`."""
 
-    contigs: pd.DataFrame
+    sequences: pd.DataFrame
 
     def window_sequence(self, window: Mapping[str, Any]) -> NDArray[np.uint8]:
         """Warm-up and core in reading direction, upper-case bytes."""
@@ -223,7 +223,7 @@ def _made(
 ) -> str:
     """Hash of everything that decides the numbers of a shard."""
     where = ["genome", "chrom"]
-    contigs = genomes.contigs.merge(part[where].drop_duplicates(), on=where)[[*where, "sha256"]]
+    contigs = genomes.sequences.merge(part[where].drop_duplicates(), on=where)[[*where, "sha256"]]
     numbers = params.model_dump(mode="json", exclude={"model", "device", "tokens"})
     return content_hash(
         (model.spec.hash, model.spec.dtype, numbers, asked, workspace, __version__),

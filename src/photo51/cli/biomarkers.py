@@ -58,7 +58,7 @@ def variants(
 
     torch.set_num_threads(threads)
     given = parse(VariantsParams, params)
-    found = load_variants(genomes, files, given, genome, out.stem)
+    found = load_variants(genomes, files, given, genome, out.stem, annotated=shard is None)
     scorer, hashes = scorer_of(load_model(model, device=device), Dictionary.load(sae), given)
     made = made_by(genomes, files, given, hashes)
     wanted = list(range(shards)) if shard is None else [shard]

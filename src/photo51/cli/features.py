@@ -118,17 +118,20 @@ def fidelity(
     params: ParamsOption = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Measure the cross-entropy recovered when the model's site is replaced by the dictionary's reconstruction."""
+    """Measure the cross-entropy recovered when the model's site is replaced by the dictionary's reconstruction.
+
+    Writes OUT, and base by base `losses.parquet` beside it, from which `photo51 fidelity-classes` tells coding bases apart.
+    """
     set_threads(threads)
     import torch
 
     from photo51.activations.store import ActivationStore
     from photo51.config import parse
     from photo51.config.features import FidelityParams
-    from photo51.features.fidelity import coding_masks, heldout_windows, splice
+    from photo51.features.fidelity import heldout_windows, recovered, splice
     from photo51.genome.genomes import Genomes
     from photo51.io import provenance, write_table
-    from photo51.io.contracts.features import FIDELITY
+    from photo51.io.contracts.features import FIDELITY, LOSSES
     from photo51.model.adapters import load_model
     from photo51.sae.dictionary import Dictionary
 
@@ -139,8 +142,27 @@ def fidelity(
         ActivationStore(activations).rows(seed=given.seed).sample(given.sample, seed=given.seed).mean(axis=0)
     )
     windows = heldout_windows(prepared.windows(), given)
-    table = splice(load_model(model), Dictionary.load(sae), prepared, windows, mean, coding_masks(prepared))
-    write_table(table, out, FIDELITY, provenance("fidelity", given, [sae / "sae.json"]))
+    losses = splice(load_model(model), Dictionary.load(sae), prepared, windows, mean)
+    made = provenance("fidelity", given, [sae / "sae.json"])
+    write_table(losses, out.with_name("losses.parquet"), LOSSES, made)
+    write_table(recovered(losses), out, FIDELITY, made)
+
+
+@app.command()
+def fidelity_classes(
+    losses: Annotated[Path, typer.Argument(help="losses.parquet of `photo51 fidelity`")],
+    genomes: GenomeFolder,
+    out: Annotated[Path, typer.Argument(help="table to write, sae/NAME/fidelity_classes.parquet")],
+) -> None:
+    """Tell the cross-entropy that a dictionary recovers on coding and on other bases apart."""
+    from photo51.features.fidelity import coding_masks, recovered
+    from photo51.genome.genomes import Genomes
+    from photo51.io import provenance, read_table, write_table
+    from photo51.io.contracts.features import FIDELITY, LOSSES
+
+    table = recovered(read_table(losses, LOSSES), coding_masks(Genomes.open(genomes)))
+    made = provenance("fidelity-classes", None, [losses, genomes / "annotations.parquet"])
+    write_table(table, out, FIDELITY, made)
 
 
 @app.command()

@@ -18,13 +18,20 @@ def prepare(
     out: Annotated[Path, typer.Argument(help="folder to write to")],
     params: ParamsOption = None,
     fetched: Annotated[Path, typer.Option(help="folder of downloaded accessions")] = FETCHED,
+    part: Annotated[
+        str | None, typer.Option(help="write one part alone: sequences, or annotations; default: both")
+    ] = None,
 ) -> None:
     """Read and annotate genomes, choose the scored bases, tile them with windows: contigs, annotations, workspace, windows, sequences."""
     from photo51.config import parse
     from photo51.config.genome import GenomeParams
+    from photo51.genome.prepare import PARTS
     from photo51.genome.prepare import prepare as run
+    from photo51.types import InputError
 
-    run(genomes, out, parse(GenomeParams, params), fetched)
+    if part is not None and part not in PARTS:
+        raise InputError(f"--part: need one of {', '.join(PARTS)}, got {part!r}")
+    run(genomes, out, parse(GenomeParams, params), fetched, (part,) if part else tuple(PARTS))
 
 
 @app.command()

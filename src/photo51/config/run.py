@@ -102,9 +102,13 @@ class Config(Params):
     seed: int = Field(default=51, ge=0, description="seed of every stage that states none")
     genomes: str = Field(default="config/genomes.tsv", description="table of genomes, one row each")
     parts: int = Field(default=2, ge=1, le=10_000, description="jobs that each scattered stage is split into")
-    keep_activations: bool = Field(
-        default=False,
-        description="keep stored activations after the run; they are large and made again when needed",
+    keep_activations: bool | None = Field(
+        default=None,
+        description="keep stored activations after the run: baselines need them again when annotations change, and they "
+        "are made again where they are gone; null: those of the model, up to keep_gb",
+    )
+    keep_gb: float = Field(
+        default=4.0, ge=0, description="most that stored activations may take to be kept by default (GB)"
     )
     pretrained_sae: str | None = Field(
         default=None,

@@ -47,6 +47,13 @@ def check_variants(
     )
 
 
+def bare(genome: str, variants: pd.DataFrame) -> pd.DataFrame:
+    """Columns of `describe` that scores need, and that neither annotation nor sequence decides."""
+    places = zip(variants["chrom"], variants["pos"], variants["ref"], variants["alt"], strict=True)
+    names = [str(Variant(chrom, int(pos), ref, alt)) for chrom, pos, ref, alt in places]
+    return variants[["chrom", "pos", "ref", "alt"]].assign(genome=genome, variant=names)
+
+
 def describe(
     genomes: Genomes,
     genome: str,

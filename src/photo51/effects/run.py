@@ -11,7 +11,7 @@ import pandas as pd
 
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.choose import chosen, numbers
-from photo51.effects.describe import check_variants, describe
+from photo51.effects.describe import bare, check_variants, describe
 from photo51.effects.scoring import PlainScorer, Scorer
 from photo51.effects.variants import gather, one_origin, score_shard, shard_of, shard_path
 from photo51.effects.windows import places
@@ -47,7 +47,13 @@ class VariantFile(NamedTuple):
 
 
 def load_variants(
-    folder: Path, files: Sequence[Path], params: VariantsParams, genome: str | None = None, name: str = ""
+    folder: Path,
+    files: Sequence[Path],
+    params: VariantsParams,
+    genome: str | None = None,
+    name: str = "",
+    *,
+    annotated: bool = True,
 ) -> VariantFile:
     """Read variants, check them against the genome and describe them.
 
@@ -63,6 +69,8 @@ def load_variants(
         Which genome; may be left out where there is one.
     name
         Name of the set, for `select`.
+    annotated
+        Whether genes and consequences are asked for; scores need none, and annotations are not read then.
 
     Raises
     ------
@@ -71,10 +79,10 @@ def load_variants(
     """
     genomes = Genomes.open(folder)
     genome = _only(genomes) if genome is None else genome
-    own = genomes.contigs[genomes.contigs["genome"] == genome]
+    own = genomes.sequences[genomes.sequences["genome"] == genome]
     chroms = dict(zip(own["chrom"].astype(str).tolist(), own["length"].astype(int).tolist(), strict=True))
     if not chroms:
-        raise InputError(f"genome: need one of {sorted(set(genomes.contigs['genome']))}, got {genome!r}")
+        raise InputError(f"genome: need one of {sorted(set(genomes.sequences['genome']))}, got {genome!r}")
     sets = [read_variants(path, chroms, params.max_faulty) for path in files]
     several = len(files) > 1
     table = pd.concat(
@@ -100,7 +108,11 @@ def load_variants(
         raise InputError(f"{', '.join(map(str, files))}: need a variant that can be scored, got none")
     text = [c for c in checked.variants.columns if checked.variants[c].dtype == object]
     filled = checked.variants.assign(**{c: checked.variants[c].fillna("") for c in text})
-    described = describe(genomes, genome, filled, genomes.annotations(), params)
+    described = (
+        describe(genomes, genome, filled, genomes.annotations(), params)
+        if annotated
+        else bare(genome, filled)
+    )
     return VariantFile(genomes, genome, described, refused)
 
 
@@ -114,7 +126,7 @@ def _agreed(headers: Sequence[Mapping[str, int]]) -> dict[str, int]:
 
 
 def _only(genomes: Genomes) -> str:
-    names = sorted(set(genomes.contigs["genome"]))
+    names = sorted(set(genomes.sequences["genome"]))
     if len(names) != 1:
         raise InputError(f"genome: need the name of one of {', '.join(names)}, got none")
     return names[0]
@@ -124,7 +136,7 @@ def made_by(
     folder: Path, files: Sequence[Path], params: VariantsParams, hashes: dict[str, str]
 ) -> Provenance:
     """Provenance of a set: parameters, the files' hashes, and those of model and dictionary."""
-    made = provenance("variants", params, [*files, folder / "sequences.fa", folder / "annotations.parquet"])
+    made = provenance("variants", params, [*files, folder / "sequences.fa"])
     return made.model_copy(update={"inputs": {**made.inputs, **hashes}})
 
 
@@ -178,6 +190,8 @@ def gather_shards(variants: VariantFile, *, out: Path, n_shards: int) -> pd.Data
     if missing := [p for p in paths if not p.is_file()]:
         raise InputError(f"{out}: need {n_shards} shards, got none at {missing[0]}; score it first")
     made = one_origin(paths)
+    annotations = provenance("variants", None, [variants.genomes.folder / "annotations.parquet"]).inputs
+    made = made.model_copy(update={"inputs": {**made.inputs, **annotations}})
     refused = REFUSED_VARIANTS.check(variants.refused) if len(variants.refused) else REFUSED_VARIANTS.empty()
     write_table(refused, out.parent / "refused" / out.name, REFUSED_VARIANTS, made)
     return gather(variants.described, paths, out, made)

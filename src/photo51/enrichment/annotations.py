@@ -13,6 +13,8 @@ from photo51.genome.masks import CODON_POSITIONS, iter_annotation_masks
 from photo51.genome.workspace import Workspace
 from photo51.stats.rotation import Orientation
 
+_SINGLE = ("exon", "intron")
+
 
 @dataclass(frozen=True)
 class AnnotationClass:
@@ -25,11 +27,14 @@ class AnnotationClass:
     mask
         What it marks on the doubled axis, (2 * n_rows,), read in sense.
     intervals
-        Its intervals in rows: row_start, row_end, strand (0: +, 1: -, 2: none), (n, 3), in order.
+        Its intervals in rows: row_start, row_end, strand (0: +, 1: -, 2: none), (n, 3), in order. An annotation that the
+        ends of scored stretches cut is several.
     frame
         Codon position 1, 2 or 3; -1 for classes that have none.
     reason
         Why it cannot be tested; empty where it can.
+    instance
+        Number of the annotated instance that each interval is a part of, (n,); by default each is its own.
     """
 
     name: str
@@ -37,6 +42,17 @@ class AnnotationClass:
     intervals: NDArray[np.int64]
     frame: int = -1
     reason: str = ""
+    instance: NDArray[np.int64] | None = None
+
+    @property
+    def instances(self) -> NDArray[np.int64]:
+        """Number of the instance of each interval, (n,): an instance is what was annotated, however often it is cut."""
+        return np.arange(len(self.intervals)) if self.instance is None else self.instance
+
+    @property
+    def n_instances(self) -> int:
+        """Instances as annotated, of which a base is scored."""
+        return len(np.unique(self.instances))
 
     @property
     def stranded(self) -> bool:
@@ -82,6 +98,7 @@ def annotation_classes(
     kinds = annotations["kind"].to_numpy()[clipped["interval"].to_numpy()]
     strands = annotations["strand"].map({"+": 0, "-": 1, ".": 2}).to_numpy()[clipped["interval"].to_numpy()]
     rows = np.stack([clipped["row_start"], clipped["row_end"], strands], axis=1).astype(np.int64)
+    instance = instances_of(annotations)[clipped["interval"].to_numpy()]
     found = []
     for name, masks in iter_annotation_masks(workspace, annotations):
         frame = CODON_POSITIONS.index(name) + 1 if name in CODON_POSITIONS else -1
@@ -93,6 +110,7 @@ def annotation_classes(
                 rows[kinds == kind],
                 frame,
                 past.get(kind, ""),
+                np.unique(instance[kinds == kind], return_inverse=True)[1].astype(np.int64),
             )
         )
     keep = [c for c in found if (not wanted or c.name in wanted) and c.name not in leave_out]
@@ -102,6 +120,19 @@ def annotation_classes(
         AnnotationClass(n, nothing, np.zeros((0, 3), dtype=np.int64), reason="not annotated") for n in absent
     ]
     return sorted(keep, key=lambda c: c.name)
+
+
+def instances_of(annotations: pd.DataFrame) -> NDArray[np.int64]:
+    """Number of the annotated instance that each row of a table of annotations belongs to, (n,).
+
+    The parts of one feature (parts on either side of an origin, coding parts of one gene) are one instance; exons and introns
+    are each their own.
+    """
+    alone = (annotations["group"] == "") | annotations["kind"].isin(_SINGLE)
+    number = np.arange(len(annotations)).astype(str)
+    group = np.where(alone, number, annotations["group"])
+    keys = annotations.assign(group=group, alone=alone)
+    return keys.groupby(["genome", "chrom", "kind", "alone", "group"], sort=False).ngroup().to_numpy(np.int64)
 
 
 def _past_the_end(annotations: pd.DataFrame, contigs: pd.DataFrame | None) -> dict[str, str]:
@@ -131,13 +162,13 @@ def with_reasons(
 
 
 def _reason(c: AnnotationClass, min_intervals: int, max_coverage: float) -> str:
-    n = len(c.intervals)
+    n = c.n_instances
     if n == 0 or not c.mask.any():
         return "no interval in the workspace"
     if c.mask.all():
         return "full coverage: every base is inside"
     if n < min_intervals:
-        return f"{n} interval{'s' if n > 1 else ''} in the workspace, at least {min_intervals} are needed"
+        return f"{n} instance{'s' if n > 1 else ''} in the workspace, at least {min_intervals} are needed"
     if c.coverage > max_coverage:
         return f"coverage {c.coverage:.3f} above {max_coverage:g}"
     return ""

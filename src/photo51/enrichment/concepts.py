@@ -97,7 +97,7 @@ class Exam:
         for where, domains in (("select", self.on_select), ("test", self.on_test)):
             n = int(domains.counts[reading])
             if n < self.params.min_domains:
-                return f"{n} interval{'s' if n != 1 else ''} on {where}, at least {self.params.min_domains} are needed"
+                return f"{n} instance{'s' if n != 1 else ''} on {where}, at least {self.params.min_domains} are needed"
         return "scored"
 
     def class_of(self, reading: int) -> AnnotationClass:
@@ -266,7 +266,8 @@ def _offset(exam: Exam, rows: NDArray[np.int64], values: NDArray, reading: int) 
     """Offset of the mean activation's peak from where test intervals begin; NaN where nothing is active near them."""
     domains = exam.on_test
     own = domains.interval[(domains.reading == reading) & domains.counted]
-    intervals = exam.class_of(reading).intervals[own]
+    c = exam.class_of(reading)
+    intervals = c.intervals[np.isin(c.instances, own)]
     starts = boundary_rows(intervals, exam.readings[reading].orientation, exam.workspace.n_rows)
     mean = profile(rows, values, starts, exam.stretches, _OFFSETS)
     return float(np.nanargmax(mean) - _OFFSETS) if np.nansum(mean) > 0 else np.nan

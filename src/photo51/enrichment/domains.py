@@ -15,7 +15,7 @@ from photo51.stats.rotation import orient
 
 
 class Domains(NamedTuple):
-    """Instances of every reading, and which of them each row of the doubled axis lies in.
+    """Instances of every reading, as annotated, and which of them each row of the doubled axis lies in.
 
     A row lies in an instance where the oriented mask marks it inside the instance's interval: for a codon position every
     third base of a gene, for a class without strand both strands of the interval (one instance). An instance counts where at
@@ -26,7 +26,7 @@ class Domains(NamedTuple):
     reading
         Reading of each instance, (n_instances,).
     interval
-        Its place among the class's intervals, (n_instances,).
+        Its number among the class's instances (`AnnotationClass.instances`), (n_instances,).
     size
         Its rows among those asked for, (n_instances,).
     counted
@@ -70,7 +70,8 @@ def domains_of(
         c = classes[reading.annotation]
         mask = orient(c.mask, reading.orientation)
         bases[r] = np.count_nonzero(mask & both)
-        row, interval = _marked(c.intervals, reading, mask, n)
+        row, piece = _marked(c.intervals, reading, mask, n)
+        interval = c.instances[piece]
         whole = np.bincount(interval, minlength=len(c.intervals))
         size = np.bincount(interval[both[row]], minlength=len(c.intervals))
         there = np.flatnonzero(size)

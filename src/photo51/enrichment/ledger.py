@@ -184,7 +184,7 @@ class _Checks:
             least = self.params.min_intervals
             return {
                 **out,
-                "reason": f"{n} interval{'s' if n != 1 else ''} there, at least {least} are needed",
+                "reason": f"{n} instance{'s' if n != 1 else ''} there, at least {least} are needed",
             }
         rows, values = _within(column, part, self.inputs.workspace.n_rows)
         if not len(rows):
@@ -196,7 +196,7 @@ class _Checks:
         return {**out, "z_rot": result.z, "log2_fold": float(fold), "p": result.p_upper, "reason": CHECKED}
 
     def _mask(self, name: Name, part: Part) -> tuple[Mask, int]:
-        """The class as the name reads it, on the part; and its intervals there."""
+        """The class as the name reads it, on the part; and its instances there."""
         key = (name.annotation, name.strand, part.check, part.against)
         if key not in self._masks:
             c, n_rows = self.classes[name.annotation], self.inputs.workspace.n_rows
@@ -205,7 +205,7 @@ class _Checks:
                 oriented[code * n_rows : (code + 1) * n_rows] = False
             both = np.concatenate([part.rows, n_rows + part.rows])
             bounds = rotation_units(part.workspace, float(unit_lengths([c], _INTERVAL_BLOCKS)[0]))
-            count = sum(1 for _ in _intervals(c, name.strand, part, n_rows))
+            count = len(set(_instances(c, name.strand, part, n_rows)))
             self._masks[key] = (Mask(oriented[both], bounds), count)
         return self._masks[key]
 
@@ -222,12 +222,12 @@ def _within(
     return (place + code * len(part.rows))[keep].astype(np.int64), values[keep]
 
 
-def _intervals(c: AnnotationClass, orientation: Orientation, part: Part, n_rows: int) -> Iterator[int]:
-    """Intervals of a class that the part's codes read."""
+def _instances(c: AnnotationClass, orientation: Orientation, part: Part, n_rows: int) -> Iterator[int]:
+    """Instances of a class that the part's codes read, one for each of their pieces."""
     inside = np.zeros(n_rows + 1, dtype=np.int64)
     inside[part.rows + 1] = 1
     before = np.cumsum(inside)
-    for i, (start, end, strand) in enumerate(c.intervals.tolist()):
+    for i, (start, end, strand) in zip(c.instances.tolist(), c.intervals.tolist(), strict=True):
         read = strand == 2 or orientation == "either"
         code = strand if orientation == "sense" else 1 - strand
         if before[end] > before[start] and (read or code in part.codes):

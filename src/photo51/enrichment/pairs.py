@@ -219,7 +219,7 @@ class _Pairs:
             "status": self.status.ravel(),
             "n_runs": np.repeat(self.n_runs, m),
             "n_active": np.repeat(self.n_active, m),
-            "n_intervals": np.tile(np.array([len(c.intervals) for c in classes], dtype=np.int64), n),
+            "n_intervals": np.tile(np.array([c.n_instances for c in classes], dtype=np.int64), n),
             "coverage": np.tile(np.array([c.coverage for c in classes], dtype=np.float64), n),
             "workspace_bp": np.full(n * m, design.workspace.n_rows, dtype=np.int64),
             "overlap": self.overlap.ravel(),

@@ -121,7 +121,7 @@ def encode_model(
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     params = params.model_copy(update={"sites": (site,), "likelihood": False})
     wanted = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
-    contigs = genomes.contigs[["genome", "chrom", "sha256"]].to_dict("list")
+    contigs = genomes.sequences[["genome", "chrom", "sha256"]].to_dict("list")
     warmup = int(windows["warmup"].max())
     files = []
     for shard in progress(wanted, "encode", unit="shards"):

@@ -19,7 +19,7 @@ from torch import Tensor
 from photo51.activations.extract import Sequences
 from photo51.config.features import FidelityParams
 from photo51.genome.genomes import Genomes, core_rows
-from photo51.io.contracts.features import FIDELITY
+from photo51.io.contracts.features import FIDELITY, LOSSES
 from photo51.model.adapters import DnaModel
 from photo51.model.sites import Edit, Sites
 from photo51.progress import progress
@@ -61,9 +61,8 @@ def splice(
     genomes: Sequences,
     windows: pd.DataFrame,
     mean: NDArray[np.float32],
-    classes: Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]],
 ) -> pd.DataFrame:
-    """Measure the cross-entropy that a dictionary recovers.
+    """Measure the surprisal of held-out bases with a site as it is, reconstructed and constant.
 
     Parameters
     ----------
@@ -73,12 +72,10 @@ def splice(
         Bases to score: held-out windows, both strands.
     mean
         (d_model,) constant to which the site is set: the mean activation.
-    classes
-        Class of bases → masks (n_rows,) for strand `+` and `-`. `all` is added.
 
     Returns
     -------
-    One row a class (contract `FIDELITY`).
+    One row a base and strand (contract `LOSSES`).
     """
     site = dictionary.origin.site
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
@@ -88,18 +85,35 @@ def splice(
         "constant": {site: hold(mean)},
     }
     found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in edits}
-    rows, strands = [], []
+    rows, strands = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=bool)]
     for window in progress(windows.to_dict("records"), "splice", unit="windows"):
         ids = genomes.window_sequence(window)
         for name, edit in edits.items():
             found[name].append(_surprisal(model, ids, edit)[int(window["warmup"]) :])
         rows.append(core_rows(window))
         strands.append(np.full(len(rows[-1]), window["strand"] == "+"))
-    losses = Losses(*(np.concatenate(found[name]) for name in ("original", "spliced", "constant")))
-    row, plus = np.concatenate(rows), np.concatenate(strands)
+    losses = {f"nats_{name}": np.concatenate([np.zeros(0), *nats]) for name, nats in found.items()}
+    strand = np.where(np.concatenate(strands), "+", "-").astype(object)
+    return LOSSES.check(pd.DataFrame({"row": np.concatenate(rows), "strand": strand, **losses}))
+
+
+def recovered(
+    losses: pd.DataFrame, classes: Mapping[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]] | None = None
+) -> pd.DataFrame:
+    """Cross-entropy recovered on all bases, and on classes of them (contract `FIDELITY`).
+
+    Parameters
+    ----------
+    losses
+        Contract `LOSSES`.
+    classes
+        Class of bases → masks (n_rows,) for strand `+` and `-`. `all` is added.
+    """
+    row, plus = losses["row"].to_numpy(), (losses["strand"] == "+").to_numpy()
+    nats = Losses(*(losses[f"nats_{name}"].to_numpy() for name in Losses._fields))
     member = {"all": np.ones(len(row), dtype=bool)}
-    member |= {name: np.where(plus, masks[0][row], masks[1][row]) for name, masks in classes.items()}
-    return FIDELITY.check(pd.DataFrame([_row(name, losses, here) for name, here in member.items()]))
+    member |= {name: np.where(plus, masks[0][row], masks[1][row]) for name, masks in (classes or {}).items()}
+    return FIDELITY.check(pd.DataFrame([_row(name, nats, inside) for name, inside in member.items()]))
 
 
 def _surprisal(model: DnaModel, ids: NDArray[np.uint8], edit: dict[str, Edit]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ its genes. Between neighbouring blocks of different splits a gap is left unscore
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -17,46 +17,11 @@ from numpy.typing import NDArray
 SPLITS = ("train", "select", "test")
 
 
-class Coverage:
-    """How much of each annotation class of a genome lies in stretches of one of its contigs.
-
-    Parameters
-    ----------
-    annotations
-        kind, start, end of one contig.
-    totals
-        Bases of each class in the genome; its keys are the columns of what `shares` returns.
-    """
-
-    def __init__(self, annotations: pd.DataFrame, totals: Mapping[str, float]):
-        self.kinds = list(totals)
-        self._total = np.array([totals[k] for k in self.kinds], dtype=float)
-        self._covered: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
-        kind, start, end = (annotations[c].to_numpy() for c in ("kind", "start", "end"))
-        for k in self.kinds:
-            mine = kind == k
-            edge = np.concatenate([start[mine], end[mine]]).astype(np.int64)
-            step = np.repeat([1, -1], mine.sum())
-            order = np.argsort(edge, kind="stable")
-            depth = np.cumsum(step[order])
-            edge = np.concatenate([[0], edge[order]])
-            self._covered.append(
-                (edge, np.concatenate([[0, 0], np.cumsum(np.diff(edge[1:]) * depth[:-1])])[: len(edge)])
-            )
-
-    def shares(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Share of each class in each stretch, (n_stretches, n_kinds)."""
-        columns = [np.interp(end, x, y) - np.interp(start, x, y) for x, y in self._covered]
-        return np.stack(columns, axis=1) / self._total if columns else np.zeros((len(start), 0))
-
-
 def cut_blocks(
     stretches: NDArray[np.int64],
     block: int,
     *,
     near: int = 1,
-    gap: int = 0,
-    coverage: Coverage | None = None,
 ) -> list[NDArray[np.int64]]:
     """Gather the stretches of one contig into blocks of about `block` bases.
 
@@ -68,11 +33,6 @@ def cut_blocks(
         Aimed length (bases).
     near
         Stretches less than this apart (an ambiguous base, say) count as one (bases).
-    gap
-        Bases that may be left unscored around a cut.
-    coverage
-        Where given, each cut is moved by up to an eighth of a block to where a gap takes the least of rare classes: the
-        sum over classes of the share that would be lost is smallest.
 
     Returns
     -------
@@ -99,7 +59,7 @@ def cut_blocks(
     for run in np.split(stretches, apart):
         if _bases(run) >= block / 2:
             close()
-            blocks += _cut(run, block, gap, coverage)
+            blocks += _cut(run, block)
             joinable = False
         else:
             gathered.append(run)
@@ -109,24 +69,15 @@ def cut_blocks(
     return [b for b in blocks if len(b)]
 
 
-def _cut(run: NDArray[np.int64], block: int, gap: int, coverage: Coverage | None) -> list[NDArray[np.int64]]:
+def _cut(run: NDArray[np.int64], block: int) -> list[NDArray[np.int64]]:
     """Cut stretches that count as one into nearly even blocks."""
     start, end = int(run[0, 0]), int(run[-1, 1])
     n = max(1, round(_bases(run) / block))
     edges = start + (np.arange(n + 1) * (end - start)) // n
-    if coverage is not None:
-        edges[1:-1] = [_best_cut(int(e), block // 8, gap, coverage) for e in edges[1:-1]]
     clipped = [
         np.stack([np.maximum(run[:, 0], a), np.minimum(run[:, 1], b)], axis=1) for a, b in pairwise(edges)
     ]
     return [c[c[:, 0] < c[:, 1]] for c in clipped]
-
-
-def _best_cut(even: int, reach: int, gap: int, coverage: Coverage) -> int:
-    """The place within `reach` of the even cut whose gap loses least; of equal ones the nearest."""
-    places = np.arange(even - reach, even + reach + 1, max(1, reach // 128))
-    lost = np.round(coverage.shares(places - gap // 2, places + gap - gap // 2).sum(axis=1), 12)
-    return int(places[np.lexsort([np.abs(places - even), lost])[0]])
 
 
 def _bases(rows: NDArray[np.int64]) -> int:
@@ -145,8 +96,8 @@ def deal(
     Parameters
     ----------
     holdings
-        What each block holds of each thing that is to be shared out (bases of a genome, a class of annotation), in any
-        unit, the more important things in a larger one, (n_blocks, n_things).
+        What each block holds of each thing that is to be shared out (bases of each genome), in any unit, the more
+        important things in a larger one, (n_blocks, n_things).
     groups
         Blocks of one group stay together (homologous copies, or a whole contig), (n_blocks,).
     shares

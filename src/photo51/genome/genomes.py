@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from photo51.genome.alphabet import reverse_complement
 from photo51.genome.workspace import Workspace
 from photo51.io import read_table
-from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, TRANSCRIPTS, WINDOWS
+from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, SEQUENCES, TRANSCRIPTS, WINDOWS
 from photo51.types import InputError, Strand
 
 Window = Mapping[str, Any]
@@ -26,6 +27,14 @@ Window = Mapping[str, Any]
 def contig_key(genome: str, chrom: str) -> str:
     """Name of a contig in `sequences.fa`."""
     return f"{genome}|{chrom}"
+
+
+def _sequences(folder: Path) -> pd.DataFrame:
+    """Contigs as far as their sequences say; in a folder of an older version that is part of `contigs.parquet`."""
+    path, older = folder / "sequences.parquet", folder / "contigs.parquet"
+    if not path.is_file() and older.is_file():
+        return read_table(older, CONTIGS).drop(columns="genetic_code")
+    return read_table(path, SEQUENCES)
 
 
 class Genomes:
@@ -40,20 +49,20 @@ class Genomes:
     ----------
     folder
         The same.
-    contigs
-        One row a contig (contract `CONTIGS`).
+    sequences
+        One row a contig (contract `SEQUENCES`).
     """
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
-        self.contigs = read_table(self.folder / "contigs.parquet", CONTIGS)
+        self.sequences = _sequences(self.folder)
         self._contig = {
             (str(g), str(c)): (int(n), bool(o))
             for g, c, n, o in zip(
-                self.contigs["genome"],
-                self.contigs["chrom"],
-                self.contigs["length"],
-                self.contigs["circular"],
+                self.sequences["genome"],
+                self.sequences["chrom"],
+                self.sequences["length"],
+                self.sequences["circular"],
                 strict=True,
             )
         }
@@ -73,6 +82,11 @@ class Genomes:
     def __getstate__(self) -> dict[str, Any]:
         """Without the open file, which belongs to one process."""
         return {**self.__dict__, "_fasta": None}
+
+    @cached_property
+    def contigs(self) -> pd.DataFrame:
+        """One row a contig, with its genetic code (contract `CONTIGS`)."""
+        return read_table(self.folder / "contigs.parquet", CONTIGS)
 
     def annotations(self) -> pd.DataFrame:
         """All annotated intervals (contract `ANNOTATIONS`)."""

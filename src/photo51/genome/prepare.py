@@ -6,6 +6,7 @@ import hashlib
 import logging
 import shutil
 import tempfile
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -18,27 +19,34 @@ from numpy.typing import NDArray
 from photo51.config.genome import GenomeParams
 from photo51.genome.alphabet import is_ambiguous
 from photo51.genome.annotate import Annotator
+from photo51.genome.fasta import Record
 from photo51.genome.genomes import Genomes, contig_key
+from photo51.genome.keys import annotation_key, sequence_key
 from photo51.genome.motifs import Motif, read_meme, warn_of_short
 from photo51.genome.regions import parse_regions
 from photo51.genome.samples import GenomeRow, read_genomes
 from photo51.genome.scoring import Region, scored
 from photo51.genome.sequence_files import check_name, check_sequence_file
-from photo51.genome.sources import Contig, read_contigs
+from photo51.genome.sources import Contig, read_contigs, read_sequences
 from photo51.genome.windows import windows
 from photo51.genome.workspace import Workspace
-from photo51.io import Provenance, sha256, write_table
-from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, WINDOWS, WORKSPACE
+from photo51.io import Provenance, content_hash, sha256, write_table
+from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, SEQUENCES, WINDOWS, WORKSPACE
+from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-FILES = (
-    "sequences.fa",
-    "sequences.fa.fai",
-    "annotations.parquet",
-    "workspace.parquet",
-    "windows.parquet",
-    "contigs.parquet",
-)
+PARTS = {
+    "sequences": (
+        "sequences.fa",
+        "sequences.fa.fai",
+        "workspace.parquet",
+        "windows.parquet",
+        "sequences.parquet",
+    ),
+    "annotations": ("annotations.parquet", "contigs.parquet"),
+}
+"""Files by the part that writes them. The first part reads no annotation, so that no annotation changes its files."""
+FILES = tuple(name for names in PARTS.values() for name in names)
 _LINE = 80
 _DERIVED = ("gc_low", "gc_high", "intergenic", "soft_mask", "origin")
 
@@ -48,8 +56,9 @@ def prepare(
     out: Path | str,
     params: GenomeParams | None = None,
     fetched: Path | str = "resources/fetched",
+    parts: Sequence[str] = tuple(PARTS),
 ) -> Genomes:
-    """Read the genomes of a run, annotate them, choose what is scored, and write it all to a folder.
+    """Read the genomes of a run, choose what is scored, annotate them, and write it all to a folder.
 
     One contig is in memory at a time; annotations are held whole. Files appear in `out` only when all of them are complete.
 
@@ -63,6 +72,9 @@ def prepare(
         What is annotated and scored; defaults where None.
     fetched
         Folder of downloaded accessions.
+    parts
+        `sequences` (sequences, scored bases, windows), `annotations` (annotations, contigs with their genetic codes; reads
+        what the first part wrote to `out`), or both.
 
     Raises
     ------
@@ -71,61 +83,92 @@ def prepare(
     """
     params = params or GenomeParams()
     rows = read_genomes(genomes_tsv, fetched)
-    made = Provenance(
-        stage="prepare", params=params.model_dump(mode="json"), inputs=_hashes(Path(genomes_tsv), rows)
-    )
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     partial_out = Path(tempfile.mkdtemp(prefix=".prepare-", dir=out))
     try:
-        contigs = _read_and_annotate(rows, partial_out, params, made)
-        write_table(contigs, partial_out / "contigs.parquet", CONTIGS, made)
-        genomes = Genomes(partial_out)
-        workspace, readings = scored(_regions(rows, genomes), params, genomes.annotations())
-        write_table(workspace.table, partial_out / "workspace.parquet", WORKSPACE, made)
-        tiled = windows(workspace, readings, core=params.core, warmup=params.warmup, shard=params.shard)
-        write_table(tiled, partial_out / "windows.parquet", WINDOWS, made)
-        _summarise(genomes, workspace, tiled, params)
-        for name in FILES:
+        genomes = _read(rows, partial_out, params) if "sequences" in parts else Genomes(out)
+        if "annotations" in parts:
+            _annotate(rows, partial_out, params, genomes)
+        for name in (name for part in parts for name in PARTS[part]):
             (partial_out / name).replace(out / name)
     finally:
         shutil.rmtree(partial_out)
     return Genomes(out)
 
 
-def _hashes(genomes_tsv: Path, rows: list[GenomeRow]) -> dict[str, str]:
-    """Hashes of all inputs, under genome/file name, since genomes may have files of one name."""
-    found = {genomes_tsv.name: sha256(genomes_tsv)}
-    for row in rows:
-        found |= {f"{row.genome}/{path.name}": sha256(path) for path in row.files()}
-    return found
+def _made(stage: str, params: GenomeParams, rows: list[GenomeRow]) -> Provenance:
+    """Provenance of a part: its parameters, and hashes under genome/file name, since genomes may have files of one name."""
+    sequences = stage == "prepare sequences"
+    keys = [sequence_key(row) if sequences else annotation_key(row) for row in rows]
+    hashes = {"genomes": content_hash(keys)}
+    for row, key in zip(rows, keys, strict=True):
+        digest = {row.sequence: key["digest"]} if sequences and key["digest"] else {}
+        for path in row.sequence_files() if sequences else row.files():
+            hashes[f"{row.genome}/{path.name}"] = str(digest.get(path) or sha256(path))
+    stated = params.model_dump(mode="json", exclude={"annotation"} if sequences else None)
+    return Provenance(stage=stage, params=stated, inputs=hashes)
 
 
-def _read_and_annotate(
-    rows: list[GenomeRow], folder: Path, params: GenomeParams, made: Provenance
-) -> pd.DataFrame:
-    contigs, annotations = [], []
+def _read(rows: list[GenomeRow], folder: Path, params: GenomeParams) -> Genomes:
+    """The first part: sequences, scored bases, windows."""
+    made = _made("prepare sequences", params, rows)
+    found = []
     with (folder / "sequences.fa").open("wb") as fasta:
         for row in rows:
-            motifs: list[tuple[Motif, str]] = [
-                (motif, path.name)
-                for _, path in row.extra
-                if path.name.endswith(".meme")
-                for motif in read_meme(path)
-            ]
-            warn_of_short((motif for motif, _ in motifs), params.annotation.motif_p)
-            annotator = Annotator(row.genome, params.annotation, motifs)
             check_sequence_file(row.sequence)
-            for contig in read_contigs(row):
-                check_name(contig.record.name, row.sequence)
-                log.info("%s %s: %s bases", row.genome, contig.record.name, f"{len(contig.record.ids):,}")
-                _write_sequence(fasta, contig_key(row.genome, contig.record.name), contig.record.ids)
-                annotator.add(contig)
-                contigs.append(_contig_row(row.genome, contig))
-            annotations.append(annotator.table())
+            for record, circular in read_sequences(row):
+                check_name(record.name, row.sequence)
+                log.info("%s %s: %s bases", row.genome, record.name, f"{len(record.ids):,}")
+                _write_sequence(fasta, contig_key(row.genome, record.name), record.ids)
+                found.append(_sequence_row(row.genome, record, circular=circular))
     pysam.faidx(str(folder / "sequences.fa"))
-    write_table(pd.concat(annotations, ignore_index=True), folder / "annotations.parquet", ANNOTATIONS, made)
-    return pd.DataFrame(contigs, columns=list(CONTIGS.columns))
+    table = pd.DataFrame(found, columns=list(SEQUENCES.columns))
+    write_table(table, folder / "sequences.parquet", SEQUENCES, made)
+    genomes = Genomes(folder)
+    workspace, readings = scored(_regions(rows, genomes), params)
+    write_table(workspace.table, folder / "workspace.parquet", WORKSPACE, made)
+    tiled = windows(workspace, readings, core=params.core, warmup=params.warmup, shard=params.shard)
+    write_table(tiled, folder / "windows.parquet", WINDOWS, made)
+    write_table(_with_scored(table, workspace), folder / "sequences.parquet", SEQUENCES, made)
+    _summarise(workspace, tiled, params)
+    return Genomes(folder)
+
+
+def _annotate(rows: list[GenomeRow], folder: Path, params: GenomeParams, genomes: Genomes) -> None:
+    """The second part: annotations, and contigs with their genetic codes."""
+    made = _made("prepare", params, rows)
+    codes, annotations = {}, []
+    for row in rows:
+        motifs: list[tuple[Motif, str]] = [
+            (motif, path.name)
+            for _, path in row.extra
+            if path.name.endswith(".meme")
+            for motif in read_meme(path)
+        ]
+        warn_of_short((motif for motif, _ in motifs), params.annotation.motif_p)
+        annotator = Annotator(row.genome, params.annotation, motifs)
+        for contig in read_contigs(row):
+            _check_same(genomes, row, contig)
+            annotator.add(contig)
+            codes[row.genome, contig.record.name] = contig.genetic_code
+        annotations.append(annotator.table())
+    table = pd.concat(annotations, ignore_index=True)
+    write_table(table, folder / "annotations.parquet", ANNOTATIONS, made)
+    own = genomes.sequences
+    contigs = own.assign(genetic_code=[codes[g, c] for g, c in zip(own["genome"], own["chrom"], strict=True)])
+    write_table(contigs, folder / "contigs.parquet", CONTIGS, made)
+    _warn_of_long(table, genomes.workspace())
+
+
+def _check_same(genomes: Genomes, row: GenomeRow, contig: Contig) -> None:
+    """Refuse to annotate sequences that are not those that were prepared."""
+    name = contig.record.name
+    if not genomes.has(row.genome, name) or genomes.length(row.genome, name) != len(contig.record.ids):
+        raise InputError(
+            f"{genomes.folder}: need the sequences of {row.sequence}, got others for contig {name!r}; "
+            "run `photo51 prepare` again for both parts"
+        )
 
 
 def _write_sequence(fasta: BinaryIO, key: str, ids: NDArray[np.uint8]) -> None:
@@ -134,25 +177,33 @@ def _write_sequence(fasta: BinaryIO, key: str, ids: NDArray[np.uint8]) -> None:
         fasta.write(ids[at : at + _LINE].tobytes() + b"\n")
 
 
-def _contig_row(genome: str, contig: Contig) -> tuple:
-    ids, masked = contig.record.ids, contig.record.soft_masked
+def _sequence_row(genome: str, record: Record, *, circular: bool) -> tuple:
+    ids, masked = record.ids, record.soft_masked
     return (
         genome,
-        contig.record.name,
+        record.name,
         len(ids),
-        contig.circular,
-        contig.genetic_code,
+        circular,
         int(is_ambiguous(ids).sum()),
         int((masked[:, 1] - masked[:, 0]).sum()),
         hashlib.sha256(ids.tobytes()).hexdigest(),
+        0,
     )
+
+
+def _with_scored(table: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
+    """How many bases of each contig are scored."""
+    size = workspace.table["end"] - workspace.table["start"]
+    counts = size.groupby([workspace.table["genome"], workspace.table["chrom"]]).sum().to_dict()
+    places = zip(table["genome"], table["chrom"], strict=True)
+    return table.assign(n_scored=[int(counts.get(place, 0)) for place in places])
 
 
 def _regions(rows: list[GenomeRow], genomes: Genomes) -> list[Region]:
     """What is asked for of each contig, in the order of contigs."""
     found = []
     for row in rows:
-        own = genomes.contigs[genomes.contigs["genome"] == row.genome]
+        own = genomes.sequences[genomes.sequences["genome"] == row.genome]
         lengths = dict(zip(own["chrom"].tolist(), own["length"].tolist(), strict=True))
         asked = parse_regions(row.regions, lengths, f"{row.where}, column 'regions'", row.folder)
         for chrom, length in lengths.items():
@@ -164,7 +215,7 @@ def _regions(rows: list[GenomeRow], genomes: Genomes) -> list[Region]:
     return found
 
 
-def _summarise(genomes: Genomes, workspace: Workspace, tiled: pd.DataFrame, params: GenomeParams) -> None:
+def _summarise(workspace: Workspace, tiled: pd.DataFrame, params: GenomeParams) -> None:
     bases = {split: int(workspace.split_mask(split).sum()) for split in ("train", "select", "test")}
     log.info(
         "scored: %s bases on both strands in %d blocks (%s), %d windows, %d shards",
@@ -178,7 +229,6 @@ def _summarise(genomes: Genomes, workspace: Workspace, tiled: pd.DataFrame, para
         log.warning(
             "scored: no block for %s; more regions or a smaller block would give it some", " and ".join(empty)
         )
-    _warn_of_long(genomes.annotations(), workspace)
 
 
 def _warn_of_long(annotations: pd.DataFrame, workspace: Workspace) -> None:

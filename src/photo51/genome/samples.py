@@ -86,11 +86,15 @@ class GenomeRow:
     where: str
     folder: Path
 
+    def sequence_files(self) -> list[Path]:
+        """Files that decide what is read and scored: the sequence, and regions."""
+        named = [t for t in _items(self.regions) if is_bed(t)]
+        return [self.sequence, *(resolve(t, self.folder, self.where, "regions") for t in named)]
+
     def files(self) -> list[Path]:
         """Every file that says what the prepared genome is."""
-        named = [t for t in _items(self.regions) if is_bed(t)]
-        regions = [resolve(t, self.folder, self.where, "regions") for t in named]
-        return [self.sequence, *self.annotations, *regions, *(path for _, path in self.extra)]
+        sequence, *regions = self.sequence_files()
+        return [sequence, *self.annotations, *regions, *(path for _, path in self.extra)]
 
 
 def read_genomes(path: Path | str, fetched: Path | str = "resources/fetched") -> list[GenomeRow]:

@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse.csgraph import connected_components
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.blocks import Coverage, cut_blocks, deal, leave_gaps
+from photo51.genome.blocks import cut_blocks, deal, leave_gaps
 from photo51.genome.homology import FULL, distinct, homologous_groups, sketch
 from photo51.genome.reading import Reading, reading, scored_stretches
 from photo51.genome.workspace import Workspace
@@ -21,6 +21,9 @@ from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 Place = tuple[str, str]
+MIN_BLOCKS = 10  # with the default shares: six to train, two to select, two to test
+_SHORTEST = 64  # bases of a block
+_LISTED = 10
 
 
 class Region(NamedTuple):
@@ -33,10 +36,8 @@ class Region(NamedTuple):
     read: Callable[[], NDArray[np.uint8]]
 
 
-def scored(
-    regions: list[Region], params: GenomeParams, annotations: pd.DataFrame | None = None
-) -> tuple[Workspace, dict[Place, Reading]]:
-    """Choose the scored bases.
+def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict[Place, Reading]]:
+    """Choose the scored bases, from sequence alone: annotations neither move a cut nor a split.
 
     Regions, less ambiguous bases and cold starts, are cut into blocks; blocks with copies of one sequence are grouped and
     dealt to the splits; gaps are left between blocks of different splits. One contig is in memory at a time.
@@ -46,10 +47,7 @@ def scored(
     regions
         What is asked for.
     params
-        Of the stage.
-    annotations
-        Contract `ANNOTATIONS`; where given, long stretches are cut where a gap costs the least of rare classes, and the
-        splits are made alike in their classes as well as in their bases.
+        Of the stage. Where the bases do not fill `MIN_BLOCKS` blocks, blocks and gaps are shorter, and a line says so.
 
     Returns
     -------
@@ -62,80 +60,80 @@ def scored(
     """
     asked = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
     share = min(1.0, FULL / max(asked, 1))
-    coverage = {} if annotations is None else _coverage(annotations)
     readings: dict[Place, Reading] = {}
-    rows: list[tuple[str, str, int, int, int]] = []
-    sketches: list[NDArray[np.uint64]] = []
+    stretches: list[NDArray[np.int64]] = []
     for r in regions:
         ids = r.read()
-        where = reading(ids, circular=r.circular, n_run=params.n_run)
-        readings[r.genome, r.chrom] = where
-        stretches = scored_stretches(ids, r.intervals, where, params.context)
-        blocks = cut_blocks(
-            stretches,
-            params.block,
-            near=params.n_run,
-            gap=params.gap,
-            coverage=coverage.get((r.genome, r.chrom)),
-        )
-        for block in blocks:
-            rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in block.tolist()]
-            parts = (
-                [sketch(ids[s:e], params.homology_k, share) for s, e in block]
-                if params.homology_bases
-                else []
-            )
-            sketches.append(distinct(parts))
-    if not rows:
+        readings[r.genome, r.chrom] = reading(ids, circular=r.circular, n_run=params.n_run)
+        stretches.append(scored_stretches(ids, r.intervals, readings[r.genome, r.chrom], params.context))
+    total = int(sum((s[:, 1] - s[:, 0]).sum() for s in stretches))
+    _say_unscored(regions, stretches, params.context)
+    if not total:
         raise InputError(
             f"regions: need bases with {params.context} bases of context on both strands, got none in {asked:,} bases; "
             "ask for longer regions or a smaller min_context"
         )
+    block, gap = fitted(total, params)
+    rows: list[tuple[str, str, int, int, int]] = []
+    sketches: list[NDArray[np.uint64]] = []
+    for r, some in zip(regions, stretches, strict=True):
+        blocks = cut_blocks(some, block, near=params.n_run)
+        ids = r.read() if params.homology_bases and blocks else np.zeros(0, dtype=np.uint8)
+        for intervals in blocks:
+            rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in intervals.tolist()]
+            parts = [sketch(ids[s:e], params.homology_k, share) for s, e in intervals] if len(ids) else []
+            sketches.append(distinct(parts))
     table = pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block"])
     groups = _grouped(table.drop_duplicates("block"), sketches, share, params)
-    each = params.split_by == "block"
-    splits = deal(
-        _holdings(table, coverage, each=each), groups, (params.train, params.select, params.test), params.seed
-    )
-    return _gapped(table, splits, params.gap, readings), readings
+    holdings = _holdings(table, each=params.split_by == "block")
+    splits = deal(holdings, groups, (params.train, params.select, params.test), params.seed)
+    return _gapped(table, splits, gap, readings), readings
 
 
-def _coverage(annotations: pd.DataFrame) -> dict[Place, Coverage]:
-    """How much of a genome's annotation classes lies where, for each contig."""
-    size = annotations["end"] - annotations["start"]
-    found = {}
-    for genome, own in annotations.groupby("genome", sort=False):
-        totals = {str(k): float(n) for k, n in size[own.index].groupby(own["kind"]).sum().items()}
-        for chrom, rows in own.groupby("chrom", sort=False):
-            found[str(genome), str(chrom)] = Coverage(rows, totals)
-    return found
+def fitted(total: int, params: GenomeParams) -> tuple[int, int]:
+    """Lengths of blocks and of gaps: as asked for, or shorter where the bases do not fill `MIN_BLOCKS` blocks.
+
+    Parameters
+    ----------
+    total
+        Bases to score.
+    params
+        Of the stage.
+    """
+    if total >= MIN_BLOCKS * params.block:
+        return params.block, params.gap
+    block = min(params.block, max(_SHORTEST, total // MIN_BLOCKS))
+    gap = min(params.gap, block // 8)
+    if block < params.block:
+        log.warning(
+            "scored: %s bases do not fill %d blocks of %s: blocks are %s bases, gaps between splits %s (asked for: %s)",
+            f"{total:,}", MIN_BLOCKS, f"{params.block:,}", f"{block:,}", f"{gap:,}", f"{params.gap:,}",
+        )  # fmt: skip
+    return block, gap
 
 
-def _holdings(table: pd.DataFrame, coverage: Mapping[Place, Coverage], *, each: bool) -> NDArray[np.float64]:
-    """What each block has of the bases and of each annotation class; all classes together count as the bases do.
+def _say_unscored(regions: list[Region], stretches: list[NDArray[np.int64]], context: int) -> None:
+    """List the contigs that were asked for and have no scored base."""
+    empty = [r for r, some in zip(regions, stretches, strict=True) if not len(some)]
+    if empty:
+        bases = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in empty)
+        names = ", ".join(f"{r.genome} {r.chrom}" for r in empty[:_LISTED])
+        log.warning(
+            "scored: %d of %d contigs (%s bases) have no base with %s bases of context on both strands and are left out: %s%s",
+            len(empty), len(regions), f"{bases:,}", f"{context:,}", names, ", …" if len(empty) > _LISTED else "",
+        )  # fmt: skip
+
+
+def _holdings(table: pd.DataFrame, *, each: bool) -> NDArray[np.float64]:
+    """What each block has of the bases of each genome, or of all where `each` is not asked for, (n_blocks, n_genomes).
 
     `each`: every genome is to be shared out by itself. Where whole contigs or genomes are dealt that cannot be, and the
     bases of all are one thing.
     """
     size = (table["end"] - table["start"]).to_numpy(dtype=float)
-    if each:
-        size /= pd.Series(size).groupby(table["genome"]).transform("sum").to_numpy()
-    else:
-        size /= size.sum()
-    columns: dict[tuple[str, str], int] = {}
-    found: list[tuple[int, int, float]] = []
-    for (genome, chrom), rows in table.groupby(["genome", "chrom"], sort=False):
-        own = coverage.get((str(genome), str(chrom)))
-        things: dict[str, NDArray[np.float64]] = {"": size[rows.index]}
-        if own is not None and each:
-            shares = own.shares(rows["start"].to_numpy(), rows["end"].to_numpy()) / len(own.kinds)
-            things |= dict(zip(own.kinds, shares.T, strict=True))
-        for thing, amounts in things.items():
-            column = columns.setdefault((str(genome) if each else "", thing), len(columns))
-            found += [(b, column, float(x)) for b, x in zip(rows["block"].tolist(), amounts, strict=True)]
-    holdings = np.zeros((int(table["block"].max()) + 1, len(columns)))
-    for block, at, amount in found:
-        holdings[block, at] += amount
+    column = table.groupby("genome", sort=False).ngroup().to_numpy() if each else np.zeros(len(size), int)
+    holdings = np.zeros((int(table["block"].max()) + 1, int(column.max()) + 1))
+    np.add.at(holdings, (table["block"].to_numpy(), column), size / np.bincount(column, size)[column])
     return holdings
 
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 from Bio.Data.CodonTable import unambiguous_dna_by_id
 
@@ -16,8 +19,11 @@ from photo51.genome.gene_table import read_gene_table
 from photo51.genome.gff import read_gff3, read_gtf
 from photo51.genome.pieces import assemble
 from photo51.genome.samples import GenomeRow, is_bed
-from photo51.genome.text import open_text
+from photo51.genome.text import data_lines, open_text
 from photo51.types import InputError
+
+_GFF_COLUMNS = 9
+_IS_CIRCULAR = re.compile(r'(?:^|[;\s])Is_circular(?:=|\s+"?)(?i:true)\b')
 
 
 class Contig(NamedTuple):
@@ -51,7 +57,7 @@ def read_contigs(row: GenomeRow) -> Iterator[Contig]:
     InputError
         As the readers; and for an annotation on a contig that the sequence file does not have, or past a contig's end.
     """
-    flats = _sequences(row)
+    flats, declared = _sequences(row), declared_circular(row)
     named = {r.record.name for r in flats} if isinstance(flats, list) else None
     features = _features(row, named)
     seen: set[str] = set()
@@ -59,12 +65,63 @@ def read_contigs(row: GenomeRow) -> Iterator[Contig]:
         record = flat.record
         own = features.pop(record.name, [])
         seen.add(record.name)
-        circular = _circular(row, record.name, [*own, *flat.features], said=flat.circular)
+        circular = _circular(row, record.name, declared, said=flat.circular)
         placed = [place(f, len(record.ids), circular=circular) for f in [*flat.features, *own]]
         yield Contig(record, circular, _genetic_code(row, placed, flat.genetic_code), placed)
     for chrom, left in features.items():
         known = ", ".join(sorted(seen)[:5])
         raise InputError(f"{left[0].where}: need a contig of {row.sequence} ({known}), got {chrom!r}")
+    _check_topology(row, seen)
+
+
+def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
+    """Contigs of a genome in the order of its sequence file, and whether each is circular; annotations are not read.
+
+    Raises
+    ------
+    InputError
+        As the readers of sequences.
+    """
+    declared = declared_circular(row)
+    seen: set[str] = set()
+    for flat in _sequences(row):
+        seen.add(flat.record.name)
+        yield flat.record, _circular(row, flat.record.name, declared, said=flat.circular)
+    _check_topology(row, seen)
+
+
+def declared_circular(row: GenomeRow) -> frozenset[str]:
+    """Contigs that a GFF or GTF file of the genome says are circular (`Is_circular=true`), where the table leaves it open."""
+    if row.topology != "auto":
+        return frozenset()
+    found: set[str] = set()
+    for path in [*row.annotations, *(path for _, path in row.extra)]:
+        name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
+        if not name.endswith((".gff", ".gff3", ".gtf")):
+            continue
+        for _, line in data_lines(path):
+            fields = line.split("\t")
+            if len(fields) == _GFF_COLUMNS and _IS_CIRCULAR.search(fields[-1]):
+                found.add(unquote(fields[0]))
+    return frozenset(found)
+
+
+def sequence_digest(path: Path) -> str:
+    """SHA-256 of what a GenBank file says of its sequences: everything but the table of features.
+
+    Two files that differ in their features alone have one digest.
+    """
+    digest, features = hashlib.sha256(), False
+    with open_text(path) as text:
+        for line in text:
+            features = line.startswith("FEATURES") or (features and line.startswith(" "))
+            if not features:
+                digest.update(line.encode())
+    return digest.hexdigest()
+
+
+def _check_topology(row: GenomeRow, seen: set[str]) -> None:
+    """Refuse a topology that names contigs the sequence file does not have."""
     if row.topology.startswith("circular:") and (
         missing := sorted(set(row.topology[len("circular:") :].split(",")) - seen)
     ):
@@ -150,14 +207,13 @@ def read_annotation(path: Path, sequence: Path, contigs: set[str] | None = None)
     raise InputError(f"{path}: need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed or .tsv, got another suffix")
 
 
-def _circular(row: GenomeRow, chrom: str, features: list[Feature], *, said: bool | None) -> bool:
+def _circular(row: GenomeRow, chrom: str, declared: frozenset[str], *, said: bool | None) -> bool:
     kind, _, names = row.topology.partition(":")
     if kind == "circular":
         return not names or chrom in names.split(",")
     if kind in {"linear", "pieces"}:
         return False
-    declared = any(f.attributes.get("Is_circular", "").lower() == "true" for f in features)
-    return declared or bool(said)
+    return chrom in declared or bool(said)
 
 
 def _genetic_code(row: GenomeRow, features: Iterable[Feature], said: int | None) -> int:

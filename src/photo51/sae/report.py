@@ -142,15 +142,9 @@ def stored_codes(store: CodesStore, sae: Dictionary) -> Encode:
 def with_fidelity(table: pd.DataFrame, fidelity: pd.DataFrame) -> pd.DataFrame:
     """Add the recovered cross-entropy (contract `FIDELITY`) to the dictionary's row, the first."""
     recovered = fidelity.set_index("bases")["recovered"]
-    table = table.copy()
-    for column, bases in (
-        ("recovered", "all"),
-        ("recovered_coding", "coding"),
-        ("recovered_noncoding", "noncoding"),
-    ):
-        table[column] = np.nan
-        if bases in recovered.index:
-            table.loc[table.index[0], column] = float(recovered[bases])
+    table = table.assign(recovered=np.nan)
+    if "all" in recovered.index:
+        table.loc[table.index[0], "recovered"] = float(recovered["all"])
     return QUALITY.check(table)
 
 

@@ -58,6 +58,18 @@ RETILED = TableSpec(
     },
 )
 
+LOSSES = TableSpec(
+    "losses",
+    "surprisal of one held-out base on one strand, with a site as it is, reconstructed, and constant",
+    {
+        "row": Column("int", "row of the workspace"),
+        "strand": Column("str", "direction of reading: + or -"),
+        "nats_original": Column("float", "surprisal with the site as it is (nats); NaN for ambiguous bases"),
+        "nats_spliced": Column("float", "surprisal with the site replaced by its reconstruction (nats)"),
+        "nats_constant": Column("float", "surprisal with the site replaced by its mean (nats)"),
+    },
+)
+
 FIDELITY = TableSpec(
     "fidelity",
     "cross-entropy of a class of held-out bases, with a site as it is, reconstructed, and constant",

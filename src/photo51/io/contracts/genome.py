@@ -9,19 +9,27 @@ _WHERE = {
     "end": Column("int", "one past the last base (half-open)"),
 }
 
-CONTIGS = TableSpec(
-    "contigs",
-    "one contig of one genome",
+SEQUENCES = TableSpec(
+    "sequences",
+    "one contig of one genome, as far as its sequence says",
     {
         "genome": _WHERE["genome"],
         "chrom": _WHERE["chrom"],
         "length": Column("int", "bases"),
         "circular": Column("bool", "whether the last base is followed by the first"),
-        "genetic_code": Column("int", "NCBI translation table"),
         "n_ambiguous": Column("int", "bases that are not A, C, G or T"),
         "n_soft_masked": Column("int", "lower-case bases of the sequence file"),
         "sha256": Column("str", "SHA-256 of the upper-case sequence"),
+        "n_scored": Column(
+            "int", "scored bases; 0 where nothing was asked for or the contig is too short", required=False
+        ),
     },
+)
+
+CONTIGS = TableSpec(
+    "contigs",
+    "one contig of one genome",
+    {**SEQUENCES.columns, "genetic_code": Column("int", "NCBI translation table")},
 )
 
 ANNOTATIONS = TableSpec(

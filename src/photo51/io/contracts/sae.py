@@ -37,8 +37,6 @@ QUALITY = TableSpec(
         "recovered": Column(
             "float", "cross-entropy recovered when spliced into the model, all bases", required=False
         ),
-        "recovered_coding": Column("float", "the same on coding bases", required=False),
-        "recovered_noncoding": Column("float", "the same on the other bases", required=False),
     },
 )
 
