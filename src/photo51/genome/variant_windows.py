@@ -198,7 +198,7 @@ def _named_as_in(
     genomes: Genomes, genome: str, variants: pd.DataFrame, where: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """Variants with contigs named as the genome's, and a sentence for each contig that it does not have."""
-    own = genomes.contigs[genomes.contigs["genome"] == genome]
+    own = genomes.sequences[genomes.sequences["genome"] == genome]
     lengths: dict[str, int | None] = dict(
         zip(own["chrom"].astype(str).tolist(), own["length"].astype(int).tolist(), strict=True)
     )
