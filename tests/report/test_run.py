@@ -44,7 +44,10 @@ def test_an_unknown_feature_is_told_with_the_nearest_live_ones(run):
 def test_what_was_not_made_is_said_with_what_makes_it(poor):
     bare = Run(poor)
     assert bare.table("novelty") is None
-    assert bare.absent("novelty") == "The unnamed queue: not in this run. `photo51 novelty` makes it."
+    assert (
+        bare.absent("novelty")
+        == "The ranking of unannotated features: not in this run. `photo51 novelty` makes it."
+    )
     assert bare.of("concepts", 3).empty
     assert bare.sets("variants") == []
 

@@ -184,10 +184,28 @@ class NoveltyParams(Params):
         description="gate: largest share of bases at which it is active: what is on so widely marks no place",
     )
     named_f1: float = Field(
-        default=0.3, ge=0, le=1, description="gate: no class with this F1 and q_adj_comp < 0.05"
+        default=0.3,
+        ge=0,
+        le=1,
+        description="gate: no class with this held-out domain F1, in sense with q_adj_comp < 0.05 or in any reading beyond its shifts",
+    )
+    explained_gain: float = Field(
+        default=0.5,
+        gt=0,
+        lt=1,
+        description="gate: no class of single positions that holds this share of the active bases beyond chance, in any reading",
+    )
+    min_seed_match: float = Field(
+        default=0.5,
+        ge=0,
+        le=1,
+        description="gate: least r of the mutual best match in dictionaries of other seeds",
+    )
+    alpha: float = Field(
+        default=0.05, gt=0, lt=1, description="false discovery rate at which features are called novel"
     )
     null_quantile: float = Field(
-        default=0.95, gt=0, lt=1, description="quantile of the random-weight model's scores to exceed"
+        default=0.95, gt=0, lt=1, description="quantile of the random-weight model's scores that is printed"
     )
     repeat_windows: int = Field(default=200, ge=10, description="strongest windows looked at for copies")
     repeat_width: int = Field(default=101, ge=31, description="width of those windows (bases)")

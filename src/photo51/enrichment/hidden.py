@@ -8,6 +8,7 @@ has too little of the class, every second block that has it is held out instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import NamedTuple
@@ -23,6 +24,7 @@ from photo51.enrichment.design import Reading
 from photo51.enrichment.domains import domains_of
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.inputs import GENE_KINDS, Inputs
+from photo51.enrichment.known_readings import Explained, by_feature
 from photo51.enrichment.novelty import claims, queue, score
 from photo51.enrichment.readout import codes_readout, read_in_chunks
 from photo51.enrichment.scoring import choose_thresholds, confusion, null_f1
@@ -105,21 +107,24 @@ class Proof:
         Parts of every feature, as `novelty.queue` takes them.
     concepts, enrichment
         Tables of the run: which classes name a feature, and which features a class touches.
+    readings
+        Readings of known classes that explain features.
     params
         Parameters of the stage.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917
         self,
         store: CodesStore,
         inputs: Inputs,
         table: pd.DataFrame,
         concepts: pd.DataFrame,
         enrichment: pd.DataFrame,
+        readings: Sequence[Explained],
         params: NoveltyParams,
     ):
         self.store, self.inputs, self.table, self.params = store, inputs, table, params
-        self.concepts, self.enrichment = concepts, enrichment
+        self.concepts, self.enrichment, self.readings = concepts, enrichment, readings
 
     def hide(self) -> pd.DataFrame:
         """Hide each class in turn (contract `HIDDEN`)."""
@@ -146,6 +151,7 @@ class Proof:
         params, table = self.params, self.table
         left = claims(self.concepts[self.concepts["annotation"] != hidden.name], len(table), "sae", params)
         out = table.assign(**{column: left[column].to_numpy() for column in left.columns})
+        out["explained_by"] = by_feature(self.readings, len(table), [hidden.name]).to_numpy()
         touched = self._touched(hidden.name)
         explanation = explanation_of(self.inputs, params, hidden.name)
         explained = out["d2_explained"].to_numpy(copy=True)

@@ -1,9 +1,14 @@
-"""The unnamed queue: features that are reproducible, strong and explained by nothing that is known.
+"""The ranking of unannotated features: reproducible, strong and explained by nothing that is known.
 
 The score of a feature is a product of parts, each from 0 to 1: r of its match in dictionaries of other seeds, its strength, the
 share of its firing that nothing explains (`explanation`), the share of its strongest windows that are no copies, and how well
-its activations survive other windows. Parts that were not measured count as 1 and are named. The score of features of the
-random-weight model says how large it gets where there is nothing to find.
+its activations survive other windows. Parts that were not measured count as 1 and are named.
+
+A feature is ranked if it passes every gate; one of them is that no reading of any class, sense, antisense or either, explains it
+(`known_readings`), another that dictionaries of other seeds have it. Features of the random-weight model go through the same
+gates and say how large the score gets where there is nothing to find: the p-value of a feature is the share of them that score
+as high (Bates et al. 2023, doi:10.1214/22-AOS2244), and it is called novel at a false discovery rate over all that were ranked,
+so that in a run without anything to find, any feature is called novel in at most that share of runs.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from photo51.enrichment.readout import read_in_chunks
 from photo51.enrichment.windows import repeat_share, sequences, strongest
 from photo51.io.contracts.enrichment import NOVELTY
 from photo51.progress import progress
+from photo51.stats.multiple import benjamini_hochberg
 
 PARTS = ("seed_match_r", "strength", "d2_explained", "repeat_frac", "window_artifact")
 PASSED = "passed"
@@ -193,18 +199,39 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
     table["novelty"] = score(table)
     table["gate"] = gates(table, params)
     passed = (table["gate"] == PASSED).to_numpy()
-    table["null_q95"], table["novel"] = np.nan, False
+    table["null_q95"], table["p"], table["q"], table["novel"] = np.nan, np.nan, np.nan, False
     if null is not None:
-        rivals = null[(gates(null, params) == PASSED).to_numpy()]
-        both = [p for p in PARTS if rivals[p].notna().any() and table[p].notna().any()]
-        limit = float(np.quantile(score(rivals, both), params.null_quantile)) if len(rivals) else 0.0
-        alike = table.assign(strength=table["activation"])  # as the null's is measured
-        table["null_q95"] = limit
-        table["novel"] = passed & (score(alike, both) > limit)
+        controls = np.sort(score(null[(gates(null, params) == PASSED).to_numpy()]))
+        if len(controls):
+            table["null_q95"] = float(np.quantile(controls, params.null_quantile))
+        # like with like: nothing is taken out of the random-weight model, whose features are ranked by activation alone
+        least = np.fmin(table["novelty"], score(table.assign(strength=table["activation"])))
+        p = conformal_p(least.to_numpy(dtype=np.float64)[passed], controls)
+        table.loc[passed, "p"], table.loc[passed, "q"] = p, benjamini_hochberg(p)
+        measured = table["seed_match_r"].notna()
+        table["novel"] = passed & measured & (table["q"] <= params.alpha)
     order = np.lexsort([table["feature"].to_numpy(), -table["novelty"].to_numpy(), ~passed])
     table["rank"] = 0
     table.loc[table.index[order[: passed.sum()]], "rank"] = np.arange(1, passed.sum() + 1)
     return NOVELTY.check(table[list(NOVELTY.columns)])
+
+
+def conformal_p(scores: NDArray[np.float64], controls: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Share of control scores that are as high, the score itself counted among them, (n,).
+
+    Parameters
+    ----------
+    scores
+        Scores, (n,).
+    controls
+        Scores of controls, ascending, (m,).
+
+    References
+    ----------
+    Bates et al. 2023, Ann Stat 51:149, doi:10.1214/22-AOS2244
+    """
+    as_high = len(controls) - np.searchsorted(controls, scores, side="left")
+    return (1 + as_high) / (1 + len(controls))
 
 
 def _missing(table: pd.DataFrame) -> list[str]:
@@ -220,6 +247,11 @@ def gates(table: pd.DataFrame, params: NoveltyParams) -> pd.Series:
         (table["n_eff"] < params.min_n_eff, f"n_eff below {params.min_n_eff:g}"),
         (blocks < params.min_contigs, f"fires in fewer than {params.min_contigs} blocks"),
         (table["named"], "named"),
+        (table["explained_by"] != "", "explained by a reading of a known class"),
+        (
+            table["seed_match_r"] < params.min_seed_match,
+            f"matched in another seed with r below {params.min_seed_match:g}",
+        ),
         (table["density"] > params.max_density, f"active at more than {params.max_density:.0%} of the bases"),
         (table["d2_explained"].isna(), "fires in one half of the blocks alone"),
     ]

@@ -1,4 +1,4 @@
-"""`photo51 novelty`: parts of every feature, the same of the random-weight model's, the queue, and its proof."""
+"""`photo51 novelty`: parts of every feature, the same of the random-weight model's, the ranking, and its validation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,17 @@ from photo51.enrichment.design import Design
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.hidden import Proof, explanation_of
 from photo51.enrichment.inputs import Inputs
-from photo51.enrichment.novelty import claims, look, queue, seed_match, strengths, window_artifact
+from photo51.enrichment.known_readings import Explained, by_feature, explaining_readings
+from photo51.enrichment.novelty import (
+    PASSED,
+    claims,
+    gates,
+    look,
+    queue,
+    seed_match,
+    strengths,
+    window_artifact,
+)
 from photo51.enrichment.pairs import effective_sizes
 from photo51.enrichment.readout import codes_readout
 
@@ -62,12 +72,13 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: Novel
     table["window_artifact"] = window_artifact(store.n_features, evidence.retiled)
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.ablation))
     table = table.join(claims(evidence.concepts, store.n_features, "sae", params))
+    table, readings = _with_readings(table, store, inputs, params)
     null = (
         None
         if evidence.random is None
         else _null(evidence.random, inputs, explanation, evidence.concepts, params)
     )
-    hidden = Proof(store, inputs, table, evidence.concepts, evidence.enrichment, params).hide()
+    hidden = Proof(store, inputs, table, evidence.concepts, evidence.enrichment, readings, params).hide()
     return Novelty(queue(table, params, null), hidden)
 
 
@@ -105,4 +116,19 @@ def _null(
     table = _parts(store, inputs, explanation, n_eff, params)
     table["seed_match_r"], table["window_artifact"] = np.nan, np.nan
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, None))
-    return table.join(claims(concepts, store.n_features, "random_sae", params))
+    table = table.join(claims(concepts, store.n_features, "random_sae", params))
+    return _with_readings(table, store, inputs, params)[0]
+
+
+def _with_readings(
+    table: pd.DataFrame, store: CodesStore, inputs: Inputs, params: NoveltyParams
+) -> tuple[pd.DataFrame, list[Explained]]:
+    """Parts with the readings of known classes that explain each feature; asked only of features no other gate stops.
+
+    Features that a name stops are asked about too: with the class of that name hidden, another reading may still explain them.
+    """
+    rest = gates(table.assign(explained_by="", named=False), params)
+    readings = explaining_readings(
+        store, table["feature"].to_numpy()[(rest == PASSED).to_numpy()], inputs, params
+    )
+    return table.assign(explained_by=by_feature(readings, len(table)).to_numpy()), readings

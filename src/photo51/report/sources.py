@@ -114,12 +114,15 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
             "Give a GMT file in the configuration, and run again.",
         ),
         "novelty": Source(
-            "novelty.parquet", enrichment.NOVELTY, "The unnamed queue", "`photo51 novelty` makes it."
+            "novelty.parquet",
+            enrichment.NOVELTY,
+            "The ranking of unannotated features",
+            "`photo51 novelty` makes it.",
         ),
         "hidden_classes": Source(
             "hidden_classes.parquet",
             enrichment.HIDDEN,
-            "The queue tested with hidden classes",
+            "Leave-one-annotation-out validation of the ranking",
             "`photo51 novelty` makes it.",
         ),
         "ledger": Source(

@@ -245,6 +245,10 @@ NOVELTY = TableSpec(
             "str", "named class with the highest domain F1; empty where none was scored"
         ),
         "best_f1": Column("float", "its domain F1 on test"),
+        "explained_by": Column(
+            "str",
+            "readings of known classes (sense, antisense, either) that explain it on held-out blocks, with domain F1 and precision",
+        ),
         "repeat_frac": Column("float", "share of its strongest windows that are copies of another"),
         "window_artifact": Column(
             "float", "1 - correlation with activations where windows begin elsewhere; NaN: not measured"
@@ -257,9 +261,14 @@ NOVELTY = TableSpec(
         "gate": Column("str", "passed, or the first gate that failed"),
         "null_q95": Column(
             "float",
-            "95th percentile of the score on the random-weight model, by the parts that were measured for both; NaN: not measured",
+            "95th percentile of the score of the random-weight model's features that pass the gates; NaN: not measured",
         ),
-        "novel": Column("bool", "gates passed, and by the parts that were measured for both above null_q95"),
+        "p": Column(
+            "float",
+            "share of those features that score as high, itself counted among them; NaN: gate failed, or no such model",
+        ),
+        "q": Column("float", "false discovery rate (Benjamini-Hochberg) of p over the features that passed"),
+        "novel": Column("bool", "gates passed, reproducibility measured, and q at most `alpha`"),
         "rank": Column("int", "place in the queue from 1; 0 for features whose gate failed"),
         "top_loci": Column(
             "str", "strongest places, genome:chrom:position(strand), positions from 1, separated by commas"

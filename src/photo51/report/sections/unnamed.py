@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
+from scipy.stats import binom
 
 from photo51.report import words
 from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict
@@ -16,7 +17,7 @@ from photo51.report.feature_cards import feature_card
 from photo51.report.run import Run
 from photo51.report.sections.base import Draft, Section, absent
 
-ANCHOR, TITLE = "unnamed", "Unnamed features"
+ANCHOR, TITLE = "unnamed", "Unannotated features"
 QUESTION = "What does the model compute that no annotation explains?"
 QUEUE = (
     Head("Rank", numeric=True), Head("Feature"), Head("[[novelty]]", numeric=True), Head("other seeds, r", numeric=True), Head("strength", numeric=True),
@@ -44,40 +45,49 @@ def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int
     if len(gated):
         counted = [f"{n:,} ({gate})" for gate, n in gated.items()]
         draft.fail(
-            f"{words.count(int(gated.sum()), 'feature')} did not pass a gate of the queue: {words.listing(counted, 5)}.",
+            f"{words.count(int(gated.sum()), 'feature')} did not pass a gate of the ranking: {words.listing(counted, 5)}.",
             "limit",
         )
     return draft.section(TITLE, QUESTION)
 
 
 def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft: Draft) -> None:
-    null = float(table["null_q95"].max()) if table["null_q95"].notna().any() else math.nan
-    if math.isnan(null):
-        draft.fail(
-            "The queue was not judged against the random-weight model: its scores have no null, and none of its features is called novel.",
-            "limit",
+    if table["p"].isna().all():
+        why = (
+            "none of the random-weight model's features passed the gates, or there is no such model in this run"
+            if len(queue)
+            else "no feature passed the gates"
         )
+        draft.fail(f"The ranking has no control ({why}), and none of its features is called novel.", "limit")
         draft.claim(
             "Some reproducible, strong features are explained by no annotation.",
-            f"{len(queue)} in the queue",
-            "not measured: no random-weight model in this run",
+            f"{len(queue)} ranked",
+            f"not measured: {why}",
             f"{len(table):,} features",
             holds=None,
         )
         draft.answers.append(
-            f"{words.count(len(queue), 'feature')} passed the gates of the queue; without a random-weight model to judge them against, none is called novel."
+            f"{words.count(len(queue), 'feature')} passed the gates of the ranking; without a control, none is called novel."
         )
         return
+    null = float(table["null_q95"].max())
+    if table["seed_match_r"].isna().all():
+        draft.fail(
+            "No dictionary of another seed was trained: whether unannotated features are reproducible was not measured, and none is called novel.",
+            "limit",
+        )
     draft.claim(
-        "Some reproducible, strong features are explained by no annotation.", f"{len(novel)} novel",
-        f"[[novelty]] above {words.fixed(null)}, which 95 of 100 features of the [[random_weights|random-weight model]] stay below", f"{len(table):,} features, {len(queue):,} past the gates", holds=len(novel) > 0,
+        "Some reproducible, strong features are explained by no annotation.", f"{len(novel)} novel at a false discovery rate of 5 %",
+        f"features of the [[random_weights|random-weight model]] through the same gates; 95 of 100 of them stay below a [[novelty]] of {words.fixed(null)}", f"{len(table):,} features, {len(queue):,} past the gates", holds=len(novel) > 0,
     )  # fmt: skip
     if novel.empty:
-        draft.fail("No unnamed feature stands out from those of the random-weight model.", "not found")
+        draft.fail("No unannotated feature stands out from those of the random-weight model.", "not found")
         draft.answers.append("Nothing that stands out from the random-weight model.")
         return
+    r = float(novel["seed_match_r"].min())
     draft.answers.append(
-        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} reproducible and strong, little explained by what was tested, and beyond the random-weight model."
+        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} found again by dictionaries of other seeds (r {words.fixed(r)} or more), explained by no "
+        "known class read in sense, antisense or both, and ranked above the random-weight model's features at a false discovery rate of 5 %."
     )
 
 
@@ -87,17 +97,19 @@ def _proof(run: Run, draft: Draft) -> None:
     table = run.need("hidden_classes")
     tested = table[table["status"] == "tested"]
     found = int(tested["recovered"].astype(bool).sum())
+    # a class is recovered by chance in at most one of twenty cases: F1 above 95 % of the shifts of the one feature chosen before
+    chance = float(binom.sf(found - 1, len(tested), 0.05)) if len(tested) else 1.0
     if len(tested) and not found and draft.answers:
         draft.answers.append(
-            f"Read them as candidates: with a known class of annotation hidden, the queue's first features brought back none of {len(tested)}."
+            f"Read them as candidates: with a known class of annotation hidden, the first features of the ranking brought back none of {len(tested)}."
         )
     if len(tested):
         draft.claim(
-            "The queue finds what is hidden from it: with one annotation class hidden, its features come up as unnamed.",
+            "The ranking finds what is hidden from it: with one annotation class left out, its features come up as unannotated.",
             f"{found} of {len(tested)} classes",
-            "0: a queue of noise",
-            "first 20 of the queue",
-            holds=found > 0,
+            f"1 in 20 by chance; as many or more with probability {words.probability(chance)}",
+            "first 20 of the ranking",
+            holds=chance <= 0.05,
         )
     rows = [
         [
@@ -116,15 +128,15 @@ def _proof(run: Run, draft: Draft) -> None:
             Head("[[null_f1]]", numeric=True),
             Head("best of all features"),
             Head("its [[f1]]", numeric=True),
-            Head("its place in the queue"),
+            Head("its place in the ranking"),
             Head("Verdict"),
         ]
-        note = "A class is recovered where one of the first 20 features reads it. The best of all features says whether the dictionary holds the class at all."
-        draft.show(Table("Proof: classes hidden from the queue, one at a time", heads, rows, note=note))
+        note = "A class is recovered where one of the first 20 features marks it. The best of all features says whether the dictionary holds the class at all."
+        draft.show(Table("Leave-one-annotation-out validation", heads, rows, note=note))
     missed = [words.kind(str(r.annotation)) for r in records(tested) if not r.recovered]
     if missed:
         draft.fail(
-            f"With {words.listing(missed)} hidden, the queue's first 20 features did not bring it back.",
+            f"With {words.listing(missed)} hidden, the first 20 features of the ranking did not bring it back.",
             "not found",
         )
     for r in records(table[table["status"] != "tested"]):
@@ -160,8 +172,8 @@ def _table(run: Run, queue: pd.DataFrame) -> Table:
                 Cell(words.number(r.n_eff, 2), r.n_eff),
                 f"`{shared}`" if shared else "–",
                 closest,
-                verdict("yes" if r.novel else "untested", "novel" if r.novel else "in the queue"),
+                verdict("yes" if r.novel else "untested", "novel" if r.novel else "ranked"),
             ]
         )
     note = "Strength: percentile of what the model loses without it at its strongest places (where that was not measured, of its activation). Explained: held-out deviance that all annotations, six-letter words and GC together account for. Copies: share of its strongest places that are copies of another."
-    return Table("The queue", QUEUE, rows, note=note, shown=12, row_heads=False)
+    return Table("The ranking", QUEUE, rows, note=note, shown=12, row_heads=False)
