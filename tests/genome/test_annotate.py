@@ -7,17 +7,20 @@ from photo51.config.genome import AnnotationParams
 from photo51.genome.alphabet import decode, reverse_complement
 from photo51.genome.annotate import Annotator, contig_rows
 from photo51.genome.fasta import read_fasta, record
-from photo51.genome.features import Feature, Part, place
-from photo51.genome.gff import read_gff3
+from photo51.genome.features import Feature, Part
+from photo51.genome.genbank_links import link_genbank
+from photo51.genome.gff import read_gff
 from photo51.genome.rules import IGNORED, RULES, kind_of
-from photo51.genome.sources import Contig
+from photo51.genome.sources import Contig, settled
+from photo51.genome.transcripts import Assembler
 
 PARAMS = AnnotationParams()
 
 
 def contig(letters, *features, circular=False, code=1):
-    r = record("c", letters)
-    return Contig(r, circular, code, [place(f, len(r.ids), circular=circular) for f in features])
+    assembler = Assembler()
+    link_genbank(list(features), assembler)
+    return settled(record("c", letters), assembler.finish(), circular=circular, genetic_code=code)
 
 
 def feature(kind, *parts, group="f", **attributes):
@@ -49,7 +52,7 @@ def test_a_gene_with_an_intron(strand):
     exons = [turned(2, 10), turned(32, 39)]
     coding = [turned(2, 10, 0), turned(32, 39, 1)]
     rows = contig_rows(
-        contig(letters, feature("gene", turned(2, 39)), feature("exon", *exons), feature("CDS", *coding)),
+        contig(letters, feature("gene", turned(2, 39)), feature("mRNA", *exons), feature("CDS", *coding)),
         PARAMS,
     )
     assert places(rows, "intron") == [turned(10, 32)[:3]]
@@ -109,8 +112,6 @@ def test_soft_mask_and_gc_classes():
     [
         (feature("gene", (0, 1), pseudo="true"), "pseudogene"),
         (feature("gene", (0, 1), gene_biotype="unprocessed_pseudogene"), "pseudogene"),
-        (feature("CDS", (0, 1), pseudo="true"), None),
-        (feature("tmRNA", (0, 1)), "ncRNA"),
         (feature("mRNA", (0, 1)), None),
         (feature("mobile_genetic_element", (0, 1)), "mobile_element"),
         (feature("sequence_feature", (0, 1), Note="cryptic prophage Rac"), "prophage"),
@@ -160,8 +161,7 @@ def test_every_class_has_a_rule(small_annotations):
 def ecoli(resources):
     folder = resources / "ecoli_k12"
     r = next(read_fasta(folder / "NC_000913.3.fa.gz"))
-    features = [place(f, len(r.ids), circular=True) for f in read_gff3(folder / "NC_000913.3.gff3.gz")]
-    return Contig(r, True, 11, features)
+    return settled(r, read_gff(folder / "NC_000913.3.gff3.gz").model, circular=True, genetic_code=11)
 
 
 @pytest.mark.slow
@@ -197,8 +197,9 @@ def test_ecoli_has_the_classes_of_its_record(ecoli):
 
 def test_frameshifts_are_no_introns(ecoli):
     for name in ("prfB", "dnaX"):
-        cds = [f for f in ecoli.features if f.type == "CDS" and f.name == name and len(f.parts) > 1]
-        rows = contig_rows(Contig(ecoli.record, True, 11, cds), AnnotationParams(predict=()))
+        cds = [j for j in ecoli.judged if j.transcript.gene_name == name and len(j.transcript.cds) > 1]
+        own = tuple(g for g in ecoli.genes if g.name == name)
+        rows = contig_rows(Contig(ecoli.record, True, 11, [], own, tuple(cds)), AnnotationParams(predict=()))
         assert len(cds) == 1
         assert not places(rows, "intron")
         assert not places(rows, "exon")

@@ -1,3 +1,5 @@
+from collections import Counter
+
 import pytest
 
 from photo51.genome.features import Part
@@ -8,16 +10,17 @@ HEADER = "start\tend\tstrand\tgene\tbiotype\n"
 
 
 def test_the_human_mitochondrion_has_its_37_genes(resources):
-    features = read_gene_table(resources / "human_mt" / "genes.tsv", ["NC_012920.1"])
-    kinds = [f.type for f in features]
-    assert {k: kinds.count(k) for k in set(kinds)} == {"gene": 37, "CDS": 13, "tRNA": 22, "rRNA": 2}
-    nd6 = next(f for f in features if f.type == "CDS" and f.name == "MT-ND6")
-    assert nd6.parts == (Part(14_148, 14_673, "-", 0),)
+    model = read_gene_table(resources / "human_mt" / "genes.tsv", ["NC_012920.1"]).model
+    kinds = Counter(t.biotype for t in model.transcripts)
+    assert (len(model.genes), kinds) == (37, {"protein_coding": 13, "tRNA": 22, "rRNA": 2})
+    nd6 = next(t for t in model.transcripts if t.gene_name == "MT-ND6")
+    assert nd6.cds == (Part(14_148, 14_673, "-", 0),)
 
 
 def test_a_pseudogene_codes_for_nothing(write):
-    features = read_gene_table(write("x.tsv", HEADER + "3\t8\t-\tx\tpseudogene\n"), ["c"])
-    assert [(f.type, f.parts) for f in features] == [("pseudogene", (Part(2, 8, "-"),))]
+    model = read_gene_table(write("x.tsv", HEADER + "3\t8\t-\tx\tpseudogene\n"), ["c"]).model
+    assert [(g.pseudo, g.parts) for g in model.genes] == [(True, (Part(2, 8, "-"),))]
+    assert [(t.biotype, t.cds) for t in model.transcripts] == [("pseudogene", ())]
 
 
 @pytest.mark.parametrize(

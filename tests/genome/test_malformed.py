@@ -13,7 +13,7 @@ from photo51.genome.fasta import read_fasta
 from photo51.genome.genbank import read_genbank
 from photo51.genome.gene_table import read_gene_table
 from photo51.genome.genomes import Genomes
-from photo51.genome.gff import read_gff3, read_gtf
+from photo51.genome.gff import read_gff
 from photo51.genome.motifs import read_meme
 from photo51.genome.prepare import prepare
 from photo51.genome.regions import parse_regions
@@ -60,8 +60,8 @@ def exhausted(reader):
 READERS = {
     "fasta": (FASTA, exhausted(read_fasta)),
     "genbank": (GENBANK, exhausted(read_genbank)),
-    "gff3": (GFF3, read_gff3),
-    "gtf": (GTF, read_gtf),
+    "gff3": (GFF3, read_gff),
+    "gtf": (GTF, read_gff),
     "bed": (BED, lambda path: read_bed(path, "peak")),
     "bed with classes": (BED, lambda path: read_bed(path, "*")),
     "genes": (GENES, lambda path: read_gene_table(path, ["one"])),

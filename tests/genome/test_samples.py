@@ -35,14 +35,14 @@ def test_a_full_row(sheet, tmp_path):
     (g,) = read_genomes(sheet(cells))
     assert (g.genome, g.sequence, g.annotations) == ("g", tmp_path / "a.fa", (tmp_path / "a.gff3",))
     assert g.variants == (("one", tmp_path / "v.vcf"), ("two", tmp_path / "v.vcf"))
-    assert (g.genetic_code, g.topology, g.regions) == (4, "circular", "c:1-3; sub/b.bed")
+    assert (g.genetic_codes, g.topology, g.regions) == ({"": 4}, "circular", "c:1-3; sub/b.bed")
     assert [k for k, _ in g.extra] == ["b", "peak", "*", ""]
     assert {p.name for p in g.files()} == {"a.fa", "a.gff3", "b.bed", "m.meme"}
 
 
 def test_defaults_and_short_rows(sheet):
     (g,) = read_genomes(sheet(["g", "a.fa"]))
-    assert (g.regions, g.topology, g.genetic_code, g.variants, g.extra) == ("all", "auto", None, (), ())
+    assert (g.regions, g.topology, g.genetic_codes, g.variants, g.extra) == ("all", "auto", {}, (), ())
 
 
 def test_paths_may_be_relative_to_the_working_directory(sheet, tmp_path, monkeypatch):

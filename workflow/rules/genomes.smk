@@ -37,6 +37,8 @@ rule annotate:
     output:
         contigs="<results>/genome/contigs.parquet",
         annotations="<results>/genome/annotations.parquet",
+        transcripts="<results>/genome/transcripts.parquet",
+        reading="<results>/genome/reading.parquet",
     log:
         "<logs>/annotate.log",
     benchmark:

@@ -23,22 +23,21 @@ from photo51.genome.composition import (
 from photo51.genome.features import Feature, Part
 from photo51.genome.genes import (
     boundary_rows,
-    codon_rows,
     five_prime,
-    gene_features,
+    gene_feature,
     intergenic_rows,
-    intron_rows,
     three_prime,
+    transcript_rows,
     wrapped,
 )
 from photo51.genome.motifs import Motif, scan
 from photo51.genome.operons import Unit, operon_rows, transcription_units
-from photo51.genome.rules import UNSTRANDED, Row, biotype, kind_of, rows_of
+from photo51.genome.rules import UNSTRANDED, Row, kind_of, rows_of
 from photo51.genome.sources import Contig
-from photo51.io.contracts.genome import ANNOTATIONS
+from photo51.genome.transcripts import Transcript
+from photo51.io.contracts.genome import ANNOTATIONS, TRANSCRIPTS
 
 BACTERIAL_CODES = frozenset({4, 11, 25})
-_RNA_BIOTYPES = ("tRNA", "rRNA", "ncRNA")
 
 
 class Annotator:
@@ -57,12 +56,14 @@ class Annotator:
     def __init__(self, genome: str, params: AnnotationParams, motifs: Sequence[tuple[Motif, str]] = ()):
         self.genome, self.params, self.motifs = genome, params, motifs
         self._rows: list[tuple[str, Row]] = []
+        self._parts: list[tuple] = []
         self._tiles: list[tuple[str, Tiles]] = []
 
     def add(self, contig: Contig) -> None:
         """Annotate one contig."""
         name = contig.record.name
-        self._rows += [(name, row) for row in contig_rows(contig, self.params, self.motifs)]
+        self._rows += [(row.chrom or name, row) for row in contig_rows(contig, self.params, self.motifs)]
+        self._parts += transcript_parts(self.genome, contig)
         self._tiles.append((name, gc_tiles(contig.record.ids, self.params.gc_window)))
 
     def table(self) -> pd.DataFrame:
@@ -72,20 +73,43 @@ class Annotator:
         order = {name: i for i, (name, _) in enumerate(self._tiles)}
         rows = sorted(
             self._rows + classed,
-            key=lambda r: (order[r[0]], *r[1][:8], str(r[1].score), r[1].note, r[1].source),
+            key=lambda r: (order.get(r[0], len(order)), *r[1][:8], str(r[1].score), r[1].note, r[1].source),
         )
         table = pd.DataFrame(
-            [(self.genome, name, *row) for name, row in rows], columns=["genome", "chrom", *Row._fields]
+            [(self.genome, name, *row[:-1]) for name, row in rows],
+            columns=["genome", "chrom", *Row._fields[:-1]],
         )
         return ANNOTATIONS.check(table) if rows else ANNOTATIONS.empty()
+
+    def transcripts(self) -> pd.DataFrame:
+        """All parts of all transcripts (contract `TRANSCRIPTS`), in order of contig and file."""
+        table = pd.DataFrame(self._parts, columns=list(TRANSCRIPTS.columns))
+        return TRANSCRIPTS.check(table) if self._parts else TRANSCRIPTS.empty()
+
+
+def transcript_parts(genome: str, contig: Contig) -> list[tuple]:
+    """Rows of the table of transcripts (contract `TRANSCRIPTS`) of a contig: exons, then coding parts, of each."""
+    rows = []
+    for t in contig.transcripts:
+        about = (
+            t.id, t.name, t.gene, t.gene_name, t.biotype,
+        )  # fmt: skip
+        for kind, parts in (("exon", t.exons), ("CDS", t.cds if t.biotype != "pseudogene" else ())):
+            rows += [
+                (genome, p.chrom or contig.record.name, p.start, p.end, p.strand, kind, *about, i,
+                 p.frame if kind == "CDS" else -1, t.genetic_code or contig.genetic_code, t.partial_5, t.partial_3,
+                 t.recoded, t.where)
+                for i, p in enumerate(parts)
+            ]  # fmt: skip
+    return rows
 
 
 def _distinct(pairs: Iterable[tuple[str, Feature]]) -> Iterable[tuple[str, Feature]]:
     """Without intervals that two files give to one class: the first is kept, the files being read in their order."""
     seen: set[tuple] = set()
     for kind, f in pairs:
-        places = tuple((p.start, p.end, "." if kind in UNSTRANDED else p.strand, p.frame) for p in f.parts)
-        if (kind, places) not in seen or kind in {"gene", "CDS", "exon"}:
+        places = tuple((p.start, p.end, "." if kind in UNSTRANDED else p.strand) for p in f.parts)
+        if (kind, places) not in seen:
             yield kind, f
         seen.add((kind, places))
 
@@ -95,54 +119,39 @@ def contig_rows(
 ) -> list[Row]:
     """Every annotation of a contig but its GC classes."""
     ids, length, circular = contig.record.ids, len(contig.record.ids), contig.circular
-    pairs = [(kind, f) for f in contig.features if (kind := kind_of(f)) is not None]
-    pairs = list(_distinct(pairs + _rna_genes(pairs)))
-    genes = gene_features(pairs, length)
-    # exons of a transcript count as such only where there are several
-    rows = [
+    pairs = list(_distinct((kind, f) for f in contig.features if (kind := kind_of(f)) is not None))
+    members: dict[str, list[Transcript]] = {}
+    for t in contig.transcripts:
+        members.setdefault(t.gene, []).append(t)
+    whole = [(g, gene_feature(g, members.get(g.id, []), length)) for g in contig.genes]
+    genes = [f for g, f in whole if not g.pseudo and f.parts and not any(p.chrom for p in f.parts)]
+    rows = [row for t in contig.transcripts for row in transcript_rows(t, ids, circular=circular)]
+    introns = {(r.start, r.end) for r in rows if r.kind == "intron"}
+    rows += [
         row
         for kind, f in pairs
-        if kind not in {"gene", "exon"}
+        if kind != "intron" or not all((p.start, p.end) in introns for p in f.parts)
         for row in rows_of(f, kind, f"record: {f.type}")
     ]
-    for gene in genes:
-        rows += rows_of(gene, "gene", f"record: {gene.type}")
-        rows += boundary_rows(gene, "gene", params.boundary, length, circular=circular)
+    for gene, feature in whole:
+        rows += rows_of(feature, "pseudogene" if gene.pseudo else "gene", f"record: {gene.type}")
+    for feature in genes:
+        rows += boundary_rows(feature, "gene", params.boundary, length, circular=circular)
     for kind, f in pairs:
-        if kind == "exon" or (kind == "CDS" and _spliced_without_exons(f, pairs)):
-            rows += intron_rows(f, length)
-        elif kind == "operon":
+        if kind == "operon":
             starts = boundary_rows(f, "operon", params.boundary, length, circular=circular)
             rows += [row for row in starts if row.kind == "operon_start"]
     present = {kind for kind, _ in pairs}
-    wanted = {"start_codon", "stop_codon"} - present
-    coding = [f for kind, f in pairs if kind == "CDS"]
-    for cds in coding:
-        rows += codon_rows(cds, ids, contig.genetic_code, wanted)
+    coding = [t.feature(t.cds) for t in contig.transcripts if t.cds and t.biotype != "pseudogene"]
     rows += _predicted(contig, genes, coding, present, params)
     rows += soft_mask_rows(contig.record.soft_masked)
     rows += homopolymer_rows(ids, params.homopolymer)
-    if genes:
-        rows += intergenic_rows(rows, ~is_ambiguous(ids))
+    if whole:
+        rows += intergenic_rows([r for r in rows if not r.chrom], ~is_ambiguous(ids))
     base = signals.background(ids)
     for motif, source in motifs:
         rows += scan(ids, motif, base, params.motif_p, f"scan: {source}")
-    return rows
-
-
-def _rna_genes(pairs: Sequence[tuple[str, Feature]]) -> list[tuple[str, Feature]]:
-    """RNA genes that a file tells by biotype alone (GTF), for the classes of which it has no records."""
-    present = {kind for kind, _ in pairs}
-    return [
-        (rna, f)
-        for kind, f in pairs
-        for rna in _RNA_BIOTYPES
-        if kind == "gene" and rna not in present and biotype(f.attributes).endswith(rna)
-    ]
-
-
-def _spliced_without_exons(cds: Feature, pairs: Sequence[tuple[str, Feature]]) -> bool:
-    return len(cds.parts) > 1 and not any(kind == "exon" and len(f.parts) > 1 for kind, f in pairs)
+    return list(dict.fromkeys(rows))
 
 
 def _predicted(
@@ -156,6 +165,10 @@ def _predicted(
     if contig.genetic_code not in BACTERIAL_CODES or not genes:
         return []
     length, circular = len(contig.record.ids), contig.circular
+    genes = [g for g in genes if g.strand != "."]
+    coding = [c for c in coding if c.strand != "."]
+    if not genes:
+        return []
     units = transcription_units(genes, params.operon_gap, length, circular=circular)
     wanted = [kind for kind in params.predict if kind not in present]
     rows: list[Row] = []

@@ -1,18 +1,26 @@
-"""BED of 3 to 12 columns; coordinates are 0-based half-open already."""
+"""BED of 3 columns or more; coordinates are 0-based half-open already.
+
+The first three columns are those of every BED file. Columns 4 to 12 are BED's own as far as they hold what BED has there:
+narrowPeak and files with columns of a tool's own (BED6+7) follow six columns of BED with others.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 from photo51.genome.features import Feature, Part
+from photo51.genome.gff import Annotation
 from photo51.genome.text import data_lines, whole_number
+from photo51.genome.transcripts import Assembler
 from photo51.types import InputError, Strand
 
-_STRANDS: dict[str, Strand] = {"+": "+", "-": "-", ".": "."}
+_STRANDS: dict[str, Strand] = {"+": "+", "-": "-", ".": ".", "*": ".", "": "."}
 
 
-def read_bed(path: Path | str, kind: str) -> list[Feature]:
+def read_bed(path: Path | str, kind: str, left_out: list[tuple[str, str]] | None = None) -> list[Feature]:
     """Intervals of a BED file.
 
     Parameters
@@ -22,6 +30,8 @@ def read_bed(path: Path | str, kind: str) -> list[Feature]:
         left out; blocks of a BED12 line become the parts of one feature.
     kind
         Class of every interval; `*` takes it from the name column, `class` or `class:name`.
+    left_out
+        Takes lines of length zero, a site between two bases, with the reason; None refuses them.
 
     Raises
     ------
@@ -29,20 +39,125 @@ def read_bed(path: Path | str, kind: str) -> list[Feature]:
         Naming file and line.
     """
     features = []
-    for number, line in data_lines(path):
-        if line.split(maxsplit=1)[0] in {"track", "browser"}:
+    for number, fields, at in _rows(path):
+        start, end = _place(fields, at)
+        if start == end:
+            reason = "interval of length zero, a site between two bases, which has no bases of its own"
+            if left_out is None:
+                raise InputError(
+                    f"{at}: need a contig and start < end, got {fields[0]!r} {start} {end}: {reason}"
+                )
+            left_out.append((reason, at))
             continue
-        features.append(_feature(line, kind, f"{path}, line {number}", number))
+        features.append(_feature(fields, kind, at, number))
     return features
 
 
-def _feature(line: str, kind: str, at: str, number: int) -> Feature:
-    fields = [f.strip() for f in line.split("\t")] if "\t" in line else line.split()
-    if not 3 <= len(fields) <= 12:
-        raise InputError(f"{at}: need 3 to 12 columns, got {len(fields)}")
+def read_bed_genes(path: Path | str) -> Annotation:
+    """Transcripts of a BED12 file, as UCSC writes gene tables: blocks are exons, the thick part is coding.
+
+    Eight columns more are those of bigGenePred (gene, ends, exon frames, type, gene names). A CDS begins in frame 0 where
+    there are no exon frames, and has its stop codon.
+
+    Raises
+    ------
+    InputError
+        Naming file and line.
+    """
+    assembler = Assembler()
+    records = 0
+    for number, fields, at in _rows(path):
+        if not is_gene_row(fields):
+            raise InputError(f"{at}: need 12 columns of BED as in the lines before, got {len(fields)}")
+        start, end = _place(fields, at)
+        records += 1
+        exons = _blocks(fields, start, end, at)
+        thick = whole_number(fields[6], at, "thickStart"), whole_number(fields[7], at, "thickEnd")
+        strand = _STRANDS[fields[5]]
+        more = fields[12:20] if len(fields) >= 20 else []
+        name = fields[3] if fields[3] != "." else f"transcript_{number}"
+        gene = (more[5] or more[0]) if more else ""
+        attributes = {"gene_name": gene} if gene not in {"", "none", "."} else {}
+        record = Feature(
+            fields[0],
+            "transcript",
+            (Part(start, end, strand),),
+            name,
+            name,
+            (),
+            attributes,
+            _score(fields, at),
+            at,
+        )
+        key = (fields[0], gene or name)
+        assembler.gene(key, name=gene or name)
+        assembler.transcript(
+            key, (*key, name, start), replace(record, attributes={**attributes, "is_ordered": ""}), name
+        )
+        frames = _exon_frames(more[3] if more else "", len(exons))
+        for (s, e), frame in zip(exons, frames, strict=True):
+            assembler.piece(key, (*key, name, start), "exon", replace(record, parts=(Part(s, e, strand),)))
+            coding = max(s, thick[0]), min(e, thick[1])
+            if coding[0] < coding[1]:
+                # exonFrames say at which base of a codon an exon's coding bases begin, frames how many to skip
+                skip = -1 if frame < 0 else -frame % 3
+                part = Part(*coding, strand, skip)
+                assembler.piece(key, (*key, name, start), "CDS", replace(record, parts=(part,), group=name))
+    return Annotation(assembler.finish(), records)
+
+
+def is_gene_row(fields: list[str]) -> bool:
+    """Whether a line has the twelve columns of BED, a thick part in the block range among them."""
+    if len(fields) < 12 or not all(
+        f.isdigit() for f in (fields[1], fields[2], fields[6], fields[7], fields[9])
+    ):
+        return False
+    lists = all(x.strip().isdigit() for f in fields[10:12] for x in f.strip(",").split(","))
+    return (
+        lists
+        and fields[5] in _STRANDS
+        and int(fields[1]) <= int(fields[6]) <= int(fields[7]) <= int(fields[2])
+    )
+
+
+def holds_genes(path: Path | str) -> bool:
+    """Whether the first line of a BED file is one of BED12."""
+    return next((is_gene_row(fields) for _, fields, _ in _rows(path)), False)
+
+
+def _exon_frames(text: str, n: int) -> list[int]:
+    frames = [f.strip() for f in text.strip(",").split(",")] if text else []
+    return (
+        [int(f) for f in frames]
+        if len(frames) == n and all(f in {"-1", "0", "1", "2"} for f in frames)
+        else [-1] * n
+    )
+
+
+def _rows(path: Path | str) -> Iterator[tuple[int, list[str], str]]:
+    for number, line in data_lines(path):
+        if line.split(maxsplit=1)[0] in {"track", "browser"}:
+            continue
+        fields = [f.strip() for f in line.split("\t")] if "\t" in line else line.split()
+        at = f"{path}, line {number}"
+        if len(fields) < 3:
+            raise InputError(f"{at}: need 3 columns or more, got {len(fields)}")
+        yield number, fields, at
+
+
+def _place(fields: list[str], at: str) -> tuple[int, int]:
+    if not (fields[1].lstrip("-").isdigit() or fields[2].lstrip("-").isdigit()):
+        raise InputError(
+            f"{at}, start: need a whole number of at least 0, got {fields[1]!r}; a line of column names has to begin with #"
+        )
     start, end = whole_number(fields[1], at, "start"), whole_number(fields[2], at, "end")
-    if not fields[0] or start >= end:
+    if not fields[0] or start > end:
         raise InputError(f"{at}: need a contig and start < end, got {fields[0]!r} {start} {end}")
+    return start, end
+
+
+def _feature(fields: list[str], kind: str, at: str, number: int) -> Feature:
+    start, end = _place(fields, at)
     name = fields[3] if len(fields) > 3 and fields[3] != "." else ""
     if kind == "*":
         kind, _, name = name.partition(":")
@@ -73,8 +188,11 @@ def _score(fields: list[str], at: str) -> float:
 
 
 def _blocks(fields: list[str], start: int, end: int, at: str) -> list[tuple[int, int]]:
-    if len(fields) < 12:
-        return [(start, end)]
+    if len(fields) < 12 or not is_gene_row(fields):
+        if len(fields) == 12 and _looks_like_blocks(fields):
+            whole_number(fields[9], at, "blockCount")
+        else:
+            return [(start, end)]
     n = whole_number(fields[9], at, "blockCount")
     sizes, starts = (
         [whole_number(x, at, c) for x in f.strip(",").split(",")]
@@ -87,3 +205,7 @@ def _blocks(fields: list[str], start: int, end: int, at: str) -> list[tuple[int,
             f"{at}: need {n} rising blocks inside {start}-{end}, got sizes {fields[10]!r} and starts {fields[11]!r}"
         )
     return blocks
+
+
+def _looks_like_blocks(fields: list[str]) -> bool:
+    return "," in fields[10] and "," in fields[11]

@@ -50,16 +50,27 @@ def read_fasta(path: Path | str) -> Iterator[Record]:
         Naming file and line or record: text before the first header, a letter that is no IUPAC nucleotide, a record
         without name or bases, a name that comes twice, no record at all.
     """
-    seen: set[str] = set()
     with open_text(path) as text:
-        for title, letters in SimpleFastaParser(_checked(text, path)):
-            name, *description = title.split(maxsplit=1)
-            if name in seen:
-                raise InputError(f"{path}: need record names that differ, got {name!r} twice")
-            if not letters:
-                raise InputError(f"{path}, record {name!r}: need bases, got an empty sequence")
-            seen.add(name)
-            yield record(name, letters, "".join(description))
+        yield from parse_fasta(text, path)
+
+
+def parse_fasta(lines: Iterable[str], path: Path | str) -> Iterator[Record]:
+    """Records of the lines of a FASTA file, or of the FASTA section of another one.
+
+    Raises
+    ------
+    InputError
+        As `read_fasta`.
+    """
+    seen: set[str] = set()
+    for title, letters in SimpleFastaParser(_checked(lines, path)):
+        name, *description = title.split(maxsplit=1)
+        if name in seen:
+            raise InputError(f"{path}: need record names that differ, got {name!r} twice")
+        if not letters:
+            raise InputError(f"{path}, record {name!r}: need bases, got an empty sequence")
+        seen.add(name)
+        yield record(name, letters, "".join(description))
     if not seen:
         raise InputError(f"{path}: need FASTA records, got none")
 

@@ -14,12 +14,15 @@ class Part(NamedTuple):
     """One interval of a feature: 0-based half-open forward coordinates, strand, and frame.
 
     `frame` is the number of bases to skip before the first complete codon, in reading direction; -1 where there is none.
+    `chrom` is the contig of a part that lies on another one than its feature; else empty. Until a feature is placed,
+    `start` may be negative or lie behind `end`, as files write parts across the origin of a circle.
     """
 
     start: int
     end: int
     strand: Strand = "."
     frame: int = -1
+    chrom: str = ""
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,8 @@ class Feature:
         Score of the file, NaN where there is none.
     where
         File and line, for messages.
+    ordered
+        Whether the file states the reading order of the parts; else it follows from their places.
     """
 
     chrom: str
@@ -57,6 +62,7 @@ class Feature:
     attributes: Mapping[str, str] = field(default_factory=dict)
     score: float = float("nan")
     where: str = ""
+    ordered: bool = False
 
     @property
     def strand(self) -> Strand:
@@ -79,25 +85,44 @@ def framed(parts: Iterable[Part], frame: int) -> tuple[Part, ...]:
 def place(feature: Feature, length: int, *, circular: bool) -> Feature:
     """Put a feature on its contig: checked against the length, split where it crosses the origin, parts in reading order.
 
-    A part may end past the length of a circular contig, as GFF3 writes features that cross the origin; and parts of one
-    feature that touch both ends of a circular contig are taken to cross it.
+    A part of a circular contig may end past its length, start before its first base, or start behind its end, which are
+    the ways in which files write features across the origin; parts of one feature that touch both ends of a circular
+    contig are taken to cross it, unless the file states their order.
 
     Raises
     ------
     InputError
-        For a part past the end of the contig.
+        For a part that lies outside of the contig, or ends before it starts on a linear one.
     """
     parts: list[Part] = []
-    for part in feature.parts:
+    for stated in feature.parts:
+        part = _unrolled(stated, length) if circular else stated
+        if part.start >= part.end:
+            raise InputError(
+                f"{feature.where}: need start <= end, got {stated.start + 1} and {stated.end} ({feature.type})"
+            )
+        if part.start < 0:
+            raise InputError(
+                f"{feature.where}, start: need a whole number of at least 1, got {stated.start + 1} ({feature.type})"
+            )
         if part.end > length and not (circular and part.start < length and part.end <= 2 * length):
             raise InputError(
                 f"{feature.where}: need an annotation within contig {feature.chrom!r} of {length:,} bases, "
                 f"got {feature.type} up to {part.end:,}"
             )
         parts += _split(part, length)
-    if circular and _crosses(parts, length):
-        parts = _turned(parts)
+    if circular and not feature.ordered and _crosses(parts, length):
+        parts = _across_origin(parts)
     return replace(feature, parts=tuple(parts))
+
+
+def _unrolled(part: Part, length: int) -> Part:
+    """A part of a circle with a start on it and an end behind the start."""
+    if part.start >= part.end and part.start < length and part.end > 0:
+        return part._replace(end=part.end + length)
+    return (
+        part._replace(start=part.start + length, end=part.end + length) if -length <= part.start < 0 else part
+    )
 
 
 def _split(part: Part, length: int) -> list[Part]:
@@ -115,7 +140,7 @@ def _crosses(parts: list[Part], length: int) -> bool:
     return len(parts) > 1 and any(p.start == 0 for p in parts) and any(p.end == length for p in parts)
 
 
-def _turned(parts: list[Part]) -> list[Part]:
+def _across_origin(parts: list[Part]) -> list[Part]:
     """Parts in reading order across the origin: those after the widest gap come first on the forward strand."""
     if len({p.strand for p in parts}) > 1:
         return parts

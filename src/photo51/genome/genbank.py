@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO, cast
 
 from Bio import BiopythonWarning, SeqIO
 from Bio.Seq import UndefinedSequenceError
-from Bio.SeqFeature import AfterPosition, BeforePosition, ExactPosition, SeqFeature
+from Bio.SeqFeature import ExactPosition, SeqFeature, UnknownPosition
 from Bio.SeqRecord import SeqRecord
 
 from photo51.genome.fasta import Record, record
@@ -32,19 +33,42 @@ _PARSER_ERRORS = (
 
 
 class Flat(NamedTuple):
-    """A GenBank record: its sequence, its features, whether it says that it is circular, and its CDS's genetic code."""
+    """A GenBank record.
+
+    Attributes
+    ----------
+    record
+        Its sequence.
+    features
+        Its features, parts in the order in which the record states them.
+    circular
+        Whether it says that it is circular.
+    genetic_code
+        What most of its CDS say.
+    left_out
+        Features that have no place on it, each with the reason and where it stands.
+    """
 
     record: Record
     features: list[Feature]
     circular: bool
     genetic_code: int | None
+    left_out: list[tuple[str, str]]
 
 
-def read_genbank(path: Path | str) -> Iterator[Flat]:
+def read_genbank(path: Path | str, topology: str = "auto") -> Iterator[Flat]:
     """Records of a GenBank file (plain, gzip or bgzip), one at a time.
 
     Joined locations keep the order in which they are read, so that a CDS across the origin of a circular genome, or one
     that slips a frame, is read as the cell reads it.
+
+    Parameters
+    ----------
+    path
+        The file.
+    topology
+        Column `topology` of `genomes.tsv`: records that it calls circular may have locations across the origin
+        (`1101..100`), whatever their LOCUS line says.
 
     Raises
     ------
@@ -55,13 +79,13 @@ def read_genbank(path: Path | str) -> Iterator[Flat]:
     seen: set[str] = set()
     with open_text(path) as text, warnings.catch_warnings():
         warnings.simplefilter("ignore", BiopythonWarning)
-        records = SeqIO.parse(text, "genbank")
+        records = SeqIO.parse(cast(TextIO, _Lines(text, topology)), "genbank")
         while (found := _next(records, path, len(seen) + 1)) is not None:
             name = found.id if found.id and found.id != "<unknown id>" else found.name
             if name in seen:
                 raise InputError(f"{path}: need record names that differ, got {name!r} twice")
             seen.add(name)
-            yield _flat(name, found, path)
+            yield _flat(name, found, path, topology)
     if not seen:
         raise InputError(f"{path}: need GenBank records, got none")
 
@@ -77,7 +101,7 @@ def _next(records: Iterator[SeqRecord], path: Path | str, number: int) -> SeqRec
         ) from e
 
 
-def _flat(name: str, found: SeqRecord, path: Path | str) -> Flat:
+def _flat(name: str, found: SeqRecord, path: Path | str, topology: str) -> Flat:
     try:
         letters = str(found.seq)
     except UndefinedSequenceError as e:
@@ -86,36 +110,98 @@ def _flat(name: str, found: SeqRecord, path: Path | str) -> Flat:
         raise InputError(f"{path}, record {name!r}: need bases, got an empty sequence")
     if bad := sorted(set(letters.upper()) - _LETTERS):
         raise InputError(f"{path}, record {name!r}: need IUPAC nucleotides, got {bad[0]!r}")
-    features = [f for i, raw in enumerate(found.features) if (f := _feature(name, raw, i, path)) is not None]
-    stated = [f.attributes.get("transl_table", "") for f in features]
-    tables = [t for t in stated if t.isascii() and t.isdigit() and len(t) < 3]
+    features: list[Feature] = []
+    left_out: list[tuple[str, str]] = []
+    for i, raw in enumerate(found.features):
+        feature, reason = _feature(name, raw, i, path)
+        if feature is not None:
+            features.append(feature)
+        else:
+            where = f"{path}, record {name!r}, feature {i + 1} ({_titled(raw)})"
+            left_out.append((reason, where))
+    stated = [f.attributes.get("transl_table", "") for f in features if f.type == "CDS"]
+    tables = Counter(t for t in stated if t.isascii() and t.isdigit() and len(t) < 3)
     return Flat(
         # GenBank prints bases in lower case whether masked or not
         record(name, letters.upper(), found.description),
         features,
-        found.annotations.get("topology") == "circular",
-        int(tables[0]) if tables else None,
+        found.annotations.get("topology") == "circular"
+        and (topology == "auto" or _calls_circular(topology, name)),
+        int(tables.most_common(1)[0][0]) if tables else None,
+        left_out,
     )
 
 
-def _feature(chrom: str, raw: SeqFeature, number: int, path: Path | str) -> Feature | None:
-    """A feature, or None for one that has no place on this record (a reference to another, or a place that is not known)."""
+class _Lines:
+    """Lines of a flat file whose LOCUS lines call those records circular that the user calls so."""
+
+    def __init__(self, text: TextIO, topology: str):
+        self._text, self._topology = text, topology
+
+    def __iter__(self) -> Iterator[str]:
+        return map(self._line, self._text)
+
+    def __next__(self) -> str:
+        return self._line(next(self._text))
+
+    def readline(self) -> str:
+        return self._line(self._text.readline())
+
+    def read(self, n: int = -1) -> str:
+        return self._text.read(n)
+
+    def _line(self, line: str) -> str:
+        if line.startswith("LOCUS") and _calls_circular(self._topology, ([*line.split(), "", ""])[1]):
+            return line.replace(" linear  ", " circular", 1).replace(" linear ", " circular ", 1)
+        return line
+
+
+def _calls_circular(topology: str, name: str) -> bool:
+    kind, _, names = topology.partition(":")
+    listed = names.split(",")
+    return kind == "circular" and (
+        not names or name in listed or any(n.rsplit(".", 1)[0] == name for n in listed)
+    )
+
+
+def _titled(raw: SeqFeature) -> str:
+    for key in ("gene", "locus_tag", "standard_name", "product", "note"):
+        if raw.qualifiers.get(key):
+            return f"{raw.type} {raw.qualifiers[key][0]}"
+    return str(raw.type)
+
+
+def _feature(chrom: str, raw: SeqFeature, number: int, path: Path | str) -> tuple[Feature | None, str]:
+    """A feature; or None, and why it has no place on this record."""
     if raw.location is None:
-        return None
+        return (
+            None,
+            "location that cannot be read on this record, such as one across the origin of a linear one",
+        )
     pieces = raw.location.parts
-    if any(p.ref not in {None, chrom} for p in pieces) or not all(
-        _known(x) for p in pieces for x in (p.start, p.end)
-    ):
-        return None
-    parts = tuple(Part(int(p.start), int(p.end), _STRANDS[p.strand]) for p in pieces)
+    if any(isinstance(x, UnknownPosition) for p in pieces for x in (p.start, p.end)):
+        return None, "location with an unknown end"
+    spaced = [p for p in pieces if int(p.start) >= int(p.end)]
+    if spaced:
+        return None, "site between two bases, which has no bases of its own"
+    parts = tuple(
+        Part(int(p.start), int(p.end), _STRANDS[p.strand], chrom="" if p.ref in {None, chrom} else str(p.ref))
+        for p in pieces
+    )
     attributes = {
         k: ",".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in raw.qualifiers.items()
     }
     where = f"{path}, record {chrom!r}, feature {number + 1}"
-    if any(p.start < 0 or p.start >= p.end for p in parts):
-        raise InputError(f"{where}: need a location of at least one base, got {raw.location}")
-    edges = (raw.location.start, raw.location.end)
-    if any(isinstance(x, (BeforePosition, AfterPosition)) for x in edges):
+    if any(p.start < 0 for p in parts):
+        raise InputError(f"{where}: need a location on the record, got {raw.location}")
+    first, last = pieces[0], pieces[-1]
+    head, tail = (first.end, last.start) if first.strand == -1 else (first.start, last.end)
+    # on the minus strand a location such as <1..9 is open at its 3' end
+    if not isinstance(head, ExactPosition):
+        attributes["partial_5"] = "true"
+    if not isinstance(tail, ExactPosition):
+        attributes["partial_3"] = "true"
+    if {"partial_5", "partial_3"} & set(attributes):
         attributes["partial"] = "true"
     if "pseudo" in attributes or "pseudogene" in attributes:
         attributes["pseudo"] = "true"
@@ -127,21 +213,21 @@ def _feature(chrom: str, raw: SeqFeature, number: int, path: Path | str) -> Feat
     name = next(
         (
             attributes[k]
-            for k in ("gene", "locus_tag", "standard_name", "label", "protein_id")
+            for k in ("gene", "locus_tag", "standard_name", "label", "protein_id", "product")
             if attributes.get(k)
         ),
         "",
     )
-    return Feature(
-        chrom=chrom,
-        type=raw.type,
-        parts=parts,
-        name=name,
-        group=f"{raw.type}_{number + 1}",
-        attributes=attributes,
-        where=where,
+    return (
+        Feature(
+            chrom=chrom,
+            type=raw.type,
+            parts=parts,
+            name=name,
+            group=f"{raw.type}_{number + 1}",
+            attributes=attributes,
+            where=where,
+            ordered=True,
+        ),
+        "",
     )
-
-
-def _known(position: object) -> bool:
-    return isinstance(position, (ExactPosition, BeforePosition, AfterPosition))

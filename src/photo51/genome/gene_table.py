@@ -7,7 +7,7 @@
 | `gene` | symbol |
 | `biotype` | `protein_coding`, or any that ends in `tRNA`, `rRNA`, `ncRNA`, or `pseudogene` |
 | `chrom` | contig; may be left out where the genome has one contig |
-| `locus_tag`, `product` | optional |
+| `locus_tag`, `product`, `genetic_code` | optional |
 
 A protein-coding gene is one CDS from its first to its last base.
 """
@@ -16,17 +16,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from photo51.genome.features import Feature, Part
+from photo51.genome.gff import Annotation
 from photo51.genome.text import data_lines, whole_number
+from photo51.genome.transcripts import Assembler
 from photo51.types import InputError, Strand
 
 _STRANDS: dict[str, Strand] = {"+": "+", "-": "-"}
 NEEDED = ("start", "end", "strand", "gene", "biotype")
 
 
-def read_gene_table(path: Path | str, contigs: Sequence[str]) -> list[Feature]:
+def read_gene_table(path: Path | str, contigs: Sequence[str]) -> Annotation:
     """Genes of a table, each as its gene and what it codes for.
 
     Parameters
@@ -41,7 +44,8 @@ def read_gene_table(path: Path | str, contigs: Sequence[str]) -> list[Feature]:
     InputError
         Naming file, line and column.
     """
-    features: list[Feature] = []
+    assembler = Assembler()
+    records = 0
     header: list[str] = []
     for number, line in data_lines(path):
         fields = next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE))
@@ -57,13 +61,14 @@ def read_gene_table(path: Path | str, contigs: Sequence[str]) -> list[Feature]:
             continue
         if len(fields) != len(header):
             raise InputError(f"{at}: need {len(header)} columns as in the header, got {len(fields)}")
-        features += _genes(dict(zip(header, fields, strict=True)), contigs, at)
+        _add(assembler, dict(zip(header, fields, strict=True)), contigs, at)
+        records += 1
     if not header:
         raise InputError(f"{path}: need a table of genes with a header, got no lines")
-    return features
+    return Annotation(assembler.finish(), records)
 
 
-def _genes(row: dict[str, str], contigs: Sequence[str], at: str) -> list[Feature]:
+def _add(assembler: Assembler, row: dict[str, str], contigs: Sequence[str], at: str) -> None:
     start, end = (whole_number(row[c], at, f"column {c!r}", 1) for c in ("start", "end"))
     strand, biotype = row["strand"], row["biotype"]
     if start > end:
@@ -78,21 +83,18 @@ def _genes(row: dict[str, str], contigs: Sequence[str], at: str) -> list[Feature
     part = Part(start - 1, end, _STRANDS[strand])
     chrom = row["chrom"] if "chrom" in row else contigs[0]
     tag = row.get("locus_tag") or row["gene"]
-
-    def feature(kind: str, frame: int = -1) -> Feature:
-        return Feature(
-            chrom=chrom,
-            type=kind,
-            parts=(part._replace(frame=frame),),
-            name=row["gene"],
-            group=f"{kind}-{tag}",
-            attributes={"product": row.get("product", ""), "locus_tag": tag},
-            where=at,
-        )
-
-    if kind == "pseudogene":
-        return [feature("pseudogene")]
-    return [feature("gene"), feature(kind, 0 if kind == "CDS" else -1)]
+    attributes = {"gene": row["gene"], "product": row.get("product", ""), "locus_tag": tag}
+    if row.get("genetic_code"):
+        attributes["transl_table"] = row["genetic_code"]
+    record = Feature(chrom, kind, (part,), row["gene"], f"{kind}-{tag}", (), attributes, where=at)
+    # a line is a gene, even where a name comes again
+    key = (chrom, at)
+    assembler.gene(key, replace(record, type="pseudogene" if kind == "pseudogene" else "gene"), tag)
+    if kind == "CDS":
+        assembler.transcript(key, (*key, "t"), name=tag)
+        assembler.piece(key, (*key, "t"), "CDS", replace(record, parts=(part._replace(frame=0),)))
+    else:
+        assembler.transcript(key, (*key, "t"), record, tag)
 
 
 def _type(biotype: str) -> str | None:

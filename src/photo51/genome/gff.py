@@ -1,177 +1,228 @@
 """GFF3 and GTF, line by line, 1-based closed outside and 0-based half-open inside.
 
-Neither Biopython nor pysam reads them with line numbers in their messages or joins the lines of one feature, which is
-all that is done here; the tests hold pysam's parser beside this one.
+Which of the two a file is, its attributes tell, not its name. Neither Biopython nor pysam reads them with line numbers in
+their messages or joins the lines of one feature; the tests hold pysam's parser and gffread beside this one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import replace
-from itertools import count
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from photo51.genome.features import Feature, Part, framed
+from photo51.genome.features import Feature, Part
+from photo51.genome.gff3_links import link_gff3
+from photo51.genome.gtf_links import link_gtf
 from photo51.genome.text import open_text, whole_number
+from photo51.genome.transcripts import Assembler, Model
 from photo51.types import InputError, Strand
 
-_STRANDS: dict[str, Strand] = {"+": "+", "-": "-", ".": ".", "?": "."}
-_GTF_ATTRIBUTE = re.compile(r'\s*([^\s";]+)\s+(?:"([^"]*)"|([^\s";]+))\s*(?:;|$)')
-Attributes = dict[str, str]
+_STRANDS: dict[str, Strand] = {"+": "+", "-": "-", ".": ".", "?": ".", "": "."}
+_GTF_ATTRIBUTE = re.compile(r'\s*([^\s";=]+)\s+(?:"([^"]*)"|([^\s";]+))\s*(?:;|$)')
+_REGION = re.compile(r"##sequence-region\s+(\S+)\s+(-?\d+)\s+(\d+)")
+_LAYOUT = ("track", "browser")
 
 
-def read_gff3(path: Path | str) -> list[Feature]:
-    """Features of a GFF3 file, lines with one ID and type joined, in order of first appearance; a FASTA section is left out.
+@dataclass
+class Annotation:
+    """What an annotation file holds.
 
-    CDS lines without a phase get the one that follows from the lines before them.
+    Attributes
+    ----------
+    model
+        Genes, transcripts and other features.
+    records
+        Records of the file.
+    lengths
+        Lengths that the file states for contigs, with the line that says so.
+    notes
+        What was unusual: (sentence, file and line), one an occurrence.
+    left_out
+        Records that are not used: (reason, file and line).
+    """
+
+    model: Model
+    records: int = 0
+    lengths: dict[str, tuple[int, str]] = field(default_factory=dict)
+    notes: list[tuple[str, str]] = field(default_factory=list)
+    left_out: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read_gff(path: Path | str) -> Annotation:
+    """Genes, transcripts and other features of a GFF3 or GTF file; a FASTA section is left out.
 
     Raises
     ------
     InputError
         Naming file and line.
     """
-    return _joined(_lines(path, _gff3_attributes), path, _gff3_key)
+    lengths: dict[str, tuple[int, str]] = {}
+    lines = list(read_lines(path, lengths))
+    assembler = Assembler()
+    dialect = _dialect(lines)
+    left_out = (link_gtf if dialect == "GTF" else link_gff3)([f for f, _ in lines], assembler)
+    notes = assembler.notes + [
+        ("a ; inside of a value that is not escaped", f.where) for f, odd in lines if odd
+    ]
+    return Annotation(assembler.finish(), len(lines), lengths, notes, left_out)
 
 
-def read_gtf(path: Path | str) -> list[Feature]:
-    """Features of a GTF file; exons and CDS of a transcript joined, the stop codon taken into its CDS, as in GFF3.
+def _dialect(lines: list[tuple[Feature, bool]]) -> str:
+    """GTF where most records have the attributes of one."""
+    told = Counter(f.attributes.get("", "") for f, _ in lines)
+    for f, _ in lines:
+        if isinstance(f.attributes, dict):
+            f.attributes.pop("", None)
+    return "GTF" if told["GTF"] > told["GFF3"] else "GFF3"
+
+
+def read_lines(
+    path: Path | str, lengths: dict[str, tuple[int, str]] | None = None
+) -> Iterator[tuple[Feature, bool]]:
+    """Every record as a feature of one part whose attribute of no name says its dialect, and whether its attributes
+    hold an unescaped semicolon.
 
     Raises
     ------
     InputError
         Naming file and line.
     """
-    features = _joined(_lines(path, _gtf_attributes), path, _gtf_key)
-    stops = {f.parents: f for f in features if f.type == "stop_codon" and f.parents}
-    return [_with_stop(f, stops.get(f.parents)) if f.type == "CDS" else f for f in features]
-
-
-Line = tuple[int, str, str, Part, float, Attributes]
-
-
-def _lines(path: Path | str, attributes: Callable[[str, str], Attributes]) -> Iterator[Line]:
     with open_text(path) as text:
         for number, line in enumerate(text, 1):
             if line.startswith("##FASTA") or line.startswith(">"):
                 return
-            if line.startswith("#") or not line.strip():
+            if line.startswith("#"):
+                if lengths is not None and (region := _REGION.match(line)):
+                    lengths.setdefault(unquote(region[1]), (int(region[3]), f"{path}, line {number}"))
                 continue
-            at = f"{path}, line {number}"
-            fields = line.rstrip("\n").split("\t")
-            if len(fields) != 9:
-                raise InputError(f"{at}: need 9 columns parted by tabs, got {len(fields)}")
-            yield number, unquote(fields[0]), fields[2], *_place(fields, at), attributes(fields[8], at)
+            if not line.strip() or (line.split(maxsplit=1)[0] in _LAYOUT and "\t" not in line.rstrip()):
+                continue
+            yield _record(line.rstrip("\n"), f"{path}, line {number}")
 
 
-def _place(fields: list[str], at: str) -> tuple[Part, float]:
-    _, _, _, start, end, score, strand, phase, _ = fields
-    first, last = whole_number(start, at, "start", 1), whole_number(end, at, "end", 1)
-    if first > last:
-        raise InputError(f"{at}: need start <= end, got {first} and {last}")
+def _record(line: str, at: str) -> tuple[Feature, bool]:
+    fields = line.split("\t")
+    if len(fields) > 9 and not any(f.strip() for f in fields[9:]):
+        fields = fields[:9]
+    if len(fields) != 9:
+        raise InputError(f"{at}: need 9 columns parted by tabs, got {len(fields)}")
+    chrom, _, kind, _, _, score, strand, phase, text = fields
     if strand not in _STRANDS:
         raise InputError(f"{at}: need a strand of + - . or ?, got {strand!r}")
-    if phase not in {"0", "1", "2", "."}:
+    if phase not in {"0", "1", "2", ".", ""}:
         raise InputError(f"{at}: need a phase of 0, 1, 2 or ., got {phase!r}")
+    start, end = _coordinate(fields[3], at, "start"), _coordinate(fields[4], at, "end")
+    attributes, odd = _attributes(text.strip(), at)
+    if fields[1] not in {"", "."}:
+        attributes.setdefault("source_column", fields[1])
+    feature = Feature(
+        chrom=unquote(chrom) if "%" in chrom else chrom,
+        type=unquote(kind) if "%" in kind else kind,
+        parts=(Part(start - 1, end, _STRANDS[strand], int(phase) if phase in {"0", "1", "2"} else -1),),
+        attributes=attributes,
+        score=_score(score, at),
+        where=at,
+    )
+    return feature, odd
+
+
+def _coordinate(text: str, at: str, what: str) -> int:
+    """A coordinate; a negative one is how some tools write what crosses an origin, and is judged with the contig."""
+    if text.startswith("-") and text[1:].isdigit():
+        return int(text)
+    return whole_number(text, at, what, 1)
+
+
+def _score(text: str, at: str) -> float:
     try:
-        number = float("nan") if score == "." else float(score)
+        return float("nan") if text.strip() in {"", "."} else float(text)
     except ValueError as e:
-        raise InputError(f"{at}: need a score that is a number or ., got {score!r}") from e
-    frame = -1 if phase == "." else int(phase)
-    return Part(first - 1, last, _STRANDS[strand], frame), number
+        raise InputError(f"{at}: need a score that is a number or ., got {text!r}") from e
 
 
-def _gff3_attributes(text: str, at: str) -> Attributes:
-    out = {}
-    for item in text.strip().rstrip(";").split(";"):
+def _attributes(text: str, at: str) -> tuple[dict[str, str], bool]:
+    if text in {"", "."}:
+        return {}, False
+    if (first := _GTF_ATTRIBUTE.match(text)) is not None:
+        return _gtf_attributes(text, at, first), False
+    if "=" in text.split(";", 1)[0]:
+        return _gff3_attributes(text, at)
+    if '"' in text or ("=" in text and not text.startswith("=")) or not _bare(text):
+        raise InputError(
+            f'{at}: need attributes key=value parted by ; (GFF3) or key "value"; (GTF), got {text[:40]!r}'
+        )
+    return {"": "GTF", "name_only": text.rstrip(";")}, False
+
+
+def _bare(text: str) -> bool:
+    """Whether the last column is a name alone, as AUGUSTUS and GFF version 1 write it."""
+    return len(text.rstrip(";").split()) == 1 and ";" not in text.rstrip(";")
+
+
+def _gff3_attributes(text: str, at: str) -> tuple[dict[str, str], bool]:
+    out, key, odd = {"": "GFF3"}, "", False
+    for item in text.split(";"):
         if item.strip() in {"", "."}:
             continue
-        key, equals, value = item.partition("=")
+        name, equals, value = item.partition("=")
         if not equals:
-            raise InputError(f"{at}: need attributes key=value parted by ;, got {item.strip()[:40]!r}")
-        out[unquote(key.strip())] = ",".join(unquote(v) for v in value.strip().split(","))
-    return out
+            if not key:
+                raise InputError(f"{at}: need attributes key=value parted by ;, got {item.strip()[:40]!r}")
+            out[key] += ";" + item.rstrip()
+            odd = True
+            continue
+        key = unquote(name.strip()) if "%" in name else name.strip()
+        value = value.strip()
+        if len(value) > 1 and value[0] == value[-1] == '"':
+            value = value[1:-1]
+        # GFF3 parts values of one key by commas; an escaped comma belongs to its value
+        out[key] = unquote(value) if "%" in value else value
+        if key == "Parent" and "%2C" in value.upper():
+            out["Parent"] = ",".join(unquote(v).replace(",", "\0") for v in value.split(","))
+    return out, odd
 
 
-def _gtf_attributes(text: str, at: str) -> Attributes:
-    out: Attributes = {}
+def _gtf_attributes(text: str, at: str, first: re.Match[str]) -> dict[str, str]:
+    out = {"": "GTF"}
+    match: re.Match[str] | None = first
     place = 0
-    text = text.strip()
     while place < len(text):
-        found = _GTF_ATTRIBUTE.match(text, place)
-        if not found:
+        match = _GTF_ATTRIBUTE.match(text, place)
+        if match is None:
+            if text[place:].strip(" ;") == "":
+                break
             raise InputError(
                 f'{at}: need attributes key "value"; as GTF has them, got {text[place : place + 40]!r}'
             )
-        out.setdefault(found[1], found[2] if found[2] is not None else found[3])
-        place = found.end()
-    return out
-
-
-def _gff3_key(kind: str, a: Attributes) -> tuple[str, tuple[str, ...]]:
-    parents = tuple(p for p in a.get("Parent", "").split(",") if p)
-    if kind in {"exon", "intron"} and parents:
-        return parents[0], parents
-    return a.get("ID", ""), parents
-
-
-def _gtf_key(kind: str, a: Attributes) -> tuple[str, tuple[str, ...]]:
-    gene, transcript = a.get("gene_id", ""), a.get("transcript_id", "")
-    if kind == "gene" or not transcript:
-        return gene, ()
-    return transcript, (transcript,)
-
-
-def _joined(
-    lines: Iterator[Line], path: Path | str, key: Callable[[str, Attributes], tuple[str, tuple[str, ...]]]
-) -> list[Feature]:
-    first: dict[tuple, tuple[int, float, Attributes, tuple[str, ...]]] = {}
-    parts: dict[tuple, list[Part]] = {}
-    anonymous = count(1)
-    for number, chrom, kind, part, score, attributes in lines:
-        group, parents = key(kind, attributes)
-        identity = (chrom, kind, group or f"{kind}_{next(anonymous)}")
-        first.setdefault(identity, (number, score, attributes, parents))
-        parts.setdefault(identity, []).append(part)
-    out = []
-    for (chrom, kind, group), (number, score, attributes, parents) in first.items():
-        ordered = sorted(parts[chrom, kind, group])
-        if ordered[0].strand == "-":
-            ordered.reverse()
-        out.append(
-            Feature(
-                chrom=chrom,
-                type=kind,
-                parts=framed(ordered, 0) if kind == "CDS" else tuple(p._replace(frame=-1) for p in ordered),
-                name=_name(attributes, group),
-                group=group,
-                parents=parents,
-                attributes=attributes,
-                score=score,
-                where=f"{path}, line {number}",
-            )
-        )
-    return out
-
-
-def _name(attributes: Attributes, group: str) -> str:
-    for key in ("gene", "gene_name", "Name", "locus_tag", "gene_id", "Note", "ID"):
-        if attributes.get(key):
-            return attributes[key]
-    return group
-
-
-def _with_stop(cds: Feature, stop: Feature | None) -> Feature:
-    if stop is None or any(s.start < p.end and p.start < s.end for s in stop.parts for p in cds.parts):
-        return cds
-    parts, frame = list(cds.parts), (cds.parts[-1].frame - (cds.parts[-1].end - cds.parts[-1].start)) % 3
-    for part in stop.parts:
-        last = parts[-1]
-        touches = part.start == last.end if part.strand == "+" else part.end == last.start
-        if touches:
-            parts[-1] = last._replace(start=min(last.start, part.start), end=max(last.end, part.end))
+        key, value = match[1], match[2] if match[2] is not None else match[3]
+        if key in {"tag", "ont", "db_xref"} and key in out:
+            out[key] += f",{value}"
         else:
-            parts.append(part._replace(frame=frame))
-        frame = (frame - (part.end - part.start)) % 3
-    return replace(cds, parts=tuple(parts))
+            out.setdefault(key, value)
+        place = match.end()
+    return out
+
+
+def stated_lengths(features: Mapping[str, list[Feature]]) -> dict[str, tuple[int, str]]:
+    """Lengths of contigs that region records from the first base on imply."""
+    out = {}
+    for chrom, own in features.items():
+        for f in own:
+            if (
+                f.type.lower()
+                in {
+                    "region",
+                    "chromosome",
+                    "contig",
+                    "scaffold",
+                    "supercontig",
+                    "source",
+                    "databank_entry",
+                }
+                and f.parts[0].start == 0
+            ):
+                out[chrom] = max(out.get(chrom, (0, "")), (f.parts[0].end, f.where))
+    return out

@@ -27,6 +27,6 @@ def annotation_key(row: GenomeRow) -> dict[str, object]:
     return {
         "genome": row.genome,
         "annotations": [path.name for path in row.annotations],
-        "genetic_code": row.genetic_code,
+        "genetic_code": dict(sorted(row.genetic_codes.items())),
         "extra": [[kind, path.name] for kind, path in row.extra],
     }

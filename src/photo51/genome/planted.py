@@ -21,7 +21,9 @@ from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.genome.annotate import Annotator
 from photo51.genome.fasta import Record
 from photo51.genome.features import Feature, Part
-from photo51.genome.sources import Contig
+from photo51.genome.genbank_links import link_genbank
+from photo51.genome.sources import Contig, settled
+from photo51.genome.transcripts import Assembler
 from photo51.io import atomic
 
 TFBS = "TGTGAATTCACA"
@@ -40,10 +42,13 @@ class Planted(NamedTuple):
         Name, bases and features, circular, genetic code 11.
     annotations
         Contract `ANNOTATIONS`, by the rules of `photo51.genome.annotate` from the planted features alone.
+    features
+        What was planted, as records of a file.
     """
 
     contig: Contig
     annotations: pd.DataFrame
+    features: tuple[Feature, ...]
 
 
 class Segment(NamedTuple):
@@ -86,10 +91,12 @@ def planted_genome(
     letters.append(maker.random(spacers[-1], 0.42))
     record = Record(chrom, encode("".join(letters)), np.zeros((0, 2), dtype=np.int64), "planted")
     features.sort(key=lambda f: (f.parts, f.type))
-    contig = Contig(record, circular=True, genetic_code=11, features=features)
+    assembler = Assembler()
+    link_genbank(features, assembler)
+    contig = settled(record, assembler.finish(), circular=True, genetic_code=11)
     annotator = Annotator(genome, AnnotationParams(predict=()))
     annotator.add(contig)
-    return Planted(contig, annotator.table())
+    return Planted(contig, annotator.table(), tuple(features))
 
 
 def _shares(rng: np.random.Generator, room: int, n: int) -> list[int]:
@@ -111,7 +118,7 @@ def _placed(segment: Segment, at: int, chrom: str, number: int, *, minus: bool) 
         first, last = (at + n - end, at + n - start) if minus else (at + start, at + end)
         part = Part(first, last, "-" if minus else "+", 0 if kind == "CDS" else -1)
         group = f"{kind}-{number}-{j}"
-        out.append(Feature(chrom, kind, (part,), name, group, attributes={"product": product}))
+        out.append(Feature(chrom, kind, (part,), name, group, attributes={"gene": name, "product": product}))
     return out
 
 
@@ -268,7 +275,7 @@ def write_planted(planted: Sequence[Planted], folder: Path | str) -> Path:
             lines = [letters[i : i + 80] for i in range(0, len(letters), 80)]
             out.write_text("\n".join([f">{record.name}", *lines, ""]))
         with atomic(folder / f"{genome}.gff3") as out:
-            out.write_text("\n".join(["##gff-version 3", *map(_gff3_line, p.contig.features), ""]))
+            out.write_text("\n".join(["##gff-version 3", *map(_gff3_line, p.features), ""]))
         rows.append(f"{genome}\t{genome}.fa\t{genome}.gff3\tcircular")
     with atomic(folder / "genomes.tsv") as out:
         out.write_text("\n".join([*rows, ""]))
@@ -279,7 +286,7 @@ def _gff3_line(f: Feature) -> str:
     part = f.parts[0]
     phase = str(part.frame) if part.frame >= 0 else "."
     code = ";transl_table=11" if f.type == "CDS" else ""
-    attributes = f"ID={f.group};Name={f.name};product={f.attributes['product']}{code}"
+    attributes = f"ID={f.group};gene={f.name};product={f.attributes['product']}{code}"
     return "\t".join(
         [f.chrom, "planted", f.type, str(part.start + 1), str(part.end), ".", part.strand, phase, attributes]
     )

@@ -23,6 +23,7 @@ from photo51.genome.fasta import Record
 from photo51.genome.genomes import Genomes, contig_key
 from photo51.genome.keys import annotation_key, sequence_key
 from photo51.genome.motifs import Motif, read_meme, warn_of_short
+from photo51.genome.records import Reading
 from photo51.genome.regions import parse_regions
 from photo51.genome.samples import GenomeRow, read_genomes
 from photo51.genome.scoring import Region, scored
@@ -31,7 +32,15 @@ from photo51.genome.sources import Contig, read_contigs, read_sequences
 from photo51.genome.windows import windows
 from photo51.genome.workspace import Workspace
 from photo51.io import Provenance, content_hash, sha256, write_table
-from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, SEQUENCES, WINDOWS, WORKSPACE
+from photo51.io.contracts.genome import (
+    ANNOTATIONS,
+    CONTIGS,
+    READING,
+    SEQUENCES,
+    TRANSCRIPTS,
+    WINDOWS,
+    WORKSPACE,
+)
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -43,7 +52,7 @@ PARTS = {
         "windows.parquet",
         "sequences.parquet",
     ),
-    "annotations": ("annotations.parquet", "contigs.parquet"),
+    "annotations": ("annotations.parquet", "transcripts.parquet", "reading.parquet", "contigs.parquet"),
 }
 """Files by the part that writes them. The first part reads no annotation, so that no annotation changes its files."""
 FILES = tuple(name for names in PARTS.values() for name in names)
@@ -136,9 +145,10 @@ def _read(rows: list[GenomeRow], folder: Path, params: GenomeParams) -> Genomes:
 
 
 def _annotate(rows: list[GenomeRow], folder: Path, params: GenomeParams, genomes: Genomes) -> None:
-    """The second part: annotations, and contigs with their genetic codes."""
+    """The second part: annotations, transcripts, the account of what was read, and contigs with their genetic codes."""
     made = _made("prepare", params, rows)
-    codes, annotations = {}, []
+    codes: dict[tuple[str, str], int] = {}
+    tables: dict[str, list[pd.DataFrame]] = {"annotations": [], "transcripts": [], "reading": []}
     for row in rows:
         motifs: list[tuple[Motif, str]] = [
             (motif, path.name)
@@ -148,17 +158,24 @@ def _annotate(rows: list[GenomeRow], folder: Path, params: GenomeParams, genomes
         ]
         warn_of_short((motif for motif, _ in motifs), params.annotation.motif_p)
         annotator = Annotator(row.genome, params.annotation, motifs)
-        for contig in read_contigs(row):
+        reading = Reading(row.genome)
+        for contig in read_contigs(row, reading):
             _check_same(genomes, row, contig)
             annotator.add(contig)
             codes[row.genome, contig.record.name] = contig.genetic_code
-        annotations.append(annotator.table())
-    table = pd.concat(annotations, ignore_index=True)
-    write_table(table, folder / "annotations.parquet", ANNOTATIONS, made)
+        reading.close(f"{folder.parent / 'reading.parquet'}")
+        tables["annotations"].append(annotator.table())
+        tables["transcripts"].append(annotator.transcripts())
+        tables["reading"].append(reading.table())
+    whole = {}
+    for name, spec in (("annotations", ANNOTATIONS), ("transcripts", TRANSCRIPTS), ("reading", READING)):
+        filled = [t for t in tables[name] if len(t)]
+        whole[name] = pd.concat(filled, ignore_index=True) if filled else spec.empty()
+        write_table(whole[name], folder / f"{name}.parquet", spec, made)
     own = genomes.sequences
     contigs = own.assign(genetic_code=[codes[g, c] for g, c in zip(own["genome"], own["chrom"], strict=True)])
     write_table(contigs, folder / "contigs.parquet", CONTIGS, made)
-    _warn_of_long(table, genomes.workspace())
+    _warn_of_long(whole["annotations"], genomes.workspace())
 
 
 def _check_same(genomes: Genomes, row: GenomeRow, contig: Contig) -> None:

@@ -23,7 +23,10 @@ class Rule(NamedTuple):
 
 
 class Row(NamedTuple):
-    """An annotated interval of one contig: the columns of `ANNOTATIONS` after genome and chrom."""
+    """An annotated interval of one contig: the columns of `ANNOTATIONS` after genome and chrom.
+
+    `chrom` is empty but for a part that lies on another contig than the transcript it belongs to.
+    """
 
     start: int
     end: int
@@ -36,6 +39,7 @@ class Row(NamedTuple):
     score: float = float("nan")
     note: str = ""
     source: str = ""
+    chrom: str = ""
 
 
 _FILE = "record type"
@@ -199,6 +203,39 @@ _NCRNA = ("rna",)
 _REPEAT = ("repeat", "repeat_region", "repeat_unit", "satellite")
 
 
+_ROLES = {
+    "exon": "exon", "pseudogenic_exon": "exon", "noncoding_exon": "exon", "coding_exon": "exon", "non_coding_exon": "exon",
+    "cds": "CDS", "cds_fragment": "CDS", "edited_cds": "CDS",
+    "utr": "UTR", "five_prime_utr": "UTR", "three_prime_utr": "UTR", "5utr": "UTR", "3utr": "UTR", "5'utr": "UTR",
+    "3'utr": "UTR", "5'_utr": "UTR", "3'_utr": "UTR", "five_prime_noncoding_exon": "UTR", "utr5": "UTR", "utr3": "UTR",
+    "three_prime_noncoding_exon": "UTR",
+    "stop_codon": "stop", "stop": "stop", "start_codon": "start", "start": "start",
+    "selenocysteine": "U", "stop_codon_redefined_as_selenocysteine": "U", "stop_codon_redefined_as_pyrrolysine": "O",
+    "pyrrolysine": "O",
+    "intron": "intron",
+}  # fmt: skip
+_NO_TRANSCRIPT = frozenset({"precursor_rna_part", "rna_motif", "rna_hook_turn"})
+
+
+def role_of(kind: str) -> str:
+    """What a type of record is in a gene: gene, transcript, one of its pieces (exon, CDS, UTR, start, stop, intron, or
+    the letter of a recoded codon), or other.
+    """
+    low = kind.strip().lower().replace("-", "_").replace(" ", "_")
+    if low in _ROLES:
+        return _ROLES[low]
+    if low == "gene" or low.endswith(("_gene", "pseudogene")) or low == "transposable_element_gene":
+        return "gene"
+    if low in {"transcript", "primary_transcript", "prim_transcript", "mirna_primary_transcript"}:
+        return "transcript"
+    if (
+        low.endswith(("rna", "_transcript", "_gene_segment", "_transcript_variant"))
+        and low not in _NO_TRANSCRIPT
+    ):
+        return "transcript"
+    return "transcript" if low in {"c_region", "v_segment", "d_segment", "j_segment", "v_region"} else "other"
+
+
 def kind_of(feature: Feature) -> str | None:
     """Annotation class of a record; None for one that is structure of the file or a broken CDS."""
     kind = feature.type.strip().replace("-", "_").replace(" ", "_")
@@ -232,8 +269,10 @@ def _of_note(text: str) -> str | None:
 
 
 def is_pseudo(attributes: Mapping[str, str]) -> bool:
-    """Whether a record says that its gene is broken."""
-    return attributes.get("pseudo", "").lower() == "true" or "pseudogene" in biotype(attributes)
+    """Whether a record says that its gene is broken, by INSDC's /pseudo and /pseudogene or by its biotype."""
+    pseudo = attributes.get("pseudo", "false").lower() not in {"false", "no", "0", "."}
+    broken = attributes.get("pseudogene", "").lower() not in {"", "false", "no", "none", "."}
+    return pseudo or broken or "pseudogene" in biotype(attributes).lower()
 
 
 def biotype(attributes: Mapping[str, str]) -> str:
@@ -265,6 +304,7 @@ def rows_of(feature: Feature, kind: str, source: str) -> list[Row]:
             score=feature.score,
             note=note,
             source=source,
+            chrom=p.chrom,
         )
         for i, p in enumerate(feature.parts)
     ]

@@ -7,7 +7,7 @@
 | `annotation` | | GFF3, GTF, GenBank, or a gene table (`.tsv`); several parted by `;`. A GenBank sequence and a downloaded assembly bring their own |
 | `regions` | | `all` (the default), BED files, or places `chrom:start-end` (1-based, both ends included) or `chrom`; parted by `;` |
 | `variants` | | VCF files or tables of variants, each `set=path` or a path alone, whose set is called like the genome; parted by `;` |
-| `genetic_code` | | NCBI translation table; default: what the annotation says, else 1 |
+| `genetic_code` | | NCBI translation table, or one a contig as `contig:code` parted by `;` (a code alone is that of the others); default: what the annotation says, else what kind of contig it is (see `photo51.genome.codes`), else 1 |
 | `topology` | | `auto` (the default: what the files say, else linear), `linear`, `circular`, `circular:chrom,chrom` (the others are linear), or `pieces` |
 | `extra_annotations` | | BED files, MEME motif files (`.meme`) and any of the annotation formats; parted by `;` |
 
@@ -23,6 +23,7 @@ are then those of the whole chromosome in every file and table. `pieces:LENGTH` 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,8 +64,9 @@ class GenomeRow:
         Text of the column, `all` where it was empty.
     variants
         (set, file) of each variant set.
-    genetic_code
-        NCBI translation table; None: what the annotation says.
+    genetic_codes
+        NCBI translation table by contig; that of the empty name is every other contig's. Contigs without one have what
+        the annotation says.
     topology
         As in the file.
     extra
@@ -80,7 +82,7 @@ class GenomeRow:
     annotations: tuple[Path, ...]
     regions: str
     variants: tuple[tuple[str, Path], ...]
-    genetic_code: int | None
+    genetic_codes: Mapping[str, int]
     topology: str
     extra: tuple[tuple[str, Path], ...]
     where: str
@@ -177,7 +179,7 @@ def _row(cells: dict[str, str], at: str, folder: Path, fetched: Path) -> GenomeR
             (_set_name(name or cells["genome"], at), resolve(t, folder, at, "variants"))
             for name, t in map(_named, _items(cells["variants"]))
         ),
-        genetic_code=_genetic_code(cells["genetic_code"], at),
+        genetic_codes=_genetic_codes(cells["genetic_code"], at),
         topology=cells["topology"] or "auto",
         extra=tuple(_extra(item, folder, at) for item in _items(cells["extra_annotations"])),
         where=at,
@@ -202,15 +204,21 @@ def _set_name(name: str, at: str) -> str:
     return name
 
 
-def _genetic_code(cell: str, at: str) -> int | None:
-    if not cell:
-        return None
-    if not (cell.isascii() and cell.isdigit() and int(cell) in unambiguous_dna_by_id):
-        known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
-        raise InputError(
-            f"{at}, column 'genetic_code': need an NCBI translation table ({known}), got {cell!r}"
-        )
-    return int(cell)
+def _genetic_codes(cell: str, at: str) -> dict[str, int]:
+    out: dict[str, int] = {}
+    for item in _items(cell):
+        contig, _, text = item.rpartition(":")
+        contig, text = contig.strip(), text.strip()
+        if not (text.isascii() and text.isdigit() and int(text) in unambiguous_dna_by_id):
+            known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
+            raise InputError(
+                f"{at}, column 'genetic_code': need an NCBI translation table ({known}), or contig:table parted by ;, got {item!r}"
+            )
+        if out.setdefault(contig, int(text)) != int(text):
+            raise InputError(
+                f"{at}, column 'genetic_code': need one table {f'for {contig!r}' if contig else 'without a contig'}, got {cell!r}"
+            )
+    return out
 
 
 def _extra(item: str, folder: Path, at: str) -> tuple[str, Path]:

@@ -1,25 +1,32 @@
-"""The files of one genome, read together: contigs one at a time, each with the features that lie on it."""
+"""The files of one genome, read together: contigs one at a time, each with the genes and features that lie on it."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from Bio.Data.CodonTable import unambiguous_dna_by_id
-
-from photo51.genome.bed import read_bed
-from photo51.genome.fasta import Record, read_fasta
+from photo51.genome.annotation_contigs import Names
+from photo51.genome.bed import holds_genes, read_bed, read_bed_genes
+from photo51.genome.codes import choose
+from photo51.genome.coding import Judged, judged, placed, spliced
+from photo51.genome.copies import split_copies, without_copies
+from photo51.genome.fasta import Record, parse_fasta, read_fasta
 from photo51.genome.features import Feature, place
-from photo51.genome.genbank import read_genbank
+from photo51.genome.genbank import Flat, read_genbank
+from photo51.genome.genbank_links import link_genbank
 from photo51.genome.gene_table import read_gene_table
-from photo51.genome.gff import read_gff3, read_gtf
+from photo51.genome.gff import Annotation, read_gff
 from photo51.genome.pieces import assemble
-from photo51.genome.samples import GenomeRow, is_bed
+from photo51.genome.records import Reading
+from photo51.genome.samples import GenomeRow
 from photo51.genome.text import data_lines, open_text
+from photo51.genome.transcripts import Assembler, Gene, Model, Transcript, Unique
 from photo51.types import InputError
 
 _GFF_COLUMNS = 9
@@ -38,40 +45,192 @@ class Contig(NamedTuple):
     genetic_code
         NCBI translation table.
     features
-        Placed features: inside the contig, split where they cross its origin.
+        Placed features that are no genes: inside the contig, split where they cross its origin.
+    genes
+        Placed genes.
+    judged
+        Placed transcripts, frames and genetic codes chosen, with how they translate.
     """
 
     record: Record
     circular: bool
     genetic_code: int
     features: list[Feature]
+    genes: tuple[Gene, ...] = ()
+    judged: tuple[Judged, ...] = ()
+
+    @property
+    def transcripts(self) -> list[Transcript]:
+        """Placed transcripts."""
+        return [j.transcript for j in self.judged]
 
 
-def read_contigs(row: GenomeRow) -> Iterator[Contig]:
-    """Contigs of a genome in the order of its sequence file.
-
-    Annotation is held in memory, sequence one contig at a time.
+def settled(record: Record, model: Model, *, circular: bool, genetic_code: int) -> Contig:
+    """A contig from its sequence and its model: everything placed, frames chosen.
 
     Raises
     ------
     InputError
-        As the readers; and for an annotation on a contig that the sequence file does not have, or past a contig's end.
+        For a feature outside of the contig.
     """
-    flats, declared = _sequences(row), declared_circular(row)
+    length = len(record.ids)
+    genes = [_placed_gene(g, length, circular=circular) for g in model.genes]
+    transcripts = [placed(t, length, circular=circular) for t in model.transcripts]
+    genes, transcripts = split_copies(genes, transcripts, record.ids, genetic_code)
+    return Contig(
+        record,
+        circular,
+        genetic_code,
+        [place(f, length, circular=circular) for f in model.others],
+        tuple(genes),
+        tuple(judged(t, record.ids, genetic_code) for t in transcripts),
+    )
+
+
+def _placed_gene(g: Gene, length: int, *, circular: bool) -> Gene:
+    if not g.parts:
+        return g
+    feature = Feature(g.chrom, g.type, g.parts, where=g.where, ordered=g.ordered)
+    return replace(g, parts=place(feature, length, circular=circular).parts)
+
+
+@dataclass
+class _Source:
+    """An annotation file, by contig."""
+
+    file: str
+    annotation: Annotation
+    extra: bool
+    by_contig: dict[str, Model] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for i, own in enumerate(self.annotation.model):
+            for item in own:
+                self.by_contig.setdefault(item.chrom, Model([], [], []))[i].append(item)  # type: ignore[arg-type]
+
+
+def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Contig]:
+    """Contigs of a genome in the order of its sequence file.
+
+    Annotation is held in memory, sequence one contig at a time.
+
+    Parameters
+    ----------
+    row
+        The genome.
+    reading
+        Takes the account of what is read, used and left out.
+
+    Raises
+    ------
+    InputError
+        As the readers; and for an annotation on a contig that the sequence file does not have, or past a contig's end,
+        and for an annotation file of which nothing can be used.
+    """
+    reading = reading if reading is not None else Reading(row.genome)
+    flats, declared = _sequences(row, reading), declared_circular(row)
     named = {r.record.name for r in flats} if isinstance(flats, list) else None
-    features = _features(row, named)
-    seen: set[str] = set()
+    sources = _annotations(row, named, reading)
+    names = Names([(s.file, s.by_contig, s.annotation.lengths) for s in sources])
+    finders = [
+        t.attributes.get("source_column", "")
+        for s in sources
+        for t in s.annotation.model.transcripts[:100]
+        if t.cds
+    ]
+    unique = (Unique(), Unique())
+    lengths: dict[str, int] = {}
+    foreign: list[Transcript] = []
     for flat in flats:
-        record = flat.record
-        own = features.pop(record.name, [])
-        seen.add(record.name)
-        circular = _circular(row, record.name, declared, said=flat.circular)
-        placed = [place(f, len(record.ids), circular=circular) for f in [*flat.features, *own]]
-        yield Contig(record, circular, _genetic_code(row, placed, flat.genetic_code), placed)
-    for chrom, left in features.items():
-        known = ", ".join(sorted(seen)[:5])
-        raise InputError(f"{left[0].where}: need a contig of {row.sequence} ({known}), got {chrom!r}")
-    _check_topology(row, seen)
+        circular = _circular(row, flat.record.name, declared, said=flat.circular)
+        models = _models(flat, sources, names, reading)
+        contig = _contig(row, flat, models, reading, finders, circular=circular)
+        contig = _with_unique_ids(contig, *unique)
+        lengths[contig.record.name] = len(contig.record.ids)
+        foreign += [t for t in contig.transcripts if any(p.chrom for p in t.exons)]
+        for j in contig.judged:
+            reading.judge(j, contig.genetic_code)
+        yield contig
+    names.check_all_used(str(row.sequence), list(lengths))
+    _check_foreign(foreign, lengths)
+    _check_topology(row, set(lengths))
+    if missing := sorted({c for c in row.genetic_codes if c} - set(lengths)):
+        raise InputError(
+            f"{row.where}, column 'genetic_code': need contigs of {row.sequence}, got {missing[0]!r}"
+        )
+    _warn_of_circles(row, lengths, reading)
+
+
+def _models(flat: _Flat, sources: list[_Source], names: Names, reading: Reading) -> list[Model]:
+    """What each file says of a contig: that of the sequence first."""
+    record = flat.record
+    models = [flat.model]
+    for source in sources:
+        own = names.of(source.file, record.name, len(record.ids), record.description, reading)
+        if own:
+            models.append(_renamed(source.by_contig[own], record.name))
+    return models
+
+
+def _contig(
+    row: GenomeRow, flat: _Flat, models: list[Model], reading: Reading, finders: list[str], *, circular: bool
+) -> Contig:
+    record = flat.record
+    length = len(record.ids)
+    models = [m for m in models if any(m)] or models[:1]
+    if len(models) > 1:
+        # files may write one gene across the origin in different ways, which are alike once placed
+        models = [_placed_model(m, length, circular=circular) for m in models]
+    model, repeated = without_copies(models)
+    for reason, where in repeated:
+        reading.add("", "left out", reason, first=where)
+    if flat.circular is False and row.topology.startswith("circular") and circular:
+        reading.add(str(row.sequence), "noted", "a record calls itself linear and genomes.tsv calls it circular, which is followed", first=record.name)  # fmt: skip
+    transcripts = [placed(t, length, circular=circular) for t in model.transcripts]
+    choice = choose(
+        record.name, record.description, row.genetic_codes, model.others, transcripts,
+        lambda t: spliced(t.cds, record.ids), elsewhere=finders,
+    )  # fmt: skip
+    if choice.warning:
+        reading.add("", "noted", choice.warning, first=record.name)
+    return settled(record, model, circular=circular, genetic_code=choice.code)
+
+
+def _placed_model(m: Model, length: int, *, circular: bool) -> Model:
+    genes = [_placed_gene(g, length, circular=circular) for g in m.genes]
+    return Model(genes, [placed(t, length, circular=circular) for t in m.transcripts], m.others)
+
+
+def _renamed(model: Model, chrom: str) -> Model:
+    return Model(*([x if x.chrom == chrom else replace(x, chrom=chrom) for x in own] for own in model))
+
+
+def _with_unique_ids(contig: Contig, genes: Unique, transcripts: Unique) -> Contig:
+    """Identifiers that differ over all contigs and files of the genome."""
+    new = {g.id: genes(g.id) for g in contig.genes}
+    renamed = tuple(
+        j._replace(
+            transcript=replace(j.transcript, id=transcripts(j.transcript.id), gene=new[j.transcript.gene])
+        )
+        for j in contig.judged
+    )
+    return contig._replace(genes=tuple(replace(g, id=new[g.id]) for g in contig.genes), judged=renamed)
+
+
+def _check_foreign(transcripts: Iterable[Transcript], lengths: dict[str, int]) -> None:
+    for t in transcripts:
+        for p in (*t.exons, *t.cds):
+            chrom = p.chrom or t.chrom
+            if chrom not in lengths or p.end > lengths[chrom]:
+                size = f"of {lengths[chrom]:,} bases" if chrom in lengths else "that is there"
+                raise InputError(
+                    f"{t.where}: need parts within a contig {size}, got {chrom}:{p.start + 1:,}-{p.end:,}"
+                )
+
+
+def _warn_of_circles(row: GenomeRow, lengths: dict[str, int], reading: Reading) -> None:
+    if row.topology == "circular" and len(lengths) > 10:
+        reading.add("", "noted", f"genomes.tsv calls all {len(lengths):,} contigs circular, as contigs of a draft assembly are not", first=row.where)  # fmt: skip
 
 
 def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
@@ -84,7 +243,7 @@ def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
     """
     declared = declared_circular(row)
     seen: set[str] = set()
-    for flat in _sequences(row):
+    for flat in _sequences(row, Reading(row.genome)):
         seen.add(flat.record.name)
         yield flat.record, _circular(row, flat.record.name, declared, said=flat.circular)
     _check_topology(row, seen)
@@ -95,7 +254,7 @@ def declared_circular(row: GenomeRow) -> frozenset[str]:
     if row.topology != "auto":
         return frozenset()
     found: set[str] = set()
-    for path in [*row.annotations, *(path for _, path in row.extra)]:
+    for path in [*_own(row), *(path for _, path in row.extra)]:
         name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
         if not name.endswith((".gff", ".gff3", ".gtf")):
             continue
@@ -132,21 +291,60 @@ def _check_topology(row: GenomeRow, seen: set[str]) -> None:
 
 class _Flat(NamedTuple):
     record: Record
-    features: list[Feature]
+    model: Model
     circular: bool | None
-    genetic_code: int | None
 
 
-def _sequences(row: GenomeRow) -> Iterable[_Flat]:
-    if first_letter(row.sequence) != ">":
-        if row.topology.startswith("pieces"):
-            raise InputError(f"{row.where}, column 'topology': need FASTA for pieces, got {row.sequence}")
-        return (_Flat(*flat) for flat in read_genbank(row.sequence))
+def _sequences(row: GenomeRow, reading: Reading) -> Iterable[_Flat]:
+    nothing = Model([], [], [])
+    first = first_letter(row.sequence)
     if row.topology.startswith("pieces"):
+        if first != ">":
+            raise InputError(f"{row.where}, column 'topology': need FASTA for pieces, got {row.sequence}")
         _, colon, length = row.topology.partition(":")
         records = assemble(read_fasta(row.sequence), str(row.sequence), int(length) if colon else None)
-        return [_Flat(r, [], None, None) for r in records]
-    return (_Flat(r, [], None, None) for r in read_fasta(row.sequence))
+        return [_Flat(r, nothing, None) for r in records]
+    if first == ">":
+        return (_Flat(r, nothing, None) for r in read_fasta(row.sequence))
+    if holds_gff(row.sequence):
+        return (_Flat(r, nothing, None) for r in read_embedded_fasta(row.sequence))
+    return _genbank(row, reading)
+
+
+def _genbank(row: GenomeRow, reading: Reading) -> Iterator[_Flat]:
+    file = row.sequence.name
+    for flat in read_genbank(row.sequence, row.topology):
+        annotation = of_genbank(flat, contigs_of_genbank(row.sequence))
+        _account(reading, file, annotation)
+        yield _Flat(flat.record, annotation.model, flat.circular)
+
+
+def of_genbank(flat: Flat, contigs: frozenset[str]) -> Annotation:
+    """Genes and other features of a GenBank record; parts on records that the file does not hold are left out with it."""
+    here, away = [], []
+    for f in flat.features:
+        absent = [p.chrom for p in f.parts if p.chrom and p.chrom not in contigs]
+        if absent:
+            title = f"{f.type} {f.name}".strip()
+            away.append((f"part on {absent[0]}, a record that the file does not hold ({title})", f.where))
+        else:
+            here.append(f)
+    assembler = Assembler()
+    left_out = link_genbank(here, assembler)
+    records = len(flat.features) + len(flat.left_out)
+    return Annotation(assembler.finish(), records, {}, assembler.notes, [*flat.left_out, *away, *left_out])
+
+
+@lru_cache(maxsize=16)
+def contigs_of_genbank(path: Path) -> frozenset[str]:
+    """Names and versions of the records of a GenBank file."""
+    with open_text(path) as text:
+        return frozenset(
+            word
+            for line in text
+            if line.startswith(("LOCUS", "VERSION", "ACCESSION"))
+            for word in line.split()[1:2]
+        )
 
 
 def first_letter(path: Path) -> str:
@@ -158,24 +356,71 @@ def first_letter(path: Path) -> str:
     raise InputError(f"{path}: need FASTA or GenBank, got no text")
 
 
-def _features(row: GenomeRow, contigs: set[str] | None) -> dict[str, list[Feature]]:
-    """Features of all annotation files of a genome, by contig."""
-    features: list[Feature] = []
-    for path in row.annotations:
-        features += read_annotation(path, row.sequence, contigs)
-    for kind, path in row.extra:
-        if is_bed(path.name):
-            features += read_bed(path, kind)
-        elif not path.name.endswith(".meme"):
-            features += read_annotation(path, row.sequence, contigs)
-    by_contig: dict[str, list[Feature]] = {}
-    for f in features:
-        by_contig.setdefault(f.chrom, []).append(f)
-    return by_contig
+def holds_gff(path: Path) -> bool:
+    """Whether a file is GFF3, which may hold its sequence at its end."""
+    with open_text(path) as text:
+        first = next((line for line in text if line.strip()), "")
+    return first.startswith("##gff-version") or (
+        len(first.split("\t")) == 9 and not first.startswith("LOCUS")
+    )
 
 
-def read_annotation(path: Path, sequence: Path, contigs: set[str] | None = None) -> list[Feature]:
-    """Features of an annotation file, whose format its name tells.
+def read_embedded_fasta(path: Path) -> Iterator[Record]:
+    """Records of the FASTA section of a GFF3 file.
+
+    Raises
+    ------
+    InputError
+        Where it has none.
+    """
+    with open_text(path) as text:
+        if not any(line.startswith("##FASTA") for line in text):
+            raise InputError(
+                f"{path}: need a sequence, got GFF3 without a ##FASTA section; name the FASTA file instead"
+            )
+        yield from parse_fasta(text, path)
+
+
+def _annotations(row: GenomeRow, contigs: set[str] | None, reading: Reading) -> list[_Source]:
+    """Annotation files of a genome, its sequence file among them where that is GFF3."""
+    out: list[_Source] = []
+    files = [("", path, False) for path in _own(row)] + [(kind, path, True) for kind, path in row.extra]
+    for kind, path, extra in files:
+        if path.name.endswith(".meme"):
+            continue
+        annotation = read_annotation(path, row.sequence, contigs, kind=kind, extra=extra)
+        _account(reading, path.name, annotation)
+        used = sum(map(len, annotation.model))
+        if not used:
+            why = annotation.left_out[0][0] if annotation.left_out else "it holds none"
+            if annotation.records and not extra:
+                raise InputError(
+                    f"{path}: need records that can be used, got none of {annotation.records:,}: {why}"
+                )
+            reading.noted(path.name, [(f"no record can be used: {why}", str(path))])
+        out.append(_Source(path.name, annotation, extra))
+    return out
+
+
+def _own(row: GenomeRow) -> list[Path]:
+    """Annotation files of a genome; its sequence file, where that is GFF3 and there is no other."""
+    if not row.annotations and first_letter(row.sequence) == "#" and holds_gff(row.sequence):
+        return [row.sequence]
+    return list(row.annotations)
+
+
+def _account(reading: Reading, file: str, annotation: Annotation) -> None:
+    left = len(annotation.left_out)
+    reading.add(file, "read", count=annotation.records, first=file)
+    reading.add(file, "used", count=annotation.records - left, first=file)
+    reading.left_out(file, annotation.left_out)
+    reading.noted(file, annotation.notes)
+
+
+def read_annotation(
+    path: Path, sequence: Path, contigs: set[str] | None = None, *, kind: str = "", extra: bool = False
+) -> Annotation:
+    """Genes and features of an annotation file, whose format its name tells.
 
     Parameters
     ----------
@@ -185,6 +430,10 @@ def read_annotation(path: Path, sequence: Path, contigs: set[str] | None = None)
         Sequence file, whose contigs a gene table without `chrom` needs.
     contigs
         Its contigs, where they are known.
+    kind
+        Class of the intervals of a BED file; `transcript` reads its BED12 lines as genes.
+    extra
+        Whether the file is one of `extra_annotations`; else BED12 lines are genes.
 
     Raises
     ------
@@ -193,18 +442,33 @@ def read_annotation(path: Path, sequence: Path, contigs: set[str] | None = None)
     """
     name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
     match name.rsplit(".", 1)[-1]:
-        case "gff3" | "gff":
-            return read_gff3(path)
-        case "gtf":
-            return read_gtf(path)
+        case "gff3" | "gff" | "gtf" | "gff2":
+            return read_gff(path)
         case "gb" | "gbk" | "gbff" | "genbank":
-            return [f for flat in read_genbank(path) for f in flat.features]
+            return _all_of_genbank(path)
         case "tsv":
             names = sorted(contigs) if contigs is not None else [r.name for r in read_fasta(sequence)]
             return read_gene_table(path, names)
-        case "bed":
-            return read_bed(path, "*")
+        case "bed" | "bed12":
+            if (kind == "transcript" or not extra) and holds_genes(path):
+                return read_bed_genes(path)
+            left_out: list[tuple[str, str]] = []
+            features = read_bed(path, kind or "*", left_out)
+            return Annotation(Model([], [], features), len(features) + len(left_out), {}, [], left_out)
     raise InputError(f"{path}: need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed or .tsv, got another suffix")
+
+
+def _all_of_genbank(path: Path) -> Annotation:
+    out = Annotation(Model([], [], []))
+    for flat in read_genbank(path):
+        own = of_genbank(flat, contigs_of_genbank(path))
+        for whole, part in zip(out.model, own.model, strict=True):
+            whole.extend(part)
+        out.records += own.records
+        out.notes += own.notes
+        out.left_out += own.left_out
+        out.lengths[flat.record.name] = (len(flat.record.ids), f"{path}, record {flat.record.name!r}")
+    return out
 
 
 def _circular(row: GenomeRow, chrom: str, declared: frozenset[str], *, said: bool | None) -> bool:
@@ -214,17 +478,3 @@ def _circular(row: GenomeRow, chrom: str, declared: frozenset[str], *, said: boo
     if kind in {"linear", "pieces"}:
         return False
     return chrom in declared or bool(said)
-
-
-def _genetic_code(row: GenomeRow, features: Iterable[Feature], said: int | None) -> int:
-    if row.genetic_code is not None:
-        return row.genetic_code
-    if said is None:
-        stated = (_stated(f.attributes) for f in features if f.type == "CDS")
-        said = next((code for code in stated if code is not None), None)
-    return 1 if said is None or said not in unambiguous_dna_by_id else said
-
-
-def _stated(attributes: Mapping[str, str]) -> int | None:
-    text = attributes.get("transl_table", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 3 else None

@@ -50,6 +50,8 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
     {
         "contigs": Source("genome/contigs.parquet", genome.CONTIGS, "Contigs", _GENOME),
         "annotations": Source("genome/annotations.parquet", genome.ANNOTATIONS, "Annotations", _GENOME),
+        "transcripts": Source("genome/transcripts.parquet", genome.TRANSCRIPTS, "Transcripts", _GENOME),
+        "reading": Source("genome/reading.parquet", genome.READING, "What was read", _GENOME),
         "workspace": Source("genome/workspace.parquet", genome.WORKSPACE, "Scored bases", _GENOME),
         "windows": Source("genome/windows.parquet", genome.WINDOWS, "Windows", _GENOME),
         "top_windows": Source(

@@ -134,7 +134,10 @@ TRANSCRIPTS = TableSpec(
         "gene_name": Column(
             "str", "gene symbol, else locus tag, else identifier: one for all that belongs to a gene"
         ),
-        "biotype": Column("str", "protein_coding, tRNA, rRNA, ncRNA or pseudogene"),
+        "biotype": Column(
+            "str",
+            "protein_coding, tRNA, rRNA, ncRNA or pseudogene; empty for exons alone of which the file says nothing",
+        ),
         "part": Column("int", "place of the part in reading order among the parts of its kind, from 0"),
         "frame": Column(
             "int", "for CDS: bases of this part to skip before its first complete codon; else -1"
@@ -147,5 +150,21 @@ TRANSCRIPTS = TableSpec(
             "codons read against the table, as codon:amino acid from 1, parted by ;: 47:U for selenocysteine",
         ),
         "where": Column("str", "file and line of its first record"),
+    },
+)
+
+READING = TableSpec(
+    "reading",
+    "what became of the records of a genome's files, and how its coding sequences translate",
+    {
+        "genome": _WHERE["genome"],
+        "file": Column("str", "file; empty for what holds of the genome"),
+        "outcome": Column(
+            "str",
+            "read, used, left out, noted (used, but unusual), or CDS (coding sequences of which it holds)",
+        ),
+        "reason": Column("str", "why it was left out, what is unusual, or what holds"),
+        "count": Column("int", "records, or coding sequences"),
+        "first": Column("str", "file and line of the first of them"),
     },
 )

@@ -1,0 +1,136 @@
+"""Contigs that an annotation calls otherwise than the sequence does: `chr1`, `1`, `NC_000001.11`.
+
+Two names are taken for one contig where they, or what headers and region records say beside them, mean the same
+chromosome, and the lengths that both files state agree.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+
+from photo51.genome.contig_names import keys, nearest
+from photo51.genome.gff import stated_lengths
+from photo51.genome.records import Reading
+from photo51.genome.transcripts import Model
+from photo51.types import InputError
+
+_CHROMOSOME = re.compile(r"\bchromosome[ :=]+(?:chr)?([0-9]{1,3}|[IVXLC]+|[A-Z]{1,2}[0-9]{0,2})\b")
+_ENSEMBL = re.compile(r"\b(?:chromosome|scaffold|plasmid):[^:\s]*:([^:\s]+):1:(\d+):")
+Stated = Mapping[str, tuple[int, str]]
+
+
+class Names:
+    """Finds the annotation of each contig.
+
+    Parameters
+    ----------
+    sources
+        (file, model by contig, stated lengths) of each annotation file.
+    """
+
+    def __init__(self, sources: Sequence[tuple[str, Mapping[str, Model], Stated]]):
+        self._by_contig = {file: by_contig for file, by_contig, _ in sources}
+        self._lengths = {
+            file: {**stated_lengths({c: m.others for c, m in by_contig.items()}), **lengths}
+            for file, by_contig, lengths in sources
+        }
+        self._sequence_region = {file: lengths for file, _, lengths in sources}
+        self._used: dict[str, set[str]] = {file: set() for file, _, _ in sources}
+        self._rejected: dict[tuple[str, str], str] = {}
+
+    def of(self, file: str, chrom: str, length: int, described: str, reading: Reading) -> str:
+        """Name by which a file calls a contig; empty where it has nothing on it.
+
+        Parameters
+        ----------
+        file
+            Annotation file.
+        chrom, length, described
+            Name, bases, and rest of the header of the contig.
+        reading
+            Is told of aliases, and of lengths that do not agree.
+        """
+        stated = self._sequence_region[file].get(chrom)
+        if stated is not None and stated[0] != length:
+            kind = "##sequence-region" if "line" in stated[1] else "record"
+            reading.noted(
+                file,
+                [
+                    (
+                        f"{kind} says that {chrom} has {stated[0]:,} bases, the sequence has {length:,}",
+                        stated[1],
+                    )
+                ],
+            )
+        own = self._by_contig[file]
+        if chrom in own:
+            self._used[file].add(chrom)
+            return chrom
+        own_keys = _keys(chrom, described)
+        for other, model in own.items():
+            if other in self._used[file] or not own_keys & (_keys(other, "") | _of_records(model)):
+                continue
+            said = self._lengths[file].get(other)
+            if said is None or said[0] != length:
+                self._rejected[file, other] = (
+                    f"; {chrom!r} may be the same, but "
+                    + ("the file states no length by which to tell" if said is None else f"it has {length:,} bases and not {said[0]:,}")
+                )  # fmt: skip
+                continue
+            self._used[file].add(other)
+            reading.noted(
+                file, [(f"{other} is taken for {chrom}, which is as long ({length:,} bases)", said[1])]
+            )
+            return other
+        return ""
+
+    def check_all_used(self, sequence: str, chroms: Sequence[str]) -> None:
+        """Whether every contig with an annotation is one of the sequence file.
+
+        Raises
+        ------
+        InputError
+            Naming the first that is not, with the nearest name.
+        """
+        for file, by_contig in self._by_contig.items():
+            for other, model in by_contig.items():
+                if other in self._used[file]:
+                    continue
+                first = min((x for own in model for x in own), key=lambda x: _line(x.where))
+                near = nearest(other, chroms)
+                hint = self._rejected.get((file, other)) or (
+                    f"; the nearest name is {near[0]!r}" if near else ""
+                )
+                known = ", ".join(sorted(chroms)[:5])
+                raise InputError(f"{first.where}: need a contig of {sequence} ({known}), got {other!r}{hint}")
+
+
+def _line(where: str) -> int:
+    number = re.search(r"line (\d+)", where)
+    return int(number[1]) if number else 0
+
+
+def _keys(chrom: str, described: str) -> set[str]:
+    """What a contig may be called: by its name, and by what its header says of a chromosome."""
+    own = set(keys(chrom))
+    if "mitochondri" in described.lower():
+        own |= keys("MT")
+    for pattern in (_CHROMOSOME, _ENSEMBL):
+        if m := pattern.search(described):
+            own |= keys(m[1])
+    return own
+
+
+def _of_records(model: Model) -> set[str]:
+    """What region records say that their contig is called."""
+    out: set[str] = set()
+    for f in model.others:
+        if f.type.lower() not in {"region", "chromosome", "source", "contig", "supercontig"}:
+            continue
+        a = f.attributes
+        named = [a.get("chromosome", ""), a.get("Name", ""), *a.get("Alias", "").split(",")]
+        out |= {k for n in named if n for k in keys(n)}
+        if "mitochondri" in f"{a.get('genome', '')} {a.get('organelle', '')}".lower():
+            out |= keys("MT")
+    return out

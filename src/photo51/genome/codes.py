@@ -1,0 +1,118 @@
+"""The genetic code of a contig: what the user says, what its records say, or a guess that is named.
+
+A guess is made for organelles, told by the contig's name, description or records, and for genomes whose genes were called
+by a prokaryotic gene finder. Of the codes of mitochondria the one is taken with which the fewest coding sequences stop
+inside, in the order 2 (vertebrates), 5 (invertebrates), 4 (moulds), 3 (yeast), 9, 13, 14, 1 (plants).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from photo51.genome.coding import has_inner_stop, stated_code
+from photo51.genome.features import Feature
+from photo51.genome.transcripts import Transcript
+
+MITOCHONDRIAL = (2, 5, 4, 3, 9, 13, 14, 21, 24, 1)
+_MITO_NAME = re.compile(
+    r"(?:[Cc]hr(?:omosome_?)?|CHR)?(?:M|MT|Mt|mt)(?:DNA|dna)?|(?i:(?:chr)?mito(?:chondri(?:a|on|al))?(?:[_-]?(?:genome|dna))?)"
+)
+_PLASTID_NAME = re.compile(
+    r"(?:[Cc]hr|CHR)(?:C|Pt|PT|CP)|Pt|PT|(?i:cpdna|ptdna|(?:chr)?(?:plastid|chloroplast)(?:[_-]?genome)?)"
+)
+_MITO_TEXT = re.compile(r"mitochondri(on|al|a)\b", re.IGNORECASE)
+_PLASTID_TEXT = re.compile(r"chloroplast|plastid|apicoplast|cyanelle|chromoplast|leucoplast", re.IGNORECASE)
+_FINDERS = re.compile(
+    r"prodigal|prokka|bakta|pgap|glimmer|genemarks?-?2|fraggenescan|phanotate|pharokka|pyrodigal|rast|dfast|"
+    r"protein homology|ncbi prokaryotic",
+    re.IGNORECASE,
+)
+
+
+class Choice(NamedTuple):
+    """A genetic code and, where it is a guess or goes against the records, the sentence that says so."""
+
+    code: int
+    warning: str = ""
+
+
+def choose(
+    chrom: str,
+    described: str,
+    user: Mapping[str, int],
+    features: Sequence[Feature],
+    transcripts: Sequence[Transcript],
+    spliced: Callable[[Transcript], str],
+    *,
+    elsewhere: Iterable[str] = (),
+) -> Choice:
+    """The genetic code of a contig.
+
+    Parameters
+    ----------
+    chrom, described
+        Name of the contig and the rest of its header.
+    user
+        Column `genetic_code` of `genomes.tsv`: by contig; of the empty name, every other's.
+    features, transcripts
+        What lies on the contig.
+    spliced
+        Gives the letters of a transcript's CDS.
+    elsewhere
+        Programs that made the genome's annotation, for contigs without genes.
+    """
+    stated = Counter(c for t in transcripts if t.cds and (c := stated_code(t)))
+    own = stated.most_common(1)[0][0] if stated else 0
+    asked = user.get(chrom, user.get("", 0))
+    if asked:
+        against = f"{chrom}: genomes.tsv says genetic code {asked}, its records say /transl_table={own}, which its CDS are read with"
+        return Choice(asked, against if own and own != asked else "")
+    if own:
+        return Choice(own)
+    kind, told = _kind(chrom, described, features)
+    if kind == "mitochondrion":
+        best = _fewest_stops([spliced(t) for t in transcripts if t.cds and all(not p.chrom for p in t.cds)])
+        return Choice(best, _guess(chrom, best, f"{told} says that it is a mitochondrion"))
+    if kind == "plastid":
+        return Choice(11, _guess(chrom, 11, f"{told} says that it is a plastid"))
+    names = [
+        t.attributes.get("source_column", "") + " " + t.attributes.get("inference", "")
+        for t in transcripts
+        if t.cds
+    ]
+    finder = next((m[0] for text in (*names, *elsewhere) if (m := _FINDERS.search(text))), "")
+    if finder:
+        return Choice(
+            11, _guess(chrom, 11, f"its genes were called by {finder}, a finder of prokaryotic genes")
+        )
+    return Choice(1)
+
+
+def _guess(chrom: str, code: int, why: str) -> str:
+    return f"{chrom}: genetic code {code} is a guess, since no file states one and {why}; the column genetic_code of genomes.tsv settles it"
+
+
+def _kind(chrom: str, described: str, features: Sequence[Feature]) -> tuple[str, str]:
+    for f in features:
+        said = f"{f.attributes.get('organelle', '')} {f.attributes.get('genome', '')}"
+        if f.type.lower() in {"source", "region", "chromosome"} and said.strip():
+            if _MITO_TEXT.search(said):
+                return "mitochondrion", "its record"
+            if _PLASTID_TEXT.search(said):
+                return "plastid", "its record"
+    if _MITO_NAME.fullmatch(chrom):
+        return "mitochondrion", "its name"
+    if _PLASTID_NAME.fullmatch(chrom):
+        return "plastid", "its name"
+    if _MITO_TEXT.search(described):
+        return "mitochondrion", "its header"
+    return ("plastid", "its header") if _PLASTID_TEXT.search(described) else ("", "")
+
+
+def _fewest_stops(coding: Sequence[str]) -> int:
+    """The first code of those of mitochondria with which the fewest sequences stop inside."""
+    stops = {code: sum(has_inner_stop(letters, 0, code) for letters in coding) for code in MITOCHONDRIAL}
+    return min(MITOCHONDRIAL, key=lambda code: stops[code])

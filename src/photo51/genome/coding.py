@@ -1,0 +1,288 @@
+"""Transcripts on their contig: parts placed, genetic code settled, the coding frame chosen, recoded codons found.
+
+A stated frame is believed where it translates without an inner stop codon. Where it does not, the frame that does wins,
+which is what phase columns of zeros, of nothing, or counted from the wrong end need; a CDS that begins with a start codon
+and ends with a stop codon of its frame keeps it whatever stands between.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from Bio.Data.CodonTable import unambiguous_dna_by_id
+from Bio.Data.IUPACData import protein_letters_3to1_extended
+from numpy.typing import NDArray
+
+from photo51.genome.alphabet import decode, reverse_complement
+from photo51.genome.features import Feature, Part, framed, place
+from photo51.genome.transcripts import Transcript
+
+_EXCEPTION = re.compile(r"pos:\s*([^)]*?(?:\([^)]*\))?[^),]*?)\s*,\s*aa:\s*([A-Za-z*]+)")
+_RECODED = {"TERM": "*", "OTHER": "X", "FMET": "M", "SEC": "U", "PYL": "O"}
+_NUMBER = re.compile(r"\d+")
+
+
+class Stops(NamedTuple):
+    """Codons of a genetic code: those that end, and those that begin."""
+
+    stops: frozenset[str]
+    starts: frozenset[str]
+
+
+class Judged(NamedTuple):
+    """A placed transcript, and what its coding sequence is like.
+
+    Attributes
+    ----------
+    transcript
+        With frames, genetic code, ends and recoded codons.
+    inner_stop
+        Number of the first codon that stops inside (from 1), 0 for none.
+    begins, ends
+        Whether it begins with a start codon and ends with a stop codon of its frame; true for an end that the file calls
+        incomplete.
+    reframed
+        Empty, `phases` where the phase column disagrees with the lengths of the parts, `frame` where another frame than
+        the stated one was chosen, `recoded` where a stop was read as an amino acid because of a note, `order` where the
+        parts were put in the order of the file.
+    """
+
+    transcript: Transcript
+    inner_stop: int = 0
+    begins: bool = True
+    ends: bool = True
+    reframed: str = ""
+
+    @property
+    def clean(self) -> bool:
+        """Whether it translates from start to stop."""
+        return not self.inner_stop and self.begins and self.ends
+
+
+@lru_cache
+def stops_of(code: int) -> Stops:
+    """Stop and start codons of an NCBI table; codons that it reads either way do not stop."""
+    table = unambiguous_dna_by_id[code]
+    return Stops(frozenset(table.stop_codons) - set(table.forward_table), frozenset(table.start_codons))
+
+
+def placed(t: Transcript, length: int, *, circular: bool) -> Transcript:
+    """A transcript on its contig (see `photo51.genome.features.place`).
+
+    Raises
+    ------
+    InputError
+        For a part outside of the contig.
+    """
+    if any(p.chrom for p in (*t.exons, *t.cds)):
+        return t
+    exons = place(replace(t.feature(t.exons), type="transcript"), length, circular=circular).parts
+    cds = place(replace(t.feature(t.cds), type="CDS"), length, circular=circular).parts if t.cds else ()
+    return replace(t, exons=exons, cds=cds)
+
+
+def spliced(parts: Sequence[Part], ids: NDArray[np.uint8]) -> str:
+    """Letters of parts in reading order, joined."""
+    pieces = (
+        reverse_complement(ids[p.start : p.end]) if p.strand == "-" else ids[p.start : p.end] for p in parts
+    )
+    return "".join(map(decode, pieces))
+
+
+def positions(parts: Sequence[Part]) -> NDArray[np.int64]:
+    """Contig position of each base of parts in reading order; a base that is read twice is there twice."""
+    runs = [np.arange(p.start, p.end)[:: -1 if p.strand == "-" else 1] for p in parts]
+    return np.concatenate(runs).astype(np.int64) if runs else np.zeros(0, dtype=np.int64)
+
+
+def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
+    """Choose the frame of a placed transcript's CDS and say what it is like.
+
+    Parameters
+    ----------
+    t
+        A placed transcript.
+    ids
+        Upper-case bytes of its contig, (length,).
+    code
+        Genetic code of the contig; the CDS's own /transl_table goes before it.
+    """
+    own = stated_code(t) or code
+    t = replace(
+        t, genetic_code=own, partial_5=t.partial_5 or _partial(t, 5), partial_3=t.partial_3 or _partial(t, 3)
+    )
+    if not t.cds:
+        return Judged(t)
+    if any(p.chrom for p in t.cds):
+        return Judged(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))))
+    if any(p.strand == "." for p in t.cds):
+        return Judged(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))), begins=False, ends=False)
+    letters = spliced(t.cds, ids)
+    stops = stops_of(own)
+    frame, cds, how = _frame(t, letters, stops)
+    t = replace(t, cds=cds)
+    exceptions = _recoded(t, frame)
+    inner = _inner_stops(letters, frame, stops.stops, exceptions)
+    if inner and (letter := _read_through(t, letters, frame, inner)):
+        exceptions |= dict.fromkeys(inner, letter)
+        inner, how = [], "recoded"
+    begins = t.partial_5 or (frame == 0 and letters[:3] in stops.starts)
+    if t.begins is False and not begins and len(letters) >= 3:
+        t, begins = replace(t, partial_5=True), True
+    ends = t.partial_3 or _ends(letters, frame, stops.stops, exceptions)
+    t = replace(t, recoded=";".join(f"{codon}:{letter}" for codon, letter in sorted(exceptions.items())))
+    return Judged(t, inner[0] if inner else 0, begins, ends, how)
+
+
+def stated_code(t: Transcript) -> int:
+    """The genetic code that a CDS says; 0 where it says none."""
+    text = t.attributes.get("transl_table", "")
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0
+    return number if number in unambiguous_dna_by_id else 0
+
+
+def has_inner_stop(letters: str, frame: int, code: int) -> bool:
+    """Whether letters read from a frame stop before their last codon."""
+    return bool(_inner_stops(letters, frame, stops_of(code).stops, {}))
+
+
+def _frame(t: Transcript, letters: str, stops: Stops) -> tuple[int, tuple[Part, ...], str]:
+    """Bases before the first codon, parts with their frames, and what had to be chosen."""
+    stated = t.cds[0].frame
+    first = max(stated, 0)
+    disagree = any(
+        p.frame >= 0 and p.frame != q.frame for p, q in zip(t.cds, _contiguous(t.cds, first), strict=True)
+    )
+    clean = [
+        f for f in (first, *(f for f in range(3) if f != first)) if not _stopped(t, letters, f, stops.stops)
+    ]
+    if first in clean or _anchored(letters, first, stops):
+        return first, _contiguous(t.cds, first), "phases" if disagree and first in clean else ""
+    if disagree and not _stopped_by_part(t.cds, letters, stops.stops):
+        return first, framed(t.cds, first), ""
+    if clean and len(letters) >= 30:
+        ended = [f for f in clean if _ends(letters, f, stops.stops, {})]
+        best = (ended or clean)[0]
+        return best, _contiguous(t.cds, best), "frame"
+    return first, _contiguous(t.cds, first), ""
+
+
+def _stopped(t: Transcript, letters: str, frame: int, stops: frozenset[str]) -> bool:
+    inner = _inner_stops(letters, frame, stops, {})
+    return bool(inner) and bool(set(inner) - set(_recoded(replace(t, cds=_contiguous(t.cds, frame)), frame)))
+
+
+def _stopped_by_part(parts: Sequence[Part], letters: str, stops: frozenset[str]) -> bool:
+    """Whether parts read each in its own stated frame stop inside."""
+    at = 0
+    for i, p in enumerate(framed(parts, 0)):
+        own = letters[at : at + p.end - p.start]
+        inner = _inner_stops(own, p.frame, stops, {})
+        last = (len(own) - p.frame) // 3
+        whole = (
+            [own[p.frame + 3 * (last - 1) : p.frame + 3 * last]] if last > 0 and i < len(parts) - 1 else []
+        )
+        if inner or (whole and whole[0] in stops):
+            return True
+        at += p.end - p.start
+    return False
+
+
+def _anchored(letters: str, frame: int, stops: Stops) -> bool:
+    return (
+        frame == 0 and letters[:3] in stops.starts and len(letters) % 3 == 0 and letters[-3:] in stops.stops
+    )
+
+
+def _inner_stops(letters: str, frame: int, stops: frozenset[str], exceptions: dict[int, str]) -> list[int]:
+    """Numbers of codons before the last complete one that stop, from 1."""
+    last = frame + 3 * ((len(letters) - frame) // 3) - 3
+    if len(letters) - frame - (last + 3) > 0:
+        last += 3
+    return [
+        (i - frame) // 3 + 1
+        for i in range(frame, last, 3)
+        if letters[i : i + 3] in stops and (i - frame) // 3 + 1 not in exceptions
+    ]
+
+
+def _ends(letters: str, frame: int, stops: frozenset[str], exceptions: dict[int, str]) -> bool:
+    """Whether the last codon is a stop, or becomes one by polyadenylation."""
+    rest = (len(letters) - frame) % 3
+    number = (len(letters) - frame - rest) // 3 + bool(rest)
+    if exceptions.get(number) == "*":
+        return True
+    if rest:
+        return letters[-rest:] in {"T", "TA"}
+    return letters[-3:] in stops and number not in exceptions
+
+
+def _contiguous(parts: Sequence[Part], frame: int) -> tuple[Part, ...]:
+    return framed((p._replace(frame=-1) for p in parts), frame)
+
+
+def _partial(t: Transcript, end: int) -> bool:
+    a = t.attributes
+    tags = a.get("tag", "")
+    if f"partial_{end}" in a or a.get(f"partial_{end}_prime") == "true":
+        return True
+    if (end == 5 and "cds_start_NF" in tags) or (end == 3 and "cds_end_NF" in tags):
+        return True
+    minus = bool(t.cds) and t.cds[0].strand == "-"
+    low = "start_range" in a and a["start_range"].startswith(".")
+    high = "end_range" in a and a["end_range"].endswith(".")
+    stated = a.get("partial", "")
+    if len(stated) == 2 and set(stated) <= {"0", "1"}:
+        # Prodigal: left and right end of the gene on the forward strand
+        low, high = stated[0] == "1", stated[1] == "1"
+    elif stated.lower() == "true" and not (low or high) and "partial_5" not in a and "partial_3" not in a:
+        return True
+    return (high if minus else low) if end == 5 else (low if minus else high)
+
+
+def _recoded(t: Transcript, frame: int) -> dict[int, str]:
+    """Codons that the file says are read against the table: number → amino acid."""
+    text = t.attributes.get("transl_except", "")
+    if not text and not t.marked:
+        return {}
+    where = positions(t.cds)
+    out: dict[int, str] = {}
+    stated = [
+        ([int(n) - 1 for n in _NUMBER.findall(place_)], _letter(aa))
+        for place_, aa in _EXCEPTION.findall(text)
+    ]
+    stated += [([p.start, p.end - 1], letter) for p, letter in t.marked]
+    for bases, letter in stated:
+        at = [int(i) for b in bases for i in np.flatnonzero(where == b)[:1]]
+        if at and min(at) >= frame:
+            out[(min(at) - frame) // 3 + 1] = letter
+    return out
+
+
+def _letter(aa: str) -> str:
+    if len(aa) == 1:
+        return aa.upper()
+    return _RECODED.get(aa.upper()) or protein_letters_3to1_extended.get(aa.capitalize(), "X")
+
+
+def _read_through(t: Transcript, letters: str, frame: int, inner: list[int]) -> str:
+    """The amino acid that all inner stops are read as, where a note of the record says so; else nothing."""
+    said = " ".join(
+        t.attributes.get(k, "") for k in ("note", "Note", "product", "tag", "exception", "description")
+    ).lower()
+    codons = {letters[frame + 3 * (n - 1) : frame + 3 * n] for n in inner}
+    if "seleno" in said and codons == {"TGA"}:
+        return "U"
+    if "pyrrolysine" in said and codons == {"TAG"}:
+        return "O"
+    return "X" if any(w in said for w in ("readthrough", "read-through", "read through")) else ""
+
+
+def as_feature(t: Transcript) -> Feature:
+    """The CDS of a transcript as a feature."""
+    return replace(t.feature(t.cds), type="CDS")

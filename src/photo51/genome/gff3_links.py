@@ -1,0 +1,210 @@
+"""Which gene and transcript a record of a GFF3 file belongs to: by Parent, on the contig of the record.
+
+An ID alone joins nothing but the lines of one feature: bacterial files give one ID to a CDS at two loci, gene predictors
+an ID to each line of a CDS, and many files none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from photo51.genome.features import Feature, Part
+from photo51.genome.genbank_links import NamedGenes
+from photo51.genome.rules import role_of
+from photo51.genome.transcripts import Assembler
+
+_PIECES = frozenset({"exon", "CDS", "UTR", "start", "stop", "U", "O"})
+Lines = list[Feature]
+
+
+def link_gff3(lines: Lines, assembler: Assembler) -> list[tuple[str, str]]:
+    """Hand every record to the assembler; what is left out comes back with the reason.
+
+    Parameters
+    ----------
+    lines
+        Records in the order of the file, one part each.
+    assembler
+        Is filled.
+    """
+    return _Links(lines, assembler).link()
+
+
+class _Links:
+    def __init__(self, lines: Lines, assembler: Assembler):
+        self.lines, self.assembler = lines, assembler
+        self.left_out: list[tuple[str, str]] = []
+        self.by_id: dict[str, Lines] = {}
+        for f in lines:
+            if f.attributes.get("ID"):
+                self.by_id.setdefault(f.attributes["ID"], []).append(f)
+        self.with_pieces = {p for f in lines if role_of(f.type) in {"exon", "CDS"} for p in _parents(f)}
+        self.with_transcripts = {
+            p for f in lines if role_of(f.type) == "transcript" for p in _parents(f)
+        }  # fmt: skip
+        self.others: dict[tuple, Lines] = {}
+        genes: dict[str, Lines] = {}
+        for f in lines:
+            if role_of(f.type) == "gene":
+                genes.setdefault(f.chrom, []).append(f)
+        self.genes = {chrom: NamedGenes(own) for chrom, own in genes.items()}
+
+    def link(self) -> list[tuple[str, str]]:
+        for f in self.lines:
+            role = self.role(f)
+            if role == "gene":
+                self.assembler.gene(self.gene_key(f), replace(f, group=_id(f)), _id(f))
+            elif role == "transcript" and self.stands_alone(f):
+                self.others.setdefault((f.chrom, f.type, _id(f) or f.where), []).append(f)
+            elif role == "transcript":
+                self.add_transcript(f)
+            elif role in _PIECES:
+                self.add_piece(f, role)
+            elif role == "intron" and _parents(f):
+                self.left_out.append(("introns, which follow from exons", f.where))
+            else:
+                key = (f.chrom, f.type, _id(f) or f.where)
+                self.others.setdefault(key, []).append(f)
+        for own in self.others.values():
+            self.assembler.others.append(_joined(own))
+        return self.left_out
+
+    def role(self, f: Feature) -> str:
+        """Role of a record; one of any other type is a transcript where exons or CDS name it their parent."""
+        role = role_of(f.type)
+        if role != "other" or not _id(f):
+            return role
+        if _id(f) in self.with_pieces:
+            return "transcript"
+        return (
+            "gene"
+            if _id(f) in self.with_transcripts and f.type.lower() not in {"region", "operon"}
+            else "other"
+        )
+
+    def stands_alone(self, f: Feature) -> bool:
+        """Whether it is an mRNA with neither gene nor pieces, such as that of an operon."""
+        lonely = not _parents(f) and _id(f) not in self.with_pieces and self.unlinked(f) is None
+        return lonely and f.type.lower() in {"mrna", "transcript"}
+
+    def gene_key(self, f: Feature) -> tuple:
+        return (_contig(f), "gene", _id(f) or f.where)
+
+    def parent(self, f: Feature, parent: str, roles: tuple[str, ...]) -> Feature | None:
+        """The record that a Parent means: one of the roles in their order, on the contig of its child, around it if any is."""
+        own = [p for p in self.by_id.get(parent, []) if p is not f]
+        for role in roles:
+            fitting = [p for p in own if self.role(p) == role and (p.chrom == f.chrom or not _contig(f))]
+            if fitting:
+                return next((p for p in fitting if _around(p.parts[0], f.parts[0])), fitting[0])
+        return None
+
+    def gene_of(self, f: Feature) -> tuple[tuple, Feature | None]:
+        """Key of the gene of a transcript record, and its record."""
+        for parent in _parents(f):
+            if (gene := self.parent(f, parent, ("gene",))) is not None:
+                return self.gene_key(gene), gene
+            if (above := self.parent(f, parent, ("transcript",))) is not None and _id(above) != _id(f):
+                return self.gene_of(above)
+            if parent not in self.by_id:
+                return (_contig(f), "gene", parent), None
+        if (gene := self.unlinked(f)) is not None:
+            return self.gene_key(gene), gene
+        name = f.attributes.get("gene_id") or f.attributes.get("geneID") or f.attributes.get("locus_tag")
+        return (_contig(f), "gene of", name or _id(f) or f.where), None
+
+    def unlinked(self, f: Feature) -> Feature | None:
+        """The gene record that a record without Parent goes with: of its locus_tag or name around it, or in its place."""
+        own = self.genes.get(f.chrom)
+        gene = own.find(f) if own is not None else None
+        return gene if gene is not None and gene.strand in {f.strand, "."} else None
+
+    def add_transcript(self, f: Feature) -> None:
+        key, gene = self.gene_of(f)
+        self.assembler.gene(key, name=_id(gene) if gene is not None else "")
+        if gene is None and key[1] == "gene":
+            self.assembler.gene(key, name=key[2])
+        self.assembler.transcript(key, _transcript_key(f), replace(f, group=_id(f)), _transcript_name(f))
+
+    def add_piece(self, f: Feature, role: str) -> None:
+        parents = _parents(f)
+        feature = replace(f, group=_id(f))
+        if not parents:
+            self.add_orphan(feature, role)
+        for parent in parents:
+            above = self.parent(f, parent, ("transcript", "gene"))
+            if above is None and (piece := self.parent(f, parent, ("CDS", "exon"))) is not None:
+                # a start or stop codon below its CDS, a CDS below its exon
+                self.add_piece(
+                    replace(f, attributes={**f.attributes, "Parent": piece.attributes.get("Parent", "")}),
+                    role,
+                )
+            elif above is None:
+                key = (_contig(f), "gene of", parent)
+                self.assembler.gene(key, name=f.attributes.get("gene_id", ""))
+                self.assembler.transcript(key, (*key, "t"), name=parent)
+                self.assembler.piece(key, (*key, "t"), role, feature)
+            elif self.role(above) == "transcript":
+                key, _ = self.gene_of(above)
+                self.assembler.piece(key, _transcript_key(above), role, feature)
+            else:
+                key = self.gene_key(above)
+                self.assembler.piece(key, (*key, "direct"), role, feature)
+
+    def add_orphan(self, f: Feature, role: str) -> None:
+        """A piece without a parent: a CDS is a gene of its own, an exon or UTR an interval."""
+        if role == "CDS":
+            name = _id(f)
+            key = (_contig(f), "CDS", name or f.where)
+            if (gene := self.unlinked(f)) is not None:
+                self.assembler.piece(self.gene_key(gene), (*self.gene_key(gene), "direct"), role, f)
+                return
+            self.assembler.transcript(key, (*key, "t"), name=name)
+            self.assembler.piece(key, (*key, "t"), role, f)
+        elif role in {"start", "stop"} and _id(f):
+            self.others.setdefault((f.chrom, f.type, f.where), []).append(f)
+        else:
+            self.others.setdefault((f.chrom, f.type, _id(f) or f.where), []).append(f)
+
+
+def _id(f: Feature | None) -> str:
+    return f.attributes.get("ID", "") if f is not None else ""
+
+
+def _parents(f: Feature) -> tuple[str, ...]:
+    text = f.attributes.get("Parent") or f.attributes.get("Derives_from", "")
+    return tuple(p.replace("\0", ",") for p in text.split(",") if p)
+
+
+def _contig(f: Feature) -> str:
+    """The contig that parts have to share; any, where the file says that a gene is spliced across contigs."""
+    return "" if "trans-splic" in f.attributes.get("exception", "") else f.chrom
+
+
+def _transcript_key(f: Feature) -> tuple:
+    return (_contig(f), "transcript", _id(f) or f.where)
+
+
+def _transcript_name(f: Feature) -> str:
+    return _id(f) or f.attributes.get("transcript_id") or f.attributes.get("Name", "")
+
+
+def _around(parent: Part, child: Part) -> bool:
+    return parent.start <= child.start and child.end <= parent.end
+
+
+def _joined(lines: Lines) -> Feature:
+    """One feature of the lines that share an ID and a type."""
+    first = lines[0]
+    name = next(
+        (
+            first.attributes[k]
+            for k in ("gene", "gene_name", "Name", "locus_tag", "gene_id", "Note", "ID")
+            if first.attributes.get(k)
+        ),
+        "",
+    )
+    parts = sorted(p._replace(frame=-1) for f in lines for p in f.parts)
+    if parts[0].strand == "-":
+        parts.reverse()
+    return replace(first, parts=tuple(parts), name=name, group=_id(first) or f"{first.type}_{first.where}")

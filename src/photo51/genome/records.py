@@ -1,0 +1,150 @@
+"""What was read of the files of a genome, what was left out and why, and how its coding sequences translate."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+from photo51.genome.coding import Judged
+from photo51.io.contracts.genome import READING
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+FEWEST = 3
+
+
+@dataclass
+class Entry:
+    """How often something came about, and where it did first."""
+
+    count: int = 0
+    first: str = ""
+
+
+@dataclass
+class Reading:
+    """The account of one genome's files.
+
+    Attributes
+    ----------
+    genome
+        Name in this run.
+    entries
+        (file, outcome, reason) → how often, and where first.
+    """
+
+    genome: str
+    entries: dict[tuple[str, str, str], Entry] = field(default_factory=dict)
+    _stated: int = 0
+
+    def add(self, file: str, outcome: str, reason: str = "", *, first: str = "", count: int = 1) -> None:
+        """Count something."""
+        entry = self.entries.setdefault((file, outcome, reason), Entry(0, first))
+        entry.count += count
+
+    def left_out(self, file: str, items: list[tuple[str, str]]) -> None:
+        """Records that are not used: (reason, where)."""
+        for reason, where in items:
+            self.add(file, "left out", reason, first=where)
+
+    def noted(self, file: str, items: list[tuple[str, str]]) -> None:
+        """What is unusual, and used all the same: (sentence, where)."""
+        for reason, where in items:
+            self.add(file, "noted", reason, first=where)
+
+    def judge(self, judged: Judged, code: int) -> None:
+        """Count how a coding sequence translates."""
+        t = judged.transcript
+        if not t.cds or t.biotype == "pseudogene":
+            return
+        self.add("", "CDS", "coding sequences", first=t.where)
+        if judged.clean and judged.reframed != "frame":
+            self.add("", "CDS", "translate cleanly", first=t.where)
+        name = f"{t.where} ({t.gene_name or t.id})"
+        if judged.inner_stop:
+            self.add("", "CDS", "have an inner stop", first=f"{name}, codon {judged.inner_stop}")
+        if not judged.begins:
+            self.add("", "CDS", f"begin with no start codon of code {t.genetic_code or code}", first=name)
+        if not judged.ends:
+            self.add("", "CDS", "end with no stop codon", first=name)
+        if judged.reframed:
+            self.add("", "CDS", _REFRAMED[judged.reframed], first=name)
+        misread = judged.inner_stop or judged.reframed == "frame" or not (judged.begins or judged.ends)
+        if misread:
+            self.add("", "CDS", "are misread", first=name)
+
+    def count(self, reason: str) -> int:
+        """Coding sequences of which something holds."""
+        return sum(e.count for (_, outcome, r), e in self.entries.items() if outcome == "CDS" and r == reason)
+
+    def table(self) -> pd.DataFrame:
+        """The account (contract `READING`)."""
+        rows = [
+            (self.genome, file, outcome, reason, entry.count, entry.first)
+            for (file, outcome, reason), entry in self.entries.items()
+        ]
+        return READING.check(pd.DataFrame(rows, columns=list(READING.columns))) if rows else READING.empty()
+
+    def close(self, path: str) -> None:
+        """Say in a line what the genome came to, warn of what is unusual, and refuse annotation that does not fit.
+
+        Parameters
+        ----------
+        path
+            File in which the whole account stands.
+
+        Raises
+        ------
+        InputError
+            Where most coding sequences do not translate.
+        """
+        for (_, outcome, reason), entry in self.entries.items():
+            if outcome in {"left out", "noted"} or (outcome == "CDS" and reason in _REFRAMED.values()):
+                log.warning(
+                    "%s: %s%s: %s (first: %s)",
+                    self.genome,
+                    "left out, " if outcome == "left out" else "",
+                    f"{entry.count:,} {'CDS' if outcome == 'CDS' else 'times' if outcome == 'noted' else 'records'}",
+                    reason,
+                    entry.first,
+                )
+        n = self.count("coding sequences")
+        log.info("%s: %s", self.genome, self.summary(path))
+        misread = self.count("are misread")
+        if n >= FEWEST and 2 * misread > n:
+            first = next(e.first for (_, o, r), e in self.entries.items() if (o, r) == ("CDS", "are misread"))
+            raise InputError(
+                f"{self.genome}: annotation and sequence do not belong together: {misread:,} of {n:,} coding sequences have "
+                f"an inner stop codon in their stated frame, or neither start nor stop codon (first: {first}); need the assembly "
+                "that was annotated, its genetic code, and coordinates that count from 1 (BED: from 0)"
+            )
+        if n and n < FEWEST and misread:
+            log.warning(
+                "%s: %d of %d coding sequences do not translate as the annotation says; do annotation and sequence belong together?",
+                self.genome, misread, n,
+            )  # fmt: skip
+
+    def summary(self, path: str) -> str:
+        """One line: coding sequences that translate, what is wrong with others, records left out."""
+        n = self.count("coding sequences")
+        parts = [f"{self.count('translate cleanly'):,} of {n:,} CDS translate cleanly" if n else "no CDS"]
+        told = Counter[str]()
+        for (_, outcome, reason), entry in self.entries.items():
+            if outcome == "CDS" and reason not in {"coding sequences", "translate cleanly", "are misread"}:
+                told[reason] += entry.count
+        parts += [f"{count:,} {reason}" for reason, count in told.items()]
+        left = sum(e.count for (_, outcome, _), e in self.entries.items() if outcome == "left out")
+        if left:
+            parts.append(f"{left:,} records left out")
+        return f"{'; '.join(parts)} (see {path})"
+
+
+_REFRAMED = {
+    "phases": "have a phase column that disagrees with the lengths of their parts, which were followed",
+    "frame": "do not translate in their stated frame and were read in the one that does",
+    "recoded": "have an inner stop codon that their note says is read through",
+    "order": "were put in the order of the file, in which they translate",
+}
