@@ -26,9 +26,11 @@ from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, read_h5ad, read_table, write_table
 from photo51.io.contracts.biomarkers import (
     CLASSIFIERS,
+    CONFORMAL,
     FEATURE_TESTS,
     PERMUTATION_AUDIT,
     PROBES,
+    REACH,
     SCORES,
     VARIANT_EFFECTS,
 )
