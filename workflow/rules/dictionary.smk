@@ -64,8 +64,6 @@ rule fidelity:
         "<logs>/fidelity/{sae}.log",
     benchmark:
         "<benchmarks>/fidelity/{sae}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -120,8 +118,6 @@ rule sae_quality:
         "<logs>/sae_quality/{sae}.log",
     benchmark:
         "<benchmarks>/sae_quality/{sae}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

@@ -10,8 +10,6 @@ rule enrich:
     benchmark:
         "<benchmarks>/enrich/{part}.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -42,8 +40,6 @@ rule gather_enrichment:
     benchmark:
         "<benchmarks>/gather_enrichment.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -74,8 +70,6 @@ rule concepts:
     benchmark:
         "<benchmarks>/concepts.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -108,8 +102,6 @@ rule motifs:
         "<logs>/motifs.log",
     benchmark:
         "<benchmarks>/motifs.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -176,8 +168,6 @@ rule novelty:
     benchmark:
         "<benchmarks>/novelty.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -209,8 +199,6 @@ rule ledger:
     benchmark:
         "<benchmarks>/ledger.tsv"
     priority: 20
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

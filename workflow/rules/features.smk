@@ -73,8 +73,6 @@ rule gather_codes:
     benchmark:
         "<benchmarks>/gather_codes/{sae}.tsv"
     priority: 20
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(2000),
         runtime=minutes(60),
@@ -100,8 +98,6 @@ rule features:
     benchmark:
         "<benchmarks>/features.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -129,8 +125,6 @@ rule retile:
     benchmark:
         "<benchmarks>/retile.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

@@ -52,8 +52,6 @@ rule geometry:
     benchmark:
         "<benchmarks>/geometry.tsv"
     priority: 20
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
