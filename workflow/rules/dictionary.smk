@@ -12,8 +12,6 @@ if TRAINED:
         benchmark:
             "<benchmarks>/train_sae/{sae}.tsv"
         priority: 20
-        conda:
-            "../envs/photo51.yaml"
         threads: 2
         resources:
             mem_mb=mib(4000),
@@ -38,8 +36,6 @@ else:
             "<logs>/pretrained_sae.log",
         benchmark:
             "<benchmarks>/pretrained_sae.tsv"
-        conda:
-            "../envs/photo51.yaml"
         resources:
             mem_mb=mib(1000),
             runtime=minutes(30),

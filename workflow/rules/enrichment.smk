@@ -133,8 +133,6 @@ if CONFIG.gene_sets:
             "<logs>/genesets.log",
         benchmark:
             "<benchmarks>/genesets.tsv"
-        conda:
-            "../envs/photo51.yaml"
         threads: 1
         resources:
             mem_mb=mib(3000),

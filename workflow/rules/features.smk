@@ -11,8 +11,6 @@ if CONFIG.stored:
         benchmark:
             "<benchmarks>/encode/{sae}-{part}.tsv"
         priority: 20
-        conda:
-            "../envs/photo51.yaml"
         threads: 1
         resources:
             mem_mb=mib(3000),
@@ -43,8 +41,6 @@ else:
         benchmark:
             "<benchmarks>/encode_model/{sae}-{part}.tsv"
         priority: 20
-        conda:
-            "../envs/photo51.yaml"
         threads: 2
         resources:
             mem_mb=mib(8000),
