@@ -65,9 +65,7 @@ def genome_files(wildcards):
 def sequence_files(wildcards):
     """Files that sequences and scored bases come from; a GenBank file, which holds annotations too, is compared by digest."""
     return [
-        str(path)
-        if i or first_letter(path) == ">"
-        else ancient(str(path))
+        str(path) if i or first_letter(path) == ">" else ancient(str(path))
         for row in GENOMES
         for i, path in enumerate(row.sequence_files())
     ]

@@ -88,8 +88,6 @@ rule fidelity_classes:
         "<logs>/fidelity_classes/{sae}.log",
     benchmark:
         "<benchmarks>/fidelity_classes/{sae}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(1000),
         runtime=minutes(30),

@@ -59,8 +59,6 @@ rule annotate:
         "<logs>/annotate.log",
     benchmark:
         "<benchmarks>/annotate.tsv"
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(2000),
         runtime=minutes(30),
