@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.package, pytest.mark.slow]
 # no trace of the checkout: neither its sources nor its working directory
 PLAIN = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "PHOTO51"))}
-PLAIN["JUPYTER_PATH"] = f"{sysconfig.get_path('data')}/share/jupyter"  # of the packages that are taken from there
+PLAIN["JUPYTER_PATH"] = (
+    f"{sysconfig.get_path('data')}/share/jupyter"  # of the packages that are taken from there
+)
 
 
 def call(*command: str, folder: Path) -> str:
