@@ -1,5 +1,6 @@
 """What the genome tests share: embedded data, small files, and one prepared run."""
 
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -10,6 +11,8 @@ from photo51.config.genome import GenomeParams
 from photo51.genome.genomes import Genomes
 from photo51.genome.prepare import prepare
 from photo51.genome.workspace import Workspace
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 settings.register_profile("genome", deadline=None, derandomize=True, max_examples=60)
 settings.load_profile("genome")

@@ -11,6 +11,8 @@ rule variants:
         "<logs>/variants/{set}-{part}.log",
     benchmark:
         "<benchmarks>/variants/{set}-{part}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -44,6 +46,8 @@ rule gather_variants:
         "<logs>/gather_variants/{set}.log",
     benchmark:
         "<benchmarks>/gather_variants/{set}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -69,6 +73,8 @@ rule biomarkers:
         "<logs>/biomarkers/{name}.log",
     benchmark:
         "<benchmarks>/biomarkers/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -94,6 +100,8 @@ rule cards:
         "<logs>/cards/{name}.log",
     benchmark:
         "<benchmarks>/cards/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -118,6 +126,8 @@ rule distil:
         "<logs>/distil/{name}.log",
     benchmark:
         "<benchmarks>/distil/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -145,6 +155,8 @@ rule cohort:
         "<logs>/cohort/{name}.log",
     benchmark:
         "<benchmarks>/cohort/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

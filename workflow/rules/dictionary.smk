@@ -12,6 +12,8 @@ if TRAINED:
         benchmark:
             "<benchmarks>/train_sae/{sae}.tsv"
         priority: 20
+        conda:
+            "../envs/photo51.yaml"
         threads: 2
         resources:
             mem_mb=mib(4000),
@@ -36,6 +38,8 @@ else:
             "<logs>/pretrained_sae.log",
         benchmark:
             "<benchmarks>/pretrained_sae.tsv"
+        conda:
+            "../envs/photo51.yaml"
         resources:
             mem_mb=mib(1000),
             runtime=minutes(30),
@@ -60,6 +64,8 @@ rule fidelity:
         "<logs>/fidelity/{sae}.log",
     benchmark:
         "<benchmarks>/fidelity/{sae}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -88,6 +94,8 @@ rule fidelity_classes:
         "<logs>/fidelity_classes/{sae}.log",
     benchmark:
         "<benchmarks>/fidelity_classes/{sae}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(1000),
         runtime=minutes(30),
@@ -112,6 +120,8 @@ rule sae_quality:
         "<logs>/sae_quality/{sae}.log",
     benchmark:
         "<benchmarks>/sae_quality/{sae}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

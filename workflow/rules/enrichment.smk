@@ -10,6 +10,8 @@ rule enrich:
     benchmark:
         "<benchmarks>/enrich/{part}.tsv"
     priority: 30
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -40,6 +42,8 @@ rule gather_enrichment:
     benchmark:
         "<benchmarks>/gather_enrichment.tsv"
     priority: 30
+    conda:
+        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -70,6 +74,8 @@ rule concepts:
     benchmark:
         "<benchmarks>/concepts.tsv"
     priority: 30
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -102,6 +108,8 @@ rule motifs:
         "<logs>/motifs.log",
     benchmark:
         "<benchmarks>/motifs.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -133,6 +141,8 @@ if CONFIG.gene_sets:
             "<logs>/genesets.log",
         benchmark:
             "<benchmarks>/genesets.tsv"
+        conda:
+            "../envs/photo51.yaml"
         threads: 1
         resources:
             mem_mb=mib(3000),
@@ -166,6 +176,8 @@ rule novelty:
     benchmark:
         "<benchmarks>/novelty.tsv"
     priority: 30
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -197,6 +209,8 @@ rule ledger:
     benchmark:
         "<benchmarks>/ledger.tsv"
     priority: 20
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

@@ -12,6 +12,8 @@ rule ablation:
     benchmark:
         "<benchmarks>/ablation.tsv"
     priority: 30
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -43,6 +45,8 @@ rule causality:
     benchmark:
         "<benchmarks>/causality.tsv"
     priority: 20
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -74,6 +78,8 @@ rule steer:
         "<logs>/steer/{name}.log",
     benchmark:
         "<benchmarks>/steer/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -110,6 +116,8 @@ rule frameshift:
         "<logs>/frameshift.log",
     benchmark:
         "<benchmarks>/frameshift.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

@@ -14,6 +14,8 @@ rule tracks:
         "<logs>/tracks.log",
     benchmark:
         "<benchmarks>/tracks.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -41,6 +43,8 @@ rule atlas:
         "<logs>/atlas.log",
     benchmark:
         "<benchmarks>/atlas.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -58,7 +62,7 @@ rule atlas:
 rule notebook:
     input:
         final_tables,
-        script=f"{NOTEBOOK_FOLDER}/{{notebook}}.py",
+        script="notebooks/{notebook}.py",
     output:
         notebook="<results>/notebooks/{notebook}.ipynb",
         page=report(
@@ -70,6 +74,8 @@ rule notebook:
         "<logs>/notebook/{notebook}.log",
     benchmark:
         "<benchmarks>/notebook/{notebook}.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -86,7 +92,7 @@ rule notebook:
 rule export:
     input:
         final_tables,
-        config="<results>/config.yaml",
+        config=workflow.configfiles[-1],
     output:
         report(
             directory("<results>/exports"),
@@ -100,6 +106,8 @@ rule export:
         "<logs>/export.log",
     benchmark:
         "<benchmarks>/export.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -119,7 +127,7 @@ rule report:
         "<results>/atlas/index.html",
         "<results>/exports",
         expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
-        config="<results>/config.yaml",
+        config=workflow.configfiles[-1],
     output:
         report(
             "<results>/report.html",
@@ -130,6 +138,8 @@ rule report:
         "<logs>/report.log",
     benchmark:
         "<benchmarks>/report.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -147,7 +157,7 @@ rule manifest:
     input:
         "<results>/report.html",
         selftest="<results>/model/selftest.json",
-        config="<results>/config.yaml",
+        config=workflow.configfiles[-1],
     output:
         report(
             "<results>/manifest.json",
@@ -158,6 +168,8 @@ rule manifest:
         "<logs>/manifest.log",
     benchmark:
         "<benchmarks>/manifest.tsv"
+    conda:
+        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(1000),

@@ -10,7 +10,15 @@ import pandas as pd
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.choose import numbers
 from photo51.genome.alphabet import decode
-from photo51.genome.consequence import consequences
+from photo51.genome.consequence import (
+    change_of,
+    consequences,
+    genomic,
+    is_mitochondrion,
+    letters_of,
+    normalised,
+    trimmed,
+)
 from photo51.genome.genomes import Genomes
 from photo51.genome.variant_windows import check_reference
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
@@ -65,8 +73,8 @@ def describe(
 
     A column of the input whose name is taken gets `given_` before it; columns of numbers become numbers.
     """
-    worst = consequences(genomes, genome, variants, annotations)
-    worst = worst[worst["worst"]].reset_index(drop=True)
+    every = consequences(genomes, genome, variants, annotations)
+    worst = every[every["worst"]].reset_index(drop=True)
     gene = _genes(worst, variants, annotations[annotations["genome"] == genome])
     rows = [
         _around(genomes, genome, Variant(chrom, int(pos), ref, alt), strand, params)
@@ -80,6 +88,9 @@ def describe(
         strand=worst["strand"],
         consequence=worst["consequence"],
         codon_position=worst["codon_position"],
+        genes=_touched(every, len(variants)),
+        **{c: worst[c] for c in ("transcript", "codon", "ref_aa", "alt_aa", "hgvs_c", "hgvs_p")},
+        **_spelled(genomes, genome, variants),
     )
     extra = variants.drop(columns=["chrom", "pos", "ref", "alt"])
     extra.columns = [f"given_{c}" if c in VARIANT_EFFECTS.columns else c for c in extra.columns]
@@ -108,6 +119,7 @@ def _around(
         "variant": str(variant),
         "chrom": variant.chrom,
         "pos": variant.pos,
+        "position": variant.pos + 1,
         "ref": variant.ref,
         "alt": variant.alt,
         "substitution": substitution(variant, strand),
@@ -118,12 +130,38 @@ def _around(
 
 
 def substitution(variant: Variant, strand: str) -> str:
-    """Change on a gene's strand, as `C>T`; `ins`, `del` or `mnv` where it is more than one base."""
-    if len(variant.ref) == len(variant.alt) == 1:
-        return f"{_on(strand, variant.ref)}>{_on(strand, variant.alt)}"
-    if len(variant.ref) == len(variant.alt):
+    """Change on a gene's strand, as `C>T` however long it is written; `ins`, `del` or `mnv` where it is more than one base."""
+    _, ref, alt = trimmed(variant.pos, variant.ref, variant.alt)
+    if len(ref) == len(alt) == 1:
+        return f"{_on(strand, ref)}>{_on(strand, alt)}"
+    if len(ref) == len(alt):
         return "mnv"
-    return "ins" if len(variant.alt) > len(variant.ref) else "del"
+    return "ins" if len(alt) > len(ref) else "del"
+
+
+def _touched(every: pd.DataFrame, n: int) -> list[str]:
+    """All genes of each variant as `gene:consequence;…`, gravest first, each with its gravest consequence; (n,)."""
+    named = every[every["gene"] != ""].drop_duplicates(["variant", "gene"])
+    text = named["gene"].astype(str) + ":" + named["consequence"].astype(str)
+    joined = text.groupby(named["variant"], sort=False).agg(";".join)
+    return [joined.get(i, "") for i in range(n)]
+
+
+def _spelled(genomes: Genomes, genome: str, variants: pd.DataFrame) -> dict[str, list[str]]:
+    """The one spelling of each variant, and its HGVS text on the contig."""
+    bases = letters_of(genomes, genome)
+    code = {c: genomes.genetic_code(genome, c) for c in variants["chrom"].astype(str).unique()}
+    columns: dict[str, list[str]] = {"normalised": [], "hgvs_g": []}
+    for chrom, pos, ref, alt in zip(
+        variants["chrom"].astype(str), variants["pos"], variants["ref"], variants["alt"], strict=True
+    ):
+        length, circular = genomes.length(genome, chrom), genomes.is_circular(genome, chrom)
+        change = change_of(chrom, int(pos), ref, alt)
+        one = normalised(change, bases, length=length, circular=circular)
+        columns["normalised"].append(f"{chrom}:{one.pos + 1}:{one.ref}>{one.alt}")
+        kind = "m" if is_mitochondrion(chrom, code[chrom]) else "g"
+        columns["hgvs_g"].append(genomic(change, bases, kind=kind, length=length if circular else 0))
+    return columns
 
 
 def _on(strand: str, letters: str) -> str:

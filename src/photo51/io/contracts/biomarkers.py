@@ -4,6 +4,28 @@ from photo51.io.tables import Column, TableSpec
 
 _INTERVAL = "95 % interval of a bootstrap over whole genes"
 
+_DESCRIBED = {
+    "normalised": Column(
+        "str",
+        "chrom:pos:ref>alt, 1-based, trimmed and left-aligned: equal for all ways to write it",
+        required=False,
+    ),
+    "transcript": Column("str", "transcript that consequence and codon are of", required=False),
+    "genes": Column(
+        "str",
+        "every gene it touches, with its gravest consequence there, as gene:consequence;…",
+        required=False,
+    ),
+    "codon": Column(
+        "int", "number of the first codon that changes, from 1; 0 where none does", required=False
+    ),
+    "ref_aa": Column("str", "amino acids of the touched codons; * is a stop", required=False),
+    "alt_aa": Column("str", "the same after the change", required=False),
+    "hgvs_g": Column("str", "change of the contig in HGVS notation (g., of mitochondria m.)", required=False),
+    "hgvs_c": Column("str", "change of the transcript (c. or n.)", required=False),
+    "hgvs_p": Column("str", "change of the protein (p.)", required=False),
+}
+
 VARIANT_EFFECTS = TableSpec(
     "variant_effects",
     "one variant with what it does to the gene and to the model; columns of the input follow, `given_` before taken names",
@@ -12,12 +34,17 @@ VARIANT_EFFECTS = TableSpec(
         "genome": Column("str", "genome of the run"),
         "chrom": Column("str", "contig"),
         "pos": Column("int", "first base of ref, 0-based"),
+        "position": Column("int", "first base of ref, 1-based as in VCF", required=False),
         "ref": Column("str", "reference allele, forward strand"),
         "alt": Column("str", "alternative allele, forward strand"),
         "gene": Column("str", "gene; outside genes the nearest one, in a control region `control_region`"),
         "strand": Column("str", "strand of the gene: +, - or ."),
-        "consequence": Column("str", "what it does to the gene: synonymous, missense, stop_gained, …"),
+        "consequence": Column(
+            "str",
+            "what it does to the gene, see photo51.genome.consequence: synonymous, missense, stop_gained, …",
+        ),
         "codon_position": Column("int", "1, 2 or 3 in the codon, 0 outside codons"),
+        **_DESCRIBED,
         "substitution": Column("str", "change on the gene's strand, as C>T; ins, del or mnv otherwise"),
         "context_ref": Column("str", "bases around the variant, reference allele, on the gene's strand"),
         "context_alt": Column("str", "the same with the alternative allele"),
@@ -288,37 +315,6 @@ RULES = TableSpec(
     },
 )
 
-CONFORMAL = TableSpec(
-    "conformal",
-    "what the class-wise conformal sets of one score come to on held-out variants of one class",
-    {
-        "method": Column("str", "what gives the score"),
-        "label": Column("int", "1 case, 0 control"),
-        "n": Column("int", "variants of the class"),
-        "alpha": Column("float", "share of a class whose set may lack it"),
-        "covered": Column("float", "share of the class whose set holds it; at least 1 - alpha"),
-        "decided": Column("float", "share whose set is one class"),
-        "right": Column("float", "share whose set is its class alone"),
-        "abstained": Column("float", "share whose set is both classes, or none"),
-    },
-)
-
-REACH = TableSpec(
-    "reach",
-    "whether one score can rank the variants of one consequence at all",
-    {
-        "method": Column("str", "what gives the score"),
-        "consequence": Column("str", "consequence"),
-        "n_case": Column("int", "cases"),
-        "n_control": Column("int", "controls"),
-        "scored": Column("float", "share of variants that have a score"),
-        "told_apart": Column(
-            "float", "share of case-control pairs with two different scores; NaN without pairs"
-        ),
-        "reaches": Column("bool", "both classes there, nine tenths scored, half of the pairs told apart"),
-    },
-)
-
 CALIBRATION = TableSpec(
     "calibration",
     "one bin of calibrated scores",
@@ -343,36 +339,12 @@ CARDS = TableSpec(
         "method": Column("str", "probe whose score is explained"),
         "score": Column("float", "log odds of the probe, this variant's gene held out"),
         "baseline": Column("float", "log odds of a variant that changes nothing"),
-        "probability": Column(
-            "float", "calibrated on held-out genes, at the prevalence of the set; NaN where it is withheld"
-        ),
+        "probability": Column("float", "calibrated on held-out genes, at the prevalence of the set"),
         "prevalence": Column("float", "share of cases in the set the probability refers to"),
-        "scale": Column(
-            "float",
-            "calibrated log odds per unit of the probe's score; 0 where higher scores are no likelier cases",
-            required=False,
-        ),
-        "outcome": Column("str", "what cases have: disease, resistance, or `being a case`", required=False),
-        "shows_probability": Column(
-            "bool",
-            "whether the probe beats chance within genes, the score reaches the consequence, and the comparison may claim",
-            required=False,
-        ),
-        "withheld": Column("str", "why no probability is shown; empty where one is", required=False),
-        "conformal": Column(
-            "str",
-            "classes that cannot be ruled out: case, control, both (abstains) or neither",
-            required=False,
-        ),
-        "likelihood_ratio": Column(
-            "float", "odds of the probability over odds of the prevalence; NaN where it is withheld"
-        ),
+        "likelihood_ratio": Column("float", "odds of the probability over odds of the prevalence"),
         "attributed": Column("float", "log odds due to disrupted features"),
         "deleted": Column("float", "log odds due to features that is left when the cited ones are deleted"),
-        "faithfulness": Column(
-            "float",
-            "share of the attributed log odds that goes with the cited features; NaN where these are next to nothing",
-        ),
+        "faithfulness": Column("float", "share of the attributed log odds that goes with the cited features"),
         "random_faithfulness": Column("float", "the same for as many random disrupted features, mean"),
         "distance": Column("float", "distance to the nearest variants of the set, other genes (cosine)"),
         "distance_limit": Column("float", "the set's own quantile of that distance"),

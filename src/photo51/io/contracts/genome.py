@@ -104,18 +104,23 @@ REFUSED_VARIANTS = TableSpec(
 
 CONSEQUENCES = TableSpec(
     "consequences",
-    "one variant in one gene, or in none",
+    "one variant in one transcript, or in none",
     {
         "variant": Column("int", "row of the variants table"),
         "gene": Column("str", "name of the gene or RNA; empty where the variant lies in none"),
-        "group": Column("str", "group of its intervals in the annotations; empty where there is none"),
-        "strand": Column("str", "strand of the gene, or ."),
+        "transcript": Column("str", "what the file calls the transcript, else its identifier; empty in none"),
+        "strand": Column("str", "strand of the transcript's first exon, or ."),
         "consequence": Column("str", "what the change does there, see photo51.genome.consequence"),
-        "codon": Column("int", "number of the first codon touched, from 1; 0 outside CDS"),
+        "codon": Column("int", "number of the first codon that changes, from 1; 0 where none does"),
         "codon_position": Column("int", "1, 2 or 3: place of a substituted base in its codon; 0 otherwise"),
         "ref_aa": Column("str", "amino acids of the touched codons before the change; * is a stop"),
         "alt_aa": Column("str", "amino acids of the touched codons after the change"),
-        "worst": Column("bool", "whether this is the gravest consequence of the variant (one row a variant)"),
+        "hgvs_p": Column("str", "change of the protein in HGVS notation; empty where it cannot be told"),
+        "hgvs_c": Column(
+            "str",
+            "change of the transcript in HGVS notation (c., or n. where nothing is coded); empty where it lies in none",
+        ),
+        "worst": Column("bool", "whether this is the row that stands for the variant (one row a variant)"),
     },
 )
 
