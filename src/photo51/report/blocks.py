@@ -23,7 +23,7 @@ from photo51.report import svg, words
 from photo51.report.glossary import TERMS
 
 TEMPLATES = Path(__file__).parent / "templates"
-Verdict = Literal["yes", "no", "untested"]
+Verdict = Literal["yes", "no", "untested", "described"]
 _TERM = re.compile(r"\[\[([\w]+)(?:\|([^\]]+))?\]\]")
 _BOLD = re.compile(r"\*\*(.+?)\*\*")
 _CODE = re.compile(r"`([^`]+)`")
@@ -201,7 +201,8 @@ class Claim:
     n
         What it was counted on.
     verdict
-        `yes` where it is beyond its null, `no` where it is not, `untested` where it could not be told.
+        `yes` where it is beyond its null, `no` where it is not, `untested` where it could not be told,
+        `described` for a number that has no test of its own.
     where
         Anchor of the section that shows it.
     """
@@ -225,7 +226,12 @@ class Claims(Block):
         return Markup(_macros().claims(self.claims))
 
 
-VERDICTS = {"yes": "beyond its null", "no": "not beyond its null", "untested": "not tested"}
+VERDICTS = {
+    "yes": "beyond its null",
+    "no": "not beyond its null",
+    "untested": "not tested",
+    "described": "no verdict",
+}
 
 
 def table(frame: pd.DataFrame, caption: str, heads: dict[str, str], **options: Any) -> Table:

@@ -99,7 +99,7 @@ def _standfirst(run: Run, sections: Sequence[Section]) -> str:
 
 def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
     found = []
-    if tested := [c for s in sections for c in s.claims if c.verdict != "untested"]:
+    if tested := [c for s in sections for c in s.claims if c.verdict in {"yes", "no"}]:
         beyond = sum(c.verdict == "yes" for c in tested)
         found.append(Tile(f"{beyond} of {len(tested)}", "claims beyond their null"))
     if len(named := names(run)):

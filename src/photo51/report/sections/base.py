@@ -84,9 +84,16 @@ class Draft:
         self.blocks.extend(blocks)
 
     def claim(self, claim: str, value: str, null: str, n: str, *, holds: bool | None) -> None:
-        """Add a claim; `holds` is None where it could not be tested."""
+        """Add a claim; `holds` is None where it could not be tested.
+
+        What decides `holds` has to pass by chance in at most one of twenty runs without anything to find (`bench calibration`).
+        """
         verdict: Verdict = "untested" if holds is None else "yes" if holds else "no"
         self.claims.append(Claim(claim, value, null, n, verdict, self.anchor))
+
+    def describe(self, what: str, value: str, null: str, n: str) -> None:
+        """Add a number beside what it is compared with, without a verdict: no test of it is known to hold its level."""
+        self.claims.append(Claim(what, value, null, n, "described", self.anchor))
 
     def fail(self, what: str, kind: str) -> None:
         """Add something that could not be shown."""

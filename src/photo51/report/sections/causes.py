@@ -10,6 +10,7 @@ from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_c
 from photo51.report.known import names
 from photo51.report.run import Run
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.stats.counts import count_p
 from photo51.stats.multiple import benjamini_hochberg
 
 ANCHOR, TITLE = "causes", "Causes"
@@ -96,14 +97,15 @@ def _speaks_for(base: str, change: float) -> str:
     )
 
 
-def _steering(run: Run, draft: Draft, alpha: float) -> None:  # noqa: ARG001
+def _steering(run: Run, draft: Draft, alpha: float) -> None:
     judged = run.need("verdicts")
     declared = judged[judged["declared"].astype(bool)] if judged["declared"].any() else judged
     steers = declared[declared["steers"].astype(bool)]
     tried, works = declared["target"].nunique(), steers["target"].nunique()
+    chance = count_p(works, tried)
     draft.claim(
         "Turning a feature up changes the DNA the model writes, in a measure that was named before the experiment and is not the model's.",
-        f"{works} of {tried}", "the 99th percentile of [[random_direction|random directions]] of equal size", f"{words.count(tried, 'feature')} tried", holds=works > 0,
+        f"{works} of {tried}", f"the 99th percentile of [[random_direction|random directions]] of equal size; as many by chance with probability {words.probability(chance)}", f"{words.count(tried, 'feature')} tried", holds=chance <= alpha,
     )  # fmt: skip
     draft.show(
         Prose(

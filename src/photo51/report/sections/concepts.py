@@ -13,8 +13,9 @@ from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell,
 from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_card
 from photo51.report.known import called, label, names
-from photo51.report.run import Run
+from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.stats.counts import count_p, sign_p
 
 ANCHOR, TITLE = "concepts", "Concepts found"
 QUESTION = "Which known parts of a genome does the model tell apart, without having been told?"
@@ -75,9 +76,12 @@ def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int
 
 def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     n, k = len(best), int(carries.sum())
+    # classes that overlap have one best feature: by chance they come up together, and count once
+    different = best.loc[carries, "feature"].nunique()
+    chance = count_p(different, n)
     draft.claim(
         "Single features tell known parts of the genome apart.", f"{k} of {n} classes",
-        "a name needs [[f1]] ≥ 0.3 on [[held_out]] stretches, above 95 % of its rotations and above [[always_on]], and both [[q|q-values]] below 0.05", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=k > 0,
+        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] stretches, above 95 % of its rotations and above [[always_on]], and both [[q|q-values]] below 0.05; {words.count(different, 'feature')}, as many by chance with probability {words.probability(chance)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=chance <= ALPHA,
     )  # fmt: skip
     for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
         if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
@@ -86,9 +90,9 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
             draft.claim(
                 f"The dictionary names concepts better than {said}.",
                 f"{wins} of {len(known)} classes",
-                f"{len(known) / 2:g} if neither were better",
+                f"{len(known) / 2:g} if neither were better; sign test p {words.probability(sign_p(wins, len(known) - wins))}",
                 f"best unit for each of {len(known)} classes, chosen on other stretches",
-                holds=wins > len(known) / 2,
+                holds=sign_p(wins, len(known) - wins) <= ALPHA,
             )
     missing = best[~carries]
     if len(missing):
@@ -189,9 +193,9 @@ def _ledger(run: Run, draft: Draft) -> None:
             draft.claim(
                 f"Names survive: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
                 words.percent(kept / len(made), 0),
-                "almost none: a check needs [[q]] < 0.05 of the [[rotation]] there",
+                f"5 % where it agrees by chance; as many with probability {words.probability(count_p(kept, len(made)))}",
                 f"{kept:,} of {len(made):,} names of {words.count(here['feature'].nunique(), 'feature')}",
-                holds=kept > len(made) / 2,
+                holds=count_p(kept, len(made)) <= ALPHA and kept > len(made) / 2,
             )
             lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):

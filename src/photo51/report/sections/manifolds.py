@@ -29,6 +29,7 @@ from photo51.report.known import called, names
 from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.shapes import Shape, alt, members_of, sentence, shapes, ticks, title, tuning
+from photo51.stats.counts import count_p, sign_p
 
 ANCHOR, TITLE = "shapes", "Shapes that features trace"
 QUESTION = "Do features work together: do they trace rings or lines along which something biological varies?"
@@ -67,7 +68,7 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     )  # fmt: skip
     draft.claim(
         "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", f"{shaped} of {k} groups",
-        "the same features turned against each other", f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told", holds=shaped > 0,
+        "the same features turned against each other", f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told", holds=count_p(shaped, k) <= ALPHA,
     )  # fmt: skip
     counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
     traces = (
@@ -281,7 +282,7 @@ def _direct(found: pd.DataFrame, draft: Draft) -> None:
     won = int((tested["effect"] > tested[["effect_direct", "effect_subspaces"]].max(axis=1)).sum())
     draft.claim(
         "A group of features says more of what varies along it than the activations do without features.", f"{won} of {len(tested)} coordinates and quantities",
-        "the same bases in as many dimensions, and as many groups of bases found in the activations", words.count(len(tested), "pair"), holds=won > len(tested) - won if len(tested) else None,
+        "the same bases in as many dimensions, and as many groups of bases found in the activations", words.count(len(tested), "pair"), holds=sign_p(won, len(tested) - won) <= ALPHA if len(tested) else None,
     )  # fmt: skip
 
 
@@ -298,7 +299,7 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
     )  # fmt: skip
     draft.claim(
         "The model's features show shapes that biology says must be there.", f"{len(shown)} of {len(tested)} controls",
-        "its [[kmer|baseline]] and its [[rotation|null]], each in the table", f"{words.count(len(table), 'control')}, {len(table) - len(tested)} without the data to test", holds=len(shown) > 0 if len(tested) else None,
+        "its [[kmer|baseline]] and its [[rotation|null]], each in the table", f"{words.count(len(table), 'control')}, {len(table) - len(tested)} without the data to test", holds=count_p(len(shown), len(tested)) <= ALPHA if len(tested) else None,
     )  # fmt: skip
     if len(tested):
         draft.answers.append(f"Of {words.count(len(tested), 'known shape')} that could be tested, {len(shown)} {'is' if len(shown) == 1 else 'are'} shown.")  # fmt: skip

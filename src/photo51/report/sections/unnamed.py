@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 from markupsafe import Markup
-from scipy.stats import binom
 
 from photo51.report import words
 from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict
 from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_card
-from photo51.report.run import Run
+from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.stats.counts import count_p
 
 ANCHOR, TITLE = "unnamed", "Unannotated features"
 QUESTION = "What does the model compute that no annotation explains?"
@@ -98,7 +98,7 @@ def _proof(run: Run, draft: Draft) -> None:
     tested = table[table["status"] == "tested"]
     found = int(tested["recovered"].astype(bool).sum())
     # a class is recovered by chance in at most one of twenty cases: F1 above 95 % of the shifts of the one feature chosen before
-    chance = float(binom.sf(found - 1, len(tested), 0.05)) if len(tested) else 1.0
+    chance = count_p(found, len(tested))
     if len(tested) and not found and draft.answers:
         draft.answers.append(
             f"Read them as candidates: with a known class of annotation hidden, the first features of the ranking brought back none of {len(tested)}."
@@ -109,7 +109,7 @@ def _proof(run: Run, draft: Draft) -> None:
             f"{found} of {len(tested)} classes",
             f"1 in 20 by chance; as many or more with probability {words.probability(chance)}",
             "first 20 of the ranking",
-            holds=chance <= 0.05,
+            holds=chance <= ALPHA,
         )
     rows = [
         [
