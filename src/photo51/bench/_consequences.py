@@ -1,0 +1,47 @@
+"""Consequences against an oracle that edits, splices and translates, and beside `bcftools csq`; both live with the tests."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+import tempfile
+from importlib import import_module
+from pathlib import Path
+
+import photo51
+
+log = logging.getLogger(__name__)
+_TESTS = Path(photo51.__file__).parents[2] / "tests" / "genome"
+
+
+def measure(*, quick: bool) -> dict[str, float | int | None]:
+    """`fuzz_variants` random variants on random gene models, 20,000 (1,000 when quick), and `fuzz_disagreements` with the oracle.
+
+    `csq_variants` variants of 300 coding genes (10,000; 1,000), and `csq_equal`, the share of variants and transcripts where
+    bcftools says the same; `csq_unexplained` counts differences that no listed reason explains (`csq_differences`).
+    """
+    figures: dict[str, float | int | None] = dict.fromkeys(
+        ("fuzz_variants", "fuzz_disagreements", "csq_variants", "csq_equal", "csq_unexplained")
+    )
+    if not _TESTS.is_dir():
+        log.warning("consequences: need the repository's tests beside the package, got none at %s", _TESTS)
+        return figures
+    sys.path.insert(0, str(_TESTS))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            fuzz = import_module("test_consequence_fuzz")
+            judged, differing = fuzz.disagreements(Path(folder) / "fuzz", 1, 1_000 if quick else 20_000)
+            figures |= {"fuzz_variants": judged, "fuzz_disagreements": len(differing)}
+            if shutil.which("bcftools") is None:
+                log.warning("consequences: need bcftools, got none on the path")
+                return figures
+            csq = import_module("test_consequence_csq")
+            n, equal, other = csq.compared(Path(folder), 7, 300, 1_000 if quick else 10_000)
+    finally:
+        sys.path.remove(str(_TESTS))
+    return figures | {
+        "csq_variants": n,
+        "csq_equal": equal / max(equal + len(other), 1),
+        "csq_unexplained": sum(not difference[-1] for difference in other),
+    }
