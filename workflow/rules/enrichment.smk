@@ -69,6 +69,8 @@ rule concepts:
     output:
         table="<results>/concepts.parquet",
         summary="<results>/concept_summary.parquet",
+        instances="<results>/instances.parquet",
+        regions="<results>/regions.parquet",
     log:
         "<logs>/concepts.log",
     benchmark:

@@ -86,12 +86,13 @@ def concepts(
     from photo51.activations.store import ActivationStore
     from photo51.config import parse
     from photo51.config.enrichment import ConceptParams
-    from photo51.enrichment.concept_stage import examined
+    from photo51.enrichment.concept_stage import across_genomes, examined, region_table
     from photo51.enrichment.concepts import Exam
-    from photo51.enrichment.inputs import Inputs
+    from photo51.enrichment.inputs import Inputs, open_codes
+    from photo51.enrichment.readout import codes_readout, kmer_readout
     from photo51.enrichment.summary import headline, summarise
     from photo51.io import provenance, write_json, write_table
-    from photo51.io.contracts.enrichment import CONCEPTS, SUMMARY
+    from photo51.io.contracts.enrichment import CONCEPTS, INSTANCES, REGIONS, SUMMARY
 
     given, inputs = parse(ConceptParams, params), Inputs.open(genomes)
     exam = Exam(inputs.workspace, inputs.classes(given.classes, given.leave_out), inputs.bases, given)
@@ -99,6 +100,11 @@ def concepts(
     table = examined(exam, inputs, codes, random=random, channels=channels, enrichment=_enrichment(out))
     summary = summarise(exam, table)
     made = provenance("concepts", given, [codes / "codes.json", out / "enrichment.parquet", *inputs.files])
+    store = open_codes(codes, inputs)
+    sae = codes_readout(store, range(store.n_features))
+    instances = across_genomes(exam, (sae, kmer_readout(inputs.bases, inputs.stretches)))
+    write_table(instances, out / "instances.parquet", INSTANCES, made)
+    write_table(region_table(exam, sae), out / "regions.parquet", REGIONS, made)
     write_table(table, out / "concepts.parquet", CONCEPTS, made)
     write_table(summary, out / "concept_summary.parquet", SUMMARY, made)
     write_json(headline(summary), out / "concepts.json")

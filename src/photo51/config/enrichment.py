@@ -105,7 +105,34 @@ class ConceptParams(Params):
         ge=2,
         description="thresholds tried: quantiles of the unit's non-zero activations on select",
     )
-    min_domains: int = Field(default=5, ge=1, description="least intervals of a class on select, and on test")
+    min_domains: int = Field(
+        default=5,
+        ge=1,
+        description="least instances of a class on select, and on test; a class with fewer is cross-validated over blocks",
+    )
+    folds: int = Field(
+        default=10,
+        ge=2,
+        description="most folds of blocks for classes with few instances, each held out once",
+    )
+    few_levels: int = Field(
+        default=8,
+        ge=1,
+        le=200,
+        description="thresholds tried for classes with few instances, quantiles as above",
+    )
+    few_shifts: int = Field(
+        default=199, ge=19, description="circular shifts of a class's instances for p_instances"
+    )
+    region_bases: int = Field(
+        default=2_000,
+        ge=100,
+        description="classes with few instances and at least this median length are told from their flanks too (bases)",
+    )
+    region_windows: int = Field(
+        default=20, ge=4, description="windows an instance of median length is cut into for that"
+    )
+    region_shifts: int = Field(default=99, ge=19, description="circular shifts of instances for that")
     per_class: int = Field(
         default=5, ge=1, description="units reported for each class and readout, best first"
     )

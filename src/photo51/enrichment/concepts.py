@@ -16,6 +16,20 @@ from photo51.enrichment.annotations import AnnotationClass
 from photo51.enrichment.composition import composition_terms
 from photo51.enrichment.design import Reading
 from photo51.enrichment.domains import domains_of
+from photo51.enrichment.few import (
+    CROSS,
+    FIXED,
+    Axis,
+    Plan,
+    calls,
+    chunks_of,
+    concept_row,
+    instance_rows,
+    judged,
+    limits,
+    modal,
+    near_of,
+)
 from photo51.enrichment.leaks import leaked_rows
 from photo51.enrichment.profiles import boundary_rows, profile
 from photo51.enrichment.readout import Readout
@@ -29,6 +43,8 @@ from photo51.stats.resampling import bootstrap_weights, percentile_interval, ran
 from photo51.stats.rotation import orient
 
 log = logging.getLogger(__name__)
+SCORED = "scored"
+_WIDE = 0.5  # share of (base, strand) pairs above which a class has no flanks to be told from
 _OFFSETS = 100
 _MIN_NEGATIVES = 100_000
 
@@ -60,6 +76,8 @@ class Exam:
         Classes in the ways they are read.
     status
         `scored`, or why a reading cannot be.
+    plans
+        How readings are judged that have too few instances for the test split, by number (`few.Plan`).
     select, test
         Rows of strand + that count; leaked ones are not among the test rows.
     """
@@ -84,6 +102,9 @@ class Exam:
         self.on_select = domains_of(self.classes, self.readings, self.select)
         self.on_test = domains_of(self.classes, self.readings, self.test)
         self.status = [self._status(r) for r in range(len(self.readings))]
+        self.axis = Axis(workspace, bases, params)
+        self.plans = self._plans()
+        self.instances: list[dict[str, object]] = []
         self._rivals: dict[int, Rival] = {}
         rng = np.random.default_rng([params.seed, 1])
         self.shifts = random_shifts(workspace.block_bounds, rng, params.null_rotations)
@@ -98,7 +119,27 @@ class Exam:
             n = int(domains.counts[reading])
             if n < self.params.min_domains:
                 return f"{n} instance{'s' if n != 1 else ''} on {where}, at least {self.params.min_domains} are needed"
-        return "scored"
+        return SCORED
+
+    def _plans(self) -> dict[int, Plan]:
+        """Plans of readings with few instances; their status says what can be told of them."""
+        plans = {}
+        for r, status in enumerate(self.status):
+            c = self.class_of(r)
+            if status == SCORED or c.reason or not c.n_instances or c.coverage > _WIDE:
+                continue
+            plan = self.axis.plan(c, self.readings[r])
+            if plan.evaluation == CROSS:
+                self.status[r] = SCORED
+            else:
+                self.status[r] = f"{plan.evaluation}: {plan.reason}" if plan.evaluation else plan.reason
+            if plan.evaluation:
+                plans[r] = plan
+        return plans
+
+    def fixed(self) -> list[int]:
+        """Readings that are scored on the test split."""
+        return [r for r, status in enumerate(self.status) if status == SCORED and r not in self.plans]
 
     def class_of(self, reading: int) -> AnnotationClass:
         """The class of a reading."""
@@ -181,7 +222,7 @@ def examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None
     """
     p = exam.params
     chosen = choose_thresholds(readout.matrix, exam.on_select, exam.select, p.thresholds)
-    scored = np.array([s == "scored" for s in exam.status], dtype=bool)
+    scored = np.isin(np.arange(len(exam.readings)), exam.fixed())
     f1 = np.where(scored[None], chosen.f1, 0.0)
     q = _lookup(exam, readout, enrichment)
     pairs = {(u, int(r)) for r in np.flatnonzero(scored) for u in _largest(f1[:, r], p.per_class)}
@@ -193,9 +234,27 @@ def examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None
         }
         for u, r in sorted(pairs, key=lambda pair: (pair[1], pair[0]))
     ]  # fmt: skip
+    rows += _few_rows(exam, readout, q)
     if not rows:
         return CONCEPTS.empty()
     return mark_best(CONCEPTS.check(_claims(pd.DataFrame(rows).assign(best=False), p)))
+
+
+def _few_rows(exam: Exam, readout: Readout, q: NDArray[np.float64]) -> list[dict[str, object]]:
+    """Rows of classes with few instances; the dictionary's, and that of random weights, are compared with shifts."""
+    if not exam.plans or readout.name == "linear_probe":  # a probe has learnt the labels of every fold
+        return []
+    n_shifts = exam.params.few_shifts if readout.name in {"sae", "random_sae"} else 0
+    chunks, rows = chunks_of(exam.axis, readout), []
+    for r, plan in exam.plans.items():
+        c, reading = exam.class_of(r), exam.readings[r]
+        result = judged(exam.axis, chunks, plan, n_shifts, r)
+        exam.instances += instance_rows(exam.axis, c, reading, readout, chunks, result)
+        unit, _ = modal(result.observed)
+        if unit >= 0:
+            row = concept_row(exam.axis, c, reading, readout, chunks, result)
+            rows.append(row | {"q": float(q[0][unit, r]), "q_adj_comp": float(q[1][unit, r])})
+    return rows
 
 
 def _lookup(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None) -> NDArray[np.float64]:
@@ -259,6 +318,14 @@ def _row(exam: Exam, readout: Readout, unit: int, reading: int, threshold: float
         "boundary_offset": _offset(exam, rows, values, reading),
         "n_test_domains": int(domains.counts[reading]),
         "n_leaked": int(exam.leaked.sum()),
+        "evaluation": FIXED,
+        "n_instances": c.n_instances,
+        "p_instances": np.nan,
+        **limits(
+            round(found.recall_domain * int(domains.counts[reading])),
+            int(domains.counts[reading]),
+            calls(active, exam.mask(reading)[active], near_of(c), exam.workspace.block_bounds),
+        ),
     }
 
 
@@ -279,6 +346,8 @@ def _claims(table: pd.DataFrame, p: ConceptParams) -> pd.DataFrame:
     table["beats_kmer"] = (table["d_auprc_lo"] > 0) & adjusted
     above = (table["f1_domain"] >= p.named_f1) & (table["f1_domain"] > table["f1_null95"])
     above &= table["f1_domain"] > table["f1_always"]
+    few = table["evaluation"] != FIXED
+    above &= ~few | ((table["evaluation"] == CROSS) & (table["p_instances"] <= 0.05))
     table["named"] = above & (table["q"] < 0.05) & (table["q_adj_comp"] < 0.05)
     return table
 

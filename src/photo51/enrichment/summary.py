@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from photo51.enrichment.concepts import Exam, mark_best
+from photo51.enrichment.few import FIXED
 from photo51.io.contracts.enrichment import CONCEPTS, SUMMARY
 
 RIVALS = {
@@ -41,20 +42,28 @@ def summarise(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
     for r, reading in enumerate(exam.readings):
         name, strand = exam.class_of(r).name, reading.orientation
         sae = best.get((name, strand, "sae"))
+        few = exam.plans.get(r)
         nothing = 0.0 if exam.status[r] == "scored" else np.nan  # a readout that hit nothing has an F1 of 0
         row = {
             "annotation": name,
             "strand": strand,
             "status": exam.status[r],
-            "n_test_domains": int(exam.on_test.counts[r]),
+            "evaluation": few.evaluation if few else FIXED if exam.status[r] == "scored" else "",
+            "n_instances": exam.class_of(r).n_instances,
+            "n_test_domains": exam.class_of(r).n_instances if few else int(exam.on_test.counts[r]),
             "feature": int(getattr(sae, "feature", -1)),
             "f1_domain": float(getattr(sae, "f1_domain", nothing)),
             "f1_null95": float(getattr(sae, "f1_null95", np.nan)),
             "f1_always": _always(exam, r),
+            **{
+                name: getattr(sae, name, np.nan)
+                for name in ("recall_domain", "recall_lo", "recall_hi", "p_instances")
+            },
         }
         for readout in sorted(readouts):
             unit = best.get((name, strand, readout))
-            row[RIVALS[readout]] = float(getattr(unit, "f1_domain", nothing))
+            absent = np.nan if few and readout == "linear_probe" else nothing
+            row[RIVALS[readout]] = float(getattr(unit, "f1_domain", absent))
         rows.append(row)
     table = pd.DataFrame(rows)
     for readout, column in (("neurons", "beats_neuron"), ("pca", "beats_pca")):
@@ -64,6 +73,9 @@ def summarise(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
 
 
 def _always(exam: Exam, reading: int) -> float:
+    if reading in exam.plans:
+        share = float(exam.mask(reading).mean())
+        return 2 * share / (1 + share)
     share = float(exam.on_test.bases[reading]) / max(2 * int(exam.test.sum()), 1)
     return 2 * share / (1 + share)
 
@@ -79,7 +91,8 @@ def headline(summary: pd.DataFrame) -> dict[str, float | int | None]:
     for readout, column in RIVALS.items():
         if column in scored.columns:
             out[f"concepts_{readout}"] = int((scored[column] >= MIN_F1).sum())
-            out[f"sae_beats_{readout}_share"] = _share(scored["f1_domain"] > scored[column])
+            met = scored[scored[column].notna()]
+            out[f"sae_beats_{readout}_share"] = _share(met["f1_domain"] > met[column])
     if "f1_neuron" in scored.columns and out["concepts_neurons"]:
         out["concepts_sae_over_neurons"] = float(out["concepts_sae"] or 0) / float(
             out["concepts_neurons"] or 1

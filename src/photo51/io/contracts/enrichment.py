@@ -10,6 +10,80 @@ _STRAND = Column(
 )
 _FRAME = Column("int", "codon position 1, 2 or 3; -1 for classes that have none")
 
+_FEW = {
+    "evaluation": Column(
+        "str",
+        "held-out blocks: one test split; cross-validated: each fold of blocks held out once, counts pooled, the unit is the "
+        "one most folds chose; among copies: the same where all instances are copies of one another",
+        required=False,
+    ),
+    "n_instances": Column("int", "instances of the class as annotated, in all splits", required=False),
+    "recall_lo": Column("float", "lower exact 95 % limit of recall_domain (Clopper–Pearson)", required=False),
+    "recall_hi": Column("float", "upper exact 95 % limit of recall_domain", required=False),
+    "n_calls": Column(
+        "int",
+        "called domains: active bases joined where they are within half the class's median length",
+        required=False,
+    ),
+    "precision_calls": Column("float", "share of called domains that touch the class", required=False),
+    "precision_calls_lo": Column("float", "lower exact 95 % limit of precision_calls", required=False),
+    "precision_calls_hi": Column("float", "upper exact 95 % limit of precision_calls", required=False),
+    "p_instances": Column(
+        "float",
+        "share of circular shifts of the class's instances at which choosing and judging anew reaches f1_domain; NaN where "
+        "there is a test split",
+        required=False,
+    ),
+}
+
+INSTANCES = TableSpec(
+    "instances",
+    "one readout against one class with few instances, chosen on some blocks or genomes and judged on the others",
+    {
+        "readout": Column("str", "what is read, as in concepts"),
+        "annotation": _ANNOTATION,
+        "strand": _STRAND,
+        "evaluation": Column("str", "cross-validated, among copies (as in concepts), or across genomes"),
+        "held_out": Column("str", "genome that was held out; empty: all folds pooled"),
+        "feature": Column(
+            "int", "unit that most folds chose; -1: none hit an instance where it was to be chosen"
+        ),
+        "unit": Column("str", "its name"),
+        "n_instances": Column("int", "instances judged"),
+        "n_groups": Column("int", "groups of instances that can be held out apart"),
+        "n_folds": Column("int", "folds"),
+        "n_hit": Column("int", "instances with an active base of their fold's choice"),
+        "recall_domain": Column("float", "n_hit / n_instances"),
+        "precision_bp": Column("float", "share of active bases inside"),
+        "f1_domain": Column("float", "harmonic mean of precision_bp and recall_domain"),
+        "status": Column("str", "scored, or what must be known of it"),
+        **{name: column for name, column in _FEW.items() if name not in {"evaluation", "n_instances"}},
+    },
+)
+
+REGIONS = TableSpec(
+    "regions",
+    "one way of describing windows, telling a long, rare class from its flanks; each instance held out once",
+    {
+        "annotation": _ANNOTATION,
+        "representation": Column(
+            "str", "features: all of the dictionary; best feature; 6-mers; GC; empty: not scored"
+        ),
+        "feature": Column("int", "feature that most folds chose, for best feature; else -1"),
+        "n_instances": Column("int", "instances as annotated"),
+        "n_groups": Column("int", "groups of instances that are no copies of each other"),
+        "window": Column("int", "length of a window (bases)"),
+        "n_tested": Column("int", "instances with flanks"),
+        "n_told": Column("int", "instances with an AUROC above one half"),
+        "told_lo": Column("float", "lower exact 95 % limit of n_told / n_tested (Clopper–Pearson)"),
+        "told_hi": Column("float", "upper exact 95 % limit"),
+        "auroc": Column("float", "mean over instances of the AUROC of its windows over its flanks'"),
+        "auroc_least": Column("float", "least of them"),
+        "p": Column("float", "share of circular shifts of all instances that reach auroc; NaN for baselines"),
+        "status": Column("str", "scored, or why not"),
+    },
+)
+
 ENRICHMENT = TableSpec(
     "enrichment",
     "one feature against one annotation class: every pair is here, tested or with the reason why not",
@@ -110,8 +184,10 @@ CONCEPTS = TableSpec(
         "n_leaked": Column("int", "test bases left out, as their 21-mers occur in train or select"),
         "named": Column(
             "bool",
-            "f1_domain ≥ 0.3 and above f1_null95 and f1_always, q and q_adj_comp < 0.05: the feature may carry the name",
+            "f1_domain ≥ 0.3 and above f1_null95 and f1_always, q and q_adj_comp < 0.05: the feature may carry the name; "
+            "where instances are few, cross-validated with p_instances ≤ 0.05 too",
         ),
+        **_FEW,
     },
 )
 
@@ -127,6 +203,12 @@ SUMMARY = TableSpec(
         "f1_domain": Column("float", "its domain F1"),
         "f1_null95": Column("float", "95th percentile over rotations of that feature"),
         "f1_always": Column("float", "domain F1 of a unit that is always on"),
+        "evaluation": Column("str", "as in concepts; empty where it is not scored", required=False),
+        "n_instances": Column("int", "instances of the class as annotated, in all splits", required=False),
+        "recall_domain": Column("float", "share of instances with an active base", required=False),
+        "recall_lo": Column("float", "lower exact 95 % limit of it", required=False),
+        "recall_hi": Column("float", "upper exact 95 % limit of it", required=False),
+        "p_instances": Column("float", "as in concepts", required=False),
         "f1_kmer": Column("float", "of the best single 6-mer", required=False),
         "f1_neuron": Column("float", "of the best neuron", required=False),
         "f1_pca": Column("float", "of the best principal component", required=False),
