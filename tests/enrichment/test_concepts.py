@@ -78,7 +78,7 @@ def test_test_rows_never_decide(exam, readout, concepts):
 
 def test_classes_with_few_intervals_say_so(exam, concepts):
     status = dict(zip([(exam.class_of(r).name) for r in range(len(exam.readings))], exam.status, strict=True))
-    assert "at least 3 are needed" in status["prophage"]
+    assert status["prophage"] == "1 instance: one to choose on and one to judge on are needed"
     assert "prophage" not in set(concepts["annotation"])
 
 

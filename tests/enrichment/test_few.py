@@ -183,7 +183,7 @@ def test_one_genome_is_judged_by_a_choice_made_on_the_other():
     result = judged(axis, chunks_of(axis, r), plan, 0, 0)
     rows = instance_rows(axis, c, SENSE, r, chunks_of(axis, r), result)
     assert [(x["held_out"], x["n_hit"], x["n_instances"], x["feature"]) for x in rows] == [
-        ("", 2, 3, 0), ("a", 0, 2, 1), ("b", 1, 1, 0),
+        ("", 1, 3, 0), ("a", 0, 2, 1), ("b", 1, 1, 0),
     ]  # fmt: skip
 
 

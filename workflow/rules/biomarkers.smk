@@ -6,7 +6,7 @@ rule variants:
         windows="<results>/genome/windows.parquet",
         sequences="<results>/genome/sequences.fa",
     output:
-        temp(touch("<results>/.done/variants/{set}/{part}")),
+        touch("<results>/.done/variants/{set}/{part}"),
     log:
         "<logs>/variants/{set}-{part}.log",
     benchmark:

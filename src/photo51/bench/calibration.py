@@ -4,6 +4,8 @@ On a synthetic genome (`enrichment.planted`) features of six null shapes at thre
 annotations by the exact rotation null, by the per-base hypergeometric test, by run midpoints and by shuffled runs; then null
 and planted pairs are mixed and put through Benjamini–Hochberg at 5 %. GC-driven pairs and a motif detector show what
 rotation does not remove and composition adjustment does. `fft_equals_roll` compares both routes of the null with `numpy.roll`.
+Classes of six instances are judged by cross-validation with and without a planted feature (`_few`), and the jobs that one more
+annotation plans anew are counted (`_replan`).
 
 Quick: one genome of 0.5 Mb, under a minute; else four of 1 Mb.
 """
@@ -19,6 +21,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import stats
 
+from photo51.bench._few import few_instances
+from photo51.bench._replan import new_annotation_jobs
 from photo51.enrichment.composition import composition_terms
 from photo51.enrichment.design import FEATURE_TERMS
 from photo51.enrichment.planted import (
@@ -66,6 +70,8 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
         **_false_positives(independent),
         **_discoveries(independent, pd.concat(planted, ignore_index=True)),
         **_composition(pd.concat(gc), pd.concat(kmer)),
+        **few_instances(40 if quick else 200, 39),
+        **new_annotation_jobs(),
         "fft_equals_roll": int(fft_equals_roll(rng)),
         "pairs_null": len(independent),
         "seconds": round(time.monotonic() - started, 1),

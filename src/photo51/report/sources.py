@@ -93,6 +93,18 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
             "Concepts beside their baselines",
             "`photo51 concepts` makes it.",
         ),
+        "instances": Source(
+            "instances.parquet",
+            enrichment.INSTANCES,
+            "Classes with few instances, each judged by a choice made on the others",
+            "`photo51 concepts` makes it.",
+        ),
+        "regions": Source(
+            "regions.parquet",
+            enrichment.REGIONS,
+            "Long, rare classes against their flanks",
+            "`photo51 concepts` makes it.",
+        ),
         "shapes": Source(
             "shapes.parquet", enrichment.SHAPES, "Shapes of activation", "`photo51 motifs` makes it."
         ),

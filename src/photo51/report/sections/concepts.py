@@ -12,6 +12,7 @@ from photo51.report import figures, svg, words
 from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
 from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_card
+from photo51.report.few_tables import few_tables
 from photo51.report.known import called, label, names
 from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
@@ -60,6 +61,8 @@ def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int
     _ledger(run, draft)
     if len(named):
         draft.show(_named(run, named))
+    for table in few_tables(run):
+        draft.show(table)
     _motifs(run, draft)
     _genesets(run, draft)
     left = summary[summary["status"] != "scored"]
@@ -68,7 +71,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int
             f"{label(str(r.annotation), str(r.strand))} ({r.status.split(',')[0]})" for r in records(left)
         ]
         draft.fail(
-            f"{words.count(len(left), 'annotation class', 'annotation classes')} could not be scored, for want of places on the stretches that names are chosen or checked on: {words.listing(listed, 40)}.",
+            f"{words.count(len(left), 'annotation class', 'annotation classes')} could not be scored, for want of instances that can be held out apart: {words.listing(listed, 40)}.",
             "limit",
         )
     return draft.section(TITLE, QUESTION)

@@ -1,0 +1,12 @@
+"""What a finished run does again when its inputs change, as Snakemake plans it."""
+
+import pytest
+
+from photo51.bench._replan import new_annotation_jobs
+
+
+@pytest.mark.slow
+def test_a_new_annotation_plans_enrichment_and_what_follows_alone():
+    found = new_annotation_jobs()
+    assert found["new_annotation_jobs"] == 0
+    assert found["new_annotation_jobs_all"] >= 10
