@@ -83,7 +83,8 @@ class GenomeParams(Params):
     block: int = Field(
         default=65_536,
         ge=64,
-        description="aimed length of a block: the unit the rotation null turns, longer than the longest annotation (bases)",
+        description="aimed length of a block: the unit the rotation null turns, longer than the longest annotation; shorter "
+        "where the scored bases do not fill ten (bases)",
     )
     gap: int = Field(
         default=4_096,

@@ -206,7 +206,7 @@ def region_rows(
         return [fixed | _nothing(reason)]
     features = tell(feature_means(rows, windows), windows, group)
     if np.isnan(features.auroc).all():
-        return [fixed | _nothing("no instance can be held out with flanks on both sides of the choice")]
+        return [fixed | _nothing("no instance has flanks while others that have some are left to learn from")]
     rng = np.random.default_rng([params.seed, 5])
     null = np.array(
         [_shifted_auroc(axis, pieces, group, rows, size, rng) for _ in range(params.region_shifts)]
