@@ -44,6 +44,8 @@ def ids(path, **given):
         (COLUMNS + A + B, {"a": 2, "b": 3}),
         ("##source=x\n" + COLUMNS + A + B, {"a": 3, "b": 4}),
         (META + COLUMNS, {}),
+        (META + COLUMNS + A.replace("\n", "  \n") + B + "\x1a", {"a": 7, "b": 8}),
+        (META + COLUMNS.replace("INFO", "INFO\tFORMAT") + A + B, {"a": 7, "b": 8}),
     ],
 )
 def test_every_record_is_read_with_its_line_whatever_is_round_it(write, text, lines):
@@ -180,3 +182,11 @@ def test_a_table_is_no_vcf_and_a_vcf_needs_its_columns(write):
         read_variants(write("x.vcf", COLUMNS.replace("\t", " ") + A))
     with pytest.raises(InputError, match="line 2: need a header with a line"):
         read_variants(write("x.vcf", "##fileformat=VCFv4.2\n" + A))
+
+
+def test_indels_without_an_anchor_base_are_named(write):
+    rows = "c\t5\t.\tAC\t-\t.\t.\t.\nc\t6\t.\t-\tA\t.\t.\t.\n"
+    found = read_variants(write("x.vcf", META + COLUMNS + rows + A), max_faulty=0.0)
+    assert found.counts.to_numpy().tolist() == [["allele written as -", 2, 7]]
+    table = read_variants(write("t.tsv", "chrom\tpos\tref\talt\nc\t5\t-\tG\n"))
+    assert table.refused["reason"].str.contains("with the base before them").all()

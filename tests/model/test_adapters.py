@@ -197,3 +197,17 @@ def test_generation_is_seeded_and_as_long_as_asked():
     one, same, other = (opened.generate(TEXT, 12, seed=s) for s in (1, 1, 2))
     assert one == same != other
     assert len(one) == 12
+
+
+@pytest.mark.parametrize(("kind", "capacity"), [("esm", 9), ("bert", 12)])
+def test_learned_positions_up_to_that_of_padding_are_no_tokens(kind, capacity):
+    """ESM numbers positions from behind that of padding (2 here), so that 12 positions hold 9 tokens, CLS and SEP among them."""
+    small = {**SMALL, "pad_token_id": 2, "max_position_embeddings": 12}
+    esm = EsmConfig(**small, position_embedding_type="absolute", mask_token_id=4, token_dropout=False)
+    config = esm if kind == "esm" else BertConfig(**small)
+    model = Library("small", AutoModelForMaskedLM.from_config(config), tokenizer(wrap=True))
+    assert model.spec.context == capacity
+    bases = ("ACGT" * 4)[: capacity - 2]
+    assert len(model.forward([bases]).tokens[0].ids) == capacity
+    with pytest.raises(InputError, match=f"need at most {capacity} tokens a sequence, got {capacity + 1}"):
+        model.forward([bases + "A"])

@@ -128,7 +128,7 @@ def _follow(command: list[str], log: Path, lock: int, *, again: bool) -> tuple[i
             stderr=subprocess.STDOUT,
             text=True,
             pass_fds=[lock],
-            env={**os.environ, "PATH": found_first},
+            env={**_with_cache(log.parents[1]), "PATH": found_first},
         ) as process,
     ):
         for line in process.stdout or ():
@@ -151,6 +151,25 @@ def _follow(command: list[str], log: Path, lock: int, *, again: bool) -> tuple[i
             ):
                 console.print(line.rstrip(), style="red")
     return process.returncode, [path for path in failed if path.is_file()]
+
+
+def _with_cache(results: Path) -> dict[str, str]:
+    """The environment, with a cache folder in the run's where the home folder has none that can be written.
+
+    Snakemake, matplotlib and others keep what they cache below XDG_CACHE_HOME, or ~/.cache where that is not set.
+    """
+    env = dict(os.environ)
+    try:
+        cache = Path(env.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        cache.mkdir(parents=True, exist_ok=True)
+        if os.access(cache, os.W_OK | os.X_OK):
+            return env
+        cause = f"{cache} cannot be written to"
+    except (OSError, RuntimeError) as e:
+        cause = str(e)
+    own = results.absolute() / ".cache"
+    typer.echo(f"photo51: no cache in the home folder ({cause}); {own} is used", err=True)
+    return {**env, "XDG_CACHE_HOME": str(own), "MPLCONFIGDIR": str(own / "matplotlib")}
 
 
 def _explain(failed: list[Path], log: Path, *, stored: bool) -> None:

@@ -223,6 +223,9 @@ def _refusal(pos: int, ref: str, alt: str) -> tuple[str, str]:
         return f"symbolic allele {alt}"[:40], f"symbolic allele {alt}"
     if "[" in alt or "]" in alt or alt.startswith(".") or alt.endswith("."):
         return "breakend", f"breakend {alt}"
+    if "-" in (ref, alt):
+        kind = "allele written as -"
+        return kind, f"{kind}: VCF writes insertions and deletions with the base before them"
     if not _BASES.fullmatch(alt) or not _BASES.fullmatch(ref):
         kind = "allele with letters other than A, C, G, T"
         return kind, f"{kind}: {ref}>{alt}"[:80]

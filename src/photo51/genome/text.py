@@ -101,7 +101,9 @@ def _unpacked(path: Path) -> Iterator[BinaryIO]:
             f"{path}: need a compressed file that can be unpacked, got a broken one ({e})"
         ) from e
     except UnicodeDecodeError as e:
-        raise InputError(f"{path}: need UTF-8 text, got byte {e.object[e.start]:#04x}") from e
+        raise InputError(
+            f"{path}: need UTF-8 text, got byte {e.object[e.start]:#04x}; `iconv -f ISO-8859-1 -t UTF-8` converts Latin-1"
+        ) from e
     except PermissionError as e:
         raise InputError(f"{path}: need a file that may be read, got permission denied") from e
 

@@ -34,7 +34,7 @@ def table_rows(path: Path | str, contigs: Sequence[str]) -> Iterator[tuple[int, 
         row = {"chrom": contigs[0] if contigs else "", "id": "", **dict(zip(header, fields, strict=True))}
         whole_number(row["pos"], at, "column 'pos'", 1)
         row["ref"], row["alt"] = row["ref"].upper(), row["alt"].upper()
-        if not _REFERENCE.fullmatch(row["ref"]):
+        if row["ref"] != "-" and not _REFERENCE.fullmatch(row["ref"]):
             raise InputError(f"{at}, column 'ref': need bases, got {row['ref']!r}")
         yield number, row
     if not header:

@@ -91,7 +91,7 @@ class Section:
     @cached_property
     def lengths(self) -> Mapping[str, int]:
         """Contig → bases, of those whose length the header states."""
-        return {name: int(c.length) for name, c in self.parsed.contigs.items() if c.length}
+        return {str(name): int(c.length) for name, c in self.parsed.contigs.items() if c.length}
 
 
 @dataclass
@@ -220,7 +220,7 @@ def _of_text(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | V
     portion, size = list[tuple[int, str]](), 0
     with open_text(path) as text:
         for number, raw in enumerate(_shown(text, path), 1):
-            line = raw.rstrip("\n")
+            line = raw.rstrip(" \n\x1a\0")
             if line.startswith("##"):
                 header.append((number, line))
             elif line[:6].upper() == "#CHROM":
@@ -277,6 +277,10 @@ def _section(
         raise InputError(
             f"{path}, line {number}: need a line '{' '.join(_FIXED)} …' parted by tabs, got {line[:80]!r}"
         )
+    if columns[8:] == ["FORMAT"]:
+        columns = columns[:8]
+    if "" in columns[9:]:
+        raise InputError(f"{path}, line {number}: need a name for each sample, got an empty one")
     names = Counter(columns[9:])
     if twice := [name for name, n in names.items() if n > 1]:
         raise InputError(f"{path}, line {number}: need sample names that differ, got {twice[0]!r} twice")
@@ -297,7 +301,9 @@ def _opened(lines: tuple[str, ...], records: list[str], folder: str, path: Path)
     try:
         return pysam.VariantFile(str(file))
     except (OSError, ValueError) as e:
-        raise InputError(f"{path}: need a VCF file, got a header that cannot be read ({e})") from e
+        raise InputError(
+            f"{path}: need a VCF file, got a header that htslib cannot read; `bcftools view` says more"
+        ) from e
 
 
 def _parsed(portion: list[tuple[int, str]], section: Section, tally: Tally) -> Iterator[VcfRecord | VcfFault]:
@@ -328,7 +334,7 @@ def _flaw(record: pysam.VariantRecord, line: str) -> str:
     ref = str(record.ref or "")
     if not record.chrom:
         return "CHROM is empty"
-    if not re.fullmatch(r"[A-Za-z.*]+|<.*>", ref):
+    if not re.fullmatch(r"[A-Za-z.*-]+|<.*>", ref):
         return f"REF is no bases: {ref[:20]!r}"
     if not line.split("\t", 5)[1].isdigit():
         return f"POS is no number: {line.split(chr(9), 5)[1][:20]!r}"

@@ -95,6 +95,17 @@ def open_library(
     return Library(name, cast("nn.Module", model).to(device), tokenizer, seed=seed)
 
 
+def _positions(model: Any) -> int | None:
+    """Tokens a sequence may have; of learned positions, those up to that of padding are no token's (as in ESM and RoBERTa)."""
+    stated = getattr(model.config, "max_position_embeddings", None)
+    limits = [stated] if stated is not None else []
+    for name, module in model.named_modules():
+        if name.endswith("position_embeddings") and isinstance(module, nn.Embedding):
+            reserved = 0 if module.padding_idx is None else module.padding_idx + 1
+            limits.append(module.num_embeddings - reserved)
+    return min(limits, default=None)
+
+
 class Library:
     """A model of the library.
 
@@ -134,7 +145,7 @@ class Library:
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
             block_kinds=(config.model_type,) * config.num_hidden_layers,
-            context=getattr(config, "max_position_embeddings", None),
+            context=_positions(model),
             tokenizer=type(tokenizer).__name__,
             bp_per_token=bases_per_token([tokenize(tokenizer, probe).spans]),
             causal=config.model_type not in _MASKED,
