@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from photo51.enrichment.composition import composition_terms, earlier, gc_classes, kmer_codes, local_gc
+from photo51.enrichment.composition import (
+    SCALES,
+    composition_terms,
+    content,
+    earlier,
+    gc_classes,
+    kmer_codes,
+    kmer_length,
+    local_gc,
+    window_terms,
+)
 
 ACGT = {"A": 0, "C": 1, "G": 2, "T": 3, "N": 4}
 
@@ -44,16 +54,40 @@ def test_terms_of_a_sequence():
     rng = np.random.default_rng(0)
     bases = rng.integers(0, 4, 500).astype(np.uint8)
     terms = composition_terms(bases, np.array([0, 200, 500]))
-    assert terms.levels.shape == (13, 1000)
+    assert terms.levels.shape == (12 + 4 * len(SCALES), 1000)
     assert (terms.levels.max(axis=1) < terms.sizes).all()
     # offset 11 at row 60 of strand + is the 6-mer that ends at row 49
     word = bases[44:50]
-    assert terms.levels[12, 60] == int("".join(map(str, word)), 4)
+    assert terms.levels[11, 60] == int("".join(map(str, word)), 4)
     # on strand - at row 60 it ends at row 71, read downwards from 76
     word = 3 - bases[71:77][::-1]
-    assert terms.levels[12, 500 + 60] == int("".join(map(str, word)), 4)
+    assert terms.levels[11, 500 + 60] == int("".join(map(str, word)), 4)
 
 
 def test_long_kmers_are_refused():
     with pytest.raises(ValueError, match="at most 7"):
         kmer_codes(_bases("ACGT"), np.array([0, 4]), k=8)
+
+
+def test_content_by_hand_on_both_strands():
+    # + reads GGCAT, - reads ATGCC from the last row; one base before and none behind
+    got = content(_bases("GGCAT"), np.array([0, 5]), 1, 0)
+    np.testing.assert_allclose(got.gc, [1, 1, 1, 0.5, 0, 1, 1, 0.5, 0, 0])
+    np.testing.assert_allclose(got.gc_skew, [1, 1, 0, -1, 0, -1, 0, 1, 0, 0])
+    np.testing.assert_allclose(got.at_skew, [0, 0, 0, 1, 0, 0, 0, -1, 0, 1])
+    assert np.isnan(content(_bases("NA"), np.array([0, 2]), 0, 0).gc[[0, 2]]).all()
+
+
+def test_windows_of_the_reverse_complement_are_those_of_the_other_strand():
+    bases = np.random.default_rng(1).integers(0, 4, 3_000).astype(np.uint8)
+    ours, other = (window_terms(b, np.array([0, 3_000])) for b in (bases, 3 - bases[::-1]))
+    assert len(ours) == 4 * len(SCALES)
+    for (x, n), (y, _) in zip(ours, other, strict=True):
+        plus, minus = x.reshape(2, -1)
+        np.testing.assert_array_equal(y, np.concatenate([minus[::-1], plus[::-1]]))
+        assert x.max() < n
+
+
+def test_small_genomes_are_read_in_short_words():
+    # 12 offsets × 4^k levels × 20 rows: 4^6 needs 983,040 rows of both strands
+    assert [kmer_length(n) for n in (491_520, 491_519, 5_000, 100)] == [6, 5, 2, 2]

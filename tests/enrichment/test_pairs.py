@@ -12,6 +12,7 @@ from photo51.enrichment.gather import _error_of_share, calibration, qq_points, w
 from photo51.enrichment.pairs import pair_table
 from photo51.enrichment.tracks import column_track, levelled, rotated, run_counts, take_rows
 from photo51.stats.correlation import Mask
+from photo51.stats.multiple import hierarchical
 from photo51.stats.resampling import random_shifts, rotate
 from photo51.stats.rotation import rotation_test
 
@@ -95,11 +96,13 @@ def test_a_row_is_what_the_exact_test_says(table, design, features):
     assert row["odds_ratio"] == pytest.approx(a * d / (b * c))
 
 
-def test_q_values_are_bh_over_tested_pairs(table):
+def test_q_values_are_hierarchical_over_classes(table):
     tested = table[table["status"] == "tested"]
-    np.testing.assert_allclose(tested["q"], false_discovery_control(tested["p_rot"]))
-    one = tested[(tested["annotation"] == "CDS") & (tested["strand"] == "sense")]
+    q = hierarchical(tested["p_rot"], tested["annotation"])
+    np.testing.assert_allclose(tested["q"], q)
+    one = tested[tested["annotation"] == "CDS"]
     np.testing.assert_allclose(one["q_within_annotation"], false_discovery_control(one["p_rot"]))
+    assert (one["q"] >= one["q_within_annotation"] - 1e-12).all()
 
 
 def test_chunks_make_the_table_of_the_whole(plain_table, plain, features):

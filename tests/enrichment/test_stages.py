@@ -48,7 +48,12 @@ def concepts(run, inputs, enriched):
 def test_shards_change_no_byte(run, inputs, enriched):
     out = run.folder / "in_three"
     _enrich(run, inputs, out, 3)
-    for name in ("enrichment.parquet", "calibration_qq.parquet", "calibration.json"):
+    for name in (
+        "enrichment.parquet",
+        "calibration_qq.parquet",
+        "adjusted_rates.parquet",
+        "calibration.json",
+    ):
         assert (out / name).read_bytes() == (run.out / name).read_bytes()
 
 

@@ -129,6 +129,21 @@ def _pairs(folder: Path, counted: list[dict[str, Any]], classes: list[str]) -> N
                 for e, o in zip(expected, observed, strict=True)
             ]
     write(enrichment.QQ, qq, folder / "calibration_qq.parquet")
+    rates = [
+        {
+            "annotation": c,
+            "strand": "sense",
+            "n": 200,
+            "n_05": 40 if i == 0 else 10,
+            "n_001": 0,
+            "rate_05": 0.2 if i == 0 else 0.05,
+            "rate_001": 0.0,
+            "tolerance": 0.001,
+            "verdict": "out of band" if i == 0 else "in band",
+        }
+        for i, c in enumerate(classes)
+    ]
+    write(enrichment.RATES, rates, folder / "adjusted_rates.parquet")
     figures = {
         "version": "0",
         "seed": 51,

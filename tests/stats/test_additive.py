@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.linear_model import LogisticRegression
 
-from photo51.stats.additive import Terms, deviance, logistic_scores, residuals
+from photo51.stats.additive import Terms, deviance, logistic_scores, projected
 
 
 def _world(n=4000, sizes=(7, 5, 9), seed=0):
@@ -19,34 +19,33 @@ def _one_hot(terms):
     return np.concatenate([np.eye(s)[lv] for s, lv in zip(terms.sizes, terms.levels, strict=True)], axis=1)
 
 
-def test_residuals_are_those_of_a_ridge_learnt_on_the_other_fold():
-    terms, signal, fold, rng = _world()
+def test_projected_residuals_are_those_of_least_squares():
+    terms, signal, _, rng = _world()
     y = np.stack([signal + rng.normal(0, 1, 4000), rng.normal(0, 1, 4000)], axis=1)
-    got = residuals(y, terms, fold, ridge=5.0, sweeps=60)
-    x = _one_hot(terms)
-    for f in (0, 1):
-        train, rest = fold == f, fold != f
-        centre = y[train].mean(axis=0)
-        model = Ridge(alpha=5.0, fit_intercept=False).fit(x[train], y[train] - centre)
-        np.testing.assert_allclose(got[rest], y[rest] - centre - model.predict(x[rest]), atol=2e-3)
+    group = np.arange(4000) // 400
+    got = projected(y, terms, within=group, sweeps=40)
+    x = np.concatenate([_one_hot(terms), np.eye(10)[group]], axis=1)
+    want = y - x @ np.linalg.lstsq(x, y, rcond=None)[0]
+    np.testing.assert_allclose(got, want, atol=2e-3)
+    np.testing.assert_allclose(np.add.reduceat(got, np.arange(0, 4000, 400)), 0, atol=2e-3)
 
 
-def test_noise_is_never_explained_by_itself():
-    """One level a row in each fold: an in-sample fit would leave nothing, a crossed one leaves all."""
-    n = 1000
-    rng = np.random.default_rng(1)
-    levels = np.tile(np.arange(500), 2)[None].astype(np.uint16)
-    y = rng.normal(0, 1, (n, 1))
-    got = residuals(y, Terms(levels, np.array([500])), np.repeat([0, 1], 500), ridge=0.01)
-    assert got.var() > y.var()
+def test_a_residual_is_orthogonal_to_all_that_the_terms_can_say():
+    """So that what they make of a feature needs no model: Σ (f - f̂) r = Σ f r for every f̂ of the model."""
+    terms, _, _, rng = _world(seed=5)
+    y = (rng.random((4000, 1)) < 0.2).astype(float)
+    r = projected(y, terms, sweeps=20)[:, 0]
+    tables = [rng.normal(0, 1, s) for s in terms.sizes]
+    said = sum(t[lv] for t, lv in zip(tables, terms.levels, strict=True))
+    assert abs(said @ r) < 1e-3 * np.linalg.norm(said) * np.linalg.norm(r)
 
 
 def test_more_columns_than_a_cache_line_are_each_fitted_alone():
-    terms, signal, fold, rng = _world(seed=2)
+    terms, signal, _, rng = _world(seed=2)
     y = signal[:, None] * rng.normal(1, 1, 20) + rng.normal(0, 1, (4000, 20))
-    got = residuals(y, terms, fold)
+    got = projected(y, terms)
     for j in (0, 17):
-        np.testing.assert_allclose(got[:, [j]], residuals(y[:, [j]], terms, fold), atol=1e-5)
+        np.testing.assert_allclose(got[:, [j]], projected(y[:, [j]], terms), atol=1e-5)
 
 
 def test_log_odds_rank_and_fit_as_logistic_regression_does():
@@ -90,8 +89,8 @@ def test_deviance_by_hand():
 def test_shapes_and_levels_are_checked():
     terms, signal, fold, _ = _world()
     with pytest.raises(ValueError, match="need 4000 rows"):
-        residuals(signal[:10, None], terms, fold)
+        projected(signal[:10, None], terms)
     with pytest.raises(ValueError, match="levels below their sizes"):
-        residuals(signal[:, None], Terms(terms.levels, np.array([1, 1, 1])), fold)
+        projected(signal[:, None], Terms(terms.levels, np.array([1, 1, 1])))
     with pytest.raises(ValueError, match="values among"):
-        residuals(signal[:, None], terms, fold + 7)
+        logistic_scores(signal[:, None] > 0, terms, fold + 7)

@@ -37,6 +37,7 @@ rule gather_enrichment:
     output:
         table="<results>/enrichment.parquet",
         qq="<results>/calibration_qq.parquet",
+        rates="<results>/adjusted_rates.parquet",
     log:
         "<logs>/gather_enrichment.log",
     benchmark:

@@ -3,7 +3,8 @@
 On a synthetic genome (`enrichment.planted`) features of six null shapes at three densities are tested against eleven
 annotations by the exact rotation null, by the per-base hypergeometric test, by run midpoints and by shuffled runs; then null
 and planted pairs are mixed and put through Benjamini–Hochberg at 5 %. GC-driven pairs and a motif detector show what
-rotation does not remove and composition adjustment does. `fft_equals_roll` compares both routes of the null with `numpy.roll`.
+rotation does not remove and composition adjustment does; how it does where genes lie on one strand, and on classes placed by
+composition, is measured by `adjusted`. `fft_equals_roll` compares both routes of the null with `numpy.roll`.
 Classes of six instances are judged by cross-validation with and without a planted feature (`_few`), and the jobs that one more
 annotation plans anew are counted (`_replan`).
 
@@ -23,8 +24,7 @@ from scipy import stats
 
 from photo51.bench._few import few_instances
 from photo51.bench._replan import new_annotation_jobs
-from photo51.enrichment.composition import composition_terms
-from photo51.enrichment.design import FEATURE_TERMS
+from photo51.bench.adjusted import adjusted_figures, adjusted_test
 from photo51.enrichment.planted import (
     SHAPES,
     PlantedGenome,
@@ -34,13 +34,10 @@ from photo51.enrichment.planted import (
     planted_genome,
     runs_to_track,
 )
-from photo51.stats.additive import Terms, residuals
 from photo51.stats.correlation import Mask, Track, block_overlaps_fft, overlaps
-from photo51.stats.covariance import alternate, even_blocks
 from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.naive import fisher, midpoint_binomial, shuffle_p
 from photo51.stats.rotation import rotation_test, track
-from photo51.stats.sparse_additive import LevelModel
 
 log = logging.getLogger(__name__)
 DENSITIES = (1e-4, 1e-3, 1e-2)
@@ -72,6 +69,7 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
         **_composition(pd.concat(gc), pd.concat(kmer)),
         **few_instances(40 if quick else 200, 39),
         **new_annotation_jobs(),
+        **adjusted_figures(quick=quick),
         "fft_equals_roll": int(fft_equals_roll(rng)),
         "pairs_null": len(independent),
         "seconds": round(time.monotonic() - started, 1),
@@ -139,7 +137,7 @@ def gc_pairs(genome: PlantedGenome, n: int, rng: np.random.Generator) -> pd.Data
     """GC-driven features against the GC domain: raw rotation p and composition-adjusted p."""
     features = np.stack([null_feature(genome, "gc", 1e-3, rng) for _ in range(n)], axis=1)
     mask = genome.annotations["gc_domain"]
-    adjusted = _adjusted(genome, features, mask[:, None]).p_upper[:, 0]
+    adjusted = adjusted_test(genome, sp.csc_array(features), mask[:, None]).p_upper[:, 0]
     prepared = _masks(genome)["gc_domain"]
     raw = [rotation_test(_track(f), prepared).p_upper for f in features.T]
     return pd.DataFrame({"raw": raw, "adjusted": adjusted})
@@ -154,7 +152,7 @@ def motif_detectors(genome: PlantedGenome, rng: np.random.Generator) -> pd.DataF
         2 * genome.n, rng.integers(0, 2 * genome.n, int(every.sum())), np.ones(int(every.sum()), int), rng
     )
     features = np.stack([every, every * promoter, random], axis=1)
-    adjusted = _adjusted(genome, features, promoter[:, None])
+    adjusted = adjusted_test(genome, sp.csc_array(features), promoter[:, None])
     prepared = _masks(genome)["promoter"]
     return pd.DataFrame(
         {
@@ -163,15 +161,6 @@ def motif_detectors(genome: PlantedGenome, rng: np.random.Generator) -> pd.DataF
             "z_adjusted": stats.norm.isf(adjusted.p_upper[:, 0]),
         }
     )
-
-
-def _adjusted(genome: PlantedGenome, features: NDArray[np.float32], masks: NDArray[np.bool_]):  # type: ignore[no-untyped-def]
-    blocks = even_blocks(np.array([0, genome.n]), 16_384)
-    terms, fold = composition_terms(genome.bases, np.array([0, genome.n])), alternate(blocks)
-    some = np.array(FEATURE_TERMS)
-    model = LevelModel(Terms(terms.levels[some], terms.sizes[some]), fold)  # as a run does
-    right = residuals(masks.astype(np.float32), terms, fold)
-    return model.covariance_test(sp.csr_array(features), right, blocks, fold)
 
 
 def _track(feature: NDArray[np.float32]) -> Track:

@@ -35,7 +35,7 @@ def enrich(
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Test features against annotation classes; write OUT/enrichment.parquet, calibration_qq.parquet, calibration.json."""
+    """Test features against annotation classes; write enrichment, calibration_qq and adjusted_rates.parquet, and calibration.json."""
     set_threads(threads)
     from photo51.config import parse
     from photo51.config.enrichment import EnrichParams

@@ -68,9 +68,11 @@ class EnrichParams(Params):
         default=20_000_000, ge=0, description="workspace size above which the screen may use bins (bases)"
     )
     mid_p: bool = Field(default=False, description="count the observed value half")
-    adjust: bool = Field(default=True, description="compute p beyond GC and 6-mers too")
+    adjust: bool = Field(default=True, description="compute p beyond composition, strand and unit too")
     adjust_block: int = Field(
-        default=16_384, ge=1_024, description="block of the standard error of the adjusted test (bases)"
+        default=16_384,
+        ge=1_024,
+        description="blocks over which the adjusted test is studentised; shorter in small genomes (bases)",
     )
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate of a discovery")
     rotated: bool = Field(

@@ -1,12 +1,17 @@
-"""What a reader of composition alone would see: GC and the 6-mers up to the base, in reading direction.
+"""What a reader of composition alone would see: GC and skews at several scales, and the 6-mers up to the base.
 
 The model is causal, so at a base it has read that base and what comes before it. The k-mer model is given the same context:
-6-mers that end at the base and at each of the eleven before it (17 bases in all), and the GC of the 2 kb around.
+6-mers that end at the base and at each of the eleven before it (17 bases in all). Around the base it is given GC, GC skew
+and AT skew of windows of 150 to 6,000 bases, and the GC before and behind the base together: intervals placed by the GC of
+their own bases are told by no single window, as a base near their edge has another one around it. All in reading direction:
+on strand - skews have the other sign, and before is behind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +22,11 @@ K = 6
 OFFSETS = 12
 GC_WINDOW = 2_000
 GC_CLASSES = 50
+SCALES = (150, 500, 2_000, 6_000)
+"""Windows of GC and skews (bases)."""
+HALF_CLASSES = 16
+ROWS_PER_LEVEL = 20
+"""Rows a level of the k-mers has at least on average; where there are fewer, shorter k-mers are counted."""
 
 
 def kmer_codes(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int = K) -> NDArray[np.uint16]:
@@ -95,10 +105,76 @@ def gc_classes(gc: NDArray[np.float64], n: int = GC_CLASSES) -> NDArray[np.uint1
     return out
 
 
+class Content(NamedTuple):
+    """Composition of a window around each row of the doubled axis, (2 * n_rows,) each; NaN where nothing is known.
+
+    Attributes
+    ----------
+    gc
+        Share of G and C.
+    gc_skew, at_skew
+        (G - C) / (G + C) and (A - T) / (A + T) as the row's strand reads them; 0 where there are none.
+    """
+
+    gc: NDArray[np.float64]
+    gc_skew: NDArray[np.float64]
+    at_skew: NDArray[np.float64]
+
+
+def content(bases: NDArray[np.integer], bounds: NDArray[np.integer], before: int, behind: int) -> Content:
+    """Composition of the bases from `before` bases before each row to `behind` bases behind it, in reading direction.
+
+    Parameters
+    ----------
+    bases
+        Forward-strand codes 0..3, 4 for anything else, (n_rows,).
+    bounds
+        Row bounds of contiguous stretches, which windows do not leave.
+    """
+    n = len(bases)
+    counts = np.empty((2, 4, n))
+    for a, b in pairwise(np.asarray(bounds).tolist()):
+        stretch, at = np.asarray(bases[a:b]), np.arange(b - a)
+        for base in range(4):
+            total = np.concatenate([[0], np.cumsum(stretch == base)])
+            for strand, (left, right) in enumerate(((before, behind), (behind, before))):
+                low, high = np.maximum(at - left, 0), np.minimum(at + right + 1, b - a)
+                counts[strand, base if strand == 0 else 3 - base, a:b] = total[high] - total[low]
+    adenine, cytosine, guanine, thymine = counts.transpose(1, 0, 2).reshape(4, -1)
+    strong, weak = guanine + cytosine, adenine + thymine
+    known = strong + weak > 0
+    with np.errstate(invalid="ignore"):
+        gc = strong / (strong + weak)
+        skews = [(guanine - cytosine) / np.maximum(strong, 1), (adenine - thymine) / np.maximum(weak, 1)]
+    return Content(gc, *(np.where(known, skew, np.nan) for skew in skews))
+
+
+def window_terms(
+    bases: NDArray[np.integer], bounds: NDArray[np.integer], scales: Sequence[int] = SCALES
+) -> list[tuple[NDArray[np.uint16], int]]:
+    """Levels and their number: at each scale GC, both skews, and GC before and behind the base together."""
+    out = []
+    for scale in scales:
+        half = scale // 2
+        out += [(gc_classes(values), GC_CLASSES + 1) for values in content(bases, bounds, half, half)]
+        sides = [
+            gc_classes(content(bases, bounds, before, behind).gc, HALF_CLASSES).astype(np.int64)
+            for before, behind in ((half, -1), (-1, half))
+        ]
+        joint = sides[0] * (HALF_CLASSES + 1) + sides[1]
+        out.append((joint.astype(np.uint16), (HALF_CLASSES + 1) ** 2))
+    return out
+
+
+def kmer_length(n_rows: int, offsets: int = OFFSETS) -> int:
+    """Longest k up to 6 whose levels at all offsets have `ROWS_PER_LEVEL` rows of the doubled axis each, at least 2."""
+    return next((k for k in range(K, 2, -1) if offsets * 4**k * ROWS_PER_LEVEL <= 2 * n_rows), 2)
+
+
 def composition_terms(
-    bases: NDArray[np.integer], bounds: NDArray[np.integer], *, offsets: int = OFFSETS
+    bases: NDArray[np.integer], bounds: NDArray[np.integer], *, offsets: int = OFFSETS, k: int = K
 ) -> Terms:
-    """GC class and 6-mers of every row of the doubled axis, as terms of an additive model.
+    """k-mers, GC and skews of every row of the doubled axis, as terms of an additive model.
 
     Parameters
     ----------
@@ -107,9 +183,11 @@ def composition_terms(
     bounds
         Row bounds of contiguous stretches.
     offsets
-        How many 6-mers: those that end 0 … offsets-1 bases before.
+        How many k-mers: those that end 0 … offsets-1 bases before.
+    k
+        Their length.
     """
-    kmers = kmer_codes(bases, bounds)
-    gc = np.tile(gc_classes(local_gc(bases, bounds)), 2)
-    levels = [gc, *(earlier(kmers, bounds, by, 4**K) for by in range(offsets))]
-    return Terms(np.stack(levels), np.array([GC_CLASSES + 1, *[4**K + 1] * offsets], dtype=np.int64))
+    kmers = kmer_codes(bases, bounds, k)
+    parts = [(earlier(kmers, bounds, by, 4**k), 4**k + 1) for by in range(offsets)]
+    parts += window_terms(bases, bounds)
+    return Terms(np.stack([levels for levels, _ in parts]), np.array([n for _, n in parts], dtype=np.int64))

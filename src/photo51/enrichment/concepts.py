@@ -175,7 +175,7 @@ class Exam:
     def rival(self, reading: int) -> Rival:
         """The k-mer model of a reading, learnt on select and scored on test; kept, as every unit meets it.
 
-        It is an additive logistic model of GC and of the 6-mers of the 17 bases read last (`composition`), learnt on all
+        It is an additive logistic model of GC, skews and the 6-mers of the 17 bases read last (`composition`), learnt on all
         positives and a sample of negatives, which moves its intercept but not its ranking.
         """
         if reading not in self._rivals:
@@ -342,7 +342,7 @@ def _offset(exam: Exam, rows: NDArray[np.int64], values: NDArray, reading: int) 
 
 def _claims(table: pd.DataFrame, p: ConceptParams) -> pd.DataFrame:
     """Whether a unit beats the k-mer model, and whether a feature may carry the name."""
-    adjusted = table["q_adj_comp"].isna() | (table["q_adj_comp"] < 0.05)
+    adjusted = table["q"].isna() | (table["q_adj_comp"] < 0.05)
     table["beats_kmer"] = (table["d_auprc_lo"] > 0) & adjusted
     above = (table["f1_domain"] >= p.named_f1) & (table["f1_domain"] > table["f1_null95"])
     above &= table["f1_domain"] > table["f1_always"]

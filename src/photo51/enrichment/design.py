@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,16 +10,15 @@ from numpy.typing import NDArray
 
 from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.annotations import AnnotationClass, rotation_units, unit_lengths, with_reasons
-from photo51.enrichment.composition import composition_terms
+from photo51.enrichment.composition import composition_terms, kmer_length
 from photo51.genome.workspace import Workspace
-from photo51.stats.additive import WIDTH, Terms, residuals
-from photo51.stats.covariance import alternate, even_blocks
+from photo51.stats.additive import WIDTH, Terms, level_counts, project_group
+from photo51.stats.covariance import even_blocks
 from photo51.stats.rotation import Orientation, orient
-from photo51.stats.sparse_additive import LevelModel
+from photo51.stats.shifted import Residuals, Shifts, fixed_point, shifts_needed
 
-FEATURE_TERMS = (0, 1, 7)
-"""Of `composition_terms`, those features are modelled by: GC, and the 6-mers that end at the base and 6 bases before."""
-_BYTES = 2 << 30
+_BYTES = 3 << 30
+_LEAST_BLOCKS = 32
 
 
 class Reading(NamedTuple):
@@ -61,6 +59,8 @@ class Design:
         Masks of all classes on the doubled axis, (n_classes, 2 * n_rows).
     breaks
         First rows of the workspace's stretches.
+    adjusts
+        Whether the tests beyond composition are made.
     """
 
     def __init__(
@@ -77,12 +77,10 @@ class Design:
         ]
         self.masks = np.array([c.mask for c in self.classes], dtype=bool).reshape(-1, 2 * workspace.n_rows)
         self.breaks: NDArray[np.int64] = workspace.table["offset"].to_numpy()
-        self.blocks = even_blocks(workspace.block_bounds, params.adjust_block)
-        self.fold = alternate(self.blocks)
-        self.terms: Terms | None = None
-        self._residuals: dict[tuple[int, ...], NDArray[np.float16]] = {}
-        if params.adjust and bases is not None:
-            self.terms = composition_terms(bases, np.append(self.breaks, workspace.n_rows))
+        self.adjusts = bool(params.adjust and bases is not None)
+        self._bases = bases
+        self._terms: tuple[Terms, NDArray[np.float32]] | None = None
+        self._residuals: dict[bytes, Residuals] = {}
 
     def class_of(self, reading: int) -> AnnotationClass:
         """The class of a reading."""
@@ -109,26 +107,39 @@ class Design:
         r = self.readings[reading]
         return orient(self.masks[r.annotation], r.orientation)
 
-    @cached_property
-    def model(self) -> LevelModel:
-        """What composition makes of features; masks, which are few, are given all terms."""
-        if self.terms is None:
-            raise ValueError("design: need bases to adjust for composition, got none")
-        some = np.array(FEATURE_TERMS)
-        return LevelModel(Terms(self.terms.levels[some], self.terms.sizes[some]), self.fold)
+    def shifts(self, family: Family) -> Shifts:
+        """Circular shifts of the adjusted test, and the blocks its statistic is studentised over."""
+        size = min(self.params.adjust_block, max(self.workspace.n_rows // _LEAST_BLOCKS, 1))
+        blocks = even_blocks(family.bounds, size)
+        return Shifts.of(family.bounds, blocks, shifts_needed(len(family.bounds) - 1), self.params.seed)
 
-    def residual_masks(self, readings: Sequence[int] | NDArray[np.integer]) -> NDArray[np.float16]:
-        """What composition does not explain of some readings' masks, (2 * n_rows, len(readings)); kept while they fit."""
-        if self.terms is None:
+    def composition(self) -> tuple[Terms, NDArray[np.float32]]:
+        """What composition is at every row, and how many rows each of its levels has."""
+        if self._bases is None:
             raise ValueError("design: need bases to adjust for composition, got none")
-        wanted = tuple(int(t) for t in readings)
-        if wanted not in self._residuals:
-            out = np.empty((2 * self.workspace.n_rows, len(wanted)), dtype=np.float16)
-            for first in range(0, len(wanted), WIDTH):
-                some = wanted[first : first + WIDTH]
-                columns = np.stack([self.mask(t) for t in some], axis=1)
-                out[:, first : first + len(some)] = residuals(columns, self.terms, self.fold)
-            if sum(kept.nbytes for kept in self._residuals.values()) + out.nbytes > _BYTES:
+        if self._terms is None:
+            k = kmer_length(self.workspace.n_rows)
+            terms = composition_terms(self._bases, np.append(self.breaks, self.workspace.n_rows), k=k)
+            self._terms = terms, level_counts(terms)
+        return self._terms
+
+    def residual_masks(self, family: Family) -> Residuals:
+        """What composition, strand and unit do not explain of the family's masks, in its order; kept while they fit."""
+        key = family.bounds.tobytes()
+        if key not in self._residuals:
+            terms, counts = self.composition()
+            unit = np.repeat(np.arange(len(family.bounds) - 1), np.diff(family.bounds))
+            within = np.concatenate([unit, unit + unit[-1] + 1])
+            groups = []
+            for first in range(0, len(family.readings), WIDTH):
+                some = family.readings[first : first + WIDTH]
+                columns = np.zeros((2 * self.workspace.n_rows, WIDTH), dtype=np.float32)
+                for i, t in enumerate(some.tolist()):
+                    columns[:, i] = self.mask(t)
+                project_group(columns, terms, counts, within)
+                groups.append(fixed_point(columns))
+            out = Residuals(groups, len(family.readings))
+            if sum(r.nbytes for r in (*self._residuals.values(), out)) > _BYTES:
                 return out
-            self._residuals[wanted] = out
-        return self._residuals[wanted]
+            self._residuals[key] = out
+        return self._residuals[key]

@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from photo51.codes import CodesStore
 from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.design import Design
-from photo51.enrichment.gather import calibration, with_families
+from photo51.enrichment.gather import adjusted_rates, calibration, with_families
 from photo51.enrichment.inputs import Inputs, open_codes
 from photo51.enrichment.pairs import pair_table
 from photo51.enrichment.readout import codes_readout
 from photo51.enrichment.tracks import rotated, take_rows
 from photo51.io import Provenance, provenance, read_table, write_json, write_table
-from photo51.io.contracts.enrichment import ENRICHMENT, QQ
+from photo51.io.contracts.enrichment import ENRICHMENT, QQ, RATES
 from photo51.progress import progress
 from photo51.stats.resampling import random_shifts
 from photo51.types import InputError
@@ -119,7 +119,7 @@ def enrich_shard(enrichment: Enrichment, shard: int, shards: int, threads: int) 
 
 
 def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichParams, shards: int) -> None:
-    """Make enrichment.parquet, calibration_qq.parquet and calibration.json of shards 0 to `shards` - 1 in `out`.
+    """Make enrichment, calibration_qq and adjusted_rates.parquet and calibration.json of shards 0 to `shards` - 1 in `out`.
 
     Raises
     ------
@@ -139,8 +139,11 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
     table = pd.concat(parts, ignore_index=True)
     turned = table["rotated"].to_numpy(dtype=bool)
     table = table.drop(columns="rotated")
-    real = with_families(table[~turned], params.alpha)
-    found = calibration(real, with_families(table[turned], params.alpha) if turned.any() else None, params)
+    rates = adjusted_rates(table[turned]) if turned.any() else None
+    real = with_families(table[~turned], params.alpha, rates)
+    shifted = with_families(table[turned], params.alpha, rates) if turned.any() else None
+    found = calibration(real, shifted, params, rates)
+    write_table(RATES.empty() if rates is None else rates, out / "adjusted_rates.parquet", RATES, made)
     write_table(real, out / "enrichment.parquet", ENRICHMENT, made)
     write_table(found.qq, out / "calibration_qq.parquet", QQ, made)
     write_json(found.figures, out / "calibration.json")
@@ -152,6 +155,11 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
         found.figures["features_compared"] if turned.any() else 0,
         found.figures.get("run_rotated_discoveries", "not asked for"),
     )
+    for row in (RATES.empty() if rates is None else rates[rates["verdict"] == "out of band"]).itertuples():
+        log.warning(
+            "enrich: the adjusted test of %s (%s) is out of band, it has no verdict: %d of %d circularly shifted features at p ≤ 0.05, %d at p ≤ 0.001",
+            row.annotation, row.strand, row.n_05, row.n, row.n_001,
+        )  # fmt: skip
 
 
 def _complete(parts: list[pd.DataFrame], paths: list[Path], n_features: int, out: Path) -> None:

@@ -12,17 +12,24 @@ from scipy import stats
 from photo51 import __version__
 from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.pairs import TESTED
-from photo51.io.contracts.enrichment import ENRICHMENT, QQ
-from photo51.stats.multiple import attainable, benjamini_hochberg, bh_within
+from photo51.io.contracts.enrichment import ENRICHMENT, QQ, RATES
+from photo51.stats.multiple import attainable, bh_within, hierarchical
 
 _QQ_POINTS = 400
+_KEYS = ["annotation", "strand"]
+BAND, MOST = (0.03, 0.07), 0.003
+"""Where the share of circularly shifted features with p_adj_comp ≤ 0.05 must lie, and what that with p ≤ 0.001 may be."""
+_DOUBT = 0.01  # chance that any class and reading of a run is called out of band though its rate is at the band's edge
 
 
-def with_families(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
+def with_families(pairs: pd.DataFrame, alpha: float, rates: pd.DataFrame | None = None) -> pd.DataFrame:
     """Make the q-values of all chunks together.
 
-    Pairs whose smallest attainable p could never be rejected leave the families first (`attainable`, from the margins
-    alone) and say so in `status`.
+    What is claimed is that a feature marks a class, so that a class is a family: all its features and readings. q-values are
+    `multiple.hierarchical`: classes are selected first, tests within selected classes second. Pairs whose smallest attainable
+    p could never be rejected in their class leave the families first (`attainable`, from the margins alone) and say so in
+    `status`. A class and reading whose adjusted test is out of band has its p beyond composition, but no q of it, and is in no
+    family.
 
     Parameters
     ----------
@@ -30,23 +37,81 @@ def with_families(pairs: pd.DataFrame, alpha: float) -> pd.DataFrame:
         Rows of all chunks (contract `ENRICHMENT`), q-values not yet made.
     alpha
         Level of the family.
+    rates
+        How often the adjusted test calls circularly shifted features (contract `RATES`); None where that was not measured.
 
     Returns
     -------
     The same, q-values filled, by feature, class and strand.
     """
-    table = pairs.sort_values(["feature", "annotation", "strand"], kind="stable", ignore_index=True).copy()
+    table = pairs.sort_values(["feature", *_KEYS], kind="stable", ignore_index=True).copy()
+    family = table["annotation"].to_numpy(dtype=object)
     tested = (table["status"] == TESTED).to_numpy()
-    can = attainable(table["p_floor"].where(tested), alpha)
+    floor = table["p_floor"].where(tested).to_numpy(dtype=np.float64)
+    can = np.zeros(len(table), dtype=bool)
+    for some in table.groupby("annotation").indices.values():
+        can[some] = attainable(floor[some], alpha)
     hopeless = tested & ~can
     table.loc[hopeless, "status"] = "attainable p too large for the family"
     table.loc[hopeless, ["p_rot", "p_depleted", "p_adj_comp", "z_adj"]] = np.nan
     table.loc[hopeless, "p_method"] = ""
-    table["q"] = benjamini_hochberg(table["p_rot"])
-    table["q_depleted"] = benjamini_hochberg(table["p_depleted"])
-    table["q_adj_comp"] = benjamini_hochberg(table["p_adj_comp"])
-    table["q_within_annotation"] = bh_within(table["p_rot"], table["annotation"] + "\t" + table["strand"])
+    table["adjusted"] = _adjusted(table, rates)
+    judged = table["p_adj_comp"].where(table["adjusted"].isin(["in band", "not measured"]))
+    table["q"] = hierarchical(table["p_rot"], family)
+    table["q_depleted"] = hierarchical(table["p_depleted"], family)
+    table["q_adj_comp"] = hierarchical(judged, family)
+    table["q_within_annotation"] = bh_within(table["p_rot"], family)
     return ENRICHMENT.check(table)
+
+
+def _adjusted(table: pd.DataFrame, rates: pd.DataFrame | None) -> NDArray:
+    """Whether the adjusted test of each pair holds in this run, by its class and reading; empty where there is none."""
+    verdict = (
+        {}
+        if rates is None
+        else dict(zip(zip(rates["annotation"], rates["strand"], strict=True), rates["verdict"], strict=True))
+    )
+    keys = zip(table["annotation"], table["strand"], strict=True)
+    own = np.array([verdict.get(key, "not measured") for key in keys], dtype=object)
+    return np.where(table["p_adj_comp"].isna(), "", own)
+
+
+def adjusted_rates(rotated: pd.DataFrame) -> pd.DataFrame:
+    """How often the adjusted test calls circularly shifted features, by class and reading (contract `RATES`).
+
+    A class and reading is out of band where its counts could hardly come from a rate in the band: where the binomial chance of
+    as many at p ≤ 0.05 under a rate of 0.07, of as few under 0.03, or of as many at p ≤ 0.001 under 0.003, is below 0.01
+    divided by the number of classes and readings. Features are shifted independently, so that counts are binomial.
+
+    Parameters
+    ----------
+    rotated
+        Pairs of features that were circularly shifted once (contract `ENRICHMENT`, q-values not needed).
+    """
+    some = rotated[rotated["p_adj_comp"].notna()]
+    groups = some.groupby(_KEYS, sort=True)["p_adj_comp"]
+    rows = [
+        {
+            "annotation": a,
+            "strand": s,
+            "n": len(p),
+            "n_05": int((p <= 0.05).sum()),
+            "n_001": int((p <= 0.001).sum()),
+        }
+        for (a, s), p in groups
+    ]
+    if not rows:
+        return RATES.empty()
+    table = pd.DataFrame(rows)
+    n, doubt = table["n"], _DOUBT / len(table)
+    many = stats.binom.sf(table["n_05"] - 1, n, BAND[1])
+    few = stats.binom.cdf(table["n_05"], n, BAND[0])
+    tail = stats.binom.sf(table["n_001"] - 1, n, MOST)
+    table["rate_05"], table["rate_001"] = table["n_05"] / n, table["n_001"] / n
+    table["tolerance"] = doubt
+    out = (many < doubt) | (few < doubt) | (tail < doubt)
+    table["verdict"] = np.where(out, "out of band", "in band").astype(object)
+    return RATES.check(table)
 
 
 LEVELS = ("05", "01", "001")  # digits after "0." of the levels at which errors are counted
@@ -67,18 +132,22 @@ class Calibration(NamedTuple):
     qq: pd.DataFrame
 
 
-def calibration(real: pd.DataFrame, rotated: pd.DataFrame | None, params: EnrichParams) -> Calibration:
+def calibration(
+    real: pd.DataFrame, rotated: pd.DataFrame | None, params: EnrichParams, rates: pd.DataFrame | None = None
+) -> Calibration:
     """Compare real with rotated discoveries, on the features that were rotated: `run_real_…` and `run_rotated_…`.
 
     Parameters
     ----------
+    rates
+        From `adjusted_rates`, of all features that were shifted.
     real, rotated
         Tables with families; None where the run did not rotate. Where it rotated some features only, the real pairs of
         these are a family of their own here, so that like is counted with like; `run_all_…` is of all features.
     """
     everything = real
     if rotated is not None and set(rotated["feature"]) != set(real["feature"]):
-        real = with_families(real[real["feature"].isin(rotated["feature"])], params.alpha)
+        real = with_families(real[real["feature"].isin(rotated["feature"])], params.alpha, rates)
     figures: dict[str, float | int | str | None] = {
         "version": __version__,
         "seed": params.seed,
@@ -92,6 +161,15 @@ def calibration(real: pd.DataFrame, rotated: pd.DataFrame | None, params: Enrich
         "run_real_discoveries_adjusted": _discoveries(real["q_adj_comp"], params.alpha),
         "run_real_both": _discoveries(np.maximum(real["q"], real["q_adj_comp"]), params.alpha),
     }
+    if rates is not None and len(rates):
+        figures |= {
+            "adjusted_fpr_05_worst": float(rates["rate_05"].max()),
+            "adjusted_fpr_001_worst": float(rates["rate_001"].max()),
+            "adjusted_out_of_band": int((rates["verdict"] == "out of band").sum()),
+        }
+    both = real["q"] <= params.alpha
+    judged = both & (real["adjusted"] != "")
+    figures["adjusted_kept"] = _share_of(judged & (real["q_adj_comp"] <= params.alpha), judged)
     curves = [_curves(real, "real")]
     if rotated is not None:
         p, adjusted = rotated["p_rot"].dropna(), rotated["p_adj_comp"].dropna()
@@ -114,6 +192,10 @@ def calibration(real: pd.DataFrame, rotated: pd.DataFrame | None, params: Enrich
 
 def _discoveries(q: ArrayLike, alpha: float) -> int:
     return int(np.count_nonzero(np.asarray(q) <= alpha))
+
+
+def _share_of(part: pd.Series, whole: pd.Series) -> float | None:
+    return float(part.sum() / whole.sum()) if whole.any() else None
 
 
 def _share(p: pd.Series, level: float) -> float | None:

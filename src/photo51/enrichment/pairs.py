@@ -1,8 +1,8 @@
 """Features × annotation classes: screen, exact null, composition adjustment; one row a pair, with a reason where untested.
 
 Steps of a chunk of features: margins say which pairs can be tested (nothing there looks at the outcome); moments of all pairs
-by matrix products; exact tails for pairs beyond `screen_z`; covariance beyond GC and 6-mers for all tested pairs. Families
-(q-values) are made by `gather`, over all chunks.
+by matrix products; exact tails for pairs beyond `screen_z`; covariance beyond composition, strand and unit for all tested
+pairs. Families (q-values) are made by `gather`, over all chunks.
 """
 
 from __future__ import annotations
@@ -21,15 +21,14 @@ from scipy import stats
 from photo51.enrichment.design import Design, Family
 from photo51.enrichment.tracks import column_track, faults, levelled, run_counts
 from photo51.io.contracts.enrichment import ENRICHMENT
-from photo51.stats.additive import WIDTH
 from photo51.stats.correlation import Mask
 from photo51.stats.lattice import SMALLEST_P
 from photo51.stats.rotation import RotationTest, rotation_test
 from photo51.stats.screen import Moments, period3, screen, smooth
+from photo51.stats.shifted import shifted_test
 
 TESTED = "tested"
 _STEPPING = 0.1  # `period3` above which a feature's variance needs full resolution
-_BYTES = 1 << 30
 
 
 def pair_table(
@@ -63,8 +62,9 @@ def pair_table(
         pairs.screen(family, threads)
         pairs.exact(family, threads)
     pairs.close()
-    if design.terms is not None and chosen:
-        pairs.adjust(np.sort(np.concatenate([family.readings for family in chosen])))
+    if design.adjusts:
+        for family in chosen:
+            pairs.adjust(family, threads)
     return pairs.table()
 
 
@@ -191,21 +191,23 @@ class _Pairs:
             self.values[name][untested] = np.nan
         self.method[untested] = ""
 
-    def adjust(self, readings: NDArray[np.int64]) -> None:
-        """Covariance beyond composition, for features that have a tested pair; classes in groups that fit in memory."""
-        tested = self.status == TESTED
+    def adjust(self, family: Family, threads: int) -> None:
+        """Covariance beyond composition, strand and unit, of features that have a tested pair in the family."""
+        tested = self.status[:, family.readings] == TESTED
         columns = np.flatnonzero(tested.any(axis=1))
         if not len(columns):
             return
-        design, tracks = self.design, sp.csr_array(self.levels[:, columns])
-        width = max(WIDTH, _BYTES // (2 * self.levels.shape[0]))
-        for first in range(0, len(readings), width):
-            some = readings[first : first + width]
-            right = design.residual_masks(some)
-            found = design.model.covariance_test(tracks, right, design.blocks, design.fold)
-            place = np.ix_(columns, some)
-            self.values["z_adj"][place] = np.where(tested[place], found.t, np.nan)
-            self.values["p_adj_comp"][place] = np.where(tested[place], found.p_upper, np.nan)
+        design = self.design
+        found = shifted_test(
+            self.levels[:, columns],
+            design.residual_masks(family),
+            design.shifts(family),
+            design.params.seed,
+            threads=threads,
+        )
+        place = np.ix_(columns, family.readings)
+        self.values["z_adj"][place] = np.where(tested[columns], found.t, np.nan)
+        self.values["p_adj_comp"][place] = np.where(tested[columns], found.p_upper, np.nan)
 
     def table(self) -> pd.DataFrame:
         """All pairs as rows, by feature and then by reading."""

@@ -44,12 +44,12 @@ class PlantedGenome(NamedTuple):
         return len(self.bases)
 
 
-def planted_genome(n: int, rng: np.random.Generator) -> PlantedGenome:
-    """Draw a genome of `n` bases: genes in operons on both strands cover 89 %, GC wanders over kilobases."""
+def planted_genome(n: int, rng: np.random.Generator, plus_share: float = 0.5) -> PlantedGenome:
+    """Draw a genome of `n` bases: genes in operons cover 89 %, a share (from ½ up) of them on strand +; GC wanders."""
     draw = rng.random(n)
     strong = rng.random(n) < _wandering_gc(n, rng)
     bases = np.where(strong, np.where(draw < 0.5, 1, 2), np.where(draw < 0.5, 0, 3)).astype(np.uint8)
-    genes, firsts = _genes(n, rng)
+    genes, firsts = _genes(n, rng, plus_share)
     masks = _gene_masks(n, genes, firsts, rng)
     _plant_motif(bases, firsts, rng)
     gc = _smoothed_gc(bases)
@@ -77,12 +77,16 @@ def _smoothed_gc(bases: NDArray[np.uint8]) -> NDArray[np.float64]:
     return near[0] / near[1]
 
 
-def _genes(n: int, rng: np.random.Generator) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _genes(
+    n: int, rng: np.random.Generator, plus_share: float
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Genes in order, and the (5' end, strand) of the first gene of each operon, (n_operons, 2)."""
     genes, firsts = [], []
     at = 200
     while at < n - 20_000:
         strand, operon = int(rng.integers(2)), []
+        if strand and plus_share > 0.5 and rng.random() < 2 * plus_share - 1:
+            strand = 0
         for _ in range(1 + rng.geometric(0.45)):
             length = 3 * int(np.clip(rng.lognormal(5.6, 0.5), 40, 1_500))
             operon.append((at, at + length, strand))

@@ -81,6 +81,12 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
             "Calibration on rotated activations",
             "`photo51 enrich` makes it.",
         ),
+        "adjusted_rates": Source(
+            "adjusted_rates.parquet",
+            enrichment.RATES,
+            "The adjusted test on shifted features",
+            "`photo51 enrich` makes it.",
+        ),
         "concepts": Source(
             "concepts.parquet",
             enrichment.CONCEPTS,

@@ -1,11 +1,12 @@
 """Additive models of categorical terms: what a sum of lookup tables (6-mers at several offsets, GC class) can explain.
 
 A track is modelled as intercept + Σ_terms table[level of the term at the row]. Least squares by backfitting: term after
-term, each level's value becomes the mean of what the other terms leave, shrunk by a pseudo-count (`ridge`); the logistic
-model takes one Newton step a level instead. A few sweeps do, since the point is to take composition out, not to be optimal.
+term, each level's value becomes the mean of what the other terms leave; the logistic model takes one Newton step a level
+instead. A few sweeps do, since the point is to take composition out, not to be optimal.
 
-Fits are crossed: rows of fold 0 are explained by tables learnt on fold 1 and the reverse, so that a residual never contains
-its own noise. Columns are fitted sixteen at a time, each row's columns next to each other in memory.
+Logistic fits are crossed: rows of fold 0 are scored by tables learnt on fold 1 and the reverse, so that a score never knows
+its own label. Least-squares residuals are orthogonal to the model on the rows it was learnt on, which is what `shifted`
+wants. Columns are fitted sixteen at a time, each row's columns next to each other in memory.
 
 References
 ----------
@@ -49,40 +50,57 @@ class Terms(NamedTuple):
         return Terms(np.ascontiguousarray(self.levels[:, rows]), self.sizes)
 
 
-def residuals(
-    y: NDArray, terms: Terms, fold: NDArray[np.integer], *, ridge: float = 5.0, sweeps: int = 2
+def projected(
+    y: NDArray, terms: Terms, *, within: NDArray[np.integer] | None = None, sweeps: int = 3
 ) -> NDArray[np.float32]:
-    """What an additive model, learnt on the other fold, does not explain.
+    """Least-squares residuals of tracks on an additive model of the same rows: what is orthogonal to all that it can say.
+
+    For tracks that are given (annotations), not for noisy ones: a model that is learnt on the rows it explains takes some
+    of the track along, about the share (levels of all terms) / (rows), and leaves no error of its own.
 
     Parameters
     ----------
     y
         Tracks, (n, columns).
     terms
-        Terms of the n rows.
-    fold
-        0 or 1 for each row, (n,).
-    ridge
-        Pseudo-count that shrinks each level's value to 0 (rows).
+        Terms of the n rows; the later ones are met the closest.
+    within
+        Group of each row, (n,): a last term, of which residuals have mean 0 in every group to rounding.
     sweeps
         Passes over all terms.
 
     Returns
     -------
-    (n, columns), mean about 0 in each fold.
+    (n, columns).
     """
-    _check(y, terms, fold)
-    out = np.empty(y.shape if y.shape[1] > WIDTH else (0, 0), dtype=np.float32)
-    fold = fold.astype(np.uint8)
+    _check(y, terms, np.zeros(len(y), dtype=np.uint8))
+    counts = level_counts(terms)
+    group = np.zeros(len(y), dtype=np.int64) if within is None else np.asarray(within, dtype=np.int64)
+    out = np.empty(y.shape, dtype=np.float32)
     for first in range(0, y.shape[1], WIDTH):
         some = slice(first, min(first + WIDTH, y.shape[1]))
         padded = np.zeros((len(y), WIDTH), dtype=np.float32)
         padded[:, : some.stop - first] = y[:, some]
-        _crossed_residuals(padded, terms.levels, terms.starts, fold, float(ridge), sweeps)
-        if y.shape[1] <= WIDTH:
-            return padded[:, : some.stop]
+        project_group(padded, terms, counts, group, sweeps)
         out[:, some] = padded[:, : some.stop - first]
     return out
+
+
+def level_counts(terms: Terms) -> NDArray[np.float32]:
+    """Rows of each level of all terms, (n_levels,), as `project_group` wants them."""
+    pairs = zip(terms.levels, terms.sizes.tolist(), strict=True)
+    return np.concatenate([np.bincount(lv, minlength=n) for lv, n in pairs]).astype(np.float32)
+
+
+def project_group(
+    padded: NDArray[np.float32],
+    terms: Terms,
+    counts: NDArray[np.float32],
+    within: NDArray[np.int64],
+    sweeps: int = 3,
+) -> None:
+    """As `projected`, in place, of exactly `WIDTH` columns, (n, WIDTH)."""
+    _project(padded, terms.levels, terms.starts, counts, within, sweeps)
 
 
 def logistic_scores(
@@ -147,51 +165,46 @@ def _subtract(to, what):
 
 
 @numba.njit(cache=True, nogil=True)
-def _crossed_residuals(left, levels, starts, fold, ridge, sweeps):
-    """In place: tracks become their residuals. On the way each row holds its residual under the model it teaches."""
-    n = len(left)
-    n_terms = len(starts) - 1
-    tables = np.zeros((2, starts[-1], WIDTH), dtype=np.float32)
-    counts = np.zeros((2, starts[-1]))
-    means = np.zeros((2, WIDTH))
-    rows = np.zeros(2)
+def _project(left, levels, starts, counts, within, sweeps):
+    """In place. Groups, then terms, sweep after sweep; groups again at the end, in double precision."""
+    n_terms, n = levels.shape
+    sums = np.zeros((starts[-1], WIDTH), dtype=np.float32)
+    _centre(left, within)
     for i in range(n):
-        rows[fold[i]] += 1
-        for t in range(n_terms):
-            counts[fold[i], starts[t] + levels[t, i]] += 1
-        for j in range(WIDTH):
-            means[fold[i], j] += left[i, j]
-    for f in range(2):
-        means[f] /= max(rows[f], 1.0)
-    for i in range(n):
-        for j in range(WIDTH):
-            left[i, j] -= means[fold[i], j]
-    sums = np.zeros_like(tables)
-    step = np.zeros_like(tables)
-    for i in range(n):
-        _add(sums[fold[i], starts[0] + levels[0, i]], left[i])
+        _add(sums[starts[0] + levels[0, i]], left[i])
     for turn in range(sweeps * n_terms):
         t, after = turn % n_terms, (turn + 1) % n_terms
-        for f in range(2):
-            for at in range(starts[t], starts[t + 1]):
-                c = counts[f, at]
-                for j in range(WIDTH):
-                    new = (sums[f, at, j] + c * tables[f, at, j]) / (c + ridge)
-                    step[f, at, j] = new - tables[f, at, j]
-                    tables[f, at, j] = new
-        sums[:, starts[after] : starts[after + 1]] = 0
-        for i in range(n):  # one pass: memory traffic is the cost
-            f = fold[i]
-            _subtract(left[i], step[f, starts[t] + levels[t, i]])
-            _add(sums[f, starts[after] + levels[after, i]], left[i])
-    for i in range(n):  # from the model a row teaches to the other one
-        own, other = fold[i], 1 - fold[i]
+        for at in range(starts[t], starts[t + 1]):
+            for j in range(WIDTH):
+                sums[at, j] /= max(counts[at], np.float32(1))
+        own, to = starts[t], starts[after]
+        if after > 0:
+            sums[to : starts[after + 1]] = 0
+            for i in range(n):  # one pass: memory traffic is the cost
+                _subtract(left[i], sums[own + levels[t, i]])
+                _add(sums[to + levels[after, i]], left[i])
+        else:
+            for i in range(n):
+                _subtract(left[i], sums[own + levels[t, i]])
+            _centre(left, within)
+            sums[: starts[1]] = 0
+            for i in range(n):
+                _add(sums[levels[0, i]], left[i])
+
+
+@numba.njit(cache=True, nogil=True)
+def _centre(left, within):
+    n_groups = within.max() + 1
+    sums, counts = np.zeros((n_groups, WIDTH)), np.zeros(n_groups)
+    for i in range(len(left)):
+        _add(sums[within[i]], left[i])
+        counts[within[i]] += 1
+    means = np.zeros((n_groups, WIDTH), dtype=np.float32)
+    for g in range(n_groups):
         for j in range(WIDTH):
-            left[i, j] += means[own, j] - means[other, j]
-        for t in range(n_terms):
-            at = starts[t] + levels[t, i]
-            _add(left[i], tables[own, at])
-            _subtract(left[i], tables[other, at])
+            means[g, j] = sums[g, j] / max(counts[g], 1.0)
+    for i in range(len(left)):
+        _subtract(left[i], means[within[i]])
 
 
 @numba.njit(cache=True, nogil=True)

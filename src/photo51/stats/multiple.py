@@ -59,6 +59,49 @@ def bh_within(p: ArrayLike, groups: ArrayLike) -> NDArray[np.float64]:
     return q
 
 
+def hierarchical(p: ArrayLike, families: ArrayLike) -> NDArray[np.float64]:
+    """False discovery rates of tests in families, of which only those that hold something are looked into.
+
+    Level 1 asks of each family whether it holds anything (Simes' p: its smallest Benjamini-Hochberg q), and selects R of m
+    families by Benjamini and Hochberg at α. Level 2 is Benjamini and Hochberg within each selected family at α R / m. That
+    bounds at α the share of false families among the selected, and the average over selected families of the share of false
+    tests within each: false hits cannot gather in families that hold nothing, which one family over all tests allows.
+
+    Parameters
+    ----------
+    p
+        p-values, (n,); NaN is a test that was not done: it gets NaN and does not count.
+    families
+        Family of each test, (n,).
+
+    Returns
+    -------
+    Smallest α at which each test is a discovery (its family selected, and it within the family), (n,).
+
+    References
+    ----------
+    Benjamini and Bogomolov 2014, J R Stat Soc B 76:297, doi:10.1111/rssb.12028; Peterson et al. 2016, Genet Epidemiol 40:45,
+    doi:10.1002/gepi.21942
+    """
+    p = np.asarray(p, dtype=np.float64)
+    q = np.full(p.shape, np.nan)
+    done = np.flatnonzero(~np.isnan(p))
+    if not len(done):
+        return q
+    labels, family = np.unique(np.asarray(families)[done], return_inverse=True)
+    within = bh_within(p[done], family)
+    simes = np.ones(len(labels))
+    np.minimum.at(simes, family, within)
+    first = benjamini_hochberg(simes)
+    # α R(α) ≥ m within holds from the smallest of max(k-th family's q, m within / k) on: R(α) ≥ k from the k-th family's q on
+    selected, k = np.sort(first), np.arange(1, len(labels) + 1)
+    second = np.full(len(done), np.inf)
+    for threshold, n in zip(selected.tolist(), k.tolist(), strict=True):
+        second = np.minimum(second, np.maximum(threshold, len(labels) * within / n))
+    q[done] = np.minimum(np.maximum(first[family], second), 1.0)
+    return q
+
+
 def benjamini_yekutieli(p: ArrayLike) -> NDArray[np.float64]:
     """q-values that hold under any dependence: `benjamini_hochberg` times the harmonic number.
 

@@ -116,16 +116,58 @@ ENRICHMENT = TableSpec(
         "p_floor": Column(
             "float", "smallest p these margins could give (exact), or a lower bound of it (screen)"
         ),
-        "z_adj": Column("float", "t over blocks of the covariance beyond GC and 6-mers"),
-        "p_adj_comp": Column("float", "upper tail of z_adj: enrichment beyond composition"),
-        "q": Column("float", "false discovery rate of p_rot over all tested pairs"),
-        "q_adj_comp": Column("float", "false discovery rate of p_adj_comp over all tested pairs"),
-        "q_within_annotation": Column("float", "false discovery rate of p_rot within class and strand"),
+        "z_adj": Column(
+            "float",
+            "covariance beyond composition (GC and skews of 150 to 6,000 bases, words of up to 6 bases), strand and rotation unit, over the root of its sum of squares over blocks",
+        ),
+        "p_adj_comp": Column(
+            "float", "upper tail of z_adj among circular shifts of the feature: enrichment beyond composition"
+        ),
+        "adjusted": Column(
+            "str",
+            "in band: the adjusted test of the class and reading calls circularly shifted features of this run as often as it should; out of band: it does not, no q_adj_comp; not measured; empty: no adjusted test",
+            required=False,
+        ),
+        "q": Column(
+            "float",
+            "false discovery rate of p_rot, hierarchical: classes are selected first, then pairs within class (all features and readings; Benjamini and Bogomolov 2014, doi:10.1111/rssb.12028)",
+        ),
+        "q_adj_comp": Column(
+            "float",
+            "false discovery rate of p_adj_comp, hierarchical as q; NaN where the adjusted test is out of band",
+        ),
+        "q_within_annotation": Column(
+            "float",
+            "false discovery rate of p_rot within class (all features and readings), before classes are selected",
+        ),
         "p_depleted": Column(
             "float", "lower tail under rotation: depletion; the normal tail of z_rot where p_method is screen"
         ),
-        "q_depleted": Column("float", "false discovery rate of p_depleted, a family of its own"),
+        "q_depleted": Column(
+            "float", "false discovery rate of p_depleted, hierarchical as q, families of their own"
+        ),
         "split": Column("str", "splits whose blocks were tested"),
+    },
+)
+
+RATES = TableSpec(
+    "adjusted_rates",
+    "one class and reading: how often the adjusted test calls features of the run that were circularly shifted",
+    {
+        "annotation": _ANNOTATION,
+        "strand": _STRAND,
+        "n": Column("int", "circularly shifted features tested"),
+        "n_05": Column("int", "of them, with p_adj_comp ≤ 0.05"),
+        "n_001": Column("int", "of them, with p_adj_comp ≤ 0.001"),
+        "rate_05": Column("float", "share with p_adj_comp ≤ 0.05; should lie in 0.03 to 0.07"),
+        "rate_001": Column("float", "share with p_adj_comp ≤ 0.001; should be at most 0.003"),
+        "tolerance": Column(
+            "float",
+            "binomial chance of the count at the edge of the band below which it is out of band: 0.01 over all classes and readings",
+        ),
+        "verdict": Column(
+            "str", "in band, or out of band: then the class has no adjusted verdict in this reading"
+        ),
     },
 )
 
@@ -169,7 +211,7 @@ CONCEPTS = TableSpec(
         "auprc": Column("float", "average precision of the activation, base by base"),
         "auprc_baseline": Column("float", "share of bases the class marks: average precision by chance"),
         "auroc": Column("float", "tie-corrected area under the ROC curve"),
-        "kmer_auprc": Column("float", "average precision of a model of GC and the 17 bases read last"),
+        "kmer_auprc": Column("float", "average precision of a model of GC, skews and the 17 bases read last"),
         "d_auprc": Column("float", "auprc minus kmer_auprc"),
         "d_auprc_lo": Column("float", "lower 95 % limit, by bootstrap of blocks"),
         "d_auprc_hi": Column("float", "upper 95 % limit"),

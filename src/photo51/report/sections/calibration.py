@@ -9,7 +9,8 @@ import pandas as pd
 
 from photo51 import theme
 from photo51.report import svg, words
-from photo51.report.blocks import Figure, Head, Table
+from photo51.report.blocks import Cell, Figure, Head, Table
+from photo51.report.known import label
 from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.stats.counts import sign_p
@@ -35,6 +36,8 @@ def section(run: Run) -> Section:
     alpha = float(figures.get("alpha", 0.05))
     _counts(figures, draft, alpha)
     _rates(figures, draft)
+    if run.has("adjusted_rates"):
+        _adjusted(run.need("adjusted_rates"), figures, draft)
     if run.has("qq"):
         draft.show(_figure(run.need("qq")))
     return draft.section(TITLE, QUESTION)
@@ -123,6 +126,50 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
                 note=f"{figures.get('run_rotated_pairs', 0):,} rotated pairs of {figures.get('features_compared', 0):,} features; ± one standard error, features counted as independent.",
                 sortable=False,
             )
+        )
+
+
+def _adjusted(rates: pd.DataFrame, figures: dict[str, Any], draft: Draft) -> None:
+    """The adjusted test class by class, those out of band first; they have no verdict beyond composition."""
+    loose = rates["verdict"] == "out of band"
+    ordered = rates.assign(loose=loose).sort_values(["loose", "rate_05"], ascending=False, kind="stable")
+    rows = [
+        [
+            label(str(r.annotation), str(r.strand)),
+            Cell(f"{r.n:,}", r.n),
+            Cell(words.percent(r.rate_05, 1), r.rate_05),
+            Cell(words.percent(r.rate_001, 2), r.rate_001),
+            "out of band: no verdict" if r.verdict == "out of band" else "in band",
+        ]
+        for r in ordered.itertuples()
+    ]
+    heads = [
+        Head("Annotation"),
+        Head("shifted features", numeric=True),
+        Head("called at 0.05", numeric=True),
+        Head("called at 0.001", numeric=True),
+        Head("[[composition]] test"),
+    ]
+    kept = figures.get("adjusted_kept")
+    share = (
+        ""
+        if kept is None
+        else f" Of the real pairs at q ≤ {figures.get('alpha', 0.05):g} it keeps {words.percent(kept)}."
+    )
+    draft.show(
+        Table(
+            "The test beyond composition on circularly shifted features, class by class",
+            heads,
+            rows,
+            note=f"It should call 3 to 7 % at 0.05 and at most 0.3 % at 0.001. A class is out of band where the binomial chance of its counts at the band's edge is below {rates['tolerance'].iloc[0]:.1g} (0.01 over all classes and readings).{share}",
+            shown=12,
+        )
+    )
+    if loose.any():
+        named = words.listing([label(str(r.annotation), str(r.strand)) for r in rates[loose].itertuples()])
+        draft.fail(
+            f"Beyond composition nothing is said of {named}: there the test calls circularly shifted features more or less often than it should.",
+            "limit",
         )
 
 
