@@ -65,7 +65,7 @@ TERMS = MappingProxyType(
         ),
         "q": Term(
             "q-value",
-            "The expected share of false finds if everything at least this strong is believed: at q ≤ 0.05, about one in twenty is wrong; for features and annotations it is hierarchical: classes that hold something are selected first, then pairs within each class (Benjamini and Bogomolov 2014).",
+            "The expected share of false finds if all at least this strong is believed; among annotations, classes that hold something are selected first, then pairs within each class (hierarchical).",
         ),
         "rotation": Term(
             "Rotation null",
@@ -73,7 +73,7 @@ TERMS = MappingProxyType(
         ),
         "composition": Term(
             "Composition-adjusted",
-            "Tested again after removing what GC content and skews, words of up to six letters, strand and place along the genome alone predict, so that a GC meter cannot pass as a gene detector; judged by circular shifts of the feature.",
+            "Tested again by circular shifts after removing what GC, skews, words of up to six letters, strand and place alone predict, so that a GC meter cannot pass as a gene detector.",
         ),
         "held_out": Term(
             "Held out",
