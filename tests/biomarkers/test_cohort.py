@@ -165,7 +165,16 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     assert small["terms"] <= 5
     assert small["kept"] > 0.8
     assert len(read_table(tmp_path / "cohort_tests.parquet", COHORT_TESTS)) == 300
-    with pytest.raises(InputError, match="second look"):
+    fewer = PARAMS.model_copy(update={"alpha": 1e-9})
+    with pytest.raises(InputError, match="--reopen"):
         run_cohort(
-            burden, planted.individuals, tmp_path, PARAMS.model_copy(update={"alpha": 0.5}), made=made, validation=Validation(open_lock=True)
-        )  # fmt: skip
+            burden, planted.individuals, tmp_path, fewer, made=made, validation=Validation(open_lock=True)
+        )
+    run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, max_terms=1))
+    run_cohort(
+        burden, planted.individuals, tmp_path, PARAMS, made=made,
+        validation=Validation(open_lock=True, reopen=True), distil_params=DistilParams(bootstrap=50),
+    )  # fmt: skip
+    again = json.loads((tmp_path / "summary.json").read_text())["lock"]
+    assert again["openings"] == 2
+    assert again["earlier"] == [{"opened": record["opened"], "questions": record["questions"]}]

@@ -143,9 +143,39 @@ rule distil:
         "--params {params.params:q} > {log:q} 2>&1"
 
 
+rule cohort_check:
+    input:
+        cohort_genotypes,
+        panel=cohort_panel,
+    output:
+        touch("<results>/.done/cohort/{name}"),
+    log:
+        "<logs>/cohort_check/{name}.log",
+    benchmark:
+        "<benchmarks>/cohort_check/{name}.tsv"
+    conda:
+        "../envs/photo51.yaml"
+    threads: 1
+    priority: 100  # what cannot be answered is said before the model reads anything
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(60),
+    params:
+        folder=lambda wildcards: f"results/{CONFIG.run}/cohort/{wildcards.name}",
+        sources=lambda wildcards: [x for g in cohort_genotypes(wildcards) for x in ("--genotypes", g)],
+        external=cohort_external,
+        params=cohort_params,
+    message:
+        "Cohort: can it be tested? ({wildcards.name})"
+    shell:
+        "OMP_NUM_THREADS={threads} photo51 cohort-check {input.panel:q} {params.folder:q} {params.sources:q} {params.external} "
+        "--params {params.params:q} > {log:q} 2>&1"
+
+
 rule cohort:
     input:
         cohort_files,
+        "<results>/.done/cohort/{name}",
         panel=cohort_panel,
         windows="<results>/genome/windows.parquet",
     output:

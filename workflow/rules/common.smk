@@ -173,15 +173,27 @@ def cohort_panel(wildcards):
     return CONFIG.cohorts[wildcards.name].panel
 
 
+def cohort_genotypes(wildcards):
+    """Genotypes of the individuals, where they are no genomes of the run."""
+    genotypes = CONFIG.cohorts[wildcards.name].genotypes
+    return [genotypes] if genotypes else []
+
+
 def cohort_files(wildcards):
     """What the burden of the individuals is made of: genotypes and variant effects, or the codes of the run."""
     cohort = CONFIG.cohorts[wildcards.name]
     if cohort.genotypes is None:
         return [f"results/{CONFIG.run}/codes/main/codes.json"]
-    return [
-        cohort.genotypes,
-        f"results/{CONFIG.run}/variants/{cohort.variants}.parquet",
-    ]
+    files = [cohort.genotypes, variant_table(cohort.variants)]
+    if cohort.external is not None:
+        files += [cohort.external.panel, cohort.external.genotypes]
+        files += [variant_table(v) for v in [cohort.external.variants] if v]
+    return files
+
+
+def variant_table(name):
+    """Effects of a set of variants."""
+    return f"results/{CONFIG.run}/variants/{name}.parquet"
 
 
 def cohort_sources(wildcards):
@@ -190,17 +202,28 @@ def cohort_sources(wildcards):
     if cohort.genotypes is None:
         folder = f"results/{CONFIG.run}"
         return ["--codes", f"{folder}/codes/main", "--genomes", f"{folder}/genome"]
-    return [
-        "--genotypes",
-        cohort.genotypes,
-        "--variants",
-        f"results/{CONFIG.run}/variants/{cohort.variants}.parquet",
-    ]
+    out = ["--genotypes", cohort.genotypes, "--variants", variant_table(cohort.variants)]
+    if cohort.external is not None:
+        out += ["--external-panel", cohort.external.panel, "--external-genotypes", cohort.external.genotypes]
+        if cohort.external.variants is not None:
+            out += ["--external-variants", variant_table(cohort.external.variants)]
+        if cohort.external.test is not None:
+            out += ["--external-params", as_json(cohort.external.test)]
+    if cohort.distil is not None:
+        out += ["--distil", as_json(cohort.distil)]
+    return out
 
 
 def cohort_lock(wildcards):
-    """Whether the validation individuals are looked at."""
-    return "--open-lock" if CONFIG.cohorts[wildcards.name].open_lock else ""
+    """Whether the validation individuals are looked at, and looked at again."""
+    cohort = CONFIG.cohorts[wildcards.name]
+    flags = {"--open-lock": cohort.open_lock, "--reopen": cohort.reopen}
+    return " ".join(flag for flag, asked in flags.items() if asked)
+
+
+def cohort_external(wildcards):
+    """Whether another cohort is kept for validation."""
+    return "--external" if CONFIG.cohorts[wildcards.name].external else ""
 
 
 def cohort_params(wildcards):

@@ -10,6 +10,7 @@ Quick: a third of the variants, a cohort of 600 × 512, under a minute.
 from __future__ import annotations
 
 import logging
+import tempfile
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -23,11 +24,14 @@ from photo51.biomarkers.association import split_genes, test_features
 from photo51.biomarkers.burden import Burden
 from photo51.biomarkers.cards import Subject, explain
 from photo51.biomarkers.classify import classify
-from photo51.biomarkers.cohort import match
+from photo51.biomarkers.cohort import match, roster
+from photo51.biomarkers.cohort_stage import run_cohort
 from photo51.biomarkers.cohort_tests import discover
 from photo51.biomarkers.comparison import Comparison, compare
 from photo51.biomarkers.distil import distil, try_rules, variant_problem
+from photo51.biomarkers.feasibility import design
 from photo51.biomarkers.planted import PlantedVariants, plant_cohort, plant_variants
+from photo51.biomarkers.planted_clone import plant_clone
 from photo51.config.biomarkers import (
     BiomarkersParams,
     CardsParams,
@@ -36,8 +40,10 @@ from photo51.config.biomarkers import (
     VariantsParams,
 )
 from photo51.genome.variants import read_variants
-from photo51.io import read_table
-from photo51.io.contracts.biomarkers import CLASSIFIERS
+from photo51.io import provenance, read_table
+from photo51.io.contracts.biomarkers import CARRIERS, CLASSIFIERS
+from photo51.stats.multiple import benjamini_hochberg
+from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 Figures = dict[str, float | int | None]
@@ -55,7 +61,11 @@ def measure(*, quick: bool = False) -> Figures:
     few = plant_variants(np.random.default_rng(51), **size, n_causal=4)
     figures |= rules(compare(few.variants, as_effects(few), PARAMS))
     figures |= cohort(**({"n": 600, "n_features": 512} if quick else {}))
+    figures |= lineage_labels(20 if quick else 100)
+    figures |= clone(600 if quick else 3600)
+    figures |= {"clade_feasible_share": feasible_share(300 if quick else 1200)}
     figures |= reading(24 if quick else 200)
+    figures |= scoring(200 if quick else 10_000)
     return figures | real_sets()
 
 
@@ -143,6 +153,83 @@ def cohort(*, n: int = 2000, n_features: int = 4096) -> Figures:
         "cohort_power": len(called & causal) / len(causal),
         "cohort_2000x4096_seconds" if n == 2000 else f"cohort_{n}x{n_features}_seconds": seconds,
     }
+
+
+def lineage_labels(runs: int) -> Figures:
+    """Share of runs with a discovery where labels go with lineage and sublineage alone, and the same without relatedness."""
+    hits, naive = 0, 0
+    for run in range(runs):
+        planted = plant_clone(np.random.default_rng([51, run]), n=400, n_alleles=600, n_drugs=1, missing=0.1)
+        params = CohortParams(phenotype="lineage_only", half_samples=10)
+        found = discover(match(planted.burden, planted.panel, params), params)
+        hits += bool((found.tests["q"] <= params.alpha).any())
+        naive += bool((benjamini_hochberg(found.tests["p_naive"]) <= params.alpha).any())
+    return {"lineage_label_runs_with_hit": hits / runs, "lineage_label_runs_with_hit_naive": naive / runs}
+
+
+def clone(n: int) -> Figures:
+    """A clonal cohort from panel to named alleles: seconds, and the share of the leading alleles that are causal ones."""
+    planted = plant_clone(np.random.default_rng(51), n=n)
+    params = CohortParams(phenotype="drug0")
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        made = provenance("bench", params)
+        tests = run_cohort(planted.burden, planted.panel, Path(folder), params, made=made)
+        carriers = read_table(Path(folder) / "carriers.parquet", CARRIERS)
+    seconds = time.perf_counter() - started
+    found = tests["feature"][tests["q"] <= params.alpha]
+    top = (
+        carriers[(carriers["level"] == "allele") & carriers["feature"].isin(found)].groupby("feature").head(3)
+    )
+    causal = top["name"].isin(planted.causal["drug0"]).groupby(top["feature"]).any()
+    return {
+        f"cohort_{n}_seconds": seconds,
+        f"cohort_{n}_discoveries": len(found),
+        "cohort_carriers_causal": float(causal.mean()) if len(causal) else None,
+    }
+
+
+def feasible_share(n: int) -> float:
+    """Share of phenotypes of cohorts of real shapes (clone and lineages, even lineages, many small ones) that can be tested."""
+    possible = []
+    for seed, (dominant, lineages) in enumerate([(0.9, 20), (0.75, 20), (0.5, 5), (0.0, 8), (0.0, 100)]):
+        planted = plant_clone(
+            np.random.default_rng([52, seed]), n=n, dominant=dominant, n_lineages=lineages, n_alleles=400, n_drugs=2,
+        )  # fmt: skip
+        for phenotype in planted.panel.columns[2:]:
+            for clade in (None, "lineage"):
+                params = CohortParams(phenotype=phenotype, clade=clade)
+                people = roster(planted.burden.individuals, planted.panel, params)
+                try:
+                    design(people, planted.burden.markers[people.rows])
+                except InputError as e:
+                    log.info("not feasible: %s", e)
+                    possible.append(False)
+                else:
+                    possible.append(True)
+    return float(np.mean(possible))
+
+
+def scoring(n: int) -> Figures:
+    """Seconds of `photo51 score` for random variants of a mitochondrion with the nano model, preparing included."""
+    if not MITOCHONDRION.is_dir():
+        log.warning("score_10k_vcf_seconds: not measured, %s is absent", MITOCHONDRION)
+        return {"score_10k_vcf_seconds": None}
+    from photo51.effects.score import opened_genome, score
+    from photo51.model.adapters import load_model
+
+    table = pd.read_csv(MITOCHONDRION / "variants.tsv.gz", sep="\t", dtype=str)
+    rows = np.sort(np.random.default_rng(51).permutation(len(table))[:n])
+    fasta, genes = MITOCHONDRION / "NC_012920.1.fa", MITOCHONDRION / "genes.tsv"
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "variants.tsv"
+        table.iloc[rows].to_csv(path, sep="\t", index=False)
+        started = time.perf_counter()
+        with opened_genome(str(fasta), [genes], genetic_code=2, topology="circular") as prepared:
+            scores, _ = score(prepared, [path], load_model("sh2:nano", device="cpu"))
+        seconds = time.perf_counter() - started
+    log.info("scored %d variants", len(scores))
+    return {f"score_{f'{n // 1000}k' if n >= 1000 else n}_vcf_seconds": seconds}
 
 
 class Timed(NamedTuple):

@@ -20,8 +20,6 @@ from photo51.biomarkers.discrimination import wins
 from photo51.biomarkers.probes import grouped_folds
 from photo51.io.contracts.biomarkers import CARRIERS, LEVELS
 from photo51.stats.auc import areas
-from photo51.stats.mixed import Association
-from photo51.stats.multiple import benjamini_hochberg
 
 SILENT = frozenset(
     ("synonymous", "stop_retained", "start_retained", "intergenic", "intron", "control_region", "")
@@ -132,19 +130,12 @@ def _level(name: str, names: list[str], values: NDArray[np.float64], transform: 
     )
 
 
-def association_rows(level: Level, test: Association) -> pd.DataFrame:
-    """Tests of a level (contract `ASSOCIATIONS`)."""
-    return pd.DataFrame(
-        {
-            "level": level.level,
-            "name": level.names,
-            "beta": test.beta,
-            "se": test.se,
-            "p": test.p,
-            "q": benjamini_hochberg(test.p) if len(test.p) else test.p,
-            "n_carriers": level.n_carriers,
-        }
-    )
+def association_rows(level: Level, tests: pd.DataFrame) -> pd.DataFrame:
+    """Tests of a level (contract `ASSOCIATIONS`) from its columns beta, se, p, p_without and q."""
+    rows = tests[["beta", "se", "p", "p_without", "q"]].reset_index(drop=True)
+    rows.insert(0, "level", level.level)
+    rows.insert(1, "name", level.names)
+    return rows.assign(n_carriers=level.n_carriers)
 
 
 def levels(cohort: Cohort, tested: list[tuple[Level, pd.DataFrame]], alpha: float, seed: int) -> pd.DataFrame:

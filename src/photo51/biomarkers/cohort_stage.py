@@ -37,7 +37,7 @@ from photo51.io.contracts.biomarkers import (
     UNMATCHED,
 )
 from photo51.stats.clades import clades
-from photo51.stats.mixed import Association, similarity
+from photo51.stats.mixed import similarity
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -261,11 +261,13 @@ def _alleles(
     features = Level(
         "feature", tests["feature"].astype(str).tolist(), first.cohort.burden, np.full(len(tests), -1)
     )
-    own = association_rows(features, Association(*(tests[c].to_numpy() for c in ("beta", "se", "beta", "p"))))
-    tested = [(features, own)]
+    tested = [(features, association_rows(features, tests))]
     if burden.alleles is not None:
-        others = baselines(burden.alleles, first.rows, params.transform)
-        tested += [(level, association_rows(level, found.retest(level.values))) for level in others]
+        for level in baselines(burden.alleles, first.rows, params.transform):
+            again = found.retest(level.values)
+            slope = pd.DataFrame({"beta": again.slope.beta, "se": again.slope.se, "p": again.slope.p})
+            rows = slope.assign(p_without=again.p_without, q=again.q)
+            tested.append((level, association_rows(level, rows)))
     scores = levels(first.cohort, tested, params.alpha, params.seed)
     tables = [(pd.concat([t for _, t in tested], ignore_index=True), ASSOCIATIONS), (scores, LEVELS)]
     if burden.alleles is not None:
@@ -285,9 +287,12 @@ def _alleles(
 def _carried_by(named: pd.DataFrame) -> str:
     """The leading gene and alleles of a feature's burden, with their shares."""
     gene, alleles = (named[named["level"] == level].head(n) for level, n in (("gene", 1), ("allele", 3)))
-    said = [f"{n} ({s:.0%})" for n, s in zip(gene["name"], gene["share"], strict=True)]
-    said += [f"{n} {c} ({s:.0%})".replace("  ", " ") for n, c, s in zip(alleles["name"], alleles["consequence"], alleles["share"], strict=True)]  # fmt: skip
-    return "carried by " + ", ".join(said) if said else "no allele changes it"
+    parts = [f"{n} ({s:.0%})" for n, s in zip(gene["name"], gene["share"], strict=True)]
+    for name, own, consequence, share in alleles[["name", "gene", "consequence", "share"]].itertuples(
+        index=False
+    ):
+        parts.append(f"{name} {own} {consequence} ({share:.0%})")
+    return "carried by " + ", ".join(parts) if parts else "no allele changes it"
 
 
 def _summary(

@@ -25,6 +25,7 @@ from photo51.stats.mixed import (
     interaction_test,
     kinship,
     lambda_gc,
+    largest_p_without_one,
     one_sided,
     score_test,
 )
@@ -35,6 +36,27 @@ log = logging.getLogger(__name__)
 FIRTH_COMPONENTS = 4
 
 
+class Tested(NamedTuple):
+    """The main test of some columns.
+
+    Attributes
+    ----------
+    slope
+        Slopes and p.
+    p_without
+        Largest p when any one clade is left out, (n_columns,).
+    q
+        Benjamini-Hochberg; 1 is taken for the p of what does not hold without some clade.
+    name
+        score, freedman_lane or firth.
+    """
+
+    slope: Association
+    p_without: NDArray[np.float64]
+    q: NDArray[np.float64]
+    name: str
+
+
 class Discovery(NamedTuple):
     """Tests on the discovery clades."""
 
@@ -43,7 +65,7 @@ class Discovery(NamedTuple):
     null: NullModel
     stability: Stability
     n_clades: int
-    retest: Callable[[NDArray[np.float64]], Association]
+    retest: Callable[[NDArray[np.float64]], Tested]
     """The main test of other columns (n, k) on the same individuals: genes and alleles."""
 
 
@@ -60,7 +82,16 @@ def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None
     related = kinship(cohort.relatedness)
     null = fit_null(cohort.phenotype, related, cohort.covariates if cohort.covariates.size else None)
     log.info("share of the phenotype that goes with descent: %.2f", null.h2)
-    main, test = _main(cohort, cohort.burden, null, params)
+
+    def retest(columns: NDArray[np.float64]) -> Tested:
+        main, test = _main(cohort, columns, null, params)
+        without = largest_p_without_one(columns, null, related, cohort.clade)
+        held = np.where(without <= params.one_clade, main.p, 1.0)
+        return Tested(main, without, benjamini_hochberg(held) if len(held) else held, test)
+
+    tested = retest(cohort.burden)
+    main = tested.slope
+    log_resting(tested, params)
     naive = score_test(
         cohort.burden, fit_null(cohort.phenotype, related, _or_none(cohort.covariates), h2=0.0)
     )
@@ -83,8 +114,9 @@ def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None
             "beta": main.beta,
             "se": main.se,
             "p": main.p,
-            "q": benjamini_hochberg(main.p),
-            "test": test,
+            "p_without": tested.p_without,
+            "q": tested.q,
+            "test": tested.name,
             "p_naive": naive.p,
             "p_rank": on_ranks.p,
             "p_components": on_components.p,
@@ -106,9 +138,20 @@ def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None
         ]
     )
     return Discovery(
-        COHORT_TESTS.check(table), LAMBDAS.check(lambdas), null, stable, n_clades,
-        lambda columns: _main(cohort, columns, null, params)[0],
-    )  # fmt: skip
+        COHORT_TESTS.check(table),
+        LAMBDAS.check(lambdas),
+        null,
+        stable,
+        n_clades,
+        retest,
+    )
+
+
+def log_resting(tested: Tested, params: CohortParams) -> None:
+    """Say how many columns would be found if one clade could carry a finding alone."""
+    alone = (benjamini_hochberg(tested.slope.p) <= params.alpha) & (tested.q > params.alpha)
+    if alone.any():
+        log.info("%d features rest on one clade, and are no discoveries: without it p is above %g", int(alone.sum()), params.one_clade)  # fmt: skip
 
 
 def _or_none(covariates: NDArray[np.float64]) -> NDArray[np.float64] | None:

@@ -89,7 +89,8 @@ def phenotype(column: pd.Series, names: list[str], params: CohortParams) -> Codi
     InputError
         Naming column, value and individual: for values that may mean more than one thing, and for words beside numbers.
     """
-    words = [_plain(w) for w in as_text(column)]
+    written = as_text(column).tolist()
+    words = [_plain(w) for w in written]
     extra = {_plain(w) for w in params.missing}
     gone = np.array([is_missing(w) or w in extra for w in words])
     nine = gone | np.array([w == PLINK_MISSING for w in words])
@@ -103,7 +104,7 @@ def phenotype(column: pd.Series, names: list[str], params: CohortParams) -> Codi
         return _quantity(words, gone | _sentinels(words, gone, params, at), names, at)
     values = np.array([np.nan if g else codes[w] for w, g in zip(words, nine, strict=True)])
     cases, controls = int((values == 1).sum()), int((values == 0).sum())
-    said = f"{at}: read as binary ({meaning}): {cases} cases, {controls} controls{_missing(words, values)}"
+    said = f"{at}: read as binary ({meaning}): {cases} cases, {controls} controls{_missing(written, values)}"
     return Coding(values, said, is_binary=True)
 
 
@@ -198,7 +199,10 @@ def _of_words(known: set[str], family: tuple[set[str], set[str]], params: Cohort
     cases, controls = family
     middle = {"missing": np.nan, "case": 1.0, "control": 0.0}[params.intermediate]
     codes = dict.fromkeys(cases, 1.0) | dict.fromkeys(controls, 0.0) | dict.fromkeys(INTERMEDIATE, middle)
-    meaning = ", ".join(f"{w} {'case' if w in cases else 'control'}" for w in sorted(known - INTERMEDIATE))
+    meaning = ", ".join(
+        f"{w.upper() if len(w) == 1 else w} {'case' if w in cases else 'control'}"
+        for w in sorted(known - INTERMEDIATE)
+    )
     if known & INTERMEDIATE:
         meaning += f"; intermediate {'left out' if params.intermediate == 'missing' else f'a {params.intermediate}'}, as `intermediate` says"
     return codes, meaning

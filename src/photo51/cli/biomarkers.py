@@ -146,7 +146,16 @@ CohortOut = Annotated[Path, typer.Argument(help="folder to write to, as cohort/N
 
 
 @app.command()
-def cohort_check(panel: Panel, out: CohortOut, genotypes: Vcf = None, params: ParamsOption = None) -> None:
+def cohort_check(
+    panel: Panel,
+    out: CohortOut,
+    genotypes: Vcf = None,
+    params: ParamsOption = None,
+    *,
+    external: Annotated[
+        bool, typer.Option("--external", help="another cohort is kept for validation: nobody is put away")
+    ] = False,
+) -> None:
     """Say whether a cohort can be tested (coding, names, clades, cases and controls of each) before any model is run."""
     from photo51.biomarkers.burden import markers_of
     from photo51.biomarkers.cohort import roster
@@ -165,7 +174,13 @@ def cohort_check(panel: Panel, out: CohortOut, genotypes: Vcf = None, params: Pa
     found = read_genotypes(genotypes)
     made = provenance("cohort-check", given, [panel, genotypes])
     plan = check_cohort(
-        list(found.samples), markers_of(found, given.max_missing), people, out, given, made=made
+        list(found.samples),
+        markers_of(found, given.max_missing),
+        people,
+        out,
+        given,
+        made=made,
+        external=external,
     )
     typer.echo(plan.table.to_string(index=False, float_format="{:.2f}".format))
 

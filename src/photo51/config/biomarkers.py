@@ -147,6 +147,12 @@ class CohortParams(Params):
     min_clades: int = Field(
         default=3, ge=1, description="clades that must hold both classes before any p-value is printed"
     )
+    one_clade: float = Field(
+        default=0.01,
+        gt=0,
+        le=1,
+        description="p that a discovery keeps at most when any one clade is left out; 1 lets one clade carry it",
+    )
     treatment: str | None = Field(default=None, description="column of a treatment, for the interaction test")
     statistic: Statistic = Field(
         default="near", description="which Δ make a burden of genotypes: focal, near or window"

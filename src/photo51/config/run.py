@@ -49,30 +49,59 @@ class ComparisonParams(Params):
     )
 
 
+class ExternalParams(Params):
+    """Another cohort, kept for validation: read when the lock is opened, and asked once."""
+
+    panel: str = Field(description="table of its individuals")
+    genotypes: str = Field(description="VCF file with its samples")
+    variants: str | None = Field(
+        default=None,
+        description="set of variants whose effects are its alleles; null: that of the cohort, alleles it lacks are counted and left out",
+    )
+    test: CohortParams | None = Field(
+        default=None, description="columns and coding of its panel; null: as the cohort's"
+    )
+
+
 class CohortRunParams(Params):
     """Individuals with a phenotype: the table, and the genotypes of a set of variants or the run's own genomes."""
 
-    panel: str = Field(description="table of individuals: name, phenotype, covariates (.tsv, .csv)")
+    panel: str = Field(
+        description="table of individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .pheno, .phen)"
+    )
     genotypes: str | None = Field(
         default=None, description="VCF file with samples; null: individuals are the genomes of the run"
     )
     variants: str | None = Field(
         default=None, description="set of variants whose effects are the alleles of the genotypes"
     )
+    external: ExternalParams | None = Field(
+        default=None,
+        description="another cohort, kept for validation; nobody of this one is put away then",
+    )
     open_lock: bool = Field(
         default=False, description="test what was found on the validation individuals: once, and recorded"
+    )
+    reopen: bool = Field(
+        default=False,
+        description="look again with other questions than before; stays on record as a further opening",
     )
     test: CohortParams = Field(
         default=CohortParams(), description="association, with descent taken into account"
     )
-    distil: DistilParams = Field(
-        default=DistilParams(), description="the smallest rule that keeps the signal"
+    distil: DistilParams | None = Field(
+        default=None,
+        description="the smallest rule that keeps the signal, made before the lock is opened; null: none",
     )
 
     @model_validator(mode="after")
     def _pair(self) -> CohortRunParams:
         if (self.genotypes is None) != (self.variants is None):
             raise ValueError("need genotypes and variants together, or neither")
+        if self.external is not None and self.genotypes is None:
+            raise ValueError(
+                "external: need genotypes and variants of the cohort beside another one, got none"
+            )
         return self
 
 

@@ -215,12 +215,13 @@ def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, made: Pro
     effects.obs_names = [str(i) for i in range(effects.n_obs)]
     effects.uns.clear()
     write_h5ad(effects, out.with_suffix(".h5ad"), made)
-    table = pd.concat([described.reset_index(drop=True), _summary(effects)], axis=1)
+    table = pd.concat([described.reset_index(drop=True), summary(effects)], axis=1)
     write_table(table, out, VARIANT_EFFECTS, made)
     return table
 
 
-def _summary(effects: ad.AnnData) -> pd.DataFrame:
+def summary(effects: ad.AnnData) -> pd.DataFrame:
+    """Scores of variants on both strands, one row each, in the order of `effects`."""
     obs: dict[str, Any] = {name: effects.obs[f"llr_{name}"].to_numpy() for name in NAMES.values()}
     flank = [effects.obs[f"llr_flank_{name}"].to_numpy() for name in NAMES.values()]
     norms = [np.linalg.norm(effects.obsm[f"embedding_{name}"], axis=1) for name in NAMES.values()]

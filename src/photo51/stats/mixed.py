@@ -285,6 +285,35 @@ def _slopes(
     return Association(beta, se, t, np.where(varies, 2 * stats.t.sf(np.abs(t), tail), 1.0))
 
 
+def largest_p_without_one(
+    features: ArrayLike, null: NullModel, related: Kinship, groups: ArrayLike
+) -> NDArray[np.float64]:
+    """Largest p of each feature (n, n_features) when any one group of individuals (n,) is left out of the sums, (n_features,).
+
+    A feature that marks one lineage which happens to be full of cases is one observation; what is found in several lineages
+    stays without any of them. Whitened values are turned back to individuals, so that each group's part of the slope can be
+    taken away; the variance shares stay those of everybody. 1 where a feature varies within one group alone.
+    """
+    whitened = null.whiten(features)
+    x, y = related.vectors @ whitened, related.vectors @ null.residual
+    cross, squares, own = x * y[:, None], x**2, y**2
+    _, number = np.unique(np.asarray(groups), return_inverse=True)
+    total, power, error = cross.sum(0), squares.sum(0), own.sum()
+    tail = np.asarray(null.df_of(whitened), dtype=float)
+    out = np.zeros(x.shape[1])
+    for group in range(int(number.max()) + 1):
+        at = number == group
+        left = power - squares[at].sum(0)
+        varies = left > 1e-6 * np.maximum(power, 1e-300)
+        safe = np.where(varies, left, 1.0)
+        beta = (total - cross[at].sum(0)) / safe
+        df = max(null.df - int(at.sum()), 1)
+        rest = np.maximum(error - own[at].sum() - beta**2 * safe, 1e-300) / df
+        t = np.abs(beta) / np.sqrt(rest / safe)
+        out = np.maximum(out, np.where(varies, 2 * stats.t.sf(t, np.minimum(tail, df)), 1.0))
+    return out
+
+
 def one_sided(test: Association, direction: ArrayLike) -> NDArray[np.float64]:
     """Tail of each slope in the given direction, (n_features,) signs; the t distribution is symmetric, so two-sided p give it."""
     same = np.sign(test.beta) == np.sign(np.asarray(direction, dtype=float))

@@ -186,7 +186,12 @@ COHORT_TESTS = TableSpec(
         "beta": Column("float", "slope, discovery clades (phenotype units per standard deviation of burden)"),
         "se": Column("float", "standard error of beta"),
         "p": Column("float", "mixed model (or Firth, or Freedman-Lane: column test), discovery clades"),
-        "q": Column("float", "Benjamini-Hochberg"),
+        "p_without": Column(
+            "float", "largest p of the mixed model when any one clade is left out", required=False
+        ),
+        "q": Column(
+            "float", "Benjamini-Hochberg; what does not hold without some clade (`one_clade`) counts as p 1"
+        ),
         "test": Column("str", "score, freedman_lane or firth"),
         "p_naive": Column("float", "regression without kinship: the leaky contrast"),
         "p_rank": Column("float", "Mann-Whitney or Spearman without covariates: the leaky contrast"),
@@ -239,7 +244,8 @@ ASSOCIATIONS = TableSpec(
         "beta": Column("float", "slope (phenotype units per standard deviation)"),
         "se": Column("float", "standard error of beta"),
         "p": Column("float", "the cohort's main test"),
-        "q": Column("float", "Benjamini-Hochberg within the level"),
+        "p_without": Column("float", "largest p when any one clade is left out"),
+        "q": Column("float", "Benjamini-Hochberg within the level, as for features in `cohort_tests`"),
         "n_carriers": Column("int", "individuals with a copy; -1 for features"),
     },
 )

@@ -1,0 +1,73 @@
+"""`photo51 score`: scores of a VCF file in one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+
+
+@app.command()
+def score(
+    vcf: Annotated[Path, typer.Argument(help="VCF file (plain, gzip, bgzip), or a table with pos, ref, alt")],
+    genome: Annotated[
+        str,
+        typer.Option(
+            help="FASTA or GenBank file; folder of `photo51 prepare` or of a run; name in config/genomes.tsv; accession"
+        ),
+    ],
+    annotation: Annotated[
+        list[Path] | None,
+        typer.Option(help="GFF3, GTF, GenBank or gene table for a sequence file; may be repeated"),
+    ] = None,
+    model: Annotated[str, typer.Option(help="model, as `sh2:nano`, `sh2:base` or a folder")] = "sh2:base",
+    sae: Annotated[
+        str | None,
+        typer.Option(
+            help="dictionary for feature changes: a run, a folder, or `shipped`; default: likelihoods alone"
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="table to write; default: VCF's name with .scores.tsv, here")
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="genome of a prepared folder that has several")] = None,
+    genetic_code: Annotated[
+        int | None, typer.Option(help="NCBI translation table; default: the annotation's, else 1")
+    ] = None,
+    topology: Annotated[str, typer.Option(help="auto, linear, circular or circular:chrom")] = "auto",
+    params: ParamsOption = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Score variants without a configuration: likelihood ratios, consequence, gene, and baselines, positions 1-based.
+
+    Writes a table, of a VCF file also a copy with the scores in INFO (P51_LLR, P51_FLANK, P51_MARKOV, P51_CSQ, P51_GENE), and
+    what could not be scored with the reason (.refused.tsv). The more negative `llr`, the more the model is surprised by
+    the alternative allele; `llr_markov` (a Markov chain of the genome) and `severity` (of the consequence) need no model.
+
+    Example: photo51 score mine.vcf.gz --genome genome.fa --annotation genes.gff3 --model sh2:nano --out scores.tsv
+    """
+    set_threads(threads)
+    import torch
+
+    from photo51.config import parse
+    from photo51.config.biomarkers import VariantsParams
+    from photo51.effects.score import DEFAULTS, annotate_vcf, dictionary_of, opened_genome, write_scores
+    from photo51.effects.score import score as run
+    from photo51.model.adapters import load_model
+
+    torch.set_num_threads(threads)
+    settings = DEFAULTS if params is None else parse(VariantsParams, params)
+    dictionary = dictionary_of(sae, model)
+    stem = vcf.name.removesuffix(".gz").removesuffix(".bgz")
+    stem = stem.rsplit(".", 1)[0] if "." in stem else stem
+    table_path = out or Path(f"{stem}.scores.tsv")
+    with opened_genome(genome, annotation or (), genetic_code=genetic_code, topology=topology) as folder:
+        table, loaded = run(folder, [vcf], load_model(model, device=device), dictionary, settings, name)
+        write_scores(table, loaded, table_path)
+        if is_text_vcf(vcf):
+            annotate_vcf(vcf, table, loaded, table_path.with_suffix(".vcf"))
+    typer.echo(f"{table_path}  {len(table)} variants scored, {len(loaded.refused)} refused")
