@@ -40,7 +40,7 @@ def quantities_of(
     """The quantities a rule and its full probe are of, (n, n_quantities): features, or columns of plain quantities by their order."""
     if distilled.rule.family == "features":
         return features
-    used = set(np.flatnonzero(distilled.probe)) | set(distilled.rule.columns)
+    used = set(np.flatnonzero(distilled.probe).tolist()) | set(distilled.rule.columns)
     if raw.shape[1] != len(distilled.probe):
         raise InputError(
             f"rules of plain quantities: need the {len(distilled.probe)} columns they were made of, got {raw.shape[1]} in the validation panel"

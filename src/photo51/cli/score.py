@@ -55,7 +55,14 @@ def score(
 
     from photo51.config import parse
     from photo51.config.biomarkers import VariantsParams
-    from photo51.effects.score import DEFAULTS, annotate_vcf, dictionary_of, opened_genome, write_scores
+    from photo51.effects.score import (
+        DEFAULTS,
+        annotate_vcf,
+        dictionary_of,
+        is_text_vcf,
+        opened_genome,
+        write_scores,
+    )
     from photo51.effects.score import score as run
     from photo51.model.adapters import load_model
 
