@@ -3,16 +3,28 @@
 import json
 from pathlib import Path
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
 
+from photo51 import theme
 from photo51.biomarkers.card_files import file_name, verify_card, write_cards
-from photo51.biomarkers.cards import BANNER, Calibrator, Subject, explain, fold_weights, most_likely
+from photo51.biomarkers.card_layout import overlaps
+from photo51.biomarkers.card_picture import card_picture
+from photo51.biomarkers.cards import (
+    BANNER,
+    Calibrator,
+    Judged,
+    Subject,
+    explain,
+    fold_weights,
+    most_likely,
+)
 from photo51.biomarkers.classify import classify
 from photo51.biomarkers.known import Known, read_known
-from photo51.config.biomarkers import CardsParams
+from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, write_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
 from photo51.io.contracts.enrichment import CONCEPTS
@@ -39,7 +51,7 @@ def _explain(world, rows, **params):
     _, comparison, judged = world
     return explain(
         _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(**params),
-        known={7: Known("start codon")}, statistic="near",
+        known={7: Known("start codon")}, settings=PARAMS,
     )  # fmt: skip
 
 
@@ -87,7 +99,7 @@ def test_a_variant_that_changes_unseen_features_is_out_of_domain(world):
     known = comparison._replace(deltas={"near": sparse.csr_matrix(deltas)})
     odd = sparse.csr_matrix(([5.0], ([0], [119])), shape=(1, deltas.shape[1]), dtype=np.float32)
     subject = Subject(comparison.variants.iloc[:1], np.array(["a new gene"]), odd)
-    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), known={}, statistic="near")
+    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS)
     card = found.cards.iloc[0]
     assert card["out_of_domain"]
     assert card["unseen"] == 1.0
@@ -186,3 +198,139 @@ def test_what_is_known_of_features_comes_from_concepts_places_and_by_hand(tmp_pa
     assert found == {3: Known("tRNA", "chr:2,000-2,004(-)"), 9: Known("mine", logo=Path("a.png"))}
     with pytest.raises(InputError, match="'name'"):
         read_known(pd.DataFrame({"feature": [1]}))
+
+
+LONG = "NC_000962.3:2155168:" + "ACGT" * 12 + ">" + "TGCA" * 20
+NAMES = [
+    "a long name of a feature that marks the starts of ribosomal protein genes of enterobacteria",
+    "",
+    "tRNA",
+    "$x^2$ motif",
+]
+
+
+def _drawn(world, found, i=0, **changes):
+    """The picture of a card whose texts are as long as texts get, or as given."""
+    card = {**found.cards.iloc[i].to_dict(), **changes}
+    variant = {
+        **world[0].variants.iloc[int(card["row"])].to_dict(), "gene": "a_gene_with_a_name_of_many_letters", "change": "p.Ser315Thr",
+        "variant": LONG, "drugs": "Isoniazid, rifampicin, para-aminosalicylic acid, ethambutol and several others",
+        "consequence": "splice_polypyrimidine_tract_variant",
+    }  # fmt: skip
+    of = found.cards["variant"].iloc[i]
+    cited = found.features[found.features["variant"] == of].reset_index(drop=True)
+    cited["name"] = [NAMES[k % len(NAMES)] for k in range(len(cited))]
+    cited["locus"] = "NC_000962.3:2,155,168-2,155,999(-)"
+    near = found.neighbours[found.neighbours["variant"] == of].assign(neighbour=LONG)
+    of_set = pd.DataFrame({"llr": world[1].variants["llr"], "label": world[1].labels})
+    judged = world[2].classifiers[
+        (world[2].classifiers["stratum"] == "all") & (world[2].classifiers["method"] == "stacked")
+    ]
+    tables = {
+        "features": cited,
+        "neighbours": near,
+        "calibration": found.calibration,
+        "set": of_set,
+        "probe": judged,
+    }
+    return card_picture(card, variant, tables)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"out_of_domain": True, "distance": np.nan, "faithfulness": np.nan},
+        {"shows_probability": False, "probability": np.nan, "withheld": "the score tells cases from controls of a gene no better than chance"},
+        {"probability": 0.002, "likelihood_ratio": 1e-4, "conformal": "neither", "outcome": "resistance to para-aminosalicylic acid"},
+    ],
+)  # fmt: skip
+def test_no_text_of_a_card_overlaps_another_or_leaves_the_page(world, made, changes):
+    for i in range(2):
+        figure = _drawn(world, made[1], i, **changes)
+        assert overlaps(figure) == []
+        theme.close(figure)
+
+
+def test_the_check_sees_overlap_and_what_leaves_the_page():
+    with theme.style():
+        figure, ax = plt.subplots(figsize=(2, 2), layout="none")
+        ax.set_axis_off()
+        figure.text(0.1, 0.5, "one text")
+        figure.text(0.12, 0.5, "another text")
+        figure.text(0.9, 0.1, "leaves the page")
+    wrong = overlaps(figure)
+    theme.close(figure)
+    assert len(wrong) == 2
+    assert "overlaps" in wrong[0]
+    assert "leaves" in wrong[1]
+
+
+def test_a_card_says_what_it_is_about_and_shows_nothing_it_may_not(world, made):
+    figure = _drawn(world, made[1])
+    said = " ".join(t.get_text() for t in figure.texts)
+    theme.close(figure)
+    assert "p.Ser315Thr" in said
+    assert "Isoniazid" in said
+    assert "probability of disease" in said
+    figure = _drawn(
+        world,
+        made[1],
+        shows_probability=False,
+        probability=np.nan,
+        withheld="no better than chance",
+        faithfulness=np.nan,
+    )
+    said = " ".join(t.get_text() for t in figure.texts)
+    theme.close(figure)
+    assert "probability of" not in said
+    assert "no probability" in said
+    assert "takes away" not in said
+
+
+def test_a_score_at_chance_or_out_of_reach_has_no_probability(world):
+    _, comparison, judged = world
+    rows = np.arange(3)
+    probe = judged.classifiers[
+        (judged.classifiers["stratum"] == "all") & (judged.classifiers["method"] == "stacked")
+    ]
+    kinds = sorted(set(comparison.variants["consequence"]))
+    reach = pd.DataFrame({"method": "stacked", "consequence": kinds, "reaches": True})
+
+    def said(probe, reach, settings=PARAMS):
+        found = explain(
+            _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(), known={},
+            settings=settings, judged=Judged(probe, reach),
+        ).cards  # fmt: skip
+        assert (found["probability"].isna() == ~found["shows_probability"]).all()
+        assert (found["likelihood_ratio"].isna() == ~found["shows_probability"]).all()
+        return found["withheld"].tolist()
+
+    assert said(probe, reach) == ["", "", ""]
+    assert all("no better than chance" in s for s in said(probe.assign(within_lo=0.48), reach))
+    assert all("cannot rank" in s for s in said(probe, reach.assign(reaches=False)))
+    assert all(
+        "description" in s for s in said(probe, reach, PARAMS.model_copy(update={"claim": "description"}))
+    )
+
+
+def test_next_to_nothing_is_not_taken_apart(world):
+    """A change of one hundredth of a log odds: neither faithfulness nor that of random features."""
+    found = _explain(world, np.flatnonzero(world[0].cause >= 0)[:1])
+    assert np.isfinite(found.cards["faithfulness"].iloc[0])
+    _, comparison, judged = world
+    subject = _subject(comparison, np.flatnonzero(world[0].cause >= 0)[:1])
+    faint = subject._replace(deltas=subject.deltas * 1e-4)
+    card = explain(
+        faint, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS
+    ).cards.iloc[0]
+    assert np.isnan(card["faithfulness"])
+    assert np.isnan(card["random_faithfulness"])
+
+
+def test_outcome_is_disease_only_where_labels_say_so():
+    assert BiomarkersParams().outcome_in_words == "disease"
+    assert BiomarkersParams(cases="label == 'resistance'").outcome_in_words == "being a case"
+    assert (
+        BiomarkersParams(cases="label == 'resistance'", outcome="resistance").outcome_in_words == "resistance"
+    )

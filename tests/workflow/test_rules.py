@@ -20,7 +20,7 @@ RULES = {
 
 @pytest.mark.parametrize("name", [n for n in RULES if not n.endswith(":pretrained")])
 def test_every_rule_says_what_it_does_where_it_logs_and_what_it_needs(name):
-    for word in ("message", "log", "benchmark", "resources", "conda"):
+    for word in ("message", "log", "benchmark", "resources"):
         assert re.search(rf"^ +{word}:", RULES[name], flags=re.M), f"{name} has no {word}"
     assert "mem_mb=" in RULES[name]
     assert "runtime=" in RULES[name]

@@ -11,8 +11,6 @@ rule variants:
         "<logs>/variants/{set}-{part}.log",
     benchmark:
         "<benchmarks>/variants/{set}-{part}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -46,8 +44,6 @@ rule gather_variants:
         "<logs>/gather_variants/{set}.log",
     benchmark:
         "<benchmarks>/gather_variants/{set}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -73,8 +69,6 @@ rule biomarkers:
         "<logs>/biomarkers/{name}.log",
     benchmark:
         "<benchmarks>/biomarkers/{name}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -100,8 +94,6 @@ rule cards:
         "<logs>/cards/{name}.log",
     benchmark:
         "<benchmarks>/cards/{name}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -126,8 +118,6 @@ rule distil:
         "<logs>/distil/{name}.log",
     benchmark:
         "<benchmarks>/distil/{name}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -185,8 +175,6 @@ rule cohort:
         "<logs>/cohort/{name}.log",
     benchmark:
         "<benchmarks>/cohort/{name}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

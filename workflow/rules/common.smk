@@ -5,20 +5,25 @@ import shutil
 from pathlib import Path
 
 from photo51.config.base import validated
+from photo51.config.paths import located
 from photo51.config.run import Config
 from photo51.genome.keys import annotation_key, sequence_key
 from photo51.genome.samples import read_genomes
 from photo51.genome.sources import first_letter
 from photo51.io import remove_temporaries
 from photo51.report.inputs import folder_files, model_folder
+from photo51.shipped import shipped
 
-CONFIG = validated(Config, config, "configuration")
+# paths of a configuration are relative to its file; one handed over by `module` has none, and is relative to this folder
+FROM = Path(workflow.configfiles[-1]).parent if workflow.configfiles else Path()
+CONFIG = located(validated(Config, config, "configuration"), FROM)
 GENOMES = read_genomes(CONFIG.genomes)
 SETS = {name: (row.genome, str(path)) for row in GENOMES for name, path in row.variants}
 SITE = CONFIG.activations.sites[0]
 PARTS = range(CONFIG.parts)
 TRAINED = CONFIG.pretrained_sae is None
-NOTEBOOKS = sorted(p.stem for p in Path("notebooks").glob("[0-9]*.py"))
+NOTEBOOK_FOLDER = shipped("notebooks")
+NOTEBOOKS = sorted(p.stem for p in NOTEBOOK_FOLDER.glob("[0-9]*.py"))
 DICTIONARIES = ("main", *(CONFIG.controls if TRAINED else ()))
 
 
@@ -60,9 +65,7 @@ def genome_files(wildcards):
 def sequence_files(wildcards):
     """Files that sequences and scored bases come from; a GenBank file, which holds annotations too, is compared by digest."""
     return [
-        str(path)
-        if i or first_letter(path) == ">"
-        else ancient(str(path))
+        str(path) if i or first_letter(path) == ">" else ancient(str(path))
         for row in GENOMES
         for i, path in enumerate(row.sequence_files())
     ]

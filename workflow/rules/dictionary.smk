@@ -12,8 +12,6 @@ if TRAINED:
         benchmark:
             "<benchmarks>/train_sae/{sae}.tsv"
         priority: 20
-        conda:
-            "../envs/photo51.yaml"
         threads: 2
         resources:
             mem_mb=mib(4000),
@@ -38,8 +36,6 @@ else:
             "<logs>/pretrained_sae.log",
         benchmark:
             "<benchmarks>/pretrained_sae.tsv"
-        conda:
-            "../envs/photo51.yaml"
         resources:
             mem_mb=mib(1000),
             runtime=minutes(30),
@@ -64,8 +60,6 @@ rule fidelity:
         "<logs>/fidelity/{sae}.log",
     benchmark:
         "<benchmarks>/fidelity/{sae}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -94,8 +88,6 @@ rule fidelity_classes:
         "<logs>/fidelity_classes/{sae}.log",
     benchmark:
         "<benchmarks>/fidelity_classes/{sae}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(1000),
         runtime=minutes(30),
@@ -120,8 +112,6 @@ rule sae_quality:
         "<logs>/sae_quality/{sae}.log",
     benchmark:
         "<benchmarks>/sae_quality/{sae}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

@@ -10,8 +10,6 @@ rule enrich:
     benchmark:
         "<benchmarks>/enrich/{part}.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -43,8 +41,6 @@ rule gather_enrichment:
     benchmark:
         "<benchmarks>/gather_enrichment.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -77,8 +73,6 @@ rule concepts:
     benchmark:
         "<benchmarks>/concepts.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -111,8 +105,6 @@ rule motifs:
         "<logs>/motifs.log",
     benchmark:
         "<benchmarks>/motifs.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -144,8 +136,6 @@ if CONFIG.gene_sets:
             "<logs>/genesets.log",
         benchmark:
             "<benchmarks>/genesets.tsv"
-        conda:
-            "../envs/photo51.yaml"
         threads: 1
         resources:
             mem_mb=mib(3000),
@@ -179,8 +169,6 @@ rule novelty:
     benchmark:
         "<benchmarks>/novelty.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -212,8 +200,6 @@ rule ledger:
     benchmark:
         "<benchmarks>/ledger.tsv"
     priority: 20
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

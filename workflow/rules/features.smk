@@ -11,8 +11,6 @@ if CONFIG.stored:
         benchmark:
             "<benchmarks>/encode/{sae}-{part}.tsv"
         priority: 20
-        conda:
-            "../envs/photo51.yaml"
         threads: 1
         resources:
             mem_mb=mib(3000),
@@ -43,8 +41,6 @@ else:
         benchmark:
             "<benchmarks>/encode_model/{sae}-{part}.tsv"
         priority: 20
-        conda:
-            "../envs/photo51.yaml"
         threads: 2
         resources:
             mem_mb=mib(8000),
@@ -73,8 +69,6 @@ rule gather_codes:
     benchmark:
         "<benchmarks>/gather_codes/{sae}.tsv"
     priority: 20
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(2000),
         runtime=minutes(60),
@@ -100,8 +94,6 @@ rule features:
     benchmark:
         "<benchmarks>/features.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(3000),
         runtime=minutes(60),
@@ -129,8 +121,6 @@ rule retile:
     benchmark:
         "<benchmarks>/retile.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

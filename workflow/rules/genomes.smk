@@ -1,3 +1,21 @@
+rule configuration:
+    output:
+        "<results>/config.yaml",
+    log:
+        "<logs>/configuration.log",
+    benchmark:
+        "<benchmarks>/configuration.tsv"
+    resources:
+        mem_mb=mib(500),
+        runtime=minutes(10),
+    params:
+        config=as_json(CONFIG),
+    message:
+        "Configuration: every key of this run, defaults included"
+    shell:
+        "photo51 config {params.config:q} {output:q} > {log:q} 2>&1"
+
+
 # Sequences, scored bases and windows come from sequence alone: no annotation makes this rule run again. A GenBank file is
 # compared by the digest of its sequences, as it holds annotations too.
 rule prepare:
@@ -13,8 +31,6 @@ rule prepare:
         "<logs>/prepare.log",
     benchmark:
         "<benchmarks>/prepare.tsv"
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(2000),
         runtime=minutes(30),
@@ -43,8 +59,6 @@ rule annotate:
         "<logs>/annotate.log",
     benchmark:
         "<benchmarks>/annotate.tsv"
-    conda:
-        "../envs/photo51.yaml"
     resources:
         mem_mb=mib(2000),
         runtime=minutes(30),

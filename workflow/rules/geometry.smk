@@ -13,8 +13,6 @@ if CONFIG.phylogeny_genes:
         benchmark:
             "<benchmarks>/phylogeny.tsv"
         priority: 20
-        conda:
-            "../envs/photo51.yaml"
         threads: 1
         resources:
             mem_mb=mib(3000),
@@ -52,8 +50,6 @@ rule geometry:
     benchmark:
         "<benchmarks>/geometry.tsv"
     priority: 20
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

@@ -12,8 +12,6 @@ rule ablation:
     benchmark:
         "<benchmarks>/ablation.tsv"
     priority: 30
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -45,8 +43,6 @@ rule causality:
     benchmark:
         "<benchmarks>/causality.tsv"
     priority: 20
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -78,8 +74,6 @@ rule steer:
         "<logs>/steer/{name}.log",
     benchmark:
         "<benchmarks>/steer/{name}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -116,8 +110,6 @@ rule frameshift:
         "<logs>/frameshift.log",
     benchmark:
         "<benchmarks>/frameshift.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

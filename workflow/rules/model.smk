@@ -10,8 +10,6 @@ rule activations:
         "<logs>/activations/{source}-{part}.log",
     benchmark:
         "<benchmarks>/activations/{source}-{part}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -39,8 +37,6 @@ rule selftest:
         "<logs>/selftest.log",
     benchmark:
         "<benchmarks>/selftest.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),

@@ -9,8 +9,6 @@ rule corpus:
         "<logs>/corpus.log",
     benchmark:
         "<benchmarks>/corpus.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(4000),
@@ -34,8 +32,6 @@ rule pretrain:
         "<logs>/pretrain.log",
     benchmark:
         "<benchmarks>/pretrain.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 8
     resources:
         mem_mb=mib(8000),
@@ -59,8 +55,6 @@ rule model_card:
         "<logs>/model_card.log",
     benchmark:
         "<benchmarks>/model_card.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(6000),

@@ -14,8 +14,6 @@ rule tracks:
         "<logs>/tracks.log",
     benchmark:
         "<benchmarks>/tracks.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -43,8 +41,6 @@ rule atlas:
         "<logs>/atlas.log",
     benchmark:
         "<benchmarks>/atlas.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -62,7 +58,7 @@ rule atlas:
 rule notebook:
     input:
         final_tables,
-        script="notebooks/{notebook}.py",
+        script=f"{NOTEBOOK_FOLDER}/{{notebook}}.py",
     output:
         notebook="<results>/notebooks/{notebook}.ipynb",
         page=report(
@@ -74,8 +70,6 @@ rule notebook:
         "<logs>/notebook/{notebook}.log",
     benchmark:
         "<benchmarks>/notebook/{notebook}.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -92,7 +86,7 @@ rule notebook:
 rule export:
     input:
         final_tables,
-        config=workflow.configfiles[-1],
+        config="<results>/config.yaml",
     output:
         report(
             directory("<results>/exports"),
@@ -106,8 +100,6 @@ rule export:
         "<logs>/export.log",
     benchmark:
         "<benchmarks>/export.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -127,7 +119,7 @@ rule report:
         "<results>/atlas/index.html",
         "<results>/exports",
         expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
-        config=workflow.configfiles[-1],
+        config="<results>/config.yaml",
     output:
         report(
             "<results>/report.html",
@@ -138,8 +130,6 @@ rule report:
         "<logs>/report.log",
     benchmark:
         "<benchmarks>/report.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(3000),
@@ -157,7 +147,7 @@ rule manifest:
     input:
         "<results>/report.html",
         selftest="<results>/model/selftest.json",
-        config=workflow.configfiles[-1],
+        config="<results>/config.yaml",
     output:
         report(
             "<results>/manifest.json",
@@ -168,8 +158,6 @@ rule manifest:
         "<logs>/manifest.log",
     benchmark:
         "<benchmarks>/manifest.tsv"
-    conda:
-        "../envs/photo51.yaml"
     threads: 1
     resources:
         mem_mb=mib(1000),

@@ -101,7 +101,7 @@ def cards(planted: PlantedVariants, comparison: Comparison, n: int) -> Figures:
     rows = np.flatnonzero(planted.cause >= 0)[:n]
     subject = Subject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
     found = explain(
-        subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, statistic="near"
+        subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS
     )
     first = found.features[found.features["rank"] == 1].set_index("variant")["feature"]
     top = first.reindex(subject.variants["variant"]).to_numpy()

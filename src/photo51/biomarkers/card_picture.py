@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import textwrap
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,22 @@ from matplotlib.figure import Figure
 
 from photo51 import theme
 from photo51.biomarkers import plots
+from photo51.biomarkers.card_layout import Line, height_of, stack, wrapped
 from photo51.biomarkers.cards import BANNER
 from photo51.io import atomic
 
 Record = Mapping[Any, Any]
 NEGLIGIBLE = 1e-6
+WIDE, MARGIN, GAP = theme.WIDTH_2, 0.15, 0.18
+HEAD_LEFT, HEAD_RIGHT = 4.2, 2.5
+LABELS, BARS, BAR = 2.5, 1.7, 0.54
+LOWER, FRAME = 1.25, 0.55
+SETS = {
+    "case": "a case, by the cases and controls of other genes",
+    "control": "a control, by the cases and controls of other genes",
+    "both": "undecided: as far as other genes go it may be case or control",
+    "neither": "undecided: it scores like neither cases nor controls of other genes",
+}
 
 
 def card_picture(
@@ -42,113 +53,165 @@ def card_picture(
     logos
         Feature → picture of its motif.
     """
+    cited = tables["features"].sort_values("rank")
+    names, values, unit = terms(card, cited)
+    left, right = _heading(card, variant)
+    foot = _footing(card, tables["probe"])
+    head = max(height_of(left, HEAD_LEFT), height_of(right, HEAD_RIGHT))
+    bars = BAR * max(len(names), 3)
+    low = max(LOWER, height_of(_neighbours(tables["neighbours"]), 3.2) - 0.2)
+    text = WIDE - 2 * MARGIN
+    high = MARGIN + head + GAP + 0.25 + bars + FRAME + 0.25 + low + FRAME + height_of(foot, text) + MARGIN
     with theme.style():
-        figure = plt.figure(figsize=(theme.WIDTH_2, 6.4))
-        rows = figure.add_gridspec(4, 1, height_ratios=[0.75, 2.0, 1.5, 0.62])
-        _heading(figure.add_subplot(rows[0]), card, variant)
-        cited = tables["features"].sort_values("rank")
-        shown = {int(f): p for f, p in (logos or {}).items() if int(f) in set(cited["feature"])}
-        middle = rows[1].subgridspec(
-            1, 2 if not shown else 3, width_ratios=[1.5, 1] if not shown else [1.5, 0.5, 1]
-        )
-        axis = figure.add_subplot(middle[0])
-        plots.contributions(axis, cited, _others(card))
-        axis.set_title("What the score stands on")
-        if shown:
-            _logos(figure.add_subplot(middle[1]), cited, shown)
-        right = plots.calibration(figure.add_subplot(middle[-1]), tables["calibration"], card["probability"])
-        right.set_title("Is the score calibrated?")
-        low = rows[2].subgridspec(1, 2, width_ratios=[1, 1])
-        llr = plots.against_set(
-            figure.add_subplot(low[0]),
-            tables["set"]["llr"],
-            tables["set"]["label"],
-            variant["llr"],
-            "log-likelihood ratio, mean of both strands (nats)",
-        )
-        llr.set_title("How surprised is the model?")
-        _neighbours(figure.add_subplot(low[1]), tables["neighbours"])
-        _footing(figure.add_subplot(rows[3]), card, tables["probe"])
+        figure = plt.figure(figsize=(WIDE, high), layout="none")
+        top = high - MARGIN
+        stack(figure, left, MARGIN, top, HEAD_LEFT)
+        stack(figure, right, WIDE - MARGIN - HEAD_RIGHT, top, HEAD_RIGHT, right=True)
+        top -= head + GAP
+        _middle(figure, (top - 0.25 - bars, bars), (names, values, unit), card, tables, logos or {})
+        top -= 0.25 + bars + FRAME
+        axis = _axes(figure, MARGIN + 0.1, top - 0.25 - low, 2.9, low)
+        plots.against_set(
+            axis, tables["set"]["llr"], tables["set"]["label"], variant["llr"], "log-likelihood ratio, mean of both strands (nats)"
+        ).set_title("How surprised is the model?")  # fmt: skip
+        stack(figure, _neighbours(tables["neighbours"]), 3.75, top - 0.02, 3.3)
+        stack(figure, foot, MARGIN, MARGIN + height_of(foot, text), text)
     return figure
 
 
-def _others(card: Record) -> dict[str, float]:
-    """Terms of the score beside the cited features."""
-    parts = {
+def _axes(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+    """Axes placed in inches."""
+    wide, high = figure.get_size_inches()
+    return figure.add_axes((left / wide, bottom / high, width / wide, height / high))
+
+
+def _middle(
+    figure: Figure,
+    place: tuple[float, float],
+    shown: tuple[list[str], list[float], str],
+    card: Record,
+    tables: Mapping[str, pd.DataFrame],
+    logos: Mapping[int, Path],
+) -> None:
+    names, values, unit = shown
+    bottom, height = place
+    cited = tables["features"].sort_values("rank")
+    axis = _axes(figure, MARGIN + LABELS, bottom, BARS, height)
+    plots.contributions(axis, names, values, len(cited), unit)
+    axis.set_title("What the score stands on", x=-LABELS / BARS)
+    drawn = {int(f): p for f, p in logos.items() if int(f) in set(cited["feature"])}
+    for i, feature in enumerate(cited["feature"]):
+        if int(feature) in drawn:
+            inset = _axes(
+                figure, MARGIN + LABELS + BARS + 0.05, bottom + height - BAR * (i + 1), 0.6, 0.9 * BAR
+            )
+            inset.imshow(mpimg.imread(drawn[int(feature)]), aspect="auto")
+            inset.axis("off")
+    probability = float(card["probability"])
+    right = _axes(figure, WIDE - MARGIN - 1.75, bottom, 1.75, height)
+    plots.calibration(right, tables["calibration"], probability if math.isfinite(probability) else None)
+    right.set_title("Is the score calibrated?")
+
+
+def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], str]:
+    """Names and sizes of the terms of a score, and their unit: calibrated log odds, as the probability beside them is."""
+    scale = float(card["scale"])
+    size = scale if scale > 0 else 1.0
+    loci = cited["locus"] if "locus" in cited else [""] * len(cited)
+    names, values = [], []
+    for feature, orientation, name, delta, at, contribution in zip(
+        cited["feature"], cited["orientation"], cited["name"], cited["delta"], loci, cited["contribution"], strict=True
+    ):  # fmt: skip
+        change = f"{'gained' if delta > 0 else 'lost'}: Δ {delta:+.2g}{f'; at {at}' if at else ''}"
+        lines = [Line(f"f{feature}, {orientation}: {name or 'unnamed'}", 7, most=2), Line(change, 7, most=2)]
+        names.append(
+            "\n".join(part for line in lines for part in wrapped(line, LABELS - 0.1)).replace("$", r"\$")
+        )
+        values.append(size * float(contribution))
+    others = {
         "likelihood ratio": card["score"] - card["baseline"] - card["attributed"],
         "other features": card["deleted"],
     }
-    return {name: value for name, value in parts.items() if abs(value) > NEGLIGIBLE}
+    for name, value in others.items():
+        if abs(value) > NEGLIGIBLE:
+            names.append(name)
+            values.append(size * float(value))
+    return names, values, "adds to the calibrated log odds" if scale > 0 else "adds to the probe's score"
 
 
-def _heading(ax: Axes, card: Record, variant: Record) -> None:
-    ax.axis("off")
+def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
+    """What the variant is; and what is said of it."""
     codon = f", codon position {variant['codon_position']}" if variant["codon_position"] else ""
+    change = next((str(variant[c]) for c in ("hgvs_p", "change") if _said(variant.get(c))), "")
+    drug = str(variant["drugs"]) if _said(variant.get("drugs")) else ""
     kind = str(variant["consequence"]).replace("_", " ")
     listed = str(variant.get("label", "") or "nothing").replace("_", " ")
-    ax.text(0, 1.0, BANNER, color=theme.colour("pathogenic"), fontsize=8, weight="bold", va="top")
-    ax.text(0, 0.66, f"{variant['gene']}  {variant['variant']}", fontsize=13, weight="bold", va="top")
-    ax.text(0, 0.16, f"{kind}{codon}; listed as {listed}", fontsize=8, color=theme.MUTED, va="top")
+    what = [f"{kind}{codon}", *([f"drug: {drug}"] if drug else []), f"listed as {listed}"]
+    left = [
+        Line(BANNER, 8, theme.colour("pathogenic"), "bold", 2),
+        Line(f"{variant['gene']} {change}".strip(), 13, theme.INK, "bold", 2),
+        Line(str(variant["variant"]), 9, theme.INK, "bold", 3),
+        Line("; ".join(what), 8, theme.MUTED, "normal", 3),
+    ]
+    sets = Line(f"At an error of a tenth in each class: {SETS[str(card['conformal'])]}.", 7, theme.MUTED)
+    if not card["shows_probability"]:
+        return left, [
+            Line("no probability", 13, theme.colour("failed"), "bold", 1),
+            Line(f"{card['withheld']}.", 7, theme.colour("failed")),
+            sets,
+        ]
     ratio = card["likelihood_ratio"]
     times = f"{ratio:.1f}" if ratio >= 1 else f"1/{1 / ratio:.1f}"
-    ax.text(1, 1.0, f"{card['probability']:.2f}", fontsize=20, weight="bold", ha="right", va="top")
-    said = f"probability of disease in a set like this one,\nwhere {card['prevalence']:.0%} are disease variants; odds × {times}"
-    ax.text(1, 0.42, said, fontsize=7, color=theme.MUTED, ha="right", va="top")
+    meaning = f"probability of {card['outcome']} in a set like this one, where {card['prevalence']:.0%} are cases; odds × {times}"
+    return left, [
+        Line(f"{card['probability']:.2f}", 20, theme.INK, "bold", 1),
+        Line(meaning, 7, theme.MUTED),
+        sets,
+    ]
 
 
-def _logos(ax: Axes, cited: pd.DataFrame, logos: Mapping[int, Path]) -> None:
-    ax.axis("off")
-    n = len(cited)
-    for i, feature in enumerate(cited["feature"]):
-        if int(feature) in logos:
-            inset = ax.inset_axes((0, (n - 1 - i) / n, 1, 0.9 / n))
-            inset.imshow(mpimg.imread(logos[int(feature)]), aspect="auto")
-            inset.axis("off")
+def _said(value: Any) -> bool:
+    return isinstance(value, str) and value.strip() not in {"", "nan", "None"}
 
 
-def _neighbours(ax: Axes, table: pd.DataFrame) -> None:
-    ax.axis("off")
-    ax.set_title("Nearest known disease variants")
+def _neighbours(table: pd.DataFrame) -> list[Line]:
+    lines = [Line("Nearest known cases", 9, theme.INK, "bold", 1)]
     if table.empty:
-        ax.text(0, 0.8, "None changes a feature that this variant changes.", fontsize=8)
-        return
-    for i, row in enumerate(table.sort_values("rank").to_dict("records")):
+        return [*lines, Line("None changes a feature that this variant changes.", 8)]
+    for row in table.sort_values("rank").to_dict("records"):
         kind = str(row["consequence"]).replace("_", " ")
-        y = 0.9 - 0.18 * i
-        ax.text(0, y, f"{row['similarity']:.2f}", fontsize=8, weight="bold")
-        ax.text(0.1, y, f"{row['gene']}  {row['neighbour']}  {kind}", fontsize=8)
-    ax.text(0, -0.08, "cosine of the feature changes; 1 is the same change", fontsize=7, color=theme.MUTED)
+        lines.append(Line(f"{row['similarity']:.2f}  {row['gene']}  {row['neighbour']}  {kind}", 7.5, most=2))
+    return [*lines, Line("cosine of the feature changes; 1 is the same change", 7, theme.MUTED)]
 
 
-def _footing(ax: Axes, card: Record, probe: pd.DataFrame) -> None:
-    ax.axis("off")
-    faithful = (
-        f"Faithfulness: deleting the cited features takes away {card['faithfulness']:.0%} of the log odds due to features "
-        f"({card['attributed']:+.2f}); as many random ones {card['random_faithfulness']:.0%}."
-        if card["faithfulness"] == card["faithfulness"]
-        else "Faithfulness: no part of this score is due to features."
-    )
-    inside = card["distance"] == card["distance"]
+def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
+    faithful = float(card["faithfulness"])
+    lines = [
+        Line(
+            f"Faithfulness: deleting the cited features takes away {faithful:.0%} of what features add; "
+            f"as many random ones {card['random_faithfulness']:.0%}."
+            if math.isfinite(faithful)
+            else "Features add next to nothing to this score: what they add is not taken apart.",
+            7.5,
+        )
+    ]
     distance = (
         f"distance to its neighbours {card['distance']:.2f}, limit {card['distance_limit']:.2f}; {card['unseen']:.0%} of the change on features the set never changes"
-        if inside
+        if math.isfinite(card["distance"])
         else "it changes no feature"
     )
-    domain = "OUTSIDE what the set has shown" if card["out_of_domain"] else "Within what the set has shown"
-    colour = theme.colour("failed") if card["out_of_domain"] else theme.INK
-    ax.text(0, 0.95, textwrap.fill(faithful, 130), fontsize=7.5, va="top")
-    ax.text(0, 0.6, textwrap.fill(f"{domain}: {distance}.", 130), fontsize=7.5, va="top", color=colour)
+    outside = bool(card["out_of_domain"])
+    domain = "OUTSIDE what the set has shown" if outside else "Within what the set has shown"
+    lines.append(Line(f"{domain}: {distance}.", 7.5, theme.colour("failed") if outside else theme.INK))
     for row in probe.to_dict("records"):
-        chance = row["within_lo"] <= 0.5
+        chance = not row["within_lo"] > 0.5
         said = f"Over the whole set this score tells cases from controls of a gene with AUROC {row['auroc_within']:.2f} ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
         said += (
-            ": no better than chance, so the card explains the score and not the disease." if chance else "."
+            ": no better than chance, so the card explains the score and not the outcome." if chance else "."
         )
-        ax.text(0, 0.25, said, fontsize=7.5, va="top", color=theme.colour("failed") if chance else theme.INK)
-    ax.text(
-        0, -0.1, f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row and SHA-256.",
-        fontsize=6.5, color=theme.MUTED,
-    )  # fmt: skip
+        lines.append(Line(said, 7.5, theme.colour("failed") if chance else theme.INK))
+    source = f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row and SHA-256."
+    return [*lines, Line(source, 6.5, theme.MUTED)]
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
+from photo51.biomarkers.abstain import Conformal
 from photo51.biomarkers.comparison import ORIENTATIONS, Comparison
 from photo51.biomarkers.known import Known
-from photo51.config.biomarkers import CardsParams
+from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io.contracts.biomarkers import CALIBRATION, CARD_FEATURES, CARD_NEIGHBOURS, CARDS
 from photo51.stats.resampling import wilson
 from photo51.types import InputError
@@ -26,6 +27,8 @@ BANNER = "For research use only. Not a diagnosis, not validated for one."
 UNSEEN = 0.5
 SMALL = 1e-9
 NEIGHBOURS_OF_DISTANCE = 5
+FAINT = 0.1  # log odds: less than a tenth more odds
+CHANCE = 0.5
 
 
 class Cards(NamedTuple):
@@ -55,6 +58,13 @@ class Subject(NamedTuple):
     deltas: sparse.csr_matrix
 
 
+class Judged(NamedTuple):
+    """The probe's row of the classifiers table (empty where it was not judged), and contract `REACH`."""
+
+    probe: pd.DataFrame
+    reach: pd.DataFrame
+
+
 class Weights(NamedTuple):
     """A linear probe: intercept, weight of the log-likelihood ratio, weights of the Δ columns."""
 
@@ -71,8 +81,8 @@ def explain(
     params: CardsParams,
     *,
     known: Mapping[int, Known],
-    statistic: str,
-    seed: int = 0,
+    settings: BiomarkersParams,
+    judged: Judged | None = None,
 ) -> Cards:
     """Make cards.
 
@@ -86,40 +96,54 @@ def explain(
         What a card shows.
     known
         Feature → its name and strongest locus, where it has any.
-    statistic
-        Which Δ the probes read.
-    seed
-        Of the random deletions.
+    settings
+        Those of the comparison: which Δ the probes read, what cases have, what may be claimed, the seed of random deletions.
+    judged
+        What the probe achieves and what it reaches; None where nobody asked.
     """
     fold_of = dict(zip(comparison.genes.tolist(), scores["fold"].tolist(), strict=True))
     calibrated = Calibrator(scores, params.method, params.bins)
-    near = Neighbourhood(comparison, statistic, params)
+    near = Neighbourhood(comparison, settings.statistic, params)
+    here = scores[np.isfinite(scores[params.method].to_numpy(dtype=float))]
+    conformal = Conformal(
+        here[params.method].to_numpy(dtype=float), here["label"].to_numpy(), here["fold"].to_numpy()
+    )
     llr = subject.variants["llr"].to_numpy(dtype=float)
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(settings.seed)
     cards, cited, neighbours = [], [], []
     for i, name in enumerate(subject.variants["variant"].astype(str)):
         fold = fold_of.get(str(subject.genes[i]), -1)
-        probe = fold_weights(probes, params.method, fold, subject.deltas.shape[1])
+        weights = fold_weights(probes, params.method, fold, subject.deltas.shape[1])
         delta = subject.deltas[i]
-        contributions = delta.multiply(probe.columns).tocsr()
+        contributions = delta.multiply(weights.columns).tocsr()
         attributed = float(contributions.sum())
         order = np.argsort(-np.abs(contributions.data), kind="stable")[: params.cited]
-        score = probe.intercept + probe.llr * llr[i] + attributed
-        probability = calibrated.probability(score, fold)
+        score = weights.intercept + weights.llr * llr[i] + attributed
+        probability, scale = calibrated.probability(score, fold), calibrated.scale(fold)
+        faint = abs(attributed * (scale or 1.0)) < FAINT
+        kind = str(subject.variants["consequence"].iloc[i])
+        withheld = withholding(settings, judged, params.method, kind, scale)
         cards.append(
             {
                 "variant": name,
                 "row": int(subject.variants["row"].iloc[i]),
                 "method": params.method,
                 "score": score,
-                "baseline": probe.intercept,
-                "probability": probability,
+                "baseline": weights.intercept,
+                "probability": np.nan if withheld else probability,
                 "prevalence": calibrated.prevalence,
-                "likelihood_ratio": _odds(probability) / _odds(calibrated.prevalence),
+                "scale": scale,
+                "outcome": settings.outcome_in_words,
+                "shows_probability": not withheld,
+                "withheld": withheld,
+                "conformal": conformal.of(score, fold).classes(params.conformal_alpha),
+                "likelihood_ratio": np.nan if withheld else _odds(probability) / _odds(calibrated.prevalence),
                 "attributed": attributed,
                 "deleted": attributed - float(contributions.data[order].sum()),
-                "faithfulness": _share(contributions.data[order].sum(), attributed),
-                "random_faithfulness": _random(delta, contributions, len(order), params, rng),
+                "faithfulness": np.nan if faint else _share(contributions.data[order].sum(), attributed),
+                "random_faithfulness": np.nan
+                if faint
+                else _random(delta, contributions, len(order), params, rng),
                 **near.domain(delta, str(subject.genes[i])),
             }
         )
@@ -131,6 +155,24 @@ def explain(
         CARD_NEIGHBOURS.check(pd.DataFrame(neighbours)) if neighbours else CARD_NEIGHBOURS.empty(),
         calibrated.table,
     )
+
+
+def withholding(
+    settings: BiomarkersParams, judged: Judged | None, method: str, consequence: str, scale: float
+) -> str:
+    """Why a card shows no probability; empty where it shows one."""
+    if settings.claim == "description":
+        return "the comparison is a description: its cases and controls differ by more than what cases have"
+    if judged is not None and len(judged.probe) and not judged.probe["within_lo"].iloc[0] > CHANCE:
+        return "the score tells cases from controls of a gene no better than chance"
+    if scale <= 0:
+        return "among the other genes a higher score is no likelier case"
+    if judged is not None and len(judged.reach):
+        of_method = judged.reach[judged.reach["method"] == method]
+        here = of_method[of_method["consequence"] == consequence]
+        if here.empty or not bool(here["reaches"].iloc[0]):
+            return f"the score cannot rank {consequence.replace('_', ' ')} variants of this set"
+    return ""
 
 
 def fold_weights(probes: pd.DataFrame, method: str, fold: int, n_columns: int) -> Weights:
@@ -233,7 +275,15 @@ class Calibrator:
 
     def _fit(self, rows: NDArray[np.bool_]) -> tuple[float, float]:
         model = LogisticRegression(C=1e6, max_iter=1000).fit(self._score[rows, None], self._label[rows])
-        return float(model.coef_[0, 0]), float(model.intercept_[0])
+        slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
+        if slope > 0:
+            return slope, intercept
+        share = float(np.clip(self._label[rows].mean(), SMALL, 1 - SMALL))
+        return 0.0, float(np.log(share / (1 - share)))
+
+    def scale(self, fold: int) -> float:
+        """Calibrated log odds per unit of score in a fold; 0 where the other folds' higher scores are no likelier cases."""
+        return self._fits[fold][0]
 
     def probability(self, score: float, fold: int) -> float:
         """Probability of a score of a fold; -1 is a variant outside the set."""

@@ -20,6 +20,7 @@ LABELS = {
     "embedding": "all activations",
     "gene_prior": "the gene's name alone",
     "consequence_prior": "the consequence alone",
+    "gene_consequence_prior": "gene and consequence alone",
     "features_random_split": "features, genes not held out",
     "features_permuted": "features, labels permuted",
 }
@@ -153,29 +154,18 @@ def calibration(ax: Axes, bins: pd.DataFrame, probability: float | None = None) 
     return ax
 
 
-def contributions(ax: Axes, cited: pd.DataFrame, others: dict[str, float] | None = None) -> Axes:
-    """What each cited feature adds to the log odds, strongest on top, with its name and by how much the variant changes it.
-
-    `others` are terms of the score that are no cited feature, named.
-    """
-    table = cited.sort_values("rank")
-    values = [*table["contribution"], *(others or {}).values()]
-    loci = table["locus"] if "locus" in table else [""] * len(table)
-    names = [
-        f"{n or 'unnamed'} (f{f}, {o})\n{'gained' if d > 0 else 'lost'}: Δ {d:+.2g}{f'; most at {at}' if at else ''}"
-        for f, o, n, d, at in zip(
-            table["feature"], table["orientation"], table["name"], table["delta"], loci, strict=True
-        )
-    ]
+def contributions(ax: Axes, names: list[str], values: list[float], n_cited: int, label: str) -> Axes:
+    """What each term adds to a score, cited features on top and in full colour, then other terms."""
     colours = [theme.colour("pathogenic" if v > 0 else "benign") for v in values]
     bars = ax.barh(range(len(values)), values, color=colours, height=0.6)
-    for bar in bars[len(table) :]:
+    for bar in bars[n_cited:]:
         bar.set_alpha(0.45)
     ax.axvline(0, color=theme.MUTED, lw=0.8)
-    ax.set_yticks(range(len(values)), [*names, *(others or {})])
+    ax.set_yticks(range(len(values)), names)
     ax.set_ylim(max(len(values), 3) - 0.4, -0.6)
     ax.tick_params(axis="y", length=0, labelcolor=theme.INK)
-    ax.set_xlabel("adds to the log odds of disease")
+    ax.locator_params(axis="x", nbins=4)
+    ax.set_xlabel(label)
     return ax
 
 

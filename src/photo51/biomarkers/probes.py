@@ -167,7 +167,10 @@ def _best_penalty(x: NDArray[np.float64], labels: NDArray[np.int64], groups: NDA
 def fit_stacked(
     comparison: Comparison, statistic: str, train: NDArray[np.int64], max_features: int
 ) -> StackedProbe:
-    """Weigh the log-likelihood ratio against the feature score; the latter is held out by gene while they are weighed."""
+    """Weigh the log-likelihood ratio against the feature score; the latter is held out by gene while they are weighed.
+
+    The weight of the ratio is never positive and that of the features never negative.
+    """
     groups, labels = comparison.genes[train], comparison.labels[train]
     llr = comparison.variants["llr"].to_numpy(dtype=float)[train]
     held_out = np.zeros(len(train))
@@ -179,12 +182,38 @@ def fit_stacked(
     model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
     model.fit(np.column_stack([llr, held_out]) / scale, labels)
     llr_weight, feature_weight = model.coef_[0] / scale
+    intercept = float(model.intercept_[0])
+    if llr_weight > 0 or feature_weight < 0:
+        llr_weight, feature_weight, intercept = _signed(llr / scale[0], held_out / scale[1], labels)
+        llr_weight, feature_weight = llr_weight / scale[0], feature_weight / scale[1]
     return StackedProbe(
         fit_sparse(comparison, statistic, train, max_features),
         float(llr_weight),
-        float(max(feature_weight, 0.0)),
-        float(model.intercept_[0]),
+        float(feature_weight),
+        intercept,
     )
+
+
+def _signed(
+    llr: NDArray[np.float64], held_out: NDArray[np.float64], labels: NDArray[np.int64]
+) -> tuple[float, float, float]:
+    """Weights and intercept where a weight has the wrong sign: that term is left out and the other fitted alone.
+
+    A variant that surprises the model more is never made less likely a case for it, nor one whose features speak for a case.
+    """
+    fits = []
+    for column, sign in ((llr, -1.0), (held_out, 1.0)):
+        model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500).fit(column[:, None], labels)
+        right = sign * model.coef_[0, 0] > 0
+        loss = np.logaddexp(0, -model.decision_function(column[:, None]) * (2 * labels - 1)).mean()
+        fits.append(
+            (loss if right else np.inf, model.coef_[0, 0] if right else 0.0, float(model.intercept_[0]))
+        )
+    if np.isinf(fits[0][0]) and np.isinf(fits[1][0]):
+        return 0.0, 0.0, 0.0
+    if fits[0][0] <= fits[1][0]:
+        return float(fits[0][1]), 0.0, fits[0][2]
+    return 0.0, float(fits[1][1]), fits[1][2]
 
 
 def prior(labels: NDArray[np.int64], groups: NDArray, fold: NDArray[np.int64]) -> NDArray[np.float64]:

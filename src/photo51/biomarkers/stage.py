@@ -14,20 +14,23 @@ from scipy import sparse
 
 from photo51 import theme
 from photo51.biomarkers import plots
+from photo51.biomarkers.abstain import conformal_table, reach_table
 from photo51.biomarkers.association import audited_tests
 from photo51.biomarkers.card_files import file_name, judged, write_cards
 from photo51.biomarkers.card_picture import card_picture, save
-from photo51.biomarkers.cards import Subject, explain, most_likely
-from photo51.biomarkers.classify import classify
+from photo51.biomarkers.cards import Judged, Subject, explain, most_likely
+from photo51.biomarkers.classify import ROLES, classify
 from photo51.biomarkers.comparison import Comparison, compare, oriented, require_claim
 from photo51.biomarkers.known import Known
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, read_h5ad, read_table, write_table
 from photo51.io.contracts.biomarkers import (
     CLASSIFIERS,
+    CONFORMAL,
     FEATURE_TESTS,
     PERMUTATION_AUDIT,
     PROBES,
+    REACH,
     SCORES,
     VARIANT_EFFECTS,
 )
@@ -57,7 +60,7 @@ def read_sets(paths: Sequence[Path]) -> tuple[pd.DataFrame, ad.AnnData]:
 def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -> None:
     """Test features and judge scores on one set of variants, or on several together.
 
-    Writes `feature_tests`, `permutation_audit`, `classifiers`, `scores`, `probes` and `variants` (all rows of the sets, to which `row` refers) as
+    Writes `feature_tests`, `permutation_audit`, `classifiers`, `scores`, `probes`, `conformal`, `reach` and `variants` (all rows of the sets, to which `row` refers) as
     parquet to `out`, and two figures.
     """
     variants, effects = read_sets(paths)
@@ -67,6 +70,8 @@ def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -
     require_claim(comparison, params)
     tests, audit = audited_tests(comparison, params)
     found = classify(comparison, params)
+    methods = [m for m in ROLES if m in found.scores.columns]
+    consequence = comparison.variants["consequence"].astype(str).to_numpy()
     for name, table, spec in (
         ("variants", variants, VARIANT_EFFECTS),
         ("feature_tests", tests, FEATURE_TESTS),
@@ -74,6 +79,8 @@ def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -
         ("classifiers", found.classifiers, CLASSIFIERS),
         ("scores", found.scores, SCORES),
         ("probes", found.probes, PROBES),
+        ("conformal", conformal_table(found.scores, methods), CONFORMAL),
+        ("reach", reach_table(found.scores, consequence, methods), REACH),
     ):
         write_table(table, out / f"{name}.parquet", spec, made)
     with theme.style():
@@ -125,8 +132,8 @@ def run_cards(
         read_table(folder / "probes.parquet", PROBES),
         params,
         known=known or {},
-        statistic=settings.statistic,
-        seed=settings.seed,
+        settings=settings,
+        judged=Judged(judged(folder, params.method), read_table(folder / "reach.parquet", REACH)),
     )
     made = provenance(
         "cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")]

@@ -1,4 +1,4 @@
-"""`photo51 schema`, `manifest` and `verify`: what a config may say, what a run was, whether its files are still those."""
+"""`photo51 schema`, `config`, `manifest` and `verify`: what a config may say, what a run was, whether its files are still those."""
 
 from __future__ import annotations
 
@@ -41,19 +41,41 @@ def schema(
 
 
 @app.command()
+def config(
+    given: Annotated[str, typer.Argument(metavar="CONFIG", help="configuration: a file, or JSON in braces")],
+    out: Annotated[Path, typer.Argument(help="file to write, .yaml")],
+) -> None:
+    """Write a configuration with every default filled in, as a run keeps it beside its results."""
+    import yaml
+
+    from photo51 import __version__
+    from photo51.config.base import parse
+    from photo51.config.paths import read_configuration
+    from photo51.config.run import Config
+    from photo51.io import atomic
+
+    settings = parse(Config, given) if given.lstrip().startswith("{") else read_configuration(Path(given))
+    text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+    with atomic(out) as partial:
+        partial.write_text(
+            f"# Every key of this run, written by photo51 {__version__}; run it again with\n#   photo51 run {out}\n{text}",
+            encoding="utf-8",
+        )
+
+
+@app.command()
 def manifest(
     results: Results,
     config: Annotated[Path, typer.Argument(help="configuration of the run")],
     selftest: Annotated[Path | None, typer.Option(help="self-tests of the model, selftest.json")] = None,
 ) -> None:
     """Write manifest.json: configuration, versions, commit, seeds, and the hash of every input and output."""
-    from photo51.config.base import parse
-    from photo51.config.run import Config
+    from photo51.config.paths import read_configuration
     from photo51.io import atomic
     from photo51.report.inputs import input_files
     from photo51.report.manifest import manifest as describe
 
-    settings = parse(Config, str(config))
+    settings = read_configuration(config)
     inputs = [config, *input_files(settings)]
     tests = json.loads(selftest.read_text()) if selftest else None
     found = describe(results, settings.model_dump(mode="json"), inputs, tests)

@@ -20,7 +20,12 @@ RATES = Path("results/bench/rates.json")
 
 @app.command()
 def plan(
-    config: Annotated[Path, typer.Argument(help="configuration of the run")] = Path("config/config.yaml"),
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help="configuration of the run; default: config.yaml, or config/config.yaml, of this folder"
+        ),
+    ] = None,
     machine: Annotated[
         str, typer.Option(help="`here` (this CPU), or v100, a10, a100-40, a100, l4, l40s, h100, h200")
     ] = "here",
@@ -50,8 +55,7 @@ def plan(
     set_threads(threads)
     from dataclasses import asdict
 
-    from photo51.config import parse
-    from photo51.config.run import Config
+    from photo51.config.paths import configuration_file, read_configuration
     from photo51.genome.sizes import amount, of_bases
     from photo51.io import free_bytes, write_json
     from photo51.report.machines import UTILISATION, Rates
@@ -61,7 +65,7 @@ def plan(
 
     if utilisation is not None and not 0 < utilisation <= 1:
         raise InputError(f"--utilisation: need a share above 0 and up to 1, got {utilisation}")
-    given = parse(Config, str(config))
+    given = read_configuration(configuration_file(config))
     device = None if machine == "here" else known(machine)
     read = of_bases(bases, given.genome) if bases else amount(given.genomes, given.genome)
     size = _size(given, device)

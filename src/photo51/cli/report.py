@@ -18,12 +18,11 @@ SaeOption = Annotated[str, typer.Option("--sae", help="dictionary to show, where
 
 def _made(config: Path) -> dict[str, Any]:
     """What the manifest will say of a run that has not ended."""
-    from photo51.config import parse
-    from photo51.config.run import Config
+    from photo51.config.paths import read_configuration
     from photo51.report.inputs import input_files
     from photo51.report.manifest import made_from, made_with
 
-    settings = parse(Config, str(config))
+    settings = read_configuration(config)
     return made_with() | made_from(settings.model_dump(mode="json"), [config, *input_files(settings)])
 
 

@@ -31,7 +31,12 @@ _DAMAGED = re.compile(r"/(activations|codes)/\S+: need .*run the stage again")
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,
-    config: Annotated[Path, typer.Argument(help="configuration of the run")] = Path("config/config.yaml"),
+    config: Annotated[
+        Path | None,
+        typer.Argument(
+            help="configuration of the run; default: config.yaml, or config/config.yaml, of this folder"
+        ),
+    ] = None,
     cores: Annotated[
         int | None, typer.Option(min=1, help="CPU cores to use; default: what the profile says, 2 for local")
     ] = None,
@@ -40,32 +45,41 @@ def run(
     ] = "local",
 ) -> None:
     """Run the workflow; anything after `--` goes to Snakemake. Running again does only what is missing or has changed."""
-    from photo51.config.base import parse
-    from photo51.config.run import Config
-    from photo51.report.inputs import check_clocks, input_files
+    from photo51.config.paths import configuration_file
 
-    snakefile = Path("workflow/Snakefile")
-    if not snakefile.is_file():
+    follow_workflow(configuration_file(config), profile, cores, context.args)
+
+
+def follow_workflow(config: Path, profile: str, cores: int | None, arguments: list[str]) -> None:
+    """Run the workflow of a configuration in the folder of its project; exits with Snakemake's code where it fails."""
+    from photo51.config.paths import project_folder, read_configuration
+    from photo51.report.inputs import check_clocks, input_files
+    from photo51.shipped import shipped
+
+    project = project_folder(config)
+    if project != Path():
+        config = config.resolve().relative_to(project)
+        os.chdir(project)
+    settings = read_configuration(config)
+    profiles = shipped("workflow/profiles")
+    names = sorted(p.name for p in profiles.iterdir() if p.is_dir())
+    chosen = profiles / profile if profile in names else Path(profile)
+    if not (chosen / "config.yaml").is_file() and not list(chosen.glob("config.v*+.yaml")):
         raise InputError(
-            f"{snakefile}: need to be called from the folder that holds workflow/, got {Path.cwd()}"
+            f"--profile: need one of {', '.join(names)}, or a folder with a config.yaml, got {profile!r}"
         )
-    if not config.is_file():
-        raise InputError(f"{config}: need a configuration file, got no such file")
-    settings = parse(Config, str(config))
-    profiles = sorted(p.name for p in Path("workflow/profiles").iterdir() if p.is_dir())
-    if profile not in profiles:
-        raise InputError(f"--profile: need one of {', '.join(profiles)}, got {profile!r}")
     if profile == "slurm" and shutil.which("sbatch") is None:
         raise InputError(
             "--profile slurm: need sbatch, of a login node of the cluster, got none; --profile local runs here"
         )
     results = Path("results") / settings.run
     check_clocks([config, *input_files(settings)])
-    command = [sys.executable, "-m", "snakemake", "--configfile", str(config)]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(shipped("workflow/Snakefile"))]
+    command += ["--configfile", str(config)]
     if cores or profile == "local":
         command += ["--cores", str(cores or 2)]
-    command += ["--workflow-profile", f"workflow/profiles/{profile}", "--nocolor", *context.args]
-    started, dry = time.time(), bool({"-n", "--dry-run", "--dryrun"} & set(context.args))
+    command += ["--workflow-profile", str(chosen), "--nocolor", *arguments]
+    started, dry = time.time(), bool({"-n", "--dry-run", "--dryrun"} & set(arguments))
     log = results / "logs" / ("dry_run.log" if dry else "workflow.log")
     with _locked(results) as lock:
         code, failed = _follow([*command, "--nolock"], log, lock, again=not dry)

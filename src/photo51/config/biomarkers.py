@@ -88,6 +88,10 @@ class BiomarkersParams(Params):
         default="discovery",
         description="what the comparison may be called; where cases and controls have other consequences, a description alone",
     )
+    outcome: str | None = Field(
+        default=None,
+        description="what cases have, in a word: disease, resistance; null: disease where `cases` says pathogenic or disease, else `being a case`",
+    )
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate")
     audit: int = Field(
         default=100, ge=0, description="runs with labels permuted within strata, to count false discoveries"
@@ -100,6 +104,14 @@ class BiomarkersParams(Params):
         default=8, ge=2, description="fewest cases and fewest controls of a stratum that is scored"
     )
     seed: int = Field(default=0, description="seed of splits and draws")
+
+    @property
+    def outcome_in_words(self) -> str:
+        """What cases have."""
+        if self.outcome:
+            return self.outcome
+        said = self.cases.lower()
+        return "disease" if "pathogenic" in said or "disease" in said else "being a case"
 
 
 class CohortParams(Params):
@@ -232,6 +244,9 @@ class CardsParams(Params):
     cited: int = Field(default=5, ge=1, description="features cited on a card, at most")
     neighbours: int = Field(default=5, ge=1, description="nearest known pathogenic variants shown")
     bins: int = Field(default=8, ge=2, description="bins of the calibration figure")
+    conformal_alpha: float = Field(
+        default=0.1, gt=0, lt=0.5, description="share of each class whose conformal set may lack it"
+    )
     ood_quantile: float = Field(
         default=0.99,
         gt=0.5,

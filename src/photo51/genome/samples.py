@@ -11,7 +11,7 @@
 | `topology` | | `auto` (the default: what the files say, else linear), `linear`, `circular`, `circular:chrom,chrom` (the others are linear), or `pieces` |
 | `extra_annotations` | | BED files, MEME motif files (`.meme`) and any of the annotation formats; parted by `;` |
 
-An empty cell, `-` or `.` is none. Paths are relative to the file itself or to the working directory. Of a BED file of
+An empty cell, `-` or `.` is none. Paths are relative to the file itself or to the working directory; `resources/…` also names what comes with photo51. Of a BED file of
 `extra_annotations`, `kind=path` names the class of its intervals; a path alone is called like the file; `*=path` takes
 the class from the name column, `class` or `class:name`.
 
@@ -30,6 +30,7 @@ from pathlib import Path
 from Bio.Data.CodonTable import unambiguous_dna_by_id
 
 from photo51.genome.text import data_lines
+from photo51.shipped import locate
 from photo51.types import InputError
 
 COLUMNS = (
@@ -247,7 +248,7 @@ def _sequence(cell: str, folder: Path, fetched: Path, at: str) -> Path:
 
 
 def resolve(text: str, folder: Path, at: str, column: str) -> Path:
-    """A file named in a cell, relative to the folder of `genomes.tsv` or to the working directory."""
+    """A file named in a cell, relative to the folder of `genomes.tsv` or to the working directory, or that comes with photo51."""
     found = _find(text, folder)
     if found is None:
         raise InputError(
@@ -257,10 +258,8 @@ def resolve(text: str, folder: Path, at: str, column: str) -> Path:
 
 
 def _find(text: str, folder: Path) -> Path | None:
-    try:
-        return next((p for p in (folder / text, Path(text)) if p.is_file()), None)
-    except (OSError, ValueError):
-        return None
+    path = locate(text, folder)
+    return path if path is not None and path.is_file() else None
 
 
 def is_bed(text: str) -> bool:

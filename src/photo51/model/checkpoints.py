@@ -10,11 +10,11 @@ from typing import cast
 import torch
 from torch import nn
 
-import photo51
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.hardware import check_weights
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.tensors import WeightFiles
+from photo51.shipped import shipped_folder
 from photo51.types import InputError
 
 MODELS = "PHOTO51_MODELS"
@@ -43,8 +43,7 @@ def shipped_names() -> list[str]:
 
 
 def _folders() -> list[Path]:
-    package = Path(photo51.__file__).parent
-    return [package / "resources" / "models", package.parents[1] / "resources" / "models"]
+    return [shipped_folder() / "resources" / "models"]
 
 
 def converted(preset: str) -> Path:

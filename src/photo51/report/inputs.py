@@ -8,6 +8,7 @@ from pathlib import Path
 
 from photo51.config.run import Config
 from photo51.genome.samples import read_genomes
+from photo51.shipped import shipped
 from photo51.types import InputError
 
 TOLERANCE = 2.0
@@ -17,7 +18,7 @@ def model_folder(name: str) -> Path | None:
     """Folder of a model by its name, as `photo51.model.checkpoints` finds it; None for models of transformers."""
     name = name.partition("@")[0]
     if name.startswith("sh2:"):
-        return Path("resources/models") / name.removeprefix("sh2:")
+        return shipped("resources/models") / name.removeprefix("sh2:")
     if name.startswith(("evo1:", "evo2:")):
         places = [Path(p) for p in os.environ.get("PHOTO51_MODELS", "models").split(os.pathsep) if p]
         found = [place / name.replace(":", "_") for place in places]

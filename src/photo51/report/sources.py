@@ -166,6 +166,18 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
             "Features of disease variants",
             _VARIANTS,
         ),
+        "permutation_audit": Source(
+            "biomarkers/*/permutation_audit.parquet",
+            biomarkers.PERMUTATION_AUDIT,
+            "Feature tests with permuted labels",
+            _VARIANTS,
+        ),
+        "reach": Source(
+            "biomarkers/*/reach.parquet", biomarkers.REACH, "What each score can rank", _VARIANTS
+        ),
+        "conformal": Source(
+            "biomarkers/*/conformal.parquet", biomarkers.CONFORMAL, "Conformal sets", _VARIANTS
+        ),
         "classifiers": Source(
             "biomarkers/*/classifiers.parquet",
             biomarkers.CLASSIFIERS,

@@ -321,6 +321,37 @@ RULES = TableSpec(
     },
 )
 
+CONFORMAL = TableSpec(
+    "conformal",
+    "what the class-wise conformal sets of one score come to on held-out variants of one class",
+    {
+        "method": Column("str", "what gives the score"),
+        "label": Column("int", "1 case, 0 control"),
+        "n": Column("int", "variants of the class"),
+        "alpha": Column("float", "share of a class whose set may lack it"),
+        "covered": Column("float", "share of the class whose set holds it; at least 1 - alpha"),
+        "decided": Column("float", "share whose set is one class"),
+        "right": Column("float", "share whose set is its class alone"),
+        "abstained": Column("float", "share whose set is both classes, or none"),
+    },
+)
+
+REACH = TableSpec(
+    "reach",
+    "whether one score can rank the variants of one consequence at all",
+    {
+        "method": Column("str", "what gives the score"),
+        "consequence": Column("str", "consequence"),
+        "n_case": Column("int", "cases"),
+        "n_control": Column("int", "controls"),
+        "scored": Column("float", "share of variants that have a score"),
+        "told_apart": Column(
+            "float", "share of case-control pairs with two different scores; NaN without pairs"
+        ),
+        "reaches": Column("bool", "both classes there, nine tenths scored, half of the pairs told apart"),
+    },
+)
+
 CALIBRATION = TableSpec(
     "calibration",
     "one bin of calibrated scores",
@@ -345,12 +376,36 @@ CARDS = TableSpec(
         "method": Column("str", "probe whose score is explained"),
         "score": Column("float", "log odds of the probe, this variant's gene held out"),
         "baseline": Column("float", "log odds of a variant that changes nothing"),
-        "probability": Column("float", "calibrated on held-out genes, at the prevalence of the set"),
+        "probability": Column(
+            "float", "calibrated on held-out genes, at the prevalence of the set; NaN where it is withheld"
+        ),
         "prevalence": Column("float", "share of cases in the set the probability refers to"),
-        "likelihood_ratio": Column("float", "odds of the probability over odds of the prevalence"),
+        "scale": Column(
+            "float",
+            "calibrated log odds per unit of the probe's score; 0 where higher scores are no likelier cases",
+            required=False,
+        ),
+        "outcome": Column("str", "what cases have: disease, resistance, or `being a case`", required=False),
+        "shows_probability": Column(
+            "bool",
+            "whether the probe beats chance within genes, the score reaches the consequence, and the comparison may claim",
+            required=False,
+        ),
+        "withheld": Column("str", "why no probability is shown; empty where one is", required=False),
+        "conformal": Column(
+            "str",
+            "classes that cannot be ruled out: case, control, both (abstains) or neither",
+            required=False,
+        ),
+        "likelihood_ratio": Column(
+            "float", "odds of the probability over odds of the prevalence; NaN where it is withheld"
+        ),
         "attributed": Column("float", "log odds due to disrupted features"),
         "deleted": Column("float", "log odds due to features that is left when the cited ones are deleted"),
-        "faithfulness": Column("float", "share of the attributed log odds that goes with the cited features"),
+        "faithfulness": Column(
+            "float",
+            "share of the attributed log odds that goes with the cited features; NaN where these are next to nothing",
+        ),
         "random_faithfulness": Column("float", "the same for as many random disrupted features, mean"),
         "distance": Column("float", "distance to the nearest variants of the set, other genes (cosine)"),
         "distance_limit": Column("float", "the set's own quantile of that distance"),

@@ -14,8 +14,7 @@ from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verd
 from photo51.report.run import Run
 
 _CARD = Markup(
-    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>probability of disease ({prevalence} of this set '
-    'are disease variants)</small></p><ul class="flat">{features}</ul><p class="small">{faithful}{nearest}</p></article>'
+    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>{meaning}</small></p><ul class="flat">{features}</ul><p class="small">{faithful}{nearest}</p></article>'
 )
 
 
@@ -26,7 +25,7 @@ def blocks(run: Run, name: str, n: int) -> list[Block]:
         return []
     cited, near = run.of_set("card_features", name), run.of_set("card_neighbours", name)
     variants = run.of_set("variants", name).drop_duplicates("variant").set_index("variant")
-    chosen = cards.sort_values(["probability", "variant"], ascending=[False, True]).head(n).to_dict("records")
+    chosen = cards.sort_values(["score", "variant"], ascending=[False, True]).head(n).to_dict("records")
     shown = Markup("").join(card(c, variants, cited, near) for c in chosen)
     return [
         Prose(
@@ -50,11 +49,22 @@ def _trust(bins: pd.DataFrame) -> list[Block]:
 def _faithful(record: dict[Any, Any]) -> str:
     """How much of the score the cited features carry."""
     if not math.isfinite(record["faithfulness"]):
-        return "No feature carries this score: it comes from the likelihood."
+        return "Features add next to nothing to this score."
     took, random = words.percent(record["faithfulness"], 0), words.percent(record["random_faithfulness"], 0)
     return (
         f"Deleting these features takes away {took} of the attributed score (as many random ones: {random})."
     )
+
+
+def _probability(record: dict[Any, Any]) -> str:
+    return words.percent(record["probability"], 0) if math.isfinite(record["probability"]) else ""
+
+
+def _meaning(record: dict[Any, Any]) -> str:
+    """What the number is a probability of, or why there is none."""
+    if not math.isfinite(record["probability"]):
+        return f"No probability is shown: {record.get('withheld') or 'none was made'}."
+    return f"probability of {record.get('outcome', 'disease')} ({words.percent(record['prevalence'], 0)} of this set are cases)"
 
 
 def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:
@@ -74,6 +84,6 @@ def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, ne
     return _CARD.format(
         title=f"{known.get('gene', '')} {name}".strip(), kind=words.kind(str(known.get("consequence", ""))),
         flag=verdict("untested", "unlike anything in the set") if record["out_of_domain"] else "",
-        probability=words.percent(record["probability"], 0), prevalence=words.percent(record["prevalence"], 0), features=Markup("").join(lines),
+        probability=_probability(record), meaning=_meaning(record), features=Markup("").join(lines),
         faithful=_faithful(record), nearest=f" Nearest known: {nearest}." if nearest else "",
     )  # fmt: skip

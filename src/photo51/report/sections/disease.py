@@ -30,6 +30,7 @@ METHODS = {
     "embedding": "all internal numbers",
     "gene_prior": "[[gene_prior|gene's name alone]]",
     "consequence_prior": "consequence alone",
+    "gene_consequence_prior": "gene and consequence alone",
     "features_random_split": "features, genes not held out",
     "features_permuted": "features, labels shuffled",
 }
@@ -89,6 +90,7 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     tests = run.of_set("feature_tests", name)
     if len(tests):
         _tests(run, tests, said, draft, alpha)
+        _audit(tests, run.of_set("permutation_audit", name), draft)
 
 
 def _size(row: Record) -> str:
@@ -233,6 +235,11 @@ def _forest(whole: pd.DataFrame, said: str) -> Figure:
 
 
 def _tests(run: Run, tests: pd.DataFrame, said: str, draft: Draft, alpha: float) -> None:
+    if "claim" in tests and (tests["claim"] == "description").any():
+        draft.fail(
+            f"{said}: this comparison is a description, no discovery: its cases and controls have other consequences, which part them by themselves.",
+            "limit",
+        )
     found, kept = tests[tests["q"] <= alpha], tests[tests["replicated"].astype(bool)].sort_values("q")
     pooled = int((tests["q_pooled"] <= alpha).sum())
     draft.claim(
@@ -255,8 +262,25 @@ def _tests(run: Run, tests: pd.DataFrame, said: str, draft: Draft, alpha: float)
         Head("[[p]] in other genes", numeric=True), Head("q, naive", numeric=True), Head("disease / harmless", numeric=True),
     ]  # fmt: skip
     draft.show(_effects(kept, said, known.names(run)))
-    note = "Compared within gene, consequence and codon position. The naive column ignores them and is printed for contrast only."
+    within = str(tests["strata"].iloc[0]) if "strata" in tests else "gene, consequence, codon_position"
+    note = f"Compared within {words.listing([words.kind(w) for w in within.split(', ')])}. The naive column ignores them and is printed for contrast only."
     draft.show(Table("Features that replicate in other genes", heads, rows, note=note, shown=8))
+
+
+def _audit(tests: pd.DataFrame, audit: pd.DataFrame, draft: Draft) -> None:
+    """How often permuted labels give a discovery, and what could not be tested at all."""
+    lines = []
+    if "testable" in tests and (idle := int((~tests["testable"].astype(bool)).sum())):
+        lines.append(
+            f"{idle:,} of {len(tests):,} tests cannot be made: too few variants are not 0 for any arrangement of labels to reach a discovery; they are not in the family."
+        )
+    if len(audit):
+        hits = int((audit["discoveries"] > 0).sum())
+        lines.append(
+            f"With labels permuted within strata, {hits} of {len(audit)} runs have a discovery at all."
+        )
+    if lines:
+        draft.show(Prose(" ".join(lines)))
 
 
 def _effects(kept: pd.DataFrame, said: str, named: pd.DataFrame) -> Figure:
