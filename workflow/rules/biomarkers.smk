@@ -143,16 +143,16 @@ rule cohort_check:
         "<logs>/cohort_check/{name}.log",
     benchmark:
         "<benchmarks>/cohort_check/{name}.tsv"
-    conda:
-        "../envs/photo51.yaml"
-    threads: 1
     priority: 100  # what cannot be answered is said before the model reads anything
+    threads: 1
     resources:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
         folder=lambda wildcards: f"results/{CONFIG.run}/cohort/{wildcards.name}",
-        sources=lambda wildcards: [x for g in cohort_genotypes(wildcards) for x in ("--genotypes", g)],
+        sources=lambda wildcards: [
+            x for g in cohort_genotypes(wildcards) for x in ("--genotypes", g)
+        ],
         external=cohort_external,
         params=cohort_params,
     message:

@@ -205,9 +205,19 @@ def cohort_sources(wildcards):
     if cohort.genotypes is None:
         folder = f"results/{CONFIG.run}"
         return ["--codes", f"{folder}/codes/main", "--genomes", f"{folder}/genome"]
-    out = ["--genotypes", cohort.genotypes, "--variants", variant_table(cohort.variants)]
+    out = [
+        "--genotypes",
+        cohort.genotypes,
+        "--variants",
+        variant_table(cohort.variants),
+    ]
     if cohort.external is not None:
-        out += ["--external-panel", cohort.external.panel, "--external-genotypes", cohort.external.genotypes]
+        out += [
+            "--external-panel",
+            cohort.external.panel,
+            "--external-genotypes",
+            cohort.external.genotypes,
+        ]
         if cohort.external.variants is not None:
             out += ["--external-variants", variant_table(cohort.external.variants)]
         if cohort.external.test is not None:
