@@ -53,4 +53,4 @@ def pretrain(
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    Trainer(load(corpus), parse(PretrainParams, params), out, device).fit()
+    Trainer(load(corpus), parse(PretrainParams, params), out, device, threads).fit()

@@ -15,6 +15,12 @@ class PretrainParams(Params):
     )
     mixture: dict[str, float] = Field(default_factory=dict, description="source → share of training windows")
     length: int = Field(default=2048, ge=16, description="tokens a window (bases)")
+    short_share: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="share of the steps, the first, that read windows a quarter as long",
+    )
     batch: int = Field(default=8, ge=1, description="windows a step")
     steps: int = Field(default=4000, ge=1, description="optimiser steps, the decay included")
     warmup: int = Field(default=200, ge=0, description="steps of linear warm-up")
@@ -25,6 +31,9 @@ class PretrainParams(Params):
     )
     decay: float = Field(
         default=0.3, gt=0, le=1, description="share of the steps that a trapezoid decays over"
+    )
+    average: float = Field(
+        default=0.0, ge=0, lt=1, description="share of the steps, the last, whose weights are averaged"
     )
     optimizer: str = Field(
         default="adamw",
@@ -40,5 +49,8 @@ class PretrainParams(Params):
     save_every: int = Field(default=100, ge=1, description="steps between resumable checkpoints")
     compile: bool = Field(
         default=False, description="fuse with torch.compile (needs a C++ compiler on a CPU)"
+    )
+    compiled: bool = Field(
+        default=True, description="on a CPU: compiled loops and gradients; false: the layers in plain PyTorch"
     )
     bfloat16: bool = Field(default=True, description="matrix products in bfloat16")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,7 @@ from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.corpus import Corpus, Sampler, heldout_windows
 from photo51.model.layers import HyenaFilter
 from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.training_pass import TrainingPass, product_path, supported
 
 log = logging.getLogger(__name__)
 
@@ -58,9 +60,20 @@ class Trainer:
         The run; a folder holding another run's parameters is refused, `steps`, `decay` and evaluation intervals apart.
     folder
         Checkpoints (`state.pt`), `log.jsonl`, and in the end `model/`.
+    device
+        `cpu` or `cuda`; default: `cuda` where there is one.
+    threads
+        Windows under way at a time on a CPU; torch's number of threads if None.
     """
 
-    def __init__(self, corpus: Corpus, params: PretrainParams, folder: Path, device: str | None = None):
+    def __init__(
+        self,
+        corpus: Corpus,
+        params: PretrainParams,
+        folder: Path,
+        device: str | None = None,
+        threads: int | None = None,
+    ):
         self.p, self.folder = params, folder
         folder.mkdir(parents=True, exist_ok=True)
         self._check_same_run()
@@ -72,18 +85,30 @@ class Trainer:
                 parametrize.register_parametrization(module, "log_poles", NegativeExp())
         self.model.to(self.device).train()  # type: ignore[arg-type]
         self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
+        self.short = Sampler(corpus, params.mixture, max(16, params.length // 4), params.seed)
         self.heldout = heldout_windows(corpus, params.length, 12, params.seed)
         self.optimizers = self._optimizers()
         self.loss = torch.compile(self._loss) if params.compile else self._loss
+        self.compiled: TrainingPass | None = None
+        if params.compiled and not params.compile and supported(self.model):
+            dtype = torch.bfloat16 if params.bfloat16 else torch.float32
+            self.compiled = TrainingPass(self.model, dtype, threads or torch.get_num_threads())
+            log.info("pretrain: compiled kernels, %s", product_path(dtype))
         self.step = 0
+        self.averaged = 0
+        self.mean = {name: torch.zeros_like(w) for name, w in self.model.named_parameters()}
 
     def _check_same_run(self) -> None:
         path = self.folder / "params.json"
-        free = {"steps", "decay", "eval_every", "save_every", "compile", "schedule"}
+        free = {"steps", "decay", "average", "eval_every", "save_every", "compile", "compiled", "schedule"}
         now = self.p.model_dump(mode="json")
         if path.exists():
             old = json.loads(path.read_text())
-            if differ := sorted(k for k in now if k not in free and now[k] != old.get(k)):
+            if differ := sorted(
+                k
+                for k in now
+                if k not in free and now[k] != old.get(k, PretrainParams.model_fields[k].default)
+            ):
                 raise ValueError(
                     f"{path}: need the parameters the run was started with, got others for {differ}; name a new folder"
                 )
@@ -138,24 +163,54 @@ class Trainer:
                 self._write({"step": self.step, "heldout_bits": self.evaluate()})
             if self.step % self.p.save_every == 0 or self.step == self.p.steps:
                 self._save()
+        if self.averaged:
+            self._use_average()
+            self._write({"step": self.step, "averaged": self.averaged, "averaged_bits": self.evaluate()})
         self.write_model(self.folder / "model")
 
-    def _train_step(self) -> float:
-        ids, target = (
-            torch.from_numpy(a).to(self.device) for a in self.sampler.batch(self.step, self.p.batch)
+    def _draw(self) -> tuple[Tensor, Tensor]:
+        """Ids and targets of the step; short windows are as many more as they are shorter."""
+        short = self.step < self.p.short_share * self.p.steps
+        sampler, n = (
+            (self.short, self.p.batch * self.p.length // self.short.length)
+            if short
+            else (self.sampler, self.p.batch)
         )
+        ids, target = (torch.from_numpy(a).to(self.device) for a in sampler.batch(self.step, n))
+        return ids, target
+
+    def _train_step(self) -> float:
+        ids, target = self._draw()
         share = learning_rate_share(self.step, self.p)
         for optimizer, peak in zip(self.optimizers, self._peaks(), strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = peak * share
-        loss = self.loss(ids, target)
-        loss.backward()
+        if self.compiled is not None:
+            nats = self.compiled(ids, target)
+        else:
+            loss = self.loss(ids, target)
+            loss.backward()
+            nats = float(loss.detach())
         nn.utils.clip_grad_norm_(self.model.parameters(), self.p.clip)
         for optimizer in self.optimizers:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        return float(loss.detach())
+        if self.step > self.p.steps * (1 - self.p.average):
+            self._average()
+        return nats
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Take the weights into the mean of those of the last steps."""
+        self.averaged += 1
+        for name, w in self.model.named_parameters():
+            self.mean[name].lerp_(w, 1 / self.averaged)
+
+    @torch.no_grad()
+    def _use_average(self) -> None:
+        for name, w in self.model.named_parameters():
+            w.copy_(self.mean[name])
 
     def _peaks(self) -> list[float]:
         return [self.p.muon_lr, self.p.lr] if self.p.optimizer == "muon" else [self.p.lr]
@@ -177,9 +232,14 @@ class Trainer:
             "step": self.step,
             "model": self.model.state_dict(),
             "optimizers": [o.state_dict() for o in self.optimizers],
+            "averaged": self.averaged,
+            "mean": self.mean if self.averaged else {},
         }
         partial = self.folder / "state.pt.tmp"
-        torch.save(state, partial)
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(self.folder / "state.pt")
 
     def _resume(self) -> None:
@@ -190,8 +250,21 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
             optimizer.load_state_dict(saved)
-        self.step = int(state["step"])
+        self.step, self.averaged = int(state["step"]), int(state.get("averaged", 0))
+        self.mean.update(state.get("mean", {}))
+        self._trim_log()
         log.info("going on from step %d in %s", self.step, self.folder)
+
+    def _trim_log(self) -> None:
+        """Take out what was written after the checkpoint, which will be written again, and a line cut short by a kill."""
+        path = self.folder / "log.jsonl"
+        if not path.exists():
+            return
+        lines = path.read_text().splitlines(keepends=True)
+        kept = [x for x in lines if x.endswith("}\n") and json.loads(x)["step"] <= self.step]
+        partial = path.with_suffix(".tmp")
+        partial.write_text("".join(kept))
+        partial.replace(path)
 
     def _write(self, row: dict) -> None:
         with (self.folder / "log.jsonl").open("a") as f:

@@ -154,7 +154,7 @@ def walk(
             yield slice(a, min(length, a + chunk)), Handover(front, after)
             front = after
 
-    with _one_thread_each():
+    with one_thread_each():
         if threads == 1 or length <= chunk:
             for piece in pieces():
                 yield run(*piece)
@@ -176,7 +176,7 @@ def _in_order(run: Callable[..., Chunk], jobs: Iterator[tuple], threads: int) ->
 
 
 @contextmanager
-def _one_thread_each() -> Iterator[None]:
+def one_thread_each() -> Iterator[None]:
     """Torch and its BLAS use one thread a caller inside."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)

@@ -132,3 +132,52 @@ def trailing_zeros(_typing: Any, x: Any) -> Any:  # noqa: ARG001
         return builder.cttz(args[0], ir.IntType(1)(1))
 
     return types.int64(types.uint64), count
+
+
+WORD = 64
+"""Features that `hit_word` looks at together."""
+
+
+@_inline
+def hit_word(_typing: Any, low: Any, n: Any, j: Any, scale: Any, shift: Any, line: Any) -> Any:
+    """Which of the features j … j + 63 of token n may be active, a bit each, the first the lowest.
+
+    A feature may be where `v + relative · |v| + shift · per > bar`, v = scale · low[n, j] being the screen's product; `line` is
+    (relative, per, bar), float32. Spelled out in vectors: compilers do not find them behind the stores of single flags.
+    """
+    return types.uint64(low, n, j, scale, shift, line), _hit_word
+
+
+def _hit_word(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
+    wide = ir.VectorType(_FLOAT, WORD)
+    column = context.cast(builder, args[2], signature.args[2], types.intp)
+
+    def load(pointer: Any, element: Any) -> Any:
+        kind = ir.VectorType(element, WORD)
+        return builder.load(builder.bitcast(builder.gep(pointer, [column]), kind.as_pointer()), align=1)
+
+    def every(value: Any) -> Any:
+        one = builder.insert_element(ir.Constant(wide, ir.Undefined), value, _INT32(0))
+        zeros = ir.Constant(ir.VectorType(_INT32, WORD), [0] * WORD)
+        return builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
+
+    maths = {}
+    for name in ("fma", "fabs"):
+        kind = ir.FunctionType(wide, [wide] * (3 if name == "fma" else 1))
+        maths[name] = cgutils.get_or_insert_function(builder.module, kind, f"llvm.{name}.v{WORD}f32")
+    row, _ = _row(context, builder, signature, args, 0)
+    dtype = signature.args[0].dtype
+    if dtype == types.int32:
+        v = builder.sitofp(load(row, _INT32), wide)
+    elif dtype == types.uint16:
+        whole = ir.VectorType(_INT32, WORD)
+        bits = builder.zext(load(row, ir.IntType(16)), whole)
+        v = builder.bitcast(builder.shl(bits, ir.Constant(whole, [16] * WORD)), wide)
+    else:
+        v = load(row, _FLOAT)
+    pointers = [context.make_array(signature.args[k])(context, builder, args[k]).data for k in (3, 4)]
+    v = builder.fmul(v, load(pointers[0], _FLOAT))
+    relative, per, bar = (every(builder.extract_value(args[5], i)) for i in range(3))
+    upper = builder.call(maths["fma"], [relative, builder.call(maths["fabs"], [v]), v])
+    upper = builder.call(maths["fma"], [load(pointers[1], _FLOAT), per, upper])
+    return builder.bitcast(builder.fcmp_ordered(">", upper, bar), ir.IntType(64))

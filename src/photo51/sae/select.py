@@ -12,7 +12,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from photo51.sae.lanes import as_float, from_bits, row_dot, trailing_zeros
+from photo51.sae.lanes import WORD, as_float, from_bits, hit_word, row_dot, trailing_zeros
 
 _SLACK = np.float32(2.0**-20)  # for adding a bias in float32
 _ZERO, _ONE, _TINY = np.float32(0), np.float32(1), np.float32(1e-30)
@@ -87,21 +87,22 @@ def kth_largest(bits, n, k):
 
 
 @njit(cache=True)
-def _hits(p, n, shift, error, floor, flags, found):
+def _hits(p, n, shift, error, floor, found):
     """Features of token n whose upper bound may pass `floor`, all errors being at most `error`."""
     per = _ONE / p.tokens.scale[n]
     bar = (floor - error) * per
-    scale, relative = p.features.scale, p.relative
-    for j in range(p.low.shape[1]):
-        v = as_float(p.low[n, j]) * scale[j]
-        flags[j] = v + relative * abs(v) + shift[j] * per > bar
-    words = flags.view(np.uint64)
-    m = 0
-    for w in range(words.shape[0]):
-        word = words[w]
+    scale, relative, low = p.features.scale, p.relative, p.low
+    line, whole, m = (relative, per, bar), low.shape[1] // WORD * WORD, 0
+    for j in range(0, whole, WORD):
+        word = hit_word(low, n, j, scale, shift, line)
         while word != 0:
-            found[m] = 8 * w + (trailing_zeros(word) >> 3)
+            found[m] = j + trailing_zeros(word)
             word &= word - np.uint64(1)
+            m += 1
+    for j in range(whole, low.shape[1]):
+        v = as_float(low[n, j]) * scale[j]
+        if v + relative * abs(v) + shift[j] * per > bar:
+            found[m] = j
             m += 1
     return m
 
@@ -143,7 +144,6 @@ def top_k(worker, workers, p, bias, k, guess, out, kth):
     n_features = p.low.shape[1]
     shift = bias + np.abs(bias) * _SLACK
     norm_max, error_max = p.features.norm.max(), p.features.error.max()
-    flags = np.zeros((n_features + 7) // 8 * 8, np.uint8)
     found = np.empty(n_features, np.int32)
     low, high = np.empty(n_features, np.float32), np.empty(n_features, np.float32)
     low_bits = low.view(np.int32)
@@ -152,7 +152,7 @@ def top_k(worker, workers, p, bias, k, guess, out, kth):
         error = _error(p, n, norm_max, error_max)
         floor = max(guess * size, _ZERO)
         while True:
-            m = _hits(p, n, shift, error, floor, flags, found)
+            m = _hits(p, n, shift, error, floor, found)
             for q in range(m):
                 j = found[q]
                 v, e = _estimate(p, n, j)
@@ -210,10 +210,9 @@ def above(worker, workers, p, bias, threshold, out):
     shift = bias - threshold + _SLACK * (np.abs(bias) + np.abs(threshold))
     norm_max, error_max = p.features.norm.max(), p.features.error.max()
     capacity = out.index.shape[1]
-    flags = np.zeros((n_features + 7) // 8 * 8, np.uint8)
     found = np.empty(n_features, np.int32)
     for n in range(worker, p.low.shape[0], workers):
-        m = _hits(p, n, shift, _error(p, n, norm_max, error_max), _ZERO, flags, found)
+        m = _hits(p, n, shift, _error(p, n, norm_max, error_max), _ZERO, found)
         filled = 0
         for q in range(m):
             j = found[q]
