@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from photo51.bench._variant_checks import card_overlaps, exactness, indels, leak_meter
 from photo51.biomarkers.association import split_genes, test_features
 from photo51.biomarkers.burden import Burden
 from photo51.biomarkers.cards import Subject, explain
@@ -66,6 +67,8 @@ def measure(*, quick: bool = False) -> Figures:
     figures |= {"clade_feasible_share": feasible_share(300 if quick else 1200)}
     figures |= reading(24 if quick else 200)
     figures |= scoring(200 if quick else 10_000)
+    figures |= exactness(10 if quick else 60) | leak_meter() | card_overlaps(planted, comparison, PARAMS)
+    figures |= indels(12 if quick else 40)
     return figures | real_sets()
 
 

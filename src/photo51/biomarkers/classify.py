@@ -36,6 +36,7 @@ Score = Callable[[NDArray[np.int64], NDArray[np.int64]], NDArray[np.float64]]
 ROLES = {
     "llr": "score",
     "abs_llr": "score",
+    "llr_fair": "score",
     "features": "score",
     "stacked": "score",
     "conservation": "baseline",
@@ -118,6 +119,8 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
     llr = comparison.variants["llr"].to_numpy(dtype=float)
     fold = grouped_folds(labels, genes, params.folds, params.seed)
     scores = {"llr": -llr, "abs_llr": np.abs(llr)}
+    if "llr_fair" in comparison.variants and comparison.variants["llr_fair"].notna().all():
+        scores["llr_fair"] = -comparison.variants["llr_fair"].to_numpy(dtype=float)
     if params.conservation:
         scores["conservation"] = _numbers(comparison.variants, params.conservation)
     designs = {

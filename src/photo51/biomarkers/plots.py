@@ -12,6 +12,7 @@ from photo51 import theme
 LABELS = {
     "llr": "likelihood ratio",
     "abs_llr": "|likelihood ratio|",
+    "llr_fair": "likelihood, length-fair",
     "features": "≤ 20 features",
     "stacked": "likelihood + features",
     "conservation": "conservation",

@@ -40,7 +40,17 @@ class VariantsParams(Params):
         ge=1,
         description="largest feature changes kept per variant, strand and statistic (features)",
     )
-    max_allele: int = Field(default=200, ge=1, description="longest allele that is scored (bases)")
+    max_allele: int = Field(
+        default=500,
+        ge=1,
+        description="longest deletion, insertion, duplication or inversion that is scored, a quarter of the window at most; longer ones are refused by name (bases)",
+    )
+    null_variants: int = Field(
+        default=64,
+        ge=0,
+        description="random changes of each kind and length beside which changes of length are scored; 0: none",
+    )
+    null_seed: int = Field(default=0, description="seed of the random changes")
     max_ref_mismatch: float = Field(
         default=0.01,
         ge=0,

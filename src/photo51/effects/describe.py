@@ -49,10 +49,21 @@ def check_variants(
     longest = np.maximum(*(check.matches[c].str.len().to_numpy() for c in ("ref", "alt")))
     most = min(params.max_allele, params.window // 4)
     too_long = longest > most
-    long = check.matches[too_long].assign(reason=f"allele longer than {most} bases")
+    long = check.matches[too_long].assign(
+        reason=[
+            f"{_named(r, a)} of {max(len(r), len(a)):,} bases: allele longer than the {most:,} that are scored"
+            for r, a in check.matches.loc[too_long, ["ref", "alt"]].itertuples(index=False)
+        ]
+    )
     return Checked(
         check.matches[~too_long].reset_index(drop=True), pd.concat([check.refused(), long], ignore_index=True)
     )
+
+
+def _named(ref: str, alt: str) -> str:
+    if len(ref) == len(alt):
+        return "inversion" if alt == ref.translate(_COMPLEMENT)[::-1] else "substitution"
+    return "deletion" if len(ref) > len(alt) else "insertion or duplication"
 
 
 def bare(genome: str, variants: pd.DataFrame) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from photo51.config.biomarkers import VariantsParams
 from photo51.config.genome import GenomeParams
 from photo51.effects.run import VariantFile, load_variants, scorer_of
 from photo51.effects.scoring import PlainScorer, Scorer
-from photo51.effects.variants import summary, variant_effects
+from photo51.effects.variants import add_nulls, summary, variant_effects
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.genome.consequence import ORDER
 from photo51.genome.genomes import Genomes
@@ -214,8 +214,9 @@ def score(
             else PlainScorer(model, nothing, reach=params.near)
         )
     effects = variant_effects(scorer, loaded.genomes, loaded.described, params)
+    add_nulls(effects, scorer, loaded.genomes, loaded.described, params)
     table = loaded.described.reset_index(drop=True)
-    table = pd.concat([table, summary(effects).reset_index(drop=True)], axis=1)
+    table = pd.concat([table, summary(effects, loaded.described).reset_index(drop=True)], axis=1)
     table["llr_markov"] = markov_llr(loaded.genomes, loaded.genome, table)
     rank = {name: i for i, name in enumerate(ORDER)}
     table["severity"] = [len(ORDER) - rank.get(str(c), len(ORDER)) for c in table["consequence"]]

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from photo51.config.biomarkers import VariantsParams
+from photo51.effects.length_null import classify, gc_around, nulls
 from photo51.effects.scoring import STATISTICS, Effect, PlainScorer, Scorer
 from photo51.effects.windows import Place, batches, places, readings
 from photo51.genome.genomes import Genomes
@@ -165,9 +166,56 @@ def score_shard(
         log.info("%s is there already", path)
         return False
     effects = variant_effects(scorer, genomes, variants, params, wanted)
+    add_nulls(effects, scorer, genomes, variants, params)
     effects.uns["content"] = key
     write_h5ad(effects, path, made)
     return True
+
+
+def add_nulls(
+    effects: ad.AnnData,
+    scorer: Scorer | PlainScorer,
+    genomes: Genomes,
+    variants: pd.DataFrame,
+    params: VariantsParams,
+) -> None:
+    """Put each variant beside random changes of its kind and length, where any variant of the set changes the length."""
+    names = ["null_mean", "null_sd", "null_n"]
+    for name in names:
+        effects.obs[name] = 0 if name == "null_n" else np.nan
+    columns = ("genome", "chrom", "pos", "ref", "alt")
+    lengths = [variants[c].str.len() for c in ("ref", "alt")]
+    if not params.null_variants or not effects.n_obs or (lengths[0] == lengths[1]).all():
+        return
+    here = variants.iloc[effects.obs["row"].to_numpy()]
+    changes = [
+        classify(genomes, str(g), str(c), int(p), str(r), str(a))
+        for g, c, p, r, a in zip(*(here[n] for n in columns), strict=True)
+    ]
+
+    def score(drawn: pd.DataFrame) -> NDArray[np.float64]:
+        found = variant_effects(scorer, genomes, drawn, params.model_copy(update={"keep": 1}))
+        return comparable(found.obs, drawn)
+
+    genome = str(here["genome"].iloc[0])
+    chroms = sorted(set(variants["chrom"].astype(str)))
+    found = nulls(genomes, genome, chroms, set(changes), score, n=params.null_variants, seed=params.null_seed)
+    mean = [
+        found[c].at(gc_around(genomes, genome, str(chrom), int(pos)))
+        for c, chrom, pos in zip(changes, here["chrom"], here["pos"], strict=True)
+    ]
+    for name, values in zip(
+        names, (mean, [found[c].sd for c in changes], [found[c].n for c in changes]), strict=True
+    ):
+        effects.obs[name] = values
+
+
+def comparable(obs: pd.DataFrame, variants: pd.DataFrame) -> NDArray[np.float64]:
+    """The likelihood ratio by which changes of one length are compared, (n,): of the flanks where the length changes."""
+    same = (variants["ref"].str.len() == variants["alt"].str.len()).to_numpy()
+    whole = (obs["llr_plus"].to_numpy() + obs["llr_minus"].to_numpy()) / 2
+    flank = (obs["llr_flank_plus"].to_numpy() + obs["llr_flank_minus"].to_numpy()) / 2
+    return np.where(same, whole, flank)
 
 
 def _hash_of(path: Path) -> str:
@@ -215,13 +263,13 @@ def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, made: Pro
     effects.obs_names = [str(i) for i in range(effects.n_obs)]
     effects.uns.clear()
     write_h5ad(effects, out.with_suffix(".h5ad"), made)
-    table = pd.concat([described.reset_index(drop=True), summary(effects)], axis=1)
+    table = pd.concat([described.reset_index(drop=True), summary(effects, described)], axis=1)
     write_table(table, out, VARIANT_EFFECTS, made)
     return table
 
 
-def summary(effects: ad.AnnData) -> pd.DataFrame:
-    """Scores of variants on both strands, one row each, in the order of `effects`."""
+def summary(effects: ad.AnnData, described: pd.DataFrame) -> pd.DataFrame:
+    """Scores of variants on both strands, one row each, in the order of `effects`; `described` has their alleles."""
     obs: dict[str, Any] = {name: effects.obs[f"llr_{name}"].to_numpy() for name in NAMES.values()}
     flank = [effects.obs[f"llr_flank_{name}"].to_numpy() for name in NAMES.values()]
     norms = [np.linalg.norm(effects.obsm[f"embedding_{name}"], axis=1) for name in NAMES.values()]
@@ -234,6 +282,10 @@ def summary(effects: ad.AnnData) -> pd.DataFrame:
             "llr_minus": obs["minus"],
             "llr": (obs["plus"] + obs["minus"]) / 2,
             "llr_flank": sum(flank) / 2,
+            "llr_fair": (comparable(effects.obs, described) - effects.obs["null_mean"].to_numpy())
+            / effects.obs["null_sd"].to_numpy(),
+            **{n: effects.obs[n].to_numpy() for n in ("null_mean", "null_sd")},
+            "null_n": effects.obs["null_n"].to_numpy().astype(np.int64),
             "delta_norm": (sum(norms) / 2).astype(float),
             "n_changed": np.asarray(changed, dtype=np.int64),
         }

@@ -55,6 +55,16 @@ VARIANT_EFFECTS = TableSpec(
         "llr_flank": Column(
             "float", "the same over bases that ref and alt share, mean of both strands (nats)"
         ),
+        "llr_fair": Column(
+            "float",
+            "length-fair score: llr_flank (llr where the length stays) minus null_mean, over null_sd; NaN in sets without changes of length",
+            required=False,
+        ),
+        "null_mean": Column(
+            "float", "mean of random changes of the same kind and length at this GC (nats)", required=False
+        ),
+        "null_sd": Column("float", "their standard deviation (nats)", required=False),
+        "null_n": Column("int", "their number", required=False),
         "delta_norm": Column(
             "float", "length of the change of the activations at the focal base, mean of both strands"
         ),

@@ -22,6 +22,7 @@ QUESTION = "Does what the model computes tell disease from health, once the leak
 METHODS = {
     "llr": "model's likelihood ([[llr]])",
     "abs_llr": "size of the likelihood change",
+    "llr_fair": "likelihood beside random changes of like length",
     "features": "few features",
     "stacked": "likelihood and features",
     "conservation": "conservation",

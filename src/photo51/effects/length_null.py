@@ -1,0 +1,186 @@
+"""Likelihood ratios that do not follow the length of a change: each beside random changes of its kind and length.
+
+A deletion takes bases out of the sum that a likelihood is, an insertion adds some: the ratio of whole windows follows the length
+whatever the change does. The ratio over the flanks that both windows share still grows with the length. So a change is compared
+with random ones of the same kind and length on the same genome, at the GC content of its own window.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.genome.alphabet import decode
+from photo51.genome.genomes import Genomes
+from photo51.types import InputError
+
+KINDS = ("substitution", "mnv", "insertion", "deletion", "duplication", "inversion", "delins")
+EXACT, LADDER = 30, 1.25
+AROUND = 100
+TRIES = 200
+_COMPLEMENT = str.maketrans("ACGT", "TGCA")
+FlankScore = Callable[[pd.DataFrame], NDArray[np.float64]]
+"""Score of each of some variants (genome, chrom, pos, ref, alt, variant), (n,)."""
+
+
+class Change(NamedTuple):
+    """Kind of a change, and the length by which it is compared (bases)."""
+
+    kind: str
+    length: int
+
+
+class Null(NamedTuple):
+    """Scores of random changes: their number, mean, spread, and how the mean moves with GC."""
+
+    n: int
+    mean: float
+    sd: float
+    slope: float
+    gc: float
+
+    def at(self, gc: float) -> float:
+        """Mean at a GC content."""
+        return self.mean + self.slope * (gc - self.gc)
+
+
+def classify(genomes: Genomes, genome: str, chrom: str, pos: int, ref: str, alt: str) -> Change:
+    """What a change is; an insertion of what stands beside it is a duplication."""
+    head = 0
+    while head < min(len(ref), len(alt)) and ref[head] == alt[head]:
+        head += 1
+    tail = 0
+    while tail < min(len(ref), len(alt)) - head and ref[-1 - tail] == alt[-1 - tail]:
+        tail += 1
+    gone, new = ref[head : len(ref) - tail], alt[head : len(alt) - tail]
+    if len(gone) == len(new):
+        inverted = len(gone) > 2 and new == gone.translate(_COMPLEMENT)[::-1]
+        kind = "inversion" if inverted else "substitution" if len(gone) <= 1 else "mnv"
+        return Change(kind, _ladder(max(len(gone), 1)))
+    if gone and new:
+        return Change("delins", _ladder(max(len(gone), len(new))))
+    if gone:
+        return Change("deletion", _ladder(len(gone)))
+    at = pos + head
+    beside = (
+        _bases(genomes, genome, chrom, at - len(new), at),
+        _bases(genomes, genome, chrom, at, at + len(new)),
+    )
+    return Change("duplication" if new in beside else "insertion", _ladder(len(new)))
+
+
+def _ladder(length: int) -> int:
+    """Lengths up to `EXACT` as they are, longer ones in steps of a quarter."""
+    if length <= EXACT:
+        return length
+    return round(EXACT * LADDER ** round(np.log(length / EXACT) / np.log(LADDER)))
+
+
+def _bases(genomes: Genomes, genome: str, chrom: str, start: int, end: int) -> str:
+    """Bases of an interval; empty where it leaves a linear contig."""
+    length = genomes.length(genome, chrom)
+    if not genomes.is_circular(genome, chrom) and (start < 0 or end > length):
+        return ""
+    return decode(genomes.sequence(genome, chrom, start, end))
+
+
+def gc_around(genomes: Genomes, genome: str, chrom: str, pos: int) -> float:
+    """Share of G and C among the known of the 200 bases around a position."""
+    start, end = pos - AROUND, pos + AROUND
+    if not genomes.is_circular(genome, chrom):
+        start, end = max(start, 0), min(end, genomes.length(genome, chrom))
+    bases = _bases(genomes, genome, chrom, start, end)
+    return (bases.count("G") + bases.count("C")) / max(len(bases) - bases.count("N"), 1)
+
+
+def random_changes(
+    genomes: Genomes, genome: str, chroms: list[str], change: Change, n: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Random changes of a kind and length, n rows: genome, chrom, pos, ref, alt, variant, gc (of the 200 bases around).
+
+    What is inserted is taken from elsewhere in the genome, so that it is as likely by itself as any of its sequence.
+
+    Raises
+    ------
+    InputError
+        Where the contigs hold too few such places without N.
+    """
+    lengths = np.array([genomes.length(genome, c) for c in chroms], dtype=float)
+    rows: list[dict[str, object]] = []
+    for _ in range(TRIES * n):
+        if len(rows) == n:
+            break
+        chrom, other = (chroms[int(i)] for i in rng.choice(len(chroms), 2, p=lengths / lengths.sum()))
+        span = change.length
+        pos = int(rng.integers(0, genomes.length(genome, chrom)))
+        here = _bases(genomes, genome, chrom, pos, pos + span + 1)
+        start = int(rng.integers(0, genomes.length(genome, other)))
+        there = _bases(genomes, genome, other, start, start + span)
+        made = _made(change.kind, here, there, rng)
+        if pos + span + 1 > genomes.length(genome, chrom) or made is None or set("".join(made)) - set("ACGT"):
+            continue
+        ref, alt = made
+        gc = gc_around(genomes, genome, chrom, pos)
+        rows.append({"genome": genome, "chrom": chrom, "pos": pos, "ref": ref, "alt": alt, "variant": f"{chrom}:{pos + 1}:{ref}>{alt}", "gc": gc})  # fmt: skip
+    if len(rows) < n:
+        raise InputError(
+            f"null: need {n} places for a random {change.kind} of {change.length} bases in {genome}, got {len(rows)}; set null_variants: 0 to do without"
+        )
+    return pd.DataFrame(rows)
+
+
+def _made(kind: str, here: str, there: str, rng: np.random.Generator) -> tuple[str, str] | None:
+    """Reference and alternative allele; None where the draw gives no such change."""
+    if len(here) != len(there) + 1:
+        return None
+    anchor, body = here[0], here[1:]
+    if kind == "deletion":
+        return here, anchor
+    if kind == "insertion":
+        return (anchor, anchor + there) if there != body else None
+    if kind == "duplication":
+        return anchor, anchor + body
+    if kind == "inversion":
+        turned = body.translate(_COMPLEMENT)[::-1]
+        return (body, turned) if turned != body else None
+    if kind == "delins":
+        return (body, there[: max(1, len(there) // 2)]) if len(body) > 1 else None
+    other = "".join(str(rng.choice([b for b in "ACGT" if b != base])) for base in body)
+    return body, other
+
+
+def nulls(
+    genomes: Genomes,
+    genome: str,
+    chroms: list[str],
+    changes: set[Change],
+    score: FlankScore,
+    *,
+    n: int,
+    seed: int,
+) -> dict[Change, Null]:
+    """Scores of `n` random changes of each kind and length, by the same scorer.
+
+    Each kind and length has a seed of its own and is scored alone, so that a null does not depend on what else is asked.
+    """
+    found = {}
+    for change in sorted(changes):
+        key = zlib.crc32(f"{genome} {change.kind} {change.length}".encode())
+        drawn = random_changes(genomes, genome, chroms, change, n, np.random.default_rng([seed, key]))
+        # alleles of a substitution start at the base itself, those of the others at the base before
+        if change.kind in {"substitution", "mnv", "inversion", "delins"}:
+            drawn["pos"] += 1
+            drawn["variant"] = [f"{c}:{p + 1}:{r}>{a}" for c, p, r, a in zip(drawn["chrom"], drawn["pos"], drawn["ref"], drawn["alt"], strict=True)]  # fmt: skip
+        values = score(drawn)
+        gc = drawn["gc"].to_numpy(dtype=float)
+        spread = gc - gc.mean()
+        slope = float(spread @ values / (spread @ spread)) if np.ptp(gc) > 1e-6 and n >= 16 else 0.0
+        rest = values - values.mean() - slope * spread
+        sd = float(np.sqrt((rest**2).sum() / max(n - 2, 1)))
+        found[change] = Null(n, float(values.mean()), max(sd, 1e-9), slope, float(gc.mean()))
+    return found
