@@ -29,6 +29,7 @@ from photo51.stats.stratified import stratified_rank_test, stratified_rearranged
 log = logging.getLogger(__name__)
 Figures = dict[str, float | int | None]
 ALPHA, SITE = 0.05, "block.0.out"
+LENGTHS = (1, 3, 8, 20, 46)
 MITOCHONDRION = Path("resources/human_mt")
 NANO = Path("resources/models/nano")
 TIES = (
@@ -86,7 +87,7 @@ def leak_meter() -> Figures:
     one = np.repeat([1, 0], [56, 17])
     groups = rng.integers(0, 4, 400)
     silent = []
-    for seed in range(40):
+    for seed in range(200):
         labels = (rng.random(400) < 0.5).astype(int)
         silent.append(
             areas(prior(labels, groups, grouped_folds(labels, np.arange(400), 5, seed)), labels == 1).auroc
@@ -138,7 +139,7 @@ def indels(each: int) -> Figures:
     from photo51.model.modeling import StripedHyenaForCausalLM
 
     model, genomes = load_model("sh2:nano", device="cpu"), mitochondrion()
-    params = VariantsParams(window=256, keep=1)
+    params = VariantsParams(window=192, keep=1)
     dictionary = _NoFeatures(model.spec.origin(SITE))
     scorer = (
         Scorer(model.model, dictionary)
@@ -150,7 +151,7 @@ def indels(each: int) -> Figures:
         return comparable(variant_effects(scorer, genomes, drawn, params).obs, drawn)
 
     changes = [
-        Change(k, n) for k in ("deletion", "insertion", "duplication") for n in (1, 2, 3, 6, 10, 15, 24, 47)
+        Change(k, n) for k in ("deletion", "insertion", "duplication") for n in LENGTHS
     ]
     chroms = ["NC_012920.1"]
     found = nulls(genomes, "human_mt", chroms, set(changes), score, n=64, seed=0)
