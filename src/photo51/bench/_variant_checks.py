@@ -150,9 +150,7 @@ def indels(each: int) -> Figures:
     def score(drawn: pd.DataFrame) -> NDArray[np.float64]:
         return comparable(variant_effects(scorer, genomes, drawn, params).obs, drawn)
 
-    changes = [
-        Change(k, n) for k in ("deletion", "insertion", "duplication") for n in LENGTHS
-    ]
+    changes = [Change(k, n) for k in ("deletion", "insertion", "duplication") for n in LENGTHS]
     chroms = ["NC_012920.1"]
     found = nulls(genomes, "human_mt", chroms, set(changes), score, n=64, seed=0)
     rng = np.random.default_rng(51)
