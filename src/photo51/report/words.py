@@ -13,6 +13,10 @@ _SUPERSCRIPT = str.maketrans(
 ABSENT = "not measured"
 
 KINDS = {
+    "5_prime_UTR": "5′ untranslated region",
+    "3_prime_UTR": "3′ untranslated region",
+    "transcript_ablation": "whole transcript deleted",
+    "coding_unknown": "coding, effect unknown",
     "CDS": "coding sequence",
     "codon_position_1": "first codon position",
     "codon_position_2": "second codon position",
