@@ -9,11 +9,14 @@
 - `gc_fake_names`: pairs past both tests at q ≤ 0.05 of features that read composition (GC of 60 to 4,000 bases, skews, words)
   and classes placed by it (cells of 100 to 5,000 bases by their GC), uniformly, or on one strand. `gc_fake_finds`: the same by
   the rotation null alone. No F1 is asked for: names are fewer.
+- `adjusted_cpu_vs_previous`: CPU time of the adjusted test before (`_previous_adjusted`) over that of today's, composition and
+  residuals of masks included; below 1 today's costs more.
 """
 
 from __future__ import annotations
 
 import logging
+import time
 
 import numpy as np
 import pandas as pd
@@ -60,6 +63,7 @@ def adjusted_figures(*, quick: bool) -> Figures:
         "adjusted_cells": len(table),
         "adjusted_shifted_features": n_features * times,
         "adjusted_power": float(min(kept)),
+        "adjusted_cpu_vs_previous": cost(genome, n_features, rng),
         **composition_fakes(2 * size, rng),
     }
 
@@ -141,6 +145,21 @@ def planted_kept(genome: PlantedGenome, per_class: int, rng: np.random.Generator
         if raw.p_upper <= 1e-3:
             kept.append(p[j, _PLANTED.index(name)] <= 1e-3)
     return float(np.mean(kept))
+
+
+def cost(genome: PlantedGenome, n: int, rng: np.random.Generator) -> float:
+    """CPU time of the previous adjusted test over today's, same features and classes; both compiled before."""
+    _, masks = readings(genome)
+    features = stranded_features(genome, n, rng)
+    seconds = []
+    for test in (
+        lambda: previous_test(genome.bases, features, masks, _BLOCK),
+        lambda: adjusted_test(genome, features, masks),
+    ):
+        started = time.process_time()
+        test()
+        seconds.append(time.process_time() - started)
+    return seconds[0] / seconds[1]
 
 
 def composition_fakes(size: int, rng: np.random.Generator) -> Figures:
