@@ -158,13 +158,13 @@ def _frame(t: Transcript, letters: str, stops: Stops) -> tuple[int, tuple[Part, 
     disagree = any(
         p.frame >= 0 and p.frame != q.frame for p, q in zip(t.cds, _contiguous(t.cds, first), strict=True)
     )
-    clean = [
-        f for f in (first, *(f for f in range(3) if f != first)) if not _stopped(t, letters, f, stops.stops)
-    ]
-    if first in clean or _anchored(letters, first, stops):
-        return first, _contiguous(t.cds, first), "phases" if disagree and first in clean else ""
+    if not _stopped(t, letters, first, stops.stops):
+        return first, _contiguous(t.cds, first), "phases" if disagree else ""
+    if _anchored(letters, first, stops):
+        return first, _contiguous(t.cds, first), ""
     if disagree and not _stopped_by_part(t.cds, letters, stops.stops):
         return first, framed(t.cds, first), ""
+    clean = [f for f in range(3) if f != first and not _stopped(t, letters, f, stops.stops)]
     if clean and len(letters) >= 30:
         ended = [f for f in clean if _ends(letters, f, stops.stops, {})]
         best = (ended or clean)[0]

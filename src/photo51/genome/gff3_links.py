@@ -149,6 +149,8 @@ class _Links:
                 self.assembler.piece(key, _transcript_key(above), role, feature)
             else:
                 key = self.gene_key(above)
+                if role == "CDS":
+                    self.assembler.transcript(key, (*key, "direct"), name=_id(f))
                 self.assembler.piece(key, (*key, "direct"), role, feature)
 
     def add_orphan(self, f: Feature, role: str) -> None:
@@ -157,10 +159,10 @@ class _Links:
             name = _id(f)
             key = (_contig(f), "CDS", name or f.where)
             if (gene := self.unlinked(f)) is not None:
-                self.assembler.piece(self.gene_key(gene), (*self.gene_key(gene), "direct"), role, f)
-                return
-            self.assembler.transcript(key, (*key, "t"), name=name)
-            self.assembler.piece(key, (*key, "t"), role, f)
+                key = self.gene_key(gene)
+            self.assembler.gene(key, name=name)
+            self.assembler.transcript(key, (*key, "direct"), name=name)
+            self.assembler.piece(key, (*key, "direct"), role, f)
         elif role in {"start", "stop"} and _id(f):
             self.others.setdefault((f.chrom, f.type, f.where), []).append(f)
         else:

@@ -100,7 +100,6 @@ class _Source:
 
     file: str
     annotation: Annotation
-    extra: bool
     by_contig: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -398,7 +397,8 @@ def _annotations(row: GenomeRow, contigs: set[str] | None, reading: Reading) -> 
                     f"{path}: need records that can be used, got none of {annotation.records:,}: {why}"
                 )
             reading.noted(path.name, [(f"no record can be used: {why}", str(path))])
-        out.append(_Source(path.name, annotation, extra))
+        named = path.name if path.name not in {s.file for s in out} else f"{path} ({kind or len(out) + 1})"
+        out.append(_Source(named, annotation))
     return out
 
 
