@@ -31,7 +31,7 @@ def world(rng: np.random.Generator, code: int, *, circular: bool, genes: int = 4
     bases = list(rng.choice(list("ACGT"), length))
     out = []
     for i in range(genes):
-        start = 60 + 560 * i if not (circular and i == genes - 1) else length - int(rng.integers(20, 200))
+        start = 460 + 440 * i if not (circular and i == genes - 1) else length - int(rng.integers(20, 200))
         n = int(rng.integers(1, 7))
         codons = [table.start_codons[int(rng.integers(len(table.start_codons)))]]
         forward = sorted(table.forward_table)

@@ -6,12 +6,13 @@ import shutil
 import numpy as np
 import pytest
 from Bio import SeqIO
-from random_models import genbank, gff3, gtf, world
 
 from photo51.bench._format_cases import PARAMS
 from photo51.bench._gffread import coding_sequences, compare, gffread_is_there
 from photo51.config.genome import GenomeParams
 from photo51.genome.prepare import prepare
+
+from .random_models import genbank, gff3, gtf, world
 
 needs_gffread = pytest.mark.skipif(not gffread_is_there(), reason="gffread is not installed")
 

@@ -81,9 +81,16 @@ def placed(t: Transcript, length: int, *, circular: bool) -> Transcript:
     """
     if any(p.chrom for p in (*t.exons, *t.cds)):
         return t
+    cds = t.cds
+    if circular and any(p.start < length for p in t.exons):
+        # coding parts that lie past the length as a whole go on from exons before it
+        cds = tuple(
+            p._replace(start=p.start - length, end=p.end - length) if p.start >= length else p for p in cds
+        )
+    past = circular and any(p.end > length for p in t.exons)
     exons = place(replace(t.feature(t.exons), type="transcript"), length, circular=circular).parts
-    cds = place(replace(t.feature(t.cds), type="CDS"), length, circular=circular).parts if t.cds else ()
-    return replace(t, exons=exons, cds=cds)
+    coding = replace(t.feature(cds), type="CDS", ordered=t.ordered or past)
+    return replace(t, exons=exons, cds=place(coding, length, circular=circular).parts if cds else ())
 
 
 def spliced(parts: Sequence[Part], ids: NDArray[np.uint8]) -> str:

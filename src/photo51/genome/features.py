@@ -95,8 +95,11 @@ def place(feature: Feature, length: int, *, circular: bool) -> Feature:
         For a part that lies outside of the contig, or ends before it starts on a linear one.
     """
     parts: list[Part] = []
+    past = circular and any(p.end > length for p in feature.parts)
     for stated in feature.parts:
         part = _unrolled(stated, length) if circular else stated
+        if past and part.start >= length and any(p.start < length for p in feature.parts):
+            part = part._replace(start=part.start - length, end=part.end - length)
         if part.start >= part.end:
             raise InputError(
                 f"{feature.where}: need start <= end, got {stated.start + 1} and {stated.end} ({feature.type})"
@@ -111,7 +114,8 @@ def place(feature: Feature, length: int, *, circular: bool) -> Feature:
                 f"got {feature.type} up to {part.end:,}"
             )
         parts += _split(part, length)
-    if circular and not feature.ordered and _crosses(parts, length):
+    # coordinates that go on past the length tell the order; others are put right by the widest gap
+    if circular and not (feature.ordered or past) and _crosses(parts, length):
         parts = _across_origin(parts)
     return replace(feature, parts=tuple(parts))
 
