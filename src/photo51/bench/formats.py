@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from photo51.bench import _consequences
+from photo51.bench import _consequences, _formats
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:
-    """Consequences; see `_consequences`."""
-    return _consequences.measure(quick=quick)
+    """Annotation files and consequences; see `_formats` and `_consequences`."""
+    return _formats.measure(quick=quick) | _consequences.measure(quick=quick)
