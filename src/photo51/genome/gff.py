@@ -208,7 +208,7 @@ def _gtf_attributes(text: str, at: str, first: re.Match[str]) -> dict[str, str]:
 
 def stated_lengths(features: Mapping[str, list[Feature]]) -> dict[str, tuple[int, str]]:
     """Lengths of contigs that region records from the first base on imply."""
-    out = {}
+    out: dict[str, tuple[int, str]] = {}
     for chrom, own in features.items():
         for f in own:
             if (

@@ -241,9 +241,9 @@ class Assembler:
         return out
 
     def _transcript(self, draft: _Draft, lines: list[Feature], pieces: list[Piece]) -> Transcript:
-        ordered = any(trans_spliced(x.attributes) for x in (*lines, *pieces)) or any(
-            x.ordered for x in (*lines, *pieces)
-        )
+        ordered = any(
+            trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))
+        ) or any(x.ordered for x in (*lines, *pieces))
         by_role: dict[str, list[Piece]] = {}
         for p in pieces:
             by_role.setdefault(p.role, []).append(p)
@@ -254,7 +254,7 @@ class Assembler:
         stops = _in_order(by_role.get("stop", []), ordered=ordered)
         if cds and stops:
             cds = with_stop(cds, stops)
-        first = (lines or [None])[0]
+        first = lines[0] if lines else None
         attributes: dict[str, str] = {}
         for a in (*(p.attributes for p in by_role.get("CDS", [])[:1]), *(f.attributes for f in lines[:1]),
                   *(p.attributes for p in pieces[:1])):  # fmt: skip
@@ -421,9 +421,9 @@ def _transcript_loci(lines: list[Feature], pieces: list[Piece]) -> list[tuple[li
 
 def _one_on_both_strands(lines: Sequence[Feature], pieces: Sequence[Piece]) -> bool:
     """Whether parts on both strands are one transcript: the file says so, counts its exons through, or gives one ID."""
-    if any(trans_spliced(x.attributes) for x in (*lines, *pieces)) or any(
-        x.ordered for x in (*lines, *pieces)
-    ):
+    if any(
+        trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))
+    ) or any(x.ordered for x in (*lines, *pieces)):
         return True
     coding = [p for p in pieces if p.role == "CDS"] or [p for p in pieces if p.role == "exon"]
     numbers = [p.number for p in coding]
