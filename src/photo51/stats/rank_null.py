@@ -47,10 +47,10 @@ class Ties(NamedTuple):
     Attributes
     ----------
     ends
-        Bounds of each stratum in `score` and `count`, (n_strata + 1,).
+        Bounds of each stratum in `score` and `rows`, (n_strata + 1,).
     score
         Twice the centred mid-rank, ascending within a stratum (integers).
-    count
+    rows
         Rows that have it.
     cases
         Cases of each stratum, (n_strata,).
@@ -60,7 +60,7 @@ class Ties(NamedTuple):
 
     ends: NDArray[np.int64]
     score: NDArray[np.int64]
-    count: NDArray[np.int64]
+    rows: NDArray[np.int64]
     cases: NDArray[np.int64]
     weight: NDArray[np.float64]
 

@@ -373,7 +373,7 @@ def _of_groups(ties: Ties, first: int, last: int) -> Ties:
     return Ties(
         np.concatenate([[0], np.cumsum(width[keep])]).astype(np.int64),
         ties.score[place][inside],
-        ties.count[place][inside],
+        ties.rows[place][inside],
         ties.cases[first:last][keep],
         ties.weight[first:last][keep],
     )
