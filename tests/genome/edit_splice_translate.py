@@ -300,6 +300,10 @@ def of_protein(letters, gene, gone, change, between):
         cds = "".join(spliced[b:stop])
         options.append(compared(old, cds, behind, gene.code, past_tail))
     result = milder([o or NOTHING for o in options])
+    if (
+        result == "start_lost" and lost_head and lost_tail
+    ):  # round a circle: both ends go, and the graver term counts
+        return "stop_lost"
     if result == NOTHING:
         return "start_retained" if lost_head else None
     return result

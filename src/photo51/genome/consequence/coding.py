@@ -274,7 +274,8 @@ class Reading:
         before = "".join(coding.amino_acid(k) for k in range(i, end))
         after = "".join(self.amino_acid(k) for k in range(i, end + self.delta // 3))
         stops = end == coding.n_codons and coding.has_stop
-        if stops and self.delta < 0 and "*" not in after:  # the stop may stand right behind what is gone
+        # the stop may stand right behind what is gone: it is kept where the protein before it is the same
+        if stops and self.delta < 0 and after == before[:-1]:
             behind = self.amino_acid(end + self.delta // 3, further=True)
             after += "*" if behind == "*" else ""
         position = self.position()
