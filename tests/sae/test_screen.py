@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from numba import njit
 
 from photo51.sae.encoder import Encoder
-from photo51.sae.lanes import pad
+from photo51.sae.lanes import hit_word, pad
 from photo51.sae.screen import SCREENS, Gpu
 
 N, F, D, K = 300, 700, 48, 9
@@ -59,3 +60,19 @@ def test_screens_agree_to_the_last_bit(given, screen):
 def test_a_gpu_finds_the_same_bits(given):
     for want, got in zip(codes(given, SCREENS["float32"]), codes(given, Gpu()), strict=True):
         assert np.array_equal(want, got)
+
+
+@njit
+def _word(low, scale, shift, line):
+    return hit_word(low, 1, 3, scale, shift, line)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint16])
+def test_a_word_has_a_bit_for_each_feature_above_the_line(dtype):
+    v = np.full((2, 70), -1.0, np.float32)
+    v[1, 3], v[1, 35], v[1, 66] = 5, 4, 7  # features 0, 32 and 63 of the word; 4 lies on the line
+    low = (v.view(np.uint32) >> 16).astype(dtype) if dtype == np.uint16 else v.astype(dtype)
+    scale, shift = np.ones(70, np.float32), np.zeros(70, np.float32)
+    shift[40] = 4.5  # -1 + 4.5 · 2 is above
+    line = (np.float32(0), np.float32(2), np.float32(4))
+    assert int(_word(low, scale, shift, line)) == 1 | 1 << 37 | 1 << 63

@@ -25,6 +25,7 @@ from torch import Tensor
 import photo51
 from photo51.activations.extract import extract
 from photo51.bench import _reference
+from photo51.bench._training import training
 from photo51.config.genome import GenomeParams
 from photo51.config.model import ActivationParams
 from photo51.genome.planted import planted_genome, write_planted
@@ -71,6 +72,7 @@ def measure(*, quick: bool) -> Figures:
         "cached_vs_full": _cached(),
         "forward_vs_reference": _versus_reference(length, rounds),
         "forward_vs_gemm": _versus_products(length, rounds),
+        **training(_build({**BASE, "attention_window": 512}), _ids(4_096, 1 if quick else 3), rounds),
         "cost_per_base_64k_vs_1k": _cost_ratio(8_192 if quick else 65_536, rounds),
         **_extraction(50_000 if quick else 500_000),
         **_card(),
@@ -289,7 +291,7 @@ def _card() -> Figures:
     except (InputError, OSError) as e:
         log.warning("bits per base: the shipped base model has no card (%s)", e)
         return {"frame_auroc": None}
-    figures: Figures = {}
+    figures: Figures = {"bases_trained": card["bases_read"]}
     for row in card["heldout"]:
         if row["predictor"] == "model":
             figures[f"bits_base_{row['group']}"] = row["bits"]

@@ -18,6 +18,7 @@ from torch import Tensor
 from photo51.model import kernels
 from photo51.model.kernels import TILE
 from photo51.model.layers import Attention, GatedMLP, HyenaMixer, RMSNorm, State
+from photo51.model.products import multiply
 
 if TYPE_CHECKING:
     from photo51.model.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
@@ -33,7 +34,7 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     n = rows.shape[0]
     if n < MIN_ROWS:
         rows = F.pad(rows, (0, 0, 0, MIN_ROWS - n))
-    y = torch.mm(rows, weight.T)[:n]
+    y = multiply(rows, weight)[:n]
     return (y if bias is None else y.add_(bias)).view(*x.shape[:-1], -1)
 
 

@@ -20,6 +20,7 @@ from photo51.model.convert import RECORD
 from photo51.model.hardware import check_precision, check_window
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.presets import PRESETS, Preset
+from photo51.model.products import dtype_label
 from photo51.model.sites import Sites
 from photo51.model.spans import Tokens, base_tokens
 from photo51.model.tensors import WeightFiles, digest
@@ -117,7 +118,7 @@ class Native:
             tokenizer="one byte a token",
             bp_per_token=1.0,
             causal=True,
-            dtype=str(weights.dtype).removeprefix("torch."),
+            dtype=dtype_label(weights.dtype, weights.device.type),
             licence=release.licence if release else "Apache-2.0",
             requires="8-bit input projections (Hopper, Transformer Engine)"
             if release and release.needs_fp8
