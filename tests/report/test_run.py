@@ -85,7 +85,8 @@ def test_what_may_not_carry_the_best_name_gets_no_lesser_one(run):
     assert 8 not in names(run).index
     known = Known.of(run, 8)
     assert known.label == "like intergenic"
-    assert "it does not carry that name" in known.sentence()
+    assert known.grade == "weak"
+    assert "a weak name" in known.sentence()
 
 
 def test_summary_has_a_row_for_every_feature_whatever_was_run(run, poor):
@@ -102,8 +103,10 @@ def test_summary_has_a_row_for_every_feature_whatever_was_run(run, poor):
 def test_a_dossier_says_what_it_is_and_against_what(run):
     d = dossier(run, 0)
     said = d.sentence()
-    assert said.startswith("Marks start codon: 9")
-    assert "a rotated copy reaches 0.00" in said
+    row = run.need("concepts").query("feature == 0").iloc[0]
+    assert said.startswith("Marks start codon. Of its held-out bases with an activation of at least 0.800, 9")
+    assert f"{100 * row['recall_bp']:.1f}" in said
+    assert "Replication: 2 of 2 checks hold." in said
     assert "AGGAGGTTATACATG" in said
     assert all(w.sequence[w.peak : w.peak + 3] == "ATG" for w in d.windows[:5])
     assert "Removing it raises the model's surprise by 0.310 bits" in d.known.cause()
@@ -113,7 +116,8 @@ def test_a_dossier_says_what_it_is_and_against_what(run):
 
 def test_the_unnamed_feature_is_known_by_its_motif(run):
     known = Known.of(run, 9)
-    assert known.label == ""
+    assert known.label == "enriched in intergenic"  # weak: it has no name
+    assert known.name == {}
     assert known.consensus.endswith("GGATTCCGT")
     assert "novel" in known.sentence()
 

@@ -86,7 +86,7 @@ rule cards:
     input:
         "<results>/biomarkers/{name}/classifiers.parquet",
         tables=compared_sets,
-        concepts="<results>/concepts.parquet",
+        concepts="<results>/names.parquet",
         places="<results>/top_windows.parquet",
     output:
         "<results>/biomarkers/{name}/cards.parquet",

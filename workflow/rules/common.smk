@@ -327,6 +327,7 @@ def final_tables(wildcards):
         "features.h5ad",
         "enrichment.parquet",
         "concepts.parquet",
+        "names.parquet",
         "logos.parquet",
         "novelty.parquet",
     ]

@@ -215,3 +215,32 @@ rule ledger:
     shell:
         "photo51 ledger {params.codes:q} {params.genomes:q} {params.folder:q} {params.seeds} "
         "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+
+
+rule names:
+    input:
+        ledger="<results>/ledger.parquet",
+        table="<results>/concepts.parquet",
+        enrichment="<results>/enrichment.parquet",
+        top="<results>/top_windows.parquet",
+        annotations="<results>/genome/annotations.parquet",
+        windows="<results>/genome/windows.parquet",
+    output:
+        "<results>/names.parquet",
+    log:
+        "<logs>/names.log",
+    benchmark:
+        "<benchmarks>/names.tsv"
+    priority: 20
+    threads: 1
+    resources:
+        mem_mb=mib(3000),
+        runtime=minutes(30),
+    params:
+        genomes=subpath(input.windows, parent=True),
+        folder=subpath(output[0], parent=True),
+        params=as_json(CONFIG.concepts),
+    message:
+        "Names: what each feature is called, from all evidence, with its grade"
+    shell:
+        "photo51 names {params.genomes:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"

@@ -33,7 +33,7 @@ rule causality:
         model_files,
         table="<results>/features.h5ad",
         top="<results>/top_windows.parquet",
-        concepts="<results>/concepts.parquet",
+        concepts="<results>/names.parquet",
         weights="<results>/sae/main/sae.safetensors",
         windows="<results>/genome/windows.parquet",
     output:
@@ -64,7 +64,7 @@ rule steer:
     input:
         model_files,
         table="<results>/features.h5ad",
-        concepts="<results>/concepts.parquet",
+        concepts="<results>/names.parquet",
         weights="<results>/sae/main/sae.safetensors",
         windows="<results>/genome/windows.parquet",
     output:

@@ -1,6 +1,6 @@
 rule tracks:
     input:
-        concepts="<results>/concepts.parquet",
+        concepts="<results>/names.parquet",
         novelty="<results>/novelty.parquet",
         manifolds="<results>/manifolds.parquet",
         table="<results>/features.h5ad",

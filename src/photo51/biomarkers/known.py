@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from photo51.io import read_table
-from photo51.io.contracts.enrichment import CONCEPTS
+from photo51.io.contracts.enrichment import CONCEPTS, NAMES
 from photo51.io.contracts.features import TOP_WINDOWS
 from photo51.types import InputError
 
@@ -31,7 +31,7 @@ def read_known(
     table
         feature, name and optionally logo (path of a picture): names given by hand, which win.
     concepts
-        `concepts.parquet`: a feature is called what it marks best, if it may carry the name.
+        `names.parquet`, or `concepts.parquet` with it beside: a feature is called what it marks; a weak name begins with `like`.
     places
         `top_windows.parquet`: the strongest run of each feature.
 
@@ -44,14 +44,7 @@ def read_known(
     loci: dict[int, str] = {}
     logos: dict[int, Path] = {}
     if concepts is not None:
-        found = read_table(concepts, CONCEPTS)
-        found = found[(found["readout"] == "sae") & found["named"]].sort_values(
-            ["f1_domain", "annotation", "feature"], ascending=[False, True, True]
-        )
-        best = found.drop_duplicates("feature")
-        names = {
-            int(f): str(a).replace("_", " ") for f, a in zip(best["feature"], best["annotation"], strict=True)
-        }
+        names = _names(concepts)
     if places is not None:
         first = read_table(places, TOP_WINDOWS).sort_values(["feature", "rank"]).drop_duplicates("feature")
         loci = {
@@ -69,4 +62,25 @@ def read_known(
             logos = {int(f): Path(p) for f, p in zip(given["feature"], given["logo"], strict=True)}
     return {
         f: Known(names.get(f, ""), loci.get(f, ""), logos.get(f)) for f in sorted({*names, *loci, *logos})
+    }
+
+
+def _names(path: Path) -> dict[int, str]:
+    """What features are called."""
+    beside = path.with_name("names.parquet")
+    table = read_table(beside if path.name == "concepts.parquet" and beside.is_file() else path)
+    if "evidence" in table.columns:
+        table = NAMES.check(table, where=str(path))
+        table = table[table["rank"] == 0]
+        weak = ~table["named"]
+    else:
+        table = CONCEPTS.check(table, where=str(path))
+        table = table[(table["readout"] == "sae") & table["named"]].sort_values(
+            ["f1_domain", "annotation", "feature"], ascending=[False, True, True]
+        )
+        table = table.drop_duplicates("feature")
+        weak = pd.Series(data=False, index=table.index)
+    return {
+        int(f): ("like " if w else "") + str(a).replace("_", " ") + (f", {s}" if s == "antisense" else "")
+        for f, a, s, w in zip(table["feature"], table["annotation"], table["strand"], weak, strict=True)
     }

@@ -110,7 +110,7 @@ def cards(
         typer.Option(help="table (.tsv or .parquet) with feature, name and, if wanted, logo: a picture"),
     ] = None,
     concepts: Annotated[
-        Path | None, typer.Option(help="concepts.parquet: features are called what they mark")
+        Path | None, typer.Option(help="names.parquet: features are called what they mark")
     ] = None,
     places: Annotated[
         Path | None, typer.Option(help="top_windows.parquet: where each feature fires strongest")

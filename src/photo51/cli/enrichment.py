@@ -249,6 +249,60 @@ def ledger(
     write_table(table, out / "ledger.parquet", LEDGER, made)
 
 
+@app.command()
+def names(
+    genomes: GenomeFolder,
+    out: Out,
+    params: ParamsOption = None,
+) -> None:
+    """Name features from all evidence of a run, each with its kind and grade; needs OUT/concepts, writes OUT/names.parquet.
+
+    Parameters are those of `photo51 concepts`.
+    """
+    from photo51.config import parse
+    from photo51.config.enrichment import ConceptParams
+    from photo51.enrichment.inputs import Inputs
+    from photo51.enrichment.names import Evidence, fallen, name_features, top_shares
+    from photo51.io import provenance, read_table, write_table
+    from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, LEDGER, NAMES, SUMMARY
+    from photo51.io.contracts.features import TOP_WINDOWS
+
+    given, inputs = parse(ConceptParams, params), Inputs.open(genomes)
+    files = {
+        "concepts": CONCEPTS,
+        "concept_summary": SUMMARY,
+        "enrichment": ENRICHMENT,
+        "ledger": LEDGER,
+        "top_windows": TOP_WINDOWS,
+    }
+    paths = {name: out / f"{name}.parquet" for name in files}
+    there = {name: path for name, path in paths.items() if name == "concepts" or path.exists()}
+    tables = {name: read_table(path, files[name]) for name, path in there.items()}
+    shares = None
+    if "top_windows" in tables:
+        classes = inputs.classes(given.classes, given.leave_out)
+        shares = top_shares(tables["top_windows"], classes, inputs.workspace.n_rows)
+    evidence = Evidence(
+        tables["concepts"],
+        tables.get("concept_summary"),
+        tables.get("enrichment"),
+        tables.get("ledger"),
+        shares,
+    )
+    table = name_features(evidence, given)
+    write_table(
+        table,
+        out / "names.parquet",
+        NAMES,
+        provenance("names", given, [*there.values(), *inputs.files]),
+    )
+    first = table[table["rank"] == 0]
+    counts = ", ".join(f"{n:,} {g}" for g, n in first["grade"].value_counts().sort_index().items()) or "none"
+    typer.echo(
+        f"names: {counts}; {fallen(table):,} with F1 above its nulls have none, as their MCC is below {given.named_mcc:g}"
+    )
+
+
 def hashes(files: list[Path]) -> dict[str, str]:
     """SHA-256 of files that share a name, by folder and name."""
     from photo51.io import sha256

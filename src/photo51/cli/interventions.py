@@ -25,7 +25,7 @@ Features = Annotated[
 ]
 Concepts = Annotated[
     Path | None,
-    typer.Option(help="concepts.parquet, or YAML of concept: {feature: weight}; gives features their names"),
+    typer.Option(help="names.parquet, or YAML of concept: {feature: weight}; gives features their names"),
 ]
 Target = Annotated[str, typer.Argument(help="feature (f12), concept, or sum such as `stop_codon - 0.5*f40`")]
 Prompt = Annotated[

@@ -161,6 +161,27 @@ class ConceptParams(Params):
     )
     components: int = Field(default=64, ge=1, description="principal components of the pca readout")
     named_f1: float = Field(default=0.3, ge=0, le=1, description="least domain F1 of a name")
+    named_mcc: float = Field(
+        default=0.1,
+        ge=-1,
+        le=1,
+        description="least Matthews correlation of active and inside, base by base, of a name",
+    )
+    name_alpha: float = Field(
+        default=0.05, gt=0, lt=1, description="q, q_adj_comp and p_instances below which evidence names"
+    )
+    name_fold: float = Field(
+        default=2.0, ge=1, description="least enrichment at which the exact null alone gives a weak name"
+    )
+    name_top_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="least share of the strongest places within a class that gives a weak name",
+    )
+    name_top_fold: float = Field(
+        default=5.0, ge=1, description="and at least so many times the share of positions the class covers"
+    )
     seed: int = Field(default=51, ge=0, description="seed of rotations and bootstrap")
 
 
@@ -283,6 +304,6 @@ class LedgerParams(Params):
         default=5, ge=2, description="least intervals of the class where it is checked"
     )
     per_feature: int = Field(
-        default=1, ge=1, description="names of a feature that are checked, highest domain F1 first"
+        default=1, ge=1, description="names of a feature that are checked, farthest above their nulls first"
     )
     levels: int = Field(default=15, ge=1, le=255, description="integer levels activations are put on")

@@ -31,6 +31,7 @@ from photo51.enrichment.few import (
     near_of,
 )
 from photo51.enrichment.leaks import leaked_rows
+from photo51.enrichment.names import may_carry
 from photo51.enrichment.profiles import boundary_rows, profile
 from photo51.enrichment.readout import Readout
 from photo51.enrichment.scoring import choose_thresholds, confusion, null_f1
@@ -344,11 +345,7 @@ def _claims(table: pd.DataFrame, p: ConceptParams) -> pd.DataFrame:
     """Whether a unit beats the k-mer model, and whether a feature may carry the name."""
     adjusted = table["q"].isna() | (table["q_adj_comp"] < 0.05)
     table["beats_kmer"] = (table["d_auprc_lo"] > 0) & adjusted
-    above = (table["f1_domain"] >= p.named_f1) & (table["f1_domain"] > table["f1_null95"])
-    above &= table["f1_domain"] > table["f1_always"]
-    few = table["evaluation"] != FIXED
-    above &= ~few | ((table["evaluation"] == CROSS) & (table["p_instances"] <= 0.05))
-    table["named"] = above & (table["q"] < 0.05) & (table["q_adj_comp"] < 0.05)
+    table["named"] = may_carry(table, p)
     return table
 
 

@@ -20,6 +20,7 @@ from photo51.config.enrichment import LedgerParams
 from photo51.enrichment.annotations import AnnotationClass, rotation_units, unit_lengths
 from photo51.enrichment.inputs import Inputs
 from photo51.enrichment.matching import Matches, matches
+from photo51.enrichment.names import by_margin
 from photo51.enrichment.readout import codes_readout
 from photo51.genome.workspace import Workspace
 from photo51.io.contracts.enrichment import LEDGER
@@ -66,11 +67,9 @@ class Part(NamedTuple):
 
 
 def names_of(concepts: pd.DataFrame, per_feature: int = 1) -> list[Name]:
-    """Names that features carry (contract `CONCEPTS`): of each feature those with the highest domain F1, in order."""
+    """Names that features carry (contract `CONCEPTS`): of each feature those farthest above their nulls, in order."""
     named = concepts[concepts["named"] & (concepts["readout"] == "sae")]
-    named = (
-        named.sort_values("f1_domain", ascending=False, kind="stable").groupby("feature").head(per_feature)
-    )
+    named = by_margin(named).groupby("feature").head(per_feature)
     named = named.sort_values(["feature", "annotation", "strand"], kind="stable")
     return [
         Name(int(f), a, s)

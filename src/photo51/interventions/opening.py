@@ -25,7 +25,7 @@ from photo51.interventions.dictionary import (
 )
 from photo51.interventions.generate import read_prompt
 from photo51.io import read_h5ad, read_table
-from photo51.io.contracts.enrichment import CONCEPTS
+from photo51.io.contracts.enrichment import CONCEPTS, NAMES
 from photo51.io.contracts.features import FEATURES
 from photo51.model.adapters import load_model
 from photo51.model.modeling import StripedHyenaForCausalLM
@@ -120,8 +120,8 @@ def read_units(path: Path, n_features: int) -> Units:
 def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[int, str]]:
     """Concepts with their features, and each feature's best name.
 
-    A concept of `concepts.parquet` holds every feature that may carry its name, weighted by domain F1. Its frame and
-    strand are part of the name where they are not the plain ones: `CDS`, `CDS/frame 2`, `CDS/antisense`.
+    A concept of `names.parquet` (or of `concepts.parquet`) holds every feature that may carry its name, weighted by domain F1.
+    Its frame and strand are part of the name where they are not the plain ones: `CDS`, `CDS/frame 2`, `CDS/antisense`.
 
     Raises
     ------
@@ -132,8 +132,7 @@ def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[
         concepts = _from_yaml(path, n_features)
         names = {b.features[0]: name for name, b in concepts.items() if len(b.features) == 1}
         return concepts, names
-    table = read_table(path, CONCEPTS)
-    table = table[(table["readout"] == "sae") & table["named"]].copy()
+    table = _named_rows(path)
     table["name"] = [
         _name(str(a), str(s), int(f))
         for a, s, f in zip(table["annotation"], table["strand"], table["frame"], strict=True)
@@ -146,8 +145,21 @@ def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[
         )
         for name, g in table.drop_duplicates(["name", "feature"]).groupby("name", sort=True)
     }
-    best = table.drop_duplicates("feature")
+    best = table[table["named"]].drop_duplicates("feature")
     return concepts, {int(f): str(n) for f, n in zip(best["feature"], best["name"], strict=True)}
+
+
+def _named_rows(path: Path) -> pd.DataFrame:
+    """Rows of `names.parquet` that may carry their name, `named` where it is the feature's; those of the `names.parquet`
+    beside it for `concepts.parquet`, which says what agrees but not what a feature is called.
+    """
+    beside = path.with_name("names.parquet")
+    table = read_table(beside if path.name == "concepts.parquet" and beside.is_file() else path)
+    if "evidence" in table.columns:
+        table = NAMES.check(table, where=str(path))
+        return table[table["carries"]].copy()
+    table = CONCEPTS.check(table, where=str(path))
+    return table[(table["readout"] == "sae") & table["named"]].copy()
 
 
 def _name(annotation: str, strand: str, frame: int) -> str:

@@ -16,16 +16,18 @@ from photo51.report import words
 from photo51.report.atlas_files import Index, rounded, write_atlas
 from photo51.report.dossier import Dossier, Dossiers
 from photo51.report.kinds import FAMILIES, family
-from photo51.report.known import LIKE, closest, label
+from photo51.report.known import closest
 from photo51.report.loci import most_active
 from photo51.report.maps import feature_map, similar
 from photo51.report.reading import levels_of, stretch_around
 from photo51.report.run import Run
+from photo51.report.sentences import called, label
 from photo51.report.shapes import manifold_records
 from photo51.report.summary import feature_summary
 
 log = logging.getLogger(__name__)
 BATCH = 64
+GRADES = {"weak": 1, "moderate": 2, "strong": 3}  # 0: nothing names it
 BINS = 24
 
 
@@ -46,7 +48,7 @@ def make_atlas(run: Run, folder: Path, params: AtlasParams) -> None:
 def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
     near = closest(run).reindex(summary.index)
     near = near.assign(
-        text=[_looks(*row) for row in zip(near["annotation"], near["strand"], near["named"], strict=True)]
+        text=[called(r) if isinstance(r["annotation"], str) else "" for r in near.to_dict("records")]
     )
     labels = near["text"].tolist()
     distinct = sorted({t for t in labels if t})
@@ -57,7 +59,7 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
     x, y = feature_map(run, summary.index.to_numpy())
     features = pd.DataFrame(
         {
-            "id": summary["feature"].to_numpy(), "name": [place.get(t, -1) for t in labels], "score": near["f1_domain"].to_numpy(dtype=float),
+            "id": summary["feature"].to_numpy(), "name": [place.get(t, -1) for t in labels], "grade": [GRADES.get(str(g), 0) for g in near["grade"]], "score": near["f1_domain"].to_numpy(dtype=float),
             "null": near["f1_null95"].to_numpy(dtype=float) if "f1_null95" in near else np.full(len(near), np.nan), "density": summary["density"].to_numpy(), "novelty": summary["novelty"].to_numpy(),
             "novel": summary["novel"].to_numpy().astype(int), "cause": _relative(summary["ablation_dnll"]),
             "manifold": [number.get(m, -1) for m in summary["manifold"]], "x": x, "y": y, "motif": summary["consensus"].to_numpy(),
@@ -77,13 +79,6 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
         contigs=[{"name": f"{g} {c}" if many else str(c), "length": int(n)} for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)],
         genes=_genes(run), loci=loci.dump(), tries=_tries(run, distinct, features),
     )  # fmt: skip
-
-
-def _looks(annotation: Any, strand: Any, named: Any) -> str:
-    """What a feature looks like; `like` what it may not be named after."""
-    if not isinstance(annotation, str):
-        return ""
-    return label(annotation, str(strand)) if named else LIKE + label(annotation, str(strand))
 
 
 def _relative(effect: pd.Series) -> np.ndarray:
@@ -199,7 +194,8 @@ def _concepts(d: Dossier) -> list[dict[str, Any]]:
     return [
         {
             "name": label(str(c["annotation"]), str(c["strand"])), "f1": rounded([c["f1_domain"]])[0], "null": rounded([c["f1_null95"]])[0], "always": rounded([c["f1_always"]])[0],
-            "precision": rounded([c["precision_bp"]])[0], "recall": rounded([c["recall_domain"]])[0], "q": rounded([c["q"]])[0], "qa": rounded([c["q_adj_comp"]])[0], "kmer": "yes" if c["beats_kmer"] else "no",
+            "precision": rounded([c["precision_bp"]])[0], "recall_bases": rounded([c["recall_bp"]])[0], "recall": rounded([c["recall_domain"]])[0],
+            "mcc": rounded([c["mcc"]])[0], "n": int(c["n_test_domains"]), "q": rounded([c["q"]])[0], "qa": rounded([c["q_adj_comp"]])[0], "kmer": "yes" if c["beats_kmer"] else "no",
         }
         for c in d.known.concepts.head(6).to_dict("records")
     ]  # fmt: skip

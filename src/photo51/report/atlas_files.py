@@ -26,6 +26,7 @@ from photo51.report.blocks import environment
 COLUMNS = (
     "id",
     "name",
+    "grade",
     "score",
     "null",
     "density",

@@ -6,8 +6,8 @@ import pandas as pd
 
 from photo51.report import words
 from photo51.report.blocks import Cell, Head, Table
-from photo51.report.known import label
 from photo51.report.run import Run
+from photo51.report.sentences import label
 
 
 def few_tables(run: Run) -> list[Table]:

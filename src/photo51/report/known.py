@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.report import words
+from photo51.enrichment.names import by_margin
+from photo51.report import sentences, words
 from photo51.report.run import Run
+from photo51.report.sentences import Row, label
 
-Row = Mapping[str, Any]
 NO_ROW: Row = {}
-STRANDS = {"sense": "", "antisense": ", other strand", "either": ""}
 SHAPES = {
     "point": "It is active at single bases",
     "periodic": "It comes and goes with a period of {period} bases",
     "motif": "It is active over a few bases at a time",
-    "domain": "It stays on over stretches of about {run_median} bases",
+    "domain": "It stays on over about {run_median} bases",
     "whole-gene": "It stays on over most of a gene",
 }
-ALPHA, LEAST_F1 = 0.05, 0.3
-LIKE = "like "
+ALPHA = 0.05
 
 
 class Logo(NamedTuple):
@@ -43,8 +42,8 @@ class Known(NamedTuple):
         Its number.
     compared
         Whether this run compared features with annotations.
-    name
-        Row of the concepts table that names it; empty where none does.
+    names
+        Its rows of the names table, best evidence first.
     concepts
         Its rows of the concepts table, highest F1 first.
     enriched
@@ -59,7 +58,7 @@ class Known(NamedTuple):
 
     feature: int
     compared: bool
-    name: Row
+    names: pd.DataFrame
     concepts: pd.DataFrame
     enriched: pd.DataFrame
     shape: Row
@@ -83,28 +82,33 @@ class Known(NamedTuple):
             enriched = enriched[(enriched["status"] == "tested") & (enriched["q"] <= ALPHA)].sort_values(
                 ["q", "z_rot"], ascending=[True, False]
             )
-        close = concepts[resembling(concepts)] if len(concepts) else concepts
-        named = close.head(1)[close.head(1)["named"].astype(bool)] if len(close) else close
         return cls(
-            feature, run.has("concepts") or run.has("enrichment"), _first(named), concepts, enriched, _first(run.of("shapes", feature)), _first(run.of("novelty", feature)),
+            feature, run.has("concepts") or run.has("enrichment"), run.of("names", feature), concepts, enriched, _first(run.of("shapes", feature)), _first(run.of("novelty", feature)),
             _first(run.of("causality", feature)), run.manifold_of(feature), _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
             run.of("profiles", feature), run.of("ledger", feature), run.of("motif_matches", feature), run.of("genesets", feature),
         )  # fmt: skip
 
     @property
+    def name(self) -> Row:
+        """Row of the names table that names it; empty where none does."""
+        best = _first(self.names)
+        return best if best and best["named"] else NO_ROW
+
+    @property
     def likeness(self) -> Row:
-        """The annotation an unnamed feature is closest to, its row of the concepts table; empty where there is none."""
-        if self.name or self.concepts.empty:
-            return NO_ROW
-        return _first(self.concepts[resembling(self.concepts)])
+        """The annotation an unnamed feature is closest to, its row of the names table; empty where there is none."""
+        return NO_ROW if self.name else _first(self.names)
+
+    @property
+    def grade(self) -> str:
+        """Grade of what it is called: strong, moderate or weak; empty where nothing names it."""
+        return str(_first(self.names).get("grade", ""))
 
     @property
     def label(self) -> str:
-        """What it looks like: a name, or `like` what it agrees with no better than composition does; empty where it is like nothing."""
-        if self.name:
-            return label(self.name["annotation"], self.name["strand"])
-        like = self.likeness
-        return LIKE + label(like["annotation"], like["strand"]) if like else ""
+        """What it looks like: a name, or with a word before it what weaker evidence says; empty where it is like nothing."""
+        best = _first(self.names)
+        return sentences.called(best) if best else ""
 
     @property
     def consensus(self) -> str:
@@ -121,23 +125,11 @@ class Known(NamedTuple):
         return " ".join(p for p in parts if p)
 
     def _what(self) -> str:
-        if self.name:
-            c = self.name
-            against = f"a rotated copy reaches {words.fixed(c['f1_null95'])}, a feature that is always on {words.fixed(c['f1_always'])}"
-            said = (
-                f"Marks {self.label}: {words.percent(c['precision_bp'], 0)} of its active bases lie inside one, and it is active in "
-                f"{words.percent(c['recall_domain'], 0)} of them (F1 {words.fixed(c['f1_domain'])}; {against}), on stretches that played no part in the choice."
-            )
-            return said if c["beats_kmer"] else f"{said} {_as_kmers(c)}"
-        if like := self.likeness:
-            return (
-                f"Closest to {label(like['annotation'], like['strand'])}: {words.percent(like['precision_bp'], 0)} of its active bases lie inside one, and it is active in "
-                f"{words.percent(like['recall_domain'], 0)} of them (F1 {words.fixed(like['f1_domain'])}; a rotated copy reaches {words.fixed(like['f1_null95'])}), but composition explains as "
-                "much, so that it does not carry that name."
-            )
+        if len(self.names):
+            return sentences.named(_first(self.names))
         if len(self.enriched):
             e = self.enriched.iloc[0]
-            return f"More active in {label(e['annotation'], e['strand'])} than its rotated copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
+            return f"More active in {label(e['annotation'], e['strand'])} than its circularly shifted copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
         return (
             "No annotation that was tested explains it."
             if self.compared
@@ -222,17 +214,6 @@ class Known(NamedTuple):
         return [str(self.name["annotation"])] if self.name else []
 
 
-def _as_kmers(c: Row) -> str:
-    if not np.isfinite(c["kmer_auprc"]):
-        return "Whether six-letter words do as well was not measured."
-    return f"As a ranking of all bases it is no better than six-letter words (average precision {words.fixed(c['auprc'])} against {words.fixed(c['kmer_auprc'])})."
-
-
-def label(annotation: str, strand: str) -> str:
-    """An annotation class as it is read, in words."""
-    return words.kind(annotation) + STRANDS.get(strand, "")
-
-
 def _first(rows: pd.DataFrame) -> Row:
     return {str(k): v for k, v in rows.iloc[0].to_dict().items()} if len(rows) else NO_ROW
 
@@ -249,41 +230,17 @@ def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
 
 
 def closest(run: Run) -> pd.DataFrame:
-    """The annotation each feature agrees with best, indexed by feature: its row of the concepts table, `named` or not."""
-    table = run.table("concepts")
+    """The annotation each feature is closest to, indexed by feature: its best row of the names table, `named` or weak."""
+    table = run.table("names")
     if table is None:
-        return pd.DataFrame(columns=["annotation", "strand", "f1_domain", "named"])
-    own = table[table["readout"] == "sae"]
-    best = by_margin(own[resembling(own)]).drop_duplicates("feature")
-    return best.set_index("feature").sort_index()
+        return pd.DataFrame(columns=["annotation", "strand", "f1_domain", "named", "grade"])
+    return table[table["rank"] == 0].set_index("feature").sort_index()
 
 
 def names(run: Run) -> pd.DataFrame:
-    """The name of each feature that has one, indexed by feature: the annotation it agrees with best, if it may carry its name.
-
-    A feature that is closest to something it may not be named after, such as runs of A, which composition explains, gets no
-    lesser name instead.
-    """
-    found = closest(run)
-    return found[found["named"].astype(bool)]
-
-
-def resembling(concepts: pd.DataFrame) -> pd.Series:
-    """Rows of the concepts table on which a feature agrees with an annotation beyond its nulls, whether or not it may carry the name."""
-    null = np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
-    beyond = (concepts["f1_domain"] >= LEAST_F1) & (concepts["f1_domain"] > null) & (concepts["q"] <= ALPHA)
-    return concepts["named"].astype(bool) | beyond
-
-
-def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the concepts table, the one farthest above its nulls first.
-
-    F1 alone favours classes that cover much of the genome, of which whatever fires often seems to be a detector: a feature of
-    second codon positions would be called after coding sequences, in which they all lie.
-    """
-    margin = concepts["f1_domain"] - np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
-    ordered = concepts.assign(margin=margin).sort_values(["margin", "annotation"], ascending=[False, True])
-    return ordered.drop(columns="margin")
+    """The name of each feature that has one, indexed by feature."""
+    best = closest(run)
+    return best[best["named"].astype(bool)]
 
 
 def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:

@@ -17,6 +17,8 @@ import pandas as pd
 import scipy.sparse as sp
 
 from photo51.codes import CodesStore
+from photo51.config.enrichment import ConceptParams
+from photo51.enrichment.names import Evidence, name_features
 from photo51.genome.genomes import Genomes
 from photo51.io import TableSpec, read_h5ad, read_table
 from photo51.report.places import Places
@@ -132,8 +134,17 @@ class Run:
         if name not in self._tables:
             source = SOURCES[name]
             paths = self.paths(name)
-            self._tables[name] = self._read(source, paths) if paths else None
+            self._tables[name] = (
+                self._read(source, paths) if paths else self._names() if name == "names" else None
+            )
         return self._tables[name]
+
+    def _names(self) -> pd.DataFrame | None:
+        """Names of a run that ended before `photo51 names` was there, by the same rule at its defaults."""
+        if self.table("concepts") is None:
+            return None
+        tables = (self.table(t) for t in ("concepts", "concept_summary", "enrichment", "ledger"))
+        return name_features(Evidence(*tables), ConceptParams())
 
     def need(self, name: str) -> pd.DataFrame:
         """A table that is known to be there."""

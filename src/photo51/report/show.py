@@ -31,12 +31,13 @@ from photo51.report.blocks import (
 )
 from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_logo
-from photo51.report.known import called, label, names
+from photo51.report.known import called, names
 from photo51.report.places import Window
 from photo51.report.reading import picture, stretch_around, windows_table
 from photo51.report.run import Run
 from photo51.report.sections import manifolds
 from photo51.report.sections.base import Section
+from photo51.report.sentences import label
 from photo51.report.shapes import facts, members_of
 from photo51.types import STRANDS
 

@@ -93,6 +93,7 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
             "Concepts on held-out stretches",
             "`photo51 concepts` makes it.",
         ),
+        "names": Source("names.parquet", enrichment.NAMES, "Names of features", "`photo51 names` makes it."),
         "concept_summary": Source(
             "concept_summary.parquet",
             enrichment.SUMMARY,

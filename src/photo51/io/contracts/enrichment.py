@@ -226,10 +226,60 @@ CONCEPTS = TableSpec(
         "n_leaked": Column("int", "test bases left out, as their 21-mers occur in train or select"),
         "named": Column(
             "bool",
-            "f1_domain ≥ 0.3 and above f1_null95 and f1_always, q and q_adj_comp < 0.05: the feature may carry the name; "
+            "f1_domain ≥ named_f1 and above f1_null95 and f1_always, mcc ≥ named_mcc, q and q_adj_comp < 0.05: the feature may carry the name; "
             "where instances are few, cross-validated with p_instances ≤ 0.05 too",
         ),
         **_FEW,
+    },
+)
+
+NAMES = TableSpec(
+    "names",
+    "one annotation that some evidence gives a feature, best first; rank 0 is what it is called",
+    {
+        "feature": _FEATURE,
+        "rank": Column("int", "0 is the best evidence"),
+        "annotation": _ANNOTATION,
+        "strand": _STRAND,
+        "frame": _FRAME,
+        "evidence": Column(
+            "str",
+            "held-out concept: agrees on held-out positions; exact null: enriched beyond rotation and composition; top windows: "
+            "most of its strongest places lie inside",
+        ),
+        "grade": Column(
+            "str",
+            "strong: may carry the name, and every replication check that was made holds; moderate: may carry it, a check fails or "
+            "none could be made; weak: may not carry it",
+        ),
+        "named": Column("bool", "rank 0, and may carry the name"),
+        "carries": Column("bool", "may carry the name of this class: F1, MCC and both q-values say so"),
+        "reason": Column("str", "why it may not; empty where it may"),
+        "n_checks": Column("int", "replication checks that could be made (ledger)"),
+        "n_survived": Column("int", "of these, held"),
+        "top_share": Column(
+            "float", "share of its strongest places that lie inside; NaN: none, or not counted"
+        ),
+        "top_n": Column("int", "strongest places counted"),
+        "log2_fold": Column(
+            "float", "enrichment over all scored positions, where the exact null is the evidence"
+        ),
+        "threshold": Column("float", "activation a base needs, as in concepts"),
+        "precision_bp": Column("float", "share of active bases inside, held out"),
+        "recall_bp": Column("float", "share of the class's bases that are active, held out"),
+        "recall_domain": Column("float", "share of intervals with an active base, held out"),
+        "f1_domain": Column("float", "harmonic mean of precision_bp and recall_domain"),
+        "f1_null95": Column("float", "95th percentile of it over rotations"),
+        "f1_always": Column("float", "of a feature that is always on"),
+        "f1_kmer": Column("float", "of the best single 6-mer for the class; NaN: not measured"),
+        "mcc": Column("float", "Matthews correlation of active and inside, base by base, held out"),
+        "auprc": Column("float", "average precision of the activation, base by base"),
+        "kmer_auprc": Column("float", "of a model of GC, skews and the 17 bases read last"),
+        "q": Column("float", "as in enrichment"),
+        "q_adj_comp": Column("float", "as in enrichment"),
+        "beats_kmer": Column("bool", "as in concepts"),
+        "n_test_domains": Column("int", "intervals held out"),
+        "evaluation": Column("str", "as in concepts"),
     },
 )
 

@@ -10,9 +10,9 @@ import pandas as pd
 from photo51 import theme
 from photo51.report import svg, words
 from photo51.report.blocks import Cell, Figure, Head, Table
-from photo51.report.known import label
 from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sentences import label
 from photo51.stats.counts import sign_p
 
 ANCHOR, TITLE = "calibration", "Calibration of this run"

@@ -8,14 +8,16 @@ import pandas as pd
 from markupsafe import Markup
 
 from photo51 import theme
+from photo51.enrichment.names import fallen
 from photo51.report import figures, svg, words
 from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
 from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_card
 from photo51.report.few_tables import few_tables
-from photo51.report.known import called, label, names
+from photo51.report.known import called, closest, names
 from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sentences import label
 from photo51.stats.counts import count_p, sign_p
 
 ANCHOR, TITLE = "concepts", "Concepts found"
@@ -59,6 +61,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int
         cards = Markup("").join(feature_card(run, d) for d in dossiers(chosen))
         draft.show(Raw(Markup('<div class="concepts">{}</div>').format(cards)))
     _ledger(run, draft)
+    _counts(run, named, draft)
     if len(named):
         draft.show(_named(run, named))
     for table in few_tables(run):
@@ -84,7 +87,7 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     chance = count_p(different, n)
     draft.claim(
         "Single features tell known parts of the genome apart.", f"{k} of {n} classes",
-        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] stretches, above 95 % of its rotations and above [[always_on]], and both [[q|q-values]] below 0.05; {words.count(different, 'feature')}, as many by chance with probability {words.probability(chance)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=chance <= ALPHA,
+        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] stretches, above 95 % of its rotations and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(different, 'feature')}, as many by chance with probability {words.probability(chance)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=chance <= ALPHA,
     )  # fmt: skip
     for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
         if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
@@ -112,6 +115,26 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
         if k
         else f"For none of the {n} annotation classes that could be scored does one feature alone carry the name."
     )
+
+
+def _counts(run: Run, named: pd.DataFrame, draft: Draft) -> None:
+    """How many features are named, by grade, and how many agree by intervals but not by bases."""
+    best = closest(run)
+    grades = named["grade"].value_counts()
+    counted = [f"{grades[g]:,} {g}" for g in ("strong", "moderate") if g in grades]
+    draft.answers.append(
+        f"{words.count(len(named), 'feature')} {'carries' if len(named) == 1 else 'carry'} a name{f' ({words.listing(counted)})' if counted else ''}; "
+        f"of {len(best) - len(named):,} more, weak evidence says what they are near."
+    )
+    if n := fallen(best.reset_index()):
+        draft.fail(
+            f"{words.count(n, 'feature')} {'agrees' if n == 1 else 'agree'} with a class by F1, but with too few of its bases ([[mcc]] below the limit) to be named after it.",
+            "not found",
+        )
+    if len(named) and (alike := int((~named["beats_kmer"].astype(bool)).sum())):
+        draft.fail(
+            f"{alike:,} of {len(named):,} named features rank bases no better than 6-mers do.", "not found"
+        )
 
 
 def _figure(best: pd.DataFrame) -> Figure:
@@ -151,7 +174,7 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
 def _named(run: Run, named: pd.DataFrame) -> Table:
     top = dict(zip(run.features.index, run.features["maximum"].astype(float), strict=True))
     rows = [
-        [f"{{f{r['feature']}}}", label(str(r["annotation"]), str(r["strand"])), Cell(words.fixed(r["f1_domain"]), r["f1_domain"]), Cell(words.fixed(r["f1_null95"]), r["f1_null95"]), Cell(words.fixed(r["precision_bp"]), r["precision_bp"]), Cell(words.fixed(r["recall_domain"]), r["recall_domain"]), q_cell(r["q"]), q_cell(r["q_adj_comp"]), "yes" if r["beats_kmer"] else "no", Cell(words.number(top[r['feature']]), top[r['feature']])]
+        [f"{{f{r['feature']}}}", label(str(r["annotation"]), str(r["strand"])), Cell(words.fixed(r["f1_domain"]), r["f1_domain"]), Cell(words.fixed(r["f1_null95"]), r["f1_null95"]), Cell(words.fixed(r["precision_bp"]), r["precision_bp"]), Cell(words.fixed(r["recall_bp"], 3), r["recall_bp"]), Cell(words.fixed(r["recall_domain"]), r["recall_domain"]), Cell(words.fixed(r["mcc"]), r["mcc"]), Cell(f"{r['n_test_domains']:,}", r["n_test_domains"]), str(r["grade"]), q_cell(r["q"]), q_cell(r["q_adj_comp"]), "yes" if r["beats_kmer"] else "no", Cell(words.number(top[r['feature']]), top[r['feature']])]
         for r in named.sort_values("f1_domain", ascending=False).rename_axis("feature").reset_index().to_dict("records")
     ]  # fmt: skip
     heads = [
@@ -160,7 +183,11 @@ def _named(run: Run, named: pd.DataFrame) -> Table:
         Head("[[f1]]", numeric=True),
         Head("[[null_f1]]", numeric=True),
         Head("[[precision]]", numeric=True),
-        Head("[[recall]]", numeric=True),
+        Head("[[recall|recall by bases]]", numeric=True),
+        Head("[[recall|by intervals]]", numeric=True),
+        Head("[[mcc]]", numeric=True),
+        Head("intervals", numeric=True),
+        Head("Grade"),
         Head("[[q]]", numeric=True),
         Head("q, [[composition|adjusted]]", numeric=True),
         Head("beats [[kmer|k-mers]]"),

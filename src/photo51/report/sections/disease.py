@@ -10,7 +10,7 @@ import pandas as pd
 
 from photo51 import theme
 from photo51.biomarkers import plots
-from photo51.report import known, svg, words
+from photo51.report import known, sentences, svg, words
 from photo51.report.blocks import Cell, Figure, Head, Heading, Note, Prose, Table, plain_text, q_cell, records
 from photo51.report.run import Run
 from photo51.report.sections import cards, cohort
@@ -286,7 +286,7 @@ def _audit(tests: pd.DataFrame, audit: pd.DataFrame, draft: Draft) -> None:
 
 def _effects(kept: pd.DataFrame, said: str, named: pd.DataFrame) -> Figure:
     labels = {
-        int(f): known.label(str(a), str(s))
+        int(f): sentences.label(str(a), str(s))
         for f, a, s in zip(named.index, named["annotation"], named["strand"], strict=True)
     }
     n = min(len(kept), 15)

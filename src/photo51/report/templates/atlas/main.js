@@ -16,8 +16,8 @@ const select = async row => {
 const apply = () => {
   const kept = $("only").value, found = search($("q").value);
   let rows = found.rows;
-  if (kept === "named") rows = rows.filter(r => COL.name[r] >= 0 && !name_of(r).startsWith("like "));
-  else if (kept === "unnamed") rows = rows.filter(r => COL.name[r] < 0 || name_of(r).startsWith("like "));
+  if (kept === "named") rows = rows.filter(r => COL.grade[r] > 1);
+  else if (kept === "unnamed") rows = rows.filter(r => COL.grade[r] < 2);
   else if (kept === "shape") rows = rows.filter(r => COL.manifold[r] >= 0 && D.manifolds[COL.manifold[r]].is_shape);
   else if (kept === "novel") rows = rows.filter(r => COL.novel[r]);
   SHOWN = rows; RANKED = !!found.ranked;

@@ -3,6 +3,7 @@ const ROW_PX = 30;
 const COLUMNS = [
   { key: "id", title: "Feature", cell: r => "f" + COL.id[r], value: r => COL.id[r], up: true },
   { key: "name", title: "Looks like", cell: r => name_of(r) || "unnamed", value: r => name_of(r) || "\uffff", up: true },
+  { key: "grade", title: "Grade", hint: "How good the evidence for the name is: strong, moderate, weak", cell: r => ["\u2013", "weak", "moderate", "strong"][COL.grade[r]], value: r => COL.grade[r] },
   { key: "score", title: "F1", hint: "Held-out domain F1 with that annotation", cell: r => fixed(COL.score[r], 2), value: r => COL.score[r] },
   { key: "null", title: "Null", hint: "F1 that 95 of 100 rotated copies stay below", cell: r => fixed(COL.null[r], 2), value: r => COL.null[r] },
   { key: "density", title: "Density", hint: "Share of scored bases at which it is active", cell: r => percent(COL.density[r]), value: r => COL.density[r] },
@@ -18,7 +19,7 @@ const tiny = v => !known(v) ? "\u2013" : v <= 0 ? "< 10\u207b\u00b3\u2070\u2070"
 
 const sort = () => {
   if (RANKED && !SORT.key) return;
-  const column = COLUMNS.find(c => c.key === SORT.key) || COLUMNS[2], way = SORT.up ? 1 : -1;
+  const column = COLUMNS.find(c => c.key === SORT.key) || COLUMNS[3], way = SORT.up ? 1 : -1;
   const keys = new Array(N);
   for (const r of SHOWN) { const v = column.value(r); keys[r] = v === null || v === undefined || Number.isNaN(v) ? undefined : v }
   SHOWN = SHOWN.slice().sort((a, b) => {

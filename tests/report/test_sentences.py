@@ -1,0 +1,61 @@
+"""The sentence on a feature, from a row whose numbers were counted by hand."""
+
+import math
+
+import pytest
+
+from photo51.report import sentences
+
+# 40 active bases, 30 of them in a class of 300 bases in 10 intervals, 6 of which are touched, among 10,000 held-out bases:
+# precision 30/40, recall by bases 30/300, by intervals 6/10; F1 = 2 · 0.75 · 0.6 / 1.35 = 0.667;
+# MCC = (30 · 9,690 − 10 · 270) / √(40 · 300 · 9,700 · 9,960) = 288,000 / 1,076,727 = 0.267; always on: 2 · 0.03 / 1.03 = 0.058
+ROW = {
+    "feature": 7, "rank": 0, "annotation": "tRNA", "strand": "sense", "evidence": "held-out concept", "named": True, "reason": "",
+    "threshold": 0.83, "precision_bp": 0.75, "recall_bp": 0.1, "recall_domain": 0.6, "f1_domain": 2 * 0.75 * 0.6 / 1.35, "mcc": 0.26747,
+    "f1_always": 0.06 / 1.03, "f1_kmer": 0.21, "f1_null95": 0.09, "n_test_domains": 10, "evaluation": "held-out blocks",
+    "auprc": 0.31, "kmer_auprc": 0.2, "beats_kmer": True, "q": 1e-4, "q_adj_comp": 0.002, "n_checks": 3, "n_survived": 2,
+    "log2_fold": math.nan, "top_share": 0.5, "top_n": 24,
+}  # fmt: skip
+
+
+def test_a_name_says_threshold_precision_both_recalls_mcc_n_and_baselines():
+    said = sentences.named(ROW).replace("\u202f", " ")
+    assert said == (
+        "Marks tRNA. Of its held-out bases with an activation of at least 0.830, 75.0 % lie in the class (precision); they are 10.0 % of the "
+        "bases of the class (recall by bases) and touch 60.0 % of its 10 intervals (recall by intervals). MCC by bases 0.27; F1 of precision "
+        "and recall by intervals 0.67, where a feature that is always on has 0.06, the best single 6-mer 0.21 and 95 of 100 circularly "
+        "shifted copies at most 0.09. Replication: 2 of 3 checks hold."
+    )
+
+
+def test_an_interval_of_a_codon_position_is_said_to_be_of_a_gene():
+    said = sentences.named({**ROW, "annotation": "codon_position_2", "strand": "antisense"})
+    assert said.startswith("Marks second codon position, antisense. ")
+    assert "10 intervals (an interval: the second codon positions of one gene)" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            {"reason": "MCC 0.020 below 0.1", "mcc": 0.02},
+            "Closest to tRNA; a weak name: MCC 0.020 below 0.1. Of its",
+        ),
+        (
+            {"evidence": "exact null", "log2_fold": 2.0, "reason": "not held out"},
+            "More active in tRNA than its circularly shifted copies (4-fold",
+        ),
+        (
+            {"evidence": "top windows", "top_share": 0.75},
+            "18 of its 24 strongest places lie in tRNA; a weak name",
+        ),
+    ],
+)
+def test_a_weak_name_says_why_it_is_weak(change, expected):
+    assert sentences.named({**ROW, "named": False, **change}).startswith(expected)
+
+
+def test_a_name_that_6_mers_rank_as_well_says_so():
+    said = sentences.named({**ROW, "beats_kmer": False, "n_checks": 0})
+    assert "no better than 6-mers (average precision 0.31 against 0.20)" in said
+    assert said.endswith("Replication: no check could be made.")
