@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.enrichment.names import by_margin
+from photo51.io.contracts.enrichment import NAMES
 from photo51.report import sentences, words
 from photo51.report.run import Run
 from photo51.report.sentences import Row, label
@@ -233,7 +234,7 @@ def closest(run: Run) -> pd.DataFrame:
     """The annotation each feature is closest to, indexed by feature: its best row of the names table, `named` or weak."""
     table = run.table("names")
     if table is None:
-        return pd.DataFrame(columns=["annotation", "strand", "f1_domain", "named", "grade"])
+        table = NAMES.empty()
     return table[table["rank"] == 0].set_index("feature").sort_index()
 
 
