@@ -1,3 +1,68 @@
-"""photo51: what does a genomics foundation model know, where on the genome does it know it, and can it be believed?"""
+"""photo51: what does a genomics foundation model know, where on the genome does it know it, and can it be believed?
+
+`open` gives a finished run; `load_model`, `load_sae`, `encode`, `steer` and `explain` work with models. Nothing heavy is
+imported before it is used: `import photo51` takes milliseconds, torch comes with the first model.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from photo51.types import InputError, Interval, Variant
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from photo51.api.reading import encode, explain, load_model, load_sae, steer
+    from photo51.api.results import Results
 
 __version__ = "0.1.0"
+__all__ = [
+    "InputError",
+    "Interval",
+    "Variant",
+    "encode",
+    "explain",
+    "load_model",
+    "load_sae",
+    "open",
+    "steer",
+]
+_READING = frozenset({"encode", "explain", "load_model", "load_sae", "steer"})
+
+
+def open(folder: Path | str, sae: str = "") -> Results:  # noqa: A001
+    """Open a finished run.
+
+    Parameters
+    ----------
+    folder
+        `results/<run>`.
+    sae
+        Dictionary to show, where the run has several and none is called `main`.
+
+    Raises
+    ------
+    InputError
+        Where the folder is no run, or holds no features yet, saying what makes them.
+
+    Examples
+    --------
+    >>> run = photo51.open(RUN)
+    >>> len(run.features)
+    256
+    """
+    from photo51.api.results import Results
+
+    return Results(folder, sae)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _READING:
+        return getattr(import_module("photo51.api.reading"), name)
+    raise AttributeError(f"module 'photo51' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_READING])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from .public_face import failed_examples
+
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = [sys.executable, "-m", "photo51.cli", "run", "config/examples/nano.yaml", "--cores", "2"]
 pytestmark = pytest.mark.slow
@@ -58,6 +60,10 @@ def test_the_run_ends_in_a_report_and_a_manifest_that_holds(finished):
     )
     assert verified.returncode == 0, verified.stderr
     assert not (results / "activations").exists()
+
+
+def test_every_public_function_does_what_its_example_says(finished):
+    assert failed_examples(finished / "results" / "nano") == []
 
 
 def test_a_second_call_says_that_there_is_nothing_to_do(finished):

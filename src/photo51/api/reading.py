@@ -1,0 +1,243 @@
+"""Models and dictionaries in the hands of whoever scripts them: open, encode, steer, explain. Imports torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+
+from photo51.genome.alphabet import reverse_complement
+from photo51.interventions.explain import Explained, explain_place
+from photo51.interventions.opening import Opened, genome_of, open_instrument, read_sequence, reference_windows
+from photo51.interventions.steer import Steered
+from photo51.model.adapters import DnaModel
+from photo51.model.adapters import load_model as open_model
+from photo51.sae.dictionary import Dictionary
+from photo51.types import STRANDS, Interval, Strand, Variant
+
+if TYPE_CHECKING:
+    from photo51.api.results import Results
+
+
+def load_model(name: str, *, device: str | None = None, dtype: str | None = None) -> DnaModel:
+    """Open a model.
+
+    Parameters
+    ----------
+    name
+        `sh2:base`, `sh2:nano` (shipped), `evo2:7b` and others once converted, `hf:ID`, or a folder; `@random:SEED` behind it
+        gives the same architecture fresh weights.
+    device
+        `cpu` or `cuda`; default: cuda where there is one.
+    dtype
+        `float32`, `bfloat16` or `float16`; default: what the model asks for.
+
+    Examples
+    --------
+    >>> photo51.load_model("sh2:nano").spec.d_model
+    192
+    """
+    return open_model(name, device=device, dtype=dtype)
+
+
+def load_sae(folder: Path | str) -> Dictionary:
+    """Open a dictionary: a folder of `photo51 train-sae` or `photo51 import-sae`.
+
+    Examples
+    --------
+    >>> photo51.load_sae(RUN / "sae" / "main").n_features
+    256
+    """
+    return Dictionary.load(folder)
+
+
+def encode(
+    model: DnaModel, sae: Dictionary, sequence: str | np.ndarray, *, strands: Sequence[Strand] = STRANDS
+) -> Mapping[Strand, sp.csr_matrix]:
+    """Activations of every feature at every base of a sequence.
+
+    Parameters
+    ----------
+    model, sae
+        A model, and a dictionary of one of its sites.
+    sequence
+        Bases, as text or upper-case bytes, (length,). They are read from the first base on, without context before it.
+    strands
+        Directions of reading.
+
+    Returns
+    -------
+    Strand → (length, n_features) float32, row i about base i of the sequence as given, whatever the strand.
+
+    Raises
+    ------
+    InputError
+        For a dictionary of another model, naming both.
+
+    Examples
+    --------
+    >>> model, sae = photo51.open(RUN).load()
+    >>> codes = photo51.encode(model, sae, "ATGGCGAAAGGTTAA")
+    >>> codes["+"].shape == codes["-"].shape == (15, sae.n_features)
+    True
+    """
+    ids = (
+        read_sequence(sequence, "sequence")
+        if isinstance(sequence, str)
+        else np.asarray(sequence, dtype=np.uint8)
+    )
+    site = sae.origin.site
+    sae.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
+    out: dict[Strand, sp.csr_matrix] = {}
+    for strand in strands:
+        read = ids if strand == "+" else reverse_complement(ids)
+        activations = model.read([read], [site]).activations[site][0].float().cpu().numpy()
+        codes = sae.encode(activations)
+        out[strand] = codes if strand == "+" else codes[::-1]
+    return out
+
+
+def steer(
+    run: Results,
+    target: str,
+    prompt: str,
+    *,
+    doses: Sequence[float] = (0.5, 1.0),
+    sequences: int = 8,
+    length: int = 80,
+    scorers: Sequence[str] = (),
+    seed: int = 51,
+) -> Steered:
+    """Turn a feature up while the model writes, beside untouched, reconstructed and random-direction controls.
+
+    Parameters
+    ----------
+    run
+        A run, whose model, dictionary, names and genomes are used.
+    target
+        A feature (`812`, `f812`), a concept, or a sum such as `stop_codon - 0.5*f40`.
+    prompt
+        Bases to go on from, or a FASTA file.
+    doses
+        In units of the feature's 99th percentile of activation.
+    sequences, length
+        Sequences written for each dose and arm, and their bases.
+    scorers
+        Sequence scorers named beforehand as the ones to move, such as `gc`.
+    seed
+        Of sampling; the same seed writes the same bases.
+
+    Returns
+    -------
+    Tables `sequences`, `doses`, `verdicts`, `off_target`, `trace`.
+
+    Examples
+    --------
+    >>> run = photo51.open(RUN)
+    >>> f = int(run.features.table["maximum"].idxmax())
+    >>> made = photo51.steer(run, f"f{f}", "ATGGCGAAAGGTAAAGTT", doses=(0.5,), sequences=2, length=12)
+    >>> set(made.sequences["bases"].str.len())
+    {12}
+    """
+    from photo51.config.interventions import SamplingParams, SteerParams
+    from photo51.interventions import targeting
+    from photo51.interventions.oracles import check_declared, oracles
+    from photo51.interventions.steer import steer as run_arms
+
+    sampling = SamplingParams(seed=seed)
+    params = SteerParams(sampling=sampling, doses=tuple(doses), sequences=sequences, length=length)
+    opened = _instrument(run)
+    judges = oracles(code=11, motifs=[], codons=None)
+    declared = check_declared(list(scorers), judges)
+    name = f"f{target}" if str(target).isdigit() else str(target)
+    bundle, sizes = targeting.target(name, opened, run.genomes, declared, params, code=11)
+    return run_arms(
+        opened.instrument,
+        bundle,
+        prompt=read_sequence(prompt),
+        reference=reference_windows(run.genomes, 16, 512, seed),
+        judges=judges,
+        params=params.model_copy(update={"doses": sizes}),
+        declared=declared,
+    )
+
+
+def explain(
+    run: Results,
+    place: Interval | Variant,
+    *,
+    genome: str | None = None,
+    strand: Strand = "+",
+    base: str | None = None,
+) -> Explained:
+    """Share a region's likelihood, one base's score, or a variant's likelihood ratio out among features and bases.
+
+    Parameters
+    ----------
+    run
+        A run, whose model, dictionary and genomes are used.
+    place
+        An interval (with its strand), or a variant.
+    genome
+        Genome of the run; default: the one that has the contig.
+    strand
+        Direction of reading, for a variant.
+    base
+        A letter whose score at the interval's first base is explained in place of its likelihood.
+
+    Returns
+    -------
+    `value` (nats), `table` (a feature at a base a row), `agreement` with exact ablation, `map` (saturation mutagenesis), `read`.
+
+    Examples
+    --------
+    >>> run = photo51.open(RUN)
+    >>> found = photo51.explain(run, photo51.Interval("NC_012920.1", 3300, 3312, "+"))
+    >>> found.summary()["completeness_error"] < 0.05
+    True
+    """
+    from photo51.config.interventions import AttributionParams
+
+    opened = _instrument(run)
+    owner = genome_of(run.genomes, place.chrom, genome)
+    return explain_place(
+        opened.instrument, run.genomes, owner, place, AttributionParams(), strand=strand, base=base
+    )
+
+
+def _instrument(run: Results) -> Opened:
+    """Model, dictionary, units and names of a run."""
+    from photo51.config.interventions import UnitParams
+
+    sae = run.folder / "sae" / run._run.sae
+    concepts = run.folder / "concepts.parquet"
+    return open_instrument(
+        load_sae(sae).origin.model_name,
+        sae,
+        features=run.folder / "features.h5ad",
+        concepts=concepts if concepts.is_file() else None,
+        units=UnitParams(),
+    )
+
+
+def frame_of(codes: Mapping[Strand, sp.csr_matrix]) -> pd.DataFrame:
+    """Codes of a short sequence as a table: one row a (position, strand, feature) that is active."""
+    parts = []
+    for strand, matrix in codes.items():
+        entries = matrix.tocoo()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "position": entries.row,
+                    "strand": strand,
+                    "feature": entries.col,
+                    "activation": entries.data,
+                }
+            )
+        )
+    table = pd.concat(parts, ignore_index=True)
+    return table.sort_values(["position", "strand", "feature"], ignore_index=True)
