@@ -313,10 +313,9 @@ class Feature:
         bases = self._run.genomes.sequence(genome, chrom, start, end)
         levels = self._run.places.stretch(self._page.column, genome, chrom, interval.start, interval.end)
         index = pd.RangeIndex(start, end, name="position")
-        return pd.DataFrame(
-            {"base": list(bases.tobytes().decode()), **{strand: levels[strand] for strand in STRANDS}},
-            index=index,
-        )
+        columns: dict[str, Any] = {"base": list(bases.tobytes().decode())}
+        columns.update({str(strand): levels[strand] for strand in STRANDS})
+        return pd.DataFrame(columns, index=index)
 
     @property
     def plot(self) -> FeaturePlots:

@@ -23,7 +23,8 @@ def few_instances(worlds: int, shifts: int, seed: int = 51) -> dict[str, float |
     The features of a world are runs of 5 to 150 bases in clusters, on one strand each; the class has a strand. The planted
     feature has four runs elsewhere for every ten inside.
     """
-    null, planted = [], []
+    null: list[float] = []
+    planted: list[float] = []
     for i in range(worlds):
         rng = np.random.default_rng([seed, i])
         for found, recall in ((null, 0.0), (planted, 0.9)):

@@ -26,10 +26,11 @@ from photo51.enrichment.few import Axis, pieces_of
 from photo51.enrichment.instances import Pieces, copies, shifted
 from photo51.enrichment.leaks import canonical_kmers
 from photo51.stats.binomial import clopper_pearson
+from photo51.stats.rotation import Orientation
 
 PENALTY = 0.01  # inverse strength of the ridge penalty, fixed beforehand
 _K = 6
-EITHER = "either"
+EITHER: Orientation = "either"
 
 
 class Windows(NamedTuple):
@@ -116,7 +117,7 @@ def feature_means(rows: sp.csr_array, windows: Windows) -> NDArray[np.float32]:
 
 def kmer_shares(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.float32]:
     """Shares of 6-mers, with their reverse complements, in each window, (n_windows, 2,080)."""
-    number = {}
+    number: dict[int, int] = {}
     for code in range(4**_K):
         back = sum((3 - (code >> (2 * j) & 3)) << (2 * (_K - 1 - j)) for j in range(_K))
         number.setdefault(min(code, back), len(number))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from photo51.genome.annotation_contigs import Names
@@ -103,9 +103,9 @@ class _Source:
     by_contig: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for i, own in enumerate(self.annotation.model):
+        for i, own in enumerate(_lists(self.annotation.model)):
             for item in own:
-                self.by_contig.setdefault(item.chrom, Model([], [], []))[i].append(item)  # type: ignore[arg-type]
+                _lists(self.by_contig.setdefault(item.chrom, Model([], [], [])))[i].append(item)
 
 
 def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Contig]:
@@ -201,7 +201,15 @@ def _placed_model(m: Model, length: int, *, circular: bool) -> Model:
 
 
 def _renamed(model: Model, chrom: str) -> Model:
-    return Model(*([x if x.chrom == chrom else replace(x, chrom=chrom) for x in own] for own in model))
+    genes, transcripts, others = (
+        [x if x.chrom == chrom else replace(x, chrom=chrom) for x in own] for own in _lists(model)
+    )
+    return Model(genes, transcripts, others)
+
+
+def _lists(model: Model) -> tuple[list[Any], ...]:
+    """Genes, transcripts and other features of a model, for what is done to all of them alike."""
+    return model.genes, model.transcripts, model.others
 
 
 def _with_unique_ids(contig: Contig, genes: Unique, transcripts: Unique) -> Contig:
@@ -389,7 +397,7 @@ def _annotations(row: GenomeRow, contigs: set[str] | None, reading: Reading) -> 
             continue
         annotation = read_annotation(path, row.sequence, contigs, kind=kind, extra=extra)
         _account(reading, path.name, annotation)
-        used = sum(map(len, annotation.model))
+        used = sum(len(own) for own in _lists(annotation.model))
         if not used:
             why = annotation.left_out[0][0] if annotation.left_out else "it holds none"
             if annotation.records and not extra:
@@ -462,7 +470,7 @@ def _all_of_genbank(path: Path) -> Annotation:
     out = Annotation(Model([], [], []))
     for flat in read_genbank(path):
         own = of_genbank(flat, contigs_of_genbank(path))
-        for whole, part in zip(out.model, own.model, strict=True):
+        for whole, part in zip(_lists(out.model), _lists(own.model), strict=True):
             whole.extend(part)
         out.records += own.records
         out.notes += own.notes

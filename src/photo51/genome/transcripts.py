@@ -243,7 +243,7 @@ class Assembler:
     def _transcript(self, draft: _Draft, lines: list[Feature], pieces: list[Piece]) -> Transcript:
         ordered = any(
             trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))
-        ) or any(x.ordered for x in (*lines, *pieces))
+        ) or any([*(f.ordered for f in lines), *(p.ordered for p in pieces)])
         by_role: dict[str, list[Piece]] = {}
         for p in pieces:
             by_role.setdefault(p.role, []).append(p)
@@ -423,7 +423,7 @@ def _one_on_both_strands(lines: Sequence[Feature], pieces: Sequence[Piece]) -> b
     """Whether parts on both strands are one transcript: the file says so, counts its exons through, or gives one ID."""
     if any(
         trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))
-    ) or any(x.ordered for x in (*lines, *pieces)):
+    ) or any([*(f.ordered for f in lines), *(p.ordered for p in pieces)]):
         return True
     coding = [p for p in pieces if p.role == "CDS"] or [p for p in pieces if p.role == "exon"]
     numbers = [p.number for p in coding]

@@ -148,7 +148,8 @@ class Mix(Function):
         length, d = z.shape[0], z.shape[1] // 3
         g = z.new_empty(length, d)
         kernels.gate_forward(arr(z), arr(taps), arr(g))
-        ctx.kind, kept = kind, ()
+        ctx.kind = kind
+        kept: tuple[Tensor, ...] = ()
         if kind == "hcs":
             signal = short_filter(g, filt[0])
         elif kind == "hcm":
@@ -157,7 +158,7 @@ class Mix(Function):
         else:
             signal = torch.empty_like(g)
             kept = (filt[0].new_empty(-(-length // kernels.SCAN), *filt[0].shape),)
-            kernels.scan(arr(g), *map(arr, filt), arr(signal), arr(kept[0]))
+            kernels.scan(arr(g), *map(arr, filt), arr(signal), arr(kept[0]))  # type: ignore[call-arg]
         y = torch.empty_like(g)
         kernels.gate_output(arr(z), arr(taps), arr(signal), arr(y))
         ctx.save_for_backward(z, taps, g, signal, *filt, *kept)

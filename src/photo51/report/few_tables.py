@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from photo51.report import words
@@ -57,7 +59,7 @@ def _instances(table: pd.DataFrame) -> Table:
 
 
 def _regions(table: pd.DataFrame) -> Table:
-    rows = []
+    rows: list[list[Any]] = []
     for name, own in table.groupby("annotation", sort=True):
         by = own.set_index("representation")
         first = own.iloc[0]
