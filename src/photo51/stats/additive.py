@@ -22,8 +22,7 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
-WIDTH = 16
-"""Columns fitted at a time: one cache line of float32."""
+from photo51.stats.lanes import WIDTH, add_row, subtract_row
 
 
 class Terms(NamedTuple):
@@ -171,7 +170,7 @@ def _project(left, levels, starts, counts, within, sweeps):
     sums = np.zeros((starts[-1], WIDTH), dtype=np.float32)
     _centre(left, within)
     for i in range(n):
-        _add(sums[starts[0] + levels[0, i]], left[i])
+        add_row(sums, starts[0] + levels[0, i], left, i)
     for turn in range(sweeps * n_terms):
         t, after = turn % n_terms, (turn + 1) % n_terms
         for at in range(starts[t], starts[t + 1]):
@@ -181,15 +180,15 @@ def _project(left, levels, starts, counts, within, sweeps):
         if after > 0:
             sums[to : starts[after + 1]] = 0
             for i in range(n):  # one pass: memory traffic is the cost
-                _subtract(left[i], sums[own + levels[t, i]])
-                _add(sums[to + levels[after, i]], left[i])
+                subtract_row(left, i, sums, own + levels[t, i])
+                add_row(sums, to + levels[after, i], left, i)
         else:
             for i in range(n):
-                _subtract(left[i], sums[own + levels[t, i]])
+                subtract_row(left, i, sums, own + levels[t, i])
             _centre(left, within)
             sums[: starts[1]] = 0
             for i in range(n):
-                _add(sums[levels[0, i]], left[i])
+                add_row(sums, np.int64(levels[0, i]), left, i)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -204,7 +203,7 @@ def _centre(left, within):
         for j in range(WIDTH):
             means[g, j] = sums[g, j] / max(counts[g], 1.0)
     for i in range(len(left)):
-        _subtract(left[i], means[within[i]])
+        subtract_row(left, i, means, within[i])
 
 
 @numba.njit(cache=True, nogil=True)

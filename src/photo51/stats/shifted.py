@@ -37,7 +37,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import stats
 
-from photo51.stats.additive import WIDTH
+from photo51.stats.lanes import WIDTH, add_product, add_row, add_square
 
 _STEPS = 16_384
 _FIRST, _ALL = 1_000, 20_000  # draws for every pair, and for those that few of the first exceed
@@ -211,13 +211,10 @@ def _sums(rows, data, right, bounds, amounts, block, n_blocks):  # noqa: PLR0917
                     y = rows[i] - s * n_rows + amounts[u, j]
                     if y >= start + length:
                         y -= length
-                    value, to, what = data[i], sums[block[y]], right[y + s * n_rows]
-                    for c in range(WIDTH):
-                        to[c] += value * what[c]
+                    add_product(sums, np.int64(block[y]), data[i], right, y + s * n_rows)
             for b in range(n_blocks):
-                for c in range(WIDTH):
-                    totals[u, j, c] += sums[b, c]
-                    squares[u, j, c] += sums[b, c] * sums[b, c]
+                add_row(totals[u], j, sums, b)
+                add_square(squares[u], j, sums, b)
     return totals, squares
 
 
@@ -225,16 +222,12 @@ def _sums(rows, data, right, bounds, amounts, block, n_blocks):  # noqa: PLR0917
 def _studentised(totals, squares, picks):
     """T of each draw (rows: which shift of each unit), (n_draws, WIDTH); 0 where nothing varies."""
     out = np.zeros((len(picks), WIDTH), dtype=np.float32)
-    total, square = np.zeros(WIDTH, dtype=np.float32), np.zeros(WIDTH, dtype=np.float32)
+    square = np.zeros((1, WIDTH), dtype=np.float32)
     for d in range(len(picks)):
-        total[:] = 0
         square[:] = 0
         for u in range(len(totals)):
-            a, q = totals[u, picks[d, u]], squares[u, picks[d, u]]
-            for c in range(WIDTH):
-                total[c] += a[c]
-                square[c] += q[c]
+            add_row(out, d, totals[u], np.int64(picks[d, u]))
+            add_row(square, 0, squares[u], np.int64(picks[d, u]))
         for c in range(WIDTH):
-            if square[c] > 0:
-                out[d, c] = total[c] / np.sqrt(square[c])
+            out[d, c] = out[d, c] / np.sqrt(square[0, c]) if square[0, c] > 0 else np.float32(0)
     return out

@@ -1,0 +1,51 @@
+"""Vector instructions on rows against numpy, element by element and to the bit."""
+
+import numba
+import numpy as np
+import pytest
+from numba.core.errors import TypingError
+
+from photo51.stats.lanes import WIDTH, add_product, add_row, add_square, subtract_row
+
+
+@numba.njit
+def _apply(kind, to, at, what, of):
+    if kind == 0:
+        add_row(to, at, what, of)
+    elif kind == 1:
+        subtract_row(to, at, what, of)
+    else:
+        add_square(to, at, what, of)
+
+
+@numba.njit
+def _weighted(to, at, value, steps, of):
+    add_product(to, at, value, steps, of)
+
+
+@pytest.mark.parametrize(
+    ("kind", "numpys"), [(0, lambda a, b: a + b), (1, lambda a, b: a - b), (2, lambda a, b: a + b * b)]
+)
+def test_rows_are_combined_as_numpy_does(kind, numpys):
+    rng = np.random.default_rng(kind)
+    to, what = (rng.normal(size=(n, WIDTH)).astype(np.float32) for n in (5, 7))
+    want = to.copy()
+    want[3] = numpys(to[3], what[6])
+    _apply(kind, to, 3, what, 6)
+    np.testing.assert_array_equal(to, want)
+
+
+def test_steps_are_weighted():
+    rng = np.random.default_rng(3)
+    to = rng.normal(size=(4, WIDTH)).astype(np.float32)
+    steps = rng.integers(-32_768, 32_768, (6, WIDTH)).astype(np.int16)
+    steps[2, :2] = -32_768, 32_767
+    want = to.copy()
+    want[1] += np.float32(0.3) * steps[2].astype(np.float32)
+    _weighted(to, 1, np.float32(0.3), steps, 2)
+    np.testing.assert_array_equal(to, want)
+
+
+def test_arrays_of_other_numbers_are_refused():
+    with pytest.raises(TypingError):
+        _apply(0, np.zeros((2, WIDTH)), 0, np.zeros((2, WIDTH)), 1)
