@@ -12,8 +12,9 @@ from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.annotations import AnnotationClass, rotation_units, unit_lengths, with_reasons
 from photo51.enrichment.composition import composition_terms, kmer_length
 from photo51.genome.workspace import Workspace
-from photo51.stats.additive import WIDTH, Terms, level_counts, project_group
+from photo51.stats.additive import Terms, level_counts, project_group
 from photo51.stats.covariance import even_blocks
+from photo51.stats.lanes import WIDTH
 from photo51.stats.rotation import Orientation, orient
 from photo51.stats.shifted import Residuals, Shifts, fixed_point, shifts_needed
 
