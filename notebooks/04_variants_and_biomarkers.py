@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Do features tell disease from health, once the leaks are closed?
+# # Do features tell disease from health, after controlling for confounders?
 # Variants are compared within gene, consequence and codon position; prediction holds out whole genes; cohorts account for
 # relatedness. Every score stands beside what a leak alone achieves.
 

@@ -11,7 +11,7 @@
 # ---
 
 # %% [markdown]
-# # Does the model use its features, or do they merely light up?
+# # Does the model use its features, or are they merely active?
 # Features are removed, and turned up while the model writes DNA; random directions of the same size say how much of an effect
 # is chance.
 

@@ -1,7 +1,8 @@
 import numpy as np
+import pandas as pd
 import pytest
 
-from photo51.report.places import Gene, Window
+from photo51.report.places import Gene, GeneIndex, Reads, Window
 from photo51.report.reading import Stretch, levels_of, painted, picture, stretch_around
 
 
@@ -97,3 +98,60 @@ def test_the_picture_names_its_genes_and_escapes_them():
     assert "x &amp; y" in shown
     assert 'role="img"' in shown
     assert "a<b" not in shown
+
+
+def _index(*rows):
+    columns = ["genome", "chrom", "start", "end", "strand", "name", "kind", "note", "frame"]
+    return GeneIndex(pd.DataFrame([("g", "c", *r) for r in rows], columns=columns))
+
+
+def test_a_locus_says_how_its_gene_is_read_and_of_overlapping_genes_takes_the_one_read_in_sense():
+    # ---- a: 10–40 (+) · b: 30–70 (−) · both at 30–40
+    genes = _index(
+        (10, 40, "+", "a", "gene", "", -1),
+        (30, 70, "-", "b", "gene", "", -1),
+        (200, 240, ".", "ori", "D_loop", "", -1),
+    )
+    assert genes.at("g", "c", 15, "+") == "a, sense"
+    assert genes.at("g", "c", 15, "-") == "a, antisense"
+    assert genes.at("g", "c", 35, "+") == "a, sense"
+    assert genes.at("g", "c", 35, "-") == "b, sense"
+    assert genes.at("g", "c", 35, "-", Reads("antisense")) == "a, antisense"
+    assert genes.at("g", "c", 5, "+") == "5 bases before a, sense"
+    assert genes.at("g", "c", 5, "-") == "5 bases before a, antisense"
+    assert genes.at("g", "c", 72, "+") == "3 bases before b, antisense"
+    assert genes.at("g", "c", 210, "-") == "ori"
+    assert genes.at("g", "c", 15) == "a"
+
+
+def test_where_coding_sequences_overlap_the_frame_decides():
+    # a: 0–60 (+) and b: 40–82 (+), out of frame: base 45 is the first of a codon of a (45 = 15 · 3), the third of one of b (5 = 3 + 2)
+    genes = _index((0, 60, "+", "a", "CDS", "", 0), (40, 82, "+", "b", "CDS", "", 0))
+    assert genes.at("g", "c", 45, "+", Reads("sense", 1)) == "a, sense"
+    assert genes.at("g", "c", 45, "+", Reads("sense", 3)) == "b, sense"
+    # on the other strand codons are counted from the end: 89 is the first base of c, 88 the second; d skips one base first
+    genes = _index((60, 90, "-", "c", "CDS", "", 0), (60, 90, "-", "d", "CDS", "", 1))
+    assert genes.at("g", "c", 88, "-", Reads("sense", 2)) == "c, sense"
+    assert genes.at("g", "c", 88, "-", Reads("sense", 1)) == "d, sense"
+
+
+def test_what_was_not_read_is_what_no_scored_interval_covers(places):
+    table = places.workspace.table
+    for genome, chrom, length in places.genomes.contigs[["genome", "chrom", "length"]].itertuples(
+        index=False
+    ):
+        inside = np.zeros(length + 20, dtype=bool)
+        for s in table[(table["genome"] == genome) & (table["chrom"] == chrom)].itertuples():
+            inside[s.start : s.end] = True
+        unread = np.zeros(length + 20, dtype=bool)
+        for a, b in places.unread(genome, chrom, 0, length + 20):
+            unread[a:b] = True
+        assert (unread == ~inside).all()
+    assert places.unread("no", "c", 3, 9) == [(3, 9)]
+
+
+def test_unread_sequence_is_shaded_and_said():
+    s = Stretch("g", "c", 0, 1000, {"+": np.array([0, 9]), "-": np.array([3, 0])}, 2.0, [], [(500, 1000)])
+    shown = picture(s)
+    assert '<rect x="320.0" y="2" width="320.0"' in shown
+    assert "not read" in shown

@@ -109,8 +109,8 @@ def test_a_dossier_says_what_it_is_and_against_what(run):
     assert "Replication: 2 of 2 checks hold." in said
     assert "AGGAGGTTATACATG" in said
     assert all(w.sequence[w.peak : w.peak + 3] == "ATG" for w in d.windows[:5])
-    assert "Removing it raises the model's surprise by 0.310 bits" in d.known.cause()
-    assert ("genome rods", "survives") in [c[:2] for c in d.known.checks()]
+    assert "Removing it raises the model's negative log-likelihood by 0.310 bits" in d.known.cause()
+    assert ("genome rods", "holds") in [c[:2] for c in d.known.checks()]
     assert any(c[1] == "could not be checked" for c in d.known.checks())
 
 

@@ -127,7 +127,7 @@ def test_claims_print_the_null_beside_the_value():
     html = Claims(
         [Claim("It knows **tRNA**.", "0.83", "0.04 for rotated features", "n = 31 genes", "yes", "concepts")]
     ).html()
-    assert html.index("0.83") < html.index("0.04 for rotated features") < html.index("beyond its null")
+    assert html.index("0.83") < html.index("0.04 for rotated features") < html.index("beats its control")
 
 
 def test_a_figure_needs_alt_text():

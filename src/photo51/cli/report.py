@@ -110,6 +110,24 @@ def feature(
 
 
 @app.command()
+def find(
+    results: RunArgument,
+    text: Annotated[
+        list[str],
+        typer.Argument(
+            help="feature, annotation, gene, locus tag, place, variant (m.3243A>G, katG S315T) or bases"
+        ),
+    ],
+    sae: SaeOption = "",
+) -> None:
+    """Say what a run knows of a feature, an annotation, a gene, a place, a variant or a sequence, and what was not read."""
+    from photo51.report.find import find as answer
+    from photo51.report.run import Run
+
+    typer.echo(str(answer(Run(results, sae), " ".join(text))))
+
+
+@app.command()
 def export(
     results: RunArgument,
     out: Annotated[Path, typer.Argument(help="folder to write to")],

@@ -40,6 +40,12 @@ class ComparisonParams(Params):
     sets: tuple[str, ...] = Field(
         min_length=1, description="sets of variants compared, as named in the variants column of genomes.tsv"
     )
+    cases_label: str = Field(
+        default="disease variants", description="what the cases are called on pages, a plural"
+    )
+    controls_label: str = Field(
+        default="harmless variants", description="what the controls are called on pages, a plural"
+    )
     biomarkers: BiomarkersParams = Field(
         default=BiomarkersParams(), description="tests and classifiers, genes held out"
     )

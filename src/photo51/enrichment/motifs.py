@@ -168,6 +168,7 @@ def profiles(
                         {
                             "feature": feature,
                             "annotation": c.name,
+                            "strand": orientation,
                             "boundary": boundary,
                             "offset": np.arange(-reach, reach + 1),
                             "activation": profile(rows, values, places, stretches, reach),

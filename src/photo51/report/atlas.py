@@ -16,7 +16,7 @@ from photo51.report import words
 from photo51.report.atlas_files import Index, rounded, write_atlas
 from photo51.report.dossier import Dossier, Dossiers
 from photo51.report.kinds import FAMILIES, family
-from photo51.report.known import closest
+from photo51.report.known import by_reading, closest
 from photo51.report.loci import most_active
 from photo51.report.maps import feature_map, similar
 from photo51.report.reading import levels_of, stretch_around
@@ -91,10 +91,12 @@ def _genes_of(run: Run, ids: np.ndarray, n: int) -> list[str]:
     top = run.need("top_windows")
     top = top[(top["rank"] < n) & top["feature"].isin(ids)]
     found: dict[int, dict[str, None]] = {}
-    for feature, genome, chrom, peak in top[["feature", "genome", "chrom", "peak"]].itertuples(index=False):
-        name = run.places.genes.at(str(genome), str(chrom), int(peak))
-        if name and " " not in name:
-            found.setdefault(int(feature), {})[name] = None
+    for feature, genome, chrom, peak, strand in top[
+        ["feature", "genome", "chrom", "peak", "strand"]
+    ].itertuples(index=False):
+        gene = run.places.genes.covering(str(genome), str(chrom), int(peak), str(strand))
+        if gene is not None:
+            found.setdefault(int(feature), {})[gene.name] = None
     return [" ".join(found.get(int(f), {})) for f in ids]
 
 
@@ -184,7 +186,7 @@ def _tracks(
         out.append(
             {
                 "where": s.where, "start": s.start, "end": s.end, "plus": "".join(map(str, s.levels["+"])), "minus": "".join(map(str, s.levels["-"])), "peak": words.number(top),
-                "genes": [[g.start, g.end, g.strand, g.name, g.kind] for g in s.genes], "page": f"{pages[s.genome]}#{s.chrom}:{s.start + 1}-{s.end}" if s.genome in pages else "",
+                "genes": [[g.start, g.end, g.strand, g.name, g.kind] for g in s.genes], "unread": [list(u) for u in s.unread], "page": f"{pages[s.genome]}#{s.chrom}:{s.start + 1}-{s.end}" if s.genome in pages else "",
             }
         )  # fmt: skip
     return out
@@ -216,12 +218,12 @@ def _profiles(d: Dossier, params: AtlasParams) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     if table.empty:
         return out
-    for (annotation, boundary), rows in table.groupby(["annotation", "boundary"], sort=False):
+    for (annotation, strand, boundary), rows in by_reading(table):
         near = rows[rows["offset"].abs() <= params.reach].sort_values("offset")
         step = max(1, int(near["offset"].diff().dropna().mode().min())) if len(near) > 1 else 1
         out.append(
             {
-                "kind": f"{boundary} of {words.kind(str(annotation))}", "n": int(near["n"].max()), "first": int(near["offset"].min()), "step": step,
+                "kind": f"{boundary} of {label(annotation, strand)}", "n": int(near["n"].max()), "first": int(near["offset"].min()), "step": step,
                 "mean": rounded(near["activation"], 3), "null": rounded(near["expected"], 3),
             }
         )  # fmt: skip

@@ -201,7 +201,7 @@ class Claim:
     n
         What it was counted on.
     verdict
-        `yes` where it is beyond its null, `no` where it is not, `untested` where it could not be told,
+        `yes` where it beats its negative control, `no` where it is not, `untested` where it could not be told,
         `described` for a number that has no test of its own.
     where
         Anchor of the section that shows it.
@@ -227,8 +227,8 @@ class Claims(Block):
 
 
 VERDICTS = {
-    "yes": "beyond its null",
-    "no": "not beyond its null",
+    "yes": "beats its control",
+    "no": "does not beat its control",
     "untested": "not tested",
     "described": "no verdict",
 }

@@ -70,7 +70,7 @@ class Dossier:
                 f"share of scored bases at which it is active ({strands})",
             ),
             ("Active", f"{int(s['n_active']):,} bases", "base and strand pairs at which it is active"),
-            ("Runs", f"{int(s['n_runs']):,}", "stretches of consecutive active bases on one strand"),
+            ("Runs", f"{int(s['n_runs']):,}", "runs of consecutive active bases on one strand"),
             (
                 "Run length",
                 words.bases(s["mean_run"]),
@@ -136,14 +136,15 @@ class Dossiers:
 
     def _one(self, feature: int, column: dict[Strand, Column]) -> Dossier:
         flank = self.params.flank
+        known = Known.of(self.run, feature)
         windows = [
-            self.places.window(column[strand], strand, row, flank)
+            self.places.window(column[strand], strand, row, flank, known.reads)
             for strand, row in self._top.get(feature, [])
         ]
         return Dossier(
             feature,
             self.run.features.loc[feature].to_dict(),
-            Known.of(self.run, feature),
+            known,
             column,
             windows,
             self.places.workspace.n_rows,

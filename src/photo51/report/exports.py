@@ -32,20 +32,24 @@ README = """# Exported by photo51 {version}
 | `columns.tsv` | every column of every table: kind, meaning, unit | |
 | `ro-crate-metadata.json` | what was run, on what, with which result (if the `provenance` extra is installed) | RO-Crate tools |
 
-Coordinates in tables are 0-based and half-open. A feature is called `f<number>` on pages and by its number in tables.
+Coordinates in tables are 0-based and half-open. In the TSV files a column `start_1based` (and `peak_1based`, …) stands beside
+each: with `end` the first and last base as genome browsers and GFF3 count them. {long}A feature is called `f<number>` on pages and by its number in tables.
 """
 
 
 def export(run: Run, folder: Path, params: ExportParams, made: Provenance) -> list[Path]:
     """Write the exports; the folder is replaced as a whole. Their paths come back."""
+    long: list[str] = []
     with atomic(folder) as partial:
         partial.mkdir(parents=True)
         if params.h5ad:
             write_h5ad(features_anndata(run), partial / "features.h5ad", made)
         if params.tsv:
-            _write_tables(run, partial / "tables")
+            long = _write_tables(run, partial / "tables")
         column_dictionary().to_csv(partial / "columns.tsv", sep="\t", index=False)
-        (partial / "README.md").write_text(README.format(version=__version__), encoding="utf-8")
+        (partial / "README.md").write_text(
+            README.format(version=__version__, long=_long(long)), encoding="utf-8"
+        )
         if params.crate:
             if find_spec("rocrate"):
                 from photo51.report.crate import write_crate
@@ -84,18 +88,51 @@ def _categories(obs: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-def _write_tables(run: Run, folder: Path) -> None:
+EXCEL_ROWS = 1_048_576  # of a sheet, the heading among them
+
+
+def _long(names: list[str]) -> str:
+    if not names:
+        return "Every TSV file fits a sheet of Excel (1,048,576 rows). "
+    listed = ", ".join(f"`{n}`" for n in names)
+    return f"Longer than a sheet of Excel (1,048,576 rows), and so written in parts, `NAME.1.tsv`, `NAME.2.tsv`, …: {listed}. "
+
+
+def one_based(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
+    """A column `NAME_1based` behind each column that the contract calls 0-based; the end of a half-open interval is the last base."""
+    out = table.copy()
+    for name, column in spec.columns.items():
+        if name in out and "0-based" in column.meaning and column.kind == "int":
+            out.insert(out.columns.get_loc(name) + 1, f"{name}_1based", out[name] + 1)
+    return out
+
+
+def _write_tsv(table: pd.DataFrame, folder: Path, name: str) -> bool:
+    """Write a table, in parts where it is longer than a sheet of Excel; whether it is."""
+    most = EXCEL_ROWS - 1
+    parts = range(0, max(len(table), 1), most)
+    for number, at in enumerate(parts, 1):
+        file = f"{name}.tsv" if len(parts) == 1 else f"{name}.{number}.tsv"
+        table.iloc[at : at + most].to_csv(folder / file, sep="\t", index=False, float_format="%.9g")
+    return len(parts) > 1
+
+
+def _write_tables(run: Run, folder: Path) -> list[str]:
+    """Write every table of the run; names of those longer than a sheet of Excel."""
     folder.mkdir()
+    long = []
     for name in SOURCES:
         table = run.table(name)
         if table is None:
             continue
-        table.to_csv(folder / f"{name}.tsv", sep="\t", index=False, float_format="%.9g")
+        if _write_tsv(one_based(table, SOURCES[name].spec), folder, name):
+            long.append(name)
         paths = run.paths(name)
         if len(paths) == 1 and "*" not in SOURCES[name].path:
             shutil.copyfile(paths[0], folder / f"{name}.parquet")
         else:
             table.to_parquet(folder / f"{name}.parquet", index=False)
+    return long
 
 
 def column_dictionary() -> pd.DataFrame:

@@ -227,7 +227,7 @@ def claims(ax: Axes, table: pd.DataFrame) -> Axes:
     ax.set(
         xlim=(-0.02, 1.02),
         ylim=(-0.7, len(rows) - 0.3),
-        xlabel="domain F1 on held-out stretches (0: no agreement, 1: perfect)",
+        xlabel="domain F1 on held-out blocks (0: no agreement, 1: perfect)",
     )
     ax.spines["left"].set_visible(False)
     ax.grid(axis="x", color=theme.FAINT, lw=0.5)

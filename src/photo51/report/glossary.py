@@ -77,7 +77,7 @@ TERMS = MappingProxyType(
         ),
         "held_out": Term(
             "Held out",
-            "Measured on stretches of genome that played no part in choosing the feature or its threshold.",
+            "Measured on blocks of the genome that played no part in choosing the feature or its threshold.",
         ),
         "f1": Term(
             "Domain F1",
@@ -157,7 +157,7 @@ TERMS = MappingProxyType(
         ),
         "llr": Term(
             "Log-likelihood ratio",
-            "How much less likely the model finds the sequence with the variant than without it; negative means the variant surprises it.",
+            "Logarithm of the probability the model gives the sequence with the variant over that without it, in nats; negative: the variant is less likely.",
         ),
         "within_gene": Term(
             "Within-gene AUROC",
@@ -169,7 +169,7 @@ TERMS = MappingProxyType(
         ),
         "stratified": Term(
             "Stratified test",
-            "Disease and harmless variants are compared only within the same gene, consequence and codon position.",
+            "Cases and controls are compared only within the strata that the table names, for instance the same gene and codon position.",
         ),
         "burden": Term("Burden", "How active a feature is over one individual's whole genome, per base."),
         "lmm": Term(
@@ -184,9 +184,7 @@ TERMS = MappingProxyType(
             "Ablation",
             "Switching a feature off inside the model and measuring how much worse it predicts the next base.",
         ),
-        "nll": Term(
-            "NLL", "Negative log-likelihood: the model's surprise per base, in nats; lower is better."
-        ),
+        "nll": Term("NLL", "Negative log-likelihood: the model's surprisal per base; lower is better."),
         "steering": Term(
             "Steering",
             "Turning a feature up or down while the model writes DNA, and measuring what changes in the sequence.",
@@ -200,8 +198,8 @@ TERMS = MappingProxyType(
             "A score for reproducible, strong features that no annotation, word count or repeat explains.",
         ),
         "ledger": Term(
-            "Replication ledger",
-            "A list of whether each name of a feature survives the other strand, another training seed and another genome.",
+            "Replication",
+            "A list of whether each name of a feature holds on the other strand, in another training seed and in another genome.",
         ),
         "calibration": Term(
             "Calibration",
@@ -209,7 +207,7 @@ TERMS = MappingProxyType(
         ),
         "bits_per_base": Term(
             "Bits per base",
-            "The model's mean surprise at the next base; 2 is pure guessing among four letters, lower is better.",
+            "The model's mean surprisal at the next base; 2 is pure guessing among four letters, lower is better.",
         ),
         "variance_explained": Term(
             "Variance explained", "The share of the model's internal variation that the features reproduce."

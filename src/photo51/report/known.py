@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from photo51.enrichment.names import by_margin
 from photo51.io.contracts.enrichment import NAMES
 from photo51.report import sentences, words
+from photo51.report.places import Reads
 from photo51.report.run import Run
 from photo51.report.sentences import Row, label
 
@@ -101,6 +102,16 @@ class Known(NamedTuple):
         return NO_ROW if self.name else _first(self.names)
 
     @property
+    def reads(self) -> Reads:
+        """How it reads genes, as its name says: which of overlapping genes it speaks of."""
+        best = _first(self.names)
+        if not best:
+            return Reads()
+        return Reads(
+            "antisense" if best["strand"] == "antisense" else "sense", max(int(best.get("frame", 0)), 0)
+        )
+
+    @property
     def grade(self) -> str:
         """Grade of what it is called: strong, moderate or weak; empty where nothing names it."""
         return str(_first(self.names).get("grade", ""))
@@ -182,7 +193,7 @@ class Known(NamedTuple):
         verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
         beyond = "more than" if c["ablation_p"] <= ALPHA else "no more than"
         text = (
-            f"Removing it {verb} the model's surprise by {words.number(abs(c['ablation_dnll']))} bits a base where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random "
+            f"Removing it {verb} the model's negative log-likelihood by {words.number(abs(c['ablation_dnll']))} bits a base where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random "
             f"features of like density (99 % of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
         )
         if c["steer_base"]:
@@ -195,13 +206,11 @@ class Known(NamedTuple):
         return text
 
     def checks(self) -> list[tuple[str, str, str]]:
-        """The replication ledger: check, result, detail."""
+        """Replication checks of its name: check, result, detail."""
         out = []
         for r in self.ledger.to_dict("records"):
             made = r["reason"] == "checked"
-            result = (
-                "could not be checked" if not made else "survives" if r["survives"] else "does not survive"
-            )
+            result = "could not be checked" if not made else "holds" if r["survives"] else "does not hold"
             detail = (
                 f"q {words.probability(r['q'])}, {words.number(2.0 ** r['log2_fold'])}-fold, {int(r['n_intervals'])} sites"
                 if made
@@ -242,6 +251,19 @@ def names(run: Run) -> pd.DataFrame:
     """The name of each feature that has one, indexed by feature."""
     best = closest(run)
     return best[best["named"].astype(bool)]
+
+
+def by_reading(profiles: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
+    """Profiles of one feature by annotation, reading (sense, antisense) and boundary, in their order."""
+    if profiles.empty:
+        return []
+    if (
+        "strand" not in profiles
+    ):  # runs that ended before readings were told apart have one profile of each boundary here
+        keys = ["annotation", "boundary", "offset"]
+        profiles = profiles[~profiles.duplicated(keys)].assign(strand="sense")
+    grouped = profiles.groupby(["annotation", "strand", "boundary"], sort=False)
+    return [((str(a), str(s), str(b)), rows) for (a, s, b), rows in grouped]
 
 
 def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:

@@ -79,7 +79,7 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
     ]
     made = [make() for make in makers]
     first, *middle, last = made
-    return [first, headline.section(made), *middle, failures.section(made), last]
+    return [headline.section(made), first, *middle, failures.section(made), last]
 
 
 def _title(run: Run) -> str:
@@ -93,7 +93,7 @@ def _standfirst(run: Run, sections: Sequence[Section]) -> str:
     scored = words.bases(run.places.workspace.n_rows)
     return (
         f"A DNA language model read {scored} on both strands. Its internal state was taken apart into {len(run.features):,} features; this page says what they stand for, "
-        f"where on the genome they are, and which of the {len(claims)} claims ({len(beyond)} of them) hold up against their nulls."
+        f"where on the genome they are, and which of the {len(claims)} claims ({len(beyond)} of them) beat their negative control."
     )
 
 
@@ -101,16 +101,18 @@ def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
     found = []
     if tested := [c for s in sections for c in s.claims if c.verdict in {"yes", "no"}]:
         beyond = sum(c.verdict == "yes" for c in tested)
-        found.append(Tile(f"{beyond} of {len(tested)}", "claims beyond their null"))
+        found.append(Tile(f"{beyond} of {len(tested)}", "claims beat their negative control"))
     if len(named := names(run)):
         found.append(Tile(f"{len(named):,}", "features named after an annotation"))
     figures = run.json("calibration.json")
     if figures.get("run_rotated_both") is not None:
         real, rotated = figures["run_real_both"], figures["run_rotated_both"]
+        n = figures.get("features_compared")
+        compared = f"{n:,} features compared" if n else "features"
         found.append(
             Tile(
                 f"{real:,} | {rotated:,}",
-                "links of features to annotations: real | [[rotation|rotated]] data",
+                f"links of {compared} to annotations: real | [[rotation|circularly shifted]]",
             )
         )
     return [

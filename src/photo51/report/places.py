@@ -27,12 +27,12 @@ ARROWS = (
     "D_loop",
     "origin",
 )
-_COLUMNS = ("genome", "chrom", "start", "end", "strand", "name", "kind", "note")
+_COLUMNS = ("genome", "chrom", "start", "end", "strand", "name", "kind", "note", "frame")
 _NAMED = ("gene", "pseudogene", "CDS", "tRNA", "rRNA", "ncRNA", "D_loop")
 
 
 class Gene(NamedTuple):
-    """An annotated interval: 0-based, half-open."""
+    """An annotated interval: 0-based, half-open; `frame` as in contract `ANNOTATIONS`."""
 
     start: int
     end: int
@@ -40,6 +40,17 @@ class Gene(NamedTuple):
     name: str
     kind: str
     note: str
+    frame: int = -1
+
+
+class Reads(NamedTuple):
+    """How a feature reads genes: `sense` or `antisense` to them, at codon position 1, 2 or 3; 0 where at none in particular."""
+
+    direction: str = "sense"
+    codon: int = 0
+
+
+ANYHOW = Reads()
 
 
 class GeneIndex:
@@ -54,10 +65,10 @@ class GeneIndex:
     def __init__(self, annotations: pd.DataFrame):
         kept = annotations[annotations["kind"].isin({*ARROWS, *_NAMED})].sort_values(["start", "end"])
         self._by_contig: dict[tuple[str, str], list[Gene]] = {}
-        for genome, chrom, start, end, strand, name, kind, note in zip(
+        for genome, chrom, start, end, strand, name, kind, note, frame in zip(
             *(kept[c] for c in _COLUMNS), strict=True
         ):
-            gene = Gene(int(start), int(end), str(strand), str(name), str(kind), str(note))
+            gene = Gene(int(start), int(end), str(strand), str(name), str(kind), str(note), int(frame))
             self._by_contig.setdefault((str(genome), str(chrom)), []).append(gene)
         self._starts = {key: np.array([g.start for g in genes]) for key, genes in self._by_contig.items()}
         self._reach = {key: max(g.end - g.start for g in genes) for key, genes in self._by_contig.items()}
@@ -67,13 +78,37 @@ class GeneIndex:
         rows = self._overlapping(genome, chrom, start, end)
         return [g for g in rows if g.kind in ARROWS]
 
-    def at(self, genome: str, chrom: str, position: int) -> str:
-        """Name of the gene at a base, or how far the nearest is: `thrA`, `41 bases before thrB`; empty where nothing is near."""
-        here = [
+    def covering(
+        self, genome: str, chrom: str, position: int, strand: str = "", reads: Reads = ANYHOW
+    ) -> Gene | None:
+        """The gene at a base; of several the one read as the feature reads genes, then the one in whose frame the base is the
+        feature's codon position, then the shortest.
+
+        Parameters
+        ----------
+        position
+            0-based, forward.
+        strand
+            Direction in which the model read, + or -; empty where it does not matter.
+        reads
+            How the feature reads genes.
+        """
+        there = [
             g for g in self._overlapping(genome, chrom, position, position + 1) if g.kind in _NAMED and g.name
         ]
-        if here:
-            return min(here, key=lambda g: g.end - g.start).name
+        return min(
+            there,
+            key=lambda g: (strand != "" and side_of(g, strand) != reads.direction, _misfit(g, position, reads), g.end - g.start),
+            default=None,
+        )  # fmt: skip
+
+    def at(self, genome: str, chrom: str, position: int, strand: str = "", reads: Reads = ANYHOW) -> str:
+        """Gene at a base and how it is read there, or how far the nearest is: `thrA, sense`, `41 bases before thrB, antisense`.
+
+        Arguments are those of `covering`. Without a strand nothing is said of the direction; empty where nothing is near.
+        """
+        if gene := self.covering(genome, chrom, position, strand, reads):
+            return gene.name + _said(gene, strand)
         near = [
             g
             for g in self._overlapping(genome, chrom, position - 2000, position + 2001)
@@ -85,7 +120,8 @@ class GeneIndex:
             ((g.start - position if g.start > position else position - g.end + 1), g) for g in near
         )
         side = "before" if (gene.start > position) == (gene.strand != "-") else "after"
-        return f"{gap:,} bases {side} {gene.name}" if gap != 1 else f"1 base {side} {gene.name}"
+        far = f"{gap:,} bases" if gap != 1 else "1 base"
+        return f"{far} {side} {gene.name}{_said(gene, strand)}"
 
     def names(self) -> pd.DataFrame:
         """Every named gene once: genome, chrom, name, start, end."""
@@ -105,6 +141,26 @@ class GeneIndex:
             return []
         first, last = np.searchsorted(self._starts[key], [start - self._reach[key], end])
         return [g for g in self._by_contig[key][first:last] if g.end > start]
+
+
+def side_of(gene: Gene, strand: str) -> str:
+    """`sense` or `antisense`: how a gene is read by a model that reads a strand; empty for a gene without a strand."""
+    if gene.strand not in STRANDS:
+        return ""
+    return "sense" if gene.strand == strand else "antisense"
+
+
+def _said(gene: Gene, strand: str) -> str:
+    side = side_of(gene, strand) if strand else ""
+    return f", {side}" if side else ""
+
+
+def _misfit(gene: Gene, position: int, reads: Reads) -> int:
+    """0 where the base is the feature's codon position in the gene's frame, 2 where it is another, 1 where neither can be said."""
+    if not reads.codon or gene.frame < 0 or gene.strand not in STRANDS:
+        return 1
+    offset = position - gene.start if gene.strand == "+" else gene.end - 1 - position
+    return 0 if (offset - gene.frame) % 3 == reads.codon - 1 else 2
 
 
 class Column(NamedTuple):
@@ -149,7 +205,7 @@ class Window(NamedTuple):
     peak
         Index of the strongest base in `sequence`.
     gene
-        Gene there, in words.
+        Gene there and whether it is read in sense or antisense, in words.
     called
         What its contig is called on pages; empty for the contig's own name.
     """
@@ -206,8 +262,8 @@ class Places:
             for i in range(len(features))
         ]
 
-    def window(self, column: Column, strand: Strand, row: int, flank: int) -> Window:
-        """The stretch of `flank` bases to either side of a row, cut where a linear contig ends."""
+    def window(self, column: Column, strand: Strand, row: int, flank: int, reads: Reads = ANYHOW) -> Window:
+        """The interval of `flank` bases to either side of a row, cut where a linear contig ends."""
         stretch = int(np.searchsorted(self._bounds, row, side="right")) - 1
         genome, chrom, first_base, _, offset = self._stretches[stretch]
         position = first_base + row - offset
@@ -226,7 +282,7 @@ class Places:
         activation = float(levels[peak])
         if strand == "-":
             bases, levels, peak = reverse_complement(bases), levels[::-1], end - start - 1 - peak
-        gene = self.genes.at(genome, chrom, position)
+        gene = self.genes.at(genome, chrom, position, strand, reads)
         return Window(
             genome, chrom, start, end, strand, position, activation, decode(bases), levels, peak, gene, self.called(genome, chrom)
         )  # fmt: skip
@@ -234,6 +290,22 @@ class Places:
     def called(self, genome: str, chrom: str) -> str:
         """What a contig is called on pages: the genome where that has one contig only, since accessions say little."""
         return genome.replace("_", " ") if self._contigs[genome] == 1 else chrom
+
+    def unread(self, genome: str, chrom: str, start: int, end: int) -> list[tuple[int, int]]:
+        """Parts of `[start, end)` that were not read in this run: nothing is known of features there."""
+        at, out = start, []
+        scored = sorted(
+            (first, last) for g, c, first, last, _ in self._stretches if (g, c) == (genome, chrom)
+        )
+        for first, last in scored:
+            if last <= at:
+                continue
+            if first >= end:
+                break
+            if first > at:
+                out.append((at, first))
+            at = max(at, last)
+        return [*out, (at, end)] if at < end else out
 
     def stretch(
         self, column: dict[Strand, Column], genome: str, chrom: str, start: int, end: int

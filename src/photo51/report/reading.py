@@ -35,6 +35,8 @@ class Stretch(NamedTuple):
         Activation of level 9.
     genes
         What is annotated there.
+    unread
+        Parts that were not read in this run, (start, end).
     """
 
     genome: str
@@ -44,6 +46,7 @@ class Stretch(NamedTuple):
     levels: Mapping[Strand, NDArray[np.int64]]
     peak: float
     genes: Sequence[Gene]
+    unread: Sequence[tuple[int, int]] = ()
 
     @property
     def where(self) -> str:
@@ -68,7 +71,8 @@ def stretch_around(
     edges = np.linspace(0, bases, min(bars, bases) + 1).astype(np.int64)[:-1]
     levels = {s: levels_of(np.maximum.reduceat(np.nan_to_num(values[s]), edges), top) for s in STRANDS}
     genes = places.genes.over(window.genome, window.chrom, start, start + bases)
-    return Stretch(window.genome, window.chrom, start, start + bases, levels, top, genes)
+    unread = places.unread(window.genome, window.chrom, start, start + bases)
+    return Stretch(window.genome, window.chrom, start, start + bases, levels, top, genes, unread)
 
 
 def painted(window: Window, top: float) -> Markup:
@@ -100,7 +104,7 @@ def windows_table(windows: Sequence[Window], top: float, pages: Mapping[str, str
                 where, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted(w, top)
             )
         )
-    head = '<thead><tr><th scope="col">Place (strand)</th><th scope="col">Gene</th><th scope="col" class="num" title="activation there, as a share of its largest">Strength</th><th scope="col">Bases in reading direction</th></tr></thead>'
+    head = '<thead><tr><th scope="col">Place (strand)</th><th scope="col">Gene, sense or antisense</th><th scope="col" class="num" title="activation there, as a share of its largest">Strength</th><th scope="col">Bases in reading direction</th></tr></thead>'
     return Raw(
         Markup(
             '<div class="windows" role="region" tabindex="0" aria-label="strongest windows"><table>'
@@ -112,7 +116,8 @@ def windows_table(windows: Sequence[Window], top: float, pages: Mapping[str, str
 
 def picture(s: Stretch) -> Markup:
     """A stretch as an `<svg>`: reading + upwards, reading − downwards, genes as arrows below."""
-    parts = [_bars(s.levels[strand], way, theme.colour(strand)) for strand, way in _WAYS]
+    parts = [_not_read(u, s) for u in s.unread]
+    parts += [_bars(s.levels[strand], way, theme.colour(strand)) for strand, way in _WAYS]
     parts.append(
         f'<path d="M0,{MIDDLE}H{WIDE}" stroke="#868b90" stroke-width=".7"/><text x="2" y="11">+</text><text x="2" y="{MIDDLE + 46}">{words.MINUS}</text>'
     )
@@ -135,6 +140,15 @@ def _bars(levels: NDArray[np.int64], way: int, tone: str) -> str:
         for i in on
     ]
     return f'<path d="{"".join(paths)}" fill="{tone}"/>' if paths else ""
+
+
+def _not_read(part: tuple[int, int], s: Stretch) -> str:
+    scale = WIDE / (s.end - s.start)
+    x, wide = (part[0] - s.start) * scale, (part[1] - part[0]) * scale
+    out = f'<rect x="{x:.1f}" y="2" width="{wide:.1f}" height="{LANE - 10}" fill="#eceef0"><title>not read in this run</title></rect>'
+    if wide > 80:
+        out += f'<text x="{x + wide / 2:.1f}" y="{LANE - 14}" text-anchor="middle">not read</text>'
+    return out
 
 
 def _arrow(g: Gene, s: Stretch) -> str:

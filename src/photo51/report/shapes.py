@@ -216,14 +216,14 @@ def _traces(n: int, shape: str) -> str:
 
 def facts(row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
     """Numbers of a group, each with its null: name, value, what it means."""
-    null = f"features turned against each other: {words.fixed(row['dependence_null'])}"
+    null = f"features circularly shifted against each other: {words.fixed(row['dependence_null'])}"
     out = [
         ("Features", str(int(row["n_features"])), "members of the group"),
         ("Bases", f"{int(row['n_tokens']):,}", "base and strand pairs measured in which a member is active"),
         ("Dependence", words.fixed(row["dependence"]), f"variance of a member that another explains; {null}"),
         ("q, dependence", words.probability(row["q_dependence"]), "false-discovery rate over all groups"),
-        ("Dimension", f"{words.fixed(row['dimension_two_nn'], 1)} / {words.fixed(row['dimension_tle'], 1)}", f"two estimators; turned features: {words.fixed(row['dimension_null'], 1)}"),
-        ("Rings", str(int(row["loops"])), f"longest {words.fixed(row['longest_loop'])} radii; turned features: {words.fixed(row['longest_loop_null'])}"),
+        ("Dimension", f"{words.fixed(row['dimension_two_nn'], 1)} / {words.fixed(row['dimension_tle'], 1)}", f"two estimators; shifted features: {words.fixed(row['dimension_null'], 1)}"),
+        ("Rings", str(int(row["loops"])), f"longest {words.fixed(row['longest_loop'])} radii; shifted features: {words.fixed(row['longest_loop_null'])}"),
         ("Regime", str(row["regime"]), "capture: one feature spans it; tiling: each covers a part; dilution: many share it"),
     ]  # fmt: skip
     if np.isfinite(row["coordinate_stability"]):

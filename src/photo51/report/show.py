@@ -31,7 +31,7 @@ from photo51.report.blocks import (
 )
 from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_logo
-from photo51.report.known import called, names
+from photo51.report.known import by_reading, called, names
 from photo51.report.places import Window
 from photo51.report.reading import picture, stretch_around, windows_table
 from photo51.report.run import Run
@@ -57,7 +57,7 @@ class Blocks(Block):
 
 def section(made: Section) -> Blocks:
     """A section of the report: its answer, its claims beside their nulls, its evidence, and what it could not show."""
-    blocks: list[Block] = [Prose(f"**{made.answer}**")] if made.answer else []
+    blocks: list[Block] = [Prose(f"**{made.answer.replace('**', '')}**")] if made.answer else []
     blocks += [Claims(made.claims)] if made.claims else []
     blocks += list(made.blocks)
     if made.failures and not made.absent:
@@ -75,13 +75,13 @@ def answer(*sections: Section) -> Blocks:
     missing = [s.title.lower() for s in sections if s.absent]
     parts = [s.answer for s in sections if s.answer]
     if fails:
-        parts.append("**Not beyond its null:** " + " ".join(fails))
+        parts.append("**Does not beat its negative control:** " + " ".join(fails))
     if missing:
         parts.append(f"Not part of this run: {words.listing(missing)}.")
     if not claims:
         parts.append("Nothing here could be tested against a null.")
     else:
-        parts.append(f"{len(holds)} of {len(claims)} claims are beyond their null.")
+        parts.append(f"{len(holds)} of {len(claims)} claims beat their negative control.")
     return Blocks([Note("\n\n".join(parts), "The answer")])
 
 
@@ -213,9 +213,9 @@ def metagenes(d: Dossier, n: int = 4) -> Block:
             kind="absent",
         )
     shown = []
-    for (annotation, boundary), rows in list(table.groupby(["annotation", "boundary"], sort=False))[:n]:
+    for (annotation, strand, boundary), rows in by_reading(table)[:n]:
         profile = rows.sort_values("offset").rename(columns={"activation": "mean", "expected": "null"})
-        site, count = f"{boundary} of {words.kind(str(annotation))}", int(rows["n"].max())
+        site, count = f"{boundary} of {label(annotation, strand)}", int(rows["n"].max())
         peak = profile.loc[profile["mean"].idxmax()]
         alt = f"Mean activation of feature {d.feature} around the {site}: it peaks {int(peak['offset'])} bases from it, at {words.number(float(peak['mean']))}, where {words.number(float(peak['null']))} is the mean anywhere."
         drawn = svg.figure(
@@ -246,7 +246,11 @@ def concepts(d: Dossier) -> Blocks:
         Head("Verdict"),
     ]
     out.append(
-        Table("Agreement with annotations, on stretches that played no part in the choice", heads, rows)
+        Table(
+            "Agreement with annotations, on blocks of the genome that played no part in the choice",
+            heads,
+            rows,
+        )
         if rows
         else Note(
             "No annotation agrees with it closely enough to be scored."
@@ -268,7 +272,7 @@ def concepts(d: Dossier) -> Blocks:
     if found:
         out.append(
             Table(
-                "Where it is more active than its rotated copies",
+                "Where it is more active than its circularly shifted copies",
                 [
                     Head("Annotation"),
                     Head("active bases inside / expected", numeric=True),
@@ -284,7 +288,7 @@ def concepts(d: Dossier) -> Blocks:
     if checks:
         out.append(
             Table(
-                "Does the name survive?",
+                "Is the name replicated?",
                 [Head("Check"), Head("Result"), Head("Detail")],
                 checks,
                 sortable=False,

@@ -90,7 +90,7 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
         "concepts": Source(
             "concepts.parquet",
             enrichment.CONCEPTS,
-            "Concepts on held-out stretches",
+            "Concepts on held-out blocks",
             "`photo51 concepts` makes it.",
         ),
         "names": Source("names.parquet", enrichment.NAMES, "Names of features", "`photo51 names` makes it."),
@@ -147,7 +147,7 @@ SOURCES: MappingProxyType[str, Source] = MappingProxyType(
             "`photo51 novelty` makes it.",
         ),
         "ledger": Source(
-            "ledger.parquet", enrichment.LEDGER, "The replication ledger", "`photo51 ledger` makes it."
+            "ledger.parquet", enrichment.LEDGER, "Replication of annotations", "`photo51 ledger` makes it."
         ),
         "manifolds": Source(
             "manifolds.parquet", geometry.MANIFOLDS, "Groups of features and their shapes", _GEOMETRY

@@ -184,7 +184,7 @@ def _calls(
     )
     found = calls_of(runs, threshold, params.call_gap)
     genes = [
-        places.genes.at(str(g), str(c), int(p))
+        places.genes.at(str(g), str(c), int(p), strand)
         for g, c, p in zip(found["genome"], found["chrom"], found["position"], strict=True)
     ]
     score = np.clip(
@@ -257,7 +257,7 @@ def _write_browsers(
 _FIXED = (
     ("genes", "annotation", "gene"),
     ("calls", "calls of features", "feature"),
-    ("scored", "scored bases", "null"),
+    ("scored", "read in this run (elsewhere: not read)", "null"),
 )
 
 
@@ -284,7 +284,7 @@ def _write_page(
             len(signals),
             params.page_mib,
         )
-    beds = [(t, folder / t.file.replace(".bb", ".bed")) for t in fixed if t.name != "scored"]
+    beds = [(t, folder / t.file.replace(".bb", ".bed")) for t in fixed]
     igv.write_page(folder / "igv.html", folder / f"{genome}.fa", beds, shown, loci, f"Features on {genome}")
 
 

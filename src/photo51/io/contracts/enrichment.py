@@ -355,6 +355,7 @@ PROFILES = TableSpec(
     {
         "feature": _FEATURE,
         "annotation": _ANNOTATION,
+        "strand": Column("str", "how the class is read: sense, antisense or either", required=False),
         "boundary": Column("str", "start or end of intervals, in reading direction"),
         "offset": Column("int", "bases downstream of the boundary"),
         "activation": Column("float", "mean activation over boundaries"),

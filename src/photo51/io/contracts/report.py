@@ -30,6 +30,9 @@ CALLS = TableSpec(
         "score": Column("int", "largest activation of the stretch, per mille of the feature's own largest"),
         "activation": Column("float", "largest activation of the stretch"),
         "threshold": Column("float", "activation a base needs"),
-        "gene": Column("str", "gene at the strongest base, or how far the nearest is"),
+        "gene": Column(
+            "str",
+            "gene at the strongest base and whether it is read in sense or antisense, or how far the nearest is",
+        ),
     },
 )

@@ -14,7 +14,7 @@ from photo51.stats.counts import count_p
 from photo51.stats.multiple import benjamini_hochberg
 
 ANCHOR, TITLE = "causes", "Causes"
-QUESTION = "Does the model use these features, or do they merely light up?"
+QUESTION = "Does the model use these features, or are they merely active?"
 REMOVED = (
     Head("Feature"), Head("Rise of [[nll]] (bits a base)", numeric=True), Head("random features, mean", numeric=True),
     Head("random features, 99 %", numeric=True), Head("[[q]]", numeric=True), Head("base it speaks for", numeric=True),

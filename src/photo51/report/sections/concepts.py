@@ -27,7 +27,7 @@ CHECKS = {
     "strand": "on the other strand",
     "seed": "in a dictionary of another seed",
     "genome": "in another genome",
-    "split": "in other stretches",
+    "split": "in other blocks of the genome",
 }
 
 
@@ -87,7 +87,7 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     chance = count_p(different, n)
     draft.claim(
         "Single features tell known parts of the genome apart.", f"{k} of {n} classes",
-        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] stretches, above 95 % of its rotations and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(different, 'feature')}, as many by chance with probability {words.probability(chance)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=chance <= ALPHA,
+        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its circularly shifted copies and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(different, 'feature')}, as many by chance with probability {words.probability(chance)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=chance <= ALPHA,
     )  # fmt: skip
     for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
         if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
@@ -97,7 +97,7 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
                 f"The dictionary names concepts better than {said}.",
                 f"{wins} of {len(known)} classes",
                 f"{len(known) / 2:g} if neither were better; sign test p {words.probability(sign_p(wins, len(known) - wins))}",
-                f"best unit for each of {len(known)} classes, chosen on other stretches",
+                f"best unit for each of {len(known)} classes, chosen on other blocks",
                 holds=sign_p(wins, len(known) - wins) <= ALPHA,
             )
     missing = best[~carries]
@@ -166,7 +166,7 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
         "Every annotation class, its best feature and what that must beat",
         heads,
         rows,
-        note="All numbers are domain F1 on stretches that played no part in choosing feature or threshold.",
+        note="All numbers are domain F1 on blocks of the genome that played no part in choosing feature or threshold.",
         shown=12,
     )
 
@@ -221,7 +221,7 @@ def _ledger(run: Run, draft: Draft) -> None:
         )
         if len(made):
             draft.claim(
-                f"Names survive: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
+                f"Names are replicated: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
                 words.percent(kept / len(made), 0),
                 f"5 % where it agrees by chance; as many with probability {words.probability(count_p(kept, len(made)))}",
                 f"{kept:,} of {len(made):,} names of {words.count(here['feature'].nunique(), 'feature')}",
@@ -233,8 +233,8 @@ def _ledger(run: Run, draft: Draft) -> None:
                     f"The names of {words.listing(called([int(f) for f in lost['feature'].head(8)], names(run)), 8)}{' and others' if len(lost) > 8 else ''} do not hold {CHECKS.get(str(check), str(check))}.",
                     "not found",
                 )
-    heads = [Head("Check"), Head("survived", numeric=True), Head("could not be checked", numeric=True)]
-    draft.show(Table("[[ledger]]: do the names survive?", heads, rows, sortable=False, anchor="ledger"))
+    heads = [Head("Check"), Head("replicated", numeric=True), Head("could not be checked", numeric=True)]
+    draft.show(Table("[[ledger]] of annotations", heads, rows, sortable=False, anchor="ledger"))
 
 
 def _motifs(run: Run, draft: Draft) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -18,7 +18,7 @@ from photo51.report.sections.base import Draft, Section, absent
 
 Record = Mapping[Any, Any]
 ANCHOR, TITLE = "disease", "Variants and cohorts"
-QUESTION = "Does what the model computes tell disease from health, once the leaks are closed?"
+QUESTION = "Does what the model computes tell disease from health, after controlling for confounders?"
 METHODS = {
     "llr": "model's likelihood ([[llr]])",
     "abs_llr": "size of the likelihood change",
@@ -37,6 +37,52 @@ METHODS = {
 }
 BY_STRATUM = ("llr", "features", "stacked", "conservation", "context", "kmer", "embedding", "gene_prior")
 ROLES = {"score": "score", "baseline": "baseline", "leak": "what a leak gives", "null": "null"}
+
+
+INFORMATIVE = 0.9  # AUROC of consequence alone from which on a contrast is one of consequences
+
+
+class Contrast(NamedTuple):
+    """What is compared.
+
+    Attributes
+    ----------
+    said
+        Name of the set, in words.
+    cases, controls
+        What they are, as the configuration has it.
+    described
+        Why no find is claimed of it; empty where one may be.
+    """
+
+    said: str
+    cases: str
+    controls: str
+    described: str
+
+    def claim(self, draft: Draft, what: str, value: str, null: str, n: str, *, holds: bool) -> None:
+        """A claim, or where cases and controls differ by construction a number without a verdict."""
+        if self.described:
+            draft.describe(what, value, null, n)
+        else:
+            draft.claim(what, value, null, n, holds=holds)
+
+
+def contrast(run: Run, name: str, whole: pd.DataFrame, tests: pd.DataFrame) -> Contrast:
+    """What a set compares, and whether a difference can say anything."""
+    values = run.manifest.get("config", {}).get("values", {})
+    said = values.get("comparisons", {}).get(name, {})
+    why = ""
+    if "claim" in tests and (tests["claim"] == "description").any():
+        why = "cases and controls have other consequences, which part them by themselves"
+    elif "consequence_prior" in whole.index and whole.loc["consequence_prior", "auroc"] >= INFORMATIVE:
+        alone = words.fixed(float(whole.loc["consequence_prior", "auroc"]))
+        why = f"the consequence alone tells cases from controls (AUROC {alone})"
+    cases, controls = (
+        said.get("cases_label") or "disease variants",
+        said.get("controls_label") or "harmless variants",
+    )
+    return Contrast(name.replace("_", " "), str(cases), str(controls), why)
 
 
 def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
@@ -85,28 +131,33 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     whole = judged[(judged["stratum"] == "all") & (judged["role"] != "unscored")].set_index(
         "method", drop=False
     )
-    if len(whole):
-        _prediction(whole, said, draft)
-    _strata(judged, said, draft)
     tests = run.of_set("feature_tests", name)
+    c = contrast(run, name, whole, tests)
+    draft.show(Prose(f"Compared: {c.cases} (cases) with {c.controls} (controls)."))
+    if c.described:
+        draft.fail(f"{said}: not informative as a find of disease: {c.described}.", "limit")
+        draft.answers.append(f"**{said}**: not informative: {c.described}.")
+    if len(whole):
+        _prediction(whole, c, draft)
+    _strata(judged, c, draft)
     if len(tests):
-        _tests(run, tests, said, draft, alpha)
+        _tests(run, tests, c, draft, alpha)
         _audit(tests, run.of_set("permutation_audit", name), draft)
 
 
-def _size(row: Record) -> str:
-    return f"{int(row['n_case']):,} disease and {int(row['n_control']):,} harmless variants in {words.count(int(row['n_genes']), 'gene')}"
+def _size(row: Record, c: Contrast) -> str:
+    return f"{int(row['n_case']):,} {c.cases} and {int(row['n_control']):,} {c.controls} in {words.count(int(row['n_genes']), 'gene')}"
 
 
-def _prediction(whole: pd.DataFrame, said: str, draft: Draft) -> None:
-    draft.show(_forest(whole, said))
+def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
+    draft.show(_forest(whole, c))
     rows = [
         [METHODS.get(str(r.method), str(r.method)), interval(r.auroc_within, r.within_lo, r.within_hi), interval(r.auroc, r.auroc_lo, r.auroc_hi), interval(r.auprc, r.auprc_lo, r.auprc_hi), ROLES[str(r.role)]]
         for r in records(whole)
     ]  # fmt: skip
     first = whole.iloc[0].to_dict()
     note = (
-        f"{_size(first)}; whole genes held out; guessing gives 0.50, and an AUPRC of {words.fixed(first['prevalence'])}. "
+        f"{_size(first, c)}; whole genes held out; guessing gives 0.50, and an AUPRC of {words.fixed(first['prevalence'])}. "
         "The leaks show how high a score gets by knowing the gene alone."
     )
     heads = [
@@ -116,36 +167,37 @@ def _prediction(whole: pd.DataFrame, said: str, draft: Draft) -> None:
         Head("[[auprc]] (95 %)", numeric=True),
         Head("Kind"),
     ]
-    draft.show(Table("How well each score tells disease variants from harmless ones", heads, rows, note=note))
+    draft.show(Table(f"How well each score tells {c.cases} from {c.controls}", heads, rows, note=note))
     by_method = {str(r["method"]): r for r in whole.to_dict("records")}
     if "llr" in by_method:
-        _likelihood(by_method["llr"], said, draft)
+        _likelihood(by_method["llr"], c, draft)
     if "stacked" in by_method and math.isfinite(by_method["stacked"]["gain"]):
-        _gain(by_method["stacked"], whole[whole["role"] == "baseline"], said, draft)
+        _gain(by_method["stacked"], whole[whole["role"] == "baseline"], c, draft)
 
 
-def _likelihood(r: Record, said: str, draft: Draft) -> None:
+def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
     finds = bool(r["within_lo"] > 0.5)
     range_ = f"95 %: {words.fixed(r['within_lo'])}–{words.fixed(r['within_hi'])}"
-    draft.claim(
-        f"Disease variants ({said}) surprise the model more than harmless variants of the same gene.",
-        f"AUROC {words.fixed(r['auroc_within'])}", "0.50 by guessing", f"{_size(r)}; {range_}", holds=finds,
+    c.claim(
+        draft,
+        f"The model finds {c.cases} ({c.said}) less likely than {c.controls} of the same gene.",
+        f"AUROC {words.fixed(r['auroc_within'])}", "0.50 by guessing", f"{_size(r, c)}; {range_}", holds=finds,
     )  # fmt: skip
     against = bool(r["within_hi"] < 0.5)
     does = "separates" if finds else "puts in the wrong order" if against else "does not separate"
     draft.answers.append(
-        f"**{said}**: the model's likelihood alone {does} disease and harmless variants of one gene (AUROC {words.fixed(r['auroc_within'])}, {range_})."
+        f"**{c.said}**: the model's likelihood alone {does} {c.cases} and {c.controls} of one gene (AUROC {words.fixed(r['auroc_within'])}, {range_})."
     )
     if not finds:
         why = (
-            "disease variants surprise the model less than harmless ones of the same gene do: its likelihood follows something else than harm."
+            f"{c.cases} are more likely to the model than {c.controls} of the same gene: its likelihood follows something else than harm."
             if against
-            else "the model's likelihood does not tell disease from harmless variants of the same gene."
+            else f"the model's likelihood does not tell {c.cases} from {c.controls} of the same gene."
         )
-        draft.fail(f"{said}: {why}", "not found")
+        draft.fail(f"{c.said}: {why}", "not found")
 
 
-def _gain(r: Record, baselines: pd.DataFrame, said: str, draft: Draft) -> None:
+def _gain(r: Record, baselines: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     """What features add to the likelihood counts where both together beat what needs no features."""
     best = baselines.loc[baselines["auroc_within"].idxmax()].to_dict() if len(baselines) else None
     bar = best["auroc_within"] if best else 0.5
@@ -156,11 +208,12 @@ def _gain(r: Record, baselines: pd.DataFrame, said: str, draft: Draft) -> None:
         if best
         else "0.50 by guessing"
     )
-    draft.claim(
-        f"Features and likelihood tell disease variants better than what needs no features ({said}).",
+    c.claim(
+        draft,
+        f"Features and likelihood tell {c.cases} from {c.controls} better than what needs no features ({c.said}).",
         f"AUROC {words.fixed(r['auroc_within'])}",
         than,
-        f"{_size(r)}; gain over the likelihood alone {words.signed(r['gain'])}, {range_}",
+        f"{_size(r, c)}; gain over the likelihood alone {words.signed(r['gain'])}, {range_}",
         holds=gains and beats,
     )
     if gains and beats:
@@ -171,12 +224,12 @@ def _gain(r: Record, baselines: pd.DataFrame, said: str, draft: Draft) -> None:
         draft.answers.append("Features add nothing certain to it.")
     if not gains:
         draft.fail(
-            f"{said}: features add nothing certain to the model's likelihood (gain {words.signed(r['gain'])}, {range_}).",
+            f"{c.said}: features add nothing certain to the model's likelihood (gain {words.signed(r['gain'])}, {range_}).",
             "not found",
         )
     elif not beats:
         draft.fail(
-            f"{said}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best baseline: {than}.",
+            f"{c.said}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best baseline: {than}.",
             "not found",
         )
 
@@ -202,9 +255,9 @@ def _stratum(name: str) -> str:
     return f"{words.kind(name)} variants"
 
 
-def _strata(judged: pd.DataFrame, said: str, draft: Draft) -> None:
+def _strata(judged: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     for r in records(judged[judged["role"] == "unscored"]):
-        draft.fail(f"{said}: {_stratum(str(r.stratum))} could not be compared: {r.reason}.", "limit")
+        draft.fail(f"{c.said}: {_stratum(str(r.stratum))} could not be compared: {r.reason}.", "limit")
     scored = judged[(judged["stratum"] != "all") & (judged["role"] != "unscored")]
     methods = [m for m in BY_STRATUM if m in set(scored["method"])]
     rows = []
@@ -217,17 +270,17 @@ def _strata(judged: pd.DataFrame, said: str, draft: Draft) -> None:
     if rows:
         heads = [
             Head("Stratum"),
-            Head("disease / harmless", numeric=True),
+            Head("cases / controls", numeric=True),
             *(Head(METHODS[m], numeric=True) for m in methods),
         ]
-        note = "[[within_gene]]; without this split, telling stop codons from silent changes would pass for knowledge of disease."
+        note = "[[within_gene]]; without this split, telling stop codons from silent changes would pass for knowledge of what cases are."
         draft.show(Table("Within each stratum", heads, rows, note=note))
 
 
-def _forest(whole: pd.DataFrame, said: str) -> Figure:
+def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
     best = whole.iloc[int(whole["auroc_within"].argmax())].to_dict()
     method = plain_text(METHODS.get(str(best["method"]), str(best["method"])))
-    alt = f"AUROC of {len(whole)} scores on {said}, genes held out; the highest within genes is {method} with {words.fixed(best['auroc_within'])}; guessing is 0.50."
+    alt = f"AUROC of {len(whole)} scores on {c.said}, genes held out; the highest within genes is {method} with {words.fixed(best['auroc_within'])}; guessing is 0.50."
     picture = svg.figure(
         lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt
     )
@@ -235,22 +288,18 @@ def _forest(whole: pd.DataFrame, said: str) -> Figure:
     return Figure(picture, caption, wide=True)
 
 
-def _tests(run: Run, tests: pd.DataFrame, said: str, draft: Draft, alpha: float) -> None:
-    if "claim" in tests and (tests["claim"] == "description").any():
-        draft.fail(
-            f"{said}: this comparison is a description, no discovery: its cases and controls have other consequences, which part them by themselves.",
-            "limit",
-        )
+def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: float) -> None:
     found, kept = tests[tests["q"] <= alpha], tests[tests["replicated"].astype(bool)].sort_values("q")
     pooled = int((tests["q_pooled"] <= alpha).sum())
-    draft.claim(
-        f"Features change differently in disease variants ({said}) than in harmless ones, and do so again in other genes.",
+    c.claim(
+        draft,
+        f"Features change differently in {c.cases} than in {c.controls} ({c.said}), and do so again in other genes.",
         f"{len(kept)} of {len(found)} finds", f"at q ≤ {alpha}; the naive test without strata calls {pooled:,}",
         f"{len(tests):,} tests of {words.count(tests['feature'].nunique(), 'feature')}", holds=len(kept) > 0,
     )  # fmt: skip
     if kept.empty:
         draft.fail(
-            f"{said}: no feature separates disease from harmless variants within genes and again in held-out genes; the naive test would have called {pooled:,}.",
+            f"{c.said}: no feature separates {c.cases} from {c.controls} within genes and again in held-out genes; the naive test would have called {pooled:,}.",
             "not found",
         )
         return
@@ -260,9 +309,9 @@ def _tests(run: Run, tests: pd.DataFrame, said: str, draft: Draft, alpha: float)
     ]  # fmt: skip
     heads = [
         Head("Feature, read along or against the gene"), Head("change measured"), Head("AUROC", numeric=True), Head("[[q]], [[stratified|stratified]]", numeric=True),
-        Head("[[p]] in other genes", numeric=True), Head("q, naive", numeric=True), Head("disease / harmless", numeric=True),
+        Head("[[p]] in other genes", numeric=True), Head("q, naive", numeric=True), Head("cases / controls", numeric=True),
     ]  # fmt: skip
-    draft.show(_effects(kept, said, known.names(run)))
+    draft.show(_effects(kept, c, known.names(run)))
     within = str(tests["strata"].iloc[0]) if "strata" in tests else "gene, consequence, codon_position"
     note = f"Compared within {words.listing([words.kind(w) for w in within.split(', ')])}. The naive column ignores them and is printed for contrast only."
     draft.show(Table("Features that replicate in other genes", heads, rows, note=note, shown=8))
@@ -284,14 +333,14 @@ def _audit(tests: pd.DataFrame, audit: pd.DataFrame, draft: Draft) -> None:
         draft.show(Prose(" ".join(lines)))
 
 
-def _effects(kept: pd.DataFrame, said: str, named: pd.DataFrame) -> Figure:
+def _effects(kept: pd.DataFrame, c: Contrast, named: pd.DataFrame) -> Figure:
     labels = {
         int(f): sentences.label(str(a), str(s))
         for f, a, s in zip(named.index, named["annotation"], named["strand"], strict=True)
     }
     n = min(len(kept), 15)
     strongest = kept.sort_values("p").iloc[0]
-    alt = f"Effects of the {n} strongest replicated features on {said}, in discovery genes and in the others; feature {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
+    alt = f"Effects of the {n} strongest replicated features on {c.said}, in discovery genes and in the others; feature {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
     picture = svg.figure(
         lambda ax: plots.effect_forest(ax, kept, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt
     )

@@ -14,7 +14,7 @@ QUESTION = "What was looked for and not found, and what can this run not say?"
 KINDS = (
     (
         "not found",
-        "Tested, and not beyond its null",
+        "Tested, and no better than its negative control",
         "These are results: the effect is small, absent, or the run too short to see it.",
     ),
     ("limit", "Could not be tested", "Too few bases, sites or variants; more data may change this."),

@@ -64,11 +64,11 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     shaped = len(traced) - clouds
     draft.claim(
         "Some groups of features share the bases they are active on, beyond what each does alone.", f"{k} of {n} groups",
-        f"the same features turned against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance", f"{words.count(n, 'group')}, {int(table['n_features'].sum()):,} features", holds=k > 0,
+        f"the same features circularly shifted against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance", f"{words.count(n, 'group')}, {int(table['n_features'].sum()):,} features", holds=k > 0,
     )  # fmt: skip
     draft.claim(
         "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", f"{shaped} of {k} groups",
-        "the same features turned against each other", f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told", holds=count_p(shaped, k) <= ALPHA,
+        "the same features circularly shifted against each other", f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told", holds=count_p(shaped, k) <= ALPHA,
     )  # fmt: skip
     counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
     traces = (
@@ -230,7 +230,7 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
                 _beside(r["longest_loop"], r["longest_loop_null"]), str(r["why"]), verdict("yes", "beyond chance") if r["q_dependence"] <= ALPHA else verdict("no", "not beyond"),
             ]
         )  # fmt: skip
-    note = "Dependence: variance of a member that another explains, given one is active. Null: the same features, each turned by itself within the bases where the group is active."
+    note = "Dependence: variance of a member that another explains, given one is active. Null: the same features, each circularly shifted by itself within the bases where the group is active."
     return Table(
         "Every group of features", heads, rows, note=note, shown=10, row_heads=False, anchor="groups"
     )
@@ -260,7 +260,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
         Head("Group", numeric=True), Head("what varies"), Head("[[q]]", numeric=True), Head("variance explained", numeric=True), Head("by [[kmer|six-letter words]]", numeric=True),
         *(Head(head, numeric=True) for head, _ in rivals), Head("bases", numeric=True),
     ]  # fmt: skip
-    note = "Share of the quantity's variance that the coordinate explains on stretches that played no part in it, beside what the last six bases explain of the same bases."
+    note = "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, beside what the last six bases explain of the same bases."
     if rivals:
         note += " Rivals: the best group of a model with random weights; the activations themselves at the same bases, in as many dimensions; the best of as many groups of bases found in the activations without features."
         _direct(found, draft)

@@ -52,11 +52,21 @@ def section(run: Run) -> Section:
         blocks.append(Note(note, kind="warn"))
     name = origin.model_name or "The model"
     answer = (
-        f"The model **{name}** read {words.bases(scored)} of {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]. Its internal state at "
+        f"The model **{name}** read {words.bases(scored)} of the {words.bases(int(contigs['length'].sum()))} of {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]{_rest(run)}. Its internal state at "
         f"`{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active somewhere."
     )
     claims = _claims(run)
     return Section(ANCHOR, TITLE, QUESTION, answer, blocks, claims, failures)
+
+
+def _rest(run: Run) -> str:
+    """That part of the genomes was not read."""
+    left = int(run.genomes.contigs["length"].sum()) - run.places.workspace.n_rows
+    return (
+        f"; the other {words.bases(left)} were not read in this run, so that nothing is known of features there"
+        if left > 0
+        else ""
+    )
 
 
 def _genomes(run: Run) -> Table:
@@ -79,7 +89,10 @@ def _genomes(run: Run) -> Table:
                 str(genome),
                 Cell(f"{len(here):,}, {shape}", len(here)),
                 Cell(words.bases(int(here["length"].sum())), int(here["length"].sum())),
-                Cell(words.bases(total), total),
+                Cell(
+                    f"{words.bases(total)} ({words.percent(total / max(int(here['length'].sum()), 1))})",
+                    total,
+                ),
                 held_out,
                 Cell(f"{genes:,}", genes),
                 Cell(f"{own['kind'].nunique()}", own["kind"].nunique()),

@@ -26,8 +26,11 @@ def section(run: Run) -> Section:
             "The same configuration, inputs and version give byte-identical tables. Check this run against its manifest, or run it again:"
         ),
         Raw(
-            Markup("<pre><code>photo51 verify results/{}\nphoto51 run config.yaml</code></pre>").format(
-                run.name
+            Markup("<pre><code>photo51 verify results/{0}\nphoto51 run {1}</code></pre>").format(
+                run.name,
+                f"results/{run.name}/config.yaml"
+                if (run.folder / "config.yaml").is_file()
+                else "config.yaml",
             )
         ),
         Prose(
@@ -91,6 +94,13 @@ def _given(made: dict[str, Any]) -> list[Block]:
     return out
 
 
+def _link(run: Run, name: str) -> str | Markup:
+    """A file as a link, where it is beside the page."""
+    if not (run.folder / name).exists():
+        return f"`{name}`"
+    return Markup('<a href="{0}">{0}</a>').format(name + ("/" if (run.folder / name).is_dir() else ""))
+
+
 def _there(run: Run, name: str) -> str:
     if name == "manifest.json":
         return "written after this page"
@@ -99,10 +109,10 @@ def _there(run: Run, name: str) -> str:
 
 def _files(run: Run) -> Table:
     known = {
-        "features.h5ad": "features, for scanpy", "atlas/index.html": "every feature with its dossier", "tracks": "genome tracks, hub, IGV session and page",
-        "notebooks": "notebooks with their results", "exports": "AnnData, tables as TSV, column dictionary", "manifest.json": "hashes of everything",
+        "config.yaml": "the configuration, to run again", "exports/features.h5ad": "features with all that is known of each, for scanpy", "atlas/index.html": "every feature with its dossier", "tracks": "genome tracks, hub, IGV session and page",
+        "notebooks": "notebooks with their results", "exports/tables": "every table as TSV (0-based and 1-based) and parquet", "exports/columns.tsv": "what every column means", "manifest.json": "hashes of everything",
     }  # fmt: skip
-    rows = [[f"`{name}`", what, _there(run, name)] for name, what in known.items()]
+    rows = [[_link(run, name), what, _there(run, name)] for name, what in known.items()]
     return Table(
         f"Beside this page, in {words.listing([f'results/{run.name}'])}",
         [Head("File"), Head("What it holds"), Head("")],

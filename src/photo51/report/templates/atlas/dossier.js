@@ -37,6 +37,11 @@ const logo = L => {
 const colour_of = kind => D.colours[kind] || "#5f6368";
 const track = T => {
   const wide = 640, mid = 52, n = T.plus.length, w = wide / n, out = [];
+  for (const [start, end] of T.unread) {
+    const x0 = (start - T.start) / (T.end - T.start) * wide, span = (end - start) / (T.end - T.start) * wide;
+    out.push(`<rect x="${x0.toFixed(1)}" y="2" width="${span.toFixed(1)}" height="102" fill="#eceef0"><title>not read in this run</title></rect>`);
+    if (span > 80) out.push(`<text x="${(x0 + span / 2).toFixed(1)}" y="98" text-anchor="middle">not read</text>`);
+  }
   const bars = (digits, up, tone) => { for (let i = 0; i < n; i++) { const v = +digits[i]; if (v) out.push(`<rect x="${(i * w).toFixed(1)}" y="${(up ? mid - v * 4.4 : mid).toFixed(1)}" width="${Math.max(w - .15, .8).toFixed(1)}" height="${(v * 4.4).toFixed(1)}" fill="${tone}"/>`) } };
   bars(T.plus, true, colour_of("+")); bars(T.minus, false, colour_of("-"));
   out.push(`<path d="M0,${mid}H${wide}" stroke="#868b90" stroke-width=".7"/><text x="2" y="11">+</text><text x="2" y="${mid + 46}">\u2212</text>`);
@@ -68,7 +73,7 @@ const paint = (seq, levels, peak) => {
   return out;
 };
 const windows = W => h("div", { class: "windows", role: "region", tabindex: "0", "aria-label": "strongest windows" },
-  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Gene", "Strength", "Bases in reading direction, the strongest underlined"].map(t => h("th", { scope: "col" }, t)))),
+  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Gene, sense or antisense", "Strength", "Bases in reading direction, the strongest underlined"].map(t => h("th", { scope: "col" }, t)))),
     h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", {}, w.gene || "\u2013"), h("td", { class: "num" }, known(w.act) ? Math.round(100 * w.act) + "\u202f%" : "\u2013"), h("td", {}, paint(w.seq, w.level, w.peak)))))));
 
 const histogram = H => {
@@ -88,8 +93,8 @@ const profile = P => {
 const show_dossier = (d, row) => {
   const m = COL.manifold[row], pane = $("dossier");
   const facts = h("dl", { class: "facts" }, ...d.facts.map(([k, v, hint]) => h("div", { title: hint || false }, h("dt", {}, k), h("dd", {}, v))));
-  pane.replaceChildren(
-    h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list")),
+  pane.replaceChildren(...[
+    h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list"), " \u00b7 ", h("a", { href: "../report.html" }, "Report")),
     h("h2", { id: "dossier-title" }, `f${COL.id[row]} `, h("span", {}, d.title)),
     h("p", { class: "lede" }, d.words), facts,
     d.logo ? h("section", {}, h("h3", {}, "What the strongest places have in common"), logo(d.logo), h("p", { class: "small" }, d.logo.said)) : h("p", { class: "small" }, d.no_logo || ""),
@@ -101,8 +106,8 @@ const show_dossier = (d, row) => {
     h("h3", {}, "Does the model use it?"), h("p", {}, d.cause),
     h("h3", {}, "Group it belongs to"), m >= 0 ? h("p", {}, h("a", { href: "#m" + m }, group_name(m)), D.manifolds[m].meaning ? ": " + D.manifolds[m].meaning : "") : h("p", {}, "None: it was not placed in any group of features."),
     d.like.length ? h("section", {}, h("h3", {}, "Features most like it"), h("p", {}, ...d.like.flatMap(([id, cosine], i) => ROW_OF.has(id) ? [i ? ", " : "", link(ROW_OF.get(id)), ` (${fixed(cosine, 2)})`] : []), h("span", { class: "small" }, " \u00b7 cosine between the directions they write in the model"))) : null,
-    d.checks.length ? grid("Does the name survive?", [["Check"], ["Result"], ["Detail"]], d.checks) : null,
-  );
+    d.checks.length ? grid("Is the name replicated?", [["Check"], ["Result"], ["Detail"]], d.checks) : null,
+  ].filter(Boolean));
 };
 const group_name = m => `group ${m}: ${D.manifolds[m].shape}`;
 const open_manifold = index => {
@@ -110,12 +115,13 @@ const open_manifold = index => {
   if (!m) return;
   history.replaceState(null, "", "#m" + index);
   const rows = m.features.filter(id => ROW_OF.has(id)).map(id => ROW_OF.get(id));
-  $("dossier").replaceChildren(
+  $("dossier").replaceChildren(...[
     h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list")),
     h("h2", { id: "dossier-title" }, `Group ${index} `, h("span", {}, m.shape)), h("p", { class: "lede" }, m.words),
     m.points.x.length ? h("figure", {}, h("div", { class: "plot big", html: cloud(m, 520, 360, 2.4) }), h("figcaption", {}, m.alt, m.key ? h("span", { class: "keys" }, ...m.key.map(([label, share]) => h("span", { class: "key" }, h("i", { style: `background:${mixed(m.cyclic ? D.ramps.cyclic : D.ramps.sequential, share)}` }), label))) : null)) : null,
     h("dl", { class: "facts" }, ...m.facts.map(([k, v, hint]) => h("div", { title: hint || false }, h("dt", {}, k), h("dd", {}, v)))),
-    h("h3", {}, `Its ${rows.length} features`), h("ul", { class: "flat" }, ...rows.map(r => h("li", {}, link(r)))));
+    h("h3", {}, `Its ${rows.length} features`), h("ul", { class: "flat" }, ...rows.map(r => h("li", {}, link(r)))),
+  ].filter(Boolean));
   $("dossier").scrollTop = 0;
   SHOWN = Uint32Array.from(rows); RANKED = false; sort(); draw_table(); draw_map();
   $("found").textContent = `the ${rows.length} features of group ${index}`;

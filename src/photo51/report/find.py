@@ -1,0 +1,277 @@
+"""`photo51 find`: what a run says of an annotation, a gene, a place, a variant, a sequence or a feature."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from photo51.genome.alphabet import decode, encode, reverse_complement
+from photo51.report import words
+from photo51.report.dossier import dossier
+from photo51.report.known import closest
+from photo51.report.run import Run
+from photo51.report.sentences import called, label
+from photo51.types import STRANDS, InputError
+
+MOST = 25  # rows printed
+MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
+NOT_READ = "not read in this run"
+_FEATURE = re.compile(r"^(?:feature\s+|f)?(\d+)$", re.IGNORECASE)
+_HGVS = re.compile(r"^(?:\S+:)?[mg]\.(\d+)([ACGT]+)>([ACGT]+)$", re.IGNORECASE)
+_PROTEIN = re.compile(r"^(\S+)[\s:]+(?:p\.)?([A-Z*][a-z]{0,2})(\d+)([A-Z*=][a-z]{0,2})$")
+_PLACE = re.compile(r"^(\S+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–)\s*([\d,]+))?$")
+_THREE = dict(zip("ARNDCQEGHILKMFPSTWYV*", ["Ala", "Arg", "Asn", "Asp", "Cys", "Gln", "Glu", "Gly", "His", "Ile", "Leu", "Lys", "Met", "Phe", "Pro", "Ser", "Thr", "Trp", "Tyr", "Val", "Ter"], strict=True))  # fmt: skip
+
+
+class Found(NamedTuple):
+    """An answer.
+
+    Attributes
+    ----------
+    title
+        What was taken to be asked for, and how much of it was read.
+    table
+        Rows of the answer, best first; may be empty.
+    text
+        Instead of a table, where the answer is prose.
+    """
+
+    title: str
+    table: pd.DataFrame
+    text: str = ""
+
+    def __str__(self) -> str:
+        """As a terminal shows it."""
+        if self.text:
+            return f"{self.title}\n{self.text}"
+        if self.table.empty:
+            return self.title
+        rest = f"\n… {len(self.table) - MOST:,} more" if len(self.table) > MOST else ""
+        shown = self.table.head(MOST).to_string(
+            index=False, float_format=lambda v: f"{v:.3g}", na_rep="–", max_colwidth=60
+        )
+        return f"{self.title}\n{shown}{rest}"
+
+
+def find(run: Run, text: str) -> Found:
+    """Answer a question put in a word or two.
+
+    Raises
+    ------
+    InputError
+        Where nothing in the run is called so, naming what can be asked for.
+    """
+    asked = text.strip()
+    for answer in (_feature, _variant, _sequence, _gene, _place, _annotation):
+        if (found := answer(run, asked)) is not None:
+            return found
+    classes = sorted(run.genomes.annotations()["kind"].unique())
+    raise InputError(
+        f"{text!r}: need a feature (f12), an annotation class ({', '.join(classes[:8])}, …), a gene or locus tag, a place "
+        "(contig:first-last), a variant (m.3243A>G, katG S315T) or a sequence of at least "
+        f"{MIN_SEQUENCE} bases, got nothing that this run knows"
+    )
+
+
+def _feature(run: Run, asked: str) -> Found | None:
+    hit = _FEATURE.match(asked)
+    return Found(f"feature {hit[1]}", pd.DataFrame(), dossier(run, int(hit[1])).text()) if hit else None
+
+
+# ---- variants
+
+
+def _variant(run: Run, asked: str) -> Found | None:
+    base, protein = _HGVS.match(asked), _PROTEIN.match(asked)
+    if base is None and protein is None:
+        return None
+    table = run.table("variants")
+    if table is None:
+        return Found(f"{asked}: {run.absent('variants')}", pd.DataFrame())
+    if base is not None:
+        rows = table[
+            (table["pos"] == int(base[1]) - 1)
+            & (table["ref"] == base[2].upper())
+            & (table["alt"] == base[3].upper())
+        ]
+    else:
+        assert protein is not None
+        change = "p." + _three(protein[2]) + protein[3] + _three(protein[4])
+        said = table["hgvs_p"] if "hgvs_p" in table else pd.Series("", index=table.index)
+        rows = table[
+            (table["gene"].str.lower() == protein[1].lower()) & said.str.contains(change, regex=False)
+        ]
+    if rows.empty:
+        return Found(
+            f"{asked}: not among the {len(table):,} variants of this run ({words.listing(run.sets('variants'))})",
+            pd.DataFrame(),
+        )
+    columns = [
+        c
+        for c in ("set", "variant", "gene", "consequence", "hgvs_p", "label", "llr", "n_changed")
+        if c in rows
+    ]
+    return Found(f"{asked}: {words.count(len(rows), 'variant')}, llr in nats", _carded(run, rows[columns]))
+
+
+def _carded(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    cards = run.table("cards")
+    there = set() if cards is None else set(cards["variant"])
+    return rows.assign(card=["yes" if v in there else "no" for v in rows["variant"]])
+
+
+def _three(residue: str) -> str:
+    return _THREE.get(residue.upper(), residue.capitalize()) if len(residue) == 1 else residue.capitalize()
+
+
+# ---- sequence
+
+
+def _sequence(run: Run, asked: str) -> Found | None:
+    letters = re.sub(r"\s", "", asked).upper().replace("U", "T")
+    if len(letters) < MIN_SEQUENCE or set(letters) - set("ACGT"):
+        return None
+    wanted = {"+": letters, "-": decode(reverse_complement(encode(letters)))}
+    rows = []
+    for s in run.places.workspace.table.itertuples(index=False):
+        bases = decode(run.genomes.sequence(str(s.genome), str(s.chrom), int(s.start), int(s.end)))
+        for strand in STRANDS if wanted["+"] != wanted["-"] else STRANDS[:1]:
+            for at in _all(bases, wanted[strand]):
+                start = int(s.start) + at
+                rows.append((str(s.genome), str(s.chrom), start, start + len(letters), strand))
+    if not rows:
+        return Found(
+            f"{len(letters)} bases: nowhere in the {words.bases(run.places.workspace.n_rows)} read, on either strand",
+            pd.DataFrame(),
+        )
+    parts = [
+        _along(run, g, c, a, b).assign(place=words.place(c, a, b), match=strand)
+        for g, c, a, b, strand in rows[:8]
+    ]
+    where = words.listing([f"{words.place(c, a, b)} ({strand})" for _, c, a, b, strand in rows], 8)
+    return Found(f"{len(letters)} bases at {where}", pd.concat(parts, ignore_index=True))
+
+
+def _all(text: str, wanted: str) -> Iterator[int]:
+    at = text.find(wanted)
+    while at >= 0:
+        yield at
+        at = text.find(wanted, at + 1)
+
+
+# ---- places and genes
+
+
+def _place(run: Run, asked: str) -> Found | None:
+    hit = _PLACE.match(asked)
+    if hit is None:
+        return None
+    contigs = run.genomes.contigs
+    name = hit[1].lower()
+    by_name = contigs[contigs["chrom"].str.lower() == name]
+    by_genome = contigs[contigs["genome"].str.lower() == name]
+    some = by_name if len(by_name) else by_genome
+    if len(some) != 1:
+        return None
+    genome, chrom, length = (some.iloc[0][k] for k in ("genome", "chrom", "length"))
+    start = int(hit[2].replace(",", "")) - 1
+    end = int(hit[3].replace(",", "")) if hit[3] else start + 1
+    if not 0 <= start < end <= int(length):
+        raise InputError(
+            f"{asked!r}: need a place within 1–{int(length):,} of {chrom}, got {start + 1:,}–{end:,}"
+        )
+    return _read(run, words.place(str(chrom), start, end), [(str(genome), str(chrom), start, end, "")])
+
+
+def _gene(run: Run, asked: str) -> Found | None:
+    word = asked.lower().removeprefix("gene:").strip()
+    table = run.genomes.annotations()
+    tag = table["group"].str.replace(r"^(?:gene|cds|rna)-", "", regex=True).str.lower()
+    hit = (table["name"].str.lower() == word) | ((tag == word) & (tag != ""))
+    rows = table[hit & (table["strand"] != "") & (table["name"] != "")]
+    if rows.empty:
+        return None
+    whole = rows.groupby(["genome", "chrom", "strand"], as_index=False).agg(start=("start", "min"), end=("end", "max"), name=("name", "first"))  # fmt: skip
+    spans = [
+        (str(r.genome), str(r.chrom), int(str(r.start)), int(str(r.end)), str(r.strand))
+        for r in whole.itertuples(index=False)
+    ]
+    return _read(run, str(whole["name"].iloc[0]), spans)
+
+
+def _read(run: Run, what: str, spans: list[tuple[str, str, int, int, str]]) -> Found:
+    """Features along intervals, and how much of these was read."""
+    total = sum(b - a for _, _, a, b, _ in spans)
+    left = sum(y - x for g, c, a, b, _ in spans for x, y in run.places.unread(g, c, a, b))
+    where = words.listing([f"{g} {words.place(c, a, b, s)}" for g, c, a, b, s in spans], 4)
+    if left == total:
+        return Found(f"{what} ({where}): {NOT_READ}; nothing is known of features there", pd.DataFrame())
+    part = f"{total - left:,} of {total:,} bases were read" if left else f"all {total:,} bases were read"
+    parts = [_along(run, g, c, a, b, s) for g, c, a, b, s in spans]
+    table = pd.concat(parts, ignore_index=True)
+    return Found(f"{what} ({where}): {part}", table.sort_values("share", ascending=False, kind="stable"))
+
+
+def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str = "") -> pd.DataFrame:
+    """Every feature that is active in an interval, by its largest activation there as a share of its own largest.
+
+    `reads` says sense or antisense for an interval with a strand, else the strand read.
+    """
+    top = run.features["maximum"].to_numpy(dtype=float)
+    ids = run.features["feature"].to_numpy()
+    names = closest(run)
+    parts = []
+    for rows in run.places.workspace.rows_of(genome, chrom, start, end):
+        for s in STRANDS:
+            codes = run.codes.matrix(s, rows)
+            largest = np.asarray(codes.max(axis=0).todense()).ravel()
+            n = np.diff(codes.tocsc().indptr)
+            some = np.flatnonzero(largest > 0)
+            way = s if strand not in STRANDS else "sense" if s == strand else "antisense"
+            parts.append(pd.DataFrame({"feature": ids[some], "reads": way, "share": largest[some] / np.maximum(top[some], 1e-12), "active": n[some]}))  # fmt: skip
+    columns = ["feature", "reads", "share", "active", "called", "grade"]
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(parts).groupby(["feature", "reads"], as_index=False).agg(share=("share", "max"), active=("active", "sum"))  # fmt: skip
+    rows_of = {int(f): r for f, r in zip(names.index, names.to_dict("records"), strict=True)}
+    table["called"] = [called(rows_of[f]) if f in rows_of else "unnamed" for f in table["feature"]]
+    table["grade"] = [str(rows_of[f]["grade"]) if f in rows_of else "–" for f in table["feature"]]
+    return table.sort_values(["share", "feature"], ascending=[False, True], kind="stable")[columns]
+
+
+# ---- annotations
+
+
+def _annotation(run: Run, asked: str) -> Found | None:
+    """Features of every class whose name holds the words, weak evidence included."""
+    names = run.table("names")
+    word = asked.lower().removeprefix("concept:").strip()
+    kinds = {str(k) for k in run.genomes.annotations()["kind"].unique()}
+    if names is not None:
+        kinds |= set(names["annotation"])
+    wanted = sorted(k for k in kinds if word in k.lower().replace("_", " ") or word in words.kind(k).lower())
+    if not wanted or not word:
+        return None
+    title = f"{asked}: annotation {words.listing(wanted, 12)}"
+    if names is None:
+        return Found(f"{title}; {run.absent('names')}", pd.DataFrame())
+    rows = names[names["annotation"].isin(wanted)]
+    if rows.empty:
+        return Found(f"{title}; no feature has even weak evidence for it", pd.DataFrame())
+    order = rows["grade"].map({"strong": 0, "moderate": 1, "weak": 2})
+    rows = rows.assign(order=order, own=rows["rank"] != 0)
+    rows = rows.sort_values(
+        ["order", "own", "f1_domain", "q"], ascending=[True, True, False, True], kind="stable"
+    )
+    table = pd.DataFrame(
+        {
+            "feature": rows["feature"], "annotation": [label(a, s) for a, s in zip(rows["annotation"], rows["strand"], strict=True)],
+            "grade": rows["grade"], "evidence": rows["evidence"], "F1": rows["f1_domain"], "MCC": rows["mcc"], "q": rows["q"],
+            "top windows": rows["top_share"], "replicated": [f"{s} of {n}" for s, n in zip(rows["n_survived"], rows["n_checks"], strict=True)],
+        }
+    )  # fmt: skip
+    return Found(f"{title}; {words.count(rows['feature'].nunique(), 'feature')}", table)
