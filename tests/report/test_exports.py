@@ -8,7 +8,9 @@ import pytest
 from photo51.config.report import ExportParams
 from photo51.io import Provenance, TableSpec
 from photo51.io.contracts import biomarkers, enrichment, features, genome, interventions
-from photo51.report.exports import column_dictionary, export, features_anndata
+from photo51.io.contracts.features import TOP_WINDOWS
+from photo51.report import exports
+from photo51.report.exports import column_dictionary, export, features_anndata, one_based
 from photo51.report.run import Run
 
 MADE = Provenance(stage="export")
@@ -104,3 +106,19 @@ def test_a_run_of_features_alone_exports_too(poor, tmp_path):
     written = export(Run(poor), tmp_path / "out", ExportParams(crate=False), MADE)
     assert {p.name for p in written} >= {"features.h5ad", "columns.tsv", "README.md", "contigs.tsv"}
     assert "ro-crate-metadata.json" not in {p.name for p in written}
+
+
+def test_columns_counted_from_one_stand_beside_those_from_zero():
+    table = pd.DataFrame({"feature": [3], "start": [10], "end": [25], "peak": [12]})
+    out = one_based(table, TOP_WINDOWS)
+    assert list(out.columns) == ["feature", "start", "start_1based", "end", "peak", "peak_1based"]
+    assert out.iloc[0].tolist() == [3, 10, 11, 25, 12, 13]
+
+
+def test_a_table_longer_than_a_sheet_is_written_in_parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(exports, "EXCEL_ROWS", 4)
+    assert exports._write_tsv(pd.DataFrame({"a": range(7)}), tmp_path, "long")
+    assert not exports._write_tsv(pd.DataFrame({"a": range(3)}), tmp_path, "short")
+    parts = [pd.read_csv(tmp_path / f"long.{i}.tsv", sep="\t")["a"].tolist() for i in (1, 2, 3)]
+    assert parts == [[0, 1, 2], [3, 4, 5], [6]]
+    assert (tmp_path / "short.tsv").is_file()

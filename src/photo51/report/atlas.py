@@ -12,7 +12,7 @@ import pandas as pd
 
 from photo51.config.report import AtlasParams
 from photo51.progress import progress
-from photo51.report import words
+from photo51.report import atlas_search, words
 from photo51.report.atlas_files import Index, rounded, write_atlas
 from photo51.report.dossier import Dossier, Dossiers
 from photo51.report.kinds import FAMILIES, family
@@ -27,7 +27,6 @@ from photo51.report.summary import feature_summary
 
 log = logging.getLogger(__name__)
 BATCH = 64
-GRADES = {"weak": 1, "moderate": 2, "strong": 3}  # 0: nothing names it
 BINS = 24
 
 
@@ -59,7 +58,7 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
     x, y = feature_map(run, summary.index.to_numpy())
     features = pd.DataFrame(
         {
-            "id": summary["feature"].to_numpy(), "name": [place.get(t, -1) for t in labels], "grade": [GRADES.get(str(g), 0) for g in near["grade"]], "score": near["f1_domain"].to_numpy(dtype=float),
+            "id": summary["feature"].to_numpy(), "name": [place.get(t, -1) for t in labels], "grade": [atlas_search.GRADES.get(str(g), 0) for g in near["grade"]], "score": near["f1_domain"].to_numpy(dtype=float),
             "null": near["f1_null95"].to_numpy(dtype=float) if "f1_null95" in near else np.full(len(near), np.nan), "density": summary["density"].to_numpy(), "novelty": summary["novelty"].to_numpy(),
             "novel": summary["novel"].to_numpy().astype(int), "cause": _relative(summary["ablation_dnll"]),
             "manifold": [number.get(m, -1) for m in summary["manifold"]], "x": x, "y": y, "motif": summary["consensus"].to_numpy(),
@@ -76,8 +75,9 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
         title=f"Feature atlas: {genomes}", subtitle=f"run {run.name} · {run.codes.meta.origin.model_name or 'model'} at {run.codes.meta.origin.site}",
         features=features, names=[{"label": t, "group": family(kind_of[t])} for t in distinct],
         groups=[{"label": f.label, "colour": f.colour} for f in FAMILIES], manifolds=[{k: v for k, v in m.items() if k != "id"} for m in manifolds],
-        contigs=[{"name": f"{g} {c}" if many else str(c), "length": int(n)} for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)],
-        genes=_genes(run), loci=loci.dump(), tries=_tries(run, distinct, features),
+        contigs=[{"name": f"{g} {c}" if many else str(c), "genome": str(g), "length": int(n)} for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)],
+        genes=atlas_search.genes(run), loci=loci.dump(), tries=_tries(run, distinct, features), scored=atlas_search.scored(run),
+        evidence=atlas_search.evidence(run, summary["feature"].to_numpy()), variants=atlas_search.variants(run),
     )  # fmt: skip
 
 
@@ -98,15 +98,6 @@ def _genes_of(run: Run, ids: np.ndarray, n: int) -> list[str]:
         if gene is not None:
             found.setdefault(int(feature), {})[gene.name] = None
     return [" ".join(found.get(int(f), {})) for f in ids]
-
-
-def _genes(run: Run) -> Mapping[str, list[Any]]:
-    names, contigs = run.places.genes.names(), run.genomes.contigs
-    number = {(g, c): i for i, (g, c) in enumerate(zip(contigs["genome"], contigs["chrom"], strict=True))}
-    return {
-        "name": names["name"].tolist(), "contig": [number[g, c] for g, c in zip(names["genome"], names["chrom"], strict=True)],
-        "start": names["start"].tolist(), "end": names["end"].tolist(),
-    }  # fmt: skip
 
 
 def _tries(run: Run, names: list[str], features: pd.DataFrame) -> list[str]:

@@ -79,6 +79,12 @@ class Index:
         end), `bounds` (into the next two), `row`, `share` (of the feature's own maximum).
     tries
         Searches to offer.
+    scored
+        What was read: columns `contig`, `start`, `end`, and `bases` where they are few enough to be searched.
+    evidence
+        Every annotation that some evidence gives a feature: columns `row` (of `features`), `label`, `grade`.
+    variants
+        Columns `text` (what is searched), `label`, `contig`, `pos` (0-based), `llr` (nats), `set`, `card`.
     """
 
     title: str
@@ -91,6 +97,9 @@ class Index:
     genes: Mapping[str, Sequence[Any]]
     loci: Mapping[str, Any]
     tries: Sequence[str] = field(default_factory=tuple)
+    scored: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    evidence: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    variants: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 def pack(value: Any) -> str:
@@ -171,6 +180,7 @@ def _payload(index: Index, chunk: int) -> dict[str, Any]:
         "columns": {name: rounded(index.features[name]) for name in COLUMNS},
         "names": list(index.names), "groups": list(index.groups), "manifolds": list(index.manifolds),
         "contigs": list(index.contigs), "genes": index.genes, "loci": index.loci,
+        "scored": index.scored, "evidence": index.evidence, "variants": index.variants,
         "colours": {name: theme.colour(name) for name in SHOWN_COLOURS},
         "ramps": {"cyclic": theme.CYCLE, "sequential": theme.ALONG},
     }  # fmt: skip

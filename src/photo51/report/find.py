@@ -19,6 +19,7 @@ from photo51.types import STRANDS, InputError
 
 MOST = 25  # rows printed
 MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
+_GENES = ("gene", "pseudogene", "CDS", "tRNA", "rRNA", "ncRNA", "D_loop", "mobile_element", "prophage", "CRISPR")
 NOT_READ = "not read in this run"
 _FEATURE = re.compile(r"^(?:feature\s+|f)?(\d+)$", re.IGNORECASE)
 _HGVS = re.compile(r"^(?:\S+:)?[mg]\.(\d+)([ACGT]+)>([ACGT]+)$", re.IGNORECASE)
@@ -190,6 +191,7 @@ def _place(run: Run, asked: str) -> Found | None:
 def _gene(run: Run, asked: str) -> Found | None:
     word = asked.lower().removeprefix("gene:").strip()
     table = run.genomes.annotations()
+    table = table[table["kind"].isin(_GENES)]
     tag = table["group"].str.replace(r"^(?:gene|cds|rna)-", "", regex=True).str.lower()
     hit = (table["name"].str.lower() == word) | ((tag == word) & (tag != ""))
     rows = table[hit & (table["strand"] != "") & (table["name"] != "")]

@@ -60,7 +60,9 @@ const has_motif = (text, codes) => {
 const locus_of = text => {
   const found = /^([^\s]+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–)\s*([\d,]+))?$/.exec(text.trim());
   if (!found) return null;
-  const contig = D.contigs.findIndex(c => c.name.toLowerCase() === found[1].toLowerCase() || c.name.toLowerCase().endsWith(" " + found[1].toLowerCase()));
+  const asked = found[1].toLowerCase(), of_genome = D.contigs.filter(c => c.genome.toLowerCase() === asked);
+  let contig = D.contigs.findIndex(c => c.name.toLowerCase() === asked || c.name.toLowerCase().endsWith(" " + asked));
+  if (contig < 0 && of_genome.length === 1) contig = D.contigs.indexOf(of_genome[0]);
   if (contig < 0) return null;
   const number = s => +s.replace(/,/g, ""), start = number(found[2]) - 1;
   return { contig, start, end: found[3] ? number(found[3]) : start + 1 };
@@ -75,27 +77,71 @@ const rows_at = ({ contig, start, end }) => {
   }
   return best;
 };
+// bases of a stretch that were read in this run
+const read_of = ({ contig, start, end }) => {
+  let n = 0;
+  D.scored.contig.forEach((c, i) => { if (c === contig) n += Math.max(0, Math.min(end, D.scored.end[i]) - Math.max(start, D.scored.start[i])) });
+  return n;
+};
+const said_read = places => {
+  const total = places.reduce((s, p) => s + p.end - p.start, 0), n = places.reduce((s, p) => s + read_of(p), 0);
+  return n === 0 ? "not read in this run: nothing is known of features there" : n < total ? `${n.toLocaleString("en")} of ${total.toLocaleString("en")} bases were read in this run` : "";
+};
+const at_places = (places, what) => {
+  const best = new Map(), read = said_read(places);
+  for (const p of places) for (const [row, share] of rows_at(p)) if ((best.get(row) || 0) < share) best.set(row, share);
+  const rows = read.startsWith("not read") ? [] : [...best.keys()].sort((a, b) => best.get(b) - best.get(a));
+  return { rows: Uint32Array.from(rows), said: (rows.length ? "most active " : "") + what + (read ? " \u00b7 " + read : ""), ranked: true, none: read.startsWith("not read") ? `${what}: ${read}.` : "" };
+};
+// an exact sequence and its reverse complement in what was read
+const found_sequence = letters => {
+  const back = Array.from(letters, c => ({ A: "T", C: "G", G: "C", T: "A" })[c]).reverse().join(""), out = [];
+  D.scored.bases.forEach((text, i) => {
+    for (const [wanted, strand] of letters === back ? [[letters, "+"]] : [[letters, "+"], [back, "\u2212"]])
+      for (let at = text.indexOf(wanted); at >= 0; at = text.indexOf(wanted, at + 1))
+        out.push({ contig: D.scored.contig[i], start: D.scored.start[i] + at, end: D.scored.start[i] + at + letters.length, strand });
+  });
+  return out;
+};
+const place_text = p => `${D.contigs[p.contig].name}:${(p.start + 1).toLocaleString("en")}-${p.end.toLocaleString("en")}` + (p.strand ? ` (${p.strand})` : "");
+const THREE = { a: "ala", r: "arg", n: "asn", d: "asp", c: "cys", q: "gln", e: "glu", g: "gly", h: "his", i: "ile", l: "leu", k: "lys", m: "met", f: "phe", p: "pro", s: "ser", t: "thr", w: "trp", y: "tyr", v: "val", "*": "ter" };
+const variant_words = asked => {
+  const protein = /^(\S+)[\s:]+(?:p\.)?([a-z*]|[a-z]{3})(\d+)([a-z*=]|[a-z]{3})$/i.exec(asked);
+  if (/[mg]\.\d+[acgt]+>[acgt]+$/i.test(asked)) return [asked.toLowerCase().replace(/^\S+:(?=[mg]\.)/, "")];
+  if (!protein) return null;
+  const three = r => THREE[r.toLowerCase()] || r.toLowerCase();
+  return [protein[1].toLowerCase(), "p." + three(protein[2]) + protein[3] + three(protein[4])];
+};
+const search_variant = asked => {
+  const wanted = variant_words(asked);
+  if (!wanted) return null;
+  const V = D.variants, hits = V.text.flatMap((t, i) => wanted.every(w => t.split(" ").includes(w)) ? [i] : []);
+  if (!hits.length) return wanted.length === 1 ? { rows: Uint32Array.of(), said: asked + " is not among the variants of this run", none: asked + " is not among the variants of this run." } : null;
+  const told = hits.slice(0, 3).map(i => `${V.label[i]} (${V.set[i]}): log-likelihood ratio ${fixed(V.llr[i], 2)} nats${V.card[i] ? ", evidence card in biomarkers/" + V.set[i] + "/cards" : ""}`).join("; ");
+  const found = at_places(hits.map(i => ({ contig: V.contig[i], start: V.pos[i], end: V.pos[i] + 1 })), "around it");
+  return { ...found, said: told + " \u00b7 " + found.said };
+};
 const everything = () => Uint32Array.from({ length: N }, (_, row) => row);
 const search = text => {
   const asked = text.trim();
   if (!asked) return { rows: everything(), said: "" };
-  const exact = /^f?(\d+)$/i.exec(asked);
+  const exact = /^(?:feature\s+|f)?(\d+)$/i.exec(asked);
   if (exact) {
     const row = ROW_OF.get(+exact[1]);
     if (row !== undefined) return { rows: Uint32Array.of(row), said: "feature f" + exact[1] };
     const ids = Array.from(COL.id).sort((a, b) => Math.abs(a - exact[1]) - Math.abs(b - exact[1])).slice(0, 8);
     return { rows: Uint32Array.from(ids, id => ROW_OF.get(id)), said: "f" + exact[1] + " is not in this atlas (never active, or no such number); the nearest numbers are shown" };
   }
+  const variant = search_variant(asked);
+  if (variant) return variant;
   const place = locus_of(asked);
-  if (place) {
-    const best = rows_at(place), rows = [...best.keys()].sort((a, b) => best.get(b) - best.get(a));
-    return { rows: Uint32Array.from(rows), said: "most active at " + asked, ranked: true };
-  }
+  if (place) return at_places([place], "at " + asked);
   const gene = D.gene_at.get(asked.toLowerCase().replace(/^gene:/, ""));
-  if (gene) {
-    const best = new Map();
-    for (const g of gene) for (const [row, share] of rows_at({ contig: D.genes.contig[g], start: D.genes.start[g], end: D.genes.end[g] })) if ((best.get(row) || 0) < share) best.set(row, share);
-    return { rows: Uint32Array.from([...best.keys()].sort((a, b) => best.get(b) - best.get(a))), said: "most active in gene " + D.genes.name[gene[0]], ranked: true };
+  if (gene) return at_places(gene.map(g => ({ contig: D.genes.contig[g], start: D.genes.start[g], end: D.genes.end[g] })), "in gene " + D.genes.name[gene[0]]);
+  const letters = asked.replace(/\s/g, "").toUpperCase().replace(/U/g, "T");
+  if (/^[ACGT]{12,}$/.test(letters) && D.scored.bases.length) {
+    const hits = found_sequence(letters), told = hits.slice(0, 5).map(place_text).join(", ");
+    return hits.length ? at_places(hits, `at ${told}${hits.length > 5 ? ` and ${hits.length - 5} more` : ""}`) : { rows: Uint32Array.of(), said: letters.length + " bases: nowhere in what was read, on either strand", none: "This sequence is nowhere in what was read, on either strand." };
   }
   const motif = asked.replace(/^motif:/i, "").toUpperCase(), is_motif = /^motif:/i.test(asked) || (asked === motif && asked.length >= 4);
   if (is_motif && /^[ACGTURYSWKMBDHVN]+$/.test(motif)) {
@@ -103,7 +149,10 @@ const search = text => {
     for (let row = 0; row < N; row++) if (COL.motif[row] && has_motif(COL.motif[row], codes)) rows.push(row);
     if (rows.length || /^motif:/i.test(asked)) return { rows: Uint32Array.from(rows), said: "motif " + motif + ", either strand" };
   }
-  const words = asked.toLowerCase().replace(/\b(concept|gene):/g, "").split(/\s+/), rows = [];
-  for (let row = 0; row < N; row++) { let hit = true; for (const w of words) if (!HAY[row].includes(w)) { hit = false; break } if (hit) rows.push(row) }
-  return { rows: Uint32Array.from(rows), said: "" };
+  const words = asked.toLowerCase().replace(/\b(concept|gene):/g, "").split(/\s+/), grade = new Map();
+  D.evidence.label.forEach((text, i) => { if (words.every(w => text.includes(w))) grade.set(D.evidence.row[i], Math.max(D.evidence.grade[i], grade.get(D.evidence.row[i]) || 0)) });
+  for (let row = 0; row < N; row++) if (!grade.has(row) && words.every(w => HAY[row].includes(w))) grade.set(row, 0);
+  const rows = [...grade.keys()].sort((a, b) => grade.get(b) - grade.get(a) || (COL.score[b] || 0) - (COL.score[a] || 0) || a - b);
+  const strong = rows.filter(r => grade.get(r) > 1).length, weak = rows.filter(r => grade.get(r) === 1).length;
+  return { rows: Uint32Array.from(rows), said: strong + weak ? `${strong} with a name, ${weak} with weak evidence, best first` : "", ranked: strong + weak > 0 };
 };

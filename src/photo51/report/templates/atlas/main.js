@@ -1,4 +1,5 @@
 // What happens when: selecting, searching, deep links (#f12, #m3, #q=tRNA).
+let NOTHING = "";
 const select = async row => {
   CURRENT = row;
   reveal(row); draw_table(); draw_map();
@@ -25,6 +26,7 @@ const apply = () => {
   sort(); draw_heads(); $("rows").scrollTop = 0; draw_table(); draw_map();
   $("found").textContent = `${SHOWN.length.toLocaleString("en")} of ${N.toLocaleString("en")} features` + (found.said ? " \u00b7 " + found.said : "");
   $("none").hidden = SHOWN.length > 0;
+  $("none").textContent = found.none || NOTHING;
 };
 const follow = () => {
   const asked = decodeURIComponent(location.hash.slice(1));
@@ -38,7 +40,7 @@ const follow = () => {
   else if (asked === "rows") $("rows").focus();
 };
 (async () => {
-  await open_index();
+  await open_index(); NOTHING = $("none").textContent;
   SHOWN = everything();
   $("q").disabled = false;
   start_table(); layout(); start_map(); draw_manifolds(); apply();

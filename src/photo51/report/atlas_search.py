@@ -1,0 +1,101 @@
+"""What the atlas's search box knows: evidence for names, genes with their tags, what was read, variants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from photo51.report.atlas_files import rounded
+from photo51.report.run import Run
+from photo51.report.sentences import label
+
+GRADES = {"weak": 1, "moderate": 2, "strong": 3}  # 0: nothing names it
+MOST_BASES, MOST_VARIANTS = 8_000_000, 20_000  # beyond these a page of text grows too large to open
+_PREFIX = r"^(?:gene|cds|rna)-"
+
+
+def contig_numbers(run: Run) -> dict[tuple[str, str], int]:
+    """Number of each contig in the order of the contigs table."""
+    contigs = run.genomes.contigs
+    return {
+        (str(g), str(c)): i for i, (g, c) in enumerate(zip(contigs["genome"], contigs["chrom"], strict=True))
+    }
+
+
+def genes(run: Run) -> Mapping[str, list[Any]]:
+    """Genes by name and by locus tag: `name`, `contig`, `start`, `end`."""
+    named, number = run.places.genes.names(), contig_numbers(run)
+    table = run.genomes.annotations()
+    tagged = table[(table["kind"] == "gene") & (table["group"] != "")]
+    tags = tagged.assign(name=tagged["group"].str.replace(_PREFIX, "", regex=True))
+    columns = ["genome", "chrom", "name", "start", "end"]
+    every = pd.concat([named[columns], tags[columns]], ignore_index=True).drop_duplicates(columns)
+    return {
+        "name": every["name"].tolist(),
+        "contig": [number[str(g), str(c)] for g, c in zip(every["genome"], every["chrom"], strict=True)],
+        "start": every["start"].tolist(),
+        "end": every["end"].tolist(),
+    }
+
+
+def scored(run: Run) -> Mapping[str, list[Any]]:
+    """What was read: `contig`, `start`, `end`; `bases` of each, where all together are few."""
+    table, number = run.places.workspace.table, contig_numbers(run)
+    out: dict[str, list[Any]] = {
+        "contig": [number[str(g), str(c)] for g, c in zip(table["genome"], table["chrom"], strict=True)],
+        "start": table["start"].tolist(),
+        "end": table["end"].tolist(),
+        "bases": [],
+    }
+    if run.places.workspace.n_rows <= MOST_BASES:
+        out["bases"] = [
+            run.genomes.sequence(str(g), str(c), int(a), int(b)).tobytes().decode()
+            for g, c, a, b in zip(*(table[k] for k in ("genome", "chrom", "start", "end")), strict=True)
+        ]
+    return out
+
+
+def evidence(run: Run, ids: np.ndarray) -> Mapping[str, list[Any]]:
+    """Every annotation that some evidence gives a feature, weak evidence included: `row` of the feature, `label`, `grade`."""
+    table = run.table("names")
+    if table is None:
+        return {"row": [], "label": [], "grade": []}
+    row_of = {int(f): i for i, f in enumerate(ids)}
+    some = table[table["feature"].isin(list(row_of))]
+    return {
+        "row": [row_of[int(f)] for f in some["feature"]],
+        "label": [
+            f"{label(str(a), str(s))} {str(a).replace('_', ' ')}".lower()
+            for a, s in zip(some["annotation"], some["strand"], strict=True)
+        ],
+        "grade": [GRADES[str(g)] for g in some["grade"]],
+    }
+
+
+def variants(run: Run) -> Mapping[str, list[Any]]:
+    """Variants by every notation the table has: `text`, `label`, `contig`, `pos`, `llr`, `set`, `card`."""
+    table = run.table("variants")
+    empty: dict[str, list[Any]] = {k: [] for k in ("text", "label", "contig", "pos", "llr", "set", "card")}
+    if table is None or len(table) > MOST_VARIANTS:
+        return empty
+    number, cards = contig_numbers(run), run.table("cards")
+    carded = set() if cards is None else set(cards["variant"])
+    protein = table["hgvs_p"].astype(str) if "hgvs_p" in table else pd.Series("", index=table.index)
+    change = [
+        f"{int(p) + 1}{r}>{a}" for p, r, a in zip(table["pos"], table["ref"], table["alt"], strict=True)
+    ]
+    return {
+        "text": [
+            f"{v} m.{c} g.{c} {g} {p}".lower()
+            for v, c, g, p in zip(table["variant"], change, table["gene"], protein, strict=True)
+        ],
+        "label": table["variant"].tolist(),
+        "contig": [number[str(g), str(c)] for g, c in zip(table["genome"], table["chrom"], strict=True)],
+        "pos": table["pos"].tolist(),
+        "llr": rounded(table["llr"]),
+        "set": table["set"].tolist(),
+        "card": [int(v in carded) for v in table["variant"]],
+    }

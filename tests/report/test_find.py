@@ -1,0 +1,73 @@
+import numpy as np
+import pytest
+from synthetic_run import MEANING
+
+from photo51.report.find import find
+from photo51.types import InputError
+
+
+def test_an_annotation_leads_to_its_features_ranked(run):
+    found = find(run, "start codon")
+    assert found.table["feature"].iloc[0] == 0
+    assert found.table["grade"].iloc[0] == "strong"
+    assert MEANING[0] == "start_codon"
+
+
+def test_a_gene_leads_to_the_features_along_it_in_sense_and_antisense(run, bare):
+    _, codes = bare
+    genes = run.genomes.annotations()
+    table = run.places.workspace.table
+    for gene in genes[genes["kind"] == "gene"].to_dict("records")[:6]:
+        found = find(run, str(gene["name"]).upper())
+        inside = np.zeros(run.codes.n_rows, dtype=bool)
+        for s in table[(table["genome"] == gene["genome"]) & (table["chrom"] == gene["chrom"])].itertuples():
+            a, b = max(s.start, gene["start"]), min(s.end, gene["end"])
+            inside[s.offset + a - s.start : s.offset + max(a, b) - s.start] = True
+        if not inside.any():
+            assert "not read in this run" in found.title
+            continue
+        for way, strand in (("sense", gene["strand"]), ("antisense", "-" if gene["strand"] == "+" else "+")):
+            dense = codes[strand][inside].toarray()
+            expected = {
+                f: (dense[:, f].max(), (dense[:, f] > 0).sum()) for f in np.flatnonzero(dense.max(axis=0))
+            }
+            rows = found.table[found.table["reads"] == way].set_index("feature")
+            assert set(rows.index) == set(expected)
+            assert all(rows.loc[f, "active"] == n for f, (_, n) in expected.items())
+
+
+def test_a_pasted_sequence_is_found_on_either_strand(run):
+    s = run.places.workspace.table.iloc[0]
+    bases = (
+        run.genomes.sequence(s["genome"], s["chrom"], int(s["start"]) + 40, int(s["start"]) + 100)
+        .tobytes()
+        .decode()
+    )
+    place = f"{s['chrom']}:{s['start'] + 41:,}-{s['start'] + 100:,}"
+    assert f"{place} (+)" in find(run, bases.lower()).title
+    back = bases[::-1].translate(str.maketrans("ACGT", "TGCA"))
+    assert f"{place} (-)" in find(run, back).title
+    assert "nowhere in the" in find(run, "ACGTTGCA" * 9).title
+
+
+def test_a_place_is_one_based_and_by_contig_or_by_genome(run):
+    s = run.places.workspace.table.query("genome == 'ring'").iloc[0]
+    at = int(s["start"]) + 50
+    one, two = find(run, f"chromosome:{at + 1:,}-{at + 20:,}"), find(run, f"ring:{at + 1}-{at + 20}")
+    assert one.title == two.title
+    assert "all 20 bases were read" in one.title
+    with pytest.raises(InputError, match="within 1–40,000"):
+        find(run, "ring:40,001")
+
+
+def test_a_variant_is_found_by_its_change_of_bases(run):
+    v = run.need("variants").iloc[0]
+    found = find(run, f"m.{v['pos'] + 1}{v['ref']}>{v['alt']}")
+    assert v["variant"] in set(found.table["variant"])
+    assert "not among the 60 variants" in find(run, "m.39999A>G").title
+
+
+def test_a_feature_and_what_nothing_is_called(run):
+    assert find(run, "feature 6").text.startswith("f6 ")
+    with pytest.raises(InputError, match="got nothing that this run knows"):
+        find(run, "nosuchthing")
