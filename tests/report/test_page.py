@@ -59,8 +59,8 @@ def test_page_loads_nothing_and_every_link_within_it_leads_somewhere(page):
 def test_sections_stand_in_the_order_the_reader_needs(page):
     found = re.findall(r'<section id="([\w-]+)"', page)
     assert found == [
-        "run",
         "headline",
+        "run",
         "concepts",
         "shapes",
         "disease",

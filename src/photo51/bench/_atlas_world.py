@@ -35,7 +35,7 @@ def index(n: int, seed: int = 0) -> Index:
     genes = rng.integers(0, 4000, (n, 4))
     features = pd.DataFrame(
         {
-            "id": np.arange(n), "name": name, "score": np.where(name >= 0, rng.beta(5, 3, n), np.nan), "null": rng.beta(1, 15, n),
+            "id": np.arange(n), "name": name, "grade": np.where(name >= 0, 3, 0), "score": np.where(name >= 0, rng.beta(5, 3, n), np.nan), "null": rng.beta(1, 15, n),
             "density": 10 ** rng.uniform(-5, -1, n), "novelty": rng.beta(1, 4, n), "novel": (rng.random(n) < 0.02).astype(int),
             "cause": rng.random(n), "manifold": manifold, "x": 4 * np.cos(angle) + rng.normal(0, 0.5, n), "y": 4 * np.sin(angle) + rng.normal(0, 0.5, n),
             "motif": ["".join(row) for row in letters], "genes": [" ".join(f"gen{g}" for g in row) for row in genes],
@@ -110,7 +110,7 @@ def _dossier(rng: np.random.Generator) -> dict[str, Any]:
         "facts": [["Density", "0.12 %", "share of scored bases"], ["Active bases", "1,234", ""], ["Strongest", "9.1", ""], ["Effective n", "310", ""]],
         "logo": {"first": -10, "h": heights.ravel().tolist(), "consensus": "TATAAT", "said": "21 positions of 24 windows."}, "no_logo": "",
         "windows": windows, "tracks": [track], "no_concepts": "",
-        "concepts": [{"name": "start codon", "f1": 0.71, "null": 0.04, "always": 0.02, "precision": 0.8, "recall": 0.66, "q": 1e-12, "qa": 1e-5, "kmer": "yes"}],
+        "concepts": [{"name": "start codon", "f1": 0.71, "null": 0.04, "always": 0.02, "precision": 0.8, "recall_bases": 0.31, "recall": 0.66, "mcc": 0.49, "n": 40, "q": 1e-12, "qa": 1e-5, "kmer": "yes"}],
         "histogram": {"counts": np.round(1000 * np.exp(-np.linspace(0, 5, 24))).astype(int).tolist(), "high": "9.1"},
         "profiles": [{"kind": "start codon", "n": 1203, "first": -60, "step": 3, "mean": np.round(mean, 3).tolist(), "null": [0.05] * 41}],
         "cause": "Removing it raises the model's surprise by 0.021 bits per base where it is active.", "checks": [["other strand", "survives", "r = 0.81"]],

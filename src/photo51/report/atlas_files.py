@@ -172,6 +172,13 @@ def _batches(items: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Map
         yield batch
 
 
+_SCORED: Mapping[str, Sequence[Any]] = {k: [] for k in ("contig", "start", "end", "bases")}
+_EVIDENCE: Mapping[str, Sequence[Any]] = {k: [] for k in ("row", "label", "grade")}
+_VARIANTS: Mapping[str, Sequence[Any]] = {
+    k: [] for k in ("text", "label", "contig", "pos", "llr", "set", "card")
+}
+
+
 def _payload(index: Index, chunk: int) -> dict[str, Any]:
     if missing := [c for c in COLUMNS if c not in index.features.columns]:
         raise ValueError(f"atlas: need columns {missing}, got {list(index.features.columns)}")
@@ -180,7 +187,7 @@ def _payload(index: Index, chunk: int) -> dict[str, Any]:
         "columns": {name: rounded(index.features[name]) for name in COLUMNS},
         "names": list(index.names), "groups": list(index.groups), "manifolds": list(index.manifolds),
         "contigs": list(index.contigs), "genes": index.genes, "loci": index.loci,
-        "scored": index.scored, "evidence": index.evidence, "variants": index.variants,
+        "scored": {**_SCORED, **index.scored}, "evidence": {**_EVIDENCE, **index.evidence}, "variants": {**_VARIANTS, **index.variants},
         "colours": {name: theme.colour(name) for name in SHOWN_COLOURS},
         "ramps": {"cyclic": theme.CYCLE, "sequential": theme.ALONG},
     }  # fmt: skip

@@ -19,7 +19,18 @@ from photo51.types import STRANDS, InputError
 
 MOST = 25  # rows printed
 MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
-_GENES = ("gene", "pseudogene", "CDS", "tRNA", "rRNA", "ncRNA", "D_loop", "mobile_element", "prophage", "CRISPR")
+_GENES = (
+    "gene",
+    "pseudogene",
+    "CDS",
+    "tRNA",
+    "rRNA",
+    "ncRNA",
+    "D_loop",
+    "mobile_element",
+    "prophage",
+    "CRISPR",
+)
 NOT_READ = "not read in this run"
 _FEATURE = re.compile(r"^(?:feature\s+|f)?(\d+)$", re.IGNORECASE)
 _HGVS = re.compile(r"^(?:\S+:)?[mg]\.(\d+)([ACGT]+)>([ACGT]+)$", re.IGNORECASE)

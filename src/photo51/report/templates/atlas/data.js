@@ -60,7 +60,7 @@ const has_motif = (text, codes) => {
 const locus_of = text => {
   const found = /^([^\s]+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–)\s*([\d,]+))?$/.exec(text.trim());
   if (!found) return null;
-  const asked = found[1].toLowerCase(), of_genome = D.contigs.filter(c => c.genome.toLowerCase() === asked);
+  const asked = found[1].toLowerCase(), of_genome = D.contigs.filter(c => (c.genome || "").toLowerCase() === asked);
   let contig = D.contigs.findIndex(c => c.name.toLowerCase() === asked || c.name.toLowerCase().endsWith(" " + asked));
   if (contig < 0 && of_genome.length === 1) contig = D.contigs.indexOf(of_genome[0]);
   if (contig < 0) return null;
@@ -84,6 +84,7 @@ const read_of = ({ contig, start, end }) => {
   return n;
 };
 const said_read = places => {
+  if (!D.scored.contig.length) return "";
   const total = places.reduce((s, p) => s + p.end - p.start, 0), n = places.reduce((s, p) => s + read_of(p), 0);
   return n === 0 ? "not read in this run: nothing is known of features there" : n < total ? `${n.toLocaleString("en")} of ${total.toLocaleString("en")} bases were read in this run` : "";
 };

@@ -37,7 +37,7 @@ const logo = L => {
 const colour_of = kind => D.colours[kind] || "#5f6368";
 const track = T => {
   const wide = 640, mid = 52, n = T.plus.length, w = wide / n, out = [];
-  for (const [start, end] of T.unread) {
+  for (const [start, end] of T.unread || []) {
     const x0 = (start - T.start) / (T.end - T.start) * wide, span = (end - start) / (T.end - T.start) * wide;
     out.push(`<rect x="${x0.toFixed(1)}" y="2" width="${span.toFixed(1)}" height="102" fill="#eceef0"><title>not read in this run</title></rect>`);
     if (span > 80) out.push(`<text x="${(x0 + span / 2).toFixed(1)}" y="98" text-anchor="middle">not read</text>`);
