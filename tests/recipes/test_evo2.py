@@ -65,7 +65,7 @@ def test_from_released_files_to_codes(released, tmp_path):
     tiny = Preset("evo2:tiny", SHAPE, 8_192, "none", "evo2_tiny.pt")
     convert(folder / "evo2_tiny.pt", tmp_path / "model", tiny)
     rng = np.random.default_rng(3)
-    bases = "".join("ACGT"[i] for i in rng.integers(0, 4, 900))
+    bases = "".join("ACGT"[i] for i in rng.integers(0, 4, 3_300))
     (tmp_path / "g.fa").write_text(f">c\n{bases}\n")
     (tmp_path / "genomes.tsv").write_text("genome\tsequence\ttopology\ng\tg.fa\tlinear\n")
     genome = tmp_path / "genome"
