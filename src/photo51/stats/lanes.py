@@ -26,15 +26,19 @@ def _address(context: Any, builder: Any, kind: types.Array, array: Any, row: Any
 
 
 def _load(context: Any, builder: Any, kind: types.Array, array: Any, row: Any) -> Any:
-    return builder.load(
-        _address(context, builder, kind, array, row), align=kind.dtype.bitwidth // 8
-    )  # rows need no more
+    # rows need no more than the alignment of their numbers
+    return builder.load(_address(context, builder, kind, array, row), align=_bytes(kind))
+
+
+def _bytes(kind: Any) -> int:
+    """Bytes of a number of an array."""
+    return int(kind.dtype.bitwidth) // 8
 
 
 def _adding(
     context: Any, builder: Any, kind: types.Array, to: Any, at: Any, what: Any, *, name: str = "fadd"
 ) -> Any:
-    address, align = _address(context, builder, kind, to, at), kind.dtype.bitwidth // 8
+    address, align = _address(context, builder, kind, to, at), _bytes(kind)
     old = builder.load(address, align=align)
     builder.store(getattr(builder, name)(old, what), address, align=align)
     return context.get_dummy_value()

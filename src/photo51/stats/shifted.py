@@ -213,7 +213,7 @@ def _sums(rows, data, right, bounds, amounts, block, n_blocks):  # noqa: PLR0917
                         y -= length
                     add_product(sums, np.int64(block[y]), data[i], right, y + s * n_rows)
             for b in range(n_blocks):
-                add_row(totals[u], j, sums, b)
+                add_row(totals[u], j, sums, b)  # type: ignore[call-arg]
                 add_square(squares[u], j, sums, b)
     return totals, squares
 
