@@ -211,9 +211,9 @@ def _sums(rows, data, right, bounds, amounts, block, n_blocks):  # noqa: PLR0917
                     y = rows[i] - s * n_rows + amounts[u, j]
                     if y >= start + length:
                         y -= length
-                    add_product(sums, np.int64(block[y]), data[i], right, y + s * n_rows)
+                    add_product(sums, np.int64(block[y]), data[i], right, y + s * n_rows)  # type: ignore[call-arg]
             for b in range(n_blocks):
-                add_row(totals[u], j, sums, b)  # type: ignore[call-arg]
+                add_row(totals[u], j, sums, b)
                 add_square(squares[u], j, sums, b)
     return totals, squares
 
