@@ -32,7 +32,7 @@ from photo51.genome.genes import (
 )
 from photo51.genome.motifs import Motif, scan
 from photo51.genome.operons import Unit, operon_rows, transcription_units
-from photo51.genome.rules import UNSTRANDED, Row, kind_of, rows_of
+from photo51.genome.rules import UNSTRANDED, Row, is_transposon, kind_of, rows_of
 from photo51.genome.sources import Contig
 from photo51.genome.transcripts import Transcript
 from photo51.io.contracts.genome import ANNOTATIONS, TRANSCRIPTS
@@ -135,6 +135,8 @@ def contig_rows(
     ]
     for gene, feature in whole:
         rows += rows_of(feature, "pseudogene" if gene.pseudo else "gene", f"record: {gene.type}")
+        if is_transposon(gene.type):
+            rows += rows_of(feature, "mobile_element", f"record: {gene.type}")
     for feature in genes:
         rows += boundary_rows(feature, "gene", params.boundary, length, circular=circular)
     for kind, f in pairs:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from photo51.genome.contig_names import keys, nearest
+from photo51.genome.features import Feature
 from photo51.genome.gff import stated_lengths
 from photo51.genome.records import Reading
 from photo51.genome.transcripts import Model
@@ -126,11 +128,35 @@ def _of_records(model: Model) -> set[str]:
     """What region records say that their contig is called."""
     out: set[str] = set()
     for f in model.others:
-        if f.type.lower() not in {"region", "chromosome", "source", "contig", "supercontig"}:
-            continue
-        a = f.attributes
-        named = [a.get("chromosome", ""), a.get("Name", ""), *a.get("Alias", "").split(",")]
-        out |= {k for n in named if n for k in keys(n)}
-        if "mitochondri" in f"{a.get('genome', '')} {a.get('organelle', '')}".lower():
-            out |= keys("MT")
+        if f.type.lower() in {"region", "chromosome", "source", "contig", "supercontig"}:
+            out |= _of_record(f.attributes)
     return out
+
+
+def _of_record(a: Mapping[str, str]) -> set[str]:
+    named = [a.get("chromosome", ""), a.get("Name", ""), *a.get("Alias", "").split(",")]
+    out = {k for n in named if n for k in keys(n)}
+    return (
+        out | keys("MT")
+        if "mitochondri" in f"{a.get('genome', '')} {a.get('organelle', '')}".lower()
+        else out
+    )
+
+
+class Circle(NamedTuple):
+    """A contig that an annotation file calls circular: its name there, its bases by its record, what it may be called."""
+
+    name: str
+    length: int
+    called: frozenset[str]
+
+    @classmethod
+    def of(cls, record: Feature) -> Circle:
+        """From the record that says so; one that does not begin at the first base states no length."""
+        part = record.parts[0]
+        called = _keys(record.chrom, "") | _of_record(record.attributes)
+        return cls(record.chrom, part.end if part.start == 0 else -1, frozenset(called))
+
+    def is_contig(self, chrom: str, length: int, described: str) -> bool:
+        """Whether it is a contig of the sequence file: of its name, or as long as it and called alike."""
+        return chrom == self.name or (length == self.length and bool(self.called & _keys(chrom, described)))

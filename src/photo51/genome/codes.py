@@ -12,10 +12,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from photo51.genome.coding import has_inner_stop, stated_code
+from photo51.genome.coding import Judged, has_inner_stop, stated_code, stops_of
 from photo51.genome.features import Feature
 from photo51.genome.transcripts import Transcript
 
+_FEWEST_DOUBTED, _SHARE_DOUBTED = 5, 0.1
+_COMMON = (11, 1, 4, 2, 5, 6, 3, 9, 10, 13, 14)
 MITOCHONDRIAL = (2, 5, 4, 3, 9, 13, 14, 21, 24, 1)
 _MITO_NAME = re.compile(
     r"(?:[Cc]hr(?:omosome_?)?|CHR)?(?:M|MT|Mt|mt)(?:DNA|dna)?|(?i:(?:chr)?mito(?:chondri(?:a|on|al))?(?:[_-]?(?:genome|dna))?)"
@@ -116,3 +118,50 @@ def _fewest_stops(coding: Sequence[str]) -> int:
     """The first code of those of mitochondria with which the fewest sequences stop inside."""
     stops = {code: sum(has_inner_stop(letters, 0, code) for letters in coding) for code in MITOCHONDRIAL}
     return min(MITOCHONDRIAL, key=lambda code: stops[code])
+
+
+def doubted(chrom: str, judgements: Sequence[Judged], code: int, spliced: Callable[[Transcript], str]) -> str:
+    """A sentence where another genetic code reads clearly more coding sequences from end to end; empty where none does.
+
+    Counted are the coding sequences that end with a stop codon and have none inside. Only codes of other stop codons can be
+    told so.
+
+    Parameters
+    ----------
+    chrom
+        Name of the contig.
+    judgements
+        Transcripts of the contig.
+    code
+        Its genetic code.
+    spliced
+        Gives the letters of a transcript's CDS.
+    """
+    coding = [
+        j.transcript
+        for j in judgements
+        if j.transcript.cds
+        and j.transcript.biotype != "pseudogene"
+        and not (j.transcript.partial_5 or j.transcript.partial_3 or j.transcript.recoded)
+        and all(not p.chrom and p.strand != "." for p in j.transcript.cds)
+    ]
+    unread = sum(bool(j.inner_stop) or not j.ends for j in judgements)
+    if len(coding) < _FEWEST_DOUBTED or unread < _SHARE_DOUBTED * len(coding):
+        return ""
+    letters = [spliced(t) for t in coding]
+    whole = {
+        c: sum(_is_whole(text, c) for text in letters) for c in (code, *(c for c in _COMMON if c != code))
+    }
+    best = max(whole.values())
+    if best - whole[code] < _SHARE_DOUBTED * len(coding):
+        return ""
+    likely = " or ".join(str(c) for c in sorted(c for c in whole if whole[c] == best))
+    return (
+        f"{chrom}: {whole[code]:,} of {len(coding):,} CDS read from end to end in genetic code {code}, and {best:,} in code "
+        f"{likely}; is the genetic code right?"
+    )
+
+
+def _is_whole(letters: str, code: int) -> bool:
+    stops = stops_of(code).stops
+    return len(letters) % 3 == 0 and letters[-3:] in stops and not has_inner_stop(letters, 0, code)

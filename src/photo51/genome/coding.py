@@ -11,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +23,10 @@ from photo51.genome.alphabet import decode, reverse_complement
 from photo51.genome.features import Feature, Part, framed, place
 from photo51.genome.transcripts import Transcript
 
-_EXCEPTION = re.compile(r"pos:\s*([^)]*?(?:\([^)]*\))?[^),]*?)\s*,\s*aa:\s*([A-Za-z*]+)")
+_EXCEPTION = re.compile(r"pos:\s*(.+?)\s*,\s*aa:\s*([A-Za-z*]+)")
 _RECODED = {"TERM": "*", "OTHER": "X", "FMET": "M", "SEC": "U", "PYL": "O"}
 _NUMBER = re.compile(r"\d+")
+MOST_ORDERED = 5  # parts whose orders are tried, of which there are at most 120
 
 
 class Stops(NamedTuple):
@@ -49,7 +51,7 @@ class Judged(NamedTuple):
     reframed
         Empty, `phases` where the phase column disagrees with the lengths of the parts, `frame` where another frame than
         the stated one was chosen, `recoded` where a stop was read as an amino acid because of a note, `order` where the
-        parts were put in the order of the file.
+        parts were put in the only order in which they translate.
     """
 
     transcript: Transcript
@@ -131,7 +133,11 @@ def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
         return Judged(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))), begins=False, ends=False)
     letters = spliced(t.cds, ids)
     stops = stops_of(own)
+    moved = _reordered(t, letters, ids, stops)
+    if moved is not None:
+        t, letters = moved, spliced(moved.cds, ids)
     frame, cds, how = _frame(t, letters, stops)
+    how = "order" if moved is not None else how
     t = replace(t, cds=cds)
     exceptions = _recoded(t, frame)
     inner = _inner_stops(letters, frame, stops.stops, exceptions)
@@ -177,6 +183,36 @@ def _frame(t: Transcript, letters: str, stops: Stops) -> tuple[int, tuple[Part, 
         best = (ended or clean)[0]
         return best, _contiguous(t.cds, best), "frame"
     return first, _contiguous(t.cds, first), ""
+
+
+def _reordered(t: Transcript, letters: str, ids: NDArray[np.uint8], stops: Stops) -> Transcript | None:
+    """Parts in the only order in which they read from a start to a stop codon, where their own order stops inside.
+
+    Only where a file can lose the order by sorting its lines: parts on both strands, stated orders, and parts that touch
+    both ends of a circle.
+    """
+    strands = {p.strand for p in t.cds}
+    ends = {0, len(ids)} <= {x for p in t.cds for x in (p.start, p.end)}
+    if not (2 <= len(t.cds) <= MOST_ORDERED and (t.ordered or len(strands) > 1 or ends)) or t.partial_5:
+        return None
+    if _anchored(letters, 0, stops) or not _stopped(t, letters, max(t.cds[0].frame, 0), stops.stops):
+        return None
+    fitting = []
+    for parts in permutations(t.cds):
+        read = spliced(parts, ids)
+        other = replace(t, cds=_contiguous(parts, 0))
+        if _anchored(read, 0, stops) and not _stopped(other, read, 0, stops.stops):
+            fitting.append(other)
+    if len(fitting) != 1:
+        return None
+    cds = fitting[0].cds
+    places = [
+        next((i for i, c in enumerate(cds) if e.start <= c.start and c.end <= e.end), -1) for e in t.exons
+    ]
+    if -1 in places or len(set(places)) < len(places):
+        return fitting[0]
+    exons = tuple(e for _, e in sorted(zip(places, t.exons, strict=True), key=lambda pair: pair[0]))
+    return replace(fitting[0], exons=exons)
 
 
 def _stopped(t: Transcript, letters: str, frame: int, stops: frozenset[str]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple, TextIO, cast
 
@@ -87,7 +88,10 @@ def read_genbank(path: Path | str, topology: str = "auto") -> Iterator[Flat]:
             seen.add(name)
             yield _flat(name, found, path, topology)
     if not seen:
-        raise InputError(f"{path}: need GenBank records, got none")
+        with open_text(path) as text:
+            prodigal = any("seqhdr=" in line for line in islice(text, 5))
+        hint = "; `prodigal -f gff` writes a table that names its contigs" if prodigal else ""
+        raise InputError(f"{path}: need GenBank records, got none with a LOCUS line{hint}")
 
 
 def _next(records: Iterator[SeqRecord], path: Path | str, number: int) -> SeqRecord | None:

@@ -100,10 +100,17 @@ def read_lines(
                 continue
             if not line.strip() or (line.split(maxsplit=1)[0] in _LAYOUT and "\t" not in line.rstrip()):
                 continue
-            yield _record(line.rstrip("\n"), f"{path}, line {number}")
+            yield parse_line(line.rstrip("\n"), f"{path}, line {number}")
 
 
-def _record(line: str, at: str) -> tuple[Feature, bool]:
+def parse_line(line: str, at: str) -> tuple[Feature, bool]:
+    """A record as `read_lines` gives it.
+
+    Raises
+    ------
+    InputError
+        Naming file and line.
+    """
     fields = line.split("\t")
     if len(fields) > 9 and not any(f.strip() for f in fields[9:]):
         fields = fields[:9]

@@ -10,10 +10,11 @@ from dataclasses import replace
 
 from photo51.genome.features import Feature, Part
 from photo51.genome.genbank_links import NamedGenes
-from photo51.genome.rules import role_of
+from photo51.genome.rules import is_transposon, role_of
 from photo51.genome.transcripts import Assembler
 
 _PIECES = frozenset({"exon", "CDS", "UTR", "start", "stop", "U", "O"})
+_PROTEINS = frozenset({"protein", "polypeptide", "translation"})
 Lines = list[Feature]
 
 
@@ -58,6 +59,9 @@ class _Links:
                 self.others.setdefault((f.chrom, f.type, _id(f) or f.where), []).append(f)
             elif role == "transcript":
                 self.add_transcript(f)
+                if role_of(f.type) == "other" and is_transposon(f.type):
+                    # it has a gene's parts, and stays an element
+                    self.others.setdefault((f.chrom, f.type, _id(f)), []).append(f)
             elif role in _PIECES:
                 self.add_piece(f, role)
             elif role == "intron" and _parents(f):
@@ -72,7 +76,10 @@ class _Links:
     def role(self, f: Feature) -> str:
         """Role of a record; one of any other type is a transcript where exons or CDS name it their parent."""
         role = role_of(f.type)
-        if role != "other" or not _id(f):
+        if role == "gene" and self.below_gene(f):
+            # FlyBase's pseudogene of a gene, which has the exons
+            return "transcript"
+        if role != "other" or not _id(f) or f.type.lower() in _PROTEINS:
             return role
         if _id(f) in self.with_pieces:
             return "transcript"
@@ -81,6 +88,26 @@ class _Links:
             if _id(f) in self.with_transcripts and f.type.lower() not in {"region", "operon"}
             else "other"
         )
+
+    def below_gene(self, f: Feature) -> bool:
+        """Whether a record's Parent is a gene record other than itself."""
+        own = (p for parent in _stated_parents(f) for p in self.by_id.get(parent, []))
+        return any(role_of(p.type) == "gene" and _id(p) != _id(f) for p in own)
+
+    def pieces_of(self, f: Feature) -> tuple[str, ...]:
+        """What a piece is part of: a protein (TAIR) or gene (Prokka) that is named beside its transcript is no second one."""
+        parents = _parents(f)
+        proteins = {
+            p
+            for p in parents
+            if all(x.type.lower() in _PROTEINS for x in self.by_id.get(p, [])) and p in self.by_id
+        }
+        others = tuple(p for p in parents if p not in proteins)
+        found = {p: self.parent(f, p, ("transcript", "gene")) for p in others} if len(others) > 1 else {}
+        told = {p: self.role(above) for p, above in found.items() if above is not None}
+        if "transcript" in told.values():
+            others = tuple(p for p in others if told.get(p) != "gene")
+        return others or tuple(dict.fromkeys(q for p in parents for x in self.by_id[p] for q in _parents(x)))
 
     def stands_alone(self, f: Feature) -> bool:
         """Whether it is an mRNA with neither gene nor pieces, such as that of an operon."""
@@ -127,7 +154,7 @@ class _Links:
         self.assembler.transcript(key, _transcript_key(f), replace(f, group=_id(f)), _transcript_name(f))
 
     def add_piece(self, f: Feature, role: str) -> None:
-        parents = _parents(f)
+        parents = self.pieces_of(f)
         feature = replace(f, group=_id(f))
         if not parents:
             self.add_orphan(feature, role)
@@ -171,6 +198,10 @@ class _Links:
 
 def _id(f: Feature | None) -> str:
     return f.attributes.get("ID", "") if f is not None else ""
+
+
+def _stated_parents(f: Feature) -> tuple[str, ...]:
+    return tuple(p.replace("\0", ",") for p in f.attributes.get("Parent", "").split(",") if p)
 
 
 def _parents(f: Feature) -> tuple[str, ...]:

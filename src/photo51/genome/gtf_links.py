@@ -13,7 +13,8 @@ from photo51.genome.rules import role_of
 from photo51.genome.transcripts import Assembler
 
 _GENE = ("gene_id", "geneId", "gene", "name", "Name")
-_TRANSCRIPT = ("transcript_id", "transcriptId", "proteinId", "name", "Name")
+# JGI numbers an exon by transcriptId, a CDS by proteinId; the name joins them
+_TRANSCRIPT = ("transcript_id", "name", "transcriptId", "proteinId", "Name")
 
 
 def link_gtf(lines: list[Feature], assembler: Assembler) -> list[tuple[str, str]]:

@@ -72,7 +72,9 @@ class Reading:
             self.add("", "CDS", "end with no stop codon", first=name)
         if judged.reframed:
             self.add("", "CDS", _REFRAMED[judged.reframed], first=name)
-        misread = judged.inner_stop or judged.reframed == "frame" or not (judged.begins or judged.ends)
+        # a wrong phase column alone, as RAST writes it, leaves a CDS from start to stop codon
+        moved = judged.reframed == "frame" and not (judged.begins and judged.ends)
+        misread = judged.inner_stop or moved or not (judged.begins or judged.ends)
         if misread:
             self.add("", "CDS", "are misread", first=name)
 
@@ -103,11 +105,13 @@ class Reading:
         """
         for (_, outcome, reason), entry in self.entries.items():
             if outcome in {"left out", "noted"} or (outcome == "CDS" and reason in _REFRAMED.values()):
+                unit = "CDS" if outcome == "CDS" else "times" if outcome == "noted" else "records"
+                often = "" if outcome == "noted" and entry.count == 1 else f"{entry.count:,} {unit}: "
                 log.warning(
-                    "%s: %s%s: %s (first: %s)",
+                    "%s: %s%s%s (first: %s)",
                     self.genome,
                     "left out, " if outcome == "left out" else "",
-                    f"{entry.count:,} {'CDS' if outcome == 'CDS' else 'times' if outcome == 'noted' else 'records'}",
+                    often,
                     reason,
                     entry.first,
                 )
@@ -146,5 +150,5 @@ _REFRAMED = {
     "phases": "have a phase column that disagrees with the lengths of their parts, which were followed",
     "frame": "do not translate in their stated frame and were read in the one that does",
     "recoded": "have an inner stop codon that their note says is read through",
-    "order": "were put in the order of the file, in which they translate",
+    "order": "were put in the only order of their parts in which they translate",
 }

@@ -275,6 +275,11 @@ def is_pseudo(attributes: Mapping[str, str]) -> bool:
     return pseudo or broken or "pseudogene" in biotype(attributes).lower()
 
 
+def is_transposon(kind: str) -> bool:
+    """Whether a type or biotype is that of a gene of a transposable element."""
+    return kind.lower() in {"transposable_element_gene", "transposable_element", "transposon"}
+
+
 def biotype(attributes: Mapping[str, str]) -> str:
     """What kind of gene a record says that it is; empty where it does not."""
     return attributes.get("gene_biotype") or attributes.get("gene_type") or attributes.get("biotype") or ""

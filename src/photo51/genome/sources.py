@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import unquote
 
-from photo51.genome.annotation_contigs import Names
+from photo51.genome.annotation_contigs import Circle, Names
 from photo51.genome.bed import holds_genes, read_bed, read_bed_genes
-from photo51.genome.codes import choose
+from photo51.genome.codes import choose, doubted
 from photo51.genome.coding import Judged, judged, placed, spliced
 from photo51.genome.copies import split_copies, without_copies
 from photo51.genome.fasta import Record, parse_fasta, read_fasta
@@ -21,11 +21,11 @@ from photo51.genome.features import Feature, place
 from photo51.genome.genbank import Flat, read_genbank
 from photo51.genome.genbank_links import link_genbank
 from photo51.genome.gene_table import read_gene_table
-from photo51.genome.gff import Annotation, read_gff
+from photo51.genome.gff import Annotation, parse_line, read_gff
 from photo51.genome.pieces import assemble
 from photo51.genome.records import Reading
 from photo51.genome.samples import GenomeRow
-from photo51.genome.text import data_lines, open_text
+from photo51.genome.text import data_lines, open_text, unpacked_name
 from photo51.genome.transcripts import Assembler, Gene, Model, Transcript, Unique
 from photo51.types import InputError
 
@@ -141,7 +141,7 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     lengths: dict[str, int] = {}
     foreign: list[Transcript] = []
     for flat in flats:
-        circular = _circular(row, flat.record.name, declared, said=flat.circular)
+        circular = _circular(row, flat.record, declared, said=flat.circular)
         models = _models(flat, sources, names, reading)
         contig = _contig(row, flat, models, reading, finders, circular=circular)
         contig = _with_unique_ids(contig, *unique)
@@ -192,7 +192,17 @@ def _contig(
     )  # fmt: skip
     if choice.warning:
         reading.add("", "noted", choice.warning, first=record.name)
-    return settled(record, model, circular=circular, genetic_code=choice.code)
+    contig = settled(record, model, circular=circular, genetic_code=choice.code)
+    doubt = doubted(record.name, contig.judged, _code_read(contig), lambda t: spliced(t.cds, record.ids))
+    if doubt:
+        reading.add("", "noted", doubt, first=record.name)
+    return contig
+
+
+def _code_read(contig: Contig) -> int:
+    """The genetic code with which most coding sequences of a contig are read."""
+    codes = Counter(t.genetic_code for t in contig.transcripts if t.cds and t.genetic_code)
+    return codes.most_common(1)[0][0] if codes else contig.genetic_code
 
 
 def _placed_model(m: Model, length: int, *, circular: bool) -> Model:
@@ -252,24 +262,24 @@ def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
     seen: set[str] = set()
     for flat in _sequences(row, Reading(row.genome)):
         seen.add(flat.record.name)
-        yield flat.record, _circular(row, flat.record.name, declared, said=flat.circular)
+        yield flat.record, _circular(row, flat.record, declared, said=flat.circular)
     _check_topology(row, seen)
 
 
-def declared_circular(row: GenomeRow) -> frozenset[str]:
+def declared_circular(row: GenomeRow) -> dict[str, Circle]:
     """Contigs that a GFF or GTF file of the genome says are circular (`Is_circular=true`), where the table leaves it open."""
+    found: dict[str, Circle] = {}
     if row.topology != "auto":
-        return frozenset()
-    found: set[str] = set()
+        return found
     for path in [*_own(row), *(path for _, path in row.extra)]:
-        name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-        if not name.endswith((".gff", ".gff3", ".gtf")):
+        if not unpacked_name(path).endswith((".gff", ".gff3", ".gtf")):
             continue
-        for _, line in data_lines(path):
+        for number, line in data_lines(path):
             fields = line.split("\t")
             if len(fields) == _GFF_COLUMNS and _IS_CIRCULAR.search(fields[-1]):
-                found.add(unquote(fields[0]))
-    return frozenset(found)
+                circle = Circle.of(parse_line(line, f"{path}, line {number}")[0])
+                found[circle.name] = circle
+    return found
 
 
 def sequence_digest(path: Path) -> str:
@@ -405,6 +415,12 @@ def _annotations(row: GenomeRow, contigs: set[str] | None, reading: Reading) -> 
                     f"{path}: need records that can be used, got none of {annotation.records:,}: {why}"
                 )
             reading.noted(path.name, [(f"no record can be used: {why}", str(path))])
+        model = annotation.model
+        if used and not extra and not kind and not (model.genes or model.transcripts):
+            types = ", ".join(sorted({f.type for f in model.others})[:5])
+            reading.noted(
+                path.name, [(f"no gene, CDS or RNA among its records, which are {types}", str(path))]
+            )
         named = path.name if path.name not in {s.file for s in out} else f"{path} ({kind or len(out) + 1})"
         out.append(_Source(named, annotation))
     return out
@@ -448,8 +464,7 @@ def read_annotation(
     InputError
         For another suffix, and as the readers.
     """
-    name = path.name.lower().removesuffix(".gz").removesuffix(".bgz")
-    match name.rsplit(".", 1)[-1]:
+    match unpacked_name(path).rsplit(".", 1)[-1]:
         case "gff3" | "gff" | "gtf" | "gff2":
             return read_gff(path)
         case "gb" | "gbk" | "gbff" | "genbank":
@@ -479,10 +494,12 @@ def _all_of_genbank(path: Path) -> Annotation:
     return out
 
 
-def _circular(row: GenomeRow, chrom: str, declared: frozenset[str], *, said: bool | None) -> bool:
+def _circular(row: GenomeRow, record: Record, declared: dict[str, Circle], *, said: bool | None) -> bool:
+    chrom = record.name
     kind, _, names = row.topology.partition(":")
     if kind == "circular":
         return not names or chrom in names.split(",")
     if kind in {"linear", "pieces"}:
         return False
-    return chrom in declared or bool(said)
+    known = any(c.is_contig(chrom, len(record.ids), record.description) for c in declared.values())
+    return known or bool(said)

@@ -17,6 +17,7 @@ from photo51.types import InputError
 
 _GZIP, _BZIP2, _XZ, _ZIP = b"\x1f\x8b", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04"
 _BGZF_END = bytes.fromhex("1f8b08040000000000ff0600424302001b0003000000000000000000")
+_PACKED = (".gz", ".bgz", ".bz2", ".xz", ".zip")
 _PEEK = 512
 _BINARY: tuple[tuple[bytes, str], ...] = (
     (b"BCF\x02", "a BCF file, the binary form of VCF; `bcftools view` writes it as text"),
@@ -34,6 +35,12 @@ _BINARY: tuple[tuple[bytes, str], ...] = (
     (b"\xd0\xcf\x11\xe0", "an Office file; save it as text, with columns parted by tabs"),
     (b"\x6c\x1b\x01", "a PLINK .bed file of genotypes; `plink2 --bfile NAME --export vcf` writes it as VCF"),
 )
+
+
+def unpacked_name(path: Path) -> str:
+    """Name of a file in lower case, without the suffix of its compression."""
+    name = path.name.lower()
+    return next((name.removesuffix(s) for s in _PACKED if name.endswith(s)), name)
 
 
 def head(path: Path | str, size: int = _PEEK) -> bytes:

@@ -14,10 +14,16 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from photo51.genome.features import Feature, Part
-from photo51.genome.rules import biotype, is_pseudo, role_of
+from photo51.genome.rules import biotype, is_pseudo, is_transposon, role_of
 
 SHORTEST_INTRON = 10
 _SYMBOLS = ("gene", "gene_name", "gene_symbol", "symbol", "Name")
+_GENE_SYMBOLS = (*_SYMBOLS[:-1], "locus", "Name")  # WormBase has the symbol as locus, the identifier as Name
+# transcripts of coding genes that make neither a protein nor an RNA of their own (GENCODE)
+_UNPRODUCTIVE = frozenset(
+    ["retained_intron", "protein_coding_cds_not_defined", "protein_coding_lof", "nonsense_mediated_decay",
+     "non_stop_decay", "artifact", "ambiguous_orf", "aberrant_processed_transcript"]
+)  # fmt: skip
 _TAGS = ("locus_tag", "gene_id", "standard_name", "label")
 _OF_PRODUCT = ("gene", "gene_name", "gene_symbol", "symbol", "locus_tag", "gene_id")
 
@@ -192,7 +198,10 @@ class Assembler:
         draft = self._draft(gene, key)
         draft.chrom = draft.chrom or feature.chrom
         self._starts |= role == "start"
-        number = feature.attributes.get("exon_number", "")
+        number = (
+            feature.attributes.get("exon_number")
+            or feature.attributes.get("part", "").partition("/")[0].strip()
+        )
         for part in feature.parts:
             own = part if part.chrom or feature.chrom == draft.chrom else part._replace(chrom=feature.chrom)
             draft.pieces.append(
@@ -376,9 +385,7 @@ def _sorted(parts: Iterable[Part]) -> tuple[Part, ...]:
 
 def _in_order(pieces: Sequence[Piece], *, ordered: bool) -> tuple[Part, ...]:
     parts = tuple(p.part if p.role in {"CDS", "stop"} else p.part._replace(frame=-1) for p in pieces)
-    if ordered:
-        return parts
-    if len({p.strand for p in parts}) > 1 or len({p.chrom for p in parts}) > 1:
+    if ordered or len({p.strand for p in parts}) > 1 or len({p.chrom for p in parts}) > 1:
         numbers = [p.number for p in pieces]
         if all(n.isdigit() for n in numbers) and len(set(numbers)) == len(numbers):
             return tuple(part for _, part in sorted(zip(map(int, numbers), parts, strict=True)))
@@ -522,9 +529,11 @@ def _gene(draft: _GeneDraft, lines: list[Feature], members: list[Transcript], un
             **{k: v for k, v in t.attributes.items() if not lines or k in _OF_PRODUCT or k == "product"},
             **own,
         }
-    pseudo = any(is_pseudo(f.attributes) or "pseudogen" in f.type.lower() for f in lines) or (
-        bool(members) and all(t.biotype == "pseudogene" for t in members)
-    )
+    coding = any(t.cds for t in members)
+    pseudo = any(
+        is_pseudo(f.attributes) or "pseudogen" in f.type.lower() or (is_transposon(f.type) and not coding)
+        for f in lines
+    ) or (bool(members) and all(t.biotype == "pseudogene" for t in members))
     parts = tuple(p._replace(frame=-1) for f in lines for p in f.parts)
     ordered = any(f.ordered for f in lines) or _stated_in_parts(lines)
     first = lines[0] if lines else None
@@ -547,7 +556,7 @@ def _name(record: Mapping[str, str], transcripts: Iterable[Mapping[str, str]], f
     """Symbol of the gene's record, else of its transcripts; else locus tag, identifier, and at last product."""
     below = list(transcripts)
     for attributes, keys in (
-        (record, _SYMBOLS),
+        (record, _GENE_SYMBOLS),
         *((a, _SYMBOLS[:-1]) for a in below),
         (record, _TAGS),
         *((a, (*_TAGS, "Name")) for a in below),
@@ -563,6 +572,11 @@ def _name(record: Mapping[str, str], transcripts: Iterable[Mapping[str, str]], f
 def _named(t: Transcript, gene: Gene, unique: Unique) -> Transcript:
     name = t.name
     kind = "pseudogene" if gene.pseudo else t.biotype
+    told = (
+        t.attributes.get("transcript_biotype") or t.attributes.get("transcript_type") or biotype(t.attributes)
+    )
+    if told == "processed_transcript" and biotype(gene.attributes) == "protein_coding" and not t.cds:
+        kind = ""
     if not kind and not t.cds:
         kind = _biotype(gene.type, gene.attributes, coding=False)
     return replace(
@@ -591,6 +605,10 @@ def _biotype(kind: str, attributes: Mapping[str, str], *, coding: bool) -> str:
         return "pseudogene"
     if coding:
         return "protein_coding"
+    if is_transposon(kind) or is_transposon(told):
+        return "pseudogene"
+    if told.lower() in _UNPRODUCTIVE:
+        return ""
     low = kind.lower().replace("-", "_")
     if (
         low in {"", "gene", "transcript", "mrna", "cds", "exon", "primary_transcript"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from photo51.report.sections.base import Failure, Section
 ANCHOR, TITLE = "run", "What was run, and on what"
 QUESTION = "Which genomes were read, by which model, and through which dictionary?"
 STEADY = 0.8  # correlation from which on a feature counts as the same in both readings
+_PARTS = {"left out": "records left out", "noted": "used, but unusual", "CDS": "coding sequences"}
 QUALITY = (
     ("variance_explained", "[[variance_explained]]", "of the model's internal variation"),
     ("recovered", "[[ce_recovered]]", "of the model's predictive power"),
@@ -31,7 +33,9 @@ def section(run: Run) -> Section:
     workspace = run.places.workspace
     live, n = len(run.live), len(run.features)
     scored = workspace.n_rows
-    blocks: list[Block] = [_genomes(run), _model(run), Figures([_density(run)])]
+    reading = run.table("reading")
+    unused = reading_tables(reading)
+    blocks: list[Block] = [_genomes(run), *unused, _model(run), Figures([_density(run)])]
     failures = (
         [
             Failure(
@@ -53,7 +57,7 @@ def section(run: Run) -> Section:
     name = origin.model_name or "The model"
     answer = (
         f"The model **{name}** read {words.bases(scored)} of the {words.bases(int(contigs['length'].sum()))} of {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]{_rest(run)}. Its internal state at "
-        f"`{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active somewhere."
+        f"`{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active somewhere.{translated(reading)}"
     )
     claims = _claims(run)
     return Section(ANCHOR, TITLE, QUESTION, answer, blocks, claims, failures)
@@ -67,6 +71,54 @@ def _rest(run: Run) -> str:
         if left > 0
         else ""
     )
+
+
+def translated(reading: pd.DataFrame | None) -> str:
+    """A sentence on how many coding sequences translate and how many records were left out; empty where nothing is known.
+
+    Parameters
+    ----------
+    reading
+        Contract `READING`.
+    """
+    if reading is None or reading.empty:
+        return ""
+    coding = reading[reading["outcome"] == "CDS"].groupby("reason")["count"].sum()
+    n, clean = (int(coding.get(reason, 0)) for reason in ("coding sequences", "translate cleanly"))
+    left = int(reading.loc[reading["outcome"] == "left out", "count"].sum())
+    known = (
+        f"{clean:,} of {words.count(n, 'annotated CDS', 'annotated CDS')} {'translates' if clean == 1 else 'translate'} cleanly from start to stop"
+        if n
+        else "No CDS is annotated"
+    )
+    return (
+        f" {known}; {words.count(left, 'record')} of the annotation {'was' if left < 2 else 'were'} left out."
+    )
+
+
+def reading_tables(reading: pd.DataFrame | None) -> list[Table]:
+    """What was left out of the files, what was unusual in them, and what is wrong with coding sequences."""
+    if reading is None:
+        return []
+    usual = {"coding sequences", "translate cleanly", "are misread"}
+    own = reading[
+        reading["outcome"].isin(["left out", "noted"])
+        | ((reading["outcome"] == "CDS") & ~reading["reason"].isin(usual))
+    ]
+    if own.empty:
+        return []
+    rows = [
+        [
+            str(r["genome"]),
+            _PARTS[r["outcome"]],
+            str(r["reason"]),
+            Cell(f"{r['count']:,}", int(r["count"])),
+            Path(str(r["first"]).partition(", ")[0]).name + "".join(str(r["first"]).partition(", ")[1:]),
+        ]
+        for r in own.to_dict("records")
+    ]
+    heads = [Head("Genome"), Head("what"), Head("why"), Head("how often", numeric=True), Head("first")]
+    return [Table("Left out or unusual in the annotation", heads, rows, shown=6)]
 
 
 def _genomes(run: Run) -> Table:
