@@ -75,16 +75,15 @@ def test_fasta_in_any_container_is_one_sequence(write, tmp_path):
             list(read_fasta(tmp_path / name))
 
 
-@pytest.mark.parametrize("name", ["g.fa.xz", "g.zip"])
-def test_a_sequence_is_prepared_from_any_container(name, tmp_path):
+@pytest.mark.parametrize(("name", "words"), [("g.fa.xz", "unxz"), ("g.zip", "unzip")])
+def test_a_sequence_has_to_be_plain_or_gzip(name, words, tmp_path):
     if name.endswith("xz"):
         (tmp_path / name).write_bytes(lzma.compress(FASTA.encode()))
     else:
         with zipfile.ZipFile(tmp_path / name, "w") as archive:
             archive.writestr("g.fna", FASTA)
-    genomes = prepared(tmp_path, name)
-    (record,) = read_fasta(tmp_path / name)
-    assert genomes.sequence("x", record.name, 0, len(record.ids)).tolist() == record.ids.tolist()
+    with pytest.raises(InputError, match=f"{name}: need FASTA or GenBank.*{words}"):
+        prepared(tmp_path, name)
 
 
 def test_archives_of_several_files_and_office_files_are_named(tmp_path):

@@ -3,7 +3,7 @@
 | column | needed | meaning |
 |---|---|---|
 | `genome` | yes | name in this run: letters, digits, `_`, `.`, `-` |
-| `sequence` | yes | FASTA or GenBank file (plain, or packed by gzip, bgzip, bzip2, xz or zip), or an accession that `photo51 fetch` has downloaded |
+| `sequence` | yes | FASTA or GenBank file (plain, gzip or bgzip), or an accession that `photo51 fetch` has downloaded |
 | `annotation` | | GFF3, GTF, GenBank, or a gene table (`.tsv`); several parted by `;`. A GenBank sequence and a downloaded assembly bring their own |
 | `regions` | | `all` (the default), BED files, or places `chrom:start-end` (1-based, both ends included) or `chrom`; parted by `;` |
 | `variants` | | VCF files or tables of variants, each `set=path` or a path alone, whose set is called like the genome; parted by `;` |

@@ -9,6 +9,11 @@ from photo51.genome.text import open_text
 from photo51.types import InputError
 
 LONGEST_NAME = 255
+# what other tools of a run's sequences (samtools, genome browsers) cannot open either
+_PACKED = (
+    (b"PK\x03\x04", "a zip archive; unpack it with `unzip`"),
+    (b"\xfd7zXZ\x00", "a file compressed by xz; unpack it with `unxz`"),
+)
 # how the first line of other formats begins → what they are, and what would do
 _OTHERS = (
     ("ID   ", "an EMBL flat file; Biopython's SeqIO.convert or EMBOSS's seqret writes it as GenBank"),
@@ -34,6 +39,11 @@ def check_sequence_file(path: Path | str) -> None:
     InputError
         Naming the file and what it is, with what would do.
     """
+    with Path(path).open("rb") as raw:
+        magic = raw.read(6)
+    for packed, what in _PACKED:
+        if magic.startswith(packed):
+            raise InputError(f"{path}: need FASTA or GenBank, plain or compressed by gzip, got {what}")
     with open_text(path) as text:
         lines = [line for line in islice(text, 200) if line.strip()]
     first = lines[0] if lines else ""
