@@ -101,6 +101,14 @@ def test_paths_of_a_configuration_are_relative_to_it_first(tmp_path, monkeypatch
     assert config.motif_file == "nowhere.meme"
 
 
+def test_where_a_project_lies_does_not_show_in_its_paths(tmp_path, monkeypatch):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "config.yaml").write_text("activations: {model: model}\n")
+    monkeypatch.chdir(tmp_path)
+    assert read_configuration(tmp_path / "config.yaml").activations.model == "model"
+    assert read_configuration(Path("config.yaml")).activations.model == "model"
+
+
 def test_the_project_of_a_configuration(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for place in ("a/config.yaml", "b/config/config.yaml", "c/results/run/config.yaml"):

@@ -65,7 +65,12 @@ def located(config: Config, folder: Path) -> Config:
 
     def path(text: str | None) -> str | None:
         place = locate(text, folder) if text else None
-        return text if place is None else str(place)
+        if text is None or place is None or Path(text).is_absolute():
+            return text
+        # where a project lies must not show in its files: the same run elsewhere has the same bytes
+        return str(place.relative_to(here) if place.is_relative_to(here) else place)
+
+    here = Path.cwd()
 
     changes: dict[str, object] = {
         name: path(getattr(config, name))
