@@ -39,7 +39,7 @@ def load_model(name: str, *, device: str | None = None, dtype: str | None = None
     Examples
     --------
     >>> photo51.load_model("sh2:nano").spec.d_model
-    192
+    128
     """
     return open_model(name, device=device, dtype=dtype)
 
