@@ -130,12 +130,11 @@ def test_seven_values_of_which_the_cases_hold_three_by_hand():
     assert test.p_floor[0] == test.p[0]
 
 
-def test_the_arrangement_that_got_252_zeros_has_0_021():
-    """Seven values not 0, four in a stratum of 9 with 4 cases, three in one of 9 with 1 case: 3 · 8 / (126 · 9) one-sided.
+def test_seven_values_that_are_not_zero_have_the_probability_of_their_arrangement():
+    """Four values in a stratum of 9 with 4 cases, three in one of 9 with 1 case: C(9, 4) · 9 = 126 · 9 choices of cases.
 
-    In the first the cases hold the four values of equal size, or three of them with the fourth row next in rank: 8 of 126
-    choices are as high when the values are 3, 2, 2, 2 and the cases hold 3, 2, 2 and a zero... worked out: sums of ranks
-    9 + 7 + 7 + 7 = 30 (1 way), 9 + 7 + 7 + 3 = 26 (3 · 5 = 15 ways).
+    Ranks of the first: 9 for the 3, 7 for each 2, 3 for each zero. As high as 9 + 7 + 7 + 3 = 26 are 30 (1 way) and 26
+    (3 · 5 = 15 ways); in the second, 3 of 9 cases are as high.
     """
     strata = np.repeat([0, 1], [9, 9])
     values, labels = np.zeros(18), np.zeros(18, dtype=int)

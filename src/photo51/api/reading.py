@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 
 from photo51.genome.alphabet import reverse_complement
@@ -222,22 +221,3 @@ def _instrument(run: Results) -> Opened:
         concepts=concepts if concepts.is_file() else None,
         units=UnitParams(),
     )
-
-
-def frame_of(codes: Mapping[Strand, sp.csr_matrix]) -> pd.DataFrame:
-    """Codes of a short sequence as a table: one row a (position, strand, feature) that is active."""
-    parts = []
-    for strand, matrix in codes.items():
-        entries = matrix.tocoo()
-        parts.append(
-            pd.DataFrame(
-                {
-                    "position": entries.row,
-                    "strand": strand,
-                    "feature": entries.col,
-                    "activation": entries.data,
-                }
-            )
-        )
-    table = pd.concat(parts, ignore_index=True)
-    return table.sort_values(["position", "strand", "feature"], ignore_index=True)
