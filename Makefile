@@ -1,10 +1,12 @@
 # make demo    set up, run the workflow on the embedded genomes, print where the report is
 # make test    set up, run the tests                     make check    lint, types, import order, schema
-# make bench   every benchmark, figures in results/bench  make test-slurm   a real one-node Slurm (root, Debian)
+# make bench   every benchmark (or NAME=…), figures in results/bench
+# make test-slurm   a real one-node Slurm (root, Debian)
 # Options: CORES=n  PROFILE=local|slurm|…  CONFIG=config/config.yaml  TORCH=cpu|cuda|keep  PYTHON=python3.12
 VENV ?= .venv
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 CONFIG ?= config/config.yaml
+NAME = all
 PROFILE ?= local
 export VENV
 BIN := $(abspath $(VENV))/bin
@@ -37,7 +39,7 @@ format: setup
 	$(RUN) snakefmt workflow
 
 bench: setup
-	$(RUN) photo51 bench all
+	$(RUN) python -m benchmarks $(NAME)
 
 test-slurm: setup
 	$(RUN) PHOTO51_TEST_SLURM=1 python -m pytest -v -m slurm tests/slurm

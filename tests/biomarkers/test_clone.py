@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from benchmarks.planted.clone import plant_clone
 from photo51.biomarkers import lock
 from photo51.biomarkers.burden import Alleles, Burden
 from photo51.biomarkers.carriers import baselines, carriers, shares, verdict
@@ -15,7 +16,6 @@ from photo51.biomarkers.cohort import roster
 from photo51.biomarkers.cohort_stage import External, Validation, run_cohort
 from photo51.biomarkers.distil_stage import run_distil_cohort
 from photo51.biomarkers.feasibility import design
-from photo51.biomarkers.planted_clone import plant_clone
 from photo51.config.biomarkers import CohortParams, DistilParams
 from photo51.io import provenance, read_table
 from photo51.io.contracts.biomarkers import ASSOCIATIONS, CARRIERS, FEASIBILITY, LEVELS

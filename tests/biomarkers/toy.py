@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from benchmarks.planted.cohorts import plant_variants
 from photo51.biomarkers.comparison import compare
-from photo51.biomarkers.planted import plant_variants
 from photo51.config.biomarkers import BiomarkersParams
 
 PARAMS = BiomarkersParams(statistics=("near",), folds=4, bootstrap=100, max_features=12)

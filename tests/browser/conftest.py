@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from photo51.bench._browser import Browser, chromium
+from benchmarks._browser import Browser, chromium
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from photo51.bench import _atlas_world as world
-from photo51.bench._audit import audit
+from benchmarks import _atlas_world as world
+from benchmarks._audit import audit
 from photo51.report.atlas_files import write_atlas
 
 pytestmark = pytest.mark.browser

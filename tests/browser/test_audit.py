@@ -2,7 +2,7 @@
 
 import pytest
 
-from photo51.bench._audit import audit
+from benchmarks._audit import audit
 
 pytestmark = pytest.mark.browser
 

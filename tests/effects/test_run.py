@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.cli import app
 from photo51.config.biomarkers import VariantsParams
 from photo51.config.genome import GenomeParams
@@ -15,7 +16,6 @@ from photo51.effects.describe import substitution
 from photo51.effects.run import load_variants
 from photo51.effects.windows import places, readings
 from photo51.genome.alphabet import decode
-from photo51.genome.planted import planted_genome, write_planted
 from photo51.genome.prepare import prepare
 from photo51.io import read_h5ad, read_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS

@@ -6,9 +6,9 @@ import pysam
 import pytest
 import scipy.sparse as sp
 
+from benchmarks.planted.features import null_feature, planted_feature, planted_genome
 from photo51.codes import CodesMeta, gather, write_shard
 from photo51.enrichment.inputs import Inputs
-from photo51.enrichment.planted import null_feature, planted_feature, planted_genome
 from photo51.genome.workspace import Workspace
 from photo51.io import provenance, write_table
 from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, WORKSPACE

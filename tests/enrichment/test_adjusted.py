@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from photo51.bench.adjusted import composition_fakes, planted_kept, shifted_rates
+from benchmarks.adjusted import composition_fakes, planted_kept, shifted_rates
+from benchmarks.planted.features import planted_genome
 from photo51.enrichment.gather import adjusted_rates, with_families
-from photo51.enrichment.planted import planted_genome
 from photo51.io.contracts.enrichment import ENRICHMENT
 
 

@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 from scipy import stats
 
-from photo51.bench._few import few_instances, six_instances
+from benchmarks._few import few_instances, six_instances
 from photo51.config.enrichment import ConceptParams
 from photo51.enrichment.annotations import AnnotationClass, annotation_classes
 from photo51.enrichment.design import Reading

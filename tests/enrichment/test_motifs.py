@@ -4,12 +4,12 @@ import pytest
 import scipy.sparse as sp
 from scipy.stats import kstest
 
+from benchmarks.planted.features import MOTIF, motif_rows, planted_genome
 from photo51.config.enrichment import MotifParams
 from photo51.enrichment.annotations import AnnotationClass
 from photo51.enrichment.logos import aligned, background, consensus, logo
 from photo51.enrichment.matches import Database, match_logos
 from photo51.enrichment.motifs import Gallery, informative, portraits, profiles
-from photo51.enrichment.planted import MOTIF, motif_rows, planted_genome
 from photo51.enrichment.readout import Readout
 from photo51.enrichment.shapes import gene_cover, periodicity, run_lengths, shape_of
 from photo51.enrichment.windows import distinct, repeat_share, sequences, strongest

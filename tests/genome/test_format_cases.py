@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from photo51.bench._format_cases import problems
+from benchmarks._format_cases import problems
 
 CASES = sorted(p.parent for p in (Path(__file__).parent / "cases").glob("*/case.json"))
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from Bio import SeqIO
 
-from photo51.bench._format_cases import PARAMS
-from photo51.bench._gffread import coding_sequences, compare, gffread_is_there
+from benchmarks._format_cases import PARAMS
+from benchmarks._gffread import coding_sequences, compare, gffread_is_there
 from photo51.config.genome import GenomeParams
 from photo51.genome.prepare import prepare
 

@@ -8,12 +8,12 @@ import pytest
 from scipy.sparse import csr_matrix
 from typer.testing import CliRunner
 
+from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.cli import app
 from photo51.codes import CodesMeta, CodesStore, gather, write_shard
 from photo51.config.genome import GenomeParams
 from photo51.config.geometry import BatteryParams, GeometryParams
 from photo51.features.table import as_anndata
-from photo51.genome.planted import planted_genome, write_planted
 from photo51.genome.prepare import prepare
 from photo51.geometry.battery import run_battery
 from photo51.geometry.biology import codon_phase

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from benchmarks.planted.manifolds import sample, world
+from benchmarks.planted.tiled import tile
 from photo51.config.geometry import GeometryParams
 from photo51.geometry.manifolds import find_manifolds
 from photo51.geometry.missed import missed_by
-from photo51.geometry.planted import sample, world
 from photo51.geometry.points import Activity, Missed
 from photo51.geometry.tables import manifold_table, points_table
-from photo51.geometry.tiled import tile
 from photo51.geometry.tokens import Tokens, in_sequence
 from photo51.geometry.usable import usable
 from photo51.types import InputError

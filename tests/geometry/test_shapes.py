@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
+from benchmarks.planted.manifolds import chart, draw
 from photo51.geometry.coordinates import angle, circular_agreement, place
 from photo51.geometry.dependence import conditional_dependence, dense_dependence, on_levels
 from photo51.geometry.dimension import Dimension, flatness, intrinsic_dimension, turns
 from photo51.geometry.growing import lasting
-from photo51.geometry.planted import chart, draw
 from photo51.geometry.points import Activity, dense_part
 from photo51.geometry.shape import judge, measure
 from photo51.geometry.topology import Betti, betti, branches, persistence, pieces

@@ -5,7 +5,7 @@ import io
 import numpy as np
 import torch
 
-from photo51.bench._reference import released_rows
+from benchmarks._reference import released_rows
 from photo51.model.presets import Preset
 
 from .small import TINY, build

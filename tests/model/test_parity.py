@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.bench import _reference
+from benchmarks import _reference
 from photo51.model.cache import HyenaCache
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.cpu import cpu_blocks

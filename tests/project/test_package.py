@@ -55,7 +55,11 @@ def test_the_wheel_holds_what_a_run_needs(wheel):
     for name in ("workflow/Snakefile", "workflow/profiles/slurm/config.yaml", "notebooks/01_run_at_a_glance.py", "config/config.yaml",
                  "resources/models/base/model.safetensors", "resources/human_mt/NC_012920.1.fa"):  # fmt: skip
         assert f"photo51/shipped_files/{name}" in names
-    assert not [n for n in names if ".bench" in n or ".venv" in n or "results/" in n]
+    assert not [
+        n
+        for n in names
+        if "bench/" in n or "benchmarks/" in n or "planted" in n or ".venv" in n or "results/" in n
+    ]
 
 
 def test_the_demo_reaches_the_report_in_any_folder(installed, tmp_path):

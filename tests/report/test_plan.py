@@ -7,8 +7,8 @@ import pytest
 from photo51.config.genome import GenomeParams
 from photo51.config.run import Config
 from photo51.genome.sizes import Amount, amount, of_bases
-from photo51.report.machines import MACHINES, Rates, machine
-from photo51.report.plan import Site, Size, plan
+from photo51.plan.cost import Site, Size, plan
+from photo51.plan.machines import MACHINES, Rates, machine
 from photo51.types import InputError
 
 RATES = Rates(1e9, 2e9, 4e9, 1e6, 1e5, 5e8, 1e8, 1)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
+from benchmarks._sae_planted import Planted
 from photo51.activations.stream import Stream
-from photo51.bench._sae_planted import Planted
 from photo51.config.sae import SaeParams
 from photo51.io.origin import Origin
 from photo51.sae.training import CHECKPOINT, Training, fit

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from photo51.bench import scaling
-from photo51.bench._growth import small_model
+from benchmarks import scaling
+from benchmarks._growth import small_model
 from photo51.io import sha256, write_json
 
 from .conftest import ROOT, node

@@ -1,12 +1,12 @@
-"""Runs that are killed at random go on and end in the same bytes; `bench scaling` does the same fifty times."""
+"""Runs that are killed at random go on and end in the same bytes; `python -m benchmarks scaling` does the same fifty times."""
 
 import subprocess
 import sys
 
 import pytest
 
-from photo51.bench import _kills
-from photo51.bench._growth import small_model
+from benchmarks import _kills
+from benchmarks._growth import small_model
 from photo51.io import is_temporary, remove_temporaries
 
 

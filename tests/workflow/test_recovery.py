@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from photo51.bench import _kills
+from benchmarks import _kills
 
 ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.slow, pytest.mark.workflow]

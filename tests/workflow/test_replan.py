@@ -2,7 +2,7 @@
 
 import pytest
 
-from photo51.bench._replan import new_annotation_jobs
+from benchmarks._replan import new_annotation_jobs
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from photo51.types import InputError
 
 if TYPE_CHECKING:
     from photo51.config.run import Config
-    from photo51.report.machines import Machine
-    from photo51.report.plan import Plan, Size
+    from photo51.plan.cost import Plan, Size
+    from photo51.plan.machines import Machine
 
 RATES = Path("results/bench/rates.json")
 
@@ -58,10 +58,10 @@ def plan(
     from photo51.config.paths import configuration_file, read_configuration
     from photo51.genome.sizes import amount, of_bases
     from photo51.io import free_bytes, write_json
-    from photo51.report.machines import UTILISATION, Rates
-    from photo51.report.machines import machine as known
-    from photo51.report.plan import Site
-    from photo51.report.plan import plan as reckon
+    from photo51.plan.cost import Site
+    from photo51.plan.cost import plan as reckon
+    from photo51.plan.machines import UTILISATION, Rates
+    from photo51.plan.machines import machine as known
 
     if utilisation is not None and not 0 < utilisation <= 1:
         raise InputError(f"--utilisation: need a share above 0 and up to 1, got {utilisation}")
@@ -84,8 +84,8 @@ def _measured(path: Path, *, anew: bool) -> None:
     """Measure once and keep the file, where a user sees it."""
     if path.is_file() and not anew:
         return
-    from photo51.bench.rates import measure
     from photo51.io import write_json
+    from photo51.plan.rates import measure
 
     typer.echo(f"measuring what this machine can do, once; the file is {path}", err=True)
     write_json(measure(quick=True), path)
@@ -98,7 +98,7 @@ def _size(config: Config, device: Machine | None) -> Size:
     from photo51.model.flops import blocks_read, forward_flops
     from photo51.model.hardware import window_bytes
     from photo51.model.presets import PRESETS, preset
-    from photo51.report.plan import Size
+    from photo51.plan.cost import Size
 
     given = config.activations
     name, _ = parse_name(given.model)

@@ -86,7 +86,7 @@ class Draft:
     def claim(self, claim: str, value: str, null: str, n: str, *, holds: bool | None) -> None:
         """Add a claim; `holds` is None where it could not be tested.
 
-        What decides `holds` has to pass by chance in at most one of twenty runs without anything to find (`bench calibration`).
+        What decides `holds` has to pass by chance in at most one of twenty runs without anything to find (`python -m benchmarks calibration`).
         """
         verdict: Verdict = "untested" if holds is None else "yes" if holds else "no"
         self.claims.append(Claim(claim, value, null, n, verdict, self.anchor))

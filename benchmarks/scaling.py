@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
-from photo51.bench._growth import chain, forked, small_model
-from photo51.bench._kills import stage_kills, workflow_kills
-from photo51.genome.planted import planted_genome, write_planted
+from benchmarks._growth import chain, forked, small_model
+from benchmarks._kills import stage_kills, workflow_kills
+from benchmarks.planted.genome import planted_genome, write_planted
 
 log = logging.getLogger(__name__)
 SLURM = Path("results/bench/slurm.json")

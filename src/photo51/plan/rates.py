@@ -19,18 +19,18 @@ from torch import Tensor
 
 from photo51.config.genome import GenomeParams
 from photo51.config.sae import SaeParams
-from photo51.genome.planted import planted_genome, write_planted
 from photo51.genome.prepare import prepare
 from photo51.io.origin import Origin
-from photo51.report.machines import Rates
-from photo51.report.plan import train_flops
+from photo51.plan.cost import train_flops
+from photo51.plan.machines import Rates
 from photo51.sae.screen import Full
 
 _WIDTH, _FEATURES, _K = 256, 2_048, 32
+_OPEN = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT" if a + b + c not in {"TAA", "TAG", "TGA"}]
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:
-    """Measure the rates of `photo51.report.machines.Rates` with the threads that are set."""
+    """Measure the rates of `photo51.plan.machines.Rates` with the threads that are set."""
     scale = 1 if quick else 4
     with tempfile.TemporaryDirectory() as folder:
         return Rates(
@@ -181,15 +181,33 @@ def _describing(scale: int) -> float:
 
 def _preparing(folder: Path, scale: int) -> float:
     params = GenomeParams(block=8_192, gap=512)
-    sheets = {
-        n: write_planted([planted_genome(n)], folder / f"in{n}") for n in (20_000, 20_000 + 80_000 * scale)
-    }
+    sheets = {n: _genome(folder / f"in{n}", n // 1_000) for n in (20_000, 20_000 + 80_000 * scale)}
 
     def make(n: int) -> None:
         prepare(sheets[n], folder / f"out{n}", params)
 
     small, large = sheets
     return _rate(make, small, large, 1.0)
+
+
+def _genome(folder: Path, genes: int) -> Path:
+    """A table of genomes with one circular sequence: random, with a gene of 900 bases every 1,000, on the strands in turn."""
+    rng = np.random.default_rng(0)
+    letters, lines = [], ["##gff-version 3"]
+    for i in range(genes):
+        sense, backwards = bool(i % 2), ("TTA", "CAT")
+        inner = rng.choice([codon for codon in _OPEN if sense or codon not in {"TCA", "CTA", "TTA"}], 298)
+        first, last = ("ATG", "TAA") if sense else backwards
+        letters += [first, *inner, last, "".join(rng.choice(list("ACGT"), 100))]
+        place = f"chr\trates\t{{}}\t{i * 1_000 + 1}\t{i * 1_000 + 900}\t.\t{'+' if sense else '-'}\t"
+        lines.append(f"{place.format('gene')}.\tID=g{i};gene=g{i}")
+        lines.append(f"{place.format('CDS')}0\tID=c{i};Parent=g{i};gene=g{i};transl_table=11")
+    folder.mkdir()
+    (folder / "chr.fa").write_text("".join([">chr\n", *letters, "\n"]))
+    (folder / "chr.gff3").write_text("\n".join([*lines, ""]))
+    table = folder / "genomes.tsv"
+    table.write_text("genome\tsequence\tannotation\ttopology\nrates\tchr.fa\tchr.gff3\tcircular\n")
+    return table
 
 
 def _writing(folder: Path, scale: int) -> float:

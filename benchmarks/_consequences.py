@@ -9,10 +9,8 @@ import tempfile
 from importlib import import_module
 from pathlib import Path
 
-import photo51
-
 log = logging.getLogger(__name__)
-_TESTS = Path(photo51.__file__).parents[2] / "tests" / "genome"
+_TESTS = Path(__file__).resolve().parents[1] / "tests" / "genome"
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:

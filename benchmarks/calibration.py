@@ -1,6 +1,6 @@
 """Planted truth: how often each test calls nothing something, and how much of what is there it finds.
 
-On a synthetic genome (`enrichment.planted`) features of six null shapes at three densities are tested against eleven
+On a synthetic genome (`benchmarks.planted.features`) features of six null shapes at three densities are tested against eleven
 annotations by the exact rotation null, by the per-base hypergeometric test, by run midpoints and by shuffled runs; then null
 and planted pairs are mixed and put through Benjamini–Hochberg at 5 %. GC-driven pairs and a motif detector show what
 rotation does not remove and composition adjustment does; how it does where genes lie on one strand, and on classes placed by
@@ -22,10 +22,10 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import stats
 
-from photo51.bench._few import few_instances
-from photo51.bench._replan import new_annotation_jobs
-from photo51.bench.adjusted import adjusted_figures, adjusted_test
-from photo51.enrichment.planted import (
+from benchmarks._few import few_instances
+from benchmarks._replan import new_annotation_jobs
+from benchmarks.adjusted import adjusted_figures, adjusted_test
+from benchmarks.planted.features import (
     SHAPES,
     PlantedGenome,
     motif_rows,

@@ -22,13 +22,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import photo51
+from benchmarks import _reference
+from benchmarks._training import training
+from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.activations.extract import extract
-from photo51.bench import _reference
-from photo51.bench._training import training
 from photo51.config.genome import GenomeParams
 from photo51.config.model import ActivationParams
-from photo51.genome.planted import planted_genome, write_planted
 from photo51.genome.prepare import prepare
 from photo51.model.cache import HyenaCache
 from photo51.model.checkpoints import shipped
@@ -130,7 +129,7 @@ def _largest(found: list[float]) -> float | None:
 
 def _fixtures() -> list[float]:
     """Largest differences from logits that the reference once gave, kept with the tests."""
-    folder = Path(photo51.__file__).parents[2] / "tests" / "model" / "fixtures"
+    folder = Path(__file__).resolve().parents[1] / "tests" / "model" / "fixtures"
     found = []
     for path in sorted(folder.glob("sh2*.npz")):
         saved = np.load(path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from photo51.bench import _consequences, _formats
+from benchmarks import _consequences, _formats
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:

@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from photo51.bench import _atlas_world as world
-from photo51.bench._audit import audit
-from photo51.bench._browser import Browser, chromium
+from benchmarks import _atlas_world as world
+from benchmarks._audit import audit
+from benchmarks._browser import Browser, chromium
 from photo51.report.atlas_files import write_atlas
 
 log = logging.getLogger(__name__)

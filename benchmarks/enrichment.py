@@ -25,7 +25,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from photo51.enrichment.planted import PlantedGenome, null_feature, planted_genome
+from benchmarks.planted.features import PlantedGenome, null_feature, planted_genome
 from photo51.io import read_table
 from photo51.io.contracts.enrichment import HIDDEN
 from photo51.stats.correlation import Mask

@@ -23,9 +23,9 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from photo51.bench._previous_adjusted import previous_test
+from benchmarks._previous_adjusted import previous_test
+from benchmarks.planted.features import SHAPES, PlantedGenome, null_feature, planted_feature, planted_genome
 from photo51.enrichment.composition import Content, composition_terms, content, kmer_length
-from photo51.enrichment.planted import SHAPES, PlantedGenome, null_feature, planted_feature, planted_genome
 from photo51.enrichment.tracks import levelled, rotated
 from photo51.stats.additive import projected
 from photo51.stats.correlation import Mask

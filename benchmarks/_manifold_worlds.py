@@ -1,4 +1,4 @@
-"""Planted worlds for `bench manifolds`: dictionaries tiled or trained, clusters scored beside other methods."""
+"""Planted worlds for `python -m benchmarks manifolds`: dictionaries tiled or trained, clusters scored beside other methods."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_rand_score
 
+from benchmarks._baselines import RIVALS, Evidence
+from benchmarks.planted.manifolds import KINDS, Sample, World, sample, truth, world
+from benchmarks.planted.tiled import tile
 from photo51.config.geometry import GeometryParams
 from photo51.config.sae import SaeParams
 from photo51.geometry.clusters import by_size, principal_span
 from photo51.geometry.coordinates import circular_agreement
 from photo51.geometry.direct import coordinate_of, subspaces
 from photo51.geometry.manifolds import Geometry, find_manifolds
-from photo51.geometry.planted import KINDS, Sample, World, sample, truth, world
 from photo51.geometry.points import Missed
 from photo51.geometry.relations import coactivation
-from photo51.geometry.rivals import RIVALS, Evidence
-from photo51.geometry.tiled import tile
 from photo51.geometry.tokens import autocorrelation, firing, in_sequence
 from photo51.io.origin import Origin
 from photo51.sae.training import fit

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.config.genome import GenomeParams
 from photo51.genome.alphabet import decode
 from photo51.genome.consequence import consequences
 from photo51.genome.genomes import Genomes, Window
 from photo51.genome.masks import annotation_masks
-from photo51.genome.planted import planted_genome, write_planted
 from photo51.genome.prepare import prepare
 
 

@@ -11,13 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
+from benchmarks.planted.cohorts import PlantedVariants
 from photo51 import theme
 from photo51.biomarkers.card_layout import overlaps
 from photo51.biomarkers.card_picture import card_picture
 from photo51.biomarkers.cards import Subject, explain
 from photo51.biomarkers.classify import classify
 from photo51.biomarkers.comparison import Comparison
-from photo51.biomarkers.planted import PlantedVariants
 from photo51.biomarkers.probes import grouped_folds, prior
 from photo51.config.biomarkers import BiomarkersParams, CardsParams, VariantsParams
 from photo51.io.origin import Origin
@@ -131,7 +131,7 @@ def indels(each: int) -> Figures:
     if not (MITOCHONDRION.is_dir() and NANO.is_dir()):
         log.warning("indel_length_corr: not measured, %s or %s is absent", MITOCHONDRION, NANO)
         return {"indel_length_corr": None, "indel_length_corr_llr": None}
-    from photo51.bench._shipped import mitochondrion
+    from benchmarks._shipped import mitochondrion
     from photo51.effects.length_null import Change, nulls, random_changes
     from photo51.effects.scoring import PlainScorer, Scorer
     from photo51.effects.variants import comparable, variant_effects

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from photo51.bench._format_cases import problems
-from photo51.bench._gffread import compare, gffread_is_there
+from benchmarks._format_cases import problems
+from benchmarks._gffread import compare, gffread_is_there
 from photo51.config.genome import GenomeParams
 from photo51.genome.gff import read_gff
 from photo51.genome.prepare import prepare

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from photo51.config.run import Config
 from photo51.genome.sizes import Amount
-from photo51.report.machines import BUS, GIB, GPU_SAE_UTILISATION, Machine, Rates
+from photo51.plan.machines import BUS, GIB, GPU_SAE_UTILISATION, Machine, Rates
 
 CODE_BYTES = 6.5  # a stored code: feature, value and row (codes.shard), and its share of counts
 SPARE = 1.0 * GIB  # interpreter, libraries and tables beside what is counted

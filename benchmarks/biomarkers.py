@@ -20,7 +20,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from photo51.bench._variant_checks import card_overlaps, exactness, indels, leak_meter
+from benchmarks._variant_checks import card_overlaps, exactness, indels, leak_meter
+from benchmarks.planted.clone import plant_clone
+from benchmarks.planted.cohorts import PlantedVariants, plant_cohort, plant_variants
 from photo51.biomarkers.association import split_genes, test_features
 from photo51.biomarkers.burden import Burden
 from photo51.biomarkers.cards import Subject, explain
@@ -31,8 +33,6 @@ from photo51.biomarkers.cohort_tests import discover
 from photo51.biomarkers.comparison import Comparison, compare
 from photo51.biomarkers.distil import distil, try_rules, variant_problem
 from photo51.biomarkers.feasibility import design
-from photo51.biomarkers.planted import PlantedVariants, plant_cohort, plant_variants
-from photo51.biomarkers.planted_clone import plant_clone
 from photo51.config.biomarkers import (
     BiomarkersParams,
     CardsParams,
@@ -255,7 +255,7 @@ def reading(n: int) -> Figures:
     if not MITOCHONDRION.is_dir():
         log.warning("variants_per_second: not measured, %s is absent", MITOCHONDRION)
         return {"variants_per_second": None, "variants_vs_naive": None}
-    from photo51.bench._shipped import mitochondrion, shipped
+    from benchmarks._shipped import mitochondrion, shipped
     from photo51.effects.scoring import Scorer
     from photo51.effects.windows import batches, places, readings
     from photo51.model.modeling import StripedHyenaForCausalLM

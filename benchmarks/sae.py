@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 
 import photo51
-from photo51.bench import _sae_peers
+from benchmarks import _sae_peers
 from photo51.io import read_table
 from photo51.io.contracts.sae import QUALITY
 from photo51.types import InputError
@@ -101,7 +101,8 @@ def _run(python: Path, spec: dict[str, Any]) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         given, out = Path(folder) / "spec.json", Path(folder) / "out.json"
         given.write_text(json.dumps({"threads": int(os.environ.get("OMP_NUM_THREADS", "2")), **spec}))
-        env = {**os.environ, "PYTHONPATH": str(Path(photo51.__file__).parent.parent)}
+        sources = (Path(photo51.__file__).parents[1], Path(__file__).resolve().parents[1])
+        env = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, sources))}
         command = [str(python), "-W", "ignore", _sae_peers.__file__, str(given), str(out)]
         done = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         if done.returncode:

@@ -24,7 +24,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from photo51.bench._sae_planted import Planted
+from benchmarks._sae_planted import Planted
 from photo51.config.sae import SaeParams
 from photo51.sae.training import Training
 

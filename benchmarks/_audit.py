@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from photo51.bench._browser import Browser
+from benchmarks._browser import Browser
 
 # Every visible run of text against the colour behind it (WCAG 2.1, success criterion 1.4.3: 4.5, or 3 for large text).
 # Text of SVG counts with its fill; what lies behind it is taken from the nearest HTML ancestor with a background.

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from photo51.bench._growth import SITE, chain, digest, forked, small_model
-from photo51.genome.planted import planted_genome, write_planted
+from benchmarks._growth import SITE, chain, digest, forked, small_model
+from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.io import is_temporary
 
 log = logging.getLogger(__name__)

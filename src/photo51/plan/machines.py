@@ -85,7 +85,7 @@ def machine(name: str) -> Machine:
 
 @dataclass(frozen=True)
 class Rates:
-    """What the machine at hand did, as `photo51 bench rates` measured it.
+    """What the machine at hand did, as `photo51 plan --measure` measured it.
 
     Attributes
     ----------
@@ -118,7 +118,7 @@ class Rates:
 
     @classmethod
     def read(cls, path: Path) -> Rates:
-        """Take rates from the file `photo51 bench rates` wrote.
+        """Take rates from the file `photo51 plan --measure` wrote.
 
         Raises
         ------

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 from scipy.spatial.distance import cdist
 
-from photo51.geometry.planted import Sample, Source, World
+from benchmarks.planted.manifolds import Sample, Source, World
 from photo51.geometry.points import landmarks
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.bench._shipped import mitochondrion, shipped
+from benchmarks._shipped import mitochondrion, shipped
 from photo51.config.interventions import (
     AttributionParams,
     PaintParams,

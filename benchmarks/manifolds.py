@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import csr_matrix
 
-from photo51.bench._manifold_worlds import SIDE_BY_SIDE, Score, long_runs, score, settings, tiled, trained
+from benchmarks._manifold_worlds import SIDE_BY_SIDE, Score, long_runs, score, settings, tiled, trained
 from photo51.config.sae import SaeParams
 from photo51.geometry import shape
 from photo51.geometry.clusters import module_graph, stable_partition
