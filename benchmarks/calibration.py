@@ -22,9 +22,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks._adjusted import adjusted_figures, adjusted_test
 from benchmarks._few import few_instances
 from benchmarks._replan import new_annotation_jobs
-from benchmarks.adjusted import adjusted_figures, adjusted_test
 from benchmarks.planted.features import (
     SHAPES,
     PlantedGenome,
