@@ -80,6 +80,15 @@ def consequence(letters, gene, pos, ref, alt, circular):
     written = written_anywhere(letters, gene, pos, ref, alt)
     if written == NOTHING or (ref and alt):
         return written
+    best = milder([written, *(written_anywhere(letters, gene, *w) for w in spellings(letters, pos, ref, alt))])
+    codes = coding_touched(gene, pos, ref)
+    if codes and best in {NOTHING, "5_prime_UTR", "3_prime_UTR"}:
+        return "stop_retained" if written == "stop_retained" else "start_retained"
+    return best
+
+
+def spellings(letters, pos, ref, alt):
+    """Every place at which an insertion or deletion, its alleles without shared bases, gives the same sequence."""
     result = letters[:pos] + alt + letters[pos + len(ref) :]
     ways = []
     for p in range(len(letters) + 1 - len(ref)):
@@ -87,11 +96,7 @@ def consequence(letters, gene, pos, ref, alt, circular):
             ways.append((p, letters[p : p + len(ref)], ""))
         if not ref and letters[:p] == result[:p] and result[p + len(alt) :] == letters[p:]:
             ways.append((p, "", result[p : p + len(alt)]))
-    best = milder([written, *(written_anywhere(letters, gene, *w) for w in ways)])
-    codes = coding_touched(gene, pos, ref)
-    if codes and best in {NOTHING, "5_prime_UTR", "3_prime_UTR"}:
-        return "stop_retained" if written == "stop_retained" else "start_retained"
-    return best
+    return ways
 
 
 def coding_touched(gene, pos, ref):
@@ -236,6 +241,25 @@ def untranslated(gene, gone, pos):
 
 def of_protein(letters, gene, gone, change, between):
     """Edit, splice, translate, compare; None where the CDS stays."""
+    found = readings(letters, gene, gone, change, between)
+    if found is None:
+        return "start_lost"
+    options, lost_head, lost_tail = found
+    result = milder([compared(*o, gene.code) or NOTHING for o in options])
+    if (
+        result == "start_lost" and lost_head and lost_tail
+    ):  # round a circle: both ends go, and the graver term counts
+        return "stop_lost"
+    if result == NOTHING:
+        return "start_retained" if lost_head else None
+    return result
+
+
+def readings(letters, gene, gone, change, between):
+    """Ways to read the edited CDS: (old, new, what follows, whether its end is gone), and whether its ends are touched.
+
+    None where no coding base is left.
+    """
     pos, ref, alt = change
     new = on_strand(gene.strand, alt)
     spliced, marks = (
@@ -275,7 +299,7 @@ def of_protein(letters, gene, gone, change, between):
     old = "".join(coding)
     kept = [k for k, m in enumerate(marks) if m is not None and i5 <= m < i3]
     if not kept:
-        return "start_lost"
+        return None
     begin, stop = kept[0], kept[-1] + 1
     lost_head = marks[begin] != i5
     lost_tail = marks[stop - 1] != i3 - 1
@@ -295,18 +319,7 @@ def of_protein(letters, gene, gone, change, between):
     past_tail = lost_tail and (
         max(gone) > max(gene.mrna[i5:i3]) if gene.strand == "+" else min(gone) < min(gene.mrna[i5:i3])
     )
-    options = []
-    for b in begins:
-        cds = "".join(spliced[b:stop])
-        options.append(compared(old, cds, behind, gene.code, past_tail))
-    result = milder([o or NOTHING for o in options])
-    if (
-        result == "start_lost" and lost_head and lost_tail
-    ):  # round a circle: both ends go, and the graver term counts
-        return "stop_lost"
-    if result == NOTHING:
-        return "start_retained" if lost_head else None
-    return result
+    return [(old, "".join(spliced[b:stop]), behind, past_tail) for b in begins], lost_head, lost_tail
 
 
 def genome_behind(letters, gene, gone):
@@ -315,7 +328,7 @@ def genome_behind(letters, gene, gone):
     return "".join(TURN[letters[p]] for p in range(gene.mrna[-1] - 1, -1, -1) if p not in gone)
 
 
-def compared(old, new, behind, code, past_tail):
+def compared(old, new, behind, past_tail, code):
     """Two coding sequences, the second followed by `behind`."""
     if old == new and not past_tail:
         return None
