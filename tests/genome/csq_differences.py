@@ -127,7 +127,9 @@ class Facts:
         for old, new, behind, _ in self.read:
             if new[:3] in starts(self.own.code):
                 before, after = (translated(x, self.own.code) for x in (old, new + behind))
-                out.append(("M" + before[1:].partition("*")[0], "M" + after[1:].partition("*")[0], "*" in after))
+                out.append(
+                    ("M" + before[1:].partition("*")[0], "M" + after[1:].partition("*")[0], "*" in after)
+                )
         return out
 
     @property
@@ -184,7 +186,11 @@ class Facts:
         """Whether it touches the last three bases of an exon beside an intron, or the intron's first or last eight."""
         for i in introns(self.own):
             for region in (range(i[0] - 3, i[0] + 8), range(i[-1] - 7, i[-1] + 4)):
-                touched = self.gone(change) & set(region) if change[1] else {change[0] - 1, change[0]} <= set(region)
+                touched = (
+                    self.gone(change) & set(region)
+                    if change[1]
+                    else {change[0] - 1, change[0]} <= set(region)
+                )
                 if touched:
                     return True
         return False
@@ -233,6 +239,12 @@ REASONS = {
     and f.shifts
     and "stop_gained" in f.theirs
     and all(not old.startswith(new) for old, new, _ in f.proteins),
+    "other amino acids before a stop codon that is retained": lambda f: f.mine == "missense"
+    and f.theirs & PROTEIN == {"stop_retained"}
+    and any(old != new and len(old) == len(new) and stops for old, new, stops in f.proteins),
+    "the protein ends with a stop, longer or shorter by the codons that come or go": lambda f: f.mine in {"missense", "inframe_insertion", "inframe_deletion"}
+    and bool(f.theirs & {"stop_gained", "stop_lost"})
+    and any(len(new) - len(old) == (len(f.alt) - len(f.ref)) // 3 and stops for old, new, stops in f.proteins),
     "coding bases come or go by threes, up to the end of an exon": lambda f: f.mine.startswith("inframe")
     and "frameshift" in f.theirs
     and not f.shifts
@@ -254,10 +266,13 @@ REASONS = {
     and bool(f.theirs & SPLICE)
     and not all(map(f.changes_site, f.changes)),
     "beside the exons: bcftools counts the base that VCF writes before what comes or goes": lambda f: f.mine in OUTSIDE
-    and f.kind in {"ins", "del"}
+    and f.kind in {"ins", "del", "delins"}
     and not all(map(f.in_exons, f.changes)),
+    "bases of a splice region come or go, which bcftools overlooks beside the end of a transcript": lambda f: (
+        f.mine == "splice_region" and "splice_region" not in f.theirs and all(map(f.in_region, f.changes))
+    ),
     "beside a splice region: bcftools counts the base that VCF writes before what comes or goes": lambda f: (
-        "splice_region" in f.theirs and f.kind in {"ins", "del"} and not all(map(f.in_region, f.changes))
+        "splice_region" in f.theirs and f.kind in {"ins", "del", "delins"} and not all(map(f.in_region, f.changes))
     ),
 }  # fmt: skip
 

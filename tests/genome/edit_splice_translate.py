@@ -80,7 +80,9 @@ def consequence(letters, gene, pos, ref, alt, circular):
     written = written_anywhere(letters, gene, pos, ref, alt)
     if written == NOTHING or (ref and alt):
         return written
-    best = milder([written, *(written_anywhere(letters, gene, *w) for w in spellings(letters, pos, ref, alt))])
+    best = milder(
+        [written, *(written_anywhere(letters, gene, *w) for w in spellings(letters, pos, ref, alt))]
+    )
     codes = coding_touched(gene, pos, ref)
     if codes and best in {NOTHING, "5_prime_UTR", "3_prime_UTR"}:
         return "stop_retained" if written == "stop_retained" else "start_retained"

@@ -89,6 +89,15 @@ def test_changes_worked_by_hand(judged, strand, pos, ref, alt, expected):
     assert tuple(row[columns]) == expected
 
 
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_a_stop_right_behind_the_whole_protein_is_retained(judged, strand):
+    """M K A L *, of which TTG TAA becomes TTA TGA TAA: still M K A L."""
+    row = judged("CCATGAAAGCTTTGTAACCAGTTTCATAAG", ONE, (13, "G", "ATGA"), strand)
+    assert (row["consequence"], row["hgvs_p"]) == ("stop_retained", "p.=")
+    row = judged("CCATGAAAGCTTTGTAACCAGTTTCATAAG", ONE, (11, "TTG", "TGATTG"), strand)
+    assert row["consequence"] == "stop_gained"
+
+
 SPLICED = "CC" + "ATGAAAGC" + "GTAAGTCCCCCTTTTTTCAG" + "TGGTTGGTAA" + "TT"  # ATG AAA GC|T GGT TGG TAA
 TWO = [("exon", 0, 10, "+"), ("exon", 30, 42, "+"), ("CDS", 2, 10, "+"), ("CDS", 30, 40, "+")]
 

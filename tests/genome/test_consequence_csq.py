@@ -53,7 +53,9 @@ def compared(folder, seed, n_genes, n):
     differing = []
     for i, name in unlike:
         answers = [gravest(found.get(name, set())) for found in elsewhere.get(listed[i], [])]
-        f = Facts(text, by_name[name], listed[i], own.get((i, name), NOTHING), theirs.get((i, name), set()), answers)
+        f = Facts(
+            text, by_name[name], listed[i], own.get((i, name), NOTHING), theirs.get((i, name), set()), answers
+        )
         differing.append((f, reason(f)))
     return Compared(n, n - len({i for i, _ in unlike}), differing)
 

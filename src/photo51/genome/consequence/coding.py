@@ -293,7 +293,9 @@ class Reading:
         if stops and "*" in after and after.partition("*")[0] == old:
             return "stop_retained"
         if "*" in new and "*" not in old:
-            return "stop_gained"
+            # a stop right behind the whole protein is the one that was there
+            whole = self.first + new.index("*") == self.coding.n_codons - 1 and self.coding.has_stop
+            return "stop_retained" if whole and new.partition("*")[0] == old else "stop_gained"
         if (stops and not kept) or ("*" in old and "*" not in new):
             return "stop_lost"
         if new == old:
