@@ -24,10 +24,10 @@ sae = ""  # dictionary to show, where the run has several
 from pathlib import Path
 
 from photo51.report import show
-from photo51.report.dossier import Dossiers
 from photo51.report.notebooks import setup
-from photo51.report.run import Run
 from photo51.report.sections import calibration, concepts, headline, overview
+from photo51.run.feature import FeatureReader
+from photo51.run.opened import Run
 
 assert (Path(results) / "features.h5ad").is_file(), (
     f"{results} is not the folder of a finished run: it has no features.h5ad"
@@ -46,7 +46,7 @@ show.section(on_what)
 # ## What has a name
 
 # %%
-named = concepts.section(run, Dossiers(run).of, shown=3)
+named = concepts.section(run, FeatureReader(run).of, shown=3)
 show.section(named)
 
 # %% [markdown]

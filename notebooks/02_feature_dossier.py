@@ -26,12 +26,12 @@ window = 0  # which of its strongest places to read base by base; 0 is the stron
 # %%
 from pathlib import Path
 
-from photo51.report import show
+from photo51.report import feature_text, show
 from photo51.report.blocks import Note
-from photo51.report.dossier import dossier
-from photo51.report.known import best_named
 from photo51.report.notebooks import setup
-from photo51.report.run import Run
+from photo51.run.feature import feature_facts
+from photo51.run.known import best_named
+from photo51.run.opened import Run
 
 assert (Path(results) / "features.h5ad").is_file(), (
     f"{results} is not the folder of a finished run: it has no features.h5ad"
@@ -39,11 +39,11 @@ assert (Path(results) / "features.h5ad").is_file(), (
 run = Run(results, sae)
 number = best_named(run) if feature < 0 else feature
 assert number in run.features.index, str(run.nearest(number))
-it = dossier(run, number)
+it = feature_facts(run, number)
 setup()
 
 # %%
-Note(it.sentence(), f"f{number}: {it.title}")
+Note(feature_text.sentence(it), f"f{number}: {feature_text.title(it)}")
 
 # %% [markdown]
 # ## How often and how strongly it is active
@@ -86,10 +86,10 @@ show.concepts(it)
 # ## Does the model use it?
 
 # %%
-Note(it.known.cause())
+Note(feature_text.cause(it.known))
 
 # %% [markdown]
 # ## The answer
 
 # %%
-Note(f"{it.sentence()}\n\n{it.known.cause()}", f"f{number}: {it.title}")
+Note(f"{feature_text.sentence(it)}\n\n{feature_text.cause(it.known)}", f"f{number}: {feature_text.title(it)}")

@@ -28,8 +28,8 @@ from pathlib import Path
 
 from photo51.report import show
 from photo51.report.notebooks import setup
-from photo51.report.run import Run
 from photo51.report.sections import manifolds
+from photo51.run.opened import Run
 
 assert (Path(results) / "features.h5ad").is_file(), (
     f"{results} is not the folder of a finished run: it has no features.h5ad"

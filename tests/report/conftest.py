@@ -11,8 +11,8 @@ import synthetic_tables
 
 from photo51.codes import CodesStore
 from photo51.genome.genomes import Genomes
-from photo51.report.places import Places
-from photo51.report.run import Run
+from photo51.run.opened import Run
+from photo51.run.places import Places
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from photo51.io.contracts import biomarkers, enrichment, features, genome, inter
 from photo51.io.contracts.features import TOP_WINDOWS
 from photo51.report import exports
 from photo51.report.exports import column_dictionary, export, features_anndata, one_based
-from photo51.report.run import Run
+from photo51.run.opened import Run
 
 MADE = Provenance(stage="export")
 

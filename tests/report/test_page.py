@@ -14,8 +14,8 @@ from photo51.report import svg
 from photo51.report.atlas import make_atlas
 from photo51.report.atlas_files import pack, write_atlas
 from photo51.report.page import report_sections, write_report
-from photo51.report.run import Run
-from photo51.report.sources import SOURCES
+from photo51.run.opened import Run
+from photo51.run.sources import SOURCES
 
 SMALL = ReportParams(concepts=2, unnamed=2, cards=2)
 

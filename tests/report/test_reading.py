@@ -2,8 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.report.places import Gene, GeneIndex, Reads, Window
 from photo51.report.reading import Stretch, levels_of, painted, picture, stretch_around
+from photo51.run.places import Gene, GeneIndex, Reads, Window
 
 
 def test_levels_run_from_silent_to_nine():

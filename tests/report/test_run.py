@@ -6,13 +6,14 @@ import pytest
 from synthetic_run import DEAD, MEANING, N_FEATURES
 
 from photo51.config.report import TracksParams
+from photo51.report import feature_text
 from photo51.report.chosen import tracked
-from photo51.report.dossier import Dossiers, dossier
-from photo51.report.known import Known, best_named, by_margin, closest, names
-from photo51.report.loci import most_active
-from photo51.report.maps import feature_map, principal, similar
-from photo51.report.run import Run
-from photo51.report.summary import feature_summary
+from photo51.run.feature import FeatureReader, feature_facts
+from photo51.run.known import Known, best_named, by_margin, closest, names
+from photo51.run.loci import most_active
+from photo51.run.maps import feature_map, principal, similar
+from photo51.run.opened import Run
+from photo51.run.summary import feature_summary
 from photo51.types import InputError
 
 
@@ -36,7 +37,7 @@ def test_an_unknown_feature_is_told_with_the_nearest_live_ones(run):
     with pytest.raises(
         InputError, match="feature 400 is not in this dictionary; the nearest are f65, f66, f67, f68, f69"
     ):
-        dossier(run, 400)
+        feature_facts(run, 400)
     assert run.nearest(30).found == [28, 29, 30, 31, 32]
     assert not set(DEAD) & set(run.nearest(400).found)
 
@@ -84,9 +85,9 @@ def test_what_may_not_carry_the_best_name_gets_no_lesser_one(run):
     assert closest(run).loc[8, "annotation"] == "intergenic"
     assert 8 not in names(run).index
     known = Known.of(run, 8)
-    assert known.label == "like intergenic"
+    assert feature_text.label(known) == "like intergenic"
     assert known.grade == "weak"
-    assert "a weak name" in known.sentence()
+    assert "a weak name" in feature_text.known_sentence(known)
 
 
 def test_summary_has_a_row_for_every_feature_whatever_was_run(run, poor):
@@ -101,39 +102,41 @@ def test_summary_has_a_row_for_every_feature_whatever_was_run(run, poor):
 
 
 def test_a_dossier_says_what_it_is_and_against_what(run):
-    d = dossier(run, 0)
-    said = d.sentence()
+    d = feature_facts(run, 0)
+    said = feature_text.sentence(d)
     row = run.need("concepts").query("feature == 0").iloc[0]
     assert said.startswith("Marks start codon. Of its held-out bases with an activation of at least 0.800, 9")
     assert f"{100 * row['recall_bp']:.1f}" in said
     assert "Replication: 2 of 2 checks hold." in said
     assert "AGGAGGTTATACATG" in said
     assert all(w.sequence[w.peak : w.peak + 3] == "ATG" for w in d.windows[:5])
-    assert "Removing it raises the model's negative log-likelihood by 0.310 bits" in d.known.cause()
-    assert ("genome rods", "holds") in [c[:2] for c in d.known.checks()]
-    assert any(c[1] == "could not be checked" for c in d.known.checks())
+    assert "Removing it raises the model's negative log-likelihood by 0.310 bits" in feature_text.cause(
+        d.known
+    )
+    assert ("genome rods", "holds") in [c[:2] for c in feature_text.checks(d.known)]
+    assert any(c[1] == "could not be checked" for c in feature_text.checks(d.known))
 
 
 def test_the_unnamed_feature_is_known_by_its_motif(run):
     known = Known.of(run, 9)
-    assert known.label == "enriched in intergenic"  # weak: it has no name
+    assert feature_text.label(known) == "enriched in intergenic"  # weak: it has no name
     assert known.name == {}
     assert known.consensus.endswith("GGATTCCGT")
-    assert "novel" in known.sentence()
+    assert "novel" in feature_text.known_sentence(known)
 
 
 def test_a_dead_feature_has_a_dossier_that_says_so(run):
-    d = Dossiers(run).of([DEAD[0]])[0]
-    assert d.sentence() == "Never active in this run: nothing can be said about it."
-    assert d.title == "never active"
+    d = FeatureReader(run).of([DEAD[0]])[0]
+    assert feature_text.sentence(d) == "Never active in this run: nothing can be said about it."
+    assert feature_text.title(d) == "never active"
     assert d.windows == []
-    assert "never active" in d.text()
+    assert "never active" in feature_text.text(d)
 
 
 def test_without_enrichment_no_claim_is_made_of_annotations(poor):
-    d = dossier(Run(poor), 0)
-    assert d.sentence() == "It was not compared with annotations in this run."
-    assert d.title == "unnamed"
+    d = feature_facts(Run(poor), 0)
+    assert feature_text.sentence(d) == "It was not compared with annotations in this run."
+    assert feature_text.title(d) == "unnamed"
 
 
 def test_the_most_active_features_of_a_bin_are_those_counted_by_hand(run, bare):

@@ -9,8 +9,8 @@ from photo51.config.report import TracksParams
 from photo51.genome.workspace import Workspace
 from photo51.io import Provenance, read_table
 from photo51.io.contracts.report import CALLS, TRACKS
-from photo51.report.places import Column
 from photo51.report.tracks import Tracked, calls_of, runs_of, write_tracks
+from photo51.run.places import Column
 
 MADE = Provenance(stage="tracks")
 

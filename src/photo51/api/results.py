@@ -12,10 +12,11 @@ import numpy as np
 import pandas as pd
 
 from photo51.config.report import AtlasParams, ReportParams
-from photo51.report.dossier import Dossier, dossier
-from photo51.report.run import Run
-from photo51.report.sources import SOURCES
-from photo51.report.summary import feature_summary
+from photo51.report import feature_text
+from photo51.run.feature import FeatureFacts, feature_facts
+from photo51.run.opened import Run
+from photo51.run.sources import SOURCES
+from photo51.run.summary import feature_summary
 from photo51.types import STRANDS, InputError, Interval
 
 if TYPE_CHECKING:
@@ -240,18 +241,18 @@ class Feature:
         return f"<feature {self.number}: {self.name or 'no name'}>"
 
     @cached_property
-    def _page(self) -> Dossier:
-        return dossier(self._run, self.number, AtlasParams())
+    def _page(self) -> FeatureFacts:
+        return feature_facts(self._run, self.number, AtlasParams())
 
     @property
     def name(self) -> str:
         """What it marks, or `like` what it agrees with no better than composition does; empty where it is like nothing."""
-        return self._page.known.label
+        return feature_text.label(self._page.known)
 
     @property
     def sentence(self) -> str:
         """What is known of it, in a sentence or two."""
-        return self._page.sentence()
+        return feature_text.sentence(self._page)
 
     @property
     def statistics(self) -> dict[str, Any]:

@@ -38,8 +38,8 @@ def tracks(
     from photo51.config.report import TracksParams
     from photo51.io import provenance
     from photo51.report.chosen import tracked
-    from photo51.report.run import Run
     from photo51.report.tracks import write_tracks
+    from photo51.run.opened import Run
 
     settings, run = parse(TracksParams, params), Run(results, sae)
     write_tracks(run.places, tracked(run, settings), out, settings, provenance("tracks", settings))
@@ -56,7 +56,7 @@ def atlas(
     from photo51.config import parse
     from photo51.config.report import AtlasParams
     from photo51.report.atlas import make_atlas
-    from photo51.report.run import Run
+    from photo51.run.opened import Run
 
     make_atlas(Run(results, sae), out, parse(AtlasParams, params))
 
@@ -73,7 +73,7 @@ def report(
     from photo51.config import parse
     from photo51.config.report import ReportParams
     from photo51.report.page import write_report
-    from photo51.report.run import Run
+    from photo51.run.opened import Run
 
     run = Run(results, sae)
     if config is not None:
@@ -103,10 +103,11 @@ def feature(
     sae: SaeOption = "",
 ) -> None:
     """Print what is known of one feature."""
-    from photo51.report.dossier import dossier
-    from photo51.report.run import Run
+    from photo51.report.feature_text import text
+    from photo51.run.feature import feature_facts
+    from photo51.run.opened import Run
 
-    typer.echo(dossier(Run(results, sae), number).text())
+    typer.echo(text(feature_facts(Run(results, sae), number)))
 
 
 @app.command()
@@ -122,7 +123,7 @@ def find(
 ) -> None:
     """Say what a run knows of a feature, an annotation, a gene, a place, a variant or a sequence, and what was not read."""
     from photo51.report.find import find as answer
-    from photo51.report.run import Run
+    from photo51.run.opened import Run
 
     typer.echo(str(answer(Run(results, sae), " ".join(text))))
 
@@ -140,7 +141,7 @@ def export(
     from photo51.config.report import ExportParams
     from photo51.io import provenance
     from photo51.report.exports import export as run_export
-    from photo51.report.run import Run
+    from photo51.run.opened import Run
 
     settings, run = parse(ExportParams, params), Run(results, sae)
     if config is not None:

@@ -15,6 +15,7 @@ from photo51.config.enrichment import ConceptParams
 from photo51.enrichment.annotations import AnnotationClass
 from photo51.enrichment.few import CROSS, FIXED
 from photo51.io.contracts.enrichment import NAMES
+from photo51.run.known import by_margin
 from photo51.stats.rotation import orient
 
 HELD_OUT, NULL, WINDOWS = "held-out concept", "exact null", "top windows"
@@ -68,19 +69,6 @@ def may_carry(concepts: pd.DataFrame, params: ConceptParams) -> pd.Series:
     """Rows of the concepts table whose feature may carry the name of the class."""
     tested = (concepts["q"] < params.name_alpha) & (concepts["q_adj_comp"] < params.name_alpha)
     return above_nulls(concepts, params) & agrees_by_bases(concepts, params) & tested
-
-
-def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:
-    """Rows with F1 and its nulls, the one farthest above its nulls first.
-
-    F1 alone favours classes that cover much of the genome, of which whatever fires often seems to be a detector: a feature of
-    second codon positions would be called after coding sequences, in which they all lie.
-    """
-    margin = concepts["f1_domain"] - np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
-    ordered = concepts.assign(margin=margin).sort_values(
-        ["margin", "annotation"], ascending=[False, True], kind="stable"
-    )
-    return ordered.drop(columns="margin")
 
 
 def top_shares(top: pd.DataFrame, classes: Sequence[AnnotationClass], n_rows: int) -> pd.DataFrame:

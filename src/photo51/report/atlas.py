@@ -10,20 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from photo51 import words
 from photo51.config.report import AtlasParams
 from photo51.progress import progress
-from photo51.report import atlas_search, words
+from photo51.report import atlas_search, feature_text
 from photo51.report.atlas_files import Index, rounded, write_atlas
-from photo51.report.dossier import Dossier, Dossiers
 from photo51.report.kinds import FAMILIES, family
-from photo51.report.known import by_reading, closest
-from photo51.report.loci import most_active
-from photo51.report.maps import feature_map, similar
 from photo51.report.reading import levels_of, stretch_around
-from photo51.report.run import Run
 from photo51.report.sentences import called, label
 from photo51.report.shapes import manifold_records
-from photo51.report.summary import feature_summary
+from photo51.run.feature import FeatureFacts, FeatureReader
+from photo51.run.known import by_reading, closest
+from photo51.run.loci import most_active
+from photo51.run.maps import feature_map, similar
+from photo51.run.opened import Run
+from photo51.run.summary import feature_summary
 
 log = logging.getLogger(__name__)
 BATCH = 64
@@ -119,7 +120,7 @@ def _tries(run: Run, names: list[str], features: pd.DataFrame) -> list[str]:
 
 
 def _records(run: Run, ids: list[int], params: AtlasParams) -> Iterator[dict[str, Any]]:
-    made = Dossiers(run, params)
+    made = FeatureReader(run, params)
     neighbours = similar(run, np.asarray(ids), params.neighbours)
     pages = run.pages("../")
     for at in progress(range(0, len(ids), BATCH), "dossiers", unit="batches"):
@@ -128,7 +129,7 @@ def _records(run: Run, ids: list[int], params: AtlasParams) -> Iterator[dict[str
 
 
 def record(
-    run: Run, d: Dossier, like: list[tuple[int, float]], pages: Mapping[str, str], params: AtlasParams
+    run: Run, d: FeatureFacts, like: list[tuple[int, float]], pages: Mapping[str, str], params: AtlasParams
 ) -> dict[str, Any]:
     """A dossier as the page reads it."""
     top = float(d.statistics["maximum"])
@@ -162,14 +163,14 @@ def record(
         else "Features were not compared with annotations in this run."
     )
     return {
-        "title": d.title, "words": d.sentence(), "facts": d.facts(), "logo": logo, "no_logo": no_logo, "windows": windows,
+        "title": feature_text.title(d), "words": feature_text.sentence(d), "facts": feature_text.facts(d), "logo": logo, "no_logo": no_logo, "windows": windows,
         "tracks": _tracks(run, d, pages, params, top), "concepts": _concepts(d), "no_concepts": no_concepts, "histogram": _histogram(d, top),
-        "profiles": _profiles(d, params), "cause": known.cause(), "like": like, "checks": known.checks(),
+        "profiles": _profiles(d, params), "cause": feature_text.cause(known), "like": like, "checks": feature_text.checks(known),
     }  # fmt: skip
 
 
 def _tracks(
-    run: Run, d: Dossier, pages: Mapping[str, str], params: AtlasParams, top: float
+    run: Run, d: FeatureFacts, pages: Mapping[str, str], params: AtlasParams, top: float
 ) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for w in d.windows[: params.tracks]:
@@ -183,7 +184,7 @@ def _tracks(
     return out
 
 
-def _concepts(d: Dossier) -> list[dict[str, Any]]:
+def _concepts(d: FeatureFacts) -> list[dict[str, Any]]:
     return [
         {
             "name": label(str(c["annotation"]), str(c["strand"])), "f1": rounded([c["f1_domain"]])[0], "null": rounded([c["f1_null95"]])[0], "always": rounded([c["f1_always"]])[0],
@@ -194,7 +195,7 @@ def _concepts(d: Dossier) -> list[dict[str, Any]]:
     ]  # fmt: skip
 
 
-def _histogram(d: Dossier, top: float) -> dict[str, Any] | None:
+def _histogram(d: FeatureFacts, top: float) -> dict[str, Any] | None:
     values = np.concatenate([c.values for c in d.column.values()])
     if not len(values):
         return None
@@ -204,7 +205,7 @@ def _histogram(d: Dossier, top: float) -> dict[str, Any] | None:
     }
 
 
-def _profiles(d: Dossier, params: AtlasParams) -> list[dict[str, Any]]:
+def _profiles(d: FeatureFacts, params: AtlasParams) -> list[dict[str, Any]]:
     table = d.known.profiles
     out: list[dict[str, Any]] = []
     if table.empty:

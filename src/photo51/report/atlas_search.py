@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from photo51.report.atlas_files import rounded
-from photo51.report.run import Run
 from photo51.report.sentences import label
+from photo51.run.opened import Run
 
 GRADES = {"weak": 1, "moderate": 2, "strong": 3}  # 0: nothing names it
 MOST_BASES, MOST_VARIANTS = 8_000_000, 20_000  # beyond these a page of text grows too large to open

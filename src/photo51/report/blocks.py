@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup, escape
 
-from photo51 import theme
-from photo51.report import svg, words
+from photo51 import theme, words
+from photo51.report import svg
 from photo51.report.glossary import TERMS
 
 TEMPLATES = Path(__file__).parent / "templates"

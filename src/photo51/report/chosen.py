@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from photo51.config.report import TracksParams
-from photo51.report.run import Run
 from photo51.report.sentences import label
-from photo51.report.summary import feature_summary
 from photo51.report.tracks import Tracked
+from photo51.run.opened import Run
+from photo51.run.summary import feature_summary
 from photo51.types import InputError
 
 

@@ -9,7 +9,7 @@ from rocrate.model import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from photo51 import __version__
-from photo51.report.run import Run
+from photo51.run.opened import Run
 
 PROFILES = ("https://w3id.org/ro/wfrun/process/0.5", "https://w3id.org/ro/crate/1.1")
 EPOCH = "1970-01-01T00:00:00+00:00"

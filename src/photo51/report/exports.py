@@ -17,10 +17,10 @@ import pandas as pd
 from photo51 import __version__
 from photo51.config.report import ExportParams
 from photo51.io import Provenance, TableSpec, atomic, contracts, write_h5ad
-from photo51.report.maps import principal
-from photo51.report.run import Run
-from photo51.report.sources import SOURCES
-from photo51.report.summary import feature_summary
+from photo51.run.maps import principal
+from photo51.run.opened import Run
+from photo51.run.sources import SOURCES
+from photo51.run.summary import feature_summary
 
 log = logging.getLogger(__name__)
 README = """# Exported by photo51 {version}
@@ -128,7 +128,7 @@ def _write_tables(run: Run, folder: Path) -> list[str]:
         if _write_tsv(one_based(table, SOURCES[name].spec), folder, name):
             long.append(name)
         paths = run.paths(name)
-        if len(paths) == 1 and "*" not in SOURCES[name].path:
+        if not SOURCES[name].of_sets:
             shutil.copyfile(paths[0], folder / f"{name}.parquet")
         else:
             table.to_parquet(folder / f"{name}.parquet", index=False)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from photo51.report import svg, words
+from photo51 import words
+from photo51.report import feature_text, svg
 from photo51.report.blocks import rich
-from photo51.report.dossier import Dossier
 from photo51.report.reading import windows_table
-from photo51.report.run import Run
+from photo51.run.feature import FeatureFacts
+from photo51.run.opened import Run
 
 _CARD = Markup(
     '<article class="concept" id="feature-{number}"><div><h3>{link} {title}</h3><p>{words}</p><dl class="facts">{facts}</dl><p class="small">{cause}</p></div>'
@@ -16,20 +17,20 @@ _CARD = Markup(
 )
 
 
-def feature_card(run: Run, d: Dossier, n_windows: int = 4) -> Markup:
+def feature_card(run: Run, d: FeatureFacts, n_windows: int = 4) -> Markup:
     """A card."""
     facts = Markup("").join(
         Markup('<div title="{}"><dt>{}</dt><dd>{}</dd></div>').format(hint, name, value)
-        for name, value, hint in d.facts()[:6]
+        for name, value, hint in feature_text.facts(d)[:6]
     )
     top = float(d.statistics["maximum"])
     return _CARD.format(
-        number=d.feature, link=rich(f"{{f{d.feature}}}"), title=d.title, words=rich(d.sentence()), facts=facts,
-        cause=rich(d.known.cause()) if d.known.causality else "", logo=feature_logo(d), windows=windows_table(d.windows[:n_windows], top, run.pages()).html(),
+        number=d.feature, link=rich(f"{{f{d.feature}}}"), title=feature_text.title(d), words=rich(feature_text.sentence(d)), facts=facts,
+        cause=rich(feature_text.cause(d.known)) if d.known.causality else "", logo=feature_logo(d), windows=windows_table(d.windows[:n_windows], top, run.pages()).html(),
     )  # fmt: skip
 
 
-def feature_logo(d: Dossier) -> Markup:
+def feature_logo(d: FeatureFacts) -> Markup:
     """The logo, or why there is none."""
     logo = d.known.logo
     if logo is None:

@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from photo51.report import words
+from photo51 import words
 from photo51.report.blocks import Cell, Head, Table
-from photo51.report.run import Run
 from photo51.report.sentences import label
+from photo51.run.opened import Run
 
 
 def few_tables(run: Run) -> list[Table]:

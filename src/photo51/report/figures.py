@@ -18,9 +18,8 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
-from photo51 import theme
-from photo51.report import words
-from photo51.report.places import Gene
+from photo51 import theme, words
+from photo51.run.places import Gene
 
 Axes = mpl.axes.Axes
 SPELLED = 100  # windows up to this length are spelled out below their letters (bases)

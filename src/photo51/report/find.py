@@ -9,12 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from photo51 import words
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.report import words
-from photo51.report.dossier import dossier
-from photo51.report.known import closest
-from photo51.report.run import Run
+from photo51.report import feature_text
 from photo51.report.sentences import called, label
+from photo51.run.feature import feature_facts
+from photo51.run.known import closest
+from photo51.run.opened import Run
 from photo51.types import STRANDS, InputError
 
 MOST = 25  # rows printed
@@ -91,7 +92,11 @@ def find(run: Run, text: str) -> Found:
 
 def _feature(run: Run, asked: str) -> Found | None:
     hit = _FEATURE.match(asked)
-    return Found(f"feature {hit[1]}", pd.DataFrame(), dossier(run, int(hit[1])).text()) if hit else None
+    return (
+        Found(f"feature {hit[1]}", pd.DataFrame(), feature_text.text(feature_facts(run, int(hit[1]))))
+        if hit
+        else None
+    )
 
 
 # ---- variants

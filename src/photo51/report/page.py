@@ -7,14 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from photo51 import __version__
+from photo51 import __version__, words
 from photo51.config.report import AtlasParams, ReportParams
 from photo51.io import atomic
-from photo51.report import words
 from photo51.report.blocks import environment, used_terms
-from photo51.report.dossier import Dossiers
-from photo51.report.known import names
-from photo51.report.run import Run
 from photo51.report.sections import (
     Section,
     calibration,
@@ -28,6 +24,9 @@ from photo51.report.sections import (
     reproduce,
     unnamed,
 )
+from photo51.run.feature import FeatureReader
+from photo51.run.known import names
+from photo51.run.opened import Run
 
 log = logging.getLogger(__name__)
 CARD_FLANK = 18  # bases shown to either side of a window's strongest base on a card
@@ -66,7 +65,7 @@ def write_report(run: Run, out: Path, params: ReportParams) -> None:
 
 def report_sections(run: Run, params: ReportParams) -> list[Section]:
     """Every section, in the order of the page; the headline and the failures are gathered from the others."""
-    made_dossiers = Dossiers(run, AtlasParams(flank=CARD_FLANK))
+    made_dossiers = FeatureReader(run, AtlasParams(flank=CARD_FLANK))
     makers: list[Callable[[], Section]] = [
         lambda: overview.section(run),
         lambda: concepts.section(run, made_dossiers.of, params.concepts),
@@ -104,7 +103,7 @@ def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
         found.append(Tile(f"{beyond} of {len(tested)}", "claims beat their negative control"))
     if len(named := names(run)):
         found.append(Tile(f"{len(named):,}", "features named after an annotation"))
-    figures = run.json("calibration.json")
+    figures = run.json("calibration")
     if figures.get("run_rotated_both") is not None:
         real, rotated = figures["run_real_both"], figures["run_rotated_both"]
         n = figures.get("features_compared")

@@ -10,10 +10,9 @@ import numpy as np
 from markupsafe import Markup, escape
 from numpy.typing import NDArray
 
-from photo51 import theme
-from photo51.report import words
+from photo51 import theme, words
 from photo51.report.blocks import Raw
-from photo51.report.places import Column, Gene, Places, Window
+from photo51.run.places import Column, Gene, Places, Window
 from photo51.types import STRANDS, Strand
 
 LEVELS = 9

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from photo51.report import words
+from photo51 import words
 
 Row = Mapping[str, Any]
 HELD_OUT, NULL, WINDOWS = "held-out concept", "exact null", "top windows"

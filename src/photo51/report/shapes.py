@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from photo51 import words
 from photo51.geometry.biology import ANGLE, CLASS, Quantity, quantities
-from photo51.report import words
-from photo51.report.known import called, names
-from photo51.report.run import Run
+from photo51.report.feature_text import called
+from photo51.run.known import names
+from photo51.run.opened import Run
 from photo51.types import STRANDS
 
 DRAWN = 600  # bases of a group drawn in the atlas

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from markupsafe import Markup
 
-from photo51 import theme
-from photo51.report import figures, svg, words
+from photo51 import theme, words
+from photo51.report import feature_text, figures, svg
 from photo51.report.blocks import (
     Block,
     Cell,
@@ -29,16 +29,17 @@ from photo51.report.blocks import (
     records,
     verdict,
 )
-from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_logo
-from photo51.report.known import by_reading, called, names
-from photo51.report.places import Window
+from photo51.report.feature_text import called
 from photo51.report.reading import picture, stretch_around, windows_table
-from photo51.report.run import Run
 from photo51.report.sections import manifolds
 from photo51.report.sections.base import Section
 from photo51.report.sentences import label
 from photo51.report.shapes import facts, members_of
+from photo51.run.feature import FeatureFacts
+from photo51.run.known import by_reading, names
+from photo51.run.opened import Run
+from photo51.run.places import Window
 from photo51.types import STRANDS
 
 NEIGHBOURS = 6
@@ -85,12 +86,12 @@ def answer(*sections: Section) -> Blocks:
     return Blocks([Note("\n\n".join(parts), "The answer")])
 
 
-def statistics(run: Run, d: Dossier) -> Blocks:
+def statistics(run: Run, d: FeatureFacts) -> Blocks:
     """How often and how strongly a feature is active."""
-    rows = [[name, value, hint] for name, value, hint in d.facts()]
+    rows = [[name, value, hint] for name, value, hint in feature_text.facts(d)]
     values = np.concatenate([d.column[s].values for s in STRANDS])
     out: list[Block] = [
-        Prose(d.sentence()),
+        Prose(feature_text.sentence(d)),
         Table("Numbers", [Head("What"), Head("Value"), Head("Meaning")], rows, sortable=False),
     ]
     if len(values):
@@ -140,12 +141,12 @@ def group(run: Run, number: int = -1) -> Block:
     )  # fmt: skip
 
 
-def logo(d: Dossier) -> Raw:
+def logo(d: FeatureFacts) -> Raw:
     """What its strongest places have in common."""
     return Raw(feature_logo(d))
 
 
-def strongest(run: Run, d: Dossier, n: int = 12) -> Blocks:
+def strongest(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
     """Its strongest places: bases, then the genome around the first two."""
     if not d.windows:
         return Blocks([Note("It is active nowhere.", kind="absent")])
@@ -162,7 +163,7 @@ def strongest(run: Run, d: Dossier, n: int = 12) -> Blocks:
     return Blocks([windows_table(d.windows[:n], top, run.pages("../")), *shown])
 
 
-def closely(run: Run, d: Dossier, rank: int = 0, flank: int = 40) -> Block:
+def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:
     """One window base by base: the feature as letters, the other features active there, the genes."""
     if rank >= len(d.windows):
         return Note(
@@ -187,7 +188,7 @@ def closely(run: Run, d: Dossier, rank: int = 0, flank: int = 40) -> Block:
     return Figure(drawn, caption, wide=True)
 
 
-def _beside(run: Run, d: Dossier, w: Window, row: int) -> pd.DataFrame:
+def _beside(run: Run, d: FeatureFacts, w: Window, row: int) -> pd.DataFrame:
     """Activation at each base of a window, forward order: the feature, and the others that are strongest there."""
     position = w.position - w.start
     low, high = max(0, row - position), min(run.codes.n_rows, row - position + w.end - w.start)
@@ -204,7 +205,7 @@ def _beside(run: Run, d: Dossier, w: Window, row: int) -> pd.DataFrame:
     return pd.DataFrame(full, columns=[f"f{f}" for f in (d.feature, *others)])
 
 
-def metagenes(d: Dossier, n: int = 4) -> Block:
+def metagenes(d: FeatureFacts, n: int = 4) -> Block:
     """Mean activation around boundaries of annotations."""
     table = d.known.profiles
     if table.empty:
@@ -225,7 +226,7 @@ def metagenes(d: Dossier, n: int = 4) -> Block:
     return Figures(shown)
 
 
-def concepts(d: Dossier) -> Blocks:
+def concepts(d: FeatureFacts) -> Blocks:
     """What it agrees with, beside the nulls; and what it is enriched in."""
     out: list[Block] = []
     rows = [
@@ -284,7 +285,7 @@ def concepts(d: Dossier) -> Blocks:
                 shown=10,
             )
         )
-    checks = d.known.checks()
+    checks = feature_text.checks(d.known)
     if checks:
         out.append(
             Table(

@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from photo51 import theme
+from photo51 import theme, words
 from photo51.config.report import TracksParams
 from photo51.genome.workspace import Workspace
 from photo51.io import atomic, sha256, write_table
 from photo51.io.contracts.report import CALLS, TRACKS
 from photo51.io.provenance import Provenance
 from photo51.progress import progress
-from photo51.report import igv, words
+from photo51.report import igv
 from photo51.report.formats import (
     Track,
     write_bed,
@@ -33,7 +33,7 @@ from photo51.report.formats import (
     write_session,
     write_twobit,
 )
-from photo51.report.places import ARROWS, Column, Places
+from photo51.run.places import ARROWS, Column, Places
 from photo51.types import STRANDS, Strand
 
 log = logging.getLogger(__name__)

@@ -7,12 +7,12 @@ from typing import Any
 import matplotlib as mpl
 import pandas as pd
 
-from photo51 import theme
-from photo51.report import svg, words
+from photo51 import theme, words
+from photo51.report import svg
 from photo51.report.blocks import Cell, Figure, Head, Table
-from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.sentences import label
+from photo51.run.opened import ALPHA, Run
 from photo51.stats.counts import sign_p
 
 ANCHOR, TITLE = "calibration", "Calibration of this run"
@@ -29,7 +29,7 @@ SAID = {"rotation": "rotation null", "adjusted": "composition-adjusted", "real":
 
 def section(run: Run) -> Section:
     """Real against rotated discoveries, from `calibration.json` and `qq`."""
-    figures: dict[str, Any] = run.json("calibration.json")
+    figures: dict[str, Any] = run.json("calibration")
     if "run_real_discoveries" not in figures:
         return absent(ANCHOR, TITLE, QUESTION, run.absent("qq"))
     draft = Draft(ANCHOR)

@@ -8,10 +8,11 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from photo51 import words
 from photo51.biomarkers import plots
-from photo51.report import svg, words
+from photo51.report import svg
 from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verdict
-from photo51.report.run import Run
+from photo51.run.opened import Run
 
 _CARD = Markup(
     '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>{meaning}</small></p><ul class="flat">{features}</ul><p class="small">{faithful}{nearest}</p></article>'

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from photo51 import theme
-from photo51.report import figures, svg, words
+from photo51 import theme, words
+from photo51.report import figures, svg
 from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict
-from photo51.report.known import names
-from photo51.report.run import Run
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.run.known import names
+from photo51.run.opened import Run
 from photo51.stats.counts import count_p
 from photo51.stats.multiple import benjamini_hochberg
 

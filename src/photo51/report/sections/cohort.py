@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from photo51 import theme
+from photo51 import theme, words
 from photo51.biomarkers import plots
-from photo51.report import svg, words
+from photo51.report import svg
 from photo51.report.blocks import Cell, Figure, Head, Heading, Table, q_cell, records
-from photo51.report.run import Run
 from photo51.report.sections.base import Draft
+from photo51.run.opened import Run
 
 HEADS = (
     Head("Feature"), Head("slope per SD of [[burden]]", numeric=True), Head("[[q]]", numeric=True), Head("[[p]] in clades kept apart", numeric=True),

@@ -7,17 +7,18 @@ from collections.abc import Callable
 import pandas as pd
 from markupsafe import Markup
 
-from photo51 import theme
+from photo51 import theme, words
 from photo51.enrichment.names import fallen
-from photo51.report import figures, svg, words
+from photo51.report import figures, svg
 from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
-from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_card
+from photo51.report.feature_text import called
 from photo51.report.few_tables import few_tables
-from photo51.report.known import called, closest, names
-from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.sentences import label
+from photo51.run.feature import FeatureFacts
+from photo51.run.known import closest, names
+from photo51.run.opened import ALPHA, Run
 from photo51.stats.counts import count_p, sign_p
 
 ANCHOR, TITLE = "concepts", "Concepts found"
@@ -31,7 +32,7 @@ CHECKS = {
 }
 
 
-def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int = 12) -> Section:
+def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 12) -> Section:
     """Concepts beside their baselines, from `concept_summary`, `concepts`, `ledger`, `motif_matches` and `genesets`."""
     if not run.has("concept_summary") or not run.has("concepts"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("concepts"))

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from photo51 import theme
+from photo51 import theme, words
 from photo51.biomarkers import plots
-from photo51.report import known, sentences, svg, words
+from photo51.report import sentences, svg
 from photo51.report.blocks import Cell, Figure, Head, Heading, Note, Prose, Table, plain_text, q_cell, records
-from photo51.report.run import Run
 from photo51.report.sections import cards, cohort
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.run.known import names
+from photo51.run.opened import Run
 
 Record = Mapping[Any, Any]
 ANCHOR, TITLE = "disease", "Variants and cohorts"
@@ -311,7 +312,7 @@ def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: floa
         Head("Feature, read along or against the gene"), Head("change measured"), Head("AUROC", numeric=True), Head("[[q]], [[stratified|stratified]]", numeric=True),
         Head("[[p]] in other genes", numeric=True), Head("q, naive", numeric=True), Head("cases / controls", numeric=True),
     ]  # fmt: skip
-    draft.show(_effects(kept, c, known.names(run)))
+    draft.show(_effects(kept, c, names(run)))
     within = str(tests["strata"].iloc[0]) if "strata" in tests else "gene, consequence, codon_position"
     note = f"Compared within {words.listing([words.kind(w) for w in within.split(', ')])}. The naive column ignores them and is printed for contrast only."
     draft.show(Table("Features that replicate in other genes", heads, rows, note=note, shown=8))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from photo51.report import words
+from photo51 import words
 from photo51.report.blocks import Block, Claims, Prose, Raw, rich
 from photo51.report.sections.base import Section
 

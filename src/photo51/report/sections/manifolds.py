@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photo51 import theme
-from photo51.report import shape_figures, svg, words
+from photo51 import theme, words
+from photo51.report import shape_figures, svg
 from photo51.report.blocks import (
     Block,
     Cell,
@@ -25,10 +25,11 @@ from photo51.report.blocks import (
     rich,
     verdict,
 )
-from photo51.report.known import called, names
-from photo51.report.run import ALPHA, Run
+from photo51.report.feature_text import called
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.shapes import Shape, alt, members_of, sentence, shapes, ticks, title, tuning
+from photo51.run.known import names
+from photo51.run.opened import ALPHA, Run
 from photo51.stats.counts import count_p, sign_p
 
 ANCHOR, TITLE = "shapes", "Shapes that features trace"

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from photo51 import theme
-from photo51.report import figures, svg, words
+from photo51 import theme, words
+from photo51.report import figures, svg
 from photo51.report.blocks import Block, Cell, Claim, Figure, Figures, Head, Note, Table
-from photo51.report.run import Run
 from photo51.report.sections.base import Failure, Section
+from photo51.run.opened import Run
 
 ANCHOR, TITLE = "run", "What was run, and on what"
 QUESTION = "Which genomes were read, by which model, and through which dictionary?"

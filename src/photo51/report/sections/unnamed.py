@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
-from photo51.report import words
+from photo51 import words
 from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict
-from photo51.report.dossier import Dossier
 from photo51.report.feature_cards import feature_card
-from photo51.report.run import ALPHA, Run
 from photo51.report.sections.base import Draft, Section, absent
+from photo51.run.feature import FeatureFacts
+from photo51.run.opened import ALPHA, Run
 from photo51.stats.counts import count_p
 
 ANCHOR, TITLE = "unnamed", "Unannotated features"
@@ -25,7 +25,7 @@ QUEUE = (
 )  # fmt: skip
 
 
-def section(run: Run, dossiers: Callable[[list[int]], list[Dossier]], shown: int = 8) -> Section:
+def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 8) -> Section:
     """The queue, its control and its proof, from `novelty`, `shapes` and `hidden_classes`."""
     if not run.has("novelty"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("novelty"))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from photo51.report.known import names
-from photo51.report.run import Run
+from photo51.run.known import names
+from photo51.run.opened import Run
 
 CONCEPT = (
     "annotation",

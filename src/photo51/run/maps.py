@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from photo51.report.run import Run
+from photo51.run.opened import Run
 
 BLOCK = 1_024
 

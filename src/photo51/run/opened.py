@@ -17,12 +17,11 @@ import pandas as pd
 import scipy.sparse as sp
 
 from photo51.codes import CodesStore
-from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.names import Evidence, name_features
 from photo51.genome.genomes import Genomes
-from photo51.io import TableSpec, read_h5ad, read_table
-from photo51.report.places import Places
-from photo51.report.sources import SOURCES, Source
+from photo51.io import read_h5ad, read_table
+from photo51.run.layout import LAYOUT, MAIN, dictionaries, path
+from photo51.run.places import Places
+from photo51.run.sources import SOURCES, Source
 from photo51.types import InputError
 
 ALPHA = 0.05  # false-discovery rate at which a coordinate is given a meaning
@@ -69,12 +68,12 @@ class Run:
     @cached_property
     def genomes(self) -> Genomes:
         """Contigs, bases, annotations, workspace."""
-        return Genomes.open(self.folder / "genome")
+        return Genomes.open(self.path("genome"))
 
     @cached_property
     def codes(self) -> CodesStore:
         """The codes of the dictionary that is shown."""
-        return CodesStore.open(self.folder / "codes" / self.sae)
+        return CodesStore.open(self.path("codes_folder"))
 
     @cached_property
     def sae(self) -> str:
@@ -85,15 +84,15 @@ class Run:
         InputError
             Where there are several and none was named.
         """
-        found = sorted(p.parent.name for p in (self.folder / "codes").glob("*/codes.json"))
+        found = dictionaries(self.folder)
         if self._sae:
             if self._sae not in found:
                 raise InputError(
                     f"{self.folder / 'codes'}: need codes of {self._sae!r}, got {', '.join(found) or 'none'}"
                 )
             return self._sae
-        if len(found) == 1 or "main" in found:
-            return found[0] if len(found) == 1 else "main"
+        if len(found) == 1 or MAIN in found:
+            return found[0] if len(found) == 1 else MAIN
         raise InputError(
             f"{self.folder / 'codes'}: need codes of one dictionary, or a name with --sae, got {', '.join(found) or 'none'}"
         )
@@ -106,7 +105,7 @@ class Run:
     @cached_property
     def adata(self) -> ad.AnnData:
         """`features.h5ad`: observations are features, `X` is the decoder."""
-        return read_h5ad(self.folder / "features.h5ad")
+        return read_h5ad(self.path("features"))
 
     @cached_property
     def features(self) -> pd.DataFrame:
@@ -132,19 +131,9 @@ class Run:
     def table(self, name: str) -> pd.DataFrame | None:
         """A table of `SOURCES`, checked against its contract; None where it was not made."""
         if name not in self._tables:
-            source = SOURCES[name]
             paths = self.paths(name)
-            self._tables[name] = (
-                self._read(source, paths) if paths else self._names() if name == "names" else None
-            )
+            self._tables[name] = self._read(SOURCES[name], paths) if paths else None
         return self._tables[name]
-
-    def _names(self) -> pd.DataFrame | None:
-        """Names of a run that ended before `photo51 names` was there, by the same rule at its defaults."""
-        if self.table("concepts") is None:
-            return None
-        tables = (self.table(t) for t in ("concepts", "concept_summary", "enrichment", "ledger"))
-        return name_features(Evidence(*tables), ConceptParams())
 
     def need(self, name: str) -> pd.DataFrame:
         """A table that is known to be there."""
@@ -154,15 +143,20 @@ class Run:
         return table
 
     def paths(self, name: str) -> list[Path]:
-        """Files of a table: one, or one a set."""
-        return sorted(self.folder.glob(SOURCES[name].path.format(sae=self.sae)))
+        """Files of the layout that are there: one, or one a set."""
+        return LAYOUT[name].paths(self.folder, sae=self.sae)
+
+    def path(self, name: str, **values: str | int) -> Path:
+        """Where a file of the layout lies in this run, whether it is there or not."""
+        own = {"sae": self.sae} if "sae" in LAYOUT[name].fields else {}
+        return path(self.folder, name, **{**own, **values})
 
     def absent(self, name: str) -> str:
         """Why a table is not there, and what makes it."""
-        source = SOURCES[name]
+        place = LAYOUT[name]
         if self.table(name) is not None:
-            return f"{source.what}: the stage ran and found none."
-        return f"{source.what}: not in this run. {source.how}"
+            return f"{place.what}: the stage ran and found none."
+        return f"{place.what}: not in this run. {place.how}"
 
     def of(self, name: str, feature: int) -> pd.DataFrame:
         """Rows of a table that are about one feature, in their order; no rows where the table was not made."""
@@ -204,10 +198,10 @@ class Run:
     @cached_property
     def _geometry(self) -> tuple[ad.AnnData, np.ndarray] | None:
         """`geometry.h5ad`, and where its observations lie among the features."""
-        path = self.folder / "geometry.h5ad"
-        if not path.is_file():
+        file = self.path("geometry")
+        if not file.is_file():
             return None
-        found = read_h5ad(path)
+        found = read_h5ad(file)
         rows = self.places_of(_numbers(found))
         return found[rows >= 0], rows[rows >= 0]
 
@@ -258,33 +252,44 @@ class Run:
         table = self.table(name)
         return pd.DataFrame() if table is None else table[table["set"] == which].reset_index(drop=True)
 
-    @staticmethod
-    def _read(source: Source, paths: list[Path]) -> pd.DataFrame:
+    def _read(self, source: Source, paths: list[Path]) -> pd.DataFrame:
         parts = [read_table(p, source.spec) for p in paths]
         for part in parts:
             part.attrs = {}  # pandas copies them into every slice
-        if len(paths) == 1 and "*" not in source.path:
+        if not source.of_sets:
             return parts[0]
-        named = [part.assign(set=_set_of(source, p)) for part, p in zip(parts, paths, strict=True)]
+        sets = [source.place.values(p, self.folder)[source.of_sets] for p in paths]
+        named = [part.assign(set=name) for part, name in zip(parts, sets, strict=True)]
         return pd.concat(named, ignore_index=True)
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
         """What made the run, as `manifest.json` has it; empty while the run is not finished and nothing else is said."""
-        path = self.folder / "manifest.json"
-        return json.loads(path.read_text()) if path.is_file() else {}
+        return self.json("manifest")
 
     def pages(self, prefix: str = "") -> dict[str, str]:
         """Genome → its offline genome page, relative to the run's folder; only those that are there."""
+        page = LAYOUT["genome_page"]
         return {
-            p.parent.name: f"{prefix}tracks/{p.parent.name}/igv.html"
-            for p in sorted(self.folder.glob("tracks/*/igv.html"))
+            page.values(p, self.folder)["genome"]: prefix + p.relative_to(self.folder).as_posix()
+            for p in page.paths(self.folder)
         }
 
-    def json(self, relative: str) -> dict[str, Any]:
-        """A JSON file of the run; empty where it is not there."""
-        path = self.folder / relative
-        return json.loads(path.read_text()) if path.is_file() else {}
+    def json(self, name: str) -> dict[str, Any]:
+        """A JSON file of the layout; empty where it is not there.
+
+        Raises
+        ------
+        InputError
+            For a file that is no JSON.
+        """
+        file = self.path(name)
+        if not file.is_file():
+            return {}
+        try:
+            return dict(json.loads(file.read_text(encoding="utf-8")))
+        except ValueError as e:
+            raise InputError(f"{file}: need JSON, got {e}; delete it and run the stage again") from e
 
     def quality(self) -> dict[str, Any]:
         """Row of the quality table that is about the dictionary itself, on the last split measured; empty where there is none."""
@@ -318,18 +323,3 @@ def _numbers(adata: ad.AnnData) -> np.ndarray:
     if "feature" in adata.obs:
         return adata.obs["feature"].to_numpy()
     return np.array([int(str(name).removeprefix("f")) for name in adata.obs_names])
-
-
-def _set_of(source: Source, path: Path) -> str:
-    """What the star of a source's pattern stood for."""
-    parts = Path(source.path).parts
-    for pattern, part in zip(reversed(parts), reversed(path.parts), strict=False):
-        if "*" in pattern:
-            before, _, after = pattern.partition("*")
-            return part[len(before) : len(part) - len(after)] if after else part[len(before) :]
-    return ""
-
-
-def spec_of(name: str) -> TableSpec | None:
-    """Contract of a table."""
-    return SOURCES[name].spec

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from photo51 import words
 from photo51.codes import CodesStore
 from photo51.genome.alphabet import decode, reverse_complement
 from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
-from photo51.report import words
 from photo51.types import STRANDS, Strand
 
 ARROWS = (

@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from photo51.report import words
+from photo51 import words
 from photo51.report.blocks import (
     Claim,
     Claims,

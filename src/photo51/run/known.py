@@ -1,30 +1,21 @@
-"""What the tables of a run say of one feature, in words a page can use."""
+"""What the tables of a run say of one feature: its rows of each, its name, its logo."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.enrichment.names import by_margin
 from photo51.io.contracts.enrichment import NAMES
-from photo51.report import sentences, words
-from photo51.report.places import Reads
-from photo51.report.run import Run
-from photo51.report.sentences import Row, label
+from photo51.run.opened import Run
+from photo51.run.places import Reads
 
+Row = Mapping[str, Any]
 NO_ROW: Row = {}
-SHAPES = {
-    "point": "It is active at single bases",
-    "periodic": "It comes and goes with a period of {period} bases",
-    "motif": "It is active over a few bases at a time",
-    "domain": "It stays on over about {run_median} bases",
-    "whole-gene": "It stays on over most of a gene",
-}
-ALPHA = 0.05
+ALPHA = 0.05  # q-value up to which a pair of feature and annotation counts as a discovery
 
 
 class Logo(NamedTuple):
@@ -91,10 +82,14 @@ class Known(NamedTuple):
         )  # fmt: skip
 
     @property
+    def best(self) -> Row:
+        """Its best row of the names table, a name or weaker evidence; empty where there is none."""
+        return _first(self.names)
+
+    @property
     def name(self) -> Row:
         """Row of the names table that names it; empty where none does."""
-        best = _first(self.names)
-        return best if best and best["named"] else NO_ROW
+        return self.best if self.best and self.best["named"] else NO_ROW
 
     @property
     def likeness(self) -> Row:
@@ -117,107 +112,9 @@ class Known(NamedTuple):
         return str(_first(self.names).get("grade", ""))
 
     @property
-    def label(self) -> str:
-        """What it looks like: a name, or with a word before it what weaker evidence says; empty where it is like nothing."""
-        best = _first(self.names)
-        return sentences.called(best) if best else ""
-
-    @property
     def consensus(self) -> str:
         """IUPAC letters its strongest windows share; empty where the logo is not above its null."""
         return str(self.shape.get("consensus", ""))
-
-    def sentence(self) -> str:
-        """What it is, against what, in two or three sentences."""
-        parts = [self._what(), self._how()]
-        if self.novelty.get("novel"):
-            parts.append("It is one of the novel features: reproducible, strong and unexplained.")
-        if self.consensus:
-            parts.append(f"Its strongest places share {self.consensus}.")
-        return " ".join(p for p in parts if p)
-
-    def _what(self) -> str:
-        if len(self.names):
-            return sentences.named(_first(self.names))
-        if len(self.enriched):
-            e = self.enriched.iloc[0]
-            return f"More active in {label(e['annotation'], e['strand'])} than its circularly shifted copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
-        return (
-            "No annotation that was tested explains it."
-            if self.compared
-            else "It was not compared with annotations in this run."
-        )
-
-    def _how(self) -> str:
-        text = SHAPES.get(str(self.shape.get("shape", "")))
-        if not text:
-            return ""
-        return (
-            text.format(
-                **{k: words.number(float(v)) for k, v in self.shape.items() if k in {"period", "run_median"}}
-            )
-            + "."
-        )
-
-    def facts(self) -> list[tuple[str, str, str]]:
-        """Numbers that come from the tables: name, value, what it means."""
-        found = []
-        if self.novelty:
-            found += [
-                (
-                    "Effective n",
-                    words.number(self.novelty["n_eff"], 2),
-                    "independent observations its track is worth",
-                ),
-                (
-                    "Novelty",
-                    words.fixed(self.novelty["novelty"]),
-                    "reproducible, strong and unexplained: 0 to 1",
-                ),
-            ]
-        if self.shape:
-            found.append(
-                (
-                    "Logo",
-                    f"{words.fixed(self.shape['information'], 1)} bits",
-                    f"random windows reach {words.fixed(self.shape['information_null'], 1)} bits",
-                )
-            )
-        return found
-
-    def cause(self) -> str:
-        """Whether the model uses it, in a sentence."""
-        c = self.causality
-        if not c or not np.isfinite(c["ablation_p"]):
-            return "Not tested: this feature was not among those that were removed."
-        verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
-        beyond = "more than" if c["ablation_p"] <= ALPHA else "no more than"
-        text = (
-            f"Removing it {verb} the model's negative log-likelihood by {words.number(abs(c['ablation_dnll']))} bits a base where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random "
-            f"features of like density (99 % of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
-        )
-        if c["steer_base"]:
-            size = f"{words.signed(100 * c['steer_change'], 0)} points"
-            text += (
-                f" Turning it up makes {c['steer_base']} more likely next ({size}; p {words.probability(c['steer_p'])} against random directions)."
-                if c["steer_p"] <= ALPHA
-                else f" Turning it up changes the next base no more than random directions do (p {words.probability(c['steer_p'])})."
-            )
-        return text
-
-    def checks(self) -> list[tuple[str, str, str]]:
-        """Replication checks of its name: check, result, detail."""
-        out = []
-        for r in self.ledger.to_dict("records"):
-            made = r["reason"] == "checked"
-            result = "could not be checked" if not made else "holds" if r["survives"] else "does not hold"
-            detail = (
-                f"q {words.probability(r['q'])}, {words.number(2.0 ** r['log2_fold'])}-fold, {int(r['n_intervals'])} sites"
-                if made
-                else str(r["reason"])
-            )
-            out.append((f"{r['check']} {r['against']}".strip(), result, detail))
-        return out
 
     def sites(self) -> list[str]:
         """Classes whose boundaries say most about it."""
@@ -237,6 +134,19 @@ def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
         * np.maximum(rows["bits"].to_numpy(dtype=float), 0.0)[:, None]
     )
     return Logo(heights, int(rows["offset"].iloc[0]), int(rows["n"].max()))
+
+
+def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:
+    """Rows with F1 and its nulls, the one farthest above its nulls first.
+
+    F1 alone favours classes that cover much of the genome, of which whatever fires often seems to be a detector: a feature of
+    second codon positions would be called after coding sequences, in which they all lie.
+    """
+    margin = concepts["f1_domain"] - np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
+    ordered = concepts.assign(margin=margin).sort_values(
+        ["margin", "annotation"], ascending=[False, True], kind="stable"
+    )
+    return ordered.drop(columns="margin")
 
 
 def closest(run: Run) -> pd.DataFrame:
@@ -264,16 +174,6 @@ def by_reading(profiles: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.Da
         profiles = profiles[~profiles.duplicated(keys)].assign(strand="sense")
     grouped = profiles.groupby(["annotation", "strand", "boundary"], sort=False)
     return [((str(a), str(s), str(b)), rows) for (a, s, b), rows in grouped]
-
-
-def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
-    """Features with their names, for a sentence: `{f12} tRNA`."""
-    return [
-        f"{{f{f}}} {label(str(named.loc[f, 'annotation']), str(named.loc[f, 'strand']))}"
-        if f in named.index
-        else f"{{f{f}}}"
-        for f in features
-    ]
 
 
 def best_named(run: Run) -> int:
