@@ -1,4 +1,6 @@
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -8,7 +10,14 @@ import scipy.sparse as sp
 from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, MotifParams, NoveltyParams
 from photo51.enrichment.concept_stage import examined
 from photo51.enrichment.concepts import Exam
-from photo51.enrichment.enrich_stage import Enrichment, enrich_shard, gather_parts, made_by, part_path
+from photo51.enrichment.enrich_stage import (
+    Enrichment,
+    enrich_shard,
+    gather_parts,
+    made_by,
+    part_path,
+    shared_path,
+)
 from photo51.enrichment.explanation import distance_classes
 from photo51.enrichment.inputs import open_codes
 from photo51.enrichment.known_readings import by_feature, explaining_readings, is_pure
@@ -17,6 +26,7 @@ from photo51.enrichment.matching import matches
 from photo51.enrichment.motif_stage import portray
 from photo51.enrichment.novelty import PASSED, conformal_p, queue, strengths
 from photo51.enrichment.novelty_stage import Evidence, novelty
+from photo51.enrichment.residuals import shared_groups
 from photo51.io import read_table, write_table
 from photo51.io.contracts.enrichment import ENRICHMENT
 from photo51.types import InputError
@@ -55,6 +65,36 @@ def test_shards_change_no_byte(run, inputs, enriched):
         "calibration.json",
     ):
         assert (out / name).read_bytes() == (run.out / name).read_bytes()
+
+
+def test_shards_share_residuals_of_masks(run, inputs, enriched):
+    """Two processes' worth of shards: the second finds all groups made; a file that changed would change p-values."""
+    out = run.folder / "sharing"
+    made = made_by(run.main, inputs, PARAMS)
+    for i in range(2):
+        stage = Enrichment(run.main, inputs, PARAMS, shared_path(out))
+        write_table(enrich_shard(stage, i, 2, 1), part_path(out, i), ENRICHMENT, made)
+        assert (stage.design._terms is None) == (i == 1)
+        files = sorted(shared_path(out).glob("*.npy"))
+        assert len(files) == sum(-(-len(f.readings) // 16) for f in stage.design.families())
+    gather_parts(out, stage.store, made, PARAMS, 2)
+    assert not shared_path(out).exists()
+    assert (out / "enrichment.parquet").read_bytes() == (run.out / "enrichment.parquet").read_bytes()
+
+
+def test_a_group_is_made_once_and_waited_for(tmp_path):
+    """Four threads of eight groups each that take their time: every group is made by one of them."""
+    calls = []
+
+    def make(i):
+        calls.append(i)
+        time.sleep(0.01)
+        return np.full((4, 16), i, dtype=np.int16)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: shared_groups(tmp_path, [f"g{i}" for i in range(8)], make), range(4)))
+    assert sorted(calls) == list(range(8))
+    assert all([int(g[0, 0]) for g in groups] == list(range(8)) for groups in found)
 
 
 def test_a_run_calibrates_itself_on_like_with_like(run, enriched):

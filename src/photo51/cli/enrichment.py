@@ -39,13 +39,21 @@ def enrich(
     set_threads(threads)
     from photo51.config import parse
     from photo51.config.enrichment import EnrichParams
-    from photo51.enrichment.enrich_stage import Enrichment, enrich_shard, gather_parts, made_by, part_path
+    from photo51.enrichment.enrich_stage import (
+        Enrichment,
+        enrich_shard,
+        gather_parts,
+        made_by,
+        part_path,
+        shared_path,
+    )
     from photo51.enrichment.inputs import Inputs
     from photo51.io import write_table
     from photo51.io.contracts.enrichment import ENRICHMENT
 
     given, inputs = parse(EnrichParams, params), Inputs.open(genomes)
-    made, stage = made_by(codes, inputs, given), Enrichment(codes, inputs, given)
+    made = made_by(codes, inputs, given)
+    stage = Enrichment(codes, inputs, given, shared_path(out) if shard is not None and shards > 1 else None)
     for i in range(shards) if shard is None else [shard]:
         write_table(enrich_shard(stage, i, shards, threads), part_path(out, i), ENRICHMENT, made)
     if shard is None:

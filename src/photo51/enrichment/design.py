@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.annotations import AnnotationClass, rotation_units, unit_lengths, with_reasons
 from photo51.enrichment.composition import composition_terms, kmer_length
+from photo51.enrichment.residuals import digest, shared_groups
 from photo51.genome.workspace import Workspace
 from photo51.stats.additive import Terms, level_counts, project_group
 from photo51.stats.covariance import even_blocks
@@ -49,6 +51,8 @@ class Design:
         Parameters of the stage.
     bases
         Forward-strand codes 0..3, 4 for anything else, (n_rows,); None leaves composition adjustment out.
+    shared
+        Folder in which residuals of masks are kept for all processes of the run; None keeps them in memory alone.
 
     Attributes
     ----------
@@ -70,6 +74,7 @@ class Design:
         classes: Sequence[AnnotationClass],
         params: EnrichParams,
         bases: NDArray[np.uint8] | None = None,
+        shared: Path | None = None,
     ):
         self.workspace, self.params = workspace, params
         self.classes = with_reasons(classes, params.min_intervals, params.max_coverage)
@@ -79,7 +84,7 @@ class Design:
         self.masks = np.array([c.mask for c in self.classes], dtype=bool).reshape(-1, 2 * workspace.n_rows)
         self.breaks: NDArray[np.int64] = workspace.table["offset"].to_numpy()
         self.adjusts = bool(params.adjust and bases is not None)
-        self._bases = bases
+        self._bases, self._shared = bases, shared
         self._terms: tuple[Terms, NDArray[np.float32]] | None = None
         self._residuals: dict[bytes, Residuals] = {}
 
@@ -128,19 +133,30 @@ class Design:
         """What composition, strand and unit do not explain of the family's masks, in its order; kept while they fit."""
         key = family.bounds.tobytes()
         if key not in self._residuals:
-            terms, counts = self.composition()
-            unit = np.repeat(np.arange(len(family.bounds) - 1), np.diff(family.bounds))
-            within = np.concatenate([unit, unit + unit[-1] + 1])
-            groups = []
-            for first in range(0, len(family.readings), WIDTH):
-                some = family.readings[first : first + WIDTH]
-                columns = np.zeros((2 * self.workspace.n_rows, WIDTH), dtype=np.float32)
-                for i, t in enumerate(some.tolist()):
-                    columns[:, i] = self.mask(t)
-                project_group(columns, terms, counts, within)
-                groups.append(fixed_point(columns))
+            parts = [family.readings[i : i + WIDTH] for i in range(0, len(family.readings), WIDTH)]
+            if self._shared is None:
+                groups = [self._residual_group(family, some) for some in parts]
+            else:
+                names = [self._name(family, some) for some in parts]
+                groups = shared_groups(self._shared, names, lambda i: self._residual_group(family, parts[i]))
             out = Residuals(groups, len(family.readings))
-            if sum(r.nbytes for r in (*self._residuals.values(), out)) > _BYTES:
+            kept = sum(r.nbytes for r in (*self._residuals.values(), out))
+            if self._shared is None and kept > _BYTES:
                 return out
             self._residuals[key] = out
         return self._residuals[key]
+
+    def _name(self, family: Family, some: NDArray[np.int64]) -> str:
+        """What decides residuals of some readings."""
+        masks = [np.packbits(self.mask(t)) for t in some.tolist()]
+        return digest(np.zeros(0) if self._bases is None else self._bases, self.breaks, family.bounds, *masks)
+
+    def _residual_group(self, family: Family, some: NDArray[np.int64]) -> NDArray[np.int16]:
+        """Residuals of at most `WIDTH` readings, (2 * n_rows, WIDTH)."""
+        terms, counts = self.composition()
+        unit = np.repeat(np.arange(len(family.bounds) - 1), np.diff(family.bounds))
+        columns = np.zeros((2 * self.workspace.n_rows, WIDTH), dtype=np.float32)
+        for i, t in enumerate(some.tolist()):
+            columns[:, i] = self.mask(t)
+        project_group(columns, terms, counts, np.concatenate([unit, unit + unit[-1] + 1]))
+        return fixed_point(columns)

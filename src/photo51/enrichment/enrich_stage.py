@@ -22,6 +22,7 @@ from photo51.enrichment.gather import adjusted_rates, calibration, with_families
 from photo51.enrichment.inputs import Inputs, open_codes
 from photo51.enrichment.pairs import pair_table
 from photo51.enrichment.readout import codes_readout
+from photo51.enrichment.residuals import FOLDER, remove_residuals
 from photo51.enrichment.tracks import rotated, take_rows
 from photo51.io import Provenance, provenance, read_table, write_json, write_table
 from photo51.io.contracts.enrichment import ENRICHMENT, QQ, RATES
@@ -36,6 +37,11 @@ PARTS = "enrichment.parts"
 def part_path(out: Path, shard: int) -> Path:
     """File of a shard of features."""
     return out / PARTS / f"{shard}.parquet"
+
+
+def shared_path(out: Path) -> Path:
+    """Folder of what the shards of a run share; `gather_parts` removes it."""
+    return out / PARTS / FOLDER
 
 
 def made_by(codes: Path, inputs: Inputs, params: EnrichParams) -> Provenance:
@@ -54,9 +60,11 @@ class Enrichment:
         Prepared genomes.
     params
         Parameters of the stage.
+    shared
+        Folder of what shards share (`shared_path`); None where one process tests all.
     """
 
-    def __init__(self, codes: Path, inputs: Inputs, params: EnrichParams):
+    def __init__(self, codes: Path, inputs: Inputs, params: EnrichParams, shared: Path | None = None):
         self.store: CodesStore = open_codes(codes, inputs)
         self.params = params
         whole = inputs.workspace
@@ -71,7 +79,8 @@ class Enrichment:
             workspace, self.rows = whole.subset(np.array(blocks))
             bases = bases[self.rows]
         part = Inputs(inputs.folder, workspace, inputs.annotations, inputs.contigs, bases)
-        self.design = Design(workspace, part.classes(params.classes, params.leave_out), params, bases)
+        classes = part.classes(params.classes, params.leave_out)
+        self.design = Design(workspace, classes, params, bases, shared)
         rng = np.random.default_rng([params.seed, 1])
         some = rng.permutation(self.store.n_features)[: params.rotated_features]
         self.turned: NDArray[np.int64] = np.sort(some) if params.rotated else some[:0]
@@ -147,6 +156,7 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
     write_table(real, out / "enrichment.parquet", ENRICHMENT, made)
     write_table(found.qq, out / "calibration_qq.parquet", QQ, made)
     write_json(found.figures, out / "calibration.json")
+    remove_residuals(shared_path(out))
     log.info(
         "enrich: %d of %d pairs tested, %d discoveries; activations of %d features rotated: %s",
         found.figures["run_all_pairs"],
