@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
-from photo51.stats.lanes import WIDTH, add_product, add_row, add_square, subtract_row
+from photo51.stats.lanes import TOGETHER, WIDTH, add_product, add_products, add_row, add_square, subtract_row
 
 
 @numba.njit
@@ -43,6 +43,24 @@ def test_steps_are_weighted():
     want = to.copy()
     want[1] += np.float32(0.3) * steps[2].astype(np.float32)
     _weighted(to, 1, np.float32(0.3), steps, 2)
+    np.testing.assert_array_equal(to, want)
+
+
+@numba.njit
+def _multiplied(to, at, left, of, what, first, last):
+    add_products(to, at, left, of, what, first, last)
+
+
+def test_products_are_summed_in_order_of_their_terms():
+    rng = np.random.default_rng(4)
+    to, left, what = (rng.normal(size=s).astype(np.float32) for s in ((6, WIDTH), (7, 11), (11, WIDTH)))
+    want = to.copy()
+    for r in range(TOGETHER):
+        total = np.zeros(WIDTH, dtype=np.float32)
+        for k in range(2, 9):
+            total += left[3 + r, k] * what[k]
+        want[1 + r] += total
+    _multiplied(to, 1, left, 3, what, 2, 9)
     np.testing.assert_array_equal(to, want)
 
 

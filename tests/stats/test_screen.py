@@ -4,7 +4,7 @@ from scipy import sparse
 
 from photo51.stats.correlation import Mask, Track
 from photo51.stats.rotation import ORIENTATIONS, orient, rotation_test
-from photo51.stats.screen import period3, screen, smooth
+from photo51.stats.screen import Moments, period3, screen, smooth
 
 
 def _world(seed=0, bounds=(0, 301, 512, 900), n_features=6, n_masks=3):
@@ -34,6 +34,20 @@ def test_moments_of_all_pairs_are_those_of_the_exact_test():
             assert got.mean[j, t] == pytest.approx(want.mean, rel=1e-9)
             assert got.variance[j, t] == pytest.approx(want.sd**2, rel=2e-5, abs=1e-6)
             assert 10.0 ** got.log10_floor[j, t] <= want.p_floor * (1 + 1e-9)
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 6])
+def test_a_feature_has_the_same_moments_to_the_bit_whatever_is_tested_beside_it(n):
+    features, _, masks, bounds = _world(bounds=(0, 5_003, 8_195, 20_000))
+    tests = [(a, o) for a in range(3) for o in ORIENTATIONS] * 3
+    whole = screen(features, masks, tests, bounds)
+    for first in range(0, features.shape[1], n):
+        some = slice(first, first + n)
+        part = screen(features[:, some], masks, tests, bounds)
+        for name in Moments._fields:
+            np.testing.assert_array_equal(getattr(part, name), getattr(whole, name)[some], err_msg=name)
+    fewer = screen(features, masks, tests[3:], bounds)
+    np.testing.assert_array_equal(fewer.variance, whole.variance[:, 3:])
 
 
 def test_margins_by_hand():

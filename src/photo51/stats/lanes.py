@@ -12,10 +12,13 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 WIDTH = 16
 """Columns of a row: one cache line of float32."""
+TOGETHER = 4
+"""Rows that `add_products` multiplies side by side."""
 
 
 def _address(context: Any, builder: Any, kind: types.Array, array: Any, row: Any) -> Any:
@@ -83,6 +86,39 @@ def _product(_typing: Any, to: Any, _at: Any, _value: Any, what: Any, _of: Any) 
     return types.void(to, types.intp, types.float32, what, types.intp), generate
 
 
+def _products(
+    _typing: Any, to: Any, _at: Any, left: Any, _of: Any, what: Any, _first: Any, _last: Any
+) -> Any:
+    if not (_fit(to, what, types.float32) and left.dtype == types.float32 and left.layout == "C"):
+        return None
+
+    def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        lanes, one = ir.VectorType(ir.FloatType(), WIDTH), ir.Constant(ir.IntType(32), 0)
+        nothing, zero = ir.Constant(lanes, ir.Undefined), ir.Constant(lanes, [0.0] * WIDTH)
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+        array = context.make_array(left)(context, builder, values[2])
+        columns = cgutils.unpack_tuple(builder, array.shape, 2)[1]
+        starts, sums = [], []
+        for r in range(TOGETHER):
+            row = builder.add(values[3], ir.Constant(values[3].type, r))
+            starts.append(builder.gep(array.data, [builder.mul(row, columns)]))
+            sums.append(cgutils.alloca_once(builder, lanes))
+            builder.store(zero, sums[r])
+        step = ir.Constant(values[5].type, 1)
+        with cgutils.for_range_slice(builder, values[5], values[6], step) as (k, _):
+            vector = _load(context, builder, what, values[4], k)
+            for start, total in zip(starts, sums, strict=True):
+                lone = builder.insert_element(nothing, builder.load(builder.gep(start, [k])), one)
+                product = builder.fmul(builder.shuffle_vector(lone, nothing, everywhere), vector)
+                builder.store(builder.fadd(builder.load(total), product), total)
+        for r, total in enumerate(sums):
+            row = builder.add(values[1], ir.Constant(values[1].type, r))
+            _adding(context, builder, to, values[0], row, builder.load(total))
+        return context.get_dummy_value()
+
+    return types.void(to, types.intp, left, types.intp, what, types.intp, types.intp), generate
+
+
 add_row = intrinsic(_combining("fadd"))
 """`add_row(to, at, what, of)`: to[at] += what[of]; rows of float32."""
 subtract_row = intrinsic(_combining("fsub"))
@@ -91,3 +127,8 @@ add_square = intrinsic(_combining("fadd", square=True))
 """`add_square(to, at, what, of)`: to[at] += what[of]²; rows of float32."""
 add_product = intrinsic(_product)
 """`add_product(to, at, value, what, of)`: to[at] += value * what[of]; rows of float32, value float32, `what` of int16."""
+add_products = intrinsic(_products)
+"""`add_products(to, at, left, of, what, first, last)`: to[at + r] += Σ left[of + r, k] what[k], k from first to last - 1 in this order.
+
+For r below `TOGETHER`; all of float32, left (rows, columns), to and what rows. A row's sum does not depend on the rows beside
+it, as it does in a product of matrices, whose library takes other ways for other shapes."""

@@ -7,8 +7,8 @@ rotations is the inverse transform of C = conj(F₊) A₊ + conj(F₋) A₋ (`co
     var  = (1/L²) Σ_{k≠0} |C_k|²
          = (1/L²) Σ_{k≠0} |F₊|²|A₊|² + |F₋|²|A₋|² + 2 Re(conj(F₊)F₋ · A₊conj(A₋)).
 
-The last line is a scalar product of a vector of the feature and a vector of the annotation: M + K transforms and one matrix
-product give all M × K variances, exactly. Blocks are independent, so their moments add up. Features are made dense a block
+The last line is a scalar product of a vector of the feature and a vector of the annotation: M + K transforms and M × K
+products give all variances, exactly. Blocks are independent, so their moments add up. Features are made dense a block
 and a few columns at a time; nothing of the size features × length exists.
 
 With bins of w bases, transforms are w times shorter and the frequencies above 1/(2w) are lost. That is harmless where the
@@ -35,9 +35,11 @@ from numpy.typing import NDArray
 from scipy import fft, sparse
 from threadpoolctl import threadpool_limits
 
+from photo51.stats.lanes import TOGETHER, WIDTH, add_products
 from photo51.stats.rotation import Orientation
 
 _DENSE_BYTES = 64 << 20
+_SPAN = 512  # terms of a product, whose rows of annotations then stay in the first cache
 
 
 class Moments(NamedTuple):
@@ -155,7 +157,8 @@ class _Block(NamedTuple):
 class _Annotations(NamedTuple):
     """What a block needs of its annotations.
 
-    `by_row` is (2, length, n_tests), `share` the covered share (n_tests, 2), `vectors` (4 * n_frequencies, n_tests).
+    `by_row` is (2, length, n_tests), `share` the covered share (n_tests, 2), `vectors` (n_groups, 4 * n_frequencies, WIDTH)
+    of tests in groups of `WIDTH`.
     """
 
     by_row: NDArray[np.uint8]
@@ -175,7 +178,7 @@ class _Annotations(NamedTuple):
         mass, active, squares = _margins(block.ends, data)
         observed, overlap = _inside(block.ends, indices, data, self.by_row, block.origins)
         can_vary, varies = (active > 0).astype(float), ((share > 0) & (share < 1)).astype(float)
-        moves = can_vary @ varies.T - np.outer(can_vary.prod(axis=1), varies.prod(axis=1))
+        moves = _weighted(can_vary, varies) - np.outer(can_vary.prod(axis=1), varies.prod(axis=1))
         variance = np.zeros_like(observed)
         moving = np.flatnonzero(can_vary.any(axis=1))
         if len(moving) and length > 1:
@@ -183,10 +186,10 @@ class _Annotations(NamedTuple):
         return {
             "observed": observed,
             "overlap": overlap,
-            "mean": mass @ share.T,
+            "mean": _weighted(mass, share),
             "variance": variance,
-            "expected": active @ share.T,
-            "variance_iid": squares @ (share * (1 - share)).T,
+            "expected": _weighted(active, share),
+            "variance_iid": _weighted(squares, share * (1 - share)),
             "log10_floor": -np.log10(length) * moves,
         }
 
@@ -196,10 +199,37 @@ class _Annotations(NamedTuple):
         dense = np.zeros((len(block.ends), 2, size), dtype=np.float32)
         _densify(block.ends, block.features.indices, block.features.data, dense, block.origins, w)
         spectra = fft.rfft(dense, axis=2)
-        left = np.empty((len(dense), 4, spectra.shape[2]), dtype=np.float32)
+        left = np.zeros((-(-len(dense) // TOGETHER) * TOGETHER, 4, spectra.shape[2]), dtype=np.float32)
         _feature_vectors(spectra, left)
-        power = left.reshape(len(dense), -1) @ self.vectors
-        return power.astype(np.float64) / (float(length) * size * w)
+        power = _products(left.reshape(len(left), -1), self.vectors)[: len(dense), : len(self.share)]
+        return power / (float(length) * size * w)
+
+
+def _weighted(sums: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sum over strands of (n, 2) times (n_tests, 2), (n, n_tests); each pair by itself, whatever else is in the chunk."""
+    return sums[:, :1] * weights[:, 0] + sums[:, 1:] * weights[:, 1]
+
+
+@numba.njit(cache=True, nogil=True)
+def _products(left, vectors):
+    """Scalar products of each row of `left` with each column of `vectors`, (rows, n_groups * WIDTH).
+
+    In an order that does not depend on how many rows there are: chunks and shards change no bit. `_SPAN` terms are summed in
+    single precision, their sums in double.
+    """
+    n, n_terms = left.shape
+    out = np.zeros((n, len(vectors) * WIDTH))
+    sums = np.empty((TOGETHER, WIDTH), dtype=np.float32)
+    for first in range(0, n_terms, _SPAN):
+        last = min(first + _SPAN, n_terms)
+        for g in range(len(vectors)):
+            for i in range(0, n, TOGETHER):
+                sums[:] = 0
+                add_products(sums, 0, left, i, vectors[g], first, last)  # type: ignore[call-arg]
+                for r in range(TOGETHER):
+                    for c in range(WIDTH):
+                        out[i + r, g * WIDTH + c] += sums[r, c]
+    return out
 
 
 def _binned(masks: NDArray[np.bool_], w: int) -> NDArray[np.float32]:
@@ -212,7 +242,7 @@ def _binned(masks: NDArray[np.bool_], w: int) -> NDArray[np.float32]:
 
 
 def _annotation_vectors(masks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(4 * n_frequencies, n_tests): the annotation's half of each scalar product, both halves of the spectrum counted."""
+    """The annotation's half of each scalar product, both halves of the spectrum counted, (n_groups, 4 * n_frequencies, WIDTH)."""
     a = fft.rfft(masks, axis=2)
     cross = a[:, 0] * np.conj(a[:, 1])
     vectors = np.stack([_power(a[:, 0]), _power(a[:, 1]), 2 * cross.real, -2 * cross.imag], axis=1)
@@ -220,7 +250,10 @@ def _annotation_vectors(masks: NDArray[np.float32]) -> NDArray[np.float32]:
     twice[0] = 0.0
     if masks.shape[2] % 2 == 0:
         twice[-1] = 1.0
-    return np.ascontiguousarray((vectors * twice).reshape(len(masks), -1).T)
+    n_groups = -(-len(masks) // WIDTH)
+    out = np.zeros((n_groups * WIDTH, vectors[0].size), dtype=np.float32)
+    out[: len(masks)] = (vectors * twice).reshape(len(masks), -1)
+    return np.ascontiguousarray(out.reshape(n_groups, WIDTH, -1).transpose(0, 2, 1))
 
 
 def _power(z: NDArray[np.complexfloating]) -> NDArray[np.floating]:
