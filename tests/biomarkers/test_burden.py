@@ -64,6 +64,27 @@ def test_a_cohort_none_of_whose_alleles_was_scored_is_refused():
         )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("cohort", "scored"), [("chr1", "1"), ("1", "chr1"), ("NC_000001.11", "chr1"), ("MT", "chrM")]
+)
+def test_a_contig_of_another_name_is_matched_where_reference_alleles_agree(cohort, scored, caplog):
+    table = TABLE.assign(variant=[v.replace("c:", f"{scored}:") for v in TABLE["variant"]])
+    known = _genotypes([[1, 2, 0], [0, 1, 0], [1, 0, 0]], np.full((3, 3), 2))
+    other = known._replace(variants=known.variants.assign(chrom=cohort))
+    more = {"statistic": "near", "max_missing": 0.5}
+    expected = variant_burden(known, TABLE, EFFECTS, **more)
+    with caplog.at_level("WARNING"):
+        found = variant_burden(other, table, EFFECTS, **more)
+    assert found.burden == pytest.approx(expected.burden)
+    assert f"{cohort!r} is taken for {scored!r}" in caplog.text
+    for wrong in (
+        table.assign(variant=[v.replace("A>", "T>") for v in table["variant"]]),  # other reference bases
+        table.assign(variant=[v.replace(f"{scored}:", "chr2:", 1) for v in table["variant"]]),  # another chromosome
+    ):
+        with pytest.raises(InputError, match="none of 3"):
+            variant_burden(other, wrong, EFFECTS, **more)
+
+
 class _Store:
     """Codes of 30 rows: feature 0 is 1 on strand + of the first 10 rows, feature 1 is 3 on both strands of the rest."""
 

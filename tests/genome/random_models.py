@@ -112,6 +112,37 @@ def gtf(genes: list[Gene]) -> str:
     return text
 
 
+def gene_pred(genes: list[Gene], form: str) -> str:
+    """Tables of UCSC: `genePred`, `refGene` (a bin before, extended columns behind) or `refFlat` (the gene's name before)."""
+    text = ""
+    for g in genes:
+        exons, cds = sorted(g.exons), sorted(g.cds)
+        starts, ends = ("".join(f"{e[i]}," for e in exons) for i in (0, 1))
+        coding = dict(zip(g.cds, _phases(g.cds), strict=True))
+        # exonFrames: at which base of a codon the exon's coding bases begin, -1 where it has none
+        frames = ["-1"] * len(exons)
+        for i, e in enumerate(exons):
+            frames[i] = next(
+                (str(-phase % 3) for (a, b), phase in coding.items() if e[0] <= a and b <= e[1]), "-1"
+            )
+        plain = [
+            f"t-{g.name}",
+            "c1",
+            g.strand,
+            exons[0][0],
+            exons[-1][1],
+            cds[0][0],
+            cds[-1][1],
+            len(exons),
+            starts,
+            ends,
+        ]
+        more = [0, g.name, "cmpl", "cmpl", ",".join(frames) + ","]
+        columns = {"genePred": plain, "refGene": [585, *plain, *more], "refFlat": [g.name, *plain]}[form]
+        text += "\t".join(map(str, columns)) + "\n"
+    return text
+
+
 def genbank(letters: str, genes: list[Gene], code: int, *, circular: bool) -> str:
     """A GenBank record as Biopython writes it, with /translation left to the reader."""
     record = SeqRecord(Seq(letters), id="c1", name="c1", annotations={"molecule_type": "DNA"})

@@ -11,8 +11,9 @@ from benchmarks._format_cases import PARAMS
 from benchmarks._gffread import coding_sequences, compare, gffread_is_there
 from photo51.config.genome import GenomeParams
 from photo51.genome.prepare import prepare
+from photo51.types import InputError
 
-from .random_models import genbank, gff3, gtf, world
+from .random_models import genbank, gene_pred, gff3, gtf, world
 
 needs_gffread = pytest.mark.skipif(not gffread_is_there(), reason="gffread is not installed")
 
@@ -61,6 +62,53 @@ def test_random_genes_come_back_from_every_format(tmp_path, code, circular, seed
         written = {(g.name, position % n) for g in genes for a, b in g.exons for position in range(a, b)}
         read = {(r["gene_name"], p) for r in exons.to_dict("records") for p in range(r["start"], r["end"])}
         assert read == written, name
+
+
+@pytest.mark.parametrize(
+    ("form", "file"), [("genePred", "a.genePred"), ("refGene", "a.txt"), ("refFlat", "a.refFlat")]
+)
+def test_gene_tables_of_ucsc_hold_the_same_genes(tmp_path, form, file):
+    letters, genes = world(np.random.default_rng(7), 1, circular=False)
+    genomes, own, _ = read_back(
+        tmp_path / form, file, gene_pred(genes, form), letters, code=1, circular=False
+    )
+    assert sorted(own["letters"]) == sorted(g.letters for g in genes)
+    table = genomes.transcripts()
+    exons = table[table["kind"] == "exon"][["start", "end", "strand"]].to_records(index=False).tolist()
+    assert sorted(exons) == sorted((a, b, g.strand) for g in genes for a, b in g.exons)
+    assert set(table["gene_name"]) == {f"t-{g.name}" if form == "genePred" else g.name for g in genes}
+
+
+def test_a_table_of_ucsc_that_is_cut_off_is_named(tmp_path):
+    letters, genes = world(np.random.default_rng(7), 1, circular=False)
+    first, second, *_ = gene_pred(genes, "genePred").splitlines()
+    with pytest.raises(
+        InputError, match=r"a\.genePred, line 2: need a line of UCSC's genePred .* got 5 columns"
+    ):
+        read_back(
+            tmp_path / "x", "a.genePred", f"{first}\n{' '.join(second.split()[:5])}".replace(" ", "\t"),
+            letters, code=1, circular=False,
+        )  # fmt: skip
+
+
+def test_a_gtf_states_no_length_so_that_its_coding_sequences_tell_which_contig_it_means(tmp_path, caplog):
+    letters, genes = world(np.random.default_rng(3), 1, circular=False)
+    text = gtf(genes).replace("c1\t", "7\t")
+    for folder, bases in (("same", letters), ("other", letters[::-1])):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.gtf").write_text(text)
+        (tmp_path / folder / "g.fa").write_text(f">chr7\n{bases}\n")
+        (tmp_path / folder / "g.tsv").write_text("genome\tsequence\tannotation\nx\tg.fa\ta.gtf\n")
+    genomes = prepare(tmp_path / "same" / "g.tsv", tmp_path / "same" / "out", PARAMS)
+    assert sorted(coding_sequences(genomes, "x")["letters"]) == sorted(g.letters for g in genes)
+    assert (
+        "7 is taken for chr7: 4 of 4 coding sequences looked at translate on it from end to end"
+        in caplog.text
+    )
+    with pytest.raises(
+        InputError, match=r"need a contig of .*got '7'; 'chr7' may be the same, but the file states no length"
+    ):
+        prepare(tmp_path / "other" / "g.tsv", tmp_path / "other" / "out", PARAMS)
 
 
 @needs_gffread

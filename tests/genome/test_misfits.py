@@ -7,7 +7,9 @@ import re
 
 import pytest
 
+from photo51.genome.alphabet import encode
 from photo51.genome.fasta import read_fasta
+from photo51.genome.open_frames import as_long_by_chance
 from photo51.genome.records import Reading
 from photo51.genome.samples import read_genomes
 from photo51.genome.sources import read_contigs
@@ -75,12 +77,32 @@ def test_coding_sequences_that_are_shifted_are_refused(bases, kinds, ecoli, acco
 
 def test_another_sequence_is_refused(ecoli, account):
     sequence, lines = ecoli
-    shuffled = "".join(random.Random(51).sample(sequence, LENGTH))
     reverse = sequence.translate(str.maketrans("ACGT", "TGCA"))[::-1]
     swapped = [x.translate(str.maketrans("+-", "-+")) if "\t" in x else x for x in lines]
-    for other, own in ((shuffled, lines), (reverse, lines), (sequence, swapped)):
+    for other, own in ((reverse, lines), (sequence, swapped)):
         with pytest.raises(InputError, match="do not belong together"):
             account({NAME: other}, own)
+
+
+def test_a_shuffled_sequence_which_codes_nowhere_is_warned_of(ecoli, account):
+    sequence, lines = ecoli
+    shuffled = "".join(random.Random(51).sample(sequence, LENGTH))
+    warnings, _ = account({NAME: shuffled}, lines)
+    assert any("or the sequence is shuffled or simulated" in w for w in warnings)
+
+
+def test_open_frames_of_a_genome_are_longer_than_chance_leaves_them(ecoli):
+    sequence, _ = ecoli
+    assert as_long_by_chance(encode(sequence), 11) < 1e-9
+    by_chance = [
+        as_long_by_chance(encode("".join(random.Random(i).sample(sequence, LENGTH))), 11) for i in range(8)
+    ]
+    assert min(by_chance) > 0.01
+    # ATG, 98 times GCC, TAA: a codon begins at 298 bases of either strand; of them TAA stops, and TAG of its complement
+    # TTAGGC…; the longest run without a stop is the complement's 100 codons TTA GGC … CAT
+    gene, p = encode("ATG" + "GCC" * 98 + "TAA"), 2 / 596
+    assert as_long_by_chance(gene, 1) == pytest.approx(596 * p * (1 - p) ** 100)
+    assert as_long_by_chance(encode("N" * 90), 1) == float("inf")
 
 
 @pytest.mark.parametrize("code", ["2", "4", "6"])

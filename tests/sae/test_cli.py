@@ -159,6 +159,31 @@ def test_exported_and_imported_again_a_dictionary_has_the_same_codes(form, run, 
     assert abs(one - two).max() < 1e-5
 
 
+def test_a_dictionary_is_taken_in_for_a_model_and_site_that_are_named(tmp_path):
+    """The origin is that of the model's own site; a site that it does not have, and one option alone, are refused."""
+    import torch
+
+    from photo51.model.adapters import load_model
+
+    origin = load_model("sh2:nano", device="cpu").spec.origin("block.3.out")
+    rng = np.random.default_rng(0)
+    state = {
+        "encoder.weight": rng.normal(size=(6, origin.d_model)), "encoder.bias": rng.normal(size=6),
+        "decoder.weight": rng.normal(size=(origin.d_model, 6)), "decoder.bias": np.zeros(origin.d_model),
+    }  # fmt: skip
+    torch.save({n: torch.tensor(a, dtype=torch.float32) for n, a in state.items()}, tmp_path / "ae.pt")
+    call("import-sae", tmp_path / "ae.pt", tmp_path / "out", "--model", "sh2:nano", "--site", "block.3.out")
+    assert Dictionary.load(tmp_path / "out").origin.key() == origin.key()
+    with pytest.raises(InputError, match=r"need a site of .*embed … final_norm.*got 'block.99.out'"):
+        call(
+            "import-sae", tmp_path / "ae.pt", tmp_path / "o", "--model", "sh2:nano", "--site", "block.99.out"
+        )
+    with pytest.raises(InputError, match="--model and --site together"):
+        call("import-sae", tmp_path / "ae.pt", tmp_path / "o", "--model", "sh2:nano")
+    with pytest.raises(InputError, match="name the activations"):
+        call("import-sae", tmp_path / "ae.pt", tmp_path / "o")
+
+
 def test_parameters_that_cannot_be_are_refused_by_name(run, tmp_path):
     with pytest.raises(InputError, match=r"need fewer than n_features \(48\), got 48"):
         train(run, tmp_path / "a", k=48)

@@ -263,6 +263,8 @@ def test_interplm_files_are_of_esm_and_name_no_class(name, tmp_path):
     (folder / "config.yaml").write_text("trainer_cfg: !!python/object:interplm.ReLUTrainerConfig\n")
     agrees(folder, codes, decoded)
     agrees(folder / name, codes, decoded)
+    (folder / "config.yaml").write_text("eval_cfg:\n  model_name: facebook/esm2_t6_8M_UR50D\n")
+    assert load_foreign(folder, ORIGIN).card["imported"]["declared_model"] == "facebook/esm2_t6_8M_UR50D"
     learned(folder, {**a, "normalize_to_sqrt_d": np.array(True)}, name=name)
     with pytest.raises(InputError, match="normalize_to_sqrt_d of false, got true"):
         load_foreign(folder, ORIGIN)

@@ -12,12 +12,14 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from photo51.codes.store import CodesStore
+from photo51.genome.contig_names import candidates, keys
 from photo51.genome.variants import Genotypes
 from photo51.genome.workspace import Workspace
 from photo51.types import STRANDS, InputError
 
 log = logging.getLogger(__name__)
 ROWS_AT_ONCE = 65_536
+_ENOUGH = 12  # bases of reference alleles that agree by chance once in 4**12
 
 
 class Alleles(NamedTuple):
@@ -104,9 +106,9 @@ def variant_burden(
     InputError
         Where no allele of the cohort has been scored.
     """
+    own = _named_as_scored(genotypes.variants, variants["variant"].tolist())
     names = [
-        f"{c}:{p + 1}:{r}>{a}"
-        for c, p, r, a in genotypes.variants[["chrom", "pos", "ref", "alt"]].itertuples(index=False)
+        f"{c}:{p + 1}:{r}>{a}" for c, p, r, a in own[["chrom", "pos", "ref", "alt"]].itertuples(index=False)
     ]
     share = _shares(genotypes)
     known = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing
@@ -137,6 +139,36 @@ def variant_burden(
         pd.DataFrame({"n_alleles": np.nansum(share[:, use] > 0, axis=1)}),
         Alleles(table, carried, deltas),
     )
+
+
+def _named_as_scored(own: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
+    """Alleles of a cohort with contigs named as in the scored alleles (`contig:position:ref>alt`): `1` there is `chr1` here.
+
+    Two names are one contig where they mean the same chromosome, or reference alleles at `_ENOUGH` shared places or more
+    agree; those at shared places must agree in either case.
+    """
+    places: dict[str, dict[int, str]] = {}
+    for chrom, pos, change in (name.rsplit(":", 2) for name in scored):
+        places.setdefault(chrom, {})[int(pos) - 1] = change.partition(">")[0]
+    free: dict[str, int | None] = dict.fromkeys(c for c in places if c not in set(own["chrom"]))
+    renamed: dict[str, str] = {}
+    for name, rows in own.groupby("chrom", sort=False):
+        for contig in candidates(str(name), free) if name not in places else ():
+            shared = [
+                (ref, places[contig][p])
+                for p, ref in zip(rows["pos"], rows["ref"], strict=True)
+                if p in places[contig]
+            ]
+            agree = sum(a.startswith(b) or b.startswith(a) for a, b in shared)
+            alike = bool(keys(str(name)) & keys(contig)) or len(shared) >= _ENOUGH
+            if shared and alike and agree >= 0.95 * len(shared):
+                renamed[str(name)] = contig
+                log.warning(
+                    "genotypes: contig %r is taken for %r of the scored alleles: %d of %d reference alleles agree",
+                    name, contig, agree, len(shared),
+                )  # fmt: skip
+                break
+    return own.assign(chrom=own["chrom"].replace(renamed)) if renamed else own
 
 
 def _shares(genotypes: Genotypes) -> NDArray[np.float64]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+
+if TYPE_CHECKING:
+    from photo51.io.origin import Origin
 
 Activations = Annotated[Path, typer.Argument(help="activations of a site, activations/SITE")]
 Sae = Annotated[Path, typer.Argument(help="folder of the dictionary, sae/NAME")]
@@ -142,6 +145,13 @@ def import_sae(
     activations: Annotated[
         Path | None, typer.Option(help="activations it is for; not needed where photo51 wrote the source")
     ] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="model it is of, with --site, where there are no activations yet: sh2:base, hf:ID, …"
+        ),
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="site of the model, as block.2.out")] = None,
     form: Annotated[
         str | None,
         typer.Option("--format", help="saelens, sparsify, dictionary_learning, evo2; default: by the files"),
@@ -152,19 +162,42 @@ def import_sae(
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Take in a dictionary from SAELens, sparsify, dictionary_learning or the published Evo 2 file."""
+    """Take in a dictionary from SAELens, sparsify, dictionary_learning or the published Evo 2 file.
+
+    Example: photo51 import-sae their_sae models/theirs --model sh2:base --site block.2.out
+    """
     set_threads(threads)
     from photo51.activations.store import ActivationStore
     from photo51.sae.formats import calibrated, load_foreign
     from photo51.types import InputError
 
     store = ActivationStore(activations) if activations else None
-    sae = load_foreign(source, store.origin if store else None, form)
+    origin = _origin(model, site)
+    if store is not None and origin is not None:
+        store.origin.require(origin, "--model and --site")
+    sae = load_foreign(source, store.origin if store else origin, form)
     if calibrate:
         if store is None:
             raise InputError("--calibrate: need --activations to calibrate on, got none")
         sae = calibrated(sae, store.rows().sample(32_768), calibrate)
     sae.save(out)
+
+
+def _origin(model: str | None, site: str | None) -> Origin | None:
+    """What a model and one of its sites give activations of; None where neither is named."""
+    from photo51.model.adapters import load_model
+    from photo51.types import InputError
+
+    if model is None and site is None:
+        return None
+    if model is None or site is None:
+        raise InputError("import-sae: need --model and --site together, got one of them")
+    opened = load_model(model, device="cpu")
+    if site not in opened.sites:
+        raise InputError(
+            f"--site: need a site of {opened.spec.name} ({opened.sites[0]} … {opened.sites[-1]}), got {site!r}"
+        )
+    return opened.spec.origin(site)
 
 
 @app.command()

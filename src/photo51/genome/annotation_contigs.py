@@ -1,13 +1,14 @@
 """Contigs that an annotation calls otherwise than the sequence does: `chr1`, `1`, `NC_000001.11`.
 
 Two names are taken for one contig where they, or what headers and region records say beside them, mean the same
-chromosome, and the lengths that both files state agree.
+chromosome, and the lengths that both files state agree; where the annotation states none, as GTF never does, where its coding
+sequences translate on the contig from end to end.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from photo51.genome.contig_names import keys, nearest
@@ -20,6 +21,8 @@ from photo51.types import InputError
 _CHROMOSOME = re.compile(r"\bchromosome[ :=]+(?:chr)?([0-9]{1,3}|[IVXLC]+|[A-Z]{1,2}[0-9]{0,2})\b")
 _ENSEMBL = re.compile(r"\b(?:chromosome|scaffold|plasmid):[^:\s]*:([^:\s]+):1:(\d+):")
 Stated = Mapping[str, tuple[int, str]]
+Fits = Callable[[Model], tuple[int, int]]
+_MOST = 0.8  # of coding sequences that have to translate
 
 
 class Names:
@@ -41,7 +44,9 @@ class Names:
         self._used: dict[str, set[str]] = {file: set() for file, _, _ in sources}
         self._rejected: dict[tuple[str, str], str] = {}
 
-    def of(self, file: str, chrom: str, length: int, described: str, reading: Reading) -> str:
+    def of(
+        self, file: str, chrom: str, length: int, described: str, reading: Reading, fits: Fits | None = None
+    ) -> str:
         """Name by which a file calls a contig; empty where it has nothing on it.
 
         Parameters
@@ -52,6 +57,8 @@ class Names:
             Name, bases, and rest of the header of the contig.
         reading
             Is told of aliases, and of lengths that do not agree.
+        fits
+            How many coding sequences of a model translate on the contig, and of how many.
         """
         stated = self._sequence_region[file].get(chrom)
         if stated is not None and stated[0] != length:
@@ -74,10 +81,16 @@ class Names:
             if other in self._used[file] or not own_keys & (_keys(other, "") | _of_records(model)):
                 continue
             said = self._lengths[file].get(other)
+            clean, coding = fits(model) if said is None and fits is not None else (0, 0)
+            if clean and clean >= _MOST * coding:
+                self._used[file].add(other)
+                text = f"{other} is taken for {chrom}: {clean:,} of {coding:,} coding sequences looked at translate on it from end to end"
+                reading.noted(file, [(text, model.transcripts[0].where)])
+                return other
             if said is None or said[0] != length:
                 self._rejected[file, other] = (
                     f"; {chrom!r} may be the same, but "
-                    + ("the file states no length by which to tell" if said is None else f"it has {length:,} bases and not {said[0]:,}")
+                    + ("the file states no length and has no coding sequences that translate on it by which to tell" if said is None else f"it has {length:,} bases and not {said[0]:,}")
                 )  # fmt: skip
                 continue
             self._used[file].add(other)

@@ -49,6 +49,7 @@ class _Links:
             if role_of(f.type) == "gene":
                 genes.setdefault(f.chrom, []).append(f)
         self.genes = {chrom: NamedGenes(own) for chrom, own in genes.items()}
+        self.cistrons = self.several_genes()
 
     def link(self) -> list[tuple[str, str]]:
         for f in self.lines:
@@ -88,6 +89,24 @@ class _Links:
             if _id(f) in self.with_transcripts and f.type.lower() not in {"region", "operon"}
             else "other"
         )
+
+    def several_genes(self) -> dict[tuple, Lines]:
+        """Transcript of several genes → the genes that its CDS derive from, as GFF3 writes a polycistronic one."""
+        found: dict[tuple, dict[str, Feature]] = {}
+        for f in self.lines:
+            if (
+                role_of(f.type) == "CDS"
+                and f.attributes.get("Parent")
+                and (gene := self.derived_from(f)) is not None
+            ):
+                for parent in _stated_parents(f):
+                    found.setdefault((f.chrom, parent), {})[_id(gene)] = gene
+        return {key: list(own.values()) for key, own in found.items() if len(own) > 1}
+
+    def derived_from(self, f: Feature) -> Feature | None:
+        """The gene that a CDS says it derives from."""
+        own = self.by_id.get(f.attributes.get("Derives_from", ""), [])
+        return next((g for g in own if role_of(g.type) == "gene" and g.chrom == f.chrom), None)
 
     def below_gene(self, f: Feature) -> bool:
         """Whether a record's Parent is a gene record other than itself."""
@@ -147,6 +166,13 @@ class _Links:
         return gene if gene is not None and gene.strand in {f.strand, "."} else None
 
     def add_transcript(self, f: Feature) -> None:
+        for gene in (shared := self.cistrons.get((f.chrom, _id(f)), [])):
+            own = self.gene_key(gene)
+            self.assembler.transcript(
+                own, (*_transcript_key(f), _id(gene)), replace(f, group=_id(f)), _transcript_name(f)
+            )
+        if shared:
+            return
         key, gene = self.gene_of(f)
         self.assembler.gene(key, name=_id(gene) if gene is not None else "")
         if gene is None and key[1] == "gene":
@@ -171,6 +197,12 @@ class _Links:
                 self.assembler.gene(key, name=f.attributes.get("gene_id", ""))
                 self.assembler.transcript(key, (*key, "t"), name=parent)
                 self.assembler.piece(key, (*key, "t"), role, feature)
+            elif shared := self.cistrons.get((above.chrom, _id(above))):
+                own = self.derived_from(f) if role == "CDS" else None
+                for gene in shared if own is None else [own]:
+                    self.assembler.piece(
+                        self.gene_key(gene), (*_transcript_key(above), _id(gene)), role, feature
+                    )
             elif self.role(above) == "transcript":
                 key, _ = self.gene_of(above)
                 self.assembler.piece(key, _transcript_key(above), role, feature)

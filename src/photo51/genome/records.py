@@ -14,6 +14,7 @@ from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 FEWEST = 3
+CHANCE = 0.01
 
 
 @dataclass
@@ -34,11 +35,14 @@ class Reading:
         Name in this run.
     entries
         (file, outcome, reason) → how often, and where first.
+    by_chance
+        Of contigs most of whose coding sequences are misread: how many open reading frames as long as the longest chance
+        would leave.
     """
 
     genome: str
     entries: dict[tuple[str, str, str], Entry] = field(default_factory=dict)
-    _stated: int = 0
+    by_chance: list[float] = field(default_factory=list)
 
     def add(self, file: str, outcome: str, reason: str = "", *, first: str = "", count: int = 1) -> None:
         """Count something."""
@@ -55,11 +59,11 @@ class Reading:
         for reason, where in items:
             self.add(file, "noted", reason, first=where)
 
-    def judge(self, judged: Judged, code: int) -> None:
-        """Count how a coding sequence translates."""
+    def judge(self, judged: Judged, code: int) -> bool:
+        """Count how a coding sequence translates; whether it is misread."""
         t = judged.transcript
         if not t.cds or t.biotype == "pseudogene":
-            return
+            return False
         self.add("", "CDS", "coding sequences", first=t.where)
         if judged.clean and judged.reframed != "frame":
             self.add("", "CDS", "translate cleanly", first=t.where)
@@ -74,9 +78,10 @@ class Reading:
             self.add("", "CDS", _REFRAMED[judged.reframed], first=name)
         # a wrong phase column alone, as RAST writes it, leaves a CDS from start to stop codon
         moved = judged.reframed == "frame" and not (judged.begins and judged.ends)
-        misread = judged.inner_stop or moved or not (judged.begins or judged.ends)
+        misread = bool(judged.inner_stop) or moved or not (judged.begins or judged.ends)
         if misread:
             self.add("", "CDS", "are misread", first=name)
+        return misread
 
     def count(self, reason: str) -> int:
         """Coding sequences of which something holds."""
@@ -101,7 +106,8 @@ class Reading:
         Raises
         ------
         InputError
-            Where most coding sequences do not translate.
+            Where most coding sequences do not translate though the sequence codes; one that codes nowhere, as a shuffled
+            or simulated one, is warned of.
         """
         for (_, outcome, reason), entry in self.entries.items():
             if outcome in {"left out", "noted"} or (outcome == "CDS" and reason in _REFRAMED.values()):
@@ -120,16 +126,30 @@ class Reading:
         misread = self.count("are misread")
         if n >= FEWEST and 2 * misread > n:
             first = next(e.first for (_, o, r), e in self.entries.items() if (o, r) == ("CDS", "are misread"))
+            text = (
+                f"{misread:,} of {n:,} coding sequences have an inner stop codon in their stated frame, or neither start nor "
+                f"stop codon (first: {first})"
+            )
+            if not self._codes():
+                log.warning(
+                    "%s: annotation and sequence do not belong together, or the sequence is shuffled or simulated: %s, and no open "
+                    "reading frame of the sequence is longer than chance leaves it",
+                    self.genome, text,
+                )  # fmt: skip
+                return
             raise InputError(
-                f"{self.genome}: annotation and sequence do not belong together: {misread:,} of {n:,} coding sequences have "
-                f"an inner stop codon in their stated frame, or neither start nor stop codon (first: {first}); need the assembly "
-                "that was annotated, its genetic code, and coordinates that count from 1 (BED: from 0)"
+                f"{self.genome}: annotation and sequence do not belong together: {text}; need the assembly that was annotated, "
+                "its genetic code, and coordinates that count from 1 (BED: from 0)"
             )
         if n and n < FEWEST and misread:
             log.warning(
                 "%s: %d of %d coding sequences do not translate as the annotation says; do annotation and sequence belong together?",
                 self.genome, misread, n,
             )  # fmt: skip
+
+    def _codes(self) -> bool:
+        """Whether a contig has an open reading frame longer than chance leaves it, so that it has genes of its own."""
+        return min(self.by_chance, default=0.0) * len(self.by_chance) < CHANCE
 
     def summary(self, path: str) -> str:
         """One line: coding sequences that translate, what is wrong with others, records left out."""

@@ -11,17 +11,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from photo51.genome.annotation_contigs import Circle, Names
+from photo51.genome.annotation_contigs import Circle, Fits, Names
 from photo51.genome.bed import holds_genes, read_bed, read_bed_genes
-from photo51.genome.codes import choose, doubted
+from photo51.genome.codes import MITOCHONDRIAL, choose, doubted
 from photo51.genome.coding import Judged, judged, placed, spliced
 from photo51.genome.copies import split_copies, without_copies
 from photo51.genome.fasta import Record, parse_fasta, read_fasta
 from photo51.genome.features import Feature, place
 from photo51.genome.genbank import Flat, read_genbank
 from photo51.genome.genbank_links import link_genbank
+from photo51.genome.gene_pred import is_gene_pred, read_gene_pred
 from photo51.genome.gene_table import read_gene_table
 from photo51.genome.gff import Annotation, parse_line, read_gff
+from photo51.genome.open_frames import as_long_by_chance
 from photo51.genome.pieces import assemble
 from photo51.genome.records import Reading
 from photo51.genome.samples import GenomeRow
@@ -30,6 +32,7 @@ from photo51.genome.transcripts import Assembler, Gene, Model, Transcript, Uniqu
 from photo51.types import InputError
 
 _GFF_COLUMNS = 9
+_LOOKED_AT = 200
 _IS_CIRCULAR = re.compile(r'(?:^|[;\s])Is_circular(?:=|\s+"?)(?i:true)\b')
 
 
@@ -142,13 +145,20 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     foreign: list[Transcript] = []
     for flat in flats:
         circular = _circular(row, flat.record, declared, said=flat.circular)
-        models = _models(flat, sources, names, reading)
+        models = _models(
+            flat,
+            sources,
+            names,
+            reading,
+            lambda m, r=flat.record, c=circular: _fitting(row, r, m, circular=c),
+        )
         contig = _contig(row, flat, models, reading, finders, circular=circular)
         contig = _with_unique_ids(contig, *unique)
         lengths[contig.record.name] = len(contig.record.ids)
         foreign += [t for t in contig.transcripts if any(p.chrom for p in t.exons)]
-        for j in contig.judged:
-            reading.judge(j, contig.genetic_code)
+        misread = sum([reading.judge(j, contig.genetic_code) for j in contig.judged])
+        if 2 * misread > sum(bool(t.cds) and t.biotype != "pseudogene" for t in contig.transcripts):
+            reading.by_chance.append(as_long_by_chance(contig.record.ids, _code_read(contig)))
         yield contig
     names.check_all_used(str(row.sequence), list(lengths))
     _check_foreign(foreign, lengths)
@@ -160,15 +170,30 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     _warn_of_circles(row, lengths, reading)
 
 
-def _models(flat: _Flat, sources: list[_Source], names: Names, reading: Reading) -> list[Model]:
+def _models(flat: _Flat, sources: list[_Source], names: Names, reading: Reading, fits: Fits) -> list[Model]:
     """What each file says of a contig: that of the sequence first."""
     record = flat.record
     models = [flat.model]
     for source in sources:
-        own = names.of(source.file, record.name, len(record.ids), record.description, reading)
+        own = names.of(source.file, record.name, len(record.ids), record.description, reading, fits)
         if own:
             models.append(_renamed(source.by_contig[own], record.name))
     return models
+
+
+def _fitting(row: GenomeRow, record: Record, model: Model, *, circular: bool) -> tuple[int, int]:
+    """Coding sequences of a model, of the first `_LOOKED_AT`, that translate on a contig from end to end, and how many were looked at."""
+    length = len(record.ids)
+    coding = [t for t in model.transcripts if t.cds and t.biotype != "pseudogene"][:_LOOKED_AT]
+    inside = [
+        t for t in coding if all(0 <= p.start < p.end <= length and not p.chrom for p in (*t.exons, *t.cds))
+    ]
+    asked = row.genetic_codes.get(record.name, row.genetic_codes.get("", 0))
+    clean = [
+        sum(judged(placed(t, length, circular=circular), record.ids, code).clean for t in inside)
+        for code in ((asked,) if asked else (1, 11, *MITOCHONDRIAL[:3]))
+    ]
+    return max(clean), len(coding)
 
 
 def _contig(
@@ -478,7 +503,11 @@ def read_annotation(
             left_out: list[tuple[str, str]] = []
             features = read_bed(path, kind or "*", left_out)
             return Annotation(Model([], [], features), len(features) + len(left_out), {}, [], left_out)
-    raise InputError(f"{path}: need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed or .tsv, got another suffix")
+        case "txt" | "gp" | "genepred" | "genepredext" | "refflat" if is_gene_pred(path):
+            return read_gene_pred(path)
+    raise InputError(
+        f"{path}: need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed, .tsv or a gene table of UCSC (.txt, .genePred), got another"
+    )
 
 
 def _all_of_genbank(path: Path) -> Annotation:

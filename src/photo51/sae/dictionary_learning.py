@@ -7,6 +7,7 @@ where two classes have the same, by the configuration.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ _TENSORS = {
     "JumpReluAutoEncoder": (*_MATRIX, "threshold"),
     "MatryoshkaBatchTopKSAE": (*_MATRIX, "k", "threshold", "group_sizes"),
 }
+_PARENT = re.compile(r"(?:facebook/)?esm\w*_t\d+_\d+[MB]_UR\d+[A-Z]*")
 _OPTIONAL = {"k", "threshold"}
 _BUFFERS = ("activation_rescale_factor", "normalize_to_sqrt_d")
 # classes of InterPLM, and trainers of versions that do not name a class
@@ -113,10 +115,12 @@ def _config(folder: Path) -> dict[str, Any]:
     if (folder / "config.json").is_file():
         found = config_of(folder / "config.json")
         return dict(found.get("trainer", found))
-    # InterPLM's YAML holds Python objects, which are not built here; the class's name is all that is needed
+    # InterPLM's YAML holds Python objects, which are not built here; names of class and parent model are all that is needed
     text = (folder / "config.yaml").read_text(encoding="utf-8") if (folder / "config.yaml").is_file() else ""
     named = [n for n in (*_TENSORS, *_ALSO) if n in text]
-    return {"dict_class": max(named, key=len)} if named else {}
+    parent = _PARENT.search(text)
+    found = {"dict_class": max(named, key=len)} if named else {}
+    return found | ({"lm_name": parent[0]} if parent else {})
 
 
 def _class(path: Path, config: Mapping[str, Any], a: Arrays) -> str:

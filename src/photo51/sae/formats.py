@@ -64,7 +64,7 @@ def load_foreign(
     origin = origin or found.origin
     if origin is None:
         raise InputError(
-            f"{path}: need the model and site it is of, got a {kind} file that does not say; name the activations"
+            f"{path}: need the model and site it is of, got a {kind} file that does not say; name the activations (--activations), or --model and --site"
         )
     width = found.weights["encoder"].shape[1]
     if width != origin.d_model:
