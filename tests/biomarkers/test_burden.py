@@ -79,7 +79,9 @@ def test_a_contig_of_another_name_is_matched_where_reference_alleles_agree(cohor
     assert f"{cohort!r} is taken for {scored!r}" in caplog.text
     for wrong in (
         table.assign(variant=[v.replace("A>", "T>") for v in table["variant"]]),  # other reference bases
-        table.assign(variant=[v.replace(f"{scored}:", "chr2:", 1) for v in table["variant"]]),  # another chromosome
+        table.assign(
+            variant=[v.replace(f"{scored}:", "chr2:", 1) for v in table["variant"]]
+        ),  # another chromosome
     ):
         with pytest.raises(InputError, match="none of 3"):
             variant_burden(other, wrong, EFFECTS, **more)
