@@ -69,7 +69,10 @@ def test_files(tmp_path):
     (tmp_path / "w.txt").write_text("# sites\nEcoRI\tGAATTC\r\nTATAAT\n")
     assert [e.name for e in read_events([str(tmp_path / "w.txt")], motif_p=1e-4)] == ["EcoRI", "TATAAT"]
     (tmp_path / "w.fa").write_text(">a adapter\nACGT\nAC\n>b\nTTTT\n")
-    assert [(e.name, e.width) for e in read_events([str(tmp_path / "w.fa")], motif_p=1e-4)] == [("a", 6), ("b", 4)]
+    assert [(e.name, e.width) for e in read_events([str(tmp_path / "w.fa")], motif_p=1e-4)] == [
+        ("a", 6),
+        ("b", 4),
+    ]
     (tmp_path / "w.meme").write_text(
         "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF box\nletter-probability matrix: w= 8\n"
         + "0.97 0.01 0.01 0.01\n" * 8

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from .markov_stream import MarkovStream, chain, stationary, word_rate
+from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
 from scipy import stats
 
 from photo51.config.interventions import SamplingParams
@@ -55,31 +55,34 @@ def test_a_letter_that_is_never_drawn_makes_a_word_impossible():
     stream = MarkovStream(np.array([[0.4, 0.3, 0.2, 0.1]]), np.array([0]))
     p = word_probability(stream, np.array([[3, 0], [0, 1]]), SamplingParams(top_k=2))[0]
     assert p.tolist() == pytest.approx([0, 4 / 7 * 3 / 7])
-    weights = set_probability(stream, iupac_event("TA").forward[0], 5, SamplingParams(top_k=2), np.random.default_rng(0))
+    weights = set_probability(
+        stream, iupac_event("TA").forward[0], 5, SamplingParams(top_k=2), np.random.default_rng(0)
+    )
     assert (weights == 0).all()
 
 
 def test_rates_of_a_chain_are_within_their_intervals():
     chance = chain(3, 4, sharpness=1.5)
-    events = [iupac_event("".join(w)) for w in itertools.islice(itertools.product("ACGT", repeat=4), 0, 256, 9)]
+    names = ["".join(w) for w in itertools.islice(itertools.product("ACGT", repeat=4), 0, 256, 13)]
+    truth = np.array([1_000 * word_rate(chance, w) for w in names])
     inside = []
-    for seed in range(3):
-        params = WordsParams(rollouts=30, length=400, every=10, sampling=SamplingParams(seed=seed))
-        table = words(opener(chance, seed), events, params)
-        table = table[(table["strand"] != "-") & table["reliable"]]
-        plus = table[table["strand"] == "+"]
-        truth = np.array([1_000 * word_rate(chance, w) for w in plus["word"]])
-        inside += list((plus["low"] <= truth) & (truth <= plus["high"]))
-        z = (plus["per_kb"] - truth) * np.sqrt(1_000) / 1
+    for seed in range(2):
+        params = WordsParams(rollouts=20, length=300, every=10, sampling=SamplingParams(seed=seed))
+        table = words(opener(chance, seed), [iupac_event(w) for w in names], params).set_index(["word", "strand"])
+        rows = table.loc[[(w, "+" if (w, "+") in table.index else "both") for w in names]]
+        held = ((rows["low"] <= truth) & (truth <= rows["high"]))[rows["reliable"]]
+        inside += list(held)
+    assert len(inside) > 20
     # 95 % nominal; words of one run share their rollouts, so the count is judged loosely
-    assert np.mean(inside) > 0.88
-    assert len(z)
+    assert np.mean(inside) > 0.85
 
 
 def test_both_strands_add_up_and_a_palindrome_is_one_row():
     chance = chain(2, 5)
     params = WordsParams(rollouts=10, length=200, every=20)
-    table = words(opener(chance), [iupac_event("GAATTC"), iupac_event("TTG")], params, model="chain", digest="d")
+    table = words(
+        opener(chance), [iupac_event("GAATTC"), iupac_event("TTG")], params, model="chain", digest="d"
+    )
     assert table["strand"].tolist() == ["both", "+", "-", "both"]
     plus, minus, both = (table.iloc[i]["per_kb"] for i in (1, 2, 3))
     assert both == pytest.approx(plus + minus)
@@ -97,7 +100,10 @@ def test_a_clump_counts_each_occurrence():
 
 def test_far_fewer_bases_than_counting_where_the_word_is_rare():
     chance = chain(3, 8, sharpness=2)
-    word = min(("".join(w) for w in itertools.product("ACGT", repeat=5)), key=lambda w: abs(np.log(word_rate(chance, w) / 1e-5)))
+    word = min(
+        ("".join(w) for w in itertools.product("ACGT", repeat=5)),
+        key=lambda w: abs(np.log(word_rate(chance, w) / 1e-5)),
+    )
     row = words(opener(chance), [iupac_event(word)], WordsParams(rollouts=20, length=500, every=10)).iloc[0]
     assert row["per_kb"] == pytest.approx(1_000 * word_rate(chance, word), rel=0.8)
     assert row["counting_bases"] > 100 * row["forward_bases"]
@@ -107,7 +113,9 @@ def test_the_markov_baseline_of_an_even_chain_by_hand():
     written = np.random.default_rng(0).integers(0, 4, (10, 20_000))
     rate = markov_rate([*iupac_event("RAC").forward], written, 2)
     assert rate == pytest.approx(2 / 64, rel=0.02)
-    assert markov_rate([*iupac_event("ACG").forward], np.tile([0, 1, 2], (2, 300)), 2) == pytest.approx(1 / 3, rel=0.02)
+    assert markov_rate([*iupac_event("ACG").forward], np.tile([0, 1, 2], (2, 300)), 2) == pytest.approx(
+        1 / 3, rel=0.02
+    )
 
 
 @pytest.mark.parametrize("codons", [5, 100])
@@ -168,7 +176,9 @@ def test_a_population_that_dies_is_said():
     chance = np.array([[0.0 + 1e-300, 0.5, 0.0 + 1e-300, 0.5]])
     table = survivals(
         opener(chance),
-        [iupac_event("C"), ],
+        [
+            iupac_event("C"),
+        ],
         WordsParams(absent=(40,), particles=8, runs=3, sampling=SamplingParams(top_k=1)),
         np.ones((2, 80), dtype=int),
     )
@@ -203,7 +213,10 @@ def test_asking_does_not_disturb_the_writing(nano):
     prompts = np.tile(read_prompt("ATGGCGAAAGGTTAACCGATTACG"), (3, 1))
     params = WordsParams(rollouts=3, length=40, every=7, sampling=SamplingParams(seed=9))
     asked = rollouts(
-        lambda numbers: open_stream(nano, prompts[: len(numbers)], numbers), [iupac_event("TTGACA")], params, warmup=0
+        lambda numbers: open_stream(nano, prompts[: len(numbers)], numbers),
+        [iupac_event("TTGACA")],
+        params,
+        warmup=0,
     )
     plain = generate(nano, prompts, 40, sampling=SamplingParams(seed=9))
     assert np.array_equal(BASE_IDS[asked.codes], plain.ids)

@@ -153,4 +153,3 @@ def draw_allowed(
     # rounding may point past the last base that has any probability
     last = 3 - np.argmax((p > 0)[:, ::-1], axis=1)
     return np.minimum(base, last), mass
-

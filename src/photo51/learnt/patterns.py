@@ -96,7 +96,9 @@ class Pattern(NamedTuple):
         table[:-1, :4] = self.step
         state = np.zeros(n, dtype=np.int64)
         for i in range(self.width):
-            state = table[state, codes[i : i + n]]  # DEAD is the last row, which leads nowhere; so does acceptance
+            state = table[
+                state, codes[i : i + n]
+            ]  # DEAD is the last row, which leads nowhere; so does acceptance
         out[:n] = state == len(self.step)
         return out
 
@@ -146,7 +148,9 @@ def _spacings(bare: str, text: str) -> Iterator[str]:
     if gap is None:
         if not bare or (bad := [c for c in bare if c not in IUPAC]):
             got = "none" if not bare else repr(bad[0])
-            raise InputError(f"word {text!r}: need IUPAC nucleotides, with spacers such as N{{16,18}}, got {got}")
+            raise InputError(
+                f"word {text!r}: need IUPAC nucleotides, with spacers such as N{{16,18}}, got {got}"
+            )
         if bare.strip("N") == "":
             raise InputError(f"word {text!r}: need at least one place that is not N, got none")
         yield bare

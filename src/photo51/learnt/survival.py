@@ -68,7 +68,9 @@ def open_frame(code: int) -> Automaton:
     """
     if code not in unambiguous_dna_by_id or not unambiguous_dna_by_id[code].stop_codons:
         raise InputError(f"genetic code: need one of NCBI's translation tables with stop codons, got {code}")
-    step = np.zeros((21, 4), dtype=np.int32)  # 0: a codon begins; 1 + a: one base read; 5 + 4a + b: two bases read
+    step = np.zeros(
+        (21, 4), dtype=np.int32
+    )  # 0: a codon begins; 1 + a: one base read; 5 + 4a + b: two bases read
     completes = np.zeros((21, 4), dtype=bool)
     stops = {tuple("ACGT".index(base) for base in codon) for codon in unambiguous_dna_by_id[code].stop_codons}
     for a in range(4):
@@ -157,10 +159,7 @@ def survival(
         )
     return Survived(
         np.array(
-            [
-                _population(opened(particles), automaton, length, particles, sampling, rng)
-                for _ in range(runs)
-            ]
+            [_population(opened(particles), automaton, length, particles, sampling, rng) for _ in range(runs)]
         ),
         length,
         length * particles * runs,

@@ -108,8 +108,18 @@ def words(
 
 
 @torch.inference_mode()
-def rollouts(opened: Opener, events: Sequence[Event], params: WordsParams, *, warmup: int) -> Rollouts:
-    """Let the model write, and ask for the patterns every `params.every` bases."""
+def rollouts(
+    opened: Opener,
+    events: Sequence[Event],
+    params: WordsParams,
+    *,
+    warmup: int,
+    follow: NDArray[np.integer] | None = None,
+) -> Rollouts:
+    """Let the model write, and ask for the patterns every `params.every` bases.
+
+    With `follow`, (rollouts, warmup + length) codes, the model reads those bases in place of its own.
+    """
     numbers = np.arange(params.rollouts)
     stream = opened(numbers)
     rng = np.random.default_rng([params.sampling.seed, 21])
@@ -124,7 +134,10 @@ def rollouts(opened: Opener, events: Sequence[Event], params: WordsParams, *, wa
                 p, cost = _ask(stream, pattern, params, rng)
                 probabilities[i].append(p)
                 spent[i] += cost
-        base = pick(stream.scores, u[:, t].to(stream.scores.device), params.sampling).cpu().numpy()
+        if follow is None:
+            base = pick(stream.scores, u[:, t].to(stream.scores.device), params.sampling).cpu().numpy()
+        else:
+            base = follow[:, t]
         written.append(base)
         if t + 1 < warmup + params.length:
             stream.read(BASE_IDS[base][:, None])
@@ -349,4 +362,3 @@ def _survives(automaton: Automaton, row: NDArray[np.integer]) -> bool:
             return False
         state = int(automaton.step[state, base])
     return True
-
