@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from photo51.genome.alphabet import codes
 
@@ -17,12 +18,15 @@ class MarkovStream:
 
     @property
     def scores(self) -> torch.Tensor:
+        """Logarithms of the law of the next base, (sequences, 4)."""
         return torch.from_numpy(np.log(self.chance[self.context]))
 
-    def read(self, ids) -> None:
+    def read(self, ids: NDArray[np.integer] | torch.Tensor) -> None:
+        """Read (sequences, length) tokens."""
         self.logits(ids)
 
-    def logits(self, ids) -> torch.Tensor:
+    def logits(self, ids: NDArray[np.integer] | torch.Tensor) -> torch.Tensor:
+        """Read tokens; scores (sequences, length, 4) of the base after each."""
         out = []
         for column in codes(np.asarray(ids, dtype=np.uint8)).T:
             self.context = (self.context * 4 + column) % len(self.chance)
@@ -30,11 +34,13 @@ class MarkovStream:
             self.bases_read += len(column)
         return torch.stack(out, dim=1)
 
-    def take(self, which) -> MarkovStream:
+    def take(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> MarkovStream:
+        """Some of the sequences."""
         return MarkovStream(self.chance, self.context[which])
 
 
 def chain(order: int, seed: int, sharpness: float = 1.0) -> np.ndarray:
+    """Laws of a random chain, (4 ** order, 4); sharper ones are further from even."""
     return np.random.default_rng(seed).dirichlet(np.full(4, 1 / sharpness), 4**order)
 
 

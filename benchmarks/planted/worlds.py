@@ -40,7 +40,11 @@ def random_word(length: int, rng: np.random.Generator) -> str:
 
 
 def words_world(
-    records: NDArray[np.uint8], doses: Mapping[str, int], rng: np.random.Generator, *, both_strands: bool = False
+    records: NDArray[np.uint8],
+    doses: Mapping[str, int],
+    rng: np.random.Generator,
+    *,
+    both_strands: bool = False,
 ) -> World:
     """W1: each word in so many copies, over random records at places that do not overlap."""
     return _plant(records, [("word", word, n) for word, n in doses.items()], rng, both_strands=both_strands)
@@ -91,7 +95,9 @@ def _plant(
                 if free[record, at : at + n].all():
                     break
             else:
-                raise ValueError(f"worlds: need room for {copies} copies of {n} bases, got none after 1,000 tries")
+                raise ValueError(
+                    f"worlds: need room for {copies} copies of {n} bases, got none after 1,000 tries"
+                )
             minus = both_strands and rng.random() < 0.5
             out[record, at : at + n] = reverse_complement(ids) if minus else ids
             free[record, at : at + n] = False

@@ -3,9 +3,9 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
 from scipy import stats
 
+from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
 from photo51.config.interventions import SamplingParams
 from photo51.config.learnt import WordsParams
 from photo51.interventions.generate import generate, open_stream, read_prompt, score
@@ -68,7 +68,9 @@ def test_rates_of_a_chain_are_within_their_intervals():
     inside = []
     for seed in range(2):
         params = WordsParams(rollouts=20, length=300, every=10, sampling=SamplingParams(seed=seed))
-        table = words(opener(chance, seed), [iupac_event(w) for w in names], params).set_index(["word", "strand"])
+        table = words(opener(chance, seed), [iupac_event(w) for w in names], params).set_index(
+            ["word", "strand"]
+        )
         rows = table.loc[[(w, "+" if (w, "+") in table.index else "both") for w in names]]
         held = ((rows["low"] <= truth) & (truth <= rows["high"]))[rows["reliable"]]
         inside += list(held)

@@ -116,11 +116,15 @@ def diff(
     out: Annotated[Path, typer.Option("--out", help="folder to write to")] = Path("diff"),
     sae: Annotated[Path | None, typer.Option(help="dictionary of A, whose features are compared")] = None,
     asked: Annotated[
-        list[str] | None, typer.Option("--words", help="words whose amplified rates are wanted, as in `photo51 words`")
+        list[str] | None,
+        typer.Option("--words", help="words whose amplified rates are wanted, as in `photo51 words`"),
     ] = None,
-    gate: Annotated[bool, typer.Option("--gate", help="exit with 0 (pass), 1 (fail) or 3 (undecided)")] = False,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="exit with 0 (pass), 1 (fail) or 3 (undecided)")
+    ] = False,
     twins: Annotated[
-        list[str] | None, typer.Option("--twin", help="model trained like A with another seed; seven or more, or none")
+        list[str] | None,
+        typer.Option("--twin", help="model trained like A with another seed; seven or more, or none"),
     ] = None,
     params: ParamsOption = None,
     device: Device = None,

@@ -73,10 +73,14 @@ class DiffParams(Params):
 
     windows: int = Field(default=64, ge=3, description="windows compared, each on both strands")
     window: int = Field(default=1_024, ge=128, description="length of a window (bases)")
-    warmup: int = Field(default=64, ge=1, description="first bases of each window left out of every figure (bases)")
+    warmup: int = Field(
+        default=64, ge=1, description="first bases of each window left out of every figure (bases)"
+    )
     batch: int = Field(default=8, ge=1, description="windows read at once")
     positions: int = Field(default=200, ge=1, description="positions of largest divergence listed")
-    context: int = Field(default=12, ge=0, description="bases shown on each side of a listed position (bases)")
+    context: int = Field(
+        default=12, ge=0, description="bases shown on each side of a listed position (bases)"
+    )
     fvu_rise: float = Field(
         default=0.05,
         ge=0,
@@ -84,9 +88,14 @@ class DiffParams(Params):
     )
     confidence: float = Field(default=0.95, gt=0, lt=1, description="coverage of the intervals")
     alphas: tuple[float, ...] = Field(
-        default=(0.5, 1.0, 2.0, 4.0, 8.0), description="strengths α of the amplified scores ℓ_B + α(ℓ_B − ℓ_A)"
+        default=(0.5, 1.0, 2.0, 4.0, 8.0),
+        description="strengths α of the amplified scores ℓ_B + α(ℓ_B − ℓ_A)",
     )
-    every: int = Field(default=16, ge=1, description="distance between places at which words are asked for (bases)")
+    every: int = Field(
+        default=16, ge=1, description="distance between places at which words are asked for (bases)"
+    )
     contexts: int = Field(default=16, ge=3, description="windows in which words are asked for")
-    tolerance: float = Field(default=0.01, ge=0, description="change of held-out bits that the gate accepts (bits a base)")
+    tolerance: float = Field(
+        default=0.01, ge=0, description="change of held-out bits that the gate accepts (bits a base)"
+    )
     seed: int = Field(default=51, ge=0, description="seed of the draw of windows")

@@ -86,7 +86,9 @@ def amplified_rates(
         raise InputError(f"alpha: need strengths between 0 and {MOST_ALPHA:g}, got {bad[0]:g}")
     strengths = sorted({0.0, *map(float, alphas)})
     follow = codes(contexts).astype(np.int64)[:, 1:]
-    settings = params.model_copy(update={"rollouts": len(contexts), "length": follow.shape[1] - params.warmup})
+    settings = params.model_copy(
+        update={"rollouts": len(contexts), "length": follow.shape[1] - params.warmup}
+    )
     rates: dict[float, list[tuple[float, float, float, float]]] = {}
     for alpha in strengths:
         asked = rollouts(
@@ -106,7 +108,9 @@ def amplified_rates(
             rates[alpha].append((mean, low, high, float(p.sum() ** 2 / max((p**2).sum(), 1e-300))))
     rows = []
     for i, event in enumerate(events):
-        back = extrapolate(strengths, [rates[x][i][0] for x in strengths], [rates[x][i][3] for x in strengths], params.n_eff)
+        back = extrapolate(
+            strengths, [rates[x][i][0] for x in strengths], [rates[x][i][3] for x in strengths], params.n_eff
+        )
         for alpha in strengths:
             mean, low, high, n_eff = rates[alpha][i]
             rows.append(
@@ -132,7 +136,9 @@ def extrapolate(
     NaN where fewer than three strengths have enough effective places. Far strengths extrapolate badly: the logarithm is only
     locally quadratic.
     """
-    usable = [(x, r) for x, r, n in zip(alphas, rates, n_eff, strict=True) if x > 0 and r > 0 and n >= least][:3]
+    usable = [(x, r) for x, r, n in zip(alphas, rates, n_eff, strict=True) if x > 0 and r > 0 and n >= least][
+        :3
+    ]
     if len(usable) < 3:
         return float("nan")
     x, r = np.array(usable).T

@@ -136,7 +136,9 @@ def _window_table(windows: Windows, laws: dict[Strand, Laws], params: DiffParams
             )
         )
     table = pd.concat(rows, ignore_index=True)
-    return DIFF_WINDOWS.check(table.assign(delta_bits=table["bits_b"] - table["bits_a"])[list(DIFF_WINDOWS.columns)])
+    return DIFF_WINDOWS.check(
+        table.assign(delta_bits=table["bits_b"] - table["bits_a"])[list(DIFF_WINDOWS.columns)]
+    )
 
 
 def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffParams) -> pd.DataFrame:
@@ -149,7 +151,9 @@ def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffPara
         start = windows.places["start"].to_numpy()[window]
         position = start + (column if strand == "+" else windows.length - 1 - column)
         seen = [
-            (_strand(windows, strand)[w, max(0, c - params.context) : c + params.context + 1]).tobytes().decode()
+            (_strand(windows, strand)[w, max(0, c - params.context) : c + params.context + 1])
+            .tobytes()
+            .decode()
             for w, c in zip(window, column, strict=True)
         ]
         parts.append(

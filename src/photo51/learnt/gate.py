@@ -44,7 +44,9 @@ def gate(
         For one to six twins; for a quantity with neither twins nor tolerance; for fewer than three windows.
     """
     if 0 < len(twins) < FEWEST_TWINS:
-        raise InputError(f"gate: need at least {FEWEST_TWINS} twins to know the noise of the seed, got {len(twins)}")
+        raise InputError(
+            f"gate: need at least {FEWEST_TWINS} twins to know the noise of the seed, got {len(twins)}"
+        )
     rows = []
     for name, values in change.items():
         noise = max((abs(p[name] - q[name]) for p, q in itertools.combinations(twins, 2)), default=0.0)
@@ -69,7 +71,9 @@ def _judge(values: NDArray[np.float64], limit: float) -> dict[str, object]:
     else:
         verdict = "undecided"
     margin = abs(limit - abs(mean))
-    needed = int(np.ceil((1.645 * se * np.sqrt(n) / margin) ** 2)) if verdict == "undecided" and margin > 0 else n
+    needed = (
+        int(np.ceil((1.645 * se * np.sqrt(n) / margin) ** 2)) if verdict == "undecided" and margin > 0 else n
+    )
     return {
         "change": mean,
         "low": low,

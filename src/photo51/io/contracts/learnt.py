@@ -102,7 +102,9 @@ DIFF_OFFSETS = TableSpec(
     "one site: the mean difference of activations",
     {
         "site": Column("str", "where activations are read"),
-        "offset": Column("float", "norm of the mean difference over the mean norm of A's activations (share)"),
+        "offset": Column(
+            "float", "norm of the mean difference over the mean norm of A's activations (share)"
+        ),
         "offset_first": Column("float", "the same at the first five bases, where narrow fine-tuning shows"),
     },
 )
@@ -122,7 +124,9 @@ DIFF_FEATURES = TableSpec(
         "p": Column("float", "paired t-test over windows, two-sided"),
         "q": Column("float", "Benjamini-Hochberg over all features"),
         "n": Column("int", "windows"),
-        "fvu_a": Column("float", "variance of A's activations that the dictionary leaves unexplained (share)"),
+        "fvu_a": Column(
+            "float", "variance of A's activations that the dictionary leaves unexplained (share)"
+        ),
         "fvu_b": Column("float", "of B's"),
     },
 )
@@ -139,7 +143,8 @@ AMPLIFIED = TableSpec(
         "n_eff": Column("float", "effective number of places, (ΣP)²/ΣP²"),
         "reliable": Column("bool", "whether n_eff reaches the stated least number"),
         "extrapolated_per_kb": Column(
-            "float", "at α = 0: what the smallest measurable strengths give by a quadratic of the logarithm; NaN else"
+            "float",
+            "at α = 0: what the smallest measurable strengths give by a quadratic of the logarithm; NaN else",
         ),
     },
 )
@@ -152,7 +157,9 @@ GATE = TableSpec(
         "change": Column("float", "mean change from A to B over windows"),
         "low": Column("float", "lower limit of its 90 % interval"),
         "high": Column("float", "upper limit"),
-        "limit": Column("float", "largest change accepted: seed noise or the declared tolerance, whichever is larger"),
+        "limit": Column(
+            "float", "largest change accepted: seed noise or the declared tolerance, whichever is larger"
+        ),
         "seed_noise": Column("float", "largest change between twins; NaN without twins"),
         "n": Column("int", "windows"),
         "verdict": Column("str", "pass, fail or undecided"),
