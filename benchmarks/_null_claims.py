@@ -43,7 +43,7 @@ from photo51.enrichment.verdicts import (
 log = logging.getLogger(__name__)
 ENRICH = EnrichParams(interval_blocks=1.0, adjust_block=2_048)
 CONCEPTS = ConceptParams(
-    min_domains=3, bootstraps=20, null_rotations=60, few_shifts=39, per_class=1, region_shifts=19
+    min_domains=3, bootstraps=50, null_rotations=60, few_shifts=39, per_class=1, region_shifts=19
 )
 NOVELTY = NoveltyParams(min_n_eff=5, null_features=40, hidden=("tRNA", "promoter", "start_codon"), top=4)
 _SEED, _ANTISENSE = 20, 6
