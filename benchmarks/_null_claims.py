@@ -46,7 +46,7 @@ CONCEPTS = ConceptParams(
     min_domains=3, bootstraps=50, null_rotations=60, few_shifts=39, per_class=1, region_shifts=19
 )
 NOVELTY = NoveltyParams(min_n_eff=5, null_features=40, hidden=("tRNA", "promoter", "start_codon"), top=4)
-_SEED, _ANTISENSE = 20, 6
+_SEED, _ANTISENSE = 20, 12
 
 
 def null_claims(worlds: int) -> dict[str, float | int | None]:
@@ -128,7 +128,7 @@ def antisense_queue() -> dict[str, float | int | None]:
             N,
         )
         for name in ("codon_position_1", "start_codon", "CDS")
-        for recall in np.linspace(0.3, 0.9, _ANTISENSE // 3)
+        for recall in np.linspace(0.5, 0.9, _ANTISENSE // 3)
     ]
     main = [*backwards, *columns_of("random_weights", genome, 12, rng)]
     with tempfile.TemporaryDirectory() as name:
@@ -145,6 +145,7 @@ def antisense_queue() -> dict[str, float | int | None]:
         )
     planted = table.queue[table.queue["feature"] < len(backwards)]
     explained = planted["gate"] == "explained by a reading of a known class"
+    log.info("calibration: planted backwards: %s", planted.set_index("feature")[["gate", "explained_by"]].to_dict("index"))
     return {
         "antisense_in_queue": int((planted["gate"] == PASSED).sum()),
         "antisense_planted": len(planted),

@@ -72,7 +72,7 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
         **_composition(pd.concat(gc), pd.concat(kmer)),
         **few_instances(40 if quick else 200, 39),
         **new_annotation_jobs(),
-        **null_claims(6 if quick else 30),
+        **null_claims(6 if quick else 24),
         **antisense_queue(),
         **enrich_cost(131_072, 24 if quick else 96),
         **adjusted_figures(quick=quick),
