@@ -145,7 +145,10 @@ def antisense_queue() -> dict[str, float | int | None]:
         )
     planted = table.queue[table.queue["feature"] < len(backwards)]
     explained = planted["gate"] == "explained by a reading of a known class"
-    log.info("calibration: planted backwards: %s", planted.set_index("feature")[["gate", "explained_by"]].to_dict("index"))
+    log.info(
+        "calibration: planted backwards: %s",
+        planted.set_index("feature")[["gate", "explained_by"]].to_dict("index"),
+    )
     return {
         "antisense_in_queue": int((planted["gate"] == PASSED).sum()),
         "antisense_planted": len(planted),

@@ -24,7 +24,7 @@ class Verdict(NamedTuple):
     successes, cases
         What was counted.
     p
-        Probability of as many by chance.
+        Probability of as many by chance; of any, where any is enough.
     """
 
     holds: bool | None
@@ -34,19 +34,20 @@ class Verdict(NamedTuple):
 
 
 def classes_named(best: pd.DataFrame, carries: pd.Series) -> Verdict:
-    """Whether more features carry the name of a class than chance gives.
+    """Whether a feature carries the name of a class.
+
+    A name needs q-values of both tests at the level of a false discovery rate over all classes (`multiple.hierarchical`), so
+    that where there is nothing to find, any name comes up in at most that share of runs: one is enough.
 
     Parameters
     ----------
     best
         Best feature of each class that was scored (contract `SUMMARY`).
     carries
-        Whether it carries the name. Classes that overlap have one best feature: by chance they come up together, and the
-        feature counts once.
+        Whether it carries the name. Classes that overlap have one best feature, which counts once.
     """
     k, n = int(best.loc[carries, "feature"].nunique()), len(best)
-    p = count_p(k, n)
-    return Verdict(p <= ALPHA, k, n, p)
+    return Verdict(k > 0 if n else None, k, n, ALPHA)
 
 
 def better_than(best: pd.DataFrame, column: str) -> Verdict:
@@ -77,7 +78,7 @@ def replicated(checked: pd.DataFrame) -> Verdict:
 def any_novel(novelty: pd.DataFrame) -> Verdict:
     """Whether a feature is called novel (contract `NOVELTY`): at a false discovery rate, so that one is enough."""
     k, n = int(novelty["novel"].astype(bool).sum()), int((novelty["rank"] > 0).sum())
-    return Verdict(None if novelty["p"].isna().all() else k > 0, k, n, float(novelty["q"].min()))
+    return Verdict(None if novelty["p"].isna().all() else k > 0, k, n, ALPHA)
 
 
 def brought_back(hidden: pd.DataFrame) -> Verdict:

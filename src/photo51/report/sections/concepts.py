@@ -86,7 +86,7 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     found = classes_named(best, carries)
     draft.claim(
         "Single features tell known parts of the genome apart.", f"{k} of {n} classes",
-        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its circularly shifted copies and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(found.successes, 'feature')}, as many by chance with probability {words.probability(found.p)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=found.holds,
+        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its circularly shifted copies and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(found.successes, 'feature')}; where there is nothing to find, any name comes up in at most one of twenty runs", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=found.holds,
     )  # fmt: skip
     for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
         if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
