@@ -166,11 +166,10 @@ class _Links:
         return gene if gene is not None and gene.strand in {f.strand, "."} else None
 
     def add_transcript(self, f: Feature) -> None:
-        for gene in (shared := self.cistrons.get((f.chrom, _id(f)), [])):
-            own = self.gene_key(gene)
-            self.assembler.transcript(
-                own, (*_transcript_key(f), _id(gene)), replace(f, group=_id(f)), _transcript_name(f)
-            )
+        shared = self.cistrons.get((f.chrom, _id(f)), [])
+        for one in shared:
+            own = (*_transcript_key(f), _id(one))
+            self.assembler.transcript(self.gene_key(one), own, replace(f, group=_id(f)), _transcript_name(f))
         if shared:
             return
         key, gene = self.gene_of(f)

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -145,13 +145,8 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     foreign: list[Transcript] = []
     for flat in flats:
         circular = _circular(row, flat.record, declared, said=flat.circular)
-        models = _models(
-            flat,
-            sources,
-            names,
-            reading,
-            lambda m, r=flat.record, c=circular: _fitting(row, r, m, circular=c),
-        )
+        fits = partial(_fitting, row, flat.record, circular=circular)
+        models = _models(flat, sources, names, reading, fits)
         contig = _contig(row, flat, models, reading, finders, circular=circular)
         contig = _with_unique_ids(contig, *unique)
         lengths[contig.record.name] = len(contig.record.ids)
