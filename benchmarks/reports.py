@@ -22,11 +22,15 @@ from typing import Any
 from benchmarks import _atlas_world as world
 from benchmarks._audit import audit
 from benchmarks._browser import Browser, chromium
+from benchmarks._claims import claims
+from benchmarks._questions import answers
 from photo51.report.atlas_files import write_atlas
+from photo51.run.opened import Run
 
 log = logging.getLogger(__name__)
 FEATURES = 32_768
 SEARCHES = ("tRNA", "gen12", "chr1:12,000-14,000", "motif:TATAAT", "f17", "codon", "e", "no such thing")
+SCREEN = 1000  # height of a screen (CSS pixels)
 WIDE, NARROW = (1400, 900), (390, 844)
 # from the keystroke to the next picture
 _TYPED = """
@@ -41,7 +45,7 @@ _TYPED = """
 """
 FIGURES = (
     "report_mb", "report_open_seconds", "network_requests", "console_errors", "contrast_failures", "figures_without_alt", "pages",
-    "pages_too_wide", "atlas_search_ms_32768", "atlas_open_seconds_32768",
+    "pages_too_wide", "report_screens", "questions_answered", "claims_recomputed_equal", "claims_recomputed", "atlas_search_ms_32768", "atlas_open_seconds_32768",
 )  # fmt: skip
 
 
@@ -62,7 +66,7 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
             browser.open(report)  # the browser's own cold start is not the page's
             times = [browser.open(report) for _ in range(_repeats(quick=quick))]
             found["report_open_seconds"] = round(min(times), 3)
-            found |= _pages(browser, run)
+            found |= _pages(browser, run) | _said(browser, run)
         with tempfile.TemporaryDirectory() as folder:
             found |= _search(browser, Path(folder) / "atlas", quick=quick)
     return found
@@ -96,6 +100,30 @@ def _pages(browser: Browser, run: Path) -> dict[str, int]:
             for said in (*browser.requests, *browser.errors, *seen.contrast, *seen.without_alt):
                 log.warning("%s at %d: %s", page, width, said)
     return {**total, "pages": len(every)}
+
+
+def _said(browser: Browser, run: Path) -> dict[str, float | int]:
+    """How long the report is, and whether its pages answer what is asked and say what the tables say."""
+    browser.open(run / "report.html", 1400, SCREEN)
+    browser.settle()
+    height = int(browser.evaluate("document.documentElement.scrollHeight"))
+    text = str(browser.evaluate("document.body.textContent"))
+    opened = Run(run)
+    asked = answers(browser, opened)
+    checked = claims(opened, text)
+    for a in asked:
+        log.info(
+            "question %r: %d steps, %s: %s", a.question, a.steps, "right" if a.right else "WRONG", a.shown
+        )
+    for c in checked:
+        if not c.holds:
+            log.warning("claim %s: expected %r, the page prints %r", c.what, c.expected, c.printed[:300])
+    return {
+        "report_screens": round(height / SCREEN, 2),
+        "questions_answered": sum(a.answered for a in asked),
+        "claims_recomputed_equal": round(sum(c.holds for c in checked) / max(len(checked), 1), 4),
+        "claims_recomputed": len(checked),
+    }
 
 
 def _search(browser: Browser, folder: Path, *, quick: bool) -> dict[str, float]:

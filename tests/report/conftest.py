@@ -4,10 +4,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-import synthetic_enrichment
-import synthetic_geometry
 import synthetic_run
-import synthetic_tables
+from synthetic_whole import build
 
 from photo51.codes import CodesStore
 from photo51.genome.genomes import Genomes
@@ -28,17 +26,6 @@ def bare(tmp_path_factory):
 def places(bare):
     folder, _ = bare
     return Places(Genomes.open(folder / "genome"), CodesStore.open(folder / "codes" / "main"))
-
-
-def build(folder):
-    """A whole run: genomes, codes, and the tables of every stage."""
-    genomes = synthetic_run.make_genomes(folder)
-    codes = synthetic_run.make_codes(genomes, folder / "codes" / "main")
-    synthetic_tables.make_features(folder, genomes)
-    synthetic_tables.make_causes(folder)
-    synthetic_tables.make_disease(folder)
-    synthetic_enrichment.make_enrichment(folder, genomes, codes)
-    synthetic_geometry.make_geometry(folder, genomes, codes)
 
 
 @pytest.fixture(scope="session")

@@ -4,16 +4,22 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+import yaml
 from markupsafe import Markup
 from typer.testing import CliRunner
 
+from photo51 import theme
 from photo51.cli import app
 from photo51.config.report import AtlasParams, ReportParams
 from photo51.io import read_table, write_json
 from photo51.report import svg
 from photo51.report.atlas import make_atlas
 from photo51.report.atlas_files import pack, write_atlas
-from photo51.report.page import report_sections, write_report
+from photo51.report.blocks import Claim, Heading
+from photo51.report.page import opened, report_sections, write_report
+from photo51.report.sections import manifolds, methods
+from photo51.report.sections.headline import leading, short
+from photo51.report.shapes import manifold_records
 from photo51.run.opened import Run
 from photo51.run.sources import SOURCES
 
@@ -68,9 +74,55 @@ def test_sections_stand_in_the_order_the_reader_needs(page):
         "unnamed",
         "calibration",
         "failures",
+        "methods",
         "reproduce",
         "glossary",
     ]
+
+
+def test_a_fold_never_parts_a_heading_from_what_it_heads(run):
+    for s in report_sections(run, SMALL):
+        shown = s.blocks[: opened(s)]
+        assert shown or not s.blocks
+        assert not isinstance(shown[-1], Heading), s.anchor
+
+
+def test_the_first_findings_are_of_different_sections():
+    def claim(where, verdict, what):
+        return Claim(what, "1", "0", "n = 1", verdict, where)
+
+    claims = [
+        claim("run", "yes", "a"),
+        claim("concepts", "yes", "b"),
+        claim("concepts", "yes", "c"),
+        claim("causes", "no", "d"),
+    ]
+    claims += [claim("shapes", "yes", "e"), claim("unnamed", "yes", "f"), claim("calibration", "yes", "g")]
+    assert [c.claim for c in leading(claims)] == ["b", "g", "e", "f", "a"]
+
+
+def test_a_sentence_is_cut_between_words_and_never_within_a_term():
+    assert short("one two three", 9) == "one two …"
+    assert short("one [[null_f1|two three]] four", 20) == "one …"
+    assert short("short", 9) == "short"
+
+
+def test_methods_cite_what_they_name_and_number_it_as_it_comes(run):
+    text = " ".join(str(b.html()) for b in methods.section(run).blocks)
+    told, listed = text.split('data-copy="references"')
+    first = list(
+        dict.fromkeys(int(n) for group in re.findall(r"\[(\d[\d, ]*)\]", told) for n in group.split(", "))
+    )
+    assert first == list(range(1, listed.count("<li>") + 1))
+    assert "no p-value can be below 1/" in told
+
+
+def test_the_citation_is_the_one_of_the_file(request):
+    cff = yaml.safe_load((request.config.rootpath / "CITATION.cff").read_text(encoding="utf-8"))
+    said = methods.citation()
+    for part in (cff["title"], str(cff["version"]), cff["url"], cff["authors"][0]["name"]):
+        assert part in said
+        assert part in methods.bibtex()
 
 
 def test_every_claim_has_a_null_and_an_n(run):
@@ -87,7 +139,7 @@ def test_what_failed_is_listed_and_linked(page):
     failures = page.split('<section id="failures"', 1)[1].split("</section>", 1)[0]
     for said in (
         "features add nothing certain",
-        "hurts the model no more",
+        "raises the negative log-likelihood no more",
         "were active nowhere",
         "1 annotation class could not be scored",
         "prophage (1 interval on test)",
@@ -128,7 +180,7 @@ def test_any_one_table_may_be_missing_or_empty(run, name, change, monkeypatch):
     if run.table(name) is None:
         pytest.skip("the synthetic run does not make it")
     sections = sections_without(run, **{change: (name,)})
-    assert len(sections) == 10
+    assert len(sections) == 11
     for s in sections.values():
         assert "".join(b.html() for b in s.blocks) or s.answer
 
@@ -209,3 +261,25 @@ def test_contracts_of_the_synthetic_run_are_kept(run):
     for name, source in SOURCES.items():
         for path in run.paths(name):
             read_table(path, source.spec)
+
+
+def test_classes_have_the_same_colours_in_the_atlas_as_in_the_report(run):
+    by_meaning = {r["meaning"]: r for r in manifold_records(run)}
+    frame = by_meaning["reading-frame phase"]
+    assert frame["tones"] == list(theme.FRAME_COLOURS)
+    assert len(frame["key"]) == len(frame["tones"])
+    assert all(not r["tones"] for r in by_meaning.values() if r is not frame)
+
+
+def test_a_quantity_of_which_nothing_is_explained_is_no_meaning(run):
+    partial = Run(run.folder)
+    for name in SOURCES:
+        partial._tables[name] = run.table(name)
+    table = run.need("meaning").copy()
+    worst = table.index[0]
+    table.loc[worst, ["q", "effect"]] = [1e-6, -7.84]
+    partial._tables["meaning"] = table
+    section = manifolds.section(partial, 0)
+    shown = " ".join(str(b.html()) for b in section.blocks) + section.answer
+    assert "784" not in shown
+    assert any("no variance on held-out blocks" in f.what for f in section.failures)

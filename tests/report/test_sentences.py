@@ -47,7 +47,7 @@ def test_an_interval_of_a_codon_position_is_said_to_be_of_a_gene():
         ),
         (
             {"evidence": "top windows", "top_share": 0.75},
-            "18 of its 24 strongest places lie in tRNA; a weak name",
+            "18 of its 24 strongest loci lie in tRNA; a weak name",
         ),
     ],
 )

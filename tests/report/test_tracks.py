@@ -1,3 +1,5 @@
+import base64
+import gzip
 import json
 
 import numpy as np
@@ -9,10 +11,13 @@ from photo51.config.report import TracksParams
 from photo51.genome.workspace import Workspace
 from photo51.io import Provenance, read_table
 from photo51.io.contracts.report import CALLS, TRACKS
-from photo51.report.tracks import Tracked, calls_of, runs_of, write_tracks
+from photo51.report.runs import runs_of
+from photo51.report.track_data import Labelled
+from photo51.report.tracks import Tracked, calls_of, write_tracks
 from photo51.run.places import Column
 
 MADE = Provenance(stage="tracks")
+EVERY = Labelled([0, 4, 6, 9, 12], {6: "tRNA"})
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +29,7 @@ def written(places, tmp_path_factory):
         Tracked("frame", (3, 4, 5), "reading frame"),
         Tracked("f70", (70,)),
     ]
-    write_tracks(places, tracked, folder, TracksParams(), MADE)
+    write_tracks(places, tracked, folder, TracksParams(chunk=4), MADE, EVERY)
     return folder
 
 
@@ -129,6 +134,30 @@ def test_threshold_of_a_named_feature_is_the_frozen_one(written):
     assert (calls.loc[calls["name"] == "f0", "activation"] >= 1.5).all()
 
 
+def test_every_feature_lies_beside_the_page_by_chunk_and_no_base_is_lost(bare, places, written):
+    _, codes = bare
+    table = places.workspace.table
+    for genome in ("ring", "rods"):
+        records = []
+        for path in sorted((written / genome / "data").iterdir()):
+            text = path.read_text().split('","')[1].removesuffix('")\n')
+            records += json.loads(gzip.decompress(base64.b64decode(text)))
+        assert [r["id"] for r in records] == EVERY.ids
+        for r in records:
+            top = max(codes[s][:, r["id"]].max() for s in "+-")
+            assert r["peak"] == pytest.approx(top, rel=1e-3)
+            for i, strand in enumerate("+-"):
+                values = codes[strand][:, r["id"]].toarray().ravel()
+                for t in table[table["genome"] == genome].itertuples():
+                    levels, at = np.zeros(t.end + 1), 0
+                    flat = r["runs"].get(t.chrom, [[], []])[i]
+                    for gap, length, level in zip(flat[::3], flat[1::3], flat[2::3], strict=True):
+                        levels[at + gap : at + gap + length] = level
+                        at += gap + length
+                    expected = values[t.offset : t.offset + t.end - t.start]
+                    np.testing.assert_allclose(levels[t.start : t.end] * top / 100, expected, atol=top / 99)
+
+
 def test_bigbed_calls_equal_the_table(written):
     calls = read_table(written / "calls.parquet", CALLS)
     for genome, here in calls.groupby("genome"):
@@ -146,7 +175,7 @@ def test_same_tracks_twice_give_the_same_bytes(places, written, tmp_path):
         Tracked("frame", (3, 4, 5), "reading frame"),
         Tracked("f70", (70,)),
     ]
-    write_tracks(places, tracked, tmp_path / "again", TracksParams(), MADE)
+    write_tracks(places, tracked, tmp_path / "again", TracksParams(chunk=4), MADE, EVERY)
     names = sorted(p.relative_to(written) for p in written.rglob("*") if p.is_file())
     assert names == sorted(
         p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*") if p.is_file()
@@ -162,3 +191,9 @@ def test_genome_page_is_one_file_whose_library_cannot_end_its_tag(written):
     config = json.loads(page.split("const CONFIG = ", 1)[1].split(";\nconst SIGNALS", 1)[0])
     assert config["reference"]["fastaURL"].startswith("data:application/gzip;base64,")
     assert config["loadDefaultGenomes"] is False
+    signals = json.loads(page.split("const SIGNALS = ", 1)[1].split(";\nconst BESIDE", 1)[0])
+    scales = {}
+    for s in signals:
+        scales.setdefault(s["name"].rsplit(" (", 1)[0], []).append((s["min"], s["max"]))
+    assert {len(set(v)) for v in scales.values()} == {1}  # both strands on one scale
+    assert max(map(len, scales.values())) == 2

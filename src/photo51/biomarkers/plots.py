@@ -136,20 +136,23 @@ def calibration(ax: Axes, bins: pd.DataFrame, probability: float | None = None) 
         elinewidth=1,
         color=theme.colour("feature"),
     )
+    extremes = [bins["predicted"].max(), bins["observed_hi"].max(), probability or 0.0]
+    top = min(1.0, 1.08 * max(0.1, *(float(v) for v in extremes if np.isfinite(v))))  # cases may be rare
     if probability is not None:
         ax.axvline(probability, color=theme.colour("pathogenic"), lw=1.4)
-        right = probability < 0.5
+        right = probability < 0.5 * top
         ax.annotate(
             f"this variant\n{probability:.2f}",
             (probability, 0.06 if right else 0.7),
+            xycoords=("data", "axes fraction"),
             xytext=(4 if right else -4, 0),
             textcoords="offset points",
             ha="left" if right else "right",
             color=theme.colour("pathogenic"),
             fontsize=7,
         )
-    ax.set_xlim(-0.03, 1.03)
-    ax.set_ylim(-0.03, 1.03)
+    ax.set_xlim(-0.03 * top, 1.03 * top)
+    ax.set_ylim(-0.03 * top, 1.03 * top)
     ax.set_xlabel("calibrated probability")
     ax.set_ylabel(f"observed share (n = {int(bins['n'].sum()):,})")
     return ax

@@ -37,12 +37,13 @@ def tracks(
     from photo51.config import parse
     from photo51.config.report import TracksParams
     from photo51.io import provenance
-    from photo51.report.chosen import tracked
+    from photo51.report.chosen import every_feature, tracked
     from photo51.report.tracks import write_tracks
     from photo51.run.opened import Run
 
     settings, run = parse(TracksParams, params), Run(results, sae)
-    write_tracks(run.places, tracked(run, settings), out, settings, provenance("tracks", settings))
+    every = every_feature(run) if settings.on_demand else None
+    write_tracks(run.places, tracked(run, settings), out, settings, provenance("tracks", settings), every)
 
 
 @app.command()

@@ -39,6 +39,10 @@ class TracksParams(Params):
     page_mib: float = Field(
         default=24.0, gt=0, description="the genome page takes in signal tracks up to this size (MiB)"
     )
+    on_demand: bool = Field(
+        default=True, description="write every active feature beside the genome page, to be shown on demand"
+    )
+    chunk: int = Field(default=16, ge=1, description="features of a chunk of these (features)")
 
 
 class AtlasParams(Params):

@@ -25,6 +25,8 @@ def words(quantity: str) -> str:
     return {
         "gene_strand": "sense or antisense of the gene",
         "leading_strand": "leading or lagging strand",
+        "blob": "cloud",
+        "loop": "ring",
     }.get(quantity, quantity.replace("_", " "))
 
 
@@ -34,23 +36,24 @@ def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     cluster = graph.obs["cluster"].astype(str).to_numpy()
     label = graph.obs["label"].astype(str).to_numpy()
     loose = label == "none"
-    ax.scatter(xy[loose, 0], xy[loose, 1], s=3, color=FAINT, lw=0, label="in no cluster", rasterized=True)
+    ax.scatter(xy[loose, 0], xy[loose, 1], s=3, color=FAINT, lw=0, label="in no group", rasterized=True)
     other = np.isin(label, ["module", "unresolved"])
     ax.scatter(
-        xy[other, 0], xy[other, 1], s=4, color="#9aa0a6", lw=0, label="module or unresolved", rasterized=True
+        xy[other, 0], xy[other, 1], s=4, color="#9aa0a6", lw=0, label="group without a shape", rasterized=True
     )
     shown = manifolds[manifolds["manifold"]]
     for i, row in enumerate(shown.itertuples()):
         at = xy[cluster == str(row.cluster)]
         tone = PALETTE[i % len(PALETTE)]
-        text = f"{row.cluster}: {row.n_features} features" + (
-            f", {words(str(row.meaning))}" if row.meaning else ""
+        text = f"group {row.cluster} ({words(str(row.shape))}): {row.n_features} features" + (
+            f", {words(str(row.meaning))}" if row.meaning and row.meaning_effect > 0 else ""
         )
         name = text if i < len(PALETTE) else None
         ax.scatter(at[:, 0], at[:, 1], s=9, color=tone, lw=0, zorder=3, label=name)
     ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
+    clouds = int((shown["shape"] == "blob").sum())  # counted as the report counts them
     ax.set_title(
-        f"{len(graph)} features; {len(shown)} manifold{'s' if len(shown) != 1 else ''} among {len(manifolds)} clusters"
+        f"{len(graph):,} features in {len(manifolds)} groups: {len(shown) - clouds} trace a shape, {clouds} are clouds"
     )
     ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), markerscale=2, frameon=False)
     return ax
@@ -142,7 +145,7 @@ def barcode(ax: Axes, cluster: Cluster, bars: tuple[NDArray[np.float64], ...], m
     made = cluster.measured.null.loop[np.isfinite(cluster.measured.null.loop)]
     if len(made):
         limit = float(np.quantile(made, 0.95))
-        ax.plot([0, limit], [-2, -2], color=COLOURS["null"], lw=3, solid_capstyle="butt", label="longest loop of turned features (95 %)")  # fmt: skip
+        ax.plot([0, limit], [-2, -2], color=COLOURS["null"], lw=3, solid_capstyle="butt", label="longest loop of circularly shifted features (95 %)")  # fmt: skip
     ax.set(xlabel="scale (radii of the cloud)", yticks=[], ylim=(max(y, 4) + 0.5, -3.5))
     ax.legend(loc="lower right")
     return ax

@@ -108,8 +108,8 @@ def _manifold(made: Made, known: dict[str, Quantity], number: int, params: Geome
 
 
 def _meaning(row: pd.Series) -> str:
-    if not row["meaning"]:
-        return "its meaning is unknown"
+    if not row["meaning"] or not row["meaning_effect"] > 0:
+        return "follows nothing that was tested"
     return f"{plots.words(row['meaning'])}: R² {row['meaning_effect']:.2f}\n(6-mers {row['meaning_kmer']:.2f}), held out"
 
 

@@ -137,7 +137,7 @@ def record(
     windows = [
         {
             "where": w.where, "act": rounded([w.activation / max(top, 1e-12)])[0], "gene": w.gene, "seq": w.sequence, "peak": w.peak,
-            "level": "".join(map(str, levels_of(w.levels, top))), "page": f"{pages[w.genome]}#{w.locus}" if w.genome in pages else "",
+            "level": "".join(map(str, levels_of(w.levels, top))), "page": f"{pages[w.genome]}#f{d.feature};{w.locus}" if w.genome in pages else "",
         }
         for w in d.windows[: params.windows]
     ]  # fmt: skip
@@ -153,7 +153,7 @@ def record(
     no_logo = (
         ""
         if logo
-        else "Its strongest places share no bases beyond chance."
+        else "Its strongest loci share no motif beyond chance."
         if known.shape
         else "The motifs stage was not run."
     )
@@ -178,7 +178,7 @@ def _tracks(
         out.append(
             {
                 "where": s.where, "start": s.start, "end": s.end, "plus": "".join(map(str, s.levels["+"])), "minus": "".join(map(str, s.levels["-"])), "peak": words.number(top),
-                "genes": [[g.start, g.end, g.strand, g.name, g.kind] for g in s.genes], "unread": [list(u) for u in s.unread], "page": f"{pages[s.genome]}#{s.chrom}:{s.start + 1}-{s.end}" if s.genome in pages else "",
+                "genes": [[g.start, g.end, g.strand, g.name, g.kind] for g in s.genes], "unread": [list(u) for u in s.unread], "page": f"{pages[s.genome]}#f{d.feature};{s.chrom}:{s.start + 1}-{s.end}" if s.genome in pages else "",
             }
         )  # fmt: skip
     return out

@@ -6,8 +6,10 @@ import numpy as np
 import pandas as pd
 
 from photo51.config.report import TracksParams
-from photo51.report.sentences import label
+from photo51.report.sentences import called, label
+from photo51.report.track_data import Labelled
 from photo51.report.tracks import Tracked
+from photo51.run.known import closest
 from photo51.run.opened import Run
 from photo51.run.summary import feature_summary
 from photo51.types import InputError
@@ -42,6 +44,13 @@ def tracked(run: Run, params: TracksParams) -> list[Tracked]:
         Tracked(name, tuple(fs), "" if name.startswith("f") and name[1:].isdigit() else "concept")
         for name, fs in groups.items()
     ]
+
+
+def every_feature(run: Run) -> Labelled:
+    """Every active feature, with what it is called: what a genome page shows on demand."""
+    best = closest(run)
+    labels = {int(f): called(row) for f, row in zip(best.index, best.to_dict("records"), strict=True)}
+    return Labelled([int(f) for f in run.live], labels)
 
 
 def _chosen(live: pd.DataFrame, most: int) -> list[int]:

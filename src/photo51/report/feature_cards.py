@@ -26,7 +26,7 @@ def feature_card(run: Run, d: FeatureFacts, n_windows: int = 4) -> Markup:
     top = float(d.statistics["maximum"])
     return _CARD.format(
         number=d.feature, link=rich(f"{{f{d.feature}}}"), title=feature_text.title(d), words=rich(feature_text.sentence(d)), facts=facts,
-        cause=rich(feature_text.cause(d.known)) if d.known.causality else "", logo=feature_logo(d), windows=windows_table(d.windows[:n_windows], top, run.pages()).html(),
+        cause=rich(feature_text.cause(d.known)) if d.known.causality else "", logo=feature_logo(d), windows=windows_table(d.windows[:n_windows], top, run.pages(), d.feature).html(),
     )  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def feature_logo(d: FeatureFacts) -> Markup:
     logo = d.known.logo
     if logo is None:
         return Markup('<p class="small">{}</p>').format(
-            "No logo: its strongest places share no bases beyond chance."
+            "No logo: its strongest loci share no motif beyond chance."
             if d.known.shape
             else "No logo: the motifs stage was not run."
         )

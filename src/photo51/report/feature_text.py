@@ -43,7 +43,7 @@ def known_sentence(known: Known) -> str:
     if known.novelty.get("novel"):
         parts.append("It is one of the novel features: reproducible, strong and unexplained.")
     if known.consensus:
-        parts.append(f"Its strongest places share {known.consensus}.")
+        parts.append(f"Consensus of its strongest loci: {known.consensus}.")
     return " ".join(p for p in parts if p)
 
 
@@ -167,7 +167,7 @@ def text(d: FeatureFacts) -> str:
             d.known.concepts.to_string(index=False, float_format=lambda v: f"{v:.3g}", max_rows=12),
         ]
     if d.windows:
-        lines += ["", "strongest places (reading direction, the strongest base in brackets)"]
+        lines += ["", "strongest loci (reading direction, the strongest base in brackets)"]
         lines += [_line(w) for w in d.windows[:10]]
     return "\n".join(lines)
 

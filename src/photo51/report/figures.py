@@ -262,7 +262,7 @@ def metagene(ax: Axes, profile: pd.DataFrame, site: str, n: int) -> Axes:
         ylabel=f"mean activation (n = {n:,} sites)",
     )
     ax.set_ylim(bottom=0)
-    ax.legend(loc="upper right")
+    ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, columnspacing=1.2)
     return ax
 
 
@@ -326,7 +326,7 @@ def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
         xlabel="dose (units of the feature's own activation)",
         ylabel=f"change of {first['oracle']} ({first['unit']})\nn = {int(first['n'])} sequences, {int(first['n_null'])} random directions",
     )
-    ax.legend(loc="best")
+    ax.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.0), ncols=2, columnspacing=1.2)
     return ax
 
 

@@ -164,12 +164,15 @@ class Track(NamedTuple):
         What a reader sees.
     colour
         `#rrggbb`.
+    top
+        Value of the upper end of its axis; 0 where the browser chooses.
     """
 
     name: str
     file: str
     label: str
     colour: str
+    top: float = 0.0
 
 
 def write_hub(folder: Path, genomes: Mapping[str, tuple[str, str, Sequence[Track]]], title: str) -> None:

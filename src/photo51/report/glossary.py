@@ -29,11 +29,11 @@ TERMS = MappingProxyType(
         ),
         "feature": Term(
             "Feature",
-            "One of the patterns the model keeps track of: silent at most bases, active where the model sees its pattern.",
+            "One direction of the model's internal state, found by the sparse autoencoder: zero at most bases, active where its pattern occurs.",
         ),
         "activation": Term(
             "Activation",
-            "How strongly a feature is on at one base; 0 is off, and the unit is the feature's own.",
+            "How strongly a feature is active at one base; 0 is inactive, and the unit is the feature's own.",
         ),
         "density": Term(
             "Density",
@@ -52,8 +52,8 @@ TERMS = MappingProxyType(
             "The bases the model was judged on; bases at the start of a window, where it has seen too little, are left out.",
         ),
         "retiled": Term(
-            "Read from elsewhere",
-            "Some bases are read a second time by a window that begins nearer to them; a feature that then fires elsewhere owes its places to the window.",
+            "Window-offset robustness",
+            "Some bases are read a second time by a window that begins nearer to them; a feature that is then active elsewhere owes its loci to the window.",
         ),
         "warmup": Term(
             "Warm-up",
@@ -81,13 +81,14 @@ TERMS = MappingProxyType(
         ),
         "f1": Term(
             "Domain F1",
-            "Agreement of a feature with an annotation, 0 to 1: the balance of how many annotated sites it hits and how many of its bases lie inside one.",
+            "Agreement of a feature with an annotation, 0 to 1: the harmonic mean of precision by bases and recall by intervals.",
         ),
         "precision": Term(
             "Precision", "The share of a feature's active bases that lie inside the annotation."
         ),
         "recall": Term(
-            "Recall", "The share of annotated sites in which the feature is active at least once."
+            "Recall",
+            "By bases: the share of the bases of a class that are active. By intervals: the share of its intervals with an active base.",
         ),
         "null_f1": Term(
             "Null F1",
@@ -95,7 +96,7 @@ TERMS = MappingProxyType(
         ),
         "always_on": Term(
             "Always-on",
-            "A make-believe feature that is active everywhere; where most bases are genes, even it scores well, so it is printed beside.",
+            "A hypothetical feature that is active at every base; where most bases are genic even it scores well, so it is printed beside.",
         ),
         "kmer": Term(
             "k-mer baseline",
@@ -174,7 +175,7 @@ TERMS = MappingProxyType(
         "burden": Term("Burden", "How active a feature is over one individual's whole genome, per base."),
         "lmm": Term(
             "Mixed model",
-            "An association test that knows who is related to whom, so that family trees do not pass as causes.",
+            "An association test with relatedness as a random effect, so that population structure does not pass as association.",
         ),
         "lambda": Term(
             "λGC",
@@ -182,7 +183,7 @@ TERMS = MappingProxyType(
         ),
         "ablation": Term(
             "Ablation",
-            "Switching a feature off inside the model and measuring how much worse it predicts the next base.",
+            "Setting a feature to zero inside the model and measuring how much worse it predicts the next base.",
         ),
         "nll": Term("NLL", "Negative log-likelihood: the model's surprisal per base; lower is better."),
         "steering": Term(
@@ -191,7 +192,7 @@ TERMS = MappingProxyType(
         ),
         "random_direction": Term(
             "Random direction",
-            "A push of the same size in a meaningless direction; an effect counts only if it goes beyond these.",
+            "A change of the same size in a random direction of the model's state; an effect counts only if it exceeds these.",
         ),
         "novelty": Term(
             "Novelty",
@@ -203,7 +204,7 @@ TERMS = MappingProxyType(
         ),
         "calibration": Term(
             "Calibration",
-            "Proof that the tests are honest: on data without any true link they must find (almost) nothing.",
+            "Whether the tests hold their level: on circularly shifted data, without any true association, they must find (almost) nothing.",
         ),
         "bits_per_base": Term(
             "Bits per base",

@@ -9,17 +9,18 @@ import base64
 import gzip
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 
-from photo51 import __version__
+from photo51 import __version__, theme
 from photo51.io import atomic
 from photo51.report.blocks import environment, script_safe
 from photo51.report.formats import Track
+from photo51.report.track_data import Labelled
 
 _SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
 
@@ -43,6 +44,36 @@ class Locus(NamedTuple):
     label: str
     strength: str
     gene: str
+
+
+class Beside(NamedTuple):
+    """What lies beside the page.
+
+    Attributes
+    ----------
+    features
+        Features whose intervals lie in `data`; None where there are none.
+    chunk
+        How many of them a file holds.
+    of_run
+        Whether the page is part of a run, whose atlas and report it links to.
+    """
+
+    features: Labelled | None = None
+    chunk: int = 16
+    of_run: bool = False
+
+    def dump(self) -> Mapping[str, Any]:
+        """As the page reads it."""
+        ids = [] if self.features is None else [int(f) for f in self.features.ids]
+        labels = {} if self.features is None else self.features.labels
+        return {
+            "ids": ids,
+            "labels": [labels.get(f, "") for f in ids],
+            "chunk": self.chunk,
+            "of_run": self.of_run,
+            "colours": [theme.colour("+"), theme.colour("-")],
+        }
 
 
 def library() -> str:
@@ -69,7 +100,7 @@ def write_page(
     annotations: Sequence[tuple[Track, Path]],
     signals: Sequence[tuple[Track, Path]],
     loci: Sequence[Locus],
-    title: str,
+    beside: Beside,
 ) -> None:
     """Write the page.
 
@@ -85,8 +116,8 @@ def write_page(
         bigWig files, which the reader can switch on and off.
     loci
         Places to jump to; the page opens at the first.
-    title
-        Heading.
+    beside
+        What the page can load or link to.
     """
     fixed = [
         {"name": t.label, "type": "annotation", "format": "bed", "url": data_uri(file, compress=True), "indexed": False, "displayMode": "EXPANDED",
@@ -100,7 +131,7 @@ def write_page(
             "format": "bigwig",
             "url": data_uri(file),
             "height": 44,
-            "autoscale": True,
+            **({"autoscale": False, "min": 0, "max": t.top} if t.top > 0 else {"autoscale": True}),
             "color": t.colour,
         }
         for t, file in signals
@@ -113,9 +144,9 @@ def write_page(
     if loci:
         config["locus"] = loci[0].where
     page = environment().get_template("igv.html.j2").render(
-        title=title, version=__version__, igv=Markup(library()), loci=loci,
+        title=f"Features on {fasta.stem}", version=__version__, igv=Markup(library()), loci=loci,
         config=Markup(script_safe(json.dumps(config))), signals=Markup(script_safe(json.dumps(switched))),
-        names=[t.label for t, _ in signals],
+        names=[t.label for t, _ in signals], beside=Markup(script_safe(json.dumps(beside.dump()))), of_run=beside.of_run, on_demand=beside.features is not None,
     )  # fmt: skip
     with atomic(path) as partial:
         partial.write_text(page, encoding="utf-8")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from photo51 import __version__, words
 from photo51.config.report import AtlasParams, ReportParams
 from photo51.io import atomic
-from photo51.report.blocks import environment, used_terms
+from photo51.report.blocks import Claims, Figure, Figures, Heading, Table, environment, used_terms
 from photo51.report.sections import (
     Section,
     calibration,
@@ -20,6 +20,7 @@ from photo51.report.sections import (
     failures,
     headline,
     manifolds,
+    methods,
     overview,
     reproduce,
     unnamed,
@@ -29,7 +30,8 @@ from photo51.run.known import names
 from photo51.run.opened import Run
 
 log = logging.getLogger(__name__)
-CARD_FLANK = 18  # bases shown to either side of a window's strongest base on a card
+UNFOLDED = {"headline"}  # anchors of sections that show whole
+CARD_FLANK = 12  # bases shown to either side of a window's strongest base on a card
 
 
 class Tile(NamedTuple):
@@ -52,8 +54,8 @@ def write_report(run: Run, out: Path, params: ReportParams) -> None:
     title = params.title or _title(run)
     env = environment()
     body = {
-        "title": title, "run_name": run.name, "version": __version__, "standfirst": _standfirst(run, sections), "tiles": _tiles(run, sections),
-        "doors": _doors(run, out), "sections": sections,
+        "title": title, "run_name": run.name, "version": __version__, "standfirst": _standfirst(run), "tiles": _tiles(run, sections),
+        "doors": _doors(run, out), "sections": sections, "opened": {s.anchor: opened(s) for s in sections},
     }  # fmt: skip
     template = env.get_template("report.html.j2")
     text = template.render(**body, keys=[])
@@ -74,11 +76,23 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
         lambda: causes.section(run, params.alpha),
         lambda: unnamed.section(run, made_dossiers.of, params.unnamed),
         lambda: calibration.section(run),
+        lambda: methods.section(run),
         lambda: reproduce.section(run),
     ]
     made = [make() for make in makers]
-    first, *middle, last = made
-    return [headline.section(made), first, *middle, failures.section(made), last]
+    first, *middle, how, last = made
+    return [headline.section(made), first, *middle, failures.section(made), how, last]
+
+
+def opened(section: Section) -> int:
+    """How many blocks of a section show before the reader unfolds it: up to its first table or picture, no heading alone."""
+    if section.anchor in UNFOLDED:
+        return len(section.blocks)
+    for i, block in enumerate(section.blocks):
+        if isinstance(block, (Table, Figure, Figures, Claims)):
+            return i + 1
+    headings = [i for i, b in enumerate(section.blocks) if i and isinstance(b, Heading)]
+    return headings[0] if headings else len(section.blocks)
 
 
 def _title(run: Run) -> str:
@@ -86,13 +100,11 @@ def _title(run: Run) -> str:
     return f"What the model knows of {words.listing(genomes, 4)}"
 
 
-def _standfirst(run: Run, sections: Sequence[Section]) -> str:
-    claims = [c for s in sections for c in s.claims]
-    beyond = [c for c in claims if c.verdict == "yes"]
+def _standfirst(run: Run) -> str:
     scored = words.bases(run.places.workspace.n_rows)
     return (
-        f"A DNA language model read {scored} on both strands. Its internal state was taken apart into {len(run.features):,} features; this page says what they stand for, "
-        f"where on the genome they are, and which of the {len(claims)} claims ({len(beyond)} of them) beat their negative control."
+        f"A DNA language model read {scored} on both strands, and its internal state was decomposed into {len(run.features):,} features. This page says which parts of the genomes they "
+        "mark, how well, and beside which negative controls."
     )
 
 

@@ -92,18 +92,25 @@ def painted(window: Window, top: float) -> Markup:
     return Markup(f'<span class="seq">{"".join(out)}</span>')
 
 
-def windows_table(windows: Sequence[Window], top: float, pages: Mapping[str, str] | None = None) -> Raw:
-    """Windows, one a line; `pages` gives the genome page of a genome."""
+def windows_table(
+    windows: Sequence[Window], top: float, pages: Mapping[str, str] | None = None, feature: int | None = None
+) -> Raw:
+    """Windows, one a line; `pages` gives the genome page of a genome, `feature` what that page is to show."""
     rows = []
     for w in windows:
         page = (pages or {}).get(w.genome)
-        where = Markup('<a href="{}#{}">{}</a>').format(page, w.locus, w.where) if page else escape(w.where)
+        shown = "" if feature is None else f"f{feature};"
+        where = (
+            Markup('<a href="{}#{}{}">{}</a>').format(page, shown, w.locus, w.where)
+            if page
+            else escape(w.where)
+        )
         rows.append(
             Markup('<tr><td>{}</td><td>{}</td><td class="num">{}</td><td>{}</td></tr>').format(
                 where, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted(w, top)
             )
         )
-    head = '<thead><tr><th scope="col">Place (strand)</th><th scope="col">Gene, sense or antisense</th><th scope="col" class="num" title="activation there, as a share of its largest">Strength</th><th scope="col">Bases in reading direction</th></tr></thead>'
+    head = '<thead><tr><th scope="col">Locus (strand)</th><th scope="col">Gene, sense or antisense</th><th scope="col" class="num" title="activation there, as a share of its largest">Strength</th><th scope="col">Bases in reading direction</th></tr></thead>'
     return Raw(
         Markup(
             '<div class="windows" role="region" tabindex="0" aria-label="strongest windows"><table>'

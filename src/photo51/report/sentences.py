@@ -79,7 +79,7 @@ def named(row: Row) -> str:
         )
     share = float(row["top_share"])
     n = int(row["top_n"])
-    return f"{round(share * n)} of its {words.count(n, 'strongest place', 'strongest places')} lie in {what}; a weak name: no test stands behind it."
+    return f"{round(share * n)} of its {words.count(n, 'strongest locus', 'strongest loci')} lie in {what}; a weak name: no test stands behind it."
 
 
 def kmers(row: Row) -> str:

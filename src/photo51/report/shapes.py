@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51 import words
+from photo51 import theme, words
 from photo51.geometry.biology import ANGLE, CLASS, Quantity, quantities
 from photo51.report.feature_text import called
 from photo51.run.known import names
@@ -152,7 +152,7 @@ def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
     follows = words.kind(s.quantity.name) if s.quantity is not None else ""
     return {
         "id": int(row["cluster"]), "shape": words.kind(str(row["shape"])), "is_shape": bool(row["manifold"]), "meaning": follows, "words": sentence(run, row, named),
-        "alt": alt(s) if n else "no picture: the group traces no shape", "cyclic": s.cyclic, "key": key(s), "features": s.members,
+        "alt": alt(s) if n else "no picture: the group traces no shape", "cyclic": s.cyclic, "key": key(s), "tones": tones(s), "features": s.members,
         "facts": [list(f) for f in facts(row)],
         "points": {
             "x": [round(float(v), 3) for v in s.points["axis_1"].to_numpy()[some]] if n else [],
@@ -174,6 +174,14 @@ def key(s: Shape) -> list[tuple[str, float]]:
     return [(words.number(float(np.nanmin(s.values))), 0.0), (words.number(float(np.nanmax(s.values))), 1.0)]
 
 
+def tones(s: Shape) -> list[str]:
+    """Colour of each mark of the key where there are few classes, as the report draws them; none where colour is a ramp."""
+    marks = ticks(s.quantity)
+    if marks is None or len(marks[0]) > len(theme.FRAME_COLOURS):
+        return []
+    return list(theme.FRAME_COLOURS[: len(marks[0])])
+
+
 def alt(s: Shape) -> str:
     """A picture of a shape in words."""
     by = f", coloured by {s.coloured_by}" if s.coloured_by else ""
@@ -192,7 +200,7 @@ def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
     cluster = int(row["cluster"])
     if cluster in run.meanings.index:
         m = run.meanings.loc[cluster]
-        text += f" Where a base lies on it follows {words.kind(str(m['quantity']))}: it explains {words.percent(m['effect'], 0)} of its variance on held-out stretches"
+        text += f" Where a base lies on it follows {words.kind(str(m['quantity']))}: it explains {words.percent(m['effect'], 0)} of its variance on held-out blocks"
         kmer = (
             f"; the last six bases alone explain {words.percent(m['effect_kmer'], 0)}"
             if np.isfinite(m["effect_kmer"])

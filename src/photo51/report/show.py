@@ -160,7 +160,7 @@ def strongest(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
         )
         for s in stretches
     ]
-    return Blocks([windows_table(d.windows[:n], top, run.pages("../")), *shown])
+    return Blocks([windows_table(d.windows[:n], top, run.pages("../"), d.feature), *shown])
 
 
 def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:

@@ -17,7 +17,6 @@ import pandas as pd
 
 from photo51 import theme, words
 from photo51.config.report import TracksParams
-from photo51.genome.workspace import Workspace
 from photo51.io import atomic, sha256, write_table
 from photo51.io.contracts.report import CALLS, TRACKS
 from photo51.io.provenance import Provenance
@@ -33,6 +32,8 @@ from photo51.report.formats import (
     write_session,
     write_twobit,
 )
+from photo51.report.runs import runs_of
+from photo51.report.track_data import Labelled, write_data
 from photo51.run.places import ARROWS, Column, Places
 from photo51.types import STRANDS, Strand
 
@@ -62,32 +63,6 @@ class Tracked(NamedTuple):
     threshold: float = float("nan")
 
 
-def runs_of(workspace: Workspace, column: Column) -> pd.DataFrame:
-    """A feature's activations on one strand as stretches of equal value.
-
-    Returns
-    -------
-    `genome`, `chrom`, `start`, `end`, `value`; 0-based, half-open, sorted; stretches of one contig do not overlap.
-    """
-    places = workspace.locate(column.rows)
-    order = np.lexsort((places.position, places.stretch))
-    stretch, position, value = places.stretch[order], places.position[order], column.values[order]
-    new = np.ones(len(value), dtype=bool)
-    new[1:] = (np.diff(stretch) != 0) | (np.diff(position) != 1) | (np.diff(value) != 0)
-    first = np.flatnonzero(new)
-    last = np.append(first[1:] - 1, len(value) - 1)[: len(first)]
-    where = workspace.table.iloc[stretch[first]]
-    return pd.DataFrame(
-        {
-            "genome": where["genome"].to_numpy(),
-            "chrom": where["chrom"].to_numpy(),
-            "start": position[first],
-            "end": position[last] + 1,
-            "value": value[first],
-        }
-    )
-
-
 def calls_of(runs: pd.DataFrame, threshold: float, gap: int) -> pd.DataFrame:
     """Stretches at or above a threshold; those of one contig at most `gap` bases apart are one.
 
@@ -110,12 +85,18 @@ def calls_of(runs: pd.DataFrame, threshold: float, gap: int) -> pd.DataFrame:
 
 
 def write_tracks(
-    places: Places, tracked: Sequence[Tracked], folder: Path, params: TracksParams, made: Provenance
+    places: Places,
+    tracked: Sequence[Tracked],
+    folder: Path,
+    params: TracksParams,
+    made: Provenance,
+    every: Labelled | None = None,
 ) -> pd.DataFrame:
     """Write the whole folder of tracks, replaced as a whole; the table of tracks comes back.
 
     The folder holds `tracks.parquet`, `calls.parquet`, `hub.txt`, `genomes.txt`, and for each genome a folder with its bases
-    (`.fa`, `.2bit`), annotation, scored bases, bigWigs, calls, an IGV session and `igv.html`.
+    (`.fa`, `.2bit`), annotation, scored bases, bigWigs, calls, an IGV session and `igv.html`; with `every`, the features that
+    `igv.html` shows on demand, their intervals too, in `data`.
     """
     if not tracked:
         raise ValueError("tracks: need at least one feature, got none")
@@ -138,7 +119,10 @@ def write_tracks(
         called = called.sort_values(["genome", "chrom", "start", "end", "strand", "name"], ignore_index=True)
         write_table(table, partial / "tracks.parquet", TRACKS, made)
         write_table(called, partial / "calls.parquet", CALLS, made)
-        _write_browsers(places, genomes, table, called, partial, params)
+        if every is not None:
+            write_data(places, every, partial, params.chunk)
+        of_run = (folder.parent / "features.h5ad").is_file()
+        _write_browsers(places, table, called, partial, params, igv.Beside(every, params.chunk, of_run))
     return table
 
 
@@ -225,20 +209,20 @@ def _write_intervals(rows: pd.DataFrame, sizes: Mapping[str, int], stem: Path) -
 
 def _write_browsers(
     places: Places,
-    genomes: Sequence[str],
     table: pd.DataFrame,
     calls: pd.DataFrame,
     folder: Path,
     params: TracksParams,
+    beside: igv.Beside,
 ) -> None:
     hubs = {}
-    for genome in genomes:
+    for genome in dict.fromkeys(map(str, places.genomes.contigs["genome"])):
         here = calls[calls["genome"] == genome]
         bed = here.assign(colour=[theme.colour(s) for s in here["strand"]])
         _write_intervals(bed, _sizes(places, genome), folder / genome / "calls")
-        signals = [
-            _track(r) for r in table[(table["genome"] == genome) & (table["file"] != "")].to_dict("records")
-        ]
+        own = table[(table["genome"] == genome) & (table["file"] != "")]
+        top = own.groupby("name")["peak"].max()  # both strands of a feature are drawn on one scale
+        signals = [_track(r)._replace(top=float(top[r["name"]])) for r in own.to_dict("records")]
         fixed = [
             Track(n, f"{n}.bb", label, theme.colour(c))
             for n, label, c in _FIXED
@@ -250,7 +234,7 @@ def _write_browsers(
         opens_at = loci[0].where if loci else _whole(_sizes(places, genome))
         write_session(folder / genome / "session.xml", f"{genome}.fa", opens_at, [*fixed, *signals])
         hubs[genome] = (genome, opens_at, [*fixed, *signals])
-        _write_page(folder / genome, genome, fixed, signals, loci, params)
+        _write_page(folder / genome, fixed, signals, loci, params, beside)
     write_hub(folder, hubs, "photo51: features of a genomics foundation model")
 
 
@@ -263,13 +247,13 @@ _FIXED = (
 
 def _write_page(
     folder: Path,
-    genome: str,
     fixed: Iterable[Track],
     signals: Sequence[Track],
     loci: Sequence[igv.Locus],
     params: TracksParams,
+    beside: igv.Beside,
 ) -> None:
-    shown, size, left = [], 0.0, 0
+    genome, shown, size, left = folder.name, [], 0.0, 0
     for track in signals[: 2 * params.page_features]:
         size += (folder / track.file).stat().st_size / 2**20
         if size > params.page_mib:
@@ -285,7 +269,7 @@ def _write_page(
             params.page_mib,
         )
     beds = [(t, folder / t.file.replace(".bb", ".bed")) for t in fixed]
-    igv.write_page(folder / "igv.html", folder / f"{genome}.fa", beds, shown, loci, f"Features on {genome}")
+    igv.write_page(folder / "igv.html", folder / f"{genome}.fa", beds, shown, loci, beside)
 
 
 def _loci(

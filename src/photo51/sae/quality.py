@@ -158,8 +158,13 @@ def picture(table: pd.DataFrame, density: pd.DataFrame, training: pd.DataFrame |
         Contract `TRAINING`, if it was trained here.
     """
     with theme.style():
+        n = 2 + (training is not None)
         figure, axes = plt.subplots(
-            1, 2 + (training is not None), figsize=(theme.WIDTH_2, 2.4), squeeze=False
+            1,
+            n,
+            figsize=(0.6 * theme.WIDTH_2 * (n - 0.6), max(2.6, 0.22 * len(table) + 0.9)),
+            width_ratios=[1.4, 1, 1][:n],
+            squeeze=False,
         )
         plot_explained(axes[0, 0], table)
         plot_density(axes[0, 1], density)
@@ -184,7 +189,7 @@ def plot_explained(ax: Axes, table: pd.DataFrame) -> Axes:
         xlim=(0, 1.45),
         xticks=[0, 0.5, 1],
         xlabel="variance explained (at codes per base)",
-        title="Reconstruction",
+        title="Reconstruction\n",
     )
     return ax
 
@@ -198,7 +203,7 @@ def plot_density(ax: Axes, density: pd.DataFrame) -> Axes:
     ax.set(
         xlabel="log10 share of bases where active",
         ylabel="features",
-        title=f"Density ({dead} of {len(density):,} never active)",
+        title=f"Density\n{dead:,} of {len(density):,} never active",
     )
     return ax
 
@@ -224,7 +229,7 @@ def plot_training(ax: Axes, training: pd.DataFrame) -> Axes:
         label="variance explained",
     )
     ax.plot(millions, training["dead"], color=theme.colour("failed"), linestyle="--", label="dead features")
-    ax.set(xlabel="bases learnt from (million)", ylabel="share", ylim=(0, 1), title="Training")
+    ax.set(xlabel="bases learnt from (million)", ylabel="share", ylim=(0, 1), title="Training\n")
     ax.legend(loc="center right")
     return ax
 

@@ -8,15 +8,15 @@ import matplotlib as mpl
 import pandas as pd
 
 from photo51 import theme, words
-from photo51.enrichment.verdicts import together
 from photo51.report import svg
 from photo51.report.blocks import Cell, Figure, Head, Table
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.sentences import label
-from photo51.run.opened import Run
+from photo51.run.opened import ALPHA, Run
+from photo51.stats.counts import sign_p
 
 ANCHOR, TITLE = "calibration", "Calibration of this run"
-QUESTION = "On data in which nothing is to be found, do the tests find nothing?"
+QUESTION = "Do the tests hold their level on circularly shifted activations, where no association is?"
 LEVELS = (("05", 0.05), ("01", 0.01), ("001", 0.001))
 _LINES = {
     ("real", "rotation"): ("feature", "-"),
@@ -24,7 +24,7 @@ _LINES = {
     ("rotated", "rotation"): ("null", "-"),
     ("rotated", "adjusted"): ("null", ":"),
 }
-SAID = {"rotation": "rotation null", "adjusted": "composition-adjusted", "real": "real", "rotated": "rotated"}
+SAID = {"rotation": "rotation null", "adjusted": "composition-adjusted", "real": "real", "rotated": "shifted"}
 
 
 def section(run: Run) -> Section:
@@ -52,11 +52,11 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
             ("both", "both"),
         )
     ]
-    note = f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs were tested. The rotated column should be (nearly) empty."
+    note = f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs were tested. The shifted column should be (nearly) empty."
     draft.show(
         Table(
-            "Discoveries on the real activations and on the same activations, each feature's rotated once",
-            [Head("Test"), Head("real", numeric=True), Head("rotated", numeric=True)],
+            "Discoveries on the activations of this run and on the same activations, each feature circularly shifted once",
+            [Head("Test"), Head("real", numeric=True), Head("circularly shifted", numeric=True)],
             rows,
             note=note,
             sortable=False,
@@ -65,24 +65,27 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
     real, rotated = int(figures["run_real_both"]), figures.get("run_rotated_both")
     if rotated is None:
         draft.fail(
-            "This run did not rotate its own activations: how honest its tests are is known from the benchmark only.",
+            "This run did not shift its own activations: whether its tests hold their level is known from the benchmark only.",
             "limit",
         )
         draft.answers.append("This run did not test itself.")
         return
-    found = together(figures, alpha)
+    # each feature counts once: the pairs of one feature come and go together
+    chance = sign_p(
+        int(figures.get("run_real_features", real)), int(figures.get("run_rotated_features", rotated))
+    )
     honest = rotated <= max(1.0, alpha * real)
     draft.claim(
-        "Features and annotations go together, beyond the rhythm of the tracks and beyond composition.",
-        f"{real:,} pairs", f"{rotated:,} pairs with the activations rotated; sign test p {words.probability(found.p)}", f"{figures['run_real_pairs']:,} pairs tested, q ≤ {alpha:g} in both tests", holds=found.holds,
+        "Features are associated with annotations, beyond their autocorrelation (circular shifts) and beyond composition.",
+        f"{real:,} pairs", f"{rotated:,} pairs with the activations circularly shifted; sign test p {words.probability(chance)}", f"{figures['run_real_pairs']:,} pairs tested, q ≤ {alpha:g} in both tests", holds=chance <= ALPHA and honest,
     )  # fmt: skip
     verb = "Yes: the" if honest else "Not quite: the"
     draft.answers.append(
-        f"{verb} run found {real:,} pairs of a feature and an annotation; with its activations rotated along the genome it found {rotated:,}."
+        f"{verb} run found {real:,} pairs of a feature and an annotation; with its activations circularly shifted along the genome it found {rotated:,}."
     )
     if not honest:
         draft.fail(
-            f"The run finds {rotated:,} pairs in rotated activations, more than the {alpha:.0%} it should: read its single finds with care.",
+            f"The run finds {rotated:,} pairs in circularly shifted activations, more than the {alpha:.0%} it should: read its single finds with care.",
             "not found",
         )
 
@@ -110,17 +113,17 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
     loose = [level for key, level in LEVELS if _beyond(figures, key, level)]
     if loose:
         draft.fail(
-            f"The rotation null calls too many rotated pairs at p ≤ {words.listing([f'{v:g}' for v in loose])}: a single p-value near the level says less than it seems. The rotated discoveries, not the level, say how many finds of the run are false.",
+            f"The rotation null calls too many circularly shifted pairs at p ≤ {words.listing([f'{v:g}' for v in loose])}: a single p-value near the level says less than it seems. The discoveries on shifted activations, not the level, say how many finds of the run are false.",
             "limit",
         )
     if rows:
         heads = [Head("Level"), Head("should be at most"), Head("[[rotation]]"), Head("[[composition]]")]
         draft.show(
             Table(
-                "How often the tests call a rotated pair",
+                "How often the tests call a circularly shifted pair",
                 heads,
                 rows,
-                note=f"{figures.get('run_rotated_pairs', 0):,} rotated pairs of {figures.get('features_compared', 0):,} features; ± one standard error, features counted as independent.",
+                note=f"{figures.get('run_rotated_pairs', 0):,} shifted pairs of {figures.get('features_compared', 0):,} features; ± one standard error, features counted as independent.",
                 sortable=False,
             )
         )
@@ -190,14 +193,14 @@ def _figure(qq: pd.DataFrame) -> Figure:
             xlim=(0, top),
             ylim=(0, None),
         )
-        ax.legend(loc="upper left")
+        ax.legend(loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, columnspacing=1.2)
 
     rotated = qq[(qq["activations"] == "rotated") & (qq["test"] == "rotation")]
     worst = (
-        f"; the smallest p-value of rotated activations is 10 to the minus {rotated['observed'].max():.1f}, where {rotated['expected'].max():.1f} is expected"
+        f"; the smallest p-value of shifted activations is 10 to the minus {rotated['observed'].max():.1f}, where {rotated['expected'].max():.1f} is expected"
         if len(rotated)
         else ""
     )
-    alt = f"Quantiles of observed against expected p-values: real activations rise above the diagonal, rotated ones follow it{worst}."
-    caption = "Observed against expected p-values. An honest test of rotated activations (grey) stays on the dotted line; what rises above it in blue is signal."
-    return Figure(svg.figure(draw, (4.2, 3.1), alt), caption)
+    alt = f"Quantiles of observed against expected p-values: real activations rise above the diagonal, circularly shifted ones follow it{worst}."
+    caption = "Observed against expected p-values. A test that holds its level stays on the dotted line for shifted activations (grey); what rises above it in blue is association."
+    return Figure(svg.figure(draw, (4.2, 3.3), alt), caption)

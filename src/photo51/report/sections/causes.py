@@ -13,7 +13,7 @@ from photo51.run.opened import Run
 from photo51.stats.counts import count_p
 from photo51.stats.multiple import benjamini_hochberg
 
-ANCHOR, TITLE = "causes", "Causes"
+ANCHOR, TITLE = "causes", "Ablation and steering"
 QUESTION = "Does the model use these features, or are they merely active?"
 REMOVED = (
     Head("Feature"), Head("Rise of [[nll]] (bits a base)", numeric=True), Head("random features, mean", numeric=True),
@@ -58,13 +58,13 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
     )  # fmt: skip
     if len(table) > n:
         draft.fail(
-            f"{words.count(len(table) - n, 'feature')} could not be removed: too few places at which to measure.",
+            f"{words.count(len(table) - n, 'feature')} could not be removed: too few positions at which to measure.",
             "limit",
         )
     if len(idle):
         named = [_called(f, c) for f, c in zip(idle["feature"], idle["concept"], strict=True)]
         draft.fail(
-            f"Removing {words.listing(named, 8)} hurts the model no more than removing random features.",
+            f"Removing {words.listing(named, 8)} raises the negative log-likelihood no more than removing random features does.",
             "not found",
         )
     rows = [
@@ -76,13 +76,33 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
         for r in records(tested.sort_values("ablation_dnll", ascending=False))
     ]  # fmt: skip
     note = "[[ablation|Removing]] a feature where it is active, and reading how much worse the next base is predicted. Random features of like density are removed with a change of the same size."
-    draft.show(Table("What the model loses without a feature", REMOVED, rows, note=note))
+    draft.show(
+        Table(
+            "Ablation: rise of the model's negative log-likelihood without a feature",
+            REMOVED,
+            rows,
+            note=note,
+        )
+    )
     named = [_called(f, c) for f, c in zip(used["feature"].head(3), used["concept"].head(3), strict=True)]
     draft.answers.append(
-        f"Removing {k} of {n} tested features hurts the model more than removing random features of the same size, most of all {words.listing(named)}."
+        f"Removing {k} of {n} tested features raises the model's negative log-likelihood more than removing random features with a change of the same size, most of all {words.listing(named)}.{_few(used, n)}"
         if k
-        else "Removing single features hurts the model no more than removing random ones."
+        else "Removing single features raises the negative log-likelihood no more than removing random ones does."
     )
+
+
+def _few(used: pd.DataFrame, n: int) -> str:
+    """That few discoveries at the limit are candidates; empty where there are more than one in twenty."""
+    if not 0 < len(used) <= n / 20:
+        return ""
+    at = words.listing(
+        [
+            f"{words.count(int(b), 'base')}, q {words.probability(q)}"
+            for b, q in zip(used["firing_bases"], used["q"], strict=True)
+        ]
+    )
+    return f" So few (measured on {at}) are candidates, not a finding."
 
 
 def _called(feature: int, concept: str) -> str:
@@ -126,21 +146,37 @@ def _steering(run: Run, draft: Draft, alpha: float) -> None:
         ]
         for r in records(declared)
     ]  # fmt: skip
-    note = "At the safe dose with the largest effect. A feature steers if its effect grows with the dose, its interval leaves out 0, and it is beyond 99 % of random directions."
-    draft.show(Table("Which features steer", STEERED, rows, note=note))
+    n_null = 0 if doses is None or doses.empty else int(doses["n_null"].min())
+    floor = (
+        f" With {n_null} random directions no p-value can be below 1/{n_null + 1} = {1 / (n_null + 1):.2g}."
+        if n_null
+        else ""
+    )
+    note = f"At the safe dose with the largest effect. A feature steers if its effect grows with the dose, its interval leaves out 0, and it is beyond 99 % of random directions.{floor}"
+    draft.show(Table("Steering: effect of turning a feature up", STEERED, rows, note=note))
+    others = judged[judged["steers"].astype(bool) & ~judged["declared"].astype(bool)]
+    if len(others) and len(declared) < len(judged):
+        moved = [
+            f"{words.kind(str(r.target))} on {r.oracle} ({words.number(r.effect)})" for r in records(others)
+        ]
+        draft.show(
+            Prose(
+                f"Not named before the experiment, and changed as well: {words.listing(moved, 12)}. These are observations, not tests."
+            )
+        )
     lame = [
         words.kind(str(t))
         for t in declared.loc[~declared["target"].isin(steers["target"]), "target"].unique()
     ]
     if lame:
         draft.fail(
-            f"Turning up {words.listing(lame, 8)} did not change what was expected, beyond random directions.",
+            f"Turning up {words.listing(lame, 8)} did not change the declared measure beyond random directions.",
             "not found",
         )
     draft.answers.append(
-        f"Turning up {works} of {tried} features changes the written DNA as expected, beyond random directions."
+        f"Steering by {works} of {tried} features changes the written sequence in the declared measure, beyond random directions (as many by chance with probability {words.probability(chance)})."
         if works
-        else "No feature that was tried steers what the model writes."
+        else "No feature that was tried changes the written sequence in its declared measure beyond random directions."
     )
 
 

@@ -9,7 +9,6 @@ from markupsafe import Markup
 
 from photo51 import theme, words
 from photo51.enrichment.names import fallen
-from photo51.enrichment.verdicts import better_than, classes_named, replicated
 from photo51.report import figures, svg
 from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
 from photo51.report.feature_cards import feature_card
@@ -19,10 +18,11 @@ from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.sentences import label
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import closest, names
-from photo51.run.opened import Run
+from photo51.run.opened import ALPHA, Run
+from photo51.stats.counts import count_p, sign_p
 
-ANCHOR, TITLE = "concepts", "Concepts found"
-QUESTION = "Which known parts of a genome does the model tell apart, without having been told?"
+ANCHOR, TITLE = "concepts", "Annotations that features mark"
+QUESTION = "Which annotated elements does the model tell apart, without having seen an annotation?"
 BASELINES = (("f1_null95", "[[null_f1]]"), ("f1_always", "[[always_on]]"), ("f1_kmer", "[[kmer|best 6-mer]]"), ("f1_neuron", "[[neuron|best neuron]]"), ("f1_pca", "best principal component"), ("f1_random_sae", "[[random_weights|random weights]]"), ("f1_linear_probe", "all channels together"))  # fmt: skip
 CHECKS = {
     "strand": "on the other strand",
@@ -56,7 +56,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     if chosen:
         draft.show(
             Prose(
-                "**The best feature of each concept.** Darker bases: the feature is stronger there. Every name was given on one part of the genome and checked on another."
+                "**The best feature of each class.** Darker bases: the activation is higher there. Threshold and class were chosen on the selection split and measured on the test split."
             )
         )
         cards = Markup("").join(feature_card(run, d) for d in dossiers(chosen))
@@ -83,21 +83,23 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
 
 def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     n, k = len(best), int(carries.sum())
-    found = classes_named(best, carries)
+    # classes that overlap have one best feature: by chance they come up together, and count once
+    different = best.loc[carries, "feature"].nunique()
+    chance = count_p(different, n)
     draft.claim(
-        "Single features tell known parts of the genome apart.", f"{k} of {n} classes",
-        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its circularly shifted copies and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(found.successes, 'feature')}; where there is nothing to find, any name comes up in at most one of twenty runs", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=found.holds,
+        "Single features mark annotated elements of the genomes.", f"{k} of {n} classes",
+        f"1 class in 20 by chance ([[held_out]] F1 beside [[null_f1|circularly shifted copies]], [[always_on]] and [[composition]]); {words.count(different, 'feature')} or more with probability {words.probability(chance)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=chance <= ALPHA,
     )  # fmt: skip
     for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
         if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
             known = best[best[f"f1_{column}"].notna()]
-            wins, won = int(known[f"beats_{column}"].astype(bool).sum()), better_than(best, column)
+            wins = int(known[f"beats_{column}"].astype(bool).sum())
             draft.claim(
-                f"The dictionary names concepts better than {said}.",
+                f"Features mark annotated elements better than {said}.",
                 f"{wins} of {len(known)} classes",
-                f"one in two if neither were better; {won.successes} of {words.count(won.cases, 'different feature')}, sign test p {words.probability(won.p)}",
+                f"{len(known) / 2:g} if neither were better; sign test p {words.probability(sign_p(wins, len(known) - wins))}",
                 f"best unit for each of {len(known)} classes, chosen on other blocks",
-                holds=won.holds,
+                holds=sign_p(wins, len(known) - wins) <= ALPHA,
             )
     missing = best[~carries]
     if len(missing):
@@ -105,14 +107,16 @@ def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
             f"{r.label} (F1 {words.fixed(r.f1_domain)}, null {words.fixed(r.f1_null95)})"
             for r in records(missing.head(12))
         ]
-        draft.fail(f"No single feature may carry the name of {words.listing(listed, 12)}.", "not found")
+        draft.fail(
+            f"No single feature meets the criteria of a name for {words.listing(listed, 12)}.", "not found"
+        )
     top = [
         f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries].head(4))
     ]
     draft.answers.append(
-        f"For {k} of {n} annotation classes that could be scored, one feature alone carries the name: {words.listing(top)}."
+        f"For {k} of {n} annotation classes that could be scored, a single feature meets the criteria of a name: {words.listing(top)}."
         if k
-        else f"For none of the {n} annotation classes that could be scored does one feature alone carry the name."
+        else f"For none of the {n} annotation classes that could be scored does a single feature meet the criteria of a name."
     )
 
 
@@ -165,7 +169,7 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
         "Every annotation class, its best feature and what that must beat",
         heads,
         rows,
-        note="All numbers are domain F1 on blocks of the genome that played no part in choosing feature or threshold.",
+        note="All numbers are domain F1 on blocks of the genome that played no part in choosing feature or threshold. A name needs an F1 above 95 of 100 circularly shifted copies and above the always-on feature, an MCC by bases at the limit of the run or more, and both q-values below 0.05.",
         shown=12,
     )
 
@@ -178,7 +182,7 @@ def _named(run: Run, named: pd.DataFrame) -> Table:
     ]  # fmt: skip
     heads = [
         Head("Feature"),
-        Head("Looks like"),
+        Head("Name"),
         Head("[[f1]]", numeric=True),
         Head("[[null_f1]]", numeric=True),
         Head("[[precision]]", numeric=True),
@@ -219,13 +223,12 @@ def _ledger(run: Run, draft: Draft) -> None:
             ]
         )
         if len(made):
-            again = replicated(made)
             draft.claim(
                 f"Names are replicated: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
                 words.percent(kept / len(made), 0),
-                f"5 % where it agrees by chance; all names of {again.successes} of {words.count(again.cases, 'feature')}, as many with probability {words.probability(again.p)}",
+                f"5 % where it agrees by chance; as many with probability {words.probability(count_p(kept, len(made)))}",
                 f"{kept:,} of {len(made):,} names of {words.count(here['feature'].nunique(), 'feature')}",
-                holds=again.holds,
+                holds=count_p(kept, len(made)) <= ALPHA and kept > len(made) / 2,
             )
             lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):
@@ -234,7 +237,7 @@ def _ledger(run: Run, draft: Draft) -> None:
                     "not found",
                 )
     heads = [Head("Check"), Head("replicated", numeric=True), Head("could not be checked", numeric=True)]
-    draft.show(Table("[[ledger]] of annotations", heads, rows, sortable=False, anchor="ledger"))
+    draft.show(Table("[[ledger|Replication]] of annotations", heads, rows, sortable=False, anchor="ledger"))
 
 
 def _motifs(run: Run, draft: Draft) -> None:

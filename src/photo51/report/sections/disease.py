@@ -19,7 +19,7 @@ from photo51.run.opened import Run
 
 Record = Mapping[Any, Any]
 ANCHOR, TITLE = "disease", "Variants and cohorts"
-QUESTION = "Does what the model computes tell disease from health, after controlling for confounders?"
+QUESTION = "Do the model's likelihood and its features separate cases from controls, after controlling for confounders?"
 METHODS = {
     "llr": "model's likelihood ([[llr]])",
     "abs_llr": "size of the likelihood change",
@@ -159,7 +159,7 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     first = whole.iloc[0].to_dict()
     note = (
         f"{_size(first, c)}; whole genes held out; guessing gives 0.50, and an AUPRC of {words.fixed(first['prevalence'])}. "
-        "The leaks show how high a score gets by knowing the gene alone."
+        "The rows marked as leaks show how high a score gets from the gene alone."
     )
     heads = [
         Head("Score"),
@@ -184,6 +184,8 @@ def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
         f"The model finds {c.cases} ({c.said}) less likely than {c.controls} of the same gene.",
         f"AUROC {words.fixed(r['auroc_within'])}", "0.50 by guessing", f"{_size(r, c)}; {range_}", holds=finds,
     )  # fmt: skip
+    if c.described:  # said once, before any number
+        return
     against = bool(r["within_hi"] < 0.5)
     does = "separates" if finds else "puts in the wrong order" if against else "does not separate"
     draft.answers.append(
@@ -217,6 +219,8 @@ def _gain(r: Record, baselines: pd.DataFrame, c: Contrast, draft: Draft) -> None
         f"{_size(r, c)}; gain over the likelihood alone {words.signed(r['gain'])}, {range_}",
         holds=gains and beats,
     )
+    if c.described:
+        return
     if gains and beats:
         draft.answers.append("Features add to it, beyond the best baseline.")
     elif gains:

@@ -9,7 +9,7 @@ from markupsafe import Markup
 from photo51.report.blocks import Block, Heading, Raw, rich
 from photo51.report.sections.base import Failure, Section
 
-ANCHOR, TITLE = "failures", "What failed or was null"
+ANCHOR, TITLE = "failures", "What was not found, and limits"
 QUESTION = "What was looked for and not found, and what can this run not say?"
 KINDS = (
     (

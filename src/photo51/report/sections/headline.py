@@ -7,13 +7,35 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from photo51 import words
-from photo51.report.blocks import Block, Claims, Prose, Raw, rich
+from photo51.report.blocks import Block, Claim, Claims, Prose, Raw, rich
 from photo51.report.sections.base import Section
 
 ANCHOR, TITLE = "headline", "What the model knows"
 QUESTION = "What was found, and what would have been found if there were nothing to find?"
-FIRST = 5  # findings, and failures, on the first screen
+FIRST = 5  # findings on the first screen
+MISSED = 4  # what was not found, on the first screen
+FIRST_ABOUT = ("concepts", "calibration", "shapes", "disease", "unnamed", "causes")  # sections, by interest
 ORDER = {"yes": 0, "no": 1, "untested": 2, "described": 3}
+
+
+def leading(claims: Sequence[Claim]) -> list[Claim]:
+    """Claims that beat their control and come first: the first of each section, then others whose numbers are not those again."""
+    beyond = [c for c in claims if c.verdict == "yes"]
+    of_each = {c.where: c for c in reversed(beyond)}
+    first = [of_each[where] for where in FIRST_ABOUT if where in of_each]
+    shown = {c.value for c in first}
+    rest = [c for c in beyond if c not in first]
+    return [*first, *sorted(rest, key=lambda c: c.value in shown)][:FIRST]
+
+
+def short(text: str, most: int = 170) -> str:
+    """A sentence cut between words, for the first screen; the section on what was not found has it whole."""
+    if len(text) <= most:
+        return text
+    cut = text[:most].rpartition(" ")[0]
+    if cut.count("[[") > cut.count("]]"):  # not within a term of the glossary
+        cut = cut[: cut.rindex("[[")]
+    return f"{cut.rstrip(' ,;(')} …"
 
 
 def section(sections: Sequence[Section]) -> Section:
@@ -22,7 +44,7 @@ def section(sections: Sequence[Section]) -> Section:
     beyond = sum(c.verdict == "yes" for c in claims)
     tested = sum(c.verdict in {"yes", "no"} for c in claims)
     ordered = sorted(claims, key=lambda c: ORDER[c.verdict])
-    first = [c for c in ordered if c.verdict == "yes"][:FIRST]
+    first = leading(claims)
     rest = [c for c in ordered if c not in first]
     missed = list(dict.fromkeys(f.what for s in sections for f in s.failures if f.kind == "not found"))
     blocks: list[Block] = []
@@ -33,12 +55,16 @@ def section(sections: Sequence[Section]) -> Section:
     else:
         blocks.append(Prose("Nothing that was tested beats its negative control."))
     if missed:
-        items = Markup("").join(Markup("<li>{}</li>").format(rich(m)) for m in missed[:FIRST])
-        more = f" {len(missed) - FIRST} more are below." if len(missed) > FIRST else ""
+        items = Markup("").join(Markup("<li>{}</li>").format(rich(short(m))) for m in missed[:MISSED])
+        more = (
+            f"{len(missed) - MISSED:,} more under “What was not found, and limits”."
+            if len(missed) > MISSED
+            else ""
+        )
         blocks.append(
             Raw(
                 Markup('<h3>Looked for and not found</h3><ul>{}</ul><p class="small">{}</p>').format(
-                    items, more.strip()
+                    items, more
                 )
             )
         )
@@ -50,7 +76,7 @@ def section(sections: Sequence[Section]) -> Section:
     if claims:
         blocks.append(
             Prose(
-                "Each row is one claim beside its negative control: the same measurement where nothing is to be found."
+                "Each row is one finding beside its negative control: the same measurement where no association can be."
             )
         )
     answer = (
@@ -58,4 +84,5 @@ def section(sections: Sequence[Section]) -> Section:
         if tested
         else "This run made no claim that could be tested."
     )
-    return Section(ANCHOR, TITLE, QUESTION, answer, blocks)
+    about = next((s.answer for s in sections if s.anchor == "concepts" and not s.absent), "")
+    return Section(ANCHOR, TITLE, QUESTION, f"{answer} {about}".strip(), blocks)

@@ -32,8 +32,8 @@ from photo51.run.known import names
 from photo51.run.opened import ALPHA, Run
 from photo51.stats.counts import count_p, sign_p
 
-ANCHOR, TITLE = "shapes", "Shapes that features trace"
-QUESTION = "Do features work together: do they trace rings or lines along which something biological varies?"
+ANCHOR, TITLE = "shapes", "Co-active feature groups"
+QUESTION = "Which features are active together, and does anything biological vary within such a group?"
 SHOWN, MEMBERS = 2_000, 16  # bases and features drawn of a group
 
 
@@ -46,7 +46,7 @@ def section(run: Run, shown: int = 6) -> Section:
         _groups(run, draft, shown)
     else:
         draft.fail(run.absent("manifolds"), "not run" if run.table("manifolds") is None else "not found")
-        draft.answers.append("No group of features was found that fires together.")
+        draft.answers.append("No group of features that are active together was found.")
     if run.has("battery"):
         _battery(run.need("battery"), draft)
     else:
@@ -64,7 +64,7 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     clouds = int((traced["shape"] == CLOUD).sum())
     shaped = len(traced) - clouds
     draft.claim(
-        "Some groups of features share the bases they are active on, beyond what each does alone.", f"{k} of {n} groups",
+        "Some groups of features are active at the same bases, more than circularly shifted copies are.", f"{k} of {n} groups",
         f"the same features circularly shifted against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance", f"{words.count(n, 'group')}, {int(table['n_features'].sum()):,} features", holds=k > 0,
     )  # fmt: skip
     draft.claim(
@@ -78,7 +78,7 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
         else "none of these traces a line, ring, sphere or tree, "
     )
     draft.answers.append(
-        f"{words.count(n, 'group')} of features fire together, {k} of them beyond chance; {traces}{clouds} are clouds of several dimensions, of {k - clouds - shaped} the shape cannot be told."
+        f"{words.count(n, 'group')} of features are active together, {k} of them more than circularly shifted copies are; {traces}{clouds} are clouds of several dimensions, of {k - clouds - shaped} the shape cannot be told."
     )
     if not shaped:
         draft.fail(
@@ -123,7 +123,7 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
     told = [c for c in placed["cluster"] if c in run.meanings.index and run.meanings.loc[c, "beyond_kmer"]]
     if len(placed):
         draft.claim(
-            "Where a base lies within a group says something of its biology, beyond what the last six bases say.", f"{len(told)} of {len(placed)} groups",
+            "The position of a base within a group follows a biological quantity, beyond what the last six bases explain.", f"{len(told)} of {len(placed)} groups",
             f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(table), 'pair')} of a [[coordinate]] and a quantity; [[kmer|six-letter words]] on the same bases", f"{words.count(table['quantity'].nunique(), 'quantity', 'quantities')} tested", holds=len(told) > 0,
         )  # fmt: skip
     silent = [c for c in placed["cluster"] if c not in told]
@@ -140,7 +140,7 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
             for q, groups in by_quantity.items()
         ]
         draft.answers.append(
-            f"Along their coordinates varies, beyond what the last six bases say, {words.listing(said)}."
+            f"The position of a base within a group follows, beyond what the last six bases explain, {words.listing(said)}."
         )
 
 
@@ -177,7 +177,8 @@ def _embedding(s: Shape) -> Figure:
     by = f" Colour: {s.coloured_by}." if s.coloured_by else ""
     grey = " Grey: it has no value there." if not np.isfinite(table["value"]).all() and s.coloured_by else ""
     return Figure(
-        picture, f"Each dot is one base; dots that are near each other look alike to the model.{by}{grey}"
+        picture,
+        f"Each dot is one base; near each other are bases at which the group is active in a like way.{by}{grey}",
     )
 
 
@@ -205,7 +206,7 @@ def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
     return [
         Figure(
             picture,
-            f"Which feature is active where along the coordinate{'' if len(live) <= MEMBERS else f' ({len(some)} of {len(s.members)}, evenly taken)'}; a diagonal means that each covers a part.",
+            f"Mean activation of each feature along the coordinate{'' if len(live) <= MEMBERS else f' ({len(some)} of {len(s.members)}, evenly taken)'}; a diagonal means that each covers a part.",
         )
     ]
 
@@ -246,7 +247,13 @@ def _beside(value: float, null: float, decimals: int = 2) -> Cell:
 
 def _meaning_table(run: Run, draft: Draft) -> None:
     table = run.need("meaning")
-    found = table[table["q"] <= ALPHA].sort_values("effect", ascending=False)
+    passed = table[table["q"] <= ALPHA]
+    found = passed[passed["effect"] > 0].sort_values("effect", ascending=False)
+    if idle := len(passed) - len(found):
+        draft.fail(
+            f"{words.count(idle, 'pair')} of a coordinate and a quantity {'passes' if idle == 1 else 'pass'} the rotation test but {'explains' if idle == 1 else 'explain'} no variance on held-out blocks: no meaning is given.",
+            "not found",
+        )
     if found.empty:
         return
     rivals = [(head, c) for head, c in RIVALS if c in found and found[c].notna().any()]
@@ -263,7 +270,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
     ]  # fmt: skip
     note = "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, beside what the last six bases explain of the same bases."
     if rivals:
-        note += " Rivals: the best group of a model with random weights; the activations themselves at the same bases, in as many dimensions; the best of as many groups of bases found in the activations without features."
+        note += " Baselines: the best group of a model with random weights; the activations themselves at the same bases, in as many dimensions; the best of as many groups of bases found in the activations without features."
         _direct(found, draft)
     draft.show(Table("What varies along the coordinates", heads, rows, note=note, shown=10, row_heads=False))
 
@@ -282,7 +289,7 @@ def _direct(found: pd.DataFrame, draft: Draft) -> None:
     tested = found[found["effect_direct"].notna() & (found["effect"] > 0)]
     won = int((tested["effect"] > tested[["effect_direct", "effect_subspaces"]].max(axis=1)).sum())
     draft.claim(
-        "A group of features says more of what varies along it than the activations do without features.", f"{won} of {len(tested)} coordinates and quantities",
+        "A group of features explains more of the quantity it follows than the activations do without features.", f"{won} of {len(tested)} coordinates and quantities",
         "the same bases in as many dimensions, and as many groups of bases found in the activations", words.count(len(tested), "pair"), holds=sign_p(won, len(tested) - won) <= ALPHA if len(tested) else None,
     )  # fmt: skip
 
@@ -295,11 +302,11 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
     tested = table[table["verdict"] != "not tested"]
     shown = tested[tested["verdict"] == "shown"]
     draft.show(
-        Heading("Shapes that are known to exist", "battery"),
-        Prose("Biology says that these must be there for a model to know of them. They test the model and the method together: a control that fails is printed as failing."),
+        Heading("Positive controls: structure that must be there", "battery"),
+        Prose("The reading frame and the other structure listed here are known to exist. They test model and method together: a control that fails is printed as failing."),
     )  # fmt: skip
     draft.claim(
-        "The model's features show shapes that biology says must be there.", f"{len(shown)} of {len(tested)} controls",
+        "The features hold structure that is known to be there (positive controls).", f"{len(shown)} of {len(tested)} controls",
         "its [[kmer|baseline]] and its [[rotation|null]], each in the table", f"{words.count(len(table), 'control')}, {len(table) - len(tested)} without the data to test", holds=count_p(len(shown), len(tested)) <= ALPHA if len(tested) else None,
     )  # fmt: skip
     if len(tested):
@@ -312,7 +319,9 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         )
         draft.show(
             Figure(
-                picture, "Each line is one known shape; filled dots are shown, open ones are not.", wide=True
+                picture,
+                "Each line is one positive control; filled dots were found, open ones were not.",
+                wide=True,
             )
         )
     rows = [
@@ -323,19 +332,19 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         for r in records(table)
     ]  # fmt: skip
     heads = [
-        Head("What must be there"), Head("score", numeric=True), Head("[[kmer|baseline]]", numeric=True), Head("[[random_weights|random weights]]", numeric=True),
+        Head("What is known to be there"), Head("score", numeric=True), Head("[[kmer|baseline]]", numeric=True), Head("[[random_weights|random weights]]", numeric=True),
         Head("null", numeric=True), Head("[[p]]", numeric=True), Head("what was found"), Head("Verdict"),
     ]  # fmt: skip
-    draft.show(Table("Known shapes", heads, rows, sortable=False, shown=20))
+    draft.show(Table("Positive controls", heads, rows, sortable=False, shown=20))
     for r in records(tested[tested["verdict"] != "shown"]):
         rivals = (("k-mers", r.baseline), ("random weights", r.random_weights))
         better = [f"{name} reach {words.fixed(value)}" for name, value in rivals if value > r.score]
         draft.fail(
-            f"Known shape not shown: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null {words.fixed(r.null)}, p {words.probability(r.p)}{''.join(f'; {b}' for b in better)}).",
+            f"Positive control not found: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null {words.fixed(r.null)}, p {words.probability(r.p)}{''.join(f'; {b}' for b in better)}).",
             "not found",
         )
     for r in records(table[table["verdict"] == "not tested"]):
-        draft.fail(f"Known shape not tested: {r.what}. {str(r.note).rstrip('.')}.", "limit")
+        draft.fail(f"Positive control not tested: {r.what}. {str(r.note).rstrip('.')}.", "limit")
 
 
 def _number(value: float, unit: str = "") -> Cell:

@@ -177,7 +177,7 @@ def _model(run: Run) -> Table:
             rows.append([title, f"{shown} {unit}".strip()])
     if (again := _read_again(run)) is not None:
         steady = f"a feature agrees with itself by r {words.number(float(again.median()))} (median)"
-        rows.append(["[[retiled|read from elsewhere]]", f"{steady}; {words.percent(float((again < STEADY).mean()))} of the features stay below {STEADY:g}"])  # fmt: skip
+        rows.append(["[[retiled|Window-offset robustness]]", f"{steady}; {words.percent(float((again < STEADY).mean()))} of the features stay below {STEADY:g}"])  # fmt: skip
     return Table("Model and dictionary", [Head("What"), Head("Which")], rows, sortable=False)
 
 
@@ -195,7 +195,7 @@ def _claims(run: Run) -> list[Claim]:
     share = float(recovered)
     return [
         Claim(
-            "The features carry what the model knows: put in place of its internal state, they keep its power to predict.",
+            "The features keep the model's power to predict when their reconstruction replaces its internal state.",
             f"{words.percent(share)} kept", "0 %: the state replaced by its mean", f"at {run.codes.meta.origin.site}", "yes" if share >= 0.8 else "no", ANCHOR,
         )
     ]  # fmt: skip
@@ -209,5 +209,5 @@ def _density(run: Run) -> Figure:
     picture = svg.figure(lambda ax: figures.density(ax, run.features), (theme.WIDTH_1, 2.3), alt)
     return Figure(
         picture,
-        f"[[density]] of the features: half are active at less than {words.percent(middle, 2)} of the bases.",
+        f"[[density|Density]] of the features: half are active at less than {words.percent(middle, 2)} of the bases.",
     )

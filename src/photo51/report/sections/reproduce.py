@@ -108,7 +108,7 @@ def _there(run: Run, name: str) -> str:
 
 def _files(run: Run) -> Table:
     known = {
-        "config.yaml": "the configuration, to run again", "exports/features.h5ad": "features with all that is known of each, for scanpy", "atlas/index.html": "every feature with its dossier", "tracks": "genome tracks, hub, IGV session and page",
+        "config.yaml": "the configuration, to run again", "exports/features.h5ad": "features with all that is known of each, for scanpy", "atlas/index.html": "every feature with its page", "tracks": "genome tracks, hub, IGV session and page",
         "notebooks": "notebooks with their results", "exports/tables": "every table as TSV (0-based and 1-based) and parquet", "exports/columns.tsv": "what every column means", "manifest.json": "hashes of everything",
     }  # fmt: skip
     rows = [[_link(run, name), what, _there(run, name)] for name, what in known.items()]

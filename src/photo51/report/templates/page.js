@@ -1,6 +1,7 @@
 // Tooltips of terms, sortable tables, tables that open: all of it optional, the page reads without.
 (() => {
   "use strict";
+  add_tools(document);
   const tip = document.createElement("div");
   tip.id = "tip"; tip.hidden = true; tip.setAttribute("aria-hidden", "true");
   document.body.append(tip);

@@ -72,8 +72,8 @@ const paint = (seq, levels, peak) => {
   }
   return out;
 };
-const windows = W => h("div", { class: "windows", role: "region", tabindex: "0", "aria-label": "strongest windows" },
-  h("table", {}, h("thead", {}, h("tr", {}, ...["Place (strand)", "Gene, sense or antisense", "Strength", "Bases in reading direction, the strongest underlined"].map(t => h("th", { scope: "col" }, t)))),
+const windows = W => h("div", { class: "windows take", role: "region", tabindex: "0", "aria-label": "strongest windows" },
+  h("table", { "aria-label": "strongest windows" }, h("thead", {}, h("tr", {}, ...["Locus (strand)", "Gene, sense or antisense", "Strength", "Bases in reading direction, the strongest underlined"].map(t => h("th", { scope: "col" }, t)))),
     h("tbody", {}, ...W.map(w => h("tr", {}, h("td", {}, w.page ? h("a", { href: w.page }, w.where) : w.where), h("td", {}, w.gene || "\u2013"), h("td", { class: "num" }, known(w.act) ? Math.round(100 * w.act) + "\u202f%" : "\u2013"), h("td", {}, paint(w.seq, w.level, w.peak)))))));
 
 const histogram = H => {
@@ -94,20 +94,21 @@ const show_dossier = (d, row) => {
   const m = COL.manifold[row], pane = $("dossier");
   const facts = h("dl", { class: "facts" }, ...d.facts.map(([k, v, hint]) => h("div", { title: hint || false }, h("dt", {}, k), h("dd", {}, v))));
   pane.replaceChildren(...[
-    h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list"), " \u00b7 ", h("a", { href: "../report.html" }, "Report")),
+    h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list"), h("a", { href: "../report.html" }, "Report")),
     h("h2", { id: "dossier-title" }, `f${COL.id[row]} `, h("span", {}, d.title)),
     h("p", { class: "lede" }, d.words), facts,
-    d.logo ? h("section", {}, h("h3", {}, "What the strongest places have in common"), logo(d.logo), h("p", { class: "small" }, d.logo.said)) : h("p", { class: "small" }, d.no_logo || ""),
-    h("h3", {}, "Where it is strongest"), windows(d.windows), ...d.tracks.map(track),
-    h("h3", {}, "What it looks like, and against what"),
+    d.logo ? h("section", {}, h("h3", {}, "Sequence logo of its strongest loci"), logo(d.logo), h("p", { class: "small" }, d.logo.said)) : h("p", { class: "small" }, d.no_logo || ""),
+    h("h3", {}, "Loci where it is strongest"), windows(d.windows), ...d.tracks.map(track),
+    h("h3", {}, "Agreement with annotations, beside baselines"),
     d.concepts.length ? grid("Annotations it agrees with", [["Annotation"], ["F1", "held-out domain F1", 1], ["null F1", "95 of 100 rotated copies stay below", 1], ["always-on F1", "a feature that is active everywhere", 1], ["precision", "share of its active bases inside", 1], ["recall, bases", "share of the bases of the class that are active", 1], ["recall, intervals", "share of intervals with an active base", 1], ["MCC", "Matthews correlation, base by base", 1], ["n", "intervals held out", 1], ["q", "rotation null", 1], ["q, composition", "after removing GC and six-letter words", 1], ["beats k-mers"]],
       d.concepts.map(c => [c.name, fixed(c.f1, 2), fixed(c.null, 2), fixed(c.always, 2), fixed(c.precision, 2), fixed(c.recall_bases, 3), fixed(c.recall, 2), fixed(c.mcc, 2), c.n.toLocaleString("en"), tiny(c.q), tiny(c.qa), c.kmer]), "Measured on blocks of the genome that played no part in the choice of feature and threshold. A claim stands where F1 is well above its null and both q are small.") : h("p", {}, d.no_concepts),
     h("div", { class: "figures" }, d.histogram ? histogram(d.histogram) : null, ...d.profiles.map(profile)),
-    h("h3", {}, "Does the model use it?"), h("p", {}, d.cause),
-    h("h3", {}, "Group it belongs to"), m >= 0 ? h("p", {}, h("a", { href: "#m" + m }, group_name(m)), D.manifolds[m].meaning ? ": " + D.manifolds[m].meaning : "") : h("p", {}, "None: it was not placed in any group of features."),
+    h("h3", {}, "Does the model use it? Ablation and steering"), h("p", {}, d.cause),
+    h("h3", {}, "Co-active feature group"), m >= 0 ? h("p", {}, h("a", { href: "#m" + m }, group_name(m)), D.manifolds[m].meaning ? ": " + D.manifolds[m].meaning : "") : h("p", {}, "None: it was not placed in any group of features."),
     d.like.length ? h("section", {}, h("h3", {}, "Features most like it"), h("p", {}, ...d.like.flatMap(([id, cosine], i) => ROW_OF.has(id) ? [i ? ", " : "", link(ROW_OF.get(id)), ` (${fixed(cosine, 2)})`] : []), h("span", { class: "small" }, " \u00b7 cosine between the directions they write in the model"))) : null,
-    d.checks.length ? grid("Is the name replicated?", [["Check"], ["Result"], ["Detail"]], d.checks) : null,
+    d.checks.length ? grid("Replication of its name", [["Check"], ["Result"], ["Detail"]], d.checks) : null,
   ].filter(Boolean));
+  add_tools(pane);
 };
 const group_name = m => `group ${m}: ${D.manifolds[m].shape}`;
 const open_manifold = index => {
@@ -116,13 +117,13 @@ const open_manifold = index => {
   history.replaceState(null, "", "#m" + index);
   const rows = m.features.filter(id => ROW_OF.has(id)).map(id => ROW_OF.get(id));
   $("dossier").replaceChildren(...[
-    h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list")),
+    h("p", { class: "crumb" }, h("a", { href: "#rows", class: "back" }, "Back to the list"), h("a", { href: "../report.html#shapes" }, "Report")),
     h("h2", { id: "dossier-title" }, `Group ${index} `, h("span", {}, m.shape)), h("p", { class: "lede" }, m.words),
-    m.points.x.length ? h("figure", {}, h("div", { class: "plot big", html: cloud(m, 520, 360, 2.4) }), h("figcaption", {}, m.alt, m.key ? h("span", { class: "keys" }, ...m.key.map(([label, share]) => h("span", { class: "key" }, h("i", { style: `background:${mixed(m.cyclic ? D.ramps.cyclic : D.ramps.sequential, share)}` }), label))) : null)) : null,
+    m.points.x.length ? h("figure", {}, h("div", { class: "plot big", html: cloud(m, 520, 360, 2.4) }), h("figcaption", {}, m.alt, m.key ? h("span", { class: "keys" }, ...m.key.map(([label, share]) => h("span", { class: "key" }, h("i", { style: `background:${shade(m, share)}` }), label))) : null)) : null,
     h("dl", { class: "facts" }, ...m.facts.map(([k, v, hint]) => h("div", { title: hint || false }, h("dt", {}, k), h("dd", {}, v)))),
     h("h3", {}, `Its ${rows.length} features`), h("ul", { class: "flat" }, ...rows.map(r => h("li", {}, link(r)))),
   ].filter(Boolean));
-  $("dossier").scrollTop = 0;
+  $("dossier").scrollTop = 0; add_tools($("dossier"));
   SHOWN = Uint32Array.from(rows); RANKED = false; sort(); draw_table(); draw_map();
   $("found").textContent = `the ${rows.length} features of group ${index}`;
 };

@@ -89,12 +89,18 @@ const draw_legend = () => {
   const kinds = [...D.groups.filter((_, i) => used.has(i)).map(g => swatch(g.colour, g.label)), swatch(GREY, "unnamed")].join("");
   $("legend").innerHTML = { kind: kinds, density: ramp("rare (one base in a million)", "always on"), novelty: ramp("0", "1"), cause: ramp("no effect", "largest effect") }[MAP.colour];
 };
+// classes have the colours of the report's pictures; the class of a value is the nearest of the key, round the circle for an angle
+const shade = (m, share) => {
+  if (!m.tones || !m.tones.length) return mixed(m.cyclic ? D.ramps.cyclic : D.ramps.sequential, share);
+  const far = m.key.map(([, at]) => { const d = Math.abs(share - at); return m.cyclic ? Math.min(d, 1 - d) : d });
+  return m.tones[far.indexOf(Math.min(...far))];
+};
 const cloud = (m, wide, tall, size) => {
   const P = m.points, pad = size + 2;
   if (!P || !P.x.length) return `<svg viewBox="0 0 ${wide} ${tall}" role="img" aria-label="no picture"></svg>`;
   const span = a => { const lo = Math.min(...a), hi = Math.max(...a); return [lo, Math.max(hi - lo, 1e-9)] }, [x0, sx] = span(P.x), [y0, sy] = span(P.y);
   const unit = Math.max(sx / (wide - 2 * pad), sy / (tall - 2 * pad)), ox = (wide - sx / unit) / 2, oy = (tall - sy / unit) / 2;
-  const dots = P.x.map((x, i) => `<circle cx="${(ox + (x - x0) / unit).toFixed(1)}" cy="${(tall - oy - (P.y[i] - y0) / unit).toFixed(1)}" r="${size}" fill="${known(P.v[i]) ? mixed(m.cyclic ? D.ramps.cyclic : D.ramps.sequential, P.v[i]) : GREY}" fill-opacity=".75"/>`);
+  const dots = P.x.map((x, i) => `<circle cx="${(ox + (x - x0) / unit).toFixed(1)}" cy="${(tall - oy - (P.y[i] - y0) / unit).toFixed(1)}" r="${size}" fill="${known(P.v[i]) ? shade(m, P.v[i]) : GREY}" fill-opacity=".75"/>`);
   return `<svg viewBox="0 0 ${wide} ${tall}" role="img" aria-label="${escape_text(m.alt)}">${dots.join("")}</svg>`;
 };
 const draw_manifolds = () => {

@@ -2,7 +2,7 @@
 const ROW_PX = 30;
 const COLUMNS = [
   { key: "id", title: "Feature", cell: r => "f" + COL.id[r], value: r => COL.id[r], up: true },
-  { key: "name", title: "Looks like", cell: r => name_of(r) || "unnamed", value: r => name_of(r) || "\uffff", up: true },
+  { key: "name", title: "Name", cell: r => name_of(r) || "unnamed", value: r => name_of(r) || "\uffff", up: true },
   { key: "grade", title: "Grade", hint: "How good the evidence for the name is: strong, moderate, weak", cell: r => ["\u2013", "weak", "moderate", "strong"][COL.grade[r]], value: r => COL.grade[r] },
   { key: "score", title: "F1", hint: "Held-out domain F1 with that annotation", cell: r => fixed(COL.score[r], 2), value: r => COL.score[r] },
   { key: "null", title: "Null", hint: "F1 that 95 of 100 rotated copies stay below", cell: r => fixed(COL.null[r], 2), value: r => COL.null[r] },

@@ -1,0 +1,234 @@
+"""Methods of this run in words that a paper can take, with versions and references, and how to cite photo51."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from photo51 import __version__, words
+from photo51.report.blocks import Heading, Prose, Raw
+from photo51.report.manifest import made_with
+from photo51.report.sections.base import Draft, Section
+from photo51.run.opened import Run
+
+ANCHOR, TITLE = "methods", "Methods, and how to cite"
+QUESTION = "What would a methods section say, and what is to be cited?"
+HOME = "https://github.com/photo51/photo51"
+NAME = "photo51: a scientific discovery workbench for genomics foundation models"
+REFERENCES: Mapping[str, tuple[str, str]] = {
+    "model": ("Nguyen et al. 2024, Science 386, eado9336", "10.1126/science.ado9336"),
+    "topk": ("Gao et al. 2024, arXiv:2406.04093", "10.48550/arXiv.2406.04093"),
+    "batchtopk": ("Bussmann et al. 2024, arXiv:2412.06410", "10.48550/arXiv.2412.06410"),
+    "matryoshka": ("Bussmann et al. 2025, arXiv:2503.17547", "10.48550/arXiv.2503.17547"),
+    "jumprelu": ("Rajamanoharan et al. 2024, arXiv:2407.14435", "10.48550/arXiv.2407.14435"),
+    "shift": ("Cabrera et al. 2012, G3 2, 1067", "10.1534/g3.112.002618"),
+    "blocks": ("Bickel et al. 2010, Ann Appl Stat 4, 1660", "10.1214/10-AOAS363"),
+    "bh": ("Benjamini and Hochberg 1995, J R Stat Soc B 57, 289", "10.1111/j.2517-6161.1995.tb02031.x"),
+    "hierarchical": ("Benjamini and Bogomolov 2014, J R Stat Soc B 76, 297", "10.1111/rssb.12028"),
+    "mcc": ("Matthews 1975, Biochim Biophys Acta 405, 442", "10.1016/0005-2795(75)90109-9"),
+    "logo": ("Schneider and Stephens 1990, Nucleic Acids Res 18, 6097", "10.1093/nar/18.20.6097"),
+    "leiden": ("Traag et al. 2019, Sci Rep 9, 5233", "10.1038/s41598-019-41695-z"),
+    "dimension": ("Facco et al. 2017, Sci Rep 7, 12140", "10.1038/s41598-017-11873-y"),
+    "ripser": ("Tralie et al. 2018, J Open Source Softw 3, 925", "10.21105/joss.00925"),
+    "conformal": ("Bates et al. 2023, Ann Stat 51, 149", "10.1214/22-AOS2244"),
+    "tarone": ("Gilbert 2005, J R Stat Soc C 54, 143", "10.1111/j.1467-9876.2005.00475.x"),
+    "mixed": ("Kang et al. 2010, Nat Genet 42, 348", "10.1038/ng.548"),
+    "igv": ("Robinson et al. 2023, Bioinformatics 39, btac830", "10.1093/bioinformatics/btac830"),
+    "snakemake": ("Mölder et al. 2021, F1000Research 10, 33", "10.12688/f1000research.29032.2"),
+}
+_RULES = {
+    "topk": "TopK",
+    "batchtopk": "BatchTopK",
+    "matryoshka": "Matryoshka BatchTopK",
+    "jumprelu": "JumpReLU",
+}
+
+
+def section(run: Run) -> Section:
+    """The methods of what this run holds, the references they need, and the citation of photo51."""
+    draft, cited = Draft(ANCHOR), _Cited()
+    settings = run.manifest.get("config", {}).get("values", {})
+    parts = (
+        _reading(run, settings, cited), _dictionary(run, settings, cited), _annotations(run, cited), _groups(run, cited),
+        _unnamed(run, cited), _variants(run, settings, cited), _interventions(run), _software(run, settings, cited),
+    )  # fmt: skip
+    text = "\n\n".join(part for part in parts if part)
+    draft.answers.append(
+        f"Cite photo51 {__version__} ({HOME}), the model and the methods below; the text can be copied as it is."
+    )
+    draft.show(
+        Heading("How to cite photo51", "cite"),
+        Raw(
+            Markup('<div class="copy" data-copy="citation"><p>{}</p><pre><code>{}</code></pre></div>').format(
+                citation(), bibtex()
+            )
+        ),
+        Heading("Methods", "methods-text"),
+        Raw(Markup('<div class="copy" data-copy="methods">{}</div>').format(Prose(text).html())),
+        Heading("References", "references"),
+        Raw(Markup('<div class="copy" data-copy="references"><ol>{}</ol></div>').format(cited.items())),
+    )
+    return draft.section(TITLE, QUESTION)
+
+
+def citation() -> str:
+    """How to cite photo51, as a reference in a list."""
+    return f"The photo51 authors. {NAME}, version {__version__}. {HOME}"
+
+
+def bibtex() -> str:
+    """How to cite photo51, for BibTeX."""
+    return (
+        f"@software{{photo51,\n  author  = {{{{The photo51 authors}}}},\n  title   = {{{NAME}}},\n"
+        f"  version = {{{__version__}}},\n  url     = {{{HOME}}}\n}}"
+    )
+
+
+class _Cited:
+    """References in the order in which they are first needed."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+
+    def __call__(self, *keys: str) -> str:
+        """Numbers of references, as they stand in a text."""
+        for key in keys:
+            if key not in self.keys:
+                self.keys.append(key)
+        return f"[{', '.join(str(self.keys.index(k) + 1) for k in keys)}]"
+
+    def items(self) -> Markup:
+        """The list."""
+        row = Markup('<li>{0}. <a href="https://doi.org/{1}">doi:{1}</a></li>')
+        return Markup("").join(row.format(*REFERENCES[key]) for key in self.keys)
+
+
+def _reading(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
+    origin, workspace = run.codes.meta.origin, run.places.workspace
+    contigs, genome = run.genomes.contigs, settings.get("genome", {})
+    names = [str(g).replace("_", " ") for g in dict.fromkeys(contigs["genome"])]
+    windows = (
+        f", in windows of up to {genome['core']:,} scored bases after up to {genome['warmup']:,} bases of context"
+        if {"core", "warmup"} <= set(genome)
+        else ""
+    )
+    family = f" {cite('model')}" if _is_hyena(str(origin.model_name or "")) else ""
+    table = workspace.table
+    size = (table["end"] - table["start"]).groupby(table["split"]).sum()
+    splits = words.listing([f"{words.bases(int(size.get(s, 0)))} {n}" for s, n in _SPLITS.items()])
+    blocks = f" in blocks of up to {words.bases(int(genome['block']))}" if "block" in genome else ""
+    return (
+        f"Sequences of {words.listing(names, 8)} were analysed with photo51 {__version__}. The language model {origin.model_name or origin.model}{family} "
+        f"(weights {origin.model}) read both strands{windows}; its state at {origin.site} ({origin.d_model:,} channels) was kept at "
+        f"{words.bases(workspace.n_rows)} of {words.bases(int(contigs['length'].sum()))}. These positions were assigned{blocks} to splits: {splits}."
+    )
+
+
+def _is_hyena(name: str) -> bool:
+    """Whether a model by that name is of the StripedHyena family."""
+    return name.lower().startswith(("sh2", "sh1", "evo", "nano", "striped"))
+
+
+_SPLITS = {
+    "train": "to train the dictionary",
+    "select": "to choose features and thresholds",
+    "test": "to report on",
+}
+
+
+def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
+    sae, quality = settings.get("sae", {}), run.quality()
+    rule = str(sae.get("variant", ""))
+    known = f"{_RULES[rule]} {cite(rule)}" if rule in _RULES else "sparse"
+    how = f", {sae['k']} active a position" if rule in {"topk", "batchtopk", "matryoshka"} else ""
+    trained = f", trained on {sae['tokens']:,} positions (seed {sae['seed']})" if "tokens" in sae else ""
+    text = f"The state was decomposed by a {known} autoencoder into {run.codes.meta.n_features:,} features{how}{trained}."
+    explained, recovered = quality.get("variance_explained"), quality.get("recovered")
+    if words.is_number(explained):
+        text += f" On held-out positions it explains {words.percent(float(explained))} of the variance."  # type: ignore[arg-type]
+    if words.is_number(recovered):
+        text += f" With its reconstruction in place of the state, the model keeps {words.percent(float(recovered))} of the cross-entropy that it loses when the state is replaced by its mean."  # type: ignore[arg-type]
+    return text
+
+
+def _annotations(run: Run, cite: _Cited) -> str:
+    if not run.has("enrichment") and not run.has("concepts"):
+        return ""
+    out = []
+    if run.has("enrichment"):
+        table = run.need("enrichment")
+        out.append(
+            f"Features were compared with {words.count(table['annotation'].nunique(), 'annotation class', 'annotation classes')}, sense and antisense. Each association was tested against all "
+            f"circular shifts of the feature within blocks of the genome {cite('shift', 'blocks')}, and again after regressing out composition (GC, skews, words of up to six letters), "
+            f"strand and place; q-values control the false discovery rate over classes first, then over features within a class {cite('hierarchical')}."
+        )
+    if run.has("concepts"):
+        out.append(
+            "Feature and threshold of a class were chosen on the selection split and measured on the test split: precision and recall by bases, recall and F1 by intervals, and Matthews’ "
+            f"correlation by bases {cite('mcc')}, beside circularly shifted copies, a feature that is always on, the best 6-mer, the best single neuron and the best principal component."
+        )
+    if run.has("logos"):
+        out.append(f"Logos show the information of the strongest windows {cite('logo')}.")
+    return " ".join(out)
+
+
+def _groups(run: Run, cite: _Cited) -> str:
+    if not run.has("manifolds"):
+        return ""
+    return (
+        f"Features that are active together were grouped by their direct couplings with the Leiden algorithm {cite('leiden')}. For each group the intrinsic dimension {cite('dimension')} and the "
+        f"persistent homology {cite('ripser')} of its activations were compared with those of the same features, each circularly shifted by itself; the false discovery rate over groups {cite('bh')} was held at 5 %."
+    )
+
+
+def _unnamed(run: Run, cite: _Cited) -> str:
+    if not run.has("novelty"):
+        return ""
+    return f"Features that no annotation explains were ranked, and compared with those of the same model with random weights by conformal p-values {cite('conformal')}."
+
+
+def _variants(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
+    out = []
+    if run.has("variants"):
+        window = settings.get("variants", {}).get("window")
+        width = f" over windows of {window:,} bases" if window else ""
+        out.append(
+            f"Variants were scored by the log-likelihood ratio of alternative to reference sequence (nats){width}, on both strands, and by the change of each feature."
+        )
+    if run.has("feature_tests"):
+        out.append(
+            f"Changes in cases and controls were compared by rank tests within strata (the report names them for each set), with the false discovery rate controlled over tests that can reach it {cite('bh', 'tarone')}, and again in genes kept apart."
+        )
+    if run.has("cohort_tests"):
+        out.append(
+            f"Feature burdens of individuals were tested with a linear mixed model on their relatedness {cite('mixed')}."
+        )
+    return " ".join(out)
+
+
+def _interventions(run: Run) -> str:
+    out = []
+    if run.has("causality"):
+        out.append(
+            "Features were removed from the state where they are active, and the change of the model's negative log-likelihood was compared with that of removing random features of like density with a change of the same size."
+        )
+    doses = run.table("doses")
+    if doses is not None and len(doses):
+        n = int(doses["n_null"].min())
+        out.append(
+            f"Features were turned up while the model wrote sequence; effects were compared with {n} random directions of equal size, so that no p-value can be below 1/{n + 1}."
+        )
+    return " ".join(out)
+
+
+def _software(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
+    software = (run.manifest or made_with()).get("software", {})
+    listed = [
+        f"{k} {v}"
+        for k, v in software.items()
+        if v and k in {"python", "torch", "numpy", "scipy", "pandas", "scikit-learn", "anndata"}
+    ]
+    seed = f" Seed {settings['seed']}." if "seed" in settings else ""
+    return f"The workflow is run by Snakemake {software.get('snakemake') or ''} {cite('snakemake')}; genome pages are drawn by igv.js {cite('igv')}. Versions: {', '.join(listed)}.{seed}"

@@ -1,0 +1,17 @@
+"""The synthetic run, whole."""
+
+import synthetic_enrichment
+import synthetic_geometry
+import synthetic_run
+import synthetic_tables
+
+
+def build(folder):
+    """A whole run: genomes, codes, and the tables of every stage."""
+    genomes = synthetic_run.make_genomes(folder)
+    codes = synthetic_run.make_codes(genomes, folder / "codes" / "main")
+    synthetic_tables.make_features(folder, genomes)
+    synthetic_tables.make_causes(folder)
+    synthetic_tables.make_disease(folder)
+    synthetic_enrichment.make_enrichment(folder, genomes, codes)
+    synthetic_geometry.make_geometry(folder, genomes, codes)
