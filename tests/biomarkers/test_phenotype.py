@@ -103,6 +103,11 @@ def test_quantities_are_said_and_minus_nine_is_missing_among_them():
         ("p.fam", "f 001 0 0 1 1\nf 002 0 0 2 2\n"),
         ("p.phen", "f 001 1\nf 002 2\n"),
         ("p.pheno", "#FID IID PHENO1\nf 001 1\nf 002 2\n"),
+        ("p.pheno", "#IID\tPHENO1\n001\t1\n002\t2\n"),
+        ("p.pheno", "IID PHENO1\n001 1\n002 2\n"),
+        ("p.psam", "##x\n#FID\tIID\tSEX\tPHENO1\nf\t001\t1\t1\nf\t002\tNA\t2\n"),
+        ("p.psam", "f 001 0 0 1 1\nf 002 0 0 2 2\n"),
+        ("p.sample", "ID_1 ID_2 missing sex phenotype\n0 0 0 D B\nf 001 0 1 0\nf 002 0 2 1\n"),
         ("p.txt", "FID IID height\nf 001 0\nf 002 1\n"),
     ],
 )
@@ -117,10 +122,11 @@ def test_tables_of_every_kind_keep_names_as_text(tmp_path, name, text):
     assert read_panel(packed).equals(read_panel(path))
 
 
-def test_plink_zero_is_missing_in_a_fam_file_alone(tmp_path):
+@pytest.mark.parametrize("name", ["p.fam", "p.psam"])
+def test_plink_zero_is_missing_in_a_fam_file_alone(tmp_path, name):
     rows = "f a 0 0 1 0\nf b 0 0 1 1\nf c 0 0 1 2\n"
-    (tmp_path / "p.fam").write_text(rows)
-    people = roster(["a", "b", "c"], read_panel(tmp_path / "p.fam"), CohortParams(max_unmatched=1))
+    (tmp_path / name).write_text(rows)
+    people = roster(["a", "b", "c"], read_panel(tmp_path / name), CohortParams(max_unmatched=1))
     assert people.individuals.tolist() == ["b", "c"]
     assert people.unmatched.to_numpy().tolist() == [["a", "no phenotype"]]
 

@@ -258,6 +258,7 @@ def make_disease(folder: Path, seed: int = 5) -> None:
         )
     ]
     write(biomarkers.LAMBDAS, lambdas, folder / "cohort" / "made_up" / "lambdas.parquet")
+    _cohort_baselines(folder / "cohort" / "made_up")
     bins = [
         {
             "method": "stacked",
@@ -272,3 +273,38 @@ def make_disease(folder: Path, seed: int = 5) -> None:
         for k in range(5)
     ]
     write(biomarkers.CALIBRATION, bins, at / "calibration.parquet")
+
+
+def _cohort_baselines(folder: Path) -> None:
+    """Clades of the cohort, what carries its one finding, and the genes and alleles themselves."""
+    clades = [("0", "discovery", 40, 22, 18), ("1", "validation", 25, 9, 16)]
+    rows = [
+        {"clade": c, "side": side, "fold": 0 if side == "discovery" else -1, "n": n, "cases": a, "controls": b, "both": True, "stability": 0.8}
+        for c, side, n, a, b in clades
+    ]  # fmt: skip
+    write(biomarkers.FEASIBILITY, rows, folder / "feasibility.parquet")
+    carriers = [
+        {"feature": 9, "level": level, "name": name, "gene": "rpoB", "consequence": kind, "delta": delta, "n_carriers": n, "share": share}
+        for level, name, kind, delta, n, share in (
+            ("gene", "rpoB", "", float("nan"), 31, 0.92), ("allele", "chromosome:1042:A>G", "missense", 1.4, 20, 0.61),
+            ("allele", "chromosome:1051:C>T", "missense", 1.1, 11, 0.31),
+        )
+    ]  # fmt: skip
+    write(biomarkers.CARRIERS, carriers, folder / "carriers.parquet")
+    levels = [
+        {
+            "level": level,
+            "n": n,
+            "discoveries": 1,
+            "min_p": 1e-6,
+            "score": score,
+            "score_within": score - 0.01,
+        }
+        for level, n, score in (("feature", 70, 0.912), ("gene", 4, 0.934), ("allele", 12, 0.951))
+    ]
+    write(biomarkers.LEVELS, levels, folder / "levels.parquet")
+    tested = [
+        {"level": level, "name": name, "beta": 0.4, "se": 0.07, "p": 1e-8, "p_without": 1e-5, "q": 1e-7, "n_carriers": n}
+        for level, name, n in (("feature", "9", -1), ("gene", "rpoB", 31), ("allele", "chromosome:1042:A>G", 20))
+    ]  # fmt: skip
+    write(biomarkers.ASSOCIATIONS, tested, folder / "associations.parquet")

@@ -1,4 +1,4 @@
-"""Tables of individuals as people have them: tab, comma or space between columns, PLINK's `.fam`, `.pheno` and `.phen`.
+"""Tables of individuals as people have them: tab, comma or space between columns, PLINK's `.fam`, `.psam`, `.pheno`, `.phen`, and `.sample`.
 
 All cells are read as text, so that an individual called `001` stays `001` and a phenotype of `1` and `2` is not taken for a
 quantity before its coding is looked at (`photo51.biomarkers.phenotype`).
@@ -21,8 +21,9 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 FAM = ("FID", "IID", "father", "mother", "sex", "phenotype")
 FID, IID = "FID", "IID"
+SAMPLE_TYPES = frozenset("0DBPC")
 PHENOTYPES = ("phenotype", "pheno", "pheno1", "trait")
-INDIVIDUALS = ("individual", "iid", "sample", "sample_id", "isolate", "strain", "name", "id")
+INDIVIDUALS = ("individual", "iid", "sample", "sample_id", "isolate", "strain", "name", "id", "id_2")
 MISSING = frozenset(
     ("", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", ".", "-", "?", "missing", "unknown")
 )
@@ -33,8 +34,9 @@ def read_panel(path: Path | str) -> pd.DataFrame:
     """Read a table of individuals; every cell is text without blanks around it.
 
     Columns are parted by tabs, semicolons or commas where the first line has one, else by blanks. `.fam` files have no
-    header; neither have `.phen` and `.pheno` files whose first line does not begin with FID (their columns are called
-    FID, IID, phenotype, phenotype2, …).
+    header; neither have `.phen`, `.pheno` and `.psam` files whose first line does not begin with FID, IID or `#` (columns of
+    the first two are called FID, IID, phenotype, phenotype2, …, those of `.psam` as in `.fam`). The second line of a
+    `.sample` file says what its columns are, and is no individual.
 
     Raises
     ------
@@ -52,12 +54,15 @@ def read_panel(path: Path | str) -> pd.DataFrame:
         raise InputError(f"{path}: need a table with a header, got no lines")
     rows = _cells(path, lines)
     kind = [s for s in path.suffixes if s not in {".gz", ".bgz"}][-1:] or [""]
-    if kind[0] == ".fam":
+    named = rows[0][1][0].startswith("#") or rows[0][1][0].upper() in {FID, IID}
+    if kind[0] == ".fam" or (kind[0] == ".psam" and not named):
         header, start = list(FAM), 0
-    elif kind[0] in {".phen", ".pheno"} and rows[0][1][0].lstrip("#").upper() != FID:
+    elif kind[0] in {".phen", ".pheno"} and not named:
         header, start = _unnamed(len(rows[0][1])), 0
     else:
         header, start = [rows[0][1][0].lstrip("#").strip(), *rows[0][1][1:]], 1
+    if kind[0] == ".sample" and len(rows) > 1 and set(rows[1][1]) <= SAMPLE_TYPES:
+        del rows[1]
     if len(set(header)) < len(header) or "" in header:
         raise InputError(
             f"{path}, line {rows[0][0]}: need column names that differ, got {', '.join(map(repr, header))}"[
@@ -72,7 +77,7 @@ def read_panel(path: Path | str) -> pd.DataFrame:
     if not rows[start:]:
         raise InputError(f"{path}: need at least one individual, got a header alone")
     table = pd.DataFrame([cells for _, cells in rows[start:]], columns=header, dtype=object)
-    table.attrs["plink"] = kind[0] == ".fam"
+    table.attrs["plink"] = kind[0] in {".fam", ".psam"}
     return table
 
 

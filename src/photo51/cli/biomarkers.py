@@ -138,7 +138,7 @@ def cards(
 Panel = Annotated[
     Path,
     typer.Argument(
-        help="individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .pheno, .phen, or columns parted by blanks)"
+        help="individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .psam, .pheno, .phen, .sample, or columns parted by blanks)"
     ),
 ]
 Vcf = Annotated[Path | None, typer.Option(help="VCF file with samples")]

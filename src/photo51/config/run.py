@@ -73,7 +73,7 @@ class CohortRunParams(Params):
     """Individuals with a phenotype: the table, and the genotypes of a set of variants or the run's own genomes."""
 
     panel: str = Field(
-        description="table of individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .pheno, .phen)"
+        description="table of individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .psam, .pheno, .phen, .sample)"
     )
     genotypes: str | None = Field(
         default=None, description="VCF file with samples; null: individuals are the genomes of the run"

@@ -175,6 +175,10 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "variant_rules": Place("biomarkers/{name}/rules.parquet", "distil", "Distilled rules", _VARIANTS),
         "cohort_done": Place(".done/cohort/{name}", "cohort", "Finished cohorts", _COHORT),
         "cohort_tests": Place("cohort/{name}/cohort_tests.parquet", "cohort", "Cohort association", _COHORT),
+        "feasibility": Place("cohort/{name}/feasibility.parquet", "cohort", "Clades of the cohorts", _COHORT),
+        "carriers": Place("cohort/{name}/carriers.parquet", "cohort", "Genes and alleles behind features", _COHORT),
+        "levels": Place("cohort/{name}/levels.parquet", "cohort", "Features beside genes and alleles", _COHORT),
+        "associations": Place("cohort/{name}/associations.parquet", "cohort", "Genes and alleles tested", _COHORT),
         "lambdas": Place("cohort/{name}/lambdas.parquet", "cohort", "Inflation of the tests", _COHORT),
         "cohort_rules": Place("cohort/{name}/rules.parquet", "cohort", "Distilled rules", _COHORT),
         # interventions

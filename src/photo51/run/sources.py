@@ -45,6 +45,7 @@ SPECS: MappingProxyType[str, TableSpec] = MappingProxyType(
         "conformal": biomarkers.CONFORMAL, "classifiers": biomarkers.CLASSIFIERS, "cards": biomarkers.CARDS,
         "card_features": biomarkers.CARD_FEATURES, "card_neighbours": biomarkers.CARD_NEIGHBOURS, "card_calibration": biomarkers.CALIBRATION,
         "variant_rules": biomarkers.RULES, "cohort_rules": biomarkers.RULES, "lambdas": biomarkers.LAMBDAS, "cohort_tests": biomarkers.COHORT_TESTS,
+        "feasibility": biomarkers.FEASIBILITY, "carriers": biomarkers.CARRIERS, "levels": biomarkers.LEVELS, "associations": biomarkers.ASSOCIATIONS,
         "causality": interventions.CAUSALITY, "doses": interventions.DOSES, "verdicts": interventions.VERDICTS,
         "tracks": report.TRACKS, "calls": report.CALLS,
     }

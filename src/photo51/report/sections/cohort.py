@@ -2,19 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from photo51 import theme, words
 from photo51.biomarkers import plots
 from photo51.report import svg
-from photo51.report.blocks import Cell, Figure, Head, Heading, Table, q_cell, records
+from photo51.report.blocks import Cell, Figure, Head, Heading, Prose, Table, q_cell, records
 from photo51.report.sections.base import Draft
 from photo51.run.opened import Run
 
-HEADS = (
-    Head("Feature"), Head("slope per SD of [[burden]]", numeric=True), Head("[[q]]", numeric=True), Head("[[p]] in clades kept apart", numeric=True),
-    Head("half-samples that select it", numeric=True), Head("p, naive", numeric=True),
+VALIDATION = MappingProxyType(
+    {"split": "clades kept apart", "leave_one_clade_out": "each clade left out", "external": "the external cohort"}
 )  # fmt: skip
+SCHEMES = MappingProxyType(
+    {
+        "split": "whole clades were put away for validation",
+        "leave_one_clade_out": "too few clades hold both classes to put some away: each is left out in turn",
+        "external": "validation is another cohort, and nobody of this one was put away",
+    }
+)
+LEVELS = MappingProxyType({"feature": "features", "gene": "genes", "allele": "alleles"})
+CLADE_HEADS = (
+    Head("Clade"), Head("used for"), Head("individuals", numeric=True), Head("cases", numeric=True), Head("controls", numeric=True),
+    Head("comes back in bootstraps", numeric=True),
+)  # fmt: skip
+LEVEL_HEADS = (
+    Head("Level"), Head("tested", numeric=True), Head("q at most the level", numeric=True), Head("smallest [[p]]", numeric=True),
+    Head("prediction of held-out clades", numeric=True), Head("within clades", numeric=True),
+)  # fmt: skip
+CARRIER_HEADS = (
+    Head("Feature"), Head("[[q]]", numeric=True), Head("gene", numeric=False), Head("share", numeric=True), Head("alleles (share of the variance, carriers)"),
+)  # fmt: skip
+PLAIN_HEADS = (
+    Head("Gene or allele"), Head("level"), Head("carriers", numeric=True), Head("slope per SD", numeric=True), Head("[[p]]", numeric=True), Head("[[q]]", numeric=True),
+)  # fmt: skip
+SHOWN_CARRIERS, ALLELES_OF_FEATURE, SHOWN_PLAIN = 20, 3, 10
+
+
+def _heads(where: str) -> tuple[Head, ...]:
+    return (
+        Head("Feature"), Head("slope per SD of [[burden]]", numeric=True), Head("[[q]]", numeric=True), Head(f"[[p]] in {where}", numeric=True),
+        Head("half-samples that select it", numeric=True), Head("p, naive", numeric=True),
+    )  # fmt: skip
 
 
 def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
@@ -23,19 +57,22 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
     found, opened = tests[tests["q"] <= alpha], bool(tests["val_p"].notna().any())
     kept = tests[tests["validated"].astype(bool)] if opened else found
     naive = int((tests["p_naive"] <= alpha / max(len(tests), 1)).sum())
+    summary = run.json(f"cohort/{name}/summary.json")
+    where = VALIDATION.get(str(summary.get("scheme")), VALIDATION["split"])
     draft.show(Heading(f"Cohort: {said}", f"cohort-{name}"))
+    _design(run.of_set("feasibility", name), summary, draft)
     draft.claim(
-        f"Features go with the phenotype of cohort {said} beyond relatedness{', and again in clades kept apart' if opened else ''}.",
+        f"Features go with the phenotype of cohort {said} beyond relatedness{', and again in {where}' if opened else ''}.",
         f"{len(kept)} of {len(tests):,}", f"[[lmm]], q ≤ {alpha}; without relatedness {naive:,} pass Bonferroni", f"{words.count(len(tests), 'feature')} tested", holds=len(kept) > 0,
     )  # fmt: skip
     if kept.empty:
         draft.fail(
-            f"Cohort {said}: no feature goes with the phenotype beyond relatedness{' in both halves' if opened else ''}.",
+            f"Cohort {said}: no feature goes with the phenotype beyond relatedness{f' and again in {where}' if opened else ''}.",
             "not found",
         )
-    if not opened:
+    if not opened and summary.get("scheme") != "leave_one_clade_out" and not found.empty:
         draft.fail(
-            f"Cohort {said}: the validation clades are still locked; what is listed is from the discovery clades alone.",
+            f"Cohort {said}: the validation individuals are still locked; what is listed is from discovery alone.",
             "limit",
         )
     rows = [
@@ -44,7 +81,10 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
     ]  # fmt: skip
     _inflation(run, name, said, draft)
     if rows:
-        draft.show(Table("Features that go with the phenotype", HEADS, rows, shown=8))
+        draft.show(Table("Features that go with the phenotype", _heads(where), rows, shown=8))
+    _carried(run.of_set("carriers", name), tests, alpha, draft)
+    _levels(run.of_set("levels", name), str(summary.get("levels", "")), draft)
+    _plain(run.of_set("associations", name), draft)
     draft.answers.append(
         f"In cohort {said}, {words.count(len(kept), 'feature')} {'goes' if len(kept) == 1 else 'go'} with the phenotype beyond relatedness."
     )
@@ -75,3 +115,94 @@ def _inflation(run: Run, name: str, said: str, draft: Draft) -> None:
             "[[lambda|Inflation]] of each test: how much relatedness alone makes features look significant. 1 is right.",
         )
     )
+
+
+def _design(table: pd.DataFrame, summary: Mapping[str, Any], draft: Draft) -> None:
+    """Who was compared with whom: clades, their sides and sizes, and how the finds were validated."""
+    if table.empty:
+        return
+    individuals = summary.get("individuals", {})
+    sentence = f"{words.count(int(table['n'].sum()), 'individual')} in {words.count(len(table), 'clade')}, {int(table['both'].sum())} of them with more than one value of the phenotype"
+    scheme = SCHEMES.get(str(summary.get("scheme")), "")
+    apart = int(individuals.get("validation", 0))
+    validated = f" ({words.count(apart, 'individual')})" if apart else ""
+    draft.show(Prose(f"{sentence}; {scheme}{validated}." if scheme else f"{sentence}."))
+    rows = [
+        [str(r.clade), str(r.side), Cell(f"{r.n:,}", r.n), _counted(r.cases), _counted(r.controls), Cell(words.fixed(r.stability), r.stability if np.isfinite(r.stability) else None)]
+        for r in records(table.sort_values("n", ascending=False))
+    ]  # fmt: skip
+    draft.show(
+        Table(
+            "Clades, and where each is used",
+            CLADE_HEADS,
+            rows,
+            note="Whole clades are on one side, so that nobody is validated on a close relative.",
+            shown=6,
+        )
+    )
+
+
+def _counted(n: int) -> Cell:
+    return Cell(f"{n:,}", n) if n >= 0 else Cell("–")
+
+
+def _carried(table: pd.DataFrame, tests: pd.DataFrame, alpha: float, draft: Draft) -> None:
+    """Genes and alleles whose burden the leading features are."""
+    if table.empty:
+        return
+    q = tests.set_index("feature")["q"]
+    found = [int(f) for f in tests.sort_values("p")["feature"] if q[f] <= alpha]
+    chosen = found[:SHOWN_CARRIERS] or [int(f) for f in dict.fromkeys(table["feature"])][:ALLELES_OF_FEATURE]
+    rows = []
+    for feature in chosen:
+        of_feature = table[table["feature"] == feature]
+        genes, alleles = (of_feature[of_feature["level"] == level] for level in ("gene", "allele"))
+        if genes.empty:
+            continue
+        top = genes.iloc[0]
+        listed = [
+            f"{r.name} {r.gene} {words.kind(str(r.consequence))} ({words.percent(r.share, 0)}, {r.n_carriers:,})"
+            for r in records(alleles.head(ALLELES_OF_FEATURE))
+        ]
+        rows.append([f"{{f{feature}}}", q_cell(float(q[feature])), str(top["name"]), Cell(words.percent(float(top["share"]), 0), float(top["share"])), "; ".join(listed)])  # fmt: skip
+    title = (
+        "Genes and alleles that carry each finding"
+        if found
+        else "What the strongest features are carried by (none is a discovery)"
+    )
+    note = "Share of the variance of a feature's burden; the shares of all alleles add up to 1."
+    draft.show(Table(title, CARRIER_HEADS, rows, note=note, shown=8))
+
+
+def _levels(table: pd.DataFrame, verdict: str, draft: Draft) -> None:
+    """Features beside the genes and alleles themselves, by the same test and the same prediction."""
+    if table.empty:
+        return
+    rows = [
+        [LEVELS.get(str(r.level), str(r.level)), Cell(f"{r.n:,}", r.n), Cell(f"{r.discoveries:,}", r.discoveries), q_cell(r.min_p), _score(r.score), _score(r.score_within)]
+        for r in records(table)
+    ]  # fmt: skip
+    note = "Prediction: AUROC (for a quantity, correlation) of a ridge regression on the whole level, clades held out."
+    draft.show(
+        Table("Features beside genes and alleles", LEVEL_HEADS, rows, note=note, sortable=False),
+    )
+    if verdict:
+        draft.show(Prose(f"{verdict[0].upper()}{verdict[1:]}."))
+        draft.answers.append(f"{verdict[0].upper()}{verdict[1:]}.")
+
+
+def _score(value: float) -> Cell:
+    return Cell(words.fixed(value, 3), float(value)) if np.isfinite(value) else Cell("–")
+
+
+def _plain(table: pd.DataFrame, draft: Draft) -> None:
+    """The genes and alleles of smallest p."""
+    plain = table[table["level"] != "feature"] if len(table) else table
+    if plain.empty:
+        return
+    rows = [
+        [str(r.name), str(r.level), Cell(f"{r.n_carriers:,}", r.n_carriers), Cell(f"{words.signed(r.beta)} ± {words.fixed(r.se)}", r.beta), q_cell(r.p), q_cell(r.q)]
+        for r in records(plain.sort_values("p", kind="stable").head(SHOWN_PLAIN))
+    ]  # fmt: skip
+    note = "The test is that of the features, on the same individuals; q within the level."
+    draft.show(Table("Genes and alleles themselves", PLAIN_HEADS, rows, note=note, shown=6))
