@@ -67,8 +67,9 @@ def measure(*, quick: bool = False) -> Figures:
     figures |= {"clade_feasible_share": feasible_share(300 if quick else 1200)}
     figures |= reading(24 if quick else 200)
     figures |= scoring(200 if quick else 10_000)
+    figures |= bases_after(10 if quick else 116)
     figures |= exactness(10 if quick else 60) | leak_meter() | card_overlaps(planted, comparison, PARAMS)
-    figures |= indels(12 if quick else 40)
+    figures |= indels(12 if quick else 160)
     return figures | real_sets()
 
 
@@ -233,6 +234,14 @@ def scoring(n: int) -> Figures:
         seconds = time.perf_counter() - started
     log.info("scored %d variants", len(scores))
     return {f"score_{f'{n // 1000}k' if n >= 1000 else n}_vcf_seconds": seconds}
+
+
+def bases_after(each: int) -> Figures:
+    """What reading fewer bases after a variant costs in accuracy, nano model (`benchmarks._after`)."""
+    from benchmarks._after import measure_after
+    from photo51.model.adapters import load_model
+
+    return measure_after(load_model("sh2:nano", device="cpu"), each)
 
 
 class Timed(NamedTuple):

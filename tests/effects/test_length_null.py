@@ -74,6 +74,20 @@ def test_a_score_that_grows_with_length_is_fair_beside_its_null():
     assert abs(stats.spearmanr(fair, size).statistic) < 0.1
 
 
+def test_changes_of_every_length_are_drawn_at_the_same_places():
+    genomes = ToyGenomes(
+        {"c": random_sequence(9_000, 4), "d": random_sequence(1_000, 5)}, circular=("c", "d")
+    )
+    drawn = [
+        random_changes(genomes, "g", ["c", "d"], Change("deletion", n), 30, np.random.default_rng([0, 1]))
+        for n in (1, 6, 40)
+    ]
+    for other in drawn[1:]:
+        assert (other[["chrom", "pos"]] == drawn[0][["chrom", "pos"]]).all(axis=None)
+    assert drawn[0]["chrom"].value_counts()["c"] > 20  # nine tenths of the bases
+    assert drawn[0]["pos"].nunique() > 25
+
+
 def test_a_genome_without_room_is_refused():
     with pytest.raises(InputError, match="random deletion of 50 bases"):
         random_changes(GENOMES, "g", ["c"], Change("deletion", 50), 4, np.random.default_rng(0))

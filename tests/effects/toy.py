@@ -21,6 +21,11 @@ class ToyGenomes:
     def __init__(self, contigs, circular=()):
         self.contigs = {name: np.frombuffer(s.encode(), dtype=np.uint8) for name, s in contigs.items()}
         self.circular = set(circular)
+        rows = [("g", name, len(s)) for name, s in contigs.items()]
+        self.sequences = pd.DataFrame(rows, columns=["genome", "chrom", "length"])
+
+    def has(self, genome, chrom):
+        return chrom in self.contigs
 
     def length(self, genome, chrom):
         return len(self.contigs[chrom])

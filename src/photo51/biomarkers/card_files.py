@@ -50,6 +50,7 @@ OF_VARIANT = (
     "llr_plus",
     "llr_minus",
     "llr",
+    "llr_fair",
     "label",
 )
 

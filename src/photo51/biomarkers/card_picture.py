@@ -25,6 +25,10 @@ WIDE, MARGIN, GAP = theme.WIDTH_2, 0.15, 0.18
 HEAD_LEFT, HEAD_RIGHT = 4.2, 2.5
 LABELS, BARS, BAR = 2.5, 1.7, 0.54
 LOWER, FRAME = 1.25, 0.55
+SURPRISE = {
+    "llr": "log-likelihood ratio, mean of both strands (nats)",
+    "llr_fair": "likelihood beside random changes of like length (sd)",
+}
 SETS = {
     "case": "a case, by the cases and controls of other genes",
     "control": "a control, by the cases and controls of other genes",
@@ -48,7 +52,7 @@ def card_picture(
     variant
         Row of the variants table.
     tables
-        `features` and `neighbours` of this variant; `calibration`; `set`: llr and label (1 case, 0 control) of the set;
+        `features` and `neighbours` of this variant; `calibration`; `set`: llr (or llr_fair) and label (1 case, 0 control) of the set;
         `probe`: its row of the classifiers table, or none.
     logos
         Feature → picture of its motif.
@@ -71,8 +75,9 @@ def card_picture(
         _middle(figure, (top - 0.25 - bars, bars), (names, values, unit), card, tables, logos or {})
         top -= 0.25 + bars + FRAME
         axis = _axes(figure, MARGIN + 0.1, top - 0.25 - low, 2.9, low)
+        by = "llr_fair" if "llr_fair" in tables["set"] else "llr"
         plots.against_set(
-            axis, tables["set"]["llr"], tables["set"]["label"], variant["llr"], "log-likelihood ratio, mean of both strands (nats)"
+            axis, tables["set"][by], tables["set"]["label"], variant[by], SURPRISE[by]
         ).set_title("How surprised is the model?")  # fmt: skip
         stack(figure, _neighbours(tables["neighbours"]), 3.75, top - 0.02, 3.3)
         stack(figure, foot, MARGIN, MARGIN + height_of(foot, text), text)

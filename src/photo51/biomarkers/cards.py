@@ -16,7 +16,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 
 from photo51.biomarkers.abstain import Conformal
-from photo51.biomarkers.comparison import ORIENTATIONS, Comparison
+from photo51.biomarkers.comparison import ORIENTATIONS, Comparison, surprise_column
 from photo51.biomarkers.known import Known
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io.contracts.biomarkers import CALIBRATION, CARD_FEATURES, CARD_NEIGHBOURS, CARDS
@@ -108,7 +108,12 @@ def explain(
     conformal = Conformal(
         here[params.method].to_numpy(dtype=float), here["label"].to_numpy(), here["fold"].to_numpy()
     )
-    llr = subject.variants["llr"].to_numpy(dtype=float)
+    llr = subject.variants[surprise_column(comparison.variants)].to_numpy(dtype=float)
+    if not np.isfinite(llr).all():
+        name = str(subject.variants["variant"].iloc[int(np.flatnonzero(~np.isfinite(llr))[0])])
+        raise InputError(
+            f"cards: need the length-fair likelihood of every variant, got none for {name}: it is of a set whose alleles all keep their length"
+        )
     rng = np.random.default_rng(settings.seed)
     cards, cited, neighbours = [], [], []
     for i, name in enumerate(subject.variants["variant"].astype(str)):

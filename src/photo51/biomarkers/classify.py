@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.biomarkers.comparison import Comparison
+from photo51.biomarkers.comparison import Comparison, surprise, surprise_column
 from photo51.biomarkers.discrimination import discriminate, wins
 from photo51.biomarkers.frequency import refuse_frequency
 from photo51.biomarkers.probes import (
@@ -116,11 +116,15 @@ class _Scored(NamedTuple):
 
 def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
     labels, genes = comparison.labels, comparison.genes
-    llr = comparison.variants["llr"].to_numpy(dtype=float)
+    llr, ranked = comparison.variants["llr"].to_numpy(dtype=float), surprise(comparison.variants)
     fold = grouped_folds(labels, genes, params.folds, params.seed)
     scores = {"llr": -llr, "abs_llr": np.abs(llr)}
-    if "llr_fair" in comparison.variants and comparison.variants["llr_fair"].notna().all():
-        scores["llr_fair"] = -comparison.variants["llr_fair"].to_numpy(dtype=float)
+    if surprise_column(comparison.variants) == "llr_fair":
+        scores["llr_fair"] = -ranked
+    elif "llr_fair" in comparison.variants and (
+        lacking := int(comparison.variants["llr_fair"].isna().sum())
+    ) < len(llr):
+        log.warning("llr_fair is left out: %d of %d variants are of sets whose alleles all keep their length, which have none", lacking, len(llr))  # fmt: skip
     if params.conservation:
         scores["conservation"] = _numbers(comparison.variants, params.conservation)
     designs = {
@@ -140,7 +144,7 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
         alone = stacked.sparse.feature_score(deltas)
         scores["features"][test] = stacked.sparse.intercept + alone
         scores["stacked"][test] = (
-            stacked.intercept + stacked.llr_weight * llr[test] + stacked.feature_weight * alone
+            stacked.intercept + stacked.llr_weight * ranked[test] + stacked.feature_weight * alone
         )
         rows += probe_rows(stacked, int(i), comparison.n_features)
     place = (
@@ -234,7 +238,7 @@ class _Bench(NamedTuple):
     def row(self, method: str, score: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
         """Row of the classifiers table."""
         score, labels, genes = score[self.rows], labels[self.rows], self.comparison.genes[self.rows]
-        llr = self.comparison.variants["llr"].to_numpy(dtype=float)[self.rows]
+        llr = surprise(self.comparison.variants)[self.rows]
         found = discriminate(
             score,
             labels,

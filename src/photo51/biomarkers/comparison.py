@@ -99,6 +99,20 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
     )
 
 
+def surprise_column(variants: pd.DataFrame) -> str:
+    """The likelihood ratio that variants are ranked by: length-fair where every variant has it, as it is else.
+
+    The plain ratio of a deletion or insertion follows its length; a set whose alleles all keep their length has no other.
+    """
+    fair = "llr_fair" in variants and np.isfinite(variants["llr_fair"].to_numpy(dtype=float)).all()
+    return "llr_fair" if fair and len(variants) else "llr"
+
+
+def surprise(variants: pd.DataFrame) -> NDArray[np.float64]:
+    """Values of `surprise_column`, (n,)."""
+    return variants[surprise_column(variants)].to_numpy(dtype=float)
+
+
 def consequence_distance(comparison: Comparison) -> float:
     """Share of cases that would have to change their consequence for cases and controls to have the same ones, 0 to 1."""
     kinds = comparison.variants["consequence"].astype(str)

@@ -12,7 +12,7 @@ from scipy import sparse
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, StratifiedKFold
 
-from photo51.biomarkers.comparison import Comparison
+from photo51.biomarkers.comparison import Comparison, surprise
 from photo51.biomarkers.discrimination import wins
 from photo51.stats.stratified import stratified_z
 
@@ -172,7 +172,7 @@ def fit_stacked(
     The weight of the ratio is never positive and that of the features never negative.
     """
     groups, labels = comparison.genes[train], comparison.labels[train]
-    llr = comparison.variants["llr"].to_numpy(dtype=float)[train]
+    llr = surprise(comparison.variants)[train]
     held_out = np.zeros(len(train))
     folds = GroupKFold(min(INNER_FOLDS, len(np.unique(groups))))
     for inner, outer in folds.split(train, groups=groups):

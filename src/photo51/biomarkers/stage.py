@@ -20,7 +20,13 @@ from photo51.biomarkers.card_files import file_name, judged, write_cards
 from photo51.biomarkers.card_picture import card_picture, save
 from photo51.biomarkers.cards import Judged, Subject, explain, most_likely
 from photo51.biomarkers.classify import ROLES, classify
-from photo51.biomarkers.comparison import Comparison, compare, oriented, require_claim
+from photo51.biomarkers.comparison import (
+    Comparison,
+    compare,
+    oriented,
+    require_claim,
+    surprise_column,
+)
 from photo51.biomarkers.known import Known
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, read_h5ad, read_table, write_table
@@ -140,7 +146,8 @@ def run_cards(
     )
     written = write_cards(found, folder / "variants.parquet", folder, made)
     logos = {f: k.logo for f, k in (known or {}).items() if k.logo is not None}
-    of_set = pd.DataFrame({"llr": comparison.variants["llr"], "label": comparison.labels})
+    by = surprise_column(comparison.variants)
+    of_set = pd.DataFrame({by: comparison.variants[by], "label": comparison.labels})
     for i, card in enumerate(found.cards.to_dict("records")):
         tables = {
             "features": found.features[found.features["variant"] == card["variant"]],

@@ -44,9 +44,10 @@ def score(
 ) -> None:
     """Score variants without a configuration: likelihood ratios, consequence, gene, and baselines, positions 1-based.
 
-    Writes a table, of a VCF file also a copy with the scores in INFO (P51_LLR, P51_FLANK, P51_MARKOV, P51_CSQ, P51_GENE), and
+    Writes a table, of a VCF file also a copy with the scores in INFO (P51_LLR, P51_FLANK, P51_FAIR, P51_MARKOV, P51_CSQ, P51_GENE), and
     what could not be scored with the reason (.refused.tsv). The more negative `llr`, the more the model is surprised by
-    the alternative allele; `llr_markov` (a Markov chain of the genome) and `severity` (of the consequence) need no model.
+    the alternative allele; where alleles change the length, `llr_fair` compares them with random changes of like length.
+    `llr_markov` (a Markov chain of the genome) and `severity` (of the consequence) need no model.
 
     Example: photo51 score mine.vcf.gz --genome genome.fa --annotation genes.gff3 --model sh2:nano --out scores.tsv
     """

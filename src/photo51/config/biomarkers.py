@@ -46,9 +46,9 @@ class VariantsParams(Params):
         description="longest deletion, insertion, duplication or inversion that is scored, a quarter of the window at most; longer ones are refused by name (bases)",
     )
     null_variants: int = Field(
-        default=64,
+        default=128,
         ge=0,
-        description="random changes of each kind and length beside which changes of length are scored; 0: none",
+        description="random changes of each kind and length beside which changes of length are scored; half as many leave a score that may follow length at |rho| 0.1; 0: none",
     )
     null_seed: int = Field(default=0, description="seed of the random changes")
     max_ref_mismatch: float = Field(

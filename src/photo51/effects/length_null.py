@@ -103,7 +103,8 @@ def random_changes(
 ) -> pd.DataFrame:
     """Random changes of a kind and length, n rows: genome, chrom, pos, ref, alt, variant, gc (of the 200 bases around).
 
-    What is inserted is taken from elsewhere in the genome, so that it is as likely by itself as any of its sequence.
+    What is inserted is taken from elsewhere in the genome, so that it is as likely by itself as any of its sequence. Generators
+    of one seed give the same places for every kind and length, where these have room there.
 
     Raises
     ------
@@ -111,17 +112,24 @@ def random_changes(
         Where the contigs hold too few such places without N.
     """
     lengths = np.array([genomes.length(genome, c) for c in chroms], dtype=float)
+    ends = np.cumsum(lengths) / lengths.sum()
+    letters = np.random.default_rng(
+        rng.integers(0, 2**63)
+    )  # of its own: places are then the same for every change
     rows: list[dict[str, object]] = []
     for _ in range(TRIES * n):
         if len(rows) == n:
             break
-        chrom, other = (chroms[int(i)] for i in rng.choice(len(chroms), 2, p=lengths / lengths.sum()))
+        which, first, second = rng.random(2), rng.random(), rng.random()
+        chrom, other = (
+            chroms[min(int(np.searchsorted(ends, u, side="right")), len(chroms) - 1)] for u in which
+        )
         span = change.length
-        pos = int(rng.integers(0, genomes.length(genome, chrom)))
+        pos = int(first * genomes.length(genome, chrom))
         here = _bases(genomes, genome, chrom, pos, pos + span + 1)
-        start = int(rng.integers(0, genomes.length(genome, other)))
+        start = int(second * genomes.length(genome, other))
         there = _bases(genomes, genome, other, start, start + span)
-        made = _made(change.kind, here, there, rng)
+        made = _made(change.kind, here, there, letters)
         if pos + span + 1 > genomes.length(genome, chrom) or made is None or set("".join(made)) - set("ACGT"):
             continue
         ref, alt = made
@@ -166,11 +174,12 @@ def nulls(
 ) -> dict[Change, Null]:
     """Scores of `n` random changes of each kind and length, by the same scorer.
 
-    Each kind and length has a seed of its own and is scored alone, so that a null does not depend on what else is asked.
+    Each kind and length is scored alone, so that a null does not depend on what else is asked. All are drawn at the same
+    places: what is special about these then shifts the nulls of all lengths alike, and does not look like an effect of length.
     """
     found = {}
     for change in sorted(changes):
-        key = zlib.crc32(f"{genome} {change.kind} {change.length}".encode())
+        key = zlib.crc32(genome.encode())
         drawn = random_changes(genomes, genome, chroms, change, n, np.random.default_rng([seed, key]))
         # alleles of a substitution start at the base itself, those of the others at the base before
         if change.kind in {"substitution", "mnv", "inversion", "delins"}:

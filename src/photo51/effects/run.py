@@ -13,8 +13,10 @@ from photo51.config.biomarkers import VariantsParams
 from photo51.effects.choose import chosen, numbers
 from photo51.effects.describe import bare, check_variants, describe
 from photo51.effects.scoring import PlainScorer, Scorer
+from photo51.effects.symbolic import spelled_out
 from photo51.effects.variants import gather, one_origin, score_shard, shard_of, shard_path
 from photo51.effects.windows import places
+from photo51.genome.alleles import VariantSet
 from photo51.genome.genomes import Genomes
 from photo51.genome.variants import read_variants
 from photo51.io import Provenance, provenance, write_table
@@ -83,7 +85,7 @@ def load_variants(
     chroms = dict(zip(own["chrom"].astype(str).tolist(), own["length"].astype(int).tolist(), strict=True))
     if not chroms:
         raise InputError(f"genome: need one of {sorted(set(genomes.sequences['genome']))}, got {genome!r}")
-    sets = [read_variants(path, chroms, params.max_faulty) for path in files]
+    sets = [_read(path, chroms, genomes, genome, params) for path in files]
     several = len(files) > 1
     table = pd.concat(
         [s.table.assign(file=p.name) if several else s.table for s, p in zip(sets, files, strict=True)],
@@ -114,6 +116,21 @@ def load_variants(
         else bare(genome, filled)
     )
     return VariantFile(genomes, genome, described, refused)
+
+
+def _read(
+    path: Path, chroms: Mapping[str, int], genomes: Genomes, genome: str, params: VariantsParams
+) -> VariantSet:
+    """A file's variants, its symbolic alleles spelled out where that can be done."""
+    found = read_variants(path, chroms, params.max_faulty)
+    spelled = spelled_out(genomes, genome, found.refused, params, found.table.attrs.get("contig_lengths", {}))
+    if spelled.table.empty:
+        return found._replace(refused=spelled.refused)
+    table = pd.concat([found.table, spelled.table], ignore_index=True)
+    text = [c for c in table.columns if table[c].dtype == object]
+    table = table.assign(**{c: table[c].fillna("") for c in text}).sort_values("line", kind="stable")
+    table.attrs = dict(found.table.attrs)
+    return found._replace(table=table.reset_index(drop=True), refused=spelled.refused)
 
 
 def _agreed(headers: Sequence[Mapping[str, int]]) -> dict[str, int]:

@@ -45,6 +45,7 @@ TOP_FEATURES = 5
 INFO = {
     "P51_LLR": ("A", "Float", "log P(alternative window) - log P(reference window), mean of both strands (nats)"),
     "P51_FLANK": ("A", "Float", "the same over unchanged bases alone (nats)"),
+    "P51_FAIR": ("A", "Float", "length-fair score: beside random changes of the same kind and length (standard deviations); . where no allele of the file changes the length"),
     "P51_MARKOV": ("A", "Float", "the same by a Markov chain of order 5 of this genome: a baseline without a model (nats)"),
     "P51_CSQ": ("A", "String", "gravest consequence"),
     "P51_GENE": ("A", "String", "gene, or the nearest one"),
@@ -52,7 +53,7 @@ INFO = {
 }  # fmt: skip
 
 
-class NoDictionary:
+class SiteOnly:
     """Stands in where features are not asked for: one feature that never fires."""
 
     n_features = 1
@@ -207,7 +208,7 @@ def score(
     if dictionary is not None:
         scorer, _ = scorer_of(model, dictionary, params)
     else:
-        nothing = NoDictionary(model.spec.origin(f"block.{model.spec.n_layers - 1}.out"))
+        nothing = SiteOnly(model.spec.origin(f"block.{model.spec.n_layers - 1}.out"))
         scorer = (
             Scorer(model.model, nothing, reach=params.near, tokens=params.batch_tokens)
             if isinstance(model.model, StripedHyenaForCausalLM)
@@ -229,8 +230,8 @@ def score(
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(pos=table["pos"] + 1)
-    first = ["chrom", "pos", "id", "ref", "alt", "gene", "strand", "consequence", "codon_position"]
-    second = ["llr", "llr_flank", "llr_plus", "llr_minus", "llr_markov", "severity", "delta_norm", "n_changed", "top_features"]  # fmt: skip
+    first = ["chrom", "pos", "id", "ref", "alt", "gene", "strand", "consequence", "codon_position", "hgvs_p"]
+    second = ["llr", "llr_flank", "llr_fair", "llr_plus", "llr_minus", "llr_markov", "severity", "delta_norm", "n_changed", "top_features"]  # fmt: skip
     left_out = {"variant", "genome", "context_ref", "context_alt", "pos0"}
     named = [c for c in first + second if c in table.columns]
     return table[[*named, *(c for c in table.columns if c not in named and c not in left_out)]]
@@ -356,7 +357,7 @@ def _with_info(line: str, rows: dict[str, dict[str, object]], reason: str) -> st
         rows.get(a.upper()) or (next(iter(rows.values())) if len(rows) == len(alts) == 1 else None)
         for a in alts
     ]
-    columns = {"P51_LLR": "llr", "P51_FLANK": "llr_flank", "P51_MARKOV": "llr_markov", "P51_CSQ": "consequence", "P51_GENE": "gene"}  # fmt: skip
+    columns = {"P51_LLR": "llr", "P51_FLANK": "llr_flank", "P51_FAIR": "llr_fair", "P51_MARKOV": "llr_markov", "P51_CSQ": "consequence", "P51_GENE": "gene"}  # fmt: skip
     info = []
     if any(scored):
         for name, column in columns.items():
@@ -370,6 +371,6 @@ def _with_info(line: str, rows: dict[str, dict[str, object]], reason: str) -> st
 def _cell(value: object) -> str:
     """A value as INFO may hold it: no blanks, semicolons, commas or equals signs."""
     if isinstance(value, float):
-        return f"{value:.5g}"
+        return f"{value:.5g}" if np.isfinite(value) else "."
     text = str(value).translate(str.maketrans(" ;,=\t", "_|||_"))
     return text or "."

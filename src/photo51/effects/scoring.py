@@ -70,7 +70,7 @@ class Effect(NamedTuple):
     window: NDArray[np.float32]
 
 
-class _Read(NamedTuple):
+class Read(NamedTuple):
     """A window from token `start` on: log-probability of each token and activations of each base."""
 
     start: int
@@ -101,7 +101,7 @@ class Comparer:
         return np.ones(len(x)) @ self.dictionary.encode(x)
 
     def compare(
-        self, reading: Reading, i: int, ref: _Read, alt: _Read, ref_total: NDArray[np.float64]
+        self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]
     ) -> Effect:
         """Effect of allele `i` of a window; `ref_total` is `total(ref.x)`, which its alleles share."""
         pairs = reading.pairs[i]
@@ -124,9 +124,7 @@ class Comparer:
             (alt_tail - ref_tail).astype(np.float32),
         )
 
-    def _near(
-        self, ref: _Read, alt: _Read, r: NDArray[np.int64], a: NDArray[np.int64]
-    ) -> NDArray[np.float32]:
+    def _near(self, ref: Read, alt: Read, r: NDArray[np.int64], a: NDArray[np.int64]) -> NDArray[np.float32]:
         """Change of each feature at each of a few aligned bases, (bases, n_features)."""
         codes = self.dictionary.encode(np.concatenate([ref.x[r], alt.x[a]]))
         return (codes[len(r) :] - codes[: len(r)]).toarray().astype(np.float32)
@@ -154,10 +152,10 @@ class PlainScorer(Comparer):
                 ref_read = self._full(reading.ref)
                 yield self.compare(reading, i, ref_read, self._full(alt), self.total(ref_read.x))
 
-    def _full(self, ids: NDArray[np.uint8]) -> _Read:
+    def _full(self, ids: NDArray[np.uint8]) -> Read:
         log_p = np.nan_to_num(self.model.log_probs([ids], over="vocabulary")[0]).astype(np.float64)
         x = self.model.read([ids], [self.site]).activations[self.site][0]
-        return _Read(0, log_p, x.float().cpu().numpy())
+        return Read(0, log_p, x.float().cpu().numpy())
 
 
 class Scorer(Comparer):
@@ -212,7 +210,7 @@ class Scorer(Comparer):
         last: Tensor | None,
         of: NDArray[np.int64],
         start: int,
-    ) -> Iterator[_Read]:
+    ) -> Iterator[Read]:
         """Read token ids (each from `start` on), window i going on from state `of[i]`; padding on the right touches nothing."""
         at = 0
         while at < len(windows):
@@ -236,7 +234,7 @@ class Scorer(Comparer):
         which: Tensor,
         start: int,
         windows: Sequence[NDArray[np.uint8]],
-    ) -> Iterator[_Read]:
+    ) -> Iterator[Read]:
         sites = Sites([self.site])
         cache = state.map(lambda tensor: tensor.index_select(0, which))
         hidden = self.model.hidden(ids, cache=cache, sites=sites)
@@ -255,4 +253,4 @@ class Scorer(Comparer):
         if last is None:  # nothing predicts the first token of a sequence
             log_p = F.pad(log_p, (1, 0))
         for i, window in enumerate(windows):
-            yield _Read(start, log_p[i, : len(window)].double().cpu().numpy(), x[i, : len(window)])
+            yield Read(start, log_p[i, : len(window)].double().cpu().numpy(), x[i, : len(window)])

@@ -133,7 +133,7 @@ def check_reference(
         Where more than that share differs, with the first five; where no variant lies on a contig of the genome, with the
         nearest name; where none lies at bases that the genome has.
     """
-    variants, missing = _named_as_in(genomes, genome, variants, where)
+    variants, missing = named_as_in(genomes, genome, variants, where)
     found = [
         _found(genomes, genome, *row)
         for row in zip(
@@ -194,7 +194,7 @@ def _report(
         log.warning("%s; they are left out", text)
 
 
-def _named_as_in(
+def named_as_in(
     genomes: Genomes, genome: str, variants: pd.DataFrame, where: str
 ) -> tuple[pd.DataFrame, list[str]]:
     """Variants with contigs named as the genome's, and a sentence for each contig that it does not have."""

@@ -150,7 +150,10 @@ CLASSIFIERS = TableSpec(
         "auprc_lo": Column("float", _INTERVAL),
         "auprc_hi": Column("float", _INTERVAL),
         "prevalence": Column("float", "share of cases: the average precision of a coin"),
-        "gain": Column("float", "auroc_within minus that of the log-likelihood ratio"),
+        "gain": Column(
+            "float",
+            "auroc_within minus that of the log-likelihood ratio (length-fair where alleles differ in length)",
+        ),
         "gain_lo": Column("float", _INTERVAL),
         "gain_hi": Column("float", _INTERVAL),
         "role": Column(
@@ -179,7 +182,9 @@ PROBES = TableSpec(
     {
         "fold": Column("int", "fold that was held out"),
         "method": Column("str", "features or stacked"),
-        "term": Column("str", "intercept, llr, sense or antisense"),
+        "term": Column(
+            "str", "intercept, llr (of sets with changes of length: llr_fair), sense or antisense"
+        ),
         "feature": Column("int", "number of the feature; -1 for other terms"),
         "column": Column(
             "int", "column of the Δ table: features read along the gene, then against it; -1 for other terms"
