@@ -323,25 +323,26 @@ def steering_oracles(wildcards):
 def final_tables(wildcards):
     """Every table that people read: what the pages are made of."""
     folder = f"results/{CONFIG.run}"
-    tables = [
-        "features.h5ad",
-        "enrichment.parquet",
-        "concepts.parquet",
-        "names.parquet",
-        "logos.parquet",
-        "novelty.parquet",
-    ]
-    tables += [
-        "ledger.parquet",
-        "geometry.h5ad",
-        "battery.parquet",
-        "interventions/causality.parquet",
-        "interventions/frameshift.parquet",
-        "tracks/tracks.parquet",
-    ]
+    tables = ["features.h5ad"]
+    if CONFIG.explore:
+        tables += [
+            "enrichment.parquet",
+            "concepts.parquet",
+            "names.parquet",
+            "logos.parquet",
+            "novelty.parquet",
+        ]
+        tables += [
+            "ledger.parquet",
+            "geometry.h5ad",
+            "battery.parquet",
+            "interventions/causality.parquet",
+            "interventions/frameshift.parquet",
+            "tracks/tracks.parquet",
+        ]
     if CONFIG.gene_sets:
         tables.append("genesets.parquet")
-    if CONFIG.stored:
+    if CONFIG.stored and CONFIG.explore:
         tables += ["sae/main/quality.parquet", "sae/main/fidelity_classes.parquet"]
     tables += [f"variants/{name}.parquet" for name in SETS]
     for name in CONFIG.comparisons:
@@ -352,6 +353,15 @@ def final_tables(wildcards):
     tables += [f"cohort/{name}/cohort_tests.parquet" for name in CONFIG.cohorts]
     tables += [f"interventions/{name}/verdicts.parquet" for name in CONFIG.steering]
     return [f"{folder}/{table}" for table in tables]
+
+
+def explored(wildcards):
+    """Atlas and notebooks, which a run of variants and cohorts alone does without."""
+    if not CONFIG.explore:
+        return []
+    folder = f"results/{CONFIG.run}"
+    pages = [f"{folder}/notebooks/{name}.html" for name in NOTEBOOKS]
+    return [f"{folder}/atlas/index.html", *pages]
 
 
 def quality_evidence(wildcards):

@@ -116,9 +116,8 @@ rule export:
 rule report:
     input:
         final_tables,
-        "<results>/atlas/index.html",
+        explored,
         "<results>/exports",
-        expand("<results>/notebooks/{notebook}.html", notebook=NOTEBOOKS),
         config="<results>/config.yaml",
     output:
         report(

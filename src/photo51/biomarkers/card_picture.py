@@ -147,8 +147,7 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
 def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
     """What the variant is; and what is said of it."""
     codon = f", codon position {variant['codon_position']}" if variant["codon_position"] else ""
-    change = next((str(variant[c]) for c in ("hgvs_p", "change") if _said(variant.get(c))), "")
-    drug = str(variant["drugs"]) if _said(variant.get("drugs")) else ""
+    change, drug = change_of(variant), drugs_of(variant)
     kind = str(variant["consequence"]).replace("_", " ")
     listed = str(variant.get("label", "") or "nothing").replace("_", " ")
     what = [f"{kind}{codon}", *([f"drug: {drug}"] if drug else []), f"listed as {listed}"]
@@ -173,6 +172,16 @@ def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
         Line(meaning, 7, theme.MUTED),
         sets,
     ]
+
+
+def change_of(variant: Record) -> str:
+    """The change of the protein, as HGVS or as the table has it; empty where none is known."""
+    return next((str(variant[c]) for c in ("hgvs_p", "change") if _said(variant.get(c))), "")
+
+
+def drugs_of(variant: Record) -> str:
+    """Drugs a table names for a variant; empty where it names none."""
+    return next((str(variant[c]) for c in ("drugs", "drug") if _said(variant.get(c))), "")
 
 
 def _said(value: Any) -> bool:

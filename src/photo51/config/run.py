@@ -153,6 +153,10 @@ class Config(Params):
         default=True,
         description="store activations; false encodes as the model reads and keeps codes alone, which needs pretrained_sae",
     )
+    explore: bool = Field(
+        default=True,
+        description="ask what every feature means: annotations, motifs, geometry, causes, atlas, notebooks; false: variants, comparisons and cohorts alone, with their report page",
+    )
     controls: tuple[str, ...] = Field(
         default=("seed1", "random"),
         description="dictionaries trained as controls: seed1, with another seed; random, on the model with random weights",

@@ -10,12 +10,13 @@ from markupsafe import Markup
 
 from photo51 import words
 from photo51.biomarkers import plots
+from photo51.biomarkers.card_picture import change_of, drugs_of
 from photo51.report import svg
 from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verdict
 from photo51.run.opened import Run
 
 _CARD = Markup(
-    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>{meaning}</small></p><ul class="flat">{features}</ul><p class="small">{faithful}{nearest}</p></article>'
+    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>{meaning}</small></p><ul class="flat">{features}</ul><p class="small">Each number is {unit}. {faithful}{nearest}</p></article>'
 )
 
 
@@ -28,12 +29,13 @@ def blocks(run: Run, name: str, n: int) -> list[Block]:
     variants = run.of_set("variants", name).drop_duplicates("variant").set_index("variant")
     chosen = cards.sort_values(["score", "variant"], ascending=[False, True]).head(n).to_dict("records")
     shown = Markup("").join(card(c, variants, cited, near) for c in chosen)
+    shows_any = any(math.isfinite(c["probability"]) for c in chosen)
     return [
         Prose(
             "**Evidence cards.** Why a variant scores as it does: the features it changes most, and how much of the score goes when they are deleted."
         ),
         Raw(Markup('<div class="cards">{}</div>').format(shown)),
-        *_trust(run.of_set("card_calibration", name)),
+        *(_trust(run.of_set("card_calibration", name)) if shows_any else []),
     ]
 
 
@@ -41,7 +43,7 @@ def _trust(bins: pd.DataFrame) -> list[Block]:
     """How far the probabilities can be trusted."""
     if bins.empty:
         return []
-    alt = f"Observed share of disease variants against the calibrated probability, in {len(bins)} bins of held-out variants; the diagonal is perfect."
+    alt = f"Observed share of cases against the calibrated probability, in {len(bins)} bins of held-out variants; the diagonal is perfect."
     picture = svg.figure(lambda ax: plots.calibration(ax, bins), (3.2, 2.6), alt)
     caption = "How far the cards' probabilities can be trusted: held-out genes, 95 % intervals; the dotted diagonal is perfect."
     return [Figure(picture, caption)]
@@ -73,18 +75,23 @@ def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, ne
     name = record["variant"]
     known: dict[Any, Any] = variants.loc[name].to_dict() if name in variants.index else {}
     mine = cited[cited["variant"] == name].sort_values("rank").head(4) if len(cited) else cited
+    scale = float(record.get("scale", math.nan))
+    calibrated = math.isfinite(scale) and scale > 0
     lines = [
         Markup("<li><span>{}</span> <b>{}</b></li>").format(
             rich(f"{{f{r.feature}}} {words.kind(str(r.name_)) or 'unnamed'}, {r.orientation}"),
-            words.signed(r.contribution),
+            words.signed(r.contribution * (scale if calibrated else 1.0)),
         )
         for r in records(mine.rename(columns={"name": "name_"}))
     ]
     others = near[near["variant"] == name].sort_values("rank").head(2) if len(near) else near
     nearest = words.listing([f"{r.gene} {r.neighbour}" for r in records(others)])
+    kind = [words.kind(str(known.get("consequence", "")))]
+    kind += [f"drug: {drug}"] if (drug := drugs_of(known)) else []
     return _CARD.format(
-        title=f"{known.get('gene', '')} {name}".strip(), kind=words.kind(str(known.get("consequence", ""))),
+        title=" ".join(w for w in (str(known.get("gene", "")), change_of(known), name) if w), kind="; ".join(kind),
         flag=verdict("untested", "unlike anything in the set") if record["out_of_domain"] else "",
         probability=_probability(record), meaning=_meaning(record), features=Markup("").join(lines),
+        unit="added to the calibrated log odds" if calibrated else "added to the score of the probe, which is not calibrated",
         faithful=_faithful(record), nearest=f" Nearest known: {nearest}." if nearest else "",
     )  # fmt: skip
