@@ -285,6 +285,7 @@ def test_a_card_says_what_it_is_about_and_shows_nothing_it_may_not(world, made):
     theme.close(figure)
     assert "probability of" not in said
     assert "no probability" in said
+    assert "At an error of" not in said
     assert "takes away" not in said
 
 

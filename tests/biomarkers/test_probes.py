@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from photo51.biomarkers.comparison import surprise_column
 from photo51.biomarkers.probes import (
     context_design,
     fit_sparse,
@@ -105,6 +106,24 @@ def test_stacking_weighs_both_and_a_useless_feature_score_not_at_all():
     rng = np.random.default_rng(0)
     silent = comparison._replace(deltas={"near": comparison.deltas["near"] * 0})
     assert fit_stacked(silent, "near", np.arange(len(rng.permutation(1500))), 6).feature_weight == 0.0
+
+
+def test_deletions_are_weighed_by_the_length_fair_likelihood():
+    """Cases are long deletions whatever they do: the plain ratio knows that alone, the fair one says nothing, and counts."""
+    found = planted(1)
+    comparison = comparison_of(found)
+    rng = np.random.default_rng(3)
+    labels = comparison.labels
+    plain = comparison.variants.assign(llr=-10.0 * labels + rng.normal(0, 0.1, len(labels)))
+    fair = plain.assign(llr_fair=rng.normal(0, 1, len(labels)))
+    rows = np.arange(len(labels))
+    assert surprise_column(plain) == "llr"
+    assert surprise_column(fair.assign(llr_fair=np.nan)) == "llr"
+    assert surprise_column(fair) == "llr_fair"
+    by_plain = fit_stacked(comparison._replace(variants=plain), "near", rows, 6)
+    by_fair = fit_stacked(comparison._replace(variants=fair), "near", rows, 6)
+    assert by_plain.llr_weight < -0.3
+    assert abs(by_fair.llr_weight) < 0.2
 
 
 def test_ridge_learns_a_direction_and_scales_do_not_matter():

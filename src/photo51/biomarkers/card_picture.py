@@ -127,7 +127,7 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
     for feature, orientation, name, delta, at, contribution in zip(
         cited["feature"], cited["orientation"], cited["name"], cited["delta"], loci, cited["contribution"], strict=True
     ):  # fmt: skip
-        change = f"{'gained' if delta > 0 else 'lost'}: Δ {delta:+.2g}{f'; at {at}' if at else ''}"
+        change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; at {at}' if at else ''}"
         lines = [Line(f"f{feature}, {orientation}: {name or 'unnamed'}", 7, most=2), Line(change, 7, most=2)]
         names.append(
             "\n".join(part for line in lines for part in wrapped(line, LABELS - 0.1)).replace("$", r"\$")
@@ -162,7 +162,6 @@ def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
         return left, [
             Line("no probability", 13, theme.colour("failed"), "bold", 1),
             Line(f"{card['withheld']}.", 7, theme.colour("failed")),
-            sets,
         ]
     ratio = card["likelihood_ratio"]
     times = f"{ratio:.1f}" if ratio >= 1 else f"1/{1 / ratio:.1f}"
@@ -172,6 +171,12 @@ def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
         Line(meaning, 7, theme.MUTED),
         sets,
     ]
+
+
+def _signed(delta: float) -> str:
+    """A change with its sign: whole from a hundred on, else two digits."""
+    text = f"{delta:+,.0f}" if abs(delta) >= 100 else f"{delta:+.2g}"
+    return text.replace("-", "\N{MINUS SIGN}")
 
 
 def change_of(variant: Record) -> str:
