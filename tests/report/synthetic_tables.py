@@ -12,7 +12,7 @@ from photo51.codes import CodesStore
 from photo51.config.features import FeaturesParams
 from photo51.features.table import as_anndata, feature_table
 from photo51.genome.genomes import Genomes
-from photo51.io import Provenance, TableSpec, write_h5ad, write_table
+from photo51.io import Provenance, TableSpec, write_h5ad, write_json, write_table
 from photo51.io.contracts import biomarkers, features, interventions
 
 MADE = Provenance(stage="made up")
@@ -308,3 +308,9 @@ def _cohort_baselines(folder: Path) -> None:
         for level, name, n in (("feature", "9", -1), ("gene", "rpoB", 31), ("allele", "chromosome:1042:A>G", 20))
     ]  # fmt: skip
     write(biomarkers.ASSOCIATIONS, tested, folder / "associations.parquet")
+    summary = {
+        "scheme": "split",
+        "individuals": {"discovery": 40, "validation": 25},
+        "levels": "alleles do as well",
+    }
+    write_json(summary, folder / "summary.json")

@@ -175,6 +175,7 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "variant_rules": Place("biomarkers/{name}/rules.parquet", "distil", "Distilled rules", _VARIANTS),
         "cohort_done": Place(".done/cohort/{name}", "cohort", "Finished cohorts", _COHORT),
         "cohort_tests": Place("cohort/{name}/cohort_tests.parquet", "cohort", "Cohort association", _COHORT),
+        "cohort_summary": Place("cohort/{name}/summary.json", "cohort", "Summary of a cohort", _COHORT),
         "feasibility": Place("cohort/{name}/feasibility.parquet", "cohort", "Clades of the cohorts", _COHORT),
         "carriers": Place("cohort/{name}/carriers.parquet", "cohort", "Genes and alleles behind features", _COHORT),
         "levels": Place("cohort/{name}/levels.parquet", "cohort", "Features beside genes and alleles", _COHORT),

@@ -146,7 +146,7 @@ class Run:
         """Files of the layout that are there: one, or one a set."""
         return LAYOUT[name].paths(self.folder, sae=self.sae)
 
-    def path(self, name: str, **values: str | int) -> Path:
+    def path(self, name: str, /, **values: str | int) -> Path:
         """Where a file of the layout lies in this run, whether it is there or not."""
         own = {"sae": self.sae} if "sae" in LAYOUT[name].fields else {}
         return path(self.folder, name, **{**own, **values})
@@ -275,15 +275,15 @@ class Run:
             for p in page.paths(self.folder)
         }
 
-    def json(self, name: str) -> dict[str, Any]:
-        """A JSON file of the layout; empty where it is not there.
+    def json(self, name: str, /, **values: str | int) -> dict[str, Any]:
+        """A JSON file of the layout, its wildcards filled by `values`; empty where it is not there.
 
         Raises
         ------
         InputError
             For a file that is no JSON.
         """
-        file = self.path(name)
+        file = self.path(name, **values)
         if not file.is_file():
             return {}
         try:

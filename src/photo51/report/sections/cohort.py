@@ -57,7 +57,7 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
     found, opened = tests[tests["q"] <= alpha], bool(tests["val_p"].notna().any())
     kept = tests[tests["validated"].astype(bool)] if opened else found
     naive = int((tests["p_naive"] <= alpha / max(len(tests), 1)).sum())
-    summary = run.json(f"cohort/{name}/summary.json")
+    summary = run.json("cohort_summary", name=name)
     where = VALIDATION.get(str(summary.get("scheme")), VALIDATION["split"])
     draft.show(Heading(f"Cohort: {said}", f"cohort-{name}"))
     _design(run.of_set("feasibility", name), summary, draft)
