@@ -1,12 +1,12 @@
 #!/bin/sh
 # Makes the virtual environment every other command uses. Idempotent: returns at once while the stamp is current.
-#   VENV=.venv             where it goes           EXTRAS=workflow,notebooks,provenance,test   what comes with the package
+#   VENV=.venv             where it goes           EXTRAS=workflow,notebooks,provenance,studio,test   what comes with the package
 #   PYTHON=python3.12      which interpreter       TORCH=auto|cpu|cuda|keep                    which torch build
 #   TORCH_SPEC=torch==…    which torch version
 set -eu
 cd "$(dirname "$0")/.."
 VENV=${VENV:-.venv}
-EXTRAS=${EXTRAS:-workflow,notebooks,provenance,test}
+EXTRAS=${EXTRAS:-workflow,notebooks,provenance,studio,test}
 TORCH=${TORCH:-auto}
 TORCH_SPEC=${TORCH_SPEC:-torch==2.13.0}
 STAMP=$VENV/.photo51-installed

@@ -1,6 +1,7 @@
 """photo51: what does a genomics foundation model know, where on the genome does it know it, and can it be believed?
 
-`open` gives a finished run; `load_model`, `load_sae`, `encode`, `steer` and `explain` work with models. Nothing heavy is
+`open` gives a finished run; `load_model`, `load_sae`, `encode`, `steer` and `explain` work with models, `workbench` holds them
+open. Nothing heavy is
 imported before it is used: `import photo51` takes milliseconds, torch comes with the first model.
 """
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from photo51.api.reading import encode, explain, load_model, load_sae, steer
     from photo51.api.results import Results
+    from photo51.api.workbench import workbench
 
 __version__ = "0.1.0"
 __all__ = [
@@ -28,6 +30,7 @@ __all__ = [
     "load_sae",
     "open",
     "steer",
+    "workbench",
 ]
 _READING = frozenset({"encode", "explain", "load_model", "load_sae", "steer"})
 
@@ -59,10 +62,12 @@ def open(folder: Path | str, sae: str = "") -> Results:  # noqa: A001
 
 
 def __getattr__(name: str) -> Any:
+    if name == "workbench":
+        return import_module("photo51.api.workbench").workbench
     if name in _READING:
         return getattr(import_module("photo51.api.reading"), name)
     raise AttributeError(f"module 'photo51' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_READING])
+    return sorted([*globals(), *_READING, "workbench"])

@@ -6,7 +6,7 @@ import doctest
 from pathlib import Path
 
 import photo51
-from photo51.api import reading, results
+from photo51.api import reading, results, workbench
 
 
 def failed_examples(run: Path) -> list[str]:
@@ -15,7 +15,7 @@ def failed_examples(run: Path) -> list[str]:
     finder = doctest.DocTestFinder(exclude_empty=False)
     runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
     tried = set()
-    for module in (photo51, results, reading):
+    for module in (photo51, results, reading, workbench):
         for test in finder.find(module, globs={"photo51": photo51, "RUN": run}):
             runner.run(test, out=report.append)
             if test.examples:

@@ -8,7 +8,7 @@ enough to measure.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -233,19 +233,38 @@ def generate(
     """
     rows = np.arange(len(prompts)) if rows is None else np.asarray(rows)
     stream = open_stream(model, prompts, rows, edits=edits, keep=keep, edit_prompt=edit_prompt)
-    u = uniforms(sampling.seed, rows, length).to(stream.device)
-    ids, log_likelihood = [], []
-    for t in range(length):
-        base = pick(stream.scores, u[:, t], sampling)
-        log_likelihood.append(torch.log_softmax(stream.scores.float(), -1).gather(-1, base[:, None])[:, 0])
-        ids.append(stream.bases[base])
-        if t + 1 < length or keep is not None:
-            stream.read(ids[-1][:, None])
+    steps = list(write(stream, length, sampling, read_last=keep is not None))
+    ids, log_likelihood = [s.ids for s in steps], [s.log_likelihood for s in steps]
     return Generated(
         torch.stack(ids, 1).cpu().numpy().astype(np.uint8),
         torch.stack(log_likelihood, 1).cpu().numpy(),
         stream.kept if keep is not None else None,
     )
+
+
+class Step(NamedTuple):
+    """One base of every sequence: token ids (sequences,), and log-likelihoods at temperature 1 as `Generated` has them."""
+
+    ids: Tensor
+    log_likelihood: Tensor
+
+
+@torch.inference_mode()
+def write(
+    stream: Stream, length: int, sampling: SamplingParams, *, read_last: bool = False
+) -> Iterator[Step]:
+    """Write `length` bases with an open stream, base by base.
+
+    Each base has been read by the stream when it is handed over, but for the last, which is read where `read_last`.
+    """
+    u = uniforms(sampling.seed, stream.rows, length).to(stream.device)
+    for t in range(length):
+        base = pick(stream.scores, u[:, t], sampling)
+        log_p = torch.log_softmax(stream.scores.float(), -1).gather(-1, base[:, None])[:, 0]
+        ids = stream.bases[base]
+        if t + 1 < length or read_last:
+            stream.read(ids[:, None])
+        yield Step(ids, log_p)
 
 
 def open_stream(

@@ -27,7 +27,7 @@ from photo51.interventions.generate import read_prompt
 from photo51.io import read_h5ad, read_table
 from photo51.io.contracts.enrichment import CONCEPTS, NAMES
 from photo51.io.contracts.features import FEATURES
-from photo51.model.adapters import load_model
+from photo51.model.adapters import DnaModel, load_model
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import decode, is_base, reverse_complement
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
@@ -86,14 +86,37 @@ def open_instrument(
         For a dictionary of another model, naming both; for one that is no sparse autoencoder; for a model that is no
         StripedHyena; where units can neither be read nor measured.
     """
-    opened, trained = load_model(model, device=device), Dictionary.load(sae)
+    return open_loaded(
+        load_model(model, device=device),
+        Dictionary.load(sae),
+        features=features,
+        concepts=concepts,
+        reference=reference,
+        units=units,
+        where=str(sae),
+    )
+
+
+def open_loaded(
+    opened: DnaModel,
+    trained: Dictionary,
+    *,
+    features: Path | None = None,
+    concepts: Path | None = None,
+    reference: NDArray[np.integer] | None = None,
+    units: UnitParams,
+    where: str = "dictionary",
+) -> Opened:
+    """As `open_instrument`, of a model and a dictionary that are open already; `where` is what messages call the dictionary."""
     if not isinstance(opened.model, StripedHyenaForCausalLM):
-        raise InputError(f"model {model}: interventions need a StripedHyena, got {opened.spec.family}")
+        raise InputError(
+            f"model {opened.spec.name}: interventions need a StripedHyena, got {opened.spec.family}"
+        )
     if not isinstance(trained, SparseAutoencoder):
         raise InputError(
-            f"{sae}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}"
+            f"{where}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}"
         )
-    trained.origin.require(opened.spec.origin(trained.origin.site), f"{sae}: model")
+    trained.origin.require(opened.spec.origin(trained.origin.site), f"{where}: model")
     network = opened.model.eval().requires_grad_(requires_grad=False)
     dictionary = LinearDictionary.of(trained).to(next(network.parameters()).device)
     if features is not None:

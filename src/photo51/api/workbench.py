@@ -1,0 +1,520 @@
+"""A model and a dictionary held open: read, ask why, steer and score without opening anything again. Imports torch.
+
+`photo51 studio` is this class behind a page; every line of its journal is a call of it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51.api.results import Results
+from photo51.config.interventions import AttributionParams, SamplingParams, SteerParams, UnitParams
+from photo51.genome.alphabet import decode, encode, reverse_complement
+from photo51.interventions import live
+from photo51.interventions.bundles import Bundle, parse_bundle
+from photo51.interventions.explain import Explained, explain_place
+from photo51.interventions.opening import Opened, genome_of, open_loaded, read_sequence, reference_windows
+from photo51.interventions.oracles import oracles, orfs
+from photo51.interventions.steer import Steered, steer
+from photo51.model.adapters import DnaModel, load_model
+from photo51.report.sentences import called
+from photo51.sae.dictionary import Dictionary
+from photo51.types import STRANDS, InputError, Interval, Strand, Variant
+
+LN2 = float(np.log(2.0))
+CONTEXT = (
+    512  # bases read before and after a locus, so that both directions of reading have seen some sequence
+)
+LEAST_ORF = 90
+TYPED = "sequence"
+
+
+class TypedBases:
+    """One sequence as a linear contig called `sequence`, of a genome whose name is not looked at."""
+
+    def __init__(self, ids: NDArray[np.uint8]):
+        self.ids = ids
+
+    def sequence(
+        self, _genome: str, chrom: str, start: int, end: int, strand: Strand = "+"
+    ) -> NDArray[np.uint8]:
+        """Upper-case bytes of [start, end); strand `-` gives their reverse complement."""
+        if not 0 <= start <= end <= self.length("", chrom):
+            raise InputError(f"{chrom}: need bases within 0..{len(self.ids):,}, got {start:,}..{end:,}")
+        ids = self.ids[start:end]
+        return reverse_complement(ids) if strand == "-" else ids
+
+    def length(self, _genome: str, chrom: str) -> int:
+        """Bases of the sequence."""
+        if chrom != TYPED:
+            raise InputError(f"contig: need {TYPED!r}, got {chrom!r}")
+        return len(self.ids)
+
+    def is_circular(self, _genome: str, _chrom: str) -> bool:
+        """Never."""
+        return False
+
+
+class Place(NamedTuple):
+    """Where a sequence lies: contig of a genome, 0-based half-open, and the strand it is read on."""
+
+    genome: str
+    chrom: str
+    start: int
+    end: int
+    strand: Strand = "+"
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What a model and a dictionary say of every base of a sequence, on both strands.
+
+    Attributes
+    ----------
+    bases
+        The sequence, (length,) upper-case bytes.
+    place
+        Where it lies in the genomes of the run; None where nowhere.
+    bits
+        Strand → (length,) surprise of each base given those before it in reading direction (bits); NaN for a base that
+        nothing stands before, and for letters other than A, C, G, T.
+    codes
+        Strand → (length, features) activations; row i is about base i of the sequence as given, whatever the strand.
+    pasted
+        Whether bases were given; else a place of the run was read, with the genome around it.
+    """
+
+    bases: NDArray[np.uint8]
+    place: Place | None
+    bits: Mapping[Strand, NDArray[np.float32]]
+    codes: Mapping[Strand, sp.csr_matrix]
+    pasted: bool = True
+
+    def __len__(self) -> int:
+        return len(self.bases)
+
+    @property
+    def text(self) -> str:
+        """The sequence as letters."""
+        return decode(self.bases)
+
+    def orfs(self, code: int = 11, least: int = LEAST_ORF) -> list[tuple[int, int, Strand]]:
+        """Open reading frames from ATG to stop on either strand: (start, end, strand), half-open, forward coordinates."""
+        n = len(self)
+        forward: list[tuple[int, int, Strand]] = [(a, b, "+") for a, b in orfs(self.text, code, least)]
+        reverse = orfs(decode(reverse_complement(self.bases)), code, least)
+        return sorted([*forward, *((n - b, n - a, "-") for a, b in reverse)])
+
+
+class Workbench:
+    """Model, dictionary and names, held open.
+
+    Parameters
+    ----------
+    model, sae
+        A model and a dictionary of it.
+    opened
+        The same as interventions take them.
+    run
+        The run they come from, if any.
+
+    Examples
+    --------
+    >>> bench = photo51.workbench(RUN)
+    >>> bench.read("ATGGCGAAAGGTTAA").bits["+"].shape
+    (15,)
+    """
+
+    def __init__(self, model: DnaModel, sae: Dictionary, opened: Opened, run: Results | None = None):
+        self.model, self.sae, self.opened, self.run = model, sae, opened, run
+        self.instrument = opened.instrument
+        self._references: dict[int, NDArray[np.uint8]] = {}
+
+    def __repr__(self) -> str:
+        """Model, site and run."""
+        return f"<photo51 workbench: {self.model.spec.name} at {self.sae.origin.site}, {self.sae.n_features:,} features, run {self.run.name if self.run else 'none'}>"
+
+    # ---- features
+
+    @cached_property
+    def features(self) -> pd.DataFrame:
+        """One row a feature, in order: `feature`, `name`, `grade`, `unit`, `median`, `maximum`, `density`.
+
+        `name` and `grade` are empty where nothing names it; activations are in the feature's own scale, and one `unit` is the
+        99th percentile of its activation where it is active.
+        """
+        units = self.instrument.units
+        table = pd.DataFrame(
+            {
+                "feature": np.arange(self.sae.n_features), "name": "", "grade": "", "unit": units.unit,
+                "median": np.nan, "maximum": units.peak, "density": units.density,
+            }
+        )  # fmt: skip
+        if self.run is None:
+            table["name"] = [self.instrument.name(f) for f in table["feature"]]
+            return table
+        from photo51.report.known import closest
+
+        own = self.run._run.features
+        table["median"] = own["q50"].reindex(table["feature"]).to_numpy()
+        for feature, row in closest(self.run._run).iterrows():
+            table.loc[int(str(feature)), ["name", "grade"]] = [called(row), str(row["grade"])]
+        return table
+
+    def bundle(self, text: str) -> Bundle:
+        """What is steered, from a feature (`812`, `f812`), a concept, or a sum such as `0.5*f812 + stop_codon`."""
+        return parse_bundle(text, self.opened.concepts, self.sae.n_features)
+
+    # ---- reading
+
+    def locate(self, sequence: str) -> Place | None:
+        """Where the run's genomes hold a sequence, on either strand; None where nowhere. The first place of several."""
+        if self.run is None or len(sequence) < 12:
+            return None
+        forward = encode(sequence).tobytes()
+        wanted: list[tuple[Strand, bytes]] = [
+            ("+", forward),
+            ("-", reverse_complement(encode(sequence)).tobytes()),
+        ]
+        contigs = self.run.genomes.contigs
+        for genome, chrom, length in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True):
+            letters = self.run.genomes.sequence(str(genome), str(chrom), 0, int(length)).tobytes()
+            for strand, text in wanted:
+                if (at := letters.find(text)) >= 0:
+                    return Place(str(genome), str(chrom), at, at + len(text), strand)
+        return None
+
+    def read(
+        self, what: str | NDArray[np.uint8] | Interval, genome: str | None = None, *, context: int = CONTEXT
+    ) -> Read:
+        """Read bases, or a locus of the run, on both strands.
+
+        Parameters
+        ----------
+        what
+            Bases, read from the first on without context as `photo51.encode` reads them; or a place of the run's genomes,
+            forward whatever its strand.
+        genome
+            Genome of a place; default: the one that has the contig.
+        context
+            Bases read before a place in either direction of reading, fewer where a linear contig ends.
+
+        Raises
+        ------
+        InputError
+            For an empty sequence, letters that are none of the IUPAC code, or a place outside its contig.
+
+        Examples
+        --------
+        >>> bench = photo51.workbench(RUN)
+        >>> len(bench.read(photo51.Interval("NC_012920.1", 3229, 3304)))
+        75
+        """
+        if isinstance(what, Interval):
+            return self._read_locus(what, genome, context)
+        ids = encode(what) if isinstance(what, str) else np.asarray(what, dtype=np.uint8)
+        if not len(ids):
+            raise InputError("sequence: need at least one base, got none")
+        bits, codes = self._both(ids)
+        return Read(ids, self.locate(decode(ids)), bits, codes)
+
+    def _read_locus(self, where: Interval, genome: str | None, context: int) -> Read:
+        run = self._need("a place")
+        owner = genome_of(run.genomes, where.chrom, genome)
+        length = run.genomes.length(owner, where.chrom)
+        if not len(where) or where.end > length:
+            raise InputError(
+                f"place {where}: need at least one base within the {length:,} of {where.chrom}, got {where.start + 1:,}–{where.end:,}"
+            )
+        start, end = where.start - context, where.end + context
+        if not run.genomes.is_circular(owner, where.chrom):
+            start, end = max(start, 0), min(end, length)
+        ids = run.genomes.sequence(owner, where.chrom, start, end)
+        bits, codes = self._both(ids)
+        part = slice(where.start - start, where.end - start)
+        place = Place(owner, where.chrom, where.start, where.end)
+        return Read(
+            ids[part],
+            place,
+            {s: b[part] for s, b in bits.items()},
+            {s: c[part] for s, c in codes.items()},
+            pasted=False,
+        )
+
+    def _both(
+        self, ids: NDArray[np.uint8]
+    ) -> tuple[dict[Strand, NDArray[np.float32]], dict[Strand, sp.csr_matrix]]:
+        """Bits and codes of both strands, in forward order; the two strands are one batch."""
+        site = self.sae.origin.site
+        seen = self.model.read([ids, reverse_complement(ids)], [site], likelihood=True)
+        assert seen.log_probs is not None
+        bits: dict[Strand, NDArray[np.float32]] = {}
+        codes: dict[Strand, sp.csr_matrix] = {}
+        for i, strand in enumerate(STRANDS):
+            way = slice(None) if strand == "+" else slice(None, None, -1)
+            bits[strand] = (-seen.log_probs[i] / LN2).astype(np.float32)[way]
+            codes[strand] = self.sae.encode(seen.activations[site][i].float().cpu().numpy())[way]
+        return bits, codes
+
+    def strongest(self, reading: Read, n: int = 40) -> pd.DataFrame:
+        """Features by their largest activation in a reading, as a share of their largest on the run's sequence.
+
+        Returns
+        -------
+        `feature`, `strand`, `position` (of the largest, in the reading), `activation`, `share`, `active` (bases), `name`, `grade`.
+        """
+        table, rows = self.features, []
+        largest = np.maximum(table["maximum"].to_numpy(dtype=np.float64), 1e-12)
+        for strand, codes in reading.codes.items():
+            columns = codes.tocsc()
+            for feature in np.flatnonzero(np.diff(columns.indptr)):
+                part = slice(columns.indptr[feature], columns.indptr[feature + 1])
+                best = int(np.argmax(columns.data[part]))
+                value = float(columns.data[part][best])
+                rows.append((int(feature), strand, int(columns.indices[part][best]), value, value / largest[feature], part.stop - part.start))  # fmt: skip
+        found = pd.DataFrame(rows, columns=["feature", "strand", "position", "activation", "share", "active"])
+        found = found[table["maximum"].to_numpy()[found["feature"]] > 0]
+        found = found.sort_values(
+            ["share", "feature"], ascending=[False, True], kind="stable", ignore_index=True
+        ).head(n)
+        return found.join(table[["name", "grade"]], on="feature")
+
+    # ---- why
+
+    def why(
+        self,
+        what: str | NDArray[np.uint8] | Place,
+        at: int,
+        *,
+        base: str | None = None,
+        strand: Strand = "+",
+        params: AttributionParams | None = None,
+    ) -> Explained:
+        """Which earlier bases and features made the model expect a base.
+
+        Parameters
+        ----------
+        what
+            Bases, or a place of the run's genomes, of which base `at` is asked about.
+        at
+            0-based, in the sequence as given.
+        base
+            Letter whose score there is explained; default: the log-likelihood of the letter that is there.
+        strand
+            Direction of reading.
+
+        Raises
+        ------
+        InputError
+            For a base outside the sequence, or one that nothing stands before in reading direction.
+        """
+        settings = params or AttributionParams()
+        if isinstance(what, Place):
+            run = self._need("a place")
+            spot = Interval(what.chrom, what.start + at, what.start + at + 1, strand)
+            return explain_place(self.instrument, run.genomes, what.genome, spot, settings, base=base)
+        ids = encode(what) if isinstance(what, str) else np.asarray(what, dtype=np.uint8)
+        if not 0 <= at < len(ids):
+            raise InputError(f"base: need one within 1–{len(ids):,}, got {at + 1:,}")
+        spot = Interval(TYPED, at, at + 1, strand)
+        return explain_place(self.instrument, TypedBases(ids), "", spot, settings, base=base)
+
+    def prefers(self, what: str | NDArray[np.uint8], at: int, strand: Strand = "+") -> dict[str, float]:
+        """Probability of A, C, G and T at a base, in reading direction, given what comes before it in the sequence.
+
+        Raises
+        ------
+        InputError
+            For a base that nothing stands before in reading direction.
+        """
+        ids = encode(what) if isinstance(what, str) else np.asarray(what, dtype=np.uint8)
+        before = ids[:at] if strand == "+" else reverse_complement(ids[at + 1 :])
+        if not len(before):
+            raise InputError(f"base {at + 1}: need at least one base before it to read, got none")
+        import torch
+
+        from photo51.interventions.generate import Stream
+
+        stream = Stream(self.instrument.model, np.zeros(1, dtype=np.int64))
+        with torch.inference_mode():
+            stream.read(before[None])
+            p = torch.softmax(stream.scores.double(), -1)[0].tolist()
+        return dict(zip("ACGT", p, strict=True))
+
+    # ---- steering
+
+    def reference(self, seed: int) -> NDArray[np.uint8]:
+        """Windows of real sequence (16, 512) that random directions and costs are measured on, as `photo51.steer` takes them."""
+        if seed not in self._references:
+            self._references[seed] = reference_windows(self._need("steering").genomes, 16, 512, seed)
+        return self._references[seed]
+
+    def steer_params(self, *, length: int, seed: int, temperature: float = 1.0, **other: Any) -> SteerParams:
+        """Parameters of a steering experiment, from the few that a page shows."""
+        sampling = SamplingParams(seed=seed, temperature=temperature)
+        return SteerParams(sampling=sampling, length=length, **other)
+
+    def write(
+        self,
+        target: str,
+        prompt: str,
+        *,
+        length: int = 120,
+        seed: int = 51,
+        temperature: float = 1.0,
+        watched: Sequence[str] = (),
+        motifs: Sequence[str] = (),
+        code: int = 11,
+    ) -> Iterator[live.Base | live.Look]:
+        """Write on from a prompt beside an untouched control and a random direction of equal norm, base by base.
+
+        Parameters
+        ----------
+        target
+            What is turned up and by how many units: `1.5*f812 - 0.5*stop_codon`; empty writes the control alone.
+        prompt
+            Bases to go on from.
+        watched
+            Bundles whose level is read back in what is written.
+
+        Yields
+        ------
+        Bases, and after every few of them what they say; sequence 0 of `photo51.steer` with dose 1 and the same seed.
+
+        Raises
+        ------
+        InputError
+            For a target that is none, one that never fires, or a prompt that is empty or no sequence.
+        """
+        params = self.steer_params(length=length, seed=seed, temperature=temperature)
+        bundle = self.bundle(target) if target.strip() else None
+        ids = read_sequence(prompt)
+        along = None
+        if bundle is not None:
+            self.instrument.units.of(bundle.features)
+            along = live.directions(self.instrument, bundle, self.reference(seed), params)
+        judges = oracles(code=code, motifs=list(motifs))
+        bundles = [self.bundle(text) for text in watched]
+        yield from live.write_arms(
+            self.instrument,
+            bundle,
+            ids,
+            along=along,
+            watched=bundles,
+            judges=judges,
+            params=params,
+        )
+
+    def dose_response(
+        self,
+        target: str,
+        prompt: str,
+        *,
+        doses: Sequence[float] = (0.5, 1.0, 2.0),
+        seed: int = 51,
+        sequences: int = 8,
+        length: int = 60,
+    ) -> Steered:
+        """What `photo51.steer` measures, small enough to wait for: the safe range of a target."""
+        params = self.steer_params(
+            length=length,
+            seed=seed,
+            doses=tuple(doses),
+            sequences=sequences,
+            random_directions=4,
+            random_sequences=2,
+            bootstrap=100,
+        )
+        return steer(
+            self.instrument,
+            self.bundle(target),
+            prompt=read_sequence(prompt),
+            reference=self.reference(seed),
+            judges=oracles(code=11, motifs=[]),
+            params=params,
+        )
+
+    def _need(self, what: str) -> Results:
+        if self.run is None:
+            raise InputError(
+                f"{what}: need a run, whose genomes it is looked up in; open one with `photo51 studio RUN`"
+            )
+        return self.run
+
+
+def workbench(
+    run: Results | Path | str | None = None, *, model: str = "sh2:base", device: str | None = None
+) -> Workbench:
+    """Hold a run's model, dictionary, names and genomes open; without a run those that photo51 brings.
+
+    Parameters
+    ----------
+    run
+        A run or its folder.
+    model
+        Without a run: the model whose shipped dictionary is opened.
+    device
+        `cpu` or `cuda`.
+
+    Raises
+    ------
+    InputError
+        Where the run is none, or no dictionary comes with the model.
+
+    Examples
+    --------
+    >>> photo51.workbench(RUN).sae.n_features
+    256
+    """
+    if run is None:
+        raise InputError(
+            f"studio: need a run, as no dictionary comes with {model} in this version; `photo51 run config/examples/nano.yaml` makes one in minutes"
+        )
+    results = run if isinstance(run, Results) else Results(run)
+    sae = Dictionary.load(results.folder / "sae" / results._run.sae)
+    loaded = load_model(sae.origin.model_name, device=device)
+    concepts = next(
+        (p for n in ("names.parquet", "concepts.parquet") if (p := results.folder / n).is_file()), None
+    )
+    opened = open_loaded(
+        loaded, sae, features=results.folder / "features.h5ad", concepts=concepts, units=UnitParams()
+    )
+    return Workbench(loaded, sae, opened, results)
+
+
+_CLEAN = re.compile(r"[\s\d]+")
+
+
+def typed_sequence(text: str) -> tuple[str, str]:
+    """A sequence as people paste it: (name, bases). FASTA, bases with blanks and line numbers, RNA letters.
+
+    Raises
+    ------
+    InputError
+        For an empty text, several records, and letters outside the IUPAC code, naming the first.
+    """
+    lines = text.replace("\r", "\n").split("\n")
+    heads = [line for line in lines if line.startswith(">")]
+    if len(heads) > 1:
+        raise InputError(
+            f"sequence: need one record at a time, got {len(heads)}: {', '.join((h[1:].split() or ['?'])[0] for h in heads[:4])}"
+        )
+    body = "".join(_CLEAN.sub("", line) for line in lines if not line.startswith((">", ";")))
+    if not body:
+        raise InputError("sequence: need at least one base, got none")
+    letters = decode(encode(body.upper().replace("U", "T")))
+    name = (heads[0][1:].split() or [TYPED])[0] if heads else TYPED
+    return name[:80], letters
+
+
+__all__ = ["Place", "Read", "Variant", "Workbench", "typed_sequence", "workbench"]

@@ -1,0 +1,153 @@
+"""What a page may ask, checked before anything is done: one model a route."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from photo51.types import InputError
+
+MOST_BASES = 200_000
+Text = Annotated[str, Field(max_length=400)]
+Sequence = Annotated[str, Field(max_length=3_000_000)]
+StrandText = Literal["+", "-"]
+
+
+class Asked(BaseModel):
+    """A request's body."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Source(Asked):
+    """A sequence: bases that were pasted, or a place of the run, 0-based half-open."""
+
+    bases: Sequence = ""
+    genome: Text = ""
+    chrom: Text = ""
+    start: int = Field(default=0, ge=0, le=10**10)
+    end: int = Field(default=0, ge=0, le=10**10)
+
+
+class ReadAsked(Asked):
+    """Read a sequence: text as pasted, or a place."""
+
+    text: Sequence = ""
+    source: Source | None = None
+
+
+class BasesAsked(Asked):
+    """Features at each of a few bases of a reading."""
+
+    reading: Text
+    start: int = Field(ge=0, le=10**9)
+    end: int = Field(ge=0, le=10**9)
+
+
+class TrackAsked(Asked):
+    """One feature along a reading."""
+
+    reading: Text
+    feature: int = Field(ge=0, le=10**7)
+
+
+class WhyAsked(Asked):
+    """Why a base of a reading."""
+
+    reading: Text
+    at: int = Field(ge=0, le=10**9)
+    strand: StrandText = "+"
+    base: Literal["A", "C", "G", "T"] | None = None
+
+
+class Slider(Asked):
+    """What is turned up, and by how many units."""
+
+    target: Text
+    strength: float = Field(ge=-8, le=8)
+
+
+class SteerAsked(Asked):
+    """Write on from a prompt."""
+
+    prompt: Annotated[str, Field(max_length=20_000)]
+    sliders: list[Slider] = Field(default_factory=list, max_length=8)
+    length: int = Field(default=120, ge=1, le=4_000)
+    seed: int = Field(default=51, ge=0, le=2**31)
+    temperature: float = Field(default=1.0, gt=0.01, le=5)
+    motif: Annotated[str, Field(max_length=40)] = ""
+
+    def expression(self) -> str:
+        """The sliders as `photo51 steer` takes them; empty where none is turned."""
+        parts = []
+        for slider in self.sliders:
+            if slider.strength:
+                sign = "-" if slider.strength < 0 else "+"
+                term = f"{abs(slider.strength):g}*{_target(slider.target)}"
+                parts.append(f" {sign} {term}" if parts else (f"-{term}" if sign == "-" else term))
+        return "".join(parts)
+
+
+def _target(text: str) -> str:
+    """A slider's target as a term: a sum has no place inside a sum."""
+    name = text.strip()
+    if " + " in name or " - " in name or "*" in name or not name:
+        raise InputError(f"slider: need one feature (f12) or one concept, got {text!r}")
+    return name
+
+
+class DoseAsked(Asked):
+    """The safe range of a target."""
+
+    target: Text
+    prompt: Annotated[str, Field(max_length=20_000)]
+    seed: int = Field(default=51, ge=0, le=2**31)
+
+
+class VariantAsked(Asked):
+    """A variant as people write it."""
+
+    text: Text
+
+
+class PanelAsked(Asked):
+    """A panel of the page."""
+
+    panel: Literal["read", "why", "steer", "dose", "variants", "paint", "listen"]
+
+
+class Nothing(Asked):
+    """No body."""
+
+
+M = TypeVar("M", bound=Asked)
+
+
+def parsed(body: bytes, model: type[M]) -> M:
+    """A body as its model.
+
+    Raises
+    ------
+    InputError
+        Saying which field, what was found and what is needed.
+    """
+    try:
+        value: Any = json.loads(body or b"{}", parse_constant=_no_constant)
+    except (ValueError, RecursionError) as e:
+        raise InputError(f"body: need JSON, got none ({str(e)[:80]})") from e
+    try:
+        return model.model_validate_json(json.dumps(value))
+    except (ValidationError, ValueError) as e:
+        if not isinstance(e, ValidationError):
+            raise InputError(f"body: need JSON of {model.__name__}, got {str(e)[:80]}") from e
+        first = e.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise InputError(
+            f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {str(first['input'])[:60]!r}"
+        ) from e
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")

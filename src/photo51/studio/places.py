@@ -1,0 +1,59 @@
+"""Where a search leads: places of the run's genomes that the page can go to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from photo51.interventions.places import parse_place
+from photo51.report.run import Run
+from photo51.types import InputError, Interval
+
+MOST = 12
+FLANK = 60  # bases shown around a feature's strongest place, and either side of a gene
+
+
+def go_to(run: Run, text: str) -> list[dict[str, Any]]:
+    """Genes of that name or locus tag, or the place itself: `label`, `genome`, `chrom`, `start`, `end`."""
+    found = _genes(run, text.lower().removeprefix("gene:").strip())
+    if found:
+        return found[:MOST]
+    try:
+        place = parse_place(text.replace(" ", ""))
+    except InputError:
+        return []
+    if not isinstance(place, Interval):
+        return []
+    contigs = run.genomes.contigs
+    named = (contigs["chrom"].str.lower() == place.chrom.lower()) | (
+        contigs["genome"].str.lower() == place.chrom.lower()
+    )
+    return [
+        {
+            "label": f"{c}:{place.start + 1:,}-{place.end:,}",
+            "genome": str(g),
+            "chrom": str(c),
+            "start": place.start,
+            "end": place.end,
+        }
+        for g, c, n in contigs.loc[named, ["genome", "chrom", "length"]].itertuples(index=False)
+        if place.end <= n
+    ][:MOST]
+
+
+def _genes(run: Run, word: str) -> list[dict[str, Any]]:
+    table = run.genomes.annotations()
+    tag = table["group"].str.replace(r"^(?:gene|cds|rna)-", "", regex=True).str.lower()
+    hit = (table["name"].str.lower() == word) | ((tag == word) & (tag != ""))
+    rows = table[hit & (table["name"] != "")]
+    if rows.empty:
+        return []
+    keys = ["genome", "chrom", "strand"]
+    whole = rows.groupby(keys, as_index=False).agg(
+        start=("start", "min"), end=("end", "max"), name=("name", "first")
+    )
+    out = []
+    for g, c, s, a, b, name in whole[[*keys, "start", "end", "name"]].itertuples(index=False):
+        length = run.genomes.length(str(g), str(c))
+        start, end = max(0, int(a) - FLANK), min(length, int(b) + FLANK)
+        out.append({"label": f"{name} · {c}:{int(a) + 1:,}-{int(b):,} ({s or '.'})", "genome": str(g), "chrom": str(c), "start": start, "end": end})  # fmt: skip
+    return out

@@ -1,0 +1,118 @@
+"""Why a base: what the model would have preferred, which bases and features made it so, and what every change would do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.config.interventions import AttributionParams
+from photo51.genome.alphabet import reverse_complement
+from photo51.studio import asked
+from photo51.studio.desk import Desk, strand_of
+from photo51.studio.journal import command
+from photo51.studio.tabs import Tab
+from photo51.studio.wire import digest, packed, rows
+from photo51.types import InputError, Strand
+
+if TYPE_CHECKING:
+    from photo51.api.workbench import Place, Read
+    from photo51.interventions.explain import Explained
+
+CONTEXT_OF_WHY = 2_048
+
+
+def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]:
+    """Why a base: first what the model would have preferred there, then attribution and saturation mutagenesis."""
+    reading, bench = tab.reading(given.reading), desk.bench
+    if given.at >= len(reading):
+        raise InputError(f"base: need one within 1\u2013{len(reading):,}, got {given.at + 1:,}")
+    strand = strand_of(given.strand)
+    what, at, source = _asked_about(desk, reading, given.at, strand)
+    preferred = bench.prefers(what, at, strand)
+    letter = chr(int(what[at] if strand == "+" else reverse_complement(what[at : at + 1])[0]))
+    yield {"at": given.at, "strand": strand, "letter": letter, "preferred": preferred}
+    params = AttributionParams(context=CONTEXT_OF_WHY)
+    spot = reading.place if reading.place is not None and source is None else None
+    found = bench.why(
+        reading.place if spot is not None else what,
+        given.at if spot is not None else at,
+        base=given.base,
+        strand=strand,
+        params=params,
+    )  # type: ignore[arg-type]
+    number = f"{given.at + 1:,}"
+    title = f"Why base {number} ({letter}), read {'forward' if strand == '+' else 'in reverse'}"
+    base = f", base={given.base!r}" if given.base else ""
+    inside = repr(spot) if spot is not None else repr(reading.text)
+    setup = "" if spot is None else "from photo51.api.workbench import Place\n"
+    python = f"from photo51.config.interventions import AttributionParams\n{setup}$name = bench.why({inside}, {given.at}, strand={strand!r}{base}, params=AttributionParams(context={CONTEXT_OF_WHY}))"
+    line = tab.journal.add(
+        "why", title, command=_why_command(desk, given, spot), python=python, check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
+        digest=digest(found.table["contribution"].to_numpy(), found.map["effect"].to_numpy()),
+        state={"source": {"bases": reading.text} if spot is None else {"genome": spot.genome, "chrom": spot.chrom, "start": spot.start, "end": spot.end}, "at": given.at, "strand": strand, "base": given.base},
+    )  # fmt: skip
+    yield {**_explained(desk, found, reading, spot), "base": given.base, "line": line.number, "done": True}
+
+
+def _asked_about(
+    desk: Desk, reading: Read, at: int, strand: Strand
+) -> tuple[NDArray[np.uint8], int, str | None]:
+    """Bases that a question is put to, where in them, and whether they are what was pasted.
+
+    A place of the run is read with the genome before it, as `photo51 explain` reads it; pasted bases as they are.
+    """
+    place, run = reading.place, desk.bench.run
+    if place is None or run is None or reading.pasted:
+        return reading.bases, at, "pasted"
+    before, after = (CONTEXT_OF_WHY, 1) if strand == "+" else (1, CONTEXT_OF_WHY)
+    start, end = place.start + at - before, place.start + at + after
+    if not run.genomes.is_circular(place.genome, place.chrom):
+        start, end = max(0, start), min(end, run.genomes.length(place.genome, place.chrom))
+    return (
+        run.genomes.sequence(place.genome, place.chrom, start, end),
+        place.start + at - start,
+        None,
+    )
+
+
+def _why_command(desk: Desk, given: asked.WhyAsked, spot: Place | None) -> str:
+    where = f"{spot.chrom}:{spot.start + given.at + 1}" if spot is not None else f"sequence:{given.at + 1}"
+    genomes = f"{desk.run}/genome" if spot is not None else "sequence.fa"
+    parts = [
+        "photo51", "explain", where, "--model", desk.bench.model.spec.name, "--sae", f"{desk.run}/sae/{desk.sae_name()}", "--genomes", genomes,
+        "--features", f"{desk.run}/features.h5ad", "--strand", given.strand, "--params", f'{{"context": {CONTEXT_OF_WHY}}}', "--out", "why",
+    ]  # fmt: skip
+    return command(*parts, *(("--base", given.base) if given.base else ()))
+
+
+def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) -> dict[str, Any]:
+    """An explanation in the coordinates of the reading."""
+    offset = spot.start if spot is not None else 0
+    length = (
+        desk.bench.run.genomes.length(spot.genome, spot.chrom) if spot is not None and desk.bench.run else 0
+    )
+    values = np.zeros(len(reading), dtype=np.float32)
+    before = 0.0
+    for position, value in zip(found.read["position"], found.read["contribution"], strict=True):
+        i = int(position) - offset
+        if spot is not None and i < 0 and i + length < len(reading):
+            i += length
+        if 0 <= i < len(reading):
+            values[i] += value
+        else:
+            before += float(value)
+    table = found.table[found.table["feature"] >= 0]
+    by_feature = table.groupby("feature").agg(contribution=("contribution", "sum"), at=("contribution", lambda c: int(table.loc[c.abs().idxmax(), "position"])))  # fmt: skip
+    by_feature = by_feature.reindex(by_feature["contribution"].abs().sort_values(ascending=False).index)
+    features = [
+        {"feature": int(str(f)), "contribution": float(r["contribution"]), "at": int(r["at"]) - offset}
+        for f, r in by_feature.head(14).iterrows()
+    ]
+    changes = found.map.assign(position=found.map["position"] - offset)
+    return {
+        "values": packed(values), "outside": before, "features": features, "summary": found.summary(),
+        "mutagenesis": rows(changes[["position", "ref", "alt", "effect"]]),
+    }  # fmt: skip

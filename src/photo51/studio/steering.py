@@ -1,0 +1,92 @@
+"""Steering: arms written base by base, and the range within which a target may be turned up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.config.interventions import SteerParams
+from photo51.studio import asked
+from photo51.studio.desk import Desk
+from photo51.studio.journal import command
+from photo51.studio.tabs import Tab
+from photo51.studio.wire import digest, packed
+
+DOSES = (0.5, 1.0, 2.0, 4.0)
+
+
+def steer(desk: Desk, tab: Tab, given: asked.SteerAsked) -> Iterator[dict[str, Any]]:
+    """Write the arms base by base; every few bases what they say; at the end a line of the journal."""
+    from photo51.api.workbench import typed_sequence
+    from photo51.interventions.live import Base, arms_of
+    from photo51.interventions.oracles import oracles
+
+    bench, target = desk.bench, given.expression()
+    _, prompt = typed_sequence(given.prompt)
+    motifs = [given.motif.strip().upper()] if given.motif.strip() else []
+    watched = [s.target.strip() for s in given.sliders]
+    arms = arms_of(bench.bundle(target) if target else None)
+    judges = [{"name": o.name, "unit": o.unit, "meaning": o.meaning} for o in oracles(motifs=motifs)]
+    yield {"arms": arms, "watched": watched, "judges": judges, "target": target, "prompt": prompt}
+    texts = [""] * len(arms)
+    means, weight = np.zeros((len(arms), bench.sae.n_features)), 0
+    for event in bench.write(target, prompt, length=given.length, seed=given.seed, temperature=given.temperature, watched=watched, motifs=motifs):  # fmt: skip
+        if isinstance(event, Base):
+            texts = [text + letter for text, letter in zip(texts, event.letters, strict=True)]
+            yield {"b": event.letters}
+            continue
+        n = event.end - event.start
+        means, weight = (means * weight + event.codes * n) / (weight + n), weight + n
+        yield {
+            "start": event.start, "end": event.end, "bits": [packed(b) for b in event.bits], "levels": [[packed(level) for level in arm] for arm in event.levels],
+            "scores": event.scores.tolist(), "moved": _moved(desk, means),
+        }  # fmt: skip
+    python = (
+        f"$name = list(bench.write({target!r}, {prompt!r}, length={given.length}, seed={given.seed}, temperature={given.temperature!r}))\n"
+        "$name_texts = [''.join(letters) for letters in zip(*(e.letters for e in $name if hasattr(e, 'letters')), strict=True)]"
+    )
+    line = tab.journal.add(
+        "steer", f"Wrote {given.length:,} bases with {target or 'nothing'} turned up, seed {given.seed}", command=_steer_command(desk, given, target, prompt), python=python,
+        check="digest(*$name_texts)", digest=digest(*texts), state={**given.model_dump(), "prompt": prompt}, result=dict(zip(arms, texts, strict=True)),
+    )  # fmt: skip
+    yield {"done": True, "line": line.number, "digest": line.digest}
+
+
+def _moved(desk: Desk, means: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Features whose mean activation moved most between control and steered, in units, beside the random direction."""
+    if len(means) < 2:
+        return []
+    unit = desk.bench.instrument.units.unit
+    per = np.where(unit > 0, 1.0 / np.maximum(unit, 1e-12), 0.0)
+    change = (means[1:] - means[0]) * per
+    most = np.argsort(-np.abs(change[0]), kind="stable")[:8]
+    return [{"feature": int(f), "steered": float(change[0, f]), "random": float(change[1, f])} for f in most]
+
+
+def _steer_command(desk: Desk, given: asked.SteerAsked, target: str, prompt: str) -> str:
+    params = f'{{"doses": [1.0], "sequences": 2, "length": {max(8, given.length)}, "sampling": {{"seed": {given.seed}, "temperature": {given.temperature:g}}}}}'
+    return command(
+        "photo51", "steer", target or "f0", prompt, "--model", desk.bench.model.spec.name, "--sae", f"{desk.run}/sae/{desk.sae_name()}", "--genomes", f"{desk.run}/genome",
+        "--features", f"{desk.run}/features.h5ad", "--concepts", f"{desk.run}/names.parquet", "--params", params, "--out", "steered",
+    )  # fmt: skip
+
+
+def dose(desk: Desk, _tab: Tab, given: asked.DoseAsked) -> Iterator[dict[str, Any]]:
+    """The safe range of a target, dose by dose: it ends with the first dose past the budget."""
+    from photo51.api.workbench import typed_sequence
+
+    _, prompt = typed_sequence(given.prompt)
+    budget = SteerParams().nll_budget
+    for dose in DOSES:
+        found = desk.bench.dose_response(given.target, prompt, doses=(dose,), seed=given.seed).doses
+        row = found.iloc[0]
+        safe = bool(row["safe"])
+        yield {
+            "dose": dose, "nll_rise": float(row["nll_rise"]), "nll_rise_real": float(row["nll_rise_real"]), "safe": safe, "budget": budget,
+            "effects": {str(o): float(e) for o, e in zip(found["oracle"], found["effect"], strict=True)},
+        }  # fmt: skip
+        if not safe:
+            return

@@ -1,0 +1,71 @@
+"""What each tab of the page has in hand: readings, what it wrote, its journal. Tabs know nothing of each other."""
+
+from __future__ import annotations
+
+import re
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from photo51.studio.journal import Journal
+from photo51.types import InputError
+
+if TYPE_CHECKING:
+    from photo51.api.workbench import Read
+
+MOST_TABS, MOST_BASES_HELD = 32, 1_000_000
+_TAB = re.compile(r"[a-z0-9]{8,40}")
+
+
+class Tab:
+    """One tab."""
+
+    def __init__(self, name: str, opening: str):
+        self.name, self.journal = name, Journal(opening)
+        self.readings: OrderedDict[str, Read] = OrderedDict()
+        self.sources: dict[str, dict[str, object]] = {}
+
+    def keep(self, key: str, reading: Read) -> None:
+        """Hold a reading; the oldest go where all together grow too large."""
+        self.readings[key] = reading
+        self.readings.move_to_end(key)
+        while len(self.readings) > 1 and sum(len(r) for r in self.readings.values()) > MOST_BASES_HELD:
+            self.readings.popitem(last=False)
+
+    def reading(self, key: str) -> Read:
+        """A reading by its key.
+
+        Raises
+        ------
+        InputError
+            For one that this tab does not hold, or no longer.
+        """
+        if key not in self.readings:
+            raise InputError(
+                f"reading: need one of this page ({len(self.readings)} held), got {key!r}; read the sequence again"
+            )
+        self.readings.move_to_end(key)
+        return self.readings[key]
+
+
+class Tabs:
+    """All tabs, by the name that each made up for itself."""
+
+    def __init__(self) -> None:
+        self._tabs: OrderedDict[str, Tab] = OrderedDict()
+
+    def of(self, name: str, opening: str) -> Tab:
+        """A tab, new where it was not known; the one longest unused goes where there are too many.
+
+        Raises
+        ------
+        InputError
+            For a name that no page makes up.
+        """
+        if not _TAB.fullmatch(name):
+            raise InputError(f"x-photo51-tab: need 8 to 40 letters a-z and digits, got {name[:50]!r}")
+        if name not in self._tabs:
+            self._tabs[name] = Tab(name, opening)
+        self._tabs.move_to_end(name)
+        while len(self._tabs) > MOST_TABS:
+            self._tabs.popitem(last=False)
+        return self._tabs[name]

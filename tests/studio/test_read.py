@@ -1,0 +1,176 @@
+"""What the page is told of a sequence is what the API says of it, to the bit."""
+
+import base64
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import photo51
+from photo51.api.workbench import typed_sequence
+from photo51.types import InputError
+
+BASES = "ATGGCGAAAGGTAAAGTTTGCGGATTTAGCTCAGTTGGGAGAGCGCCAGACTGAAGATCTGGAGGTCC"
+
+
+def unpack(packed):
+    return np.frombuffer(base64.b64decode(packed["b64"]), dtype="<" + packed["kind"])
+
+
+def dense(track, n):
+    out = np.zeros(n, np.float32)
+    out[unpack(track["at"])] = unpack(track["value"])
+    return out
+
+
+def test_bits_and_activations_are_those_of_the_api_to_the_bit(page, bench):
+    told = page.post("api/read", {"text": BASES}).json()
+    codes = photo51.encode(bench.model, bench.sae, BASES)
+    log_p = bench.model.log_probs([BASES])[0]
+    np.testing.assert_array_equal(unpack(told["bits"]["+"]), (-log_p / np.log(2.0)).astype(np.float32))
+    for track in told["tracks"]:
+        for strand in "+-":
+            column = np.asarray(codes[strand][:, [track["feature"]]].todense()).ravel()
+            np.testing.assert_array_equal(dense(track[strand], len(BASES)), column)
+
+
+def test_the_reverse_strand_is_the_reverse_complement_read_forward(page):
+    turned = BASES.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    a, b = (page.post("api/read", {"text": t}).json() for t in (BASES, turned))
+    np.testing.assert_array_equal(unpack(a["bits"]["-"]), unpack(b["bits"]["+"])[::-1])
+    assert np.isnan(unpack(a["bits"]["-"])[-1])
+
+
+def test_a_locus_is_read_with_context_on_both_sides(page, bench):
+    told = page.post("api/read", {"source": {"genome": "ring", "chrom": "chromosome", "start": 3_000, "end": 3_200}}).json()  # fmt: skip
+    bases = bench.run.genomes.sequence("ring", "chromosome", 3_000 - 512, 3_200 + 512)
+    bits = -bench.model.log_probs([bases])[0] / np.log(2.0)
+    assert told["bases"] == bases[512:712].tobytes().decode()
+    np.testing.assert_array_equal(unpack(told["bits"]["+"]), bits[512:712].astype(np.float32))
+
+
+def test_pasted_bases_of_the_run_get_their_genes_also_in_reverse(page, bench):
+    gene = bench.run._run.places.genes.over("ring", "chromosome", 0, 3_000)[0]
+    bases = bench.run.genomes.sequence("ring", "chromosome", gene.start - 40, gene.end + 10, "-")
+    told = page.post("api/read", {"text": bases.tobytes().decode()}).json()
+    assert told["place"] == {"genome": "ring", "chrom": "chromosome", "start": gene.start - 40, "end": gene.end + 10, "strand": "-"}  # fmt: skip
+    mine = next(g for g in told["genes"] if g["name"] == gene.name)
+    flip = {"+": "-", "-": "+"}
+    assert (mine["start"], mine["end"], mine["strand"]) == (
+        10,
+        10 + gene.end - gene.start,
+        flip[gene.strand],
+    )
+
+
+def test_frames_lie_on_both_strands():
+    body = "ATG" + "GCT" * 40 + "TAA"
+    from photo51.api.workbench import Read
+
+    forward = Read(np.frombuffer(f"CC{body}CC".encode(), np.uint8), None, {}, {})
+    assert (2, 2 + len(body), "+") in forward.orfs()
+    turned = f"CC{body}CCC".translate(str.maketrans("ACGT", "TGCA"))[::-1]
+    assert (3, 3 + len(body), "-") in Read(np.frombuffer(turned.encode(), np.uint8), None, {}, {}).orfs()
+
+
+def test_features_of_a_base_are_those_of_its_row(page, bench):
+    key = page.post("api/read", {"text": BASES}).json()["key"]
+    told = page.post("api/bases", {"reading": key, "start": 3, "end": 5}).json()
+    row = photo51.encode(bench.model, bench.sae, BASES)["+"][3].toarray().ravel()
+    for feature, value, share in told["features"]["+"][0]:
+        assert row[feature] == np.float32(value)
+        assert share == pytest.approx(value / bench.features["maximum"][feature])
+    assert len(told["features"]["+"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "bases"),
+    [
+        (">chrM some words\nACGT\nacgu\n", "chrM", "ACGTACGT"),
+        ("1 acgta cgtac\n11 ggg\r\n", "sequence", "ACGTACGTACGGG"),
+        ("ACGN", "sequence", "ACGN"),
+    ],
+)
+def test_sequences_as_people_paste_them(text, name, bases):
+    assert typed_sequence(text) == (name, bases)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "at least one base"),
+        (">a\nACGT\n>b\nAC", "one record"),
+        ("MKVLAAGE", "IUPAC"),
+        (">only", "at least one base"),
+    ],
+)
+def test_what_is_no_sequence_is_refused_by_a_sentence(page, text, said):
+    with pytest.raises(InputError, match=said):
+        typed_sequence(text)
+    answer = page.post("api/read", {"text": text})
+    assert answer.status_code == 422
+    assert said in answer.json()["error"]
+
+
+def test_a_sequence_that_memory_does_not_hold_is_refused(page, studio):
+    answer = page.post("api/read", {"text": "A" * (studio.ready().most_bases + 1)})
+    assert answer.status_code == 422
+    assert "photo51 run" in answer.json()["error"]
+
+
+def test_the_notebook_does_the_same_and_checks_it(page, folder, tmp_path):
+    page.get("api/state")
+    page.post("api/read", {"text": BASES})
+    book = json.loads(page.get("api/export/notebook").text)
+    code = "\n".join("".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code")
+    assert "assert digest(read_1" in code
+    script = tmp_path / "book.py"
+    script.write_text(f"import torch\ntorch.set_num_threads(1)\n{code}\n")
+    subprocess.run([sys.executable, script], check=True, timeout=300)
+    script.write_text(f"import torch\ntorch.set_num_threads(1)\n{code.replace('ATGGCG', 'ATGGCT')}\n")
+    assert (
+        subprocess.run([sys.executable, script], timeout=300, capture_output=True, check=False).returncode
+        == 1
+    )
+
+
+def test_exports_are_files_of_their_formats(page, tmp_path):
+    key = page.post("api/read", {"source": {"genome": "rods", "chrom": "one", "start": 1_000, "end": 1_300}}).json()["key"]  # fmt: skip
+    bed = page.get("api/export/bed", params={"reading": key})
+    assert "attachment" in bed.headers["content-disposition"]
+    rows = [line.split("\t") for line in bed.text.splitlines()]
+    assert rows
+    assert all(r[0] == "one" and 1_000 <= int(r[1]) < int(r[2]) <= 1_300 and 0 <= int(r[4]) <= 1_000 and r[5] in "+-" for r in rows)  # fmt: skip
+    assert [int(r[1]) for r in rows] == sorted(int(r[1]) for r in rows)
+    bits = page.get("api/export/bits", params={"reading": key}).text.splitlines()
+    assert len(bits) == 301
+    assert page.get("api/export/fasta").text.startswith(">read_1_one:1,001-1,300\n")
+
+
+def test_reloading_brings_the_last_state_back_and_tabs_do_not_mix(page, client, studio):
+    page.post("api/read", {"text": BASES})
+    state = page.get("api/state").json()
+    assert state["latest"]["read"]["source"] == {"bases": BASES}
+    again = page.post("api/read", {"source": state["latest"]["read"]["source"]}).json()
+    assert len(page.get("api/journal").json()["lines"]) == 1
+    headers = {**page.headers, "x-photo51-tab": "anothertab"}
+    other = client.get(f"/{studio.token}/api/state", headers=headers).json()
+    assert other["journal"] == []
+    answer = client.post(
+        f"/{studio.token}/api/bases", headers=headers, json={"reading": again["key"], "start": 0, "end": 1}
+    )
+    assert answer.status_code == 422
+
+
+def test_search_goes_where_find_goes_and_features_have_their_page(page, bench):
+    gene = page.get("api/search", params={"q": "chr06"}).json()
+    assert gene["go"][0]["chrom"] == "chromosome"
+    trna = page.get("api/search", params={"q": "tRNA"}).json()
+    assert 6 in [r["feature"] for r in trna["rows"]]
+    card = page.get("api/feature/6").json()
+    assert "tRNA" in card["title"]
+    assert card["go"][0]["end"] - card["go"][0]["start"] <= 600
+    assert page.get("api/feature/9999").status_code == 422
+    assert page.get("api/search", params={"q": "no such thing at all"}).status_code == 422
