@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,13 +17,15 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.api.results import Results
+from photo51.api.sequences import TYPED, Place, Read, TypedBases, typed_sequence
 from photo51.config.interventions import AttributionParams, SamplingParams, SteerParams, UnitParams
+from photo51.effects.notation import Found, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.interventions import live
 from photo51.interventions.bundles import Bundle, parse_bundle
 from photo51.interventions.explain import Explained, explain_place
 from photo51.interventions.opening import Opened, genome_of, open_loaded, read_sequence, reference_windows
-from photo51.interventions.oracles import oracles, orfs
+from photo51.interventions.oracles import oracles
 from photo51.interventions.steer import Steered, steer
 from photo51.model.adapters import DnaModel, load_model
 from photo51.report.sentences import called
@@ -35,85 +36,6 @@ LN2 = float(np.log(2.0))
 CONTEXT = (
     512  # bases read before and after a locus, so that both directions of reading have seen some sequence
 )
-LEAST_ORF = 90
-TYPED = "sequence"
-
-
-class TypedBases:
-    """One sequence as a linear contig called `sequence`, of a genome whose name is not looked at."""
-
-    def __init__(self, ids: NDArray[np.uint8]):
-        self.ids = ids
-
-    def sequence(
-        self, _genome: str, chrom: str, start: int, end: int, strand: Strand = "+"
-    ) -> NDArray[np.uint8]:
-        """Upper-case bytes of [start, end); strand `-` gives their reverse complement."""
-        if not 0 <= start <= end <= self.length("", chrom):
-            raise InputError(f"{chrom}: need bases within 0..{len(self.ids):,}, got {start:,}..{end:,}")
-        ids = self.ids[start:end]
-        return reverse_complement(ids) if strand == "-" else ids
-
-    def length(self, _genome: str, chrom: str) -> int:
-        """Bases of the sequence."""
-        if chrom != TYPED:
-            raise InputError(f"contig: need {TYPED!r}, got {chrom!r}")
-        return len(self.ids)
-
-    def is_circular(self, _genome: str, _chrom: str) -> bool:
-        """Never."""
-        return False
-
-
-class Place(NamedTuple):
-    """Where a sequence lies: contig of a genome, 0-based half-open, and the strand it is read on."""
-
-    genome: str
-    chrom: str
-    start: int
-    end: int
-    strand: Strand = "+"
-
-
-@dataclass(frozen=True, eq=False)
-class Read:
-    """What a model and a dictionary say of every base of a sequence, on both strands.
-
-    Attributes
-    ----------
-    bases
-        The sequence, (length,) upper-case bytes.
-    place
-        Where it lies in the genomes of the run; None where nowhere.
-    bits
-        Strand → (length,) surprise of each base given those before it in reading direction (bits); NaN for a base that
-        nothing stands before, and for letters other than A, C, G, T.
-    codes
-        Strand → (length, features) activations; row i is about base i of the sequence as given, whatever the strand.
-    pasted
-        Whether bases were given; else a place of the run was read, with the genome around it.
-    """
-
-    bases: NDArray[np.uint8]
-    place: Place | None
-    bits: Mapping[Strand, NDArray[np.float32]]
-    codes: Mapping[Strand, sp.csr_matrix]
-    pasted: bool = True
-
-    def __len__(self) -> int:
-        return len(self.bases)
-
-    @property
-    def text(self) -> str:
-        """The sequence as letters."""
-        return decode(self.bases)
-
-    def orfs(self, code: int = 11, least: int = LEAST_ORF) -> list[tuple[int, int, Strand]]:
-        """Open reading frames from ATG to stop on either strand: (start, end, strand), half-open, forward coordinates."""
-        n = len(self)
-        forward: list[tuple[int, int, Strand]] = [(a, b, "+") for a, b in orfs(self.text, code, least)]
-        reverse = orfs(decode(reverse_complement(self.bases)), code, least)
-        return sorted([*forward, *((n - b, n - a, "-") for a, b in reverse)])
 
 
 class Workbench:
@@ -444,6 +366,68 @@ class Workbench:
             params=params,
         )
 
+    # ---- variants
+
+    def variants(self, text: str) -> list[Found]:
+        """A variant of the run's genomes as people write it; of a protein change every smallest change that makes it.
+
+        Raises
+        ------
+        InputError
+            For what is no variant, or none of these genomes.
+
+        Examples
+        --------
+        >>> bench = photo51.workbench(RUN)
+        >>> str(bench.variants("m.3243A>G")[0].variant)
+        'NC_012920.1:3243:A>G'
+        """
+        return read_variant(text, self._need("a variant").genomes)
+
+    def score(self, text: str) -> pd.DataFrame:
+        """Scores of a variant beside their baselines, as `photo51 score` writes them; positions are 1-based.
+
+        Raises
+        ------
+        InputError
+            As `variants`.
+        """
+        from photo51.effects.score import score
+
+        found = self.variants(text)
+        genome = found[0].genome
+        lines = ["chrom\tpos\tref\talt"]
+        lines += [f"{v.chrom}\t{v.pos + 1}\t{v.ref}\t{v.alt}" for g, v in found if g == genome]
+        with TemporaryDirectory(prefix="photo51-") as folder:
+            path = Path(folder) / "variants.tsv"
+            path.write_text("\n".join(lines) + "\n")
+            table, _ = score(
+                self._need("a variant").genomes.folder, [path], self.model, self.sae, genome=genome
+            )
+        return table
+
+    def alleles(self, found: Found, *, context: int = CONTEXT, flank: int = 40) -> tuple[Read, Read, int]:
+        """Reference and alternative read with the same context, `flank` bases on either side; and where the change begins in both."""
+        genomes, v = self._need("a variant").genomes, found.variant
+        start, end = v.pos - flank - context, v.end + flank + context
+        if not genomes.is_circular(found.genome, v.chrom):
+            start, end = max(start, 0), min(end, genomes.length(found.genome, v.chrom))
+        ids = genomes.sequence(found.genome, v.chrom, start, end)
+        out, first = [], max(0, v.pos - flank - start)
+        for allele in (v.ref, v.alt):
+            whole = np.concatenate([ids[: v.pos - start], encode(allele), ids[v.end - start :]])
+            part = slice(first, min(len(whole), v.pos - start + len(allele) + flank))
+            bits, codes = self._both(whole)
+            out.append(
+                Read(
+                    whole[part],
+                    None,
+                    {s: b[part] for s, b in bits.items()},
+                    {s: c[part] for s, c in codes.items()},
+                )
+            )
+        return out[0], out[1], v.pos - start - first
+
     def _need(self, what: str) -> Results:
         if self.run is None:
             raise InputError(
@@ -490,31 +474,6 @@ def workbench(
         loaded, sae, features=results.folder / "features.h5ad", concepts=concepts, units=UnitParams()
     )
     return Workbench(loaded, sae, opened, results)
-
-
-_CLEAN = re.compile(r"[\s\d]+")
-
-
-def typed_sequence(text: str) -> tuple[str, str]:
-    """A sequence as people paste it: (name, bases). FASTA, bases with blanks and line numbers, RNA letters.
-
-    Raises
-    ------
-    InputError
-        For an empty text, several records, and letters outside the IUPAC code, naming the first.
-    """
-    lines = text.replace("\r", "\n").split("\n")
-    heads = [line for line in lines if line.startswith(">")]
-    if len(heads) > 1:
-        raise InputError(
-            f"sequence: need one record at a time, got {len(heads)}: {', '.join((h[1:].split() or ['?'])[0] for h in heads[:4])}"
-        )
-    body = "".join(_CLEAN.sub("", line) for line in lines if not line.startswith((">", ";")))
-    if not body:
-        raise InputError("sequence: need at least one base, got none")
-    letters = decode(encode(body.upper().replace("U", "T")))
-    name = (heads[0][1:].split() or [TYPED])[0] if heads else TYPED
-    return name[:80], letters
 
 
 __all__ = ["Place", "Read", "Variant", "Workbench", "typed_sequence", "workbench"]

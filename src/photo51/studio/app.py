@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from photo51.report.atlas_files import plain
-from photo51.studio import asked, export, page, reasons, steering
+from photo51.studio import asked, changes, export, page, reasons, steering
 from photo51.studio.desk import Desk
 from photo51.studio.guard import LOOPBACK, Guard, TooLarge
 from photo51.studio.tabs import Tab, Tabs
@@ -79,6 +79,7 @@ class Studio:
             "why": (asked.WhyAsked, reasons.why),
             "steer": (asked.SteerAsked, steering.steer),
             "dose": (asked.DoseAsked, steering.dose),
+            "variants": (asked.VariantAsked, changes.variant),
         }
         jobs: dict[str, tuple[type[asked.Asked], str, Ask]] = {
             "read": (asked.ReadAsked, "read", Desk.read),

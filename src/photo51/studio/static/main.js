@@ -4,11 +4,12 @@ import { $, h, debounce, number } from "./dom.js";
 import { ReadPanel } from "./read.js";
 import { Why } from "./why.js";
 import { SteerPanel } from "./steer.js";
+import { VariantsPanel } from "./variants.js";
 import { JournalPanel } from "./journal.js";
 import { Inspector } from "./inspector.js";
 import { listenSearch } from "./search.js";
 
-const PANELS = [["read", "Read", ReadPanel], ["steer", "Steer", SteerPanel], ["journal", "Journal", JournalPanel]];
+const PANELS = [["read", "Read", ReadPanel], ["steer", "Steer", SteerPanel], ["variants", "Variants", VariantsPanel], ["journal", "Journal", JournalPanel]];
 export const studio = {
   panels: {}, busy: 0,
   name: f => studio.features.name[f] || "",
