@@ -48,7 +48,7 @@ class World(NamedTuple):
 def world(folder: Path, variant: str = "m.3243A>G") -> World:
     """Look a run's world up."""
     import photo51
-    from photo51.report.known import closest
+    from photo51.run.known import closest
 
     run = photo51.open(folder)
     places, table = run._run.places, run.genomes.annotations()

@@ -72,7 +72,7 @@ def test_what_people_write(genomes, text, variants):
         ("one Xyz2Thr", "amino acid"),
         ("one S2S", "change of the amino acid"),
         ("chr1:5:T>T", "two different"),
-        ("g.2A>G", "reference allele|one contig"),
+        ("g.1C>G", "one contig"),
         ("what is this", "need m.3243A>G"),
         ("", "need m.3243A>G"),
     ],

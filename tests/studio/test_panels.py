@@ -12,6 +12,7 @@ from photo51.interventions.opening import read_sequence
 from photo51.interventions.oracles import gc, oracles
 from photo51.interventions.steer import steer
 from photo51.studio.asked import SteerAsked
+from photo51.studio.reasons import QUICK
 from photo51.types import InputError, Interval
 
 LN2 = np.log(2.0)
@@ -52,7 +53,7 @@ def test_contributions_are_those_of_explain_and_add_up(page, bench):
     assert summary["completeness_error"] < 0.05
     place = Interval("chromosome", 3_100, 3_101, "+")
     own = photo51.api.workbench.explain_place(
-        bench.instrument, bench.run.genomes, "ring", place, AttributionParams(context=2_048)
+        bench.instrument, bench.run.genomes, "ring", place, AttributionParams(**QUICK)
     )
     assert summary["target_nats"] == own.value
     mine = own.table.loc[own.table["feature"] >= 0].groupby("feature")["contribution"].sum()

@@ -2,8 +2,6 @@
 
 import base64
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -29,7 +27,7 @@ def test_bits_and_activations_are_those_of_the_api_to_the_bit(page, bench):
     told = page.post("api/read", {"text": BASES}).json()
     codes = photo51.encode(bench.model, bench.sae, BASES)
     log_p = bench.model.log_probs([BASES])[0]
-    np.testing.assert_array_equal(unpack(told["bits"]["+"]), (-log_p / np.log(2.0)).astype(np.float32))
+    np.testing.assert_array_equal(unpack(told["bits"]["+"]), (-log_p / float(np.log(2.0))).astype(np.float32))
     for track in told["tracks"]:
         for strand in "+-":
             column = np.asarray(codes[strand][:, [track["feature"]]].todense()).ravel()
@@ -46,7 +44,7 @@ def test_the_reverse_strand_is_the_reverse_complement_read_forward(page):
 def test_a_locus_is_read_with_context_on_both_sides(page, bench):
     told = page.post("api/read", {"source": {"genome": "ring", "chrom": "chromosome", "start": 3_000, "end": 3_200}}).json()  # fmt: skip
     bases = bench.run.genomes.sequence("ring", "chromosome", 3_000 - 512, 3_200 + 512)
-    bits = -bench.model.log_probs([bases])[0] / np.log(2.0)
+    bits = -bench.model.log_probs([bases])[0] / float(np.log(2.0))
     assert told["bases"] == bases[512:712].tobytes().decode()
     np.testing.assert_array_equal(unpack(told["bits"]["+"]), bits[512:712].astype(np.float32))
 
@@ -120,20 +118,18 @@ def test_a_sequence_that_memory_does_not_hold_is_refused(page, studio):
     assert "photo51 run" in answer.json()["error"]
 
 
-def test_the_notebook_does_the_same_and_checks_it(page, folder, tmp_path):
+def test_the_notebook_does_the_same_and_checks_it(page):
     page.get("api/state")
     page.post("api/read", {"text": BASES})
     book = json.loads(page.get("api/export/notebook").text)
+    assert (book["nbformat"], book["nbformat_minor"]) == (4, 5)
+    assert len({c["id"] for c in book["cells"]}) == len(book["cells"])
     code = "\n".join("".join(c["source"]) for c in book["cells"] if c["cell_type"] == "code")
     assert "assert digest(read_1" in code
-    script = tmp_path / "book.py"
-    script.write_text(f"import torch\ntorch.set_num_threads(1)\n{code}\n")
-    subprocess.run([sys.executable, script], check=True, timeout=300)
-    script.write_text(f"import torch\ntorch.set_num_threads(1)\n{code.replace('ATGGCG', 'ATGGCT')}\n")
-    assert (
-        subprocess.run([sys.executable, script], timeout=300, capture_output=True, check=False).returncode
-        == 1
-    )
+    names: dict[str, object] = {}
+    exec(code, names)
+    with pytest.raises(AssertionError):
+        exec(code.split("\n\n", 1)[1].split("\n", 1)[1].replace("ATGGCG", "ATGGCT"), names)
 
 
 def test_exports_are_files_of_their_formats(page, tmp_path):

@@ -85,7 +85,7 @@ class Workbench:
         if self.run is None:
             table["name"] = [self.instrument.name(f) for f in table["feature"]]
             return table
-        from photo51.report.known import closest
+        from photo51.run.known import closest
 
         own = self.run._run.features
         table["median"] = own["q50"].reindex(table["feature"]).to_numpy()
@@ -144,7 +144,7 @@ class Workbench:
         """
         if isinstance(what, Interval):
             return self._read_locus(what, genome, context)
-        ids = encode(what) if isinstance(what, str) else np.asarray(what, dtype=np.uint8)
+        ids = _ids(what)
         if not len(ids):
             raise InputError("sequence: need at least one base, got none")
         bits, codes = self._both(ids)
@@ -176,16 +176,18 @@ class Workbench:
     def _both(
         self, ids: NDArray[np.uint8]
     ) -> tuple[dict[Strand, NDArray[np.float32]], dict[Strand, sp.csr_matrix]]:
-        """Bits and codes of both strands, in forward order; the two strands are one batch."""
+        """Bits and codes of both strands, in forward order; each strand is a batch of its own, as `photo51.encode` reads it."""
         site = self.sae.origin.site
-        seen = self.model.read([ids, reverse_complement(ids)], [site], likelihood=True)
-        assert seen.log_probs is not None
         bits: dict[Strand, NDArray[np.float32]] = {}
         codes: dict[Strand, sp.csr_matrix] = {}
-        for i, strand in enumerate(STRANDS):
+        for strand in STRANDS:
             way = slice(None) if strand == "+" else slice(None, None, -1)
-            bits[strand] = (-seen.log_probs[i] / LN2).astype(np.float32)[way]
-            codes[strand] = self.sae.encode(seen.activations[site][i].float().cpu().numpy())[way]
+            seen = self.model.read(
+                [ids if strand == "+" else reverse_complement(ids)], [site], likelihood=True
+            )
+            assert seen.log_probs is not None
+            bits[strand] = (-seen.log_probs[0] / LN2).astype(np.float32)[way]
+            codes[strand] = self.sae.encode(seen.activations[site][0].float().cpu().numpy())[way]
         return bits, codes
 
     def strongest(self, reading: Read, n: int = 40) -> pd.DataFrame:
@@ -245,7 +247,7 @@ class Workbench:
             run = self._need("a place")
             spot = Interval(what.chrom, what.start + at, what.start + at + 1, strand)
             return explain_place(self.instrument, run.genomes, what.genome, spot, settings, base=base)
-        ids = encode(what) if isinstance(what, str) else np.asarray(what, dtype=np.uint8)
+        ids = _ids(what)
         if not 0 <= at < len(ids):
             raise InputError(f"base: need one within 1–{len(ids):,}, got {at + 1:,}")
         spot = Interval(TYPED, at, at + 1, strand)
@@ -259,7 +261,7 @@ class Workbench:
         InputError
             For a base that nothing stands before in reading direction.
         """
-        ids = encode(what) if isinstance(what, str) else np.asarray(what, dtype=np.uint8)
+        ids = _ids(what)
         before = ids[:at] if strand == "+" else reverse_complement(ids[at + 1 :])
         if not len(before):
             raise InputError(f"base {at + 1}: need at least one base before it to read, got none")
@@ -434,6 +436,11 @@ class Workbench:
                 f"{what}: need a run, whose genomes it is looked up in; open one with `photo51 studio RUN`"
             )
         return self.run
+
+
+def _ids(what: str | NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Bytes of bases, an array of one's own: torch takes no view of a text."""
+    return np.array(encode(what) if isinstance(what, str) else what, dtype=np.uint8)
 
 
 def workbench(

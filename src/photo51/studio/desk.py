@@ -261,11 +261,11 @@ class Desk:
             }
         from photo51.config.report import AtlasParams
         from photo51.report.atlas import record
-        from photo51.report.dossier import dossier
+        from photo51.run.feature import feature_facts
 
         params = AtlasParams()
         run = self.bench.run._run
-        known = dossier(run, number, params)
+        known = feature_facts(run, number, params)
         go = [
             {"genome": w.genome, "chrom": w.chrom, "start": max(0, w.position - AROUND), "end": min(run.genomes.length(w.genome, w.chrom), w.position + AROUND)}
             for w in known.windows[: params.windows]

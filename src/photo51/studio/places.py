@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from photo51.interventions.places import parse_place
-from photo51.report.run import Run
+from photo51.run.opened import Run
 from photo51.types import InputError, Interval
 
 MOST = 12

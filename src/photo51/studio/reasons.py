@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from photo51.interventions.explain import Explained
 
 CONTEXT_OF_WHY = 2_048
+# few points on the path and no ablations, so that an answer comes at once; the error of completeness is shown with it
+QUICK = {"context": CONTEXT_OF_WHY, "steps": 4, "max_steps": 16, "tolerance": 0.05, "ablated": 2}
 
 
 def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]:
@@ -34,7 +37,7 @@ def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]
     preferred = bench.prefers(what, at, strand)
     letter = chr(int(what[at] if strand == "+" else reverse_complement(what[at : at + 1])[0]))
     yield {"at": given.at, "strand": strand, "letter": letter, "preferred": preferred}
-    params = AttributionParams(context=CONTEXT_OF_WHY)
+    params = AttributionParams(**QUICK)  # type: ignore[arg-type]
     spot = reading.place if reading.place is not None and source is None else None
     found = bench.why(
         reading.place if spot is not None else what,
@@ -48,7 +51,7 @@ def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]
     base = f", base={given.base!r}" if given.base else ""
     inside = repr(spot) if spot is not None else repr(reading.text)
     setup = "" if spot is None else "from photo51.api.workbench import Place\n"
-    python = f"from photo51.config.interventions import AttributionParams\n{setup}$name = bench.why({inside}, {given.at}, strand={strand!r}{base}, params=AttributionParams(context={CONTEXT_OF_WHY}))"
+    python = f"from photo51.config.interventions import AttributionParams\n{setup}$name = bench.why({inside}, {given.at}, strand={strand!r}{base}, params=AttributionParams(**{QUICK}))"
     line = tab.journal.add(
         "why", title, command=_why_command(desk, given, spot), python=python, check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
         digest=digest(found.table["contribution"].to_numpy(), found.map["effect"].to_numpy()),
@@ -83,7 +86,7 @@ def _why_command(desk: Desk, given: asked.WhyAsked, spot: Place | None) -> str:
     genomes = f"{desk.run}/genome" if spot is not None else "sequence.fa"
     parts = [
         "photo51", "explain", where, "--model", desk.bench.model.spec.name, "--sae", f"{desk.run}/sae/{desk.sae_name()}", "--genomes", genomes,
-        "--features", f"{desk.run}/features.h5ad", "--strand", given.strand, "--params", f'{{"context": {CONTEXT_OF_WHY}}}', "--out", "why",
+        "--features", f"{desk.run}/features.h5ad", "--strand", given.strand, "--params", json.dumps(QUICK), "--out", "why",
     ]  # fmt: skip
     return command(*parts, *(("--base", given.base) if given.base else ()))
 

@@ -40,6 +40,7 @@ export class Why {
       h("td", {}, h("button", { type: "button", class: "link", onclick: () => st.inspector.feature(f.feature) }, `f${f.feature}`), ` ${st.name(f.feature)} `), h("td", {}, diverging(f.contribution / most)), h("td", {}, digits(f.contribution, 2)),
       h("td", {}, f.at >= 0 && f.at < r.bases.length ? h("button", { type: "button", class: "link", onclick: () => { view.centre(f.at); } }, number(view.coordinate(f.at))) : "before"))))), h("p", { class: "small" }, "blue raises, orange lowers"));
     host.append(h("h3", {}, "Every change around it"), heat(e.mutagenesis, r, view, strand), h("p", { class: "small" }, "Saturation mutagenesis: what the model\u2019s number for this base would become with another letter before it (nats; blue up, orange down; dots are the letters there)."));
+    host.querySelector(".heat").scrollLeft = 1e4; // the nearest bases come last
     host.append(h("div", { class: "row", style: { marginTop: ".6rem" } }, h("button", { type: "button", onclick: () => { view.toLetters(); } }, "Look at letters"), h("button", { type: "button", onclick: () => { view.explain(null); } }, "Hide the track")));
   }
 }
