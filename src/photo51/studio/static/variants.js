@@ -23,8 +23,8 @@ export class VariantsPanel {
   alleles(e) {
     const same = e.variants.length > 1 ? h("p", { class: "small" }, `The same change of the protein is made by ${e.variants.length} changes of bases; drawn is the first: ${e.variants.join(", ")}.`) : null;
     this.table = h("div", {}, h("p", { class: "quiet" }, "scoring against the baselines \u2026"));
-    this.out.replaceChildren(h("h2", {}, e.variants[0]), h("p", { class: "quiet" }, `${e.genome.replaceAll("_", " ")}`), same, h("h3", {}, "Both alleles, base by base"), this.picture = picture(e), h("p", { class: "small" }, "Upwards: bits a base read forward; downwards: in reverse; grey reference, blue alternative. Below: the features whose activation differs most (share of their largest), reference above, alternative below the line."),
-      h("div", { class: "row" }, e.features.slice(0, 8).map(f => h("button", { type: "button", onclick: () => this.studio.inspector.feature(f.feature) }, this.studio.label(f.feature))), h("button", { type: "button", class: "plain", onclick: () => download("alleles.svg", new XMLSerializer().serializeToString(this.picture.firstChild), "image/svg+xml") }, "Save as SVG")), this.table);
+    this.out.replaceChildren(...[h("h2", {}, e.variants[0]), h("p", { class: "quiet" }, `${e.genome.replaceAll("_", " ")}`), same, h("h3", {}, "Both alleles, base by base"), this.picture = picture(e), h("p", { class: "small" }, "Upwards: bits a base read forward; downwards: in reverse; grey reference, blue alternative. Below: the features whose activation differs most (share of their largest), reference above, alternative below the line."),
+      h("div", { class: "row" }, e.features.slice(0, 8).map(f => h("button", { type: "button", onclick: () => this.studio.inspector.feature(f.feature) }, this.studio.label(f.feature))), h("button", { type: "button", class: "plain", onclick: () => download("alleles.svg", new XMLSerializer().serializeToString(this.picture.firstChild), "image/svg+xml") }, "Save as SVG")), this.table].filter(Boolean));
   }
   scores(e) {
     const st = this.studio;
