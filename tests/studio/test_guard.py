@@ -8,7 +8,7 @@ from conftest import ADDRESS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-LIMITS = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LIMITS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 POSTS = ("read", "bases", "track", "why", "steer", "dose", "variants", "cancel", "end")
 GETS = ("api/state", "api/search", "api/feature/1", "api/journal", "api/export/notebook", "api/export/bed", "run/x", "static/x")  # fmt: skip
 JSON = st.recursive(
