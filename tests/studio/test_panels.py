@@ -157,6 +157,7 @@ def test_the_sum_is_read_back_by_the_bundle_parser(bench):
     assert dict(zip(bundle.features, bundle.weights, strict=True)) == {3: -1.5, 1: 2.0}
 
 
+@pytest.mark.slow
 def test_the_safe_range_ends_with_the_first_dose_past_the_budget(page):
     told = events(page.post("api/dose", {"target": "f3", "prompt": BASES, "seed": 7}))
     assert [e["dose"] for e in told] == [0.5, 1.0, 2.0, 4.0][: len(told)]
