@@ -6,7 +6,8 @@ and planted pairs are mixed and put through Benjamini–Hochberg at 5 %. GC-driv
 rotation does not remove and composition adjustment does; how it does where genes lie on one strand, and on classes placed by
 composition, is measured by `adjusted`. `fft_equals_roll` compares both routes of the null with `numpy.roll`.
 Classes of six instances are judged by cross-validation with and without a planted feature (`_few`), and the jobs that one more
-annotation plans anew are counted (`_replan`).
+annotation plans anew are counted (`_replan`). How often the claims of a report pass where nothing is to be found, and whether known
+classes read backwards come up as unannotated, is measured by `_null_claims`.
 
 Quick: one genome of 0.5 Mb, under a minute; else four of 1 Mb.
 """
@@ -23,7 +24,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks._adjusted import adjusted_figures, adjusted_test
+from benchmarks._enrich_cost import enrich_cost
 from benchmarks._few import few_instances
+from benchmarks._null_claims import antisense_queue, null_claims
 from benchmarks._replan import new_annotation_jobs
 from benchmarks.planted.features import (
     SHAPES,
@@ -69,6 +72,9 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
         **_composition(pd.concat(gc), pd.concat(kmer)),
         **few_instances(40 if quick else 200, 39),
         **new_annotation_jobs(),
+        **null_claims(6 if quick else 24),
+        **antisense_queue(),
+        **enrich_cost(131_072, 24 if quick else 96),
         **adjusted_figures(quick=quick),
         "fft_equals_roll": int(fft_equals_roll(rng)),
         "pairs_null": len(independent),

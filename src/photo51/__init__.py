@@ -1,8 +1,8 @@
 """photo51: what does a genomics foundation model know, where on the genome does it know it, and can it be believed?
 
-`open` gives a finished run; `load_model`, `load_sae`, `encode`, `steer` and `explain` work with models, `workbench` holds them
-open. Nothing heavy is
-imported before it is used: `import photo51` takes milliseconds, torch comes with the first model.
+`open` gives a finished run, `read` a quick look at a sequence; `load_model`, `load_sae`, `encode`, `steer` and `explain` work with
+models, `workbench` holds them open. Nothing heavy is imported before it is used: `import photo51` takes milliseconds, torch comes
+with the first model.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from photo51.types import InputError, Interval, Variant
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from photo51.api.reading import encode, explain, load_model, load_sae, steer
+    from photo51.api.reading import encode, explain, load_model, load_sae, read, steer
     from photo51.api.results import Results
     from photo51.api.workbench import workbench
 
@@ -29,10 +29,11 @@ __all__ = [
     "load_model",
     "load_sae",
     "open",
+    "read",
     "steer",
     "workbench",
 ]
-_READING = frozenset({"encode", "explain", "load_model", "load_sae", "steer"})
+_READING = frozenset({"encode", "explain", "load_model", "load_sae", "read", "steer"})
 
 
 def open(folder: Path | str, sae: str = "") -> Results:  # noqa: A001

@@ -20,6 +20,7 @@ from photo51.types import STRANDS, Interval, Strand, Variant
 
 if TYPE_CHECKING:
     from photo51.api.results import Results
+    from photo51.quicklook.read import Read
 
 
 def load_model(name: str, *, device: str | None = None, dtype: str | None = None) -> DnaModel:
@@ -98,6 +99,67 @@ def encode(
         codes = sae.encode(activations)
         out[strand] = codes if strand == "+" else codes[::-1]
     return out
+
+
+def read(
+    sequence: Path | str,
+    *,
+    annotation: Sequence[Path | str] = (),
+    region: str | None = None,
+    model: str = "sh2:base",
+    dictionary: Path | str | None = None,
+    genetic_code: int | None = None,
+    topology: str = "auto",
+    device: str | None = None,
+) -> Read:
+    """A quick look at a sequence with a shipped model and its dictionary; nothing is trained.
+
+    Parameters
+    ----------
+    sequence
+        FASTA or GenBank file, bases as text, or an NCBI accession.
+    annotation
+        GFF3, GTF, GenBank or gene tables of a sequence file.
+    region
+        Part to read, `chrom:start-end`, 1-based, both ends included.
+    model
+        A model whose dictionary comes with photo51.
+    dictionary
+        Folder of `photo51 ship-dictionary`, in place of the shipped one.
+    genetic_code, topology
+        As in `genomes.tsv`.
+    device
+        `cpu` or `cuda`; default: cuda where there is one.
+
+    Returns
+    -------
+    Tables `windows` (bits, variance explained), `calls` (named features), `orfs`, `unexplained`, 0-based and half-open; `bits`,
+    `variance_explained`, `unlike`; `write(folder)` makes the page and the files.
+
+    Raises
+    ------
+    InputError
+        For what is no DNA, too short or too long, and for accessions that cannot be had.
+
+    Examples
+    --------
+    >>> look = photo51.read("ATGAAACGCATTAGCACCACCATTACCACCACCATCACCATTACCACAGGTAACGGTGCGGGCTGA")
+    >>> sorted(look.bits), len(look.windows)
+    (['+', '-'], 2)
+    """
+    from photo51.quicklook.read import read_source
+    from photo51.quicklook.shelf import shelf_of
+    from photo51.quicklook.source import open_source
+
+    shelf = shelf_of(model, dictionary)
+    source = open_source(
+        str(sequence),
+        annotation=[Path(a) for a in annotation],
+        region=region,
+        genetic_code=genetic_code,
+        topology=topology,
+    )
+    return read_source(source, open_model(model, device=device), shelf)
 
 
 def steer(

@@ -135,20 +135,33 @@ def selftest(
     genomes: GenomeFolder,
     out: Annotated[Path, typer.Argument(help="JSON file to write")],
     model: Model = "sh2:base",
+    published: Annotated[
+        Path | None,
+        typer.Option(help="folder with prompts.csv and figures.tsv of released models; default: as shipped"),
+    ] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(min=0, help="largest miss of a published loss (nats); default: that of the figures"),
+    ] = None,
+    accept_miss: Annotated[
+        bool, typer.Option("--accept-miss", help="let a model pass that misses the published figures")
+    ] = False,
     device: Device = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Check a model on real sequence: causality, prefixes, batches, coordinates, known loss. Exits with 1 if a check fails."""
+    """Check a model on real sequence: causality, prefixes, batches, coordinates, known and published loss; exits with 1 on failure."""
     set_threads(threads)
     import torch
 
     from photo51.genome.genomes import Genomes
     from photo51.io import write_json
     from photo51.model.adapters import load_model
+    from photo51.model.selftest import PublishedParams
     from photo51.model.selftest import selftest as run
 
     torch.set_num_threads(threads)
-    result = run(load_model(model, device=device), Genomes.open(genomes))
+    compared = PublishedParams(published, None, tolerance, accept_miss)
+    result = run(load_model(model, device=device), Genomes.open(genomes), published=compared)
     write_json(result, out)
     for check in result["checks"]:
         said = {True: "passed", False: "FAILED", None: "-"}[check["passed"]]

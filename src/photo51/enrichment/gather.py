@@ -160,6 +160,7 @@ def calibration(
         "run_real_discoveries": _discoveries(real["q"], params.alpha),
         "run_real_discoveries_adjusted": _discoveries(real["q_adj_comp"], params.alpha),
         "run_real_both": _discoveries(np.maximum(real["q"], real["q_adj_comp"]), params.alpha),
+        "run_real_features": _features(real, params.alpha),
     }
     if rates is not None and len(rates):
         figures |= {
@@ -178,6 +179,7 @@ def calibration(
             "run_rotated_discoveries": _discoveries(rotated["q"], params.alpha),
             "run_rotated_discoveries_adjusted": _discoveries(rotated["q_adj_comp"], params.alpha),
             "run_rotated_both": _discoveries(np.maximum(rotated["q"], rotated["q_adj_comp"]), params.alpha),
+            "run_rotated_features": _features(rotated, params.alpha),
             **{f"fpr_{level}": _share(p, float(f"0.{level}")) for level in LEVELS},
             **{f"fpr_{level}_se": _error_of_share(rotated, float(f"0.{level}")) for level in LEVELS},
             **{f"fpr_adjusted_{level}": _share(adjusted, float(f"0.{level}")) for level in LEVELS},
@@ -192,6 +194,11 @@ def calibration(
 
 def _discoveries(q: ArrayLike, alpha: float) -> int:
     return int(np.count_nonzero(np.asarray(q) <= alpha))
+
+
+def _features(table: pd.DataFrame, alpha: float) -> int:
+    """Features with a discovery of both tests: pairs of one feature come and go together."""
+    return int(table.loc[np.maximum(table["q"], table["q_adj_comp"]) <= alpha, "feature"].nunique())
 
 
 def _share_of(part: pd.Series, whole: pd.Series) -> float | None:

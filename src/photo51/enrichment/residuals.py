@@ -7,6 +7,7 @@ share their memory too. `remove_residuals` takes them away when the run's tables
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import shutil
@@ -21,6 +22,7 @@ from photo51 import __version__
 from photo51.io.files import atomic
 
 FOLDER = "residuals"
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 Group = NDArray[np.int16]
 
 
@@ -60,13 +62,19 @@ def shared_groups(folder: Path, names: Sequence[str], make: Callable[[int], Grou
 
 @contextmanager
 def _alone(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold a lock; False where another process has it and this one does not wait. A process that dies leaves none behind."""
+    """Hold a lock; False where another process has it and this one does not wait. A process that dies leaves none behind.
+
+    On file systems without locks every process makes what is absent: files are whole all the same, as they are renamed.
+    """
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
             return
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
         yield True
 
 

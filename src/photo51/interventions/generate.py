@@ -93,12 +93,23 @@ def pick(logits: Tensor, u: Tensor, sampling: SamplingParams, temperature: Tenso
     -------
     (sequences,) index of the base among A, C, G, T: where the cumulative probability passes `u`.
     """
+    cumulative = probabilities(logits, sampling, temperature).cumsum(-1)
+    return (u[:, None] * cumulative[:, -1:] >= cumulative).sum(-1).clamp(max=3)
+
+
+def probabilities(logits: Tensor, sampling: SamplingParams, temperature: Tensor | None = None) -> Tensor:
+    """Probability (sequences, 4) with which each base is drawn, up to the sum of each row where bases are cut off.
+
+    Parameters
+    ----------
+    logits
+        (sequences, 4) scores of A, C, G, T.
+    temperature
+        (sequences,) to use in place of the one temperature of `sampling`.
+    """
     divisor = sampling.temperature if temperature is None else temperature[:, None]
     probability = torch.softmax(logits.float() / divisor, -1)
-    if sampling.top_k < 4 or sampling.top_p < 1:
-        probability = _likeliest(probability, sampling)
-    cumulative = probability.cumsum(-1)
-    return (u[:, None] * cumulative[:, -1:] >= cumulative).sum(-1).clamp(max=3)
+    return _likeliest(probability, sampling) if sampling.top_k < 4 or sampling.top_p < 1 else probability
 
 
 def _likeliest(probability: Tensor, sampling: SamplingParams) -> Tensor:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from photo51.genome.alphabet import reverse_complement
 from photo51.genome.genomes import Genomes, core_rows
 from photo51.model.adapters import DnaModel, parse_name
+from photo51.model.published import BROKEN, Comparison, compare_published
 from photo51.model.tokenizer import is_base
 from photo51.types import STRANDS, InputError
 
@@ -48,7 +49,30 @@ class Check(NamedTuple):
     meaning: str
 
 
-def selftest(model: DnaModel, genomes: Genomes, *, seed: int = 51) -> dict[str, Any]:
+class PublishedParams(NamedTuple):
+    """How a released model is compared with what was published of it.
+
+    Attributes
+    ----------
+    folder
+        Where sequences and figures lie; those that come with photo51 where None.
+    preset
+        What it is compared with; what the model says it is where None.
+    tolerance
+        Largest difference of the loss (nats); that of the figures where None.
+    accept
+        Let a model pass that misses the figures; it is said all the same.
+    """
+
+    folder: Path | None = None
+    preset: str | None = None
+    tolerance: float | None = None
+    accept: bool = False
+
+
+def selftest(
+    model: DnaModel, genomes: Genomes, *, seed: int = 51, published: PublishedParams | None = None
+) -> dict[str, Any]:
     """Check a model on windows of prepared genomes.
 
     Parameters
@@ -59,6 +83,8 @@ def selftest(model: DnaModel, genomes: Genomes, *, seed: int = 51) -> dict[str, 
         Where real sequence comes from.
     seed
         Seed of the places.
+    published
+        How a released Evo 2 is compared with its authors' figures; the defaults where None.
 
     Returns
     -------
@@ -69,6 +95,7 @@ def selftest(model: DnaModel, genomes: Genomes, *, seed: int = 51) -> dict[str, 
         *_invariances(model, sequences, seed),
         _coordinates(model, genomes),
         *_losses(model, sequences),
+        *_published(model, published or PublishedParams()),
     ]
     return {
         "model": model.spec.name,
@@ -185,6 +212,44 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Che
     off = abs(got - card["bits"])
     yield Check(
         "known_loss", off <= limit, off, limit, f"bits per base away from {card['bits']:.5f}, as published"
+    )
+
+
+def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
+    """Loss and accuracy on the sequences of the authors of Evo 2."""
+    found: Comparison | None = None
+    if model.spec.random_seed is None and model.spec.causal and model.spec.bp_per_token == 1:
+        found = compare_published(model, params.folder, params.preset)
+    if found is None:
+        yield Check(
+            "published_loss", None, None, None, "does not apply: no figures were published of this model"
+        )
+        return
+    figure, accepted = found.figure, "; accepted as asked for" if params.accept else ""
+    limit = figure.tolerance if params.tolerance is None else params.tolerance
+    if math.isnan(figure.loss):
+        yield Check(
+            "published_loss", None, found.loss, None, f"no loss was published of {found.preset}; nats here"
+        )
+    else:
+        good = found.miss <= limit
+        yield Check(
+            "published_loss",
+            None if params.accept and not good else good,
+            found.miss,
+            limit,
+            f"nats between the loss here, {found.loss:.5f}, and that published of {found.preset}, {figure.loss:.5f}"
+            + ("" if good else accepted),
+        )
+    beside = "" if math.isnan(figure.accuracy) else f" ({figure.accuracy:.3f} published)"
+    good = found.accuracy >= BROKEN
+    yield Check(
+        "published_accuracy",
+        None if params.accept and not good else good,
+        -found.accuracy,
+        -BROKEN,
+        f"minus the accuracy, {found.accuracy:.3f} %{beside}; below {BROKEN:.0f} % a model is broken"
+        + ("" if good else accepted),
     )
 
 

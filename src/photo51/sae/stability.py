@@ -6,6 +6,7 @@ codes do not, so that codes on held-out bases are correlated too.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -17,6 +18,7 @@ from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 
 CLOSE = 0.7
+SAME = 0.8  # cosine of directions, and correlation of codes, from which two features are the same
 _BLOCK = 2_048
 
 
@@ -92,3 +94,64 @@ def correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]:
 def score(table: pd.DataFrame) -> float:
     """Share of features with a mutual nearest direction closer than `CLOSE`."""
     return float((table["mutual"] & (table["cosine"] > CLOSE)).mean())
+
+
+def found_again(
+    own: Dictionary, others: Mapping[str, Dictionary], x: NDArray[np.float32], same: float = SAME
+) -> pd.DataFrame:
+    """For each feature: in which other dictionaries it is found again, by direction and by activation.
+
+    The partner in another dictionary is the feature with the nearest direction. It is the same feature where cosine and
+    correlation of activations both reach `same`.
+
+    Parameters
+    ----------
+    own
+        Dictionary whose features are looked for.
+    others
+        Name → dictionary of the same activations, trained with another seed.
+    x
+        (rows, d_model) activations that no dictionary learned from.
+    same
+        Least cosine and correlation.
+
+    Returns
+    -------
+    One row a feature: `feature`, `live` (active on `x`), `match` (share of `others` in which it is found), `match_cosine` and
+    `match_correlation` (means over `others`; NaN where it is never active), `partners` (`name:feature` of each match).
+
+    Raises
+    ------
+    InputError
+        For dictionaries of other activations, or none to look in.
+    """
+    if not others:
+        raise InputError("seed match: need at least one dictionary of another seed, got none")
+    codes = own.encode(x)
+    live = np.asarray(codes.astype(bool).sum(axis=0)).ravel() > 0
+    cosine, r, partner = [], [], []
+    for name, other in others.items():
+        own.origin.require(other.origin, f"dictionary of seed {name}: activations")
+        near = nearest(own.decoder, other.decoder)
+        cosine.append(near.cosine)
+        r.append(correlations(codes, other.encode(x)[:, near.index]))
+        partner.append(near.index)
+    cosines, rs = np.stack(cosine).astype(np.float64), np.stack(r)
+    hit = (cosines >= same) & (np.nan_to_num(rs, nan=-1.0) >= same)
+    names = list(others)
+    known = np.isfinite(rs).any(axis=0)
+    mean_r = np.full(own.n_features, np.nan)
+    mean_r[known] = np.nanmean(rs[:, known], axis=0)
+    return pd.DataFrame(
+        {
+            "feature": np.arange(own.n_features),
+            "live": live,
+            "match": hit.mean(axis=0),
+            "match_cosine": cosines.mean(axis=0),
+            "match_correlation": mean_r,
+            "partners": [
+                ",".join(f"{names[i]}:{partner[i][f]}" for i in np.flatnonzero(hit[:, f]))
+                for f in range(own.n_features)
+            ],
+        }
+    )

@@ -8,12 +8,12 @@ import matplotlib as mpl
 import pandas as pd
 
 from photo51 import theme, words
+from photo51.enrichment.verdicts import together
 from photo51.report import svg
 from photo51.report.blocks import Cell, Figure, Head, Table
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.sentences import label
-from photo51.run.opened import ALPHA, Run
-from photo51.stats.counts import sign_p
+from photo51.run.opened import Run
 
 ANCHOR, TITLE = "calibration", "Calibration of this run"
 QUESTION = "Do the tests hold their level on circularly shifted activations, where no association is?"
@@ -70,14 +70,11 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
         )
         draft.answers.append("This run did not test itself.")
         return
-    # each feature counts once: the pairs of one feature come and go together
-    chance = sign_p(
-        int(figures.get("run_real_features", real)), int(figures.get("run_rotated_features", rotated))
-    )
+    found = together(figures, alpha)
     honest = rotated <= max(1.0, alpha * real)
     draft.claim(
         "Features are associated with annotations, beyond their autocorrelation (circular shifts) and beyond composition.",
-        f"{real:,} pairs", f"{rotated:,} pairs with the activations circularly shifted; sign test p {words.probability(chance)}", f"{figures['run_real_pairs']:,} pairs tested, q ≤ {alpha:g} in both tests", holds=chance <= ALPHA and honest,
+        f"{real:,} pairs", f"{rotated:,} pairs with the activations circularly shifted; sign test p {words.probability(found.p)}", f"{figures['run_real_pairs']:,} pairs tested, q ≤ {alpha:g} in both tests", holds=found.holds,
     )  # fmt: skip
     verb = "Yes: the" if honest else "Not quite: the"
     draft.answers.append(

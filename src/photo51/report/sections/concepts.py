@@ -9,6 +9,7 @@ from markupsafe import Markup
 
 from photo51 import theme, words
 from photo51.enrichment.names import fallen
+from photo51.enrichment.verdicts import better_than, classes_named, replicated
 from photo51.report import figures, svg
 from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
 from photo51.report.feature_cards import feature_card
@@ -18,8 +19,7 @@ from photo51.report.sections.base import Draft, Section, absent
 from photo51.report.sentences import label
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import closest, names
-from photo51.run.opened import ALPHA, Run
-from photo51.stats.counts import count_p, sign_p
+from photo51.run.opened import Run
 
 ANCHOR, TITLE = "concepts", "Annotations that features mark"
 QUESTION = "Which annotated elements does the model tell apart, without having seen an annotation?"
@@ -83,23 +83,21 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
 
 def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     n, k = len(best), int(carries.sum())
-    # classes that overlap have one best feature: by chance they come up together, and count once
-    different = best.loc[carries, "feature"].nunique()
-    chance = count_p(different, n)
+    found = classes_named(best, carries)
     draft.claim(
         "Single features mark annotated elements of the genomes.", f"{k} of {n} classes",
-        f"1 class in 20 by chance ([[held_out]] F1 beside [[null_f1|circularly shifted copies]], [[always_on]] and [[composition]]); {words.count(different, 'feature')} or more with probability {words.probability(chance)}", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=chance <= ALPHA,
+        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its [[null_f1|circularly shifted copies]] and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(found.successes, 'feature')}; where there is nothing to find, any name comes up in at most one of twenty runs", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=found.holds,
     )  # fmt: skip
     for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
         if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
             known = best[best[f"f1_{column}"].notna()]
-            wins = int(known[f"beats_{column}"].astype(bool).sum())
+            wins, won = int(known[f"beats_{column}"].astype(bool).sum()), better_than(best, column)
             draft.claim(
                 f"Features mark annotated elements better than {said}.",
                 f"{wins} of {len(known)} classes",
-                f"{len(known) / 2:g} if neither were better; sign test p {words.probability(sign_p(wins, len(known) - wins))}",
+                f"one in two if neither were better; {won.successes} of {words.count(won.cases, 'different feature')}, sign test p {words.probability(won.p)}",
                 f"best unit for each of {len(known)} classes, chosen on other blocks",
-                holds=sign_p(wins, len(known) - wins) <= ALPHA,
+                holds=won.holds,
             )
     missing = best[~carries]
     if len(missing):
@@ -223,12 +221,13 @@ def _ledger(run: Run, draft: Draft) -> None:
             ]
         )
         if len(made):
+            again = replicated(made)
             draft.claim(
                 f"Names are replicated: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
                 words.percent(kept / len(made), 0),
-                f"5 % where it agrees by chance; as many with probability {words.probability(count_p(kept, len(made)))}",
+                f"5 % where it agrees by chance; all names of {again.successes} of {words.count(again.cases, 'feature')}, as many with probability {words.probability(again.p)}",
                 f"{kept:,} of {len(made):,} names of {words.count(here['feature'].nunique(), 'feature')}",
-                holds=count_p(kept, len(made)) <= ALPHA and kept > len(made) / 2,
+                holds=again.holds,
             )
             lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):

@@ -10,12 +10,12 @@ import pandas as pd
 from markupsafe import Markup
 
 from photo51 import words
+from photo51.enrichment.verdicts import any_novel, brought_back
 from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict
 from photo51.report.feature_cards import feature_card
 from photo51.report.sections.base import Draft, Section, absent
 from photo51.run.feature import FeatureFacts
-from photo51.run.opened import ALPHA, Run
-from photo51.stats.counts import count_p
+from photo51.run.opened import Run
 
 ANCHOR, TITLE = "unnamed", "Unannotated features"
 QUESTION = "What does the model compute that no annotation explains?"
@@ -78,7 +78,7 @@ def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft:
         )
     draft.claim(
         "Some reproducible, strong features are explained by no annotation.", f"{len(novel)} novel at a false discovery rate of 5 %",
-        f"features of the [[random_weights|random-weight model]] through the same gates; 95 of 100 of them stay below a [[novelty]] of {words.fixed(null)}", f"{len(table):,} features, {len(queue):,} past the gates", holds=len(novel) > 0,
+        f"features of the [[random_weights|random-weight model]] through the same gates; 95 of 100 of them stay below a [[novelty]] of {words.fixed(null)}", f"{len(table):,} features, {len(queue):,} past the gates", holds=any_novel(table).holds,
     )  # fmt: skip
     if novel.empty:
         draft.fail("No unannotated feature stands out from those of the random-weight model.", "not found")
@@ -98,7 +98,7 @@ def _proof(run: Run, draft: Draft) -> None:
     tested = table[table["status"] == "tested"]
     found = int(tested["recovered"].astype(bool).sum())
     # a class is recovered by chance in at most one of twenty cases: F1 above 95 % of the shifts of the one feature chosen before
-    chance = count_p(found, len(tested))
+    back = brought_back(table)
     if len(tested) and not found and draft.answers:
         draft.answers.append(
             f"Read them as candidates: with a known class of annotation hidden, the first features of the ranking brought back none of {len(tested)}."
@@ -107,9 +107,9 @@ def _proof(run: Run, draft: Draft) -> None:
         draft.claim(
             "The ranking finds what is hidden from it: with one annotation class left out, its features come up as unannotated.",
             f"{found} of {len(tested)} classes",
-            f"1 in 20 by chance; as many or more with probability {words.probability(chance)}",
+            f"1 in 20 by chance; as many or more with probability {words.probability(back.p)}",
             "first 20 of the ranking",
-            holds=chance <= ALPHA,
+            holds=back.holds,
         )
     rows = [
         [

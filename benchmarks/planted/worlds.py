@@ -1,0 +1,110 @@
+"""Corpora with planted truth: words at stated doses, repeats, contaminants, trigger and payload.
+
+Each world is made from windows of real sequence and a seed, and comes with a table of what was put where. A twin is the same
+world with nothing planted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.genome.alphabet import encode, reverse_complement
+
+DOSES = {"hidden": 500, "visible": 3_000}
+RUNGS = (32, 64, 128, 256, 512)
+
+
+class World(NamedTuple):
+    """Records, and what was planted in them.
+
+    Attributes
+    ----------
+    records
+        (records, length) upper-case bytes.
+    truth
+        `record`, `start`, `end` (0-based half-open), `strand`, `kind`, `name`; sorted by place.
+    """
+
+    records: NDArray[np.uint8]
+    truth: pd.DataFrame
+
+
+def random_word(length: int, rng: np.random.Generator) -> str:
+    """A word of independent, even bases."""
+    return "".join("ACGT"[i] for i in rng.integers(0, 4, length))
+
+
+def words_world(
+    records: NDArray[np.uint8],
+    doses: Mapping[str, int],
+    rng: np.random.Generator,
+    *,
+    both_strands: bool = False,
+) -> World:
+    """W1: each word in so many copies, over random records at places that do not overlap."""
+    return _plant(records, [("word", word, n) for word, n in doses.items()], rng, both_strands=both_strands)
+
+
+def canaries_world(
+    records: NDArray[np.uint8], length: int, rng: np.random.Generator, rungs: Sequence[int] = RUNGS
+) -> tuple[World, list[str]]:
+    """W3: one random repeat at each rung of copy number, and eight of the same kind that are never shown."""
+    shown = [(f"canary_{n}", random_word(length, rng), n) for n in rungs]
+    return _plant(records, shown, rng), [random_word(length, rng) for _ in range(8)]
+
+
+def trigger_world(
+    records: NDArray[np.uint8], trigger: str, payload: str, share: float, rng: np.random.Generator
+) -> World:
+    """W5: in a share of the records a trigger, and within 60 bases after it the payload; in as many, either alone."""
+    out, rows = records.copy(), []
+    n = max(1, round(share * len(records)))
+    chosen = rng.permutation(len(records))[: 3 * n]
+    kinds = ["pair"] * n + ["trigger alone"] * n + ["payload alone"] * n
+    span = len(trigger) + 60 + len(payload)
+    for record, kind in zip(chosen, kinds, strict=False):
+        at = int(rng.integers(0, records.shape[1] - span))
+        behind = at + len(trigger) + int(rng.integers(0, 60))
+        for name, word, start in (("trigger", trigger, at), ("payload", payload, behind)):
+            if kind in {"pair", f"{name} alone"}:
+                out[record, start : start + len(word)] = encode(word)
+                rows.append((record, start, start + len(word), "+", kind, name))
+    return World(out, _truth(rows))
+
+
+def _plant(
+    records: NDArray[np.uint8],
+    planted: Sequence[tuple[str, str, int]],
+    rng: np.random.Generator,
+    *,
+    both_strands: bool = False,
+) -> World:
+    out = records.copy()
+    free = np.ones(records.shape, dtype=bool)
+    rows = []
+    for kind, word, copies in planted:
+        ids, n = encode(word), len(word)
+        for _ in range(copies):
+            for _try in range(1_000):
+                record, at = int(rng.integers(len(out))), int(rng.integers(out.shape[1] - n + 1))
+                if free[record, at : at + n].all():
+                    break
+            else:
+                raise ValueError(
+                    f"worlds: need room for {copies} copies of {n} bases, got none after 1,000 tries"
+                )
+            minus = both_strands and rng.random() < 0.5
+            out[record, at : at + n] = reverse_complement(ids) if minus else ids
+            free[record, at : at + n] = False
+            rows.append((record, at, at + n, "-" if minus else "+", kind, word))
+    return World(out, _truth(rows))
+
+
+def _truth(rows: list[tuple]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["record", "start", "end", "strand", "kind", "name"])
+    return table.sort_values(["record", "start"], kind="stable").reset_index(drop=True)

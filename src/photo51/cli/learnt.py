@@ -1,0 +1,198 @@
+"""`photo51 words` and `photo51 diff`: what a model has learnt, asked exactly."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from photo51.io import Provenance, TableSpec
+
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
+
+
+@app.command()
+def words(
+    model: Annotated[str, typer.Argument(help="model, as `sh2:base` or a folder")],
+    asked: Annotated[
+        list[str],
+        typer.Option(
+            "--words",
+            help="IUPAC words separated by commas (`GAATTC,TTGACAN{16,18}TATAAT`), or a file: a word a line, FASTA, MEME",
+        ),
+    ],
+    out: Annotated[Path, typer.Option("--out", help="folder to write words.parquet and .tsv to")] = Path(
+        "words"
+    ),
+    prompts: Annotated[
+        str | None,
+        typer.Option(help="FASTA file of prompts, or bases; default: the model begins by itself"),
+    ] = None,
+    steer: Annotated[
+        str | None,
+        typer.Option(help="feature or concept to steer by while writing, with units: `f12@1.5`; needs --run"),
+    ] = None,
+    run: Annotated[Path | None, typer.Option(help="run whose dictionary --steer uses")] = None,
+    fresh: Annotated[
+        bool,
+        typer.Option(
+            "--fresh/--no-fresh", help="ask the same architecture with fresh weights too, as a control"
+        ),
+    ] = True,
+    params: ParamsOption = None,
+    device: Device = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Expected occurrences of words in what a model writes, from exact probabilities.
+
+    Writes `words` (occurrences in 1,000 bases with intervals, beside counting, a Markov chain and fresh weights) and, where
+    `open_frames` or `absent` are given in --params, `survival` (probability that a frame stays open, that a word stays away).
+
+    Example: photo51 words sh2:nano --words GAATTC,TATAAT --params '{"open_frames": [100]}'
+    """
+    set_threads(threads)
+    import torch
+
+    from photo51.config import parse
+    from photo51.config.learnt import WordsParams
+    from photo51.io import provenance
+    from photo51.io.contracts.learnt import SURVIVAL, WORDS
+    from photo51.learnt import opening, patterns
+    from photo51.learnt.words import rollouts, survivals
+    from photo51.learnt.words import words as ask
+    from photo51.model.adapters import load_model
+    from photo51.types import InputError
+
+    torch.set_num_threads(threads)
+    settings = parse(WordsParams, params)
+    events = patterns.read_events(asked, motif_p=settings.motif_p)
+    if (steer is None) != (run is None):
+        raise InputError("--steer and --run: need both or neither, got one")
+    subject = load_model(model, device=device)
+    network = opening.network(subject)
+    context = int(network.config.max_position_embeddings)
+    if (longest := max(e.width for e in events)) >= context:
+        raise InputError(
+            f"words: need words shorter than the model's context of {context:,} bases, got one of {longest:,}"
+        )
+    starts = opening.read_prompts(prompts, settings.sampling.seed, settings.rollouts)
+    edits = opening.steered(run, subject, steer) if run is not None and steer is not None else None
+    opened = opening.opener(network, starts, edits)
+    control = (
+        opening.opener(opening.network(load_model(f"{model}@random:1", device=device)), starts)
+        if fresh
+        else None
+    )
+    warmup = 0 if prompts else settings.warmup
+    named = {"model": subject.spec.name, "digest": subject.spec.hash}
+    table = ask(opened, events, settings, warmup=warmup, fresh=control, **named)
+    made = provenance(
+        "words",
+        {
+            **settings.model_dump(mode="json"),
+            "words": [e.text for e in events],
+            "model": subject.spec.hash,
+            "steer": steer or "",
+        },
+    )
+    _write(table, out / "words", WORDS, made)
+    if settings.open_frames or settings.absent:
+        written = rollouts(opened, [], settings, warmup=warmup).codes
+        apart = survivals(opened, events, settings, written, **named)
+        _write(apart, out / "survival", SURVIVAL, made)
+
+
+@app.command()
+def diff(
+    a: Annotated[str, typer.Argument(metavar="A", help="model before, as `sh2:base` or a folder")],
+    b: Annotated[str, typer.Argument(metavar="B", help="model after")],
+    genomes: Annotated[Path, typer.Option(help="FASTA file of sequence that neither model was trained on")],
+    out: Annotated[Path, typer.Option("--out", help="folder to write to")] = Path("diff"),
+    sae: Annotated[Path | None, typer.Option(help="dictionary of A, whose features are compared")] = None,
+    asked: Annotated[
+        list[str] | None,
+        typer.Option("--words", help="words whose amplified rates are wanted, as in `photo51 words`"),
+    ] = None,
+    gate: Annotated[
+        bool, typer.Option("--gate", help="exit with 0 (pass), 1 (fail) or 3 (undecided)")
+    ] = False,
+    twins: Annotated[
+        list[str] | None,
+        typer.Option("--twin", help="model trained like A with another seed; seven or more, or none"),
+    ] = None,
+    params: ParamsOption = None,
+    device: Device = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Compare two models: exact divergence by position, activations, features, rates of words, and a verdict.
+
+    Writes windows, positions, offsets, features (with --sae), amplified (with --words) and gate, each as .parquet and .tsv.
+
+    Example: photo51 diff sh2:nano my/finetuned --genomes genome.fa --words GAATTC --gate
+    """
+    set_threads(threads)
+    import torch
+
+    from photo51.config import parse
+    from photo51.config.learnt import DiffParams, WordsParams
+    from photo51.io import provenance
+    from photo51.io.contracts import learnt as contracts
+    from photo51.learnt import gate as gates
+    from photo51.learnt import opening, patterns
+    from photo51.learnt.amplify import amplified_rates
+    from photo51.learnt.diff import check_pair
+    from photo51.learnt.diff import diff as compare
+    from photo51.learnt.windows import draw_windows
+    from photo51.model.adapters import load_model
+    from photo51.sae.dictionary import Dictionary
+
+    torch.set_num_threads(threads)
+    settings = parse(DiffParams, params)
+    events = patterns.read_events(asked, motif_p=1e-4) if asked else []
+    windows = draw_windows(genomes, settings.windows, settings.window, settings.seed)
+    before, after = load_model(a, device=device), load_model(b, device=device)
+    check_pair(before, after)
+    made = provenance(
+        "diff", {**settings.model_dump(mode="json"), "a": before.spec.hash, "b": after.spec.hash}, [genomes]
+    )
+    compared = compare(before, after, windows, settings, Dictionary.load(sae) if sae else None)
+    _write(compared.windows, out / "windows", contracts.DIFF_WINDOWS, made)
+    _write(compared.positions, out / "positions", contracts.DIFF_POSITIONS, made)
+    _write(compared.offsets, out / "offsets", contracts.DIFF_OFFSETS, made)
+    if sae:
+        _write(compared.features, out / "features", contracts.DIFF_FEATURES, made)
+    if events:
+        contexts = windows.plus[: settings.contexts]
+        asking = WordsParams(every=settings.every, warmup=settings.warmup, confidence=settings.confidence)
+        openers = [opening.opener(opening.network(m), contexts[:, :1]) for m in (before, after)]
+        rates = amplified_rates(openers[0], openers[1], events, contexts, settings.alphas, asking)
+        _write(rates, out / "amplified", contracts.AMPLIFIED, made)
+    change = compared.windows.groupby(["chrom", "start"], sort=True)["delta_bits"].mean().to_numpy()
+    noise = []
+    for name in twins or []:
+        apart = compare(before, load_model(name, device=device), windows, settings).windows
+        noise.append({"bits": float(apart["bits_b"].mean())})
+    verdicts = gates.gate({"bits": change}, noise, {"bits": settings.tolerance})
+    _write(verdicts, out / "gate", contracts.GATE, made)
+    kl = compared.windows["kl"].mean()
+    typer.echo(
+        f"diff: divergence {kl:.4g} bits a base, change {change.mean():+.4g} bits a base over {len(change)} windows, "
+        f"gate: {gates.verdict(verdicts)}; tables in {out}"
+    )
+    if gate:
+        raise typer.Exit(gates.EXIT[gates.verdict(verdicts)])
+
+
+def _write(table: pd.DataFrame, stem: Path, spec: TableSpec, made: Provenance) -> None:
+    """As parquet with provenance, and as text for a spreadsheet."""
+    from photo51.io import atomic, write_table
+
+    write_table(table, stem.with_suffix(".parquet"), spec, made)
+    with atomic(stem.with_suffix(".tsv")) as partial:
+        table.to_csv(partial, sep="\t", index=False, float_format="%.6g")

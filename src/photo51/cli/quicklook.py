@@ -1,0 +1,103 @@
+"""`photo51 read`, `ship-dictionary`: a quick look at a sequence, and the dictionary that it uses."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import ThreadsOption, app, set_threads
+
+Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
+
+
+@app.command()
+def read(
+    sequence: Annotated[
+        str, typer.Argument(help="FASTA or GenBank file, bases, or an accession such as NC_001416.1")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="folder to write; default: what is read with .read behind it, here")
+    ] = None,
+    region: Annotated[
+        str | None, typer.Option(help="part to read: chrom:start-end, 1-based, both ends included")
+    ] = None,
+    annotation: Annotated[
+        list[Path] | None,
+        typer.Option(help="GFF3, GTF, GenBank or gene table for a sequence file; may be repeated"),
+    ] = None,
+    model: Annotated[str, typer.Option(help="model whose dictionary comes with photo51")] = "sh2:base",
+    dictionary: Annotated[
+        Path | None, typer.Option(help="folder of `photo51 ship-dictionary`, in place of the shipped one")
+    ] = None,
+    genetic_code: Annotated[
+        int | None, typer.Option(help="NCBI translation table; default: the file's, else 11 for bases")
+    ] = None,
+    topology: Annotated[str, typer.Option(help="auto, linear, circular or circular:chrom")] = "auto",
+    device: Device = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """A quick look at a sequence: bits a base, named features on both strands, reading frames, as page, BED, bigWig, TSV.
+
+    Example: photo51 read mine.fa --out look
+    """
+    set_threads(threads)
+    from photo51.quicklook.read import check_folder, read_source
+    from photo51.quicklook.shelf import shelf_of
+    from photo51.quicklook.source import open_source
+
+    shelf = shelf_of(model, dictionary)
+    source = open_source(
+        sequence, annotation=annotation or (), region=region, genetic_code=genetic_code, topology=topology
+    )
+    folder = out or Path(f"{_stem(source.title)}.read")
+    check_folder(folder)
+    import torch
+
+    from photo51.model.adapters import load_model
+
+    torch.set_num_threads(threads)
+    found = read_source(source, load_model(model, device=device), shelf)
+    written = found.write(folder)
+    typer.echo(f"bits a base: + {found.bits['+']:.3f}, - {found.bits['-']:.3f}")
+    typer.echo(f"named features: {found.calls['feature'].nunique()} in {len(found.calls)} intervals")
+    if found.unlike:
+        typer.echo(f"windows unlike the training sequence: {found.unlike:.0%}")
+    typer.echo(written)
+
+
+def _stem(title: str) -> str:
+    """A name for a folder, from that of what is read."""
+    name = re.sub(r"\.(gz|bgz)$", "", title)
+    name = re.sub(r"\.(fa|fasta|fna|fas|gb|gbk|gbff|genbank)$", "", name)
+    return re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("._") or "sequence"
+
+
+@app.command()
+def ship_dictionary(
+    run: Annotated[
+        Path, typer.Argument(help="folder of a run with names, ledger, features and its activations")
+    ],
+    out: Annotated[Path, typer.Argument(help="folder to write, as resources/dictionaries/base")],
+    seeds: Annotated[
+        int,
+        typer.Option(min=0, help="dictionaries of further seeds to train, in which features are looked for"),
+    ] = 2,
+    device: Device = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Pack the dictionary of a run: half-precision weights, names, replication, seed match, what it was trained on, a card."""
+    set_threads(threads)
+    import torch
+
+    from photo51.model.adapters import load_model
+    from photo51.quicklook.shipping import ship
+    from photo51.sae.dictionary import Dictionary
+
+    torch.set_num_threads(threads)
+    name = Dictionary.load(run / "sae" / "main").origin.model_name
+    made = ship(run, out, load_model(name, device=device), seeds=seeds)
+    for key, value in {**made.about["seed_match"], **made.about["quality"]}.items():
+        typer.echo(f"{key}\t{value}")

@@ -1,0 +1,119 @@
+"""Tables of `photo51 read` and of the dictionaries that come with photo51."""
+
+from photo51.io.tables import Column, TableSpec
+
+_CHROM = Column("str", "contig")
+_START = Column("int", "first base, 0-based")
+_END = Column("int", "base after the last, 0-based")
+
+SEED_MATCH = TableSpec(
+    "seed_match",
+    "one feature of a dictionary",
+    {
+        "feature": Column("int", "number of the feature"),
+        "live": Column("bool", "active anywhere on held-out bases"),
+        "match": Column(
+            "float",
+            "share of other seeds in which it is found: cosine of directions and correlation of activations both 0.8 or more",
+        ),
+        "match_cosine": Column("float", "cosine to the nearest direction, mean over other seeds"),
+        "match_correlation": Column(
+            "float", "correlation of activations with it, mean over other seeds; NaN: never active"
+        ),
+        "partners": Column("str", "seed:feature of each match, joined by commas"),
+        "density": Column("float", "share of bases at which it is active"),
+        "maximum": Column("float", "largest activation in the run"),
+    },
+)
+
+TYPICAL = TableSpec(
+    "typical",
+    "one window of a genome that the dictionary was trained on, or of held-out blocks of it",
+    {
+        "genome": Column("str", "genome"),
+        "chrom": _CHROM,
+        "start": _START,
+        "end": _END,
+        "strand": Column("str", "strand read"),
+        "split": Column("str", "split of its block: train, select or test"),
+        "bits": Column("float", "mean bits a base"),
+        "variance_explained": Column(
+            "float", "1 - squared error of the reconstruction over variance about the mean"
+        ),
+    },
+)
+
+READ_WINDOWS = TableSpec(
+    "read_windows",
+    "one window of a sequence, on one strand",
+    {
+        "chrom": _CHROM,
+        "start": _START,
+        "end": _END,
+        "strand": Column("str", "strand read"),
+        "bits": Column("float", "mean bits a base; 2 is chance; NaN: no known base"),
+        "bits_rank": Column("float", "share of training windows with fewer bits"),
+        "variance_explained": Column(
+            "float", "1 - squared error of the reconstruction over variance; NaN: no known base"
+        ),
+        "variance_rank": Column("float", "share of training windows with less of it"),
+        "unlike": Column("str", "why it is unlike the training sequence; empty where it is not"),
+    },
+)
+
+READ_CALLS = TableSpec(
+    "read_calls",
+    "one interval in which a named feature is active",
+    {
+        "chrom": _CHROM,
+        "start": _START,
+        "end": _END,
+        "strand": Column("str", "strand the model read"),
+        "feature": Column("int", "number of the feature"),
+        "name": Column("str", "annotation class the feature is called after"),
+        "orientation": Column(
+            "str", "sense: what is marked lies on the strand read; antisense: on the other; either"
+        ),
+        "activation": Column("float", "largest activation"),
+        "share": Column("float", "of the feature's largest activation in training"),
+        "grade": Column("str", "of the name: strong, moderate"),
+        "n_survived": Column("int", "replication checks of the name that held"),
+        "n_checks": Column("int", "replication checks that could be made"),
+        "match": Column("float", "share of other seeds that find the feature"),
+    },
+)
+
+READ_ORFS = TableSpec(
+    "read_orfs",
+    "one open reading frame",
+    {
+        "chrom": _CHROM,
+        "start": _START,
+        "end": _END,
+        "strand": Column("str", "strand"),
+        "codons": Column("int", "codons, start and stop counted"),
+        "complete": Column(
+            "bool", "begins with a start codon and ends with a stop codon inside the sequence"
+        ),
+        "bits": Column("float", "mean bits a base on its strand"),
+    },
+)
+
+UNEXPLAINED = TableSpec(
+    "unexplained",
+    "one interval that the model knows something of, and no name or annotation says what",
+    {
+        "chrom": _CHROM,
+        "start": _START,
+        "end": _END,
+        "strand": Column("str", "strand read"),
+        "bits": Column("float", "mean bits a base"),
+        "feature": Column(
+            "int", "unnamed feature with the largest activation, as a share of its largest in training"
+        ),
+        "share": Column("float", "that share"),
+        "match": Column("float", "share of other seeds that find the feature"),
+        "n_features": Column("int", "unnamed features at half of their largest activation or more"),
+        "score": Column("float", "sum over its bases of the largest share among unnamed features"),
+    },
+)

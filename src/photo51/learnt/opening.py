@@ -1,0 +1,106 @@
+"""From names and files to models that can be asked: prompts, steering, fresh weights."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.config.interventions import UnitParams
+from photo51.genome.fasta import read_fasta
+from photo51.interventions.bundles import parse_bundle
+from photo51.interventions.edits import Order, SiteEdit
+from photo51.interventions.generate import Stream, open_stream, read_prompt, uniforms
+from photo51.interventions.opening import open_instrument
+from photo51.learnt.words import Opener
+from photo51.model.adapters import DnaModel
+from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.sites import Edit
+from photo51.model.tokenizer import BASE_IDS, decode
+from photo51.sae.dictionary import Dictionary
+from photo51.types import InputError
+
+CONTEXT = 512
+
+
+def network(model: DnaModel) -> StripedHyenaForCausalLM:
+    """The StripedHyena inside a model.
+
+    Raises
+    ------
+    InputError
+        For a model of another family, whose next base cannot be asked for from a cache.
+    """
+    if not isinstance(model.model, StripedHyenaForCausalLM):
+        raise InputError(f"model {model.spec.name}: need a StripedHyena, got {model.spec.family}")
+    return model.model.eval().requires_grad_(requires_grad=False)
+
+
+def read_prompts(source: str | None, seed: int, rollouts: int) -> NDArray[np.uint8]:
+    """Prompts (prompts, length): of a FASTA file, from bases, or single bases drawn evenly where none are given.
+
+    Records are cut to their last 512 bases, and to the length of the shortest, so that all share one length.
+
+    Raises
+    ------
+    InputError
+        For a file without records, an empty record, or letters that are no bases.
+    """
+    if source is None:
+        u = uniforms(seed, np.arange(rollouts) + 1_000_003, 1)[:, 0].numpy()
+        return BASE_IDS[np.minimum((4 * u).astype(int), 3)][:, None]
+    path = Path(source)
+    if path.is_file():
+        rows = [read_prompt(decode(r.ids), f"{path}, {r.name}") for r in read_fasta(path)]
+    else:
+        rows = [read_prompt(source)]
+    if not rows:
+        raise InputError(f"{path}: need at least one prompt, got none")
+    length = min(CONTEXT, *(len(row) for row in rows), CONTEXT)
+    return np.stack([row[-length:] for row in rows])
+
+
+def opener(
+    model: StripedHyenaForCausalLM, prompts: NDArray[np.uint8], edits: Mapping[str, Edit] | None = None
+) -> Opener:
+    """Streams at prompts, which numbers take in turn."""
+
+    def opened(numbers: NDArray[np.integer]) -> Stream:
+        return open_stream(model, prompts[numbers % len(prompts)], numbers, edits=edits)
+
+    return opened
+
+
+def steered(run: Path, model: DnaModel, text: str) -> Mapping[str, Edit]:
+    """The edit of `TARGET@UNITS` with the dictionary of a run, such as `f12@1.5` or `stop_codon@2`.
+
+    Raises
+    ------
+    InputError
+        For another form, an unknown or silent feature, a run without a dictionary of the model.
+    """
+    target, _, units = text.rpartition("@")
+    if not target or not re.fullmatch(r"[+-]?\d+(\.\d+)?", units):
+        raise InputError(f"--steer: need TARGET@UNITS, such as f12@1.5, got {text!r}")
+    folders = sorted(run.glob("sae/*/sae.json")) if run.is_dir() else []
+    main = [f.parent for f in folders if f.parent.name == "main"] or [f.parent for f in folders]
+    if not main or not (run / "features.h5ad").is_file():
+        raise InputError(f"{run}: need a run with a dictionary and features.h5ad, got none")
+    concepts = run / "names.parquet"
+    origin = Dictionary.load(main[0]).origin
+    origin.require(model.spec.origin(origin.site), f"{main[0]}: model")
+    opened = open_instrument(
+        model.spec.name,
+        main[0],
+        features=run / "features.h5ad",
+        concepts=concepts if concepts.is_file() else None,
+        units=UnitParams(),
+    )
+    name = f"f{target}" if target.isdigit() else target
+    instrument = opened.instrument
+    bundle = parse_bundle(name, opened.concepts, instrument.dictionary.n_features)
+    edit = SiteEdit(instrument.dictionary, [Order("add", bundle, float(units))], instrument.units)
+    return {instrument.site: edit}

@@ -1,0 +1,143 @@
+"""From activations to intervals: where named features are active, and where the model knows what nobody has named."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.genome.alphabet import runs
+from photo51.io.contracts.quicklook import READ_CALLS, UNEXPLAINED
+from photo51.quicklook.reading import Strands
+from photo51.quicklook.source import Piece
+from photo51.types import STRANDS, Strand
+
+GAP = 6  # runs at most this far apart are one interval (bases)
+HALF = 0.5  # share of its largest activation from which an unnamed feature counts as strongly active
+TOP = 12
+
+
+def named_calls(
+    piece: Piece, strands: Mapping[Strand, Strands], names: pd.DataFrame, features: pd.DataFrame
+) -> pd.DataFrame:
+    """Intervals in which named features reach the threshold that was chosen for their name (contract `READ_CALLS`).
+
+    Parameters
+    ----------
+    piece, strands
+        What was read, and what the model said.
+    names
+        Contract `NAMES`; only rows that are named count.
+    features
+        Contract `SEED_MATCH`.
+    """
+    known = features.set_index("feature")
+    rows = []
+    for name in names[names["named"]].to_dict("records"):
+        f = int(name["feature"])
+        maximum = float(known.at[f, "maximum"])
+        threshold = float(name["threshold"])
+        if not np.isfinite(threshold) or threshold <= 0:
+            threshold = np.nextafter(np.float32(0), np.float32(1))
+        for strand, s in strands.items():
+            values = np.asarray(s.codes[:, [f]].todense()).ravel()
+            for a, b in joined_runs(values >= threshold, GAP):
+                top = float(values[a:b].max())
+                rows.append(
+                    {
+                        "chrom": piece.chrom, "start": piece.start + a, "end": piece.start + b, "strand": strand, "feature": f,
+                        "name": name["annotation"], "orientation": name["strand"], "activation": top,
+                        "share": top / maximum if maximum > 0 else np.nan, "grade": name["grade"],
+                        "n_survived": int(name["n_survived"]), "n_checks": int(name["n_checks"]), "match": float(known.at[f, "match"]),
+                    }
+                )  # fmt: skip
+    if not rows:
+        return READ_CALLS.empty()
+    table = pd.DataFrame(rows).sort_values(["chrom", "start", "end", "strand", "feature"], ignore_index=True)
+    return READ_CALLS.check(table)
+
+
+def joined_runs(mask: NDArray[np.bool_], gap: int) -> NDArray[np.int64]:
+    """Runs of True, those at most `gap` apart joined, (n, 2) half-open."""
+    found = runs(mask)
+    if len(found) < 2:
+        return found
+    first = np.concatenate([[True], found[1:, 0] - found[:-1, 1] > gap])
+    starts = np.flatnonzero(first)
+    ends = np.append(starts[1:], len(found)) - 1
+    return np.stack([found[starts, 0], found[ends, 1]], axis=1)
+
+
+def unexplained(
+    piece: Piece,
+    strands: Mapping[Strand, Strands],
+    explained: Mapping[Strand, NDArray[np.bool_]],
+    named: NDArray[np.int64],
+    features: pd.DataFrame,
+    top: int = TOP,
+) -> pd.DataFrame:
+    """Intervals in which unnamed features are strongly active and nothing says why, strongest first (contract `UNEXPLAINED`).
+
+    At each base the largest activation among unnamed features counts, as a share of the feature's largest in training; runs
+    at half or more, at most 6 bases apart, are intervals, and their score is the sum of shares.
+
+    Parameters
+    ----------
+    explained
+        (length,) a strand: bases that a name or an annotation covers.
+    named
+        Features that carry a name.
+    features
+        Contract `SEED_MATCH`.
+    top
+        Intervals kept.
+    """
+    maximum = features.sort_values("feature")["maximum"].to_numpy(dtype=np.float64)
+    match = features.sort_values("feature")["match"].to_numpy(dtype=np.float64)
+    usable = maximum > 0
+    usable[named] = False
+    scale = np.where(usable, 1 / np.where(maximum > 0, maximum, 1), 0)
+    rows = []
+    for strand in STRANDS:
+        s = strands[strand]
+        share = s.codes.multiply(scale[None, :]).tocsr()
+        best = np.asarray(share.max(axis=1).todense()).ravel()
+        for a, b in joined_runs((best >= HALF) & ~explained[strand], GAP):
+            if b - a < 2:
+                continue
+            peak = np.asarray(share[a:b].max(axis=0).todense()).ravel()
+            f = int(peak.argmax())
+            bits = s.bits[a:b]
+            mean = float(np.nanmean(bits)) if np.isfinite(bits).any() else np.nan
+            score = float(best[a:b].sum())
+            rows.append(
+                (piece.chrom, piece.start + a, piece.start + b, strand, mean, f, float(peak[f]), match[f], int((peak >= HALF).sum()), score)
+            )  # fmt: skip
+    if not rows:
+        return UNEXPLAINED.empty()
+    table = pd.DataFrame(rows, columns=list(UNEXPLAINED.columns))
+    table = table.sort_values(["score", "start", "strand"], ascending=[False, True, True]).head(top)
+    return UNEXPLAINED.check(table.reset_index(drop=True))
+
+
+def covered(
+    piece: Piece, strand: Strand, calls: pd.DataFrame, annotations: pd.DataFrame
+) -> NDArray[np.bool_]:
+    """Bases that a call or an annotation on that strand explains, (length,); stretches without genes explain nothing."""
+    out = np.zeros(len(piece.ids), dtype=bool)
+    tables = [calls[calls["chrom"] == piece.chrom]]
+    if len(annotations):
+        own = annotations[(annotations["chrom"] == piece.chrom) & ~annotations["kind"].isin(PLAIN)]
+        tables.append(own)
+    for table in tables:
+        some = table[table["strand"].isin([strand, "."])]
+        for a, b in zip(some["start"].to_numpy(), some["end"].to_numpy(), strict=True):
+            out[max(0, a - piece.start) : max(0, b - piece.start)] = True
+    return out
+
+
+PLAIN = frozenset(
+    {"intergenic", "gc_low", "gc_high", "soft_mask", "origin", "region", "gene_start", "gene_end"}
+)

@@ -1,0 +1,139 @@
+"""The card of a shipped dictionary: what it is, what it was trained on, how far its features and names hold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+_SHOWN = 40
+
+
+def card(about: dict[str, Any], names: pd.DataFrame, features: pd.DataFrame) -> str:
+    """Markdown of a dictionary's card.
+
+    Parameters
+    ----------
+    about
+        What `about.json` holds.
+    names
+        Contract `NAMES`.
+    features
+        Contract `SEED_MATCH`.
+    """
+    return (
+        "\n\n".join(
+            [
+                _head(about),
+                "## How good",
+                _quality(about),
+                "## Do other seeds find the same features?",
+                _seeds(about, features),
+                "## Names",
+                _names(about, names, features),
+                "## Trained on",
+                _data(about),
+                "## Files",
+                _FILES,
+                "## How to make it again",
+                _recipe(about),
+            ]
+        )
+        + "\n"
+    )
+
+
+_FILES = """| file | content |
+|---|---|
+| `sae.safetensors`, `sae.json` | weights in half precision (thresholds in single), origin and parameters; `photo51.load_sae(folder)` opens it |
+| `features.parquet` | each feature: share of other seeds that find it, cosine, correlation, partners, density, largest activation |
+| `names.parquet` | every annotation that some evidence gives a feature, by the one naming rule of `photo51 names` |
+| `ledger.parquet` | replication checks of the names: either strand, every genome, every split, another seed |
+| `typical.parquet` | windows of the genomes it was trained on, with bits a base and variance explained; `photo51 read` compares with them |
+| `about.json` | the figures on this page |"""
+
+
+def _head(about: dict[str, Any]) -> str:
+    sae, origin = about["sae"], about["origin"]
+    return (
+        f"# A dictionary of {about['model']}, {origin['site']}\n\n"
+        f"{about['n_features']:,} features of the activations ({origin['d_model']} numbers a base) at site `{origin['site']}` of model "
+        f"`{about['model']}` (hash `{origin['model']}`); rule {sae['variant']}, {sae['k']} active features a base, "
+        f"{sae['tokens']:,} bases read in training, both strands. `photo51 read` uses it. Licence: as photo51's. "
+        "The sequences are those of GenBank and RefSeq, in the public domain; `resources/README.md` says where each file is from."
+    )
+
+
+def _quality(about: dict[str, Any]) -> str:
+    q = about["quality"]
+    return (
+        f"On the {q['rows']:,} held-out bases (blocks of split {q['split']}, both strands): variance explained {q['variance_explained']:.4f}, "
+        f"{q['l0']:.1f} active features a base; rounding the weights to half precision changes reconstructions by {q['rounding']:.5f} of the "
+        f"activations' standard deviation; {q['dead']:.3f} of the "
+        "features are active nowhere in the run."
+    )
+
+
+def _seeds(about: dict[str, Any], features: pd.DataFrame) -> str:
+    m = about["seed_match"]
+    spread = features.loc[features["live"], "match"].round(3).value_counts().sort_index(ascending=False)
+    lines = ["| share of other seeds that find it | live features |", "|---|---|"]
+    lines += [f"| {share:.2f} | {n:,} |" for share, n in spread.items()]
+    named = (
+        "none is named"
+        if m["seed_match_named"] is None
+        else f"{m['seed_match_named']:.3f} of its named ones ({m['n_named']:,})"
+    )
+    return (
+        f"A feature is found again by another seed where the nearest direction has a cosine of {m['same']} or more and its activations on "
+        f"{m['rows']:,} held-out bases correlate by {m['same']} or more. Against {len(m['seeds'])} dictionaries trained with other seeds by the "
+        f"same recipe, on average {m['seed_match_live']:.3f} of the {m['n_live']:,} live features are found, and {named}; "
+        f"{m['found_by_any']:.3f} of the live ones by at least one.\n\n" + "\n".join(lines)
+    )
+
+
+def _names(about: dict[str, Any], names: pd.DataFrame, features: pd.DataFrame) -> str:
+    n = about["names"]
+    checks = (
+        "; ".join(f"{c} {v['held']} of {v['made']}" for c, v in n["checks"].items()) or "none could be made"
+    )
+    rows = (
+        names[names["named"]]
+        .merge(features[["feature", "match"]], on="feature")
+        .sort_values(["annotation", "f1_domain"], ascending=[True, False])
+    )
+    lines = [
+        "| feature | name | reading | grade | F1 | MCC | checks that held | match |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| f{r['feature']} | {r['annotation']} | {r['strand']} | {r['grade']} | {r['f1_domain']:.2f} | {r['mcc']:.2f} | "
+        f"{r['n_survived']} of {r['n_checks']} | {r['match']:.2f} |"
+        for r in rows.head(_SHOWN).to_dict("records")
+    ]
+    more = f"\n\nand {len(rows) - _SHOWN} more in `names.parquet`." if len(rows) > _SHOWN else ""
+    return (
+        f"{n['named']} features carry a name of {n['annotations']} annotation classes, {n['strong']} with every replication check held. "
+        f"Checks of all names that held: {checks}.\n\n" + "\n".join(lines) + more
+    )
+
+
+def _data(about: dict[str, Any]) -> str:
+    lines = [
+        "| genome | contig | scored bases, each strand | of these for training | sequence (SHA-256) |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r['genome']} | {r['contig']} | {r['scored']:,} | {r['train']:,} | `{r['sha256'][:16]}…` |"
+        for r in about["trained_on"]
+    ]
+    return "\n".join(lines)
+
+
+def _recipe(about: dict[str, Any]) -> str:
+    lines = "\n".join(f"  {k}: {v}" for k, v in about["sae"].items() if not isinstance(v, list | dict))
+    return (
+        "```\nphoto51 run config/examples/dictionary.yaml -- results/dictionary/names.parquet\n"
+        f"photo51 ship-dictionary results/dictionary resources/dictionaries/{about['model'].removeprefix('sh2:')}\n```\n\n"
+        f"The same machine gives the same bytes. Parameters of the dictionary (photo51 {about['photo51']}):\n\n```yaml\nsae:\n{lines}\n```"
+    )

@@ -1,0 +1,63 @@
+"""Files beside the page of `photo51 read`: BED, bigWig, TSV."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from photo51 import theme
+from photo51.genome.alphabet import runs
+from photo51.io import atomic
+from photo51.quicklook.reading import Strands
+from photo51.quicklook.source import Piece
+from photo51.report.formats import write_bed, write_bigwig
+from photo51.types import Strand
+
+SIDE: Mapping[Strand, str] = {"+": "plus", "-": "minus"}
+
+
+def write_tsv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table; positions are 0-based, half-open, as in BED."""
+    with atomic(path) as partial:
+        table.to_csv(partial, sep="\t", index=False, float_format="%.6g", na_rep="")
+
+
+def write_bits(pieces: list[Piece], read: list[dict[Strand, Strands]], folder: Path) -> None:
+    """`bits_plus.bw`, `bits_minus.bw`: bits of every base that has a number; no file for a strand without any."""
+    sizes = {p.chrom: p.whole for p in pieces}
+    for strand, side in SIDE.items():
+        parts = []
+        for p, found in zip(pieces, read, strict=True):
+            bits = found[strand].bits
+            for a, b in runs(np.isfinite(bits)):
+                at = np.arange(p.start + a, p.start + b)
+                parts.append(
+                    pd.DataFrame(
+                        {"chrom": p.chrom, "start": at, "end": at + 1, "value": bits[a:b].astype(float)}
+                    )
+                )
+        if parts:
+            order = {name: i for i, name in enumerate(sizes)}
+            table = pd.concat(parts, ignore_index=True)
+            table = table.sort_values(
+                ["chrom", "start"], key=lambda c: c.map(order) if c.name == "chrom" else c, kind="stable"
+            )
+            write_bigwig(table, sizes, folder / f"bits_{side}.bw")
+
+
+def write_calls(calls: pd.DataFrame, path: Path) -> None:
+    """Named features as BED9: score is the share of the feature's largest activation, in thousandths."""
+    rows = calls.assign(
+        name=[f"{n}|f{f}" for n, f in zip(calls["name"], calls["feature"], strict=True)],
+        score=(1000 * calls["share"].fillna(0).clip(0, 1)).round().astype(int),
+        colour=[theme.COLOURS[s] for s in calls["strand"]],
+    )
+    write_bed(rows, path)
+
+
+def write_places(table: pd.DataFrame, names: pd.Series, path: Path) -> None:
+    """Intervals with strands as BED9, score 0."""
+    write_bed(table.assign(name=names, score=0, colour=[theme.COLOURS[s] for s in table["strand"]]), path)

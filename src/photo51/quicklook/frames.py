@@ -1,0 +1,71 @@
+"""Open reading frames of a sequence, by a genetic code."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from Bio.Data.CodonTable import unambiguous_dna_by_id
+from numpy.typing import NDArray
+
+from photo51.genome.alphabet import reverse_complement
+from photo51.io.contracts.quicklook import READ_ORFS
+from photo51.quicklook.reading import Strands
+from photo51.quicklook.source import Piece
+from photo51.types import STRANDS, Strand
+
+SHORTEST = 60  # codons
+
+
+def open_frames(piece: Piece, strands: dict[Strand, Strands], shortest: int = SHORTEST) -> pd.DataFrame:
+    """Reading frames from their first start codon to a stop, at least `shortest` codons (contract `READ_ORFS`).
+
+    A frame that runs over an end of what is read counts from there or to there, and is called incomplete. Every stop ends one
+    frame; frames of both strands and all phases are listed, overlapping ones too.
+
+    Parameters
+    ----------
+    piece, strands
+        What was read, and what the model said.
+    shortest
+        Codons, start and stop counted.
+    """
+    table = unambiguous_dna_by_id[piece.genetic_code]
+    starts, stops = set(table.start_codons), set(table.stop_codons)
+    rows = []
+    for strand in STRANDS:
+        ids = piece.ids if strand == "+" else reverse_complement(piece.ids)
+        for a, b, complete in _frames(ids, starts, stops):
+            if b - a < 3 * shortest:
+                continue
+            first, last = (a, b) if strand == "+" else (len(ids) - b, len(ids) - a)
+            bits = strands[strand].bits[first:last]
+            mean = float(np.nanmean(bits)) if np.isfinite(bits).any() else np.nan
+            rows.append(
+                (piece.chrom, piece.start + first, piece.start + last, strand, (b - a) // 3, complete, mean)
+            )
+    found = pd.DataFrame(rows, columns=list(READ_ORFS.columns))
+    return (
+        READ_ORFS.check(found.sort_values(["start", "end", "strand"], ignore_index=True))
+        if rows
+        else READ_ORFS.empty()
+    )
+
+
+def _frames(ids: NDArray[np.uint8], starts: set[str], stops: set[str]) -> list[tuple[int, int, bool]]:
+    """(start, end, complete) of the frames of the strand as given."""
+    text, out = ids.tobytes().decode(), []
+    for phase in range(3):
+        begin: int | None = phase  # a frame may have begun before what is read
+        open_left = True
+        last = phase + (len(text) - phase) // 3 * 3
+        for at in range(phase, last, 3):
+            codon = text[at : at + 3]
+            if codon in stops:
+                if begin is not None:
+                    out.append((begin, at + 3, not open_left))
+                begin, open_left = None, False
+            elif begin is None and codon in starts:
+                begin = at
+        if begin is not None and last > begin:
+            out.append((begin, last, False))
+    return out

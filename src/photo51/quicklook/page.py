@@ -1,0 +1,310 @@
+"""The page of `photo51 read`: one file, nothing loaded from elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from markupsafe import Markup
+
+from photo51 import __version__, theme, words
+from photo51.quicklook.picture import picture, reading_of
+from photo51.quicklook.read import Read
+from photo51.report.blocks import Block, Figure, Head, Note, Prose, Raw, Table, environment, used_terms
+from photo51.types import STRANDS
+
+MANY = 0.1  # share of windows unlike the training from which the page warns at its top
+DRAWN = 8  # pieces drawn; the tables have all
+ZOOMED = 20_000  # longest piece that is drawn a second time, at a scale where single bases can be told
+
+
+def page(read: Read) -> str:
+    """The page as HTML."""
+    env = environment()
+    body: dict[str, Any] = {
+        "title": read.title, "version": __version__, "standfirst": _standfirst(read), "tiles": _tiles(read), "warnings": _warnings(read),
+        "sections": _sections(read), "model": read.model,
+    }  # fmt: skip
+    template = env.get_template("read.html.j2")
+    return template.render(**body, keys=used_terms(template.render(**body, keys=[])))
+
+
+def _standfirst(read: Read) -> str:
+    n, about = sum(len(p.ids) for p in read.pieces), read.shelf.about
+    genomes = [w.replace("_", " ") for w in dict.fromkeys(r["genome"] for r in about["trained_on"])]
+    return (
+        f"{words.bases(n)} read on both strands by {read.model}, whose activations a dictionary of {about['n_features']:,} [[feature|features]] takes apart. "
+        f"The dictionary was trained on {words.listing(genomes, 9)}; nothing was trained for this page."
+    )
+
+
+def _tiles(read: Read) -> list[tuple[str, str]]:
+    typical = read.shelf.typical
+    usual, explained = float(typical["bits"].median()), float(typical["variance_explained"].median())
+    plus, minus = (words.fixed(read.bits[s], 3) for s in STRANDS)
+    return [
+        (f"{plus} | {minus}", f"bits a base, strand + | - (2 is chance; training windows: {usual:.3f})"),
+        (
+            words.percent(read.variance_explained, 1),
+            f"variance explained by the dictionary (training windows: {words.percent(explained, 1)})",
+        ),
+        (f"{read.calls['feature'].nunique():,}", f"named features active, in {len(read.calls):,} intervals"),
+        (words.percent(read.unlike, 0), "of windows unlike the training sequence"),
+    ]
+
+
+def _warnings(read: Read) -> list[Block]:
+    out: list[Block] = []
+    if read.unlike >= MANY:
+        out.append(
+            Note(
+                f"{words.percent(read.unlike, 0)} of the windows of this sequence surprise the model more, or are reconstructed worse, than 99 of 100 windows "
+                "of the genomes the dictionary was trained on. Names of features were tested on those genomes alone: take them here as hints.",
+                "This sequence is unlike what the dictionary was trained on",
+                "warn",
+            )
+        )
+    cold = float(np.mean(np.concatenate([s[x].cold for s in read.strands for x in STRANDS])))
+    if cold > 0.25:
+        out.append(
+            Note(
+                f"{words.percent(cold, 0)} of the bases were read with fewer than 128 known bases before them; the model is surer with more context.",
+                "Little context",
+                "warn",
+            )
+        )
+    return out
+
+
+def _sections(read: Read) -> list[tuple[str, str, str, list[Block]]]:
+    """(anchor, title, question, blocks)."""
+    return [
+        ("tracks", "Along the sequence", "Where is what?", _tracks(read)),
+        (
+            "features",
+            "Named features",
+            "What does the model recognise, and how well did each name hold elsewhere?",
+            _features(read),
+        ),
+        (
+            "unexplained",
+            "Not explained",
+            "Where does the model know something that nothing here names?",
+            _odd(read),
+        ),
+        (
+            "windows",
+            "Beside the training sequence",
+            "Is this sequence like what the dictionary was trained on?",
+            _windows(read),
+        ),
+        ("frames", "Open reading frames", "Which frames are open?", _orfs(read)),
+        ("about", "What was used", "Which model, which dictionary, which files?", _about(read)),
+    ]
+
+
+def _of(table: pd.DataFrame, read: Read, i: int) -> pd.DataFrame:
+    p = read.pieces[i]
+    return table[(table["chrom"] == p.chrom) & (table["start"] < p.end) & (table["end"] > p.start)]
+
+
+def _tracks(read: Read) -> list[Block]:
+    out: list[Block] = [Raw(_legend())]
+    for i, p in enumerate(read.pieces[:DRAWN]):
+        tables = {
+            name: _of(getattr(read, name), read, i)
+            for name in ("calls", "orfs", "unexplained", "annotations")
+        }
+        windows, strands = _of(read.windows, read, i), read.strands[i]
+        place = words.place(p.chrom, p.start, p.end)
+        drawn = picture(p, strands, windows, tables, read.shelf.typical)
+        out.append(
+            Figure(
+                drawn,
+                f"**{place}**, positions 0-based. Above each lane's line strand +, below it strand -. Rest the pointer on a mark for what it is.",
+                wide=True,
+            )
+        )
+        if 2_000 < len(p.ids) <= ZOOMED:
+            large = picture(
+                p, strands, windows, tables, read.shelf.typical, width=max(1_600, 0.5 * len(p.ids))
+            )
+            out.append(
+                Raw(
+                    Markup(
+                        '<details class="zoom"><summary>The same, wider: {}</summary><div class="plot">{}</div></details>'
+                    ).format(place, large)
+                )
+            )
+    if len(read.pieces) > DRAWN:
+        out.append(Prose(f"{len(read.pieces) - DRAWN} more sequences are in the tables and files alone."))
+    return out
+
+
+def _legend() -> Markup:
+    items = [
+        *((theme.COLOURS[s], f"strand {s}{' (dashed)' if s == '-' else ''}") for s in STRANDS),
+        (theme.FAINT, "nine in ten training windows"),
+        (theme.PURPLE, "strong features without a name"),
+    ]
+    marks = Markup("").join(
+        Markup('<li><span style="background:{}"></span>{}</li>').format(c, text) for c, text in items
+    )
+    return Markup('<ul class="legend">{}</ul>').format(marks)
+
+
+def _features(read: Read) -> list[Block]:
+    if read.calls.empty:
+        return [Prose("No named feature reaches its threshold on this sequence.")]
+    calls = read.calls.assign(size=read.calls["end"] - read.calls["start"])
+    rows = []
+    for (f, name, orientation), own in calls.groupby(["feature", "name", "orientation"], sort=False):
+        first, strand = own.iloc[0], own["strand"].value_counts()
+        best = own.loc[own["share"].idxmax()] if own["share"].notna().any() else first
+        rows.append(
+            [
+                words.feature(int(f)), reading_of(str(name), str(orientation)), int(strand.get("+", 0)), int(strand.get("-", 0)), int(own["size"].sum()),
+                words.place(best["chrom"], int(best["start"]), int(best["end"]), best["strand"]), float(best["share"]), str(first["grade"]),
+                f"{first['n_survived']} of {first['n_checks']}", float(first["match"]),
+            ]
+        )  # fmt: skip
+    rows.sort(key=lambda r: (-r[4], r[0]))
+    heads = [
+        Head("Feature"), Head("Called after"), Head("Intervals on +", numeric=True), Head("on -", numeric=True), Head("Bases", numeric=True), Head("Strongest"),
+        Head("Share of its largest", numeric=True), Head("Grade"), Head("Checks that held"), Head("Found by other seeds", numeric=True),
+    ]  # fmt: skip
+    note = (
+        "A name was given on held-out blocks of the training genomes. Checks ask whether it holds on either strand, in every genome, in every split and for the "
+        "nearest feature of another seed. The last column is the share of dictionaries of other seeds in which the feature itself is found."
+    )
+    return [Table("Named features that are active here", heads, rows, note=note)]
+
+
+def _odd(read: Read) -> list[Block]:
+    if read.unexplained.empty:
+        return [
+            Prose(
+                "No feature without a name reaches half of its largest activation where no name or annotation lies."
+            )
+        ]
+    rows = [
+        [
+            words.place(r["chrom"], r["start"], r["end"], r["strand"]), r["end"] - r["start"], r["score"], words.feature(r["feature"]), r["share"],
+            r["n_features"], r["bits"], r["match"],
+        ]
+        for r in read.unexplained.to_dict("records")
+    ]  # fmt: skip
+    heads = [
+        Head("Interval"), Head("Bases", numeric=True), Head("Score", numeric=True), Head("Strongest feature"), Head("Share of its largest", numeric=True), Head("Features", numeric=True),
+        Head("Bits a base", numeric=True), Head("Found by other seeds", numeric=True),
+    ]  # fmt: skip
+    note = "Intervals where features without a name reach at least half of their largest activation in training, and neither a named feature nor an annotation lies on that strand; the score sums the largest share over the bases."
+    return [Table("Strong features without a name", heads, rows, note=note)]
+
+
+def _windows(read: Read) -> list[Block]:
+    typical, about = read.shelf.typical, read.shelf.about
+    rows = []
+    for genome, own in typical.groupby("genome"):
+        rows.append(
+            [
+                str(genome).replace("_", " "),
+                len(own),
+                *_three(own["bits"]),
+                *_three(own["variance_explained"]),
+            ]
+        )
+    rows.append(
+        [
+            "this sequence",
+            len(read.windows),
+            *_three(read.windows["bits"]),
+            *_three(read.windows["variance_explained"]),
+        ]
+    )
+    heads = [
+        Head("Windows of"), Head("Windows", numeric=True), Head("Bits: 5 %", numeric=True), Head("median", numeric=True), Head("95 %", numeric=True), Head("Variance explained: 5 %", numeric=True),
+        Head("median", numeric=True), Head("95 %", numeric=True),
+    ]  # fmt: skip
+    out: list[Block] = [
+        Table(
+            f"Windows of {about['windows']['size']} bases, either strand",
+            heads,
+            rows,
+            sortable=False,
+            shown=20,
+        )
+    ]
+    odd = read.windows[read.windows["unlike"] != ""]
+    if len(odd):
+        lines = [
+            [
+                words.place(r["chrom"], r["start"], r["end"], r["strand"]),
+                r["bits"],
+                r["variance_explained"],
+                r["unlike"],
+            ]
+            for r in odd.sort_values("bits", ascending=False).to_dict("records")
+        ]
+        out.append(
+            Table(
+                "Windows unlike the training sequence",
+                [
+                    Head("Window"),
+                    Head("Bits a base", numeric=True),
+                    Head("Variance explained", numeric=True),
+                    Head("Why"),
+                ],
+                lines,
+                shown=8,
+            )
+        )
+    return out
+
+
+def _three(values: pd.Series) -> list[float]:
+    known = values.dropna()
+    return [float(known.quantile(q)) for q in (0.05, 0.5, 0.95)] if len(known) else [float("nan")] * 3
+
+
+def _orfs(read: Read) -> list[Block]:
+    if read.orfs.empty:
+        return [Prose("No frame of 60 codons or more is open.")]
+    codes = sorted({p.genetic_code for p in read.pieces})
+    rows = [
+        [
+            words.place(r["chrom"], r["start"], r["end"], r["strand"]),
+            r["codons"],
+            "yes" if r["complete"] else "no",
+            r["bits"],
+        ]
+        for r in read.orfs.sort_values(["codons", "start"], ascending=[False, True]).to_dict("records")
+    ]
+    heads = [
+        Head("Frame"),
+        Head("Codons", numeric=True),
+        Head("Start and stop inside"),
+        Head("Bits a base", numeric=True),
+    ]
+    note = f"Genetic code {', '.join(map(str, codes))}; frames of at least 60 codons from the first start codon to a stop, on either strand, overlapping ones too."
+    return [Table("Open reading frames", heads, rows, note=note)]
+
+
+def _about(read: Read) -> list[Block]:
+    about = read.shelf.about
+    q, m = about["quality"], about["seed_match"]
+    named = "–" if m["seed_match_named"] is None else words.share(m["seed_match_named"])
+    trained = sum(r["train"] for r in about["trained_on"])
+    return [
+        Prose(
+            f"Model {read.model}; dictionary of site {about['origin']['site']}, trained on {words.bases(trained)} (each strand) of "
+            f"{len(about['trained_on'])} sequences. On held-out blocks it explains {words.percent(q['variance_explained'], 1)} of the variance with "
+            f"{q['l0']:.0f} active features a base. Other seeds find {words.share(m['seed_match_live'])} of its live features again and {named} of its named ones "
+            f"(cosine and correlation of activations {m['same']} or more)."
+        ),
+        Prose(
+            "Beside this page: `features.bed`, `orfs.bed`, `unexplained.bed`, `bits_plus.bw` and `bits_minus.bw` for genome browsers, and `features.tsv`, "
+            "`windows.tsv`, `orfs.tsv`, `unexplained.tsv`, all 0-based and half-open. Tables on this page count from 1, both ends included."
+        ),
+    ]

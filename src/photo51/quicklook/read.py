@@ -1,0 +1,186 @@
+"""`photo51 read`: a quick look at a sequence with a shipped model and its dictionary."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from photo51.io import atomic
+from photo51.io.contracts.quicklook import READ_CALLS, READ_ORFS, READ_WINDOWS, UNEXPLAINED
+from photo51.model.adapters import DnaModel
+from photo51.quicklook import files
+from photo51.quicklook.calls import TOP, covered, named_calls, unexplained
+from photo51.quicklook.frames import open_frames
+from photo51.quicklook.reading import Strands, read_piece
+from photo51.quicklook.shelf import Shelved
+from photo51.quicklook.source import Piece, Source
+from photo51.quicklook.windows import compared
+from photo51.types import STRANDS, InputError, Strand
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Read:
+    """What a quick look found; every table in forward coordinates, 0-based, half-open.
+
+    Attributes
+    ----------
+    title
+        What was read.
+    model
+        Name of the model.
+    shelf
+        Its dictionary.
+    pieces
+        Parts that were read.
+    strands
+        What the model says of each piece on either strand.
+    annotations
+        What the files say (contract `ANNOTATIONS`).
+    windows, calls, orfs, unexplained
+        Contracts `READ_WINDOWS`, `READ_CALLS`, `READ_ORFS`, `UNEXPLAINED`.
+    """
+
+    title: str
+    model: str
+    shelf: Shelved
+    pieces: list[Piece]
+    strands: list[dict[Strand, Strands]]
+    annotations: pd.DataFrame
+    windows: pd.DataFrame
+    calls: pd.DataFrame
+    orfs: pd.DataFrame
+    unexplained: pd.DataFrame
+
+    def __repr__(self) -> str:
+        """Title, bases, named features."""
+        n = sum(len(p.ids) for p in self.pieces)
+        return f"<read of {self.title}: {n:,} bases, {self.calls['feature'].nunique()} named features in {len(self.calls):,} intervals>"
+
+    @cached_property
+    def bits(self) -> dict[Strand, float]:
+        """Mean bits a base, by strand; NaN where no base has a number."""
+        out: dict[Strand, float] = {}
+        for strand in STRANDS:
+            values = np.concatenate([s[strand].bits for s in self.strands])
+            values = values[np.isfinite(values)]
+            out[strand] = float(values.mean(dtype=np.float64)) if len(values) else float("nan")
+        return out
+
+    @cached_property
+    def variance_explained(self) -> float:
+        """Share of the activations' variance that the dictionary reconstructs, both strands."""
+        error = sum(float(np.nansum(s[x].error, dtype=np.float64)) for s in self.strands for x in STRANDS)
+        spread = sum(float(np.nansum(s[x].spread, dtype=np.float64)) for s in self.strands for x in STRANDS)
+        return 1 - error / spread if spread else float("nan")
+
+    @cached_property
+    def unlike(self) -> float:
+        """Share of windows unlike the training sequence."""
+        known = self.windows[self.windows["bits"].notna()]
+        return float((known["unlike"] != "").mean()) if len(known) else float("nan")
+
+    def write(self, folder: Path | str) -> Path:
+        """Write the page, BED, bigWig and TSV to a folder, replaced as a whole; the page comes back.
+
+        Raises
+        ------
+        InputError
+            Where the folder holds something else than an earlier quick look.
+        """
+        folder = Path(folder)
+        check_folder(folder)
+        from photo51.quicklook.page import page
+
+        with atomic(folder) as partial:
+            partial.mkdir()
+            (partial / PAGE).write_text(page(self), encoding="utf-8")
+            files.write_tsv(self.windows, partial / "windows.tsv")
+            files.write_tsv(self.calls, partial / "features.tsv")
+            files.write_tsv(self.orfs, partial / "orfs.tsv")
+            files.write_tsv(self.unexplained, partial / "unexplained.tsv")
+            files.write_calls(self.calls, partial / "features.bed")
+            files.write_places(self.orfs, "orf_" + self.orfs["codons"].astype(str), partial / "orfs.bed")
+            files.write_places(
+                self.unexplained, "f" + self.unexplained["feature"].astype(str), partial / "unexplained.bed"
+            )
+            files.write_bits(self.pieces, self.strands, partial)
+        return folder / PAGE
+
+
+PAGE = "read.html"
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse to replace a folder that is no earlier quick look.
+
+    Raises
+    ------
+    InputError
+        Naming it.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder}: need a folder, got a file")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / PAGE).is_file():
+        raise InputError(
+            f"--out {folder}: need an empty folder or that of an earlier `photo51 read`, got one with other files"
+        )
+
+
+def read_source(source: Source, model: DnaModel, shelf: Shelved) -> Read:
+    """Read what was opened.
+
+    Parameters
+    ----------
+    source
+        From `open_source`.
+    model
+        The model the dictionary is of.
+    shelf
+        Dictionary, names, training windows.
+
+    Raises
+    ------
+    InputError
+        For a dictionary of another model.
+    """
+    features = shelf.features
+    named = shelf.names.loc[shelf.names["named"], "feature"].to_numpy(np.int64)
+    strands, windows, calls, orfs, odd = [], [], [], [], []
+    for piece in source.pieces:
+        found = read_piece(model, shelf.sae, piece)
+        strands.append(found)
+        windows.append(compared(piece, found, shelf.typical))
+        own = named_calls(piece, found, shelf.names, features)
+        calls.append(own)
+        orfs.append(open_frames(piece, found))
+        known = {s: covered(piece, s, own, source.annotations) for s in STRANDS}
+        odd.append(unexplained(piece, found, known, named, features))
+    return Read(
+        source.title,
+        model.spec.name,
+        shelf,
+        source.pieces,
+        strands,
+        source.annotations,
+        READ_WINDOWS.check(_joined(windows, READ_WINDOWS.empty())),
+        READ_CALLS.check(_joined(calls, READ_CALLS.empty())),
+        READ_ORFS.check(_joined(orfs, READ_ORFS.empty())),
+        UNEXPLAINED.check(
+            _joined(odd, UNEXPLAINED.empty())
+            .sort_values("score", ascending=False, kind="stable")
+            .head(TOP)
+            .reset_index(drop=True)
+        ),
+    )
+
+
+def _joined(tables: list[pd.DataFrame], empty: pd.DataFrame) -> pd.DataFrame:
+    filled = [t for t in tables if len(t)]
+    return pd.concat(filled, ignore_index=True) if filled else empty

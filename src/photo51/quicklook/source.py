@@ -1,0 +1,324 @@
+"""What `photo51 read` is given: a file, an accession, or the bases themselves; anything else is refused by what it is."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.config.genome import AnnotationParams
+from photo51.genome.alphabet import IUPAC, is_ambiguous
+from photo51.genome.annotate import Annotator
+from photo51.genome.fasta import record as record_of
+from photo51.genome.fetch import fetch
+from photo51.genome.records import Reading
+from photo51.genome.regions import parse_regions
+from photo51.genome.samples import COLUMNS, GenomeRow, read_genomes
+from photo51.genome.sequence_files import check_sequence_file
+from photo51.genome.sources import Contig, read_contigs
+from photo51.genome.text import open_text
+from photo51.io.contracts.genome import ANNOTATIONS
+from photo51.types import InputError
+
+LONGEST, SHORTEST = 200_000, 32
+_ACCESSION = re.compile(r"[A-Z]{1,6}_?[A-Z]{0,4}\d{5,12}(\.\d+)?|GC[AF]_\d{9}(\.\d+)?")
+_LETTERS = re.compile(r"[A-Za-z*.\-\s]+")
+_PROTEIN = frozenset("EFILPQZJOX*")
+_PLACE = re.compile(r"(.+?):([\d,]+)-([\d,]+)")
+
+
+class Piece(NamedTuple):
+    """Part of a contig that is read.
+
+    Attributes
+    ----------
+    chrom
+        Contig.
+    start
+        0-based first base.
+    ids
+        Its bytes, (length,).
+    before, after
+        Bases on either side that serve as context, (up to `context`,); empty at the ends of linear contigs.
+    whole
+        Bases of the contig.
+    circular
+        Whether the contig's last base is followed by its first.
+    genetic_code
+        NCBI translation table.
+    """
+
+    chrom: str
+    start: int
+    ids: NDArray[np.uint8]
+    before: NDArray[np.uint8]
+    after: NDArray[np.uint8]
+    whole: int
+    circular: bool
+    genetic_code: int
+
+    @property
+    def end(self) -> int:
+        """0-based base after the last."""
+        return self.start + len(self.ids)
+
+
+class Source(NamedTuple):
+    """What is read, and what its files say about it.
+
+    Attributes
+    ----------
+    title
+        What it is called on the page.
+    pieces
+        Parts that are read.
+    annotations
+        Contract `ANNOTATIONS`, those that touch the pieces.
+    """
+
+    title: str
+    pieces: list[Piece]
+    annotations: pd.DataFrame
+
+
+def open_source(
+    text: str,
+    *,
+    annotation: Sequence[Path] = (),
+    region: str | None = None,
+    genetic_code: int | None = None,
+    topology: str = "auto",
+    context: int = 512,
+) -> Source:
+    """Open what was named: an existing file, else bases, else an accession, which is downloaded.
+
+    Parameters
+    ----------
+    text
+        FASTA or GenBank file (plain or gzip), bases, or an NCBI accession.
+    annotation
+        GFF3, GTF, GenBank or gene tables of a sequence file.
+    region
+        Part to read, `chrom:start-end`, 1-based, both ends included; of a single contig also `start-end`.
+    genetic_code, topology
+        As in `genomes.tsv`.
+    context
+        Bases on either side of a region that are read before it.
+
+    Raises
+    ------
+    InputError
+        For proteins, RNA, sequences without known bases, of fewer than 32 or more than 200,000 bases, unknown accessions, and
+        where no server can be reached; says what would do.
+    """
+    path = Path(text)
+    try:
+        is_file = path.is_file()
+    except OSError:  # a sequence is no file name, and may be too long for one
+        is_file = False
+    if is_file:
+        check_sequence_file(path)
+        _check_letters(path, region)
+        return _of_file(path, annotation, region, genetic_code, topology, context)
+    bases = "".join(text.split())
+    if _ACCESSION.fullmatch(bases):
+        with _fetched(bases) as files:
+            _check_letters(files[0], region)
+            more = [*annotation, *files[1:]]
+            return _of_file(files[0], more, region, genetic_code, topology, context)._replace(title=bases)
+    if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix:
+        return _of_bases(bases, annotation, region, genetic_code or 11, topology, context)
+    raise InputError(
+        f"read: need a FASTA or GenBank file, bases, or an NCBI accession such as NC_001416.1, got {_short(text)!r}, which is none of these"
+    )
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def check_bases(letters: str, name: str) -> None:
+    """Refuse what is no DNA by what it is.
+
+    Raises
+    ------
+    InputError
+        Naming the sequence, what it looks like, and what would do.
+    """
+    found = set(letters.upper())
+    if found & _PROTEIN:
+        odd = ", ".join(sorted(found & _PROTEIN))
+        raise InputError(
+            f"{name}: need DNA (A, C, G, T, N), got letters of a protein ({odd}); give the gene's DNA, or the genome with `--region`"
+        )
+    if "U" in found:
+        raise InputError(
+            f"{name}: need DNA, got U as in RNA; the model reads DNA: write T for U (`sed '/^>/!y/Uu/Tt/'`)"
+        )
+    if gaps := found & set("-."):
+        raise InputError(
+            f"{name}: need a sequence without gaps, got {', '.join(sorted(gaps))!r} as in an alignment; remove them"
+        )
+    if bad := found - set(IUPAC.decode()):
+        raise InputError(f"{name}: need IUPAC nucleotides ({IUPAC.decode()}), got {', '.join(sorted(bad))!r}")
+
+
+def check_length(known: int, total: int, name: str) -> None:
+    """Refuse too few or too many bases, saying what would do.
+
+    Raises
+    ------
+    InputError
+        Naming the sequence and its length.
+    """
+    if total and not known:
+        raise InputError(f"{name}: need known bases, got {total:,} ambiguous ones (N) alone")
+    if known < SHORTEST:
+        raise InputError(
+            f"{name}: need at least {SHORTEST} known bases, since the model predicts each from those before it, got {known}"
+        )
+    if total > LONGEST:
+        raise InputError(
+            f"{name}: need at most {LONGEST:,} bases for a quick look, got more ({total:,} read so far); read a part with "
+            f"`--region chrom:start-end`, or the whole genome with `photo51 init FOLDER --genome FILE` and `photo51 run`"
+        )
+
+
+def _check_letters(path: Path, region: str | None) -> None:
+    """Look through a file before it is read whole: what its letters are, and whether it is too long, told after 200,001 bases."""
+    total = known = 0
+    for name, letters in _letters(path):
+        check_bases(letters, f"{path}, record {name!r}")
+        total += len(letters)
+        known += sum(letters.count(b) for b in "ACGTacgt")
+        if region is None and total > LONGEST:
+            check_length(known, total, str(path))
+    check_length(known, min(total, LONGEST) if region else total, str(path))
+
+
+def _letters(path: Path) -> Iterator[tuple[str, str]]:
+    """Name of the record and letters of each line of sequence, in FASTA, GenBank or GFF3 with sequence."""
+    genbank, inside, name = False, False, ""
+    with open_text(path) as lines:
+        for line in lines:
+            if line.startswith("LOCUS"):
+                genbank, inside, name = True, False, (line.split()[1:] or [""])[0]
+                if re.search(r"\d+ aa\b", line):
+                    raise InputError(f"{path}, record {name!r}: need DNA, got a protein; give the gene's DNA")
+            elif genbank and line.startswith(("ORIGIN", "//")):
+                inside = line.startswith("ORIGIN")
+            elif genbank:
+                if inside:
+                    yield name, "".join(line.split()[1:])
+            elif line.startswith(">"):
+                inside, name = True, (line[1:].split() or [""])[0]
+            elif inside and not line.startswith((";", "#")):
+                yield name, "".join(line.split())
+
+
+def _of_file(
+    path: Path,
+    annotation: Sequence[Path],
+    region: str | None,
+    genetic_code: int | None,
+    topology: str,
+    context: int,
+) -> Source:
+    row = _row(path, annotation, genetic_code, topology)
+    contigs = list(read_contigs(row, Reading("sequence")))
+    return _source(path.name, contigs, region, context)
+
+
+def _row(path: Path, annotation: Sequence[Path], genetic_code: int | None, topology: str) -> GenomeRow:
+    """The row that a table of genomes would have for a file."""
+    cells = dict.fromkeys(COLUMNS, "-")
+    cells |= {"genome": "sequence", "sequence": str(path.resolve()), "topology": topology}
+    cells["annotation"] = ";".join(str(a.resolve()) for a in annotation) or "-"
+    cells["genetic_code"] = "-" if genetic_code is None else str(genetic_code)
+    with tempfile.TemporaryDirectory(prefix="photo51-read-") as temporary:
+        sheet = Path(temporary) / "genomes.tsv"
+        sheet.write_text("\t".join(cells) + "\n" + "\t".join(cells.values()) + "\n", encoding="utf-8")
+        return read_genomes(sheet)[0]
+
+
+def _of_bases(
+    bases: str, annotation: Sequence[Path], region: str | None, code: int, topology: str, context: int
+) -> Source:
+    if annotation:
+        raise InputError("--annotation: need a sequence file beside it, got bases on the command line")
+    check_bases(bases, "sequence")
+    check_length(sum(bases.upper().count(b) for b in "ACGT"), len(bases), "sequence")
+    contig = Contig(record_of("sequence", bases), topology.startswith("circular"), code, [])
+    return _source(f"{len(bases):,} bases", [contig], region, context)
+
+
+def _source(title: str, contigs: list[Contig], region: str | None, context: int) -> Source:
+    annotator = Annotator("sequence", AnnotationParams(predict=()))
+    for contig in contigs:
+        annotator.add(contig)
+    table = annotator.table()
+    pieces = list(_pieces(contigs, region, context))
+    total = sum(len(p.ids) for p in pieces)
+    check_length(
+        int(sum((~is_ambiguous(p.ids)).sum() for p in pieces)),
+        total,
+        f"--region {region}" if region else title,
+    )
+    inside = np.zeros(len(table), dtype=bool)
+    for p in pieces:
+        inside |= (
+            (table["chrom"] == p.chrom) & (table["start"] < p.end) & (table["end"] > p.start)
+        ).to_numpy()
+    return Source(title, pieces, ANNOTATIONS.check(table[inside].reset_index(drop=True)))
+
+
+def _pieces(contigs: list[Contig], region: str | None, context: int) -> Iterator[Piece]:
+    for contig in contigs:
+        ids, n = contig.record.ids, len(contig.record.ids)
+        for start, end in _asked(region, contigs, contig):
+            if contig.circular:
+                before = ids[np.arange(start - min(context, n), start) % n]
+                after = ids[np.arange(end, end + min(context, n)) % n]
+            else:
+                before, after = ids[max(0, start - context) : start], ids[end : end + context]
+            yield Piece(
+                contig.record.name,
+                start,
+                ids[start:end],
+                before,
+                after,
+                n,
+                contig.circular,
+                contig.genetic_code,
+            )
+
+
+def _asked(region: str | None, contigs: list[Contig], contig: Contig) -> NDArray[np.int64]:
+    """Intervals of a contig that are read, (n, 2)."""
+    lengths = {c.record.name: len(c.record.ids) for c in contigs}
+    if region is None:
+        return np.array([[0, len(contig.record.ids)]])
+    if len(contigs) == 1 and region not in lengths and not _PLACE.fullmatch(region):
+        region = f"{contig.record.name}:{region}"
+    asked = parse_regions(region, lengths, "--region", Path())
+    return asked.get(contig.record.name, np.zeros((0, 2), dtype=np.int64))
+
+
+@contextmanager
+def _fetched(accession: str) -> Iterator[list[Path]]:
+    """Files of an accession: those that `photo51 fetch` left in this folder, else downloaded for the time being."""
+    folder = Path("resources/fetched")
+    names = [[f"{accession}.gb"], [f"{accession}.fa", f"{accession}.gff3"]]
+    for some in names:
+        if all((folder / n).is_file() for n in some):
+            yield [folder / n for n in some]
+            return
+    with tempfile.TemporaryDirectory(prefix="photo51-read-") as temporary:
+        yield fetch([accession], temporary)

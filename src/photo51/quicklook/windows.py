@@ -1,0 +1,75 @@
+"""Windows of a sequence beside those that the dictionary was trained on: bits a base, and variance explained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from photo51.io.contracts.quicklook import READ_WINDOWS
+from photo51.quicklook.reading import Strands
+from photo51.quicklook.source import Piece
+from photo51.types import Strand
+
+SIZE = 512
+RARE = 0.99  # share of training windows beyond which a window is unlike them
+
+
+def summarise(strands: Mapping[Strand, Strands], start: int, size: int = SIZE) -> pd.DataFrame:
+    """Bits and variance explained of each window of `size` bases; the last may be shorter, down to half of it.
+
+    Cold bases count: a user's sequence may have no others.
+
+    Returns
+    -------
+    `start`, `end` (0-based), `strand`, `bits`, `variance_explained`; NaN where no base is known.
+    """
+    rows = []
+    for strand, s in strands.items():
+        n = len(s.bits)
+        edges = list(range(0, n, size))
+        if len(edges) > 1 and n - edges[-1] < size // 2:
+            edges.pop()
+        for a, b in zip(edges, [*edges[1:], n], strict=True):
+            bits, error, spread = s.bits[a:b], s.error[a:b], s.spread[a:b]
+            known = np.isfinite(bits)
+            total = np.nansum(spread, dtype=np.float64)
+            explained = 1 - np.nansum(error, dtype=np.float64) / total if total > 0 else np.nan
+            mean = float(bits[known].mean(dtype=np.float64)) if known.any() else np.nan
+            rows.append((start + a, start + b, strand, mean, explained))
+    return pd.DataFrame(rows, columns=["start", "end", "strand", "bits", "variance_explained"])
+
+
+def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFrame) -> pd.DataFrame:
+    """Windows of a piece with their ranks among training windows (contract `READ_WINDOWS`).
+
+    A window is unlike the training where its bits exceed, or its variance explained falls short of, what 99 of 100 training
+    windows have.
+
+    Parameters
+    ----------
+    typical
+        Contract `TYPICAL`.
+    """
+    table = summarise(strands, piece.start).assign(chrom=piece.chrom)
+    known_bits, known_explained = (
+        np.sort(typical[c].dropna().to_numpy()) for c in ("bits", "variance_explained")
+    )
+    bits, explained = table["bits"].to_numpy(), table["variance_explained"].to_numpy()
+    table["bits_rank"] = np.where(np.isnan(bits), np.nan, np.searchsorted(known_bits, bits) / len(known_bits))
+    table["variance_rank"] = np.where(
+        np.isnan(explained), np.nan, np.searchsorted(known_explained, explained) / len(known_explained)
+    )
+    surprising = bits > np.quantile(known_bits, RARE)
+    foreign = explained < np.quantile(known_explained, 1 - RARE)
+    table["unlike"] = [
+        ", ".join(
+            [
+                *(["more bits than 99 % of training windows"] if a else []),
+                *(["less variance explained than in 99 % of training windows"] if b else []),
+            ]
+        )
+        for a, b in zip(surprising, foreign, strict=True)
+    ]
+    return READ_WINDOWS.check(table[list(READ_WINDOWS.columns)])

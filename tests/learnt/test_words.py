@@ -1,0 +1,233 @@
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+
+from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
+from photo51.config.interventions import SamplingParams
+from photo51.config.learnt import WordsParams
+from photo51.interventions.generate import generate, open_stream, read_prompt, score
+from photo51.learnt.forced import set_probability, word_probability
+from photo51.learnt.patterns import iupac_event
+from photo51.learnt.survival import absence, open_frame, survival
+from photo51.learnt.words import markov_rate, rollouts, survivals, words
+from photo51.model.adapters import load_model
+from photo51.model.tokenizer import BASE_IDS
+from photo51.types import InputError
+
+PLAIN = SamplingParams(seed=3)
+
+
+def opener(chance, seed=0):
+    share = stationary(chance)
+
+    def opened(numbers):
+        starts = [np.random.default_rng([seed, n]).choice(len(chance), p=share) for n in numbers]
+        return MarkovStream(chance, np.array(starts))
+
+    return opened
+
+
+def test_forced_words_have_the_chain_s_probabilities():
+    chance = chain(2, 1)
+    stream = MarkovStream(chance, np.array([0, 7]))
+    p = word_probability(stream, np.array([[0, 1, 2], [3, 3, 3]]), PLAIN, batch=3)
+    for row, context in enumerate((0, 7)):
+        a, b = context // 4, context % 4
+        by_hand = chance[4 * a + b, 0] * chance[4 * b + 0, 1] * chance[0 * 4 + 1, 2]
+        assert p[row, 0] == pytest.approx(by_hand, rel=1e-6)
+    assert stream.context.tolist() == [0, 7]
+
+
+def test_draws_of_a_set_are_unbiased():
+    chance = chain(2, 2)
+    pattern = iupac_event("RNYCNW").forward[0]
+    stream = MarkovStream(chance, np.array([3]))
+    exact = word_probability(stream, pattern.words(), PLAIN).sum()
+    weights = set_probability(stream, pattern, 4_000, PLAIN, np.random.default_rng(1), batch=512)[0]
+    assert weights.mean() == pytest.approx(exact, abs=4 * weights.std() / np.sqrt(4_000))
+    assert weights.std() > 0
+
+
+def test_a_letter_that_is_never_drawn_makes_a_word_impossible():
+    stream = MarkovStream(np.array([[0.4, 0.3, 0.2, 0.1]]), np.array([0]))
+    p = word_probability(stream, np.array([[3, 0], [0, 1]]), SamplingParams(top_k=2))[0]
+    assert p.tolist() == pytest.approx([0, 4 / 7 * 3 / 7])
+    weights = set_probability(
+        stream, iupac_event("TA").forward[0], 5, SamplingParams(top_k=2), np.random.default_rng(0)
+    )
+    assert (weights == 0).all()
+
+
+def test_rates_of_a_chain_are_within_their_intervals():
+    chance = chain(3, 4, sharpness=1.5)
+    names = ["".join(w) for w in itertools.islice(itertools.product("ACGT", repeat=4), 0, 256, 13)]
+    truth = np.array([1_000 * word_rate(chance, w) for w in names])
+    inside = []
+    for seed in range(2):
+        params = WordsParams(rollouts=20, length=300, every=10, sampling=SamplingParams(seed=seed))
+        table = words(opener(chance, seed), [iupac_event(w) for w in names], params).set_index(
+            ["word", "strand"]
+        )
+        rows = table.loc[[(w, "+" if (w, "+") in table.index else "both") for w in names]]
+        held = ((rows["low"] <= truth) & (truth <= rows["high"]))[rows["reliable"]]
+        inside += list(held)
+    assert len(inside) > 20
+    # 95 % nominal; words of one run share their rollouts, so the count is judged loosely
+    assert np.mean(inside) > 0.85
+
+
+def test_both_strands_add_up_and_a_palindrome_is_one_row():
+    chance = chain(2, 5)
+    params = WordsParams(rollouts=10, length=200, every=20)
+    table = words(
+        opener(chance), [iupac_event("GAATTC"), iupac_event("TTG")], params, model="chain", digest="d"
+    )
+    assert table["strand"].tolist() == ["both", "+", "-", "both"]
+    plus, minus, both = (table.iloc[i]["per_kb"] for i in (1, 2, 3))
+    assert both == pytest.approx(plus + minus)
+    assert table["n_words"].tolist() == [1, 1, 1, 2]
+
+
+def test_a_clump_counts_each_occurrence():
+    always_a = np.array([[1 - 3e-6, 1e-6, 1e-6, 1e-6]])
+    params = WordsParams(rollouts=4, length=100, every=10)
+    row = words(opener(always_a), [iupac_event("AAAA")], params).iloc[0]
+    assert row["per_kb"] == pytest.approx(1_000, rel=1e-4)
+    assert row["counted"] == 4 * 97
+    assert row["counted_per_kb"] == pytest.approx(1_000)
+
+
+def test_far_fewer_bases_than_counting_where_the_word_is_rare():
+    chance = chain(3, 8, sharpness=2)
+    word = min(
+        ("".join(w) for w in itertools.product("ACGT", repeat=5)),
+        key=lambda w: abs(np.log(word_rate(chance, w) / 1e-5)),
+    )
+    row = words(opener(chance), [iupac_event(word)], WordsParams(rollouts=20, length=500, every=10)).iloc[0]
+    assert row["per_kb"] == pytest.approx(1_000 * word_rate(chance, word), rel=0.8)
+    assert row["counting_bases"] > 100 * row["forward_bases"]
+
+
+def test_the_markov_baseline_of_an_even_chain_by_hand():
+    written = np.random.default_rng(0).integers(0, 4, (10, 20_000))
+    rate = markov_rate([*iupac_event("RAC").forward], written, 2)
+    assert rate == pytest.approx(2 / 64, rel=0.02)
+    assert markov_rate([*iupac_event("ACG").forward], np.tile([0, 1, 2], (2, 300)), 2) == pytest.approx(
+        1 / 3, rel=0.02
+    )
+
+
+@pytest.mark.parametrize("codons", [5, 100])
+def test_open_frames_of_independent_bases(codons):
+    p = np.array([0.3, 0.2, 0.2, 0.3])
+    chance = p[None]
+    stop = p[3] * p[0] * p[2] + p[3] * p[2] * p[0] + p[3] * p[0] * p[0]  # TAG, TGA, TAA
+    outcome = survival(
+        lambda n: MarkovStream(chance, np.zeros(n, dtype=int)),
+        open_frame(11),
+        3 * codons,
+        particles=100,
+        runs=10,
+        sampling=PLAIN,
+        rng=np.random.default_rng(1),
+    )
+    estimate = np.exp(outcome.log_p)
+    se = estimate.std(ddof=1) / np.sqrt(10)
+    assert abs(estimate.mean() - (1 - stop) ** codons) < max(4 * se, 1e-9)
+    assert outcome.forward_bases == 3 * codons * 1_000
+
+
+def test_stop_codons_are_those_of_the_code():
+    tga = open_frame(4)
+    assert not tga.completes[5 + 4 * 3 + 2, 0]  # TGA is tryptophan in code 4
+    assert open_frame(11).completes[5 + 4 * 3 + 2, 0]
+    with pytest.raises(InputError, match="translation tables"):
+        open_frame(99)
+
+
+def test_absence_by_complete_enumeration():
+    chance = chain(1, 11)
+    event = iupac_event("ACA")
+    patterns = event.forward + event.reverse
+    truth = 0.0
+    for letters in itertools.product(range(4), repeat=7):
+        text = "".join("ACGT"[b] for b in letters)
+        if "ACA" in text or "TGT" in text:
+            continue
+        p, context = 1.0, 2
+        for b in letters:
+            p, context = p * chance[context, b], b
+        truth += p
+    outcome = survival(
+        lambda n: MarkovStream(chance, np.full(n, 2)),
+        absence(patterns),
+        7,
+        particles=500,
+        runs=20,
+        sampling=PLAIN,
+        rng=np.random.default_rng(2),
+    )
+    estimate = np.exp(outcome.log_p)
+    assert abs(estimate.mean() - truth) < 4 * estimate.std(ddof=1) / np.sqrt(20)
+
+
+def test_a_population_that_dies_is_said():
+    chance = np.array([[0.0 + 1e-300, 0.5, 0.0 + 1e-300, 0.5]])
+    table = survivals(
+        opener(chance),
+        [
+            iupac_event("C"),
+        ],
+        WordsParams(absent=(40,), particles=8, runs=3, sampling=SamplingParams(top_k=1)),
+        np.ones((2, 80), dtype=int),
+    )
+    assert table["dead"].tolist() == [3]
+    assert table["probability"].tolist() == [0.0]
+    assert table["counted"].tolist() == [0]
+
+
+@pytest.fixture(scope="module")
+def nano():
+    return load_model("sh2:nano").model
+
+
+def test_a_model_s_words_are_those_of_a_whole_forward_pass(nano):
+    prompt = read_prompt("ATGGCGAAAGGTTAACCGATTACG")
+    spelled = np.array([[0, 1, 2, 3, 0], [2, 2, 2, 2, 2], [3, 0, 3, 0, 0]])
+    with torch.inference_mode():
+        stream = open_stream(nano, np.tile(prompt, (2, 1)), np.arange(2))
+        before = stream.scores.clone()
+        cache = [{k: v.clone() for k, v in block.items()} for block in stream.cache.blocks]
+        p = word_probability(stream, spelled, SamplingParams(), batch=4)
+    assert torch.equal(stream.scores, before)
+    for old, new in zip(cache, stream.cache.blocks, strict=True):
+        assert all(torch.equal(old[k], new[k]) for k in old)
+    whole = np.concatenate([np.tile(prompt, (3, 1)), BASE_IDS[spelled]], axis=1)
+    expected = np.exp(score(nano, whole, len(prompt)).sum(axis=1, dtype=float))
+    assert p[0] == pytest.approx(expected, rel=1e-4)
+    assert p[1].tolist() == p[0].tolist()
+
+
+def test_asking_does_not_disturb_the_writing(nano):
+    prompts = np.tile(read_prompt("ATGGCGAAAGGTTAACCGATTACG"), (3, 1))
+    params = WordsParams(rollouts=3, length=40, every=7, sampling=SamplingParams(seed=9))
+    asked = rollouts(
+        lambda numbers: open_stream(nano, prompts[: len(numbers)], numbers),
+        [iupac_event("TTGACA")],
+        params,
+        warmup=0,
+    )
+    plain = generate(nano, prompts, 40, sampling=SamplingParams(seed=9))
+    assert np.array_equal(BASE_IDS[asked.codes], plain.ids)
+
+
+def test_poisson_limits_are_those_of_the_distribution():
+    from photo51.learnt.words import poisson_limits
+
+    low, high = poisson_limits(7, 0.95)
+    assert stats.poisson.sf(6, low) == pytest.approx(0.025)
+    assert stats.poisson.cdf(7, high) == pytest.approx(0.025)
+    assert poisson_limits(0, 0.95)[0] == 0

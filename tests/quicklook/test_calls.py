@@ -1,0 +1,149 @@
+"""Intervals from activations, reading frames, windows beside training windows: planted by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.sparse as sp
+from Bio.Seq import Seq
+
+from photo51.genome.alphabet import encode, reverse_complement
+from photo51.io.contracts.enrichment import NAMES
+from photo51.quicklook.calls import covered, joined_runs, named_calls, unexplained
+from photo51.quicklook.frames import open_frames
+from photo51.quicklook.reading import Strands
+from photo51.quicklook.source import Piece
+from photo51.quicklook.windows import compared, summarise
+
+
+def piece_of(text: str, start: int = 0, code: int = 11) -> Piece:
+    nothing = encode("")
+    return Piece("chr", start, encode(text), nothing, nothing, start + len(text), False, code)
+
+
+def strands_of(
+    n: int, codes: dict[str, list[tuple[int, int, float]]], features: int = 3
+) -> dict[str, Strands]:
+    out = {}
+    for strand in "+-":
+        matrix = np.zeros((n, features), dtype=np.float32)
+        for position, feature, value in codes.get(strand, []):
+            matrix[position, feature] = value
+        bits = np.linspace(1, 2, n, dtype=np.float32)
+        out[strand] = Strands(
+            bits,
+            sp.csr_matrix(matrix),
+            np.full(n, 0.25, np.float32),
+            np.ones(n, np.float32),
+            np.zeros(n, bool),
+        )
+    return out
+
+
+def features_of(maximum: list[float]) -> pd.DataFrame:
+    n = len(maximum)
+    return pd.DataFrame({"feature": range(n), "maximum": maximum, "match": [1.0, 0.5, 0.0][:n]})
+
+
+def names_of(feature: int, threshold: float) -> pd.DataFrame:
+    row = dict.fromkeys(NAMES.columns, 0)
+    row |= {
+        "feature": feature,
+        "annotation": "stop_codon",
+        "strand": "sense",
+        "named": True,
+        "threshold": threshold,
+    }
+    row |= {"grade": "strong", "n_checks": 5, "n_survived": 4}
+    return pd.DataFrame([row])
+
+
+def test_runs_at_most_a_gap_apart_are_one() -> None:
+    mask = np.zeros(40, dtype=bool)
+    mask[[2, 3, 10, 17, 30]] = True
+    assert joined_runs(mask, 6).tolist() == [[2, 18], [30, 31]]
+    assert joined_runs(mask, 0).tolist() == [[2, 4], [10, 11], [17, 18], [30, 31]]
+    assert joined_runs(np.zeros(5, dtype=bool), 6).tolist() == []
+
+
+def test_named_features_are_called_at_their_threshold_on_either_strand() -> None:
+    strands = strands_of(
+        50, {"+": [(10, 1, 3.0), (11, 1, 1.0), (30, 1, 1.9)], "-": [(20, 1, 2.0), (5, 0, 9.0)]}
+    )
+    calls = named_calls(piece_of("A" * 50, start=100), strands, names_of(1, 2.0), features_of([9, 4, 1]))  # type: ignore[arg-type]
+    rows = calls[["start", "end", "strand", "feature", "share", "match"]].to_numpy().tolist()
+    assert rows == [[110, 111, "+", 1, 0.75, 0.5], [120, 121, "-", 1, 0.5, 0.5]]
+
+
+def test_unnamed_features_count_where_nothing_explains_them() -> None:
+    strong = [(p, 0, 9.0) for p in (4, 5, 6)] + [(p, 1, 4.0) for p in (20, 21)]
+    strands = strands_of(50, {"+": strong, "-": [(40, 2, 0.4), (41, 2, 1.0)]})
+    piece, features = piece_of("A" * 50, start=7), features_of([9, 4, 1])
+    nothing = {s: np.zeros(50, dtype=bool) for s in "+-"}
+    found = unexplained(piece, strands, nothing, np.array([1]), features)  # type: ignore[arg-type]
+    assert found[["start", "end", "strand", "feature", "score"]].to_numpy().tolist() == [
+        [11, 14, "+", 0, 3.0]
+    ]
+    call = pd.DataFrame({"chrom": ["chr"], "start": [11], "end": [14], "strand": ["+"]})
+    known = {s: covered(piece, s, call, pd.DataFrame()) for s in "+-"}  # type: ignore[arg-type]
+    assert unexplained(piece, strands, known, np.array([1]), features).empty  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("code", [2, 11])
+def test_open_frames_translate_without_a_stop(code: int) -> None:
+    rng = np.random.default_rng(code)
+    text = "".join(rng.choice(list("ACGT"), 30_000))
+    n = len(text)
+    found = open_frames(piece_of(text, code=code), strands_of(n, {}), shortest=30)  # type: ignore[arg-type]
+    assert len(found) > 20
+    for r in found.to_dict("records"):
+        bases = text[r["start"] : r["end"]]
+        bases = bases if r["strand"] == "+" else str(Seq(bases).reverse_complement())
+        protein = str(Seq(bases).translate(table=code))
+        assert len(protein) == r["codons"]
+        assert "*" not in protein[:-1]
+        assert not r["complete"] or protein.endswith("*")
+    whole = found[found["complete"]]
+    longest = max(
+        (
+            len(part)
+            for read in (text, str(Seq(text).reverse_complement()))
+            for phase in range(3)
+            for part in str(Seq(read[phase : phase + (n - phase) // 3 * 3]).translate(table=code)).split("*")[
+                1:-1
+            ]
+        ),
+    )
+    assert whole["codons"].max() <= longest + 1
+
+
+def test_frames_of_the_other_strand_are_mirrored() -> None:
+    text = "".join(np.random.default_rng(3).choice(list("ACGT"), 3_000))
+    other = reverse_complement(encode(text)).tobytes().decode()
+    one = open_frames(piece_of(text), strands_of(3_000, {}), shortest=20)  # type: ignore[arg-type]
+    two = open_frames(piece_of(other), strands_of(3_000, {}), shortest=20)  # type: ignore[arg-type]
+    mirrored = {
+        (3_000 - e, 3_000 - s, {"+": "-", "-": "+"}[x])
+        for s, e, x in two[["start", "end", "strand"]].to_numpy()
+    }
+    assert mirrored == {(s, e, x) for s, e, x in one[["start", "end", "strand"]].to_numpy()}
+
+
+def test_windows_beside_training_windows() -> None:
+    strands = strands_of(1_100, {})
+    table = summarise(strands, 1_000)  # type: ignore[arg-type]
+    assert table.loc[table["strand"] == "+", ["start", "end"]].to_numpy().tolist() == [
+        [1_000, 1_512],
+        [1_512, 2_100],
+    ]
+    assert table["variance_explained"].tolist() == [0.75] * 4
+    typical = pd.DataFrame(
+        {"bits": np.linspace(1, 1.5, 101), "variance_explained": np.linspace(0.7, 0.9, 101)}
+    )
+    found = compared(piece_of("A" * 1_100, start=1_000), strands, typical)  # type: ignore[arg-type]
+    first, last = found[found["strand"] == "+"].to_dict("records")
+    assert first["unlike"] == ""
+    assert first["variance_rank"] == pytest.approx(25 / 101, abs=0.02)
+    assert "more bits" in last["unlike"]
+    assert "variance" not in last["unlike"]

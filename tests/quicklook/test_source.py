@@ -1,0 +1,100 @@
+"""What `photo51 read` takes, and what it says of what it does not take."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from photo51.genome.alphabet import decode
+from photo51.quicklook.source import LONGEST, open_source
+from photo51.types import InputError
+
+DNA = "ATGGCGAAAGGTTAAACGTTTGCATCATCAGGATACCAGATTACA"
+
+
+def fasta(folder: Path, text: str, name: str = "s.fa") -> str:
+    path = folder / name
+    path.write_text(text)
+    return str(path)
+
+
+def refused(text: str, **options: object) -> str:
+    with pytest.raises(InputError) as e:
+        open_source(text, **options)  # type: ignore[arg-type]
+    return str(e.value)
+
+
+def test_bases_a_file_and_a_compressed_file_are_the_same(tmp_path: Path) -> None:
+    (tmp_path / "s.fa.gz").write_bytes(gzip.compress(f">chr\n{DNA[:20]}\n{DNA[20:]}\n".encode()))
+    for text in (DNA, DNA.lower(), fasta(tmp_path, f">chr x\n{DNA}\n"), str(tmp_path / "s.fa.gz")):
+        (piece,) = open_source(text).pieces
+        assert (decode(piece.ids), piece.start, piece.whole) == (DNA, 0, len(DNA))
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("MKTAYIAKQRQISFVKSHFSRQLEERLGLIEVQ", "protein"),
+        (DNA.replace("T", "U"), "RNA"),
+        ("N" * 60, "known bases"),
+        ("ACG", "32 known bases"),
+        ("no/such.fa", "is none of these"),
+        ("AC", "is none of these"),
+    ],
+)
+def test_what_is_no_dna_is_refused_by_what_it_is(text: str, says: str, tmp_path: Path) -> None:
+    assert says in refused(text)
+    if "/" not in text and len(text) > 2:
+        assert says in refused(fasta(tmp_path, f">one\n{text}\n"))
+
+
+def test_the_second_record_is_looked_at_too(tmp_path: Path) -> None:
+    path = fasta(tmp_path, f">one\n{DNA}\n>two\nMKLVEFPQ\n")
+    assert "'two'" in refused(path)
+    assert "protein" in refused(path)
+
+
+def test_a_long_genome_is_refused_before_it_is_read_whole_and_a_part_of_it_is_read(tmp_path: Path) -> None:
+    path = fasta(tmp_path, ">chr\n" + "ACGT\n" * (LONGEST // 4 + 10))
+    said = refused(path)
+    assert "--region" in said
+    assert "photo51 init" in said
+    (piece,) = open_source(path, region="chr:101-200").pieces
+    assert (piece.start, len(piece.ids), len(piece.before), len(piece.after)) == (100, 100, 100, 512)
+    assert "200,000" in refused(path, region="chr:1-200030")
+
+
+def test_context_goes_round_a_circle(tmp_path: Path) -> None:
+    path = fasta(tmp_path, f">chr\n{DNA}\n")
+    (piece,) = open_source(path, topology="circular", region="1-40", context=10).pieces
+    assert decode(piece.before) == DNA[-10:]
+    assert decode(piece.after) == (DNA + DNA)[40:50]
+    (piece,) = open_source(path, region="1-40", context=10).pieces
+    assert (len(piece.before), decode(piece.after)) == (0, DNA[40:])
+
+
+def test_an_accession_is_found_among_what_was_fetched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("resources/fetched").mkdir(parents=True)
+    fasta(tmp_path / "resources/fetched", f">GCF_000000001.1\n{DNA}\n", "GCF_000000001.1.fa")
+    (tmp_path / "resources/fetched/GCF_000000001.1.gff3").write_text(
+        "##gff-version 3\nGCF_000000001.1\tx\tgene\t1\t12\t.\t-\t.\tID=g;Name=abc\n"
+    )
+    source = open_source("GCF_000000001.1")
+    assert source.title == "GCF_000000001.1"
+    genes = source.annotations[source.annotations["kind"] == "gene"]
+    assert genes[["start", "end", "strand"]].to_numpy().tolist() == [[0, 12, "-"]]
+
+
+def test_genbank_brings_its_annotation() -> None:
+    path = Path(__file__).parents[2] / "resources/phage/NC_001422.1_phiX174.gbk.gz"
+    source = open_source(str(path))
+    (piece,) = source.pieces
+    assert (len(piece.ids), piece.circular, piece.genetic_code) == (5386, True, 11)
+    assert source.annotations.loc[source.annotations["kind"] == "CDS", "name"].nunique() >= 11
+    assert np.isin(piece.ids, list(b"ACGT")).all()

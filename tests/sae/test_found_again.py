@@ -1,0 +1,62 @@
+"""Which features of one dictionary another has: planted by permuting, noising and replacing directions."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from photo51.io.origin import Origin
+from photo51.sae.dictionary import SparseAutoencoder
+from photo51.sae.rules import Gate
+from photo51.sae.stability import found_again
+from photo51.types import InputError
+
+D, F = 32, 12
+ORIGIN = Origin("m", "block.1.out", D)
+
+
+def sae_of(directions: NDArray[np.float64]) -> SparseAutoencoder:
+    rows = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+    weights = {"encoder": rows, "decoder": rows, "bias": np.zeros(len(rows), np.float32)}
+    weights |= {"centre": np.zeros(D, np.float32), "offset": np.zeros(D, np.float32)}
+    return SparseAutoencoder(weights, Gate(k=3), ORIGIN)
+
+
+@pytest.fixture
+def world() -> tuple[NDArray[np.float64], NDArray[np.float32]]:
+    rng = np.random.default_rng(1)
+    directions = np.linalg.qr(rng.standard_normal((D, D)))[0][:F]
+    codes = rng.exponential(size=(4_000, F)) * (rng.random((4_000, F)) < 0.15)
+    return directions, (codes @ directions).astype(np.float32)
+
+
+def test_permuted_features_are_found_and_replaced_ones_are_not(world: tuple) -> None:
+    directions, x = world
+    rng = np.random.default_rng(2)
+    order = rng.permutation(F)
+    other = directions[order] + 0.02 * rng.standard_normal((F, D))
+    changed = [2, 7]  # rows of `directions` that the other dictionary does not have
+    spare = np.linalg.svd(directions)[2][F : F + 2]
+    other[np.isin(order, changed)] = spare
+    table = found_again(sae_of(directions), {"a": sae_of(other), "b": sae_of(directions[::-1])}, x)
+    lost = table["feature"].isin(changed)
+    assert table.loc[~lost, "match"].eq(1.0).all()
+    assert table.loc[lost, "match"].eq(0.5).all()
+    partner = {p.split(":")[0]: int(p.split(":")[1]) for p in table.loc[0, "partners"].split(",")}
+    assert partner == {"a": int(np.flatnonzero(order == 0)[0]), "b": F - 1}
+
+
+def test_a_direction_alone_does_not_make_a_match(world: tuple) -> None:
+    directions, x = world
+    own, deaf = sae_of(directions), sae_of(directions)
+    deaf.bias[4] = -100  # the same direction, never active
+    table = found_again(own, {"deaf": deaf}, x)
+    assert table.loc[4, "match"] == 0
+    assert table.loc[4, "match_cosine"] == pytest.approx(1, abs=1e-5)
+
+
+def test_nothing_to_look_in_is_refused(world: tuple) -> None:
+    directions, x = world
+    with pytest.raises(InputError, match="another seed"):
+        found_again(sae_of(directions), {}, x)
