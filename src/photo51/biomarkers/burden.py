@@ -106,9 +106,10 @@ def variant_burden(
     InputError
         Where no allele of the cohort has been scored.
     """
-    own = _named_as_scored(genotypes.variants, variants["variant"].tolist())
+    renamed = _named_as_scored(genotypes.variants, variants["variant"].tolist())
     names = [
-        f"{c}:{p + 1}:{r}>{a}" for c, p, r, a in own[["chrom", "pos", "ref", "alt"]].itertuples(index=False)
+        f"{c}:{p + 1}:{r}>{a}"
+        for c, p, r, a in renamed[["chrom", "pos", "ref", "alt"]].itertuples(index=False)
     ]
     share = _shares(genotypes)
     known = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing
@@ -141,7 +142,7 @@ def variant_burden(
     )
 
 
-def _named_as_scored(own: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
+def _named_as_scored(alleles: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
     """Alleles of a cohort with contigs named as in the scored alleles (`contig:position:ref>alt`): `1` there is `chr1` here.
 
     Two names are one contig where they mean the same chromosome, or reference alleles at `_ENOUGH` shared places or more
@@ -150,9 +151,9 @@ def _named_as_scored(own: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
     places: dict[str, dict[int, str]] = {}
     for chrom, pos, change in (name.rsplit(":", 2) for name in scored):
         places.setdefault(chrom, {})[int(pos) - 1] = change.partition(">")[0]
-    free: dict[str, int | None] = dict.fromkeys(c for c in places if c not in set(own["chrom"]))
+    free: dict[str, int | None] = dict.fromkeys(c for c in places if c not in set(alleles["chrom"]))
     renamed: dict[str, str] = {}
-    for name, rows in own.groupby("chrom", sort=False):
+    for name, rows in alleles.groupby("chrom", sort=False):
         for contig in candidates(str(name), free) if name not in places else ():
             shared = [
                 (ref, places[contig][p])
@@ -168,7 +169,7 @@ def _named_as_scored(own: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
                     name, contig, agree, len(shared),
                 )  # fmt: skip
                 break
-    return own.assign(chrom=own["chrom"].replace(renamed)) if renamed else own
+    return alleles.assign(chrom=alleles["chrom"].replace(renamed)) if renamed else alleles
 
 
 def _shares(genotypes: Genotypes) -> NDArray[np.float64]:

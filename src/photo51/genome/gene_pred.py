@@ -67,16 +67,18 @@ def read_gene_pred(path: Path | str) -> Annotation:
         gene = row.gene or row.name
         key = (row.chrom, gene)
         # one name at several places, as tables of alignments have it, is as many transcripts
-        own = (*key, row.name, start)
+        own_key = (*key, row.name, start)
         assembler.gene(key, name=gene)
-        assembler.transcript(key, own, replace(record, attributes={**attributes, "is_ordered": ""}), row.name)
+        assembler.transcript(
+            key, own_key, replace(record, attributes={**attributes, "is_ordered": ""}), row.name
+        )
         for (s, e), frame in zip(row.exons, row.frames, strict=True):
-            assembler.piece(key, own, "exon", replace(record, parts=(Part(s, e, row.strand),)))
+            assembler.piece(key, own_key, "exon", replace(record, parts=(Part(s, e, row.strand),)))
             first, last = max(s, row.coding[0]), min(e, row.coding[1])
             if first < last:
                 skip = -1 if frame < 0 else -frame % 3
                 part = Part(first, last, row.strand, skip)
-                assembler.piece(key, own, "CDS", replace(record, parts=(part,)))
+                assembler.piece(key, own_key, "CDS", replace(record, parts=(part,)))
     if not records:
         raise InputError(f"{path}: need a gene table of UCSC, got no lines")
     return Annotation(assembler.finish(), records)
@@ -85,8 +87,8 @@ def read_gene_pred(path: Path | str) -> Annotation:
 def _first(fields: list[str]) -> int | None:
     """Column of the transcript's name: 0, or 1 behind a bin or a gene name (refFlat); None in other files."""
     for i in (0, 1):
-        own = fields[i:]
-        if len(own) >= _FEWEST and own[2] in _STRANDS and all(f.isdigit() for f in own[3:8]):
+        columns = fields[i:]
+        if len(columns) >= _FEWEST and columns[2] in _STRANDS and all(f.isdigit() for f in columns[3:8]):
             return i
     return None
 
@@ -98,28 +100,30 @@ def _line(fields: list[str], at: str) -> Line:
             f"{at}: need a line of UCSC's genePred (name, chrom, strand, txStart, txEnd, cdsStart, cdsEnd, exonCount, exonStarts, "
             f"exonEnds), with or without a column bin or gene name before, got {len(fields)} columns"
         )
-    before, own = fields[:first], fields[first:]
-    n = whole_number(own[7], at, "exonCount", 1)
-    starts, ends = (_numbers(own[i], n, at, what) for i, what in ((8, "exonStarts"), (9, "exonEnds")))
+    before, columns = fields[:first], fields[first:]
+    n = whole_number(columns[7], at, "exonCount", 1)
+    starts, ends = (_numbers(columns[i], n, at, what) for i, what in ((8, "exonStarts"), (9, "exonEnds")))
     exons = list(zip(starts, ends, strict=True))
     if any(s >= e for s, e in exons) or any(a[1] > b[0] for a, b in pairwise(exons)):
-        raise InputError(f"{at}: need rising exons, got starts {own[8][:40]!r} and ends {own[9][:40]!r}")
-    extended = len(own) >= _EXTENDED
-    gene = own[11] if extended else before[0] if before and not before[0].isdigit() else ""
-    frames = own[14].strip(",").split(",") if extended else []
+        raise InputError(
+            f"{at}: need rising exons, got starts {columns[8][:40]!r} and ends {columns[9][:40]!r}"
+        )
+    extended = len(columns) >= _EXTENDED
+    gene = columns[11] if extended else before[0] if before and not before[0].isdigit() else ""
+    frames = columns[14].strip(",").split(",") if extended else []
     if len(frames) != n or not set(frames) <= {"-1", "0", "1", "2"}:
         frames = ["-1"] * n
-    left, right = (own[i] == "incmpl" if extended else False for i in (12, 13))
-    strand = _STRANDS[own[2]]
+    left, right = (columns[i] == "incmpl" if extended else False for i in (12, 13))
+    strand = _STRANDS[columns[2]]
     return Line(
-        own[0], "" if gene in {".", "none", "n/a"} else gene, own[1], strand, exons,
-        (whole_number(own[5], at, "cdsStart"), whole_number(own[6], at, "cdsEnd")), list(map(int, frames)),
+        columns[0], "" if gene in {".", "none", "n/a"} else gene, columns[1], strand, exons,
+        (whole_number(columns[5], at, "cdsStart"), whole_number(columns[6], at, "cdsEnd")), list(map(int, frames)),
         (right, left) if strand == "-" else (left, right),
     )  # fmt: skip
 
 
 def _numbers(text: str, n: int, at: str, what: str) -> list[int]:
-    found = [whole_number(x.strip(), at, what) for x in text.strip(",").split(",")]
-    if len(found) != n:
-        raise InputError(f"{at}, {what}: need {n} numbers as exonCount says, got {len(found)}")
-    return found
+    numbers = [whole_number(x.strip(), at, what) for x in text.strip(",").split(",")]
+    if len(numbers) != n:
+        raise InputError(f"{at}, {what}: need {n} numbers as exonCount says, got {len(numbers)}")
+    return numbers

@@ -92,7 +92,7 @@ class _Links:
 
     def several_genes(self) -> dict[tuple, Lines]:
         """Transcript of several genes → the genes that its CDS derive from, as GFF3 writes a polycistronic one."""
-        found: dict[tuple, dict[str, Feature]] = {}
+        genes: dict[tuple, dict[str, Feature]] = {}
         for f in self.lines:
             if (
                 role_of(f.type) == "CDS"
@@ -100,13 +100,13 @@ class _Links:
                 and (gene := self.derived_from(f)) is not None
             ):
                 for parent in _stated_parents(f):
-                    found.setdefault((f.chrom, parent), {})[_id(gene)] = gene
-        return {key: list(own.values()) for key, own in found.items() if len(own) > 1}
+                    genes.setdefault((f.chrom, parent), {})[_id(gene)] = gene
+        return {key: list(by_id.values()) for key, by_id in genes.items() if len(by_id) > 1}
 
     def derived_from(self, f: Feature) -> Feature | None:
         """The gene that a CDS says it derives from."""
-        own = self.by_id.get(f.attributes.get("Derives_from", ""), [])
-        return next((g for g in own if role_of(g.type) == "gene" and g.chrom == f.chrom), None)
+        named = self.by_id.get(f.attributes.get("Derives_from", ""), [])
+        return next((g for g in named if role_of(g.type) == "gene" and g.chrom == f.chrom), None)
 
     def below_gene(self, f: Feature) -> bool:
         """Whether a record's Parent is a gene record other than itself."""
@@ -197,8 +197,8 @@ class _Links:
                 self.assembler.transcript(key, (*key, "t"), name=parent)
                 self.assembler.piece(key, (*key, "t"), role, feature)
             elif shared := self.cistrons.get((above.chrom, _id(above))):
-                own = self.derived_from(f) if role == "CDS" else None
-                for gene in shared if own is None else [own]:
+                origin = self.derived_from(f) if role == "CDS" else None
+                for gene in shared if origin is None else [origin]:
                     self.assembler.piece(
                         self.gene_key(gene), (*_transcript_key(above), _id(gene)), role, feature
                     )

@@ -40,8 +40,8 @@ def as_long_by_chance(ids: NDArray[np.uint8], code: int) -> float:
         n += int(known.sum())
         stops += int((ends & known).sum())
         for frame in range(3):
-            own = ends[frame::3]
-            at = np.concatenate([[-1], np.flatnonzero(own), [len(own)]])
+            in_frame = ends[frame::3]
+            at = np.concatenate([[-1], np.flatnonzero(in_frame), [len(in_frame)]])
             longest = max(longest, int(np.diff(at).max()) - 1)
     if not n:
         return float("inf")

@@ -4,7 +4,7 @@
 |---|---|---|
 | `genome` | yes | name in this run: letters, digits, `_`, `.`, `-` |
 | `sequence` | yes | FASTA or GenBank file (plain, gzip or bgzip), or an accession that `photo51 fetch` has downloaded |
-| `annotation` | | GFF3, GTF, GenBank, or a gene table (`.tsv`); several parted by `;`. A GenBank sequence and a downloaded assembly bring their own |
+| `annotation` | | GFF3, GTF, GenBank, BED12, a gene table of UCSC (`.txt`, `.genePred`), or one of one's own (`.tsv`); several parted by `;`. A GenBank sequence and a downloaded assembly bring their own |
 | `regions` | | `all` (the default), BED files, or places `chrom:start-end` (1-based, both ends included) or `chrom`; parted by `;` |
 | `variants` | | VCF files or tables of variants, each `set=path` or a path alone, whose set is called like the genome; parted by `;` |
 | `genetic_code` | | NCBI translation table, or one a contig as `contig:code` parted by `;` (a code alone is that of the others); default: what the annotation says, else what kind of contig it is (see `photo51.genome.codes`), else 1 |

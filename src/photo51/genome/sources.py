@@ -183,10 +183,10 @@ def _fitting(row: GenomeRow, record: Record, model: Model, *, circular: bool) ->
     inside = [
         t for t in coding if all(0 <= p.start < p.end <= length and not p.chrom for p in (*t.exons, *t.cds))
     ]
-    asked = row.genetic_codes.get(record.name, row.genetic_codes.get("", 0))
+    stated = row.genetic_codes.get(record.name, row.genetic_codes.get("", 0))
     clean = [
         sum(judged(placed(t, length, circular=circular), record.ids, code).clean for t in inside)
-        for code in ((asked,) if asked else (1, 11, *MITOCHONDRIAL[:3]))
+        for code in ((stated,) if stated else (1, 11, *MITOCHONDRIAL[:3]))
     ]
     return max(clean), len(coding)
 
