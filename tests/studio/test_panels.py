@@ -78,6 +78,7 @@ def written(page, **rest):
     return told, texts
 
 
+@pytest.mark.slow
 def test_arms_are_sequence_0_of_the_steer_command(page, bench):
     told, texts = written(page)
     params = bench.steer_params(length=30, seed=7, doses=(1.0,), sequences=2, random_sequences=2)

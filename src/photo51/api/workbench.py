@@ -182,11 +182,12 @@ class Workbench:
         codes: dict[Strand, sp.csr_matrix] = {}
         for strand in STRANDS:
             way = slice(None) if strand == "+" else slice(None, None, -1)
+            read = ids if strand == "+" else reverse_complement(ids)
             seen = self.model.read(
-                [ids if strand == "+" else reverse_complement(ids)], [site], likelihood=True
-            )
-            assert seen.log_probs is not None
-            bits[strand] = (-seen.log_probs[0] / LN2).astype(np.float32)[way]
+                [read], [site], likelihood=len(ids) > 1
+            )  # nothing stands before a lone base
+            log_p = np.full(1, np.nan, np.float32) if seen.log_probs is None else seen.log_probs[0]
+            bits[strand] = (-log_p / LN2).astype(np.float32)[way]
             codes[strand] = self.sae.encode(seen.activations[site][0].float().cpu().numpy())[way]
         return bits, codes
 
