@@ -108,9 +108,11 @@ def annotation(kind: str) -> Ask:
         own = names[names["annotation"].str.lower().str.contains(kind.lower(), regex=False)]
         grades = own.assign(order=own["grade"].map({"weak": 1, "moderate": 2, "strong": 3}))
         best = grades.groupby("feature")["order"].max()
+        if best.empty:  # then that is the answer
+            return not reader.listed() and "no feature of this run has even weak evidence" in told, told
         listed = [f for f in reader.listed() if f in best.index]
         order = [int(best[f]) for f in listed]
-        right = bool(len(best)) and set(listed) == set(best.index) and order == sorted(order, reverse=True)
+        right = set(listed) == set(best.index) and order == sorted(order, reverse=True)
         return right, told
 
     return ask
