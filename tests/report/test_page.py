@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from photo51 import theme
 from photo51.cli import app
 from photo51.config.report import AtlasParams, ReportParams
+from photo51.findings.stage import findings
 from photo51.io import read_table, write_json
 from photo51.report import svg
 from photo51.report.atlas import make_atlas
@@ -162,13 +163,10 @@ BRIEF = ReportParams(concepts=1, unnamed=1, cards=1, manifolds=1)
 
 def sections_without(run, gone=(), empty=()):
     """Sections of a run some of whose tables were not made, or have no rows; what was read of the others is kept."""
-    partial = Run(run.folder)
-    for name in SOURCES:
-        partial._tables[name] = None if name in gone else run.table(name)
-        if name in empty:
-            partial._tables[name] = run.need(name).iloc[:0]
-    for shared in ("genomes", "codes", "places", "adata", "features"):
-        partial.__dict__[shared] = getattr(run, shared)
+    changed = dict.fromkeys(gone) | {name: run.need(name).iloc[:0] for name in empty}
+    partial = run.replaced(changed)
+    if "findings" not in changed:
+        partial = partial.replaced({"findings": findings(partial)})
     return {s.anchor: s for s in report_sections(partial, BRIEF)}
 
 

@@ -364,6 +364,11 @@ def explored(wildcards):
     return [f"{folder}/atlas/index.html", *pages]
 
 
+def judged_tables(wildcards):
+    """The same, and what the run claims of them."""
+    return [*final_tables(wildcards), f"results/{CONFIG.run}/findings.parquet"]
+
+
 def quality_evidence(wildcards):
     """What the run's own dictionary is shown with, as files: other dictionaries are measured alone."""
     if wildcards.sae != "main":

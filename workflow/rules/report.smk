@@ -28,6 +28,29 @@ rule tracks:
         "photo51 tracks {params.run:q} {params.folder:q} --sae main --params {params.params:q} > {log:q} 2>&1"
 
 
+rule findings:
+    input:
+        final_tables,
+        config="<results>/config.yaml",
+    output:
+        "<results>/findings.parquet",
+    log:
+        "<logs>/findings.log",
+    benchmark:
+        "<benchmarks>/findings.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(2000),
+        runtime=minutes(10),
+    params:
+        run=subpath(output[0], parent=True),
+        params=json.dumps({"alpha": CONFIG.report.alpha}),
+    message:
+        "Findings: every claim of the run beside its null"
+    shell:
+        "photo51 findings {params.run:q} {output:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+
+
 rule atlas:
     input:
         final_tables,
@@ -57,7 +80,7 @@ rule atlas:
 
 rule notebook:
     input:
-        final_tables,
+        judged_tables,
         script=f"{NOTEBOOK_FOLDER}/{{notebook}}.py",
     output:
         notebook="<results>/notebooks/{notebook}.ipynb",
@@ -85,7 +108,7 @@ rule notebook:
 
 rule export:
     input:
-        final_tables,
+        judged_tables,
         config="<results>/config.yaml",
     output:
         report(
@@ -115,7 +138,7 @@ rule export:
 
 rule report:
     input:
-        final_tables,
+        judged_tables,
         explored,
         "<results>/exports",
         config="<results>/config.yaml",

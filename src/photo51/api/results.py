@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from photo51.config.report import AtlasParams, ReportParams
+from photo51.config.report import AtlasParams
 from photo51.report import feature_text
 from photo51.run.feature import FeatureFacts, feature_facts
 from photo51.run.opened import Run
@@ -107,26 +107,22 @@ class Results:
         """Annotation classes that features mark on held-out blocks, with thresholds, precision, recall, F1 and baselines."""
         return self.table("concepts")
 
-    @cached_property
+    @property
     def findings(self) -> pd.DataFrame:
-        """What the run claims: `claim`, `value`, `null`, `n`, `verdict` (yes, no, untested, described), `section`.
+        """What the run claims, a row a claim: `claim`, `verdict` (yes, no, untested, described), `value`, `of`, `null`, `n`, `p`.
+
+        Terms of the report's glossary are plain text here.
 
         Examples
         --------
         >>> findings = photo51.open(RUN).findings
-        >>> list(findings.columns)
-        ['claim', 'value', 'null', 'n', 'verdict', 'section']
+        >>> {"claim", "verdict", "value", "of", "null", "n", "p"} <= set(findings.columns)
+        True
         """
-        from photo51.report.page import report_sections
-
-        claims = [
-            c for s in report_sections(self._run, ReportParams()) if s.anchor != "headline" for c in s.claims
-        ]
-        rows = [
-            (_plain(c.claim), _plain(c.value), _plain(c.null), _plain(c.n), c.verdict, c.where)
-            for c in claims
-        ]
-        return pd.DataFrame(rows, columns=["claim", "value", "null", "n", "verdict", "section"])
+        out = self.table("findings")
+        texts = ["claim", "value_text", "null_text", "n_text"]
+        out[texts] = out[texts].map(_plain)
+        return out
 
     # ---- what lies below
 

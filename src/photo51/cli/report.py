@@ -63,6 +63,27 @@ def atlas(
 
 
 @app.command()
+def findings(
+    results: RunArgument,
+    out: Annotated[Path, typer.Argument(help="findings.parquet")],
+    params: ParamsOption = None,
+    sae: SaeOption = "",
+) -> None:
+    """Write what the run claims, a row a claim: its value beside its null, n, p and a verdict."""
+    from photo51.config import parse
+    from photo51.config.report import FindingsParams
+    from photo51.findings.stage import TABLES
+    from photo51.findings.stage import findings as all_findings
+    from photo51.io import provenance, write_table
+    from photo51.io.contracts.findings import FINDINGS
+    from photo51.run.opened import Run
+
+    settings, run = parse(FindingsParams, params), Run(results, sae)
+    files = [path for name in TABLES for path in run.paths(name)]
+    write_table(all_findings(run, settings.alpha), out, FINDINGS, provenance("findings", settings, files))
+
+
+@app.command()
 def report(
     results: RunArgument,
     out: Annotated[Path, typer.Argument(help="report.html")],

@@ -83,6 +83,12 @@ class ReportParams(Params):
     alpha: float = Field(default=0.05, gt=0, lt=1, description="a find needs a q-value of at most this")
 
 
+class FindingsParams(Params):
+    """When a claim holds."""
+
+    alpha: float = Field(default=0.05, gt=0, lt=1, description="a find needs a q-value of at most this")
+
+
 class ExportParams(Params):
     """What is exported."""
 

@@ -122,6 +122,23 @@ def read_table(path: Path | str, spec: TableSpec | None = None) -> pd.DataFrame:
     return table
 
 
+def provenance_of(path: Path | str) -> dict[str, Any]:
+    """What made a table, from its metadata alone; empty where it does not say.
+
+    Raises
+    ------
+    InputError
+        Where the file is absent or is no parquet file.
+    """
+    try:
+        meta = (pq.read_metadata(path).metadata or {}).get(_META)
+    except (pa.ArrowInvalid, OSError) as e:
+        raise InputError(
+            f"{path}: need a parquet table, got a file that cannot be read as one ({e}); delete it and run the stage again"
+        ) from e
+    return dict(json.loads(meta)) if meta else {}
+
+
 def write_h5ad(adata: ad.AnnData, path: Path | str, made: Provenance) -> None:
     """Write an AnnData atomically, provenance in `uns["photo51"]`."""
     adata.uns["photo51"] = made.dumps()

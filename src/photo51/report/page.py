@@ -81,7 +81,8 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
     ]
     made = [make() for make in makers]
     first, *middle, how, last = made
-    return [headline.section(made), first, *middle, failures.section(made), how, last]
+    gathered = [*made, headline.without_findings(run)] if run.table("findings") is None else made
+    return [headline.section(made), first, *middle, failures.section(gathered), how, last]
 
 
 def opened(section: Section) -> int:

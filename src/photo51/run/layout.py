@@ -189,6 +189,8 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "verdicts": Place("interventions/{name}/verdicts.parquet", "steer", "Verdicts on steering"),
         "frameshift": Place("interventions/frameshift.parquet", "frameshift", "Features after a frameshift"),
         "frameshift_profile": Place("interventions/frameshift_profile.parquet", "frameshift", "Profile after a frameshift"),
+        # what is claimed
+        "findings": Place("findings.parquet", "findings", "What the run claims"),
         # what people see
         "tracks_folder": Place("tracks", "tracks", "Genome tracks"),
         "tracks": Place("tracks/tracks.parquet", "tracks", "Genome tracks"),

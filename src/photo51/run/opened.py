@@ -7,6 +7,7 @@ A run is a folder of tables; no stage but the first three is compulsory. `Run.ta
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
+import yaml
 
 from photo51.codes import CodesStore
 from photo51.genome.genomes import Genomes
@@ -22,6 +24,7 @@ from photo51.io import read_h5ad, read_table
 from photo51.run.layout import LAYOUT, MAIN, dictionaries, path
 from photo51.run.places import Places
 from photo51.run.sources import SOURCES, Source
+from photo51.run.version import outdated, require_readable
 from photo51.types import InputError
 
 ALPHA = 0.05  # false-discovery rate at which a coordinate is given a meaning
@@ -51,13 +54,14 @@ class Run:
     Raises
     ------
     InputError
-        Where the folder holds no prepared genomes, no codes or no features.
+        Where there is no such folder, or a newer photo51 made it.
     """
 
     def __init__(self, folder: Path | str, sae: str = ""):
         self.folder = Path(folder)
         if not self.folder.is_dir():
             raise InputError(f"{self.folder}: need the folder of a run, got none")
+        require_readable(self.folder)
         self.name = self.folder.resolve().name
         self._sae = sae
         self._tables: dict[str, pd.DataFrame | None] = {}
@@ -134,6 +138,15 @@ class Run:
             paths = self.paths(name)
             self._tables[name] = self._read(SOURCES[name], paths) if paths else None
         return self._tables[name]
+
+    def replaced(self, tables: Mapping[str, pd.DataFrame | None]) -> Run:
+        """The same run with some tables as they are given, None for one that was not made; what was read of it is shared."""
+        other = Run(self.folder, self._sae)
+        other._tables = {**self._tables, **tables}
+        for shared in ("genomes", "codes", "places", "adata", "features"):
+            if shared in self.__dict__:
+                other.__dict__[shared] = self.__dict__[shared]
+        return other
 
     def need(self, name: str) -> pd.DataFrame:
         """A table that is known to be there."""
@@ -253,7 +266,10 @@ class Run:
         return pd.DataFrame() if table is None else table[table["set"] == which].reset_index(drop=True)
 
     def _read(self, source: Source, paths: list[Path]) -> pd.DataFrame:
-        parts = [read_table(p, source.spec) for p in paths]
+        try:
+            parts = [read_table(p, source.spec) for p in paths]
+        except InputError as e:
+            raise InputError(f"{e}; {outdated(self.folder)}") from e
         for part in parts:
             part.attrs = {}  # pandas copies them into every slice
         if not source.of_sets:
@@ -266,6 +282,30 @@ class Run:
     def manifest(self) -> dict[str, Any]:
         """What made the run, as `manifest.json` has it; empty while the run is not finished and nothing else is said."""
         return self.json("manifest")
+
+    @cached_property
+    def settings(self) -> dict[str, Any]:
+        """The configuration the run was made with, as its folder keeps it; else as the manifest has it; empty where neither is there.
+
+        Raises
+        ------
+        InputError
+            For a `config.yaml` that is no YAML mapping.
+        """
+        file = self.path("config")
+        if not file.is_file():
+            return dict(self.manifest.get("config", {}).get("values", {}))
+        try:
+            values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except yaml.YAMLError as e:
+            raise InputError(f"{file}: need YAML, got {e}") from e
+        if not isinstance(values, dict):
+            raise InputError(f"{file}: need a mapping of settings, got {type(values).__name__}")
+        return values
+
+    def labels(self, comparison: str) -> dict[str, Any]:
+        """What a comparison's settings say of it, such as `cases_label`; empty for one that the configuration does not name."""
+        return dict((self.settings.get("comparisons") or {}).get(comparison) or {})
 
     def pages(self, prefix: str = "") -> dict[str, str]:
         """Genome → its offline genome page, relative to the run's folder; only those that are there."""

@@ -10,6 +10,7 @@ from photo51.io.contracts import (
     biomarkers,
     enrichment,
     features,
+    findings,
     genome,
     geometry,
     interventions,
@@ -47,7 +48,7 @@ SPECS: MappingProxyType[str, TableSpec] = MappingProxyType(
         "variant_rules": biomarkers.RULES, "cohort_rules": biomarkers.RULES, "lambdas": biomarkers.LAMBDAS, "cohort_tests": biomarkers.COHORT_TESTS,
         "feasibility": biomarkers.FEASIBILITY, "carriers": biomarkers.CARRIERS, "levels": biomarkers.LEVELS, "associations": biomarkers.ASSOCIATIONS,
         "causality": interventions.CAUSALITY, "doses": interventions.DOSES, "verdicts": interventions.VERDICTS,
-        "tracks": report.TRACKS, "calls": report.CALLS,
+        "findings": findings.FINDINGS, "tracks": report.TRACKS, "calls": report.CALLS,
     }
 )  # fmt: skip
 SOURCES: MappingProxyType[str, Source] = MappingProxyType(

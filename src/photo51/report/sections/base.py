@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from photo51.report.blocks import Block, Claim, Note, Verdict
+from photo51.findings.finding import rows
+from photo51.report.blocks import Block, Claim, Note
+from photo51.run.opened import Run
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,15 @@ class Section:
     absent: bool = False
 
 
+def claims_of(run: Run, anchor: str) -> list[Claim]:
+    """What `findings.parquet` claims of a section's part of the run."""
+    return [
+        Claim(f.claim, f.value_text, f.null_text, f.n_text, f.verdict, f.section)
+        for f in rows(run.table("findings"))
+        if f.section == anchor
+    ]
+
+
 @dataclass
 class Draft:
     """A section being written.
@@ -82,18 +93,6 @@ class Draft:
     def show(self, *blocks: Block) -> None:
         """Add evidence."""
         self.blocks.extend(blocks)
-
-    def claim(self, claim: str, value: str, null: str, n: str, *, holds: bool | None) -> None:
-        """Add a claim; `holds` is None where it could not be tested.
-
-        What decides `holds` has to pass by chance in at most one of twenty runs without anything to find (`python -m benchmarks calibration`).
-        """
-        verdict: Verdict = "untested" if holds is None else "yes" if holds else "no"
-        self.claims.append(Claim(claim, value, null, n, verdict, self.anchor))
-
-    def describe(self, what: str, value: str, null: str, n: str) -> None:
-        """Add a number beside what it is compared with, without a verdict: no test of it is known to hold its level."""
-        self.claims.append(Claim(what, value, null, n, "described", self.anchor))
 
     def fail(self, what: str, kind: str) -> None:
         """Add something that could not be shown."""

@@ -8,10 +8,10 @@ import matplotlib as mpl
 import pandas as pd
 
 from photo51 import theme, words
-from photo51.enrichment.verdicts import together
+from photo51.findings.overall import honest
 from photo51.report import svg
 from photo51.report.blocks import Cell, Figure, Head, Table
-from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.report.sentences import label
 from photo51.run.opened import Run
 
@@ -32,7 +32,7 @@ def section(run: Run) -> Section:
     figures: dict[str, Any] = run.json("calibration")
     if "run_real_discoveries" not in figures:
         return absent(ANCHOR, TITLE, QUESTION, run.absent("qq"))
-    draft = Draft(ANCHOR)
+    draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     alpha = float(figures.get("alpha", 0.05))
     _counts(figures, draft, alpha)
     _rates(figures, draft)
@@ -70,17 +70,11 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
         )
         draft.answers.append("This run did not test itself.")
         return
-    found = together(figures, alpha)
-    honest = rotated <= max(1.0, alpha * real)
-    draft.claim(
-        "Features are associated with annotations, beyond their autocorrelation (circular shifts) and beyond composition.",
-        f"{real:,} pairs", f"{rotated:,} pairs with the activations circularly shifted; sign test p {words.probability(found.p)}", f"{figures['run_real_pairs']:,} pairs tested, q ≤ {alpha:g} in both tests", holds=found.holds,
-    )  # fmt: skip
-    verb = "Yes: the" if honest else "Not quite: the"
+    verb = "Yes: the" if honest(figures) else "Not quite: the"
     draft.answers.append(
         f"{verb} run found {real:,} pairs of a feature and an annotation; with its activations circularly shifted along the genome it found {rotated:,}."
     )
-    if not honest:
+    if not honest(figures):
         draft.fail(
             f"The run finds {rotated:,} pairs in circularly shifted activations, more than the {alpha:.0%} it should: read its single finds with care.",
             "not found",

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from photo51 import theme, words
+from photo51.findings.causes import declared, removed
 from photo51.report import figures, svg
 from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict
-from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.known import names
 from photo51.run.opened import Run
-from photo51.stats.counts import count_p
-from photo51.stats.multiple import benjamini_hochberg
 
 ANCHOR, TITLE = "causes", "Ablation and steering"
 QUESTION = "Does the model use these features, or are they merely active?"
@@ -30,11 +29,13 @@ def section(run: Run, alpha: float = 0.05) -> Section:
     """Removal and steering, from `causality`, `doses` and `verdicts`."""
     if not run.has("causality") and not run.has("verdicts"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("causality"))
-    draft = Draft(ANCHOR)
-    for table, write in (("causality", _removal), ("verdicts", _steering)):
-        if run.has(table):
-            write(run, draft, alpha)
-        else:
+    draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
+    if run.has("causality"):
+        _removal(run, draft, alpha)
+    if run.has("verdicts"):
+        _steering(run, draft)
+    for table in ("causality", "verdicts"):
+        if not run.has(table):
             draft.fail(run.absent(table), "not run")
     return draft.section(TITLE, QUESTION)
 
@@ -48,14 +49,10 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
             for f, c in zip(table["feature"], table["concept"], strict=True)
         ]
     )
-    tested = table[table["ablation_p"].notna()].assign(q=lambda t: benjamini_hochberg(t["ablation_p"]))
+    tested = removed(table)
     used = tested[tested["q"] <= alpha].sort_values("ablation_dnll", ascending=False)
     idle = tested[tested["q"] > alpha]
     n, k = len(tested), len(used)
-    draft.claim(
-        "The model predicts worse without some of its features, beyond what removing random features of like density does.",
-        f"{k} of {n}", f"of {k or 'any'} at [[q]] ≤ {alpha}, about one in twenty is chance", f"{words.count(n, 'feature')} tested", holds=k > 0,
-    )  # fmt: skip
     if len(table) > n:
         draft.fail(
             f"{words.count(len(table) - n, 'feature')} could not be removed: too few positions at which to measure.",
@@ -117,16 +114,11 @@ def _speaks_for(base: str, change: float) -> str:
     )
 
 
-def _steering(run: Run, draft: Draft, alpha: float) -> None:
+def _steering(run: Run, draft: Draft) -> None:
     judged = run.need("verdicts")
-    declared = judged[judged["declared"].astype(bool)] if judged["declared"].any() else judged
-    steers = declared[declared["steers"].astype(bool)]
-    tried, works = declared["target"].nunique(), steers["target"].nunique()
-    chance = count_p(works, tried)
-    draft.claim(
-        "Turning a feature up changes the DNA the model writes, in a measure that was named before the experiment and is not the model's.",
-        f"{works} of {tried}", f"the 99th percentile of [[random_direction|random directions]] of equal size; as many by chance with probability {words.probability(chance)}", f"{words.count(tried, 'feature')} tried", holds=chance <= alpha,
-    )  # fmt: skip
+    tried_for = declared(judged)
+    steers = tried_for[tried_for["steers"].astype(bool)]
+    tried, works = tried_for["target"].nunique(), steers["target"].nunique()
     draft.show(
         Prose(
             "**Turning features up.** Each experiment has four arms: untouched, [[steering]] by the feature, the dictionary's reconstruction alone, and "
@@ -135,7 +127,7 @@ def _steering(run: Run, draft: Draft, alpha: float) -> None:
     )
     doses = run.table("doses")
     if doses is not None and len(doses):
-        wanted = declared.sort_values(["steers", "p"], ascending=[False, True]).head(6)
+        wanted = tried_for.sort_values(["steers", "p"], ascending=[False, True]).head(6)
         found = [_dose_figure(doses, str(r.target), str(r.oracle)) for r in records(wanted)]
         draft.show(Figures([f for f in found if f is not None]))
     rows = [
@@ -144,7 +136,7 @@ def _steering(run: Run, draft: Draft, alpha: float) -> None:
             Cell(words.number(r.best_dose), r.best_dose), Cell(words.percent(r.nll_rise), r.nll_rise), "yes" if r.monotone else "no",
             verdict("yes" if r.steers else "no", "steers" if r.steers else "does not"),
         ]
-        for r in records(declared)
+        for r in records(tried_for)
     ]  # fmt: skip
     n_null = 0 if doses is None or doses.empty else int(doses["n_null"].min())
     floor = (
@@ -166,7 +158,7 @@ def _steering(run: Run, draft: Draft, alpha: float) -> None:
         )
     lame = [
         words.kind(str(t))
-        for t in declared.loc[~declared["target"].isin(steers["target"]), "target"].unique()
+        for t in tried_for.loc[~tried_for["target"].isin(steers["target"]), "target"].unique()
     ]
     if lame:
         draft.fail(

@@ -11,14 +11,12 @@ import pandas as pd
 
 from photo51 import theme, words
 from photo51.biomarkers import plots
+from photo51.findings.variants import VALIDATION
 from photo51.report import svg
 from photo51.report.blocks import Cell, Figure, Head, Heading, Prose, Table, q_cell, records
 from photo51.report.sections.base import Draft
 from photo51.run.opened import Run
 
-VALIDATION = MappingProxyType(
-    {"split": "clades kept apart", "leave_one_clade_out": "each clade left out", "external": "the external cohort"}
-)  # fmt: skip
 SCHEMES = MappingProxyType(
     {
         "split": "whole clades were put away for validation",
@@ -56,15 +54,10 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
     tests, said = run.of_set("cohort_tests", name), name.replace("_", " ")
     found, opened = tests[tests["q"] <= alpha], bool(tests["val_p"].notna().any())
     kept = tests[tests["validated"].astype(bool)] if opened else found
-    naive = int((tests["p_naive"] <= alpha / max(len(tests), 1)).sum())
     summary = run.json("cohort_summary", name=name)
     where = VALIDATION.get(str(summary.get("scheme")), VALIDATION["split"])
     draft.show(Heading(f"Cohort: {said}", f"cohort-{name}"))
     _design(run.of_set("feasibility", name), summary, draft)
-    draft.claim(
-        f"Features go with the phenotype of cohort {said} beyond relatedness{', and again in {where}' if opened else ''}.",
-        f"{len(kept)} of {len(tests):,}", f"[[lmm]], q ≤ {alpha}; without relatedness {naive:,} pass Bonferroni", f"{words.count(len(tests), 'feature')} tested", holds=len(kept) > 0,
-    )  # fmt: skip
     if kept.empty:
         draft.fail(
             f"Cohort {said}: no feature goes with the phenotype beyond relatedness{f' and again in {where}' if opened else ''}.",
@@ -95,12 +88,6 @@ def _inflation(run: Run, name: str, said: str, draft: Draft) -> None:
     if table.empty:
         return
     by_test = dict(zip(table["test"], table["lambda_gc"], strict=True))
-    own, worst = by_test.get("mixed_model"), table.loc[table["naive"].astype(bool), "lambda_gc"].max()
-    if own is not None and pd.notna(worst):
-        draft.describe(
-            f"Inflation of the test of cohort {said}, relatedness taken into account.", f"[[lambda]] {words.fixed(own)}", f"1 is calibrated; tests that ignore relatedness reach {words.fixed(float(worst))}",
-            f"{words.count(int(run.of_set('cohort_tests', name).shape[0]), 'feature')}",
-        )  # fmt: skip
     alt = (
         f"Inflation of each test of cohort {said}: "
         + ", ".join(f"{t.replace('_', ' ')} {words.fixed(float(v))}" for t, v in by_test.items())

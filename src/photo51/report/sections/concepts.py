@@ -9,13 +9,13 @@ from markupsafe import Markup
 
 from photo51 import theme, words
 from photo51.enrichment.names import fallen
-from photo51.enrichment.verdicts import better_than, classes_named, replicated
+from photo51.findings.concepts import CHECKS, best_of_classes
 from photo51.report import figures, svg
 from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
 from photo51.report.feature_cards import feature_card
 from photo51.report.feature_text import called
 from photo51.report.few_tables import few_tables
-from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.report.sentences import label
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import closest, names
@@ -24,32 +24,18 @@ from photo51.run.opened import Run
 ANCHOR, TITLE = "concepts", "Annotations that features mark"
 QUESTION = "Which annotated elements does the model tell apart, without having seen an annotation?"
 BASELINES = (("f1_null95", "[[null_f1]]"), ("f1_always", "[[always_on]]"), ("f1_kmer", "[[kmer|best 6-mer]]"), ("f1_neuron", "[[neuron|best neuron]]"), ("f1_pca", "best principal component"), ("f1_random_sae", "[[random_weights|random weights]]"), ("f1_linear_probe", "all channels together"))  # fmt: skip
-CHECKS = {
-    "strand": "on the other strand",
-    "seed": "in a dictionary of another seed",
-    "genome": "in another genome",
-    "split": "in other blocks of the genome",
-}
 
 
 def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 12) -> Section:
     """Concepts beside their baselines, from `concept_summary`, `concepts`, `ledger`, `motif_matches` and `genesets`."""
     if not run.has("concept_summary") or not run.has("concepts"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("concepts"))
-    draft = Draft(ANCHOR)
+    draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     summary, named = run.need("concept_summary"), names(run)
-    scored = summary[(summary["status"] == "scored") & (summary["feature"] >= 0)]
-    best = scored.sort_values("f1_domain", ascending=False)
+    best = best_of_classes(summary, run.need("concepts"))
     best = best.assign(label=[label(a, s) for a, s in zip(best["annotation"], best["strand"], strict=True)])
-    table = run.need("concepts")
-    may = table[(table["readout"] == "sae") & table["named"].astype(bool)]
-    pairs = set(zip(may["feature"], may["annotation"], may["strand"], strict=True))
-    carries = pd.Series(
-        [p in pairs for p in zip(best["feature"], best["annotation"], best["strand"], strict=True)],
-        index=best.index,
-        dtype=bool,
-    )
-    _claims(best, carries, draft)
+    carries = best["carries"]
+    _answer(best, carries, draft)
     if len(best):
         draft.show(_figure(best.head(30)), _classes(best, carries))
     chosen = [int(f) for f in best.loc[carries, "feature"].drop_duplicates().head(shown)]
@@ -81,24 +67,8 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     return draft.section(TITLE, QUESTION)
 
 
-def _claims(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
+def _answer(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
     n, k = len(best), int(carries.sum())
-    found = classes_named(best, carries)
-    draft.claim(
-        "Single features mark annotated elements of the genomes.", f"{k} of {n} classes",
-        f"a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its [[null_f1|circularly shifted copies]] and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; {words.count(found.successes, 'feature')}; where there is nothing to find, any name comes up in at most one of twenty runs", f"{words.count(n, 'annotation class', 'annotation classes')} scored", holds=found.holds,
-    )  # fmt: skip
-    for column, said in (("neuron", "its best single [[neuron]]"), ("pca", "its best principal component")):
-        if f"beats_{column}" in best.columns and best[f"f1_{column}"].notna().any():
-            known = best[best[f"f1_{column}"].notna()]
-            wins, won = int(known[f"beats_{column}"].astype(bool).sum()), better_than(best, column)
-            draft.claim(
-                f"Features mark annotated elements better than {said}.",
-                f"{wins} of {len(known)} classes",
-                f"one in two if neither were better; {won.successes} of {words.count(won.cases, 'different feature')}, sign test p {words.probability(won.p)}",
-                f"best unit for each of {len(known)} classes, chosen on other blocks",
-                holds=won.holds,
-            )
     missing = best[~carries]
     if len(missing):
         listed = [
@@ -221,14 +191,6 @@ def _ledger(run: Run, draft: Draft) -> None:
             ]
         )
         if len(made):
-            again = replicated(made)
-            draft.claim(
-                f"Names are replicated: the feature agrees with the same annotation {CHECKS.get(str(check), str(check))}.",
-                words.percent(kept / len(made), 0),
-                f"5 % where it agrees by chance; all names of {again.successes} of {words.count(again.cases, 'feature')}, as many with probability {words.probability(again.p)}",
-                f"{kept:,} of {len(made):,} names of {words.count(here['feature'].nunique(), 'feature')}",
-                holds=again.holds,
-            )
             lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):
                 draft.fail(

@@ -4,93 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 
 from photo51 import theme, words
 from photo51.biomarkers import plots
+from photo51.findings.variants import METHODS, Contrast, Gain, contrast, gain, size, than, whole_set
 from photo51.report import sentences, svg
 from photo51.report.blocks import Cell, Figure, Head, Heading, Note, Prose, Table, plain_text, q_cell, records
 from photo51.report.sections import cards, cohort
-from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.known import names
 from photo51.run.opened import Run
 
 Record = Mapping[Any, Any]
 ANCHOR, TITLE = "disease", "Variants and cohorts"
 QUESTION = "Do the model's likelihood and its features separate cases from controls, after controlling for confounders?"
-METHODS = {
-    "llr": "model's likelihood ([[llr]])",
-    "abs_llr": "size of the likelihood change",
-    "llr_fair": "likelihood beside random changes of like length",
-    "features": "few features",
-    "stacked": "likelihood and features",
-    "conservation": "conservation",
-    "context": "substitution, neighbours, GC",
-    "kmer": "[[kmer|k-mers]]",
-    "embedding": "all internal numbers",
-    "gene_prior": "[[gene_prior|gene's name alone]]",
-    "consequence_prior": "consequence alone",
-    "gene_consequence_prior": "gene and consequence alone",
-    "features_random_split": "features, genes not held out",
-    "features_permuted": "features, labels shuffled",
-}
 BY_STRATUM = ("llr", "features", "stacked", "conservation", "context", "kmer", "embedding", "gene_prior")
 ROLES = {"score": "score", "baseline": "baseline", "leak": "what a leak gives", "null": "null"}
-
-
-INFORMATIVE = 0.9  # AUROC of consequence alone from which on a contrast is one of consequences
-
-
-class Contrast(NamedTuple):
-    """What is compared.
-
-    Attributes
-    ----------
-    said
-        Name of the set, in words.
-    cases, controls
-        What they are, as the configuration has it.
-    described
-        Why no find is claimed of it; empty where one may be.
-    """
-
-    said: str
-    cases: str
-    controls: str
-    described: str
-
-    def claim(self, draft: Draft, what: str, value: str, null: str, n: str, *, holds: bool) -> None:
-        """A claim, or where cases and controls differ by construction a number without a verdict."""
-        if self.described:
-            draft.describe(what, value, null, n)
-        else:
-            draft.claim(what, value, null, n, holds=holds)
-
-
-def contrast(run: Run, name: str, whole: pd.DataFrame, tests: pd.DataFrame) -> Contrast:
-    """What a set compares, and whether a difference can say anything."""
-    values = run.manifest.get("config", {}).get("values", {})
-    said = values.get("comparisons", {}).get(name, {})
-    why = ""
-    if "claim" in tests and (tests["claim"] == "description").any():
-        why = "cases and controls have other consequences, which part them by themselves"
-    elif "consequence_prior" in whole.index and whole.loc["consequence_prior", "auroc"] >= INFORMATIVE:
-        alone = words.fixed(float(whole.loc["consequence_prior", "auroc"]))
-        why = f"the consequence alone tells cases from controls (AUROC {alone})"
-    cases, controls = (
-        said.get("cases_label") or "disease variants",
-        said.get("controls_label") or "harmless variants",
-    )
-    return Contrast(name.replace("_", " "), str(cases), str(controls), why)
 
 
 def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
     """Variant sets and cohorts, from `variants`, `classifiers`, `feature_tests`, `cards` and `cohort_tests`."""
     if not run.has("variants") and not run.has("cohort_tests"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("variants"))
-    draft = Draft(ANCHOR)
+    draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     draft.show(Note("For research. No score here is a diagnosis, and none was tested for one.", kind="warn"))
     for name in run.sets("variants"):
         _variant_set(run, name, draft, alpha)
@@ -129,11 +68,9 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
             f"**{said}**: {words.count(len(variants), 'variant')} scored, not compared on their own."
         )
         return
-    whole = judged[(judged["stratum"] == "all") & (judged["role"] != "unscored")].set_index(
-        "method", drop=False
-    )
+    whole = whole_set(judged)
     tests = run.of_set("feature_tests", name)
-    c = contrast(run, name, whole, tests)
+    c = contrast(name, run.labels(name), judged, tests)
     draft.show(Prose(f"Compared: {c.cases} (cases) with {c.controls} (controls)."))
     if c.described:
         draft.fail(f"{said}: not informative as a find of disease: {c.described}.", "limit")
@@ -146,10 +83,6 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
         _audit(tests, run.of_set("permutation_audit", name), draft)
 
 
-def _size(row: Record, c: Contrast) -> str:
-    return f"{int(row['n_case']):,} {c.cases} and {int(row['n_control']):,} {c.controls} in {words.count(int(row['n_genes']), 'gene')}"
-
-
 def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     draft.show(_forest(whole, c))
     rows = [
@@ -158,7 +91,7 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     ]  # fmt: skip
     first = whole.iloc[0].to_dict()
     note = (
-        f"{_size(first, c)}; whole genes held out; guessing gives 0.50, and an AUPRC of {words.fixed(first['prevalence'])}. "
+        f"{size(first, c)}; whole genes held out; guessing gives 0.50, and an AUPRC of {words.fixed(first['prevalence'])}. "
         "The rows marked as leaks show how high a score gets from the gene alone."
     )
     heads = [
@@ -172,24 +105,19 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     by_method = {str(r["method"]): r for r in whole.to_dict("records")}
     if "llr" in by_method:
         _likelihood(by_method["llr"], c, draft)
-    if "stacked" in by_method and math.isfinite(by_method["stacked"]["gain"]):
-        _gain(by_method["stacked"], whole[whole["role"] == "baseline"], c, draft)
+    if (g := gain(whole)) is not None:
+        _gain(by_method["stacked"], g, c, draft)
 
 
 def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
     finds = bool(r["within_lo"] > 0.5)
     range_ = f"95 %: {words.fixed(r['within_lo'])}–{words.fixed(r['within_hi'])}"
-    c.claim(
-        draft,
-        f"The model finds {c.cases} ({c.said}) less likely than {c.controls} of the same gene.",
-        f"AUROC {words.fixed(r['auroc_within'])}", "0.50 by guessing", f"{_size(r, c)}; {range_}", holds=finds,
-    )  # fmt: skip
     if c.described:  # said once, before any number
         return
     against = bool(r["within_hi"] < 0.5)
     does = "separates" if finds else "puts in the wrong order" if against else "does not separate"
     draft.answers.append(
-        f"**{c.said}**: the model's likelihood alone {does} {c.cases} and {c.controls} of one gene (AUROC {words.fixed(r['auroc_within'])}, {range_})."
+        f"**{c.label}**: the model's likelihood alone {does} {c.cases} and {c.controls} of one gene (AUROC {words.fixed(r['auroc_within'])}, {range_})."
     )
     if not finds:
         why = (
@@ -197,44 +125,28 @@ def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
             if against
             else f"the model's likelihood does not tell {c.cases} from {c.controls} of the same gene."
         )
-        draft.fail(f"{c.said}: {why}", "not found")
+        draft.fail(f"{c.label}: {why}", "not found")
 
 
-def _gain(r: Record, baselines: pd.DataFrame, c: Contrast, draft: Draft) -> None:
+def _gain(r: Record, g: Gain, c: Contrast, draft: Draft) -> None:
     """What features add to the likelihood counts where both together beat what needs no features."""
-    best = baselines.loc[baselines["auroc_within"].idxmax()].to_dict() if len(baselines) else None
-    bar = best["auroc_within"] if best else 0.5
-    gains, beats = bool(r["gain_lo"] > 0), bool(r["within_lo"] > max(bar, 0.5))
     range_ = f"95 %: {words.signed(r['gain_lo'])} to {words.signed(r['gain_hi'])}"
-    than = (
-        f"{METHODS.get(str(best['method']), str(best['method']))} has {words.fixed(bar)}"
-        if best
-        else "0.50 by guessing"
-    )
-    c.claim(
-        draft,
-        f"Features and likelihood tell {c.cases} from {c.controls} better than what needs no features ({c.said}).",
-        f"AUROC {words.fixed(r['auroc_within'])}",
-        than,
-        f"{_size(r, c)}; gain over the likelihood alone {words.signed(r['gain'])}, {range_}",
-        holds=gains and beats,
-    )
     if c.described:
         return
-    if gains and beats:
+    if g.gains and g.beats:
         draft.answers.append("Features add to it, beyond the best baseline.")
-    elif gains:
+    elif g.gains:
         draft.answers.append("Features add to it, but a baseline without them does as well.")
     else:
         draft.answers.append("Features add nothing certain to it.")
-    if not gains:
+    if not g.gains:
         draft.fail(
-            f"{c.said}: features add nothing certain to the model's likelihood (gain {words.signed(r['gain'])}, {range_}).",
+            f"{c.label}: features add nothing certain to the model's likelihood (gain {words.signed(r['gain'])}, {range_}).",
             "not found",
         )
-    elif not beats:
+    elif not g.beats:
         draft.fail(
-            f"{c.said}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best baseline: {than}.",
+            f"{c.label}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best baseline: {than(g)}.",
             "not found",
         )
 
@@ -262,7 +174,7 @@ def _stratum(name: str) -> str:
 
 def _strata(judged: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     for r in records(judged[judged["role"] == "unscored"]):
-        draft.fail(f"{c.said}: {_stratum(str(r.stratum))} could not be compared: {r.reason}.", "limit")
+        draft.fail(f"{c.label}: {_stratum(str(r.stratum))} could not be compared: {r.reason}.", "limit")
     scored = judged[(judged["stratum"] != "all") & (judged["role"] != "unscored")]
     methods = [m for m in BY_STRATUM if m in set(scored["method"])]
     rows = []
@@ -285,7 +197,7 @@ def _strata(judged: pd.DataFrame, c: Contrast, draft: Draft) -> None:
 def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
     best = whole.iloc[int(whole["auroc_within"].argmax())].to_dict()
     method = plain_text(METHODS.get(str(best["method"]), str(best["method"])))
-    alt = f"AUROC of {len(whole)} scores on {c.said}, genes held out; the highest within genes is {method} with {words.fixed(best['auroc_within'])}; guessing is 0.50."
+    alt = f"AUROC of {len(whole)} scores on {c.label}, genes held out; the highest within genes is {method} with {words.fixed(best['auroc_within'])}; guessing is 0.50."
     picture = svg.figure(
         lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt
     )
@@ -294,17 +206,11 @@ def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
 
 
 def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: float) -> None:
-    found, kept = tests[tests["q"] <= alpha], tests[tests["replicated"].astype(bool)].sort_values("q")
+    kept = tests[tests["replicated"].astype(bool)].sort_values("q")
     pooled = int((tests["q_pooled"] <= alpha).sum())
-    c.claim(
-        draft,
-        f"Features change differently in {c.cases} than in {c.controls} ({c.said}), and do so again in other genes.",
-        f"{len(kept)} of {len(found)} finds", f"at q ≤ {alpha}; the naive test without strata calls {pooled:,}",
-        f"{len(tests):,} tests of {words.count(tests['feature'].nunique(), 'feature')}", holds=len(kept) > 0,
-    )  # fmt: skip
     if kept.empty:
         draft.fail(
-            f"{c.said}: no feature separates {c.cases} from {c.controls} within genes and again in held-out genes; the naive test would have called {pooled:,}.",
+            f"{c.label}: no feature separates {c.cases} from {c.controls} within genes and again in held-out genes; the naive test would have called {pooled:,}.",
             "not found",
         )
         return
@@ -345,7 +251,7 @@ def _effects(kept: pd.DataFrame, c: Contrast, named: pd.DataFrame) -> Figure:
     }
     n = min(len(kept), 15)
     strongest = kept.sort_values("p").iloc[0]
-    alt = f"Effects of the {n} strongest replicated features on {c.said}, in discovery genes and in the others; feature {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
+    alt = f"Effects of the {n} strongest replicated features on {c.label}, in discovery genes and in the others; feature {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
     picture = svg.figure(
         lambda ax: plots.effect_forest(ax, kept, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt
     )

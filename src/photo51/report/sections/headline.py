@@ -8,7 +8,8 @@ from markupsafe import Markup
 
 from photo51 import words
 from photo51.report.blocks import Block, Claim, Claims, Prose, Raw, rich
-from photo51.report.sections.base import Section
+from photo51.report.sections.base import Section, absent
+from photo51.run.opened import Run
 
 ANCHOR, TITLE = "headline", "What the model knows"
 QUESTION = "What was found, and what would have been found if there were nothing to find?"
@@ -36,6 +37,11 @@ def short(text: str, most: int = 170) -> str:
     if cut.count("[[") > cut.count("]]"):  # not within a term of the glossary
         cut = cut[: cut.rindex("[[")]
     return f"{cut.rstrip(' ,;(')} …"
+
+
+def without_findings(run: Run) -> Section:
+    """What cannot be said of a run whose claims were not gathered."""
+    return absent(ANCHOR, TITLE, QUESTION, run.absent("findings"))
 
 
 def section(sections: Sequence[Section]) -> Section:

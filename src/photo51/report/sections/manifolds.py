@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photo51 import theme, words
+from photo51.findings.shapes import CLOUD
 from photo51.report import shape_figures, svg
 from photo51.report.blocks import (
     Block,
@@ -26,11 +27,10 @@ from photo51.report.blocks import (
     verdict,
 )
 from photo51.report.feature_text import called
-from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.report.shapes import Shape, alt, members_of, sentence, shapes, ticks, title, tuning
 from photo51.run.known import names
 from photo51.run.opened import ALPHA, Run
-from photo51.stats.counts import count_p, sign_p
 
 ANCHOR, TITLE = "shapes", "Co-active feature groups"
 QUESTION = "Which features are active together, and does anything biological vary within such a group?"
@@ -41,7 +41,7 @@ def section(run: Run, shown: int = 6) -> Section:
     """Groups, shapes, coordinates and controls, from `manifolds`, `points`, `meaning` and `battery`."""
     if run.table("manifolds") is None and not run.has("battery"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("manifolds"))
-    draft = Draft(ANCHOR)
+    draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     if run.has("manifolds"):
         _groups(run, draft, shown)
     else:
@@ -54,23 +54,12 @@ def section(run: Run, shown: int = 6) -> Section:
     return draft.section(TITLE, QUESTION)
 
 
-CLOUD = "blob"
-
-
 def _groups(run: Run, draft: Draft, shown: int) -> None:
     table = run.need("manifolds").sort_values("cluster")
     traced, beyond = table[table["manifold"].astype(bool)], table["q_dependence"] <= ALPHA
     n, k = len(table), int(beyond.sum())
     clouds = int((traced["shape"] == CLOUD).sum())
     shaped = len(traced) - clouds
-    draft.claim(
-        "Some groups of features are active at the same bases, more than circularly shifted copies are.", f"{k} of {n} groups",
-        f"the same features circularly shifted against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance", f"{words.count(n, 'group')}, {int(table['n_features'].sum()):,} features", holds=k > 0,
-    )  # fmt: skip
-    draft.claim(
-        "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", f"{shaped} of {k} groups",
-        "the same features circularly shifted against each other", f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told", holds=count_p(shaped, k) <= ALPHA,
-    )  # fmt: skip
     counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
     traces = (
         f"{shaped} of these trace a shape ({words.listing(counted)}), "
@@ -121,11 +110,6 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
         return
     placed = traced[traced["coordinate"] != "none"]
     told = [c for c in placed["cluster"] if c in run.meanings.index and run.meanings.loc[c, "beyond_kmer"]]
-    if len(placed):
-        draft.claim(
-            "The position of a base within a group follows a biological quantity, beyond what the last six bases explain.", f"{len(told)} of {len(placed)} groups",
-            f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(table), 'pair')} of a [[coordinate]] and a quantity; [[kmer|six-letter words]] on the same bases", f"{words.count(table['quantity'].nunique(), 'quantity', 'quantities')} tested", holds=len(told) > 0,
-        )  # fmt: skip
     silent = [c for c in placed["cluster"] if c not in told]
     if silent:
         draft.fail(
@@ -271,7 +255,6 @@ def _meaning_table(run: Run, draft: Draft) -> None:
     note = "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, beside what the last six bases explain of the same bases."
     if rivals:
         note += " Baselines: the best group of a model with random weights; the activations themselves at the same bases, in as many dimensions; the best of as many groups of bases found in the activations without features."
-        _direct(found, draft)
     draft.show(Table("What varies along the coordinates", heads, rows, note=note, shown=10, row_heads=False))
 
 
@@ -280,18 +263,6 @@ RIVALS = (
     ("by raw activations, same bases", "effect_direct"),
     ("by raw activations, own groups", "effect_subspaces"),
 )
-
-
-def _direct(found: pd.DataFrame, draft: Draft) -> None:
-    """Where groups of features say more than the activations do without them, and where less."""
-    if "effect_direct" not in found or not found["effect_direct"].notna().any():
-        return
-    tested = found[found["effect_direct"].notna() & (found["effect"] > 0)]
-    won = int((tested["effect"] > tested[["effect_direct", "effect_subspaces"]].max(axis=1)).sum())
-    draft.claim(
-        "A group of features explains more of the quantity it follows than the activations do without features.", f"{won} of {len(tested)} coordinates and quantities",
-        "the same bases in as many dimensions, and as many groups of bases found in the activations", words.count(len(tested), "pair"), holds=sign_p(won, len(tested) - won) <= ALPHA if len(tested) else None,
-    )  # fmt: skip
 
 
 def _share(value: float) -> Cell:
@@ -304,10 +275,6 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
     draft.show(
         Heading("Positive controls: structure that must be there", "battery"),
         Prose("The reading frame and the other structure listed here are known to exist. They test model and method together: a control that fails is printed as failing."),
-    )  # fmt: skip
-    draft.claim(
-        "The features hold structure that is known to be there (positive controls).", f"{len(shown)} of {len(tested)} controls",
-        "its [[kmer|baseline]] and its [[rotation|null]], each in the table", f"{words.count(len(table), 'control')}, {len(table) - len(tested)} without the data to test", holds=count_p(len(shown), len(tested)) <= ALPHA if len(tested) else None,
     )  # fmt: skip
     if len(tested):
         draft.answers.append(f"Of {words.count(len(tested), 'known shape')} that could be tested, {len(shown)} {'is' if len(shown) == 1 else 'are'} shown.")  # fmt: skip

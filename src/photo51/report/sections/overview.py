@@ -10,8 +10,8 @@ import pandas as pd
 
 from photo51 import theme, words
 from photo51.report import figures, svg
-from photo51.report.blocks import Block, Cell, Claim, Figure, Figures, Head, Note, Table
-from photo51.report.sections.base import Failure, Section
+from photo51.report.blocks import Block, Cell, Figure, Figures, Head, Note, Table
+from photo51.report.sections.base import Failure, Section, claims_of
 from photo51.run.opened import Run
 
 ANCHOR, TITLE = "run", "What was run, and on what"
@@ -59,8 +59,7 @@ def section(run: Run) -> Section:
         f"The model **{name}** read {words.bases(scored)} of the {words.bases(int(contigs['length'].sum()))} of {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]{_rest(run)}. Its internal state at "
         f"`{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active somewhere.{translated(reading)}"
     )
-    claims = _claims(run)
-    return Section(ANCHOR, TITLE, QUESTION, answer, blocks, claims, failures)
+    return Section(ANCHOR, TITLE, QUESTION, answer, blocks, claims_of(run, ANCHOR), failures)
 
 
 def _rest(run: Run) -> str:
@@ -185,20 +184,6 @@ def _read_again(run: Run) -> pd.Series | None:
     """Correlation of features with themselves where windows begin elsewhere; None where that was not measured."""
     table = run.table("retiled")
     return None if table is None or table["r"].isna().all() else table["r"].dropna()
-
-
-def _claims(run: Run) -> list[Claim]:
-    quality = run.quality()
-    recovered: Any = quality.get("recovered")
-    if not words.is_number(recovered):
-        return []
-    share = float(recovered)
-    return [
-        Claim(
-            "The features keep the model's power to predict when their reconstruction replaces its internal state.",
-            f"{words.percent(share)} kept", "0 %: the state replaced by its mean", f"at {run.codes.meta.origin.site}", "yes" if share >= 0.8 else "no", ANCHOR,
-        )
-    ]  # fmt: skip
 
 
 def _density(run: Run) -> Figure:

@@ -10,10 +10,10 @@ import pandas as pd
 from markupsafe import Markup
 
 from photo51 import words
-from photo51.enrichment.verdicts import any_novel, brought_back
+from photo51.findings.unannotated import without_control
 from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict
 from photo51.report.feature_cards import feature_card
-from photo51.report.sections.base import Draft, Section, absent
+from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.feature import FeatureFacts
 from photo51.run.opened import Run
 
@@ -29,7 +29,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     """The queue, its control and its proof, from `novelty`, `shapes` and `hidden_classes`."""
     if not run.has("novelty"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("novelty"))
-    draft = Draft(ANCHOR)
+    draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     table = run.need("novelty")
     queue = table[table["rank"] > 0].sort_values("rank")
     novel = queue[queue["novel"].astype(bool)]
@@ -52,34 +52,17 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
 
 
 def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft: Draft) -> None:
-    if table["p"].isna().all():
-        why = (
-            "none of the random-weight model's features passed the gates, or there is no such model in this run"
-            if len(queue)
-            else "no feature passed the gates"
-        )
+    if why := without_control(table):
         draft.fail(f"The ranking has no control ({why}), and none of its features is called novel.", "limit")
-        draft.claim(
-            "Some reproducible, strong features are explained by no annotation.",
-            f"{len(queue)} ranked",
-            f"not measured: {why}",
-            f"{len(table):,} features",
-            holds=None,
-        )
         draft.answers.append(
             f"{words.count(len(queue), 'feature')} passed the gates of the ranking; without a control, none is called novel."
         )
         return
-    null = float(table["null_q95"].max())
     if table["seed_match_r"].isna().all():
         draft.fail(
             "No dictionary of another seed was trained: whether unannotated features are reproducible was not measured, and none is called novel.",
             "limit",
         )
-    draft.claim(
-        "Some reproducible, strong features are explained by no annotation.", f"{len(novel)} novel at a false discovery rate of 5 %",
-        f"features of the [[random_weights|random-weight model]] through the same gates; 95 of 100 of them stay below a [[novelty]] of {words.fixed(null)}", f"{len(table):,} features, {len(queue):,} past the gates", holds=any_novel(table).holds,
-    )  # fmt: skip
     if novel.empty:
         draft.fail("No unannotated feature stands out from those of the random-weight model.", "not found")
         draft.answers.append("Nothing that stands out from the random-weight model.")
@@ -97,19 +80,9 @@ def _proof(run: Run, draft: Draft) -> None:
     table = run.need("hidden_classes")
     tested = table[table["status"] == "tested"]
     found = int(tested["recovered"].astype(bool).sum())
-    # a class is recovered by chance in at most one of twenty cases: F1 above 95 % of the shifts of the one feature chosen before
-    back = brought_back(table)
     if len(tested) and not found and draft.answers:
         draft.answers.append(
             f"Read them as candidates: with a known class of annotation hidden, the first features of the ranking brought back none of {len(tested)}."
-        )
-    if len(tested):
-        draft.claim(
-            "The ranking finds what is hidden from it: with one annotation class left out, its features come up as unannotated.",
-            f"{found} of {len(tested)} classes",
-            f"1 in 20 by chance; as many or more with probability {words.probability(back.p)}",
-            "first 20 of the ranking",
-            holds=back.holds,
         )
     rows = [
         [

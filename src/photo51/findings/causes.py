@@ -1,0 +1,64 @@
+"""Claims about what the model uses, from `causality` and `verdicts`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from photo51 import words
+from photo51.findings.finding import Finding, verdict
+from photo51.stats.counts import count_p
+from photo51.stats.multiple import benjamini_hochberg
+
+SECTION = "causes"
+
+
+def removed(causality: pd.DataFrame) -> pd.DataFrame:
+    """Features whose removal was measured, with `q` over all of them (contract `CAUSALITY`)."""
+    tested = causality[causality["ablation_p"].notna()]
+    return tested.assign(q=benjamini_hochberg(tested["ablation_p"]))
+
+
+def removal(causality: pd.DataFrame, alpha: float) -> Finding:
+    """The model predicts worse without some features than without random ones of like density, at a false-discovery rate.
+
+    Parameters
+    ----------
+    causality
+        Contract `CAUSALITY`.
+    alpha
+        False-discovery rate.
+    """
+    tested = removed(causality)
+    n, k = len(tested), int((tested["q"] <= alpha).sum())
+    return Finding(
+        SECTION, "removal", "", "The model predicts worse without some of its features, beyond what removing random features of like density does.", verdict(holds=k > 0),
+        k, n, np.nan, n, np.nan, f"{k} of {n}", f"of {k or 'any'} at [[q]] ≤ {alpha}, about one in twenty is chance", f"{words.count(n, 'feature')} tested",
+    )  # fmt: skip
+
+
+def declared(verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts on measures that were named before the experiment; all of them where none was named (contract `VERDICTS`)."""
+    return verdicts[verdicts["declared"].astype(bool)] if verdicts["declared"].any() else verdicts
+
+
+def steering(verdicts: pd.DataFrame, alpha: float) -> Finding:
+    """Turning features up changes what the model writes; a feature steers by chance in at most one of twenty cases.
+
+    Parameters
+    ----------
+    verdicts
+        Contract `VERDICTS`.
+    alpha
+        Level of the claim.
+    """
+    judged = declared(verdicts)
+    n = int(judged["target"].nunique())
+    works = int(judged.loc[judged["steers"].astype(bool), "target"].nunique())
+    p = count_p(works, n)
+    return Finding(
+        SECTION, "steering", "", "Turning a feature up changes the DNA the model writes, in a measure that was named before the experiment and is not the model's.",
+        verdict(holds=p <= alpha), works, n, 0.05 * n, n, p, f"{works} of {n}",
+        f"the 99th percentile of [[random_direction|random directions]] of equal size; as many by chance with probability {words.probability(p)}",
+        f"{words.count(n, 'feature')} tried",
+    )  # fmt: skip

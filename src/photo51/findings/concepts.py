@@ -1,0 +1,101 @@
+"""Claims about single features and annotation classes, from `concept_summary`, `concepts` and `ledger`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from photo51 import words
+from photo51.enrichment.verdicts import better_than, classes_named, replicated
+from photo51.findings.finding import ALPHA, Finding, share, verdict
+
+SECTION = "concepts"
+CHECKS = {
+    "strand": "on the other strand",
+    "seed": "in a dictionary of another seed",
+    "genome": "in another genome",
+    "split": "in other blocks of the genome",
+}
+UNITS = {"neuron": "its best single [[neuron]]", "pca": "its best principal component"}
+
+
+def best_of_classes(summary: pd.DataFrame, concepts: pd.DataFrame) -> pd.DataFrame:
+    """The best feature of each annotation class that could be scored, highest F1 first, and whether it `carries` the name.
+
+    Parameters
+    ----------
+    summary, concepts
+        Contracts `SUMMARY` and `CONCEPTS`.
+    """
+    scored = summary[(summary["status"] == "scored") & (summary["feature"] >= 0)]
+    best = scored.sort_values("f1_domain", ascending=False)
+    named = concepts[(concepts["readout"] == "sae") & concepts["named"].astype(bool)]
+    pairs = set(zip(named["feature"], named["annotation"], named["strand"], strict=True))
+    carries = [
+        pair in pairs for pair in zip(best["feature"], best["annotation"], best["strand"], strict=True)
+    ]
+    return best.assign(carries=np.array(carries, dtype=bool))
+
+
+def single_features(best: pd.DataFrame) -> Finding:
+    """Single features mark annotated elements (`verdicts.classes_named`).
+
+    Parameters
+    ----------
+    best
+        From `best_of_classes`.
+    """
+    n, k, v = len(best), int(best["carries"].sum()), classes_named(best, best["carries"])
+    null = (
+        "a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its [[null_f1|circularly shifted copies]] and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; "
+        f"{words.count(v.successes, 'feature')}; where there is nothing to find, any name comes up in at most one of twenty runs"
+    )
+    return Finding(
+        SECTION, "concepts_single", "", "Single features mark annotated elements of the genomes.", verdict(holds=v.holds),
+        k, n, 0.0, n, np.nan, f"{k} of {n} classes", null, f"{words.count(n, 'annotation class', 'annotation classes')} scored",
+    )  # fmt: skip
+
+
+def beyond_units(best: pd.DataFrame) -> list[Finding]:
+    """The dictionary's best features against the model's own units (`verdicts.better_than`); none where not measured."""
+    out = []
+    for unit, name in UNITS.items():
+        if f"beats_{unit}" not in best or not best[f"f1_{unit}"].notna().any():
+            continue
+        known = best[best[f"f1_{unit}"].notna()]
+        n, wins, v = len(known), int(known[f"beats_{unit}"].astype(bool).sum()), better_than(best, unit)
+        out.append(
+            Finding(
+                SECTION, "concepts_beyond_units", unit, f"Features mark annotated elements better than {name}.", verdict(holds=v.holds),
+                wins, n, n / 2, v.cases, v.p, f"{wins} of {n} classes",
+                f"one in two if neither were better; {v.successes} of {words.count(v.cases, 'different feature')}, sign test p {words.probability(v.p)}",
+                f"best unit for each of {n} classes, chosen on other blocks",
+            )
+        )  # fmt: skip
+    return out
+
+
+def replication(ledger: pd.DataFrame) -> list[Finding]:
+    """Names hold again elsewhere, check by check (`verdicts.replicated`).
+
+    Parameters
+    ----------
+    ledger
+        Contract `LEDGER`; a check that found nothing holds by chance in one of twenty names.
+    """
+    out = []
+    for check, whole in ledger.groupby("check", sort=False):
+        made = whole[whole["reason"] == "checked"]
+        n, kept = len(made), int(made["survives"].astype(bool).sum())
+        if not n:
+            continue
+        v, again = replicated(made), CHECKS.get(str(check), str(check))
+        out.append(
+            Finding(
+                SECTION, "replication", str(check), f"Names are replicated: the feature agrees with the same annotation {again}.",
+                verdict(holds=v.holds), kept, n, ALPHA * n, v.cases, v.p, words.percent(share(kept, n), 0),
+                f"5 % where it agrees by chance; all names of {v.successes} of {words.count(v.cases, 'feature')}, as many with probability {words.probability(v.p)}",
+                f"{kept:,} of {n:,} names of {words.count(whole['feature'].nunique(), 'feature')}",
+            )
+        )  # fmt: skip
+    return out

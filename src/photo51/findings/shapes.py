@@ -1,0 +1,111 @@
+"""Claims about groups of features, from `manifolds`, `meaning` and `battery`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from photo51 import words
+from photo51.findings.finding import ALPHA, Finding, verdict
+from photo51.stats.counts import count_p, sign_p
+
+SECTION = "shapes"
+CLOUD = "blob"
+
+
+def groups(manifolds: pd.DataFrame) -> list[Finding]:
+    """Groups depend on each other beyond circular shifts, and some of those trace a line, ring, sphere or tree.
+
+    A group traces a shape by chance in at most one of twenty cases; clouds and modules are no shapes.
+
+    Parameters
+    ----------
+    manifolds
+        Contract `MANIFOLDS`.
+    """
+    traced = manifolds[manifolds["manifold"].astype(bool)]
+    n, k = len(manifolds), int((manifolds["q_dependence"] <= ALPHA).sum())
+    clouds = int((traced["shape"] == CLOUD).sum())
+    shaped = len(traced) - clouds
+    p = count_p(shaped, k)
+    return [
+        Finding(
+            SECTION, "groups_dependent", "", "Some groups of features are active at the same bases, more than circularly shifted copies are.", verdict(holds=k > 0),
+            k, n, np.nan, n, np.nan, f"{k} of {n} groups",
+            f"the same features circularly shifted against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance",
+            f"{words.count(n, 'group')}, {int(manifolds['n_features'].sum()):,} features",
+        ),
+        Finding(
+            SECTION, "groups_shaped", "", "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", verdict(holds=p <= ALPHA),
+            shaped, k, ALPHA * k, k, p, f"{shaped} of {k} groups", "the same features circularly shifted against each other",
+            f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told",
+        ),
+    ]  # fmt: skip
+
+
+def coordinates(manifolds: pd.DataFrame, meaning: pd.DataFrame, meanings: pd.DataFrame) -> list[Finding]:
+    """Coordinates follow biology beyond rotation and six-letter words; none where no group has a coordinate.
+
+    Parameters
+    ----------
+    manifolds, meaning
+        Contracts `MANIFOLDS` and `MEANING`.
+    meanings
+        `Run.meanings`: what each group's coordinate follows most closely beyond rotation, and whether `beyond_kmer`.
+    """
+    traced = manifolds[manifolds["manifold"].astype(bool)]
+    placed = traced.loc[traced["coordinate"] != "none", "cluster"]
+    if placed.empty:
+        return []
+    beyond = set(meanings.index[meanings["beyond_kmer"].astype(bool)])
+    followed, n = int(placed.isin(beyond).sum()), len(placed)
+    return [
+        Finding(
+            SECTION, "coordinates_meaning", "", "The position of a base within a group follows a biological quantity, beyond what the last six bases explain.", verdict(holds=followed > 0),
+            followed, n, np.nan, len(meaning), np.nan, f"{followed} of {n} groups",
+            f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(meaning), 'pair')} of a [[coordinate]] and a quantity; [[kmer|six-letter words]] on the same bases",
+            f"{words.count(meaning['quantity'].nunique(), 'quantity', 'quantities')} tested",
+        )
+    ]  # fmt: skip
+
+
+def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
+    """Groups of features say more of what varies along them than the activations do without features (sign test).
+
+    Parameters
+    ----------
+    meaning
+        Contract `MEANING`; none where the activations were not read for comparison.
+    """
+    called = meaning[meaning["q"] <= ALPHA]
+    if called.empty or "effect_direct" not in called or not called["effect_direct"].notna().any():
+        return []
+    tested = called[called["effect_direct"].notna() & (called["effect"] > 0)]
+    n = len(tested)
+    won = int((tested["effect"] > tested[["effect_direct", "effect_subspaces"]].max(axis=1)).sum())
+    p = sign_p(won, n - won)
+    return [
+        Finding(
+            SECTION, "coordinates_beyond_activations", "", "A group of features explains more of the quantity it follows than the activations do without features.",
+            verdict(holds=p <= ALPHA if n else None), won, n, n / 2, n, p if n else np.nan, f"{won} of {n} coordinates and quantities",
+            "the same bases in as many dimensions, and as many groups of bases found in the activations", words.count(n, "pair"),
+        )
+    ]  # fmt: skip
+
+
+def controls(battery: pd.DataFrame) -> Finding:
+    """Shapes that are known to exist are shown: each by chance in at most one of twenty cases.
+
+    Parameters
+    ----------
+    battery
+        Contract `BATTERY`.
+    """
+    tested = battery[battery["verdict"] != "not tested"]
+    n, shown = len(tested), int((tested["verdict"] == "shown").sum())
+    p = count_p(shown, n)
+    return Finding(
+        SECTION, "controls_shown", "", "The features hold structure that is known to be there (positive controls).", verdict(holds=p <= ALPHA if n else None),
+        shown, n, ALPHA * n, n, p if n else np.nan, f"{shown} of {n} controls", "its [[kmer|baseline]] and its [[rotation|null]], each in the table",
+        f"{words.count(len(battery), 'control')}, {len(battery) - n} without the data to test",
+    )  # fmt: skip
