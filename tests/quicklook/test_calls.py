@@ -12,6 +12,7 @@ from photo51.genome.alphabet import encode, reverse_complement
 from photo51.io.contracts.enrichment import NAMES
 from photo51.quicklook.calls import covered, joined_runs, named_calls, unexplained
 from photo51.quicklook.frames import open_frames
+from photo51.quicklook.picture import merged
 from photo51.quicklook.reading import Strands
 from photo51.quicklook.source import Piece
 from photo51.quicklook.windows import compared, summarise
@@ -147,3 +148,10 @@ def test_windows_beside_training_windows() -> None:
     assert first["variance_rank"] == pytest.approx(25 / 101, abs=0.02)
     assert "more bits" in last["unlike"]
     assert "variance" not in last["unlike"]
+
+
+def test_overlapping_calls_of_a_lane_are_one_mark() -> None:
+    rows = [(0, 5, "+", 0.2), (3, 9, "+", 0.9), (9, 12, "+", 0.1), (20, 22, "+", 0.3), (4, 6, "-", 0.4)]
+    calls = pd.DataFrame(rows, columns=["start", "end", "strand", "share"])
+    found = merged(calls)[["start", "end", "strand", "share"]].to_numpy().tolist()
+    assert found == [[0, 12, "+", 0.9], [20, 22, "+", 0.3], [4, 6, "-", 0.4]]

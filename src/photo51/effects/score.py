@@ -167,9 +167,10 @@ def dictionary_of(sae: str | None, model: str) -> Dictionary | None:
     if sae is None:
         return None
     if sae == "shipped":
-        from photo51.model.checkpoints import shipped
+        from photo51.shipped import shipped
 
-        folder = shipped(model.removeprefix("sh2:")) / "sae" if model.startswith("sh2:") else Path("-")
+        name = model.removeprefix("sh2:")
+        folder = shipped(f"resources/dictionaries/{name}") if model.startswith("sh2:") else Path("-")
         if not (folder / "sae.safetensors").is_file():
             raise InputError(
                 f"--sae shipped: need a dictionary that comes with {model}, got none; name a run (results/NAME) or a folder with sae.safetensors"

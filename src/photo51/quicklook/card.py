@@ -86,7 +86,7 @@ def _seeds(about: dict[str, Any], features: pd.DataFrame) -> str:
     )
     return (
         f"A feature is found again by another seed where the nearest direction has a cosine of {m['same']} or more and its activations on "
-        f"{m['rows']:,} held-out bases correlate by {m['same']} or more. Against {len(m['seeds'])} dictionaries trained with other seeds by the "
+        f"{m['rows']:,} held-out bases correlate by {m['same']} or more. Against {len(m['seeds'])} of other seeds, trained by the "
         f"same recipe, on average {m['seed_match_live']:.3f} of the {m['n_live']:,} live features are found, and {named}; "
         f"{m['found_by_any']:.3f} of the live ones by at least one.\n\n" + "\n".join(lines)
     )
@@ -132,8 +132,11 @@ def _data(about: dict[str, Any]) -> str:
 
 def _recipe(about: dict[str, Any]) -> str:
     lines = "\n".join(f"  {k}: {v}" for k, v in about["sae"].items() if not isinstance(v, list | dict))
+    run, seeds = about["run"], len(about["seed_match"]["seeds"])
+    more = seeds - ("seed1" in about["seed_match"]["seeds"])
     return (
-        "```\nphoto51 run config/examples/dictionary.yaml -- results/dictionary/names.parquet\n"
-        f"photo51 ship-dictionary results/dictionary resources/dictionaries/{about['model'].removeprefix('sh2:')}\n```\n\n"
+        f"By the configuration of run `{run['name']}` (`{run['config']}`):\n\n"
+        f"```\nphoto51 run {run['config']} -- results/{run['name']}/names.parquet\n"
+        f"photo51 ship-dictionary results/{run['name']} resources/dictionaries/{about['model'].removeprefix('sh2:')} --seeds {more}\n```\n\n"
         f"The same machine gives the same bytes. Parameters of the dictionary (photo51 {about['photo51']}):\n\n```yaml\nsae:\n{lines}\n```"
     )

@@ -122,7 +122,7 @@ def _tracks(read: Read) -> list[Block]:
         out.append(
             Figure(
                 drawn,
-                f"**{place}**, positions 0-based. Above each lane's line strand +, below it strand -. Rest the pointer on a mark for what it is.",
+                f"**{place}**; the axis counts from 0, places in words from 1. Above each lane's line is strand +, below it strand -. Rest the pointer on a mark for what it is.",
                 wide=True,
             )
         )

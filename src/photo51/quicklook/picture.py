@@ -204,6 +204,7 @@ def _frames(canvas: _Canvas, orfs: pd.DataFrame) -> None:
 
 
 def _called(canvas: _Canvas, calls: pd.DataFrame) -> None:
+    """A lane a name; overlapping intervals of its features are one mark, as strong as the strongest."""
     if calls.empty:
         return
     canvas.y += 6
@@ -212,16 +213,28 @@ def _called(canvas: _Canvas, calls: pd.DataFrame) -> None:
     for name, orientation in order:
         own = calls[(calls["name"] == name) & (calls["orientation"] == orientation)]
         middle = _lane(canvas, reading_of(str(name), str(orientation)))
-        for r in own.to_dict("records"):
-            top, height = _on(middle, r["strand"])
-            title = f"f{r['feature']} {name}, {r['start'] + 1:,}-{r['end']:,} ({r['strand']}): {r['share']:.2f} of its largest activation; {r['n_survived']} of {r['n_checks']} checks of the name held; found by {r['match']:.0%} of other seeds"
-            canvas.box(
-                (r["start"], r["end"]),
-                (top, height),
-                theme.COLOURS[r["strand"]],
-                title,
-                0.35 + 0.65 * float(np.clip(r["share"], 0, 1)),
+        for r in merged(own).to_dict("records"):
+            title = (
+                f"f{r['feature']} at {r['share']:.2f} of its largest activation, {r['start'] + 1:,}-{r['end']:,} ({r['strand']}); "
+                f"{r['n_survived']} of {r['n_checks']} checks held"
             )
+            shade = 0.35 + 0.65 * float(np.clip(r["share"], 0, 1))
+            canvas.box(
+                (r["start"], r["end"]), _on(middle, r["strand"]), theme.COLOURS[r["strand"]], title, shade
+            )
+
+
+def merged(calls: pd.DataFrame) -> pd.DataFrame:
+    """Overlapping or touching intervals of one strand as one, with the call that has the largest share."""
+    parts = []
+    for _, of_strand in calls.groupby("strand", sort=True):
+        own = of_strand.sort_values(["start", "end"], ignore_index=True)
+        reach = own["end"].cummax().shift(fill_value=-1)
+        group = (own["start"] > reach).cumsum()
+        best = own.loc[own["share"].fillna(-1).groupby(group).idxmax()].reset_index(drop=True)
+        ends = own.groupby(group).agg(start=("start", "min"), end=("end", "max")).reset_index(drop=True)
+        parts.append(best.assign(start=ends["start"], end=ends["end"]))
+    return pd.concat(parts, ignore_index=True) if parts else calls
 
 
 def reading_of(name: str, orientation: str) -> str:

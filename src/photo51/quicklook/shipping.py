@@ -97,6 +97,10 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         "model": small.origin.model_name,
         "origin": small.origin.dump(),
         "photo51": __version__,
+        "run": {
+            "name": config.run,
+            "config": "config/config.yaml" if config.run == "demo" else "config.yaml",
+        },
         "n_features": small.n_features,
         "sae": config.sae.model_dump(mode="json"),
         "quality": {
