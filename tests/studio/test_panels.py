@@ -101,7 +101,7 @@ def test_the_control_is_plain_generation_and_scores_are_those_of_the_scorers(pag
     told, texts = written(page)
     prompt = read_sequence(BASES)
     params = bench.steer_params(length=30, seed=7)
-    plain = generate(bench.instrument.model, prompt[None], 30, sampling=params.sampling)
+    plain = generate(bench.instrument.model, np.tile(prompt, (1, 1)), 30, sampling=params.sampling)
     assert plain.sequences() == [texts[0]]
     looks = [e for e in told if "start" in e]
     assert [looks[0]["start"], looks[-1]["end"]] == [0, 30]
