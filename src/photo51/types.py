@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -90,3 +91,17 @@ class InputError(ValueError):
 
     The command line prints the message without a traceback and exits with 2.
     """
+
+
+def feature_number(text: int | str) -> int:
+    """Number of a feature written `812` or `f812`.
+
+    Raises
+    ------
+    InputError
+        For any other text.
+    """
+    digits = re.fullmatch(r"(?:[fF]/?)?(\d+)", str(text).strip())
+    if not digits:
+        raise InputError(f"feature: need a number such as 812 or f812, got {text!r}")
+    return int(digits[1])

@@ -46,7 +46,7 @@ def _run(*arguments, **params):
 @pytest.fixture(scope="module")
 def compared(world):
     folder, _ = world
-    _run("biomarkers", folder / "variants" / "mine.parquet", folder / "biomarkers" / "mine", **COMPARE)
+    _run("biomarkers", folder, "--name", "mine", "--set", "mine", **COMPARE)
     return folder / "biomarkers" / "mine"
 
 
@@ -62,16 +62,16 @@ def test_biomarkers_writes_tests_scores_and_figures(world, compared):
 
 
 def test_the_same_command_gives_the_same_bytes(world, compared, tmp_path):
-    _run("biomarkers", world[0] / "variants" / "mine.parquet", tmp_path, **COMPARE)
+    _run("biomarkers", world[0], "--name", "again", "--set", "mine", **COMPARE)
     for path in sorted(compared.glob("*.p*")):
-        assert path.read_bytes() == (tmp_path / path.name).read_bytes(), path.name
+        assert path.read_bytes() == (compared.with_name("again") / path.name).read_bytes(), path.name
 
 
 def test_cards_are_written_and_verified(world, compared):
-    table = world[0] / "variants" / "mine.parquet"
     names = world[0] / "names.tsv"
+    mine = [world[0], "--name", "mine", "--set", "mine"]
     names.write_text("feature\tname\n" + "".join(f"{f}\tcause {f}\n" for f in world[1].causal))
-    said = _run("cards", table, compared, "--names", names, "--verify", top=2)
+    said = _run("cards", *mine, "--names", names, "--verify", top=2)
     assert said.count("numbers verified") == 2
     assert len(read_table(compared / "cards.parquet", CARDS)) == 2
     card = json.loads(next((compared / "cards").glob("*.json")).read_text())
@@ -79,23 +79,26 @@ def test_cards_are_written_and_verified(world, compared):
     assert card["features"][0]["name"]["value"].startswith("cause")
     assert len(list((compared / "cards").glob("*.png"))) == 2
     with pytest.raises(InputError, match="need variants of the set"):
-        _run("cards", table, compared, variants=["nowhere:1:A>C"])
+        _run("cards", *mine, variants=["nowhere:1:A>C"])
 
 
 def test_rules_of_variants_meet_the_other_genes_once(world, tmp_path):
-    table = world[0] / "variants" / "mine.parquet"
-    said = ["distil", table, "--out", tmp_path, "--comparison", json.dumps(COMPARE)]
+    said = ["distil", world[0], "--set", "mine", "--comparison", json.dumps(COMPARE), "--name"]
+    folder = world[0] / "biomarkers" / "rules"
+    said.append("rules")
     _run(*said, bootstrap=30, raw=["gc", "llr"])
-    rules = read_table(tmp_path / "rules.parquet", RULES)
+    rules = read_table(folder / "rules.parquet", RULES)
     assert set(rules["family"]) == {"features", "raw"}
-    assert json.loads((tmp_path / "lock.json").read_text())["opened"]
+    assert json.loads((folder / "lock.json").read_text())["opened"]
     _run(*said, bootstrap=30, raw=["gc", "llr"])
     with pytest.raises(InputError, match="second look"):
         _run(*said, bootstrap=30, raw=["gc"])
     with pytest.raises(InputError, match="columns of numbers"):
-        _run("distil", table, "--out", tmp_path / "x", "--comparison", json.dumps(COMPARE), raw=["gene"])
-    with pytest.raises(InputError, match="--out"):
-        _run("distil", table)
+        _run(*said[:-1], "x", raw=["gene"])
+    with pytest.raises(InputError, match="need --set"):
+        _run("distil", world[0], "--name", "x")
+    with pytest.raises(InputError, match="need --name"):
+        _run("distil", world[0], "--set", "mine")
 
 
 @pytest.mark.parametrize(
@@ -110,7 +113,7 @@ def test_rules_of_variants_meet_the_other_genes_once(world, tmp_path):
 )
 def test_bad_comparisons_are_one_sentence(world, tmp_path, change, said):
     with pytest.raises(InputError, match=said):
-        _run("biomarkers", world[0] / "variants" / "mine.parquet", tmp_path, **COMPARE | change)
+        _run("biomarkers", world[0], "--name", "bad", "--set", "mine", **COMPARE | change)
 
 
 def _cohort_files(folder, found, n=120):

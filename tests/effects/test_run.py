@@ -56,11 +56,11 @@ def _vcf(path, records):
     return path
 
 
-def _run(folder, *arguments, command="variants", **params):
+def _run(folder, *arguments, **params):
     options = ["--params", json.dumps(PARAMS | params)]
-    if command == "variants":
+    if "--gather" not in arguments:
         options += ["--model", folder / "model", "--sae", folder / "sae", "--threads", "1"]
-    result = CliRunner().invoke(app, [str(a) for a in [command, folder / "genome", *arguments, *options]])
+    result = CliRunner().invoke(app, [str(a) for a in ["variants", folder / "genome", *arguments, *options]])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -106,10 +106,10 @@ def test_every_allele_is_scored_or_refused_by_name(scored):
 def test_shards_and_the_whole_are_the_same_table(files, scored, tmp_path):
     folder, _ = files
     vcf, whole = scored
-    options = ["--out", tmp_path / "some.parquet", "--shards", "3"]
+    options = ["--out", tmp_path / "some.parquet"]
     for shard in range(3):
-        _run(folder, vcf, *options, "--shard", shard, max_ref_mismatch=0.5)
-    _run(folder, vcf, *options, command="gather-variants", max_ref_mismatch=0.5)
+        _run(folder, vcf, *options, "--part", f"{shard}/3", max_ref_mismatch=0.5)
+    _run(folder, vcf, *options, "--gather", "3", max_ref_mismatch=0.5)
     for read, name in ((read_table, "some.parquet"), (read_h5ad, "some.h5ad")):
         if read is read_table:
             pd.testing.assert_frame_equal(
@@ -133,7 +133,7 @@ def test_the_same_command_gives_the_same_bytes(files, scored, tmp_path):
 def test_a_missing_shard_is_named(files, scored, tmp_path):
     folder, _ = files
     with pytest.raises(InputError, match="need 2 shards, got none at"):
-        _run(folder, scored[0], "--out", tmp_path / "x.parquet", "--shards", "2", command="gather-variants", max_ref_mismatch=0.5)  # fmt: skip
+        _run(folder, scored[0], "--out", tmp_path / "x.parquet", "--gather", "2", max_ref_mismatch=0.5)  # fmt: skip
 
 
 def test_more_reference_mismatches_than_stated_refuse_the_whole_set(files, scored):

@@ -285,11 +285,11 @@ def test_parts_by_themselves_give_the_files_of_both(sheet, tmp_path, monkeypatch
     other = sheet(["a", "b.fa"], b__fa=f">c\n{letters(22, 29_000)}\n")
     with pytest.raises(InputError, match=r"need the sequences of .*b\.fa, got others for contig 'c'"):
         prepare(other, tmp_path / "apart", PARAMS, parts=("annotations",))
-    monkeypatch.setattr(sys, "argv", ["photo51", "prepare", str(path), str(tmp_path / "x"), "--part", "all"])
+    monkeypatch.setattr(sys, "argv", ["photo51", "prepare", str(path), str(tmp_path / "x"), "--only", "all"])
     with pytest.raises(SystemExit) as e:
         main()
     assert e.value.code == 2
-    assert "--part: need one of sequences, annotations, got 'all'" in capsys.readouterr().err
+    assert "--only: need one of sequences, annotations, got 'all'" in capsys.readouterr().err
 
 
 def test_keys_say_what_decides_sequences(sheet, write, resources):

@@ -64,8 +64,8 @@ def run(tmp_path_factory):
     phase = codon_phase(genomes.workspace(), genomes.annotations())
     _codes(folder / "codes" / "main", phase, rng, frame=True)
     _codes(folder / "codes" / "random", phase, rng, frame=False)
-    (folder / "sae").mkdir()
-    (folder / "sae" / "sae.json").write_text("{}")
+    (folder / "sae" / "main").mkdir(parents=True)
+    (folder / "sae" / "main" / "sae.json").write_text("{}")
     store = CodesStore.open(folder / "codes" / "main")
     active = store.counts("+") + store.counts("-")
     table = pd.DataFrame({"feature": np.arange(len(active)), "alive": active > 0, "n_active": active})
@@ -119,22 +119,10 @@ def test_command_writes_tables_that_keep_their_contracts_and_the_same_bytes_twic
     made = []
     for name in ("one", "two"):
         out = tmp_path / name
-        arguments = [
-            folder / "codes" / "main",
-            folder / "sae",
-            folder / "genome",
-            out,
-            "--features",
-            folder / "features.h5ad",
-        ]
-        arguments += [
-            "--random",
-            folder / "codes" / "random",
-            "--params",
-            json.dumps(SMALL),
-            "--threads",
-            "1",
-        ]
+        out.mkdir()
+        for given in ("codes", "sae", "genome", "features.h5ad"):
+            (out / given).symlink_to(folder / given)
+        arguments = [out, "--with", "random", "--params", json.dumps(SMALL), "--threads", "1"]
         result = CliRunner().invoke(app, ["geometry", *map(str, arguments)], catch_exceptions=False)
         assert result.exit_code == 0
         files = ("manifolds", "coordinates", "battery", "manifold_points")

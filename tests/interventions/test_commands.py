@@ -42,7 +42,7 @@ def files(planted, tmp_path_factory):
         "centre": np.zeros(16, np.float32)
     }
     origin = load_model(folder / "model", device="cpu").spec.origin(d.site)
-    SparseAutoencoder(weights, Gate(threshold=d.threshold.numpy()), origin).save(folder / "sae")
+    SparseAutoencoder(weights, Gate(threshold=d.threshold.numpy()), origin).save(folder / "sae" / "main")
     letters = np.random.default_rng(0).choice(list("ACGT"), 3_000)
     (folder / "genome.fa").write_text(">c1\n" + "".join(letters) + "\n")
     (folder / "concepts.yaml").write_text("guanine: 2\nstrong: {1: 1.0, 2: 1.0}\n")
@@ -50,11 +50,11 @@ def files(planted, tmp_path_factory):
 
 
 def _run(files, *arguments, genome=True, **params):
-    options = ["--model", files / "model", "--sae", files / "sae", "--concepts", files / "concepts.yaml"]
+    options = ["--model", files / "model", "--concepts", files / "concepts.yaml"]
     options += ["--genomes", files / "genome.fa"] if genome else []
     options += ["--params", json.dumps(params)] if params else []
     options += ["--threads", "1"]
-    result = CliRunner().invoke(app, [str(a) for a in [*arguments, *options]])
+    result = CliRunner().invoke(app, [str(a) for a in [arguments[0], files, *arguments[1:], *options]])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
     assert result.exit_code == 0, result.output
@@ -164,7 +164,7 @@ def test_a_dictionary_of_another_model_is_refused_naming_both(files, tmp_path):
     ):
         open_instrument(
             f"{files / 'model'}@random:3",
-            files / "sae",
+            files / "sae" / "main",
             reference=np.zeros((1, 8), np.uint8),
             units=UnitParams(),
         )

@@ -72,9 +72,9 @@ def test_from_released_files_to_codes(released, tmp_path):
     params = '{"core": 200, "warmup": 100, "min_context": 0, "block": 300, "gap": 0, "shard": 400}'
     run("prepare", tmp_path / "genomes.tsv", genome, "--params", params)
     reading = f'{{"model": "{tmp_path / "model"}", "sites": ["{SITE}"], "precision": "bfloat16"}}'
-    run("activations", genome, tmp_path / "activations", "--params", reading, "--threads", 1)
-    store = tmp_path / "activations" / SITE
-    out = tmp_path / "sae"
+    run("activations", tmp_path, "--params", reading, "--threads", 1)
+    store = tmp_path / "activations" / "model" / SITE
+    out = tmp_path / "sae" / "main"
     run(
         "import-sae",
         folder / "sae-layer26.pt",
@@ -86,9 +86,11 @@ def test_from_released_files_to_codes(released, tmp_path):
         "--threads",
         1,
     )
-    codes = tmp_path / "codes"
-    run("encode-model", genome, out, codes, "--params", reading, "--threads", 1)
-    run("gather-codes", codes, genome)
+    codes = tmp_path / "codes" / "main"
+    words = ["encode", tmp_path, "--with", "none", "--params", reading, "--threads", 1]
+    run(*words, "--part", "0/2")
+    run(*words, "--part", "1/2")
+    run("encode", tmp_path, "--gather", 2)
 
     # the first window of strand + is read from the start of the contig: the original model and the published formula say
     # what its codes are; the first hundred bases lack the context that was asked for and have none

@@ -221,7 +221,7 @@ def test_a_page_made_anew_says_nothing_of_the_manifest_of_an_older_run(poor, tmp
     pages = []
     for old in ({}, {"seed": 7_171, "config": {"values": {"run": "stale"}, "hash": "h"}}):
         write_json(old, poor / "manifest.json")
-        done = CliRunner().invoke(app, ["report", str(poor), str(tmp_path / "r.html"), *params])
+        done = CliRunner().invoke(app, ["report", str(poor), "--out", str(tmp_path / "r.html"), *params])
         assert done.exit_code == 0, done.exception
         pages.append((tmp_path / "r.html").read_text(encoding="utf-8"))
     assert pages[0] == pages[1]

@@ -20,7 +20,7 @@ def planted(d_model=16, n_directions=24, seed=0):
 
 
 def make_run(folder, world, *, poison=0.0):
-    """`genome/workspace.parquet` and `activations/planted`; rows 100..200 of either strand are masked and hold `poison`."""
+    """`genome/workspace.parquet` and `activations/model/SITE`; rows 100..200 of either strand are masked and hold `poison`."""
     table = pd.DataFrame(
         {
             "genome": "g",
@@ -42,7 +42,7 @@ def make_run(folder, world, *, poison=0.0):
         x[100:200] = poison
     for shard, (a, b) in enumerate([(0, 2_500), (2_500, n)]):
         write_shard(
-            shard_path(folder / "activations" / "planted", shard),
+            shard_path(folder / "activations" / "model" / world.origin.site, shard),
             a,
             {s: x[a:b] for s, x in whole.items()},
             world.origin,
@@ -50,7 +50,7 @@ def make_run(folder, world, *, poison=0.0):
             made=f"{shard}",
             valid=dict.fromkeys("+-", valid[a:b]),
         )
-    return folder / "activations" / "planted"
+    return folder / "activations" / "model" / world.origin.site
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -1,6 +1,7 @@
 """The commands on a small run: what they write, twice the same, and what they refuse."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -28,9 +29,26 @@ def call(*args):
     return result
 
 
-def train(run, out, **more):
-    call("train-sae", run, out, "--params", json.dumps({**PARAMS, **more}), "--threads", 1)
-    return out
+def root(run):
+    """Folder of the run that activations belong to."""
+    return run.parents[2]
+
+
+def train(run, name, **more):
+    params = json.dumps({**PARAMS, **more})
+    call("train-sae", root(run), "--sae", name, "--params", params, "--threads", 1)
+    return root(run) / "sae" / name
+
+
+def measure(run, name, used, **params):
+    words = ["--params", json.dumps(params)] if params else []
+    call("sae-quality", root(run), "--sae", name, "--with", used, *words, "--threads", 1)
+    return root(run) / "sae" / name / "quality.parquet"
+
+
+def encode_all(run, name):
+    """Codes of all stored activations."""
+    call("encode", root(run), "--sae", name, "--with", "activations", "--threads", 1)
 
 
 def files(folder):
@@ -38,7 +56,7 @@ def files(folder):
 
 
 def test_training_twice_leaves_the_same_bytes_and_no_checkpoint(run, tmp_path):
-    one, two = files(train(run, tmp_path / "one")), files(train(run, tmp_path / "two", checkpoint=7))
+    one, two = files(train(run, "one")), files(train(run, "two", checkpoint=7))
     assert sorted(one) == ["sae.json", "sae.safetensors", "training.jsonl", "training.svg"]
     card = json.loads(one.pop("sae.json")), json.loads(two.pop("sae.json"))
     assert card[1]["params"].pop("checkpoint") == 7
@@ -50,7 +68,7 @@ def test_training_twice_leaves_the_same_bytes_and_no_checkpoint(run, tmp_path):
 @pytest.mark.slow
 def test_processes_that_share_the_batches_learn_what_one_learns(run, tmp_path):
     params = json.dumps({**PARAMS, "tokens": 15_000, "dead_after": 1_000})
-    words = [str(run), str(tmp_path / "two"), "--params", params, "--threads", "1", "--processes", "2"]
+    words = [str(root(run)), "--sae", "two", "--params", params, "--threads", "1", "--processes", "2"]
     done = subprocess.run(
         [sys.executable, "-m", "photo51.cli", "train-sae", *words],
         capture_output=True,
@@ -59,8 +77,8 @@ def test_processes_that_share_the_batches_learn_what_one_learns(run, tmp_path):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     two, one = (
-        Dictionary.load(tmp_path / "two"),
-        Dictionary.load(train(run, tmp_path / "one", **json.loads(params))),
+        Dictionary.load(root(run) / "sae" / "two"),
+        Dictionary.load(train(run, "one", **json.loads(params))),
     )
     assert np.allclose(two.encoder, one.encoder, rtol=2e-3, atol=2e-3)
     assert np.allclose(two.decoder, one.decoder, rtol=2e-3, atol=2e-3)
@@ -70,32 +88,32 @@ def test_processes_that_share_the_batches_learn_what_one_learns(run, tmp_path):
 
 
 def test_only_valid_rows_of_the_training_split_are_learnt_from(run):
-    rows = split_rows(ActivationStore(run), run.parent.parent / "genome", "train")
+    rows = split_rows(ActivationStore(run), root(run) / "genome", "train")
     seen = {strand: np.concatenate([r for s, r, _ in rows.chunks(999) if s == strand]) for strand in "+-"}
     expected = [*range(100), *range(200, 2_000), *range(4_000, 6_000)]
     assert seen["+"].tolist() == seen["-"].tolist() == expected
 
 
 def test_the_log_holds_every_step(run, tmp_path):
-    log = read_log(train(run, tmp_path / "a") / "training.jsonl")
+    log = read_log(train(run, "a") / "training.jsonl")
     assert log["step"].tolist() == list(range(80))
     assert log["tokens"].iloc[-1] == 40_000
     assert log["variance_explained"].iloc[-10:].mean() > log["variance_explained"].iloc[:10].mean()
 
 
 def test_quality_of_a_dictionary_beside_baselines_and_another_seed(run, tmp_path):
-    sae, other = train(run, tmp_path / "main"), train(run, tmp_path / "seed1", seed=1)
-    call("sae-quality", run, other, other / "quality.parquet", "--params", '{"baselines": false}')
-    more = ["--other", other, "--beside", other / "quality.parquet", "--threads", 1]
-    call("sae-quality", run, sae, sae / "quality.parquet", *more)
-    table = read_table(sae / "quality.parquet", QUALITY).set_index("dictionary")
+    sae, _ = train(run, "main"), train(run, "seed1", seed=1)
+    other = measure(run, "seed1", "none", baselines=False)
+    (root(run) / "sae" / "random").mkdir()
+    shutil.copy(other, root(run) / "sae" / "random" / "quality.parquet")
+    table = read_table(measure(run, "main", "seed1,random"), QUALITY).set_index("dictionary")
     assert table.index.tolist() == [
         "sae",
         "pca first k",
         "pca largest k",
         "neuron largest k",
         "random directions",
-        "sae seed1",
+        "sae random",
     ]
     assert set(table["split"]) == {"test"}
     assert set(table["rows"]) == {2_000}
@@ -109,28 +127,29 @@ def test_quality_of_a_dictionary_beside_baselines_and_another_seed(run, tmp_path
 
 
 def test_stored_codes_give_the_same_quality_up_to_rounding(run, tmp_path):
-    sae = train(run, tmp_path / "main")
-    call("encode", run, sae, tmp_path / "codes", "--threads", 1)
-    params = '{"baselines": false, "split": "all"}'
-    for name, more in (("live", []), ("stored", ["--codes", tmp_path / "codes"])):
-        call("sae-quality", run, sae, tmp_path / name / "q.parquet", "--params", params, *more)
-    live, stored = (read_table(tmp_path / n / "q.parquet", QUALITY).iloc[0] for n in ("live", "stored"))
+    train(run, "main")
+    encode_all(run, "main")
+    live, stored = (
+        read_table(measure(run, "main", used, baselines=False, split="all"), QUALITY).iloc[0]
+        for used in ("none", "codes")
+    )
     assert live["rows"] == stored["rows"] == 2 * 5_900
     assert live["l0"] == stored["l0"]
     assert live["variance_explained"] == pytest.approx(stored["variance_explained"], abs=1e-4)
 
 
 def test_codes_of_another_dictionary_are_refused_naming_both(run, tmp_path):
-    sae, other = train(run, tmp_path / "main"), train(run, tmp_path / "seed1", seed=1)
-    call("encode", run, other, tmp_path / "codes", "--threads", 1)
+    sae, other = train(run, "main"), train(run, "seed1", seed=1)
+    encode_all(run, "seed1")
+    (root(run) / "codes" / "seed1").rename(root(run) / "codes" / "main")
     with pytest.raises(InputError, match=f"{Dictionary.load(sae).hash}.*{Dictionary.load(other).hash}"):
-        call("sae-quality", run, sae, tmp_path / "q.parquet", "--codes", tmp_path / "codes")
+        measure(run, "main", "codes")
 
 
 def test_genomes_that_are_absent_or_others_are_refused(run, tmp_path):
     with pytest.raises(InputError, match="need prepared genomes"):
         genomes_beside(tmp_path / "activations" / "site")
-    path = run.parent.parent / "genome" / "workspace.parquet"
+    path = root(run) / "genome" / "workspace.parquet"
     table = read_table(path, WORKSPACE).assign(genome="another")
     write_table(table, path, WORKSPACE, provenance("test"))
     with pytest.raises(InputError, match="need activations of workspace"):
@@ -140,7 +159,7 @@ def test_genomes_that_are_absent_or_others_are_refused(run, tmp_path):
 def test_a_sweep_leaves_its_table_and_a_dictionary_a_combination(run, tmp_path):
     sae = {**PARAMS, "tokens": 5_000}
     params = json.dumps({"widths": [16], "ks": [2, 4], "sae": sae})
-    call("sweep", run, tmp_path, "--params", params, "--threads", 1)
+    call("sweep", root(run), "--out", tmp_path, "--params", params, "--threads", 1)
     table = read_table(tmp_path / "sweep.parquet", SWEEP)
     assert table["k"].tolist() == [2, 4]
     assert table["chosen"].sum() == 1
@@ -150,11 +169,11 @@ def test_a_sweep_leaves_its_table_and_a_dictionary_a_combination(run, tmp_path):
 
 @pytest.mark.parametrize("form", ["saelens", "sparsify", "dictionary_learning"])
 def test_exported_and_imported_again_a_dictionary_has_the_same_codes(form, run, tmp_path, world):
-    sae = train(run, tmp_path / "main", tokens=5_000)
+    sae = train(run, "main", tokens=5_000)
     call("export-sae", sae, tmp_path / form, "--format", form)
     call("import-sae", tmp_path / form, tmp_path / "back", "--activations", run)
     x = world.rows(200, 3)
-    one, two = (Dictionary.load(tmp_path / name).encode(x) for name in ("main", "back"))
+    one, two = (Dictionary.load(folder).encode(x) for folder in (sae, tmp_path / "back"))
     assert one.nnz > 0
     assert abs(one - two).max() < 1e-5
 
@@ -186,7 +205,7 @@ def test_a_dictionary_is_taken_in_for_a_model_and_site_that_are_named(tmp_path):
 
 def test_parameters_that_cannot_be_are_refused_by_name(run, tmp_path):
     with pytest.raises(InputError, match=r"need fewer than n_features \(48\), got 48"):
-        train(run, tmp_path / "a", k=48)
+        train(run, "a", k=48)
     with pytest.raises(InputError, match="kk"):
-        train(run, tmp_path / "a", kk=3)
-    assert not (tmp_path / "a").exists()
+        train(run, "a", kk=3)
+    assert not (root(run) / "sae" / "a").exists()

@@ -23,8 +23,7 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 # What may stand in a command without quotes: numbers, and options that common.smk has quoted one by one.
 NUMBERS = {"threads", "params.parts", "params.code", "wildcards.part"}
 OPTIONS = {
-    "params.aliases", "params.baselines", "params.controls", "params.external", "params.known", "params.lock", "params.oracles",
-    "params.beside", "params.panel", "params.random", "params.rivals", "params.seeds",
+    "params.aliases", "params.external", "params.known", "params.lock", "params.oracles", "params.random", "params.sets",
 }  # fmt: skip
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
 NASTY = [

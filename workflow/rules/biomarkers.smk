@@ -16,19 +16,16 @@ rule variants:
         mem_mb=mib(4000),
         runtime=minutes(240),
     params:
-        genomes=subpath(input.windows, parent=True),
-        sae=subpath(input.weights, parent=True),
+        run=RUN,
         model=CONFIG.activations.model,
         genome=set_genome,
-        table=lambda wildcards: f"results/{CONFIG.run}/variants/{wildcards.set}.parquet",
         parts=CONFIG.parts,
         params=as_json(CONFIG.variants),
     message:
         "Variants: effects of {wildcards.set} on likelihood and features (part {wildcards.part})"
     shell:
-        "photo51 variants {params.genomes:q} {input.file:q} --out {params.table:q} --model {params.model:q} "
-        "--sae {params.sae:q} --genome {params.genome:q} --shards {params.parts} --shard {wildcards.part} "
-        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 variants {params.run:q} {input.file:q} --set {wildcards.set:q} --genome {params.genome:q} --model {params.model:q} "
+        "--part {wildcards.part}/{params.parts} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule gather_variants:
@@ -48,15 +45,15 @@ rule gather_variants:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        genomes=subpath(input.windows, parent=True),
+        run=RUN,
         genome=set_genome,
         parts=CONFIG.parts,
         params=as_json(CONFIG.variants),
     message:
         "Variants: join {wildcards.set}"
     shell:
-        "photo51 gather-variants {params.genomes:q} {input.file:q} --out {output.table:q} --genome {params.genome:q} "
-        "--shards {params.parts} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 variants {params.run:q} {input.file:q} --set {wildcards.set:q} --genome {params.genome:q} "
+        "--gather {params.parts} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule biomarkers:
@@ -74,12 +71,14 @@ rule biomarkers:
         mem_mb=mib(3000),
         runtime=minutes(120),
     params:
-        folder=subpath(output.tests, parent=True),
+        run=RUN,
+        sets=set_options,
         params=comparison("biomarkers"),
     message:
         "Biomarkers: disease against harmless variants ({wildcards.name})"
     shell:
-        "OMP_NUM_THREADS={threads} photo51 biomarkers {input:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 biomarkers {params.run:q} --name {wildcards.name:q} {params.sets} --params {params.params:q} "
+        "--threads {threads} > {log:q} 2>&1"
 
 
 rule cards:
@@ -99,13 +98,14 @@ rule cards:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        folder=subpath(output[0], parent=True),
+        run=RUN,
+        sets=set_options,
         params=comparison("cards"),
     message:
         "Biomarkers: evidence cards of single variants ({wildcards.name})"
     shell:
-        "photo51 cards {input.tables:q} {params.folder:q} --concepts {input.concepts:q} --places {input.places:q} "
-        "--params {params.params:q} > {log:q} 2>&1"
+        "photo51 cards {params.run:q} --name {wildcards.name:q} {params.sets} --with names,top_windows "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule distil:
@@ -123,14 +123,15 @@ rule distil:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        folder=subpath(output[0], parent=True),
+        run=RUN,
+        sets=set_options,
         comparison=comparison("biomarkers"),
         params=comparison("distil"),
     message:
         "Biomarkers: the smallest rule that keeps the signal ({wildcards.name})"
     shell:
-        "photo51 distil {input.tables:q} --out {params.folder:q} --comparison {params.comparison:q} "
-        "--params {params.params:q} > {log:q} 2>&1"
+        "photo51 distil {params.run:q} --name {wildcards.name:q} {params.sets} --comparison {params.comparison:q} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule cohort_check:

@@ -19,6 +19,7 @@ FROM = Path(workflow.configfiles[-1]).parent if workflow.configfiles else Path()
 CONFIG = located(validated(Config, config, "configuration"), FROM)
 GENOMES = read_genomes(CONFIG.genomes)
 SETS = {name: (row.genome, str(path)) for row in GENOMES for name, path in row.variants}
+RUN = f"results/{CONFIG.run}"
 SITE = CONFIG.activations.sites[0]
 PARTS = range(CONFIG.parts)
 TRAINED = CONFIG.pretrained_sae is None
@@ -121,11 +122,6 @@ def activation_parts(wildcards):
     ]
 
 
-def activation_folder(wildcards):
-    """Store a dictionary is trained on."""
-    return f"results/{CONFIG.run}/activations/{source_of(wildcards.sae)}/{SITE}"
-
-
 def sae_params(wildcards):
     """Parameters of a dictionary; the control `seed1` has the next seed."""
     shift = 1 if wildcards.sae == "seed1" else 0
@@ -148,6 +144,11 @@ def compared_sets(wildcards):
         f"results/{CONFIG.run}/variants/{s}.parquet"
         for s in CONFIG.comparisons[wildcards.name].sets
     ]
+
+
+def set_options(wildcards):
+    """Sets of variants a comparison is about, as options of its commands."""
+    return " ".join(option("--set", s) for s in CONFIG.comparisons[wildcards.name].sets)
 
 
 def comparison(part):
@@ -261,14 +262,14 @@ def control_codes(wildcards):
     ]
 
 
-def control_options(*wanted):
-    """The same as options of a command."""
-    flags = {"seed1": "--seed", "random": "--random"}
-    return " ".join(
-        f"{flags[name]} results/{CONFIG.run}/codes/{name}"
-        for name in DICTIONARIES[1:]
-        if not wanted or name in wanted
-    )
+def controls():
+    """Which dictionaries were trained as controls."""
+    return {name: name in DICTIONARIES for name in ("seed1", "random")}
+
+
+def listed(**there):
+    """Names of the optional inputs that a run has, as `--with` takes them."""
+    return ",".join(name for name, has in there.items() if has) or "none"
 
 
 def concept_baselines(wildcards):
@@ -290,14 +291,15 @@ def random_dictionary(wildcards):
     return [f"{folder}/{n}/sae.safetensors" for n in DICTIONARIES if n == "random"]
 
 
-def concept_options():
-    """The same as options of the command."""
-    stored = (
-        f"--activations results/{CONFIG.run}/activations/model/{SITE} "
-        if CONFIG.stored
-        else ""
+def geometry_names():
+    """What the geometry is compared with, as `--with` takes it."""
+    random = "random" in DICTIONARIES
+    return listed(
+        activations=CONFIG.stored,
+        random=random,
+        random_sae=random,
+        panel=bool(CONFIG.phylogeny_genes),
     )
-    return stored + control_options("random")
 
 
 def phylogeny_panel(wildcards):
@@ -306,11 +308,12 @@ def phylogeny_panel(wildcards):
 
 
 def panel_options():
-    """The model with random weights and its dictionary, as options of `photo51 panel`."""
-    if "random" not in DICTIONARIES:
-        return ""
-    folder = f"results/{CONFIG.run}/sae/random"
-    return f"{option('--random-model', model_name('random'))} --random-sae {folder}"
+    """The model with random weights, as an option of `photo51 panel`."""
+    return (
+        option("--random-model", model_name("random"))
+        if "random" in DICTIONARIES
+        else ""
+    )
 
 
 def steering_oracles(wildcards):
@@ -390,15 +393,9 @@ def quality_params(wildcards):
     return as_json(CONFIG.quality.model_copy(update={"baselines": own}))
 
 
-def quality_options(wildcards):
-    """The same as options of `photo51 sae-quality`."""
-    options = {
-        "fidelity.parquet": ("--fidelity", lambda path: path),
-        "sae.safetensors": ("--other", lambda path: path.parent),
-        "quality.parquet": ("--beside", lambda path: path),
-    }
-    out = []
-    for path in map(Path, quality_evidence(wildcards)):
-        option, given = options[path.name]
-        out += [option, shlex.quote(str(given(path)))]
-    return " ".join(out)
+def quality_names(wildcards):
+    """The same and the codes, as `--with` takes them."""
+    own = wildcards.sae == "main"
+    return listed(
+        codes=True, fidelity=own, **{n: own and has for n, has in controls().items()}
+    )

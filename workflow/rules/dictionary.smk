@@ -17,14 +17,14 @@ if TRAINED:
             mem_mb=mib(4000),
             runtime=minutes(240),
         params:
-            store=activation_folder,
-            genomes=subpath(input.windows, parent=True),
-            folder=subpath(output.weights, parent=True),
+            run=RUN,
+            site=SITE,
             params=sae_params,
         message:
             "Dictionary: train {wildcards.sae}"
         shell:
-            "photo51 train-sae {params.store:q} {params.folder:q} --genomes {params.genomes:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+            "photo51 train-sae {params.run:q} --sae {wildcards.sae:q} --site {params.site:q} --params {params.params:q} "
+            "--threads {threads} > {log:q} 2>&1"
 
 else:
 
@@ -65,16 +65,14 @@ rule fidelity:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        genomes=subpath(input.windows, parent=True),
-        store=activation_folder,
-        sae=subpath(input.weights, parent=True),
+        run=RUN,
         model=lambda wildcards: model_name(source_of(wildcards.sae)),
         params=as_json(CONFIG.fidelity),
     message:
         "Dictionary: loss of the model with it spliced in"
     shell:
-        "photo51 fidelity {params.genomes:q} {params.store:q} {params.sae:q} {output.table:q} --model {params.model:q} "
-        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 fidelity {params.run:q} --sae {wildcards.sae:q} --model {params.model:q} --params {params.params:q} "
+        "--threads {threads} > {log:q} 2>&1"
 
 
 rule fidelity_classes:
@@ -92,11 +90,11 @@ rule fidelity_classes:
         mem_mb=mib(1000),
         runtime=minutes(30),
     params:
-        genomes=subpath(input.windows, parent=True),
+        run=RUN,
     message:
         "Dictionary: loss on coding and on other bases"
     shell:
-        "photo51 fidelity-classes {input.losses:q} {params.genomes:q} {output:q} > {log:q} 2>&1"
+        "photo51 fidelity-classes {params.run:q} --sae {wildcards.sae:q} > {log:q} 2>&1"
 
 
 rule sae_quality:
@@ -117,14 +115,11 @@ rule sae_quality:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        store=activation_folder,
-        sae=subpath(input.weights, parent=True),
-        codes=subpath(input.codes, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        beside=quality_options,
+        run=RUN,
+        used=quality_names,
         params=quality_params,
     message:
         "Dictionary: how good {wildcards.sae} is, beside PCA, neurons, random directions and random weights"
     shell:
-        "photo51 sae-quality {params.store:q} {params.sae:q} {output:q} --genomes {params.genomes:q} --codes {params.codes:q} "
-        "{params.beside} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 sae-quality {params.run:q} --sae {wildcards.sae:q} --with {params.used:q} --params {params.params:q} "
+        "--threads {threads} > {log:q} 2>&1"

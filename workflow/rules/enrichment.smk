@@ -15,16 +15,14 @@ rule enrich:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        codes=subpath(input.codes, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(input.codes, ancestor=3),
+        run=RUN,
         parts=CONFIG.parts,
         params=as_json(CONFIG.enrichment),
     message:
         "Enrichment: features against annotations, exact rotation null (part {wildcards.part})"
     shell:
-        "photo51 enrich {params.codes:q} {params.genomes:q} {params.folder:q} --shards {params.parts} "
-        "--shard {wildcards.part} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 enrich {params.run:q} --part {wildcards.part}/{params.parts} --params {params.params:q} "
+        "--threads {threads} > {log:q} 2>&1"
 
 
 rule gather_enrichment:
@@ -45,16 +43,13 @@ rule gather_enrichment:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        codes=subpath(input.codes, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output.table, parent=True),
+        run=RUN,
         parts=CONFIG.parts,
         params=as_json(CONFIG.enrichment),
     message:
         "Enrichment: false discovery rates over the whole family; the run calibrated on rotated activations"
     shell:
-        "photo51 gather-enrichment {params.codes:q} {params.genomes:q} {params.folder:q} --shards {params.parts} "
-        "--params {params.params:q} > {log:q} 2>&1"
+        "photo51 enrich {params.run:q} --gather {params.parts} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule concepts:
@@ -78,16 +73,13 @@ rule concepts:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        codes=subpath(input.codes, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output.table, parent=True),
-        baselines=concept_options(),
+        run=RUN,
+        used=listed(activations=CONFIG.stored, random="random" in DICTIONARIES),
         params=as_json(CONFIG.concepts),
     message:
         "Concepts: chosen on select, reported on test, beside neurons, PCA, 6-mers and random weights"
     shell:
-        "photo51 concepts {params.codes:q} {params.genomes:q} {params.folder:q} {params.baselines} "
-        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 concepts {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule motifs:
@@ -110,16 +102,13 @@ rule motifs:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        codes=subpath(input.codes, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output.logos, parent=True),
+        run=RUN,
         known=option("--motifs", CONFIG.motif_file),
         params=as_json(CONFIG.motifs),
     message:
         "Motifs: logos, shapes, profiles around boundaries"
     shell:
-        "photo51 motifs {params.codes:q} {params.genomes:q} {params.folder:q} {params.known} "
-        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 motifs {params.run:q} {params.known} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 if CONFIG.gene_sets:
@@ -141,15 +130,12 @@ if CONFIG.gene_sets:
             mem_mb=mib(3000),
             runtime=minutes(60),
         params:
-            codes=subpath(input.codes, parent=True),
-            genomes=subpath(input.windows, parent=True),
-            folder=subpath(output[0], parent=True),
+            run=RUN,
             params=as_json(CONFIG.genesets),
         message:
             "Gene sets: rotation null beside the naive test"
         shell:
-            "photo51 genesets {params.codes:q} {params.genomes:q} {params.folder:q} --gmt {input.sets:q} "
-            "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+            "photo51 genesets {params.run:q} --gmt {input.sets:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule novelty:
@@ -174,16 +160,13 @@ rule novelty:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        codes=subpath(input.codes, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output.queue, parent=True),
-        controls=control_options(),
+        run=RUN,
+        used=listed(**controls(), ablation=True, retiled=True),
         params=as_json(CONFIG.novelty),
     message:
         "Novelty: the queue of features nobody has named, judged beside random weights"
     shell:
-        "photo51 novelty {params.codes:q} {params.genomes:q} {params.folder:q} {params.controls} "
-        "--ablation {input.ablation:q} --retiled {input.retiled:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 novelty {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule ledger:
@@ -205,16 +188,13 @@ rule ledger:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        codes=subpath(input.codes, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output[0], parent=True),
-        seeds=control_options("seed1"),
+        run=RUN,
+        used=listed(seed1="seed1" in DICTIONARIES),
         params=as_json(CONFIG.ledger),
     message:
         "Ledger: does each name survive the other strand, another seed, another genome?"
     shell:
-        "photo51 ledger {params.codes:q} {params.genomes:q} {params.folder:q} {params.seeds} "
-        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 ledger {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule names:
@@ -237,10 +217,9 @@ rule names:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output[0], parent=True),
+        run=RUN,
         params=as_json(CONFIG.concepts),
     message:
         "Names: what each feature is called, from all evidence, with its grade"
     shell:
-        "photo51 names {params.genomes:q} {params.folder:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 names {params.run:q} --params {params.params:q} > {log:q} 2>&1"

@@ -16,15 +16,13 @@ if CONFIG.stored:
             mem_mb=mib(3000),
             runtime=minutes(120),
         params:
-            store=activation_folder,
-            sae=subpath(input.weights, parent=True),
-            folder=lambda wildcards: f"results/{CONFIG.run}/codes/{wildcards.sae}",
+            run=RUN,
             parts=CONFIG.parts,
         message:
             "Codes: sparse codes of every scored base ({wildcards.sae}, part {wildcards.part})"
         shell:
-            "photo51 encode {params.store:q} {params.sae:q} {params.folder:q} --part {wildcards.part}/{params.parts} "
-            "--threads {threads} > {log:q} 2>&1"
+            "photo51 encode {params.run:q} --sae {wildcards.sae:q} --with activations "
+            "--part {wildcards.part}/{params.parts} --threads {threads} > {log:q} 2>&1"
 
 else:
 
@@ -46,15 +44,13 @@ else:
             mem_mb=mib(8000),
             runtime=minutes(480),
         params:
-            genomes=subpath(input.windows, parent=True),
-            sae=subpath(input.weights, parent=True),
-            folder=lambda wildcards: f"results/{CONFIG.run}/codes/{wildcards.sae}",
+            run=RUN,
             params=as_json(CONFIG.activations),
             parts=CONFIG.parts,
         message:
             "Codes: read with the model, keep sparse codes alone (part {wildcards.part})"
         shell:
-            "photo51 encode-model {params.genomes:q} {params.sae:q} {params.folder:q} --params {params.params:q} "
+            "photo51 encode {params.run:q} --sae {wildcards.sae:q} --with none --params {params.params:q} "
             "--part {wildcards.part}/{params.parts} --threads {threads} > {log:q} 2>&1"
 
 
@@ -73,12 +69,12 @@ rule gather_codes:
         mem_mb=mib(2000),
         runtime=minutes(60),
     params:
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output[0], parent=True),
+        run=RUN,
+        parts=CONFIG.parts,
     message:
         "Codes: join {wildcards.sae}"
     shell:
-        "photo51 gather-codes {params.folder:q} {params.genomes:q} > {log:q} 2>&1"
+        "photo51 encode {params.run:q} --sae {wildcards.sae:q} --gather {params.parts} > {log:q} 2>&1"
 
 
 rule features:
@@ -98,15 +94,12 @@ rule features:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        codes=subpath(input.codes, parent=True),
-        sae=subpath(input.weights, parent=True),
-        genomes=subpath(input.windows, parent=True),
+        run=RUN,
         params=as_json(CONFIG.features),
     message:
         "Features: how often, how strongly, in how long runs, where most"
     shell:
-        "photo51 features {params.codes:q} {params.sae:q} {params.genomes:q} {output.table:q} "
-        "--params {params.params:q} > {log:q} 2>&1"
+        "photo51 features {params.run:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule retile:
@@ -126,13 +119,10 @@ rule retile:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        codes=subpath(input.codes, parent=True),
-        sae=subpath(input.weights, parent=True),
-        genomes=subpath(input.windows, parent=True),
+        run=RUN,
         model=model_name("model"),
         params=as_json(CONFIG.retile),
     message:
         "Features: read some windows again from elsewhere"
     shell:
-        "photo51 retile {params.genomes:q} {params.sae:q} {params.codes:q} {output:q} --model {params.model:q} "
-        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 retile {params.run:q} --model {params.model:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -42,7 +42,7 @@ rule prepare:
     message:
         "Genomes: read sequences, choose scored bases, tile with windows"
     shell:
-        "photo51 prepare {params.genomes:q} {params.folder:q} --part sequences --params {params.params:q} > {log:q} 2>&1"
+        "photo51 prepare {params.genomes:q} {params.folder:q} --only sequences --params {params.params:q} > {log:q} 2>&1"
 
 
 rule annotate:
@@ -70,4 +70,4 @@ rule annotate:
     message:
         "Genomes: annotate"
     shell:
-        "photo51 prepare {params.genomes:q} {params.folder:q} --part annotations --params {params.params:q} > {log:q} 2>&1"
+        "photo51 prepare {params.genomes:q} {params.folder:q} --only annotations --params {params.params:q} > {log:q} 2>&1"

@@ -18,7 +18,8 @@ if CONFIG.phylogeny_genes:
             mem_mb=mib(3000),
             runtime=minutes(120),
         params:
-            sae=subpath(input.weights, parent=True),
+            run=RUN,
+            used=listed(random_sae="random" in DICTIONARIES),
             random=panel_options(),
             params=as_json(
                 CONFIG.phylogeny.model_copy(update={"model": CONFIG.activations.model})
@@ -26,7 +27,7 @@ if CONFIG.phylogeny_genes:
         message:
             "Phylogeny: one gene of many organisms through model and dictionary"
         shell:
-            "photo51 panel {input.genes:q} {params.sae:q} {output:q} {params.random} --params {params.params:q} "
+            "photo51 panel {params.run:q} --genes {input.genes:q} --with {params.used:q} {params.random} --params {params.params:q} "
             "--threads {threads} > {log:q} 2>&1"
 
 
@@ -43,6 +44,7 @@ rule geometry:
     output:
         table="<results>/geometry.h5ad",
         manifolds="<results>/manifolds.parquet",
+        points="<results>/manifold_points.parquet",
         coordinates="<results>/coordinates.parquet",
         battery="<results>/battery.parquet",
     log:
@@ -55,23 +57,10 @@ rule geometry:
         mem_mb=mib(4000),
         runtime=minutes(240),
     params:
-        codes=subpath(input.codes, parent=True),
-        sae=subpath(input.weights, parent=True),
-        genomes=subpath(input.windows, parent=True),
-        folder=subpath(output.table, parent=True),
-        baselines=concept_options(),
-        rivals=(
-            f"--random-sae results/{CONFIG.run}/sae/random"
-            if "random" in DICTIONARIES
-            else ""
-        ),
-        panel=option(
-            "--panel",
-            CONFIG.phylogeny_genes and f"results/{CONFIG.run}/panel.h5ad",
-        ),
+        run=RUN,
+        used=geometry_names(),
         params=as_json(CONFIG.geometry),
     message:
         "Manifolds: relations between features, clusters, shapes, coordinates, controls"
     shell:
-        "photo51 geometry {params.codes:q} {params.sae:q} {params.genomes:q} {params.folder:q} --features {input.table:q} "
-        "{params.baselines} {params.rivals} {params.panel} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 geometry {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -17,15 +17,13 @@ rule ablation:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        genomes=subpath(input.windows, parent=True),
-        sae=subpath(input.weights, parent=True),
+        run=RUN,
         model=CONFIG.activations.model,
         params=as_json(CONFIG.ablation),
     message:
         "Ablation: what the model loses without each feature at its strongest places"
     shell:
-        "photo51 ablation {input.top:q} --model {params.model:q} --sae {params.sae:q} --genomes {params.genomes:q} "
-        "--features {input.table:q} --out {output:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 ablation {params.run:q} --model {params.model:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule causality:
@@ -48,16 +46,13 @@ rule causality:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        genomes=subpath(input.windows, parent=True),
-        sae=subpath(input.weights, parent=True),
+        run=RUN,
         model=CONFIG.activations.model,
         params=as_json(CONFIG.causality),
     message:
         "Causality: what the model loses without each named feature, beside random features"
     shell:
-        "photo51 causality {input.top:q} --model {params.model:q} --sae {params.sae:q} --genomes {params.genomes:q} "
-        "--features {input.table:q} --concepts {input.concepts:q} --out {output:q} --params {params.params:q} "
-        "--threads {threads} > {log:q} 2>&1"
+        "photo51 causality {params.run:q} --model {params.model:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule steer:
@@ -79,9 +74,7 @@ rule steer:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        genomes=subpath(input.windows, parent=True),
-        sae=subpath(input.weights, parent=True),
-        folder=subpath(output.doses, parent=True),
+        run=RUN,
         model=CONFIG.activations.model,
         target=lambda wildcards: CONFIG.steering[wildcards.name].target,
         prompt=lambda wildcards: CONFIG.steering[wildcards.name].prompt,
@@ -91,9 +84,8 @@ rule steer:
     message:
         "Steering: {wildcards.name}, four arms and doses"
     shell:
-        "photo51 steer {params.target:q} {params.prompt:q} --model {params.model:q} --sae {params.sae:q} "
-        "--genomes {params.genomes:q} --features {input.table:q} --concepts {input.concepts:q} --code {params.code} "
-        "{params.oracles} --out {params.folder:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 steer {params.run:q} {params.target:q} {params.prompt:q} --name {wildcards.name:q} --model {params.model:q} "
+        "--code {params.code} {params.oracles} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule frameshift:
@@ -115,13 +107,11 @@ rule frameshift:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        genomes=subpath(input.windows, parent=True),
-        sae=subpath(input.weights, parent=True),
+        run=RUN,
         params=as_json(
             CONFIG.frameshift.model_copy(update={"model": CONFIG.activations.model})
         ),
     message:
         "Reading frame: one inserted base should turn it by 120 degrees"
     shell:
-        "photo51 frameshift {input.geometry:q} {params.sae:q} {params.genomes:q} {output.table:q} "
-        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 frameshift {params.run:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -15,15 +15,14 @@ rule activations:
         mem_mb=mib(4000),
         runtime=minutes(240),
     params:
-        genomes=subpath(input.windows, parent=True),
-        folder=lambda wildcards: f"results/{CONFIG.run}/activations/{wildcards.source}",
+        run=RUN,
         params=activation_params,
         parts=CONFIG.parts,
     message:
         "Model: activations of every scored base on both strands ({wildcards.source}, part {wildcards.part})"
     shell:
-        "photo51 activations {params.genomes:q} {params.folder:q} --params {params.params:q} "
-        "--part {wildcards.part}/{params.parts} --threads {threads} > {log:q} 2>&1"
+        "photo51 activations {params.run:q} --source {wildcards.source:q} --part {wildcards.part}/{params.parts} "
+        "--params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule selftest:
@@ -42,9 +41,9 @@ rule selftest:
         mem_mb=mib(4000),
         runtime=minutes(30),
     params:
-        genomes=subpath(input.windows, parent=True),
+        run=RUN,
         model=CONFIG.activations.model,
     message:
         "Model: is it causal, the same in any batch, and does it know what it should?"
     shell:
-        "photo51 selftest {params.genomes:q} {output:q} --model {params.model:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 selftest {params.run:q} --model {params.model:q} --threads {threads} > {log:q} 2>&1"

@@ -19,13 +19,12 @@ rule tracks:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=subpath(input.table, parent=True),
-        folder=subpath(output.tracks, parent=True),
+        run=RUN,
         params=as_json(CONFIG.tracks),
     message:
         "Tracks: bigWig a strand, calls, track hub, offline genome page"
     shell:
-        "photo51 tracks {params.run:q} {params.folder:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+        "photo51 tracks {params.run:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule findings:
@@ -43,12 +42,12 @@ rule findings:
         mem_mb=mib(2000),
         runtime=minutes(10),
     params:
-        run=subpath(output[0], parent=True),
+        run=RUN,
         params=json.dumps({"alpha": CONFIG.report.alpha}),
     message:
         "Findings: every claim of the run beside its null"
     shell:
-        "photo51 findings {params.run:q} {output:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+        "photo51 findings {params.run:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule atlas:
@@ -69,13 +68,12 @@ rule atlas:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=subpath(output[0], ancestor=2),
-        folder=subpath(output[0], parent=True),
+        run=RUN,
         params=as_json(CONFIG.atlas),
     message:
         "Atlas: every feature with its dossier"
     shell:
-        "photo51 atlas {params.run:q} {params.folder:q} --sae main --params {params.params:q} > {log:q} 2>&1"
+        "photo51 atlas {params.run:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule notebook:
@@ -98,12 +96,11 @@ rule notebook:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        run=subpath(output[0], ancestor=2),
-        folder=subpath(output.page, parent=True),
+        run=RUN,
     message:
         "Notebook {wildcards.notebook}"
     shell:
-        "photo51 notebook {input.script:q} {params.folder:q} -p results={params.run:q} > {log:q} 2>&1"
+        "photo51 notebook {params.run:q} {input.script:q} > {log:q} 2>&1"
 
 
 rule export:
@@ -128,12 +125,12 @@ rule export:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=subpath(output[0], parent=True),
+        run=RUN,
         params=as_json(CONFIG.export),
     message:
         "Exports: AnnData, tables as TSV with their columns explained, RO-Crate"
     shell:
-        "photo51 export {params.run:q} {output:q} --sae main --config {input.config:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 export {params.run:q} --config {input.config:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule report:
@@ -157,12 +154,12 @@ rule report:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        run=subpath(output[0], parent=True),
+        run=RUN,
         params=as_json(CONFIG.report),
     message:
         "Report: one page on what the model knows of these genomes"
     shell:
-        "photo51 report {params.run:q} {output:q} --sae main --config {input.config:q} --params {params.params:q} > {log:q} 2>&1"
+        "photo51 report {params.run:q} --config {input.config:q} --params {params.params:q} > {log:q} 2>&1"
 
 
 rule manifest:
@@ -185,8 +182,8 @@ rule manifest:
         mem_mb=mib(1000),
         runtime=minutes(30),
     params:
-        run=subpath(output[0], parent=True),
+        run=RUN,
     message:
         "Manifest: configuration, versions, hashes of all that went in and came out"
     shell:
-        "photo51 manifest {params.run:q} {input.config:q} --selftest {input.selftest:q} > {log:q} 2>&1"
+        "photo51 manifest {params.run:q} --config {input.config:q} --selftest {input.selftest:q} > {log:q} 2>&1"

@@ -17,7 +17,7 @@ from photo51.run.feature import FeatureFacts, feature_facts
 from photo51.run.opened import Run
 from photo51.run.sources import SOURCES
 from photo51.run.summary import feature_summary
-from photo51.types import STRANDS, InputError, Interval
+from photo51.types import STRANDS, InputError, Interval, feature_number
 
 if TYPE_CHECKING:
     import anndata as ad
@@ -197,20 +197,6 @@ class Features:
             For a number that the dictionary does not have, naming the nearest.
         """
         return Feature(self._run, self._run.check(feature_number(feature)))
-
-
-def feature_number(text: int | str) -> int:
-    """Number of a feature written `812` or `f812`.
-
-    Raises
-    ------
-    InputError
-        For any other text.
-    """
-    found = re.fullmatch(r"[fF]?(\d+)", str(text).strip())
-    if not found:
-        raise InputError(f"feature: need a number such as 812 or f812, got {text!r}")
-    return int(found[1])
 
 
 class Feature:

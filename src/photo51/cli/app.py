@@ -9,30 +9,67 @@ import logging
 import os
 import re
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from photo51 import __version__
 from photo51.types import InputError
 
+SETUP, MODEL, DICTIONARY, DISCOVERY = "Set up", "Model", "Dictionary", "Discovery"
+VARIANTS, INTERVENTIONS, RESULTS = "Variants and cohorts", "Interventions", "Results"
+GROUPS = {
+    SETUP: "init demo run plan doctor prepare fetch config schema",
+    MODEL: "models convert activations burn-in selftest layers words diff memory corpus pretrain model-card",
+    DICTIONARY: "train-sae encode fidelity fidelity-classes sae-quality sweep import-sae export-sae ship-dictionary",
+    DISCOVERY: "features retile enrich concepts ledger names motifs genesets novelty panel geometry",
+    VARIANTS: "score variants biomarkers cards distil cohort-check cohort",
+    INTERVENTIONS: "ablation causality frameshift steer explain paint react exchange studio",
+    RESULTS: "read findings report atlas tracks export notebook feature find manifest verify",
+}
+
+
+class Grouped(TyperGroup):
+    """Commands under their headings, in the order in which they are used, a line each."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the groups of commands."""
+        shown = {n: c for n in self.list_commands(ctx) if (c := self.get_command(ctx, n)) and not c.hidden}
+        widest = max(map(len, shown))
+        for group, order in {**GROUPS, "More": ""}.items():
+            own = [n for n, c in shown.items() if _group(n, c) == group]
+            own.sort(key=[*order.split(), *own].index)
+            rows = [(n.ljust(widest), (shown[n].help or "").partition("\n")[0].rstrip(".")) for n in own]
+            if rows:
+                with formatter.section(group):
+                    formatter.write_dl(rows)
+
+
+def _group(name: str, command: Any) -> str:
+    """Heading of a command: the one that lists it, else the one it states."""
+    listed = next((group for group, names in GROUPS.items() if name in names.split()), None)
+    stated = getattr(command, "rich_help_panel", None)
+    return listed or (stated if stated in GROUPS else "More")
+
+
 app = typer.Typer(
     name="photo51",
+    cls=Grouped,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
-    help="A scientific discovery workbench for genomics foundation models. Every stage of the workflow is a command here.",
+    help="A scientific discovery workbench for genomics foundation models.\n\nEvery stage of the workflow is a command: photo51 STAGE RUN.",
 )
 ParamsOption = Annotated[
     str | None, typer.Option("--params", help="parameters of the stage: JSON in braces, or a YAML/JSON file")
 ]
 PartOption = Annotated[
     str | None,
-    typer.Option(
-        "--part", help="I/N: shards I, I+N, I+2N … alone (0 <= I < N); default: all, gathered afterwards"
-    ),
+    typer.Option("--part", help="i/n: the i-th of n parts alone (0 <= i < n); default: all, joined"),
 ]
+DeviceOption = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
 ThreadsOption = Annotated[int, typer.Option("--threads", min=1, help="CPU threads")]
 
 
@@ -76,20 +113,25 @@ def set_threads(n: int) -> None:
         sys.modules["torch"].set_num_threads(n)
 
 
-def shards_of(part: str | None, n_shards: int) -> list[int]:
-    """Shards of a part `I/N`: every N-th, from I on; all of them without a part.
+def parted(text: str | None) -> tuple[int, int] | None:
+    """The part `i/n` as two numbers; None for no part.
 
     Raises
     ------
     InputError
         If the text is not of that form.
     """
-    if part is None:
-        return list(range(n_shards))
-    found = re.fullmatch(r"(\d+)/([1-9]\d*)", part)
-    if not found or int(found[1]) >= int(found[2]):
-        raise InputError(f"--part: need I/N with 0 <= I < N, got {part!r}")
-    return list(range(int(found[1]), n_shards, int(found[2])))
+    if text is None:
+        return None
+    numbers = re.fullmatch(r"(\d+)/([1-9]\d*)", text)
+    if not numbers or int(numbers[1]) >= int(numbers[2]):
+        raise InputError(f"--part: need i/n with 0 <= i < n, got {text!r}")
+    return int(numbers[1]), int(numbers[2])
+
+
+def shards_of(part: tuple[int, int] | None, n_shards: int) -> list[int]:
+    """Shards of a part `(i, n)`: every n-th, from i on; all of them without a part."""
+    return list(range(n_shards) if part is None else range(part[0], n_shards, part[1]))
 
 
 def main() -> None:

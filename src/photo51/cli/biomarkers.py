@@ -1,4 +1,4 @@
-"""`photo51 variants`, `gather-variants`, `biomarkers`, `cards`, `cohort-check`, `cohort` and `distil`."""
+"""Variants and cohorts: `photo51 variants`, `biomarkers`, `cards`, `distil`, `cohort-check`, `cohort`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import (
+    VARIANTS,
+    DeviceOption,
+    ParamsOption,
+    PartOption,
+    ThreadsOption,
+    app,
+    parted,
+    set_threads,
+)
+from photo51.cli.stage import STAGES, Job, Stage, extra, stage
+from photo51.run.layout import place
 from photo51.types import InputError
 
 if TYPE_CHECKING:
@@ -20,117 +31,168 @@ if TYPE_CHECKING:
     from photo51.genome.variants import Genotypes
     from photo51.io import Provenance
 
-Folder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
-Files = Annotated[list[Path], typer.Argument(help="VCF files or tables of variants on one genome")]
-Out = Annotated[
-    Path, typer.Option("--out", help="table to write, as variants/SET.parquet; Δ go beside it (.h5ad)")
+Sets = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="set of variants compared, repeatable; default: those of comparison --name"),
 ]
-Genome = Annotated[str | None, typer.Option(help="genome the variants are on, where there are several")]
-Tables = Annotated[list[Path], typer.Argument(help="variant effects, variants/SET.parquet")]
-Shards = Annotated[int, typer.Option("--shards", min=1, help="number of shards")]
 
 
-@app.command()
+@app.command(rich_help_panel=VARIANTS)
 def variants(
-    genomes: Folder,
-    files: Files,
-    out: Out,
-    model: Annotated[str, typer.Option(help="model, as `sh2:base` or a folder")],
-    sae: Annotated[Path, typer.Option(help="folder of the dictionary")],
-    genome: Genome = None,
-    params: ParamsOption = None,
-    shards: Shards = 1,
-    shard: Annotated[
-        int | None, typer.Option(help="score this shard alone, 0 to shards - 1, and gather later")
+    run: Annotated[
+        Path,
+        typer.Argument(metavar="RUN", help="folder of the run, or of prepared genomes (`photo51 prepare`)"),
+    ],
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(
+            metavar="[FILE]...", help="VCF files or tables of variants on one genome; default: those of --set"
+        ),
     ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
+    set_name: Annotated[
+        str | None, typer.Option("--set", help="name of the set: RUN/variants/SET.parquet")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="table to write in place of that; Δ go beside it (.h5ad)")
+    ] = None,
+    genome: Annotated[
+        str | None, typer.Option(help="genome the variants are on, where there are several")
+    ] = None,
+    part: PartOption = None,
+    gather: Annotated[
+        int | None, typer.Option(min=1, help="join so many finished parts (variants), and do nothing else")
+    ] = None,
+    params: ParamsOption = None,
+    model: Annotated[
+        str | None, typer.Option(help="model, as `sh2:base` or a folder; default: the run's")
+    ] = None,
+    sae: Annotated[str, typer.Option(help="dictionary of the run, or a folder")] = "main",
+    device: DeviceOption = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Score variants on both strands: likelihood ratios, feature changes, consequences; one table, and Δ beside it."""
-    set_threads(threads)
-    import torch
+    """Score variants by likelihood and changes of features.
 
-    from photo51.config import parse
-    from photo51.config.biomarkers import VariantsParams
+    And their consequences. On both strands; one table, and the changes of features beside it.
+    """
+    set_threads(threads)
     from photo51.effects.run import gather_shards, load_variants, made_by, run_shards, scorer_of
-    from photo51.model.adapters import load_model
     from photo51.sae.dictionary import Dictionary
 
-    torch.set_num_threads(threads)
-    given = parse(VariantsParams, params)
-    found = load_variants(genomes, files, given, genome, out.stem, annotated=shard is None)
-    scorer, hashes = scorer_of(load_model(model, device=device), Dictionary.load(sae), given)
-    made = made_by(genomes, files, given, hashes)
-    wanted = list(range(shards)) if shard is None else [shard]
-    run_shards(found, scorer, given, out=out, shards=wanted, n_shards=shards, made=made)
-    if shard is None:
-        gather_shards(found, out=out, n_shards=shards)
+    job = Job(
+        VARIANT_EFFECTS,
+        run,
+        {"set": set_name},
+        stated=params,
+        model_name=model,
+        device=device,
+        threads=threads,
+    )
+    genomes = run if (run / "windows.parquet").is_file() else job.path("genome")
+    out = out or job.path("variants")
+    if not files:
+        files, genome = _set_files(job, out.stem, genome)
+    settings, chosen = job.params, parted(part)
+    whole = chosen is None
+    loaded = load_variants(genomes, files, settings, genome, out.stem, annotated=whole)
+    i, n = chosen or (0, gather or 1)
+    if gather is None:
+        dictionary = Dictionary.load(Path(sae) if Path(sae).is_dir() else job.path("dictionary", sae=sae))
+        scorer, hashes = scorer_of(job.model(), dictionary, settings)
+        made = made_by(genomes, files, settings, hashes)
+        run_shards(loaded, scorer, settings, out=out, shards=[i], n_shards=n, made=made)
+    if whole:
+        gather_shards(loaded, out=out, n_shards=n)
 
 
-@app.command()
-def gather_variants(
-    genomes: Folder,
-    files: Files,
-    out: Out,
-    shards: Shards,
-    genome: Genome = None,
-    params: ParamsOption = None,
-) -> None:
-    """Join the shards of a set of variants; arguments are those of `photo51 variants`."""
-    from photo51.config import parse
-    from photo51.config.biomarkers import VariantsParams
-    from photo51.effects.run import gather_shards, load_variants
-
-    found = load_variants(genomes, files, parse(VariantsParams, params), genome, out.stem)
-    gather_shards(found, out=out, n_shards=shards)
+VARIANT_EFFECTS = Stage(
+    "variants",
+    VARIANTS,
+    reads=("windows", "sequences_fasta", "dictionary_card"),
+    writes=("variants", "variant_features"),
+    params="biomarkers.VariantsParams",
+    configured="variants",
+    scatter="variants",
+    model=True,
+)
+STAGES[VARIANT_EFFECTS.name] = VARIANT_EFFECTS
 
 
-@app.command()
-def biomarkers(
-    tables: Tables,
-    out: Annotated[Path, typer.Argument(help="folder to write to, as biomarkers/SET")],
-    params: ParamsOption = None,
-) -> None:
-    """Compare disease with harmless variants: features within strata, and every score with genes held out."""
+def _set_files(job: Job, name: str, genome: str | None) -> tuple[list[Path], str | None]:
+    """Files of a set of variants by the run's table of genomes, and the genome they are on."""
+    from photo51.genome.samples import read_genomes
+
+    table = job.configured("genomes")
+    rows = [] if table is None else read_genomes(table)
+    sets = {n: (path, row.genome) for row in rows for n, path in row.variants}
+    if name not in sets:
+        raise InputError(
+            f"variants: need FILE, or --set with one of the run's ({', '.join(sorted(sets)) or 'none'}), got {name!r}"
+        )
+    path, own = sets[name]
+    return [Path(path)], genome or own
+
+
+def _tables(job: Job, stated: list[str] | None) -> list[Path]:
+    """Tables of the sets of variants that are compared."""
+    sets = stated or list(job.configured("comparisons.{name}.sets") or ())
+    if not sets:
+        raise InputError(
+            f"{job.stage.name}: need --set, or --name of a comparison of the run's configuration"
+        )
+    paths = [job.path("variants", set=name) for name in sets]
+    if missing := [path for path in paths if not path.is_file()]:
+        raise InputError(f"{missing[0]}: need variant effects, got no such file. {place('variants').how}")
+    return paths
+
+
+@stage(
+    VARIANTS,
+    writes=("feature_tests", "classifiers"),
+    params="biomarkers.BiomarkersParams",
+    configured="comparisons.{name}.biomarkers",
+)
+def biomarkers(job: Job, sets: Sets = None) -> None:
+    """Compare disease variants with harmless ones.
+
+    Features within strata, and every score with genes held out.
+    """
     from photo51.biomarkers.stage import run_biomarkers
-    from photo51.config import parse
-    from photo51.config.biomarkers import BiomarkersParams
 
-    run_biomarkers(tables, out, parse(BiomarkersParams, params))
+    run_biomarkers(_tables(job, sets), job.path("comparison"), job.params)
 
 
-@app.command()
+@stage(
+    VARIANTS,
+    reads=("classifiers", "compared_variants"),
+    writes=("cards",),
+    extras=(extra("names"), extra("top_windows")),
+    params="biomarkers.CardsParams",
+    configured="comparisons.{name}.cards",
+)
 def cards(
-    tables: Tables,
-    folder: Annotated[
-        Path, typer.Argument(help="folder `photo51 biomarkers` has written, as biomarkers/SET")
-    ],
+    job: Job,
+    sets: Sets = None,
     names: Annotated[
         Path | None,
         typer.Option(help="table (.tsv or .parquet) with feature, name and, if wanted, logo: a picture"),
     ] = None,
-    concepts: Annotated[
-        Path | None, typer.Option(help="names.parquet: features are called what they mark")
-    ] = None,
-    places: Annotated[
-        Path | None, typer.Option(help="top_windows.parquet: where each feature fires strongest")
-    ] = None,
-    params: ParamsOption = None,
-    *,
     verify: Annotated[
         bool,
         typer.Option("--verify", help="read every number of the cards again where it says it comes from"),
     ] = False,
 ) -> None:
-    """Explain scores of single variants: one JSON and one picture each, every number with its source."""
+    """Explain scores of single variants: evidence cards.
+
+    One JSON and one picture each, every number with its source; features are called as `names.parquet` has them.
+    """
     from photo51.biomarkers.card_files import verify_card
     from photo51.biomarkers.known import read_known
     from photo51.biomarkers.stage import run_cards
-    from photo51.config import parse
-    from photo51.config.biomarkers import CardsParams
 
-    known = read_known(None if names is None else _table(names), concepts=concepts, places=places)
-    for path in run_cards(tables, folder, parse(CardsParams, params), known):
+    stated = None if names is None else _table(names)
+    known = read_known(stated, concepts=job.extra("names"), places=job.extra("top_windows"))
+    folder = job.path("comparison")
+    for path in run_cards(_tables(job, sets), folder, job.params, known):
         n = f"  {verify_card(path, folder / 'variants.parquet')} numbers verified" if verify else ""
         typer.echo(f"{path}{n}")
 
@@ -145,7 +207,7 @@ Vcf = Annotated[Path | None, typer.Option(help="VCF file with samples")]
 CohortOut = Annotated[Path, typer.Argument(help="folder to write to, as cohort/NAME")]
 
 
-@app.command()
+@app.command(rich_help_panel=VARIANTS)
 def cohort_check(
     panel: Panel,
     out: CohortOut,
@@ -156,7 +218,10 @@ def cohort_check(
         bool, typer.Option("--external", help="another cohort is kept for validation: nobody is put away")
     ] = False,
 ) -> None:
-    """Say whether a cohort can be tested (coding, names, clades, cases and controls of each) before any model is run."""
+    """Say whether a cohort can be tested, before a model is run.
+
+    Coding, names, clades, cases and controls of each.
+    """
     from photo51.biomarkers.burden import markers_of
     from photo51.biomarkers.cohort import roster
     from photo51.biomarkers.cohort_stage import check_cohort
@@ -185,7 +250,7 @@ def cohort_check(
     typer.echo(plan.table.to_string(index=False, float_format="{:.2f}".format))
 
 
-@app.command()
+@app.command(rich_help_panel=VARIANTS)
 def cohort(
     panel: Panel,
     out: CohortOut,
@@ -226,7 +291,9 @@ def cohort(
         ),
     ] = False,
 ) -> None:
-    """Test feature burdens of individuals against a phenotype, with descent and covariates taken into account.
+    """Test feature burdens of individuals against a phenotype.
+
+    With descent and covariates taken into account.
 
     Example: photo51 cohort panel.tsv cohort/mine --genotypes isolates.vcf.gz --variants variants/isolates.parquet
     """
@@ -264,36 +331,43 @@ def cohort(
     run_cohort(burden, people, out, given, made=made, plan=plan, validation=validation, distil_params=rules)
 
 
-@app.command()
+@stage(
+    VARIANTS,
+    params="biomarkers.DistilParams",
+    configured="comparisons.{name}.distil",
+    writes=("variant_rules",),
+)
 def distil(
-    where: Annotated[
-        list[Path],
-        typer.Argument(
-            help="a folder of `photo51 cohort`; or variant tables, then --out and the parameters of the comparison"
-        ),
-    ],
-    out: Annotated[Path | None, typer.Option(help="folder to write to, for variants: biomarkers/SET")] = None,
+    job: Job,
+    sets: Sets = None,
+    cohort: Annotated[str | None, typer.Option(help="cohort of the run, in place of a comparison")] = None,
     comparison: Annotated[
-        str | None, typer.Option(help="parameters of `photo51 biomarkers`, for variants: JSON or a file")
+        str | None,
+        typer.Option(
+            help="parameters of `photo51 biomarkers`: JSON or a file; default: those of comparison --name"
+        ),
     ] = None,
-    params: ParamsOption = None,
 ) -> None:
-    """Find the smallest rule that keeps the signal; a cohort's rule meets the validation set through `cohort --open-lock`."""
+    """Find the smallest rule that keeps the signal.
+
+    A cohort's rule meets the validation set through `photo51 cohort --open-lock`.
+    """
     from photo51.biomarkers.distil_stage import run_distil_cohort, run_distil_variants
     from photo51.biomarkers.stage import comparison_of
     from photo51.config import parse
-    from photo51.config.biomarkers import BiomarkersParams, DistilParams
-    from photo51.io import provenance
+    from photo51.config.biomarkers import BiomarkersParams
 
-    given = parse(DistilParams, params)
-    if where[0].is_dir():
-        run_distil_cohort(where[0], given)
+    if cohort is not None:
+        run_distil_cohort(job.run / "cohort" / cohort, job.params)
         return
-    if out is None:
-        raise InputError("--out: need a folder to write rules of variants to, got none")
-    settings = parse(BiomarkersParams, comparison, "--comparison")
-    made = provenance("distil", given, list(where))
-    run_distil_variants(comparison_of(where, settings), out, given, settings, made)
+    tables, configured = _tables(job, sets), job.configured("comparisons.{name}.biomarkers")
+    settings = (
+        configured
+        if comparison is None and configured is not None
+        else parse(BiomarkersParams, comparison, "--comparison")
+    )
+    compared = comparison_of(tables, settings)
+    run_distil_variants(compared, job.path("comparison"), job.params, settings, job.made(*tables))
 
 
 def _table(path: Path) -> pd.DataFrame:

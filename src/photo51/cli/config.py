@@ -8,13 +8,12 @@ from typing import Annotated
 
 import typer
 
-from photo51.cli.app import app
+from photo51.cli.app import RESULTS, SETUP, app
+from photo51.cli.stage import RunArgument
 from photo51.types import InputError
 
-Results = Annotated[Path, typer.Argument(help="folder of the run, results/<run>")]
 
-
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def schema(
     out: Annotated[Path | None, typer.Argument(help="file to write; default: print")] = None,
     *,
@@ -22,7 +21,10 @@ def schema(
         bool, typer.Option("--check", help="write nothing; fail where the file is not up to date")
     ] = False,
 ) -> None:
-    """Write what a configuration may say: a JSON schema, or a table to read where the file ends in .md."""
+    """Write what a configuration may say, as schema or table.
+
+    A JSON schema, or a table to read where the file ends in .md.
+    """
     from photo51.config.reference import reference
     from photo51.config.run import Config
     from photo51.io import atomic
@@ -40,12 +42,15 @@ def schema(
             partial.write_text(text)
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def config(
     given: Annotated[str, typer.Argument(metavar="CONFIG", help="configuration: a file, or JSON in braces")],
     out: Annotated[Path, typer.Argument(help="file to write, .yaml")],
 ) -> None:
-    """Write a configuration with every default filled in, as a run keeps it beside its results."""
+    """Write a configuration with every default filled in.
+
+    As a run keeps it beside its results.
+    """
     import yaml
 
     from photo51 import __version__
@@ -63,34 +68,46 @@ def config(
         )
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def manifest(
-    results: Results,
-    config: Annotated[Path, typer.Argument(help="configuration of the run")],
-    selftest: Annotated[Path | None, typer.Option(help="self-tests of the model, selftest.json")] = None,
+    run: RunArgument,
+    config: Annotated[Path | None, typer.Option(help="its configuration; default: the one it keeps")] = None,
+    selftest: Annotated[
+        Path | None, typer.Option(help="self-tests of the model; default: RUN/model/selftest.json, if there")
+    ] = None,
 ) -> None:
-    """Write manifest.json: configuration, versions, commit, seeds, and the hash of every input and output."""
+    """Write the manifest: versions, seeds, hashes of all files.
+
+    Configuration, versions, commit, seeds, and the hash of every input and output.
+    """
     from photo51.config.paths import read_configuration
     from photo51.io import atomic
     from photo51.report.inputs import input_files
     from photo51.report.manifest import manifest as describe
+    from photo51.run.layout import path
 
+    config = config or path(run, "config")
+    if selftest is None and (own := path(run, "selftest")).is_file():
+        selftest = own
     settings = read_configuration(config)
     inputs = [config, *input_files(settings)]
     tests = json.loads(selftest.read_text()) if selftest else None
-    found = describe(results, settings.model_dump(mode="json"), inputs, tests)
-    with atomic(results / "manifest.json") as partial:
+    found = describe(run, settings.model_dump(mode="json"), inputs, tests)
+    with atomic(run / "manifest.json") as partial:
         partial.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
 
 
-@app.command()
-def verify(results: Results) -> None:
-    """Compare the files of a run with its manifest; fails where one is missing or differs."""
+@app.command(rich_help_panel=RESULTS)
+def verify(run: RunArgument) -> None:
+    """Compare the files of a run with its manifest.
+
+    Fails where one is missing or differs.
+    """
     from photo51.report.manifest import changed
 
-    path = results / "manifest.json"
+    path = run / "manifest.json"
     if not path.is_file():
         raise InputError(f"{path}: need the manifest of a finished run, got no such file")
-    if found := changed(results, path):
-        raise InputError(f"{results}: need the files of the manifest, got {', '.join(found[:20])}")
-    typer.echo(f"{results}: every file is that of the manifest")
+    if found := changed(run, path):
+        raise InputError(f"{run}: need the files of the manifest, got {', '.join(found[:20])}")
+    typer.echo(f"{run}: every file is that of the manifest")

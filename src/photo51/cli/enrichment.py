@@ -1,4 +1,4 @@
-"""`photo51 enrich`, `gather-enrichment`, `concepts`, `motifs`, `genesets`, `novelty`, `ledger`: what features mean."""
+"""What features mean: `photo51 enrich`, `concepts`, `motifs`, `genesets`, `novelty`, `ledger`, `names`."""
 
 from __future__ import annotations
 
@@ -7,38 +7,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import DISCOVERY
+from photo51.cli.stage import Job, extra, stage
+from photo51.types import InputError
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from photo51.enrichment.inputs import Inputs
+    from photo51.io import Provenance
 
-Codes = Annotated[Path, typer.Argument(help="codes of the dictionary, gathered: codes/NAME")]
-GenomeFolder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
-Out = Annotated[Path, typer.Argument(help="folder of the run, to write to")]
-Shards = Annotated[int, typer.Option("--shards", min=1, help="number of shards features are dealt to")]
-Random = Annotated[Path | None, typer.Option(help="codes of a dictionary of the random-weight model")]
-Seeds = Annotated[
-    list[Path] | None, typer.Option("--seed", help="codes of a dictionary of another seed; once for each")
-]
+_CONTROLS = (extra("seed1", "codes_folder", sae="seed1"), extra("random", "codes_folder", sae="random"))
 
 
-@app.command()
-def enrich(
-    codes: Codes,
-    genomes: GenomeFolder,
-    out: Out,
-    params: ParamsOption = None,
-    shards: Shards = 1,
-    shard: Annotated[
-        int | None,
-        typer.Option(min=0, help="test this shard of features alone, 0 to shards - 1, and gather later"),
-    ] = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Test features against annotation classes; write enrichment, calibration_qq and adjusted_rates.parquet, and calibration.json."""
-    set_threads(threads)
-    from photo51.config import parse
-    from photo51.config.enrichment import EnrichParams
+def _inputs(job: Job) -> Inputs:
+    from photo51.enrichment.inputs import Inputs
+
+    return Inputs.open(job.path("genome"))
+
+
+@stage(
+    DISCOVERY,
+    reads=("codes", "annotations", "windows"),
+    writes=("enrichment", "qq", "adjusted_rates"),
+    params="enrichment.EnrichParams",
+    configured="enrichment",
+    scatter="features",
+)
+def enrich(job: Job) -> None:
+    """Test features against annotations, exact rotation null.
+
+    False discovery rates are made over all parts when they are joined, and the run is calibrated on rotated activations.
+    """
     from photo51.enrichment.enrich_stage import (
         Enrichment,
         enrich_shard,
@@ -47,248 +45,219 @@ def enrich(
         part_path,
         shared_path,
     )
-    from photo51.enrichment.inputs import Inputs
+    from photo51.enrichment.inputs import open_codes
     from photo51.io import write_table
     from photo51.io.contracts.enrichment import ENRICHMENT
 
-    given, inputs = parse(EnrichParams, params), Inputs.open(genomes)
-    made = made_by(codes, inputs, given)
-    stage = Enrichment(codes, inputs, given, shared_path(out) if shard is not None and shards > 1 else None)
-    for i in range(shards) if shard is None else [shard]:
-        write_table(enrich_shard(stage, i, shards, threads), part_path(out, i), ENRICHMENT, made)
-    if shard is None:
-        gather_parts(out, stage.store, made, given, shards)
+    codes, inputs, params = job.path("codes_folder"), _inputs(job), job.params
+    made = made_by(codes, inputs, params)
+    if job.gather is None:
+        i, n = job.part or (0, 1)
+        tests = Enrichment(codes, inputs, params, shared_path(job.run) if n > 1 else None)
+        write_table(enrich_shard(tests, i, n, job.threads), part_path(job.run, i), ENRICHMENT, made)
+    if job.part is None:
+        gather_parts(job.run, open_codes(codes, inputs), made, params, job.gather or 1)
 
 
-@app.command()
-def gather_enrichment(
-    codes: Codes, genomes: GenomeFolder, out: Out, params: ParamsOption = None, shards: Shards = 1
-) -> None:
-    """Make the families of all shards that `photo51 enrich --shard` wrote; arguments are those of `photo51 enrich`."""
-    from photo51.config import parse
-    from photo51.config.enrichment import EnrichParams
-    from photo51.enrichment.enrich_stage import gather_parts, made_by
-    from photo51.enrichment.inputs import Inputs, open_codes
+@stage(
+    DISCOVERY,
+    reads=("enrichment", "codes", "windows"),
+    writes=("concepts", "concept_summary", "instances", "regions"),
+    extras=(extra("activations"), _CONTROLS[1]),
+    params="enrichment.ConceptParams",
+    configured="concepts",
+)
+def concepts(job: Job) -> None:
+    """Choose features for annotations, report on held-out blocks.
 
-    given, inputs = parse(EnrichParams, params), Inputs.open(genomes)
-    gather_parts(out, open_codes(codes, inputs), made_by(codes, inputs, given), given, shards)
-
-
-@app.command()
-def concepts(
-    codes: Codes,
-    genomes: GenomeFolder,
-    out: Out,
-    random: Random = None,
-    activations: Annotated[
-        Path | None,
-        typer.Option(
-            help="activations of the dictionary's site: neurons, components and probes are read too"
-        ),
-    ] = None,
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Choose features and thresholds for annotation classes on select, report on test, beside what they must beat."""
-    set_threads(threads)
+    Beside neurons, components and probes of the activations, k-mers and codes of a model with random weights.
+    """
     from photo51.activations.store import ActivationStore
-    from photo51.config import parse
-    from photo51.config.enrichment import ConceptParams
     from photo51.enrichment.concept_stage import across_genomes, examined, region_table
     from photo51.enrichment.concepts import Exam
-    from photo51.enrichment.inputs import Inputs, open_codes
+    from photo51.enrichment.inputs import open_codes
     from photo51.enrichment.readout import codes_readout, kmer_readout
     from photo51.enrichment.summary import headline, summarise
-    from photo51.io import provenance, write_json, write_table
-    from photo51.io.contracts.enrichment import CONCEPTS, INSTANCES, REGIONS, SUMMARY
+    from photo51.io import read_table, write_json, write_table
+    from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, INSTANCES, REGIONS, SUMMARY
 
-    given, inputs = parse(ConceptParams, params), Inputs.open(genomes)
-    exam = Exam(inputs.workspace, inputs.classes(given.classes, given.leave_out), inputs.bases, given)
-    channels = None if activations is None else ActivationStore(activations, n_rows=inputs.workspace.n_rows)
-    table = examined(exam, inputs, codes, random=random, channels=channels, enrichment=_enrichment(out))
+    params, inputs, codes = job.params, _inputs(job), job.path("codes_folder")
+    exam = Exam(inputs.workspace, inputs.classes(params.classes, params.leave_out), inputs.bases, params)
+    stored = job.extra("activations")
+    channels = None if stored is None else ActivationStore(stored, n_rows=inputs.workspace.n_rows)
+    enrichment = read_table(job.path("enrichment"), ENRICHMENT)
+    table = examined(
+        exam, inputs, codes, random=job.extra("random"), channels=channels, enrichment=enrichment
+    )
     summary = summarise(exam, table)
-    made = provenance("concepts", given, [codes / "codes.json", out / "enrichment.parquet", *inputs.files])
+    made = job.made(job.path("codes"), job.path("enrichment"), *inputs.files)
     store = open_codes(codes, inputs)
     sae = codes_readout(store, range(store.n_features))
     instances = across_genomes(exam, (sae, kmer_readout(inputs.bases, inputs.stretches)))
-    write_table(instances, out / "instances.parquet", INSTANCES, made)
-    write_table(region_table(exam, sae), out / "regions.parquet", REGIONS, made)
-    write_table(table, out / "concepts.parquet", CONCEPTS, made)
-    write_table(summary, out / "concept_summary.parquet", SUMMARY, made)
-    write_json(headline(summary), out / "concepts.json")
+    write_table(instances, job.path("instances"), INSTANCES, made)
+    write_table(region_table(exam, sae), job.path("regions"), REGIONS, made)
+    write_table(table, job.path("concepts"), CONCEPTS, made)
+    write_table(summary, job.path("concept_summary"), SUMMARY, made)
+    write_json(headline(summary), job.path("concept_figures"))
 
 
-@app.command()
+@stage(
+    DISCOVERY,
+    reads=("enrichment", "codes", "windows"),
+    writes=("shapes", "logos", "profiles", "motif_matches"),
+    params="enrichment.MotifParams",
+    configured="motifs",
+)
 def motifs(
-    codes: Codes,
-    genomes: GenomeFolder,
-    out: Out,
+    job: Job,
     motifs: Annotated[Path | None, typer.Option(help="known motifs, in MEME's minimal format")] = None,
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Draw what features look like: shapes, logos, profiles around boundaries, matches to known motifs."""
-    set_threads(threads)
-    from photo51.config import parse
-    from photo51.config.enrichment import MotifParams
-    from photo51.enrichment.inputs import Inputs, open_codes
+    """Draw what features look like: shapes, logos, profiles."""
+    from photo51.enrichment.inputs import open_codes
     from photo51.enrichment.motif_stage import portray
     from photo51.genome.motifs import read_meme
-    from photo51.io import provenance, write_table
-    from photo51.io.contracts.enrichment import LOGOS, MOTIF_MATCHES, PROFILES, SHAPES
+    from photo51.io import read_table, write_table
+    from photo51.io.contracts.enrichment import ENRICHMENT, LOGOS, MOTIF_MATCHES, PROFILES, SHAPES
 
-    given, inputs = parse(MotifParams, params), Inputs.open(genomes)
+    inputs = _inputs(job)
     known = [] if motifs is None else read_meme(motifs)
-    store = open_codes(codes, inputs)
-    found = portray(store, inputs, given, known=known, enrichment=_enrichment(out))
-    files: list[Path | str] = [codes / "codes.json", out / "enrichment.parquet", *inputs.files]
-    made = provenance("motifs", given, files if motifs is None else [*files, motifs])
-    write_table(found.shapes, out / "shapes.parquet", SHAPES, made)
-    write_table(found.logos, out / "logos.parquet", LOGOS, made)
-    write_table(found.profiles, out / "profiles.parquet", PROFILES, made)
-    write_table(found.matches, out / "motif_matches.parquet", MOTIF_MATCHES, made)
+    enrichment = read_table(job.path("enrichment"), ENRICHMENT)
+    store = open_codes(job.path("codes_folder"), inputs)
+    tables = portray(store, inputs, job.params, known=known, enrichment=enrichment)
+    made = job.made(job.path("codes"), job.path("enrichment"), *inputs.files, motifs)
+    write_table(tables.shapes, job.path("shapes"), SHAPES, made)
+    write_table(tables.logos, job.path("logos"), LOGOS, made)
+    write_table(tables.profiles, job.path("profiles"), PROFILES, made)
+    write_table(tables.matches, job.path("motif_matches"), MOTIF_MATCHES, made)
 
 
-@app.command()
+@stage(
+    DISCOVERY,
+    reads=("codes", "annotations", "windows"),
+    writes=("genesets",),
+    params="enrichment.GeneSetParams",
+    configured="genesets",
+)
 def genesets(
-    codes: Codes,
-    genomes: GenomeFolder,
-    out: Out,
-    gmt: Annotated[Path, typer.Option(help="gene sets: name, description and genes of a line, tabs between")],
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
+    job: Job,
+    gmt: Annotated[
+        Path | None,
+        typer.Option(help="gene sets: name, description, genes, tabs between; default: the run's"),
+    ] = None,
 ) -> None:
-    """Test which sets of genes features hit more often than they would elsewhere; write OUT/genesets.parquet."""
-    set_threads(threads)
-    from photo51.config import parse
-    from photo51.config.enrichment import GeneSetParams
+    """Test which sets of genes features hit."""
     from photo51.enrichment.genesets import gene_sets, read_gmt
-    from photo51.enrichment.inputs import Inputs, open_codes
-    from photo51.io import provenance, write_table
+    from photo51.enrichment.inputs import open_codes
+    from photo51.io import write_table
     from photo51.io.contracts.enrichment import GENESETS
 
-    given, sets = parse(GeneSetParams, params), read_gmt(gmt)
-    inputs = Inputs.open(genomes)
-    table = gene_sets(open_codes(codes, inputs), inputs, sets, given)
-    made = provenance("genesets", given, [codes / "codes.json", gmt, *inputs.files])
-    write_table(table, out / "genesets.parquet", GENESETS, made)
+    file = gmt or job.configured("gene_sets")
+    if file is None:
+        raise InputError("genesets: need --gmt FILE, gene sets to test against, got none")
+    sets, inputs = read_gmt(Path(file)), _inputs(job)
+    table = gene_sets(open_codes(job.path("codes_folder"), inputs), inputs, sets, job.params)
+    made = job.made(job.path("codes"), Path(file), *inputs.files)
+    write_table(table, job.path("genesets"), GENESETS, made)
 
 
-@app.command()
-def novelty(
-    codes: Codes,
-    genomes: GenomeFolder,
-    out: Out,
-    seed: Seeds = None,
-    random: Random = None,
-    ablation: Annotated[
-        Path | None,
-        typer.Option(help="what the model loses without each feature, interventions/ablation.parquet"),
-    ] = None,
-    retiled: Annotated[
-        Path | None, typer.Option(help="features where windows begin elsewhere, retiled.parquet")
-    ] = None,
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Queue the features nobody has named, and prove the queue with hidden classes; needs OUT/enrichment and OUT/concepts."""
-    set_threads(threads)
-    from photo51.config import parse
-    from photo51.config.enrichment import NoveltyParams
-    from photo51.enrichment.inputs import Inputs, open_codes
+@stage(
+    DISCOVERY,
+    reads=("enrichment", "concepts", "codes", "windows"),
+    writes=("novelty", "hidden_classes"),
+    extras=(*_CONTROLS, extra("ablation"), extra("retiled")),
+    params="enrichment.NoveltyParams",
+    configured="novelty",
+)
+def novelty(job: Job) -> None:
+    """Rank the features no annotation explains, and validate.
+
+    The ranking is validated by leaving one annotation out at a time.
+    """
+    from photo51.enrichment.inputs import open_codes
     from photo51.enrichment.novelty_stage import Evidence
-    from photo51.enrichment.novelty_stage import novelty as run
-    from photo51.io import provenance, read_table, write_table
+    from photo51.enrichment.novelty_stage import novelty as rank
+    from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, HIDDEN, NOVELTY
     from photo51.io.contracts.features import RETILED
     from photo51.io.contracts.interventions import ABLATION
 
-    given, inputs = parse(NoveltyParams, params), Inputs.open(genomes)
-    tables = [out / "enrichment.parquet", out / "concepts.parquet"]
-    others = [p / "codes.json" for p in [*(seed or []), random] if p is not None]
-    files: list[Path | str] = [
-        codes / "codes.json",
-        *tables,
-        *inputs.files,
-        *(p for p in (ablation, retiled) if p is not None),
-    ]
+    inputs, tables = _inputs(job), (job.path("enrichment"), job.path("concepts"))
+    seed, random = job.extra("seed1"), job.extra("random")
+    ablation, retiled = job.extra("ablation"), job.extra("retiled")
     evidence = Evidence(
         read_table(tables[0], ENRICHMENT),
         read_table(tables[1], CONCEPTS),
-        [open_codes(s, inputs) for s in seed or []],
+        [] if seed is None else [open_codes(seed, inputs)],
         None if random is None else open_codes(random, inputs),
         None if retiled is None else read_table(retiled, RETILED),
         None if ablation is None else read_table(ablation, ABLATION),
     )
-    found = run(open_codes(codes, inputs), inputs, evidence, given)
-    made = provenance("novelty", given, files)
-    made = made.model_copy(update={"inputs": {**made.inputs, **hashes(others)}})
-    write_table(found.queue, out / "novelty.parquet", NOVELTY, made)
-    write_table(found.hidden, out / "hidden_classes.parquet", HIDDEN, made)
+    ranked = rank(open_codes(job.path("codes_folder"), inputs), inputs, evidence, job.params)
+    made = job.made(job.path("codes"), *tables, *inputs.files, ablation, retiled)
+    made = with_codes(made, [folder for folder in (seed, random) if folder is not None])
+    write_table(ranked.queue, job.path("novelty"), NOVELTY, made)
+    write_table(ranked.hidden, job.path("hidden_classes"), HIDDEN, made)
 
 
-@app.command()
-def ledger(
-    codes: Codes,
-    genomes: GenomeFolder,
-    out: Out,
-    seed: Seeds = None,
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Check each name on the other strand, in other genomes, splits and seeds; needs OUT/concepts, writes OUT/ledger.parquet."""
-    set_threads(threads)
-    from photo51.config import parse
-    from photo51.config.enrichment import LedgerParams
-    from photo51.enrichment.inputs import Inputs, open_codes
-    from photo51.enrichment.ledger import ledger as run
-    from photo51.io import provenance, read_table, write_table
+@stage(
+    DISCOVERY,
+    reads=("enrichment", "concepts", "codes", "windows"),
+    writes=("ledger",),
+    extras=(_CONTROLS[0],),
+    params="enrichment.LedgerParams",
+    configured="ledger",
+)
+def ledger(job: Job) -> None:
+    """Replicate names: other strand, genomes, splits and seeds."""
+    from photo51.enrichment.inputs import open_codes
+    from photo51.enrichment.ledger import ledger as replicate
+    from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, LEDGER
 
-    given, inputs = parse(LedgerParams, params), Inputs.open(genomes)
-    seeds = {s.name: open_codes(s, inputs) for s in seed or []}
-    table = run(
-        open_codes(codes, inputs), inputs, read_table(out / "concepts.parquet", CONCEPTS), seeds, given
+    inputs, seed = _inputs(job), job.extra("seed1")
+    seeds = {} if seed is None else {seed.name: open_codes(seed, inputs)}
+    table = replicate(
+        open_codes(job.path("codes_folder"), inputs),
+        inputs,
+        read_table(job.path("concepts"), CONCEPTS),
+        seeds,
+        job.params,
     )
-    made = provenance("ledger", given, [codes / "codes.json", out / "concepts.parquet", *inputs.files])
-    made = made.model_copy(
-        update={"inputs": {**made.inputs, **hashes([s / "codes.json" for s in seed or []])}}
-    )
-    write_table(table, out / "ledger.parquet", LEDGER, made)
+    made = job.made(job.path("codes"), job.path("concepts"), *inputs.files)
+    write_table(table, job.path("ledger"), LEDGER, with_codes(made, [] if seed is None else [seed]))
 
 
-@app.command()
-def names(
-    genomes: GenomeFolder,
-    out: Out,
-    params: ParamsOption = None,
-) -> None:
-    """Name features from all evidence of a run, each with its kind and grade; needs OUT/concepts, writes OUT/names.parquet.
+@stage(
+    DISCOVERY,
+    reads=("concepts", "annotations", "windows"),
+    writes=("names",),
+    extras=(extra("concept_summary"), extra("enrichment"), extra("ledger"), extra("top_windows")),
+    params="enrichment.ConceptParams",
+    configured="concepts",
+)
+def names(job: Job) -> None:
+    """Name features from all evidence, each with its grade.
 
     Parameters are those of `photo51 concepts`.
     """
-    from photo51.config import parse
-    from photo51.config.enrichment import ConceptParams
-    from photo51.enrichment.inputs import Inputs
     from photo51.enrichment.names import Evidence, fallen, name_features, top_shares
-    from photo51.io import provenance, read_table, write_table
+    from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, LEDGER, NAMES, SUMMARY
     from photo51.io.contracts.features import TOP_WINDOWS
 
-    given, inputs = parse(ConceptParams, params), Inputs.open(genomes)
-    files = {
-        "concepts": CONCEPTS,
+    params, inputs = job.params, _inputs(job)
+    contracts = {
         "concept_summary": SUMMARY,
         "enrichment": ENRICHMENT,
         "ledger": LEDGER,
         "top_windows": TOP_WINDOWS,
     }
-    paths = {name: out / f"{name}.parquet" for name in files}
-    there = {name: path for name, path in paths.items() if name == "concepts" or path.exists()}
-    tables = {name: read_table(path, files[name]) for name, path in there.items()}
+    paths = {"concepts": job.path("concepts")}
+    paths |= {name: path for name in contracts if (path := job.extra(name)) is not None}
+    tables = {name: read_table(path, contracts.get(name, CONCEPTS)) for name, path in paths.items()}
     shares = None
     if "top_windows" in tables:
-        classes = inputs.classes(given.classes, given.leave_out)
+        classes = inputs.classes(params.classes, params.leave_out)
         shares = top_shares(tables["top_windows"], classes, inputs.workspace.n_rows)
     evidence = Evidence(
         tables["concepts"],
@@ -297,31 +266,18 @@ def names(
         tables.get("ledger"),
         shares,
     )
-    table = name_features(evidence, given)
-    write_table(
-        table,
-        out / "names.parquet",
-        NAMES,
-        provenance("names", given, [*there.values(), *inputs.files]),
-    )
+    table = name_features(evidence, params)
+    write_table(table, job.path("names"), NAMES, job.made(*paths.values(), *inputs.files))
     first = table[table["rank"] == 0]
     counts = ", ".join(f"{n:,} {g}" for g, n in first["grade"].value_counts().sort_index().items()) or "none"
     typer.echo(
-        f"names: {counts}; {fallen(table):,} with F1 above its nulls have none, as their MCC is below {given.named_mcc:g}"
+        f"names: {counts}; {fallen(table):,} with F1 above its nulls have none, as their MCC is below {params.named_mcc:g}"
     )
 
 
-def hashes(files: list[Path]) -> dict[str, str]:
-    """SHA-256 of files that share a name, by folder and name."""
+def with_codes(made: Provenance, folders: list[Path]) -> Provenance:
+    """Provenance with the hashes of other codes, by folder and name, as their files share a name."""
     from photo51.io import sha256
 
-    return {f"{f.parent.name}/{f.name}": sha256(f) for f in files}
-
-
-def _enrichment(out: Path) -> pd.DataFrame | None:
-    """The run's enrichment table, where it is there."""
-    from photo51.io import read_table
-    from photo51.io.contracts.enrichment import ENRICHMENT
-
-    path = out / "enrichment.parquet"
-    return read_table(path, ENRICHMENT) if path.exists() else None
+    hashes = {f"{folder.name}/codes.json": sha256(folder / "codes.json") for folder in folders}
+    return made.model_copy(update={"inputs": {**made.inputs, **hashes}})

@@ -1,201 +1,140 @@
-"""`photo51 encode`, `encode-model`, `gather-codes`, `features`, `fidelity`: from activations to features."""
+"""From activations to features: `photo51 encode`, `features`, `fidelity`, `fidelity-classes`, `retile`."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING
 
-import typer
+from photo51.cli.app import DICTIONARY, DISCOVERY, shards_of
+from photo51.cli.stage import Job, extra, stage
 
-from photo51.cli.app import ParamsOption, PartOption, ThreadsOption, app, set_threads, shards_of
-
-Sae = Annotated[Path, typer.Argument(help="folder of the dictionary")]
-GenomeFolder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-@app.command()
-def encode(
-    activations: Annotated[Path, typer.Argument(help="activations of a site, activations/SITE")],
-    sae: Sae,
-    out: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
-    part: PartOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Encode stored activations: the codes of every scored base on both strands."""
-    set_threads(threads)
-    from photo51.activations.store import ActivationStore
+@stage(
+    DICTIONARY,
+    reads=("dictionary_card", "workspace"),
+    writes=("codes",),
+    extras=(extra("activations"),),
+    params="model.ActivationParams",
+    configured="activations",
+    scatter="shards",
+    model=True,
+)
+def encode(job: Job) -> None:
+    """Make the sparse codes of every scored position.
+
+    From stored activations, or, `--with none`, as the model reads: then only codes are kept, for models whose activations
+    would fill disks.
+    """
     from photo51.codes import gather
+    from photo51.genome.workspace import Workspace
+
+    out = job.path("codes_folder")
+    if job.gather is None:
+        stored = job.extra("activations")
+        if stored is not None:
+            _encode_stored(job, stored, out)
+        else:
+            _encode_model(job, out)
+    if job.part is None:
+        gather(out, Workspace.read(job.path("workspace")).n_rows)
+
+
+def _encode_stored(job: Job, activations: Path, out: Path) -> None:
+    from photo51.activations.store import ActivationStore
     from photo51.features.encode import encode_store
-    from photo51.sae.dictionary import Dictionary
 
     store = ActivationStore(activations)
-    encode_store(store, Dictionary.load(sae), out, shards_of(part, len(store.shards)))
-    if part is None:
-        gather(out, store.n_rows)
+    encode_store(store, job.dictionary, out, shards_of(job.part, len(store.shards)))
 
 
-@app.command()
-def encode_model(
-    genomes: GenomeFolder,
-    sae: Sae,
-    out: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
-    params: ParamsOption = None,
-    part: PartOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Read windows with a model and keep only their codes: for models whose activations would fill disks."""
-    set_threads(threads)
-    import torch
-
-    from photo51.codes import gather
-    from photo51.config import parse
-    from photo51.config.model import ActivationParams
-    from photo51.features.encode import encode_model as run
-    from photo51.genome.genomes import Genomes
+def _encode_model(job: Job, out: Path) -> None:
+    from photo51.features.encode import encode_model
     from photo51.io import sha256
-    from photo51.model.adapters import load_model
-    from photo51.sae.dictionary import Dictionary
 
-    torch.set_num_threads(threads)
-    given = parse(ActivationParams, params)
-    prepared = Genomes.open(genomes)
-    model = load_model(given.model, device=given.device, dtype=given.dtype)
-    windows = prepared.windows()
-    wanted = shards_of(part, windows["shard"].nunique())
-    axis = sha256(genomes / "workspace.parquet")[:16]
-    run(model, Dictionary.load(sae), prepared, windows, out, given, shards=wanted, workspace=axis)
-    if part is None:
-        gather(out, prepared.workspace().n_rows)
+    params, windows = job.params, job.genomes.windows()
+    model = job.reader(params)
+    axis = sha256(job.path("workspace"))[:16]
+    shards = shards_of(job.part, windows["shard"].nunique())
+    encode_model(model, job.dictionary, job.genomes, windows, out, params, shards=shards, workspace=axis)
 
 
-@app.command()
-def gather_codes(
-    codes: Annotated[Path, typer.Argument(help="folder of codes, codes/NAME")],
-    genomes: GenomeFolder,
-) -> None:
-    """Check that shards of codes hold every row once, and make them one store."""
-    from photo51.codes import gather
-    from photo51.genome.workspace import Workspace
-
-    gather(codes, Workspace.read(genomes / "workspace.parquet").n_rows)
-
-
-@app.command()
-def features(
-    codes: Annotated[Path, typer.Argument(help="codes, gathered")],
-    sae: Sae,
-    genomes: GenomeFolder,
-    out: Annotated[Path, typer.Argument(help="features.h5ad; top_windows.parquet goes beside it")],
-    params: ParamsOption = None,
-) -> None:
-    """Describe each feature: how often it is active, how strongly, in how long runs, where most."""
-    from photo51.codes import CodesStore
-    from photo51.config import parse
-    from photo51.config.features import FeaturesParams
+@stage(
+    DISCOVERY,
+    reads=("codes", "dictionary_card", "workspace"),
+    writes=("features", "top_windows"),
+    params="features.FeaturesParams",
+    configured="features",
+)
+def features(job: Job) -> None:
+    """Describe features: how often, how strongly, where most."""
     from photo51.features.table import as_anndata, feature_table
     from photo51.genome.workspace import Workspace
-    from photo51.io import provenance, write_h5ad, write_table
+    from photo51.io import write_h5ad, write_table
     from photo51.io.contracts.features import TOP_WINDOWS
-    from photo51.sae.dictionary import Dictionary
 
-    given = parse(FeaturesParams, params)
-    dictionary, store = Dictionary.load(sae), CodesStore.open(codes)
-    table, top = feature_table(store, Workspace.read(genomes / "workspace.parquet"), given)
-    made = provenance("features", given, [codes / "codes.json", sae / "sae.json"])
-    write_table(top, out.with_name("top_windows.parquet"), TOP_WINDOWS, made)
-    write_h5ad(as_anndata(table, dictionary.decoder, dictionary.origin.site), out, made)
+    dictionary = job.dictionary
+    table, top = feature_table(job.codes(), Workspace.read(job.path("workspace")), job.params)
+    made = job.made(job.path("codes"), job.path("dictionary_card"))
+    write_table(top, job.path("top_windows"), TOP_WINDOWS, made)
+    write_h5ad(as_anndata(table, dictionary.decoder, dictionary.origin.site), job.path("features"), made)
 
 
-@app.command()
-def fidelity(
-    genomes: GenomeFolder,
-    activations: Annotated[
-        Path, typer.Argument(help="activations of the dictionary's site: their mean is the constant")
-    ],
-    sae: Sae,
-    out: Annotated[Path, typer.Argument(help="table to write, sae/NAME/fidelity.parquet")],
-    model: Annotated[str, typer.Option(help="model, as `sh2:base` or a folder")] = "sh2:base",
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Measure the cross-entropy recovered when the model's site is replaced by the dictionary's reconstruction.
+@stage(
+    DICTIONARY,
+    reads=("windows", "dictionary_card", "activations"),
+    writes=("fidelity", "losses"),
+    params="features.FidelityParams",
+    configured="fidelity",
+    model=True,
+)
+def fidelity(job: Job) -> None:
+    """Measure what the model loses when it reads reconstructions.
 
-    Writes OUT, and base by base `losses.parquet` beside it, from which `photo51 fidelity-classes` tells coding bases apart.
+    Writes the cross-entropy recovered, and position by position the losses, from which `photo51 fidelity-classes` tells coding
+    positions apart. The mean of the activations is what the reconstruction is compared with.
     """
-    set_threads(threads)
-    import torch
-
-    from photo51.activations.store import ActivationStore
-    from photo51.config import parse
-    from photo51.config.features import FidelityParams
     from photo51.features.fidelity import heldout_windows, recovered, splice
-    from photo51.genome.genomes import Genomes
-    from photo51.io import provenance, write_table
+    from photo51.io import write_table
     from photo51.io.contracts.features import FIDELITY, LOSSES
-    from photo51.model.adapters import load_model
-    from photo51.sae.dictionary import Dictionary
 
-    torch.set_num_threads(threads)
-    given = parse(FidelityParams, params)
-    prepared = Genomes.open(genomes)
-    mean = (
-        ActivationStore(activations).rows(seed=given.seed).sample(given.sample, seed=given.seed).mean(axis=0)
-    )
-    windows = heldout_windows(prepared.windows(), given)
-    losses = splice(load_model(model), Dictionary.load(sae), prepared, windows, mean)
-    made = provenance("fidelity", given, [sae / "sae.json"])
-    write_table(losses, out.with_name("losses.parquet"), LOSSES, made)
-    write_table(recovered(losses), out, FIDELITY, made)
+    params, genomes = job.params, job.genomes
+    mean = job.store().rows(seed=params.seed).sample(params.sample, seed=params.seed).mean(axis=0)
+    windows = heldout_windows(genomes.windows(), params)
+    losses = splice(job.model(), job.dictionary, genomes, windows, mean)
+    made = job.made(job.path("dictionary_card"))
+    write_table(losses, job.path("losses"), LOSSES, made)
+    write_table(recovered(losses), job.path("fidelity"), FIDELITY, made)
 
 
-@app.command()
-def fidelity_classes(
-    losses: Annotated[Path, typer.Argument(help="losses.parquet of `photo51 fidelity`")],
-    genomes: GenomeFolder,
-    out: Annotated[Path, typer.Argument(help="table to write, sae/NAME/fidelity_classes.parquet")],
-) -> None:
-    """Tell the cross-entropy that a dictionary recovers on coding and on other bases apart."""
+@stage(DICTIONARY, reads=("losses", "annotations", "windows"), writes=("fidelity_classes",))
+def fidelity_classes(job: Job) -> None:
+    """The same for coding and other positions."""
     from photo51.features.fidelity import coding_masks, recovered
-    from photo51.genome.genomes import Genomes
-    from photo51.io import provenance, read_table, write_table
+    from photo51.io import read_table, write_table
     from photo51.io.contracts.features import FIDELITY, LOSSES
 
-    table = recovered(read_table(losses, LOSSES), coding_masks(Genomes.open(genomes)))
-    made = provenance("fidelity-classes", None, [losses, genomes / "annotations.parquet"])
-    write_table(table, out, FIDELITY, made)
+    table = recovered(read_table(job.path("losses"), LOSSES), coding_masks(job.genomes))
+    made = job.made(job.path("losses"), job.path("annotations"))
+    write_table(table, job.path("fidelity_classes"), FIDELITY, made)
 
 
-@app.command()
-def retile(
-    genomes: GenomeFolder,
-    sae: Sae,
-    codes: Annotated[Path, typer.Argument(help="codes of the run, codes/NAME")],
-    out: Annotated[Path, typer.Argument(help="table to write, retiled.parquet")],
-    model: Annotated[str, typer.Option(help="model, as `sh2:base` or a folder")] = "sh2:base",
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Read some bases again by windows that begin elsewhere: which features depend on where reading begins?"""
-    set_threads(threads)
-    import torch
-
-    from photo51.codes import CodesStore
-    from photo51.config import parse
-    from photo51.config.features import RetileParams
-    from photo51.features.retile import retile as run
-    from photo51.genome.genomes import Genomes
-    from photo51.io import provenance, write_table
+@stage(
+    DISCOVERY,
+    reads=("codes", "dictionary_card", "windows"),
+    writes=("retiled",),
+    params="features.RetileParams",
+    configured="retile",
+    model=True,
+)
+def retile(job: Job) -> None:
+    """Find features that depend on where windows begin."""
+    from photo51.features.retile import retile as read_again
+    from photo51.io import write_table
     from photo51.io.contracts.features import RETILED
-    from photo51.model.adapters import load_model
-    from photo51.sae.dictionary import Dictionary
 
-    torch.set_num_threads(threads)
-    given = parse(RetileParams, params)
-    prepared, dictionary = Genomes.open(genomes), Dictionary.load(sae)
-    table = run(load_model(model), dictionary, prepared, prepared.windows(), CodesStore.open(codes), given)
-    write_table(
-        table,
-        out,
-        RETILED,
-        provenance("retile", given, [sae / "sae.json", codes / "codes.json", genomes / "windows.parquet"]),
-    )
+    genomes = job.genomes
+    table = read_again(job.model(), job.dictionary, genomes, genomes.windows(), job.codes(), job.params)
+    made = job.made(job.path("dictionary_card"), job.path("codes"), job.path("windows"))
+    write_table(table, job.path("retiled"), RETILED, made)

@@ -7,34 +7,37 @@ from typing import Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, app
+from photo51.cli.app import SETUP, ParamsOption, app
 
 FETCHED = Path("resources/fetched")
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def prepare(
     genomes: Annotated[Path, typer.Argument(help="genomes.tsv: one row a genome")],
     out: Annotated[Path, typer.Argument(help="folder to write to")],
     params: ParamsOption = None,
     fetched: Annotated[Path, typer.Option(help="folder of downloaded accessions")] = FETCHED,
-    part: Annotated[
-        str | None, typer.Option(help="write one part alone: sequences, or annotations; default: both")
+    only: Annotated[
+        str | None, typer.Option(help="write one of them alone: sequences, or annotations; default: both")
     ] = None,
 ) -> None:
-    """Read and annotate genomes, choose the scored bases, tile them with windows: contigs, annotations, workspace, windows, sequences."""
+    """Read and annotate genomes, tile them with windows.
+
+    Writes contigs, annotations, scored positions, windows and sequences to OUT, RUN/genome of a run.
+    """
     from photo51.config import parse
     from photo51.config.genome import GenomeParams
     from photo51.genome.prepare import PARTS
     from photo51.genome.prepare import prepare as run
     from photo51.types import InputError
 
-    if part is not None and part not in PARTS:
-        raise InputError(f"--part: need one of {', '.join(PARTS)}, got {part!r}")
-    run(genomes, out, parse(GenomeParams, params), fetched, (part,) if part else tuple(PARTS))
+    if only is not None and only not in PARTS:
+        raise InputError(f"--only: need one of {', '.join(PARTS)}, got {only!r}")
+    run(genomes, out, parse(GenomeParams, params), fetched, (only,) if only else tuple(PARTS))
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def fetch(
     accessions: Annotated[
         list[str], typer.Argument(help="NCBI accessions, such as NC_000913.3 or GCF_000005845.2")
@@ -42,7 +45,10 @@ def fetch(
     out: Annotated[Path, typer.Option("--out", help="folder to write to")] = FETCHED,
     params: ParamsOption = None,
 ) -> None:
-    """Download genomes by accession, with checksums; resumes what broke off, and leaves alone what is there already."""
+    """Download genomes by accession, with checksums.
+
+    Resumes what broke off, and leaves alone what is there already.
+    """
     from photo51.config import parse
     from photo51.config.fetch import FetchParams
     from photo51.genome.fetch import fetch as run

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import DISCOVERY, INTERVENTIONS
+from photo51.cli.stage import Job, extra, stage
+from photo51.types import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,54 +21,46 @@ if TYPE_CHECKING:
     from photo51.geometry.tokens import Tokens
 
 
-@app.command()
-def geometry(
-    codes: Annotated[Path, typer.Argument(help="codes, gathered (codes/NAME)")],
-    sae: Annotated[Path, typer.Argument(help="folder of the dictionary")],
-    genomes: Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")],
-    out: Annotated[Path, typer.Argument(help="folder of the run: tables go there, figures below it")],
-    features: Annotated[Path, typer.Option(help="features.h5ad of the same dictionary")],
-    activations: Annotated[
-        Path | None, typer.Option(help="activations of its site: coordinates then use what the codes miss")
-    ] = None,
-    random: Annotated[
-        Path | None, typer.Option(help="codes of a model with random weights, for the controls")
-    ] = None,
-    random_sae: Annotated[
-        Path | None, typer.Option(help="folder of its dictionary: its manifolds are then held against these")
-    ] = None,
-    panel: Annotated[
-        Path | None,
-        typer.Option(help="one gene of many organisms (`photo51 panel`), for the phylogeny control"),
-    ] = None,
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Relate features, cluster them, name the shapes, test their coordinates, and run the positive controls."""
-    set_threads(threads)
+@stage(
+    DISCOVERY,
+    reads=("features", "dictionary_card", "codes", "annotations", "windows"),
+    writes=("geometry", "manifolds", "points", "meaning", "battery"),
+    extras=(
+        extra("activations"),
+        extra("random", "codes_folder", sae="random"),
+        extra("random_sae", "dictionary", sae="random"),
+        extra("panel"),
+    ),
+    params="geometry.GeometryParams",
+    configured="geometry",
+)
+def geometry(job: Job) -> None:
+    """Relate features, find manifolds, test their coordinates.
+
+    With activations, coordinates use what the codes miss; with codes of random weights, controls and manifolds are compared
+    with theirs; with one gene of many organisms (`photo51 panel`), phylogeny is a control.
+    """
     from photo51.codes import CodesStore
-    from photo51.config import parse
-    from photo51.config.geometry import GeometryParams
-    from photo51.genome.genomes import Genomes
     from photo51.geometry.load import read_tokens
     from photo51.geometry.stage import Inputs, Random, bench_of, run_geometry
     from photo51.geometry.write import write_all
-    from photo51.io import provenance, read_h5ad
+    from photo51.io import read_h5ad
 
-    given = parse(GeometryParams, params)
-    prepared = Genomes.open(genomes)
-    inputs = Inputs(prepared, prepared.workspace(), CodesStore.open(codes), read_h5ad(features))
+    params, genomes = job.params, job.genomes
+    inputs = Inputs(genomes, genomes.workspace(), job.codes(), read_h5ad(job.path("features")))
     inputs.check()
-    tokens = read_tokens(inputs.store, inputs.workspace, given.tokens)
-    missed = None if activations is None else _missed(activations, sae, tokens, given)
+    tokens = read_tokens(inputs.store, inputs.workspace, params.tokens)
+    activations, random, panel = job.extra("activations"), job.extra("random"), job.extra("panel")
+    missed = None if activations is None else _missed(activations, job.path("dictionary"), tokens, params)
     other = None
     if random is not None:
-        seen = read_tokens(CodesStore.open(random), inputs.workspace, given.tokens)
-        other = Random(seen, None if random_sae is None else _decoder(random_sae))
-    made = run_geometry(inputs, tokens, given, missed, other)
-    bench = bench_of(inputs, tokens, other, given, None if panel is None else read_h5ad(panel))
-    files = [codes / "codes.json", sae / "sae.json", genomes / "workspace.parquet", features]
-    write_all(made, inputs, bench, given, out, provenance("geometry", given, list(files)))
+        read = read_tokens(CodesStore.open(random), inputs.workspace, params.tokens)
+        sae = job.extra("random_sae")
+        other = Random(read, None if sae is None else _decoder(sae))
+    tables = run_geometry(inputs, tokens, params, missed, other)
+    bench = bench_of(inputs, tokens, other, params, None if panel is None else read_h5ad(panel))
+    files = [job.path(name) for name in ("codes", "dictionary_card", "workspace", "features")]
+    write_all(tables, inputs, bench, params, job.run, job.made(*files))
 
 
 def _decoder(sae: Path) -> NDArray[np.float32]:
@@ -85,75 +79,74 @@ def _missed(activations: Path, sae: Path, tokens: Tokens, params: GeometryParams
     return missed_by(store.read, dictionary.decode, tokens, params.missed_tokens)
 
 
-@app.command(name="panel")
-def gene_panel(
+@stage(
+    DISCOVERY,
+    reads=("dictionary_card",),
+    writes=("panel",),
+    extras=(extra("random_sae", "dictionary", sae="random"),),
+    params="geometry.PanelParams",
+    configured="phylogeny",
+    model=True,
+)
+def panel(
+    job: Job,
     genes: Annotated[
-        Path, typer.Argument(help="FASTA, organism and lineage after tabs in the header (resources/tree16s)")
-    ],
-    sae: Annotated[Path, typer.Argument(help="folder of the dictionary")],
-    out: Annotated[Path, typer.Argument(help="table to write, panel.h5ad")],
+        Path | None,
+        typer.Option(help="FASTA, organism and lineage after tabs in the header (resources/tree16s)"),
+    ] = None,
     random_model: Annotated[str | None, typer.Option(help="the model with random weights")] = None,
-    random_sae: Annotated[Path | None, typer.Option(help="folder of its dictionary")] = None,
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Read one gene of many organisms: mean codes of each, for the phylogeny control."""
-    set_threads(threads)
-    import torch
-
-    from photo51.config import parse
-    from photo51.config.geometry import PanelParams
-    from photo51.features.panel import panel, read_genes
-    from photo51.io import provenance, write_h5ad
+    """Read one gene of many organisms, for the phylogeny control."""
+    from photo51.features.panel import panel as read_panel
+    from photo51.features.panel import read_genes
+    from photo51.io import write_h5ad
     from photo51.model.adapters import load_model
     from photo51.sae.dictionary import Dictionary
 
-    torch.set_num_threads(threads)
-    given = parse(PanelParams, params)
-    chosen = read_genes(genes, given.per_phylum)
-    read = (load_model(given.model), Dictionary.load(sae))
-    other = None
-    if random_model is not None and random_sae is not None:
-        other = (load_model(random_model), Dictionary.load(random_sae))
-    made = panel(chosen, read, other, given)
-    write_h5ad(made, out, provenance("panel", given, [genes, sae / "sae.json"]))
+    file = genes or job.configured("phylogeny_genes")
+    if file is None:
+        raise InputError("panel: need --genes FILE, one gene of many organisms, got none")
+    params = job.params
+    chosen = read_genes(Path(file), params.per_phylum)
+    stated = job.model_name or (params.model if job.stated is not None or job.config is None else None)
+    own = (job.model(stated), job.dictionary)
+    other, random = None, job.extra("random_sae")
+    if random is not None:
+        twin = random_model or f"{job.model_words}@random:{job.configured('seed') or 0}"
+        other = (load_model(twin, device=job.device), Dictionary.load(random))
+    table = read_panel(chosen, own, other, params)
+    write_h5ad(table, job.path("panel"), job.made(Path(file), job.path("dictionary_card")))
 
 
-@app.command()
-def frameshift(
-    run: Annotated[Path, typer.Argument(help="geometry.h5ad, which holds the reading frame of the features")],
-    sae: Annotated[Path, typer.Argument(help="folder of the dictionary")],
-    genomes: Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")],
-    out: Annotated[Path, typer.Argument(help="table to write, interventions/frameshift.parquet")],
-    params: ParamsOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Insert bases into genes and measure how far the reading frame turns: by 120 degrees for one base, if it is kept."""
-    set_threads(threads)
-    import torch
+@stage(
+    INTERVENTIONS,
+    reads=("geometry", "dictionary_card", "annotations", "windows"),
+    writes=("frameshift", "frameshift_profile"),
+    params="geometry.FrameshiftParams",
+    configured="frameshift",
+    model=True,
+)
+def frameshift(job: Job) -> None:
+    """Insert bases into genes: does the reading frame rotate?
 
-    from photo51.config import parse
-    from photo51.config.geometry import FrameshiftParams
-    from photo51.genome.genomes import Genomes
+    By 120 degrees for one base, if the model keeps it.
+    """
     from photo51.interventions.frameshift import NoReadingFrame, chosen_genes, plane_of, reader
     from photo51.interventions.frameshift import frameshift as shift
-    from photo51.io import provenance, read_h5ad, write_table
+    from photo51.io import read_h5ad, write_table
     from photo51.io.contracts.geometry import FRAMESHIFT, FRAMESHIFT_PROFILE
-    from photo51.model.adapters import load_model
-    from photo51.sae.dictionary import Dictionary
 
-    torch.set_num_threads(threads)
-    given = parse(FrameshiftParams, params)
-    prepared, dictionary = Genomes.open(genomes), Dictionary.load(sae)
+    params, genomes, dictionary = job.params, job.genomes, job.dictionary
     try:
-        plane = plane_of(read_h5ad(run), dictionary)
-        genes = chosen_genes(prepared, prepared.workspace(), given)
+        plane = plane_of(read_h5ad(job.path("geometry")), dictionary)
+        genes = chosen_genes(genomes, genomes.workspace(), params)
     except NoReadingFrame as reason:
         logging.getLogger(__name__).warning("nothing to shift: %s", reason)
         arms, profile = FRAMESHIFT.empty(), FRAMESHIFT_PROFILE.empty()
     else:
-        read = reader(load_model(given.model), dictionary)
-        arms, profile = shift(read, plane, prepared, genes, given)
-    made = provenance("frameshift", given, [run, sae / "sae.json"])
-    write_table(arms, out, FRAMESHIFT, made)
-    write_table(profile, out.with_name("frameshift_profile.parquet"), FRAMESHIFT_PROFILE, made)
+        stated = job.model_name or (params.model if job.stated is not None or job.config is None else None)
+        read = reader(job.model(stated), dictionary)
+        arms, profile = shift(read, plane, genomes, genes, params)
+    made = job.made(job.path("geometry"), job.path("dictionary_card"))
+    write_table(arms, job.path("frameshift"), FRAMESHIFT, made)
+    write_table(profile, job.path("frameshift_profile"), FRAMESHIFT_PROFILE, made)

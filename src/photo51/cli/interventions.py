@@ -1,179 +1,274 @@
-"""`photo51 steer`, `react`, `paint`, `explain`, `ablation`, `causality` and `exchange`."""
+"""What the model does with features: `photo51 ablation`, `causality`, `steer`, `react`, `paint`, `explain`, `exchange`."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import INTERVENTIONS
+from photo51.cli.stage import Job, stage
+from photo51.types import InputError, feature_number
 
 if TYPE_CHECKING:
     from photo51.config.interventions import UnitParams
     from photo51.genome.genomes import Genomes
     from photo51.interventions.opening import FastaBases, Opened
 
-Model = Annotated[str, typer.Option(help="model, as `sh2:base` or a folder")]
-Sae = Annotated[Path, typer.Option(help="folder of the dictionary")]
 Sequences = Annotated[
-    Path, typer.Option("--genomes", help="prepared genomes (`photo51 prepare`), or a FASTA file")
+    Path | None, typer.Option("--genomes", help="prepared genomes or a FASTA file; default: those of the run")
 ]
-Out = Annotated[Path, typer.Option("--out", help="folder to write to")]
+Out = Annotated[Path | None, typer.Option("--out", help="folder to write to; default: below RUN/by_hand")]
 Features = Annotated[
-    Path | None, typer.Option(help="features.h5ad, whose q99 is one unit; else units are measured")
+    Path | None,
+    typer.Option(help="features.h5ad, whose q99 is one unit; default: the run's, else units are measured"),
 ]
 Concepts = Annotated[
     Path | None,
-    typer.Option(help="names.parquet, or YAML of concept: {feature: weight}; gives features their names"),
+    typer.Option(help="YAML of concept: {feature: weight}, or names.parquet; default: the run's"),
 ]
-Target = Annotated[str, typer.Argument(help="feature (f12), concept, or sum such as `stop_codon - 0.5*f40`")]
-Prompt = Annotated[
-    str, typer.Argument(help="bases to go on from, or a FASTA file, whose first record is taken")
+Target = Annotated[
+    str, typer.Argument(help="feature (812 or f812), concept, or sum such as `stop_codon - 0.5*f40`")
 ]
-Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
+Prompt = Annotated[str, typer.Argument(help="bases to go on from, or a FASTA file (its first record)")]
 
 
-def _open(
-    model: str,
-    sae: Path,
-    sequences: Path | None,
-    features: Path | None,
-    concepts: Path | None,
+def _instrument(
+    job: Job,
     units: UnitParams,
-    device: str | None,
-    threads: int,
-) -> tuple[Opened, FastaBases | Genomes | None]:
-    """The instrument, and the bases it may be shown."""
-    set_threads(threads)
-    import torch
-
+    *,
+    sequences: Path | None = None,
+    features: Path | None = None,
+    concepts: Path | None = None,
+    named: bool = True,
+) -> tuple[Opened, FastaBases | Genomes]:
+    """Model, dictionary, units and names of the run, and the bases they may be shown."""
     from photo51.interventions import opening
 
-    torch.set_num_threads(threads)
-    bases = opening.open_bases(sequences) if sequences else None
+    bases = opening.open_bases(sequences or job.path("genome"))
+    if features is None and (own := job.path("features")).is_file():
+        features = own
+    if concepts is None and named and (own := job.path("names")).is_file():
+        concepts = own
     reference = None
-    if features is None and bases is not None:
+    if features is None:
         n = -(-units.bases // units.window)
         reference = opening.reference_windows(bases, n, units.window, seed=0)
+    job.set_torch_threads()
     opened = opening.open_instrument(
-        model, sae, features=features, concepts=concepts, reference=reference, units=units, device=device
+        job.model_words,
+        job.path("dictionary"),
+        features=features,
+        concepts=concepts,
+        reference=reference,
+        units=units,
+        device=job.device,
     )
     return opened, bases
 
 
-@app.command()
+def _by_hand(job: Job, out: Path | None, *words: str) -> Path:
+    """Folder of an experiment by hand: the one stated, else one below the run that says what was asked."""
+    if out is not None:
+        return out
+    name = re.sub(r"[^A-Za-z0-9_.=-]+", "_", "-".join([job.stage.name, *words])).strip("_")
+    return job.run / "by_hand" / name[:100]
+
+
+@stage(
+    INTERVENTIONS,
+    reads=("top_windows", "features", "dictionary_card", "windows"),
+    writes=("ablation",),
+    params="interventions.AblationParams",
+    configured="ablation",
+    model=True,
+)
+def ablation(job: Job) -> None:
+    """Measure what the model loses without each feature.
+
+    At its top-activating windows: how strong the features without a name are.
+    """
+    from photo51.config.interventions import UnitParams
+    from photo51.interventions.causality import windows_at, without_each
+    from photo51.io import read_table, write_table
+    from photo51.io.contracts.features import TOP_WINDOWS
+    from photo51.io.contracts.interventions import ABLATION
+
+    opened, bases = _instrument(job, UnitParams(), named=False)
+    top = job.path("top_windows")
+    windows = windows_at(bases, read_table(top, TOP_WINDOWS), job.params)
+    made = job.made(top, params=_stated(job, opened))
+    write_table(without_each(opened.instrument, windows, job.params), job.path("ablation"), ABLATION, made)
+
+
+@stage(
+    INTERVENTIONS,
+    reads=("top_windows", "features", "names", "dictionary_card", "windows"),
+    writes=("causality",),
+    params="interventions.CausalityParams",
+    configured="causality",
+    model=True,
+)
+def causality(
+    job: Job,
+    feature: Annotated[
+        list[str] | None,
+        typer.Option(help="feature to report on, 812 or f812, may be repeated; default: those with a name"),
+    ] = None,
+    concepts: Concepts = None,
+) -> None:
+    """Measure what each named feature does to the model.
+
+    Loss without it where it is active, next base with more of it, beside random features.
+    """
+    from photo51.interventions import opening, outputs
+    from photo51.interventions.causality import causality as measure
+    from photo51.interventions.causality import windows_at
+    from photo51.io import read_table
+    from photo51.io.contracts.features import TOP_WINDOWS
+
+    params, top = job.params, job.path("top_windows")
+    opened, bases = _instrument(job, params.units, concepts=concepts)
+    table = read_table(top, TOP_WINDOWS)
+    asked = [feature_number(f) for f in feature or ()]
+    chosen = asked or sorted(list(opened.instrument.concepts)[: params.features])
+    windows = windows_at(bases, table[table["feature"].isin(chosen)], params)
+    background = opening.reference_windows(bases, 32, params.context + params.scored, params.seed)
+    made = job.made(top, params=_stated(job, opened))
+    outputs.write_causality(
+        measure(opened.instrument, windows, background, params), job.path("causality"), made
+    )
+
+
+def _stated(job: Job, opened: Opened, **more: str) -> dict[str, Any]:
+    """Parameters and hashes of model and dictionary, for provenance."""
+    return {**job.params.model_dump(mode="json"), **opened.hashes, **more}
+
+
+@stage(
+    INTERVENTIONS,
+    reads=("dictionary_card",),
+    writes=("doses", "verdicts"),
+    params="interventions.SteerParams",
+    configured="steering.{name}.steer",
+    model=True,
+)
 def steer(
+    job: Job,
     target: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="feature (f12), concept, sum such as `stop_codon - 0.5*f40`, or `auto`: the feature that a screen on sequence "
-            "not held out proposes for the first --oracle; the largest dose is then the one that should meet the budget"
+            help="feature (812 or f812), concept, sum such as `stop_codon - 0.5*f40`, or `auto`: what a screen on sequence "
+            "not held out proposes for the first --oracle; default: that of experiment --name"
         ),
-    ],
+    ] = None,
     prompt: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            help="bases to go on from, a FASTA file, whose first record is taken, or `held-out`: eight stretches of held-out "
-            "sequence in turn"
+            help="bases to go on from, a FASTA file (its first record), or `held-out`: eight intervals of held-out sequence"
         ),
-    ],
-    model: Model,
-    sae: Sae,
-    genomes: Sequences,
-    out: Out,
+    ] = None,
+    out: Out = None,
+    genomes: Sequences = None,
     features: Features = None,
     concepts: Concepts = None,
     oracle: Annotated[
-        list[str] | None, typer.Option(help="oracle named beforehand as the one to move; may be given again")
+        list[str] | None,
+        typer.Option(help="sequence scorer named beforehand as the one to move; repeatable"),
     ] = None,
-    motif: Annotated[list[str] | None, typer.Option(help="IUPAC motif to count; may be given again")] = None,
-    code: Annotated[int, typer.Option(help="NCBI translation table of stop codons")] = 11,
-    params: ParamsOption = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
+    motif: Annotated[list[str] | None, typer.Option(help="IUPAC motif to count; repeatable")] = None,
+    code: Annotated[
+        int | None, typer.Option(help="NCBI translation table of stop codons; default: 11")
+    ] = None,
 ) -> None:
-    """Steer by a feature in four arms: sequences, trace, dose-response with nulls, safe range, what else moved."""
-    from photo51.config import parse
-    from photo51.config.interventions import SteerParams
+    """Steer by a feature: four arms, dose-response, nulls.
+
+    Sequences, trace, dose-response with nulls, safe range, what else moved. Written to RUN/interventions/NAME with --name.
+
+    Example: photo51 steer results/demo 812 held-out --oracle gc
+    """
     from photo51.interventions import opening, outputs, targeting
     from photo51.interventions.oracles import check_declared, codon_table, oracles
-    from photo51.interventions.steer import steer as run
-    from photo51.io import provenance
+    from photo51.interventions.steer import steer as run_arms
 
-    given = parse(SteerParams, params)
+    experiment = job.configured("steering.{name}") if job.values.get("name") else None
+    target = target or getattr(experiment, "target", None)
+    prompt = getattr(experiment, "prompt", None) if prompt is None else prompt
+    if not target or prompt is None:
+        raise InputError(
+            "steer: need TARGET and PROMPT, or --name of an experiment of the run's configuration"
+        )
+    params = job.params
+    code = code or getattr(experiment, "code", 11)
     start = None if prompt == targeting.HELD_OUT else opening.read_sequence(prompt)
-    opened, bases = _open(model, sae, genomes, features, concepts, given.units, device, threads)
-    assert bases is not None
-    start = targeting.held_out(bases, given) if start is None else start
+    opened, bases = _instrument(job, params.units, sequences=genomes, features=features, concepts=concepts)
+    start = targeting.held_out(bases, params) if start is None else start
     genes = opening.coding_sequences(bases)
     judges = oracles(code=code, motifs=motif or [], codons=codon_table(genes) if genes else None)
-    declared = check_declared(oracle or [], judges)
-    bundle, doses = targeting.target(target, opened, bases, declared, given, code=code)
+    declared = check_declared(oracle or list(getattr(experiment, "oracle", ())), judges)
+    bundle, doses = targeting.target(target, opened, bases, declared, params, code=code)
     half: opening.Half | None = "reporting" if target == targeting.AUTO else None
-    reference = opening.reference_windows(bases, 16, 512, given.sampling.seed, half)
-    found = run(
+    reference = opening.reference_windows(bases, 16, 512, params.sampling.seed, half)
+    steered = run_arms(
         opened.instrument,
         bundle,
         prompt=start,
         reference=reference,
         judges=judges,
-        params=given.model_copy(update={"doses": doses}),
+        params=params.model_copy(update={"doses": doses}),
         declared=declared,
     )
-    made = provenance("steer", {**given.model_dump(mode="json"), **opened.hashes, "target": target})
-    outputs.write_steered(found, out, made)
+    folder = job.path("doses").parent if out is None and job.values.get("name") else None
+    folder = folder or _by_hand(job, out, target, prompt)
+    outputs.write_steered(steered, folder, job.made(params=_stated(job, opened, target=target)))
+    typer.echo(folder)
 
 
-@app.command()
+@stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.SamplingParams", model=True)
 def react(
+    job: Job,
     rules: Annotated[Path, typer.Argument(help="rule file (YAML)")],
     prompt: Prompt,
-    model: Model,
-    sae: Sae,
-    out: Out,
-    genomes: Annotated[
-        Path | None, typer.Option(help="genomes or FASTA to measure units on, where --features is not given")
-    ] = None,
+    out: Out = None,
+    genomes: Sequences = None,
     features: Features = None,
     concepts: Concepts = None,
     sequences: Annotated[int, typer.Option(min=1, help="sequences to write")] = 8,
     length: Annotated[int, typer.Option(min=1, help="bases to write")] = 300,
-    params: ParamsOption = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Write sequence under rules that react when a feature fires, one base later; --params are those of sampling."""
+    """Write sequence under rules that react to features.
+
+    A rule acts one base after its feature was active; --params are those of sampling.
+    """
     import numpy as np
 
     from photo51.config import parse
-    from photo51.config.interventions import RuleFile, SamplingParams, UnitParams
+    from photo51.config.interventions import RuleFile, UnitParams
     from photo51.interventions import opening, outputs
     from photo51.interventions.rules import compile_rules, write_with_rules
-    from photo51.io import provenance
 
-    given, file = parse(SamplingParams, params), parse(RuleFile, str(rules))
+    file = parse(RuleFile, str(rules))
     start = opening.read_sequence(prompt)
-    opened, _ = _open(model, sae, genomes, features, concepts, UnitParams(), device, threads)
-    found = compile_rules(file, opened.concepts, opened.instrument.units, length=length, where=str(rules))
-    run = write_with_rules(
-        opened.instrument, np.tile(start, (sequences, 1)), found, length=length, sampling=given
+    opened, _ = _instrument(job, UnitParams(), sequences=genomes, features=features, concepts=concepts)
+    compiled = compile_rules(file, opened.concepts, opened.instrument.units, length=length, where=str(rules))
+    written = write_with_rules(
+        opened.instrument, np.tile(start, (sequences, 1)), compiled, length=length, sampling=job.params
     )
-    made = provenance("react", {**given.model_dump(mode="json"), **opened.hashes}, [rules])
-    outputs.write_rules(run, found, out, made)
+    folder = _by_hand(job, out, rules.stem, prompt)
+    outputs.write_rules(written, compiled, folder, job.made(rules, params=_stated(job, opened)))
+    typer.echo(folder)
 
 
-@app.command()
+@stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.PaintParams", model=True)
 def paint(
+    job: Job,
     bed: Annotated[Path, typer.Argument(help="BED: sequence, start, end, concept, strength (units), strand")],
     prompt: Prompt,
-    model: Model,
-    sae: Sae,
-    out: Out,
     length: Annotated[int, typer.Option(min=1, help="bases of the sequence that is painted")],
-    genomes: Annotated[
-        Path | None, typer.Option(help="genomes or FASTA to measure units on, where --features is not given")
-    ] = None,
+    out: Out = None,
+    genomes: Sequences = None,
     features: Features = None,
     concepts: Concepts = None,
     sequences: Annotated[int, typer.Option(min=1, help="sequences to write")] = 4,
@@ -185,42 +280,41 @@ def paint(
     infill: Annotated[
         bool, typer.Option("--infill", help="keep what follows a change; else it is written again")
     ] = False,
-    params: ParamsOption = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Write a sequence with concepts painted on it; with --painted and --before, rewrite only what a changed BED asks for."""
-    from photo51.config import parse
-    from photo51.config.interventions import PaintParams
+    """Write a sequence with concepts painted on it.
+
+    With --painted and --before, rewrite only what a changed BED asks for.
+    """
     from photo51.interventions import opening, outputs
     from photo51.interventions.canvas import read_canvas
     from photo51.interventions.painting import overlap, read_track
     from photo51.interventions.repainting import paint_or_repaint, read_painting
-    from photo51.io import provenance
 
-    given = parse(PaintParams, params)
-    start = opening.read_sequence(prompt)
-    opened, _ = _open(model, sae, genomes, features, concepts, given.units, device, threads)
+    params, start = job.params, opening.read_sequence(prompt)
+    opened, _ = _instrument(job, params.units, sequences=genomes, features=features, concepts=concepts)
     instrument = opened.instrument
     n_features = instrument.dictionary.n_features
     canvas = read_canvas(bed, length, opened.concepts, n_features)
     old = read_painting(painted, before, start, opened.concepts, n_features)
-    done = paint_or_repaint(instrument, canvas, start, old, sequences=sequences, infill=infill, params=given)
-    track = read_track(instrument, done, given)
-    made = provenance("paint", {**given.model_dump(mode="json"), **opened.hashes}, [bed])
-    outputs.write_painted(done, track, overlap(track, canvas, given.margin), given, out, made)
+    done = paint_or_repaint(instrument, canvas, start, old, sequences=sequences, infill=infill, params=params)
+    track = read_track(instrument, done, params)
+    folder = _by_hand(job, out, bed.stem, prompt)
+    made = job.made(bed, params=_stated(job, opened))
+    outputs.write_painted(done, track, overlap(track, canvas, params.margin), params, folder, made)
+    typer.echo(folder)
 
 
-@app.command()
+@stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.AttributionParams", model=True)
 def explain(
+    job: Job,
     place: Annotated[
         str,
-        typer.Argument(help="region CHROM:START-END (1-based, both included) or variant CHROM:POS:REF>ALT"),
+        typer.Argument(
+            help="region CHROM:START-END (1-based, both included) or variant CHROM:POS:REF>ALT, m.3243A>G"
+        ),
     ],
-    model: Model,
-    sae: Sae,
-    genomes: Sequences,
-    out: Out,
+    out: Out = None,
+    genomes: Sequences = None,
     features: Features = None,
     concepts: Concepts = None,
     genome: Annotated[str | None, typer.Option(help="genome that has the contig, where several do")] = None,
@@ -228,132 +322,61 @@ def explain(
     base: Annotated[
         str | None, typer.Option(help="explain the score of this base at the region's first place")
     ] = None,
-    params: ParamsOption = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Share a region's likelihood, a base's score or a variant's likelihood ratio out among features and bases."""
-    from photo51.config import parse
-    from photo51.config.interventions import AttributionParams, UnitParams
-    from photo51.interventions import outputs
+    """Share a region's or variant's score among features.
+
+    And among bases: a region's likelihood, a base's score, or a variant's likelihood ratio.
+
+    Example: photo51 explain results/demo m.3243A>G
+    """
+    from photo51.config.interventions import UnitParams
+    from photo51.interventions import opening, outputs
     from photo51.interventions.explain import explain_place
-    from photo51.interventions.opening import genome_of
-    from photo51.interventions.places import parse_place
-    from photo51.io import provenance
+    from photo51.interventions.places import resolve_place
     from photo51.types import Variant
 
-    given = parse(AttributionParams, params)
-    where = parse_place(place, strand)
-    opened, bases = _open(model, sae, genomes, features, concepts, UnitParams(), device, threads)
-    assert bases is not None
-    held = genome_of(bases, where.chrom, genome)
-    found = explain_place(opened.instrument, bases, held, where, given, strand=strand, base=base)
-    made = provenance(
-        "explain", {**given.model_dump(mode="json"), **opened.hashes, "place": place, "strand": strand}
-    )
+    params = job.params
+    where, genome = resolve_place(opening.open_bases(genomes or job.path("genome")), place, strand, genome)
+    opened, bases = _instrument(job, UnitParams(), sequences=genomes, features=features, concepts=concepts)
+    holder = opening.genome_of(bases, where.chrom, genome)
+    explained = explain_place(opened.instrument, bases, holder, where, params, strand=strand, base=base)
+    made = job.made(params=_stated(job, opened, place=place, strand=strand))
     if isinstance(where, Variant):
         title, marked = f"log-likelihood ratio of {place}, read on strand {strand}", (where.pos, where.end)
     else:
         target = f"score of {base} at" if base else "log-likelihood of"
         title = f"{target} {where}"
         marked = (where.start, where.end)
-    outputs.write_explained(found, title, marked, out, made)
+    folder = _by_hand(job, out, place, strand, base or "")
+    outputs.write_explained(explained, title, marked, folder, made)
+    typer.echo(folder)
 
 
-@app.command()
-def ablation(
-    places: Annotated[Path, typer.Argument(help="top_windows.parquet (`photo51 features`)")],
-    model: Model,
-    sae: Sae,
-    genomes: Sequences,
-    features: Annotated[Path, typer.Option(help="features.h5ad")],
-    out: Annotated[Path, typer.Option("--out", help="table to write, as interventions/ablation.parquet")],
-    params: ParamsOption = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """What the model loses without each feature, at its strongest places: how strong the features of the queue are."""
-    from photo51.config import parse
-    from photo51.config.interventions import AblationParams, UnitParams
-    from photo51.interventions.causality import windows_at, without_each
-    from photo51.io import provenance, read_table, write_table
-    from photo51.io.contracts.features import TOP_WINDOWS
-    from photo51.io.contracts.interventions import ABLATION
-
-    given = parse(AblationParams, params)
-    opened, bases = _open(model, sae, genomes, features, None, UnitParams(), device, threads)
-    assert bases is not None
-    windows = windows_at(bases, read_table(places, TOP_WINDOWS), given)
-    made = provenance("ablation", {**given.model_dump(mode="json"), **opened.hashes}, [places])
-    write_table(without_each(opened.instrument, windows, given), out, ABLATION, made)
-
-
-@app.command()
-def causality(
-    places: Annotated[Path, typer.Argument(help="top_windows.parquet (`photo51 features`)")],
-    model: Model,
-    sae: Sae,
-    genomes: Sequences,
-    features: Annotated[Path, typer.Option(help="features.h5ad")],
-    out: Annotated[Path, typer.Option("--out", help="table to write, as interventions/causality.parquet")],
-    concepts: Concepts = None,
-    feature: Annotated[
-        list[int] | None,
-        typer.Option(help="feature to report on, may be given again; default: those with a name"),
-    ] = None,
-    params: ParamsOption = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """What each named feature does: loss without it where it fires, next base with more of it, beside random features."""
-    from photo51.config import parse
-    from photo51.config.interventions import CausalityParams
-    from photo51.interventions import opening, outputs
-    from photo51.interventions.causality import causality as run
-    from photo51.interventions.causality import windows_at
-    from photo51.io import provenance, read_table
-    from photo51.io.contracts.features import TOP_WINDOWS
-
-    given = parse(CausalityParams, params)
-    opened, bases = _open(model, sae, genomes, features, concepts, given.units, device, threads)
-    assert bases is not None
-    table = read_table(places, TOP_WINDOWS)
-    wanted = feature if feature else sorted(list(opened.instrument.concepts)[: given.features])
-    windows = windows_at(bases, table[table["feature"].isin(wanted)], given)
-    background = opening.reference_windows(bases, 32, given.context + given.scored, given.seed)
-    made = provenance("causality", {**given.model_dump(mode="json"), **opened.hashes}, [places])
-    outputs.write_causality(run(opened.instrument, windows, background, given), out, made)
-
-
-@app.command()
+@stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.ExchangeParams", model=True)
 def exchange(
+    job: Job,
     target: Target,
     motif: Annotated[str, typer.Argument(help="motif that is copied in the prompt: A, C, G, T")],
-    model: Model,
-    sae: Sae,
-    genomes: Sequences,
-    out: Out,
+    out: Out = None,
+    genomes: Sequences = None,
     features: Features = None,
     concepts: Concepts = None,
-    params: ParamsOption = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """How many copies of a motif in the prompt equal how much steering, fitted and tested on settings held out."""
-    from photo51.config import parse
-    from photo51.config.interventions import ExchangeParams, UnitParams
+    """Fit how many copies of a motif equal how much steering.
+
+    Copies in the prompt against strength, fitted and tested on settings held out.
+    """
+    from photo51.config.interventions import UnitParams
     from photo51.interventions import opening, outputs
     from photo51.interventions.bundles import parse_bundle
     from photo51.interventions.exchange import exchange_rate
-    from photo51.io import provenance
 
-    given = parse(ExchangeParams, params)
-    copied = opening.read_sequence(motif, "motif")
-    opened, bases = _open(model, sae, genomes, features, concepts, UnitParams(), device, threads)
-    assert bases is not None
+    params, copied = job.params, opening.read_sequence(motif, "motif")
+    opened, bases = _instrument(job, UnitParams(), sequences=genomes, features=features, concepts=concepts)
     bundle = parse_bundle(target, opened.concepts, opened.instrument.dictionary.n_features)
-    length = (max(given.copies) + 1) * (len(copied) + given.spacer)
-    background = opening.reference_windows(bases, given.contexts, length, given.seed)
-    found = exchange_rate(opened.instrument, bundle, copied, background, given)
-    made = provenance("exchange", {**given.model_dump(mode="json"), **opened.hashes, "target": target})
-    outputs.write_exchange(found, out, made)
+    length = (max(params.copies) + 1) * (len(copied) + params.spacer)
+    background = opening.reference_windows(bases, params.contexts, length, params.seed)
+    law = exchange_rate(opened.instrument, bundle, copied, background, params)
+    folder = _by_hand(job, out, target, motif)
+    outputs.write_exchange(law, folder, job.made(params=_stated(job, opened, target=target)))
+    typer.echo(folder)

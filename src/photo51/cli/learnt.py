@@ -49,7 +49,9 @@ def words(
     device: Device = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Expected occurrences of words in what a model writes, from exact probabilities.
+    """Count the words a model expects to write, exactly.
+
+    Expected occurrences of words in what a model writes, from exact probabilities.
 
     Writes `words` (occurrences in 1,000 bases with intervals, beside counting, a Markov chain and fresh weights) and, where
     `open_frames` or `absent` are given in --params, `survival` (probability that a frame stays open, that a word stays away).
@@ -130,7 +132,9 @@ def diff(
     device: Device = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Compare two models: exact divergence by position, activations, features, rates of words, and a verdict.
+    """Compare two models, with a verdict.
+
+    Exact divergence by position, activations, features, rates of words.
 
     Writes windows, positions, offsets, features (with --sae), amplified (with --words) and gate, each as .parquet and .tsv.
 

@@ -7,19 +7,15 @@ from typing import Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, PartOption, ThreadsOption, app, set_threads, shards_of
-
-GenomeFolder = Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`)")]
-Model = Annotated[
-    str,
-    typer.Option(help="sh2:base, evo2:7b_262k …, hf:ID or a folder; @random:SEED after it for fresh weights"),
-]
-Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
+from photo51.cli.app import MODEL, ParamsOption, ThreadsOption, app, set_threads, shards_of
+from photo51.cli.stage import Job, stage
+from photo51.run.layout import MAIN
+from photo51.types import InputError
 
 
-@app.command()
+@app.command(rich_help_panel=MODEL)
 def models() -> None:
-    """List the models that can be opened by name, with parameters and memory."""
+    """List models by name, with parameters and memory."""
     from rich.console import Console
     from rich.table import Table
 
@@ -43,7 +39,7 @@ def models() -> None:
     Console(width=None if Console().is_terminal else 140).print(shown)
 
 
-@app.command()
+@app.command(rich_help_panel=MODEL)
 def convert(
     source: Annotated[
         Path,
@@ -52,89 +48,83 @@ def convert(
     out: Annotated[Path, typer.Argument(help="model folder to write")],
     preset: Annotated[str, typer.Option(help="which released model it is, such as evo2:7b_262k")],
 ) -> None:
-    """Turn a released checkpoint into a model folder, tensor by tensor; refuses one that is not of the preset."""
+    """Turn a released checkpoint into a model folder.
+
+    Tensor by tensor; refuses one that is not of the preset.
+    """
     from photo51.model.convert import convert as run
     from photo51.model.presets import preset as named
 
     typer.echo(run(source, out, named(preset)))
 
 
-@app.command()
+@stage(
+    MODEL,
+    reads=("windows", "workspace", "sequences_fasta"),
+    writes=("activations",),
+    params="model.ActivationParams",
+    configured="activations",
+    scatter="shards",
+    joined=False,
+    model=True,
+)
 def activations(
-    genomes: GenomeFolder,
-    out: Annotated[Path, typer.Argument(help="folder to write: SITE/SHARD.safetensors")],
-    params: ParamsOption = None,
-    part: PartOption = None,
-    threads: ThreadsOption = 2,
+    job: Job,
+    source: Annotated[str, typer.Option(help="model, or random: the same with random weights")] = "model",
 ) -> None:
-    """Read every window on both strands and store what the model holds of every scored base; finished shards are kept."""
-    set_threads(threads)
-    import torch
+    """Store what the model holds of every scored position.
 
+    Every window is read on both strands; shards that are finished are kept. Parts are not joined: stages read all of them.
+    """
     from photo51.activations.extract import extract
-    from photo51.config import parse
-    from photo51.config.model import ActivationParams
-    from photo51.genome.genomes import Genomes
     from photo51.io import sha256
-    from photo51.model.adapters import load_model
 
-    torch.set_num_threads(threads)
-    given = parse(ActivationParams, params)
-    prepared = Genomes.open(genomes)
-    model = load_model(given.model, device=given.device, dtype=given.dtype)
-    axis = sha256(genomes / "workspace.parquet")[:16]
-    windows = prepared.windows()
-    wanted = shards_of(part, windows["shard"].nunique())
-    for path in extract(model, prepared, windows, out, given, shards=wanted, workspace=axis):
+    if source not in {"model", "random"}:
+        raise InputError(f"--source: need model or random, got {source!r}")
+    job.values["sae"] = "random" if source == "random" else MAIN
+    params, windows = job.params, job.genomes.windows()
+    model = job.reader(params)
+    axis = sha256(job.path("workspace"))[:16]
+    shards = shards_of(job.part, windows["shard"].nunique())
+    out = job.run / "activations" / source
+    for path in extract(model, job.genomes, windows, out, params, shards=shards, workspace=axis):
         typer.echo(path)
 
 
-@app.command()
+@stage(MODEL, reads=("windows", "workspace"), params="model.BurnInParams", configured="burn_in", model=True)
 def burn_in(
-    genomes: GenomeFolder,
-    out: Annotated[Path, typer.Argument(help="folder: burn_in.parquet, burn_in.svg, burn_in.json")],
-    params: ParamsOption = None,
-    model: Model = "sh2:base",
+    job: Job,
+    out: Annotated[
+        Path | None, typer.Option(help="folder for burn_in.parquet, .svg and .json; default: RUN/model")
+    ] = None,
     site: Annotated[
         list[str] | None, typer.Option(help="where to measure; default: the output of every block")
     ] = None,
-    device: Device = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Measure how much context activations need before they are settled, and recommend the warm-up of windows."""
-    set_threads(threads)
-    import torch
+    """Measure how much context activations need to settle.
 
+    Recommends the warm-up of windows.
+    """
     from photo51.activations.burn_in import burn_in as measure
     from photo51.activations.burn_in import burn_in_curve
-    from photo51.config import parse
-    from photo51.config.model import BurnInParams
-    from photo51.genome.genomes import Genomes
     from photo51.io import provenance, write_json, write_table
     from photo51.io.contracts.model import BURN_IN
-    from photo51.model.adapters import load_model
     from photo51.model.pictures import write_svg
 
-    torch.set_num_threads(threads)
-    given = parse(BurnInParams, params)
-    opened = load_model(model, device=device)
-    found = measure(opened, Genomes.open(genomes), given, site)
-    made = provenance(
-        "burn-in", {**given.model_dump(), "model": opened.spec.hash}, [genomes / "workspace.parquet"]
-    )
-    write_table(found.table, out / "burn_in.parquet", BURN_IN, made)
-    write_svg(out / "burn_in.svg", (5.2, 3.2), lambda ax: burn_in_curve(ax, found, given.tolerance))
-    summary = {"model": opened.spec.name, "tolerance": given.tolerance, "warmup": found.warmup}
+    params, opened, out = job.params, job.model(), out or job.run / "model"
+    curve = measure(opened, job.genomes, params, site)
+    made = provenance("burn-in", {**params.model_dump(), "model": opened.spec.hash}, [job.path("workspace")])
+    write_table(curve.table, out / "burn_in.parquet", BURN_IN, made)
+    write_svg(out / "burn_in.svg", (5.2, 3.2), lambda ax: burn_in_curve(ax, curve, params.tolerance))
+    summary = {"model": opened.spec.name, "tolerance": params.tolerance, "warmup": curve.warmup}
     write_json(summary, out / "burn_in.json")
-    for name, bases in found.warmup.items():
+    for name, bases in curve.warmup.items():
         typer.echo(f"{name}\t{'more than measured' if bases is None else bases}")
 
 
-@app.command()
+@stage(MODEL, reads=("windows", "sequences_fasta"), writes=("selftest",), model=True)
 def selftest(
-    genomes: GenomeFolder,
-    out: Annotated[Path, typer.Argument(help="JSON file to write")],
-    model: Model = "sh2:base",
+    job: Job,
     published: Annotated[
         Path | None,
         typer.Option(help="folder with prompts.csv and figures.tsv of released models; default: as shipped"),
@@ -146,31 +136,26 @@ def selftest(
     accept_miss: Annotated[
         bool, typer.Option("--accept-miss", help="let a model pass that misses the published figures")
     ] = False,
-    device: Device = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Check a model on real sequence: causality, prefixes, batches, coordinates, known and published loss; exits with 1 on failure."""
-    set_threads(threads)
-    import torch
+    """Check a model on real sequence.
 
-    from photo51.genome.genomes import Genomes
+    Causality, prefixes, batches, coordinates, known and published loss; exits with 1 if a check fails.
+    """
     from photo51.io import write_json
-    from photo51.model.adapters import load_model
     from photo51.model.selftest import PublishedParams
-    from photo51.model.selftest import selftest as run
+    from photo51.model.selftest import selftest as check
 
-    torch.set_num_threads(threads)
     compared = PublishedParams(published, None, tolerance, accept_miss)
-    result = run(load_model(model, device=device), Genomes.open(genomes), published=compared)
-    write_json(result, out)
-    for check in result["checks"]:
-        said = {True: "passed", False: "FAILED", None: "-"}[check["passed"]]
-        typer.echo(f"{check['name']}\t{said}\t{check['meaning']}")
+    result = check(job.model(), job.genomes, published=compared)
+    write_json(result, job.path("selftest"))
+    for row in result["checks"]:
+        verdict = {True: "passed", False: "FAILED", None: "-"}[row["passed"]]
+        typer.echo(f"{row['name']}\t{verdict}\t{row['meaning']}")
     if not result["passed"]:
         raise typer.Exit(1)
 
 
-@app.command()
+@app.command(rich_help_panel=MODEL)
 def model_card(
     model: Annotated[Path, typer.Argument(help="model folder; README.md, loss.svg and card.json go into it")],
     corpus: Annotated[Path, typer.Argument(help="corpus folder it was trained on (`photo51 corpus`)")],
@@ -181,7 +166,10 @@ def model_card(
     params: ParamsOption = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Measure a trained model on held-out species beside Markov chains, and write its card."""
+    """Measure a trained model, and write its card.
+
+    On held-out species, beside Markov chains.
+    """
     set_threads(threads)
     import torch
 

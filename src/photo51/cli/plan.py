@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photo51.cli.app import ThreadsOption, app, set_threads
+from photo51.cli.app import SETUP, ThreadsOption, app, set_threads
 from photo51.types import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 RATES = Path("results/bench/rates.json")
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def plan(
     config: Annotated[
         Path | None,
@@ -51,7 +51,10 @@ def plan(
     out: Annotated[Path | None, typer.Option(help="write the plan as JSON too")] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Reckon bases, operations, device hours, memory and disk of every stage; warn of what will not fit."""
+    """Estimate time, memory and disk of a run.
+
+    Bases, operations, device hours, memory and disk of every stage; warns of what will not fit.
+    """
     set_threads(threads)
     from dataclasses import asdict
 

@@ -7,11 +7,11 @@ from typing import Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import MODEL, ParamsOption, ThreadsOption, app, set_threads
 from photo51.types import InputError
 
 
-@app.command()
+@app.command(rich_help_panel=MODEL)
 def corpus(
     recipe: Annotated[
         Path, typer.Argument(help="table of sequences: record, source, group, species, split, length, hash")
@@ -26,7 +26,10 @@ def corpus(
         bool, typer.Option("--partial", help="leave out sequences that are not found")
     ] = False,
 ) -> None:
-    """Find the sequences of a recipe by their hashes and pack them for pretraining."""
+    """Find the sequences of a recipe, pack them for pretraining.
+
+    By their hashes, in files under any name.
+    """
     from photo51.model.recipe import build, read_recipe
 
     if wrong := [a for a in alias if "=" not in a]:
@@ -34,7 +37,7 @@ def corpus(
     build(read_recipe(recipe), fasta, out, aliases=dict(a.split("=", 1) for a in alias), partial=partial)
 
 
-@app.command()
+@app.command(rich_help_panel=MODEL)
 def pretrain(
     corpus: Annotated[Path, typer.Argument(help="corpus folder")],
     out: Annotated[Path, typer.Argument(help="folder of the run: checkpoints, log, and in the end model/")],
@@ -42,7 +45,10 @@ def pretrain(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Train a StripedHyena on a corpus; a run that was stopped goes on from its newest checkpoint."""
+    """Train a StripedHyena on a corpus.
+
+    A training that was stopped resumes from its newest checkpoint.
+    """
     set_threads(threads)
     import torch
 

@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from photo51.cli.app import app
+from photo51.cli.app import SETUP, app
 
 CoresOption = Annotated[int | None, typer.Option(min=1, help="CPU cores to use; default: all")]
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def init(
     folder: Annotated[Path, typer.Argument(help="folder of the project, made where it is not there")],
     genome: Annotated[
@@ -35,7 +35,10 @@ def init(
     model: Annotated[str, typer.Option(help="model of the run, see `photo51 models`")] = "sh2:base",
     name: Annotated[str, typer.Option(help="name of the run; default: that of the folder")] = "",
 ) -> None:
-    """Start a project: configuration, table of genomes, README; says what it found out from the files."""
+    """Start a project: configuration, table of genomes, README.
+
+    Says what it found out from the files.
+    """
     from photo51.project.starting import GivenFiles, start_project
 
     files = GivenFiles(genome or (), annotation or (), variants or (), bed or ())
@@ -44,7 +47,7 @@ def init(
     typer.echo(f"{folder}: ready. Check genomes.tsv, then: cd {folder} && photo51 run")
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def demo(
     folder: Annotated[Path, typer.Argument(help="folder to run in")] = Path(),
     cores: CoresOption = None,
@@ -53,7 +56,10 @@ def demo(
         bool, typer.Option("--small", help="a smaller model and less sequence: minutes, and little to find")
     ] = False,
 ) -> None:
-    """Run the example, on genomes that come with photo51, to the report; works in any folder."""
+    """Run the example to the report, in any folder.
+
+    On genomes that come with photo51.
+    """
     import os
 
     from photo51.cli.run import follow_workflow
@@ -68,9 +74,12 @@ def demo(
     follow_workflow(config, "local", cores or os.cpu_count(), [])
 
 
-@app.command()
+@app.command(rich_help_panel=SETUP)
 def doctor() -> None:
-    """Look at this machine: interpreter, memory, PyTorch, Snakemake, shipped files, a self-test; says what to do."""
+    """Look at this machine, and say what to do.
+
+    Interpreter, memory, PyTorch, Snakemake, shipped files, a self-test.
+    """
     from rich.console import Console
 
     from photo51.project.doctor import BAD, NOTE, examine

@@ -39,7 +39,9 @@ def read(
     device: Device = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """A quick look at a sequence: bits a base, named features on both strands, reading frames, as page, BED, bigWig, TSV.
+    """Take a quick look at a sequence.
+
+    Bits a base, named features on both strands, reading frames, as page, BED, bigWig, TSV.
 
     Example: photo51 read mine.fa --out look
     """
@@ -88,7 +90,10 @@ def ship_dictionary(
     device: Device = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Pack the dictionary of a run: half-precision weights, names, replication, seed match, what it was trained on, a card."""
+    """Pack the dictionary of a run with its names and a card.
+
+    Half-precision weights, names, replication, seed match, what it was trained on, a card.
+    """
     set_threads(threads)
     import torch
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from photo51.cli.app import ParamsOption, app
+from photo51.cli.app import RESULTS, app
+from photo51.cli.stage import Job, RunArgument, stage
+
+if TYPE_CHECKING:
+    from photo51.run.opened import Run
+
+SaeOption = Annotated[str, typer.Option("--sae", help="dictionary to show, where the run has several")]
 
 ConfigOption = Annotated[
     Path | None, typer.Option(help="configuration of the run; default: what an older manifest.json says")
 ]
-RunArgument = Annotated[Path, typer.Argument(help="folder of the run, results/<run>")]
-SaeOption = Annotated[str, typer.Option("--sae", help="dictionary to show, where the run has several")]
+Out = Annotated[Path | None, typer.Option("--out", help="where to write; default: its place in the run")]
 
 
 def _made(config: Path) -> dict[str, Any]:
@@ -26,115 +31,117 @@ def _made(config: Path) -> dict[str, Any]:
     return made_with() | made_from(settings.model_dump(mode="json"), [config, *input_files(settings)])
 
 
-@app.command()
-def tracks(
-    results: RunArgument,
-    out: Annotated[Path, typer.Argument(help="folder to write to")],
-    params: ParamsOption = None,
-    sae: SaeOption = "",
-) -> None:
-    """Write features as genome tracks: bigWig a strand, calls, a track hub, an IGV session, an offline genome page."""
-    from photo51.config import parse
-    from photo51.config.report import TracksParams
-    from photo51.io import provenance
+@stage(
+    RESULTS,
+    reads=("features", "codes", "annotations", "sequences_fasta"),
+    writes=("tracks", "calls"),
+    params="report.TracksParams",
+    configured="tracks",
+)
+def tracks(job: Job, out: Out = None) -> None:
+    """Write genome tracks: bigWig, calls, track hub, IGV page.
+
+    A strand each; an IGV session and an offline genome page.
+    """
     from photo51.report.chosen import every_feature, tracked
     from photo51.report.tracks import write_tracks
-    from photo51.run.opened import Run
 
-    settings, run = parse(TracksParams, params), Run(results, sae)
-    every = every_feature(run) if settings.on_demand else None
-    write_tracks(run.places, tracked(run, settings), out, settings, provenance("tracks", settings), every)
+    run = _opened(job)
+    folder = out or job.path("tracks_folder")
+    every = every_feature(run) if job.params.on_demand else None
+    write_tracks(run.places, tracked(run, job.params), folder, job.params, job.made(), every)
 
 
-@app.command()
-def atlas(
-    results: RunArgument,
-    out: Annotated[Path, typer.Argument(help="folder to write to")],
-    params: ParamsOption = None,
-    sae: SaeOption = "",
-) -> None:
-    """Write the feature atlas: every feature with its dossier, to be opened from disk."""
-    from photo51.config import parse
-    from photo51.config.report import AtlasParams
+@stage(
+    RESULTS, reads=("features", "codes"), writes=("atlas",), params="report.AtlasParams", configured="atlas"
+)
+def atlas(job: Job, out: Out = None) -> None:
+    """Write the feature atlas, to be opened from disk."""
     from photo51.report.atlas import make_atlas
-    from photo51.run.opened import Run
 
-    make_atlas(Run(results, sae), out, parse(AtlasParams, params))
+    make_atlas(_opened(job), out or job.path("atlas").parent, job.params)
 
 
-@app.command()
-def findings(
-    results: RunArgument,
-    out: Annotated[Path, typer.Argument(help="findings.parquet")],
-    params: ParamsOption = None,
-    sae: SaeOption = "",
-) -> None:
-    """Write what the run claims, a row a claim: its value beside its null, n, p and a verdict."""
-    from photo51.config import parse
-    from photo51.config.report import FindingsParams
+@stage(
+    RESULTS,
+    reads=("features", "codes"),
+    writes=("findings",),
+    params="report.FindingsParams",
+)
+def findings(job: Job, out: Out = None) -> None:
+    """Write what the run claims, with nulls and verdicts.
+
+    A row a claim: its value beside its null, n, p and a verdict.
+    """
     from photo51.findings.stage import TABLES
     from photo51.findings.stage import findings as all_findings
-    from photo51.io import provenance, write_table
+    from photo51.io import write_table
     from photo51.io.contracts.findings import FINDINGS
-    from photo51.run.opened import Run
 
-    settings, run = parse(FindingsParams, params), Run(results, sae)
+    run = _opened(job)
     files = [path for name in TABLES for path in run.paths(name)]
-    write_table(all_findings(run, settings.alpha), out, FINDINGS, provenance("findings", settings, files))
+    claims = all_findings(run, job.params.alpha)
+    write_table(claims, out or job.path("findings"), FINDINGS, job.made(*files))
 
 
-@app.command()
-def report(
-    results: RunArgument,
-    out: Annotated[Path, typer.Argument(help="report.html")],
-    params: ParamsOption = None,
-    sae: SaeOption = "",
-    config: ConfigOption = None,
-) -> None:
-    """Write the report: one self-contained page on what the model knows of these genomes."""
-    from photo51.config import parse
-    from photo51.config.report import ReportParams
+@stage(
+    RESULTS,
+    reads=("features", "codes"),
+    writes=("report",),
+    params="report.ReportParams",
+    configured="report",
+)
+def report(job: Job, out: Out = None, config: ConfigOption = None) -> None:
+    """Write the report: what the model knows, on one page."""
     from photo51.report.page import write_report
-    from photo51.run.opened import Run
 
-    run = Run(results, sae)
+    run = _opened(job)
     if config is not None:
         run.manifest = _made(config)
-    write_report(run, out, parse(ReportParams, params))
+    write_report(run, out or job.path("report"), job.params)
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def notebook(
-    path: Annotated[Path, typer.Argument(help="notebook, a percent script of notebooks/")],
-    out: Annotated[Path, typer.Argument(help="folder of the .ipynb and the .html")],
+    run: RunArgument,
+    path: Annotated[Path, typer.Argument(metavar="NOTEBOOK", help="percent script, as of notebooks/")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="folder of the .ipynb and the .html; default: RUN/notebooks")
+    ] = None,
     parameters: Annotated[
         list[str] | None,
-        typer.Option("-p", help="key=value, replaces a value of the notebook's first cell; repeat for more"),
+        typer.Option("-p", help="key=value, replaces a value of the notebook's first cell; repeatable"),
     ] = None,
 ) -> None:
-    """Run a notebook with parameters; what it showed is kept even where a cell fails."""
+    """Run a notebook on a run, with parameters.
+
+    What it showed is kept even where a cell fails.
+    """
     from photo51.report.notebooks import parse_parameters, run_notebook
 
-    run_notebook(path, out, parse_parameters(parameters or []))
+    words = [f"results={run}", *(parameters or [])]
+    run_notebook(path, out or run / "notebooks", parse_parameters(words))
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def feature(
-    results: RunArgument,
-    number: Annotated[int, typer.Argument(help="number of the feature")],
+    run: RunArgument,
+    name: Annotated[str, typer.Argument(metavar="FEATURE", help="feature, as 812 or f812, or its name")],
     sae: SaeOption = "",
 ) -> None:
     """Print what is known of one feature."""
     from photo51.report.feature_text import text
+    from photo51.report.find import feature_called
     from photo51.run.feature import feature_facts
     from photo51.run.opened import Run
 
-    typer.echo(text(feature_facts(Run(results, sae), number)))
+    opened = Run(run, sae)
+    typer.echo(text(feature_facts(opened, feature_called(opened, name))))
 
 
-@app.command()
+@app.command(rich_help_panel=RESULTS)
 def find(
-    results: RunArgument,
+    run: RunArgument,
     text: Annotated[
         list[str],
         typer.Argument(
@@ -143,29 +150,38 @@ def find(
     ],
     sae: SaeOption = "",
 ) -> None:
-    """Say what a run knows of a feature, an annotation, a gene, a place, a variant or a sequence, and what was not read."""
+    """Say what a run knows of a gene, place, variant, sequence.
+
+    Or of a feature or an annotation; and what was not read.
+    """
     from photo51.report.find import find as answer
     from photo51.run.opened import Run
 
-    typer.echo(str(answer(Run(results, sae), " ".join(text))))
+    typer.echo(str(answer(Run(run, sae), " ".join(text))))
 
 
-@app.command()
-def export(
-    results: RunArgument,
-    out: Annotated[Path, typer.Argument(help="folder to write to")],
-    params: ParamsOption = None,
-    sae: SaeOption = "",
-    config: ConfigOption = None,
-) -> None:
-    """Export for other programs: AnnData for scanpy and cellxgene, every table as TSV, the column dictionary, an RO-Crate."""
-    from photo51.config import parse
-    from photo51.config.report import ExportParams
-    from photo51.io import provenance
-    from photo51.report.exports import export as run_export
-    from photo51.run.opened import Run
+@stage(
+    RESULTS,
+    reads=("features", "codes"),
+    writes=("exports",),
+    params="report.ExportParams",
+    configured="export",
+)
+def export(job: Job, out: Out = None, config: ConfigOption = None) -> None:
+    """Export for other programs: AnnData, TSV, RO-Crate.
 
-    settings, run = parse(ExportParams, params), Run(results, sae)
+    AnnData for scanpy and cellxgene, every table as TSV, the column dictionary, an RO-Crate.
+    """
+    from photo51.report.exports import export as export_run
+
+    run = _opened(job)
     if config is not None:
         run.manifest = _made(config)
-    run_export(run, out, settings, provenance("export", settings))
+    export_run(run, out or job.path("exports"), job.params, job.made())
+
+
+def _opened(job: Job) -> Run:
+    """The run with the dictionary that is shown."""
+    from photo51.run.opened import Run
+
+    return Run(job.run, job.sae)

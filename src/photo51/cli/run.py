@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photo51.cli.app import app
+from photo51.cli.app import SETUP, app
 from photo51.types import InputError
 
 if TYPE_CHECKING:
@@ -28,7 +28,9 @@ _ERROR_LOG = re.compile(r"^\s+log: ([^\s,]+)")
 _DAMAGED = re.compile(r"/(activations|codes)/\S+: need .*run the stage again")
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(
+    rich_help_panel=SETUP, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
 def run(
     context: typer.Context,
     config: Annotated[
@@ -44,7 +46,10 @@ def run(
         str, typer.Option(help="profile in workflow/profiles: local, slurm, cluster-generic")
     ] = "local",
 ) -> None:
-    """Run the workflow; anything after `--` goes to Snakemake. Running again does only what is missing or has changed."""
+    """Run the workflow, from genomes to the report.
+
+    Anything after `--` goes to Snakemake. Running again does only what is missing or has changed.
+    """
     from photo51.config.paths import configuration_file
 
     follow_workflow(configuration_file(config), profile, cores, context.args)

@@ -7,138 +7,127 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import DICTIONARY, ThreadsOption, app, set_threads
+from photo51.cli.stage import Job, extra, stage
 
 if TYPE_CHECKING:
     from photo51.io.origin import Origin
 
-Activations = Annotated[Path, typer.Argument(help="activations of a site, activations/SITE")]
 Sae = Annotated[Path, typer.Argument(help="folder of the dictionary, sae/NAME")]
-GenomesOption = Annotated[
-    Path | None,
-    typer.Option("--genomes", help="prepared genomes; default: those of the run, ACTIVATIONS/../../genome"),
-]
 
 
-@app.command()
+@stage(
+    DICTIONARY,
+    reads=("workspace",),
+    writes=("weights", "dictionary_card"),
+    params="sae.SaeParams",
+    configured="sae",
+)
 def train_sae(
-    activations: Activations,
-    out: Annotated[Path, typer.Argument(help="folder to write, sae/NAME")],
-    params: ParamsOption = None,
-    genomes: GenomesOption = None,
+    job: Job,
+    site: Annotated[str | None, typer.Option(help="site of the activations, where there are several")] = None,
     processes: Annotated[
         int | None,
         typer.Option(min=1, help="processes that share each batch; default: one for each GPU, one without"),
     ] = None,
-    threads: ThreadsOption = 2,
 ) -> None:
-    """Train a sparse autoencoder on the bases of split `train`; a run that was killed goes on from its checkpoint."""
-    set_threads(threads)
-    from photo51.activations.splits import genomes_beside, split_rows
+    """Train a sparse autoencoder on the positions of split train.
+
+    A run that was killed resumes from its checkpoint. `--sae random` learns from the model with random weights, `--sae seed1`
+    with another seed.
+    """
+    from photo51.activations.splits import split_rows
     from photo51.activations.store import ActivationStore
-    from photo51.config import parse
-    from photo51.config.sae import SaeParams
     from photo51.sae.distributed import Ranks, gpus, share_among
     from photo51.sae.quality import training_picture
     from photo51.sae.report import draw
     from photo51.sae.training import Training
 
-    given = parse(SaeParams, params)
-    share_among(processes or (1 if given.backend == "compiled" else gpus()))
-    store = ActivationStore(activations, verify=not Ranks().rank)
-    rows = split_rows(store, genomes or genomes_beside(activations), "train", seed=given.seed)
-    training = Training(rows, given, out)
+    params, out = job.params, job.path("dictionary")
+    if job.stated is None and job.values["sae"] == "seed1":
+        params = params.model_copy(update={"seed": params.seed + 1})
+    share_among(processes or (1 if params.backend == "compiled" else gpus()))
+    store = ActivationStore(job.path("activations", site=site or job.trained_site), verify=not Ranks().rank)
+    rows = split_rows(store, job.path("genome"), "train", seed=params.seed)
+    training = Training(rows, params, out)
     training.run()
     training.finish()
     if not training.ranks.rank:
         draw(training_picture(training.table()), out / "training.svg")
 
 
-@app.command()
-def sae_quality(
-    activations: Activations,
-    sae: Sae,
-    out: Annotated[
-        Path, typer.Argument(help="table to write, sae/NAME/quality.parquet; more goes beside it")
-    ],
-    codes: Annotated[Path | None, typer.Option(help="codes of all bases, if stored: codes/NAME")] = None,
-    fidelity: Annotated[
-        Path | None, typer.Option(help="recovered cross-entropy, from `photo51 fidelity`")
-    ] = None,
-    other: Annotated[
-        list[Path], typer.Option(help="the same with another seed, sae/NAME; may be repeated")
-    ] = [],  # noqa: B006
-    beside: Annotated[
-        list[Path],
-        typer.Option(
-            help="quality table of another dictionary to show beside it, as the random-weight model's"
-        ),
-    ] = [],  # noqa: B006
-    params: ParamsOption = None,
-    genomes: GenomesOption = None,
-    threads: ThreadsOption = 2,
-) -> None:
-    """Measure a dictionary on held-out bases beside PCA, neurons and random directions; table and picture."""
-    set_threads(threads)
-    from photo51.activations.splits import genomes_beside, split_rows
-    from photo51.activations.store import ActivationStore
+@stage(
+    DICTIONARY,
+    reads=("dictionary_card", "activations", "workspace"),
+    writes=("quality",),
+    extras=(
+        extra("codes", "codes_folder"),
+        extra("fidelity"),
+        extra("seed1", "dictionary", sae="seed1"),
+        extra("random", "quality", sae="random"),
+    ),
+    params="sae.QualityParams",
+    configured="quality",
+)
+def sae_quality(job: Job) -> None:
+    """Measure a dictionary on held-out positions, with baselines.
+
+    Beside PCA, neurons and random directions; another seed, and the dictionary of random weights, where the run has them.
+    """
+    from photo51.activations.splits import split_rows
     from photo51.codes import CodesStore
-    from photo51.config import parse
-    from photo51.config.sae import QualityParams
-    from photo51.io import provenance, read_table
+    from photo51.io import read_table
     from photo51.io.contracts.features import FIDELITY
     from photo51.io.contracts.sae import QUALITY
     from photo51.sae.dictionary import Dictionary
     from photo51.sae.report import quality_report, stored_codes, with_fidelity, with_others, write_report
     from photo51.sae.training import LOG, read_log
 
-    given, dictionary, store = (
-        parse(QualityParams, params),
-        Dictionary.load(sae),
-        ActivationStore(activations),
-    )
-    where = genomes or genomes_beside(activations)
-    found = quality_report(
+    params, dictionary, store = job.params, job.dictionary, job.store()
+    codes, fidelity, seed, random = (job.extra(n) for n in ("codes", "fidelity", "seed1", "random"))
+    report = quality_report(
         dictionary,
-        split_rows(store, where, "train"),
-        split_rows(store, where, given.split),
-        given,
-        others={path.name: Dictionary.load(path) for path in other},
-        encode=stored_codes(CodesStore.open(codes), dictionary) if codes else None,
+        split_rows(store, job.path("genome"), "train"),
+        split_rows(store, job.path("genome"), params.split),
+        params,
+        others={} if seed is None else {seed.name: Dictionary.load(seed)},
+        encode=None if codes is None else stored_codes(CodesStore.open(codes), dictionary),
     )
-    if fidelity:
-        found = found._replace(quality=with_fidelity(found.quality, read_table(fidelity, FIDELITY)))
-    tables = {path.absolute().parent.name: read_table(path, QUALITY) for path in beside}
-    found = found._replace(quality=with_others(found.quality, tables))
-    log = read_log(sae / LOG) if (sae / LOG).is_file() else None
-    write_report(found, out, provenance("sae-quality", given, [sae / "sae.json"]), log)
+    if fidelity is not None:
+        report = report._replace(quality=with_fidelity(report.quality, read_table(fidelity, FIDELITY)))
+    tables = {} if random is None else {random.absolute().parent.name: read_table(random, QUALITY)}
+    report = report._replace(quality=with_others(report.quality, tables))
+    log = path if (path := job.path("dictionary") / LOG).is_file() else None
+    made = job.made(job.path("dictionary_card"))
+    write_report(report, job.path("quality"), made, None if log is None else read_log(log))
 
 
-@app.command()
+@stage(DICTIONARY, reads=("workspace",), params="sae.SweepParams")
 def sweep(
-    activations: Activations,
-    out: Annotated[Path, typer.Argument(help="folder to write: a dictionary a combination, sweep.parquet")],
-    params: ParamsOption = None,
-    genomes: GenomesOption = None,
-    threads: ThreadsOption = 2,
+    job: Job,
+    out: Annotated[
+        Path | None, typer.Option(help="folder of the dictionaries and sweep.parquet; default: RUN/sweep")
+    ] = None,
+    site: Annotated[str | None, typer.Option(help="site of the activations, where there are several")] = None,
 ) -> None:
-    """Train dictionaries of several widths and k, and choose the sparsest that passes stated gates on split `select`."""
-    set_threads(threads)
-    from photo51.activations.splits import genomes_beside, split_rows
+    """Train several widths and k, and choose by stated gates.
+
+    The sparsest that passes them on split `select` is chosen.
+    """
+    from photo51.activations.splits import split_rows
     from photo51.activations.store import ActivationStore
-    from photo51.config import parse
-    from photo51.config.sae import SweepParams
-    from photo51.io import provenance, write_table
+    from photo51.io import write_table
     from photo51.io.contracts.sae import SWEEP
-    from photo51.sae.sweep import sweep as run
+    from photo51.sae.sweep import sweep as train_all
 
-    given, store = parse(SweepParams, params), ActivationStore(activations)
-    where = genomes or genomes_beside(activations)
-    table = run(split_rows(store, where, "train"), split_rows(store, where, "select"), given, out)
-    write_table(table, out / "sweep.parquet", SWEEP, provenance("sweep", given))
+    out = out or job.run / "sweep"
+    store = ActivationStore(job.path("activations", site=site or job.trained_site))
+    rows = [split_rows(store, job.path("genome"), split) for split in ("train", "select")]
+    table = train_all(*rows, job.params, out)
+    write_table(table, out / "sweep.parquet", SWEEP, job.made())
 
 
-@app.command()
+@app.command(rich_help_panel=DICTIONARY)
 def import_sae(
     source: Annotated[Path, typer.Argument(help="folder or file of another tool")],
     out: Annotated[Path, typer.Argument(help="folder to write, sae/NAME")],
@@ -162,7 +151,9 @@ def import_sae(
     ] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Take in a dictionary from SAELens, sparsify, dictionary_learning or the published Evo 2 file.
+    """Take in a dictionary of another tool, or that of Evo 2.
+
+    From SAELens, sparsify, dictionary_learning or the published Evo 2 file.
 
     Example: photo51 import-sae their_sae models/theirs --model sh2:base --site block.2.out
     """
@@ -200,7 +191,7 @@ def _origin(model: str | None, site: str | None) -> Origin | None:
     return opened.spec.origin(site)
 
 
-@app.command()
+@app.command(rich_help_panel=DICTIONARY)
 def export_sae(
     sae: Sae,
     out: Annotated[Path, typer.Argument(help="folder to write")],
@@ -208,7 +199,10 @@ def export_sae(
         str, typer.Option("--format", help="saelens, sparsify or dictionary_learning")
     ] = "saelens",
 ) -> None:
-    """Write a dictionary so that SAELens, sparsify or dictionary_learning load it."""
+    """Write a dictionary as another tool reads it.
+
+    SAELens, sparsify or dictionary_learning.
+    """
     from photo51.sae.dictionary import Dictionary, SparseAutoencoder
     from photo51.sae.formats import save_foreign
     from photo51.types import InputError

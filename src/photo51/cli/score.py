@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+from photo51.cli.app import VARIANTS, ParamsOption, ThreadsOption, app, set_threads
 
 
-@app.command()
+@app.command(rich_help_panel=VARIANTS)
 def score(
     vcf: Annotated[Path, typer.Argument(help="VCF file (plain, gzip, bgzip), or a table with pos, ref, alt")],
     genome: Annotated[
@@ -42,7 +42,9 @@ def score(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Score variants without a configuration: likelihood ratios, consequence, gene, and baselines, positions 1-based.
+    """Score the variants of a VCF file in one line.
+
+    Without a configuration: likelihood ratios, consequence, gene, and baselines, positions 1-based.
 
     Writes a table, of a VCF file also a copy with the scores in INFO (P51_LLR, P51_FLANK, P51_FAIR, P51_MARKOV, P51_CSQ, P51_GENE), and
     what could not be scored with the reason (.refused.tsv). The more negative `llr`, the more the model is surprised by

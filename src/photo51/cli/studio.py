@@ -35,7 +35,9 @@ def studio(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Serve one page on which sequence is read, asked why, steered and scored, live; it prints its address.
+    """Serve a page to read, steer and score sequence live.
+
+    It prints its address.
 
     On another machine: `ssh -L 8051:localhost:8051 HOST photo51 studio RUN --port 8051 --no-browser`, then open the printed
     address here.

@@ -123,7 +123,7 @@ def turned_pairs(
 def enrich_shard(enrichment: Enrichment, shard: int, shards: int, threads: int) -> pd.DataFrame:
     """Pairs of the shard's features: number `shard` of `shards` nearly equal runs of consecutive features."""
     if not 0 <= shard < shards:
-        raise InputError(f"--shard: need 0 to {shards - 1}, got {shard}")
+        raise InputError(f"--part: need 0 to {shards - 1}, got {shard}")
     return enrichment.pairs(np.array_split(np.arange(enrichment.store.n_features), shards)[shard], threads)
 
 

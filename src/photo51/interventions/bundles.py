@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.decomposition import NMF
 from torch import Tensor
 
+from photo51 import words
 from photo51.interventions.dictionary import LinearDictionary, Units
 from photo51.types import InputError
 
@@ -157,11 +158,32 @@ def _named(name: str, concepts: Mapping[str, Bundle], n_features: int, text: str
         if int(number) >= n_features:
             raise InputError(f"feature {text!r}: need a number from 0 to {n_features - 1}, got {number}")
         return Bundle.single(int(number))
+    shown = _shown(concepts)
+    if name.lower() in shown:
+        return concepts[shown[name.lower()]]
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(concepts), n=3, cutoff=0.4)
+    near += [s for s in get_close_matches(name.lower(), list(shown), n=3, cutoff=0.4) if s not in near][
+        : 3 - len(near)
+    ]
     hint = f"; did you mean {', '.join(near)}?" if near else f"; {len(concepts)} concepts are named"
     raise InputError(f"feature {text!r}: need a feature number or a concept's name, got {name!r}{hint}")
+
+
+def _shown(concepts: Mapping[str, Bundle]) -> dict[str, str]:
+    """Names as pages show them, in lower case → concept: `start codon, antisense` is `start_codon/antisense`.
+
+    Of concepts that are shown alike, as one and its frames, the plain one is meant.
+    """
+    out: dict[str, str] = {}
+    for name in sorted(concepts, key=lambda n: (n.count("/"), n)):
+        annotation = name.removesuffix("/antisense")
+        annotation = re.sub(r"/(?:frame \d|either)", "", annotation)
+        antisense = ", antisense" if name.endswith("/antisense") else ""
+        out.setdefault(f"{words.kind(annotation)}{antisense}".lower(), name)
+        out.setdefault(name.lower(), name)
+    return out
 
 
 def interpolate(a: Bundle, b: Bundle, share: float) -> Bundle:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
+from photo51.genome.alphabet import decode
 from photo51.types import InputError, Interval, Strand, Variant
 
+if TYPE_CHECKING:
+    from photo51.genome.genomes import Genomes
+    from photo51.interventions.opening import FastaBases
+
+MITOCHONDRIAL = frozenset({2, 3, 4, 5, 9, 13, 14, 16, 21, 22, 23, 24, 33})  # NCBI translation tables
+_HGVS = re.compile(r"(?:(?P<chrom>\S+):)?[mg]\.(?P<pos>\d+)(?P<ref>[ACGTacgt]+)>(?P<alt>[ACGTacgt]+)")
 _REGION = re.compile(r"(?P<chrom>\S+):(?P<start>\d[\d,]*)(?:-(?P<end>\d[\d,]*))?(?:\((?P<strand>[+-])\))?")
 _VARIANT = re.compile(r"(?P<chrom>\S+):(?P<pos>\d[\d,]*):?(?P<ref>[ACGTacgt]+)>(?P<alt>[ACGTacgt]+)")
 
@@ -48,3 +56,66 @@ def _number(digits: str, text: str) -> int:
     if value < 1:
         raise InputError(f"place {text!r}: need places from 1 on, got {value}")
     return value
+
+
+def resolve_place(
+    bases: FastaBases | Genomes, text: str, strand: str = "+", genome: str | None = None
+) -> tuple[Interval | Variant, str | None]:
+    """As `parse_place`, and variants as papers write them: `m.3243A>G`, `g.1500C>T`, `NC_012920.1:m.3243A>G`.
+
+    Such a variant is on the one contig whose bases there are its reference allele; `m.` means one that is translated as
+    mitochondria are, where there is one.
+
+    Parameters
+    ----------
+    bases
+        Contigs it may be on.
+    genome
+        Genome it is on; None: any.
+
+    Returns
+    -------
+    The place, and the genome that has it where that was found out.
+
+    Raises
+    ------
+    InputError
+        As `parse_place`; where no contig, or more than one, has the reference allele there, naming them.
+    """
+    named = _HGVS.fullmatch(text.strip())
+    if named is None:
+        return parse_place(text, strand), genome
+    pos, ref, alt = _number(named["pos"], text) - 1, named["ref"].upper(), named["alt"].upper()
+    if ref == alt:
+        raise InputError(f"place {text!r}: need two different alleles, got {ref} twice")
+    contigs = [
+        (g, c)
+        for g, c, n in _contigs(bases)
+        if (named["chrom"] or c) == c and (genome or g) == g and pos + len(ref) <= n
+    ]
+    if "m." in text and (mitochondrial := [x for x in contigs if _code(bases, *x) in MITOCHONDRIAL]):
+        contigs = mitochondrial
+    fits = [(g, c) for g, c in contigs if decode(bases.sequence(g, c, pos, pos + len(ref))) == ref]
+    if len(fits) != 1:
+        there = ", ".join(f"{g} {c}".strip() for g, c in fits) or "none"
+        known = ", ".join(dict.fromkeys(c for _, c, _ in _contigs(bases)))
+        raise InputError(
+            f"place {text!r}: need one contig with {ref} at base {pos + 1:,} (contigs: {known}), got {there}; "
+            "write CHROM:POS:REF>ALT, or --genome"
+        )
+    return Variant(fits[0][1], pos, ref, alt), fits[0][0] or genome
+
+
+def _code(bases: FastaBases | Genomes, genome: str, chrom: str) -> int:
+    """Genetic code of a contig; 0 where it is not known."""
+    return 0 if hasattr(bases, "records") else bases.genetic_code(genome, chrom)
+
+
+def _contigs(bases: FastaBases | Genomes) -> list[tuple[str, str, int]]:
+    """(genome, contig, bases) of all contigs."""
+    if hasattr(bases, "records"):
+        return list(bases.contigs())
+    table = bases.sequences
+    return list(
+        zip(table["genome"].astype(str), table["chrom"].astype(str), table["length"].astype(int), strict=True)
+    )

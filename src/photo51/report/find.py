@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from difflib import get_close_matches
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from photo51.report.sentences import called, label
 from photo51.run.feature import feature_facts
 from photo51.run.known import closest
 from photo51.run.opened import Run
-from photo51.types import STRANDS, InputError
+from photo51.types import STRANDS, InputError, feature_number
 
 MOST = 25  # rows printed
 MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
@@ -68,6 +69,35 @@ class Found(NamedTuple):
             index=False, float_format=lambda v: f"{v:.3g}", na_rep="–", max_colwidth=60
         )
         return f"{self.title}\n{shown}{rest}"
+
+
+def feature_called(run: Run, text: str) -> int:
+    """A feature by its number, as 812 or f812, or by the name that pages show.
+
+    Raises
+    ------
+    InputError
+        For a number that the dictionary does not have, a name of several features, naming them, and a name of none, with the
+        nearest names.
+    """
+    if re.fullmatch(r"(?:[fF]/?)?\d+", text.strip()):
+        return run.check(feature_number(text))
+    best = closest(run)
+    shown: dict[str, list[int]] = {}
+    for feature, row in zip(best.index, best.to_dict("records"), strict=True):
+        for name in {called(row), str(row["annotation"])} if row["named"] else {called(row)}:
+            shown.setdefault(name.lower(), []).append(int(feature))
+    features = shown.get(text.strip().lower(), [])
+    if len(features) == 1:
+        return features[0]
+    if features:
+        known = ", ".join(f"f{f}" for f in features[:12]) + (", …" if len(features) > 12 else "")
+        raise InputError(
+            f"feature {text!r}: need the name of one feature, got that of {len(features)}: {known}"
+        )
+    near = get_close_matches(text.strip().lower(), list(shown), n=5, cutoff=0.4)
+    hint = f"; the nearest names are {', '.join(near)}" if near else f"; {len(shown)} names are known"
+    raise InputError(f"feature: need a number such as 812 or f812, or a name of the run, got {text!r}{hint}")
 
 
 def find(run: Run, text: str) -> Found:
