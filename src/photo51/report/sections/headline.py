@@ -15,7 +15,7 @@ ANCHOR, TITLE = "headline", "What the model knows"
 QUESTION = "What was found, and what would have been found if there were nothing to find?"
 FIRST = 5  # findings on the first screen
 MISSED = 4  # what was not found, on the first screen
-FIRST_ABOUT = ("concepts", "calibration", "shapes", "disease", "unnamed", "causes")  # sections, by interest
+FIRST_ABOUT = ("concepts", "calibration", "shapes", "disease", "unnamed")  # sections, by interest
 ORDER = {"yes": 0, "no": 1, "untested": 2, "described": 3}
 
 
