@@ -123,7 +123,7 @@ def _read(
 ) -> VariantSet:
     """A file's variants, its symbolic alleles spelled out where that can be done."""
     found = read_variants(path, chroms, params.max_faulty)
-    spelled = spelled_out(genomes, genome, found.refused, params, found.table.attrs.get("contig_lengths", {}))
+    spelled = spelled_out(genomes, genome, found.refused, params, found.table)
     if spelled.table.empty:
         return found._replace(refused=spelled.refused)
     table = pd.concat([found.table, spelled.table], ignore_index=True)

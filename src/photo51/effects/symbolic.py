@@ -7,8 +7,6 @@ behind themselves (a duplication is taken for a tandem one), or read on the othe
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
@@ -40,7 +38,7 @@ def spelled_out(
     genome: str,
     refused: pd.DataFrame,
     params: VariantsParams,
-    lengths: Mapping[str, int] = MappingProxyType({}),
+    others: pd.DataFrame | None = None,
 ) -> Spelled:
     """Write deletions, duplications and inversions with bases, up to the length that is scored.
 
@@ -52,8 +50,9 @@ def spelled_out(
         Alleles that the reader could not use (contract `REFUSED_VARIANTS`), INFO fields as columns.
     params
         `max_allele` and `window`, which say how long an allele may be.
-    lengths
-        Contig → length that the file's header states, by which aliases of contigs are known.
+    others
+        The file's other variants, with what its header states of contigs: aliases of contigs are known by their bases, and REF
+        of a symbolic allele is often N.
 
     Returns
     -------
@@ -62,9 +61,14 @@ def spelled_out(
     symbolic = refused["alt"].astype(str).str.upper().isin(KINDS)
     if not symbolic.any():
         return Spelled(refused.iloc[:0].drop(columns="reason"), refused)
-    rows = refused[symbolic].copy()
-    rows.attrs["contig_lengths"] = dict(lengths)
-    rows, _ = named_as_in(genomes, genome, rows, "symbolic alleles")
+    rows = refused[symbolic]
+    if others is not None:
+        beside = pd.concat(
+            [others[["chrom", "pos", "ref"]], rows[["chrom", "pos", "ref"]]], ignore_index=True
+        )
+        beside.attrs = dict(others.attrs)
+        named, _ = named_as_in(genomes, genome, beside, "symbolic alleles")
+        rows = rows.assign(chrom=named["chrom"].to_numpy()[len(others) :])
     longest = min(params.max_allele, params.window // 4)
     out, reasons = [], dict[object, str]()
     for index, row in zip(refused.index[symbolic], rows.to_dict("records"), strict=True):
