@@ -1,15 +1,25 @@
-"""The dictionary that comes with photo51."""
+"""The dictionary that comes with photo51, and a sequence read with it from end to end."""
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pybigtools
 import pytest
 
+from photo51.genome.alphabet import encode, reverse_complement
 from photo51.model.adapters import load_model
+from photo51.quicklook.read import read_source
 from photo51.quicklook.shelf import Shelved, shelf_of, shipped_dictionaries
 from photo51.quicklook.shipping import halved, seed_match
+from photo51.quicklook.source import open_source
 from photo51.types import InputError
+
+LAMBDA = Path(__file__).parents[2] / "resources/phage/NC_001416.1_lambda.fa.gz"
+LENGTH = 900
 
 
 @pytest.fixture(scope="module")
@@ -20,6 +30,11 @@ def model():
 @pytest.fixture(scope="module")
 def shelf() -> Shelved:
     return shelf_of("sh2:base")
+
+
+@pytest.fixture(scope="module")
+def look(model, shelf: Shelved):
+    return read_source(open_source(str(LAMBDA), region=f"1001-{1000 + LENGTH}"), model, shelf)
 
 
 def test_it_fits_the_model_it_comes_with(model, shelf: Shelved) -> None:
@@ -41,6 +56,49 @@ def test_its_card_and_figures_are_those_of_its_tables(shelf: Shelved) -> None:
     assert f"{figures['seed_match_live']:.3f}" in page
     assert f"{about['quality']['variance_explained']:.4f}" in page
     assert shelf.typical[["bits", "variance_explained"]].notna().all(axis=None)
+
+
+def test_bits_are_the_models_and_strands_change_places(model, shelf: Shelved, look) -> None:
+    (piece,) = look.pieces
+    alone = model.log_probs([np.concatenate([piece.before, piece.ids])])[0][len(piece.before) :]
+    assert look.strands[0]["+"].bits == pytest.approx(-alone / math.log(2), abs=1e-4)
+    text = reverse_complement(np.concatenate([piece.before, piece.ids, piece.after])).tobytes().decode()
+    start = len(piece.after) + 1
+    other = read_source(open_source(text, region=f"{start}-{start + LENGTH - 1}"), model, shelf)
+    for strand, mirror in (("+", "-"), ("-", "+")):
+        one, two = look.strands[0][strand], other.strands[0][mirror]
+        assert one.bits == pytest.approx(two.bits[::-1], abs=1e-4)
+        assert (one.codes != two.codes[::-1]).nnz <= 0.001 * one.codes.nnz
+    assert (one.codes.getnnz(axis=1) <= shelf.about["sae"]["k"]).all()
+
+
+def test_page_and_files_say_what_the_tables_say(look, tmp_path: Path) -> None:
+    page = look.write(tmp_path / "out")
+    text = page.read_text()
+    for outside in ("src=", 'href="http', "@import", "url(http"):
+        assert outside not in text
+    assert "NC_001416.1_lambda.fa.gz" in text
+    assert f"{look.bits['+']:.3f} | {look.bits['-']:.3f}" in text
+    signal = pybigtools.open(str(tmp_path / "out" / "bits_plus.bw"))
+    values = np.array(signal.values("NC_001416.1", 1_000, 1_000 + LENGTH, fillna=None))
+    assert values == pytest.approx(look.strands[0]["+"].bits, abs=1e-4)
+    bed = pd.read_csv(tmp_path / "out" / "features.bed", sep="\t", header=None)
+    assert len(bed) == len(look.calls) > 0
+    assert bed[1].min() >= 1_000
+    assert bed[2].max() <= 1_000 + LENGTH
+    look.write(tmp_path / "out")  # an earlier look is replaced
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match="other files"):
+        look.write(tmp_path / "other")
+
+
+def test_random_sequence_is_called_unlike_the_training(model, shelf: Shelved) -> None:
+    text = "".join(np.random.default_rng(1).choice(list("ACGT"), 1_024))
+    found = read_source(open_source(text), model, shelf)
+    assert found.bits["+"] > 1.95
+    assert (found.windows["bits_rank"] > 0.85).all()
+    assert encode(text).tolist() == found.pieces[0].ids.tolist()
 
 
 def test_a_model_without_a_dictionary_is_refused(tmp_path: Path) -> None:

@@ -98,3 +98,15 @@ def test_genbank_brings_its_annotation() -> None:
     assert (len(piece.ids), piece.circular, piece.genetic_code) == (5386, True, 11)
     assert source.annotations.loc[source.annotations["kind"] == "CDS", "name"].nunique() >= 11
     assert np.isin(piece.ids, list(b"ACGT")).all()
+
+
+def test_an_accession_that_cannot_be_had_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def offline(accessions: list[str], out: object, params: object) -> list[Path]:
+        raise InputError(f"fetch {accessions[0]}: need a whole answer, got none")
+
+    monkeypatch.setattr("photo51.quicklook.source.fetch", offline)
+    assert "photo51 fetch NC_009999.9" in refused("NC_009999.9")

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from photo51.config.fetch import FetchParams
 from photo51.config.genome import AnnotationParams
 from photo51.genome.alphabet import IUPAC, is_ambiguous
 from photo51.genome.annotate import Annotator
@@ -28,6 +29,7 @@ from photo51.io.contracts.genome import ANNOTATIONS
 from photo51.types import InputError
 
 LONGEST, SHORTEST = 200_000, 32
+TRIES = 3  # of a download: a quick look waits for seconds, not for minutes
 _ACCESSION = re.compile(r"[A-Z]{1,6}_?[A-Z]{0,4}\d{5,12}(\.\d+)?|GC[AF]_\d{9}(\.\d+)?")
 _LETTERS = re.compile(r"[A-Za-z*.\-\s]+")
 _PROTEIN = frozenset("EFILPQZJOX*")
@@ -321,4 +323,10 @@ def _fetched(accession: str) -> Iterator[list[Path]]:
             yield [folder / n for n in some]
             return
     with tempfile.TemporaryDirectory(prefix="photo51-read-") as temporary:
-        yield fetch([accession], temporary)
+        try:
+            files = fetch([accession], temporary, FetchParams(tries=TRIES))
+        except InputError as e:
+            raise InputError(
+                f"{e}; without a network, read a file, or run `photo51 fetch {accession} --out {folder}` where there is one"
+            ) from e
+        yield files

@@ -117,3 +117,29 @@ UNEXPLAINED = TableSpec(
         "score": Column("float", "sum over its bases of the largest share among unnamed features"),
     },
 )
+
+LAYERS = TableSpec(
+    "layers",
+    "one block of a model",
+    {
+        "site": Column("str", "output of the block"),
+        "kind": Column("str", "kind of the block"),
+        "bits_recovered": Column(
+            "float",
+            "share of the bits lost by a constant that a small dictionary patched in recovers, held out",
+        ),
+        "variance_explained": Column("float", "of the small dictionary, held out"),
+        "probe_auroc": Column("float", "linear probe of annotation classes, held out, mean over classes"),
+        "neuron_auroc": Column("float", "best single neuron, chosen where it may learn, mean over classes"),
+        "kmer_auroc": Column(
+            "float", "log-odds of the k-mer read last, mean over classes; no block enters it"
+        ),
+        "n_classes": Column("int", "annotation classes probed"),
+        "burn_in": Column("int", "bases of context until activations are settled; -1: more than measured"),
+        "seconds_per_mb": Column(
+            "float", "time to read a million bases up to the block, one strand, on this machine"
+        ),
+        "recommended": Column("bool", "whether this block is recommended"),
+        "why": Column("str", "why it is, or what it lacks"),
+    },
+)

@@ -1,0 +1,66 @@
+"""`photo51 layers`: which block of a model to read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
+
+
+@app.command()
+def layers(
+    model: Annotated[str, typer.Argument(help="sh2:base, evo2:7b_262k …, hf:ID or a folder")],
+    genomes: Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`), or a run")],
+    out: Annotated[Path | None, typer.Option(help="table to write (Parquet); default: printed alone")] = None,
+    params: ParamsOption = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
+    threads: ThreadsOption = 2,
+) -> None:
+    """Compare the blocks of a model: bits a small dictionary recovers, concepts probed, burn-in, cost; recommends one and says why.
+
+    Example: photo51 layers sh2:base results/demo
+    """
+    set_threads(threads)
+    import torch
+    from rich.console import Console
+    from rich.table import Table
+
+    from photo51.config import parse
+    from photo51.config.quicklook import LayersParams
+    from photo51.genome.genomes import Genomes
+    from photo51.io import provenance, write_table
+    from photo51.io.contracts.quicklook import LAYERS
+    from photo51.model.adapters import load_model
+    from photo51.quicklook.layers import layers as compare
+
+    torch.set_num_threads(threads)
+    given = parse(LayersParams, params)
+    folder = genomes / "genome" if (genomes / "genome" / "workspace.parquet").is_file() else genomes
+    opened = load_model(model, device=device)
+    table = compare(opened, Genomes.open(folder), given)
+    if out is not None:
+        made = provenance(
+            "layers", {**given.model_dump(), "model": opened.spec.hash}, [folder / "workspace.parquet"]
+        )
+        write_table(table, out, LAYERS, made)
+    shown = Table("site", "kind", "bits recovered", "probes", "neurons", "k-mers", "burn-in", "s/Mb", "")
+    for r in table.to_dict("records"):
+        shown.add_row(
+            r["site"],
+            r["kind"],
+            f"{r['bits_recovered']:.3f}",
+            f"{r['probe_auroc']:.3f}",
+            f"{r['neuron_auroc']:.3f}",
+            f"{r['kmer_auroc']:.3f}",
+            "more" if r["burn_in"] < 0 else str(r["burn_in"]),
+            f"{r['seconds_per_mb']:.0f}",
+            "recommended" if r["recommended"] else r["why"],
+        )
+    Console(width=None if Console().is_terminal else 140).print(shown)
+    chosen = table[table["recommended"]].iloc[0]
+    typer.echo(
+        f"recommended: {chosen['site']}: {chosen['why']} ({chosen['n_classes']} annotation classes probed)"
+    )
