@@ -10,6 +10,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from photo51.shipped import keep_compiled_code
 from photo51.types import InputError, Interval, Variant
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ __all__ = [
     "workbench",
 ]
 _READING = frozenset({"encode", "explain", "load_model", "load_sae", "read", "steer"})
+
+
+keep_compiled_code()
 
 
 def open(folder: Path | str, sae: str = "") -> Results:  # noqa: A001

@@ -7,6 +7,8 @@ examples means the same genomes wherever a run is started.
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 
 from photo51.types import InputError
@@ -66,3 +68,26 @@ def locate(text: str, *folders: Path) -> Path | None:
         return shipped(text) if text and (shipped_folder() / text).exists() else None
     except (OSError, ValueError, InputError):
         return None
+
+
+def keep_compiled_code() -> None:
+    """Have numba keep compiled code in a temporary folder where it could be kept nowhere else.
+
+    It is kept beside the package, or else in the user's cache; where both are read-only (a package in a container, without a
+    home), numba refuses every function that is to be kept. `NUMBA_CACHE_DIR`, where it is set, is left alone; the processes that
+    this one starts use the same folder.
+    """
+    if os.environ.get("NUMBA_CACHE_DIR") or _writable(Path(__file__).parent):
+        return
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    except RuntimeError:  # no home at all
+        cache = None
+    if cache is None or not _writable(cache):
+        os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="photo51-compiled-")
+
+
+def _writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, or in the nearest one above it that is there."""
+    there = next(place for place in (folder, *folder.parents) if place.exists())
+    return there.is_dir() and os.access(there, os.W_OK)

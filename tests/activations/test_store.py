@@ -6,7 +6,6 @@ import torch
 from scipy.stats import chisquare
 
 from photo51.activations.store import ActivationStore, pack, shard_path, unpack, write_shard
-from photo51.activations.stream import Stream
 from photo51.io.origin import Origin
 from photo51.io.tensors import is_made
 from photo51.types import InputError
@@ -200,33 +199,3 @@ def test_a_shard_is_made_only_if_whole_and_of_the_same_making(tmp_path):
     assert not is_made(path, "other")
     path.write_bytes(path.read_bytes()[:-1])
     assert not is_made(path, "m")
-
-
-def chunks(n=4, size=25):
-    return [np.full((size, 4), i, np.float32) + np.arange(size)[:, None] / 100 for i in range(n)]
-
-
-def test_a_stream_gives_every_row_as_often_as_any_other():
-    stream = Stream(chunks, ORIGIN, buffer=40)
-    x = np.concatenate(list(islice(stream.batches(10), 40)))[:, 0].round(2)
-    values, counts = np.unique(x, return_counts=True)
-    assert len(values) == 100
-    assert counts.min() >= 3
-    assert counts.max() <= 5
-
-
-def test_a_stream_goes_on_where_it_was():
-    stream = Stream(chunks, ORIGIN, buffer=40, seed=2)
-    whole = list(islice(stream.batches(7), 30))
-    assert np.array_equal(next(stream.batches(7, start=17)), whole[17])
-
-
-def test_a_stream_refuses_what_is_not_finite_or_has_another_width():
-    bad = chunks()
-    bad[2][3, 1] = np.nan
-    with pytest.raises(InputError, match=r"chunk 2.*row 3"):
-        list(islice(Stream(lambda: bad, ORIGIN, buffer=40).batches(10), 20))
-    with pytest.raises(InputError, match=r"chunk 0.*\(5, 3\)"):
-        next(Stream(lambda: [np.ones((5, 3))], ORIGIN).batches(2))
-    with pytest.raises(InputError, match="at least one row"):
-        next(Stream(list, ORIGIN).batches(2))

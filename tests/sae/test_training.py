@@ -9,7 +9,6 @@ import pytest
 import torch
 
 from benchmarks._sae_planted import Planted
-from photo51.activations.stream import Stream
 from photo51.config.sae import SaeParams
 from photo51.io.origin import Origin
 from photo51.sae.training import CHECKPOINT, Training, fit
@@ -102,15 +101,6 @@ def test_the_first_features_of_a_matryoshka_do_alone(world):
         first = sae.encode(x)[:, :12]
         left.append(np.square(x - first @ sae.decoder[:12] - sae.offset).sum())
     assert left[0] < left[1]
-
-
-def test_the_same_batches_from_a_stream_as_from_memory_train_a_dictionary(world):
-    chunks = [world.rows(700, 50 + i) for i in range(6)]
-    stream = Stream(lambda: iter(chunks), world.origin, buffer=2_000)
-    one, two = (fit(stream, params(tokens=10_000)) for _ in range(2))
-    assert one.hash == two.hash
-    x = world.rows(2_000, 1)
-    assert np.square(x - one.decode(one.encode(x))).sum() < np.square(x - x.mean(axis=0)).sum()
 
 
 class Fixed:

@@ -7,7 +7,6 @@ from scipy.stats import false_discovery_control
 from photo51.stats.multiple import (
     attainable,
     benjamini_hochberg,
-    benjamini_yekutieli,
     bh_within,
     hierarchical,
 )
@@ -19,12 +18,6 @@ P = st.lists(st.floats(0, 1), min_size=1, max_size=60)
 @settings(max_examples=200, deadline=None)
 def test_bh_is_scipys(p):
     np.testing.assert_allclose(benjamini_hochberg(p), false_discovery_control(p, method="bh"), rtol=1e-12)
-
-
-@given(P)
-@settings(max_examples=50, deadline=None)
-def test_by_is_scipys(p):
-    np.testing.assert_allclose(benjamini_yekutieli(p), false_discovery_control(p, method="by"), rtol=1e-12)
 
 
 def test_a_test_not_done_does_not_count():

@@ -12,7 +12,6 @@ from photo51.stats.rotation import (
     orient,
     rotation_draws,
     rotation_p,
-    rotation_profile,
     rotation_test,
     track,
 )
@@ -135,24 +134,6 @@ def test_empty_feature_and_full_mask_have_p_one():
     ):
         got = rotation_test(feature, Mask(mask, bounds))
         assert (got.p_upper, got.p_lower, got.z, got.sd) == (1.0, 1.0, 0.0, 0.0)
-
-
-def test_a_motif_35_bases_upstream_peaks_at_offset_35_on_both_strands():
-    bounds = np.array([0, 3000])
-    mask, rows = np.zeros(6000, dtype=bool), []
-    for start in range(200, 2800, 300):
-        mask[start : start + 10] = True
-        rows.append(start - 35)
-        mask[3000 + start : 3000 + start + 10] = True  # the gene of strand - is read from its last base
-        rows.append(3000 + start + 9 + 35)
-    profile = rotation_profile(
-        Track(np.sort(rows), np.ones(18, dtype=np.int64)), Mask(mask, bounds), reach=100
-    )
-    assert profile.overlap[profile.offsets == 35] == 18
-    assert profile.overlap[profile.offsets == 34] == 0
-    assert profile.overlap[profile.offsets == 44] == 18
-    assert profile.overlap[profile.offsets == 45] == 0
-    assert profile.overlap.max() > profile.mean + 5 * profile.sd
 
 
 def test_real_valued_draws_match_the_exact_null():

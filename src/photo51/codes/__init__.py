@@ -1,4 +1,7 @@
-"""Sparse codes on disk, on the axis of the workspace: read by region and by feature, without torch."""
+"""Sparse codes come in a shard at a time and lie on disk on the axis of the workspace; rows, regions and features come out.
+
+Start with `store`; nothing here needs torch.
+"""
 
 from photo51.codes.shard import shard_path, write_shard
 from photo51.codes.store import CodesMeta, CodesStore, gather

@@ -235,16 +235,6 @@ class ExchangeParams(Params):
         return self
 
 
-class InterventionParams(Params):
-    """All of interventions."""
-
-    steer: SteerParams = Field(default=SteerParams(), description="four-arm steering")
-    paint: PaintParams = Field(default=PaintParams(), description="painting")
-    attribution: AttributionParams = Field(default=AttributionParams(), description="attribution")
-    causality: CausalityParams = Field(default=CausalityParams(), description="causal report of features")
-    exchange: ExchangeParams = Field(default=ExchangeParams(), description="exchange rate")
-
-
 class ActionParams(Params):
     """What a rule does; several may go together. Steering and temperature last while the rule holds."""
 

@@ -73,12 +73,6 @@ class Alignment(NamedTuple):
     n_ref: int
     n_alt: int
 
-    def to_ref(self, values: NDArray, fill: float = np.nan) -> NDArray:
-        """Values of the alternative window (n_alt, …) on the axis of the reference window (n_ref, …); deleted bases get `fill`."""
-        out = np.full((self.n_ref, *values.shape[1:]), fill, dtype=np.result_type(values, type(fill)))
-        out[self.ref] = values[self.alt]
-        return out
-
 
 def align(ref: AlleleWindow, alt: AlleleWindow) -> Alignment:
     """Align two windows of one variant, which share their flanks and differ in the allele.

@@ -110,22 +110,3 @@ class Likelihood:
         log_p = torch.log_softmax(base_scores(self.model, hidden[:, self.start - 1 : self.end - 1]), -1)
         is_it = self.ids[self.start : self.end, None] == BASE_IDS
         return (log_p * torch.from_numpy(is_it).to(log_p)).sum((1, 2))
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """A linear probe on the final hidden states, averaged over bases [start, end).
-
-    Attributes
-    ----------
-    weights
-        (d_model,).
-    """
-
-    weights: Tensor
-    start: int
-    end: int
-
-    def __call__(self, hidden: Tensor) -> Tensor:
-        """(batch,)."""
-        return (hidden[:, self.start : self.end] @ self.weights.to(hidden)).mean(1)

@@ -229,11 +229,6 @@ class SparseAutoencoder(Dictionary):
         """(d_model,)."""
         return self._weights["offset"]
 
-    @property
-    def plain_bias(self) -> NDArray[np.float32]:
-        """(features,) bias for activations that are not centred first: `x @ encoder.T + plain_bias`."""
-        return (self.bias - self.encoder.astype(np.float64) @ self.centre).astype(np.float32)
-
     @cached_property
     def _encoder(self) -> Encoder:
         return Encoder(pad(self.encoder), self.bias)

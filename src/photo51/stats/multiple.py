@@ -102,18 +102,6 @@ def hierarchical(p: ArrayLike, families: ArrayLike) -> NDArray[np.float64]:
     return q
 
 
-def benjamini_yekutieli(p: ArrayLike) -> NDArray[np.float64]:
-    """q-values that hold under any dependence: `benjamini_hochberg` times the harmonic number.
-
-    References
-    ----------
-    Benjamini and Yekutieli 2001, Ann Stat 29:1165, doi:10.1214/aos/1013699998
-    """
-    p = np.asarray(p, dtype=np.float64)
-    n = int(np.count_nonzero(~np.isnan(p)))
-    return np.minimum(benjamini_hochberg(p) * np.sum(1.0 / np.arange(1, n + 1)), 1.0)
-
-
 def attainable(p_floor: ArrayLike, alpha: float) -> NDArray[np.bool_]:
     """Tests whose smallest attainable p could ever matter in their family.
 

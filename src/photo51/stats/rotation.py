@@ -19,7 +19,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-import numba
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
@@ -131,50 +130,6 @@ def rotation_test(feature: Track, mask: Mask, *, mid_p: bool = False, route: str
     return RotationTest(
         found.observed, t.mean, sd, float(z), t.p_upper, t.p_lower, t.p_floor, t.p_floor_lower
     )
-
-
-class Profile(NamedTuple):
-    """Overlap of a feature with an annotation at offsets of the feature, in reading direction.
-
-    Attributes
-    ----------
-    offsets
-        How many bases downstream the feature is moved (bases); 35 at the peak means the feature lies 35 bases upstream of
-        the annotation.
-    overlap
-        Activation mass inside the annotation at each offset (levels).
-    mean, sd
-        Of the mass over all rotations.
-    """
-
-    offsets: NDArray[np.int64]
-    overlap: NDArray[np.int64]
-    mean: float
-    sd: float
-
-
-def rotation_profile(feature: Track, mask: Mask, *, reach: int = 200) -> Profile:
-    """Rotations near 0 one by one, those of strand - mirrored: at which offset, and how sharply, two tracks meet."""
-    offsets = np.arange(-reach, reach + 1)
-    overlap = _profile(feature.rows, feature.levels, mask.values, mask.bounds, reach)
-    mean, variance = overlaps(feature, mask).histograms.moments()
-    return Profile(offsets, overlap, mean, float(np.sqrt(variance)))
-
-
-@numba.njit(cache=True, nogil=True)
-def _profile(rows, levels_, mask, bounds, reach):
-    out = np.zeros(2 * reach + 1, dtype=np.int64)
-    n_rows = bounds[-1]
-    for i in range(len(rows)):
-        strand = 1 if rows[i] >= n_rows else 0
-        x = rows[i] - strand * n_rows
-        b = np.searchsorted(bounds, x, side="right") - 1
-        length = bounds[b + 1] - bounds[b]
-        for s in range(-reach, reach + 1):
-            turn = -s if strand else s
-            y = bounds[b] + (x - bounds[b] + turn) % length
-            out[s + reach] += levels_[i] * mask[y + strand * n_rows]
-    return out
 
 
 def rotation_draws(
