@@ -59,7 +59,7 @@ export class ReadPanel {
       this.away.append(h("span", { class: "small" }, "save"), h("button", { type: "button", onclick: save("bed") }, "BED"), h("button", { type: "button", onclick: save("tsv") }, "features"), h("button", { type: "button", onclick: save("bits") }, "bits"), h("button", { type: "button", onclick: () => download("photo51.svg", this.view.svg(), "image/svg+xml") }, "SVG"));
     }
     const p = r.place, what = p ? `${p.genome.replaceAll("_", " ")} ${p.chrom}:${number(p.start + 1)}\u2013${number(p.end)}${p.strand === "-" ? ", reverse strand" : ""}` : "nowhere in the genomes of the run";
-    this.head.replaceChildren(h("p", { class: "quiet", style: { margin: ".9rem 0 0" } }, h("b", {}, r.name), ` \u00b7 ${number(r.bases.length)} bases \u00b7 ${digits(r.mean_bits["+"])} bits a base forward, ${digits(r.mean_bits["-"])} in reverse (2 would be chance) \u00b7 ${r.source.bases === undefined ? p.genome.replaceAll("_", " ") : p ? "it lies at " + what : "it is " + what}`));
+    this.head.replaceChildren(h("p", { class: "quiet", style: { margin: ".9rem 0 0" } }, h("b", {}, r.name), ` \u00b7 ${number(r.bases.length)} bases \u00b7 ${digits(r.mean_bits["+"])} bits a base forward, ${digits(r.mean_bits["-"])} in reverse (2 would be chance) \u00b7 ${r.source.chrom ? p.genome.replaceAll("_", " ") : p ? "it lies at " + what : "it is " + what}`));
     this.view.show(r);
     const first = [];
     for (const row of r.strongest) if (!first.includes(row.feature)) first.push(row.feature);
