@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from photo51 import theme, words
-from photo51.findings.causes import declared, removed
+from photo51.findings.causes import declared, removed, steering
 from photo51.report import figures, svg
 from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict
 from photo51.report.sections.base import Draft, Section, absent, claims_of
@@ -119,6 +119,7 @@ def _steering(run: Run, draft: Draft) -> None:
     tried_for = declared(judged)
     steers = tried_for[tried_for["steers"].astype(bool)]
     tried, works = tried_for["target"].nunique(), steers["target"].nunique()
+    chance = steering(judged, alpha=0.05).p
     draft.show(
         Prose(
             "**Turning features up.** Each experiment has four arms: untouched, [[steering]] by the feature, the dictionary's reconstruction alone, and "
