@@ -16,7 +16,7 @@ rule variants:
         mem_mb=mib(4000),
         runtime=minutes(240),
     params:
-        run=RUN,
+        run=run_folder,
         model=CONFIG.activations.model,
         genome=set_genome,
         parts=CONFIG.parts,
@@ -45,7 +45,7 @@ rule gather_variants:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         genome=set_genome,
         parts=CONFIG.parts,
         params=as_json(CONFIG.variants),
@@ -71,7 +71,7 @@ rule biomarkers:
         mem_mb=mib(3000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         sets=set_options,
         params=comparison("biomarkers"),
     message:
@@ -98,7 +98,7 @@ rule cards:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         sets=set_options,
         params=comparison("cards"),
     message:
@@ -123,7 +123,7 @@ rule distil:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         sets=set_options,
         comparison=comparison("biomarkers"),
         params=comparison("distil"),

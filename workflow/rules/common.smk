@@ -107,6 +107,11 @@ def source_of(name):
     return "random" if name == "random" else "model"
 
 
+def run_folder(wildcards):
+    """Folder of the run, which every stage takes first."""
+    return RUN
+
+
 def activation_params(wildcards):
     """Parameters of the extraction from the model or its random twin."""
     return as_json(

@@ -17,7 +17,7 @@ if TRAINED:
             mem_mb=mib(4000),
             runtime=minutes(240),
         params:
-            run=RUN,
+            run=run_folder,
             site=SITE,
             params=sae_params,
         message:
@@ -65,7 +65,7 @@ rule fidelity:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         model=lambda wildcards: model_name(source_of(wildcards.sae)),
         params=as_json(CONFIG.fidelity),
     message:
@@ -90,7 +90,7 @@ rule fidelity_classes:
         mem_mb=mib(1000),
         runtime=minutes(30),
     params:
-        run=RUN,
+        run=run_folder,
     message:
         "Dictionary: loss on coding and on other bases"
     shell:
@@ -115,7 +115,7 @@ rule sae_quality:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         used=quality_names,
         params=quality_params,
     message:

@@ -15,7 +15,7 @@ rule enrich:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         parts=CONFIG.parts,
         params=as_json(CONFIG.enrichment),
     message:
@@ -43,7 +43,7 @@ rule gather_enrichment:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         parts=CONFIG.parts,
         params=as_json(CONFIG.enrichment),
     message:
@@ -73,7 +73,7 @@ rule concepts:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         used=listed(activations=CONFIG.stored, random="random" in DICTIONARIES),
         params=as_json(CONFIG.concepts),
     message:
@@ -102,7 +102,7 @@ rule motifs:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         known=option("--motifs", CONFIG.motif_file),
         params=as_json(CONFIG.motifs),
     message:
@@ -130,7 +130,7 @@ if CONFIG.gene_sets:
             mem_mb=mib(3000),
             runtime=minutes(60),
         params:
-            run=RUN,
+            run=run_folder,
             params=as_json(CONFIG.genesets),
         message:
             "Gene sets: rotation null beside the naive test"
@@ -160,7 +160,7 @@ rule novelty:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         used=listed(**controls(), ablation=True, retiled=True),
         params=as_json(CONFIG.novelty),
     message:
@@ -188,7 +188,7 @@ rule ledger:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         used=listed(seed1="seed1" in DICTIONARIES),
         params=as_json(CONFIG.ledger),
     message:
@@ -217,7 +217,7 @@ rule names:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        run=RUN,
+        run=run_folder,
         params=as_json(CONFIG.concepts),
     message:
         "Names: what each feature is called, from all evidence, with its grade"

@@ -16,7 +16,7 @@ if CONFIG.stored:
             mem_mb=mib(3000),
             runtime=minutes(120),
         params:
-            run=RUN,
+            run=run_folder,
             parts=CONFIG.parts,
         message:
             "Codes: sparse codes of every scored base ({wildcards.sae}, part {wildcards.part})"
@@ -44,7 +44,7 @@ else:
             mem_mb=mib(8000),
             runtime=minutes(480),
         params:
-            run=RUN,
+            run=run_folder,
             params=as_json(CONFIG.activations),
             parts=CONFIG.parts,
         message:
@@ -69,7 +69,7 @@ rule gather_codes:
         mem_mb=mib(2000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         parts=CONFIG.parts,
     message:
         "Codes: join {wildcards.sae}"
@@ -94,7 +94,7 @@ rule features:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         params=as_json(CONFIG.features),
     message:
         "Features: how often, how strongly, in how long runs, where most"
@@ -119,7 +119,7 @@ rule retile:
         mem_mb=mib(4000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         model=model_name("model"),
         params=as_json(CONFIG.retile),
     message:

@@ -18,7 +18,7 @@ if CONFIG.phylogeny_genes:
             mem_mb=mib(3000),
             runtime=minutes(120),
         params:
-            run=RUN,
+            run=run_folder,
             used=listed(random_sae="random" in DICTIONARIES),
             random=panel_options(),
             params=as_json(
@@ -57,7 +57,7 @@ rule geometry:
         mem_mb=mib(4000),
         runtime=minutes(240),
     params:
-        run=RUN,
+        run=run_folder,
         used=geometry_names(),
         params=as_json(CONFIG.geometry),
     message:

@@ -17,7 +17,7 @@ rule ablation:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         model=CONFIG.activations.model,
         params=as_json(CONFIG.ablation),
     message:
@@ -46,7 +46,7 @@ rule causality:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         model=CONFIG.activations.model,
         params=as_json(CONFIG.causality),
     message:
@@ -74,7 +74,7 @@ rule steer:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         model=CONFIG.activations.model,
         target=lambda wildcards: CONFIG.steering[wildcards.name].target,
         prompt=lambda wildcards: CONFIG.steering[wildcards.name].prompt,
@@ -107,7 +107,7 @@ rule frameshift:
         mem_mb=mib(4000),
         runtime=minutes(120),
     params:
-        run=RUN,
+        run=run_folder,
         params=as_json(
             CONFIG.frameshift.model_copy(update={"model": CONFIG.activations.model})
         ),

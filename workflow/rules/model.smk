@@ -15,7 +15,7 @@ rule activations:
         mem_mb=mib(4000),
         runtime=minutes(240),
     params:
-        run=RUN,
+        run=run_folder,
         params=activation_params,
         parts=CONFIG.parts,
     message:
@@ -41,7 +41,7 @@ rule selftest:
         mem_mb=mib(4000),
         runtime=minutes(30),
     params:
-        run=RUN,
+        run=run_folder,
         model=CONFIG.activations.model,
     message:
         "Model: is it causal, the same in any batch, and does it know what it should?"

@@ -19,7 +19,7 @@ rule tracks:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         params=as_json(CONFIG.tracks),
     message:
         "Tracks: bigWig a strand, calls, track hub, offline genome page"
@@ -42,7 +42,7 @@ rule findings:
         mem_mb=mib(2000),
         runtime=minutes(10),
     params:
-        run=RUN,
+        run=run_folder,
         params=json.dumps({"alpha": CONFIG.report.alpha}),
     message:
         "Findings: every claim of the run beside its null"
@@ -68,7 +68,7 @@ rule atlas:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         params=as_json(CONFIG.atlas),
     message:
         "Atlas: every feature with its dossier"
@@ -96,7 +96,7 @@ rule notebook:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        run=RUN,
+        run=run_folder,
     message:
         "Notebook {wildcards.notebook}"
     shell:
@@ -125,7 +125,7 @@ rule export:
         mem_mb=mib(3000),
         runtime=minutes(60),
     params:
-        run=RUN,
+        run=run_folder,
         params=as_json(CONFIG.export),
     message:
         "Exports: AnnData, tables as TSV with their columns explained, RO-Crate"
@@ -154,7 +154,7 @@ rule report:
         mem_mb=mib(3000),
         runtime=minutes(30),
     params:
-        run=RUN,
+        run=run_folder,
         params=as_json(CONFIG.report),
     message:
         "Report: one page on what the model knows of these genomes"
@@ -182,7 +182,7 @@ rule manifest:
         mem_mb=mib(1000),
         runtime=minutes(30),
     params:
-        run=RUN,
+        run=run_folder,
     message:
         "Manifest: configuration, versions, hashes of all that went in and came out"
     shell:

@@ -81,7 +81,7 @@ class SteerAsked(Asked):
 
     def expression(self) -> str:
         """The sliders as `photo51 steer` takes them; empty where none is turned."""
-        parts = []
+        parts: list[str] = []
         for slider in self.sliders:
             if slider.strength:
                 sign = "-" if slider.strength < 0 else "+"
