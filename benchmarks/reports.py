@@ -66,7 +66,8 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
             browser.open(report)  # the browser's own cold start is not the page's
             times = [browser.open(report) for _ in range(_repeats(quick=quick))]
             found["report_open_seconds"] = round(min(times), 3)
-            found |= _pages(browser, run) | _said(browser, run)
+            found |= _pages(browser, run)
+            found |= _said(browser, run)
         with tempfile.TemporaryDirectory() as folder:
             found |= _search(browser, Path(folder) / "atlas", quick=quick)
     return found

@@ -150,7 +150,7 @@ class Job:
             known["site"] = self.site
         if unstated := [f for f in where.fields if (known | values).get(f, "") is None]:
             raise InputError(f"{self.stage.name}: need --{unstated[0]}, {_WILDCARDS[unstated[0]][1]}")
-        return where.path(self.run, **{k: v for k, v in (known | values).items() if k in where.fields})
+        return where.path(self.run, **{k: str(v) for k, v in (known | values).items() if k in where.fields})
 
     def extra(self, name: str) -> Path | None:
         """Where an optional input lies; None where it is not used."""
@@ -178,9 +178,9 @@ class Job:
             if not (path := self.path(name)).exists():
                 raise InputError(_absent(path, place(name)))
         for entry in self.stage.extras:
-            path = self.extra(entry.name)
-            if path is not None and not path.exists():
-                raise InputError(f"--with {entry.name}: {_absent(path, place(entry.place))}")
+            optional = self.extra(entry.name)
+            if optional is not None and not optional.exists():
+                raise InputError(f"--with {entry.name}: {_absent(optional, place(entry.place))}")
 
     # ---- what the configuration of the run says where the command line does not
 

@@ -92,7 +92,7 @@ def amplified_rates(
     rates: dict[float, list[tuple[float, float, float, float]]] = {}
     for alpha in strengths:
         asked = rollouts(
-            lambda numbers, alpha=alpha: Amplified(a(numbers), b(numbers), alpha),
+            _joined(a, b, alpha),
             events,
             settings,
             warmup=params.warmup,
@@ -126,6 +126,10 @@ def amplified_rates(
                 }
             )
     return AMPLIFIED.check(pd.DataFrame(rows))
+
+
+def _joined(a: Opener, b: Opener, alpha: float) -> Opener:
+    return lambda numbers: Amplified(a(numbers), b(numbers), alpha)
 
 
 def extrapolate(

@@ -25,8 +25,9 @@ from photo51.model.tokenizer import BASE_IDS
 class NextBase(Protocol):
     """Sequences being written: `photo51.interventions.generate.Stream`, or anything else that knows what may come next."""
 
-    scores: Tensor
-    """(sequences, 4) scores of A, C, G, T as the next base."""
+    @property
+    def scores(self) -> Tensor:
+        """(sequences, 4) scores of A, C, G, T as the next base."""
 
     def read(self, ids: NDArray[np.integer] | Tensor) -> None:
         """Read (sequences, length) tokens."""

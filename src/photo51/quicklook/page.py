@@ -158,7 +158,7 @@ def _features(read: Read) -> list[Block]:
     if read.calls.empty:
         return [Prose("No named feature reaches its threshold on this sequence.")]
     calls = read.calls.assign(size=read.calls["end"] - read.calls["start"])
-    rows = []
+    rows: list[list[Any]] = []
     for (f, name, orientation), own in calls.groupby(["feature", "name", "orientation"], sort=False):
         first, strand = own.iloc[0], own["strand"].value_counts()
         best = own.loc[own["share"].idxmax()] if own["share"].notna().any() else first

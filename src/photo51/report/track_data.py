@@ -51,7 +51,7 @@ def packed(runs: pd.DataFrame) -> list[int]:
     start, end = runs["start"].to_numpy(dtype=np.int64), runs["end"].to_numpy(dtype=np.int64)
     gap = start - np.concatenate([[0], end[:-1]])
     level: NDArray[np.int64] = runs["value"].to_numpy().astype(np.int64)
-    return np.column_stack([gap, end - start, level]).ravel().tolist()  # type: ignore[no-any-return]
+    return np.column_stack([gap, end - start, level]).ravel().tolist()
 
 
 def write_data(places: Places, features: Labelled, folder: Path, chunk: int) -> None:
