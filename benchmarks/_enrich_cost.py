@@ -82,7 +82,7 @@ def previous() -> Iterator[None]:
     """The code before, in the place of today's."""
     today = additive._project, shifted._sums, shifted._studentised, screen._products
     additive._project, shifted._sums, shifted._studentised = _project, _sums, _studentised
-    screen._products = _by_matrices
+    screen._products = _by_matrices  # type: ignore[assignment]
     try:
         yield
     finally:

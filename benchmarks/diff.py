@@ -100,8 +100,8 @@ def _rates(
     alphas: tuple[float, ...] = ALPHAS,
 ) -> pd.DataFrame:
     params = WordsParams(warmup=64, every=64)
-    openers = [opener(m, contexts[:, :1]) for m in (a, b)]
-    return amplified_rates(*openers, [iupac_event(w) for w in names], contexts, alphas, params)
+    before, after = (opener(m, contexts[:, :1]) for m in (a, b))
+    return amplified_rates(before, after, [iupac_event(w) for w in names], contexts, alphas, params)
 
 
 def _precision(twin: StripedHyenaForCausalLM, after: StripedHyenaForCausalLM, unseen: World) -> float:

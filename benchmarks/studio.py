@@ -24,6 +24,7 @@ from benchmarks._browser import chromium
 from benchmarks._stories import STORIES, browsing, ready, served, world
 from photo51.studio.app import Studio
 from photo51.studio.serve import opener
+from photo51.types import STRANDS
 
 log = logging.getLogger(__name__)
 FIGURES = (
@@ -86,7 +87,7 @@ def _timed(
         out[f"read_{name}_api_ms"] = _least(lambda t=text: bench.read(t), repeats)
     told = json.loads(post("read", {"text": texts["1kb"]}))
     own = bench.read(texts["1kb"])
-    same = all(base64.b64decode(told["bits"][s]["b64"]) == own.bits[s].tobytes() for s in "+-")
+    same = all(base64.b64decode(told["bits"][s]["b64"]) == own.bits[s].tobytes() for s in STRANDS)
     out["equals_command"] = int(same)
     two = json.loads(post("read", {"text": texts["10kb"][:2_048]}))
     out["why_ms"] = _least(lambda: post("why", {"reading": two["key"], "at": 2_040, "strand": "+"}), repeats)

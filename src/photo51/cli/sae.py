@@ -122,8 +122,8 @@ def sweep(
 
     out = out or job.run / "sweep"
     store = ActivationStore(job.path("activations", site=site or job.trained_site))
-    rows = [split_rows(store, job.path("genome"), split) for split in ("train", "select")]
-    table = train_all(*rows, job.params, out)
+    learnt, held = (split_rows(store, job.path("genome"), split) for split in ("train", "select"))
+    table = train_all(learnt, held, job.params, out)
     write_table(table, out / "sweep.parquet", SWEEP, job.made())
 
 

@@ -33,16 +33,18 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
     """Measure the rates of `photo51.plan.machines.Rates` with the threads that are set."""
     scale = 1 if quick else 4
     with tempfile.TemporaryDirectory() as folder:
-        return Rates(
-            model_flops=_reading(scale),
-            sae_flops=_training(scale),
-            encode_flops=_encoding(scale),
-            codes=_describing(scale),
-            prepare=_preparing(Path(folder), scale),
-            look=_looking(scale),
-            disk=_writing(Path(folder), scale),
-            threads=float(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)),
-        ).dump()
+        return {
+            **Rates(
+                model_flops=_reading(scale),
+                sae_flops=_training(scale),
+                encode_flops=_encoding(scale),
+                codes=_describing(scale),
+                prepare=_preparing(Path(folder), scale),
+                look=_looking(scale),
+                disk=_writing(Path(folder), scale),
+                threads=float(os.environ.get("OMP_NUM_THREADS", os.cpu_count() or 1)),
+            ).dump()
+        }
 
 
 def _rate(work: Callable[[int], object], small: int, large: int, amount: float) -> float:

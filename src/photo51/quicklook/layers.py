@@ -33,13 +33,13 @@ class Rows(NamedTuple):
 
     Attributes
     ----------
-    index
+    rows
         (n,) row, plus the number of rows on strand `-`.
     x
         Site → (n, d_model) activations.
     """
 
-    index: NDArray[np.int64]
+    rows: NDArray[np.int64]
     x: dict[str, NDArray[np.float32]]
 
 
@@ -94,9 +94,9 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
     inputs = Inputs.open(genomes.folder)
     train = _read(model, genomes, inputs, sites, "train", bases=params.bases, seed=params.seed)
     test = _read(model, genomes, inputs, sites, "test", bases=params.test_bases, seed=params.seed)
-    classes = _probed(inputs, train.index, test.index, params.min_positives)
-    y_train, y_test = (np.stack([c.mask[r.index] for c in classes], axis=1) for r in (train, test))
-    words = _kmers(inputs, train.index, params.kmer), _kmers(inputs, test.index, params.kmer)
+    classes = _probed(inputs, train.rows, test.rows, params.min_positives)
+    y_train, y_test = (np.stack([c.mask[r.rows] for c in classes], axis=1) for r in (train, test))
+    words = _kmers(inputs, train.rows, params.kmer), _kmers(inputs, test.rows, params.kmer)
     kmer = float(np.mean(kmer_auroc(*words, y_train, y_test, 4**params.kmer + 1)))
     probes = BurnInParams(
         probes=params.probes,

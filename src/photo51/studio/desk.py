@@ -81,7 +81,7 @@ class Desk:
             length = table["end"] - table["start"]
             some = table[(table["kind"] == kind) & length.between(least, most)].drop_duplicates("name")
             for row in some.head(400).itertuples(index=False):
-                if not run.places.unread(str(row.genome), str(row.chrom), int(row.start), int(row.end)):  # type: ignore[arg-type]
+                if not run.places.unread(str(row.genome), str(row.chrom), int(row.start), int(row.end)):
                     out.append({"label": f"{row.name} ({kind})", "query": str(row.name)})
                     break
         names = self.bench.features

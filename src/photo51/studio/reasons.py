@@ -40,12 +40,12 @@ def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]
     params = AttributionParams(**QUICK)  # type: ignore[arg-type]
     spot = reading.place if reading.place is not None and source is None else None
     found = bench.why(
-        reading.place if spot is not None else what,
+        what if spot is None else spot,
         given.at if spot is not None else at,
         base=given.base,
         strand=strand,
         params=params,
-    )  # type: ignore[arg-type]
+    )
     number = f"{given.at + 1:,}"
     title = f"Why base {number} ({letter}), read {'forward' if strand == '+' else 'in reverse'}"
     base = f", base={given.base!r}" if given.base else ""
