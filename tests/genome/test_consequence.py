@@ -93,7 +93,7 @@ def test_changes_worked_by_hand(judged, strand, pos, ref, alt, expected):
 def test_a_stop_right_behind_the_whole_protein_is_retained(judged, strand):
     """M K A L *, of which TTG TAA becomes TTA TGA TAA: still M K A L."""
     row = judged("CCATGAAAGCTTTGTAACCAGTTTCATAAG", ONE, (13, "G", "ATGA"), strand)
-    assert (row["consequence"], row["hgvs_p"]) == ("stop_retained", "p.=")
+    assert (row["consequence"], row["hgvs_p"]) == ("stop_retained", "p.Ter5=")
     row = judged("CCATGAAAGCTTTGTAACCAGTTTCATAAG", ONE, (11, "TTG", "TGATTG"), strand)
     assert row["consequence"] == "stop_gained"
 

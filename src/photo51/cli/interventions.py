@@ -201,7 +201,7 @@ def steer(
             "steer: need TARGET and PROMPT, or --name of an experiment of the run's configuration"
         )
     params = job.params
-    code = int(code or getattr(experiment, "code", 11))
+    code = code if code is not None else int(getattr(experiment, "code", 11))
     start = None if prompt == targeting.HELD_OUT else opening.read_sequence(prompt)
     opened, bases = _instrument(job, params.units, sequences=genomes, features=features, concepts=concepts)
     start = targeting.held_out(bases, params) if start is None else start

@@ -19,7 +19,9 @@ def layers(
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
     threads: ThreadsOption = 2,
 ) -> None:
-    """Compare the blocks of a model: bits a small dictionary recovers, concepts probed, burn-in, cost; recommends one and says why.
+    """Which block to read: compares a model's blocks, names one.
+
+    Of each: bits that a small dictionary recovers, concepts probed, burn-in, cost.
 
     Example: photo51 layers sh2:base results/demo
     """

@@ -23,6 +23,7 @@ _ENSEMBL = re.compile(r"\b(?:chromosome|scaffold|plasmid):[^:\s]*:([^:\s]+):1:(\
 Stated = Mapping[str, tuple[int, str]]
 Fits = Callable[[Model], tuple[int, int]]
 _MOST = 0.8  # of coding sequences that have to translate
+_FEWEST = 2  # of them: one alone may be chance
 
 
 class Names:
@@ -82,7 +83,7 @@ class Names:
                 continue
             said = self._lengths[file].get(other)
             clean, coding = fits(model) if said is None and fits is not None else (0, 0)
-            if clean and clean >= _MOST * coding:
+            if clean >= _FEWEST and clean >= _MOST * coding:
                 self._used[file].add(other)
                 text = f"{other} is taken for {chrom}: {clean:,} of {coding:,} coding sequences looked at translate on it from end to end"
                 reading.noted(file, [(text, model.transcripts[0].where)])

@@ -88,7 +88,7 @@ TERMS = MappingProxyType(
         ),
         "recall": Term(
             "Recall",
-            "By bases: the share of the bases of a class that are active. By intervals: the share of its intervals with an active base.",
+            "By bases, the share of the bases of a class that are active; by intervals, the share of its intervals with an active base.",
         ),
         "null_f1": Term(
             "Null F1",

@@ -148,7 +148,7 @@ def _steering(run: Run, draft: Draft) -> None:
     note = f"At the safe dose with the largest effect. A feature steers if its effect grows with the dose, its interval leaves out 0, and it is beyond 99 % of random directions.{floor}"
     draft.show(Table("Steering: effect of turning a feature up", STEERED, rows, note=note))
     others = judged[judged["steers"].astype(bool) & ~judged["declared"].astype(bool)]
-    if len(others) and len(declared) < len(judged):
+    if len(others) and len(tried_for) < len(judged):
         moved = [
             f"{words.kind(str(r.target))} on {r.oracle} ({words.number(r.effect)})" for r in records(others)
         ]
