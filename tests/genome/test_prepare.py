@@ -196,7 +196,11 @@ GFF = "c\tx\tgene\t{}\t{}\t.\t+\t.\tID=g\n"
             {},
             "need bases with 100 bases of context on both strands, got none in 50 bases",
         ),
-        (["a", "a.fa", "a.xls"], {"a__xls": "x"}, "need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed, .tsv or a gene table of UCSC"),
+        (
+            ["a", "a.fa", "a.xls"],
+            {"a__xls": "x"},
+            "need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed, .tsv or a gene table of UCSC",
+        ),
         (["a", "a.fa", "-", "-", "circular:d"], {}, "column 'topology': need contigs of"),
         (["a", "a.fa", "-", "-", "pieces"], {}, "record 'c': need a piece named chrom:start-end"),
         (["a", "b.fa"], {"b__fa": ">c\nACGT\n>c\nACGT\n"}, "need record names that differ"),
