@@ -47,8 +47,8 @@ def single_features(best: pd.DataFrame) -> Finding:
     """
     n, k, v = len(best), int(best["carries"].sum()), classes_named(best, best["carries"])
     null = (
-        "a name needs [[f1]] ≥ 0.3 on [[held_out]] blocks, above 95 % of its [[null_f1|circularly shifted copies]] and above [[always_on]], an [[mcc]] of the limit or more, and both [[q|q-values]] below 0.05; "
-        f"{words.count(v.successes, 'feature')}; where there is nothing to find, any name comes up in at most one of twenty runs"
+        f"none in 19 of 20 runs without association; {words.count(v.successes, 'feature')} here "
+        f"{'meets' if v.successes == 1 else 'meet'} the [[name_rule|criteria of a name]]"
     )
     return Finding(
         SECTION, "concepts_single", "", "Single features mark annotated elements of the genomes.", verdict(holds=v.holds),

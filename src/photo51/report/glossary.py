@@ -43,6 +43,10 @@ TERMS = MappingProxyType(
             "Dead feature",
             "A feature that was active nowhere in this run, so that nothing can be said about it.",
         ),
+        "name_rule": Term(
+            "Criteria of a name",
+            "On held-out blocks domain F1, MCC and both q-values meet the configured limits, and F1 exceeds that of circularly shifted copies and of the always-on feature.",
+        ),
         "strand": Term(
             "Strand",
             "The model reads each strand on its own, so every track comes twice: read forward (+) and read in reverse (−).",
