@@ -225,7 +225,7 @@ def test_asking_does_not_disturb_the_writing(nano):
 
 
 def test_poisson_limits_are_those_of_the_distribution():
-    from photo51.learnt.words import poisson_limits
+    from photo51.stats.binomial import poisson_limits
 
     low, high = poisson_limits(7, 0.95)
     assert stats.poisson.sf(6, low) == pytest.approx(0.025)

@@ -66,8 +66,7 @@ def words(
     from photo51.io import provenance
     from photo51.io.contracts.learnt import SURVIVAL, WORDS
     from photo51.learnt import opening, patterns
-    from photo51.learnt.words import rollouts, survivals
-    from photo51.learnt.words import words as ask
+    from photo51.learnt.words import rollouts, survivals, words_table
     from photo51.model.adapters import load_model
     from photo51.types import InputError
 
@@ -93,7 +92,9 @@ def words(
     )
     warmup = 0 if prompts else settings.warmup
     named = {"model": subject.spec.name, "digest": subject.spec.hash}
-    table = ask(opened, events, settings, warmup=warmup, fresh=control, **named)
+    written = rollouts(opened, events, settings, warmup=warmup)
+    other = rollouts(control, events, settings, warmup=warmup) if control else None
+    table = words_table(written, other, events, settings, **named)
     made = provenance(
         "words",
         {
@@ -105,8 +106,7 @@ def words(
     )
     _write(table, out / "words", WORDS, made)
     if settings.open_frames or settings.absent:
-        written = rollouts(opened, [], settings, warmup=warmup).codes
-        apart = survivals(opened, events, settings, written, **named)
+        apart = survivals(opened, events, settings, written.codes, **named)
         _write(apart, out / "survival", SURVIVAL, made)
 
 

@@ -24,6 +24,7 @@ from photo51.model.sites import Sites
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
+from photo51.stats.resampling import block_t
 from photo51.types import STRANDS, InputError, Strand
 
 FIRST = 5
@@ -261,9 +262,8 @@ def _feature_table(
     change = rate[1] - rate[0]
     estimate, sd = change.mean(axis=0), change.std(axis=0, ddof=1)
     half = stats.t.ppf((1 + confidence) / 2, n - 1) * sd / np.sqrt(n)
-    still = sd <= 1e-12 * np.abs(change).max(axis=0, initial=0.0)
-    t = np.where(still, 0.0, estimate / np.where(still, 1.0, sd / np.sqrt(n)))
-    p = np.where(still & (estimate == 0), 1.0, 2 * stats.t.sf(np.abs(t), n - 1))
+    test = block_t(change)
+    p = np.minimum(1.0, 2 * np.minimum(test.p_upper, test.p_lower))
     table = pd.DataFrame(
         {
             "feature": np.arange(rate.shape[2]),
@@ -280,5 +280,5 @@ def _feature_table(
         }
     )
     table["fvu_a"], table["fvu_b"] = fvu
-    order = np.lexsort((table["feature"], -np.abs(t)))
+    order = np.lexsort((table["feature"], -np.abs(test.t)))
     return DIFF_FEATURES.check(table.iloc[order].reset_index(drop=True))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from Bio.Data.IUPACData import ambiguous_dna_values
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import encode, reverse_complement
@@ -20,23 +21,7 @@ from photo51.genome.motifs import Motif, log_odds, read_meme, score_threshold
 from photo51.genome.text import open_text
 from photo51.types import InputError
 
-IUPAC = {
-    "A": "A",
-    "C": "C",
-    "G": "G",
-    "T": "T",
-    "R": "AG",
-    "Y": "CT",
-    "S": "CG",
-    "W": "AT",
-    "K": "GT",
-    "M": "AC",
-    "B": "CGT",
-    "D": "AGT",
-    "H": "ACT",
-    "V": "ACG",
-    "N": "ACGT",
-}
+IUPAC = {letter: bases for letter, bases in ambiguous_dna_values.items() if letter != "X"}
 _GAP = re.compile(r"N\{(\d+)(?:,(\d+))?\}")
 _STEPS = 200
 _MOST_SPACINGS = 64

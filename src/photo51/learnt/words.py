@@ -24,6 +24,7 @@ from photo51.learnt.patterns import Event, Pattern
 from photo51.learnt.survival import Automaton, absence, open_frame, survival
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
+from photo51.stats.binomial import poisson_limits
 
 Opener = Callable[[NDArray[np.integer]], NextBase]
 """From numbers of sequences (n,) to a stream of them that has read its prompts; number i decides prompt and random numbers."""
@@ -90,6 +91,19 @@ def words(
     """
     written = rollouts(opened, events, params, warmup=warmup)
     other = rollouts(fresh, events, params, warmup=warmup) if fresh else None
+    return words_table(written, other, events, params, model=model, digest=digest)
+
+
+def words_table(
+    written: Rollouts,
+    other: Rollouts | None,
+    events: Sequence[Event],
+    params: WordsParams,
+    *,
+    model: str = "",
+    digest: str = "",
+) -> pd.DataFrame:
+    """Rows of `words` from what was asked of a model, and of its fresh weights, on the way (contract `WORDS`)."""
     rows = []
     place = itertools.count()
     for event in events:
@@ -197,13 +211,6 @@ def interval(block_means: NDArray[np.float64], confidence: float) -> tuple[float
     mean, se = float(block_means.mean()), float(block_means.std(ddof=1) / np.sqrt(n))
     half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * se
     return mean, se, max(mean - half, 0.0), mean + half
-
-
-def poisson_limits(counted: int, confidence: float) -> tuple[float, float]:
-    """Exact limits of a Poisson mean (Garwood 1936, doi:10.1093/biomet/28.3-4.437)."""
-    tail = (1 - confidence) / 2
-    low = float(stats.chi2.ppf(tail, 2 * counted) / 2) if counted else 0.0
-    return low, float(stats.chi2.isf(tail, 2 * counted + 2) / 2)
 
 
 def count(patterns: Sequence[Pattern], written: NDArray[np.integer]) -> tuple[int, int]:

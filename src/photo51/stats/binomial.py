@@ -1,4 +1,4 @@
-"""Exact limits of a proportion, for counts as small as one or two."""
+"""Exact limits of a proportion and of a Poisson mean, for counts as small as one or two."""
 
 from __future__ import annotations
 
@@ -34,3 +34,15 @@ def clopper_pearson(
     low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
     high = np.where(k < n, stats.beta.isf(tail, k + 1, np.maximum(n - k, 1)), 1.0)
     return low, high
+
+
+def poisson_limits(counted: int, level: float = 0.95) -> tuple[float, float]:
+    """Limits that hold the mean of a Poisson count in at least `level` of all samples.
+
+    References
+    ----------
+    Garwood 1936, Biometrika 28:437, doi:10.1093/biomet/28.3-4.437
+    """
+    tail = (1 - level) / 2
+    low = float(stats.chi2.ppf(tail, 2 * counted) / 2) if counted else 0.0
+    return low, float(stats.chi2.isf(tail, 2 * counted + 2) / 2)
