@@ -7,6 +7,7 @@ arXiv:2510.13900). Windows are the blocks of every interval.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from photo51.sae.dictionary import Dictionary
 from photo51.stats.resampling import block_t
 from photo51.types import STRANDS, InputError, Strand
 
+log = logging.getLogger(__name__)
 FIRST = 5
 
 
@@ -87,6 +89,14 @@ def diff(
     laws = {strand: next_base_laws(a, b, _strand(windows, strand), params.batch) for strand in STRANDS}
     shared = [site for site in a.sites if site in set(b.sites)] if a.spec.d_model == b.spec.d_model else []
     sites = [s for s in shared if s.endswith(".out")]
+    if not sites:
+        log.warning(
+            "diff: %s (width %d) and %s (width %d) share no site: offsets of activations are left out",
+            a.spec.name,
+            a.spec.d_model,
+            b.spec.name,
+            b.spec.d_model,
+        )
     return Difference(
         _window_table(windows, laws, params),
         _position_table(windows, laws, params),
