@@ -114,9 +114,7 @@ def shifted_rates(genome: PlantedGenome, n: int, times: int, rng: np.random.Gene
     keys, masks = readings(genome)
     bounds = even_blocks(np.array([0, genome.n]), _UNIT)
     features = stranded_features(genome, n, rng)
-    shifted = sp.hstack(
-        [rotated(features, bounds, random_shifts(bounds, rng, n)) for _ in range(times)], format="csc"
-    )
+    shifted = sp.hstack([rotated(features, bounds, random_shifts(bounds, rng, n)) for _ in range(times)], format="csc")
     p = adjusted_test(genome, shifted, masks).p_upper
     before = previous_test(genome.bases, shifted[:, : 2 * n], masks, _BLOCK)
     return pd.DataFrame(
@@ -196,9 +194,7 @@ def composition_readers(bases: NDArray[np.uint8], rng: np.random.Generator) -> s
                 level = np.quantile(values, 1 - share)
                 columns.append((values >= level) * (rng.random(2 * n) < 0.3))
     codes = composition_terms(bases, whole, offsets=1, k=4).levels[0]
-    columns += [
-        np.isin(codes, rng.choice(256, 3, replace=False)) * (rng.random(2 * n) < 0.5) for _ in range(20)
-    ]
+    columns += [np.isin(codes, rng.choice(256, 3, replace=False)) * (rng.random(2 * n) < 0.5) for _ in range(20)]
     return sp.csc_array(np.stack(columns, axis=1).astype(np.float32))
 
 

@@ -43,9 +43,7 @@ class _Cut(Scorer):
         del x
         return np.zeros(1)
 
-    def compare(
-        self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]
-    ) -> Effect:
+    def compare(self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]) -> Effect:
         """Ratios of substitutions, whose windows are of one length."""
         del ref_total
         pairs = reading.pairs[i]

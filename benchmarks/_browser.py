@@ -26,7 +26,9 @@ FLAGS = (
     "--hide-scrollbars", "--force-color-profile=srgb", "--host-resolver-rules=MAP * ~NOTFOUND", "--remote-debugging-pipe",
 )  # fmt: skip
 # puts the ends of our pipes where Chromium looks for them, then becomes Chromium
-_LAUNCH = "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execvp(sys.argv[3], sys.argv[3:])"
+_LAUNCH = (
+    "import os, sys; os.dup2(int(sys.argv[1]), 3); os.dup2(int(sys.argv[2]), 4); os.execvp(sys.argv[3], sys.argv[3:])"
+)
 _LOCAL = ("file:", "data:", "blob:", "about:", "chrome:", "devtools:")
 
 
@@ -222,9 +224,7 @@ class Browser:
             detail = params["exceptionDetails"]
             self.errors.append(detail.get("exception", {}).get("description") or detail["text"])
         elif method == "Runtime.consoleAPICalled" and params["type"] in {"error", "assert"}:
-            self.errors.append(
-                " ".join(str(a.get("value", a.get("description", ""))) for a in params["args"])
-            )
+            self.errors.append(" ".join(str(a.get("value", a.get("description", ""))) for a in params["args"]))
         elif method == "Log.entryAdded" and params["entry"]["level"] == "error":
             self.errors.append(f"{params['entry']['text']} {params['entry'].get('url', '')}".strip())
         elif method == "Page.loadEventFired":

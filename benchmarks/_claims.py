@@ -60,9 +60,7 @@ def claims(run: Run, report_text: str, seed: int = 51) -> list[Claim]:
 
 def _settings(run: Run) -> Mapping[str, Any]:
     path = run.folder / "config.yaml"
-    return (
-        (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("concepts", {}) if path.is_file() else {}
-    )
+    return (yaml.safe_load(path.read_text(encoding="utf-8")) or {}).get("concepts", {}) if path.is_file() else {}
 
 
 def held_out(run: Run) -> NDArray[np.bool_]:
@@ -70,8 +68,7 @@ def held_out(run: Run) -> NDArray[np.bool_]:
     settings, table = _settings(run), run.places.workspace.table
     test, k = set(settings.get("test", ["test"])), int(settings.get("leak_k", 21))
     texts = [
-        decode(run.genomes.sequence(str(r.genome), str(r.chrom), int(r.start), int(r.end)))
-        for r in table.itertuples()
+        decode(run.genomes.sequence(str(r.genome), str(r.chrom), int(r.start), int(r.end))) for r in table.itertuples()
     ]
     known: set[str] = set()
     for r, text in zip(table.itertuples(), texts, strict=True):
@@ -97,10 +94,7 @@ def inside(run: Run, annotation: str, way: str) -> dict[str, NDArray[np.bool_]]:
     out = {s: np.zeros(run.places.workspace.n_rows, dtype=bool) for s in "+-"}
     for r in table.itertuples():
         near = own[
-            (own["genome"] == r.genome)
-            & (own["chrom"] == r.chrom)
-            & (own["start"] < r.end)
-            & (own["end"] > r.start)
+            (own["genome"] == r.genome) & (own["chrom"] == r.chrom) & (own["start"] < r.end) & (own["end"] > r.start)
         ]
         for start, end, strand in near[["start", "end", "strand"]].itertuples(index=False):
             low, high = (
@@ -169,9 +163,7 @@ def _directions(run: Run, rng: np.random.Generator, n: int = 100) -> Iterator[Cl
         for d in reader.of([int(f) for f in live[first : first + 16]]):
             for w in d.windows[:2]:
                 name, comma, side = w.gene.rpartition(", ")
-                if (
-                    not comma or " " in name or told == n
-                ):  # `41 bases before thrB, sense` is another kind of sentence
+                if not comma or " " in name or told == n:  # `41 bases before thrB, sense` is another kind of sentence
                     continue
                 told += 1
                 yield Claim(

@@ -60,9 +60,7 @@ def enrich_cost(size: int, n_features: int) -> dict[str, float | int | None]:
     }
 
 
-def _timed(
-    main: Path, inputs: Inputs, params: EnrichParams, shared: Path | None
-) -> tuple[pd.DataFrame, float]:
+def _timed(main: Path, inputs: Inputs, params: EnrichParams, shared: Path | None) -> tuple[pd.DataFrame, float]:
     """All shards, each in a stage of its own as in a process of its own."""
     started = time.process_time()
     parts = [enrich_shard(Enrichment(main, inputs, params, shared), i, SHARDS, 1) for i in range(SHARDS)]

@@ -52,9 +52,7 @@ def coding_sequences(genomes: Genomes, genome: str, *, whole: bool = False) -> p
             (transcript, first["transcript_name"], first["gene"], letters if whole else letters[max(first["frame"], 0) :],
              int(first["frame"]), int(first["genetic_code"]), first["recoded"])
         )  # fmt: skip
-    return pd.DataFrame(
-        rows, columns=["transcript", "name", "gene", "letters", "frame", "genetic_code", "recoded"]
-    )
+    return pd.DataFrame(rows, columns=["transcript", "name", "gene", "letters", "frame", "genetic_code", "recoded"])
 
 
 def compare(genomes: Genomes, genome: str, annotation: Path, fasta: Path, folder: Path) -> Compared:
@@ -85,9 +83,7 @@ def compare(genomes: Genomes, genome: str, annotation: Path, fasta: Path, folder
         name
         for (name, letters), (_, read) in theirs
         if not any(
-            letters.endswith(mine)
-            and len(letters) - len(mine) < 3
-            and amino == read.replace(".", "*").rstrip("*")
+            letters.endswith(mine) and len(letters) - len(mine) < 3 and amino == read.replace(".", "*").rstrip("*")
             for mine, amino in ours.get(name, ())
         )
     ]

@@ -52,19 +52,13 @@ def chain(sheet: Path, model: Path, out: Path, *, shard: int, tokens: int = 16_3
     from photo51.model.adapters import load_model
     from photo51.sae.training import fit
 
-    sized = GenomeParams(
-        core=1_024, warmup=128, min_context=0, block=4_096, gap=0, shard=shard, homology_bases=None
-    )
+    sized = GenomeParams(core=1_024, warmup=128, min_context=0, block=4_096, gap=0, shard=shard, homology_bases=None)
     genomes = prepare(sheet, out / "genome", sized)
     windows = genomes.windows()
     reading = ActivationParams(model=str(model), sites=(SITE,), tokens=8_192, device="cpu")
-    extract(
-        load_model(str(model), device="cpu"), genomes, windows, out / "activations", reading, workspace="axis"
-    )
+    extract(load_model(str(model), device="cpu"), genomes, windows, out / "activations", reading, workspace="axis")
     store = ActivationStore(out / "activations" / SITE)
-    sae = SaeParams(
-        n_features=64, k=4, tokens=tokens, batch=512, sample=2_048, checkpoint=4, backend="compiled"
-    )
+    sae = SaeParams(n_features=64, k=4, tokens=tokens, batch=512, sample=2_048, checkpoint=4, backend="compiled")
     dictionary = fit(store.rows(genomes.workspace().split_mask("train")), sae, out / "sae")
     dictionary.save(out / "sae")
     encode_store(store, dictionary, out / "codes")
@@ -79,9 +73,7 @@ def digest(folder: Path) -> str:
     return whole.hexdigest()
 
 
-def forked(
-    work: Callable[[Path], None], out: Path, *, kill_after: float | None = None
-) -> tuple[float, float, float]:
+def forked(work: Callable[[Path], None], out: Path, *, kill_after: float | None = None) -> tuple[float, float, float]:
     """Run `work(out)` in a forked process, killed after some seconds where asked for.
 
     Returns

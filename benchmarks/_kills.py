@@ -121,9 +121,7 @@ def end(folder: Path, *, kill_after: float | None = None) -> bool:
             process.wait()
             return False
     if code:
-        raise RuntimeError(
-            f"{folder}: a run that was killed does not go on\n{(folder / 'log').read_text()[-3000:]}"
-        )
+        raise RuntimeError(f"{folder}: a run that was killed does not go on\n{(folder / 'log').read_text()[-3000:]}")
     return True
 
 
@@ -132,8 +130,4 @@ def results(folder: Path) -> dict[str, bytes]:
     run = folder / "results" / RUN
     files = [p for p in run.rglob("*") if p.is_file() and not is_temporary(p)]
     left_out = {"logs", "benchmarks", ".done"}
-    return {
-        p.relative_to(run).as_posix(): p.read_bytes()
-        for p in files
-        if p.relative_to(run).parts[0] not in left_out
-    }
+    return {p.relative_to(run).as_posix(): p.read_bytes() for p in files if p.relative_to(run).parts[0] not in left_out}

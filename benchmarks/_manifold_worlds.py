@@ -148,9 +148,7 @@ def _others(p: Planted, kept: NDArray[np.int64], source: NDArray[np.int64]) -> d
     pairs = coactivation(pattern, np.zeros((len(kept), 1), np.float32))
     evidence = Evidence(pattern, pairs, p.decoder[kept], len(p.world.sources))
     found = {name: RIVALS[name](evidence) for name in SIDE_BY_SIDE}
-    return {
-        name: ari(p.world, source, label) for name, label in {**found, "direct": _direct(p, kept)}.items()
-    }
+    return {name: ari(p.world, source, label) for name, label in {**found, "direct": _direct(p, kept)}.items()}
 
 
 def _direct(p: Planted, kept: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -42,9 +42,7 @@ from photo51.enrichment.verdicts import (
 
 log = logging.getLogger(__name__)
 ENRICH = EnrichParams(interval_blocks=1.0, adjust_block=2_048)
-CONCEPTS = ConceptParams(
-    min_domains=3, bootstraps=50, null_rotations=60, few_shifts=39, per_class=1, region_shifts=19
-)
+CONCEPTS = ConceptParams(min_domains=3, bootstraps=50, null_rotations=60, few_shifts=39, per_class=1, region_shifts=19)
 NOVELTY = NoveltyParams(min_n_eff=5, null_features=40, hidden=("tRNA", "promoter", "start_codon"), top=4)
 _SEED, _ANTISENSE = 20, 12
 
@@ -140,9 +138,7 @@ def antisense_queue() -> dict[str, float | int | None]:
         found = enriched(w)[0]
         exam = Exam(inputs.workspace, inputs.classes(), inputs.bases, CONCEPTS)
         concepts = examined(exam, inputs, w.main, enrichment=found)
-        table = novelty(
-            open_codes(w.main, inputs), inputs, Evidence(found, concepts, [seed], random), NOVELTY
-        )
+        table = novelty(open_codes(w.main, inputs), inputs, Evidence(found, concepts, [seed], random), NOVELTY)
     planted = table.queue[table.queue["feature"] < len(backwards)]
     explained = planted["gate"] == "explained by a reading of a known class"
     log.info(

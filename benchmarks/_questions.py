@@ -89,10 +89,7 @@ class Reader:
 
     def listed(self) -> list[int]:
         """Features in the atlas's list, in its order."""
-        return [
-            int(f)
-            for f in json.loads(self.browser.evaluate("JSON.stringify([...SHOWN].map(r => COL.id[r]))"))
-        ]
+        return [int(f) for f in json.loads(self.browser.evaluate("JSON.stringify([...SHOWN].map(r => COL.id[r]))"))]
 
 
 Ask = Callable[[Reader], tuple[bool, str]]
@@ -179,9 +176,7 @@ def unnamed(reader: Reader) -> tuple[bool, str]:
     table = reader.run.need("novelty")
     first = table[table["rank"] > 0].sort_values("rank")["feature"].head(3).astype(int).tolist()
     loci = {f: reader.browser.evaluate(f"(() => {{ const c = document.querySelector('#unnamed #feature-{f}'); return c && c.checkVisibility() ? c.querySelectorAll('.windows tbody tr').length : 0 }})()") for f in first}  # fmt: skip
-    return bool(first) and all(n > 0 for n in loci.values()), ", ".join(
-        f"f{f}: {n} loci" for f, n in loci.items()
-    )
+    return bool(first) and all(n > 0 for n in loci.values()), ", ".join(f"f{f}: {n} loci" for f, n in loci.items())
 
 
 def turned_up(reader: Reader) -> tuple[bool, str]:
@@ -209,9 +204,7 @@ def excel(reader: Reader) -> tuple[bool, str]:
     reader.open("report.html")
     reader.click("nav.toc a[href='#reproduce']")
     links = json.loads(reader.browser.evaluate("JSON.stringify([...document.querySelectorAll('#reproduce a')].filter(a => a.closest('section').id === 'reproduce').map(a => a.getAttribute('href')))"))  # fmt: skip
-    folder = next(
-        (reader.run.folder / link for link in links if link.rstrip("/").endswith("exports/tables")), None
-    )
+    folder = next((reader.run.folder / link for link in links if link.rstrip("/").endswith("exports/tables")), None)
     if folder is None or not (folder / "names.tsv").is_file():
         return False, f"no link to exports/tables with names.tsv among {links}"
     return fits_excel(folder / "names.tsv"), str(folder.relative_to(reader.run.folder) / "names.tsv")

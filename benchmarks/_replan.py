@@ -78,9 +78,7 @@ def plan(folder: Path) -> Counter[str]:
     """Jobs of a dry run, by rule."""
     said = _snakemake(folder, "--dry-run", "--quiet", "host")
     _, _, counted = said.rpartition("Job stats:\n")
-    return Counter(
-        {rule: int(n) for rule, n in _JOB.findall(counted.partition("\n\n")[0]) if rule != "total"}
-    )
+    return Counter({rule: int(n) for rule, n in _JOB.findall(counted.partition("\n\n")[0]) if rule != "total"})
 
 
 def _snakemake(folder: Path, *arguments: str) -> str:

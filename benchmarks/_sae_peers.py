@@ -174,9 +174,7 @@ def speed(spec: dict[str, Any]) -> dict[str, Any]:
     times: dict[str, list[tuple[float, float]]] = {}
     for i in range(spec["warm"] + spec["rounds"]):
         x = batches[i % len(batches)]
-        todo: dict[str, Callable[[], object]] = {
-            "gemm": lambda x=x: torch.mm(torch.from_numpy(x), weight.T, out=out)
-        }
+        todo: dict[str, Callable[[], object]] = {"gemm": lambda x=x: torch.mm(torch.from_numpy(x), weight.T, out=out)}
         for name, trainer in trainers.items():
             todo[name] = lambda t=trainer, x=x, i=i: t.step(x, i)
         for name, call in todo.items():
@@ -199,9 +197,7 @@ def quality(spec: dict[str, Any]) -> dict[str, Any]:
     shape = spec["shape"]
     planted = _planted(shape)
     held_out = planted.rows(50_000, 1)
-    trainers = [
-        (name, rate, TRAINERS[name](planted, {**shape, "rate": rate})) for name, rate in spec["trainers"]
-    ]
+    trainers = [(name, rate, TRAINERS[name](planted, {**shape, "rate": rate})) for name, rate in spec["trainers"]]
     cpu = [0.0] * len(trainers)
     for step, x in zip(range(shape["steps"]), planted.batches(shape["batch"]), strict=False):
         for i, (_, _, trainer) in enumerate(trainers):

@@ -66,9 +66,7 @@ def fresh() -> DnaModel:
 def mitochondrion() -> Genomes:
     """The human mitochondrial genome, prepared in a temporary folder that lasts as long as the program."""
     header = "genome\tsequence\tannotation\tgenetic_code\ttopology"
-    row = (
-        f"human_mt\t{(GENOME / 'NC_012920.1.fa').resolve()}\t{(GENOME / 'genes.tsv').resolve()}\t2\tcircular"
-    )
+    row = f"human_mt\t{(GENOME / 'NC_012920.1.fa').resolve()}\t{(GENOME / 'genes.tsv').resolve()}\t2\tcircular"
     folder = _folder()
     sheet = folder / "genomes.tsv"
     sheet.write_text(f"{header}\n{row}\n")

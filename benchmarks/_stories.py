@@ -60,9 +60,7 @@ def world(folder: Path, variant: str = "m.3243A>G") -> World:
         (table["kind"] == "CDS") & (table["strand"] == "+") & (table["frame"] == 0) & (table["start"] > 600)
     ].iloc[0]
     strand = "-" if trna["strand"] == "-" else "+"
-    bases = run.genomes.sequence(
-        str(trna["genome"]), str(trna["chrom"]), int(trna["start"]), int(trna["end"]), strand
-    )
+    bases = run.genomes.sequence(str(trna["genome"]), str(trna["chrom"]), int(trna["start"]), int(trna["end"]), strand)
     names = closest(run._run)
     alike = names.index[names["annotation"].str.contains("tRNA")]
     causes = run.tables and "causality" in run.tables
@@ -92,9 +90,7 @@ def paste(page: Any, bases: str) -> None:
     before = page.evaluate("document.documentElement.dataset.reading || ''")
     page.fill("#paste", bases)
     page.click("#read")
-    page.wait_for_function(
-        "b => (document.documentElement.dataset.reading || b) !== b", arg=before, timeout=WAIT
-    )
+    page.wait_for_function("b => (document.documentElement.dataset.reading || b) !== b", arg=before, timeout=WAIT)
 
 
 def find_a_trna(page: Any, w: World) -> None:
@@ -209,9 +205,7 @@ def browsing(address: str, width: int = 1400, height: int = 900) -> Iterator[tup
 
     own, seen = urlsplit(address).netloc, Seen([], [])
     with sync_playwright() as p:
-        browser = p.chromium.launch(
-            executable_path=chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+        browser = p.chromium.launch(executable_path=chromium(), args=["--no-sandbox", "--disable-dev-shm-usage"])
         page = browser.new_page(viewport={"width": width, "height": height})
         page.on("console", lambda m: seen.errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: seen.errors.append(str(e)))

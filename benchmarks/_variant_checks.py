@@ -55,25 +55,17 @@ def exactness(n_tables: int) -> Figures:
     for _ in range(n_tables):
         sizes = rng.integers(2, 7, rng.integers(1, 4))
         strata = np.repeat(np.arange(len(sizes)), sizes)
-        labels = np.concatenate([rng.permutation(np.arange(n) < rng.integers(1, n)) for n in sizes]).astype(
-            int
-        )
-        values = np.where(
-            rng.random((len(strata), 30)) < rng.random(30), 0, rng.integers(-2, 4, (len(strata), 30))
-        )
+        labels = np.concatenate([rng.permutation(np.arange(n) < rng.integers(1, n)) for n in sizes]).astype(int)
+        values = np.where(rng.random((len(strata), 30)) < rng.random(30), 0, rng.integers(-2, 4, (len(strata), 30)))
         exact = permutation_p(values, labels, strata, rng=rng, draws=10**6)
-        worst = max(
-            worst, float(np.abs(np.log10(stratified_rank_test(values, labels, strata).p / exact)).max())
-        )
+        worst = max(worst, float(np.abs(np.log10(stratified_rank_test(values, labels, strata).p / exact)).max()))
     found, levels = [], []
     for sizes_of, density in TIES:
         strata = np.repeat(np.arange(len(sizes_of)), sizes_of)
         labels = np.concatenate([np.arange(n) < max(1, n // 4) for n in sizes_of]).astype(int)
         shape = (len(strata), 200)
         values = np.where(rng.random(shape) < density, rng.normal(1, 1, shape).round(1), 0.0)
-        test, p = stratified_rearranged(
-            values, np.vstack([labels, rearranged(labels, strata, RUNS, rng)]), strata
-        )
+        test, p = stratified_rearranged(values, np.vstack([labels, rearranged(labels, strata, RUNS, rng)]), strata)
         testable = attainable(test.p_floor, ALPHA)
         found.append(sum(bool((benjamini_hochberg(row[testable]) <= ALPHA).any()) for row in p))
         levels.append(float((p[:, testable] <= 0.001).mean()) if testable.any() else 0.0)
@@ -95,9 +87,7 @@ def leak_meter() -> Figures:
     silent = []
     for seed in range(200):
         labels = (rng.random(400) < 0.5).astype(int)
-        silent.append(
-            areas(prior(labels, groups, grouped_folds(labels, np.arange(400), 5, seed)), labels == 1).auroc
-        )
+        silent.append(areas(prior(labels, groups, grouped_folds(labels, np.arange(400), 5, seed)), labels == 1).auroc)
     alone = areas(prior(one, np.zeros(73), grouped_folds(one, np.arange(73), 5, 0)), one == 1).auroc
     return {"prior_bias": max(abs(alone - 0.5), abs(float(np.mean(silent)) - 0.5))}
 
@@ -111,12 +101,8 @@ def card_overlaps(planted: PlantedVariants, comparison: Comparison, settings: Bi
         comparison.genes[rows],
         comparison.deltas["near"][rows],
     )
-    found = explain(
-        subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=settings
-    )
-    whole = judged.classifiers[
-        (judged.classifiers["stratum"] == "all") & (judged.classifiers["method"] == "stacked")
-    ]
+    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=settings)
+    whole = judged.classifiers[(judged.classifiers["stratum"] == "all") & (judged.classifiers["method"] == "stacked")]
     wrong = 0
     for i, card in enumerate(found.cards.to_dict("records")):
         tables = {

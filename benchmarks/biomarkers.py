@@ -104,9 +104,7 @@ def cards(planted: PlantedVariants, comparison: Comparison, n: int) -> Figures:
     judged = classify(comparison, PARAMS)
     rows = np.flatnonzero(planted.cause >= 0)[:n]
     subject = Subject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
-    found = explain(
-        subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS
-    )
+    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS)
     first = found.features[found.features["rank"] == 1].set_index("variant")["feature"]
     top = first.reindex(subject.variants["variant"]).to_numpy()
     whole = judged.classifiers.set_index("method")
@@ -114,10 +112,7 @@ def cards(planted: PlantedVariants, comparison: Comparison, n: int) -> Figures:
         "faithfulness": float(found.cards["faithfulness"].median()),
         "faithfulness_random": float(found.cards["random_faithfulness"].median()),
         "planted_cause_top1": float((top == planted.cause[rows]).mean()),
-        **{
-            f"planted_auroc_within_{m}": float(whole.loc[m, "auroc_within"])
-            for m in ("llr", "features", "stacked")
-        },
+        **{f"planted_auroc_within_{m}": float(whole.loc[m, "auroc_within"]) for m in ("llr", "features", "stacked")},
     }
 
 
@@ -182,9 +177,7 @@ def clone(n: int) -> Figures:
         carriers = read_table(Path(folder) / "carriers.parquet", CARRIERS)
     seconds = time.perf_counter() - started
     found = tests["feature"][tests["q"] <= params.alpha]
-    top = (
-        carriers[(carriers["level"] == "allele") & carriers["feature"].isin(found)].groupby("feature").head(3)
-    )
+    top = carriers[(carriers["level"] == "allele") & carriers["feature"].isin(found)].groupby("feature").head(3)
     causal = top["name"].isin(planted.causal["drug0"]).groupby(top["feature"]).any()
     return {
         f"cohort_{n}_seconds": seconds,

@@ -90,9 +90,7 @@ def null_pairs(genome: PlantedGenome, per_cell: int, rng: np.random.Generator, d
         for density in DENSITIES:
             for _ in range(per_cell):
                 feature = null_feature(genome, shape, density, rng)
-                rows += [
-                    {"shape": shape, "density": density, **r} for r in _tests(feature, masks, rng, draws)
-                ]
+                rows += [{"shape": shape, "density": density, **r} for r in _tests(feature, masks, rng, draws)]
     return pd.DataFrame(rows)
 
 
@@ -205,9 +203,7 @@ def _discoveries(null: pd.DataFrame, planted: pd.DataFrame) -> dict[str, float |
         strong = (both["planted"] & (both["recall"] == 0.3)).to_numpy()
         figures[f"{prefix}power"] = float(true[strong].mean())
         if test == "rotation":
-            figures |= {
-                f"power_recall_{r:g}": float(true[(both["recall"] == r).to_numpy()].mean()) for r in RECALLS
-            }
+            figures |= {f"power_recall_{r:g}": float(true[(both["recall"] == r).to_numpy()].mean()) for r in RECALLS}
     return figures
 
 

@@ -80,9 +80,7 @@ def _log_error(extrapolated: float, exact: float) -> float | None:
 
 def _windows(n: int, rng: np.random.Generator) -> np.ndarray:
     folder = shipped_folder() / "resources" / "ecoli_k12"
-    file = next(
-        f for f in sorted(folder.iterdir()) if f.name.endswith((".fa.gz", ".fasta.gz", ".fna.gz", ".fa"))
-    )
+    file = next(f for f in sorted(folder.iterdir()) if f.name.endswith((".fa.gz", ".fasta.gz", ".fna.gz", ".fa")))
     ids = next(iter(read_fasta(file))).ids
     starts = rng.choice((len(ids) - LENGTH) // LENGTH, n, replace=False) * LENGTH
     return np.stack([ids[s : s + LENGTH] for s in starts])
@@ -108,9 +106,7 @@ def _precision(twin: StripedHyenaForCausalLM, after: StripedHyenaForCausalLM, un
     kl = next_base_laws(_named(twin), _named(after), unseen.records, 4).kl
     inside = np.zeros(kl.shape, dtype=bool)
     for row in unseen.truth.itertuples():
-        inside[row.record, row.start + 4 : row.end] = (
-            True  # the first letters of a copy look like anything else
-        )
+        inside[row.record, row.start + 4 : row.end] = True  # the first letters of a copy look like anything else
     order = np.argsort(-np.nan_to_num(kl, nan=-1.0).ravel())
     hits = np.cumsum(inside.ravel()[order])
     at = int(np.searchsorted(hits, inside.sum() / 2))

@@ -53,13 +53,9 @@ def measure(*, quick: bool = False) -> Figures:
     }
 
 
-def speed(
-    genome: PlantedGenome, bounds: NDArray[np.int64], rng: np.random.Generator, samples: int
-) -> Figures:
+def speed(genome: PlantedGenome, bounds: NDArray[np.int64], rng: np.random.Generator, samples: int) -> Figures:
     """One feature against one annotation, twice: all rotations, 1,000 shuffles by bedtools, 1,000 by numpy."""
-    sparse = _one_pair(
-        null_feature(genome, "short", 1e-3, rng), genome.annotations["promoter"], bounds, samples
-    )
+    sparse = _one_pair(null_feature(genome, "short", 1e-3, rng), genome.annotations["promoter"], bounds, samples)
     dense = _one_pair(null_feature(genome, "short", 1 / 64, rng), genome.annotations["CDS"], bounds, samples)
     return {
         **sparse,

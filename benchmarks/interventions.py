@@ -86,9 +86,7 @@ def attribution(instrument: Instrument, windows: NDArray[np.uint8]) -> Figures:
 
 def generation(instrument: Instrument, prompt: NDArray[np.uint8]) -> Figures:
     """Bases a second with a feature steered over those of plain generation; runs of both kinds take turns."""
-    edit = SiteEdit(
-        instrument.dictionary, [Order("add", Bundle.single(loudest(instrument)), 1.0)], instrument.units
-    )
+    edit = SiteEdit(instrument.dictionary, [Order("add", Bundle.single(loudest(instrument)), 1.0)], instrument.units)
     prompts = np.tile(prompt[:, :64], (16, 1))
     seconds: dict[str, list[float]] = {"plain": [], "hooked": []}
     for _ in range(3):

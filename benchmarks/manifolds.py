@@ -87,8 +87,7 @@ def _told(kind: str, scores: list[Score]) -> Figures:
         f"ari_{kind}_best_rival": max(rivals.values()),
     }
     figures |= {
-        f"ari_{kind}_{scenario}": float(np.mean([s.ari for s in scores[i::3]]))
-        for i, scenario in enumerate(WORLDS)
+        f"ari_{kind}_{scenario}": float(np.mean([s.ari for s in scores[i::3]])) for i, scenario in enumerate(WORLDS)
     }
     return {**figures, **{f"ari_{kind}_{name}": value for name, value in rivals.items()}}
 
@@ -100,8 +99,7 @@ def _share(right: list[bool]) -> float | None:
 def _null_world(*, quick: bool) -> int:
     seeds = (301,) if quick else (301, 302, 303)
     return sum(
-        score(tiled("null", 64, 1, 40_000, s), settings(draws=19), rivals=False, shapes=False).clusters
-        for s in seeds
+        score(tiled("null", 64, 1, 40_000, s), settings(draws=19), rivals=False, shapes=False).clusters for s in seeds
     )
 
 
@@ -135,9 +133,7 @@ def _null_set(rng: np.random.Generator, *, together: bool) -> tuple[csr_matrix, 
         return np.take_along_axis(rng.random((n, width)), since, axis=0) < rate
 
     on = (
-        held(0.35, 1) & (held(0.6, f) if rng.random() < 0.5 else rng.random((n, f)) < 0.6)
-        if together
-        else held(0.2, f)
+        held(0.35, 1) & (held(0.6, f) if rng.random() < 0.5 else rng.random((n, f)) < 0.6) if together else held(0.2, f)
     )
     codes = csr_matrix(on * rng.uniform(0.5, 1.5, (n, f))).astype(np.float32)
     decoder = rng.standard_normal((f, 64))
@@ -222,8 +218,7 @@ def _demo(run: Path) -> Figures:
         figures |= {f"control_{name}": _number(v) for name, v in table["score"].items()}
         frame = table.loc["codon_phase"]
         figures |= {
-            name: _number(frame[c])
-            for name, c in zip(names, ("score", "baseline", "random_weights"), strict=False)
+            name: _number(frame[c]) for name, c in zip(names, ("score", "baseline", "random_weights"), strict=False)
         }
     if (run / "interventions" / "frameshift.parquet").is_file():
         shift = pd.read_parquet(run / "interventions" / "frameshift.parquet").set_index("arm")

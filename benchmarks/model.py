@@ -306,10 +306,7 @@ def _gpu() -> Figures:
     """Tokens a second and peak memory of the 1B and 7B shapes in bfloat16 with random weights, where there is a GPU."""
     names = {"1b": "evo2:1b_base", "7b": "evo2:7b_262k"}
     keys = [
-        f"gpu_{size}_{n // 1024}k_{what}"
-        for size in names
-        for n in (8_192, 65_536)
-        for what in ("tokens_per_s", "gib")
+        f"gpu_{size}_{n // 1024}k_{what}" for size in names for n in (8_192, 65_536) for what in ("tokens_per_s", "gib")
     ]
     if not torch.cuda.is_available():
         log.warning("gpu: no CUDA device here")

@@ -113,9 +113,7 @@ def _said(browser: Browser, run: Path) -> dict[str, float | int]:
     asked = answers(browser, opened)
     checked = claims(opened, text)
     for a in asked:
-        log.info(
-            "question %r: %d steps, %s: %s", a.question, a.steps, "right" if a.right else "WRONG", a.shown
-        )
+        log.info("question %r: %d steps, %s: %s", a.question, a.steps, "right" if a.right else "WRONG", a.shown)
     for c in checked:
         if not c.holds:
             log.warning("claim %s: expected %r, the page prints %r", c.what, c.expected, c.printed[:300])

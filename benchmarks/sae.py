@@ -30,9 +30,7 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 Figures = dict[str, float | int | None]
 PEERS = "sae-lens>=6,<7"
-PEERS_ALONE = (
-    "dictionary-learning==0.1.0"  # its pinned dependencies exclude ours; its trainers need none of them
-)
+PEERS_ALONE = "dictionary-learning==0.1.0"  # its pinned dependencies exclude ours; its trainers need none of them
 DEMO = Path("results/demo/sae/main/quality.parquet")
 SMALL = {"d_model": 256, "n_directions": 2_048, "n_features": 4_096, "k": 32, "batch": 4_096, "rate": 1e-3}
 LARGE = {"d_model": 1_024, "n_directions": 8_192, "n_features": 16_384, "k": 64, "batch": 2_048, "rate": 1e-3}
@@ -111,9 +109,7 @@ def _run(python: Path, spec: dict[str, Any]) -> dict[str, Any]:
         return dict(json.loads(out.read_text()))
 
 
-def _speed(
-    python: Path, shape: dict[str, Any], trainers: tuple[str, ...], rounds: int
-) -> dict[str, list[float]]:
+def _speed(python: Path, shape: dict[str, Any], trainers: tuple[str, ...], rounds: int) -> dict[str, list[float]]:
     """Name → CPU seconds of each round."""
     spec = {"shape": {**shape, "steps": 1_000}, "trainers": trainers, "rounds": rounds, "warm": 2}
     found = _run(python, {"task": "speed", **spec})

@@ -83,9 +83,7 @@ def _shards(folder: Path, model: Path, bases: int) -> dict[str, float | int | No
         return forked(run, folder / f"shards{n}-{again}")[1]
 
     seconds = [min(once(n, again) for again in range(2)) for n in numbers]
-    figures: dict[str, float | int | None] = {
-        f"seconds_{n}_shards": s for n, s in zip(numbers, seconds, strict=True)
-    }
+    figures: dict[str, float | int | None] = {f"seconds_{n}_shards": s for n, s in zip(numbers, seconds, strict=True)}
     figures["overhead_per_shard_seconds"] = float(np.polyfit(numbers, seconds, 1)[0])
     return figures
 

@@ -75,9 +75,7 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
     return found | _browsed(studio, run, quick=quick)
 
 
-def _timed(
-    studio: Studio, post: Callable[[str, dict[str, Any]], bytes], repeats: int
-) -> dict[str, float | int | None]:
+def _timed(studio: Studio, post: Callable[[str, dict[str, Any]], bytes], repeats: int) -> dict[str, float | int | None]:
     bench = studio.ready().bench
     rng = np.random.default_rng(51)
     texts = {name: "".join(rng.choice(list("ACGT"), n)) for name, n in (("1kb", 1_000), ("10kb", 10_000))}
@@ -140,9 +138,7 @@ def _browsed(studio: Studio, run: Path, *, quick: bool) -> dict[str, float | int
     with served(studio) as address, browsing(address) as (page, seen):
         ready(page, address)
         rng = np.random.default_rng(7)
-        page.evaluate(
-            "text => photo51.panels.read.panel.paste(text)", "".join(rng.choice(list("ACGT"), 100_000))
-        )
+        page.evaluate("text => photo51.panels.read.panel.paste(text)", "".join(rng.choice(list("ACGT"), 100_000)))
         page.wait_for_selector("html[data-reading]", timeout=300_000)
         out["frames_per_second"] = round(page.evaluate(_FRAMES), 1)
         for name, story in {} if quick else STORIES.items():

@@ -62,9 +62,7 @@ def plant_variants(
     table = _variants(rng, n, n_genes)
     is_case = (table["label"] == "pathogenic").to_numpy()
     order = rng.permutation(n_features)
-    causal, of_gene, of_phase, noise = np.split(
-        order, np.cumsum([n_causal, n_features // 4, n_features // 10])
-    )
+    causal, of_gene, of_phase, noise = np.split(order, np.cumsum([n_causal, n_features // 4, n_features // 10]))
     gene, position = table["gene_number"].to_numpy(), table["codon_position"].to_numpy()
     deltas = np.zeros((n, n_features), dtype=np.float32)
     for f in of_gene:
@@ -109,9 +107,7 @@ def _variants(rng: np.random.Generator, n: int, n_genes: int) -> pd.DataFrame:
     llr = rng.normal(0, 1.2, n) - 1.0 * is_case - np.array([0.0, 0.8, 2.3])[kind]
     return pd.DataFrame(
         {
-            "variant": [
-                f"planted:{p + 1}:{r}>{a}" for p, r, a in zip(place, ref_bases, alt_bases, strict=True)
-            ],
+            "variant": [f"planted:{p + 1}:{r}>{a}" for p, r, a in zip(place, ref_bases, alt_bases, strict=True)],
             "genome": "planted",
             "chrom": "planted",
             "pos": place,

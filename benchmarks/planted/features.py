@@ -77,9 +77,7 @@ def _smoothed_gc(bases: NDArray[np.uint8]) -> NDArray[np.float64]:
     return near[0] / near[1]
 
 
-def _genes(
-    n: int, rng: np.random.Generator, plus_share: float
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _genes(n: int, rng: np.random.Generator, plus_share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Genes in order, and the (5' end, strand) of the first gene of each operon, (n_operons, 2)."""
     genes, firsts = [], []
     at = 200
@@ -107,11 +105,7 @@ def _gene_masks(
         masks["CDS"][offset + start : offset + end] = True
         first = np.arange(start, end, 3) if strand == 0 else np.arange(end - 1, start, -3)
         masks["codon_position_1"][offset + first] = True
-        codon = (
-            slice(offset + start, offset + start + 3)
-            if strand == 0
-            else slice(offset + end - 3, offset + end)
-        )
+        codon = slice(offset + start, offset + start + 3) if strand == 0 else slice(offset + end - 3, offset + end)
         masks["start_codon"][codon] = True
     for five_prime, strand in firsts.tolist():
         place = slice(five_prime - 60, five_prime) if strand == 0 else slice(five_prime, five_prime + 60)
@@ -148,17 +142,13 @@ def _both(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     return np.tile(mask, 2)
 
 
-def _scattered(
-    n: int, starts: NDArray[np.integer], length: int, rng: np.random.Generator
-) -> NDArray[np.bool_]:
+def _scattered(n: int, starts: NDArray[np.integer], length: int, rng: np.random.Generator) -> NDArray[np.bool_]:
     """Intervals of one length, each on a random strand."""
     strand = rng.integers(0, 2, len(starts)).astype(bool)
     return np.concatenate([_marked(n, starts[~strand], length), _marked(n, starts[strand], length)])
 
 
-def null_feature(
-    genome: PlantedGenome, shape: Shape, density: float, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def null_feature(genome: PlantedGenome, shape: Shape, density: float, rng: np.random.Generator) -> NDArray[np.float32]:
     """Activations that know nothing of the annotations, (2n,): a run has one log-normal strength, 0 elsewhere.
 
     Parameters

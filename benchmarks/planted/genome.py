@@ -58,9 +58,7 @@ class Segment(NamedTuple):
     features: list[tuple[str, int, int, str, str]]
 
 
-def planted_genome(
-    length: int = 200_000, seed: int = 51, genome: str = "planted", chrom: str = "chr"
-) -> Planted:
+def planted_genome(length: int = 200_000, seed: int = 51, genome: str = "planted", chrom: str = "chr") -> Planted:
     """Make a genome.
 
     Parameters
@@ -199,15 +197,11 @@ class _Maker:
             f"{self.random(5, 0.5)}{t_arm}TTCGAAT{_flipped(t_arm)}{_flipped(acceptor)}ACCA"
         )
         name = f"trn{number + 1}"
-        return Segment(
-            letters, [("tRNA", 0, len(letters), name, "tRNA"), ("gene", 0, len(letters), name, "tRNA")]
-        )
+        return Segment(letters, [("tRNA", 0, len(letters), name, "tRNA"), ("gene", 0, len(letters), name, "tRNA")])
 
     def _insertion_sequence(self) -> str:
         ends = self.random(20, 0.5)
-        return (
-            ends + self.random(40, 0.5) + self.gene(self.guest, 260) + self.random(30, 0.5) + _flipped(ends)
-        )
+        return ends + self.random(40, 0.5) + self.gene(self.guest, 260) + self.random(30, 0.5) + _flipped(ends)
 
     def insertion(self) -> Segment:
         """A copy of the genome's insertion sequence, with one base in a hundred changed."""

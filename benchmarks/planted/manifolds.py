@@ -62,9 +62,7 @@ def chart(kind: str, coordinates: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.column_stack([np.cos(t), np.sin(t)])
     if kind == "rippled circle":
         weight = np.array([1.0, 0.7, 0.5]) / np.sqrt(1.0 + 0.49 + 0.25)
-        return np.column_stack(
-            [w * f(m * t) for m, w in enumerate(weight, start=1) for f in (np.cos, np.sin)]
-        )
+        return np.column_stack([w * f(m * t) for m, w in enumerate(weight, start=1) for f in (np.cos, np.sin)])
     if kind == "sphere":
         return coordinates
     if kind == "torus":
@@ -192,9 +190,7 @@ def world(
     if scenario == "bundle":
         groups[:60] = np.repeat(np.arange(10) * 6, 6)
         rate = np.repeat(rng.uniform(0.12, 0.25, 10), 6)
-        sources[:60] = [
-            Source("direction", s.frame, float(r)) for s, r in zip(sources[:60], rate, strict=True)
-        ]
+        sources[:60] = [Source("direction", s.frame, float(r)) for s, r in zip(sources[:60], rate, strict=True)]
     allowed = np.ones((4, len(sources)), dtype=bool)
     if scenario == "gated":
         allowed = rng.random((4, len(sources))) < 0.5

@@ -95,9 +95,7 @@ def _plant(
                 if free[record, at : at + n].all():
                     break
             else:
-                raise ValueError(
-                    f"worlds: need room for {copies} copies of {n} bases, got none after 1,000 tries"
-                )
+                raise ValueError(f"worlds: need room for {copies} copies of {n} bases, got none after 1,000 tries")
             minus = both_strands and rng.random() < 0.5
             out[record, at : at + n] = reverse_complement(ids) if minus else ids
             free[record, at : at + n] = False

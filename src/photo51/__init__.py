@@ -1,8 +1,8 @@
 """photo51: what does a genomics foundation model know, where on the genome does it know it, and can it be believed?
 
-`open` gives a finished run, `read` a quick look at a sequence; `load_model`, `load_sae`, `encode`, `steer` and `explain` work with
-models, `workbench` holds them open. Nothing heavy is imported before it is used: `import photo51` takes milliseconds, torch comes
-with the first model.
+`open` gives a finished run, `read` a quick look at a sequence; `load_model`, `load_sae`, `encode`, `steer` and
+`explain` work with models, `workbench` holds them open. Nothing heavy is imported before it is used: `import photo51`
+takes milliseconds, torch comes with the first model.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Files that come with photo51: workflow, notebooks, configurations, models, and the embedded genomes.
 
-In a checkout they lie at its top, in an installed package in its folder `shipped_files`. A path of a configuration or of a
-table of genomes is looked for below the file that names it, then below the working directory, then here: `resources/…` of the
-examples means the same genomes wherever a run is started.
+In a checkout they lie at its top, in an installed package in its folder `shipped_files`. A path of a configuration or
+of a table of genomes is looked for below the file that names it, then below the working directory, then here:
+`resources/…` of the examples means the same genomes wherever a run is started.
 """
 
 from __future__ import annotations
@@ -29,16 +29,17 @@ def shipped_folder() -> Path:
         if all((folder / name).is_dir() for name in FOLDERS):
             return folder
     raise InputError(
-        f"{package}: need the files that come with photo51 ({', '.join(FOLDERS)}) in the package or at the top of its checkout, "
-        f"got neither; build the wheel with `python -m build` or `pip wheel .` from a checkout or the sdist, not by copying src/"
+        f"{package}: need the files that come with photo51 ({', '.join(FOLDERS)}) in the package or at the top of its"
+        " checkout, got neither; build the wheel with `python -m build` or `pip wheel .` from a checkout or the sdist,"
+        " not by copying src/"
     )
 
 
 def shipped(name: str) -> Path:
     """Path of a file or folder that comes with photo51, below the working directory's own where that is a checkout.
 
-    A relative path is returned where the working directory holds the very same file, so that tables and logs of a run in a
-    checkout do not depend on where the checkout lies.
+    A relative path is returned where the working directory holds the very same file, so that tables and logs of a run
+    in a checkout do not depend on where the checkout lies.
 
     Raises
     ------
@@ -73,9 +74,9 @@ def locate(text: str, *folders: Path) -> Path | None:
 def keep_compiled_code() -> None:
     """Have numba keep compiled code in a temporary folder where it could be kept nowhere else.
 
-    It is kept beside the package, or else in the user's cache; where both are read-only (a package in a container, without a
-    home), numba refuses every function that is to be kept. `NUMBA_CACHE_DIR`, where it is set, is left alone; the processes that
-    this one starts use the same folder.
+    It is kept beside the package, or else in the user's cache; where both are read-only (a package in a container,
+    without a home), numba refuses every function that is to be kept. `NUMBA_CACHE_DIR`, where it is set, is left
+    alone; the processes that this one starts use the same folder.
     """
     if os.environ.get("NUMBA_CACHE_DIR") or _writable(Path(__file__).parent):
         return

@@ -1,9 +1,9 @@
 """Colours by meaning, sizes and fonts of every figure and page.
 
-Colours are those of Okabe and Ito (jfly.uni-koeln.de/color), which colour-blind readers tell apart; meaning never rests on
-colour alone, so a second cue (position, marker, label) goes with it. The four bases have darker tones of their own, since
-letters are read: each is at 3:1 or more on white, and the nearest pair is 21 CIELAB units apart under deuteranopia
-(Machado et al. 2009, doi:10.1109/TVCG.2009.113), 18 in the palette they replace.
+Colours are those of Okabe and Ito (jfly.uni-koeln.de/color), which colour-blind readers tell apart; meaning never
+rests on colour alone, so a second cue (position, marker, label) goes with it. The four bases have darker tones of
+their own, since letters are read: each is at 3:1 or more on white, and the nearest pair is 21 CIELAB units apart under
+deuteranopia (Machado et al. 2009, doi:10.1109/TVCG.2009.113), 18 in the palette they replace.
 """
 
 from __future__ import annotations
@@ -82,9 +82,7 @@ MARKERS = MappingProxyType(
 )
 WIDTH_1, WIDTH_2 = 3.5, 7.2  # inches: one and two columns (89 and 183 mm)
 
-SEQUENTIAL = LinearSegmentedColormap.from_list(
-    "photo51_sequential", ["#f4f7fb", "#9ecae1", "#2171b5", "#08306b"]
-)
+SEQUENTIAL = LinearSegmentedColormap.from_list("photo51_sequential", ["#f4f7fb", "#9ecae1", "#2171b5", "#08306b"])
 DIVERGING = LinearSegmentedColormap.from_list("photo51_diverging", [BLUE, "#f7f7f7", VERMILION])
 CYCLE = (
     "#241f3d",

@@ -33,9 +33,7 @@ class Interval:
 
     def __post_init__(self) -> None:
         if not 0 <= self.start <= self.end:
-            raise ValueError(
-                f"Interval: need 0 <= start <= end, got {self.start}..{self.end} on {self.chrom}"
-            )
+            raise ValueError(f"Interval: need 0 <= start <= end, got {self.start}..{self.end} on {self.chrom}")
         if self.strand not in {"+", "-", "."}:
             raise ValueError(f"Interval: need a strand of + - or ., got {self.strand!r}")
 
@@ -44,9 +42,7 @@ class Interval:
 
     def __str__(self) -> str:
         """As genome browsers print it: 1-based, both ends included."""
-        return f"{self.chrom}:{self.start + 1:,}-{self.end:,}" + (
-            f"({self.strand})" if self.strand != "." else ""
-        )
+        return f"{self.chrom}:{self.start + 1:,}-{self.end:,}" + (f"({self.strand})" if self.strand != "." else "")
 
 
 @dataclass(frozen=True, order=True)
@@ -73,7 +69,8 @@ class Variant:
             raise ValueError(f"Variant: need pos >= 0, got {self.pos} on {self.chrom}")
         if not self.ref or not self.alt or self.ref == self.alt:
             raise ValueError(
-                f"Variant: need different, non-empty ref and alt, got {self.ref!r} > {self.alt!r} at {self.chrom}:{self.pos + 1}"
+                f"Variant: need different, non-empty ref and alt, got {self.ref!r} > {self.alt!r} at"
+                f" {self.chrom}:{self.pos + 1}"
             )
 
     @property

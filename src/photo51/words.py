@@ -7,9 +7,7 @@ import re
 from collections.abc import Sequence
 
 MINUS, TIMES, THIN = "\u2212", "\u00d7", "\u202f"
-_SUPERSCRIPT = str.maketrans(
-    "-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
-)
+_SUPERSCRIPT = str.maketrans("-0123456789", "\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 ABSENT = "not measured"
 
 KINDS = {
@@ -159,9 +157,7 @@ def listing(words: Sequence[str], at_most: int = 6) -> str:
 
 def place(chrom: str, start: int, end: int, strand: str = "") -> str:
     """A locus as genome browsers print it: 1-based, both ends included."""
-    return f"{chrom}:{start + 1:,}-{end:,}" + (
-        f" ({strand.replace('-', MINUS)})" if strand in {"+", "-"} else ""
-    )
+    return f"{chrom}:{start + 1:,}-{end:,}" + (f" ({strand.replace('-', MINUS)})" if strand in {"+", "-"} else "")
 
 
 def kind(name: str) -> str:

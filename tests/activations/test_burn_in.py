@@ -11,9 +11,7 @@ from .small import SITE, Echo, InMemory
 
 
 def genomes(n=4_000, seed=0):
-    return InMemory(
-        "".join(np.random.default_rng(seed).choice(list("ACGT"), n)), circular=True, core=500, shard=4_000
-    )
+    return InMemory("".join(np.random.default_rng(seed).choice(list("ACGT"), n)), circular=True, core=500, shard=4_000)
 
 
 def test_the_warm_up_is_where_the_fading_memory_has_faded():
@@ -22,9 +20,7 @@ def test_the_warm_up_is_where_the_fading_memory_has_faded():
     The error is s·exp(-d/40) over the spread of letters, so it passes the tolerance at d = 40·ln(s / (tolerance·spread)).
     """
     model = Echo(forget=40.0)
-    found = burn_in(
-        model, genomes(), BurnInParams(probes=6, context=600, longest=500, tolerance=0.01), [SITE]
-    )
+    found = burn_in(model, genomes(), BurnInParams(probes=6, context=600, longest=500, tolerance=0.01), [SITE])
     letters = np.frombuffer(b"ACGT", np.uint8).astype(float)
     spread = np.sqrt(2 * letters.var())
     at = 40 * np.log(1 / (0.01 * spread))

@@ -96,9 +96,7 @@ def test_likelihood_is_stored_in_rows_of_the_workspace(tmp_path):
 def test_windows_are_batched_by_length_and_handed_on_one_by_one():
     genomes = InMemory(CIRCLE, circular=True)
     model, seen = Echo(), []
-    encode_windows(
-        model, genomes, genomes.windows(), PARAMS, lambda core: seen.append((core.window, core.strand))
-    )
+    encode_windows(model, genomes, genomes.windows(), PARAMS, lambda core: seen.append((core.window, core.strand)))
     assert model.calls == [[20, 20, 20], [20], [14, 14]]
     assert seen == [(i, "+-"[i % 2]) for i in range(6)]
 
@@ -110,9 +108,7 @@ def test_large_numbers_overflow_float16_but_not_bfloat16(tmp_path):
         match=r"65,504 for float16 \(use precision bfloat16\), got 67000.0 at base 1 of the core, dimension 0",
     ):
         stored(genomes, tmp_path, model=Echo(scale=1_000.0))
-    store = stored(
-        genomes, tmp_path, PARAMS.model_copy(update={"precision": "bfloat16"}), Echo(scale=1_000.0)
-    )
+    store = stored(genomes, tmp_path, PARAMS.model_copy(update={"precision": "bfloat16"}), Echo(scale=1_000.0))
     assert store.read("+", slice(0, 1))[0, 0] == pytest.approx(65_000, rel=2**-8)
 
 

@@ -25,9 +25,7 @@ def _genotypes(alleles, called):
 
 def _effects(plus, minus):
     plus, minus = sparse.csr_matrix(plus, dtype=np.float32), sparse.csr_matrix(minus, dtype=np.float32)
-    return ad.AnnData(
-        sparse.csr_matrix(plus.shape, dtype=np.float32), layers={"near_plus": plus, "near_minus": minus}
-    )
+    return ad.AnnData(sparse.csr_matrix(plus.shape, dtype=np.float32), layers={"near_plus": plus, "near_minus": minus})
 
 
 TABLE = pd.DataFrame({"variant": ["c:10:A>C", "c:20:A>G"]})
@@ -64,9 +62,7 @@ def test_a_cohort_none_of_whose_alleles_was_scored_is_refused():
         )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("cohort", "scored"), [("chr1", "1"), ("1", "chr1"), ("NC_000001.11", "chr1"), ("MT", "chrM")]
-)
+@pytest.mark.parametrize(("cohort", "scored"), [("chr1", "1"), ("1", "chr1"), ("NC_000001.11", "chr1"), ("MT", "chrM")])
 def test_a_contig_of_another_name_is_matched_where_reference_alleles_agree(cohort, scored, caplog):
     table = TABLE.assign(variant=[v.replace("c:", f"{scored}:") for v in TABLE["variant"]])
     known = _genotypes([[1, 2, 0], [0, 1, 0], [1, 0, 0]], np.full((3, 3), 2))
@@ -79,9 +75,7 @@ def test_a_contig_of_another_name_is_matched_where_reference_alleles_agree(cohor
     assert f"{cohort!r} is taken for {scored!r}" in caplog.text
     for wrong in (
         table.assign(variant=[v.replace("A>", "T>") for v in table["variant"]]),  # other reference bases
-        table.assign(
-            variant=[v.replace(f"{scored}:", "chr2:", 1) for v in table["variant"]]
-        ),  # another chromosome
+        table.assign(variant=[v.replace(f"{scored}:", "chr2:", 1) for v in table["variant"]]),  # another chromosome
     ):
         with pytest.raises(InputError, match="none of 3"):
             variant_burden(other, wrong, EFFECTS, **more)

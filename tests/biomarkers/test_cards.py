@@ -142,9 +142,7 @@ def test_calibration_is_right_on_scores_that_are_log_odds():
     for value in (-1.0, 0.0, 1.0):
         assert calibrated.probability(value, 2) == pytest.approx(1 / (1 + np.exp(-value)), abs=0.03)
     bins = calibrated.table
-    assert (
-        (bins["observed_lo"] <= bins["predicted"]) & (bins["predicted"] <= bins["observed_hi"])
-    ).mean() >= 0.75
+    assert ((bins["observed_lo"] <= bins["predicted"]) & (bins["predicted"] <= bins["observed_hi"])).mean() >= 0.75
     assert calibrated.probability(50.0, 2) <= bins["observed_hi"].max()
 
 
@@ -292,9 +290,7 @@ def test_a_card_says_what_it_is_about_and_shows_nothing_it_may_not(world, made):
 def test_a_score_at_chance_or_out_of_reach_has_no_probability(world):
     _, comparison, judged = world
     rows = np.arange(3)
-    probe = judged.classifiers[
-        (judged.classifiers["stratum"] == "all") & (judged.classifiers["method"] == "stacked")
-    ]
+    probe = judged.classifiers[(judged.classifiers["stratum"] == "all") & (judged.classifiers["method"] == "stacked")]
     kinds = sorted(set(comparison.variants["consequence"]))
     reach = pd.DataFrame({"method": "stacked", "consequence": kinds, "reaches": True})
 
@@ -310,9 +306,7 @@ def test_a_score_at_chance_or_out_of_reach_has_no_probability(world):
     assert said(probe, reach) == ["", "", ""]
     assert all("no better than chance" in s for s in said(probe.assign(within_lo=0.48), reach))
     assert all("cannot rank" in s for s in said(probe, reach.assign(reaches=False)))
-    assert all(
-        "description" in s for s in said(probe, reach, PARAMS.model_copy(update={"claim": "description"}))
-    )
+    assert all("description" in s for s in said(probe, reach, PARAMS.model_copy(update={"claim": "description"})))
 
 
 def test_next_to_nothing_is_not_taken_apart(world):
@@ -332,6 +326,4 @@ def test_next_to_nothing_is_not_taken_apart(world):
 def test_outcome_is_disease_only_where_labels_say_so():
     assert BiomarkersParams().outcome_in_words == "disease"
     assert BiomarkersParams(cases="label == 'resistance'").outcome_in_words == "being a case"
-    assert (
-        BiomarkersParams(cases="label == 'resistance'", outcome="resistance").outcome_in_words == "resistance"
-    )
+    assert BiomarkersParams(cases="label == 'resistance'", outcome="resistance").outcome_in_words == "resistance"

@@ -52,9 +52,7 @@ def test_carriers_name_genes_and_alleles_with_shares_that_add_up():
     assert by_name["gene", "y"] == pytest.approx(4 / 9)
     assert by_name["allele", "c:2:A>C"] == pytest.approx(1 / 9)
     assert found[found["level"] == "gene"]["n_carriers"].tolist() == [6, 4]
-    silent = Alleles(
-        table.assign(consequence=["synonymous", "missense", "synonymous"]), carried, alleles.deltas
-    )
+    silent = Alleles(table.assign(consequence=["synonymous", "missense", "synonymous"]), carried, alleles.deltas)
     gene = baselines(silent, np.arange(8), "none")[0]
     assert gene.values[:, 0].tolist() == carried[:, 1].tolist()  # the silent allele of x does not count
     assert gene.values[:, 1].tolist() == carried[:, 2].tolist()  # y has no other
@@ -143,15 +141,11 @@ def test_two_named_clades_are_left_out_in_turn(world, tmp_path):
 def test_what_cannot_be_answered_says_what_would_do(world):
     cases = pd.Series(["S"] * 800)
     cases[world.lineage == 1] = "R"
-    people = roster(
-        world.burden.individuals, world.panel.assign(x=cases), CohortParams(phenotype="x", clade="lineage")
-    )
+    people = roster(world.burden.individuals, world.panel.assign(x=cases), CohortParams(phenotype="x", clade="lineage"))
     with pytest.raises(InputError, match=r"both classes in 0 of 21 clades.*leave `clade` out.*`n_clades`"):
         design(people, world.burden.markers)
     with pytest.raises(InputError, match="two values at least, got 'a' for everyone"):
-        roster(
-            world.burden.individuals, world.panel.assign(s="a"), CohortParams(phenotype="drug0", clade="s")
-        )
+        roster(world.burden.individuals, world.panel.assign(s="a"), CohortParams(phenotype="drug0", clade="s"))
 
 
 def test_an_external_cohort_is_asked_once_and_nobody_else_is_put_away(world, tmp_path):
@@ -167,9 +161,7 @@ def test_an_external_cohort_is_asked_once_and_nobody_else_is_put_away(world, tmp
         validation=Validation(open_lock=True, distil_first=True, external=external), distil_params=DistilParams(bootstrap=20),
     )  # fmt: skip
     known = lock.read(tmp_path / "lock.json")
-    assert set(known.put_away) == set(
-        world.panel["individual"][~half & (world.panel["drug0"] != "").to_numpy()]
-    )
+    assert set(known.put_away) == set(world.panel["individual"][~half & (world.panel["drug0"] != "").to_numpy()])
     assert known.openings == 1
     assert out["val_p"].notna().sum() == (out["q"] <= 0.05).sum()
     assert len(known.questions["rules"]) == 1

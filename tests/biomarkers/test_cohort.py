@@ -19,16 +19,12 @@ from photo51.io import provenance, read_table
 from photo51.io.contracts.biomarkers import COHORT_TESTS, RULES
 from photo51.types import InputError
 
-PARAMS = CohortParams(
-    covariates=("age", "sex"), treatment="treatment", clade="clade", half_samples=10, components=5
-)
+PARAMS = CohortParams(covariates=("age", "sex"), treatment="treatment", clade="clade", half_samples=10, components=5)
 
 
 @pytest.fixture(scope="module")
 def world():
-    planted = plant_cohort(
-        np.random.default_rng(1), n=900, n_features=300, n_causal=4, n_markers=3000, effect=0.6
-    )
+    planted = plant_cohort(np.random.default_rng(1), n=900, n_features=300, n_causal=4, n_markers=3000, effect=0.6)
     burden = Burden(
         planted.individuals["individual"].tolist(), planted.burdens, planted.markers,
         pd.DataFrame({"length": np.arange(900.0)}),
@@ -90,9 +86,7 @@ def test_phenotypes_without_genomes_and_the_reverse_are_listed_and_nothing_is_lo
         "individual00000": "no row in the panel", "stranger": "no genome", "individual00005": "no phenotype",
     }  # fmt: skip
     assert len(cohort.individuals) + 2 == 900
-    with pytest.raises(
-        InputError, match=r"3 of 901 individuals cannot be used.*need at most 0%.*got 1 of 900"
-    ):
+    with pytest.raises(InputError, match=r"3 of 901 individuals cannot be used.*need at most 0%.*got 1 of 900"):
         match(world[1], panel, PARAMS.model_copy(update={"max_unmatched": 0.0}))
 
 
@@ -145,9 +139,7 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     closed = run_cohort(burden, planted.individuals, tmp_path, PARAMS, made=made)
     assert closed["val_p"].isna().all()
     assert json.loads((tmp_path / "summary.json").read_text())["lock"]["opened"] == ""
-    with pytest.raises(
-        InputError, match="among age that says something beyond strata, descent and covariates"
-    ):
+    with pytest.raises(InputError, match="among age that says something beyond strata, descent and covariates"):
         run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, raw=("age",)))
     rules = run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, raw=("length",)))
     assert [r.rule.family for r in rules] == ["features", "raw"]
@@ -167,9 +159,7 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     assert len(read_table(tmp_path / "cohort_tests.parquet", COHORT_TESTS)) == 300
     fewer = PARAMS.model_copy(update={"alpha": 1e-9})
     with pytest.raises(InputError, match="--reopen"):
-        run_cohort(
-            burden, planted.individuals, tmp_path, fewer, made=made, validation=Validation(open_lock=True)
-        )
+        run_cohort(burden, planted.individuals, tmp_path, fewer, made=made, validation=Validation(open_lock=True))
     run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, max_terms=1))
     run_cohort(
         burden, planted.individuals, tmp_path, PARAMS, made=made,

@@ -124,9 +124,7 @@ def _cohort_files(folder, found, n=120):
     people = [f"p{i:03d}" for i in range(n)]
     end = int(found.variants["pos"].max()) + 1000
     lines = ["##fileformat=VCFv4.2", f"##contig=<ID=planted,length={end}>", '##FORMAT=<ID=GT,Number=1,Type=String,Description="g">']  # fmt: skip
-    lines.append(
-        "\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people])
-    )
+    lines.append("\t".join(["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *people]))
     for p, ref, alt in rows[["pos", "ref", "alt"]].itertuples(index=False):
         frequency = rng.beta(2, 3, 6)[clade]
         calls = [

@@ -78,9 +78,7 @@ def test_cases_and_controls_of_other_consequences_are_a_description():
     given = table().assign(consequence=["missense", "synonymous", "missense", "synonymous"])
     found = compare(given, effects_of(given, PLUS), params())
     assert consequence_distance(found) == 1.0
-    with pytest.raises(
-        InputError, match=r"100% that differ \(cases mostly missense, controls mostly synonymous\)"
-    ):
+    with pytest.raises(InputError, match=r"100% that differ \(cases mostly missense, controls mostly synonymous\)"):
         require_claim(found, params())
     require_claim(found, params(claim="description"))
     mixed = compare(table(), effects_of(table(), PLUS), params())

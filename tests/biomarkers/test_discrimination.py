@@ -33,12 +33,8 @@ def test_within_gene_area_by_hand():
 def test_weights_of_genes_are_copies_of_genes():
     score, label, gene = drawn(1, 80, 5)
     weights = np.array([[2.0, 0, 1, 3, 0]])
-    rows = np.concatenate(
-        [np.flatnonzero(gene == g) for g, w in enumerate(weights[0]) for _ in range(int(w))]
-    )
-    assert wins(score, label, gene).pooled(weights)[0] == pytest.approx(
-        roc_auc_score(label[rows], score[rows])
-    )
+    rows = np.concatenate([np.flatnonzero(gene == g) for g, w in enumerate(weights[0]) for _ in range(int(w))])
+    assert wins(score, label, gene).pooled(weights)[0] == pytest.approx(roc_auc_score(label[rows], score[rows]))
 
 
 def test_a_score_that_knows_only_the_gene_is_a_half_within_and_more_over_all_pairs():

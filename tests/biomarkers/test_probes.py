@@ -21,9 +21,7 @@ from .toy import comparison_of, planted
 
 
 def one_variant():
-    return pd.DataFrame(
-        {"substitution": ["C>T"], "context_ref": ["AACGA"], "context_alt": ["AATGA"], "gc": [0.25]}
-    )
+    return pd.DataFrame({"substitution": ["C>T"], "context_ref": ["AACGA"], "context_alt": ["AATGA"], "gc": [0.25]})
 
 
 def test_context_design_by_hand():

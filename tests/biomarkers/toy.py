@@ -16,9 +16,7 @@ def effects_of(variants, plus, minus=None):
     """Δ as the variants stage writes them, the same for every statistic."""
     plus = sparse.csr_matrix(plus, dtype=np.float32)
     minus = sparse.csr_matrix(plus.shape, dtype=np.float32) if minus is None else sparse.csr_matrix(minus)
-    layers = {
-        f"{s}_{n}": t for s in ("focal", "near", "window") for n, t in (("plus", plus), ("minus", minus))
-    }
+    layers = {f"{s}_{n}": t for s in ("focal", "near", "window") for n, t in (("plus", plus), ("minus", minus))}
     obs = pd.DataFrame({"variant": variants["variant"].to_numpy()}, index=variants.index.astype(str))
     return ad.AnnData(sparse.csr_matrix(plus.shape, dtype=np.float32), obs=obs, layers=layers)
 

@@ -31,9 +31,7 @@ def made(tmp_path_factory):
     build(folder)
     run = Run(folder)
     tracked, every = [Tracked("f0", (0,), "start codon", 1.5)], every_feature(run)
-    write_tracks(
-        run.places, tracked, folder / "tracks", TracksParams(chunk=8), Provenance(stage="tracks"), every
-    )
+    write_tracks(run.places, tracked, folder / "tracks", TracksParams(chunk=8), Provenance(stage="tracks"), every)
     make_atlas(run, folder / "atlas", AtlasParams())
     write_report(run, folder / "report.html", ReportParams(concepts=4, unnamed=4, cards=2))
     return run

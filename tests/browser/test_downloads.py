@@ -34,16 +34,12 @@ def test_every_picture_and_table_has_its_button(page):
 
 def test_pictures_stand_alone_and_hold_what_they_refer_to(page):
     browser, _ = page
-    texts = json.loads(
-        browser.evaluate("JSON.stringify([...document.querySelectorAll('figure svg')].map(svg_text))")
-    )
+    texts = json.loads(browser.evaluate("JSON.stringify([...document.querySelectorAll('figure svg')].map(svg_text))"))
     assert any("base-A" in t for t in texts)  # a logo
     for text in texts:
         root = ET.fromstring(text)
         ids = {e.get("id") for e in root.iter() if e.get("id")}
-        used = {
-            (e.get("href") or e.get(HREF) or "#").lstrip("#") for e in root.iter() if e.tag.endswith("}use")
-        }
+        used = {(e.get("href") or e.get(HREF) or "#").lstrip("#") for e in root.iter() if e.tag.endswith("}use")}
         assert used - ids <= {""}
         assert root.find("{http://www.w3.org/2000/svg}title").text
 

@@ -26,9 +26,7 @@ def test_a_link_brings_its_feature_and_both_strands_share_one_scale(opened):
     assert [s[0] for s in shown] == [6]
     assert shown[0][1] > 0 > shown[0][2]
     assert "one scale" in opened.evaluate("document.getElementById('status').textContent")
-    assert opened.evaluate("document.getElementById('to-atlas').getAttribute('href')").endswith(
-        "atlas/index.html#f6"
-    )
+    assert opened.evaluate("document.getElementById('to-atlas').getAttribute('href')").endswith("atlas/index.html#f6")
 
 
 def test_any_feature_is_added_by_number_or_by_name_and_taken_away(opened):
@@ -45,6 +43,4 @@ def test_a_name_nobody_has_is_said(opened):
     opened.evaluate(
         "(() => { document.getElementById('any-feature').value = 'wyvern'; document.getElementById('any').requestSubmit() })()"
     )
-    opened.wait_for(
-        "document.getElementById('status').textContent.includes('No active feature is called wyvern')"
-    )
+    opened.wait_for("document.getElementById('status').textContent.includes('No active feature is called wyvern')")

@@ -76,22 +76,15 @@ def test_every_command_has_one_line_under_a_heading():
 
 def test_what_is_not_there_is_named_with_what_makes_it(tmp_path):
     sentence = refusal("features", tmp_path)
-    assert (
-        f"{tmp_path}/codes/main/codes.json: need codes, got no such file. `photo51 encode` makes it."
-        == sentence
-    )
-    assert "variants/b.parquet: need variant effects" in refusal(
-        "biomarkers", tmp_path, "--name", "a", "--set", "b"
-    )
+    assert f"{tmp_path}/codes/main/codes.json: need codes, got no such file. `photo51 encode` makes it." == sentence
+    assert "variants/b.parquet: need variant effects" in refusal("biomarkers", tmp_path, "--name", "a", "--set", "b")
 
 
 def test_optional_inputs_are_named_or_refused(tmp_path):
     for name in ("enrichment.parquet", "codes/main/codes.json", "genome/windows.parquet"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    assert "need some of activations, random, or none, got seed9" in refusal(
-        "concepts", tmp_path, "--with", "seed9"
-    )
+    assert "need some of activations, random, or none, got seed9" in refusal("concepts", tmp_path, "--with", "seed9")
     sentence = refusal("concepts", tmp_path, "--with", "random")
     assert sentence.startswith("--with random:")
     assert "codes/random" in sentence
@@ -116,9 +109,7 @@ def test_a_name_that_is_needed_is_asked_for(tmp_path):
         job.path("comparison")
 
 
-@pytest.mark.parametrize(
-    ("text", "number"), [("812", 812), ("f812", 812), ("F7", 7), ("f/3", 3), (" 9 ", 9), (4, 4)]
-)
+@pytest.mark.parametrize(("text", "number"), [("812", 812), ("f812", 812), ("F7", 7), ("f/3", 3), (" 9 ", 9), (4, 4)])
 def test_features_are_written_with_and_without_f(text, number):
     assert feature_number(text) == number
 
@@ -131,8 +122,6 @@ def test_other_texts_are_no_feature(text):
 
 def test_help_needs_neither_torch_nor_tables():
     heavy = "{'torch', 'numpy', 'pandas', 'scipy', 'pydantic', 'yaml'} & set(sys.modules)"
-    code = (
-        f"import sys, photo51.cli as c; c.app(['--help'], standalone_mode=False); print({heavy} or 'light')"
-    )
+    code = f"import sys, photo51.cli as c; c.app(['--help'], standalone_mode=False); print({heavy} or 'light')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("light")

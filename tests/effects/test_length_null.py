@@ -31,9 +31,7 @@ def test_kinds_by_hand(pos, ref, alt, expected):
     assert classify(GENOMES, "g", "c", pos, ref, alt) == expected
 
 
-@pytest.mark.parametrize(
-    "kind", ["substitution", "mnv", "insertion", "deletion", "duplication", "inversion", "delins"]
-)
+@pytest.mark.parametrize("kind", ["substitution", "mnv", "insertion", "deletion", "duplication", "inversion", "delins"])
 def test_random_changes_are_of_the_kind_and_length_and_on_the_genome(kind):
     genomes = ToyGenomes({"c": random_sequence(3_000, 1), "d": random_sequence(2_000, 2)}, circular=("d",))
     change = Change(kind, 1 if kind == "substitution" else 6)
@@ -75,9 +73,7 @@ def test_a_score_that_grows_with_length_is_fair_beside_its_null():
 
 
 def test_changes_of_every_length_are_drawn_at_the_same_places():
-    genomes = ToyGenomes(
-        {"c": random_sequence(9_000, 4), "d": random_sequence(1_000, 5)}, circular=("c", "d")
-    )
+    genomes = ToyGenomes({"c": random_sequence(9_000, 4), "d": random_sequence(1_000, 5)}, circular=("c", "d"))
     drawn = [
         random_changes(genomes, "g", ["c", "d"], Change("deletion", n), 30, np.random.default_rng([0, 1]))
         for n in (1, 6, 40)

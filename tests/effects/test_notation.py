@@ -20,14 +20,10 @@ def genomes(tmp_path_factory):
     rows = ["##gff-version 3"]
     for name, start, strand in (("one", 4, "+"), ("two", 36, "-")):
         rows.append(f"chr1\tx\tgene\t{start}\t{start + 11}\t.\t{strand}\t.\tID=g-{name};Name={name}")
-        rows.append(
-            f"chr1\tx\tCDS\t{start}\t{start + 11}\t.\t{strand}\t0\tID=c-{name};Parent=g-{name};gene={name}"
-        )
+        rows.append(f"chr1\tx\tCDS\t{start}\t{start + 11}\t.\t{strand}\t0\tID=c-{name};Parent=g-{name};gene={name}")
     (folder / "a.gff3").write_text("\n".join(rows) + "\n")
     (folder / "genomes.tsv").write_text("genome\tsequence\tannotation\tgenetic_code\ntoy\ta.fa\ta.gff3\t11\n")
-    params = GenomeParams(
-        core=128, warmup=16, min_context=0, block=256, gap=16, homology_bases=None, shard=4_096
-    )
+    params = GenomeParams(core=128, warmup=16, min_context=0, block=256, gap=16, homology_bases=None, shard=4_096)
     return prepare(folder / "genomes.tsv", folder / "genome", params)
 
 

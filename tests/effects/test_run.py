@@ -183,9 +183,7 @@ def test_substitutions_are_named_on_the_genes_strand():
 def test_reading_less_after_a_variant_cuts_the_end_and_nothing_before_it():
     letters = random_sequence(600)
     genomes = ToyGenomes({"c": letters})
-    variants = variant_table(
-        [(300, letters[300], OTHER[letters[300]]), (310, letters[310:314], letters[310])]
-    )
+    variants = variant_table([(300, letters[300], OTHER[letters[300]]), (310, letters[310:314], letters[310])])
     full, cut = (VariantsParams(window=256, snap=32, after=a) for a in (None, 20))
     for whole, part in zip(
         *(list(readings(places(variants, genomes, p)[0], variants, genomes)) for p in (full, cut)),

@@ -27,9 +27,7 @@ def files(tmp_path):
     letters = np.random.default_rng(0).choice(list("ACG"), 1200)
     letters[100:103], letters[103:106], letters[187:190] = list("ATG"), list("GCA"), list("TAA")
     (tmp_path / "g.fa").write_text(">c\n" + "".join(letters) + "\n")
-    (tmp_path / "a.gff3").write_text(
-        "##gff-version 3\nc\t.\tCDS\t101\t190\t.\t+\t0\tID=x;gene=mine;transl_table=11\n"
-    )
+    (tmp_path / "a.gff3").write_text("##gff-version 3\nc\t.\tCDS\t101\t190\t.\t+\t0\tID=x;gene=mine;transl_table=11\n")
     (tmp_path / "v.vcf").write_text(VCF.format(r150=letters[149]))
     return tmp_path
 

@@ -40,9 +40,7 @@ def assert_same(a, b, atol=2e-4):
     assert a.keys() == b.keys()
     for key in a:
         for name in ("llr", "llr_flank", "embedding", "focal", "near", "window"):
-            np.testing.assert_allclose(
-                getattr(a[key], name), getattr(b[key], name), atol=atol, err_msg=f"{key} {name}"
-            )
+            np.testing.assert_allclose(getattr(a[key], name), getattr(b[key], name), atol=atol, err_msg=f"{key} {name}")
 
 
 @pytest.mark.parametrize(("kinds", "circular"), [("smla", ()), ("smla", ("c",)), ("h", ("c",))])
@@ -154,10 +152,7 @@ def test_nothing_changes_before_the_variant_in_reading_direction():
             for alt, pairs, row in zip(reading.alts, reading.pairs, reading.rows, strict=True):
                 first = focus(pairs, 15).first
                 with torch.no_grad():
-                    hidden = [
-                        model.hidden(torch.from_numpy(x.astype(np.int64))[None])[0]
-                        for x in (reading.ref, alt)
-                    ]
+                    hidden = [model.hidden(torch.from_numpy(x.astype(np.int64))[None])[0] for x in (reading.ref, alt)]
                 same = hidden[0][pairs.ref[:first].copy()] - hidden[1][pairs.alt[:first].copy()]
                 after = hidden[0][pairs.ref[first]] - hidden[1][pairs.alt[first]]
                 before[reading.strand, int(row)] = (float(same.abs().max()), float(after.abs().max()))

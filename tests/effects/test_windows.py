@@ -99,9 +99,7 @@ def test_near_reaches_as_many_bases_as_asked():
 def test_batches_hold_windows_of_one_prefix_and_obey_the_limit():
     table = variant_table([snv(p) for p in range(0, 1000, 25)])
     genomes = ToyGenomes({"c": SEQUENCE})
-    items = [
-        r for p in places(table, genomes, VariantsParams(window=256)) for r in readings(p, table, genomes)
-    ]
+    items = [r for p in places(table, genomes, VariantsParams(window=256)) for r in readings(p, table, genomes)]
     found = list(batches(items, 700))
     assert sum(len(b) for b in found) == len(items)
     for batch in found:

@@ -34,9 +34,7 @@ class ToyGenomes:
         return chrom in self.circular
 
     def sequence(self, genome, chrom, start, end, strand="+"):
-        ids = np.take(
-            self.contigs[chrom], np.arange(start, end), mode="wrap" if chrom in self.circular else "raise"
-        )
+        ids = np.take(self.contigs[chrom], np.arange(start, end), mode="wrap" if chrom in self.circular else "raise")
         return reverse_complement(ids) if strand == "-" else ids
 
 

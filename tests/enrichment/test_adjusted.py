@@ -47,9 +47,7 @@ def test_a_class_out_of_band_has_no_adjusted_verdict():
     rng = np.random.default_rng(3)
     loose = rng.random(200)
     loose[:40] = 0.02  # 20 % and more at 0.05
-    shifted = pd.concat(
-        [_pairs(loose), _pairs(rng.random(200), strand="antisense"), _pairs(rng.random(200), "tRNA")]
-    )
+    shifted = pd.concat([_pairs(loose), _pairs(rng.random(200), strand="antisense"), _pairs(rng.random(200), "tRNA")])
     rates = adjusted_rates(shifted).set_index(["annotation", "strand"])
     assert rates["verdict"].to_dict() == {
         ("CDS", "antisense"): "in band", ("CDS", "sense"): "out of band", ("tRNA", "sense"): "in band",

@@ -12,10 +12,7 @@ from photo51.genome.workspace import Workspace
 
 
 def _workspace(stretches):
-    rows = [
-        {"genome": "g", "chrom": c, "start": s, "end": e, "block": b, "split": "test"}
-        for c, s, e, b in stretches
-    ]
+    rows = [{"genome": "g", "chrom": c, "start": s, "end": e, "block": b, "split": "test"} for c, s, e, b in stretches]
     return Workspace(pd.DataFrame(rows))
 
 

@@ -28,9 +28,7 @@ def concepts(exam, readout):
 
 
 def _best(concepts, annotation, strand="sense"):
-    rows = concepts[
-        (concepts["annotation"] == annotation) & (concepts["strand"] == strand) & concepts["best"]
-    ]
+    rows = concepts[(concepts["annotation"] == annotation) & (concepts["strand"] == strand) & concepts["best"]]
     return rows.iloc[0]
 
 
@@ -123,15 +121,9 @@ def test_the_best_of_parts_is_the_best_of_all(concepts):
     columns = ["annotation", "strand", "readout", "feature"]
     want = gather_concepts([concepts])
     got = gather_concepts(parts)
-    assert (
-        got[got["best"]][columns]
-        .reset_index(drop=True)
-        .equals(want[want["best"]][columns].reset_index(drop=True))
-    )
+    assert got[got["best"]][columns].reset_index(drop=True).equals(want[want["best"]][columns].reset_index(drop=True))
 
 
 def test_a_silent_readout_gives_an_empty_table(exam):
-    silent = Readout(
-        "sae", ("f0",), sp.csc_array((2 * exam.workspace.n_rows, 1), dtype=np.float32), np.arange(1)
-    )
+    silent = Readout("sae", ("f0",), sp.csc_array((2 * exam.workspace.n_rows, 1), dtype=np.float32), np.arange(1))
     assert len(examine(exam, silent)) == 0

@@ -34,11 +34,7 @@ PARAMS = ConceptParams(few_shifts=19)
 
 def blocks(n, length=100, genomes=("g",)):
     """A workspace of n blocks a genome, one contig each."""
-    rows = [
-        (g, "c", i * length, (i + 1) * length, k * n + i, "train")
-        for k, g in enumerate(genomes)
-        for i in range(n)
-    ]
+    rows = [(g, "c", i * length, (i + 1) * length, k * n + i, "train") for k, g in enumerate(genomes) for i in range(n)]
     return Workspace(pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"]))
 
 
@@ -169,8 +165,7 @@ def test_what_cannot_be_judged_says_why():
     same = axis.plan(a_class(800, (110, 150, 0), (310, 350, 0)), SENSE)
     assert (same.evaluation, same.reason) == (COPIES, "2 instances, all copies of one another")
     assert (
-        axis.across(a_class(800, (110, 150, 0), (310, 350, 0)), SENSE).reason
-        == "instances in 1 genome: two are needed"
+        axis.across(a_class(800, (110, 150, 0), (310, 350, 0)), SENSE).reason == "instances in 1 genome: two are needed"
     )
 
 

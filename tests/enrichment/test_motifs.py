@@ -135,18 +135,14 @@ def _readout(n, *columns):
     dense = np.zeros((2 * n, len(columns)), dtype=np.float32)
     for j, rows in enumerate(columns):
         dense[rows, j] = 1 + np.random.default_rng(j).random(len(rows))
-    return Readout(
-        "sae", tuple(f"f{j}" for j in range(len(columns))), sp.csc_array(dense), np.arange(len(columns))
-    )
+    return Readout("sae", tuple(f"f{j}" for j in range(len(columns))), sp.csc_array(dense), np.arange(len(columns)))
 
 
 def test_a_motif_detector_shows_its_motif_and_a_random_feature_none(gallery):
     genome, drawn = gallery
     n = len(genome.bases)
     rng = np.random.default_rng(4)
-    got = portraits(
-        drawn, _readout(n, motif_rows(genome), rng.integers(0, 2 * n, 300), np.zeros(0, dtype=int))
-    )
+    got = portraits(drawn, _readout(n, motif_rows(genome), rng.integers(0, 2 * n, 300), np.zeros(0, dtype=int)))
     shapes = got.shapes.set_index("feature")
     assert shapes.loc[0, "consensus"] == "TATAAT"
     assert shapes.loc[0, "information"] > shapes.loc[0, "information_null"]
@@ -183,9 +179,7 @@ def test_a_noisy_copy_finds_its_motif_on_either_strand():
     database = Database(motifs)
     target = motifs[17].frequencies
     for reverse, query in ((False, target), (True, target[::-1, ::-1])):
-        noisy = np.vstack(
-            [rng.dirichlet(np.ones(4), 3), 0.9 * query + 0.1 * rng.dirichlet(np.ones(4), len(query))]
-        )
+        noisy = np.vstack([rng.dirichlet(np.ones(4), 3), 0.9 * query + 0.1 * rng.dirichlet(np.ones(4), len(query))])
         got = database.compare(noisy, 5)
         assert int(np.argmin(got.p)) == 17
         assert got.p[17] < 1e-5

@@ -48,9 +48,7 @@ def test_one_active_base_in_every_gene_is_no_name():
     """F1 is 0.95, as each of 10 genes of 1,000 bases is touched; of 100,000 bases 10 are active: MCC √(1 · 0.001) · … = 0.03."""
     tp, fp, fn, tn = 10, 1, 9_990, 89_999
     mcc = (tp * tn - fp * fn) / np.sqrt(float((tp + fp) * (tp + fn) * (tn + fp) * (tn + fn)))
-    names = _names(
-        _concepts({"precision_bp": 10 / 11, "recall_domain": 1.0, "f1_domain": 20 / 21, "mcc": mcc})
-    )
+    names = _names(_concepts({"precision_bp": 10 / 11, "recall_domain": 1.0, "f1_domain": 20 / 21, "mcc": mcc}))
     assert names.loc[(1, 0), "grade"] == "weak"
     assert names.loc[(1, 0), "reason"] == "MCC 0.028 below 0.1"
     assert fallen(names.reset_index()) == 1
@@ -103,9 +101,7 @@ def test_evidence_is_ordered_and_weaker_kinds_never_name():
 def test_the_best_margin_names_and_no_lesser_class_does():
     """A feature nearest to runs of A, which composition explains, is not called after the gene it lies in."""
     names = _names(
-        _concepts(
-            {"annotation": "homopolymer_A", "q_adj_comp": 0.4}, {"f1_domain": 0.5, "annotation": "gene"}
-        )
+        _concepts({"annotation": "homopolymer_A", "q_adj_comp": 0.4}, {"f1_domain": 0.5, "annotation": "gene"})
     )
     assert names.loc[(1, 0), ["annotation", "named"]].tolist() == ["homopolymer_A", False]
     assert names.loc[(1, 1), ["carries", "named"]].tolist() == [True, False]

@@ -26,9 +26,7 @@ def test_a_shuffled_genome_keeps_dinucleotides_of_codon_positions_and_loses_word
     bases[1_000:2_000] = np.tile([0, 3, 1, 2, 2, 0, 3, 3, 1, 0], 100)  # a repeat
     own = genome._replace(bases=bases)
     new = shuffled(own, rng)
-    between = np.setdiff1d(
-        np.arange(1, N), np.concatenate([np.arange(a, b) for a, b, _ in genome.genes.tolist()])
-    )
+    between = np.setdiff1d(np.arange(1, N), np.concatenate([np.arange(a, b) for a, b, _ in genome.genes.tolist()]))
     for rows in (third, third - 1, between):
         np.testing.assert_allclose(_dinucleotides(new, rows), _dinucleotides(bases, rows), atol=0.02)
     assert (new[third] % 3 != 0).mean() > 0.85 > 0.6 > (new[between] % 3 != 0).mean()

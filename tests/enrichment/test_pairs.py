@@ -55,9 +55,7 @@ def test_every_pair_has_a_row_with_a_p_or_a_reason(table, design):
 def test_planted_features_are_found_and_null_ones_are_not(table):
     found = table[table["q"] <= 0.05]
     for feature, annotation in TRUE.items():
-        own = found[
-            (found["feature"] == feature) & (found["annotation"] == annotation) & (found["strand"] == "sense")
-        ]
+        own = found[(found["feature"] == feature) & (found["annotation"] == annotation) & (found["strand"] == "sense")]
         assert len(own) == 1, annotation
         assert own["p_method"].item() == "exact"
         assert own["log2_fold"].item() > 1
@@ -75,13 +73,9 @@ def test_context_beyond_composition_is_found_too(table):
 
 
 def test_a_row_is_what_the_exact_test_says(table, design, features):
-    row = table[
-        (table["feature"] == 1) & (table["annotation"] == "promoter") & (table["strand"] == "sense")
-    ].iloc[0]
+    row = table[(table["feature"] == 1) & (table["annotation"] == "promoter") & (table["strand"] == "sense")].iloc[0]
     reading = next(
-        i
-        for i, r in enumerate(design.readings)
-        if design.class_of(i).name == "promoter" and r.orientation == "sense"
+        i for i, r in enumerate(design.readings) if design.class_of(i).name == "promoter" and r.orientation == "sense"
     )
     levels = levelled(features, 15)
     want = rotation_test(column_track(levels, 1), Mask(design.mask(reading), design.workspace.block_bounds))

@@ -59,9 +59,7 @@ def test_windows_lie_inside_and_beside_and_in_no_other_instance():
         (200, 230, False),
         (260, 290, False),
     ]
-    assert all(
-        not (e > 100 and s < 200) and not (e > 230 and s < 260) for s, e, _, inside in rows if not inside
-    )
+    assert all(not (e > 100 and s < 200) and not (e > 230 and s < 260) for s, e, _, inside in rows if not inside)
     assert max(w.end) <= 300
 
 
@@ -113,9 +111,7 @@ def test_shifted_domains_are_calibrated():
         step = np.repeat(rng.random((N // 500, 6)), 500, axis=0)  # features that follow regions of 500 bases
         active = np.tile(step, (2, 1)) * (rng.random((2 * N, 6)) < 0.05)
         a, b = (int(x) for x in np.sort(rng.choice(9, 2, replace=False)) * 4_000 + 200)
-        rows = region_rows(
-            axis_of(bases), a_class((a, a + 3_000), (b, b + 3_000)), sp.csr_array(active), np.arange(6)
-        )
+        rows = region_rows(axis_of(bases), a_class((a, a + 3_000), (b, b + 3_000)), sp.csr_array(active), np.arange(6))
         p.append(rows[0]["p"])
     # of 12 at a rate of 0.05, more than 4 have a chance of 0.0002
     assert sum(x <= 0.05 for x in p) <= 4

@@ -81,9 +81,7 @@ def test_the_grid_finds_the_best_threshold_for_every_pair():
     dense = rng.random((2 * N, 5)) * (rng.random((2 * N, 5)) < 0.4)
     dense[:, 4] = 0
     rows = np.arange(N) < 35
-    got = choose_thresholds(
-        sp.csc_array(dense.astype(np.float32)), domains_of(CLASSES, READINGS, rows), rows, 10
-    )
+    got = choose_thresholds(sp.csc_array(dense.astype(np.float32)), domains_of(CLASSES, READINGS, rows), rows, 10)
     for unit in range(4):
         values = dense[:, unit].astype(np.float32)
         here = values[np.tile(rows, 2) & (values > 0)]
@@ -103,9 +101,7 @@ def test_null_f1_is_that_of_rotated_rows():
     shifts = np.array([[0, 0], [3, 5], [15, 23]])
     got = null_f1(active, 0, d, bounds, shifts)
     for k, s in enumerate(shifts):
-        moved = np.concatenate(
-            [rotate_rows(active[:3], bounds, s), rotate_rows(active[3:] - N, bounds, s) + N]
-        )
+        moved = np.concatenate([rotate_rows(active[:3], bounds, s), rotate_rows(active[3:] - N, bounds, s) + N])
         assert got[k] == pytest.approx(confusion(np.sort(moved), 0, d, 2 * N).f1_domain)
     assert got[0] == pytest.approx(confusion(active, 0, d, 2 * N).f1_domain)
 

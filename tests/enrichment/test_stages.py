@@ -111,9 +111,7 @@ def test_shards_that_are_missing_or_foreign_are_named(run, inputs, enriched):
     with pytest.raises(InputError, match="another; delete it"):
         gather_parts(run.out, store, made_by(run.main, inputs, EnrichParams()), EnrichParams(), 1)
     half = run.folder / "half"
-    write_table(
-        enrich_shard(Enrichment(run.main, inputs, PARAMS), 0, 4, 1), part_path(half, 0), ENRICHMENT, made
-    )
+    write_table(enrich_shard(Enrichment(run.main, inputs, PARAMS), 0, 4, 1), part_path(half, 0), ENRICHMENT, made)
     with pytest.raises(InputError, match="feature 3 is missing"):
         gather_parts(half, store, made, PARAMS, 1)
 
@@ -140,9 +138,7 @@ def test_features_are_matched_with_their_own_copies(run, inputs):
 
 def test_names_survive_where_they_should(run, inputs, concepts):
     seeds = {"seed1": open_codes(run.seed1, inputs), "random": open_codes(run.random, inputs)}
-    table = ledger(
-        open_codes(run.main, inputs), inputs, concepts, seeds, LedgerParams(min_intervals=3, per_feature=3)
-    )
+    table = ledger(open_codes(run.main, inputs), inputs, concepts, seeds, LedgerParams(min_intervals=3, per_feature=3))
     own = table[(table["feature"] == 1) & (table["annotation"] == "promoter") & (table["strand"] == "sense")]
     assert set(own["check"]) == {"strand", "split", "seed"}
     fate = own.set_index("against")["survives"]
@@ -164,17 +160,13 @@ def test_parts_of_the_axis(workspace):
 
 def test_the_queue_holds_what_nothing_names(run, inputs, enriched, concepts):
     seeds, random = [open_codes(run.seed1, inputs)], open_codes(run.random, inputs)
-    found = novelty(
-        open_codes(run.main, inputs), inputs, Evidence(enriched, concepts, seeds, random), NOVELTY
-    )
+    found = novelty(open_codes(run.main, inputs), inputs, Evidence(enriched, concepts, seeds, random), NOVELTY)
     table = found.queue.set_index("feature")
     assert table.loc[10, "gate"].startswith("dead")
     named = set(concepts.loc[concepts["named"] & (concepts["readout"] == "sae"), "feature"])
     assert named
     assert (table.loc[sorted(named), "gate"] == "named").all()
-    assert sorted(table.loc[table["rank"] > 0, "rank"]) == list(
-        range(1, int((table["gate"] == PASSED).sum()) + 1)
-    )
+    assert sorted(table.loc[table["rank"] > 0, "rank"]) == list(range(1, int((table["gate"] == PASSED).sum()) + 1))
     assert (table["missing"].str.contains("window_artifact")).all()
     hidden = found.hidden.set_index("annotation")
     assert hidden.loc["tRNA", "recovered"]

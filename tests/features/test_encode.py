@@ -41,9 +41,7 @@ def store(folder):
     plus = np.array([[1, -2], [0, 0], [3, 0.5]], np.float32)
     minus = np.array([[0, 1], [1, 0], [-1, -1]], np.float32)
     valid = {"+": np.array([True, True, False]), "-": np.array([True, True, True])}
-    write_shard(
-        shard_path(folder, 0), 0, {"+": plus, "-": minus}, ORIGIN, workspace="w", made="x", valid=valid
-    )
+    write_shard(shard_path(folder, 0), 0, {"+": plus, "-": minus}, ORIGIN, workspace="w", made="x", valid=valid)
     return ActivationStore(folder)
 
 
@@ -113,9 +111,7 @@ WINDOWS = pd.DataFrame(
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     torch.manual_seed(0)
-    config = StripedHyenaConfig(
-        hidden_size=16, block_kinds="sa", mlp_size=32, n_heads=2, hcs_groups=4, hcm_groups=4
-    )
+    config = StripedHyenaConfig(hidden_size=16, block_kinds="sa", mlp_size=32, n_heads=2, hcs_groups=4, hcm_groups=4)
     folder = tmp_path_factory.mktemp("model")
     StripedHyenaForCausalLM(config).save_pretrained(folder)
     return load_model(folder)

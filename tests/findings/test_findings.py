@@ -17,9 +17,7 @@ from photo51.io.contracts.findings import FINDINGS
 
 def at_least(k: int, n: int, chance: Fraction = Fraction(1, 20)) -> float:
     """Binomial tail, term by term in exact arithmetic."""
-    return float(
-        sum((comb(n, i) * chance**i * (1 - chance) ** (n - i) for i in range(k, n + 1)), Fraction(0))
-    )
+    return float(sum((comb(n, i) * chance**i * (1 - chance) ** (n - i) for i in range(k, n + 1)), Fraction(0)))
 
 
 HALF = Fraction(1, 2)
@@ -99,9 +97,7 @@ def manifolds(rings: int, clouds: int, modules: int, alone: int) -> pd.DataFrame
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("rings", "clouds", "verdict"), [(0, 3, "no"), (1, 0, "yes"), (1, 9, "no"), (2, 4, "yes")]
-)
+@pytest.mark.parametrize(("rings", "clouds", "verdict"), [(0, 3, "no"), (1, 0, "yes"), (1, 9, "no"), (2, 4, "yes")])
 def test_shapes_are_counted_among_groups_beyond_chance_and_clouds_are_none(rings, clouds, verdict):
     dependent, shaped = shapes.groups(manifolds(rings, clouds, 0, 5))
     assert (dependent.value, dependent.of, dependent.verdict) == (rings + clouds, rings + clouds + 5, "yes")
@@ -233,9 +229,7 @@ def test_changes_of_features_have_to_come_back_in_other_genes():
 
 def test_a_cohort_whose_validation_clades_are_open_counts_validated_features():
     tests = pd.DataFrame({"q": [0.01, 0.2], "val_p": np.nan, "validated": False, "p_naive": [1e-9, 0.024]})
-    lambdas = pd.DataFrame(
-        {"test": ["mixed_model", "chi2"], "lambda_gc": [1.02, 9.5], "naive": [False, True]}
-    )
+    lambdas = pd.DataFrame({"test": ["mixed_model", "chi2"], "lambda_gc": [1.02, 9.5], "naive": [False, True]})
     locked, inflation = variants.cohort("tb_rif", tests, lambdas, 0.05)
     assert (locked.value, locked.of, locked.verdict) == (1, 2, "yes")
     assert "2 pass Bonferroni" in locked.null_text
@@ -243,9 +237,7 @@ def test_a_cohort_whose_validation_clades_are_open_counts_validated_features():
     (opened,) = variants.cohort("tb_rif", tests.assign(val_p=[0.3, 0.4]), NO_TESTS, 0.05)
     assert (opened.value, opened.verdict) == (0, "no")
     assert "again in clades kept apart" in opened.claim
-    (outside,) = variants.cohort(
-        "tb_rif", tests.assign(val_p=0.3), NO_TESTS, 0.05, variants.VALIDATION["external"]
-    )
+    (outside,) = variants.cohort("tb_rif", tests.assign(val_p=0.3), NO_TESTS, 0.05, variants.VALIDATION["external"])
     assert "again in the external cohort" in outside.claim
 
 

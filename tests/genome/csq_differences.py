@@ -127,9 +127,7 @@ class Facts:
         for old, new, behind, _ in self.read:
             if new[:3] in starts(self.own.code):
                 before, after = (translated(x, self.own.code) for x in (old, new + behind))
-                out.append(
-                    ("M" + before[1:].partition("*")[0], "M" + after[1:].partition("*")[0], "*" in after)
-                )
+                out.append(("M" + before[1:].partition("*")[0], "M" + after[1:].partition("*")[0], "*" in after))
         return out
 
     @property
@@ -186,11 +184,7 @@ class Facts:
         """Whether it touches the last three bases of an exon beside an intron, or the intron's first or last eight."""
         for i in introns(self.own):
             for region in (range(i[0] - 3, i[0] + 8), range(i[-1] - 7, i[-1] + 4)):
-                touched = (
-                    self.gone(change) & set(region)
-                    if change[1]
-                    else {change[0] - 1, change[0]} <= set(region)
-                )
+                touched = self.gone(change) & set(region) if change[1] else {change[0] - 1, change[0]} <= set(region)
                 if touched:
                     return True
         return False

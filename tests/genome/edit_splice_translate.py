@@ -80,9 +80,7 @@ def consequence(letters, gene, pos, ref, alt, circular):
     written = written_anywhere(letters, gene, pos, ref, alt)
     if written == NOTHING or (ref and alt):
         return written
-    best = milder(
-        [written, *(written_anywhere(letters, gene, *w) for w in spellings(letters, pos, ref, alt))]
-    )
+    best = milder([written, *(written_anywhere(letters, gene, *w) for w in spellings(letters, pos, ref, alt))])
     codes = coding_touched(gene, pos, ref)
     if codes and best in {NOTHING, "5_prime_UTR", "3_prime_UTR"}:
         return "stop_retained" if written == "stop_retained" else "start_retained"
@@ -146,9 +144,7 @@ def as_written(letters, gene, pos, ref, alt, *, between):
     spliced = gene.biotype not in {"tRNA", "rRNA"}
     for intron in introns(gene):
         terms |= {
-            t
-            for t in of_intron(letters, gene, intron, gone, (pos, ref, alt), between)
-            if spliced or t == "intron"
+            t for t in of_intron(letters, gene, intron, gone, (pos, ref, alt), between) if spliced or t == "intron"
         }
     exon = in_exon(gene, gone, pos, ref, between)
     if exon:
@@ -168,9 +164,7 @@ def in_exon(gene, gone, pos, ref, between):
     if between:
         return True
     return any({a, b} == {pos - 1, pos} for e in gene.exons for a, b in itertools.pairwise(e)) or any(
-        {a, b} == {pos - 1, pos}
-        for e, f in zip(gene.exons, gene.exons[1:], strict=False)
-        for a, b in [(e[-1], f[0])]
+        {a, b} == {pos - 1, pos} for e, f in zip(gene.exons, gene.exons[1:], strict=False) for a, b in [(e[-1], f[0])]
     )
 
 
@@ -187,9 +181,7 @@ def contiguous(positions, seed):
 def of_intron(letters, gene, intron, gone, change, between):
     pos, ref, alt = change
     first, last = intron[0], intron[-1]
-    left, right = (
-        ("splice_donor", "splice_acceptor") if gene.strand == "+" else ("splice_acceptor", "splice_donor")
-    )
+    left, right = ("splice_donor", "splice_acceptor") if gene.strand == "+" else ("splice_acceptor", "splice_donor")
     exonic = set(gene.mrna)
     near = [
         {p for p in range(a, b) if p in exonic or p in intron}
@@ -248,9 +240,7 @@ def of_protein(letters, gene, gone, change, between):
         return "start_lost"
     options, lost_head, lost_tail = found
     result = milder([compared(*o, gene.code) or NOTHING for o in options])
-    if (
-        result == "start_lost" and lost_head and lost_tail
-    ):  # round a circle: both ends go, and the graver term counts
+    if result == "start_lost" and lost_head and lost_tail:  # round a circle: both ends go, and the graver term counts
         return "stop_lost"
     if result == NOTHING:
         return "start_retained" if lost_head else None

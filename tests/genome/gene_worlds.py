@@ -49,9 +49,7 @@ def world(folder, contigs, rows, circular=(), annotations=None):
         "sha256": "",
         "description": "",
     }
-    table = pd.DataFrame(
-        [{**row, "chrom": c, "length": len(x), "circular": c in circular} for c, x in contigs.items()]
-    )
+    table = pd.DataFrame([{**row, "chrom": c, "length": len(x), "circular": c in circular} for c, x in contigs.items()])
     write_table(table, folder / "contigs.parquet", CONTIGS, made)
     (folder / "sequences.fa").write_text("".join(f">{contig_key('g', c)}\n{x}\n" for c, x in contigs.items()))
     pysam.faidx(str(folder / "sequences.fa"))

@@ -45,9 +45,7 @@ def one_gene(rng, name, code):
         exons.append((len(text), len(text) + b - a))
         text += mrna[a:b]
         if b < len(mrna):
-            text += rng.choice(
-                [letters(rng, rng.randint(10, 40)), "GT" + letters(rng, rng.randint(10, 40)) + "AG"]
-            )
+            text += rng.choice([letters(rng, rng.randint(10, 40)), "GT" + letters(rng, rng.randint(10, 40)) + "AG"])
     cds = None if rna else (before, len(mrna) - behind)
     return text, exons, cds, rng.choice(["tRNA", "rRNA", "ncRNA"]) if rna else "protein_coding"
 
@@ -106,9 +104,7 @@ def variant(rng, text, genes, circular):
     elif kind == "delins":
         alt = letters(rng, rng.randint(1, 8))
     else:
-        alt = "".join(
-            rng.choice("ACGT".replace(x, "")) if rng.random() < 0.7 or kind == "snv" else x for x in ref
-        )
+        alt = "".join(rng.choice("ACGT".replace(x, "")) if rng.random() < 0.7 or kind == "snv" else x for x in ref)
     return (pos, ref, alt) if alt != ref else variant(rng, text, genes, circular)
 
 

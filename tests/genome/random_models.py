@@ -74,9 +74,7 @@ def _line(kind: str, start: int, end: int, strand: str, phase: int | str, attrib
 
 def gff3(genes: list[Gene], length: int, code: int, *, circular: bool) -> str:
     """GFF3 as its definition asks: ends past the length where a part goes round the origin."""
-    text = "##gff-version 3\n" + _line(
-        "region", 0, length, "+", ".", f"ID=c1;Is_circular={str(circular).lower()}"
-    )
+    text = "##gff-version 3\n" + _line("region", 0, length, "+", ".", f"ID=c1;Is_circular={str(circular).lower()}")
     for g in genes:
         low, high = min(a for a, _ in g.exons), max(b for _, b in g.exons)
         text += _line("gene", low, high, g.strand, ".", f"ID=gene-{g.name};Name={g.name}")
@@ -84,9 +82,7 @@ def gff3(genes: list[Gene], length: int, code: int, *, circular: bool) -> str:
         for a, b in sorted(g.exons):
             text += _line("exon", a, b, g.strand, ".", f"Parent=t-{g.name}")
         for (a, b), phase in sorted(zip(g.cds, _phases(g.cds), strict=True)):
-            text += _line(
-                "CDS", a, b, g.strand, phase, f"ID=cds-{g.name};Parent=t-{g.name};transl_table={code}"
-            )
+            text += _line("CDS", a, b, g.strand, phase, f"ID=cds-{g.name};Parent=t-{g.name};transl_table={code}")
     return text
 
 
@@ -122,9 +118,7 @@ def gene_pred(genes: list[Gene], form: str) -> str:
         # exonFrames: at which base of a codon the exon's coding bases begin, -1 where it has none
         frames = ["-1"] * len(exons)
         for i, e in enumerate(exons):
-            frames[i] = next(
-                (str(-phase % 3) for (a, b), phase in coding.items() if e[0] <= a and b <= e[1]), "-1"
-            )
+            frames[i] = next((str(-phase % 3) for (a, b), phase in coding.items() if e[0] <= a and b <= e[1]), "-1")
         plain = [
             f"t-{g.name}",
             "c1",

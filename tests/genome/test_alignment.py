@@ -64,9 +64,7 @@ def test_the_other_strand_speaks_of_the_same_bases():
         ref, alt = pair("GGACATCCGATT", *change)
         plus, minus = align(ref, alt), align(ref.reverse_complement(), alt.reverse_complement())
         forward = {(r, a) for r, a in zip(plus.ref, plus.alt, strict=True)}
-        mirrored = {
-            (plus.n_ref - 1 - r, plus.n_alt - 1 - a) for r, a in zip(minus.ref, minus.alt, strict=True)
-        }
+        mirrored = {(plus.n_ref - 1 - r, plus.n_alt - 1 - a) for r, a in zip(minus.ref, minus.alt, strict=True)}
         assert forward == mirrored
         assert np.all(np.diff(minus.ref) > 0)
         assert np.all(np.diff(minus.alt) > 0)
@@ -102,9 +100,7 @@ def test_windows_that_do_not_belong_together_are_refused():
 
 
 def test_a_variant_must_be_spelled_in_the_window():
-    with pytest.raises(
-        InputError, match=r"variant c:4:G>C: need its reference allele in the genome, got 'T'"
-    ):
+    with pytest.raises(InputError, match=r"variant c:4:G>C: need its reference allele in the genome, got 'T'"):
         pair("ACGTTAG", 3, "G", "C")
     with pytest.raises(InputError, match="got 'AG'"):
         pair("ACGTTAG", 5, "AGC", "A")

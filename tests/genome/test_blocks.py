@@ -14,9 +14,7 @@ def cut(stretches, block, **kwargs):
 def test_long_stretches_are_cut_evenly_and_short_ones_gathered():
     assert cut([[0, 260]], 100) == [[[0, 86]], [[86, 173]], [[173, 260]]]
     assert cut([[0, 140]], 100) == [[[0, 140]]]
-    assert cut([[0, 20], [30, 50], [90, 100], [200, 210]], 100) == [
-        [[0, 20], [30, 50], [90, 100], [200, 210]]
-    ]
+    assert cut([[0, 20], [30, 50], [90, 100], [200, 210]], 100) == [[[0, 20], [30, 50], [90, 100], [200, 210]]]
     # 20 + 20 + 10 reach half a block; what is left over joins them
     assert cut([[0, 20], [30, 50], [60, 70], [80, 85]], 100) == [[[0, 20], [30, 50], [60, 70], [80, 85]]]
     assert cut([[0, 20], [30, 90], [95, 99]], 100) == [[[0, 20]], [[30, 90]], [[95, 99]]]
@@ -30,18 +28,14 @@ def test_an_ambiguous_base_does_not_tear_a_stretch():
     assert cut([[0, 40], [41, 200]], 100, near=10) == [[[0, 40], [41, 100]], [[100, 200]]]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 40), st.integers(1, 300)), min_size=1, max_size=8), st.integers(64, 200)
-)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 300)), min_size=1, max_size=8), st.integers(64, 200))
 def test_no_base_is_lost_or_taken_twice(steps, block):
     stretches, at = [], 0
     for space, size in steps:
         stretches.append([at + space + 1, at + space + 1 + size])
         at += space + 1 + size
     blocks = cut(stretches, block)
-    assert [p for b in blocks for s, e in b for p in range(s, e)] == [
-        p for s, e in stretches for p in range(s, e)
-    ]
+    assert [p for b in blocks for s, e in b for p in range(s, e)] == [p for s, e in stretches for p in range(s, e)]
     assert all(sum(e - s for s, e in b) <= 1.5 * block for b in blocks)
 
 
@@ -81,15 +75,11 @@ def test_dealing_depends_on_the_seed_alone():
 
 
 def stretches(*rows):
-    return pd.DataFrame(
-        [("g", "c", *r) for r in rows], columns=["genome", "chrom", "start", "end", "block", "split"]
-    )
+    return pd.DataFrame([("g", "c", *r) for r in rows], columns=["genome", "chrom", "start", "end", "block", "split"])
 
 
 def test_gaps_lie_between_blocks_of_different_splits():
-    table = stretches(
-        (0, 100, 0, "train"), (100, 200, 1, "test"), (200, 300, 2, "test"), (305, 400, 3, "train")
-    )
+    table = stretches((0, 100, 0, "train"), (100, 200, 1, "test"), (200, 300, 2, "test"), (305, 400, 3, "train"))
     out = leave_gaps(table, 21, {})
     assert out[["start", "end"]].to_numpy().tolist() == [[0, 90], [111, 200], [200, 292], [313, 400]]
 

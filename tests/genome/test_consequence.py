@@ -147,18 +147,13 @@ def test_splice_sites_worked_by_hand(judged, strand, pos, ref, alt, expected, co
     assert codon in (row["codon"], 0)
 
 
-@pytest.mark.parametrize(
-    ("biotype", "at_site"), [("tRNA", "intron"), ("rRNA", "intron"), ("ncRNA", "splice_donor")]
-)
+@pytest.mark.parametrize(("biotype", "at_site"), [("tRNA", "intron"), ("rRNA", "intron"), ("ncRNA", "splice_donor")])
 def test_rna_genes_have_exons_and_introns(judged, biotype, at_site):
     exons = [p for p in TWO if p[0] == "exon"]
     name = lambda *v: judged(SPLICED, exons, v, biotype=biotype)["consequence"]  # noqa: E731
     assert (name(2, "A", "C"), name(20, "C", "G"), name(10, "G", "C")) == (biotype, "intron", at_site)
     inner = [("exon", 2, 10, "+"), ("exon", 30, 40, "+")]
-    assert (
-        judged(SPLICED, inner, (1, SPLICED[1:41], "C"), biotype=biotype)["consequence"]
-        == "transcript_ablation"
-    )
+    assert judged(SPLICED, inner, (1, SPLICED[1:41], "C"), biotype=biotype)["consequence"] == "transcript_ablation"
 
 
 def test_which_codons_start_is_said_by_the_code(judged):
@@ -173,10 +168,7 @@ def test_which_codons_start_is_said_by_the_code(judged):
         11: "start_retained",
     }
     assert genetic_code(1).starts == {"ATG"}
-    assert (
-        judged(GENE.replace("CCATG", "CCCTG"), ONE, (3, "T", "C"), genetic_code=1)["consequence"]
-        == "missense"
-    )
+    assert judged(GENE.replace("CCATG", "CCCTG"), ONE, (3, "T", "C"), genetic_code=1)["consequence"] == "missense"
 
 
 @pytest.mark.parametrize("strand", ["+", "-"])
@@ -239,9 +231,7 @@ def test_a_base_that_is_read_twice(judged):
 def test_selenocysteine_is_no_stop(judged):
     letters = "ATGAAATGAGCTTAA"
     name = lambda *v: tuple(  # noqa: E731
-        judged(letters, [("CDS", 0, 15, "+")], v, genetic_code=1, recoded="3:U")[
-            ["consequence", "ref_aa", "alt_aa"]
-        ]
+        judged(letters, [("CDS", 0, 15, "+")], v, genetic_code=1, recoded="3:U")[["consequence", "ref_aa", "alt_aa"]]
     )
     assert name(6, "T", "C") == ("missense", "U", "R")
     assert name(7, "G", "A") == ("stop_gained", "U", "*")
@@ -256,15 +246,10 @@ def test_a_stop_that_polyadenylation_completes(judged):
     row = judged("ATGAAATACC", two, (7, "A", "G"), genetic_code=2)
     assert tuple(row[["consequence", "codon", "alt_aa"]]) == ("stop_lost", 3, "W")
     assert judged("ATGAAATACC", two, (6, "T", "C"), genetic_code=2)["alt_aa"] == "Q"
-    assert (
-        judged("ATGAAATCC", [("CDS", 0, 7, "+")], (6, "T", "C"), genetic_code=2)["consequence"] == "stop_lost"
-    )
+    assert judged("ATGAAATCC", [("CDS", 0, 7, "+")], (6, "T", "C"), genetic_code=2)["consequence"] == "stop_lost"
     # a nuclear gene that ends so is incomplete, and so is one whose file says so
     assert judged("ATGAAATACC", two, (7, "A", "G"), genetic_code=1)["consequence"] == "coding_unknown"
-    assert (
-        judged("ATGAAATACC", two, (7, "A", "G"), genetic_code=2, partial_3=True)["consequence"]
-        == "coding_unknown"
-    )
+    assert judged("ATGAAATACC", two, (7, "A", "G"), genetic_code=2, partial_3=True)["consequence"] == "coding_unknown"
 
 
 def test_a_cds_that_is_cut_off_is_read_in_its_frame(judged):
@@ -276,10 +261,7 @@ def test_a_cds_that_is_cut_off_is_read_in_its_frame(judged):
     )
     assert judged("CAAAGCTTGG", pieces, (0, "C", "G"), **more)["consequence"] == "coding_unknown"
     # without a start there is none to lose
-    assert (
-        judged("ATGAAAGCTTAA", [("CDS", 0, 12, "+")], (1, "T", "C"), partial_5=True)["consequence"]
-        == "missense"
-    )
+    assert judged("ATGAAAGCTTAA", [("CDS", 0, 12, "+")], (1, "T", "C"), partial_5=True)["consequence"] == "missense"
     assert judged("ATGANAGCTTAA", [("CDS", 0, 12, "+")], (3, "A", "G"))["consequence"] == "coding_unknown"
 
 
@@ -334,11 +316,7 @@ def test_overlapping_genes_have_a_row_each_and_the_gravest_is_marked(small, smal
     )
     check_reference(small, "mt", table, most=0)
     found = consequences(small, "mt", table, small_annotations)
-    rows = (
-        found.loc[found["variant"] == 0, ["gene", "consequence", "ref_aa", "alt_aa", "worst"]]
-        .to_numpy()
-        .tolist()
-    )
+    rows = found.loc[found["variant"] == 0, ["gene", "consequence", "ref_aa", "alt_aa", "worst"]].to_numpy().tolist()
     assert rows == [
         ["MT-ATP8", "stop_gained", "W", "*", True],
         ["MT-ATP6", "start_retained", "M", "M", False],

@@ -41,9 +41,7 @@ def compared(folder, seed, n_genes, n):
     rows = [r for g in coding for r in parts(g.name, pieces(g), chrom="1", genetic_code=1)]
     genomes = world(folder / "world", {"1": text}, rows)
     table = consequences(genomes, "g", variants(*(("1", *v) for v in listed)), genomes.annotations())
-    own = dict(
-        zip(zip(table["variant"], table["transcript"], strict=True), table["consequence"], strict=True)
-    )
+    own = dict(zip(zip(table["variant"], table["transcript"], strict=True), table["consequence"], strict=True))
     unlike = [
         key
         for key in sorted({k for k in own if k[1]} | set(theirs))
@@ -53,9 +51,7 @@ def compared(folder, seed, n_genes, n):
     differing = []
     for i, name in unlike:
         answers = [gravest(found.get(name, set())) for found in elsewhere.get(listed[i], [])]
-        f = Facts(
-            text, by_name[name], listed[i], own.get((i, name), NOTHING), theirs.get((i, name), set()), answers
-        )
+        f = Facts(text, by_name[name], listed[i], own.get((i, name), NOTHING), theirs.get((i, name), set()), answers)
         differing.append((f, reason(f)))
     return Compared(n, n - len({i for i, _ in unlike}), differing)
 

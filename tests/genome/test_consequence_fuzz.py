@@ -15,9 +15,7 @@ def disagreements(folder, seed, n):
         rows = [r for g in genes for r in parts(g.name, pieces(g), genetic_code=g.code, biotype=g.biotype)]
         genomes = world(folder, {"c": text}, rows, ("c",) if circular else ())
         table = consequences(genomes, "g", variants(*(("c", *v) for v in listed)), genomes.annotations())
-        found = dict(
-            zip(zip(table["variant"], table["transcript"], strict=True), table["consequence"], strict=True)
-        )
+        found = dict(zip(zip(table["variant"], table["transcript"], strict=True), table["consequence"], strict=True))
         judged += len(listed)
         for i, variant in enumerate(listed):
             for g in genes:

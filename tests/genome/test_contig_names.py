@@ -90,9 +90,7 @@ def test_alleles_between_pieces_are_not_covered_and_no_mismatch(pieces, caplog):
     assert (len(check.matches), len(check.uncovered), len(check.mismatches)) == (20, 3, 0)
     assert check.refused()["reason"].unique().tolist() == ["not covered: the genome has no known bases there"]
     assert "3 of 23 variants are not covered by g" in caplog.text
-    with pytest.raises(
-        InputError, match=r"chr1:6\); need variants at bases of its sequence: .*topology.* \(pieces\)"
-    ):
+    with pytest.raises(InputError, match=r"chr1:6\); need variants at bases of its sequence: .*topology.* \(pieces\)"):
         check_reference(genomes, "g", table(rows[20:]), most=0.0)
 
 
@@ -103,9 +101,7 @@ def test_a_contig_of_another_name_is_taken_where_lengths_or_bases_agree(pieces, 
     assert check.matches["chrom"].unique().tolist() == ["chr1"]
     assert "contig '1' is taken for 'chr1' of g: 20 of 20 bases of reference alleles agree" in caplog.text
     assert len(check_reference(genomes, "g", table(rows[:1], **{"1": 2_000})).matches) == 1
-    with pytest.raises(
-        InputError, match=r"contigs that g does not have: '1' \(it may be contig 'chr1' .*too few"
-    ):
+    with pytest.raises(InputError, match=r"contigs that g does not have: '1' \(it may be contig 'chr1' .*too few"):
         check_reference(genomes, "g", table(rows[:1]))
     with pytest.raises(InputError, match="1 has 1,999 bases by the file's header and chr1 has 2,000"):
         check_reference(genomes, "g", table(rows[:1], **{"1": 1_999}))

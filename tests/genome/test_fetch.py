@@ -89,19 +89,14 @@ def params(server):
 def test_a_whole_answer_is_kept_with_its_checksum(server, params, tmp_path):
     (path,) = fetch(["NC_000001.1"], tmp_path, params)
     assert path.read_bytes() == server.body
-    assert read_checksums(tmp_path / "checksums.sha256") == {
-        path.name: hashlib.sha256(server.body).hexdigest()
-    }
+    assert read_checksums(tmp_path / "checksums.sha256") == {path.name: hashlib.sha256(server.body).hexdigest()}
     assert (
         subprocess.run(
             ["sha256sum", "-c", "checksums.sha256"], cwd=tmp_path, check=False, capture_output=True
         ).returncode
         == 0
     )
-    assert (
-        "/eutils/efetch.fcgi?db=nuccore&id=NC_000001.1&rettype=gbwithparts&retmode=text"
-        in server.requests[0][0]
-    )
+    assert "/eutils/efetch.fcgi?db=nuccore&id=NC_000001.1&rettype=gbwithparts&retmode=text" in server.requests[0][0]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["NC_000001.1.gb", "checksums.sha256"]
 
 
@@ -180,9 +175,7 @@ def archive(*names):
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as z:
         for name in names:
-            z.writestr(
-                f"ncbi_dataset/data/{name}", ">c\nACGT\n" if name.endswith("fna") else "##gff-version 3\n"
-            )
+            z.writestr(f"ncbi_dataset/data/{name}", ">c\nACGT\n" if name.endswith("fna") else "##gff-version 3\n")
     return out.getvalue()
 
 

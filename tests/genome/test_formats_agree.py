@@ -64,14 +64,10 @@ def test_random_genes_come_back_from_every_format(tmp_path, code, circular, seed
         assert read == written, name
 
 
-@pytest.mark.parametrize(
-    ("form", "file"), [("genePred", "a.genePred"), ("refGene", "a.txt"), ("refFlat", "a.refFlat")]
-)
+@pytest.mark.parametrize(("form", "file"), [("genePred", "a.genePred"), ("refGene", "a.txt"), ("refFlat", "a.refFlat")])
 def test_gene_tables_of_ucsc_hold_the_same_genes(tmp_path, form, file):
     letters, genes = world(np.random.default_rng(7), 1, circular=False)
-    genomes, own, _ = read_back(
-        tmp_path / form, file, gene_pred(genes, form), letters, code=1, circular=False
-    )
+    genomes, own, _ = read_back(tmp_path / form, file, gene_pred(genes, form), letters, code=1, circular=False)
     assert sorted(own["letters"]) == sorted(g.letters for g in genes)
     table = genomes.transcripts()
     exons = table[table["kind"] == "exon"][["start", "end", "strand"]].to_records(index=False).tolist()
@@ -82,9 +78,7 @@ def test_gene_tables_of_ucsc_hold_the_same_genes(tmp_path, form, file):
 def test_a_table_of_ucsc_that_is_cut_off_is_named(tmp_path):
     letters, genes = world(np.random.default_rng(7), 1, circular=False)
     first, second, *_ = gene_pred(genes, "genePred").splitlines()
-    with pytest.raises(
-        InputError, match=r"a\.genePred, line 2: need a line of UCSC's genePred .* got 5 columns"
-    ):
+    with pytest.raises(InputError, match=r"a\.genePred, line 2: need a line of UCSC's genePred .* got 5 columns"):
         read_back(
             tmp_path / "x", "a.genePred", f"{first}\n{' '.join(second.split()[:5])}".replace(" ", "\t"),
             letters, code=1, circular=False,
@@ -101,10 +95,7 @@ def test_a_gtf_states_no_length_so_that_its_coding_sequences_tell_which_contig_i
         (tmp_path / folder / "g.tsv").write_text("genome\tsequence\tannotation\nx\tg.fa\ta.gtf\n")
     genomes = prepare(tmp_path / "same" / "g.tsv", tmp_path / "same" / "out", PARAMS)
     assert sorted(coding_sequences(genomes, "x")["letters"]) == sorted(g.letters for g in genes)
-    assert (
-        "7 is taken for chr7: 4 of 4 coding sequences looked at translate on it from end to end"
-        in caplog.text
-    )
+    assert "7 is taken for chr7: 4 of 4 coding sequences looked at translate on it from end to end" in caplog.text
     with pytest.raises(
         InputError, match=r"need a contig of .*got '7'; 'chr7' may be the same, but the file states no length"
     ):
@@ -135,9 +126,7 @@ def test_every_gene_of_e_coli_is_what_gffread_writes(tmp_path, resources):
         ):
             shutil.copyfileobj(packed, plain)
     (tmp_path / "g.tsv").write_text("genome\tsequence\tannotation\ttopology\nx\tg.fa\tg.gff3\tcircular\n")
-    genomes = prepare(
-        tmp_path / "g.tsv", tmp_path / "out", GenomeParams(), parts=("sequences", "annotations")
-    )
+    genomes = prepare(tmp_path / "g.tsv", tmp_path / "out", GenomeParams(), parts=("sequences", "annotations"))
     # gffread 0.12.7 dies of two genes with two CDS each, one of which slips a frame
     lines = (tmp_path / "g.gff3").read_text().splitlines(keepends=True)
     rest = [x for x in lines if "gene-b0470;" not in x and "gene-b0484;" not in x]

@@ -35,17 +35,13 @@ def test_every_gene_translates_to_the_protein_of_the_record(small, resources):
     """The record's /translation is the oracle for coordinates, strands, frames and the origin at once."""
     with gzip.open(resources / "phage" / "NC_001422.1_phiX174.gbk.gz", "rt") as text:
         proteins = sorted(
-            f.qualifiers["translation"][0]
-            for f in next(SeqIO.parse(text, "genbank")).features
-            if f.type == "CDS"
+            f.qualifiers["translation"][0] for f in next(SeqIO.parse(text, "genbank")).features if f.type == "CDS"
         )
     table = small.transcripts()
     own = table[(table["genome"] == "phix") & (table["kind"] == "CDS")].sort_values(["transcript", "part"])
     code = genetic_code(11)
     read = [
-        "".join(
-            decode(small.sequence("phix", *p)) for p in rows[["chrom", "start", "end", "strand"]].to_numpy()
-        )
+        "".join(decode(small.sequence("phix", *p)) for p in rows[["chrom", "start", "end", "strand"]].to_numpy())
         for _, rows in own.groupby("transcript")
     ]
     translated = ["".join(code.translate(x[i : i + 3]) for i in range(0, len(x), 3)) for x in read]

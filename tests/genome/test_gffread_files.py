@@ -70,9 +70,7 @@ def _ours(fasta, annotation, columns, folder):
     for contig in contigs:
         for t in contig.transcripts:
             if t.cds and t.biotype != "pseudogene":
-                pieces = [
-                    (Seq(letters[p.chrom or contig.record.name][p.start : p.end]), p.strand) for p in t.cds
-                ]
+                pieces = [(Seq(letters[p.chrom or contig.record.name][p.start : p.end]), p.strand) for p in t.cds]
                 text = "".join(str(s.reverse_complement() if strand == "-" else s) for s, strand in pieces)
                 out.append(text[t.cds[0].frame :])
     return Counter(out)

@@ -109,7 +109,4 @@ def test_published_names_of_mitochondrial_variants(small, small_annotations):
         "c.467T>G",
     ]
     bases = letters_of(small, "mt")
-    assert (
-        genomic(change_of("NC_012920.1", 3242, "A", "G"), bases, kind="m", length=16_569)
-        == "NC_012920.1:m.3243A>G"
-    )
+    assert genomic(change_of("NC_012920.1", 3242, "A", "G"), bases, kind="m", length=16_569) == "NC_012920.1:m.3243A>G"

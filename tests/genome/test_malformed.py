@@ -167,9 +167,7 @@ def test_a_damaged_file_is_read_or_refused(folder, format_, data):
 
 
 @given(
-    content=st.one_of(
-        st.binary(max_size=80), st.text(max_size=80).map(lambda x: x.encode("utf-8", "surrogatepass"))
-    )
+    content=st.one_of(st.binary(max_size=80), st.text(max_size=80).map(lambda x: x.encode("utf-8", "surrogatepass")))
 )
 @settings(max_examples=60)
 def test_noise_is_read_or_refused(folder, content):

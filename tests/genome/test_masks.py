@@ -100,8 +100,7 @@ def test_masks_of_the_mitochondrion_are_on_their_strands(small, small_annotation
     w = small.workspace()
     masks = annotation_masks(w, small_annotations)
     rows = {
-        name: w.rows_of("mt", "NC_012920.1", s, e)[0]
-        for name, s, e in (("ND6", 14_148, 14_673), ("ND1", 3_306, 4_262))
+        name: w.rows_of("mt", "NC_012920.1", s, e)[0] for name, s, e in (("ND6", 14_148, 14_673), ("ND1", 3_306, 4_262))
     }
     assert masks["CDS"].minus[rows["ND6"]].all()
     assert not masks["CDS"].plus[rows["ND6"]].any()

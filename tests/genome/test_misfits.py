@@ -94,9 +94,7 @@ def test_a_shuffled_sequence_which_codes_nowhere_is_warned_of(ecoli, account):
 def test_open_frames_of_a_genome_are_longer_than_chance_leaves_them(ecoli):
     sequence, _ = ecoli
     assert as_long_by_chance(encode(sequence), 11) < 1e-9
-    by_chance = [
-        as_long_by_chance(encode("".join(random.Random(i).sample(sequence, LENGTH))), 11) for i in range(8)
-    ]
+    by_chance = [as_long_by_chance(encode("".join(random.Random(i).sample(sequence, LENGTH))), 11) for i in range(8)]
     assert min(by_chance) > 0.01
     # ATG, 98 times GCC, TAA: a codon begins at 298 bases of either strand; of them TAA stops, and TAG of its complement
     # TTAGGC…; the longest run without a stop is the complement's 100 codons TTA GGC … CAT

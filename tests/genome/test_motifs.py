@@ -59,9 +59,7 @@ def test_scores_are_biopythons(box):
         if score >= least:
             expected.add((at, "-", round(float(score), 3)))
     weights = log_odds(box, EVEN)
-    p = float(
-        np.mean([sum(weights[j, x] for j, x in enumerate(w)) >= least for w in product(range(4), repeat=4)])
-    )
+    p = float(np.mean([sum(weights[j, x] for j, x in enumerate(w)) >= least for w in product(range(4), repeat=4)]))
     rows = scan(encode(text), box, EVEN, p, "x")
     assert {(r.start, r.strand, round(r.score, 3)) for r in rows} == expected
     assert {r.kind for r in rows} == {"TFBS:box"}
@@ -88,9 +86,7 @@ def test_a_match_on_minus_is_the_match_of_the_reverse_complement(box):
     text = encode("CCCCCCATCGCCCCCC")
     forward = [(r.start, r.end) for r in scan(text, box, EVEN, 0.005, "x") if r.strand == "+"]
     assert forward == [(6, 10)]
-    flipped = [
-        (r.start, r.end) for r in scan(reverse_complement(text), box, EVEN, 0.005, "x") if r.strand == "-"
-    ]
+    flipped = [(r.start, r.end) for r in scan(reverse_complement(text), box, EVEN, 0.005, "x") if r.strand == "-"]
     assert flipped == [(6, 10)]
     assert decode(reverse_complement(text)[6:10]) == "CGAT"
 
@@ -149,9 +145,7 @@ letter-probability matrix: alength= 4 w= 7 nsites= 5 E= 4.0e-003
         "letter-probability matrix: alength= 4 w= 7 nsites= 0 E= 0\n",
     ],
 )
-@pytest.mark.parametrize(
-    "tail", ["", "URL http://x\n", "\nMOTIF b\nletter-probability matrix: w= 1\n1 0 0 0\n"]
-)
+@pytest.mark.parametrize("tail", ["", "URL http://x\n", "\nMOTIF b\nletter-probability matrix: w= 1\n1 0 0 0\n"])
 def test_matrices_are_read_to_the_last_digit_whoever_wrote_them(head, tail, write):
     motif = read_meme(write("x.meme", head + ROWS + tail))[0]
     assert motif.name == "1-ACGTAC"

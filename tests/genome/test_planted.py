@@ -50,17 +50,12 @@ def test_signals_are_where_they_are_said_to_be(planted):
     assert {read(planted, r) for r in rows(planted, "TFBS")} == {TFBS}
     assert len({read(planted, r) for r in rows(planted, "CRISPR_repeat")}) == 1
     boxes = np.array(
-        [
-            [a == b for a, b in zip(read(planted, r)[:6], "TTGACA", strict=True)]
-            for r in rows(planted, "promoter")
-        ]
+        [[a == b for a, b in zip(read(planted, r)[:6], "TTGACA", strict=True)] for r in rows(planted, "promoter")]
     )
     assert boxes.mean() > 0.85
     for t in rows(planted, "terminator"):
         letters = read(planted, t)
-        assert letters[:8] == decode(
-            reverse_complement(np.frombuffer(letters[12:20].encode(), dtype=np.uint8))
-        )
+        assert letters[:8] == decode(reverse_complement(np.frombuffer(letters[12:20].encode(), dtype=np.uint8)))
         assert letters[20:] == "T" * 8
 
 
@@ -112,8 +107,7 @@ def test_files_say_what_the_genome_is(planted, tmp_path):
     genomes = prepare(write_planted([planted], tmp_path / "files"), tmp_path / "out", params)
     columns = ["start", "end", "strand", "kind", "name", "frame"]
     read_back, made = (
-        t[columns].sort_values(columns, ignore_index=True)
-        for t in (genomes.annotations(), planted.annotations)
+        t[columns].sort_values(columns, ignore_index=True) for t in (genomes.annotations(), planted.annotations)
     )
     assert read_back.equals(made)
     assert np.array_equal(genomes.sequence("planted", "chr", 0, 60_000), planted.contig.record.ids)

@@ -63,9 +63,7 @@ def test_shards_are_consecutive_rows(small: Genomes):
     table = small.windows()
     ends = table["row"] + table["end"] - table["start"]
     bounds = (
-        pd.DataFrame({"first": table["row"], "last": ends})
-        .groupby(table["shard"])
-        .agg({"first": "min", "last": "max"})
+        pd.DataFrame({"first": table["row"], "last": ends}).groupby(table["shard"]).agg({"first": "min", "last": "max"})
     )
     assert bounds["first"].tolist() == [0, *bounds["last"].tolist()[:-1]]
     assert bounds["last"].iloc[-1] == small.workspace().n_rows
@@ -156,9 +154,7 @@ def test_regions_soft_mask_and_extra_annotations_arrive(sheet, tmp_path):
     located = g.workspace().locate(np.arange(3000)).position
     assert located.tolist() == [*range(500, 2500), *range(4000, 5000)]
     annotations = g.annotations()
-    assert annotations.loc[annotations["kind"] == "soft_mask", ["start", "end"]].to_numpy().tolist() == [
-        [1000, 1100]
-    ]
+    assert annotations.loc[annotations["kind"] == "soft_mask", ["start", "end"]].to_numpy().tolist() == [[1000, 1100]]
     peak = annotations[annotations["kind"] == "peak"].iloc[0]
     assert (peak["start"], peak["strand"], peak["name"], peak["score"]) == (600, "-", "one", 3.5)
     assert (annotations["kind"] == "p").sum() == 1
@@ -240,9 +236,7 @@ def test_the_command_says_one_sentence_and_exits_with_two(sheet, tmp_path, monke
 def test_the_command_writes_the_files_and_takes_parameters(sheet, tmp_path, monkeypatch):
     path = sheet(["a", "a.fa"], a__fa=f">c\n{letters(8, 9000)}\n")
     given = '{"core": 400, "warmup": 50, "gap": 0}'
-    monkeypatch.setattr(
-        sys, "argv", ["photo51", "prepare", str(path), str(tmp_path / "out"), "--params", given]
-    )
+    monkeypatch.setattr(sys, "argv", ["photo51", "prepare", str(path), str(tmp_path / "out"), "--params", given])
     with pytest.raises(SystemExit) as e:
         main()
     assert e.value.code == 0
@@ -279,9 +273,7 @@ def test_an_annotation_changes_no_block_no_split_and_no_byte_of_the_axis(sheet, 
 
 
 def test_parts_by_themselves_give_the_files_of_both(sheet, tmp_path, monkeypatch, capsys):
-    path = sheet(
-        ["a", "a.fa", "-", "-", "-", "peak=p.bed"], a__fa=f">c\n{letters(21, 30_000)}\n", p__bed="c\t10\t40\n"
-    )
+    path = sheet(["a", "a.fa", "-", "-", "-", "peak=p.bed"], a__fa=f">c\n{letters(21, 30_000)}\n", p__bed="c\t10\t40\n")
     prepare(path, tmp_path / "both", PARAMS)
     for part in ("sequences", "annotations"):
         prepare(path, tmp_path / "apart", PARAMS, parts=(part,))
@@ -319,10 +311,7 @@ def test_small_genomes_get_short_blocks_and_short_contigs_are_listed(sheet, tmp_
     with caplog.at_level(logging.WARNING):
         g = prepare(sheet(["a", "a.fa"], a__fa=fasta), tmp_path / "out", PARAMS)
     # 5,400 less 100 bases of context on either side; ten blocks of 520, gaps of an eighth of that
-    assert (
-        "5,200 bases do not fill 10 blocks of 2,048: blocks are 520 bases, gaps between splits 65"
-        in caplog.text
-    )
+    assert "5,200 bases do not fill 10 blocks of 2,048: blocks are 520 bases, gaps between splits 65" in caplog.text
     assert "2 of 3 contigs (350 bases) have no base with 100 bases of context" in caplog.text
     assert "a stub, a edge" in caplog.text
     w = g.workspace()
@@ -346,14 +335,10 @@ def test_contigs_and_genomes_may_go_to_a_split_whole(sheet, tmp_path):
 def test_equal_genomes_stay_on_one_side(sheet, tmp_path):
     one, other = letters(30, 9000), letters(31, 9000)
     path = sheet(["a", "a.fa"], ["b", "b.fa"], a__fa=f">c\n{one + other}\n", b__fa=f">c\n{one}\n")
-    table = (
-        prepare(path, tmp_path / "out", PARAMS.model_copy(update={"homology_bases": 200})).workspace().table
-    )
+    table = prepare(path, tmp_path / "out", PARAMS.model_copy(update={"homology_bases": 200})).workspace().table
     first, second = (table[table["genome"] == g].to_dict("records") for g in "ab")
     shared = [
-        (min(x["end"], y["end"]) - max(x["start"], y["start"]), x["split"] == y["split"])
-        for x in first
-        for y in second
+        (min(x["end"], y["end"]) - max(x["start"], y["start"]), x["split"] == y["split"]) for x in first for y in second
     ]
     assert sum(n for n, same in shared if n > 0 and same) > 6_000
     assert all(same or n < 200 for n, same in shared)

@@ -50,7 +50,5 @@ def test_errors_name_the_region(text, words):
 
 def test_a_bed_line_outside_is_named(write, tmp_path):
     write("r.bed", "c\t0\t10\nc\t1990\t2010\n")
-    with pytest.raises(
-        InputError, match=r"r\.bed, line 2: need a region within c:1-2,000, got c:1,991-2,010"
-    ):
+    with pytest.raises(InputError, match=r"r\.bed, line 2: need a region within c:1-2,000, got c:1,991-2,010"):
         parse_regions("r.bed", LENGTHS, folder=tmp_path)

@@ -77,9 +77,7 @@ def test_crispr_repeats_are_where_the_file_says(resources):
     kinds = Counter(f.type for f in features)
     assert kinds == {"prophage": 12, "CRISPR-I_array": 1, "CRISPR_repeat": 10, "CRISPR_spacer": 9}
     assert sum(f.parts[0].end - f.parts[0].start for f in features if f.type == "prophage") == 168_165
-    repeats = {
-        r.ids[f.parts[0].start : f.parts[0].end].tobytes() for f in features if f.type == "CRISPR_repeat"
-    }
+    repeats = {r.ids[f.parts[0].start : f.parts[0].end].tobytes() for f in features if f.type == "CRISPR_repeat"}
     assert repeats == {b"CGGTTTATCCCCGCTGGCGCGGGGAACTC"}
 
 

@@ -94,13 +94,9 @@ def test_errors_name_row_and_column(sheet, cells, words):
 
 
 def test_names_must_differ(sheet):
-    with pytest.raises(
-        InputError, match="line 3, column 'genome': need another name for a genome, got 'g' again"
-    ):
+    with pytest.raises(InputError, match="line 3, column 'genome': need another name for a genome, got 'g' again"):
         read_genomes(sheet(row(), row()))
-    with pytest.raises(
-        InputError, match="column 'variants': need another name for a variant set, got 's' again"
-    ):
+    with pytest.raises(InputError, match="column 'variants': need another name for a variant set, got 's' again"):
         read_genomes(sheet(row(variants="s=v.vcf"), row(genome="h", variants="s=v.vcf")))
 
 

@@ -55,9 +55,7 @@ def test_the_longer_pairing_wins():
 
 def test_a_terminator_by_hand():
     stem, loop = "GCGCCGGA", "TTCG"
-    bases = encode(
-        "CATCC" + stem + loop + reverse_complement(encode(stem)).tobytes().decode() + "TTTTTTTT" + "CACA"
-    )
+    bases = encode("CATCC" + stem + loop + reverse_complement(encode(stem)).tobytes().decode() + "TTTTTTTT" + "CACA")
     site = terminator(bases, 0.0)
     assert (site.start, site.end) == (5, 5 + 20 + 8)
     # seven GC pairs, one AU pair, a loop of four, eight T

@@ -20,9 +20,7 @@ def thirty(tmp_path_factory):
     folder = tmp_path_factory.mktemp("thirty")
     (folder / "a.fa").write_text(f">c\n{TEXT}\n>d\n{TEXT}\n")
     (folder / "genomes.tsv").write_text("genome\tsequence\ttopology\ng\ta.fa\tcircular:c\n")
-    return prepare(
-        folder / "genomes.tsv", folder / "out", GenomeParams(min_context=0, split_by="genome", gap=0)
-    )
+    return prepare(folder / "genomes.tsv", folder / "out", GenomeParams(min_context=0, split_by="genome", gap=0))
 
 
 def test_the_variant_is_in_the_middle(thirty):

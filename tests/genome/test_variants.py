@@ -61,9 +61,7 @@ def test_compression_does_not_matter(write, tmp_path):
 def test_tables_are_one_based_and_keep_their_columns(write):
     text = "pos\tref\talt\tgene\n3\ta\tG\tabc\n1\tC\tC\t\n"
     found = read_variants(write("x.tsv", text), ["c"])
-    assert found.table[["chrom", "pos", "ref", "alt", "gene"]].to_numpy().tolist() == [
-        ["c", 2, "A", "G", "abc"]
-    ]
+    assert found.table[["chrom", "pos", "ref", "alt", "gene"]].to_numpy().tolist() == [["c", 2, "A", "G", "abc"]]
     assert found.refused["reason"].tolist() == ["alternative allele equal to the reference"]
 
 

@@ -129,14 +129,9 @@ def test_records_of_other_contigs_are_counted_not_held(write, caplog):
     found = read_variants(write("x.vcf", META + COLUMNS + A + rows), ["c", "chr2"])
     assert len(found.table) == 11
     assert found.refused["chrom"].tolist() == ["chr0", "chr1"]
-    assert (
-        "contig 'chr0' is not in the genome (nearest name: 'chr2'); 10 records"
-        in found.refused["reason"].tolist()
-    )
+    assert "contig 'chr0' is not in the genome (nearest name: 'chr2'); 10 records" in found.refused["reason"].tolist()
     assert "20 × record on contigs that the genome does not have" in caplog.text
-    with pytest.raises(
-        InputError, match="line 7: need a contig of the genome \\(d, e\\), got 'c' \\(nearest name: "
-    ):
+    with pytest.raises(InputError, match="line 7: need a contig of the genome \\(d, e\\), got 'c' \\(nearest name: "):
         read_variants(write("x.vcf", META + COLUMNS + A), ["d", "e"])
 
 
@@ -158,9 +153,7 @@ def test_genotypes_of_any_form(write):
 
 
 def test_a_record_with_a_genotype_too_many_is_faulty_and_the_rest_goes_on(write):
-    rows = "".join(
-        f"c\t{i}\t.\tA\tC\t.\t.\t.\tGT\t0/1\t1/1\t{'0/4' if i == 3 else '0/0'}\n" for i in range(1, 41)
-    )
+    rows = "".join(f"c\t{i}\t.\tA\tC\t.\t.\t.\tGT\t0/1\t1/1\t{'0/4' if i == 3 else '0/0'}\n" for i in range(1, 41))
     g = read_genotypes(write("x.vcf", META + SAMPLES + rows))
     assert g.alleles.shape == (3, 39)
     assert g.refused["reason"].tolist() == ["need allele numbers up to 1, got 4 for '003'"]

@@ -36,9 +36,7 @@ def test_rows_of_an_interval_are_one_slice_a_stretch(workspace_of):
 def test_clip_by_hand(workspace_of):
     w = workspace_of(("a", 10, 14, 0), ("a", 20, 23, 0), ("b", 5, 7, 1))
     clipped = w.clip(
-        intervals(
-            ("g", "b", 0, 6), ("g", "a", 12, 21), ("g", "a", 14, 20), ("g", "c", 0, 99), ("g", "a", 11, 11)
-        )
+        intervals(("g", "b", 0, 6), ("g", "a", 12, 21), ("g", "a", 14, 20), ("g", "c", 0, 99), ("g", "a", 11, 11))
     )
     assert clipped.to_numpy().tolist() == [[1, 2, 4], [1, 4, 5], [0, 7, 8]]
 
@@ -73,10 +71,7 @@ def test_clip_and_mask_agree_with_brute_force(case):
     assert w.mask(table).tolist() == covered
     pairs = {(i, r) for i, a, b in w.clip(table).to_numpy() for r in range(a, b)}
     assert pairs == {
-        (i, r)
-        for i, (_, ac, s, e) in enumerate(asked)
-        for r, (c, p) in enumerate(bases)
-        if c == ac and s <= p < e
+        (i, r) for i, (_, ac, s, e) in enumerate(asked) for r, (c, p) in enumerate(bases) if c == ac and s <= p < e
     }
     places = w.locate(np.arange(w.n_rows))
     assert places.position.tolist() == [p for _, p in bases]

@@ -47,9 +47,7 @@ def _codes(folder, phase, rng, *, frame):
         rate = np.where(phase[s][:, None] == prefers, 0.4, 0.02) if frame else np.full((n, KEEPING), 0.1)
         rate = np.concatenate([rate, np.full((n, LOOSE), 0.05)], axis=1)
         on = rng.random(rate.shape) < rate
-        write_shard(
-            folder, 0, strand, 0, csr_matrix(on * rng.uniform(0.5, 1.5, on.shape)).astype(np.float32), meta
-        )
+        write_shard(folder, 0, strand, 0, csr_matrix(on * rng.uniform(0.5, 1.5, on.shape)).astype(np.float32), meta)
     gather(folder, n)
 
 
@@ -86,9 +84,7 @@ def _bench(run, which, random=None):
     tokens = read_tokens(given.store, given.workspace, params.tokens)
     other = None
     if random is not None:
-        other = Random(
-            read_tokens(CodesStore.open(folder / "codes" / random), given.workspace, params.tokens)
-        )
+        other = Random(read_tokens(CodesStore.open(folder / "codes" / random), given.workspace, params.tokens))
     return bench_of(given, tokens, other, params)
 
 

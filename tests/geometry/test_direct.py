@@ -67,9 +67,7 @@ def test_reconstruction_and_what_it_misses_are_the_activation():
 def test_groups_are_tokens_with_their_rows_and_blocks():
     rng = np.random.default_rng(6)
     tokens = in_sequence(csr_matrix((2000, 3), dtype=np.float32))
-    x = np.where(np.arange(2000)[:, None] % 2, 1.0, -1.0) * np.array([5.0, 0, 0, 0]) + rng.standard_normal(
-        (2000, 4)
-    )
+    x = np.where(np.arange(2000)[:, None] % 2, 1.0, -1.0) * np.array([5.0, 0, 0, 0]) + rng.standard_normal((2000, 4))
     groups = in_subspaces(tokens, Raw(np.arange(2000), x.astype(np.float32)), 2, 1, 51)
     assert sum(len(g.row) for g in groups) == 2000
     for g in groups:

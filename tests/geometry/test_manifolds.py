@@ -15,15 +15,11 @@ from photo51.geometry.tokens import Tokens, in_sequence
 from photo51.geometry.usable import usable
 from photo51.types import InputError
 
-PARAMS = GeometryParams(
-    lags=0, offsets=0, draws=19, points=500, landmarks=80, partitions=2, resolutions=(0.1, 0.5)
-)
+PARAMS = GeometryParams(lags=0, offsets=0, draws=19, points=500, landmarks=80, partitions=2, resolutions=(0.1, 0.5))
 
 
 def _found(codes, decoder, **more):
-    return find_manifolds(
-        in_sequence(csr_matrix(codes).astype(np.float32)), decoder, PARAMS.model_copy(update=more)
-    )
+    return find_manifolds(in_sequence(csr_matrix(codes).astype(np.float32)), decoder, PARAMS.model_copy(update=more))
 
 
 def _ring(rng, n=12_000, tiles=12, d=16, presence=0.25):
@@ -198,7 +194,5 @@ def test_planted_shapes_are_named():
     params = GeometryParams(lags=0, offsets=0, draws=49, points=800, landmarks=100)
     g = find_manifolds(in_sequence(d.codes), d.decoder, params, missed)
     source = d.source[g.usable.features]
-    kind = {
-        np.bincount(source[c.features]).argmax(): c.verdict.shape for c in g.clusters if c.verdict.manifold
-    }
+    kind = {np.bincount(source[c.features]).argmax(): c.verdict.shape for c in g.clusters if c.verdict.manifold}
     assert kind == {m: names[w.sources[m].kind] for m in w.manifolds}

@@ -56,9 +56,7 @@ def _bench(codes_of):
 
 
 def test_codes_that_know_the_phylum_are_shown():
-    found = phylogeny(
-        _bench(lambda rng, phylum, kmers: np.eye(6)[phylum] + 0.1 * rng.standard_normal((48, 6)))
-    )
+    found = phylogeny(_bench(lambda rng, phylum, kmers: np.eye(6)[phylum] + 0.1 * rng.standard_normal((48, 6))))
     assert found.verdict == "shown"
     assert found.score == 1.0
     assert found.baseline < 0.9

@@ -33,9 +33,7 @@ class Planted(NamedTuple):
 def tiny_model(seed: int = 0) -> StripedHyenaForCausalLM:
     """Four blocks, one of each kind, with embeddings of the four bases that are orthogonal and long."""
     torch.manual_seed(seed)
-    config = StripedHyenaConfig(
-        hidden_size=D, block_kinds="smla", mlp_size=32, n_heads=2, hcs_groups=4, hcm_groups=4
-    )
+    config = StripedHyenaConfig(hidden_size=D, block_kinds="smla", mlp_size=32, n_heads=2, hcs_groups=4, hcm_groups=4)
     model = StripedHyenaForCausalLM(config).eval().requires_grad_(False)
     bases = torch.from_numpy(BASE_IDS.astype(np.int64))
     model.embedding_layer.weight[bases] = 0.5 * torch.eye(4, D)

@@ -52,9 +52,7 @@ def test_a_site_that_is_not_the_residual_stream_is_refused(planted):
 def test_targets_by_hand(planted):
     model = planted.model
     hidden = torch.zeros(1, 3, 16)
-    hidden[0, 1, :4] = torch.tensor(
-        [1.0, 2.0, 3.0, 6.0]
-    )  # embeddings of A, C, G, T are 0.5 along the first four axes
+    hidden[0, 1, :4] = torch.tensor([1.0, 2.0, 3.0, 6.0])  # embeddings of A, C, G, T are 0.5 along the first four axes
     assert float(NextBase(model, 2, "T")(hidden)) == pytest.approx(3.0 - (0.5 + 1.0 + 1.5) / 3)
     assert float(Contrast(model, 2, "T", "C")(hidden)) == pytest.approx(2.0)
     ids = np.frombuffer(b"AAT", dtype=np.uint8)
@@ -114,9 +112,7 @@ def test_integrated_gradients_are_the_integral_taken_numerically(planted, instru
             x = x.clone()
             x[23] += shift * row
             with torch.no_grad():
-                return float(
-                    target(model.hidden(batch, sites=Sites(edit={dictionary.site: lambda *_: x[None]})))
-                )
+                return float(target(model.hidden(batch, sites=Sites(edit={dictionary.site: lambda *_: x[None]}))))
 
         return (value(5e-3) - value(-5e-3)) / 1e-2
 
@@ -125,15 +121,11 @@ def test_integrated_gradients_are_the_integral_taken_numerically(planted, instru
 
 
 def test_an_early_site_spreads_contributions_over_bases_and_stays_complete(planted, dna):
-    rows = torch.nn.functional.normalize(
-        torch.randn(12, 16, generator=torch.Generator().manual_seed(1)), dim=1
-    )
+    rows = torch.nn.functional.normalize(torch.randn(12, 16, generator=torch.Generator().manual_seed(1)), dim=1)
     early = LinearDictionary("block.0.out", rows, torch.zeros(12), rows, torch.full((16,), 0.2))
     instrument = Instrument(planted.model, early, planted.units)
     ids = dna(1, 40)[0]
-    found = a.attribute(
-        instrument, a.term(instrument, "L", Likelihood(planted.model, ids, 20, 40), ids), PARAMS
-    )
+    found = a.attribute(instrument, a.term(instrument, "L", Likelihood(planted.model, ids, 20, 40), ids), PARAMS)
     assert found.completeness_error <= 0.01
     assert (found.features.abs().sum(1) > 0).sum() > 20
     assert found.features[39].abs().max() == 0.0  # the last base predicts nothing here
@@ -145,9 +137,7 @@ def test_what_does_not_add_up_is_said(planted, dna, caplog):
     blank = LinearDictionary("block.0.out", rows, torch.zeros(16), rows, torch.zeros(16))
     instrument = Instrument(planted.model, blank, planted.units)
     ids = dna(1, 40)[0]
-    found = a.attribute(
-        instrument, a.term(instrument, "L", Likelihood(planted.model, ids, 20, 40), ids), PARAMS
-    )
+    found = a.attribute(instrument, a.term(instrument, "L", Likelihood(planted.model, ids, 20, 40), ids), PARAMS)
     assert found.steps == 64
     assert found.completeness_error > 0.05
     assert "add up to" in caplog.text
@@ -191,9 +181,7 @@ def test_ablation_is_an_edit_of_the_whole_model(planted, instrument, dna):
 
 def test_agreement_lists_the_largest_contributions_first(planted, instrument, dna):
     ids = dna(1, 50)[0]
-    found = a.attribute(
-        instrument, a.term(instrument, "L", Likelihood(planted.model, ids, 20, 50), ids), PARAMS
-    )
+    found = a.attribute(instrument, a.term(instrument, "L", Likelihood(planted.model, ids, 20, 50), ids), PARAMS)
     table = a.agreement(instrument, found, PARAMS)
     assert len(table) == 6
     assert table["contribution"].abs().is_monotonic_decreasing

@@ -80,9 +80,7 @@ def test_parts_find_features_that_fire_together():
     big = [{f for f, w in zip(p.features, p.weights, strict=True) if w > 0.9} for p in found]
     assert sorted(map(sorted, big)) == [[0, 2], [1, 3]]
     whole = weighted(found, [1.0, 1.0], "whole")
-    assert dict(zip(whole.features, whole.weights, strict=True)) == pytest.approx(
-        dict.fromkeys(range(4), 1.0)
-    )
+    assert dict(zip(whole.features, whole.weights, strict=True)) == pytest.approx(dict.fromkeys(range(4), 1.0))
     half = weighted(found, [1.0, 0.0], "half")
     assert sum(half.weights) == pytest.approx(2.0, abs=0.1)
 

@@ -85,9 +85,7 @@ def test_a_mirrored_canvas_mirrors_its_intervals():
 
 def test_a_bed_file_is_read_with_sums_and_blends(tmp_path):
     bed = tmp_path / "paint.bed"
-    bed.write_text(
-        "toy\t2\t5\tguanine\t2\t+\ntoy\t8\t12\tguanine - 0.5*f3\t1.5\ntoy\t12\t18\tguanine -> f1\t1\t.\n"
-    )
+    bed.write_text("toy\t2\t5\tguanine\t2\t+\ntoy\t8\t12\tguanine - 0.5*f3\t1.5\ntoy\t12\t18\tguanine -> f1\t1\t.\n")
     canvas = read_canvas(bed, 20, {"guanine": G}, 9)
     assert [p.strength for p in canvas.paints] == [2.0, 1.5, 1.0]
     assert dict(zip(canvas.paints[1].bundle.features, canvas.paints[1].bundle.weights, strict=True)) == {

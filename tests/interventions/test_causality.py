@@ -27,9 +27,7 @@ PARAMS = CausalityParams(windows=4, context=12, scored=18, horizon=1, random_fea
 def instrument(planted) -> Instrument:
     """The planted dictionary with forty bystanders: random directions that fire as often as feature 2."""
     model, d, _ = planted
-    rows = torch.nn.functional.normalize(
-        torch.randn(40, 16, generator=torch.Generator().manual_seed(5)), dim=1
-    )
+    rows = torch.nn.functional.normalize(torch.randn(40, 16, generator=torch.Generator().manual_seed(5)), dim=1)
     rows[:, :4] *= 0.2  # little of what the output reads
     rows = torch.nn.functional.normalize(rows, dim=1)
     dictionary = LinearDictionary(
@@ -48,9 +46,7 @@ def instrument(planted) -> Instrument:
 def sequences(planted) -> np.ndarray:
     """What the model itself writes: its own bases follow each other, so ablating what it reads of them costs it."""
     prompts = np.random.default_rng(1).choice(np.frombuffer(b"ACGT", np.uint8), (80, 10))
-    return np.concatenate(
-        [prompts, generate(planted.model, prompts, 50, sampling=SamplingParams()).ids], axis=1
-    )
+    return np.concatenate([prompts, generate(planted.model, prompts, 50, sampling=SamplingParams()).ids], axis=1)
 
 
 def test_a_feature_the_output_reads_costs_more_than_bystanders(instrument, sequences):
@@ -75,9 +71,7 @@ def test_the_rise_is_that_of_an_edit_of_the_whole_model(instrument, sequences):
     edit = SiteEdit(instrument.dictionary, [Order("ablate", Bundle.single(2), 1.0, gate)], instrument.units)
     plain = score(instrument.model, ids, 13)
     edited = score(instrument.model, ids, 13, edits={instrument.site: edit})
-    codes = instrument.dictionary.encode(
-        activations(instrument.model, instrument.site, instrument.ids(ids)), [2]
-    )
+    codes = instrument.dictionary.encode(activations(instrument.model, instrument.site, instrument.ids(ids)), [2])
     fires = (codes[:, 12:-1, 0] > 0).numpy()  # base t fires, base t + 1 is predicted
     expected = (plain - edited)[fires].mean() / np.log(2)
     assert row["ablation_dnll"] == pytest.approx(float(expected), abs=1e-4)
@@ -138,9 +132,7 @@ def test_places_are_the_strongest_of_different_windows(instrument, sequences):
     found = strongest_windows(instrument, sequences, [1, 8], PARAMS)
     assert set(found) == {1}  # feature 8 never fires
     assert found[1].shape == (4, 30)
-    codes = instrument.dictionary.encode(
-        activations(instrument.model, instrument.site, instrument.ids(found[1])), [1]
-    )
+    codes = instrument.dictionary.encode(activations(instrument.model, instrument.site, instrument.ids(found[1])), [1])
     assert (codes[:, 12:, 0].max(1).values > 0).all()
 
 

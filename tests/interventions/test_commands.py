@@ -159,9 +159,7 @@ def test_exchange_writes_law_and_figure(files, tmp_path):
 def test_a_dictionary_of_another_model_is_refused_naming_both(files, tmp_path):
     torch.manual_seed(9)
     other = load_model(f"{files / 'model'}@random:3", device="cpu")
-    with pytest.raises(
-        InputError, match=r"need site block\.3\.out of model .* got site block\.3\.out of model"
-    ):
+    with pytest.raises(InputError, match=r"need site block\.3\.out of model .* got site block\.3\.out of model"):
         open_instrument(
             f"{files / 'model'}@random:3",
             files / "sae" / "main",

@@ -61,9 +61,7 @@ def test_codes_are_those_of_the_trained_autoencoder(gate):
 
 
 def test_units_of_a_feature_table_are_its_q99():
-    table = pd.DataFrame(
-        {"feature": [1, 0], "q99": [3.0, np.nan], "maximum": [5.0, np.nan], "density": [0.1, 0.0]}
-    )
+    table = pd.DataFrame({"feature": [1, 0], "q99": [3.0, np.nan], "maximum": [5.0, np.nan], "density": [0.1, 0.0]})
     units = units_of_table(table, 200)
     assert units.unit.tolist() == [0.0, 3.0]
     assert units.peak.tolist() == [0.0, 5.0]

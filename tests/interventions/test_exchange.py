@@ -49,9 +49,7 @@ def test_log_odds_are_those_of_a_full_pass(planted, dna):
     strength[0, 19:22] = 3.0  # the states that write the motif
     import torch
 
-    edit = SiteEdit(
-        planted.dictionary, [Order("add", target, torch.from_numpy(strength).float())], planted.units
-    )
+    edit = SiteEdit(planted.dictionary, [Order("add", target, torch.from_numpy(strength).float())], planted.units)
     for value, edits in ((found[0], None), (found[1], {planted.dictionary.site: edit})):
         p = np.exp(score(planted.model, full, 20, edits=edits).astype(np.float64))
         assert value == pytest.approx(np.log(p / (1 - p)).mean(), abs=1e-3)
@@ -82,6 +80,4 @@ def test_settings_without_zero_and_motifs_with_other_letters_are_refused(planted
     with pytest.raises(InputError, match="need 0 among"):
         validated(ExchangeParams, {"copies": [1, 2, 3]}, "x")
     with pytest.raises(InputError, match="'GNA'"):
-        exchange_rate(
-            Instrument(*planted), Bundle.single(2), np.frombuffer(b"GNA", np.uint8), dna(6, 60), PARAMS
-        )
+        exchange_rate(Instrument(*planted), Bundle.single(2), np.frombuffer(b"GNA", np.uint8), dna(6, 60), PARAMS)

@@ -20,9 +20,7 @@ LOGITS = torch.log(torch.tensor([[0.5, 0.3, 0.15, 0.05]]))
 def test_bases_are_drawn_with_the_models_probabilities():
     u = torch.rand(20_000, generator=torch.Generator().manual_seed(5))
     drawn = pick(LOGITS.expand(20_000, 4), u, PLAIN)
-    assert (
-        chisquare(np.bincount(drawn, minlength=4), 20_000 * np.array([0.5, 0.3, 0.15, 0.05])).pvalue > 0.001
-    )
+    assert chisquare(np.bincount(drawn, minlength=4), 20_000 * np.array([0.5, 0.3, 0.15, 0.05])).pvalue > 0.001
 
 
 @pytest.mark.parametrize(
@@ -37,9 +35,7 @@ def test_bases_are_drawn_with_the_models_probabilities():
 )
 def test_temperature_and_cut_offs_reshape_the_draw_as_worked_by_hand(settings, expected):
     share = np.cumsum(np.array(expected) / np.sum(expected))
-    edges = torch.tensor(
-        [e for s in share[:-1] if 0 < s < 1 for e in (s - 1e-4, s + 1e-4)], dtype=torch.float32
-    )
+    edges = torch.tensor([e for s in share[:-1] if 0 < s < 1 for e in (s - 1e-4, s + 1e-4)], dtype=torch.float32)
     edges = torch.cat([torch.tensor([0.0, 0.9999]), edges])
     drawn = pick(LOGITS.expand(len(edges), 4), edges, SamplingParams(**settings))
     assert drawn.tolist() == [int(np.searchsorted(share, float(e), side="right")) for e in edges]

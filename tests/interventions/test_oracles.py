@@ -54,9 +54,7 @@ def test_open_frame_is_the_longest_stretch_without_a_stop():
 def test_period_three_sees_codons_and_not_composition():
     rng = np.random.default_rng(0)
     plain = "".join(rng.choice(list("ACGT"), 900, p=[0.4, 0.1, 0.1, 0.4]))
-    phased = "".join(
-        rng.choice(list("GA")) + rng.choice(list("ACGT")) + rng.choice(list("CG")) for _ in range(300)
-    )
+    phased = "".join(rng.choice(list("GA")) + rng.choice(list("ACGT")) + rng.choice(list("CG")) for _ in range(300))
     assert o.period3(phased) > 20
     values = [o.period3("".join(rng.permutation(list(plain)))) for _ in range(200)]
     assert np.mean(values) == pytest.approx(1.0, abs=0.15)

@@ -61,9 +61,7 @@ def test_paint_ends_up_where_it_was_painted(instrument, prompt):
     g = painting.ids == ord("G")
     assert g[:, 20:40].mean() > g[:, :20].mean() + 0.3
     one = overlap(
-        read_track(
-            instrument, p := paint(instrument, _canvas(20, 40), prompt, sequences=6, params=PLAIN), PARAMS
-        ),
+        read_track(instrument, p := paint(instrument, _canvas(20, 40), prompt, sequences=6, params=PLAIN), PARAMS),
         p.canvas,
         PARAMS.margin,
     )

@@ -71,18 +71,14 @@ def test_the_mutagenesis_map_leaves_the_present_base_empty(ax):
 def test_a_painted_canvas_shows_a_bar_under_each_paint(ax):
     g = Bundle.single(2, "g")
     canvas = Canvas("toy", 20, (Paint(Interval("toy", 5, 10), "g", 2.0, g),))
-    track = pd.DataFrame(
-        {"sequence": 0, "concept": "g", "position": range(20), "level": np.linspace(0, 1, 20)}
-    )
+    track = pd.DataFrame({"sequence": 0, "concept": "g", "position": range(20), "level": np.linspace(0, 1, 20)})
     plots.painted(ax, track, canvas, margin=2)
     assert ax.lines[0].get_xdata().tolist() == [5, 10]
     assert ax.get_yticklabels()[0].get_text() == "g"
 
 
 def test_a_rule_trace_shades_where_the_rule_held(ax):
-    plots.rule_trace(
-        ax, [0, 2, 2, 0, 3], [False, True, True, False, True], threshold=1.5, release=0.5, rule="r"
-    )
+    plots.rule_trace(ax, [0, 2, 2, 0, 3], [False, True, True, False, True], threshold=1.5, release=0.5, rule="r")
     spans = [(p.get_x(), p.get_x() + p.get_width()) for p in ax.patches]
     assert spans == [(0.5, 2.5), (3.5, 4.5)]
 

@@ -95,9 +95,7 @@ def test_an_insert_follows_its_trigger_at_once_and_then_the_model_goes_on(plante
         rest = run.sequences[event.sequence][event.position + 1 :]
         assert rest.startswith("TTATT"[: len(rest)])
         plain = generate(planted.model, prompts[:1], LENGTH, sampling=PLAIN, rows=np.array([event.sequence]))
-        assert (
-            run.sequences[event.sequence][: event.position + 1] == plain.sequences()[0][: event.position + 1]
-        )
+        assert run.sequences[event.sequence][: event.position + 1] == plain.sequences()[0][: event.position + 1]
 
 
 def test_stop_ends_the_sequence_at_the_base_that_fired(planted, prompts):

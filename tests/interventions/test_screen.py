@@ -41,9 +41,7 @@ def test_a_screen_finds_which_feature_writes_which_base(planted, dna):
 
 def test_effects_and_cost_are_those_of_an_edit_of_the_whole_model(planted, dna):
     begun = dna(64, 10)  # and gone on with by the model, for which every push is then a loss
-    windows = np.concatenate(
-        [begun, generate(planted.model, begun, 60, sampling=SamplingParams()).ids], axis=1
-    )
+    windows = np.concatenate([begun, generate(planted.model, begun, 60, sampling=SamplingParams()).ids], axis=1)
     table = screen(Instrument(*planted), [1, 5], windows, PARAMS).query("feature == 1").set_index("oracle")
     dose = float(table["dose"].iloc[0])
     order = Order("add", Bundle.single(1), dose, Gate(intervals=((10, 70),)))

@@ -49,9 +49,7 @@ def test_each_row_gets_the_edit_of_its_arm_and_random_rows_the_same_length(plant
     after = edit(x, 0)
     assert torch.equal(after[0], x[0])
     assert torch.allclose(after[1], reconstruct(instrument.dictionary, x[1]))
-    alone = SiteEdit(instrument.dictionary, [Order("add", Bundle.single(2), 2.0)], instrument.units)(
-        x[2:3], 0
-    )
+    alone = SiteEdit(instrument.dictionary, [Order("add", Bundle.single(2), 2.0)], instrument.units)(x[2:3], 0)
     assert torch.allclose(after[2:3], alone)
     moved = after[3] - x[3]
     assert torch.allclose(moved[:, 1], (after[2] - x[2]).norm(dim=-1), atol=1e-6)
@@ -142,9 +140,7 @@ def test_the_trace_averages_to_the_level_of_its_sequence(experiment):
 def test_past_the_budget_nothing_is_claimed_and_the_log_says_how_far(planted, caplog):
     rng = np.random.default_rng(9)
     reference = rng.choice(np.frombuffer(b"ACGT", dtype=np.uint8), (8, 60))
-    params = PARAMS.model_copy(
-        update={"doses": (0.01, 40.0), "nll_budget": 0.05, "random_directions": 3, "length": 20}
-    )
+    params = PARAMS.model_copy(update={"doses": (0.01, 40.0), "nll_budget": 0.05, "random_directions": 3, "length": 20})
     found = steer(
         Instrument(*planted),
         Bundle.single(2),

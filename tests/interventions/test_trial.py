@@ -35,9 +35,7 @@ def test_written_effects_are_those_of_an_edit_that_adds_the_feature(planted, dna
     edit = SiteEdit(planted.dictionary, [Order("add", Bundle.single(2), 2.0)], planted.units)
     rows = np.arange(12)
     written = [
-        generate(
-            planted.model, prompts[rows % 3], 30, sampling=PARAMS.sampling, edits=edits, rows=rows
-        ).sequences()
+        generate(planted.model, prompts[rows % 3], 30, sampling=PARAMS.sampling, edits=edits, rows=rows).sequences()
         for edits in ({instrument.site: edit}, None)
     ]
     share = [np.mean([[s.count(b) / 30 for b in "ACGT"] for s in texts], axis=0) for texts in written]

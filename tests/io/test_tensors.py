@@ -18,9 +18,7 @@ def test_safetensors_reads_what_we_write(tmp_path):
     }
     write_tensors(tmp_path / "x.safetensors", arrays, {"site": "embed"})
     theirs = load_file(tmp_path / "x.safetensors")
-    assert all(
-        np.array_equal(theirs[name], a) and theirs[name].dtype == a.dtype for name, a in arrays.items()
-    )
+    assert all(np.array_equal(theirs[name], a) and theirs[name].dtype == a.dtype for name, a in arrays.items())
 
 
 def test_we_read_what_safetensors_writes(tmp_path):
@@ -32,9 +30,7 @@ def test_we_read_what_safetensors_writes(tmp_path):
 
 
 def test_bits_of_bfloat16_are_bfloat16_for_torch(tmp_path):
-    write_tensors(
-        tmp_path / "x.safetensors", {"a": np.array([0x3FC0, 0xC000], np.uint16)}, {}, bfloat16=("a",)
-    )
+    write_tensors(tmp_path / "x.safetensors", {"a": np.array([0x3FC0, 0xC000], np.uint16)}, {}, bfloat16=("a",))
     assert load_torch(tmp_path / "x.safetensors")["a"].tolist() == [1.5, -2.0]
 
 
@@ -73,9 +69,7 @@ def test_an_absent_array_is_named_with_those_there(tmp_path):
 def test_origins_differ_by_weights_not_by_name():
     one = Origin("aaaa", "block.2.out", 8, model_name="nano")
     one.require(Origin("aaaa", "block.2.out", 8, model_name="other name"), "here")
-    with pytest.raises(
-        InputError, match=r"SAE: need site block\.2\.out of model nano \[aaaa\].*got .*block\.3\.out"
-    ):
+    with pytest.raises(InputError, match=r"SAE: need site block\.2\.out of model nano \[aaaa\].*got .*block\.3\.out"):
         one.require(Origin("aaaa", "block.3.out", 8), "SAE")
     assert Origin.read(json.loads(json.dumps(one.header())), "x") == one
 

@@ -143,9 +143,7 @@ def test_extrapolation_of_a_quadratic_is_exact_and_needs_three_levels():
 def test_words_of_a_model_against_itself_do_not_grow(nano, fasta):
     contexts = draw_windows(fasta, 3, 128, 1).plus
     opened = opener(nano.model, contexts[:, :1])
-    table = amplified_rates(
-        opened, opened, [iupac_event("TTGACA")], contexts, [8], WordsParams(warmup=32, every=24)
-    )
+    table = amplified_rates(opened, opened, [iupac_event("TTGACA")], contexts, [8], WordsParams(warmup=32, every=24))
     assert table["per_kb"].iloc[0] == pytest.approx(table["per_kb"].iloc[1], rel=1e-9)
 
 
@@ -178,8 +176,7 @@ def test_equal_models_fail_the_gate_in_at_most_a_twentieth():
     """Changes centred on the limit itself are passed in at most 5 % (one-sided level of each of the two tests)."""
     rng = np.random.default_rng(3)
     passed = [
-        gate({"q": rng.normal(0.01, 0.02, 40)}, tolerance={"q": 0.01})["verdict"].iloc[0] == "pass"
-        for _ in range(400)
+        gate({"q": rng.normal(0.01, 0.02, 40)}, tolerance={"q": 0.01})["verdict"].iloc[0] == "pass" for _ in range(400)
     ]
     assert np.mean(passed) < 0.08
 

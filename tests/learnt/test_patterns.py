@@ -74,8 +74,7 @@ def test_files(tmp_path):
         ("b", 4),
     ]
     (tmp_path / "w.meme").write_text(
-        "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF box\nletter-probability matrix: w= 8\n"
-        + "0.97 0.01 0.01 0.01\n" * 8
+        "MEME version 4\n\nALPHABET= ACGT\n\nMOTIF box\nletter-probability matrix: w= 8\n" + "0.97 0.01 0.01 0.01\n" * 8
     )
     assert read_events([str(tmp_path / "w.meme")], motif_p=1e-3)[0].name == "box"
     assert [e.text for e in read_events(["GAATTC,TTGN{2,3}TA"], motif_p=1e-4)] == ["GAATTC", "TTGN{2,3}TA"]

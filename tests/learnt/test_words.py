@@ -68,9 +68,7 @@ def test_rates_of_a_chain_are_within_their_intervals():
     inside = []
     for seed in range(2):
         params = WordsParams(rollouts=20, length=300, every=10, sampling=SamplingParams(seed=seed))
-        table = words(opener(chance, seed), [iupac_event(w) for w in names], params).set_index(
-            ["word", "strand"]
-        )
+        table = words(opener(chance, seed), [iupac_event(w) for w in names], params).set_index(["word", "strand"])
         rows = table.loc[[(w, "+" if (w, "+") in table.index else "both") for w in names]]
         held = ((rows["low"] <= truth) & (truth <= rows["high"]))[rows["reliable"]]
         inside += list(held)
@@ -82,9 +80,7 @@ def test_rates_of_a_chain_are_within_their_intervals():
 def test_both_strands_add_up_and_a_palindrome_is_one_row():
     chance = chain(2, 5)
     params = WordsParams(rollouts=10, length=200, every=20)
-    table = words(
-        opener(chance), [iupac_event("GAATTC"), iupac_event("TTG")], params, model="chain", digest="d"
-    )
+    table = words(opener(chance), [iupac_event("GAATTC"), iupac_event("TTG")], params, model="chain", digest="d")
     assert table["strand"].tolist() == ["both", "+", "-", "both"]
     plus, minus, both = (table.iloc[i]["per_kb"] for i in (1, 2, 3))
     assert both == pytest.approx(plus + minus)
@@ -115,9 +111,7 @@ def test_the_markov_baseline_of_an_even_chain_by_hand():
     written = np.random.default_rng(0).integers(0, 4, (10, 20_000))
     rate = markov_rate([*iupac_event("RAC").forward], written, 2)
     assert rate == pytest.approx(2 / 64, rel=0.02)
-    assert markov_rate([*iupac_event("ACG").forward], np.tile([0, 1, 2], (2, 300)), 2) == pytest.approx(
-        1 / 3, rel=0.02
-    )
+    assert markov_rate([*iupac_event("ACG").forward], np.tile([0, 1, 2], (2, 300)), 2) == pytest.approx(1 / 3, rel=0.02)
 
 
 @pytest.mark.parametrize("codons", [5, 100])

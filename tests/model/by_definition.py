@@ -44,9 +44,7 @@ def hyena(u, w, at, kind, config):
         impulse = (w[at + "filter.residues"][..., None] * np.exp(poles[..., None] * t)).sum(1)
     else:
         poles = w[at + "filter.poles"][:, :, 0] @ [1, 1j]
-        impulse = (
-            ((w[at + "filter.residues"][:, :, 0] @ [1, 1j])[..., None] * poles[..., None] ** t).sum(1).real
-        )
+        impulse = ((w[at + "filter.residues"][:, :, 0] @ [1, 1j])[..., None] * poles[..., None] ** t).sum(1).real
     y = np.stack([causal(g[:, c], impulse[c]) for c in range(d)], axis=1)
     if kind != "hcs":
         y = y + w[at + "filter.D"] * g
@@ -58,9 +56,7 @@ def attention(u, w, at, config):
     size = config.hidden_size // heads
     qkv = u @ w[at + "inner_mha_cls.Wqkv.weight"].T + w.get(at + "inner_mha_cls.Wqkv.bias", 0.0)
     q, k, v = qkv.reshape(length, 3, heads, size).transpose(1, 2, 0, 3)
-    angle = np.outer(
-        np.arange(length) / config.rotary_scaling, config.rotary_base ** (-np.arange(0, size, 2) / size)
-    )
+    angle = np.outer(np.arange(length) / config.rotary_scaling, config.rotary_base ** (-np.arange(0, size, 2) / size))
     turn = np.exp(1j * angle)
 
     def rotated(x):

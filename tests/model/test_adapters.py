@@ -88,20 +88,14 @@ def test_a_saved_model_opens_and_says_the_same(family, k, tmp_path):
     with torch.no_grad():
         want = model(input_ids=ids, output_hidden_states=True).hidden_states
     shift = int(family in {"esm", "bert"})
-    first = int(
-        family != "mamba"
-    )  # where the library's list begins: with the embedding, or after the first block
+    first = int(family != "mamba")  # where the library's list begins: with the embedding, or after the first block
     spans = (
-        [(3 * i, 3 * i + 3) for i in range(10)] + [(30, 31), (31, 32)]
-        if k == 3
-        else [(i, i + 1) for i in range(32)]
+        [(3 * i, 3 * i + 3) for i in range(10)] + [(30, 31), (31, 32)] if k == 3 else [(i, i + 1) for i in range(32)]
     )
     assert opened.tokenize(sequence).spans.tolist() == [list(s) for s in spans]
     found = opened.read([sequence], ["block.0.out", "block.1.out"]).activations
     for i in range(2):
-        at_bases = torch.cat(
-            [want[i + first][0, t + shift].expand(b - a, -1) for t, (a, b) in enumerate(spans)]
-        )
+        at_bases = torch.cat([want[i + first][0, t + shift].expand(b - a, -1) for t, (a, b) in enumerate(spans)])
         assert (found[f"block.{i}.out"][0] - at_bases).abs().max() < 1e-5
 
 
@@ -111,9 +105,7 @@ def test_an_edit_that_changes_nothing_changes_no_bit_and_one_that_does_is_seen(f
     same = opened.forward([TEXT], Sites(edit=dict.fromkeys(opened.sites, lambda x, _: x))).logits[0]
     pushed = opened.forward(
         [TEXT],
-        Sites(
-            edit={"block.1.out": lambda x, _: x + torch.randn(16, generator=torch.Generator().manual_seed(0))}
-        ),
+        Sites(edit={"block.1.out": lambda x, _: x + torch.randn(16, generator=torch.Generator().manual_seed(0))}),
     ).logits[0]
     assert torch.equal(same, plain)
     assert (pushed - plain).abs().max() > 1e-3
@@ -165,9 +157,7 @@ def test_tables_that_loading_left_uninitialised_are_put_right(wrong):
         want = model(input_ids=ids).logits
     rotary = model.model.rotary_emb
     right = rotary.inv_freq.clone()
-    bad = {"garbage": torch.full_like(right, 3e-41), "nan": right * float("nan"), "meta": right.to("meta")}[
-        wrong
-    ]
+    bad = {"garbage": torch.full_like(right, 3e-41), "nan": right * float("nan"), "meta": right.to("meta")}[wrong]
     rotary._buffers["inv_freq"] = bad
     names = [r.name for r in audit(model)]
     assert "model.rotary_emb.inv_freq" in names
@@ -191,9 +181,7 @@ def test_what_is_no_model_of_the_library_and_too_long_windows_are_refused(tmp_pa
 
 
 def test_generation_is_seeded_and_as_long_as_asked():
-    opened = Library(
-        "m", build("llama"), tokenizer(letters="ACGT" + "".join(chr(0x100 + i) for i in range(91)))
-    )
+    opened = Library("m", build("llama"), tokenizer(letters="ACGT" + "".join(chr(0x100 + i) for i in range(91))))
     one, same, other = (opened.generate(TEXT, 12, seed=s) for s in (1, 1, 2))
     assert one == same != other
     assert len(one) == 12

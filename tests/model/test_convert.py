@@ -41,8 +41,7 @@ def test_weights_of_the_reference_give_the_logits_it_gave(tmp_path):
     saved = np.load(Path(__file__).parent / "fixtures" / "sh2_L200.npz")
     c = json.loads(str(saved["config"]))
     kinds = [
-        next(k for k in ("hcs", "hcm", "hcl", "attn") if i in c[f"{k}_layer_idxs"])
-        for i in range(c["num_layers"])
+        next(k for k in ("hcs", "hcm", "hcl", "attn") if i in c[f"{k}_layer_idxs"]) for i in range(c["num_layers"])
     ]
     architecture = {
         "hidden_size": c["hidden_size"],
@@ -65,9 +64,7 @@ def test_evo_1_comes_as_safetensors_with_a_prefix(tmp_path):
     state = {f"backbone.{k}": v.contiguous() for k, v in model.state_dict().items()}
     state["backbone.unembed.weight"] = state["backbone.embedding_layer.weight"].clone()
     save_file(state, tmp_path / "model.safetensors")
-    convert(
-        tmp_path / "model.safetensors", tmp_path / "out", Preset("evo1:tiny", architecture, 8_192, "", "")
-    )
+    convert(tmp_path / "model.safetensors", tmp_path / "out", Preset("evo1:tiny", architecture, 8_192, "", ""))
     ids = sequence(90)
     assert torch.equal(logits(load_model(tmp_path / "out", device="cpu").model, ids), logits(model, ids))
 

@@ -6,9 +6,7 @@ from Bio.Seq import Seq
 
 from photo51.model.frames import codon_shuffled, frame_shifted, open_frames, separation, with_copies
 
-CODING = [
-    c for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT") if c not in {"TAA", "TAG", "TGA"}
-]
+CODING = [c for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT") if c not in {"TAA", "TAG", "TGA"}]
 
 
 def ids(text):

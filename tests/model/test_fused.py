@@ -17,9 +17,7 @@ SHAPE = {"mlp_size": 24, "n_heads": 2, "hcs_groups": 4, "hcm_groups": 4, "state_
 
 def model(kinds, *, dtype=torch.float64, **changes):
     torch.manual_seed(3)
-    config = StripedHyenaConfig(
-        hidden_size=16, block_kinds=kinds, **{**SHAPE, "attention_window": 100, **changes}
-    )
+    config = StripedHyenaConfig(hidden_size=16, block_kinds=kinds, **{**SHAPE, "attention_window": 100, **changes})
     found = StripedHyenaForCausalLM(config)
     with torch.no_grad():
         for w in found.parameters():
@@ -79,9 +77,7 @@ def test_bfloat16_is_no_further_from_float64_than_autocast():
         autocast = plain_gradients(net, ids, target)[1]
     TrainingPass(net, torch.bfloat16, 1)(ids, target)
     ours = taken(net)
-    errors = [
-        math.sqrt(sum(float((g[n].double() - exact[n]).norm() ** 2) for n in exact)) for g in (ours, autocast)
-    ]
+    errors = [math.sqrt(sum(float((g[n].double() - exact[n]).norm() ** 2) for n in exact)) for g in (ours, autocast)]
     assert errors[0] < 1.2 * errors[1]
 
 

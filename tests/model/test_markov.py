@@ -61,8 +61,7 @@ def test_every_order_shares_out_all_probability():
     strengths = np.array([3.0, 0.5, 20.0, 7.0])
     context = rng.choice(ids("ACGT"), 9)
     total = sum(
-        np.exp(log_probs(look_up(counts, np.append(context, base)[None]), strengths)[:, 0, -1])
-        for base in ids("ACGT")
+        np.exp(log_probs(look_up(counts, np.append(context, base)[None]), strengths)[:, 0, -1]) for base in ids("ACGT")
     )
     assert total == pytest.approx(np.ones(5))
 

@@ -41,9 +41,7 @@ def from_fixture(path):
         if name.startswith("w::"):
             w = torch.from_numpy(saved[name])
             turned = "Wqkv" in name
-            state[name[3:]] = (
-                w.unflatten(0, (config.n_heads, 3, -1)).transpose(0, 1).flatten(0, 2) if turned else w
-            )
+            state[name[3:]] = w.unflatten(0, (config.n_heads, 3, -1)).transpose(0, 1).flatten(0, 2) if turned else w
     model.load_state_dict(state)
     return model, saved
 
@@ -183,9 +181,9 @@ def test_long_memory_keeps_its_length_in_single_precision():
         hyena = double.blocks[0].hyena
         weight, _, taps, _ = hyena.split_projection()
         z = (u.double() @ weight.T)[0]
-        z = torch.nn.functional.conv1d(
-            torch.nn.functional.pad(z.T, (2, 0))[None], taps[:, None], groups=z.shape[1]
-        )[0].T
+        z = torch.nn.functional.conv1d(torch.nn.functional.pad(z.T, (2, 0))[None], taps[:, None], groups=z.shape[1])[
+            0
+        ].T
         x2, x1, v = z.chunk(3, -1)
         g = x1 * v
         decay = torch.exp(torch.tensor(-1e-6, dtype=torch.float64))

@@ -80,9 +80,7 @@ def test_the_written_model_loads_and_scores_alike(corpus, tmp_path):
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "run" / "model", dtype=torch.float32).eval()
     ids = torch.tensor([[65, 67, 71] * 10])
     trainer.model.eval()
-    assert np.allclose(
-        bits_per_base(model, ids), bits_per_base(trainer.model, ids), atol=0.01
-    )  # float16 on disk
+    assert np.allclose(bits_per_base(model, ids), bits_per_base(trainer.model, ids), atol=0.01)  # float16 on disk
 
 
 def test_uniform_logits_cost_two_bits():

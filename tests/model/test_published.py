@@ -27,9 +27,7 @@ def write(folder: Path, loss: float, accuracy: float = 60.0) -> Path:
     folder.mkdir(exist_ok=True)
     rows = "".join(f"{s},made up {i},100%\n" for i, s in enumerate(SEQUENCES))
     (folder / "prompts.csv").write_text(f"Sequence,Name,Percent\n{rows}")
-    (folder / "figures.tsv").write_text(
-        f"model\tloss\taccuracy\ttolerance\n{PRESET.name}\t{loss}\t{accuracy}\t0.001\n"
-    )
+    (folder / "figures.tsv").write_text(f"model\tloss\taccuracy\ttolerance\n{PRESET.name}\t{loss}\t{accuracy}\t0.001\n")
     return folder
 
 

@@ -35,10 +35,7 @@ def test_what_is_missing_is_named_or_left_out(tmp_path):
     with pytest.raises(InputError, match=r"2 of 3 sequences \(18 of 22 bases\), the first is 'NC_1.1'"):
         build(recipe(tmp_path), [tmp_path / "a.fa"], tmp_path / "corpus")
     assert not (tmp_path / "corpus").exists()
-    assert (
-        bytes(build(recipe(tmp_path), [tmp_path / "a.fa"], tmp_path / "corpus", partial=True).tokens)
-        == b"TTTT"
-    )
+    assert bytes(build(recipe(tmp_path), [tmp_path / "a.fa"], tmp_path / "corpus", partial=True).tokens) == b"TTTT"
 
 
 def test_a_recipe_without_a_column_is_refused(tmp_path):

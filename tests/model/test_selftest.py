@@ -27,9 +27,7 @@ class InMemory:
     def __init__(self):
         self.ids = encode("".join(np.random.default_rng(0).choice(list("ACGT"), 900)))
         rows = [("g", "c", 300 * i, 300 * i + 280, i, "train") for i in range(3)]
-        self._workspace = Workspace(
-            pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"])
-        )
+        self._workspace = Workspace(pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"]))
         where = reading(self.ids, circular=True, n_run=3)
         self._windows = windows(self._workspace, {("g", "c"): where}, core=100, warmup=40, shard=900)
 
@@ -111,16 +109,12 @@ def test_the_published_loss_is_compared(folder):
     sequence = "ACGTTGCAAGCTTAGCCATGGATCCGATTACAGGC"
     bits = -float(np.nanmean(model.log_probs([sequence])[0])) / np.log(2)
     for off, passed in ((0, True), (0.01, False)):
-        (folder / "card.json").write_text(
-            json.dumps({"known_loss": {"sequence": sequence, "bits": bits + off}})
-        )
+        (folder / "card.json").write_text(json.dumps({"known_loss": {"sequence": sequence, "bits": bits + off}}))
         checks = {c["name"]: c for c in selftest(model, InMemory())["checks"]}
         assert checks["known_loss"]["passed"] is passed
 
 
 def test_chance_is_no_failure_of_fresh_weights(folder):
-    checks = {
-        c["name"]: c for c in selftest(load_model(f"{folder}@random:1", device="cpu"), InMemory())["checks"]
-    }
+    checks = {c["name"]: c for c in selftest(load_model(f"{folder}@random:1", device="cpu"), InMemory())["checks"]}
     assert checks["loss"]["passed"] is None
     assert checks["loss"]["value"] > 1.9

@@ -24,9 +24,7 @@ def test_an_edit_that_changes_nothing_changes_no_bit(model, ids, kernels):
     model.cpu_kernels = kernels
     edits = Sites(edit=dict.fromkeys(model.sites, lambda x, _: x))
     with torch.no_grad():
-        assert torch.equal(
-            model(ids, use_cache=False, sites=edits).logits, model(ids, use_cache=False).logits
-        )
+        assert torch.equal(model(ids, use_cache=False, sites=edits).logits, model(ids, use_cache=False).logits)
 
 
 @KERNELS

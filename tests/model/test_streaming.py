@@ -135,11 +135,7 @@ total = sum(float(c.hidden) for c in model.stream(ids, then=lambda h, s: model.l
 sys.stdout.write(str(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss))
 """
     peak = [
-        int(
-            subprocess.run(
-                [sys.executable, "-c", script, str(n)], capture_output=True, check=True, text=True
-            ).stdout
-        )
+        int(subprocess.run([sys.executable, "-c", script, str(n)], capture_output=True, check=True, text=True).stdout)
         for n in (8_192, 131_072)
     ]
     assert peak[1] < 1.1 * peak[0]

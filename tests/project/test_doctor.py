@@ -10,9 +10,7 @@ from photo51.project import doctor
 def test_this_machine_has_no_problem(tmp_path):
     found = list(doctor.examine(tmp_path))
     assert [f.topic for f in found if f.state == doctor.BAD] == []
-    assert {"Python", "Disk", "Memory", "Snakemake", "Data", "PyTorch", "Self-test"} <= {
-        f.topic for f in found
-    }
+    assert {"Python", "Disk", "Memory", "Snakemake", "Data", "PyTorch", "Self-test"} <= {f.topic for f in found}
 
 
 def test_a_shipped_file_that_differs_is_named(tmp_path, monkeypatch):

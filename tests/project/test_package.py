@@ -15,9 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.package, pytest.mark.slow]
 # no trace of the checkout: neither its sources nor its working directory
 PLAIN = {k: v for k, v in os.environ.items() if not k.startswith(("PYTHON", "VIRTUAL_ENV", "PHOTO51"))}
-PLAIN["JUPYTER_PATH"] = (
-    f"{sysconfig.get_path('data')}/share/jupyter"  # of the packages that are taken from there
-)
+PLAIN["JUPYTER_PATH"] = f"{sysconfig.get_path('data')}/share/jupyter"  # of the packages that are taken from there
 
 
 def call(*command: str, folder: Path) -> str:
@@ -56,9 +54,7 @@ def test_the_wheel_holds_what_a_run_needs(wheel):
                  "resources/models/base/model.safetensors", "resources/human_mt/NC_012920.1.fa"):  # fmt: skip
         assert f"photo51/shipped_files/{name}" in names
     assert not [
-        n
-        for n in names
-        if "bench/" in n or "benchmarks/" in n or "planted" in n or ".venv" in n or "results/" in n
+        n for n in names if "bench/" in n or "benchmarks/" in n or "planted" in n or ".venv" in n or "results/" in n
     ]
 
 

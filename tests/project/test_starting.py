@@ -49,9 +49,7 @@ def test_files_of_several_genomes_are_told_apart_by_name_or_place(tmp_path):
         (tmp_path / f"{name}.fa").write_text(f">{name}\n" + "ACGT" * 100 + "\n")
         (tmp_path / f"{name}.bed").write_text(f"{name}\t0\t9\n")
     genomes = [str(tmp_path / "a.fa"), f"second={tmp_path / 'b.fa'}"]
-    start_project(
-        tmp_path / "p", GivenFiles(genomes, beds=[f"second={tmp_path / 'b.bed'}"]), model="sh2:nano"
-    )
+    start_project(tmp_path / "p", GivenFiles(genomes, beds=[f"second={tmp_path / 'b.bed'}"]), model="sh2:nano")
     rows = read_genomes(tmp_path / "p/genomes.tsv")
     assert [r.genome for r in rows] == ["a", "second"]
     assert [len(r.extra) for r in rows] == [0, 1]
@@ -129,7 +127,5 @@ def test_without_a_configuration_the_sentence_says_how_to_make_one(tmp_path, mon
 def test_a_gzip_file_is_named_without_its_suffixes(tmp_path):
     with gzip.open(tmp_path / "my genome.v2.fa.gz", "wt") as file:
         file.write(">c\n" + "ACGT" * 50 + "\n")
-    (guess,) = start_project(
-        tmp_path / "p", GivenFiles([str(tmp_path / "my genome.v2.fa.gz")]), model="sh2:nano"
-    )
+    (guess,) = start_project(tmp_path / "p", GivenFiles([str(tmp_path / "my genome.v2.fa.gz")]), model="sh2:nano")
     assert guess.genome == "my_genome.v2"

@@ -23,9 +23,7 @@ def piece_of(text: str, start: int = 0, code: int = 11) -> Piece:
     return Piece("chr", start, encode(text), nothing, nothing, start + len(text), False, code)
 
 
-def strands_of(
-    n: int, codes: dict[str, list[tuple[int, int, float]]], features: int = 3
-) -> dict[str, Strands]:
+def strands_of(n: int, codes: dict[str, list[tuple[int, int, float]]], features: int = 3) -> dict[str, Strands]:
     out = {}
     for strand in "+-":
         matrix = np.zeros((n, features), dtype=np.float32)
@@ -69,9 +67,7 @@ def test_runs_at_most_a_gap_apart_are_one() -> None:
 
 
 def test_named_features_are_called_at_their_threshold_on_either_strand() -> None:
-    strands = strands_of(
-        50, {"+": [(10, 1, 3.0), (11, 1, 1.0), (30, 1, 1.9)], "-": [(20, 1, 2.0), (5, 0, 9.0)]}
-    )
+    strands = strands_of(50, {"+": [(10, 1, 3.0), (11, 1, 1.0), (30, 1, 1.9)], "-": [(20, 1, 2.0), (5, 0, 9.0)]})
     calls = named_calls(piece_of("A" * 50, start=100), strands, names_of(1, 2.0), features_of([9, 4, 1]))  # type: ignore[arg-type]
     rows = calls[["start", "end", "strand", "feature", "share", "match"]].to_numpy().tolist()
     assert rows == [[110, 111, "+", 1, 0.75, 0.5], [120, 121, "-", 1, 0.5, 0.5]]
@@ -83,9 +79,7 @@ def test_unnamed_features_count_where_nothing_explains_them() -> None:
     piece, features = piece_of("A" * 50, start=7), features_of([9, 4, 1])
     nothing = {s: np.zeros(50, dtype=bool) for s in "+-"}
     found = unexplained(piece, strands, nothing, np.array([1]), features)  # type: ignore[arg-type]
-    assert found[["start", "end", "strand", "feature", "score"]].to_numpy().tolist() == [
-        [11, 14, "+", 0, 3.0]
-    ]
+    assert found[["start", "end", "strand", "feature", "score"]].to_numpy().tolist() == [[11, 14, "+", 0, 3.0]]
     call = pd.DataFrame({"chrom": ["chr"], "start": [11], "end": [14], "strand": ["+"]})
     known = {s: covered(piece, s, call, pd.DataFrame()) for s in "+-"}  # type: ignore[arg-type]
     assert unexplained(piece, strands, known, np.array([1]), features).empty  # type: ignore[arg-type]
@@ -111,9 +105,7 @@ def test_open_frames_translate_without_a_stop(code: int) -> None:
             len(part)
             for read in (text, str(Seq(text).reverse_complement()))
             for phase in range(3)
-            for part in str(Seq(read[phase : phase + (n - phase) // 3 * 3]).translate(table=code)).split("*")[
-                1:-1
-            ]
+            for part in str(Seq(read[phase : phase + (n - phase) // 3 * 3]).translate(table=code)).split("*")[1:-1]
         ),
     )
     assert whole["codons"].max() <= longest + 1
@@ -125,8 +117,7 @@ def test_frames_of_the_other_strand_are_mirrored() -> None:
     one = open_frames(piece_of(text), strands_of(3_000, {}), shortest=20)  # type: ignore[arg-type]
     two = open_frames(piece_of(other), strands_of(3_000, {}), shortest=20)  # type: ignore[arg-type]
     mirrored = {
-        (3_000 - e, 3_000 - s, {"+": "-", "-": "+"}[x])
-        for s, e, x in two[["start", "end", "strand"]].to_numpy()
+        (3_000 - e, 3_000 - s, {"+": "-", "-": "+"}[x]) for s, e, x in two[["start", "end", "strand"]].to_numpy()
     }
     assert mirrored == {(s, e, x) for s, e, x in one[["start", "end", "strand"]].to_numpy()}
 
@@ -139,9 +130,7 @@ def test_windows_beside_training_windows() -> None:
         [1_512, 2_100],
     ]
     assert table["variance_explained"].tolist() == [0.75] * 4
-    typical = pd.DataFrame(
-        {"bits": np.linspace(1, 1.5, 101), "variance_explained": np.linspace(0.7, 0.9, 101)}
-    )
+    typical = pd.DataFrame({"bits": np.linspace(1, 1.5, 101), "variance_explained": np.linspace(0.7, 0.9, 101)})
     found = compared(piece_of("A" * 1_100, start=1_000), strands, typical)  # type: ignore[arg-type]
     first, last = found[found["strand"] == "+"].to_dict("records")
     assert first["unlike"] == ""

@@ -32,9 +32,7 @@ def test_planted_directions_are_probed_and_nothing_else_is() -> None:
     y = rng.random((n, 3)) < 0.25
     x = rng.standard_normal((n, d)).astype(np.float32)
     x[:, 5] -= 3 * y[:, 0]  # a neuron, downwards
-    x[:, :4] += (
-        1.5 * y[:, [1]] * np.array([1, -1, 1, -1])
-    )  # a direction over four neurons; the third class is nowhere
+    x[:, :4] += 1.5 * y[:, [1]] * np.array([1, -1, 1, -1])  # a direction over four neurons; the third class is nowhere
     half = n // 2
     probe = probe_auroc(x[:half], x[half:], y[:half], y[half:], 0.01)
     neuron = neuron_auroc(x[:half], x[half:], y[:half], y[half:])

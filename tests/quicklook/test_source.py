@@ -76,9 +76,7 @@ def test_context_goes_round_a_circle(tmp_path: Path) -> None:
     assert (len(piece.before), decode(piece.after)) == (0, DNA[40:])
 
 
-def test_an_accession_is_found_among_what_was_fetched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_accession_is_found_among_what_was_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("resources/fetched").mkdir(parents=True)
     fasta(tmp_path / "resources/fetched", f">GCF_000000001.1\n{DNA}\n", "GCF_000000001.1.fa")
@@ -100,9 +98,7 @@ def test_genbank_brings_its_annotation() -> None:
     assert np.isin(piece.ids, list(b"ACGT")).all()
 
 
-def test_an_accession_that_cannot_be_had_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_accession_that_cannot_be_had_says_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
     def offline(accessions: list[str], out: object, params: object) -> list[Path]:

@@ -61,10 +61,7 @@ def make_enrichment(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matr
         }
     )
     write(enrichment.LEDGER, ledger, folder / "ledger.parquet")
-    tables = {
-        t: read_table(folder / f"{t}.parquet")
-        for t in ("concepts", "concept_summary", "enrichment", "ledger")
-    }
+    tables = {t: read_table(folder / f"{t}.parquet") for t in ("concepts", "concept_summary", "enrichment", "ledger")}
     named = name_features(Evidence(*tables.values()), ConceptParams())
     write(enrichment.NAMES, named.to_dict("records"), folder / "names.parquet")
 
@@ -266,15 +263,11 @@ def _shapes(folder: Path, genomes: Genomes) -> None:
         n = max(int(counts[0].sum()), 1)
         share = counts / n
         bits = (
-            2
-            + np.where(share > 0, share * np.log2(np.maximum(share, 1e-9)), 0).sum(axis=1)
-            - 3 / (2 * np.log(2) * n)
+            2 + np.where(share > 0, share * np.log2(np.maximum(share, 1e-9)), 0).sum(axis=1) - 3 / (2 * np.log(2) * n)
         )
         told = (bits > 1).sum() >= 2
         consensus = (
-            "".join("ACGT"[share[i].argmax()] if bits[i] > 0.8 else "N" for i in range(31)).strip("N")
-            if told
-            else ""
+            "".join("ACGT"[share[i].argmax()] if bits[i] > 0.8 else "N" for i in range(31)).strip("N") if told else ""
         )
         shapes.append(
             {
@@ -313,9 +306,7 @@ def _shapes(folder: Path, genomes: Genomes) -> None:
                 "expected": 0.05,
                 "n": 80,
             }
-            profiles += [
-                {**near, "offset": int(o), "activation": float(4 * np.exp(-((o / 4) ** 2)))} for o in at
-            ]
+            profiles += [{**near, "offset": int(o), "activation": float(4 * np.exp(-((o / 4) ** 2)))} for o in at]
     write(enrichment.SHAPES, shapes, folder / "shapes.parquet")
     write(enrichment.LOGOS, logos, folder / "logos.parquet")
     write(enrichment.PROFILES, profiles, folder / "profiles.parquet")
@@ -390,9 +381,7 @@ def _novelty(folder: Path) -> None:
                 "top_loci": "ring:chromosome:1040(+)",
             }
         )
-    for rank, row in enumerate(
-        sorted((r for r in rows if r["gate"] == "passed"), key=lambda r: -r["novelty"]), 1
-    ):
+    for rank, row in enumerate(sorted((r for r in rows if r["gate"] == "passed"), key=lambda r: -r["novelty"]), 1):
         row["rank"] = rank
     write(enrichment.NOVELTY, rows, folder / "novelty.parquet")
     hidden = [

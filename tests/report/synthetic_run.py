@@ -35,9 +35,7 @@ def reverse_complement(text: str) -> str:
     return text.translate(str.maketrans("ACGT", "TGCA"))[::-1]
 
 
-def contig(
-    rng: np.random.Generator, length: int, prefix: str
-) -> tuple[str, list[tuple[str, int, int, str, str]]]:
+def contig(rng: np.random.Generator, length: int, prefix: str) -> tuple[str, list[tuple[str, int, int, str, str]]]:
     """Random bases with genes on both strands, tRNAs and motifs; and (kind, start, end, strand, name), 0-based half-open."""
     bases = list("".join(rng.choice(list("ACGT"), length)))
     rows, at, number = [], 120, 0
@@ -45,9 +43,7 @@ def contig(
         n_codons = int(rng.integers(80, 300))
         kind = "tRNA" if number % 7 == 6 else "CDS"
         inner = (
-            _TRNA
-            if kind == "tRNA"
-            else "AGGAGGTTATAC" + "ATG" + "".join(_codon(rng) for _ in range(n_codons)) + "TAA"
+            _TRNA if kind == "tRNA" else "AGGAGGTTATAC" + "ATG" + "".join(_codon(rng) for _ in range(n_codons)) + "TAA"
         )
         if at + len(inner) + 200 > length:
             return "".join(bases), rows
@@ -88,8 +84,7 @@ def make_genomes(folder: Path, seed: int = 51) -> Genomes:
                 gff.append(place.format("gene", ".") + f"ID=g-{name};Name={name}")
                 phase = "0" if kind == "CDS" else "."
                 gff.append(
-                    place.format(kind, phase)
-                    + f"ID=x-{name};Parent=g-{name};gene={name};product=made-up {kind} {name}"
+                    place.format(kind, phase) + f"ID=x-{name};Parent=g-{name};gene={name};product=made-up {kind} {name}"
                 )
         (given / f"{genome}.fa").write_text("".join(fasta))
         (given / f"{genome}.gff3").write_text("\n".join(gff) + "\n")
@@ -125,9 +120,7 @@ def make_codes(genomes: Genomes, folder: Path, seed: int = 7) -> dict[str, sp.cs
                 for start in starts:
                     dense[start : start + int(rng.integers(1, 12)), feature] = rng.gamma(4.0, 0.5)
         codes[strand] = sp.csr_matrix(np.round(dense, 3).astype(np.float16).astype(np.float32))
-    meta = CodesMeta(
-        "5ae0", Origin("a0de1", "block.2.out", 32, model_name="nano"), N_FEATURES, workspace="axis"
-    )
+    meta = CodesMeta("5ae0", Origin("a0de1", "block.2.out", 32, model_name="nano"), N_FEATURES, workspace="axis")
     for strand in ("+", "-"):
         half = workspace.n_rows // 2
         write_shard(folder, 0, strand, 0, codes[strand][:half], meta)

@@ -39,9 +39,7 @@ def test_a_card_names_the_change_the_drug_and_calibrated_odds():
 
 
 def test_a_card_without_probability_says_why_and_calls_its_numbers_uncalibrated():
-    html = str(
-        card(record(probability=math.nan, scale=0.0, withheld="it is at chance"), VARIANT, CITED, NONE)
-    )
+    html = str(card(record(probability=math.nan, scale=0.0, withheld="it is at chance"), VARIANT, CITED, NONE))
     assert "No probability is shown: it is at chance" in html
     assert "+1.50" in html
     assert "not calibrated" in html

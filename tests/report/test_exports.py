@@ -32,9 +32,7 @@ def test_features_open_as_anndata_with_numbers_and_categories_only(exported, run
         kind = adata.obs[name].dtype
         assert isinstance(kind, pd.CategoricalDtype) or kind.kind in "fibu", name
     assert any(k.startswith("X_") for k in adata.obsm)
-    for (
-        embedding
-    ) in adata.obsm.values():  # cellxgene refuses infinite ones and those that are missing throughout
+    for embedding in adata.obsm.values():  # cellxgene refuses infinite ones and those that are missing throughout
         assert not np.isinf(embedding).any()
         assert np.isfinite(embedding).all(axis=1).sum() >= 70
 
@@ -71,9 +69,7 @@ def test_dictionary_covers_every_contract():
     listed = column_dictionary()
     for module in (biomarkers, enrichment, features, genome, interventions):
         for spec in (v for v in vars(module).values() if isinstance(v, TableSpec)):
-            rows = listed[
-                (listed["table"] == spec.name) & (listed["stage"] == module.__name__.rsplit(".", 1)[1])
-            ]
+            rows = listed[(listed["table"] == spec.name) & (listed["stage"] == module.__name__.rsplit(".", 1)[1])]
             assert rows["column"].tolist() == list(spec.columns)
 
 
@@ -86,18 +82,14 @@ def test_crate_names_files_that_are_there(exported):
     assert files
     for entry in files:
         assert (exported / entry["@id"]).stat().st_size == entry["contentSize"]
-    action = graph[
-        root["mentions"]["@id"] if isinstance(root["mentions"], dict) else root["mentions"][0]["@id"]
-    ]
+    action = graph[root["mentions"]["@id"] if isinstance(root["mentions"], dict) else root["mentions"][0]["@id"]]
     assert action["@type"] == "CreateAction"
 
 
 def test_same_run_twice_gives_the_same_bytes(exported, whole, tmp_path):
     export(Run(whole), tmp_path / "again", ExportParams(), MADE)
     names = sorted(p.relative_to(exported) for p in exported.rglob("*") if p.is_file())
-    assert names == sorted(
-        p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*") if p.is_file()
-    )
+    assert names == sorted(p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*") if p.is_file())
     changed = [str(n) for n in names if (exported / n).read_bytes() != (tmp_path / "again" / n).read_bytes()]
     assert changed == []
 

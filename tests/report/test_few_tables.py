@@ -44,16 +44,12 @@ def test_two_instances_are_said_as_two_and_baselines_stand_beside():
         "p": np.nan,
     }
     regions.append({**alone, "n_tested": 0, "n_told": 0, "status": reason})
-    tables = few_tables(
-        run_of(instances=INSTANCES.check(instances), regions=REGIONS.check(pd.DataFrame(regions)))
-    )
+    tables = few_tables(run_of(instances=INSTANCES.check(instances), regions=REGIONS.check(pd.DataFrame(regions))))
     first, second = (str(t.html()) for t in tables)
     assert "2 of 2 (0.16–1.00)" in first
     assert "0.67 (0.09–0.99)" in first
     assert len(tables[0].rows) == 1
-    assert all(
-        text in second for text in ("0.996", "0.929", "0.570", "2 of 2 (0.16–1.00)", "p 0.010", reason)
-    )
+    assert all(text in second for text in ("0.996", "0.929", "0.570", "2 of 2 (0.16–1.00)", "p 0.010", reason))
 
 
 def test_runs_without_such_tables_show_none():

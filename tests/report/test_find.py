@@ -28,9 +28,7 @@ def test_a_gene_leads_to_the_features_along_it_in_sense_and_antisense(run, bare)
             continue
         for way, strand in (("sense", gene["strand"]), ("antisense", "-" if gene["strand"] == "+" else "+")):
             dense = codes[strand][inside].toarray()
-            expected = {
-                f: (dense[:, f].max(), (dense[:, f] > 0).sum()) for f in np.flatnonzero(dense.max(axis=0))
-            }
+            expected = {f: (dense[:, f].max(), (dense[:, f] > 0).sum()) for f in np.flatnonzero(dense.max(axis=0))}
             rows = found.table[found.table["reads"] == way].set_index("feature")
             assert set(rows.index) == set(expected)
             assert all(rows.loc[f, "active"] == n for f, (_, n) in expected.items())
@@ -39,9 +37,7 @@ def test_a_gene_leads_to_the_features_along_it_in_sense_and_antisense(run, bare)
 def test_a_pasted_sequence_is_found_on_either_strand(run):
     s = run.places.workspace.table.iloc[0]
     bases = (
-        run.genomes.sequence(s["genome"], s["chrom"], int(s["start"]) + 40, int(s["start"]) + 100)
-        .tobytes()
-        .decode()
+        run.genomes.sequence(s["genome"], s["chrom"], int(s["start"]) + 40, int(s["start"]) + 100).tobytes().decode()
     )
     place = f"{s['chrom']}:{s['start'] + 41:,}-{s['start'] + 100:,}"
     assert f"{place} (+)" in find(run, bases.lower()).title

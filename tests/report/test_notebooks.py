@@ -69,9 +69,7 @@ def test_every_notebook_runs_and_ends_with_an_answer(path, made, request):
         if isinstance(value, Block):
             values.append(value._repr_html_())
     assert len(values) >= (3 if made == "whole" else 2)
-    assert "setup()" in next(
-        c.source for c in notebook.cells if c.cell_type == "code" and "assert" in c.source
-    )
+    assert "setup()" in next(c.source for c in notebook.cells if c.cell_type == "code" and "assert" in c.source)
     text = re.sub(r"<[^>]+>", " ", values[-1])
     assert len(text.split()) > 12
     assert not [

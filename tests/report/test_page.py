@@ -111,9 +111,7 @@ def test_a_sentence_is_cut_between_words_and_never_within_a_term():
 def test_methods_cite_what_they_name_and_number_it_as_it_comes(run):
     text = " ".join(str(b.html()) for b in methods.section(run).blocks)
     told, listed = text.split('data-copy="references"')
-    first = list(
-        dict.fromkeys(int(n) for group in re.findall(r"\[(\d[\d, ]*)\]", told) for n in group.split(", "))
-    )
+    first = list(dict.fromkeys(int(n) for group in re.findall(r"\[(\d[\d, ]*)\]", told) for n in group.split(", ")))
     assert first == list(range(1, listed.count("<li>") + 1))
     assert "no p-value can be below 1/" in told
 

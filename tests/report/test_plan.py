@@ -50,9 +50,7 @@ def test_hours_and_bytes_by_hand():
 
 
 def test_a_random_control_reads_everything_again():
-    once, twice = (
-        by_name(plan(config(controls=c), READ, SIZE, site()))["activations"] for c in ([], ["random"])
-    )
+    once, twice = (by_name(plan(config(controls=c), READ, SIZE, site()))["activations"] for c in ([], ["random"]))
     assert twice.flops == 2 * once.flops
     assert twice.disk == 2 * once.disk
 

@@ -137,9 +137,7 @@ def test_where_coding_sequences_overlap_the_frame_decides():
 
 def test_what_was_not_read_is_what_no_scored_interval_covers(places):
     table = places.workspace.table
-    for genome, chrom, length in places.genomes.contigs[["genome", "chrom", "length"]].itertuples(
-        index=False
-    ):
+    for genome, chrom, length in places.genomes.contigs[["genome", "chrom", "length"]].itertuples(index=False):
         inside = np.zeros(length + 20, dtype=bool)
         for s in table[(table["genome"] == genome) & (table["chrom"] == chrom)].itertuples():
             inside[s.start : s.end] = True

@@ -45,10 +45,7 @@ def test_an_unknown_feature_is_told_with_the_nearest_live_ones(run):
 def test_what_was_not_made_is_said_with_what_makes_it(poor):
     bare = Run(poor)
     assert bare.table("novelty") is None
-    assert (
-        bare.absent("novelty")
-        == "The ranking of unannotated features: not in this run. `photo51 novelty` makes it."
-    )
+    assert bare.absent("novelty") == "The ranking of unannotated features: not in this run. `photo51 novelty` makes it."
     assert bare.of("concepts", 3).empty
     assert bare.sets("variants") == []
 
@@ -110,9 +107,7 @@ def test_a_dossier_says_what_it_is_and_against_what(run):
     assert "Replication: 2 of 2 checks hold." in said
     assert "AGGAGGTTATACATG" in said
     assert all(w.sequence[w.peak : w.peak + 3] == "ATG" for w in d.windows[:5])
-    assert "Removing it raises the model's negative log-likelihood by 0.310 bits" in feature_text.cause(
-        d.known
-    )
+    assert "Removing it raises the model's negative log-likelihood by 0.310 bits" in feature_text.cause(d.known)
     assert ("genome rods", "holds") in [c[:2] for c in feature_text.checks(d.known)]
     assert any(c[1] == "could not be checked" for c in feature_text.checks(d.known))
 
@@ -145,10 +140,7 @@ def test_the_most_active_features_of_a_bin_are_those_counted_by_hand(run, bare):
     found = most_active(run.codes, run.places.workspace, run.genomes.contigs, ids, bases=1_000, per_bin=3)
     places = run.places.workspace.locate(np.arange(run.codes.n_rows))
     table = run.places.workspace.table.iloc[places.stretch]
-    key = [
-        f"{g} {c} {p // 1000}"
-        for g, c, p in zip(table["genome"], table["chrom"], places.position, strict=True)
-    ]
+    key = [f"{g} {c} {p // 1000}" for g, c, p in zip(table["genome"], table["chrom"], places.position, strict=True)]
     dense = np.maximum(codes["+"][:, ids].toarray(), codes["-"][:, ids].toarray())
     top = {k: dense[np.array(key) == k].max(axis=0) / dense.max(axis=0) for k in sorted(set(key))}
     middle = np.median(np.stack(list(top.values())), axis=0)

@@ -109,9 +109,7 @@ def test_a_start_codon_track_peaks_on_the_a_of_atg_on_both_strands(places, writt
 def test_concept_track_is_the_largest_share_of_its_features(bare, places, written):
     _, codes = bare
     peaks = [max(codes["+"][:, f].max(), codes["-"][:, f].max()) for f in (3, 4, 5)]
-    shares = np.max(
-        [codes["+"][:, f].toarray().ravel() / p for f, p in zip((3, 4, 5), peaks, strict=True)], axis=0
-    )
+    shares = np.max([codes["+"][:, f].toarray().ravel() / p for f, p in zip((3, 4, 5), peaks, strict=True)], axis=0)
     t = places.workspace.table
     first = t[t["genome"] == "rods"].iloc[0]
     rows = slice(int(first["offset"]), int(first["offset"] + first["end"] - first["start"]))
@@ -163,9 +161,7 @@ def test_bigbed_calls_equal_the_table(written):
     for genome, here in calls.groupby("genome"):
         with pybigtools.open(str(written / genome / "calls.bb")) as bb:
             read = {(c, r[0], r[1], r[2], r[4]) for c in bb.chroms() for r in bb.records(c)}
-        assert read == set(
-            zip(here["chrom"], here["start"], here["end"], here["name"], here["strand"], strict=True)
-        )
+        assert read == set(zip(here["chrom"], here["start"], here["end"], here["name"], here["strand"], strict=True))
 
 
 def test_same_tracks_twice_give_the_same_bytes(places, written, tmp_path):
@@ -177,9 +173,7 @@ def test_same_tracks_twice_give_the_same_bytes(places, written, tmp_path):
     ]
     write_tracks(places, tracked, tmp_path / "again", TracksParams(chunk=4), MADE, EVERY)
     names = sorted(p.relative_to(written) for p in written.rglob("*") if p.is_file())
-    assert names == sorted(
-        p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*") if p.is_file()
-    )
+    assert names == sorted(p.relative_to(tmp_path / "again") for p in (tmp_path / "again").rglob("*") if p.is_file())
     assert [n for n in names if (written / n).read_bytes() != (tmp_path / "again" / n).read_bytes()] == []
 
 

@@ -60,15 +60,11 @@ def test_a_table_of_an_older_version_is_named_with_the_command_that_makes_the_ru
 
 def test_a_table_that_was_cut_short_or_says_no_version_is_named(folder):
     made(folder, "windows", "spring")
-    with pytest.raises(
-        InputError, match=r"windows.parquet: need a version of photo51 in its metadata, got 'spring'"
-    ):
+    with pytest.raises(InputError, match=r"windows.parquet: need a version of photo51 in its metadata, got 'spring'"):
         Run(folder)
     whole = made(folder, "windows", "0.0.1").read_bytes()
     path(folder, "windows").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(
-        InputError, match=r"windows.parquet: need a parquet table, got a file that cannot be read"
-    ):
+    with pytest.raises(InputError, match=r"windows.parquet: need a parquet table, got a file that cannot be read"):
         Run(folder)
 
 

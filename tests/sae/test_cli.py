@@ -82,9 +82,7 @@ def test_processes_that_share_the_batches_learn_what_one_learns(run, tmp_path):
     )
     assert np.allclose(two.encoder, one.encoder, rtol=2e-3, atol=2e-3)
     assert np.allclose(two.decoder, one.decoder, rtol=2e-3, atol=2e-3)
-    assert not np.array_equal(two.encoder, one.encoder), (
-        "two sums of halves are not one sum of all, to the last bit"
-    )
+    assert not np.array_equal(two.encoder, one.encoder), "two sums of halves are not one sum of all, to the last bit"
 
 
 def test_only_valid_rows_of_the_training_split_are_learnt_from(run):
@@ -194,9 +192,7 @@ def test_a_dictionary_is_taken_in_for_a_model_and_site_that_are_named(tmp_path):
     call("import-sae", tmp_path / "ae.pt", tmp_path / "out", "--model", "sh2:nano", "--site", "block.3.out")
     assert Dictionary.load(tmp_path / "out").origin.key() == origin.key()
     with pytest.raises(InputError, match=r"need a site of .*embed … final_norm.*got 'block.99.out'"):
-        call(
-            "import-sae", tmp_path / "ae.pt", tmp_path / "o", "--model", "sh2:nano", "--site", "block.99.out"
-        )
+        call("import-sae", tmp_path / "ae.pt", tmp_path / "o", "--model", "sh2:nano", "--site", "block.99.out")
     with pytest.raises(InputError, match="--model and --site together"):
         call("import-sae", tmp_path / "ae.pt", tmp_path / "o", "--model", "sh2:nano")
     with pytest.raises(InputError, match="name the activations"):

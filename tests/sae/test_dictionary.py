@@ -95,9 +95,7 @@ def test_other_activations_are_refused_naming_both():
         Origin("m1", "block.2.out", 2),
         Origin("m1", "block.1.out", 2, "unit"),
     ):
-        with pytest.raises(
-            InputError, match=r"need site block.1.out of model small \[m1\].*, got site"
-        ) as found:
+        with pytest.raises(InputError, match=r"need site block.1.out of model small \[m1\].*, got site") as found:
             sae.encode(x, other)
         assert str(other) in str(found.value)
     sae.encode(x, Origin("m1", "block.1.out", 2, model_name="another name of the same weights"))

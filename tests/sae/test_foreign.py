@@ -186,9 +186,7 @@ def encoded(a, bias):
     return (X - bias) @ a["encoder.weight"].T + a["encoder.bias"]
 
 
-@pytest.mark.parametrize(
-    "trainer", [{"dict_class": "AutoEncoder"}, {"trainer_class": "PAnnealTrainer"}, None]
-)
+@pytest.mark.parametrize("trainer", [{"dict_class": "AutoEncoder"}, {"trainer_class": "PAnnealTrainer"}, None])
 def test_relu_codes_grow_with_decoder_rows_that_are_made_one_long(trainer, tmp_path):
     a = numbers({**LINEAR, "bias": (D,)})
     length = np.linalg.norm(a["decoder.weight"], axis=0)

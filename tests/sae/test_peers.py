@@ -87,9 +87,7 @@ def test_dictionaries_that_dictionary_learnings_topk_trainer_saved(tmp_path):
 @pytest.mark.parametrize("multi", [True, False])
 def test_dictionaries_that_sparsify_saved(multi, tmp_path):
     sparsify = pytest.importorskip("sparsify")
-    theirs = randomised(
-        sparsify.SparseCoder(D, sparsify.SparseCoderConfig(num_latents=F, k=3, multi_topk=multi))
-    )
+    theirs = randomised(sparsify.SparseCoder(D, sparsify.SparseCoderConfig(num_latents=F, k=3, multi_topk=multi)))
     theirs.save_to_disk(tmp_path)
     with torch.no_grad():
         top = theirs.encode(X)

@@ -114,9 +114,7 @@ def test_a_sweep_trains_measures_and_does_not_train_again(run, tmp_path):
     assert table[["n_features", "k"]].to_numpy().tolist() == [[16, 2], [16, 4], [24, 2], [24, 4]]
     assert table["chosen"].sum() == 1
     assert table["stability"].between(0, 1).all()
-    assert (
-        table.loc[[1, 3], "variance_explained"].to_numpy() > table.loc[[0, 2], "variance_explained"]
-    ).all()
+    assert (table.loc[[1, 3], "variance_explained"].to_numpy() > table.loc[[0, 2], "variance_explained"]).all()
     before = {p: p.stat().st_mtime_ns for p in tmp_path.rglob("sae.safetensors")}
     assert len(before) == 8
     again = sweep(store.rows(), store.rows(), params, tmp_path)

@@ -45,9 +45,7 @@ def test_half_of_the_features_replaced_leaves_half_the_score(directions):
 def test_a_nearest_direction_must_be_nearest_from_both_sides():
     one, two = np.array([[1, 0], [0.9, 0.1]]), np.array([[1.0, 0]])
     assert nearest(one, two).index.tolist() == [0, 0]
-    table = compare(
-        dictionary(np.vstack([one, [[0, 1]]])), dictionary(np.array([[1.0, 0], [-1, 0], [0, -1]]))
-    )
+    table = compare(dictionary(np.vstack([one, [[0, 1]]])), dictionary(np.array([[1.0, 0], [-1, 0], [0, -1]])))
     assert table["mutual"].tolist() == [True, False, False]
 
 

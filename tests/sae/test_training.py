@@ -23,9 +23,7 @@ def params(**more):
 
 
 def same(one, two, tolerance=0.0):
-    return all(
-        np.allclose(a, two.arrays()[name], rtol=tolerance, atol=tolerance) for name, a in one.arrays().items()
-    )
+    return all(np.allclose(a, two.arrays()[name], rtol=tolerance, atol=tolerance) for name, a in one.arrays().items())
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

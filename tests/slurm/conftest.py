@@ -18,9 +18,7 @@ SCRIPT = HERE / "single_node.sh"
 
 def node(*words, timeout=400):
     """Call `single_node.sh`."""
-    return subprocess.run(
-        ["bash", SCRIPT, *words], capture_output=True, text=True, timeout=timeout, check=False
-    )
+    return subprocess.run(["bash", SCRIPT, *words], capture_output=True, text=True, timeout=timeout, check=False)
 
 
 def _interruptible():
@@ -44,9 +42,7 @@ class Cluster:
 
     def call(self, *words):
         """Output of a Slurm command."""
-        return subprocess.run(
-            words, capture_output=True, text=True, check=True, env=self.env, timeout=120
-        ).stdout
+        return subprocess.run(words, capture_output=True, text=True, check=True, env=self.env, timeout=120).stdout
 
     def jobs(self):
         """Jobs since the cluster started, oldest first: id, state, memory, partition."""

@@ -99,9 +99,7 @@ def test_a_node_that_dies_loses_nothing(cluster, site):
     cluster.wait("the last step", lambda: started.exists() and "last" in started.read_text(), 2_400)
     (folder / "pause").write_text("1")
     _crash(cluster.env["SLURM_CONF"].removesuffix("/slurm.conf"))
-    cluster.wait(
-        "the node to be called down", lambda: "down" in cluster.call("sinfo", "-h", "-N", "-o", "%t")
-    )
+    cluster.wait("the node to be called down", lambda: "down" in cluster.call("sinfo", "-h", "-N", "-o", "%t"))
     node("node-up")
     assert process.wait(3_600) == 0, (folder / "run.log").read_text()[-3000:]
     assert (folder / "out" / "last").read_text() == "0\n1\n"
@@ -135,10 +133,7 @@ def test_no_slurm_and_no_partition_are_named(cluster, site, tmp_path):
     config.write_text(config.read_text().replace("partition: cpu", "partition: nowhere", 1))
     process = cluster.snakemake(folder, "--retries", "0")
     assert process.wait(1_200) != 0
-    assert (
-        "nowhere" in (folder / "run.log").read_text()
-        or "invalid partition" in (folder / "run.log").read_text()
-    )
+    assert "nowhere" in (folder / "run.log").read_text() or "invalid partition" in (folder / "run.log").read_text()
     assert not (folder / "started").exists()
 
 

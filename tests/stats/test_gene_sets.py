@@ -62,8 +62,7 @@ def test_sets_of_long_genes_are_no_discovery():
     long = (order < 40)[:, None]
     shifts = rng.integers(0, np.diff(genes.bounds), (199, 8))
     found = [
-        set_tests(np.sort(rng.choice(starts[-1], 150, replace=False)), genes, long, shifts, 0.0)
-        for _ in range(60)
+        set_tests(np.sort(rng.choice(starts[-1], 150, replace=False)), genes, long, shifts, 0.0) for _ in range(60)
     ]
     assert np.mean([f.p_ora[0] <= 0.05 for f in found]) > 0.5
     assert np.mean([f.p[0] <= 0.05 for f in found]) < 0.15

@@ -70,9 +70,7 @@ def test_wide_lattices_use_a_window_and_stay_exact():
     pmf = np.ones(1)
     for i in range(30):
         counts = h.counts[h.ends[i] : h.ends[i + 1]]
-        pmf = np.convolve(
-            pmf, counts / counts.sum()
-        )  # positive terms: relative accuracy kept far into the tail
+        pmf = np.convolve(pmf, counts / counts.sum())  # positive terms: relative accuracy kept far into the tail
     base = int(h.low.sum())
     for z in (-7.0, -2.0, 0.3, 4.0, 12.0):
         observed = round(mean + z * np.sqrt(variance))

@@ -55,9 +55,7 @@ def test_hierarchical_by_hand():
     assert np.isnan(q[4])
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4)), min_size=1, max_size=40), st.floats(0.001, 0.5)
-)
+@given(st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4)), min_size=1, max_size=40), st.floats(0.001, 0.5))
 @settings(max_examples=100, deadline=None)
 def test_hierarchical_rejects_as_the_two_step_procedure(tests, alpha):
     p, family = np.array([t[0] for t in tests]), np.array([t[1] for t in tests])
@@ -84,11 +82,7 @@ def test_false_hits_do_not_gather_in_null_classes():
         found = hierarchical(p, family) <= 0.05
         classes = np.unique(family[found])
         selected += int((classes >= 5).sum())
-        shares.append(
-            np.mean([(found & ~true)[family == c].sum() / found[family == c].sum() for c in classes])
-        )
+        shares.append(np.mean([(found & ~true)[family == c].sum() / found[family == c].sum() for c in classes]))
     assert pooled > 40 * 5  # more than five false pairs of null classes a world
-    assert (
-        selected <= 25
-    )  # of 40 × 5.05 selected classes 5 % are 10; the binomial chance of more than 25 is below 1e-4
+    assert selected <= 25  # of 40 × 5.05 selected classes 5 % are 10; the binomial chance of more than 25 is below 1e-4
     assert np.mean(shares) <= 0.06

@@ -48,9 +48,7 @@ def test_shifts_are_uniform_and_hold_the_identity():
 
 @pytest.mark.parametrize(("k", "n"), [(0, 10), (3, 10), (10, 10), (7, 1000)])
 def test_wilson_is_statsmodels(k, n):
-    np.testing.assert_allclose(
-        [float(x) for x in wilson(k, n)], proportion_confint(k, n, method="wilson"), atol=1e-12
-    )
+    np.testing.assert_allclose([float(x) for x in wilson(k, n)], proportion_confint(k, n, method="wilson"), atol=1e-12)
 
 
 def test_wilson_without_trials_is_all_there_is():

@@ -30,8 +30,7 @@ def _rolled(dense, mask, bounds):
     """T(s) of each block by np.roll, the oracle."""
     f, a = dense.reshape(2, -1), mask.reshape(2, -1)
     return [
-        np.array([np.sum(np.roll(f[:, x:y], s, axis=1) * a[:, x:y]) for s in range(y - x)])
-        for x, y in pairwise(bounds)
+        np.array([np.sum(np.roll(f[:, x:y], s, axis=1) * a[:, x:y]) for s in range(y - x)]) for x, y in pairwise(bounds)
     ]
 
 

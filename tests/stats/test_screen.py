@@ -10,9 +10,7 @@ from photo51.stats.screen import Moments, period3, screen, smooth
 def _world(seed=0, bounds=(0, 301, 512, 900), n_features=6, n_masks=3):
     rng = np.random.default_rng(seed)
     n = 2 * bounds[-1]
-    dense = rng.integers(1, 9, (n, n_features)) * (
-        rng.random((n, n_features)) < rng.uniform(0.01, 0.2, n_features)
-    )
+    dense = rng.integers(1, 9, (n, n_features)) * (rng.random((n, n_features)) < rng.uniform(0.01, 0.2, n_features))
     dense[:, 0] = 0
     masks = np.repeat(rng.random((n_masks, n // 10)) < 0.3, 10, axis=1)
     masks[2] = np.arange(n) % 3 == 0

@@ -38,9 +38,7 @@ def small():
 def _t(dense, right, blocks, shift):
     """By numpy.roll: sums over blocks of both strands, then their sum over the root of their squares' sum."""
     f = dense.reshape(2, -1)
-    moved = np.concatenate(
-        [np.roll(f[:, :12], shift[0], axis=1), np.roll(f[:, 12:], shift[1], axis=1)], axis=1
-    )
+    moved = np.concatenate([np.roll(f[:, :12], shift[0], axis=1), np.roll(f[:, 12:], shift[1], axis=1)], axis=1)
     sums = np.add.reduceat((moved[:, :, None] * right.reshape(2, 20, -1)).sum(axis=0), blocks[:-1], axis=0)
     return sums.sum(axis=0) / np.sqrt((sums**2).sum(axis=0))
 
@@ -48,9 +46,7 @@ def _t(dense, right, blocks, shift):
 def test_a_small_world_is_what_counting_it_out_gives(small):
     bounds, blocks, right, dense = small
     unit = Shifts.of(bounds, blocks, 12, 0)
-    amounts = np.stack(
-        [np.arange(12), np.arange(12) % 8]
-    )  # unit 2 has each of its 8 shifts, the first four twice
+    amounts = np.stack([np.arange(12), np.arange(12) % 8])  # unit 2 has each of its 8 shifts, the first four twice
     shifts = unit._replace(amounts=amounts)
     got = shifted_test(sp.csc_array(dense.astype(np.float32)), _residuals(right), shifts, 5)
     exact = fixed_point(right) / 16_384
@@ -131,6 +127,4 @@ def test_features_that_keep_to_a_strand_are_called_as_often_as_they_should(share
 def test_rows_that_do_not_fit_are_refused(small):
     bounds, blocks, right, dense = small
     with pytest.raises(ValueError, match="need the same rows"):
-        shifted_test(
-            sp.csc_array(dense[:-2].astype(np.float32)), _residuals(right), Shifts.of(bounds, blocks, 4, 0), 0
-        )
+        shifted_test(sp.csc_array(dense[:-2].astype(np.float32)), _residuals(right), Shifts.of(bounds, blocks, 4, 0), 0)

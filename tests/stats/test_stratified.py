@@ -152,9 +152,7 @@ def test_tables_of_one_to_three_strata_with_ties_are_enumerated(seed):
     sizes = rng.integers(2, 7, rng.integers(1, 4))
     strata = np.repeat(np.arange(len(sizes)), sizes)
     labels = np.concatenate([rng.permutation(np.arange(n) < rng.integers(1, n)) for n in sizes]).astype(int)
-    values = np.where(
-        rng.random((len(strata), 40)) < rng.random(40), 0, rng.integers(-2, 4, (len(strata), 40))
-    )
+    values = np.where(rng.random((len(strata), 40)) < rng.random(40), 0, rng.integers(-2, 4, (len(strata), 40)))
     for alternative in ("two-sided", "greater", "less"):
         exact = permutation_p(values, labels, strata, rng=rng, draws=10**6, alternative=alternative)
         test = stratified_rank_test(values, labels, strata, alternative=alternative)
@@ -224,9 +222,7 @@ def test_permuted_labels_keep_their_level_whatever_the_ties(sizes, density):
     rng = np.random.default_rng(len(sizes))
     strata = np.repeat(np.arange(len(sizes)), sizes)
     labels = np.concatenate([np.arange(n) < max(1, n // 4) for n in sizes]).astype(int)
-    values = np.where(
-        rng.random((len(strata), 40)) < density, rng.normal(1, 1, (len(strata), 40)).round(1), 0.0
-    )
+    values = np.where(rng.random((len(strata), 40)) < density, rng.normal(1, 1, (len(strata), 40)).round(1), 0.0)
     rows = np.vstack([labels, rearranged(labels, strata, 200, rng)])
     _, p = stratified_rearranged(values, rows, strata)
     varying = p[:, (p < 1).any(0)]

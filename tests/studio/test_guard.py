@@ -12,11 +12,7 @@ LIMITS = settings(max_examples=15, deadline=None, suppress_health_check=list(Hea
 POSTS = ("read", "bases", "track", "why", "steer", "dose", "variants", "cancel", "end")
 GETS = ("api/state", "api/search", "api/feature/1", "api/journal", "api/export/notebook", "api/export/bed", "run/x", "static/x")  # fmt: skip
 JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(max_size=30),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30),
     lambda kids: st.lists(kids, max_size=4) | st.dictionaries(st.text(max_size=12), kids, max_size=4),
     max_leaves=8,
 )

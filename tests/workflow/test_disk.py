@@ -26,9 +26,7 @@ def small_disk(tmp_path):
         pytest.skip("mounts a file system: root only")
 
     def mount(options):
-        return subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", options, "none", place], check=False, capture_output=True
-        )
+        return subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", place], check=False, capture_output=True)
 
     if mount("size=96k").returncode:
         pytest.skip("no tmpfs here")
@@ -54,9 +52,7 @@ def genomes(folder):
     return sheet
 
 
-def test_a_full_disk_is_named_and_the_command_goes_on_when_there_is_space(
-    small_disk, tmp_path, monkeypatch, capsys
-):
+def test_a_full_disk_is_named_and_the_command_goes_on_when_there_is_space(small_disk, tmp_path, monkeypatch, capsys):
     place, change = small_disk
     sheet = genomes(tmp_path)
     (place / "ballast").write_bytes(bytes(80 << 10))

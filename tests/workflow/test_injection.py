@@ -71,9 +71,7 @@ def test_options_are_quoted_where_they_are_made():
 @given(TEXT, TEXT)
 @settings(deadline=None, max_examples=200)
 def test_quoting_gives_a_command_exactly_the_words_that_were_meant(value, other):
-    line = snakemake_format(
-        "photo51 x {params[0]:q} {params[1]:q} > {log:q}", params=[value, other], log="a b"
-    )
+    line = snakemake_format("photo51 x {params[0]:q} {params[1]:q} > {log:q}", params=[value, other], log="a b")
     assert shlex.split(line) == ["photo51", "x", value, other, ">", "a b"]
 
 
@@ -141,9 +139,7 @@ def test_nothing_from_outside_is_unpickled():
         for call in re.findall(
             r"\b(?:pickle\.loads?|joblib\.load|np\.load|torch\.load)\([^\n]*(?:\n[^\n]*){0,3}", text
         ):
-            safe = "weights_only=True" in call or (
-                call.startswith("np.load") and "allow_pickle=True" not in call
-            )
+            safe = "weights_only=True" in call or (call.startswith("np.load") and "allow_pickle=True" not in call)
             assert safe or name in allowed, f"{name}: {call}"
         assert "shell=True" not in text, name
         assert not re.search(r"\b(?:os\.system|eval)\(", text.replace(".eval(", "")), name

@@ -46,9 +46,7 @@ def test_the_run_ends_in_a_report_and_a_manifest_that_holds(finished):
     assert page.lstrip().lower().startswith("<!doctype html>")
     assert "human_mt" in page
     manifest = json.loads((results / "manifest.json").read_text())
-    assert {"features.h5ad", "enrichment.parquet", "concepts.parquet", "geometry.h5ad"} <= set(
-        manifest["files"]
-    )
+    assert {"features.h5ad", "enrichment.parquet", "concepts.parquet", "geometry.h5ad"} <= set(manifest["files"])
     assert "report.html" in manifest["files"]
     assert manifest["seed"] == 51
     assert all(check["passed"] is not False for check in manifest["selftests"]["checks"])

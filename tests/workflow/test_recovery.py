@@ -28,9 +28,7 @@ rule last:
 
 
 def call(folder, *words):
-    return subprocess.run(
-        [sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False
-    )
+    return subprocess.run([sys.executable, "-m", *words], cwd=folder, capture_output=True, text=True, check=False)
 
 
 def test_machines_whose_clocks_are_hours_apart_do_nothing_twice(tmp_path):

@@ -38,18 +38,13 @@ def patterns(names):
 def upstream(name):
     """Everything that has to be there before a rule is run: its inputs, and what those are made of."""
     makers = {
-        re.sub(r"\{\w+\}", "*", f): rule
-        for rule, text in RULES.items()
-        for f in files(text, "output", marks=True)
+        re.sub(r"\{\w+\}", "*", f): rule for rule, text in RULES.items() for f in files(text, "output", marks=True)
     }
     makers |= {re.sub(r"\{sae\}|/main", "/*", f).replace("//", "/"): r for f, r in list(makers.items())}
     seen, front, followed = set(), [name], set()
     while front:
         text = RULES[front.pop()]
-        if (
-            re.search(r"^ +(activation_parts|concept_baselines),", text, flags=re.M)
-            and "activations" not in followed
-        ):
+        if re.search(r"^ +(activation_parts|concept_baselines),", text, flags=re.M) and "activations" not in followed:
             followed.add("activations")
             front.append("activations")
         for file in files(text.replace("{{", "{").replace("}}", "}"), "input", marks=True) - seen:

@@ -1,8 +1,8 @@
 """How much context a base needs before its activations are settled: what the warm-up of windows is chosen by.
 
-A reading that begins at a place has seen nothing before it. It is compared, base by base, with a reading of the same bases
-that began `context` bases earlier. The error falls with the distance from the beginning; the warm-up is the distance from
-which on it stays small at 19 of 20 bases.
+A reading that begins at a place has seen nothing before it. It is compared, base by base, with a reading of the same
+bases that began `context` bases earlier. The error falls with the distance from the beginning; the warm-up is the
+distance from which on it stays small at 19 of 20 bases.
 """
 
 from __future__ import annotations
@@ -39,9 +39,7 @@ class BurnIn(NamedTuple):
     warmup: dict[str, int | None]
 
 
-def burn_in(
-    model: DnaModel, genomes: Genomes, params: BurnInParams, sites: Sequence[str] | None = None
-) -> BurnIn:
+def burn_in(model: DnaModel, genomes: Genomes, params: BurnInParams, sites: Sequence[str] | None = None) -> BurnIn:
     """Measure the error of cold readings.
 
     The error of a base is the distance between its two activations over the spread of the site: the root mean square
@@ -82,9 +80,7 @@ def burn_in(
     edges = _edges(params.longest)
     tables = [_summary(site, errors[site] / _spread(spreads[site]), edges) for site in sites]
     table = BURN_IN.check(pd.concat(tables, ignore_index=True))
-    return BurnIn(
-        table, {site: recommended(table[table["site"] == site], params.tolerance) for site in sites}
-    )
+    return BurnIn(table, {site: recommended(table[table["site"] == site], params.tolerance) for site in sites})
 
 
 def _spread(moments: list[tuple[NDArray, float]]) -> float:
@@ -152,9 +148,7 @@ def burn_in_curve(ax: Axes, found: BurnIn, tolerance: float) -> Axes:
             ax.plot([max(at, 1)], [tolerance], marker="|", color=tone, ms=9)
     ax.axhline(tolerance, color=theme.MUTED, lw=0.8, ls=":")
     ax.set(xscale="log", yscale="log", xlabel="context (bases)")
-    n = int(
-        found.table["n"].iloc[0] / (found.table["context_to"].iloc[0] - found.table["context_from"].iloc[0])
-    )
+    n = int(found.table["n"].iloc[0] / (found.table["context_to"].iloc[0] - found.table["context_from"].iloc[0]))
     ax.set_ylabel("error at 19 of 20 bases\n(share of the activations' spread)")
     ax.set_title(f"Burn-in, {n} probes")
     ax.legend(title="site: warm-up")

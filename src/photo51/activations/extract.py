@@ -1,8 +1,8 @@
 """Windows through the model: activations of every scored base, once on each strand, in rows of the workspace.
 
-A window is warm-up and core; the model reads both and the core is kept. Strand `-` is read backwards and put into forward
-rows. What comes out is either stored, a shard at a time, or handed on window by window, so that of a large model only what
-is made of the activations need be kept.
+A window is warm-up and core; the model reads both and the core is kept. Strand `-` is read backwards and put into
+forward rows. What comes out is either stored, a shard at a time, or handed on window by window, so that of a large
+model only what is made of the activations need be kept.
 """
 
 from __future__ import annotations
@@ -139,11 +139,7 @@ def _valid(ids: NDArray[np.uint8], warmup: int, asked: int, reach: int) -> NDArr
     """Bases of the core that may be learnt from: known, none unknown within reach before, enough context."""
     place = np.arange(len(ids))
     last = np.maximum.accumulate(np.where(is_base(ids), -reach - 1, place))
-    return (
-        ((place - last > reach) & (place >= asked))[warmup:]
-        if reach
-        else (is_base(ids) & (place >= asked))[warmup:]
-    )
+    return ((place - last > reach) & (place >= asked))[warmup:] if reach else (is_base(ids) & (place >= asked))[warmup:]
 
 
 def extract(
@@ -158,8 +154,8 @@ def extract(
 ) -> list[Path]:
     """Store activations: `out/<site>/<shard>.safetensors`, and `out/likelihood/<shard>.safetensors` where asked for.
 
-    Memory is that of one shard. A shard that is there and was made from the same bases, windows, model and parameters is
-    left as it is.
+    Memory is that of one shard. A shard that is there and was made from the same bases, windows, model and parameters
+    is left as it is.
 
     Parameters
     ----------
@@ -179,7 +175,8 @@ def extract(
     Raises
     ------
     InputError
-        For numbers that are not finite or that the precision cannot hold, and windows that leave rows out or give them twice.
+        For numbers that are not finite or that the precision cannot hold, and windows that leave rows out or give them
+        twice.
     """
     known = sorted(windows["shard"].unique())
     if shards is not None and (unknown := sorted(set(shards) - set(known))):
@@ -190,10 +187,7 @@ def extract(
     for shard in progress(wanted, "activations", len(wanted), "shards"):
         part = windows[windows["shard"] == shard]
         made = _made(model, genomes, part, params, asked, workspace)
-        paths = {
-            site: shard_path(out / site, shard)
-            for site in (*params.sites, *([LIKELIHOOD] * params.likelihood))
-        }
+        paths = {site: shard_path(out / site, shard) for site in (*params.sites, *([LIKELIHOOD] * params.likelihood))}
         if not all(is_made(path, made) for path in paths.values()):
             found = cores(model, genomes, part, params, warmup=asked)
             _Shard(part, params).fill(found).write(model, paths, workspace, made)
@@ -208,7 +202,9 @@ def encode_windows(
     params: ActivationParams,
     take: Callable[[Core], None],
 ) -> None:
-    """Hand the core of every window on as soon as it is read, and keep none: for models whose activations fill disks."""
+    """Hand the core of every window on as soon as it is read, and keep none: for models whose activations fill
+    disks.
+    """
     for core in progress(cores(model, genomes, windows, params), "windows", len(windows), "windows"):
         take(core)
 
@@ -239,9 +235,7 @@ class _Shard:
         first = windows.drop_duplicates("row").sort_values("row")
         ends = (first["row"] + first["end"] - first["start"]).to_numpy()
         if not np.array_equal(first["row"].to_numpy()[1:], ends[:-1]):
-            raise InputError(
-                f"windows: need shard {first['shard'].iloc[0]} to hold rows one after another, got gaps"
-            )
+            raise InputError(f"windows: need shard {first['shard'].iloc[0]} to hold rows one after another, got gaps")
         self.row0, self.n = int(first["row"].iloc[0]), int(ends[-1] - first["row"].iloc[0])
         self.params = params
         self.half: dict[str, dict[Strand, NDArray]] = {}
@@ -264,7 +258,8 @@ class _Shard:
         for strand, times in self.times.items():
             if (wrong := np.flatnonzero(times != 1)).size:
                 raise InputError(
-                    f"windows: need every row once on strand {strand}, got row {self.row0 + wrong[0]} {times[wrong[0]]} times"
+                    f"windows: need every row once on strand {strand}, got row {self.row0 + wrong[0]} {times[wrong[0]]}"
+                    " times"
                 )
         return self
 
@@ -346,9 +341,7 @@ class Surprisal:
         ends = [int(f.header["row1"]) for f in self.files]
         starts = [int(f.header["row0"]) for f in self.files]
         if starts != [0, *ends[:-1]]:
-            raise InputError(
-                f"{folder}: need every row once, got shards that start at rows {starts} and end at {ends}"
-            )
+            raise InputError(f"{folder}: need every row once, got shards that start at rows {starts} and end at {ends}")
         self.model, self.n_rows = self.files[0].header["model"], ends[-1]
 
     def read(self, strand: Strand) -> NDArray[np.float32]:

@@ -51,9 +51,7 @@ def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: 
     workspace = Workspace.read(path)
     axis = sha256(path)[:16]
     if store.workspace not in {"", axis}:
-        raise InputError(
-            f"{store.folder}: need activations of workspace {axis} ({path}), got {store.workspace}"
-        )
+        raise InputError(f"{store.folder}: need activations of workspace {axis} ({path}), got {store.workspace}")
     if store.n_rows != workspace.n_rows:
         raise InputError(f"{store.folder}: need {workspace.n_rows} rows as in {path}, got {store.n_rows}")
     mask = None if "all" in splits else workspace.split_mask(*splits)

@@ -1,8 +1,8 @@
 """Activations on disk: one file a shard, both strands, on the axis of the workspace.
 
-A shard holds rows `row0..row1` of the workspace as arrays `+` and `-`, (rows, d_model), in float16 or bfloat16, and says in
-its header of which model, site and workspace. Reading never loads a store: files are memory-mapped, and the shuffle over
-the whole store holds one buffer of rows and one integer a row.
+A shard holds rows `row0..row1` of the workspace as arrays `+` and `-`, (rows, d_model), in float16 or bfloat16, and
+says in its header of which model, site and workspace. Reading never loads a store: files are memory-mapped, and the
+shuffle over the whole store holds one buffer of rows and one integer a row.
 """
 
 from __future__ import annotations
@@ -66,7 +66,8 @@ def write_shard(
     precision
         Type on disk.
     valid
-        Strand → (rows,), false for rows that no one may learn from (ambiguous bases, cold starts). All are valid if absent.
+        Strand → (rows,), false for rows that no one may learn from (ambiguous bases, cold starts). All are valid if
+        absent.
 
     Raises
     ------
@@ -76,7 +77,8 @@ def write_shard(
     shapes = {np.shape(values[s]) for s in STRANDS if s in values}
     if set(values) != set(STRANDS) or shapes != {(len(values["+"]), origin.d_model)}:
         raise InputError(
-            f"{path}: need both strands as (rows, {origin.d_model}), got {sorted(map(str, shapes))} for {sorted(values)}"
+            f"{path}: need both strands as (rows, {origin.d_model}), got {sorted(map(str, shapes))} for"
+            f" {sorted(values)}"
         )
     n = len(values["+"])
     arrays: dict[str, NDArray] = {s: pack(values[s], precision, f"{path}: strand {s}", row0) for s in STRANDS}
@@ -94,7 +96,8 @@ def write_shard(
 
 
 def pack(x: NDArray, precision: Precision, where: str, row0: int = 0) -> NDArray:
-    """Numbers as float16, or as the bits of bfloat16 (rounded to the nearest, ties to even); what is packed already stays.
+    """Numbers as float16, or as the bits of bfloat16 (rounded to the nearest, ties to even); what is packed already
+    stays.
 
     Raises
     ------
@@ -196,7 +199,8 @@ class ActivationStore:
             at = shard.row1
         if n_rows is not None and at != n_rows:
             raise InputError(
-                f"{self.folder}: need {n_rows} rows, got shards of rows 0..{at}; the last is {self.shards[-1].file.path.name}"
+                f"{self.folder}: need {n_rows} rows, got shards of rows 0..{at}; the last is"
+                f" {self.shards[-1].file.path.name}"
             )
         return at
 
@@ -239,17 +243,15 @@ def _shard(path: Path) -> Shard:
         raise InputError(f"{path}: need an activation shard, got a file without row0 and row1") from e
     for strand in STRANDS:
         if file.shapes.get(strand, (-1,))[0] != row1 - row0:
-            raise InputError(
-                f"{path}: need {row1 - row0} rows on strand {strand}, got {file.shapes.get(strand)}"
-            )
+            raise InputError(f"{path}: need {row1 - row0} rows on strand {strand}, got {file.shapes.get(strand)}")
     return Shard(row0, row1, file)
 
 
 class Rows:
     """Rows of a store, both strands, in a uniformly random order that a seed decides.
 
-    Every epoch is one permutation of all rows, drawn whole: no row comes twice before each came once, and every order is
-    equally likely. Rows are fetched a buffer at a time, in the order in which they lie on disk, and put where the
+    Every epoch is one permutation of all rows, drawn whole: no row comes twice before each came once, and every order
+    is equally likely. Rows are fetched a buffer at a time, in the order in which they lie on disk, and put where the
     permutation wants them; memory is the buffer, four bytes a sample and eight a row, whatever d_model. Any number of
     readers may share a store.
 
@@ -258,8 +260,8 @@ class Rows:
     store
         What to read.
     mask
-        (n_rows,) rows to use, for instance `workspace.split_mask("train")`; all if None. Rows that are not valid are never
-        used.
+        (n_rows,) rows to use, for instance `workspace.split_mask("train")`; all if None. Rows that are not valid are
+        never used.
     seed
         Decides the order.
     buffer
@@ -280,18 +282,14 @@ class Rows:
         buffer: int = 1 << 28,
     ):
         if mask is not None and np.shape(mask) != (store.n_rows,):
-            raise InputError(
-                f"{store.folder}: need a mask of {store.n_rows} rows, got shape {np.shape(mask)}"
-            )
+            raise InputError(f"{store.folder}: need a mask of {store.n_rows} rows, got shape {np.shape(mask)}")
         self.store, self.seed, self.origin = store, seed, store.origin
         self._chosen = {s: store.valid(s) if mask is None else store.valid(s) & mask for s in STRANDS}
         self._rows = {s: np.flatnonzero(keep) for s, keep in self._chosen.items()}
         self._n_plus = len(self._rows["+"])
         self.n_rows = self._n_plus + len(self._rows["-"])
         if not self.n_rows:
-            raise InputError(
-                f"{store.folder}: need rows to learn from, got none that are valid and in the mask"
-            )
+            raise InputError(f"{store.folder}: need rows to learn from, got none that are valid and in the mask")
         self._buffer = max(1, buffer // (2 * store.origin.d_model))
         self._dtype = store.shards[0].file["+"].dtype
 

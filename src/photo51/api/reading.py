@@ -29,8 +29,8 @@ def load_model(name: str, *, device: str | None = None, dtype: str | None = None
     Parameters
     ----------
     name
-        `sh2:base`, `sh2:nano` (shipped), `evo2:7b` and others once converted, `hf:ID`, or a folder; `@random:SEED` behind it
-        gives the same architecture fresh weights.
+        `sh2:base`, `sh2:nano` (shipped), `evo2:7b` and others once converted, `hf:ID`, or a folder; `@random:SEED`
+        behind it gives the same architecture fresh weights.
     device
         `cpu` or `cuda`; default: cuda where there is one.
     dtype
@@ -85,11 +85,7 @@ def encode(
     >>> codes["+"].shape == codes["-"].shape == (15, sae.n_features)
     True
     """
-    ids = (
-        read_sequence(sequence, "sequence")
-        if isinstance(sequence, str)
-        else np.asarray(sequence, dtype=np.uint8)
-    )
+    ids = read_sequence(sequence, "sequence") if isinstance(sequence, str) else np.asarray(sequence, dtype=np.uint8)
     site = sae.origin.site
     sae.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     out: dict[Strand, sp.csr_matrix] = {}
@@ -133,8 +129,8 @@ def read(
 
     Returns
     -------
-    Tables `windows` (bits, variance explained), `calls` (named features), `orfs`, `unexplained`, 0-based and half-open; `bits`,
-    `variance_explained`, `unlike`; `write(folder)` makes the page and the files.
+    Tables `windows` (bits, variance explained), `calls` (named features), `orfs`, `unexplained`, 0-based and
+    half-open; `bits`, `variance_explained`, `unlike`; `write(folder)` makes the page and the files.
 
     Raises
     ------
@@ -252,7 +248,8 @@ def explain(
 
     Returns
     -------
-    `value` (nats), `table` (a feature at a base a row), `agreement` with exact ablation, `map` (saturation mutagenesis), `read`.
+    `value` (nats), `table` (a feature at a base a row), `agreement` with exact ablation, `map` (saturation
+    mutagenesis), `read`.
 
     Examples
     --------
@@ -265,9 +262,7 @@ def explain(
 
     opened = _instrument(run)
     owner = genome_of(run.genomes, place.chrom, genome)
-    return explain_place(
-        opened.instrument, run.genomes, owner, place, AttributionParams(), strand=strand, base=base
-    )
+    return explain_place(opened.instrument, run.genomes, owner, place, AttributionParams(), strand=strand, base=base)
 
 
 def _instrument(run: Results) -> Opened:

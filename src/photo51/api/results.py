@@ -52,18 +52,24 @@ class Results:
         self.folder, self.name = self._run.folder, self._run.name
         if not (self.folder / "features.h5ad").is_file():
             raise InputError(
-                f"{self.folder}: need a run with features.h5ad, got none; `photo51 run` makes it, and goes on where it stopped"
+                f"{self.folder}: need a run with features.h5ad, got none; `photo51 run` makes it, and goes on where it"
+                " stopped"
             )
 
     def __repr__(self) -> str:
         """Name, features, scored bases."""
-        return f"<photo51 run {self.name}: {len(self.features):,} features, {self._run.places.workspace.n_rows:,} scored bases>"
+        return (
+            f"<photo51 run {self.name}: {len(self.features):,} features, {self._run.places.workspace.n_rows:,} scored"
+            " bases>"
+        )
 
     # ---- features
 
     @cached_property
     def features(self) -> Features:
-        """Features by number: `run.features[812]`, `run.features["f812"]`; `run.features.table` is one row a feature."""
+        """Features by number: `run.features[812]`, `run.features["f812"]`; `run.features.table` is one row a
+        feature.
+        """
         return Features(self._run)
 
     # ---- tables
@@ -104,12 +110,15 @@ class Results:
 
     @property
     def concepts(self) -> pd.DataFrame:
-        """Annotation classes that features mark on held-out blocks, with thresholds, precision, recall, F1 and baselines."""
+        """Annotation classes that features mark on held-out blocks, with thresholds, precision, recall, F1 and
+        baselines.
+        """
         return self.table("concepts")
 
     @property
     def findings(self) -> pd.DataFrame:
-        """What the run claims, a row a claim: `claim`, `verdict` (yes, no, untested, described), `value`, `of`, `null`, `n`, `p`.
+        """What the run claims, a row a claim: `claim`, `verdict` (yes, no, untested, described), `value`, `of`,
+        `null`, `n`, `p`.
 
         Terms of the report's glossary are plain text here.
 
@@ -228,7 +237,9 @@ class Feature:
 
     @property
     def name(self) -> str:
-        """What it marks, or `like` what it agrees with no better than composition does; empty where it is like nothing."""
+        """What it marks, or `like` what it agrees with no better than composition does; empty where it is like
+        nothing.
+        """
         return feature_text.label(self._page.known)
 
     @property
@@ -343,14 +354,14 @@ class FeaturePlots:
         return ax
 
     def track(self, ax: Axes, genome: str, chrom: str, start: int, end: int) -> Axes:
-        """Its activation along an interval, strand + upwards and strand - downwards; gaps are bases that were not scored."""
+        """Its activation along an interval, strand + upwards and strand - downwards; gaps are bases that were not
+        scored.
+        """
         from photo51 import theme
 
         levels = self._feature.at(genome, chrom, start, end)
         for strand, sign in (("+", 1), ("-", -1)):
-            ax.fill_between(
-                levels.index + 0.5, sign * levels[strand], step="mid", color=theme.COLOURS[strand], lw=0
-            )
+            ax.fill_between(levels.index + 0.5, sign * levels[strand], step="mid", color=theme.COLOURS[strand], lw=0)
         ax.set(xlim=(start, end), xlabel=f"{chrom}, 0-based position", ylabel="activation")
         return ax
 
@@ -416,7 +427,8 @@ class Codes:
 
         Returns
         -------
-        `feature`, `strand`, `position` of the largest, `activation`, `share` (of the feature's maximum); largest share first.
+        `feature`, `strand`, `position` of the largest, `activation`, `share` (of the feature's maximum);
+        largest share first.
         """
         found = self.anndata(genome, chrom, start, end)
         largest = self._run.features["maximum"].to_numpy(dtype=np.float64)

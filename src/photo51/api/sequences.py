@@ -25,9 +25,7 @@ class TypedBases:
     def __init__(self, ids: NDArray[np.uint8]):
         self.ids = ids
 
-    def sequence(
-        self, _genome: str, chrom: str, start: int, end: int, strand: Strand = "+"
-    ) -> NDArray[np.uint8]:
+    def sequence(self, _genome: str, chrom: str, start: int, end: int, strand: Strand = "+") -> NDArray[np.uint8]:
         """Upper-case bytes of [start, end); strand `-` gives their reverse complement."""
         if not 0 <= start <= end <= self.length("", chrom):
             raise InputError(f"{chrom}: need bases within 0..{len(self.ids):,}, got {start:,}..{end:,}")
@@ -89,7 +87,9 @@ class Read:
         return decode(self.bases)
 
     def orfs(self, code: int = 11, least: int = LEAST_ORF) -> list[tuple[int, int, Strand]]:
-        """Open reading frames from ATG to stop on either strand: (start, end, strand), half-open, forward coordinates."""
+        """Open reading frames from ATG to stop on either strand: (start, end, strand), half-open, forward
+        coordinates.
+        """
         n = len(self)
         forward: list[tuple[int, int, Strand]] = [(a, b, "+") for a, b in orfs(self.text, code, least)]
         reverse = orfs(decode(reverse_complement(self.bases)), code, least)
@@ -111,7 +111,8 @@ def typed_sequence(text: str) -> tuple[str, str]:
     heads = [line for line in lines if line.startswith(">")]
     if len(heads) > 1:
         raise InputError(
-            f"sequence: need one record at a time, got {len(heads)}: {', '.join((h[1:].split() or ['?'])[0] for h in heads[:4])}"
+            f"sequence: need one record at a time, got {len(heads)}:"
+            f" {', '.join((h[1:].split() or ['?'])[0] for h in heads[:4])}"
         )
     body = "".join(_CLEAN.sub("", line) for line in lines if not line.startswith((">", ";")))
     if not body:

@@ -33,9 +33,7 @@ from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
 LN2 = float(np.log(2.0))
-CONTEXT = (
-    512  # bases read before and after a locus, so that both directions of reading have seen some sequence
-)
+CONTEXT = 512  # bases read before and after a locus, so that both directions of reading have seen some sequence
 
 
 class Workbench:
@@ -64,7 +62,10 @@ class Workbench:
 
     def __repr__(self) -> str:
         """Model, site and run."""
-        return f"<photo51 workbench: {self.model.spec.name} at {self.sae.origin.site}, {self.sae.n_features:,} features, run {self.run.name if self.run else 'none'}>"
+        return (
+            f"<photo51 workbench: {self.model.spec.name} at {self.sae.origin.site}, {self.sae.n_features:,} features,"
+            f" run {self.run.name if self.run else 'none'}>"
+        )
 
     # ---- features
 
@@ -72,16 +73,21 @@ class Workbench:
     def features(self) -> pd.DataFrame:
         """One row a feature, in order: `feature`, `name`, `grade`, `unit`, `median`, `maximum`, `density`.
 
-        `name` and `grade` are empty where nothing names it; activations are in the feature's own scale, and one `unit` is the
-        99th percentile of its activation where it is active.
+        `name` and `grade` are empty where nothing names it; activations are in the feature's own scale, and one `unit`
+        is the 99th percentile of its activation where it is active.
         """
         units = self.instrument.units
         table = pd.DataFrame(
             {
-                "feature": np.arange(self.sae.n_features), "name": "", "grade": "", "unit": units.unit,
-                "median": np.nan, "maximum": units.peak, "density": units.density,
+                "feature": np.arange(self.sae.n_features),
+                "name": "",
+                "grade": "",
+                "unit": units.unit,
+                "median": np.nan,
+                "maximum": units.peak,
+                "density": units.density,
             }
-        )  # fmt: skip
+        )
         if self.run is None:
             table["name"] = [self.instrument.name(f) for f in table["feature"]]
             return table
@@ -124,8 +130,8 @@ class Workbench:
         Parameters
         ----------
         what
-            Bases, read from the first on without context as `photo51.encode` reads them; or a place of the run's genomes,
-            forward whatever its strand.
+            Bases, read from the first on without context as `photo51.encode` reads them; or a place of the run's
+            genomes, forward whatever its strand.
         genome
             Genome of a place; default: the one that has the contig.
         context
@@ -156,7 +162,8 @@ class Workbench:
         length = run.genomes.length(owner, where.chrom)
         if not len(where) or where.end > length:
             raise InputError(
-                f"place {where}: need at least one base within the {length:,} of {where.chrom}, got {where.start + 1:,}–{where.end:,}"
+                f"place {where}: need at least one base within the {length:,} of {where.chrom}, got"
+                f" {where.start + 1:,}–{where.end:,}"
             )
         start, end = where.start - context, where.end + context
         if not run.genomes.is_circular(owner, where.chrom):
@@ -173,19 +180,17 @@ class Workbench:
             pasted=False,
         )
 
-    def _both(
-        self, ids: NDArray[np.uint8]
-    ) -> tuple[dict[Strand, NDArray[np.float32]], dict[Strand, sp.csr_matrix]]:
-        """Bits and codes of both strands, in forward order; each strand is a batch of its own, as `photo51.encode` reads it."""
+    def _both(self, ids: NDArray[np.uint8]) -> tuple[dict[Strand, NDArray[np.float32]], dict[Strand, sp.csr_matrix]]:
+        """Bits and codes of both strands, in forward order; each strand is a batch of its own, as `photo51.encode`
+        reads it.
+        """
         site = self.sae.origin.site
         bits: dict[Strand, NDArray[np.float32]] = {}
         codes: dict[Strand, sp.csr_matrix] = {}
         for strand in STRANDS:
             way = slice(None) if strand == "+" else slice(None, None, -1)
             read = ids if strand == "+" else reverse_complement(ids)
-            seen = self.model.read(
-                [read], [site], likelihood=len(ids) > 1
-            )  # nothing stands before a lone base
+            seen = self.model.read([read], [site], likelihood=len(ids) > 1)  # nothing stands before a lone base
             log_p = np.full(1, np.nan, np.float32) if seen.log_probs is None else seen.log_probs[0]
             bits[strand] = (-log_p / LN2).astype(np.float32)[way]
             codes[strand] = self.sae.encode(seen.activations[site][0].float().cpu().numpy())[way]
@@ -196,7 +201,8 @@ class Workbench:
 
         Returns
         -------
-        `feature`, `strand`, `position` (of the largest, in the reading), `activation`, `share`, `active` (bases), `name`, `grade`.
+        `feature`, `strand`, `position` (of the largest, in the reading), `activation`, `share`, `active`
+        (bases), `name`, `grade`.
         """
         table, rows = self.features, []
         largest = np.maximum(table["maximum"].to_numpy(dtype=np.float64), 1e-12)
@@ -206,12 +212,21 @@ class Workbench:
                 part = slice(columns.indptr[feature], columns.indptr[feature + 1])
                 best = int(np.argmax(columns.data[part]))
                 value = float(columns.data[part][best])
-                rows.append((int(feature), strand, int(columns.indices[part][best]), value, value / largest[feature], part.stop - part.start))  # fmt: skip
+                rows.append(
+                    (
+                        int(feature),
+                        strand,
+                        int(columns.indices[part][best]),
+                        value,
+                        value / largest[feature],
+                        part.stop - part.start,
+                    )
+                )
         found = pd.DataFrame(rows, columns=["feature", "strand", "position", "activation", "share", "active"])
         found = found[table["maximum"].to_numpy()[found["feature"]] > 0]
-        found = found.sort_values(
-            ["share", "feature"], ascending=[False, True], kind="stable", ignore_index=True
-        ).head(n)
+        found = found.sort_values(["share", "feature"], ascending=[False, True], kind="stable", ignore_index=True).head(
+            n
+        )
         return found.join(table[["name", "grade"]], on="feature")
 
     # ---- why
@@ -279,7 +294,9 @@ class Workbench:
     # ---- steering
 
     def reference(self, seed: int) -> NDArray[np.uint8]:
-        """Windows of real sequence (16, 512) that random directions and costs are measured on, as `photo51.steer` takes them."""
+        """Windows of real sequence (16, 512) that random directions and costs are measured on, as `photo51.steer`
+        takes them.
+        """
         if seed not in self._references:
             self._references[seed] = reference_windows(self._need("steering").genomes, 16, 512, seed)
         return self._references[seed]
@@ -404,13 +421,13 @@ class Workbench:
         with TemporaryDirectory(prefix="photo51-") as folder:
             path = Path(folder) / "variants.tsv"
             path.write_text("\n".join(lines) + "\n")
-            table, _ = score(
-                self._need("a variant").genomes.folder, [path], self.model, self.sae, genome=genome
-            )
+            table, _ = score(self._need("a variant").genomes.folder, [path], self.model, self.sae, genome=genome)
         return table
 
     def alleles(self, found: Found, *, context: int = CONTEXT, flank: int = 40) -> tuple[Read, Read, int]:
-        """Reference and alternative read with the same context, `flank` bases on either side; and where the change begins in both."""
+        """Reference and alternative read with the same context, `flank` bases on either side; and where the change
+        begins in both.
+        """
         genomes, v = self._need("a variant").genomes, found.variant
         start, end = v.pos - flank - context, v.end + flank + context
         if not genomes.is_circular(found.genome, v.chrom):
@@ -470,17 +487,14 @@ def workbench(
     """
     if run is None:
         raise InputError(
-            f"studio: need a run, as no dictionary comes with {model} in this version; `photo51 run config/examples/nano.yaml` makes one in minutes"
+            f"studio: need a run, as no dictionary comes with {model} in this version; `photo51 run"
+            " config/examples/nano.yaml` makes one in minutes"
         )
     results = run if isinstance(run, Results) else Results(run)
     sae = Dictionary.load(results.folder / "sae" / results._run.sae)
     loaded = load_model(sae.origin.model_name, device=device)
-    concepts = next(
-        (p for n in ("names.parquet", "concepts.parquet") if (p := results.folder / n).is_file()), None
-    )
-    opened = open_loaded(
-        loaded, sae, features=results.folder / "features.h5ad", concepts=concepts, units=UnitParams()
-    )
+    concepts = next((p for n in ("names.parquet", "concepts.parquet") if (p := results.folder / n).is_file()), None)
+    opened = open_loaded(loaded, sae, features=results.folder / "features.h5ad", concepts=concepts, units=UnitParams())
     return Workbench(loaded, sae, opened, results)
 
 

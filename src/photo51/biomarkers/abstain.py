@@ -2,8 +2,8 @@
 
 References
 ----------
-Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715 (Mondrian conformal prediction: the promise holds in each class, however
-unequal they are).
+Vovk, Gammerman & Shafer 2005, doi:10.1007/b106715 (Mondrian conformal prediction: the promise holds in each
+class, however unequal they are).
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ NAMES = {(True, False): "case", (False, True): "control", (True, True): "both", 
 
 
 class ConformalSet(NamedTuple):
-    """p-value of each class: how many variants of the class, the one at hand among them, score as far on the other side."""
+    """p-value of each class: how many variants of the class, the one at hand among them, score as far on the other
+    side.
+    """
 
     case: float
     control: float
@@ -55,9 +57,7 @@ class Conformal:
 
     def table(self, method: str, alpha: float) -> list[dict[str, object]]:
         """Rows of contract `CONFORMAL`: each variant held out."""
-        found = np.array(
-            [self.of(s, f).classes(alpha) for s, f in zip(self._score, self._fold.tolist(), strict=True)]
-        )
+        found = np.array([self.of(s, f).classes(alpha) for s, f in zip(self._score, self._fold.tolist(), strict=True)])
         rows = []
         for label, own in ((1, "case"), (0, "control")):
             sets = found[self._label == label]

@@ -52,9 +52,9 @@ def test_features(comparison: Comparison, params: BiomarkersParams) -> pd.DataFr
 def audited_tests(comparison: Comparison, params: BiomarkersParams) -> Tested:
     """Test every feature, orientation and statistic in discovery genes, and again in the others.
 
-    A test whose least attainable p could not be a discovery whatever it showed (Tarone's rule, `photo51.stats.multiple`) is
-    listed as not testable: it has no q and does not count in the family. The same tests are then made with labels permuted
-    within strata, `params.audit` times: each run with a discovery is a false one.
+    A test whose least attainable p could not be a discovery whatever it showed (Tarone's rule,
+    `photo51.stats.multiple`) is listed as not testable: it has no q and does not count in the family. The same tests
+    are then made with labels permuted within strata, `params.audit` times: each run with a discovery is a false one.
 
     Returns
     -------
@@ -64,9 +64,7 @@ def audited_tests(comparison: Comparison, params: BiomarkersParams) -> Tested:
     discovery = split_genes(comparison.genes, comparison.labels, rng)
     strata, variants = one_class_strata(comparison)
     if strata:
-        log.info(
-            "%d of the strata hold one class alone; their %d variants say nothing here", strata, variants
-        )
+        log.info("%d of the strata hold one class alone; their %d variants say nothing here", strata, variants)
     rows = np.flatnonzero(discovery)
     permuted = rearranged(comparison.labels[rows], comparison.strata[rows], params.audit, rng)
     labels = np.vstack([comparison.labels[rows][None], permuted])
@@ -80,13 +78,11 @@ def audited_tests(comparison: Comparison, params: BiomarkersParams) -> Tested:
     table["q"] = _family(table["p"].to_numpy(), table["testable"].to_numpy())
     table["q_pooled"] = benjamini_hochberg(table["p_pooled"].to_numpy())
     same_sign = np.sign(table["effect"]) == np.sign(table["rep_effect"])
-    table["replicated"] = (
-        (table["q"] <= params.alpha) & same_sign & (table["rep_p"] <= REPLICATION_ALPHA)
-    ).to_numpy(dtype=bool)
+    table["replicated"] = ((table["q"] <= params.alpha) & same_sign & (table["rep_p"] <= REPLICATION_ALPHA)).to_numpy(
+        dtype=bool
+    )
     if idle := int((~table["testable"]).sum()):
-        log.info(
-            "%d of %d tests cannot be made: no arrangement of labels reaches a discovery", idle, len(table)
-        )
+        log.info("%d of %d tests cannot be made: no arrangement of labels reaches a discovery", idle, len(table))
     audit = _audit(np.concatenate(runs, axis=1), table["testable"].to_numpy(), params.alpha)
     if len(audit):
         log.info(
@@ -123,9 +119,7 @@ def _tested(
     rows, others = np.flatnonzero(discovery), np.flatnonzero(~discovery)
     found, permuted = stratified_rearranged(deltas[rows], labels, comparison.strata[rows])
     up, down = (
-        stratified_rank_test(
-            deltas[others], comparison.labels[others], comparison.strata[others], alternative=tail
-        )
+        stratified_rank_test(deltas[others], comparison.labels[others], comparison.strata[others], alternative=tail)
         for tail in ("greater", "less")
     )
     n = comparison.n_features

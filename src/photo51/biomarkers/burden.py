@@ -77,7 +77,8 @@ def markers_of(genotypes: Genotypes, max_missing: float) -> NDArray[np.float64]:
     markers = share[:, known]
     if not markers.shape[1] or not (np.nanmax(markers, axis=0) > np.nanmin(markers, axis=0)).any():
         raise InputError(
-            f"genotypes: need an allele that differs between individuals and is known in {1 - max_missing:.0%} of them, got none of {share.shape[1]}"
+            f"genotypes: need an allele that differs between individuals and is known in {1 - max_missing:.0%} of them,"
+            f" got none of {share.shape[1]}"
         )
     return markers
 
@@ -87,8 +88,8 @@ def variant_burden(
 ) -> Burden:
     """Sum over the variants an individual carries of what they do to each feature, both strands.
 
-    Phase does not matter to a sum, so phased and unphased genotypes count alike; a haploid call counts as a homozygous one.
-    A missing genotype counts as the frequency of the allele in the cohort.
+    Phase does not matter to a sum, so phased and unphased genotypes count alike; a haploid call counts as a homozygous
+    one. A missing genotype counts as the frequency of the allele in the cohort.
 
     Parameters
     ----------
@@ -107,10 +108,7 @@ def variant_burden(
         Where no allele of the cohort has been scored.
     """
     renamed = _named_as_scored(genotypes.variants, variants["variant"].tolist())
-    names = [
-        f"{c}:{p + 1}:{r}>{a}"
-        for c, p, r, a in renamed[["chrom", "pos", "ref", "alt"]].itertuples(index=False)
-    ]
+    names = [f"{c}:{p + 1}:{r}>{a}" for c, p, r, a in renamed[["chrom", "pos", "ref", "alt"]].itertuples(index=False)]
     share = _shares(genotypes)
     known = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing
     place = {name: i for i, name in enumerate(variants["variant"])}
@@ -125,7 +123,8 @@ def variant_burden(
     use = np.flatnonzero(scored & known)
     if not len(use):
         raise InputError(
-            f"genotypes: need alleles that `photo51 variants` has scored, got none of {len(names)} ({', '.join(names[:3])})"
+            f"genotypes: need alleles that `photo51 variants` has scored, got none of {len(names)}"
+            f" ({', '.join(names[:3])})"
         )
     rows = [place[names[i]] for i in use]
     deltas = sum(sparse.csr_matrix(effects.layers[f"{statistic}_{s}"])[rows] for s in ("plus", "minus"))
@@ -143,10 +142,11 @@ def variant_burden(
 
 
 def _named_as_scored(alleles: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
-    """Alleles of a cohort with contigs named as in the scored alleles (`contig:position:ref>alt`): `1` there is `chr1` here.
+    """Alleles of a cohort with contigs named as in the scored alleles (`contig:position:ref>alt`): `1` there is `chr1`
+    here.
 
-    Two names are one contig where they mean the same chromosome, or reference alleles at `_ENOUGH` shared places or more
-    agree; those at shared places must agree in either case.
+    Two names are one contig where they mean the same chromosome, or reference alleles at `_ENOUGH` shared places or
+    more agree; those at shared places must agree in either case.
     """
     places: dict[str, dict[int, str]] = {}
     for chrom, pos, change in (name.rsplit(":", 2) for name in scored):
@@ -156,9 +156,7 @@ def _named_as_scored(alleles: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
     for name, rows in alleles.groupby("chrom", sort=False):
         for contig in candidates(str(name), free) if name not in places else ():
             shared = [
-                (ref, places[contig][p])
-                for p, ref in zip(rows["pos"], rows["ref"], strict=True)
-                if p in places[contig]
+                (ref, places[contig][p]) for p, ref in zip(rows["pos"], rows["ref"], strict=True) if p in places[contig]
             ]
             agree = sum(a.startswith(b) or b.startswith(a) for a, b in shared)
             alike = bool(keys(str(name)) & keys(contig)) or len(shared) >= _ENOUGH
@@ -166,8 +164,11 @@ def _named_as_scored(alleles: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
                 renamed[str(name)] = contig
                 log.warning(
                     "genotypes: contig %r is taken for %r of the scored alleles: %d of %d reference alleles agree",
-                    name, contig, agree, len(shared),
-                )  # fmt: skip
+                    name,
+                    contig,
+                    agree,
+                    len(shared),
+                )
                 break
     return alleles.assign(chrom=alleles["chrom"].replace(renamed)) if renamed else alleles
 
@@ -189,8 +190,8 @@ def genome_burden(store: CodesStore, workspace: Workspace, kmers: pd.DataFrame |
     """Mean activation of each feature over the scored bases of each genome, both strands.
 
     Dividing by the bases scored keeps a longer assembly from having more of everything; its length stays among the raw
-    quantities, where it can be seen to be the whole signal. `kmers` (rows are genomes) measure relatedness; without them
-    the burdens themselves do.
+    quantities, where it can be seen to be the whole signal. `kmers` (rows are genomes) measure relatedness; without
+    them the burdens themselves do.
     """
     table = workspace.table
     names = list(dict.fromkeys(table["genome"]))
@@ -202,9 +203,7 @@ def genome_burden(store: CodesStore, workspace: Workspace, kmers: pd.DataFrame |
             stop = min(start + ROWS_AT_ONCE, workspace.n_rows)
             codes = store.matrix(strand, slice(start, stop))
             owner = number[workspace.locate(np.arange(start, stop)).stretch]
-            members = sparse.csr_matrix(
-                (np.ones(len(owner)), (owner, np.arange(len(owner)))), (len(names), len(owner))
-            )
+            members = sparse.csr_matrix((np.ones(len(owner)), (owner, np.arange(len(owner)))), (len(names), len(owner)))
             part = np.asarray((members @ codes).todense(), dtype=float)
             total = part if total is None else total + part
     assert total is not None

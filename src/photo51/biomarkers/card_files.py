@@ -80,16 +80,16 @@ def write_cards(found: Cards, variants_path: Path, folder: Path, made: Provenanc
         name = str(found.cards["variant"].iloc[i])
         path = folder / "cards" / f"{file_name(name)}.json"
         card = _card(found, i, variants, variants_path.name, sources)
-        card["probe"] = {
-            c: _cite(JUDGED, int(row), c, probe.at[row, c]) for row in probe.index for c in OF_PROBE
-        }
+        card["probe"] = {c: _cite(JUDGED, int(row), c, probe.at[row, c]) for row in probe.index for c in OF_PROBE}
         write_json(card, path)
         paths.append(path)
     return paths
 
 
 def judged(folder: Path, method: str) -> pd.DataFrame:
-    """The row of `classifiers.parquet` that says what a card's probe achieves on the whole set; empty where there is none."""
+    """The row of `classifiers.parquet` that says what a card's probe achieves on the whole set; empty where there is
+    none.
+    """
     if not (folder / JUDGED).is_file():
         return CLASSIFIERS.empty()
     table = read_table(folder / JUDGED, CLASSIFIERS)
@@ -101,9 +101,7 @@ def file_name(variant: str) -> str:
     return variant.replace(":", "_").replace(">", "_to_")
 
 
-def _card(
-    found: Cards, i: int, variants: pd.DataFrame, variants_name: str, sources: dict[str, str]
-) -> dict[str, Any]:
+def _card(found: Cards, i: int, variants: pd.DataFrame, variants_name: str, sources: dict[str, str]) -> dict[str, Any]:
     name, row = str(found.cards["variant"].iloc[i]), int(found.cards["row"].iloc[i])
     known = [c for c in OF_VARIANT if c in variants.columns]
     return {
@@ -156,7 +154,8 @@ def verify_card(path: Path, variants_path: Path) -> int:
         same = (cited["value"] is None and pd.isna(found)) or found == cited["value"]
         if not same:
             raise InputError(
-                f"{path}: {cited['table']}, row {cited['row']}, column {cited['column']!r}: need {cited['value']!r}, got {found!r}"
+                f"{path}: {cited['table']}, row {cited['row']}, column {cited['column']!r}: need {cited['value']!r},"
+                f" got {found!r}"
             )
         n += 1
     return n

@@ -38,7 +38,9 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
 
 
 def wrapped(line: Line, width: float) -> list[str]:
-    """Lines no wider than `width` (inches); words wider than that are broken, and what exceeds `most` lines ends in an ellipsis."""
+    """Lines no wider than `width` (inches); words wider than that are broken, and what exceeds `most` lines ends in an
+    ellipsis.
+    """
     lines: list[str] = []
     current = ""
     for word in line.text.split():
@@ -76,9 +78,7 @@ def height_of(lines: Sequence[Line], width: float) -> float:
     return sum(len(wrapped(p, width)) * p.size * LEADING for p in lines) / POINTS
 
 
-def stack(
-    figure: Figure, lines: Sequence[Line], left: float, top: float, width: float, *, right: bool = False
-) -> None:
+def stack(figure: Figure, lines: Sequence[Line], left: float, top: float, width: float, *, right: bool = False) -> None:
     """Write paragraphs one below the other, their corner at `left` and `top` (inches from the lower left corner)."""
     wide, high = figure.get_size_inches()
     for paragraph in lines:
@@ -98,7 +98,9 @@ def stack(
 
 
 def overlaps(figure: Figure) -> list[str]:
-    """What is wrong with the texts of a figure: pairs that overlap, texts that leave it, texts on an axis that is not theirs."""
+    """What is wrong with the texts of a figure: pairs that overlap, texts that leave it, texts on an axis that is not
+    theirs.
+    """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     renderer = cast("RendererAgg", canvas.get_renderer())
@@ -114,11 +116,7 @@ def overlaps(figure: Figure) -> list[str]:
             or box.y1 > whole.y1 + _TOUCH
         ):
             wrong.append(f"{text.get_text()!r} leaves the figure")
-        wrong += [
-            f"{text.get_text()!r} overlaps {texts[j].get_text()!r}"
-            for j in range(i)
-            if _overlap(box, boxes[j])
-        ]
+        wrong += [f"{text.get_text()!r} overlaps {texts[j].get_text()!r}" for j in range(i) if _overlap(box, boxes[j])]
         wrong += [
             f"{text.get_text()!r} lies on the axes {other.get_title(loc='left') or other.get_title()!r}"
             for other in figure.axes

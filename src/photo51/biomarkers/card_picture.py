@@ -52,8 +52,8 @@ def card_picture(
     variant
         Row of the variants table.
     tables
-        `features` and `neighbours` of this variant; `calibration`; `set`: llr (or llr_fair) and label (1 case, 0 control) of the set;
-        `probe`: its row of the classifiers table, or none.
+        `features` and `neighbours` of this variant; `calibration`; `set`: llr (or llr_fair) and label (1 case, 0
+        control) of the set; `probe`: its row of the classifiers table, or none.
     logos
         Feature → picture of its motif.
     """
@@ -76,9 +76,9 @@ def card_picture(
         top -= 0.25 + bars + FRAME
         axis = _axes(figure, MARGIN + 0.1, top - 0.25 - low, 2.9, low)
         by = "llr_fair" if "llr_fair" in tables["set"] else "llr"
-        plots.against_set(
-            axis, tables["set"][by], tables["set"]["label"], variant[by], SURPRISE[by]
-        ).set_title("How surprised is the model?")  # fmt: skip
+        plots.against_set(axis, tables["set"][by], tables["set"]["label"], variant[by], SURPRISE[by]).set_title(
+            "How surprised is the model?"
+        )
         stack(figure, _neighbours(tables["neighbours"]), 3.75, top - 0.02, 3.3)
         stack(figure, foot, MARGIN, MARGIN + height_of(foot, text), text)
     return figure
@@ -107,9 +107,7 @@ def _middle(
     drawn = {int(f): p for f, p in logos.items() if int(f) in set(cited["feature"])}
     for i, feature in enumerate(cited["feature"]):
         if int(feature) in drawn:
-            inset = _axes(
-                figure, MARGIN + LABELS + BARS + 0.05, bottom + height - BAR * (i + 1), 0.6, 0.9 * BAR
-            )
+            inset = _axes(figure, MARGIN + LABELS + BARS + 0.05, bottom + height - BAR * (i + 1), 0.6, 0.9 * BAR)
             inset.imshow(mpimg.imread(drawn[int(feature)]), aspect="auto")
             inset.axis("off")
     probability = float(card["probability"])
@@ -119,19 +117,19 @@ def _middle(
 
 
 def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], str]:
-    """Names and sizes of the terms of a score, and their unit: calibrated log odds, as the probability beside them is."""
+    """Names and sizes of the terms of a score, and their unit: calibrated log odds, as the probability beside them
+    is.
+    """
     scale = float(card["scale"])
     size = scale if scale > 0 else 1.0
     loci = cited["locus"] if "locus" in cited else [""] * len(cited)
     names, values = [], []
     for feature, orientation, name, delta, at, contribution in zip(
         cited["feature"], cited["orientation"], cited["name"], cited["delta"], loci, cited["contribution"], strict=True
-    ):  # fmt: skip
+    ):
         change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; at {at}' if at else ''}"
         lines = [Line(f"f{feature}, {orientation}: {name or 'unnamed'}", 7, most=2), Line(change, 7, most=2)]
-        names.append(
-            "\n".join(part for line in lines for part in wrapped(line, LABELS - 0.1)).replace("$", r"\$")
-        )
+        names.append("\n".join(part for line in lines for part in wrapped(line, LABELS - 0.1)).replace("$", r"\$"))
         values.append(size * float(contribution))
     others = {
         "likelihood ratio": card["score"] - card["baseline"] - card["attributed"],
@@ -165,7 +163,10 @@ def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
         ]
     ratio = card["likelihood_ratio"]
     times = f"{ratio:.1f}" if ratio >= 1 else f"1/{1 / ratio:.1f}"
-    meaning = f"probability of {card['outcome']} in a set like this one, where {card['prevalence']:.0%} are cases; odds × {times}"
+    meaning = (
+        f"probability of {card['outcome']} in a set like this one, where {card['prevalence']:.0%} are cases; odds ×"
+        f" {times}"
+    )
     return left, [
         Line(f"{card['probability']:.2f}", 20, theme.INK, "bold", 1),
         Line(meaning, 7, theme.MUTED),
@@ -207,15 +208,18 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
     faithful = float(card["faithfulness"])
     lines = [
         Line(
-            f"Faithfulness: deleting the cited features takes away {faithful:.0%} of what features add; "
-            f"as many random ones {card['random_faithfulness']:.0%}."
-            if math.isfinite(faithful)
-            else "Features add next to nothing to this score: what they add is not taken apart.",
+            (
+                f"Faithfulness: deleting the cited features takes away {faithful:.0%} of what features add; "
+                f"as many random ones {card['random_faithfulness']:.0%}."
+                if math.isfinite(faithful)
+                else "Features add next to nothing to this score: what they add is not taken apart."
+            ),
             7.5,
         )
     ]
     distance = (
-        f"distance to its neighbours {card['distance']:.2f}, limit {card['distance_limit']:.2f}; {card['unseen']:.0%} of the change on features the set never changes"
+        f"distance to its neighbours {card['distance']:.2f}, limit {card['distance_limit']:.2f}; {card['unseen']:.0%}"
+        " of the change on features the set never changes"
         if math.isfinite(card["distance"])
         else "it changes no feature"
     )
@@ -224,12 +228,16 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
     lines.append(Line(f"{domain}: {distance}.", 7.5, theme.colour("failed") if outside else theme.INK))
     for row in probe.to_dict("records"):
         chance = not row["within_lo"] > 0.5
-        said = f"Over the whole set this score tells cases from controls of a gene with AUROC {row['auroc_within']:.2f} ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
-        said += (
-            ": no better than chance, so the card explains the score and not the outcome." if chance else "."
+        said = (
+            f"Over the whole set this score tells cases from controls of a gene with AUROC {row['auroc_within']:.2f}"
+            f" ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
         )
+        said += ": no better than chance, so the card explains the score and not the outcome." if chance else "."
         lines.append(Line(said, 7.5, theme.colour("failed") if chance else theme.INK))
-    source = f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row and SHA-256."
+    source = (
+        f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row"
+        " and SHA-256."
+    )
     return [*lines, Line(source, 6.5, theme.MUTED)]
 
 

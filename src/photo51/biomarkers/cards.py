@@ -1,7 +1,7 @@
 """Evidence cards: one variant's score taken apart into the features that carry it, each number held against a control.
 
-A card explains the score of the probe that never saw the variant's gene. Its figures come from tables written beside it,
-and each names the table, row and column it was read from.
+A card explains the score of the probe that never saw the variant's gene. Its figures come from tables written beside
+it, and each names the table, row and column it was read from.
 """
 
 from __future__ import annotations
@@ -97,7 +97,8 @@ def explain(
     known
         Feature → its name and strongest locus, where it has any.
     settings
-        Those of the comparison: which Δ the probes read, what cases have, what may be claimed, the seed of random deletions.
+        Those of the comparison: which Δ the probes read, what cases have, what may be claimed, the seed of random
+        deletions.
     judged
         What the probe achieves and what it reaches; None where nobody asked.
     """
@@ -105,14 +106,13 @@ def explain(
     calibrated = Calibrator(scores, params.method, params.bins)
     near = Neighbourhood(comparison, settings.statistic, params)
     here = scores[np.isfinite(scores[params.method].to_numpy(dtype=float))]
-    conformal = Conformal(
-        here[params.method].to_numpy(dtype=float), here["label"].to_numpy(), here["fold"].to_numpy()
-    )
+    conformal = Conformal(here[params.method].to_numpy(dtype=float), here["label"].to_numpy(), here["fold"].to_numpy())
     llr = subject.variants[surprise_column(comparison.variants)].to_numpy(dtype=float)
     if not np.isfinite(llr).all():
         name = str(subject.variants["variant"].iloc[int(np.flatnonzero(~np.isfinite(llr))[0])])
         raise InputError(
-            f"cards: need the length-fair likelihood of every variant, got none for {name}: it is of a set whose alleles all keep their length"
+            f"cards: need the length-fair likelihood of every variant, got none for {name}: it is of a set whose"
+            " alleles all keep their length"
         )
     rng = np.random.default_rng(settings.seed)
     cards, cited, neighbours = [], [], []
@@ -146,9 +146,7 @@ def explain(
                 "attributed": attributed,
                 "deleted": attributed - float(contributions.data[order].sum()),
                 "faithfulness": np.nan if faint else _share(contributions.data[order].sum(), attributed),
-                "random_faithfulness": np.nan
-                if faint
-                else _random(delta, contributions, len(order), params, rng),
+                "random_faithfulness": np.nan if faint else _random(delta, contributions, len(order), params, rng),
                 **near.domain(delta, str(subject.genes[i])),
             }
         )
@@ -162,9 +160,7 @@ def explain(
     )
 
 
-def withholding(
-    settings: BiomarkersParams, judged: Judged | None, method: str, consequence: str, scale: float
-) -> str:
+def withholding(settings: BiomarkersParams, judged: Judged | None, method: str, consequence: str, scale: float) -> str:
     """Why a card shows no probability; empty where it shows one."""
     if settings.claim == "description":
         return "the comparison is a description: its cases and controls differ by more than what cases have"
@@ -258,8 +254,8 @@ def _cited(
 class Calibrator:
     """Held-out scores made probabilities, at the share of cases of the set; a fold is calibrated by the others.
 
-    No probability is more extreme than the intervals of the outermost bins support: a straight line through few variants
-    would otherwise promise odds that no data have shown.
+    No probability is more extreme than the intervals of the outermost bins support: a straight line through few
+    variants would otherwise promise odds that no data have shown.
 
     References
     ----------
@@ -287,7 +283,9 @@ class Calibrator:
         return 0.0, float(np.log(share / (1 - share)))
 
     def scale(self, fold: int) -> float:
-        """Calibrated log odds per unit of score in a fold; 0 where the other folds' higher scores are no likelier cases."""
+        """Calibrated log odds per unit of score in a fold; 0 where the other folds' higher scores are no likelier
+        cases.
+        """
         return self._fits[fold][0]
 
     def probability(self, score: float, fold: int) -> float:

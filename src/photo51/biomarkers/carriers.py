@@ -1,8 +1,8 @@
 """Which genes and alleles a feature's burden is made of, and whether the alleles themselves say as much.
 
-A burden is a sum over alleles, so its variance is the sum of each allele's covariance with it: the shares add up to 1, and
-those of a gene's alleles to the gene's. A finding is the allele or the gene, told through a feature; where plain alleles
-predict as well, it is said.
+A burden is a sum over alleles, so its variance is the sum of each allele's covariance with it: the shares add up to 1,
+and those of a gene's alleles to the gene's. A finding is the allele or the gene, told through a feature; where plain
+alleles predict as well, it is said.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from photo51.biomarkers.probes import grouped_folds
 from photo51.io.contracts.biomarkers import CARRIERS, LEVELS
 from photo51.stats.auc import areas
 
-SILENT = frozenset(
-    ("synonymous", "stop_retained", "start_retained", "intergenic", "intron", "control_region", "")
-)
+SILENT = frozenset(("synonymous", "stop_retained", "start_retained", "intergenic", "intron", "control_region", ""))
 TOP = 10
 AS_WELL = 0.005
 FOLDS = 5
@@ -63,8 +61,8 @@ def shares(carried: NDArray[np.float64], deltas: NDArray[np.float64]) -> NDArray
 
     Returns
     -------
-    cov(part, burden) / var(burden); all 0 where the burden does not vary. Negative for an allele whose part is undone by those
-    that come with it.
+    cov(part, burden) / var(burden); all 0 where the burden does not vary. Negative for an allele whose part is
+    undone by those that come with it.
     """
     parts = (carried - carried.mean(0)) * deltas
     burden = parts.sum(1)
@@ -73,7 +71,9 @@ def shares(carried: NDArray[np.float64], deltas: NDArray[np.float64]) -> NDArray
 
 
 def carriers(alleles: Alleles, rows: NDArray[np.int64], features: NDArray[np.int64]) -> pd.DataFrame:
-    """Genes and alleles that carry the burden of features among some individuals, the ten largest of each (contract `CARRIERS`)."""
+    """Genes and alleles that carry the burden of features among some individuals, the ten largest of each (contract
+    `CARRIERS`).
+    """
     carried = alleles.carried[rows]
     n_carriers = (carried > 0).sum(0)
     columns = sparse.csc_matrix(alleles.deltas)
@@ -82,20 +82,22 @@ def carriers(alleles: Alleles, rows: NDArray[np.int64], features: NDArray[np.int
     for feature in features:
         delta = np.asarray(columns[:, [int(feature)]].todense(), dtype=float).ravel()
         at = np.flatnonzero(delta)
-        table = alleles.table.iloc[at].rename(columns={"allele": "name"}).assign(
-            feature=int(feature), level="allele", delta=delta[at], n_carriers=n_carriers[at], share=shares(carried[:, at], delta[at])
-        )  # fmt: skip
-        by_gene = table.groupby("gene", as_index=False)["share"].sum()
-        by_gene["n_carriers"] = [
-            int((carried[:, at[gene[at] == g]] > 0).any(1).sum()) for g in by_gene["gene"]
-        ]
-        by_gene = by_gene.assign(
-            feature=int(feature), level="gene", name=by_gene["gene"], consequence="", delta=np.nan
+        table = (
+            alleles.table.iloc[at]
+            .rename(columns={"allele": "name"})
+            .assign(
+                feature=int(feature),
+                level="allele",
+                delta=delta[at],
+                n_carriers=n_carriers[at],
+                share=shares(carried[:, at], delta[at]),
+            )
         )
+        by_gene = table.groupby("gene", as_index=False)["share"].sum()
+        by_gene["n_carriers"] = [int((carried[:, at[gene[at] == g]] > 0).any(1).sum()) for g in by_gene["gene"]]
+        by_gene = by_gene.assign(feature=int(feature), level="gene", name=by_gene["gene"], consequence="", delta=np.nan)
         parts += [
-            t.sort_values(["share", "name"], ascending=[False, True]).head(TOP)
-            for t in (by_gene, table)
-            if len(t)
+            t.sort_values(["share", "name"], ascending=[False, True]).head(TOP) for t in (by_gene, table) if len(t)
         ]
     table = pd.concat([p for p in parts if len(p)], ignore_index=True) if len(parts) > 1 else parts[0]
     return CARRIERS.check(table[list(CARRIERS.columns)])
@@ -104,8 +106,8 @@ def carriers(alleles: Alleles, rows: NDArray[np.int64], features: NDArray[np.int
 def baselines(alleles: Alleles, rows: NDArray[np.int64], transform: str) -> list[Level]:
     """Genes and alleles of some individuals as levels of their own; what does not vary is left out.
 
-    A gene counts the copies of its alleles that change a product or may do so (not synonymous, in introns or between genes);
-    a gene that has none of those counts them all.
+    A gene counts the copies of its alleles that change a product or may do so (not synonymous, in introns or between
+    genes); a gene that has none of those counts them all.
     """
     carried = alleles.carried[rows]
     names = alleles.table["allele"].tolist()
@@ -141,8 +143,8 @@ def association_rows(level: Level, tests: pd.DataFrame) -> pd.DataFrame:
 def levels(cohort: Cohort, tested: list[tuple[Level, pd.DataFrame]], alpha: float, seed: int) -> pd.DataFrame:
     """What each level knows (contract `LEVELS`): discoveries, and a prediction of clades that were held out.
 
-    The prediction is a ridge regression on all columns of the level, the same for each: columns brought to variance 1, a
-    penalty that gives the level half of the variance.
+    The prediction is a ridge regression on all columns of the level, the same for each: columns brought to variance 1,
+    a penalty that gives the level half of the variance.
     """
     fold = _folds(cohort, seed)
     rows = []
@@ -195,7 +197,5 @@ def verdict(table: pd.DataFrame) -> str:
     best = score.drop("feature").max()
     if best >= score["feature"] - AS_WELL:
         name = score.drop("feature").idxmax()
-        return (
-            f"{said}: the {name}s themselves do as well as the features, which add nothing to the prediction"
-        )
+        return f"{said}: the {name}s themselves do as well as the features, which add nothing to the prediction"
     return f"{said}: the features predict better than the genes and alleles themselves"

@@ -121,10 +121,14 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
     scores = {"llr": -llr, "abs_llr": np.abs(llr)}
     if surprise_column(comparison.variants) == "llr_fair":
         scores["llr_fair"] = -ranked
-    elif "llr_fair" in comparison.variants and (
-        lacking := int(comparison.variants["llr_fair"].isna().sum())
-    ) < len(llr):
-        log.warning("llr_fair is left out: %d of %d variants are of sets whose alleles all keep their length, which have none", lacking, len(llr))  # fmt: skip
+    elif "llr_fair" in comparison.variants and (lacking := int(comparison.variants["llr_fair"].isna().sum())) < len(
+        llr
+    ):
+        log.warning(
+            "llr_fair is left out: %d of %d variants are of sets whose alleles all keep their length, which have none",
+            lacking,
+            len(llr),
+        )
     if params.conservation:
         scores["conservation"] = _numbers(comparison.variants, params.conservation)
     designs = {
@@ -143,16 +147,10 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
         deltas = comparison.deltas[params.statistic][test]
         alone = stacked.sparse.feature_score(deltas)
         scores["features"][test] = stacked.sparse.intercept + alone
-        scores["stacked"][test] = (
-            stacked.intercept + stacked.llr_weight * ranked[test] + stacked.feature_weight * alone
-        )
+        scores["stacked"][test] = stacked.intercept + stacked.llr_weight * ranked[test] + stacked.feature_weight * alone
         rows += probe_rows(stacked, int(i), comparison.n_features)
-    place = (
-        comparison.variants["consequence"] + comparison.variants["codon_position"].astype(str)
-    ).to_numpy()
-    each = grouped_folds(
-        labels, np.arange(len(labels)), params.folds, params.seed
-    )  # a gene held out has no name
+    place = (comparison.variants["consequence"] + comparison.variants["codon_position"].astype(str)).to_numpy()
+    each = grouped_folds(labels, np.arange(len(labels)), params.folds, params.seed)  # a gene held out has no name
     scores["gene_prior"] = prior(labels, genes, each)
     scores["consequence_prior"] = prior(labels, place, fold)
     scores["gene_consequence_prior"] = prior(labels, np.char.add(genes.astype(str), place.astype(str)), each)
@@ -166,9 +164,7 @@ def _numbers(variants: pd.DataFrame, name: str) -> NDArray[np.float64]:
     numbers = pd.to_numeric(variants[name], errors="coerce")
     words = numbers.isna() & variants[name].notna() & ~variants[name].astype(str).isin(["", "NA", "nan", "."])
     if words.any():
-        raise InputError(
-            f"conservation: need numbers in column {name!r}, got {str(variants[name][words].iloc[0])!r}"
-        )
+        raise InputError(f"conservation: need numbers in column {name!r}, got {str(variants[name][words].iloc[0])!r}")
     return numbers.to_numpy(dtype=float)
 
 

@@ -132,8 +132,8 @@ def roster(genomes: list[str], panel: pd.DataFrame, params: CohortParams) -> Ros
     Raises
     ------
     InputError
-        For a missing column, a repeated individual, a phenotype whose coding is not plain or that has one class, names that
-        do not match, a covariate that explains the phenotype, covariates that depend on each other.
+        For a missing column, a repeated individual, a phenotype whose coding is not plain or that has one class, names
+        that do not match, a covariate that explains the phenotype, covariates that depend on each other.
     """
     params = columns_of(panel, params)
     names = individuals(panel, params, genomes)
@@ -150,20 +150,28 @@ def roster(genomes: list[str], panel: pd.DataFrame, params: CohortParams) -> Ros
     y = np.array([value[n] for n in kept])
     if len(np.unique(y)) < 2:
         raise InputError(
-            f"phenotype {params.phenotype!r}: need two classes or more among the {len(kept)} individuals with a genome, got "
-            f"{'only ' + format(y[0], 'g') if len(y) else 'none'}"
+            f"phenotype {params.phenotype!r}: need two classes or more among the {len(kept)} individuals with a genome,"
+            f" got {'only ' + format(y[0], 'g') if len(y) else 'none'}"
         )
     treatment = None if params.treatment is None else numbers(table[params.treatment]).to_numpy()
     if treatment is not None and np.isnan(treatment).any():
-        raise InputError(
-            f"treatment {params.treatment!r}: need a number for every individual, got a gap or a word"
-        )
+        raise InputError(f"treatment {params.treatment!r}: need a number for every individual, got a gap or a word")
     covariates, covariate_names = _covariates(table, params)
     _refuse_explained(y, covariates, covariate_names, params.phenotype)
     clade = None if params.clade is None else _named_clades(table[params.clade], params.clade)
     return Roster(
-        np.array(kept, dtype=object), rows, table, y, coding.is_binary, covariates, covariate_names, clade, treatment, unmatched, params,
-    )  # fmt: skip
+        np.array(kept, dtype=object),
+        rows,
+        table,
+        y,
+        coding.is_binary,
+        covariates,
+        covariate_names,
+        clade,
+        treatment,
+        unmatched,
+        params,
+    )
 
 
 def match(burden: Burden, panel: pd.DataFrame, params: CohortParams) -> Cohort:
@@ -188,9 +196,7 @@ def assemble(burden: Burden, people: Roster, relatedness: NDArray[np.float64], c
         "%d individuals in %d clades, phenotype %s",
         len(people.rows),
         len(np.unique(clade)),
-        ", ".join(f"{v:g}: {c}" for v, c in zip(values, counts, strict=True))
-        if people.is_binary
-        else "quantitative",
+        ", ".join(f"{v:g}: {c}" for v, c in zip(values, counts, strict=True)) if people.is_binary else "quantitative",
     )
     return Cohort(
         people.individuals,
@@ -209,18 +215,18 @@ def _named_clades(column: pd.Series, name: str) -> NDArray:
     words = as_text(column)
     if (gone := words.map(is_missing)).any():
         raise InputError(
-            f"clade {name!r}: need a value for every individual, got none for {words.index[gone][0]!r} ({int(gone.sum())} in all)"
+            f"clade {name!r}: need a value for every individual, got none for {words.index[gone][0]!r}"
+            f" ({int(gone.sum())} in all)"
         )
     if words.nunique() < 2:
         raise InputError(
-            f"clade {name!r}: need two values at least, got {words.iloc[0]!r} for everyone; leave `clade` out, and clades are cut from the kinship"
+            f"clade {name!r}: need two values at least, got {words.iloc[0]!r} for everyone; leave `clade` out, and"
+            " clades are cut from the kinship"
         )
     return words.to_numpy(dtype=str)
 
 
-def _unmatched(
-    genomes: list[str], names: list[str], value: dict[str, float], params: CohortParams
-) -> pd.DataFrame:
+def _unmatched(genomes: list[str], names: list[str], value: dict[str, float], params: CohortParams) -> pd.DataFrame:
     have, known = set(genomes), set(names)
     alone = [(n, "no row in the panel") for n in genomes if n not in known]
     alone += [(n, "no genome") for n in names if n not in have]
@@ -235,8 +241,8 @@ def _unmatched(
     lacking = shorter - len(have & known)
     if lacking > params.max_unmatched * shorter:
         raise InputError(
-            f"panel and genotypes: {text}; need at most {params.max_unmatched:.0%} of the shorter list of names without a partner, "
-            f"got {lacking} of {shorter}{_alike(have - known, known - have)}"
+            f"panel and genotypes: {text}; need at most {params.max_unmatched:.0%} of the shorter list of names without"
+            f" a partner, got {lacking} of {shorter}{_alike(have - known, known - have)}"
         )
     log.warning("%s; they are listed beside the results", text)
     return unmatched
@@ -271,7 +277,8 @@ def _covariates(table: pd.DataFrame, params: CohortParams) -> tuple[NDArray[np.f
             gone = gone | (quantity == -9)  # PLINK's missing value among numbers that are not below zero
         if gone.any():
             raise InputError(
-                f"covariate {name!r}: need a value for every individual, got none for {column.index[gone][0]!r} ({int(gone.sum())} in all)"
+                f"covariate {name!r}: need a value for every individual, got none for {column.index[gone][0]!r}"
+                f" ({int(gone.sum())} in all)"
             )
         if quantity.notna().all():
             values, given = quantity.to_numpy(dtype=float)[:, None], [name]
@@ -283,9 +290,7 @@ def _covariates(table: pd.DataFrame, params: CohortParams) -> tuple[NDArray[np.f
         before = np.column_stack([np.ones(len(table)), *columns])
         rest = values - before @ np.linalg.lstsq(before, values, rcond=None)[0]
         if (np.linalg.norm(rest, axis=0) < 1e-8 * np.linalg.norm(values, axis=0)).any():
-            raise InputError(
-                f"covariate {name!r}: need one that the others do not give, got a combination of {names}"
-            )
+            raise InputError(f"covariate {name!r}: need one that the others do not give, got a combination of {names}")
         columns.append(values)
         names += given
     return np.column_stack(columns), names

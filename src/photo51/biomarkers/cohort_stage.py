@@ -123,9 +123,12 @@ def _side(burden: Burden, plan: Design, cohort: Cohort, rows: NDArray[np.int64])
     columns = {c: v for c, v in columns.items() if not np.isnan(v).all()}
     at = people.rows[rows]
     raw = pd.concat(
-        [burden.raw.iloc[at].reset_index(drop=True), pd.DataFrame(columns, index=range(len(people.rows))).iloc[rows].reset_index(drop=True)],
+        [
+            burden.raw.iloc[at].reset_index(drop=True),
+            pd.DataFrame(columns, index=range(len(people.rows))).iloc[rows].reset_index(drop=True),
+        ],
         axis=1,
-    )  # fmt: skip
+    )
     return Side(cohort.subset(rows), burden.burden[at], raw.loc[:, ~raw.columns.duplicated()], at)
 
 
@@ -147,9 +150,9 @@ def run_cohort(
     burden, panel, params
         The cohort.
     out
-        Folder. Gets `feasibility`, `unmatched`, `cohort_tests`, `lambdas`, `associations`, `levels`, `carriers` (parquet),
-        `discovery.h5ad` for `photo51 distil`, `lock.json`, `summary.json`, a figure; with the lock open and rules distilled
-        before, `rules.parquet`.
+        Folder. Gets `feasibility`, `unmatched`, `cohort_tests`, `lambdas`, `associations`, `levels`, `carriers`
+        (parquet), `discovery.h5ad` for `photo51 distil`, `lock.json`, `summary.json`, a figure; with the lock open and
+        rules distilled before, `rules.parquet`.
     made
         Provenance.
     plan
@@ -213,8 +216,10 @@ def _validation(burden: Burden, plan: Design, whole: Cohort, external: External 
     people = roster(external.burden.individuals, external.panel, external.params)
     if people.is_binary != plan.people.is_binary or external.burden.burden.shape[1] != burden.burden.shape[1]:
         raise InputError(
-            f"external cohort: need a phenotype and features like those of the cohort, got {external.burden.burden.shape[1]} features and "
-            f"{'cases and controls' if people.is_binary else 'a quantity'} beside {burden.burden.shape[1]} and {'cases and controls' if plan.people.is_binary else 'a quantity'}"
+            "external cohort: need a phenotype and features like those of the cohort, got"
+            f" {external.burden.burden.shape[1]} features and"
+            f" {'cases and controls' if people.is_binary else 'a quantity'} beside {burden.burden.shape[1]} and"
+            f" {'cases and controls' if plan.people.is_binary else 'a quantity'}"
         )
     relatedness = similarity(external.burden.markers[people.rows])
     clade = clades(relatedness, external.params.n_clades) if people.clade is None else people.clade
@@ -258,9 +263,7 @@ def _alleles(
     burden: Burden, tests: pd.DataFrame, first: Side, found: Discovery, params: CohortParams
 ) -> tuple[list[tuple[pd.DataFrame, TableSpec]], str]:
     """What genes and alleles do beside features, and which of them carry each finding, as tables; and that in words."""
-    features = Level(
-        "feature", tests["feature"].astype(str).tolist(), first.cohort.burden, np.full(len(tests), -1)
-    )
+    features = Level("feature", tests["feature"].astype(str).tolist(), first.cohort.burden, np.full(len(tests), -1))
     tested = [(features, association_rows(features, tests))]
     if burden.alleles is not None:
         for level in baselines(burden.alleles, first.rows, params.transform):
@@ -288,9 +291,7 @@ def _carried_by(named: pd.DataFrame) -> str:
     """The leading gene and alleles of a feature's burden, with their shares."""
     gene, alleles = (named[named["level"] == level].head(n) for level, n in (("gene", 1), ("allele", 3)))
     parts = [f"{n} ({s:.0%})" for n, s in zip(gene["name"], gene["share"], strict=True)]
-    for name, own, consequence, share in alleles[["name", "gene", "consequence", "share"]].itertuples(
-        index=False
-    ):
+    for name, own, consequence, share in alleles[["name", "gene", "consequence", "share"]].itertuples(index=False):
         parts.append(f"{name} {own} {consequence} ({share:.0%})")
     return "carried by " + ", ".join(parts) if parts else "no allele changes it"
 

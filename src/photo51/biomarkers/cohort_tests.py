@@ -92,9 +92,7 @@ def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None
     tested = retest(cohort.burden)
     main = tested.slope
     log_resting(tested, params)
-    naive = score_test(
-        cohort.burden, fit_null(cohort.phenotype, related, _or_none(cohort.covariates), h2=0.0)
-    )
+    naive = score_test(cohort.burden, fit_null(cohort.phenotype, related, _or_none(cohort.covariates), h2=0.0))
     components = related.vectors[:, ::-1][:, : params.components]
     with_components = np.column_stack([cohort.covariates, components])
     on_components = score_test(cohort.burden, fit_null(cohort.phenotype, related, with_components, h2=0.0))
@@ -151,7 +149,11 @@ def log_resting(tested: Tested, params: CohortParams) -> None:
     """Say how many columns would be found if one clade could carry a finding alone."""
     alone = (benjamini_hochberg(tested.slope.p) <= params.alpha) & (tested.q > params.alpha)
     if alone.any():
-        log.info("%d features rest on one clade, and are no discoveries: without it p is above %g", int(alone.sum()), params.one_clade)  # fmt: skip
+        log.info(
+            "%d features rest on one clade, and are no discoveries: without it p is above %g",
+            int(alone.sum()),
+            params.one_clade,
+        )
 
 
 def _or_none(covariates: NDArray[np.float64]) -> NDArray[np.float64] | None:
@@ -192,8 +194,8 @@ def validate(tests: pd.DataFrame, validation: Cohort, params: CohortParams) -> p
 
     Returns
     -------
-    `tests` with `val_beta`, `val_se`, `val_p` and `validated` filled in for the discoveries: validated are those of the same
-    sign whose q among the features asked is at most `alpha`.
+    `tests` with `val_beta`, `val_se`, `val_p` and `validated` filled in for the discoveries: validated are
+    those of the same sign whose q among the features asked is at most `alpha`.
 
     Raises
     ------
@@ -223,8 +225,9 @@ def leave_one_clade_out(tests: pd.DataFrame, cohort: Cohort, params: CohortParam
 
     Returns
     -------
-    `tests` with `val_beta` (mean over the clades asked), `val_se`, `val_p` and `validated` for the discoveries. `val_p` is twice
-    the median over clades of the one-sided p, 1 where the others did not find the feature: so most clades have to agree.
+    `tests` with `val_beta` (mean over the clades asked), `val_se`, `val_p` and `validated` for the
+    discoveries. `val_p` is twice the median over clades of the one-sided p, 1 where the others did not find the
+    feature: so most clades have to agree.
 
     References
     ----------
@@ -238,9 +241,7 @@ def leave_one_clade_out(tests: pd.DataFrame, cohort: Cohort, params: CohortParam
     left_out = [c for c in np.unique(cohort.clade) if len(np.unique(cohort.phenotype[cohort.clade == c])) > 1]
     p, beta = np.ones((len(left_out), len(asked))), np.full((len(left_out), len(asked)), np.nan)
     for i, clade in enumerate(left_out):
-        rest, own = (
-            cohort.subset(np.flatnonzero(side)) for side in (cohort.clade != clade, cohort.clade == clade)
-        )
+        rest, own = (cohort.subset(np.flatnonzero(side)) for side in (cohort.clade != clade, cohort.clade == clade))
         first, second = (_alone(side, params) for side in (rest, own))
         if first is None or second is None:
             continue
@@ -254,9 +255,7 @@ def leave_one_clade_out(tests: pd.DataFrame, cohort: Cohort, params: CohortParam
     mean[known] = np.nanmean(beta[:, known], axis=0)
     several = n > 1
     se[several] = np.nanstd(beta[:, several], axis=0, ddof=1) / np.sqrt(n[several])
-    again = (benjamini_hochberg(combined) <= params.alpha) & (
-        np.sign(mean) == np.sign(tests["beta"].to_numpy()[asked])
-    )
+    again = (benjamini_hochberg(combined) <= params.alpha) & (np.sign(mean) == np.sign(tests["beta"].to_numpy()[asked]))
     for name, values in (("val_beta", mean), ("val_se", se), ("val_p", combined), ("validated", again)):
         column = out[name].to_numpy(copy=True)
         column[asked] = values

@@ -1,4 +1,6 @@
-"""Which variants are compared with which: cases, controls, the strata they are compared in, and the Δ they are compared by."""
+"""Which variants are compared with which: cases, controls, the strata they are compared in, and the Δ they are
+compared by.
+"""
 
 from __future__ import annotations
 
@@ -73,7 +75,8 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
     """
     if len(variants) != effects.n_obs or list(variants["variant"]) != list(effects.obs["variant"]):
         raise InputError(
-            f"variants and effects: need the same variants in the same order, got {len(variants)} and {effects.n_obs} rows"
+            f"variants and effects: need the same variants in the same order, got {len(variants)} and {effects.n_obs}"
+            " rows"
         )
     cases, controls = chosen(variants, params.cases, "cases"), chosen(variants, params.controls, "controls")
     if both := int((cases & controls).sum()):
@@ -81,9 +84,7 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
         raise InputError(f"cases and controls: need no variant in both, got {both}, {first} the first")
     for name in (*params.strata, params.gene, params.stratum):
         if name not in variants.columns:
-            raise InputError(
-                f"variants: need column {name!r} to compare within, got {list(variants.columns)}"
-            )
+            raise InputError(f"variants: need column {name!r} to compare within, got {list(variants.columns)}")
     rows = np.flatnonzero(cases | controls)
     table = variants.iloc[rows].reset_index(drop=True)
     table.insert(0, "row", rows)
@@ -102,7 +103,8 @@ def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParam
 def surprise_column(variants: pd.DataFrame) -> str:
     """The likelihood ratio that variants are ranked by: length-fair where every variant has it, as it is else.
 
-    The plain ratio of a deletion or insertion follows its length; a set whose alleles all keep their length has no other.
+    The plain ratio of a deletion or insertion follows its length; a set whose alleles all keep their length has no
+    other.
     """
     fair = "llr_fair" in variants and np.isfinite(variants["llr_fair"].to_numpy(dtype=float)).all()
     return "llr_fair" if fair and len(variants) else "llr"
@@ -114,7 +116,9 @@ def surprise(variants: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def consequence_distance(comparison: Comparison) -> float:
-    """Share of cases that would have to change their consequence for cases and controls to have the same ones, 0 to 1."""
+    """Share of cases that would have to change their consequence for cases and controls to have the same ones, 0 to
+    1.
+    """
     kinds = comparison.variants["consequence"].astype(str)
     shares = [kinds[comparison.labels == label].value_counts(normalize=True) for label in (0, 1)]
     return float(1 - pd.concat(shares, axis=1).min(axis=1, skipna=False).fillna(0).sum())
@@ -134,8 +138,9 @@ def require_claim(comparison: Comparison, params: BiomarkersParams) -> None:
     kinds = comparison.variants["consequence"].astype(str)
     named = [kinds[comparison.labels == label].value_counts().index[0] for label in (1, 0)]
     raise InputError(
-        f"cases and controls: need the same consequences in both to claim a discovery, got {distance:.0%} that differ (cases mostly {named[0]}, controls mostly {named[1]}): "
-        "whatever tells these consequences apart tells cases from controls; choose controls of the same consequences, or set claim: description"
+        f"cases and controls: need the same consequences in both to claim a discovery, got {distance:.0%} that differ"
+        f" (cases mostly {named[0]}, controls mostly {named[1]}): whatever tells these consequences apart tells cases"
+        " from controls; choose controls of the same consequences, or set claim: description"
     )
 
 
@@ -151,9 +156,7 @@ def oriented(
     return table
 
 
-def _embeddings(
-    effects: ad.AnnData, rows: NDArray[np.int64], against: NDArray[np.bool_]
-) -> NDArray[np.float32] | None:
+def _embeddings(effects: ad.AnnData, rows: NDArray[np.int64], against: NDArray[np.bool_]) -> NDArray[np.float32] | None:
     if "embedding_plus" not in effects.obsm:
         return None
     plus, minus = (np.asarray(effects.obsm[f"embedding_{s}"])[rows] for s in ("plus", "minus"))

@@ -85,7 +85,9 @@ class StratumWins(NamedTuple):
 
 
 def stratum_wins(scores: ArrayLike, labels: ArrayLike, genes: ArrayLike, strata: ArrayLike) -> StratumWins:
-    """Count wins inside strata (n,), each weighted by one over its size plus one; a stratum belongs to its first gene."""
+    """Count wins inside strata (n,), each weighted by one over its size plus one; a stratum belongs to its first
+    gene.
+    """
     score, label = np.asarray(scores, dtype=float), np.asarray(labels).astype(bool)
     _, gene = np.unique(np.asarray(genes), return_inverse=True)
     won, pairs = np.zeros(gene.max() + 1), np.zeros(gene.max() + 1)
@@ -152,9 +154,7 @@ def discriminate(
 
     gain = Estimate(np.nan, np.nan, np.nan)
     if reference is not None:
-        gain = _estimate(
-            count.within(ones) - reference.within(ones), count.within(weights) - reference.within(weights)
-        )
+        gain = _estimate(count.within(ones) - reference.within(ones), count.within(weights) - reference.within(weights))
     return Discrimination(
         auroc=_estimate(count.pooled(ones), count.pooled(weights)),
         within=_estimate(count.within(ones), count.within(weights)),

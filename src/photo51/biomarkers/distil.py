@@ -1,8 +1,9 @@
-"""Distil: the smallest rule that keeps the signal, of a few features or of a few plain quantities, tried on untouched data.
+"""Distil: the smallest rule that keeps the signal, of a few features or of a few plain quantities, tried on untouched
+data.
 
 A probe of thousands of features may stand on one plain fact, such as fragment length. If a rule of five quantities or
-fewer keeps nine tenths of what the whole probe achieves, the rule is the finding; and a rule of plain quantities that does
-so says that the features were not needed.
+fewer keeps nine tenths of what the whole probe achieves, the rule is the finding; and a rule of plain quantities that
+does so says that the features were not needed.
 """
 
 from __future__ import annotations
@@ -122,14 +123,14 @@ class Distilled(NamedTuple):
 def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
     """Find the smallest rule that keeps the stated share of (AUROC - 0.5) in cross-validation over whole blocks.
 
-    Quantities enter one by one, each the one that best explains what is left (orthogonal matching pursuit) of the labels
-    once strata or descent are taken out. Only discovery data may come in.
+    Quantities enter one by one, each the one that best explains what is left (orthogonal matching pursuit) of the
+    labels once strata or descent are taken out. Only discovery data may come in.
 
     Raises
     ------
     InputError
-        Where there are fewer than two blocks, one class, or nothing left of the quantities once strata or covariates are taken
-        out (a covariate is no quantity of a rule).
+        Where there are fewer than two blocks, one class, or nothing left of the quantities once strata or covariates
+        are taken out (a covariate is no quantity of a rule).
 
     References
     ----------
@@ -151,7 +152,8 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
     if not sizes:
         given = [n for n, column in zip(problem.names, problem.quantities.T, strict=True) if column.any()]
         raise InputError(
-            f"distil: need a quantity among {', '.join(given[:5])} that says something beyond strata, descent and covariates, got none"
+            f"distil: need a quantity among {', '.join(given[:5])} that says something beyond strata, descent and"
+            " covariates, got none"
         )
     areas = _areas(held_out[: sizes + 1], fold, problem)
     path = _path(areas, params.max_terms)
@@ -251,7 +253,9 @@ def _path(areas: list[float], max_terms: int) -> pd.DataFrame:
 
 
 def _smallest(path: pd.DataFrame, keep: float) -> int:
-    """The smallest size that keeps enough; where none does, the smallest that is within half a hundredth of the best."""
+    """The smallest size that keeps enough; where none does, the smallest that is within half a hundredth of the
+    best.
+    """
     enough = path[path["kept"] >= keep]
     if len(enough):
         return int(enough["size"].iloc[0])
@@ -266,12 +270,8 @@ def _youden(score: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     return float(score[order][int(np.argmax(hit - false))])
 
 
-def _judge(
-    score: NDArray, labels: NDArray[np.int64], blocks: NDArray, params: DistilParams
-) -> Discrimination:
-    return discriminate(
-        score, labels, blocks, blocks, rng=np.random.default_rng(params.seed), draws=params.bootstrap
-    )
+def _judge(score: NDArray, labels: NDArray[np.int64], blocks: NDArray, params: DistilParams) -> Discrimination:
+    return discriminate(score, labels, blocks, blocks, rng=np.random.default_rng(params.seed), draws=params.bootstrap)
 
 
 def try_rules(
@@ -290,9 +290,7 @@ def try_rules(
         whole = _judge(table @ distilled.probe, labels, blocks, params)
         small = _judge(distilled.rule.score(table), labels, blocks, params)
         rows.append(_row(distilled.rule.family, "full probe", table.shape[1], whole, whole))
-        rows.append(
-            _row(distilled.rule.family, distilled.rule.sentence(), len(distilled.rule.names), small, whole)
-        )
+        rows.append(_row(distilled.rule.family, distilled.rule.sentence(), len(distilled.rule.names), small, whole))
     return pd.DataFrame(rows)
 
 
@@ -317,9 +315,7 @@ def cohort_problem(cohort: Cohort, quantities: NDArray[np.float64], names: list[
 
     def adjust(rows: NDArray[np.int64]) -> Adjusted:
         here = cohort.subset(rows)
-        null = fit_null(
-            here.phenotype, kinship(here.relatedness), here.covariates if here.covariates.size else None
-        )
+        null = fit_null(here.phenotype, kinship(here.relatedness), here.covariates if here.covariates.size else None)
         return null.whiten(quantities[rows]), null.residual
 
     if not cohort.is_binary:

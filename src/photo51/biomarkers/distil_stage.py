@@ -34,16 +34,17 @@ log = logging.getLogger(__name__)
 DISCOVERY, RULES_FILE = "discovery.h5ad", "rules.json"
 
 
-def quantities_of(
-    distilled: Distilled, features: NDArray[np.float64], raw: pd.DataFrame
-) -> NDArray[np.float64]:
-    """The quantities a rule and its full probe are of, (n, n_quantities): features, or columns of plain quantities by their order."""
+def quantities_of(distilled: Distilled, features: NDArray[np.float64], raw: pd.DataFrame) -> NDArray[np.float64]:
+    """The quantities a rule and its full probe are of, (n, n_quantities): features, or columns of plain quantities by
+    their order.
+    """
     if distilled.rule.family == "features":
         return features
     used = set(np.flatnonzero(distilled.probe).tolist()) | set(distilled.rule.columns)
     if raw.shape[1] != len(distilled.probe):
         raise InputError(
-            f"rules of plain quantities: need the {len(distilled.probe)} columns they were made of, got {raw.shape[1]} in the validation panel"
+            f"rules of plain quantities: need the {len(distilled.probe)} columns they were made of, got {raw.shape[1]}"
+            " in the validation panel"
         )
     return _without_gaps(raw.to_numpy(dtype=float), list(raw.columns), used)
 
@@ -63,8 +64,8 @@ def _without_gaps(raw: NDArray[np.float64], names: list[str], used: set[int]) ->
 def run_distil_cohort(folder: Path, params: DistilParams) -> list[Distilled]:
     """Distil rules from the discovery individuals of a cohort; writes `rules.json` beside it.
 
-    Where the validation set was opened before, the rules can be tried on it by `photo51 cohort --open-lock --reopen` alone, which
-    is recorded as a further opening.
+    Where the validation set was opened before, the rules can be tried on it by `photo51 cohort --open-lock --reopen`
+    alone, which is recorded as a further opening.
 
     Raises
     ------
@@ -74,16 +75,15 @@ def run_distil_cohort(folder: Path, params: DistilParams) -> list[Distilled]:
     opened = lock.read(folder / LOCK).openings
     if opened:
         log.warning(
-            "%s was opened before: rules made now are tried on data that had been seen, by `--open-lock --reopen`, as opening %d",
+            "%s was opened before: rules made now are tried on data that had been seen, by `--open-lock --reopen`, as"
+            " opening %d",
             folder / LOCK,
             opened + 1,
         )
     stored = read_h5ad(folder / DISCOVERY)
     names = [str(n) for n in stored.uns["raw_names"]]
     if unknown := [n for n in params.raw if n not in names]:
-        raise InputError(
-            f"raw: need columns of numbers of the panel ({', '.join(names)}), got {unknown[0]!r}"
-        )
+        raise InputError(f"raw: need columns of numbers of the panel ({', '.join(names)}), got {unknown[0]!r}")
     cohort = Cohort(
         np.array(stored.obs_names),
         np.asarray(stored.X),
@@ -98,9 +98,7 @@ def run_distil_cohort(folder: Path, params: DistilParams) -> list[Distilled]:
     problems = {"features": cohort_problem(cohort, cohort.burden, [f"f{i}" for i in range(stored.n_vars)])}
     if params.raw:
         used = {names.index(n) for n in params.raw}
-        problems["raw"] = cohort_problem(
-            cohort, _without_gaps(np.asarray(stored.obsm["raw"]), names, used), names
-        )
+        problems["raw"] = cohort_problem(cohort, _without_gaps(np.asarray(stored.obsm["raw"]), names, used), names)
     found = [distil(problem, family, params) for family, problem in problems.items()]
     _write_rules(found, folder, params)
     return found
@@ -127,8 +125,7 @@ def run_distil_variants(
         refuse_frequency(comparison.variants, params.raw, comparison.labels, "raw")
         tables["raw"] = [_raw_columns(c.variants, params.raw) for c in (first, second)]
     found = [
-        distil(variant_problem(first, table[0], names[family]), family, params)
-        for family, table in tables.items()
+        distil(variant_problem(first, table[0], names[family]), family, params) for family, table in tables.items()
     ]
     _write_rules(found, out, params)
     lock.open_once(out / LOCK, {"rules": [d.rule.dump() for d in found]})
@@ -160,7 +157,13 @@ def _write_rules(found: list[Distilled], folder: Path, params: DistilParams) -> 
     ]
     write_json({"params": params.model_dump(mode="json"), "rules": rules}, folder / RULES_FILE)
     for d in found:
-        log.info("%s: %s (held-out AUROC within clades or genes %.3f, full probe %.3f)", d.rule.family, d.rule.sentence(), d.path["auroc_within"].iloc[len(d.rule.names) - 1], d.path["full"].iloc[0])  # fmt: skip
+        log.info(
+            "%s: %s (held-out AUROC within clades or genes %.3f, full probe %.3f)",
+            d.rule.family,
+            d.rule.sentence(),
+            d.path["auroc_within"].iloc[len(d.rule.names) - 1],
+            d.path["full"].iloc[0],
+        )
 
 
 def rules_of(folder: Path) -> list[Distilled]:

@@ -1,8 +1,8 @@
 """Whether a cohort can answer at all, found out from names, phenotypes and kinship before any feature is computed.
 
-Whole clades are put away for validation, so that nobody's close relative is on the other side. That needs clades with both
-classes on each side. Where there are too few of them, each clade is left out in turn instead; where even that cannot be
-done, a sentence says what there is and what would do.
+Whole clades are put away for validation, so that nobody's close relative is on the other side. That needs clades with
+both classes on each side. Where there are too few of them, each clade is left out in turn instead; where even that
+cannot be done, a sentence says what there is and what would do.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Design(NamedTuple):
     clade
         (n,) labels.
     scheme
-        `split`: whole clades are put away; `leave_one_clade_out`: each clade in turn; `external`: another cohort is put away.
+        `split`: whole clades are put away; `leave_one_clade_out`: each clade in turn; `external`: another cohort is
+        put away.
     away
         (n,) whether an individual is put away.
     table
@@ -123,9 +124,7 @@ def least_clades(people: Roster) -> int:
     return min(params.min_clades, max(2, len(np.unique(people.clade))))
 
 
-def _allowed(
-    people: Roster, clade: NDArray, scheme: Scheme, rng: np.random.Generator
-) -> NDArray[np.bool_] | None:
+def _allowed(people: Roster, clade: NDArray, scheme: Scheme, rng: np.random.Generator) -> NDArray[np.bool_] | None:
     """Who is put away, (n,); None where the scheme cannot be."""
     minimum, y = least_clades(people), people.phenotype
     nobody = np.zeros(len(y), dtype=bool)
@@ -143,7 +142,8 @@ def split_clades(
     minimum: int,
     rng: np.random.Generator,
 ) -> NDArray[np.bool_] | None:
-    """Choose whole clades to put away: of 400 random choices the one nearest to the share asked, of cases and of controls.
+    """Choose whole clades to put away: of 400 random choices the one nearest to the share asked, of cases and of
+    controls.
 
     Parameters
     ----------
@@ -215,16 +215,10 @@ def _say(people: Roster, table: pd.DataFrame, scheme: Scheme, rand: float, n: in
         "leave_one_clade_out": "too few to put some away: each clade is left out in turn",
         "external": "validation is another cohort",
     }[scheme]
-    origin = (
-        f"named by {people.params.clade!r}"
-        if people.clade is not None
-        else f"cut from the kinship (n_clades {n})"
-    )
+    origin = f"named by {people.params.clade!r}" if people.clade is not None else f"cut from the kinship (n_clades {n})"
     log.info("clades: %d, %s, %d with both classes; %s", len(table), origin, int(table["both"].sum()), way)
     for side, part in table.groupby("side"):
-        counts = (
-            f", {part['cases'].sum()} cases, {part['controls'].sum()} controls" if people.is_binary else ""
-        )
+        counts = f", {part['cases'].sum()} cases, {part['controls'].sum()} controls" if people.is_binary else ""
         log.info("%s: %d individuals in %d clades%s", side, part["n"].sum(), len(part), counts)
     if np.isfinite(rand):
         log.info(
@@ -246,15 +240,16 @@ def _tried(people: Roster, clade: NDArray, n: int) -> str:
         if people.is_binary
         else ""
     )
-    return f"{cut}: both classes in {clades_with_both(y, clade)} of {len(names)} clades, the largest of {size[big]}{classes}"
+    return (
+        f"{cut}: both classes in {clades_with_both(y, clade)} of {len(names)} clades, the largest of"
+        f" {size[big]}{classes}"
+    )
 
 
 def _refusal(people: Roster, tried: list[str]) -> str:
     params, y = people.params, people.phenotype
     classes = (
-        f"{int((y == 1).sum())} cases and {int((y == 0).sum())} controls"
-        if people.is_binary
-        else f"{len(y)} values"
+        f"{int((y == 1).sum())} cases and {int((y == 0).sum())} controls" if people.is_binary else f"{len(y)} values"
     )
     other = (
         "name clades in a column of the panel (`clade`)"
@@ -262,7 +257,8 @@ def _refusal(people: Roster, tried: list[str]) -> str:
         else "leave `clade` out, and clades are cut from the kinship (`n_clades`)"
     )
     return (
-        f"phenotype {params.phenotype!r}, {classes}: need both classes in at least {least_clades(people)} clades, got {'; '.join(tried)}; "
-        f"its cause cannot be told from descent as it is. What would do: {other}; another `n_clades` ({params.n_clades}); "
-        "`scheme: leave_one_clade_out` with two clades at least; an external cohort for validation; individuals of the rarer class from other clades"
+        f"phenotype {params.phenotype!r}, {classes}: need both classes in at least {least_clades(people)} clades, got"
+        f" {'; '.join(tried)}; its cause cannot be told from descent as it is. What would do: {other}; another"
+        f" `n_clades` ({params.n_clades}); `scheme: leave_one_clade_out` with two clades at least; an external cohort"
+        " for validation; individuals of the rarer class from other clades"
     )

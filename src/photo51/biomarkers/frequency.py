@@ -28,12 +28,11 @@ def frequency_named(name: str) -> bool:
     return NAMED.search(parted.lower()) is not None
 
 
-def refuse_frequency(
-    variants: pd.DataFrame, names: Sequence[str], labels: NDArray[np.int64], where: str
-) -> None:
+def refuse_frequency(variants: pd.DataFrame, names: Sequence[str], labels: NDArray[np.int64], where: str) -> None:
     """Refuse columns that are frequencies by their name, or that follow one of the table's frequencies.
 
-    The correlation is taken within cases and within controls, so that what predicts the label well is not refused for that.
+    The correlation is taken within cases and within controls, so that what predicts the label well is not refused for
+    that.
 
     Parameters
     ----------
@@ -55,7 +54,8 @@ def refuse_frequency(
     for name in names:
         if frequency_named(name):
             raise InputError(
-                f"{where}: need a score that knows no population, got {name!r}, by which labels were made; its name says frequency or count"
+                f"{where}: need a score that knows no population, got {name!r}, by which labels were made; its name"
+                " says frequency or count"
             )
         if name not in variants.columns:
             continue

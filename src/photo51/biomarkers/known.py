@@ -1,4 +1,6 @@
-"""What is known of a feature that a card cites: its name, a picture of its motif, and where in the genome it fires most."""
+"""What is known of a feature that a card cites: its name, a picture of its motif, and where in the genome it fires
+most.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,8 @@ def read_known(
     table
         feature, name and optionally logo (path of a picture): names given by hand, which win.
     concepts
-        `names.parquet`, or `concepts.parquet` with it beside: a feature is called what it marks; a weak name begins with `like`.
+        `names.parquet`, or `concepts.parquet` with it beside: a feature is called what it marks; a weak name begins
+        with `like`.
     places
         `top_windows.parquet`: the strongest run of each feature.
 
@@ -49,9 +52,9 @@ def read_known(
         first = read_table(places, TOP_WINDOWS).sort_values(["feature", "rank"]).drop_duplicates("feature")
         loci = {
             int(f): f"{chrom}:{start + 1:,}-{end:,}({strand})"
-            for f, chrom, start, end, strand in first[
-                ["feature", "chrom", "start", "end", "strand"]
-            ].itertuples(index=False)
+            for f, chrom, start, end, strand in first[["feature", "chrom", "start", "end", "strand"]].itertuples(
+                index=False
+            )
         }
     if table is not None:
         if missing := [c for c in ("feature", "name") if c not in table.columns]:
@@ -60,9 +63,7 @@ def read_known(
         if "logo" in table.columns:
             given = table[table["logo"].map(lambda p: isinstance(p, str) and p != "")]
             logos = {int(f): Path(p) for f, p in zip(given["feature"], given["logo"], strict=True)}
-    return {
-        f: Known(names.get(f, ""), loci.get(f, ""), logos.get(f)) for f in sorted({*names, *loci, *logos})
-    }
+    return {f: Known(names.get(f, ""), loci.get(f, ""), logos.get(f)) for f in sorted({*names, *loci, *logos})}
 
 
 def _names(path: Path) -> dict[int, str]:

@@ -1,9 +1,9 @@
 """The external lock: a validation set that is looked at once, and a record that says when it was and for what.
 
-A result is validated if its question was fixed before the validation data were seen. The lock is a file beside the cohort:
-it names the individuals put away, and, once opened, the questions asked. With the same questions a second opening changes
-nothing, so that an interrupted run can go on. With others it has to be asked for, and stays on record: what it finds was
-asked of data that had been seen.
+A result is validated if its question was fixed before the validation data were seen. The lock is a file beside the
+cohort: it names the individuals put away, and, once opened, the questions asked. With the same questions a second
+opening changes nothing, so that an interrupted run can go on. With others it has to be asked for, and stays on record:
+what it finds was asked of data that had been seen.
 """
 
 from __future__ import annotations
@@ -71,7 +71,8 @@ def seal(path: Path, put_away: Sequence[str], content: str) -> Lock:
             return lock
         if lock.is_open:
             raise InputError(
-                f"{path}: the validation set was opened before with other data; a set that was seen cannot be put away again, choose a new folder"
+                f"{path}: the validation set was opened before with other data; a set that was seen cannot be put away"
+                " again, choose a new folder"
             )
     lock = Lock(path, tuple(put_away), content)
     _write(lock)
@@ -89,8 +90,8 @@ def open_once(path: Path, questions: dict[str, Any], *, reopen: bool = False) ->
     lock, asked = read(path), content_hash(questions)
     if lock.is_open and lock.opened != asked and not reopen:
         raise InputError(
-            f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others ({asked}) is no validation; "
-            "`--reopen` takes it, and it stays on record"
+            f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others"
+            f" ({asked}) is no validation; `--reopen` takes it, and it stays on record"
         )
     if lock.opened == asked:
         return lock
@@ -111,9 +112,7 @@ def read(path: Path) -> Lock:
         Where there is none.
     """
     if not path.is_file():
-        raise InputError(
-            f"{path}: need a sealed validation set, got no such file; run `photo51 cohort` first"
-        )
+        raise InputError(f"{path}: need a sealed validation set, got no such file; run `photo51 cohort` first")
     found = json.loads(path.read_text())
     return Lock(
         path,

@@ -1,7 +1,8 @@
-"""Tables of individuals as people have them: tab, comma or space between columns, PLINK's `.fam`, `.psam`, `.pheno`, `.phen`, and `.sample`.
+"""Tables of individuals as people have them: tab, comma or space between columns, PLINK's `.fam`, `.psam`, `.pheno`,
+`.phen`, and `.sample`.
 
-All cells are read as text, so that an individual called `001` stays `001` and a phenotype of `1` and `2` is not taken for a
-quantity before its coding is looked at (`photo51.biomarkers.phenotype`).
+All cells are read as text, so that an individual called `001` stays `001` and a phenotype of `1` and `2` is not taken
+for a quantity before its coding is looked at (`photo51.biomarkers.phenotype`).
 """
 
 from __future__ import annotations
@@ -24,9 +25,7 @@ FID, IID = "FID", "IID"
 SAMPLE_TYPES = frozenset("0DBPC")
 PHENOTYPES = ("phenotype", "pheno", "pheno1", "trait")
 INDIVIDUALS = ("individual", "iid", "sample", "sample_id", "isolate", "strain", "name", "id", "id_2")
-MISSING = frozenset(
-    ("", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", ".", "-", "?", "missing", "unknown")
-)
+MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", ".", "-", "?", "missing", "unknown"))
 _NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?")
 
 
@@ -34,9 +33,9 @@ def read_panel(path: Path | str) -> pd.DataFrame:
     """Read a table of individuals; every cell is text without blanks around it.
 
     Columns are parted by tabs, semicolons or commas where the first line has one, else by blanks. `.fam` files have no
-    header; neither have `.phen`, `.pheno` and `.psam` files whose first line does not begin with FID, IID or `#` (columns of
-    the first two are called FID, IID, phenotype, phenotype2, …, those of `.psam` as in `.fam`). The second line of a
-    `.sample` file says what its columns are, and is no individual.
+    header; neither have `.phen`, `.pheno` and `.psam` files whose first line does not begin with FID, IID or `#`
+    (columns of the first two are called FID, IID, phenotype, phenotype2, …, those of `.psam` as in `.fam`). The second
+    line of a `.sample` file says what its columns are, and is no individual.
 
     Raises
     ------
@@ -65,14 +64,13 @@ def read_panel(path: Path | str) -> pd.DataFrame:
         del rows[1]
     if len(set(header)) < len(header) or "" in header:
         raise InputError(
-            f"{path}, line {rows[0][0]}: need column names that differ, got {', '.join(map(repr, header))}"[
-                :300
-            ]
+            f"{path}, line {rows[0][0]}: need column names that differ, got {', '.join(map(repr, header))}"[:300]
         )
     for number, cells in rows[start:]:
         if len(cells) != len(header):
             raise InputError(
-                f"{path}, line {number}: need {len(header)} columns ({', '.join(header)}), got {len(cells)}: {' '.join(cells)[:80]!r}"
+                f"{path}, line {number}: need {len(header)} columns ({', '.join(header)}), got {len(cells)}:"
+                f" {' '.join(cells)[:80]!r}"
             )
     if not rows[start:]:
         raise InputError(f"{path}: need at least one individual, got a header alone")
@@ -93,9 +91,7 @@ def _cells(path: Path, lines: Sequence[tuple[int, str]]) -> list[tuple[int, list
     try:
         found = [(i, next(csv.reader([line], delimiter=mark, strict=True), [])) for i, line in lines]
     except csv.Error as e:
-        raise InputError(
-            f"{path}: need a table with {mark!r} between its columns, got one that is none ({e})"
-        ) from e
+        raise InputError(f"{path}: need a table with {mark!r} between its columns, got one that is none ({e})") from e
     return [(i, [c.strip() for c in cells]) for i, cells in found]
 
 

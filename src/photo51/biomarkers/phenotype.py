@@ -10,8 +10,8 @@
 | more than five different numbers | a quantity |
 | empty, NA, nan, ., -, ?, -9 | missing |
 
-Anything else (0, 1 and 2; -1, 0 and 1; two other numbers; a few whole numbers; words beside numbers) may mean more than one
-thing and is refused until `coding`, or `cases` and `controls`, say what it is.
+Anything else (0, 1 and 2; -1, 0 and 1; two other numbers; a few whole numbers; words beside numbers) may mean more
+than one thing and is refused until `coding`, or `cases` and `controls`, say what it is.
 """
 
 from __future__ import annotations
@@ -181,8 +181,8 @@ def _code(
     if len(values - {float(s) for s in SENTINELS}) >= QUANTITY:
         return None, ""
     raise InputError(
-        f"{at}: need a coding that can mean one thing, got the values {_some(known)}{_hint(known)}; set `coding` (0/1, 1/2, "
-        "-1/1, -1/0/1 or quantitative), or `cases` and `controls`"
+        f"{at}: need a coding that can mean one thing, got the values {_some(known)}{_hint(known)}; set `coding` (0/1,"
+        " 1/2, -1/1, -1/0/1 or quantitative), or `cases` and `controls`"
     )
 
 
@@ -200,11 +200,13 @@ def _of_words(known: set[str], family: tuple[set[str], set[str]], params: Cohort
     middle = {"missing": np.nan, "case": 1.0, "control": 0.0}[params.intermediate]
     codes = dict.fromkeys(cases, 1.0) | dict.fromkeys(controls, 0.0) | dict.fromkeys(INTERMEDIATE, middle)
     meaning = ", ".join(
-        f"{w.upper() if len(w) == 1 else w} {'case' if w in cases else 'control'}"
-        for w in sorted(known - INTERMEDIATE)
+        f"{w.upper() if len(w) == 1 else w} {'case' if w in cases else 'control'}" for w in sorted(known - INTERMEDIATE)
     )
     if known & INTERMEDIATE:
-        meaning += f"; intermediate {'left out' if params.intermediate == 'missing' else f'a {params.intermediate}'}, as `intermediate` says"
+        meaning += (
+            f"; intermediate {'left out' if params.intermediate == 'missing' else f'a {params.intermediate}'}, as"
+            " `intermediate` says"
+        )
     return codes, meaning
 
 
@@ -228,7 +230,7 @@ def _quantity(words: list[str], gone: NDArray[np.bool_], names: list[str], at: s
     _refuse({w for w, b in zip(words, bad, strict=True) if b}, words, names, at, "numbers")
     known = values[~np.isnan(values)]
     said = (
-        f"{at}: read as a quantity of {len(np.unique(known))} different numbers from {known.min():g} to {known.max():g}, "
-        f"{len(known)} individuals{_missing(words, values)}"
+        f"{at}: read as a quantity of {len(np.unique(known))} different numbers from {known.min():g} to"
+        f" {known.max():g}, {len(known)} individuals{_missing(words, values)}"
     )
     return Coding(values, said, is_binary=False)

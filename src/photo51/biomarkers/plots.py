@@ -47,11 +47,10 @@ def classifier_bars(ax: Axes, classifiers: pd.DataFrame, stratum: str = "all") -
     if len(table):
         first = table.iloc[0]
         ax.set_xlabel(
-            f"AUROC, genes held out; {stratum}: {first['n_case']:,} cases, {first['n_control']:,} controls, {first['n_genes']} genes"
+            f"AUROC, genes held out; {stratum}: {first['n_case']:,} cases, {first['n_control']:,} controls,"
+            f" {first['n_genes']} genes"
         )
-    shapes = [
-        Line2D([], [], ls="", marker=m, color=theme.colour(MEANING[r]), label=r) for r, m in MARKERS.items()
-    ]
+    shapes = [Line2D([], [], ls="", marker=m, color=theme.colour(MEANING[r]), label=r) for r, m in MARKERS.items()]
     shapes += [
         Line2D([], [], ls="", marker="o", color=theme.MUTED, label="pairs of one gene"),
         Line2D([], [], ls="", marker="o", mec=theme.MUTED, mfc="none", label="all pairs"),
@@ -123,7 +122,9 @@ def effect_forest(ax: Axes, tests: pd.DataFrame, names: dict[int, str] | None = 
 
 
 def calibration(ax: Axes, bins: pd.DataFrame, probability: float | None = None) -> Axes:
-    """Observed share of cases against the calibrated score, held-out genes, with Wilson intervals; a variant's own score."""
+    """Observed share of cases against the calibrated score, held-out genes, with Wilson intervals; a variant's own
+    score.
+    """
     ax.plot([0, 1], [0, 1], color=theme.MUTED, lw=0.8, ls=":")
     low, high = bins["observed"] - bins["observed_lo"], bins["observed_hi"] - bins["observed"]
     ax.errorbar(

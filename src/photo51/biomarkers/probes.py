@@ -128,9 +128,7 @@ def _ridge_paths(
     return [seen @ (projected / (np.clip(values, 0, None) + penalty)) for penalty in RIDGE]
 
 
-def fit_sparse(
-    comparison: Comparison, statistic: str, train: NDArray[np.int64], max_features: int
-) -> SparseProbe:
+def fit_sparse(comparison: Comparison, statistic: str, train: NDArray[np.int64], max_features: int) -> SparseProbe:
     """Choose features by the stratified test on `train`, then weigh them by a logistic regression.
 
     Features are scaled, not centred: a variant that changes nothing adds nothing, so contributions have a meaning.
@@ -156,17 +154,13 @@ def _best_penalty(x: NDArray[np.float64], labels: NDArray[np.int64], groups: NDA
         if len(np.unique(labels[inner])) < 2:
             continue
         for i, c in enumerate(SPARSE_C):
-            model = LogisticRegression(C=c, class_weight="balanced", max_iter=500).fit(
-                x[inner], labels[inner]
-            )
+            model = LogisticRegression(C=c, class_weight="balanced", max_iter=500).fit(x[inner], labels[inner])
             eta = model.decision_function(x[outer]) * (2 * labels[outer] - 1)
             loss[i] += np.logaddexp(0, -eta).sum()
     return SPARSE_C[int(np.argmin(loss))]
 
 
-def fit_stacked(
-    comparison: Comparison, statistic: str, train: NDArray[np.int64], max_features: int
-) -> StackedProbe:
+def fit_stacked(comparison: Comparison, statistic: str, train: NDArray[np.int64], max_features: int) -> StackedProbe:
     """Weigh the log-likelihood ratio against the feature score; the latter is held out by gene while they are weighed.
 
     The weight of the ratio is never positive and that of the features never negative.
@@ -199,16 +193,15 @@ def _signed(
 ) -> tuple[float, float, float]:
     """Weights and intercept where a weight has the wrong sign: that term is left out and the other fitted alone.
 
-    A variant that surprises the model more is never made less likely a case for it, nor one whose features speak for a case.
+    A variant that surprises the model more is never made less likely a case for it, nor one whose features speak for a
+    case.
     """
     fits = []
     for column, sign in ((llr, -1.0), (held_out, 1.0)):
         model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500).fit(column[:, None], labels)
         right = sign * model.coef_[0, 0] > 0
         loss = np.logaddexp(0, -model.decision_function(column[:, None]) * (2 * labels - 1)).mean()
-        fits.append(
-            (loss if right else np.inf, model.coef_[0, 0] if right else 0.0, float(model.intercept_[0]))
-        )
+        fits.append((loss if right else np.inf, model.coef_[0, 0] if right else 0.0, float(model.intercept_[0])))
     if np.isinf(fits[0][0]) and np.isinf(fits[1][0]):
         return 0.0, 0.0, 0.0
     if fits[0][0] <= fits[1][0]:
@@ -219,9 +212,10 @@ def _signed(
 def prior(labels: NDArray[np.int64], groups: NDArray, fold: NDArray[np.int64]) -> NDArray[np.float64]:
     """Share of cases in a group (gene, or consequence) among the variants of the other folds, (n,).
 
-    It knows the group and nothing else: what it achieves, a leak achieves. Shrunk by one average variant; a group that no
-    other fold holds has their average. Nothing of a variant's own fold enters, so its own label cannot; the average of the
-    other folds, which is low where a fold has many cases, is taken off and that of all variants put in its place.
+    It knows the group and nothing else: what it achieves, a leak achieves. Shrunk by one average variant; a group that
+    no other fold holds has their average. Nothing of a variant's own fold enters, so its own label cannot; the average
+    of the other folds, which is low where a fold has many cases, is taken off and that of all variants put in its
+    place.
     """
     _, group = np.unique(groups, return_inverse=True)
     n_groups = int(group.max()) + 1

@@ -66,8 +66,8 @@ def read_sets(paths: Sequence[Path]) -> tuple[pd.DataFrame, ad.AnnData]:
 def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -> None:
     """Test features and judge scores on one set of variants, or on several together.
 
-    Writes `feature_tests`, `permutation_audit`, `classifiers`, `scores`, `probes`, `conformal`, `reach` and `variants` (all rows of the sets, to which `row` refers) as
-    parquet to `out`, and two figures.
+    Writes `feature_tests`, `permutation_audit`, `classifiers`, `scores`, `probes`, `conformal`, `reach` and `variants`
+    (all rows of the sets, to which `row` refers) as parquet to `out`, and two figures.
     """
     variants, effects = read_sets(paths)
     made = provenance("biomarkers", params, [*paths, *(p.with_suffix(".h5ad") for p in paths)])
@@ -141,9 +141,7 @@ def run_cards(
         settings=settings,
         judged=Judged(judged(folder, params.method), read_table(folder / "reach.parquet", REACH)),
     )
-    made = provenance(
-        "cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")]
-    )
+    made = provenance("cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")])
     written = write_cards(found, folder / "variants.parquet", folder, made)
     logos = {f: k.logo for f, k in (known or {}).items() if k.logo is not None}
     by = surprise_column(comparison.variants)
@@ -161,9 +159,7 @@ def run_cards(
     return written
 
 
-def _subject(
-    variants: pd.DataFrame, effects: ad.AnnData, wanted: Sequence[str], settings: BiomarkersParams
-) -> Subject:
+def _subject(variants: pd.DataFrame, effects: ad.AnnData, wanted: Sequence[str], settings: BiomarkersParams) -> Subject:
     place = {name: i for i, name in reversed(list(enumerate(variants["variant"].astype(str))))}
     if unknown := [name for name in wanted if name not in place]:
         raise InputError(f"cards: need variants of the set, such as {next(iter(place))}, got {unknown[0]!r}")

@@ -1,6 +1,7 @@
 """The console application and what its commands share.
 
-A command is short: parse, import the stage inside the function (so that `--help` needs no torch), read, one call, write.
+A command is short: parse, import the stage inside the function (so that `--help` needs no torch), read, one call,
+write.
 """
 
 from __future__ import annotations
@@ -60,7 +61,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
     rich_markup_mode=None,
-    help="A scientific discovery workbench for genomics foundation models.\n\nEvery stage of the workflow is a command: photo51 STAGE RUN.",
+    help=(
+        "A scientific discovery workbench for genomics foundation models.\n\nEvery stage of the workflow is a command:"
+        " photo51 STAGE RUN."
+    ),
 )
 ParamsOption = Annotated[
     str | None, typer.Option("--params", help="parameters of the stage: JSON in braces, or a YAML/JSON file")
@@ -85,9 +89,7 @@ def common(
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="log debug messages too")] = False,
     version: Annotated[  # noqa: ARG001
         bool,
-        typer.Option(
-            "--version", callback=lambda v: _version(show=v), is_eager=True, help="print the version"
-        ),
+        typer.Option("--version", callback=lambda v: _version(show=v), is_eager=True, help="print the version"),
     ] = False,
 ) -> None:
     """Set up logging: to stderr, with times, so that a rule's log file tells what happened when."""

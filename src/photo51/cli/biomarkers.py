@@ -49,23 +49,17 @@ def variants(
             metavar="[FILE]...", help="VCF files or tables of variants on one genome; default: those of --set"
         ),
     ] = None,
-    set_name: Annotated[
-        str | None, typer.Option("--set", help="name of the set: RUN/variants/SET.parquet")
-    ] = None,
+    set_name: Annotated[str | None, typer.Option("--set", help="name of the set: RUN/variants/SET.parquet")] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="table to write in place of that; Δ go beside it (.h5ad)")
     ] = None,
-    genome: Annotated[
-        str | None, typer.Option(help="genome the variants are on, where there are several")
-    ] = None,
+    genome: Annotated[str | None, typer.Option(help="genome the variants are on, where there are several")] = None,
     part: PartOption = None,
     gather: Annotated[
         int | None, typer.Option(min=1, help="join so many finished parts (variants), and do nothing else")
     ] = None,
     params: ParamsOption = None,
-    model: Annotated[
-        str | None, typer.Option(help="model, as `sh2:base` or a folder; default: the run's")
-    ] = None,
+    model: Annotated[str | None, typer.Option(help="model, as `sh2:base` or a folder; default: the run's")] = None,
     sae: Annotated[str, typer.Option(help="dictionary of the run, or a folder")] = "main",
     device: DeviceOption = None,
     threads: ThreadsOption = 2,
@@ -136,9 +130,7 @@ def _tables(job: Job, stated: list[str] | None) -> list[Path]:
     """Tables of the sets of variants that are compared."""
     sets = stated or list(job.configured("comparisons.{name}.sets") or ())
     if not sets:
-        raise InputError(
-            f"{job.stage.name}: need --set, or --name of a comparison of the run's configuration"
-        )
+        raise InputError(f"{job.stage.name}: need --set, or --name of a comparison of the run's configuration")
     paths = [job.path("variants", set=name) for name in sets]
     if missing := [path for path in paths if not path.is_file()]:
         raise InputError(f"{missing[0]}: need variant effects, got no such file. {place('variants').how}")
@@ -200,7 +192,10 @@ def cards(
 Panel = Annotated[
     Path,
     typer.Argument(
-        help="individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .psam, .pheno, .phen, .sample, or columns parted by blanks)"
+        help=(
+            "individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .psam, .pheno, .phen, .sample, or"
+            " columns parted by blanks)"
+        )
     ),
 ]
 Vcf = Annotated[Path | None, typer.Option(help="VCF file with samples")]
@@ -255,19 +250,13 @@ def cohort(
     panel: Panel,
     out: CohortOut,
     genotypes: Vcf = None,
-    variants: Annotated[
-        Path | None, typer.Option(help="variant effects of its alleles, variants/SET.parquet")
-    ] = None,
-    codes: Annotated[
-        Path | None, typer.Option(help="codes store: individuals are the genomes of the run")
-    ] = None,
+    variants: Annotated[Path | None, typer.Option(help="variant effects of its alleles, variants/SET.parquet")] = None,
+    codes: Annotated[Path | None, typer.Option(help="codes store: individuals are the genomes of the run")] = None,
     genomes: Annotated[Path | None, typer.Option(help="prepared genomes of the codes")] = None,
     params: ParamsOption = None,
     distil: Annotated[
         str | None,
-        typer.Option(
-            help="distil rules before the lock is opened; parameters of `photo51 distil`: JSON or a file"
-        ),
+        typer.Option(help="distil rules before the lock is opened; parameters of `photo51 distil`: JSON or a file"),
     ] = None,
     external_panel: Annotated[
         Path | None, typer.Option(help="individuals of another cohort, kept for validation")
@@ -286,9 +275,7 @@ def cohort(
     ] = False,
     reopen: Annotated[
         bool,
-        typer.Option(
-            "--reopen", help="open again with other questions; stays on record as a further opening"
-        ),
+        typer.Option("--reopen", help="open again with other questions; stays on record as a further opening"),
     ] = False,
 ) -> None:
     """Test feature burdens of individuals against a phenotype.
@@ -316,17 +303,11 @@ def cohort(
     if external_panel is not None and external_genotypes is not None:
         effects = external_variants or variants
         if effects is None:
-            raise InputError(
-                "cohort: need --external-variants, effects of the alleles of the other cohort, got none"
-            )
-        theirs = (
-            given if external_params is None else parse(CohortParams, external_params, "--external-params")
-        )
+            raise InputError("cohort: need --external-variants, effects of the alleles of the other cohort, got none")
+        theirs = given if external_params is None else parse(CohortParams, external_params, "--external-params")
         _, read = _genotyped(external_genotypes, theirs, [])
         other = External(_variant_burden(read, effects, theirs), read_panel(external_panel), theirs)
-    validation = Validation(
-        open_lock=open_lock, reopen=reopen, distil_first=distil is not None, external=other
-    )
+    validation = Validation(open_lock=open_lock, reopen=reopen, distil_first=distil is not None, external=other)
     rules = None if distil is None else parse(DistilParams, distil, "--distil")
     run_cohort(burden, people, out, given, made=made, plan=plan, validation=validation, distil_params=rules)
 
@@ -343,9 +324,7 @@ def distil(
     cohort: Annotated[str | None, typer.Option(help="cohort of the run, in place of a comparison")] = None,
     comparison: Annotated[
         str | None,
-        typer.Option(
-            help="parameters of `photo51 biomarkers`: JSON or a file; default: those of comparison --name"
-        ),
+        typer.Option(help="parameters of `photo51 biomarkers`: JSON or a file; default: those of comparison --name"),
     ] = None,
 ) -> None:
     """Find the smallest rule that keeps the signal.
@@ -404,9 +383,7 @@ def _variant_burden(read: _Read, variants: Path, params: CohortParams) -> Burden
     from photo51.biomarkers.stage import read_sets
 
     table, effects = read_sets([variants])
-    return variant_burden(
-        read.genotypes, table, effects, statistic=params.statistic, max_missing=params.max_missing
-    )
+    return variant_burden(read.genotypes, table, effects, statistic=params.statistic, max_missing=params.max_missing)
 
 
 def _genome_burden(
@@ -418,8 +395,6 @@ def _genome_burden(
     from photo51.io import provenance
 
     if codes is None or genomes is None:
-        raise InputError(
-            "cohort: need --genotypes and --variants, or --codes and --genomes, got neither pair"
-        )
+        raise InputError("cohort: need --genotypes and --variants, or --codes and --genomes, got neither pair")
     made = provenance("cohort", params, [panel, genomes / "workspace.parquet", *sorted(codes.glob("*.json"))])
     return genome_burden(CodesStore.open(codes), Workspace.read(genomes / "workspace.parquet")), made

@@ -1,4 +1,6 @@
-"""`photo51 schema`, `config`, `manifest` and `verify`: what a config may say, what a run was, whether its files are still those."""
+"""`photo51 schema`, `config`, `manifest` and `verify`: what a config may say, what a run was, whether its files are
+still those.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,8 @@ def config(
     text = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
     with atomic(out) as partial:
         partial.write_text(
-            f"# Every key of this run, written by photo51 {__version__}; run it again with\n#   photo51 run {out}\n{text}",
+            f"# Every key of this run, written by photo51 {__version__}; run it again with\n#   photo51 run"
+            f" {out}\n{text}",
             encoding="utf-8",
         )
 

@@ -35,7 +35,8 @@ def _inputs(job: Job) -> Inputs:
 def enrich(job: Job) -> None:
     """Test features against annotations, exact rotation null.
 
-    False discovery rates are made over all parts when they are joined, and the run is calibrated on rotated activations.
+    False discovery rates are made over all parts when they are joined, and the run is calibrated on rotated
+    activations.
     """
     from photo51.enrichment.enrich_stage import (
         Enrichment,
@@ -86,9 +87,7 @@ def concepts(job: Job) -> None:
     stored = job.extra("activations")
     channels = None if stored is None else ActivationStore(stored, n_rows=inputs.workspace.n_rows)
     enrichment = read_table(job.path("enrichment"), ENRICHMENT)
-    table = examined(
-        exam, inputs, codes, random=job.extra("random"), channels=channels, enrichment=enrichment
-    )
+    table = examined(exam, inputs, codes, random=job.extra("random"), channels=channels, enrichment=enrichment)
     summary = summarise(exam, table)
     made = job.made(job.path("codes"), job.path("enrichment"), *inputs.files)
     store = open_codes(codes, inputs)
@@ -271,7 +270,8 @@ def names(job: Job) -> None:
     first = table[table["rank"] == 0]
     counts = ", ".join(f"{n:,} {g}" for g, n in first["grade"].value_counts().sort_index().items()) or "none"
     typer.echo(
-        f"names: {counts}; {fallen(table):,} with F1 above its nulls have none, as their MCC is below {params.named_mcc:g}"
+        f"names: {counts}; {fallen(table):,} with F1 above its nulls have none, as their MCC is below"
+        f" {params.named_mcc:g}"
     )
 
 

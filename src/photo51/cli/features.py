@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 def encode(job: Job) -> None:
     """Make the sparse codes of every scored position.
 
-    From stored activations, or, `--with none`, as the model reads: then only codes are kept, for models whose activations
-    would fill disks.
+    From stored activations, or, `--with none`, as the model reads: then only codes are kept, for models whose
+    activations would fill disks.
     """
     from photo51.codes import gather
     from photo51.genome.workspace import Workspace
@@ -92,8 +92,8 @@ def features(job: Job) -> None:
 def fidelity(job: Job) -> None:
     """Measure what the model loses when it reads reconstructions.
 
-    Writes the cross-entropy recovered, and position by position the losses, from which `photo51 fidelity-classes` tells coding
-    positions apart. The mean of the activations is what the reconstruction is compared with.
+    Writes the cross-entropy recovered, and position by position the losses, from which `photo51 fidelity-classes`
+    tells coding positions apart. The mean of the activations is what the reconstruction is compared with.
     """
     from photo51.features.fidelity import heldout_windows, recovered, splice
     from photo51.io import write_table

@@ -39,9 +39,7 @@ def prepare(
 
 @app.command(rich_help_panel=SETUP)
 def fetch(
-    accessions: Annotated[
-        list[str], typer.Argument(help="NCBI accessions, such as NC_000913.3 or GCF_000005845.2")
-    ],
+    accessions: Annotated[list[str], typer.Argument(help="NCBI accessions, such as NC_000913.3 or GCF_000005845.2")],
     out: Annotated[Path, typer.Option("--out", help="folder to write to")] = FETCHED,
     params: ParamsOption = None,
 ) -> None:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 def geometry(job: Job) -> None:
     """Relate features, find manifolds, test their coordinates.
 
-    With activations, coordinates use what the codes miss; with codes of random weights, controls and manifolds are compared
-    with theirs; with one gene of many organisms (`photo51 panel`), phylogeny is a control.
+    With activations, coordinates use what the codes miss; with codes of random weights, controls and manifolds are
+    compared with theirs; with one gene of many organisms (`photo51 panel`), phylogeny is a control.
     """
     from photo51.codes import CodesStore
     from photo51.geometry.load import read_tokens

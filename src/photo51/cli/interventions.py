@@ -1,4 +1,6 @@
-"""What the model does with features: `photo51 ablation`, `causality`, `steer`, `react`, `paint`, `explain`, `exchange`."""
+"""What the model does with features: `photo51 ablation`, `causality`, `steer`, `react`, `paint`, `explain`,
+`exchange`.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,7 @@ Concepts = Annotated[
     Path | None,
     typer.Option(help="YAML of concept: {feature: weight}, or names.parquet; default: the run's"),
 ]
-Target = Annotated[
-    str, typer.Argument(help="feature (812 or f812), concept, or sum such as `stop_codon - 0.5*f40`")
-]
+Target = Annotated[str, typer.Argument(help="feature (812 or f812), concept, or sum such as `stop_codon - 0.5*f40`")]
 Prompt = Annotated[str, typer.Argument(help="bases to go on from, or a FASTA file (its first record)")]
 
 
@@ -137,9 +137,7 @@ def causality(
     windows = windows_at(bases, table[table["feature"].isin(chosen)], params)
     background = opening.reference_windows(bases, 32, params.context + params.scored, params.seed)
     made = job.made(top, params=_stated(job, opened))
-    outputs.write_causality(
-        measure(opened.instrument, windows, background, params), job.path("causality"), made
-    )
+    outputs.write_causality(measure(opened.instrument, windows, background, params), job.path("causality"), made)
 
 
 def _stated(job: Job, opened: Opened, **more: str) -> dict[str, Any]:
@@ -160,14 +158,20 @@ def steer(
     target: Annotated[
         str | None,
         typer.Argument(
-            help="feature (812 or f812), concept, sum such as `stop_codon - 0.5*f40`, or `auto`: what a screen on sequence "
-            "not held out proposes for the first --oracle; default: that of experiment --name"
+            help=(
+                "feature (812 or f812), concept, sum such as `stop_codon - 0.5*f40`, or `auto`: what a screen on"
+                " sequence "
+                "not held out proposes for the first --oracle; default: that of experiment --name"
+            )
         ),
     ] = None,
     prompt: Annotated[
         str | None,
         typer.Argument(
-            help="bases to go on from, a FASTA file (its first record), or `held-out`: eight intervals of held-out sequence"
+            help=(
+                "bases to go on from, a FASTA file (its first record), or `held-out`: eight intervals of held-out"
+                " sequence"
+            )
         ),
     ] = None,
     out: Out = None,
@@ -179,13 +183,12 @@ def steer(
         typer.Option(help="sequence scorer named beforehand as the one to move; repeatable"),
     ] = None,
     motif: Annotated[list[str] | None, typer.Option(help="IUPAC motif to count; repeatable")] = None,
-    code: Annotated[
-        int | None, typer.Option(help="NCBI translation table of stop codons; default: 11")
-    ] = None,
+    code: Annotated[int | None, typer.Option(help="NCBI translation table of stop codons; default: 11")] = None,
 ) -> None:
     """Steer by a feature: four arms, dose-response, nulls.
 
-    Sequences, trace, dose-response with nulls, safe range, what else moved. Written to RUN/interventions/NAME with --name.
+    Sequences, trace, dose-response with nulls, safe range, what else moved. Written to RUN/interventions/NAME with
+    --name.
 
     Example: photo51 steer results/demo 812 held-out --oracle gc
     """
@@ -197,9 +200,7 @@ def steer(
     target = target or getattr(experiment, "target", None)
     prompt = getattr(experiment, "prompt", None) if prompt is None else prompt
     if not target or prompt is None:
-        raise InputError(
-            "steer: need TARGET and PROMPT, or --name of an experiment of the run's configuration"
-        )
+        raise InputError("steer: need TARGET and PROMPT, or --name of an experiment of the run's configuration")
     params = job.params
     code = code if code is not None else int(getattr(experiment, "code", 11))
     start = None if prompt == targeting.HELD_OUT else opening.read_sequence(prompt)
@@ -309,9 +310,7 @@ def explain(
     job: Job,
     place: Annotated[
         str,
-        typer.Argument(
-            help="region CHROM:START-END (1-based, both included) or variant CHROM:POS:REF>ALT, m.3243A>G"
-        ),
+        typer.Argument(help="region CHROM:START-END (1-based, both included) or variant CHROM:POS:REF>ALT, m.3243A>G"),
     ],
     out: Out = None,
     genomes: Sequences = None,
@@ -319,9 +318,7 @@ def explain(
     concepts: Concepts = None,
     genome: Annotated[str | None, typer.Option(help="genome that has the contig, where several do")] = None,
     strand: Annotated[str, typer.Option(help="direction of reading: + or -")] = "+",
-    base: Annotated[
-        str | None, typer.Option(help="explain the score of this base at the region's first place")
-    ] = None,
+    base: Annotated[str | None, typer.Option(help="explain the score of this base at the region's first place")] = None,
 ) -> None:
     """Share a region's or variant's score among features.
 

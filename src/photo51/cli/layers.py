@@ -44,9 +44,7 @@ def layers(
     opened = load_model(model, device=device)
     table = compare(opened, Genomes.open(folder), given)
     if out is not None:
-        made = provenance(
-            "layers", {**given.model_dump(), "model": opened.spec.hash}, [folder / "workspace.parquet"]
-        )
+        made = provenance("layers", {**given.model_dump(), "model": opened.spec.hash}, [folder / "workspace.parquet"])
         write_table(table, out, LAYERS, made)
     shown = Table("site", "kind", "bits recovered", "probes", "neurons", "k-mers", "burn-in", "s/Mb", "")
     for r in table.to_dict("records"):
@@ -63,6 +61,4 @@ def layers(
         )
     Console(width=None if Console().is_terminal else 140).print(shown)
     chosen = table[table["recommended"]].iloc[0]
-    typer.echo(
-        f"recommended: {chosen['site']}: {chosen['why']} ({chosen['n_classes']} annotation classes probed)"
-    )
+    typer.echo(f"recommended: {chosen['site']}: {chosen['why']} ({chosen['n_classes']} annotation classes probed)")

@@ -24,12 +24,12 @@ def words(
         list[str],
         typer.Option(
             "--words",
-            help="IUPAC words separated by commas (`GAATTC,TTGACAN{16,18}TATAAT`), or a file: a word a line, FASTA, MEME",
+            help=(
+                "IUPAC words separated by commas (`GAATTC,TTGACAN{16,18}TATAAT`), or a file: a word a line, FASTA, MEME"
+            ),
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="folder to write words.parquet and .tsv to")] = Path(
-        "words"
-    ),
+    out: Annotated[Path, typer.Option("--out", help="folder to write words.parquet and .tsv to")] = Path("words"),
     prompts: Annotated[
         str | None,
         typer.Option(help="FASTA file of prompts, or bases; default: the model begins by itself"),
@@ -41,9 +41,7 @@ def words(
     run: Annotated[Path | None, typer.Option(help="run whose dictionary --steer uses")] = None,
     fresh: Annotated[
         bool,
-        typer.Option(
-            "--fresh/--no-fresh", help="ask the same architecture with fresh weights too, as a control"
-        ),
+        typer.Option("--fresh/--no-fresh", help="ask the same architecture with fresh weights too, as a control"),
     ] = True,
     params: ParamsOption = None,
     device: Device = None,
@@ -53,8 +51,9 @@ def words(
 
     Expected occurrences of words in what a model writes, from exact probabilities.
 
-    Writes `words` (occurrences in 1,000 bases with intervals, beside counting, a Markov chain and fresh weights) and, where
-    `open_frames` or `absent` are given in --params, `survival` (probability that a frame stays open, that a word stays away).
+    Writes `words` (occurrences in 1,000 bases with intervals, beside counting, a Markov chain and fresh weights) and,
+    where `open_frames` or `absent` are given in --params, `survival` (probability that a frame stays open, that a word
+    stays away).
 
     Example: photo51 words sh2:nano --words GAATTC,TATAAT --params '{"open_frames": [100]}'
     """
@@ -85,11 +84,7 @@ def words(
     starts = opening.read_prompts(prompts, settings.sampling.seed, settings.rollouts)
     edits = opening.steered(run, subject, steer) if run is not None and steer is not None else None
     opened = opening.opener(network, starts, edits)
-    control = (
-        opening.opener(opening.network(load_model(f"{model}@random:1", device=device)), starts)
-        if fresh
-        else None
-    )
+    control = opening.opener(opening.network(load_model(f"{model}@random:1", device=device)), starts) if fresh else None
     warmup = 0 if prompts else settings.warmup
     named = {"model": subject.spec.name, "digest": subject.spec.hash}
     written = rollouts(opened, events, settings, warmup=warmup)
@@ -121,9 +116,7 @@ def diff(
         list[str] | None,
         typer.Option("--words", help="words whose amplified rates are wanted, as in `photo51 words`"),
     ] = None,
-    gate: Annotated[
-        bool, typer.Option("--gate", help="exit with 0 (pass), 1 (fail) or 3 (undecided)")
-    ] = False,
+    gate: Annotated[bool, typer.Option("--gate", help="exit with 0 (pass), 1 (fail) or 3 (undecided)")] = False,
     twins: Annotated[
         list[str] | None,
         typer.Option("--twin", help="model trained like A with another seed; seven or more, or none"),
@@ -136,7 +129,8 @@ def diff(
 
     Exact divergence by position, activations, features, rates of words.
 
-    Writes windows, positions, offsets, features (with --sae), amplified (with --words) and gate, each as .parquet and .tsv.
+    Writes windows, positions, offsets, features (with --sae), amplified (with --words) and gate, each as .parquet and
+    .tsv.
 
     Example: photo51 diff sh2:nano my/finetuned --genomes genome.fa --words GAATTC --gate
     """

@@ -21,9 +21,7 @@ def models() -> None:
 
     from photo51.model.catalogue import catalogue
 
-    shown = Table(
-        "name", "parameters", "d_model", "blocks", "context", "weights (GB)", "needs", "here", "licence"
-    )
+    shown = Table("name", "parameters", "d_model", "blocks", "context", "weights (GB)", "needs", "here", "licence")
     for row in catalogue().to_dict("records"):
         shown.add_row(
             row["name"],
@@ -74,7 +72,8 @@ def activations(
 ) -> None:
     """Store what the model holds of every scored position.
 
-    Every window is read on both strands; shards that are finished are kept. Parts are not joined: stages read all of them.
+    Every window is read on both strands; shards that are finished are kept. Parts are not joined: stages read all of
+    them.
     """
     from photo51.activations.extract import extract
     from photo51.io import sha256
@@ -97,9 +96,7 @@ def burn_in(
     out: Annotated[
         Path | None, typer.Option(help="folder for burn_in.parquet, .svg and .json; default: RUN/model")
     ] = None,
-    site: Annotated[
-        list[str] | None, typer.Option(help="where to measure; default: the output of every block")
-    ] = None,
+    site: Annotated[list[str] | None, typer.Option(help="where to measure; default: the output of every block")] = None,
 ) -> None:
     """Measure how much context activations need to settle.
 

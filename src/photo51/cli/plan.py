@@ -22,29 +22,21 @@ RATES = Path("results/bench/rates.json")
 def plan(
     config: Annotated[
         Path | None,
-        typer.Argument(
-            help="configuration of the run; default: config.yaml, or config/config.yaml, of this folder"
-        ),
+        typer.Argument(help="configuration of the run; default: config.yaml, or config/config.yaml, of this folder"),
     ] = None,
     machine: Annotated[
         str, typer.Option(help="`here` (this CPU), or v100, a10, a100-40, a100, l4, l40s, h100, h200")
     ] = "here",
-    devices: Annotated[
-        int, typer.Option(min=1, help="accelerators, of which each reads shards of its own")
-    ] = 1,
+    devices: Annotated[int, typer.Option(min=1, help="accelerators, of which each reads shards of its own")] = 1,
     bases: Annotated[
         int | None, typer.Option(min=1, help="reckon with so many bases in place of the table's genomes")
     ] = None,
     utilisation: Annotated[
         float | None, typer.Option(help="share of the accelerator's peak that reading reaches")
     ] = None,
-    host_memory: Annotated[
-        float | None, typer.Option(help="memory of a host (GB); default: this one's")
-    ] = None,
+    host_memory: Annotated[float | None, typer.Option(help="memory of a host (GB); default: this one's")] = None,
     disk: Annotated[float | None, typer.Option(help="free disk (GB); default: what is free here")] = None,
-    like: Annotated[
-        Path | None, typer.Option(help="results of a finished run, whose other stages are scaled")
-    ] = None,
+    like: Annotated[Path | None, typer.Option(help="results of a finished run, whose other stages are scaled")] = None,
     rates: Annotated[Path, typer.Option(help="measured rates of this machine")] = RATES,
     *,
     measure: Annotated[bool, typer.Option("--measure", help="measure the rates anew")] = False,
@@ -74,9 +66,13 @@ def plan(
     size = _size(given, device)
     _measured(rates, anew=measure)
     where = Site(
-        Rates.read(rates), device, devices, utilisation or UTILISATION,
-        host_memory * 1e9 if host_memory else _host_memory(), disk * 1e9 if disk else free_bytes(Path("results")),
-    )  # fmt: skip
+        Rates.read(rates),
+        device,
+        devices,
+        utilisation or UTILISATION,
+        host_memory * 1e9 if host_memory else _host_memory(),
+        disk * 1e9 if disk else free_bytes(Path("results")),
+    )
     made = reckon(given, read, size, where, _like(like))
     _show(given, made, size, devices, f"{read.bases:,} bases, {read.tokens:,} tokens read")
     if out is not None:
@@ -171,18 +167,23 @@ def _show(config: Config, made: Plan, size: Size, devices: int, read: str) -> No
     )
     for s in made.stages:
         shown.add_row(
-            s.stage, f"{s.jobs:,}", f"{s.tokens:.3g}", f"{s.flops:.3g}", f"{s.hours:.3g}", s.unit,
-            f"{s.device_memory / 1e9:.1f}" if s.unit == "GPU" else "-", f"{s.host_memory / 1e9:.1f}", f"{s.disk / 1e9:.2f}",
-        )  # fmt: skip
+            s.stage,
+            f"{s.jobs:,}",
+            f"{s.tokens:.3g}",
+            f"{s.flops:.3g}",
+            f"{s.hours:.3g}",
+            s.unit,
+            f"{s.device_memory / 1e9:.1f}" if s.unit == "GPU" else "-",
+            f"{s.host_memory / 1e9:.1f}",
+            f"{s.disk / 1e9:.2f}",
+        )
     console.print(shown)
     gpu, cpu = made.total("GPU"), made.total("CPU")
     if gpu:
         console.print(
             f"GPU hours {gpu:,.3g}; {gpu / devices:,.3g} h of wall time on {devices} devices that are kept busy"
         )
-    console.print(
-        f"CPU-machine hours {cpu:,.3g}; disk {made.disk / 1e9:,.1f} GB at most, activations included"
-    )
+    console.print(f"CPU-machine hours {cpu:,.3g}; disk {made.disk / 1e9:,.1f} GB at most, activations included")
     for line in made.assumptions:
         console.print(f"assumed: {line}", markup=False, highlight=False)
     for line in made.warnings:

@@ -22,9 +22,7 @@ def corpus(
         list[str], typer.Option(help="ACCESSION=NAME: what an accession of the recipe is called in the files")
     ] = [],  # noqa: B006
     *,
-    partial: Annotated[
-        bool, typer.Option("--partial", help="leave out sequences that are not found")
-    ] = False,
+    partial: Annotated[bool, typer.Option("--partial", help="leave out sequences that are not found")] = False,
 ) -> None:
     """Find the sequences of a recipe, pack them for pretraining.
 

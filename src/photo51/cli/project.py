@@ -22,9 +22,7 @@ def init(
     ] = None,
     annotation: Annotated[
         list[str] | None,
-        typer.Option(
-            "--annotation", help="GFF3, GTF, GenBank or BED12, or name=FILE where there are several genomes"
-        ),
+        typer.Option("--annotation", help="GFF3, GTF, GenBank or BED12, or name=FILE where there are several genomes"),
     ] = None,
     variants: Annotated[
         list[str] | None, typer.Option("--variants", help="VCF, BCF or table of variants, or name=FILE")

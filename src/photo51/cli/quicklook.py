@@ -15,9 +15,7 @@ Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda whe
 
 @app.command()
 def read(
-    sequence: Annotated[
-        str, typer.Argument(help="FASTA or GenBank file, bases, or an accession such as NC_001416.1")
-    ],
+    sequence: Annotated[str, typer.Argument(help="FASTA or GenBank file, bases, or an accession such as NC_001416.1")],
     out: Annotated[
         Path | None, typer.Option(help="folder to write; default: what is read with .read behind it, here")
     ] = None,
@@ -79,9 +77,7 @@ def _stem(title: str) -> str:
 
 @app.command()
 def ship_dictionary(
-    run: Annotated[
-        Path, typer.Argument(help="folder of a run with names, ledger, features and its activations")
-    ],
+    run: Annotated[Path, typer.Argument(help="folder of a run with names, ledger, features and its activations")],
     out: Annotated[Path, typer.Argument(help="folder to write, as resources/dictionaries/base")],
     seeds: Annotated[
         int,

@@ -52,9 +52,7 @@ def tracks(job: Job, out: Out = None) -> None:
     write_tracks(run.places, tracked(run, job.params), folder, job.params, job.made(), every)
 
 
-@stage(
-    RESULTS, reads=("features", "codes"), writes=("atlas",), params="report.AtlasParams", configured="atlas"
-)
+@stage(RESULTS, reads=("features", "codes"), writes=("atlas",), params="report.AtlasParams", configured="atlas")
 def atlas(job: Job, out: Out = None) -> None:
     """Write the feature atlas, to be opened from disk."""
     from photo51.report.atlas import make_atlas
@@ -144,9 +142,7 @@ def find(
     run: RunArgument,
     text: Annotated[
         list[str],
-        typer.Argument(
-            help="feature, annotation, gene, locus tag, place, variant (m.3243A>G, katG S315T) or bases"
-        ),
+        typer.Argument(help="feature, annotation, gene, locus tag, place, variant (m.3243A>G, katG S315T) or bases"),
     ],
     sae: SaeOption = "",
 ) -> None:

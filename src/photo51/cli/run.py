@@ -28,23 +28,17 @@ _ERROR_LOG = re.compile(r"^\s+log: ([^\s,]+)")
 _DAMAGED = re.compile(r"/(activations|codes)/\S+: need .*run the stage again")
 
 
-@app.command(
-    rich_help_panel=SETUP, context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-)
+@app.command(rich_help_panel=SETUP, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def run(
     context: typer.Context,
     config: Annotated[
         Path | None,
-        typer.Argument(
-            help="configuration of the run; default: config.yaml, or config/config.yaml, of this folder"
-        ),
+        typer.Argument(help="configuration of the run; default: config.yaml, or config/config.yaml, of this folder"),
     ] = None,
     cores: Annotated[
         int | None, typer.Option(min=1, help="CPU cores to use; default: what the profile says, 2 for local")
     ] = None,
-    profile: Annotated[
-        str, typer.Option(help="profile in workflow/profiles: local, slurm, cluster-generic")
-    ] = "local",
+    profile: Annotated[str, typer.Option(help="profile in workflow/profiles: local, slurm, cluster-generic")] = "local",
 ) -> None:
     """Run the workflow, from genomes to the report.
 
@@ -70,9 +64,7 @@ def follow_workflow(config: Path, profile: str, cores: int | None, arguments: li
     names = sorted(p.name for p in profiles.iterdir() if p.is_dir())
     chosen = profiles / profile if profile in names else Path(profile)
     if not (chosen / "config.yaml").is_file() and not list(chosen.glob("config.v*+.yaml")):
-        raise InputError(
-            f"--profile: need one of {', '.join(names)}, or a folder with a config.yaml, got {profile!r}"
-        )
+        raise InputError(f"--profile: need one of {', '.join(names)}, or a folder with a config.yaml, got {profile!r}")
     if profile == "slurm" and shutil.which("sbatch") is None:
         raise InputError(
             "--profile slurm: need sbatch, of a login node of the cluster, got none; --profile local runs here"
@@ -126,9 +118,11 @@ def _locked(results: Path) -> Iterator[int]:
 
 
 def _follow(command: list[str], log: Path, lock: int, *, again: bool) -> tuple[int, list[Path]]:
-    """Run Snakemake, keep its whole log, say a line for each finished step; its exit code and the logs of rules that failed.
+    """Run Snakemake, keep its whole log, say a line for each finished step; its exit code and the logs of rules that
+    failed.
 
-    Logs of a run that is called again follow each other, as every call does a part of it; that of a dry run is written anew.
+    Logs of a run that is called again follow each other, as every call does a part of it; that of a dry run is written
+    anew.
     """
     from rich.console import Console
 
@@ -165,9 +159,7 @@ def _follow(command: list[str], log: Path, lock: int, *, again: bool) -> tuple[i
                 console.print("Everything is up to date.")
             elif found := _ERROR_LOG.match(line):
                 failed = [path for path in failed if path != Path(found[1])] + [Path(found[1])]
-            elif line.startswith(
-                ("Error in rule", "MissingInputException", "WorkflowError", "InputError", "photo51:")
-            ):
+            elif line.startswith(("Error in rule", "MissingInputException", "WorkflowError", "InputError", "photo51:")):
                 console.print(line.rstrip(), style="red")
     return process.returncode, [path for path in failed if path.is_file()]
 
@@ -233,9 +225,7 @@ def _summary(results: Path, started: float) -> None:
     console.print(
         f"wall time of this call {time.time() - started:.0f} s; sum over stages {table['seconds'].sum():.0f} s"
     )
-    console.print(
-        f"report: {report.resolve()}" if report.exists() else f"results: {results.resolve()}", soft_wrap=True
-    )
+    console.print(f"report: {report.resolve()}" if report.exists() else f"results: {results.resolve()}", soft_wrap=True)
 
 
 def _picture(stages: pd.DataFrame, path: Path) -> None:

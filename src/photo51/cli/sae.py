@@ -33,8 +33,8 @@ def train_sae(
 ) -> None:
     """Train a sparse autoencoder on the positions of split train.
 
-    A run that was killed resumes from its checkpoint. `--sae random` learns from the model with random weights, `--sae seed1`
-    with another seed.
+    A run that was killed resumes from its checkpoint. `--sae random` learns from the model with random weights, `--sae
+    seed1` with another seed.
     """
     from photo51.activations.splits import split_rows
     from photo51.activations.store import ActivationStore
@@ -72,7 +72,8 @@ def train_sae(
 def sae_quality(job: Job) -> None:
     """Measure a dictionary on held-out positions, with baselines.
 
-    Beside PCA, neurons and random directions; another seed, and the dictionary of random weights, where the run has them.
+    Beside PCA, neurons and random directions; another seed, and the dictionary of random weights, where the run has
+    them.
     """
     from photo51.activations.splits import split_rows
     from photo51.codes import CodesStore
@@ -136,9 +137,7 @@ def import_sae(
     ] = None,
     model: Annotated[
         str | None,
-        typer.Option(
-            help="model it is of, with --site, where there are no activations yet: sh2:base, hf:ID, …"
-        ),
+        typer.Option(help="model it is of, with --site, where there are no activations yet: sh2:base, hf:ID, …"),
     ] = None,
     site: Annotated[str | None, typer.Option(help="site of the model, as block.2.out")] = None,
     form: Annotated[
@@ -195,9 +194,7 @@ def _origin(model: str | None, site: str | None) -> Origin | None:
 def export_sae(
     sae: Sae,
     out: Annotated[Path, typer.Argument(help="folder to write")],
-    form: Annotated[
-        str, typer.Option("--format", help="saelens, sparsify or dictionary_learning")
-    ] = "saelens",
+    form: Annotated[str, typer.Option("--format", help="saelens, sparsify or dictionary_learning")] = "saelens",
 ) -> None:
     """Write a dictionary as another tool reads it.
 

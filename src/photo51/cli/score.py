@@ -26,13 +26,9 @@ def score(
     model: Annotated[str, typer.Option(help="model, as `sh2:nano`, `sh2:base` or a folder")] = "sh2:base",
     sae: Annotated[
         str | None,
-        typer.Option(
-            help="dictionary for feature changes: a run, a folder, or `shipped`; default: likelihoods alone"
-        ),
+        typer.Option(help="dictionary for feature changes: a run, a folder, or `shipped`; default: likelihoods alone"),
     ] = None,
-    out: Annotated[
-        Path | None, typer.Option(help="table to write; default: VCF's name with .scores.tsv, here")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="table to write; default: VCF's name with .scores.tsv, here")] = None,
     name: Annotated[str | None, typer.Option(help="genome of a prepared folder that has several")] = None,
     genetic_code: Annotated[
         int | None, typer.Option(help="NCBI translation table; default: the annotation's, else 1")
@@ -46,10 +42,11 @@ def score(
 
     Without a configuration: likelihood ratios, consequence, gene, and baselines, positions 1-based.
 
-    Writes a table, of a VCF file also a copy with the scores in INFO (P51_LLR, P51_FLANK, P51_FAIR, P51_MARKOV, P51_CSQ, P51_GENE), and
-    what could not be scored with the reason (.refused.tsv). The more negative `llr`, the more the model is surprised by
-    the alternative allele; where alleles change the length, `llr_fair` compares them with random changes of like length.
-    `llr_markov` (a Markov chain of the genome) and `severity` (of the consequence) need no model.
+    Writes a table, of a VCF file also a copy with the scores in INFO (P51_LLR, P51_FLANK, P51_FAIR, P51_MARKOV,
+    P51_CSQ, P51_GENE), and what could not be scored with the reason (.refused.tsv). The more negative `llr`, the more
+    the model is surprised by the alternative allele; where alleles change the length, `llr_fair` compares them with
+    random changes of like length. `llr_markov` (a Markov chain of the genome) and `severity` (of the consequence) need
+    no model.
 
     Example: photo51 score mine.vcf.gz --genome genome.fa --annotation genes.gff3 --model sh2:nano --out scores.tsv
     """

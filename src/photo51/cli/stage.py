@@ -1,7 +1,8 @@
 """A stage is a record: what it reads of a run and writes to it, its parameters, whether it is done in parts.
 
-From the record follow its command, `photo51 STAGE RUN [--part i/n] [--params …] [--threads n] [--device d]`, with one grammar
-for all stages; the sentence of a file that is not there; and the test that the workflow's rules declare the same files.
+From the record follow its command, `photo51 STAGE RUN [--part i/n] [--params …] [--threads n] [--device d]`, with one
+grammar for all stages; the sentence of a file that is not there; and the test that the workflow's rules declare the
+same files.
 """
 
 from __future__ import annotations
@@ -123,7 +124,8 @@ class Job:
     extras
         Names of the optional inputs it uses.
     part, gather
-        `(i, n)`: the part it does, and into how many parts the whole was split; None: all of it. Number of parts to join.
+        `(i, n)`: the part it does, and into how many parts the whole was split; None: all of it. Number of parts to
+        join.
     """
 
     stage: Stage
@@ -159,10 +161,7 @@ class Job:
 
     def has(self, entry: Extra) -> bool:
         """Whether the run has an optional input."""
-        if (
-            entry.place == "activations"
-            and not place("dictionary_card").path(self.run, sae=self.sae).exists()
-        ):
+        if entry.place == "activations" and not place("dictionary_card").path(self.run, sae=self.sae).exists():
             return False
         return self.path(entry.place, **entry.values).exists()
 
@@ -268,14 +267,14 @@ class Job:
 
     @property
     def model_words(self) -> str:
-        """Name of the model: the one stated, else that of the run's configuration; its random twin for dictionary `random`."""
+        """Name of the model: the one stated, else that of the run's configuration; its random twin for dictionary
+        `random`.
+        """
         if self.model_name is not None:
             return self.model_name
         name = self.configured("activations.model")
         if name is None:
-            raise InputError(
-                f"{self.run}: need --model, as sh2:base or a folder, as the run keeps no config.yaml"
-            )
+            raise InputError(f"{self.run}: need --model, as sh2:base or a folder, as the run keeps no config.yaml")
         return f"{name}@random:{self.configured('seed')}" if self.sae == "random" else str(name)
 
     def set_torch_threads(self) -> None:
@@ -322,7 +321,8 @@ def stage(
     joined: bool = True,
     model: bool = False,
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Make a function of a `Job` a stage and its command; further parameters of the function are options of the command.
+    """Make a function of a `Job` a stage and its command; further parameters of the function are options of the
+    command.
 
     Parameters are those of `Stage`; the first line of the function's docstring is its summary in `photo51 --help`.
     """
@@ -346,10 +346,16 @@ def _command(record: Stage, work: Callable[..., None]) -> Callable[..., None]:
         set_threads(threads)
         values = {name: given.pop(name) for name in record.wildcards}
         job = Job(
-            record, given.pop("run"), values, threads=threads,
-            part=parted(given.pop("part", None)), gather=given.pop("gather", None), stated=given.pop("params", None),
-            model_name=given.pop("model", None), device=given.pop("device", None),
-        )  # fmt: skip
+            record,
+            given.pop("run"),
+            values,
+            threads=threads,
+            part=parted(given.pop("part", None)),
+            gather=given.pop("gather", None),
+            stated=given.pop("params", None),
+            model_name=given.pop("model", None),
+            device=given.pop("device", None),
+        )
         job.extras = _extras(job, given.pop("used", None))
         job.check()
         work(job, **given)

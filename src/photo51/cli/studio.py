@@ -18,19 +18,13 @@ def studio(
             help="folder of a finished run, results/<run>; default: the model and dictionary that photo51 brings"
         ),
     ] = None,
-    model: Annotated[
-        str, typer.Option(help="without a run: model whose shipped dictionary is opened")
-    ] = "sh2:base",
+    model: Annotated[str, typer.Option(help="without a run: model whose shipped dictionary is opened")] = "sh2:base",
     host: Annotated[
         str,
-        typer.Option(
-            help="where to listen; anything but loopback lets others on the network in who know the token"
-        ),
+        typer.Option(help="where to listen; anything but loopback lets others on the network in who know the token"),
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="port; 0 takes a free one")] = 0,
-    idle: Annotated[
-        float, typer.Option(min=0.01, help="minutes without a request after which it ends")
-    ] = 120.0,
+    idle: Annotated[float, typer.Option(min=0.01, help="minutes without a request after which it ends")] = 120.0,
     browser: Annotated[bool, typer.Option(help="open the page in a browser")] = True,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
     threads: ThreadsOption = 2,
@@ -39,8 +33,8 @@ def studio(
 
     It prints its address.
 
-    On another machine: `ssh -L 8051:localhost:8051 HOST photo51 studio RUN --port 8051 --no-browser`, then open the printed
-    address here.
+    On another machine: `ssh -L 8051:localhost:8051 HOST photo51 studio RUN --port 8051 --no-browser`, then open the
+    printed address here.
     """
     from importlib.util import find_spec
 
@@ -48,7 +42,8 @@ def studio(
 
     if missing := [name for name in ("starlette", "uvicorn") if find_spec(name) is None]:
         raise InputError(
-            f"studio: need {' and '.join(missing)}, which come with the extra `photo51[studio]`; pip install 'photo51[studio]'"
+            f"studio: need {' and '.join(missing)}, which come with the extra `photo51[studio]`; pip install"
+            " 'photo51[studio]'"
         )
     if run is not None and not run.is_dir():
         raise InputError(f"{run}: need the folder of a run, got none")

@@ -1,4 +1,5 @@
-"""Sparse codes come in a shard at a time and lie on disk on the axis of the workspace; rows, regions and features come out.
+"""Sparse codes come in a shard at a time and lie on disk on the axis of the workspace; rows, regions and features come
+out.
 
 Start with `store`; nothing here needs torch.
 """

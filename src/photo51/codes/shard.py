@@ -1,11 +1,11 @@
 """One file of codes: a stretch of rows of one strand, by row and by feature.
 
-By row (CSR): `counts` active features of each row, then their `features`, ascending, and `values` in float16, in multiples of
-the store's unit. By feature:
-rows are numbered within blocks of 65,536, so that two bytes name a row; `block_rows` lists, block by block and in it feature
-by feature, the rows where the feature is active, and `block_starts` (blocks, features + 1) says where in the block's list each
-feature begins. A value is not stored twice: the row's features are ascending, and a few bisections find it. With at most
-65,536 features that is six bytes per active value and one or two per row.
+By row (CSR): `counts` active features of each row, then their `features`, ascending, and `values` in float16, in
+multiples of the store's unit. By feature: rows are numbered within blocks of 65,536, so that two bytes name a row;
+`block_rows` lists, block by block and in it feature by feature, the rows where the feature is active, and
+`block_starts` (blocks, features + 1) says where in the block's list each feature begins. A value is not stored twice:
+the row's features are ascending, and a few bisections find it. With at most 65,536 features that is six bytes per
+active value and one or two per row.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class CodesMeta:
     made
         Content hash of all that decides the numbers of a shard; a later run that has the same need not make it again.
     unit
-        Codes are stored in multiples of it, so that those of large activations fit float16; a power of two, which makes the
-        division exact. Who reads codes sees them as they were.
+        Codes are stored in multiples of it, so that those of large activations fit float16; a power of two, which
+        makes the division exact. Who reads codes sees them as they were.
     extra
         Anything else worth keeping, as JSON can hold it.
     """
@@ -106,8 +106,8 @@ def write_shard(
 ) -> Path:
     """Write the codes of rows `row0, row0 + 1, …` of a strand, atomically; the file's path comes back.
 
-    Values are rounded to float16; one that is positive but too small for it becomes the smallest float16, so that an active
-    feature stays active.
+    Values are rounded to float16; one that is positive but too small for it becomes the smallest float16, so that an
+    active feature stays active.
 
     Raises
     ------
@@ -200,9 +200,7 @@ class CodesShard:
         except (KeyError, ValueError, StopIteration) as e:
             raise InputError(f"{path}: need row0, row1 and strand in the header, got {sorted(header)}") from e
         if self.file.shapes["counts"] != (self.row1 - self.row0,):
-            raise InputError(
-                f"{path}: need counts of {self.row1 - self.row0} rows, got {self.file.shapes['counts']}"
-            )
+            raise InputError(f"{path}: need counts of {self.row1 - self.row0} rows, got {self.file.shapes['counts']}")
 
     @property
     def nnz(self) -> int:
@@ -247,9 +245,11 @@ class CodesShard:
         bounds = self.bounds()
         found = [self._block_entries(block, features, bounds) for block in range(len(self._starts))]
         return Entries(
-            *(np.concatenate(part) for part in zip(*found, strict=True))
-            if found
-            else (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+            *(
+                (np.concatenate(part) for part in zip(*found, strict=True))
+                if found
+                else (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
+            )
         )
 
     def _block_entries(self, block: int, features: NDArray[np.integer], bounds: NDArray[np.int64]) -> Entries:

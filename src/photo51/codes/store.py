@@ -45,9 +45,7 @@ def gather(folder: Path | str, n_rows: int) -> CodesStore:
     for strand in STRANDS:
         faults += _uncovered([s for s in shards if s.strand == strand], strand, n_rows)
     if faults or not shards:
-        raise InputError(
-            f"{folder}: need whole codes of {n_rows} rows, got " + "; ".join(faults or ["no shard"])
-        )
+        raise InputError(f"{folder}: need whole codes of {n_rows} rows, got " + "; ".join(faults or ["no shard"]))
     summary = {
         **shards[0].meta.dump(),
         "n_rows": n_rows,
@@ -74,9 +72,7 @@ def _uncovered(shards: Sequence[CodesShard], strand: Strand, n_rows: int) -> lis
         if s.row0 > at:
             faults.append(f"rows {at}..{s.row0} of strand {strand} missing (before {s.path.name})")
         elif s.row0 < at:
-            faults.append(
-                f"rows {s.row0}..{min(at, s.row1)} of strand {strand} twice ({last} and {s.path.name})"
-            )
+            faults.append(f"rows {s.row0}..{min(at, s.row1)} of strand {strand} twice ({last} and {s.path.name})")
         at, last = max(at, s.row1), s.path.name
     if at < n_rows:
         faults.append(f"rows {at}..{n_rows} of strand {strand} missing (at the end)")
@@ -121,8 +117,7 @@ class CodesStore:
             if content_hash(s.file.header) != summary["shards"][s.path.name]:
                 raise InputError(f"{s.path}: need the shard that was gathered, got another; gather again")
         by_strand = {
-            strand: sorted((s for s in shards if s.strand == strand), key=lambda s: s.row0)
-            for strand in STRANDS
+            strand: sorted((s for s in shards if s.strand == strand), key=lambda s: s.row0) for strand in STRANDS
         }
         return cls(folder, int(summary["n_rows"]), by_strand)
 
@@ -144,9 +139,7 @@ class CodesStore:
         """Codes of some features over all rows of a strand, (n_rows, len(ids)), float32, columns as asked for."""
         wanted = np.atleast_1d(np.asarray(ids, dtype=np.int64))
         if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.n_features):
-            raise IndexError(
-                f"features: need 0 <= id < {self.n_features}, got {wanted.min()}..{wanted.max()}"
-            )
+            raise IndexError(f"features: need 0 <= id < {self.n_features}, got {wanted.min()}..{wanted.max()}")
         found = [(s.row0, s.entries(wanted)) for s in self._shards[strand]]
         which = np.concatenate([e.which for _, e in found])
         order = np.argsort(which, kind="stable")
@@ -181,9 +174,7 @@ class CodesStore:
         `obs` has genome, chrom, pos (0-based, forward), strand and row; `X` is CSR float32.
         """
         if workspace.n_rows != self.n_rows:
-            raise InputError(
-                f"workspace: need the one of the codes ({self.n_rows} rows), got {workspace.n_rows} rows"
-            )
+            raise InputError(f"workspace: need the one of the codes ({self.n_rows} rows), got {workspace.n_rows} rows")
         if isinstance(where, slice):
             pieces = [slice(*where.indices(self.n_rows)[:2])]
         else:
@@ -196,9 +187,7 @@ class CodesStore:
         obs = pd.concat([_positions(workspace, piece, strand) for strand, piece in blocks])
         var = pd.DataFrame(index=pd.Index([str(f) for f in range(self.n_features)], name="feature"))
         codes = sp.vstack([self.matrix(strand, piece) for strand, piece in blocks], format="csr")
-        return ad.AnnData(
-            codes, obs=obs, var=var, uns={"codes": json.dumps(self.meta.dump(), sort_keys=True)}
-        )
+        return ad.AnnData(codes, obs=obs, var=var, uns={"codes": json.dumps(self.meta.dump(), sort_keys=True)})
 
 
 def _positions(workspace: Workspace, rows: slice, strand: Strand) -> pd.DataFrame:

@@ -53,8 +53,7 @@ def validated(model: type[P], values: object, where: str) -> P:
         return model.model_validate(values)
     except ValidationError as e:
         lines = [
-            f"{'.'.join(str(p) for p in f['loc']) or '(top)'}: {f['msg']}, got {_short(f['input'])}"
-            for f in e.errors()
+            f"{'.'.join(str(p) for p in f['loc']) or '(top)'}: {f['msg']}, got {_short(f['input'])}" for f in e.errors()
         ]
         raise InputError(f"{where}: " + "; ".join(lines)) from e
 

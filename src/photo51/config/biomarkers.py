@@ -16,25 +16,32 @@ class VariantsParams(Params):
 
     select: dict[str, str] = Field(
         default={},
-        description="set → rows of its input that are scored, as an expression over its columns; the rest is counted, not scored",
+        description=(
+            "set → rows of its input that are scored, as an expression over its columns; the rest is counted, not"
+            " scored"
+        ),
     )
     window: int = Field(default=2048, ge=32, description="bases the model reads around a variant (bases)")
     snap: int = Field(
         default=32,
         ge=1,
-        description="windows start on multiples of this, so that neighbouring variants share a reference window; a variant lies within half of it of the window's middle (bases; 1 centres exactly)",
+        description=(
+            "windows start on multiples of this, so that neighbouring variants share a reference window; a variant lies"
+            " within half of it of the window's middle (bases; 1 centres exactly)"
+        ),
     )
     after: int | None = Field(
         default=None,
         ge=16,
-        description="bases read after a variant, in reading direction; null: to the end of the window. Fewer are read sooner, and what the variant does further on is not seen (bases)",
+        description=(
+            "bases read after a variant, in reading direction; null: to the end of the window. Fewer are read sooner,"
+            " and what the variant does further on is not seen (bases)"
+        ),
     )
     near: int = Field(
         default=15, ge=1, description="reach of the `near` statistic on either side of the variant (bases)"
     )
-    batch_tokens: int = Field(
-        default=32_768, ge=256, description="tokens the model reads at once, at most (tokens)"
-    )
+    batch_tokens: int = Field(default=32_768, ge=256, description="tokens the model reads at once, at most (tokens)")
     keep: int = Field(
         default=256,
         ge=1,
@@ -43,12 +50,18 @@ class VariantsParams(Params):
     max_allele: int = Field(
         default=500,
         ge=1,
-        description="longest deletion, insertion, duplication or inversion that is scored, a quarter of the window at most; longer ones are refused by name (bases)",
+        description=(
+            "longest deletion, insertion, duplication or inversion that is scored, a quarter of the window at most;"
+            " longer ones are refused by name (bases)"
+        ),
     )
     null_variants: int = Field(
         default=128,
         ge=0,
-        description="random changes of each kind and length beside which changes of length are scored; half as many leave a score that may follow length at |rho| 0.1; 0: none",
+        description=(
+            "random changes of each kind and length beside which changes of length are scored; half as many leave a"
+            " score that may follow length at |rho| 0.1; 0: none"
+        ),
     )
     null_seed: int = Field(default=0, description="seed of the random changes")
     max_ref_mismatch: float = Field(
@@ -61,7 +74,10 @@ class VariantsParams(Params):
         default=0.05,
         ge=0,
         le=1,
-        description="share of lines of a VCF file that may be no record before the whole file is refused; those few are listed and left out",
+        description=(
+            "share of lines of a VCF file that may be no record before the whole file is refused; those few are listed"
+            " and left out"
+        ),
     )
     context: int = Field(
         default=15, ge=2, description="bases on either side kept as sequence for the k-mer baseline (bases)"
@@ -84,23 +100,24 @@ class BiomarkersParams(Params):
         default=("gene", "consequence", "codon_position"),
         description="columns within whose common values cases and controls are compared",
     )
-    gene: str = Field(
-        default="gene", description="column of the unit that is held out: gene, or homology cluster"
-    )
+    gene: str = Field(default="gene", description="column of the unit that is held out: gene, or homology cluster")
     statistic: Statistic = Field(default="near", description="which Δ the probes read: focal, near or window")
     statistics: tuple[Statistic, ...] = Field(
         default=("focal", "near", "window"), description="which Δ are tested feature by feature"
     )
-    conservation: str | None = Field(
-        default=None, description="column with a conservation score, if there is one"
-    )
+    conservation: str | None = Field(default=None, description="column with a conservation score, if there is one")
     claim: Literal["discovery", "description"] = Field(
         default="discovery",
-        description="what the comparison may be called; where cases and controls have other consequences, a description alone",
+        description=(
+            "what the comparison may be called; where cases and controls have other consequences, a description alone"
+        ),
     )
     outcome: str | None = Field(
         default=None,
-        description="what cases have, in a word: disease, resistance; null: disease where `cases` says pathogenic or disease, else `being a case`",
+        description=(
+            "what cases have, in a word: disease, resistance; null: disease where `cases` says pathogenic or disease,"
+            " else `being a case`"
+        ),
     )
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate")
     audit: int = Field(
@@ -110,9 +127,7 @@ class BiomarkersParams(Params):
     max_features: int = Field(default=20, ge=1, description="features of the sparse probe, at most")
     kmer: int = Field(default=4, ge=1, le=6, description="k of the k-mer baseline (bases)")
     bootstrap: int = Field(default=1000, ge=10, description="draws of the gene-block bootstrap")
-    min_class: int = Field(
-        default=8, ge=2, description="fewest cases and fewest controls of a stratum that is scored"
-    )
+    min_class: int = Field(default=8, ge=2, description="fewest cases and fewest controls of a stratum that is scored")
     seed: int = Field(default=0, description="seed of splits and draws")
 
     @property
@@ -133,7 +148,10 @@ class CohortParams(Params):
     )
     coding: Literal["auto", "0/1", "1/2", "-1/1", "-1/0/1", "quantitative"] = Field(
         default="auto",
-        description="coding of the phenotype; auto recognises it or refuses. 1/2 is PLINK's (0 missing), -1/0/1 control, missing, case",
+        description=(
+            "coding of the phenotype; auto recognises it or refuses. 1/2 is PLINK's (0 missing), -1/0/1 control,"
+            " missing, case"
+        ),
     )
     cases: tuple[str, ...] = Field(
         default=(), description="values of the phenotype that are cases, where auto does not know them"
@@ -146,20 +164,24 @@ class CohortParams(Params):
         default="missing", description="what I (intermediate) beside R and S counts as"
     )
     individual: str = Field(default="individual", description="column that names individuals")
-    covariates: tuple[str, ...] = Field(
-        default=(), description="numeric or categorical columns to adjust for"
-    )
+    covariates: tuple[str, ...] = Field(default=(), description="numeric or categorical columns to adjust for")
     clade: str | None = Field(
         default=None, description="column with clade, site or population; null cuts clades from the kinship"
     )
     n_clades: int = Field(
         default=12,
         ge=2,
-        description="clades cut from the kinship where none are named, about; two and four times as many are tried where these do not do",
+        description=(
+            "clades cut from the kinship where none are named, about; two and four times as many are tried where these"
+            " do not do"
+        ),
     )
     scheme: Literal["auto", "split", "leave_one_clade_out"] = Field(
         default="auto",
-        description="split puts whole clades away for validation, leave_one_clade_out leaves each out in turn; auto splits where clades allow it",
+        description=(
+            "split puts whole clades away for validation, leave_one_clade_out leaves each out in turn; auto splits"
+            " where clades allow it"
+        ),
     )
     min_class: int = Field(
         default=5,
@@ -186,7 +208,10 @@ class CohortParams(Params):
         default=0.5,
         ge=0,
         le=1,
-        description="share of the shorter list of names (panel, genomes) that may lack a partner before refusal; a missing phenotype is no lack",
+        description=(
+            "share of the shorter list of names (panel, genomes) that may lack a partner before refusal; a missing"
+            " phenotype is no lack"
+        ),
     )
     max_missing: float = Field(
         default=0.1, ge=0, le=1, description="share of missing genotypes of an allele before it is left out"
@@ -195,18 +220,12 @@ class CohortParams(Params):
         default=0.4, gt=0, lt=1, description="share of individuals, in whole clades, kept for validation"
     )
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate")
-    rare: int = Field(
-        default=20, ge=1, description="cases below which Firth regression replaces the score test"
-    )
-    small: int = Field(
-        default=100, ge=1, description="individuals below which residuals are permuted (Freedman-Lane)"
-    )
+    rare: int = Field(default=20, ge=1, description="cases below which Firth regression replaces the score test")
+    small: int = Field(default=100, ge=1, description="individuals below which residuals are permuted (Freedman-Lane)")
     permutations: int = Field(default=9999, ge=99, description="permutations where they are used")
     half_samples: int = Field(default=100, ge=10, description="half-samples of stability selection")
     selected: int = Field(default=30, ge=1, description="features each half-sample may select")
-    threshold: float = Field(
-        default=0.7, gt=0.5, le=1, description="share of half-samples a stable feature needs"
-    )
+    threshold: float = Field(default=0.7, gt=0.5, le=1, description="share of half-samples a stable feature needs")
     components: int = Field(default=10, ge=0, description="principal components of the naive contrast")
     seed: int = Field(default=0, description="seed of splits and draws")
 
@@ -218,9 +237,7 @@ class DistilParams(Params):
         default=(),
         description="columns of plain quantities (GC, length, counts) that a rule may use instead of features",
     )
-    max_terms: int = Field(
-        default=5, ge=1, le=10, description="features, or raw quantities, of the rule at most"
-    )
+    max_terms: int = Field(default=5, ge=1, le=10, description="features, or raw quantities, of the rule at most")
     probe_terms: int = Field(
         default=20,
         ge=1,
@@ -233,9 +250,7 @@ class DistilParams(Params):
         description="share of (AUROC - 0.5) of the full probe the rule must keep in discovery",
     )
     folds: int = Field(default=5, ge=2, description="folds of the grouped cross-validation")
-    candidates: int = Field(
-        default=200, ge=1, description="features tried, those of strongest univariate signal"
-    )
+    candidates: int = Field(default=200, ge=1, description="features tried, those of strongest univariate signal")
     bootstrap: int = Field(default=1000, ge=10, description="draws of the block bootstrap")
     seed: int = Field(default=0, description="seed of splits and draws")
 
@@ -243,9 +258,7 @@ class DistilParams(Params):
 class CardsParams(Params):
     """What an evidence card shows."""
 
-    method: Literal["features", "stacked"] = Field(
-        default="stacked", description="which probe's score is explained"
-    )
+    method: Literal["features", "stacked"] = Field(default="stacked", description="which probe's score is explained")
     variants: tuple[str, ...] = Field(
         default=(),
         description="variants to make cards for, as chrom:pos:ref>alt (1-based); empty takes the top ones",

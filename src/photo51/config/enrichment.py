@@ -49,15 +49,19 @@ class EnrichParams(Params):
     screen_z: float = Field(
         default=1.5,
         ge=0,
-        description="pairs with z at least this, and with -z at least this where the class covers much, get the exact p; "
-        "the others keep the normal tail of z",
+        description=(
+            "pairs with z at least this, and with -z at least this where the class covers much, get the exact p; "
+            "the others keep the normal tail of z"
+        ),
     )
     wide: float = Field(
         default=0.25,
         ge=0,
         le=1,
-        description="coverage from which depletion gets the exact p too; below, overlaps are skewed upwards and the normal "
-        "lower tail is too large",
+        description=(
+            "coverage from which depletion gets the exact p too; below, overlaps are skewed upwards and the normal "
+            "lower tail is too large"
+        ),
     )
     screen_bin: int = Field(
         default=16,
@@ -110,7 +114,9 @@ class ConceptParams(Params):
     min_domains: int = Field(
         default=5,
         ge=1,
-        description="least instances of a class on select, and on test; a class with fewer is cross-validated over blocks",
+        description=(
+            "least instances of a class on select, and on test; a class with fewer is cross-validated over blocks"
+        ),
     )
     folds: int = Field(
         default=10,
@@ -123,9 +129,7 @@ class ConceptParams(Params):
         le=200,
         description="thresholds tried for classes with few instances, quantiles as above",
     )
-    few_shifts: int = Field(
-        default=199, ge=19, description="circular shifts of a class's instances for p_instances"
-    )
+    few_shifts: int = Field(default=199, ge=19, description="circular shifts of a class's instances for p_instances")
     region_bases: int = Field(
         default=2_000,
         ge=100,
@@ -135,9 +139,7 @@ class ConceptParams(Params):
         default=20, ge=4, description="windows an instance of median length is cut into for that"
     )
     region_shifts: int = Field(default=99, ge=19, description="circular shifts of instances for that")
-    per_class: int = Field(
-        default=5, ge=1, description="units reported for each class and readout, best first"
-    )
+    per_class: int = Field(default=5, ge=1, description="units reported for each class and readout, best first")
     max_q: float = Field(
         default=0.05, gt=0, description="features below this q in the enrichment table are reported too"
     )
@@ -194,9 +196,7 @@ class MotifParams(Params):
         default=6, ge=0, description="bases of a window after the peak; the model has not read them (bases)"
     )
     apart: int = Field(default=32, ge=1, description="least distance of two peaks of one strand (bases)")
-    same: float = Field(
-        default=0.8, gt=0, le=1, description="windows that agree at this share of columns count once"
-    )
+    same: float = Field(default=0.8, gt=0, le=1, description="windows that agree at this share of columns count once")
     shift: int = Field(default=3, ge=0, description="windows may move this far to line up (bases)")
     null_logos: int = Field(default=50, ge=20, description="logos of random windows for information_null")
     profile_reach: int = Field(default=100, ge=10, description="offsets around boundaries (bases)")
@@ -237,13 +237,18 @@ class NoveltyParams(Params):
         default=0.3,
         ge=0,
         le=1,
-        description="gate: no class with this held-out domain F1, in sense with q_adj_comp < 0.05 or in any reading beyond its shifts",
+        description=(
+            "gate: no class with this held-out domain F1, in sense with q_adj_comp < 0.05 or in any reading beyond its"
+            " shifts"
+        ),
     )
     explained_gain: float = Field(
         default=0.5,
         gt=0,
         lt=1,
-        description="gate: no class of single positions that holds this share of the active bases beyond chance, in any reading",
+        description=(
+            "gate: no class of single positions that holds this share of the active bases beyond chance, in any reading"
+        ),
     )
     min_seed_match: float = Field(
         default=0.5,
@@ -260,18 +265,14 @@ class NoveltyParams(Params):
     repeat_windows: int = Field(default=200, ge=10, description="strongest windows looked at for copies")
     repeat_width: int = Field(default=101, ge=31, description="width of those windows (bases)")
     repeat_k: int = Field(default=21, ge=11, le=31, description="k-mers that tell copies (bases)")
-    repeat_share: float = Field(
-        default=0.8, gt=0, le=1, description="share of k-mers that makes two windows copies"
-    )
+    repeat_share: float = Field(default=0.8, gt=0, le=1, description="share of k-mers that makes two windows copies")
     null_features: int = Field(
         default=256, ge=20, description="features of the random-weight model that are scored, drawn at random"
     )
     negatives: int = Field(
         default=4, ge=1, description="silent bases drawn for each active one in the explanation model"
     )
-    max_positives: int = Field(
-        default=2_000, ge=100, description="active bases used in the explanation model"
-    )
+    max_positives: int = Field(default=2_000, ge=100, description="active bases used in the explanation model")
     distance_bins: tuple[int, ...] = Field(
         default=(0, 3, 10, 30, 100, 300, 1_000),
         description="edges of the distance to the nearest gene start and end (bases)",
@@ -300,9 +301,7 @@ class LedgerParams(Params):
         le=1,
         description="least correlation at which a feature of another dictionary is its match",
     )
-    min_intervals: int = Field(
-        default=5, ge=2, description="least intervals of the class where it is checked"
-    )
+    min_intervals: int = Field(default=5, ge=2, description="least intervals of the class where it is checked")
     per_feature: int = Field(
         default=1, ge=1, description="names of a feature that are checked, farthest above their nulls first"
     )

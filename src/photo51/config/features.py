@@ -18,17 +18,13 @@ class FeaturesParams(Params):
         ge=0,
         description="two kept runs of a feature on one strand are at least this far apart (bases)",
     )
-    chunk: int = Field(
-        default=256, ge=1, description="features worked on at once; decides memory, not results"
-    )
+    chunk: int = Field(default=256, ge=1, description="features worked on at once; decides memory, not results")
 
 
 class RetileParams(Params):
     """How much of the genome is read again by windows that begin elsewhere."""
 
-    windows: int = Field(
-        default=24, ge=2, description="windows whose later half is read again, both strands together"
-    )
+    windows: int = Field(default=24, ge=2, description="windows whose later half is read again, both strands together")
     seed: int = Field(default=51, ge=0, description="seed of the choice of windows")
 
 
@@ -38,8 +34,6 @@ class FidelityParams(Params):
     splits: tuple[Literal["train", "select", "test"], ...] = Field(
         default=("test", "select"), min_length=1, description="splits whose windows are scored"
     )
-    bases: int = Field(
-        default=60_000, ge=1, description="about so many bases are scored, both strands (bases)"
-    )
+    bases: int = Field(default=60_000, ge=1, description="about so many bases are scored, both strands (bases)")
     sample: int = Field(default=32_768, ge=2, description="bases whose mean is the constant (bases)")
     seed: int = Field(default=51, ge=0, description="seed of the choice of windows")

@@ -72,8 +72,10 @@ class GenomeParams(Params):
     min_context: int | None = Field(
         default=None,
         ge=0,
-        description="bases of context a base needs on either strand to be scored; null: the whole warm-up; "
-        "0 scores the cold starts at the ends of linear contigs too",
+        description=(
+            "bases of context a base needs on either strand to be scored; null: the whole warm-up; "
+            "0 scores the cold starts at the ends of linear contigs too"
+        ),
     )
     n_run: int = Field(
         default=50,
@@ -83,8 +85,10 @@ class GenomeParams(Params):
     block: int = Field(
         default=65_536,
         ge=64,
-        description="aimed length of a block: the unit the rotation null turns, longer than the longest annotation; shorter "
-        "where the scored bases do not fill ten (bases)",
+        description=(
+            "aimed length of a block: the unit the rotation null turns, longer than the longest annotation; shorter "
+            "where the scored bases do not fill ten (bases)"
+        ),
     )
     gap: int = Field(
         default=4_096,
@@ -108,9 +112,7 @@ class GenomeParams(Params):
         ge=1,
         description="blocks that share this many distinct k-mers are kept in one split; null: never",
     )
-    shard: int = Field(
-        default=262_144, ge=1, description="bases of the workspace a shard holds, both strands each"
-    )
+    shard: int = Field(default=262_144, ge=1, description="bases of the workspace a shard holds, both strands each")
     seed: int = Field(default=51, ge=0, description="seed of the split assignment")
     annotation: AnnotationParams = Field(default=AnnotationParams(), description="annotation rules")
 

@@ -24,9 +24,7 @@ class PanelParams(Params):
     """One gene of many organisms, for the phylogeny control."""
 
     model: str = Field(default="sh2:base", description="model, as for `photo51 activations`")
-    per_phylum: int = Field(
-        default=8, ge=2, description="genes of a phylum at most, families in turn (genes)"
-    )
+    per_phylum: int = Field(default=8, ge=2, description="genes of a phylum at most, families in turn (genes)")
     warmup: int = Field(default=128, ge=0, description="first bases of a gene that are left out (bases)")
 
 
@@ -47,31 +45,24 @@ class GeometryParams(Params):
     tokens: int = Field(
         default=600_000, ge=1000, description="bases × strands read, in whole blocks evenly taken (tokens)"
     )
-    least_firings: int = Field(
-        default=50, ge=2, description="features that fire in fewer tokens are left out (tokens)"
-    )
+    least_firings: int = Field(default=50, ge=2, description="features that fire in fewer tokens are left out (tokens)")
     least_rate: float = Field(default=1e-5, ge=0, le=1, description="… or in a smaller share of them")
-    most_rate: float = Field(
-        default=0.3, gt=0, le=1, description="features that fire in a larger share are left out"
-    )
+    most_rate: float = Field(default=0.3, gt=0, le=1, description="features that fire in a larger share are left out")
     duplicate_cosine: float = Field(
         default=0.999,
         gt=0,
         le=1,
-        description="of features with decoders closer than this cosine the busiest stays; fine tiles of a ring are not that near",
+        description=(
+            "of features with decoders closer than this cosine the busiest stays; fine tiles of a ring are not that"
+            " near"
+        ),
     )
-    lags: int = Field(
-        default=1024, ge=0, description="lags over which runs of firing are allowed for (bases); 0: none"
-    )
+    lags: int = Field(default=1024, ge=0, description="lags over which runs of firing are allowed for (bases); 0: none")
     offsets: int = Field(
         default=12, ge=0, description="offsets searched for features that follow each other (bases); 0: none"
     )
-    z_keep: float = Field(
-        default=4.0, ge=0, description="pairs with a smaller |z| are forgotten (standard deviations)"
-    )
-    z_edge: float = Field(
-        default=8.0, ge=0, description="standard errors a coupling must be from 0 to make an edge"
-    )
+    z_keep: float = Field(default=4.0, ge=0, description="pairs with a smaller |z| are forgotten (standard deviations)")
+    z_edge: float = Field(default=8.0, ge=0, description="standard errors a coupling must be from 0 to make an edge")
     coupling: float = Field(default=0.05, ge=0, lt=1, description="smallest |coupling| that makes an edge")
     shrinkage: float = Field(
         default=0.05, gt=0, lt=1, description="weight of the identity in the correlations that are inverted"
@@ -104,15 +95,9 @@ class GeometryParams(Params):
     points: int = Field(default=1200, ge=100, description="points a shape is measured on (tokens)")
     landmarks: int = Field(default=120, ge=20, description="landmarks of persistent homology (points)")
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate over clusters")
-    sure: float = Field(
-        default=0.5, ge=0, le=1, description="share of resamples that must agree on the holes"
-    )
-    rotations: int = Field(
-        default=999, ge=99, description="rotations that make the null of a coordinate's meaning"
-    )
-    gc_windows: tuple[int, ...] = Field(
-        default=(101, 501, 2001), description="windows of GC content and skew (bases)"
-    )
+    sure: float = Field(default=0.5, ge=0, le=1, description="share of resamples that must agree on the holes")
+    rotations: int = Field(default=999, ge=99, description="rotations that make the null of a coordinate's meaning")
+    gc_windows: tuple[int, ...] = Field(default=(101, 501, 2001), description="windows of GC content and skew (bases)")
     annotations: tuple[str, ...] = Field(
         default=(),
         description="annotation classes that coordinates are tested against; empty: the built-in list",
@@ -125,7 +110,5 @@ class GeometryParams(Params):
         ge=100,
         description="tokens whose activations are compared with their reconstruction, where given (tokens)",
     )
-    shown: int = Field(
-        default=3000, ge=10, description="tokens of each manifold that are kept as points (tokens)"
-    )
+    shown: int = Field(default=3000, ge=10, description="tokens of each manifold that are kept as points (tokens)")
     battery: BatteryParams = Field(default=BatteryParams(), description="the positive controls")

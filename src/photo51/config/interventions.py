@@ -13,9 +13,7 @@ class SamplingParams(Params):
     """How the next base is drawn."""
 
     temperature: float = Field(default=1.0, gt=0, description="softmax temperature; below 1 sharpens")
-    top_k: int = Field(
-        default=4, ge=1, le=4, description="draw among this many likeliest of A, C, G, T (bases)"
-    )
+    top_k: int = Field(default=4, ge=1, le=4, description="draw among this many likeliest of A, C, G, T (bases)")
     top_p: float = Field(
         default=1.0,
         gt=0,
@@ -68,9 +66,7 @@ class SteerParams(Params):
     )
     bootstrap: int = Field(default=1_000, ge=100, description="bootstrap draws of the confidence intervals")
     confidence: float = Field(default=0.95, gt=0, lt=1, description="coverage of the confidence intervals")
-    edit_prompt: bool = Field(
-        default=False, description="edit the prompt's bases too, not only what is generated"
-    )
+    edit_prompt: bool = Field(default=False, description="edit the prompt's bases too, not only what is generated")
     batch: int = Field(default=256, ge=1, description="sequences generated at once")
     off_target: int = Field(default=50, ge=1, description="features listed in the off-target table")
     sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn")
@@ -81,9 +77,7 @@ class ScreenParams(Params):
     """Which features are worth a steering experiment, from predictions along real sequence."""
 
     windows: int = Field(default=8, ge=1, description="stretches of real sequence")
-    context: int = Field(
-        default=128, ge=2, description="bases of each stretch that are read as they are (bases)"
-    )
+    context: int = Field(default=128, ge=2, description="bases of each stretch that are read as they are (bases)")
     scored: int = Field(default=48, ge=3, description="bases after them at which features are added (bases)")
     push: float = Field(
         default=0.5,
@@ -100,9 +94,7 @@ class ScreenParams(Params):
         ge=1,
         description="features a measure that are pushed again, each with the dose its budget allows",
     )
-    random_directions: int = Field(
-        default=60, ge=1, description="random directions of the same length to stand beside"
-    )
+    random_directions: int = Field(default=60, ge=1, description="random directions of the same length to stand beside")
     least_density: float = Field(
         default=1e-3,
         ge=0,
@@ -117,9 +109,7 @@ class TrialParams(Params):
 
     sequences: int = Field(default=8, ge=2, description="sequences written under each feature and direction")
     length: int = Field(default=100, ge=8, description="bases written per sequence (bases)")
-    random_directions: int = Field(
-        default=20, ge=1, description="random directions to stand beside, at each length"
-    )
+    random_directions: int = Field(default=20, ge=1, description="random directions to stand beside, at each length")
     rungs: int = Field(default=3, ge=2, description="lengths at which random directions are tried")
     batch: int = Field(default=128, ge=1, description="sequences written at once")
     sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn")
@@ -139,9 +129,7 @@ class PaintParams(Params):
     candidates: int = Field(
         default=8, ge=1, description="continuations tried per block; 1 samples without looking back"
     )
-    block: int = Field(
-        default=24, ge=1, description="bases written between two choices among candidates (bases)"
-    )
+    block: int = Field(default=24, ge=1, description="bases written between two choices among candidates (bases)")
     paint_weight: float = Field(
         default=1.0,
         ge=0,
@@ -153,9 +141,7 @@ class PaintParams(Params):
     infill: Literal["rejection", "beam"] = Field(
         default="rejection", description="how a span between fixed flanks is chosen"
     )
-    flank: int = Field(
-        default=64, ge=1, description="bases of the right flank that judge an infilled span (bases)"
-    )
+    flank: int = Field(default=64, ge=1, description="bases of the right flank that judge an infilled span (bases)")
     sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn")
     units: UnitParams = Field(default=UnitParams(), description="what one unit of strength is")
 
@@ -166,9 +152,7 @@ class AttributionParams(Params):
     method: Literal["integrated", "gradient"] = Field(
         default="integrated", description="integrated gradients, or gradient times activation"
     )
-    steps: int = Field(
-        default=16, ge=1, description="first number of points on the path; doubled until complete"
-    )
+    steps: int = Field(default=16, ge=1, description="first number of points on the path; doubled until complete")
     max_steps: int = Field(default=256, ge=1, description="largest number of points on the path")
     tolerance: float = Field(
         default=0.01, gt=0, description="completeness error at which doubling ends (share of the target)"
@@ -187,9 +171,7 @@ class AblationParams(Params):
 
     windows: int = Field(default=2, ge=1, description="strongest firing places per feature")
     context: int = Field(default=128, ge=0, description="bases read before the scored part (bases)")
-    scored: int = Field(
-        default=48, ge=2, description="bases of the scored part around a firing place (bases)"
-    )
+    scored: int = Field(default=48, ge=2, description="bases of the scored part around a firing place (bases)")
     horizon: int = Field(
         default=8, ge=1, description="predictions after a firing base that count as its effect (bases)"
     )
@@ -199,9 +181,7 @@ class CausalityParams(AblationParams):
     """Causal report of features."""
 
     windows: int = Field(default=8, ge=1, description="strongest firing places per feature")
-    features: int = Field(
-        default=64, ge=1, description="named features reported on, at most: those of the best names"
-    )
+    features: int = Field(default=64, ge=1, description="named features reported on, at most: those of the best names")
     random_features: int = Field(
         default=20, ge=3, description="features of like density whose directions serve as null"
     )
@@ -240,15 +220,11 @@ class ActionParams(Params):
 
     steer: str | None = Field(default=None, description="feature, concept or sum to add while the rule holds")
     strength: float = Field(default=1.0, description="strength of the steering (units)")
-    insert: str | None = Field(
-        default=None, description="bases written next, in place of what the model would write"
-    )
+    insert: str | None = Field(default=None, description="bases written next, in place of what the model would write")
     prompt: str | None = Field(
         default=None, description="prompt that takes the place of the present one; what was written stays"
     )
-    temperature: float | None = Field(
-        default=None, gt=0, description="softmax temperature while the rule holds"
-    )
+    temperature: float | None = Field(default=None, gt=0, description="softmax temperature while the rule holds")
     stop: bool = Field(default=False, description="end the sequence")
     log: bool = Field(default=False, description="only note it; every beginning is noted anyway")
 
@@ -269,9 +245,7 @@ class RuleParams(Params):
         default=None, description="level below which it ceases to hold (units); the threshold if left out"
     )
     window: int = Field(default=1, ge=1, description="bases over which the level is averaged (bases)")
-    first: int = Field(
-        default=0, ge=0, description="first base after the prompt at which the rule may begin (bases)"
-    )
+    first: int = Field(default=0, ge=0, description="first base after the prompt at which the rule may begin (bases)")
     once: bool = Field(default=False, description="begin at most once a sequence")
     do: ActionParams = Field(description="what to do")
 

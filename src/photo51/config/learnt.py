@@ -17,13 +17,14 @@ class WordsParams(Params):
         description="sequences that the model writes, over all prompts (at least 3 for an interval)",
     )
     length: int = Field(default=600, ge=20, description="bases of each, after the prompt (bases)")
-    every: int = Field(
-        default=20, ge=1, description="distance between places at which words are asked for (bases)"
-    )
+    every: int = Field(default=20, ge=1, description="distance between places at which words are asked for (bases)")
     warmup: int = Field(
         default=256,
         ge=0,
-        description="bases written before the first place where no prompts are given (bases); short contexts are not what the model reads",
+        description=(
+            "bases written before the first place where no prompts are given (bases); short contexts are not what the"
+            " model reads"
+        ),
     )
     enumerate: int = Field(
         default=64,
@@ -53,19 +54,13 @@ class WordsParams(Params):
         default=(),
         description="open reading frames of so many codons whose probability is asked for (codons)",
     )
-    absent: tuple[int, ...] = Field(
-        default=(), description="spans in which each word's absence is asked for (bases)"
-    )
-    code: int = Field(
-        default=11, ge=1, description="NCBI translation table of the stop codons of open frames"
-    )
+    absent: tuple[int, ...] = Field(default=(), description="spans in which each word's absence is asked for (bases)")
+    code: int = Field(default=11, ge=1, description="NCBI translation table of the stop codons of open frames")
     particles: int = Field(
         default=64, ge=8, description="sequences of a population that estimates a survival probability"
     )
     runs: int = Field(default=8, ge=3, description="independent populations")
-    sampling: SamplingParams = Field(
-        default=SamplingParams(), description="how bases are drawn, and the seed"
-    )
+    sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn, and the seed")
 
 
 class DiffParams(Params):
@@ -73,14 +68,10 @@ class DiffParams(Params):
 
     windows: int = Field(default=64, ge=3, description="windows compared, each on both strands")
     window: int = Field(default=1_024, ge=128, description="length of a window (bases)")
-    warmup: int = Field(
-        default=64, ge=1, description="first bases of each window left out of every figure (bases)"
-    )
+    warmup: int = Field(default=64, ge=1, description="first bases of each window left out of every figure (bases)")
     batch: int = Field(default=8, ge=1, description="windows read at once")
     positions: int = Field(default=200, ge=1, description="positions of largest divergence listed")
-    context: int = Field(
-        default=12, ge=0, description="bases shown on each side of a listed position (bases)"
-    )
+    context: int = Field(default=12, ge=0, description="bases shown on each side of a listed position (bases)")
     fvu_rise: float = Field(
         default=0.05,
         ge=0,
@@ -91,9 +82,7 @@ class DiffParams(Params):
         default=(0.5, 1.0, 2.0, 4.0, 8.0),
         description="strengths α of the amplified scores ℓ_B + α(ℓ_B − ℓ_A)",
     )
-    every: int = Field(
-        default=16, ge=1, description="distance between places at which words are asked for (bases)"
-    )
+    every: int = Field(default=16, ge=1, description="distance between places at which words are asked for (bases)")
     contexts: int = Field(default=16, ge=3, description="windows in which words are asked for")
     tolerance: float = Field(
         default=0.01, ge=0, description="change of held-out bits that the gate accepts (bits a base)"

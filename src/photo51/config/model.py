@@ -8,9 +8,7 @@ from pydantic import Field, StringConstraints
 
 from photo51.config.base import Params
 
-SiteName = Annotated[
-    str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")
-]  # names a folder, too
+SiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)*$")]  # names a folder, too
 
 
 class ActivationParams(Params):
@@ -18,7 +16,9 @@ class ActivationParams(Params):
 
     model: str = Field(
         default="sh2:base",
-        description="model: sh2:base, sh2:nano, evo2:7b_262k …, hf:ID or a folder; @random:SEED after it for fresh weights",
+        description=(
+            "model: sh2:base, sh2:nano, evo2:7b_262k …, hf:ID or a folder; @random:SEED after it for fresh weights"
+        ),
     )
     sites: tuple[SiteName, ...] = Field(
         default=("block.2.out",),
@@ -34,9 +34,7 @@ class ActivationParams(Params):
     device: Literal["cpu", "cuda"] | None = Field(
         default=None, description="where the model runs; null: a GPU where there is one"
     )
-    tokens: int = Field(
-        default=16_384, ge=1, description="bases read at once; windows are batched up to it (bases)"
-    )
+    tokens: int = Field(default=16_384, ge=1, description="bases read at once; windows are batched up to it (bases)")
     likelihood: bool = Field(
         default=False,
         description="also store the surprisal of every base, -log p given the bases before it (nats)",
@@ -44,19 +42,17 @@ class ActivationParams(Params):
     ambiguous_reach: int = Field(
         default=128,
         ge=0,
-        description="rows this close after an ambiguous base, in reading direction, are marked as not to learn from (bases)",
+        description=(
+            "rows this close after an ambiguous base, in reading direction, are marked as not to learn from (bases)"
+        ),
     )
 
 
 class BurnInParams(Params):
     """How the warm-up is measured."""
 
-    probes: int = Field(
-        default=24, ge=2, description="places at which a cold and a warm reading are compared"
-    )
-    context: int = Field(
-        default=4_096, ge=16, description="context of the warm reading before a probe (bases)"
-    )
+    probes: int = Field(default=24, ge=2, description="places at which a cold and a warm reading are compared")
+    context: int = Field(default=4_096, ge=16, description="context of the warm reading before a probe (bases)")
     longest: int = Field(default=2_048, ge=16, description="longest warm-up looked at (bases)")
     tolerance: float = Field(
         default=0.05,
@@ -74,9 +70,7 @@ class ModelCardParams(Params):
     tuning_windows: int = Field(
         default=24, ge=2, description="windows of each group on which strengths of the chains are fitted"
     )
-    genes: int = Field(
-        default=96, ge=4, description="held-out open reading frames compared with their copies"
-    )
+    genes: int = Field(default=96, ge=4, description="held-out open reading frames compared with their copies")
     codons: int = Field(default=320, ge=120, description="fewest codons of an open reading frame")
     gene_bases: int = Field(default=768, ge=240, description="bases read of each open reading frame (bases)")
     seed: int = Field(default=51, ge=0, description="seed of copies and of the species kept for tuning")

@@ -31,15 +31,15 @@ def configuration_file(path: Path | None) -> Path:
             return place
     raise InputError(
         f"{Path.cwd()}: need {NAME} (or config/{NAME}) in this folder, got none; "
-        f"`photo51 init . --genome FILE` writes one, `photo51 demo` runs the example"
+        "`photo51 init . --genome FILE` writes one, `photo51 demo` runs the example"
     )
 
 
 def project_folder(config: Path) -> Path:
     """Folder of a run's project: that of the configuration, in which `results/` is made.
 
-    A configuration in a folder `config` belongs to the folder above, as Snakemake's do, and so does one that a finished run
-    kept in `results/RUN`. In a checkout of photo51 it is always the checkout.
+    A configuration in a folder `config` belongs to the folder above, as Snakemake's do, and so does one that a
+    finished run kept in `results/RUN`. In a checkout of photo51 it is always the checkout.
     """
     if Path("workflow/Snakefile").is_file():
         return Path()
@@ -52,8 +52,8 @@ def project_folder(config: Path) -> Path:
 def located(config: Config, folder: Path) -> Config:
     """A configuration whose paths are as the working directory sees them.
 
-    Each path is looked for below the folder of the configuration, then below the working directory, then among the files that
-    come with photo51; one that is nowhere is left as it is, for the stage that reads it to name.
+    Each path is looked for below the folder of the configuration, then below the working directory, then among the
+    files that come with photo51; one that is nowhere is left as it is, for the stage that reads it to name.
 
     Parameters
     ----------
@@ -79,16 +79,13 @@ def located(config: Config, folder: Path) -> Config:
     changes["corpus"] = tuple(str(path(name)) for name in config.corpus)
     model, at, weights = config.activations.model.partition("@")
     if ":" not in model:
-        changes["activations"] = config.activations.model_copy(
-            update={"model": f"{path(model)}{at}{weights}"}
-        )
+        changes["activations"] = config.activations.model_copy(update={"model": f"{path(model)}{at}{weights}"})
     changes["cohorts"] = {
         name: cohort.model_copy(update={"panel": path(cohort.panel), "genotypes": path(cohort.genotypes)})
         for name, cohort in config.cohorts.items()
     }
     changes["steering"] = {
-        name: steer.model_copy(update={"prompt": path(steer.prompt)})
-        for name, steer in config.steering.items()
+        name: steer.model_copy(update={"prompt": path(steer.prompt)}) for name, steer in config.steering.items()
     }
     return config.model_copy(update=changes)
 

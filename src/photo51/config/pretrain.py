@@ -29,9 +29,7 @@ class PretrainParams(Params):
         pattern="^(cosine|trapezoid)$",
         description="cosine, or constant and then linear decay to zero",
     )
-    decay: float = Field(
-        default=0.3, gt=0, le=1, description="share of the steps that a trapezoid decays over"
-    )
+    decay: float = Field(default=0.3, gt=0, le=1, description="share of the steps that a trapezoid decays over")
     average: float = Field(
         default=0.0, ge=0, lt=1, description="share of the steps, the last, whose weights are averaged"
     )
@@ -47,9 +45,7 @@ class PretrainParams(Params):
     seed: int = Field(default=51, description="seed of weights and draws")
     eval_every: int = Field(default=250, ge=1, description="steps between evaluations on held-out species")
     save_every: int = Field(default=100, ge=1, description="steps between resumable checkpoints")
-    compile: bool = Field(
-        default=False, description="fuse with torch.compile (needs a C++ compiler on a CPU)"
-    )
+    compile: bool = Field(default=False, description="fuse with torch.compile (needs a C++ compiler on a CPU)")
     compiled: bool = Field(
         default=True, description="on a CPU: compiled loops and gradients; false: the layers in plain PyTorch"
     )

@@ -50,9 +50,7 @@ def _model(annotation: Any) -> type[BaseModel] | None:
 
 
 def _table(model: type[BaseModel]) -> str:
-    rows = [
-        f"| `{name}` | {_default(field)} | {_said(field)} |" for name, field in model.model_fields.items()
-    ]
+    rows = [f"| `{name}` | {_default(field)} | {_said(field)} |" for name, field in model.model_fields.items()]
     return "\n".join(["| key | default | meaning |", "|---|---|---|", *rows, ""])
 
 

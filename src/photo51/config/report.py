@@ -16,9 +16,7 @@ class TracksParams(Params):
         default=None,
         description="features to write; null: the best of each concept, of each shape, and the novel ones",
     )
-    most: int = Field(
-        default=48, ge=1, description="most features chosen where `features` is null (features)"
-    )
+    most: int = Field(default=48, ge=1, description="most features chosen where `features` is null (features)")
     by: Literal["feature", "concept"] = Field(
         default="feature",
         description="one track a feature, or one a concept: the largest activation of its features",
@@ -27,14 +25,12 @@ class TracksParams(Params):
         default=0.25,
         gt=0,
         le=1,
-        description="a call needs this share of the feature's own largest activation where no threshold was chosen (share)",
+        description=(
+            "a call needs this share of the feature's own largest activation where no threshold was chosen (share)"
+        ),
     )
-    call_gap: int = Field(
-        default=3, ge=0, description="active stretches at most this far apart are one call (bases)"
-    )
-    page_features: int = Field(
-        default=12, ge=0, description="features with a signal track on the genome page"
-    )
+    call_gap: int = Field(default=3, ge=0, description="active stretches at most this far apart are one call (bases)")
+    page_features: int = Field(default=12, ge=0, description="features with a signal track on the genome page")
     page_loci: int = Field(default=40, ge=1, description="places listed on the genome page")
     page_mib: float = Field(
         default=24.0, gt=0, description="the genome page takes in signal tracks up to this size (MiB)"
@@ -49,9 +45,7 @@ class AtlasParams(Params):
     """How much of each feature the atlas holds."""
 
     windows: int = Field(default=10, ge=1, description="strongest windows shown of a feature")
-    flank: int = Field(
-        default=30, ge=5, description="bases shown to either side of a window's strongest base (bases)"
-    )
+    flank: int = Field(default=30, ge=5, description="bases shown to either side of a window's strongest base (bases)")
     tracks: int = Field(default=2, ge=0, description="stretches drawn with both strands and genes")
     track_bases: int = Field(default=2_000, ge=100, description="length of such a stretch (bases)")
     profiles: int = Field(

@@ -40,9 +40,7 @@ class ComparisonParams(Params):
     sets: tuple[str, ...] = Field(
         min_length=1, description="sets of variants compared, as named in the variants column of genomes.tsv"
     )
-    cases_label: str = Field(
-        default="disease variants", description="what the cases are called on pages, a plural"
-    )
+    cases_label: str = Field(default="disease variants", description="what the cases are called on pages, a plural")
     controls_label: str = Field(
         default="harmless variants", description="what the controls are called on pages, a plural"
     )
@@ -50,9 +48,7 @@ class ComparisonParams(Params):
         default=BiomarkersParams(), description="tests and classifiers, genes held out"
     )
     cards: CardsParams = Field(default=CardsParams(), description="evidence cards of single variants")
-    distil: DistilParams = Field(
-        default=DistilParams(), description="the smallest rule that keeps the signal"
-    )
+    distil: DistilParams = Field(default=DistilParams(), description="the smallest rule that keeps the signal")
 
 
 class ExternalParams(Params):
@@ -62,7 +58,10 @@ class ExternalParams(Params):
     genotypes: str = Field(description="VCF file with its samples")
     variants: str | None = Field(
         default=None,
-        description="set of variants whose effects are its alleles; null: that of the cohort, alleles it lacks are counted and left out",
+        description=(
+            "set of variants whose effects are its alleles; null: that of the cohort, alleles it lacks are counted and"
+            " left out"
+        ),
     )
     test: CohortParams | None = Field(
         default=None, description="columns and coding of its panel; null: as the cohort's"
@@ -73,7 +72,10 @@ class CohortRunParams(Params):
     """Individuals with a phenotype: the table, and the genotypes of a set of variants or the run's own genomes."""
 
     panel: str = Field(
-        description="table of individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .psam, .pheno, .phen, .sample)"
+        description=(
+            "table of individuals: name, phenotype, covariates (.tsv, .csv, PLINK's .fam, .psam, .pheno, .phen,"
+            " .sample)"
+        )
     )
     genotypes: str | None = Field(
         default=None, description="VCF file with samples; null: individuals are the genomes of the run"
@@ -92,9 +94,7 @@ class CohortRunParams(Params):
         default=False,
         description="look again with other questions than before; stays on record as a further opening",
     )
-    test: CohortParams = Field(
-        default=CohortParams(), description="association, with descent taken into account"
-    )
+    test: CohortParams = Field(default=CohortParams(), description="association, with descent taken into account")
     distil: DistilParams | None = Field(
         default=None,
         description="the smallest rule that keeps the signal, made before the lock is opened; null: none",
@@ -105,9 +105,7 @@ class CohortRunParams(Params):
         if (self.genotypes is None) != (self.variants is None):
             raise ValueError("need genotypes and variants together, or neither")
         if self.external is not None and self.genotypes is None:
-            raise ValueError(
-                "external: need genotypes and variants of the cohort beside another one, got none"
-            )
+            raise ValueError("external: need genotypes and variants of the cohort beside another one, got none")
         return self
 
 
@@ -116,7 +114,9 @@ class SteerRunParams(Params):
 
     target: str = Field(
         min_length=1,
-        description="feature (f12), concept, sum such as `stop_codon - 0.5*f40`, or auto: proposed for the first oracle",
+        description=(
+            "feature (f12), concept, sum such as `stop_codon - 0.5*f40`, or auto: proposed for the first oracle"
+        ),
     )
     prompt: str = Field(
         min_length=1,
@@ -139,8 +139,10 @@ class Config(Params):
     parts: int = Field(default=2, ge=1, le=10_000, description="jobs that each scattered stage is split into")
     keep_activations: bool | None = Field(
         default=None,
-        description="keep stored activations after the run: baselines need them again when annotations change, and they "
-        "are made again where they are gone; null: those of the model, up to keep_gb",
+        description=(
+            "keep stored activations after the run: baselines need them again when annotations change, and they "
+            "are made again where they are gone; null: those of the model, up to keep_gb"
+        ),
     )
     keep_gb: float = Field(
         default=4.0, ge=0, description="most that stored activations may take to be kept by default (GB)"
@@ -151,28 +153,33 @@ class Config(Params):
     )
     stored: bool = Field(
         default=True,
-        description="store activations; false encodes as the model reads and keeps codes alone, which needs pretrained_sae",
+        description=(
+            "store activations; false encodes as the model reads and keeps codes alone, which needs pretrained_sae"
+        ),
     )
     explore: bool = Field(
         default=True,
-        description="ask what every feature means: annotations, motifs, geometry, causes, atlas, notebooks; false: variants, comparisons and cohorts alone, with their report page",
+        description=(
+            "ask what every feature means: annotations, motifs, geometry, causes, atlas, notebooks; false: variants,"
+            " comparisons and cohorts alone, with their report page"
+        ),
     )
     controls: tuple[str, ...] = Field(
         default=("seed1", "random"),
-        description="dictionaries trained as controls: seed1, with another seed; random, on the model with random weights",
+        description=(
+            "dictionaries trained as controls: seed1, with another seed; random, on the model with random weights"
+        ),
     )
     motif_file: str | None = Field(default=None, description="known motifs (MEME) to compare logos with")
     gene_sets: str | None = Field(default=None, description="gene sets (GMT) to test features against")
     phylogeny_genes: str | None = Field(
         default=None,
-        description="one gene of many organisms (FASTA, lineage in the header) for the phylogeny control, as resources/tree16s",
+        description=(
+            "one gene of many organisms (FASTA, lineage in the header) for the phylogeny control, as resources/tree16s"
+        ),
     )
-    recipe: str = Field(
-        default="resources/pretraining/recipe.tsv.gz", description="sequences a model is pretrained on"
-    )
-    corpus: tuple[str, ...] = Field(
-        default=(), description="FASTA files that hold them; needed for pretraining alone"
-    )
+    recipe: str = Field(default="resources/pretraining/recipe.tsv.gz", description="sequences a model is pretrained on")
+    corpus: tuple[str, ...] = Field(default=(), description="FASTA files that hold them; needed for pretraining alone")
     corpus_names: dict[str, str] = Field(
         default={}, description="accession of the recipe → what it is called in the files"
     )
@@ -180,9 +187,7 @@ class Config(Params):
         default=PretrainParams(), description="training of a model (`photo51 pretrain`); not part of a run"
     )
     genome: GenomeParams = Field(default=GenomeParams(), description="what is read and which of it is scored")
-    activations: ActivationParams = Field(
-        default=ActivationParams(), description="which model, where it is read"
-    )
+    activations: ActivationParams = Field(default=ActivationParams(), description="which model, where it is read")
     burn_in: BurnInParams = Field(default=BurnInParams(), description="measurement of the warm-up")
     sae: SaeParams = Field(default=SaeParams(), description="the dictionary")
     quality: QualityParams = Field(default=QualityParams(), description="quality of the dictionary")
@@ -194,9 +199,7 @@ class Config(Params):
         default=FidelityParams(), description="loss of the model with the dictionary spliced in"
     )
     enrichment: EnrichParams = Field(default=EnrichParams(), description="features against annotations")
-    concepts: ConceptParams = Field(
-        default=ConceptParams(), description="concepts on held-out blocks, with baselines"
-    )
+    concepts: ConceptParams = Field(default=ConceptParams(), description="concepts on held-out blocks, with baselines")
     motifs: MotifParams = Field(default=MotifParams(), description="logos, shapes, profiles")
     genesets: GeneSetParams = Field(default=GeneSetParams(), description="gene sets")
     novelty: NoveltyParams = Field(default=NoveltyParams(), description="the unnamed queue")
@@ -213,9 +216,7 @@ class Config(Params):
         default={}, description="name → comparison of disease with harmless variants"
     )
     cohorts: dict[str, CohortRunParams] = Field(default={}, description="name → cohort")
-    ablation: AblationParams = Field(
-        default=AblationParams(), description="what the model loses without each feature"
-    )
+    ablation: AblationParams = Field(default=AblationParams(), description="what the model loses without each feature")
     causality: CausalityParams = Field(
         default=CausalityParams(), description="what each named feature does to the model"
     )
@@ -274,9 +275,7 @@ def seeded(model: type[Params], values: dict[str, Any], seed: Any) -> dict[str, 
         elif name in out and isinstance(out[name], dict):
             entry = _entry(kind)
             if entry is not None:
-                out[name] = {
-                    k: seeded(entry, v, seed) if isinstance(v, dict) else v for k, v in out[name].items()
-                }
+                out[name] = {k: seeded(entry, v, seed) if isinstance(v, dict) else v for k, v in out[name].items()}
     return out
 
 

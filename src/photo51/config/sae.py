@@ -17,14 +17,18 @@ class SaeParams(Params):
 
     variant: Variant = Field(
         default="topk",
-        description="sparsity rule: topk (k features per base), batchtopk (k per base on average), matryoshka (batchtopk whose "
-        "first features must do alone), jumprelu (a learnt threshold per feature), relu (L1)",
+        description=(
+            "sparsity rule: topk (k features per base), batchtopk (k per base on average), matryoshka (batchtopk whose "
+            "first features must do alone), jumprelu (a learnt threshold per feature), relu (L1)"
+        ),
     )
     n_features: int = Field(default=4_096, ge=2, description="width of the dictionary (features)")
     k: int = Field(
         default=32,
         ge=1,
-        description="active features per base: exactly at most for topk, on average for the others, which are steered there",
+        description=(
+            "active features per base: exactly at most for topk, on average for the others, which are steered there"
+        ),
     )
     tokens: int = Field(
         default=3_000_000, ge=1, description="bases to learn from, counting each time one is read (tokens)"
@@ -33,12 +37,8 @@ class SaeParams(Params):
     learning_rate: float = Field(default=2e-3, gt=0, description="Adam's rate after warm-up")
     beta1: float = Field(default=0.9, ge=0, lt=1, description="Adam's decay of the mean gradient")
     beta2: float = Field(default=0.99, ge=0, lt=1, description="Adam's decay of the squared gradient")
-    warmup: float = Field(
-        default=0.02, ge=0, le=1, description="share of steps in which the rate rises from nothing"
-    )
-    decay: float = Field(
-        default=0.3, ge=0, le=1, description="share of steps, the last, in which it falls to nothing"
-    )
+    warmup: float = Field(default=0.02, ge=0, le=1, description="share of steps in which the rate rises from nothing")
+    decay: float = Field(default=0.3, ge=0, le=1, description="share of steps, the last, in which it falls to nothing")
     clip: float = Field(
         default=3.0,
         gt=0,
@@ -133,9 +133,7 @@ class SweepParams(Params):
     widths: tuple[int, ...] = Field(default=(1_024, 4_096), description="widths (features)")
     ks: tuple[int, ...] = Field(default=(16, 32, 64), description="active features per base")
     learning_rates: tuple[float, ...] = Field(default=(2e-3,), description="Adam's rates")
-    seeds: tuple[int, ...] = Field(
-        default=(0,), min_length=1, description="seeds; the first one's is measured"
-    )
+    seeds: tuple[int, ...] = Field(default=(0,), min_length=1, description="seeds; the first one's is measured")
     gates: Gates = Field(default=Gates(), description="what must be reached")
     sae: SaeParams = Field(default=SaeParams(), description="all that the sweep does not vary")
 

@@ -38,7 +38,8 @@ class Checked(NamedTuple):
 def check_variants(
     genomes: Genomes, genome: str, variants: pd.DataFrame, params: VariantsParams, where: str = "variants"
 ) -> Checked:
-    """Leave out variants whose reference allele is not the genome's, or that lie off it, and alleles too long for the window.
+    """Leave out variants whose reference allele is not the genome's, or that lie off it, and alleles too long for the
+    window.
 
     Raises
     ------
@@ -108,9 +109,7 @@ def describe(
     return pd.concat([known, extra.apply(numbers)], axis=1)
 
 
-def _around(
-    genomes: Genomes, genome: str, variant: Variant, strand: str, params: VariantsParams
-) -> dict[str, object]:
+def _around(genomes: Genomes, genome: str, variant: Variant, strand: str, params: VariantsParams) -> dict[str, object]:
     length, circular = genomes.length(genome, variant.chrom), genomes.is_circular(genome, variant.chrom)
 
     def bases(start: int, end: int) -> str:
@@ -141,7 +140,9 @@ def _around(
 
 
 def substitution(variant: Variant, strand: str) -> str:
-    """Change on a gene's strand, as `C>T` however long it is written; `ins`, `del` or `mnv` where it is more than one base."""
+    """Change on a gene's strand, as `C>T` however long it is written; `ins`, `del` or `mnv` where it is more than one
+    base.
+    """
     _, ref, alt = trimmed(variant.pos, variant.ref, variant.alt)
     if len(ref) == len(alt) == 1:
         return f"{_on(strand, ref)}>{_on(strand, alt)}"

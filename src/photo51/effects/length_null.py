@@ -1,8 +1,9 @@
 """Likelihood ratios that do not follow the length of a change: each beside random changes of its kind and length.
 
-A deletion takes bases out of the sum that a likelihood is, an insertion adds some: the ratio of whole windows follows the length
-whatever the change does. The ratio over the flanks that both windows share still grows with the length. So a change is compared
-with random ones of the same kind and length on the same genome, at the GC content of its own window.
+A deletion takes bases out of the sum that a likelihood is, an insertion adds some: the ratio of whole windows follows
+the length whatever the change does. The ratio over the flanks that both windows share still grows with the length. So
+a change is compared with random ones of the same kind and length on the same genome, at the GC content of its own
+window.
 """
 
 from __future__ import annotations
@@ -103,8 +104,8 @@ def random_changes(
 ) -> pd.DataFrame:
     """Random changes of a kind and length, n rows: genome, chrom, pos, ref, alt, variant, gc (of the 200 bases around).
 
-    What is inserted is taken from elsewhere in the genome, so that it is as likely by itself as any of its sequence. Generators
-    of one seed give the same places for every kind and length, where these have room there.
+    What is inserted is taken from elsewhere in the genome, so that it is as likely by itself as any of its sequence.
+    Generators of one seed give the same places for every kind and length, where these have room there.
 
     Raises
     ------
@@ -113,17 +114,13 @@ def random_changes(
     """
     lengths = np.array([genomes.length(genome, c) for c in chroms], dtype=float)
     ends = np.cumsum(lengths) / lengths.sum()
-    letters = np.random.default_rng(
-        rng.integers(0, 2**63)
-    )  # of its own: places are then the same for every change
+    letters = np.random.default_rng(rng.integers(0, 2**63))  # of its own: places are then the same for every change
     rows: list[dict[str, object]] = []
     for _ in range(TRIES * n):
         if len(rows) == n:
             break
         which, first, second = rng.random(2), rng.random(), rng.random()
-        chrom, other = (
-            chroms[min(int(np.searchsorted(ends, u, side="right")), len(chroms) - 1)] for u in which
-        )
+        chrom, other = (chroms[min(int(np.searchsorted(ends, u, side="right")), len(chroms) - 1)] for u in which)
         span = change.length
         pos = int(first * genomes.length(genome, chrom))
         here = _bases(genomes, genome, chrom, pos, pos + span + 1)
@@ -134,10 +131,21 @@ def random_changes(
             continue
         ref, alt = made
         gc = gc_around(genomes, genome, chrom, pos)
-        rows.append({"genome": genome, "chrom": chrom, "pos": pos, "ref": ref, "alt": alt, "variant": f"{chrom}:{pos + 1}:{ref}>{alt}", "gc": gc})  # fmt: skip
+        rows.append(
+            {
+                "genome": genome,
+                "chrom": chrom,
+                "pos": pos,
+                "ref": ref,
+                "alt": alt,
+                "variant": f"{chrom}:{pos + 1}:{ref}>{alt}",
+                "gc": gc,
+            }
+        )
     if len(rows) < n:
         raise InputError(
-            f"null: need {n} places for a random {change.kind} of {change.length} bases in {genome}, got {len(rows)}; set null_variants: 0 to do without"
+            f"null: need {n} places for a random {change.kind} of {change.length} bases in {genome}, got {len(rows)};"
+            " set null_variants: 0 to do without"
         )
     return pd.DataFrame(rows)
 
@@ -174,8 +182,9 @@ def nulls(
 ) -> dict[Change, Null]:
     """Scores of `n` random changes of each kind and length, by the same scorer.
 
-    Each kind and length is scored alone, so that a null does not depend on what else is asked. All are drawn at the same
-    places: what is special about these then shifts the nulls of all lengths alike, and does not look like an effect of length.
+    Each kind and length is scored alone, so that a null does not depend on what else is asked. All are drawn at the
+    same places: what is special about these then shifts the nulls of all lengths alike, and does not look like an
+    effect of length.
     """
     found = {}
     for change in sorted(changes):
@@ -184,7 +193,10 @@ def nulls(
         # alleles of a substitution start at the base itself, those of the others at the base before
         if change.kind in {"substitution", "mnv", "inversion", "delins"}:
             drawn["pos"] += 1
-            drawn["variant"] = [f"{c}:{p + 1}:{r}>{a}" for c, p, r, a in zip(drawn["chrom"], drawn["pos"], drawn["ref"], drawn["alt"], strict=True)]  # fmt: skip
+            drawn["variant"] = [
+                f"{c}:{p + 1}:{r}>{a}"
+                for c, p, r, a in zip(drawn["chrom"], drawn["pos"], drawn["ref"], drawn["alt"], strict=True)
+            ]
         values = score(drawn)
         gc = drawn["gc"].to_numpy(dtype=float)
         spread = gc - gc.mean()

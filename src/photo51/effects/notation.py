@@ -18,9 +18,35 @@ from photo51.types import InputError, Variant
 _HGVS = re.compile(r"(?:(\S+):)?([mg])\.([\d,]+)([ACGT]+)>([ACGT]+)", re.IGNORECASE)
 _PLACE = re.compile(r"(\S+?)[:\s]([\d,]+)[:\s]?([ACGT]+)\s*[>/]\s*([ACGT]+)", re.IGNORECASE)
 _PROTEIN = re.compile(r"(\S+?)[\s:]+(?:p\.)?\(?([A-Z*][a-z]{2}|[A-Z*])(\d+)([A-Z*=][a-z]{2}|[A-Z*=])\)?")
-_RESIDUES = dict(zip(
-    ["Ala", "Arg", "Asn", "Asp", "Cys", "Gln", "Glu", "Gly", "His", "Ile", "Leu", "Lys", "Met", "Phe", "Pro", "Ser", "Thr", "Trp", "Tyr", "Val", "Ter"], "ARNDCQEGHILKMFPSTWYV*", strict=True,
-))  # fmt: skip
+_RESIDUES = dict(
+    zip(
+        [
+            "Ala",
+            "Arg",
+            "Asn",
+            "Asp",
+            "Cys",
+            "Gln",
+            "Glu",
+            "Gly",
+            "His",
+            "Ile",
+            "Leu",
+            "Lys",
+            "Met",
+            "Phe",
+            "Pro",
+            "Ser",
+            "Thr",
+            "Trp",
+            "Tyr",
+            "Val",
+            "Ter",
+        ],
+        "ARNDCQEGHILKMFPSTWYV*",
+        strict=True,
+    )
+)
 FORMS = "m.3243A>G, NC_000962.3:761155:C>T or katG S315T"
 
 
@@ -41,15 +67,15 @@ def read_variant(text: str, genomes: Genomes) -> list[Found]:
     Raises
     ------
     InputError
-        For a text that is no variant, a contig or gene that is not there, a reference allele or amino acid that is another, and
-        a place that several contigs have.
+        For a text that is no variant, a contig or gene that is not there, a reference allele or amino acid that is
+        another, and a place that several contigs have.
     """
     said = text.strip()
     if found := _HGVS.fullmatch(said):
         pool = _contigs(genomes, found[1] or "", mitochondrial=found[2].lower() == "m" and not found[1])
         return [_placed(said, genomes, pool, found[3], found[4], found[5])]
     if (found := _PROTEIN.fullmatch(said)) and not _PLACE.fullmatch(said):
-        return _of_protein(said, genomes, found[1], _residue(found[2], said), int(found[3]), _residue(found[4], said))  # fmt: skip
+        return _of_protein(said, genomes, found[1], _residue(found[2], said), int(found[3]), _residue(found[4], said))
     if found := _PLACE.fullmatch(said):
         return [_placed(said, genomes, _contigs(genomes, found[1]), found[2], found[3], found[4])]
     raise InputError(f"variant: need {FORMS}, got {said[:60]!r}")
@@ -67,41 +93,35 @@ def _contigs(genomes: Genomes, name: str, *, mitochondrial: bool = False) -> lis
         some = [r for r in rows if r[1].lower() == low] or [r for r in rows if r[0].lower() == low]
         if not some:
             raise InputError(
-                f"variant: need a contig or genome of the run ({', '.join(sorted({r[1] for r in rows})[:6])}), got {name[:60]!r}"
+                f"variant: need a contig or genome of the run ({', '.join(sorted({r[1] for r in rows})[:6])}), got"
+                f" {name[:60]!r}"
             )
     elif mitochondrial:
         some = [r for r in rows if is_mitochondrion(r[1], r[3])]
         if not some:
-            raise InputError(
-                "variant m.: need a mitochondrial contig in the run, got none; write CONTIG:POS:REF>ALT"
-            )
+            raise InputError("variant m.: need a mitochondrial contig in the run, got none; write CONTIG:POS:REF>ALT")
     else:
         some = rows
     return [r[:3] for r in some]
 
 
-def _placed(
-    text: str, genomes: Genomes, pool: list[tuple[str, str, int]], position: str, ref: str, alt: str
-) -> Found:
+def _placed(text: str, genomes: Genomes, pool: list[tuple[str, str, int]], position: str, ref: str, alt: str) -> Found:
     """The one contig of a pool whose bases are the reference allele."""
     pos, ref, alt = int(position.replace(",", "")) - 1, ref.upper(), alt.upper()
     if ref == alt:
         raise InputError(f"variant {text}: need two different alleles, got {ref} twice")
     inside = [(g, c) for g, c, n in pool if pos >= 0 and pos + len(ref) <= n]
     if not inside:
-        raise InputError(
-            f"variant {text}: need a place within {max(n for _, _, n in pool):,} bases, got {pos + 1:,}"
-        )
+        raise InputError(f"variant {text}: need a place within {max(n for _, _, n in pool):,} bases, got {pos + 1:,}")
     there = {(g, c): decode(genomes.sequence(g, c, pos, pos + len(ref))) for g, c in inside}
     fits = [key for key, letters in there.items() if letters == ref]
     if not fits:
         g, c = inside[0]
-        raise InputError(
-            f"variant {text}: need the reference allele {there[g, c]} of {c} at {pos + 1:,}, got {ref}"
-        )
+        raise InputError(f"variant {text}: need the reference allele {there[g, c]} of {c} at {pos + 1:,}, got {ref}")
     if len(fits) > 1:
         raise InputError(
-            f"variant {text}: need one contig, got {len(fits)} that have {ref} there ({', '.join(c for _, c in fits[:6])}); write CONTIG:POS:REF>ALT"
+            f"variant {text}: need one contig, got {len(fits)} that have {ref} there"
+            f" ({', '.join(c for _, c in fits[:6])}); write CONTIG:POS:REF>ALT"
         )
     return Found(fits[0][0], Variant(fits[0][1], pos, ref, alt))
 
@@ -117,9 +137,7 @@ def _residue(text: str, where: str) -> str:
 def _of_protein(text: str, genomes: Genomes, gene: str, old: str, number: int, new: str) -> list[Found]:
     """Changes of a codon that make a change of the protein."""
     if new in {old, "="}:
-        raise InputError(
-            f"variant {text}: need a change of the amino acid, got none; write the bases instead"
-        )
+        raise InputError(f"variant {text}: need a change of the amino acid, got none; write the bases instead")
     parts = genomes.transcripts()
     cds = parts[(parts["kind"] == "CDS") & (parts["gene_name"].str.lower() == gene.lower())]
     if cds.empty:
@@ -134,9 +152,7 @@ def _of_protein(text: str, genomes: Genomes, gene: str, old: str, number: int, n
         if len(at) < 3:
             wrong = f"{gene} has fewer than {number} codons"
             continue
-        found = _changes(
-            genomes, genome, chrom, at, str(rows["strand"].iloc[0]), (old, new), first=number == 1
-        )
+        found = _changes(genomes, genome, chrom, at, str(rows["strand"].iloc[0]), (old, new), first=number == 1)
         if isinstance(found, str):
             wrong = f"codon {number} of {gene} is {found}"
             continue
@@ -149,7 +165,9 @@ def _of_protein(text: str, genomes: Genomes, gene: str, old: str, number: int, n
 def _codon_positions(rows: pd.DataFrame, number: int) -> np.ndarray:
     """Contig positions of a codon (1-based), in reading order."""
     runs = []
-    for i, (start, end, strand, frame) in enumerate(zip(rows["start"], rows["end"], rows["strand"], rows["frame"], strict=True)):  # fmt: skip
+    for i, (start, end, strand, frame) in enumerate(
+        zip(rows["start"], rows["end"], rows["strand"], rows["frame"], strict=True)
+    ):
         bases = np.arange(start, end)[:: -1 if strand == "-" else 1]
         runs.append(bases[max(int(frame), 0) :] if i == 0 else bases)
     every = np.concatenate(runs)

@@ -98,29 +98,19 @@ def load_variants(
         table = table[kept].reset_index(drop=True)
     refused = pd.concat([s.refused for s in sets], ignore_index=True)
     twice = table.duplicated(["chrom", "pos", "ref", "alt"])
-    refused = pd.concat(
-        [refused, table[twice].assign(reason="in an earlier file already")], ignore_index=True
-    )
-    checked = check_variants(
-        genomes, genome, table[~twice].reset_index(drop=True), params, ", ".join(map(str, files))
-    )
+    refused = pd.concat([refused, table[twice].assign(reason="in an earlier file already")], ignore_index=True)
+    checked = check_variants(genomes, genome, table[~twice].reset_index(drop=True), params, ", ".join(map(str, files)))
     refused = pd.concat([refused, checked.refused], ignore_index=True)
     log.info("%d variants of use, %d refused", len(checked.variants), len(refused))
     if checked.variants.empty:
         raise InputError(f"{', '.join(map(str, files))}: need a variant that can be scored, got none")
     text = [c for c in checked.variants.columns if checked.variants[c].dtype == object]
     filled = checked.variants.assign(**{c: checked.variants[c].fillna("") for c in text})
-    described = (
-        describe(genomes, genome, filled, genomes.annotations(), params)
-        if annotated
-        else bare(genome, filled)
-    )
+    described = describe(genomes, genome, filled, genomes.annotations(), params) if annotated else bare(genome, filled)
     return VariantFile(genomes, genome, described, refused)
 
 
-def _read(
-    path: Path, chroms: Mapping[str, int], genomes: Genomes, genome: str, params: VariantsParams
-) -> VariantSet:
+def _read(path: Path, chroms: Mapping[str, int], genomes: Genomes, genome: str, params: VariantsParams) -> VariantSet:
     """A file's variants, its symbolic alleles spelled out where that can be done."""
     found = read_variants(path, chroms, params.max_faulty)
     spelled = spelled_out(genomes, genome, found.refused, params, found.table)
@@ -149,9 +139,7 @@ def _only(genomes: Genomes) -> str:
     return names[0]
 
 
-def made_by(
-    folder: Path, files: Sequence[Path], params: VariantsParams, hashes: dict[str, str]
-) -> Provenance:
+def made_by(folder: Path, files: Sequence[Path], params: VariantsParams, hashes: dict[str, str]) -> Provenance:
     """Provenance of a set: parameters, the files' hashes, and those of model and dictionary."""
     made = provenance("variants", params, [*files, folder / "sequences.fa"])
     return made.model_copy(update={"inputs": {**made.inputs, **hashes}})
@@ -191,9 +179,7 @@ def scorer_of(
     InputError
         Where the dictionary is of another model.
     """
-    dictionary.origin.require(
-        model.spec.origin(dictionary.origin.site), f"dictionary {dictionary.hash}: model"
-    )
+    dictionary.origin.require(model.spec.origin(dictionary.origin.site), f"dictionary {dictionary.hash}: model")
     hashes = {"model": model.spec.hash, "dictionary": dictionary.hash}
     if isinstance(model.model, StripedHyenaForCausalLM):
         return Scorer(model.model, dictionary, reach=params.near, tokens=params.batch_tokens), hashes

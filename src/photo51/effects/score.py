@@ -1,7 +1,7 @@
 """Scores of a VCF file without a configuration: `photo51 score`.
 
-The genome is a prepared folder, a sequence file or a name; what is needed is prepared on the spot. Beside the model's scores
-stand two that need no model: what a Markov chain of the same genome says, and how grave the consequence is.
+The genome is a prepared folder, a sequence file or a name; what is needed is prepared on the spot. Beside the model's
+scores stand two that need no model: what a Markov chain of the same genome says, and how grave the consequence is.
 """
 
 from __future__ import annotations
@@ -45,12 +45,23 @@ TOP_FEATURES = 5
 INFO = {
     "P51_LLR": ("A", "Float", "log P(alternative window) - log P(reference window), mean of both strands (nats)"),
     "P51_FLANK": ("A", "Float", "the same over unchanged bases alone (nats)"),
-    "P51_FAIR": ("A", "Float", "length-fair score: beside random changes of the same kind and length (standard deviations); . where no allele of the file changes the length"),
-    "P51_MARKOV": ("A", "Float", "the same by a Markov chain of order 5 of this genome: a baseline without a model (nats)"),
+    "P51_FAIR": (
+        "A",
+        "Float",
+        (
+            "length-fair score: beside random changes of the same kind and length (standard deviations); . where no"
+            " allele of the file changes the length"
+        ),
+    ),
+    "P51_MARKOV": (
+        "A",
+        "Float",
+        "the same by a Markov chain of order 5 of this genome: a baseline without a model (nats)",
+    ),
     "P51_CSQ": ("A", "String", "gravest consequence"),
     "P51_GENE": ("A", "String", "gene, or the nearest one"),
     "P51_REFUSED": ("1", "String", "why an allele of this record has no score"),
-}  # fmt: skip
+}
 
 
 class SiteOnly:
@@ -106,7 +117,13 @@ def opened_genome(
     if folder.is_file():
         named = ";".join(str(a.resolve()) for a in annotations) or "-"
         code = "-" if genetic_code is None else str(genetic_code)
-        cells |= {"genome": "genome", "sequence": str(folder.resolve()), "annotation": named, "genetic_code": code, "topology": topology}  # fmt: skip
+        cells |= {
+            "genome": "genome",
+            "sequence": str(folder.resolve()),
+            "annotation": named,
+            "genetic_code": code,
+            "topology": topology,
+        }
     else:
         cells |= _named(genome, table, annotations)
     with tempfile.TemporaryDirectory(prefix="photo51-score-") as temporary:
@@ -136,13 +153,11 @@ def _named(genome: str, table: Path, annotations: Sequence[Path]) -> dict[str, s
                     )
                 kept = {c: _absolute(row.get(c, "-"), table) for c in ("sequence", "annotation")}
                 return {**row, **kept, "regions": "-", "variants": "-", "extra_annotations": "-"}
-    if (Path("resources/fetched") / f"{genome}.fa").is_file() or (
-        Path("resources/fetched") / f"{genome}.gb"
-    ).is_file():
+    if (Path("resources/fetched") / f"{genome}.fa").is_file() or (Path("resources/fetched") / f"{genome}.gb").is_file():
         return {"genome": "genome", "sequence": genome, "annotation": ";".join(map(str, annotations)) or "-"}
     raise InputError(
-        f"--genome: need a FASTA or GenBank file, a folder of `photo51 prepare`, a genome of {table} ({', '.join(names) or 'no such file'}), "
-        f"or an accession that `photo51 fetch` has downloaded, got {genome!r}"
+        f"--genome: need a FASTA or GenBank file, a folder of `photo51 prepare`, a genome of {table}"
+        f" ({', '.join(names) or 'no such file'}), or an accession that `photo51 fetch` has downloaded, got {genome!r}"
     )
 
 
@@ -173,7 +188,8 @@ def dictionary_of(sae: str | None, model: str) -> Dictionary | None:
         folder = shipped(f"resources/dictionaries/{name}") if model.startswith("sh2:") else Path("-")
         if not (folder / "sae.safetensors").is_file():
             raise InputError(
-                f"--sae shipped: need a dictionary that comes with {model}, got none; name a run (results/NAME) or a folder with sae.safetensors"
+                f"--sae shipped: need a dictionary that comes with {model}, got none; name a run (results/NAME) or a"
+                " folder with sae.safetensors"
             )
         return Dictionary.load(folder)
     places = [Path(sae), Path(sae) / "sae" / "main", Path("results") / sae / "sae" / "main"]
@@ -181,7 +197,8 @@ def dictionary_of(sae: str | None, model: str) -> Dictionary | None:
         if (place / "sae.safetensors").is_file():
             return Dictionary.load(place)
     raise InputError(
-        f"--sae: need a dictionary, the folder of a run, or `shipped`, got {sae!r}; looked in {', '.join(map(str, places))}"
+        f"--sae: need a dictionary, the folder of a run, or `shipped`, got {sae!r}; looked in"
+        f" {', '.join(map(str, places))}"
     )
 
 
@@ -232,7 +249,18 @@ def score(
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
     table = table.assign(pos=table["pos"] + 1)
     first = ["chrom", "pos", "id", "ref", "alt", "gene", "strand", "consequence", "codon_position", "hgvs_p"]
-    second = ["llr", "llr_flank", "llr_fair", "llr_plus", "llr_minus", "llr_markov", "severity", "delta_norm", "n_changed", "top_features"]  # fmt: skip
+    second = [
+        "llr",
+        "llr_flank",
+        "llr_fair",
+        "llr_plus",
+        "llr_minus",
+        "llr_markov",
+        "severity",
+        "delta_norm",
+        "n_changed",
+        "top_features",
+    ]
     left_out = {"variant", "genome", "context_ref", "context_alt", "pos0"}
     named = [c for c in first + second if c in table.columns]
     return table[[*named, *(c for c in table.columns if c not in named and c not in left_out)]]
@@ -337,8 +365,9 @@ def annotate_vcf(source: Path, table: pd.DataFrame, loaded: VariantFile, out: Pa
             line = raw.rstrip("\n")
             if line.startswith("#CHROM"):
                 copy.writelines(
-                    f'##INFO=<ID={name},Number={n},Type={kind},Description="{said}">\n' for name, (n, kind, said) in INFO.items()
-                )  # fmt: skip
+                    f'##INFO=<ID={name},Number={n},Type={kind},Description="{said}">\n'
+                    for name, (n, kind, said) in INFO.items()
+                )
             elif line and not line.startswith("#"):
                 line = _with_info(line, by_line.get(number, {}), str(reasons.get(number, "")))
             copy.write(line + "\n")
@@ -354,11 +383,15 @@ def _with_info(line: str, rows: dict[str, dict[str, object]], reason: str) -> st
     if len(fields) < 8:
         return line
     alts = fields[4].split(",")
-    scored = [
-        rows.get(a.upper()) or (next(iter(rows.values())) if len(rows) == len(alts) == 1 else None)
-        for a in alts
-    ]
-    columns = {"P51_LLR": "llr", "P51_FLANK": "llr_flank", "P51_FAIR": "llr_fair", "P51_MARKOV": "llr_markov", "P51_CSQ": "consequence", "P51_GENE": "gene"}  # fmt: skip
+    scored = [rows.get(a.upper()) or (next(iter(rows.values())) if len(rows) == len(alts) == 1 else None) for a in alts]
+    columns = {
+        "P51_LLR": "llr",
+        "P51_FLANK": "llr_flank",
+        "P51_FAIR": "llr_fair",
+        "P51_MARKOV": "llr_markov",
+        "P51_CSQ": "consequence",
+        "P51_GENE": "gene",
+    }
     info = []
     if any(scored):
         for name, column in columns.items():

@@ -1,8 +1,8 @@
 """What an allele does to the model: likelihood, activations and features, with everything shared that alleles share.
 
 A causal model reads the bases before a variant alike for every allele. So each window is read once up to its first
-variant, the state is kept, and reference and alternative alleles go on from there together: the numbers are those of two
-full passes for each variant, at less than half the cost.
+variant, the state is kept, and reference and alternative alleles go on from there together: the numbers are those of
+two full passes for each variant, at less than half the cost.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ class Effect(NamedTuple):
     embedding
         Change of the activations at the focal base, (d_model,).
     focal, near, window
-        Signed change of each feature, (n_features,): at the focal base; the largest within reach after it; summed over all
-        bases after it that both windows have.
+        Signed change of each feature, (n_features,): at the focal base; the largest within reach after it; summed over
+        all bases after it that both windows have.
     """
 
     row: int
@@ -100,9 +100,7 @@ class Comparer:
             return np.zeros(self.dictionary.n_features)
         return np.ones(len(x)) @ self.dictionary.encode(x)
 
-    def compare(
-        self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]
-    ) -> Effect:
+    def compare(self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]) -> Effect:
         """Effect of allele `i` of a window; `ref_total` is `total(ref.x)`, which its alleles share."""
         pairs = reading.pairs[i]
         at = focus(pairs, self.reach)
@@ -211,7 +209,9 @@ class Scorer(Comparer):
         of: NDArray[np.int64],
         start: int,
     ) -> Iterator[Read]:
-        """Read token ids (each from `start` on), window i going on from state `of[i]`; padding on the right touches nothing."""
+        """Read token ids (each from `start` on), window i going on from state `of[i]`; padding on the right touches
+        nothing.
+        """
         at = 0
         while at < len(windows):
             longest, n = len(windows[at]), 1
@@ -221,9 +221,7 @@ class Scorer(Comparer):
             for i, window in enumerate(windows[at : at + n]):
                 ids[i, : len(window)] = window
             which = torch.from_numpy(of[at : at + n]).to(self.device)
-            yield from self._run(
-                torch.from_numpy(ids).to(self.device), state, last, which, start, windows[at : at + n]
-            )
+            yield from self._run(torch.from_numpy(ids).to(self.device), state, last, which, start, windows[at : at + n])
             at += n
 
     def _run(
@@ -240,16 +238,10 @@ class Scorer(Comparer):
         hidden = self.model.hidden(ids, cache=cache, sites=sites)
         assert hidden is not None
         x = sites[self.site].float().cpu().numpy()
-        before = (
-            hidden[:, :-1]
-            if last is None
-            else torch.cat([last.index_select(0, which), hidden[:, :-1]], dim=1)
-        )
+        before = hidden[:, :-1] if last is None else torch.cat([last.index_select(0, which), hidden[:, :-1]], dim=1)
         targets = ids if last is not None else ids[:, 1:]
         logits = self.model.logits(before)
-        log_p = -F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none").view(
-            targets.shape
-        )
+        log_p = -F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none").view(targets.shape)
         if last is None:  # nothing predicts the first token of a sequence
             log_p = F.pad(log_p, (1, 0))
         for i, window in enumerate(windows):

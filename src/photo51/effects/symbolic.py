@@ -1,7 +1,8 @@
-"""Symbolic alleles spelled out: `<DEL>`, `<DUP>` and `<INV>` whose ends a VCF file states exactly, from the genome's own bases.
+"""Symbolic alleles spelled out: `<DEL>`, `<DUP>` and `<INV>` whose ends a VCF file states exactly, from the genome's
+own bases.
 
-VCF puts POS at the base before the change and END at its last base, so that the bases between them are deleted, repeated
-behind themselves (a duplication is taken for a tandem one), or read on the other strand.
+VCF puts POS at the base before the change and END at its last base, so that the bases between them are deleted,
+repeated behind themselves (a duplication is taken for a tandem one), or read on the other strand.
 """
 
 from __future__ import annotations
@@ -51,8 +52,8 @@ def spelled_out(
     params
         `max_allele` and `window`, which say how long an allele may be.
     others
-        The file's other variants, with what its header states of contigs: aliases of contigs are known by their bases, and REF
-        of a symbolic allele is often N.
+        The file's other variants, with what its header states of contigs: aliases of contigs are known by their bases,
+        and REF of a symbolic allele is often N.
 
     Returns
     -------
@@ -63,9 +64,7 @@ def spelled_out(
         return Spelled(refused.iloc[:0].drop(columns="reason"), refused)
     rows = refused[symbolic]
     if others is not None:
-        beside = pd.concat(
-            [others[["chrom", "pos", "ref"]], rows[["chrom", "pos", "ref"]]], ignore_index=True
-        )
+        beside = pd.concat([others[["chrom", "pos", "ref"]], rows[["chrom", "pos", "ref"]]], ignore_index=True)
         beside.attrs = dict(others.attrs)
         named, _ = named_as_in(genomes, genome, beside, "symbolic alleles")
         rows = rows.assign(chrom=named["chrom"].to_numpy()[len(others) :])
@@ -86,9 +85,7 @@ def spelled_out(
     return Spelled(table, left.reset_index(drop=True))
 
 
-def _alleles(
-    genomes: Genomes, genome: str, row: dict[str, object], longest: int
-) -> tuple[tuple[str, str] | None, str]:
+def _alleles(genomes: Genomes, genome: str, row: dict[str, object], longest: int) -> tuple[tuple[str, str] | None, str]:
     """Reference and alternative allele; or None and why there are none."""
     alt = str(row["alt"]).upper()
     chrom, pos = str(row["chrom"]), int(str(row["pos"]))
@@ -108,9 +105,7 @@ def _alleles(
     if set(bases) - set("ACGT"):
         return None, f"{name} of {span:,} bases: not covered, the genome has no known bases there"
     stated, body = str(row["ref"])[:1].upper(), bases[1:]
-    anchor = (
-        stated if stated in set("ACGT") else bases[0]
-    )  # another base than the genome's is found out later
+    anchor = stated if stated in set("ACGT") else bases[0]  # another base than the genome's is found out later
     if name == "inversion":
         turned = body.translate(_COMPLEMENT)[::-1]
         if turned == body:

@@ -57,9 +57,9 @@ def variant_effects(
 
     Returns
     -------
-    Observations are the variants, by row; `row` and the log-likelihood ratios in `obs`, Δ of `focal`, `near` and `window` on
-    each strand in `layers` (the largest changes of each, `keep` at most), change of the activations at the focal base in
-    `obsm`.
+    Observations are the variants, by row; `row` and the log-likelihood ratios in `obs`, Δ of `focal`, `near`
+    and `window` on each strand in `layers` (the largest changes of each, `keep` at most), change of the activations at
+    the focal base in `obsm`.
     """
     found: dict[str, dict[int, _Kept]] = {strand: {} for strand in STRANDS}
     wanted = places(variants, genomes, params) if wanted is None else wanted
@@ -124,11 +124,7 @@ def _assembled(
 
 
 def _stacked(rows: list[sparse.csr_matrix], n_features: int) -> sparse.csr_matrix:
-    return (
-        sparse.csr_matrix(sparse.vstack(rows))
-        if rows
-        else sparse.csr_matrix((0, n_features), dtype=np.float32)
-    )
+    return sparse.csr_matrix(sparse.vstack(rows)) if rows else sparse.csr_matrix((0, n_features), dtype=np.float32)
 
 
 def shard_of(all_places: Sequence[Place], shard: int, n_shards: int) -> list[Place]:
@@ -179,7 +175,9 @@ def add_nulls(
     variants: pd.DataFrame,
     params: VariantsParams,
 ) -> None:
-    """Put each variant beside random changes of its kind and length, where any variant of the set changes the length."""
+    """Put each variant beside random changes of its kind and length, where any variant of the set changes the
+    length.
+    """
     names = ["null_mean", "null_sd", "null_n"]
     for name in names:
         effects.obs[name] = 0 if name == "null_n" else np.nan
@@ -204,14 +202,14 @@ def add_nulls(
         found[c].at(gc_around(genomes, genome, str(chrom), int(pos)))
         for c, chrom, pos in zip(changes, here["chrom"], here["pos"], strict=True)
     ]
-    for name, values in zip(
-        names, (mean, [found[c].sd for c in changes], [found[c].n for c in changes]), strict=True
-    ):
+    for name, values in zip(names, (mean, [found[c].sd for c in changes], [found[c].n for c in changes]), strict=True):
         effects.obs[name] = values
 
 
 def comparable(obs: pd.DataFrame, variants: pd.DataFrame) -> NDArray[np.float64]:
-    """The likelihood ratio by which changes of one length are compared, (n,): of the flanks where the length changes."""
+    """The likelihood ratio by which changes of one length are compared, (n,): of the flanks where the length
+    changes.
+    """
     same = (variants["ref"].str.len() == variants["alt"].str.len()).to_numpy()
     whole = (obs["llr_plus"].to_numpy() + obs["llr_minus"].to_numpy()) / 2
     flank = (obs["llr_flank_plus"].to_numpy() + obs["llr_flank_minus"].to_numpy()) / 2
@@ -273,17 +271,17 @@ def summary(effects: ad.AnnData, described: pd.DataFrame) -> pd.DataFrame:
     obs: dict[str, Any] = {name: effects.obs[f"llr_{name}"].to_numpy() for name in NAMES.values()}
     flank = [effects.obs[f"llr_flank_{name}"].to_numpy() for name in NAMES.values()]
     norms = [np.linalg.norm(effects.obsm[f"embedding_{name}"], axis=1) for name in NAMES.values()]
-    changed = sum(
-        np.diff(sparse.csr_matrix(effects.layers[f"near_{name}"]).indptr) for name in NAMES.values()
-    )
+    changed = sum(np.diff(sparse.csr_matrix(effects.layers[f"near_{name}"]).indptr) for name in NAMES.values())
     return pd.DataFrame(
         {
             "llr_plus": obs["plus"],
             "llr_minus": obs["minus"],
             "llr": (obs["plus"] + obs["minus"]) / 2,
             "llr_flank": sum(flank) / 2,
-            "llr_fair": (comparable(effects.obs, described) - effects.obs["null_mean"].to_numpy())
-            / effects.obs["null_sd"].to_numpy(),
+            "llr_fair": (
+                (comparable(effects.obs, described) - effects.obs["null_mean"].to_numpy())
+                / effects.obs["null_sd"].to_numpy()
+            ),
             **{n: effects.obs[n].to_numpy() for n in ("null_mean", "null_sd")},
             "null_n": effects.obs["null_n"].to_numpy().astype(np.int64),
             "delta_norm": (sum(norms) / 2).astype(float),

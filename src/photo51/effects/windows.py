@@ -1,7 +1,8 @@
 """Windows around variants: which bases are read for which variants, and where their alleles begin.
 
-Windows start on a grid, so that neighbouring variants share one reference window; a variant lies within half a grid step
-of the middle. What comes before the first variant of a window, in reading direction, is the same for all its alleles.
+Windows start on a grid, so that neighbouring variants share one reference window; a variant lies within half a grid
+step of the middle. What comes before the first variant of a window, in reading direction, is the same for all its
+alleles.
 """
 
 from __future__ import annotations
@@ -86,8 +87,8 @@ def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> 
 
     Returns
     -------
-    Each variant in exactly one window. Near the ends of a linear contig windows are moved inwards, not shortened; a contig
-    shorter than a window is read whole.
+    Each variant in exactly one window. Near the ends of a linear contig windows are moved inwards, not
+    shortened; a contig shorter than a window is read whole.
     """
     out: list[Place] = []
     middle = (variants["pos"] + variants["ref"].str.len() // 2).to_numpy()
@@ -100,9 +101,7 @@ def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> 
         start = low + params.snap // 2 - size // 2
         if not circular:
             start = min(max(start, 0), length - size)
-        out.append(
-            Place(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows), params.after)
-        )
+        out.append(Place(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows), params.after))
     return out
 
 
@@ -123,9 +122,7 @@ def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator
     """
     found = [
         Variant(place.chrom, int(pos), ref, alt)
-        for pos, ref, alt in zip(
-            *(variants[c].to_numpy()[place.rows] for c in ("pos", "ref", "alt")), strict=True
-        )
+        for pos, ref, alt in zip(*(variants[c].to_numpy()[place.rows] for c in ("pos", "ref", "alt")), strict=True)
     ]
     for strand in STRANDS:
         start, end = _span(place, found, strand)

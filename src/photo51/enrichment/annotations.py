@@ -27,8 +27,8 @@ class AnnotationClass:
     mask
         What it marks on the doubled axis, (2 * n_rows,), read in sense.
     intervals
-        Its intervals in rows: row_start, row_end, strand (0: +, 1: -, 2: none), (n, 3), in order. An annotation that the
-        ends of scored stretches cut is several.
+        Its intervals in rows: row_start, row_end, strand (0: +, 1: -, 2: none), (n, 3), in order. An annotation that
+        the ends of scored stretches cut is several.
     frame
         Codon position 1, 2 or 3; -1 for classes that have none.
     reason
@@ -116,17 +116,15 @@ def annotation_classes(
     keep = [c for c in found if (not wanted or c.name in wanted) and c.name not in leave_out]
     absent = sorted(set(wanted) - {c.name for c in found})
     nothing = np.zeros(2 * workspace.n_rows, dtype=bool)
-    keep += [
-        AnnotationClass(n, nothing, np.zeros((0, 3), dtype=np.int64), reason="not annotated") for n in absent
-    ]
+    keep += [AnnotationClass(n, nothing, np.zeros((0, 3), dtype=np.int64), reason="not annotated") for n in absent]
     return sorted(keep, key=lambda c: c.name)
 
 
 def instances_of(annotations: pd.DataFrame) -> NDArray[np.int64]:
     """Number of the annotated instance that each row of a table of annotations belongs to, (n,).
 
-    The parts of one feature (parts on either side of an origin, coding parts of one gene) are one instance; exons and introns
-    are each their own.
+    The parts of one feature (parts on either side of an origin, coding parts of one gene) are one instance; exons and
+    introns are each their own.
     """
     alone = (annotations["group"] == "") | annotations["kind"].isin(_SINGLE)
     number = np.arange(len(annotations)).astype(str)
@@ -139,24 +137,18 @@ def _past_the_end(annotations: pd.DataFrame, contigs: pd.DataFrame | None) -> di
     """Class → reason, for classes with an interval outside its contig."""
     if contigs is None:
         return {}
-    length = {
-        (g, c): n for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)
-    }
+    length = {(g, c): n for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)}
     reasons = {}
     for row in annotations.itertuples():
         end = length.get((row.genome, row.chrom))
         if end is None:
             reasons[str(row.kind)] = f"interval on the unknown contig {row.chrom}"
         elif not (0 <= int(str(row.start)) <= int(str(row.end)) <= end):
-            reasons[str(row.kind)] = (
-                f"interval {row.start}..{row.end} past the end of {row.chrom} ({end} bases)"
-            )
+            reasons[str(row.kind)] = f"interval {row.start}..{row.end} past the end of {row.chrom} ({end} bases)"
     return reasons
 
 
-def with_reasons(
-    classes: Sequence[AnnotationClass], min_intervals: int, max_coverage: float
-) -> list[AnnotationClass]:
+def with_reasons(classes: Sequence[AnnotationClass], min_intervals: int, max_coverage: float) -> list[AnnotationClass]:
     """Classes with the reason why they cannot be tested, where their margins say so."""
     return [replace(c, reason=c.reason or _reason(c, min_intervals, max_coverage)) for c in classes]
 
@@ -177,8 +169,9 @@ def _reason(c: AnnotationClass, min_intervals: int, max_coverage: float) -> str:
 def rotation_units(workspace: Workspace, least: float) -> NDArray[np.int64]:
     """Row bounds of what turns as one: blocks, neighbours of a contig joined until each unit has `least` rows.
 
-    A rotation within a block cannot take an interval off itself that is nearly as long as the block, so that classes with
-    long intervals need longer units. What is left over joins the unit before it; a contig shorter than `least` is one unit.
+    A rotation within a block cannot take an interval off itself that is nearly as long as the block, so that classes
+    with long intervals need longer units. What is left over joins the unit before it; a contig shorter than `least` is
+    one unit.
     """
     bounds = workspace.block_bounds
     first = workspace.table.drop_duplicates("block")
@@ -187,12 +180,7 @@ def rotation_units(workspace: Workspace, least: float) -> NDArray[np.int64]:
     for b in range(1, workspace.n_blocks + 1):
         new_contig = b == workspace.n_blocks or contig[b] != contig[b - 1]
         long_enough = bounds[b] - cuts[-1] >= least
-        if (
-            new_contig
-            and not long_enough
-            and len(cuts) > 1
-            and _contig_at(cuts[-2], bounds, contig) == contig[b - 1]
-        ):
+        if new_contig and not long_enough and len(cuts) > 1 and _contig_at(cuts[-2], bounds, contig) == contig[b - 1]:
             cuts[-1] = int(bounds[b])
         elif new_contig or long_enough:
             cuts.append(int(bounds[b]))
@@ -204,6 +192,8 @@ def _contig_at(row: int, bounds: NDArray[np.int64], contig: NDArray) -> str:
 
 
 def unit_lengths(classes: Sequence[AnnotationClass], factor: float) -> NDArray[np.float64]:
-    """Least unit of each class: `factor` × its longest interval, rounded up to a power of two so that classes share units."""
+    """Least unit of each class: `factor` × its longest interval, rounded up to a power of two so that classes share
+    units.
+    """
     longest = np.array([max(c.longest, 1) for c in classes], dtype=np.float64)
     return 2.0 ** np.ceil(np.log2(factor * longest))

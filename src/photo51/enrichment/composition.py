@@ -1,10 +1,10 @@
 """What a reader of composition alone would see: GC and skews at several scales, and the 6-mers up to the base.
 
-The model is causal, so at a base it has read that base and what comes before it. The k-mer model is given the same context:
-6-mers that end at the base and at each of the eleven before it (17 bases in all). Around the base it is given GC, GC skew
-and AT skew of windows of 150 to 6,000 bases, and the GC before and behind the base together: intervals placed by the GC of
-their own bases are told by no single window, as a base near their edge has another one around it. All in reading direction:
-on strand - skews have the other sign, and before is behind.
+The model is causal, so at a base it has read that base and what comes before it. The k-mer model is given the same
+context: 6-mers that end at the base and at each of the eleven before it (17 bases in all). Around the base it is given
+GC, GC skew and AT skew of windows of 150 to 6,000 bases, and the GC before and behind the base together: intervals
+placed by the GC of their own bases are told by no single window, as a base near their edge has another one around it.
+All in reading direction: on strand - skews have the other sign, and before is behind.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ def _codes(bases: NDArray[np.integer], k: int) -> NDArray[np.uint16]:
     return code.astype(np.uint16)
 
 
-def earlier(
-    values: NDArray[np.uint16], bounds: NDArray[np.integer], by: int, missing: int
-) -> NDArray[np.uint16]:
+def earlier(values: NDArray[np.uint16], bounds: NDArray[np.integer], by: int, missing: int) -> NDArray[np.uint16]:
     """Doubled-axis values `by` bases before each base in reading direction; `missing` where that leaves the stretch."""
     out = np.full(len(values), missing, dtype=np.uint16)
     n = len(values) // 2
@@ -79,9 +77,7 @@ def earlier(
     return out
 
 
-def local_gc(
-    bases: NDArray[np.integer], bounds: NDArray[np.integer], window: int = GC_WINDOW
-) -> NDArray[np.float64]:
+def local_gc(bases: NDArray[np.integer], bounds: NDArray[np.integer], window: int = GC_WINDOW) -> NDArray[np.float64]:
     """GC content of the `window` bases around each base, within its stretch, (n_rows,); NaN where none is known."""
     out = np.full(len(bases), np.nan)
     for a, b in pairwise(np.asarray(bounds).tolist()):

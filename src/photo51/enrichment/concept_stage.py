@@ -76,7 +76,9 @@ def examined(
 
 
 def across_genomes(exam: Exam, readouts: Iterable[Readout]) -> pd.DataFrame:
-    """Classes with few instances, each genome judged by a choice made on the others, added to those within (`INSTANCES`)."""
+    """Classes with few instances, each genome judged by a choice made on the others, added to those within
+    (`INSTANCES`).
+    """
     rows = list(exam.instances)
     plans = {r: exam.axis.across(exam.class_of(r), exam.readings[r]) for r in exam.plans}
     plans = {r: plan for r, plan in plans.items() if plan.evaluation}
@@ -100,15 +102,11 @@ def region_table(exam: Exam, sae: Readout) -> pd.DataFrame:
     if not classes:
         return REGIONS.empty()
     by_row = sae.matrix.tocsr()
-    return REGIONS.check(
-        pd.DataFrame([row for c in classes for row in region_rows(exam.axis, c, by_row, sae.ids)])
-    )
+    return REGIONS.check(pd.DataFrame([row for c in classes for row in region_rows(exam.axis, c, by_row, sae.ids)]))
 
 
 def _examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None) -> pd.DataFrame:
-    log.info(
-        "concepts: %s, %d units against %d readings", readout.name, len(readout.units), len(exam.readings)
-    )
+    log.info("concepts: %s, %d units against %d readings", readout.name, len(readout.units), len(exam.readings))
     return examine(exam, readout, enrichment)
 
 

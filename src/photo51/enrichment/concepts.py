@@ -1,4 +1,6 @@
-"""What a readout knows of each annotation class: chosen on select, frozen, reported on test, beside what it must beat."""
+"""What a readout knows of each annotation class: chosen on select, frozen, reported on test, beside what it must
+beat.
+"""
 
 from __future__ import annotations
 
@@ -91,9 +93,7 @@ class Exam:
         params: ConceptParams,
     ):
         self.workspace, self.classes, self.bases, self.params = workspace, list(classes), bases, params
-        self.readings = [
-            Reading(i, o) for i, c in enumerate(classes) for o in c.orientations(params.orientations)
-        ]
+        self.readings = [Reading(i, o) for i, c in enumerate(classes) for o in c.orientations(params.orientations)]
         self.stretches = np.append(workspace.table["offset"].to_numpy(), workspace.n_rows).astype(np.int64)
         self.select = workspace.split_mask(*params.select)
         tested = workspace.split_mask(*params.test)
@@ -176,8 +176,8 @@ class Exam:
     def rival(self, reading: int) -> Rival:
         """The k-mer model of a reading, learnt on select and scored on test; kept, as every unit meets it.
 
-        It is an additive logistic model of GC, skews and the 6-mers of the 17 bases read last (`composition`), learnt on all
-        positives and a sample of negatives, which moves its intercept but not its ranking.
+        It is an additive logistic model of GC, skews and the 6-mers of the 17 bases read last (`composition`), learnt
+        on all positives and a sample of negatives, which moves its intercept but not its ranking.
         """
         if reading not in self._rivals:
             mask, rows = self.mask(reading), np.flatnonzero(np.tile(self.select, 2))
@@ -230,11 +230,14 @@ def examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None
     significant = np.where((q[0] <= p.max_q) & (f1 >= p.min_f1), f1, 0.0)
     pairs |= {(int(u), r) for u in range(len(f1)) for r in _largest(significant[u], p.per_feature)}
     rows = [
-        _row(exam, readout, u, r, float(chosen.threshold[u, r])) | {
-            "f1_select": float(f1[u, r]), "q": float(q[0][u, r]), "q_adj_comp": float(q[1][u, r]),
+        _row(exam, readout, u, r, float(chosen.threshold[u, r]))
+        | {
+            "f1_select": float(f1[u, r]),
+            "q": float(q[0][u, r]),
+            "q_adj_comp": float(q[1][u, r]),
         }
         for u, r in sorted(pairs, key=lambda pair: (pair[1], pair[0]))
-    ]  # fmt: skip
+    ]
     rows += _few_rows(exam, readout, q)
     if not rows:
         return CONCEPTS.empty()

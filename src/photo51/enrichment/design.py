@@ -78,9 +78,7 @@ class Design:
     ):
         self.workspace, self.params = workspace, params
         self.classes = with_reasons(classes, params.min_intervals, params.max_coverage)
-        self.readings = [
-            Reading(i, o) for i, c in enumerate(self.classes) for o in c.orientations(params.orientations)
-        ]
+        self.readings = [Reading(i, o) for i, c in enumerate(self.classes) for o in c.orientations(params.orientations)]
         self.masks = np.array([c.mask for c in self.classes], dtype=bool).reshape(-1, 2 * workspace.n_rows)
         self.breaks: NDArray[np.int64] = workspace.table["offset"].to_numpy()
         self.adjusts = bool(params.adjust and bases is not None)

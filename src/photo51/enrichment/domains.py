@@ -17,9 +17,9 @@ from photo51.stats.rotation import orient
 class Domains(NamedTuple):
     """Instances of every reading, as annotated, and which of them each row of the doubled axis lies in.
 
-    A row lies in an instance where the oriented mask marks it inside the instance's interval: for a codon position every
-    third base of a gene, for a class without strand both strands of the interval (one instance). An instance counts where at
-    least half of its marked rows are among the rows asked for; rows of the others are still inside.
+    A row lies in an instance where the oriented mask marks it inside the instance's interval: for a codon position
+    every third base of a gene, for a class without strand both strands of the interval (one instance). An instance
+    counts where at least half of its marked rows are among the rows asked for; rows of the others are still inside.
 
     Attributes
     ----------
@@ -49,9 +49,7 @@ class Domains(NamedTuple):
     members: NDArray[np.int32]
 
 
-def domains_of(
-    classes: Sequence[AnnotationClass], readings: Sequence[Reading], rows: NDArray[np.bool_]
-) -> Domains:
+def domains_of(classes: Sequence[AnnotationClass], readings: Sequence[Reading], rows: NDArray[np.bool_]) -> Domains:
     """Instances of all readings within some rows.
 
     Parameters
@@ -80,9 +78,7 @@ def domains_of(
         keep = both[row]
         members.append((row[keep], new[interval[keep]]))
         counted = 2 * size[there] >= whole[there]
-        tables.append(
-            pd.DataFrame({"reading": r, "interval": there, "size": size[there], "counted": counted})
-        )
+        tables.append(pd.DataFrame({"reading": r, "interval": there, "size": size[there], "counted": counted}))
         n_instances += len(there)
     table = pd.concat(tables, ignore_index=True)
     row = np.concatenate([m[0] for m in members] or [np.zeros(0, dtype=np.int64)])

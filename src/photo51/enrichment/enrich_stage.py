@@ -1,8 +1,8 @@
 """`photo51 enrich`: shards of features, each a table of its own, and the families over all of them.
 
-A shard's table holds the pairs of its features twice, real and with the activations turned once (`rotated`); nothing in it
-depends on what else is in the shard. q-values are made when all shards are there, so that neither the number of shards nor
-the order in which they end changes a byte.
+A shard's table holds the pairs of its features twice, real and with the activations turned once (`rotated`); nothing
+in it depends on what else is in the shard. q-values are made when all shards are there, so that neither the number of
+shards nor the order in which they end changes a byte.
 """
 
 from __future__ import annotations
@@ -68,9 +68,7 @@ class Enrichment:
         self.store: CodesStore = open_codes(codes, inputs)
         self.params = params
         whole = inputs.workspace
-        blocks = [
-            b for b, s in zip(whole.block_ids.tolist(), whole.block_splits, strict=True) if s in params.splits
-        ]
+        blocks = [b for b, s in zip(whole.block_ids.tolist(), whole.block_splits, strict=True) if s in params.splits]
         if not blocks:
             raise InputError(f"splits: need some that the workspace has, got {', '.join(params.splits)}")
         self.rows: NDArray[np.int64] | None = None
@@ -96,9 +94,7 @@ class Enrichment:
             parts.append(pair_table(self.design, matrix, some, threads=threads).assign(rotated=False))
             own = np.isin(some, self.turned)
             if own.any():
-                turned = turned_pairs(
-                    self.design, matrix[:, own], some[own], self.params.seed, threads=threads
-                )
+                turned = turned_pairs(self.design, matrix[:, own], some[own], self.params.seed, threads=threads)
                 parts.append(turned.assign(rotated=True))
         return pd.concat(parts, ignore_index=True) if parts else ENRICHMENT.empty().assign(rotated=False)
 
@@ -128,7 +124,8 @@ def enrich_shard(enrichment: Enrichment, shard: int, shards: int, threads: int) 
 
 
 def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichParams, shards: int) -> None:
-    """Make enrichment, calibration_qq and adjusted_rates.parquet and calibration.json of shards 0 to `shards` - 1 in `out`.
+    """Make enrichment, calibration_qq and adjusted_rates.parquet and calibration.json of shards 0 to `shards` - 1 in
+    `out`.
 
     Raises
     ------
@@ -140,9 +137,7 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
     for path in paths:
         part = read_table(path, ENRICHMENT)
         if part.attrs.get("provenance") != made.model_dump(mode="json"):
-            raise InputError(
-                f"{path}: need a shard of these codes, genomes and parameters, got another; delete it"
-            )
+            raise InputError(f"{path}: need a shard of these codes, genomes and parameters, got another; delete it")
         parts.append(part)
     _complete(parts, paths, store.n_features, out)
     table = pd.concat(parts, ignore_index=True)
@@ -167,9 +162,14 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
     )
     for row in (RATES.empty() if rates is None else rates[rates["verdict"] == "out of band"]).itertuples():
         log.warning(
-            "enrich: the adjusted test of %s (%s) is out of band, it has no verdict: %d of %d circularly shifted features at p ≤ 0.05, %d at p ≤ 0.001",
-            row.annotation, row.strand, row.n_05, row.n, row.n_001,
-        )  # fmt: skip
+            "enrich: the adjusted test of %s (%s) is out of band, it has no verdict: %d of %d circularly shifted"
+            " features at p ≤ 0.05, %d at p ≤ 0.001",
+            row.annotation,
+            row.strand,
+            row.n_05,
+            row.n,
+            row.n_001,
+        )
 
 
 def _complete(parts: list[pd.DataFrame], paths: list[Path], n_features: int, out: Path) -> None:
@@ -183,5 +183,6 @@ def _complete(parts: list[pd.DataFrame], paths: list[Path], n_features: int, out
         first = int(np.flatnonzero(held != 1)[0])
         what = "missing" if held[first] == 0 else "in two shards"
         raise InputError(
-            f"{out / PARTS}: need every feature once, got {int((held != 1).sum())} that are not; feature {first} is {what}"
+            f"{out / PARTS}: need every feature once, got {int((held != 1).sum())} that are not; feature {first} is"
+            f" {what}"
         )

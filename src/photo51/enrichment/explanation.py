@@ -1,9 +1,10 @@
 """How much of where a feature fires does everything that is known explain together?
 
-One additive logistic model of firing: every annotation class on either strand, codon position, distance to the nearest gene
-starts and ends, which sequence it is (a mitochondrion, a plasmid, a species), GC, 6-mers and 3-mers of what was read last. It
-learns on half of the blocks and is judged on the other half, and the reverse. A feature that no single class names may still
-be explained by several together; such a feature is not new, nor is one that says "mitochondrion".
+One additive logistic model of firing: every annotation class on either strand, codon position, distance to the nearest
+gene starts and ends, which sequence it is (a mitochondrion, a plasmid, a species), GC, 6-mers and 3-mers of what was
+read last. It learns on half of the blocks and is judged on the other half, and the reverse. A feature that no single
+class names may still be explained by several together; such a feature is not new, nor is one that says
+"mitochondrion".
 """
 
 from __future__ import annotations
@@ -77,7 +78,8 @@ class Explanation:
         return Terms(np.ascontiguousarray(np.stack(levels)), np.array(sizes, dtype=np.int64))
 
     def explained(self, rows: NDArray[np.int64], rng: np.random.Generator) -> float:
-        """Share of the held-out deviance of firing that the model explains, 0 to 1; NaN where a half has no firing base.
+        """Share of the held-out deviance of firing that the model explains, 0 to 1; NaN where a half has no firing
+        base.
 
         Parameters
         ----------
@@ -85,11 +87,7 @@ class Explanation:
             Active rows on the doubled axis, ascending.
         """
         p = self.params
-        positive = (
-            rows
-            if len(rows) <= p.max_positives
-            else np.sort(rng.choice(rows, p.max_positives, replace=False))
-        )
+        positive = rows if len(rows) <= p.max_positives else np.sort(rng.choice(rows, p.max_positives, replace=False))
         drawn = rng.integers(0, 2 * self.n_rows, p.negatives * len(positive))
         active = np.zeros(2 * self.n_rows, dtype=bool)
         active[rows] = True
@@ -100,9 +98,7 @@ class Explanation:
         if min(np.bincount(fold[y], minlength=2).min(), np.bincount(fold[~y], minlength=2).min()) == 0:
             return np.nan
         model = logistic_scores(y[:, None], self.terms(both), fold, ridge=_RIDGE)[:, 0]
-        share = np.array(
-            [y[fold == 1 - f].mean() for f in (0, 1)]
-        )  # what the other fold says, as the model's
+        share = np.array([y[fold == 1 - f].mean() for f in (0, 1)])  # what the other fold says, as the model's
         nothing = deviance(y, np.log(share / (1 - share))[fold])
         return float(np.clip(1 - deviance(y, model) / nothing, 0.0, 1.0))
 
@@ -143,7 +139,8 @@ def distance_classes(
 
     Returns
     -------
-    0 to len(edges) - 1 at or downstream of the place in reading direction, then as many upstream, then "none in the stretch".
+    0 to len(edges) - 1 at or downstream of the place in reading direction, then as many upstream, then "none
+    in the stretch".
     """
     n_rows, k = int(stretches[-1]), len(edges)
     out = np.full(2 * n_rows, 2 * k, dtype=np.uint16)

@@ -37,8 +37,8 @@ class Plan(NamedTuple):
     Attributes
     ----------
     evaluation
-        `cross-validated`: copies of one sequence are in one fold. `among copies`: all instances are copies of one another,
-        and stand on both sides. `across genomes`: each genome is held out once. Empty: not at all.
+        `cross-validated`: copies of one sequence are in one fold. `among copies`: all instances are copies of one
+        another, and stand on both sides. `across genomes`: each genome is held out once. Empty: not at all.
     reason
         Why not, with the numbers.
     pieces, folds
@@ -80,9 +80,7 @@ class Axis:
         pieces = pieces_of(c, reading)
         n = pieces.n_instances
         if n < 2:
-            return Plan(
-                "", f"{n} instance{'s' if n != 1 else ''}: one to choose on and one to judge on are needed"
-            )
+            return Plan("", f"{n} instance{'s' if n != 1 else ''}: one to choose on and one to judge on are needed")
         rng = np.random.default_rng([self.params.seed, 3])
         group = copies(pieces, self.bases, self.params.leak_k)
         folds = folds_of(pieces, group, self.bounds, self.params.folds, rng)
@@ -99,9 +97,7 @@ class Axis:
         block = np.searchsorted(self.bounds, pieces.start, side="right") - 1
         having = sorted(set(self.genomes[block]))
         if len(having) < 2:
-            return Plan(
-                "", f"instances in {len(having)} genome{'s' if len(having) != 1 else ''}: two are needed"
-            )
+            return Plan("", f"instances in {len(having)} genome{'s' if len(having) != 1 else ''}: two are needed")
         names = sorted(set(self.genomes), key=lambda g: (g not in having, g))
         number = np.array([names.index(g) for g in self.genomes])
         instance = np.zeros(pieces.n_instances, dtype=np.int64)
@@ -115,11 +111,7 @@ class Axis:
         assert plan.folds is not None
         rng = np.random.default_rng([self.params.seed, 4, seed])
         alone = plan.evaluation == COPIES
-        group = (
-            np.arange(plan.pieces.n_instances)
-            if alone
-            else copies(plan.pieces, self.bases, self.params.leak_k)
-        )
+        group = np.arange(plan.pieces.n_instances) if alone else copies(plan.pieces, self.bases, self.params.leak_k)
         out = []
         for _ in range(n):
             moved = shifted(plan.pieces, self.contigs, rng)
@@ -139,9 +131,7 @@ def pieces_of(c: AnnotationClass, reading: Reading) -> Pieces:
         strand = np.where(strand < 2, 1 - strand, 2)
     number = np.unique(c.instances, return_inverse=True)[1].astype(np.int64)
     order = np.argsort(number, kind="stable")
-    return Pieces(
-        *(x[order].astype(np.int64) for x in (c.intervals[:, 0], c.intervals[:, 1], strand, number))
-    )
+    return Pieces(*(x[order].astype(np.int64) for x in (c.intervals[:, 0], c.intervals[:, 1], strand, number)))
 
 
 class Result(NamedTuple):
@@ -177,9 +167,7 @@ class Calls(NamedTuple):
     inside: int
 
 
-def calls(
-    active: NDArray[np.int64], inside: NDArray[np.bool_], near: int, bounds: NDArray[np.int64]
-) -> Calls:
+def calls(active: NDArray[np.int64], inside: NDArray[np.bool_], near: int, bounds: NDArray[np.int64]) -> Calls:
     """Join active rows at most `near` rows apart, of one strand and block, to called domains.
 
     Parameters
@@ -197,9 +185,7 @@ def calls(
         return Calls(0, 0)
     n_rows = int(bounds[-1])
     place = (active >= n_rows) * len(bounds) + np.searchsorted(bounds, active % n_rows, side="right")
-    new = np.flatnonzero(
-        (np.diff(active, prepend=active[0]) > near) | (np.diff(place, prepend=place[0]) != 0)
-    )
+    new = np.flatnonzero((np.diff(active, prepend=active[0]) > near) | (np.diff(place, prepend=place[0]) != 0))
     first = np.append(0, new)
     return Calls(len(first), int(np.count_nonzero(np.add.reduceat(inside.astype(np.int64), first))))
 
@@ -225,7 +211,9 @@ def limits(hit: int, n: int, found: Calls) -> dict[str, float | int]:
 
 
 def modal(observed: Judged) -> tuple[int, int]:
-    """The unit that most folds chose, of equal ones the lowest, and its middle level; (-1, -1) where none was chosen."""
+    """The unit that most folds chose, of equal ones the lowest, and its middle level; (-1, -1) where none was
+    chosen.
+    """
     units, counts = np.unique(observed.unit[observed.unit >= 0], return_counts=True)
     if not len(units):
         return -1, -1
@@ -248,7 +236,8 @@ def concept_row(
     chunks: Sequence[Levels],
     result: Result,
 ) -> dict[str, object]:
-    """A row of the concepts table (contract `CONCEPTS`): metrics pooled over folds; the unit is the one most folds chose.
+    """A row of the concepts table (contract `CONCEPTS`): metrics pooled over folds; the unit is the one most folds
+    chose.
 
     Average precision and AUROC are of one unit over all rows, chosen on part of them, and so are not given.
     """
@@ -323,15 +312,25 @@ def instance_rows(
         precision = float(observed.inside[some].sum()) / max(int(observed.active[some].sum()), 1)
         rows.append(
             {
-                "readout": readout.name, "annotation": c.name, "strand": reading.orientation,
-                "evaluation": plan.evaluation, "held_out": name,
-                "feature": int(readout.ids[unit]) if unit >= 0 else -1, "unit": readout.units[unit] if unit >= 0 else "",
-                "n_instances": n, "n_groups": plan.folds.n_groups, "n_folds": plan.folds.n, "n_hit": hit,
-                "recall_domain": hit / max(n, 1), "precision_bp": precision, "f1_domain": _f1(precision, hit / max(n, 1)),
-                "p_instances": result.p if not name else np.nan, "status": plan.reason or "scored",
+                "readout": readout.name,
+                "annotation": c.name,
+                "strand": reading.orientation,
+                "evaluation": plan.evaluation,
+                "held_out": name,
+                "feature": int(readout.ids[unit]) if unit >= 0 else -1,
+                "unit": readout.units[unit] if unit >= 0 else "",
+                "n_instances": n,
+                "n_groups": plan.folds.n_groups,
+                "n_folds": plan.folds.n,
+                "n_hit": hit,
+                "recall_domain": hit / max(n, 1),
+                "precision_bp": precision,
+                "f1_domain": _f1(precision, hit / max(n, 1)),
+                "p_instances": result.p if not name else np.nan,
+                "status": plan.reason or "scored",
                 **limits(hit, n, found),
             }
-        )  # fmt: skip
+        )
     return rows
 
 

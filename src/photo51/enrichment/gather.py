@@ -18,18 +18,19 @@ from photo51.stats.multiple import attainable, bh_within, hierarchical
 _QQ_POINTS = 400
 _KEYS = ["annotation", "strand"]
 BAND, MOST = (0.03, 0.07), 0.003
-"""Where the share of circularly shifted features with p_adj_comp ≤ 0.05 must lie, and what that with p ≤ 0.001 may be."""
+"""Where the share of circularly shifted features with p_adj_comp ≤ 0.05 must lie, and what that with p ≤ 0.001
+may be."""
 _DOUBT = 0.01  # chance that any class and reading of a run is called out of band though its rate is at the band's edge
 
 
 def with_families(pairs: pd.DataFrame, alpha: float, rates: pd.DataFrame | None = None) -> pd.DataFrame:
     """Make the q-values of all chunks together.
 
-    What is claimed is that a feature marks a class, so that a class is a family: all its features and readings. q-values are
-    `multiple.hierarchical`: classes are selected first, tests within selected classes second. Pairs whose smallest attainable
-    p could never be rejected in their class leave the families first (`attainable`, from the margins alone) and say so in
-    `status`. A class and reading whose adjusted test is out of band has its p beyond composition, but no q of it, and is in no
-    family.
+    What is claimed is that a feature marks a class, so that a class is a family: all its features and readings.
+    q-values are `multiple.hierarchical`: classes are selected first, tests within selected classes second. Pairs whose
+    smallest attainable p could never be rejected in their class leave the families first (`attainable`, from the
+    margins alone) and say so in `status`. A class and reading whose adjusted test is out of band has its p beyond
+    composition, but no q of it, and is in no family.
 
     Parameters
     ----------
@@ -38,7 +39,8 @@ def with_families(pairs: pd.DataFrame, alpha: float, rates: pd.DataFrame | None 
     alpha
         Level of the family.
     rates
-        How often the adjusted test calls circularly shifted features (contract `RATES`); None where that was not measured.
+        How often the adjusted test calls circularly shifted features (contract `RATES`); None where that was not
+        measured.
 
     Returns
     -------
@@ -79,9 +81,10 @@ def _adjusted(table: pd.DataFrame, rates: pd.DataFrame | None) -> NDArray:
 def adjusted_rates(rotated: pd.DataFrame) -> pd.DataFrame:
     """How often the adjusted test calls circularly shifted features, by class and reading (contract `RATES`).
 
-    A class and reading is out of band where its counts could hardly come from a rate in the band: where the binomial chance of
-    as many at p ≤ 0.05 under a rate of 0.07, of as few under 0.03, or of as many at p ≤ 0.001 under 0.003, is below 0.01
-    divided by the number of classes and readings. Features are shifted independently, so that counts are binomial.
+    A class and reading is out of band where its counts could hardly come from a rate in the band: where the binomial
+    chance of as many at p ≤ 0.05 under a rate of 0.07, of as few under 0.03, or of as many at p ≤ 0.001 under 0.003,
+    is below 0.01 divided by the number of classes and readings. Features are shifted independently, so that counts are
+    binomial.
 
     Parameters
     ----------
@@ -184,9 +187,7 @@ def calibration(
             **{f"fpr_{level}_se": _error_of_share(rotated, float(f"0.{level}")) for level in LEVELS},
             **{f"fpr_adjusted_{level}": _share(adjusted, float(f"0.{level}")) for level in LEVELS},
             "ks_distance": float(stats.kstest(p, "uniform").statistic) if len(p) else None,
-            "ks_distance_adjusted": float(stats.kstest(adjusted, "uniform").statistic)
-            if len(adjusted)
-            else None,
+            "ks_distance_adjusted": float(stats.kstest(adjusted, "uniform").statistic) if len(adjusted) else None,
         }
         curves.append(_curves(rotated, "rotated"))
     return Calibration(figures, QQ.check(pd.concat(curves, ignore_index=True)))
@@ -226,9 +227,7 @@ def _curves(table: pd.DataFrame, activations: str) -> pd.DataFrame:
         if len(p):
             expected, observed = qq_points(p)
             parts.append(
-                pd.DataFrame(
-                    {"activations": activations, "test": test, "expected": expected, "observed": observed}
-                )
+                pd.DataFrame({"activations": activations, "test": test, "expected": expected, "observed": observed})
             )
     return pd.concat(parts, ignore_index=True) if parts else QQ.empty()
 

@@ -42,7 +42,8 @@ def read_gmt(path: Path | str) -> dict[str, list[str]]:
             genes = [g.strip() for g in fields[2:] if g.strip()]
             if not genes or not fields[0].strip():
                 raise InputError(
-                    f"{path}, line {number}: need a name, a description and genes, separated by tabs, got {line.strip()[:60]!r}"
+                    f"{path}, line {number}: need a name, a description and genes, separated by tabs, got"
+                    f" {line.strip()[:60]!r}"
                 )
             if fields[0] in sets:
                 raise InputError(f"{path}, line {number}: need names that differ, got {fields[0]!r} again")
@@ -78,17 +79,13 @@ def genes_of(inputs: Inputs, kind: str) -> tuple[list[str], Genes]:
             "size": clipped["row_end"] - clipped["row_start"],
         }
     )
-    table = table.sort_values(["size", "start"], ascending=[False, True], kind="stable").drop_duplicates(
-        "gene"
-    )
+    table = table.sort_values(["size", "start"], ascending=[False, True], kind="stable").drop_duplicates("gene")
     table = table.sort_values("start", ignore_index=True)
     start = table["start"].to_numpy(dtype=np.int64)
     return table["name"].tolist(), Genes(start, start + table["size"].to_numpy(dtype=np.int64), bounds)
 
 
-def gene_sets(
-    store: CodesStore, inputs: Inputs, sets: dict[str, list[str]], params: GeneSetParams
-) -> pd.DataFrame:
+def gene_sets(store: CodesStore, inputs: Inputs, sets: dict[str, list[str]], params: GeneSetParams) -> pd.DataFrame:
     """Every feature against every set (contract `GENESETS`); pairs that cannot be tested say why."""
     names, genes = genes_of(inputs, params.kind)
     found = {s: np.isin(names, members) for s, members in sets.items()}
@@ -99,9 +96,7 @@ def gene_sets(
     shifts = random_shifts(genes.bounds, rng, params.draws)
     parts = [GENESETS.empty()]
     n_chunks = -(-store.n_features // _CHUNK)
-    for readout in progress(
-        read_in_chunks(store, _CHUNK), "genesets", n_chunks, f"chunks of {_CHUNK} features"
-    ):
+    for readout in progress(read_in_chunks(store, _CHUNK), "genesets", n_chunks, f"chunks of {_CHUNK} features"):
         runs = run_counts(readout.matrix, inputs.stretches[:-1])
         for j, fault in enumerate(faults(readout.matrix, runs, params.min_runs)):
             rows = readout.matrix.indices[readout.matrix.indptr[j] : readout.matrix.indptr[j + 1]]
@@ -117,9 +112,7 @@ def gene_sets(
 def _reason(n: int, params: GeneSetParams) -> str:
     if n < params.min_genes:
         return f"{n} gene{'s' if n != 1 else ''} in the workspace, at least {params.min_genes} are needed"
-    return (
-        f"{n} genes in the workspace, at most {params.max_genes} are tested" if n > params.max_genes else ""
-    )
+    return f"{n} genes in the workspace, at most {params.max_genes} are tested" if n > params.max_genes else ""
 
 
 def _untested(found: dict[str, NDArray[np.bool_]], reasons: dict[str, str], fault: str) -> pd.DataFrame:

@@ -1,9 +1,9 @@
 """Does the queue find what nobody told it of? One annotation class at a time is hidden, and the queue is made anew.
 
-With the class gone from the gate, from the explanation and, where it is a class of genes, from the distances to genes, its
-features have no name. The class is recovered if one of the first features of the queue has it as a concept: threshold chosen
-on one part of the blocks, domain F1 on the other above the limit and above the feature's own rotations. Where the test split
-has too little of the class, every second block that has it is held out instead.
+With the class gone from the gate, from the explanation and, where it is a class of genes, from the distances to genes,
+its features have no name. The class is recovered if one of the first features of the queue has it as a concept:
+threshold chosen on one part of the blocks, domain F1 on the other above the limit and above the feature's own
+rotations. Where the test split has too little of the class, every second block that has it is held out instead.
 """
 
 from __future__ import annotations
@@ -83,8 +83,8 @@ class Halves:
         if not self._enough(c, least):
             chosen, judged = self._counts(c)
             self.reason = (
-                f"{chosen} to choose on and {judged} to judge on where every second block that has the class is held out, "
-                f"{least} of each are needed"
+                f"{chosen} to choose on and {judged} to judge on where every second block that has the class is held"
+                f" out, {least} of each are needed"
             )
 
     def _enough(self, c: AnnotationClass, least: int) -> bool:
@@ -160,13 +160,13 @@ class Proof:
         for readout in read_in_chunks(self.store, _CHUNK, anew):
             for feature, (a, b) in zip(readout.ids.tolist(), pairwise(readout.matrix.indptr), strict=True):
                 rows = readout.matrix.indices[a:b].astype(np.int64)
-                explained[feature] = explanation.explained(
-                    rows, np.random.default_rng([params.seed, feature])
-                )
+                explained[feature] = explanation.explained(rows, np.random.default_rng([params.seed, feature]))
         return out.assign(d2_explained=explained)
 
     def _could_rise(self, table: pd.DataFrame) -> NDArray[np.bool_]:
-        """Features that would reach the first of the queue if nothing explained them: of the others no number is needed."""
+        """Features that would reach the first of the queue if nothing explained them: of the others no number is
+        needed.
+        """
         now = queue(table, self.params)
         rank = now["rank"].to_numpy()
         least = now["novelty"].to_numpy()[(rank > 0) & (rank <= self.params.top)].min(initial=1.0)
@@ -221,9 +221,7 @@ class _Judge:
         top, column = (0.0, -1, np.nan), None
         for first in range(0, len(features), _CHUNK):
             readout = codes_readout(store, features[first : first + _CHUNK])
-            chosen = choose_thresholds(
-                readout.matrix, self.on_select, self.halves.select, ConceptParams().thresholds
-            )
+            chosen = choose_thresholds(readout.matrix, self.on_select, self.halves.select, ConceptParams().thresholds)
             j = int(np.argmax(chosen.f1[:, 0]))
             if chosen.f1[j, 0] > top[0]:
                 top = (float(chosen.f1[j, 0]), int(readout.ids[j]), float(chosen.threshold[j, 0]))

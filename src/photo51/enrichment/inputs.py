@@ -95,10 +95,9 @@ def open_codes(folder: Path | str, inputs: Inputs) -> CodesStore:
     store = CodesStore.open(folder)
     if store.n_rows != inputs.workspace.n_rows:
         raise InputError(
-            f"{folder}: need codes of the {inputs.workspace.n_rows:,} rows of {inputs.folder}, got {store.n_rows:,} rows"
+            f"{folder}: need codes of the {inputs.workspace.n_rows:,} rows of {inputs.folder}, got {store.n_rows:,}"
+            " rows"
         )
     if store.meta.workspace and store.meta.workspace != sha256(inputs.folder / "workspace.parquet")[:16]:
-        raise InputError(
-            f"{folder}: need codes on the axis of {inputs.folder}, got codes of another workspace"
-        )
+        raise InputError(f"{folder}: need codes on the axis of {inputs.folder}, got codes of another workspace")
     return store

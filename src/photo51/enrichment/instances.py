@@ -1,12 +1,13 @@
 """Classes with few instances: choice of feature and threshold on some blocks, judgement on the others, in turn.
 
-A class of six prophages or of sixty tRNA genes, most of whose copies are tied together, leaves too few instances on a fixed
-test split. Here each fold of blocks is held out once: feature and threshold are chosen on all other folds and applied to it,
-so that every instance is judged once, by a choice it had no part in. Blocks that one instance spans, or that hold homologous
-instances of the class, are in one fold. Counts are pooled over folds.
+A class of six prophages or of sixty tRNA genes, most of whose copies are tied together, leaves too few instances on a
+fixed test split. Here each fold of blocks is held out once: feature and threshold are chosen on all other folds and
+applied to it, so that every instance is judged once, by a choice it had no part in. Blocks that one instance spans, or
+that hold homologous instances of the class, are in one fold. Counts are pooled over folds.
 
 The null shifts the instances circularly along each contig, as one pattern, and repeats everything, folds and choice of
-feature included: its p-value is free of the selection among features (Phipson and Smyth 2010, doi:10.2202/1544-6115.1585).
+feature included: its p-value is free of the selection among features (Phipson and Smyth 2010,
+doi:10.2202/1544-6115.1585).
 """
 
 from __future__ import annotations
@@ -118,7 +119,8 @@ class Judged(NamedTuple):
 
 
 def copies(pieces: Pieces, bases: NDArray[np.integer], k: int) -> NDArray[np.int64]:
-    """Group of each instance: those that share half of the distinct k-mers of the one that has fewer, also through others.
+    """Group of each instance: those that share half of the distinct k-mers of the one that has fewer, also through
+    others.
 
     Parameters
     ----------
@@ -128,9 +130,7 @@ def copies(pieces: Pieces, bases: NDArray[np.integer], k: int) -> NDArray[np.int
         At most 31; instances shorter than k are copies of none.
     """
     owned: list[list[NDArray[np.uint64]]] = [[] for _ in range(pieces.n_instances)]
-    for start, end, instance in zip(
-        *(x.tolist() for x in (pieces.start, pieces.end, pieces.instance)), strict=True
-    ):
+    for start, end, instance in zip(*(x.tolist() for x in (pieces.start, pieces.end, pieces.instance)), strict=True):
         if end - start >= k:
             kmers, known = canonical_kmers(bases[start:end], k)
             owned[instance].append(kmers[known])
@@ -138,14 +138,10 @@ def copies(pieces: Pieces, bases: NDArray[np.integer], k: int) -> NDArray[np.int
     size = np.array([len(x) for x in distinct], dtype=float)
     numbers, column = np.unique(np.concatenate([np.zeros(0, np.uint64), *distinct]), return_inverse=True)
     row = np.repeat(np.arange(len(distinct)), size.astype(int))
-    holds = sp.csr_array(
-        (np.ones(len(row), dtype=np.float32), (row, column)), shape=(len(distinct), len(numbers))
-    )
+    holds = sp.csr_array((np.ones(len(row), dtype=np.float32), (row, column)), shape=(len(distinct), len(numbers)))
     shared = sp.coo_array(holds @ holds.T)
     linked = shared.data >= _SHARED * np.minimum(size[shared.row], size[shared.col])
-    graph = sp.coo_array(
-        (np.ones(linked.sum()), (shared.row[linked], shared.col[linked])), shape=shared.shape
-    )
+    graph = sp.coo_array((np.ones(linked.sum()), (shared.row[linked], shared.col[linked])), shape=shared.shape)
     return connected_components(graph, directed=False)[1].astype(np.int64)
 
 
@@ -156,7 +152,8 @@ def folds_of(
     n_folds: int,
     rng: np.random.Generator,
 ) -> Folds:
-    """Folds of blocks: the blocks of a group of instances together, instances spread evenly, empty blocks dealt by length.
+    """Folds of blocks: the blocks of a group of instances together, instances spread evenly, empty blocks dealt by
+    length.
 
     Parameters
     ----------
@@ -172,9 +169,7 @@ def folds_of(
     n_blocks, size = len(bounds) - 1, np.diff(bounds)
     first = np.searchsorted(bounds, pieces.start, side="right") - 1
     last = np.searchsorted(bounds, pieces.end - 1, side="right") - 1
-    left = np.concatenate(
-        [np.arange(a, b + 1) for a, b in zip(first, last, strict=True)] or [np.zeros(0, int)]
-    )
+    left = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)] or [np.zeros(0, int)])
     right = n_blocks + np.repeat(group[pieces.instance], last - first + 1)
     nodes = n_blocks + int(group.max(initial=-1)) + 1
     graph = sp.coo_array((np.ones(len(left)), (left, right)), shape=(nodes, nodes))
@@ -198,7 +193,8 @@ def folds_of(
 
 
 def shifted(pieces: Pieces, contigs: NDArray[np.int64], rng: np.random.Generator) -> Pieces:
-    """Instances shifted circularly along each contig, all of a contig by one distance; a piece over its end becomes two.
+    """Instances shifted circularly along each contig, all of a contig by one distance; a piece over its end becomes
+    two.
 
     Parameters
     ----------
@@ -223,7 +219,8 @@ def shifted(pieces: Pieces, contigs: NDArray[np.int64], rng: np.random.Generator
 
 
 def levels_of(matrix: sp.csc_array, bounds: NDArray[np.int64], n_levels: int) -> Iterator[Levels]:
-    """Units in chunks, their activations on a grid of quantiles of their non-zero values: labels do not decide the grid.
+    """Units in chunks, their activations on a grid of quantiles of their non-zero values: labels do not decide the
+    grid.
 
     Parameters
     ----------
@@ -252,19 +249,13 @@ def levels_of(matrix: sp.csc_array, bounds: NDArray[np.int64], n_levels: int) ->
             own = np.searchsorted(steps, values, side="right") - 1
             level[some] = own + 1
             block = np.searchsorted(bounds, part.indices[some] % n_rows, side="right") - 1
-            active[:, j] = np.bincount(block * n_levels + own, minlength=n_blocks * n_levels).reshape(
-                n_blocks, -1
-            )
+            active[:, j] = np.bincount(block * n_levels + own, minlength=n_blocks * n_levels).reshape(n_blocks, -1)
         active = active[:, :, ::-1].cumsum(axis=2, dtype=np.int32)[:, :, ::-1]
-        yield Levels(
-            first, sp.csc_array((level, part.indices, part.indptr), shape=part.shape).tocsr(), active, grid
-        )
+        yield Levels(first, sp.csc_array((level, part.indices, part.indptr), shape=part.shape).tocsr(), active, grid)
         first = last
 
 
-def judge(
-    chunks: Sequence[Levels], arrangements: Sequence[tuple[Pieces, Folds]], n_rows: int
-) -> list[Judged]:
+def judge(chunks: Sequence[Levels], arrangements: Sequence[tuple[Pieces, Folds]], n_rows: int) -> list[Judged]:
     """Choose on the other folds and judge on each, for the instances as they are and for every shift of them.
 
     Parameters
@@ -303,9 +294,7 @@ class _Best:
         csr = chunk.rows.indptr, chunk.rows.indices, chunk.rows.data
         _count(*csr, pieces, folds.instance[pieces.instance], (stamp, draw), inside, hit)
         inside, hit = (x[:, :, ::-1].cumsum(axis=2)[:, :, ::-1] for x in (inside, hit))
-        active = np.stack(
-            [chunk.active[folds.block == f].sum(axis=0, dtype=np.int64) for f in range(folds.n)]
-        )
+        active = np.stack([chunk.active[folds.block == f].sum(axis=0, dtype=np.int64) for f in range(folds.n)])
         all_active, all_inside, all_hit = (x.sum(axis=0) for x in (active, inside, hit))
         used = np.flatnonzero(all_hit.any(axis=1))
         if not len(used):

@@ -1,12 +1,13 @@
 """Which known class, on which strand, already says where a feature fires?
 
-A feature is explained by a reading of a class (sense, antisense, or either) where one of two things holds on held-out blocks,
-with threshold and reading chosen on the others:
+A feature is explained by a reading of a class (sense, antisense, or either) where one of two things holds on held-out
+blocks, with threshold and reading chosen on the others:
 
 - its domain F1 for the reading exceeds a limit and 95 % of its own circular shifts;
-- the class is one of single positions (a position of codons, a start codon, a splice site), and most of what the feature
-  marks is such a position: of the bases that chance would put elsewhere, at least a stated share lies inside. Recall does not
-  count then: a feature that marks the second positions of some codons, read backwards, marks nothing new.
+- the class is one of single positions (a position of codons, a start codon, a splice site), and most of what the
+  feature marks is such a position: of the bases that chance would put elsewhere, at least a stated share lies inside.
+  Recall does not count then: a feature that marks the second positions of some codons, read backwards, marks nothing
+  new.
 """
 
 from __future__ import annotations
@@ -101,24 +102,18 @@ def explaining_readings(
                         null = null_f1(above, r, on_test, bounds, shifts)
                         beyond = score.f1_domain > np.quantile(null, 0.95)
                     inside = masks[r][active]
-                    if beyond or (
-                        _is_of_positions(c) and is_pure(inside, masks[r], active, params.explained_gain)
-                    ):
+                    if beyond or (_is_of_positions(c) and is_pure(inside, masks[r], active, params.explained_gain)):
                         precision = float(inside.mean()) if len(inside) else 0.0
-                        found.append(
-                            Explained(feature, c.name, reading.orientation, score.f1_domain, precision)
-                        )
+                        found.append(Explained(feature, c.name, reading.orientation, score.f1_domain, precision))
     return sorted(found, key=lambda e: (e.feature, -e.f1, e.annotation, e.orientation))
 
 
-def is_pure(
-    inside: NDArray[np.bool_], mask: NDArray[np.bool_], active: NDArray[np.integer], gain: float
-) -> bool:
+def is_pure(inside: NDArray[np.bool_], mask: NDArray[np.bool_], active: NDArray[np.integer], gain: float) -> bool:
     """Whether most active bases lie inside a mask, surely: the lower end of a 95 % interval of precision beyond chance.
 
-    Chance is the share of bases that the mask marks; precision `p` gains `(p - chance) / (1 - chance)`, 0 for a feature that
-    fires anywhere and 1 for one that fires inside alone. The interval is Clopper and Pearson's, of runs of active bases, since
-    neighbours are not independent.
+    Chance is the share of bases that the mask marks; precision `p` gains `(p - chance) / (1 - chance)`, 0 for a
+    feature that fires anywhere and 1 for one that fires inside alone. The interval is Clopper and Pearson's, of runs
+    of active bases, since neighbours are not independent.
 
     Parameters
     ----------
@@ -154,7 +149,9 @@ def _is_of_positions(c: AnnotationClass) -> bool:
 def _active(
     matrix: sp.csc_array, column: int, rows: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Active rows of a column of the strand-concatenated axis among some rows of either strand, and activations there."""
+    """Active rows of a column of the strand-concatenated axis among some rows of either strand, and activations
+    there.
+    """
     some = slice(matrix.indptr[column], matrix.indptr[column + 1])
     row, value = matrix.indices[some].astype(np.int64), matrix.data[some]
     keep = np.tile(rows, 2)[row] if len(row) else np.zeros(0, dtype=bool)

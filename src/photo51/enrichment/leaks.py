@@ -1,6 +1,7 @@
 """Test bases that the other splits hold too: copies of repeats, ribosomal operons, insertion sequences.
 
-Blocks that share long homology are kept on one side when splits are dealt; what is shorter is left out here, base by base.
+Blocks that share long homology are kept on one side when splits are dealt; what is shorter is left out here, base by
+base.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`photo51 ledger`: does the name of a feature survive the other strand, another seed, another genome, other blocks?
 
-Each check is the exact rotation test on a part of the data: the codes of one strand alone, one genome alone, the blocks of one
-split alone, or the most correlated feature of another dictionary in the place of the feature. What cannot be checked is in
-the table with the reason, and what fails is in it as failed.
+Each check is the exact rotation test on a part of the data: the codes of one strand alone, one genome alone, the
+blocks of one split alone, or the most correlated feature of another dictionary in the place of the feature. What
+cannot be checked is in the table with the reason, and what fails is in it as failed.
 """
 
 from __future__ import annotations
@@ -71,10 +71,7 @@ def names_of(concepts: pd.DataFrame, per_feature: int = 1) -> list[Name]:
     named = concepts[concepts["named"] & (concepts["readout"] == "sae")]
     named = by_margin(named).groupby("feature").head(per_feature)
     named = named.sort_values(["feature", "annotation", "strand"], kind="stable")
-    return [
-        Name(int(f), a, s)
-        for f, a, s in zip(named["feature"], named["annotation"], named["strand"], strict=True)
-    ]
+    return [Name(int(f), a, s) for f, a, s in zip(named["feature"], named["annotation"], named["strand"], strict=True)]
 
 
 def ledger(
@@ -107,8 +104,7 @@ def ledger(
         for name in some:
             rows += [checks.row(name, part, own[name.feature], name.feature) for part in parts]
             rows += [
-                _seed_row(checks, name, twins[s], found[s], whole._replace(check="seed", against=s))
-                for s in seeds
+                _seed_row(checks, name, twins[s], found[s], whole._replace(check="seed", against=s)) for s in seeds
             ]
     if not rows:
         return LEDGER.empty()

@@ -8,9 +8,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 _IUPAC = {
-    "A": "A", "C": "C", "G": "G", "T": "T", "AG": "R", "CT": "Y", "CG": "S", "AT": "W", "GT": "K", "AC": "M",
-    "CGT": "B", "AGT": "D", "ACT": "H", "ACG": "V", "ACGT": "N",
-}  # fmt: skip
+    "A": "A",
+    "C": "C",
+    "G": "G",
+    "T": "T",
+    "AG": "R",
+    "CT": "Y",
+    "CG": "S",
+    "AT": "W",
+    "GT": "K",
+    "AC": "M",
+    "CGT": "B",
+    "AGT": "D",
+    "ACT": "H",
+    "ACG": "V",
+    "ACGT": "N",
+}
 _PSEUDO = 1.0
 
 
@@ -70,9 +83,7 @@ def logo(windows: NDArray[np.uint8], base: NDArray[np.float64]) -> Logo:
     return Logo(counts, np.maximum(raw - bias, 0.0), len(windows))
 
 
-def aligned(
-    windows: NDArray[np.uint8], base: NDArray[np.float64], reach: int, rounds: int = 10
-) -> NDArray[np.int64]:
+def aligned(windows: NDArray[np.uint8], base: NDArray[np.float64], reach: int, rounds: int = 10) -> NDArray[np.int64]:
     """Shifts that line windows up, (n,): each window is moved to where the others' columns score it best.
 
     Parameters
@@ -107,7 +118,9 @@ def aligned(
 
 
 def consensus(found: Logo, least_bits: float = 0.25, least_share: float = 0.25) -> str:
-    """IUPAC letters of the informative stretch: bases above `least_share` of each column, n for columns that say little."""
+    """IUPAC letters of the informative stretch: bases above `least_share` of each column, n for columns that say
+    little.
+    """
     informative = np.flatnonzero(found.bits >= least_bits)
     if not len(informative):
         return ""
@@ -117,8 +130,6 @@ def consensus(found: Logo, least_bits: float = 0.25, least_share: float = 0.25) 
             letters.append("n")
             continue
         share = found.shares[j]
-        chosen = (
-            "".join("ACGT"[b] for b in range(4) if share[b] > least_share) or "ACGT"[int(np.argmax(share))]
-        )
+        chosen = "".join("ACGT"[b] for b in range(4) if share[b] > least_share) or "ACGT"[int(np.argmax(share))]
         letters.append(_IUPAC[chosen])
     return "".join(letters)

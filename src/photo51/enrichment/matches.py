@@ -1,9 +1,9 @@
 """Is a logo a motif that is known? Comparison with a motif file, with p-values.
 
-Two columns are as alike as they are near (Euclidean distance of their shares), on an integer scale. For a query column, the
-scores of all columns of the file are its null; for an alignment, the null of the summed score is the convolution over the
-query columns it covers, so that short overlaps do not win by being short. A motif's p is that of its best alignment on
-either strand, corrected for the number of alignments tried.
+Two columns are as alike as they are near (Euclidean distance of their shares), on an integer scale. For a query
+column, the scores of all columns of the file are its null; for an alignment, the null of the summed score is the
+convolution over the query columns it covers, so that short overlaps do not win by being short. A motif's p is that of
+its best alignment on either strand, corrected for the number of alignments tried.
 
 References
 ----------
@@ -90,9 +90,7 @@ class Database:
         )
 
 
-def _range_tails(
-    scores: NDArray[np.int64], min_overlap: int
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _range_tails(scores: NDArray[np.int64], min_overlap: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Upper tails of the summed score for every range of query columns.
 
     Returns

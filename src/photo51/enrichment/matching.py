@@ -36,8 +36,8 @@ class Matches(NamedTuple):
 def matches(one: CodesStore, two: CodesStore) -> Matches:
     """Match features of two dictionaries on all rows, both strands.
 
-    All, since a feature of something that the held-out blocks lack would have no match there; that both dictionaries may have
-    memorised the same repeat is not for this number to tell (`windows.repeat_share` does).
+    All, since a feature of something that the held-out blocks lack would have no match there; that both dictionaries
+    may have memorised the same repeat is not for this number to tell (`windows.repeat_share` does).
     """
     a, b = _codes(one), _codes(two)
     n, m = a.shape[1], b.shape[1]

@@ -52,9 +52,7 @@ def portray(
     wanted = _boundaries(inputs.classes(), enrichment, params.profile_classes)
     shapes, logos, around = [SHAPES.empty()], [LOGOS.empty()], [PROFILES.empty()]
     n_chunks = -(-store.n_features // _CHUNK)
-    for readout in progress(
-        read_in_chunks(store, _CHUNK), "motifs", n_chunks, f"chunks of {_CHUNK} features"
-    ):
+    for readout in progress(read_in_chunks(store, _CHUNK), "motifs", n_chunks, f"chunks of {_CHUNK} features"):
         found = portraits(gallery, readout)
         shapes.append(found.shapes)
         logos.append(found.logos)

@@ -127,9 +127,7 @@ def _logo_rows(feature: int, found: Logo, upstream: int) -> pd.DataFrame:
     return table.assign(feature=feature, offset=offset, bits=found.bits, n=found.n)
 
 
-def informative(
-    logos: pd.DataFrame, shapes: pd.DataFrame, least_bits: float = 0.25
-) -> dict[int, NDArray[np.float64]]:
+def informative(logos: pd.DataFrame, shapes: pd.DataFrame, least_bits: float = 0.25) -> dict[int, NDArray[np.float64]]:
     """Shares of the informative stretch of each logo that is above its null, for comparison with known motifs."""
     above = set(shapes.loc[shapes["consensus"] != "", "feature"].tolist())
     out = {}

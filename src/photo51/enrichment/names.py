@@ -22,7 +22,22 @@ HELD_OUT, NULL, WINDOWS = "held-out concept", "exact null", "top windows"
 STRONG, MODERATE, WEAK = "strong", "moderate", "weak"
 _KEY = ["feature", "annotation", "strand"]
 _KINDS = (HELD_OUT, NULL, WINDOWS)
-_FROM_CONCEPTS = ("threshold", "precision_bp", "recall_bp", "recall_domain", "f1_domain", "f1_null95", "f1_always", "mcc", "auprc", "kmer_auprc", "q", "q_adj_comp", "beats_kmer", "n_test_domains")  # fmt: skip
+_FROM_CONCEPTS = (
+    "threshold",
+    "precision_bp",
+    "recall_bp",
+    "recall_domain",
+    "f1_domain",
+    "f1_null95",
+    "f1_always",
+    "mcc",
+    "auprc",
+    "kmer_auprc",
+    "q",
+    "q_adj_comp",
+    "beats_kmer",
+    "n_test_domains",
+)
 _CHECKED = "checked"
 
 
@@ -45,7 +60,8 @@ class Evidence(NamedTuple):
 
 
 def above_nulls(concepts: pd.DataFrame, params: ConceptParams) -> pd.Series:
-    """Rows of the concepts table whose domain F1 reaches the limit and exceeds rotated copies and a feature that is always on.
+    """Rows of the concepts table whose domain F1 reaches the limit and exceeds rotated copies and a feature that is
+    always on.
 
     Where instances are few, they have to be cross-validated and beyond shifted instances too.
     """
@@ -60,7 +76,8 @@ def above_nulls(concepts: pd.DataFrame, params: ConceptParams) -> pd.Series:
 def agrees_by_bases(concepts: pd.DataFrame, params: ConceptParams) -> pd.Series:
     """Rows whose active bases agree with the class's bases: Matthews correlation at least `named_mcc`.
 
-    F1 counts bases for precision and intervals for recall, so that one active base in each gene suffices for a high one.
+    F1 counts bases for precision and intervals for recall, so that one active base in each gene suffices for a high
+    one.
     """
     return concepts["mcc"] >= params.named_mcc
 
@@ -85,7 +102,8 @@ def top_shares(top: pd.DataFrame, classes: Sequence[AnnotationClass], n_rows: in
 
     Returns
     -------
-    `feature`, `annotation`, `strand`, `frame`, `top_share` (0 to 1, above 0), `top_n` (places), `coverage` (of the class).
+    `feature`, `annotation`, `strand`, `frame`, `top_share` (0 to 1, above 0), `top_n` (places), `coverage` (of
+    the class).
     """
     row = top["row"].to_numpy(np.int64) + n_rows * (top["strand"] == "-").to_numpy(np.int64)
     features, number = np.unique(top["feature"].to_numpy(np.int64), return_inverse=True)
@@ -100,11 +118,16 @@ def top_shares(top: pd.DataFrame, classes: Sequence[AnnotationClass], n_rows: in
             parts.append(
                 pd.DataFrame(
                     {
-                        "feature": features[some], "annotation": c.name, "strand": reading, "frame": c.frame,
-                        "top_share": inside[some] / n[some], "top_n": n[some], "coverage": c.coverage,
+                        "feature": features[some],
+                        "annotation": c.name,
+                        "strand": reading,
+                        "frame": c.frame,
+                        "top_share": inside[some] / n[some],
+                        "top_n": n[some],
+                        "coverage": c.coverage,
                     }
                 )
-            )  # fmt: skip
+            )
     columns = ["feature", "annotation", "strand", "frame", "top_share", "top_n", "coverage"]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
@@ -112,9 +135,10 @@ def top_shares(top: pd.DataFrame, classes: Sequence[AnnotationClass], n_rows: in
 def name_features(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
     """Every annotation that some evidence gives a feature, best first (contract `NAMES`).
 
-    The order is by kind of evidence, held-out agreement before the exact null before the share of strongest places; among
-    held-out agreement, by how far F1 exceeds its nulls. Only the first row of a feature can be its name: one that is closest
-    to something it may not be named after, such as runs of A, which composition explains, gets no lesser name instead.
+    The order is by kind of evidence, held-out agreement before the exact null before the share of strongest places;
+    among held-out agreement, by how far F1 exceeds its nulls. Only the first row of a feature can be its name: one
+    that is closest to something it may not be named after, such as runs of A, which composition explains, gets no
+    lesser name instead.
     """
     parts = [_from_concepts(evidence, params), _from_null(evidence, params), _from_windows(evidence, params)]
     parts = [p for p in parts if len(p)]
@@ -194,13 +218,9 @@ def _from_windows(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
     if evidence.shares is None or evidence.shares.empty:
         return pd.DataFrame()
     s = evidence.shares
-    s = s[
-        (s["top_share"] >= params.name_top_share) & (s["top_share"] >= params.name_top_fold * s["coverage"])
-    ]
+    s = s[(s["top_share"] >= params.name_top_share) & (s["top_share"] >= params.name_top_fold * s["coverage"])]
     s = s.assign(over=s["top_share"] / s["coverage"])
-    ordered = s.sort_values(
-        ["top_share", "over", "annotation"], ascending=[False, False, True], kind="stable"
-    )
+    ordered = s.sort_values(["top_share", "over", "annotation"], ascending=[False, False, True], kind="stable")
     return ordered[[*_KEY, "frame"]].assign(evidence=WINDOWS, reason="its strongest places alone say so")
 
 

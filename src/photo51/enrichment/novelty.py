@@ -1,14 +1,15 @@
 """The ranking of unannotated features: reproducible, strong and explained by nothing that is known.
 
-The score of a feature is a product of parts, each from 0 to 1: r of its match in dictionaries of other seeds, its strength, the
-share of its firing that nothing explains (`explanation`), the share of its strongest windows that are no copies, and how well
-its activations survive other windows. Parts that were not measured count as 1 and are named.
+The score of a feature is a product of parts, each from 0 to 1: r of its match in dictionaries of other seeds, its
+strength, the share of its firing that nothing explains (`explanation`), the share of its strongest windows that are no
+copies, and how well its activations survive other windows. Parts that were not measured count as 1 and are named.
 
-A feature is ranked if it passes every gate; one of them is that no reading of any class, sense, antisense or either, explains it
-(`known_readings`), another that dictionaries of other seeds have it. Features of the random-weight model go through the same
-gates and say how large the score gets where there is nothing to find: the p-value of a feature is the share of them that score
-as high (Bates et al. 2023, doi:10.1214/22-AOS2244), and it is called novel at a false discovery rate over all that were ranked,
-so that in a run without anything to find, any feature is called novel in at most that share of runs.
+A feature is ranked if it passes every gate; one of them is that no reading of any class, sense, antisense or either,
+explains it (`known_readings`), another that dictionaries of other seeds have it. Features of the random-weight model
+go through the same gates and say how large the score gets where there is nothing to find: the p-value of a feature is
+the share of them that score as high (Bates et al. 2023, doi:10.1214/22-AOS2244), and it is called novel at a false
+discovery rate over all that were ranked, so that in a run without anything to find, any feature is called novel in at
+most that share of runs.
 """
 
 from __future__ import annotations
@@ -84,9 +85,7 @@ def look(
     repeat, explained = np.full(n, np.nan), np.full(n, np.nan)
     bounds, n_rows = inputs.workspace.block_bounds, inputs.workspace.n_rows
     n_chunks = -(-n // _CHUNK)
-    for readout in progress(
-        read_in_chunks(store, _CHUNK), "novelty", n_chunks, f"chunks of {_CHUNK} features"
-    ):
+    for readout in progress(read_in_chunks(store, _CHUNK), "novelty", n_chunks, f"chunks of {_CHUNK} features"):
         for j, f in enumerate(readout.ids.tolist()):
             some = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
             rows, values = readout.matrix.indices[some].astype(np.int64), readout.matrix.data[some]
@@ -111,9 +110,7 @@ def _places(inputs: Inputs, rows: NDArray[np.int64]) -> str:
     table = inputs.workspace.table.iloc[found.stretch]
     return ", ".join(
         f"{g}:{c}:{p + 1}({'-' if r >= n_rows else '+'})"
-        for g, c, p, r in zip(
-            table["genome"], table["chrom"], found.position.tolist(), rows.tolist(), strict=True
-        )
+        for g, c, p, r in zip(table["genome"], table["chrom"], found.position.tolist(), rows.tolist(), strict=True)
     )
 
 
@@ -126,7 +123,8 @@ def seed_match(store: CodesStore, seeds: Sequence[CodesStore]) -> NDArray[np.flo
 
 
 def window_artifact(n_features: int, retiled: pd.DataFrame | None) -> NDArray[np.float64]:
-    """1 - correlation of each feature with itself when windows begin elsewhere (contract `RETILED`), 0 to 1, (n_features,).
+    """1 - correlation of each feature with itself when windows begin elsewhere (contract `RETILED`), 0 to 1,
+    (n_features,).
 
     NaN where it was not measured.
     """
@@ -136,13 +134,11 @@ def window_artifact(n_features: int, retiled: pd.DataFrame | None) -> NDArray[np
     return out
 
 
-def strengths(
-    mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: pd.DataFrame | None
-) -> pd.DataFrame:
+def strengths(mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: pd.DataFrame | None) -> pd.DataFrame:
     """Percentile of each feature's strength (`strength`, `strength_by`), and of its activation (`activation`).
 
-    By what the model loses without it (contract `ABLATION`), among those of which that was measured; of the others by mean
-    activation × log n_eff, which alone is measured for the random-weight model.
+    By what the model loses without it (contract `ABLATION`), among those of which that was measured; of the others by
+    mean activation × log n_eff, which alone is measured for the random-weight model.
     """
     value = mass * np.log(np.maximum(n_eff, 1.0))
     alive = mass > 0
@@ -159,9 +155,9 @@ def strengths(
 def claims(concepts: pd.DataFrame, n_features: int, readout: str, params: NoveltyParams) -> pd.DataFrame:
     """Best class of each feature (`best_annotation`, `best_f1`), and whether one of its classes names it (`named`)."""
     own = concepts[concepts["readout"] == readout]
-    top = own.sort_values(
-        ["f1_domain", "annotation"], ascending=[False, True], kind="stable"
-    ).drop_duplicates("feature")
+    top = own.sort_values(["f1_domain", "annotation"], ascending=[False, True], kind="stable").drop_duplicates(
+        "feature"
+    )
     name, f1, named = (
         np.full(n_features, "", dtype=object),
         np.full(n_features, np.nan),

@@ -73,11 +73,7 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: Novel
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.ablation))
     table = table.join(claims(evidence.concepts, store.n_features, "sae", params))
     table, readings = _with_readings(table, store, inputs, params)
-    null = (
-        None
-        if evidence.random is None
-        else _null(evidence.random, inputs, explanation, evidence.concepts, params)
-    )
+    null = None if evidence.random is None else _null(evidence.random, inputs, explanation, evidence.concepts, params)
     hidden = Proof(store, inputs, table, evidence.concepts, evidence.enrichment, readings, params).hide()
     return Novelty(queue(table, params, null), hidden)
 
@@ -107,7 +103,9 @@ def _parts(
 def _null(
     store: CodesStore, inputs: Inputs, explanation: Explanation, concepts: pd.DataFrame, params: NoveltyParams
 ) -> pd.DataFrame:
-    """Parts of a sample of the random-weight model's features; those not drawn have an n_eff of 0 and stay at the gate."""
+    """Parts of a sample of the random-weight model's features; those not drawn have an n_eff of 0 and stay at the
+    gate.
+    """
     rng = np.random.default_rng([params.seed, 5])
     drawn = np.sort(rng.permutation(store.n_features)[: params.null_features])
     plain = Design(inputs.workspace, inputs.classes(), EnrichParams(adjust=False))
@@ -125,10 +123,9 @@ def _with_readings(
 ) -> tuple[pd.DataFrame, list[Explained]]:
     """Parts with the readings of known classes that explain each feature; asked only of features no other gate stops.
 
-    Features that a name stops are asked about too: with the class of that name hidden, another reading may still explain them.
+    Features that a name stops are asked about too: with the class of that name hidden, another reading may still
+    explain them.
     """
     rest = gates(table.assign(explained_by="", named=False), params)
-    readings = explaining_readings(
-        store, table["feature"].to_numpy()[(rest == PASSED).to_numpy()], inputs, params
-    )
+    readings = explaining_readings(store, table["feature"].to_numpy()[(rest == PASSED).to_numpy()], inputs, params)
     return table.assign(explained_by=by_feature(readings, len(table)).to_numpy()), readings

@@ -1,8 +1,9 @@
-"""Features × annotation classes: screen, exact null, composition adjustment; one row a pair, with a reason where untested.
+"""Features × annotation classes: screen, exact null, composition adjustment; one row a pair, with a reason where
+untested.
 
-Steps of a chunk of features: margins say which pairs can be tested (nothing there looks at the outcome); moments of all pairs
-by matrix products; exact tails for pairs beyond `screen_z`; covariance beyond composition, strand and unit for all tested
-pairs. Families (q-values) are made by `gather`, over all chunks.
+Steps of a chunk of features: margins say which pairs can be tested (nothing there looks at the outcome); moments of
+all pairs by matrix products; exact tails for pairs beyond `screen_z`; covariance beyond composition, strand and unit
+for all tested pairs. Families (q-values) are made by `gather`, over all chunks.
 """
 
 from __future__ import annotations

@@ -54,8 +54,8 @@ def profile(
     boundaries
         Doubled-axis rows.
     stretches
-        Row bounds of the workspace's stretches: beyond the end of a boundary's stretch nothing is known, and the mean is
-        over the boundaries for which the offset is known (NaN where there is none).
+        Row bounds of the workspace's stretches: beyond the end of a boundary's stretch nothing is known, and the mean
+        is over the boundaries for which the offset is known (NaN where there is none).
     reach
         Bases to either side.
     """

@@ -1,9 +1,9 @@
 """Anything that says something at every base of both strands: dictionary features, neurons, components, k-mers, probes.
 
-One shape for all of them, so that every metric and every test is computed by the same code: a sparse matrix on the doubled
-axis (row i of strand + is i, of strand - is n_rows + i), one column a unit, values positive. What is dense (neurons,
-components, probes) is cut first: each sign is a unit of its own, and counts as active at the share of bases where it is
-strongest. That gives a neuron two chances, and a threshold as low as a feature's.
+One shape for all of them, so that every metric and every test is computed by the same code: a sparse matrix on the
+doubled axis (row i of strand + is i, of strand - is n_rows + i), one column a unit, values positive. What is dense
+(neurons, components, probes) is cut first: each sign is a unit of its own, and counts as active at the share of bases
+where it is strongest. That gives a neuron two chances, and a threshold as low as a feature's.
 """
 
 from __future__ import annotations
@@ -73,9 +73,7 @@ def codes_readout(store: Columns, ids: Sequence[int] | NDArray[np.integer], name
     return Readout(name, tuple(f"f{i}" for i in wanted), stack(plus, minus), wanted)
 
 
-def read_in_chunks(
-    store: Columns, size: int, ids: Iterable[int] | None = None, name: str = "sae"
-) -> Iterator[Readout]:
+def read_in_chunks(store: Columns, size: int, ids: Iterable[int] | None = None, name: str = "sae") -> Iterator[Readout]:
     """The features of a store of codes, `size` at a time."""
     wanted = np.arange(store.n_features) if ids is None else np.asarray(list(ids), dtype=np.int64)
     for first in range(0, len(wanted), size):
@@ -180,7 +178,9 @@ def _moments(
     fit: NDArray[np.bool_],
     masks: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Mean of the channels over rows `fit` of both strands, their scatter, and their products with masks; by chunks of rows."""
+    """Mean of the channels over rows `fit` of both strands, their scatter, and their products with masks; by chunks of
+    rows.
+    """
     n_rows, d = plus.shape
     rows = np.flatnonzero(fit)
     both = [(x, at) for x, at in ((plus, 0), (minus, n_rows))]

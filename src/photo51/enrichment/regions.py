@@ -1,10 +1,12 @@
-"""Long, rare classes against their flanks: a prophage of 40 kb, of which a genome has two, is told from what lies beside it.
+"""Long, rare classes against their flanks: a prophage of 40 kb, of which a genome has two, is told from what lies
+beside it.
 
-Every instance is cut into windows, and so are stretches of its own length to either side. Windows are described by the mean
-activation of every feature; beside them by the counts of 6-mers, and by GC alone, with the same learner: a logistic model with
-a fixed penalty on standardised columns. One group of instances is held out at a time, the others are learnt from, and AUROC
-is that of the held-out instance's windows over those of its own flanks. The best single feature is chosen on the others too.
-The null shifts all instances circularly along their contigs and repeats everything.
+Every instance is cut into windows, and so are stretches of its own length to either side. Windows are described by the
+mean activation of every feature; beside them by the counts of 6-mers, and by GC alone, with the same learner: a
+logistic model with a fixed penalty on standardised columns. One group of instances is held out at a time, the others
+are learnt from, and AUROC is that of the held-out instance's windows over those of its own flanks. The best single
+feature is chosen on the others too. The null shifts all instances circularly along their contigs and repeats
+everything.
 """
 
 from __future__ import annotations
@@ -111,7 +113,10 @@ def feature_means(rows: sp.csr_array, windows: Windows) -> NDArray[np.float32]:
         [np.arange(a, b) for a, b in zip(windows.start, windows.end, strict=True)] or [np.zeros(0, int)]
     )
     which = np.repeat(np.arange(n), size)
-    sums = sp.csr_array((np.ones(2 * len(at), np.float32), (np.tile(which, 2), np.concatenate([at, at + n_rows]))), shape=(n, 2 * n_rows))  # fmt: skip
+    sums = sp.csr_array(
+        (np.ones(2 * len(at), np.float32), (np.tile(which, 2), np.concatenate([at, at + n_rows]))),
+        shape=(n, 2 * n_rows),
+    )
     return ((sums @ rows).toarray() / (2 * np.maximum(size, 1))[:, None]).astype(np.float32)
 
 
@@ -134,9 +139,9 @@ def kmer_shares(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.floa
 def gc_share(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.float32]:
     """GC of each window, (n_windows, 1)."""
     parts = [bases[a:b] for a, b in zip(windows.start.tolist(), windows.end.tolist(), strict=True)]
-    return np.array(
-        [[float(np.isin(p, (1, 2)).sum() / max((p < 4).sum(), 1))] for p in parts], np.float32
-    ).reshape(-1, 1)
+    return np.array([[float(np.isin(p, (1, 2)).sum() / max((p < 4).sum(), 1))] for p in parts], np.float32).reshape(
+        -1, 1
+    )
 
 
 def tell(x: NDArray[np.float32], windows: Windows, group: NDArray[np.int64]) -> Told:
@@ -183,10 +188,9 @@ def aurocs(x: NDArray[np.floating], inside: NDArray[np.bool_]) -> NDArray[np.flo
     return np.asarray((ranks - k * (k + 1) / 2) / (k * (n - k)), dtype=np.float64)
 
 
-def region_rows(
-    axis: Axis, c: AnnotationClass, rows: sp.csr_array, ids: NDArray[np.int64]
-) -> list[dict[str, object]]:
-    """A long, rare class against its flanks (contract `REGIONS`): features, best feature, 6-mers, GC; or the reason why not.
+def region_rows(axis: Axis, c: AnnotationClass, rows: sp.csr_array, ids: NDArray[np.int64]) -> list[dict[str, object]]:
+    """A long, rare class against its flanks (contract `REGIONS`): features, best feature, 6-mers, GC; or the reason
+    why not.
 
     Parameters
     ----------
@@ -209,9 +213,7 @@ def region_rows(
     if np.isnan(features.auroc).all():
         return [fixed | _nothing("no instance has flanks while others that have some are left to learn from")]
     rng = np.random.default_rng([params.seed, 5])
-    null = np.array(
-        [_shifted_auroc(axis, pieces, group, rows, size, rng) for _ in range(params.region_shifts)]
-    )
+    null = np.array([_shifted_auroc(axis, pieces, group, rows, size, rng) for _ in range(params.region_shifts)])
     p = (1 + (null >= np.nanmean(features.auroc)).sum()) / (1 + len(null))
     units, counts = np.unique(features.unit[features.unit >= 0], return_counts=True)
     out = [

@@ -1,8 +1,8 @@
 """Residuals of masks in files that the shards of a run share: each group of columns is made by one of them.
 
-A file is named after a hash of all that decides it, and is either whole or absent. Shards that run side by side take groups
-by lock: a group that another one is making is passed over first, and waited for last. Files are mapped, so that processes
-share their memory too. `remove_residuals` takes them away when the run's tables are there.
+A file is named after a hash of all that decides it, and is either whole or absent. Shards that run side by side take
+groups by lock: a group that another one is making is passed over first, and waited for last. Files are mapped, so that
+processes share their memory too. `remove_residuals` takes them away when the run's tables are there.
 """
 
 from __future__ import annotations
@@ -62,7 +62,8 @@ def shared_groups(folder: Path, names: Sequence[str], make: Callable[[int], Grou
 
 @contextmanager
 def _alone(path: Path, *, wait: bool) -> Iterator[bool]:
-    """Hold a lock; False where another process has it and this one does not wait. A process that dies leaves none behind.
+    """Hold a lock; False where another process has it and this one does not wait. A process that dies leaves none
+    behind.
 
     On file systems without locks every process makes what is absent: files are whole all the same, as they are renamed.
     """

@@ -27,9 +27,7 @@ class Chosen(NamedTuple):
     threshold: NDArray[np.float64]
 
 
-def choose_thresholds(
-    matrix: sp.csc_array, domains: Domains, rows: NDArray[np.bool_], n_thresholds: int
-) -> Chosen:
+def choose_thresholds(matrix: sp.csc_array, domains: Domains, rows: NDArray[np.bool_], n_thresholds: int) -> Chosen:
     """Threshold with the highest domain F1 on some rows, for all units × readings at once.
 
     Parameters
@@ -41,8 +39,8 @@ def choose_thresholds(
     rows
         Rows of strand + that count, (n_rows,).
     n_thresholds
-        Thresholds: quantiles 0, 1/n, … of the unit's non-zero values on those rows, so that labels do not decide the grid
-        and one outlying value does not stretch it.
+        Thresholds: quantiles 0, 1/n, … of the unit's non-zero values on those rows, so that labels do not decide the
+        grid and one outlying value does not stretch it.
     """
     both = np.tile(rows, 2)
     f1 = np.zeros((matrix.shape[1], len(domains.counts)))
@@ -75,7 +73,9 @@ def harmonic(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.flo
 
 
 def _lookup(domains: Domains) -> tuple[NDArray, NDArray, NDArray, NDArray]:
-    """What the kernels read: where a row's instances begin, the instances, the reading of each, and whether it counts."""
+    """What the kernels read: where a row's instances begin, the instances, the reading of each, and whether it
+    counts.
+    """
     return domains.starts, domains.members, domains.reading, domains.counted
 
 
@@ -193,7 +193,8 @@ def null_f1(
     bounds: NDArray[np.int64],
     shifts: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Domain F1 of a unit turned by each row of `shifts`, (n_draws,); rows that leave those that count are still active.
+    """Domain F1 of a unit turned by each row of `shifts`, (n_draws,); rows that leave those that count are still
+    active.
 
     Parameters
     ----------

@@ -1,8 +1,9 @@
 """How an activation lies along the sequence: point, periodic, motif, domain, whole-gene.
 
-Classes follow those of protein features (Adams et al. 2025, doi:10.1101/2025.02.06.636901) with lengths that suit bases. Rules, in order: no run is `dead`; a feature whose runs mostly fill the genes they touch is
-`whole-gene`; one that repeats at a period within 60 bases is `periodic`; else the median run decides: up to 3 bases `point`,
-up to 50 `motif`, longer `domain`.
+Classes follow those of protein features (Adams et al. 2025, doi:10.1101/2025.02.06.636901) with lengths that suit
+bases. Rules, in order: no run is `dead`; a feature whose runs mostly fill the genes they touch is `whole-gene`; one
+that repeats at a period within 60 bases is `periodic`; else the median run decides: up to 3 bases `point`, up to 50
+`motif`, longer `domain`.
 """
 
 from __future__ import annotations
@@ -32,9 +33,7 @@ class Shape(NamedTuple):
     gene_cover: float
 
 
-def shape_of(
-    rows: NDArray[np.int64], n_rows: int, genes: NDArray[np.int64], *, stretches: NDArray[np.int64]
-) -> Shape:
+def shape_of(rows: NDArray[np.int64], n_rows: int, genes: NDArray[np.int64], *, stretches: NDArray[np.int64]) -> Shape:
     """Class of a column.
 
     Parameters
@@ -71,9 +70,7 @@ def shape_of(
     )
 
 
-def run_lengths(
-    rows: NDArray[np.int64], n_rows: int, stretches: NDArray[np.int64], join: int
-) -> NDArray[np.int64]:
+def run_lengths(rows: NDArray[np.int64], n_rows: int, stretches: NDArray[np.int64], join: int) -> NDArray[np.int64]:
     """Lengths of runs, gaps of up to `join` bases closed; runs end with their stretch and strand."""
     breaks = np.concatenate([stretches[:-1], stretches[:-1] + n_rows])
     stretch = np.searchsorted(breaks, rows, side="right")
@@ -86,8 +83,9 @@ def run_lengths(
 def periodicity(rows: NDArray[np.int64]) -> tuple[float, float]:
     """Period among 2..12 bases with the strongest comb, and how strong: 0 for none, 1 for a perfect one.
 
-    Strength at period t is the share of active bases that have another one t further, minus the mean of the shares at the
-    two lags beside t; so runs, whose shares fall evenly, have none. Multiples of a shorter period as strong do not win.
+    Strength at period t is the share of active bases that have another one t further, minus the mean of the shares at
+    the two lags beside t; so runs, whose shares fall evenly, have none. Multiples of a shorter period as strong do not
+    win.
     """
     shares = _lag_shares(rows, int(PERIODS[-1]) + 1)
     strength = shares[PERIODS] - (shares[PERIODS - 1] + shares[PERIODS + 1]) / 2

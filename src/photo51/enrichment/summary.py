@@ -35,9 +35,7 @@ def gather_concepts(parts: list[pd.DataFrame]) -> pd.DataFrame:
 def summarise(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
     """The best unit of each readout for each class (contract `SUMMARY`); classes that were not scored say why."""
     readouts = {r for r in RIVALS if (concepts["readout"] == r).any()}
-    best = {
-        (b.annotation, b.strand, b.readout): b for b in concepts[concepts["best"]].itertuples(index=False)
-    }
+    best = {(b.annotation, b.strand, b.readout): b for b in concepts[concepts["best"]].itertuples(index=False)}
     rows = []
     for r, reading in enumerate(exam.readings):
         name, strand = exam.class_of(r).name, reading.orientation
@@ -55,10 +53,7 @@ def summarise(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
             "f1_domain": float(getattr(sae, "f1_domain", nothing)),
             "f1_null95": float(getattr(sae, "f1_null95", np.nan)),
             "f1_always": _always(exam, r),
-            **{
-                name: getattr(sae, name, np.nan)
-                for name in ("recall_domain", "recall_lo", "recall_hi", "p_instances")
-            },
+            **{name: getattr(sae, name, np.nan) for name in ("recall_domain", "recall_lo", "recall_hi", "p_instances")},
         }
         for readout in sorted(readouts):
             unit = best.get((name, strand, readout))
@@ -94,9 +89,7 @@ def headline(summary: pd.DataFrame) -> dict[str, float | int | None]:
             met = scored[scored[column].notna()]
             out[f"sae_beats_{readout}_share"] = _share(met["f1_domain"] > met[column])
     if "f1_neuron" in scored.columns and out["concepts_neurons"]:
-        out["concepts_sae_over_neurons"] = float(out["concepts_sae"] or 0) / float(
-            out["concepts_neurons"] or 1
-        )
+        out["concepts_sae_over_neurons"] = float(out["concepts_sae"] or 0) / float(out["concepts_neurons"] or 1)
     return out
 
 

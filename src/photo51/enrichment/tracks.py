@@ -90,8 +90,8 @@ def _run_counts(indptr, rows, breaks):
 def rotated(matrix: sp.csc_array, bounds: NDArray[np.integer], shifts: NDArray[np.integer]) -> sp.csc_array:
     """Each column turned by shifts of its own, (columns, n_blocks), both strands together.
 
-    Columns that went round together would all meet the same accident: many columns would then say no more than one of how
-    often a test errs.
+    Columns that went round together would all meet the same accident: many columns would then say no more than one of
+    how often a test errs.
     """
     n_rows = int(bounds[-1])
     strand = matrix.indices >= n_rows
@@ -112,6 +112,4 @@ def take_rows(matrix: sp.csc_array, rows: NDArray[np.int64]) -> sp.csc_array:
     place = new[matrix.indices]
     keep = place >= 0
     kept = np.concatenate([[0], np.cumsum(keep)])
-    return sp.csc_array(
-        (matrix.data[keep], place[keep], kept[matrix.indptr]), shape=(2 * len(rows), matrix.shape[1])
-    )
+    return sp.csc_array((matrix.data[keep], place[keep], kept[matrix.indptr]), shape=(2 * len(rows), matrix.shape[1]))

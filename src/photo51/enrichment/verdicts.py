@@ -1,7 +1,7 @@
 """From tables to verdicts: what has to be so for a claim about features and annotations to hold.
 
-Each rule passes by chance in at most one of twenty runs without anything to find; the benchmark `calibration` measures it on
-genomes, annotations and models where nothing is (`claims_on_null_worlds`).
+Each rule passes by chance in at most one of twenty runs without anything to find; the benchmark `calibration` measures
+it on genomes, annotations and models where nothing is (`claims_on_null_worlds`).
 """
 
 from __future__ import annotations
@@ -36,8 +36,9 @@ class Verdict(NamedTuple):
 def classes_named(best: pd.DataFrame, carries: pd.Series) -> Verdict:
     """Whether a feature carries the name of a class.
 
-    A name needs q-values of both tests at the level of a false discovery rate over all classes (`multiple.hierarchical`), so
-    that where there is nothing to find, any name comes up in at most that share of runs: one is enough.
+    A name needs q-values of both tests at the level of a false discovery rate over all classes
+    (`multiple.hierarchical`), so that where there is nothing to find, any name comes up in at most that share of runs:
+    one is enough.
 
     Parameters
     ----------
@@ -65,7 +66,8 @@ def better_than(best: pd.DataFrame, column: str) -> Verdict:
 
 
 def replicated(checked: pd.DataFrame) -> Verdict:
-    """Whether names survive a check of the ledger (rows of contract `LEDGER` that could be checked), and most of them do.
+    """Whether names survive a check of the ledger (rows of contract `LEDGER` that could be checked), and most of them
+    do.
 
     A name survives by chance in one of twenty cases; names of one feature count once, and survive where all of them do.
     """
@@ -90,13 +92,13 @@ def brought_back(hidden: pd.DataFrame) -> Verdict:
 
 
 def together(figures: Mapping[str, Any], alpha: float = ALPHA) -> Verdict:
-    """Whether more features have a pair past both tests than do where activations are circularly shifted (`calibration.json`)."""
+    """Whether more features have a pair past both tests than do where activations are circularly shifted
+    (`calibration.json`).
+    """
     real, shifted = int(figures["run_real_both"]), figures.get("run_rotated_both")
     if shifted is None:
         return Verdict(None, real, real, 1.0)
     # each feature counts once: the pairs of one feature come and go together
-    k, other = (
-        int(figures.get(f"run_{which}_features", n)) for which, n in (("real", real), ("rotated", shifted))
-    )
+    k, other = (int(figures.get(f"run_{which}_features", n)) for which, n in (("real", real), ("rotated", shifted)))
     p = sign_p(k, other)
     return Verdict(p <= ALPHA and int(shifted) <= max(1.0, alpha * real), k, k + other, p)

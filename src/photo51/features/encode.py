@@ -30,8 +30,8 @@ def encode_store(
 ) -> list[Path]:
     """Encode stored activations, a file of codes for each shard and strand.
 
-    Rows that are not valid (near ambiguous bases, cold starts) get no code. A file that is there and was made from the same
-    activations and dictionary is left as it is.
+    Rows that are not valid (near ambiguous bases, cold starts) get no code. A file that is there and was made from the
+    same activations and dictionary is left as it is.
 
     Parameters
     ----------
@@ -69,9 +69,7 @@ def encode_store(
             dictionary.unit,
             __version__,
         )
-        meta = CodesMeta(
-            dictionary.hash, store.origin, dictionary.n_features, store.workspace, made, dictionary.unit
-        )
+        meta = CodesMeta(dictionary.hash, store.origin, dictionary.n_features, store.workspace, made, dictionary.unit)
         paths = {strand: shard_path(out, number, strand) for strand in STRANDS}
         missing = [strand for strand, path in paths.items() if not is_made(path, made)]
         if missing:
@@ -87,9 +85,7 @@ def encode_store(
 def _encode_rows(
     store: ActivationStore, dictionary: Dictionary, strand: Strand, starts: range, end: int
 ) -> sp.csr_matrix:
-    parts = [
-        dictionary.encode(store.read(strand, slice(a, min(a + CHUNK, end))), store.origin) for a in starts
-    ]
+    parts = [dictionary.encode(store.read(strand, slice(a, min(a + CHUNK, end))), store.origin) for a in starts]
     return sp.vstack(parts, format="csr")
 
 
@@ -137,9 +133,7 @@ def encode_model(
             dictionary.unit,
             __version__,
         )
-        meta = CodesMeta(
-            dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made, dictionary.unit
-        )
+        meta = CodesMeta(dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made, dictionary.unit)
         paths = [shard_path(out, int(shard), strand) for strand in STRANDS]
         if not all(is_made(path, made) for path in paths):
             found = cores(model, genomes, part, params, warmup=warmup)

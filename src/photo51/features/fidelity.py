@@ -1,8 +1,9 @@
 """How much of what the model predicts survives when a site is replaced by what the dictionary says of it.
 
-Surprisal (cross-entropy) of the next base is measured three times on the same windows: with the site as it is, with the site
-replaced by its reconstruction, and with the site replaced by a constant. Recovered is the share of the way from the last to
-the first; it is told for coding and for other bases apart, since a model may keep one and lose the other.
+Surprisal (cross-entropy) of the next base is measured three times on the same windows: with the site as it is, with
+the site replaced by its reconstruction, and with the site replaced by a constant. Recovered is the share of the way
+from the last to the first; it is told for coding and for other bases apart, since a model may keep one and lose the
+other.
 """
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ def recovered(
 
 
 def _surprisal(model: DnaModel, ids: NDArray[np.uint8], edit: dict[str, Edit]) -> NDArray[np.float64]:
-    """-log p of every base over A, C, G and T given those before it, (length,); NaN for the first and for other letters."""
+    """-log p of every base over A, C, G and T given those before it, (length,); NaN for the first and for other
+    letters.
+    """
     with torch.no_grad():
         output = model.forward([ids], Sites(edit=edit) if edit else None)
     assert output.logits is not None
@@ -152,7 +155,9 @@ def heldout_windows(windows: pd.DataFrame, params: FidelityParams) -> pd.DataFra
 
 
 def coding_masks(genomes: Genomes) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
-    """Masks of coding bases (CDS of the strand that is read) and of bases in no CDS of either strand, (n_rows,) a strand."""
+    """Masks of coding bases (CDS of the strand that is read) and of bases in no CDS of either strand, (n_rows,) a
+    strand.
+    """
     annotations, workspace = genomes.annotations(), genomes.workspace()
     cds = annotations[annotations["kind"] == "CDS"]
     plus, minus = (workspace.mask(cds[cds["strand"] == strand]) for strand in STRANDS)

@@ -36,8 +36,8 @@ class Gene(NamedTuple):
 def read_genes(path: Path, per_phylum: int) -> list[Gene]:
     """Genes of a FASTA file whose headers hold organism and lineage after tabs, as many of each phylum at most.
 
-    Of a phylum families are taken in turn, and of a family genera, so that near relatives come last; phyla of one family
-    are left out, since nobody's neighbour can be right there.
+    Of a phylum families are taken in turn, and of a family genera, so that near relatives come last; phyla of one
+    family are left out, since nobody's neighbour can be right there.
 
     Raises
     ------
@@ -89,9 +89,7 @@ def kmer_shares(ids: NDArray[np.uint8], k: int = K) -> NDArray[np.float32]:
     return (np.bincount(known, minlength=4**k) / max(1, len(known))).astype(np.float32)
 
 
-def mean_codes(
-    model: DnaModel, dictionary: Dictionary, genes: Sequence[Gene], warmup: int
-) -> NDArray[np.float32]:
+def mean_codes(model: DnaModel, dictionary: Dictionary, genes: Sequence[Gene], warmup: int) -> NDArray[np.float32]:
     """Mean codes of the bases of each gene, the first `warmup` of them left out, (genes, features)."""
     site = dictionary.origin.site
     origin = model.spec.origin(site)
@@ -122,9 +120,7 @@ def panel(
     """
     if len(genes) < 10:
         raise InputError(f"panel: need at least 10 genes of phyla with two families, got {len(genes)}")
-    obs = pd.DataFrame(
-        [dict(zip(RANKS, g.lineage, strict=True)) for g in genes], index=[g.name for g in genes]
-    )
+    obs = pd.DataFrame([dict(zip(RANKS, g.lineage, strict=True)) for g in genes], index=[g.name for g in genes])
     obs.insert(0, "organism", [g.organism for g in genes])
     code = [base_codes(g.ids) for g in genes]
     obs["gc"] = [float(np.isin(c, (1, 2)).sum() / max(1, (c < 4).sum())) for c in code]

@@ -1,9 +1,9 @@
 """Does a feature depend on where the window begins? The same bases, read with less before them.
 
-A model with a long memory says something else of a base when it began to read elsewhere, and what a feature owes to that is
-no biology. Some windows are drawn; the half of the core that comes last in reading direction is read again by a window that
-begins just before it, with the same warm-up as every window has, and the codes of that half are correlated with those of
-the run.
+A model with a long memory says something else of a base when it began to read elsewhere, and what a feature owes to
+that is no biology. Some windows are drawn; the half of the core that comes last in reading direction is read again by
+a window that begins just before it, with the same warm-up as every window has, and the codes of that half are
+correlated with those of the run.
 
     window      [ warm-up ][ core                    ]
     again                    [ warm-up ][ later half ]

@@ -61,9 +61,7 @@ def runs(codes: sp.csc_matrix, breaks: NDArray[np.int64]) -> Runs:
     return Runs(column[first], row[first], row[last] + 1, peak, value.astype(np.float32))
 
 
-def feature_table(
-    store: CodesStore, workspace: Workspace, params: FeaturesParams
-) -> tuple[pd.DataFrame, pd.DataFrame]:
+def feature_table(store: CodesStore, workspace: Workspace, params: FeaturesParams) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Statistics of every feature, and its strongest runs.
 
     Returns
@@ -84,9 +82,7 @@ def feature_table(
     return FEATURES.check(features), TOP_WINDOWS.check(top) if len(top) else TOP_WINDOWS.empty()
 
 
-def _statistics(
-    ids: NDArray[np.int64], codes: dict, found: dict[Strand, Runs], workspace: Workspace
-) -> pd.DataFrame:
+def _statistics(ids: NDArray[np.int64], codes: dict, found: dict[Strand, Runs], workspace: Workspace) -> pd.DataFrame:
     n = workspace.n_rows
     active = {s: np.diff(codes[s].indptr).astype(np.int64) for s in STRANDS}
     n_active = active["+"] + active["-"]
@@ -99,9 +95,7 @@ def _statistics(
         blocks = np.unique(np.searchsorted(workspace.block_bounds, np.concatenate(hit), side="right"))
         q50, q99 = np.quantile(values, [0.5, 0.99]) if len(values) else (np.nan, np.nan)
         mean, top = (values.mean(), values.max()) if len(values) else (np.nan, 0.0)
-        rows.append(
-            (mean, q50, q99, top, _strand_correlation(parts[0], parts[1], hit[0], hit[1], n), len(blocks))
-        )
+        rows.append((mean, q50, q99, top, _strand_correlation(parts[0], parts[1], hit[0], hit[1], n), len(blocks)))
     mean, q50, q99, top, correlation, n_blocks = (np.array(c) for c in zip(*rows, strict=True))
     with np.errstate(invalid="ignore", divide="ignore"):
         mean_run = np.where(n_runs > 0, n_active / n_runs, np.nan)
@@ -125,9 +119,7 @@ def _statistics(
     )
 
 
-def _strand_correlation(
-    plus: NDArray, minus: NDArray, plus_rows: NDArray, minus_rows: NDArray, n: int
-) -> float:
+def _strand_correlation(plus: NDArray, minus: NDArray, plus_rows: NDArray, minus_rows: NDArray, n: int) -> float:
     """Pearson correlation of two sparse vectors of length n; nan where one is constant."""
     if not len(plus) or not len(minus):
         return float("nan")

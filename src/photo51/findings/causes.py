@@ -20,7 +20,8 @@ def removed(causality: pd.DataFrame) -> pd.DataFrame:
 
 
 def removal(causality: pd.DataFrame, alpha: float) -> Finding:
-    """The model predicts worse without some features than without random ones of like density, at a false-discovery rate.
+    """The model predicts worse without some features than without random ones of like density, at a false-discovery
+    rate.
 
     Parameters
     ----------
@@ -32,13 +33,27 @@ def removal(causality: pd.DataFrame, alpha: float) -> Finding:
     tested = removed(causality)
     n, k = len(tested), int((tested["q"] <= alpha).sum())
     return Finding(
-        SECTION, "removal", "", "The model predicts worse without some of its features, beyond what removing random features of like density does.", verdict(holds=k > 0),
-        k, n, np.nan, n, np.nan, f"{k} of {n}", f"of {k or 'any'} at [[q]] ≤ {alpha}, about one in twenty is chance", f"{words.count(n, 'feature')} tested",
-    )  # fmt: skip
+        SECTION,
+        "removal",
+        "",
+        "The model predicts worse without some of its features, beyond what removing random features of like density"
+        " does.",
+        verdict(holds=k > 0),
+        k,
+        n,
+        np.nan,
+        n,
+        np.nan,
+        f"{k} of {n}",
+        f"of {k or 'any'} at [[q]] ≤ {alpha}, about one in twenty is chance",
+        f"{words.count(n, 'feature')} tested",
+    )
 
 
 def declared(verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Verdicts on measures that were named before the experiment; all of them where none was named (contract `VERDICTS`)."""
+    """Verdicts on measures that were named before the experiment; all of them where none was named (contract
+    `VERDICTS`).
+    """
     return verdicts[verdicts["declared"].astype(bool)] if verdicts["declared"].any() else verdicts
 
 
@@ -57,8 +72,19 @@ def steering(verdicts: pd.DataFrame, alpha: float) -> Finding:
     works = int(judged.loc[judged["steers"].astype(bool), "target"].nunique())
     p = count_p(works, n)
     return Finding(
-        SECTION, "steering", "", "Turning a feature up changes the DNA the model writes, in a measure that was named before the experiment and is not the model's.",
-        verdict(holds=p <= alpha), works, n, 0.05 * n, n, p, f"{works} of {n}",
-        f"the 99th percentile of [[random_direction|random directions]] of equal size; as many by chance with probability {words.probability(p)}",
+        SECTION,
+        "steering",
+        "",
+        "Turning a feature up changes the DNA the model writes, in a measure that was named before the experiment and"
+        " is not the model's.",
+        verdict(holds=p <= alpha),
+        works,
+        n,
+        0.05 * n,
+        n,
+        p,
+        f"{works} of {n}",
+        "the 99th percentile of [[random_direction|random directions]] of equal size; as many by chance with"
+        f" probability {words.probability(p)}",
         f"{words.count(n, 'feature')} tried",
-    )  # fmt: skip
+    )

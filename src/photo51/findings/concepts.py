@@ -20,7 +20,8 @@ UNITS = {"neuron": "its best single [[neuron]]", "pca": "its best principal comp
 
 
 def best_of_classes(summary: pd.DataFrame, concepts: pd.DataFrame) -> pd.DataFrame:
-    """The best feature of each annotation class that could be scored, highest F1 first, and whether it `carries` the name.
+    """The best feature of each annotation class that could be scored, highest F1 first, and whether it `carries` the
+    name.
 
     Parameters
     ----------
@@ -31,9 +32,7 @@ def best_of_classes(summary: pd.DataFrame, concepts: pd.DataFrame) -> pd.DataFra
     best = scored.sort_values("f1_domain", ascending=False)
     named = concepts[(concepts["readout"] == "sae") & concepts["named"].astype(bool)]
     pairs = set(zip(named["feature"], named["annotation"], named["strand"], strict=True))
-    carries = [
-        pair in pairs for pair in zip(best["feature"], best["annotation"], best["strand"], strict=True)
-    ]
+    carries = [pair in pairs for pair in zip(best["feature"], best["annotation"], best["strand"], strict=True)]
     return best.assign(carries=np.array(carries, dtype=bool))
 
 
@@ -51,13 +50,26 @@ def single_features(best: pd.DataFrame) -> Finding:
         f"{'meets' if v.successes == 1 else 'meet'} the [[name_rule|criteria of a name]]"
     )
     return Finding(
-        SECTION, "concepts_single", "", "Single features mark annotated elements of the genomes.", verdict(holds=v.holds),
-        k, n, 0.0, n, np.nan, f"{k} of {n} classes", null, f"{words.count(n, 'annotation class', 'annotation classes')} scored",
-    )  # fmt: skip
+        SECTION,
+        "concepts_single",
+        "",
+        "Single features mark annotated elements of the genomes.",
+        verdict(holds=v.holds),
+        k,
+        n,
+        0.0,
+        n,
+        np.nan,
+        f"{k} of {n} classes",
+        null,
+        f"{words.count(n, 'annotation class', 'annotation classes')} scored",
+    )
 
 
 def beyond_units(best: pd.DataFrame) -> list[Finding]:
-    """The dictionary's best features against the model's own units (`verdicts.better_than`); none where not measured."""
+    """The dictionary's best features against the model's own units (`verdicts.better_than`); none where not
+    measured.
+    """
     out = []
     for unit, name in UNITS.items():
         if f"beats_{unit}" not in best or not best[f"f1_{unit}"].notna().any():
@@ -66,12 +78,22 @@ def beyond_units(best: pd.DataFrame) -> list[Finding]:
         n, wins, v = len(known), int(known[f"beats_{unit}"].astype(bool).sum()), better_than(best, unit)
         out.append(
             Finding(
-                SECTION, "concepts_beyond_units", unit, f"Features mark annotated elements better than {name}.", verdict(holds=v.holds),
-                wins, n, n / 2, v.cases, v.p, f"{wins} of {n} classes",
-                f"one in two if neither were better; {v.successes} of {words.count(v.cases, 'different feature')}, sign test p {words.probability(v.p)}",
+                SECTION,
+                "concepts_beyond_units",
+                unit,
+                f"Features mark annotated elements better than {name}.",
+                verdict(holds=v.holds),
+                wins,
+                n,
+                n / 2,
+                v.cases,
+                v.p,
+                f"{wins} of {n} classes",
+                f"one in two if neither were better; {v.successes} of {words.count(v.cases, 'different feature')}, sign"
+                f" test p {words.probability(v.p)}",
                 f"best unit for each of {n} classes, chosen on other blocks",
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -92,10 +114,20 @@ def replication(ledger: pd.DataFrame) -> list[Finding]:
         v, again = replicated(made), CHECKS.get(str(check), str(check))
         out.append(
             Finding(
-                SECTION, "replication", str(check), f"Names are replicated: the feature agrees with the same annotation {again}.",
-                verdict(holds=v.holds), kept, n, ALPHA * n, v.cases, v.p, words.percent(share(kept, n), 0),
-                f"5 % where it agrees by chance; all names of {v.successes} of {words.count(v.cases, 'feature')}, as many with probability {words.probability(v.p)}",
+                SECTION,
+                "replication",
+                str(check),
+                f"Names are replicated: the feature agrees with the same annotation {again}.",
+                verdict(holds=v.holds),
+                kept,
+                n,
+                ALPHA * n,
+                v.cases,
+                v.p,
+                words.percent(share(kept, n), 0),
+                f"5 % where it agrees by chance; all names of {v.successes} of {words.count(v.cases, 'feature')}, as"
+                f" many with probability {words.probability(v.p)}",
                 f"{kept:,} of {n:,} names of {words.count(whole['feature'].nunique(), 'feature')}",
             )
-        )  # fmt: skip
+        )
     return out

@@ -28,8 +28,8 @@ class Finding(NamedTuple):
     claim
         A sentence.
     verdict
-        `yes` where it beats its negative control, `no` where it does not, `untested` where that could not be told, `described`
-        for a number without a test that is known to hold its level.
+        `yes` where it beats its negative control, `no` where it does not, `untested` where that could not be told,
+        `described` for a number without a test that is known to hold its level.
     value
         What was measured: a count of `of`, a share, an AUROC, an inflation.
     of
@@ -39,8 +39,8 @@ class Finding(NamedTuple):
     n
         What it was measured on: classes, features, groups, variants, pairs.
     p
-        Probability of the value or a larger one where there is nothing to find; NaN where the verdict comes from q-values or an
-        interval.
+        Probability of the value or a larger one where there is nothing to find; NaN where the verdict comes from
+        q-values or an interval.
     value_text, null_text, n_text
         The same with units, as a page prints it; `[[term]]` is a term of the glossary.
     """

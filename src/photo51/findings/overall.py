@@ -30,14 +30,27 @@ def fidelity(quality: Mapping[str, Any], site: str) -> list[Finding]:
     share = float(recovered)  # type: ignore[arg-type]
     return [
         Finding(
-            "run", "fidelity", "", "The features keep the model's power to predict when their reconstruction replaces its internal state.",
-            verdict(holds=share >= CARRIED), share, np.nan, 0.0, 0, np.nan, f"{words.percent(share)} kept", "0 %: the state replaced by its mean", f"at {site}",
+            "run",
+            "fidelity",
+            "",
+            "The features keep the model's power to predict when their reconstruction replaces its internal state.",
+            verdict(holds=share >= CARRIED),
+            share,
+            np.nan,
+            0.0,
+            0,
+            np.nan,
+            f"{words.percent(share)} kept",
+            "0 %: the state replaced by its mean",
+            f"at {site}",
         )
-    ]  # fmt: skip
+    ]
 
 
 def honest(figures: Mapping[str, Any]) -> bool:
-    """Whether circularly shifted activations give no more pairs than the false-discovery rate allows; and never more than one."""
+    """Whether circularly shifted activations give no more pairs than the false-discovery rate allows; and never more
+    than one.
+    """
     alpha = float(figures.get("alpha", ALPHA))
     return bool(figures["run_rotated_both"] <= max(1.0, alpha * int(figures["run_real_both"])))
 
@@ -61,8 +74,19 @@ def pairs(figures: Mapping[str, Any]) -> list[Finding]:
     n = int(figures["run_real_pairs"])
     return [
         Finding(
-            "calibration", "pairs", "", "Features are associated with annotations, beyond their autocorrelation (circular shifts) and beyond composition.",
-            verdict(holds=v.holds), real, n, rotated, n, v.p, f"{real:,} pairs",
-            f"{rotated:,} pairs with the activations circularly shifted; sign test p {words.probability(v.p)}", f"{n:,} pairs tested, q ≤ {alpha:g} in both tests",
+            "calibration",
+            "pairs",
+            "",
+            "Features are associated with annotations, beyond their autocorrelation (circular shifts) and beyond"
+            " composition.",
+            verdict(holds=v.holds),
+            real,
+            n,
+            rotated,
+            n,
+            v.p,
+            f"{real:,} pairs",
+            f"{rotated:,} pairs with the activations circularly shifted; sign test p {words.probability(v.p)}",
+            f"{n:,} pairs tested, q ≤ {alpha:g} in both tests",
         )
-    ]  # fmt: skip
+    ]

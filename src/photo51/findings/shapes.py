@@ -30,17 +30,37 @@ def groups(manifolds: pd.DataFrame) -> list[Finding]:
     p = count_p(shaped, k)
     return [
         Finding(
-            SECTION, "groups_dependent", "", "Some groups of features are active at the same bases, more than circularly shifted copies are.", verdict(holds=k > 0),
-            k, n, np.nan, n, np.nan, f"{k} of {n} groups",
-            f"the same features circularly shifted against each other; at [[q]] ≤ {ALPHA} about one in twenty is chance",
+            SECTION,
+            "groups_dependent",
+            "",
+            "Some groups of features are active at the same bases, more than circularly shifted copies are.",
+            verdict(holds=k > 0),
+            k,
+            n,
+            np.nan,
+            n,
+            np.nan,
+            f"{k} of {n} groups",
+            f"the same features circularly shifted against each other; at [[q]] ≤ {ALPHA} about one in twenty is"
+            " chance",
             f"{words.count(n, 'group')}, {int(manifolds['n_features'].sum()):,} features",
         ),
         Finding(
-            SECTION, "groups_shaped", "", "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.", verdict(holds=p <= ALPHA),
-            shaped, k, ALPHA * k, k, p, f"{shaped} of {k} groups", "the same features circularly shifted against each other",
+            SECTION,
+            "groups_shaped",
+            "",
+            "Some of these trace a [[manifold|shape]]: a line, a ring, a sphere, a tree.",
+            verdict(holds=p <= ALPHA),
+            shaped,
+            k,
+            ALPHA * k,
+            k,
+            p,
+            f"{shaped} of {k} groups",
+            "the same features circularly shifted against each other",
             f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told",
         ),
-    ]  # fmt: skip
+    ]
 
 
 def coordinates(manifolds: pd.DataFrame, meaning: pd.DataFrame, meanings: pd.DataFrame) -> list[Finding]:
@@ -61,12 +81,23 @@ def coordinates(manifolds: pd.DataFrame, meaning: pd.DataFrame, meanings: pd.Dat
     followed, n = int(placed.isin(beyond).sum()), len(placed)
     return [
         Finding(
-            SECTION, "coordinates_meaning", "", "The position of a base within a group follows a biological quantity, beyond what the last six bases explain.", verdict(holds=followed > 0),
-            followed, n, np.nan, len(meaning), np.nan, f"{followed} of {n} groups",
-            f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(meaning), 'pair')} of a [[coordinate]] and a quantity; [[kmer|six-letter words]] on the same bases",
+            SECTION,
+            "coordinates_meaning",
+            "",
+            "The position of a base within a group follows a biological quantity, beyond what the last six bases"
+            " explain.",
+            verdict(holds=followed > 0),
+            followed,
+            n,
+            np.nan,
+            len(meaning),
+            np.nan,
+            f"{followed} of {n} groups",
+            f"[[rotation]], [[q]] ≤ {ALPHA} over {words.count(len(meaning), 'pair')} of a [[coordinate]] and a"
+            " quantity; [[kmer|six-letter words]] on the same bases",
             f"{words.count(meaning['quantity'].nunique(), 'quantity', 'quantities')} tested",
         )
-    ]  # fmt: skip
+    ]
 
 
 def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
@@ -86,11 +117,21 @@ def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
     p = sign_p(won, n - won)
     return [
         Finding(
-            SECTION, "coordinates_beyond_activations", "", "A group of features explains more of the quantity it follows than the activations do without features.",
-            verdict(holds=p <= ALPHA if n else None), won, n, n / 2, n, p if n else np.nan, f"{won} of {n} coordinates and quantities",
-            "the same bases in as many dimensions, and as many groups of bases found in the activations", words.count(n, "pair"),
+            SECTION,
+            "coordinates_beyond_activations",
+            "",
+            "A group of features explains more of the quantity it follows than the activations do without features.",
+            verdict(holds=p <= ALPHA if n else None),
+            won,
+            n,
+            n / 2,
+            n,
+            p if n else np.nan,
+            f"{won} of {n} coordinates and quantities",
+            "the same bases in as many dimensions, and as many groups of bases found in the activations",
+            words.count(n, "pair"),
         )
-    ]  # fmt: skip
+    ]
 
 
 def controls(battery: pd.DataFrame) -> Finding:
@@ -105,7 +146,17 @@ def controls(battery: pd.DataFrame) -> Finding:
     n, shown = len(tested), int((tested["verdict"] == "shown").sum())
     p = count_p(shown, n)
     return Finding(
-        SECTION, "controls_shown", "", "The features hold structure that is known to be there (positive controls).", verdict(holds=p <= ALPHA if n else None),
-        shown, n, ALPHA * n, n, p if n else np.nan, f"{shown} of {n} controls", "its [[kmer|baseline]] and its [[rotation|null]], each in the table",
+        SECTION,
+        "controls_shown",
+        "",
+        "The features hold structure that is known to be there (positive controls).",
+        verdict(holds=p <= ALPHA if n else None),
+        shown,
+        n,
+        ALPHA * n,
+        n,
+        p if n else np.nan,
+        f"{shown} of {n} controls",
+        "its [[kmer|baseline]] and its [[rotation|null]], each in the table",
         f"{words.count(len(battery), 'control')}, {len(battery) - n} without the data to test",
-    )  # fmt: skip
+    )

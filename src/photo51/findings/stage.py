@@ -9,9 +9,22 @@ from photo51.findings.finding import Finding, table
 from photo51.run.opened import Run
 
 TABLES = (
-    "quality", "concept_summary", "concepts", "ledger", "manifolds", "meaning", "battery", "classifiers", "feature_tests",
-    "cohort_tests", "lambdas", "causality", "verdicts", "novelty", "hidden_classes",
-)  # fmt: skip
+    "quality",
+    "concept_summary",
+    "concepts",
+    "ledger",
+    "manifolds",
+    "meaning",
+    "battery",
+    "classifiers",
+    "feature_tests",
+    "cohort_tests",
+    "lambdas",
+    "causality",
+    "verdicts",
+    "novelty",
+    "hidden_classes",
+)
 
 
 def findings(run: Run, alpha: float = 0.05) -> pd.DataFrame:
@@ -32,9 +45,7 @@ def findings(run: Run, alpha: float = 0.05) -> pd.DataFrame:
     for name in run.sets("cohort_tests"):
         scheme = str(run.json("cohort_summary", name=name).get("scheme"))
         where = variants.VALIDATION.get(scheme, variants.VALIDATION["split"])
-        out += variants.cohort(
-            name, run.of_set("cohort_tests", name), run.of_set("lambdas", name), alpha, where
-        )
+        out += variants.cohort(name, run.of_set("cohort_tests", name), run.of_set("lambdas", name), alpha, where)
     if run.has("causality"):
         out.append(causes.removal(run.need("causality"), alpha))
     if run.has("verdicts"):

@@ -34,20 +34,44 @@ def ranking(novelty: pd.DataFrame) -> Finding:
     n = len(novelty)
     if why := without_control(novelty):
         return Finding(
-            SECTION, "novel", "", _CLAIM, "untested", np.nan, len(queue), np.nan, n, np.nan, f"{len(queue)} ranked", f"not measured: {why}", f"{n:,} features",
-        )  # fmt: skip
+            SECTION,
+            "novel",
+            "",
+            _CLAIM,
+            "untested",
+            np.nan,
+            len(queue),
+            np.nan,
+            n,
+            np.nan,
+            f"{len(queue)} ranked",
+            f"not measured: {why}",
+            f"{n:,} features",
+        )
     novel, null = int(queue["novel"].astype(bool).sum()), float(novelty["null_q95"].max())
     return Finding(
-        SECTION, "novel", "", _CLAIM, verdict(holds=any_novel(novelty).holds), novel, len(queue), np.nan, n, np.nan, f"{novel} novel at a false discovery rate of 5 %",
-        f"features of the [[random_weights|random-weight model]] through the same gates; 95 of 100 of them stay below a [[novelty]] of {words.fixed(null)}",
+        SECTION,
+        "novel",
+        "",
+        _CLAIM,
+        verdict(holds=any_novel(novelty).holds),
+        novel,
+        len(queue),
+        np.nan,
+        n,
+        np.nan,
+        f"{novel} novel at a false discovery rate of 5 %",
+        "features of the [[random_weights|random-weight model]] through the same gates; 95 of 100 of them stay below a"
+        f" [[novelty]] of {words.fixed(null)}",
         f"{n:,} features, {len(queue):,} past the gates",
-    )  # fmt: skip
+    )
 
 
 def hidden(hidden_classes: pd.DataFrame) -> list[Finding]:
     """Classes that are left out come up as unannotated; none where no class could be left out.
 
-    A class is recovered by chance in at most one of twenty cases: F1 above 95 % of the shifts of the one feature chosen before.
+    A class is recovered by chance in at most one of twenty cases: F1 above 95 % of the shifts of the one feature
+    chosen before.
 
     Parameters
     ----------
@@ -61,8 +85,19 @@ def hidden(hidden_classes: pd.DataFrame) -> list[Finding]:
     n, recovered, p = v.cases, v.successes, v.p
     return [
         Finding(
-            SECTION, "hidden_classes", "", "The ranking finds what is hidden from it: with one annotation class left out, its features come up as unannotated.",
-            verdict(holds=v.holds), recovered, n, ALPHA * n, n, p, f"{recovered} of {n} classes",
-            f"1 in 20 by chance; as many or more with probability {words.probability(p)}", "first 20 of the ranking",
+            SECTION,
+            "hidden_classes",
+            "",
+            "The ranking finds what is hidden from it: with one annotation class left out, its features come up as"
+            " unannotated.",
+            verdict(holds=v.holds),
+            recovered,
+            n,
+            ALPHA * n,
+            n,
+            p,
+            f"{recovered} of {n} classes",
+            f"1 in 20 by chance; as many or more with probability {words.probability(p)}",
+            "first 20 of the ranking",
         )
-    ]  # fmt: skip
+    ]

@@ -35,7 +35,7 @@ METHODS = {
 
 VALIDATION = MappingProxyType(
     {"split": "clades kept apart", "leave_one_clade_out": "each clade left out", "external": "the external cohort"}
-)  # fmt: skip
+)
 
 
 class Contrast(NamedTuple):
@@ -72,9 +72,7 @@ def whole_set(classifiers: pd.DataFrame) -> pd.DataFrame:
     return scored.set_index("method", drop=False)
 
 
-def contrast(
-    name: str, labels: Mapping[str, Any], classifiers: pd.DataFrame, tests: pd.DataFrame
-) -> Contrast:
+def contrast(name: str, labels: Mapping[str, Any], classifiers: pd.DataFrame, tests: pd.DataFrame) -> Contrast:
     """What a comparison compares, and whether a difference can say anything.
 
     Parameters
@@ -99,11 +97,16 @@ def contrast(
 
 def size(row: Record, c: Contrast) -> str:
     """Cases, controls and genes of a row of `CLASSIFIERS`, in words."""
-    return f"{int(row['n_case']):,} {c.cases} and {int(row['n_control']):,} {c.controls} in {words.count(int(row['n_genes']), 'gene')}"
+    return (
+        f"{int(row['n_case']):,} {c.cases} and {int(row['n_control']):,} {c.controls} in"
+        f" {words.count(int(row['n_genes']), 'gene')}"
+    )
 
 
 def likelihood(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
-    """The model's likelihood ranks cases below controls of the same gene: its 95 % interval over genes lies above 0.5."""
+    """The model's likelihood ranks cases below controls of the same gene: its 95 % interval over genes lies above
+    0.5.
+    """
     whole = whole_set(classifiers)
     if "llr" not in whole.index:
         return []
@@ -111,11 +114,21 @@ def likelihood(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
     interval = f"95 %: {words.fixed(r['within_lo'])}–{words.fixed(r['within_hi'])}"
     return [
         Finding(
-            SECTION, "variants_likelihood", c.name, f"The model finds {c.cases} ({c.label}) less likely than {c.controls} of the same gene.",
-            c.verdict(holds=bool(r["within_lo"] > 0.5)), float(r["auroc_within"]), np.nan, 0.5, int(r["n_case"]) + int(r["n_control"]), np.nan,
-            f"AUROC {words.fixed(r['auroc_within'])}", "0.50 by guessing", f"{size(r, c)}; {interval}",
+            SECTION,
+            "variants_likelihood",
+            c.name,
+            f"The model finds {c.cases} ({c.label}) less likely than {c.controls} of the same gene.",
+            c.verdict(holds=bool(r["within_lo"] > 0.5)),
+            float(r["auroc_within"]),
+            np.nan,
+            0.5,
+            int(r["n_case"]) + int(r["n_control"]),
+            np.nan,
+            f"AUROC {words.fixed(r['auroc_within'])}",
+            "0.50 by guessing",
+            f"{size(r, c)}; {interval}",
         )
-    ]  # fmt: skip
+    ]
 
 
 class Gain(NamedTuple):
@@ -128,7 +141,9 @@ class Gain(NamedTuple):
 
 
 def gain(classifiers: pd.DataFrame) -> Gain | None:
-    """Whether features add to the likelihood, and both together beat what needs no features; None where not measured."""
+    """Whether features add to the likelihood, and both together beat what needs no features; None where not
+    measured.
+    """
     whole = whole_set(classifiers)
     if "stacked" not in whole.index or not np.isfinite(whole.loc["stacked", "gain"]):
         return None
@@ -137,20 +152,18 @@ def gain(classifiers: pd.DataFrame) -> Gain | None:
     bar = 0.5 if best is None else float(best["auroc_within"])
     return Gain(
         bool(r["gain_lo"] > 0), bool(r["within_lo"] > max(bar, 0.5)), "" if best is None else str(best["method"]), bar
-    )  # fmt: skip
+    )
 
 
 def than(g: Gain) -> str:
     """What both together have to beat, in words."""
-    return (
-        f"{METHODS.get(g.baseline, g.baseline)} has {words.fixed(g.bar)}"
-        if g.baseline
-        else "0.50 by guessing"
-    )
+    return f"{METHODS.get(g.baseline, g.baseline)} has {words.fixed(g.bar)}" if g.baseline else "0.50 by guessing"
 
 
 def features_add(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
-    """Features and likelihood together tell cases from controls: a gain over the likelihood, and above the best baseline."""
+    """Features and likelihood together tell cases from controls: a gain over the likelihood, and above the best
+    baseline.
+    """
     g = gain(classifiers)
     if g is None:
         return []
@@ -158,11 +171,21 @@ def features_add(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
     interval = f"95 %: {words.signed(r['gain_lo'])} to {words.signed(r['gain_hi'])}"
     return [
         Finding(
-            SECTION, "variants_features", c.name, f"Features and likelihood tell {c.cases} from {c.controls} better than what needs no features ({c.label}).",
-            c.verdict(holds=g.gains and g.beats), float(r["auroc_within"]), np.nan, g.bar, int(r["n_case"]) + int(r["n_control"]), np.nan,
-            f"AUROC {words.fixed(r['auroc_within'])}", than(g), f"{size(r, c)}; gain over the likelihood alone {words.signed(r['gain'])}, {interval}",
+            SECTION,
+            "variants_features",
+            c.name,
+            f"Features and likelihood tell {c.cases} from {c.controls} better than what needs no features ({c.label}).",
+            c.verdict(holds=g.gains and g.beats),
+            float(r["auroc_within"]),
+            np.nan,
+            g.bar,
+            int(r["n_case"]) + int(r["n_control"]),
+            np.nan,
+            f"AUROC {words.fixed(r['auroc_within'])}",
+            than(g),
+            f"{size(r, c)}; gain over the likelihood alone {words.signed(r['gain'])}, {interval}",
         )
-    ]  # fmt: skip
+    ]
 
 
 def feature_changes(tests: pd.DataFrame, c: Contrast, alpha: float) -> list[Finding]:
@@ -183,11 +206,22 @@ def feature_changes(tests: pd.DataFrame, c: Contrast, alpha: float) -> list[Find
     pooled = int((tests["q_pooled"] <= alpha).sum())
     return [
         Finding(
-            SECTION, "variants_changes", c.name, f"Features change differently in {c.cases} than in {c.controls} ({c.label}), and do so again in other genes.",
-            c.verdict(holds=again > 0), again, called, np.nan, len(tests), np.nan, f"{again} of {called} finds",
-            f"at q ≤ {alpha}; the naive test without strata calls {pooled:,}", f"{len(tests):,} tests of {words.count(tests['feature'].nunique(), 'feature')}",
+            SECTION,
+            "variants_changes",
+            c.name,
+            f"Features change differently in {c.cases} than in {c.controls} ({c.label}), and do so again in other"
+            " genes.",
+            c.verdict(holds=again > 0),
+            again,
+            called,
+            np.nan,
+            len(tests),
+            np.nan,
+            f"{again} of {called} finds",
+            f"at q ≤ {alpha}; the naive test without strata calls {pooled:,}",
+            f"{len(tests):,} tests of {words.count(tests['feature'].nunique(), 'feature')}",
         )
-    ]  # fmt: skip
+    ]
 
 
 def cohort(
@@ -214,20 +248,41 @@ def cohort(
     naive = int((tests["p_naive"] <= alpha / max(n, 1)).sum())
     out = [
         Finding(
-            SECTION, "cohort_association", name, f"Features go with the phenotype of cohort {label} beyond relatedness{f', and again in {where}' if opened else ''}.",
-            verdict(holds=kept > 0), kept, n, np.nan, n, np.nan, f"{kept} of {n:,}",
-            f"[[lmm]], q ≤ {alpha}; without relatedness {naive:,} pass Bonferroni", f"{words.count(n, 'feature')} tested",
+            SECTION,
+            "cohort_association",
+            name,
+            f"Features go with the phenotype of cohort {label} beyond"
+            f" relatedness{f', and again in {where}' if opened else ''}.",
+            verdict(holds=kept > 0),
+            kept,
+            n,
+            np.nan,
+            n,
+            np.nan,
+            f"{kept} of {n:,}",
+            f"[[lmm]], q ≤ {alpha}; without relatedness {naive:,} pass Bonferroni",
+            f"{words.count(n, 'feature')} tested",
         )
-    ]  # fmt: skip
+    ]
     by_test = {} if lambdas.empty else dict(zip(lambdas["test"], lambdas["lambda_gc"], strict=True))
     worst = np.nan if lambdas.empty else float(lambdas.loc[lambdas["naive"].astype(bool), "lambda_gc"].max())
     if "mixed_model" in by_test and np.isfinite(worst):
         inflation = float(by_test["mixed_model"])
         out.append(
             Finding(
-                SECTION, "cohort_inflation", name, f"Inflation of the test of cohort {label}, relatedness taken into account.", "described",
-                inflation, np.nan, 1.0, n, np.nan, f"[[lambda]] {words.fixed(inflation)}",
-                f"1 is calibrated; tests that ignore relatedness reach {words.fixed(worst)}", words.count(n, "feature"),
+                SECTION,
+                "cohort_inflation",
+                name,
+                f"Inflation of the test of cohort {label}, relatedness taken into account.",
+                "described",
+                inflation,
+                np.nan,
+                1.0,
+                n,
+                np.nan,
+                f"[[lambda]] {words.fixed(inflation)}",
+                f"1 is calibrated; tests that ignore relatedness reach {words.fixed(worst)}",
+                words.count(n, "feature"),
             )
-        )  # fmt: skip
+        )
     return out

@@ -3,8 +3,8 @@
     ref    A C G T T A G      insertion of TG after C:      ref  A C - - G T T A G
     alt    A C T G G T T A G                                alt  A C T G G T T A G
 
-After an insertion or a deletion the same index of the two windows is about different bases; everything that compares them
-position by position goes through `align`.
+After an insertion or a deletion the same index of the two windows is about different bases; everything that compares
+them position by position goes through `align`.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Alignment(NamedTuple):
     Attributes
     ----------
     ref, alt
-        Indices into the two windows, (n_pairs,), both rising: `ref[i]` and `alt[i]` are the same base of the genome, or a
-        substituted one and its substitute.
+        Indices into the two windows, (n_pairs,), both rising: `ref[i]` and `alt[i]` are the same base of the genome,
+        or a substituted one and its substitute.
     ref_only
         Indices of deleted bases in the reference window.
     alt_only
@@ -78,9 +78,9 @@ def align(ref: AlleleWindow, alt: AlleleWindow) -> Alignment:
     """Align two windows of one variant, which share their flanks and differ in the allele.
 
     Bases that both alleles begin with, and then those that both end with, are the same bases (VCF's anchor base among
-    them). Of what is left, as many bases as the shorter allele has are substitutions, from the left of the forward strand;
-    the rest is deleted or inserted. On strand `-` the result is that of strand `+`, mirrored, so that the two strands speak
-    about the same bases.
+    them). Of what is left, as many bases as the shorter allele has are substitutions, from the left of the forward
+    strand; the rest is deleted or inserted. On strand `-` the result is that of strand `+`, mirrored, so that the two
+    strands speak about the same bases.
 
     Raises
     ------
@@ -159,9 +159,7 @@ def substitute(ids: NDArray[np.uint8], origin: int, variant: Variant) -> tuple[A
     end = at + len(variant.ref)
     found = decode(ids[max(at, 0) : max(end, 0)])
     if at < 0 or found != variant.ref:
-        raise InputError(
-            f"variant {variant}: need its reference allele in the genome, got {found or 'no base'!r}"
-        )
+        raise InputError(f"variant {variant}: need its reference allele in the genome, got {found or 'no base'!r}")
     allele = np.frombuffer(variant.alt.encode("ascii"), dtype=np.uint8)
     changed = np.concatenate([ids[:at], allele, ids[end:]])
     return (

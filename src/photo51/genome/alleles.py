@@ -31,11 +31,12 @@ class VariantSet(NamedTuple):
     Attributes
     ----------
     table
-        Those that can be used (contract `VARIANTS`); `attrs["contig_lengths"]` holds the lengths that a VCF header states.
+        Those that can be used (contract `VARIANTS`); `attrs["contig_lengths"]` holds the lengths that a VCF header
+        states.
     refused
-        Those that cannot, with the reason (contract `REFUSED_VARIANTS`): symbolic alleles, breakends, spanning deletions,
-        ambiguous bases, alleles equal to the reference, duplicates, lines that are no record, contigs that the genome does
-        not have. At most 10,000 of a kind are listed.
+        Those that cannot, with the reason (contract `REFUSED_VARIANTS`): symbolic alleles, breakends, spanning
+        deletions, ambiguous bases, alleles equal to the reference, duplicates, lines that are no record, contigs that
+        the genome does not have. At most 10,000 of a kind are listed.
     counts
         One row a kind of refusal: `kind`, `n`, `line` (of the first).
     """
@@ -69,9 +70,7 @@ class _Columns:
             column.extend([""] * (self.n - len(column)))
         numbers = {"pos", "line"}
         return spec.check(
-            pd.DataFrame(
-                {c: pd.Series(v, dtype="int64" if c in numbers else object) for c, v in self._lists.items()}
-            )
+            pd.DataFrame({c: pd.Series(v, dtype="int64" if c in numbers else object) for c, v in self._lists.items()})
         )
 
 
@@ -182,8 +181,9 @@ class Collected:
         faulty = self.tally.faulty
         if self._fault is not None and faulty > self.max_faulty * looked_at:
             raise InputError(
-                f"{self.path}, line {self._fault.line}: need a VCF record, got {self._fault.text[:60]!r} ({self._fault.reason}); "
-                f"{faulty:,} of {looked_at:,} records cannot be read, need at most {self.max_faulty:.0%} (max_faulty)"
+                f"{self.path}, line {self._fault.line}: need a VCF record, got {self._fault.text[:60]!r}"
+                f" ({self._fault.reason}); {faulty:,} of {looked_at:,} records cannot be read, need at most"
+                f" {self.max_faulty:.0%} (max_faulty)"
             )
 
     def _list_elsewhere(self) -> None:
@@ -201,7 +201,9 @@ class Collected:
                 "Rename the contigs (`bcftools annotate --rename-chrs`), or name the genome that has them"
             )
         for name, (k, first) in elsewhere.items():
-            reason = f"contig {name!r} is not in the genome (nearest name: {nearest(name, self.known)!r}); {k:,} records"
+            reason = (
+                f"contig {name!r} is not in the genome (nearest name: {nearest(name, self.known)!r}); {k:,} records"
+            )
             row = {"chrom": name, "pos": -1, "ref": "", "alt": "", "id": "", "line": first, "reason": reason}
             self._refused.add(row)
         total = sum(k for k, _ in elsewhere.values())
@@ -234,7 +236,9 @@ def _refusal(pos: int, ref: str, alt: str) -> tuple[str, str]:
 
 
 def _info(record: VcfRecord, allele: int) -> dict[str, str]:
-    """INFO fields as text; of one value an allele, the allele's. A name that a column of ours has gets `given_` before it."""
+    """INFO fields as text; of one value an allele, the allele's. A name that a column of ours has gets `given_` before
+    it.
+    """
     fields: dict[str, str] = {}
     numbers = record.section.numbers
     for item in record.info.split(";"):

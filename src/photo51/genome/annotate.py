@@ -92,15 +92,32 @@ def transcript_parts(genome: str, contig: Contig) -> list[tuple]:
     rows = []
     for t in contig.transcripts:
         about = (
-            t.id, t.name, t.gene, t.gene_name, t.biotype,
-        )  # fmt: skip
+            t.id,
+            t.name,
+            t.gene,
+            t.gene_name,
+            t.biotype,
+        )
         for kind, parts in (("exon", t.exons), ("CDS", t.cds if t.biotype != "pseudogene" else ())):
             rows += [
-                (genome, p.chrom or contig.record.name, p.start, p.end, p.strand, kind, *about, i,
-                 p.frame if kind == "CDS" else -1, t.genetic_code or contig.genetic_code, t.partial_5, t.partial_3,
-                 t.recoded, t.where)
+                (
+                    genome,
+                    p.chrom or contig.record.name,
+                    p.start,
+                    p.end,
+                    p.strand,
+                    kind,
+                    *about,
+                    i,
+                    p.frame if kind == "CDS" else -1,
+                    t.genetic_code or contig.genetic_code,
+                    t.partial_5,
+                    t.partial_3,
+                    t.recoded,
+                    t.where,
+                )
                 for i, p in enumerate(parts)
-            ]  # fmt: skip
+            ]
     return rows
 
 
@@ -114,9 +131,7 @@ def _distinct(pairs: Iterable[tuple[str, Feature]]) -> Iterable[tuple[str, Featu
         seen.add((kind, places))
 
 
-def contig_rows(
-    contig: Contig, params: AnnotationParams, motifs: Sequence[tuple[Motif, str]] = ()
-) -> list[Row]:
+def contig_rows(contig: Contig, params: AnnotationParams, motifs: Sequence[tuple[Motif, str]] = ()) -> list[Row]:
     """Every annotation of a contig but its GC classes."""
     ids, length, circular = contig.record.ids, len(contig.record.ids), contig.circular
     pairs = list(_distinct((kind, f) for f in contig.features if (kind := kind_of(f)) is not None))
@@ -198,7 +213,8 @@ def _promoters(contig: Contig, units: Sequence[Unit], params: AnnotationParams) 
 
 
 def stretch(contig: Contig, strand: str, at: int, size: int) -> tuple[NDArray[np.uint8], int]:
-    """Bases in reading direction before (`size` < 0) or after a boundary of a contig, fewer at the ends of a linear one.
+    """Bases in reading direction before (`size` < 0) or after a boundary of a contig, fewer at the ends of a linear
+    one.
 
     Returns
     -------

@@ -1,8 +1,8 @@
 """Contigs that an annotation calls otherwise than the sequence does: `chr1`, `1`, `NC_000001.11`.
 
 Two names are taken for one contig where they, or what headers and region records say beside them, mean the same
-chromosome, and the lengths that both files state agree; where the annotation states none, as GTF never does, where its coding
-sequences translate on the contig from end to end.
+chromosome, and the lengths that both files state agree; where the annotation states none, as GTF never does, where its
+coding sequences translate on the contig from end to end.
 """
 
 from __future__ import annotations
@@ -45,9 +45,7 @@ class Names:
         self._used: dict[str, set[str]] = {file: set() for file, _, _ in sources}
         self._rejected: dict[tuple[str, str], str] = {}
 
-    def of(
-        self, file: str, chrom: str, length: int, described: str, reading: Reading, fits: Fits | None = None
-    ) -> str:
+    def of(self, file: str, chrom: str, length: int, described: str, reading: Reading, fits: Fits | None = None) -> str:
         """Name by which a file calls a contig; empty where it has nothing on it.
 
         Parameters
@@ -85,19 +83,21 @@ class Names:
             clean, coding = fits(model) if said is None and fits is not None else (0, 0)
             if clean >= _FEWEST and clean >= _MOST * coding:
                 self._used[file].add(other)
-                text = f"{other} is taken for {chrom}: {clean:,} of {coding:,} coding sequences looked at translate on it from end to end"
+                text = (
+                    f"{other} is taken for {chrom}: {clean:,} of {coding:,} coding sequences looked at translate on it"
+                    " from end to end"
+                )
                 reading.noted(file, [(text, model.transcripts[0].where)])
                 return other
             if said is None or said[0] != length:
-                self._rejected[file, other] = (
-                    f"; {chrom!r} may be the same, but "
-                    + ("the file states no length and has no coding sequences that translate on it by which to tell" if said is None else f"it has {length:,} bases and not {said[0]:,}")
-                )  # fmt: skip
+                self._rejected[file, other] = f"; {chrom!r} may be the same, but " + (
+                    "the file states no length and has no coding sequences that translate on it by which to tell"
+                    if said is None
+                    else f"it has {length:,} bases and not {said[0]:,}"
+                )
                 continue
             self._used[file].add(other)
-            reading.noted(
-                file, [(f"{other} is taken for {chrom}, which is as long ({length:,} bases)", said[1])]
-            )
+            reading.noted(file, [(f"{other} is taken for {chrom}, which is as long ({length:,} bases)", said[1])])
             return other
         return ""
 
@@ -115,9 +115,7 @@ class Names:
                     continue
                 first = min((x for own in model for x in own), key=lambda x: _line(x.where))
                 near = nearest(other, chroms)
-                hint = self._rejected.get((file, other)) or (
-                    f"; the nearest name is {near[0]!r}" if near else ""
-                )
+                hint = self._rejected.get((file, other)) or (f"; the nearest name is {near[0]!r}" if near else "")
                 known = ", ".join(sorted(chroms)[:5])
                 raise InputError(f"{first.where}: need a contig of {sequence} ({known}), got {other!r}{hint}")
 
@@ -150,15 +148,13 @@ def _of_records(model: Model) -> set[str]:
 def _of_record(a: Mapping[str, str]) -> set[str]:
     named = [a.get("chromosome", ""), a.get("Name", ""), *a.get("Alias", "").split(",")]
     out = {k for n in named if n for k in keys(n)}
-    return (
-        out | keys("MT")
-        if "mitochondri" in f"{a.get('genome', '')} {a.get('organelle', '')}".lower()
-        else out
-    )
+    return out | keys("MT") if "mitochondri" in f"{a.get('genome', '')} {a.get('organelle', '')}".lower() else out
 
 
 class Circle(NamedTuple):
-    """A contig that an annotation file calls circular: its name there, its bases by its record, what it may be called."""
+    """A contig that an annotation file calls circular: its name there, its bases by its record, what it may be
+    called.
+    """
 
     name: str
     length: int

@@ -1,7 +1,7 @@
 """BED of 3 columns or more; coordinates are 0-based half-open already.
 
-The first three columns are those of every BED file. Columns 4 to 12 are BED's own as far as they hold what BED has there:
-narrowPeak and files with columns of a tool's own (BED6+7) follow six columns of BED with others.
+The first three columns are those of every BED file. Columns 4 to 12 are BED's own as far as they hold what BED has
+there: narrowPeak and files with columns of a tool's own (BED6+7) follow six columns of BED with others.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def read_bed(path: Path | str, kind: str, left_out: list[tuple[str, str]] | None
     Parameters
     ----------
     path
-        Plain, gzip or bgzip; columns parted by tabs (by spaces where a line has no tab). `track` and `browser` lines are
-        left out; blocks of a BED12 line become the parts of one feature.
+        Plain, gzip or bgzip; columns parted by tabs (by spaces where a line has no tab). `track` and `browser` lines
+        are left out; blocks of a BED12 line become the parts of one feature.
     kind
         Class of every interval; `*` takes it from the name column, `class` or `class:name`.
     left_out
@@ -44,9 +44,7 @@ def read_bed(path: Path | str, kind: str, left_out: list[tuple[str, str]] | None
         if start == end:
             reason = "interval of length zero, a site between two bases, which has no bases of its own"
             if left_out is None:
-                raise InputError(
-                    f"{at}: need a contig and start < end, got {fields[0]!r} {start} {end}: {reason}"
-                )
+                raise InputError(f"{at}: need a contig and start < end, got {fields[0]!r} {start} {end}: {reason}")
             left_out.append((reason, at))
             continue
         features.append(_feature(fields, kind, at, number))
@@ -56,8 +54,8 @@ def read_bed(path: Path | str, kind: str, left_out: list[tuple[str, str]] | None
 def read_bed_genes(path: Path | str) -> Annotation:
     """Transcripts of a BED12 file, as UCSC writes gene tables: blocks are exons, the thick part is coding.
 
-    Eight columns more are those of bigGenePred (gene, ends, exon frames, type, gene names). A CDS begins in frame 0 where
-    there are no exon frames, and has its stop codon.
+    Eight columns more are those of bigGenePred (gene, ends, exon frames, type, gene names). A CDS begins in frame 0
+    where there are no exon frames, and has its stop codon.
 
     Raises
     ------
@@ -108,16 +106,10 @@ def read_bed_genes(path: Path | str) -> Annotation:
 
 def is_gene_row(fields: list[str]) -> bool:
     """Whether a line has the twelve columns of BED, a thick part in the block range among them."""
-    if len(fields) < 12 or not all(
-        f.isdigit() for f in (fields[1], fields[2], fields[6], fields[7], fields[9])
-    ):
+    if len(fields) < 12 or not all(f.isdigit() for f in (fields[1], fields[2], fields[6], fields[7], fields[9])):
         return False
     lists = all(x.strip().isdigit() for f in fields[10:12] for x in f.strip(",").split(","))
-    return (
-        lists
-        and fields[5] in _STRANDS
-        and int(fields[1]) <= int(fields[6]) <= int(fields[7]) <= int(fields[2])
-    )
+    return lists and fields[5] in _STRANDS and int(fields[1]) <= int(fields[6]) <= int(fields[7]) <= int(fields[2])
 
 
 def holds_genes(path: Path | str) -> bool:
@@ -128,9 +120,7 @@ def holds_genes(path: Path | str) -> bool:
 def _exon_frames(text: str, n: int) -> list[int]:
     frames = [f.strip() for f in text.strip(",").split(",")] if text else []
     return (
-        [int(f) for f in frames]
-        if len(frames) == n and all(f in {"-1", "0", "1", "2"} for f in frames)
-        else [-1] * n
+        [int(f) for f in frames] if len(frames) == n and all(f in {"-1", "0", "1", "2"} for f in frames) else [-1] * n
     )
 
 
@@ -148,7 +138,8 @@ def _rows(path: Path | str) -> Iterator[tuple[int, list[str], str]]:
 def _place(fields: list[str], at: str) -> tuple[int, int]:
     if not (fields[1].lstrip("-").isdigit() or fields[2].lstrip("-").isdigit()):
         raise InputError(
-            f"{at}, start: need a whole number of at least 0, got {fields[1]!r}; a line of column names has to begin with #"
+            f"{at}, start: need a whole number of at least 0, got {fields[1]!r}; a line of column names has to begin"
+            " with #"
         )
     start, end = whole_number(fields[1], at, "start"), whole_number(fields[2], at, "end")
     if not fields[0] or start > end:

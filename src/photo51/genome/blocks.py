@@ -1,8 +1,8 @@
 """Scored stretches gathered into blocks, blocks dealt to splits: from regions to the workspace.
 
-A block is what the rotation null turns and what a split takes whole. A long stretch is cut into even blocks; short ones
-are gathered with their neighbours on the contig until a block is half full, so that a set of loci has blocks longer than
-its genes. Between neighbouring blocks of different splits a gap is left unscored.
+A block is what the rotation null turns and what a split takes whole. A long stretch is cut into even blocks; short
+ones are gathered with their neighbours on the contig until a block is half full, so that a set of loci has blocks
+longer than its genes. Between neighbouring blocks of different splits a gap is left unscored.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def cut_blocks(
 
     Returns
     -------
-    One (m, 2) array of stretches a block. A stretch of at least half a block is cut into `round(length / block)` nearly
-    even blocks of its own; shorter ones gather until they reach half a block; what is left over joins the gathered block
-    just before it.
+    One (m, 2) array of stretches a block. A stretch of at least half a block is cut into `round(length /
+    block)` nearly even blocks of its own; shorter ones gather until they reach half a block; what is left over joins
+    the gathered block just before it.
     """
     blocks: list[NDArray[np.int64]] = []
     gathered: list[NDArray[np.int64]] = []
@@ -74,9 +74,7 @@ def _cut(run: NDArray[np.int64], block: int) -> list[NDArray[np.int64]]:
     start, end = int(run[0, 0]), int(run[-1, 1])
     n = max(1, round(_bases(run) / block))
     edges = start + (np.arange(n + 1) * (end - start)) // n
-    clipped = [
-        np.stack([np.maximum(run[:, 0], a), np.minimum(run[:, 1], b)], axis=1) for a, b in pairwise(edges)
-    ]
+    clipped = [np.stack([np.maximum(run[:, 0], a), np.minimum(run[:, 1], b)], axis=1) for a, b in pairwise(edges)]
     return [c[c[:, 0] < c[:, 1]] for c in clipped]
 
 
@@ -84,14 +82,12 @@ def _bases(rows: NDArray[np.int64]) -> int:
     return int((rows[:, 1] - rows[:, 0]).sum())
 
 
-def deal(
-    holdings: NDArray[np.float64], groups: NDArray[np.int64], shares: Sequence[float], seed: int
-) -> list[str]:
+def deal(holdings: NDArray[np.float64], groups: NDArray[np.int64], shares: Sequence[float], seed: int) -> list[str]:
     """Deal blocks to splits, group by group, so that each split comes as near as it can to its share of everything.
 
-    Groups go from the largest to the smallest, each to the split where the sum of squared deviations from the shares grows
-    least: iterative stratification (Sechidis et al. 2011, doi:10.1007/978-3-642-23808-6_10) for amounts instead of labels.
-    Ties are broken by the seed.
+    Groups go from the largest to the smallest, each to the split where the sum of squared deviations from the shares
+    grows least: iterative stratification (Sechidis et al. 2011, doi:10.1007/978-3-642-23808-6_10) for amounts instead
+    of labels. Ties are broken by the seed.
 
     Parameters
     ----------

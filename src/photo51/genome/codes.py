@@ -1,8 +1,8 @@
 """The genetic code of a contig: what the user says, what its records say, or a guess that is named.
 
-A guess is made for organelles, told by the contig's name, description or records, and for genomes whose genes were called
-by a prokaryotic gene finder. Of the codes of mitochondria the one is taken with which the fewest coding sequences stop
-inside, in the order 2 (vertebrates), 5 (invertebrates), 4 (moulds), 3 (yeast), 9, 13, 14, 1 (plants).
+A guess is made for organelles, told by the contig's name, description or records, and for genomes whose genes were
+called by a prokaryotic gene finder. Of the codes of mitochondria the one is taken with which the fewest coding
+sequences stop inside, in the order 2 (vertebrates), 5 (invertebrates), 4 (moulds), 3 (yeast), 9, 13, 14, 1 (plants).
 """
 
 from __future__ import annotations
@@ -70,7 +70,10 @@ def choose(
     own = stated.most_common(1)[0][0] if stated else 0
     asked = user.get(chrom, user.get("", 0))
     if asked:
-        against = f"{chrom}: genomes.tsv says genetic code {asked}, its records say /transl_table={own}, which its CDS are read with"
+        against = (
+            f"{chrom}: genomes.tsv says genetic code {asked}, its records say /transl_table={own}, which its CDS are"
+            " read with"
+        )
         return Choice(asked, against if own and own != asked else "")
     if own:
         return Choice(own)
@@ -81,20 +84,19 @@ def choose(
     if kind == "plastid":
         return Choice(11, _guess(chrom, 11, f"{told} says that it is a plastid"))
     names = [
-        t.attributes.get("source_column", "") + " " + t.attributes.get("inference", "")
-        for t in transcripts
-        if t.cds
+        t.attributes.get("source_column", "") + " " + t.attributes.get("inference", "") for t in transcripts if t.cds
     ]
     finder = next((m[0] for text in (*names, *elsewhere) if (m := _FINDERS.search(text))), "")
     if finder:
-        return Choice(
-            11, _guess(chrom, 11, f"its genes were called by {finder}, a finder of prokaryotic genes")
-        )
+        return Choice(11, _guess(chrom, 11, f"its genes were called by {finder}, a finder of prokaryotic genes"))
     return Choice(1)
 
 
 def _guess(chrom: str, code: int, why: str) -> str:
-    return f"{chrom}: genetic code {code} is a guess, since no file states one and {why}; the column genetic_code of genomes.tsv settles it"
+    return (
+        f"{chrom}: genetic code {code} is a guess, since no file states one and {why}; the column genetic_code of"
+        " genomes.tsv settles it"
+    )
 
 
 def _kind(chrom: str, described: str, features: Sequence[Feature]) -> tuple[str, str]:
@@ -123,8 +125,8 @@ def _fewest_stops(coding: Sequence[str]) -> int:
 def doubted(chrom: str, judgements: Sequence[Judged], code: int, spliced: Callable[[Transcript], str]) -> str:
     """A sentence where another genetic code reads clearly more coding sequences from end to end; empty where none does.
 
-    Counted are the coding sequences that end with a stop codon and have none inside. Only codes of other stop codons can be
-    told so.
+    Counted are the coding sequences that end with a stop codon and have none inside. Only codes of other stop codons
+    can be told so.
 
     Parameters
     ----------
@@ -149,16 +151,14 @@ def doubted(chrom: str, judgements: Sequence[Judged], code: int, spliced: Callab
     if len(coding) < _FEWEST_DOUBTED or unread < _SHARE_DOUBTED * len(coding):
         return ""
     letters = [spliced(t) for t in coding]
-    whole = {
-        c: sum(_is_whole(text, c) for text in letters) for c in (code, *(c for c in _COMMON if c != code))
-    }
+    whole = {c: sum(_is_whole(text, c) for text in letters) for c in (code, *(c for c in _COMMON if c != code))}
     best = max(whole.values())
     if best - whole[code] < _SHARE_DOUBTED * len(coding):
         return ""
     likely = " or ".join(str(c) for c in sorted(c for c in whole if whole[c] == best))
     return (
-        f"{chrom}: {whole[code]:,} of {len(coding):,} CDS read from end to end in genetic code {code}, and {best:,} in code "
-        f"{likely}; is the genetic code right?"
+        f"{chrom}: {whole[code]:,} of {len(coding):,} CDS read from end to end in genetic code {code}, and {best:,} in"
+        f" code {likely}; is the genetic code right?"
     )
 
 

@@ -1,8 +1,8 @@
 """Transcripts on their contig: parts placed, genetic code settled, the coding frame chosen, recoded codons found.
 
-A stated frame is believed where it translates without an inner stop codon. Where it does not, the frame that does wins,
-which is what phase columns of zeros, of nothing, or counted from the wrong end need; a CDS that begins with a start codon
-and ends with a stop codon of its frame keeps it whatever stands between.
+A stated frame is believed where it translates without an inner stop codon. Where it does not, the frame that does
+wins, which is what phase columns of zeros, of nothing, or counted from the wrong end need; a CDS that begins with a
+start codon and ends with a stop codon of its frame keeps it whatever stands between.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ class Judged(NamedTuple):
     inner_stop
         Number of the first codon that stops inside (from 1), 0 for none.
     begins, ends
-        Whether it begins with a start codon and ends with a stop codon of its frame; true for an end that the file calls
-        incomplete.
+        Whether it begins with a start codon and ends with a stop codon of its frame; true for an end that the file
+        calls incomplete.
     reframed
         Empty, `phases` where the phase column disagrees with the lengths of the parts, `frame` where another frame than
         the stated one was chosen, `recoded` where a stop was read as an amino acid because of a note, `order` where the
@@ -86,9 +86,7 @@ def placed(t: Transcript, length: int, *, circular: bool) -> Transcript:
     cds = t.cds
     if circular and any(p.start < length for p in t.exons):
         # coding parts that lie past the length as a whole go on from exons before it
-        cds = tuple(
-            p._replace(start=p.start - length, end=p.end - length) if p.start >= length else p for p in cds
-        )
+        cds = tuple(p._replace(start=p.start - length, end=p.end - length) if p.start >= length else p for p in cds)
     past = circular and any(p.end > length for p in t.exons)
     exons = place(replace(t.feature(t.exons), type="transcript"), length, circular=circular).parts
     coding = replace(t.feature(cds), type="CDS", ordered=t.ordered or past)
@@ -97,9 +95,7 @@ def placed(t: Transcript, length: int, *, circular: bool) -> Transcript:
 
 def spliced(parts: Sequence[Part], ids: NDArray[np.uint8]) -> str:
     """Letters of parts in reading order, joined."""
-    pieces = (
-        reverse_complement(ids[p.start : p.end]) if p.strand == "-" else ids[p.start : p.end] for p in parts
-    )
+    pieces = (reverse_complement(ids[p.start : p.end]) if p.strand == "-" else ids[p.start : p.end] for p in parts)
     return "".join(map(decode, pieces))
 
 
@@ -122,9 +118,7 @@ def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
         Genetic code of the contig; the CDS's own /transl_table goes before it.
     """
     own = stated_code(t) or code
-    t = replace(
-        t, genetic_code=own, partial_5=t.partial_5 or _partial(t, 5), partial_3=t.partial_3 or _partial(t, 3)
-    )
+    t = replace(t, genetic_code=own, partial_5=t.partial_5 or _partial(t, 5), partial_3=t.partial_3 or _partial(t, 3))
     if not t.cds:
         return Judged(t)
     if any(p.chrom for p in t.cds):
@@ -168,9 +162,7 @@ def _frame(t: Transcript, letters: str, stops: Stops) -> tuple[int, tuple[Part, 
     """Bases before the first codon, parts with their frames, and what had to be chosen."""
     stated = t.cds[0].frame
     first = max(stated, 0)
-    disagree = any(
-        p.frame >= 0 and p.frame != q.frame for p, q in zip(t.cds, _contiguous(t.cds, first), strict=True)
-    )
+    disagree = any(p.frame >= 0 and p.frame != q.frame for p, q in zip(t.cds, _contiguous(t.cds, first), strict=True))
     if not _stopped(t, letters, first, stops.stops):
         return first, _contiguous(t.cds, first), "phases" if disagree else ""
     if _anchored(letters, first, stops):
@@ -188,8 +180,8 @@ def _frame(t: Transcript, letters: str, stops: Stops) -> tuple[int, tuple[Part, 
 def _reordered(t: Transcript, letters: str, ids: NDArray[np.uint8], stops: Stops) -> Transcript | None:
     """Parts in the only order in which they read from a start to a stop codon, where their own order stops inside.
 
-    Only where a file can lose the order by sorting its lines: parts on both strands, stated orders, and parts that touch
-    both ends of a circle.
+    Only where a file can lose the order by sorting its lines: parts on both strands, stated orders, and parts that
+    touch both ends of a circle.
     """
     strands = {p.strand for p in t.cds}
     ends = {0, len(ids)} <= {x for p in t.cds for x in (p.start, p.end)}
@@ -206,9 +198,7 @@ def _reordered(t: Transcript, letters: str, ids: NDArray[np.uint8], stops: Stops
     if len(fitting) != 1:
         return None
     cds = fitting[0].cds
-    places = [
-        next((i for i, c in enumerate(cds) if e.start <= c.start and c.end <= e.end), -1) for e in t.exons
-    ]
+    places = [next((i for i, c in enumerate(cds) if e.start <= c.start and c.end <= e.end), -1) for e in t.exons]
     if -1 in places or len(set(places)) < len(places):
         return fitting[0]
     exons = tuple(e for _, e in sorted(zip(places, t.exons, strict=True), key=lambda pair: pair[0]))
@@ -227,9 +217,7 @@ def _stopped_by_part(parts: Sequence[Part], letters: str, stops: frozenset[str])
         own = letters[at : at + p.end - p.start]
         inner = _inner_stops(own, p.frame, stops, {})
         last = (len(own) - p.frame) // 3
-        whole = (
-            [own[p.frame + 3 * (last - 1) : p.frame + 3 * last]] if last > 0 and i < len(parts) - 1 else []
-        )
+        whole = [own[p.frame + 3 * (last - 1) : p.frame + 3 * last]] if last > 0 and i < len(parts) - 1 else []
         if inner or (whole and whole[0] in stops):
             return True
         at += p.end - p.start
@@ -237,9 +225,7 @@ def _stopped_by_part(parts: Sequence[Part], letters: str, stops: frozenset[str])
 
 
 def _anchored(letters: str, frame: int, stops: Stops) -> bool:
-    return (
-        frame == 0 and letters[:3] in stops.starts and len(letters) % 3 == 0 and letters[-3:] in stops.stops
-    )
+    return frame == 0 and letters[:3] in stops.starts and len(letters) % 3 == 0 and letters[-3:] in stops.stops
 
 
 def _inner_stops(letters: str, frame: int, stops: frozenset[str], exceptions: dict[int, str]) -> list[int]:
@@ -295,10 +281,7 @@ def _recoded(t: Transcript, frame: int) -> dict[int, str]:
         return {}
     where = positions(t.cds)
     out: dict[int, str] = {}
-    stated = [
-        ([int(n) - 1 for n in _NUMBER.findall(place_)], _letter(aa))
-        for place_, aa in _EXCEPTION.findall(text)
-    ]
+    stated = [([int(n) - 1 for n in _NUMBER.findall(place_)], _letter(aa)) for place_, aa in _EXCEPTION.findall(text)]
     stated += [([p.start, p.end - 1], letter) for p, letter in t.marked]
     for bases, letter in stated:
         at = [int(i) for b in bases for i in np.flatnonzero(where == b)[:1]]

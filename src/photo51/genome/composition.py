@@ -21,9 +21,7 @@ def homopolymer_rows(ids: NDArray[np.uint8], least: int) -> list[Row]:
     starts, ends = edges[:-1], edges[1:]
     long = (ends - starts >= least) & (code[starts] < 4)
     rows = []
-    for start, end, c in zip(
-        starts[long].tolist(), ends[long].tolist(), code[starts[long]].tolist(), strict=True
-    ):
+    for start, end, c in zip(starts[long].tolist(), ends[long].tolist(), code[starts[long]].tolist(), strict=True):
         strands: tuple[tuple[Strand, int], ...] = (("+", c), ("-", 3 - c))
         for strand, read in strands:
             kind = f"homopolymer_{_LETTERS[read]}"
@@ -50,7 +48,9 @@ def soft_mask_rows(soft_masked: NDArray[np.int64]) -> list[Row]:
 
 
 class Tiles(NamedTuple):
-    """GC content in tiles of a contig: `content` (n,), NaN where less than half a tile is known; `size` bases; `length`."""
+    """GC content in tiles of a contig: `content` (n,), NaN where less than half a tile is known; `size` bases;
+    `length`.
+    """
 
     content: NDArray[np.float64]
     size: int
@@ -70,7 +70,9 @@ def gc_tiles(ids: NDArray[np.uint8], size: int) -> Tiles:
 
 
 def gc_thresholds(tiles: list[Tiles], quantile: float) -> tuple[float, float]:
-    """GC content below which a tile of the genome is gc_low and above which it is gc_high; NaN where no tile is known."""
+    """GC content below which a tile of the genome is gc_low and above which it is gc_high; NaN where no tile is
+    known.
+    """
     content = np.concatenate([t.content for t in tiles])
     content = content[~np.isnan(content)]
     if not len(content):

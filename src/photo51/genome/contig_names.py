@@ -1,7 +1,7 @@
 """Names of one contig in files of different makers: `chr1`, `1`, `NC_000001.11`; `chrM`, `MT`, `NC_012920.1`.
 
-A name alone is never enough. Names that may be of one contig are candidates; a candidate is the same contig where the length
-that a file states is that of the genome, or where reference alleles are the genome's bases.
+A name alone is never enough. Names that may be of one contig are candidates; a candidate is the same contig where the
+length that a file states is that of the genome, or where reference alleles are the genome's bases.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Same(NamedTuple):
 def keys(name: str) -> frozenset[str]:
     """What a name may stand for; two names with a key in common may be one contig.
 
-    Letters of any case, a prefix `chr`, the version of an accession, Roman numerals, the names of mitochondria and plastids,
-    and accessions between bars (`gi|448814763|ref|NC_000962.3|`) make no difference.
+    Letters of any case, a prefix `chr`, the version of an accession, Roman numerals, the names of mitochondria and
+    plastids, and accessions between bars (`gi|448814763|ref|NC_000962.3|`) make no difference.
     """
     found = {name.lower()}
     words = [w for w in name.split("|") if w] if "|" in name else [name]
@@ -126,9 +126,7 @@ def nearest(name: str, contigs: Iterable[str]) -> str:
     return next(iter(alike or get_close_matches(name, known, 1, 0.0) or known), "")
 
 
-def judged(
-    name: str, contig: str, lengths: tuple[int | None, int], bases: tuple[int, int]
-) -> tuple[Same | None, str]:
+def judged(name: str, contig: str, lengths: tuple[int | None, int], bases: tuple[int, int]) -> tuple[Same | None, str]:
     """Whether a candidate is the same contig, and why or why not.
 
     Parameters
@@ -149,7 +147,5 @@ def judged(
     if stated is not None and stated != own:
         return None, f"{name} has {stated:,} bases by the file's header and {contig} has {own:,}"
     if compared < _ENOUGH:
-        return None, (
-            f"the header states no length of {name}, and {compared} reference bases are too few to tell"
-        )
+        return None, f"the header states no length of {name}, and {compared} reference bases are too few to tell"
     return None, f"only {agree:,} of {compared:,} bases of its reference alleles are those of {contig}"

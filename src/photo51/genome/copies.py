@@ -19,8 +19,8 @@ def split_copies(
     """Take apart transcripts whose parts are whole genes, one after the other: each begins with a start and ends with a
     stop codon.
 
-    Tables of genes give one identifier to copies of a gene on one contig; read as one, the first copy's stop codon would
-    lie inside of it.
+    Tables of genes give one identifier to copies of a gene on one contig; read as one, the first copy's stop codon
+    would lie inside of it.
     """
     by_id = {g.id: g for g in genes}
     out: list[Transcript] = []
@@ -43,15 +43,8 @@ def _copies(t: Transcript, ids: NDArray[np.uint8], code: int) -> list[Transcript
     at = 0
     for k, part in enumerate(t.cds[:-1]):
         at += part.end - part.start
-        whole = (
-            at % 3 == 0 and at >= 6 and letters[:3] in stops.starts and letters[at - 3 : at] in stops.stops
-        )
-        if (
-            whole
-            and letters[at : at + 3] in stops.starts
-            and letters[-3:] in stops.stops
-            and len(letters) % 3 == 0
-        ):
+        whole = at % 3 == 0 and at >= 6 and letters[:3] in stops.starts and letters[at - 3 : at] in stops.stops
+        if whole and letters[at : at + 3] in stops.starts and letters[-3:] in stops.stops and len(letters) % 3 == 0:
             head, tail = _cut(t, k + 1)
             return [head, *_copies(tail, ids, code)]
     return [t]
@@ -60,9 +53,7 @@ def _copies(t: Transcript, ids: NDArray[np.uint8], code: int) -> list[Transcript
 def _cut(t: Transcript, k: int) -> tuple[Transcript, Transcript]:
     """A transcript before and after its coding part k; exons part where they are farthest apart."""
     low, high = _end(t.cds[k - 1]), _begin(t.cds[k])
-    edges = [
-        i for i in range(1, len(t.exons)) if _between(_end(t.exons[i - 1]), _begin(t.exons[i]), low, high)
-    ]
+    edges = [i for i in range(1, len(t.exons)) if _between(_end(t.exons[i - 1]), _begin(t.exons[i]), low, high)]
     if not edges:
         return replace(t, exons=t.cds[:k], cds=t.cds[:k]), replace(t, exons=t.cds[k:], cds=t.cds[k:])
     cut = max(edges, key=lambda i: abs(_begin(t.exons[i]) - _end(t.exons[i - 1])))
@@ -85,8 +76,8 @@ def _between(a: int, b: int, low: int, high: int) -> bool:
 def without_copies(models: Sequence[Model]) -> tuple[Model, list[tuple[str, str]]]:
     """Models of one contig from several files as one: a gene that an earlier file has is that gene.
 
-    Two genes are the same where they share a strand and a transcript of the same coding bases (or exons, where nothing is
-    coded), or the same place. Transcripts that only the later file has join the gene of the earlier one.
+    Two genes are the same where they share a strand and a transcript of the same coding bases (or exons, where nothing
+    is coded), or the same place. Transcripts that only the later file has join the gene of the earlier one.
 
     Returns
     -------

@@ -13,9 +13,9 @@ from photo51.types import InputError, Strand
 class Part(NamedTuple):
     """One interval of a feature: 0-based half-open forward coordinates, strand, and frame.
 
-    `frame` is the number of bases to skip before the first complete codon, in reading direction; -1 where there is none.
-    `chrom` is the contig of a part that lies on another one than its feature; else empty. Until a feature is placed,
-    `start` may be negative or lie behind `end`, as files write parts across the origin of a circle.
+    `frame` is the number of bases to skip before the first complete codon, in reading direction; -1 where there is
+    none. `chrom` is the contig of a part that lies on another one than its feature; else empty. Until a feature is
+    placed, `start` may be negative or lie behind `end`, as files write parts across the origin of a circle.
     """
 
     start: int
@@ -83,7 +83,8 @@ def framed(parts: Iterable[Part], frame: int) -> tuple[Part, ...]:
 
 
 def place(feature: Feature, length: int, *, circular: bool) -> Feature:
-    """Put a feature on its contig: checked against the length, split where it crosses the origin, parts in reading order.
+    """Put a feature on its contig: checked against the length, split where it crosses the origin, parts in reading
+    order.
 
     A part of a circular contig may end past its length, start before its first base, or start behind its end, which are
     the ways in which files write features across the origin; parts of one feature that touch both ends of a circular
@@ -124,9 +125,7 @@ def _unrolled(part: Part, length: int) -> Part:
     """A part of a circle with a start on it and an end behind the start."""
     if part.start >= part.end and part.start < length and part.end > 0:
         return part._replace(end=part.end + length)
-    return (
-        part._replace(start=part.start + length, end=part.end + length) if -length <= part.start < 0 else part
-    )
+    return part._replace(start=part.start + length, end=part.end + length) if -length <= part.start < 0 else part
 
 
 def _split(part: Part, length: int) -> list[Part]:

@@ -3,8 +3,8 @@
 A nucleotide accession (NC_000913.3) comes from E-utilities as GenBank with its sequence; an assembly accession
 (GCF_000005845.2) from the Datasets service, whose archive is unpacked to FASTA and GFF3. A download that breaks off is
 tried again from where it stopped if the server can (HTTP ranges), else from its start; what has arrived lies in
-`<file>.part` until it is complete. `checksums.sha256` holds the hash of every file, as `sha256sum -c` reads it: a file that
-still has its hash is not downloaded again.
+`<file>.part` until it is complete. `checksums.sha256` holds the hash of every file, as `sha256sum -c` reads it: a file
+that still has its hash is not downloaded again.
 """
 
 from __future__ import annotations
@@ -68,24 +68,19 @@ def fetch(accessions: list[str], out: Path | str, params: FetchParams | None = N
     Raises
     ------
     InputError
-        For a text that is no accession, one that the server does not know, and a server that cannot be reached or breaks
-        off at every try; names the accession and the address. Nothing half-downloaded is left under a final name.
+        For a text that is no accession, one that the server does not know, and a server that cannot be reached or
+        breaks off at every try; names the accession and the address. Nothing half-downloaded is left under a final
+        name.
     """
     params = params or FetchParams()
     out = Path(out)
     for accession in accessions:
         if not (_NUCLEOTIDE.fullmatch(accession) or _ASSEMBLY.fullmatch(accession)):
-            raise InputError(
-                f"fetch: need an NCBI accession such as NC_000913.3 or GCF_000005845.2, got {accession!r}"
-            )
+            raise InputError(f"fetch: need an NCBI accession such as NC_000913.3 or GCF_000005845.2, got {accession!r}")
     known = read_checksums(out / CHECKSUMS)
     files: list[Path] = []
     for accession in accessions:
-        names = (
-            [f"{accession}.fa", f"{accession}.gff3"]
-            if _ASSEMBLY.fullmatch(accession)
-            else [f"{accession}.gb"]
-        )
+        names = [f"{accession}.fa", f"{accession}.gff3"] if _ASSEMBLY.fullmatch(accession) else [f"{accession}.gb"]
         if all((out / n).is_file() and known.get(n) == sha256(out / n) for n in names):
             log.info("%s: there already", accession)
         else:
@@ -121,9 +116,7 @@ def _get(accession: str, out: Path, params: FetchParams) -> None:
         finally:
             archive.unlink(missing_ok=True)
         return
-    query = urllib.parse.urlencode(
-        {"db": "nuccore", "id": accession, "rettype": "gbwithparts", "retmode": "text"}
-    )
+    query = urllib.parse.urlencode({"db": "nuccore", "id": accession, "rettype": "gbwithparts", "retmode": "text"})
     url = f"{_base(params.eutils_url, 'PHOTO51_EUTILS_URL')}/efetch.fcgi?{query}"
     part = out / f"{accession}.gb.part"
     _download(Download(accession, url, part, b"LOCUS", b"//"), params)
@@ -154,7 +147,8 @@ def _download(wanted: Download, params: FetchParams) -> None:
         else:
             return
     raise InputError(
-        f"fetch {wanted.accession}: need a whole answer of {wanted.url}, got none in {params.tries} tries (last: {trouble})"
+        f"fetch {wanted.accession}: need a whole answer of {wanted.url}, got none in {params.tries} tries (last:"
+        f" {trouble})"
     )
 
 
@@ -163,12 +157,8 @@ def _try(wanted: Download, timeout: float) -> None:
     have = wanted.path.stat().st_size if wanted.path.is_file() else 0
     headers = {"User-Agent": "photo51", **({"Range": f"bytes={have}-"} if have else {})}
     try:
-        with urllib.request.urlopen(
-            urllib.request.Request(wanted.url, headers=headers), timeout=timeout
-        ) as answer:
-            resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(
-                f"bytes {have}-"
-            )
+        with urllib.request.urlopen(urllib.request.Request(wanted.url, headers=headers), timeout=timeout) as answer:
+            resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
             length = answer.headers.get("Content-Length")
             received = 0
             with wanted.path.open("ab" if resumed else "wb") as file:
@@ -184,7 +174,8 @@ def _try(wanted: Download, timeout: float) -> None:
             raise _Broken("the rest was refused") from e
         if e.code not in _TRANSIENT:
             raise InputError(
-                f"fetch {wanted.accession}: need an accession that the server knows, got HTTP {e.code} {e.reason} of {wanted.url}"
+                f"fetch {wanted.accession}: need an accession that the server knows, got HTTP {e.code} {e.reason} of"
+                f" {wanted.url}"
             ) from e
         raise _Broken(f"HTTP {e.code} {e.reason}") from e
     except (OSError, http.client.HTTPException) as e:
@@ -200,7 +191,8 @@ def _check_ends(wanted: Download) -> None:
     if not head.startswith(wanted.head):
         wanted.path.unlink()
         raise InputError(
-            f"fetch {wanted.accession}: need {wanted.head.decode()}… of {wanted.url}, got {head[:80].decode('utf-8', 'replace')!r}"
+            f"fetch {wanted.accession}: need {wanted.head.decode()}… of {wanted.url}, got"
+            f" {head[:80].decode('utf-8', 'replace')!r}"
         )
     if not tail.endswith(wanted.tail):
         raise _Broken("the answer lacks its end")
@@ -215,9 +207,7 @@ def _unpack(archive: Path, accession: str, out: Path) -> None:
             for suffix, name in ((".fna", f"{accession}.fa"), (".gff", f"{accession}.gff3")):
                 members = [m for m in packed.namelist() if m.endswith(suffix)]
                 if len(members) != 1:
-                    raise InputError(
-                        f"fetch {accession}: need one *{suffix} in the archive, got {len(members)}"
-                    )
+                    raise InputError(f"fetch {accession}: need one *{suffix} in the archive, got {len(members)}")
                 with (
                     atomic(out / name) as partial,
                     packed.open(members[0]) as source,

@@ -74,8 +74,8 @@ def read_genbank(path: Path | str, topology: str = "auto") -> Iterator[Flat]:
     Raises
     ------
     InputError
-        Naming file and record: not GenBank, no or an incomplete sequence, letters outside IUPAC, a name that comes twice,
-        no record at all.
+        Naming file and record: not GenBank, no or an incomplete sequence, letters outside IUPAC, a name that comes
+        twice, no record at all.
     """
     seen: set[str] = set()
     with open_text(path) as text, warnings.catch_warnings():
@@ -100,9 +100,7 @@ def _next(records: Iterator[SeqRecord], path: Path | str, number: int) -> SeqRec
     except UnicodeDecodeError:
         raise
     except _PARSER_ERRORS as e:
-        raise InputError(
-            f"{path}, record {number}: need a GenBank record, got one that cannot be read ({e})"
-        ) from e
+        raise InputError(f"{path}, record {number}: need a GenBank record, got one that cannot be read ({e})") from e
 
 
 def _flat(name: str, found: SeqRecord, path: Path | str, topology: str) -> Flat:
@@ -129,8 +127,7 @@ def _flat(name: str, found: SeqRecord, path: Path | str, topology: str) -> Flat:
         # GenBank prints bases in lower case whether masked or not
         record(name, letters.upper(), found.description),
         features,
-        found.annotations.get("topology") == "circular"
-        and (topology == "auto" or _calls_circular(topology, name)),
+        found.annotations.get("topology") == "circular" and (topology == "auto" or _calls_circular(topology, name)),
         int(tables.most_common(1)[0][0]) if tables else None,
         left_out,
     )
@@ -163,9 +160,7 @@ class _Lines:
 def _calls_circular(topology: str, name: str) -> bool:
     kind, _, names = topology.partition(":")
     listed = names.split(",")
-    return kind == "circular" and (
-        not names or name in listed or any(n.rsplit(".", 1)[0] == name for n in listed)
-    )
+    return kind == "circular" and (not names or name in listed or any(n.rsplit(".", 1)[0] == name for n in listed))
 
 
 def _titled(raw: SeqFeature) -> str:
@@ -192,9 +187,7 @@ def _feature(chrom: str, raw: SeqFeature, number: int, path: Path | str) -> tupl
         Part(int(p.start), int(p.end), _STRANDS[p.strand], chrom="" if p.ref in {None, chrom} else str(p.ref))
         for p in pieces
     )
-    attributes = {
-        k: ",".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in raw.qualifiers.items()
-    }
+    attributes = {k: ",".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in raw.qualifiers.items()}
     where = f"{path}, record {chrom!r}, feature {number + 1}"
     if any(p.start < 0 for p in parts):
         raise InputError(f"{where}: need a location on the record, got {raw.location}")

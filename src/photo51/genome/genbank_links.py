@@ -1,4 +1,6 @@
-"""Which features of a GenBank record are one gene: by locus_tag, else gene, else place; and which mRNA a CDS lies in."""
+"""Which features of a GenBank record are one gene: by locus_tag, else gene, else place; and which mRNA a CDS lies
+in.
+"""
 
 from __future__ import annotations
 
@@ -77,9 +79,7 @@ def _transcript(assembler: Assembler, key: tuple, f: Feature) -> None:
 
 def _within(cds: Feature, rna: Feature) -> bool:
     """Whether a CDS lies in an RNA whose introns it shares."""
-    if len(cds.parts) > len(rna.parts) or any(
-        p.strand != rna.parts[0].strand for p in (*cds.parts, *rna.parts)
-    ):
+    if len(cds.parts) > len(rna.parts) or any(p.strand != rna.parts[0].strand for p in (*cds.parts, *rna.parts)):
         return False
     for shift in range(len(rna.parts) - len(cds.parts) + 1):
         own = rna.parts[shift : shift + len(cds.parts)]
@@ -134,7 +134,9 @@ class NamedGenes:
         return self.find(f) is not None
 
     def of(self, f: Feature) -> tuple:
-        """Key of the gene of a feature; features of one name that overlap share a gene that has no feature of its own."""
+        """Key of the gene of a feature; features of one name that overlap share a gene that has no feature of its
+        own.
+        """
         found = self.find(f)
         if found is not None:
             return self.key(found)

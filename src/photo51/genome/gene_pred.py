@@ -1,8 +1,9 @@
-"""Gene tables of UCSC: genePred, genePredExt (refGene, ncbiRefSeq, knownGene with or without its column bin) and refFlat.
+"""Gene tables of UCSC: genePred, genePredExt (refGene, ncbiRefSeq, knownGene with or without its column bin) and
+refFlat.
 
-One line a transcript: exons as lists of starts and ends, the coding part from `cdsStart` to `cdsEnd` (equal where nothing is
-coded), coordinates 0-based half-open. The extended form adds score, gene name, whether either end of the CDS is complete, and
-the frame of each exon: the codon base at which its coding bases begin.
+One line a transcript: exons as lists of starts and ends, the coding part from `cdsStart` to `cdsEnd` (equal where
+nothing is coded), coordinates 0-based half-open. The extended form adds score, gene name, whether either end of the
+CDS is complete, and the frame of each exon: the codon base at which its coding bases begin.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ _EXTENDED = 15
 
 
 class Line(NamedTuple):
-    """A transcript: what its table calls it and its gene, where it lies, exons, coding bounds, frames, complete ends."""
+    """A transcript: what its table calls it and its gene, where it lies, exons, coding bounds, frames, complete
+    ends.
+    """
 
     name: str
     gene: str
@@ -69,9 +72,7 @@ def read_gene_pred(path: Path | str) -> Annotation:
         # one name at several places, as tables of alignments have it, is as many transcripts
         own_key = (*key, row.name, start)
         assembler.gene(key, name=gene)
-        assembler.transcript(
-            key, own_key, replace(record, attributes={**attributes, "is_ordered": ""}), row.name
-        )
+        assembler.transcript(key, own_key, replace(record, attributes={**attributes, "is_ordered": ""}), row.name)
         for (s, e), frame in zip(row.exons, row.frames, strict=True):
             assembler.piece(key, own_key, "exon", replace(record, parts=(Part(s, e, row.strand),)))
             first, last = max(s, row.coding[0]), min(e, row.coding[1])
@@ -97,17 +98,15 @@ def _line(fields: list[str], at: str) -> Line:
     first = _first(fields)
     if first is None:
         raise InputError(
-            f"{at}: need a line of UCSC's genePred (name, chrom, strand, txStart, txEnd, cdsStart, cdsEnd, exonCount, exonStarts, "
-            f"exonEnds), with or without a column bin or gene name before, got {len(fields)} columns"
+            f"{at}: need a line of UCSC's genePred (name, chrom, strand, txStart, txEnd, cdsStart, cdsEnd, exonCount,"
+            f" exonStarts, exonEnds), with or without a column bin or gene name before, got {len(fields)} columns"
         )
     before, columns = fields[:first], fields[first:]
     n = whole_number(columns[7], at, "exonCount", 1)
     starts, ends = (_numbers(columns[i], n, at, what) for i, what in ((8, "exonStarts"), (9, "exonEnds")))
     exons = list(zip(starts, ends, strict=True))
     if any(s >= e for s, e in exons) or any(a[1] > b[0] for a, b in pairwise(exons)):
-        raise InputError(
-            f"{at}: need rising exons, got starts {columns[8][:40]!r} and ends {columns[9][:40]!r}"
-        )
+        raise InputError(f"{at}: need rising exons, got starts {columns[8][:40]!r} and ends {columns[9][:40]!r}")
     extended = len(columns) >= _EXTENDED
     gene = columns[11] if extended else before[0] if before and not before[0].isdigit() else ""
     frames = columns[14].strip(",").split(",") if extended else []
@@ -116,10 +115,15 @@ def _line(fields: list[str], at: str) -> Line:
     left, right = (columns[i] == "incmpl" if extended else False for i in (12, 13))
     strand = _STRANDS[columns[2]]
     return Line(
-        columns[0], "" if gene in {".", "none", "n/a"} else gene, columns[1], strand, exons,
-        (whole_number(columns[5], at, "cdsStart"), whole_number(columns[6], at, "cdsEnd")), list(map(int, frames)),
+        columns[0],
+        "" if gene in {".", "none", "n/a"} else gene,
+        columns[1],
+        strand,
+        exons,
+        (whole_number(columns[5], at, "cdsStart"), whole_number(columns[6], at, "cdsEnd")),
+        list(map(int, frames)),
         (right, left) if strand == "-" else (left, right),
-    )  # fmt: skip
+    )
 
 
 def _numbers(text: str, n: int, at: str, what: str) -> list[int]:

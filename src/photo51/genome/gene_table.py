@@ -55,9 +55,7 @@ def read_gene_table(path: Path | str, contigs: Sequence[str]) -> Annotation:
             if missing := [c for c in NEEDED if c not in header]:
                 raise InputError(f"{at}: need columns {', '.join(NEEDED)}, got none of {', '.join(missing)}")
             if "chrom" not in header and len(contigs) != 1:
-                raise InputError(
-                    f"{at}: need a column 'chrom' as the genome has {len(contigs)} contigs, got none"
-                )
+                raise InputError(f"{at}: need a column 'chrom' as the genome has {len(contigs)} contigs, got none")
             continue
         if len(fields) != len(header):
             raise InputError(f"{at}: need {len(header)} columns as in the header, got {len(fields)}")

@@ -1,4 +1,6 @@
-"""What follows from genes and transcripts alone: their ends, start and stop codons, introns, and what lies between them."""
+"""What follows from genes and transcripts alone: their ends, start and stop codons, introns, and what lies between
+them.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +27,21 @@ def gene_feature(gene: Gene, transcripts: Sequence[Transcript], length: int) -> 
     Parts of a trans-spliced gene, and of a broken one that an insertion interrupts, stay apart.
     """
     whole = Feature(
-        gene.chrom, "pseudogene" if gene.pseudo else gene.type, gene.parts, gene.name, gene.id, (), gene.attributes,
-        float("nan"), gene.where, gene.ordered,
-    )  # fmt: skip
+        gene.chrom,
+        "pseudogene" if gene.pseudo else gene.type,
+        gene.parts,
+        gene.name,
+        gene.id,
+        (),
+        gene.attributes,
+        float("nan"),
+        gene.where,
+        gene.ordered,
+    )
     apart = trans_spliced(gene.attributes) or gene.pseudo or "part" in gene.attributes
     if not gene.parts:
         spans = [
-            t.exons if trans_spliced(t.attributes) else span(t.feature(t.exons), length)
-            for t in transcripts
-            if t.exons
+            t.exons if trans_spliced(t.attributes) else span(t.feature(t.exons), length) for t in transcripts if t.exons
         ]
         whole = replace(whole, parts=_hull(spans, length))
         apart = apart or any(trans_spliced(t.attributes) for t in transcripts)
@@ -64,7 +72,9 @@ def _hull(spans: Sequence[tuple[Part, ...]], length: int) -> tuple[Part, ...]:
 
 
 def wrapped(start: int, end: int, length: int, *, circular: bool) -> list[tuple[int, int]]:
-    """`[start, end)` on a contig: round the end of a circular one (in rising coordinate of reading), cut off on a linear one."""
+    """`[start, end)` on a contig: round the end of a circular one (in rising coordinate of reading), cut off on a
+    linear one.
+    """
     if not circular:
         return [(max(0, start), min(end, length))] if max(0, start) < min(end, length) else []
     end = min(end, start + length)
@@ -96,7 +106,9 @@ def boundary_rows(gene: Feature, kind: str, reach: int, length: int, *, circular
 
 
 def transcript_rows(t: Transcript, ids: NDArray[np.uint8], *, circular: bool) -> list[Row]:
-    """Everything of a placed transcript: coding bases, UTRs, RNA, exons, introns, splice sites, start and stop codon."""
+    """Everything of a placed transcript: coding bases, UTRs, RNA, exons, introns, splice sites, start and stop
+    codon.
+    """
     rows: list[Row] = []
     introns = intron_rows(t.feature(t.exons), len(ids), circular=circular)
     if t.biotype == "pseudogene":
@@ -131,9 +143,7 @@ def utr_rows(t: Transcript) -> list[Row]:
             end = (e.start, t.cds[-1].start) if minus else (t.cds[-1].end, e.end)
             parts["three_prime_UTR"].append(e if i > last else e._replace(start=end[0], end=end[1]))
     for kind, own in parts.items():
-        rows += _bases_as_rows(
-            t.feature(t.exons), [p for p in own if p.start < p.end], kind, "rule: exons and CDS"
-        )
+        rows += _bases_as_rows(t.feature(t.exons), [p for p in own if p.start < p.end], kind, "rule: exons and CDS")
     return rows
 
 
@@ -182,9 +192,7 @@ def _tail(parts: Sequence[Part], n: int) -> list[Part]:
     for p in reversed(parts):
         take = min(n, p.end - p.start)
         if take:
-            out.insert(
-                0, p._replace(end=p.start + take) if p.strand == "-" else p._replace(start=p.end - take)
-            )
+            out.insert(0, p._replace(end=p.start + take) if p.strand == "-" else p._replace(start=p.end - take))
         n -= take
     return out
 

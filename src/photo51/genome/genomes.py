@@ -1,6 +1,7 @@
 """The genomes of a run, as `photo51 prepare` left them: bases by place, annotations, workspace and windows.
 
-`sequences.fa` holds every contig in upper case under the key `genome|chrom`, so that two genomes may use one contig name.
+`sequences.fa` holds every contig in upper case under the key `genome|chrom`, so that two genomes may use one contig
+name.
 """
 
 from __future__ import annotations
@@ -122,9 +123,7 @@ class Genomes:
         t = self.contigs
         return int(t.loc[(t["genome"] == genome) & (t["chrom"] == chrom), "genetic_code"].iloc[0])
 
-    def sequence(
-        self, genome: str, chrom: str, start: int, end: int, strand: Strand = "+"
-    ) -> NDArray[np.uint8]:
+    def sequence(self, genome: str, chrom: str, start: int, end: int, strand: Strand = "+") -> NDArray[np.uint8]:
         """Upper-case bytes of `[start, end)`, (end - start,); strand `-` gives their reverse complement.
 
         On a circular contig `start` may be negative and `end` may lie past the length: the sequence wraps, as often as
@@ -138,7 +137,8 @@ class Genomes:
         length, circular = self._find(genome, chrom)
         if start > end or not (circular or (start >= 0 and end <= length)):
             raise InputError(
-                f"{genome} {chrom}: need bases within 0..{length:,}{' (circular)' if circular else ''}, got {start:,}..{end:,}"
+                f"{genome} {chrom}: need bases within 0..{length:,}{' (circular)' if circular else ''}, got"
+                f" {start:,}..{end:,}"
             )
         pieces, at = [], start
         while at < end:
@@ -150,7 +150,9 @@ class Genomes:
         return reverse_complement(ids) if strand == "-" else ids
 
     def window_sequence(self, window: Window) -> NDArray[np.uint8]:
-        """What the model reads for a row of the windows table: warm-up and core, in reading direction, upper-case bytes."""
+        """What the model reads for a row of the windows table: warm-up and core, in reading direction, upper-case
+        bytes.
+        """
         genome, chrom = window["genome"], window["chrom"]
         start, end = reading_span(window)
         return self.sequence(genome, chrom, start, end, window["strand"])
@@ -189,8 +191,8 @@ def window_sequence(contig_ids: NDArray[np.uint8], window: Window) -> NDArray[np
 
     Returns
     -------
-    Warm-up then core in reading direction, (warmup + end - start,) upper-case bytes; wraps round the contig's end, which
-    windows of linear contigs never reach.
+    Warm-up then core in reading direction, (warmup + end - start,) upper-case bytes; wraps round the contig's
+    end, which windows of linear contigs never reach.
     """
     ids = np.take(contig_ids, np.arange(*reading_span(window)), mode="wrap")
     return reverse_complement(ids) if window["strand"] == "-" else ids

@@ -1,7 +1,7 @@
 """GFF3 and GTF, line by line, 1-based closed outside and 0-based half-open inside.
 
-Which of the two a file is, its attributes tell, not its name. Neither Biopython nor pysam reads them with line numbers in
-their messages or joins the lines of one feature; the tests hold pysam's parser and gffread beside this one.
+Which of the two a file is, its attributes tell, not its name. Neither Biopython nor pysam reads them with line numbers
+in their messages or joins the lines of one feature; the tests hold pysam's parser and gffread beside this one.
 """
 
 from __future__ import annotations
@@ -64,9 +64,7 @@ def read_gff(path: Path | str) -> Annotation:
     assembler = Assembler()
     dialect = _dialect(lines)
     left_out = (link_gtf if dialect == "GTF" else link_gff3)([f for f, _ in lines], assembler)
-    notes = assembler.notes + [
-        ("a ; inside of a value that is not escaped", f.where) for f, odd in lines if odd
-    ]
+    notes = assembler.notes + [("a ; inside of a value that is not escaped", f.where) for f, odd in lines if odd]
     return Annotation(assembler.finish(), len(lines), lengths, notes, left_out)
 
 
@@ -79,9 +77,7 @@ def _dialect(lines: list[tuple[Feature, bool]]) -> str:
     return "GTF" if told["GTF"] > told["GFF3"] else "GFF3"
 
 
-def read_lines(
-    path: Path | str, lengths: dict[str, tuple[int, str]] | None = None
-) -> Iterator[tuple[Feature, bool]]:
+def read_lines(path: Path | str, lengths: dict[str, tuple[int, str]] | None = None) -> Iterator[tuple[Feature, bool]]:
     """Every record as a feature of one part whose attribute of no name says its dialect, and whether its attributes
     hold an unescaped semicolon.
 
@@ -158,9 +154,7 @@ def _attributes(text: str, at: str) -> tuple[dict[str, str], bool]:
     if "=" in text.split(";", 1)[0]:
         return _gff3_attributes(text, at)
     if '"' in text or ("=" in text and not text.startswith("=")) or not _bare(text):
-        raise InputError(
-            f'{at}: need attributes key=value parted by ; (GFF3) or key "value"; (GTF), got {text[:40]!r}'
-        )
+        raise InputError(f'{at}: need attributes key=value parted by ; (GFF3) or key "value"; (GTF), got {text[:40]!r}')
     return {"": "GTF", "name_only": text.rstrip(";")}, False
 
 
@@ -201,9 +195,7 @@ def _gtf_attributes(text: str, at: str, first: re.Match[str]) -> dict[str, str]:
         if match is None:
             if text[place:].strip(" ;") == "":
                 break
-            raise InputError(
-                f'{at}: need attributes key "value"; as GTF has them, got {text[place : place + 40]!r}'
-            )
+            raise InputError(f'{at}: need attributes key "value"; as GTF has them, got {text[place : place + 40]!r}')
         key, value = match[1], match[2] if match[2] is not None else match[3]
         if key in {"tag", "ont", "db_xref"} and key in out:
             out[key] += f",{value}"

@@ -1,7 +1,7 @@
 """Which gene and transcript a record of a GFF3 file belongs to: by Parent, on the contig of the record.
 
-An ID alone joins nothing but the lines of one feature: bacterial files give one ID to a CDS at two loci, gene predictors
-an ID to each line of a CDS, and many files none.
+An ID alone joins nothing but the lines of one feature: bacterial files give one ID to a CDS at two loci, gene
+predictors an ID to each line of a CDS, and many files none.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ class _Links:
             if f.attributes.get("ID"):
                 self.by_id.setdefault(f.attributes["ID"], []).append(f)
         self.with_pieces = {p for f in lines if role_of(f.type) in {"exon", "CDS"} for p in _parents(f)}
-        self.with_transcripts = {
-            p for f in lines if role_of(f.type) == "transcript" for p in _parents(f)
-        }  # fmt: skip
+        self.with_transcripts = {p for f in lines if role_of(f.type) == "transcript" for p in _parents(f)}
         self.others: dict[tuple, Lines] = {}
         genes: dict[str, Lines] = {}
         for f in lines:
@@ -84,21 +82,13 @@ class _Links:
             return role
         if _id(f) in self.with_pieces:
             return "transcript"
-        return (
-            "gene"
-            if _id(f) in self.with_transcripts and f.type.lower() not in {"region", "operon"}
-            else "other"
-        )
+        return "gene" if _id(f) in self.with_transcripts and f.type.lower() not in {"region", "operon"} else "other"
 
     def several_genes(self) -> dict[tuple, Lines]:
         """Transcript of several genes → the genes that its CDS derive from, as GFF3 writes a polycistronic one."""
         genes: dict[tuple, dict[str, Feature]] = {}
         for f in self.lines:
-            if (
-                role_of(f.type) == "CDS"
-                and f.attributes.get("Parent")
-                and (gene := self.derived_from(f)) is not None
-            ):
+            if role_of(f.type) == "CDS" and f.attributes.get("Parent") and (gene := self.derived_from(f)) is not None:
                 for parent in _stated_parents(f):
                     genes.setdefault((f.chrom, parent), {})[_id(gene)] = gene
         return {key: list(by_id.values()) for key, by_id in genes.items() if len(by_id) > 1}
@@ -114,12 +104,12 @@ class _Links:
         return any(role_of(p.type) == "gene" and _id(p) != _id(f) for p in own)
 
     def pieces_of(self, f: Feature) -> tuple[str, ...]:
-        """What a piece is part of: a protein (TAIR) or gene (Prokka) that is named beside its transcript is no second one."""
+        """What a piece is part of: a protein (TAIR) or gene (Prokka) that is named beside its transcript is no second
+        one.
+        """
         parents = _parents(f)
         proteins = {
-            p
-            for p in parents
-            if all(x.type.lower() in _PROTEINS for x in self.by_id.get(p, [])) and p in self.by_id
+            p for p in parents if all(x.type.lower() in _PROTEINS for x in self.by_id.get(p, [])) and p in self.by_id
         }
         others = tuple(p for p in parents if p not in proteins)
         found = {p: self.parent(f, p, ("transcript", "gene")) for p in others} if len(others) > 1 else {}
@@ -137,7 +127,9 @@ class _Links:
         return (_contig(f), "gene", _id(f) or f.where)
 
     def parent(self, f: Feature, parent: str, roles: tuple[str, ...]) -> Feature | None:
-        """The record that a Parent means: one of the roles in their order, on the contig of its child, around it if any is."""
+        """The record that a Parent means: one of the roles in their order, on the contig of its child, around it if
+        any is.
+        """
         own = [p for p in self.by_id.get(parent, []) if p is not f]
         for role in roles:
             fitting = [p for p in own if self.role(p) == role and (p.chrom == f.chrom or not _contig(f))]
@@ -160,7 +152,9 @@ class _Links:
         return (_contig(f), "gene of", name or _id(f) or f.where), None
 
     def unlinked(self, f: Feature) -> Feature | None:
-        """The gene record that a record without Parent goes with: of its locus_tag or name around it, or in its place."""
+        """The gene record that a record without Parent goes with: of its locus_tag or name around it, or in its
+        place.
+        """
         own = self.genes.get(f.chrom)
         gene = own.find(f) if own is not None else None
         return gene if gene is not None and gene.strand in {f.strand, "."} else None
@@ -199,9 +193,7 @@ class _Links:
             elif shared := self.cistrons.get((above.chrom, _id(above))):
                 origin = self.derived_from(f) if role == "CDS" else None
                 for gene in shared if origin is None else [origin]:
-                    self.assembler.piece(
-                        self.gene_key(gene), (*_transcript_key(above), _id(gene)), role, feature
-                    )
+                    self.assembler.piece(self.gene_key(gene), (*_transcript_key(above), _id(gene)), role, feature)
             elif self.role(above) == "transcript":
                 key, _ = self.gene_of(above)
                 self.assembler.piece(key, _transcript_key(above), role, feature)

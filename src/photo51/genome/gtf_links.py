@@ -1,7 +1,7 @@
 """Which gene and transcript a record of a GTF file belongs to: by contig, gene_id and transcript_id together.
 
-Bacterial files of NCBI give every CDS the transcript_id `unknown_transcript_1`, gene tables of UCSC one transcript_id to
-copies on several contigs, AUGUSTUS and BRAKER a bare name to genes and transcripts.
+Bacterial files of NCBI give every CDS the transcript_id `unknown_transcript_1`, gene tables of UCSC one transcript_id
+to copies on several contigs, AUGUSTUS and BRAKER a bare name to genes and transcripts.
 """
 
 from __future__ import annotations

@@ -1,13 +1,14 @@
 """Which blocks hold copies of one sequence, so that no copy is learnt on one side and tested on the other.
 
-Two blocks are homologous where they share many distinct k-mers, on either strand: a repeated gene of 1 kb shares about a
-thousand, a repeated 76-base tRNA gene or a 35-base palindrome too few to count. Homology is passed on: blocks that are
-linked through others are one group. K-mers that more than `WIDESPREAD` blocks hold do not count: an interspersed repeat
-is on every side whatever one does. With the default of 500 shared 31-mers an insertion sequence (IS1: 768 bases) or a
-ribosomal RNA operon links the blocks that hold its copies.
+Two blocks are homologous where they share many distinct k-mers, on either strand: a repeated gene of 1 kb shares about
+a thousand, a repeated 76-base tRNA gene or a 35-base palindrome too few to count. Homology is passed on: blocks that
+are linked through others are one group. K-mers that more than `WIDESPREAD` blocks hold do not count: an interspersed
+repeat is on every side whatever one does. With the default of 500 shared 31-mers an insertion sequence (IS1: 768
+bases) or a ribosomal RNA operon links the blocks that hold its copies.
 
-Sequences longer than `FULL` bases in all are sketched: a k-mer is kept when its hash lies in a fixed share of the range,
-the same in every block, and the threshold is scaled with it (Irber et al. 2022, FracMinHash, doi:10.1101/2022.01.11.475838).
+Sequences longer than `FULL` bases in all are sketched: a k-mer is kept when its hash lies in a fixed share of the
+range, the same in every block, and the threshold is scaled with it (Irber et al. 2022, FracMinHash,
+doi:10.1101/2022.01.11.475838).
 """
 
 from __future__ import annotations
@@ -65,7 +66,9 @@ def sketch(ids: NDArray[np.uint8], k: int, share: float = 1.0) -> NDArray[np.uin
 
 
 def distinct(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
-    """The different numbers of all parts, sorted; by sorting, which for a million of them is faster than `np.unique`."""
+    """The different numbers of all parts, sorted; by sorting, which for a million of them is faster than
+    `np.unique`.
+    """
     numbers = np.sort(np.concatenate([np.zeros(0, dtype=np.uint64), *parts]))
     return numbers[_first(numbers)]
 

@@ -1,4 +1,6 @@
-"""What a row of `genomes.tsv` says of sequences, and what of annotations: each decides its own part of `photo51 prepare`."""
+"""What a row of `genomes.tsv` says of sequences, and what of annotations: each decides its own part of `photo51
+prepare`.
+"""
 
 from __future__ import annotations
 

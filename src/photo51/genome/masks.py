@@ -48,8 +48,9 @@ def annotation_masks(
 
     Returns
     -------
-    Class → masks, classes in alphabetical order, and after them the three codon positions where there is a CDS.
-    A class with no base in the workspace is there, with empty masks: it is for the caller to say that it cannot be tested.
+    Class → masks, classes in alphabetical order, and after them the three codon positions where there is a
+    CDS. A class with no base in the workspace is there, with empty masks: it is for the caller to say that it cannot
+    be tested.
     """
     return dict(iter_annotation_masks(workspace, annotations, strand_mode))
 
@@ -84,8 +85,8 @@ def _oriented(plus: NDArray[np.bool_], minus: NDArray[np.bool_], strand_mode: St
 def codon_position_masks(workspace: Workspace, annotations: pd.DataFrame) -> list[StrandMasks]:
     """Codon positions 1, 2 and 3 of the genes on each strand, in that order.
 
-    A base of two overlapping genes in different frames is marked in two masks. Position is counted in reading direction:
-    the last forward base of a gene on `-` is position 1 of its first codon.
+    A base of two overlapping genes in different frames is marked in two masks. Position is counted in reading
+    direction: the last forward base of a gene on `-` is position 1 of its first codon.
     """
     masks = np.zeros((2, 3, workspace.n_rows), dtype=bool)
     cds = annotations[annotations["kind"] == "CDS"].reset_index(drop=True)

@@ -43,7 +43,8 @@ def read_meme(path: Path | str) -> list[Motif]:
     Raises
     ------
     InputError
-        Naming the file, and the line: another format or alphabet, no motif, a matrix that is none, a name that comes twice.
+        Naming the file, and the line: another format or alphabet, no motif, a matrix that is none, a name that comes
+        twice.
     """
     found: dict[str, NDArray[np.float64]] = {}
     letters = name = ""
@@ -65,7 +66,8 @@ def read_meme(path: Path | str) -> list[Motif]:
             elif line.startswith("letter-probability matrix"):
                 if not name or name in found:
                     raise InputError(
-                        f"{at}: need motifs with names that differ, got {f'{name!r} twice' if name else 'a matrix without a name'}"
+                        f"{at}: need motifs with names that differ, got"
+                        f" {f'{name!r} twice' if name else 'a matrix without a name'}"
                     )
                 found[name] = _matrix(line, lines, f"{path}, motif {name!r}", letters or "ACGT")
     if not found:
@@ -86,8 +88,9 @@ def _check_first(line: str, at: str) -> None:
     }
     known = what.get(line[0], "another") if not line.startswith("ID ") else "TRANSFAC's"
     raise InputError(
-        f"{at}: need motifs in MEME's minimal format, whose first line is 'MEME version 4', got {known} format: {line[:40].strip()!r}; "
-        "JASPAR and HOCOMOCO offer MEME files, and `jaspar2meme`, `transfac2meme` and `chen2meme` of the MEME suite write them"
+        f"{at}: need motifs in MEME's minimal format, whose first line is 'MEME version 4', got {known} format:"
+        f" {line[:40].strip()!r}; JASPAR and HOCOMOCO offer MEME files, and `jaspar2meme`, `transfac2meme` and"
+        " `chen2meme` of the MEME suite write them"
     )
 
 
@@ -107,9 +110,7 @@ def _alphabet(line: str, lines: Iterator[tuple[int, str]], at: str) -> str:
                 symbols |= {half.split()[0] for half in bare.split("~") if half.split()}
         letters = "".join(sorted(s for s in symbols if len(s) == 1))
     if letters not in {"ACGT", "ACGU"}:
-        raise InputError(
-            f"{at}: need an alphabet of DNA or RNA (ACGT or ACGU), got {letters or line.strip()!r}"
-        )
+        raise InputError(f"{at}: need an alphabet of DNA or RNA (ACGT or ACGU), got {letters or line.strip()!r}")
     return letters
 
 
@@ -132,9 +133,7 @@ def _matrix(line: str, lines: Iterator[tuple[int, str]], at: str, letters: str) 
     table = np.array(rows, dtype=float) if rows and len({len(r) for r in rows}) == 1 else np.zeros((0, 0))
     good = table.ndim == 2 and table.shape == (width or len(rows), len(letters)) and np.isfinite(table).all()
     if not good or not len(table) or (table < 0).any() or (table.sum(axis=1) <= 0).any():
-        raise InputError(
-            f"{at}: need a matrix of four shares a place, {width or 'some'} places long, got another"
-        )
+        raise InputError(f"{at}: need a matrix of four shares a place, {width or 'some'} places long, got another")
     shares: NDArray[np.float64] = table / table.sum(axis=1, keepdims=True)
     return shares
 
@@ -146,8 +145,8 @@ def warn_of_short(motifs: Iterable[Motif], p: float) -> None:
     if short:
         listed = ", ".join(f"{m.name} ({len(m.frequencies)} bases)" for m in short[:5])
         log.warning(
-            "motifs: %d can have no hit with a chance of at most %g (annotation.motif_p), which even their best match exceeds: %s%s; "
-            "a larger motif_p would let them match",
+            "motifs: %d can have no hit with a chance of at most %g (annotation.motif_p), which even their best match"
+            " exceeds: %s%s; a larger motif_p would let them match",
             len(short),
             p,
             listed,

@@ -14,8 +14,8 @@ _CODONS = 64
 def as_long_by_chance(ids: NDArray[np.uint8], code: int) -> float:
     """Open reading frames as long as the longest that a random sequence with as many stop codons is expected to have.
 
-    Codons of a random sequence stop independently of each other, so that n codons in six frames, of which a share p stops,
-    hold n p (1 - p)^k runs of k or more that do not. A codon with an ambiguous base ends a run.
+    Codons of a random sequence stop independently of each other, so that n codons in six frames, of which a share p
+    stops, hold n p (1 - p)^k runs of k or more that do not. A codon with an ambiguous base ends a run.
 
     Parameters
     ----------
@@ -29,9 +29,7 @@ def as_long_by_chance(ids: NDArray[np.uint8], code: int) -> float:
     Expected number; near 0 for a sequence with genes, about 1 for a shuffled one, and infinite where it has no codons.
     """
     table = np.ones(_CODONS + 1, dtype=bool)
-    table[:_CODONS] = [
-        "".join("ACGT"[c >> s & 3] for s in (4, 2, 0)) in stops_of(code).stops for c in range(_CODONS)
-    ]
+    table[:_CODONS] = ["".join("ACGT"[c >> s & 3] for s in (4, 2, 0)) in stops_of(code).stops for c in range(_CODONS)]
     longest, stops, n = 0, 0, 0
     for letters in (ids, reverse_complement(ids)):
         codon = _codons(letters)

@@ -41,9 +41,7 @@ def assemble(pieces: Iterable[Record], where: str, length: int | None = None) ->
     for piece in pieces:
         name = _NAME.fullmatch(piece.name)
         if not name:
-            raise InputError(
-                f"{where}, record {piece.name!r}: need a piece named chrom:start-end, got another name"
-            )
+            raise InputError(f"{where}, record {piece.name!r}: need a piece named chrom:start-end, got another name")
         start, end = int(name["start"]) - 1, int(name["end"])
         if start < 0 or end - start != len(piece.ids):
             raise InputError(
@@ -54,9 +52,7 @@ def assemble(pieces: Iterable[Record], where: str, length: int | None = None) ->
         raise InputError(
             f"{where}: need pieces of one chromosome where a length is stated, got {len(placed)} chromosomes"
         )
-    return [
-        _joined(chrom, sorted(rows, key=lambda r: r[:2]), where, length) for chrom, rows in placed.items()
-    ]
+    return [_joined(chrom, sorted(rows, key=lambda r: r[:2]), where, length) for chrom, rows in placed.items()]
 
 
 def _joined(chrom: str, rows: list[tuple[int, int, Record]], where: str, length: int | None) -> Record:

@@ -69,7 +69,8 @@ def prepare(
 ) -> Genomes:
     """Read the genomes of a run, choose what is scored, annotate them, and write it all to a folder.
 
-    One contig is in memory at a time; annotations are held whole. Files appear in `out` only when all of them are complete.
+    One contig is in memory at a time; annotations are held whole. Files appear in `out` only when all of them are
+    complete.
 
     Parameters
     ----------
@@ -82,8 +83,8 @@ def prepare(
     fetched
         Folder of downloaded accessions.
     parts
-        `sequences` (sequences, scored bases, windows), `annotations` (annotations, contigs with their genetic codes; reads
-        what the first part wrote to `out`), or both.
+        `sequences` (sequences, scored bases, windows), `annotations` (annotations, contigs with their genetic codes;
+        reads what the first part wrote to `out`), or both.
 
     Raises
     ------
@@ -107,7 +108,9 @@ def prepare(
 
 
 def _made(stage: str, params: GenomeParams, rows: list[GenomeRow]) -> Provenance:
-    """Provenance of a part: its parameters, and hashes under genome/file name, since genomes may have files of one name."""
+    """Provenance of a part: its parameters, and hashes under genome/file name, since genomes may have files of one
+    name.
+    """
     sequences = stage == "prepare sequences"
     keys = [sequence_key(row) if sequences else annotation_key(row) for row in rows]
     hashes = {"genomes": content_hash(keys)}
@@ -151,10 +154,7 @@ def _annotate(rows: list[GenomeRow], folder: Path, params: GenomeParams, genomes
     tables: dict[str, list[pd.DataFrame]] = {"annotations": [], "transcripts": [], "reading": []}
     for row in rows:
         motifs: list[tuple[Motif, str]] = [
-            (motif, path.name)
-            for _, path in row.extra
-            if path.name.endswith(".meme")
-            for motif in read_meme(path)
+            (motif, path.name) for _, path in row.extra if path.name.endswith(".meme") for motif in read_meme(path)
         ]
         warn_of_short((motif for motif, _ in motifs), params.annotation.motif_p)
         annotator = Annotator(row.genome, params.annotation, motifs)
@@ -226,9 +226,7 @@ def _regions(rows: list[GenomeRow], genomes: Genomes) -> list[Region]:
         for chrom, length in lengths.items():
             if chrom in asked:
                 read = partial(genomes.sequence, row.genome, chrom, 0, length)
-                found.append(
-                    Region(row.genome, chrom, genomes.is_circular(row.genome, chrom), asked[chrom], read)
-                )
+                found.append(Region(row.genome, chrom, genomes.is_circular(row.genome, chrom), asked[chrom], read))
     return found
 
 
@@ -243,9 +241,7 @@ def _summarise(workspace: Workspace, tiled: pd.DataFrame, params: GenomeParams) 
         tiled["shard"].nunique(),
     )
     if empty := [split for split, n in bases.items() if n == 0 and getattr(params, split) > 0]:
-        log.warning(
-            "scored: no block for %s; more regions or a smaller block would give it some", " and ".join(empty)
-        )
+        log.warning("scored: no block for %s; more regions or a smaller block would give it some", " and ".join(empty))
 
 
 def _warn_of_long(annotations: pd.DataFrame, workspace: Workspace) -> None:

@@ -68,7 +68,8 @@ def reading(ids: NDArray[np.uint8], *, circular: bool, n_run: int) -> Reading:
 def scored_stretches(
     ids: NDArray[np.uint8], regions: NDArray[np.int64], where: Reading, context: int
 ) -> NDArray[np.int64]:
-    """Stretches of scored bases: inside the regions, unambiguous, with `context` bases to read before them on either strand.
+    """Stretches of scored bases: inside the regions, unambiguous, with `context` bases to read before them on either
+    strand.
 
     Parameters
     ----------

@@ -36,8 +36,8 @@ class Reading:
     entries
         (file, outcome, reason) → how often, and where first.
     by_chance
-        Of contigs most of whose coding sequences are misread: how many open reading frames as long as the longest chance
-        would leave.
+        Of contigs most of whose coding sequences are misread: how many open reading frames as long as the longest
+        chance would leave.
     """
 
     genome: str
@@ -106,8 +106,8 @@ class Reading:
         Raises
         ------
         InputError
-            Where most coding sequences do not translate though the sequence codes; one that codes nowhere, as a shuffled
-            or simulated one, is warned of.
+            Where most coding sequences do not translate though the sequence codes; one that codes nowhere, as a
+            shuffled or simulated one, is warned of.
         """
         for (_, outcome, reason), entry in self.entries.items():
             if outcome in {"left out", "noted"} or (outcome == "CDS" and reason in _REFRAMED.values()):
@@ -127,25 +127,29 @@ class Reading:
         if n >= FEWEST and 2 * misread > n:
             first = next(e.first for (_, o, r), e in self.entries.items() if (o, r) == ("CDS", "are misread"))
             text = (
-                f"{misread:,} of {n:,} coding sequences have an inner stop codon in their stated frame, or neither start nor "
-                f"stop codon (first: {first})"
+                f"{misread:,} of {n:,} coding sequences have an inner stop codon in their stated frame, or neither"
+                f" start nor stop codon (first: {first})"
             )
             if not self._codes():
                 log.warning(
-                    "%s: annotation and sequence do not belong together, or the sequence is shuffled or simulated: %s, and no open "
-                    "reading frame of the sequence is longer than chance leaves it",
-                    self.genome, text,
-                )  # fmt: skip
+                    "%s: annotation and sequence do not belong together, or the sequence is shuffled or simulated: %s,"
+                    " and no open reading frame of the sequence is longer than chance leaves it",
+                    self.genome,
+                    text,
+                )
                 return
             raise InputError(
-                f"{self.genome}: annotation and sequence do not belong together: {text}; need the assembly that was annotated, "
-                "its genetic code, and coordinates that count from 1 (BED: from 0)"
+                f"{self.genome}: annotation and sequence do not belong together: {text}; need the assembly that was"
+                " annotated, its genetic code, and coordinates that count from 1 (BED: from 0)"
             )
         if n and n < FEWEST and misread:
             log.warning(
-                "%s: %d of %d coding sequences do not translate as the annotation says; do annotation and sequence belong together?",
-                self.genome, misread, n,
-            )  # fmt: skip
+                "%s: %d of %d coding sequences do not translate as the annotation says; do annotation and sequence"
+                " belong together?",
+                self.genome,
+                misread,
+                n,
+            )
 
     def _codes(self) -> bool:
         """Whether a contig has an open reading frame longer than chance leaves it, so that it has genes of its own."""

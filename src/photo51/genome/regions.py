@@ -58,9 +58,7 @@ def parse_regions(
     return {chrom: np.array(rows, dtype=np.int64) for chrom, rows in found.items()}
 
 
-def _items(
-    item: str, lengths: Mapping[str, int], where: str, folder: Path
-) -> list[tuple[str, int, int, str]]:
+def _items(item: str, lengths: Mapping[str, int], where: str, folder: Path) -> list[tuple[str, int, int, str]]:
     if item == "all":
         return [(chrom, 0, n, where) for chrom, n in lengths.items()]
     if is_bed(item):

@@ -1,8 +1,9 @@
 """The one rule set that turns records of annotation files into annotation classes.
 
-`RULES` says for each class what it is and where it comes from; `kind_of` applies the part of it that is about the types of
-records. Classes that a rule predicts from sequence end in `_predicted`. A record of a type that no rule names becomes a
-class of that type, so that nothing of a user's file is lost; `IGNORED` types are structure of the files themselves.
+`RULES` says for each class what it is and where it comes from; `kind_of` applies the part of it that is about the
+types of records. Classes that a rule predicts from sequence end in `_predicted`. A record of a type that no rule names
+becomes a class of that type, so that nothing of a user's file is lost; `IGNORED` types are structure of the files
+themselves.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ RULES: tuple[Rule, ...] = (
     Rule("operon", "operon records", _FILE),
     Rule(
         "operon_predicted",
-        "two or more neighbouring genes of one strand at most `operon_gap` apart (Salgado et al. 2000, doi:10.1073/pnas.110147297)",
+        "two or more neighbouring genes of one strand at most `operon_gap` apart (Salgado et al. 2000,"
+        " doi:10.1073/pnas.110147297)",
         _RULE,
     ),
     Rule("operon_start", "bases at most `boundary` from the 5' end of an operon record", "operon"),
@@ -75,19 +77,22 @@ RULES: tuple[Rule, ...] = (
     Rule("promoter", "promoter records", _FILE),
     Rule(
         "promoter_predicted",
-        "best sigma-70 -35 and -10 boxes upstream of a transcription unit (Lisser and Margalit 1993, doi:10.1093/nar/21.7.1507)",
+        "best sigma-70 -35 and -10 boxes upstream of a transcription unit (Lisser and Margalit 1993,"
+        " doi:10.1093/nar/21.7.1507)",
         _RULE,
     ),
     Rule("rbs", "ribosome-binding site records", _FILE),
     Rule(
         "rbs_predicted",
-        "bases 4 to 14 before a start codon that pair with the end of 16S rRNA (Shine and Dalgarno 1974, doi:10.1073/pnas.71.4.1342)",
+        "bases 4 to 14 before a start codon that pair with the end of 16S rRNA (Shine and Dalgarno 1974,"
+        " doi:10.1073/pnas.71.4.1342)",
         _RULE,
     ),
     Rule("terminator", "terminator records", _FILE),
     Rule(
         "terminator_predicted",
-        "a GC-rich hairpin and a T-tract after a stop codon (d'Aubenton Carafa et al. 1990, doi:10.1016/s0022-2836(99)80005-9)",
+        "a GC-rich hairpin and a T-tract after a stop codon (d'Aubenton Carafa et al. 1990,"
+        " doi:10.1016/s0022-2836(99)80005-9)",
         _RULE,
     ),
     Rule("TFBS", "records of transcription factor or protein binding sites", _FILE),
@@ -204,16 +209,37 @@ _REPEAT = ("repeat", "repeat_region", "repeat_unit", "satellite")
 
 
 _ROLES = {
-    "exon": "exon", "pseudogenic_exon": "exon", "noncoding_exon": "exon", "coding_exon": "exon", "non_coding_exon": "exon",
-    "cds": "CDS", "cds_fragment": "CDS", "edited_cds": "CDS",
-    "utr": "UTR", "five_prime_utr": "UTR", "three_prime_utr": "UTR", "5utr": "UTR", "3utr": "UTR", "5'utr": "UTR",
-    "3'utr": "UTR", "5'_utr": "UTR", "3'_utr": "UTR", "five_prime_noncoding_exon": "UTR", "utr5": "UTR", "utr3": "UTR",
+    "exon": "exon",
+    "pseudogenic_exon": "exon",
+    "noncoding_exon": "exon",
+    "coding_exon": "exon",
+    "non_coding_exon": "exon",
+    "cds": "CDS",
+    "cds_fragment": "CDS",
+    "edited_cds": "CDS",
+    "utr": "UTR",
+    "five_prime_utr": "UTR",
+    "three_prime_utr": "UTR",
+    "5utr": "UTR",
+    "3utr": "UTR",
+    "5'utr": "UTR",
+    "3'utr": "UTR",
+    "5'_utr": "UTR",
+    "3'_utr": "UTR",
+    "five_prime_noncoding_exon": "UTR",
+    "utr5": "UTR",
+    "utr3": "UTR",
     "three_prime_noncoding_exon": "UTR",
-    "stop_codon": "stop", "stop": "stop", "start_codon": "start", "start": "start",
-    "selenocysteine": "U", "stop_codon_redefined_as_selenocysteine": "U", "stop_codon_redefined_as_pyrrolysine": "O",
+    "stop_codon": "stop",
+    "stop": "stop",
+    "start_codon": "start",
+    "start": "start",
+    "selenocysteine": "U",
+    "stop_codon_redefined_as_selenocysteine": "U",
+    "stop_codon_redefined_as_pyrrolysine": "O",
     "pyrrolysine": "O",
     "intron": "intron",
-}  # fmt: skip
+}
 _NO_TRANSCRIPT = frozenset({"precursor_rna_part", "rna_motif", "rna_hook_turn"})
 
 
@@ -228,10 +254,7 @@ def role_of(kind: str) -> str:
         return "gene"
     if low in {"transcript", "primary_transcript", "prim_transcript", "mirna_primary_transcript"}:
         return "transcript"
-    if (
-        low.endswith(("rna", "_transcript", "_gene_segment", "_transcript_variant"))
-        and low not in _NO_TRANSCRIPT
-    ):
+    if low.endswith(("rna", "_transcript", "_gene_segment", "_transcript_variant")) and low not in _NO_TRANSCRIPT:
         return "transcript"
     return "transcript" if low in {"c_region", "v_segment", "d_segment", "j_segment", "v_region"} else "other"
 

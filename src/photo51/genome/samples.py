@@ -11,13 +11,13 @@
 | `topology` | | `auto` (the default: what the files say, else linear), `linear`, `circular`, `circular:chrom,chrom` (the others are linear), or `pieces` |
 | `extra_annotations` | | BED files, MEME motif files (`.meme`) and any of the annotation formats; parted by `;` |
 
-An empty cell, `-` or `.` is none. Paths are relative to the file itself or to the working directory; `resources/…` also names what comes with photo51. Of a BED file of
-`extra_annotations`, `kind=path` names the class of its intervals; a path alone is called like the file; `*=path` takes
-the class from the name column, `class` or `class:name`.
+An empty cell, `-` or `.` is none. Paths are relative to the file itself or to the working directory; `resources/…`
+also names what comes with photo51. Of a BED file of `extra_annotations`, `kind=path` names the class of its intervals;
+a path alone is called like the file; `*=path` takes the class from the name column, `class` or `class:name`.
 
 `topology` `pieces` is for a genome known in part: records named `chrom:start-end` (1-based, as `samtools faidx` prints
-them) are put in their places on `chrom`, and the bases between them are N, which are neither read nor scored. Coordinates
-are then those of the whole chromosome in every file and table. `pieces:LENGTH` states its length.
+them) are put in their places on `chrom`, and the bases between them are N, which are neither read nor scored.
+Coordinates are then those of the whole chromosome in every file and table. `pieces:LENGTH` states its length.
 """
 
 from __future__ import annotations
@@ -130,9 +130,7 @@ def read_genomes(path: Path | str, fetched: Path | str = "resources/fetched") ->
         cells = {c: "" if f in NONE else f for c, f in zip(header, fields, strict=False)}
         rows.append(_row({c: cells.get(c, "") for c in COLUMNS}, at, path.parent, Path(fetched)))
     if not rows:
-        raise InputError(
-            f"{path}: need a header and at least one genome, got {'no genome' if header else 'no lines'}"
-        )
+        raise InputError(f"{path}: need a header and at least one genome, got {'no genome' if header else 'no lines'}")
     _check_unique([(r.genome, r.where) for r in rows], "genome", "a genome")
     _check_unique([(name, r.where) for r in rows for name, _ in r.variants], "variants", "a variant set")
     return rows
@@ -159,12 +157,11 @@ def _check_unique(names: list[tuple[str, str]], column: str, what: str) -> None:
 
 def _row(cells: dict[str, str], at: str, folder: Path, fetched: Path) -> GenomeRow:
     if not _NAME.fullmatch(cells["genome"]):
-        raise InputError(
-            f"{at}, column 'genome': need a name of letters, digits, _ . or -, got {cells['genome']!r}"
-        )
+        raise InputError(f"{at}, column 'genome': need a name of letters, digits, _ . or -, got {cells['genome']!r}")
     if not _TOPOLOGY.fullmatch(cells["topology"] or "auto"):
         raise InputError(
-            f"{at}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got {cells['topology']!r}"
+            f"{at}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got"
+            f" {cells['topology']!r}"
         )
     sequence = _sequence(cells["sequence"], folder, fetched, at)
     annotations = tuple(resolve(t, folder, at, "annotation") for t in _items(cells["annotation"]))
@@ -199,9 +196,7 @@ def _named(item: str) -> tuple[str, str]:
 
 def _set_name(name: str, at: str) -> str:
     if not _NAME.fullmatch(name):
-        raise InputError(
-            f"{at}, column 'variants': need a set named with letters, digits, _ . or -, got {name!r}"
-        )
+        raise InputError(f"{at}, column 'variants': need a set named with letters, digits, _ . or -, got {name!r}")
     return name
 
 
@@ -213,11 +208,13 @@ def _genetic_codes(cell: str, at: str) -> dict[str, int]:
         if not (text.isascii() and text.isdigit() and int(text) in unambiguous_dna_by_id):
             known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
             raise InputError(
-                f"{at}, column 'genetic_code': need an NCBI translation table ({known}), or contig:table parted by ;, got {item!r}"
+                f"{at}, column 'genetic_code': need an NCBI translation table ({known}), or contig:table parted by ;,"
+                f" got {item!r}"
             )
         if out.setdefault(contig, int(text)) != int(text):
             raise InputError(
-                f"{at}, column 'genetic_code': need one table {f'for {contig!r}' if contig else 'without a contig'}, got {cell!r}"
+                f"{at}, column 'genetic_code': need one table {f'for {contig!r}' if contig else 'without a contig'},"
+                f" got {cell!r}"
             )
     return out
 
@@ -225,9 +222,7 @@ def _genetic_codes(cell: str, at: str) -> dict[str, int]:
 def _extra(item: str, folder: Path, at: str) -> tuple[str, Path]:
     kind, text = _named(item)
     if kind and kind != "*" and not _NAME.fullmatch(kind):
-        raise InputError(
-            f"{at}, column 'extra_annotations': need a class of letters, digits, _ . or -, got {kind!r}"
-        )
+        raise InputError(f"{at}, column 'extra_annotations': need a class of letters, digits, _ . or -, got {kind!r}")
     path = resolve(text, folder, at, "extra_annotations")
     return (kind or stem(path) if is_bed(text) else kind, path)
 
@@ -248,7 +243,9 @@ def _sequence(cell: str, folder: Path, fetched: Path, at: str) -> Path:
 
 
 def resolve(text: str, folder: Path, at: str, column: str) -> Path:
-    """A file named in a cell, relative to the folder of `genomes.tsv` or to the working directory, or that comes with photo51."""
+    """A file named in a cell, relative to the folder of `genomes.tsv` or to the working directory, or that comes with
+    photo51.
+    """
     found = _find(text, folder)
     if found is None:
         raise InputError(

@@ -27,7 +27,9 @@ _LISTED = 10
 
 
 class Region(NamedTuple):
-    """What is asked for of one contig: its place, whether it is circular, its regions (n, 2), and a way to its bases."""
+    """What is asked for of one contig: its place, whether it is circular, its regions (n, 2), and a way to its
+    bases.
+    """
 
     genome: str
     chrom: str
@@ -39,8 +41,8 @@ class Region(NamedTuple):
 def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict[Place, Reading]]:
     """Choose the scored bases, from sequence alone: annotations neither move a cut nor a split.
 
-    Regions, less ambiguous bases and cold starts, are cut into blocks; blocks with copies of one sequence are grouped and
-    dealt to the splits; gaps are left between blocks of different splits. One contig is in memory at a time.
+    Regions, less ambiguous bases and cold starts, are cut into blocks; blocks with copies of one sequence are grouped
+    and dealt to the splits; gaps are left between blocks of different splits. One contig is in memory at a time.
 
     Parameters
     ----------
@@ -107,8 +109,13 @@ def fitted(total: int, params: GenomeParams) -> tuple[int, int]:
     if block < params.block:
         log.warning(
             "scored: %s bases do not fill %d blocks of %s: blocks are %s bases, gaps between splits %s (asked for: %s)",
-            f"{total:,}", MIN_BLOCKS, f"{params.block:,}", f"{block:,}", f"{gap:,}", f"{params.gap:,}",
-        )  # fmt: skip
+            f"{total:,}",
+            MIN_BLOCKS,
+            f"{params.block:,}",
+            f"{block:,}",
+            f"{gap:,}",
+            f"{params.gap:,}",
+        )
     return block, gap
 
 
@@ -119,9 +126,15 @@ def _say_unscored(regions: list[Region], stretches: list[NDArray[np.int64]], con
         bases = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in empty)
         names = ", ".join(f"{r.genome} {r.chrom}" for r in empty[:_LISTED])
         log.warning(
-            "scored: %d of %d contigs (%s bases) have no base with %s bases of context on both strands and are left out: %s%s",
-            len(empty), len(regions), f"{bases:,}", f"{context:,}", names, ", …" if len(empty) > _LISTED else "",
-        )  # fmt: skip
+            "scored: %d of %d contigs (%s bases) have no base with %s bases of context on both strands and are left"
+            " out: %s%s",
+            len(empty),
+            len(regions),
+            f"{bases:,}",
+            f"{context:,}",
+            names,
+            ", …" if len(empty) > _LISTED else "",
+        )
 
 
 def _holdings(table: pd.DataFrame, *, each: bool) -> NDArray[np.float64]:
@@ -158,7 +171,8 @@ def _grouped(
         joined = np.bincount(labels[-1], minlength=n)
         if (joined > 1).any():
             log.info(
-                "homologous copies: %d of %d blocks share at least %d distinct %d-mers with another, the largest group has %d",
+                "homologous copies: %d of %d blocks share at least %d distinct %d-mers with another, the largest group"
+                " has %d",
                 joined[joined > 1].sum(),
                 n,
                 params.homology_bases,

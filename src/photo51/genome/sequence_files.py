@@ -1,4 +1,6 @@
-"""Sequence files that are none: what they are instead, and what would make a sequence of them; and names nobody can hold."""
+"""Sequence files that are none: what they are instead, and what would make a sequence of them; and names nobody can
+hold.
+"""
 
 from __future__ import annotations
 
@@ -66,6 +68,6 @@ def check_name(name: str, path: Path | str) -> None:
     """
     if len(name) > LONGEST_NAME:
         raise InputError(
-            f"{path}, record {name[:60] + '…'!r}: need a name of at most {LONGEST_NAME} letters, as 2bit and genome browsers do, "
-            f"got {len(name)}; shorten the names in the sequence file and its annotation alike"
+            f"{path}, record {name[:60] + '…'!r}: need a name of at most {LONGEST_NAME} letters, as 2bit and genome"
+            f" browsers do, got {len(name)}; shorten the names in the sequence file and its annotation alike"
         )

@@ -1,7 +1,7 @@
 """Bacterial signals predicted from sequence by plain, documented rules: promoters, ribosome-binding sites, terminators.
 
-They are approximations for genomes without curated sites, and say so in their names. Each function looks at a stretch of
-bases in reading direction and returns the best site in it or None, as offsets into the stretch with a score.
+They are approximations for genomes without curated sites, and say so in their names. Each function looks at a stretch
+of bases in reading direction and returns the best site in it or None, as offsets into the stretch with a score.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _MINUS_10 = (("T", 0.77), ("A", 0.76), ("T", 0.60), ("A", 0.61), ("A", 0.56), ("
 # doi:10.1093/nar/15.5.2343).
 _SPACERS = {15: 2.0, 16: 1.0, 17: 0.0, 18: 1.0, 19: 2.0}
 _NEAREST = 15
-# What pairs with CCUCC and its neighbours at the 3' end of 16S rRNA (Shine and Dalgarno 1974, doi:10.1073/pnas.71.4.1342).
+# What pairs with CCUCC and its neighbours at the 3' end of 16S rRNA (Shine and Dalgarno 1974,
+# doi:10.1073/pnas.71.4.1342).
 _ANTI = "TAAGGAGGTGA"
 # Bases between the site and the start codon; about 5 to 9 is best (Chen et al. 1994, doi:10.1093/nar/22.23.4953).
 _SPACING = (4, 14)
@@ -67,12 +68,13 @@ def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int,
     reach
         Bases from the end of the -10 box to the unit, at most.
     least
-        Least score: bits of both boxes over the background, 1.5 for an extended -10 (TGn before it), spacer cost taken off.
+        Least score: bits of both boxes over the background, 1.5 for an extended -10 (TGn before it), spacer cost taken
+        off.
 
     Notes
     -----
-    Consensus boxes are weak evidence. On *E. coli* K-12 with the default parameters 10 % of the transcription units have a
-    hit, and 5.5 % after shuffling the bases upstream.
+    Consensus boxes are weak evidence. On *E. coli* K-12 with the default parameters 10 % of the transcription
+    units have a hit, and 5.5 % after shuffling the bases upstream.
     """
     code = codes(upstream)
     n_places = len(code) - 5
@@ -99,7 +101,8 @@ def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int,
 
 
 def ribosome_binding_site(upstream: NDArray[np.uint8], least: int) -> Site | None:
-    """Longest stretch before a start codon that pairs with the end of 16S rRNA; of equal ones that nearest to 7 bases before.
+    """Longest stretch before a start codon that pairs with the end of 16S rRNA; of equal ones that nearest to 7 bases
+    before.
 
     Parameters
     ----------
@@ -136,9 +139,9 @@ LOOPS = range(3, 9)
 def terminator(downstream: NDArray[np.uint8], least: float) -> Site | None:
     """Best intrinsic terminator in the bases after a stop codon: a GC-rich hairpin and a T-tract right behind it.
 
-    A stem of 5 to 12 pairs (GU allowed, none unpaired) with at least 60 % G and C, a loop of 3 to 8 bases, and at least 5 T
-    among the 8 bases that follow, the second of them T. The score is 3 per GC pair, 2 per AU pair, 0 per GU pair, less 0.5
-    per loop base over 4, plus 1 per T.
+    A stem of 5 to 12 pairs (GU allowed, none unpaired) with at least 60 % G and C, a loop of 3 to 8 bases, and at
+    least 5 T among the 8 bases that follow, the second of them T. The score is 3 per GC pair, 2 per AU pair, 0 per GU
+    pair, less 0.5 per loop base over 4, plus 1 per T.
 
     Parameters
     ----------
@@ -153,12 +156,13 @@ def terminator(downstream: NDArray[np.uint8], least: float) -> Site | None:
 
     Notes
     -----
-    On *E. coli* K-12 with the default parameters 21 % of the transcription units have a hit within 150 bases of their end,
-    4 % of the genes inside one, and 0.8 % of the units after shuffling the bases downstream.
+    On *E. coli* K-12 with the default parameters 21 % of the transcription units have a hit within 150 bases of
+    their end, 4 % of the genes inside one, and 0.8 % of the units after shuffling the bases downstream.
 
     References
     ----------
-    d'Aubenton Carafa et al. 1990, doi:10.1016/s0022-2836(99)80005-9; de Hoon et al. 2005, doi:10.1371/journal.pcbi.0010025.
+    d'Aubenton Carafa et al. 1990, doi:10.1016/s0022-2836(99)80005-9; de Hoon et al. 2005,
+    doi:10.1371/journal.pcbi.0010025.
     """
     code = codes(downstream)
     n = len(code)

@@ -1,4 +1,6 @@
-"""How much there is to read, from `genomes.tsv` and the parameters alone: what `photo51 plan` counts, before anything is prepared."""
+"""How much there is to read, from `genomes.tsv` and the parameters alone: what `photo51 plan` counts, before anything
+is prepared.
+"""
 
 from __future__ import annotations
 
@@ -49,9 +51,7 @@ class Amount:
     genomes: int = 1
 
 
-def amount(
-    genomes_tsv: Path | str, params: GenomeParams, fetched: Path | str = "resources/fetched"
-) -> Amount:
+def amount(genomes_tsv: Path | str, params: GenomeParams, fetched: Path | str = "resources/fetched") -> Amount:
     """Count what a table of genomes has the model read; one contig is in memory at a time.
 
     Contexts are taken as whole and blocks as unbroken, so that the count is right to about a window a contig.

@@ -135,10 +135,7 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     sources = _annotations(row, named, reading)
     names = Names([(s.file, s.by_contig, s.annotation.lengths) for s in sources])
     finders = [
-        t.attributes.get("source_column", "")
-        for s in sources
-        for t in s.annotation.model.transcripts[:100]
-        if t.cds
+        t.attributes.get("source_column", "") for s in sources for t in s.annotation.model.transcripts[:100] if t.cds
     ]
     unique = (Unique(), Unique())
     lengths: dict[str, int] = {}
@@ -159,9 +156,7 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     _check_foreign(foreign, lengths)
     _check_topology(row, set(lengths))
     if missing := sorted({c for c in row.genetic_codes if c} - set(lengths)):
-        raise InputError(
-            f"{row.where}, column 'genetic_code': need contigs of {row.sequence}, got {missing[0]!r}"
-        )
+        raise InputError(f"{row.where}, column 'genetic_code': need contigs of {row.sequence}, got {missing[0]!r}")
     _warn_of_circles(row, lengths, reading)
 
 
@@ -177,12 +172,12 @@ def _models(flat: _Flat, sources: list[_Source], names: Names, reading: Reading,
 
 
 def _fitting(row: GenomeRow, record: Record, model: Model, *, circular: bool) -> tuple[int, int]:
-    """Coding sequences of a model, of the first `_LOOKED_AT`, that translate on a contig from end to end, and how many were looked at."""
+    """Coding sequences of a model, of the first `_LOOKED_AT`, that translate on a contig from end to end, and how many
+    were looked at.
+    """
     length = len(record.ids)
     coding = [t for t in model.transcripts if t.cds and t.biotype != "pseudogene"][:_LOOKED_AT]
-    inside = [
-        t for t in coding if all(0 <= p.start < p.end <= length and not p.chrom for p in (*t.exons, *t.cds))
-    ]
+    inside = [t for t in coding if all(0 <= p.start < p.end <= length and not p.chrom for p in (*t.exons, *t.cds))]
     stated = row.genetic_codes.get(record.name, row.genetic_codes.get("", 0))
     clean = [
         sum(judged(placed(t, length, circular=circular), record.ids, code).clean for t in inside)
@@ -204,12 +199,22 @@ def _contig(
     for reason, where in repeated:
         reading.add("", "left out", reason, first=where)
     if flat.circular is False and row.topology.startswith("circular") and circular:
-        reading.add(str(row.sequence), "noted", "a record calls itself linear and genomes.tsv calls it circular, which is followed", first=record.name)  # fmt: skip
+        reading.add(
+            str(row.sequence),
+            "noted",
+            "a record calls itself linear and genomes.tsv calls it circular, which is followed",
+            first=record.name,
+        )
     transcripts = [placed(t, length, circular=circular) for t in model.transcripts]
     choice = choose(
-        record.name, record.description, row.genetic_codes, model.others, transcripts,
-        lambda t: spliced(t.cds, record.ids), elsewhere=finders,
-    )  # fmt: skip
+        record.name,
+        record.description,
+        row.genetic_codes,
+        model.others,
+        transcripts,
+        lambda t: spliced(t.cds, record.ids),
+        elsewhere=finders,
+    )
     if choice.warning:
         reading.add("", "noted", choice.warning, first=record.name)
     contig = settled(record, model, circular=circular, genetic_code=choice.code)
@@ -246,9 +251,7 @@ def _with_unique_ids(contig: Contig, genes: Unique, transcripts: Unique) -> Cont
     """Identifiers that differ over all contigs and files of the genome."""
     new = {g.id: genes(g.id) for g in contig.genes}
     renamed = tuple(
-        j._replace(
-            transcript=replace(j.transcript, id=transcripts(j.transcript.id), gene=new[j.transcript.gene])
-        )
+        j._replace(transcript=replace(j.transcript, id=transcripts(j.transcript.id), gene=new[j.transcript.gene]))
         for j in contig.judged
     )
     return contig._replace(genes=tuple(replace(g, id=new[g.id]) for g in contig.genes), judged=renamed)
@@ -260,14 +263,17 @@ def _check_foreign(transcripts: Iterable[Transcript], lengths: dict[str, int]) -
             chrom = p.chrom or t.chrom
             if chrom not in lengths or p.end > lengths[chrom]:
                 size = f"of {lengths[chrom]:,} bases" if chrom in lengths else "that is there"
-                raise InputError(
-                    f"{t.where}: need parts within a contig {size}, got {chrom}:{p.start + 1:,}-{p.end:,}"
-                )
+                raise InputError(f"{t.where}: need parts within a contig {size}, got {chrom}:{p.start + 1:,}-{p.end:,}")
 
 
 def _warn_of_circles(row: GenomeRow, lengths: dict[str, int], reading: Reading) -> None:
     if row.topology == "circular" and len(lengths) > 10:
-        reading.add("", "noted", f"genomes.tsv calls all {len(lengths):,} contigs circular, as contigs of a draft assembly are not", first=row.where)  # fmt: skip
+        reading.add(
+            "",
+            "noted",
+            f"genomes.tsv calls all {len(lengths):,} contigs circular, as contigs of a draft assembly are not",
+            first=row.where,
+        )
 
 
 def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
@@ -287,7 +293,9 @@ def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
 
 
 def declared_circular(row: GenomeRow) -> dict[str, Circle]:
-    """Contigs that a GFF or GTF file of the genome says are circular (`Is_circular=true`), where the table leaves it open."""
+    """Contigs that a GFF or GTF file of the genome says are circular (`Is_circular=true`), where the table leaves it
+    open.
+    """
     found: dict[str, Circle] = {}
     if row.topology != "auto":
         return found
@@ -321,9 +329,7 @@ def _check_topology(row: GenomeRow, seen: set[str]) -> None:
     if row.topology.startswith("circular:") and (
         missing := sorted(set(row.topology[len("circular:") :].split(",")) - seen)
     ):
-        raise InputError(
-            f"{row.where}, column 'topology': need contigs of {row.sequence}, got {missing[0]!r}"
-        )
+        raise InputError(f"{row.where}, column 'topology': need contigs of {row.sequence}, got {missing[0]!r}")
 
 
 class _Flat(NamedTuple):
@@ -357,7 +363,9 @@ def _genbank(row: GenomeRow, reading: Reading) -> Iterator[_Flat]:
 
 
 def of_genbank(flat: Flat, contigs: frozenset[str]) -> Annotation:
-    """Genes and other features of a GenBank record; parts on records that the file does not hold are left out with it."""
+    """Genes and other features of a GenBank record; parts on records that the file does not hold are left out with
+    it.
+    """
     here, away = [], []
     for f in flat.features:
         absent = [p.chrom for p in f.parts if p.chrom and p.chrom not in contigs]
@@ -377,10 +385,7 @@ def contigs_of_genbank(path: Path) -> frozenset[str]:
     """Names and versions of the records of a GenBank file."""
     with open_text(path) as text:
         return frozenset(
-            word
-            for line in text
-            if line.startswith(("LOCUS", "VERSION", "ACCESSION"))
-            for word in line.split()[1:2]
+            word for line in text if line.startswith(("LOCUS", "VERSION", "ACCESSION")) for word in line.split()[1:2]
         )
 
 
@@ -397,9 +402,7 @@ def holds_gff(path: Path) -> bool:
     """Whether a file is GFF3, which may hold its sequence at its end."""
     with open_text(path) as text:
         first = next((line for line in text if line.strip()), "")
-    return first.startswith("##gff-version") or (
-        len(first.split("\t")) == 9 and not first.startswith("LOCUS")
-    )
+    return first.startswith("##gff-version") or (len(first.split("\t")) == 9 and not first.startswith("LOCUS"))
 
 
 def read_embedded_fasta(path: Path) -> Iterator[Record]:
@@ -431,16 +434,12 @@ def _annotations(row: GenomeRow, contigs: set[str] | None, reading: Reading) -> 
         if not used:
             why = annotation.left_out[0][0] if annotation.left_out else "it holds none"
             if annotation.records and not extra:
-                raise InputError(
-                    f"{path}: need records that can be used, got none of {annotation.records:,}: {why}"
-                )
+                raise InputError(f"{path}: need records that can be used, got none of {annotation.records:,}: {why}")
             reading.noted(path.name, [(f"no record can be used: {why}", str(path))])
         model = annotation.model
         if used and not extra and not kind and not (model.genes or model.transcripts):
             types = ", ".join(sorted({f.type for f in model.others})[:5])
-            reading.noted(
-                path.name, [(f"no gene, CDS or RNA among its records, which are {types}", str(path))]
-            )
+            reading.noted(path.name, [(f"no gene, CDS or RNA among its records, which are {types}", str(path))])
         named = path.name if path.name not in {s.file for s in out} else f"{path} ({kind or len(out) + 1})"
         out.append(_Source(named, annotation))
     return out
@@ -501,7 +500,8 @@ def read_annotation(
         case "txt" | "gp" | "genepred" | "genepredext" | "refflat" if is_gene_pred(path):
             return read_gene_pred(path)
     raise InputError(
-        f"{path}: need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed, .tsv or a gene table of UCSC (.txt, .genePred), got another"
+        f"{path}: need .gff3, .gff, .gtf, .gb, .gbk, .gbff, .bed, .tsv or a gene table of UCSC (.txt, .genePred), got"
+        " another"
     )
 
 

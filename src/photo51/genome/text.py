@@ -59,8 +59,8 @@ def head(path: Path | str, size: int = _PEEK) -> bytes:
 def open_text(path: Path | str) -> Iterator[TextIO]:
     """Open a text file, plain or packed by gzip, bgzip, bzip2, xz or zip (told by content, not by name).
 
-    Windows and old Mac line ends are read as any other, and a byte-order mark is left out. A zip archive has to hold one
-    file.
+    Windows and old Mac line ends are read as any other, and a byte-order mark is left out. A zip archive has to hold
+    one file.
 
     Raises
     ------
@@ -104,12 +104,11 @@ def _unpacked(path: Path) -> Iterator[BinaryIO]:
     except EOFError as e:
         raise InputError(f"{path}: need a whole compressed file, got one that is cut off") from e
     except (gzip.BadGzipFile, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError) as e:
-        raise InputError(
-            f"{path}: need a compressed file that can be unpacked, got a broken one ({e})"
-        ) from e
+        raise InputError(f"{path}: need a compressed file that can be unpacked, got a broken one ({e})") from e
     except UnicodeDecodeError as e:
         raise InputError(
-            f"{path}: need UTF-8 text, got byte {e.object[e.start]:#04x}; `iconv -f ISO-8859-1 -t UTF-8` converts Latin-1"
+            f"{path}: need UTF-8 text, got byte {e.object[e.start]:#04x}; `iconv -f ISO-8859-1 -t UTF-8` converts"
+            " Latin-1"
         ) from e
     except PermissionError as e:
         raise InputError(f"{path}: need a file that may be read, got permission denied") from e
@@ -118,18 +117,14 @@ def _unpacked(path: Path) -> Iterator[BinaryIO]:
 def _only_member(path: Path, archive: zipfile.ZipFile) -> zipfile.ZipInfo:
     members = [m for m in archive.infolist() if not m.is_dir() and not m.filename.startswith("__MACOSX/")]
     if any(m.filename == "[Content_Types].xml" for m in members):
-        raise InputError(
-            f"{path}: need text, got an Office file; save it as text, with columns parted by tabs"
-        )
+        raise InputError(f"{path}: need text, got an Office file; save it as text, with columns parted by tabs")
     if len(members) != 1:
         listed = ", ".join(m.filename for m in members[:5])
         raise InputError(
             f"{path}: need a zip archive of one file, got {len(members)} ({listed}); unpack it with `unzip`"
         )
     if members[0].flag_bits & 1:
-        raise InputError(
-            f"{path}: need a zip archive without a password, got one with; unpack it with `unzip`"
-        )
+        raise InputError(f"{path}: need a zip archive without a password, got one with; unpack it with `unzip`")
     return members[0]
 
 
@@ -141,13 +136,9 @@ def _check_text(path: Path, start: bytes) -> None:
     if start[257:262] == b"ustar":
         raise InputError(f"{path}: need one text file, got a tar archive; unpack it with `tar xf`")
     if start.lstrip()[:14].lower().startswith((b"<!doctype html", b"<html")):
-        raise InputError(
-            f"{path}: need a data file, got an HTML page: the download answered with an error page"
-        )
+        raise InputError(f"{path}: need a data file, got an HTML page: the download answered with an error page")
     if start.startswith(b"version https://git-lfs"):
-        raise InputError(
-            f"{path}: need a data file, got a pointer of Git LFS; `git lfs pull` fetches the file"
-        )
+        raise InputError(f"{path}: need a data file, got a pointer of Git LFS; `git lfs pull` fetches the file")
 
 
 def _check_bgzf(path: Path, raw: BinaryIO, start: bytes) -> None:
@@ -157,9 +148,7 @@ def _check_bgzf(path: Path, raw: BinaryIO, start: bytes) -> None:
         size = raw.tell()
         raw.seek(max(0, size - len(_BGZF_END)))
         if raw.read() != _BGZF_END:
-            raise InputError(
-                f"{path}: need a whole bgzip file, got one without its end marker: it is cut off"
-            )
+            raise InputError(f"{path}: need a whole bgzip file, got one without its end marker: it is cut off")
         raw.seek(0)
 
 

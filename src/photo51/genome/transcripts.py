@@ -1,9 +1,9 @@
 """The one model of genes that every annotation file is read into: gene, transcripts, and their parts in reading order.
 
-A reader says which record is a gene, which a transcript, and which piece belongs to which transcript; `Assembler` does the
-rest for all of them: it puts pieces in reading order, joins stop codons, fills in exons, tells apart what one identifier
-calls by one name at two places, and gives everything of a gene one name. Contigs, lengths and bases come later
-(`photo51.genome.coding`).
+A reader says which record is a gene, which a transcript, and which piece belongs to which transcript; `Assembler` does
+the rest for all of them: it puts pieces in reading order, joins stop codons, fills in exons, tells apart what one
+identifier calls by one name at two places, and gives everything of a gene one name. Contigs, lengths and bases come
+later (`photo51.genome.coding`).
 """
 
 from __future__ import annotations
@@ -21,9 +21,17 @@ _SYMBOLS = ("gene", "gene_name", "gene_symbol", "symbol", "Name")
 _GENE_SYMBOLS = (*_SYMBOLS[:-1], "locus", "Name")  # WormBase has the symbol as locus, the identifier as Name
 # transcripts of coding genes that make neither a protein nor an RNA of their own (GENCODE)
 _UNPRODUCTIVE = frozenset(
-    ["retained_intron", "protein_coding_cds_not_defined", "protein_coding_lof", "nonsense_mediated_decay",
-     "non_stop_decay", "artifact", "ambiguous_orf", "aberrant_processed_transcript"]
-)  # fmt: skip
+    [
+        "retained_intron",
+        "protein_coding_cds_not_defined",
+        "protein_coding_lof",
+        "nonsense_mediated_decay",
+        "non_stop_decay",
+        "artifact",
+        "ambiguous_orf",
+        "aberrant_processed_transcript",
+    ]
+)
 _TAGS = ("locus_tag", "gene_id", "standard_name", "label")
 _OF_PRODUCT = ("gene", "gene_name", "gene_symbol", "symbol", "locus_tag", "gene_id")
 
@@ -124,8 +132,17 @@ class Transcript:
     def feature(self, parts: tuple[Part, ...]) -> Feature:
         """Some of its parts as a feature of the gene's name."""
         return Feature(
-            self.chrom, self.biotype, parts, self.gene_name, self.id, (), self.attributes, self.score, self.where, self.ordered
-        )  # fmt: skip
+            self.chrom,
+            self.biotype,
+            parts,
+            self.gene_name,
+            self.id,
+            (),
+            self.attributes,
+            self.score,
+            self.where,
+            self.ordered,
+        )
 
 
 class Model(NamedTuple):
@@ -194,14 +211,13 @@ class Assembler:
             draft.chrom = draft.chrom or feature.chrom
 
     def piece(self, gene: tuple, key: tuple, role: str, feature: Feature) -> None:
-        """A piece of a transcript: role exon, CDS, UTR, start, stop, or a letter for a codon read as that amino acid."""
+        """A piece of a transcript: role exon, CDS, UTR, start, stop, or a letter for a codon read as that amino
+        acid.
+        """
         draft = self._draft(gene, key)
         draft.chrom = draft.chrom or feature.chrom
         self._starts |= role == "start"
-        number = (
-            feature.attributes.get("exon_number")
-            or feature.attributes.get("part", "").partition("/")[0].strip()
-        )
+        number = feature.attributes.get("exon_number") or feature.attributes.get("part", "").partition("/")[0].strip()
         for part in feature.parts:
             own = part if part.chrom or feature.chrom == draft.chrom else part._replace(chrom=feature.chrom)
             draft.pieces.append(
@@ -230,9 +246,7 @@ class Assembler:
             own = [t for d in draft.drafts.values() for t in self._transcripts(d)]
             for lines, members in _gene_loci(draft.lines, own):
                 gene = _gene(draft, lines, members, unique_gene)
-                made = [_named(t, gene, unique_transcript) for t in members] or _implied(
-                    gene, unique_transcript
-                )
+                made = [_named(t, gene, unique_transcript) for t in members] or _implied(gene, unique_transcript)
                 genes.append(gene)
                 transcripts += made
         return Model(genes, transcripts, self.others)
@@ -265,8 +279,11 @@ class Assembler:
             cds = with_stop(cds, stops)
         first = lines[0] if lines else None
         attributes: dict[str, str] = {}
-        for a in (*(p.attributes for p in by_role.get("CDS", [])[:1]), *(f.attributes for f in lines[:1]),
-                  *(p.attributes for p in pieces[:1])):  # fmt: skip
+        for a in (
+            *(p.attributes for p in by_role.get("CDS", [])[:1]),
+            *(f.attributes for f in lines[:1]),
+            *(p.attributes for p in pieces[:1]),
+        ):
             attributes = {**a, **attributes}
         kind = first.type if first is not None else ""
         bare = tuple(p._replace(frame=-1) for p in cds)
@@ -292,9 +309,7 @@ class Assembler:
             marked=tuple((p.part, p.role) for p in pieces if len(p.role) == 1),
             stated_exons=bool(exons),
             begins=bool(by_role.get("start")) if self._starts and cds else None,
-            score=next(
-                (p.score for p in by_role.get("CDS", [])), first.score if first is not None else float("nan")
-            ),
+            score=next((p.score for p in by_role.get("CDS", [])), first.score if first is not None else float("nan")),
         )
 
 
@@ -313,7 +328,9 @@ class Unique:
 
 
 def merged(parts: Iterable[Part], *, ordered: bool) -> tuple[Part, ...]:
-    """Exons from coding bases and UTRs: parts of one strand that touch, overlap, or lie closer than an intron, as one."""
+    """Exons from coding bases and UTRs: parts of one strand that touch, overlap, or lie closer than an intron, as
+    one.
+    """
     out: list[Part] = []
     whole = tuple(parts)
     for part in whole if ordered else _sorted(whole):
@@ -369,9 +386,7 @@ def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
 
 def trans_spliced(attributes: Mapping[str, str]) -> bool:
     """Whether a record says that its parts come from several transcripts."""
-    text = (
-        f"{attributes.get('exception', '')} {attributes.get('Note', '')} {attributes.get('note', '')}".lower()
-    )
+    text = f"{attributes.get('exception', '')} {attributes.get('Note', '')} {attributes.get('note', '')}".lower()
     return "trans-splic" in text or "trans_splic" in text or "trans_splicing" in attributes
 
 
@@ -398,17 +413,12 @@ def _covered(cds: Iterable[Part], exons: Sequence[Part]) -> bool:
 
 
 def _inside(part: Part, line: Feature) -> bool:
-    return any(
-        p.start <= part.start and part.end <= p.end and p.strand in {part.strand, "."} for p in line.parts
-    )
+    return any(p.start <= part.start and part.end <= p.end and p.strand in {part.strand, "."} for p in line.parts)
 
 
 def _stated_in_parts(lines: Sequence[Feature]) -> bool:
     """Whether several lines say that they are parts of one feature."""
-    return any(
-        f.attributes.get("part") or f.attributes.get("is_ordered") or trans_spliced(f.attributes)
-        for f in lines
-    )
+    return any(f.attributes.get("part") or f.attributes.get("is_ordered") or trans_spliced(f.attributes) for f in lines)
 
 
 def _transcript_loci(lines: list[Feature], pieces: list[Piece]) -> list[tuple[list[Feature], list[Piece]]]:
@@ -420,17 +430,15 @@ def _transcript_loci(lines: list[Feature], pieces: list[Piece]) -> list[tuple[li
         return [([line], own) for line, own in out]
     if len({p.part.strand for p in pieces} - {"."}) > 1 and not _one_on_both_strands(lines, pieces):
         strands = sorted({p.part.strand for p in pieces}, key=[p.part.strand for p in pieces].index)
-        return [
-            ([f for f in lines if f.strand == s], [p for p in pieces if p.part.strand == s]) for s in strands
-        ]
+        return [([f for f in lines if f.strand == s], [p for p in pieces if p.part.strand == s]) for s in strands]
     return [(lines, pieces)]
 
 
 def _one_on_both_strands(lines: Sequence[Feature], pieces: Sequence[Piece]) -> bool:
     """Whether parts on both strands are one transcript: the file says so, counts its exons through, or gives one ID."""
-    if any(
-        trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))
-    ) or any([*(f.ordered for f in lines), *(p.ordered for p in pieces)]):
+    if any(trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))) or any(
+        [*(f.ordered for f in lines), *(p.ordered for p in pieces)]
+    ):
         return True
     coding = [p for p in pieces if p.role == "CDS"] or [p for p in pieces if p.role == "exon"]
     numbers = [p.number for p in coding]
@@ -477,14 +485,11 @@ def _near(piece: Piece, coding: Sequence[Piece]) -> bool:
     if piece.role not in {"stop", "start"}:
         return True
     return any(
-        (piece.part.start <= c.part.end and c.part.start <= piece.part.end) or piece.group == c.group
-        for c in coding
+        (piece.part.start <= c.part.end and c.part.start <= piece.part.end) or piece.group == c.group for c in coding
     )
 
 
-def _gene_loci(
-    lines: list[Feature], members: list[Transcript]
-) -> list[tuple[list[Feature], list[Transcript]]]:
+def _gene_loci(lines: list[Feature], members: list[Transcript]) -> list[tuple[list[Feature], list[Transcript]]]:
     if not members:
         return [(lines, [])] if lines else []
     if not lines:
@@ -500,7 +505,9 @@ def _gene_loci(
 
 
 def _clusters(members: list[Transcript]) -> list[list[Transcript]]:
-    """Transcripts of one gene identifier that overlap on one strand; those of two strands or far apart are two genes."""
+    """Transcripts of one gene identifier that overlap on one strand; those of two strands or far apart are two
+    genes.
+    """
     if len(members) == 1:
         return [members]
     out: list[tuple[tuple, int, list[Transcript]]] = []
@@ -564,25 +571,26 @@ def _name(record: Mapping[str, str], transcripts: Iterable[Mapping[str, str]], f
         for key in keys:
             if attributes.get(key):
                 return attributes[key]
-    return fallback or next(
-        (a[k] for a in (record, *below) for k in ("protein_id", "product") if a.get(k)), ""
-    )
+    return fallback or next((a[k] for a in (record, *below) for k in ("protein_id", "product") if a.get(k)), "")
 
 
 def _named(t: Transcript, gene: Gene, unique: Unique) -> Transcript:
     name = t.name
     kind = "pseudogene" if gene.pseudo else t.biotype
-    told = (
-        t.attributes.get("transcript_biotype") or t.attributes.get("transcript_type") or biotype(t.attributes)
-    )
+    told = t.attributes.get("transcript_biotype") or t.attributes.get("transcript_type") or biotype(t.attributes)
     if told == "processed_transcript" and biotype(gene.attributes) == "protein_coding" and not t.cds:
         kind = ""
     if not kind and not t.cds:
         kind = _biotype(gene.type, gene.attributes, coding=False)
     return replace(
-        t, id=unique(name or gene.id), name=name, gene=gene.id, gene_name=gene.name, biotype=kind,
+        t,
+        id=unique(name or gene.id),
+        name=name,
+        gene=gene.id,
+        gene_name=gene.name,
+        biotype=kind,
         attributes={**{k: v for k, v in gene.attributes.items() if k == "product"}, **t.attributes},
-    )  # fmt: skip
+    )
 
 
 def _implied(gene: Gene, unique: Unique) -> list[Transcript]:
@@ -592,10 +600,18 @@ def _implied(gene: Gene, unique: Unique) -> list[Transcript]:
         return []
     return [
         Transcript(
-            unique(gene.id), "", gene.id, gene.name, gene.chrom, gene.parts, biotype=kind,
-            attributes=gene.attributes, where=gene.where, ordered=gene.ordered,
+            unique(gene.id),
+            "",
+            gene.id,
+            gene.name,
+            gene.chrom,
+            gene.parts,
+            biotype=kind,
+            attributes=gene.attributes,
+            where=gene.where,
+            ordered=gene.ordered,
         )
-    ]  # fmt: skip
+    ]
 
 
 def _biotype(kind: str, attributes: Mapping[str, str], *, coding: bool) -> str:
@@ -610,10 +626,7 @@ def _biotype(kind: str, attributes: Mapping[str, str], *, coding: bool) -> str:
     if told.lower() in _UNPRODUCTIVE:
         return ""
     low = kind.lower().replace("-", "_")
-    if (
-        low in {"", "gene", "transcript", "mrna", "cds", "exon", "primary_transcript"}
-        or role_of(low) != "transcript"
-    ):
+    if low in {"", "gene", "transcript", "mrna", "cds", "exon", "primary_transcript"} or role_of(low) != "transcript":
         low = told.lower() if told or not low.endswith("_gene") else low.removesuffix("_gene")
     if low in {
         "",

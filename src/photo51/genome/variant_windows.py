@@ -30,10 +30,10 @@ class Pair(NamedTuple):
 def variant_windows(genomes: Genomes, genome: str, variant: Variant, size: int) -> Pair:
     """Windows centred on a variant.
 
-    The reference window has `size` bases with the middle of the reference allele in its middle (one base to the left of it
-    where that is odd). The alternative window has the same bases on either side of the allele, and is longer or shorter by
-    what the allele is. Near the end of a linear contig the window is moved to stay on it, so that the variant is off centre;
-    on a circular one it wraps. A contig shorter than `size` is the window.
+    The reference window has `size` bases with the middle of the reference allele in its middle (one base to the left
+    of it where that is odd). The alternative window has the same bases on either side of the allele, and is longer or
+    shorter by what the allele is. Near the end of a linear contig the window is moved to stay on it, so that the
+    variant is off centre; on a circular one it wraps. A contig shorter than `size` is the window.
 
     Parameters
     ----------
@@ -53,9 +53,7 @@ def variant_windows(genomes: Genomes, genome: str, variant: Variant, size: int) 
     """
     length, circular = genomes.length(genome, variant.chrom), genomes.is_circular(genome, variant.chrom)
     if variant.end > length and not (circular and variant.pos < length):
-        raise InputError(
-            f"variant {variant}: need a place within {length:,} bases of {genome}, got one past the end"
-        )
+        raise InputError(f"variant {variant}: need a place within {length:,} bases of {genome}, got one past the end")
     if size < len(variant.ref):
         raise InputError(f"variant {variant}: need windows of at least {len(variant.ref)} bases, got {size}")
     size = min(size, length)
@@ -74,12 +72,13 @@ class ReferenceCheck(NamedTuple):
     n
         Variants looked at.
     matches
-        Variants whose reference allele is the genome's (contract `VARIANTS`), in order, on contigs named as the genome's.
+        Variants whose reference allele is the genome's (contract `VARIANTS`), in order, on contigs named as the
+        genome's.
     mismatches
         Those of another reference allele, with `found`: the genome's bases there, empty past a contig's end.
     uncovered
-        Those at bases that the genome does not have: between the pieces of one that is known in part, in gaps, at ambiguous
-        letters. They say nothing for or against the genome.
+        Those at bases that the genome does not have: between the pieces of one that is known in part, in gaps, at
+        ambiguous letters. They say nothing for or against the genome.
     absent
         Those on contigs that the genome does not have.
     """
@@ -97,9 +96,7 @@ class ReferenceCheck(NamedTuple):
             reason=[f"reference allele is {f[:20] or 'past the end'} in the genome" for f in found]
         )
         bare = self.uncovered.assign(reason="not covered: the genome has no known bases there")
-        absent = self.absent.assign(
-            reason=[f"contig {c!r} is not in the genome" for c in self.absent["chrom"]]
-        )
+        absent = self.absent.assign(reason=[f"contig {c!r} is not in the genome" for c in self.absent["chrom"]])
         parts = [t for t in (other, bare, absent) if len(t)]
         return pd.concat(parts, ignore_index=True) if parts else other
 
@@ -109,9 +106,9 @@ def check_reference(
 ) -> ReferenceCheck:
     """Compare reference alleles with the genome.
 
-    A contig that the genome does not have under this name is looked for under its others (`chr1`, `1`, `NC_000001.11`), and
-    is taken for the same where the lengths that a VCF header states (`variants.attrs["contig_lengths"]`) or the reference
-    alleles agree.
+    A contig that the genome does not have under this name is looked for under its others (`chr1`, `1`,
+    `NC_000001.11`), and is taken for the same where the lengths that a VCF header states
+    (`variants.attrs["contig_lengths"]`) or the reference alleles agree.
 
     Parameters
     ----------
@@ -122,23 +119,21 @@ def check_reference(
     variants
         Contract `VARIANTS`.
     most
-        Share of mismatches, of the variants at known bases, from which on the whole set is refused: it was called against
-        another reference.
+        Share of mismatches, of the variants at known bases, from which on the whole set is refused: it was called
+        against another reference.
     where
         What to name in messages.
 
     Raises
     ------
     InputError
-        Where more than that share differs, with the first five; where no variant lies on a contig of the genome, with the
-        nearest name; where none lies at bases that the genome has.
+        Where more than that share differs, with the first five; where no variant lies on a contig of the genome, with
+        the nearest name; where none lies at bases that the genome has.
     """
     variants, missing = named_as_in(genomes, genome, variants, where)
     found = [
         _found(genomes, genome, *row)
-        for row in zip(
-            variants["chrom"].tolist(), variants["pos"].tolist(), variants["ref"].tolist(), strict=True
-        )
+        for row in zip(variants["chrom"].tolist(), variants["pos"].tolist(), variants["ref"].tolist(), strict=True)
     ]
     same = np.array([f == ref for f, ref in zip(found, variants["ref"], strict=True)], dtype=bool)
     absent = np.array([not genomes.has(genome, c) for c in variants["chrom"]], dtype=bool)
@@ -152,9 +147,7 @@ def check_reference(
             f"{v['chrom']}:{v['pos'] + 1} {v['ref'][:20]} (genome: {v['found'] or 'past the end'})"
             for v in mismatches.head(5).to_dict("records")
         )
-        text = (
-            f"{where}: {len(mismatches)} of {n_known} reference alleles are not those of {genome}: {listed}"
-        )
+        text = f"{where}: {len(mismatches)} of {n_known} reference alleles are not those of {genome}: {listed}"
         if len(mismatches) > most * n_known:
             raise InputError(
                 f"{text}; need at most {most:.0%} (max_ref_mismatch): was the set called against another reference?"
@@ -173,30 +166,30 @@ def _report(
 ) -> None:
     """Say what lies off the genome, and refuse a set that lies off it whole."""
     absent, bare = masks
-    rename = (
-        "rename the contigs (`bcftools annotate --rename-chrs`), or name the genome that has them (--genome)"
-    )
+    rename = "rename the contigs (`bcftools annotate --rename-chrs`), or name the genome that has them (--genome)"
     if absent.any():
-        text = f"{where}: {int(absent.sum())} of {len(variants)} variants lie on contigs that {genome} does not have: {'; '.join(missing[:5])}"
+        text = (
+            f"{where}: {int(absent.sum())} of {len(variants)} variants lie on contigs that {genome} does not have:"
+            f" {'; '.join(missing[:5])}"
+        )
         if absent.all():
             raise InputError(f"{text}; {rename}")
         log.warning("%s; they are left out", text)
     if bare.any():
         first = variants[bare].iloc[0]
         text = (
-            f"{where}: {int(bare.sum())} of {len(variants)} variants are not covered by {genome}, which has no known bases "
-            f"there (first: {first['chrom']}:{first['pos'] + 1})"
+            f"{where}: {int(bare.sum())} of {len(variants)} variants are not covered by {genome}, which has no known"
+            f" bases there (first: {first['chrom']}:{first['pos'] + 1})"
         )
         if (bare | absent).all():
             raise InputError(
-                f"{text}; need variants at bases of its sequence: does column 'topology' (pieces) or the sequence file leave them out?"
+                f"{text}; need variants at bases of its sequence: does column 'topology' (pieces) or the sequence file"
+                " leave them out?"
             )
         log.warning("%s; they are left out", text)
 
 
-def named_as_in(
-    genomes: Genomes, genome: str, variants: pd.DataFrame, where: str
-) -> tuple[pd.DataFrame, list[str]]:
+def named_as_in(genomes: Genomes, genome: str, variants: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
     """Variants with contigs named as the genome's, and a sentence for each contig that it does not have."""
     own = genomes.sequences[genomes.sequences["genome"] == genome]
     lengths: dict[str, int | None] = dict(
@@ -227,7 +220,9 @@ def named_as_in(
 
 
 def _agreeing(genomes: Genomes, genome: str, contig: str, rows: pd.DataFrame) -> tuple[int, int]:
-    """Bases of reference alleles at different places that are compared with a contig, at most 10,000, and how many agree."""
+    """Bases of reference alleles at different places that are compared with a contig, at most 10,000, and how many
+    agree.
+    """
     compared = agree = 0
     places = rows.drop_duplicates(["pos"]).head(10_000)
     for pos, ref in zip(places["pos"].tolist(), places["ref"].tolist(), strict=True):

@@ -30,8 +30,8 @@ def read_variants(path: Path | str, contigs: Contigs = (), max_faulty: float = M
     path
         The file.
     contigs
-        Contigs of the genome, with their lengths where they are known (bases); needed for a table without `chrom`. Records
-        on contigs that can be none of them, under any usual name, are counted and passed over.
+        Contigs of the genome, with their lengths where they are known (bases); needed for a table without `chrom`.
+        Records on contigs that can be none of them, under any usual name, are counted and passed over.
     max_faulty
         Share of lines that may be no record of VCF before the file is refused.
 
@@ -101,9 +101,7 @@ def read_genotypes(path: Path | str, contigs: Contigs = (), max_faulty: float = 
             if not own:
                 raise InputError(f"{path}: need a VCF file with samples, got none")
             if samples and own != samples:
-                raise InputError(
-                    f"{path}, line {item.line}: need the samples of the first header, got others"
-                )
+                raise InputError(f"{path}, line {item.line}: need the samples of the first header, got others")
             samples = own
             found = calls.of(item)
             if fault := calls.fault(item, samples, found):

@@ -1,8 +1,9 @@
-"""Records of VCF and BCF files as htslib reads them, each with its line; what htslib cannot read is named and passed over.
+"""Records of VCF and BCF files as htslib reads them, each with its line; what htslib cannot read is named and passed
+over.
 
-Text is handed to htslib in portions of a header and lines that are records, so that a blank line, a record behind a `#` and
-a second header (of files joined end to end) neither stop the reading nor shift the numbering of lines. INFO and genotype
-columns are handed on as text, exactly as the file has them; htslib would round them to its types.
+Text is handed to htslib in portions of a header and lines that are records, so that a blank line, a record behind a
+`#` and a second header (of files joined end to end) neither stop the reading nor shift the numbering of lines. INFO
+and genotype columns are handed on as text, exactly as the file has them; htslib would round them to its types.
 """
 
 from __future__ import annotations
@@ -199,9 +200,7 @@ def _of_bcf(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | Vc
             try:
                 record = next(vcf, None)
             except (OSError, ValueError) as e:
-                raise InputError(
-                    f"{path}, record {number}: need a BCF record, got one that is cut off"
-                ) from e
+                raise InputError(f"{path}, record {number}: need a BCF record, got one that is cut off") from e
             if record is None:
                 return
             tally.records += 1
@@ -227,9 +226,7 @@ def _of_text(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | V
                 if section is not None:
                     yield from _parsed(portion, section, tally)
                     portion, size = [], 0
-                    log.warning(
-                        "%s, line %d: a second header; the file is several, joined end to end", path, number
-                    )
+                    log.warning("%s, line %d: a second header; the file is several, joined end to end", path, number)
                 section = _section(path, header, number, line, section)
                 tally.lengths |= section.lengths
                 asked, header = {}, []
@@ -238,13 +235,12 @@ def _of_text(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | V
             elif section is None:
                 if not line.startswith("#"):
                     raise InputError(
-                        f"{path}, line {number}: need a header with a line '#CHROM POS ID REF ALT …' before the records, got {line[:60]!r}"
+                        f"{path}, line {number}: need a header with a line '#CHROM POS ID REF ALT …' before the"
+                        f" records, got {line[:60]!r}"
                     )
             elif line.startswith("#"):
                 if _is_record(line[1:]):
-                    yield VcfFault(
-                        number, line, "a record that is commented out (# before it)", commented=True
-                    )
+                    yield VcfFault(number, line, "a record that is commented out (# before it)", commented=True)
             else:
                 chrom = line.partition("\t")[0]
                 if chrom not in asked:
@@ -268,15 +264,11 @@ def _is_record(line: str) -> bool:
     return len(fields) > 4 and fields[1].isdigit()
 
 
-def _section(
-    path: Path, header: list[tuple[int, str]], number: int, line: str, before: Section | None
-) -> Section:
+def _section(path: Path, header: list[tuple[int, str]], number: int, line: str, before: Section | None) -> Section:
     """A header from its lines; one that is a line of column names alone goes on with the lines of the one before."""
     columns = line.split("\t")
     if [c.upper() for c in columns[: len(_FIXED)]] != list(_FIXED):
-        raise InputError(
-            f"{path}, line {number}: need a line '{' '.join(_FIXED)} …' parted by tabs, got {line[:80]!r}"
-        )
+        raise InputError(f"{path}, line {number}: need a line '{' '.join(_FIXED)} …' parted by tabs, got {line[:80]!r}")
     if columns[8:] == ["FORMAT"]:
         columns = columns[:8]
     if "" in columns[9:]:

@@ -53,7 +53,9 @@ def windows(
 
 
 def cores(workspace: Workspace, core: int, shard: int) -> Iterator[tuple[Stretch, int, int, int]]:
-    """Cut stretches into cores: (stretch, start, end, shard); a shard is closed before the core that would overfill it."""
+    """Cut stretches into cores: (stretch, start, end, shard); a shard is closed before the core that would overfill
+    it.
+    """
     part = filled = 0
     for s in workspace.stretches():
         for start in range(s.start, s.end, core):

@@ -1,8 +1,9 @@
 """The axis on which everything after the model is counted: the scored bases, and only those.
 
-A workspace is an ordered list of stretches of contigs. Its rows are bases of the forward strand; both reading directions
-share the axis, so row i of the codes of strand `-` is what the model says at that base when it reads the other strand.
-Stretches of one block are concatenated: a block is what the rotation null turns, and lies wholly in one split.
+A workspace is an ordered list of stretches of contigs. Its rows are bases of the forward strand; both reading
+directions share the axis, so row i of the codes of strand `-` is what the model says at that base when it reads the
+other strand. Stretches of one block are concatenated: a block is what the rotation null turns, and lies wholly in one
+split.
 """
 
 from __future__ import annotations
@@ -58,9 +59,7 @@ class Workspace:
         lengths = (table["end"] - table["start"]).to_numpy(dtype=np.int64)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         if "offset" in table.columns and not np.array_equal(table["offset"].to_numpy(), offsets[:-1]):
-            raise InputError(
-                "workspace: need offsets that follow from the lengths of the stretches, got others"
-            )
+            raise InputError("workspace: need offsets that follow from the lengths of the stretches, got others")
         table["offset"] = offsets[:-1]
         self.table = WORKSPACE.check(table)
         self.n_rows = int(offsets[-1])
@@ -101,9 +100,7 @@ class Workspace:
 
     def block_rows(self) -> list[slice]:
         """Rows of each block, in row order."""
-        return [
-            slice(int(a), int(b)) for a, b in zip(self.block_bounds[:-1], self.block_bounds[1:], strict=True)
-        ]
+        return [slice(int(a), int(b)) for a, b in zip(self.block_bounds[:-1], self.block_bounds[1:], strict=True)]
 
     def split_mask(self, *splits: str) -> NDArray[np.bool_]:
         """Which rows lie in blocks of the given splits, (n_rows,)."""

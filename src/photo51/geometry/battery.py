@@ -1,8 +1,9 @@
-"""The positive controls: manifolds that a model of bacterial genomes must show, each scored beside its baselines and its null.
+"""The positive controls: manifolds that a model of bacterial genomes must show, each scored beside its baselines and
+its null.
 
-Blocks of even place are for finding (labels are used there only to name what was found, or to fit a readout); every score is
-of blocks of odd place. The same search or readout is done on the k-mer that ends at each base, and on the codes of a model
-with random weights where they are given. A control that fails is reported as failing.
+Blocks of even place are for finding (labels are used there only to name what was found, or to fit a readout); every
+score is of blocks of odd place. The same search or readout is done on the k-mer that ends at each base, and on the
+codes of a model with random weights where they are given. A control that fails is reported as failing.
 """
 
 from __future__ import annotations

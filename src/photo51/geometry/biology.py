@@ -1,7 +1,7 @@
 """What a base is, as numbers along the axis: what coordinates of manifolds are held against.
 
-A quantity is an array (2, n_rows): what holds at a base for a model that reads strand `+`, and for one that reads `-`. It is
-NaN where it means nothing, such as codon phase outside coding sequence or on the other strand.
+A quantity is an array (2, n_rows): what holds at a base for a model that reads strand `+`, and for one that reads `-`.
+It is NaN where it means nothing, such as codon phase outside coding sequence or on the other strand.
 """
 
 from __future__ import annotations
@@ -23,13 +23,43 @@ LINEAR, ANGLE, CLASS = "linear", "angle", "class"
 HYDROPATHY = dict(
     zip(
         "ARNDCQEGHILKMFPSTWYV",
-        (1.8, -4.5, -3.5, -3.5, 2.5, -3.5, -3.5, -0.4, -3.2, 4.5, 3.8, -3.9, 1.9, 2.8, -1.6, -0.8, -0.7, -0.9, -1.3, 4.2),
+        (
+            1.8,
+            -4.5,
+            -3.5,
+            -3.5,
+            2.5,
+            -3.5,
+            -3.5,
+            -0.4,
+            -3.2,
+            4.5,
+            3.8,
+            -3.9,
+            1.9,
+            2.8,
+            -1.6,
+            -0.8,
+            -0.7,
+            -0.9,
+            -1.3,
+            4.2,
+        ),
         strict=True,
     )
-)  # fmt: skip
+)
 # amino acids of AAA, AAC, … TTT
 STANDARD_CODE = "KNKNTTTTRSRSIIMIQHQHPPPPRRRRLLLLEDEDAAAAGGGGVVVV*Y*YSSSS*CWCLFLF"
-CLASSES = ("tRNA", "rRNA", "promoter_predicted", "rbs_predicted", "terminator_predicted", "mobile_element", "prophage", "repeat")  # fmt: skip
+CLASSES = (
+    "tRNA",
+    "rRNA",
+    "promoter_predicted",
+    "rbs_predicted",
+    "terminator_predicted",
+    "mobile_element",
+    "prophage",
+    "repeat",
+)
 
 
 class Quantity(NamedTuple):
@@ -101,7 +131,8 @@ def codon_phase(workspace: Workspace, annotations: pd.DataFrame) -> NDArray[np.f
 
 
 def along_genes(workspace: Workspace, annotations: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
-    """Fraction along the coding sequence, and bases from its start and to its stop, in the strand read, each (2, n_rows).
+    """Fraction along the coding sequence, and bases from its start and to its stop, in the strand read, each (2,
+    n_rows).
 
     Of overlapping genes the one that is listed last counts. Genes of several intervals are left out: bases of introns
     would have to be taken off.
@@ -125,9 +156,7 @@ def along_genes(workspace: Workspace, annotations: pd.DataFrame) -> dict[str, ND
     return out
 
 
-def composition(
-    genomes: Genomes, workspace: Workspace, window: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def composition(genomes: Genomes, workspace: Workspace, window: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """GC content, and GC skew (G − C)/(G + C) of the strand read, in windows centred on each base, each (2, n_rows)."""
     gc, skew = (np.zeros((2, workspace.n_rows), np.float32) for _ in range(2))
     half = window // 2
@@ -151,7 +180,9 @@ def _moving(code: NDArray[np.uint8], letters: Sequence[int], window: int) -> NDA
 
 
 def hydropathy(kmers: NDArray[np.integer], phase: NDArray[np.floating], k: int) -> NDArray[np.float32]:
-    """Hydropathy of the amino acid whose codon ends here (Kyte and Doolittle), (2, n_rows); NaN elsewhere and for stops."""
+    """Hydropathy of the amino acid whose codon ends here (Kyte and Doolittle), (2, n_rows); NaN elsewhere and for
+    stops.
+    """
     table = np.array([HYDROPATHY.get(a, np.nan) for a in STANDARD_CODE] + [np.nan], np.float32)
     codon = np.where(kmers < 4**k, kmers % 64, 64)
     return np.where(phase == 2, table[codon], np.nan).astype(np.float32)
@@ -160,15 +191,14 @@ def hydropathy(kmers: NDArray[np.integer], phase: NDArray[np.floating], k: int) 
 def replication(
     genomes: Genomes, workspace: Workspace, annotations: pd.DataFrame
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Angle from the origin round circular chromosomes with one named origin, and whether the strand read is the leading one.
+    """Angle from the origin round circular chromosomes with one named origin, and whether the strand read is the
+    leading one.
 
-    The terminus is taken to lie opposite the origin. NaN on contigs without an origin named like oriC, and on those shorter
-    than 500,000 bases, whose replication is of another kind.
+    The terminus is taken to lie opposite the origin. NaN on contigs without an origin named like oriC, and on those
+    shorter than 500,000 bases, whose replication is of another kind.
     """
     angle, leading = (np.full((2, workspace.n_rows), np.nan, np.float32) for _ in range(2))
-    named = annotations[
-        (annotations["kind"] == "origin") & annotations["name"].str.lower().str.startswith("oric")
-    ]
+    named = annotations[(annotations["kind"] == "origin") & annotations["name"].str.lower().str.startswith("oric")]
     for s in workspace.stretches():
         here = named[(named["genome"] == s.genome) & (named["chrom"] == s.chrom)]
         length = genomes.length(s.genome, s.chrom)
@@ -189,9 +219,7 @@ def splice_distance(workspace: Workspace, annotations: pd.DataFrame, kind: str) 
     sites = annotations[annotations["kind"] == kind]
     for s in workspace.stretches():
         for number, strand in enumerate("+-"):
-            here = sites[
-                (sites["genome"] == s.genome) & (sites["chrom"] == s.chrom) & (sites["strand"] == strand)
-            ]
+            here = sites[(sites["genome"] == s.genome) & (sites["chrom"] == s.chrom) & (sites["strand"] == strand)]
             if here.empty:
                 continue
             at = np.sort(here["start"].to_numpy() if number == 0 else here["end"].to_numpy() - 1)
@@ -215,12 +243,10 @@ def quantities(
     """Everything that a coordinate is tested against, one at a time; what the genomes do not have is left out."""
     if (annotations["kind"] == "CDS").any():
         phase = codon_phase(workspace, annotations)
-        yield Quantity(
-            "codon_phase", ANGLE, (2 * np.pi / 3 * phase).astype(np.float32), "radians, 2π a codon"
-        )
+        yield Quantity("codon_phase", ANGLE, (2 * np.pi / 3 * phase).astype(np.float32), "radians, 2π a codon")
         for name, values in along_genes(workspace, annotations).items():
             yield Quantity(name, LINEAR, values, "0 … 1" if name.startswith("position") else "log2 bases")
-        yield Quantity("hydropathy", LINEAR, hydropathy(read_kmers(genomes, workspace, 3), phase, 3), "Kyte–Doolittle")  # fmt: skip
+        yield Quantity("hydropathy", LINEAR, hydropathy(read_kmers(genomes, workspace, 3), phase, 3), "Kyte–Doolittle")
     for window in gc_windows:
         gc, skew = composition(genomes, workspace, window)
         yield Quantity(f"gc_{window}", LINEAR, gc, "share")
@@ -231,9 +257,11 @@ def quantities(
         yield Quantity("leading_strand", CLASS, leading, "1: read in the direction of the fork")
     for kind in ("splice_donor", "splice_acceptor"):
         if (annotations["kind"] == kind).any():
-            yield Quantity(f"distance_to_{kind}", LINEAR, splice_distance(workspace, annotations, kind), "signed log2 bases")  # fmt: skip
+            yield Quantity(
+                f"distance_to_{kind}", LINEAR, splice_distance(workspace, annotations, kind), "signed log2 bases"
+            )
     yield from _masks(workspace, annotations, classes or CLASSES)
-    genome = pd.factorize(workspace.table["genome"].iloc[workspace.locate(np.arange(workspace.n_rows)).stretch])[0]  # fmt: skip
+    genome = pd.factorize(workspace.table["genome"].iloc[workspace.locate(np.arange(workspace.n_rows)).stretch])[0]
     if genome.max(initial=0) > 0:
         yield Quantity("genome", CLASS, np.stack([genome, genome]).astype(np.float32), "number of the genome")
 

@@ -142,8 +142,8 @@ def stable_partition(
 ) -> Partition:
     """Leiden at the resolution whose partitions change least when a tenth of the edges is left out.
 
-    The lowest resolution within `slack` of the most stable one is taken: communities that are too wide are cut afterwards
-    by evidence of another kind, communities that are too narrow are not mended.
+    The lowest resolution within `slack` of the most stable one is taken: communities that are too wide are cut
+    afterwards by evidence of another kind, communities that are too narrow are not mended.
     """
     stability = [_stability(graph, r, seeds) for r in resolutions]
     chosen = next(i for i, s in enumerate(stability) if s >= max(stability) - slack)
@@ -173,9 +173,9 @@ def adopt(
 ) -> NDArray[np.int64]:
     """Give features that are in no candidate to the one of their module whose span holds their decoder row.
 
-    Features that fire rarely show too few joint firings to be pooled; where they fire with a module and their direction is
-    one that the candidate's other features span, they belong to it. The share that a span of that size holds of a random
-    direction is taken off first.
+    Features that fire rarely show too few joint firings to be pooled; where they fire with a module and their
+    direction is one that the candidate's other features span, they belong to it. The share that a span of that size
+    holds of a random direction is taken off first.
 
     Parameters
     ----------
@@ -192,9 +192,7 @@ def adopt(
     for c in np.unique(out[out >= 0]):
         members = np.flatnonzero(label == c)
         span = principal_span(unit[members])
-        free = np.flatnonzero(
-            (np.asarray(label) < 0) & np.isin(module, module[members]) & (np.asarray(module) >= 0)
-        )
+        free = np.flatnonzero((np.asarray(label) < 0) & np.isin(module, module[members]) & (np.asarray(module) >= 0))
         chance = len(span) / decoder.shape[1]
         held = (((unit[free] @ span.T) ** 2).sum(1) - chance) / max(1 - chance, 1e-12)
         won = held > best[free]
@@ -203,7 +201,9 @@ def adopt(
 
 
 def principal_span(rows: NDArray[np.floating], share: float = 0.98) -> NDArray[np.float64]:
-    """Orthonormal rows of the fewest principal directions (not centred) that hold `share` of the squared norm, (k, d)."""
+    """Orthonormal rows of the fewest principal directions (not centred) that hold `share` of the squared norm, (k,
+    d).
+    """
     _, s, v = np.linalg.svd(np.asarray(rows, np.float64), full_matrices=False)
     if not s.size or s[0] == 0:
         return np.zeros((0, rows.shape[1]))

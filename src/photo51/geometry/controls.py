@@ -16,22 +16,31 @@ BIN, LEAST, MOST, DRAWS = 32, 100, 600, 39
 
 
 def strand_pairs(bench: Bench) -> Control:
-    """Held-out correlation of each feature on strand + with its partner on strand −, partners sought on the other blocks."""
+    """Held-out correlation of each feature on strand + with its partner on strand −, partners sought on the other
+    blocks.
+    """
     score, null, mutual, n = _paired(bench, bench.tokens.codes)
     if n < 10:
-        return not_tested(
-            "strand_pairs", STRANDS_WHAT, f"Only {n} features fire often enough on both strands."
-        )
+        return not_tested("strand_pairs", STRANDS_WHAT, f"Only {n} features fire often enough on both strands.")
     random = _paired(bench, bench.random)[0] if bench.random is not None else np.nan
     p = float(monte_carlo_p(score, null))
     note = (
-        f"{n} features, occupancy in {BIN} bases; {mutual:.0%} of the partners choose each other; the two readings see different context, "
-        f"since the model reads one way; null: strand − turned within blocks, partners sought anew ({len(null)} draws)"
+        f"{n} features, occupancy in {BIN} bases; {mutual:.0%} of the partners choose each other; the two readings see"
+        " different context, since the model reads one way; null: strand − turned within blocks, partners sought anew"
+        f" ({len(null)} draws)"
     )
     return Control(
-        "strand_pairs", STRANDS_WHAT, score, "mean correlation", np.nan, random, float(null.mean()), p,
-        verdict(score, (random,), p, bench.params.alpha), note,
-    )  # fmt: skip
+        "strand_pairs",
+        STRANDS_WHAT,
+        score,
+        "mean correlation",
+        np.nan,
+        random,
+        float(null.mean()),
+        p,
+        verdict(score, (random,), p, bench.params.alpha),
+        note,
+    )
 
 
 def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64], float, int]:
@@ -48,8 +57,15 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
     find_row = np.zeros(rows, bool)
     find_row[tokens.row[bench.find]] = True
     plus = _occupancy(codes[strands[0]][:, keep], tokens.row[strands[0]], half)
-    in_find = _occupancy(csr_matrix(find_row[tokens.row[strands[0]]][:, None].astype(np.float32)), tokens.row[strands[0]], half)[:, 0] > BIN / 2  # fmt: skip
-    read = _occupancy(csr_matrix(np.ones((strands[0].sum(), 1), np.float32)), tokens.row[strands[0]], half)[:, 0] > BIN / 2  # fmt: skip
+    in_find = (
+        _occupancy(
+            csr_matrix(find_row[tokens.row[strands[0]]][:, None].astype(np.float32)), tokens.row[strands[0]], half
+        )[:, 0]
+        > BIN / 2
+    )
+    read = (
+        _occupancy(csr_matrix(np.ones((strands[0].sum(), 1), np.float32)), tokens.row[strands[0]], half)[:, 0] > BIN / 2
+    )
     minus_codes, minus_rows = codes[strands[1]][:, keep], tokens.row[strands[1]]
 
     def agreement(where: NDArray[np.int64]) -> tuple[float, float]:
@@ -62,17 +78,13 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
 
     score, mutual = agreement(minus_rows)
     rng = bench.rng(2)
-    null = [
-        agreement(rotate_rows(minus_rows, bounds, random_shifts(bounds, rng)[0]))[0] for _ in range(DRAWS)
-    ]
+    null = [agreement(rotate_rows(minus_rows, bounds, random_shifts(bounds, rng)[0]))[0] for _ in range(DRAWS)]
     return score, np.array(null), mutual, len(keep)
 
 
 def _occupancy(codes: csr_matrix, row: NDArray[np.int64], n_bins: int) -> NDArray[np.float32]:
     """Bases of each bin of rows in which each feature fires, (bins, features)."""
-    spread = csr_matrix(
-        (np.ones(len(row), np.float32), (row // BIN, np.arange(len(row)))), shape=(n_bins, len(row))
-    )
+    spread = csr_matrix((np.ones(len(row), np.float32), (row // BIN, np.arange(len(row)))), shape=(n_bins, len(row)))
     firing = csr_matrix((np.ones_like(codes.data), codes.indices, codes.indptr), shape=codes.shape)
     return np.asarray((spread @ firing).todense(), np.float32)
 
@@ -99,31 +111,32 @@ def genetic_code(bench: Bench) -> Control:
     codon = (bench.kmers % 64).astype(np.int64)
     coding = np.array([a != "*" for a in STANDARD_CODE])
     if bench.params.k < 3 or (np.bincount(codon[ends & ~bench.find], minlength=64)[coding] < 20).any():
-        return not_tested(
-            "genetic_code", CODE_WHAT, "Some codons occur fewer than 20 times in the scored bases."
-        )
+        return not_tested("genetic_code", CODE_WHAT, "Some codons occur fewer than 20 times in the scored bases.")
     held = np.flatnonzero(ends & ~bench.find)
     score, null = _code_score(bench.tokens.codes[held], codon[held], bench)
     random = _code_score(bench.random[held], codon[held], bench)[0] if bench.random is not None else np.nan
     p = float(monte_carlo_p(score, null))
     note = (
-        f"cosine distances of 61 codons' mean codes at their last base, {len(held):,} codons; a k-mer knows letters only, so its score is 0 "
-        "by construction; null: the letters of the code are renamed, position by position"
+        f"cosine distances of 61 codons' mean codes at their last base, {len(held):,} codons; a k-mer knows letters"
+        " only, so its score is 0 by construction; null: the letters of the code are renamed, position by position"
     )
     return Control(
-        "genetic_code", CODE_WHAT, score, "partial correlation", 0.0, random, float(null.mean()), p,
-        verdict(score, (0.0, random), p, bench.params.alpha), note,
-    )  # fmt: skip
-
-
-def _code_score(
-    codes: csr_matrix, codon: NDArray[np.int64], bench: Bench
-) -> tuple[float, NDArray[np.float64]]:
-    which = csr_matrix((np.ones(len(codon)), (codon, np.arange(len(codon)))), shape=(64, len(codon)))
-    means = (
-        np.asarray((which @ codes).todense(), np.float64)
-        / np.maximum(np.bincount(codon, minlength=64), 1)[:, None]
+        "genetic_code",
+        CODE_WHAT,
+        score,
+        "partial correlation",
+        0.0,
+        random,
+        float(null.mean()),
+        p,
+        verdict(score, (0.0, random), p, bench.params.alpha),
+        note,
     )
+
+
+def _code_score(codes: csr_matrix, codon: NDArray[np.int64], bench: Bench) -> tuple[float, NDArray[np.float64]]:
+    which = csr_matrix((np.ones(len(codon)), (codon, np.arange(len(codon)))), shape=(64, len(codon)))
+    means = np.asarray((which @ codes).todense(), np.float64) / np.maximum(np.bincount(codon, minlength=64), 1)[:, None]
     sense = np.array([i for i, a in enumerate(STANDARD_CODE) if a != "*"])
     means = means - means[sense].mean(0)
     unit = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)

@@ -1,7 +1,7 @@
 """Coordinates on a manifold: an angle on a loop, a place along an arc.
 
-An angle comes from the plane of the two largest principal axes and is checked against persistent cohomology, which needs no
-plane; where the two disagree, cohomology wins. A place along an arc is the first diffusion coordinate.
+An angle comes from the plane of the two largest principal axes and is checked against persistent cohomology, which
+needs no plane; where the two disagree, cohomology wins. A place along an arc is the first diffusion coordinate.
 """
 
 from __future__ import annotations
@@ -96,9 +96,7 @@ def cohomology_angles(p: NDArray[np.float64], most: int = 1, prime: int = 47) ->
             signed[u, v], signed[v, u] = whole, -whole
         m = len(i)
         edges = np.tile(np.arange(m), 2)
-        coboundary = coo_matrix(
-            (np.repeat([1.0, -1.0], m), (edges, np.concatenate([j, i]))), shape=(m, len(p))
-        ).tocsr()
+        coboundary = coo_matrix((np.repeat([1.0, -1.0], m), (edges, np.concatenate([j, i]))), shape=(m, len(p))).tocsr()
         f = lsqr(coboundary, signed[i, j], atol=1e-10, btol=1e-10)[0]
         out.append(2 * np.pi * (f % 1.0) - np.pi)
     return out
@@ -142,7 +140,9 @@ def place(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: int 
 
 
 def diffusion_coordinates(p: NDArray[np.float64], n: int, k: int = 15) -> NDArray[np.float64]:
-    """The n leading non-trivial diffusion coordinates of points, (points, n); bandwidths are distances to the k-th neighbour."""
+    """The n leading non-trivial diffusion coordinates of points, (points, n); bandwidths are distances to the k-th
+    neighbour.
+    """
     d = cdist(p, p)
     reach = np.sort(d, axis=1)[:, min(k, len(p) - 1)] + 1e-12
     kernel = np.exp(-(d**2) / (reach[:, None] * reach))
@@ -158,7 +158,9 @@ def diffusion_coordinates(p: NDArray[np.float64], n: int, k: int = 15) -> NDArra
 def stability(
     fit: Callable[[NDArray[np.float64]], Coordinate], x: NDArray[np.float64], half: NDArray[np.bool_]
 ) -> float:
-    """Agreement on all points of coordinates fitted on either half: circular for angles, |rank correlation| for places."""
+    """Agreement on all points of coordinates fitted on either half: circular for angles, |rank correlation| for
+    places.
+    """
     if half.sum() < 30 or (~half).sum() < 30:
         return float("nan")
     first, second = fit(x[half]), fit(x[~half])

@@ -1,9 +1,9 @@
 """Direct couplings: what two features' firing still says of each other when all others are known.
 
-Two estimators of the couplings of a pairwise binary model (an Ising model). `precision_couplings` is the naive mean-field one:
-the negative normalised inverse of the correlation matrix, shrunk, one connected component of the gate at a time.
-`pseudolikelihood` is the ℓ1-penalised logistic regression of each feature on its candidate partners, slower and exact in
-the limit.
+Two estimators of the couplings of a pairwise binary model (an Ising model). `precision_couplings` is the naive
+mean-field one: the negative normalised inverse of the correlation matrix, shrunk, one connected component of the gate
+at a time. `pseudolikelihood` is the ℓ1-penalised logistic regression of each feature on its candidate partners, slower
+and exact in the limit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ from photo51.geometry.tokens import Firing
 def precision_couplings(
     pairs: Pairs, n_features: int, *, z_gate: float = 8.0, shrinkage: float = 0.05, largest: int = 4096
 ) -> NDArray[np.float64]:
-    """Partial correlations of firing, one value a pair: −Pᵢⱼ / √(Pᵢᵢ Pⱼⱼ) with P the inverse of the shrunk correlations.
+    """Partial correlations of firing, one value a pair: −Pᵢⱼ / √(Pᵢᵢ Pⱼⱼ) with P the inverse of the shrunk
+    correlations.
 
     Parameters
     ----------
@@ -98,9 +99,7 @@ class Neighbourhoods(NamedTuple):
     partners: NDArray[np.int64]
 
 
-def strongest_partners(
-    pairs: Pairs, strength: NDArray[np.floating], n_features: int, width: int
-) -> Neighbourhoods:
+def strongest_partners(pairs: Pairs, strength: NDArray[np.floating], n_features: int, width: int) -> Neighbourhoods:
     """The `width` partners of each feature with the largest |strength|."""
     i = np.concatenate([pairs.i, pairs.j])
     j = np.concatenate([pairs.j, pairs.i])
@@ -122,8 +121,9 @@ def pseudolikelihood(
 ) -> csr_matrix:
     """Couplings by ℓ1-penalised logistic regression of each feature on its candidates, made symmetric by their mean.
 
-    Maximises, feature by feature, the mean log-likelihood less `penalty` · Σ|b| with an unpenalised intercept, by coordinate
-    descent in bounded Newton steps. Tokens in which no candidate fires are one term, so the cost is that of the active ones.
+    Maximises, feature by feature, the mean log-likelihood less `penalty` · Σ|b| with an unpenalised intercept, by
+    coordinate descent in bounded Newton steps. Tokens in which no candidate fires are one term, so the cost is that of
+    the active ones.
 
     Parameters
     ----------

@@ -1,11 +1,11 @@
 """A reading frame without labels: the rhythm of features along the sequence, at a period.
 
-The sequence is cut into windows and each feature's Fourier component at the period is taken in each. Where features keep time,
-the components of a window and of the next one agree. The leading eigenvector of this cross-spectrum (principal components in
-the frequency domain: Brillinger 1981, doi:10.1137/1.9780898719246, chapter 9) gives each feature a weight and a place on a
-circle, and each base the angle of its weighted sum. Neighbouring windows do not overlap, so that neither a base with itself
-nor the letters that successive k-mers share are taken for rhythm. The direction of reading fixes the sense of rotation; only
-where the circle starts is free.
+The sequence is cut into windows and each feature's Fourier component at the period is taken in each. Where features
+keep time, the components of a window and of the next one agree. The leading eigenvector of this cross-spectrum
+(principal components in the frequency domain: Brillinger 1981, doi:10.1137/1.9780898719246, chapter 9) gives each
+feature a weight and a place on a circle, and each base the angle of its weighted sum. Neighbouring windows do not
+overlap, so that neither a base with itself nor the letters that successive k-mers share are taken for rhythm. The
+direction of reading fixes the sense of rotation; only where the circle starts is free.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ class Rhythm(NamedTuple):
     weight
         (features,) complex, norm 1: modulus is how much a feature says, argument its place on the circle.
     coherence
-        Share of the power at the period that one rhythm, kept from window to window, explains: leading eigenvalue over trace.
+        Share of the power at the period that one rhythm, kept from window to window, explains: leading eigenvalue over
+        trace.
     scale
         (features,) what activations are divided by: their root mean square.
     """
@@ -67,7 +68,7 @@ def rhythm(
         Pairs of windows used, evenly taken.
     """
     n_features = codes.shape[1]
-    scale = np.sqrt(np.bincount(codes.indices, codes.data.astype(np.float64) ** 2, n_features) / max(1, codes.shape[0]))  # fmt: skip
+    scale = np.sqrt(np.bincount(codes.indices, codes.data.astype(np.float64) ** 2, n_features) / max(1, codes.shape[0]))
     scale[scale == 0] = 1.0
     first = _pairs(np.asarray(run), window, most)
     if len(first) < 4 or n_features < 3:

@@ -1,10 +1,11 @@
 """Dependence that a common switch does not explain: the difference between a manifold and a module.
 
-Features that switch on together correlate, whether they tile one shape or merely share an occasion (two concepts of one
-context, a gene and its promoter). The switch is taken out by looking only at tokens in which one of the two is on: given
-that feature i fires, the occasion is there, and where i and j are different things the strength of i says nothing about j.
-Where they tile one shape it does: as the point moves from the centre of i to that of j, one falls and the other rises. And
-as it moves from the centre of i to either side of it, j rises on one side only: its mean need not change then, its spread does.
+Features that switch on together correlate, whether they tile one shape or merely share an occasion (two concepts of
+one context, a gene and its promoter). The switch is taken out by looking only at tokens in which one of the two is on:
+given that feature i fires, the occasion is there, and where i and j are different things the strength of i says
+nothing about j. Where they tile one shape it does: as the point moves from the centre of i to that of j, one falls and
+the other rises. And as it moves from the centre of i to either side of it, j rises on one side only: its mean need not
+change then, its spread does.
 """
 
 from __future__ import annotations
@@ -98,7 +99,9 @@ def own_sums(codes: csr_matrix, level: NDArray[np.floating]) -> NDArray[np.float
 
 @njit(cache=True, parallel=True)
 def _pairs(pattern: Firing, levels, some, features, own, least):
-    """Mean r² of both directions: a row for each of some features, a column for each place in its module; pairs once."""
+    """Mean r² of both directions: a row for each of some features, a column for each place in its module; pairs
+    once.
+    """
     indptr, indices, ptr, rows, place = pattern
     data, level = levels
     module, local, clumping, new = features
@@ -165,9 +168,7 @@ def _r2(sums, own, clumping, least_joint, least_z):
     return min(r2, 1.0) if r2 * n / max(1.0, clumping) >= least_z * least_z else 0.0
 
 
-def dense_dependence(
-    codes: NDArray[np.floating], level: NDArray[np.floating], *, least_joint: int = 10
-) -> float:
+def dense_dependence(codes: NDArray[np.floating], level: NDArray[np.floating], *, least_joint: int = 10) -> float:
     """Mean over pairs of `conditional_dependence` of a few features in dense codes, of whatever certainty.
 
     Parameters

@@ -1,4 +1,6 @@
-"""How many numbers a cluster needs: intrinsic dimension, linear span, how much of it its features explain, how it bends."""
+"""How many numbers a cluster needs: intrinsic dimension, linear span, how much of it its features explain, how it
+bends.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ class Dimension(NamedTuple):
 
     @property
     def called(self) -> int:
-        """The smaller of the two as a whole number, since noise fills all directions at the finest scale; −1 for none."""
+        """The smaller of the two as a whole number, since noise fills all directions at the finest scale; −1 for
+        none.
+        """
         values = [v for v in self if np.isfinite(v)]
         return max(1, round(min(values))) if values else -1
 
@@ -41,8 +45,8 @@ def intrinsic_dimension(x: NDArray[np.float64], rng: np.random.Generator, *, mos
 
     References
     ----------
-    Facco et al. 2017, doi:10.1038/s41598-017-11873-y (TwoNN); Amsaleg et al. 2019, doi:10.1137/1.9781611975673.21 (TLE);
-    Bac et al. 2021, doi:10.3390/e23101368 (scikit-dimension).
+    Facco et al. 2017, doi:10.1038/s41598-017-11873-y (TwoNN); Amsaleg et al. 2019,
+    doi:10.1137/1.9781611975673.21 (TLE); Bac et al. 2021, doi:10.3390/e23101368 (scikit-dimension).
     """
     import skdim
 
@@ -84,7 +88,9 @@ def restricted_r2(a: Activity, codes: NDArray[np.floating] | None = None, *, rid
 
 
 def flatness(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: int = 150) -> float:
-    """Chord over path for the farther half of landmark pairs, median: 1 is flat, 2/π to 1 the arcs of a circle, less a coil."""
+    """Chord over path for the farther half of landmark pairs, median: 1 is flat, 2/π to 1 the arcs of a circle, less a
+    coil.
+    """
     dense = dense_part(x)
     p = x[dense][landmarks(x[dense], n_landmarks, rng)]
     if len(p) < 10:
@@ -111,9 +117,7 @@ def turns(x: NDArray[np.float64], t: NDArray[np.float64], *, closed: bool, n_bin
     """
     order = np.argsort(np.argsort(t, kind="stable"), kind="stable")
     which = order * n_bins // max(len(t), 1)
-    curve = (
-        np.stack([x[which == b].mean(0) for b in np.unique(which)]) if len(t) >= n_bins else np.zeros((0, 1))
-    )
+    curve = np.stack([x[which == b].mean(0) for b in np.unique(which)]) if len(t) >= n_bins else np.zeros((0, 1))
     if len(curve) < 4:
         return float("nan")
     if closed:
@@ -130,8 +134,8 @@ class Regime(NamedTuple):
     Attributes
     ----------
     label
-        `capture`: no more features than the span needs; `tiling`: many features, each on in a small part; `dilution`: many
-        features, each on in much of it.
+        `capture`: no more features than the span needs; `tiling`: many features, each on in a small part; `dilution`:
+        many features, each on in much of it.
     share_on
         Median over features of the share of the cluster's active tokens in which each fires.
     per_dimension
@@ -146,8 +150,8 @@ class Regime(NamedTuple):
 def regime(a: Activity) -> Regime:
     """Name how features share the work (the terms are those of Bhalla, Fel et al. 2026, arXiv:2604.28119).
 
-    Definitions here: capture where there is at most one feature more than the span has dimensions; else tiling where the
-    median feature fires in at most 0.35 of the active tokens; else dilution.
+    Definitions here: capture where there is at most one feature more than the span has dimensions; else tiling where
+    the median feature fires in at most 0.35 of the active tokens; else dilution.
     """
     n_features, span = a.codes.shape[1], max(len(a.basis), 1)
     on = float(np.median((a.codes > 0).mean(0))) if len(a.codes) else float("nan")

@@ -1,8 +1,8 @@
 """Direct recovery: coordinates from raw activations, without a dictionary, as the rival of every cluster of features.
 
-Two ways, both given what the clusters have. At the same tokens and in as many dimensions, the coordinate of the activations
-themselves: what remains of a cluster's advantage is what its features leave out. And without the clusters' tokens: as many
-groups of tokens, each near a subspace of as many dimensions, found in the activations alone.
+Two ways, both given what the clusters have. At the same tokens and in as many dimensions, the coordinate of the
+activations themselves: what remains of a cluster's advantage is what its features leave out. And without the clusters'
+tokens: as many groups of tokens, each near a subspace of as many dimensions, found in the activations alone.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Misse
 
 
 def of_rival(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams) -> list[Placing]:
-    """Every cluster of another dictionary of the same tokens by its place, whether or not it would be called a manifold."""
+    """Every cluster of another dictionary of the same tokens by its place, whether or not it would be called a
+    manifold.
+    """
     seen, clusters = unjudged(tokens, decoder, params)
     out = []
     for number, (a, points) in enumerate(clusters):
@@ -76,7 +78,9 @@ def axes_of(x: NDArray[np.floating], k: int) -> NDArray[np.float64]:
 def coordinate_of(
     x: NDArray[np.floating], kind: str, k: int, rng: np.random.Generator, most: int = 1200
 ) -> NDArray[np.float64]:
-    """Angle or place of activations in their k principal axes, (n,): fitted on at most `most` of them, as for clusters."""
+    """Angle or place of activations in their k principal axes, (n,): fitted on at most `most` of them, as for
+    clusters.
+    """
     y = axes_of(x, k)
     some = y if len(y) <= most else y[np.sort(rng.choice(len(y), most, replace=False))]
     return (angle if kind == "angle" else place)(some, rng).of(y)
@@ -103,9 +107,7 @@ def at_same_tokens(g: Geometry, raw: Raw, seed: int) -> list[Placing]:
     return out
 
 
-def in_subspaces(
-    tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, most: int = 8_000
-) -> list[Placing]:
+def in_subspaces(tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, most: int = 8_000) -> list[Placing]:
     """Groups of tokens near subspaces of the activations, each with the place of its tokens along it.
 
     Parameters
@@ -133,9 +135,7 @@ def in_subspaces(
 def _placing(tokens: Tokens, at: NDArray[np.int64], number: int, t: NDArray[np.float64]) -> Placing:
     order = np.argsort(tokens.block[at], kind="stable")
     at = at[order]
-    return Placing(
-        number, "direct", tokens.row[at], tokens.strand[at].astype(np.int64), tokens.block[at], t[order]
-    )
+    return Placing(number, "direct", tokens.row[at], tokens.strand[at].astype(np.int64), tokens.block[at], t[order])
 
 
 class Subspaces(NamedTuple):
@@ -146,9 +146,7 @@ class Subspaces(NamedTuple):
     basis: NDArray[np.float64]
 
 
-def subspaces(
-    x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Generator, sweeps: int = 8
-) -> Subspaces:
+def subspaces(x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Generator, sweeps: int = 8) -> Subspaces:
     """K-subspaces: points go to the affine subspace they are nearest to, subspaces to the points they have, in turn.
 
     References

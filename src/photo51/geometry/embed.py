@@ -30,10 +30,11 @@ def feature_graph(features: ad.AnnData, g: Geometry, seed: int) -> ad.AnnData:
 
     Returns
     -------
-    `obs` gains `geometry` (used, or why not), `module`, `cluster`, `label` (manifold, module, unresolved, none), `shape` and
-    `along` (place of the feature on its cluster's coordinate); `obsp` holds `coactivation` (joint firings), `phi`, `zscore`,
-    `coupling`, `cosine`, `lagged` (z) and `lag` (bases); `obsm` holds `X_pca`, `X_umap`, `X_diffmap` (NaN for features that
-    are never active); `uns["neighbors"]`, `connectivities` and `distances` are those of the decoder directions.
+    `obs` gains `geometry` (used, or why not), `module`, `cluster`, `label` (manifold, module, unresolved,
+    none), `shape` and `along` (place of the feature on its cluster's coordinate); `obsp` holds `coactivation` (joint
+    firings), `phi`, `zscore`, `coupling`, `cosine`, `lagged` (z) and `lag` (bases); `obsm` holds `X_pca`, `X_umap`,
+    `X_diffmap` (NaN for features that are never active); `uns["neighbors"]`, `connectivities` and `distances` are
+    those of the decoder directions.
     """
     n = features.n_obs
     kept = g.usable.features
@@ -96,7 +97,9 @@ def _maps(out: ad.AnnData, alive: NDArray[np.bool_], seed: int) -> None:
 
         x = np.asarray(out.X, np.float32)[live]
         unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-        some = ad.AnnData(unit, obs=pd.DataFrame({"cluster": out.obs["cluster"].to_numpy()[live]}, index=out.obs_names[live]))  # fmt: skip
+        some = ad.AnnData(
+            unit, obs=pd.DataFrame({"cluster": out.obs["cluster"].to_numpy()[live]}, index=out.obs_names[live])
+        )
         sc.pp.pca(some, n_comps=min(COMPONENTS, *(s - 1 for s in unit.shape)), random_state=seed)
         sc.pp.neighbors(some, n_neighbors=min(NEIGHBOURS, len(live) - 1), random_state=seed)
         sc.tl.umap(some, random_state=seed, init_pos="spectral")

@@ -56,7 +56,9 @@ def find_frame(codes: csr_matrix, bench: Bench) -> Frame:
 
 
 def codon_phase(bench: Bench) -> Control:
-    """Accuracy of the three states on held-out blocks; baseline: the commonest phase of each 6-mer, learnt with labels."""
+    """Accuracy of the three states on held-out blocks; baseline: the commonest phase of each 6-mer, learnt with
+    labels.
+    """
     if not (bench.annotations["kind"] == "CDS").any():
         return not_tested("codon_phase", WHAT, "The genomes have no coding sequence.")
     phase = bench.phase
@@ -74,21 +76,31 @@ def codon_phase(bench: Bench) -> Control:
         random = float((find_frame(bench.random, bench).phase == phase)[score].mean())
     p = float(monte_carlo_p(accuracy, null))
     note = (
-        f"accuracy {accuracy:.3f} on {score.sum():,} held-out coding bases; same search on {bench.params.k}-mers {blind:.3f}; "
-        f"{bench.params.k}-mers with labels {kmer:.3f}, summed over {CONTEXT} bases {context:.3f}; rhythm kept from window to "
-        f"window {frame.rhythm.coherence:.3f}; {_mixture(frame.place[score])}"
+        f"accuracy {accuracy:.3f} on {score.sum():,} held-out coding bases; same search on {bench.params.k}-mers"
+        f" {blind:.3f}; {bench.params.k}-mers with labels {kmer:.3f}, summed over {CONTEXT} bases {context:.3f}; rhythm"
+        f" kept from window to window {frame.rhythm.coherence:.3f}; {_mixture(frame.place[score])}"
     )
     return Control(
-        "codon_phase", WHAT, accuracy, "accuracy (chance 0.333)", kmer, random, float(null.mean()), p,
-        verdict(accuracy, (kmer, random), p, bench.params.alpha), note,
-    )  # fmt: skip
+        "codon_phase",
+        WHAT,
+        accuracy,
+        "accuracy (chance 0.333)",
+        kmer,
+        random,
+        float(null.mean()),
+        p,
+        verdict(accuracy, (kmer, random), p, bench.params.alpha),
+        note,
+    )
 
 
 def kmer_frame(bench: Bench, phase: NDArray[np.floating], score: NDArray[np.bool_]) -> tuple[float, float]:
-    """Accuracy of the last k bases, learnt with labels: of one k-mer, and of all k-mers of the last `CONTEXT` bases together.
+    """Accuracy of the last k bases, learnt with labels: of one k-mer, and of all k-mers of the last `CONTEXT` bases
+    together.
 
-    The second adds up log-likelihoods of phase along the reading direction as gene finders do (Borodovsky and McIninch 1993,
-    doi:10.1016/0097-8485(93)85004-V); it is given as context for the model's score, whose reach is longer than k bases.
+    The second adds up log-likelihoods of phase along the reading direction as gene finders do (Borodovsky and McIninch
+    1993, doi:10.1016/0097-8485(93)85004-V); it is given as context for the model's score, whose reach is longer than k
+    bases.
     """
     width = 4**bench.params.k + 1
     learn = bench.find & np.isfinite(phase)
@@ -120,9 +132,7 @@ def _segments(bench: Bench, score: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _segment_null(found, phase, segment, bench: Bench) -> NDArray[np.float64]:
     """Accuracy when every coding stretch gets a random frame, (draws,)."""
     n = segment.max() + 1
-    same = np.stack(
-        [np.bincount(segment, (found == (phase + s) % 3).astype(float), n) for s in range(3)], axis=1
-    )
+    same = np.stack([np.bincount(segment, (found == (phase + s) % 3).astype(float), n) for s in range(3)], axis=1)
     draws = bench.rng(1).integers(0, 3, (bench.params.rotations, n))
     return same[np.arange(n), draws].sum(1) / len(found)
 

@@ -1,10 +1,11 @@
-"""From modules to candidate manifolds: which of the features that fire together stay dependent once their occasion is given?
+"""From modules to candidate manifolds: which of the features that fire together stay dependent once their occasion is
+given?
 
-Inside each module the conditional dependence is measured, features that depend strongly are pooled, and what is pooled is
-measured again: far tiles of a ring never fire together, but the arcs they belong to meet. Then weaker dependence is let in,
-step by step, down to a floor. What comes out is a tree: pieces grow, and pieces of two things merge where a weak dependence
-joins them at last, as everything does in a genome. A piece is a candidate manifold where it outlives, over the strengths,
-the pieces it is made of and what it is lost in.
+Inside each module the conditional dependence is measured, features that depend strongly are pooled, and what is pooled
+is measured again: far tiles of a ring never fire together, but the arcs they belong to meet. Then weaker dependence is
+let in, step by step, down to a floor. What comes out is a tree: pieces grow, and pieces of two things merge where a
+weak dependence joins them at last, as everything does in a genome. A piece is a candidate manifold where it outlives,
+over the strengths, the pieces it is made of and what it is lost in.
 """
 
 from __future__ import annotations
@@ -94,16 +95,16 @@ def _strengths(floor: float) -> NDArray[np.float64]:
     return np.append(STRONGEST * STEP ** np.arange(n), floor)
 
 
-def _filled(
-    whole: NDArray[np.int64], inside: NDArray[np.int64], piece: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _filled(whole: NDArray[np.int64], inside: NDArray[np.int64], piece: NDArray[np.int64]) -> NDArray[np.int64]:
     out = whole.copy()
     out[inside] = piece
     return np.unique(out, return_inverse=True)[1].astype(np.int64)
 
 
 class _Pieces(NamedTuple):
-    """Pooled features: codes, module, what counts as on and sums there, clumping (an entry a piece), and |r| between them."""
+    """Pooled features: codes, module, what counts as on and sums there, clumping (an entry a piece), and |r| between
+    them.
+    """
 
     codes: csr_matrix
     module: NDArray[np.int64]
@@ -155,14 +156,13 @@ def clumping(codes: csr_matrix, run: NDArray[np.integer], n_lags: int) -> NDArra
     return 1 + 2 * (rho**2).sum(1)
 
 
-def lasting(
-    levels: NDArray[np.int64], strengths: NDArray[np.floating], smallest: int = 3
-) -> NDArray[np.int64]:
-    """Pieces of a tree that last longest, none within another, (features,): members × halvings of strength lived through.
+def lasting(levels: NDArray[np.int64], strengths: NDArray[np.floating], smallest: int = 3) -> NDArray[np.int64]:
+    """Pieces of a tree that last longest, none within another, (features,): members × halvings of strength lived
+    through.
 
-    A piece lives from the level at which it has `smallest` members until it merges with another one that has; taking in
-    single features is growth. It is preferred to the pieces it was made of where its excess of mass is not less than theirs
-    together.
+    A piece lives from the level at which it has `smallest` members until it merges with another one that has; taking
+    in single features is growth. It is preferred to the pieces it was made of where its excess of mass is not less
+    than theirs together.
 
     Parameters
     ----------

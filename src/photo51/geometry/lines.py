@@ -1,4 +1,6 @@
-"""Controls that are lines and large circles: GC content, position along a gene, the two halves and the turn of replication."""
+"""Controls that are lines and large circles: GC content, position along a gene, the two halves and the turn of
+replication.
+"""
 
 from __future__ import annotations
 
@@ -48,13 +50,22 @@ def gc_line(bench: Bench) -> Control:
             p, order = float(monte_carlo_p(scores[name], null)), _seriation(guess, held)
     score = scores["model"]
     note = (
-        f"readout of the mean codes of {size} bases, ranks within genomes; means of ten steps of GC follow one another along it with "
-        f"rank correlation {order:.2f}; k-mers hold GC by construction, so that this control is no glory"
+        f"readout of the mean codes of {size} bases, ranks within genomes; means of ten steps of GC follow one another"
+        f" along it with rank correlation {order:.2f}; k-mers hold GC by construction, so that this control is no glory"
     )
     called = verdict(score, (), p, bench.params.alpha) if order > 0.9 else NOT_SHOWN
     return Control(
-        "gc_line", GC, score, "rank correlation", scores["kmer"], scores.get("random", np.nan), float(null.mean()), p, called, note,
-    )  # fmt: skip
+        "gc_line",
+        GC,
+        score,
+        "rank correlation",
+        scores["kmer"],
+        scores.get("random", np.nan),
+        float(null.mean()),
+        p,
+        called,
+        note,
+    )
 
 
 def _centred_ranks(values: NDArray[np.floating], genome: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -107,11 +118,21 @@ def position_along_gene(bench: Bench) -> Control:
     )
     p = float(monte_carlo_p(scores["model"], null))
     rivals = (scores["kmer"], scores.get("random", np.nan))
-    note = f"linear readout of one base's codes, learnt on {len(learn):,} bases and scored on {len(score):,} of other blocks"
+    note = (
+        f"linear readout of one base's codes, learnt on {len(learn):,} bases and scored on {len(score):,} of other"
+        " blocks"
+    )
     return Control(
-        "position_along_gene", GENE, scores["model"], "rank correlation", *((*rivals, np.nan)[:2]), float(null.mean()), p,
-        verdict(scores["model"], rivals, p, bench.params.alpha), note,
-    )  # fmt: skip
+        "position_along_gene",
+        GENE,
+        scores["model"],
+        "rank correlation",
+        *((*rivals, np.nan)[:2]),
+        float(null.mean()),
+        p,
+        verdict(scores["model"], rivals, p, bench.params.alpha),
+        note,
+    )
 
 
 def _kmer_means(bench: Bench, learn: NDArray[np.int64], truth: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -133,9 +154,7 @@ def replication_strand(bench: Bench) -> Control:
         known = np.isfinite(y)
         learn, score = np.flatnonzero(bench.find[first] & known), np.flatnonzero(~bench.find[first] & known)
         if len(learn) < 50 or len(score) < 50:
-            why = (
-                "It needs a circular chromosome with a named origin and windows of 512 bases on both halves."
-            )
+            why = "It needs a circular chromosome with a named origin and windows of 512 bases on both halves."
             return not_tested("replication_strand", STRAND, why)
         guess = ridge(x[learn], y[learn].astype(np.float64), penalty=1.0)(x[score])
         scores[name] = auroc(guess, y[score] > 0)
@@ -143,11 +162,21 @@ def replication_strand(bench: Bench) -> Control:
             null = _flipped(guess, y[score] > 0, bench.tokens.block[first][score], bench)
             p = float(monte_carlo_p(scores[name], null))
     rivals = (scores["kmer"], scores.get("random", np.nan))
-    note = "readout of window means; null: which strand leads is drawn anew for every block; genes prefer the leading strand, and GC skew tells it too"
+    note = (
+        "readout of window means; null: which strand leads is drawn anew for every block; genes prefer the leading"
+        " strand, and GC skew tells it too"
+    )
     return Control(
-        "replication_strand", STRAND, scores["model"], "AUROC", *rivals, float(null.mean()) if len(null) else np.nan, p,
-        verdict(scores["model"], rivals, p, bench.params.alpha), note,
-    )  # fmt: skip
+        "replication_strand",
+        STRAND,
+        scores["model"],
+        "AUROC",
+        *rivals,
+        float(null.mean()) if len(null) else np.nan,
+        p,
+        verdict(scores["model"], rivals, p, bench.params.alpha),
+        note,
+    )
 
 
 def _flipped(guess, label, block, bench: Bench) -> NDArray[np.float64]:
@@ -164,9 +193,7 @@ def replication_angle(bench: Bench) -> Control:
     sectors = np.unique((angle[known & bench.find] / (2 * np.pi) * 12).astype(np.int64))
     held = np.unique((angle[known & ~bench.find] / (2 * np.pi) * 12).astype(np.int64))
     if len(sectors) < 9 or len(held) < 9:
-        share = (
-            f"{len(sectors)} and {len(held)} of 12 sectors hold scored bases in the two halves of the blocks"
-        )
+        share = f"{len(sectors)} and {len(held)} of 12 sectors hold scored bases in the two halves of the blocks"
         return not_tested("replication_angle", ANGLE, f"It needs a chromosome scored all round; {share}.")
     scores: dict[str, float] = {}
     p, null = np.nan, np.zeros(0)
@@ -175,9 +202,7 @@ def replication_angle(bench: Bench) -> Control:
         t = angle[first]
         ok = np.isfinite(t)
         learn, score = np.flatnonzero(bench.find[first] & ok), np.flatnonzero(~bench.find[first] & ok)
-        made = ridge(x[learn], np.column_stack([np.cos(t[learn]), np.sin(t[learn])]).astype(np.float64), 1.0)(
-            x[score]
-        )
+        made = ridge(x[learn], np.column_stack([np.cos(t[learn]), np.sin(t[learn])]).astype(np.float64), 1.0)(x[score])
         z = np.exp(1j * (np.arctan2(made[:, 1], made[:, 0]) - t[score]))
         scores[name] = float(z.mean().real)
         if name == "model":
@@ -188,6 +213,13 @@ def replication_angle(bench: Bench) -> Control:
     rivals = (scores["kmer"], scores.get("random", np.nan))
     note = "mean cosine of the error of the angle; null: every block is turned to a random angle"
     return Control(
-        "replication_angle", ANGLE, scores["model"], "mean cosine of the error", *rivals, float(null.mean()), p,
-        verdict(scores["model"], rivals, p, bench.params.alpha), note,
-    )  # fmt: skip
+        "replication_angle",
+        ANGLE,
+        scores["model"],
+        "mean cosine of the error",
+        *rivals,
+        float(null.mean()),
+        p,
+        verdict(scores["model"], rivals, p, bench.params.alpha),
+        note,
+    )

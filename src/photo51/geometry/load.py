@@ -21,7 +21,9 @@ def chosen_blocks(workspace: Workspace, tokens: int) -> NDArray[np.int64]:
 
 
 def reading_order(workspace: Workspace, blocks: NDArray[np.integer]) -> list[tuple[int, NDArray[np.int64]]]:
-    """Stretches of some blocks as they are read: number of the strand (0 is `+`) and rows, rising on `+`, falling on `-`."""
+    """Stretches of some blocks as they are read: number of the strand (0 is `+`) and rows, rising on `+`, falling on
+    `-`.
+    """
     wanted = set(workspace.block_ids[blocks].tolist())
     out = []
     for s in workspace.stretches():

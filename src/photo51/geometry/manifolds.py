@@ -87,7 +87,9 @@ class Cluster(NamedTuple):
         return self.placed.coordinate.of(self.projected(a))
 
     def seriation(self) -> NDArray[np.int64]:
-        """Order of the members along the coordinate, by the mean place of their firings; by strength where there is none."""
+        """Order of the members along the coordinate, by the mean place of their firings; by strength where there is
+        none.
+        """
         t = self.coordinate()
         if not np.isfinite(t).any():
             return np.argsort(-self.activity.codes.sum(0), kind="stable")
@@ -115,8 +117,8 @@ class Geometry(NamedTuple):
     clusters
         In order of their number.
     result
-        `found`, or the name of what stood in the way: `no live feature`, `fewer tokens than features`, `nothing related`,
-        `no cluster`.
+        `found`, or the name of what stood in the way: `no live feature`, `fewer tokens than features`, `nothing
+        related`, `no cluster`.
     """
 
     usable: Usable
@@ -153,9 +155,7 @@ def find_manifolds(
     if not len(kept.features):
         return Geometry(kept, tokens.take(kept.features), None, None, empty, nothing, "no live feature")
     if tokens.n < len(kept.features):
-        return Geometry(
-            kept, tokens.take(kept.features), None, None, empty, nothing, "fewer tokens than features"
-        )
+        return Geometry(kept, tokens.take(kept.features), None, None, empty, nothing, "fewer tokens than features")
     own, rows = tokens.take(kept.features), np.asarray(decoder)[kept.features]
     first = first_half(own.block)
     finding, rest = (own.where(first), own.where(~first)) if params.held_out else (own, own)
@@ -175,7 +175,9 @@ def find_manifolds(
 def unjudged(
     tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams
 ) -> tuple[Tokens, list[tuple[Activity, Cloud]]]:
-    """Clusters with their points on held-out tokens, whatever they are: for a dictionary that only serves as a rival."""
+    """Clusters with their points on held-out tokens, whatever they are: for a dictionary that only serves as a
+    rival.
+    """
     kept = usable(tokens.codes, decoder, params)
     own, rows = tokens.take(kept.features), np.asarray(decoder)[kept.features]
     first = first_half(own.block)
@@ -199,7 +201,9 @@ def first_half(block: NDArray[np.integer]) -> NDArray[np.bool_]:
 
 
 def held_out(tokens: Tokens, number: NDArray[np.int64], values: NDArray) -> tuple[NDArray[np.int64], NDArray]:
-    """Of some tokens, those on which shapes are measured where clusters are found on the others: new numbers, and values."""
+    """Of some tokens, those on which shapes are measured where clusters are found on the others: new numbers, and
+    values.
+    """
     keep = ~first_half(tokens.block)
     here = keep[number]
     return (np.cumsum(keep) - 1)[number[here]], values[here]
@@ -250,10 +254,7 @@ def _candidates(
         if (label[members] < 0).all():
             label[members] = label.max() + 1
     label = by_size(label, params.smallest)
-    of = [
-        int(np.bincount(modules.label[label == c] + 1).argmax()) - 1
-        for c in range(label.max(initial=NONE) + 1)
-    ]
+    of = [int(np.bincount(modules.label[label == c] + 1).argmax()) - 1 for c in range(label.max(initial=NONE) + 1)]
     return label, np.array(of, dtype=np.int64)
 
 

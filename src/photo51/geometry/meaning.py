@@ -1,9 +1,9 @@
 """What a coordinate means: each against each quantity of biology, under rotation of the blocks.
 
-The statistic is the share of the quantity's variance between twelve equal groups of tokens along the coordinate, which takes
-no side between rising, falling and cyclic. Its null turns the quantity by a random number of bases within each block, both
-strands together, so that densities and runs of either stay; where the quantity is turned to a place at which it is unknown
-the token is left out, as it is where it is unknown in truth.
+The statistic is the share of the quantity's variance between twelve equal groups of tokens along the coordinate, which
+takes no side between rising, falling and cyclic. Its null turns the quantity by a random number of bases within each
+block, both strands together, so that densities and runs of either stay; where the quantity is turned to a place at
+which it is unknown the token is left out, as it is where it is unknown in truth.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Placing(NamedTuple):
         some = np.unique(np.linspace(0, n - 1, most).round().astype(np.int64))
         return self._replace(
             row=self.row[some], strand=self.strand[some], block=self.block[some], coordinate=self.coordinate[some]
-        )  # fmt: skip
+        )
 
     @property
     def bins(self) -> NDArray[np.int64]:
@@ -88,7 +88,9 @@ class Rivals(NamedTuple):
 
 
 class Association(NamedTuple):
-    """One coordinate against one quantity: tokens where it is known, held-out effect, that of k-mers, z and p of rotation."""
+    """One coordinate against one quantity: tokens where it is known, held-out effect, that of k-mers, z and p of
+    rotation.
+    """
 
     n: int
     effect: float
@@ -131,8 +133,8 @@ def associate(
     bounds
         Rows at which blocks begin, and the end.
     shifts
-        (draws, blocks) rotations. A test that has met `ENOUGH` larger draws among the first `FIRST_DRAWS` is not continued
-        (Besag and Clifford 1991, doi:10.1093/biomet/78.2.301).
+        (draws, blocks) rotations. A test that has met `ENOUGH` larger draws among the first `FIRST_DRAWS` is not
+        continued (Besag and Clifford 1991, doi:10.1093/biomet/78.2.301).
     """
     value = columns[placing.strand, placing.row]
     known = np.isfinite(value[:, 0])
@@ -176,9 +178,7 @@ def _held_out(value, group, known, train) -> float:
         return float("nan")
     mean = value[a].mean(0)
     n = np.bincount(group[a], minlength=BINS)
-    sums = np.stack(
-        [np.bincount(group[a], value[a, k], minlength=BINS) for k in range(value.shape[1])], axis=1
-    )
+    sums = np.stack([np.bincount(group[a], value[a, k], minlength=BINS) for k in range(value.shape[1])], axis=1)
     fitted = (sums + mean) / (n + 1)[:, None]
     missed = ((value[b] - fitted[group[b]]) ** 2).sum()
     return float(1 - missed / max(((value[b] - mean) ** 2).sum(), 1e-300))
@@ -268,7 +268,8 @@ def _turned(columns, where, bounds, shifts):
 def kmer_guess(
     columns: NDArray[np.float32], kmers: NDArray[np.int32], train: NDArray[np.bool_], k: int
 ) -> NDArray[np.float32]:
-    """Mean of each column for the k-mer that ends at a base, learnt on `train` rows and drawn to the overall mean by 20 counts.
+    """Mean of each column for the k-mer that ends at a base, learnt on `train` rows and drawn to the overall mean by
+    20 counts.
 
     Parameters
     ----------

@@ -16,13 +16,15 @@ RANKS = ("domain", "phylum", "class", "order", "family", "genus")
 def phylogeny(bench: Bench) -> Control:
     """Accuracy of the phylum of the nearest neighbour among genes of other families.
 
-    Beside it the correlation of distances between codes with distances in the taxonomy (ranks up to the common one), after
-    those between 5-mers and between GC contents are partialled out; its p turns the genes' names (Mantel's test, partial:
-    Smouse, Long and Sokal 1986, doi:10.2307/2413122).
+    Beside it the correlation of distances between codes with distances in the taxonomy (ranks up to the common one),
+    after those between 5-mers and between GC contents are partialled out; its p turns the genes' names (Mantel's test,
+    partial: Smouse, Long and Sokal 1986, doi:10.2307/2413122).
     """
     genes = bench.panel
     if genes is None:
-        return not_tested("phylogeny_16S", WHAT, "It needs the 16S genes of many organisms read by the model (`photo51 panel`).")  # fmt: skip
+        return not_tested(
+            "phylogeny_16S", WHAT, "It needs the 16S genes of many organisms read by the model (`photo51 panel`)."
+        )
     lineage = np.stack([np.asarray(genes.obs[r].astype(str)) for r in RANKS], axis=1)
     near, words = (cosines(np.asarray(x, np.float64)) for x in (genes.X, genes.obsm["kmers"]))
     score, kmer = neighbour_accuracy(near, lineage), neighbour_accuracy(words, lineage)
@@ -30,18 +32,29 @@ def phylogeny(bench: Bench) -> Control:
     if "random" in genes.obsm:
         random = neighbour_accuracy(cosines(np.asarray(genes.obsm["random"], np.float64)), lineage)
     rng = bench.rng(8)
-    null = np.array([neighbour_accuracy(near, lineage, rng.permutation(len(lineage))) for _ in range(bench.params.rotations)])  # fmt: skip
+    null = np.array(
+        [neighbour_accuracy(near, lineage, rng.permutation(len(lineage))) for _ in range(bench.params.rotations)]
+    )
     p = float(monte_carlo_p(score, null))
     partial, p_partial = beyond((near, words, genes.obs["gc"].to_numpy(dtype=float)), lineage, bench)
     note = (
-        f"{len(lineage)} genes of {len(np.unique(lineage[:, 1]))} phyla, neighbours of the same family left out; with them "
-        f"{neighbour_accuracy(near, lineage, family=True):.3f} (5-mers {neighbour_accuracy(words, lineage, family=True):.3f}); "
-        f"distance in the taxonomy, 5-mers and GC partialled out: rank correlation {partial:.3f} (p {p_partial:.3f})"
+        f"{len(lineage)} genes of {len(np.unique(lineage[:, 1]))} phyla, neighbours of the same family left out; with"
+        f" them {neighbour_accuracy(near, lineage, family=True):.3f} (5-mers"
+        f" {neighbour_accuracy(words, lineage, family=True):.3f}); distance in the taxonomy, 5-mers and GC partialled"
+        f" out: rank correlation {partial:.3f} (p {p_partial:.3f})"
     )
     return Control(
-        "phylogeny_16S", WHAT, score, "accuracy of the nearest neighbour's phylum", kmer, random, float(null.mean()), p,
-        verdict(score, (kmer, random), p, bench.params.alpha), note,
-    )  # fmt: skip
+        "phylogeny_16S",
+        WHAT,
+        score,
+        "accuracy of the nearest neighbour's phylum",
+        kmer,
+        random,
+        float(null.mean()),
+        p,
+        verdict(score, (kmer, random), p, bench.params.alpha),
+        note,
+    )
 
 
 def cosines(x: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -88,9 +101,7 @@ def taxonomic_distance(lineage: NDArray[np.str_]) -> NDArray[np.float64]:
     return lineage.shape[1] - shared
 
 
-def beyond(
-    seen: tuple[NDArray[np.float64], ...], lineage: NDArray[np.str_], bench: Bench
-) -> tuple[float, float]:
+def beyond(seen: tuple[NDArray[np.float64], ...], lineage: NDArray[np.str_], bench: Bench) -> tuple[float, float]:
     """Partial rank correlation of distances of codes and in the taxonomy, given 5-mers and GC, and its p.
 
     Parameters

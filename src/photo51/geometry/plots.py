@@ -1,4 +1,6 @@
-"""Figures of geometry: the map, manifolds coloured by what their coordinate means, couplings, barcodes, the reading frame."""
+"""Figures of geometry: the map, manifolds coloured by what their coordinate means, couplings, barcodes, the reading
+frame.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,7 @@ def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     loose = label == "none"
     ax.scatter(xy[loose, 0], xy[loose, 1], s=3, color=FAINT, lw=0, label="in no group", rasterized=True)
     other = np.isin(label, ["module", "unresolved"])
-    ax.scatter(
-        xy[other, 0], xy[other, 1], s=4, color="#9aa0a6", lw=0, label="group without a shape", rasterized=True
-    )
+    ax.scatter(xy[other, 0], xy[other, 1], s=4, color="#9aa0a6", lw=0, label="group without a shape", rasterized=True)
     shown = manifolds[manifolds["manifold"]]
     for i, row in enumerate(shown.itertuples()):
         at = xy[cluster == str(row.cluster)]
@@ -79,7 +79,7 @@ def embedded(ax: Axes, points: pd.DataFrame, values: NDArray[np.floating], kind:
         state = np.round(values / (2 * np.pi / 3))
         for p in range(3):
             at = known & (state == p)
-            ax.scatter(x[at], y[at], s=4, color=FRAME_COLOURS[p], lw=0, label=f"codon base {p + 1}", rasterized=True)  # fmt: skip
+            ax.scatter(x[at], y[at], s=4, color=FRAME_COLOURS[p], lw=0, label=f"codon base {p + 1}", rasterized=True)
         ax.legend(loc="best", markerscale=2)
     elif kind == "class":
         for p, tone in ((0, COLOURS["-"]), (1, COLOURS["+"])):
@@ -87,7 +87,15 @@ def embedded(ax: Axes, points: pd.DataFrame, values: NDArray[np.floating], kind:
             ax.scatter(x[at], y[at], s=4, color=tone, lw=0, label=f"{label}: {p}", rasterized=True)
         ax.legend(loc="best", markerscale=2)
     else:
-        shown = ax.scatter(x[known], y[known], c=values[known], s=4, lw=0, cmap=CYCLIC if kind == "angle" else SEQUENTIAL, rasterized=True)  # fmt: skip
+        shown = ax.scatter(
+            x[known],
+            y[known],
+            c=values[known],
+            s=4,
+            lw=0,
+            cmap=CYCLIC if kind == "angle" else SEQUENTIAL,
+            rasterized=True,
+        )
         ax.figure.colorbar(shown, ax=ax, label=label, shrink=0.8)
     ax.set(xlabel="first axis of the cluster", ylabel="second axis", xticks=[], yticks=[])
     ax.set_aspect("equal", "datalim")
@@ -105,7 +113,11 @@ def place_fields(ax: Axes, cluster: Cluster, numbers: NDArray[np.int64], bins: i
     mean = np.stack([z[which == b].mean(0) for b in range(bins)], axis=1)
     mean /= np.maximum(mean.max(1, keepdims=True), 1e-12)
     ax.imshow(mean, aspect="auto", cmap=SEQUENTIAL, interpolation="nearest", extent=(0, 1, len(order), 0))
-    ax.set_yticks(np.arange(len(order)) + 0.5, [str(n) for n in numbers[cluster.features[order]]], fontsize=5 if len(order) > 12 else 6)  # fmt: skip
+    ax.set_yticks(
+        np.arange(len(order)) + 0.5,
+        [str(n) for n in numbers[cluster.features[order]]],
+        fontsize=5 if len(order) > 12 else 6,
+    )
     ax.set(xlabel="along the coordinate (share of tokens)", ylabel="feature", xticks=[0, 0.5, 1])
     return ax
 
@@ -145,7 +157,14 @@ def barcode(ax: Axes, cluster: Cluster, bars: tuple[NDArray[np.float64], ...], m
     made = cluster.measured.null.loop[np.isfinite(cluster.measured.null.loop)]
     if len(made):
         limit = float(np.quantile(made, 0.95))
-        ax.plot([0, limit], [-2, -2], color=COLOURS["null"], lw=3, solid_capstyle="butt", label="longest loop of circularly shifted features (95 %)")  # fmt: skip
+        ax.plot(
+            [0, limit],
+            [-2, -2],
+            color=COLOURS["null"],
+            lw=3,
+            solid_capstyle="butt",
+            label="longest loop of circularly shifted features (95 %)",
+        )
     ax.set(xlabel="scale (radii of the cloud)", yticks=[], ylim=(max(y, 4) + 0.5, -3.5))
     ax.legend(loc="lower right")
     return ax
@@ -156,12 +175,18 @@ def frame_plane(ax: Axes, place: NDArray[np.complex128], phase: NDArray[np.float
     reach = float(np.quantile(np.abs(place), 0.99))
     for p in range(3):
         z = place[phase == p]
-        ax.scatter(
-            z.real / reach, z.imag / reach, s=2, color=FRAME_COLOURS[p], alpha=0.5, lw=0, rasterized=True
-        )
+        ax.scatter(z.real / reach, z.imag / reach, s=2, color=FRAME_COLOURS[p], alpha=0.5, lw=0, rasterized=True)
         middle = z.mean() / reach
         ax.plot([0, middle.real], [0, middle.imag], color=INK, lw=1)
-        ax.annotate(f"base {p + 1}", (1.06 * np.cos(2 * np.pi * p / 3), 1.06 * np.sin(2 * np.pi * p / 3)), ha="center", va="center", color=FRAME_COLOURS[p], fontsize=8, weight="bold")  # fmt: skip
+        ax.annotate(
+            f"base {p + 1}",
+            (1.06 * np.cos(2 * np.pi * p / 3), 1.06 * np.sin(2 * np.pi * p / 3)),
+            ha="center",
+            va="center",
+            color=FRAME_COLOURS[p],
+            fontsize=8,
+            weight="bold",
+        )
     ax.set(xlim=(-1.25, 1.25), ylim=(-1.25, 1.25), xticks=[], yticks=[], aspect="equal")
     ax.set_xlabel("plane of the period-3 rhythm, found without labels")
     return ax
@@ -170,10 +195,29 @@ def frame_plane(ax: Axes, place: NDArray[np.complex128], phase: NDArray[np.float
 def battery_bars(ax: Axes, battery: pd.DataFrame) -> Axes:
     """Every control: score, k-mers, random weights and null."""
     table = battery[battery["verdict"] != "not tested"].reset_index(drop=True)
-    marks = (("score", "o", COLOURS["feature"], "model"), ("baseline", "D", COLOURS["kmer"], "k-mers"), ("random_weights", "v", COLOURS["random_weights"], "random weights"), ("null", "|", COLOURS["null"], "null"))  # fmt: skip
+    marks = (
+        ("score", "o", COLOURS["feature"], "model"),
+        ("baseline", "D", COLOURS["kmer"], "k-mers"),
+        ("random_weights", "v", COLOURS["random_weights"], "random weights"),
+        ("null", "|", COLOURS["null"], "null"),
+    )
     for column, marker, tone, label in marks:
-        ax.plot(table[column], np.arange(len(table)), marker, color=tone, label=label, ms=6 if marker != "|" else 11, ls="none")  # fmt: skip
-    ax.set_yticks(np.arange(len(table)), [f"{c.replace('_', ' ')}\n({v}; {u.split(' (')[0]})" for c, v, u in zip(table["control"], table["verdict"], table["unit"], strict=True)])  # fmt: skip
+        ax.plot(
+            table[column],
+            np.arange(len(table)),
+            marker,
+            color=tone,
+            label=label,
+            ms=6 if marker != "|" else 11,
+            ls="none",
+        )
+    ax.set_yticks(
+        np.arange(len(table)),
+        [
+            f"{c.replace('_', ' ')}\n({v}; {u.split(' (')[0]})"
+            for c, v, u in zip(table["control"], table["verdict"], table["unit"], strict=True)
+        ],
+    )
     ax.set(ylim=(len(table) - 0.5, -0.5), xlabel="score on held-out blocks")
     ax.axvline(0, color=FAINT, lw=0.7, zorder=0)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=4)

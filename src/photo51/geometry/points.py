@@ -45,8 +45,8 @@ class Activity(NamedTuple):
     def turned(self, rng: np.random.Generator) -> Activity:
         """Each feature rotated by itself within the active tokens of each block: the null of every statement on shape.
 
-        Densities and runs of every feature stay as they are, and so does when the cluster is active; which features meet
-        does not. Features that merely switch on together are exchangeable with their turned selves.
+        Densities and runs of every feature stay as they are, and so does when the cluster is active; which features
+        meet does not. Features that merely switch on together are exchangeable with their turned selves.
         """
         error = None
         if self.error is not None:
@@ -72,9 +72,7 @@ class Activity(NamedTuple):
     def where(self, keep: NDArray[np.bool_]) -> Activity:
         """Some of the active tokens."""
         error = None if self.error is None else self.error[keep]
-        return self._replace(
-            codes=self.codes[keep], token=self.token[keep], block=self.block[keep], error=error
-        )
+        return self._replace(codes=self.codes[keep], token=self.token[keep], block=self.block[keep], error=error)
 
 
 class Missed(NamedTuple):
@@ -127,7 +125,8 @@ class Cloud(NamedTuple):
     Attributes
     ----------
     x
-        (n, k) points in their own principal axes, centred; the cone of magnitudes is taken off (norm 1 before centring).
+        (n, k) points in their own principal axes, centred; the cone of magnitudes is taken off (norm 1 before
+        centring).
     place
         (n,) row of each in `Activity`.
     mean, axes
@@ -151,7 +150,8 @@ class Cloud(NamedTuple):
 def cloud(
     a: Activity, rng: np.random.Generator, *, most: int = 2000, with_error: bool = False, kept: float = 0.98
 ) -> Cloud:
-    """Points of a cluster: reconstruction from its features alone, where it is not faint (above the 25 % quantile of norms).
+    """Points of a cluster: reconstruction from its features alone, where it is not faint (above the 25 % quantile of
+    norms).
 
     Parameters
     ----------
@@ -183,8 +183,9 @@ def _centred(y: NDArray[np.float64], place: NDArray[np.int64], kept: float) -> C
 
 
 def dense_part(x: NDArray[np.float64], share: float = 0.8, k: int = 15) -> NDArray[np.int64]:
-    """Points that are no strays, which would bridge holes: by distance to the k-th neighbour, the denser `share`, and all
-    others for which it is within a quarter of the median: an even surface has no strays, and holes once a fifth is taken out.
+    """Points that are no strays, which would bridge holes: by distance to the k-th neighbour, the denser `share`, and
+    all others for which it is within a quarter of the median: an even surface has no strays, and holes once a fifth is
+    taken out.
     """
     if len(x) <= k + 1:
         return np.arange(len(x))
@@ -196,7 +197,9 @@ def dense_part(x: NDArray[np.float64], share: float = 0.8, k: int = 15) -> NDArr
 
 
 def landmarks(x: NDArray[np.float64], n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices of n points that cover a set: farthest-point sampling (Gonzalez 1985, doi:10.1016/0304-3975(85)90224-5)."""
+    """Indices of n points that cover a set: farthest-point sampling (Gonzalez 1985,
+    doi:10.1016/0304-3975(85)90224-5).
+    """
     if len(x) == 0:
         return np.zeros(0, np.int64)
     chosen = [int(rng.integers(len(x)))]

@@ -75,7 +75,8 @@ def turned_null(
     rng: np.random.Generator,
     draws: int,
 ) -> NDArray[np.float64]:
-    """Pearson correlations after the truth is turned within blocks, (draws,); both may have NaN, and blocks are consecutive.
+    """Pearson correlations after the truth is turned within blocks, (draws,); both may have NaN, and blocks are
+    consecutive.
 
     Give ranks for a rank correlation.
     """
@@ -96,9 +97,7 @@ def ranks(values: NDArray[np.floating]) -> NDArray[np.float64]:
     return out
 
 
-def window_means(
-    codes: csr_matrix, run: NDArray[np.integer], size: int
-) -> tuple[csr_matrix, NDArray[np.int64]]:
+def window_means(codes: csr_matrix, run: NDArray[np.integer], size: int) -> tuple[csr_matrix, NDArray[np.int64]]:
     """Mean codes of consecutive windows within runs (shorter last ones are left out), and the first token of each.
 
     Returns

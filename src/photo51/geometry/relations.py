@@ -1,8 +1,8 @@
 """Relations between features: who fires with whom, more or less often than their densities and their runs explain.
 
-Firing is binary here. Neighbouring bases are not independent draws (genes, repeats and composition last hundreds of bases),
-so the number of tokens is replaced, pair by pair, by Bartlett's effective number: with it two independent features of long
-runs have z of unit variance, without it a fifth of such pairs passes |z| > 8.
+Firing is binary here. Neighbouring bases are not independent draws (genes, repeats and composition last hundreds of
+bases), so the number of tokens is replaced, pair by pair, by Bartlett's effective number: with it two independent
+features of long runs have z of unit variance, without it a fifth of such pairs passes |z| > 8.
 """
 
 from __future__ import annotations
@@ -60,9 +60,9 @@ def coactivation(
 ) -> Pairs:
     """Pairs whose co-firing differs from independence by |z| ≥ `z_min`, counted in chunks of features.
 
-    The product FᵀF is formed row by row with a dense accumulator (Gustavson 1978, doi:10.1145/355791.355796), so the cost is
-    the number of active pairs and the memory one chunk. `z` is corrected by Bartlett's variance 1 + 2 Σ ρᵢ(l) ρⱼ(l)
-    (Bartlett 1935, doi:10.2307/2342284), never below 1.
+    The product FᵀF is formed row by row with a dense accumulator (Gustavson 1978, doi:10.1145/355791.355796), so the
+    cost is the number of active pairs and the memory one chunk. `z` is corrected by Bartlett's variance 1 + 2 Σ ρᵢ(l)
+    ρⱼ(l) (Bartlett 1935, doi:10.2307/2342284), never below 1.
 
     Parameters
     ----------
@@ -139,7 +139,9 @@ def _no_pairs() -> Pairs:
 
 
 def pair_dot(rows: NDArray, i: NDArray[np.integer], j: NDArray[np.integer], chunk: int = 1 << 18) -> NDArray:
-    """Inner products of pairs of rows of a dense matrix, (pairs,); where most pairs are wanted, all of them are formed."""
+    """Inner products of pairs of rows of a dense matrix, (pairs,); where most pairs are wanted, all of them are
+    formed.
+    """
     out = np.empty(len(i), dtype=np.float64)
     if len(i) > 0.02 * len(rows) ** 2:
         for a in range(0, len(rows), 512):
@@ -153,9 +155,7 @@ def pair_dot(rows: NDArray, i: NDArray[np.integer], j: NDArray[np.integer], chun
     return out
 
 
-def cosine(
-    decoder: NDArray[np.floating], i: NDArray[np.integer], j: NDArray[np.integer]
-) -> NDArray[np.float64]:
+def cosine(decoder: NDArray[np.floating], i: NDArray[np.integer], j: NDArray[np.integer]) -> NDArray[np.float64]:
     """Cosine of decoder rows, pair by pair, (pairs,); 0 where a row is zero."""
     norm = np.linalg.norm(decoder, axis=1, keepdims=True)
     return pair_dot(np.divide(decoder, norm, out=np.zeros_like(decoder), where=norm > 0), i, j)

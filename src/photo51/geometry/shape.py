@@ -1,8 +1,9 @@
 """What a cluster is: every measure beside its null, then one word.
 
-The null turns each feature by itself within the tokens where the cluster is active (`Activity.turned`), so that densities,
-runs and the common occasion stay. A cluster whose features are no more dependent than their turned selves is a module: it
-fires together, and that is all. Only what passes is a manifold, and only shapes that the resamples agree on get a name.
+The null turns each feature by itself within the tokens where the cluster is active (`Activity.turned`), so that
+densities, runs and the common occasion stay. A cluster whose features are no more dependent than their turned selves
+is a module: it fires together, and that is all. Only what passes is a manifold, and only shapes that the resamples
+agree on get a name.
 """
 
 from __future__ import annotations
@@ -120,8 +121,8 @@ def measure(
     Parameters
     ----------
     draws
-        Turned copies for dependence, and for holes. A few for dimension and R², and for holes where none of the cluster's is long enough to be called one
-        whatever the null; cavities only where the cluster itself shows one.
+        Turned copies for dependence, and for holes. A few for dimension and R², and for holes where none of the
+        cluster's is long enough to be called one whatever the null; cavities only where the cluster itself shows one.
     n_landmarks, most
         Landmarks of the persistence, and points they are chosen from.
     alpha
@@ -129,7 +130,8 @@ def measure(
 
     Returns
     -------
-    The measures, and the cloud (with the dictionary's error added back where it is known) that coordinates are fitted on.
+    The measures, and the cloud (with the dictionary's error added back where it is known) that coordinates are
+    fitted on.
     """
     points = cloud(a, rng, most=most, with_error=True)
     codes_only = cloud(a, rng, most=most)
@@ -144,27 +146,32 @@ def measure(
     null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, most, seen), turned)
     called = betti(found, _most(null.loop), _most(null.cavity))
     resamples = SURE if hole or called.pieces > 1 else FEW
-    return Measured(
-        n_features=a.codes.shape[1],
-        n_tokens=len(a.codes),
-        loop=(float(loops[0]), float(loops[1]) if len(loops) > 1 else 0.0),
-        cavity=cavity,
-        dependence=dependence,
-        p_loop=_p(float(loops[0]), null.loop) if flat else float("nan"),
-        p_cavity=_p(cavity, null.cavity) if flat else float("nan"),
-        p_dependence=_p(dependence, turned),
-        betti=called,
-        agreement=agreement(points.x, called, rng, null_loop=_most(null.loop), draws=resamples)
-        if depends
-        else float("nan"),
-        tips=branches(points.x, rng) if flat and called[1:] == (0, 0) else 0,
-        dimension=dimension,
-        span=len(codes_only.explained),
-        r2=restricted_r2(a),
-        regime=regime(a),
-        flatness=flatness(points.x, rng),
-        null=null,
-    ), points
+    return (
+        Measured(
+            n_features=a.codes.shape[1],
+            n_tokens=len(a.codes),
+            loop=(float(loops[0]), float(loops[1]) if len(loops) > 1 else 0.0),
+            cavity=cavity,
+            dependence=dependence,
+            p_loop=_p(float(loops[0]), null.loop) if flat else float("nan"),
+            p_cavity=_p(cavity, null.cavity) if flat else float("nan"),
+            p_dependence=_p(dependence, turned),
+            betti=called,
+            agreement=(
+                agreement(points.x, called, rng, null_loop=_most(null.loop), draws=resamples)
+                if depends
+                else float("nan")
+            ),
+            tips=branches(points.x, rng) if flat and called[1:] == (0, 0) else 0,
+            dimension=dimension,
+            span=len(codes_only.explained),
+            r2=restricted_r2(a),
+            regime=regime(a),
+            flatness=flatness(points.x, rng),
+            null=null,
+        ),
+        points,
+    )
 
 
 def _dependence(a: Activity, rng: np.random.Generator, draws: int) -> tuple[float, NDArray[np.float64]]:
@@ -194,8 +201,8 @@ def _null(
     Parameters
     ----------
     how
-        Landmarks, points, and the loop and cavity that were seen, infinite where too short to be called (such a cavity is not
-        looked for).
+        Landmarks, points, and the loop and cavity that were seen, infinite where too short to be called (such a cavity
+        is not looked for).
     """
     n_landmarks, most, (loop_seen, cavity_seen) = how
     hollow = np.isfinite(cavity_seen)
@@ -212,9 +219,7 @@ def _null(
             (
                 loop,
                 cavity,
-                float(np.mean(intrinsic_dimension(cloud(turned, rng, most=most).x, rng)))
-                if first
-                else np.nan,
+                float(np.mean(intrinsic_dimension(cloud(turned, rng, most=most).x, rng))) if first else np.nan,
                 len(points.explained),
                 restricted_r2(a, turned.codes) if first else np.nan,
             )
@@ -244,8 +249,8 @@ class Verdict(NamedTuple):
     manifold
         Whether it may be called a manifold.
     q_dependence, q_hole
-        Benjamini–Hochberg over the clusters of a run: more than a module; a real loop or cavity, over those of few enough
-        dimensions, NaN for others.
+        Benjamini–Hochberg over the clusters of a run: more than a module; a real loop or cavity, over those of few
+        enough dimensions, NaN for others.
     why
         The deciding measure in words.
     """
@@ -333,12 +338,7 @@ def coordinate(shape: str, points: Cloud, block: NDArray[np.integer], seed: int)
     block
         (n,) block of each point of the cloud: halves are even and odd blocks.
     """
-    if (
-        shape not in MANIFOLDS
-        or shape in {"sphere", "branched"}
-        or points.x.shape[1] < 1
-        or len(points.x) < 60
-    ):
+    if shape not in MANIFOLDS or shape in {"sphere", "branched"} or points.x.shape[1] < 1 or len(points.x) < 60:
         return None
     round_one = shape in {"loop", "torus", "states"} and points.x.shape[1] >= 2
 

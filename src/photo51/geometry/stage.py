@@ -157,9 +157,7 @@ def placings(g: Geometry) -> list[Placing]:
     return out
 
 
-def coordinate_table(
-    given: Inputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None
-) -> pd.DataFrame:
+def coordinate_table(given: Inputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None) -> pd.DataFrame:
     """`MEANING` table: every coordinate against everything that is known of the genomes."""
     w = given.workspace
     how = (params.rotations, params.seed, KMER, params.meaning_tokens)
@@ -170,15 +168,9 @@ def coordinate_table(
 def named(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """The manifolds table with `label`, and the quantity that each coordinate says most of (held out, FDR `alpha`)."""
     out = table.copy()
-    out["label"] = [
-        "manifold" if m else str(s) for m, s in zip(table["manifold"], table["shape"], strict=True)
-    ]
+    out["label"] = ["manifold" if m else str(s) for m, s in zip(table["manifold"], table["shape"], strict=True)]
     ok = meanings[(meanings["q"] <= alpha) & (meanings["effect"] > 0)]
-    best = (
-        ok.sort_values("effect", ascending=False, kind="stable")
-        .drop_duplicates("cluster")
-        .set_index("cluster")
-    )
+    best = ok.sort_values("effect", ascending=False, kind="stable").drop_duplicates("cluster").set_index("cluster")
     out["meaning"] = [str(best["quantity"].get(c, "")) for c in table["cluster"]]
     out["meaning_effect"] = [float(best["effect"].get(c, np.nan)) for c in table["cluster"]]
     out["meaning_kmer"] = [float(best["effect_kmer"].get(c, np.nan)) for c in table["cluster"]]

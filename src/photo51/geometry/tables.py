@@ -76,9 +76,7 @@ def points_table(g: Geometry, most: int = 5000) -> pd.DataFrame:
         if not c.verdict.manifold:
             continue
         some = np.unique(
-            np.linspace(0, len(c.activity.token) - 1, min(most, len(c.activity.token)))
-            .round()
-            .astype(np.int64)
+            np.linspace(0, len(c.activity.token) - 1, min(most, len(c.activity.token))).round().astype(np.int64)
         )
         axes = np.zeros((len(some), 3))
         x = c.projected()[some]

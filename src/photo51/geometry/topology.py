@@ -1,6 +1,7 @@
 """Holes of a cloud of points, by persistent homology: how many pieces, loops and cavities, and how sure.
 
-Lengths of bars are in units of the cloud's radius (root mean square distance from its centre), so that one rule serves all.
+Lengths of bars are in units of the cloud's radius (root mean square distance from its centre), so that one rule serves
+all.
 """
 
 from __future__ import annotations
@@ -26,8 +27,8 @@ class Homology(NamedTuple):
     Attributes
     ----------
     bars
-        For dimension 0, 1 and, where it was asked for, 2: (n, 2) births and deaths in radii, longest first; the component
-        that never dies is left out.
+        For dimension 0, 1 and, where it was asked for, 2: (n, 2) births and deaths in radii, longest first; the
+        component that never dies is left out.
     cloud
         (m, k) all points.
     radius
@@ -74,8 +75,9 @@ def persistence(
 def pieces(x: NDArray[np.float64], gap: float, least: float = 0.05) -> int:
     """Parts of a cloud with next to nothing between them, that hold at least `least` of the points each.
 
-    Two points within `gap` are linked where a hundredth of all points lies within `gap` of both: strays link nothing. Where
-    more than a fifth of the points are in no part, there is something between them, and the cloud is in one piece.
+    Two points within `gap` are linked where a hundredth of all points lies within `gap` of both: strays link nothing.
+    Where more than a fifth of the points are in no part, there is something between them, and the cloud is in one
+    piece.
 
     References
     ----------
@@ -135,10 +137,12 @@ def agreement(
 
 
 def branches(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: int = 150, k: int = 5) -> int:
-    """Ends of a one-dimensional cloud beyond two: 0 for a line, n − 2 for a tree with n tips, 0 where it cannot be said.
+    """Ends of a one-dimensional cloud beyond two: 0 for a line, n − 2 for a tree with n tips, 0 where it cannot be
+    said.
 
-    Landmarks are linked to their neighbours; a tip is a landmark that is farther along the graph from the middle than all
-    others within a sixth of the graph's diameter, and whose own branch stays in one piece when the middle is taken away.
+    Landmarks are linked to their neighbours; a tip is a landmark that is farther along the graph from the middle than
+    all others within a sixth of the graph's diameter, and whose own branch stays in one piece when the middle is taken
+    away.
     """
     dense = dense_part(x)
     p = x[dense][landmarks(x[dense], n_landmarks, rng)]

@@ -23,9 +23,7 @@ from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
 from photo51.io.files import atomic
 
 
-def write_all(
-    made: Made, given: Inputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance
-) -> None:
+def write_all(made: Made, given: Inputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance) -> None:
     """Tables in `out`, figures in `out/geometry`."""
     if (bench.annotations["kind"] == "CDS").any():
         made.graph.obsm["X_frame"] = bench.frame.plane
@@ -51,7 +49,9 @@ def write_battery(bench: Bench, out: Path, by: Provenance) -> pd.DataFrame:
     return table
 
 
-def write_figures(made: Made, bench: Bench, battery: pd.DataFrame, known: dict[str, Quantity], params: GeometryParams, out: Path) -> None:  # fmt: skip
+def write_figures(
+    made: Made, bench: Bench, battery: pd.DataFrame, known: dict[str, Quantity], params: GeometryParams, out: Path
+) -> None:
     """SVG figures in a folder that holds nothing else: those for which there is something to show."""
     with atomic(out) as folder, theme.style():
         folder.mkdir()
@@ -76,7 +76,9 @@ def write_figures(made: Made, bench: Bench, battery: pd.DataFrame, known: dict[s
 
 
 def convincing(manifolds: pd.DataFrame, n: int) -> list[int]:
-    """Numbers of the manifolds to show: those whose coordinate means most beyond k-mers, then those with the surest shape."""
+    """Numbers of the manifolds to show: those whose coordinate means most beyond k-mers, then those with the surest
+    shape.
+    """
     found = manifolds[manifolds["manifold"] & (manifolds["coordinate"] != "none")]
     effect = found["meaning_effect"].fillna(0.0) - found["meaning_kmer"].fillna(0.0).clip(lower=0.0)
     rank = found.assign(effect=effect)
@@ -84,7 +86,14 @@ def convincing(manifolds: pd.DataFrame, n: int) -> list[int]:
     return [int(c) for c in rank["cluster"].head(n)]
 
 
-def _manifold(made: Made, known: dict[str, Quantity], number: int, params: GeometryParams, save: Callable[[Figure, str], None], place: int) -> None:  # fmt: skip
+def _manifold(
+    made: Made,
+    known: dict[str, Quantity],
+    number: int,
+    params: GeometryParams,
+    save: Callable[[Figure, str], None],
+    place: int,
+) -> None:
     row = made.manifolds[made.manifolds["cluster"] == number].iloc[0]
     cluster = made.geometry.clusters[number]
     points = made.points[made.points["cluster"] == number]
@@ -94,14 +103,12 @@ def _manifold(made: Made, known: dict[str, Quantity], number: int, params: Geome
     values = np.full(len(points), np.nan)
     if quantity is not None:
         values = quantity.values[strand, points["row"].to_numpy()]
-    plots.embedded(axes[0], points, values, quantity.kind if quantity else "linear", plots.words(str(row["meaning"])))  # fmt: skip
+    plots.embedded(axes[0], points, values, quantity.kind if quantity else "linear", plots.words(str(row["meaning"])))
     axes[0].set_title(f"Manifold {number}: {row['shape']} of {row['n_features']} features")
     plots.place_fields(axes[1], cluster, made.geometry.usable.features)
     axes[1].set_title(_meaning(row))
     rng = np.random.default_rng([params.seed, 9, number])
-    h = persistence(
-        cluster.cloud.x, rng, n_landmarks=params.landmarks, cavities=cluster.cloud.x.shape[1] >= 3
-    )
+    h = persistence(cluster.cloud.x, rng, n_landmarks=params.landmarks, cavities=cluster.cloud.x.shape[1] >= 3)
     plots.barcode(axes[2], cluster, h.bars)
     axes[2].set_title(str(row["why"]), fontsize=7)
     save(figure, f"manifold_{place}")
@@ -110,7 +117,9 @@ def _manifold(made: Made, known: dict[str, Quantity], number: int, params: Geome
 def _meaning(row: pd.Series) -> str:
     if not row["meaning"] or not row["meaning_effect"] > 0:
         return "follows nothing that was tested"
-    return f"{plots.words(row['meaning'])}: R² {row['meaning_effect']:.2f}\n(6-mers {row['meaning_kmer']:.2f}), held out"
+    return (
+        f"{plots.words(row['meaning'])}: R² {row['meaning_effect']:.2f}\n(6-mers {row['meaning_kmer']:.2f}), held out"
+    )
 
 
 def _frame(bench: Bench, battery: pd.DataFrame, save: Callable[[Figure, str], None]) -> None:
@@ -122,7 +131,10 @@ def _frame(bench: Bench, battery: pd.DataFrame, save: Callable[[Figure, str], No
     some = thinned(held, 4000)
     figure, ax = plt.subplots(figsize=(3.8, 3.8))
     plots.frame_plane(ax, bench.frame.place[some], phase[some])
-    ax.set_title(f"Codon phase: accuracy {row['score']:.2f}, 6-mers {row['baseline']:.2f}\n({row['verdict']}; {len(held):,} held-out bases)")  # fmt: skip
+    ax.set_title(
+        f"Codon phase: accuracy {row['score']:.2f}, 6-mers {row['baseline']:.2f}\n({row['verdict']}; {len(held):,}"
+        " held-out bases)"
+    )
     save(figure, "codon_phase")
 
 

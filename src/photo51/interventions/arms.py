@@ -1,6 +1,7 @@
 """Four arms in one batch: control, reconstruction, feature, and random directions of the same length.
 
-Rows of a batch belong to different arms and doses, so that an experiment is a few large batches and not many small ones.
+Rows of a batch belong to different arms and doses, so that an experiment is a few large batches and not many small
+ones.
 """
 
 from __future__ import annotations

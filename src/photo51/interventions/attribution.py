@@ -1,9 +1,9 @@
 """Why the model says what it says: contributions of features and bases to a target, which add up to it.
 
-A site's tensor is `x = Σ_f codes_f · decoder_f + offset + error`. Along a straight path from a baseline to `x`, the mean
-gradient `g` of the target gives each part its share: `codes_f · (decoder_f · g)` for a feature at a base, `error · g` for
-what the dictionary does not explain. Their sum is the target's change along the path, up to the error of integration,
-which is reported.
+A site's tensor is `x = Σ_f codes_f · decoder_f + offset + error`. Along a straight path from a baseline to `x`, the
+mean gradient `g` of the target gives each part its share: `codes_f · (decoder_f · g)` for a feature at a base, `error
+· g` for what the dictionary does not explain. Their sum is the target's change along the path, up to the error of
+integration, which is reported.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ def change(
 def attribute(instrument: Instrument, of: Term, params: AttributionParams) -> Attribution:
     """Share a term out among features, bases and the dictionary's error.
 
-    `integrated` doubles the points on the path until the contributions add up within the tolerance, or no more are allowed.
+    `integrated` doubles the points on the path until the contributions add up within the tolerance, or no more are
+    allowed.
 
     References
     ----------
@@ -147,8 +148,12 @@ def attribute(instrument: Instrument, of: Term, params: AttributionParams) -> At
     if params.method == "integrated" and not enough:
         log.warning(
             "%s: contributions add up to %.4g of %.4g nats after %d points on the path (%.1f %% off)",
-            of.name, found.explained, found.total, n, 100 * found.completeness_error,
-        )  # fmt: skip
+            of.name,
+            found.explained,
+            found.total,
+            n,
+            100 * found.completeness_error,
+        )
     return found
 
 
@@ -158,9 +163,7 @@ def _nodes(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return (points + 1) / 2, weights / 2
 
 
-def path_gradient(
-    tail: Tail, of: Term, nodes: tuple[NDArray[np.float64], NDArray[np.float64]], batch: int
-) -> Tensor:
+def path_gradient(tail: Tail, of: Term, nodes: tuple[NDArray[np.float64], NDArray[np.float64]], batch: int) -> Tensor:
     """Weighted mean gradient of the target along the path, (length, d_model)."""
     points, weights = (torch.from_numpy(a).to(of.x) for a in nodes)
     mean = torch.zeros_like(of.x)
@@ -174,9 +177,7 @@ def path_gradient(
 
 
 @torch.no_grad()
-def ablate(
-    instrument: Instrument, of: Term, features: NDArray[np.integer], batch: int
-) -> NDArray[np.float64]:
+def ablate(instrument: Instrument, of: Term, features: NDArray[np.integer], batch: int) -> NDArray[np.float64]:
     """What a term loses when a feature's codes are set to 0 (or to those of the path's beginning) at every base."""
     tail = Tail(instrument.model, instrument.site)
     full = float(of.target(tail(of.x[None]))[0])

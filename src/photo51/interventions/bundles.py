@@ -1,7 +1,7 @@
 """What is steered: weighted bundles of features, directions, and arithmetic on both.
 
-Weights count in units of each feature's own activation (`dictionary.Units`), so `a - b + c` gives every concept the same
-say however loudly its features fire.
+Weights count in units of each feature's own activation (`dictionary.Units`), so `a - b + c` gives every concept the
+same say however loudly its features fire.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ class Bundle:
     def __post_init__(self) -> None:
         if len(self.features) != len(self.weights) or not self.features:
             raise InputError(
-                f"bundle {self.name!r}: need one weight a feature and at least one feature, got {len(self.weights)} weights for {len(self.features)}"
+                f"bundle {self.name!r}: need one weight a feature and at least one feature, got {len(self.weights)}"
+                f" weights for {len(self.features)}"
             )
         if len(set(self.features)) != len(self.features):
             raise InputError(f"bundle {self.name!r}: need each feature once, got {list(self.features)}")
@@ -164,9 +165,7 @@ def _named(name: str, concepts: Mapping[str, Bundle], n_features: int, text: str
     from difflib import get_close_matches
 
     near = get_close_matches(name, list(concepts), n=3, cutoff=0.4)
-    near += [s for s in get_close_matches(name.lower(), list(shown), n=3, cutoff=0.4) if s not in near][
-        : 3 - len(near)
-    ]
+    near += [s for s in get_close_matches(name.lower(), list(shown), n=3, cutoff=0.4) if s not in near][: 3 - len(near)]
     hint = f"; did you mean {', '.join(near)}?" if near else f"; {len(concepts)} concepts are named"
     raise InputError(f"feature {text!r}: need a feature number or a concept's name, got {name!r}{hint}")
 
@@ -203,9 +202,7 @@ def interpolate(a: Bundle, b: Bundle, share: float) -> Bundle:
     return Bundle(f"{a.name} → {b.name} at {share:g}", mixed.features, mixed.weights)
 
 
-def parts(
-    concept: Bundle, codes: NDArray[np.floating], units: Units, *, n_parts: int, seed: int
-) -> list[Bundle]:
+def parts(concept: Bundle, codes: NDArray[np.floating], units: Units, *, n_parts: int, seed: int) -> list[Bundle]:
     """Split a concept into parts whose features fire together: non-negative factors of its codes.
 
     Parameters
@@ -239,9 +236,7 @@ def parts(
 
 
 def _part(concept: Bundle, share: NDArray[np.float64], rank: int) -> Bundle | None:
-    kept = [
-        (f, w * s) for f, w, s in zip(concept.features, concept.weights, share, strict=True) if w * s != 0.0
-    ]
+    kept = [(f, w * s) for f, w, s in zip(concept.features, concept.weights, share, strict=True) if w * s != 0.0]
     if not kept:
         return None
     return Bundle(f"{concept.name}.{rank + 1}", tuple(f for f, _ in kept), tuple(float(w) for _, w in kept))

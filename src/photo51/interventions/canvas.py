@@ -76,18 +76,18 @@ class Canvas:
             raise InputError(f"canvas {self.name!r}: need at least one base, got {self.length}")
         for paint in self.paints:
             if paint.where.chrom != self.name:
-                raise InputError(
-                    f"paint of {paint.concept!r}: need an interval on {self.name!r}, got {paint.where}"
-                )
+                raise InputError(f"paint of {paint.concept!r}: need an interval on {self.name!r}, got {paint.where}")
             if paint.where.end > self.length or not len(paint.where):
                 raise InputError(
-                    f"paint of {paint.concept!r}: need an interval within the {self.length:,} bases of {self.name!r}, got {paint.where}"
+                    f"paint of {paint.concept!r}: need an interval within the {self.length:,} bases of {self.name!r},"
+                    f" got {paint.where}"
                 )
             if not np.isfinite(paint.strength):
                 raise InputError(f"paint of {paint.concept!r}: need a finite strength, got {paint.strength}")
         if {"+", "-"} <= {p.where.strand for p in self.paints}:
             raise InputError(
-                f"canvas {self.name!r}: need one strand for all paint, since a sequence is written in one direction; got both"
+                f"canvas {self.name!r}: need one strand for all paint, since a sequence is written in one direction;"
+                " got both"
             )
         self._check_orders()
 
@@ -100,7 +100,9 @@ class Canvas:
                     continue
                 if shared := _conflicts(a, b):
                     raise InputError(
-                        f"paints conflict on {Interval(self.name, start, end)}: {a.concept!r} at {a.strength:g} and {b.concept!r} at {b.strength:g} ask different things of feature {shared[0]}; erase one of them there"
+                        f"paints conflict on {Interval(self.name, start, end)}: {a.concept!r} at {a.strength:g} and"
+                        f" {b.concept!r} at {b.strength:g} ask different things of feature {shared[0]}; erase one of"
+                        " them there"
                     )
 
     @property
@@ -137,7 +139,9 @@ class Canvas:
         return {name: np.where(np.isnan(track), background, track) for name, track in tracks.items()}
 
     def painted(self, concept: str, margin: int = 0) -> NDArray[np.bool_]:
-        """(length,): bases within a concept's intervals and so many bases around them; negative paint does not count."""
+        """(length,): bases within a concept's intervals and so many bases around them; negative paint does not
+        count.
+        """
         mask = np.zeros(self.length, dtype=bool)
         for paint in self.paints:
             names = {paint.bundle.name, paint.towards.name if paint.towards else paint.bundle.name}
@@ -183,16 +187,15 @@ class Canvas:
 
     def _paint(self, index: int) -> Paint:
         if not 0 <= index < len(self.paints):
-            raise InputError(
-                f"canvas {self.name!r}: need a paint from 0 to {len(self.paints) - 1}, got {index}"
-            )
+            raise InputError(f"canvas {self.name!r}: need a paint from 0 to {len(self.paints) - 1}, got {index}")
         return self.paints[index]
 
     def changes(self, other: Canvas) -> list[tuple[int, int]]:
         """Half-open intervals of bases at which another canvas asks for something else."""
         if (self.name, self.length) != (other.name, other.length):
             raise InputError(
-                f"canvas: need the same sequence, got {self.name!r} of {self.length} and {other.name!r} of {other.length} bases"
+                f"canvas: need the same sequence, got {self.name!r} of {self.length} and {other.name!r} of"
+                f" {other.length} bases"
             )
         ours, theirs = self.strengths(0.0), other.strengths(0.0)
         mine, others = self.concepts(), other.concepts()
@@ -219,9 +222,7 @@ def _conflicts(a: Paint, b: Paint) -> list[int]:
         wanted: dict[int, float] = {}
         for bundle in (paint.bundle, paint.towards):
             if bundle is not None:
-                wanted |= {
-                    f: paint.strength * w for f, w in zip(bundle.features, bundle.weights, strict=True)
-                }
+                wanted |= {f: paint.strength * w for f, w in zip(bundle.features, bundle.weights, strict=True)}
         asks.append(wanted)
     shared = sorted(asks[0].keys() & asks[1].keys())
     names = [{p.bundle.name, p.towards.name if p.towards else p.bundle.name} for p in (a, b)]
@@ -247,7 +248,8 @@ def read_canvas(path: Path, length: int, concepts: Mapping[str, Bundle], n_featu
     for feature in read_bed(path, "paint"):
         if not feature.name or not np.isfinite(feature.score):
             raise InputError(
-                f"{feature.where}: need a concept in column 4 and a strength (units) in column 5, got {feature.name!r} and {feature.score}"
+                f"{feature.where}: need a concept in column 4 and a strength (units) in column 5, got {feature.name!r}"
+                f" and {feature.score}"
             )
         try:
             first, _, last = feature.name.partition(BLEND)

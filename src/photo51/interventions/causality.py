@@ -1,7 +1,8 @@
-"""What features do: the model's loss when one is ablated where it fires, and its answer when one is added where it is silent.
+"""What features do: the model's loss when one is ablated where it fires, and its answer when one is added where it is
+silent.
 
-Every number stands beside what directions of random features do that fire about as often, moved by the same length at the
-same bases; p-values rank a feature among the random directions of all features (`pooled_p`).
+Every number stands beside what directions of random features do that fire about as often, moved by the same length at
+the same bases; p-values rank a feature among the random directions of all features (`pooled_p`).
 """
 
 from __future__ import annotations
@@ -92,9 +93,7 @@ def strongest_windows(
         rows = rows[value[rows, j] > 0]
         if len(rows):
             starts = where[rows, j] - lead
-            found[int(feature)] = np.stack(
-                [sequences[r, s : s + size] for r, s in zip(rows, starts, strict=True)]
-            )
+            found[int(feature)] = np.stack([sequences[r, s : s + size] for r, s in zip(rows, starts, strict=True)])
     return found
 
 
@@ -168,7 +167,9 @@ def _directions(instrument: Instrument, feature: int, others: NDArray[np.int64])
 def without_each(
     instrument: Instrument, windows: Mapping[int, NDArray[np.integer]], params: AblationParams
 ) -> pd.DataFrame:
-    """What the model loses without each feature of `windows` (contract `ABLATION`): no null, for ranking all of them."""
+    """What the model loses without each feature of `windows` (contract `ABLATION`): no null, for ranking all of
+    them.
+    """
     features, rows = list(windows), []
     batches = [features[a : a + _TOGETHER] for a in range(0, len(features), _TOGETHER)]
     for some in progress(batches, "ablation", unit=f"batches of {_TOGETHER} features"):

@@ -131,7 +131,8 @@ class Units(NamedTuple):
         check_features(features, len(self.unit))
         if silent := [int(f) for f in features if not self.unit[f] > 0]:
             raise InputError(
-                f"feature: need one that fires on the reference, got {silent}, silent on all {self.bases:,} bases; its strength has no unit"
+                f"feature: need one that fires on the reference, got {silent}, silent on all {self.bases:,} bases; its"
+                " strength has no unit"
             )
         return self.unit[list(features)]
 
@@ -147,9 +148,7 @@ def units_of_table(features: pd.DataFrame, bases: int) -> Units:
     table = features.sort_values("feature")
     if not np.array_equal(table["feature"], np.arange(len(table))):
         raise InputError("features: need one row for each feature from 0 on, got others")
-    unit, peak, density = (
-        table[c].fillna(0.0).to_numpy(dtype=np.float64) for c in ("q99", "maximum", "density")
-    )
+    unit, peak, density = (table[c].fillna(0.0).to_numpy(dtype=np.float64) for c in ("q99", "maximum", "density"))
     return Units(unit, peak, density, bases)
 
 

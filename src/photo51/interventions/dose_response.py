@@ -20,7 +20,9 @@ def dose_response(
     params: SteerParams,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Effect of each dose on each oracle, with bootstrap limits and the null of random directions (contract `DOSES`)."""
+    """Effect of each dose on each oracle, with bootstrap limits and the null of random directions (contract
+    `DOSES`).
+    """
     control = table[table["arm"] == "control"].set_index("sequence")
     recon = table[table["arm"] == "reconstruction"].set_index("sequence")
     weights = bootstrap_weights(len(control), params.bootstrap, rng) / len(control)

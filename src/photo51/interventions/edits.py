@@ -1,8 +1,8 @@
 """Edits at a site: add, clamp, scale and ablate by the delta method.
 
-`x + decode(new codes) − decode(old codes)`: the part of `x` that the dictionary does not explain stays as it is, and only
-the edited features are computed, since the change is a few decoder rows. Each base is edited by itself, so a full forward
-pass, reading in chunks and cached generation give the same numbers, and gradients run through.
+`x + decode(new codes) − decode(old codes)`: the part of `x` that the dictionary does not explain stays as it is, and
+only the edited features are computed, since the change is a few decoder rows. Each base is edited by itself, so a full
+forward pass, reading in chunks and cached generation give the same numbers, and gradients run through.
 """
 
 from __future__ import annotations
@@ -110,9 +110,7 @@ class Order:
         if self.op not in OPS:
             raise InputError(f"edit: need one of {', '.join(OPS)}, got {self.op!r}")
         if isinstance(self.strength, Tensor) and self.strength.ndim != 2:
-            raise InputError(
-                f"edit: need a strength (batch, positions), got one of shape {tuple(self.strength.shape)}"
-            )
+            raise InputError(f"edit: need a strength (batch, positions), got one of shape {tuple(self.strength.shape)}")
         strength = torch.as_tensor(self.strength)
         if torch.isinf(strength).any() or (strength.ndim == 0 and torch.isnan(strength)):
             raise InputError(f"edit of {self.target.name!r}: need a finite strength, got {self.strength}")
@@ -192,28 +190,20 @@ class SiteEdit:
     def codes(self, x: Tensor) -> Tensor:
         """Codes of the features the edit knows, then projections on its directions, (batch, length, columns)."""
         codes = self.dictionary.encode(x, self.features)
-        return (
-            codes
-            if self.directions is None
-            else torch.cat([codes, x.to(codes.dtype) @ self.directions.T], dim=-1)
-        )
+        return codes if self.directions is None else torch.cat([codes, x.to(codes.dtype) @ self.directions.T], dim=-1)
 
 
 class _Step:
     """An order with its columns, units and positions worked out."""
 
-    def __init__(
-        self, order: Order, columns: list[int], column: dict[int, int], per_unit: Tensor, reading: Reading
-    ):
+    def __init__(self, order: Order, columns: list[int], column: dict[int, int], per_unit: Tensor, reading: Reading):
         self.op, self.strength, self.per_unit = order.op, order.strength, per_unit
         self.columns = columns
         self.watch = [column[f] for f in order.gate.watch]
         self.condition = order.gate.condition
         self.spans = order.gate.spans(reading)
         self.profile_end = (
-            order.strength.shape[1]
-            if isinstance(order.strength, Tensor) and order.strength.shape[1] > 1
-            else None
+            order.strength.shape[1] if isinstance(order.strength, Tensor) and order.strength.shape[1] > 1 else None
         )
 
         amount = torch.as_tensor(order.strength)

@@ -1,8 +1,8 @@
 """The exchange rate between context and steering: how many copies of a motif in the prompt equal how much strength.
 
-Copies of a motif and steering towards it both raise the odds that the model writes it. If context is evidence and steering
-is a prior, the log-odds add: `b + a · strength + c · copies^(1 − d)`. The law is fitted on some settings and judged on
-settings it has not seen.
+Copies of a motif and steering towards it both raise the odds that the model writes it. If context is evidence and
+steering is a prior, the log-odds add: `b + a · strength + c · copies^(1 − d)`. The law is fitted on some settings and
+judged on settings it has not seen.
 """
 
 from __future__ import annotations
@@ -90,8 +90,8 @@ def exchange_rate(
     motif
         (length,) token ids, A, C, G, T only.
     background
-        (windows, length) token ids of sequence without the motif, that surrounds the copies; prompts of all settings have
-        one length, and copies stand at their ends.
+        (windows, length) token ids of sequence without the motif, that surrounds the copies; prompts of all settings
+        have one length, and copies stand at their ends.
 
     Raises
     ------
@@ -130,7 +130,8 @@ def _prompts(
     length = max(params.copies) * slot + slot
     if background.shape[1] < length or len(background) < params.contexts:
         raise InputError(
-            f"background: need {params.contexts} windows of {length} bases, got {len(background)} of {background.shape[1]}"
+            f"background: need {params.contexts} windows of {length} bases, got {len(background)} of"
+            f" {background.shape[1]}"
         )
     prompts = background[: params.contexts, :length].copy()
     for i in range(copies):
@@ -170,7 +171,9 @@ def log_odds(
 
 
 def _held_out(n_copies: int, n_strengths: int, params: ExchangeParams) -> NDArray[np.bool_]:
-    """Settings (copies × strengths) the fit never sees; every number of copies and every strength keeps one it does see."""
+    """Settings (copies × strengths) the fit never sees; every number of copies and every strength keeps one it does
+    see.
+    """
     rng = np.random.default_rng([params.seed, 7])
     size = n_copies * n_strengths
     n = max(2, round(params.held_out * size))

@@ -21,9 +21,7 @@ from photo51.types import InputError, Interval, Strand, Variant
 class Bases(Protocol):
     """Where bases come from; `photo51.genome.genomes.Genomes` is one."""
 
-    def sequence(
-        self, genome: str, chrom: str, start: int, end: int, strand: Strand = "+"
-    ) -> NDArray[np.uint8]:
+    def sequence(self, genome: str, chrom: str, start: int, end: int, strand: Strand = "+") -> NDArray[np.uint8]:
         """Upper-case bytes of [start, end)."""
 
     def length(self, genome: str, chrom: str) -> int:
@@ -201,9 +199,7 @@ def explain_variant(
     length = bases.length(genome, variant.chrom)
     at = int(np.argmin(_same(ref.ids, alt.ids)))
     if at < 1:
-        raise InputError(
-            f"variant {variant}: need at least one base before it to read, got none on strand {strand}"
-        )
+        raise InputError(f"variant {variant}: need at least one base before it to read, got none on strand {strand}")
     reads = _reads(variant.chrom, ref, alt, length)
     if len(ref.ids) == len(alt.ids) and int((ref.ids != alt.ids).sum()) == 1:
         terms = _substitution_terms(instrument, ref.ids, alt.ids, at)
@@ -231,9 +227,7 @@ def _minus(of: Term) -> Term:
     return Term(of.name, of.target, of.x, of.codes, of.baseline, -1.0)
 
 
-def _substitution_terms(
-    instrument: Instrument, ref: NDArray[np.uint8], alt: NDArray[np.uint8], at: int
-) -> list[Term]:
+def _substitution_terms(instrument: Instrument, ref: NDArray[np.uint8], alt: NDArray[np.uint8], at: int) -> list[Term]:
     own = Contrast(instrument.model, at, chr(alt[at]), chr(ref[at]))
     terms = [term(instrument, "own base", own, ref[: at + 1])]
     if at + 1 < len(ref):
@@ -249,16 +243,12 @@ def _allele_windows(
     length, circular = bases.length(genome, variant.chrom), bases.is_circular(genome, variant.chrom)
     if variant.end > length:
         raise InputError(f"variant {variant}: need a place within {length:,} bases, got one past the end")
-    left, right = (
-        (params.context, params.downstream) if strand == "+" else (params.downstream, params.context)
-    )
+    left, right = (params.context, params.downstream) if strand == "+" else (params.downstream, params.context)
     start, end = variant.pos - left, variant.end + right
     if not circular:
         start, end = max(0, start), min(length, end)
     elif end - start > length:
-        raise InputError(
-            f"variant {variant}: need context and downstream within the {length:,} bases of a circle"
-        )
+        raise InputError(f"variant {variant}: need context and downstream within the {length:,} bases of a circle")
     ref, alt = substitute(bases.sequence(genome, variant.chrom, start, end), start, variant)
     return (ref, alt) if strand == "+" else (ref.reverse_complement(), alt.reverse_complement())
 

@@ -1,9 +1,10 @@
 """What one inserted base does to the frame that a model keeps.
 
-Genes are read twice, as they are and with bases inserted in the middle, and each base's angle in the plane of the rhythm
-(`geometry.h5ad`, `obsm["X_frame"]`) is compared. At a fixed place of the sequence, one inserted base puts every later codon
-one base further: a model that keeps the frame turns by −120°. At a fixed base, a model that keeps the frame of what it has
-read turns by +120° until it has taken in the new one. Three inserted bases turn neither, nor does a substitution.
+Genes are read twice, as they are and with bases inserted in the middle, and each base's angle in the plane of the
+rhythm (`geometry.h5ad`, `obsm["X_frame"]`) is compared. At a fixed place of the sequence, one inserted base puts every
+later codon one base further: a model that keeps the frame turns by −120°. At a fixed base, a model that keeps the
+frame of what it has read turns by +120° until it has taken in the new one. Three inserted bases turn neither, nor does
+a substitution.
 """
 
 from __future__ import annotations
@@ -94,22 +95,20 @@ def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParam
     cds = cds[length >= 2 * params.flank + params.guard].reset_index(drop=True)
     held = workspace.split_mask("test")
     clipped = workspace.clip(cds)
-    inside = clipped[
-        [bool(held[a:b].all()) for a, b in zip(clipped["row_start"], clipped["row_end"], strict=True)]
-    ]
+    inside = clipped[[bool(held[a:b].all()) for a, b in zip(clipped["row_start"], clipped["row_end"], strict=True)]]
     whole = inside[
         (inside["row_end"] - inside["row_start"]).to_numpy()
         == (cds["end"] - cds["start"]).to_numpy()[inside["interval"]]
     ]
     if whole.empty:
         raise NoReadingFrame(
-            f"frameshift: need a coding sequence of at least {2 * params.flank + params.guard} bases in the test blocks, got none"
+            f"frameshift: need a coding sequence of at least {2 * params.flank + params.guard} bases in the test"
+            " blocks, got none"
         )
     at = np.sort(whole["interval"].unique())
     some = np.sort(np.random.default_rng(params.seed).permutation(at)[: params.genes])
     return [
-        Gene(str(r.genome), str(r.chrom), int(r.start), int(r.end), str(r.strand))
-        for r in cds.loc[some].itertuples()
+        Gene(str(r.genome), str(r.chrom), int(r.start), int(r.end), str(r.strand)) for r in cds.loc[some].itertuples()
     ]
 
 
@@ -157,9 +156,7 @@ def frameshift(
         )
         for arm in ARMS
     ]
-    return FRAMESHIFT.check(pd.DataFrame(arms)), FRAMESHIFT_PROFILE.check(
-        pd.concat(profile, ignore_index=True)
-    )
+    return FRAMESHIFT.check(pd.DataFrame(arms)), FRAMESHIFT_PROFILE.check(pd.concat(profile, ignore_index=True))
 
 
 def _around(genomes: Genomes, gene: Gene, params: FrameshiftParams) -> tuple[NDArray[np.uint8], int]:
@@ -167,9 +164,7 @@ def _around(genomes: Genomes, gene: Gene, params: FrameshiftParams) -> tuple[NDA
     length = gene.end - gene.start
     middle = length // 2 // 3 * 3
     first, last = middle - params.context, middle + params.flank + 3
-    low, high = (
-        (gene.start + first, gene.start + last) if gene.strand == "+" else (gene.end - last, gene.end - first)
-    )
+    low, high = (gene.start + first, gene.start + last) if gene.strand == "+" else (gene.end - last, gene.end - first)
     if not genomes.is_circular(gene.genome, gene.chrom):
         total = genomes.length(gene.genome, gene.chrom)
         cut = max(0, -low) if gene.strand == "+" else max(0, high - total)
@@ -181,7 +176,9 @@ def _around(genomes: Genomes, gene: Gene, params: FrameshiftParams) -> tuple[NDA
 
 
 def _changed(ids: NDArray[np.uint8], at: int, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """`size` random bases inserted before a place; where none, the base there replaced by another. The length stays at least."""
+    """`size` random bases inserted before a place; where none, the base there replaced by another. The length stays at
+    least.
+    """
     letters = np.frombuffer(b"ACGT", np.uint8)
     if size:
         return np.concatenate([ids[:at], rng.choice(letters, size), ids[at:]])
@@ -198,7 +195,9 @@ def _unit(z: NDArray[np.complex128]) -> NDArray[np.complex128]:
 def _arm(
     arm: str, place: NDArray[np.complex128], base: NDArray[np.complex128], params: FrameshiftParams
 ) -> dict[str, object]:
-    """Mean turns after the change, past the guard, with bootstrap limits over genes; and how long the old frame is kept."""
+    """Mean turns after the change, past the guard, with bootstrap limits over genes; and how long the old frame is
+    kept.
+    """
     n, guard = params.flank, params.guard
     after, before = place[:, n + guard :].mean(1), place[:, : n - 1].mean(1)
     centre = after.sum() / max(abs(after.sum()), 1e-12)

@@ -1,8 +1,8 @@
 """Writing sequence base by base: batched, seeded, with edits and with the activations kept.
 
-Sequence i draws from its own stream of uniform numbers, whatever the batch and whatever the arm of an experiment. Two arms
-with the same seed therefore differ by what was done to them and not by luck, which is what makes their differences small
-enough to measure.
+Sequence i draws from its own stream of uniform numbers, whatever the batch and whatever the arm of an experiment. Two
+arms with the same seed therefore differ by what was done to them and not by luck, which is what makes their
+differences small enough to measure.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Generated(NamedTuple):
         (sequences, length) natural log-probability of each base over A, C, G, T under the model as edited, at
         temperature 1.
     kept
-        (sequences, prompt + length, d_model) tensor of the kept site before its edit, about the base at each place; None
-        unless asked for.
+        (sequences, prompt + length, d_model) tensor of the kept site before its edit, about the base at each place;
+        None unless asked for.
     """
 
     ids: NDArray[np.uint8]
@@ -161,16 +161,12 @@ class Stream:
         self.scores = scores[:, -1]
         return scores
 
-    def _logits(
-        self, ids: NDArray[np.integer] | Tensor, *, last_only: bool = False, edited: bool = True
-    ) -> Tensor:
+    def _logits(self, ids: NDArray[np.integer] | Tensor, *, last_only: bool = False, edited: bool = True) -> Tensor:
         ids = torch.as_tensor(np.asarray(ids), dtype=torch.int64) if not isinstance(ids, Tensor) else ids
         edits = dict(self.edits) if edited else {}
         if self.keep is not None:
             edits[self.keep] = self._keeping(edits.get(self.keep))
-        hidden = self.model.hidden(
-            ids.to(self.device), cache=self.cache, sites=Sites(edit=edits) if edits else None
-        )
+        hidden = self.model.hidden(ids.to(self.device), cache=self.cache, sites=Sites(edit=edits) if edits else None)
         assert hidden is not None
         return self.model.logits(hidden[:, -1:] if last_only else hidden)[..., self.bases]
 
@@ -254,16 +250,16 @@ def generate(
 
 
 class Step(NamedTuple):
-    """One base of every sequence: token ids (sequences,), and log-likelihoods at temperature 1 as `Generated` has them."""
+    """One base of every sequence: token ids (sequences,), and log-likelihoods at temperature 1 as `Generated` has
+    them.
+    """
 
     ids: Tensor
     log_likelihood: Tensor
 
 
 @torch.inference_mode()
-def write(
-    stream: Stream, length: int, sampling: SamplingParams, *, read_last: bool = False
-) -> Iterator[Step]:
+def write(stream: Stream, length: int, sampling: SamplingParams, *, read_last: bool = False) -> Iterator[Step]:
     """Write `length` bases with an open stream, base by base.
 
     Each base has been read by the stream when it is handed over, but for the last, which is read where `read_last`.

@@ -1,8 +1,9 @@
 """Writing a span between fixed flanks: what comes after the span judges it.
 
 `rejection` draws spans from the edited model after the left flank and keeps one with probability proportional to the
-likelihood of the right flank after it (sampling-importance-resampling: with many spans it draws from the span given both
-flanks). `beam` keeps the best beginnings block by block and, at the end, the span after which the right flank is likeliest.
+likelihood of the right flank after it (sampling-importance-resampling: with many spans it draws from the span given
+both flanks). `beam` keeps the best beginnings block by block and, at the end, the span after which the right flank is
+likeliest.
 """
 
 from __future__ import annotations
@@ -57,9 +58,7 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
 def infill_span(instrument: Instrument, painting: Painting, a: int, b: int, params: PaintParams) -> Painting:
     """Rewrite bases [a, b), in the direction of writing, of every sequence between its own flanks."""
     if not 0 <= a < b <= painting.canvas.length:
-        raise InputError(
-            f"infill: need a span within the {painting.canvas.length} bases of the canvas, got {a}..{b}"
-        )
+        raise InputError(f"infill: need a span within the {painting.canvas.length} bases of the canvas, got {a}..{b}")
     canvas = painting.canvas if painting.canvas.strand == "+" else painting.canvas.mirrored()
     edits = {instrument.site: edit_of(instrument, canvas, len(painting.prompt), params)}
     judge = Judge(instrument, canvas, params)
@@ -67,9 +66,7 @@ def infill_span(instrument: Instrument, painting: Painting, a: int, b: int, para
     ids = painting.ids.copy()
     for i in range(len(ids)):
         left = np.concatenate([painting.prompt, ids[i, :a]])[None]
-        stream = open_stream(
-            instrument.model, left, np.array([i]), edits=edits, keep=instrument.site, edit_prompt=True
-        )
+        stream = open_stream(instrument.model, left, np.array([i]), edits=edits, keep=instrument.site, edit_prompt=True)
         write = _sampled if params.infill == "rejection" else _beam
         spans, score, ends = write(stream, judge, a, b, params)
         score = score + flank_likelihood(ends, ids[i, b : b + params.flank])

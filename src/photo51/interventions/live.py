@@ -1,7 +1,7 @@
 """Steering as it is watched: control, steered and random-direction arms written side by side, base by base.
 
-What is written is what `photo51 steer` writes as sequence 0 of its arms at dose 1: the same prompt, seed, target and random
-direction. What is measured of it comes every few bases, since a chunk costs little more than a base.
+What is written is what `photo51 steer` writes as sequence 0 of its arms at dose 1: the same prompt, seed, target and
+random direction. What is measured of it comes every few bases, since a chunk costs little more than a base.
 """
 
 from __future__ import annotations
@@ -62,7 +62,9 @@ class Look(NamedTuple):
 def directions(
     instrument: Instrument, target: Bundle, reference: NDArray[np.integer], params: SteerParams
 ) -> torch.Tensor:
-    """Random directions of an experiment, (random directions, d_model), as `steer` draws them from the same parameters."""
+    """Random directions of an experiment, (random directions, d_model), as `steer` draws them from the same
+    parameters.
+    """
     real = reference[:REAL_WINDOWS]
     return random_directions(
         params.random_kind,

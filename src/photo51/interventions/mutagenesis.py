@@ -16,7 +16,8 @@ from photo51.model.tokenizer import BASE_IDS
 from photo51.types import InputError
 
 Readout = Callable[[NDArray[np.float64], NDArray[np.uint8]], NDArray[np.float64]]
-"""From log-probabilities of A, C, G, T of bases [first, …) (sequences, bases, 4) and those bases' ids, a number each."""
+"""From log-probabilities of A, C, G, T of bases [first, …) (sequences, bases, 4) and those bases' ids, a number
+each."""
 
 
 @torch.inference_mode()
@@ -104,7 +105,7 @@ def next_base(first: int, at: int, base: str) -> Readout:
 
 
 def placed(table: pd.DataFrame, chrom: str, position: NDArray[np.integer]) -> pd.DataFrame:
-    """The map on the genome (contract `MUTAGENESIS`); `position` gives the genome's base for each index of the sequence."""
-    return MUTAGENESIS.check(
-        table.assign(chrom=chrom, position=np.asarray(position)[table["position"].to_numpy()])
-    )
+    """The map on the genome (contract `MUTAGENESIS`); `position` gives the genome's base for each index of the
+    sequence.
+    """
+    return MUTAGENESIS.check(table.assign(chrom=chrom, position=np.asarray(position)[table["position"].to_numpy()]))

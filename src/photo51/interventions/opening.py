@@ -107,15 +107,13 @@ def open_loaded(
     units: UnitParams,
     where: str = "dictionary",
 ) -> Opened:
-    """As `open_instrument`, of a model and a dictionary that are open already; `where` is what messages call the dictionary."""
+    """As `open_instrument`, of a model and a dictionary that are open already; `where` is what messages call the
+    dictionary.
+    """
     if not isinstance(opened.model, StripedHyenaForCausalLM):
-        raise InputError(
-            f"model {opened.spec.name}: interventions need a StripedHyena, got {opened.spec.family}"
-        )
+        raise InputError(f"model {opened.spec.name}: interventions need a StripedHyena, got {opened.spec.family}")
     if not isinstance(trained, SparseAutoencoder):
-        raise InputError(
-            f"{where}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}"
-        )
+        raise InputError(f"{where}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}")
     trained.origin.require(opened.spec.origin(trained.origin.site), f"{where}: model")
     network = opened.model.eval().requires_grad_(requires_grad=False)
     dictionary = LinearDictionary.of(trained).to(next(network.parameters()).device)
@@ -143,8 +141,9 @@ def read_units(path: Path, n_features: int) -> Units:
 def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[int, str]]:
     """Concepts with their features, and each feature's best name.
 
-    A concept of `names.parquet` (or of `concepts.parquet`) holds every feature that may carry its name, weighted by domain F1.
-    Its frame and strand are part of the name where they are not the plain ones: `CDS`, `CDS/frame 2`, `CDS/antisense`.
+    A concept of `names.parquet` (or of `concepts.parquet`) holds every feature that may carry its name, weighted by
+    domain F1. Its frame and strand are part of the name where they are not the plain ones: `CDS`, `CDS/frame 2`,
+    `CDS/antisense`.
 
     Raises
     ------
@@ -173,8 +172,8 @@ def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[
 
 
 def _named_rows(path: Path) -> pd.DataFrame:
-    """Rows of `names.parquet` that may carry their name, `named` where it is the feature's; those of the `names.parquet`
-    beside it for `concepts.parquet`, which says what agrees but not what a feature is called.
+    """Rows of `names.parquet` that may carry their name, `named` where it is the feature's; those of the
+    `names.parquet` beside it for `concepts.parquet`, which says what agrees but not what a feature is called.
     """
     beside = path.with_name("names.parquet")
     table = read_table(beside if path.name == "concepts.parquet" and beside.is_file() else path)
@@ -222,9 +221,7 @@ class FastaBases:
         self.path = path
         self.records: dict[str, Record] = {r.name: r for r in read_fasta(path)}
 
-    def sequence(
-        self, _genome: str, chrom: str, start: int, end: int, strand: Strand = "+"
-    ) -> NDArray[np.uint8]:
+    def sequence(self, _genome: str, chrom: str, start: int, end: int, strand: Strand = "+") -> NDArray[np.uint8]:
         """Upper-case bytes of [start, end); strand `-` gives their reverse complement."""
         length = self.length("", chrom)
         if not 0 <= start <= end <= length:
@@ -283,9 +280,9 @@ def reference_windows(
     Parameters
     ----------
     half
-        `choosing` for what may be looked at to decide what to try, `reporting` for what shows how well it works: blocks of
-        a run that are not and that are held out (`test`), else the first and the second half of every stretch. None
-        takes held-out blocks where there are any, else all.
+        `choosing` for what may be looked at to decide what to try, `reporting` for what shows how well it works:
+        blocks of a run that are not and that are held out (`test`), else the first and the second half of every
+        stretch. None takes held-out blocks where there are any, else all.
 
     Raises
     ------
@@ -315,9 +312,7 @@ def reference_windows(
 def _pool(bases: FastaBases | Genomes, length: int, half: Half | None) -> pd.DataFrame:
     """Stretches (genome, chrom, start, end) that windows may come from."""
     if isinstance(bases, FastaBases):
-        table = pd.DataFrame(
-            [(g, c, 0, n) for g, c, n in bases.contigs()], columns=["genome", "chrom", "start", "end"]
-        )
+        table = pd.DataFrame([(g, c, 0, n) for g, c, n in bases.contigs()], columns=["genome", "chrom", "start", "end"])
         held = pd.Series(data=False, index=table.index)
     else:
         table = bases.workspace().table

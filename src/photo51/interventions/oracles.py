@@ -1,7 +1,7 @@
 """Measures of a sequence that know nothing of the model: what a steered sequence is judged by.
 
-Each takes a sequence and gives one number. Open reading frames, codons and periodicity look at the strand that was written;
-motifs at both.
+Each takes a sequence and gives one number. Open reading frames, codons and periodicity look at the strand that was
+written; motifs at both.
 """
 
 from __future__ import annotations
@@ -20,9 +20,22 @@ from numpy.typing import NDArray
 from photo51.types import InputError
 
 _IUPAC = {
-    "A": "A", "C": "C", "G": "G", "T": "T", "R": "[AG]", "Y": "[CT]", "S": "[CG]", "W": "[AT]",
-    "K": "[GT]", "M": "[AC]", "B": "[CGT]", "D": "[AGT]", "H": "[ACT]", "V": "[ACG]", "N": "[ACGT]",
-}  # fmt: skip
+    "A": "A",
+    "C": "C",
+    "G": "G",
+    "T": "T",
+    "R": "[AG]",
+    "Y": "[CT]",
+    "S": "[CG]",
+    "W": "[AT]",
+    "K": "[GT]",
+    "M": "[AC]",
+    "B": "[CGT]",
+    "D": "[AGT]",
+    "H": "[ACT]",
+    "V": "[ACG]",
+    "N": "[ACGT]",
+}
 _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 
 
@@ -194,18 +207,14 @@ def motif(sequence: str, consensus: str) -> float:
     """Occurrences of an IUPAC consensus on both strands, per 1,000 bases; overlapping ones count."""
     forward = _pattern(consensus)
     reverse = _pattern(consensus.translate(_COMPLEMENT)[::-1])
-    n = len(forward.findall(sequence)) + (
-        0 if forward.pattern == reverse.pattern else len(reverse.findall(sequence))
-    )
+    n = len(forward.findall(sequence)) + (0 if forward.pattern == reverse.pattern else len(reverse.findall(sequence)))
     return 1_000.0 * n / max(1, len(sequence))
 
 
 @lru_cache
 def _pattern(consensus: str) -> re.Pattern[str]:
     if not consensus or (bad := [c for c in consensus if c not in _IUPAC]):
-        raise InputError(
-            f"motif {consensus!r}: need letters of the IUPAC code, got {bad if consensus else 'none'}"
-        )
+        raise InputError(f"motif {consensus!r}: need letters of the IUPAC code, got {bad if consensus else 'none'}")
     return re.compile("(?=" + "".join(_IUPAC[c] for c in consensus) + ")")
 
 
@@ -218,17 +227,11 @@ def trna(sequence: str) -> float:
     """
     from pyaragorn import RNAFinder
 
-    found = [
-        g
-        for g in RNAFinder(translation_table=11, tmrna=False).find_rna(sequence.encode())
-        if g.type == "tRNA"
-    ]
+    found = [g for g in RNAFinder(translation_table=11, tmrna=False).find_rna(sequence.encode()) if g.type == "tRNA"]
     return 1_000.0 * len(found) / max(1, len(sequence))
 
 
-def oracles(
-    *, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, float] | None = None
-) -> list[Oracle]:
+def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, float] | None = None) -> list[Oracle]:
     """Every oracle there is for these settings.
 
     Parameters
@@ -267,9 +270,7 @@ def oracles(
                 partial(codon_usage, table=codons),
             )
         )
-    found += [
-        Oracle(f"motif_{m}", "per kb", f"{m}, both strands", partial(motif, consensus=m)) for m in motifs
-    ]
+    found += [Oracle(f"motif_{m}", "per kb", f"{m}, both strands", partial(motif, consensus=m)) for m in motifs]
     for m in motifs:
         _pattern(m)
     if find_spec("pyaragorn") is not None:

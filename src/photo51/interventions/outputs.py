@@ -42,7 +42,9 @@ def draw(path: Path, size: tuple[float, float], make: Callable[[Figure], None]) 
 
 
 def write_steered(found: Steered, out: Path, made: Provenance) -> None:
-    """`steered`, `doses`, `verdicts`, `off_target`, `trace` (.parquet), `sequences.fa`, `steer.json`, `four_arms.svg`."""
+    """`steered`, `doses`, `verdicts`, `off_target`, `trace` (.parquet), `sequences.fa`, `steer.json`,
+    `four_arms.svg`.
+    """
     for spec, table in (
         (tables.STEERED, found.sequences),
         (tables.DOSES, found.doses),
@@ -52,9 +54,7 @@ def write_steered(found: Steered, out: Path, made: Provenance) -> None:
     ):
         write_table(table, out / f"{spec.name}.parquet", spec, made)
     shown = found.sequences[found.sequences["arm"].isin(["control", "feature"])]
-    names = [
-        f"{a}|dose={d:g}|{i}" for a, d, i in zip(shown["arm"], shown["dose"], shown["sequence"], strict=True)
-    ]
+    names = [f"{a}|dose={d:g}|{i}" for a, d, i in zip(shown["arm"], shown["dose"], shown["sequence"], strict=True)]
     write_fasta(list(zip(names, shown["bases"], strict=True)), out / "sequences.fa")
     write_json(steer_summary(found), out / "steer.json")
     oracles = shown_oracles(found.verdicts)
@@ -142,9 +142,7 @@ def void(_: object) -> None:
     """Let a drawn axis go."""
 
 
-def write_explained(
-    found: Explained, title: str, marked: tuple[int, int], out: Path, made: Provenance
-) -> None:
+def write_explained(found: Explained, title: str, marked: tuple[int, int], out: Path, made: Provenance) -> None:
     """`attribution`, `agreement`, `mutagenesis` (.parquet), `explain.json`, `explain.svg`.
 
     Parameters
@@ -162,13 +160,16 @@ def write_explained(
 
 
 def picture(figure: Figure, found: Explained, title: str, marked: tuple[int, int]) -> None:
-    """Letters by contribution, the features that matter most, and the saturation map below one another, base under base."""
+    """Letters by contribution, the features that matter most, and the saturation map below one another, base under
+    base.
+    """
     top, middle, bottom = figure.subplots(3, 1, height_ratios=(1.2, 2.2, 1.0))
     shown = found.read[found.read["position"].isin(found.map["position"])].reset_index(drop=True)
     summary = found.summary()
     figure.suptitle(
-        f"{title}: {found.value:+.3f} nats\ncontributions add up to {100 * (1 - float(str(summary['completeness_error']))):.1f} %; "
-        f"rank correlation with removing features one by one {float(str(summary['ablation_spearman'])):.2f}"
+        f"{title}: {found.value:+.3f} nats\ncontributions add up to"
+        f" {100 * (1 - float(str(summary['completeness_error']))):.1f} %; rank correlation with removing features one"
+        f" by one {float(str(summary['ablation_spearman'])):.2f}"
     )
     plots.logo(top, shown, last=len(shown))
     plots.contributions(middle, found.table, shown, last=len(shown))

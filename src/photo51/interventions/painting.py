@@ -1,7 +1,8 @@
-"""Writing a painted sequence: steering where the canvas asks for it, and choosing among continuations by what was achieved.
+"""Writing a painted sequence: steering where the canvas asks for it, and choosing among continuations by what was
+achieved.
 
-The sequence is written in blocks. Each block is tried several times under the canvas' edits, every try is read back, and
-one is drawn with weight `exp(paint_weight · reward)`; the reward is the painted concepts' activation inside their
+The sequence is written in blocks. Each block is tried several times under the canvas' edits, every try is read back,
+and one is drawn with weight `exp(paint_weight · reward)`; the reward is the painted concepts' activation inside their
 intervals minus that outside. The tries come from the edited model, so what is drawn follows that model tilted by the
 reward, and with one try it is the edited model itself.
 """
@@ -79,7 +80,8 @@ def paint(
 
 
 def repaint(instrument: Instrument, painting: Painting, canvas: Canvas, params: PaintParams) -> Painting:
-    """Write what a changed canvas asks for: bases before the first change stay, that base and all after it are rewritten.
+    """Write what a changed canvas asks for: bases before the first change stay, that base and all after it are
+    rewritten.
 
     Raises
     ------
@@ -101,18 +103,19 @@ def changed(painting: Painting, canvas: Canvas) -> list[tuple[int, int]]:
     """
     if canvas.strand != painting.canvas.strand:
         raise InputError(
-            f"canvas {canvas.name!r}: need paint on the strand it was written on, {painting.canvas.strand}, got {canvas.strand}"
+            f"canvas {canvas.name!r}: need paint on the strand it was written on, {painting.canvas.strand}, got"
+            f" {canvas.strand}"
         )
     changes = painting.canvas.changes(canvas)
     if not changes:
-        raise InputError(
-            f"canvas {canvas.name!r}: need a change to paint again, got the canvas that was painted"
-        )
+        raise InputError(f"canvas {canvas.name!r}: need a change to paint again, got the canvas that was painted")
     return changes
 
 
 def edit_of(instrument: Instrument, canvas: Canvas, prompt_length: int, params: PaintParams) -> SiteEdit:
-    """The canvas as an edit. Base p is written by the state at the base before it, so strengths stand one base earlier."""
+    """The canvas as an edit. Base p is written by the state at the base before it, so strengths stand one base
+    earlier.
+    """
     background = params.background if params.background else np.nan
     concepts = canvas.concepts()
     orders = []
@@ -165,9 +168,7 @@ def _write(instrument: Instrument, painting: Painting, *, first: int, params: Pa
     ids = painting.ids.copy()
     n = len(ids)
     before = np.concatenate([np.tile(painting.prompt, (n, 1)), ids[:, :first]], axis=1)
-    stream = open_stream(
-        instrument.model, before, np.arange(n), edits=edits, keep=instrument.site, edit_prompt=True
-    )
+    stream = open_stream(instrument.model, before, np.arange(n), edits=edits, keep=instrument.site, edit_prompt=True)
     rng = np.random.default_rng([params.sampling.seed, 5])
     for a in range(first, canvas.length, params.block):
         b = min(a + params.block, canvas.length)

@@ -46,9 +46,7 @@ def parse_place(text: str, strand: str = "+") -> Interval | Variant:
             raise InputError(f"place {text!r}: need a start not after the end, got {start} and {end}")
         reading: Strand = "-" if (found["strand"] or strand) == "-" else "+"
         return Interval(found["chrom"], start - 1, end, reading)
-    raise InputError(
-        f"place: need a region CHROM:START-END or a variant CHROM:POS:REF>ALT (1-based), got {text!r}"
-    )
+    raise InputError(f"place: need a region CHROM:START-END or a variant CHROM:POS:REF>ALT (1-based), got {text!r}")
 
 
 def _number(digits: str, text: str) -> int:
@@ -116,6 +114,4 @@ def _contigs(bases: FastaBases | Genomes) -> list[tuple[str, str, int]]:
     if hasattr(bases, "records"):
         return list(bases.contigs())
     table = bases.sequences
-    return list(
-        zip(table["genome"].astype(str), table["chrom"].astype(str), table["length"].astype(int), strict=True)
-    )
+    return list(zip(table["genome"].astype(str), table["chrom"].astype(str), table["length"].astype(int), strict=True))

@@ -52,13 +52,28 @@ def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
     low = table["effect"] - table["ci_low"]
     high = table["ci_high"] - table["effect"]
     ax.errorbar(
-        table["dose"], table["effect"], yerr=[low, high], fmt="o-", ms=4, capsize=2, color=colour("feature"),
-        label=f"feature, 95 % CI (n = {row['n']})", zorder=4,
-    )  # fmt: skip
+        table["dose"],
+        table["effect"],
+        yerr=[low, high],
+        fmt="o-",
+        ms=4,
+        capsize=2,
+        color=colour("feature"),
+        label=f"feature, 95 % CI (n = {row['n']})",
+        zorder=4,
+    )
     unsafe = table.loc[~table["safe"], "dose"]
     if len(unsafe):
         ax.axvspan(float(unsafe.min()), float(x.max()) * 1.03, color=colour("failed"), alpha=0.08, lw=0)
-        ax.text(float(unsafe.min()), 0.99, " past the NLL budget", transform=ax.get_xaxis_transform(), va="top", fontsize=6, color=colour("failed"))  # fmt: skip
+        ax.text(
+            float(unsafe.min()),
+            0.99,
+            " past the NLL budget",
+            transform=ax.get_xaxis_transform(),
+            va="top",
+            fontsize=6,
+            color=colour("failed"),
+        )
     ax.set(
         xlabel="dose (units: 99th percentile of the feature's activation)",
         ylabel=f"Δ {row['oracle']} ({row['unit']})",
@@ -94,7 +109,15 @@ def painted(ax: Axes, track: pd.DataFrame, canvas: Canvas, margin: int = 0) -> A
                 where = paint.where
                 ax.plot([where.start, where.end], [base - 0.08] * 2, color=shade, lw=4, solid_capstyle="butt")
                 ax.axvspan(max(0, where.start - margin), where.end + margin, color=shade, alpha=0.08, lw=0)
-                ax.text((where.start + where.end) / 2, base - 0.13, f"{paint.strength:g} units", ha="center", va="top", fontsize=6, color=MUTED)  # fmt: skip
+                ax.text(
+                    (where.start + where.end) / 2,
+                    base - 0.13,
+                    f"{paint.strength:g} units",
+                    ha="center",
+                    va="top",
+                    fontsize=6,
+                    color=MUTED,
+                )
     ax.set(
         xlim=(0, canvas.length),
         ylim=(-0.3, len(concepts)),
@@ -205,9 +228,7 @@ def mutagenesis(ax: Axes, table: pd.DataFrame) -> Axes:
         Contract `MUTAGENESIS`.
     """
     order = list(dict.fromkeys(table["position"]))
-    grid = table.pivot(index="alt", columns="position", values="effect").reindex(
-        index=list("ACGT"), columns=order
-    )
+    grid = table.pivot(index="alt", columns="position", values="effect").reindex(index=list("ACGT"), columns=order)
     limit = max(float(np.nanmax(np.abs(grid.to_numpy()))), 1e-9)
     image = ax.imshow(
         grid, aspect="auto", cmap=DIVERGING, norm=TwoSlopeNorm(0.0, -limit, limit), interpolation="nearest"
@@ -241,7 +262,8 @@ def rule_trace(
     holds
         (length,) whether the rule held there.
     window
-        Bases that the rule averages over: with more than one, the mean is the line and the single bases stand behind it.
+        Bases that the rule averages over: with more than one, the mean is the line and the single bases stand behind
+        it.
     """
     level, held = np.asarray(levels, dtype=np.float64), np.asarray(holds, dtype=bool)
     at = np.arange(len(level))
@@ -262,9 +284,7 @@ def rule_trace(
         ax.axhline(release, color=colour("failed"), lw=0.8, ls=":", label=f"release {release:g}")
     edges = np.flatnonzero(np.diff(held.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     for i, (a, b) in enumerate(edges):
-        ax.axvspan(
-            a - 0.5, b - 0.5, color=colour("baseline"), alpha=0.25, lw=0, label="holds" if i == 0 else None
-        )
+        ax.axvspan(a - 0.5, b - 0.5, color=colour("baseline"), alpha=0.25, lw=0, label="holds" if i == 0 else None)
     ax.set(
         xlabel="base after the prompt",
         ylabel="level (units)",
@@ -285,9 +305,7 @@ def agreement(ax: Axes, table: pd.DataFrame) -> Axes:
     """
     ax.axline((0, 0), slope=1, color=FAINT, lw=0.8)
     ax.plot(table["contribution"], table["ablation"], "o", ms=3, color=colour("feature"), alpha=0.8)
-    ax.set(
-        xlabel="contribution (nats)", ylabel="lost when ablated (nats)", title=f"top {len(table)} features"
-    )
+    ax.set(xlabel="contribution (nats)", ylabel="lost when ablated (nats)", title=f"top {len(table)} features")
     return ax
 
 

@@ -121,9 +121,13 @@ def compile_rules(
         reach = float(watch.level(units.peak[list(watch.features)], units))
         if s.threshold > reach:
             log.warning(
-                "%s can hardly fire: its threshold is %g units, and its level cannot have passed %.3g on %s reference bases",
-                at, s.threshold, reach, f"{units.bases:,}",
-            )  # fmt: skip
+                "%s can hardly fire: its threshold is %g units, and its level cannot have passed %.3g on %s reference"
+                " bases",
+                at,
+                s.threshold,
+                reach,
+                f"{units.bases:,}",
+            )
         found.append(Rule(s, watch, steer, _bases(s.do.insert, at), _bases(s.do.prompt, at)))
     return found
 
@@ -240,9 +244,7 @@ def write_with_rules(
         nexts: list[Stream] = []
         for stream in streams:
             rows = stream.rows
-            base = pick(
-                stream.scores, u[rows, t], sampling, _temperature(watch, rows, sampling, stream.device)
-            )
+            base = pick(stream.scores, u[rows, t], sampling, _temperature(watch, rows, sampling, stream.device))
             written[rows, t] = stream.bases[base].cpu().numpy()
             for row in rows:
                 if forced[row]:
@@ -250,9 +252,7 @@ def write_with_rules(
             watch.begin(rows, t)
             stream.read(written[rows, t][:, None])
             began = watch.beginnings(rows, t)
-            nexts += _act(
-                instrument, stream, began, watch, forced=forced, ends=ends, written=written[:, : t + 1]
-            )
+            nexts += _act(instrument, stream, began, watch, forced=forced, ends=ends, written=written[:, : t + 1])
         streams = nexts
     texts = [decode(written[i, : ends[i]]) for i in range(n)]
     for i, end in enumerate(ends):
@@ -341,8 +341,11 @@ def _say_silent(rules: Sequence[Rule], watch: _Watch) -> None:
         highest = float(np.nanmax(levels)) if not np.isnan(levels).all() else float("nan")
         log.warning(
             "rule %r never fired: its level reached %.3g units at one base, its threshold is %g over %d",
-            rule.settings.name, highest, rule.settings.threshold, rule.settings.window,
-        )  # fmt: skip
+            rule.settings.name,
+            highest,
+            rule.settings.threshold,
+            rule.settings.window,
+        )
 
 
 def offline_holds(

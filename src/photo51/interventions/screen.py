@@ -1,11 +1,11 @@
 """Which features are worth a steering experiment: each is added to real sequence, and the predictions are read.
 
-Nothing is written here. A first push of every feature, all by the same length, shows what dose the likelihood budget allows;
-no dose is longer than random directions may be within that budget, since beyond it they compare with nothing. At that dose,
-added at every base, the model's next-base probabilities along real sequence say at what rate it would put G or
-C, complete a stop codon, go on with a run, and so on, and random directions of the same length say how much of it any
-direction would do. A screen looks at many features and many measures, so its best are partly luck: it proposes, and `steer`
-with written sequence, other prompts and nulls decides.
+Nothing is written here. A first push of every feature, all by the same length, shows what dose the likelihood budget
+allows; no dose is longer than random directions may be within that budget, since beyond it they compare with nothing.
+At that dose, added at every base, the model's next-base probabilities along real sequence say at what rate it would
+put G or C, complete a stop codon, go on with a run, and so on, and random directions of the same length say how much
+of it any direction would do. A screen looks at many features and many measures, so its best are partly luck: it
+proposes, and `steer` with written sequence, other prompts and nulls decides.
 """
 
 from __future__ import annotations
@@ -33,8 +33,16 @@ from photo51.types import InputError
 
 _LADDER, _RUNGS = (0.05, 2.0), 8  # lengths of random directions, as shares of the tensor's spread
 SCREENED = (
-    "gc", "base_A", "base_C", "base_G", "base_T", "homopolymer", "start_codons", "stop_codons", "codon_usage",
-)  # fmt: skip
+    "gc",
+    "base_A",
+    "base_C",
+    "base_G",
+    "base_T",
+    "homopolymer",
+    "start_codons",
+    "stop_codons",
+    "codon_usage",
+)
 SCREEN = TableSpec(
     "screen",
     "one feature and one measure",
@@ -42,13 +50,9 @@ SCREEN = TableSpec(
         "feature": Column("int", "feature"),
         "oracle": Column("str", "oracle that the measure stands for"),
         "effect": Column("float", "expected rate with the feature minus without, at the screen's length"),
-        "null_q99": Column(
-            "float", "99th percentile of the absolute effect of random directions of that length"
-        ),
+        "null_q99": Column("float", "99th percentile of the absolute effect of random directions of that length"),
         "merit": Column("float", "absolute effect over that percentile"),
-        "dose": Column(
-            "float", "strength at which the likelihood of real sequence should meet the budget (units)"
-        ),
+        "dose": Column("float", "strength at which the likelihood of real sequence should meet the budget (units)"),
     },
 )
 
@@ -122,7 +126,8 @@ def screen(
     """
     if windows.shape[1] < params.context + 3:
         raise InputError(
-            f"screen: need windows of at least {params.context + 3} bases, got {windows.shape[1]} with a context of {params.context}"
+            f"screen: need windows of at least {params.context + 3} bases, got {windows.shape[1]} with a context of"
+            f" {params.context}"
         )
     worth = measures(windows[:, params.context - 1 :], code=code, codons=codons)
     worth = {name: value for name, value in worth.items() if only is None or name in only}
@@ -135,9 +140,7 @@ def screen(
     first = params.push * scene.spread / norm
     effect, rise = scene.push(_times(first, unit), value, params.batch)
     # what a small push costs grows with its square
-    dose = np.minimum(
-        first * np.sqrt(params.budget / np.maximum(rise, 1e-9)), null.longest(params.budget) / norm
-    )
+    dose = np.minimum(first * np.sqrt(params.budget / np.maximum(rise, 1e-9)), null.longest(params.budget) / norm)
     again = np.unique(np.argsort(-np.abs(effect) * (dose / first)[:, None], axis=0)[: params.again])
     effect, _ = scene.push(_times(dose[again], unit[again]), value, params.batch)
     q99 = null.effect((dose * norm)[again])
@@ -189,16 +192,16 @@ class RandomPushes(NamedTuple):
         shifts = torch.cat([float(rung) * directions for rung in ladder])
         effect, rise = scene.push(shifts, value, params.batch)
         size = np.abs(effect).reshape(_RUNGS, len(directions), -1)
-        return cls(
-            ladder, np.quantile(size, 0.99, axis=1), np.quantile(rise.reshape(_RUNGS, -1), 0.9, axis=1)
-        )
+        return cls(ladder, np.quantile(size, 0.99, axis=1), np.quantile(rise.reshape(_RUNGS, -1), 0.9, axis=1))
 
     def effect(self, length: NDArray[np.float64]) -> NDArray[np.float64]:
         """99th percentile of the absolute effect at lengths, (lengths, measures)."""
         return between(length, self.ladder, self.q99)
 
     def longest(self, budget: float) -> float:
-        """Length up to which random directions keep the budget: a longer push breaks the model whatever its direction."""
+        """Length up to which random directions keep the budget: a longer push breaks the model whatever its
+        direction.
+        """
         within = np.maximum.accumulate(self.rise)
         return float(np.exp(np.interp(budget, within, np.log(self.ladder))))
 
@@ -244,9 +247,7 @@ class Scene(NamedTuple):
         tail(x[:, :context], cache)
         after = x[:, context:]
         is_next = torch.from_numpy(windows[:, context + 1 :, None] == BASE_IDS).to(x.device)
-        return cls(
-            instrument, tail, after, cache, is_next, _probabilities(instrument, tail(after, cache.copy()))
-        )
+        return cls(instrument, tail, after, cache, is_next, _probabilities(instrument, tail(after, cache.copy())))
 
     @property
     def spread(self) -> float:

@@ -43,7 +43,9 @@ class Steered(NamedTuple):
 
 
 class Written(NamedTuple):
-    """Rows of the plan with what was written and read back: target level (rows, length), mean codes (rows, features)."""
+    """Rows of the plan with what was written and read back: target level (rows, length), mean codes (rows,
+    features).
+    """
 
     table: pd.DataFrame
     level: NDArray[np.float32]
@@ -69,7 +71,8 @@ def steer(
     prompt
         Token ids: (length,) that every sequence goes on from, or (prompts, length), which sequences take in turn.
     reference
-        (windows, length) token ids of real sequence: it shapes the random directions, and shows what the edit costs there.
+        (windows, length) token ids of real sequence: it shapes the random directions, and shows what the edit costs
+        there.
     judges
         Oracles.
     declared
@@ -178,9 +181,7 @@ def _real_cost(
     return cost
 
 
-def off_target(
-    instrument: Instrument, written: Written, target: Bundle, *, dose: float, listed: int
-) -> pd.DataFrame:
+def off_target(instrument: Instrument, written: Written, target: Bundle, *, dose: float, listed: int) -> pd.DataFrame:
     """Features that moved most between the control and the feature arm at a dose (contract `OFF_TARGET`).
 
     The null is the same change under each random direction of that dose. Where no dose is safe, the smallest is shown.
@@ -191,9 +192,7 @@ def off_target(
     alive = np.flatnonzero(units.unit > 0)
     means = written.means[:, alive] / units.unit[alive]
     control = means[(table["arm"] == "control").to_numpy()]
-    change = means[((table["arm"] == "feature") & (table["dose"] == dose)).to_numpy()].mean(0) - control.mean(
-        0
-    )
+    change = means[((table["arm"] == "feature") & (table["dose"] == dose)).to_numpy()].mean(0) - control.mean(0)
     random = table[(table["arm"] == "random") & (table["dose"] == dose)]
     null = [
         np.abs(means[rows.index].mean(0) - control[rows["sequence"].to_numpy()].mean(0))
@@ -243,6 +242,12 @@ def _warn(target: Bundle, doses: pd.DataFrame, params: SteerParams) -> None:
     columns = past[["dose", "nll_rise", "nll_rise_real"]].to_numpy(dtype=np.float64)
     for dose, written, real in columns:
         log.warning(
-            "%s at %g units is past the safe range (up to %g): negative log-likelihood rises %.1f %% in what is written, %.1f %% on real sequence; the budget is %.0f %%",
-            target.name, dose, safe, 100 * written, 100 * real, 100 * params.nll_budget,
-        )  # fmt: skip
+            "%s at %g units is past the safe range (up to %g): negative log-likelihood rises %.1f %% in what is"
+            " written, %.1f %% on real sequence; the budget is %.0f %%",
+            target.name,
+            dose,
+            safe,
+            100 * written,
+            100 * real,
+            100 * params.nll_budget,
+        )

@@ -1,6 +1,7 @@
 """The part of a model after a site: what turns the site's tensor into final hidden states.
 
-Attribution and ablation change a site's tensor many times over one sequence; what comes before the site need not run again.
+Attribution and ablation change a site's tensor many times over one sequence; what comes before the site need not run
+again.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def target(
 ) -> tuple[Bundle, tuple[float, ...]]:
     """What is steered, and its doses (units).
 
-    `auto` is the feature that a screen of sequence that is not held out proposes for the first declared oracle; its doses are
-    those given, stretched so that the largest is the one that should meet the likelihood budget.
+    `auto` is the feature that a screen of sequence that is not held out proposes for the first declared oracle; its
+    doses are those given, stretched so that the largest is the one that should meet the likelihood budget.
 
     Raises
     ------
@@ -72,6 +72,10 @@ def target(
     feature, dose = int(best["feature"]), float(best["dose"])
     log.info(
         "auto: feature %d for %s (%+.3g expected at %.3g units, %.2g times what 99 %% of random directions do)",
-        feature, declared[0], best["effect"], dose, best["merit"],
-    )  # fmt: skip
+        feature,
+        declared[0],
+        best["effect"],
+        dose,
+        best["merit"],
+    )
     return Bundle.single(feature), tuple(dose * d / max(params.doses) for d in params.doses)

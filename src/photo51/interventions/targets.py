@@ -48,9 +48,7 @@ class NextBase:
 
     def __post_init__(self) -> None:
         if self.at < 1 or self.base not in {"A", "C", "G", "T"}:
-            raise InputError(
-                f"next base: need a place from 1 on and one of A, C, G, T, got {self.at} {self.base!r}"
-            )
+            raise InputError(f"next base: need a place from 1 on and one of A, C, G, T, got {self.at} {self.base!r}")
 
     def __call__(self, hidden: Tensor) -> Tensor:
         """(batch,)."""
@@ -102,7 +100,8 @@ class Likelihood:
     def __post_init__(self) -> None:
         if not 1 <= self.start < self.end <= len(self.ids):
             raise InputError(
-                f"likelihood: need 1 <= start < end <= {len(self.ids)}, got {self.start}..{self.end}; nothing comes before the first base"
+                f"likelihood: need 1 <= start < end <= {len(self.ids)}, got {self.start}..{self.end}; nothing comes"
+                " before the first base"
             )
 
     def __call__(self, hidden: Tensor) -> Tensor:

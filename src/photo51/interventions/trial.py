@@ -1,7 +1,9 @@
-"""A short trial of many features at once, in written sequence: which of them to spend a whole experiment on, and on what.
+"""A short trial of many features at once, in written sequence: which of them to spend a whole experiment on, and on
+what.
 
-What a model writes under a push feeds on itself: a base more of one kind now is a reason for another later. Predictions along
-real sequence (`screen`) do not see that, so the features they propose write a few sequences each, and so do random directions.
+What a model writes under a push feeds on itself: a base more of one kind now is a reason for another later.
+Predictions along real sequence (`screen`) do not see that, so the features they propose write a few sequences each,
+and so do random directions.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Reading and writing what stages hand to each other: atomic, checked against a contract, with provenance inside.
 
-No stage edits another's file. Every table has a `TableSpec` in `photo51.io.contracts`, which checks it on both sides and
-says in words what each column means.
+No stage edits another's file. Every table has a `TableSpec` in `photo51.io.contracts`, which checks it on both sides
+and says in words what each column means.
 """
 
 from photo51.io.files import atomic, content_hash, free_bytes, is_temporary, remove_temporaries, sha256

@@ -33,9 +33,7 @@ def read_benchmarks(folder: Path) -> pd.DataFrame:
     for path in folder.rglob("*.tsv"):
         stage = path.relative_to(folder).parts[0].removesuffix(".tsv")
         bench = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
-        rows.append(
-            (stage, path.stat().st_mtime, bench["s"].mean(), bench["cpu_time"].mean(), bench["max_rss"].max())
-        )
+        rows.append((stage, path.stat().st_mtime, bench["s"].mean(), bench["cpu_time"].mean(), bench["max_rss"].max()))
     if not rows:
         return STAGES.empty()
     jobs = pd.DataFrame(rows, columns=["stage", "ended", "seconds", "cpu_seconds", "peak_mib"]).fillna(0.0)

@@ -27,8 +27,8 @@ _CANNOT = {
 def atomic(path: Path | str) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it there when the block ends well, remove it when it does not.
 
-    Works for files and for folders. A reader never sees half a file, and a file that was valid stays until its successor
-    is complete. The temporary name keeps the suffix, as some writers choose their format by it.
+    Works for files and for folders. A reader never sees half a file, and a file that was valid stays until its
+    successor is complete. The temporary name keeps the suffix, as some writers choose their format by it.
 
     Raises
     ------
@@ -57,7 +57,9 @@ def atomic(path: Path | str) -> Iterator[Path]:
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether a path is, or lies in, what has a temporary name: all that a killed process leaves of a file it was writing."""
+    """Whether a path is, or lies in, what has a temporary name: all that a killed process leaves of a file it was
+    writing.
+    """
     return any(_TEMPORARY.fullmatch(part) for part in path.parts)
 
 

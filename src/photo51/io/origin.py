@@ -1,4 +1,6 @@
-"""What activations are activations of: carried by stores, dictionaries and codes, so that none is used on another's numbers."""
+"""What activations are activations of: carried by stores, dictionaries and codes, so that none is used on another's
+numbers.
+"""
 
 from __future__ import annotations
 

@@ -47,6 +47,4 @@ def provenance(
     if isinstance(params, BaseModel):
         params = params.model_dump(mode="json")
     files = [Path(p) for p in inputs or []]
-    return Provenance(
-        stage=stage, params=dict(params or {}), inputs={p.name: sha256(p) for p in files if p.is_file()}
-    )
+    return Provenance(stage=stage, params=dict(params or {}), inputs={p.name: sha256(p) for p in files if p.is_file()})

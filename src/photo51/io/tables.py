@@ -112,7 +112,8 @@ def read_table(path: Path | str, spec: TableSpec | None = None) -> pd.DataFrame:
         arrow = pq.read_table(path)
     except (pa.ArrowInvalid, OSError) as e:
         raise InputError(
-            f"{path}: need a parquet table, got a file that cannot be read as one ({e}); delete it and run the stage again"
+            f"{path}: need a parquet table, got a file that cannot be read as one ({e}); delete it and run the stage"
+            " again"
         ) from e
     table = arrow.to_pandas()
     if spec is not None:
@@ -134,7 +135,8 @@ def provenance_of(path: Path | str) -> dict[str, Any]:
         meta = (pq.read_metadata(path).metadata or {}).get(_META)
     except (pa.ArrowInvalid, OSError) as e:
         raise InputError(
-            f"{path}: need a parquet table, got a file that cannot be read as one ({e}); delete it and run the stage again"
+            f"{path}: need a parquet table, got a file that cannot be read as one ({e}); delete it and run the stage"
+            " again"
         ) from e
     return dict(json.loads(meta)) if meta else {}
 

@@ -1,7 +1,7 @@
 """Arrays in one file: the safetensors layout, written as a stream of bytes and read through memory maps, without torch.
 
-Layout (github.com/huggingface/safetensors): eight bytes with the length of a JSON header, the header, the arrays. bfloat16,
-which numpy lacks, is held as its bits in `uint16`.
+Layout (github.com/huggingface/safetensors): eight bytes with the length of a JSON header, the header, the arrays.
+bfloat16, which numpy lacks, is held as its bits in `uint16`.
 """
 
 from __future__ import annotations
@@ -123,14 +123,13 @@ class TensorFile:
             self.kinds: dict[str, str] = {name: e["dtype"] for name, e in entries.items()}
         except (ValueError, KeyError, TypeError, AttributeError) as e:
             raise InputError(
-                f"{path}: need a safetensors file, got one whose header cannot be read; delete it and run the stage again"
+                f"{path}: need a safetensors file, got one whose header cannot be read; delete it and run the stage"
+                " again"
             ) from e
         self._start = 8 + length
         need = self._start + max((stop for _, stop in self._spans.values()), default=0)
         if size != need:
-            raise InputError(
-                f"{path}: need {need} bytes by its header, got {size}; delete it and run the stage again"
-            )
+            raise InputError(f"{path}: need {need} bytes by its header, got {size}; delete it and run the stage again")
 
     def __contains__(self, name: str) -> bool:
         return name in self._spans
@@ -174,8 +173,8 @@ class TensorFile:
                 digest.update(chunk)
         if digest.hexdigest() != want:
             raise InputError(
-                f"{self.path}: need arrays of SHA-256 {want[:12]}…, got {digest.hexdigest()[:12]}…: the file is damaged; "
-                "delete it and run the stage again"
+                f"{self.path}: need arrays of SHA-256 {want[:12]}…, got {digest.hexdigest()[:12]}…: the file is"
+                " damaged; delete it and run the stage again"
             )
 
 

@@ -1,8 +1,8 @@
 """What B does a little and A does not, made loud: ℓ_B + α (ℓ_B − ℓ_A), and the way back to the true rate.
 
-A word that fine-tuning made likelier, but far too rare to be sampled, becomes common under amplified scores. Its exact rates at
-a few strengths, extrapolated as a quadratic of their logarithm to α = 0, estimate the true rate; here the true rate can be asked for
-exactly too, so that every extrapolation stands beside what it should have given.
+A word that fine-tuning made likelier, but far too rare to be sampled, becomes common under amplified scores. Its exact
+rates at a few strengths, extrapolated as a quadratic of their logarithm to α = 0, estimate the true rate; here the
+true rate can be asked for exactly too, so that every extrapolation stands beside what it should have given.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ MOST_ALPHA = 64.0
 
 
 class Amplified:
-    """Two models that read the same sequences, as one that says ℓ_B + α (ℓ_B − ℓ_A); see `photo51.learnt.forced.NextBase`.
+    """Two models that read the same sequences, as one that says ℓ_B + α (ℓ_B − ℓ_A); see
+    `photo51.learnt.forced.NextBase`.
 
     Scores are log-probabilities over the four bases before they are joined, so that α does not act on constants.
     """
@@ -73,7 +74,8 @@ def amplified_rates(
     a, b
         Streams of both models at the beginning of each context (its first base read).
     contexts
-        (sequences, length) bytes that both models read; words are asked for every `params.every` bases after the warm-up.
+        (sequences, length) bytes that both models read; words are asked for every `params.every` bases after the
+        warm-up.
     alphas
         Strengths; 0 is added where it is missing.
 
@@ -86,9 +88,7 @@ def amplified_rates(
         raise InputError(f"alpha: need strengths between 0 and {MOST_ALPHA:g}, got {bad[0]:g}")
     strengths = sorted({0.0, *map(float, alphas)})
     follow = codes(contexts).astype(np.int64)[:, 1:]
-    settings = params.model_copy(
-        update={"rollouts": len(contexts), "length": follow.shape[1] - params.warmup}
-    )
+    settings = params.model_copy(update={"rollouts": len(contexts), "length": follow.shape[1] - params.warmup})
     rates: dict[float, list[tuple[float, float, float, float]]] = {}
     for alpha in strengths:
         asked = rollouts(
@@ -132,17 +132,14 @@ def _joined(a: Opener, b: Opener, alpha: float) -> Opener:
     return lambda numbers: Amplified(a(numbers), b(numbers), alpha)
 
 
-def extrapolate(
-    alphas: Sequence[float], rates: Sequence[float], n_eff: Sequence[float], least: float
-) -> float:
-    """Rate at α = 0 by a quadratic of log rate through the three smallest positive strengths at which it could be measured.
+def extrapolate(alphas: Sequence[float], rates: Sequence[float], n_eff: Sequence[float], least: float) -> float:
+    """Rate at α = 0 by a quadratic of log rate through the three smallest positive strengths at which it could be
+    measured.
 
-    NaN where fewer than three strengths have enough effective places. Far strengths extrapolate badly: the logarithm is only
-    locally quadratic.
+    NaN where fewer than three strengths have enough effective places. Far strengths extrapolate badly: the logarithm
+    is only locally quadratic.
     """
-    usable = [(x, r) for x, r, n in zip(alphas, rates, n_eff, strict=True) if x > 0 and r > 0 and n >= least][
-        :3
-    ]
+    usable = [(x, r) for x, r, n in zip(alphas, rates, n_eff, strict=True) if x > 0 and r > 0 and n >= least][:3]
     if len(usable) < 3:
         return float("nan")
     x, r = np.array(usable).T

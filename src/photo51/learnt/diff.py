@@ -1,8 +1,8 @@
 """What differs between two models of one vocabulary: next-base laws, activations, features.
 
-The divergence of two next-base laws is exact, since there are four letters; a model against itself differs by exactly 0. The
-offset of activations at the first bases of unrelated windows is where narrow fine-tuning shows (Minder et al. 2025,
-arXiv:2510.13900). Windows are the blocks of every interval.
+The divergence of two next-base laws is exact, since there are four letters; a model against itself differs by exactly
+0. The offset of activations at the first bases of unrelated windows is where narrow fine-tuning shows (Minder et al.
+2025, arXiv:2510.13900). Windows are the blocks of every interval.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ class Laws(NamedTuple):
     Attributes
     ----------
     kl
-        Σ_b p_B log2(p_B / p_A) of the law of each base, bits, (windows, length); NaN at the first base, which nothing stands
-        before.
+        Σ_b p_B log2(p_B / p_A) of the law of each base, bits, (windows, length); NaN at the first base, which nothing
+        stands before.
     bits_a, bits_b
         −log2 of the base's own probability, (windows, length), NaN at the first.
     """
@@ -147,9 +147,7 @@ def _window_table(windows: Windows, laws: dict[Strand, Laws], params: DiffParams
             )
         )
     table = pd.concat(rows, ignore_index=True)
-    return DIFF_WINDOWS.check(
-        table.assign(delta_bits=table["bits_b"] - table["bits_a"])[list(DIFF_WINDOWS.columns)]
-    )
+    return DIFF_WINDOWS.check(table.assign(delta_bits=table["bits_b"] - table["bits_a"])[list(DIFF_WINDOWS.columns)])
 
 
 def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffParams) -> pd.DataFrame:
@@ -162,9 +160,7 @@ def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffPara
         start = windows.places["start"].to_numpy()[window]
         position = start + (column if strand == "+" else windows.length - 1 - column)
         seen = [
-            (_strand(windows, strand)[w, max(0, c - params.context) : c + params.context + 1])
-            .tobytes()
-            .decode()
+            (_strand(windows, strand)[w, max(0, c - params.context) : c + params.context + 1]).tobytes().decode()
             for w, c in zip(window, column, strict=True)
         ]
         parts.append(
@@ -222,16 +218,14 @@ def _both(
         yield both[0], both[1]
 
 
-def features(
-    a: DnaModel, b: DnaModel, windows: Windows, dictionary: Dictionary, params: DiffParams
-) -> pd.DataFrame:
+def features(a: DnaModel, b: DnaModel, windows: Windows, dictionary: Dictionary, params: DiffParams) -> pd.DataFrame:
     """Features of A's dictionary on both models (contract `DIFF_FEATURES`), windows as blocks.
 
     Raises
     ------
     InputError
-        Where the dictionary is not of A, B has another width, or the dictionary explains so much less of B's activations than of
-        A's that its features would not speak of B.
+        Where the dictionary is not of A, B has another width, or the dictionary explains so much less of B's
+        activations than of A's that its features would not speak of B.
     """
     site = dictionary.origin.site
     dictionary.origin.require(a.spec.origin(site), "diff: dictionary")
@@ -259,8 +253,9 @@ def features(
     fvu = unexplained / spread
     if fvu[1] > fvu[0] + params.fvu_rise:
         raise InputError(
-            f"diff: need a dictionary that explains B nearly as well as A, got {1 - fvu[1]:.3f} of B's variance and "
-            f"{1 - fvu[0]:.3f} of A's; its features would be blind to what only B has; train a dictionary on B and compare that"
+            f"diff: need a dictionary that explains B nearly as well as A, got {1 - fvu[1]:.3f} of B's variance and"
+            f" {1 - fvu[0]:.3f} of A's; its features would be blind to what only B has; train a dictionary on B and"
+            " compare that"
         )
     return _feature_table(rate, mean, fvu, params.confidence)
 

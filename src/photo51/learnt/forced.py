@@ -1,11 +1,11 @@
 """Probabilities of words under a model, without sampling them.
 
-The probability that a word stands next is a product of the model's own numbers, P(w) = Π_i p(w_i | past, w_1 … w_{i-1}), and
-its mean over the places of the model's own sequences is the expected number of occurrences a place: it estimates the same
-number as counting does, and never with more variance (Rao–Blackwell). A set too large to be written out is asked for by
-drawing letters among those that the set still allows; the product of the allowed masses is unbiased for the set's probability
-(importance sampling with the zero-variance proposal truncated to one step; Owen 2013, Monte Carlo theory, methods and examples,
-chapter 9).
+The probability that a word stands next is a product of the model's own numbers, P(w) = Π_i p(w_i | past, w_1 …
+w_{i-1}), and its mean over the places of the model's own sequences is the expected number of occurrences a place: it
+estimates the same number as counting does, and never with more variance (Rao–Blackwell). A set too large to be written
+out is asked for by drawing letters among those that the set still allows; the product of the allowed masses is
+unbiased for the set's probability (importance sampling with the zero-variance proposal truncated to one step; Owen
+2013, Monte Carlo theory, methods and examples, chapter 9).
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from photo51.model.tokenizer import BASE_IDS
 
 
 class NextBase(Protocol):
-    """Sequences being written: `photo51.interventions.generate.Stream`, or anything else that knows what may come next."""
+    """Sequences being written: `photo51.interventions.generate.Stream`, or anything else that knows what may come
+    next.
+    """
 
     @property
     def scores(self) -> Tensor:

@@ -1,8 +1,9 @@
 """A regression gate: is a changed model still the same model, where it matters, within the noise of its own training?
 
-Two models trained alike but for the seed (twins) differ too. A guarded quantity passes where the interval of its change lies
-inside the tolerance, which is the largest change between twins or what the user declares (two one-sided tests; Schuirmann 1987,
-doi:10.1007/BF01068419), fails where it lies outside, and is undecided else, with the number of windows that would decide.
+Two models trained alike but for the seed (twins) differ too. A guarded quantity passes where the interval of its
+change lies inside the tolerance, which is the largest change between twins or what the user declares (two one-sided
+tests; Schuirmann 1987, doi:10.1007/BF01068419), fails where it lies outside, and is undecided else, with the number of
+windows that would decide.
 """
 
 from __future__ import annotations
@@ -44,9 +45,7 @@ def gate(
         For one to six twins; for a quantity with neither twins nor tolerance; for fewer than three windows.
     """
     if 0 < len(twins) < FEWEST_TWINS:
-        raise InputError(
-            f"gate: need at least {FEWEST_TWINS} twins to know the noise of the seed, got {len(twins)}"
-        )
+        raise InputError(f"gate: need at least {FEWEST_TWINS} twins to know the noise of the seed, got {len(twins)}")
     rows = []
     for name, values in change.items():
         noise = max((abs(p[name] - q[name]) for p, q in itertools.combinations(twins, 2)), default=0.0)
@@ -71,9 +70,7 @@ def _judge(values: NDArray[np.float64], limit: float) -> dict[str, object]:
     else:
         verdict = "undecided"
     margin = abs(limit - abs(mean))
-    needed = (
-        int(np.ceil((1.645 * se * np.sqrt(n) / margin) ** 2)) if verdict == "undecided" and margin > 0 else n
-    )
+    needed = int(np.ceil((1.645 * se * np.sqrt(n) / margin) ** 2)) if verdict == "undecided" and margin > 0 else n
     return {
         "change": mean,
         "low": low,

@@ -1,8 +1,8 @@
 """Words that a model can be asked for: exact, degenerate, gapped, and matrices above a threshold, as small automata.
 
 A pattern is a set of words of one length. Its automaton has a start state, and for every state and base the state that
-follows; a path that reaches the accepting state spells a word of the set. States of a matrix are pairs of place and rounded
-score, so that a matrix never has to be written out as words.
+follows; a path that reaches the accepting state spells a word of the set. States of a matrix are pairs of place and
+rounded score, so that a matrix never has to be written out as words.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Pattern(NamedTuple):
     name
         As the user has it.
     step
-        State that follows each state for A, C, G, T, (states, 4); `DEAD` where no word of the set goes on so. State 0 is the
-        start; the state numbered `len(step)` accepts, and only paths of `width` bases reach it.
+        State that follows each state for A, C, G, T, (states, 4); `DEAD` where no word of the set goes on so. State 0
+        is the start; the state numbered `len(step)` accepts, and only paths of `width` bases reach it.
     width
         Bases of a word.
     """
@@ -81,9 +81,7 @@ class Pattern(NamedTuple):
         table[:-1, :4] = self.step
         state = np.zeros(n, dtype=np.int64)
         for i in range(self.width):
-            state = table[
-                state, codes[i : i + n]
-            ]  # DEAD is the last row, which leads nowhere; so does acceptance
+            state = table[state, codes[i : i + n]]  # DEAD is the last row, which leads nowhere; so does acceptance
         out[:n] = state == len(self.step)
         return out
 
@@ -98,7 +96,8 @@ class Event(NamedTuple):
     forward
         Patterns of the strand that is written, one for each spacing.
     reverse
-        Their reverse complements; empty where the event is its own reverse complement, so that no occurrence counts twice.
+        Their reverse complements; empty where the event is its own reverse complement, so that no occurrence counts
+        twice.
     """
 
     name: str
@@ -133,9 +132,7 @@ def _spacings(bare: str, text: str) -> Iterator[str]:
     if gap is None:
         if not bare or (bad := [c for c in bare if c not in IUPAC]):
             got = "none" if not bare else repr(bad[0])
-            raise InputError(
-                f"word {text!r}: need IUPAC nucleotides, with spacers such as N{{16,18}}, got {got}"
-            )
+            raise InputError(f"word {text!r}: need IUPAC nucleotides, with spacers such as N{{16,18}}, got {got}")
         if bare.strip("N") == "":
             raise InputError(f"word {text!r}: need at least one place that is not N, got none")
         yield bare

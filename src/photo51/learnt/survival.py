@@ -1,9 +1,10 @@
 """Probability that something does not happen over a long span: an open frame stays open, a site never appears.
 
-Counting needs as many sequences as the event is rare. Here a population of sequences is written that may not let the event
-happen: at each base the model's mass on bases that would complete it is taken off and multiplied into a weight, and the
-population is redrawn in proportion to the weights when they have become uneven. The product of the mean weights is unbiased
-for the probability (particle filter; Del Moral 2004, Feynman–Kac formulae, doi:10.1007/978-1-4684-9393-1, section 7.4.2).
+Counting needs as many sequences as the event is rare. Here a population of sequences is written that may not let the
+event happen: at each base the model's mass on bases that would complete it is taken off and multiplied into a weight,
+and the population is redrawn in proportion to the weights when they have become uneven. The product of the mean
+weights is unbiased for the probability (particle filter; Del Moral 2004, Feynman–Kac formulae,
+doi:10.1007/978-1-4684-9393-1, section 7.4.2).
 """
 
 from __future__ import annotations
@@ -68,9 +69,7 @@ def open_frame(code: int) -> Automaton:
     """
     if code not in unambiguous_dna_by_id or not unambiguous_dna_by_id[code].stop_codons:
         raise InputError(f"genetic code: need one of NCBI's translation tables with stop codons, got {code}")
-    step = np.zeros(
-        (21, 4), dtype=np.int32
-    )  # 0: a codon begins; 1 + a: one base read; 5 + 4a + b: two bases read
+    step = np.zeros((21, 4), dtype=np.int32)  # 0: a codon begins; 1 + a: one base read; 5 + 4a + b: two bases read
     completes = np.zeros((21, 4), dtype=bool)
     stops = {tuple("ACGT".index(base) for base in codon) for codon in unambiguous_dna_by_id[code].stop_codons}
     for a in range(4):
@@ -106,8 +105,8 @@ def absence(patterns: Sequence[Pattern]) -> Automaton:
                 queue.append(after)
                 if len(states) > _MOST_STATES:
                     raise InputError(
-                        f"{patterns[0].name}: need a pattern whose absence takes at most {_MOST_STATES:,} states, got more; "
-                        "ask for its expected number instead"
+                        f"{patterns[0].name}: need a pattern whose absence takes at most {_MOST_STATES:,} states, got"
+                        " more; ask for its expected number instead"
                     )
             row.append(states[after])
             done.append(finished)
@@ -154,13 +153,9 @@ def survival(
         For a length, population or number of runs below 1.
     """
     if min(length, particles, runs) < 1:
-        raise InputError(
-            f"survival: need at least one base, particle and run, got {length}, {particles} and {runs}"
-        )
+        raise InputError(f"survival: need at least one base, particle and run, got {length}, {particles} and {runs}")
     return Survived(
-        np.array(
-            [_population(opened(particles), automaton, length, particles, sampling, rng) for _ in range(runs)]
-        ),
+        np.array([_population(opened(particles), automaton, length, particles, sampling, rng) for _ in range(runs)]),
         length,
         length * particles * runs,
     )

@@ -1,7 +1,8 @@
 """How often a model writes a word, without waiting for it to do so.
 
-The model writes some sequences of its own; every few bases the writing is held, the words are asked for, and the writing
-goes on as if nothing had been asked. Sequences are the blocks of every interval, since places of one sequence are not independent.
+The model writes some sequences of its own; every few bases the writing is held, the words are asked for, and the
+writing goes on as if nothing had been asked. Sequences are the blocks of every interval, since places of one sequence
+are not independent.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from photo51.progress import progress
 from photo51.stats.binomial import poisson_limits
 
 Opener = Callable[[NDArray[np.integer]], NextBase]
-"""From numbers of sequences (n,) to a stream of them that has read its prompts; number i decides prompt and random numbers."""
+"""From numbers of sequences (n,) to a stream of them that has read its prompts; number i decides prompt
+and random numbers."""
 
 
 class Asked(NamedTuple):
@@ -107,15 +109,13 @@ def words_table(
     rows = []
     place = itertools.count()
     for event in events:
-        taken = [next(place) for _ in (event.forward + event.reverse)]
+        taken = [next(place) for _ in event.forward + event.reverse]
         forward, reverse = taken[: len(event.forward)], taken[len(event.forward) :]
         groups = {"+": forward, "-": reverse, "both": taken} if reverse else {"both": forward}
         for strand, which in groups.items():
             patterns = [(event.forward + event.reverse)[i - taken[0]] for i in which]
             row = _row(patterns, [written.asked[i] for i in which], written.codes, params)
-            row["fresh_per_kb"] = (
-                1_000 * float(sum(other.asked[i].p.mean() for i in which)) if other else np.nan
-            )
+            row["fresh_per_kb"] = 1_000 * float(sum(other.asked[i].p.mean() for i in which)) if other else np.nan
             rows.append({"word": event.name, "text": event.text, "strand": strand} | row)
     table = pd.DataFrame(rows).assign(model=model, model_digest=digest)
     return WORDS.check(table[list(WORDS.columns)])

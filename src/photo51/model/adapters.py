@@ -112,8 +112,8 @@ class Reading(NamedTuple):
     activations
         Site → activations of every base of each sequence, (bases, d_model); bases of one token have the same.
     log_probs
-        Natural log-probability of each base given those before it, (bases,), NaN where there is none; None where not asked
-        for.
+        Natural log-probability of each base given those before it, (bases,), NaN where there is none; None where not
+        asked for.
     """
 
     activations: dict[str, list[Tensor]]
@@ -140,14 +140,14 @@ class DnaModel(Protocol):
         """Run the model, reading and editing at sites."""
 
     def read(self, sequences: Sequences, sites: Sequence[str] = (), *, likelihood: bool = False) -> Reading:
-        """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked for."""
+        """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked
+        for.
+        """
 
     def log_probs(self, sequences: Sequences, *, over: Over = "bases") -> list[NDArray[np.float32]]:
         """Natural log-probability of each base given those before it, (bases,); NaN where there is none."""
 
-    def generate(
-        self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0
-    ) -> str:
+    def generate(self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0) -> str:
         """Continue a sequence by `n` bases."""
 
 
@@ -162,9 +162,7 @@ def as_bytes(sequences: Sequences) -> list[NDArray[np.uint8]]:
     try:
         rows = [encode(s) if isinstance(s, str) else np.asarray(s, dtype=np.uint8) for s in sequences]
     except UnicodeEncodeError as e:
-        raise InputError(
-            f"sequence: need letters of ASCII, got {e.object[e.start]!r} at base {e.start}"
-        ) from e
+        raise InputError(f"sequence: need letters of ASCII, got {e.object[e.start]!r} at base {e.start}") from e
     if not rows or any(len(row) == 0 for row in rows):
         raise InputError("sequence: need at least one base in each, got none")
     return rows
@@ -204,9 +202,9 @@ def load_model(
     Parameters
     ----------
     name
-        `sh2:base` or `sh2:nano` (shipped), a released model such as `evo2:7b_262k` or `evo1:8k` (converted by
-        `photo51 convert`), `hf:ID` (a model class of `transformers`), or a folder. With `@random` or `@random:SEED` after
-        it, the same architecture with fresh weights.
+        `sh2:base` or `sh2:nano` (shipped), a released model such as `evo2:7b_262k` or `evo1:8k` (converted by `photo51
+        convert`), `hf:ID` (a model class of `transformers`), or a folder. With `@random` or `@random:SEED` after it,
+        the same architecture with fresh weights.
     device
         `cpu` or `cuda`; default: `cuda` where there is one.
     dtype

@@ -1,8 +1,8 @@
 """Tables that a model holds beside its weights, compared with those of a model made anew from the same configuration.
 
-A buffer that is not saved with the weights, such as a table of rotary angles, is made when a model is built. Loading under
-transformers 5 builds on a device without storage and leaves such buffers of custom models uninitialised, without a warning:
-the model runs and is wrong. Here they are compared, put right, and reported.
+A buffer that is not saved with the weights, such as a table of rotary angles, is made when a model is built. Loading
+under transformers 5 builds on a device without storage and leaves such buffers of custom models uninitialised, without
+a warning: the model runs and is wrong. Here they are compared, put right, and reported.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ class Repair(NamedTuple):
 def audit(model: nn.Module) -> list[Repair]:
     """Compare and repair the buffers that are not saved, and tensors left without storage; what was repaired.
 
-    The model is made anew from its class and configuration, its parameters without storage, so that the comparison costs
-    little memory however large the model is.
+    The model is made anew from its class and configuration, its parameters without storage, so that the comparison
+    costs little memory however large the model is.
 
     Parameters
     ----------
@@ -93,12 +93,7 @@ def _attributes(model: nn.Module, fresh: nn.Module) -> list[Repair]:
     for path, module in model.named_modules():
         for name, value in vars(module).items():
             right = vars(others.get(path, module)).get(name)
-            if (
-                isinstance(value, Tensor)
-                and value.is_meta
-                and isinstance(right, Tensor)
-                and not right.is_meta
-            ):
+            if isinstance(value, Tensor) and value.is_meta and isinstance(right, Tensor) and not right.is_meta:
                 setattr(module, name, right.clone().to(_device(model)))
                 repairs.append(Repair(f"{path}.{name}".lstrip("."), "no storage", float("inf")))
     return repairs

@@ -11,8 +11,8 @@ from torch import Tensor
 class HyenaCache:
     """Per-block recurrent state and attention keys, enough to go on exactly where a forward pass stopped.
 
-    Each block keeps a dictionary of tensors whose first axis is the batch: `fir` and `conv` (the last inputs of the finite
-    filters), `modal` (the state of the long filter), `keys` and `values` (attention).
+    Each block keeps a dictionary of tensors whose first axis is the batch: `fir` and `conv` (the last inputs of the
+    finite filters), `modal` (the state of the long filter), `keys` and `values` (attention).
 
     Parameters
     ----------

@@ -32,7 +32,8 @@ _BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), 
 def read_log(run: Path) -> pd.DataFrame:
     """Log of a pretraining run, one row a step: `step`, `loss_bits`, and `heldout_<group>` where it was evaluated.
 
-    Steps that were done twice, because the run was stopped and went on from an earlier checkpoint, count as they were last done.
+    Steps that were done twice, because the run was stopped and went on from an earlier checkpoint, count as they were
+    last done.
 
     Raises
     ------
@@ -68,9 +69,7 @@ def read_run(run: Path) -> PretrainParams:
     return parse(PretrainParams, str(run / "params.json"), str(run))
 
 
-def write_card(
-    model: DnaModel, corpus: Corpus, run: Path, folder: Path, params: ModelCardParams
-) -> dict[str, Any]:
+def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params: ModelCardParams) -> dict[str, Any]:
     """Measure a model and write `README.md`, `loss.svg` and `card.json` into its folder.
 
     Parameters
@@ -146,9 +145,7 @@ def loss_curve(ax: Axes, log: pd.DataFrame) -> Axes:
         label="training",
     )
     groups = [c for c in log.columns if c.startswith("heldout_")]
-    for tone, column in zip(
-        (theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY), groups, strict=False
-    ):
+    for tone, column in zip((theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY), groups, strict=False):
         seen = log.dropna(subset=[column])
         name = column.removeprefix("heldout_")
         ax.plot(seen["step"], seen[column], color=tone, marker="o", ms=2, label=f"held-out {name}")
@@ -163,9 +160,7 @@ def loss_curve(ax: Axes, log: pd.DataFrame) -> Axes:
 def bars(ax: Axes, table: pd.DataFrame) -> Axes:
     """Bits per base against the order of the Markov chain, a colour a group; the model as a line across."""
     groups = list(dict.fromkeys(table["group"]))
-    for tone, group in zip(
-        (theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY), groups, strict=False
-    ):
+    for tone, group in zip((theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY), groups, strict=False):
         part = table[table["group"] == group].set_index("predictor")["bits"]
         orders = sorted(
             int(name.split("_")[1]) for name in part.index if name.startswith("markov_") and "own" not in name
@@ -178,9 +173,7 @@ def bars(ax: Axes, table: pd.DataFrame) -> Axes:
     return ax
 
 
-def as_markdown(
-    name: str, card: Mapping[str, Any], found: Heldout, corpus: Corpus, trained: PretrainParams
-) -> str:
+def as_markdown(name: str, card: Mapping[str, Any], found: Heldout, corpus: Corpus, trained: PretrainParams) -> str:
     """The card as a Markdown page."""
     order = max(int(p.rsplit("_", 1)[1]) for p in found.bits["predictor"] if p != MODEL)
     return "\n".join(
@@ -199,14 +192,19 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
     return [
         f"# {name}: a small StripedHyena 2 that knows genomes",
         "",
-        f"A causal model of DNA, one base a token (the byte vocabulary of Evo 2): {card['parameters']:,} parameters, width "
-        f"{a.get('hidden_size', 256)}, blocks `{a.get('block_kinds', 'smlas')}` (short, medium and long convolution, attention over "
-        f"{a.get('attention_window', 'all')} bases, short convolution). Weights in float16, timescales of the long filters in float32. "
-        f"Licence {card['licence']}.",
+        (
+            f"A causal model of DNA, one base a token (the byte vocabulary of Evo 2): {card['parameters']:,}"
+            f" parameters, width {a.get('hidden_size', 256)}, blocks `{a.get('block_kinds', 'smlas')}` (short, medium"
+            f" and long convolution, attention over {a.get('attention_window', 'all')} bases, short convolution)."
+            f" Weights in float16, timescales of the long filters in float32. Licence {card['licence']}."
+        ),
         "",
-        f"It was trained for {card['steps']:,} steps on {card['bases_read'] / 1e6:.1f} million bases, windows of {card['window']:,} bases on "
-        "either strand. It is meant for trying methods on a laptop, not for claims about biology that a larger model would be "
-        f'asked for. Open it with `load_model("sh2:{name}")`; `photo51 selftest` compares it with what is written here.',
+        f"It was trained for {card['steps']:,} steps on {card['bases_read'] / 1e6:.1f} million bases, windows of"
+        f" {card['window']:,} bases on "
+        "either strand. It is meant for trying methods on a laptop, not for claims about biology that a larger model"
+        " would be "
+        f'asked for. Open it with `load_model("sh2:{name}")`; `photo51 selftest` compares it with what is written'
+        " here.",
         "",
         "![loss against steps, and bits per base beside Markov chains](loss.svg)",
         "",
@@ -217,10 +215,13 @@ def _heldout(found: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
     lines = [
         "## Held-out species",
         "",
-        "Bits per base (2 is chance) on windows of species that were never trained on, beside the best of the Markov chains of "
-        f"orders 1 to {order}. Chains counted the same training sequence on both strands, all of it (`markov_K`) or the group's alone "
-        "(`markov_own_K`); counts of an order are joined with the order below by strengths fitted on training species kept back "
-        "(MacKay and Peto 1995, doi:10.1017/S1351324900000218). The best chain is chosen on the held-out windows, in its favour.",
+        (
+            "Bits per base (2 is chance) on windows of species that were never trained on, beside the best of the"
+            f" Markov chains of orders 1 to {order}. Chains counted the same training sequence on both strands, all of"
+            " it (`markov_K`) or the group's alone (`markov_own_K`); counts of an order are joined with the order"
+            " below by strengths fitted on training species kept back (MacKay and Peto 1995,"
+            " doi:10.1017/S1351324900000218). The best chain is chosen on the held-out windows, in its favour."
+        ),
         "",
         "| group | windows | model | best chain | its bits | model needs less by (± s.e.) |",
         "|---|---|---|---|---|---|",
@@ -230,16 +231,14 @@ def _heldout(found: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
         best = card["best_markov"][group]
         row = table.loc[best]
         lines.append(
-            f"| {group} | {int(row['windows'])} | {table.loc[MODEL, 'bits']:.4f} ± {table.loc[MODEL, 'bits_se']:.4f} | {best} | "
-            f"{row['bits']:.4f} | {row['model_gains']:+.4f} ± {row['model_gains_se']:.4f} |"
+            f"| {group} | {int(row['windows'])} | {table.loc[MODEL, 'bits']:.4f} ± {table.loc[MODEL, 'bits_se']:.4f} |"
+            f" {best} | {row['bits']:.4f} | {row['model_gains']:+.4f} ± {row['model_gains_se']:.4f} |"
         )
     lines += ["", "| order | " + " | ".join(f"{g}, all | {g}, own" for g in found.windows) + " |"]
     lines.append("|---|" + "---|---|" * len(found.windows))
     wide = found.bits.pivot_table(index="group", columns="predictor", values="bits")
     for k in range(1, order + 1):
-        cells = [
-            f"{wide.loc[g, f'markov_{k}']:.4f} | {wide.loc[g, f'markov_own_{k}']:.4f}" for g in found.windows
-        ]
+        cells = [f"{wide.loc[g, f'markov_{k}']:.4f} | {wide.loc[g, f'markov_own_{k}']:.4f}" for g in found.windows]
         lines.append(f"| {k} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 
@@ -249,15 +248,19 @@ def _coding(frames: pd.DataFrame) -> list[str]:
     if not len(frames):
         return [*lines, "The corpus has no held-out genome to look for genes in.", ""]
     lines += [
-        f"{int(frames['genes'].iloc[0])} long open reading frames of held-out bacteria and phages, each read alone, against copies: "
-        "with a base put in and taken out in turn every 20 codons, so that every other stretch is out of frame; and with its "
-        "codons in another order. AUROC: a gene is likelier a base than a copy of any gene. Paired: than its own copy.",
+        (
+            f"{int(frames['genes'].iloc[0])} long open reading frames of held-out bacteria and phages, each read alone,"
+            " against copies: with a base put in and taken out in turn every 20 codons, so that every other stretch is"
+            " out of frame; and with its codons in another order. AUROC: a gene is likelier a base than a copy of any"
+            " gene. Paired: than its own copy."
+        ),
         "",
         "| predictor | copy | AUROC | paired | bits, in frame | bits, copy |",
         "|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {r['predictor']} | {r['copy'].replace('_', ' ')} | {r['auroc']:.3f} | {r['paired']:.3f} | {r['bits_real']:.4f} | {r['bits_copy']:.4f} |"
+        f"| {r['predictor']} | {r['copy'].replace('_', ' ')} | {r['auroc']:.3f} | {r['paired']:.3f} |"
+        f" {r['bits_real']:.4f} | {r['bits_copy']:.4f} |"
         for r in frames.to_dict("records")
     ]
     return [*lines, ""]
@@ -275,13 +278,15 @@ def _data(corpus: Corpus, trained: PretrainParams) -> list[str]:
     for source, share in trained.mixture.items():
         part, out = (r[(r["source"] == source) & (r["split"] == split)] for split in ("train", "heldout"))
         lines.append(
-            f"| {source} | {share / total:.2f} | {len(part):,} | {part['species'].nunique():,} | {part['length'].sum():,} | "
-            f"{out['species'].nunique():,} | {out['length'].sum():,} |"
+            f"| {source} | {share / total:.2f} | {len(part):,} | {part['species'].nunique():,} |"
+            f" {part['length'].sum():,} | {out['species'].nunique():,} | {out['length'].sum():,} |"
         )
     lines += [
         "",
-        "Within a source, species are drawn by the square root of their bases. No virus of eukaryotes is among them. Accessions "
-        "and hashes of all sequences: `resources/pretraining/recipe.tsv.gz`.",
+        (
+            "Within a source, species are drawn by the square root of their bases. No virus of eukaryotes is among"
+            " them. Accessions and hashes of all sequences: `resources/pretraining/recipe.tsv.gz`."
+        ),
         "",
     ]
     return lines

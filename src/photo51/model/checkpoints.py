@@ -33,7 +33,8 @@ def shipped(name: str) -> Path:
         if (folder / name / "config.json").is_file():
             return folder / name
     raise InputError(
-        f"sh2:{name}: need a checkpoint shipped with photo51 ({', '.join(shipped_names()) or 'none found'}), got {name!r}"
+        f"sh2:{name}: need a checkpoint shipped with photo51 ({', '.join(shipped_names()) or 'none found'}), got"
+        f" {name!r}"
     )
 
 
@@ -60,8 +61,9 @@ def converted(preset: str) -> Path:
         if (place / name / "config.json").is_file():
             return place / name
     raise InputError(
-        f"{preset}: need a converted checkpoint in {' or '.join(str(p / name) for p in places)}, got none; download the weights "
-        f"and run `photo51 convert FILE {places[0] / name} --preset {preset}`, or set {MODELS} to the folder that holds it"
+        f"{preset}: need a converted checkpoint in {' or '.join(str(p / name) for p in places)}, got none; download the"
+        f" weights and run `photo51 convert FILE {places[0] / name} --preset {preset}`, or set {MODELS} to the folder"
+        " that holds it"
     )
 
 
@@ -85,7 +87,8 @@ def read_config(folder: Path) -> dict:
 def load(
     folder: Path, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> StripedHyenaForCausalLM:
-    """Read a model folder, tensor by tensor, into a model in `dtype` (poles, residues and rotary frequencies in float32).
+    """Read a model folder, tensor by tensor, into a model in `dtype` (poles, residues and rotary frequencies in
+    float32).
 
     Raises
     ------
@@ -103,9 +106,7 @@ def load(
     for name, shape in want.items():
         tensor = files[name]
         if tuple(tensor.shape) != shape:
-            raise InputError(
-                f"{files.where}: {name}: need shape {shape} by config.json, got {tuple(tensor.shape)}"
-            )
+            raise InputError(f"{files.where}: {name}: need shape {shape} by config.json, got {tuple(tensor.shape)}")
         if not torch.isfinite(tensor).all():
             raise InputError(f"{files.where}: {name}: need finite weights, got some that are not")
         state[name] = tensor.to(device, torch.float32 if name.endswith(_EXACT) else dtype)
@@ -119,7 +120,8 @@ def _check_names(files: WeightFiles, want: dict[str, tuple[int, ...]]) -> None:
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
             raise InputError(
-                f"{files.where}: need the {len(want)} tensors of config.json's architecture, got {', '.join(names[:3])}{more} {what}"
+                f"{files.where}: need the {len(want)} tensors of config.json's architecture, got"
+                f" {', '.join(names[:3])}{more} {what}"
             )
 
 
@@ -134,7 +136,8 @@ def configuration(folder: Path) -> StripedHyenaConfig:
     values = read_config(folder)
     if values.get("model_type") != StripedHyenaConfig.model_type:
         raise InputError(
-            f"{folder / 'config.json'}: need model_type {StripedHyenaConfig.model_type}, got {values.get('model_type')!r}"
+            f"{folder / 'config.json'}: need model_type {StripedHyenaConfig.model_type}, got"
+            f" {values.get('model_type')!r}"
         )
     try:
         return StripedHyenaConfig.from_dict(values)

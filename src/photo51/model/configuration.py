@@ -34,7 +34,8 @@ class StripedHyenaConfig(PreTrainedConfig):
     state_size
         Poles per channel of the long filter.
     gelu_blocks
-        `first`: GELU in block 0 and a plain product of the two branches elsewhere (Evo 2); `all`: GELU everywhere (Evo 1).
+        `first`: GELU in block 0 and a plain product of the two branches elsewhere (Evo 2); `all`: GELU everywhere (Evo
+        1).
     rotary_base, rotary_scaling
         Rotary base, and the factor by which positions are divided (linear interpolation).
     attention_window

@@ -1,8 +1,8 @@
 """Released checkpoints to photo51's model folders: `config.json`, safetensors, `weights.json`.
 
 Evo 2 comes as a torch file (`.pt`) or its parts, Evo 1 as safetensors. Tensors pass one at a time. The rows of Evo 2's
-attention projections are turned from (head, q | k | v, channel) to (q | k | v, head, channel); everything else is taken as
-it is, the rotary frequencies too, whose values are not exactly those of the formula.
+attention projections are turned from (head, q | k | v, channel) to (q | k | v, head, channel); everything else is
+taken as it is, the rotary frequencies too, whose values are not exactly those of the formula.
 """
 
 from __future__ import annotations
@@ -68,8 +68,8 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
     Raises
     ------
     InputError
-        Before anything is written: where the tensors are not those of the preset (naming the first that differs, and the
-        preset they fit), or the disk is too full. While writing: for weights that are not finite.
+        Before anything is written: where the tensors are not those of the preset (naming the first that differs, and
+        the preset they fit), or the disk is too full. While writing: for weights that are not finite.
     """
     found = open_source(source)
     config = preset.config()
@@ -77,9 +77,7 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
     plan = _plan(found, names, config)
     need, free = sum(p.nbytes for p in plan.values()), free_bytes(out)
     if need > free:
-        raise InputError(
-            f"{out}: need {need / 1e9:.1f} GB of disk for {preset.name}, got {free / 1e9:.1f} GB free"
-        )
+        raise InputError(f"{out}: need {need / 1e9:.1f} GB of disk for {preset.name}, got {free / 1e9:.1f} GB free")
     _check_tied(found, names)
     out.mkdir(parents=True, exist_ok=True)
     for old in (*out.glob("model*.safetensors"), out / INDEX, out / RECORD):
@@ -107,9 +105,7 @@ def open_source(path: Path) -> Source:
             return WeightFiles.of(path)
         if files := sorted(path.glob("*.safetensors")):
             return WeightFiles(files)
-        raise InputError(
-            f"{path}: need a folder with safetensors files, or name the .pt file itself; got neither"
-        )
+        raise InputError(f"{path}: need a folder with safetensors files, or name the .pt file itself; got neither")
     return WeightFiles([path]) if path.suffix == ".safetensors" else TorchFile(parts_of(path))
 
 
@@ -138,7 +134,8 @@ def _matched(found: Source, want: dict[str, tuple[int, ...]], preset: Preset) ->
     if wrong:
         name = wrong[0]
         raise InputError(
-            f"{found.where}: {name}: need shape {want[name]} for preset {preset.name}, got {found.shape(names[name])}{hint}"
+            f"{found.where}: {name}: need shape {want[name]} for preset {preset.name}, got"
+            f" {found.shape(names[name])}{hint}"
         )
     what, names_ = ("needs", missing) if missing else ("does not know", extra)
     more = f" and {len(names_) - 3} more" if len(names_) > 3 else ""
@@ -174,9 +171,7 @@ def _check_tied(found: Source, names: dict[str, str]) -> None:
         )
 
 
-def _tensors(
-    found: Source, names: dict[str, str], config: StripedHyenaConfig
-) -> Iterator[tuple[str, Tensor]]:
+def _tensors(found: Source, names: dict[str, str], config: StripedHyenaConfig) -> Iterator[tuple[str, Tensor]]:
     for name in expected(config):
         if name not in names:
             log.info("%s: no %s, computed from the configuration", found.where, name)

@@ -82,16 +82,12 @@ def modal(x: Tensor, log_poles: Tensor, residues: Tensor, state: Tensor | None) 
 
     signal = F.pad(x, (0, 0, 0, pad)) if pad else x
     n = signal.shape[1] // chunk
-    blocks = (
-        signal.reshape(batch * n, chunk, channels).permute(2, 0, 1).to(taps.dtype)
-    )  # (channels, batch·n, chunk)
+    blocks = signal.reshape(batch * n, chunk, channels).permute(2, 0, 1).to(taps.dtype)  # (channels, batch·n, chunk)
     y = torch.bmm(blocks, within)
     carried_in = torch.bmm(blocks.to(decay.dtype), decay[..., :chunk].flip(-1).transpose(1, 2))
     carried_in = carried_in.view(channels, batch, n, -1)
     state_cf = (
-        x.new_zeros(channels, batch, log_poles.shape[1], dtype=decay.dtype)
-        if state is None
-        else state.transpose(0, 1)
+        x.new_zeros(channels, batch, log_poles.shape[1], dtype=decay.dtype) if state is None else state.transpose(0, 1)
     )
     step = decay[..., chunk].unsqueeze(1)  # (channels, 1, poles)
     before = []
@@ -99,9 +95,7 @@ def modal(x: Tensor, log_poles: Tensor, residues: Tensor, state: Tensor | None) 
         before.append(state_cf)
         state_cf = state_cf * step + carried_in[:, :, i]
     if pad:  # the padded zeros must not age the state
-        state_cf = _state_after(
-            before[-1], blocks.view(channels, batch, n, chunk)[:, :, -1, : chunk - pad], decay
-        )
+        state_cf = _state_after(before[-1], blocks.view(channels, batch, n, chunk)[:, :, -1, : chunk - pad], decay)
     entering = torch.stack(before, dim=2).reshape(channels, batch * n, -1)
     ringing = torch.bmm(entering, residues.unsqueeze(-1) * decay[..., 1:])
     y = y + ringing.real

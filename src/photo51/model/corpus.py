@@ -17,7 +17,9 @@ RECORD_COLUMNS = ("record", "source", "group", "species", "split")
 
 
 class Corpus(NamedTuple):
-    """Packed genomes: `tokens` (bases,) upper-case bytes, `records` one row a sequence with its `offset` and `length`."""
+    """Packed genomes: `tokens` (bases,) upper-case bytes, `records` one row a sequence with its `offset` and
+    `length`.
+    """
 
     tokens: NDArray[np.uint8]
     records: pd.DataFrame
@@ -62,9 +64,7 @@ def pack(sequences: Mapping[str, str], records: pd.DataFrame, folder: Path) -> C
     table["offset"] = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     table.to_parquet(folder / "records.parquet", index=False)
     partial.rename(folder / "tokens.bin")
-    (folder / "corpus.json").write_text(
-        json.dumps({"bases": int(sum(lengths)), "records": len(table)}) + "\n"
-    )
+    (folder / "corpus.json").write_text(json.dumps({"bases": int(sum(lengths)), "records": len(table)}) + "\n")
     return load(folder)
 
 
@@ -74,18 +74,16 @@ def load(folder: Path) -> Corpus:
     tokens = np.memmap(folder / "tokens.bin", dtype=np.uint8, mode="r")
     need = int(records["length"].sum())
     if len(tokens) != need:
-        raise ValueError(
-            f"{folder / 'tokens.bin'}: need {need} bases as in records.parquet, got {len(tokens)}"
-        )
+        raise ValueError(f"{folder / 'tokens.bin'}: need {need} bases as in records.parquet, got {len(tokens)}")
     return Corpus(tokens, records)
 
 
 class Sampler:
     """Draws training windows; the draw of a step depends on the seed and the step alone, so training resumes exactly.
 
-    A window comes from a source drawn by `mixture`, a species drawn by the square root of its bases (so that one species
-    with many genomes does not drown the rest), a record drawn by length, a random place and strand. Records shorter than
-    the window are joined by end-of-document tokens.
+    A window comes from a source drawn by `mixture`, a species drawn by the square root of its bases (so that one
+    species with many genomes does not drown the rest), a record drawn by length, a random place and strand. Records
+    shorter than the window are joined by end-of-document tokens.
 
     Parameters
     ----------
@@ -99,15 +97,11 @@ class Sampler:
         Seed of every draw.
     """
 
-    def __init__(
-        self, corpus: Corpus, mixture: Mapping[str, float], length: int, seed: int, split: str = "train"
-    ):
+    def __init__(self, corpus: Corpus, mixture: Mapping[str, float], length: int, seed: int, split: str = "train"):
         self.tokens, self.length, self.seed = corpus.tokens, length, seed
         records = corpus.records[corpus.records["split"] == split]
         if missing := sorted(set(mixture) - set(records["source"])):
-            raise ValueError(
-                f"mixture: need sources of the corpus {sorted(set(records['source']))}, got {missing}"
-            )
+            raise ValueError(f"mixture: need sources of the corpus {sorted(set(records['source']))}, got {missing}")
         self.sources = sorted(mixture)
         self.shares = np.array([mixture[s] for s in self.sources], dtype=float)
         self.shares /= self.shares.sum()
@@ -118,8 +112,7 @@ class Sampler:
         tables = [t for _, t in records.groupby("species", sort=True)]
         weight = np.sqrt(np.array([t["length"].sum() for t in tables], dtype=float))
         rows = [
-            (t["offset"].to_numpy(), t["length"].to_numpy(), np.cumsum(t["length"]) / t["length"].sum())
-            for t in tables
+            (t["offset"].to_numpy(), t["length"].to_numpy(), np.cumsum(t["length"]) / t["length"].sum()) for t in tables
         ]
         return np.cumsum(weight / weight.sum()), [(o, n, np.asarray(c)) for o, n, c in rows]
 
@@ -134,9 +127,7 @@ class Sampler:
     def _window(self, rng: np.random.Generator) -> NDArray[np.uint8]:
         source = self.sources[rng.choice(len(self.sources), p=self.shares)]
         cumulative, species = self.species[source]
-        offsets, lengths, shares = species[
-            min(int(np.searchsorted(cumulative, rng.random())), len(species) - 1)
-        ]
+        offsets, lengths, shares = species[min(int(np.searchsorted(cumulative, rng.random())), len(species) - 1)]
         window = np.zeros(self.length, dtype=np.uint8)
         filled = 0
         while filled < self.length:

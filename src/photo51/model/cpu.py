@@ -1,9 +1,9 @@
 """StripedHyena blocks for a CPU without gradients: the same numbers as the layers in plain PyTorch, sooner.
 
-A block here reads a chunk of every sequence of a batch and goes on from a working state, like the layers it stands for.
-Projections are turned once so that x2, x1 and v lie side by side, all that is no matrix product runs in `kernels`, and
-attention takes queries in blocks at fixed places of the sequence. What a base gets then depends neither on the chunk nor on
-the batch in which it is read, to the bit.
+A block here reads a chunk of every sequence of a batch and goes on from a working state, like the layers it stands
+for. Projections are turned once so that x2, x1 and v lie side by side, all that is no matrix product runs in
+`kernels`, and attention takes queries in blocks at fixed places of the sequence. What a base gets then depends neither
+on the chunk nor on the batch in which it is read, to the bit.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from photo51.model.products import multiply
 if TYPE_CHECKING:
     from photo51.model.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
 
-QUERIES = 128  # queries that attend together in a window (twice as many in full attention), at multiples of their number
+QUERIES = (
+    128  # queries that attend together in a window (twice as many in full attention), at multiples of their number
+)
 KEYS = 1024  # keys that they meet at a time
 MIN_ROWS = 16  # BLAS libraries sum products of fewer rows in another order
 
@@ -142,9 +144,9 @@ class KeysValues(NamedTuple):
 class CpuAttention:
     """Causal attention, full or windowed.
 
-    Queries attend in blocks that begin at multiples of `QUERIES`, to keys from a multiple of `QUERIES` on to the end of the
-    block; keys a query may not see, or that are not there yet, weigh exactly zero. So the order of every sum depends on the
-    place in the sequence alone.
+    Queries attend in blocks that begin at multiples of `QUERIES`, to keys from a multiple of `QUERIES` on to the end
+    of the block; keys a query may not see, or that are not there yet, weigh exactly zero. So the order of every sum
+    depends on the place in the sequence alone.
     """
 
     def __init__(self, attention: Attention):
@@ -158,7 +160,9 @@ class CpuAttention:
         self.span = past + self.queries
 
     def _columns(self, start: int, stop: int) -> slice:
-        """Places of the keys that queries `start` to `stop` look at: whole query blocks, from the first that is in sight."""
+        """Places of the keys that queries `start` to `stop` look at: whole query blocks, from the first that is in
+        sight.
+        """
         n = self.queries
         first = start // n * n + n - self.span
         return slice(0 if self.window is None else max(0, first), -(-stop // n) * n)
@@ -211,7 +215,9 @@ class CpuAttention:
         return dense(y.view(batch, length, d), self.out_weight, self.out_bias), work
 
     def _attend(self, q: Tensor, past: KeysValues, start: int, y: Tensor) -> None:
-        """Attend in one head of one sequence: queries (length + spare, size) of tokens from `start` on, into y (length, size)."""
+        """Attend in one head of one sequence: queries (length + spare, size) of tokens from `start` on, into y
+        (length, size).
+        """
         stop, at = start + y.shape[0], start
         window = self.window or 1 << 62
         held = torch.empty(self.queries * KEYS)
@@ -247,7 +253,9 @@ class CpuMLP:
 
 
 class CpuBlock:
-    """A block of the model: `pre_norm`, `mix` and `feed` as in `walk.Block`, and the way from cache to working state."""
+    """A block of the model: `pre_norm`, `mix` and `feed` as in `walk.Block`, and the way from cache to working
+    state.
+    """
 
     def __init__(self, block: StripedHyenaBlock):
         self.pre_norm = CpuNorm(block.pre_norm)

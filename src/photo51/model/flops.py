@@ -33,7 +33,8 @@ def blocks_read(config: StripedHyenaConfig, sites: Iterable[str], *, likelihood:
             last = config.num_hidden_layers
         elif site != "embed":
             raise InputError(
-                f"sites: need embed, final_norm or block.0..{config.num_hidden_layers - 1} with their places, got {site!r}"
+                f"sites: need embed, final_norm or block.0..{config.num_hidden_layers - 1} with their places, got"
+                f" {site!r}"
             )
     return last
 

@@ -1,8 +1,8 @@
 """Does a model tell coding sequence from copies of it that code for nothing?
 
-Genes are found without annotation, as open reading frames so long that chance makes next to none in genomes of middling
-composition. A copy keeps nearly all of the gene's composition: one has its frame broken and mended again every so many codons,
-the other has its codons in another order.
+Genes are found without annotation, as open reading frames so long that chance makes next to none in genomes of
+middling composition. A copy keeps nearly all of the gene's composition: one has its frame broken and mended again
+every so many codons, the other has its codons in another order.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Separation(NamedTuple):
 
 
 def open_frames(ids: NDArray[np.uint8], least: int) -> list[NDArray[np.uint8]]:
-    """Open reading frames of a sequence, start codon to before the stop, read on their strand; longest first, none overlapping.
+    """Open reading frames of a sequence, start codon to before the stop, read on their strand; longest first, none
+    overlapping.
 
     Parameters
     ----------
@@ -82,7 +83,9 @@ def _forward_frames(ids: NDArray[np.uint8], least: int) -> list[tuple[int, int]]
 
 
 def frame_shifted(gene: NDArray[np.uint8], rng: np.random.Generator, every: int = 20) -> NDArray[np.uint8]:
-    """The gene with a base taken out and, `every` codons later, one put in, again and again: every other stretch is out of frame."""
+    """The gene with a base taken out and, `every` codons later, one put in, again and again: every other stretch is
+    out of frame.
+    """
     parts = []
     for i, start in enumerate(range(0, len(gene), 3 * every)):
         piece = gene[start : start + 3 * every]
@@ -112,7 +115,9 @@ def with_copies(genes: list[NDArray[np.uint8]], length: int, seed: int) -> dict[
 
 
 def separation(real: NDArray[np.floating], copy: NDArray[np.floating]) -> Separation:
-    """Compare natural log-probabilities of genes and copies, (genes, length) each; the first `SKIP` bases are not scored."""
+    """Compare natural log-probabilities of genes and copies, (genes, length) each; the first `SKIP` bases are not
+    scored.
+    """
     bits = [-np.nanmean(p[:, SKIP:], axis=1) / np.log(2) for p in (real, copy)]
     labels = np.repeat([True, False], [len(bits[0]), len(bits[1])])
     auroc = areas(-np.concatenate(bits), labels).auroc

@@ -1,8 +1,9 @@
-"""The parts of a StripedHyena for training on a CPU: autograd functions over compiled loops and few, large matrix products.
+"""The parts of a StripedHyena for training on a CPU: autograd functions over compiled loops and few, large matrix
+products.
 
-Each computes what `layers` computes, with gradients written out, for one window: (length, channels). Products are in the type
-of the activations, float32 or bfloat16; sums inside a function are in float32 and rounded once, where the layers in plain
-PyTorch round after every operation. In float64 they agree with autograd of the layers to rounding.
+Each computes what `layers` computes, with gradients written out, for one window: (length, channels). Products are in
+the type of the activations, float32 or bfloat16; sums inside a function are in float32 and rounded once, where the
+layers in plain PyTorch round after every operation. In float64 they agree with autograd of the layers to rounding.
 """
 
 # mypy: disable-error-code="no-untyped-call,override"
@@ -88,8 +89,9 @@ def short_filter_backward(g: Tensor, taps: Tensor, grad: Tensor) -> tuple[Tensor
 class Toeplitz:
     """Causal filters of groups of channels, as products with banded Toeplitz matrices.
 
-    `size` outputs of a channel are the product of their inputs, one row, with a matrix that all channels of a group share, and
-    of the inputs of the block before with another. The first tap of `taps` (groups, K) meets the current base.
+    `size` outputs of a channel are the product of their inputs, one row, with a matrix that all channels of a group
+    share, and of the inputs of the block before with another. The first tap of `taps` (groups, K) meets the current
+    base.
     """
 
     def __init__(self, taps: Tensor, dtype: torch.dtype):
@@ -138,8 +140,9 @@ class Toeplitz:
 class Mix(Function):
     """What a Hyena mixer does between its two projections, gradients of all filters included.
 
-    Parameters of `forward`: z (length, 3·D) projections in the order x2 | x1 | v; their taps (3, 3·D); the kind; and the
-    filter's parameters: `hcs` taps (K, D); `hcm` taps (groups, K) and skip (D,); `hcl` rate and residues (poles, D) and skip.
+    Parameters of `forward`: z (length, 3·D) projections in the order x2 | x1 | v; their taps (3, 3·D); the kind; and
+    the filter's parameters: `hcs` taps (K, D); `hcm` taps (groups, K) and skip (D,); `hcl` rate and residues (poles,
+    D) and skip.
     """
 
     @staticmethod
@@ -185,9 +188,7 @@ class Mix(Function):
             grad_g, grads = torch.empty_like(g), [torch.zeros_like(w) for w in filt]
             kernels.scan_backward(arr(g), *map(arr, (*filt, states, up, grad_g, *grads)))
         grad_z, grad_in = torch.empty_like(z), torch.zeros_like(taps)
-        kernels.gate_backward(
-            arr(z), arr(taps), arr(signal), arr(grad_y), arr(grad_g), arr(grad_z), arr(grad_in)
-        )
+        kernels.gate_backward(arr(z), arr(taps), arr(signal), arr(grad_y), arr(grad_g), arr(grad_z), arr(grad_in))
         return grad_z, grad_in, None, *grads
 
 
@@ -235,9 +236,11 @@ class Surprisal(Function):
 
 
 class Banded(Function):
-    """Causal attention over the last `window` keys, in blocks of `BLOCK` queries that meet the keys in sight of any of them.
+    """Causal attention over the last `window` keys, in blocks of `BLOCK` queries that meet the keys in sight of any of
+    them.
 
-    Takes projections (length, 3·D) with the rows q | k | v, heads inside, and cosines and sines (length, head_size / 2).
+    Takes projections (length, 3·D) with the rows q | k | v, heads inside, and cosines and sines (length, head_size /
+    2).
     """
 
     @staticmethod
@@ -247,9 +250,7 @@ class Banded(Function):
         n, past = -(-length // BLOCK), -(-(window - 1) // BLOCK) * BLOCK
         q = qkv.new_zeros(heads, n * BLOCK, size)
         k, v = (qkv.new_zeros(heads, past + n * BLOCK, size) for _ in range(2))
-        attention.rotate(
-            arr(qkv.view(length, 3, heads, size)), arr(cos), arr(sin), size**-0.5, arr(q), arr(k), arr(v)
-        )
+        attention.rotate(arr(qkv.view(length, 3, heads, size)), arr(cos), arr(sin), size**-0.5, arr(q), arr(k), arr(v))
         y = qkv.new_empty(n * BLOCK, heads, size)
         weights = [_weights(q[h], k[h], window, length) for h in range(heads)]
         for h in range(heads):
@@ -276,9 +277,7 @@ class Banded(Function):
             torch.bmm(scores, _overlapping(k[h], past), out=grad_q[h].view(-1, BLOCK, size))
             attention.overlap_add(arr(torch.bmm(scores.transpose(1, 2), queries)), arr(grad_k[h]))
         out = grad.new_empty(ctx.length, 3, heads, size)
-        attention.rotate_backward(
-            arr(grad_q), arr(grad_k), arr(grad_v), arr(cos), arr(sin), size**-0.5, arr(out)
-        )
+        attention.rotate_backward(arr(grad_q), arr(grad_k), arr(grad_v), arr(cos), arr(sin), size**-0.5, arr(out))
         return out.view(ctx.length, -1), None, None, None, None
 
 
@@ -299,7 +298,9 @@ def _weights(q: Tensor, k: Tensor, window: int, length: int) -> Tensor:
 
 
 class Linear(Function):
-    """`x Wᵀ`, whose weight gradient in bfloat16 is a product of a transposed copy: oneDNN is slow at strided operands."""
+    """`x Wᵀ`, whose weight gradient in bfloat16 is a product of a transposed copy: oneDNN is slow at strided
+    operands.
+    """
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:

@@ -51,9 +51,9 @@ def check_precision(preset: Preset, *, allow: bool) -> None:
     """
     if preset.needs_fp8 and not allow:
         raise InputError(
-            f"{preset.name}: its input projections were trained in 8-bit floating point (Hopper GPUs with Transformer Engine), "
-            "and in other precisions its likelihoods are near those of chance; take evo2:7b_base, 7b_262k or 7b, "
-            "or load it with allow_imprecise=True to study the weights themselves"
+            f"{preset.name}: its input projections were trained in 8-bit floating point (Hopper GPUs with Transformer"
+            " Engine), and in other precisions its likelihoods are near those of chance; take evo2:7b_base, 7b_262k or"
+            " 7b, or load it with allow_imprecise=True to study the weights themselves"
         )
 
 
@@ -74,9 +74,7 @@ def window_bytes(config: StripedHyenaConfig, length: int, batch: int, itemsize: 
     d, rows = config.hidden_size, batch * length
     attention = config.block_kinds.count("attn") * 2 * d
     held = min(rows, 1 << 13) if streams else rows
-    keys = attention * (
-        rows if config.attention_window is None else min(rows, batch * config.attention_window)
-    )
+    keys = attention * (rows if config.attention_window is None else min(rows, batch * config.attention_window))
     widest = held * (4 * d + 2 * config.mlp_size + max(config.vocab_size, 3 * d))
     return itemsize * (keys + widest)
 

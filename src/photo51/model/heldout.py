@@ -48,8 +48,9 @@ class Heldout(NamedTuple):
 def compare(model: DnaModel, corpus: Corpus, length: int, seed: int, params: ModelCardParams) -> Heldout:
     """Compare a model with Markov chains of orders 1 to K on the windows that pretraining is evaluated on.
 
-    For every group there are two chains of each order: one that counted all training sequence, as the model read it, and one
-    that counted the group's alone. Strengths are fitted on training species that are kept from the counts until then.
+    For every group there are two chains of each order: one that counted all training sequence, as the model read it,
+    and one that counted the group's alone. Strengths are fitted on training species that are kept from the counts
+    until then.
 
     Parameters
     ----------
@@ -81,10 +82,10 @@ def compare(model: DnaModel, corpus: Corpus, length: int, seed: int, params: Mod
 
 
 def model_log_probs(model: DnaModel, windows: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Natural log-probabilities of the bases of windows (windows, length), over A, C, G and T; the first of each is NaN."""
-    parts = [
-        model.log_probs(windows[i : i + _AT_ONCE], over="bases") for i in range(0, len(windows), _AT_ONCE)
-    ]
+    """Natural log-probabilities of the bases of windows (windows, length), over A, C, G and T; the first of each is
+    NaN.
+    """
+    parts = [model.log_probs(windows[i : i + _AT_ONCE], over="bases") for i in range(0, len(windows), _AT_ONCE)]
     return np.stack([row for part in parts for row in part])
 
 
@@ -94,7 +95,9 @@ def _bits(log_p: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def heldout_table(bits: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> pd.DataFrame:
-    """Means and standard errors over windows (contract `HELDOUT`), from group → predictor → bits per base of each window."""
+    """Means and standard errors over windows (contract `HELDOUT`), from group → predictor → bits per base of each
+    window.
+    """
     rows = []
     for group, predictors in bits.items():
         for name, each in predictors.items():
@@ -114,7 +117,9 @@ def heldout_table(bits: Mapping[str, Mapping[str, NDArray[np.float64]]]) -> pd.D
 
 
 def best_markov(table: pd.DataFrame, group: str) -> str:
-    """The chain with the fewest bits per base on a group's held-out windows: chosen after the fact, in the chains' favour."""
+    """The chain with the fewest bits per base on a group's held-out windows: chosen after the fact, in the chains'
+    favour.
+    """
     chains = table[(table["group"] == group) & (table["predictor"] != MODEL)]
     return str(chains.loc[chains["bits"].idxmin(), "predictor"])
 
@@ -159,8 +164,7 @@ class _Chains:
         """Natural log-probabilities (orders, windows, length) under the chain of all sequence and the group's own."""
         counts: dict[str, Counts] = {"markov": self._pooled, "markov_own": from_longest(self.own[group])}
         return {
-            name: log_probs(look_up(counted, windows), self.strengths[name, group])
-            for name, counted in counts.items()
+            name: log_probs(look_up(counted, windows), self.strengths[name, group]) for name, counted in counts.items()
         }
 
 
@@ -170,7 +174,9 @@ def _pieces(corpus: Corpus, records: pd.DataFrame) -> Iterator[NDArray[np.uint8]
 
 
 def _with_tuning_species(records: pd.DataFrame, groups: list[str], length: int, seed: int) -> pd.DataFrame:
-    """Records in which some training species of each group, a fiftieth of its bases or one species, are split `tune`."""
+    """Records in which some training species of each group, a fiftieth of its bases or one species, are split
+    `tune`.
+    """
     rng = np.random.default_rng([seed, 4])
     split = records["split"].copy()
     for group in groups:
@@ -187,7 +193,9 @@ def _with_tuning_species(records: pd.DataFrame, groups: list[str], length: int, 
 
 
 def heldout_genes(corpus: Corpus, params: ModelCardParams) -> list[NDArray[np.uint8]]:
-    """Long open reading frames of held-out genomes of bacteria and phages, as many of each species as it has, up to a share."""
+    """Long open reading frames of held-out genomes of bacteria and phages, as many of each species as it has, up to a
+    share.
+    """
     r = corpus.records
     genomes = r[(r["split"] == "heldout") & r["group"].isin(GENE_GROUPS) & (r["length"] >= _GENOME)]
     by_species = []
@@ -195,12 +203,7 @@ def heldout_genes(corpus: Corpus, params: ModelCardParams) -> list[NDArray[np.ui
         genes = [g for piece in _pieces(corpus, table) for g in open_frames(piece, params.codons)]
         rng = np.random.default_rng([params.seed, 5, number])
         by_species.append([genes[i] for i in rng.permutation(len(genes))])
-    found = [
-        genes[i]
-        for i in range(max(map(len, by_species), default=0))
-        for genes in by_species
-        if i < len(genes)
-    ]
+    found = [genes[i] for i in range(max(map(len, by_species), default=0)) for genes in by_species if i < len(genes)]
     return found[: params.genes]
 
 

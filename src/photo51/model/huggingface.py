@@ -1,8 +1,8 @@
 """Model classes of the `transformers` library behind the interface of all models.
 
-Only classes of the library itself are opened, never code that comes with weights. Sites are found by hooks on the modules
-that compute them, as each family names them; a family that is not listed here still has `embed`, the residual stream after
-each block and `final_norm`, found from the list of its blocks.
+Only classes of the library itself are opened, never code that comes with weights. Sites are found by hooks on the
+modules that compute them, as each family names them; a family that is not listed here still has `embed`, the residual
+stream after each block and `final_norm`, found from the list of its blocks.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ _FAMILIES = {
 _MASKED = {"esm", "bert"}
 
 
-def open_library(
-    name: str, *, seed: int | None, device: str, dtype: torch.dtype, tokenizer: Any = None
-) -> Library:
+def open_library(name: str, *, seed: int | None, device: str, dtype: torch.dtype, tokenizer: Any = None) -> Library:
     """Open a model of the library by identifier or folder, and check it.
 
     Raises
@@ -88,15 +86,17 @@ def open_library(
                 model = opener.from_config(config, trust_remote_code=False).to(dtype)
     except (OSError, ValueError, KeyError, ImportError) as e:
         raise InputError(
-            f"{name}: need a model of a class that transformers itself has, as an identifier or a folder, got none that opens "
-            f"({str(e).splitlines()[0]})"
+            f"{name}: need a model of a class that transformers itself has, as an identifier or a folder, got none that"
+            f" opens ({str(e).splitlines()[0]})"
         ) from e
     check_weights(sum(p.numel() for p in model.parameters()), name, dtype, device)
     return Library(name, cast("nn.Module", model).to(device), tokenizer, seed=seed)
 
 
 def _positions(model: Any) -> int | None:
-    """Tokens a sequence may have; of learned positions, those up to that of padding are no token's (as in ESM and RoBERTa)."""
+    """Tokens a sequence may have; of learned positions, those up to that of padding are no token's (as in ESM and
+    RoBERTa).
+    """
     stated = getattr(model.config, "max_position_embeddings", None)
     limits = [stated] if stated is not None else []
     for name, module in model.named_modules():
@@ -138,9 +138,7 @@ class Library:
         self.spec = ModelSpec(
             name=name if seed is None else f"{name}@random:{seed}",
             family=config.model_type,
-            digest=digest(
-                iter({k: v for k, v in model.state_dict().items() if v.is_floating_point()}.items())
-            ),
+            digest=digest(iter({k: v for k, v in model.state_dict().items() if v.is_floating_point()}.items())),
             config=config.to_diff_dict(),
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
@@ -209,12 +207,12 @@ class Library:
                 handle.remove()
 
     def read(self, sequences: Sequences, sites: Sequence[str] = (), *, likelihood: bool = False) -> Reading:
-        """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked for."""
+        """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked
+        for.
+        """
         found = self.forward(sequences, Sites(sites, stop=not likelihood), logits=likelihood)
         at_bases = {
-            name: [
-                x[torch.from_numpy(t.expand()).to(x.device)] for x, t in zip(each, found.tokens, strict=True)
-            ]
+            name: [x[torch.from_numpy(t.expand()).to(x.device)] for x, t in zip(each, found.tokens, strict=True)]
             for name, each in found.sites.items()
         }
         over: Over = "bases" if self.spec.bp_per_token == 1 else "vocabulary"
@@ -228,8 +226,8 @@ class Library:
         Raises
         ------
         InputError
-            For a model that fills in masked tokens, which has no such likelihood, and for `over="bases"` where a token is
-            more than a base.
+            For a model that fills in masked tokens, which has no such likelihood, and for `over="bases"` where a token
+            is more than a base.
         """
         return self._log_probs(self.forward(sequences), over)
 
@@ -257,9 +255,7 @@ class Library:
         lengths = tokens.spans[:, 1] - tokens.spans[:, 0]
         return np.repeat(found / lengths.astype(np.float32), lengths)
 
-    def generate(
-        self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0
-    ) -> str:
+    def generate(self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0) -> str:
         """Continue a sequence by at least `n` bases, cut to `n`.
 
         Raises
@@ -312,7 +308,8 @@ def _guess(model: nn.Module) -> Family:
     embed = next((name for name, m in model.named_modules() if m is embeddings), None)
     if not lists or embed is None:
         raise InputError(
-            f"{type(model).__name__}: need a model with an embedding and a list of {n} blocks, got none; families known are {', '.join(_FAMILIES)}"
+            f"{type(model).__name__}: need a model with an embedding and a list of {n} blocks, got none; families known"
+            f" are {', '.join(_FAMILIES)}"
         )
     return Family(embed, lists[0], "")
 

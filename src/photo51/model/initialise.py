@@ -54,9 +54,7 @@ def _filter(module: HyenaFilter) -> None:
         else:
             rate = torch.logspace(math.log10(0.5), math.log10(4.0 / length), groups, device=module.h.device)
             module.h.copy_(
-                torch.randn_like(module.h)
-                * torch.exp(-rate[:, None, None] * lag)
-                * rate[:, None, None].sqrt()
+                torch.randn_like(module.h) * torch.exp(-rate[:, None, None] * lag) * rate[:, None, None].sqrt()
             )
     if hasattr(module, "log_poles"):
         d, s = module.log_poles.shape[:2]

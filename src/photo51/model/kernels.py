@@ -1,9 +1,9 @@
 """What a StripedHyena computes beside matrix products, as compiled loops for a CPU.
 
-Arrays are float32 and channels last, as the matrix products leave them; loops over channels are what the compiler turns into
-vector instructions. Every output position is computed by the same operations in the same order wherever it stands in the
-array, so a sequence read in other pieces, in another batch, or on other threads gives the same bits. Kernels release the
-interpreter lock and use one thread.
+Arrays are float32 and channels last, as the matrix products leave them; loops over channels are what the compiler
+turns into vector instructions. Every output position is computed by the same operations in the same order wherever it
+stands in the array, so a sequence read in other pieces, in another batch, or on other threads gives the same bits.
+Kernels release the interpreter lock and use one thread.
 """
 
 # mypy: ignore-errors
@@ -38,7 +38,8 @@ def rms_norm(x, scale, eps, out):
 
 @_kernel
 def gates(z, past, taps, bias, x2, g):
-    """Filter the projections x2 | x1 | v with three taps; keep x2, and write the gated signal x1 · v behind its history.
+    """Filter the projections x2 | x1 | v with three taps; keep x2, and write the gated signal x1 · v behind its
+    history.
 
     Parameters
     ----------
@@ -49,8 +50,8 @@ def gates(z, past, taps, bias, x2, g):
     x2
         (batch, length, D), written.
     g
-        (batch, history + length + spare, D): positions `history` to `history + length` are written, where `history` is what
-        the caller left room for: `g.shape[1] - length - spare` with `spare = TILE - 1`.
+        (batch, history + length + spare, D): positions `history` to `history + length` are written, where `history` is
+        what the caller left room for: `g.shape[1] - length - spare` with `spare = TILE - 1`.
     """
     batch, length, _ = z.shape
     d = x2.shape[2]
@@ -112,9 +113,11 @@ def finite(g, taps, skip, x2, y):
 
 @_kernel
 def exponentials(g, modes, x2, state, y):
-    """Long filter with real poles between two gates: `s ← pole · s + g[t]`, `y[t] = x2[t] · (skip · g[t] + Σ residue · s)`.
+    """Long filter with real poles between two gates: `s ← pole · s + g[t]`, `y[t] = x2[t] · (skip · g[t] + Σ residue ·
+    s)`.
 
-    A pole enters as `rate = pole - 1`, exact where poles are close to 1, so that long memories keep their length in float32.
+    A pole enters as `rate = pole - 1`, exact where poles are close to 1, so that long memories keep their length in
+    float32.
 
     Parameters
     ----------
@@ -169,7 +172,8 @@ def oscillations(g, modes, x2, state, y):
 
 @_kernel
 def rotate(qkv, turn, at, q, k, v):
-    """Turn queries and keys by their positions, divide queries by √size, put keys and values into the buffers from column `at` on.
+    """Turn queries and keys by their positions, divide queries by √size, put keys and values into the buffers from
+    column `at` on.
 
     Parameters
     ----------
@@ -242,7 +246,8 @@ def _max(x):
 def _exp(x, top):
     """`x ← exp(x - top)` for x ≤ top, to 2 units in the last place; below -87 it is exp(-87), which is 1e-38.
 
-    Powers of two are put into the exponent bits, the rest is the polynomial of Cephes (Moshier 1992, netlib.org/cephes).
+    Powers of two are put into the exponent bits, the rest is the polynomial of Cephes (Moshier 1992,
+    netlib.org/cephes).
     """
     for i in range(x.shape[0]):
         v = x[i] - top
@@ -262,7 +267,8 @@ def _exp(x, top):
 
 @_kernel
 def soften(scores, lag, window, peak, total, y):
-    """One step of a softmax that meets its keys in blocks: scores become weights, and what was summed so far is rescaled.
+    """One step of a softmax that meets its keys in blocks: scores become weights, and what was summed so far is
+    rescaled.
 
     Parameters
     ----------

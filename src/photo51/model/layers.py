@@ -65,9 +65,7 @@ class HyenaFilter(nn.Module):
             self.residues = nn.Parameter(torch.zeros(d, s))
         else:
             groups, length = (
-                (config.hcs_groups, config.hcs_length)
-                if kind == "hcs"
-                else (config.hcm_groups, config.hcm_length)
+                (config.hcs_groups, config.hcs_length) if kind == "hcs" else (config.hcm_groups, config.hcm_length)
             )
             self.h = nn.Parameter(torch.zeros(groups, 1, length))
         if kind != "hcs":
@@ -108,15 +106,14 @@ class HyenaMixer(nn.Module):
     def split_projection(self) -> tuple[Tensor, Tensor | None, Tensor, Tensor | None]:
         """Projection and three-tap filter, each weight and bias, with the 3·D rows in the order x2 | x1 | v.
 
-        Generation 2 interleaves the three, generation 1 splits within each head. Turning the weights costs nothing beside
-        turning the activations, which are as long as the genome.
+        Generation 2 interleaves the three, generation 1 splits within each head. Turning the weights costs nothing
+        beside turning the activations, which are as long as the genome.
         """
         bias = self.filter.short_filter_bias if self.kind == "h1" else None
         parts = (self.projections.weight, self.projections.bias, self.filter.short_filter_weight[:, 0], bias)
         groups = self.n_heads if self.kind == "h1" else self.out_filter_dense.out_features
         return tuple(  # type: ignore[return-value]
-            None if rows is None else rows.unflatten(0, (groups, 3, -1)).transpose(0, 1).flatten(0, 2)
-            for rows in parts
+            None if rows is None else rows.unflatten(0, (groups, 3, -1)).transpose(0, 1).flatten(0, 2) for rows in parts
         )
 
     def channel_taps(self) -> Tensor:
@@ -162,8 +159,8 @@ def inverse_frequencies(config: StripedHyenaConfig) -> Tensor:
 class Attention(nn.Module):
     """Causal attention with rotary positions; full, or over the last `attention_window` keys.
 
-    Rows of `Wqkv` are ordered (q | k | v, head, channel); released Evo 2 files order them (head, q | k | v, channel) and
-    are turned when converted.
+    Rows of `Wqkv` are ordered (q | k | v, head, channel); released Evo 2 files order them (head, q | k | v, channel)
+    and are turned when converted.
     """
 
     def __init__(self, config: StripedHyenaConfig):
@@ -200,9 +197,7 @@ class Attention(nn.Module):
 
 def band(n: int, past: int, window: int | None, device: torch.device) -> Tensor:
     """Mask (n, past + n), True where a query may look: not ahead, and not further back than the window."""
-    lag = (
-        torch.arange(past, past + n, device=device)[:, None] - torch.arange(past + n, device=device)[None, :]
-    )
+    lag = torch.arange(past, past + n, device=device)[:, None] - torch.arange(past + n, device=device)[None, :]
     return (lag >= 0) if window is None else (lag >= 0) & (lag < window)
 
 
@@ -217,8 +212,7 @@ def banded_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     q, k, v = (F.pad(t, (0, 0, 0, pad)) for t in (q, k, v))
     queries = q.view(batch, heads, n, window, size).transpose(1, 2).flatten(0, 1)
     k2, v2 = (
-        F.pad(t, (0, 0, window, 0)).unfold(2, 2 * window, window).permute(0, 2, 1, 4, 3).flatten(0, 1)
-        for t in (k, v)
+        F.pad(t, (0, 0, window, 0)).unfold(2, 2 * window, window).permute(0, 2, 1, 4, 3).flatten(0, 1) for t in (k, v)
     )
     mask = band(window, window, window, q.device).repeat(n, 1, 1)
     mask[0, :, :window] = False  # nothing lies before the first base

@@ -3,10 +3,11 @@
 A chain predicts a base from the k bases before it. Long contexts are rare, so the counts of order k are joined with the
 prediction of order k - 1, weighted as so many imagined bases:
 
-    P_k(b | context) = (count_k(context, b) + strength_k · P_{k-1}(b | shorter context)) / (count_k(context) + strength_k)
+    P_k(b | context) = (count_k(context, b) + strength_k · P_{k-1}(b | shorter context)) / (count_k(context) +
+    strength_k)
 
-which is a hierarchy of Dirichlet priors. The strengths, one an order, are those that predict species best that the counts have
-not seen. Both strands are counted: a word counts where it or its reverse complement stands.
+which is a hierarchy of Dirichlet priors. The strengths, one an order, are those that predict species best that the
+counts have not seen. Both strands are counted: a word counts where it or its reverse complement stands.
 
 References
 ----------

@@ -38,13 +38,13 @@ class StripedHyenaBlock(nn.Module):
             hyena = HyenaMixer(config, self.kind)
             self.projections, self.filter = hyena.projections, hyena.filter
             self.out_filter_dense = hyena.out_filter_dense
-            self.__dict__["hyena"] = (
-                hyena  # the parts above carry the checkpoint's names; this only runs them
-            )
+            self.__dict__["hyena"] = hyena  # the parts above carry the checkpoint's names; this only runs them
         self.mlp = GatedMLP(config, index)
 
     def mix(self, u: Tensor, state: State, start: int) -> tuple[Tensor, State]:
-        """Mix along the sequence: (batch, length, d_model) whose first token has index `start`, going on from `state`."""
+        """Mix along the sequence: (batch, length, d_model) whose first token has index `start`, going on from
+        `state`.
+        """
         return self.inner_mha_cls(u, state, start) if self.kind == "attn" else self.hyena(u, state, start)
 
     def feed(self, x: Tensor) -> Tensor:
@@ -109,8 +109,8 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
     ) -> Tensor | None:
         """Final normed hidden states (batch, length, d_model); None where `sites` asked to leave before the end.
 
-        `cache` is read, and then holds the state after `input_ids`. On a CPU, in float32 and without gradients, sequences are
-        read by `stream`; otherwise at once, by the layers as they are written.
+        `cache` is read, and then holds the state after `input_ids`. On a CPU, in float32 and without gradients,
+        sequences are read by `stream`; otherwise at once, by the layers as they are written.
         """
         if self._streams():
             return self._read(input_ids, cache=cache, sites=sites)
@@ -172,8 +172,8 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         sites
             Activations to read or edit; each chunk carries its own.
         then
-            What to make of a chunk's final hidden states (batch, length, d_model) and the index of its first token; runs on
-            the thread that read the chunk.
+            What to make of a chunk's final hidden states (batch, length, d_model) and the index of its first token;
+            runs on the thread that read the chunk.
         chunk
             Tokens a chunk; None chooses.
         """
@@ -250,7 +250,8 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         """
         if attention_mask is not None and (attention_mask[:, 1:] > attention_mask[:, :-1]).any():
             raise ValueError(
-                "attention_mask: need padding on the right, got padding on the left; it would enter every filter as sequence"
+                "attention_mask: need padding on the right, got padding on the left; it would enter every filter as"
+                " sequence"
             )
         outs = ["embed", *(f"block.{i}.out" for i in range(len(self.blocks)))] if output_hidden_states else []
         if outs and sites is None:
@@ -259,17 +260,13 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         if cache is None and use_cache and not self.training:
             cache = HyenaCache(len(self.blocks))
         if self._streams() and not logits_to_keep:
-            logits = self._read(
-                input_ids, cache=cache, sites=sites, then=lambda hidden, _: self.logits(hidden)
-            )
+            logits = self._read(input_ids, cache=cache, sites=sites, then=lambda hidden, _: self.logits(hidden))
         else:
             hidden = self.hidden(input_ids, cache=cache, sites=sites)
             logits = None if hidden is None else self.logits(hidden[:, -logits_to_keep:])
         loss = None
         if labels is not None and logits is not None:
-            loss = F.cross_entropy(
-                logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100
-            )
+            loss = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100)
         states = tuple(sites[name] for name in outs) if outs and sites is not None else None
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=cache, hidden_states=states)  # type: ignore[arg-type]
 

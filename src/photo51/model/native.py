@@ -35,9 +35,7 @@ def is_native(name: str) -> bool:
     if name.startswith(("sh2:", "evo1:", "evo2:")):
         return True
     folder = Path(name)
-    return (folder / "config.json").is_file() and read_config(folder).get(
-        "model_type"
-    ) == StripedHyenaConfig.model_type
+    return (folder / "config.json").is_file() and read_config(folder).get("model_type") == StripedHyenaConfig.model_type
 
 
 def open_native(
@@ -52,11 +50,7 @@ def open_native(
     if release is not None:
         check_precision(release, allow=allow_imprecise)
     folder = (
-        converted(name)
-        if release
-        else shipped(name.removeprefix("sh2:"))
-        if name.startswith("sh2:")
-        else Path(name)
+        converted(name) if release else shipped(name.removeprefix("sh2:")) if name.startswith("sh2:") else Path(name)
     )
     if seed is not None:
         return Native(name, fresh(configuration(folder), seed, dtype=dtype, device=device), None, seed=seed)
@@ -66,9 +60,7 @@ def open_native(
         check_precision(release, allow=allow_imprecise)
     model = load(folder, dtype=dtype, device=device)
     files = WeightFiles.of(folder)
-    return Native(
-        name, model, release, digest_=record.get("digest") or digest((key, files[key]) for key in files)
-    )
+    return Native(name, model, release, digest_=record.get("digest") or digest((key, files[key]) for key in files))
 
 
 def read_record(folder: Path) -> dict:
@@ -120,9 +112,7 @@ class Native:
             causal=True,
             dtype=dtype_label(weights.dtype, weights.device.type),
             licence=release.licence if release else "Apache-2.0",
-            requires="8-bit input projections (Hopper, Transformer Engine)"
-            if release and release.needs_fp8
-            else "",
+            requires="8-bit input projections (Hopper, Transformer Engine)" if release and release.needs_fp8 else "",
             random_seed=seed,
         )
 
@@ -167,10 +157,12 @@ class Native:
         likelihood: bool = False,
         over: Over = "bases",
     ) -> Reading:
-        """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked for.
+        """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked
+        for.
 
-        `over="bases"` shares probability out over A, C, G and T alone, and leaves other letters NaN; `"vocabulary"` over all
-        tokens. The first base, which nothing stands before, is NaN. Scores are never held for a whole sequence.
+        `over="bases"` shares probability out over A, C, G and T alone, and leaves other letters NaN; `"vocabulary"`
+        over all tokens. The first base, which nothing stands before, is NaN. Scores are never held for a whole
+        sequence.
         """
         rows = as_bytes(sequences)
         ids = self.ids(rows)
@@ -198,9 +190,7 @@ class Native:
         return found
 
     @torch.no_grad()
-    def generate(
-        self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0
-    ) -> str:
+    def generate(self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0) -> str:
         """Continue a sequence by `n` bases, drawn from A, C, G and T; temperature 0 takes the likeliest each time."""
         ids = self.ids(as_bytes([prompt]))
         bases = torch.from_numpy(BASE_IDS.astype(np.int64))

@@ -30,8 +30,8 @@ class Preset:
     licence
         Licence of the weights.
     needs_fp8
-        Whether the input projections were trained in 8-bit floating point: then likelihoods in other precisions are near
-        those of chance.
+        Whether the input projections were trained in 8-bit floating point: then likelihoods in other precisions are
+        near those of chance.
     paper
         DOI.
     """
@@ -79,9 +79,7 @@ def _evo2(
         "rotary_base": rotary[0],
         "rotary_scaling": rotary[1],
     }
-    return Preset(
-        f"evo2:{name}", architecture, repository=f"arcinstitute/evo2_{name}", file=f"evo2_{name}.pt", **rest
-    )
+    return Preset(f"evo2:{name}", architecture, repository=f"arcinstitute/evo2_{name}", file=f"evo2_{name}.pt", **rest)
 
 
 def _evo1(name: str, repository: str, context: int, scaling: float) -> Preset:

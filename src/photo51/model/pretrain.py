@@ -40,7 +40,9 @@ class NegativeExp(nn.Module):
 
 
 def learning_rate_share(step: int, p: PretrainParams) -> float:
-    """Share of the peak learning rate at a step: linear warm-up, then cosine to zero, or constant and linear to zero."""
+    """Share of the peak learning rate at a step: linear warm-up, then cosine to zero, or constant and linear to
+    zero.
+    """
     if step < p.warmup:
         return (step + 1) / p.warmup
     done = (step - p.warmup) / max(1, p.steps - p.warmup)
@@ -105,9 +107,7 @@ class Trainer:
         if path.exists():
             old = json.loads(path.read_text())
             if differ := sorted(
-                k
-                for k in now
-                if k not in free and now[k] != old.get(k, PretrainParams.model_fields[k].default)
+                k for k in now if k not in free and now[k] != old.get(k, PretrainParams.model_fields[k].default)
             ):
                 raise ValueError(
                     f"{path}: need the parameters the run was started with, got others for {differ}; name a new folder"
@@ -129,9 +129,7 @@ class Trainer:
                 matrices, lr=p.muon_lr, weight_decay=p.weight_decay, momentum=0.95, adjust_lr_fn="original"
             )
             return [muon, torch.optim.AdamW(plain, lr=p.lr, **adam)]
-        return [
-            torch.optim.AdamW([{"params": matrices, "weight_decay": p.weight_decay}, *plain], lr=p.lr, **adam)
-        ]
+        return [torch.optim.AdamW([{"params": matrices, "weight_decay": p.weight_decay}, *plain], lr=p.lr, **adam)]
 
     def _loss(self, ids: Tensor, target: Tensor) -> Tensor:
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.p.bfloat16):
@@ -172,9 +170,7 @@ class Trainer:
         """Ids and targets of the step; short windows are as many more as they are shorter."""
         short = self.step < self.p.short_share * self.p.steps
         sampler, n = (
-            (self.short, self.p.batch * self.p.length // self.short.length)
-            if short
-            else (self.sampler, self.p.batch)
+            (self.short, self.p.batch * self.p.length // self.short.length) if short else (self.sampler, self.p.batch)
         )
         ids, target = (torch.from_numpy(a).to(self.device) for a in sampler.batch(self.step, n))
         return ids, target
@@ -256,7 +252,9 @@ class Trainer:
         log.info("going on from step %d in %s", self.step, self.folder)
 
     def _trim_log(self) -> None:
-        """Take out what was written after the checkpoint, which will be written again, and a line cut short by a kill."""
+        """Take out what was written after the checkpoint, which will be written again, and a line cut short by a
+        kill.
+        """
         path = self.folder / "log.jsonl"
         if not path.exists():
             return

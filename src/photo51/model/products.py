@@ -1,12 +1,12 @@
 """Which library multiplies matrices when a model is read on a CPU: measured once on a machine, written down, and kept.
 
-Libraries differ in speed by processor (MKL takes a slower path on AMD), and in the last bits of a sum. A choice that hung on a
-stopwatch in every process would make bytes differ between runs, so the first process on a machine measures, and what it
-found is read from then on from `<cache>/photo51/products/<machine>.json`, where `<machine>` stands for the processor's name and
-the version of torch; whichever process writes first decides for all. Where nothing can be written, torch's own library is
-used. `PHOTO51_PRODUCTS` overrides: `torch`, `onednn`, or `bfloat16`, which is quicker where the processor has such instructions
-and is off by parts in a thousand; it is never chosen by itself, its error is measured and logged, and a model read so says so
-in its `dtype`, which decides hashes of what is made of it.
+Libraries differ in speed by processor (MKL takes a slower path on AMD), and in the last bits of a sum. A choice that
+hung on a stopwatch in every process would make bytes differ between runs, so the first process on a machine measures,
+and what it found is read from then on from `<cache>/photo51/products/<machine>.json`, where `<machine>` stands for the
+processor's name and the version of torch; whichever process writes first decides for all. Where nothing can be
+written, torch's own library is used. `PHOTO51_PRODUCTS` overrides: `torch`, `onednn`, or `bfloat16`, which is quicker
+where the processor has such instructions and is off by parts in a thousand; it is never chosen by itself, its error is
+measured and logged, and a model read so says so in its `dtype`, which decides hashes of what is made of it.
 
 Either library is used only if a row of a product is the same bits whatever rows stand beside it.
 """
@@ -73,9 +73,7 @@ def library() -> str:
         if name not in usable:
             raise InputError(f"{VARIABLE}: need one of {', '.join(usable)} on this machine, got {name!r}")
         if name == BFLOAT16:
-            log.warning(
-                "products in bfloat16: off by %.2g of their size (root mean square)", error(_bfloat16)
-            )
+            log.warning("products in bfloat16: off by %.2g of their size (root mean square)", error(_bfloat16))
         return name
     name = _remembered()
     log.info("products in float32 by %s (%s)", name, torch.backends.cpu.get_cpu_capability())
@@ -133,9 +131,7 @@ def _remembered() -> str:
     except (ValueError, KeyError, TypeError):
         name = text[:40]
     if name not in {"torch", "onednn"}:
-        raise InputError(
-            f"{path}: need library torch or onednn, got {name!r}; delete the file to measure again"
-        )
+        raise InputError(f"{path}: need library torch or onednn, got {name!r}; delete the file to measure again")
     return str(name)
 
 

@@ -1,7 +1,7 @@
 """Does a converted Evo 2 predict what its authors published? Loss and accuracy on their four sequences.
 
-A checkpoint can load without an error and still be wrong: layers that need 8-bit products, run without them, give 1.25 nats in
-place of 0.50.
+A checkpoint can load without an error and still be wrong: layers that need 8-bit products, run without them, give 1.25
+nats in place of 0.50.
 """
 
 from __future__ import annotations
@@ -66,12 +66,8 @@ def figures(folder: Path | None = None) -> dict[str, Figure]:
         raise InputError(f"{path}: need a table of published figures, got no such file")
     table = pd.read_csv(path, sep="\t")
     if list(table.columns) != ["model", *Figure._fields]:
-        raise InputError(
-            f"{path}: need columns model, {', '.join(Figure._fields)}, got {', '.join(table.columns)}"
-        )
-    return {
-        str(r["model"]): Figure(r["loss"], r["accuracy"], r["tolerance"]) for r in table.to_dict("records")
-    }
+        raise InputError(f"{path}: need columns model, {', '.join(Figure._fields)}, got {', '.join(table.columns)}")
+    return {str(r["model"]): Figure(r["loss"], r["accuracy"], r["tolerance"]) for r in table.to_dict("records")}
 
 
 def prompts(folder: Path | None = None) -> list[NDArray[np.uint8]]:
@@ -92,7 +88,9 @@ def prompts(folder: Path | None = None) -> list[NDArray[np.uint8]]:
 
 
 def measure(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> tuple[float, float]:
-    """Loss (nats) and accuracy (%), means over sequences of means over next bytes, softmax over the whole vocabulary."""
+    """Loss (nats) and accuracy (%), means over sequences of means over next bytes, softmax over the whole
+    vocabulary.
+    """
     losses, right = [], []
     for ids in sequences:
         logits = model.forward([ids]).logits
@@ -131,9 +129,7 @@ class Comparison(NamedTuple):
         return abs(self.loss - self.figure.loss)
 
 
-def compare_published(
-    model: DnaModel, folder: Path | None = None, preset: str | None = None
-) -> Comparison | None:
+def compare_published(model: DnaModel, folder: Path | None = None, preset: str | None = None) -> Comparison | None:
     """Measure a released model on the published sequences; None for a model of which nothing was published.
 
     Parameters

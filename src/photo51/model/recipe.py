@@ -1,7 +1,7 @@
 """The recipe of a corpus: which sequences, by accession and hash, of which species, in which split.
 
-A recipe holds no sequence. Sequences come from FASTA files of the user's, or from `photo51 fetch`; each is recognised by the
-hash of its letters, whatever it is called there, so that a corpus built elsewhere is the same corpus.
+A recipe holds no sequence. Sequences come from FASTA files of the user's, or from `photo51 fetch`; each is recognised
+by the hash of its letters, whatever it is called there, so that a corpus built elsewhere is the same corpus.
 """
 
 from __future__ import annotations
@@ -43,9 +43,7 @@ def read_recipe(path: Path | str) -> pd.DataFrame:
     """
     table = pd.read_csv(path, sep="\t", dtype={"hash": str}, keep_default_na=False)
     if missing := [c for c in COLUMNS if c not in table.columns]:
-        raise InputError(
-            f"{path}: need the columns {', '.join(COLUMNS)}, got none called {', '.join(missing)}"
-        )
+        raise InputError(f"{path}: need the columns {', '.join(COLUMNS)}, got none called {', '.join(missing)}")
     if other := sorted(set(table["split"]) - {"train", "heldout"}):
         raise InputError(f"{path}: need a split of train or heldout, got {other}")
     if (twice := table["record"][table["record"].duplicated()]).size:
@@ -101,7 +99,8 @@ def build(
         said = f"{len(lost)} of {len(recipe)} sequences ({lost['length'].sum():,} of {recipe['length'].sum():,} bases)"
         if not partial:
             raise InputError(
-                f"corpus: need every sequence of the recipe, got none for {said}, the first is {lost['record'].iloc[0]!r}; fetch them, or allow a partial corpus"
+                f"corpus: need every sequence of the recipe, got none for {said}, the first is"
+                f" {lost['record'].iloc[0]!r}; fetch them, or allow a partial corpus"
             )
         log.warning("corpus: left out %s", said)
     kept = recipe[have]
@@ -122,6 +121,4 @@ def _accession(title: str) -> str:
     """Accession of a FASTA header: its first word, or the field after `ref|` or `gb|`."""
     word = title.split(maxsplit=1)[0] if title else ""
     fields = word.split("|")
-    return next(
-        (fields[i + 1] for i, f in enumerate(fields[:-1]) if f in {"ref", "gb", "emb", "dbj", "tpg"}), word
-    )
+    return next((fields[i + 1] for i, f in enumerate(fields[:-1]) if f in {"ref", "gb", "emb", "dbj", "tpg"}), word)

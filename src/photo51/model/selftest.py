@@ -1,7 +1,8 @@
-"""Checks of a model on real sequence, run before anything is made of its activations; results go into the run's manifest.
+"""Checks of a model on real sequence, run before anything is made of its activations; results go into the run's
+manifest.
 
-What reads bases in one direction must not know what comes later, must say the same of a base whatever is read beside it,
-must stand in step with the genome's coordinates, and must predict as well as it did when it was published.
+What reads bases in one direction must not know what comes later, must say the same of a base whatever is read beside
+it, must stand in step with the genome's coordinates, and must predict as well as it did when it was published.
 """
 
 from __future__ import annotations
@@ -126,7 +127,9 @@ def _sequences(genomes: Genomes, seed: int, n: int = 4) -> list[NDArray[np.uint8
 
 
 def _difference(a: list[torch.Tensor], b: list[torch.Tensor]) -> float:
-    """Largest difference between two readings of one sequence over all sites, as a share of the site's largest number."""
+    """Largest difference between two readings of one sequence over all sites, as a share of the site's largest
+    number.
+    """
     return max(float((x - y).abs().max() / y.abs().max().clamp(min=1e-30)) for x, y in zip(a, b, strict=True))
 
 
@@ -143,9 +146,7 @@ def _invariances(model: DnaModel, sequences: list[NDArray[np.uint8]], seed: int)
     yield Check("rerun", again <= limit, again, limit, "difference between two readings of one sequence")
     together = _difference(read(sequences, which=0), whole)
     loose = max(limit, 0.0 if model.spec.dtype == "float32" and limit == 0 else 1e-2)
-    yield Check(
-        "batch", together <= loose, together, loose, "difference between a sequence read alone and in a batch"
-    )
+    yield Check("batch", together <= loose, together, loose, "difference between a sequence read alone and in a batch")
     if not model.spec.causal:
         yield Check("causality", None, None, None, "does not apply: the model reads both ways")
         yield Check("prefix", None, None, None, "does not apply: the model reads both ways")
@@ -158,13 +159,9 @@ def _invariances(model: DnaModel, sequences: list[NDArray[np.uint8]], seed: int)
     before = _difference([x[:cut] for x in other], [x[:cut] for x in whole])
     yield Check("causality", before <= loose, before, loose, "change before a base that was changed")
     after = _difference([x[at:] for x in other], [x[at:] for x in whole])
-    yield Check(
-        "sensitivity", after > 0, -after, 0.0, "minus the change at and after a base that was changed"
-    )
+    yield Check("sensitivity", after > 0, -after, 0.0, "minus the change at and after a base that was changed")
     prefix = _difference(read([first[:cut]]), [x[:cut] for x in whole])
-    yield Check(
-        "prefix", prefix <= loose, prefix, loose, "difference between a sequence read alone and as a prefix"
-    )
+    yield Check("prefix", prefix <= loose, prefix, loose, "difference between a sequence read alone and as a prefix")
 
 
 def _coordinates(model: DnaModel, genomes: Genomes) -> Check:
@@ -186,9 +183,7 @@ def _coordinates(model: DnaModel, genomes: Genomes) -> Check:
             expected = expected if strand == "+" else reverse_complement(expected)[::-1]
             wrong += int((core != expected).sum()) if len(core) == len(expected) else len(expected)
             n += len(expected)
-    return Check(
-        "coordinates", wrong == 0, float(wrong), 0.0, f"bases of {n:,} that are not where their row says"
-    )
+    return Check("coordinates", wrong == 0, float(wrong), 0.0, f"bases of {n:,} that are not where their row says")
 
 
 def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Check]:
@@ -197,22 +192,16 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Che
         return
     bits = float(np.mean([-np.nanmean(p) for p in model.log_probs(sequences, over="bases")]) / math.log(2))
     random = model.spec.random_seed is not None
-    means = "bits per base of the genomes at hand" + (
-        "; fresh weights know nothing" if random else "; 2 is chance"
-    )
+    means = "bits per base of the genomes at hand" + ("; fresh weights know nothing" if random else "; 2 is chance")
     yield Check("loss", None if random else bits < 2, bits, None if random else 2.0, means)
     card = known_loss(model.spec.name)
     if random or card is None:
-        yield Check(
-            "known_loss", None, None, None, "does not apply: no loss was written down beside the weights"
-        )
+        yield Check("known_loss", None, None, None, "does not apply: no loss was written down beside the weights")
         return
     got = -float(np.nanmean(model.log_probs([card["sequence"]], over="bases")[0])) / math.log(2)
     limit = 1e-4 if model.spec.dtype == "float32" else 0.02
     off = abs(got - card["bits"])
-    yield Check(
-        "known_loss", off <= limit, off, limit, f"bits per base away from {card['bits']:.5f}, as published"
-    )
+    yield Check("known_loss", off <= limit, off, limit, f"bits per base away from {card['bits']:.5f}, as published")
 
 
 def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
@@ -221,16 +210,12 @@ def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
     if model.spec.random_seed is None and model.spec.causal and model.spec.bp_per_token == 1:
         found = compare_published(model, params.folder, params.preset)
     if found is None:
-        yield Check(
-            "published_loss", None, None, None, "does not apply: no figures were published of this model"
-        )
+        yield Check("published_loss", None, None, None, "does not apply: no figures were published of this model")
         return
     figure, accepted = found.figure, "; accepted as asked for" if params.accept else ""
     limit = figure.tolerance if params.tolerance is None else params.tolerance
     if math.isnan(figure.loss):
-        yield Check(
-            "published_loss", None, found.loss, None, f"no loss was published of {found.preset}; nats here"
-        )
+        yield Check("published_loss", None, found.loss, None, f"no loss was published of {found.preset}; nats here")
     else:
         good = found.miss <= limit
         yield Check(
@@ -254,7 +239,9 @@ def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
 
 
 def known_loss(name: str) -> dict[str, Any] | None:
-    """A sequence and the bits per base that the model has on it, from `card.json` beside the weights; None without one."""
+    """A sequence and the bits per base that the model has on it, from `card.json` beside the weights; None without
+    one.
+    """
     from photo51.model.checkpoints import shipped
 
     text, _ = parse_name(name)

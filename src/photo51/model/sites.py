@@ -44,9 +44,7 @@ class Sites:
         Where a name is no site of the model (checked when the model runs).
     """
 
-    def __init__(
-        self, read: Iterable[str] = (), edit: Mapping[str, Edit] | None = None, *, stop: bool = False
-    ):
+    def __init__(self, read: Iterable[str] = (), edit: Mapping[str, Edit] | None = None, *, stop: bool = False):
         self.read = tuple(dict.fromkeys(read))
         self.edit = dict(edit or {})
         self.stop = stop
@@ -59,7 +57,8 @@ class Sites:
         wanted = [*self.read, *self.edit]
         if unknown := [name for name in wanted if name not in names]:
             raise ValueError(
-                f"site: need one of {names[0]}, block.{{i}}.{{{'|'.join(SITES_PER_BLOCK)}}} or {names[-1]}, got {unknown}"
+                f"site: need one of {names[0]}, block.{{i}}.{{{'|'.join(SITES_PER_BLOCK)}}} or {names[-1]}, got"
+                f" {unknown}"
             )
         self._last = max(wanted, key=names.index, default=None) if self.stop else None
 

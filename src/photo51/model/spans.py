@@ -1,7 +1,8 @@
-"""Which bases a token stands for: found from the tokenizer's own strings, and checked by putting the sequence together again.
+"""Which bases a token stands for: found from the tokenizer's own strings, and checked by putting the sequence together
+again.
 
-Tokenizers of DNA models differ: one base a token, k bases a token with single bases at the end and round an N, pieces of any
-length. No k is assumed here.
+Tokenizers of DNA models differ: one base a token, k bases a token with single bases at the end and round an N, pieces
+of any length. No k is assumed here.
 """
 
 from __future__ import annotations
@@ -49,8 +50,8 @@ def tokenize(tokenizer: Any, sequence: str) -> Tokens:
     Raises
     ------
     InputError
-        Where the strings of the tokens do not make up the sequence: a letter the tokenizer does not know, letters it drops,
-        pads or changes, or white space it needs.
+        Where the strings of the tokens do not make up the sequence: a letter the tokenizer does not know, letters it
+        drops, pads or changes, or white space it needs.
     """
     ids = tokenizer(sequence)["input_ids"]
     strings = [_surface(text) for text in tokenizer.convert_ids_to_tokens(ids)]
@@ -63,16 +64,13 @@ def tokenize(tokenizer: Any, sequence: str) -> Tokens:
             min(len(built), len(sequence)),
         )
         raise InputError(
-            f"tokenizer {type(tokenizer).__name__}: need tokens that make up the sequence, got "
-            f"{built[max(0, at - 6) : at + 12]!r} for {sequence[max(0, at - 6) : at + 12]!r} at base {at}; it drops, pads or "
-            "does not know letters there: upper-case the sequence, mask or cut such letters, or take another tokenizer"
+            f"tokenizer {type(tokenizer).__name__}: need tokens that make up the sequence, got"
+            f" {built[max(0, at - 6) : at + 12]!r} for {sequence[max(0, at - 6) : at + 12]!r} at base {at}; it drops,"
+            " pads or does not know letters there: upper-case the sequence, mask or cut such letters, or take another"
+            " tokenizer"
         )
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
-    spans = (
-        np.stack([ends - [len(piece) for piece in pieces], ends], axis=1)
-        if pieces
-        else np.zeros((0, 2), np.int64)
-    )
+    spans = np.stack([ends - [len(piece) for piece in pieces], ends], axis=1) if pieces else np.zeros((0, 2), np.int64)
     return Tokens(np.asarray(ids, dtype=np.int64), np.asarray(place, dtype=np.int64), spans)
 
 

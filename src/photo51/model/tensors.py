@@ -51,8 +51,7 @@ def digest(tensors: Iterator[tuple[str, Tensor]]) -> str:
     The order of the iterator does not matter, nor how tensors are spread over files.
     """
     each = sorted(
-        f"{name} {_NAMES[t.dtype]} {list(t.shape)} {hashlib.sha256(raw_bytes(t)).hexdigest()}"
-        for name, t in tensors
+        f"{name} {_NAMES[t.dtype]} {list(t.shape)} {hashlib.sha256(raw_bytes(t)).hexdigest()}" for name, t in tensors
     )
     return hashlib.sha256("\n".join(each).encode()).hexdigest()
 
@@ -92,9 +91,7 @@ def write_weights(
             for want in group:
                 name, tensor = next(tensors)
                 if (name, tensor.dtype, tuple(tensor.shape)) != (want, *plan[want]):
-                    raise AssertionError(
-                        f"planned {want} {plan[want]}, got {name} {tensor.dtype} {tensor.shape}"
-                    )
+                    raise AssertionError(f"planned {want} {plan[want]}, got {name} {tensor.dtype} {tensor.shape}")
                 data = raw_bytes(tensor)
                 sha = hashlib.sha256(data).hexdigest()
                 lines.append(f"{name} {_NAMES[tensor.dtype]} {list(tensor.shape)} {sha}")
@@ -103,9 +100,7 @@ def write_weights(
         where = {name: file for file, group in zip(names, groups, strict=True) for name in group}
         total = sum(p.nbytes for p in plan.values())
         with atomic(folder / INDEX) as partial:
-            partial.write_text(
-                json.dumps({"metadata": {"total_size": total}, "weight_map": where}, indent=1) + "\n"
-            )
+            partial.write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": where}, indent=1) + "\n")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 

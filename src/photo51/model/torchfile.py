@@ -1,8 +1,9 @@
 """Files of `torch.save`, whole or split into parts, read tensor by tensor and without running what is pickled in them.
 
-A torch file is an uncompressed zip archive: `data.pkl` says which tensors there are, `data/<key>` holds their bytes. The
-pickle is read with an allow-list of the few names that tensors need; everything else in it, such as the state of 8-bit
-layers, becomes a placeholder. Nothing is imported, nothing is called. Bytes of a tensor are read when it is asked for.
+A torch file is an uncompressed zip archive: `data.pkl` says which tensors there are, `data/<key>` holds their bytes.
+The pickle is read with an allow-list of the few names that tensors need; everything else in it, such as the state of
+8-bit layers, becomes a placeholder. Nothing is imported, nothing is called. Bytes of a tensor are read when it is
+asked for.
 """
 
 from __future__ import annotations
@@ -128,15 +129,11 @@ class _Unpickler(pickle.Unpickler):
         return str(key), kind if isinstance(kind, torch.dtype) else None
 
 
-def _rebuild(
-    storage: tuple[str, torch.dtype | None], offset: int, shape: tuple, stride: tuple, *rest: Any
-) -> Stored:
+def _rebuild(storage: tuple[str, torch.dtype | None], offset: int, shape: tuple, stride: tuple, *rest: Any) -> Stored:
     """What `torch._utils._rebuild_tensor_v2` is asked for; `_v3` names the type of untyped storages among `rest`."""
     key, dtype = storage
     named = [value for value in rest if isinstance(value, torch.dtype)]
-    return Stored(
-        key, dtype or (named[0] if named else torch.uint8), int(offset), tuple(shape), tuple(stride)
-    )
+    return Stored(key, dtype or (named[0] if named else torch.uint8), int(offset), tuple(shape), tuple(stride))
 
 
 class TorchFile:
@@ -166,9 +163,7 @@ class TorchFile:
         self._names = set(self._zip.namelist())
         pickles = [name for name in self._names if name.endswith("data.pkl")]
         if len(pickles) != 1:
-            raise InputError(
-                f"{self.where}: need one data.pkl in the archive, got {len(pickles)}; is it a torch file?"
-            )
+            raise InputError(f"{self.where}: need one data.pkl in the archive, got {len(pickles)}; is it a torch file?")
         self._root = pickles[0].removesuffix("data.pkl")
         self.tensors = self._index(_Unpickler(io.BytesIO(self._read(pickles[0]))).load())
 

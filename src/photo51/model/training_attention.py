@@ -1,4 +1,6 @@
-"""Compiled loops of attention in training: rotary positions, and softmax over bands of scores; see `training_kernels`."""
+"""Compiled loops of attention in training: rotary positions, and softmax over bands of scores; see
+`training_kernels`.
+"""
 
 # mypy: ignore-errors
 from __future__ import annotations
@@ -13,8 +15,8 @@ from photo51.model.training_elements import get, kernel, kernel_reducing, put
 def rotate(qkv, cos, sin, scale, q, k, v):
     """Turn queries and keys by their positions: qkv (length, 3, heads, size), cos and sin (length, size / 2).
 
-    q (heads, length + spare, size) is scaled; k, v (heads, past + length + spare, size) are written behind `past` positions,
-    where `spare` and `past` follow from the shapes: `past = k.shape[1] - q.shape[1]`.
+    q (heads, length + spare, size) is scaled; k, v (heads, past + length + spare, size) are written behind `past`
+    positions, where `spare` and `past` follow from the shapes: `past = k.shape[1] - q.shape[1]`.
     """
     length, _, heads, size = qkv.shape
     half, past, factor = size // 2, k.shape[1] - q.shape[1], cos.dtype.type(scale)
@@ -34,7 +36,9 @@ def rotate(qkv, cos, sin, scale, q, k, v):
 
 @kernel
 def rotate_backward(q, k, v, cos, sin, scale, grad):
-    """Gradient of `rotate`: from those of q (heads, length + spare, size) and of k, v, to grad (length, 3, heads, size)."""
+    """Gradient of `rotate`: from those of q (heads, length + spare, size) and of k, v, to grad (length, 3, heads,
+    size).
+    """
     length, _, heads, size = grad.shape
     half, past, factor = size // 2, k.shape[1] - q.shape[1], cos.dtype.type(scale)
     for h in range(heads):
@@ -56,7 +60,8 @@ def rotate_backward(q, k, v, cos, sin, scale, grad):
 def soften(scores, window, past, length):
     """Softmax of scores (blocks, queries, past + queries) over the keys a query sees, in place; exactly 0 elsewhere.
 
-    Query i of block n stands at n · queries + i, key j at n · queries - past + j; a query sees `window` keys up to itself.
+    Query i of block n stands at n · queries + i, key j at n · queries - past + j; a query sees `window` keys up to
+    itself.
     """
     blocks, queries, keys = scores.shape
     row = np.empty(keys, np.float32)
@@ -94,7 +99,9 @@ def soften_backward(weights, grad):
 
 @kernel
 def overlap_add(blocks, out):
-    """Sum blocks (n, span, size) that begin every `queries` rows into out (past + n · queries, size), `span = past + queries`."""
+    """Sum blocks (n, span, size) that begin every `queries` rows into out (past + n · queries, size), `span = past +
+    queries`.
+    """
     n, span, size = blocks.shape
     queries = (out.shape[0] - span) // max(1, n - 1)
     for b in range(n):

@@ -1,4 +1,6 @@
-"""Elements of arrays in training: float32, float64, or bfloat16 as the `uint16` of its bits (numpy has no such type)."""
+"""Elements of arrays in training: float32, float64, or bfloat16 as the `uint16` of its bits (numpy has no such
+type).
+"""
 
 # mypy: ignore-errors
 from __future__ import annotations
@@ -61,6 +63,7 @@ def _put(row, i, value):  # noqa: ARG001 - the types are what counts
 
         def write(row, i, value):
             row[i] = _rounded(value)
+
     else:
 
         def write(row, i, value):

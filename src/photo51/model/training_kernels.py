@@ -1,7 +1,7 @@
 """Forward and backward loops of training a StripedHyena on a CPU, compiled: all that is no matrix product.
 
-Arrays are channels last; arithmetic is in float32, or float64 where the arrays are. Sequences are (length, channels): a batch is
-read window by window, so that what a window adds to a gradient depends neither on the batch nor on threads.
+Arrays are channels last; arithmetic is in float32, or float64 where the arrays are. Sequences are (length, channels):
+a batch is read window by window, so that what a window adds to a gradient depends neither on the batch nor on threads.
 """
 
 # mypy: ignore-errors
@@ -35,7 +35,9 @@ def add_norm(x, y, scale, eps, total, u):
 
 @kernel_reducing
 def add_norm_backward(total, scale, eps, grad_total, grad_u, grad_x, grad_y, grad_scale):
-    """Gradients of `add_norm`: `grad_x` (rows, D) and the same rounded to the type of `grad_y`; `grad_scale` (D,) is added to."""
+    """Gradients of `add_norm`: `grad_x` (rows, D) and the same rounded to the type of `grad_y`; `grad_scale` (D,) is
+    added to.
+    """
     n, d = total.shape
     one = scale.dtype.type(1.0)
     root = one / np.sqrt(scale.dtype.type(d))
@@ -96,8 +98,8 @@ def gate_output(z, taps, signal, y):
 def gate_backward(z, taps, signal, grad_y, grad_g, grad_z, grad_taps):
     """Gradients of `gate_forward` and `gate_output` together; `grad_taps` (3, 3·D) is added to.
 
-    `signal` is what x2 was multiplied by, `grad_g` the gradient of x1 · v. Runs backwards, with the gradients of the filtered
-    projections of three positions at hand.
+    `signal` is what x2 was multiplied by, `grad_g` the gradient of x1 · v. Runs backwards, with the gradients of the
+    filtered projections of three positions at hand.
     """
     length, d = signal.shape
     m = 3 * d
@@ -200,8 +202,8 @@ def finite_backward(g, taps, grad_y, grad_g, grad_taps):
 def scan(g, rate, residues, skip, y, states):
     """Long filter with real poles: `s ← s + (rate · s + g[t])`, `y[t] = skip · g[t] + Σ residue · s`.
 
-    g, y (length, D); rate (pole - 1) and residues (poles, D), skip (D,); `states` (⌈length / SCAN⌉, poles, D) takes the state
-    before every SCAN positions.
+    g, y (length, D); rate (pole - 1) and residues (poles, D), skip (D,); `states` (⌈length / SCAN⌉, poles, D) takes
+    the state before every SCAN positions.
     """
     length, d = y.shape
     state = np.zeros_like(rate)
@@ -393,7 +395,8 @@ def product_backward(h, grad, grad_h):
 
 @kernel
 def surprisal(logits, target, weight, grad):
-    """`weight · Σ -log p(target)` over rows with a target of 0 or more, and its gradient: logits, grad (rows, vocabulary).
+    """`weight · Σ -log p(target)` over rows with a target of 0 or more, and its gradient: logits, grad (rows,
+    vocabulary).
 
     Exponentials are of float32 whatever the logits are.
     """

@@ -1,7 +1,7 @@
 """One training step's loss and gradients on a CPU, window by window, through `fused`.
 
-Weights are laid out and rounded once a step; every window then runs forwards and backwards by itself, on one thread, and the
-gradients of windows are added in the order of the batch. So they are the same bits on any number of threads.
+Weights are laid out and rounded once a step; every window then runs forwards and backwards by itself, on one thread,
+and the gradients of windows are added in the order of the batch. So they are the same bits on any number of threads.
 """
 
 from __future__ import annotations
@@ -73,7 +73,9 @@ class TrainingPass:
         self.model, self.dtype, self.threads = model, dtype, threads
 
     def __call__(self, ids: Tensor, target: Tensor) -> float:
-        """Mean surprisal (nats) of the targets of a batch (batch, length) that count; adds to the parameters' gradients."""
+        """Mean surprisal (nats) of the targets of a batch (batch, length) that count; adds to the parameters'
+        gradients.
+        """
         counted = int((target[:, 1:] >= 0).sum())
         wide, leaves = self._weights()
         work = [(row, aim, leaves, 1 / max(1, counted)) for row, aim in zip(ids, target, strict=True)]
@@ -96,7 +98,9 @@ class TrainingPass:
         return loss
 
     def _weights(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Weights as the pass takes them: as functions of the parameters, and rounded to the type that each is used in."""
+        """Weights as the pass takes them: as functions of the parameters, and rounded to the type that each is used
+        in.
+        """
         model, half, wide = self.model, self.dtype, self.model.embedding_layer.weight.dtype
         pairs = [(model.embedding_layer.weight, wide), (model.embedding_layer.weight, half)]
         for block in cast("list[StripedHyenaBlock]", list(model.blocks)):
@@ -111,9 +115,7 @@ class TrainingPass:
         pairs += [(model.norm.scale, wide)]
         return [w for w, _ in pairs], [w.detach().to(dtype) for w, dtype in pairs]
 
-    def _window(
-        self, ids: Tensor, target: Tensor, weights: list[Tensor], share: float
-    ) -> tuple[float, list[Tensor]]:
+    def _window(self, ids: Tensor, target: Tensor, weights: list[Tensor], share: float) -> tuple[float, list[Tensor]]:
         """Loss and gradients of one window."""
         with torch.enable_grad():
             leaves = Leaves(weights)
@@ -128,11 +130,7 @@ class TrainingPass:
         for block in cast("list[StripedHyenaBlock]", list(self.model.blocks)):
             (scale,) = leaves.take(1)
             x, u = AddNorm.apply(x, y, scale, eps)
-            y = (
-                self._attend(block.inner_mha_cls, u, leaves)
-                if block.kind == "attn"
-                else _mix(block, u, leaves)
-            )
+            y = self._attend(block.inner_mha_cls, u, leaves) if block.kind == "attn" else _mix(block, u, leaves)
             scale, gates, back = leaves.take(3)
             x, u = AddNorm.apply(x, y, scale, eps)
             h = Linear.apply(u, gates)
@@ -167,9 +165,7 @@ def _attention_weights(attention: Attention, half: torch.dtype) -> list[tuple[Te
     return [(w, half) for w in (attention.Wqkv.weight, attention.out_proj.weight, attention.out_proj.bias)]
 
 
-def _hyena_weights(
-    mixer: HyenaMixer, half: torch.dtype, wide: torch.dtype
-) -> list[tuple[Tensor, torch.dtype]]:
+def _hyena_weights(mixer: HyenaMixer, half: torch.dtype, wide: torch.dtype) -> list[tuple[Tensor, torch.dtype]]:
     weight, _, taps, _ = mixer.split_projection()
     filt = mixer.filter
     if mixer.kind == "hcs":

@@ -1,8 +1,9 @@
 """How a sequence passes through the blocks: at once, or chunk by chunk on several threads.
 
-Chunks are read depth first, all blocks on one chunk before the next chunk begins, so that activations stay in cache and
-memory does not grow with the sequence. A block may take a chunk as soon as it has mixed the chunk before, so threads follow
-each other through the blocks; each works alone on whole chunks, and the numbers do not depend on how many there are.
+Chunks are read depth first, all blocks on one chunk before the next chunk begins, so that activations stay in cache
+and memory does not grow with the sequence. A block may take a chunk as soon as it has mixed the chunk before, so
+threads follow each other through the blocks; each works alone on whole chunks, and the numbers do not depend on how
+many there are.
 """
 
 from __future__ import annotations
@@ -29,12 +30,13 @@ class Block(Protocol):
     pre_norm
         Norm before mixing.
     mix
-        From normed tokens, the block's state before them and the index of the first: the mixture, and the state after them.
+        From normed tokens, the block's state before them and the index of the first: the mixture, and the state after
+        them.
     feed
         Norm and MLP, each token for itself.
     begin, end
-        From a cache's state (with batch size and the place to be read) to the working state of `mix`, and (with the index
-        after the last token) back.
+        From a cache's state (with batch size and the place to be read) to the working state of `mix`, and (with the
+        index after the last token) back.
     """
 
     pre_norm: Callable[[Tensor], Tensor]
@@ -164,7 +166,9 @@ def walk(
 
 
 def _in_order(run: Callable[..., Chunk], jobs: Iterator[tuple], threads: int) -> Iterator[Chunk]:
-    """Results of jobs run on a few threads, in the order of the jobs, at most one job waiting to be collected a thread."""
+    """Results of jobs run on a few threads, in the order of the jobs, at most one job waiting to be collected a
+    thread.
+    """
     with ThreadPoolExecutor(threads) as pool:
         under_way: deque[Future] = deque()
         for job in jobs:

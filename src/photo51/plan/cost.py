@@ -1,8 +1,8 @@
 """What a run will take, stage by stage, before it is paid for: bases, operations, device hours, memory and disk.
 
-Everything is arithmetic on the configuration. Operations are counted, rates are measured on the machine at hand or taken from
-the data sheet times a stated utilisation; what can only be known from a run is scaled from a finished one, or left out and
-named.
+Everything is arithmetic on the configuration. Operations are counted, rates are measured on the machine at hand or
+taken from the data sheet times a stated utilisation; what can only be known from a run is scaled from a finished one,
+or left out and named.
 """
 
 from __future__ import annotations
@@ -76,7 +76,9 @@ class Site:
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: `hours` of `unit` (GPU or CPU) for all its jobs; memory of one job; bytes left on disk when it ends."""
+    """One stage: `hours` of `unit` (GPU or CPU) for all its jobs; memory of one job; bytes left on disk when it
+    ends.
+    """
 
     stage: str
     jobs: int
@@ -155,7 +157,9 @@ def _prepare(read: Amount, where: Site) -> Stage:
 
 
 def _reading(config: Config, read: Amount, size: Size, where: Site) -> list[Stage]:
-    """Extraction, once for the model and once for its random control; variants, whose alleles are read in windows of their own."""
+    """Extraction, once for the model and once for its random control; variants, whose alleles are read in windows of
+    their own.
+    """
     unit = "CPU" if where.device is None else "GPU"
     rate = where.rates.model_flops if where.device is None else where.device.half * where.utilisation
     times = 1 + ("random" in config.controls)
@@ -194,7 +198,9 @@ def _parts(config: Config, read: Amount) -> int:
 
 
 def _variant_tokens(config: Config, read: Amount) -> float:
-    """Tokens read for variants, at most: a shared half window before them, and for the reference and each allele what follows."""
+    """Tokens read for variants, at most: a shared half window before them, and for the reference and each allele what
+    follows.
+    """
     half = config.variants.window / 2
     places = min(read.variants, 1 + read.bases // config.variants.snap)
     after = min(half, config.variants.after or half)
@@ -269,18 +275,22 @@ def _code_bytes(config: Config, read: Amount) -> float:
 def _assumptions(config: Config, where: Site, like: dict[str, float] | None) -> list[str]:
     r = where.rates
     said = [
-        f"CPU stages at the rates measured here with {r.threads:.0f} threads: {r.model_flops / 1e9:.1f} GFLOP/s reading, "
-        f"{r.sae_flops / 1e9:.1f} training, {r.encode_flops / 1e9:.1f} encoding, {r.codes / 1e6:.2f} million codes/s described, "
-        f"{r.prepare / 1e6:.2f} million bases/s prepared",
-        f"windows of {config.genome.core:,} + {config.genome.warmup:,} bases, both strands; {config.sae.k} codes a base of "
-        f"{CODE_BYTES} bytes",
+        (
+            f"CPU stages at the rates measured here with {r.threads:.0f} threads: {r.model_flops / 1e9:.1f} GFLOP/s"
+            f" reading, {r.sae_flops / 1e9:.1f} training, {r.encode_flops / 1e9:.1f} encoding, {r.codes / 1e6:.2f}"
+            f" million codes/s described, {r.prepare / 1e6:.2f} million bases/s prepared"
+        ),
+        (
+            f"windows of {config.genome.core:,} + {config.genome.warmup:,} bases, both strands; {config.sae.k} codes a"
+            f" base of {CODE_BYTES} bytes"
+        ),
     ]
     if where.device is not None:
         said.append(
-            f"{where.device.words}: {where.device.half / 1e12:.0f} TFLOP/s in half precision, {where.device.single / 1e12:.0f} in "
-            f"float32 ({where.device.source}); {where.utilisation:.0%} of the first assumed for reading, "
-            f"{GPU_SAE_UTILISATION:.0%} of the second for dictionaries, {BUS / 1e9:.0f} GB/s back to the host; "
-            f"{r.look / 1e9:.2f} billion products/s looked through here"
+            f"{where.device.words}: {where.device.half / 1e12:.0f} TFLOP/s in half precision,"
+            f" {where.device.single / 1e12:.0f} in float32 ({where.device.source}); {where.utilisation:.0%} of the"
+            f" first assumed for reading, {GPU_SAE_UTILISATION:.0%} of the second for dictionaries, {BUS / 1e9:.0f}"
+            f" GB/s back to the host; {r.look / 1e9:.2f} billion products/s looked through here"
         )
     said.append(
         "enrichment, geometry, causality and report: scaled by bases from a finished run"
@@ -295,13 +305,14 @@ def _warnings(config: Config, read: Amount, size: Size, where: Site, made: Plan)
     for stage in made.stages:
         if where.device is not None and stage.device_memory > where.device.memory:
             found.append(
-                f"{stage.stage}: needs {_gb(stage.device_memory)} of device memory, {where.device.words} has "
-                f"{_gb(where.device.memory)}; take a smaller model, fewer tokens at once (activations.tokens) or a larger device"
+                f"{stage.stage}: needs {_gb(stage.device_memory)} of device memory, {where.device.words} has"
+                f" {_gb(where.device.memory)}; take a smaller model, fewer tokens at once (activations.tokens) or a"
+                " larger device"
             )
         if stage.host_memory > where.host_memory:
             found.append(
-                f"{stage.stage}: needs {_gb(stage.host_memory)} of memory a job, the host has {_gb(where.host_memory)}; "
-                "a smaller genome.shard, longer contigs split into pieces, or a larger host would do"
+                f"{stage.stage}: needs {_gb(stage.host_memory)} of memory a job, the host has {_gb(where.host_memory)};"
+                " a smaller genome.shard, longer contigs split into pieces, or a larger host would do"
             )
     if made.disk > where.disk:
         hint = "; with stored: false and a pretrained dictionary only codes are kept" if config.stored else ""
@@ -313,19 +324,22 @@ def _warnings(config: Config, read: Amount, size: Size, where: Site, made: Plan)
         )
     if size.needs_fp8 and (where.device is None or not where.device.fp8):
         found.append(
-            f"{size.name} was trained with 8-bit input projections, which "
-            f"{'a CPU' if where.device is None else where.device.words} does not have: its likelihoods would be near those of chance"
+            f"{size.name} was trained with 8-bit input projections, which"
+            f" {'a CPU' if where.device is None else where.device.words} does not have: its likelihoods would be near"
+            " those of chance"
         )
     hours = {s.stage: s.hours for s in made.stages}
     if "encode_look" in hours and hours["encode_look"] > hours["encode_model"] + hours["encode"]:
         found.append(
-            f"encode_look: {hours['encode_look']:,.3g} hours of this CPU at the measured rate, while the GPU works for "
-            f"{hours['encode_model'] + hours['encode']:,.3g}: give each job as many threads as the node has for each accelerator"
+            f"encode_look: {hours['encode_look']:,.3g} hours of this CPU at the measured rate, while the GPU works for"
+            f" {hours['encode_model'] + hours['encode']:,.3g}: give each job as many threads as the node has for each"
+            " accelerator"
         )
     rows = 2 * read.bases * config.genome.train
     if config.pretrained_sae is None and config.sae.tokens > 20 * rows:
         found.append(
-            f"sae.tokens: {config.sae.tokens:,} tokens read each of the {rows:,.0f} training bases {config.sae.tokens / rows:.0f} times"
+            f"sae.tokens: {config.sae.tokens:,} tokens read each of the {rows:,.0f} training bases"
+            f" {config.sae.tokens / rows:.0f} times"
         )
     return found
 

@@ -1,8 +1,8 @@
 """What machines can do: published peaks with their sources, and rates measured on the machine at hand.
 
-Peaks are never reached. `UTILISATION` is the share of the peak that is assumed where nothing was measured; for comparison,
-training of Llama 3 405B reached 38 to 43 % of the bfloat16 peak of H100 GPUs (Grattafiori et al. 2024, arXiv:2407.21783,
-table 4), with kernels fused for one architecture, which photo51's plain PyTorch does not have.
+Peaks are never reached. `UTILISATION` is the share of the peak that is assumed where nothing was measured; for
+comparison, training of Llama 3 405B reached 38 to 43 % of the bfloat16 peak of H100 GPUs (Grattafiori et al. 2024,
+arXiv:2407.21783, table 4), with kernels fused for one architecture, which photo51's plain PyTorch does not have.
 """
 
 from __future__ import annotations
@@ -47,9 +47,7 @@ class Machine:
     fp8: bool = False
 
 
-def _gpu(
-    name: str, words: str, peaks: tuple[float, float], gb: float, source: str, *, fp8: bool = False
-) -> Machine:
+def _gpu(name: str, words: str, peaks: tuple[float, float], gb: float, source: str, *, fp8: bool = False) -> Machine:
     return Machine(name, words, peaks[0] * TERA, peaks[1] * TERA, gb * 1e9, source, fp8)
 
 
@@ -126,9 +124,7 @@ class Rates:
             Where the file is absent, no JSON, or lacks a rate, or holds one that is no positive number.
         """
         if not path.is_file():
-            raise InputError(
-                f"{path}: need measured rates, got no such file; `photo51 plan --measure` makes it"
-            )
+            raise InputError(f"{path}: need measured rates, got no such file; `photo51 plan --measure` makes it")
         try:
             values = json.loads(path.read_text())
         except json.JSONDecodeError as e:

@@ -1,7 +1,8 @@
-"""Rates of this machine, which `photo51 plan` reckons with: reading, training, encoding, describing, preparing, writing.
+"""Rates of this machine, which `photo51 plan` reckons with: reading, training, encoding, describing, preparing,
+writing.
 
-Each is the difference of two runs of unequal length, each the best of three, so that starting costs nothing and a busy moment
-little; where the longer one took hardly more time, its whole time counts.
+Each is the difference of two runs of unequal length, each the best of three, so that starting costs nothing and a busy
+moment little; where the longer one took hardly more time, its whole time counts.
 """
 
 from __future__ import annotations
@@ -193,7 +194,9 @@ def _preparing(folder: Path, scale: int) -> float:
 
 
 def _genome(folder: Path, genes: int) -> Path:
-    """A table of genomes with one circular sequence: random, with a gene of 900 bases every 1,000, on the strands in turn."""
+    """A table of genomes with one circular sequence: random, with a gene of 900 bases every 1,000, on the strands in
+    turn.
+    """
     rng = np.random.default_rng(0)
     letters, lines = [], ["##gff-version 3"]
     for i in range(genes):

@@ -53,7 +53,9 @@ def examine(folder: Path) -> Iterator[Finding]:
 
 
 def _interpreter() -> Finding:
-    text = f"{platform.python_version()} in {sys.prefix}, {platform.machine()} {platform.system()}, {os.cpu_count()} cores"
+    text = (
+        f"{platform.python_version()} in {sys.prefix}, {platform.machine()} {platform.system()}, {os.cpu_count()} cores"
+    )
     return Finding(GOOD, "Python", text)
 
 
@@ -64,9 +66,7 @@ def _disk(folder: Path) -> Finding:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as e:
-        return Finding(
-            BAD, "Disk", f"{folder.resolve()} cannot be written to ({e.strerror})", "work in another folder"
-        )
+        return Finding(BAD, "Disk", f"{folder.resolve()} cannot be written to ({e.strerror})", "work in another folder")
     if free < 5:
         return Finding(
             NOTE,
@@ -86,9 +86,7 @@ def _memory() -> Finding:
         free = int(fields["MemAvailable"].split()[0]) / 1e6
     text = f"{free:.1f} of {pages:.1f} GB free"
     if free < 4:
-        return Finding(
-            NOTE, "Memory", text, "the demo needs about 4 GB; close other programs, or run with --cores 1"
-        )
+        return Finding(NOTE, "Memory", text, "the demo needs about 4 GB; close other programs, or run with --cores 1")
     return Finding(GOOD, "Memory", text)
 
 
@@ -122,13 +120,13 @@ def _shipped_files() -> Finding:
     wrong = [name for digest, name in listed if not _is(folder / name, digest)]
     if wrong:
         return Finding(
-            BAD, "Data", f"{len(wrong)} of {len(listed)} shipped files differ or are missing: {', '.join(wrong[:3])}",
+            BAD,
+            "Data",
+            f"{len(wrong)} of {len(listed)} shipped files differ or are missing: {', '.join(wrong[:3])}",
             "install photo51 again, or `git checkout resources`",
-        )  # fmt: skip
+        )
     names = sorted(p.parent.name for p in folder.glob("models/*/config.json"))
-    return Finding(
-        GOOD, "Data", f"{len(listed)} files as shipped; models {', '.join('sh2:' + n for n in names)}"
-    )
+    return Finding(GOOD, "Data", f"{len(listed)} files as shipped; models {', '.join('sh2:' + n for n in names)}")
 
 
 def _is(path: Path, digest: str) -> bool:
@@ -153,9 +151,11 @@ def _torch() -> Finding:
         a @ a
     rate = 4 * 2 * size**3 / (perf_counter() - began) / 1e9
     return Finding(
-        GOOD, "PyTorch", f"{torch.__version__}, {with_mkl}, {one}, {torch.get_num_threads()} threads, {rate:.0f} GFLOP/s float32, "
+        GOOD,
+        "PyTorch",
+        f"{torch.__version__}, {with_mkl}, {one}, {torch.get_num_threads()} threads, {rate:.0f} GFLOP/s float32, "
         f"{torch.backends.cpu.get_cpu_capability()}",
-    )  # fmt: skip
+    )
 
 
 def _accelerator() -> Finding:
@@ -166,8 +166,10 @@ def _accelerator() -> Finding:
     if torch.cuda.is_available():
         free, total = torch.cuda.mem_get_info()
         return Finding(
-            GOOD, "CUDA", f"{torch.cuda.get_device_name()}, {free / 1e9:.0f} of {total / 1e9:.0f} GB free, CUDA {torch.version.cuda}"
-        )  # fmt: skip
+            GOOD,
+            "CUDA",
+            f"{torch.cuda.get_device_name()}, {free / 1e9:.0f} of {total / 1e9:.0f} GB free, CUDA {torch.version.cuda}",
+        )
     if shutil.which("nvidia-smi"):
         return Finding(
             NOTE,
@@ -195,9 +197,10 @@ def _model() -> Finding:
         return Finding(BAD, "Self-test", f"the shipped model could not be read: {e}", "install photo51 again")
     shares = np.unique(letters, return_counts=True)[1] / len(letters)
     chance = float(-(shares * np.log2(shares)).sum())
-    text = f"sh2:nano needs {bits:.2f} bits a base of E. coli, composition alone {chance:.2f} ({perf_counter() - began:.1f} s)"
+    text = (
+        f"sh2:nano needs {bits:.2f} bits a base of E. coli, composition alone {chance:.2f}"
+        f" ({perf_counter() - began:.1f} s)"
+    )
     if bits >= chance:
-        return Finding(
-            BAD, "Self-test", text, "the product library may compute wrong results: try `photo51 selftest`"
-        )
+        return Finding(BAD, "Self-test", text, "the product library may compute wrong results: try `photo51 selftest`")
     return Finding(GOOD, "Self-test", text)

@@ -33,7 +33,9 @@ class GivenFiles(NamedTuple):
 
 
 class Guess(NamedTuple):
-    """What was found out of a genome: its bases and contigs, circular ones among them, genetic codes, annotated features."""
+    """What was found out of a genome: its bases and contigs, circular ones among them, genetic codes, annotated
+    features.
+    """
 
     genome: str
     bases: int
@@ -72,16 +74,14 @@ def start_project(folder: Path, files: GivenFiles, *, model: str, name: str = ""
     Raises
     ------
     InputError
-        Where the folder holds a configuration already, a file is missing or cannot be read, or a file cannot be told to belong
-        to a genome; nothing is written then.
+        Where the folder holds a configuration already, a file is missing or cannot be read, or a file cannot be told
+        to belong to a genome; nothing is written then.
     """
     for taken in (folder / NAME, folder / TABLE):
         if taken.exists():
             raise InputError(f"{taken}: need a folder without a project, got one that has this file")
     rows = _rows(files, folder)
-    text = (
-        "\n".join(["\t".join(COLUMNS), *("\t".join(row[c] or "-" for c in COLUMNS) for row in rows)]) + "\n"
-    )
+    text = "\n".join(["\t".join(COLUMNS), *("\t".join(row[c] or "-" for c in COLUMNS) for row in rows)]) + "\n"
     existed = folder.is_dir()
     folder.mkdir(parents=True, exist_ok=True)
     trial = folder / f".{TABLE}.trial"
@@ -146,9 +146,7 @@ def _rows(files: GivenFiles, folder: Path) -> list[dict[str, str]]:
         label, path = _labelled(text)
         label = label or _name(stem(path))
         if label in rows:
-            raise InputError(
-                f"--genome {text}: need another name for a genome, got {label!r} again; write name=FILE"
-            )
+            raise InputError(f"--genome {text}: need another name for a genome, got {label!r} again; write name=FILE")
         rows[label] = dict.fromkeys(COLUMNS, "") | {
             "genome": label,
             "sequence": _path_from(folder, path, "--genome"),
@@ -164,7 +162,8 @@ def _rows(files: GivenFiles, folder: Path) -> list[dict[str, str]]:
             if label not in names:
                 if label or (len(names) > 1 and len(values) != len(names)):
                     raise InputError(
-                        f"{option} {text}: need the genome it belongs to, as one of {', '.join(f'{n}=FILE' for n in names)}"
+                        f"{option} {text}: need the genome it belongs to, as one of"
+                        f" {', '.join(f'{n}=FILE' for n in names)}"
                     )
                 label = names[i if len(names) > 1 else 0]
             cell = _path_from(folder, path, option)
@@ -216,7 +215,10 @@ def _configuration(run: str, guesses: Sequence[Guess], model: str, sets: Sequenc
     features = 4_096 if bases > 2_000_000 else 1_024 if bases > 100_000 else 256
     shorter = block < 65_536
     lines = [
-        f"# {bases:,} bases. Every key has a default: `photo51 schema` lists them, `photo51 plan` says what the run will take.",
+        (
+            f"# {bases:,} bases. Every key has a default: `photo51 schema` lists them, `photo51 plan` says what the run"
+            " will take."
+        ),
         "#   photo51 run",
         f"run: {run}",
         f"genomes: {TABLE}",
@@ -228,11 +230,7 @@ def _configuration(run: str, guesses: Sequence[Guess], model: str, sets: Sequenc
         "",
         "activations:",
         f"  model: {model}",
-        *(
-            ["  sites: [block.3.out]"]
-            if model.startswith("sh2:")
-            else ["  # sites: [block.N.out], the layer to read"]
-        ),
+        *(["  sites: [block.3.out]"] if model.startswith("sh2:") else ["  # sites: [block.N.out], the layer to read"]),
         "",
         "sae:",
         f"  n_features: {features}",
@@ -243,7 +241,10 @@ def _configuration(run: str, guesses: Sequence[Guess], model: str, sets: Sequenc
         names = [item.partition("=")[0] for cell in sets for item in cell.split(";") if item]
         lines += [
             "",
-            f"# Variants ({', '.join(names)}) are scored. To compare disease with harmless ones, say which are which by columns of the file:",
+            (
+                f"# Variants ({', '.join(names)}) are scored. To compare disease with harmless ones, say which are"
+                " which by columns of the file:"
+            ),
             "# comparisons:",
             f"#   {names[0]}:",
             f"#     sets: [{', '.join(names)}]",
@@ -257,8 +258,8 @@ def _configuration(run: str, guesses: Sequence[Guess], model: str, sets: Sequenc
 def _readme(run: str, guesses: Sequence[Guess]) -> str:
     bases = sum(g.bases for g in guesses)
     large = (
-        f"\n{bases:,} bases are many for one machine: name regions in the column `regions` of `{TABLE}`, or run on a cluster "
-        "(`photo51 run --profile slurm`).\n"
+        f"\n{bases:,} bases are many for one machine: name regions in the column `regions` of `{TABLE}`, or run on a"
+        " cluster (`photo51 run --profile slurm`).\n"
         if bases > LARGE
         else ""
     )

@@ -47,12 +47,21 @@ def named_calls(
                 top = float(values[a:b].max())
                 rows.append(
                     {
-                        "chrom": piece.chrom, "start": piece.start + a, "end": piece.start + b, "strand": strand, "feature": f,
-                        "name": name["annotation"], "orientation": name["strand"], "activation": top,
-                        "share": top / maximum if maximum > 0 else np.nan, "grade": name["grade"],
-                        "n_survived": int(name["n_survived"]), "n_checks": int(name["n_checks"]), "match": float(known.at[f, "match"]),
+                        "chrom": piece.chrom,
+                        "start": piece.start + a,
+                        "end": piece.start + b,
+                        "strand": strand,
+                        "feature": f,
+                        "name": name["annotation"],
+                        "orientation": name["strand"],
+                        "activation": top,
+                        "share": top / maximum if maximum > 0 else np.nan,
+                        "grade": name["grade"],
+                        "n_survived": int(name["n_survived"]),
+                        "n_checks": int(name["n_checks"]),
+                        "match": float(known.at[f, "match"]),
                     }
-                )  # fmt: skip
+                )
     if not rows:
         return READ_CALLS.empty()
     table = pd.DataFrame(rows).sort_values(["chrom", "start", "end", "strand", "feature"], ignore_index=True)
@@ -78,10 +87,11 @@ def unexplained(
     features: pd.DataFrame,
     top: int = TOP,
 ) -> pd.DataFrame:
-    """Intervals in which unnamed features are strongly active and nothing says why, strongest first (contract `UNEXPLAINED`).
+    """Intervals in which unnamed features are strongly active and nothing says why, strongest first (contract
+    `UNEXPLAINED`).
 
-    At each base the largest activation among unnamed features counts, as a share of the feature's largest in training; runs
-    at half or more, at most 6 bases apart, are intervals, and their score is the sum of shares.
+    At each base the largest activation among unnamed features counts, as a share of the feature's largest in training;
+    runs at half or more, at most 6 bases apart, are intervals, and their score is the sum of shares.
 
     Parameters
     ----------
@@ -113,8 +123,19 @@ def unexplained(
             mean = float(np.nanmean(bits)) if np.isfinite(bits).any() else np.nan
             score = float(best[a:b].sum())
             rows.append(
-                (piece.chrom, piece.start + a, piece.start + b, strand, mean, f, float(peak[f]), match[f], int((peak >= HALF).sum()), score)
-            )  # fmt: skip
+                (
+                    piece.chrom,
+                    piece.start + a,
+                    piece.start + b,
+                    strand,
+                    mean,
+                    f,
+                    float(peak[f]),
+                    match[f],
+                    int((peak >= HALF).sum()),
+                    score,
+                )
+            )
     if not rows:
         return UNEXPLAINED.empty()
     table = pd.DataFrame(rows, columns=list(UNEXPLAINED.columns))
@@ -122,10 +143,10 @@ def unexplained(
     return UNEXPLAINED.check(table.reset_index(drop=True))
 
 
-def covered(
-    piece: Piece, strand: Strand, calls: pd.DataFrame, annotations: pd.DataFrame
-) -> NDArray[np.bool_]:
-    """Bases that a call or an annotation on that strand explains, (length,); stretches without genes explain nothing."""
+def covered(piece: Piece, strand: Strand, calls: pd.DataFrame, annotations: pd.DataFrame) -> NDArray[np.bool_]:
+    """Bases that a call or an annotation on that strand explains, (length,); stretches without genes explain
+    nothing.
+    """
     out = np.zeros(len(piece.ids), dtype=bool)
     tables = [calls[calls["chrom"] == piece.chrom]]
     if len(annotations):
@@ -138,6 +159,4 @@ def covered(
     return out
 
 
-PLAIN = frozenset(
-    {"intergenic", "gc_low", "gc_high", "soft_mask", "origin", "region", "gene_start", "gene_end"}
-)
+PLAIN = frozenset({"intergenic", "gc_low", "gc_high", "soft_mask", "origin", "region", "gene_start", "gene_end"})

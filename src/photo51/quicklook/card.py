@@ -56,21 +56,21 @@ _FILES = """| file | content |
 def _head(about: dict[str, Any]) -> str:
     sae, origin = about["sae"], about["origin"]
     return (
-        f"# A dictionary of {about['model']}, {origin['site']}\n\n"
-        f"{about['n_features']:,} features of the activations ({origin['d_model']} numbers a base) at site `{origin['site']}` of model "
-        f"`{about['model']}` (hash `{origin['model']}`); rule {sae['variant']}, {sae['k']} active features a base, "
-        f"{sae['tokens']:,} bases read in training, both strands. `photo51 read` uses it. Licence: as photo51's. "
-        "The sequences are those of GenBank and RefSeq, in the public domain; `resources/README.md` says where each file is from."
+        f"# A dictionary of {about['model']}, {origin['site']}\n\n{about['n_features']:,} features of the activations"
+        f" ({origin['d_model']} numbers a base) at site `{origin['site']}` of model `{about['model']}` (hash"
+        f" `{origin['model']}`); rule {sae['variant']}, {sae['k']} active features a base, {sae['tokens']:,} bases read"
+        " in training, both strands. `photo51 read` uses it. Licence: as photo51's. The sequences are those of GenBank"
+        " and RefSeq, in the public domain; `resources/README.md` says where each file is from."
     )
 
 
 def _quality(about: dict[str, Any]) -> str:
     q = about["quality"]
     return (
-        f"On the {q['rows']:,} held-out bases (blocks of split {q['split']}, both strands): variance explained {q['variance_explained']:.4f}, "
-        f"{q['l0']:.1f} active features a base; rounding the weights to half precision changes reconstructions by {q['rounding']:.5f} of the "
-        f"activations' standard deviation; {q['dead']:.3f} of the "
-        "features are active nowhere in the run."
+        f"On the {q['rows']:,} held-out bases (blocks of split {q['split']}, both strands): variance explained"
+        f" {q['variance_explained']:.4f}, {q['l0']:.1f} active features a base; rounding the weights to half precision"
+        f" changes reconstructions by {q['rounding']:.5f} of the activations' standard deviation; {q['dead']:.3f} of"
+        " the features are active nowhere in the run."
     )
 
 
@@ -85,18 +85,17 @@ def _seeds(about: dict[str, Any], features: pd.DataFrame) -> str:
         else f"{m['seed_match_named']:.3f} of its named ones ({m['n_named']:,})"
     )
     return (
-        f"A feature is found again by another seed where the nearest direction has a cosine of {m['same']} or more and its activations on "
-        f"{m['rows']:,} held-out bases correlate by {m['same']} or more. Against {len(m['seeds'])} of other seeds, trained by the "
-        f"same recipe, on average {m['seed_match_live']:.3f} of the {m['n_live']:,} live features are found, and {named}; "
-        f"{m['found_by_any']:.3f} of the live ones by at least one.\n\n" + "\n".join(lines)
+        f"A feature is found again by another seed where the nearest direction has a cosine of {m['same']} or more and"
+        f" its activations on {m['rows']:,} held-out bases correlate by {m['same']} or more. Against {len(m['seeds'])}"
+        f" of other seeds, trained by the same recipe, on average {m['seed_match_live']:.3f} of the {m['n_live']:,}"
+        f" live features are found, and {named}; {m['found_by_any']:.3f} of the live ones by at least one.\n\n"
+        + "\n".join(lines)
     )
 
 
 def _names(about: dict[str, Any], names: pd.DataFrame, features: pd.DataFrame) -> str:
     n = about["names"]
-    checks = (
-        "; ".join(f"{c} {v['held']} of {v['made']}" for c, v in n["checks"].items()) or "none could be made"
-    )
+    checks = "; ".join(f"{c} {v['held']} of {v['made']}" for c, v in n["checks"].items()) or "none could be made"
     rows = (
         names[names["named"]]
         .merge(features[["feature", "match"]], on="feature")
@@ -107,14 +106,14 @@ def _names(about: dict[str, Any], names: pd.DataFrame, features: pd.DataFrame) -
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| f{r['feature']} | {r['annotation']} | {r['strand']} | {r['grade']} | {r['f1_domain']:.2f} | {r['mcc']:.2f} | "
-        f"{r['n_survived']} of {r['n_checks']} | {r['match']:.2f} |"
+        f"| f{r['feature']} | {r['annotation']} | {r['strand']} | {r['grade']} | {r['f1_domain']:.2f} | {r['mcc']:.2f}"
+        f" | {r['n_survived']} of {r['n_checks']} | {r['match']:.2f} |"
         for r in rows.head(_SHOWN).to_dict("records")
     ]
     more = f"\n\nand {len(rows) - _SHOWN} more in `names.parquet`." if len(rows) > _SHOWN else ""
     return (
-        f"{n['named']} features carry a name of {n['annotations']} annotation classes, {n['strong']} with every replication check held. "
-        f"Checks of all names that held: {checks}.\n\n" + "\n".join(lines) + more
+        f"{n['named']} features carry a name of {n['annotations']} annotation classes, {n['strong']} with every"
+        f" replication check held. Checks of all names that held: {checks}.\n\n" + "\n".join(lines) + more
     )
 
 
@@ -135,8 +134,8 @@ def _recipe(about: dict[str, Any]) -> str:
     run, seeds = about["run"], len(about["seed_match"]["seeds"])
     more = seeds - ("seed1" in about["seed_match"]["seeds"])
     return (
-        f"By the configuration of run `{run['name']}` (`{run['config']}`):\n\n"
-        f"```\nphoto51 run {run['config']} -- results/{run['name']}/names.parquet\n"
-        f"photo51 ship-dictionary results/{run['name']} resources/dictionaries/{about['model'].removeprefix('sh2:')} --seeds {more}\n```\n\n"
-        f"The same machine gives the same bytes. Parameters of the dictionary (photo51 {about['photo51']}):\n\n```yaml\nsae:\n{lines}\n```"
+        f"By the configuration of run `{run['name']}` (`{run['config']}`):\n\n```\nphoto51 run {run['config']} --"
+        f" results/{run['name']}/names.parquet\nphoto51 ship-dictionary results/{run['name']}"
+        f" resources/dictionaries/{about['model'].removeprefix('sh2:')} --seeds {more}\n```\n\nThe same machine gives"
+        f" the same bytes. Parameters of the dictionary (photo51 {about['photo51']}):\n\n```yaml\nsae:\n{lines}\n```"
     )

@@ -35,9 +35,7 @@ def write_bits(pieces: list[Piece], read: list[dict[Strand, Strands]], folder: P
             for a, b in runs(np.isfinite(bits)):
                 at = np.arange(p.start + a, p.start + b)
                 parts.append(
-                    pd.DataFrame(
-                        {"chrom": p.chrom, "start": at, "end": at + 1, "value": bits[a:b].astype(float)}
-                    )
+                    pd.DataFrame({"chrom": p.chrom, "start": at, "end": at + 1, "value": bits[a:b].astype(float)})
                 )
         if parts:
             order = {name: i for i, name in enumerate(sizes)}

@@ -19,8 +19,8 @@ SHORTEST = 60  # codons
 def open_frames(piece: Piece, strands: dict[Strand, Strands], shortest: int = SHORTEST) -> pd.DataFrame:
     """Reading frames from their first start codon to a stop, at least `shortest` codons (contract `READ_ORFS`).
 
-    A frame that runs over an end of what is read counts from there or to there, and is called incomplete. Every stop ends one
-    frame; frames of both strands and all phases are listed, overlapping ones too.
+    A frame that runs over an end of what is read counts from there or to there, and is called incomplete. Every stop
+    ends one frame; frames of both strands and all phases are listed, overlapping ones too.
 
     Parameters
     ----------
@@ -40,14 +40,10 @@ def open_frames(piece: Piece, strands: dict[Strand, Strands], shortest: int = SH
             first, last = (a, b) if strand == "+" else (len(ids) - b, len(ids) - a)
             bits = strands[strand].bits[first:last]
             mean = float(np.nanmean(bits)) if np.isfinite(bits).any() else np.nan
-            rows.append(
-                (piece.chrom, piece.start + first, piece.start + last, strand, (b - a) // 3, complete, mean)
-            )
+            rows.append((piece.chrom, piece.start + first, piece.start + last, strand, (b - a) // 3, complete, mean))
     found = pd.DataFrame(rows, columns=list(READ_ORFS.columns))
     return (
-        READ_ORFS.check(found.sort_values(["start", "end", "strand"], ignore_index=True))
-        if rows
-        else READ_ORFS.empty()
+        READ_ORFS.check(found.sort_values(["start", "end", "strand"], ignore_index=True)) if rows else READ_ORFS.empty()
     )
 
 

@@ -55,9 +55,7 @@ class _Memory:
         epoch = 0
         while True:
             while len(order) < size:
-                order = np.concatenate(
-                    [order, np.random.default_rng([self.seed, epoch]).permutation(len(self.x))]
-                )
+                order = np.concatenate([order, np.random.default_rng([self.seed, epoch]).permutation(len(self.x))])
                 epoch += 1
             some, order = order[:size], order[size:]
             if start:
@@ -134,8 +132,8 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
 def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
     """Mark one block, with the reason; the others say what they lack.
 
-    Among the blocks whose small dictionary recovers enough of the bits, those whose probes come within `near` of the best are
-    as good, and of these the one that costs least is recommended: it comes first in the model.
+    Among the blocks whose small dictionary recovers enough of the bits, those whose probes come within `near` of the
+    best are as good, and of these the one that costs least is recommended: it comes first in the model.
     """
     most = table["bits_recovered"].max()
     enough = table["bits_recovered"] >= (params.recovered * most if most > 0 else most)
@@ -145,7 +143,10 @@ def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
     why = []
     for i, (r, ok, as_good) in enumerate(zip(table.to_dict("records"), enough, good, strict=True)):
         if i == chosen:
-            text = f"probes reach {r['probe_auroc']:.3f} (k-mers {r['kmer_auroc']:.3f}), the dictionary recovers {r['bits_recovered']:.2f} of the bits, and no earlier block does as well"
+            text = (
+                f"probes reach {r['probe_auroc']:.3f} (k-mers {r['kmer_auroc']:.3f}), the dictionary recovers"
+                f" {r['bits_recovered']:.2f} of the bits, and no earlier block does as well"
+            )
         elif not ok:
             text = f"its dictionary recovers {r['bits_recovered']:.2f} of the bits, the best {most:.2f}"
         elif not as_good:
@@ -178,13 +179,9 @@ def _windows(genomes: Genomes, inputs: Inputs, split: str, seed: int) -> pd.Data
     inside, table = inputs.workspace.split_mask(split), genomes.windows()
     own = np.array([bool(inside[core_rows(w)].all()) for w in table.to_dict("records")])
     if not own.any():
-        raise InputError(
-            f"{genomes.folder}: need windows of split {split}, got none; use more or shorter blocks"
-        )
+        raise InputError(f"{genomes.folder}: need windows of split {split}, got none; use more or shorter blocks")
     table = table[own]
-    return table.iloc[np.random.default_rng([seed, len(split)]).permutation(len(table))].reset_index(
-        drop=True
-    )
+    return table.iloc[np.random.default_rng([seed, len(split)]).permutation(len(table))].reset_index(drop=True)
 
 
 def _read(
@@ -205,9 +202,7 @@ def _read(
     return Rows(np.concatenate(index), {s: np.concatenate(parts) for s, parts in x.items()})
 
 
-def _probed(
-    inputs: Inputs, train: NDArray[np.int64], test: NDArray[np.int64], least: int
-) -> list[AnnotationClass]:
+def _probed(inputs: Inputs, train: NDArray[np.int64], test: NDArray[np.int64], least: int) -> list[AnnotationClass]:
     """Classes with enough bases inside and outside, among those learned from and those held out."""
     own = [
         c
@@ -216,7 +211,8 @@ def _probed(
     ]
     if not own:
         raise InputError(
-            f"{inputs.folder}: need an annotation class with {least} bases in what is learned from and in what is held out, got none"
+            f"{inputs.folder}: need an annotation class with {least} bases in what is learned from and in what is held"
+            " out, got none"
         )
     return own
 

@@ -23,9 +23,14 @@ def page(read: Read) -> str:
     """The page as HTML."""
     env = environment()
     body: dict[str, Any] = {
-        "title": read.title, "version": __version__, "standfirst": _standfirst(read), "tiles": _tiles(read), "warnings": _warnings(read),
-        "sections": _sections(read), "model": read.model,
-    }  # fmt: skip
+        "title": read.title,
+        "version": __version__,
+        "standfirst": _standfirst(read),
+        "tiles": _tiles(read),
+        "warnings": _warnings(read),
+        "sections": _sections(read),
+        "model": read.model,
+    }
     template = env.get_template("read.html.j2")
     return template.render(**body, keys=used_terms(template.render(**body, keys=[])))
 
@@ -34,8 +39,9 @@ def _standfirst(read: Read) -> str:
     n, about = sum(len(p.ids) for p in read.pieces), read.shelf.about
     genomes = [w.replace("_", " ") for w in dict.fromkeys(r["genome"] for r in about["trained_on"])]
     return (
-        f"{words.bases(n)} read on both strands by {read.model}, whose activations a dictionary of {about['n_features']:,} [[feature|features]] takes apart. "
-        f"The dictionary was trained on {words.listing(genomes, 9)}; nothing was trained for this page."
+        f"{words.bases(n)} read on both strands by {read.model}, whose activations a dictionary of"
+        f" {about['n_features']:,} [[feature|features]] takes apart. The dictionary was trained on"
+        f" {words.listing(genomes, 9)}; nothing was trained for this page."
     )
 
 
@@ -59,8 +65,9 @@ def _warnings(read: Read) -> list[Block]:
     if read.unlike >= MANY:
         out.append(
             Note(
-                f"{words.percent(read.unlike, 0)} of the windows of this sequence surprise the model more, or are reconstructed worse, than 99 of 100 windows "
-                "of the genomes the dictionary was trained on. Names of features were tested on those genomes alone: take them here as hints.",
+                f"{words.percent(read.unlike, 0)} of the windows of this sequence surprise the model more, or are"
+                " reconstructed worse, than 99 of 100 windows of the genomes the dictionary was trained on. Names of"
+                " features were tested on those genomes alone: take them here as hints.",
                 "This sequence is unlike what the dictionary was trained on",
                 "warn",
             )
@@ -69,7 +76,8 @@ def _warnings(read: Read) -> list[Block]:
     if cold > 0.25:
         out.append(
             Note(
-                f"{words.percent(cold, 0)} of the bases were read with fewer than 128 known bases before them; the model is surer with more context.",
+                f"{words.percent(cold, 0)} of the bases were read with fewer than 128 known bases before them; the"
+                " model is surer with more context.",
                 "Little context",
                 "warn",
             )
@@ -112,28 +120,25 @@ def _of(table: pd.DataFrame, read: Read, i: int) -> pd.DataFrame:
 def _tracks(read: Read) -> list[Block]:
     out: list[Block] = [Raw(_legend())]
     for i, p in enumerate(read.pieces[:DRAWN]):
-        tables = {
-            name: _of(getattr(read, name), read, i)
-            for name in ("calls", "orfs", "unexplained", "annotations")
-        }
+        tables = {name: _of(getattr(read, name), read, i) for name in ("calls", "orfs", "unexplained", "annotations")}
         windows, strands = _of(read.windows, read, i), read.strands[i]
         place = words.place(p.chrom, p.start, p.end)
         drawn = picture(p, strands, windows, tables, read.shelf.typical)
         out.append(
             Figure(
                 drawn,
-                f"**{place}**; the axis counts from 0, places in words from 1. Above each lane's line is strand +, below it strand -. Rest the pointer on a mark for what it is.",
+                f"**{place}**; the axis counts from 0, places in words from 1. Above each lane's line is strand +,"
+                " below it strand -. Rest the pointer on a mark for what it is.",
                 wide=True,
             )
         )
         if 2_000 < len(p.ids) <= ZOOMED:
-            large = picture(
-                p, strands, windows, tables, read.shelf.typical, width=max(1_600, 0.5 * len(p.ids))
-            )
+            large = picture(p, strands, windows, tables, read.shelf.typical, width=max(1_600, 0.5 * len(p.ids)))
             out.append(
                 Raw(
                     Markup(
-                        '<details class="zoom"><summary>The same, wider: {}</summary><div class="plot">{}</div></details>'
+                        '<details class="zoom"><summary>The same, wider: {}</summary><div'
+                        ' class="plot">{}</div></details>'
                     ).format(place, large)
                 )
             )
@@ -164,19 +169,35 @@ def _features(read: Read) -> list[Block]:
         best = own.loc[own["share"].idxmax()] if own["share"].notna().any() else first
         rows.append(
             [
-                words.feature(int(f)), reading_of(str(name), str(orientation)), int(strand.get("+", 0)), int(strand.get("-", 0)), int(own["size"].sum()),
-                words.place(best["chrom"], int(best["start"]), int(best["end"]), best["strand"]), float(best["share"]), str(first["grade"]),
-                f"{first['n_survived']} of {first['n_checks']}", float(first["match"]),
+                words.feature(int(f)),
+                reading_of(str(name), str(orientation)),
+                int(strand.get("+", 0)),
+                int(strand.get("-", 0)),
+                int(own["size"].sum()),
+                words.place(best["chrom"], int(best["start"]), int(best["end"]), best["strand"]),
+                float(best["share"]),
+                str(first["grade"]),
+                f"{first['n_survived']} of {first['n_checks']}",
+                float(first["match"]),
             ]
-        )  # fmt: skip
+        )
     rows.sort(key=lambda r: (-r[4], r[0]))
     heads = [
-        Head("Feature"), Head("Called after"), Head("Intervals on +", numeric=True), Head("on -", numeric=True), Head("Bases", numeric=True), Head("Strongest"),
-        Head("Share of its largest", numeric=True), Head("Grade"), Head("Checks that held"), Head("Found by other seeds", numeric=True),
-    ]  # fmt: skip
+        Head("Feature"),
+        Head("Called after"),
+        Head("Intervals on +", numeric=True),
+        Head("on -", numeric=True),
+        Head("Bases", numeric=True),
+        Head("Strongest"),
+        Head("Share of its largest", numeric=True),
+        Head("Grade"),
+        Head("Checks that held"),
+        Head("Found by other seeds", numeric=True),
+    ]
     note = (
-        "A name was given on held-out blocks of the training genomes. Checks ask whether it holds on either strand, in every genome, in every split and for the "
-        "nearest feature of another seed. The last column is the share of dictionaries of other seeds in which the feature itself is found."
+        "A name was given on held-out blocks of the training genomes. Checks ask whether it holds on either strand, in"
+        " every genome, in every split and for the nearest feature of another seed. The last column is the share of"
+        " dictionaries of other seeds in which the feature itself is found."
     )
     return [Table("Named features that are active here", heads, rows, note=note)]
 
@@ -184,22 +205,36 @@ def _features(read: Read) -> list[Block]:
 def _odd(read: Read) -> list[Block]:
     if read.unexplained.empty:
         return [
-            Prose(
-                "No feature without a name reaches half of its largest activation where no name or annotation lies."
-            )
+            Prose("No feature without a name reaches half of its largest activation where no name or annotation lies.")
         ]
     rows = [
         [
-            words.place(r["chrom"], r["start"], r["end"], r["strand"]), r["end"] - r["start"], r["score"], words.feature(r["feature"]), r["share"],
-            r["n_features"], r["bits"], r["match"],
+            words.place(r["chrom"], r["start"], r["end"], r["strand"]),
+            r["end"] - r["start"],
+            r["score"],
+            words.feature(r["feature"]),
+            r["share"],
+            r["n_features"],
+            r["bits"],
+            r["match"],
         ]
         for r in read.unexplained.to_dict("records")
-    ]  # fmt: skip
+    ]
     heads = [
-        Head("Interval"), Head("Bases", numeric=True), Head("Score", numeric=True), Head("Strongest feature"), Head("Share of its largest", numeric=True), Head("Features", numeric=True),
-        Head("Bits a base", numeric=True), Head("Found by other seeds", numeric=True),
-    ]  # fmt: skip
-    note = "Intervals where features without a name reach at least half of their largest activation in training, and neither a named feature nor an annotation lies on that strand; the score sums the largest share over the bases."
+        Head("Interval"),
+        Head("Bases", numeric=True),
+        Head("Score", numeric=True),
+        Head("Strongest feature"),
+        Head("Share of its largest", numeric=True),
+        Head("Features", numeric=True),
+        Head("Bits a base", numeric=True),
+        Head("Found by other seeds", numeric=True),
+    ]
+    note = (
+        "Intervals where features without a name reach at least half of their largest activation in training, and"
+        " neither a named feature nor an annotation lies on that strand; the score sums the largest share over the"
+        " bases."
+    )
     return [Table("Strong features without a name", heads, rows, note=note)]
 
 
@@ -224,9 +259,15 @@ def _windows(read: Read) -> list[Block]:
         ]
     )
     heads = [
-        Head("Windows of"), Head("Windows", numeric=True), Head("Bits: 5 %", numeric=True), Head("median", numeric=True), Head("95 %", numeric=True), Head("Variance explained: 5 %", numeric=True),
-        Head("median", numeric=True), Head("95 %", numeric=True),
-    ]  # fmt: skip
+        Head("Windows of"),
+        Head("Windows", numeric=True),
+        Head("Bits: 5 %", numeric=True),
+        Head("median", numeric=True),
+        Head("95 %", numeric=True),
+        Head("Variance explained: 5 %", numeric=True),
+        Head("median", numeric=True),
+        Head("95 %", numeric=True),
+    ]
     out: list[Block] = [
         Table(
             f"Windows of {about['windows']['size']} bases, either strand",
@@ -287,7 +328,10 @@ def _orfs(read: Read) -> list[Block]:
         Head("Start and stop inside"),
         Head("Bits a base", numeric=True),
     ]
-    note = f"Genetic code {', '.join(map(str, codes))}; frames of at least 60 codons from the first start codon to a stop, on either strand, overlapping ones too."
+    note = (
+        f"Genetic code {', '.join(map(str, codes))}; frames of at least 60 codons from the first start codon to a stop,"
+        " on either strand, overlapping ones too."
+    )
     return [Table("Open reading frames", heads, rows, note=note)]
 
 
@@ -298,13 +342,15 @@ def _about(read: Read) -> list[Block]:
     trained = sum(r["train"] for r in about["trained_on"])
     return [
         Prose(
-            f"Model {read.model}; dictionary of site {about['origin']['site']}, trained on {words.bases(trained)} (each strand) of "
-            f"{len(about['trained_on'])} sequences. On held-out blocks it explains {words.percent(q['variance_explained'], 1)} of the variance with "
-            f"{q['l0']:.0f} active features a base. Other seeds find {words.share(m['seed_match_live'])} of its live features again and {named} of its named ones "
-            f"(cosine and correlation of activations {m['same']} or more)."
+            f"Model {read.model}; dictionary of site {about['origin']['site']}, trained on {words.bases(trained)} (each"
+            f" strand) of {len(about['trained_on'])} sequences. On held-out blocks it explains"
+            f" {words.percent(q['variance_explained'], 1)} of the variance with {q['l0']:.0f} active features a base."
+            f" Other seeds find {words.share(m['seed_match_live'])} of its live features again and {named} of its named"
+            f" ones (cosine and correlation of activations {m['same']} or more)."
         ),
         Prose(
-            "Beside this page: `features.bed`, `orfs.bed`, `unexplained.bed`, `bits_plus.bw` and `bits_minus.bw` for genome browsers, and `features.tsv`, "
-            "`windows.tsv`, `orfs.tsv`, `unexplained.tsv`, all 0-based and half-open. Tables on this page count from 1, both ends included."
+            "Beside this page: `features.bed`, `orfs.bed`, `unexplained.bed`, `bits_plus.bw` and `bits_minus.bw` for"
+            " genome browsers, and `features.tsv`, `windows.tsv`, `orfs.tsv`, `unexplained.tsv`, all 0-based and"
+            " half-open. Tables on this page count from 1, both ends included."
         ),
     ]

@@ -1,4 +1,6 @@
-"""The sequence as a picture: bits and variance explained along it, reading frames, annotation, named features on both strands."""
+"""The sequence as a picture: bits and variance explained along it, reading frames, annotation, named features on both
+strands.
+"""
 
 from __future__ import annotations
 
@@ -50,12 +52,11 @@ class _Canvas:
 
     def line(self, y: float, colour: str = theme.FAINT) -> None:
         self.parts.append(
-            f'<line x1="{LABEL}" x2="{self.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}" stroke-width="1"/>'
+            f'<line x1="{LABEL}" x2="{self.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}" stroke="{colour}"'
+            ' stroke-width="1"/>'
         )
 
-    def box(
-        self, span: tuple[int, int], at: tuple[float, float], colour: str, title: str, opacity: float = 1
-    ) -> None:
+    def box(self, span: tuple[int, int], at: tuple[float, float], colour: str, title: str, opacity: float = 1) -> None:
         """A mark over a span of positions, at (top, height)."""
         (start, end), (y, height) = span, at
         a, b = self.x(max(start, self.piece.start)), self.x(min(end, self.piece.end))
@@ -101,7 +102,10 @@ def picture(
     height = canvas.y + 8
     body = "".join(canvas.parts)
     names = tables["calls"]["name"].nunique()
-    alt = f"{piece.chrom} from {piece.start + 1:,} to {piece.end:,}: bits, variance explained, reading frames and {names} named features on both strands"
+    alt = (
+        f"{piece.chrom} from {piece.start + 1:,} to {piece.end:,}: bits, variance explained, reading frames and {names}"
+        " named features on both strands"
+    )
     assert set(strands) == set(STRANDS)
     return Markup(
         f'<svg class="tracks" viewBox="0 0 {width:.0f} {height:.0f}" role="img" aria-label="{escape(alt)}" '
@@ -128,9 +132,7 @@ def _axis(canvas: _Canvas) -> None:
     canvas.y += 14
 
 
-def _curve(
-    canvas: _Canvas, windows: pd.DataFrame, column: str, name: str, usual: NDArray[np.float64]
-) -> None:
+def _curve(canvas: _Canvas, windows: pd.DataFrame, column: str, name: str, usual: NDArray[np.float64]) -> None:
     """Both strands as steps, over the band of nine in ten training windows."""
     height, top = 46.0, canvas.y
     low, high = np.quantile(usual, 0.05), np.quantile(usual, 0.95)
@@ -146,9 +148,12 @@ def _curve(
         return float(top + height * (1 - (value - least) / (largest - least)))
 
     canvas.box(
-        (canvas.piece.start, canvas.piece.end), (y(high), y(low) - y(high)), theme.FAINT,
-        f"nine in ten training windows: {low:.3f} to {high:.3f}", 0.55,
-    )  # fmt: skip
+        (canvas.piece.start, canvas.piece.end),
+        (y(high), y(low) - y(high)),
+        theme.FAINT,
+        f"nine in ten training windows: {low:.3f} to {high:.3f}",
+        0.55,
+    )
     canvas.label(name, top + height / 2 - 7)
     canvas.label(f"{least + pad:.2f} to {largest - pad:.2f}", top + height / 2 + 8, theme.MUTED)
     for strand in STRANDS:
@@ -162,8 +167,8 @@ def _curve(
                 ]
         dashes = ' stroke-dasharray="5 2"' if strand == "-" else ""
         canvas.parts.append(
-            f'<polyline points="{" ".join(points)}" fill="none" stroke="{theme.COLOURS[strand]}" stroke-width="1.6"{dashes}>'
-            f"<title>{name}, strand {strand}</title></polyline>"
+            f'<polyline points="{" ".join(points)}" fill="none" stroke="{theme.COLOURS[strand]}"'
+            f' stroke-width="1.6"{dashes}><title>{name}, strand {strand}</title></polyline>'
         )
     canvas.y += height + 10
 
@@ -191,7 +196,13 @@ def _annotated(canvas: _Canvas, annotations: pd.DataFrame) -> None:
         middle = _lane(canvas, words.kind(kind))
         for r in own.to_dict("records"):
             top, height = _on(middle, r["strand"])
-            canvas.box((r["start"], r["end"]), (top, height), theme.COLOURS.get(kind, theme.MUTED), f"{r['name']} {r['start'] + 1:,}-{r['end']:,} ({r['strand']})", 0.8)  # fmt: skip
+            canvas.box(
+                (r["start"], r["end"]),
+                (top, height),
+                theme.COLOURS.get(kind, theme.MUTED),
+                f"{r['name']} {r['start'] + 1:,}-{r['end']:,} ({r['strand']})",
+                0.8,
+            )
 
 
 def _frames(canvas: _Canvas, orfs: pd.DataFrame) -> None:
@@ -200,7 +211,13 @@ def _frames(canvas: _Canvas, orfs: pd.DataFrame) -> None:
     middle = _lane(canvas, "open reading frames")
     for r in orfs.to_dict("records"):
         top, height = _on(middle, r["strand"])
-        canvas.box((r["start"], r["end"]), (top, height), theme.MUTED, f"{r['codons']:,} codons, {r['start'] + 1:,}-{r['end']:,} ({r['strand']}), {r['bits']:.3f} bits a base", 0.6)  # fmt: skip
+        canvas.box(
+            (r["start"], r["end"]),
+            (top, height),
+            theme.MUTED,
+            f"{r['codons']:,} codons, {r['start'] + 1:,}-{r['end']:,} ({r['strand']}), {r['bits']:.3f} bits a base",
+            0.6,
+        )
 
 
 def _called(canvas: _Canvas, calls: pd.DataFrame) -> None:
@@ -215,13 +232,11 @@ def _called(canvas: _Canvas, calls: pd.DataFrame) -> None:
         middle = _lane(canvas, reading_of(str(name), str(orientation)))
         for r in merged(own).to_dict("records"):
             title = (
-                f"f{r['feature']} at {r['share']:.2f} of its largest activation, {r['start'] + 1:,}-{r['end']:,} ({r['strand']}); "
-                f"{r['n_survived']} of {r['n_checks']} checks held"
+                f"f{r['feature']} at {r['share']:.2f} of its largest activation, {r['start'] + 1:,}-{r['end']:,}"
+                f" ({r['strand']}); {r['n_survived']} of {r['n_checks']} checks held"
             )
             shade = 0.35 + 0.65 * float(np.clip(r["share"], 0, 1))
-            canvas.box(
-                (r["start"], r["end"]), _on(middle, r["strand"]), theme.COLOURS[r["strand"]], title, shade
-            )
+            canvas.box((r["start"], r["end"]), _on(middle, r["strand"]), theme.COLOURS[r["strand"]], title, shade)
 
 
 def merged(calls: pd.DataFrame) -> pd.DataFrame:
@@ -250,4 +265,10 @@ def _unexplained(canvas: _Canvas, table: pd.DataFrame) -> None:
     middle = _lane(canvas, "not explained")
     for r in table.to_dict("records"):
         top, height = _on(middle, r["strand"])
-        canvas.box((r["start"], r["end"]), (top, height), theme.PURPLE, f"f{r['feature']} at {r['share']:.2f} of its largest activation, {r['start'] + 1:,}-{r['end']:,} ({r['strand']})")  # fmt: skip
+        canvas.box(
+            (r["start"], r["end"]),
+            (top, height),
+            theme.PURPLE,
+            f"f{r['feature']} at {r['share']:.2f} of its largest activation, {r['start'] + 1:,}-{r['end']:,}"
+            f" ({r['strand']})",
+        )

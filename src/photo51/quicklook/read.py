@@ -61,7 +61,10 @@ class Read:
     def __repr__(self) -> str:
         """Title, bases, named features."""
         n = sum(len(p.ids) for p in self.pieces)
-        return f"<read of {self.title}: {n:,} bases, {self.calls['feature'].nunique()} named features in {len(self.calls):,} intervals>"
+        return (
+            f"<read of {self.title}: {n:,} bases, {self.calls['feature'].nunique()} named features in"
+            f" {len(self.calls):,} intervals>"
+        )
 
     @cached_property
     def bits(self) -> dict[Strand, float]:

@@ -76,9 +76,7 @@ def read_piece(model: DnaModel, sae: Dictionary, piece: Piece) -> dict[Strand, S
 
 
 def _flipped(s: Strands) -> Strands:
-    return Strands(
-        s.bits[::-1].copy(), s.codes[::-1], s.error[::-1].copy(), s.spread[::-1].copy(), s.cold[::-1].copy()
-    )
+    return Strands(s.bits[::-1].copy(), s.codes[::-1], s.error[::-1].copy(), s.spread[::-1].copy(), s.cold[::-1].copy())
 
 
 def _known_end(before: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -111,14 +109,10 @@ def _read(model: DnaModel, sae: Dictionary, before: NDArray[np.uint8], ids: NDAr
             spread.append(np.square(x - sae.offset).sum(axis=1))
             codes.append(some)
     known = ~is_ambiguous(ids)
-    joined = sp.csr_matrix(
-        sp.diags_array(known.astype(np.float32), format="csr") @ sp.vstack(codes, format="csr")
-    )
+    joined = sp.csr_matrix(sp.diags_array(known.astype(np.float32), format="csr") @ sp.vstack(codes, format="csr"))
     joined.eliminate_zeros()
     at = np.arange(len(ids))
-    since = (
-        at - np.maximum.accumulate(np.where(known, -len(before) - 1, at)) - 1
-    )  # known bases read before this one
+    since = at - np.maximum.accumulate(np.where(known, -len(before) - 1, at)) - 1  # known bases read before this one
     cold = since < COLD
     return Strands(
         np.where(known, np.concatenate(bits), np.nan).astype(np.float32),

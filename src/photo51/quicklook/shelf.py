@@ -43,7 +43,8 @@ class Shelved:
         self.folder = Path(folder)
         if not (self.folder / ABOUT).is_file():
             raise InputError(
-                f"{folder}: need a dictionary with its names, as `photo51 ship-dictionary RUN {folder}` writes it, got no {ABOUT} there"
+                f"{folder}: need a dictionary with its names, as `photo51 ship-dictionary RUN {folder}` writes it, got"
+                f" no {ABOUT} there"
             )
 
     @cached_property
@@ -91,6 +92,7 @@ def shelf_of(model: str, folder: Path | str | None = None) -> Shelved:
     if not model.startswith("sh2:") or name not in shipped_dictionaries():
         known = ", ".join(f"sh2:{n}" for n in shipped_dictionaries()) or "no model"
         raise InputError(
-            f"--model {model}: need a model whose dictionary comes with photo51 ({known}), or --dictionary FOLDER of `photo51 ship-dictionary`"
+            f"--model {model}: need a model whose dictionary comes with photo51 ({known}), or --dictionary FOLDER of"
+            " `photo51 ship-dictionary`"
         )
     return Shelved(shipped(f"{FOLDER}/{name}"))

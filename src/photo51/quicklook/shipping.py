@@ -1,4 +1,6 @@
-"""Packs the dictionary of a run for others: half-precision weights, names, replication, seed match, what it was trained on."""
+"""Packs the dictionary of a run for others: half-precision weights, names, replication, seed match, what it was
+trained on.
+"""
 
 from __future__ import annotations
 
@@ -81,9 +83,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
     config, genomes = read_configuration(run / "config.yaml"), Genomes.open(run / "genome")
     main = Dictionary.load(run / "sae" / "main")
     if not isinstance(main, SparseAutoencoder):
-        raise InputError(
-            f"{run / 'sae' / 'main'}: need a sparse autoencoder, got a dictionary of kind {main.kind}"
-        )
+        raise InputError(f"{run / 'sae' / 'main'}: need a sparse autoencoder, got a dictionary of kind {main.kind}")
     small = halved(main)
     store = ActivationStore(run / "activations" / "model" / config.activations.sites[0])
     held = split_rows(store, run / "genome", "test")
@@ -132,9 +132,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         (partial / "README.md").write_text(card(about, names, features), encoding="utf-8")
         size = sum(p.stat().st_size for p in partial.iterdir())
         if size > LARGEST:
-            raise InputError(
-                f"{out}: need at most {LARGEST / 1e6:.0f} MB, got {size / 1e6:.1f}; use fewer features"
-            )
+            raise InputError(f"{out}: need at most {LARGEST / 1e6:.0f} MB, got {size / 1e6:.1f}; use fewer features")
     log.info("%s: %.1f MB", out, size / 1e6)
     return Shipped(out, about)
 
@@ -150,7 +148,8 @@ def _check(run: Path) -> None:
     ):
         if not (run / name).exists():
             raise InputError(
-                f"{run}: need {name} of a finished run (`photo51 {maker}` makes it; `keep_activations: true` keeps activations), got none"
+                f"{run}: need {name} of a finished run (`photo51 {maker}` makes it; `keep_activations: true` keeps"
+                " activations), got none"
             )
 
 
@@ -168,7 +167,8 @@ def halved(sae: SparseAutoencoder) -> SparseAutoencoder:
             rounded = getattr(sae, name).astype(np.float16)
         if not np.isfinite(rounded).all():
             raise InputError(
-                f"dictionary {sae.hash}: need {name} within 65,504 for half precision, got {np.abs(getattr(sae, name)).max():g}"
+                f"dictionary {sae.hash}: need {name} within 65,504 for half precision, got"
+                f" {np.abs(getattr(sae, name)).max():g}"
             )
         weights[name] = rounded.astype(np.float32)
     return SparseAutoencoder(weights, Gate(sae.gate.k, sae.gate.threshold), sae.origin, sae.card)
@@ -178,15 +178,11 @@ def _rounding(whole: Dictionary, small: Dictionary, x: NDArray[np.float32]) -> f
     """Root mean square change of reconstructions by half precision, as a share of the activations' spread."""
     part = x[:8_192]
     change = whole.decode(whole.encode(part)) - small.decode(small.encode(part))
-    return float(
-        np.sqrt(np.square(change).mean(dtype=np.float64) / part.var(axis=0, dtype=np.float64).mean())
-    )
+    return float(np.sqrt(np.square(change).mean(dtype=np.float64) / part.var(axis=0, dtype=np.float64).mean()))
 
 
 def _write_weights(sae: SparseAutoencoder, folder: Path) -> None:
-    arrays = {
-        name: a if name in {"k", "threshold"} else a.astype(np.float16) for name, a in sae.arrays().items()
-    }
+    arrays = {name: a if name in {"k", "threshold"} else a.astype(np.float16) for name, a in sae.arrays().items()}
     header = {"kind": sae.kind, "hash": sae.hash, **sae.origin.header()}
     write_tensors(folder / WEIGHTS, arrays, header)
     write_json({"kind": sae.kind, "hash": sae.hash, "origin": sae.origin.dump(), **sae.card}, folder / CARD)
@@ -303,9 +299,7 @@ def _typical(model: DnaModel, sae: Dictionary, genomes: Genomes, places: int, se
 
 def _codes(genomes: Genomes) -> dict[tuple[str, str], int]:
     table = genomes.contigs
-    return {
-        (g, c): int(k) for g, c, k in zip(table["genome"], table["chrom"], table["genetic_code"], strict=True)
-    }
+    return {(g, c): int(k) for g, c, k in zip(table["genome"], table["chrom"], table["genetic_code"], strict=True)}
 
 
 def _piece(

@@ -1,4 +1,6 @@
-"""What `photo51 read` is given: a file, an accession, or the bases themselves; anything else is refused by what it is."""
+"""What `photo51 read` is given: a file, an accession, or the bases themselves; anything else is refused by what it
+is.
+"""
 
 from __future__ import annotations
 
@@ -117,8 +119,8 @@ def open_source(
     Raises
     ------
     InputError
-        For proteins, RNA, sequences without known bases, of fewer than 32 or more than 200,000 bases, unknown accessions, and
-        where no server can be reached; says what would do.
+        For proteins, RNA, sequences without known bases, of fewer than 32 or more than 200,000 bases, unknown
+        accessions, and where no server can be reached; says what would do.
     """
     path = Path(text)
     try:
@@ -138,7 +140,8 @@ def open_source(
     if bases and _LETTERS.fullmatch(bases) and len(bases) > 2 and not path.suffix:
         return _of_bases(bases, annotation, region, genetic_code or 11, topology, context)
     raise InputError(
-        f"read: need a FASTA or GenBank file, bases, or an NCBI accession such as NC_001416.1, got {_short(text)!r}, which is none of these"
+        f"read: need a FASTA or GenBank file, bases, or an NCBI accession such as NC_001416.1, got {_short(text)!r},"
+        " which is none of these"
     )
 
 
@@ -158,7 +161,8 @@ def check_bases(letters: str, name: str) -> None:
     if found & _PROTEIN:
         odd = ", ".join(sorted(found & _PROTEIN))
         raise InputError(
-            f"{name}: need DNA (A, C, G, T, N), got letters of a protein ({odd}); give the gene's DNA, or the genome with `--region`"
+            f"{name}: need DNA (A, C, G, T, N), got letters of a protein ({odd}); give the gene's DNA, or the genome"
+            " with `--region`"
         )
     if "U" in found:
         raise InputError(
@@ -184,17 +188,21 @@ def check_length(known: int, total: int, name: str) -> None:
         raise InputError(f"{name}: need known bases, got {total:,} ambiguous ones (N) alone")
     if known < SHORTEST:
         raise InputError(
-            f"{name}: need at least {SHORTEST} known bases, since the model predicts each from those before it, got {known}"
+            f"{name}: need at least {SHORTEST} known bases, since the model predicts each from those before it, got"
+            f" {known}"
         )
     if total > LONGEST:
         raise InputError(
-            f"{name}: need at most {LONGEST:,} bases for a quick look, got more ({total:,} read so far); read a part with "
-            f"`--region chrom:start-end`, or the whole genome with `photo51 init FOLDER --genome FILE` and `photo51 run`"
+            f"{name}: need at most {LONGEST:,} bases for a quick look, got more ({total:,} read so far); read a part"
+            " with `--region chrom:start-end`, or the whole genome with `photo51 init FOLDER --genome FILE` and"
+            " `photo51 run`"
         )
 
 
 def _check_letters(path: Path, region: str | None) -> None:
-    """Look through a file before it is read whole: what its letters are, and whether it is too long, told after 200,001 bases."""
+    """Look through a file before it is read whole: what its letters are, and whether it is too long, told after
+    200,001 bases.
+    """
     total = known = 0
     for name, letters in _letters(path):
         check_bases(letters, f"{path}, record {name!r}")
@@ -275,9 +283,7 @@ def _source(title: str, contigs: list[Contig], region: str | None, context: int)
     )
     inside = np.zeros(len(table), dtype=bool)
     for p in pieces:
-        inside |= (
-            (table["chrom"] == p.chrom) & (table["start"] < p.end) & (table["end"] > p.start)
-        ).to_numpy()
+        inside |= ((table["chrom"] == p.chrom) & (table["start"] < p.end) & (table["end"] > p.start)).to_numpy()
     return Source(title, pieces, ANNOTATIONS.check(table[inside].reset_index(drop=True)))
 
 
@@ -327,6 +333,7 @@ def _fetched(accession: str) -> Iterator[list[Path]]:
             files = fetch([accession], temporary, FetchParams(tries=TRIES))
         except InputError as e:
             raise InputError(
-                f"{e}; without a network, read a file, or run `photo51 fetch {accession} --out {folder}` where there is one"
+                f"{e}; without a network, read a file, or run `photo51 fetch {accession} --out {folder}` where there"
+                " is one"
             ) from e
         yield files

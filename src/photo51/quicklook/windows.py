@@ -44,8 +44,8 @@ def summarise(strands: Mapping[Strand, Strands], start: int, size: int = SIZE) -
 def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFrame) -> pd.DataFrame:
     """Windows of a piece with their ranks among training windows (contract `READ_WINDOWS`).
 
-    A window is unlike the training where its bits exceed, or its variance explained falls short of, what 99 of 100 training
-    windows have.
+    A window is unlike the training where its bits exceed, or its variance explained falls short of, what 99 of 100
+    training windows have.
 
     Parameters
     ----------
@@ -53,9 +53,7 @@ def compared(piece: Piece, strands: Mapping[Strand, Strands], typical: pd.DataFr
         Contract `TYPICAL`.
     """
     table = summarise(strands, piece.start).assign(chrom=piece.chrom)
-    known_bits, known_explained = (
-        np.sort(typical[c].dropna().to_numpy()) for c in ("bits", "variance_explained")
-    )
+    known_bits, known_explained = (np.sort(typical[c].dropna().to_numpy()) for c in ("bits", "variance_explained"))
     bits, explained = table["bits"].to_numpy(), table["variance_explained"].to_numpy()
     table["bits_rank"] = np.where(np.isnan(bits), np.nan, np.searchsorted(known_bits, bits) / len(known_bits))
     table["variance_rank"] = np.where(

@@ -40,16 +40,12 @@ def make_atlas(run: Run, folder: Path, params: AtlasParams) -> None:
     index = _index(run, summary, params)
     inline = len(ids) <= params.one_file
     write_atlas(index, _records(run, ids, params), folder, chunk=params.chunk, inline=inline)
-    log.info(
-        "%s: %s, data %s the page", folder, words.count(len(ids), "feature"), "inside" if inline else "beside"
-    )
+    log.info("%s: %s, data %s the page", folder, words.count(len(ids), "feature"), "inside" if inline else "beside")
 
 
 def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
     near = closest(run).reindex(summary.index)
-    near = near.assign(
-        text=[called(r) if isinstance(r["annotation"], str) else "" for r in near.to_dict("records")]
-    )
+    near = near.assign(text=[called(r) if isinstance(r["annotation"], str) else "" for r in near.to_dict("records")])
     labels = near["text"].tolist()
     distinct = sorted({t for t in labels if t})
     kind_of = {t: str(a) for t, a in zip(labels, near["annotation"], strict=True) if t}
@@ -59,13 +55,22 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
     x, y = feature_map(run, summary.index.to_numpy())
     features = pd.DataFrame(
         {
-            "id": summary["feature"].to_numpy(), "name": [place.get(t, -1) for t in labels], "grade": [atlas_search.GRADES.get(str(g), 0) for g in near["grade"]], "score": near["f1_domain"].to_numpy(dtype=float),
-            "null": near["f1_null95"].to_numpy(dtype=float) if "f1_null95" in near else np.full(len(near), np.nan), "density": summary["density"].to_numpy(), "novelty": summary["novelty"].to_numpy(),
-            "novel": summary["novel"].to_numpy().astype(int), "cause": _relative(summary["ablation_dnll"]),
-            "manifold": [number.get(m, -1) for m in summary["manifold"]], "x": x, "y": y, "motif": summary["consensus"].to_numpy(),
+            "id": summary["feature"].to_numpy(),
+            "name": [place.get(t, -1) for t in labels],
+            "grade": [atlas_search.GRADES.get(str(g), 0) for g in near["grade"]],
+            "score": near["f1_domain"].to_numpy(dtype=float),
+            "null": near["f1_null95"].to_numpy(dtype=float) if "f1_null95" in near else np.full(len(near), np.nan),
+            "density": summary["density"].to_numpy(),
+            "novelty": summary["novelty"].to_numpy(),
+            "novel": summary["novel"].to_numpy().astype(int),
+            "cause": _relative(summary["ablation_dnll"]),
+            "manifold": [number.get(m, -1) for m in summary["manifold"]],
+            "x": x,
+            "y": y,
+            "motif": summary["consensus"].to_numpy(),
             "genes": _genes_of(run, summary.index.to_numpy(), params.windows),
         }
-    )  # fmt: skip
+    )
     contigs = run.genomes.contigs
     loci = most_active(
         run.codes, run.places.workspace, contigs, [int(f) for f in summary.index], params.bin, params.per_bin
@@ -73,13 +78,23 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
     many = contigs["genome"].nunique() > 1
     genomes = words.listing([g.replace("_", " ") for g in dict.fromkeys(contigs["genome"])], 4)
     return Index(
-        title=f"Feature atlas: {genomes}", subtitle=f"run {run.name} · {run.codes.meta.origin.model_name or 'model'} at {run.codes.meta.origin.site}",
-        features=features, names=[{"label": t, "group": family(kind_of[t])} for t in distinct],
-        groups=[{"label": f.label, "colour": f.colour} for f in FAMILIES], manifolds=[{k: v for k, v in m.items() if k != "id"} for m in manifolds],
-        contigs=[{"name": f"{g} {c}" if many else str(c), "genome": str(g), "length": int(n)} for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)],
-        genes=atlas_search.genes(run), loci=loci.dump(), tries=_tries(run, distinct, features), scored=atlas_search.scored(run),
-        evidence=atlas_search.evidence(run, summary["feature"].to_numpy()), variants=atlas_search.variants(run),
-    )  # fmt: skip
+        title=f"Feature atlas: {genomes}",
+        subtitle=f"run {run.name} · {run.codes.meta.origin.model_name or 'model'} at {run.codes.meta.origin.site}",
+        features=features,
+        names=[{"label": t, "group": family(kind_of[t])} for t in distinct],
+        groups=[{"label": f.label, "colour": f.colour} for f in FAMILIES],
+        manifolds=[{k: v for k, v in m.items() if k != "id"} for m in manifolds],
+        contigs=[
+            {"name": f"{g} {c}" if many else str(c), "genome": str(g), "length": int(n)}
+            for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)
+        ],
+        genes=atlas_search.genes(run),
+        loci=loci.dump(),
+        tries=_tries(run, distinct, features),
+        scored=atlas_search.scored(run),
+        evidence=atlas_search.evidence(run, summary["feature"].to_numpy()),
+        variants=atlas_search.variants(run),
+    )
 
 
 def _relative(effect: pd.Series) -> np.ndarray:
@@ -92,9 +107,9 @@ def _genes_of(run: Run, ids: np.ndarray, n: int) -> list[str]:
     top = run.need("top_windows")
     top = top[(top["rank"] < n) & top["feature"].isin(ids)]
     found: dict[int, dict[str, None]] = {}
-    for feature, genome, chrom, peak, strand in top[
-        ["feature", "genome", "chrom", "peak", "strand"]
-    ].itertuples(index=False):
+    for feature, genome, chrom, peak, strand in top[["feature", "genome", "chrom", "peak", "strand"]].itertuples(
+        index=False
+    ):
         gene = run.places.genes.covering(str(genome), str(chrom), int(peak), str(strand))
         if gene is not None:
             found.setdefault(int(feature), {})[gene.name] = None
@@ -136,11 +151,16 @@ def record(
     known = d.known
     windows = [
         {
-            "where": w.where, "act": rounded([w.activation / max(top, 1e-12)])[0], "gene": w.gene, "seq": w.sequence, "peak": w.peak,
-            "level": "".join(map(str, levels_of(w.levels, top))), "page": f"{pages[w.genome]}#f{d.feature};{w.locus}" if w.genome in pages else "",
+            "where": w.where,
+            "act": rounded([w.activation / max(top, 1e-12)])[0],
+            "gene": w.gene,
+            "seq": w.sequence,
+            "peak": w.peak,
+            "level": "".join(map(str, levels_of(w.levels, top))),
+            "page": f"{pages[w.genome]}#f{d.feature};{w.locus}" if w.genome in pages else "",
         }
         for w in d.windows[: params.windows]
-    ]  # fmt: skip
+    ]
     logo = None
     if known.logo is not None:
         heights = np.rint(100 * known.logo.heights).astype(int).ravel().tolist()
@@ -163,10 +183,21 @@ def record(
         else "Features were not compared with annotations in this run."
     )
     return {
-        "title": feature_text.title(d), "words": feature_text.sentence(d), "facts": feature_text.facts(d), "logo": logo, "no_logo": no_logo, "windows": windows,
-        "tracks": _tracks(run, d, pages, params, top), "concepts": _concepts(d), "no_concepts": no_concepts, "histogram": _histogram(d, top),
-        "profiles": _profiles(d, params), "cause": feature_text.cause(known), "like": like, "checks": feature_text.checks(known),
-    }  # fmt: skip
+        "title": feature_text.title(d),
+        "words": feature_text.sentence(d),
+        "facts": feature_text.facts(d),
+        "logo": logo,
+        "no_logo": no_logo,
+        "windows": windows,
+        "tracks": _tracks(run, d, pages, params, top),
+        "concepts": _concepts(d),
+        "no_concepts": no_concepts,
+        "histogram": _histogram(d, top),
+        "profiles": _profiles(d, params),
+        "cause": feature_text.cause(known),
+        "like": like,
+        "checks": feature_text.checks(known),
+    }
 
 
 def _tracks(
@@ -177,22 +208,38 @@ def _tracks(
         s = stretch_around(run.places, d.column, w, params.track_bases, top)
         out.append(
             {
-                "where": s.where, "start": s.start, "end": s.end, "plus": "".join(map(str, s.levels["+"])), "minus": "".join(map(str, s.levels["-"])), "peak": words.number(top),
-                "genes": [[g.start, g.end, g.strand, g.name, g.kind] for g in s.genes], "unread": [list(u) for u in s.unread], "page": f"{pages[s.genome]}#f{d.feature};{s.chrom}:{s.start + 1}-{s.end}" if s.genome in pages else "",
+                "where": s.where,
+                "start": s.start,
+                "end": s.end,
+                "plus": "".join(map(str, s.levels["+"])),
+                "minus": "".join(map(str, s.levels["-"])),
+                "peak": words.number(top),
+                "genes": [[g.start, g.end, g.strand, g.name, g.kind] for g in s.genes],
+                "unread": [list(u) for u in s.unread],
+                "page": f"{pages[s.genome]}#f{d.feature};{s.chrom}:{s.start + 1}-{s.end}" if s.genome in pages else "",
             }
-        )  # fmt: skip
+        )
     return out
 
 
 def _concepts(d: FeatureFacts) -> list[dict[str, Any]]:
     return [
         {
-            "name": label(str(c["annotation"]), str(c["strand"])), "f1": rounded([c["f1_domain"]])[0], "null": rounded([c["f1_null95"]])[0], "always": rounded([c["f1_always"]])[0],
-            "precision": rounded([c["precision_bp"]])[0], "recall_bases": rounded([c["recall_bp"]])[0], "recall": rounded([c["recall_domain"]])[0],
-            "mcc": rounded([c["mcc"]])[0], "n": int(c["n_test_domains"]), "q": rounded([c["q"]])[0], "qa": rounded([c["q_adj_comp"]])[0], "kmer": "yes" if c["beats_kmer"] else "no",
+            "name": label(str(c["annotation"]), str(c["strand"])),
+            "f1": rounded([c["f1_domain"]])[0],
+            "null": rounded([c["f1_null95"]])[0],
+            "always": rounded([c["f1_always"]])[0],
+            "precision": rounded([c["precision_bp"]])[0],
+            "recall_bases": rounded([c["recall_bp"]])[0],
+            "recall": rounded([c["recall_domain"]])[0],
+            "mcc": rounded([c["mcc"]])[0],
+            "n": int(c["n_test_domains"]),
+            "q": rounded([c["q"]])[0],
+            "qa": rounded([c["q_adj_comp"]])[0],
+            "kmer": "yes" if c["beats_kmer"] else "no",
         }
         for c in d.known.concepts.head(6).to_dict("records")
-    ]  # fmt: skip
+    ]
 
 
 def _histogram(d: FeatureFacts, top: float) -> dict[str, Any] | None:
@@ -215,9 +262,13 @@ def _profiles(d: FeatureFacts, params: AtlasParams) -> list[dict[str, Any]]:
         step = max(1, int(near["offset"].diff().dropna().mode().min())) if len(near) > 1 else 1
         out.append(
             {
-                "kind": f"{boundary} of {label(annotation, strand)}", "n": int(near["n"].max()), "first": int(near["offset"].min()), "step": step,
-                "mean": rounded(near["activation"], 3), "null": rounded(near["expected"], 3),
+                "kind": f"{boundary} of {label(annotation, strand)}",
+                "n": int(near["n"].max()),
+                "first": int(near["offset"].min()),
+                "step": step,
+                "mean": rounded(near["activation"], 3),
+                "null": rounded(near["expected"], 3),
             }
-        )  # fmt: skip
+        )
     order = np.argsort([-(max(p["mean"]) - p["null"][0]) for p in out], kind="stable")
     return [out[i] for i in order[: params.profiles]]

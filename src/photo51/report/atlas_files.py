@@ -1,7 +1,7 @@
 """The atlas as files: an index and chunks of dossiers, inside one page or beside it.
 
-A page opened from disk may load scripts but not fetch files, so that chunks beside the page are scripts that hand over one
-string: JSON, compressed by gzip, as base64.
+A page opened from disk may load scripts but not fetch files, so that chunks beside the page are scripts that hand over
+one string: JSON, compressed by gzip, as base64.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ class Index:
     genes
         Columns `name`, `contig`, `start`, `end`.
     loci
-        Features most active in each bin of each contig: `bin` (bases), `first` (first bin of each contig, one more at the
-        end), `bounds` (into the next two), `row`, `share` (of the feature's own maximum).
+        Features most active in each bin of each contig: `bin` (bases), `first` (first bin of each contig, one more at
+        the end), `bounds` (into the next two), `row`, `share` (of the feature's own maximum).
     tries
         Searches to offer.
     scored
@@ -174,9 +174,7 @@ def _batches(items: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Map
 
 _SCORED: Mapping[str, Sequence[Any]] = {k: [] for k in ("contig", "start", "end", "bases")}
 _EVIDENCE: Mapping[str, Sequence[Any]] = {k: [] for k in ("row", "label", "grade")}
-_VARIANTS: Mapping[str, Sequence[Any]] = {
-    k: [] for k in ("text", "label", "contig", "pos", "llr", "set", "card")
-}
+_VARIANTS: Mapping[str, Sequence[Any]] = {k: [] for k in ("text", "label", "contig", "pos", "llr", "set", "card")}
 
 
 def _payload(index: Index, chunk: int) -> dict[str, Any]:
@@ -185,12 +183,18 @@ def _payload(index: Index, chunk: int) -> dict[str, Any]:
     return {
         "chunk": chunk,
         "columns": {name: rounded(index.features[name]) for name in COLUMNS},
-        "names": list(index.names), "groups": list(index.groups), "manifolds": list(index.manifolds),
-        "contigs": list(index.contigs), "genes": index.genes, "loci": index.loci,
-        "scored": {**_SCORED, **index.scored}, "evidence": {**_EVIDENCE, **index.evidence}, "variants": {**_VARIANTS, **index.variants},
+        "names": list(index.names),
+        "groups": list(index.groups),
+        "manifolds": list(index.manifolds),
+        "contigs": list(index.contigs),
+        "genes": index.genes,
+        "loci": index.loci,
+        "scored": {**_SCORED, **index.scored},
+        "evidence": {**_EVIDENCE, **index.evidence},
+        "variants": {**_VARIANTS, **index.variants},
         "colours": {name: theme.colour(name) for name in SHOWN_COLOURS},
         "ramps": {"cyclic": theme.CYCLE, "sequential": theme.ALONG},
-    }  # fmt: skip
+    }
 
 
 def rounded(values: pd.Series | np.ndarray | Sequence[float], digits: int = 4) -> list[Any]:

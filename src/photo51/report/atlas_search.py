@@ -20,9 +20,7 @@ _PREFIX = r"^(?:gene|cds|rna)-"
 def contig_numbers(run: Run) -> dict[tuple[str, str], int]:
     """Number of each contig in the order of the contigs table."""
     contigs = run.genomes.contigs
-    return {
-        (str(g), str(c)): i for i, (g, c) in enumerate(zip(contigs["genome"], contigs["chrom"], strict=True))
-    }
+    return {(str(g), str(c)): i for i, (g, c) in enumerate(zip(contigs["genome"], contigs["chrom"], strict=True))}
 
 
 def genes(run: Run) -> Mapping[str, list[Any]]:
@@ -59,7 +57,9 @@ def scored(run: Run) -> Mapping[str, list[Any]]:
 
 
 def evidence(run: Run, ids: np.ndarray) -> Mapping[str, list[Any]]:
-    """Every annotation that some evidence gives a feature, weak evidence included: `row` of the feature, `label`, `grade`."""
+    """Every annotation that some evidence gives a feature, weak evidence included: `row` of the feature, `label`,
+    `grade`.
+    """
     table = run.table("names")
     if table is None:
         return {"row": [], "label": [], "grade": []}
@@ -84,9 +84,7 @@ def variants(run: Run) -> Mapping[str, list[Any]]:
     number, cards = contig_numbers(run), run.table("cards")
     carded = set() if cards is None else set(cards["variant"])
     protein = table["hgvs_p"].astype(str) if "hgvs_p" in table else pd.Series("", index=table.index)
-    change = [
-        f"{int(p) + 1}{r}>{a}" for p, r, a in zip(table["pos"], table["ref"], table["alt"], strict=True)
-    ]
+    change = [f"{int(p) + 1}{r}>{a}" for p, r, a in zip(table["pos"], table["ref"], table["alt"], strict=True)]
     return {
         "text": [
             f"{v} m.{c} g.{c} {g} {p}".lower()

@@ -1,7 +1,7 @@
 """What a page is made of: figures, tables, claims with their nulls, notes. The report and the notebooks share them.
 
-Texts may hold `[[term]]` or `[[term|as written]]` (a word of the glossary, with its tooltip), `**bold**`, `` `code` `` and
-`{f123}` (a feature, linked to its dossier in the atlas); everything else is escaped.
+Texts may hold `[[term]]` or `[[term|as written]]` (a word of the glossary, with its tooltip), `**bold**`, `` `code` ``
+and `{f123}` (a feature, linked to its dossier in the atlas); everything else is escaped.
 """
 
 from __future__ import annotations
@@ -48,9 +48,7 @@ def rich(text: str) -> Markup:
 def _term(key: str, written: str | None) -> str:
     term = TERMS[key]
     shown = written or (
-        term.name
-        if term.name[:2].isupper() or term.name[1:2] in {"-", "λ"}
-        else term.name[0].lower() + term.name[1:]
+        term.name if term.name[:2].isupper() or term.name[1:2] in {"-", "λ"} else term.name[0].lower() + term.name[1:]
     )
     return f'<a class="term" href="#term-{key}" aria-describedby="term-{key}">{shown}</a>'
 
@@ -181,9 +179,7 @@ class Table(Block):
 
     def html(self) -> Markup:
         """As HTML."""
-        rows = [
-            [_cell(value, head) for value, head in zip(row, self.heads, strict=True)] for row in self.rows
-        ]
+        rows = [[_cell(value, head) for value, head in zip(row, self.heads, strict=True)] for row in self.rows]
         name = self.anchor or slug(self.caption)
         return Markup(_macros().table(self, name, rows, len(rows) - self.shown))
 
@@ -270,9 +266,7 @@ def records(frame: pd.DataFrame) -> list[Any]:
 def q_cell(value: float | None) -> Cell:
     """A p- or q-value."""
     known = value is not None and np.isfinite(value)
-    return Cell(
-        words.probability(value) if known else "–", float(value) if known and value is not None else None
-    )
+    return Cell(words.probability(value) if known else "–", float(value) if known and value is not None else None)
 
 
 def verdict(kind: Verdict, text: str = "") -> Markup:
@@ -282,9 +276,7 @@ def verdict(kind: Verdict, text: str = "") -> Markup:
 
 def slug(text: str) -> str:
     """A text as an anchor."""
-    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\[\[(\w+)(?:\|[^\]]+)?\]\]", r"\1", text.lower())).strip("-")[
-        :48
-    ]
+    return re.sub(r"[^a-z0-9]+", "-", re.sub(r"\[\[(\w+)(?:\|[^\]]+)?\]\]", r"\1", text.lower())).strip("-")[:48]
 
 
 @cache
@@ -299,10 +291,14 @@ def environment() -> jinja2.Environment:
     )
     env.filters["rich"] = rich
     env.globals.update(
-        css=lambda *names: Markup("\n".join([theme.css(), *((TEMPLATES / n).read_text(encoding="utf-8") for n in names)])),
+        css=lambda *names: Markup(
+            "\n".join([theme.css(), *((TEMPLATES / n).read_text(encoding="utf-8") for n in names)])
+        ),
         js=lambda name: Markup(script_safe((TEMPLATES / name).read_text(encoding="utf-8"))),
-        glyphs=svg.glyphs, verdict=verdict, terms=TERMS,
-    )  # fmt: skip
+        glyphs=svg.glyphs,
+        verdict=verdict,
+        terms=TERMS,
+    )
     return env
 
 

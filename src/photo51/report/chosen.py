@@ -16,7 +16,8 @@ from photo51.types import InputError
 
 
 def tracked(run: Run, params: TracksParams) -> list[Tracked]:
-    """Tracks to write: the features asked for, or the best of each concept, those of each shape, the novel ones, the strongest.
+    """Tracks to write: the features asked for, or the best of each concept, those of each shape, the novel ones, the
+    strongest.
 
     Raises
     ------
@@ -61,9 +62,6 @@ def _chosen(live: pd.DataFrame, most: int) -> list[int]:
     shaped = live[live["manifold"] >= 0].sort_values(["manifold", "feature"])
     strongest = live.sort_values(["maximum", "feature"], ascending=[False, True])
     order = np.concatenate(
-        [
-            part.index.to_numpy()
-            for part in (best, novel.head(most // 4), shaped.groupby("manifold").head(3), strongest)
-        ]
+        [part.index.to_numpy() for part in (best, novel.head(most // 4), shaped.groupby("manifold").head(3), strongest)]
     )
     return [int(f) for f in dict.fromkeys(order.tolist())][:most]

@@ -18,9 +18,9 @@ EPOCH = "1970-01-01T00:00:00+00:00"
 def write_crate(run: Run, folder: Path) -> Path:
     """Write `ro-crate-metadata.json` for what lies in a folder; the file's path comes back.
 
-    The run is one `CreateAction` whose instrument is photo51 at its version, whose objects are the run's inputs with their
-    SHA-256, and whose results are the files of the folder. No time is written but the manifest's own, so that the same run
-    gives the same bytes.
+    The run is one `CreateAction` whose instrument is photo51 at its version, whose objects are the run's inputs with
+    their SHA-256, and whose results are the files of the folder. No time is written but the manifest's own, so that
+    the same run gives the same bytes.
     """
     crate = ROCrate()
     crate.name = f"photo51 run {run.name}"
@@ -58,9 +58,7 @@ def write_crate(run: Run, folder: Path) -> Path:
         for path in sorted(p for p in folder.rglob("*") if p.is_file())
     ]
     action = crate.add(
-        ContextEntity(
-            crate, "#run", properties={"@type": "CreateAction", "name": crate.name, "endTime": ended}
-        )
+        ContextEntity(crate, "#run", properties={"@type": "CreateAction", "name": crate.name, "endTime": ended})
     )
     action["instrument"], action["object"], action["result"] = tool, inputs, results
     crate.root_dataset["mentions"] = [action]

@@ -47,9 +47,7 @@ def export(run: Run, folder: Path, params: ExportParams, made: Provenance) -> li
         if params.tsv:
             long = _write_tables(run, partial / "tables")
         column_dictionary().to_csv(partial / "columns.tsv", sep="\t", index=False)
-        (partial / "README.md").write_text(
-            README.format(version=__version__, long=_long(long)), encoding="utf-8"
-        )
+        (partial / "README.md").write_text(README.format(version=__version__, long=_long(long)), encoding="utf-8")
         if params.crate:
             if find_spec("rocrate"):
                 from photo51.report.crate import write_crate
@@ -63,8 +61,8 @@ def export(run: Run, folder: Path, params: ExportParams, made: Provenance) -> li
 def features_anndata(run: Run) -> ad.AnnData:
     """Features as observations, with everything known of each; opens in scanpy and in cellxgene.
 
-    cellxgene needs an embedding and columns that are numbers, booleans or categories; where geometry has made no map, the
-    first two principal components of the decoder stand in, as `X_pca`.
+    cellxgene needs an embedding and columns that are numbers, booleans or categories; where geometry has made no map,
+    the first two principal components of the decoder stand in, as `X_pca`.
     """
     obs = feature_summary(run)
     obs.index = pd.Index([f"f{i}" for i in obs["feature"]])
@@ -95,11 +93,16 @@ def _long(names: list[str]) -> str:
     if not names:
         return "Every TSV file fits a sheet of Excel (1,048,576 rows). "
     listed = ", ".join(f"`{n}`" for n in names)
-    return f"Longer than a sheet of Excel (1,048,576 rows), and so written in parts, `NAME.1.tsv`, `NAME.2.tsv`, …: {listed}. "
+    return (
+        "Longer than a sheet of Excel (1,048,576 rows), and so written in parts, `NAME.1.tsv`, `NAME.2.tsv`, …:"
+        f" {listed}. "
+    )
 
 
 def one_based(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
-    """A column `NAME_1based` behind each column that the contract calls 0-based; the end of a half-open interval is the last base."""
+    """A column `NAME_1based` behind each column that the contract calls 0-based; the end of a half-open interval is
+    the last base.
+    """
     out = table.copy()
     for name, column in spec.columns.items():
         if name in out and "0-based" in column.meaning and column.kind == "int":

@@ -12,8 +12,8 @@ from photo51.run.feature import FeatureFacts
 from photo51.run.opened import Run
 
 _CARD = Markup(
-    '<article class="concept" id="feature-{number}"><div><h3>{link} {title}</h3><p>{words}</p><dl class="facts">{facts}</dl><p class="small">{cause}</p></div>'
-    "<div>{logo}{windows}</div></article>"
+    '<article class="concept" id="feature-{number}"><div><h3>{link} {title}</h3><p>{words}</p><dl'
+    ' class="facts">{facts}</dl><p class="small">{cause}</p></div><div>{logo}{windows}</div></article>'
 )
 
 
@@ -25,9 +25,15 @@ def feature_card(run: Run, d: FeatureFacts, n_windows: int = 4) -> Markup:
     )
     top = float(d.statistics["maximum"])
     return _CARD.format(
-        number=d.feature, link=rich(f"{{f{d.feature}}}"), title=feature_text.title(d), words=rich(feature_text.sentence(d)), facts=facts,
-        cause=rich(feature_text.cause(d.known)) if d.known.causality else "", logo=feature_logo(d), windows=windows_table(d.windows[:n_windows], top, run.pages(), d.feature).html(),
-    )  # fmt: skip
+        number=d.feature,
+        link=rich(f"{{f{d.feature}}}"),
+        title=feature_text.title(d),
+        words=rich(feature_text.sentence(d)),
+        facts=facts,
+        cause=rich(feature_text.cause(d.known)) if d.known.causality else "",
+        logo=feature_logo(d),
+        windows=windows_table(d.windows[:n_windows], top, run.pages(), d.feature).html(),
+    )
 
 
 def feature_logo(d: FeatureFacts) -> Markup:

@@ -23,7 +23,9 @@ SHAPES = {
 
 
 def label(known: Known) -> str:
-    """What it looks like: a name, or with a word before it what weaker evidence says; empty where it is like nothing."""
+    """What it looks like: a name, or with a word before it what weaker evidence says; empty where it is like
+    nothing.
+    """
     return sentences.called(known.best) if known.best else ""
 
 
@@ -52,7 +54,10 @@ def _what(known: Known) -> str:
         return sentences.named(known.best)
     if len(known.enriched):
         e = known.enriched.iloc[0]
-        return f"More active in {sentences.label(e['annotation'], e['strand'])} than its circularly shifted copies (q {words.probability(e['q'])}), but not closely enough to carry that name."
+        return (
+            f"More active in {sentences.label(e['annotation'], e['strand'])} than its circularly shifted copies (q"
+            f" {words.probability(e['q'])}), but not closely enough to carry that name."
+        )
     return (
         "No annotation that was tested explains it."
         if known.compared
@@ -65,9 +70,7 @@ def _how(known: Known) -> str:
     if not text:
         return ""
     return (
-        text.format(
-            **{k: words.number(float(v)) for k, v in known.shape.items() if k in {"period", "run_median"}}
-        )
+        text.format(**{k: words.number(float(v)) for k, v in known.shape.items() if k in {"period", "run_median"}})
         + "."
     )
 
@@ -129,15 +132,20 @@ def cause(known: Known) -> str:
     verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
     beyond = "more than" if c["ablation_p"] <= ALPHA else "no more than"
     text = (
-        f"Removing it {verb} the model's negative log-likelihood by {words.number(abs(c['ablation_dnll']))} bits a base where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random "
-        f"features of like density (99 % of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
+        f"Removing it {verb} the model's negative log-likelihood by {words.number(abs(c['ablation_dnll']))} bits a base"
+        f" where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random features of like density (99 %"
+        f" of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
     )
     if c["steer_base"]:
         size = f"{words.signed(100 * c['steer_change'], 0)} points"
         text += (
-            f" Turning it up makes {c['steer_base']} more likely next ({size}; p {words.probability(c['steer_p'])} against random directions)."
+            f" Turning it up makes {c['steer_base']} more likely next ({size}; p {words.probability(c['steer_p'])}"
+            " against random directions)."
             if c["steer_p"] <= ALPHA
-            else f" Turning it up changes the next base no more than random directions do (p {words.probability(c['steer_p'])})."
+            else (
+                " Turning it up changes the next base no more than random directions do (p"
+                f" {words.probability(c['steer_p'])})."
+            )
         )
     return text
 
@@ -181,8 +189,10 @@ def _line(w: Window, flank: int = 20) -> str:
 def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
     """Features with their names, for a sentence: `{f12} tRNA`."""
     return [
-        f"{{f{f}}} {sentences.label(str(named.loc[f, 'annotation']), str(named.loc[f, 'strand']))}"
-        if f in named.index
-        else f"{{f{f}}}"
+        (
+            f"{{f{f}}} {sentences.label(str(named.loc[f, 'annotation']), str(named.loc[f, 'strand']))}"
+            if f in named.index
+            else f"{{f{f}}}"
+        )
         for f in features
     ]

@@ -1,4 +1,6 @@
-"""Classes with few instances, as tables of the page: each judged by a choice it had no part in, long ones beside their flanks."""
+"""Classes with few instances, as tables of the page: each judged by a choice it had no part in, long ones beside their
+flanks.
+"""
 
 from __future__ import annotations
 
@@ -34,12 +36,16 @@ def _instances(table: pd.DataFrame) -> Table:
             f"{r['evaluation']}{', ' + r['held_out'] + ' held out' if r['held_out'] else ''}",
             f"{{f{r['feature']}}}" if r["feature"] >= 0 else words.ABSENT,
             _share(int(r["n_hit"]), int(r["n_instances"]), r["recall_lo"], r["recall_hi"]),
-            Cell(f"{words.fixed(r['precision_calls'])} ({words.fixed(r['precision_calls_lo'])}–{words.fixed(r['precision_calls_hi'])})", r["precision_calls"]),
+            Cell(
+                f"{words.fixed(r['precision_calls'])}"
+                f" ({words.fixed(r['precision_calls_lo'])}–{words.fixed(r['precision_calls_hi'])})",
+                r["precision_calls"],
+            ),
             Cell(f"{int(r['n_calls']):,}", r["n_calls"]),
             Cell(words.fixed(r["p_instances"], 3), r["p_instances"]),
         ]
         for r in table.to_dict("records")
-    ]  # fmt: skip
+    ]
     heads = [
         Head("Annotation class"),
         Head("Evaluation"),
@@ -53,8 +59,10 @@ def _instances(table: pd.DataFrame) -> Table:
         "Classes with few instances: each judged by a choice it had no part in",
         heads,
         rows,
-        note="Feature and threshold are chosen on the other blocks, or genomes. In brackets exact 95 % limits. Among copies: all "
-        "instances are copies of one another, so that the sequence itself was seen in the choice.",
+        note=(
+            "Feature and threshold are chosen on the other blocks, or genomes. In brackets exact 95 % limits. Among"
+            " copies: all instances are copies of one another, so that the sequence itself was seen in the choice."
+        ),
     )
 
 
@@ -74,9 +82,7 @@ def _regions(table: pd.DataFrame) -> Table:
         ]
         told = _share(int(first["n_told"]), int(first["n_tested"]), first["told_lo"], first["told_hi"])
         said = f"p {words.fixed(first['p'], 3)}"
-        rows.append(
-            [words.kind(str(name)), f"{n:,}", *(Cell(words.fixed(v, 3), v) for v in values), told, said]
-        )
+        rows.append([words.kind(str(name)), f"{n:,}", *(Cell(words.fixed(v, 3), v) for v in values), told, said])
     heads = [
         Head("Annotation class"),
         Head("instances", numeric=True),
@@ -91,6 +97,9 @@ def _regions(table: pd.DataFrame) -> Table:
         "Long, rare classes: each instance told from its flanks by what the others taught",
         heads,
         rows,
-        note="AUROC of windows inside over windows beside, of instances held out; p is of all features, against instances shifted "
-        "along their contigs. A class is the features' own finding where they are above 6-mers and GC.",
+        note=(
+            "AUROC of windows inside over windows beside, of instances held out; p is of all features, against"
+            " instances shifted along their contigs. A class is the features' own finding where they are above 6-mers"
+            " and GC."
+        ),
     )

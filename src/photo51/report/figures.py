@@ -1,7 +1,7 @@
 """Figures of the report and the notebooks that belong to no single stage: each function fills an `ax` from a table.
 
-Axes carry units and n. Colours and sizes come from `photo51.theme`; a second cue (marker, line style, position) always goes
-with a colour.
+Axes carry units and n. Colours and sizes come from `photo51.theme`; a second cue (marker, line style, position) always
+goes with a colour.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def letters(ax: Axes, sequence: str, heights: NDArray[np.floating], first: float
         path = TextPath((0, 0), base, size=1, prop=FontProperties(family="DejaVu Sans", weight="bold"))
         box = path.get_extents()
         move = Affine2D().translate(-box.x0, -box.y0).scale(0.92 / box.width, height / box.height)
-        ax.add_patch(
-            PathPatch(move.translate(first + i + 0.04, 0).transform_path(path), color=theme.BASES[base], lw=0)
-        )
+        ax.add_patch(PathPatch(move.translate(first + i + 0.04, 0).transform_path(path), color=theme.BASES[base], lw=0))
     ax.set_xlim(first, first + len(sequence))
     finite = heights[np.isfinite(heights)]
     ax.set_ylim(min(0.0, float(finite.min(initial=0))), max(float(finite.max(initial=0)) * 1.08, 1e-6))
@@ -61,7 +59,9 @@ def letters(ax: Axes, sequence: str, heights: NDArray[np.floating], first: float
 
 
 def gene_arrows(ax: Axes, genes: Sequence[Gene], start: int, end: int) -> Axes:
-    """Genes of `[start, end)` as arrows in reading direction, names where there is room; forward coordinates, 1-based."""
+    """Genes of `[start, end)` as arrows in reading direction, names where there is room; forward coordinates,
+    1-based.
+    """
     span = end - start
     ax.axhline(0, color=theme.FAINT, lw=0.8, zorder=0)
     for g in genes:
@@ -90,17 +90,13 @@ def strand_track(
     at = np.arange(start, start + len(plus)) + 0.5
     for values, way, strand in ((plus, 1, "+"), (minus, -1, "-")):
         on = np.flatnonzero(np.nan_to_num(values) > 0)
-        ax.vlines(
-            at[on], 0, way * values[on], color=theme.colour(strand), lw=max(0.6, min(2.5, 300 / len(plus)))
-        )
+        ax.vlines(at[on], 0, way * values[on], color=theme.colour(strand), lw=max(0.6, min(2.5, 300 / len(plus))))
     missing = np.isnan(plus) & np.isnan(minus)
     for a, b in _runs(missing):
         ax.axvspan(start + a, start + b, color=theme.FAINT, alpha=0.5, lw=0)
     top = max(float(np.nanmax([np.nanmax(plus, initial=0), np.nanmax(minus, initial=0)])), 1e-6)
     ax.axhline(0, color=theme.MUTED, lw=0.6)
-    ax.set(
-        xlim=(start, start + len(plus)), ylim=(-1.1 * top, 1.1 * top), ylabel=f"{unit}\n− strand · + strand"
-    )
+    ax.set(xlim=(start, start + len(plus)), ylim=(-1.1 * top, 1.1 * top), ylabel=f"{unit}\n− strand · + strand")
     ax.yaxis.set_major_locator(MaxNLocator(3, symmetric=True))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{abs(v):g}"))
     return ax
@@ -118,7 +114,8 @@ def window(
     sequence
         Bases of the window on the forward strand.
     levels
-        Activation, one column a feature (named as it is to be called) and one row a base; the first is shown as letters.
+        Activation, one column a feature (named as it is to be called) and one row a base; the first is shown as
+        letters.
     genes
         Genes of the window.
     start
@@ -278,7 +275,9 @@ def activations(ax: Axes, values: NDArray[np.floating], n_scored: int) -> Axes:
 
 
 def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
-    """Effect of steering one target on one oracle, against random directions and the reconstruction (contract `DOSES`)."""
+    """Effect of steering one target on one oracle, against random directions and the reconstruction (contract
+    `DOSES`).
+    """
     d = doses.sort_values("dose")
     ax.fill_between(
         d["dose"],
@@ -324,7 +323,10 @@ def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
     first = d.iloc[0]
     ax.set(
         xlabel="dose (units of the feature's own activation)",
-        ylabel=f"change of {first['oracle']} ({first['unit']})\nn = {int(first['n'])} sequences, {int(first['n_null'])} random directions",
+        ylabel=(
+            f"change of {first['oracle']} ({first['unit']})\nn = {int(first['n'])} sequences, {int(first['n_null'])}"
+            " random directions"
+        ),
     )
     ax.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.0), ncols=2, columnspacing=1.2)
     return ax

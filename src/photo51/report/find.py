@@ -38,7 +38,35 @@ _FEATURE = re.compile(r"^(?:feature\s+|f)?(\d+)$", re.IGNORECASE)
 _HGVS = re.compile(r"^(?:\S+:)?[mg]\.(\d+)([ACGT]+)>([ACGT]+)$", re.IGNORECASE)
 _PROTEIN = re.compile(r"^(\S+)[\s:]+(?:p\.)?([A-Z*][a-z]{0,2})(\d+)([A-Z*=][a-z]{0,2})$")
 _PLACE = re.compile(r"^(\S+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–)\s*([\d,]+))?$")
-_THREE = dict(zip("ARNDCQEGHILKMFPSTWYV*", ["Ala", "Arg", "Asn", "Asp", "Cys", "Gln", "Glu", "Gly", "His", "Ile", "Leu", "Lys", "Met", "Phe", "Pro", "Ser", "Thr", "Trp", "Tyr", "Val", "Ter"], strict=True))  # fmt: skip
+_THREE = dict(
+    zip(
+        "ARNDCQEGHILKMFPSTWYV*",
+        [
+            "Ala",
+            "Arg",
+            "Asn",
+            "Asp",
+            "Cys",
+            "Gln",
+            "Glu",
+            "Gly",
+            "His",
+            "Ile",
+            "Leu",
+            "Lys",
+            "Met",
+            "Phe",
+            "Pro",
+            "Ser",
+            "Thr",
+            "Trp",
+            "Tyr",
+            "Val",
+            "Ter",
+        ],
+        strict=True,
+    )
+)
 
 
 class Found(NamedTuple):
@@ -77,8 +105,8 @@ def feature_called(run: Run, text: str) -> int:
     Raises
     ------
     InputError
-        For a number that the dictionary does not have, a name of several features, naming them, and a name of none, with the
-        nearest names.
+        For a number that the dictionary does not have, a name of several features, naming them, and a name of none,
+        with the nearest names.
     """
     if re.fullmatch(r"(?:[fF]/?)?\d+", text.strip()):
         return run.check(feature_number(text))
@@ -92,9 +120,7 @@ def feature_called(run: Run, text: str) -> int:
         return features[0]
     if features:
         known = ", ".join(f"f{f}" for f in features[:12]) + (", …" if len(features) > 12 else "")
-        raise InputError(
-            f"feature {text!r}: need the name of one feature, got that of {len(features)}: {known}"
-        )
+        raise InputError(f"feature {text!r}: need the name of one feature, got that of {len(features)}: {known}")
     near = get_close_matches(text.strip().lower(), list(shown), n=5, cutoff=0.4)
     hint = f"; the nearest names are {', '.join(near)}" if near else f"; {len(shown)} names are known"
     raise InputError(f"feature: need a number such as 812 or f812, or a name of the run, got {text!r}{hint}")
@@ -114,18 +140,16 @@ def find(run: Run, text: str) -> Found:
             return found
     classes = sorted(run.genomes.annotations()["kind"].unique())
     raise InputError(
-        f"{text!r}: need a feature (f12), an annotation class ({', '.join(classes[:8])}, …), a gene or locus tag, a place "
-        "(contig:first-last), a variant (m.3243A>G, katG S315T) or a sequence of at least "
-        f"{MIN_SEQUENCE} bases, got nothing that this run knows"
+        f"{text!r}: need a feature (f12), an annotation class ({', '.join(classes[:8])}, …), a gene or locus tag, a"
+        f" place (contig:first-last), a variant (m.3243A>G, katG S315T) or a sequence of at least {MIN_SEQUENCE} bases,"
+        " got nothing that this run knows"
     )
 
 
 def _feature(run: Run, asked: str) -> Found | None:
     hit = _FEATURE.match(asked)
     return (
-        Found(f"feature {hit[1]}", pd.DataFrame(), feature_text.text(feature_facts(run, int(hit[1]))))
-        if hit
-        else None
+        Found(f"feature {hit[1]}", pd.DataFrame(), feature_text.text(feature_facts(run, int(hit[1])))) if hit else None
     )
 
 
@@ -141,27 +165,19 @@ def _variant(run: Run, asked: str) -> Found | None:
         return Found(f"{asked}: {run.absent('variants')}", pd.DataFrame())
     if base is not None:
         rows = table[
-            (table["pos"] == int(base[1]) - 1)
-            & (table["ref"] == base[2].upper())
-            & (table["alt"] == base[3].upper())
+            (table["pos"] == int(base[1]) - 1) & (table["ref"] == base[2].upper()) & (table["alt"] == base[3].upper())
         ]
     else:
         assert protein is not None
         change = "p." + _three(protein[2]) + protein[3] + _three(protein[4])
         said = table["hgvs_p"] if "hgvs_p" in table else pd.Series("", index=table.index)
-        rows = table[
-            (table["gene"].str.lower() == protein[1].lower()) & said.str.contains(change, regex=False)
-        ]
+        rows = table[(table["gene"].str.lower() == protein[1].lower()) & said.str.contains(change, regex=False)]
     if rows.empty:
         return Found(
             f"{asked}: not among the {len(table):,} variants of this run ({words.listing(run.sets('variants'))})",
             pd.DataFrame(),
         )
-    columns = [
-        c
-        for c in ("set", "variant", "gene", "consequence", "hgvs_p", "label", "llr", "n_changed")
-        if c in rows
-    ]
+    columns = [c for c in ("set", "variant", "gene", "consequence", "hgvs_p", "label", "llr", "n_changed") if c in rows]
     return Found(f"{asked}: {words.count(len(rows), 'variant')}, llr in nats", _carded(run, rows[columns]))
 
 
@@ -196,8 +212,7 @@ def _sequence(run: Run, asked: str) -> Found | None:
             pd.DataFrame(),
         )
     parts = [
-        _along(run, g, c, a, b).assign(place=words.place(c, a, b), match=strand)
-        for g, c, a, b, strand in rows[:8]
+        _along(run, g, c, a, b).assign(place=words.place(c, a, b), match=strand) for g, c, a, b, strand in rows[:8]
     ]
     where = words.listing([f"{words.place(c, a, b)} ({strand})" for _, c, a, b, strand in rows], 8)
     return Found(f"{len(letters)} bases at {where}", pd.concat(parts, ignore_index=True))
@@ -228,9 +243,7 @@ def _place(run: Run, asked: str) -> Found | None:
     start = int(hit[2].replace(",", "")) - 1
     end = int(hit[3].replace(",", "")) if hit[3] else start + 1
     if not 0 <= start < end <= int(length):
-        raise InputError(
-            f"{asked!r}: need a place within 1–{int(length):,} of {chrom}, got {start + 1:,}–{end:,}"
-        )
+        raise InputError(f"{asked!r}: need a place within 1–{int(length):,} of {chrom}, got {start + 1:,}–{end:,}")
     return _read(run, words.place(str(chrom), start, end), [(str(genome), str(chrom), start, end, "")])
 
 
@@ -243,7 +256,9 @@ def _gene(run: Run, asked: str) -> Found | None:
     rows = table[hit & (table["strand"] != "") & (table["name"] != "")]
     if rows.empty:
         return None
-    whole = rows.groupby(["genome", "chrom", "strand"], as_index=False).agg(start=("start", "min"), end=("end", "max"), name=("name", "first"))  # fmt: skip
+    whole = rows.groupby(["genome", "chrom", "strand"], as_index=False).agg(
+        start=("start", "min"), end=("end", "max"), name=("name", "first")
+    )
     spans = [
         (str(r.genome), str(r.chrom), int(str(r.start)), int(str(r.end)), str(r.strand))
         for r in whole.itertuples(index=False)
@@ -280,11 +295,24 @@ def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str 
             n = np.diff(codes.tocsc().indptr)
             some = np.flatnonzero(largest > 0)
             way = s if strand not in STRANDS else "sense" if s == strand else "antisense"
-            parts.append(pd.DataFrame({"feature": ids[some], "reads": way, "share": largest[some] / np.maximum(top[some], 1e-12), "active": n[some]}))  # fmt: skip
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "feature": ids[some],
+                        "reads": way,
+                        "share": largest[some] / np.maximum(top[some], 1e-12),
+                        "active": n[some],
+                    }
+                )
+            )
     columns = ["feature", "reads", "share", "active", "called", "grade"]
     if not parts:
         return pd.DataFrame(columns=columns)
-    table = pd.concat(parts).groupby(["feature", "reads"], as_index=False).agg(share=("share", "max"), active=("active", "sum"))  # fmt: skip
+    table = (
+        pd.concat(parts)
+        .groupby(["feature", "reads"], as_index=False)
+        .agg(share=("share", "max"), active=("active", "sum"))
+    )
     rows_of = {int(f): r for f, r in zip(names.index, names.to_dict("records"), strict=True)}
     table["called"] = [called(rows_of[f]) if f in rows_of else "unnamed" for f in table["feature"]]
     table["grade"] = [str(rows_of[f]["grade"]) if f in rows_of else "–" for f in table["feature"]]
@@ -312,14 +340,18 @@ def _annotation(run: Run, asked: str) -> Found | None:
         return Found(f"{title}; no feature has even weak evidence for it", pd.DataFrame())
     order = rows["grade"].map({"strong": 0, "moderate": 1, "weak": 2})
     rows = rows.assign(order=order, own=rows["rank"] != 0)
-    rows = rows.sort_values(
-        ["order", "own", "f1_domain", "q"], ascending=[True, True, False, True], kind="stable"
-    )
+    rows = rows.sort_values(["order", "own", "f1_domain", "q"], ascending=[True, True, False, True], kind="stable")
     table = pd.DataFrame(
         {
-            "feature": rows["feature"], "annotation": [label(a, s) for a, s in zip(rows["annotation"], rows["strand"], strict=True)],
-            "grade": rows["grade"], "evidence": rows["evidence"], "F1": rows["f1_domain"], "MCC": rows["mcc"], "q": rows["q"],
-            "top windows": rows["top_share"], "replicated": [f"{s} of {n}" for s, n in zip(rows["n_survived"], rows["n_checks"], strict=True)],
+            "feature": rows["feature"],
+            "annotation": [label(a, s) for a, s in zip(rows["annotation"], rows["strand"], strict=True)],
+            "grade": rows["grade"],
+            "evidence": rows["evidence"],
+            "F1": rows["f1_domain"],
+            "MCC": rows["mcc"],
+            "q": rows["q"],
+            "top windows": rows["top_share"],
+            "replicated": [f"{s} of {n}" for s, n in zip(rows["n_survived"], rows["n_checks"], strict=True)],
         }
-    )  # fmt: skip
+    )
     return Found(f"{title}; {words.count(rows['feature'].nunique(), 'feature')}", table)

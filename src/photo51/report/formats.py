@@ -1,7 +1,8 @@
 """Files of genome browsers: bigWig, BED and bigBed, 2bit, track hubs and IGV sessions.
 
-bigWig and bigBed are written by pybigtools (Huey et al. 2024, doi:10.1093/bioinformatics/btae350). Coordinates handed in are
-0-based and half-open, as in BED; a hub's and a session's loci are 1-based with both ends included, as browsers print them.
+bigWig and bigBed are written by pybigtools (Huey et al. 2024, doi:10.1093/bioinformatics/btae350). Coordinates handed
+in are 0-based and half-open, as in BED; a hub's and a session's loci are 1-based with both ends included, as browsers
+print them.
 """
 
 from __future__ import annotations
@@ -34,9 +35,7 @@ BED9 = """table calls
     uint   reserved;    "Colour"
 )
 """
-_TWOBIT_CODE = np.array(
-    [2, 1, 3, 0, 0], dtype=np.uint8
-)  # A, C, G, T as 2, 1, 3, 0; anything else is packed as T
+_TWOBIT_CODE = np.array([2, 1, 3, 0, 0], dtype=np.uint8)  # A, C, G, T as 2, 1, 3, 0; anything else is packed as T
 
 
 def write_bigwig(runs: pd.DataFrame, sizes: Mapping[str, int], path: Path) -> None:
@@ -73,9 +72,7 @@ def write_bigwig(runs: pd.DataFrame, sizes: Mapping[str, int], path: Path) -> No
 def write_bed(rows: pd.DataFrame, path: Path) -> None:
     """Write BED9: `chrom`, `start`, `end`, `name`, `score` (0–1000), `strand`, `colour` (#rrggbb), sorted by place."""
     with atomic(path) as partial:
-        partial.write_text(
-            "".join(f"{chrom}\t{start}\t{end}\t{rest}\n" for chrom, start, end, rest in _bed_rows(rows))
-        )
+        partial.write_text("".join(f"{chrom}\t{start}\t{end}\t{rest}\n" for chrom, start, end, rest in _bed_rows(rows)))
 
 
 def write_bigbed(rows: pd.DataFrame, sizes: Mapping[str, int], path: Path) -> None:
@@ -202,9 +199,7 @@ def write_hub(folder: Path, genomes: Mapping[str, tuple[str, str, Sequence[Track
 def _track_stanza(track: Track) -> str:
     kind = "bigWig" if track.file.endswith(".bw") else "bigBed 9"
     looks = (
-        "visibility full\nautoScale on\nmaxHeightPixels 64:40:12"
-        if kind == "bigWig"
-        else "visibility pack\nitemRgb on"
+        "visibility full\nautoScale on\nmaxHeightPixels 64:40:12" if kind == "bigWig" else "visibility pack\nitemRgb on"
     )
     return (
         f"track {track.name}\nbigDataUrl {track.file}\nshortLabel {track.name[:17]}\nlongLabel {track.label[:80]}\n"

@@ -29,7 +29,8 @@ TERMS = MappingProxyType(
         ),
         "feature": Term(
             "Feature",
-            "One direction of the model's internal state, found by the sparse autoencoder: zero at most bases, active where its pattern occurs.",
+            "One direction of the model's internal state, found by the sparse autoencoder: zero at most bases, active"
+            " where its pattern occurs.",
         ),
         "activation": Term(
             "Activation",
@@ -45,19 +46,23 @@ TERMS = MappingProxyType(
         ),
         "name_rule": Term(
             "Criteria of a name",
-            "On held-out blocks domain F1, MCC and both q-values meet the configured limits, and F1 exceeds that of circularly shifted copies and of the always-on feature.",
+            "On held-out blocks domain F1, MCC and both q-values meet the configured limits, and F1 exceeds that of"
+            " circularly shifted copies and of the always-on feature.",
         ),
         "strand": Term(
             "Strand",
-            "The model reads each strand on its own, so every track comes twice: read forward (+) and read in reverse (−).",
+            "The model reads each strand on its own, so every track comes twice: read forward (+) and read in reverse"
+            " (−).",
         ),
         "scored": Term(
             "Scored bases",
-            "The bases the model was judged on; bases at the start of a window, where it has seen too little, are left out.",
+            "The bases the model was judged on; bases at the start of a window, where it has seen too little, are left"
+            " out.",
         ),
         "retiled": Term(
             "Window-offset robustness",
-            "Some bases are read a second time by a window that begins nearer to them; a feature that is then active elsewhere owes its loci to the window.",
+            "Some bases are read a second time by a window that begins nearer to them; a feature that is then active"
+            " elsewhere owes its loci to the window.",
         ),
         "warmup": Term(
             "Warm-up",
@@ -65,19 +70,23 @@ TERMS = MappingProxyType(
         ),
         "p": Term(
             "p-value",
-            "How often chance alone would give a result at least this strong; small means chance is a poor explanation.",
+            "How often chance alone would give a result at least this strong; small means chance is a poor"
+            " explanation.",
         ),
         "q": Term(
             "q-value",
-            "The expected share of false finds if all at least this strong is believed; among annotations, classes that hold something are selected first, then pairs within each class (hierarchical).",
+            "The expected share of false finds if all at least this strong is believed; among annotations, classes that"
+            " hold something are selected first, then pairs within each class (hierarchical).",
         ),
         "rotation": Term(
             "Rotation null",
-            "The feature's track is slid along the genome to every other position; this keeps its runs and rhythm but breaks its link to the annotation.",
+            "The feature's track is slid along the genome to every other position; this keeps its runs and rhythm but"
+            " breaks its link to the annotation.",
         ),
         "composition": Term(
             "Composition-adjusted",
-            "Tested again by circular shifts after removing what GC, skews, words of up to six letters, strand and place alone predict, so that a GC meter cannot pass as a gene detector.",
+            "Tested again by circular shifts after removing what GC, skews, words of up to six letters, strand and"
+            " place alone predict, so that a GC meter cannot pass as a gene detector.",
         ),
         "held_out": Term(
             "Held out",
@@ -85,14 +94,14 @@ TERMS = MappingProxyType(
         ),
         "f1": Term(
             "Domain F1",
-            "Agreement of a feature with an annotation, 0 to 1: the harmonic mean of precision by bases and recall by intervals.",
+            "Agreement of a feature with an annotation, 0 to 1: the harmonic mean of precision by bases and recall by"
+            " intervals.",
         ),
-        "precision": Term(
-            "Precision", "The share of a feature's active bases that lie inside the annotation."
-        ),
+        "precision": Term("Precision", "The share of a feature's active bases that lie inside the annotation."),
         "recall": Term(
             "Recall",
-            "By bases, the share of the bases of a class that are active; by intervals, the share of its intervals with an active base.",
+            "By bases, the share of the bases of a class that are active; by intervals, the share of its intervals with"
+            " an active base.",
         ),
         "null_f1": Term(
             "Null F1",
@@ -100,7 +109,8 @@ TERMS = MappingProxyType(
         ),
         "always_on": Term(
             "Always-on",
-            "A hypothetical feature that is active at every base; where most bases are genic even it scores well, so it is printed beside.",
+            "A hypothetical feature that is active at every base; where most bases are genic even it scores well, so it"
+            " is printed beside.",
         ),
         "kmer": Term(
             "k-mer baseline",
@@ -121,16 +131,16 @@ TERMS = MappingProxyType(
             "AUPRC",
             "Precision averaged over all recalls; guessing gives the share of positives, which is printed beside.",
         ),
-        "mcc": Term(
-            "MCC", "Correlation between prediction and truth, −1 to 1, fair also where one class is rare."
-        ),
+        "mcc": Term("MCC", "Correlation between prediction and truth, −1 to 1, fair also where one class is rare."),
         "n_eff": Term(
             "Effective n",
-            "How many independent observations a track is worth; neighbouring bases repeat each other, so it is far below the number of bases.",
+            "How many independent observations a track is worth; neighbouring bases repeat each other, so it is far"
+            " below the number of bases.",
         ),
         "logo": Term(
             "Logo",
-            "The bases found where a feature is strongest, one stack a position: the taller the letter, the more that base is required.",
+            "The bases found where a feature is strongest, one stack a position: the taller the letter, the more that"
+            " base is required.",
         ),
         "bits": Term(
             "Bits",
@@ -138,11 +148,13 @@ TERMS = MappingProxyType(
         ),
         "metagene": Term(
             "Metagene",
-            "The mean activation around many sites of one kind, lined up at the site and read in the direction of the gene.",
+            "The mean activation around many sites of one kind, lined up at the site and read in the direction of the"
+            " gene.",
         ),
         "manifold": Term(
             "Manifold",
-            "A group of features that together trace a shape, such as a ring or a line, along which something biological varies.",
+            "A group of features that together trace a shape, such as a ring or a line, along which something"
+            " biological varies.",
         ),
         "module": Term("Module", "A group of features that are active together without tracing a shape."),
         "unresolved": Term(
@@ -154,7 +166,8 @@ TERMS = MappingProxyType(
         ),
         "persistence": Term(
             "Persistence",
-            "How large a hole in a cloud of points is; a ring is called a ring only if its hole is larger than in shuffled copies.",
+            "How large a hole in a cloud of points is; a ring is called a ring only if its hole is larger than in"
+            " shuffled copies.",
         ),
         "umap": Term(
             "Feature map",
@@ -162,7 +175,8 @@ TERMS = MappingProxyType(
         ),
         "llr": Term(
             "Log-likelihood ratio",
-            "Logarithm of the probability the model gives the sequence with the variant over that without it, in nats; negative: the variant is less likely.",
+            "Logarithm of the probability the model gives the sequence with the variant over that without it, in nats;"
+            " negative: the variant is less likely.",
         ),
         "within_gene": Term(
             "Within-gene AUROC",
@@ -174,12 +188,14 @@ TERMS = MappingProxyType(
         ),
         "stratified": Term(
             "Stratified test",
-            "Cases and controls are compared only within the strata that the table names, for instance the same gene and codon position.",
+            "Cases and controls are compared only within the strata that the table names, for instance the same gene"
+            " and codon position.",
         ),
         "burden": Term("Burden", "How active a feature is over one individual's whole genome, per base."),
         "lmm": Term(
             "Mixed model",
-            "An association test with relatedness as a random effect, so that population structure does not pass as association.",
+            "An association test with relatedness as a random effect, so that population structure does not pass as"
+            " association.",
         ),
         "lambda": Term(
             "λGC",
@@ -196,7 +212,8 @@ TERMS = MappingProxyType(
         ),
         "random_direction": Term(
             "Random direction",
-            "A change of the same size in a random direction of the model's state; an effect counts only if it exceeds these.",
+            "A change of the same size in a random direction of the model's state; an effect counts only if it exceeds"
+            " these.",
         ),
         "novelty": Term(
             "Novelty",
@@ -204,11 +221,13 @@ TERMS = MappingProxyType(
         ),
         "ledger": Term(
             "Replication",
-            "A list of whether each name of a feature holds on the other strand, in another training seed and in another genome.",
+            "A list of whether each name of a feature holds on the other strand, in another training seed and in"
+            " another genome.",
         ),
         "calibration": Term(
             "Calibration",
-            "Whether the tests hold their level: on circularly shifted data, without any true association, they must find (almost) nothing.",
+            "Whether the tests hold their level: on circularly shifted data, without any true association, they must"
+            " find (almost) nothing.",
         ),
         "bits_per_base": Term(
             "Bits per base",
@@ -219,7 +238,8 @@ TERMS = MappingProxyType(
         ),
         "ce_recovered": Term(
             "Cross-entropy recovered",
-            "How much of the model's predictive power survives when its internal numbers are replaced by the features' version; 1 is all of it.",
+            "How much of the model's predictive power survives when its internal numbers are replaced by the features'"
+            " version; 1 is all of it.",
         ),
         "l0": Term("Features per base", "How many features are active at one base, on average."),
     }

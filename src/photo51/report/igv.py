@@ -120,10 +120,18 @@ def write_page(
         What the page can load or link to.
     """
     fixed = [
-        {"name": t.label, "type": "annotation", "format": "bed", "url": data_uri(file, compress=True), "indexed": False, "displayMode": "EXPANDED",
-         "height": 70, "color": t.colour}
+        {
+            "name": t.label,
+            "type": "annotation",
+            "format": "bed",
+            "url": data_uri(file, compress=True),
+            "indexed": False,
+            "displayMode": "EXPANDED",
+            "height": 70,
+            "color": t.colour,
+        }
         for t, file in annotations
-    ]  # fmt: skip
+    ]
     switched = [
         {
             "name": t.label,
@@ -137,16 +145,36 @@ def write_page(
         for t, file in signals
     ]
     config = {
-        "reference": {"id": fasta.stem, "name": fasta.stem, "indexed": False, "fastaURL": data_uri(fasta, compress=True)},
-        "loadDefaultGenomes": False, "genomeList": [], "showSVGButton": False, "queryParametersSupported": False,
-        "showAllChromosomes": True, "tracks": fixed,
-    }  # fmt: skip
+        "reference": {
+            "id": fasta.stem,
+            "name": fasta.stem,
+            "indexed": False,
+            "fastaURL": data_uri(fasta, compress=True),
+        },
+        "loadDefaultGenomes": False,
+        "genomeList": [],
+        "showSVGButton": False,
+        "queryParametersSupported": False,
+        "showAllChromosomes": True,
+        "tracks": fixed,
+    }
     if loci:
         config["locus"] = loci[0].where
-    page = environment().get_template("igv.html.j2").render(
-        title=f"Features on {fasta.stem}", version=__version__, igv=Markup(library()), loci=loci,
-        config=Markup(script_safe(json.dumps(config))), signals=Markup(script_safe(json.dumps(switched))),
-        names=[t.label for t, _ in signals], beside=Markup(script_safe(json.dumps(beside.dump()))), of_run=beside.of_run, on_demand=beside.features is not None,
-    )  # fmt: skip
+    page = (
+        environment()
+        .get_template("igv.html.j2")
+        .render(
+            title=f"Features on {fasta.stem}",
+            version=__version__,
+            igv=Markup(library()),
+            loci=loci,
+            config=Markup(script_safe(json.dumps(config))),
+            signals=Markup(script_safe(json.dumps(switched))),
+            names=[t.label for t, _ in signals],
+            beside=Markup(script_safe(json.dumps(beside.dump()))),
+            of_run=beside.of_run,
+            on_demand=beside.features is not None,
+        )
+    )
     with atomic(path) as partial:
         partial.write_text(page, encoding="utf-8")

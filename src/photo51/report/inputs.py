@@ -1,4 +1,6 @@
-"""What a run reads: its configuration, the genomes with all that is said of them, the model, dictionaries from elsewhere."""
+"""What a run reads: its configuration, the genomes with all that is said of them, the model, dictionaries from
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -63,6 +65,6 @@ def check_clocks(files: list[Path]) -> None:
     path = max(ahead, key=ahead.__getitem__, default=None)
     if path is not None and ahead[path] > TOLERANCE:
         raise InputError(
-            f"{path}: need a file written before now, got one written {ahead[path]:,.0f} s after it by the clock of this "
-            f"machine; set the clocks right, or `touch` the file"
+            f"{path}: need a file written before now, got one written {ahead[path]:,.0f} s after it by the clock of"
+            " this machine; set the clocks right, or `touch` the file"
         )

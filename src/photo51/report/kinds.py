@@ -24,9 +24,7 @@ FAMILIES = (
     Family("RNA gene", theme.GREEN, ("tRNA", "rRNA", "ncRNA")),
     Family("coding", theme.BLUE, ("CDS", "codon_position", "gene", "pseudogene", "exon", "operon")),
     Family("signal", theme.PURPLE, ("promoter", "rbs", "terminator", "TFBS", "D_loop", "origin")),
-    Family(
-        "mobile or repeat", theme.VERMILION, ("mobile_element", "prophage", "CRISPR", "repeat", "soft_mask")
-    ),
+    Family("mobile or repeat", theme.VERMILION, ("mobile_element", "prophage", "CRISPR", "repeat", "soft_mask")),
     Family("composition", theme.SKY, ("gc_", "homopolymer")),
     Family("between genes", theme.INK, ("intergenic",)),
     Family("other annotation", "#8c6d31", ("",)),

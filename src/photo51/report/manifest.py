@@ -15,9 +15,27 @@ from photo51.biomarkers.lock import LOCK, read
 from photo51.io import content_hash, is_temporary, sha256
 
 PACKAGES = (
-    "torch", "transformers", "numpy", "scipy", "pandas", "pyarrow", "numba", "scikit-learn", "statsmodels", "anndata", "scanpy",
-    "igraph", "leidenalg", "ripser", "scikit-dimension", "biopython", "pysam", "pybigtools", "snakemake", "matplotlib",
-)  # fmt: skip
+    "torch",
+    "transformers",
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "numba",
+    "scikit-learn",
+    "statsmodels",
+    "anndata",
+    "scanpy",
+    "igraph",
+    "leidenalg",
+    "ripser",
+    "scikit-dimension",
+    "biopython",
+    "pysam",
+    "pybigtools",
+    "snakemake",
+    "matplotlib",
+)
 LEFT_OUT = ("logs", "benchmarks", "activations", ".done", ".lock", "manifest.json", "ro-crate-metadata.json")
 
 
@@ -53,9 +71,7 @@ def manifest(
         **made_with(),
         **made_from(config, inputs),
         "selftests": selftests or {},
-        "files": {
-            str(p.relative_to(results)): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in outputs
-        },
+        "files": {str(p.relative_to(results)): {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in outputs},
         "validation_sets": _validation_sets(results, [p for p in outputs if p.name == LOCK]),
         "machine": {
             "platform": platform.platform(),

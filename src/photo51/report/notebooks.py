@@ -1,7 +1,7 @@
 """Run a notebook and keep what it shows: percent script → executed `.ipynb` → HTML page in the report's looks, offline.
 
-Notebooks are percent scripts (jupytext), so that they can be reviewed and linted as code; papermill puts in parameters and
-runs them; nbconvert turns the result into HTML without the code.
+Notebooks are percent scripts (jupytext), so that they can be reviewed and linted as code; papermill puts in parameters
+and runs them; nbconvert turns the result into HTML without the code.
 """
 
 from __future__ import annotations
@@ -123,13 +123,7 @@ def _parameter_names(notebook: NotebookNode, path: Path) -> list[str]:
     if len(cells) != 1:
         raise InputError(f"{path}: need one cell tagged `parameters`, got {len(cells)}")
     tree = ast.parse(cells[0].source)
-    return [
-        t.id
-        for node in tree.body
-        if isinstance(node, ast.Assign)
-        for t in node.targets
-        if isinstance(t, ast.Name)
-    ]
+    return [t.id for node in tree.body if isinstance(node, ast.Assign) for t in node.targets if isinstance(t, ast.Name)]
 
 
 def _forget_times(notebook: NotebookNode) -> NotebookNode:
@@ -165,6 +159,16 @@ def _page(notebook: NotebookNode, path: Path, parameters: Mapping[str, Any], fai
         ),
         path.stem,
     )
-    return environment().get_template("notebook.html.j2").render(
-        title=title, name=path.stem, body=Markup(body), parameters=parameters, failure=failure, version=__version__, keys=used_terms(body)
-    )  # fmt: skip
+    return (
+        environment()
+        .get_template("notebook.html.j2")
+        .render(
+            title=title,
+            name=path.stem,
+            body=Markup(body),
+            parameters=parameters,
+            failure=failure,
+            version=__version__,
+            keys=used_terms(body),
+        )
+    )

@@ -54,9 +54,15 @@ def write_report(run: Run, out: Path, params: ReportParams) -> None:
     title = params.title or _title(run)
     env = environment()
     body = {
-        "title": title, "run_name": run.name, "version": __version__, "standfirst": _standfirst(run), "tiles": _tiles(run, sections),
-        "doors": _doors(run, out), "sections": sections, "opened": {s.anchor: opened(s) for s in sections},
-    }  # fmt: skip
+        "title": title,
+        "run_name": run.name,
+        "version": __version__,
+        "standfirst": _standfirst(run),
+        "tiles": _tiles(run, sections),
+        "doors": _doors(run, out),
+        "sections": sections,
+        "opened": {s.anchor: opened(s) for s in sections},
+    }
     template = env.get_template("report.html.j2")
     text = template.render(**body, keys=[])
     text = template.render(**body, keys=used_terms(text))
@@ -86,7 +92,9 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
 
 
 def opened(section: Section) -> int:
-    """How many blocks of a section show before the reader unfolds it: up to its first table or picture, no heading alone."""
+    """How many blocks of a section show before the reader unfolds it: up to its first table or picture, no heading
+    alone.
+    """
     if section.anchor in UNFOLDED:
         return len(section.blocks)
     for i, block in enumerate(section.blocks):
@@ -104,8 +112,9 @@ def _title(run: Run) -> str:
 def _standfirst(run: Run) -> str:
     scored = words.bases(run.places.workspace.n_rows)
     return (
-        f"A DNA language model read {scored} on both strands, and its internal state was decomposed into {len(run.features):,} features. This page says which parts of the genomes they "
-        "mark, how well, and beside which negative controls."
+        f"A DNA language model read {scored} on both strands, and its internal state was decomposed into"
+        f" {len(run.features):,} features. This page says which parts of the genomes they mark, how well, and beside"
+        " which negative controls."
     )
 
 
@@ -135,9 +144,7 @@ def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
 
 
 def _doors(run: Run, out: Path) -> list[Door]:
-    found = (
-        [Door("atlas/index.html", "Feature atlas")] if (run.folder / "atlas" / "index.html").is_file() else []
-    )
+    found = [Door("atlas/index.html", "Feature atlas")] if (run.folder / "atlas" / "index.html").is_file() else []
     found += [
         Door(f"tracks/{p.parent.name}/igv.html", f"Genome page: {p.parent.name}")
         for p in sorted(run.folder.glob("tracks/*/igv.html"))

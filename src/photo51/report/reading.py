@@ -1,4 +1,6 @@
-"""A feature where it is strongest, as HTML: windows coloured base by base, and stretches of genome with both strands and genes."""
+"""A feature where it is strongest, as HTML: windows coloured base by base, and stretches of genome with both strands
+and genes.
+"""
 
 from __future__ import annotations
 
@@ -75,7 +77,9 @@ def stretch_around(
 
 
 def painted(window: Window, top: float) -> Markup:
-    """The bases of a window in reading direction, darker where the feature is stronger, its strongest base underlined."""
+    """The bases of a window in reading direction, darker where the feature is stronger, its strongest base
+    underlined.
+    """
     levels = levels_of(window.levels, top)
     out, at = [], 0
     while at < len(levels):
@@ -100,17 +104,17 @@ def windows_table(
     for w in windows:
         page = (pages or {}).get(w.genome)
         shown = "" if feature is None else f"f{feature};"
-        where = (
-            Markup('<a href="{}#{}{}">{}</a>').format(page, shown, w.locus, w.where)
-            if page
-            else escape(w.where)
-        )
+        where = Markup('<a href="{}#{}{}">{}</a>').format(page, shown, w.locus, w.where) if page else escape(w.where)
         rows.append(
             Markup('<tr><td>{}</td><td>{}</td><td class="num">{}</td><td>{}</td></tr>').format(
                 where, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted(w, top)
             )
         )
-    head = '<thead><tr><th scope="col">Locus (strand)</th><th scope="col">Gene, sense or antisense</th><th scope="col" class="num" title="activation there, as a share of its largest">Strength</th><th scope="col">Bases in reading direction</th></tr></thead>'
+    head = (
+        '<thead><tr><th scope="col">Locus (strand)</th><th scope="col">Gene, sense or antisense</th><th scope="col"'
+        ' class="num" title="activation there, as a share of its largest">Strength</th><th scope="col">Bases in reading'
+        " direction</th></tr></thead>"
+    )
     return Raw(
         Markup(
             '<div class="windows" role="region" tabindex="0" aria-label="strongest windows"><table>'
@@ -125,33 +129,38 @@ def picture(s: Stretch) -> Markup:
     parts = [_not_read(u, s) for u in s.unread]
     parts += [_bars(s.levels[strand], way, theme.colour(strand)) for strand, way in _WAYS]
     parts.append(
-        f'<path d="M0,{MIDDLE}H{WIDE}" stroke="#868b90" stroke-width=".7"/><text x="2" y="11">+</text><text x="2" y="{MIDDLE + 46}">{words.MINUS}</text>'
+        f'<path d="M0,{MIDDLE}H{WIDE}" stroke="#868b90" stroke-width=".7"/><text x="2" y="11">+</text><text x="2"'
+        f' y="{MIDDLE + 46}">{words.MINUS}</text>'
     )
     parts.append(f'<path d="M0,{LANE + 6}H{WIDE}" stroke="#d5d8dc"/>')
     parts += [_arrow(g, s) for g in s.genes]
-    ends = f'<text x="0" y="{LANE + 40}">{s.start + 1:,}</text><text x="{WIDE}" y="{LANE + 40}" text-anchor="end">{s.end:,}</text>'
+    ends = (
+        f'<text x="0" y="{LANE + 40}">{s.start + 1:,}</text><text x="{WIDE}" y="{LANE + 40}"'
+        f' text-anchor="end">{s.end:,}</text>'
+    )
     names = words.listing(list(dict.fromkeys(g.name for g in s.genes if g.name)), 8) or "no gene"
     label = f"Activation on both strands over {s.where}, with {names}"
     tall = LANE + 44
     return Markup(
-        f'<svg class="stretch" viewBox="0 0 {WIDE} {tall}" width="{WIDE}" height="{tall}" role="img" aria-label="{escape(label)}">{"".join(parts)}{ends}</svg>'
+        f'<svg class="stretch" viewBox="0 0 {WIDE} {tall}" width="{WIDE}" height="{tall}" role="img"'
+        f' aria-label="{escape(label)}">{"".join(parts)}{ends}</svg>'
     )
 
 
 def _bars(levels: NDArray[np.int64], way: int, tone: str) -> str:
     wide = WIDE / len(levels)
     on = np.flatnonzero(levels)
-    paths = [
-        f"M{i * wide:.1f},{MIDDLE}v{-way * levels[i] * BAR:.1f}h{max(wide - 0.15, 0.8):.1f}V{MIDDLE}z"
-        for i in on
-    ]
+    paths = [f"M{i * wide:.1f},{MIDDLE}v{-way * levels[i] * BAR:.1f}h{max(wide - 0.15, 0.8):.1f}V{MIDDLE}z" for i in on]
     return f'<path d="{"".join(paths)}" fill="{tone}"/>' if paths else ""
 
 
 def _not_read(part: tuple[int, int], s: Stretch) -> str:
     scale = WIDE / (s.end - s.start)
     x, wide = (part[0] - s.start) * scale, (part[1] - part[0]) * scale
-    out = f'<rect x="{x:.1f}" y="2" width="{wide:.1f}" height="{LANE - 10}" fill="#eceef0"><title>not read in this run</title></rect>'
+    out = (
+        f'<rect x="{x:.1f}" y="2" width="{wide:.1f}" height="{LANE - 10}" fill="#eceef0"><title>not read in this'
+        " run</title></rect>"
+    )
     if wide > 80:
         out += f'<text x="{x + wide / 2:.1f}" y="{LANE - 14}" text-anchor="middle">not read</text>'
     return out
@@ -167,7 +176,10 @@ def _arrow(g: Gene, s: Stretch) -> str:
         shape = f"M{b:.1f},{LANE}H{a + tip:.1f}L{a:.1f},{LANE + 6}L{a + tip:.1f},{LANE + 12}H{b:.1f}Z"
     else:
         shape = f"M{a:.1f},{LANE}H{b:.1f}V{LANE + 12}H{a:.1f}Z"
-    title = f"{g.name or g.kind} ({words.kind(g.kind)}, {g.strand.replace('-', words.MINUS)}){': ' + g.note if g.note else ''}"
+    title = (
+        f"{g.name or g.kind} ({words.kind(g.kind)},"
+        f" {g.strand.replace('-', words.MINUS)}){': ' + g.note if g.note else ''}"
+    )
     out = f'<path d="{shape}" fill="{theme.colour(g.kind)}"><title>{escape(title)}</title></path>'
     if b - a > 6.2 * len(g.name):
         out += f'<text x="{(a + b) / 2:.1f}" y="{LANE + 24}" text-anchor="middle">{escape(g.name)}</text>'

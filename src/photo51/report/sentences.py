@@ -38,21 +38,19 @@ def agreement(row: Row) -> str:
         Row of contract `NAMES` whose evidence is a held-out concept, or of contract `CONCEPTS`.
     """
     annotation, n = str(row["annotation"]), int(row["n_test_domains"])
-    of_one = (
-        f" (an interval: the {_CODONS[annotation]} codon positions of one gene)"
-        if annotation in _CODONS
-        else ""
-    )
+    of_one = f" (an interval: the {_CODONS[annotation]} codon positions of one gene)" if annotation in _CODONS else ""
     judged = (
         ", each judged by a threshold chosen on the others"
         if str(row.get("evaluation", "")).startswith("cross")
         else ""
     )
     return (
-        f"Of its held-out bases with an activation of at least {words.number(row['threshold'])}, {words.percent(row['precision_bp'])} lie in the class (precision); "
-        f"they are {words.percent(row['recall_bp'])} of the bases of the class (recall by bases) and touch {words.percent(row['recall_domain'])} of its "
-        f"{words.count(n, 'interval')}{of_one}{judged} (recall by intervals). MCC by bases {words.fixed(row['mcc'])}; F1 of precision and recall by intervals "
-        f"{words.fixed(row['f1_domain'])}, where {_baselines(row)}."
+        f"Of its held-out bases with an activation of at least {words.number(row['threshold'])},"
+        f" {words.percent(row['precision_bp'])} lie in the class (precision); they are"
+        f" {words.percent(row['recall_bp'])} of the bases of the class (recall by bases) and touch"
+        f" {words.percent(row['recall_domain'])} of its {words.count(n, 'interval')}{of_one}{judged} (recall by"
+        f" intervals). MCC by bases {words.fixed(row['mcc'])}; F1 of precision and recall by intervals"
+        f" {words.fixed(row['f1_domain'])}, where {_baselines(row)}."
     )
 
 
@@ -74,12 +72,16 @@ def named(row: Row) -> str:
         return f"Closest to {what}; a weak name: {why}. {agreement(row)}"
     if row["evidence"] == NULL:
         return (
-            f"More active in {what} than its circularly shifted copies ({words.number(2.0 ** row['log2_fold'])}-fold, q {words.probability(row['q'])}), "
-            f"and beyond composition (q {words.probability(row['q_adj_comp'])}); a weak name: {why}."
+            f"More active in {what} than its circularly shifted copies ({words.number(2.0 ** row['log2_fold'])}-fold, q"
+            f" {words.probability(row['q'])}), and beyond composition (q {words.probability(row['q_adj_comp'])}); a"
+            f" weak name: {why}."
         )
     share = float(row["top_share"])
     n = int(row["top_n"])
-    return f"{round(share * n)} of its {words.count(n, 'strongest locus', 'strongest loci')} lie in {what}; a weak name: no test stands behind it."
+    return (
+        f"{round(share * n)} of its {words.count(n, 'strongest locus', 'strongest loci')} lie in {what}; a weak name:"
+        " no test stands behind it."
+    )
 
 
 def kmers(row: Row) -> str:
@@ -88,7 +90,10 @@ def kmers(row: Row) -> str:
         return ""
     if not np.isfinite(row.get("kmer_auprc", np.nan)):
         return "Whether 6-mers rank bases as well was not measured."
-    return f"As a ranking of all bases it is no better than 6-mers (average precision {words.fixed(row['auprc'])} against {words.fixed(row['kmer_auprc'])})."
+    return (
+        f"As a ranking of all bases it is no better than 6-mers (average precision {words.fixed(row['auprc'])} against"
+        f" {words.fixed(row['kmer_auprc'])})."
+    )
 
 
 def replication(row: Row) -> str:
@@ -96,6 +101,4 @@ def replication(row: Row) -> str:
     n = int(row.get("n_checks", 0))
     if not n:
         return "Replication: no check could be made."
-    return (
-        f"Replication: {int(row['n_survived'])} of {words.count(n, 'check')} {'holds' if n == 1 else 'hold'}."
-    )
+    return f"Replication: {int(row['n_survived'])} of {words.count(n, 'check')} {'holds' if n == 1 else 'hold'}."

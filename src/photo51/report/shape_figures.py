@@ -1,4 +1,6 @@
-"""Pictures of shapes: bases on the shape coloured by what varies along it, who is active where, and the known shapes."""
+"""Pictures of shapes: bases on the shape coloured by what varies along it, who is active where, and the known
+shapes.
+"""
 
 from __future__ import annotations
 
@@ -48,9 +50,7 @@ def embedding(
         _classes(ax, here, v.to_numpy(dtype=float), label, ticks)
     else:
         scale = {"cmap": theme.CYCLIC, "vmin": 0, "vmax": 2 * np.pi} if cyclic else {"cmap": _ALONG}
-        drawn = ax.scatter(
-            here["axis_1"], here["axis_2"], c=v, s=4, lw=0, alpha=0.8, rasterized=False, **scale
-        )
+        drawn = ax.scatter(here["axis_1"], here["axis_2"], c=v, s=4, lw=0, alpha=0.8, rasterized=False, **scale)
         bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.8, aspect=24, pad=0.02)
         bar.set_label(label)
         bar.outline.set_visible(False)
@@ -77,9 +77,15 @@ def _classes(
     for i, said in enumerate(ticks[1]):
         here = table[nearest == i]
         ax.scatter(
-            here["axis_1"], here["axis_2"], s=5, color=tones[i % len(tones)], marker="os^D"[i % 4], lw=0, alpha=0.75,
+            here["axis_1"],
+            here["axis_2"],
+            s=5,
+            color=tones[i % len(tones)],
+            marker="os^D"[i % 4],
+            lw=0,
+            alpha=0.75,
             label=f"{said} (n = {len(here):,})",
-        )  # fmt: skip
+        )
     ax.legend(
         title=label,
         loc="upper center",
@@ -100,14 +106,20 @@ def tuning(ax: Axes, table: pd.DataFrame, xlabel: str) -> Axes:
     ax
         Where to draw.
     table
-        One row a feature (its index is what it is called), one column a part of the coordinate: mean activation over the
-        feature's largest.
+        One row a feature (its index is what it is called), one column a part of the coordinate: mean activation over
+        the feature's largest.
     xlabel
         What the coordinate is.
     """
     drawn = ax.imshow(
-        table.to_numpy(dtype=float), aspect="auto", cmap=theme.SEQUENTIAL, vmin=0, vmax=1, interpolation="none", extent=(0, 1, len(table), 0)
-    )  # fmt: skip
+        table.to_numpy(dtype=float),
+        aspect="auto",
+        cmap=theme.SEQUENTIAL,
+        vmin=0,
+        vmax=1,
+        interpolation="none",
+        extent=(0, 1, len(table), 0),
+    )
     ax.set_yticks(np.arange(len(table)) + 0.5, [str(n) for n in table.index])
     ax.tick_params(axis="y", length=0, labelcolor=theme.INK)
     ax.set(xlabel=xlabel, xticks=[])
@@ -134,12 +146,30 @@ def battery(ax: Axes, table: pd.DataFrame) -> Axes:
             marker = theme.MARKERS[meaning]
             size = 70 if marker == "|" else 18
             ax.scatter(
-                rows[column][known], y[known], marker=marker, s=size, color=theme.colour(meaning), label=label, linewidths=1.6, zorder=2
-            )  # fmt: skip
+                rows[column][known],
+                y[known],
+                marker=marker,
+                s=size,
+                color=theme.colour(meaning),
+                label=label,
+                linewidths=1.6,
+                zorder=2,
+            )
     shown = (rows["verdict"] == "shown").to_numpy()
-    for which, face, label in ((shown, theme.colour("feature"), "features, shown"), (~shown, theme.PAPER, "features, not shown")):  # fmt: skip
+    for which, face, label in (
+        (shown, theme.colour("feature"), "features, shown"),
+        (~shown, theme.PAPER, "features, not shown"),
+    ):
         if which.any():
-            ax.scatter(rows["score"][which], y[which], s=36, color=face, edgecolor=theme.colour("feature"), label=label, zorder=3)  # fmt: skip
+            ax.scatter(
+                rows["score"][which],
+                y[which],
+                s=36,
+                color=face,
+                edgecolor=theme.colour("feature"),
+                label=label,
+                zorder=3,
+            )
     ax.set_yticks(y, rows["label"])
     ax.tick_params(axis="y", length=0, labelcolor=theme.INK)
     ax.axvline(0, color=theme.FAINT, lw=0.8, zorder=0)

@@ -1,4 +1,6 @@
-"""Groups of features that fire together, and the shapes they trace: what the report, the notebooks and the atlas draw."""
+"""Groups of features that fire together, and the shapes they trace: what the report, the notebooks and the atlas
+draw.
+"""
 
 from __future__ import annotations
 
@@ -151,15 +153,23 @@ def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
     shares = s.shares()[some] if n else np.zeros(0)
     follows = words.kind(s.quantity.name) if s.quantity is not None else ""
     return {
-        "id": int(row["cluster"]), "shape": words.kind(str(row["shape"])), "is_shape": bool(row["manifold"]), "meaning": follows, "words": sentence(run, row, named),
-        "alt": alt(s) if n else "no picture: the group traces no shape", "cyclic": s.cyclic, "key": key(s), "tones": tones(s), "features": s.members,
+        "id": int(row["cluster"]),
+        "shape": words.kind(str(row["shape"])),
+        "is_shape": bool(row["manifold"]),
+        "meaning": follows,
+        "words": sentence(run, row, named),
+        "alt": alt(s) if n else "no picture: the group traces no shape",
+        "cyclic": s.cyclic,
+        "key": key(s),
+        "tones": tones(s),
+        "features": s.members,
         "facts": [list(f) for f in facts(row)],
         "points": {
             "x": [round(float(v), 3) for v in s.points["axis_1"].to_numpy()[some]] if n else [],
             "y": [round(float(v), 3) for v in s.points["axis_2"].to_numpy()[some]] if n else [],
             "v": [round(float(v), 3) if np.isfinite(v) else None for v in shares],
         },
-    }  # fmt: skip
+    }
 
 
 def key(s: Shape) -> list[tuple[str, float]]:
@@ -175,7 +185,9 @@ def key(s: Shape) -> list[tuple[str, float]]:
 
 
 def tones(s: Shape) -> list[str]:
-    """Colour of each mark of the key where there are few classes, as the report draws them; none where colour is a ramp."""
+    """Colour of each mark of the key where there are few classes, as the report draws them; none where colour is a
+    ramp.
+    """
     marks = ticks(s.quantity)
     if marks is None or len(marks[0]) > len(theme.FRAME_COLOURS):
         return []
@@ -200,7 +212,10 @@ def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
     cluster = int(row["cluster"])
     if cluster in run.meanings.index:
         m = run.meanings.loc[cluster]
-        text += f" Where a base lies on it follows {words.kind(str(m['quantity']))}: it explains {words.percent(m['effect'], 0)} of its variance on held-out blocks"
+        text += (
+            f" Where a base lies on it follows {words.kind(str(m['quantity']))}: it explains"
+            f" {words.percent(m['effect'], 0)} of its variance on held-out blocks"
+        )
         kmer = (
             f"; the last six bases alone explain {words.percent(m['effect_kmer'], 0)}"
             if np.isfinite(m["effect_kmer"])
@@ -211,13 +226,19 @@ def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
         text += " Its coordinate follows nothing that was tested."
     known = [f for f in members_of(row) if f in named.index]
     if known:
-        text += f" Named among them: {words.listing([c.replace('{', '').replace('}', '') for c in called(known, named)], 4)}."
+        text += (
+            " Named among them:"
+            f" {words.listing([c.replace('{', '').replace('}', '') for c in called(known, named)], 4)}."
+        )
     return text
 
 
 def _traces(n: int, shape: str) -> str:
     if shape == "blob":
-        return f"{n} features that cover a cloud of several dimensions: which of them is active depends on something they share, but it is no ring and no line."
+        return (
+            f"{n} features that cover a cloud of several dimensions: which of them is active depends on something they"
+            " share, but it is no ring and no line."
+        )
     if shape == "states":
         return f"{n} features that fall into separate states."
     return f"{n} features that together trace a {words.kind(shape)}."
@@ -231,12 +252,33 @@ def facts(row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
         ("Bases", f"{int(row['n_tokens']):,}", "base and strand pairs measured in which a member is active"),
         ("Dependence", words.fixed(row["dependence"]), f"variance of a member that another explains; {null}"),
         ("q, dependence", words.probability(row["q_dependence"]), "false-discovery rate over all groups"),
-        ("Dimension", f"{words.fixed(row['dimension_two_nn'], 1)} / {words.fixed(row['dimension_tle'], 1)}", f"two estimators; shifted features: {words.fixed(row['dimension_null'], 1)}"),
-        ("Rings", str(int(row["loops"])), f"longest {words.fixed(row['longest_loop'])} radii; shifted features: {words.fixed(row['longest_loop_null'])}"),
-        ("Regime", str(row["regime"]), "capture: one feature spans it; tiling: each covers a part; dilution: many share it"),
-    ]  # fmt: skip
+        (
+            "Dimension",
+            f"{words.fixed(row['dimension_two_nn'], 1)} / {words.fixed(row['dimension_tle'], 1)}",
+            f"two estimators; shifted features: {words.fixed(row['dimension_null'], 1)}",
+        ),
+        (
+            "Rings",
+            str(int(row["loops"])),
+            (
+                f"longest {words.fixed(row['longest_loop'])} radii; shifted features:"
+                f" {words.fixed(row['longest_loop_null'])}"
+            ),
+        ),
+        (
+            "Regime",
+            str(row["regime"]),
+            "capture: one feature spans it; tiling: each covers a part; dilution: many share it",
+        ),
+    ]
     if np.isfinite(row["coordinate_stability"]):
-        out.append(("Stability", words.fixed(row["coordinate_stability"]), "agreement of coordinates fitted on either half of the blocks"))  # fmt: skip
+        out.append(
+            (
+                "Stability",
+                words.fixed(row["coordinate_stability"]),
+                "agreement of coordinates fitted on either half of the blocks",
+            )
+        )
     return out
 
 
@@ -247,7 +289,5 @@ def ticks(quantity: Quantity | None) -> tuple[list[float], list[str]] | None:
     if quantity is not None and quantity.kind == CLASS:
         levels = np.unique(quantity.values[np.isfinite(quantity.values)])
         said = _LEVELS.get(quantity.name, ("outside", "inside") if len(levels) == 2 else ())
-        return [float(v) for v in levels], list(said) if len(said) == len(levels) else [
-            f"{v:g}" for v in levels
-        ]
+        return [float(v) for v in levels], list(said) if len(said) == len(levels) else [f"{v:g}" for v in levels]
     return None

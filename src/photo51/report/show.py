@@ -62,9 +62,7 @@ def section(made: Section) -> Blocks:
     blocks += [Claims(made.claims)] if made.claims else []
     blocks += list(made.blocks)
     if made.failures and not made.absent:
-        blocks.append(
-            Note("\n\n".join(f.what for f in made.failures), "What failed, was null or could not be tested")
-        )
+        blocks.append(Note("\n\n".join(f.what for f in made.failures), "What failed, was null or could not be tested"))
     return Blocks(blocks)
 
 
@@ -95,22 +93,39 @@ def statistics(run: Run, d: FeatureFacts) -> Blocks:
         Table("Numbers", [Head("What"), Head("Value"), Head("Meaning")], rows, sortable=False),
     ]
     if len(values):
-        alt = f"Histogram of the activations of feature {d.feature}: {len(values):,} active bases, the strongest {words.number(float(values.max()))}."
+        alt = (
+            f"Histogram of the activations of feature {d.feature}: {len(values):,} active bases, the strongest"
+            f" {words.number(float(values.max()))}."
+        )
         mark = float(d.statistics["density"])
         beside = f"Densities of all live features; feature {d.feature} is marked at {words.share(mark)}."
         out.append(
             Figures(
                 [
-                    Figure(svg.figure(lambda ax: figures.activations(ax, values, 2 * d.n_scored), (theme.WIDTH_1, 2.3), alt), "How strong it is where it is active (log scale)."),
-                    Figure(svg.figure(lambda ax: figures.density(ax, run.features, mark, f"f{d.feature}"), (theme.WIDTH_1, 2.3), beside), "How often it is active, among all features."),
+                    Figure(
+                        svg.figure(
+                            lambda ax: figures.activations(ax, values, 2 * d.n_scored), (theme.WIDTH_1, 2.3), alt
+                        ),
+                        "How strong it is where it is active (log scale).",
+                    ),
+                    Figure(
+                        svg.figure(
+                            lambda ax: figures.density(ax, run.features, mark, f"f{d.feature}"),
+                            (theme.WIDTH_1, 2.3),
+                            beside,
+                        ),
+                        "How often it is active, among all features.",
+                    ),
                 ]
             )
-        )  # fmt: skip
+        )
     return Blocks(out)
 
 
 def group(run: Run, number: int = -1) -> Block:
-    """One group of features: its shape, its numbers beside their nulls, its features, and the genome where it is strongest."""
+    """One group of features: its shape, its numbers beside their nulls, its features, and the genome where it is
+    strongest.
+    """
     table = run.table("manifolds")
     if table is None or table.empty:
         return Note(run.absent("manifolds"), kind="absent")
@@ -120,25 +135,32 @@ def group(run: Run, number: int = -1) -> Block:
         number = placed[0] if placed else int((traced if len(traced) else table)["cluster"].iloc[0])
     if number not in set(table["cluster"]):
         return Note(
-            f"There is no group {number}; the groups are {int(table['cluster'].min())} to {int(table['cluster'].max())}.",
+            f"There is no group {number}; the groups are {int(table['cluster'].min())} to"
+            f" {int(table['cluster'].max())}.",
             kind="absent",
         )
     row = table[table["cluster"] == number].iloc[0].to_dict()
     named, members = names(run), members_of(row)
     numbers = [[what, value, meaning] for what, value, meaning in facts(row)]
     rows = [
-        [called([f], named)[0], Cell(words.share(s["density"]), s["density"]), Cell(words.number(s["maximum"]), s["maximum"])]
+        [
+            called([f], named)[0],
+            Cell(words.share(s["density"]), s["density"]),
+            Cell(words.number(s["maximum"]), s["maximum"]),
+        ]
         for f in members
         for s in [run.features.loc[f]]
-    ]  # fmt: skip
+    ]
     heads = [Head("Feature"), Head("[[density]]", numeric=True), Head("strongest", numeric=True)]
     return Blocks(
         [
             *manifolds.pictures(run, [number]),
-            Table(f"Numbers of group {number}", [Head("What"), Head("Value"), Head("Meaning")], numbers, sortable=False),
+            Table(
+                f"Numbers of group {number}", [Head("What"), Head("Value"), Head("Meaning")], numbers, sortable=False
+            ),
             Table(f"Features of group {number}", heads, rows),
         ]
-    )  # fmt: skip
+    )
 
 
 def logo(d: FeatureFacts) -> Raw:
@@ -155,7 +177,8 @@ def strongest(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
     shown = [
         Figure(
             picture(s),
-            f"**{s.where}** on {s.genome}: upward, read forward; downward, read in reverse. Full height: {words.number(top)}.",
+            f"**{s.where}** on {s.genome}: upward, read forward; downward, read in reverse. Full height:"
+            f" {words.number(top)}.",
             wide=True,
         )
         for s in stretches
@@ -166,25 +189,26 @@ def strongest(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
 def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:
     """One window base by base: the feature as letters, the other features active there, the genes."""
     if rank >= len(d.windows):
-        return Note(
-            f"It has {words.count(len(d.windows), 'strong place')}; there is no number {rank}.", kind="absent"
-        )
+        return Note(f"It has {words.count(len(d.windows), 'strong place')}; there is no number {rank}.", kind="absent")
     found = d.windows[rank]
     row = int(run.need("top_windows").query("feature == @d.feature and rank == @rank")["row"].iloc[0])
     w = run.places.window(d.column[found.strand], found.strand, row, flank)
     levels = _beside(run, d, w, row)
     with theme.style():
         heights = [2.2, 0.35 * max(len(levels.columns) - 1, 1), 0.8]
-        made, axes = plt.subplots(
-            3, 1, figsize=(theme.WIDTH_2, sum(heights) * 0.75 + 0.6), height_ratios=heights
-        )
+        made, axes = plt.subplots(3, 1, figsize=(theme.WIDTH_2, sum(heights) * 0.75 + 0.6), height_ratios=heights)
         sequence = run.genomes.sequence(w.genome, w.chrom, w.start, w.end).tobytes().decode()
-        figures.window(
-            axes, sequence, levels, run.places.genes.over(w.genome, w.chrom, w.start, w.end), w.start
+        figures.window(axes, sequence, levels, run.places.genes.over(w.genome, w.chrom, w.start, w.end), w.start)
+        alt = (
+            f"Activation of feature {d.feature} at each base of {w.locus}, strand {w.strand}, with"
+            f" {len(levels.columns) - 1} other features active there and the genes."
         )
-        alt = f"Activation of feature {d.feature} at each base of {w.locus}, strand {w.strand}, with {len(levels.columns) - 1} other features active there and the genes."
         drawn = svg.inline(made, alt)
-    caption = f"**{w.locus}**, reading {words.MINUS if w.strand == '-' else '+'}; bases of the forward strand, each as tall as the feature's activation there. Rows: other features, each as a share of its largest activation in the window."
+    caption = (
+        f"**{w.locus}**, reading {words.MINUS if w.strand == '-' else '+'}; bases of the forward strand, each as tall"
+        " as the feature's activation there. Rows: other features, each as a share of its largest activation in the"
+        " window."
+    )
     return Figure(drawn, caption, wide=True)
 
 
@@ -193,9 +217,7 @@ def _beside(run: Run, d: FeatureFacts, w: Window, row: int) -> pd.DataFrame:
     position = w.position - w.start
     low, high = max(0, row - position), min(run.codes.n_rows, row - position + w.end - w.start)
     codes = run.codes.matrix(w.strand, slice(low, high))
-    strength = np.asarray(codes.max(axis=0).todense()).ravel() / np.maximum(
-        run.features["maximum"].to_numpy(), 1e-12
-    )
+    strength = np.asarray(codes.max(axis=0).todense()).ravel() / np.maximum(run.features["maximum"].to_numpy(), 1e-12)
     strength[d.feature] = -1
     others = [int(f) for f in np.argsort(-strength, kind="stable")[:NEIGHBOURS] if strength[f] > 0]
     dense = codes[:, [d.feature, *others]].toarray()
@@ -218,7 +240,10 @@ def metagenes(d: FeatureFacts, n: int = 4) -> Block:
         profile = rows.sort_values("offset").rename(columns={"activation": "mean", "expected": "null"})
         site, count = f"{boundary} of {label(annotation, strand)}", int(rows["n"].max())
         peak = profile.loc[profile["mean"].idxmax()]
-        alt = f"Mean activation of feature {d.feature} around the {site}: it peaks {int(peak['offset'])} bases from it, at {words.number(float(peak['mean']))}, where {words.number(float(peak['null']))} is the mean anywhere."
+        alt = (
+            f"Mean activation of feature {d.feature} around the {site}: it peaks {int(peak['offset'])} bases from it,"
+            f" at {words.number(float(peak['mean']))}, where {words.number(float(peak['null']))} is the mean anywhere."
+        )
         drawn = svg.figure(
             lambda ax, p=profile, s=site, c=count: figures.metagene(ax, p, s, c), (theme.WIDTH_1, 2.3), alt
         )
@@ -230,9 +255,19 @@ def concepts(d: FeatureFacts) -> Blocks:
     """What it agrees with, beside the nulls; and what it is enriched in."""
     out: list[Block] = []
     rows = [
-        [label(str(c["annotation"]), str(c["strand"])), *(Cell(words.fixed(c[k]), c[k]) for k in ("f1_domain", "f1_null95", "f1_always", "precision_bp", "recall_domain", "mcc")), q_cell(c["q"]), q_cell(c["q_adj_comp"]), "yes" if c["beats_kmer"] else "no", verdict("yes" if c["named"] else "no", "named" if c["named"] else "not named")]
+        [
+            label(str(c["annotation"]), str(c["strand"])),
+            *(
+                Cell(words.fixed(c[k]), c[k])
+                for k in ("f1_domain", "f1_null95", "f1_always", "precision_bp", "recall_domain", "mcc")
+            ),
+            q_cell(c["q"]),
+            q_cell(c["q_adj_comp"]),
+            "yes" if c["beats_kmer"] else "no",
+            verdict("yes" if c["named"] else "no", "named" if c["named"] else "not named"),
+        ]
         for c in d.known.concepts.to_dict("records")
-    ]  # fmt: skip
+    ]
     heads = [
         Head("Annotation"),
         Head("[[f1]]", numeric=True),
@@ -254,9 +289,11 @@ def concepts(d: FeatureFacts) -> Blocks:
         )
         if rows
         else Note(
-            "No annotation agrees with it closely enough to be scored."
-            if d.known.compared
-            else "Features were not compared with annotations in this run.",
+            (
+                "No annotation agrees with it closely enough to be scored."
+                if d.known.compared
+                else "Features were not compared with annotations in this run."
+            ),
             kind="absent",
         )
     )

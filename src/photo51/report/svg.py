@@ -30,9 +30,9 @@ ZOOM = 1.2  # figures are drawn for print; on a screen they are read from farthe
 def inline(figure: mpl.figure.Figure, alt: str, zoom: float = ZOOM) -> Markup:
     """A figure as an `<svg>` to put into a page; the figure is closed.
 
-    Text stays text, in the page's font, so that it can be found, read aloud and copied. Coordinates keep two decimals and
-    unused identifiers go, which halves the size; the rest get a prefix of their own, since identifiers of two figures on
-    one page must differ.
+    Text stays text, in the page's font, so that it can be found, read aloud and copied. Coordinates keep two decimals
+    and unused identifiers go, which halves the size; the rest get a prefix of their own, since identifiers of two
+    figures on one page must differ.
 
     Parameters
     ----------
@@ -64,9 +64,7 @@ def inline(figure: mpl.figure.Figure, alt: str, zoom: float = ZOOM) -> Markup:
     return Markup(_SIZE.sub(lambda m: f"<svg {m[1]}{label}", text, count=1))
 
 
-def figure(
-    draw: Callable[[mpl.axes.Axes], object], size: tuple[float, float], alt: str, zoom: float = ZOOM
-) -> Markup:
+def figure(draw: Callable[[mpl.axes.Axes], object], size: tuple[float, float], alt: str, zoom: float = ZOOM) -> Markup:
     """Make a figure of one panel, let `draw` fill it, and return it as an `<svg>`; size in inches."""
     with theme.style():
         made, ax = plt.subplots(figsize=size)
@@ -104,7 +102,8 @@ def glyphs() -> Markup:
     """Definitions of the four letters, once a page: logos refer to them."""
     symbols = "".join(f'<path id="base-{b}" d="{glyph(b)}" fill="{theme.BASES[b]}"/>' for b in LETTERS)
     return Markup(
-        f'<svg width="0" height="0" style="position:absolute" aria-hidden="true" focusable="false"><defs>{symbols}</defs></svg>'
+        '<svg width="0" height="0" style="position:absolute" aria-hidden="true"'
+        f' focusable="false"><defs>{symbols}</defs></svg>'
     )
 
 
@@ -149,20 +148,20 @@ def logo(
                 continue
             y -= tall
             letters.append(
-                f'<use href="#base-{LETTERS[b]}" transform="translate({left + i * step + 0.5:g},{y:.1f}) scale({step - 1},{tall:.1f})"/>'
+                f'<use href="#base-{LETTERS[b]}" transform="translate({left + i * step + 0.5:g},{y:.1f})'
+                f' scale({step - 1},{tall:.1f})"/>'
             )
     parts.append("".join(letters))
     parts.append(_logo_ticks(first, len(heights), left, step, base))
     box = f'viewBox="0 0 {width} {base + bottom}" width="{width}" height="{base + bottom}"'
     defs = (
-        "<defs>"
-        + "".join(f'<path id="base-{b}" d="{glyph(b)}" fill="{theme.BASES[b]}"/>' for b in LETTERS)
-        + "</defs>"
+        "<defs>" + "".join(f'<path id="base-{b}" d="{glyph(b)}" fill="{theme.BASES[b]}"/>' for b in LETTERS) + "</defs>"
         if standalone
         else ""
     )
     return Markup(
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="logo" {box} role="img" aria-label="{escape(alt)}">{defs}{"".join(parts)}</svg>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="logo" {box} role="img"'
+        f' aria-label="{escape(alt)}">{defs}{"".join(parts)}</svg>'
     )
 
 
@@ -187,6 +186,7 @@ def _logo_ticks(first: int, n: int, left: int, step: int, base: int) -> str:
         label = f"{first + i:+d}".replace("-", "\u2212") if first + i else "0"
         weight = f' style="font-weight:700;fill:{theme.INK}"' if first + i == 0 else ""
         out.append(
-            f'<path d="M{x:g},{base}v4" stroke="{theme.MUTED}"/><text x="{x:g}" y="{base + 14}" text-anchor="middle"{weight}>{label}</text>'
+            f'<path d="M{x:g},{base}v4" stroke="{theme.MUTED}"/><text x="{x:g}" y="{base + 14}"'
+            f' text-anchor="middle"{weight}>{label}</text>'
         )
     return "".join(out)

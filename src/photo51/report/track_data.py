@@ -1,8 +1,9 @@
-"""Every feature as a track on demand: activations in chunks beside a genome page, each read when its feature is asked for.
+"""Every feature as a track on demand: activations in chunks beside a genome page, each read when its feature is asked
+for.
 
-A page opened from disk may load scripts but not fetch files, so that a chunk is a script that hands over one string: JSON,
-compressed by gzip, as base64, as in the atlas. An interval is three numbers: bases since the end of the one before it, its
-length, and its level, a hundredth of the feature's largest activation on either strand.
+A page opened from disk may load scripts but not fetch files, so that a chunk is a script that hands over one string:
+JSON, compressed by gzip, as base64, as in the atlas. An interval is three numbers: bases since the end of the one
+before it, its length, and its level, a hundredth of the feature's largest activation on either strand.
 """
 
 from __future__ import annotations
@@ -69,7 +70,9 @@ def write_data(places: Places, features: Labelled, folder: Path, chunk: int) -> 
 
 
 def _records(places: Places, ids: list[int], genomes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    """For each genome one record a feature: its number, its largest activation anywhere, its intervals by contig and strand."""
+    """For each genome one record a feature: its number, its largest activation anywhere, its intervals by contig and
+    strand.
+    """
     out: dict[str, list[dict[str, Any]]] = {g: [] for g in genomes}
     for feature, columns in zip(ids, places.columns(np.asarray(ids, dtype=np.int64)), strict=True):
         top = max(float(c.values.max(initial=0)) for c in columns.values())

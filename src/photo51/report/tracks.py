@@ -1,8 +1,8 @@
 """Features as tracks of a genome browser: bigWig a strand, calls, a track hub, an IGV session and an offline page.
 
-A bigWig holds the activation of every scored base at which the feature is active; a base without a value was silent or not
-scored, and `scored.bed` says which. Row i of strand `-` is the same base as row i of strand `+`, so that both tracks of a
-feature share coordinates.
+A bigWig holds the activation of every scored base at which the feature is active; a base without a value was silent or
+not scored, and `scored.bed` says which. Row i of strand `-` is the same base as row i of strand `+`, so that both
+tracks of a feature share coordinates.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ class Tracked(NamedTuple):
     name
         `f123`, or a concept.
     features
-        Numbers of the features; with more than one the track is their largest activation at each base, each as a share of
-        its own largest.
+        Numbers of the features; with more than one the track is their largest activation at each base, each as a share
+        of its own largest.
     label
         What it looks like; empty where it has no name.
     threshold
@@ -79,9 +79,7 @@ def calls_of(runs: pd.DataFrame, threshold: float, gap: int) -> pd.DataFrame:
     grouped = hot.groupby(call).agg(
         genome=("genome", "first"), chrom=("chrom", "first"), start=("start", "min"), end=("end", "max")
     )
-    return grouped.assign(activation=best["value"].to_numpy(), position=best["start"].to_numpy()).reset_index(
-        drop=True
-    )
+    return grouped.assign(activation=best["value"].to_numpy(), position=best["start"].to_numpy()).reset_index(drop=True)
 
 
 def write_tracks(
@@ -94,9 +92,9 @@ def write_tracks(
 ) -> pd.DataFrame:
     """Write the whole folder of tracks, replaced as a whole; the table of tracks comes back.
 
-    The folder holds `tracks.parquet`, `calls.parquet`, `hub.txt`, `genomes.txt`, and for each genome a folder with its bases
-    (`.fa`, `.2bit`), annotation, scored bases, bigWigs, calls, an IGV session and `igv.html`; with `every`, the features that
-    `igv.html` shows on demand, their intervals too, in `data`.
+    The folder holds `tracks.parquet`, `calls.parquet`, `hub.txt`, `genomes.txt`, and for each genome a folder with its
+    bases (`.fa`, `.2bit`), annotation, scored bases, bigWigs, calls, an IGV session and `igv.html`; with `every`, the
+    features that `igv.html` shows on demand, their intervals too, in `data`.
     """
     if not tracked:
         raise ValueError("tracks: need at least one feature, got none")
@@ -111,11 +109,7 @@ def write_tracks(
                 rows += _write_signals(places, item, strand, runs, partial)
                 calls.append(_calls(places, item, strand, runs, peak, params))
         table = TRACKS.check(pd.DataFrame(rows, columns=list(TRACKS.columns)))
-        called = (
-            pd.concat([c for c in calls if len(c)], ignore_index=True)
-            if any(map(len, calls))
-            else CALLS.empty()
-        )
+        called = pd.concat([c for c in calls if len(c)], ignore_index=True) if any(map(len, calls)) else CALLS.empty()
         called = called.sort_values(["genome", "chrom", "start", "end", "strand", "name"], ignore_index=True)
         write_table(table, partial / "tracks.parquet", TRACKS, made)
         write_table(called, partial / "calls.parquet", CALLS, made)
@@ -152,28 +146,22 @@ def _write_signals(
             digest = sha256(folder / name)
         active = int((here["end"] - here["start"]).sum())
         largest = float(here["value"].max()) if len(here) else 0.0
-        rows.append(
-            (str(genome), item.name, item.label, strand, name if len(here) else "", active, largest, digest)
-        )
+        rows.append((str(genome), item.name, item.label, strand, name if len(here) else "", active, largest, digest))
     return rows
 
 
 def _calls(
     places: Places, item: Tracked, strand: Strand, runs: pd.DataFrame, peak: float, params: TracksParams
 ) -> pd.DataFrame:
-    threshold = (
-        item.threshold
-        if np.isfinite(item.threshold) and len(item.features) == 1
-        else params.call_share * peak
-    )
+    threshold = item.threshold if np.isfinite(item.threshold) and len(item.features) == 1 else params.call_share * peak
     found = calls_of(runs, threshold, params.call_gap)
     genes = [
         places.genes.at(str(g), str(c), int(p), strand)
         for g, c, p in zip(found["genome"], found["chrom"], found["position"], strict=True)
     ]
-    score = np.clip(
-        np.rint(1000 * found["activation"].to_numpy(dtype=float) / max(peak, 1e-12)), 0, 1000
-    ).astype(np.int64)
+    score = np.clip(np.rint(1000 * found["activation"].to_numpy(dtype=float) / max(peak, 1e-12)), 0, 1000).astype(
+        np.int64
+    )
     found = found.assign(strand=strand, name=item.name, score=score, threshold=float(threshold), gene=genes)
     return found[list(CALLS.columns)].astype({"start": np.int64, "end": np.int64, "activation": np.float64})
 
@@ -181,20 +169,22 @@ def _calls(
 def _write_genome(places: Places, genome: str, folder: Path) -> None:
     """Bases, annotation and scored bases of a genome."""
     folder.mkdir(parents=True)
-    contigs = [
-        (chrom, places.genomes.sequence(genome, chrom, 0, n)) for chrom, n in _sizes(places, genome).items()
-    ]
+    contigs = [(chrom, places.genomes.sequence(genome, chrom, 0, n)) for chrom, n in _sizes(places, genome).items()]
     write_fasta(contigs, folder / f"{genome}.fa")
     write_twobit(contigs, folder / f"{genome}.2bit")
     annotations = places.genomes.annotations()
     drawn = annotations[(annotations["genome"] == genome) & annotations["kind"].isin(ARROWS)]
     bed = pd.DataFrame(
         {
-            "chrom": drawn["chrom"], "start": drawn["start"], "end": drawn["end"], "score": 0, "strand": drawn["strand"],
+            "chrom": drawn["chrom"],
+            "start": drawn["start"],
+            "end": drawn["end"],
+            "score": 0,
+            "strand": drawn["strand"],
             "name": [n or k for n, k in zip(drawn["name"], drawn["kind"], strict=True)],
             "colour": [theme.colour(k) for k in drawn["kind"]],
         }
-    )  # fmt: skip
+    )
     _write_intervals(bed, _sizes(places, genome), folder / "genes")
     table = places.workspace.table
     scored = table[table["genome"] == genome].assign(name="scored", score=0, strand=".", colour=theme.MUTED)
@@ -228,9 +218,7 @@ def _write_browsers(
             for n, label, c in _FIXED
             if (folder / genome / f"{n}.bb").is_file()
         ]
-        loci = _loci(
-            here, dict(zip(table["name"], table["label"], strict=True)), _sizes(places, genome), params
-        )
+        loci = _loci(here, dict(zip(table["name"], table["label"], strict=True)), _sizes(places, genome), params)
         opens_at = loci[0].where if loci else _whole(_sizes(places, genome))
         write_session(folder / genome / "session.xml", f"{genome}.fa", opens_at, [*fixed, *signals])
         hubs[genome] = (genome, opens_at, [*fixed, *signals])
@@ -276,20 +264,14 @@ def _loci(
     calls: pd.DataFrame, labels: Mapping[str, str], sizes: Mapping[str, int], params: TracksParams
 ) -> list[igv.Locus]:
     """The strongest calls, the features in turn, so that no feature fills the list."""
-    ranked = calls.sort_values(
-        ["score", "activation", "chrom", "start"], ascending=[False, False, True, True]
-    )
-    ranked = ranked.assign(turn=ranked.groupby("name", sort=False).cumcount()).sort_values(
-        "turn", kind="stable"
-    )
+    ranked = calls.sort_values(["score", "activation", "chrom", "start"], ascending=[False, False, True, True])
+    ranked = ranked.assign(turn=ranked.groupby("name", sort=False).cumcount()).sort_values("turn", kind="stable")
     out = []
     for r in ranked.head(params.page_loci).to_dict("records"):
         middle = (r["start"] + r["end"]) // 2
         low, high = max(0, middle - 500), min(sizes[r["chrom"]], middle + 500)
         label = f"{r['name']} {labels.get(r['name'], '')}".strip()
-        strength = (
-            f"{words.number(float(r['activation']))} ({r['score'] / 10:.0f}{words.THIN}% of its largest)"
-        )
+        strength = f"{words.number(float(r['activation']))} ({r['score'] / 10:.0f}{words.THIN}% of its largest)"
         out.append(
             igv.Locus(
                 words.place(r["chrom"], low, high),

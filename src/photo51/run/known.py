@@ -19,7 +19,9 @@ ALPHA = 0.05  # q-value up to which a pair of feature and annotation counts as a
 
 
 class Logo(NamedTuple):
-    """A sequence logo: letter heights (bits), (positions, 4) in the order A, C, G, T; offset of the first position; windows."""
+    """A sequence logo: letter heights (bits), (positions, 4) in the order A, C, G, T; offset of the first position;
+    windows.
+    """
 
     heights: NDArray[np.float64]
     first: int
@@ -76,10 +78,21 @@ class Known(NamedTuple):
                 ["q", "z_rot"], ascending=[True, False]
             )
         return cls(
-            feature, run.has("concepts") or run.has("enrichment"), run.of("names", feature), concepts, enriched, _first(run.of("shapes", feature)), _first(run.of("novelty", feature)),
-            _first(run.of("causality", feature)), run.manifold_of(feature), _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
-            run.of("profiles", feature), run.of("ledger", feature), run.of("motif_matches", feature), run.of("genesets", feature),
-        )  # fmt: skip
+            feature,
+            run.has("concepts") or run.has("enrichment"),
+            run.of("names", feature),
+            concepts,
+            enriched,
+            _first(run.of("shapes", feature)),
+            _first(run.of("novelty", feature)),
+            _first(run.of("causality", feature)),
+            run.manifold_of(feature),
+            _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
+            run.of("profiles", feature),
+            run.of("ledger", feature),
+            run.of("motif_matches", feature),
+            run.of("genesets", feature),
+        )
 
     @property
     def best(self) -> Row:
@@ -102,9 +115,7 @@ class Known(NamedTuple):
         best = _first(self.names)
         if not best:
             return Reads()
-        return Reads(
-            "antisense" if best["strand"] == "antisense" else "sense", max(int(best.get("frame", 0)), 0)
-        )
+        return Reads("antisense" if best["strand"] == "antisense" else "sense", max(int(best.get("frame", 0)), 0))
 
     @property
     def grade(self) -> str:
@@ -130,8 +141,7 @@ def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
         return None
     rows = rows.sort_values("offset")
     heights = (
-        rows[["A", "C", "G", "T"]].to_numpy(dtype=float)
-        * np.maximum(rows["bits"].to_numpy(dtype=float), 0.0)[:, None]
+        rows[["A", "C", "G", "T"]].to_numpy(dtype=float) * np.maximum(rows["bits"].to_numpy(dtype=float), 0.0)[:, None]
     )
     return Logo(heights, int(rows["offset"].iloc[0]), int(rows["n"].max()))
 
@@ -139,8 +149,8 @@ def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
 def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:
     """Rows with F1 and its nulls, the one farthest above its nulls first.
 
-    F1 alone favours classes that cover much of the genome, of which whatever fires often seems to be a detector: a feature of
-    second codon positions would be called after coding sequences, in which they all lie.
+    F1 alone favours classes that cover much of the genome, of which whatever fires often seems to be a detector: a
+    feature of second codon positions would be called after coding sequences, in which they all lie.
     """
     margin = concepts["f1_domain"] - np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
     ordered = concepts.assign(margin=margin).sort_values(
@@ -150,7 +160,9 @@ def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:
 
 
 def closest(run: Run) -> pd.DataFrame:
-    """The annotation each feature is closest to, indexed by feature: its best row of the names table, `named` or weak."""
+    """The annotation each feature is closest to, indexed by feature: its best row of the names table, `named` or
+    weak.
+    """
     table = run.table("names")
     if table is None:
         table = NAMES.empty()

@@ -1,7 +1,9 @@
-"""Where every file of a run lies below its folder, what it is about, and which stage makes it: spelled here and nowhere else.
+"""Where every file of a run lies below its folder, what it is about, and which stage makes it: spelled here and
+nowhere else.
 
-A pattern is a path with wildcards in braces, those of the workflow: `sae` is a dictionary, `source` the model or its random
-twin, `set` a set of variants, `name` a comparison, a cohort or an experiment, `part` a part of a scattered stage.
+A pattern is a path with wildcards in braces, those of the workflow: `sae` is a dictionary, `source` the model or its
+random twin, `set` a set of variants, `name` a comparison, a cohort or an experiment, `part` a part of a scattered
+stage.
 """
 
 from __future__ import annotations
@@ -65,9 +67,7 @@ class Place:
         """
         filled = self.fill(**values)
         if left := _FIELD.findall(filled):
-            raise InputError(
-                f"{self.pattern}: need a value for {', '.join(left)}, got {sorted(values) or 'none'}"
-            )
+            raise InputError(f"{self.pattern}: need a value for {', '.join(left)}, got {sorted(values) or 'none'}")
         return Path(folder) / filled
 
     def paths(self, folder: Path | str, /, **values: str | int) -> list[Path]:
@@ -120,8 +120,12 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "dictionary_card": Place("sae/{sae}/sae.json", "train-sae", "Description of the dictionary"),
         "quality": Place("sae/{sae}/quality.parquet", "sae-quality", "Quality of the dictionary"),
         "fidelity": Place("sae/{sae}/fidelity.parquet", "fidelity", "Predictions from reconstructed activations"),
-        "losses": Place("sae/{sae}/losses.parquet", "fidelity", "Surprisal of each position, with and without the dictionary"),
-        "fidelity_classes": Place("sae/{sae}/fidelity_classes.parquet", "fidelity-classes", "Predictions by annotation class"),
+        "losses": Place(
+            "sae/{sae}/losses.parquet", "fidelity", "Surprisal of each position, with and without the dictionary"
+        ),
+        "fidelity_classes": Place(
+            "sae/{sae}/fidelity_classes.parquet", "fidelity-classes", "Predictions by annotation class"
+        ),
         "encode_done": Place(".done/encode/{sae}/{part}", "encode", "Finished parts of codes"),
         "codes_folder": Place("codes/{sae}", "encode", "The codes store"),
         "codes": Place("codes/{sae}/codes.json", "encode", "Codes"),
@@ -137,7 +141,9 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "concepts": Place("concepts.parquet", "concepts", "Concepts on held-out blocks"),
         "concept_summary": Place("concept_summary.parquet", "concepts", "Concepts beside their baselines"),
         "concept_figures": Place("concepts.json", "concepts", "Figures of the concepts"),
-        "instances": Place("instances.parquet", "concepts", "Classes with few instances, each judged by a choice made on the others"),
+        "instances": Place(
+            "instances.parquet", "concepts", "Classes with few instances, each judged by a choice made on the others"
+        ),
         "regions": Place("regions.parquet", "concepts", "Long, rare classes against their flanks"),
         "ledger": Place("ledger.parquet", "ledger", "Replication of annotations"),
         "names": Place("names.parquet", "names", "Names of features"),
@@ -147,7 +153,9 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "motif_matches": Place("motif_matches.parquet", "motifs", "Matches to known motifs", _MOTIFS),
         "genesets": Place("genesets.parquet", "genesets", "Gene sets", _SETS),
         "novelty": Place("novelty.parquet", "novelty", "The ranking of unannotated features"),
-        "hidden_classes": Place("hidden_classes.parquet", "novelty", "Leave-one-annotation-out validation of the ranking"),
+        "hidden_classes": Place(
+            "hidden_classes.parquet", "novelty", "Leave-one-annotation-out validation of the ranking"
+        ),
         # geometry
         "panel": Place("panel.h5ad", "panel", "Genes of many organisms as the model reads them"),
         "geometry": Place("geometry.h5ad", "geometry", "Relations between features"),
@@ -160,18 +168,32 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "variants": Place("variants/{set}.parquet", "variants", "Variant effects", _VARIANTS),
         "variant_features": Place("variants/{set}.h5ad", "variants", "Changes of features by variants", _VARIANTS),
         "comparison": Place("biomarkers/{name}", "biomarkers", "A comparison of variants", _VARIANTS),
-        "feature_tests": Place("biomarkers/{name}/feature_tests.parquet", "biomarkers", "Features of disease variants", _VARIANTS),
-        "permutation_audit": Place("biomarkers/{name}/permutation_audit.parquet", "biomarkers", "Feature tests with permuted labels", _VARIANTS),
+        "feature_tests": Place(
+            "biomarkers/{name}/feature_tests.parquet", "biomarkers", "Features of disease variants", _VARIANTS
+        ),
+        "permutation_audit": Place(
+            "biomarkers/{name}/permutation_audit.parquet", "biomarkers", "Feature tests with permuted labels", _VARIANTS
+        ),
         "reach": Place("biomarkers/{name}/reach.parquet", "biomarkers", "What each score can rank", _VARIANTS),
         "conformal": Place("biomarkers/{name}/conformal.parquet", "biomarkers", "Conformal sets", _VARIANTS),
-        "classifiers": Place("biomarkers/{name}/classifiers.parquet", "biomarkers", "Prediction of disease variants", _VARIANTS),
+        "classifiers": Place(
+            "biomarkers/{name}/classifiers.parquet", "biomarkers", "Prediction of disease variants", _VARIANTS
+        ),
         "scores": Place("biomarkers/{name}/scores.parquet", "biomarkers", "Scores of every variant", _VARIANTS),
         "probes": Place("biomarkers/{name}/probes.parquet", "biomarkers", "Weights of the scores", _VARIANTS),
-        "compared_variants": Place("biomarkers/{name}/variants.parquet", "biomarkers", "Variants of a comparison", _VARIANTS),
+        "compared_variants": Place(
+            "biomarkers/{name}/variants.parquet", "biomarkers", "Variants of a comparison", _VARIANTS
+        ),
         "cards": Place("biomarkers/{name}/cards.parquet", "cards", "Evidence cards", _VARIANTS),
-        "card_features": Place("biomarkers/{name}/card_features.parquet", "cards", "Features on evidence cards", _VARIANTS),
-        "card_neighbours": Place("biomarkers/{name}/card_neighbours.parquet", "cards", "Neighbours on evidence cards", _VARIANTS),
-        "card_calibration": Place("biomarkers/{name}/calibration.parquet", "cards", "Calibration of the cards", _VARIANTS),
+        "card_features": Place(
+            "biomarkers/{name}/card_features.parquet", "cards", "Features on evidence cards", _VARIANTS
+        ),
+        "card_neighbours": Place(
+            "biomarkers/{name}/card_neighbours.parquet", "cards", "Neighbours on evidence cards", _VARIANTS
+        ),
+        "card_calibration": Place(
+            "biomarkers/{name}/calibration.parquet", "cards", "Calibration of the cards", _VARIANTS
+        ),
         "variant_rules": Place("biomarkers/{name}/rules.parquet", "distil", "Distilled rules", _VARIANTS),
         "cohort_done": Place(".done/cohort/{name}", "cohort", "Finished cohorts", _COHORT),
         "cohort_tests": Place("cohort/{name}/cohort_tests.parquet", "cohort", "Cohort association", _COHORT),
@@ -188,7 +210,9 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "doses": Place("interventions/{name}/doses.parquet", "steer", "Steering"),
         "verdicts": Place("interventions/{name}/verdicts.parquet", "steer", "Verdicts on steering"),
         "frameshift": Place("interventions/frameshift.parquet", "frameshift", "Features after a frameshift"),
-        "frameshift_profile": Place("interventions/frameshift_profile.parquet", "frameshift", "Profile after a frameshift"),
+        "frameshift_profile": Place(
+            "interventions/frameshift_profile.parquet", "frameshift", "Profile after a frameshift"
+        ),
         # what is claimed
         "findings": Place("findings.parquet", "findings", "What the run claims"),
         # what people see
@@ -202,7 +226,7 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "exports": Place("exports", "export", "Exports"),
         "report": Place("report.html", "report", "The report"),
     }
-)  # fmt: skip
+)
 
 
 def place(name: str) -> Place:

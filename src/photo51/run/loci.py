@@ -56,8 +56,8 @@ def most_active(
 ) -> Loci:
     """Find the features most active in each bin, either strand.
 
-    A feature is ranked by how far its largest activation in the bin, as a share of its own maximum, exceeds the median of
-    that share over all scored bins: what is on everywhere says nothing of a place.
+    A feature is ranked by how far its largest activation in the bin, as a share of its own maximum, exceeds the median
+    of that share over all scored bins: what is on everywhere says nothing of a place.
 
     Parameters
     ----------
@@ -76,10 +76,7 @@ def most_active(
     while int((-(-lengths // bases)).sum()) > MOST_BINS:
         bases *= 2
     first = np.concatenate([[0], np.cumsum(-(-lengths // bases))])
-    where = {
-        (str(g), str(c)): int(b)
-        for g, c, b in zip(contigs["genome"], contigs["chrom"], first[:-1], strict=True)
-    }
+    where = {(str(g), str(c)): int(b) for g, c, b in zip(contigs["genome"], contigs["chrom"], first[:-1], strict=True)}
     bin_of = _bins(workspace, where, bases)
     scored = np.unique(bin_of)
     dense_of = np.full(int(first[-1]), -1)
@@ -95,8 +92,7 @@ def most_active(
         rank = np.where(share > 0, share - np.median(share, axis=0), -np.inf).astype(np.float32)
         rows = np.broadcast_to(np.arange(at, at + share.shape[1]), share.shape)
         rank, row, level = (
-            np.concatenate(pair, axis=1)
-            for pair in ((best_rank, rank), (best_row, rows), (best_share, share))
+            np.concatenate(pair, axis=1) for pair in ((best_rank, rank), (best_row, rows), (best_share, share))
         )
         order = np.argsort(-rank, axis=1, kind="stable")[:, :per_bin]
         best_rank, best_row, best_share = (np.take_along_axis(m, order, axis=1) for m in (rank, row, level))
@@ -106,16 +102,14 @@ def most_active(
 def _bins(workspace: Workspace, where: Mapping[tuple[str, str], int], bases: int) -> NDArray[np.int64]:
     """Bin of each workspace row, (n_rows,)."""
     out = np.empty(workspace.n_rows, dtype=np.int64)
-    for genome, chrom, start, end, offset in workspace.table[
-        ["genome", "chrom", "start", "end", "offset"]
-    ].itertuples(index=False):
+    for genome, chrom, start, end, offset in workspace.table[["genome", "chrom", "start", "end", "offset"]].itertuples(
+        index=False
+    ):
         out[offset : offset + end - start] = where[str(genome), str(chrom)] + np.arange(start, end) // bases
     return out
 
 
-def _shares(
-    store: CodesStore, ids: NDArray[np.int64], bin_of: NDArray[np.int64], n_bins: int
-) -> NDArray[np.float32]:
+def _shares(store: CodesStore, ids: NDArray[np.int64], bin_of: NDArray[np.int64], n_bins: int) -> NDArray[np.float32]:
     """Largest activation of each feature in each bin over its largest anywhere, (bins, features)."""
     top = np.zeros((n_bins, len(ids)), dtype=np.float32)
     for strand in STRANDS:
@@ -137,6 +131,4 @@ def _packed(
     counts = np.zeros(int(first[-1]), dtype=np.int64)
     counts[scored] = kept.sum(axis=1)
     bounds = np.concatenate([[0], np.cumsum(counts)])
-    return Loci(
-        bases, first.tolist(), bounds.tolist(), row[kept].tolist(), [round(float(v), 3) for v in share[kept]]
-    )
+    return Loci(bases, first.tolist(), bounds.tolist(), row[kept].tolist(), [round(float(v), 3) for v in share[kept]])

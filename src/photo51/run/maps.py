@@ -1,4 +1,6 @@
-"""Where features lie beside each other: the map, and the nearest neighbours, of the directions they write in the model."""
+"""Where features lie beside each other: the map, and the nearest neighbours, of the directions they write in the
+model.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ BLOCK = 1_024
 
 
 def feature_map(run: Run, ids: NDArray[np.integer]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Place of each feature on a map: the UMAP of the geometry stage, or else the first two principal components of the decoder."""
+    """Place of each feature on a map: the UMAP of the geometry stage, or else the first two principal components of
+    the decoder.
+    """
     found = run.maps
     embedding = found.get("X_umap", next(iter(found.values()), None))
     if embedding is None:

@@ -1,7 +1,8 @@
 """A finished run as the pages read it: what is there, and for what is not, which stage would have made it.
 
-A run is a folder of tables; no stage but the first three is compulsory. `Run.table` gives None for what was not made, and
-`Run.absent` says in a sentence what that was and how to get it, so that a page can say so and the rest of it stands.
+A run is a folder of tables; no stage but the first three is compulsory. `Run.table` gives None for what was not made,
+and `Run.absent` says in a sentence what that was and how to get it, so that a page can say so and the rest of it
+stands.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ class Nearest(NamedTuple):
 
     def __str__(self) -> str:
         """As a sentence."""
-        return f"feature {self.asked} is not in this dictionary; the nearest are {', '.join(f'f{i}' for i in self.found)}"
+        return (
+            f"feature {self.asked} is not in this dictionary; the nearest are {', '.join(f'f{i}' for i in self.found)}"
+        )
 
 
 class Run:
@@ -98,7 +101,8 @@ class Run:
         if len(found) == 1 or MAIN in found:
             return found[0] if len(found) == 1 else MAIN
         raise InputError(
-            f"{self.folder / 'codes'}: need codes of one dictionary, or a name with --sae, got {', '.join(found) or 'none'}"
+            f"{self.folder / 'codes'}: need codes of one dictionary, or a name with --sae, got"
+            f" {', '.join(found) or 'none'}"
         )
 
     @cached_property
@@ -140,7 +144,9 @@ class Run:
         return self._tables[name]
 
     def replaced(self, tables: Mapping[str, pd.DataFrame | None]) -> Run:
-        """The same run with some tables as they are given, None for one that was not made; what was read of it is shared."""
+        """The same run with some tables as they are given, None for one that was not made; what was read of it is
+        shared.
+        """
         other = Run(self.folder, self._sae)
         other._tables = {**self._tables, **tables}
         for shared in ("genomes", "codes", "places", "adata", "features"):
@@ -187,7 +193,9 @@ class Run:
 
     @cached_property
     def maps(self) -> dict[str, np.ndarray]:
-        """Embeddings of the features, (features, 2 or more), in their order, NaN for those left out; none without geometry."""
+        """Embeddings of the features, (features, 2 or more), in their order, NaN for those left out; none without
+        geometry.
+        """
         if self._geometry is None:
             return {}
         found, rows = self._geometry
@@ -234,7 +242,9 @@ class Run:
 
     @cached_property
     def membership(self) -> pd.DataFrame:
-        """`manifold`, `manifold_shape`, `manifold_meaning` of each feature that belongs to a group, indexed by feature."""
+        """`manifold`, `manifold_shape`, `manifold_meaning` of each feature that belongs to a group, indexed by
+        feature.
+        """
         columns = ["manifold", "manifold_shape", "manifold_meaning"]
         table = self.table("manifolds")
         if table is None:
@@ -242,9 +252,7 @@ class Run:
         told = self.meanings["quantity"].to_dict()
         rows = {
             int(f): (int(cluster), str(shape), str(told.get(cluster, "")))
-            for cluster, shape, members in zip(
-                table["cluster"], table["shape"], table["features"], strict=True
-            )
+            for cluster, shape, members in zip(table["cluster"], table["shape"], table["features"], strict=True)
             for f in str(members).split(",")
             if f
         }
@@ -280,12 +288,15 @@ class Run:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """What made the run, as `manifest.json` has it; empty while the run is not finished and nothing else is said."""
+        """What made the run, as `manifest.json` has it; empty while the run is not finished and nothing else is
+        said.
+        """
         return self.json("manifest")
 
     @cached_property
     def settings(self) -> dict[str, Any]:
-        """The configuration the run was made with, as its folder keeps it; else as the manifest has it; empty where neither is there.
+        """The configuration the run was made with, as its folder keeps it; else as the manifest has it; empty where
+        neither is there.
 
         Raises
         ------
@@ -304,7 +315,9 @@ class Run:
         return values
 
     def labels(self, comparison: str) -> dict[str, Any]:
-        """What a comparison's settings say of it, such as `cases_label`; empty for one that the configuration does not name."""
+        """What a comparison's settings say of it, such as `cases_label`; empty for one that the configuration does not
+        name.
+        """
         return dict((self.settings.get("comparisons") or {}).get(comparison) or {})
 
     def pages(self, prefix: str = "") -> dict[str, str]:
@@ -332,7 +345,9 @@ class Run:
             raise InputError(f"{file}: need JSON, got {e}; delete it and run the stage again") from e
 
     def quality(self) -> dict[str, Any]:
-        """Row of the quality table that is about the dictionary itself, on the last split measured; empty where there is none."""
+        """Row of the quality table that is about the dictionary itself, on the last split measured; empty where there
+        is none.
+        """
         table = self.table("quality")
         if table is None or table.empty:
             return {}

@@ -44,7 +44,9 @@ class Gene(NamedTuple):
 
 
 class Reads(NamedTuple):
-    """How a feature reads genes: `sense` or `antisense` to them, at codon position 1, 2 or 3; 0 where at none in particular."""
+    """How a feature reads genes: `sense` or `antisense` to them, at codon position 1, 2 or 3; 0 where at none in
+    particular.
+    """
 
     direction: str = "sense"
     codon: int = 0
@@ -78,11 +80,9 @@ class GeneIndex:
         rows = self._overlapping(genome, chrom, start, end)
         return [g for g in rows if g.kind in ARROWS]
 
-    def covering(
-        self, genome: str, chrom: str, position: int, strand: str = "", reads: Reads = ANYHOW
-    ) -> Gene | None:
-        """The gene at a base; of several the one read as the feature reads genes, then the one in whose frame the base is the
-        feature's codon position, then the shortest.
+    def covering(self, genome: str, chrom: str, position: int, strand: str = "", reads: Reads = ANYHOW) -> Gene | None:
+        """The gene at a base; of several the one read as the feature reads genes, then the one in whose frame the base
+        is the feature's codon position, then the shortest.
 
         Parameters
         ----------
@@ -93,32 +93,32 @@ class GeneIndex:
         reads
             How the feature reads genes.
         """
-        there = [
-            g for g in self._overlapping(genome, chrom, position, position + 1) if g.kind in _NAMED and g.name
-        ]
+        there = [g for g in self._overlapping(genome, chrom, position, position + 1) if g.kind in _NAMED and g.name]
         return min(
             there,
-            key=lambda g: (strand != "" and side_of(g, strand) != reads.direction, _misfit(g, position, reads), g.end - g.start),
+            key=lambda g: (
+                strand != "" and side_of(g, strand) != reads.direction,
+                _misfit(g, position, reads),
+                g.end - g.start,
+            ),
             default=None,
-        )  # fmt: skip
+        )
 
     def at(self, genome: str, chrom: str, position: int, strand: str = "", reads: Reads = ANYHOW) -> str:
-        """Gene at a base and how it is read there, or how far the nearest is: `thrA, sense`, `41 bases before thrB, antisense`.
+        """Gene at a base and how it is read there, or how far the nearest is: `thrA, sense`, `41 bases before thrB,
+        antisense`.
 
-        Arguments are those of `covering`. Without a strand nothing is said of the direction; empty where nothing is near.
+        Arguments are those of `covering`. Without a strand nothing is said of the direction; empty where nothing is
+        near.
         """
         if gene := self.covering(genome, chrom, position, strand, reads):
             return gene.name + _said(gene, strand)
         near = [
-            g
-            for g in self._overlapping(genome, chrom, position - 2000, position + 2001)
-            if g.kind in _NAMED and g.name
+            g for g in self._overlapping(genome, chrom, position - 2000, position + 2001) if g.kind in _NAMED and g.name
         ]
         if not near:
             return ""
-        gap, gene = min(
-            ((g.start - position if g.start > position else position - g.end + 1), g) for g in near
-        )
+        gap, gene = min(((g.start - position if g.start > position else position - g.end + 1), g) for g in near)
         side = "before" if (gene.start > position) == (gene.strand != "-") else "after"
         far = f"{gap:,} bases" if gap != 1 else "1 base"
         return f"{far} {side} {gene.name}{_said(gene, strand)}"
@@ -156,7 +156,9 @@ def _said(gene: Gene, strand: str) -> str:
 
 
 def _misfit(gene: Gene, position: int, reads: Reads) -> int:
-    """0 where the base is the feature's codon position in the gene's frame, 2 where it is another, 1 where neither can be said."""
+    """0 where the base is the feature's codon position in the gene's frame, 2 where it is another, 1 where neither can
+    be said.
+    """
     if not reads.codon or gene.frame < 0 or gene.strand not in STRANDS:
         return 1
     offset = position - gene.start if gene.strand == "+" else gene.end - 1 - position
@@ -243,9 +245,7 @@ class Places:
         self.genes = GeneIndex(genomes.annotations())
         self._contigs = genomes.contigs["genome"].value_counts().to_dict()
         columns = (self.workspace.table[c].tolist() for c in ("genome", "chrom", "start", "end", "offset"))
-        self._stretches = [
-            (str(g), str(c), int(s), int(e), int(o)) for g, c, s, e, o in zip(*columns, strict=True)
-        ]
+        self._stretches = [(str(g), str(c), int(s), int(e), int(o)) for g, c, s, e, o in zip(*columns, strict=True)]
         self._bounds = np.array([s[4] for s in self._stretches] + [self.workspace.n_rows])
 
     def columns(self, features: NDArray[np.integer]) -> list[dict[Strand, Column]]:
@@ -284,8 +284,19 @@ class Places:
             bases, levels, peak = reverse_complement(bases), levels[::-1], end - start - 1 - peak
         gene = self.genes.at(genome, chrom, position, strand, reads)
         return Window(
-            genome, chrom, start, end, strand, position, activation, decode(bases), levels, peak, gene, self.called(genome, chrom)
-        )  # fmt: skip
+            genome,
+            chrom,
+            start,
+            end,
+            strand,
+            position,
+            activation,
+            decode(bases),
+            levels,
+            peak,
+            gene,
+            self.called(genome, chrom),
+        )
 
     def called(self, genome: str, chrom: str) -> str:
         """What a contig is called on pages: the genome where that has one contig only, since accessions say little."""
@@ -294,9 +305,7 @@ class Places:
     def unread(self, genome: str, chrom: str, start: int, end: int) -> list[tuple[int, int]]:
         """Parts of `[start, end)` that were not read in this run: nothing is known of features there."""
         at, out = start, []
-        scored = sorted(
-            (first, last) for g, c, first, last, _ in self._stretches if (g, c) == (genome, chrom)
-        )
+        scored = sorted((first, last) for g, c, first, last, _ in self._stretches if (g, c) == (genome, chrom))
         for first, last in scored:
             if last <= at:
                 continue

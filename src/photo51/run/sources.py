@@ -28,29 +28,69 @@ class Source(NamedTuple):
 
     @property
     def of_sets(self) -> str:
-        """Wildcard that makes it several files: a set of variants, a comparison, a cohort, an experiment; empty for one file."""
+        """Wildcard that makes it several files: a set of variants, a comparison, a cohort, an experiment; empty for
+        one file.
+        """
         return next((f for f in self.place.fields if f != "sae"), "")
 
 
 SPECS: MappingProxyType[str, TableSpec] = MappingProxyType(
     {
-        "contigs": genome.CONTIGS, "annotations": genome.ANNOTATIONS, "transcripts": genome.TRANSCRIPTS, "reading": genome.READING,
-        "workspace": genome.WORKSPACE, "windows": genome.WINDOWS, "top_windows": features.TOP_WINDOWS, "retiled": features.RETILED,
-        "quality": sae.QUALITY, "enrichment": enrichment.ENRICHMENT, "qq": enrichment.QQ, "adjusted_rates": enrichment.RATES,
-        "concepts": enrichment.CONCEPTS, "names": enrichment.NAMES, "concept_summary": enrichment.SUMMARY, "instances": enrichment.INSTANCES,
-        "regions": enrichment.REGIONS, "shapes": enrichment.SHAPES, "logos": enrichment.LOGOS, "profiles": enrichment.PROFILES,
-        "motif_matches": enrichment.MOTIF_MATCHES, "genesets": enrichment.GENESETS, "novelty": enrichment.NOVELTY,
-        "hidden_classes": enrichment.HIDDEN, "ledger": enrichment.LEDGER, "manifolds": geometry.MANIFOLDS, "points": geometry.POINTS,
-        "meaning": geometry.MEANING, "battery": geometry.BATTERY, "variants": biomarkers.VARIANT_EFFECTS,
-        "feature_tests": biomarkers.FEATURE_TESTS, "permutation_audit": biomarkers.PERMUTATION_AUDIT, "reach": biomarkers.REACH,
-        "conformal": biomarkers.CONFORMAL, "classifiers": biomarkers.CLASSIFIERS, "cards": biomarkers.CARDS,
-        "card_features": biomarkers.CARD_FEATURES, "card_neighbours": biomarkers.CARD_NEIGHBOURS, "card_calibration": biomarkers.CALIBRATION,
-        "variant_rules": biomarkers.RULES, "cohort_rules": biomarkers.RULES, "lambdas": biomarkers.LAMBDAS, "cohort_tests": biomarkers.COHORT_TESTS,
-        "feasibility": biomarkers.FEASIBILITY, "carriers": biomarkers.CARRIERS, "levels": biomarkers.LEVELS, "associations": biomarkers.ASSOCIATIONS,
-        "causality": interventions.CAUSALITY, "doses": interventions.DOSES, "verdicts": interventions.VERDICTS,
-        "findings": findings.FINDINGS, "tracks": report.TRACKS, "calls": report.CALLS,
+        "contigs": genome.CONTIGS,
+        "annotations": genome.ANNOTATIONS,
+        "transcripts": genome.TRANSCRIPTS,
+        "reading": genome.READING,
+        "workspace": genome.WORKSPACE,
+        "windows": genome.WINDOWS,
+        "top_windows": features.TOP_WINDOWS,
+        "retiled": features.RETILED,
+        "quality": sae.QUALITY,
+        "enrichment": enrichment.ENRICHMENT,
+        "qq": enrichment.QQ,
+        "adjusted_rates": enrichment.RATES,
+        "concepts": enrichment.CONCEPTS,
+        "names": enrichment.NAMES,
+        "concept_summary": enrichment.SUMMARY,
+        "instances": enrichment.INSTANCES,
+        "regions": enrichment.REGIONS,
+        "shapes": enrichment.SHAPES,
+        "logos": enrichment.LOGOS,
+        "profiles": enrichment.PROFILES,
+        "motif_matches": enrichment.MOTIF_MATCHES,
+        "genesets": enrichment.GENESETS,
+        "novelty": enrichment.NOVELTY,
+        "hidden_classes": enrichment.HIDDEN,
+        "ledger": enrichment.LEDGER,
+        "manifolds": geometry.MANIFOLDS,
+        "points": geometry.POINTS,
+        "meaning": geometry.MEANING,
+        "battery": geometry.BATTERY,
+        "variants": biomarkers.VARIANT_EFFECTS,
+        "feature_tests": biomarkers.FEATURE_TESTS,
+        "permutation_audit": biomarkers.PERMUTATION_AUDIT,
+        "reach": biomarkers.REACH,
+        "conformal": biomarkers.CONFORMAL,
+        "classifiers": biomarkers.CLASSIFIERS,
+        "cards": biomarkers.CARDS,
+        "card_features": biomarkers.CARD_FEATURES,
+        "card_neighbours": biomarkers.CARD_NEIGHBOURS,
+        "card_calibration": biomarkers.CALIBRATION,
+        "variant_rules": biomarkers.RULES,
+        "cohort_rules": biomarkers.RULES,
+        "lambdas": biomarkers.LAMBDAS,
+        "cohort_tests": biomarkers.COHORT_TESTS,
+        "feasibility": biomarkers.FEASIBILITY,
+        "carriers": biomarkers.CARRIERS,
+        "levels": biomarkers.LEVELS,
+        "associations": biomarkers.ASSOCIATIONS,
+        "causality": interventions.CAUSALITY,
+        "doses": interventions.DOSES,
+        "verdicts": interventions.VERDICTS,
+        "findings": findings.FINDINGS,
+        "tracks": report.TRACKS,
+        "calls": report.CALLS,
     }
-)  # fmt: skip
+)
 SOURCES: MappingProxyType[str, Source] = MappingProxyType(
     {name: Source(LAYOUT[name], spec) for name, spec in SPECS.items()}
 )

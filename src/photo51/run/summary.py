@@ -32,8 +32,8 @@ YES_NO = {"beats_kmer", "novel"}
 def feature_summary(run: Run) -> pd.DataFrame:
     """Statistics, name, novelty, shape of activation, causality and manifold of every feature, indexed by its number.
 
-    A column is there whether or not its stage was run; a feature of which a stage says nothing has an empty text, `False`,
-    or no number there. `manifold` is -1 for features of none.
+    A column is there whether or not its stage was run; a feature of which a stage says nothing has an empty text,
+    `False`, or no number there. `manifold` is -1 for features of none.
     """
     out = run.features.copy()
     out = out.join(_columns(names(run), CONCEPT))

@@ -1,8 +1,9 @@
 """What an autoencoder is held against: principal components, raw neurons, random directions.
 
-All have the interface of a dictionary. Components and neurons have two signs, codes have none: each gives two features, one
-for either side, so that their features can be tested as an autoencoder's are. With `k` a base keeps only its k largest codes.
-The autoencoder of a model with random weights is an autoencoder trained on that model's activations.
+All have the interface of a dictionary. Components and neurons have two signs, codes have none: each gives two
+features, one for either side, so that their features can be tested as an autoencoder's are. With `k` a base keeps only
+its k largest codes. The autoencoder of a model with random weights is an autoencoder trained on that model's
+activations.
 """
 
 from __future__ import annotations
@@ -88,9 +89,7 @@ class PCA(TwoSided):
     kind = "pca"
 
     @classmethod
-    def fit(
-        cls, source: Source, n_components: int | None = None, *, k: int | None = None, rows: int = 200_000
-    ) -> PCA:
+    def fit(cls, source: Source, n_components: int | None = None, *, k: int | None = None, rows: int = 200_000) -> PCA:
         """Components of a sample.
 
         Parameters
@@ -133,14 +132,14 @@ class Neurons(TwoSided):
 
 
 class RandomDictionary(SparseAutoencoder):
-    """An autoencoder that was never trained: random directions, encoder the decoder's transpose, the k largest codes."""
+    """An autoencoder that was never trained: random directions, encoder the decoder's transpose, the k largest
+    codes.
+    """
 
     kind = "random"
 
     @classmethod
-    def fit(
-        cls, source: Source, n_features: int, k: int, *, seed: int = 0, rows: int = 32_768
-    ) -> RandomDictionary:
+    def fit(cls, source: Source, n_features: int, k: int, *, seed: int = 0, rows: int = 32_768) -> RandomDictionary:
         """Directions drawn at random; centre and length of the codes from a sample of `rows`."""
         x = source.sample(rows)
         check(x, source.origin)

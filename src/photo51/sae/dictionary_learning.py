@@ -1,8 +1,9 @@
-"""Dictionaries of dictionary_learning (`config.json`, `ae.pt`; github.com/saprmarks/dictionary_learning) and of InterPLM.
+"""Dictionaries of dictionary_learning (`config.json`, `ae.pt`; github.com/saprmarks/dictionary_learning) and of
+InterPLM.
 
 InterPLM (Simon and Zou, doi:10.1038/s41592-025-02836-7) keeps the layout for its dictionaries of ESM-2, in `ae.pt`,
-`ae_normalized.pt` or `ae_unnormalized.pt` beside a `config.yaml` or nothing. Which class a file is of is told by its tensors;
-where two classes have the same, by the configuration.
+`ae_normalized.pt` or `ae_unnormalized.pt` beside a `config.yaml` or nothing. Which class a file is of is told by its
+tensors; where two classes have the same, by the configuration.
 """
 
 from __future__ import annotations
@@ -84,19 +85,16 @@ def read(path: Path) -> Foreign:
     Raises
     ------
     InputError
-        For a class that is not known, tensors that its class does not have, and InterPLM's normalisation by each base's norm.
+        For a class that is not known, tensors that its class does not have, and InterPLM's normalisation by each
+        base's norm.
     """
-    file = (
-        path if path.is_file() else next((path / n for n in FILES if (path / n).is_file()), path / FILES[0])
-    )
+    file = path if path.is_file() else next((path / n for n in FILES if (path / n).is_file()), path / FILES[0])
     config = _config(path if path.is_dir() else path.parent)
     a = pickled(file)
     what = _class(path, config, a)
     only(file, a, (*_TENSORS[what], *_BUFFERS), what)
     if missing := [n for n in _TENSORS[what] if n not in a and n not in _OPTIONAL]:
-        raise InputError(
-            f"{file}: need tensors {', '.join(_TENSORS[what])}, got none of {', '.join(missing)}"
-        )
+        raise InputError(f"{file}: need tensors {', '.join(_TENSORS[what])}, got none of {', '.join(missing)}")
     if np.any(a.get("normalize_to_sqrt_d", 0)):
         raise InputError(
             f"{file}: need normalize_to_sqrt_d of false, got true, which divides each base's activation by its norm"
@@ -115,7 +113,8 @@ def _config(folder: Path) -> dict[str, Any]:
     if (folder / "config.json").is_file():
         found = config_of(folder / "config.json")
         return dict(found.get("trainer", found))
-    # InterPLM's YAML holds Python objects, which are not built here; names of class and parent model are all that is needed
+    # InterPLM's YAML holds Python objects, which are not built here; names of class and parent model are all that is
+    # needed
     text = (folder / "config.yaml").read_text(encoding="utf-8") if (folder / "config.yaml").is_file() else ""
     named = [n for n in (*_TENSORS, *_ALSO) if n in text]
     parent = _PARENT.search(text)
@@ -137,13 +136,16 @@ def _class(path: Path, config: Mapping[str, Any], a: Arrays) -> str:
     ]
     if len(possible) != 1:
         raise InputError(
-            f"{path}: need a config.json with dict_class of {', '.join(possible or _TENSORS)}, got none, and tensors {', '.join(sorted(a))}"
+            f"{path}: need a config.json with dict_class of {', '.join(possible or _TENSORS)}, got none, and tensors"
+            f" {', '.join(sorted(a))}"
         )
     return possible[0]
 
 
 def _relu(a: Arrays, config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gate]:
-    """ReLU; dictionary_learning makes decoder rows 1 long when it loads, codes growing by as much, and InterPLM does not."""
+    """ReLU; dictionary_learning makes decoder rows 1 long when it loads, codes growing by as much, and InterPLM does
+    not.
+    """
     decoder = a["decoder.weight"].T
     length = np.linalg.norm(decoder, axis=1)
     interplm = file.name != FILES[0] or config.get("dict_class") == "ReLUSAE" or any(n in a for n in _BUFFERS)
@@ -159,9 +161,7 @@ def _relu(a: Arrays, config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gat
 
 
 def _relu_plain(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, Gate]:
-    made = weights(
-        a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["decoder.bias"], centred=False
-    )
+    made = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["decoder.bias"], centred=False)
     return made, above(np.zeros(len(made["bias"])))
 
 
@@ -218,7 +218,8 @@ def write(sae: SparseAutoencoder, out: Path) -> None:
     level = sae.arrays().get("threshold")
     if level is not None and level.min() != level.max():
         raise InputError(
-            f"dictionary_learning: need a fixed k or one threshold, got {sae.kind} {sae.hash} with a threshold per feature"
+            f"dictionary_learning: need a fixed k or one threshold, got {sae.kind} {sae.hash} with a threshold per"
+            " feature"
         )
     state = {
         "encoder.weight": sae.encoder,

@@ -21,7 +21,9 @@ def gpus() -> int:
 
 
 def share_among(n: int) -> None:
-    """Become `n` processes that each run this command; nothing happens for one, or where `torchrun` started this one."""
+    """Become `n` processes that each run this command; nothing happens for one, or where `torchrun` started this
+    one.
+    """
     if n == 1 or "RANK" in os.environ:
         return
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]

@@ -1,7 +1,8 @@
-"""What the readers of other tools' dictionaries share: weights in one layout, rules as a gate, fields that must be known.
+"""What the readers of other tools' dictionaries share: weights in one layout, rules as a gate, fields that must be
+known.
 
-A gated encoder (Rajamanoharan et al., arXiv:2404.16014) shares its weights between gate and magnitude, so that "gate above 0"
-is "magnitude above b_mag - exp(r_mag) b_gate": it is held as a threshold a feature.
+A gated encoder (Rajamanoharan et al., arXiv:2404.16014) shares its weights between gate and magnitude, so that "gate
+above 0" is "magnitude above b_mag - exp(r_mag) b_gate": it is held as a threshold a feature.
 """
 
 from __future__ import annotations
@@ -72,9 +73,7 @@ def gated(a: Mapping[str, NDArray], names: tuple[str, str, str]) -> tuple[NDArra
     return np.exp(r), magnitude, above(magnitude - np.exp(r) * gate)
 
 
-def weights(
-    encoder: NDArray, bias: NDArray, decoder: NDArray, offset: NDArray, *, centred: bool = True
-) -> Arrays:
+def weights(encoder: NDArray, bias: NDArray, decoder: NDArray, offset: NDArray, *, centred: bool = True) -> Arrays:
     """Weights in the layout of `SparseAutoencoder`: encoder and decoder (features, d_model)."""
     named = {"encoder": encoder, "bias": bias, "decoder": decoder, "offset": offset}
     out = {name: np.ascontiguousarray(a, dtype=np.float32) for name, a in named.items()}
@@ -127,9 +126,7 @@ def list_unknown(where: Path | str, config: Mapping[str, Any], known: frozenset[
 def only(where: Path | str, arrays: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
     """Refuse tensors that are not known: each would change codes or what they decode to."""
     if unknown := sorted(set(arrays) - set(known)):
-        raise InputError(
-            f"{where}: need the tensors of {what} ({', '.join(known)}), got {unknown[0]!r} beside them"
-        )
+        raise InputError(f"{where}: need the tensors of {what} ({', '.join(known)}), got {unknown[0]!r} beside them")
 
 
 def tensors(path: Path, names: tuple[str, ...]) -> Arrays:

@@ -1,8 +1,8 @@
 """Dictionaries of other tools: read and written without those tools.
 
 SAELens, EleutherAI's sparsify, dictionary_learning with InterPLM, and the file of the Evo 2 layer-26 autoencoder (tied
-weights; Brixi et al., doi:10.1101/2025.02.18.638918). Pickled files are opened with `weights_only`, which builds tensors and nothing
-else. What a file asks for that a dictionary here cannot do is refused by name, never dropped.
+weights; Brixi et al., doi:10.1101/2025.02.18.638918). Pickled files are opened with `weights_only`, which builds
+tensors and nothing else. What a file asks for that a dictionary here cannot do is refused by name, never dropped.
 """
 
 from __future__ import annotations
@@ -29,9 +29,7 @@ log = logging.getLogger(__name__)
 EVO2_K = 64
 
 
-def load_foreign(
-    path: Path | str, origin: Origin | None = None, kind: str | None = None
-) -> SparseAutoencoder:
+def load_foreign(path: Path | str, origin: Origin | None = None, kind: str | None = None) -> SparseAutoencoder:
     """Read a dictionary that another tool wrote.
 
     Parameters
@@ -51,8 +49,8 @@ def load_foreign(
     Raises
     ------
     InputError
-        For another format or a dictionary that works otherwise, for a missing origin, and where the file's own origin is not
-        `origin`, naming both.
+        For another format or a dictionary that works otherwise, for a missing origin, and where the file's own origin
+        is not `origin`, naming both.
     """
     path = Path(path)
     kind = kind or guess(path)
@@ -64,15 +62,14 @@ def load_foreign(
     origin = origin or found.origin
     if origin is None:
         raise InputError(
-            f"{path}: need the model and site it is of, got a {kind} file that does not say; name the activations (--activations), or --model and --site"
+            f"{path}: need the model and site it is of, got a {kind} file that does not say; name the activations"
+            " (--activations), or --model and --site"
         )
     width = found.weights["encoder"].shape[1]
     if width != origin.d_model:
         raise InputError(f"{path}: need a dictionary for {origin}, got one for {width} numbers per base")
     if found.declared and found.origin is None and not _named_alike(found.declared, origin.model_name):
-        log.warning(
-            "%s: the file says that it is of model %r; it is taken for %s", path, found.declared, origin
-        )
+        log.warning("%s: the file says that it is of model %r; it is taken for %s", path, found.declared, origin)
     card = {"imported": {"format": kind, "sha256": _digest(path), "declared_model": found.declared}}
     return SparseAutoencoder(found.weights, found.gate, origin, card)
 
@@ -94,12 +91,14 @@ def guess(path: Path) -> str:
         if (path / name).is_file():
             return kind
     raise InputError(
-        f"{path}: need a dictionary of {', '.join(_READERS)}, got no sae_weights.safetensors, sae.safetensors, ae.pt or file"
+        f"{path}: need a dictionary of {', '.join(_READERS)}, got no sae_weights.safetensors, sae.safetensors, ae.pt or"
+        " file"
     )
 
 
 def calibrated(sae: SparseAutoencoder, x: NDArray[np.float32], k: int) -> SparseAutoencoder:
-    """The same dictionary with the one threshold at which a base of `x` (rows, d_model) has k active features on average.
+    """The same dictionary with the one threshold at which a base of `x` (rows, d_model) has k active features on
+    average.
 
     For dictionaries trained by BatchTopK whose files hold no threshold: codes then depend on their own base alone.
     """

@@ -1,8 +1,8 @@
 """A training step's arithmetic over active codes only, compiled workers (see `threads`).
 
-Weights lie latent by latent, (features, width), so that a feature is one row of the encoder and one of the decoder. Sums run in
-an order that neither threads nor machine decide: within a row by `row_dot` or element by element, over rows in pieces of fixed
-length.
+Weights lie latent by latent, (features, width), so that a feature is one row of the encoder and one of the decoder.
+Sums run in an order that neither threads nor machine decide: within a row by `row_dot` or element by element, over
+rows in pieces of fixed length.
 """
 
 from __future__ import annotations
@@ -101,8 +101,8 @@ def decode(worker, workers, active, decoder, target, prefixes, scale, residual, 
     scale
         Derivative of the loss by a residual is `scale * residual`.
     residual
-        (prefixes, tokens, width) filled with `scale` times the sum of the residuals of all prefixes from this one on, which
-        is what a feature of that prefix answers for.
+        (prefixes, tokens, width) filled with `scale` times the sum of the residuals of all prefixes from this one on,
+        which is what a feature of that prefix answers for.
     slope
         (tokens, capacity) filled with the derivative of the loss by each code.
     square
@@ -141,7 +141,9 @@ def decode(worker, workers, active, decoder, target, prefixes, scale, residual, 
 
 @njit(cache=True, nogil=True)
 def count_by_feature(worker, workers, active, counts):
-    """`counts[i, f]`: entries of feature f among the i-th share of tokens; shares are contiguous, one a row of `counts`."""
+    """`counts[i, f]`: entries of feature f among the i-th share of tokens; shares are contiguous, one a row of
+    `counts`.
+    """
     shares = counts.shape[0]
     for i in range(worker, shares, workers):
         mine = counts[i]
@@ -158,7 +160,9 @@ def _share(i, shares, tokens):
 
 @njit(cache=True, nogil=True)
 def sort_by_feature(worker, workers, active, slope, places, out):
-    """Put entries where they belong; `places[i, f]` is where the i-th share's entries of feature f begin (and is used up)."""
+    """Put entries where they belong; `places[i, f]` is where the i-th share's entries of feature f begin (and is used
+    up).
+    """
     shares = places.shape[0]
     for i in range(worker, shares, workers):
         mine = places[i]
@@ -223,9 +227,7 @@ def finish(f, decoder, out):
     for c in range(decoder.shape[1]):
         out.decoder[f, c] -= along * decoder[f, c]
     out.norm2[f] = (
-        row_dot(out.decoder, f, out.decoder, f)
-        + row_dot(out.encoder, f, out.encoder, f)
-        + out.bias[f] * out.bias[f]
+        row_dot(out.decoder, f, out.decoder, f) + row_dot(out.encoder, f, out.encoder, f) + out.bias[f] * out.bias[f]
     )
 
 

@@ -1,8 +1,8 @@
 """Sums of products in one fixed order, so that a code is the same number on every machine, thread and batch.
 
-Floating-point sums depend on their order, and compilers and linear algebra libraries choose it by processor, shape and number
-of threads. `row_dot` spells it out in LLVM's own language: four accumulators of sixteen lanes, each a chain of fused
-multiply-adds, then a tree. Rows are padded with zeros to a multiple of `STEP`.
+Floating-point sums depend on their order, and compilers and linear algebra libraries choose it by processor, shape and
+number of threads. `row_dot` spells it out in LLVM's own language: four accumulators of sixteen lanes, each a chain of
+fused multiply-adds, then a tree. Rows are padded with zeros to a multiple of `STEP`.
 """
 
 from __future__ import annotations
@@ -62,10 +62,7 @@ def _row_dot(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> 
     for u, total in enumerate(sums):
         total.add_incoming(_VECTOR([0.0] * LANES), entry)
         column = builder.add(at, width.type(u * LANES))
-        x, y = (
-            builder.load(builder.bitcast(builder.gep(p, [column]), _VECTOR.as_pointer()), align=4)
-            for p, _ in rows
-        )
+        x, y = (builder.load(builder.bitcast(builder.gep(p, [column]), _VECTOR.as_pointer()), align=4) for p, _ in rows)
         chains.append(builder.call(fma, [x, y, total]))
         total.add_incoming(chains[-1], loop)
     after = builder.add(at, width.type(STEP))
@@ -102,7 +99,9 @@ def _sum_lanes(builder: ir.IRBuilder, v: Any) -> Any:
 
 @_inline
 def as_float(_typing: Any, x: Any) -> Any:
-    """A number of a screen's product as float32: int32 by value, `uint16` as the bits of a bfloat16, float32 as it is."""
+    """A number of a screen's product as float32: int32 by value, `uint16` as the bits of a bfloat16, float32 as it
+    is.
+    """
 
     def convert(_context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> Any:
         if signature.args[0] == types.int32:
@@ -142,8 +141,9 @@ WORD = 64
 def hit_word(_typing: Any, low: Any, n: Any, j: Any, scale: Any, shift: Any, line: Any) -> Any:
     """Which of the features j … j + 63 of token n may be active, a bit each, the first the lowest.
 
-    A feature may be where `v + relative · |v| + shift · per > bar`, v = scale · low[n, j] being the screen's product; `line` is
-    (relative, per, bar), float32. Spelled out in vectors: compilers do not find them behind the stores of single flags.
+    A feature may be where `v + relative · |v| + shift · per > bar`, v = scale · low[n, j] being the screen's product;
+    `line` is (relative, per, bar), float32. Spelled out in vectors: compilers do not find them behind the stores of
+    single flags.
     """
     return types.uint64(low, n, j, scale, shift, line), _hit_word
 

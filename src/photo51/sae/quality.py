@@ -74,9 +74,7 @@ class Quality(NamedTuple):
         return float((self.density > DENSE).mean())
 
 
-def measure(
-    dictionary: Dictionary, held: Held, size: int = 16_384, *, encode: Encode | None = None
-) -> Quality:
+def measure(dictionary: Dictionary, held: Held, size: int = 16_384, *, encode: Encode | None = None) -> Quality:
     """Measure a dictionary.
 
     Parameters
@@ -180,9 +178,7 @@ def plot_explained(ax: Axes, table: pd.DataFrame) -> Axes:
     at = np.arange(len(names))[::-1]
     ax.barh(at, table["variance_explained"].clip(lower=0), color=colours, height=0.7)
     for y, value, l0 in zip(at, table["variance_explained"], table["l0"], strict=True):
-        ax.text(
-            max(value, 0) + 0.01, y, f"{value:.3f} at {l0:.3g}", va="center", fontsize=6, color=theme.MUTED
-        )
+        ax.text(max(value, 0) + 0.01, y, f"{value:.3f} at {l0:.3g}", va="center", fontsize=6, color=theme.MUTED)
     ax.set(
         yticks=at,
         yticklabels=names,

@@ -95,8 +95,8 @@ def quality_report(
 def baselines(sae: Dictionary, learnt: Source, k: int) -> dict[str, Dictionary]:
     """What spends as many numbers a base: principal components, neurons, random directions.
 
-    `pca first k` keeps the k largest components for all bases (equal dimension); the others the k largest coordinates of each
-    base (equal k), the random dictionary at equal width too.
+    `pca first k` keeps the k largest components for all bases (equal dimension); the others the k largest coordinates
+    of each base (equal k), the random dictionary at equal width too.
     """
     pca = PCA.fit(learnt, rows=_ROWS)
     return {
@@ -128,9 +128,7 @@ def stored_codes(store: CodesStore, sae: Dictionary) -> Encode:
         For codes of another dictionary, naming both.
     """
     if store.meta.sae != sae.hash:
-        raise InputError(
-            f"{store.folder}: need codes of dictionary {sae.hash}, got those of {store.meta.sae}"
-        )
+        raise InputError(f"{store.folder}: need codes of dictionary {sae.hash}, got those of {store.meta.sae}")
 
     def encode(strand: Strand, rows: NDArray[np.int64], _x: NDArray[np.float32]) -> sp.csr_matrix:
         start = int(rows[0])

@@ -27,7 +27,9 @@ Reduce = Callable[[NDArray], NDArray]
 
 @dataclass(frozen=True, eq=False)
 class Gate:
-    """How a finished dictionary decides: the `k` largest positive codes of a base, or those above `threshold` (features,)."""
+    """How a finished dictionary decides: the `k` largest positive codes of a base, or those above `threshold`
+    (features,).
+    """
 
     k: int | None = None
     threshold: NDArray[np.float32] | None = None
@@ -90,7 +92,9 @@ class Rule:
 
 
 class TopK(Rule):
-    """The k largest positive pre-activations of each base (Makhzani and Frey, arXiv:1312.5663; Gao et al., arXiv:2406.04093)."""
+    """The k largest positive pre-activations of each base (Makhzani and Frey, arXiv:1312.5663; Gao et al.,
+    arXiv:2406.04093).
+    """
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
         """The k largest."""
@@ -105,8 +109,8 @@ class TopK(Rule):
 class BatchTopK(Rule):
     """The k·n largest positive pre-activations of a batch of n bases (Bussmann et al., arXiv:2412.06410).
 
-    What is active on a base then depends on its batch, so that the finished dictionary uses a threshold instead: the one at
-    which a base of the sample has k active features on average.
+    What is active on a base then depends on its batch, so that the finished dictionary uses a threshold instead: the
+    one at which a base of the sample has k active features on average.
     """
 
     def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:
@@ -148,14 +152,14 @@ class BatchTopK(Rule):
     def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:
         """The threshold of the sample; one number for all features."""
         codes = self.select(encoder, x)
-        least = min(
-            (codes.value[n, : codes.count[n]].min() for n in range(len(x)) if codes.count[n]), default=0.0
-        )
+        least = min((codes.value[n, : codes.count[n]].min() for n in range(len(x)) if codes.count[n]), default=0.0)
         return Gate(threshold=np.full(self.n_features, np.nextafter(np.float32(least), np.float32(0))))
 
 
 class Matryoshka(BatchTopK):
-    """BatchTopK whose first features reconstruct alone, and the first few more, and so on (Bussmann et al., arXiv:2503.17547)."""
+    """BatchTopK whose first features reconstruct alone, and the first few more, and so on (Bussmann et al.,
+    arXiv:2503.17547).
+    """
 
     def prefixes(self) -> NDArray[np.int64]:
         """From the shares of the parameters."""
@@ -164,7 +168,9 @@ class Matryoshka(BatchTopK):
 
 
 class ReLU(Rule):
-    """Every positive pre-activation, with a price on their sum (L1); the price is steered until k are active on average."""
+    """Every positive pre-activation, with a price on their sum (L1); the price is steered until k are active on
+    average.
+    """
 
     pulls = True
 
@@ -184,9 +190,7 @@ class ReLU(Rule):
         """The price adds to every slope; it rises while too many are active and falls while too few are."""
         slope = slope + float(self.state["price"]) / tokens
         active = float(self.reduce(np.array([float(len(pre))]))[0]) / tokens
-        self.state["price"] = self.state["price"] * np.exp(
-            0.02 * np.clip(np.log(max(active, 1e-3) / self.k), -1, 1)
-        )
+        self.state["price"] = self.state["price"] * np.exp(0.02 * np.clip(np.log(max(active, 1e-3) / self.k), -1, 1))
         return slope
 
     def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:  # noqa: ARG002

@@ -47,22 +47,67 @@ _RENAMED = {
     "hook_point_layer": "hook_layer",
 }
 _READ = {
-    "architecture", "d_in", "d_sae", "dtype", "device", "k", "activation_fn_str", "activation_fn_kwargs",
-    "apply_b_dec_to_input", "finetuning_scaling_factor", "normalize_activations", "reshape_activations",
-    "rescale_acts_by_decoder_norm", "metadata", "meta", "hook_head_index",
-}  # fmt: skip
+    "architecture",
+    "d_in",
+    "d_sae",
+    "dtype",
+    "device",
+    "k",
+    "activation_fn_str",
+    "activation_fn_kwargs",
+    "apply_b_dec_to_input",
+    "finetuning_scaling_factor",
+    "normalize_activations",
+    "reshape_activations",
+    "rescale_acts_by_decoder_norm",
+    "metadata",
+    "meta",
+    "hook_head_index",
+}
 # about the model's input, the data and the training: they do not change the code of an activation
 _HARMLESS = {
-    "model_name", "model_class_name", "hook_name", "hook_layer", "prepend_bos", "context_size", "dataset_path",
-    "dataset_trust_remote_code", "sae_lens_training_version", "sae_lens_version", "neuronpedia_id",
-    "model_from_pretrained_kwargs", "seqpos_slice", "exclude_special_tokens", "l1_coefficient", "l0_coefficient",
-    "lp_norm", "noise_scale", "l1_warm_up_steps", "l0_warm_up_steps", "aux_loss_coefficient", "jumprelu_bandwidth",
-    "jumprelu_init_threshold", "jumprelu_sparsity_loss_mode", "jumprelu_tanh_scale", "pre_act_loss_coefficient",
-    "decoder_init_norm", "topk_threshold_lr", "matryoshka_widths", "use_sparse_activations", "normalize_sae_decoder",
-    "mse_loss_normalization", "use_ghost_grads", "expansion_factor", "seed", "lr", "b_dec_init_method",
-    "decoder_orthogonal_init", "decoder_heuristic_init", "init_encoder_as_decoder_transpose",
+    "model_name",
+    "model_class_name",
+    "hook_name",
+    "hook_layer",
+    "prepend_bos",
+    "context_size",
+    "dataset_path",
+    "dataset_trust_remote_code",
+    "sae_lens_training_version",
+    "sae_lens_version",
+    "neuronpedia_id",
+    "model_from_pretrained_kwargs",
+    "seqpos_slice",
+    "exclude_special_tokens",
+    "l1_coefficient",
+    "l0_coefficient",
+    "lp_norm",
+    "noise_scale",
+    "l1_warm_up_steps",
+    "l0_warm_up_steps",
+    "aux_loss_coefficient",
+    "jumprelu_bandwidth",
+    "jumprelu_init_threshold",
+    "jumprelu_sparsity_loss_mode",
+    "jumprelu_tanh_scale",
+    "pre_act_loss_coefficient",
+    "decoder_init_norm",
+    "topk_threshold_lr",
+    "matryoshka_widths",
+    "use_sparse_activations",
+    "normalize_sae_decoder",
+    "mse_loss_normalization",
+    "use_ghost_grads",
+    "expansion_factor",
+    "seed",
+    "lr",
+    "b_dec_init_method",
+    "decoder_orthogonal_init",
+    "decoder_heuristic_init",
+    "init_encoder_as_decoder_transpose",
     "scale_sparsity_penalty_by_decoder_norm",
-}  # fmt: skip
+}
 
 
 def read(path: Path) -> Foreign:
@@ -71,7 +116,8 @@ def read(path: Path) -> Foreign:
     Raises
     ------
     InputError
-        Naming the field for what a dictionary here cannot do: tanh-relu, normalisation by each base's own norm, transcoders.
+        Naming the field for what a dictionary here cannot do: tanh-relu, normalisation by each base's own norm,
+        transcoders.
     """
     raw = config_of(path / "cfg.json")
     config = {_RENAMED.get(name, name): value for name, value in raw.items()}
@@ -102,9 +148,7 @@ def _activation(path: Path, config: dict[str, Any], what: str) -> str:
     """Architecture with the activation that some versions name apart; `k` is put where it is looked for."""
     kwargs = config.get("activation_fn_kwargs") or {}
     fn = config.get("activation_fn_str") or ("topk" if what == "topk" else "relu")
-    require(
-        path, {"activation_fn": fn}, "activation_fn", ("relu", "topk"), "its codes cannot be computed here"
-    )
+    require(path, {"activation_fn": fn}, "activation_fn", ("relu", "topk"), "its codes cannot be computed here")
     if extra := sorted(set(kwargs) - {"k"}):
         raise InputError(f"{path}: need activation_fn_kwargs of k alone, got {extra[0]}={kwargs[extra[0]]!r}")
     if fn == "topk" and what not in {"standard", "topk"}:
@@ -157,16 +201,17 @@ def _scale(path: Path, config: dict[str, Any]) -> float:
         file = path / "activation_scaler.json"
         if not file.is_file():
             raise InputError(
-                f"{path}: need normalize_activations of none, or {file.name} with the factor it was trained with, got {how!r} without; "
-                "fold the factor in with SAELens (fold_activation_norm_scaling_factor) and save again"
+                f"{path}: need normalize_activations of none, or {file.name} with the factor it was trained with, got"
+                f" {how!r} without; fold the factor in with SAELens (fold_activation_norm_scaling_factor) and save"
+                " again"
             )
         factor = config_of(file).get("scaling_factor")
         if not isinstance(factor, (int, float)) or not factor > 0:
             raise InputError(f"{file}: need a scaling_factor above 0, got {factor!r}")
         return float(factor)
     raise InputError(
-        f"{path}: need normalize_activations of none or expected_average_only_in, got {how!r}, which divides each base's "
-        "activation by a norm of its own"
+        f"{path}: need normalize_activations of none or expected_average_only_in, got {how!r}, which divides each"
+        " base's activation by a norm of its own"
     )
 
 

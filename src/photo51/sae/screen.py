@@ -1,12 +1,12 @@
 """Cheap products that say where an exact one is worth its while, with bounds that leave nothing out.
 
-Of the thousands of products of a token with the encoder's rows only a few dozen matter. A screen computes all of them in low
-precision together with a bound on its error; only where the bound leaves a doubt, or none, is the product computed in full,
-in the fixed order of `lanes.row_dot`. Which screen is used, on which processor, can therefore not change a single bit of a
-code: it is chosen by a stopwatch.
+Of the thousands of products of a token with the encoder's rows only a few dozen matter. A screen computes all of them
+in low precision together with a bound on its error; only where the bound leaves a doubt, or none, is the product
+computed in full, in the fixed order of `lanes.row_dot`. Which screen is used, on which processor, can therefore not
+change a single bit of a code: it is chosen by a stopwatch.
 
-The bound is Cauchy and Schwarz's: with x = x̂ + δx and w = ŵ + δw, |x·w − x̂·ŵ| ≤ ‖δx‖‖w‖ + ‖x̂‖‖δw‖, and rounding errors of
-the sums on top (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §3.1).
+The bound is Cauchy and Schwarz's: with x = x̂ + δx and w = ŵ + δw, |x·w − x̂·ŵ| ≤ ‖δx‖‖w‖ + ‖x̂‖‖δw‖, and rounding
+errors of the sums on top (Higham, Accuracy and Stability of Numerical Algorithms, 2002, §3.1).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Which codes are active: candidates from a screen's products, then exact values; compiled workers (see `threads`).
 
-Every function here gives the same codes for any screen, number of threads and first guess: those decide only how many exact
-products are computed.
+Every function here gives the same codes for any screen, number of threads and first guess: those decide only how many
+exact products are computed.
 """
 
 from __future__ import annotations

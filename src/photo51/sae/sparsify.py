@@ -32,9 +32,20 @@ _REFUSED = {
     "gram_lookup": "what it decodes to depends on a table of its own",
 }
 _KNOWN = frozenset(
-    {*_REFUSED, "activation", "k", "num_latents", "expansion_factor", "normalize_decoder", "multi_topk", "d_in", "photo51",
-     "lookup_max_order", "gram_table_hash"}
-)  # fmt: skip
+    {
+        *_REFUSED,
+        "activation",
+        "k",
+        "num_latents",
+        "expansion_factor",
+        "normalize_decoder",
+        "multi_topk",
+        "d_in",
+        "photo51",
+        "lookup_max_order",
+        "gram_table_hash",
+    }
+)
 
 
 def read(path: Path) -> Foreign:
@@ -53,17 +64,13 @@ def read(path: Path) -> Foreign:
     a = tensors(path / "sae.safetensors", _TENSORS)
     only(path, a, _TENSORS, "dictionaries of sparsify")
     made = weights(a["encoder.weight"], a["encoder.bias"], a["W_dec"], a["b_dec"])
-    return Foreign(
-        made, top(config.get("k", 32), len(made["bias"]), path / "cfg.json"), own_origin(config, path)
-    )
+    return Foreign(made, top(config.get("k", 32), len(made["bias"]), path / "cfg.json"), own_origin(config, path))
 
 
 def write(sae: SparseAutoencoder, out: Path) -> None:
     """Write `cfg.json` and `sae.safetensors`."""
     if sae.gate.k is None:
-        raise InputError(
-            f"sparsify: need a dictionary with a fixed k, got {sae.kind} {sae.hash} with thresholds"
-        )
+        raise InputError(f"sparsify: need a dictionary with a fixed k, got {sae.kind} {sae.hash} with thresholds")
     arrays: Arrays = {
         "encoder.weight": sae.encoder,
         "encoder.bias": bias_for(sae, sae.offset),

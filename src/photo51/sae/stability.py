@@ -1,7 +1,7 @@
 """Do other seeds find the same features?
 
-Two dictionaries agree on a feature if each one's direction is the other's nearest, and close. Directions alone can agree while
-codes do not, so that codes on held-out bases are correlated too.
+Two dictionaries agree on a feature if each one's direction is the other's nearest, and close. Directions alone can
+agree while codes do not, so that codes on held-out bases are correlated too.
 """
 
 from __future__ import annotations
@@ -56,13 +56,12 @@ def compare(one: Dictionary, two: Dictionary, x: NDArray[np.float32] | None = No
 
     Returns
     -------
-    One row per feature of `one`: `feature`, `partner`, `cosine`, `mutual` (whether the partner's nearest is this feature) and
-    `correlation` (Pearson's, of the codes on `x`; NaN without `x`, or where one of the two is never active).
+    One row per feature of `one`: `feature`, `partner`, `cosine`, `mutual` (whether the partner's nearest is
+    this feature) and `correlation` (Pearson's, of the codes on `x`; NaN without `x`, or where one of the two is never
+    active).
     """
     if one.origin.key() != two.origin.key():
-        raise InputError(
-            f"stability: need dictionaries of the same activations, got {one.origin} and {two.origin}"
-        )
+        raise InputError(f"stability: need dictionaries of the same activations, got {one.origin} and {two.origin}")
     there, back = nearest(one.decoder, two.decoder), nearest(two.decoder, one.decoder)
     table = pd.DataFrame(
         {
@@ -82,9 +81,7 @@ def correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]:
     """Pearson's correlation of each column of `a` with the same column of `b`; NaN where one does not vary."""
     n = a.shape[0]
     a, b = a.astype(np.float64), b.astype(np.float64)
-    sums = [
-        np.asarray(m.sum(axis=0)).ravel() / n for m in (a, b, a.multiply(a), b.multiply(b), a.multiply(b))
-    ]
+    sums = [np.asarray(m.sum(axis=0)).ravel() / n for m in (a, b, a.multiply(a), b.multiply(b), a.multiply(b))]
     mean_a, mean_b, square_a, square_b, product = sums
     spread = np.sqrt(np.maximum(square_a - mean_a**2, 0) * np.maximum(square_b - mean_b**2, 0))
     varies = spread > 1e-12 * np.maximum(square_a, square_b)
@@ -117,8 +114,9 @@ def found_again(
 
     Returns
     -------
-    One row a feature: `feature`, `live` (active on `x`), `match` (share of `others` in which it is found), `match_cosine` and
-    `match_correlation` (means over `others`; NaN where it is never active), `partners` (`name:feature` of each match).
+    One row a feature: `feature`, `live` (active on `x`), `match` (share of `others` in which it is found),
+    `match_cosine` and `match_correlation` (means over `others`; NaN where it is never active), `partners`
+    (`name:feature` of each match).
 
     Raises
     ------

@@ -123,9 +123,7 @@ class CompiledStep:
         error = np.empty((1, *leftover.shape), np.float32)
         slope, square = np.empty(active.value.shape, np.float32), np.empty(len(leftover), np.float32)
         whole = np.array([len(dead)])
-        weight = (
-            np.float32(p.aux * variance / max(total_square, 1e-30)) * scale * np.float32(len(self.prefixes))
-        )
+        weight = np.float32(p.aux * variance / max(total_square, 1e-30)) * scale * np.float32(len(self.prefixes))
         spread(kernels.decode, active, decoder, leftover, whole, weight, error, slope, square)
         entries, part = by_feature(active, slope, len(dead)), _gradients(*decoder.shape)
         spread(kernels.differentiate, entries, error, centred, whole, decoder, rows, part)
@@ -180,9 +178,7 @@ class CompiledStep:
         for part, w in (("weights", self.weights), ("mean", self.mean), ("square", self.square)):
             for name, a in w.arrays().items():
                 a[:] = state[f"{part}.{name}"]
-        self.rule.state = {
-            n.removeprefix("rule."): a.copy() for n, a in state.items() if n.startswith("rule.")
-        }
+        self.rule.state = {n.removeprefix("rule."): a.copy() for n, a in state.items() if n.startswith("rule.")}
         self.silent = state["silent"].copy()
         self.done, self.usual = int(state["progress"][0]), float(state["progress"][1])
 

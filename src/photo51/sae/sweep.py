@@ -24,8 +24,9 @@ log = logging.getLogger(__name__)
 def sweep(source: Source, held: Held, params: SweepParams, folder: Path | str) -> pd.DataFrame:
     """Train every combination, measure it on other bases, choose.
 
-    Of those that pass all gates the one with the fewest active features per base is chosen, then the narrowest, then the one
-    that explains most. Where none passes, the one that fails the fewest gates is, and the table says which gates.
+    Of those that pass all gates the one with the fewest active features per base is chosen, then the narrowest, then
+    the one that explains most. Where none passes, the one that fails the fewest gates is, and the table says which
+    gates.
 
     Parameters
     ----------
@@ -46,9 +47,7 @@ def sweep(source: Source, held: Held, params: SweepParams, folder: Path | str) -
     for width, k, rate in product(params.widths, params.ks, params.learning_rates):
         trained = []
         for seed in params.seeds:
-            given = params.sae.model_copy(
-                update={"n_features": width, "k": k, "learning_rate": rate, "seed": seed}
-            )
+            given = params.sae.model_copy(update={"n_features": width, "k": k, "learning_rate": rate, "seed": seed})
             out = Path(folder) / f"{given.variant}-{width}-{k}-{rate:g}-{seed}"
             key = content_hash(given.model_dump(), source.origin.key(), source.seed, rows_hash)
             trained.append(_trained(out, key) or _train(source, given, out, key))
@@ -72,9 +71,7 @@ def _train(source: Source, params: object, out: Path, key: str) -> Dictionary:
     return sae
 
 
-def _row(
-    params: SweepParams, trained: Sequence[Dictionary], quality: Quality, held: Held
-) -> dict[str, object]:
+def _row(params: SweepParams, trained: Sequence[Dictionary], quality: Quality, held: Held) -> dict[str, object]:
     first = trained[0]
     given = first.card["params"]
     x = next(iter(held.chunks(8_192)))[2]

@@ -189,9 +189,7 @@ class TorchStep:
         for part, w in (("weights", self.weights), ("mean", self.mean), ("square", self.square)):
             for name in w:
                 w[name] = self._tensor(state[f"{part}.{name}"])
-        self.rule.state = {
-            n.removeprefix("rule."): a.copy() for n, a in state.items() if n.startswith("rule.")
-        }
+        self.rule.state = {n.removeprefix("rule."): a.copy() for n, a in state.items() if n.startswith("rule.")}
         self.silent = self._tensor(state["silent"])
         self.done, self.usual = int(state["progress"][0]), float(state["progress"][1])
 

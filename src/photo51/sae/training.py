@@ -53,8 +53,8 @@ class Source(Protocol):
 def fit(source: Source, params: SaeParams, folder: Path | str | None = None) -> SparseAutoencoder:
     """Train an autoencoder.
 
-    Under `torchrun` every rank runs this with the same arguments: each batch is divided among them, and all end with the
-    same weights.
+    Under `torchrun` every rank runs this with the same arguments: each batch is divided among them, and all end with
+    the same weights.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def fit(source: Source, params: SaeParams, folder: Path | str | None = None) -> 
     params
         Rule, width, rates.
     folder
-        Where checkpoints go while training, and the log and the dictionary afterwards. A run that was killed goes on from the
-        last checkpoint and ends with the same bytes; one with other parameters or activations begins anew.
+        Where checkpoints go while training, and the log and the dictionary afterwards. A run that was killed goes on
+        from the last checkpoint and ends with the same bytes; one with other parameters or activations begins anew.
 
     Returns
     -------
@@ -141,8 +141,8 @@ class Training:
             stats = self.stepper.step(x * scale, p.rate(step))
             if not np.isfinite(stats.loss):
                 raise InputError(
-                    f"SAE training: need a finite loss, got {stats.loss} at step {step}: activations that are not finite, "
-                    f"or a learning rate of {p.learning_rate} that is too high"
+                    f"SAE training: need a finite loss, got {stats.loss} at step {step}: activations that are not"
+                    f" finite, or a learning rate of {p.learning_rate} that is too high"
                 )
             self.rows[step] = (*stats, p.rate(step))
             self.at = step + 1
@@ -179,7 +179,9 @@ class Training:
         return at
 
     def finish(self) -> SparseAutoencoder:
-        """The dictionary as it is now; if all steps are done, it and the log are written and the checkpoint is removed."""
+        """The dictionary as it is now; if all steps are done, it and the log are written and the checkpoint is
+        removed.
+        """
         state = self.stepper.state()
         w = Weights(**{n.removeprefix("weights."): a for n, a in state.items() if n.startswith("weights.")})
         gate = self.rule.gate(Encoder(w.encoder, w.bias), self._centred(w))
@@ -236,9 +238,7 @@ def read_log(path: Path | str) -> pd.DataFrame:
     return TRAINING.check(pd.read_json(path, orient="records", lines=True), str(path))
 
 
-def unscaled(
-    w: Weights, gate: Gate, units: Units, origin: Origin, card: dict[str, object]
-) -> SparseAutoencoder:
+def unscaled(w: Weights, gate: Gate, units: Units, origin: Origin, card: dict[str, object]) -> SparseAutoencoder:
     """A dictionary for activations as they are, from weights for scaled ones; exact, the scale being a power of two."""
     d, per = origin.d_model, np.float32(1 / units.scale)
     offset = w.offset[:d] * per

@@ -17,7 +17,8 @@ from photo51.types import InputError
 class Weights:
     """An autoencoder, latent by latent, rows padded with zeros.
 
-    `pre = (x·scale − offset) @ encoder.T + bias`, `x̂·scale = codes @ decoder + offset`; rows of the decoder have length one.
+    `pre = (x·scale − offset) @ encoder.T + bias`, `x̂·scale = codes @ decoder + offset`; rows of the decoder have
+    length one.
 
     Attributes
     ----------
@@ -50,8 +51,8 @@ class Units:
     Attributes
     ----------
     scale
-        Power of two by which activations are multiplied while training, so that their distance from the pre-bias has about
-        one unit per dimension; being a power of two it can be taken out again without rounding.
+        Power of two by which activations are multiplied while training, so that their distance from the pre-bias has
+        about one unit per dimension; being a power of two it can be taken out again without rounding.
     variance
         Mean squared distance of scaled activations from their mean.
     """
@@ -63,7 +64,8 @@ class Units:
 def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tuple[Weights, Units]:
     """Weights before the first step.
 
-    Decoder rows are random directions, the encoder is the decoder's transpose, the pre-bias is the centre of the sample.
+    Decoder rows are random directions, the encoder is the decoder's transpose, the pre-bias is the centre of the
+    sample.
 
     Parameters
     ----------
@@ -102,14 +104,12 @@ def check(sample: NDArray[np.float32], origin: Origin) -> None:
         raise InputError(f"activations of {origin}: need at least two rows, got {len(sample)}")
     if not np.isfinite(sample).all():
         bad = np.unique(np.argwhere(~np.isfinite(sample))[:, 1])
-        raise InputError(
-            f"activations of {origin}: need finite numbers, got others in dimensions {_few(bad)}"
-        )
+        raise InputError(f"activations of {origin}: need finite numbers, got others in dimensions {_few(bad)}")
     constant = np.flatnonzero(sample.max(axis=0) == sample.min(axis=0))
     if len(constant):
         raise InputError(
-            f"activations of {origin}: need dimensions that vary, got {len(constant)} constant over {len(sample):,} rows: "
-            f"{_few(constant)}"
+            f"activations of {origin}: need dimensions that vary, got {len(constant)} constant over {len(sample):,}"
+            f" rows: {_few(constant)}"
         )
 
 

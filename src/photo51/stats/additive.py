@@ -1,17 +1,17 @@
 """Additive models of categorical terms: what a sum of lookup tables (6-mers at several offsets, GC class) can explain.
 
-A track is modelled as intercept + Σ_terms table[level of the term at the row]. Least squares by backfitting: term after
-term, each level's value becomes the mean of what the other terms leave; the logistic model takes one Newton step a level
-instead. A few sweeps do, since the point is to take composition out, not to be optimal.
+A track is modelled as intercept + Σ_terms table[level of the term at the row]. Least squares by backfitting: term
+after term, each level's value becomes the mean of what the other terms leave; the logistic model takes one Newton step
+a level instead. A few sweeps do, since the point is to take composition out, not to be optimal.
 
-Logistic fits are crossed: rows of fold 0 are scored by tables learnt on fold 1 and the reverse, so that a score never knows
-its own label. Least-squares residuals are orthogonal to the model on the rows it was learnt on, which is what `shifted`
-wants. Columns are fitted sixteen at a time, each row's columns next to each other in memory.
+Logistic fits are crossed: rows of fold 0 are scored by tables learnt on fold 1 and the reverse, so that a score never
+knows its own label. Least-squares residuals are orthogonal to the model on the rows it was learnt on, which is what
+`shifted` wants. Columns are fitted sixteen at a time, each row's columns next to each other in memory.
 
 References
 ----------
-Backfitting: Buja, Hastie and Tibshirani 1989, Ann Stat 17:453, doi:10.1214/aos/1176347115. Cross-fitting: Chernozhukov et
-al. 2018, Econom J 21:C1, doi:10.1111/ectj.12097
+Backfitting: Buja, Hastie and Tibshirani 1989, Ann Stat 17:453, doi:10.1214/aos/1176347115. Cross-fitting:
+Chernozhukov et al. 2018, Econom J 21:C1, doi:10.1111/ectj.12097
 """
 
 from __future__ import annotations
@@ -52,10 +52,11 @@ class Terms(NamedTuple):
 def projected(
     y: NDArray, terms: Terms, *, within: NDArray[np.integer] | None = None, sweeps: int = 3
 ) -> NDArray[np.float32]:
-    """Least-squares residuals of tracks on an additive model of the same rows: what is orthogonal to all that it can say.
+    """Least-squares residuals of tracks on an additive model of the same rows: what is orthogonal to all that it can
+    say.
 
-    For tracks that are given (annotations), not for noisy ones: a model that is learnt on the rows it explains takes some
-    of the track along, about the share (levels of all terms) / (rows), and leaves no error of its own.
+    For tracks that are given (annotations), not for noisy ones: a model that is learnt on the rows it explains takes
+    some of the track along, about the share (levels of all terms) / (rows), and leaves no error of its own.
 
     Parameters
     ----------

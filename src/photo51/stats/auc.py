@@ -31,9 +31,7 @@ class Areas(NamedTuple):
     prevalence: float
 
 
-def areas(
-    scores: ArrayLike, positive: ArrayLike, *, n: int | None = None, n_positive: int | None = None
-) -> Areas:
+def areas(scores: ArrayLike, positive: ArrayLike, *, n: int | None = None, n_positive: int | None = None) -> Areas:
     """Areas of a score given in full, or by its non-zero entries.
 
     Parameters
@@ -150,9 +148,7 @@ def weighted_average_precision(
     -------
     (n_draws,); NaN where no positive was drawn.
     """
-    return _weighted_ap(
-        ranked.block, ranked.positive, ranked.ends, weights, weights @ positives, weights @ rows
-    )
+    return _weighted_ap(ranked.block, ranked.positive, ranked.ends, weights, weights @ positives, weights @ rows)
 
 
 @numba.njit(cache=True, nogil=True)

@@ -3,9 +3,10 @@
 A phenotype that changed once on the tree is one observation, however many individuals carry it. No test can tell its
 cause from all else that the clade inherited, so none is printed.
 
-Clades are cut so that they can be used: a clone of thousands beside a few rare lineages is divided further, along its own
-tree, and what is too small to be judged by itself joins its nearest relatives. Parts of one clone are close relatives, and
-whoever reads a result is told how large the largest clade is and how well the clades come back when markers are drawn anew.
+Clades are cut so that they can be used: a clone of thousands beside a few rare lineages is divided further, along its
+own tree, and what is too small to be judged by itself joins its nearest relatives. Parts of one clone are close
+relatives, and whoever reads a result is told how large the largest clade is and how well the clades come back when
+markers are drawn anew.
 """
 
 from __future__ import annotations
@@ -124,9 +125,7 @@ class Stability(NamedTuple):
     jaccard: NDArray[np.float64]
 
 
-def stability(
-    markers: ArrayLike, labels: ArrayLike, n: int, *, rng: np.random.Generator, draws: int = 20
-) -> Stability:
+def stability(markers: ArrayLike, labels: ArrayLike, n: int, *, rng: np.random.Generator, draws: int = 20) -> Stability:
     """Bootstrap the markers and cut again, on 500 individuals at most.
 
     Parameters
@@ -181,6 +180,7 @@ def require_spread(phenotype: ArrayLike, clade: ArrayLike, minimum: int = MIN_CL
     found = clades_with_both(phenotype, clade)
     if found < minimum:
         raise InputError(
-            f"phenotype: need both classes in at least {minimum} clades, got {found}; its cause cannot be told from descent"
+            f"phenotype: need both classes in at least {minimum} clades, got {found}; its cause cannot be told from"
+            " descent"
         )
     return found

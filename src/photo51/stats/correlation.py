@@ -4,7 +4,8 @@ In a block of length L, a track f on both strands and a mask a overlap after rot
 
     T(s) = Σ_x f₊(x) a₊(x + s) + f₋(x) a₋(x + s)        (positions modulo L),
 
-for s = 0 … L-1: both strands turn together, since they are not independent of each other. Two routes give the same integers:
+for s = 0 … L-1: both strands turn together, since they are not independent of each other. Two routes give the same
+integers:
 
 - by events: T(s) - T(s-1) changes only where an active base meets an edge of the mask, so that scattering the
   (active base, edge) pairs into a difference array and summing it up gives all L values, in integers throughout;
@@ -25,7 +26,8 @@ from photo51.stats.lattice import Histograms
 
 _FFT_COST = 16.0  # events per row up to which the event route is quicker (measured)
 _ZEROS, _ONES = np.uint64(0), np.uint64(0x0101010101010101)  # eight bases outside, and inside, a mask
-# The place of a lone bit, from six bits of its product with this (Leiserson, Prokop & Randall 1998, MIT technical report)
+# The place of a lone bit, from six bits of its product with this (Leiserson, Prokop & Randall 1998, MIT technical
+# report)
 _DE_BRUIJN = np.uint64(0x03F79D71B4CB0A89)
 _BIT = np.zeros(64, dtype=np.int64)
 _BIT[[(0x03F79D71B4CB0A89 << k) % 2**64 >> 58 for k in range(64)]] = np.arange(64)
@@ -89,22 +91,18 @@ def transform_size(length: int) -> int:
 
     A length with a large prime factor costs several transforms of twice its size; padded, it is one.
     """
-    return (
-        length
-        if fft.next_fast_len(length, real=True) == length
-        else fft.next_fast_len(2 * length - 1, real=True)
-    )
+    return length if fft.next_fast_len(length, real=True) == length else fft.next_fast_len(2 * length - 1, real=True)
 
 
 def strand_ends(rows: NDArray[np.int64], bounds: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Where each block begins among doubled-axis `rows`, (2, n_blocks + 1): strand s, block b is `ends[s, b]:ends[s, b+1]`."""
+    """Where each block begins among doubled-axis `rows`, (2, n_blocks + 1): strand s, block b is `ends[s, b]:ends[s,
+    b+1]`.
+    """
     both = np.stack([bounds, bounds + bounds[-1]])
     return np.searchsorted(rows, both)
 
 
-def _edges(
-    values: NDArray[np.uint8], bounds: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
+def _edges(values: NDArray[np.uint8], bounds: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int8]]:
     """Rows where the mask differs from the row before it in its block (around the end), and by how much."""
     rows = _changes(values, values[: len(values) // 8 * 8].view(np.uint64))
     starts = np.concatenate([bounds[:-1], bounds[:-1] + bounds[-1]])
@@ -189,9 +187,7 @@ def _by_fft(track: Track, mask: Mask, ends: NDArray[np.int64]) -> Overlaps:
         low.append(least)
         parts.append(np.bincount(values - least))
     widths = np.cumsum([0, *map(len, parts)])
-    return Overlaps(
-        observed, Histograms(np.array(low, dtype=np.int64), widths.astype(np.int64), np.concatenate(parts))
-    )
+    return Overlaps(observed, Histograms(np.array(low, dtype=np.int64), widths.astype(np.int64), np.concatenate(parts)))
 
 
 def block_overlaps_fft(
@@ -230,7 +226,8 @@ def block_overlaps_fft(
 def _rounding_bound(norm: float, length: int, dtype: type) -> float:
     """Bound of the FFT's error: a few units in the last place per butterfly stage, relative to the product of norms.
 
-    Higham 2002, Accuracy and Stability of Numerical Algorithms, section 24.1; the root-mean-square error is a tenth of it.
+    Higham 2002, Accuracy and Stability of Numerical Algorithms, section 24.1; the root-mean-square error is a tenth of
+    it.
     """
     return float(np.finfo(dtype).eps * 2 * np.log2(max(length, 2)) * norm)
 
@@ -271,11 +268,7 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
                         if sparse:
                             marks[turn >> 6] |= np.uint64(1) << np.uint64(turn & 63)
             change[0] = 0  # rotation 0 is where counting begins
-            n = (
-                _held(change, marks, here, length, held, times)
-                if sparse
-                else _each(change, here, length, held, times)
-            )
+            n = _held(change, marks, here, length, held, times) if sparse else _each(change, here, length, held, times)
         least, most = held[0], held[0]
         for i in range(n):
             least, most = min(least, held[i]), max(most, held[i])
@@ -293,7 +286,9 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
 
 @numba.njit(cache=True, nogil=True)
 def _held(change, marks, here, length, held, times):
-    """Overlaps in order of rotation, and for how many rotations each holds; only marked rotations are visited, and cleared."""
+    """Overlaps in order of rotation, and for how many rotations each holds; only marked rotations are visited, and
+    cleared.
+    """
     n, since, running = 0, 0, here
     for w in range(length // 64 + 1):
         word = marks[w]

@@ -15,16 +15,16 @@ TOLERANCE = 1e-8
 
 
 class FirthTest(NamedTuple):
-    """Log odds ratio of each feature, its standard error, and the p of the penalised likelihood ratio, (n_features,)."""
+    """Log odds ratio of each feature, its standard error, and the p of the penalised likelihood ratio,
+    (n_features,).
+    """
 
     beta: NDArray[np.float64]
     se: NDArray[np.float64]
     p: NDArray[np.float64]
 
 
-def firth_logistic(
-    phenotype: ArrayLike, features: ArrayLike, covariates: ArrayLike | None = None
-) -> FirthTest:
+def firth_logistic(phenotype: ArrayLike, features: ArrayLike, covariates: ArrayLike | None = None) -> FirthTest:
     """Regress a binary phenotype on one feature at a time, with covariates, under Jeffreys' prior.
 
     Parameters
@@ -51,9 +51,7 @@ def firth_logistic(
     )
     beta, se, p = np.zeros(f.shape[1]), np.full(f.shape[1], np.nan), np.ones(f.shape[1])
     alone = f - x @ np.linalg.lstsq(x, f, rcond=None)[0]
-    varying = np.flatnonzero(
-        np.linalg.norm(alone, axis=0) > 1e-7 * np.maximum(np.linalg.norm(f, axis=0), 1e-300)
-    )
+    varying = np.flatnonzero(np.linalg.norm(alone, axis=0) > 1e-7 * np.maximum(np.linalg.norm(f, axis=0), 1e-300))
     for start in range(0, len(varying), FEATURES_AT_ONCE):
         which = varying[start : start + FEATURES_AT_ONCE]
         scale = f[:, which].std(0)

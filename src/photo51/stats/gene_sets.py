@@ -1,9 +1,9 @@
 """Which sets of genes a feature hits more often than it would elsewhere: the rotation null on genes.
 
-A gene is hit where the feature is active in it on its strand. Long genes are hit more often, and neighbours together; both
-are as true of a rotated feature, so that the statistic, hits in the set less what the feature's overall hit rate gives, has
-the right null whatever the lengths of the set's genes. The hypergeometric test takes genes for draws of equal chance and is
-wrong for both reasons (false-positive rate up to 0.59 at 0.05 for sets of long genes).
+A gene is hit where the feature is active in it on its strand. Long genes are hit more often, and neighbours together;
+both are as true of a rotated feature, so that the statistic, hits in the set less what the feature's overall hit rate
+gives, has the right null whatever the lengths of the set's genes. The hypergeometric test takes genes for draws of
+equal chance and is wrong for both reasons (false-positive rate up to 0.59 at 0.05 for sets of long genes).
 
 Random rotations of all blocks give a first p to every set at once, one matrix product; for pairs that it finds, the
 distribution over all rotations is exact: hits of a block at each of its rotations, and the convolution over blocks.
@@ -135,7 +135,9 @@ def hits_at(before: NDArray[np.int64], genes: Genes, shifts: NDArray[np.int64]) 
 def _exact_p(
     before: NDArray[np.int64], genes: Genes, members: NDArray[np.int64], total: list[NDArray[np.int64]]
 ) -> float:
-    """Upper tail of n_genes × hits in the set - set size × hits in all: an integer, in every block under its rotations."""
+    """Upper tail of n_genes × hits in the set - set size × hits in all: an integer, in every block under its
+    rotations.
+    """
     n = len(genes.start)
     inside = _hits_by_rotation(before, genes, members)
     values: list[NDArray[np.integer]] = [n * i - len(members) * t for i, t in zip(inside, total, strict=True)]
@@ -143,18 +145,12 @@ def _exact_p(
     return tails(Histograms.of(values), observed).p_upper
 
 
-def _hits_by_rotation(
-    before: NDArray[np.int64], genes: Genes, which: NDArray[np.int64]
-) -> list[NDArray[np.int64]]:
+def _hits_by_rotation(before: NDArray[np.int64], genes: Genes, which: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Number of some genes that are hit at every rotation of their block, (length,) a block; rotation 0 first."""
     out, block = [], genes.block[which]
     for b, (first, last) in enumerate(zip(genes.bounds[:-1], genes.bounds[1:], strict=True)):
         own = which[block == b]
-        out.append(
-            _block_hits(
-                before, genes.start[own], genes.end[own], int(first), int(last), int(genes.bounds[-1])
-            )
-        )
+        out.append(_block_hits(before, genes.start[own], genes.end[own], int(first), int(last), int(genes.bounds[-1])))
     return out
 
 

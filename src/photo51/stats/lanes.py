@@ -1,8 +1,9 @@
 """Rows of sixteen columns as one vector: what inner loops over columns come to in machine code.
 
-numba leaves such loops scalar: those of fixed length are unrolled before its vectoriser looks, and its vectoriser of straight
-code is off by default. Here the instructions are vectors from the start. Each column has the operations of the scalar loop in
-the same order, so that results are the same to the bit. As in any compiled code of numba, rows are not checked.
+numba leaves such loops scalar: those of fixed length are unrolled before its vectoriser looks, and its vectoriser of
+straight code is off by default. Here the instructions are vectors from the start. Each column has the operations of
+the scalar loop in the same order, so that results are the same to the bit. As in any compiled code of numba, rows are
+not checked.
 """
 
 from __future__ import annotations
@@ -38,9 +39,7 @@ def _bytes(kind: Any) -> int:
     return int(kind.dtype.bitwidth) // 8
 
 
-def _adding(
-    context: Any, builder: Any, kind: types.Array, to: Any, at: Any, what: Any, *, name: str = "fadd"
-) -> Any:
+def _adding(context: Any, builder: Any, kind: types.Array, to: Any, at: Any, what: Any, *, name: str = "fadd") -> Any:
     address, align = _address(context, builder, kind, to, at), _bytes(kind)
     old = builder.load(address, align=align)
     builder.store(getattr(builder, name)(old, what), address, align=align)
@@ -86,9 +85,7 @@ def _product(_typing: Any, to: Any, _at: Any, _value: Any, what: Any, _of: Any) 
     return types.void(to, types.intp, types.float32, what, types.intp), generate
 
 
-def _products(
-    _typing: Any, to: Any, _at: Any, left: Any, _of: Any, what: Any, _first: Any, _last: Any
-) -> Any:
+def _products(_typing: Any, to: Any, _at: Any, left: Any, _of: Any, what: Any, _first: Any, _last: Any) -> Any:
     if not (_fit(to, what, types.float32) and left.dtype == types.float32 and left.layout == "C"):
         return None
 
@@ -126,9 +123,11 @@ subtract_row = intrinsic(_combining("fsub"))
 add_square = intrinsic(_combining("fadd", square=True))
 """`add_square(to, at, what, of)`: to[at] += what[of]²; rows of float32."""
 add_product = intrinsic(_product)
-"""`add_product(to, at, value, what, of)`: to[at] += value * what[of]; rows of float32, value float32, `what` of int16."""
+"""`add_product(to, at, value, what, of)`: to[at] += value * what[of]; rows and value of float32, `what` of int16."""
 add_products = intrinsic(_products)
-"""`add_products(to, at, left, of, what, first, last)`: to[at + r] += Σ left[of + r, k] what[k], k from first to last - 1 in this order.
+"""`add_products(to, at, left, of, what, first, last)`: to[at + r] += Σ left[of + r, k] what[k].
 
-For r below `TOGETHER`; all of float32, left (rows, columns), to and what rows. A row's sum does not depend on the rows beside
-it, as it does in a product of matrices, whose library takes other ways for other shapes."""
+k runs from first to last - 1 in this order.
+
+For r below `TOGETHER`; all of float32, left (rows, columns), to and what rows. A row's sum does not depend on the rows
+next to it, as it does in a product of matrices, whose library takes other ways for other shapes."""

@@ -1,11 +1,11 @@
 """Sums of independent integer variables: exact tails, however small.
 
-Each variable (a block of the genome under its own rotation) has a known histogram. The distribution of their sum is the
-convolution of the histograms; by FFT that is quick, but rounding hides every probability below 1e-16. So each histogram is
-tilted first, by exp(θx), with θ such that the tilted sum has its mean at the observed value: there the FFT is accurate, and
-the tilt is taken off again in logarithms. Nothing is approximated: the result has a relative error of about 1e-12, at
-p = 0.3 as at p = 1e-200. The FFT is as long as the window that holds all but 1e-18 of the tilted mass (a Chernoff bound,
-checked for the histograms at hand), so what wraps around is below rounding.
+Each variable (a block of the genome under its own rotation) has a known histogram. The distribution of their sum is
+the convolution of the histograms; by FFT that is quick, but rounding hides every probability below 1e-16. So each
+histogram is tilted first, by exp(θx), with θ such that the tilted sum has its mean at the observed value: there the
+FFT is accurate, and the tilt is taken off again in logarithms. Nothing is approximated: the result has a relative
+error of about 1e-12, at p = 0.3 as at p = 1e-200. The FFT is as long as the window that holds all but 1e-18 of the
+tilted mass (a Chernoff bound, checked for the histograms at hand), so what wraps around is below rounding.
 
 References
 ----------
@@ -185,8 +185,8 @@ def _solve_tilt(h: Histograms, target: float, start: float) -> float:
 def _window(h: Histograms, t: int, theta: float, k: float, sd: float) -> tuple[int, int]:
     """Distances below and above `t` that hold all but 1e-18 of the tilted mass, or the whole support.
 
-    By Chernoff's bound a slope s leaves at most exp(K(θ + s) - K(θ) - s (t ± D)) beyond t ± D; solved for D, and the nearest
-    of a few slopes taken: the steepest is near the best for a bell, the others for long tails.
+    By Chernoff's bound a slope s leaves at most exp(K(θ + s) - K(θ) - s (t ± D)) beyond t ± D; solved for D, and the
+    nearest of a few slopes taken: the steepest is near the best for a bell, the others for long tails.
     """
     top = len(h.counts) - len(h.low)
 
@@ -239,7 +239,8 @@ def _tilted(ends, counts, theta):
         width = ends[i + 1] - ends[i]
         reference = float(width - 1) if theta > 0 else 0.0
         n = m0 = m1 = m2 = 0.0
-        # exp is taken at every 64th place and multiplied from there, quicker and as exact, unless that far it would underflow
+        # exp is taken at every 64th place and multiplied from there, quicker and as exact, unless that far it would
+        # underflow
         weight, ratio, every = 0.0, np.exp(theta), 64 if abs(theta) < 8.0 else 1
         for j in range(width):
             weight = np.exp(theta * (j - reference)) if j % every == 0 else weight * ratio

@@ -1,9 +1,11 @@
-"""Association with a phenotype among related individuals: the mixed-model score test, for thousands of features at once.
+"""Association with a phenotype among related individuals: the mixed-model score test, for thousands of features at
+once.
 
-Relatives share both their genome and, often, their label: in a clonal cohort nearly every feature of the commoner clone
-differs between cases and controls. The mixed model gives the phenotype a random effect with the kinship as covariance, so
-that a feature has to explain more than descent does. One eigendecomposition of the kinship serves every phenotype and
-every feature: turned by its eigenvectors, the correlated individuals become independent ones of unequal variance.
+Relatives share both their genome and, often, their label: in a clonal cohort nearly every feature of the commoner
+clone differs between cases and controls. The mixed model gives the phenotype a random effect with the kinship as
+covariance, so that a feature has to explain more than descent does. One eigendecomposition of the kinship serves every
+phenotype and every feature: turned by its eigenvectors, the correlated individuals become independent ones of unequal
+variance.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ class NullModel(NamedTuple):
     log_likelihood
         Restricted (or plain) log-likelihood at `h2`.
     sources
-        (n, 2) what kinship and error add to the variance of each whitened row, per unit of theirs; None where `h2` was fixed.
+        (n, 2) what kinship and error add to the variance of each whitened row, per unit of theirs; None where `h2` was
+        fixed.
     """
 
     h2: float
@@ -65,10 +68,10 @@ class NullModel(NamedTuple):
     def df_of(self, x: NDArray[np.float64]) -> NDArray[np.float64] | int:
         """Degrees of freedom of the slope on each whitened feature (n, k), (k,), by Satterthwaite's approximation.
 
-        A feature that differs between a few lineages and nowhere else is judged by the variance between lineages, which is
-        known from as few: its t has that few degrees of freedom, whatever the number of individuals. With the squares of `x`
-        as weights, `m` the mean of `sources` and `A` their cross products, the variance of the slope's variance is
-        `2 m' A⁻¹ m` of its square.
+        A feature that differs between a few lineages and nowhere else is judged by the variance between lineages,
+        which is known from as few: its t has that few degrees of freedom, whatever the number of individuals. With the
+        squares of `x` as weights, `m` the mean of `sources` and `A` their cross products, the variance of the slope's
+        variance is `2 m' A⁻¹ m` of its square.
 
         References
         ----------
@@ -89,7 +92,9 @@ class NullModel(NamedTuple):
 
 
 class Association(NamedTuple):
-    """Slope of the phenotype on each feature, (n_features,): a feature that does not vary has slope 0, `se` NaN, p 1."""
+    """Slope of the phenotype on each feature, (n_features,): a feature that does not vary has slope 0, `se` NaN, p
+    1.
+    """
 
     beta: NDArray[np.float64]
     se: NDArray[np.float64]
@@ -119,12 +124,7 @@ def kinship(relatedness: ArrayLike) -> Kinship:
         For a matrix that is not square, symmetric and finite, or has clearly negative eigenvalues.
     """
     k = np.asarray(relatedness, dtype=float)
-    if (
-        k.ndim != 2
-        or k.shape[0] != k.shape[1]
-        or not np.isfinite(k).all()
-        or not np.allclose(k, k.T, atol=1e-8)
-    ):
+    if k.ndim != 2 or k.shape[0] != k.shape[1] or not np.isfinite(k).all() or not np.allclose(k, k.T, atol=1e-8):
         raise ValueError(f"kinship: need a square, symmetric, finite matrix, got shape {k.shape}")
     scale = np.trace(k) / len(k)
     if scale <= 0:
@@ -143,9 +143,9 @@ def similarity(markers: ArrayLike, *, scale: bool = False) -> NDArray[np.float64
     markers
         (n, n_markers); NaN (a missing genotype) counts as the marker's mean.
     scale
-        Bring each marker to variance 1, for tables whose columns have different units. Leave it off for SNPs of a clonal
-        cohort: centred SNPs give each pair the length of the path they share on the tree, scaled ones weigh each branch
-        by how few descend from it.
+        Bring each marker to variance 1, for tables whose columns have different units. Leave it off for SNPs of a
+        clonal cohort: centred SNPs give each pair the length of the path they share on the tree, scaled ones weigh
+        each branch by how few descend from it.
 
     References
     ----------
@@ -227,24 +227,19 @@ def _best_share(fit: Callable[[float], float]) -> float:
     grid = np.linspace(0.0, H2_MAX, GRID)
     best = int(np.argmax([fit(share) for share in grid]))
     bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
-    found = optimize.minimize_scalar(
-        lambda s: -fit(s), bounds=bounds, method="bounded", options={"xatol": 1e-5}
-    )
+    found = optimize.minimize_scalar(lambda s: -fit(s), bounds=bounds, method="bounded", options={"xatol": 1e-5})
     return float(found.x) if -found.fun > fit(grid[best]) else float(grid[best])
 
 
 def _with_constant(covariates: ArrayLike | None, n: int) -> NDArray[np.float64]:
-    x = (
-        np.ones((n, 1))
-        if covariates is None
-        else np.column_stack([np.ones(n), np.asarray(covariates, float)])
-    )
+    x = np.ones((n, 1)) if covariates is None else np.column_stack([np.ones(n), np.asarray(covariates, float)])
     scaled = x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)
     _, r, pivot = qr(scaled, mode="economic", pivoting=True)
     dependent = pivot[np.abs(np.diag(r)) < _COLLINEAR]
     if len(dependent):
         raise InputError(
-            f"covariates: need columns that do not depend on each other or on the constant, got column {int(dependent[0]) - 1} that does"
+            "covariates: need columns that do not depend on each other or on the constant, got column"
+            f" {int(dependent[0]) - 1} that does"
         )
     return x
 
@@ -288,11 +283,13 @@ def _slopes(
 def largest_p_without_one(
     features: ArrayLike, null: NullModel, related: Kinship, groups: ArrayLike
 ) -> NDArray[np.float64]:
-    """Largest p of each feature (n, n_features) when any one group of individuals (n,) is left out of the sums, (n_features,).
+    """Largest p of each feature (n, n_features) when any one group of individuals (n,) is left out of the sums,
+    (n_features,).
 
-    A feature that marks one lineage which happens to be full of cases is one observation; what is found in several lineages
-    stays without any of them. Whitened values are turned back to individuals, so that each group's part of the slope can be
-    taken away; the variance shares stay those of everybody. 1 where a feature varies within one group alone.
+    A feature that marks one lineage which happens to be full of cases is one observation; what is found in several
+    lineages stays without any of them. Whitened values are turned back to individuals, so that each group's part of
+    the slope can be taken away; the variance shares stay those of everybody. 1 where a feature varies within one group
+    alone.
     """
     whitened = null.whiten(features)
     x, y = related.vectors @ whitened, related.vectors @ null.residual
@@ -315,7 +312,9 @@ def largest_p_without_one(
 
 
 def one_sided(test: Association, direction: ArrayLike) -> NDArray[np.float64]:
-    """Tail of each slope in the given direction, (n_features,) signs; the t distribution is symmetric, so two-sided p give it."""
+    """Tail of each slope in the given direction, (n_features,) signs; the t distribution is symmetric, so two-sided p
+    give it.
+    """
     same = np.sign(test.beta) == np.sign(np.asarray(direction, dtype=float))
     return np.where(same, test.p / 2, 1 - test.p / 2)
 

@@ -62,10 +62,11 @@ def bh_within(p: ArrayLike, groups: ArrayLike) -> NDArray[np.float64]:
 def hierarchical(p: ArrayLike, families: ArrayLike) -> NDArray[np.float64]:
     """False discovery rates of tests in families, of which only those that hold something are looked into.
 
-    Level 1 asks of each family whether it holds anything (Simes' p: its smallest Benjamini-Hochberg q), and selects R of m
-    families by Benjamini and Hochberg at α. Level 2 is Benjamini and Hochberg within each selected family at α R / m. That
-    bounds at α the share of false families among the selected, and the average over selected families of the share of false
-    tests within each: false hits cannot gather in families that hold nothing, which one family over all tests allows.
+    Level 1 asks of each family whether it holds anything (Simes' p: its smallest Benjamini-Hochberg q), and selects R
+    of m families by Benjamini and Hochberg at α. Level 2 is Benjamini and Hochberg within each selected family at α R
+    / m. That bounds at α the share of false families among the selected, and the average over selected families of the
+    share of false tests within each: false hits cannot gather in families that hold nothing, which one family over all
+    tests allows.
 
     Parameters
     ----------
@@ -80,8 +81,8 @@ def hierarchical(p: ArrayLike, families: ArrayLike) -> NDArray[np.float64]:
 
     References
     ----------
-    Benjamini and Bogomolov 2014, J R Stat Soc B 76:297, doi:10.1111/rssb.12028; Peterson et al. 2016, Genet Epidemiol 40:45,
-    doi:10.1002/gepi.21942
+    Benjamini and Bogomolov 2014, J R Stat Soc B 76:297, doi:10.1111/rssb.12028; Peterson et al. 2016, Genet
+    Epidemiol 40:45, doi:10.1002/gepi.21942
     """
     p = np.asarray(p, dtype=np.float64)
     q = np.full(p.shape, np.nan)
@@ -93,7 +94,8 @@ def hierarchical(p: ArrayLike, families: ArrayLike) -> NDArray[np.float64]:
     simes = np.ones(len(labels))
     np.minimum.at(simes, family, within)
     first = benjamini_hochberg(simes)
-    # α R(α) ≥ m within holds from the smallest of max(k-th family's q, m within / k) on: R(α) ≥ k from the k-th family's q on
+    # α R(α) ≥ m within holds from the smallest of max(k-th family's q, m within / k) on: R(α) ≥ k from the k-th
+    # family's q on
     selected, k = np.sort(first), np.arange(1, len(labels) + 1)
     second = np.full(len(done), np.inf)
     for threshold, n in zip(selected.tolist(), k.tolist(), strict=True):
@@ -105,9 +107,9 @@ def hierarchical(p: ArrayLike, families: ArrayLike) -> NDArray[np.float64]:
 def attainable(p_floor: ArrayLike, alpha: float) -> NDArray[np.bool_]:
     """Tests whose smallest attainable p could ever matter in their family.
 
-    Tarone's rule: the smallest k such that at most k tests have an attainable p ≤ alpha/k; the others cannot be rejected
-    whatever they show, so that leaving them out costs nothing and shrinks the family. The attainable p must depend on the
-    margins alone (densities, coverages), never on the outcome.
+    Tarone's rule: the smallest k such that at most k tests have an attainable p ≤ alpha/k; the others cannot be
+    rejected whatever they show, so that leaving them out costs nothing and shrinks the family. The attainable p must
+    depend on the margins alone (densities, coverages), never on the outcome.
 
     Parameters
     ----------

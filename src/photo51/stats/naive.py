@@ -1,6 +1,7 @@
 """Tests that treat neighbouring bases or runs as independent: kept as contrast, never reported as a result.
 
-Each is what a widely used tool computes. On independent null pairs they reject far too often (`python -m benchmarks calibration`).
+Each is what a widely used tool computes. On independent null pairs they reject far too often (`python -m benchmarks
+calibration`).
 """
 
 from __future__ import annotations

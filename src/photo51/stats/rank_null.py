@@ -1,23 +1,24 @@
 """Permutation distribution of a stratified rank sum: exact where it is coarse, a saddlepoint where it is fine.
 
-Labels are rearranged within strata, so the statistic is a sum of independent rank sums, one a stratum. Each has bounded
-support and, where values tie, few and unequal steps; a curve fitted to three moments can then be wrong by hundreds of orders
-of magnitude. Here
+Labels are rearranged within strata, so the statistic is a sum of independent rank sums, one a stratum. Each has
+bounded support and, where values tie, few and unequal steps; a curve fitted to three moments can then be wrong by
+hundreds of orders of magnitude. Here
 
-- the distribution of a stratum is counted (a convolution over its ties), or, where few of many rows are not zero, given the
-  exact number of cases among these rows and a normal spread of their ranks;
-- a sum of few such distributions is convolved: atom by atom up to `ATOMS`, in `CELLS` cells beyond that, counting the whole
-  cell of the observed value so that rounding never lowers p;
-- a sum of many, or of strata that are large and dense, is given by the saddlepoint for tails of sums under rearrangement,
-  with the lattice correction where all steps are multiples of one.
+- the distribution of a stratum is counted (a convolution over its ties), or, where few of many rows are not zero,
+  given the exact number of cases among these rows and a normal spread of their ranks;
+- a sum of few such distributions is convolved: atom by atom up to `ATOMS`, in `CELLS` cells beyond that, counting the
+  whole cell of the observed value so that rounding never lowers p;
+- a sum of many, or of strata that are large and dense, is given by the saddlepoint for tails of sums under
+  rearrangement, with the lattice correction where all steps are multiples of one.
 
 No p is below the probability of the end of the support, which is always exact.
 
 References
 ----------
 Mehta, Patel & Tsiatis 1984, doi:10.2307/2530927 (exact rank tests with ties); Robinson 1982,
-doi:10.1111/j.2517-6161.1982.tb01191.x and Booth & Butler 1990, doi:10.1093/biomet/77.4.787 (saddlepoints of permutation
-distributions); Skovgaard 1987, doi:10.2307/3214212 (conditional tails); Barndorff-Nielsen 1986, doi:10.1093/biomet/73.2.307.
+doi:10.1111/j.2517-6161.1982.tb01191.x and Booth & Butler 1990, doi:10.1093/biomet/77.4.787 (saddlepoints of
+permutation distributions); Skovgaard 1987, doi:10.2307/3214212 (conditional tails); Barndorff-Nielsen 1986,
+doi:10.1093/biomet/73.2.307.
 """
 
 from __future__ import annotations
@@ -281,8 +282,8 @@ def _counted(score, count, m):
 def _by_blocks(score, count, m):
     """The same where few of many rows differ from the commonest score; nothing where they are too many.
 
-    How many of the rows below and above it are cases is exact; given these numbers, which rows they are is spread normally,
-    on eight points.
+    How many of the rows below and above it are cases is exact; given these numbers, which rows they are is spread
+    normally, on eight points.
     """
     n = count.sum()
     rest, _ = _offsets(score, count)
@@ -317,9 +318,7 @@ def _by_blocks(score, count, m):
         for j in range(min(above, m - i) + 1):
             if m - i - j > count[rest]:
                 continue
-            log_p = (
-                _log_choose(below, i) + _log_choose(above, j) + _log_choose(count[rest], m - i - j) - every
-            )
+            log_p = _log_choose(below, i) + _log_choose(above, j) + _log_choose(count[rest], m - i - j) - every
             p = math.exp(log_p)
             if p < 1e-100:
                 continue
@@ -416,7 +415,9 @@ def _step(ties: Ties) -> float:
 
 @numba.njit(cache=True, nogil=True)
 def _cumulants(parts, betas, theta):
-    """Cumulant generating function at θ with two derivatives, and the log ratio of what conditioning on the cases costs."""
+    """Cumulant generating function at θ with two derivatives, and the log ratio of what conditioning on the cases
+    costs.
+    """
     ends, score, count, cases, weight, at, x, p = parts
     k = mean = variance = log_ratio = 0.0
     for s in range(len(cases)):

@@ -19,9 +19,7 @@ LABELS_AT_ONCE = 1024
 def arrangements(labels: ArrayLike, strata: ArrayLike) -> float:
     """How many ways labels can be rearranged within strata; may be infinity."""
     design = informative(labels, strata, "equal")
-    return math.prod(
-        float(math.comb(n, m)) for n, m in zip(design.size.tolist(), design.cases.tolist(), strict=True)
-    )
+    return math.prod(float(math.comb(n, m)) for n, m in zip(design.size.tolist(), design.cases.tolist(), strict=True))
 
 
 def rearranged(
@@ -48,8 +46,8 @@ def permutation_p(
 ) -> NDArray[np.float64]:
     """The same test by rearranging labels: every rearrangement where there are at most `draws`, else that many drawn.
 
-    Drawn p-values are `(1 + hits) / (draws + 1)`, exact ones `hits / arrangements`; two-sided is twice the smaller tail.
-    All features see the same rearrangements.
+    Drawn p-values are `(1 + hits) / (draws + 1)`, exact ones `hits / arrangements`; two-sided is twice the smaller
+    tail. All features see the same rearrangements.
 
     References
     ----------

@@ -40,13 +40,14 @@ def monte_carlo_p(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
 
 
 def pooled_p(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
-    """Upper-tail p of statistics that share their draws' shape: each is standardised by its own draws, and ranked among all.
+    """Upper-tail p of statistics that share their draws' shape: each is standardised by its own draws, and ranked
+    among all.
 
-    A few draws a statistic give no p below 1 / (1 + draws), which no correction for many tests survives. So a statistic is put
-    on the scale of its draws (mean and standard deviation), a draw on the scale of the other draws of its statistic, and the
-    draws of all statistics are one null: p = (1 + pooled exceedances) / (1 + pooled draws). It holds on average over the
-    statistics, as false discovery rates need, and for each of them where the draws differ in place and width alone. One
-    statistic by itself gets `monte_carlo_p`.
+    A few draws a statistic give no p below 1 / (1 + draws), which no correction for many tests survives. So a
+    statistic is put on the scale of its draws (mean and standard deviation), a draw on the scale of the other draws of
+    its statistic, and the draws of all statistics are one null: p = (1 + pooled exceedances) / (1 + pooled draws). It
+    holds on average over the statistics, as false discovery rates need, and for each of them where the draws differ in
+    place and width alone. One statistic by itself gets `monte_carlo_p`.
 
     Parameters
     ----------
@@ -57,7 +58,8 @@ def pooled_p(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
 
     References
     ----------
-    Storey and Tibshirani 2003, in The Analysis of Gene Expression Data, doi:10.1007/0-387-21679-0_12 (pooled null statistics)
+    Storey and Tibshirani 2003, in The Analysis of Gene Expression Data, doi:10.1007/0-387-21679-0_12
+    (pooled null statistics)
     """
     observed, null = np.asarray(observed, dtype=np.float64), np.asarray(null, dtype=np.float64)
     n, draws = null.shape
@@ -83,7 +85,9 @@ def _standard(x: NDArray, total: NDArray, squares: NDArray, n: int) -> NDArray[n
 
 
 def random_shifts(bounds: NDArray[np.integer], rng: np.random.Generator, n: int = 1) -> NDArray[np.int64]:
-    """Independent uniform rotations, (n, n_blocks), of blocks with row bounds `bounds`, (n_blocks + 1,); 0 is among them."""
+    """Independent uniform rotations, (n, n_blocks), of blocks with row bounds `bounds`, (n_blocks + 1,); 0 is among
+    them.
+    """
     return rng.integers(0, np.diff(bounds), size=(n, len(bounds) - 1), dtype=np.int64)
 
 
@@ -107,9 +111,7 @@ def rotate_rows(
     return start + (rows - start + shifts[block]) % length
 
 
-def rotate(
-    values: NDArray, bounds: NDArray[np.integer], shifts: NDArray[np.integer], axis: int = 0
-) -> NDArray:
+def rotate(values: NDArray, bounds: NDArray[np.integer], shifts: NDArray[np.integer], axis: int = 0) -> NDArray:
     """Array of the same shape with each block of rows rolled by its shift along `axis`."""
     parts = [
         np.roll(np.take(values, np.arange(a, b), axis=axis), int(s), axis=axis)
@@ -181,9 +183,7 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
         centre = (share + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     none = n == 0
-    return np.where(none, 0.0, np.maximum(centre - half, 0.0)), np.where(
-        none, 1.0, np.minimum(centre + half, 1.0)
-    )
+    return np.where(none, 0.0, np.maximum(centre - half, 0.0)), np.where(none, 1.0, np.minimum(centre + half, 1.0))
 
 
 class BlockT(NamedTuple):

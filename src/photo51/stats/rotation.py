@@ -1,17 +1,18 @@
 """The rotation null: how a feature would overlap an annotation if it lay elsewhere in its block.
 
-A feature keeps its runs, its clusters, its period and its strands; only where it begins is random: each block is turned by a
-uniform shift of its own. Whatever length or phase runs have, neighbouring bases stay neighbours, which is what per-base tests
-and shuffled intervals get wrong. All L shifts of all blocks are counted, and the distribution of the sum over blocks is
-their exact convolution (`lattice`): there is no Monte-Carlo error and no floor of 1/draws. The identity is among the shifts,
-so that the p-value is valid at any sample size: P(p ≤ α) ≤ α when feature and annotation are independent up to rotation.
+A feature keeps its runs, its clusters, its period and its strands; only where it begins is random: each block is
+turned by a uniform shift of its own. Whatever length or phase runs have, neighbouring bases stay neighbours, which is
+what per-base tests and shuffled intervals get wrong. All L shifts of all blocks are counted, and the distribution of
+the sum over blocks is their exact convolution (`lattice`): there is no Monte-Carlo error and no floor of 1/draws. The
+identity is among the shifts, so that the p-value is valid at any sample size: P(p ≤ α) ≤ α when feature and annotation
+are independent up to rotation.
 
-The statistic is the activation mass inside the annotation, with no threshold. Activations are put on integer levels first
-(`levels`), and the null is exact for the levelled activations; the resolution is 1/n_levels of the feature's 99.9 %
-quantile, above which activations count alike, so that one outlying base decides nothing.
+The statistic is the activation mass inside the annotation, with no threshold. Activations are put on integer levels
+first (`levels`), and the null is exact for the levelled activations; the resolution is 1/n_levels of the feature's
+99.9 % quantile, above which activations count alike, so that one outlying base decides nothing.
 
-What the null keeps fixed, it cannot explain: two tracks that both follow GC overlap more than rotated ones. That is what
-`covariance` is for; both p-values are always reported.
+What the null keeps fixed, it cannot explain: two tracks that both follow GC overlap more than rotated ones. That is
+what `covariance` is for; both p-values are always reported.
 """
 
 from __future__ import annotations
@@ -127,9 +128,7 @@ def rotation_test(feature: Track, mask: Mask, *, mid_p: bool = False, route: str
     t = tails(found.histograms, found.observed, mid_p=mid_p)
     sd = float(np.sqrt(t.variance))
     z = (found.observed - t.mean) / sd if sd > 0 else 0.0
-    return RotationTest(
-        found.observed, t.mean, sd, float(z), t.p_upper, t.p_lower, t.p_floor, t.p_floor_lower
-    )
+    return RotationTest(found.observed, t.mean, sd, float(z), t.p_upper, t.p_lower, t.p_floor, t.p_floor_lower)
 
 
 def rotation_draws(
@@ -171,7 +170,9 @@ def rotation_p(
     rng: np.random.Generator,
     n_draws: int = 9999,
 ) -> tuple[float, float]:
-    """Standardised sum and upper-tail Monte-Carlo p by `rotation_draws`; test the negative of `x` for the lower tail."""
+    """Standardised sum and upper-tail Monte-Carlo p by `rotation_draws`; test the negative of `x` for the lower
+    tail.
+    """
     observed, draws = rotation_draws(x, y, bounds, rng, n_draws)
     sd = draws.std()
     # rounding must not turn ties into exceedances

@@ -11,12 +11,12 @@ The last line is a scalar product of a vector of the feature and a vector of the
 products give all variances, exactly. Blocks are independent, so their moments add up. Features are made dense a block
 and a few columns at a time; nothing of the size features × length exists.
 
-With bins of w bases, transforms are w times shorter and the frequencies above 1/(2w) are lost. That is harmless where the
-annotation has no power there (long intervals), and never otherwise: codon positions, single bases, and features of period 3
-need w = 1 (`smooth`, `period3`).
+With bins of w bases, transforms are w times shorter and the frequencies above 1/(2w) are lost. That is harmless where
+the annotation has no power there (long intervals), and never otherwise: codon positions, single bases, and features of
+period 3 need w = 1 (`smooth`, `period3`).
 
-The normal tail of z is right near the middle and wrong by orders of magnitude far out: it screens, it is never reported for a
-pair that may be a discovery.
+The normal tail of z is right near the middle and wrong by orders of magnitude far out: it screens, it is never
+reported for a pair that may be a discovery.
 
 References
 ----------
@@ -120,16 +120,11 @@ def screen(
 def _column_ends(features: sparse.csc_array, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """Entries of each column that begin each block, (n_features, 2, n_blocks + 1)."""
     both = np.stack([bounds, bounds + bounds[-1]]).ravel()
-    ends = [
-        a + np.searchsorted(features.indices[a:b], both)
-        for a, b in pairwise(features.indptr.astype(np.int64))
-    ]
+    ends = [a + np.searchsorted(features.indices[a:b], both) for a, b in pairwise(features.indptr.astype(np.int64))]
     return np.array(ends, dtype=np.int64).reshape(features.shape[1], 2, len(bounds))
 
 
-def _oriented(
-    masks: NDArray[np.bool_], tests: list[tuple[int, Orientation]], rows: slice
-) -> NDArray[np.bool_]:
+def _oriented(masks: NDArray[np.bool_], tests: list[tuple[int, Orientation]], rows: slice) -> NDArray[np.bool_]:
     """Masks of a block as the tests read them, (n_tests, 2, length)."""
     block = masks.reshape(len(masks), 2, -1)[:, :, rows]
     out = block[[a for a, _ in tests]]
@@ -157,8 +152,8 @@ class _Block(NamedTuple):
 class _Annotations(NamedTuple):
     """What a block needs of its annotations.
 
-    `by_row` is (2, length, n_tests), `share` the covered share (n_tests, 2), `vectors` (n_groups, 4 * n_frequencies, WIDTH)
-    of tests in groups of `WIDTH`.
+    `by_row` is (2, length, n_tests), `share` the covered share (n_tests, 2), `vectors` (n_groups, 4 * n_frequencies,
+    WIDTH) of tests in groups of `WIDTH`.
     """
 
     by_row: NDArray[np.uint8]
@@ -206,7 +201,9 @@ class _Annotations(NamedTuple):
 
 
 def _weighted(sums: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sum over strands of (n, 2) times (n_tests, 2), (n, n_tests); each pair by itself, whatever else is in the chunk."""
+    """Sum over strands of (n, 2) times (n_tests, 2), (n, n_tests); each pair by itself, whatever else is in the
+    chunk.
+    """
     return sums[:, :1] * weights[:, 0] + sums[:, 1:] * weights[:, 1]
 
 
@@ -214,8 +211,8 @@ def _weighted(sums: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArra
 def _products(left, vectors):
     """Scalar products of each row of `left` with each column of `vectors`, (rows, n_groups * WIDTH).
 
-    In an order that does not depend on how many rows there are: chunks and shards change no bit. `_SPAN` terms are summed in
-    single precision, their sums in double.
+    In an order that does not depend on how many rows there are: chunks and shards change no bit. `_SPAN` terms are
+    summed in single precision, their sums in double.
     """
     n, n_terms = left.shape
     out = np.zeros((n, len(vectors) * WIDTH))
@@ -242,7 +239,9 @@ def _binned(masks: NDArray[np.bool_], w: int) -> NDArray[np.float32]:
 
 
 def _annotation_vectors(masks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The annotation's half of each scalar product, both halves of the spectrum counted, (n_groups, 4 * n_frequencies, WIDTH)."""
+    """The annotation's half of each scalar product, both halves of the spectrum counted, (n_groups, 4 * n_frequencies,
+    WIDTH).
+    """
     a = fft.rfft(masks, axis=2)
     cross = a[:, 0] * np.conj(a[:, 1])
     vectors = np.stack([_power(a[:, 0]), _power(a[:, 1]), 2 * cross.real, -2 * cross.imag], axis=1)

@@ -1,29 +1,29 @@
 """Covariance of sparse features with dense residuals, judged by circular shifts and studentised over blocks.
 
-The question is whether a feature f goes together with an annotation beyond what nuisances (composition, strand, unit of the
-genome) make of both. Let r be the annotation's least-squares residual on the nuisances (`additive.projected`). It is
-orthogonal to everything that an additive model of them could say of f, so that Σ f r = Σ (f - f̂) r whatever f̂ is (Frisch
-and Waugh 1933): f needs no model of its own. With strand × unit among the nuisances, the sum of r over each strand of each unit
-is 0, and with it the mean of Σ f r over all circular shifts of f within its units: a genome whose genes lie on one strand
-confounds nothing.
+The question is whether a feature f goes together with an annotation beyond what nuisances (composition, strand, unit
+of the genome) make of both. Let r be the annotation's least-squares residual on the nuisances (`additive.projected`).
+It is orthogonal to everything that an additive model of them could say of f, so that Σ f r = Σ (f - f̂) r whatever f̂
+is (Frisch and Waugh 1933): f needs no model of its own. With strand × unit among the nuisances, the sum of r over each
+strand of each unit is 0, and with it the mean of Σ f r over all circular shifts of f within its units: a genome whose
+genes lie on one strand confounds nothing.
 
-The statistic is t = Σ S_b / √(Σ S_b²) of the sums S_b of f r over short blocks. Its null distribution comes from circular
-shifts of f within units, so that the test is as exact as the rotation null whatever the shape of features and classes (a t test
-over blocks is not: sums over rare classes are skewed). As t is studentised, the same test holds approximately under the
-weaker null as well, that f and annotation are independent given the nuisances but r and f vary most at the same sites
-(Janssen 1997; Chung and Romano 2013): a shift of residuals that is not studentised errs there (0.25 at 0.05 for two tracks
-that follow GC).
+The statistic is t = Σ S_b / √(Σ S_b²) of the sums S_b of f r over short blocks. Its null distribution comes from
+circular shifts of f within units, so that the test is as exact as the rotation null whatever the shape of features and
+classes (a t test over blocks is not: sums over rare classes are skewed). As t is studentised, the same test holds
+approximately under the weaker null as well, that f and annotation are independent given the nuisances but r and f vary
+most at the same sites (Janssen 1997; Chung and Romano 2013): a shift of residuals that is not studentised errs there
+(0.25 at 0.05 for two tracks that follow GC).
 
-Every unit is shifted by a few fixed amounts, 0 among them; the null is the product of these few over units. Under the null the
-shift that was observed is one of them at random, unit by unit, so that nothing is lost in level, and little in power, by
-leaving out the others (Hemerik and Goeman 2018). From the product random draws are taken; beyond the largest of them the tail
-goes on as that of Student's t, scaled to meet the draws (`tail_p`).
+Every unit is shifted by a few fixed amounts, 0 among them; the null is the product of these few over units. Under the
+null the shift that was observed is one of them at random, unit by unit, so that nothing is lost in level, and little
+in power, by leaving out the others (Hemerik and Goeman 2018). From the product random draws are taken; beyond the
+largest of them the tail goes on as that of Student's t, scaled to meet the draws (`tail_p`).
 
 References
 ----------
 Frisch and Waugh 1933, Econometrica 1:387, doi:10.2307/1907330; Janssen 1997, Stat Probab Lett 36:9,
-doi:10.1016/S0167-7152(97)00043-6; Chung and Romano 2013, Ann Stat 41:484, doi:10.1214/13-AOS1090; Hemerik and Goeman 2018,
-TEST 27:811, doi:10.1007/s11749-017-0571-1
+doi:10.1016/S0167-7152(97)00043-6; Chung and Romano 2013, Ann Stat 41:484, doi:10.1214/13-AOS1090; Hemerik and Goeman
+2018, TEST 27:811, doi:10.1007/s11749-017-0571-1
 """
 
 from __future__ import annotations
@@ -67,7 +67,9 @@ class Shifts(NamedTuple):
 
     @classmethod
     def of(cls, bounds: NDArray[np.integer], blocks: NDArray[np.integer], n_shifts: int, seed: int) -> Shifts:
-        """Draw shifts of units `bounds`, (n_units + 1,), whose sums are taken over `blocks`, (n + 1,), which respect them."""
+        """Draw shifts of units `bounds`, (n_units + 1,), whose sums are taken over `blocks`, (n + 1,), which respect
+        them.
+        """
         edges = np.asarray(bounds, dtype=np.int64)
         rng, lengths = np.random.default_rng([seed, 3]), np.diff(edges)
         amounts = rng.integers(0, lengths, size=(n_shifts, len(lengths))).T
@@ -91,7 +93,9 @@ class ShiftedTest(NamedTuple):
 
 
 class Residuals(NamedTuple):
-    """Residuals of annotations in groups of `WIDTH` columns, (2 * n_rows, WIDTH) each, as `fixed_point`; the first `k` count."""
+    """Residuals of annotations in groups of `WIDTH` columns, (2 * n_rows, WIDTH) each, as `fixed_point`; the first `k`
+    count.
+    """
 
     groups: list[NDArray[np.int16]]
     k: int
@@ -103,7 +107,9 @@ class Residuals(NamedTuple):
 
 
 def fixed_point(residuals: NDArray[np.floating]) -> NDArray[np.int16]:
-    """Residuals of masks in steps of 1/16,384, half as wide as float32: shifts are bound by memory, and t has no unit."""
+    """Residuals of masks in steps of 1/16,384, half as wide as float32: shifts are bound by memory, and t has no
+    unit.
+    """
     return np.clip(np.rint(residuals * _STEPS), -32_768, 32_767).astype(np.int16)
 
 
@@ -167,18 +173,16 @@ def _judged(
     if len(rare):
         rest = _studentised(totals, squares, picks[_FIRST:])[:, rare]
         draws = np.concatenate([first[:, rare], rest])
-        p[rare] = [
-            tail_p(observed[c] - slack[c], draws[:, i], len(totals) - 1) for i, c in enumerate(rare.tolist())
-        ]
+        p[rare] = [tail_p(observed[c] - slack[c], draws[:, i], len(totals) - 1) for i, c in enumerate(rare.tolist())]
     return observed.astype(np.float64), p
 
 
 def tail_p(observed: float, draws: NDArray[np.floating], df: int) -> float:
     """Upper-tail p of a statistic among draws of its null.
 
-    Where fewer than ten draws are as large, the tail from the tenth largest draw on is that of Student's t with `df` degrees of
-    freedom, on the scale on which it meets the draws there; never larger than what draws alone say, and never 0. Below 2
-    degrees of freedom draws alone count.
+    Where fewer than ten draws are as large, the tail from the tenth largest draw on is that of Student's t with `df`
+    degrees of freedom, on the scale on which it meets the draws there; never larger than what draws alone say, and
+    never 0. Below 2 degrees of freedom draws alone count.
     """
     n = len(draws)
     by_draws = (1.0 + np.count_nonzero(draws >= observed)) / (1.0 + n)

@@ -1,4 +1,5 @@
-"""Rank tests within strata: do cases and controls differ for a feature once gene, consequence and codon position are equal?
+"""Rank tests within strata: do cases and controls differ for a feature once gene, consequence and codon position are
+equal?
 
 Disease variants are not spread over genes as harmless ones are, nor over consequences or codon positions. A pooled test
 therefore calls any feature that knows the gene. Comparing only within strata closes that leak: the null is every
@@ -27,8 +28,8 @@ class StratifiedTest(NamedTuple):
     Attributes
     ----------
     auroc
-        Chance that a case has a larger value than a control of the same stratum (ties count half), strata weighted as in
-        the test.
+        Chance that a case has a larger value than a control of the same stratum (ties count half), strata weighted as
+        in the test.
     se
         Standard deviation of `auroc` under rearrangement of labels.
     z
@@ -36,8 +37,8 @@ class StratifiedTest(NamedTuple):
     p
         Tail of the permutation distribution (`photo51.stats.rank_null`).
     p_floor
-        Smallest p that any rearrangement of labels gives this feature; it depends on its ties and on the sizes of strata, not
-        on which rows are cases.
+        Smallest p that any rearrangement of labels gives this feature; it depends on its ties and on the sizes of
+        strata, not on which rows are cases.
     n_case, n_control, n_strata
         What was informative, that is in strata that hold both classes.
     """
@@ -73,9 +74,7 @@ def informative(labels: ArrayLike, strata: ArrayLike, weighting: str) -> Design:
     """Keep the rows of strata that hold both classes; raises `ValueError` for labels other than 0 and 1."""
     labels, strata = np.asarray(labels), np.asarray(strata)
     if labels.shape != strata.shape or labels.ndim != 1:
-        raise ValueError(
-            f"labels, strata: need one entry a row each, got shapes {labels.shape} and {strata.shape}"
-        )
+        raise ValueError(f"labels, strata: need one entry a row each, got shapes {labels.shape} and {strata.shape}")
     if not np.isin(labels, (0, 1)).all():
         raise ValueError(f"labels: need 0 and 1, got {np.unique(labels)[:5].tolist()}")
     is_case = labels.astype(bool)
@@ -91,7 +90,9 @@ def informative(labels: ArrayLike, strata: ArrayLike, weighting: str) -> Design:
 
 
 def sparse_table(values: ArrayLike | sparse.spmatrix, n_rows: int) -> sparse.csr_matrix:
-    """Values (n_rows, n_features), or (n_rows,), as a sparse table; raises `ValueError` for other shapes and for NaN."""
+    """Values (n_rows, n_features), or (n_rows,), as a sparse table; raises `ValueError` for other shapes and for
+    NaN.
+    """
     if sparse.issparse(values):
         table = sparse.csr_matrix(values)
     else:
@@ -233,9 +234,7 @@ def stratified_rearranged(
     return _tested(values, labels.shape[1], design, rows, alternative)
 
 
-def stratified_z(
-    values: ArrayLike | sparse.spmatrix, labels: ArrayLike, strata: ArrayLike
-) -> NDArray[np.float64]:
+def stratified_z(values: ArrayLike | sparse.spmatrix, labels: ArrayLike, strata: ArrayLike) -> NDArray[np.float64]:
     """The test's z alone, (n_features,): enough to put features in order."""
     design = informative(labels, strata, "van-elteren")
     table = _informative_table(values, len(np.asarray(labels)), design)
@@ -246,9 +245,7 @@ def stratified_z(
         if chunk.nnz:
             ranks = _ranked(chunk, design.stratum, design.size)
             statistic, variance = _moments(ranks, design, chunk.shape[1])
-        parts.append(
-            np.divide(statistic, np.sqrt(variance), out=np.zeros(len(variance)), where=variance > 1e-12)
-        )
+        parts.append(np.divide(statistic, np.sqrt(variance), out=np.zeros(len(variance)), where=variance > 1e-12))
     return np.concatenate(parts)
 
 
@@ -410,7 +407,9 @@ def _tie_groups(first, score, zeros, zero_score, turned):
 
 
 def rank_correlation(values: ArrayLike | sparse.spmatrix, target: ArrayLike) -> NDArray[np.float64]:
-    """Spearman's correlation of every column (n, n_columns), dense or sparse, with a vector (n,); 0 where one is constant."""
+    """Spearman's correlation of every column (n, n_columns), dense or sparse, with a vector (n,); 0 where one is
+    constant.
+    """
     centred = stats.rankdata(np.asarray(target, dtype=float))
     centred = centred - centred.mean()
     table = sparse_table(values, len(centred)).tocsc()

@@ -1,5 +1,5 @@
 """One page on this machine on which a model is read, asked and steered: `photo51 studio`.
 
-The server decides nothing: every answer is a call of `photo51.api.workbench.Workbench` or of a report's function, and the
-journal says which.
+The server decides nothing: every answer is a call of `photo51.api.workbench.Workbench` or of a report's function, and
+the journal says which.
 """

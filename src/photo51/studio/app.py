@@ -186,9 +186,7 @@ class Studio:
 
 
 def _json(value: Any) -> Response:
-    return Response(
-        json.dumps(plain(value), separators=(",", ":"), allow_nan=False), media_type="application/json"
-    )
+    return Response(json.dumps(plain(value), separators=(",", ":"), allow_nan=False), media_type="application/json")
 
 
 async def _lines(events: AsyncIterator[Any]) -> AsyncIterator[bytes]:

@@ -29,15 +29,37 @@ def variant(desk: Desk, tab: Tab, given: asked.VariantAsked) -> Iterator[dict[st
     one = found[0]
     ref, alt, at = bench.alleles(one)
     yield {
-        "variants": [str(f.variant) for f in found], "genome": one.genome, "chrom": one.variant.chrom,
-        "pos": one.variant.pos, "ref": one.variant.ref, "alt": one.variant.alt, **aligned(desk, ref, alt, one.variant, at),
-    }  # fmt: skip
+        "variants": [str(f.variant) for f in found],
+        "genome": one.genome,
+        "chrom": one.variant.chrom,
+        "pos": one.variant.pos,
+        "ref": one.variant.ref,
+        "alt": one.variant.alt,
+        **aligned(desk, ref, alt, one.variant, at),
+    }
     table = bench.score(text)
     python = f"$name = bench.score({text!r})"
     line = tab.journal.add(
-        "variants", f"Scored {text}", command=command("photo51", "score", "variant.tsv", "--genome", desk.run, "--name", one.genome, "--model", bench.model.spec.name, "--sae", desk.run),
-        python=python, check="digest($name['llr'].to_numpy())", digest=digest(table["llr"].to_numpy()), state={"text": text},
-    )  # fmt: skip
+        "variants",
+        f"Scored {text}",
+        command=command(
+            "photo51",
+            "score",
+            "variant.tsv",
+            "--genome",
+            desk.run,
+            "--name",
+            one.genome,
+            "--model",
+            bench.model.spec.name,
+            "--sae",
+            desk.run,
+        ),
+        python=python,
+        check="digest($name['llr'].to_numpy())",
+        digest=digest(table["llr"].to_numpy()),
+        state={"text": text},
+    )
     yield {"scores": rows(table), "known": known(desk, str(one.variant)), "line": line.number, "done": True}
 
 
@@ -68,12 +90,19 @@ def aligned(desk: Desk, ref: Read, alt: Read, change: Variant, at: int) -> dict[
     most = np.argsort(-total, kind="stable")[:SHOWN]
     return {
         "letters": {n: "".join(GAP if i is None else r.text[i] for i in columns[n]) for n, r in reads.items()},
-        "first": change.pos - at, "at": at, "bits": bits,
+        "first": change.pos - at,
+        "at": at,
+        "bits": bits,
         "features": [
-            {"feature": int(f), "change": float(total[f]), **{n: {s: np.round(dense[n, s][:, f], 4).tolist() for s in STRANDS} for n in reads}}
-            for f in most if total[f] > 0
+            {
+                "feature": int(f),
+                "change": float(total[f]),
+                **{n: {s: np.round(dense[n, s][:, f], 4).tolist() for s in STRANDS} for n in reads},
+            }
+            for f in most
+            if total[f] > 0
         ],
-    }  # fmt: skip
+    }
 
 
 def _columns(length: int, at: int, allele: int, wide: int) -> list[int | None]:

@@ -50,14 +50,24 @@ class Desk:
         if bench.run is not None:
             contigs = rows(bench.run.genomes.contigs[["genome", "chrom", "length"]])
         return {
-            "model": bench.model.spec.name, "site": bench.sae.origin.site, "run": bench.run.name if bench.run else "", "folder": self.run,
+            "model": bench.model.spec.name,
+            "site": bench.sae.origin.site,
+            "run": bench.run.name if bench.run else "",
+            "folder": self.run,
             "features": {
-                "name": table["name"].tolist(), "grade": table["grade"].tolist(), "unit": packed(table["unit"]), "median": packed(table["median"]),
-                "maximum": packed(table["maximum"]), "density": packed(table["density"]),
+                "name": table["name"].tolist(),
+                "grade": table["grade"].tolist(),
+                "unit": packed(table["unit"]),
+                "median": packed(table["median"]),
+                "maximum": packed(table["maximum"]),
+                "density": packed(table["density"]),
             },
-            "concepts": sorted(bench.opened.concepts), "contigs": contigs, "most_bases": self.most_bases, "examples": self.examples(),
+            "concepts": sorted(bench.opened.concepts),
+            "contigs": contigs,
+            "most_bases": self.most_bases,
+            "examples": self.examples(),
             "pages": self.pages(),
-        }  # fmt: skip
+        }
 
     def pages(self) -> dict[str, str]:
         """Pages of the run that are there."""
@@ -110,9 +120,7 @@ class Desk:
             assert reading.place is not None
             place = reading.place
             name, source = f"{place.chrom}:{place.start + 1:,}-{place.end:,}", s.model_dump()
-            python = (
-                f"$name = bench.read(photo51.Interval({s.chrom!r}, {s.start}, {s.end}), {place.genome!r})"
-            )
+            python = f"$name = bench.read(photo51.Interval({s.chrom!r}, {s.start}, {s.end}), {place.genome!r})"
             order = f"{place.chrom}:{place.start + 1}-{place.end}"
         else:
             text = given.source.bases if given.source is not None else given.text
@@ -124,17 +132,22 @@ class Desk:
         key = digest(reading.bases, str(source))
         tab.keep(key, reading)
         line = tab.journal.add(
-            "read", f"Read {name}, {len(reading):,} bases, both strands",
-            command=self._read_command(order, reading), python=python,
+            "read",
+            f"Read {name}, {len(reading):,} bases, both strands",
+            command=self._read_command(order, reading),
+            python=python,
             check="digest($name.bases, *$name.bits.values(), *(c.data for c in $name.codes.values()))",
-            digest=_digest(reading), state={"source": source, "name": name}, result={name.split()[0]: reading.text},
-        )  # fmt: skip
+            digest=_digest(reading),
+            state={"source": source, "name": name},
+            result={name.split()[0]: reading.text},
+        )
         yield {**self.reading(reading), "key": key, "name": name, "source": source, "line": line.number}
 
     def _fits(self, length: int) -> None:
         if length > self.most_bases:
             raise InputError(
-                f"sequence: need at most {self.most_bases:,} bases, what this machine's memory holds at once, got {length:,}; `photo51 run` reads whole genomes"
+                f"sequence: need at most {self.most_bases:,} bases, what this machine's memory holds at once, got"
+                f" {length:,}; `photo51 run` reads whole genomes"
             )
 
     def _read_command(self, order: str, reading: Read) -> str:
@@ -153,11 +166,16 @@ class Desk:
         ]
         place = reading.place
         return {
-            "bases": reading.text, "bits": {s: packed(reading.bits[s]) for s in STRANDS}, "digest": _digest(reading),
-            "mean_bits": {s: _mean(reading.bits[s]) for s in STRANDS}, "strongest": rows(strongest), "tracks": tracks,
-            "orfs": [list(o) for o in reading.orfs(self._code(place))], "genes": self.genes(place, len(reading)),
+            "bases": reading.text,
+            "bits": {s: packed(reading.bits[s]) for s in STRANDS},
+            "digest": _digest(reading),
+            "mean_bits": {s: _mean(reading.bits[s]) for s in STRANDS},
+            "strongest": rows(strongest),
+            "tracks": tracks,
+            "orfs": [list(o) for o in reading.orfs(self._code(place))],
+            "genes": self.genes(place, len(reading)),
             "place": None if place is None else place._asdict(),
-        }  # fmt: skip
+        }
 
     def _code(self, place: Place | None) -> int:
         if place is None or self.bench.run is None:
@@ -172,13 +190,18 @@ class Desk:
         flip = {"+": "-", "-": "+"}
         out = []
         for g in self.bench.run._run.places.genes.over(place.genome, place.chrom, place.start, place.end):
-            a, b = (
-                (place.end - g.end, place.end - g.start)
-                if turned
-                else (g.start - place.start, g.end - place.start)
-            )
+            a, b = (place.end - g.end, place.end - g.start) if turned else (g.start - place.start, g.end - place.start)
             strand = flip.get(g.strand, g.strand) if turned else g.strand
-            out.append({"start": max(a, 0), "end": min(b, length), "strand": strand, "name": g.name, "kind": g.kind, "note": g.note})  # fmt: skip
+            out.append(
+                {
+                    "start": max(a, 0),
+                    "end": min(b, length),
+                    "strand": strand,
+                    "name": g.name,
+                    "kind": g.kind,
+                    "note": g.note,
+                }
+            )
         return out
 
     def bases(self, tab: Tab, given: asked.BasesAsked) -> Iterator[dict[str, Any]]:
@@ -199,10 +222,7 @@ class Desk:
                 features, values = part.indices[cut], part.data[cut]
                 order = np.argsort(-values / largest[features], kind="stable")[:HOVERED]
                 each.append(
-                    [
-                        [int(features[j]), float(values[j]), float(values[j] / largest[features[j]])]
-                        for j in order
-                    ]
+                    [[int(features[j]), float(values[j]), float(values[j] / largest[features[j]])] for j in order]
                 )
             found[strand] = each
         yield {"start": start, "end": end, "features": found}
@@ -211,9 +231,7 @@ class Desk:
         """One feature along a reading, strong there or not."""
         reading = tab.reading(given.reading)
         if given.feature >= self.bench.sae.n_features:
-            raise InputError(
-                f"feature: need a number from 0 to {self.bench.sae.n_features - 1}, got {given.feature}"
-            )
+            raise InputError(f"feature: need a number from 0 to {self.bench.sae.n_features - 1}, got {given.feature}")
         yield {
             "feature": given.feature,
             **{s: column(reading.codes[s].tocsc(), given.feature) for s in STRANDS},
@@ -267,9 +285,14 @@ class Desk:
         run = self.bench.run._run
         known = feature_facts(run, number, params)
         go = [
-            {"genome": w.genome, "chrom": w.chrom, "start": max(0, w.position - AROUND), "end": min(run.genomes.length(w.genome, w.chrom), w.position + AROUND)}
+            {
+                "genome": w.genome,
+                "chrom": w.chrom,
+                "start": max(0, w.position - AROUND),
+                "end": min(run.genomes.length(w.genome, w.chrom), w.position + AROUND),
+            }
             for w in known.windows[: params.windows]
-        ]  # fmt: skip
+        ]
         return {"feature": number, "grade": str(row["grade"]), "go": go, **record(run, known, [], {}, params)}
 
     def run_file(self, path: str) -> Path:

@@ -65,7 +65,9 @@ def bits(_desk: Desk, tab: Tab, key: str) -> str:
 
 
 def bed(desk: Desk, tab: Tab, key: str) -> str:
-    """Runs of bases at which the strongest features are active, BED6; the score is the share of the feature's maximum."""
+    """Runs of bases at which the strongest features are active, BED6; the score is the share of the feature's
+    maximum.
+    """
     import numpy as np
 
     reading, bench = tab.reading(key), desk.bench
@@ -79,15 +81,9 @@ def bed(desk: Desk, tab: Tab, key: str) -> str:
             breaks = np.flatnonzero(np.diff(at) > 1) + 1
             for run, level in zip(np.split(at, breaks), np.split(value, breaks), strict=True):
                 if len(run):
-                    score = min(
-                        1000, round(1000 * float(level.max()) / float(table["maximum"].iloc[feature]))
-                    )
+                    score = min(1000, round(1000 * float(level.max()) / float(table["maximum"].iloc[feature])))
                     start, end, way = _forward(reading.place, int(run[0]), int(run[-1]) + 1, strand)
-                    name = (
-                        f"f{feature} {table['name'].iloc[feature]}".strip()
-                        .replace("\t", " ")
-                        .replace(" ", "_")
-                    )
+                    name = f"f{feature} {table['name'].iloc[feature]}".strip().replace("\t", " ").replace(" ", "_")
                     lines.append((start, f"{chrom}\t{start}\t{end}\t{name}\t{score}\t{way}\n"))
     return "".join(text for _, text in sorted(lines))
 

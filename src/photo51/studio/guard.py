@@ -1,8 +1,8 @@
 """Who may speak to the server, how much at once, and what a page of it may do.
 
-The address holds a random token; the Host must be a loopback name (a page elsewhere whose name was made to point here has
-another), the Origin of anything that changes something must be the page itself, and no header lets another page read an
-answer.
+The address holds a random token; the Host must be a loopback name (a page elsewhere whose name was made to point here
+has another), the Origin of anything that changes something must be the page itself, and no header lets another page
+read an answer.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ CSP = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'"
 )
 # pages of the run are documents of their own, with scripts inside: a sandbox gives them an origin that is nobody's
-CSP_RUN = "sandbox allow-scripts allow-popups; default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'"
+CSP_RUN = (
+    "sandbox allow-scripts allow-popups; default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self'"
+    " 'unsafe-inline'; img-src 'self' data: blob:; frame-ancestors 'none'"
+)
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",

@@ -75,9 +75,7 @@ class Journal:
 
     def record(self, line: Line) -> dict[str, Any]:
         """A line as the page shows it."""
-        return {
-            k: getattr(line, k) for k in ("number", "panel", "words", "command", "python", "digest", "state")
-        }
+        return {k: getattr(line, k) for k in ("number", "panel", "words", "command", "python", "digest", "state")}
 
     def latest(self) -> dict[str, dict[str, Any]]:
         """The last state of each panel."""
@@ -98,15 +96,14 @@ class Journal:
         cells = [
             _markdown(
                 "title",
-                f"# {title}\n\nMade by photo51 {__version__} studio. Every cell does what was done on the page and ends with a check of its result, to the bit, on the same machine and threads.",
+                f"# {title}\n\nMade by photo51 {__version__} studio. Every cell does what was done on the page and ends"
+                " with a check of its result, to the bit, on the same machine and threads.",
             ),
             _code("open", f"import photo51\nfrom photo51.studio.wire import digest\n\n{self.opening}"),
         ]
         for line in self.lines:
             cells.append(
-                _markdown(
-                    f"words{line.number}", f"**{line.number}. {line.words}**\n\n```\n{line.command}\n```"
-                )
+                _markdown(f"words{line.number}", f"**{line.number}. {line.words}**\n\n```\n{line.command}\n```")
             )
             check = f"\nassert {line.check} == {line.digest!r}" if line.check else ""
             cells.append(_code(f"line{line.number}", line.python + check))

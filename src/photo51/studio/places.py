@@ -48,12 +48,18 @@ def _genes(run: Run, word: str) -> list[dict[str, Any]]:
     if rows.empty:
         return []
     keys = ["genome", "chrom", "strand"]
-    whole = rows.groupby(keys, as_index=False).agg(
-        start=("start", "min"), end=("end", "max"), name=("name", "first")
-    )
+    whole = rows.groupby(keys, as_index=False).agg(start=("start", "min"), end=("end", "max"), name=("name", "first"))
     out = []
     for g, c, s, a, b, name in whole[[*keys, "start", "end", "name"]].itertuples(index=False):
         length = run.genomes.length(str(g), str(c))
         start, end = max(0, int(a) - FLANK), min(length, int(b) + FLANK)
-        out.append({"label": f"{name} · {c}:{int(a) + 1:,}-{int(b):,} ({s or '.'})", "genome": str(g), "chrom": str(c), "start": start, "end": end})  # fmt: skip
+        out.append(
+            {
+                "label": f"{name} · {c}:{int(a) + 1:,}-{int(b):,} ({s or '.'})",
+                "genome": str(g),
+                "chrom": str(c),
+                "start": start,
+                "end": end,
+            }
+        )
     return out

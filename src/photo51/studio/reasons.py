@@ -1,4 +1,6 @@
-"""Why a base: what the model would have preferred, which bases and features made it so, and what every change would do."""
+"""Why a base: what the model would have preferred, which bases and features made it so, and what every change would
+do.
+"""
 
 from __future__ import annotations
 
@@ -51,18 +53,32 @@ def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]
     base = f", base={given.base!r}" if given.base else ""
     inside = repr(spot) if spot is not None else repr(reading.text)
     setup = "" if spot is None else "from photo51.api.workbench import Place\n"
-    python = f"from photo51.config.interventions import AttributionParams\n{setup}$name = bench.why({inside}, {given.at}, strand={strand!r}{base}, params=AttributionParams(**{QUICK}))"
+    python = (
+        f"from photo51.config.interventions import AttributionParams\n{setup}$name = bench.why({inside}, {given.at},"
+        f" strand={strand!r}{base}, params=AttributionParams(**{QUICK}))"
+    )
     line = tab.journal.add(
-        "why", title, command=_why_command(desk, given, spot), python=python, check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
+        "why",
+        title,
+        command=_why_command(desk, given, spot),
+        python=python,
+        check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
         digest=digest(found.table["contribution"].to_numpy(), found.map["effect"].to_numpy()),
-        state={"source": {"bases": reading.text} if spot is None else {"genome": spot.genome, "chrom": spot.chrom, "start": spot.start, "end": spot.end}, "at": given.at, "strand": strand, "base": given.base},
-    )  # fmt: skip
+        state={
+            "source": (
+                {"bases": reading.text}
+                if spot is None
+                else {"genome": spot.genome, "chrom": spot.chrom, "start": spot.start, "end": spot.end}
+            ),
+            "at": given.at,
+            "strand": strand,
+            "base": given.base,
+        },
+    )
     yield {**_explained(desk, found, reading, spot), "base": given.base, "line": line.number, "done": True}
 
 
-def _asked_about(
-    desk: Desk, reading: Read, at: int, strand: Strand
-) -> tuple[NDArray[np.uint8], int, str | None]:
+def _asked_about(desk: Desk, reading: Read, at: int, strand: Strand) -> tuple[NDArray[np.uint8], int, str | None]:
     """Bases that a question is put to, where in them, and whether they are what was pasted.
 
     A place of the run is read with the genome before it, as `photo51 explain` reads it; pasted bases as they are.
@@ -85,18 +101,31 @@ def _why_command(desk: Desk, given: asked.WhyAsked, spot: Place | None) -> str:
     where = f"{spot.chrom}:{spot.start + given.at + 1}" if spot is not None else f"sequence:{given.at + 1}"
     genomes = f"{desk.run}/genome" if spot is not None else "sequence.fa"
     parts = [
-        "photo51", "explain", where, "--model", desk.bench.model.spec.name, "--sae", f"{desk.run}/sae/{desk.sae_name()}", "--genomes", genomes,
-        "--features", f"{desk.run}/features.h5ad", "--strand", given.strand, "--params", json.dumps(QUICK), "--out", "why",
-    ]  # fmt: skip
+        "photo51",
+        "explain",
+        where,
+        "--model",
+        desk.bench.model.spec.name,
+        "--sae",
+        f"{desk.run}/sae/{desk.sae_name()}",
+        "--genomes",
+        genomes,
+        "--features",
+        f"{desk.run}/features.h5ad",
+        "--strand",
+        given.strand,
+        "--params",
+        json.dumps(QUICK),
+        "--out",
+        "why",
+    ]
     return command(*parts, *(("--base", given.base) if given.base else ()))
 
 
 def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) -> dict[str, Any]:
     """An explanation in the coordinates of the reading."""
     offset = spot.start if spot is not None else 0
-    length = (
-        desk.bench.run.genomes.length(spot.genome, spot.chrom) if spot is not None and desk.bench.run else 0
-    )
+    length = desk.bench.run.genomes.length(spot.genome, spot.chrom) if spot is not None and desk.bench.run else 0
     values = np.zeros(len(reading), dtype=np.float32)
     before = 0.0
     for position, value in zip(found.read["position"], found.read["contribution"], strict=True):
@@ -108,7 +137,10 @@ def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) 
         else:
             before += float(value)
     table = found.table[found.table["feature"] >= 0]
-    by_feature = table.groupby("feature").agg(contribution=("contribution", "sum"), at=("contribution", lambda c: int(table.loc[c.abs().idxmax(), "position"])))  # fmt: skip
+    by_feature = table.groupby("feature").agg(
+        contribution=("contribution", "sum"),
+        at=("contribution", lambda c: int(table.loc[c.abs().idxmax(), "position"])),
+    )
     by_feature = by_feature.reindex(by_feature["contribution"].abs().sort_values(ascending=False).index)
     features = [
         {"feature": int(str(f)), "contribution": float(r["contribution"]), "at": int(r["at"]) - offset}
@@ -116,6 +148,9 @@ def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) 
     ]
     changes = found.map.assign(position=found.map["position"] - offset)
     return {
-        "values": packed(values), "outside": before, "features": features, "summary": found.summary(),
+        "values": packed(values),
+        "outside": before,
+        "features": features,
+        "summary": found.summary(),
         "mutagenesis": rows(changes[["position", "ref", "alt", "effect"]]),
-    }  # fmt: skip
+    }

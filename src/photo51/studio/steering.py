@@ -33,7 +33,15 @@ def steer(desk: Desk, tab: Tab, given: asked.SteerAsked) -> Iterator[dict[str, A
     yield {"arms": arms, "watched": watched, "judges": judges, "target": target, "prompt": prompt}
     texts = [""] * len(arms)
     means, weight = np.zeros((len(arms), bench.sae.n_features)), 0
-    for event in bench.write(target, prompt, length=given.length, seed=given.seed, temperature=given.temperature, watched=watched, motifs=motifs):  # fmt: skip
+    for event in bench.write(
+        target,
+        prompt,
+        length=given.length,
+        seed=given.seed,
+        temperature=given.temperature,
+        watched=watched,
+        motifs=motifs,
+    ):
         if isinstance(event, Base):
             texts = [text + letter for text, letter in zip(texts, event.letters, strict=True)]
             yield {"b": event.letters}
@@ -41,17 +49,28 @@ def steer(desk: Desk, tab: Tab, given: asked.SteerAsked) -> Iterator[dict[str, A
         n = event.end - event.start
         means, weight = (means * weight + event.codes * n) / (weight + n), weight + n
         yield {
-            "start": event.start, "end": event.end, "bits": [packed(b) for b in event.bits], "levels": [[packed(level) for level in arm] for arm in event.levels],
-            "scores": event.scores.tolist(), "moved": _moved(desk, means),
-        }  # fmt: skip
+            "start": event.start,
+            "end": event.end,
+            "bits": [packed(b) for b in event.bits],
+            "levels": [[packed(level) for level in arm] for arm in event.levels],
+            "scores": event.scores.tolist(),
+            "moved": _moved(desk, means),
+        }
     python = (
-        f"$name = list(bench.write({target!r}, {prompt!r}, length={given.length}, seed={given.seed}, temperature={given.temperature!r}))\n"
-        "$name_texts = [''.join(letters) for letters in zip(*(e.letters for e in $name if hasattr(e, 'letters')), strict=True)]"
+        f"$name = list(bench.write({target!r}, {prompt!r}, length={given.length}, seed={given.seed},"
+        f" temperature={given.temperature!r}))\n$name_texts = [''.join(letters) for letters in zip(*(e.letters for e in"
+        " $name if hasattr(e, 'letters')), strict=True)]"
     )
     line = tab.journal.add(
-        "steer", f"Wrote {given.length:,} bases with {target or 'nothing'} turned up, seed {given.seed}", command=_steer_command(desk, given, target, prompt), python=python,
-        check="digest(*$name_texts)", digest=digest(*texts), state={**given.model_dump(), "prompt": prompt}, result=dict(zip(arms, texts, strict=True)),
-    )  # fmt: skip
+        "steer",
+        f"Wrote {given.length:,} bases with {target or 'nothing'} turned up, seed {given.seed}",
+        command=_steer_command(desk, given, target, prompt),
+        python=python,
+        check="digest(*$name_texts)",
+        digest=digest(*texts),
+        state={**given.model_dump(), "prompt": prompt},
+        result=dict(zip(arms, texts, strict=True)),
+    )
     yield {"done": True, "line": line.number, "digest": line.digest}
 
 
@@ -67,11 +86,30 @@ def _moved(desk: Desk, means: NDArray[np.float64]) -> list[dict[str, Any]]:
 
 
 def _steer_command(desk: Desk, given: asked.SteerAsked, target: str, prompt: str) -> str:
-    params = f'{{"doses": [1.0], "sequences": 2, "length": {max(8, given.length)}, "sampling": {{"seed": {given.seed}, "temperature": {given.temperature:g}}}}}'
+    params = (
+        f'{{"doses": [1.0], "sequences": 2, "length": {max(8, given.length)}, "sampling": {{"seed": {given.seed},'
+        f' "temperature": {given.temperature:g}}}}}'
+    )
     return command(
-        "photo51", "steer", target or "f0", prompt, "--model", desk.bench.model.spec.name, "--sae", f"{desk.run}/sae/{desk.sae_name()}", "--genomes", f"{desk.run}/genome",
-        "--features", f"{desk.run}/features.h5ad", "--concepts", f"{desk.run}/names.parquet", "--params", params, "--out", "steered",
-    )  # fmt: skip
+        "photo51",
+        "steer",
+        target or "f0",
+        prompt,
+        "--model",
+        desk.bench.model.spec.name,
+        "--sae",
+        f"{desk.run}/sae/{desk.sae_name()}",
+        "--genomes",
+        f"{desk.run}/genome",
+        "--features",
+        f"{desk.run}/features.h5ad",
+        "--concepts",
+        f"{desk.run}/names.parquet",
+        "--params",
+        params,
+        "--out",
+        "steered",
+    )
 
 
 def dose(desk: Desk, _tab: Tab, given: asked.DoseAsked) -> Iterator[dict[str, Any]]:
@@ -85,8 +123,12 @@ def dose(desk: Desk, _tab: Tab, given: asked.DoseAsked) -> Iterator[dict[str, An
         row = found.iloc[0]
         safe = bool(row["safe"])
         yield {
-            "dose": dose, "nll_rise": float(row["nll_rise"]), "nll_rise_real": float(row["nll_rise_real"]), "safe": safe, "budget": budget,
+            "dose": dose,
+            "nll_rise": float(row["nll_rise"]),
+            "nll_rise_real": float(row["nll_rise_real"]),
+            "safe": safe,
+            "budget": budget,
             "effects": {str(o): float(e) for o, e in zip(found["oracle"], found["effect"], strict=True)},
-        }  # fmt: skip
+        }
         if not safe:
             return

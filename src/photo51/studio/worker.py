@@ -1,4 +1,6 @@
-"""One thread owns the model. Requests are jobs that go forward step by step, in turn; a newer one replaces an older one."""
+"""One thread owns the model. Requests are jobs that go forward step by step, in turn; a newer one replaces an older
+one.
+"""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@
 | `coding_unknown` | codons that cannot be told: ambiguous bases, incomplete codons, a change where the ribosome slips |
 | `intergenic` | elsewhere |
 
-In this order, which is Ensembl's ranking, save that a change that can be told outranks `coding_unknown`. Where start or stop
-codon goes together with the frame, the lost codon is named. Each transcript that a variant touches has a row, and one is
-chosen (`consequences`). The CDS is edited, spliced and read again: an insertion that restores the start codon loses none. Of
-the ways in which an insertion or deletion in a repeat may be written, the one that disturbs least is judged. Splice sites
-are those of introns of at least 10 bases in mRNA and ncRNA; tRNA and rRNA are spliced by other means. Which codons start is
-said in `genetic_code`.
+In this order, which is Ensembl's ranking, save that a change that can be told outranks `coding_unknown`. Where start
+or stop codon goes together with the frame, the lost codon is named. Each transcript that a variant touches has a row,
+and one is chosen (`consequences`). The CDS is edited, spliced and read again: an insertion that restores the start
+codon loses none. Of the ways in which an insertion or deletion in a repeat may be written, the one that disturbs least
+is judged. Splice sites are those of introns of at least 10 bases in mRNA and ncRNA; tRNA and rRNA are spliced by other
+means. Which codons start is said in `genetic_code`.
 
 Start reading at `run.consequences`; `judge.effect` judges one change in one transcript.
 """
@@ -37,6 +37,15 @@ from photo51.genome.consequence.run import consequences
 from photo51.genome.consequence.terms import ORDER, Effect
 
 __all__ = [
-    "ORDER", "Code", "Effect", "change_of", "consequences", "genetic_code", "genomic", "is_mitochondrion", "letters_of",
-    "normalised", "trimmed",
-]  # fmt: skip
+    "ORDER",
+    "Code",
+    "Effect",
+    "change_of",
+    "consequences",
+    "genetic_code",
+    "genomic",
+    "is_mitochondrion",
+    "letters_of",
+    "normalised",
+    "trimmed",
+]

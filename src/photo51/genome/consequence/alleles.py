@@ -23,9 +23,7 @@ class Change(NamedTuple):
 
     def moved(self, by: int) -> Change:
         """The same with other coordinates: one round of a circle on."""
-        return self._replace(
-            start=self.start + by, end=self.end + by, changed=tuple(x + by for x in self.changed)
-        )
+        return self._replace(start=self.start + by, end=self.end + by, changed=tuple(x + by for x in self.changed))
 
     @property
     def is_insertion(self) -> bool:
@@ -34,7 +32,9 @@ class Change(NamedTuple):
 
 
 def trimmed(pos: int, ref: str, alt: str) -> tuple[int, str, str]:
-    """A variant without the bases that its alleles begin and end with alike: position of what is left, and both alleles."""
+    """A variant without the bases that its alleles begin and end with alike: position of what is left, and both
+    alleles.
+    """
     head = 0
     while head < min(len(ref), len(alt)) and ref[head] == alt[head]:
         head += 1
@@ -89,11 +89,11 @@ def reach(change: Change, bases: Bases, limit: int) -> tuple[int, int]:
 
 
 def shifted(change: Change, by: int) -> Change:
-    """An insertion or deletion `by` bases further on, where `reach` says that it may be; an inserted text is rotated."""
+    """An insertion or deletion `by` bases further on, where `reach` says that it may be; an inserted text is
+    rotated.
+    """
     turn = by % len(change.alt) if change.alt else 0
-    return change._replace(
-        start=change.start + by, end=change.end + by, alt=change.alt[turn:] + change.alt[:turn]
-    )
+    return change._replace(start=change.start + by, end=change.end + by, alt=change.alt[turn:] + change.alt[:turn])
 
 
 class Spelling(NamedTuple):

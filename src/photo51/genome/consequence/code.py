@@ -16,7 +16,8 @@ _STANDARD = 1
 
 
 class Code(NamedTuple):
-    """A genetic code: codon → amino acid (`*` is a stop), which codons start, and whether transcripts complete stop codons.
+    """A genetic code: codon → amino acid (`*` is a stop), which codons start, and whether transcripts complete stop
+    codons.
 
     `polyadenylated` is true of mitochondrial codes: there a CDS may end in T or TA, which polyadenylation makes TAA.
     """
@@ -34,9 +35,9 @@ class Code(NamedTuple):
 def genetic_code(table: int) -> Code:
     """A genetic code of NCBI, from Biopython's tables.
 
-    Start codons are those of NCBI's table, except that the standard code (1), which nuclear genes of eukaryotes use, starts
-    with ATG alone: the TTG and CTG of that table start a handful of proteins and would make thousands of lost starts look
-    harmless.
+    Start codons are those of NCBI's table, except that the standard code (1), which nuclear genes of eukaryotes use,
+    starts with ATG alone: the TTG and CTG of that table start a handful of proteins and would make thousands of lost
+    starts look harmless.
 
     Raises
     ------

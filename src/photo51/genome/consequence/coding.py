@@ -62,8 +62,10 @@ def edited(coding: Coding, change: Change, *, inside: bool) -> Edited | None:
         if change.changed:
             pieces[i] = _substituted(s, letters, change)
         elif change.is_insertion:
-            edge = inside and ((change.start == s.start and _inner(i, last, s, left=True))
-                               or (change.start == s.end and _inner(i, last, s, left=False)))  # fmt: skip
+            edge = inside and (
+                (change.start == s.start and _inner(i, last, s, left=True))
+                or (change.start == s.end and _inner(i, last, s, left=False))
+            )
             if edge or s.start < change.start < s.end:
                 head, rest = _around(s, letters, change.start, change.start)
                 pieces[i] = head + s.oriented(change.alt) + rest
@@ -130,9 +132,7 @@ def effect_on_protein(coding: Coding, after: Edited, downstream: Callable[[int],
     if after.unknown:
         return Effect("coding_unknown", _first_codon(coding, after.letters))
     five, three = after.opened
-    if (five and not coding.has_start and (coding.frame or coding.partial[0])) or (
-        three and not coding.has_stop
-    ):
+    if (five and not coding.has_start and (coding.frame or coding.partial[0])) or (three and not coding.has_stop):
         return Effect("coding_unknown", _first_codon(coding, after.letters))
     if five and not after.letters:
         return _start_lost(coding, "")
@@ -140,8 +140,7 @@ def effect_on_protein(coding: Coding, after: Edited, downstream: Callable[[int],
         return _read_again(coding, after.letters, after, downstream)
     # any number of the bases that come may belong to the CDS: what disturbs the protein least is taken
     options = [
-        _read_again(coding, after.ahead[k:] + after.letters, after, downstream)
-        for k in range(len(after.ahead) + 1)
+        _read_again(coding, after.ahead[k:] + after.letters, after, downstream) for k in range(len(after.ahead) + 1)
     ]
     return gentlest(options) or Effect("start_retained", 1, 0, "M", "M", "p.=")
 
@@ -166,9 +165,7 @@ def _read_again(coding: Coding, new: str, after: Edited, downstream: Callable[[i
 
 
 def _start_lost(coding: Coding, new: str) -> Effect:
-    single = (
-        len(new) == len(coding.letters) and sum(x != y for x, y in zip(new, coding.letters, strict=True)) == 1
-    )
+    single = len(new) == len(coding.letters) and sum(x != y for x, y in zip(new, coding.letters, strict=True)) == 1
     position = _shared_head(coding.letters, new) + 1 if single else 0
     n = 1 if len(new) != len(coding.letters) else _changed_codons(coding, new)
     before = "".join(coding.amino_acid(i) for i in range(min(n, coding.n_codons)))
@@ -250,9 +247,7 @@ class Reading:
         same = i if start < self.head + 3 else i - self.delta // 3
         if coding.recoded and self.delta % 3 == 0 and same + 1 in coding.recoded:
             was = coding.frame + 3 * same
-            if coding.letters[was : was + 3] == letters and (
-                i == same or start >= len(self.new) - self.same_tail
-            ):
+            if coding.letters[was : was + 3] == letters and (i == same or start >= len(self.new) - self.same_tail):
                 return coding.recoded[same + 1]
         if i < self.first and i + 1 in coding.recoded:
             return coding.recoded[i + 1]
@@ -305,7 +300,9 @@ class Reading:
         return "missense"
 
     def shifted(self) -> Effect:
-        """What a change does that shifts the frame, or takes the CDS's end away: read on to the first other amino acid."""
+        """What a change does that shifts the frame, or takes the CDS's end away: read on to the first other amino
+        acid.
+        """
         coding, i = self.coding, self.first
         codon = min(i + 1, coding.n_codons)
         k = i

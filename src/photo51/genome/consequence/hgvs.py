@@ -1,7 +1,8 @@
-"""Changes of DNA as HGVS writes them (doi:10.1186/s13073-024-01421-5, version 21): `g.`, `m.`, and `c.` or `n.` of a transcript.
+"""Changes of DNA as HGVS writes them (doi:10.1186/s13073-024-01421-5, version 21): `g.`, `m.`, and `c.` or `n.` of a
+transcript.
 
-An insertion or deletion in a repeat is written as far to the 3′ end as it may be: to the right on the contig, in reading
-direction on a transcript.
+An insertion or deletion in a repeat is written as far to the 3′ end as it may be: to the right on the contig, in
+reading direction on a transcript.
 """
 
 from __future__ import annotations
@@ -45,7 +46,8 @@ def genomic(change: Change, bases: Bases, *, kind: str, length: int = 0) -> str:
 
 
 def coding(t: Transcript, change: Change, bases: Bases, room: tuple[int, int] | None = None) -> str:
-    """A change in a transcript, numbered from the first base of its CDS (`c.`), or of the transcript where it has none (`n.`).
+    """A change in a transcript, numbered from the first base of its CDS (`c.`), or of the transcript where it has none
+    (`n.`).
 
     Empty where an end of the change lies nowhere in the transcript.
 
@@ -109,16 +111,14 @@ def _span(start: int, end: int, strand: Segment, number: Number, what: str) -> s
 
 
 def coordinate(t: Transcript, chrom: str, x: int) -> str:
-    """Number of a base in a transcript: `76`, `-14`, `*7`, `87+2`, `88-1`; empty where it lies in none of its exons and introns."""
+    """Number of a base in a transcript: `76`, `-14`, `*7`, `87+2`, `88-1`; empty where it lies in none of its exons
+    and introns.
+    """
     for s in t.introns:
         if s.chrom == chrom and s.start <= x < s.end:
             up, down = (s.end - 1 - x, x - s.start) if s.minus else (x - s.start, s.end - 1 - x)
             before, behind = (s.end, s.start - 1) if s.minus else (s.start - 1, s.end)
-            return (
-                f"{_exonic(t, chrom, before)}+{up + 1}"
-                if up <= down
-                else f"{_exonic(t, chrom, behind)}-{down + 1}"
-            )
+            return f"{_exonic(t, chrom, before)}+{up + 1}" if up <= down else f"{_exonic(t, chrom, behind)}-{down + 1}"
     return _exonic(t, chrom, x)
 
 

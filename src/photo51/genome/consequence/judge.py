@@ -17,9 +17,9 @@ _DOWNSTREAM = 1_500
 def effect(t: Transcript, change: Change, bases: Bases, room: tuple[int, int] | None = None) -> Effect | None:
     """What a change does in a transcript; None where it touches nothing of it.
 
-    An insertion or deletion in a repeat may be written at several places, all of which give one sequence: it is judged at
-    the one that disturbs least, so that the answer does not hang on how a caller wrote it. Where that is one that leaves the
-    CDS as it is, though the change was written inside of it, its start or stop is retained.
+    An insertion or deletion in a repeat may be written at several places, all of which give one sequence: it is judged
+    at the one that disturbs least, so that the answer does not hang on how a caller wrote it. Where that is one that
+    leaves the CDS as it is, though the change was written inside of it, its start or stop is retained.
 
     Parameters
     ----------
@@ -67,9 +67,7 @@ def _elsewhere(t: Transcript, change: Change, left: int, right: int) -> Iterator
 
 def _gravest(t: Transcript, change: Change, bases: Bases) -> Effect | None:
     """What a change does as it is written; of an insertion between exon and intron, at the gentler of both."""
-    if change.is_insertion and any(
-        change.start in (s.start, s.end) for s in t.introns if s.chrom == change.chrom
-    ):
+    if change.is_insertion and any(change.start in (s.start, s.end) for s in t.introns if s.chrom == change.chrom):
         return gentlest([_as_written(t, change, bases, inside=inside) for inside in (True, False)])
     return _as_written(t, change, bases, inside=False)
 
@@ -129,9 +127,7 @@ def _untranslated(t: Transcript, exon: Segment, change: Change) -> str:
     first = t.coding.segments[0]
     place = t.exons.index(exon)
     holds = [
-        i
-        for i, s in enumerate(t.exons)
-        if s.chrom == first.chrom and s.start <= first.start and first.end <= s.end
+        i for i, s in enumerate(t.exons) if s.chrom == first.chrom and s.start <= first.start and first.end <= s.end
     ]
     if not holds or place != holds[0]:
         return "5_prime_UTR" if holds and place < holds[0] else "3_prime_UTR"
@@ -139,10 +135,10 @@ def _untranslated(t: Transcript, exon: Segment, change: Change) -> str:
     return "5_prime_UTR" if before else "3_prime_UTR"
 
 
-def _in_intron(
-    intron: Segment, flank: tuple[int, int], change: Change, bases: Bases, *, inside: bool
-) -> set[str]:
-    """Splice sites, splice regions and the intron, as far as a change touches them; exons reach `flank` bases to either side."""
+def _in_intron(intron: Segment, flank: tuple[int, int], change: Change, bases: Bases, *, inside: bool) -> set[str]:
+    """Splice sites, splice regions and the intron, as far as a change touches them; exons reach `flank` bases to
+    either side.
+    """
     x, y = intron.start, intron.end
     if change.start > y + _REGION[0] or change.end < x - _REGION[0]:
         return set()

@@ -14,8 +14,22 @@ from photo51.genome.consequence.code import genetic_code
 from photo51.genome.consequence.transcript import Bases, Coding, Layout, Segment, Transcript, laid_out
 from photo51.genome.genomes import Genomes
 
-_ENTRIES = ("chrom", "start", "end", "strand", "kind", "transcript", "transcript_name", "gene_name", "biotype",
-            "frame", "genetic_code", "partial_5", "partial_3", "recoded")  # fmt: skip
+_ENTRIES = (
+    "chrom",
+    "start",
+    "end",
+    "strand",
+    "kind",
+    "transcript",
+    "transcript_name",
+    "gene_name",
+    "biotype",
+    "frame",
+    "genetic_code",
+    "partial_5",
+    "partial_3",
+    "recoded",
+)
 
 
 class Index:
@@ -83,9 +97,7 @@ class GeneModels:
         chrom, start, end = columns["chrom"], columns["start"].astype(int), columns["end"].astype(int)
         minus = columns["strand"] == "-"
         follows = np.flatnonzero((code[1:] == code[:-1]) & (columns["kind"][1:] == columns["kind"][:-1]))
-        ahead = np.where(
-            minus[follows], start[follows + 1] <= start[follows], start[follows + 1] >= start[follows]
-        )
+        ahead = np.where(minus[follows], start[follows + 1] <= start[follows], start[follows + 1] >= start[follows])
         plain = (chrom[follows] == chrom[follows + 1]) & (minus[follows] == minus[follows + 1]) & ahead
         odd = np.zeros(len(self._first), dtype=bool)
         odd[code[follows[~plain]]] = True
@@ -101,8 +113,7 @@ class GeneModels:
             for s in t.spans:
                 places.setdefault(s.chrom, []).append((np.array([s.start]), np.array([s.end]), np.array([i])))
         return {
-            name: Index(*(np.concatenate([p[j] for p in pieces]) for j in range(3)))
-            for name, pieces in places.items()
+            name: Index(*(np.concatenate([p[j] for p in pieces]) for j in range(3))) for name, pieces in places.items()
         }
 
     def rounds(self, chrom: str) -> tuple[int, ...]:
@@ -143,9 +154,7 @@ class GeneModels:
             coded = laid_out(parts, self._length, self._circular, join=False)
             if not self._holds(layout, coded.segments):
                 layout = self._exons(parts)
-            coding = self._coding(
-                self._beside(layout, coded), {name: values[first] for name, values in c.items()}
-            )
+            coding = self._coding(self._beside(layout, coded), {name: values[first] for name, values in c.items()})
         name = str(c["transcript_name"][0] or c["transcript"][0])
         return Transcript(name, str(c["gene_name"][0]), str(c["biotype"][0]), layout, coding)
 
@@ -182,7 +191,9 @@ class GeneModels:
 
 
 def letters_of(genomes: Genomes, genome: str) -> Bases:
-    """Forward letters of a contig's interval: past the end of a linear contig there are none, round a circular one they go on."""
+    """Forward letters of a contig's interval: past the end of a linear contig there are none, round a circular one
+    they go on.
+    """
 
     def bases(chrom: str, start: int, end: int) -> str:
         if not genomes.is_circular(genome, chrom):

@@ -1,4 +1,6 @@
-"""The change of a protein as HGVS writes it (doi:10.1186/s13073-024-01421-5, version 21), without the protein's name."""
+"""The change of a protein as HGVS writes it (doi:10.1186/s13073-024-01421-5, version 21), without the protein's
+name.
+"""
 
 from __future__ import annotations
 

@@ -39,13 +39,11 @@ class Row(NamedTuple):
         return self.found.rank, -self.n_coding, self.gene, self.transcript
 
 
-def consequences(
-    genomes: Genomes, genome: str, variants: pd.DataFrame, annotations: pd.DataFrame
-) -> pd.DataFrame:
+def consequences(genomes: Genomes, genome: str, variants: pd.DataFrame, annotations: pd.DataFrame) -> pd.DataFrame:
     """Consequences of variants (contract `CONSEQUENCES`), in order of variants, gravest first.
 
-    Every transcript that a variant touches has a row. `worst` marks one of them: the gravest term, of equal ones that of the
-    longest CDS, then the first by names of gene and transcript.
+    Every transcript that a variant touches has a row. `worst` marks one of them: the gravest term, of equal ones that
+    of the longest CDS, then the first by names of gene and transcript.
 
     Parameters
     ----------
@@ -64,10 +62,7 @@ def consequences(
     chunks = []
     for chrom, on_contig in order.groupby("chrom", sort=False):
         regions = Regions(own[own["chrom"] == chrom].reset_index(drop=True))
-        chunks += [
-            (str(chrom), regions, on_contig.iloc[i : i + _AT_ONCE])
-            for i in range(0, len(on_contig), _AT_ONCE)
-        ]
+        chunks += [(str(chrom), regions, on_contig.iloc[i : i + _AT_ONCE]) for i in range(0, len(on_contig), _AT_ONCE)]
     rows: list[tuple] = []
     last = ""
     for chrom, regions, chunk in progress(chunks, "consequences", unit=f"times {_AT_ONCE:,} variants"):
@@ -107,8 +102,7 @@ class Regions:
         """A row a name that a change touches."""
         numbers = {n for by in rounds for n in self._index.touching(change.start + by, change.end + by)}
         rows = [
-            Row(Effect(_PLAIN[k]), str(name), "", str(s))
-            for k, name, s in (self._rows[n] for n in sorted(numbers))
+            Row(Effect(_PLAIN[k]), str(name), "", str(s)) for k, name, s in (self._rows[n] for n in sorted(numbers))
         ]
         return list(dict.fromkeys(rows))
 

@@ -1,7 +1,7 @@
 """A transcript as the ribosome reads it: exons, introns and coding bases in reading order, on a line.
 
-Coordinates of one transcript are laid on a line even where it crosses the origin of a circle: its segments there run past the
-contig's length, so that neighbours in the molecule are neighbours in the numbers.
+Coordinates of one transcript are laid on a line even where it crosses the origin of a circle: its segments there run
+past the contig's length, so that neighbours in the molecule are neighbours in the numbers.
 """
 
 from __future__ import annotations
@@ -49,9 +49,7 @@ class Layout(NamedTuple):
     slips: tuple[Segment, ...]
 
 
-def laid_out(
-    parts: Sequence[Segment], length_of: Mapping[str, int], circular: frozenset[str], *, join: bool
-) -> Layout:
+def laid_out(parts: Sequence[Segment], length_of: Mapping[str, int], circular: frozenset[str], *, join: bool) -> Layout:
     """Lay parts on a line.
 
     Parameters
@@ -222,9 +220,7 @@ class Transcript:
         """Exons with the introns between them, from end to end; several where parts lie on two strands or contigs."""
         spans: list[Segment] = []
         for s in sorted((*self.exons, *self.introns), key=lambda s: (s.chrom, s.minus, s.start)):
-            joined = (
-                spans and spans[-1][0] == s.chrom and spans[-1].minus == s.minus and s.start <= spans[-1].end
-            )
+            joined = spans and spans[-1][0] == s.chrom and spans[-1].minus == s.minus and s.start <= spans[-1].end
             if joined:
                 spans[-1] = spans[-1]._replace(end=max(s.end, spans[-1].end))
             else:
@@ -237,7 +233,8 @@ class Transcript:
         return len(self.coding.letters) if self.coding else 0
 
     def downstream(self, bases: Bases, skip: int, n: int) -> str:
-        """Bases that follow the CDS in the transcript, without the first `skip`; of the contig where nothing untranslated is annotated.
+        """Bases that follow the CDS in the transcript, without the first `skip`; of the contig where nothing
+        untranslated is annotated.
 
         Parameters
         ----------

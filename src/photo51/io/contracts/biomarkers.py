@@ -16,9 +16,7 @@ _DESCRIBED = {
         "every gene it touches, with its gravest consequence there, as gene:consequence;…",
         required=False,
     ),
-    "codon": Column(
-        "int", "number of the first codon that changes, from 1; 0 where none does", required=False
-    ),
+    "codon": Column("int", "number of the first codon that changes, from 1; 0 where none does", required=False),
     "ref_aa": Column("str", "amino acids of the touched codons; * is a stop", required=False),
     "alt_aa": Column("str", "the same after the change", required=False),
     "hgvs_g": Column("str", "change of the contig in HGVS notation (g., of mitochondria m.)", required=False),
@@ -28,7 +26,8 @@ _DESCRIBED = {
 
 VARIANT_EFFECTS = TableSpec(
     "variant_effects",
-    "one variant with what it does to the gene and to the model; columns of the input follow, `given_` before taken names",
+    "one variant with what it does to the gene and to the model; columns of the input follow, `given_` before taken"
+    " names",
     {
         "variant": Column("str", "chrom:pos:ref>alt, 1-based as in VCF"),
         "genome": Column("str", "genome of the run"),
@@ -52,12 +51,11 @@ VARIANT_EFFECTS = TableSpec(
         "llr_plus": Column("float", "log P(alt window) - log P(ref window), reading strand + (nats)"),
         "llr_minus": Column("float", "the same, reading strand - (nats)"),
         "llr": Column("float", "mean of both strands (nats)"),
-        "llr_flank": Column(
-            "float", "the same over bases that ref and alt share, mean of both strands (nats)"
-        ),
+        "llr_flank": Column("float", "the same over bases that ref and alt share, mean of both strands (nats)"),
         "llr_fair": Column(
             "float",
-            "length-fair score: llr_flank (llr where the length stays) minus null_mean, over null_sd; NaN in sets without changes of length",
+            "length-fair score: llr_flank (llr where the length stays) minus null_mean, over null_sd; NaN in sets"
+            " without changes of length",
             required=False,
         ),
         "null_mean": Column(
@@ -93,18 +91,14 @@ FEATURE_TESTS = TableSpec(
             required=False,
         ),
         "claim": Column("str", "discovery or description: what the comparison may be called", required=False),
-        "strata": Column(
-            "str", "columns within whose common values the variants were compared", required=False
-        ),
+        "strata": Column("str", "columns within whose common values the variants were compared", required=False),
         "q": Column("float", "Benjamini-Hochberg over the testable tests of the table; NaN for the others"),
         "p_pooled": Column("float", "Mann-Whitney without strata, discovery genes: the leaky contrast"),
         "q_pooled": Column("float", "the same, Benjamini-Hochberg"),
         "rep_effect": Column("float", "effect in replication genes"),
         "rep_se": Column("float", "standard error of rep_effect"),
         "rep_p": Column("float", "one-sided p in replication genes, in the direction of discovery"),
-        "replicated": Column(
-            "bool", "q at most alpha in discovery genes, same sign and p at most 0.05 in the others"
-        ),
+        "replicated": Column("bool", "q at most alpha in discovery genes, same sign and p at most 0.05 in the others"),
         "llr_corr": Column("float", "Spearman correlation of Δ with the log-likelihood ratio"),
     },
 )
@@ -141,9 +135,7 @@ CLASSIFIERS = TableSpec(
         "auroc_within": Column("float", "over pairs of one gene, genes weighted as in the stratified test"),
         "within_lo": Column("float", _INTERVAL),
         "within_hi": Column("float", _INTERVAL),
-        "auroc_strata": Column(
-            "float", "over pairs of one gene, consequence and codon position (the strata)"
-        ),
+        "auroc_strata": Column("float", "over pairs of one gene, consequence and codon position (the strata)"),
         "strata_lo": Column("float", _INTERVAL, required=False),
         "strata_hi": Column("float", _INTERVAL, required=False),
         "auprc": Column("float", "average precision"),
@@ -156,9 +148,7 @@ CLASSIFIERS = TableSpec(
         ),
         "gain_lo": Column("float", _INTERVAL),
         "gain_hi": Column("float", _INTERVAL),
-        "role": Column(
-            "str", "score, baseline, leak (what a leak alone achieves), null (labels permuted), unscored"
-        ),
+        "role": Column("str", "score, baseline, leak (what a leak alone achieves), null (labels permuted), unscored"),
         "reason": Column("str", "why a stratum was not scored; empty where it was"),
     },
 )
@@ -182,9 +172,7 @@ PROBES = TableSpec(
     {
         "fold": Column("int", "fold that was held out"),
         "method": Column("str", "features or stacked"),
-        "term": Column(
-            "str", "intercept, llr (of sets with changes of length: llr_fair), sense or antisense"
-        ),
+        "term": Column("str", "intercept, llr (of sets with changes of length: llr_fair), sense or antisense"),
         "feature": Column("int", "number of the feature; -1 for other terms"),
         "column": Column(
             "int", "column of the Δ table: features read along the gene, then against it; -1 for other terms"
@@ -201,27 +189,19 @@ COHORT_TESTS = TableSpec(
         "beta": Column("float", "slope, discovery clades (phenotype units per standard deviation of burden)"),
         "se": Column("float", "standard error of beta"),
         "p": Column("float", "mixed model (or Firth, or Freedman-Lane: column test), discovery clades"),
-        "p_without": Column(
-            "float", "largest p of the mixed model when any one clade is left out", required=False
-        ),
-        "q": Column(
-            "float", "Benjamini-Hochberg; what does not hold without some clade (`one_clade`) counts as p 1"
-        ),
+        "p_without": Column("float", "largest p of the mixed model when any one clade is left out", required=False),
+        "q": Column("float", "Benjamini-Hochberg; what does not hold without some clade (`one_clade`) counts as p 1"),
         "test": Column("str", "score, freedman_lane or firth"),
         "p_naive": Column("float", "regression without kinship: the leaky contrast"),
         "p_rank": Column("float", "Mann-Whitney or Spearman without covariates: the leaky contrast"),
-        "p_components": Column(
-            "float", "regression on the first principal components instead of the kinship"
-        ),
+        "p_components": Column("float", "regression on the first principal components instead of the kinship"),
         "selected": Column("float", "share of half-samples that select the feature"),
         "stable": Column("bool", "selected at least as often as the threshold"),
         "val_beta": Column(
             "float", "slope in validation clades; NaN while the lock is closed, and for what was no discovery"
         ),
         "val_se": Column("float", "its standard error", required=False),
-        "val_p": Column(
-            "float", "one-sided p in validation clades, in the direction of discovery; NaN likewise"
-        ),
+        "val_p": Column("float", "one-sided p in validation clades, in the direction of discovery; NaN likewise"),
         "validated": Column(
             "bool",
             "q at most alpha in discovery, and again, with the same sign, among those asked in validation",
@@ -252,9 +232,7 @@ ASSOCIATIONS = TableSpec(
     "associations",
     "one feature, gene or allele tested against the phenotype, all by the same test on the discovery individuals",
     {
-        "level": Column(
-            "str", "feature; gene: alleles of it that change the product, counted; allele: copies carried"
-        ),
+        "level": Column("str", "feature; gene: alleles of it that change the product, counted; allele: copies carried"),
         "name": Column("str", "number of the feature, gene, or chrom:pos:ref>alt (1-based)"),
         "beta": Column("float", "slope (phenotype units per standard deviation)"),
         "se": Column("float", "standard error of beta"),
@@ -360,9 +338,7 @@ REACH = TableSpec(
         "n_case": Column("int", "cases"),
         "n_control": Column("int", "controls"),
         "scored": Column("float", "share of variants that have a score"),
-        "told_apart": Column(
-            "float", "share of case-control pairs with two different scores; NaN without pairs"
-        ),
+        "told_apart": Column("float", "share of case-control pairs with two different scores; NaN without pairs"),
         "reaches": Column("bool", "both classes there, nine tenths scored, half of the pairs told apart"),
     },
 )
@@ -403,7 +379,8 @@ CARDS = TableSpec(
         "outcome": Column("str", "what cases have: disease, resistance, or `being a case`", required=False),
         "shows_probability": Column(
             "bool",
-            "whether the probe beats chance within genes, the score reaches the consequence, and the comparison may claim",
+            "whether the probe beats chance within genes, the score reaches the consequence, and the comparison may"
+            " claim",
             required=False,
         ),
         "withheld": Column("str", "why no probability is shown; empty where one is", required=False),

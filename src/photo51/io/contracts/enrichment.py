@@ -13,8 +13,8 @@ _FRAME = Column("int", "codon position 1, 2 or 3; -1 for classes that have none"
 _FEW = {
     "evaluation": Column(
         "str",
-        "held-out blocks: one test split; cross-validated: each fold of blocks held out once, counts pooled, the unit is the "
-        "one most folds chose; among copies: the same where all instances are copies of one another",
+        "held-out blocks: one test split; cross-validated: each fold of blocks held out once, counts pooled, the unit"
+        " is the one most folds chose; among copies: the same where all instances are copies of one another",
         required=False,
     ),
     "n_instances": Column("int", "instances of the class as annotated, in all splits", required=False),
@@ -30,8 +30,8 @@ _FEW = {
     "precision_calls_hi": Column("float", "upper exact 95 % limit of precision_calls", required=False),
     "p_instances": Column(
         "float",
-        "share of circular shifts of the class's instances at which choosing and judging anew reaches f1_domain; NaN where "
-        "there is a test split",
+        "share of circular shifts of the class's instances at which choosing and judging anew reaches f1_domain; NaN"
+        " where there is a test split",
         required=False,
     ),
 }
@@ -45,9 +45,7 @@ INSTANCES = TableSpec(
         "strand": _STRAND,
         "evaluation": Column("str", "cross-validated, among copies (as in concepts), or across genomes"),
         "held_out": Column("str", "genome that was held out; empty: all folds pooled"),
-        "feature": Column(
-            "int", "unit that most folds chose; -1: none hit an instance where it was to be chosen"
-        ),
+        "feature": Column("int", "unit that most folds chose; -1: none hit an instance where it was to be chosen"),
         "unit": Column("str", "its name"),
         "n_instances": Column("int", "instances judged"),
         "n_groups": Column("int", "groups of instances that can be held out apart"),
@@ -66,9 +64,7 @@ REGIONS = TableSpec(
     "one way of describing windows, telling a long, rare class from its flanks; each instance held out once",
     {
         "annotation": _ANNOTATION,
-        "representation": Column(
-            "str", "features: all of the dictionary; best feature; 6-mers; GC; empty: not scored"
-        ),
+        "representation": Column("str", "features: all of the dictionary; best feature; 6-mers; GC; empty: not scored"),
         "feature": Column("int", "feature that most folds chose, for best feature; else -1"),
         "n_instances": Column("int", "instances as annotated"),
         "n_groups": Column("int", "groups of instances that are no copies of each other"),
@@ -95,9 +91,7 @@ ENRICHMENT = TableSpec(
         "status": Column("str", "tested, or why the pair could not be"),
         "n_runs": Column("int", "stretches of consecutive active bases of the feature, both strands"),
         "n_active": Column("int", "active bases of the feature, both strands"),
-        "n_eff": Column(
-            "float", "independent draws that would vary as much as the feature does under rotation"
-        ),
+        "n_eff": Column("float", "independent draws that would vary as much as the feature does under rotation"),
         "n_intervals": Column("int", "intervals of the class in the workspace"),
         "coverage": Column("float", "share of (base, strand) pairs the class marks"),
         "workspace_bp": Column("int", "scored bases of the forward strand"),
@@ -111,26 +105,28 @@ ENRICHMENT = TableSpec(
         "p_rot": Column("float", "upper tail under rotation: enrichment"),
         "p_method": Column(
             "str",
-            "exact: all rotations counted; screen: normal tail of z_rot, for pairs that are no candidates; empty: not tested",
+            "exact: all rotations counted; screen: normal tail of z_rot, for pairs that are no candidates; empty: not"
+            " tested",
         ),
-        "p_floor": Column(
-            "float", "smallest p these margins could give (exact), or a lower bound of it (screen)"
-        ),
+        "p_floor": Column("float", "smallest p these margins could give (exact), or a lower bound of it (screen)"),
         "z_adj": Column(
             "float",
-            "covariance beyond composition (GC and skews of 150 to 6,000 bases, words of up to 6 bases), strand and rotation unit, over the root of its sum of squares over blocks",
+            "covariance beyond composition (GC and skews of 150 to 6,000 bases, words of up to 6 bases), strand and"
+            " rotation unit, over the root of its sum of squares over blocks",
         ),
         "p_adj_comp": Column(
             "float", "upper tail of z_adj among circular shifts of the feature: enrichment beyond composition"
         ),
         "adjusted": Column(
             "str",
-            "in band: the adjusted test of the class and reading calls circularly shifted features of this run as often as it should; out of band: it does not, no q_adj_comp; not measured; empty: no adjusted test",
+            "in band: the adjusted test of the class and reading calls circularly shifted features of this run as often"
+            " as it should; out of band: it does not, no q_adj_comp; not measured; empty: no adjusted test",
             required=False,
         ),
         "q": Column(
             "float",
-            "false discovery rate of p_rot, hierarchical: classes are selected first, then pairs within class (all features and readings; Benjamini and Bogomolov 2014, doi:10.1111/rssb.12028)",
+            "false discovery rate of p_rot, hierarchical: classes are selected first, then pairs within class (all"
+            " features and readings; Benjamini and Bogomolov 2014, doi:10.1111/rssb.12028)",
         ),
         "q_adj_comp": Column(
             "float",
@@ -143,9 +139,7 @@ ENRICHMENT = TableSpec(
         "p_depleted": Column(
             "float", "lower tail under rotation: depletion; the normal tail of z_rot where p_method is screen"
         ),
-        "q_depleted": Column(
-            "float", "false discovery rate of p_depleted, hierarchical as q, families of their own"
-        ),
+        "q_depleted": Column("float", "false discovery rate of p_depleted, hierarchical as q, families of their own"),
         "split": Column("str", "splits whose blocks were tested"),
     },
 )
@@ -163,11 +157,10 @@ RATES = TableSpec(
         "rate_001": Column("float", "share with p_adj_comp ≤ 0.001; should be at most 0.003"),
         "tolerance": Column(
             "float",
-            "binomial chance of the count at the edge of the band below which it is out of band: 0.01 over all classes and readings",
+            "binomial chance of the count at the edge of the band below which it is out of band: 0.01 over all classes"
+            " and readings",
         ),
-        "verdict": Column(
-            "str", "in band, or out of band: then the class has no adjusted verdict in this reading"
-        ),
+        "verdict": Column("str", "in band, or out of band: then the class has no adjusted verdict in this reading"),
     },
 )
 
@@ -186,9 +179,7 @@ CONCEPTS = TableSpec(
     "concepts",
     "one unit of a readout against one annotation class, threshold frozen on select, everything else on test",
     {
-        "readout": Column(
-            "str", "what is read: sae, neurons, pca, random_sae, random_neurons, kmer, linear_probe, …"
-        ),
+        "readout": Column("str", "what is read: sae, neurons, pca, random_sae, random_neurons, kmer, linear_probe, …"),
         "feature": Column("int", "column of the readout; for sae the number of the feature"),
         "unit": Column("str", "name of the column: f12, n7+, pc3-, TATAAT, …"),
         "annotation": _ANNOTATION,
@@ -226,8 +217,8 @@ CONCEPTS = TableSpec(
         "n_leaked": Column("int", "test bases left out, as their 21-mers occur in train or select"),
         "named": Column(
             "bool",
-            "f1_domain ≥ named_f1 and above f1_null95 and f1_always, mcc ≥ named_mcc, q and q_adj_comp < 0.05: the feature may carry the name; "
-            "where instances are few, cross-validated with p_instances ≤ 0.05 too",
+            "f1_domain ≥ named_f1 and above f1_null95 and f1_always, mcc ≥ named_mcc, q and q_adj_comp < 0.05: the"
+            " feature may carry the name; where instances are few, cross-validated with p_instances ≤ 0.05 too",
         ),
         **_FEW,
     },
@@ -244,26 +235,22 @@ NAMES = TableSpec(
         "frame": _FRAME,
         "evidence": Column(
             "str",
-            "held-out concept: agrees on held-out positions; exact null: enriched beyond rotation and composition; top windows: "
-            "most of its strongest places lie inside",
+            "held-out concept: agrees on held-out positions; exact null: enriched beyond rotation and composition; top"
+            " windows: most of its strongest places lie inside",
         ),
         "grade": Column(
             "str",
-            "strong: may carry the name, and every replication check that was made holds; moderate: may carry it, a check fails or "
-            "none could be made; weak: may not carry it",
+            "strong: may carry the name, and every replication check that was made holds; moderate: may carry it, a"
+            " check fails or none could be made; weak: may not carry it",
         ),
         "named": Column("bool", "rank 0, and may carry the name"),
         "carries": Column("bool", "may carry the name of this class: F1, MCC and both q-values say so"),
         "reason": Column("str", "why it may not; empty where it may"),
         "n_checks": Column("int", "replication checks that could be made (ledger)"),
         "n_survived": Column("int", "of these, held"),
-        "top_share": Column(
-            "float", "share of its strongest places that lie inside; NaN: none, or not counted"
-        ),
+        "top_share": Column("float", "share of its strongest places that lie inside; NaN: none, or not counted"),
         "top_n": Column("int", "strongest places counted"),
-        "log2_fold": Column(
-            "float", "enrichment over all scored positions, where the exact null is the evidence"
-        ),
+        "log2_fold": Column("float", "enrichment over all scored positions, where the exact null is the evidence"),
         "threshold": Column("float", "activation a base needs, as in concepts"),
         "precision_bp": Column("float", "share of active bases inside, held out"),
         "recall_bp": Column("float", "share of the class's bases that are active, held out"),
@@ -373,9 +360,7 @@ MOTIF_MATCHES = TableSpec(
         "strand": Column("str", "+ or -: whether the motif was reversed and complemented"),
         "offset": Column("int", "column of the logo at which the motif begins"),
         "overlap": Column("int", "columns compared"),
-        "p": Column(
-            "float", "chance of as good a match at the best offset and strand, for a random motif of the file"
-        ),
+        "p": Column("float", "chance of as good a match at the best offset and strand, for a random motif of the file"),
         "q": Column("float", "false discovery rate over all features × motifs"),
     },
 )
@@ -408,21 +393,18 @@ NOVELTY = TableSpec(
             "float",
             "smallest correlation with the mutual best match in dictionaries of other seeds; NaN: no other seed",
         ),
-        "strength": Column(
-            "float", "percentile of the loss that ablation costs, or of activation × log n_eff"
-        ),
+        "strength": Column("float", "percentile of the loss that ablation costs, or of activation × log n_eff"),
         "strength_by": Column("str", "ablation or activation"),
         "d2_explained": Column(
             "float",
             "held-out deviance of firing explained by all annotations, boundaries, frame, 6-mers and GC",
         ),
-        "best_annotation": Column(
-            "str", "named class with the highest domain F1; empty where none was scored"
-        ),
+        "best_annotation": Column("str", "named class with the highest domain F1; empty where none was scored"),
         "best_f1": Column("float", "its domain F1 on test"),
         "explained_by": Column(
             "str",
-            "readings of known classes (sense, antisense, either) that explain it on held-out blocks, with domain F1 and precision",
+            "readings of known classes (sense, antisense, either) that explain it on held-out blocks, with domain F1"
+            " and precision",
         ),
         "repeat_frac": Column("float", "share of its strongest windows that are copies of another"),
         "window_artifact": Column(
@@ -457,9 +439,7 @@ HIDDEN = TableSpec(
     {
         "annotation": _ANNOTATION,
         "status": Column("str", "tested, or why not"),
-        "recovered": Column(
-            "bool", "whether a feature among the first `top` of the queue recovers the class"
-        ),
+        "recovered": Column("bool", "whether a feature among the first `top` of the queue recovers the class"),
         "feature": Column("int", "best feature for the class among them; -1 where there is none"),
         "rank": Column("int", "its place in the queue; 0 where there is none"),
         "f1_domain": Column("float", "its domain F1 for the hidden class on test"),
@@ -485,9 +465,7 @@ LEDGER = TableSpec(
         "check": Column("str", "strand, seed, genome or split"),
         "against": Column("str", "which strand, dictionary, genome or split"),
         "other": Column("int", "feature that was tested there; -1 where there is none"),
-        "match_r": Column(
-            "float", "correlation of the two features' activations; NaN where it is the same feature"
-        ),
+        "match_r": Column("float", "correlation of the two features' activations; NaN where it is the same feature"),
         "n_intervals": Column("int", "intervals of the class there"),
         "z_rot": Column("float", "standardised activation mass there"),
         "log2_fold": Column("float", "log2 of mass over its mean under rotation"),

@@ -16,9 +16,7 @@ FEATURES = TableSpec(
         "mean_run": Column("float", "mean length of a run (bases)"),
         "mean_active": Column("float", "mean activation where active"),
         "q50": Column("float", "median activation where active"),
-        "q99": Column(
-            "float", "99th percentile of the activation where active: one unit of strength in interventions"
-        ),
+        "q99": Column("float", "99th percentile of the activation where active: one unit of strength in interventions"),
         "maximum": Column("float", "largest activation"),
         "strand_correlation": Column(
             "float", "Pearson correlation of its activations on the two strands, base by base"
@@ -52,9 +50,7 @@ RETILED = TableSpec(
         "feature": Column("int", "number of the feature"),
         "bases": Column("int", "(base, strand) pairs read twice"),
         "active": Column("int", "of these, pairs at which the feature is active in the run"),
-        "r": Column(
-            "float", "Pearson correlation of both readings, base by base; NaN where one of them is silent"
-        ),
+        "r": Column("float", "Pearson correlation of both readings, base by base; NaN where one of them is silent"),
     },
 )
 

@@ -59,9 +59,7 @@ WORKSPACE = TableSpec(
     "one stretch of scored bases; stretches of one block are concatenated",
     {
         **_WHERE,
-        "block": Column(
-            "int", "block: the unit that is rotated by the null, and that lies wholly in one split"
-        ),
+        "block": Column("int", "block: the unit that is rotated by the null, and that lies wholly in one split"),
         "split": Column("str", "train, select or test"),
         "offset": Column("int", "row of the stretch's first base on the workspace axis"),
     },
@@ -129,24 +127,18 @@ TRANSCRIPTS = TableSpec(
     "one part of one transcript: an exon, or the coding bases of an exon",
     {
         **_WHERE,
-        "strand": Column(
-            "str", "strand of this part, + or -; parts of one transcript may differ (trans-splicing)"
-        ),
+        "strand": Column("str", "strand of this part, + or -; parts of one transcript may differ (trans-splicing)"),
         "kind": Column("str", "exon or CDS; bases of exons that are in no CDS part are untranslated"),
         "transcript": Column("str", "identifier of the transcript, unique within the genome"),
         "transcript_name": Column("str", "what the file calls it; empty where it has no name"),
         "gene": Column("str", "identifier of the gene, unique within the genome"),
-        "gene_name": Column(
-            "str", "gene symbol, else locus tag, else identifier: one for all that belongs to a gene"
-        ),
+        "gene_name": Column("str", "gene symbol, else locus tag, else identifier: one for all that belongs to a gene"),
         "biotype": Column(
             "str",
             "protein_coding, tRNA, rRNA, ncRNA or pseudogene; empty for exons alone of which the file says nothing",
         ),
         "part": Column("int", "place of the part in reading order among the parts of its kind, from 0"),
-        "frame": Column(
-            "int", "for CDS: bases of this part to skip before its first complete codon; else -1"
-        ),
+        "frame": Column("int", "for CDS: bases of this part to skip before its first complete codon; else -1"),
         "genetic_code": Column("int", "NCBI translation table"),
         "partial_5": Column("bool", "whether the file says that the CDS begins before its first part"),
         "partial_3": Column("bool", "whether the file says that the CDS ends after its last part"),

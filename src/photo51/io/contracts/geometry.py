@@ -17,9 +17,7 @@ MANIFOLDS = TableSpec(
             "the quantity its coordinate says most of, held out, at the run's FDR; empty: none",
             required=False,
         ),
-        "meaning_effect": Column(
-            "float", "share of that quantity's variance, on held-out blocks", required=False
-        ),
+        "meaning_effect": Column("float", "share of that quantity's variance, on held-out blocks", required=False),
         "meaning_kmer": Column("float", "the same from the last six bases", required=False),
         "meaning_q": Column("float", "FDR over all coordinates and quantities", required=False),
         "why": Column("str", "the deciding measure, in words"),
@@ -27,15 +25,9 @@ MANIFOLDS = TableSpec(
         "features": Column("str", "members, comma-separated, along the coordinate where there is one"),
         "n_tokens": Column("int", "tokens (bases × strands) measured in which a member fires"),
         "module": Column("int", "module the cluster was cut from; −1 where it is the module itself"),
-        "q_dependence": Column(
-            "float", "FDR over clusters: members depend on one another beyond their occasion"
-        ),
-        "q_hole": Column(
-            "float", "FDR over clusters: the loop or cavity is more than that of turned features"
-        ),
-        "dependence": Column(
-            "float", "mean share of variance of a member explained by another, given one is on"
-        ),
+        "q_dependence": Column("float", "FDR over clusters: members depend on one another beyond their occasion"),
+        "q_hole": Column("float", "FDR over clusters: the loop or cavity is more than that of turned features"),
+        "dependence": Column("float", "mean share of variance of a member explained by another, given one is on"),
         "dependence_null": Column("float", "95 % quantile of it under the null"),
         "dimension_two_nn": Column("float", "intrinsic dimension, TwoNN"),
         "dimension_tle": Column("float", "intrinsic dimension, tight local estimator"),
@@ -48,9 +40,7 @@ MANIFOLDS = TableSpec(
         "longest_loop": Column("float", "longest bar of dimension 1 (radii of the cloud)"),
         "longest_loop_null": Column("float", "95 % quantile of it under the null (radii)"),
         "longest_cavity": Column("float", "longest bar of dimension 2 (radii)"),
-        "longest_cavity_null": Column(
-            "float", "95 % quantile of it under the null (radii); nan where not needed"
-        ),
+        "longest_cavity_null": Column("float", "95 % quantile of it under the null (radii); nan where not needed"),
         "agreement": Column("float", "share of resamples with the same holes"),
         "tips": Column("int", "ends beyond two of a one-dimensional cluster"),
         "restricted_r2": Column(
@@ -65,9 +55,7 @@ MANIFOLDS = TableSpec(
         "coordinate": Column("str", "angle, place or none"),
         "coordinate_method": Column("str", "principal plane, cohomology or diffusion map"),
         "coordinate_check": Column("float", "agreement of an angle with persistent cohomology"),
-        "coordinate_stability": Column(
-            "float", "agreement of coordinates fitted on either half of the blocks"
-        ),
+        "coordinate_stability": Column("float", "agreement of coordinates fitted on either half of the blocks"),
     },
 )
 
@@ -98,9 +86,7 @@ MEANING = TableSpec(
         "quantity": Column("str", "what the coordinate is tested against"),
         "kind": Column("str", "linear, angle or class"),
         "n": Column("int", "tokens on the manifold where the quantity is known"),
-        "effect": Column(
-            "float", "share of the quantity's variance that the coordinate explains on held-out blocks"
-        ),
+        "effect": Column("float", "share of the quantity's variance that the coordinate explains on held-out blocks"),
         "effect_kmer": Column("float", "the same explained by the last six bases; nan where not asked for"),
         "effect_random_weights": Column(
             "float", "best cluster of the random-weight model, whatever its shape; nan where not given"
@@ -150,9 +136,7 @@ FRAMESHIFT = TableSpec(
         "low": Column("float", "lower 95 % limit, genes resampled (degrees)"),
         "high": Column("float", "upper 95 % limit (degrees)"),
         "agreement": Column("float", "length of the mean turn: 1 where all bases of all genes turn alike"),
-        "rotation_before": Column(
-            "float", "the same before the change: 0 in a model that reads one way (degrees)"
-        ),
+        "rotation_before": Column("float", "the same before the change: 0 in a model that reads one way (degrees)"),
         "kept_bases": Column("int", "bases after the change until the frame at a base is nearer the new one"),
         "genes": Column("int", "genes"),
     },

@@ -9,16 +9,10 @@ STEERED = TableSpec(
         "target": Column("str", "what was steered"),
         "arm": Column("str", "control, reconstruction, feature or random"),
         "direction": Column("int", "number of the random direction, else -1"),
-        "dose": Column(
-            "float", "strength (units of the feature's own activation; 0 for control and reconstruction)"
-        ),
-        "sequence": Column(
-            "int", "number of the sequence; equal numbers share their random numbers in all arms"
-        ),
+        "dose": Column("float", "strength (units of the feature's own activation; 0 for control and reconstruction)"),
+        "sequence": Column("int", "number of the sequence; equal numbers share their random numbers in all arms"),
         "bases": Column("str", "what was written, the prompt left out"),
-        "nll": Column(
-            "float", "negative log-likelihood under the model as it is (bits a base); NaN for random arms"
-        ),
+        "nll": Column("float", "negative log-likelihood under the model as it is (bits a base); NaN for random arms"),
         "level": Column("float", "mean activation of the target read back, over the bases written (units)"),
     },
 )
@@ -36,20 +30,12 @@ DOSES = TableSpec(
         "effect": Column("float", "mean of the feature arm minus control, paired by random numbers"),
         "ci_low": Column("float", "lower bootstrap limit of the effect"),
         "ci_high": Column("float", "upper bootstrap limit of the effect"),
-        "null_q99": Column(
-            "float", "99th percentile of the absolute effect of random directions of equal norm"
-        ),
-        "p": Column(
-            "float", "share of random directions with at least this absolute effect, the feature counted in"
-        ),
+        "null_q99": Column("float", "99th percentile of the absolute effect of random directions of equal norm"),
+        "p": Column("float", "share of random directions with at least this absolute effect, the feature counted in"),
         "n": Column("int", "sequences of the feature arm"),
         "n_null": Column("int", "random directions"),
-        "nll_rise": Column(
-            "float", "rise of the written sequences' negative log-likelihood over control (share)"
-        ),
-        "nll_rise_real": Column(
-            "float", "rise of the edited model's negative log-likelihood on real sequence (share)"
-        ),
+        "nll_rise": Column("float", "rise of the written sequences' negative log-likelihood over control (share)"),
+        "nll_rise_real": Column("float", "rise of the edited model's negative log-likelihood on real sequence (share)"),
         "safe": Column("bool", "whether both rises are within the budget at this and every smaller dose"),
     },
 )
@@ -70,9 +56,7 @@ VERDICTS = TableSpec(
             "bool", "no step of the safe dose-response goes against its trend beyond its confidence interval"
         ),
         "nll_rise": Column("float", "larger of the two rises at the best dose (share)"),
-        "steers": Column(
-            "bool", "monotone over at least 2 safe doses, interval without 0, beyond the 99th percentile"
-        ),
+        "steers": Column("bool", "monotone over at least 2 safe doses, interval without 0, beyond the 99th percentile"),
     },
 )
 
@@ -151,9 +135,7 @@ ATTRIBUTION = TableSpec(
         "chrom": Column("str", "contig, or the name of the sequence"),
         "position": Column("int", "base, 0-based, forward strand"),
         "base": Column("str", "letter there, as read"),
-        "activation": Column(
-            "float", "code at this base (for a variant: alternative minus reference downstream)"
-        ),
+        "activation": Column("float", "code at this base (for a variant: alternative minus reference downstream)"),
         "contribution": Column("float", "share of the target it brings (nats)"),
     },
 )
@@ -166,9 +148,7 @@ AGREEMENT = TableSpec(
         "feature": Column("int", "feature"),
         "concept": Column("str", "its name, empty where it has none"),
         "contribution": Column("float", "its contribution summed over bases (nats)"),
-        "ablation": Column(
-            "float", "what the target loses when the feature is set to 0 at every base (nats)"
-        ),
+        "ablation": Column("float", "what the target loses when the feature is set to 0 at every base (nats)"),
     },
 )
 
@@ -203,12 +183,8 @@ CAUSALITY = TableSpec(
         "concept": Column("str", "its name, empty where it has none"),
         "places": Column("int", "firing places tested"),
         "firing_bases": Column("int", "firing bases ablated"),
-        "ablation_dnll": Column(
-            "float", "rise of the negative log-likelihood when ablated (bits a prediction)"
-        ),
-        "ablation_null": Column(
-            "float", "mean rise for directions of random features of like density, same norm"
-        ),
+        "ablation_dnll": Column("float", "rise of the negative log-likelihood when ablated (bits a prediction)"),
+        "ablation_null": Column("float", "mean rise for directions of random features of like density, same norm"),
         "ablation_null_q99": Column("float", "99th percentile of that rise"),
         "ablation_p": Column(
             "float", "p of the rise among the random directions of all features, each on the scale of its own"

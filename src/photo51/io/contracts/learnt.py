@@ -15,9 +15,7 @@ WORDS = TableSpec(
         "n_words": Column("float", "words that match, both strands where both are counted"),
         "method": Column("str", "`exact` (all words forced) or `draws` (constrained draws)"),
         "per_kb": Column("float", "expected occurrences that begin in 1,000 bases written"),
-        "low": Column(
-            "float", "lower confidence limit of per_kb, rollouts as blocks; NaN where not reliable"
-        ),
+        "low": Column("float", "lower confidence limit of per_kb, rollouts as blocks; NaN where not reliable"),
         "high": Column("float", "upper confidence limit of per_kb; NaN where not reliable"),
         "n_eff": Column("float", "effective number of places, (ΣP)²/ΣP²"),
         "sites": Column("int", "places at which it was asked for"),
@@ -26,15 +24,11 @@ WORDS = TableSpec(
         "counted_per_kb": Column("float", "baseline: occurrences counted in 1,000 bases written"),
         "counted_low": Column("float", "lower exact Poisson limit of counted_per_kb"),
         "counted_high": Column("float", "upper exact Poisson limit of counted_per_kb"),
-        "markov_per_kb": Column(
-            "float", "baseline: a Markov chain fitted to the sequences written, of 1,000 bases"
-        ),
+        "markov_per_kb": Column("float", "baseline: a Markov chain fitted to the sequences written, of 1,000 bases"),
         "fresh_per_kb": Column(
             "float", "control: the same architecture with fresh weights; NaN where it was not asked for"
         ),
-        "forward_bases": Column(
-            "int", "bases read by the model for this estimate, the sequences written not counted"
-        ),
+        "forward_bases": Column("int", "bases read by the model for this estimate, the sequences written not counted"),
         "counting_bases": Column(
             "float", "bases that counting would have to write for the same standard error (Poisson)"
         ),
@@ -54,8 +48,8 @@ SURVIVAL = TableSpec(
         "high": Column("float", "upper confidence limit"),
         "poisson": Column(
             "float",
-            "baseline: exp(-expected occurrences) for words, which is wrong for clumps; the share of open triplets in the "
-            "sequences written to the power of the codons for open frames",
+            "baseline: exp(-expected occurrences) for words, which is wrong for clumps; the share of open triplets in"
+            " the sequences written to the power of the codons for open frames",
         ),
         "counted": Column("int", "spans in the sequences written in which it did not happen"),
         "spans": Column("int", "spans looked at, end to end"),
@@ -102,9 +96,7 @@ DIFF_OFFSETS = TableSpec(
     "one site: the mean difference of activations",
     {
         "site": Column("str", "where activations are read"),
-        "offset": Column(
-            "float", "norm of the mean difference over the mean norm of A's activations (share)"
-        ),
+        "offset": Column("float", "norm of the mean difference over the mean norm of A's activations (share)"),
         "offset_first": Column("float", "the same at the first five bases, where narrow fine-tuning shows"),
     },
 )
@@ -124,9 +116,7 @@ DIFF_FEATURES = TableSpec(
         "p": Column("float", "paired t-test over windows, two-sided"),
         "q": Column("float", "Benjamini-Hochberg over all features"),
         "n": Column("int", "windows"),
-        "fvu_a": Column(
-            "float", "variance of A's activations that the dictionary leaves unexplained (share)"
-        ),
+        "fvu_a": Column("float", "variance of A's activations that the dictionary leaves unexplained (share)"),
         "fvu_b": Column("float", "of B's"),
     },
 )
@@ -157,9 +147,7 @@ GATE = TableSpec(
         "change": Column("float", "mean change from A to B over windows"),
         "low": Column("float", "lower limit of its 90 % interval"),
         "high": Column("float", "upper limit"),
-        "limit": Column(
-            "float", "largest change accepted: seed noise or the declared tolerance, whichever is larger"
-        ),
+        "limit": Column("float", "largest change accepted: seed noise or the declared tolerance, whichever is larger"),
         "seed_noise": Column("float", "largest change between twins; NaN without twins"),
         "n": Column("int", "windows"),
         "verdict": Column("str", "pass, fail or undecided"),

@@ -4,7 +4,8 @@ from photo51.io.tables import Column, TableSpec
 
 BURN_IN = TableSpec(
     "burn_in",
-    "how far readings that begin at a place differ from readings that began long before it, at one distance from the beginning",
+    "how far readings that begin at a place differ from readings that began long before it, at one distance from the"
+    " beginning",
     {
         "site": Column("str", "where activations are read"),
         "context_from": Column("int", "fewest bases read before the base in question"),
@@ -24,9 +25,7 @@ MODELS = TableSpec(
         "d_model": Column("int", "width of the residual stream"),
         "blocks": Column("int", "number of blocks"),
         "context": Column("int", "longest sequence seen in training (bases)"),
-        "gb": Column(
-            "float", "memory of the weights: bfloat16 for released models, float32 for shipped ones (GB)"
-        ),
+        "gb": Column("float", "memory of the weights: bfloat16 for released models, float32 for shipped ones (GB)"),
         "needs_fp8": Column("bool", "whether it is exact only with 8-bit input projections (Hopper GPUs)"),
         "here": Column("bool", "whether its weights are on this machine"),
         "licence": Column("str", "licence of the weights"),
@@ -40,7 +39,8 @@ HELDOUT = TableSpec(
         "group": Column("str", "group of species"),
         "predictor": Column(
             "str",
-            "`model`; `markov_K` (order K, all training sequence); `markov_own_K` (order K, the group's training sequence)",
+            "`model`; `markov_K` (order K, all training sequence); `markov_own_K` (order K, the group's training"
+            " sequence)",
         ),
         "bits": Column("float", "mean bits per base, over A, C, G and T"),
         "bits_se": Column("float", "standard error over windows"),

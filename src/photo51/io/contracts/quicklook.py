@@ -14,7 +14,8 @@ SEED_MATCH = TableSpec(
         "live": Column("bool", "active anywhere on held-out bases"),
         "match": Column(
             "float",
-            "share of other seeds in which it is found: cosine of directions and correlation of activations both 0.8 or more",
+            "share of other seeds in which it is found: cosine of directions and correlation of activations both 0.8 or"
+            " more",
         ),
         "match_cosine": Column("float", "cosine to the nearest direction, mean over other seeds"),
         "match_correlation": Column(
@@ -37,9 +38,7 @@ TYPICAL = TableSpec(
         "strand": Column("str", "strand read"),
         "split": Column("str", "split of its block: train, select or test"),
         "bits": Column("float", "mean bits a base"),
-        "variance_explained": Column(
-            "float", "1 - squared error of the reconstruction over variance about the mean"
-        ),
+        "variance_explained": Column("float", "1 - squared error of the reconstruction over variance about the mean"),
     },
 )
 
@@ -71,9 +70,7 @@ READ_CALLS = TableSpec(
         "strand": Column("str", "strand the model read"),
         "feature": Column("int", "number of the feature"),
         "name": Column("str", "annotation class the feature is called after"),
-        "orientation": Column(
-            "str", "sense: what is marked lies on the strand read; antisense: on the other; either"
-        ),
+        "orientation": Column("str", "sense: what is marked lies on the strand read; antisense: on the other; either"),
         "activation": Column("float", "largest activation"),
         "share": Column("float", "of the feature's largest activation in training"),
         "grade": Column("str", "of the name: strong, moderate"),
@@ -92,9 +89,7 @@ READ_ORFS = TableSpec(
         "end": _END,
         "strand": Column("str", "strand"),
         "codons": Column("int", "codons, start and stop counted"),
-        "complete": Column(
-            "bool", "begins with a start codon and ends with a stop codon inside the sequence"
-        ),
+        "complete": Column("bool", "begins with a start codon and ends with a stop codon inside the sequence"),
         "bits": Column("float", "mean bits a base on its strand"),
     },
 )
@@ -108,9 +103,7 @@ UNEXPLAINED = TableSpec(
         "end": _END,
         "strand": Column("str", "strand read"),
         "bits": Column("float", "mean bits a base"),
-        "feature": Column(
-            "int", "unnamed feature with the largest activation, as a share of its largest in training"
-        ),
+        "feature": Column("int", "unnamed feature with the largest activation, as a share of its largest in training"),
         "share": Column("float", "that share"),
         "match": Column("float", "share of other seeds that find the feature"),
         "n_features": Column("int", "unnamed features at half of their largest activation or more"),
@@ -131,14 +124,10 @@ LAYERS = TableSpec(
         "variance_explained": Column("float", "of the small dictionary, held out"),
         "probe_auroc": Column("float", "linear probe of annotation classes, held out, mean over classes"),
         "neuron_auroc": Column("float", "best single neuron, chosen where it may learn, mean over classes"),
-        "kmer_auroc": Column(
-            "float", "log-odds of the k-mer read last, mean over classes; no block enters it"
-        ),
+        "kmer_auroc": Column("float", "log-odds of the k-mer read last, mean over classes; no block enters it"),
         "n_classes": Column("int", "annotation classes probed"),
         "burn_in": Column("int", "bases of context until activations are settled; -1: more than measured"),
-        "seconds_per_mb": Column(
-            "float", "time to read a million bases up to the block, one strand, on this machine"
-        ),
+        "seconds_per_mb": Column("float", "time to read a million bases up to the block, one strand, on this machine"),
         "recommended": Column("bool", "whether this block is recommended"),
         "why": Column("str", "why it is, or what it lacks"),
     },

@@ -34,9 +34,7 @@ QUALITY = TableSpec(
             "share of features that have a mutual nearest direction at cosine > 0.7 in another seed's dictionary",
             required=False,
         ),
-        "recovered": Column(
-            "float", "cross-entropy recovered when spliced into the model, all bases", required=False
-        ),
+        "recovered": Column("float", "cross-entropy recovered when spliced into the model, all bases", required=False),
     },
 )
 

@@ -19,7 +19,8 @@ class Failure:
     what
         A sentence.
     kind
-        `not run`, `not found` (tested, and does not beat its negative control) or `limit` (could not be tested, and why).
+        `not run`, `not found` (tested, and does not beat its negative control) or `limit` (could not be tested, and
+        why).
     where
         Anchor of the section; empty where there is none.
     """

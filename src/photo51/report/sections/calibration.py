@@ -52,10 +52,14 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
             ("both", "both"),
         )
     ]
-    note = f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs were tested. The shifted column should be (nearly) empty."
+    note = (
+        f"Pairs of a feature and an annotation at q ≤ {alpha:g}; {figures['run_real_pairs']:,} pairs were tested. The"
+        " shifted column should be (nearly) empty."
+    )
     draft.show(
         Table(
-            "Discoveries on the activations of this run and on the same activations, each feature circularly shifted once",
+            "Discoveries on the activations of this run and on the same activations, each feature circularly shifted"
+            " once",
             [Head("Test"), Head("real", numeric=True), Head("circularly shifted", numeric=True)],
             rows,
             note=note,
@@ -65,18 +69,21 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
     real, rotated = int(figures["run_real_both"]), figures.get("run_rotated_both")
     if rotated is None:
         draft.fail(
-            "This run did not shift its own activations: whether its tests hold their level is known from the benchmark only.",
+            "This run did not shift its own activations: whether its tests hold their level is known from the benchmark"
+            " only.",
             "limit",
         )
         draft.answers.append("This run did not test itself.")
         return
     verb = "Yes: the" if honest(figures) else "Not quite: the"
     draft.answers.append(
-        f"{verb} run found {real:,} pairs of a feature and an annotation; with its activations circularly shifted along the genome it found {rotated:,}."
+        f"{verb} run found {real:,} pairs of a feature and an annotation; with its activations circularly shifted along"
+        f" the genome it found {rotated:,}."
     )
     if not honest(figures):
         draft.fail(
-            f"The run finds {rotated:,} pairs in circularly shifted activations, more than the {alpha:.0%} it should: read its single finds with care.",
+            f"The run finds {rotated:,} pairs in circularly shifted activations, more than the {alpha:.0%} it should:"
+            " read its single finds with care.",
             "not found",
         )
 
@@ -104,7 +111,9 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
     loose = [level for key, level in LEVELS if _beyond(figures, key, level)]
     if loose:
         draft.fail(
-            f"The rotation null calls too many circularly shifted pairs at p ≤ {words.listing([f'{v:g}' for v in loose])}: a single p-value near the level says less than it seems. The discoveries on shifted activations, not the level, say how many finds of the run are false.",
+            "The rotation null calls too many circularly shifted pairs at p ≤"
+            f" {words.listing([f'{v:g}' for v in loose])}: a single p-value near the level says less than it seems. The"
+            " discoveries on shifted activations, not the level, say how many finds of the run are false.",
             "limit",
         )
     if rows:
@@ -114,7 +123,10 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
                 "How often the tests call a circularly shifted pair",
                 heads,
                 rows,
-                note=f"{figures.get('run_rotated_pairs', 0):,} shifted pairs of {figures.get('features_compared', 0):,} features; ± one standard error, features counted as independent.",
+                note=(
+                    f"{figures.get('run_rotated_pairs', 0):,} shifted pairs of {figures.get('features_compared', 0):,}"
+                    " features; ± one standard error, features counted as independent."
+                ),
                 sortable=False,
             )
         )
@@ -152,14 +164,19 @@ def _adjusted(rates: pd.DataFrame, figures: dict[str, Any], draft: Draft) -> Non
             "The test beyond composition on circularly shifted features, class by class",
             heads,
             rows,
-            note=f"It should call 3 to 7 % at 0.05 and at most 0.3 % at 0.001. A class is out of band where the binomial chance of its counts at the band's edge is below {rates['tolerance'].iloc[0]:.1g} (0.01 over all classes and readings).{share}",
+            note=(
+                "It should call 3 to 7 % at 0.05 and at most 0.3 % at 0.001. A class is out of band where the binomial"
+                f" chance of its counts at the band's edge is below {rates['tolerance'].iloc[0]:.1g} (0.01 over all"
+                f" classes and readings).{share}"
+            ),
             shown=12,
         )
     )
     if loose.any():
         named = words.listing([label(str(r.annotation), str(r.strand)) for r in rates[loose].itertuples()])
         draft.fail(
-            f"Beyond composition nothing is said of {named}: there the test calls circularly shifted features more or less often than it should.",
+            f"Beyond composition nothing is said of {named}: there the test calls circularly shifted features more or"
+            " less often than it should.",
             "limit",
         )
 
@@ -188,10 +205,17 @@ def _figure(qq: pd.DataFrame) -> Figure:
 
     rotated = qq[(qq["activations"] == "rotated") & (qq["test"] == "rotation")]
     worst = (
-        f"; the smallest p-value of shifted activations is 10 to the minus {rotated['observed'].max():.1f}, where {rotated['expected'].max():.1f} is expected"
+        f"; the smallest p-value of shifted activations is 10 to the minus {rotated['observed'].max():.1f}, where"
+        f" {rotated['expected'].max():.1f} is expected"
         if len(rotated)
         else ""
     )
-    alt = f"Quantiles of observed against expected p-values: real activations rise above the diagonal, circularly shifted ones follow it{worst}."
-    caption = "Observed against expected p-values. A test that holds its level stays on the dotted line for shifted activations (grey); what rises above it in blue is association."
+    alt = (
+        "Quantiles of observed against expected p-values: real activations rise above the diagonal, circularly shifted"
+        f" ones follow it{worst}."
+    )
+    caption = (
+        "Observed against expected p-values. A test that holds its level stays on the dotted line for shifted"
+        " activations (grey); what rises above it in blue is association."
+    )
     return Figure(svg.figure(draw, (4.2, 3.3), alt), caption)

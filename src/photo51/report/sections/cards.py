@@ -16,7 +16,9 @@ from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verd
 from photo51.run.opened import Run
 
 _CARD = Markup(
-    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability} <small>{meaning}</small></p><ul class="flat">{features}</ul><p class="small">Each number is {unit}. {faithful}{nearest}</p></article>'
+    '<article class="card"><h4>{title}</h4><p class="small">{kind} {flag}</p><p class="big">{probability}'
+    ' <small>{meaning}</small></p><ul class="flat">{features}</ul><p class="small">Each number is {unit}.'
+    " {faithful}{nearest}</p></article>"
 )
 
 
@@ -32,7 +34,8 @@ def blocks(run: Run, name: str, n: int) -> list[Block]:
     shows_any = any(math.isfinite(c["probability"]) for c in chosen)
     return [
         Prose(
-            "**Evidence cards.** Why a variant scores as it does: the features it changes most, and how much of the score goes when they are deleted."
+            "**Evidence cards.** Why a variant scores as it does: the features it changes most, and how much of the"
+            " score goes when they are deleted."
         ),
         Raw(Markup('<div class="cards">{}</div>').format(shown)),
         *(_trust(run.of_set("card_calibration", name)) if shows_any else []),
@@ -43,9 +46,15 @@ def _trust(bins: pd.DataFrame) -> list[Block]:
     """How far the probabilities can be trusted."""
     if bins.empty:
         return []
-    alt = f"Observed share of cases against the calibrated probability, in {len(bins)} bins of held-out variants; the diagonal is perfect."
+    alt = (
+        f"Observed share of cases against the calibrated probability, in {len(bins)} bins of held-out variants; the"
+        " diagonal is perfect."
+    )
     picture = svg.figure(lambda ax: plots.calibration(ax, bins), (3.2, 2.6), alt)
-    caption = "How far the cards' probabilities can be trusted: held-out genes, 95 % intervals; the dotted diagonal is perfect."
+    caption = (
+        "How far the cards' probabilities can be trusted: held-out genes, 95 % intervals; the dotted diagonal is"
+        " perfect."
+    )
     return [Figure(picture, caption)]
 
 
@@ -54,9 +63,7 @@ def _faithful(record: dict[Any, Any]) -> str:
     if not math.isfinite(record["faithfulness"]):
         return "Features add next to nothing to this score."
     took, random = words.percent(record["faithfulness"], 0), words.percent(record["random_faithfulness"], 0)
-    return (
-        f"Deleting these features takes away {took} of the attributed score (as many random ones: {random})."
-    )
+    return f"Deleting these features takes away {took} of the attributed score (as many random ones: {random})."
 
 
 def _probability(record: dict[Any, Any]) -> str:
@@ -67,7 +74,10 @@ def _meaning(record: dict[Any, Any]) -> str:
     """What the number is a probability of, or why there is none."""
     if not math.isfinite(record["probability"]):
         return f"No probability is shown: {record.get('withheld') or 'none was made'}."
-    return f"probability of {record.get('outcome', 'disease')} ({words.percent(record['prevalence'], 0)} of this set are cases)"
+    return (
+        f"probability of {record.get('outcome', 'disease')} ({words.percent(record['prevalence'], 0)} of this set are"
+        " cases)"
+    )
 
 
 def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:
@@ -89,9 +99,17 @@ def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, ne
     kind = [words.kind(str(known.get("consequence", "")))]
     kind += [f"drug: {drug}"] if (drug := drugs_of(known)) else []
     return _CARD.format(
-        title=" ".join(w for w in (str(known.get("gene", "")), change_of(known), name) if w), kind="; ".join(kind),
+        title=" ".join(w for w in (str(known.get("gene", "")), change_of(known), name) if w),
+        kind="; ".join(kind),
         flag=verdict("untested", "unlike anything in the set") if record["out_of_domain"] else "",
-        probability=_probability(record), meaning=_meaning(record), features=Markup("").join(lines),
-        unit="added to the calibrated log odds" if calibrated else "added to the score of the probe, which is not calibrated",
-        faithful=_faithful(record), nearest=f" Nearest known: {nearest}." if nearest else "",
-    )  # fmt: skip
+        probability=_probability(record),
+        meaning=_meaning(record),
+        features=Markup("").join(lines),
+        unit=(
+            "added to the calibrated log odds"
+            if calibrated
+            else "added to the score of the probe, which is not calibrated"
+        ),
+        faithful=_faithful(record),
+        nearest=f" Nearest known: {nearest}." if nearest else "",
+    )

@@ -15,14 +15,26 @@ from photo51.run.opened import Run
 ANCHOR, TITLE = "causes", "Ablation and steering"
 QUESTION = "Does the model use these features, or are they merely active?"
 REMOVED = (
-    Head("Feature"), Head("Rise of [[nll]] (bits a base)", numeric=True), Head("random features, mean", numeric=True),
-    Head("random features, 99 %", numeric=True), Head("[[q]]", numeric=True), Head("base it speaks for", numeric=True),
-    Head("bases", numeric=True), Head("Verdict"),
-)  # fmt: skip
+    Head("Feature"),
+    Head("Rise of [[nll]] (bits a base)", numeric=True),
+    Head("random features, mean", numeric=True),
+    Head("random features, 99 %", numeric=True),
+    Head("[[q]]", numeric=True),
+    Head("base it speaks for", numeric=True),
+    Head("bases", numeric=True),
+    Head("Verdict"),
+)
 STEERED = (
-    Head("Feature"), Head("Measure"), Head("Effect", numeric=True), Head("random, 99 %", numeric=True), Head("[[p]]", numeric=True),
-    Head("dose (units)", numeric=True), Head("rise of [[nll]]", numeric=True), Head("grows with the dose"), Head("Verdict"),
-)  # fmt: skip
+    Head("Feature"),
+    Head("Measure"),
+    Head("Effect", numeric=True),
+    Head("random, 99 %", numeric=True),
+    Head("[[p]]", numeric=True),
+    Head("dose (units)", numeric=True),
+    Head("rise of [[nll]]", numeric=True),
+    Head("grows with the dose"),
+    Head("Verdict"),
+)
 
 
 def section(run: Run, alpha: float = 0.05) -> Section:
@@ -61,18 +73,27 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
     if len(idle):
         named = [_called(f, c) for f, c in zip(idle["feature"], idle["concept"], strict=True)]
         draft.fail(
-            f"Removing {words.listing(named, 8)} raises the negative log-likelihood no more than removing random features does.",
+            f"Removing {words.listing(named, 8)} raises the negative log-likelihood no more than removing random"
+            " features does.",
             "not found",
         )
     rows = [
         [
-            _called(r.feature, r.concept), Cell(words.number(r.ablation_dnll), r.ablation_dnll), Cell(words.number(r.ablation_null), r.ablation_null),
-            Cell(words.number(r.ablation_null_q99), r.ablation_null_q99), q_cell(r.q), Cell(_speaks_for(r.steer_base, r.steer_change), r.steer_change),
-            Cell(f"{r.firing_bases:,}", r.firing_bases), verdict("yes" if r.q <= alpha else "no"),
+            _called(r.feature, r.concept),
+            Cell(words.number(r.ablation_dnll), r.ablation_dnll),
+            Cell(words.number(r.ablation_null), r.ablation_null),
+            Cell(words.number(r.ablation_null_q99), r.ablation_null_q99),
+            q_cell(r.q),
+            Cell(_speaks_for(r.steer_base, r.steer_change), r.steer_change),
+            Cell(f"{r.firing_bases:,}", r.firing_bases),
+            verdict("yes" if r.q <= alpha else "no"),
         ]
         for r in records(tested.sort_values("ablation_dnll", ascending=False))
-    ]  # fmt: skip
-    note = "[[ablation|Removing]] a feature where it is active, and reading how much worse the next base is predicted. Random features of like density are removed with a change of the same size."
+    ]
+    note = (
+        "[[ablation|Removing]] a feature where it is active, and reading how much worse the next base is predicted."
+        " Random features of like density are removed with a change of the same size."
+    )
     draft.show(
         Table(
             "Ablation: rise of the model's negative log-likelihood without a feature",
@@ -83,7 +104,8 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
     )
     named = [_called(f, c) for f, c in zip(used["feature"].head(3), used["concept"].head(3), strict=True)]
     draft.answers.append(
-        f"Removing {k} of {n} tested features raises the model's negative log-likelihood more than removing random features with a change of the same size, most of all {words.listing(named)}.{_few(used, n)}"
+        f"Removing {k} of {n} tested features raises the model's negative log-likelihood more than removing random"
+        f" features with a change of the same size, most of all {words.listing(named)}.{_few(used, n)}"
         if k
         else "Removing single features raises the negative log-likelihood no more than removing random ones does."
     )
@@ -107,11 +129,7 @@ def _called(feature: int, concept: str) -> str:
 
 
 def _speaks_for(base: str, change: float) -> str:
-    return (
-        f"{base} {'+' if change >= 0 else words.MINUS}{100 * abs(change):.0f}{words.THIN}points"
-        if base
-        else "–"
-    )
+    return f"{base} {'+' if change >= 0 else words.MINUS}{100 * abs(change):.0f}{words.THIN}points" if base else "–"
 
 
 def _steering(run: Run, draft: Draft) -> None:
@@ -122,8 +140,9 @@ def _steering(run: Run, draft: Draft) -> None:
     chance = steering(judged, alpha=0.05).p
     draft.show(
         Prose(
-            "**Turning features up.** Each experiment has four arms: untouched, [[steering]] by the feature, the dictionary's reconstruction alone, and "
-            "[[random_direction|random directions]] of the same size. The measure is computed from the written sequence and knows nothing of the model."
+            "**Turning features up.** Each experiment has four arms: untouched, [[steering]] by the feature, the"
+            " dictionary's reconstruction alone, and [[random_direction|random directions]] of the same size. The"
+            " measure is computed from the written sequence and knows nothing of the model."
         )
     )
     doses = run.table("doses")
@@ -133,41 +152,47 @@ def _steering(run: Run, draft: Draft) -> None:
         draft.show(Figures([f for f in found if f is not None]))
     rows = [
         [
-            words.kind(str(r.target)), str(r.oracle), Cell(words.number(r.effect), r.effect), Cell(words.number(r.null_q99), r.null_q99), q_cell(r.p),
-            Cell(words.number(r.best_dose), r.best_dose), Cell(words.percent(r.nll_rise), r.nll_rise), "yes" if r.monotone else "no",
+            words.kind(str(r.target)),
+            str(r.oracle),
+            Cell(words.number(r.effect), r.effect),
+            Cell(words.number(r.null_q99), r.null_q99),
+            q_cell(r.p),
+            Cell(words.number(r.best_dose), r.best_dose),
+            Cell(words.percent(r.nll_rise), r.nll_rise),
+            "yes" if r.monotone else "no",
             verdict("yes" if r.steers else "no", "steers" if r.steers else "does not"),
         ]
         for r in records(tried_for)
-    ]  # fmt: skip
+    ]
     n_null = 0 if doses is None or doses.empty else int(doses["n_null"].min())
     floor = (
         f" With {n_null} random directions no p-value can be below 1/{n_null + 1} = {1 / (n_null + 1):.2g}."
         if n_null
         else ""
     )
-    note = f"At the safe dose with the largest effect. A feature steers if its effect grows with the dose, its interval leaves out 0, and it is beyond 99 % of random directions.{floor}"
+    note = (
+        "At the safe dose with the largest effect. A feature steers if its effect grows with the dose, its interval"
+        f" leaves out 0, and it is beyond 99 % of random directions.{floor}"
+    )
     draft.show(Table("Steering: effect of turning a feature up", STEERED, rows, note=note))
     others = judged[judged["steers"].astype(bool) & ~judged["declared"].astype(bool)]
     if len(others) and len(tried_for) < len(judged):
-        moved = [
-            f"{words.kind(str(r.target))} on {r.oracle} ({words.number(r.effect)})" for r in records(others)
-        ]
+        moved = [f"{words.kind(str(r.target))} on {r.oracle} ({words.number(r.effect)})" for r in records(others)]
         draft.show(
             Prose(
-                f"Not named before the experiment, and changed as well: {words.listing(moved, 12)}. These are observations, not tests."
+                f"Not named before the experiment, and changed as well: {words.listing(moved, 12)}. These are"
+                " observations, not tests."
             )
         )
-    lame = [
-        words.kind(str(t))
-        for t in tried_for.loc[~tried_for["target"].isin(steers["target"]), "target"].unique()
-    ]
+    lame = [words.kind(str(t)) for t in tried_for.loc[~tried_for["target"].isin(steers["target"]), "target"].unique()]
     if lame:
         draft.fail(
             f"Turning up {words.listing(lame, 8)} did not change the declared measure beyond random directions.",
             "not found",
         )
     draft.answers.append(
-        f"Steering by {works} of {tried} features changes the written sequence in the declared measure, beyond random directions (as many by chance with probability {words.probability(chance)})."
+        f"Steering by {works} of {tried} features changes the written sequence in the declared measure, beyond random"
+        f" directions (as many by chance with probability {words.probability(chance)})."
         if works
         else "No feature that was tried changes the written sequence in its declared measure beyond random directions."
     )
@@ -179,10 +204,8 @@ def _dose_figure(doses: pd.DataFrame, target: str, oracle: str) -> Figure | None
         return None
     last = rows.sort_values("dose").iloc[-1]
     alt = (
-        f"Effect of turning up {target} on {oracle}: {words.number(last['effect'])} at dose {words.number(last['dose'])}; "
-        f"99 % of random directions stay below {words.number(last['null_q99'])}."
+        f"Effect of turning up {target} on {oracle}: {words.number(last['effect'])} at dose"
+        f" {words.number(last['dose'])}; 99 % of random directions stay below {words.number(last['null_q99'])}."
     )
     picture = svg.figure(lambda ax: figures.dose_response(ax, rows), (theme.WIDTH_1, 2.5), alt)
-    return Figure(
-        picture, f"**{words.kind(target)}** on {oracle}; grey band: 99 % of random directions of equal size."
-    )
+    return Figure(picture, f"**{words.kind(target)}** on {oracle}; grey band: 99 % of random directions of equal size.")

@@ -26,27 +26,48 @@ SCHEMES = MappingProxyType(
 )
 LEVELS = MappingProxyType({"feature": "features", "gene": "genes", "allele": "alleles"})
 CLADE_HEADS = (
-    Head("Clade"), Head("used for"), Head("individuals", numeric=True), Head("cases", numeric=True), Head("controls", numeric=True),
+    Head("Clade"),
+    Head("used for"),
+    Head("individuals", numeric=True),
+    Head("cases", numeric=True),
+    Head("controls", numeric=True),
     Head("comes back in bootstraps", numeric=True),
-)  # fmt: skip
+)
 LEVEL_HEADS = (
-    Head("Level"), Head("tested", numeric=True), Head("q at most the level", numeric=True), Head("smallest [[p]]", numeric=True),
-    Head("prediction of held-out clades", numeric=True), Head("within clades", numeric=True),
-)  # fmt: skip
+    Head("Level"),
+    Head("tested", numeric=True),
+    Head("q at most the level", numeric=True),
+    Head("smallest [[p]]", numeric=True),
+    Head("prediction of held-out clades", numeric=True),
+    Head("within clades", numeric=True),
+)
 CARRIER_HEADS = (
-    Head("Feature"), Head("[[q]]", numeric=True), Head("gene", numeric=False), Head("share", numeric=True), Head("alleles (share of the variance, carriers)"),
-)  # fmt: skip
+    Head("Feature"),
+    Head("[[q]]", numeric=True),
+    Head("gene", numeric=False),
+    Head("share", numeric=True),
+    Head("alleles (share of the variance, carriers)"),
+)
 PLAIN_HEADS = (
-    Head("Gene or allele"), Head("level"), Head("carriers", numeric=True), Head("slope per SD", numeric=True), Head("[[p]]", numeric=True), Head("[[q]]", numeric=True),
-)  # fmt: skip
+    Head("Gene or allele"),
+    Head("level"),
+    Head("carriers", numeric=True),
+    Head("slope per SD", numeric=True),
+    Head("[[p]]", numeric=True),
+    Head("[[q]]", numeric=True),
+)
 SHOWN_CARRIERS, ALLELES_OF_FEATURE, SHOWN_PLAIN = 20, 3, 10
 
 
 def _heads(where: str) -> tuple[Head, ...]:
     return (
-        Head("Feature"), Head("slope per SD of [[burden]]", numeric=True), Head("[[q]]", numeric=True), Head(f"[[p]] in {where}", numeric=True),
-        Head("half-samples that select it", numeric=True), Head("p, naive", numeric=True),
-    )  # fmt: skip
+        Head("Feature"),
+        Head("slope per SD of [[burden]]", numeric=True),
+        Head("[[q]]", numeric=True),
+        Head(f"[[p]] in {where}", numeric=True),
+        Head("half-samples that select it", numeric=True),
+        Head("p, naive", numeric=True),
+    )
 
 
 def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
@@ -60,7 +81,8 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
     _design(run.of_set("feasibility", name), summary, draft)
     if kept.empty:
         draft.fail(
-            f"Cohort {said}: no feature goes with the phenotype beyond relatedness{f' and again in {where}' if opened else ''}.",
+            f"Cohort {said}: no feature goes with the phenotype beyond"
+            f" relatedness{f' and again in {where}' if opened else ''}.",
             "not found",
         )
     if not opened and summary.get("scheme") != "leave_one_clade_out" and not found.empty:
@@ -69,9 +91,16 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
             "limit",
         )
     rows = [
-        [f"{{f{r.feature}}}", Cell(f"{words.signed(r.beta)} ± {words.fixed(r.se)}", r.beta), q_cell(r.q), q_cell(r.val_p), Cell(words.percent(r.selected, 0), r.selected), q_cell(r.p_naive)]
+        [
+            f"{{f{r.feature}}}",
+            Cell(f"{words.signed(r.beta)} ± {words.fixed(r.se)}", r.beta),
+            q_cell(r.q),
+            q_cell(r.val_p),
+            Cell(words.percent(r.selected, 0), r.selected),
+            q_cell(r.p_naive),
+        ]
         for r in records((kept if len(kept) else found).sort_values("p").head(20))
-    ]  # fmt: skip
+    ]
     _inflation(run, name, said, draft)
     if rows:
         draft.show(Table("Features that go with the phenotype", _heads(where), rows, shown=8))
@@ -79,7 +108,8 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
     _levels(run.of_set("levels", name), str(summary.get("levels", "")), draft)
     _plain(run.of_set("associations", name), draft)
     draft.answers.append(
-        f"In cohort {said}, {words.count(len(kept), 'feature')} {'goes' if len(kept) == 1 else 'go'} with the phenotype beyond relatedness."
+        f"In cohort {said}, {words.count(len(kept), 'feature')} {'goes' if len(kept) == 1 else 'go'} with the phenotype"
+        " beyond relatedness."
     )
 
 
@@ -93,13 +123,12 @@ def _inflation(run: Run, name: str, said: str, draft: Draft) -> None:
         + ", ".join(f"{t.replace('_', ' ')} {words.fixed(float(v))}" for t, v in by_test.items())
         + "; 1 is calibrated."
     )
-    picture = svg.figure(
-        lambda ax: plots.inflation(ax, table), (theme.WIDTH_1 * 1.3, 0.3 * len(table) + 0.7), alt
-    )
+    picture = svg.figure(lambda ax: plots.inflation(ax, table), (theme.WIDTH_1 * 1.3, 0.3 * len(table) + 0.7), alt)
     draft.show(
         Figure(
             picture,
-            "[[lambda|Inflation]] of each test: how much relatedness alone makes features look significant. 1 is right.",
+            "[[lambda|Inflation]] of each test: how much relatedness alone makes features look significant. 1 is"
+            " right.",
         )
     )
 
@@ -109,15 +138,25 @@ def _design(table: pd.DataFrame, summary: Mapping[str, Any], draft: Draft) -> No
     if table.empty:
         return
     individuals = summary.get("individuals", {})
-    sentence = f"{words.count(int(table['n'].sum()), 'individual')} in {words.count(len(table), 'clade')}, {int(table['both'].sum())} of them with more than one value of the phenotype"
+    sentence = (
+        f"{words.count(int(table['n'].sum()), 'individual')} in {words.count(len(table), 'clade')},"
+        f" {int(table['both'].sum())} of them with more than one value of the phenotype"
+    )
     scheme = SCHEMES.get(str(summary.get("scheme")), "")
     apart = int(individuals.get("validation", 0))
     validated = f" ({words.count(apart, 'individual')})" if apart else ""
     draft.show(Prose(f"{sentence}; {scheme}{validated}." if scheme else f"{sentence}."))
     rows = [
-        [str(r.clade), str(r.side), Cell(f"{r.n:,}", r.n), _counted(r.cases), _counted(r.controls), Cell(words.fixed(r.stability), r.stability if np.isfinite(r.stability) else None)]
+        [
+            str(r.clade),
+            str(r.side),
+            Cell(f"{r.n:,}", r.n),
+            _counted(r.cases),
+            _counted(r.controls),
+            Cell(words.fixed(r.stability), r.stability if np.isfinite(r.stability) else None),
+        ]
         for r in records(table.sort_values("n", ascending=False))
-    ]  # fmt: skip
+    ]
     draft.show(
         Table(
             "Clades, and where each is used",
@@ -151,7 +190,15 @@ def _carried(table: pd.DataFrame, tests: pd.DataFrame, alpha: float, draft: Draf
             f"{r.name} {r.gene} {words.kind(str(r.consequence))} ({words.percent(r.share, 0)}, {r.n_carriers:,})"
             for r in records(alleles.head(ALLELES_OF_FEATURE))
         ]
-        rows.append([f"{{f{feature}}}", q_cell(float(q[feature])), str(top["name"]), Cell(words.percent(float(top["share"]), 0), float(top["share"])), "; ".join(listed)])  # fmt: skip
+        rows.append(
+            [
+                f"{{f{feature}}}",
+                q_cell(float(q[feature])),
+                str(top["name"]),
+                Cell(words.percent(float(top["share"]), 0), float(top["share"])),
+                "; ".join(listed),
+            ]
+        )
     title = (
         "Genes and alleles that carry each finding"
         if found
@@ -166,9 +213,16 @@ def _levels(table: pd.DataFrame, verdict: str, draft: Draft) -> None:
     if table.empty:
         return
     rows = [
-        [LEVELS.get(str(r.level), str(r.level)), Cell(f"{r.n:,}", r.n), Cell(f"{r.discoveries:,}", r.discoveries), q_cell(r.min_p), _score(r.score), _score(r.score_within)]
+        [
+            LEVELS.get(str(r.level), str(r.level)),
+            Cell(f"{r.n:,}", r.n),
+            Cell(f"{r.discoveries:,}", r.discoveries),
+            q_cell(r.min_p),
+            _score(r.score),
+            _score(r.score_within),
+        ]
         for r in records(table)
-    ]  # fmt: skip
+    ]
     note = "Prediction: AUROC (for a quantity, correlation) of a ridge regression on the whole level, clades held out."
     draft.show(
         Table("Features beside genes and alleles", LEVEL_HEADS, rows, note=note, sortable=False),
@@ -188,8 +242,15 @@ def _plain(table: pd.DataFrame, draft: Draft) -> None:
     if plain.empty:
         return
     rows = [
-        [str(r.name), str(r.level), Cell(f"{r.n_carriers:,}", r.n_carriers), Cell(f"{words.signed(r.beta)} ± {words.fixed(r.se)}", r.beta), q_cell(r.p), q_cell(r.q)]
+        [
+            str(r.name),
+            str(r.level),
+            Cell(f"{r.n_carriers:,}", r.n_carriers),
+            Cell(f"{words.signed(r.beta)} ± {words.fixed(r.se)}", r.beta),
+            q_cell(r.p),
+            q_cell(r.q),
+        ]
         for r in records(plain.sort_values("p", kind="stable").head(SHOWN_PLAIN))
-    ]  # fmt: skip
+    ]
     note = "The test is that of the features, on the same individuals; q within the level."
     draft.show(Table("Genes and alleles themselves", PLAIN_HEADS, rows, note=note, shown=6))

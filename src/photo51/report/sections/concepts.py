@@ -1,4 +1,6 @@
-"""Concepts the model computes: single features that agree with annotations on held-out stretches, beside everything they must beat."""
+"""Concepts the model computes: single features that agree with annotations on held-out stretches, beside everything
+they must beat.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,15 @@ from photo51.run.opened import Run
 
 ANCHOR, TITLE = "concepts", "Annotations that features mark"
 QUESTION = "Which annotated elements does the model tell apart, without having seen an annotation?"
-BASELINES = (("f1_null95", "[[null_f1]]"), ("f1_always", "[[always_on]]"), ("f1_kmer", "[[kmer|best 6-mer]]"), ("f1_neuron", "[[neuron|best neuron]]"), ("f1_pca", "best principal component"), ("f1_random_sae", "[[random_weights|random weights]]"), ("f1_linear_probe", "all channels together"))  # fmt: skip
+BASELINES = (
+    ("f1_null95", "[[null_f1]]"),
+    ("f1_always", "[[always_on]]"),
+    ("f1_kmer", "[[kmer|best 6-mer]]"),
+    ("f1_neuron", "[[neuron|best neuron]]"),
+    ("f1_pca", "best principal component"),
+    ("f1_random_sae", "[[random_weights|random weights]]"),
+    ("f1_linear_probe", "all channels together"),
+)
 
 
 def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 12) -> Section:
@@ -42,7 +52,8 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     if chosen:
         draft.show(
             Prose(
-                "**The best feature of each class.** Darker bases: the activation is higher there. Threshold and class were chosen on the selection split and measured on the test split."
+                "**The best feature of each class.** Darker bases: the activation is higher there. Threshold and class"
+                " were chosen on the selection split and measured on the test split."
             )
         )
         cards = Markup("").join(feature_card(run, d) for d in dossiers(chosen))
@@ -57,11 +68,10 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     _genesets(run, draft)
     left = summary[summary["status"] != "scored"]
     if len(left):
-        listed = [
-            f"{label(str(r.annotation), str(r.strand))} ({r.status.split(',')[0]})" for r in records(left)
-        ]
+        listed = [f"{label(str(r.annotation), str(r.strand))} ({r.status.split(',')[0]})" for r in records(left)]
         draft.fail(
-            f"{words.count(len(left), 'annotation class', 'annotation classes')} could not be scored, for want of instances that can be held out apart: {words.listing(listed, 40)}.",
+            f"{words.count(len(left), 'annotation class', 'annotation classes')} could not be scored, for want of"
+            f" instances that can be held out apart: {words.listing(listed, 40)}.",
             "limit",
         )
     return draft.section(TITLE, QUESTION)
@@ -75,16 +85,16 @@ def _answer(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
             f"{r.label} (F1 {words.fixed(r.f1_domain)}, null {words.fixed(r.f1_null95)})"
             for r in records(missing.head(12))
         ]
-        draft.fail(
-            f"No single feature meets the criteria of a name for {words.listing(listed, 12)}.", "not found"
-        )
-    top = [
-        f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries].head(4))
-    ]
+        draft.fail(f"No single feature meets the criteria of a name for {words.listing(listed, 12)}.", "not found")
+    top = [f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries].head(4))]
     draft.answers.append(
-        f"For {k} of {n} annotation classes that could be scored, a single feature meets the criteria of a name: {words.listing(top)}."
+        f"For {k} of {n} annotation classes that could be scored, a single feature meets the criteria of a name:"
+        f" {words.listing(top)}."
         if k
-        else f"For none of the {n} annotation classes that could be scored does a single feature meet the criteria of a name."
+        else (
+            f"For none of the {n} annotation classes that could be scored does a single feature meet the criteria of a"
+            " name."
+        )
     )
 
 
@@ -94,27 +104,32 @@ def _counts(run: Run, named: pd.DataFrame, draft: Draft) -> None:
     grades = named["grade"].value_counts()
     counted = [f"{grades[g]:,} {g}" for g in ("strong", "moderate") if g in grades]
     draft.answers.append(
-        f"{words.count(len(named), 'feature')} {'carries' if len(named) == 1 else 'carry'} a name{f' ({words.listing(counted)})' if counted else ''}; "
-        f"of {len(best) - len(named):,} more, weak evidence says what they are near."
+        f"{words.count(len(named), 'feature')} {'carries' if len(named) == 1 else 'carry'} a"
+        f" name{f' ({words.listing(counted)})' if counted else ''}; of {len(best) - len(named):,} more, weak evidence"
+        " says what they are near."
     )
     if n := fallen(best.reset_index()):
         draft.fail(
-            f"{words.count(n, 'feature')} {'agrees' if n == 1 else 'agree'} with a class by F1, but with too few of its bases ([[mcc]] below the limit) to be named after it.",
+            f"{words.count(n, 'feature')} {'agrees' if n == 1 else 'agree'} with a class by F1, but with too few of its"
+            " bases ([[mcc]] below the limit) to be named after it.",
             "not found",
         )
     if len(named) and (alike := int((~named["beats_kmer"].astype(bool)).sum())):
-        draft.fail(
-            f"{alike:,} of {len(named):,} named features rank bases no better than 6-mers do.", "not found"
-        )
+        draft.fail(f"{alike:,} of {len(named):,} named features rank bases no better than 6-mers do.", "not found")
 
 
 def _figure(best: pd.DataFrame) -> Figure:
     first = best.iloc[0]
-    alt = f"Held-out F1 of the best feature of {len(best)} annotation classes, beside rotated features, always-on, k-mers and neurons; the highest is {first['label']} with {words.fixed(first['f1_domain'])}, null {words.fixed(first['f1_null95'])}."
+    alt = (
+        f"Held-out F1 of the best feature of {len(best)} annotation classes, beside rotated features, always-on, k-mers"
+        f" and neurons; the highest is {first['label']} with {words.fixed(first['f1_domain'])}, null"
+        f" {words.fixed(first['f1_null95'])}."
+    )
     picture = svg.figure(lambda ax: figures.claims(ax, best), (theme.WIDTH_2, 0.2 * len(best) + 0.9), alt)
     return Figure(
         picture,
-        "Each line is one annotation class: the blue dot is its best feature, the other marks are what it must beat. n of each class is in the table below.",
+        "Each line is one annotation class: the blue dot is its best feature, the other marks are what it must beat. n"
+        " of each class is in the table below.",
         wide=True,
     )
 
@@ -122,9 +137,16 @@ def _figure(best: pd.DataFrame) -> Figure:
 def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
     columns = [(c, t) for c, t in BASELINES if c in best.columns and best[c].notna().any()]
     rows = [
-        [str(row["label"]), f"{{f{row['feature']}}}", Cell(words.fixed(row["f1_domain"]), row["f1_domain"]), *(Cell(words.fixed(row[c]) if pd.notna(row[c]) else "–", row[c]) for c, _ in columns), Cell(f"{row['n_test_domains']:,}", row["n_test_domains"]), verdict("yes" if named else "no", "named" if named else "not named")]
+        [
+            str(row["label"]),
+            f"{{f{row['feature']}}}",
+            Cell(words.fixed(row["f1_domain"]), row["f1_domain"]),
+            *(Cell(words.fixed(row[c]) if pd.notna(row[c]) else "–", row[c]) for c, _ in columns),
+            Cell(f"{row['n_test_domains']:,}", row["n_test_domains"]),
+            verdict("yes" if named else "no", "named" if named else "not named"),
+        ]
         for row, named in zip(best.to_dict("records"), carries, strict=True)
-    ]  # fmt: skip
+    ]
     heads = [
         Head("Annotation class"),
         Head("best feature"),
@@ -137,7 +159,11 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
         "Every annotation class, its best feature and what that must beat",
         heads,
         rows,
-        note="All numbers are domain F1 on blocks of the genome that played no part in choosing feature or threshold. A name needs an F1 above 95 of 100 circularly shifted copies and above the always-on feature, an MCC by bases at the limit of the run or more, and both q-values below 0.05.",
+        note=(
+            "All numbers are domain F1 on blocks of the genome that played no part in choosing feature or threshold. A"
+            " name needs an F1 above 95 of 100 circularly shifted copies and above the always-on feature, an MCC by"
+            " bases at the limit of the run or more, and both q-values below 0.05."
+        ),
         shown=12,
     )
 
@@ -145,9 +171,24 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
 def _named(run: Run, named: pd.DataFrame) -> Table:
     top = dict(zip(run.features.index, run.features["maximum"].astype(float), strict=True))
     rows = [
-        [f"{{f{r['feature']}}}", label(str(r["annotation"]), str(r["strand"])), Cell(words.fixed(r["f1_domain"]), r["f1_domain"]), Cell(words.fixed(r["f1_null95"]), r["f1_null95"]), Cell(words.fixed(r["precision_bp"]), r["precision_bp"]), Cell(words.fixed(r["recall_bp"], 3), r["recall_bp"]), Cell(words.fixed(r["recall_domain"]), r["recall_domain"]), Cell(words.fixed(r["mcc"]), r["mcc"]), Cell(f"{r['n_test_domains']:,}", r["n_test_domains"]), str(r["grade"]), q_cell(r["q"]), q_cell(r["q_adj_comp"]), "yes" if r["beats_kmer"] else "no", Cell(words.number(top[r['feature']]), top[r['feature']])]
+        [
+            f"{{f{r['feature']}}}",
+            label(str(r["annotation"]), str(r["strand"])),
+            Cell(words.fixed(r["f1_domain"]), r["f1_domain"]),
+            Cell(words.fixed(r["f1_null95"]), r["f1_null95"]),
+            Cell(words.fixed(r["precision_bp"]), r["precision_bp"]),
+            Cell(words.fixed(r["recall_bp"], 3), r["recall_bp"]),
+            Cell(words.fixed(r["recall_domain"]), r["recall_domain"]),
+            Cell(words.fixed(r["mcc"]), r["mcc"]),
+            Cell(f"{r['n_test_domains']:,}", r["n_test_domains"]),
+            str(r["grade"]),
+            q_cell(r["q"]),
+            q_cell(r["q_adj_comp"]),
+            "yes" if r["beats_kmer"] else "no",
+            Cell(words.number(top[r["feature"]]), top[r["feature"]]),
+        ]
         for r in named.sort_values("f1_domain", ascending=False).rename_axis("feature").reset_index().to_dict("records")
-    ]  # fmt: skip
+    ]
     heads = [
         Head("Feature"),
         Head("Name"),
@@ -193,8 +234,10 @@ def _ledger(run: Run, draft: Draft) -> None:
         if len(made):
             lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):
+                first = words.listing(called([int(f) for f in lost["feature"].head(8)], names(run)), 8)
                 draft.fail(
-                    f"The names of {words.listing(called([int(f) for f in lost['feature'].head(8)], names(run)), 8)}{' and others' if len(lost) > 8 else ''} do not hold {CHECKS.get(str(check), str(check))}.",
+                    f"The names of {first}{' and others' if len(lost) > 8 else ''}"
+                    f" do not hold {CHECKS.get(str(check), str(check))}.",
                     "not found",
                 )
     heads = [Head("Check"), Head("replicated", numeric=True), Head("could not be checked", numeric=True)]

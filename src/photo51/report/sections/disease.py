@@ -39,7 +39,8 @@ def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
         elif len(run.of_set("cards", name)):
             draft.show(
                 Note(
-                    f"Evidence cards are left out here, since no score of the model tells these variants apart within genes. They lie in `biomarkers/{name}/cards`."
+                    "Evidence cards are left out here, since no score of the model tells these variants apart within"
+                    f" genes. They lie in `biomarkers/{name}/cards`."
                 )
             )
     for name in run.sets("cohort_tests"):
@@ -61,12 +62,11 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
     judged = run.of_set("classifiers", name)
     if judged.empty:
         draft.fail(
-            f"Variants {said} were scored but not compared on their own: no cases and controls were named for them alone.",
+            f"Variants {said} were scored but not compared on their own: no cases and controls were named for them"
+            " alone.",
             "not run",
         )
-        draft.answers.append(
-            f"**{said}**: {words.count(len(variants), 'variant')} scored, not compared on their own."
-        )
+        draft.answers.append(f"**{said}**: {words.count(len(variants), 'variant')} scored, not compared on their own.")
         return
     whole = whole_set(judged)
     tests = run.of_set("feature_tests", name)
@@ -86,13 +86,19 @@ def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
 def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     draft.show(_forest(whole, c))
     rows = [
-        [METHODS.get(str(r.method), str(r.method)), interval(r.auroc_within, r.within_lo, r.within_hi), interval(r.auroc, r.auroc_lo, r.auroc_hi), interval(r.auprc, r.auprc_lo, r.auprc_hi), ROLES[str(r.role)]]
+        [
+            METHODS.get(str(r.method), str(r.method)),
+            interval(r.auroc_within, r.within_lo, r.within_hi),
+            interval(r.auroc, r.auroc_lo, r.auroc_hi),
+            interval(r.auprc, r.auprc_lo, r.auprc_hi),
+            ROLES[str(r.role)],
+        ]
         for r in records(whole)
-    ]  # fmt: skip
+    ]
     first = whole.iloc[0].to_dict()
     note = (
-        f"{size(first, c)}; whole genes held out; guessing gives 0.50, and an AUPRC of {words.fixed(first['prevalence'])}. "
-        "The rows marked as leaks show how high a score gets from the gene alone."
+        f"{size(first, c)}; whole genes held out; guessing gives 0.50, and an AUPRC of"
+        f" {words.fixed(first['prevalence'])}. The rows marked as leaks show how high a score gets from the gene alone."
     )
     heads = [
         Head("Score"),
@@ -117,11 +123,13 @@ def _likelihood(r: Record, c: Contrast, draft: Draft) -> None:
     against = bool(r["within_hi"] < 0.5)
     does = "separates" if finds else "puts in the wrong order" if against else "does not separate"
     draft.answers.append(
-        f"**{c.label}**: the model's likelihood alone {does} {c.cases} and {c.controls} of one gene (AUROC {words.fixed(r['auroc_within'])}, {range_})."
+        f"**{c.label}**: the model's likelihood alone {does} {c.cases} and {c.controls} of one gene (AUROC"
+        f" {words.fixed(r['auroc_within'])}, {range_})."
     )
     if not finds:
         why = (
-            f"{c.cases} are more likely to the model than {c.controls} of the same gene: its likelihood follows something else than harm."
+            f"{c.cases} are more likely to the model than {c.controls} of the same gene: its likelihood follows"
+            " something else than harm."
             if against
             else f"the model's likelihood does not tell {c.cases} from {c.controls} of the same gene."
         )
@@ -141,12 +149,14 @@ def _gain(r: Record, g: Gain, c: Contrast, draft: Draft) -> None:
         draft.answers.append("Features add nothing certain to it.")
     if not g.gains:
         draft.fail(
-            f"{c.label}: features add nothing certain to the model's likelihood (gain {words.signed(r['gain'])}, {range_}).",
+            f"{c.label}: features add nothing certain to the model's likelihood (gain {words.signed(r['gain'])},"
+            f" {range_}).",
             "not found",
         )
     elif not g.beats:
         draft.fail(
-            f"{c.label}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best baseline: {than(g)}.",
+            f"{c.label}: features and likelihood together (AUROC {words.fixed(r['auroc_within'])}) do not beat the best"
+            f" baseline: {than(g)}.",
             "not found",
         )
 
@@ -180,9 +190,7 @@ def _strata(judged: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     rows = []
     for stratum, here in scored.groupby("stratum", sort=True):
         at = here.set_index("method")["auroc_within"]
-        size = Cell(
-            f"{int(here['n_case'].max())} / {int(here['n_control'].max())}", float(here["n_case"].max())
-        )
+        size = Cell(f"{int(here['n_case'].max())} / {int(here['n_control'].max())}", float(here["n_case"].max()))
         rows.append([_stratum(str(stratum)), size, *(interval(float(at.get(m, math.nan))) for m in methods)])
     if rows:
         heads = [
@@ -190,18 +198,25 @@ def _strata(judged: pd.DataFrame, c: Contrast, draft: Draft) -> None:
             Head("cases / controls", numeric=True),
             *(Head(METHODS[m], numeric=True) for m in methods),
         ]
-        note = "[[within_gene]]; without this split, telling stop codons from silent changes would pass for knowledge of what cases are."
+        note = (
+            "[[within_gene]]; without this split, telling stop codons from silent changes would pass for knowledge of"
+            " what cases are."
+        )
         draft.show(Table("Within each stratum", heads, rows, note=note))
 
 
 def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
     best = whole.iloc[int(whole["auroc_within"].argmax())].to_dict()
     method = plain_text(METHODS.get(str(best["method"]), str(best["method"])))
-    alt = f"AUROC of {len(whole)} scores on {c.label}, genes held out; the highest within genes is {method} with {words.fixed(best['auroc_within'])}; guessing is 0.50."
-    picture = svg.figure(
-        lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt
+    alt = (
+        f"AUROC of {len(whole)} scores on {c.label}, genes held out; the highest within genes is {method} with"
+        f" {words.fixed(best['auroc_within'])}; guessing is 0.50."
     )
-    caption = "Every score and what it must beat. Filled: among variants of one gene, with 95 % intervals over genes; open: over all pairs. The dotted line is guessing."
+    picture = svg.figure(lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt)
+    caption = (
+        "Every score and what it must beat. Filled: among variants of one gene, with 95 % intervals over genes; open:"
+        " over all pairs. The dotted line is guessing."
+    )
     return Figure(picture, caption, wide=True)
 
 
@@ -210,21 +225,38 @@ def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: floa
     pooled = int((tests["q_pooled"] <= alpha).sum())
     if kept.empty:
         draft.fail(
-            f"{c.label}: no feature separates {c.cases} from {c.controls} within genes and again in held-out genes; the naive test would have called {pooled:,}.",
+            f"{c.label}: no feature separates {c.cases} from {c.controls} within genes and again in held-out genes; the"
+            f" naive test would have called {pooled:,}.",
             "not found",
         )
         return
     rows = [
-        [f"{{f{r.feature}}} {r.orientation}", str(r.statistic), Cell(words.fixed(r.auroc_within), r.auroc_within), q_cell(r.q), q_cell(r.rep_p), q_cell(r.q_pooled), Cell(f"{r.n_case} / {r.n_control}", r.n_case)]
+        [
+            f"{{f{r.feature}}} {r.orientation}",
+            str(r.statistic),
+            Cell(words.fixed(r.auroc_within), r.auroc_within),
+            q_cell(r.q),
+            q_cell(r.rep_p),
+            q_cell(r.q_pooled),
+            Cell(f"{r.n_case} / {r.n_control}", r.n_case),
+        ]
         for r in records(kept)
-    ]  # fmt: skip
+    ]
     heads = [
-        Head("Feature, read along or against the gene"), Head("change measured"), Head("AUROC", numeric=True), Head("[[q]], [[stratified|stratified]]", numeric=True),
-        Head("[[p]] in other genes", numeric=True), Head("q, naive", numeric=True), Head("cases / controls", numeric=True),
-    ]  # fmt: skip
+        Head("Feature, read along or against the gene"),
+        Head("change measured"),
+        Head("AUROC", numeric=True),
+        Head("[[q]], [[stratified|stratified]]", numeric=True),
+        Head("[[p]] in other genes", numeric=True),
+        Head("q, naive", numeric=True),
+        Head("cases / controls", numeric=True),
+    ]
     draft.show(_effects(kept, c, names(run)))
     within = str(tests["strata"].iloc[0]) if "strata" in tests else "gene, consequence, codon_position"
-    note = f"Compared within {words.listing([words.kind(w) for w in within.split(', ')])}. The naive column ignores them and is printed for contrast only."
+    note = (
+        f"Compared within {words.listing([words.kind(w) for w in within.split(', ')])}. The naive column ignores them"
+        " and is printed for contrast only."
+    )
     draft.show(Table("Features that replicate in other genes", heads, rows, note=note, shown=8))
 
 
@@ -233,13 +265,12 @@ def _audit(tests: pd.DataFrame, audit: pd.DataFrame, draft: Draft) -> None:
     lines = []
     if "testable" in tests and (idle := int((~tests["testable"].astype(bool)).sum())):
         lines.append(
-            f"{idle:,} of {len(tests):,} tests cannot be made: too few variants are not 0 for any arrangement of labels to reach a discovery; they are not in the family."
+            f"{idle:,} of {len(tests):,} tests cannot be made: too few variants are not 0 for any arrangement of labels"
+            " to reach a discovery; they are not in the family."
         )
     if len(audit):
         hits = int((audit["discoveries"] > 0).sum())
-        lines.append(
-            f"With labels permuted within strata, {hits} of {len(audit)} runs have a discovery at all."
-        )
+        lines.append(f"With labels permuted within strata, {hits} of {len(audit)} runs have a discovery at all.")
     if lines:
         draft.show(Prose(" ".join(lines)))
 
@@ -251,10 +282,11 @@ def _effects(kept: pd.DataFrame, c: Contrast, named: pd.DataFrame) -> Figure:
     }
     n = min(len(kept), 15)
     strongest = kept.sort_values("p").iloc[0]
-    alt = f"Effects of the {n} strongest replicated features on {c.label}, in discovery genes and in the others; feature {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
-    picture = svg.figure(
-        lambda ax: plots.effect_forest(ax, kept, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt
+    alt = (
+        f"Effects of the {n} strongest replicated features on {c.label}, in discovery genes and in the others; feature"
+        f" {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
     )
+    picture = svg.figure(lambda ax: plots.effect_forest(ax, kept, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt)
     return Figure(
         picture,
         "Effect in discovery genes (filled) and in held-out genes (open), with 95 % intervals.",

@@ -22,12 +22,14 @@ KINDS = (
 )
 ALWAYS = (
     Failure(
-        "A feature that agrees with an annotation need not be what the model uses it for; only removal and steering speak to causes.",
+        "A feature that agrees with an annotation need not be what the model uses it for; only removal and steering"
+        " speak to causes.",
         "limit",
         "causes",
     ),
     Failure(
-        "A q-value bounds the share of false finds in the list it belongs to, not the chance that one given find is wrong.",
+        "A q-value bounds the share of false finds in the list it belongs to, not the chance that one given find is"
+        " wrong.",
         "limit",
         "calibration",
     ),

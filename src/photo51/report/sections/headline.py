@@ -20,7 +20,9 @@ ORDER = {"yes": 0, "no": 1, "untested": 2, "described": 3}
 
 
 def leading(claims: Sequence[Claim]) -> list[Claim]:
-    """Claims that beat their control and come first: the first of each section, then others whose numbers are not those again."""
+    """Claims that beat their control and come first: the first of each section, then others whose numbers are not
+    those again.
+    """
     beyond = [c for c in claims if c.verdict == "yes"]
     of_each = {c.where: c for c in reversed(beyond)}
     first = [of_each[where] for where in FIRST_ABOUT if where in of_each]
@@ -62,23 +64,16 @@ def section(sections: Sequence[Section]) -> Section:
         blocks.append(Prose("Nothing that was tested beats its negative control."))
     if missed:
         items = Markup("").join(Markup("<li>{}</li>").format(rich(short(m))) for m in missed[:MISSED])
-        more = (
-            f"{len(missed) - MISSED:,} more under “What was not found, and limits”."
-            if len(missed) > MISSED
-            else ""
-        )
+        more = f"{len(missed) - MISSED:,} more under “What was not found, and limits”." if len(missed) > MISSED else ""
         blocks.append(
-            Raw(
-                Markup('<h3>Looked for and not found</h3><ul>{}</ul><p class="small">{}</p>').format(
-                    items, more
-                )
-            )
+            Raw(Markup('<h3>Looked for and not found</h3><ul>{}</ul><p class="small">{}</p>').format(items, more))
         )
     if rest:
-        title = f"{words.count(len(rest), 'further claim')}: of less interest, no better than the control, or without a test"
-        blocks.append(
-            Raw(Markup("<details><summary>{}</summary>{}</details>").format(title, Claims(rest).html()))
+        title = (
+            f"{words.count(len(rest), 'further claim')}: of less interest, no better than the control, or without a"
+            " test"
         )
+        blocks.append(Raw(Markup("<details><summary>{}</summary>{}</details>").format(title, Claims(rest).html())))
     if claims:
         blocks.append(
             Prose(

@@ -1,4 +1,6 @@
-"""Shapes: groups of features that fire together, what they trace, what varies along it, and the shapes that must be there."""
+"""Shapes: groups of features that fire together, what they trace, what varies along it, and the shapes that must be
+there.
+"""
 
 from __future__ import annotations
 
@@ -60,14 +62,17 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     n, k = len(table), int(beyond.sum())
     clouds = int((traced["shape"] == CLOUD).sum())
     shaped = len(traced) - clouds
-    counted = [_counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()]  # fmt: skip
+    counted = [
+        _counted(str(s), int(c)) for s, c in traced.loc[traced["shape"] != CLOUD, "shape"].value_counts().items()
+    ]
     traces = (
         f"{shaped} of these trace a shape ({words.listing(counted)}), "
         if shaped
         else "none of these traces a line, ring, sphere or tree, "
     )
     draft.answers.append(
-        f"{words.count(n, 'group')} of features are active together, {k} of them more than circularly shifted copies are; {traces}{clouds} are clouds of several dimensions, of {k - clouds - shaped} the shape cannot be told."
+        f"{words.count(n, 'group')} of features are active together, {k} of them more than circularly shifted copies"
+        f" are; {traces}{clouds} are clouds of several dimensions, of {k - clouds - shaped} the shape cannot be told."
     )
     if not shaped:
         draft.fail(
@@ -89,7 +94,8 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
         )
     if count := int((beyond & ~table["manifold"].astype(bool)).sum()):
         draft.fail(
-            f"{words.count(count, 'group')} of features depend on each other, but their shape cannot be told (the table says why).",
+            f"{words.count(count, 'group')} of features depend on each other, but their shape cannot be told (the table"
+            " says why).",
             "not found",
         )
 
@@ -113,18 +119,21 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
     silent = [c for c in placed["cluster"] if c not in told]
     if silent:
         draft.fail(
-            f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested, beyond rotation and six-letter words.",
+            f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested,"
+            " beyond rotation and six-letter words.",
             "not found",
         )
     if told:
         best = run.meanings.loc[told].sort_values("effect", ascending=False)
         by_quantity = best.groupby("quantity", sort=False).groups
         said = [
-            f"{words.kind(str(q))} ({'group' if len(groups) == 1 else 'groups'} {words.listing([str(g) for g in groups])})"
+            f"{words.kind(str(q))} ({'group' if len(groups) == 1 else 'groups'}"
+            f" {words.listing([str(g) for g in groups])})"
             for q, groups in by_quantity.items()
         ]
         draft.answers.append(
-            f"The position of a base within a group follows, beyond what the last six bases explain, {words.listing(said)}."
+            "The position of a base within a group follows, beyond what the last six bases explain,"
+            f" {words.listing(said)}."
         )
 
 
@@ -148,7 +157,10 @@ def linked(run: Run, row: Any, named: pd.DataFrame) -> str:
     if len(features) > MEMBERS:  # the named ones first
         features = sorted(features, key=lambda f: f not in named.index)
     listed = words.listing(called(features, named), 8)
-    return f"{sentence(run, row, named.iloc[:0])} {'Its features' if len(features) <= MEMBERS else 'Among them'}: {listed}."
+    return (
+        f"{sentence(run, row, named.iloc[:0])} {'Its features' if len(features) <= MEMBERS else 'Among them'}:"
+        f" {listed}."
+    )
 
 
 def _embedding(s: Shape) -> Figure:
@@ -156,8 +168,9 @@ def _embedding(s: Shape) -> Figure:
     table = s.points[["axis_1", "axis_2"]].assign(value=s.values).iloc[some]
     picture = svg.figure(
         lambda ax: shape_figures.embedding(ax, table, s.coloured_by, cyclic=s.cyclic, ticks=ticks(s.quantity)),
-        (theme.WIDTH_1 * 1.15, 2.7), alt(s),
-    )  # fmt: skip
+        (theme.WIDTH_1 * 1.15, 2.7),
+        alt(s),
+    )
     by = f" Colour: {s.coloured_by}." if s.coloured_by else ""
     grey = " Grey: it has no value there." if not np.isfinite(table["value"]).all() and s.coloured_by else ""
     return Figure(
@@ -177,20 +190,23 @@ def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
     matrix, members = matrix[some], [s.members[i] for i in some]
     label = [plain_text(c) for c in called(members, named)]
     table = pd.DataFrame(matrix, index=[t if len(t) <= 28 else t[:27] + "…" for t in label])
-    along = (
-        "coordinate: once round"
-        if s.row["coordinate"] == "angle"
-        else "coordinate: from one end to the other"
-    )
+    along = "coordinate: once round" if s.row["coordinate"] == "angle" else "coordinate: from one end to the other"
     peaks = len(set(matrix.argmax(axis=1)))
-    said = f"Mean activation of {words.count(len(members), 'feature')} along {title(s.row)}; their largest values lie in {peaks} of {matrix.shape[1]} parts."
+    said = (
+        f"Mean activation of {words.count(len(members), 'feature')} along {title(s.row)}; their largest values lie in"
+        f" {peaks} of {matrix.shape[1]} parts."
+    )
     picture = svg.figure(
-        lambda ax: shape_figures.tuning(ax, table, along), (theme.WIDTH_1 * 1.15, max(1.6, 0.16 * len(members) + 0.7)), said
-    )  # fmt: skip
+        lambda ax: shape_figures.tuning(ax, table, along),
+        (theme.WIDTH_1 * 1.15, max(1.6, 0.16 * len(members) + 0.7)),
+        said,
+    )
     return [
         Figure(
             picture,
-            f"Mean activation of each feature along the coordinate{'' if len(live) <= MEMBERS else f' ({len(some)} of {len(s.members)}, evenly taken)'}; a diagonal means that each covers a part.",
+            "Mean activation of each feature along the"
+            f" coordinate{'' if len(live) <= MEMBERS else f' ({len(some)} of {len(s.members)}, evenly taken)'}; a"
+            " diagonal means that each covers a part.",
         )
     ]
 
@@ -202,24 +218,44 @@ def _counted(shape: str, n: int) -> str:
 
 def _table(run: Run, table: pd.DataFrame) -> Table:
     heads = [
-        Head("Group", numeric=True), Head("Shape"), Head("features", numeric=True), Head("varies along it"), Head("dependence (null)", numeric=True), Head("[[q]]", numeric=True),
-        Head("dimension (null)", numeric=True), Head("longest ring (null), radii", numeric=True), Head("Why"), Head("Verdict"),
-    ]  # fmt: skip
+        Head("Group", numeric=True),
+        Head("Shape"),
+        Head("features", numeric=True),
+        Head("varies along it"),
+        Head("dependence (null)", numeric=True),
+        Head("[[q]]", numeric=True),
+        Head("dimension (null)", numeric=True),
+        Head("longest ring (null), radii", numeric=True),
+        Head("Why"),
+        Head("Verdict"),
+    ]
     rows = []
     for r in table.to_dict("records"):
         meaning = run.meanings["quantity"].get(r["cluster"], "")
-        dimension = float(np.nanmean([r["dimension_two_nn"], r["dimension_tle"]])) if not (math.isnan(r["dimension_two_nn"]) and math.isnan(r["dimension_tle"])) else math.nan  # fmt: skip
+        dimension = (
+            float(np.nanmean([r["dimension_two_nn"], r["dimension_tle"]]))
+            if not (math.isnan(r["dimension_two_nn"]) and math.isnan(r["dimension_tle"]))
+            else math.nan
+        )
         rows.append(
             [
-                int(r["cluster"]), words.kind(str(r["shape"])), int(r["n_features"]), words.kind(str(meaning)) if meaning else "–",
-                _beside(r["dependence"], r["dependence_null"]), q_cell(r["q_dependence"]), _beside(dimension, r["dimension_null"], 1),
-                _beside(r["longest_loop"], r["longest_loop_null"]), str(r["why"]), verdict("yes", "beyond chance") if r["q_dependence"] <= ALPHA else verdict("no", "not beyond"),
+                int(r["cluster"]),
+                words.kind(str(r["shape"])),
+                int(r["n_features"]),
+                words.kind(str(meaning)) if meaning else "–",
+                _beside(r["dependence"], r["dependence_null"]),
+                q_cell(r["q_dependence"]),
+                _beside(dimension, r["dimension_null"], 1),
+                _beside(r["longest_loop"], r["longest_loop_null"]),
+                str(r["why"]),
+                verdict("yes", "beyond chance") if r["q_dependence"] <= ALPHA else verdict("no", "not beyond"),
             ]
-        )  # fmt: skip
-    note = "Dependence: variance of a member that another explains, given one is active. Null: the same features, each circularly shifted by itself within the bases where the group is active."
-    return Table(
-        "Every group of features", heads, rows, note=note, shown=10, row_heads=False, anchor="groups"
+        )
+    note = (
+        "Dependence: variance of a member that another explains, given one is active. Null: the same features, each"
+        " circularly shifted by itself within the bases where the group is active."
     )
+    return Table("Every group of features", heads, rows, note=note, shown=10, row_heads=False, anchor="groups")
 
 
 def _beside(value: float, null: float, decimals: int = 2) -> Cell:
@@ -235,7 +271,9 @@ def _meaning_table(run: Run, draft: Draft) -> None:
     found = passed[passed["effect"] > 0].sort_values("effect", ascending=False)
     if idle := len(passed) - len(found):
         draft.fail(
-            f"{words.count(idle, 'pair')} of a coordinate and a quantity {'passes' if idle == 1 else 'pass'} the rotation test but {'explains' if idle == 1 else 'explain'} no variance on held-out blocks: no meaning is given.",
+            f"{words.count(idle, 'pair')} of a coordinate and a quantity {'passes' if idle == 1 else 'pass'} the"
+            f" rotation test but {'explains' if idle == 1 else 'explain'} no variance on held-out blocks: no meaning is"
+            " given.",
             "not found",
         )
     if found.empty:
@@ -243,18 +281,34 @@ def _meaning_table(run: Run, draft: Draft) -> None:
     rivals = [(head, c) for head, c in RIVALS if c in found and found[c].notna().any()]
     rows = [
         [
-            int(r.cluster), words.kind(str(r.quantity)), q_cell(r.q), Cell(words.percent(r.effect), r.effect), _share(r.effect_kmer),
-            *(_share(getattr(r, c)) for _, c in rivals), Cell(f"{r.n:,}", r.n),
+            int(r.cluster),
+            words.kind(str(r.quantity)),
+            q_cell(r.q),
+            Cell(words.percent(r.effect), r.effect),
+            _share(r.effect_kmer),
+            *(_share(getattr(r, c)) for _, c in rivals),
+            Cell(f"{r.n:,}", r.n),
         ]
         for r in records(found)
-    ]  # fmt: skip
+    ]
     heads = [
-        Head("Group", numeric=True), Head("what varies"), Head("[[q]]", numeric=True), Head("variance explained", numeric=True), Head("by [[kmer|six-letter words]]", numeric=True),
-        *(Head(head, numeric=True) for head, _ in rivals), Head("bases", numeric=True),
-    ]  # fmt: skip
-    note = "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, beside what the last six bases explain of the same bases."
+        Head("Group", numeric=True),
+        Head("what varies"),
+        Head("[[q]]", numeric=True),
+        Head("variance explained", numeric=True),
+        Head("by [[kmer|six-letter words]]", numeric=True),
+        *(Head(head, numeric=True) for head, _ in rivals),
+        Head("bases", numeric=True),
+    ]
+    note = (
+        "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, beside what"
+        " the last six bases explain of the same bases."
+    )
     if rivals:
-        note += " Baselines: the best group of a model with random weights; the activations themselves at the same bases, in as many dimensions; the best of as many groups of bases found in the activations without features."
+        note += (
+            " Baselines: the best group of a model with random weights; the activations themselves at the same bases,"
+            " in as many dimensions; the best of as many groups of bases found in the activations without features."
+        )
     draft.show(Table("What varies along the coordinates", heads, rows, note=note, shown=10, row_heads=False))
 
 
@@ -274,16 +328,23 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
     shown = tested[tested["verdict"] == "shown"]
     draft.show(
         Heading("Positive controls: structure that must be there", "battery"),
-        Prose("The reading frame and the other structure listed here are known to exist. They test model and method together: a control that fails is printed as failing."),
-    )  # fmt: skip
+        Prose(
+            "The reading frame and the other structure listed here are known to exist. They test model and method"
+            " together: a control that fails is printed as failing."
+        ),
+    )
     if len(tested):
-        draft.answers.append(f"Of {words.count(len(tested), 'known shape')} that could be tested, {len(shown)} {'is' if len(shown) == 1 else 'are'} shown.")  # fmt: skip
+        draft.answers.append(
+            f"Of {words.count(len(tested), 'known shape')} that could be tested, {len(shown)}"
+            f" {'is' if len(shown) == 1 else 'are'} shown."
+        )
         drawn = tested.assign(label=[words.kind(str(c)) for c in tested["control"]])
         best = tested.loc[tested["score"].idxmax()]
-        said = f"Scores of {words.count(len(tested), 'known shape')} beside their nulls and baselines; {len(shown)} shown; the highest is {words.kind(str(best['control']))} with {words.fixed(best['score'])}."
-        picture = svg.figure(
-            lambda ax: shape_figures.battery(ax, drawn), (theme.WIDTH_2, 0.3 * len(drawn) + 0.9), said
+        said = (
+            f"Scores of {words.count(len(tested), 'known shape')} beside their nulls and baselines; {len(shown)} shown;"
+            f" the highest is {words.kind(str(best['control']))} with {words.fixed(best['score'])}."
         )
+        picture = svg.figure(lambda ax: shape_figures.battery(ax, drawn), (theme.WIDTH_2, 0.3 * len(drawn) + 0.9), said)
         draft.show(
             Figure(
                 picture,
@@ -293,21 +354,34 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         )
     rows = [
         [
-            rich(f"**{words.kind(str(r.control))}**: {r.what}"), _number(r.score, str(r.unit)), _number(r.baseline), _number(r.random_weights), _number(r.null), q_cell(r.p), str(r.note),
+            rich(f"**{words.kind(str(r.control))}**: {r.what}"),
+            _number(r.score, str(r.unit)),
+            _number(r.baseline),
+            _number(r.random_weights),
+            _number(r.null),
+            q_cell(r.p),
+            str(r.note),
             verdict({"shown": "yes", "not shown": "no"}.get(str(r.verdict), "untested"), str(r.verdict)),  # type: ignore[arg-type]
         ]
         for r in records(table)
-    ]  # fmt: skip
+    ]
     heads = [
-        Head("What is known to be there"), Head("score", numeric=True), Head("[[kmer|baseline]]", numeric=True), Head("[[random_weights|random weights]]", numeric=True),
-        Head("null", numeric=True), Head("[[p]]", numeric=True), Head("what was found"), Head("Verdict"),
-    ]  # fmt: skip
+        Head("What is known to be there"),
+        Head("score", numeric=True),
+        Head("[[kmer|baseline]]", numeric=True),
+        Head("[[random_weights|random weights]]", numeric=True),
+        Head("null", numeric=True),
+        Head("[[p]]", numeric=True),
+        Head("what was found"),
+        Head("Verdict"),
+    ]
     draft.show(Table("Positive controls", heads, rows, sortable=False, shown=20))
     for r in records(tested[tested["verdict"] != "shown"]):
         rivals = (("k-mers", r.baseline), ("random weights", r.random_weights))
         better = [f"{name} reach {words.fixed(value)}" for name, value in rivals if value > r.score]
         draft.fail(
-            f"Positive control not found: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null {words.fixed(r.null)}, p {words.probability(r.p)}{''.join(f'; {b}' for b in better)}).",
+            f"Positive control not found: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null"
+            f" {words.fixed(r.null)}, p {words.probability(r.p)}{''.join(f'; {b}' for b in better)}).",
             "not found",
         )
     for r in records(table[table["verdict"] == "not tested"]):

@@ -51,9 +51,15 @@ def section(run: Run) -> Section:
     draft, cited = Draft(ANCHOR), _Cited()
     settings = run.manifest.get("config", {}).get("values", {})
     parts = (
-        _reading(run, settings, cited), _dictionary(run, settings, cited), _annotations(run, cited), _groups(run, cited),
-        _unnamed(run, cited), _variants(run, settings, cited), _interventions(run), _software(run, settings, cited),
-    )  # fmt: skip
+        _reading(run, settings, cited),
+        _dictionary(run, settings, cited),
+        _annotations(run, cited),
+        _groups(run, cited),
+        _unnamed(run, cited),
+        _variants(run, settings, cited),
+        _interventions(run),
+        _software(run, settings, cited),
+    )
     text = "\n\n".join(part for part in parts if part)
     draft.answers.append(
         f"Cite photo51 {__version__} ({HOME}), the model and the methods below; the text can be copied as it is."
@@ -120,9 +126,10 @@ def _reading(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     splits = words.listing([f"{words.bases(int(size.get(s, 0)))} {n}" for s, n in _SPLITS.items()])
     blocks = f" in blocks of up to {words.bases(int(genome['block']))}" if "block" in genome else ""
     return (
-        f"Sequences of {words.listing(names, 8)} were analysed with photo51 {__version__}. The language model {origin.model_name or origin.model}{family} "
-        f"(weights {origin.model}) read both strands{windows}; its state at {origin.site} ({origin.d_model:,} channels) was kept at "
-        f"{words.bases(workspace.n_rows)} of {words.bases(int(contigs['length'].sum()))}. These positions were assigned{blocks} to splits: {splits}."
+        f"Sequences of {words.listing(names, 8)} were analysed with photo51 {__version__}. The language model"
+        f" {origin.model_name or origin.model}{family} (weights {origin.model}) read both strands{windows}; its state"
+        f" at {origin.site} ({origin.d_model:,} channels) was kept at {words.bases(workspace.n_rows)} of"
+        f" {words.bases(int(contigs['length'].sum()))}. These positions were assigned{blocks} to splits: {splits}."
     )
 
 
@@ -144,12 +151,18 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     known = f"{_RULES[rule]} {cite(rule)}" if rule in _RULES else "sparse"
     how = f", {sae['k']} active a position" if rule in {"topk", "batchtopk", "matryoshka"} else ""
     trained = f", trained on {sae['tokens']:,} positions (seed {sae['seed']})" if "tokens" in sae else ""
-    text = f"The state was decomposed by a {known} autoencoder into {run.codes.meta.n_features:,} features{how}{trained}."
+    text = (
+        f"The state was decomposed by a {known} autoencoder into {run.codes.meta.n_features:,} features{how}{trained}."
+    )
     explained, recovered = quality.get("variance_explained"), quality.get("recovered")
     if words.is_number(explained):
         text += f" On held-out positions it explains {words.percent(float(explained))} of the variance."  # type: ignore[arg-type]
     if words.is_number(recovered):
-        text += f" With its reconstruction in place of the state, the model keeps {words.percent(float(recovered))} of the cross-entropy that it loses when the state is replaced by its mean."  # type: ignore[arg-type]
+        share = words.percent(float(recovered))  # type: ignore[arg-type]
+        text += (
+            f" With its reconstruction in place of the state, the model keeps {share} of the cross-entropy that it"
+            " loses when the state is replaced by its mean."
+        )
     return text
 
 
@@ -160,14 +173,19 @@ def _annotations(run: Run, cite: _Cited) -> str:
     if run.has("enrichment"):
         table = run.need("enrichment")
         out.append(
-            f"Features were compared with {words.count(table['annotation'].nunique(), 'annotation class', 'annotation classes')}, sense and antisense. Each association was tested against all "
-            f"circular shifts of the feature within blocks of the genome {cite('shift', 'blocks')}, and again after regressing out composition (GC, skews, words of up to six letters), "
-            f"strand and place; q-values control the false discovery rate over classes first, then over features within a class {cite('hierarchical')}."
+            "Features were compared with"
+            f" {words.count(table['annotation'].nunique(), 'annotation class', 'annotation classes')}, sense and"
+            " antisense. Each association was tested against all circular shifts of the feature within blocks of the"
+            f" genome {cite('shift', 'blocks')}, and again after regressing out composition (GC, skews, words of up to"
+            " six letters), strand and place; q-values control the false discovery rate over classes first, then over"
+            f" features within a class {cite('hierarchical')}."
         )
     if run.has("concepts"):
         out.append(
-            "Feature and threshold of a class were chosen on the selection split and measured on the test split: precision and recall by bases, recall and F1 by intervals, and Matthews’ "
-            f"correlation by bases {cite('mcc')}, beside circularly shifted copies, a feature that is always on, the best 6-mer, the best single neuron and the best principal component."
+            "Feature and threshold of a class were chosen on the selection split and measured on the test split:"
+            " precision and recall by bases, recall and F1 by intervals, and Matthews’ correlation by bases"
+            f" {cite('mcc')}, beside circularly shifted copies, a feature that is always on, the best 6-mer, the best"
+            " single neuron and the best principal component."
         )
     if run.has("logos"):
         out.append(f"Logos show the information of the strongest windows {cite('logo')}.")
@@ -178,15 +196,20 @@ def _groups(run: Run, cite: _Cited) -> str:
     if not run.has("manifolds"):
         return ""
     return (
-        f"Features that are active together were grouped by their direct couplings with the Leiden algorithm {cite('leiden')}. For each group the intrinsic dimension {cite('dimension')} and the "
-        f"persistent homology {cite('ripser')} of its activations were compared with those of the same features, each circularly shifted by itself; the false discovery rate over groups {cite('bh')} was held at 5 %."
+        "Features that are active together were grouped by their direct couplings with the Leiden algorithm"
+        f" {cite('leiden')}. For each group the intrinsic dimension {cite('dimension')} and the persistent homology"
+        f" {cite('ripser')} of its activations were compared with those of the same features, each circularly shifted"
+        f" by itself; the false discovery rate over groups {cite('bh')} was held at 5 %."
     )
 
 
 def _unnamed(run: Run, cite: _Cited) -> str:
     if not run.has("novelty"):
         return ""
-    return f"Features that no annotation explains were ranked, and compared with those of the same model with random weights by conformal p-values {cite('conformal')}."
+    return (
+        "Features that no annotation explains were ranked, and compared with those of the same model with random"
+        f" weights by conformal p-values {cite('conformal')}."
+    )
 
 
 def _variants(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
@@ -195,15 +218,19 @@ def _variants(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
         window = settings.get("variants", {}).get("window")
         width = f" over windows of {window:,} bases" if window else ""
         out.append(
-            f"Variants were scored by the log-likelihood ratio of alternative to reference sequence (nats){width}, on both strands, and by the change of each feature."
+            f"Variants were scored by the log-likelihood ratio of alternative to reference sequence (nats){width}, on"
+            " both strands, and by the change of each feature."
         )
     if run.has("feature_tests"):
         out.append(
-            f"Changes in cases and controls were compared by rank tests within strata (the report names them for each set), with the false discovery rate controlled over tests that can reach it {cite('bh', 'tarone')}, and again in genes kept apart."
+            "Changes in cases and controls were compared by rank tests within strata (the report names them for each"
+            f" set), with the false discovery rate controlled over tests that can reach it {cite('bh', 'tarone')}, and"
+            " again in genes kept apart."
         )
     if run.has("cohort_tests"):
         out.append(
-            f"Feature burdens of individuals were tested with a linear mixed model on their relatedness {cite('mixed')}."
+            "Feature burdens of individuals were tested with a linear mixed model on their relatedness"
+            f" {cite('mixed')}."
         )
     return " ".join(out)
 
@@ -212,13 +239,16 @@ def _interventions(run: Run) -> str:
     out = []
     if run.has("causality"):
         out.append(
-            "Features were removed from the state where they are active, and the change of the model's negative log-likelihood was compared with that of removing random features of like density with a change of the same size."
+            "Features were removed from the state where they are active, and the change of the model's negative"
+            " log-likelihood was compared with that of removing random features of like density with a change of the"
+            " same size."
         )
     doses = run.table("doses")
     if doses is not None and len(doses):
         n = int(doses["n_null"].min())
         out.append(
-            f"Features were turned up while the model wrote sequence; effects were compared with {n} random directions of equal size, so that no p-value can be below 1/{n + 1}."
+            f"Features were turned up while the model wrote sequence; effects were compared with {n} random directions"
+            f" of equal size, so that no p-value can be below 1/{n + 1}."
         )
     return " ".join(out)
 
@@ -231,4 +261,7 @@ def _software(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
         if v and k in {"python", "torch", "numpy", "scipy", "pandas", "scikit-learn", "anndata"}
     ]
     seed = f" Seed {settings['seed']}." if "seed" in settings else ""
-    return f"The workflow is run by Snakemake {software.get('snakemake') or ''} {cite('snakemake')}; genome pages are drawn by igv.js {cite('igv')}. Versions: {', '.join(listed)}.{seed}"
+    return (
+        f"The workflow is run by Snakemake {software.get('snakemake') or ''} {cite('snakemake')}; genome pages are"
+        f" drawn by igv.js {cite('igv')}. Versions: {', '.join(listed)}.{seed}"
+    )

@@ -48,16 +48,23 @@ def section(run: Run) -> Section:
         else []
     )
     if (again := _read_again(run)) is not None and (moved := int((again < STEADY).sum())):
-        note = f"{words.count(moved, 'feature')} of {len(again):,} correlate below {STEADY:g} with themselves when windows begin elsewhere: where they fire depends on where reading began."
+        note = (
+            f"{words.count(moved, 'feature')} of {len(again):,} correlate below {STEADY:g} with themselves when windows"
+            " begin elsewhere: where they fire depends on where reading began."
+        )
         failures.append(Failure(note, "limit", ANCHOR))
     if unseen := [k for k in ("train", "select", "test") if not workspace.split_mask(k).any()]:
-        note = f"No scored base lies in the {words.listing(unseen)} part of the genomes; numbers that need it are missing."
+        note = (
+            f"No scored base lies in the {words.listing(unseen)} part of the genomes; numbers that need it are missing."
+        )
         failures.append(Failure(note, "limit", ANCHOR))
         blocks.append(Note(note, kind="warn"))
     name = origin.model_name or "The model"
     answer = (
-        f"The model **{name}** read {words.bases(scored)} of the {words.bases(int(contigs['length'].sum()))} of {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]{_rest(run)}. Its internal state at "
-        f"`{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active somewhere.{translated(reading)}"
+        f"The model **{name}** read {words.bases(scored)} of the {words.bases(int(contigs['length'].sum()))} of"
+        f" {words.count(contigs['genome'].nunique(), 'genome')} on both [[strand|strands]]{_rest(run)}. Its internal"
+        f" state at `{origin.site}` was written as {n:,} [[feature|features]], of which {live:,} were active"
+        f" somewhere.{translated(reading)}"
     )
     return Section(ANCHOR, TITLE, QUESTION, answer, blocks, claims_of(run, ANCHOR), failures)
 
@@ -73,7 +80,8 @@ def _rest(run: Run) -> str:
 
 
 def translated(reading: pd.DataFrame | None) -> str:
-    """A sentence on how many coding sequences translate and how many records were left out; empty where nothing is known.
+    """A sentence on how many coding sequences translate and how many records were left out; empty where nothing is
+    known.
 
     Parameters
     ----------
@@ -86,13 +94,12 @@ def translated(reading: pd.DataFrame | None) -> str:
     n, clean = (int(coding.get(reason, 0)) for reason in ("coding sequences", "translate cleanly"))
     left = int(reading.loc[reading["outcome"] == "left out", "count"].sum())
     known = (
-        f"{clean:,} of {words.count(n, 'annotated CDS', 'annotated CDS')} {'translates' if clean == 1 else 'translate'} cleanly from start to stop"
+        f"{clean:,} of {words.count(n, 'annotated CDS', 'annotated CDS')} {'translates' if clean == 1 else 'translate'}"
+        " cleanly from start to stop"
         if n
         else "No CDS is annotated"
     )
-    return (
-        f" {known}; {words.count(left, 'record')} of the annotation {'was' if left < 2 else 'were'} left out."
-    )
+    return f" {known}; {words.count(left, 'record')} of the annotation {'was' if left < 2 else 'were'} left out."
 
 
 def reading_tables(reading: pd.DataFrame | None) -> list[Table]:
@@ -127,8 +134,7 @@ def _genomes(run: Run) -> Table:
         scored = table[table["genome"] == genome]
         own = annotations[annotations["genome"] == genome]
         by_split = {
-            s: int((scored["end"] - scored["start"])[scored["split"] == s].sum())
-            for s in ("train", "select", "test")
+            s: int((scored["end"] - scored["start"])[scored["split"] == s].sum()) for s in ("train", "select", "test")
         }
         total = sum(by_split.values())
         held_out = f"{words.bases(by_split['select'])} / {words.bases(by_split['test'])}"
@@ -176,7 +182,12 @@ def _model(run: Run) -> Table:
             rows.append([title, f"{shown} {unit}".strip()])
     if (again := _read_again(run)) is not None:
         steady = f"a feature agrees with itself by r {words.number(float(again.median()))} (median)"
-        rows.append(["[[retiled|Window-offset robustness]]", f"{steady}; {words.percent(float((again < STEADY).mean()))} of the features stay below {STEADY:g}"])  # fmt: skip
+        rows.append(
+            [
+                "[[retiled|Window-offset robustness]]",
+                f"{steady}; {words.percent(float((again < STEADY).mean()))} of the features stay below {STEADY:g}",
+            ]
+        )
     return Table("Model and dictionary", [Head("What"), Head("Which")], rows, sortable=False)
 
 
@@ -190,7 +201,10 @@ def _density(run: Run) -> Figure:
     density = run.features["density"].to_numpy()
     live = density[density > 0]
     middle = float(np.median(live)) if len(live) else 0.0
-    alt = f"Histogram of how often features are active: half of the {len(live):,} live ones at less than {words.percent(middle, 2)} of the scored bases."
+    alt = (
+        f"Histogram of how often features are active: half of the {len(live):,} live ones at less than"
+        f" {words.percent(middle, 2)} of the scored bases."
+    )
     picture = svg.figure(lambda ax: figures.density(ax, run.features), (theme.WIDTH_1, 2.3), alt)
     return Figure(
         picture,

@@ -18,22 +18,24 @@ QUESTION = "Can somebody else get the same numbers?"
 
 
 def section(run: Run) -> Section:
-    """Commands, versions, seeds and hashes, from the configuration; where the page was not told of one, from the manifest."""
+    """Commands, versions, seeds and hashes, from the configuration; where the page was not told of one, from the
+    manifest.
+    """
     made = run.manifest or made_with()
     blocks: list[Block] = [
         Prose(
-            "The same configuration, inputs and version give byte-identical tables. Check this run against its manifest, or run it again:"
+            "The same configuration, inputs and version give byte-identical tables. Check this run against its"
+            " manifest, or run it again:"
         ),
         Raw(
             Markup("<pre><code>photo51 verify results/{0}\nphoto51 run {1}</code></pre>").format(
                 run.name,
-                f"results/{run.name}/config.yaml"
-                if (run.folder / "config.yaml").is_file()
-                else "config.yaml",
+                f"results/{run.name}/config.yaml" if (run.folder / "config.yaml").is_file() else "config.yaml",
             )
         ),
         Prose(
-            "Time and memory of each stage differ from run to run, so they lie beside this page: `benchmarks/stages.svg`, and one file a job below `benchmarks/`."
+            "Time and memory of each stage differ from run to run, so they lie beside this page:"
+            " `benchmarks/stages.svg`, and one file a job below `benchmarks/`."
         ),
         _made(run, made),
     ]
@@ -41,16 +43,15 @@ def section(run: Run) -> Section:
         blocks += _given(made)
     blocks.append(
         Note(
-            "`manifest.json` beside this page holds the seed, the whole configuration and the SHA-256 of every input and output; it is written last, after this page."
+            "`manifest.json` beside this page holds the seed, the whole configuration and the SHA-256 of every input"
+            " and output; it is written last, after this page."
         )
     )
     failures = []
     if made.get("git", {}).get("dirty"):
         failures.append(Failure("The code had uncommitted changes when this was run.", "limit", ANCHOR))
     blocks.append(_files(run))
-    return Section(
-        ANCHOR, TITLE, QUESTION, "Yes, with the commands and hashes below.", blocks, failures=failures
-    )
+    return Section(ANCHOR, TITLE, QUESTION, "Yes, with the commands and hashes below.", blocks, failures=failures)
 
 
 def _made(run: Run, made: dict[str, Any]) -> Table:
@@ -76,8 +77,7 @@ def _given(made: dict[str, Any]) -> list[Block]:
     """Inputs with their hashes, and the configuration."""
     out: list[Block] = []
     inputs = [
-        [name, f"`{entry['sha256'][:16]}`", f"{entry['bytes']:,}"]
-        for name, entry in made.get("inputs", {}).items()
+        [name, f"`{entry['sha256'][:16]}`", f"{entry['bytes']:,}"] for name, entry in made.get("inputs", {}).items()
     ]
     if inputs:
         heads = [Head("File"), Head("SHA-256, first 16 digits"), Head("bytes")]
@@ -86,7 +86,8 @@ def _given(made: dict[str, Any]) -> list[Block]:
     out.append(
         Raw(
             Markup(
-                "<details><summary>The whole configuration, defaults included</summary><pre><code>{}</code></pre></details>"
+                "<details><summary>The whole configuration, defaults"
+                " included</summary><pre><code>{}</code></pre></details>"
             ).format(text)
         )
     )
@@ -108,9 +109,15 @@ def _there(run: Run, name: str) -> str:
 
 def _files(run: Run) -> Table:
     known = {
-        "config.yaml": "the configuration, to run again", "exports/features.h5ad": "features with all that is known of each, for scanpy", "atlas/index.html": "every feature with its page", "tracks": "genome tracks, hub, IGV session and page",
-        "notebooks": "notebooks with their results", "exports/tables": "every table as TSV (0-based and 1-based) and parquet", "exports/columns.tsv": "what every column means", "manifest.json": "hashes of everything",
-    }  # fmt: skip
+        "config.yaml": "the configuration, to run again",
+        "exports/features.h5ad": "features with all that is known of each, for scanpy",
+        "atlas/index.html": "every feature with its page",
+        "tracks": "genome tracks, hub, IGV session and page",
+        "notebooks": "notebooks with their results",
+        "exports/tables": "every table as TSV (0-based and 1-based) and parquet",
+        "exports/columns.tsv": "what every column means",
+        "manifest.json": "hashes of everything",
+    }
     rows = [[_link(run, name), what, _there(run, name)] for name, what in known.items()]
     return Table(
         f"Beside this page, in {words.listing([f'results/{run.name}'])}",

@@ -20,9 +20,18 @@ from photo51.run.opened import Run
 ANCHOR, TITLE = "unnamed", "Unannotated features"
 QUESTION = "What does the model compute that no annotation explains?"
 QUEUE = (
-    Head("Rank", numeric=True), Head("Feature"), Head("[[novelty]]", numeric=True), Head("other seeds, r", numeric=True), Head("strength", numeric=True),
-    Head("explained", numeric=True), Head("copies", numeric=True), Head("[[n_eff]]", numeric=True), Head("consensus"), Head("closest annotation"), Head("Verdict"),
-)  # fmt: skip
+    Head("Rank", numeric=True),
+    Head("Feature"),
+    Head("[[novelty]]", numeric=True),
+    Head("other seeds, r", numeric=True),
+    Head("strength", numeric=True),
+    Head("explained", numeric=True),
+    Head("copies", numeric=True),
+    Head("[[n_eff]]", numeric=True),
+    Head("consensus"),
+    Head("closest annotation"),
+    Head("Verdict"),
+)
 
 
 def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 8) -> Section:
@@ -37,15 +46,14 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
     _proof(run, draft)
     if len(queue):
         draft.show(_table(run, queue.head(40)))
-        cards = Markup("").join(
-            feature_card(run, d) for d in dossiers([int(f) for f in queue["feature"].head(shown)])
-        )
+        cards = Markup("").join(feature_card(run, d) for d in dossiers([int(f) for f in queue["feature"].head(shown)]))
         draft.show(Raw(Markup('<div class="concepts">{}</div>').format(cards)))
     gated = table.loc[table["rank"] == 0, "gate"].value_counts()
     if len(gated):
         counted = [f"{n:,} ({gate})" for gate, n in gated.items()]
         draft.fail(
-            f"{words.count(int(gated.sum()), 'feature')} did not pass a gate of the ranking: {words.listing(counted, 5)}.",
+            f"{words.count(int(gated.sum()), 'feature')} did not pass a gate of the ranking:"
+            f" {words.listing(counted, 5)}.",
             "limit",
         )
     return draft.section(TITLE, QUESTION)
@@ -55,12 +63,14 @@ def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft:
     if why := without_control(table):
         draft.fail(f"The ranking has no control ({why}), and none of its features is called novel.", "limit")
         draft.answers.append(
-            f"{words.count(len(queue), 'feature')} passed the gates of the ranking; without a control, none is called novel."
+            f"{words.count(len(queue), 'feature')} passed the gates of the ranking; without a control, none is called"
+            " novel."
         )
         return
     if table["seed_match_r"].isna().all():
         draft.fail(
-            "No dictionary of another seed was trained: whether unannotated features are reproducible was not measured, and none is called novel.",
+            "No dictionary of another seed was trained: whether unannotated features are reproducible was not measured,"
+            " and none is called novel.",
             "limit",
         )
     if novel.empty:
@@ -69,8 +79,9 @@ def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft:
         return
     r = float(novel["seed_match_r"].min())
     draft.answers.append(
-        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} found again by dictionaries of other seeds (r {words.fixed(r)} or more), explained by no "
-        "known class read in sense, antisense or both, and ranked above the random-weight model's features at a false discovery rate of 5 %."
+        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} found again by dictionaries of"
+        f" other seeds (r {words.fixed(r)} or more), explained by no known class read in sense, antisense or both, and"
+        " ranked above the random-weight model's features at a false discovery rate of 5 %."
     )
 
 
@@ -82,16 +93,23 @@ def _proof(run: Run, draft: Draft) -> None:
     found = int(tested["recovered"].astype(bool).sum())
     if len(tested) and not found and draft.answers:
         draft.answers.append(
-            f"Read them as candidates: with a known class of annotation hidden, the first features of the ranking brought back none of {len(tested)}."
+            "Read them as candidates: with a known class of annotation hidden, the first features of the ranking"
+            f" brought back none of {len(tested)}."
         )
     rows = [
         [
-            words.kind(str(r.annotation)), f"{{f{r.feature}}}" if r.feature >= 0 else "–", Cell(str(r.rank) if r.rank else "–", float(r.rank)), Cell(words.fixed(r.f1_domain), r.f1_domain), Cell(words.fixed(r.f1_null95), r.f1_null95),
-            f"{{f{r.best_feature}}}" if r.best_feature >= 0 else "–", Cell(words.fixed(r.best_f1), r.best_f1), str(r.best_rank) if r.best_rank else f"not in it: {r.best_gate}",
+            words.kind(str(r.annotation)),
+            f"{{f{r.feature}}}" if r.feature >= 0 else "–",
+            Cell(str(r.rank) if r.rank else "–", float(r.rank)),
+            Cell(words.fixed(r.f1_domain), r.f1_domain),
+            Cell(words.fixed(r.f1_null95), r.f1_null95),
+            f"{{f{r.best_feature}}}" if r.best_feature >= 0 else "–",
+            Cell(words.fixed(r.best_f1), r.best_f1),
+            str(r.best_rank) if r.best_rank else f"not in it: {r.best_gate}",
             verdict("yes" if r.recovered else "no", "recovered" if r.recovered else "missed"),
         ]
         for r in records(tested)
-    ]  # fmt: skip
+    ]
     if rows:
         heads = [
             Head("Hidden class"),
@@ -104,7 +122,10 @@ def _proof(run: Run, draft: Draft) -> None:
             Head("its place in the ranking"),
             Head("Verdict"),
         ]
-        note = "A class is recovered where one of the first 20 features marks it. The best of all features says whether the dictionary holds the class at all."
+        note = (
+            "A class is recovered where one of the first 20 features marks it. The best of all features says whether"
+            " the dictionary holds the class at all."
+        )
         draft.show(Table("Leave-one-annotation-out validation", heads, rows, note=note))
     missed = [words.kind(str(r.annotation)) for r in records(tested) if not r.recovered]
     if missed:
@@ -121,16 +142,10 @@ def _proof(run: Run, draft: Draft) -> None:
 
 def _table(run: Run, queue: pd.DataFrame) -> Table:
     shapes = run.table("shapes")
-    consensus: dict[Any, Any] = (
-        {} if shapes is None else dict(zip(shapes["feature"], shapes["consensus"], strict=True))
-    )
+    consensus: dict[Any, Any] = {} if shapes is None else dict(zip(shapes["feature"], shapes["consensus"], strict=True))
     rows = []
     for r in records(queue):
-        closest = (
-            f"{words.kind(str(r.best_annotation))} ({words.fixed(r.best_f1)})"
-            if r.best_annotation
-            else "none"
-        )
+        closest = f"{words.kind(str(r.best_annotation))} ({words.fixed(r.best_f1)})" if r.best_annotation else "none"
         parts = [
             Cell(words.fixed(v), v) if math.isfinite(v) else Cell("not measured")
             for v in (r.seed_match_r, r.strength, r.d2_explained, r.repeat_frac)
@@ -148,5 +163,9 @@ def _table(run: Run, queue: pd.DataFrame) -> Table:
                 verdict("yes" if r.novel else "untested", "novel" if r.novel else "ranked"),
             ]
         )
-    note = "Strength: percentile of what the model loses without it at its strongest loci (where that was not measured, of its activation). Explained: held-out deviance that all annotations, six-letter words and GC together account for. Copies: share of its strongest loci that are copies of another."
+    note = (
+        "Strength: percentile of what the model loses without it at its strongest loci (where that was not measured, of"
+        " its activation). Explained: held-out deviance that all annotations, six-letter words and GC together account"
+        " for. Copies: share of its strongest loci that are copies of another."
+    )
     return Table("The ranking", QUEUE, rows, note=note, shown=12, row_heads=False)
