@@ -4,9 +4,9 @@ import json
 import string
 
 import pytest
-from conftest import ADDRESS
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from studio_page import ADDRESS
 
 LIMITS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 POSTS = ("read", "bases", "track", "why", "steer", "dose", "variants", "cancel", "end")

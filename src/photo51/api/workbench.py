@@ -23,16 +23,27 @@ from photo51.effects.notation import Found, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.interventions import live
 from photo51.interventions.bundles import Bundle, parse_bundle
+from photo51.interventions.dictionary import units_of_table
 from photo51.interventions.explain import Explained, explain_place
-from photo51.interventions.opening import Opened, genome_of, open_loaded, read_sequence, reference_windows
+from photo51.interventions.opening import (
+    FastaBases,
+    Opened,
+    genome_of,
+    open_loaded,
+    read_sequence,
+    reference_windows,
+)
 from photo51.interventions.oracles import oracles
 from photo51.interventions.steer import Steered, steer
 from photo51.model.adapters import DnaModel, load_model
+from photo51.quicklook.shelf import Shelved, shelf_of
 from photo51.report.sentences import called
 from photo51.sae.dictionary import Dictionary
+from photo51.shipped import shipped
 from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
 LN2 = float(np.log(2.0))
+REFERENCE = "resources/ecoli_k12/NC_000913.3.fa.gz"  # real sequence where no run brings any
 CONTEXT = 512  # bases read before and after a locus, so that both directions of reading have seen some sequence
 
 
@@ -47,6 +58,8 @@ class Workbench:
         The same as interventions take them.
     run
         The run they come from, if any.
+    shelf
+        Without a run: the shipped dictionary with what is known of its features.
 
     Examples
     --------
@@ -55,8 +68,15 @@ class Workbench:
     (15,)
     """
 
-    def __init__(self, model: DnaModel, sae: Dictionary, opened: Opened, run: Results | None = None):
-        self.model, self.sae, self.opened, self.run = model, sae, opened, run
+    def __init__(
+        self,
+        model: DnaModel,
+        sae: Dictionary,
+        opened: Opened,
+        run: Results | None = None,
+        shelf: Shelved | None = None,
+    ):
+        self.model, self.sae, self.opened, self.run, self.shelf = model, sae, opened, run, shelf
         self.instrument = opened.instrument
         self._references: dict[int, NDArray[np.uint8]] = {}
 
@@ -88,14 +108,18 @@ class Workbench:
                 "density": units.density,
             }
         )
-        if self.run is None:
+        if self.run is not None:
+            from photo51.run.known import closest
+
+            own, best = self.run._run.features, closest(self.run._run)
+        elif self.shelf is not None:
+            own = self.shelf.features.set_index("feature")
+            best = self.shelf.names[self.shelf.names["rank"] == 0].set_index("feature").sort_index()
+        else:
             table["name"] = [self.instrument.name(f) for f in table["feature"]]
             return table
-        from photo51.run.known import closest
-
-        own = self.run._run.features
         table["median"] = own["q50"].reindex(table["feature"]).to_numpy()
-        for feature, row in closest(self.run._run).iterrows():
+        for feature, row in best.iterrows():
             table.loc[int(str(feature)), ["name", "grade"]] = [called(row), str(row["grade"])]
         return table
 
@@ -296,10 +320,17 @@ class Workbench:
     def reference(self, seed: int) -> NDArray[np.uint8]:
         """Windows of real sequence (16, 512) that random directions and costs are measured on, as `photo51.steer`
         takes them.
+
+        Without a run they are of *E. coli*, which comes with photo51.
         """
         if seed not in self._references:
-            self._references[seed] = reference_windows(self._need("steering").genomes, 16, 512, seed)
+            real = self.run.genomes if self.run is not None else self._shipped_bases
+            self._references[seed] = reference_windows(real, 16, 512, seed)
         return self._references[seed]
+
+    @cached_property
+    def _shipped_bases(self) -> FastaBases:
+        return FastaBases(shipped(REFERENCE))
 
     def steer_params(self, *, length: int, seed: int, temperature: float = 1.0, **other: Any) -> SteerParams:
         """Parameters of a steering experiment, from the few that a page shows."""
@@ -462,7 +493,11 @@ def _ids(what: str | NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def workbench(
-    run: Results | Path | str | None = None, *, model: str = "sh2:base", device: str | None = None
+    run: Results | Path | str | None = None,
+    *,
+    model: str = "sh2:base",
+    dictionary: Path | str | None = None,
+    device: str | None = None,
 ) -> Workbench:
     """Hold a run's model, dictionary, names and genomes open; without a run those that photo51 brings.
 
@@ -472,6 +507,8 @@ def workbench(
         A run or its folder.
     model
         Without a run: the model whose shipped dictionary is opened.
+    dictionary
+        Without a run: folder that `photo51 ship-dictionary` wrote, in place of the shipped one.
     device
         `cpu` or `cuda`.
 
@@ -486,16 +523,28 @@ def workbench(
     256
     """
     if run is None:
-        raise InputError(
-            f"studio: need a run, as no dictionary comes with {model} in this version; `photo51 run"
-            " config/examples/nano.yaml` makes one in minutes"
-        )
+        return _without_run(model, dictionary, device)
     results = run if isinstance(run, Results) else Results(run)
     sae = Dictionary.load(results.folder / "sae" / results._run.sae)
     loaded = load_model(sae.origin.model_name, device=device)
     concepts = next((p for n in ("names.parquet", "concepts.parquet") if (p := results.folder / n).is_file()), None)
     opened = open_loaded(loaded, sae, features=results.folder / "features.h5ad", concepts=concepts, units=UnitParams())
     return Workbench(loaded, sae, opened, results)
+
+
+def _without_run(model: str, dictionary: Path | str | None, device: str | None) -> Workbench:
+    """The dictionary on the shelf, with its units and names as they were measured in the run it is from."""
+    shelf = shelf_of(model, dictionary)
+    loaded = load_model(model, device=device)
+    opened = open_loaded(
+        loaded,
+        shelf.sae,
+        features=units_of_table(shelf.features, shelf.bases),
+        concepts=shelf.folder / "names.parquet",
+        units=UnitParams(),
+        where=str(shelf.folder),
+    )
+    return Workbench(loaded, shelf.sae, opened, shelf=shelf)
 
 
 __all__ = ["Place", "Read", "Variant", "Workbench", "typed_sequence", "workbench"]

@@ -19,6 +19,10 @@ def studio(
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="without a run: model whose shipped dictionary is opened")] = "sh2:base",
+    dictionary: Annotated[
+        Path | None,
+        typer.Option(help="without a run: folder of `photo51 ship-dictionary`, in place of the shipped one"),
+    ] = None,
     host: Annotated[
         str,
         typer.Option(help="where to listen; anything but loopback lets others on the network in who know the token"),
@@ -47,11 +51,15 @@ def studio(
         )
     if run is not None and not run.is_dir():
         raise InputError(f"{run}: need the folder of a run, got none")
+    if run is None:
+        from photo51.quicklook.shelf import shelf_of
+
+        shelf_of(model, dictionary)
     set_threads(threads)
     from photo51.studio.serve import opener, serve
 
     serve(
-        opener(run, model, device, threads),
+        opener(run, model, device, threads, dictionary),
         host=host,
         port=port,
         idle_minutes=idle,

@@ -101,14 +101,20 @@ def open_loaded(
     opened: DnaModel,
     trained: Dictionary,
     *,
-    features: Path | None = None,
+    features: Path | Units | None = None,
     concepts: Path | None = None,
     reference: NDArray[np.integer] | None = None,
     units: UnitParams,
     where: str = "dictionary",
 ) -> Opened:
-    """As `open_instrument`, of a model and a dictionary that are open already; `where` is what messages call the
-    dictionary.
+    """As `open_instrument`, of a model and a dictionary that are open already.
+
+    Parameters
+    ----------
+    features
+        `features.h5ad`, or its units.
+    where
+        What messages call the dictionary.
     """
     if not isinstance(opened.model, StripedHyenaForCausalLM):
         raise InputError(f"model {opened.spec.name}: interventions need a StripedHyena, got {opened.spec.family}")
@@ -117,7 +123,9 @@ def open_loaded(
     trained.origin.require(opened.spec.origin(trained.origin.site), f"{where}: model")
     network = opened.model.eval().requires_grad_(requires_grad=False)
     dictionary = LinearDictionary.of(trained).to(next(network.parameters()).device)
-    if features is not None:
+    if isinstance(features, Units):
+        measured = features
+    elif features is not None:
         measured = read_units(features, dictionary.n_features)
     elif reference is not None:
         measured = measure_units(network, dictionary, reference, units)

@@ -72,6 +72,11 @@ class Shelved:
         """Each feature, its largest activation, and whether other seeds find it (contract `SEED_MATCH`)."""
         return read_table(self.folder / "features.parquet", SEED_MATCH)
 
+    @property
+    def bases(self) -> int:
+        """(base, strand) pairs of the run that the dictionary is from: what units and densities were measured on."""
+        return 2 * sum(int(t["scored"]) for t in self.about["trained_on"])
+
     @cached_property
     def typical(self) -> pd.DataFrame:
         """Windows of the sequence it was trained on, as the model and the dictionary read them (contract `TYPICAL`)."""

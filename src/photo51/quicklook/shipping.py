@@ -218,6 +218,8 @@ def _features(run: Path, match: pd.DataFrame) -> pd.DataFrame:
     table = match.assign(
         density=own["density"].fillna(0.0).to_numpy(np.float64),
         maximum=own["maximum"].fillna(0.0).to_numpy(np.float64),
+        q50=own["q50"].to_numpy(np.float64),
+        q99=own["q99"].to_numpy(np.float64),
     )
     return SEED_MATCH.check(table[list(SEED_MATCH.columns)])
 

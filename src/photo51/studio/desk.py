@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from photo51.studio import asked
+from photo51.studio import asked, without_run
 from photo51.studio.journal import command
 from photo51.studio.tabs import Tab
 from photo51.studio.wire import column, digest, packed, rows
@@ -34,11 +34,15 @@ class Desk:
         Folder of the run, as it was given; empty without one.
     most_bases
         Longest sequence that is read at once.
+    dictionary
+        Without a run: folder of the dictionary, where it is not the shipped one.
     """
 
-    def __init__(self, bench: Workbench, run: str, most_bases: int):
+    def __init__(self, bench: Workbench, run: str, most_bases: int, dictionary: str = ""):
         self.bench, self.run, self.most_bases = bench, run, most_bases
-        self.opening = f"bench = photo51.workbench({run!r})" if run else "bench = photo51.workbench()"
+        folder = f", dictionary={dictionary!r}" if dictionary else ""
+        inside = repr(run) if run else f"model={bench.model.spec.name!r}{folder}"
+        self.opening = f"bench = photo51.workbench({inside})"
 
     # ---- what there is
 
@@ -81,9 +85,9 @@ class Desk:
         }
 
     def examples(self) -> list[dict[str, str]]:
-        """Searches that find something: a tRNA gene, a coding gene, a named feature."""
+        """Searches that find something: a tRNA gene, a coding gene, a named feature; without a run bases to read."""
         if self.bench.run is None:
-            return []
+            return without_run.examples()
         run, out = self.bench.run._run, []
         table = run.genomes.annotations()
         table = table[table["name"] != ""]
@@ -101,9 +105,10 @@ class Desk:
             out.append({"label": f"f{first['feature']} {first['name']}", "query": f"f{first['feature']}"})
         return out
 
-    def sae_name(self) -> str:
-        """Folder of the dictionary, below `sae/` of the run."""
-        return self.bench.run._run.sae if self.bench.run is not None else "main"
+    def sae_option(self) -> tuple[str, ...]:
+        """Option of a command that names the dictionary of the run, where it is not `main`."""
+        name = self.bench.run._run.sae if self.bench.run is not None else "main"
+        return () if name == "main" else ("--sae", name)
 
     # ---- read
 
@@ -245,10 +250,10 @@ class Desk:
         from photo51.studio.places import go_to
 
         run = self.bench.run
-        if run is None:
-            raise InputError(f"search {text[:60]!r}: need a run to search, got none")
         if not text.strip() or len(text) > 2_000:
             raise InputError(f"search: need 1 to 2,000 letters, got {len(text):,}")
+        if run is None:
+            return without_run.search(self.bench, text.strip())
         go, found = go_to(run._run, text.strip()), None
         try:
             found = find(run._run, text)
@@ -268,15 +273,8 @@ class Desk:
         n = self.bench.sae.n_features
         if not 0 <= number < n:
             raise InputError(f"feature: need a number from 0 to {n - 1}, got {number}")
-        row = self.bench.features.iloc[number]
         if self.bench.run is None:
-            return {
-                "feature": number,
-                "title": str(row["name"]) or "unnamed",
-                "words": "",
-                "facts": [],
-                "windows": [],
-            }
+            return without_run.feature(self.bench, number)
         from photo51.config.report import AtlasParams
         from photo51.report.atlas import record
         from photo51.run.feature import feature_facts
@@ -293,7 +291,12 @@ class Desk:
             }
             for w in known.windows[: params.windows]
         ]
-        return {"feature": number, "grade": str(row["grade"]), "go": go, **record(run, known, [], {}, params)}
+        return {
+            "feature": number,
+            "grade": str(self.bench.features["grade"].iloc[number]),
+            "go": go,
+            **record(run, known, [], {}, params),
+        }
 
     def run_file(self, path: str) -> Path:
         """A page of the run, or what lies beside one.

@@ -13,6 +13,7 @@ from photo51 import __version__
 from photo51.types import InputError
 
 MOST_LINES = 2_000
+NO_COMMAND = "# this command needs a run; the Python below does the same without one"
 
 
 @dataclass(frozen=True)

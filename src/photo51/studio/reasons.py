@@ -15,7 +15,7 @@ from photo51.config.interventions import AttributionParams
 from photo51.genome.alphabet import reverse_complement
 from photo51.studio import asked
 from photo51.studio.desk import Desk, strand_of
-from photo51.studio.journal import command
+from photo51.studio.journal import NO_COMMAND, command
 from photo51.studio.tabs import Tab
 from photo51.studio.wire import digest, packed, rows
 from photo51.types import InputError, Strand
@@ -99,19 +99,16 @@ def _asked_about(desk: Desk, reading: Read, at: int, strand: Strand) -> tuple[ND
 
 def _why_command(desk: Desk, given: asked.WhyAsked, spot: Place | None) -> str:
     where = f"{spot.chrom}:{spot.start + given.at + 1}" if spot is not None else f"sequence:{given.at + 1}"
-    genomes = f"{desk.run}/genome" if spot is not None else "sequence.fa"
+    if not desk.run:
+        return NO_COMMAND
+    genomes = () if spot is not None else ("--genomes", "sequence.fa")
     parts = [
         "photo51",
         "explain",
+        desk.run,
         where,
-        "--model",
-        desk.bench.model.spec.name,
-        "--sae",
-        f"{desk.run}/sae/{desk.sae_name()}",
-        "--genomes",
-        genomes,
-        "--features",
-        f"{desk.run}/features.h5ad",
+        *desk.sae_option(),
+        *genomes,
         "--strand",
         given.strand,
         "--params",

@@ -20,7 +20,9 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 
 
-def opener(run: Path | None, model: str, device: str | None, threads: int) -> Callable[[], Desk]:
+def opener(
+    run: Path | None, model: str, device: str | None, threads: int, dictionary: Path | None = None
+) -> Callable[[], Desk]:
     """What opens the model, on the worker's thread."""
 
     def open_desk() -> Desk:
@@ -29,8 +31,8 @@ def opener(run: Path | None, model: str, device: str | None, threads: int) -> Ca
         torch.set_num_threads(threads)
         from photo51.api.workbench import workbench
 
-        bench = workbench(run, model=model, device=device)
-        desk = Desk(bench, str(run) if run else "", _longest(bench.model))
+        bench = workbench(run, model=model, dictionary=dictionary, device=device)
+        desk = Desk(bench, str(run) if run else "", _longest(bench.model), str(dictionary or ""))
         bench.read("ACGT" * 16)  # compiled kernels are loaded before somebody waits for them
         desk.state()
         return desk

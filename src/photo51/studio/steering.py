@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from photo51.config.interventions import SteerParams
 from photo51.studio import asked
 from photo51.studio.desk import Desk
-from photo51.studio.journal import command
+from photo51.studio.journal import NO_COMMAND, command
 from photo51.studio.tabs import Tab
 from photo51.studio.wire import digest, packed
 
@@ -86,27 +87,19 @@ def _moved(desk: Desk, means: NDArray[np.float64]) -> list[dict[str, Any]]:
 
 
 def _steer_command(desk: Desk, given: asked.SteerAsked, target: str, prompt: str) -> str:
-    params = (
-        f'{{"doses": [1.0], "sequences": 2, "length": {max(8, given.length)}, "sampling": {{"seed": {given.seed},'
-        f' "temperature": {given.temperature:g}}}}}'
-    )
+    if not desk.run:
+        return NO_COMMAND
+    sampling = {"seed": given.seed, "temperature": given.temperature}
+    params = {"doses": [1.0], "sequences": 2, "length": max(8, given.length), "sampling": sampling}
     return command(
         "photo51",
         "steer",
+        desk.run,
         target or "f0",
         prompt,
-        "--model",
-        desk.bench.model.spec.name,
-        "--sae",
-        f"{desk.run}/sae/{desk.sae_name()}",
-        "--genomes",
-        f"{desk.run}/genome",
-        "--features",
-        f"{desk.run}/features.h5ad",
-        "--concepts",
-        f"{desk.run}/names.parquet",
+        *desk.sae_option(),
         "--params",
-        params,
+        json.dumps(params),
         "--out",
         "steered",
     )

@@ -24,6 +24,8 @@ SEED_MATCH = TableSpec(
         "partners": Column("str", "seed:feature of each match, joined by commas"),
         "density": Column("float", "share of bases at which it is active"),
         "maximum": Column("float", "largest activation in the run"),
+        "q50": Column("float", "median activation where active; NaN: never active"),
+        "q99": Column("float", "99th percentile where active: one unit of strength; NaN: never active"),
     },
 )
 

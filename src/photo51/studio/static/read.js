@@ -12,11 +12,12 @@ export class ReadPanel {
     this.text.addEventListener("keydown", e => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); this.paste(this.text.value); } });
     for (const kind of ["dragover", "drop"]) host.addEventListener(kind, e => { e.preventDefault(); if (kind === "drop") this.dropped(e.dataTransfer); });
     const chips = studio.state.examples.map(x => h("button", { type: "button", class: "link", onclick: () => this.example(x) }, x.label));
-    host.append(this.text, h("div", { class: "row", style: { marginTop: ".5rem" } }, read, chips.length ? h("span", { class: "small" }, "or go to ", chips.flatMap((c, i) => [i ? " \u00b7 " : "", c])) : null, h("span", { class: "grow" }), this.away = h("span", { class: "row", hidden: true })));
+    host.append(this.text, h("div", { class: "row", style: { marginTop: ".5rem" } }, read, chips.length ? h("span", { class: "small" }, "studio.state.run ? "or go to " : "or try ", chips.flatMap((c, i) => [i ? " \u00b7 " : "", c])) : null, h("span", { class: "grow" }), this.away = h("span", { class: "row", hidden: true })));
     this.body = h("div", {}); host.append(this.body);
     this.body.append(h("p", { class: "empty", style: { marginTop: "1.6rem" } }, `Up to ${number(studio.state.most_bases)} bases are read at once, on both strands. Click a base to see what made the model expect it; click a feature\u2019s name for its page. `, h("kbd", {}, "/"), " searches."));
   }
   async example(x) {
+    if (x.bases) { this.paste(x.bases); return; }
     const q = document.getElementById("q"); q.value = x.query;
     document.getElementById("search").requestSubmit();
   }
@@ -58,8 +59,8 @@ export class ReadPanel {
       const save = what => async () => { const f = await s.during(this.host, () => file(`export/${what}?reading=${this.reading.key}`), "writing"); if (f) download(f.name, f.text, "text/plain"); };
       this.away.append(h("span", { class: "small" }, "save"), h("button", { type: "button", onclick: save("bed") }, "BED"), h("button", { type: "button", onclick: save("tsv") }, "features"), h("button", { type: "button", onclick: save("bits") }, "bits"), h("button", { type: "button", onclick: () => download("photo51.svg", this.view.svg(), "image/svg+xml") }, "SVG"));
     }
-    const p = r.place, what = p ? `${p.genome.replaceAll("_", " ")} ${p.chrom}:${number(p.start + 1)}\u2013${number(p.end)}${p.strand === "-" ? ", reverse strand" : ""}` : "nowhere in the genomes of the run";
-    this.head.replaceChildren(h("p", { class: "quiet", style: { margin: ".9rem 0 0" } }, h("b", {}, r.name), ` \u00b7 ${number(r.bases.length)} bases \u00b7 ${digits(r.mean_bits["+"])} bits a base forward, ${digits(r.mean_bits["-"])} in reverse (2 would be chance) \u00b7 ${r.source.chrom ? p.genome.replaceAll("_", " ") : p ? "it lies at " + what : "it is " + what}`));
+    const p = r.place, what = p ? `${p.genome.replaceAll("_", " ")} ${p.chrom}:${number(p.start + 1)}\u2013${number(p.end)}${p.strand === "-" ? ", reverse strand" : ""}` : this.studio.state.run ? "nowhere in the genomes of the run" : "";
+    this.head.replaceChildren(h("p", { class: "quiet", style: { margin: ".9rem 0 0" } }, h("b", {}, r.name), ` \u00b7 ${number(r.bases.length)} bases \u00b7 ${digits(r.mean_bits["+"])} bits a base forward, ${digits(r.mean_bits["-"])} in reverse (2 would be chance) \u00b7 ${r.source.chrom ? p.genome.replaceAll("_", " ") : p ? "it lies at " + what : what && "it is " + what}`));
     this.view.show(r);
     const first = [];
     for (const row of r.strongest) if (!first.includes(row.feature)) first.push(row.feature);
