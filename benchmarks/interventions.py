@@ -36,7 +36,8 @@ from photo51.interventions.generate import Stream, generate
 from photo51.interventions.opening import coding_sequences, reference_windows
 from photo51.interventions.oracles import codon_table, oracles
 from photo51.interventions.painting import overlap, paint, read_track
-from photo51.interventions.rules import compile_rules, offline_holds, write_with_rules
+from photo51.interventions.rule_set import compile_rules
+from photo51.interventions.rules import offline_holds, write_with_rules
 from photo51.interventions.screen import proposals, screen
 from photo51.interventions.steer import steer
 from photo51.interventions.targets import NextBase

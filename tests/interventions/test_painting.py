@@ -9,12 +9,12 @@ import torch
 
 from photo51.config.interventions import PaintParams, SamplingParams
 from photo51.interventions.bundles import Bundle
-from photo51.interventions.canvas import Canvas, Paint
+from photo51.interventions.canvas import Canvas, Paint, read_canvas
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.edits import Gate, Order, SiteEdit
 from photo51.interventions.generate import generate, score
 from photo51.interventions.infill import flank_likelihood, infill, infill_span
-from photo51.interventions.painting import Judge, draw, overlap, paint, read_track, repaint
+from photo51.interventions.painting import Judge, draw, overlap, paint, paint_blocks, read_track, repaint
 from photo51.model.tokenizer import BASE_IDS, reverse_complement
 from photo51.types import InputError, Interval
 
@@ -178,3 +178,24 @@ def test_a_canvas_with_a_silent_feature_is_refused(instrument, prompt):
     with pytest.raises(InputError, match="silent"):
         paint(instrument, _canvas(2, 8, bundle=Bundle.single(8)), prompt, sequences=1, params=PLAIN)
     assert torch.is_tensor(instrument.dictionary.decoder)
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_blocks_are_handed_over_as_they_are_written(instrument, prompt, strand):
+    canvas = _canvas(20, 40, strand=strand)
+    steps = list(paint_blocks(instrument, canvas, prompt, sequences=2, params=PARAMS))
+    whole = paint(instrument, canvas, prompt, sequences=2, params=PARAMS)
+    assert np.array_equal(steps[-1].painting.ids, whole.ids)
+    spans = [s.interval for s in steps]
+    assert spans == (
+        [(a, a + 5) for a in range(0, 60, 5)] if strand == "+" else [(a, a + 5) for a in range(55, -1, -5)]
+    )
+    for step in steps:
+        assert np.array_equal(step.painting.ids[:, : step.end], whole.ids[:, : step.end])
+        assert not step.painting.ids[:, step.end :].any()
+
+
+def test_a_canvas_as_bed_is_read_back(tmp_path):
+    canvas = _canvas(20, 40, strength=0.1 + 0.2)
+    (tmp_path / "c.bed").write_text(canvas.bed())
+    assert read_canvas(tmp_path / "c.bed", 60, {"guanine": G}, 9) == canvas

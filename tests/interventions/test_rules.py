@@ -10,7 +10,8 @@ from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument, activations
 from photo51.interventions.edits import Order, SiteEdit
 from photo51.interventions.generate import generate
-from photo51.interventions.rules import compile_rules, offline_holds, write_with_rules
+from photo51.interventions.rule_set import check_rule, compile_rules
+from photo51.interventions.rules import RuleRun, offline_holds, rule_steps, write_with_rules
 from photo51.model.tokenizer import encode
 from photo51.types import InputError
 
@@ -77,9 +78,13 @@ def test_steering_by_rule_is_an_edit_at_the_bases_where_it_holds(planted, prompt
     rules = _rules(planted, {"watch": "guanine", "threshold": 0.5, "do": {"steer": "f1", "strength": 6.0}})
     run = write_with_rules(Instrument(*planted), prompts, rules, length=LENGTH, sampling=PLAIN)
     plain = generate(planted.model, prompts, LENGTH, sampling=PLAIN)
-    after = {name: [s[t + 1] == "C" for s, h in zip(texts, holds, strict=True) for t in range(LENGTH - 1) if h[t]]
-             for name, texts, holds in (("rule", run.sequences, run.holds[..., 0]),
-                                        ("plain", plain.sequences(), _level(planted, prompts, plain.sequences()) >= 0.5))}  # fmt: skip
+    after = {
+        name: [s[t + 1] == "C" for s, h in zip(texts, holds, strict=True) for t in range(LENGTH - 1) if h[t]]
+        for name, texts, holds in (
+            ("rule", run.sequences, run.holds[..., 0]),
+            ("plain", plain.sequences(), _level(planted, prompts, plain.sequences()) >= 0.5),
+        )
+    }
     assert np.mean(after["rule"]) > np.mean(after["plain"]) + 0.2
     strength = torch.from_numpy(np.pad(6.0 * run.holds[..., 0], ((0, 0), (prompts.shape[1], 0)))).float()
     edit = SiteEdit(planted.dictionary, [Order("add", Bundle.single(1), strength)], planted.units)
@@ -146,7 +151,10 @@ def test_temperature_holds_while_the_rule_does(planted, prompts):
     ("rule", "said"),
     [
         ({"watch": "f8", "threshold": 1, "do": {"log": True}}, "can never fire.*silent"),
-        ({"watch": "f1", "threshold": 1, "first": 59, "window": 2, "do": {"log": True}}, "can never fire: it needs base 61"),
+        (
+            {"watch": "f1", "threshold": 1, "first": 59, "window": 2, "do": {"log": True}},
+            "can never fire: it needs base 61",
+        ),
         ({"watch": "-1*f1", "threshold": 1, "do": {"log": True}}, "no feature with a weight above 0"),
         ({"watch": "f99", "threshold": 1, "do": {"log": True}}, "from 0 to 8"),
         ({"watch": "guanin", "threshold": 1, "do": {"log": True}}, "did you mean guanine"),
@@ -155,7 +163,84 @@ def test_temperature_holds_while_the_rule_does(planted, prompts):
         ({"watch": "f1", "threshold": 1, "do": {"insert": "ACQ"}}, "'Q' at base 3"),
         ({"watch": "f1", "treshold": 1, "do": {"log": True}}, "treshold"),
     ],
-)  # fmt: skip
+)
 def test_rules_that_cannot_be_are_refused(planted, rule, said):
     with pytest.raises(InputError, match=said):
         _rules(planted, rule)
+
+
+def test_the_steps_are_the_run(planted, prompts):
+    rules = _rules(planted, {"watch": "guanine", "threshold": 0.5, "do": {"stop": True}})
+    *steps, run = rule_steps(Instrument(*planted), prompts, rules, length=LENGTH, sampling=PLAIN)
+    assert isinstance(run, RuleRun)
+    assert ["".join(s.letters[i] for s in steps) for i in range(len(prompts))] == run.sequences
+    began = [(i, s.position) for s in steps for i in np.flatnonzero(s.began[:, 0])]
+    assert sorted(began) == sorted(zip(run.events["sequence"], run.events["position"], strict=True))
+    assert len(steps) == max(map(len, run.sequences))
+
+
+@pytest.mark.parametrize("frame", [0, 1, 2])
+def test_a_word_in_frame_stops_at_the_first_stop_codon_of_that_frame(planted, prompts, frame):
+    """Stop codons are looked for by hand, prompt and written bases together, codon by codon."""
+    rules = _rules(planted, {"word": "taa|UAG|TGA", "frame": frame, "do": {"stop": True}})
+    run = write_with_rules(Instrument(*planted), prompts, rules, length=LENGTH, sampling=PLAIN)
+    plain = generate(planted.model, prompts, LENGTH, sampling=PLAIN).sequences()
+    start = bytes(prompts[0]).decode()
+    stopped = []
+    for text, free in zip(run.sequences, plain, strict=True):
+        assert free.startswith(text)
+        whole = start + free
+        codons = [
+            i
+            for i in range(frame, len(whole) - 2, 3)
+            if whole[i : i + 3] in {"TAA", "TAG", "TGA"} and i + 3 > len(start)
+        ]
+        assert len(start) + len(text) == (codons[0] + 3 if codons else len(whole))
+        stopped += [len(text) - 1] if codons else []
+    assert run.events["position"].tolist() == stopped
+
+
+def test_a_word_and_a_feature_must_meet_at_one_base(planted, prompts):
+    settings = {"watch": "guanine", "threshold": 0.3, "word": "NG", "do": {"log": True}}
+    run = write_with_rules(Instrument(*planted), prompts, _rules(planted, settings), length=LENGTH, sampling=PLAIN)
+    track = _level(planted, prompts, run.sequences)
+    assert len(run.events)
+    for row in run.events.itertuples(index=False):
+        assert run.sequences[row.sequence][row.position] == "G"
+        assert track[row.sequence, row.position] >= 0.3
+
+
+@pytest.mark.parametrize(
+    ("rule", "verdict", "said"),
+    [
+        ({"watch": "guanine", "threshold": 0.5}, "ready", ""),
+        ({"watch": "guanine", "threshold": 1e6}, "hardly", "cannot have passed"),
+        ({"watch": "f8", "threshold": 1}, "never", "silent"),
+        ({"watch": "guanine", "threshold": 1, "first": LENGTH}, "never", "it needs base"),
+        ({"word": "TAA", "frame": 0}, "ready", ""),
+        ({"word": "A" * (LENGTH + 21)}, "never", "fits"),
+        ({"word": "TAA", "frame": 0, "first": LENGTH - 1}, "never", "fits"),
+        ({"word": "TAA", "frame": 2, "first": LENGTH - 1}, "ready", ""),
+    ],
+)
+def test_what_is_said_of_a_rule_before_it_runs(planted, rule, verdict, said):
+    """The last of 60 bases after a prompt of 20 has index 79: a codon that ends there begins at 77, in frame 2."""
+    file = validated(RuleFile, {"rules": [{"name": "r", "do": {"log": True}, **rule}]}, "rules.yaml")
+    found = check_rule(file.rules[0], {"guanine": Bundle.single(2)}, planted.units, length=LENGTH, prompt=20)
+    assert found.verdict == verdict
+    assert said in found.reason
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ({}, "a feature to watch, or a word"),
+        ({"watch": "f1"}, "watch and threshold together"),
+        ({"word": "TAA", "window": 2}, "for a window"),
+        ({"watch": "f1", "threshold": 1, "frame": 1}, "a word that begins in frame 1"),
+        ({"word": "TXA"}, "IUPAC"),
+    ],
+)
+def test_conditions_that_make_no_sense_are_refused(planted, rule, said):
+    with pytest.raises(InputError, match=said):
+        _rules(planted, {"do": {"log": True}, **rule})

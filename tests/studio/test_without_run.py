@@ -33,7 +33,9 @@ def shelf():
 def test_a_sequence_is_read_with_the_shipped_dictionary(page, shelf):
     state = page.get("api/state").json()
     assert (state["run"], state["model"]) == ("", "sh2:base")
-    np.testing.assert_array_equal(unpack(state["features"]["unit"]), shelf["features"]["q99"].fillna(0).astype(np.float32))  # fmt: skip
+    np.testing.assert_array_equal(
+        unpack(state["features"]["unit"]), shelf["features"]["q99"].fillna(0).astype(np.float32)
+    )
     told = page.post("api/read", {"text": state["examples"][0]["bases"]}).json()
     assert len(told["bases"]) == 134
     assert told["place"] is None

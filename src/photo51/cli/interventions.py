@@ -248,12 +248,15 @@ def react(
     from photo51.config import parse
     from photo51.config.interventions import RuleFile, UnitParams
     from photo51.interventions import opening, outputs
-    from photo51.interventions.rules import compile_rules, write_with_rules
+    from photo51.interventions.rule_set import compile_rules
+    from photo51.interventions.rules import write_with_rules
 
     file = parse(RuleFile, str(rules))
     start = opening.read_sequence(prompt)
     opened, _ = _instrument(job, UnitParams(), sequences=genomes, features=features, concepts=concepts)
-    compiled = compile_rules(file, opened.concepts, opened.instrument.units, length=length, where=str(rules))
+    compiled = compile_rules(
+        file, opened.concepts, opened.instrument.units, length=length, prompt=len(start), where=str(rules)
+    )
     written = write_with_rules(
         opened.instrument, np.tile(start, (sequences, 1)), compiled, length=length, sampling=job.params
     )

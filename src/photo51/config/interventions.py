@@ -236,11 +236,28 @@ class ActionParams(Params):
 
 
 class RuleParams(Params):
-    """When a feature fires while a sequence is written, do something about it, one base later."""
+    """When a feature fires, or a word is written, do something about it, one base later.
+
+    With both, the word must end at a base at which the level is reached.
+    """
 
     name: str = Field(description="name of the rule")
-    watch: str = Field(description="feature, concept or sum whose level is watched")
-    threshold: float = Field(gt=0, description="level at which the rule begins to hold (units)")
+    watch: str | None = Field(
+        default=None, description="feature, concept or sum whose level is watched; needed without a word"
+    )
+    threshold: float | None = Field(
+        default=None, gt=0, description="level at which the rule begins to hold (units); needed to watch"
+    )
+    word: str | None = Field(
+        default=None,
+        description="IUPAC words, joined by |, one of which must end at the base, as TAA|TAG|TGA",
+    )
+    frame: int | None = Field(
+        default=None,
+        ge=0,
+        le=2,
+        description="the word begins at a codon of this frame, counted from the first base of the prompt",
+    )
     release: float | None = Field(
         default=None, description="level below which it ceases to hold (units); the threshold if left out"
     )
@@ -251,9 +268,21 @@ class RuleParams(Params):
 
     @model_validator(mode="after")
     def _can_release(self) -> RuleParams:
-        if self.release is not None and self.release > self.threshold:
+        if self.watch is None and self.word is None:
+            raise ValueError("need a feature to watch, or a word, got neither")
+        if (self.watch is None) != (self.threshold is None):
+            raise ValueError("need watch and threshold together, got one of them")
+        if self.watch is None and (self.window > 1 or self.release is not None):
+            raise ValueError("need a feature to watch for a window or a release, got a word alone")
+        if self.frame is not None and self.word is None:
+            raise ValueError(f"need a word that begins in frame {self.frame}, got none")
+        if self.release is not None and self.threshold is not None and self.release > self.threshold:
             raise ValueError(f"need a release not above the threshold {self.threshold}, got {self.release}")
         return self
+
+    def word_list(self) -> tuple[str, ...]:
+        """The words, in capitals, T for U."""
+        return tuple(w.strip().upper().replace("U", "T") for w in self.word.split("|")) if self.word else ()
 
 
 class RuleFile(Params):

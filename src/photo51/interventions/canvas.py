@@ -149,6 +149,13 @@ class Canvas:
                 mask[max(0, paint.where.start - margin) : paint.where.end + margin] = True
         return mask
 
+    def bed(self) -> str:
+        """The paints as BED6 text that `read_canvas` takes: concept in column 4, strength (units) in column 5."""
+        return "".join(
+            f"{self.name}\t{p.where.start}\t{p.where.end}\t{p.concept}\t{p.strength!r}\t{p.where.strand}\n"
+            for p in self.paints
+        )
+
     def add(self, paint: Paint) -> Canvas:
         """With one more paint."""
         return replace(self, paints=(*self.paints, paint))

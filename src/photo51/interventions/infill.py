@@ -8,6 +8,8 @@ likeliest.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -16,13 +18,29 @@ from photo51.config.interventions import PaintParams
 from photo51.interventions.canvas import Canvas
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.generate import Stream, open_stream
-from photo51.interventions.painting import Judge, Painting, changed, draw, edit_of, try_block
+from photo51.interventions.painting import (
+    Judge,
+    Painted,
+    Painting,
+    changed,
+    draw,
+    edit_of,
+    last_of,
+    try_block,
+)
 from photo51.types import InputError
 
 
 def infill(
     instrument: Instrument, painting: Painting, canvas: Canvas, params: PaintParams, *, pad: int = 0
 ) -> Painting:
+    """Rewrite only what a changed canvas asks for, as `infill_spans` does."""
+    return last_of(infill_spans(instrument, painting, canvas, params, pad=pad))
+
+
+def infill_spans(
+    instrument: Instrument, painting: Painting, canvas: Canvas, params: PaintParams, *, pad: int = 0
+) -> Iterator[Painted]:
     """Rewrite only the bases at which a changed canvas asks for something else; all others stay.
 
     Parameters
@@ -40,8 +58,9 @@ def infill(
         spans = [(canvas.length - b, canvas.length - a) for a, b in reversed(spans)]
     done = painting._replace(canvas=canvas)
     for a, b in spans:
-        done = infill_span(instrument, done, a, b, params)
-    return done
+        for step in _fill(instrument, done, a, b, params):
+            yield step
+            done = step.painting
 
 
 def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -54,9 +73,14 @@ def _merged(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return out
 
 
-@torch.inference_mode()
 def infill_span(instrument: Instrument, painting: Painting, a: int, b: int, params: PaintParams) -> Painting:
     """Rewrite bases [a, b), in the direction of writing, of every sequence between its own flanks."""
+    return last_of(_fill(instrument, painting, a, b, params))
+
+
+@torch.inference_mode()
+def _fill(instrument: Instrument, painting: Painting, a: int, b: int, params: PaintParams) -> Iterator[Painted]:
+    """One sequence after the other."""
     if not 0 <= a < b <= painting.canvas.length:
         raise InputError(f"infill: need a span within the {painting.canvas.length} bases of the canvas, got {a}..{b}")
     canvas = painting.canvas if painting.canvas.strand == "+" else painting.canvas.mirrored()
@@ -72,7 +96,7 @@ def infill_span(instrument: Instrument, painting: Painting, a: int, b: int, para
         score = score + flank_likelihood(ends, ids[i, b : b + params.flank])
         chosen = int(draw(score[None], rng)[0]) if params.infill == "rejection" else int(score.argmax())
         ids[i, a:b] = spans[chosen]
-    return painting._replace(ids=ids)
+        yield Painted(painting._replace(ids=ids.copy()), a, b, np.array([i]))
 
 
 def _sampled(

@@ -205,14 +205,21 @@ def codon_usage(sequence: str, table: Mapping[str, float]) -> float:
 
 def motif(sequence: str, consensus: str) -> float:
     """Occurrences of an IUPAC consensus on both strands, per 1,000 bases; overlapping ones count."""
-    forward = _pattern(consensus)
-    reverse = _pattern(consensus.translate(_COMPLEMENT)[::-1])
+    forward = motif_pattern(consensus)
+    reverse = motif_pattern(consensus.translate(_COMPLEMENT)[::-1])
     n = len(forward.findall(sequence)) + (0 if forward.pattern == reverse.pattern else len(reverse.findall(sequence)))
     return 1_000.0 * n / max(1, len(sequence))
 
 
 @lru_cache
-def _pattern(consensus: str) -> re.Pattern[str]:
+def motif_pattern(consensus: str) -> re.Pattern[str]:
+    """An IUPAC consensus as a pattern that is empty where the consensus begins.
+
+    Raises
+    ------
+    InputError
+        For an empty one, and letters outside the IUPAC code.
+    """
     if not consensus or (bad := [c for c in consensus if c not in _IUPAC]):
         raise InputError(f"motif {consensus!r}: need letters of the IUPAC code, got {bad if consensus else 'none'}")
     return re.compile("(?=" + "".join(_IUPAC[c] for c in consensus) + ")")
@@ -272,7 +279,7 @@ def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, 
         )
     found += [Oracle(f"motif_{m}", "per kb", f"{m}, both strands", partial(motif, consensus=m)) for m in motifs]
     for m in motifs:
-        _pattern(m)
+        motif_pattern(m)
     if find_spec("pyaragorn") is not None:
         found.append(Oracle("trna", "per kb", "transfer RNAs (ARAGORN)", trna))
     return found

@@ -15,7 +15,8 @@ from photo51.interventions import plots
 from photo51.interventions.exchange import Exchange
 from photo51.interventions.explain import Explained
 from photo51.interventions.painting import Painting
-from photo51.interventions.rules import Rule, RuleRun
+from photo51.interventions.rule_set import Rule
+from photo51.interventions.rules import RuleRun
 from photo51.interventions.steer import Steered
 from photo51.io import Provenance, atomic, write_json, write_table
 from photo51.io.contracts import interventions as tables
@@ -104,7 +105,7 @@ def write_rules(run: RuleRun, rules: Sequence[Rule], out: Path, made: Provenance
                 ax,
                 run.levels[busiest, :length, r],
                 run.holds[busiest, :length, r],
-                threshold=rule.settings.threshold,
+                threshold=rule.threshold,
                 release=rule.release,
                 rule=f"{rule.settings.name}: {rule.words()} (sequence {busiest})",
                 window=rule.settings.window,

@@ -9,6 +9,7 @@ reward, and with one try it is the edited model itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +53,33 @@ class Painting(NamedTuple):
         return [decode(row) for row in ids]
 
 
+class Painted(NamedTuple):
+    """A painting under way.
+
+    Attributes
+    ----------
+    painting
+        What there is so far; bases that are still to be written are 0.
+    start, end
+        Bases that were written last, half-open, in the direction of writing.
+    rows
+        Sequences in which they were, (rows,).
+    """
+
+    painting: Painting
+    start: int
+    end: int
+    rows: NDArray[np.int64]
+
+    @property
+    def interval(self) -> tuple[int, int]:
+        """The bases in forward coordinates of the canvas, half-open."""
+        canvas = self.painting.canvas
+        if canvas.strand == "-":
+            return canvas.length - self.end, canvas.length - self.start
+        return self.start, self.end
+
+
 def paint(
     instrument: Instrument,
     canvas: Canvas,
@@ -60,7 +88,25 @@ def paint(
     sequences: int,
     params: PaintParams,
 ) -> Painting:
-    """Write a canvas after a prompt.
+    """Write a canvas after a prompt, as `paint_blocks` does."""
+    return last_of(paint_blocks(instrument, canvas, prompt, sequences=sequences, params=params))
+
+
+def last_of(steps: Iterator[Painted]) -> Painting:
+    """The painting when everything is written."""
+    *_, last = steps
+    return last.painting
+
+
+def paint_blocks(
+    instrument: Instrument,
+    canvas: Canvas,
+    prompt: NDArray[np.integer],
+    *,
+    sequences: int,
+    params: PaintParams,
+) -> Iterator[Painted]:
+    """Write a canvas after a prompt, block by block.
 
     Parameters
     ----------
@@ -76,12 +122,18 @@ def paint(
         For an empty prompt or a painted feature that never fires.
     """
     blank = Painting(canvas, np.asarray(prompt, np.uint8), np.zeros((sequences, canvas.length), np.uint8))
-    return _write(instrument, blank, first=0, params=params)
+    yield from _write(instrument, blank, first=0, params=params)
 
 
 def repaint(instrument: Instrument, painting: Painting, canvas: Canvas, params: PaintParams) -> Painting:
-    """Write what a changed canvas asks for: bases before the first change stay, that base and all after it are
-    rewritten.
+    """Write what a changed canvas asks for, as `repaint_blocks` does."""
+    return last_of(repaint_blocks(instrument, painting, canvas, params))
+
+
+def repaint_blocks(
+    instrument: Instrument, painting: Painting, canvas: Canvas, params: PaintParams
+) -> Iterator[Painted]:
+    """Write what a changed canvas asks for: bases before the first change stay, the others are rewritten.
 
     Raises
     ------
@@ -90,7 +142,7 @@ def repaint(instrument: Instrument, painting: Painting, canvas: Canvas, params: 
     """
     changes = changed(painting, canvas)
     first = changes[0][0] if canvas.strand == "+" else canvas.length - changes[-1][1]
-    return _write(instrument, painting._replace(canvas=canvas), first=first, params=params)
+    yield from _write(instrument, painting._replace(canvas=canvas), first=first, params=params)
 
 
 def changed(painting: Painting, canvas: Canvas) -> list[tuple[int, int]]:
@@ -160,7 +212,7 @@ class Judge:
 
 
 @torch.inference_mode()
-def _write(instrument: Instrument, painting: Painting, *, first: int, params: PaintParams) -> Painting:
+def _write(instrument: Instrument, painting: Painting, *, first: int, params: PaintParams) -> Iterator[Painted]:
     """Write bases [first, …) of every sequence, block by block."""
     canvas = painting.canvas if painting.canvas.strand == "+" else painting.canvas.mirrored()
     edits = {instrument.site: edit_of(instrument, canvas, len(painting.prompt), params)}
@@ -179,7 +231,7 @@ def _write(instrument: Instrument, painting: Painting, *, first: int, params: Pa
         ids[:, a:b] = tries.ids[chosen]
         stream = tries.stream.take(chosen)
         stream.rows = np.arange(n)
-    return painting._replace(ids=ids)
+        yield Painted(painting._replace(ids=ids.copy()), a, b, np.arange(n))
 
 
 class Tries(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +13,8 @@ from photo51.genome.fasta import read_fasta
 from photo51.interventions.bundles import Bundle
 from photo51.interventions.canvas import Canvas, read_canvas
 from photo51.interventions.dictionary import Instrument
-from photo51.interventions.infill import infill as fill
-from photo51.interventions.painting import Painting, paint, repaint
+from photo51.interventions.infill import infill_spans
+from photo51.interventions.painting import Painted, Painting, last_of, paint_blocks, repaint_blocks
 from photo51.model.tokenizer import reverse_complement
 from photo51.types import InputError
 
@@ -55,7 +55,22 @@ def paint_or_repaint(
     infill: bool,
     params: PaintParams,
 ) -> Painting:
+    """Paint a canvas, as `painting_steps` does."""
+    steps = painting_steps(instrument, canvas, prompt, old, sequences=sequences, infill=infill, params=params)
+    return last_of(steps)
+
+
+def painting_steps(
+    instrument: Instrument,
+    canvas: Canvas,
+    prompt: NDArray[np.uint8],
+    old: Painting | None,
+    *,
+    sequences: int,
+    infill: bool,
+    params: PaintParams,
+) -> Iterator[Painted]:
     """Paint a canvas; where it was painted before, rewrite from the first change on, or only the changed spans."""
     if old is None:
-        return paint(instrument, canvas, prompt, sequences=sequences, params=params)
-    return (fill if infill else repaint)(instrument, old, canvas, params)
+        return paint_blocks(instrument, canvas, prompt, sequences=sequences, params=params)
+    return (infill_spans if infill else repaint_blocks)(instrument, old, canvas, params)

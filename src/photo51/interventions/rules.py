@@ -8,8 +8,7 @@ holds, the model gets the very tensors it would get without rules, so what is wr
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -18,58 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photo51.config.interventions import RuleFile, RuleParams, SamplingParams
-from photo51.interventions.bundles import Bundle, parse_bundle
-from photo51.interventions.dictionary import Instrument, Units
+from photo51.config.interventions import SamplingParams
+from photo51.interventions.dictionary import Instrument
 from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.generate import Stream, open_stream, pick, read_prompt, uniforms
+from photo51.interventions.generate import Stream, open_stream, pick, uniforms
+from photo51.interventions.rule_set import Rule
 from photo51.io.contracts.interventions import RULE_EVENTS
 from photo51.model.tokenizer import decode
-from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, eq=False)
-class Rule:
-    """A rule with its names looked up.
-
-    Attributes
-    ----------
-    settings
-        As the rule file has it.
-    watch
-        Features whose level it watches.
-    steer
-        What it adds while it holds.
-    insert, prompt
-        Token ids; empty where it does neither.
-    """
-
-    settings: RuleParams
-    watch: Bundle
-    steer: Bundle | None
-    insert: NDArray[np.uint8]
-    prompt: NDArray[np.uint8]
-
-    @property
-    def release(self) -> float:
-        """Level below which it ceases to hold."""
-        s = self.settings
-        return s.threshold if s.release is None else s.release
-
-    def words(self) -> str:
-        """What it does, for the table of events."""
-        do = self.settings.do
-        said = [
-            f"steer {do.steer} by {do.strength:g}" if do.steer else "",
-            f"insert {do.insert}" if do.insert else "",
-            "switch prompt" if do.prompt else "",
-            f"temperature {do.temperature:g}" if do.temperature else "",
-            "stop" if do.stop else "",
-            "log" if do.log else "",
-        ]
-        return ", ".join(s for s in said if s)
 
 
 class RuleRun(NamedTuple):
@@ -93,70 +49,43 @@ class RuleRun(NamedTuple):
     holds: NDArray[np.bool_]
 
 
-def compile_rules(
-    file: RuleFile, concepts: Mapping[str, Bundle], units: Units, *, length: int, where: str = "rules"
-) -> list[Rule]:
-    """Look names up and refuse what can never happen.
+class RuleStep(NamedTuple):
+    """One base under rules.
 
-    A threshold above anything seen on the reference is no contradiction, since written sequence may go further; it is
-    said in the log.
-
-    Raises
-    ------
-    InputError
-        For unknown or silent features, bases that cannot be read, and rules that can never fire.
+    Attributes
+    ----------
+    position
+        Base after the prompt.
+    letters
+        One letter a sequence, empty where a rule has stopped it.
+    levels, holds, began
+        (sequences, rules) level of each rule at the base, whether it holds, whether it began there.
     """
-    found = []
-    for s in file.rules:
-        at = f"{where}: rule {s.name!r}"
-        watch = parse_bundle(s.watch, concepts, len(units.unit))
-        steer = parse_bundle(s.do.steer, concepts, len(units.unit)) if s.do.steer else None
-        for bundle in (watch, steer):
-            if bundle is not None:
-                _check_fires(bundle, units, at)
-        if s.first + s.window > length:
-            raise InputError(
-                f"{at} can never fire: it needs base {s.first + s.window} after the prompt, and {length} are written"
-            )
-        reach = float(watch.level(units.peak[list(watch.features)], units))
-        if s.threshold > reach:
-            log.warning(
-                "%s can hardly fire: its threshold is %g units, and its level cannot have passed %.3g on %s reference"
-                " bases",
-                at,
-                s.threshold,
-                reach,
-                f"{units.bases:,}",
-            )
-        found.append(Rule(s, watch, steer, _bases(s.do.insert, at), _bases(s.do.prompt, at)))
-    return found
 
-
-def _bases(text: str | None, where: str) -> NDArray[np.uint8]:
-    return np.zeros(0, np.uint8) if text is None else read_prompt(text, where)
-
-
-def _check_fires(bundle: Bundle, units: Units, at: str) -> None:
-    try:
-        units.of(bundle.features)
-    except InputError as e:
-        raise InputError(f"{at} can never fire: {e}") from e
-    if max(bundle.weights) <= 0:
-        raise InputError(f"{at} can never fire: {bundle.name!r} has no feature with a weight above 0")
+    position: int
+    letters: list[str]
+    levels: NDArray[np.float32]
+    holds: NDArray[np.bool_]
+    began: NDArray[np.bool_]
 
 
 class _Watch:
     """The rules' state for every sequence, and their edit of the site."""
 
-    def __init__(self, instrument: Instrument, rules: Sequence[Rule], n: int, length: int):
-        self.instrument, self.rules = instrument, rules
-        self.features = list(dict.fromkeys(f for rule in rules for f in rule.watch.features))
+    def __init__(self, instrument: Instrument, rules: Sequence[Rule], prompts: list[str], length: int):
+        n = len(prompts)
+        self.instrument, self.rules, self.texts = instrument, rules, list(prompts)
+        watched = [rule.watch.features for rule in rules if rule.watch is not None]
+        self.features = list(dict.fromkeys(f for features in watched for f in features))
         column = {f: i for i, f in enumerate(self.features)}
         weights = np.zeros((len(self.features), len(rules)))
         for r, rule in enumerate(rules):
-            weights[[column[f] for f in rule.watch.features], r] = rule.watch.level_weights(instrument.units)
+            if rule.watch is not None:
+                weights[[column[f] for f in rule.watch.features], r] = rule.watch.level_weights(instrument.units)
+        self.worded = [r for r, rule in enumerate(rules) if rule.settings.word]
+        self.alone = [r for r in self.worded if rules[r].watch is None]
         self.weights = torch.from_numpy(weights).to(instrument.dictionary.decoder)
-        self.threshold = np.array([rule.settings.threshold for rule in rules])
+        self.threshold = np.array([rule.threshold for rule in rules])
         self.release = np.array([rule.release for rule in rules])
         self.window = np.array([rule.settings.window for rule in rules])
         self.first = np.array([rule.settings.first for rule in rules])
@@ -197,14 +126,19 @@ class _Watch:
         t = self.at
         assert t is not None
         codes = self.instrument.dictionary.encode(x[:, -1], self.features)
-        self.levels[self.now, t] = (codes @ self.weights).float().cpu().numpy()
+        level = (codes @ self.weights).float().cpu().numpy()
+        ends = np.ones((len(self.now), len(self.rules)), dtype=bool)
+        for r in self.worded:
+            ends[:, r] = [self.rules[r].ends_word(self.texts[row]) for row in self.now]
+        level[:, self.alone] = ends[:, self.alone]
+        self.levels[self.now, t] = level
         smooth = np.full((len(self.now), len(self.rules)), np.nan)
         for r, window in enumerate(self.window):
             if t + 1 >= window:
                 smooth[:, r] = self.levels[self.now, t + 1 - window : t + 1, r].mean(axis=1)
         was = self.holding[self.now]
         may = (t + 1 >= self.first + self.window) & ~(self.once & self.begun[self.now])
-        begins = ~was & may & (smooth >= self.threshold)
+        begins = ~was & may & ends & (smooth >= self.threshold)
         goes_on = was & (smooth >= self.release)
         self.holding[self.now] = self.holds[self.now, t] = begins | goes_on
         self.begun[self.now] |= begins
@@ -215,7 +149,6 @@ class _Watch:
         return self.holds[rows, t] & ~before
 
 
-@torch.inference_mode()
 def write_with_rules(
     instrument: Instrument,
     prompts: NDArray[np.integer],
@@ -224,7 +157,22 @@ def write_with_rules(
     length: int,
     sampling: SamplingParams,
 ) -> RuleRun:
-    """Continue prompts (sequences, prompt length) under rules.
+    """Continue prompts (sequences, prompt length) under rules, as `rule_steps` does."""
+    *_, last = rule_steps(instrument, prompts, rules, length=length, sampling=sampling)
+    assert isinstance(last, RuleRun)
+    return last
+
+
+@torch.inference_mode()
+def rule_steps(
+    instrument: Instrument,
+    prompts: NDArray[np.integer],
+    rules: Sequence[Rule],
+    *,
+    length: int,
+    sampling: SamplingParams,
+) -> Iterator[RuleStep | RuleRun]:
+    """Continue prompts (sequences, prompt length) under rules, base by base; the whole comes last.
 
     Raises
     ------
@@ -232,7 +180,7 @@ def write_with_rules(
         For an empty prompt.
     """
     n = len(prompts)
-    watch = _Watch(instrument, rules, n, length)
+    watch = _Watch(instrument, rules, [decode(row) for row in prompts], length)
     watch.begin(np.arange(n), None)
     edits = {instrument.site: watch}
     streams = [open_stream(instrument.model, prompts, np.arange(n), edits=edits)]
@@ -249,16 +197,23 @@ def write_with_rules(
             for row in rows:
                 if forced[row]:
                     written[row, t] = forced[row].pop(0)
+            for row in rows:
+                watch.texts[row] += chr(written[row, t])
             watch.begin(rows, t)
             stream.read(written[rows, t][:, None])
             began = watch.beginnings(rows, t)
             nexts += _act(instrument, stream, began, watch, forced=forced, ends=ends, written=written[:, : t + 1])
+        going = ends > t
+        letters = [chr(b) if g else "" for b, g in zip(written[:, t], going, strict=True)]
+        yield RuleStep(t, letters, watch.levels[:, t], watch.holds[:, t], watch.beginnings(np.arange(n), t))
         streams = nexts
+        if not streams:
+            break
     texts = [decode(written[i, : ends[i]]) for i in range(n)]
     for i, end in enumerate(ends):
         watch.levels[i, end:], watch.holds[i, end:] = np.nan, False
     _say_silent(rules, watch)
-    return RuleRun(texts, _events(rules, watch), watch.levels, watch.holds)
+    yield RuleRun(texts, _events(rules, watch), watch.levels, watch.holds)
 
 
 def _temperature(
@@ -343,7 +298,7 @@ def _say_silent(rules: Sequence[Rule], watch: _Watch) -> None:
             "rule %r never fired: its level reached %.3g units at one base, its threshold is %g over %d",
             rule.settings.name,
             highest,
-            rule.settings.threshold,
+            rule.threshold,
             rule.settings.window,
         )
 
