@@ -308,9 +308,8 @@ def readings(letters, gene, gone, change, between):
     behind = "".join(spliced[stop:])
     if i3 == n:  # nothing untranslated is annotated: the genome is read on
         behind = genome_behind(letters, gene, gone)
-    past_tail = lost_tail and (
-        max(gone) > max(gene.mrna[i5:i3]) if gene.strand == "+" else min(gone) < min(gene.mrna[i5:i3])
-    )
+    last = gene.mrna[i3 - 1]  # a gene may lie across the origin: its last base need not be its highest or lowest
+    past_tail = lost_tail and (last + 1 if gene.strand == "+" else last - 1) in gone
     return [(old, "".join(spliced[b:stop]), behind, past_tail) for b in begins], lost_head, lost_tail
 
 
