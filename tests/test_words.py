@@ -87,6 +87,7 @@ def test_lists_read_as_sentences():
 
 def test_places_are_one_based_with_both_ends():
     assert words.place("chr", 0, 1000, "-") == f"chr:1-1,000 ({MINUS})"
+    assert words.place("chr", 4_184_858, 4_184_859, "+") == "chr:4,184,859 (+)"
 
 
 def test_rich_text_escapes_what_it_does_not_know():

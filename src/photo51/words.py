@@ -156,8 +156,9 @@ def listing(words: Sequence[str], at_most: int = 6) -> str:
 
 
 def place(chrom: str, start: int, end: int, strand: str = "") -> str:
-    """A locus as genome browsers print it: 1-based, both ends included."""
-    return f"{chrom}:{start + 1:,}-{end:,}" + (f" ({strand.replace('-', MINUS)})" if strand in {"+", "-"} else "")
+    """A locus as genome browsers print it: 1-based, both ends included; a single base by its number alone."""
+    span = f"{start + 1:,}" if end - start == 1 else f"{start + 1:,}-{end:,}"
+    return f"{chrom}:{span}" + (f" ({strand.replace('-', MINUS)})" if strand in {"+", "-"} else "")
 
 
 def kind(name: str) -> str:

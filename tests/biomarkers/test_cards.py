@@ -193,7 +193,7 @@ def test_what_is_known_of_features_comes_from_concepts_places_and_by_hand(tmp_pa
     write_table(pd.DataFrame(rows), tmp_path / "top.parquet", TOP_WINDOWS, provenance("test"))
     by_hand = pd.DataFrame({"feature": [9], "name": ["mine"], "logo": ["a.png"]})
     found = read_known(by_hand, concepts=tmp_path / "concepts.parquet", places=tmp_path / "top.parquet")
-    assert found == {3: Known("tRNA", "chr:2,000-2,004(-)"), 9: Known("mine", logo=Path("a.png"))}
+    assert found == {3: Known("tRNA", "chr:2,000-2,004 (−)"), 9: Known("mine", logo=Path("a.png"))}
     with pytest.raises(InputError, match="'name'"):
         read_known(pd.DataFrame({"feature": [1]}))
 
@@ -239,7 +239,7 @@ def _drawn(world, found, i=0, **changes):
     [
         {},
         {"out_of_domain": True, "distance": np.nan, "faithfulness": np.nan},
-        {"shows_probability": False, "probability": np.nan, "withheld": "the score tells cases from controls of a gene no better than chance"},
+        {"shows_probability": False, "probability": np.nan, "withheld": "within a gene, the score tells cases from controls no better than chance"},
         {"probability": 0.002, "likelihood_ratio": 1e-4, "conformal": "neither", "outcome": "resistance to para-aminosalicylic acid"},
     ],
 )  # fmt: skip

@@ -229,10 +229,10 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
     for row in probe.to_dict("records"):
         chance = not row["within_lo"] > 0.5
         said = (
-            f"Over the whole set this score tells cases from controls of a gene with AUROC {row['auroc_within']:.2f}"
+            f"Over the whole set, this score tells cases from controls within a gene with AUROC {row['auroc_within']:.2f}"
             f" ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
         )
-        said += ": no better than chance, so the card explains the score and not the outcome." if chance else "."
+        said += ": no better than chance; the card explains the score, not the outcome." if chance else "."
         lines.append(Line(said, 7.5, theme.colour("failed") if chance else theme.INK))
     source = (
         f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row"

@@ -163,11 +163,11 @@ def explain(
 def withholding(settings: BiomarkersParams, judged: Judged | None, method: str, consequence: str, scale: float) -> str:
     """Why a card shows no probability; empty where it shows one."""
     if settings.claim == "description":
-        return "the comparison is a description: its cases and controls differ by more than what cases have"
+        return "the comparison is a description: its cases and controls differ by more than the outcome"
     if judged is not None and len(judged.probe) and not judged.probe["within_lo"].iloc[0] > CHANCE:
-        return "the score tells cases from controls of a gene no better than chance"
+        return "within a gene, the score tells cases from controls no better than chance"
     if scale <= 0:
-        return "among the other genes a higher score is no likelier case"
+        return "in the other genes, variants of higher score are not more often cases"
     if judged is not None and len(judged.reach):
         of_method = judged.reach[judged.reach["method"] == method]
         here = of_method[of_method["consequence"] == consequence]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from photo51 import words
 from photo51.io import read_table
 from photo51.io.contracts.enrichment import CONCEPTS, NAMES
 from photo51.io.contracts.features import TOP_WINDOWS
@@ -51,7 +52,7 @@ def read_known(
     if places is not None:
         first = read_table(places, TOP_WINDOWS).sort_values(["feature", "rank"]).drop_duplicates("feature")
         loci = {
-            int(f): f"{chrom}:{start + 1:,}-{end:,}({strand})"
+            int(f): words.place(chrom, int(start), int(end), strand)
             for f, chrom, start, end, strand in first[["feature", "chrom", "start", "end", "strand"]].itertuples(
                 index=False
             )

@@ -86,7 +86,7 @@ def _given(made: dict[str, Any]) -> list[Block]:
     out.append(
         Raw(
             Markup(
-                "<details><summary>The whole configuration, defaults"
+                "<details class='no-print'><summary>The whole configuration, defaults"
                 " included</summary><pre><code>{}</code></pre></details>"
             ).format(text)
         )
