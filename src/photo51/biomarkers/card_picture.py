@@ -229,7 +229,8 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
     for row in probe.to_dict("records"):
         chance = not row["within_lo"] > 0.5
         said = (
-            f"Over the whole set, this score tells cases from controls within a gene with AUROC {row['auroc_within']:.2f}"
+            f"Over the whole set, this score tells cases from controls within a gene with AUROC"
+            f" {row['auroc_within']:.2f}"
             f" ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
         )
         said += ": no better than chance; the card explains the score, not the outcome." if chance else "."
