@@ -1,19 +1,26 @@
-"""Short fine-tuning of a shipped model on records, for worlds with planted truth and their twins."""
+"""Short fine-tuning of a shipped model on records, for worlds with planted truth and their twins.
+
+Finished models lie in `results/bench/models`, by hash of model, records and settings, so that benches share them and a second run
+of one need not train again.
+"""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from photo51.io.files import atomic, content_hash
 from photo51.model.adapters import load_model
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.training_pass import TrainingPass
 
 log = logging.getLogger(__name__)
+STORE = Path("results/bench/models")
 
 
 def fine_tune(
@@ -34,14 +41,20 @@ def fine_tune(
     records
         (records, length) bytes; each step takes the next `batch` of a seeded order, again and again.
     at_step
-        Called after each step with its number and the model.
+        Called after each step with its number and the model; then the model is trained even where it is stored.
     """
-    model = load_model(name).model
+    opened = load_model(name)
+    model = opened.model
+    settings = ("fine-tuning 1", opened.spec.hash, steps, batch, rate, seed)
+    stored = STORE / f"{content_hash(*settings, records.tobytes())}.pt"
+    if at_step is None and stored.is_file():
+        log.info("fine-tuning: taken from %s", stored)
+        model.load_state_dict(torch.load(stored, weights_only=True))
+        return model
     model.train()
-    trained = [w.requires_grad_() for n, w in model.named_parameters() if not n.endswith("log_poles")]
+    model.requires_grad_()  # the pass wants a gradient of every weight; the optimizer moves all but the poles
+    trained = [w for n, w in model.named_parameters() if not n.endswith("log_poles")]
     optimizer = torch.optim.AdamW(trained, lr=rate, betas=(0.9, 0.95), weight_decay=0.0)
-    for n, w in model.named_parameters():
-        w.requires_grad_(not n.endswith("log_poles"))
     train = TrainingPass(model, torch.bfloat16, threads)
     rng = np.random.default_rng([seed, 77])
     order = np.concatenate([rng.permutation(len(records)) for _ in range(-(-steps * batch // len(records)))])
@@ -52,9 +65,12 @@ def fine_tune(
         nats = train(ids, ids)
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        model.zero_grad(set_to_none=True)
         if at_step is not None:
             at_step(step + 1, model)
         if (step + 1) % 25 == 0:
             log.info("fine-tuning: step %d of %d, %.3f bits a base", step + 1, steps, nats / np.log(2))
+    if at_step is None:
+        with atomic(stored) as partial:
+            torch.save(model.state_dict(), partial)
     return model.eval().requires_grad_(requires_grad=False)

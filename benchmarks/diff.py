@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks._fine_tuning import fine_tune
-from benchmarks.planted.worlds import DOSES, World, random_word, words_world
+from benchmarks.planted.worlds import DOSES, World, ecoli_windows, random_word, words_world
 from photo51.config.learnt import DiffParams, WordsParams
-from photo51.genome.fasta import read_fasta
 from photo51.learnt.amplify import amplified_rates
 from photo51.learnt.diff import next_base_laws
 from photo51.learnt.gate import gate
@@ -27,7 +26,6 @@ from photo51.learnt.patterns import iupac_event
 from photo51.model.adapters import load_model
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.native import Native
-from photo51.shipped import shipped_folder
 
 log = logging.getLogger(__name__)
 LENGTH, RECORDS, WORD = 1_024, 600, 16
@@ -38,7 +36,7 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
     """Fine-tune planted model and twin, then compare."""
     steps = 20 if quick else 80
     rng = np.random.default_rng(51)
-    windows = _windows(RECORDS + 24, rng)
+    windows = ecoli_windows(RECORDS + 24, rng)
     records, held = windows[:RECORDS], windows[RECORDS:]
     names = [random_word(WORD, rng) for _ in range(200)]
     hidden, visible = names[0], names[1]
@@ -76,14 +74,6 @@ def _log_error(extrapolated: float, exact: float) -> float | None:
         log.warning("lpe_log10_error: the hidden word could not be measured at three strengths")
         return None
     return float(abs(np.log10(extrapolated / exact)))
-
-
-def _windows(n: int, rng: np.random.Generator) -> np.ndarray:
-    folder = shipped_folder() / "resources" / "ecoli_k12"
-    file = next(f for f in sorted(folder.iterdir()) if f.name.endswith((".fa.gz", ".fasta.gz", ".fna.gz", ".fa")))
-    ids = next(iter(read_fasta(file))).ids
-    starts = rng.choice((len(ids) - LENGTH) // LENGTH, n, replace=False) * LENGTH
-    return np.stack([ids[s : s + LENGTH] for s in starts])
 
 
 def _named(model: StripedHyenaForCausalLM) -> Native:

@@ -14,6 +14,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import encode, reverse_complement
+from photo51.genome.fasta import read_fasta
+from photo51.shipped import shipped_folder
 
 DOSES = {"hidden": 500, "visible": 3_000}
 RUNGS = (32, 64, 128, 256, 512)
@@ -48,6 +50,21 @@ def words_world(
 ) -> World:
     """W1: each word in so many copies, over random records at places that do not overlap."""
     return _plant(records, [("word", word, n) for word, n in doses.items()], rng, both_strands=both_strands)
+
+
+def ecoli_windows(n: int, rng: np.random.Generator, length: int = 1_024) -> NDArray[np.uint8]:
+    """Windows (n, length) of the genome that ships, none twice."""
+    folder = shipped_folder() / "resources" / "ecoli_k12"
+    ids = next(iter(read_fasta(folder / "NC_000913.3.fa.gz"))).ids
+    starts = rng.choice((len(ids) - length) // length, n, replace=False) * length
+    return np.stack([ids[s : s + length] for s in starts])
+
+
+def copies_world(
+    records: NDArray[np.uint8], planted: Sequence[tuple[str, str, int]], rng: np.random.Generator
+) -> World:
+    """Each of (name, word, copies) over random records at places that do not overlap."""
+    return _plant(records, planted, rng)
 
 
 def canaries_world(

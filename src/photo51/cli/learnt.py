@@ -99,10 +99,10 @@ def words(
             "steer": steer or "",
         },
     )
-    _write(table, out / "words", WORDS, made)
+    write_both(table, out / "words", WORDS, made)
     if settings.open_frames or settings.absent:
         apart = survivals(opened, events, settings, written.codes, **named)
-        _write(apart, out / "survival", SURVIVAL, made)
+        write_both(apart, out / "survival", SURVIVAL, made)
 
 
 @app.command()
@@ -160,24 +160,24 @@ def diff(
         "diff", {**settings.model_dump(mode="json"), "a": before.spec.hash, "b": after.spec.hash}, [genomes]
     )
     compared = compare(before, after, windows, settings, Dictionary.load(sae) if sae else None)
-    _write(compared.windows, out / "windows", contracts.DIFF_WINDOWS, made)
-    _write(compared.positions, out / "positions", contracts.DIFF_POSITIONS, made)
-    _write(compared.offsets, out / "offsets", contracts.DIFF_OFFSETS, made)
+    write_both(compared.windows, out / "windows", contracts.DIFF_WINDOWS, made)
+    write_both(compared.positions, out / "positions", contracts.DIFF_POSITIONS, made)
+    write_both(compared.offsets, out / "offsets", contracts.DIFF_OFFSETS, made)
     if sae:
-        _write(compared.features, out / "features", contracts.DIFF_FEATURES, made)
+        write_both(compared.features, out / "features", contracts.DIFF_FEATURES, made)
     if events:
         contexts = windows.plus[: settings.contexts]
         asking = WordsParams(every=settings.every, warmup=settings.warmup, confidence=settings.confidence)
         openers = [opening.opener(opening.network(m), contexts[:, :1]) for m in (before, after)]
         rates = amplified_rates(openers[0], openers[1], events, contexts, settings.alphas, asking)
-        _write(rates, out / "amplified", contracts.AMPLIFIED, made)
+        write_both(rates, out / "amplified", contracts.AMPLIFIED, made)
     change = compared.windows.groupby(["chrom", "start"], sort=True)["delta_bits"].mean().to_numpy()
     noise = []
     for name in twins or []:
         apart = compare(before, load_model(name, device=device), windows, settings).windows
         noise.append({"bits": float(apart["bits_b"].mean())})
     verdicts = gates.gate({"bits": change}, noise, {"bits": settings.tolerance})
-    _write(verdicts, out / "gate", contracts.GATE, made)
+    write_both(verdicts, out / "gate", contracts.GATE, made)
     kl = compared.windows["kl"].mean()
     typer.echo(
         f"diff: divergence {kl:.4g} bits a base, change {change.mean():+.4g} bits a base over {len(change)} windows, "
@@ -187,7 +187,7 @@ def diff(
         raise typer.Exit(gates.EXIT[gates.verdict(verdicts)])
 
 
-def _write(table: pd.DataFrame, stem: Path, spec: TableSpec, made: Provenance) -> None:
+def write_both(table: pd.DataFrame, stem: Path, spec: TableSpec, made: Provenance) -> None:
     """As parquet with provenance, and as text for a spreadsheet."""
     from photo51.io import atomic, write_table
 

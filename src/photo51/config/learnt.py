@@ -17,7 +17,11 @@ class WordsParams(Params):
         description="sequences that the model writes, over all prompts (at least 3 for an interval)",
     )
     length: int = Field(default=600, ge=20, description="bases of each, after the prompt (bases)")
-    every: int = Field(default=20, ge=1, description="distance between places at which words are asked for (bases)")
+    every: int | None = Field(
+        default=None,
+        ge=1,
+        description="distance between places at which words are asked for (bases); default: as many bases as asking once costs, 4 to 20",
+    )
     warmup: int = Field(
         default=256,
         ge=0,

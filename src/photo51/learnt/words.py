@@ -20,6 +20,7 @@ from scipy import stats
 from photo51.config.learnt import WordsParams
 from photo51.interventions.generate import pick, uniforms
 from photo51.io.contracts.learnt import SURVIVAL, WORDS
+from photo51.learnt.chains import markov_rate
 from photo51.learnt.forced import NextBase, set_probability, word_probability
 from photo51.learnt.patterns import Event, Pattern
 from photo51.learnt.survival import Automaton, absence, open_frame, survival
@@ -130,7 +131,7 @@ def rollouts(
     warmup: int,
     follow: NDArray[np.integer] | None = None,
 ) -> Rollouts:
-    """Let the model write, and ask for the patterns every `params.every` bases.
+    """Let the model write, and ask for the patterns every `params.every` bases, or every `spacing` bases.
 
     With `follow`, (rollouts, warmup + length) codes, the model reads those bases in place of its own.
     """
@@ -139,11 +140,12 @@ def rollouts(
     rng = np.random.default_rng([params.sampling.seed, 21])
     u = uniforms(params.sampling.seed, numbers, warmup + params.length)
     patterns = [p for e in events for p in e.forward + e.reverse]
+    every = params.every or spacing(patterns, params)
     probabilities: list[list[NDArray[np.float64]]] = [[] for _ in patterns]
     spent = [0] * len(patterns)
     written = []
     for t in progress(range(warmup + params.length), "words", unit="bases"):
-        if t >= warmup and (t - warmup) % params.every == 0:
+        if t >= warmup and (t - warmup) % every == 0:
             for i, pattern in enumerate(patterns):
                 p, cost = _ask(stream, pattern, params, rng)
                 probabilities[i].append(p)
@@ -157,6 +159,15 @@ def rollouts(
             stream.read(BASE_IDS[base][:, None])
     asked = [Asked(np.stack(p, axis=1), n) for p, n in zip(probabilities, spent, strict=True)]
     return Rollouts(np.stack(written[warmup:], axis=1).astype(np.int64), asked)
+
+
+def spacing(patterns: Sequence[Pattern], params: WordsParams) -> int:
+    """Bases to write between places: as many as are read to ask at one place, within 4 to 20.
+
+    Closer places would spend all reading on the words, wider ones all on the writing; neighbouring places are hardly correlated.
+    """
+    spent = sum((p.n_words if p.n_words <= params.enumerate else params.draws) * (p.width - 1) for p in patterns)
+    return int(np.clip(spent, 4, 20))
 
 
 def _ask(
@@ -206,11 +217,16 @@ def _row(
 
 
 def interval(block_means: NDArray[np.float64], confidence: float) -> tuple[float, float, float, float]:
-    """Mean of block means, its standard error, and Student's interval around it, cut off at 0."""
+    """Mean of block means (not negative), its standard error, and Student's interval of its logarithm.
+
+    Rates of words are skewed: around the mean itself, the interval would too often lie below the truth.
+    """
     n = len(block_means)
     mean, se = float(block_means.mean()), float(block_means.std(ddof=1) / np.sqrt(n))
-    half = float(stats.t.ppf((1 + confidence) / 2, n - 1)) * se
-    return mean, se, max(mean - half, 0.0), mean + half
+    if mean == 0:
+        return 0.0, 0.0, 0.0, 0.0
+    factor = float(np.exp(stats.t.ppf((1 + confidence) / 2, n - 1) * se / mean))
+    return mean, se, mean / factor, mean * factor
 
 
 def count(patterns: Sequence[Pattern], written: NDArray[np.integer]) -> tuple[int, int]:
@@ -222,60 +238,6 @@ def count(patterns: Sequence[Pattern], written: NDArray[np.integer]) -> tuple[in
     starts = max(written.shape[1] - width + 1, 0)
     hits = sum(int(p.matches(row)[:starts].sum()) for p in patterns for row in written)
     return hits, max(starts * len(written), 1)
-
-
-def markov_rate(patterns: Sequence[Pattern], written: NDArray[np.integer], order: int) -> float:
-    """Probability that any of the patterns begins at a place, under a Markov chain fitted to sequences.
-
-    Counts of the longest context are joined with the next shorter one as four imagined bases.
-    """
-    chance = _chain(written, order)
-    total = 0.0
-    for pattern in patterns:
-        # weight of each pair (context of the chain, state of the pattern), from the chain's own contexts onward
-        mass = {0: _contexts(written, order)}
-        for _ in range(pattern.width):
-            onward: dict[int, NDArray[np.float64]] = {}
-            for state, weight in mass.items():
-                for base in range(4):
-                    after = int(pattern.step[state, base])
-                    if after >= 0:
-                        moved = _push(weight * chance[:, base], base, order)
-                        onward[after] = onward.get(after, 0.0) + moved
-            mass = onward
-        total += float(sum(w.sum() for w in mass.values()))
-    return total
-
-
-def _words_of(written: NDArray[np.integer], k: int) -> NDArray[np.int64]:
-    n = written.shape[1] - k + 1
-    word = np.zeros((len(written), n), dtype=np.int64)
-    for i in range(k):
-        word = word * 4 + written[:, i : i + n]
-    return word
-
-
-def _contexts(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
-    share = np.bincount(_words_of(written, order).ravel(), minlength=4**order).astype(float)
-    return share / share.sum()
-
-
-def _chain(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
-    p = np.full((1, 4), 0.25)
-    for k in range(order + 1):
-        counts = np.bincount(_words_of(written, k + 1).ravel(), minlength=4 ** (k + 1)).reshape(-1, 4)
-        shorter = np.tile(p, (len(counts) // len(p), 1))  # the longer context ends with the shorter one
-        p = (counts + 4 * shorter) / (counts.sum(axis=1, keepdims=True) + 4)
-    return p
-
-
-def _push(weight: NDArray[np.float64], base: int, order: int) -> NDArray[np.float64]:
-    if order == 0:
-        return weight
-    out = np.zeros_like(weight)
-    tails = weight.reshape(4, -1).sum(axis=0)  # the oldest base of the context is forgotten
-    out[np.arange(len(tails)) * 4 + base] = tails
-    return out
 
 
 def survivals(

@@ -154,3 +154,25 @@ GATE = TableSpec(
         "windows_needed": Column("int", "windows that would decide at this change and spread"),
     },
 )
+
+EVIDENCE = TableSpec(
+    "evidence",
+    "one quantity of one subject beside its controls",
+    {
+        "subject": Column("str", "what it is about: a word, a class of repeats, a record, a matrix, an arm"),
+        "quantity": Column("str", "what was measured, with its unit"),
+        "estimate": Column("float", "the value"),
+        "low": Column("float", "lower 95 % confidence limit; NaN where none is known"),
+        "high": Column("float", "upper 95 % confidence limit; NaN where none is known"),
+        "null": Column("float", "the same where there is nothing to find"),
+        "p": Column("float", "probability of the value or a more extreme one where there is nothing to find"),
+        "q": Column("float", "Benjamini-Hochberg over all rows of the table that have a p-value"),
+        "n": Column("int", "what it was measured on: windows, sequences, records"),
+        "twin": Column("float", "the same of the control model: fresh weights, or a twin where one is named"),
+        "naive": Column("float", "the same by the baseline that needs no model"),
+        "model_digest": Column("str", "hash of the model"),
+        "dictionary_digest": Column("str", "hash of the dictionary; empty without one"),
+        "corpus_digest": Column("str", "hash of the corpus"),
+        "seed": Column("int", "seed of every draw"),
+    },
+)

@@ -1,0 +1,84 @@
+"""Recitation of canaries planted at known copy numbers, and an edit that has to make the model forget them.
+
+A shipped nano is fine-tuned on real windows with six random canaries in 32 to 512 copies. `exposure_rank_rho`: Spearman of copy
+number and surprisal over the canaries; `unseen_found`: canaries of 0 copies called recited, of 24. The edit is chosen on two canaries and
+validation windows and judged on the others and held-out windows: `gap_removed` share of the gap to unseen canaries that is gone,
+`heldout_bits_change` relative, `recitation_drop` of the mean probability of the suffix given the prefix, `controls_failed` 1 where no
+control with as many entries kept works.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+from scipy import stats
+
+from benchmarks._fine_tuning import fine_tune
+from benchmarks.planted.worlds import copies_world, ecoli_windows, random_word
+from photo51.config.memory import MemoryParams, PruneParams
+from photo51.genome.alphabet import encode
+from photo51.learnt.memory import Subject, audit, canary_references
+from photo51.learnt.pruning import Forget, prune, split_windows
+from photo51.model.adapters import load_model
+from photo51.model.modeling import StripedHyenaForCausalLM
+
+log = logging.getLogger(__name__)
+COPIES = (512, 256, 128, 64, 32, 256)
+LENGTH, STEPS, MEMORISED = 112, 180, 128
+READING = MemoryParams(references=96)
+
+
+def measure(*, quick: bool) -> dict[str, float | int | None]:
+    """Train on canaries, audit, edit."""
+    steps = 10 if quick else STEPS
+    rng = np.random.default_rng(51)
+    windows = ecoli_windows(8 * STEPS + 64, rng)
+    records, held = windows[: 8 * STEPS], windows[8 * STEPS :]
+    planted = [(f"canary_{n}_{i}", random_word(LENGTH, rng), n) for i, n in enumerate(COPIES)]
+    model = fine_tune("sh2:nano", copies_world(records, planted, rng).records, steps=steps, seed=1)
+    canaries = [Subject(name, "canary", n, encode(word)) for name, word, n in planted]
+    return _audited(model, canaries, rng) | _edited(model, canaries, held, rng, quick=quick)
+
+
+def _audited(model: StripedHyenaForCausalLM, canaries: list[Subject], rng: np.random.Generator) -> dict[str, float]:
+    unseen = [Subject(f"null_{i}", "canary", 0, encode(random_word(LENGTH, rng))) for i in range(24)]
+    subjects, references = canary_references([*canaries, *unseen], READING.references, rng)
+    fresh = load_model("sh2:nano@random:1").model
+    table = audit(model, subjects + references, READING, fresh)
+    own = table.iloc[: len(canaries)]
+    log.info("canaries:\n%s", own.to_string())
+    return {
+        "exposure_rank_rho": float(stats.spearmanr(own["copies"], own["bits"]).statistic),
+        "exposure_most_copies": float(own["exposure"].iloc[0]),
+        "exposure_fresh_most": float(own["exposure_fresh"].max()),
+        "unseen_found": int((table.iloc[len(canaries) : len(subjects)]["q"] <= 0.05).sum()),
+    }
+
+
+def _edited(
+    model: StripedHyenaForCausalLM,
+    canaries: list[Subject],
+    held: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    quick: bool,
+) -> dict[str, float | int]:
+    known = [c for c in canaries if c.copies >= MEMORISED]
+    # every second one serves the choice: 256 and 128 copies choose, 512 and 256 judge
+    order = sorted(known, key=lambda c: c.copies)
+    chosen = [order[1], order[3], order[0], order[2]]
+    unseen = canary_references(chosen, 32, rng)[1]
+    params = PruneParams(windows=32, validation=12, rounds=0 if quick else 1)
+    edit = prune(model, split_windows(held, params, "held"), params, forget=Forget(chosen, unseen), reading=READING)
+    log.info("arms:\n%s\n%s", edit.arms.to_string(), edit.matrices.to_string())
+    arms = edit.arms.set_index("arm")
+    best = arms.loc["curvature"]
+    controls = arms.drop(["none", "curvature"])
+    return {
+        "entries_kept": float(best["kept"]),
+        "gap_removed": float(best["gap_removed"]),
+        "heldout_bits_change": float(best["change"]),
+        "recitation_drop": float(1 - best["recitation"] / arms.loc["none", "recitation"]),
+        "controls_failed": int(not controls["works"].any()),
+    }
