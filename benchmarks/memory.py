@@ -1,7 +1,7 @@
 """Recitation of canaries planted at known copy numbers, and an edit that has to make the model forget them.
 
 A shipped nano is fine-tuned on real windows with six random canaries in 32 to 512 copies. `exposure_rank_rho`: Spearman of copy
-number and surprisal over the canaries; `unseen_found`: canaries of 0 copies called recited, of 24. The edit is chosen on two canaries and
+number and surprisal over the canaries; `unseen_found`: canaries of 0 copies called recited, of 24, `unseen_p05_share` their share of p-values up to 0.05. The edit is chosen on two canaries and
 validation windows and judged on the others and held-out windows: `gap_removed` share of the gap to unseen canaries that is gone,
 `heldout_bits_change` relative, `recitation_drop` of the mean probability of the suffix given the prefix, `controls_failed` 1 where no
 control with as many entries kept works.
@@ -46,13 +46,14 @@ def _audited(model: StripedHyenaForCausalLM, canaries: list[Subject], rng: np.ra
     subjects, references = canary_references([*canaries, *unseen], READING.references, rng)
     fresh = load_model("sh2:nano@random:1").model
     table = audit(model, subjects + references, READING, fresh)
-    own = table.iloc[: len(canaries)]
+    own, null = table.iloc[: len(canaries)], table.iloc[len(canaries) : len(subjects)]
     log.info("canaries:\n%s", own.to_string())
     return {
         "exposure_rank_rho": float(stats.spearmanr(own["copies"], own["bits"]).statistic),
         "exposure_most_copies": float(own["exposure"].iloc[0]),
         "exposure_fresh_most": float(own["exposure_fresh"].max()),
-        "unseen_found": int((table.iloc[len(canaries) : len(subjects)]["q"] <= 0.05).sum()),
+        "unseen_found": int((null["q"] <= 0.05).sum()),
+        "unseen_p05_share": float((null["p"] <= 0.05).mean()),
     }
 
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.learnt.curvature import Basis, dense_matrices
@@ -104,9 +105,10 @@ class Editor:
     bases
         Matrix → bases of the corpus and of what is protected.
     bits
-        Mean surprisal of the model, as it then is, on validation windows.
+        Surprisal of each validation window (windows,) under the model as it then is.
     rise
-        Largest relative rise of `bits`.
+        Largest relative rise of surprisal, its standard error included: what is chosen to pass on some windows does less well on
+        others.
     forget
         How many bits a base the model knows what is to be forgotten better than sequences it never met; None to drop as many
         entries as can be.
@@ -116,13 +118,13 @@ class Editor:
         self,
         model: StripedHyenaForCausalLM,
         bases: Mapping[str, Sequence[Basis]],
-        bits: Callable[[], float],
+        bits: Callable[[], NDArray[np.float64]],
         rise: float,
         forget: Callable[[], float] | None = None,
     ):
         self.model, self.bases, self.bits, self.forget = model, bases, bits, forget
         self.original: Weights = {name: w.data.clone() for name, w in dense_matrices(model).items()}
-        self.limit = bits() * (1 + rise)
+        self.before, self.rise = bits(), rise
         self._made: dict[tuple[str, float], tuple[Tensor, int]] = {}
 
     def matrix(self, name: str, mass: float) -> tuple[Tensor, int]:
@@ -145,11 +147,18 @@ class Editor:
         Nothing is gained by going further than unseen sequences: to be less known than those is a mark too.
         """
         with swapped(self.model, self.weights(masses)):
-            if self.bits() > self.limit:
+            if self._rise() > self.rise:
                 return -np.inf
             if self.forget is None:
                 return -float(self.entries(masses))
             return -abs(self.forget())
+
+    def _rise(self) -> float:
+        after = self.bits()
+        change = after / self.before - 1
+        if not change.any():
+            return 0.0
+        return float(after.mean() / self.before.mean() - 1 + change.std(ddof=1) / np.sqrt(len(change)))
 
     def choose(self, levels: Sequence[float], rounds: int) -> dict[str, float]:
         """A threshold for each matrix: first one for all, then each its own, keeping what helps.

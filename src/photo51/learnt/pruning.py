@@ -104,7 +104,7 @@ def prune(
     editor = Editor(
         model,
         bases,
-        lambda: float(window_bits(model, parts.validation, params.batch).mean()),
+        lambda: window_bits(model, parts.validation, params.batch),
         params.rise,
         _gap(model, chosen, reading) if chosen else None,
     )
