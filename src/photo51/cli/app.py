@@ -22,7 +22,8 @@ SETUP, MODEL, DICTIONARY, DISCOVERY = "Set up", "Model", "Dictionary", "Discover
 VARIANTS, INTERVENTIONS, RESULTS = "Variants and cohorts", "Interventions", "Results"
 GROUPS = {
     SETUP: "init demo run plan doctor prepare fetch config schema",
-    MODEL: "models convert activations burn-in selftest layers words diff memory prune debug-data corpus pretrain model-card",
+    MODEL: "models convert activations burn-in selftest layers words diff memory prune debug-data corpus pretrain "
+    "model-card",
     DICTIONARY: "train-sae encode fidelity fidelity-classes sae-quality sweep import-sae export-sae ship-dictionary",
     DISCOVERY: "features retile enrich concepts ledger names motifs genesets novelty panel geometry",
     VARIANTS: "score variants biomarkers cards distil cohort-check cohort",

@@ -35,7 +35,8 @@ def memory(
 ) -> None:
     """Find what a model recites of its corpus.
 
-    Surprisal, exposure and exact probability of canaries and natural repeats by copy number, against sequences never met.
+    Surprisal, exposure and exact probability of canaries and natural repeats by copy number, against sequences never
+    met.
 
     Writes memory (a row a sequence), classes (a row a range of copy number) and evidence, each as .parquet and .tsv.
 
@@ -97,8 +98,9 @@ def prune(
 ) -> None:
     """Edit a model so that it recites less, or serves one clade.
 
-    Keeps, of every dense matrix, the entries that hold most curvature on GENOMES; chosen on validation windows, judged on held-out
-    ones beside controls with as many entries kept. For a clade alone, give it as --genomes and say how much its surprisal may rise.
+    Keeps, of every dense matrix, the entries that hold most curvature on GENOMES; chosen on validation windows,
+    judged on held-out ones beside controls with as many entries kept. For a clade alone, give it as --genomes and say
+    how much its surprisal may rise.
 
     Writes the edited model to OUT/model, and matrices, unedited, arms and evidence, each as .parquet and .tsv.
 

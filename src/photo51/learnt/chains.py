@@ -47,7 +47,7 @@ def _contexts(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
 
 
 def chain_law(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
-    """Law (4 ** order, 4) of a Markov chain fitted to (sequences, length) codes, shorter contexts as four imagined bases."""
+    """Law (4 ** order, 4) of a chain fitted to (sequences, length) codes, shorter contexts as four imagined bases."""
     p = np.full((1, 4), 0.25)
     for k in range(order + 1):
         counts = np.bincount(_words_of(written, k + 1).ravel(), minlength=4 ** (k + 1)).reshape(-1, 4)

@@ -1,8 +1,9 @@
 """Second moments of what enters and leaves every dense matrix of a model: its curvature, in Kronecker-factored form.
 
-For a matrix W (out × in), A = E[a aᵀ] over its inputs a and G = E[g gᵀ] over the gradients g at its outputs, with targets drawn
-from the model itself (Martens and Grosse 2015, arXiv:1503.05671). Matrices are met where they are multiplied, so that those which
-a mixer lays out anew before using them count too; one that is never met is an error, not a gap.
+For a matrix W (out × in), A = E[a aᵀ] over its inputs a and G = E[g gᵀ] over the gradients g at its outputs, with
+targets drawn from the model itself (Martens and Grosse 2015, arXiv:1503.05671). Matrices are met where they are
+multiplied, so that those which a mixer lays out anew before using them count too; one that is never met is an error,
+not a gap.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def unedited(model: StripedHyenaForCausalLM) -> list[tuple[str, int, str]]:
 def moments(
     model: StripedHyenaForCausalLM, windows: NDArray[np.uint8], seed: int, batch: int = 4
 ) -> dict[str, Moments]:
-    """Moments of every dense matrix over windows (windows, length) of A, C, G, T; the last position of each is left out.
+    """Moments of every dense matrix over windows (windows, length) of A, C, G, T; the last position of each is left
+    out.
 
     Raises
     ------
@@ -122,7 +124,7 @@ class _Tap(TorchFunctionMode):
         self.tokens: dict[str, int] = {}
 
     def watch(self, mixer: HyenaMixer) -> list[torch.utils.hooks.RemovableHandle]:
-        """Know when a mixer runs: its projection is multiplied as a copy of the weight, with the rows in another order."""
+        """Know when a mixer runs: its projection is multiplied as a copy with the rows in another order."""
 
         def enter(module: nn.Module, _args: Any) -> None:
             self.inside = module if isinstance(module, HyenaMixer) else None

@@ -1,8 +1,8 @@
 """What a model recites of its corpus: canaries and natural repeats by copy number, against sequences it never met.
 
 Exposure of a sequence is log2 of the number of references over its rank among them by surprisal (Carlini et al. 2019,
-arXiv:1802.08232). The probability of the suffix given the prefix is exact. Each sequence stands behind the same neutral context and
-is read on both strands; the better one counts, for references too.
+arXiv:1802.08232). The probability of the suffix given the prefix is exact. Each sequence stands behind the same
+neutral context and is read on both strands; the better one counts, for references too.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ class Subject(NamedTuple):
     ids
         Upper-case bytes, (bases,).
     group
-        Sequences of a group that is not empty share their letters: each is compared after the mean of the group's references is
-        taken off.
+        Sequences of a group that is not empty share their letters: each is compared after the mean of the group's
+        references is taken off.
     """
 
     name: str
@@ -72,7 +72,10 @@ class Recital(NamedTuple):
 def canary_references(
     canaries: Sequence[Subject], n: int, rng: np.random.Generator
 ) -> tuple[list[Subject], list[Subject]]:
-    """The canaries, each as a group, and unseen ones: the letters of each in random orders, eight of each at least, n or more in all."""
+    """The canaries, each as a group, and unseen ones: their letters in random orders.
+
+    There are eight of each at least, and `n` or more in all.
+    """
     of_each = max(8, -(-n // len(canaries)))
     grouped = [c._replace(group=c.name) for c in canaries]
     unseen = [
@@ -187,7 +190,7 @@ def audit(
 def _centred(
     bits: NDArray[np.float64], group: NDArray[np.str_], rows: NDArray[np.bool_], others: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Surprisals of rows and of references, less the mean of their group's references; a reference does not count in its own."""
+    """Surprisals of rows and of references, less the mean of their group's other references."""
     shifted = bits.copy()
     for name in np.unique(group[rows]):
         if not name:
@@ -207,7 +210,7 @@ def _rank(values: NDArray[np.float64], references: NDArray[np.float64]) -> NDArr
 
 
 def markov_bits(references: NDArray[np.uint8], ids: NDArray[np.uint8], order: int) -> NDArray[np.float64]:
-    """Bits a base, on the better strand, of sequences (n, length) under a chain fitted to references on both strands, (n,)."""
+    """Bits a base, on the better strand, of (n, length) under a chain fitted to references on both strands, (n,)."""
     law = chain_law(codes(np.concatenate([references, reverse_complement(references)])).astype(np.int64), order)
     out = []
     for rows in (ids, reverse_complement(ids)):

@@ -1,8 +1,9 @@
 """Curvature edit: every dense matrix keeps the entries that much data bends the loss along, and loses the rest.
 
-In the eigenbases of a matrix's inputs and gradients, what general text needs lies in few entries of large curvature; what was learnt
-by heart lies in the many of small curvature (Merullo et al. 2025, arXiv:2510.24256). The entries kept are the largest that together
-hold a share of the curvature, its threshold chosen matrix by matrix on validation windows. Controls keep as many entries.
+In the eigenbases of a matrix's inputs and gradients, what general text needs lies in few entries of large curvature;
+what was learnt by heart lies in the many of small curvature (Merullo et al. 2025, arXiv:2510.24256). The entries kept
+are the largest that together hold a share of the curvature, its threshold chosen matrix by matrix on validation
+windows. Controls keep as many entries.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def kept(curvature: Tensor, mass: float) -> Tensor:
 def edited(weight: Tensor, bases: Sequence[Basis], mass: float) -> tuple[Tensor, int]:
     """A matrix with only the entries that some corpus needs, and their number.
 
-    The first corpus keeps its entries; of what is left each further one (a protected skill) keeps its own, in its own basis.
+    The first corpus keeps its entries; of what is left each further one (a protected skill) keeps its own, in its own
+    basis.
     """
     if mass >= WHOLE:
         return weight, weight.numel()
@@ -57,8 +59,8 @@ def control(
 ) -> Tensor:
     """The same matrix with as many entries kept, chosen without its curvature.
 
-    `random`: in the same basis, at random; `singular`: the largest singular values with as many numbers in their vectors;
-    `magnitude`: the largest weights; `other curvature`: of other sequence, in its basis.
+    `random`: in the same basis, at random; `singular`: the largest singular values with as many numbers in their
+    vectors; `magnitude`: the largest weights; `other curvature`: of other sequence, in its basis.
     """
     w = weight.double()
     if n >= weight.numel():
@@ -107,11 +109,11 @@ class Editor:
     bits
         Surprisal of each validation window (windows,) under the model as it then is.
     rise
-        Largest relative rise of surprisal, its standard error included: what is chosen to pass on some windows does less well on
-        others.
+        Largest relative rise of surprisal, its standard error included: what is chosen to pass on some windows does
+        less well on others.
     forget
-        How many bits a base the model knows what is to be forgotten better than sequences it never met; None to drop as many
-        entries as can be.
+        How many bits a base the model knows what is to be forgotten better than sequences it never met; None to drop
+        as many entries as can be.
     """
 
     def __init__(
@@ -142,7 +144,8 @@ class Editor:
         return sum(self.matrix(name, mass)[1] for name, mass in masses.items())
 
     def gain(self, masses: Mapping[str, float]) -> float:
-        """What an edit is worth: how near what is to be forgotten is to unseen sequences, or the entries dropped; −∞ above the limit.
+        """What an edit is worth: how near what is to be forgotten is to unseen sequences, or the entries dropped; −∞
+        above the limit.
 
         Nothing is gained by going further than unseen sequences: to be less known than those is a mark too.
         """

@@ -1,4 +1,4 @@
-"""One edit from beginning to end: curvature, choice on validation windows, judgement on held-out ones beside its controls."""
+"""One edit from beginning to end: curvature, choice on validation windows, judgement on held-out ones."""
 
 from __future__ import annotations
 
@@ -67,7 +67,8 @@ def split_windows(windows: NDArray[np.uint8], params: PruneParams, where: str) -
     """
     if len(windows) < 12:
         raise InputError(
-            f"{where}: need at least 12 windows of {windows.shape[1]:,} bases to measure, choose and judge an edit, got {len(windows)}"
+            f"{where}: need at least 12 windows of {windows.shape[1]:,} bases to measure, choose and judge an edit, "
+            f"got {len(windows)}"
         )
     order = np.random.default_rng([params.seed, 42]).permutation(len(windows))
     n = min(params.validation, len(windows) // 4)
@@ -127,7 +128,8 @@ def prune(
 
 
 def forgettable(path: Path, reading: MemoryParams) -> Forget:
-    """Sequences of a FASTA file cut into pieces of `prefix + suffix` bases, at most 64, and their letters in random order.
+    """Sequences of a FASTA file cut into pieces of `prefix + suffix` bases, at most 64, and their letters in random
+    order.
 
     Raises
     ------
@@ -190,7 +192,7 @@ def window_bits(model: StripedHyenaForCausalLM, windows: NDArray[np.uint8], batc
 
 
 def _gap(model: StripedHyenaForCausalLM, forget: Forget, reading: MemoryParams) -> Callable[[], float]:
-    """How many bits a base what is to be forgotten is better known than unseen sequences, each on the strand known better now."""
+    """How many bits a base what is to be forgotten is better known than unseen sequences, on the better strand."""
     groups = []
     for subjects in forget:
         ids = np.stack([s.ids for s in subjects])

@@ -34,12 +34,14 @@ class Recited(NamedTuple):
 
 
 def read_canaries(path: Path, params: MemoryParams, corpus: Sequence[Record] | None) -> list[Subject]:
-    """Canaries of a FASTA file, cut to `prefix + suffix` bases, with their copies in the corpus or as their headers say.
+    """Canaries of a FASTA file, cut to `prefix + suffix` bases, with their copies in the corpus or as their headers
+    say.
 
     Raises
     ------
     InputError
-        For a record that is too short or holds other letters than A, C, G, T; without a corpus, for a header without `copies=N`.
+        For a record that is too short or holds other letters than A, C, G, T; without a corpus, for a header without
+        `copies=N`.
     """
     length = params.prefix + params.suffix
     records = list(read_fasta(path))
@@ -57,7 +59,8 @@ def read_canaries(path: Path, params: MemoryParams, corpus: Sequence[Record] | N
         for r, match in zip(records, stated, strict=True):
             if match is None:
                 raise InputError(
-                    f"{path}, {r.name}: need `copies=N` in the header, or a corpus to count copies in, got {r.description!r}"
+                    f"{path}, {r.name}: need `copies=N` in the header, or a corpus to count copies in, "
+                    f"got {r.description!r}"
                 )
         copies = np.array([int(m[1]) for m in stated if m])
     return [Subject(r.name, "canary", int(n), row) for r, n, row in zip(records, copies, ids, strict=True)]
@@ -159,8 +162,8 @@ def recite(
 def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evidence]:
     rows = [
         Evidence(
-            f"{c.kind}, {c.copies} copies", "surprisal below references (bits a base)", c.gap, c.low, c.high, 0.0, c.p, c.n,
-            c.gap_fresh, c.gap_markov,
+            f"{c.kind}, {c.copies} copies", "surprisal below references (bits a base)",
+            c.gap, c.low, c.high, 0.0, c.p, c.n, c.gap_fresh, c.gap_markov,
         )
         for c in classes.itertuples()
     ]  # fmt: skip

@@ -28,8 +28,8 @@ class Words(NamedTuple):
     record, start
         Index of the record and 0-based place, (places,).
     every
-        Words of one in so many hashes are listed (1: all); which ones depends on the hash alone, so all copies of a word are
-        listed or none.
+        Words of one in so many hashes are listed (1: all); which ones depends on the hash alone, so all copies of a
+        word are listed or none.
     """
 
     hashes: NDArray[np.uint64]
@@ -40,7 +40,7 @@ class Words(NamedTuple):
 
 @numba.njit(cache=True)
 def _rolling(letters, k, base):
-    """Hash of each word of k letters on both strands, joined so that strand does not matter; 0 where a letter is unknown."""
+    """Hash of each word of k letters on both strands, joined so that strand does not matter; 0 for unknown letters."""
     n = len(letters) - k + 1
     out = np.zeros(n, np.uint64)
     top = np.uint64(1)
@@ -137,8 +137,8 @@ def repeats_by_class(
 ) -> dict[tuple[int, int], list[Repeat]]:
     """Some words of each range of copy number (first and last, inclusive), none overlapping another that was taken.
 
-    Words are tried in a random order; ranges are filled from the most copies down, so that the ends of long repeats do not
-    count as rare words twice.
+    Words are tried in a random order; ranges are filled from the most copies down, so that the ends of long repeats
+    do not count as rare words twice.
     """
     _, first, copies = np.unique(words.hashes, return_index=True, return_counts=True)
     rng = np.random.default_rng([seed, 31])

@@ -164,7 +164,8 @@ def rollouts(
 def spacing(patterns: Sequence[Pattern], params: WordsParams) -> int:
     """Bases to write between places: as many as are read to ask at one place, within 4 to 20.
 
-    Closer places would spend all reading on the words, wider ones all on the writing; neighbouring places are hardly correlated.
+    Closer places would spend all reading on the words, wider ones all on the writing; neighbouring places are hardly
+    correlated.
     """
     spent = sum((p.n_words if p.n_words <= params.enumerate else params.draws) * (p.width - 1) for p in patterns)
     return int(np.clip(spent, 4, 20))
