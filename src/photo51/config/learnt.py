@@ -20,7 +20,7 @@ class WordsParams(Params):
     every: int | None = Field(
         default=None,
         ge=1,
-        description="distance between places at which words are asked for (bases); default: as many as asking costs, 4 to 20",
+        description="distance between places asked at (bases); default: as many as asking costs, 4 to 20",
     )
     warmup: int = Field(
         default=256,
