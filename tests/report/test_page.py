@@ -106,6 +106,10 @@ def test_a_sentence_is_cut_between_words_and_never_within_a_term():
     assert short("one two three", 9) == "one two …"
     assert short("one [[null_f1|two three]] four", 20) == "one …"
     assert short("short", 9) == "short"
+    assert short("No feature for rRNA (F1 0.7, null 0.1), tRNA (F1 0.6, null 0.1), gene and repeat.", 80) == (
+        "No feature for rRNA (F1 0.7, null 0.1), tRNA (F1 0.6, null 0.1) and others."
+    )
+    assert short("a (x, y), b, c, d and e", 14) == "a (x, y), b and others."
 
 
 def test_methods_cite_what_they_name_and_number_it_as_it_comes(run):

@@ -128,12 +128,12 @@ def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
     figures = run.json("calibration")
     if figures.get("run_rotated_both") is not None:
         real, rotated = figures["run_real_both"], figures["run_rotated_both"]
-        n = figures.get("features_compared")
-        compared = f"{n:,} features compared" if n else "features"
+        n, everything = figures.get("features_compared"), figures.get("run_all_both", real)
         found.append(
             Tile(
-                f"{real:,} | {rotated:,}",
-                f"links of {compared} to annotations: real | [[rotation|circularly shifted]]",
+                f"{everything:,}",
+                "links of features to annotations;"
+                f" {f'of {n:,} features ' if n else ''}{real:,}, where [[rotation|circularly shifted]] {rotated:,}",
             )
         )
     return [

@@ -86,7 +86,7 @@ def _answer(best: pd.DataFrame, carries: pd.Series, draft: Draft) -> None:
             for r in records(missing.head(12))
         ]
         draft.fail(f"No single feature meets the criteria of a name for {words.listing(listed, 12)}.", "not found")
-    top = [f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries].head(4))]
+    top = [f"{r.label} ({{f{r.feature}}}, F1 {words.fixed(r.f1_domain)})" for r in records(best[carries])]
     draft.answers.append(
         f"For {k} of {n} annotation classes that could be scored, a single feature meets the criteria of a name:"
         f" {words.listing(top)}."
@@ -234,10 +234,10 @@ def _ledger(run: Run, draft: Draft) -> None:
         if len(made):
             lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):
-                first = words.listing(called([int(f) for f in lost["feature"].head(8)], names(run)), 8)
+                first = called([int(f) for f in lost["feature"]], names(run))
                 draft.fail(
-                    f"The names of {first}{' and others' if len(lost) > 8 else ''}"
-                    f" do not hold {CHECKS.get(str(check), str(check))}.",
+                    f"{len(lost):,} of {words.count(made['feature'].nunique(), 'named feature')} fail to replicate"
+                    f" {CHECKS.get(str(check), str(check))}: {words.listing(first, 8)}.",
                     "not found",
                 )
     heads = [Head("Check"), Head("replicated", numeric=True), Head("could not be checked", numeric=True)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from markupsafe import Markup
@@ -32,12 +33,20 @@ def leading(claims: Sequence[Claim]) -> list[Claim]:
 
 
 def short(text: str, most: int = 170) -> str:
-    """A sentence cut between words, for the first screen; the section on what was not found has it whole."""
+    """A sentence for the first screen: a list ends after a whole item, other text between words.
+
+    The section on what was not found has it whole.
+    """
     if len(text) <= most:
         return text
     cut = text[:most].rpartition(" ")[0]
     if cut.count("[[") > cut.count("]]"):  # not within a term of the glossary
         cut = cut[: cut.rindex("[[")]
+    commas = [
+        m.start() for m in re.finditer(",(?= |$)", cut) if cut.count("(", 0, m.start()) == cut.count(")", 0, m.start())
+    ]
+    if len(commas) > 1:
+        return f"{cut[: commas[-1]]} and others."
     return f"{cut.rstrip(' ,;(')} …"
 
 
