@@ -101,7 +101,7 @@ def card_overlaps(planted: PlantedVariants, comparison: Comparison, settings: Bi
         comparison.genes[rows],
         comparison.deltas["near"][rows],
     )
-    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=settings)
+    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=settings)
     whole = judged.classifiers[(judged.classifiers["stratum"] == "all") & (judged.classifiers["method"] == "stacked")]
     wrong = 0
     for i, card in enumerate(found.cards.to_dict("records")):

@@ -104,7 +104,7 @@ def cards(planted: PlantedVariants, comparison: Comparison, n: int) -> Figures:
     judged = classify(comparison, PARAMS)
     rows = np.flatnonzero(planted.cause >= 0)[:n]
     subject = Subject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
-    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS)
+    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
     first = found.features[found.features["rank"] == 1].set_index("variant")["feature"]
     top = first.reindex(subject.variants["variant"]).to_numpy()
     whole = judged.classifiers.set_index("method")
@@ -173,7 +173,7 @@ def clone(n: int) -> Figures:
     started = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         made = provenance("bench", params)
-        tests = run_cohort(planted.burden, planted.panel, Path(folder), params, made=made)
+        tests = run_cohort(planted.burden, planted.panel, Path(folder), params, lineage=made)
         carriers = read_table(Path(folder) / "carriers.parquet", CARRIERS)
     seconds = time.perf_counter() - started
     found = tests["feature"][tests["q"] <= params.alpha]

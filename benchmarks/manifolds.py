@@ -110,7 +110,7 @@ def _false_shapes(n_sets: int) -> Figures:
         codes, decoder, run = _null_set(np.random.default_rng([401, i]), together=i % 2 == 0)
         tokens = in_sequence(codes, run=run)
         a = activity(tokens, np.arange(codes.shape[1]), decoder)
-        measured.append(shape.measure(a, np.random.default_rng([402, i]), draws=(39, 39), most=800)[0])
+        measured.append(shape.measure(a, np.random.default_rng([402, i]), draws=(39, 39), max_points=800)[0])
     # each set is judged by itself, as if it were a run of its own: no other cluster's evidence pays for it
     for m in measured:
         verdicts += shape.judge([m])

@@ -64,7 +64,7 @@ def _lines(items: Iterable[T], label: str, total: int | None, unit: str) -> Iter
         if now - last >= LOG_EVERY_S:
             last = now
             rate = n / (now - started)
-            of = f"/{total}" if total else ""
+            out_of = f"/{total}" if total else ""
             left = f", {(total - n) / rate:.0f} s left" if total else ""
-            log.info("%s %d%s%s, %.3g/s%s", label, n, of, f" {unit}" if unit else "", rate, left)
+            log.info("%s %d%s%s, %.3g/s%s", label, n, out_of, f" {unit}" if unit else "", rate, left)
     log.info("%s done: %d%s in %.1f s", label, n, f" {unit}" if unit else "", time.monotonic() - started)

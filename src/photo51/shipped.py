@@ -46,9 +46,9 @@ def shipped(name: str) -> Path:
     InputError
         As `shipped_folder`.
     """
-    here = Path(name)
+    local = Path(name)
     there = shipped_folder() / name
-    return here if here.exists() and there.exists() and here.samefile(there) else there
+    return local if local.exists() and there.exists() and local.samefile(there) else there
 
 
 def locate(text: str, *folders: Path) -> Path | None:

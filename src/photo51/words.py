@@ -163,11 +163,11 @@ def place(chrom: str, start: int, end: int, strand: str = "") -> str:
 
 def kind(name: str) -> str:
     """An annotation class in words; one with a name of its own (`TFBS:lexA`) keeps it."""
-    if found := _WINDOW.match(name):
-        return f"{'GC content' if found[1] == 'gc' else 'GC skew'} within {int(found[2]):,} bases"
-    base, colon, own = name.partition(":")
-    said = KINDS.get(base, base.replace("_", " "))
-    return f"{said} {own}" if colon else said
+    if window := _WINDOW.match(name):
+        return f"{'GC content' if window[1] == 'gc' else 'GC skew'} within {int(window[2]):,} bases"
+    base, colon, label = name.partition(":")
+    base_words = KINDS.get(base, base.replace("_", " "))
+    return f"{base_words} {label}" if colon else base_words
 
 
 def feature(number_: int) -> str:

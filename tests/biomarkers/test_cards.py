@@ -51,7 +51,7 @@ def _explain(world, rows, **params):
     _, comparison, judged = world
     return explain(
         _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(**params),
-        known={7: Known("start codon")}, settings=PARAMS,
+        facts={7: Known("start codon")}, settings=PARAMS,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_a_variant_that_changes_unseen_features_is_out_of_domain(world):
     known = comparison._replace(deltas={"near": sparse.csr_matrix(deltas)})
     odd = sparse.csr_matrix(([5.0], ([0], [119])), shape=(1, deltas.shape[1]), dtype=np.float32)
     subject = Subject(comparison.variants.iloc[:1], np.array(["a new gene"]), odd)
-    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS)
+    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
     card = found.cards.iloc[0]
     assert card["out_of_domain"]
     assert card["unseen"] == 1.0
@@ -296,7 +296,7 @@ def test_a_score_at_chance_or_out_of_reach_has_no_probability(world):
 
     def said(probe, reach, settings=PARAMS):
         found = explain(
-            _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(), known={},
+            _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(), facts={},
             settings=settings, judged=Judged(probe, reach),
         ).cards  # fmt: skip
         assert (found["probability"].isna() == ~found["shows_probability"]).all()
@@ -317,7 +317,7 @@ def test_next_to_nothing_is_not_taken_apart(world):
     subject = _subject(comparison, np.flatnonzero(world[0].cause >= 0)[:1])
     faint = subject._replace(deltas=subject.deltas * 1e-4)
     card = explain(
-        faint, comparison, judged.scores, judged.probes, CardsParams(), known={}, settings=PARAMS
+        faint, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS
     ).cards.iloc[0]
     assert np.isnan(card["faithfulness"])
     assert np.isnan(card["random_faithfulness"])

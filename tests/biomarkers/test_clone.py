@@ -92,7 +92,7 @@ def test_clones_that_do_not_differ_are_one_clade_and_stability_is_what_it_says()
 def test_planted_alleles_are_found_and_named_and_all_that_is_written_is_there(world, tmp_path, caplog):
     params = CohortParams(phenotype="drug0", **FAST)
     with caplog.at_level(logging.INFO):
-        tests = run_cohort(world.burden, world.panel, tmp_path, params, made=provenance("test"))
+        tests = run_cohort(world.burden, world.panel, tmp_path, params, lineage=provenance("test"))
     found = tests["feature"][tests["q"] <= 0.05]
     assert len(found)
     named = read_table(tmp_path / "carriers.parquet", CARRIERS)
@@ -128,7 +128,7 @@ def test_two_named_clades_are_left_out_in_turn(world, tmp_path):
     side = np.where(np.arange(800) % 2 == 0, "north", "south")
     params = CohortParams(phenotype="drug0", clade="site", one_clade=0.05, **FAST)
     tests = run_cohort(
-        world.burden, world.panel.assign(site=side), tmp_path, params, made=provenance("test"),
+        world.burden, world.panel.assign(site=side), tmp_path, params, lineage=provenance("test"),
         validation=Validation(open_lock=True),
     )  # fmt: skip
     assert json.loads((tmp_path / "summary.json").read_text())["scheme"] == "leave_one_clade_out"
@@ -157,7 +157,7 @@ def test_an_external_cohort_is_asked_once_and_nobody_else_is_put_away(world, tmp
     params = CohortParams(phenotype="drug0", min_clades=2, **FAST)
     external = External(parts[1], world.panel[~half], params)
     out = run_cohort(
-        parts[0], world.panel[half], tmp_path, params, made=provenance("test"),
+        parts[0], world.panel[half], tmp_path, params, lineage=provenance("test"),
         validation=Validation(open_lock=True, distil_first=True, external=external), distil_params=DistilParams(bootstrap=20),
     )  # fmt: skip
     known = lock.read(tmp_path / "lock.json")
@@ -171,7 +171,7 @@ def test_an_unused_column_with_gaps_stops_no_rule(world, tmp_path):
     gaps = np.where(np.arange(800) % 3 == 0, "", "1.5")
     panel = world.panel.assign(age=np.arange(800).astype(str), gappy=gaps)
     params = CohortParams(phenotype="drug0", **FAST)
-    run_cohort(world.burden, panel, tmp_path, params, made=provenance("test"))
+    run_cohort(world.burden, panel, tmp_path, params, lineage=provenance("test"))
     assert run_distil_cohort(tmp_path, DistilParams(raw=("age",), bootstrap=20, candidates=20))
     with pytest.raises(InputError, match=r"'gappy'.*gaps"):
         run_distil_cohort(tmp_path, DistilParams(raw=("gappy",), bootstrap=20))

@@ -136,7 +136,7 @@ def test_a_lock_is_opened_once_for_one_question(tmp_path):
 def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_path):
     planted, burden = world
     made = provenance("test")
-    closed = run_cohort(burden, planted.individuals, tmp_path, PARAMS, made=made)
+    closed = run_cohort(burden, planted.individuals, tmp_path, PARAMS, lineage=made)
     assert closed["val_p"].isna().all()
     assert json.loads((tmp_path / "summary.json").read_text())["lock"]["opened"] == ""
     with pytest.raises(InputError, match="among age that says something beyond strata, descent and covariates"):
@@ -145,7 +145,7 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     assert [r.rule.family for r in rules] == ["features", "raw"]
     assert set(rules[0].rule.columns) <= set(planted.causal.tolist())
     opened = run_cohort(
-        burden, planted.individuals, tmp_path, PARAMS, made=made, validation=Validation(open_lock=True),
+        burden, planted.individuals, tmp_path, PARAMS, lineage=made, validation=Validation(open_lock=True),
         distil_params=DistilParams(bootstrap=50),
     )  # fmt: skip
     record = json.loads((tmp_path / "summary.json").read_text())["lock"]
@@ -159,10 +159,10 @@ def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_pa
     assert len(read_table(tmp_path / "cohort_tests.parquet", COHORT_TESTS)) == 300
     fewer = PARAMS.model_copy(update={"alpha": 1e-9})
     with pytest.raises(InputError, match="--reopen"):
-        run_cohort(burden, planted.individuals, tmp_path, fewer, made=made, validation=Validation(open_lock=True))
+        run_cohort(burden, planted.individuals, tmp_path, fewer, lineage=made, validation=Validation(open_lock=True))
     run_distil_cohort(tmp_path, DistilParams(bootstrap=50, candidates=50, max_terms=1))
     run_cohort(
-        burden, planted.individuals, tmp_path, PARAMS, made=made,
+        burden, planted.individuals, tmp_path, PARAMS, lineage=made,
         validation=Validation(open_lock=True, reopen=True), distil_params=DistilParams(bootstrap=50),
     )  # fmt: skip
     again = json.loads((tmp_path / "summary.json").read_text())["lock"]

@@ -57,7 +57,7 @@ def test_classes_have_masks_intervals_and_codon_positions():
 
 def test_a_class_that_is_asked_for_and_absent_is_named():
     workspace = _workspace([("c", 0, 30, 0)])
-    classes = annotation_classes(workspace, _table((2, 8, "+", "gene", -1)), wanted=("gene", "tRNA"))
+    classes = annotation_classes(workspace, _table((2, 8, "+", "gene", -1)), chosen=("gene", "tRNA"))
     assert [(c.name, c.reason) for c in classes] == [("gene", ""), ("tRNA", "not annotated")]
 
 

@@ -41,7 +41,7 @@ def store(folder):
     plus = np.array([[1, -2], [0, 0], [3, 0.5]], np.float32)
     minus = np.array([[0, 1], [1, 0], [-1, -1]], np.float32)
     valid = {"+": np.array([True, True, False]), "-": np.array([True, True, True])}
-    write_shard(shard_path(folder, 0), 0, {"+": plus, "-": minus}, ORIGIN, workspace="w", made="x", valid=valid)
+    write_shard(shard_path(folder, 0), 0, {"+": plus, "-": minus}, ORIGIN, workspace="w", fingerprint="x", valid=valid)
     return ActivationStore(folder)
 
 

@@ -314,7 +314,7 @@ def test_overlapping_genes_have_a_row_each_and_the_gravest_is_marked(small, smal
             "line": 1,
         }
     )
-    check_reference(small, "mt", table, most=0)
+    check_reference(small, "mt", table, max_mismatch=0)
     found = consequences(small, "mt", table, small_annotations)
     rows = found.loc[found["variant"] == 0, ["gene", "consequence", "ref_aa", "alt_aa", "worst"]].to_numpy().tolist()
     assert rows == [

@@ -86,12 +86,12 @@ def test_alleles_between_pieces_are_not_covered_and_no_mismatch(pieces, caplog):
     genomes, loci = pieces
     rows = [("chr1", 200 + i, loci[200][i], "ACGT"["CGTA".index(loci[200][i])]) for i in range(20)]
     rows += [("chr1", p, "A", "C") for p in (5, 600, 1_900)]
-    check = check_reference(genomes, "g", table(rows), most=0.0)
+    check = check_reference(genomes, "g", table(rows), max_mismatch=0.0)
     assert (len(check.matches), len(check.uncovered), len(check.mismatches)) == (20, 3, 0)
     assert check.refused()["reason"].unique().tolist() == ["not covered: the genome has no known bases there"]
     assert "3 of 23 variants are not covered by g" in caplog.text
     with pytest.raises(InputError, match=r"chr1:6\); need variants at bases of its sequence: .*topology.* \(pieces\)"):
-        check_reference(genomes, "g", table(rows[20:]), most=0.0)
+        check_reference(genomes, "g", table(rows[20:]), max_mismatch=0.0)
 
 
 def test_a_contig_of_another_name_is_taken_where_lengths_or_bases_agree(pieces, caplog):

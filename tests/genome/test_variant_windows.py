@@ -79,7 +79,7 @@ def variants(*rows):
 def test_mismatches_and_absent_contigs_are_counted_apart(thirty, caplog):
     good = [("d", i, TEXT[i], "T" if TEXT[i] != "T" else "A") for i in range(30)]
     bad = [("d", 3, "G", "C"), ("d", 28, "TAA", "T"), ("nowhere", 1, "A", "C"), ("c", 29, "AAC", "A")]
-    check = check_reference(thirty, "g", variants(*good, *bad), most=0.2)
+    check = check_reference(thirty, "g", variants(*good, *bad), max_mismatch=0.2)
     assert (check.n, len(check.matches), check.mismatches["found"].tolist()) == (34, 31, ["T", ""])
     assert check.absent["chrom"].tolist() == ["nowhere"]
     assert check.refused()["reason"].tolist() == [
@@ -102,4 +102,4 @@ def test_every_embedded_variant_has_the_base_of_its_genome(small: Genomes, resou
         ("tb", "tb_amr/synonymous_controls.tsv", "NC_000962.3"),
     ):
         table = read_variants(resources / file, [chrom]).table
-        assert len(check_reference(small, genome, table, most=0.0).matches) == len(table)
+        assert len(check_reference(small, genome, table, max_mismatch=0.0).matches) == len(table)

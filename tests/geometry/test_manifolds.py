@@ -52,7 +52,7 @@ def test_a_ring_among_loose_features_is_the_one_manifold():
     assert (step == 1).all() or (step == 11).all()
     table = manifold_table(g)
     assert table.loc[table["manifold"], "longest_loop"].iloc[0] > 1.5 * table.loc[table["manifold"], "longest_loop_null"].iloc[0]  # fmt: skip
-    points = points_table(g, most=100)
+    points = points_table(g, max_points=100)
     assert len(points) == 100
     assert points["coordinate"].between(-np.pi, np.pi).all()
 

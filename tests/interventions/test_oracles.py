@@ -29,7 +29,7 @@ def test_codons_are_counted_in_all_three_frames():
 def test_open_reading_frames_agree_with_translation_by_biopython():
     rng = np.random.default_rng(3)
     sequence = "".join(rng.choice(list("ACGT"), 3_000))
-    found = o.orfs(sequence, code=11, least=60)
+    found = o.orfs(sequence, code=11, min_length=60)
     assert len(found) > 3
     for a, b in found:
         assert sequence[a : a + 3] == "ATG"

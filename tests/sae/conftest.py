@@ -47,7 +47,7 @@ def make_run(folder, world, *, poison=0.0):
             {s: x[a:b] for s, x in whole.items()},
             world.origin,
             workspace=sha256(path)[:16],
-            made=f"{shard}",
+            fingerprint=f"{shard}",
             valid=dict.fromkeys("+-", valid[a:b]),
         )
     return folder / "activations" / "model" / world.origin.site

@@ -92,24 +92,24 @@ def _probes(genomes: Genomes, params: BurnInParams) -> list[NDArray[np.uint8]]:
     """Sequences of `context + longest` known bases whose probed part begins at a scored base."""
     rng = np.random.default_rng([params.seed, 51])
     workspace, length = genomes.workspace(), params.context + params.longest
-    found: list[NDArray[np.uint8]] = []
+    sequences: list[NDArray[np.uint8]] = []
     for row in rng.permutation(workspace.n_rows)[: 200 * params.probes]:
         places = workspace.locate(np.array([row]))
         stretch = workspace.stretches()[int(places.stretch[0])]
-        strand, at = STRANDS[len(found) % 2], int(places.position[0])
-        start = at - params.context if strand == "+" else at + 1 - params.longest
+        strand, position = STRANDS[len(sequences) % 2], int(places.position[0])
+        start = position - params.context if strand == "+" else position + 1 - params.longest
         end, circular = start + length, genomes.is_circular(stretch.genome, stretch.chrom)
         size = genomes.length(stretch.genome, stretch.chrom)
         if length > size or not (circular or (start >= 0 and end <= size)):
             continue
         sequence = genomes.sequence(stretch.genome, stretch.chrom, start, end, strand)
         if np.isin(sequence, np.frombuffer(b"ACGT", np.uint8)).all():
-            found.append(sequence)
-        if len(found) == params.probes:
-            return found
+            sequences.append(sequence)
+        if len(sequences) == params.probes:
+            return sequences
     raise InputError(
         f"burn-in: need {params.probes} places with {length:,} known bases around them in {genomes.folder}, "
-        f"got {len(found)}; ask for a shorter context or fewer probes"
+        f"got {len(sequences)}; ask for a shorter context or fewer probes"
     )
 
 
@@ -134,21 +134,23 @@ def recommended(table: pd.DataFrame, tolerance: float) -> int | None:
     return None if after == len(table) else int(table["context_from"].iloc[after])
 
 
-def burn_in_curve(ax: Axes, found: BurnIn, tolerance: float) -> Axes:
+def burn_in_curve(ax: Axes, measured: BurnIn, tolerance: float) -> Axes:
     """Error at 19 of 20 bases against context, a line a site (dark sites are early ones); a mark at the warm-up."""
-    sites = list(dict.fromkeys(found.table["site"]))
+    sites = list(dict.fromkeys(measured.table["site"]))
     for i, site in enumerate(sites):
-        table = found.table[found.table["site"] == site]
+        table = measured.table[measured.table["site"] == site]
         middle = np.sqrt((table["context_from"] + 1.0) * table["context_to"])
         tone = theme.SEQUENTIAL(1 - 0.7 * i / max(1, len(sites) - 1))
-        at = found.warmup[site]
-        label = f"{site}: {'more than measured' if at is None else f'{at:,} bases'}"
+        warmup = measured.warmup[site]
+        label = f"{site}: {'more than measured' if warmup is None else f'{warmup:,} bases'}"
         ax.plot(middle, np.maximum(table["error_q95"], 1e-5), color=tone, label=label)
-        if at is not None:
-            ax.plot([max(at, 1)], [tolerance], marker="|", color=tone, ms=9)
+        if warmup is not None:
+            ax.plot([max(warmup, 1)], [tolerance], marker="|", color=tone, ms=9)
     ax.axhline(tolerance, color=theme.MUTED, lw=0.8, ls=":")
     ax.set(xscale="log", yscale="log", xlabel="context (bases)")
-    n = int(found.table["n"].iloc[0] / (found.table["context_to"].iloc[0] - found.table["context_from"].iloc[0]))
+    n = int(
+        measured.table["n"].iloc[0] / (measured.table["context_to"].iloc[0] - measured.table["context_from"].iloc[0])
+    )
     ax.set_ylabel("error at 19 of 20 bases\n(share of the activations' spread)")
     ax.set_title(f"Burn-in, {n} probes")
     ax.legend(title="site: warm-up")

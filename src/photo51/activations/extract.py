@@ -100,19 +100,19 @@ def cores(
         raise InputError(
             f"sites: need sites of {model.spec.name} ({model.sites[0]} … {model.sites[-1]}), got {unknown}"
         )
-    asked = _longest(windows) if warmup is None else warmup
+    min_context = _longest(windows) if warmup is None else warmup
     for batch in _batches(windows, params.tokens):
         sequences = [genomes.window_sequence(window) for window in batch]
-        found = model.read(sequences, params.sites, likelihood=params.likelihood)
+        read = model.read(sequences, params.sites, likelihood=params.likelihood)
         for i, (window, ids) in enumerate(zip(batch, sequences, strict=True)):
             before = int(window["warmup"])
             yield Core(
                 int(window["window"]),
                 window["strand"],
                 core_rows(window),
-                {site: found.activations[site][i][before:] for site in params.sites},
-                None if found.log_probs is None else -found.log_probs[i][before:],
-                _valid(ids, before, asked, params.ambiguous_reach),
+                {site: read.activations[site][i][before:] for site in params.sites},
+                None if read.log_probs is None else -read.log_probs[i][before:],
+                _valid(ids, before, min_context, params.ambiguous_reach),
             )
 
 
@@ -135,11 +135,15 @@ def _batches(windows: pd.DataFrame, tokens: int) -> Iterator[list[dict[str, Any]
         yield batch
 
 
-def _valid(ids: NDArray[np.uint8], warmup: int, asked: int, reach: int) -> NDArray[np.bool_]:
+def _valid(ids: NDArray[np.uint8], warmup: int, min_context: int, reach: int) -> NDArray[np.bool_]:
     """Bases of the core that may be learnt from: known, none unknown within reach before, enough context."""
     place = np.arange(len(ids))
     last = np.maximum.accumulate(np.where(is_base(ids), -reach - 1, place))
-    return ((place - last > reach) & (place >= asked))[warmup:] if reach else (is_base(ids) & (place >= asked))[warmup:]
+    return (
+        ((place - last > reach) & (place >= min_context))[warmup:]
+        if reach
+        else (is_base(ids) & (place >= min_context))[warmup:]
+    )
 
 
 def extract(
@@ -178,19 +182,19 @@ def extract(
         For numbers that are not finite or that the precision cannot hold, and windows that leave rows out or give them
         twice.
     """
-    known = sorted(windows["shard"].unique())
-    if shards is not None and (unknown := sorted(set(shards) - set(known))):
-        raise InputError(f"shards: need some of {known[:1]}..{known[-1:]}, got {unknown}")
-    wanted = known if shards is None else sorted(shards)
-    asked = _longest(windows)
+    all_shards = sorted(windows["shard"].unique())
+    if shards is not None and (unknown := sorted(set(shards) - set(all_shards))):
+        raise InputError(f"shards: need some of {all_shards[:1]}..{all_shards[-1:]}, got {unknown}")
+    chosen = all_shards if shards is None else sorted(shards)
+    min_context = _longest(windows)
     files: list[Path] = []
-    for shard in progress(wanted, "activations", len(wanted), "shards"):
+    for shard in progress(chosen, "activations", len(chosen), "shards"):
         part = windows[windows["shard"] == shard]
-        made = _made(model, genomes, part, params, asked, workspace)
+        fingerprint = _made(model, genomes, part, params, min_context, workspace)
         paths = {site: shard_path(out / site, shard) for site in (*params.sites, *([LIKELIHOOD] * params.likelihood))}
-        if not all(is_made(path, made) for path in paths.values()):
-            found = cores(model, genomes, part, params, warmup=asked)
-            _Shard(part, params).fill(found).write(model, paths, workspace, made)
+        if not all(is_made(path, fingerprint) for path in paths.values()):
+            read_cores = cores(model, genomes, part, params, warmup=min_context)
+            _Shard(part, params).fill(read_cores).write(model, paths, workspace, fingerprint)
         files += paths.values()
     return files
 
@@ -214,15 +218,17 @@ def _made(
     genomes: Sequences,
     part: pd.DataFrame,
     params: ActivationParams,
-    asked: int,
+    min_context: int,
     workspace: str,
 ) -> str:
     """Hash of everything that decides the numbers of a shard."""
-    where = ["genome", "chrom"]
-    contigs = genomes.sequences.merge(part[where].drop_duplicates(), on=where)[[*where, "sha256"]]
+    contig_columns = ["genome", "chrom"]
+    contigs = genomes.sequences.merge(part[contig_columns].drop_duplicates(), on=contig_columns)[
+        [*contig_columns, "sha256"]
+    ]
     numbers = params.model_dump(mode="json", exclude={"model", "device", "tokens"})
     return content_hash(
-        (model.spec.hash, model.spec.dtype, numbers, asked, workspace, __version__),
+        (model.spec.hash, model.spec.dtype, numbers, min_context, workspace, __version__),
         contigs.to_dict("list"),
         part.to_dict("list"),
     )
@@ -243,9 +249,9 @@ class _Shard:
         self.valid = {s: np.zeros(self.n, dtype=bool) for s in STRANDS}
         self.times = {s: np.zeros(self.n, dtype=np.uint8) for s in STRANDS}
 
-    def fill(self, found: Iterator[Core]) -> _Shard:
+    def fill(self, cores: Iterator[Core]) -> _Shard:
         """Put cores where they belong; every row once on each strand."""
-        for core in found:
+        for core in cores:
             first = int(min(core.rows[0], core.rows[-1])) - self.row0
             rows, turn = slice(first, first + len(core.rows)), 1 if core.strand == "+" else -1
             for site, x in core.activations.items():
@@ -269,11 +275,11 @@ class _Shard:
             self.half[site] = {s: np.zeros((self.n, d_model), kind) for s in STRANDS}
         return self.half[site]
 
-    def write(self, model: DnaModel, paths: Mapping[str, Path], workspace: str, made: str) -> None:
+    def write(self, model: DnaModel, paths: Mapping[str, Path], workspace: str, fingerprint: str) -> None:
         """Write one file a site, and the surprisal."""
         for site, path in paths.items():
             if site == LIKELIHOOD:
-                self._write_likelihood(path, model, workspace, made)
+                self._write_likelihood(path, model, workspace, fingerprint)
                 continue
             write_shard(
                 path,
@@ -281,12 +287,12 @@ class _Shard:
                 self.half[site],
                 model.spec.origin(site),
                 workspace=workspace,
-                made=made,
+                fingerprint=fingerprint,
                 precision=self.params.precision,
                 valid=self.valid,
             )
 
-    def _write_likelihood(self, path: Path, model: DnaModel, workspace: str, made: str) -> None:
+    def _write_likelihood(self, path: Path, model: DnaModel, workspace: str, fingerprint: str) -> None:
         header = {
             "model": model.spec.hash,
             "model_name": model.spec.name,
@@ -294,12 +300,12 @@ class _Shard:
             "row0": str(self.row0),
             "row1": str(self.row0 + self.n),
             "workspace": workspace,
-            "made": made,
+            "made": fingerprint,
         }
         write_tensors(path, {str(s): self.surprisal[s] for s in STRANDS}, header)
 
 
-def half(x: Tensor, precision: str, where: str) -> NDArray:
+def half(x: Tensor, precision: str, label: str) -> NDArray:
     """Activations (n, d_model) as stored: float16, or the bits of bfloat16 in `uint16`.
 
     Raises
@@ -309,14 +315,14 @@ def half(x: Tensor, precision: str, where: str) -> NDArray:
     """
     stored = x.detach().to(_HALF[precision])
     if not torch.isfinite(stored).all():
-        at, dimension = (int(i) for i in torch.nonzero(~torch.isfinite(stored))[0])
+        row, dimension = (int(i) for i in torch.nonzero(~torch.isfinite(stored))[0])
         what = (
             "finite activations"
-            if not torch.isfinite(x[at, dimension])
+            if not torch.isfinite(x[row, dimension])
             else "at most 65,504 for float16 (use precision bfloat16)"
         )
         raise InputError(
-            f"{where}: need {what}, got {float(x[at, dimension])} at base {at} of the core, dimension {dimension}"
+            f"{label}: need {what}, got {float(x[row, dimension])} at base {row} of the core, dimension {dimension}"
         )
     stored = stored.cpu()
     return stored.numpy() if precision == "float16" else stored.view(torch.int16).numpy().view(np.uint16)

@@ -43,7 +43,7 @@ def write_shard(
     origin: Origin,
     *,
     workspace: str,
-    made: str,
+    fingerprint: str,
     precision: Precision = "float16",
     valid: Mapping[Strand, NDArray[np.bool_]] | None = None,
 ) -> None:
@@ -61,7 +61,7 @@ def write_shard(
         What the activations are of.
     workspace
         Hash of the workspace the rows belong to.
-    made
+    fingerprint
         Content hash of all that decides the numbers; a later run that has the same need not make the shard again.
     precision
         Type on disk.
@@ -90,12 +90,12 @@ def write_shard(
         "row1": str(row0 + n),
         "precision": precision,
         "workspace": workspace,
-        "made": made,
+        "made": fingerprint,
     }
     write_tensors(path, arrays, header, bfloat16=STRANDS if precision == "bfloat16" else ())
 
 
-def pack(x: NDArray, precision: Precision, where: str, row0: int = 0) -> NDArray:
+def pack(x: NDArray, precision: Precision, label: str, row0: int = 0) -> NDArray:
     """Numbers as float16, or as the bits of bfloat16 (rounded to the nearest, ties to even); what is packed already
     stays.
 
@@ -107,12 +107,12 @@ def pack(x: NDArray, precision: Precision, where: str, row0: int = 0) -> NDArray
     if x.dtype == (np.float16 if precision == "float16" else np.uint16):
         return x
     x = np.ascontiguousarray(x, dtype=np.float32)
-    _check(np.isfinite(x), x, f"{where}: need finite activations", row0)
+    _check(np.isfinite(x), x, f"{label}: need finite activations", row0)
     if precision == "float16":
         _check(
             np.abs(x) <= FLOAT16_MAX,
             x,
-            f"{where}: need at most {FLOAT16_MAX:,.0f} for float16 (use precision bfloat16)",
+            f"{label}: need at most {FLOAT16_MAX:,.0f} for float16 (use precision bfloat16)",
             row0,
         )
         return x.astype(np.float16)
@@ -188,21 +188,21 @@ class ActivationStore:
                 )
 
     def _covered(self, n_rows: int | None) -> int:
-        at = 0
+        reached = 0
         for shard in self.shards:
-            if shard.row0 != at:
-                what = "missing" if shard.row0 > at else "held twice"
+            if shard.row0 != reached:
+                what = "missing" if shard.row0 > reached else "held twice"
                 raise InputError(
-                    f"{self.folder}: need every row once, got rows {min(at, shard.row0)}..{max(at, shard.row0)} {what} "
-                    f"(before {shard.file.path.name})"
+                    f"{self.folder}: need every row once, got rows"
+                    f" {min(reached, shard.row0)}..{max(reached, shard.row0)} {what} (before {shard.file.path.name})"
                 )
-            at = shard.row1
-        if n_rows is not None and at != n_rows:
+            reached = shard.row1
+        if n_rows is not None and reached != n_rows:
             raise InputError(
-                f"{self.folder}: need {n_rows} rows, got shards of rows 0..{at}; the last is"
+                f"{self.folder}: need {n_rows} rows, got shards of rows 0..{reached}; the last is"
                 f" {self.shards[-1].file.path.name}"
             )
-        return at
+        return reached
 
     def read(self, strand: Strand, rows: slice) -> NDArray[np.float32]:
         """Rows of a strand as float32, (rows, d_model)."""
@@ -223,12 +223,12 @@ class ActivationStore:
             ]
         )
 
-    def take(self, strand: Strand, rows: NDArray[np.integer], out: NDArray, where: NDArray) -> None:
+    def take(self, strand: Strand, rows: NDArray[np.integer], out: NDArray, places: NDArray) -> None:
         """Copy ascending `rows` of a strand, as stored, to `out[where]`."""
         edges = np.searchsorted(rows, [*self._starts, self.n_rows])
         for shard, a, b in zip(self.shards, edges[:-1], edges[1:], strict=True):
             if a < b:
-                out[where[a:b]] = shard.file[strand][rows[a:b] - shard.row0]
+                out[places[a:b]] = shard.file[strand][rows[a:b] - shard.row0]
 
     def rows(self, mask: NDArray[np.bool_] | None = None, *, seed: int = 0, buffer: int = 1 << 28) -> Rows:
         """Valid rows of both strands, shuffled: what a dictionary learns from. See `Rows`."""
@@ -310,19 +310,19 @@ class Rows:
 
     def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
         """Endless batches (size, d_model), epoch after epoch without a gap, from batch number `start` on."""
-        epoch, at = divmod(start * size, self.n_rows)
+        epoch, position = divmod(start * size, self.n_rows)
         rest = np.empty((0, self.origin.d_model), self._dtype)
         while True:
             order = self._order(epoch)
-            while at < self.n_rows:
-                fetched = self._fetch(order[at : at + self._buffer])
-                at += len(fetched)
+            while position < self.n_rows:
+                fetched = self._fetch(order[position : position + self._buffer])
+                position += len(fetched)
                 rest = np.concatenate([rest, fetched]) if len(rest) else fetched
                 whole = len(rest) // size * size
                 for a in range(0, whole, size):
                     yield unpack(rest[a : a + size])
                 rest = rest[whole:]
-            epoch, at = epoch + 1, 0
+            epoch, position = epoch + 1, 0
 
     def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
         """`n` distinct rows drawn at random (all of them if there are fewer), (rows, d_model)."""

@@ -430,15 +430,15 @@ class Codes:
         `feature`, `strand`, `position` of the largest, `activation`, `share` (of the feature's maximum);
         largest share first.
         """
-        found = self.anndata(genome, chrom, start, end)
+        codes = self.anndata(genome, chrom, start, end)
         largest = self._run.features["maximum"].to_numpy(dtype=np.float64)
         rows = []
         for strand in STRANDS:
-            some = (found.obs["strand"] == strand).to_numpy()
-            if not some.any():
+            on_strand = (codes.obs["strand"] == strand).to_numpy()
+            if not on_strand.any():
                 continue
-            matrix = found.X[some].tocsc()
-            positions = found.obs["pos"].to_numpy()[some]
+            matrix = codes.X[on_strand].tocsc()
+            positions = codes.obs["pos"].to_numpy()[on_strand]
             for feature in np.flatnonzero(np.diff(matrix.indptr)):
                 column = slice(matrix.indptr[feature], matrix.indptr[feature + 1])
                 best = int(np.argmax(matrix.data[column]))

@@ -86,13 +86,13 @@ class Read:
         """The sequence as letters."""
         return decode(self.bases)
 
-    def orfs(self, code: int = 11, least: int = LEAST_ORF) -> list[tuple[int, int, Strand]]:
+    def orfs(self, code: int = 11, min_length: int = LEAST_ORF) -> list[tuple[int, int, Strand]]:
         """Open reading frames from ATG to stop on either strand: (start, end, strand), half-open, forward
         coordinates.
         """
         n = len(self)
-        forward: list[tuple[int, int, Strand]] = [(a, b, "+") for a, b in orfs(self.text, code, least)]
-        reverse = orfs(decode(reverse_complement(self.bases)), code, least)
+        forward: list[tuple[int, int, Strand]] = [(a, b, "+") for a, b in orfs(self.text, code, min_length)]
+        reverse = orfs(decode(reverse_complement(self.bases)), code, min_length)
         return sorted([*forward, *((n - b, n - a, "-") for a, b in reverse)])
 
 

@@ -111,14 +111,14 @@ class Workbench:
         if self.run is not None:
             from photo51.run.known import closest
 
-            own, best = self.run._run.features, closest(self.run._run)
+            facts, best = self.run._run.features, closest(self.run._run)
         elif self.shelf is not None:
-            own = self.shelf.features.set_index("feature")
+            facts = self.shelf.features.set_index("feature")
             best = self.shelf.names[self.shelf.names["rank"] == 0].set_index("feature").sort_index()
         else:
             table["name"] = [self.instrument.name(f) for f in table["feature"]]
             return table
-        table["median"] = own["q50"].reindex(table["feature"]).to_numpy()
+        table["median"] = facts["q50"].reindex(table["feature"]).to_numpy()
         for feature, row in best.iterrows():
             table.loc[int(str(feature)), ["name", "grade"]] = [called(row), str(row["grade"])]
         return table
@@ -134,16 +134,16 @@ class Workbench:
         if self.run is None or len(sequence) < 12:
             return None
         forward = encode(sequence).tobytes()
-        wanted: list[tuple[Strand, bytes]] = [
+        readings: list[tuple[Strand, bytes]] = [
             ("+", forward),
             ("-", reverse_complement(encode(sequence)).tobytes()),
         ]
         contigs = self.run.genomes.contigs
         for genome, chrom, length in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True):
             letters = self.run.genomes.sequence(str(genome), str(chrom), 0, int(length)).tobytes()
-            for strand, text in wanted:
-                if (at := letters.find(text)) >= 0:
-                    return Place(str(genome), str(chrom), at, at + len(text), strand)
+            for strand, text in readings:
+                if (offset := letters.find(text)) >= 0:
+                    return Place(str(genome), str(chrom), offset, offset + len(text), strand)
         return None
 
     def read(
@@ -180,22 +180,22 @@ class Workbench:
         bits, codes = self._both(ids)
         return Read(ids, self.locate(decode(ids)), bits, codes)
 
-    def _read_locus(self, where: Interval, genome: str | None, context: int) -> Read:
+    def _read_locus(self, locus: Interval, genome: str | None, context: int) -> Read:
         run = self._need("a place")
-        owner = genome_of(run.genomes, where.chrom, genome)
-        length = run.genomes.length(owner, where.chrom)
-        if not len(where) or where.end > length:
+        owner = genome_of(run.genomes, locus.chrom, genome)
+        length = run.genomes.length(owner, locus.chrom)
+        if not len(locus) or locus.end > length:
             raise InputError(
-                f"place {where}: need at least one base within the {length:,} of {where.chrom}, got"
-                f" {where.start + 1:,}–{where.end:,}"
+                f"place {locus}: need at least one base within the {length:,} of {locus.chrom}, got"
+                f" {locus.start + 1:,}–{locus.end:,}"
             )
-        start, end = where.start - context, where.end + context
-        if not run.genomes.is_circular(owner, where.chrom):
+        start, end = locus.start - context, locus.end + context
+        if not run.genomes.is_circular(owner, locus.chrom):
             start, end = max(start, 0), min(end, length)
-        ids = run.genomes.sequence(owner, where.chrom, start, end)
+        ids = run.genomes.sequence(owner, locus.chrom, start, end)
         bits, codes = self._both(ids)
-        part = slice(where.start - start, where.end - start)
-        place = Place(owner, where.chrom, where.start, where.end)
+        part = slice(locus.start - start, locus.end - start)
+        place = Place(owner, locus.chrom, locus.start, locus.end)
         return Read(
             ids[part],
             place,
@@ -214,10 +214,10 @@ class Workbench:
         for strand in STRANDS:
             way = slice(None) if strand == "+" else slice(None, None, -1)
             read = ids if strand == "+" else reverse_complement(ids)
-            seen = self.model.read([read], [site], likelihood=len(ids) > 1)  # nothing stands before a lone base
-            log_p = np.full(1, np.nan, np.float32) if seen.log_probs is None else seen.log_probs[0]
+            activations = self.model.read([read], [site], likelihood=len(ids) > 1)  # nothing stands before a lone base
+            log_p = np.full(1, np.nan, np.float32) if activations.log_probs is None else activations.log_probs[0]
             bits[strand] = (-log_p / LN2).astype(np.float32)[way]
-            codes[strand] = self.sae.encode(seen.activations[site][0].float().cpu().numpy())[way]
+            codes[strand] = self.sae.encode(activations.activations[site][0].float().cpu().numpy())[way]
         return bits, codes
 
     def strongest(self, reading: Read, n: int = 40) -> pd.DataFrame:
@@ -246,12 +246,12 @@ class Workbench:
                         part.stop - part.start,
                     )
                 )
-        found = pd.DataFrame(rows, columns=["feature", "strand", "position", "activation", "share", "active"])
-        found = found[table["maximum"].to_numpy()[found["feature"]] > 0]
-        found = found.sort_values(["share", "feature"], ascending=[False, True], kind="stable", ignore_index=True).head(
-            n
-        )
-        return found.join(table[["name", "grade"]], on="feature")
+        ranked = pd.DataFrame(rows, columns=["feature", "strand", "position", "activation", "share", "active"])
+        ranked = ranked[table["maximum"].to_numpy()[ranked["feature"]] > 0]
+        ranked = ranked.sort_values(
+            ["share", "feature"], ascending=[False, True], kind="stable", ignore_index=True
+        ).head(n)
+        return ranked.join(table[["name", "grade"]], on="feature")
 
     # ---- why
 
@@ -293,7 +293,7 @@ class Workbench:
         spot = Interval(TYPED, at, at + 1, strand)
         return explain_place(self.instrument, TypedBases(ids), "", spot, settings, base=base)
 
-    def prefers(self, what: str | NDArray[np.uint8], at: int, strand: Strand = "+") -> dict[str, float]:
+    def prefers(self, what: str | NDArray[np.uint8], base: int, strand: Strand = "+") -> dict[str, float]:
         """Probability of A, C, G and T at a base, in reading direction, given what comes before it in the sequence.
 
         Raises
@@ -302,9 +302,9 @@ class Workbench:
             For a base that nothing stands before in reading direction.
         """
         ids = _ids(what)
-        before = ids[:at] if strand == "+" else reverse_complement(ids[at + 1 :])
+        before = ids[:base] if strand == "+" else reverse_complement(ids[base + 1 :])
         if not len(before):
-            raise InputError(f"base {at + 1}: need at least one base before it to read, got none")
+            raise InputError(f"base {base + 1}: need at least one base before it to read, got none")
         import torch
 
         from photo51.interventions.generate import Stream
@@ -445,25 +445,25 @@ class Workbench:
         """
         from photo51.effects.score import score
 
-        found = self.variants(text)
-        genome = found[0].genome
+        variants = self.variants(text)
+        genome = variants[0].genome
         lines = ["chrom\tpos\tref\talt"]
-        lines += [f"{v.chrom}\t{v.pos + 1}\t{v.ref}\t{v.alt}" for g, v in found if g == genome]
+        lines += [f"{v.chrom}\t{v.pos + 1}\t{v.ref}\t{v.alt}" for g, v in variants if g == genome]
         with TemporaryDirectory(prefix="photo51-") as folder:
             path = Path(folder) / "variants.tsv"
             path.write_text("\n".join(lines) + "\n")
             table, _ = score(self._need("a variant").genomes.folder, [path], self.model, self.sae, genome=genome)
         return table
 
-    def alleles(self, found: Found, *, context: int = CONTEXT, flank: int = 40) -> tuple[Read, Read, int]:
+    def alleles(self, variant: Found, *, context: int = CONTEXT, flank: int = 40) -> tuple[Read, Read, int]:
         """Reference and alternative read with the same context, `flank` bases on either side; and where the change
         begins in both.
         """
-        genomes, v = self._need("a variant").genomes, found.variant
+        genomes, v = self._need("a variant").genomes, variant.variant
         start, end = v.pos - flank - context, v.end + flank + context
-        if not genomes.is_circular(found.genome, v.chrom):
-            start, end = max(start, 0), min(end, genomes.length(found.genome, v.chrom))
-        ids = genomes.sequence(found.genome, v.chrom, start, end)
+        if not genomes.is_circular(variant.genome, v.chrom):
+            start, end = max(start, 0), min(end, genomes.length(variant.genome, v.chrom))
+        ids = genomes.sequence(variant.genome, v.chrom, start, end)
         out, first = [], max(0, v.pos - flank - start)
         for allele in (v.ref, v.alt):
             whole = np.concatenate([ids[: v.pos - start], encode(allele), ids[v.end - start :]])

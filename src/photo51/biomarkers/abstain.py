@@ -57,19 +57,21 @@ class Conformal:
 
     def table(self, method: str, alpha: float) -> list[dict[str, object]]:
         """Rows of contract `CONFORMAL`: each variant held out."""
-        found = np.array([self.of(s, f).classes(alpha) for s, f in zip(self._score, self._fold.tolist(), strict=True)])
+        classes = np.array(
+            [self.of(s, f).classes(alpha) for s, f in zip(self._score, self._fold.tolist(), strict=True)]
+        )
         rows = []
-        for label, own in ((1, "case"), (0, "control")):
-            sets = found[self._label == label]
+        for label, label_name in ((1, "case"), (0, "control")):
+            sets = classes[self._label == label]
             rows.append(
                 {
                     "method": method,
                     "label": label,
                     "n": len(sets),
                     "alpha": alpha,
-                    "covered": float(np.isin(sets, [own, "both"]).mean()),
+                    "covered": float(np.isin(sets, [label_name, "both"]).mean()),
                     "decided": float(np.isin(sets, ["case", "control"]).mean()),
-                    "right": float((sets == own).mean()),
+                    "right": float((sets == label_name).mean()),
                     "abstained": float(np.isin(sets, ["both", "neither"]).mean()),
                 }
             )
@@ -80,8 +82,8 @@ def conformal_table(scores: pd.DataFrame, methods: list[str], alpha: float = 0.1
     """Conformal sets of every method of a scores table (contract `SCORES`)."""
     rows: list[dict[str, object]] = []
     for method in methods:
-        here = scores[np.isfinite(scores[method].to_numpy(dtype=float))]
-        columns = (here[method].to_numpy(dtype=float), here["label"].to_numpy(), here["fold"].to_numpy())
+        finite = scores[np.isfinite(scores[method].to_numpy(dtype=float))]
+        columns = (finite[method].to_numpy(dtype=float), finite["label"].to_numpy(), finite["fold"].to_numpy())
         rows += Conformal(*columns).table(method, alpha)
     return CONFORMAL.check(pd.DataFrame(rows))
 
@@ -93,19 +95,19 @@ def reach_table(scores: pd.DataFrame, consequence: NDArray, methods: list[str]) 
     for method in methods:
         score = scores[method].to_numpy(dtype=float)
         for kind in sorted(set(consequence.tolist())):
-            here = consequence == kind
-            known = here & np.isfinite(score)
-            told = _told_apart(score[known & (label == 1)], score[known & (label == 0)])
-            scored = float(known.sum() / here.sum())
+            of_kind = consequence == kind
+            measured = of_kind & np.isfinite(score)
+            separation = _told_apart(score[measured & (label == 1)], score[measured & (label == 0)])
+            scored = float(measured.sum() / of_kind.sum())
             rows.append(
                 {
                     "method": method,
                     "consequence": str(kind),
-                    "n_case": int((here & (label == 1)).sum()),
-                    "n_control": int((here & (label == 0)).sum()),
+                    "n_case": int((of_kind & (label == 1)).sum()),
+                    "n_control": int((of_kind & (label == 0)).sum()),
                     "scored": scored,
-                    "told_apart": told,
-                    "reaches": bool(scored >= SCORED and told >= TOLD_APART),
+                    "told_apart": separation,
+                    "reaches": bool(scored >= SCORED and separation >= TOLD_APART),
                 }
             )
     return REACH.check(pd.DataFrame(rows))

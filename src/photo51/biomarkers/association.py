@@ -117,7 +117,7 @@ def _tested(
     """Rows of one statistic, and p of the permuted labels."""
     deltas = comparison.deltas[statistic]
     rows, others = np.flatnonzero(discovery), np.flatnonzero(~discovery)
-    found, permuted = stratified_rearranged(deltas[rows], labels, comparison.strata[rows])
+    result, permuted = stratified_rearranged(deltas[rows], labels, comparison.strata[rows])
     up, down = (
         stratified_rank_test(deltas[others], comparison.labels[others], comparison.strata[others], alternative=tail)
         for tail in ("greater", "less")
@@ -127,18 +127,18 @@ def _tested(
         {
             "feature": np.tile(np.arange(n), 2),
             "orientation": np.repeat(ORIENTATIONS, n),
-            "n_case": found.n_case,
-            "n_control": found.n_control,
-            "n_strata": found.n_strata,
-            "auroc_within": found.auroc,
-            "effect": 2 * found.auroc - 1,
-            "se": 2 * found.se,
-            "p": found.p,
-            "p_floor": found.p_floor,
+            "n_case": result.n_case,
+            "n_control": result.n_control,
+            "n_strata": result.n_strata,
+            "auroc_within": result.auroc,
+            "effect": 2 * result.auroc - 1,
+            "se": 2 * result.se,
+            "p": result.p,
+            "p_floor": result.p_floor,
             "p_pooled": pooled_rank_p(deltas[rows], comparison.labels[rows]),
             "rep_effect": 2 * up.auroc - 1,
             "rep_se": 2 * up.se,
-            "rep_p": np.where(found.z >= 0, up.p, down.p),
+            "rep_p": np.where(result.z >= 0, up.p, down.p),
             "llr_corr": rank_correlation(deltas, comparison.variants["llr"].to_numpy()),
         }
     )

@@ -73,8 +73,8 @@ def markers_of(genotypes: Genotypes, max_missing: float) -> NDArray[np.float64]:
         Where no allele differs between individuals.
     """
     share = _shares(genotypes)
-    known = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing if share.size else np.zeros(0, dtype=bool)
-    markers = share[:, known]
+    genotyped = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing if share.size else np.zeros(0, dtype=bool)
+    markers = share[:, genotyped]
     if not markers.shape[1] or not (np.nanmax(markers, axis=0) > np.nanmin(markers, axis=0)).any():
         raise InputError(
             f"genotypes: need an allele that differs between individuals and is known in {1 - max_missing:.0%} of them,"
@@ -110,17 +110,17 @@ def variant_burden(
     renamed = _named_as_scored(genotypes.variants, variants["variant"].tolist())
     names = [f"{c}:{p + 1}:{r}>{a}" for c, p, r, a in renamed[["chrom", "pos", "ref", "alt"]].itertuples(index=False)]
     share = _shares(genotypes)
-    known = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing
+    genotyped = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing
     place = {name: i for i, name in enumerate(variants["variant"])}
     scored = np.array([name in place for name in names], dtype=bool)
     log.info(
         "alleles of the cohort: %d; %d not scored, %d with too many missing genotypes; %.2g %% of genotypes missing",
         len(names),
         int((~scored).sum()),
-        int((scored & ~known).sum()),
+        int((scored & ~genotyped).sum()),
         100 * float(np.isnan(share).mean()) if share.size else 0.0,
     )
-    use = np.flatnonzero(scored & known)
+    use = np.flatnonzero(scored & genotyped)
     if not len(use):
         raise InputError(
             f"genotypes: need alleles that `photo51 variants` has scored, got none of {len(names)}"
@@ -135,7 +135,7 @@ def variant_burden(
     return Burden(
         list(genotypes.samples),
         np.asarray(deltas.T.dot(carried.T)).T,
-        share[:, known],
+        share[:, genotyped],
         pd.DataFrame({"n_alleles": np.nansum(share[:, use] > 0, axis=1)}),
         Alleles(table, carried, deltas),
     )
@@ -176,14 +176,14 @@ def _named_as_scored(alleles: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
 def _shares(genotypes: Genotypes) -> NDArray[np.float64]:
     """Share of an individual's copies that carry the allele, (n_individuals, n_alleles); NaN where unknown."""
     alleles, called = genotypes.alleles.astype(float), genotypes.called.astype(float)
-    known = (alleles >= 0) & (called > 0)
-    return np.where(known, alleles / np.maximum(called, 1), np.nan)
+    genotyped = (alleles >= 0) & (called > 0)
+    return np.where(genotyped, alleles / np.maximum(called, 1), np.nan)
 
 
 def _imputed(share: NDArray[np.float64]) -> NDArray[np.float64]:
-    known = ~np.isnan(share)
-    mean = np.where(known, share, 0.0).sum(0) / np.maximum(known.sum(0), 1)
-    return np.where(known, share, mean)
+    genotyped = ~np.isnan(share)
+    mean = np.where(genotyped, share, 0.0).sum(0) / np.maximum(genotyped.sum(0), 1)
+    return np.where(genotyped, share, mean)
 
 
 def genome_burden(store: CodesStore, workspace: Workspace, kmers: pd.DataFrame | None = None) -> Burden:

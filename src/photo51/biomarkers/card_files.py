@@ -55,7 +55,7 @@ OF_VARIANT = (
 )
 
 
-def write_cards(found: Cards, variants_path: Path, folder: Path, made: Provenance) -> list[Path]:
+def write_cards(cards: Cards, variants_path: Path, folder: Path, lineage: Provenance) -> list[Path]:
     """Write the tables of the cards to `folder` and one JSON a variant to `folder/cards`.
 
     Returns
@@ -63,23 +63,23 @@ def write_cards(found: Cards, variants_path: Path, folder: Path, made: Provenanc
     The JSON files.
     """
     tables = {
-        "cards.parquet": (found.cards, CARDS),
-        "card_features.parquet": (found.features, CARD_FEATURES),
-        "card_neighbours.parquet": (found.neighbours, CARD_NEIGHBOURS),
-        "calibration.parquet": (found.calibration, CALIBRATION),
+        "cards.parquet": (cards.cards, CARDS),
+        "card_features.parquet": (cards.features, CARD_FEATURES),
+        "card_neighbours.parquet": (cards.neighbours, CARD_NEIGHBOURS),
+        "calibration.parquet": (cards.calibration, CALIBRATION),
     }
     for name, (table, spec) in tables.items():
-        write_table(table, folder / name, spec, made)
+        write_table(table, folder / name, spec, lineage)
     variants = pd.read_parquet(variants_path)
     sources = {name: sha256(folder / name) for name in tables} | {variants_path.name: sha256(variants_path)}
-    probe = judged(folder, str(found.cards["method"].iloc[0])) if len(found.cards) else pd.DataFrame()
+    probe = judged(folder, str(cards.cards["method"].iloc[0])) if len(cards.cards) else pd.DataFrame()
     if len(probe):
         sources[JUDGED] = sha256(folder / JUDGED)
     paths = []
-    for i in range(len(found.cards)):
-        name = str(found.cards["variant"].iloc[i])
+    for i in range(len(cards.cards)):
+        name = str(cards.cards["variant"].iloc[i])
         path = folder / "cards" / f"{file_name(name)}.json"
-        card = _card(found, i, variants, variants_path.name, sources)
+        card = _card(cards, i, variants, variants_path.name, sources)
         card["probe"] = {c: _cite(JUDGED, int(row), c, probe.at[row, c]) for row in probe.index for c in OF_PROBE}
         write_json(card, path)
         paths.append(path)
@@ -101,24 +101,24 @@ def file_name(variant: str) -> str:
     return variant.replace(":", "_").replace(">", "_to_")
 
 
-def _card(found: Cards, i: int, variants: pd.DataFrame, variants_name: str, sources: dict[str, str]) -> dict[str, Any]:
-    name, row = str(found.cards["variant"].iloc[i]), int(found.cards["row"].iloc[i])
-    known = [c for c in OF_VARIANT if c in variants.columns]
+def _card(cards: Cards, i: int, variants: pd.DataFrame, variants_name: str, sources: dict[str, str]) -> dict[str, Any]:
+    name, row = str(cards.cards["variant"].iloc[i]), int(cards.cards["row"].iloc[i])
+    columns = [c for c in OF_VARIANT if c in variants.columns]
     return {
         "banner": BANNER,
         "variant": {
             "name": name,
-            **{c: _cite(variants_name, row, c, variants[c].iloc[row]) for c in known},
+            **{c: _cite(variants_name, row, c, variants[c].iloc[row]) for c in columns},
         },
-        "score": {c: _cite("cards.parquet", i, c, found.cards[c].iloc[i]) for c in SHOWN},
-        "features": _rows(found.features, name, "card_features.parquet", OF_FEATURE),
-        "nearest_pathogenic": _rows(found.neighbours, name, "card_neighbours.parquet", OF_NEIGHBOUR),
+        "score": {c: _cite("cards.parquet", i, c, cards.cards[c].iloc[i]) for c in SHOWN},
+        "features": _rows(cards.features, name, "card_features.parquet", OF_FEATURE),
+        "nearest_pathogenic": _rows(cards.neighbours, name, "card_neighbours.parquet", OF_NEIGHBOUR),
         "calibration": [
             {
-                c: _cite("calibration.parquet", j, c, found.calibration[c].iloc[j])
+                c: _cite("calibration.parquet", j, c, cards.calibration[c].iloc[j])
                 for c in ("predicted", "observed", "observed_lo", "observed_hi", "n")
             }
-            for j in range(len(found.calibration))
+            for j in range(len(cards.calibration))
         ],
         "sources": sources,
     }
@@ -150,12 +150,12 @@ def verify_card(path: Path, variants_path: Path) -> int:
         tables[name] = pd.read_parquet(source)
     n = 0
     for cited in _citations(card):
-        found = tables[cited["table"]][cited["column"]].iloc[cited["row"]]
-        same = (cited["value"] is None and pd.isna(found)) or found == cited["value"]
+        value = tables[cited["table"]][cited["column"]].iloc[cited["row"]]
+        same = (cited["value"] is None and pd.isna(value)) or value == cited["value"]
         if not same:
             raise InputError(
                 f"{path}: {cited['table']}, row {cited['row']}, column {cited['column']!r}: need {cited['value']!r},"
-                f" got {found!r}"
+                f" got {value!r}"
             )
         n += 1
     return n

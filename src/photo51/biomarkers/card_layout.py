@@ -127,21 +127,21 @@ def overlaps(figure: Figure) -> list[str]:
 
 def _texts(figure: Figure) -> list[Text]:
     """The texts that are drawn: of the figure, and of each axis that is not turned off."""
-    found = [*figure.texts]
+    texts = [*figure.texts]
     for axes in figure.axes:
-        found += axes.texts
+        texts += axes.texts
         if not axes.axison:
             continue
-        found += [t for t in axes.get_children() if isinstance(t, Text) and t not in axes.texts]
+        texts += [t for t in axes.get_children() if isinstance(t, Text) and t not in axes.texts]
         legend = axes.get_legend()
-        found += legend.get_texts() if legend is not None else []
-        for axis, bounds, at in ((axes.xaxis, axes.get_xlim(), 0), (axes.yaxis, axes.get_ylim(), 1)):
+        texts += legend.get_texts() if legend is not None else []
+        for axis, bounds, axis_index in ((axes.xaxis, axes.get_xlim(), 0), (axes.yaxis, axes.get_ylim(), 1)):
             low, high = sorted(bounds)
             slack = 1e-9 * (high - low)
             labels = axis.get_ticklabels(which="both")
-            inside = [t for t in labels if low - slack <= t.get_position()[at] <= high + slack]
-            found += [axis.label, axis.get_offset_text(), *inside]
-    return [t for t in found if t.get_visible() and t.get_text().strip()]
+            inside = [t for t in labels if low - slack <= t.get_position()[axis_index] <= high + slack]
+            texts += [axis.label, axis.get_offset_text(), *inside]
+    return [t for t in texts if t.get_visible() and t.get_text().strip()]
 
 
 def _overlap(a: Bbox, b: Bbox) -> bool:

@@ -124,10 +124,10 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
     size = scale if scale > 0 else 1.0
     loci = cited["locus"] if "locus" in cited else [""] * len(cited)
     names, values = [], []
-    for feature, orientation, name, delta, at, contribution in zip(
+    for feature, orientation, name, delta, locus, contribution in zip(
         cited["feature"], cited["orientation"], cited["name"], cited["delta"], loci, cited["contribution"], strict=True
     ):
-        change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; at {at}' if at else ''}"
+        change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; at {locus}' if locus else ''}"
         lines = [Line(f"f{feature}, {orientation}: {name or 'unnamed'}", 7, most=2), Line(change, 7, most=2)]
         names.append("\n".join(part for line in lines for part in wrapped(line, LABELS - 0.1)).replace("$", r"\$"))
         values.append(size * float(contribution))

@@ -80,7 +80,7 @@ def explain(
     probes: pd.DataFrame,
     params: CardsParams,
     *,
-    known: Mapping[int, Known],
+    facts: Mapping[int, Known],
     settings: BiomarkersParams,
     judged: Judged | None = None,
 ) -> Cards:
@@ -94,7 +94,7 @@ def explain(
         The set the probes were trained on, its held-out scores and the probes of each fold.
     params
         What a card shows.
-    known
+    facts
         Feature → its name and strongest locus, where it has any.
     settings
         Those of the comparison: which Δ the probes read, what cases have, what may be claimed, the seed of random
@@ -105,8 +105,10 @@ def explain(
     fold_of = dict(zip(comparison.genes.tolist(), scores["fold"].tolist(), strict=True))
     calibrated = Calibrator(scores, params.method, params.bins)
     near = Neighbourhood(comparison, settings.statistic, params)
-    here = scores[np.isfinite(scores[params.method].to_numpy(dtype=float))]
-    conformal = Conformal(here[params.method].to_numpy(dtype=float), here["label"].to_numpy(), here["fold"].to_numpy())
+    finite = scores[np.isfinite(scores[params.method].to_numpy(dtype=float))]
+    conformal = Conformal(
+        finite[params.method].to_numpy(dtype=float), finite["label"].to_numpy(), finite["fold"].to_numpy()
+    )
     llr = subject.variants[surprise_column(comparison.variants)].to_numpy(dtype=float)
     if not np.isfinite(llr).all():
         name = str(subject.variants["variant"].iloc[int(np.flatnonzero(~np.isfinite(llr))[0])])
@@ -150,7 +152,7 @@ def explain(
                 **near.domain(delta, str(subject.genes[i])),
             }
         )
-        cited += _cited(name, delta, contributions, order, known)
+        cited += _cited(name, delta, contributions, order, facts)
         neighbours += near.pathogenic(delta, subject.variants.iloc[i], params.neighbours)
     return Cards(
         CARDS.check(pd.DataFrame(cards)) if cards else CARDS.empty(),
@@ -170,8 +172,8 @@ def withholding(settings: BiomarkersParams, judged: Judged | None, method: str, 
         return "in the other genes, variants of higher score are not more often cases"
     if judged is not None and len(judged.reach):
         of_method = judged.reach[judged.reach["method"] == method]
-        here = of_method[of_method["consequence"] == consequence]
-        if here.empty or not bool(here["reaches"].iloc[0]):
+        of_consequence = of_method[of_method["consequence"] == consequence]
+        if of_consequence.empty or not bool(of_consequence["reaches"].iloc[0]):
             return f"the score cannot rank {consequence.replace('_', ' ')} variants of this set"
     return ""
 
@@ -227,7 +229,7 @@ def _cited(
     delta: sparse.csr_matrix,
     contributions: sparse.csr_matrix,
     order: NDArray[np.int64],
-    known: Mapping[int, Known],
+    facts: Mapping[int, Known],
 ) -> list[dict[str, object]]:
     n_features = delta.shape[1] // 2
     rows = []
@@ -244,8 +246,8 @@ def _cited(
                 "delta": change,
                 "weight": contribution / change,
                 "contribution": contribution,
-                "name": known.get(feature, Known()).name,
-                "locus": known.get(feature, Known()).locus,
+                "name": facts.get(feature, Known()).name,
+                "locus": facts.get(feature, Known()).locus,
             }
         )
     return rows
@@ -298,19 +300,19 @@ class Calibrator:
         """Predicted against observed (contract `CALIBRATION`), bins of about equal numbers."""
         p = np.array([self.probability(s, f) for s, f in zip(self._score, self._fold.tolist(), strict=True)])
         edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)))
-        which = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(len(edges) - 2, 0))
+        bin_of = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(len(edges) - 2, 0))
         rows = []
-        for b in np.unique(which):
-            here = which == b
-            cases, n = int(self._label[here].sum()), int(here.sum())
+        for b in np.unique(bin_of):
+            in_bin = bin_of == b
+            cases, n = int(self._label[in_bin].sum()), int(in_bin.sum())
             low, high = wilson(cases, n)
             rows.append(
                 {
                     "method": self.method,
-                    "lo": float(p[here].min()),
-                    "hi": float(p[here].max()),
+                    "lo": float(p[in_bin].min()),
+                    "hi": float(p[in_bin].max()),
                     "n": n,
-                    "predicted": float(p[here].mean()),
+                    "predicted": float(p[in_bin].mean()),
                     "observed": cases / n,
                     "observed_lo": float(low),
                     "observed_hi": float(high),
@@ -327,8 +329,8 @@ class Neighbourhood:
         self._unit = _unit(self._deltas)
         self._variants, self._genes, self._labels = comparison.variants, comparison.genes, comparison.labels
         self._carriers = np.diff(self._deltas.tocsc().indptr)
-        own = [self._distance(self._unit[i], str(g)) for i, g in enumerate(self._genes)]
-        finite = np.array([d for d in own if np.isfinite(d)])
+        distances = [self._distance(self._unit[i], str(g)) for i, g in enumerate(self._genes)]
+        finite = np.array([d for d in distances if np.isfinite(d)])
         self._limit = float(np.quantile(finite, params.ood_quantile)) if len(finite) else float("nan")
 
     def _distance(self, unit: sparse.csr_matrix, gene: str) -> float:

@@ -81,20 +81,20 @@ def carriers(alleles: Alleles, rows: NDArray[np.int64], features: NDArray[np.int
     parts = [CARRIERS.empty()]
     for feature in features:
         delta = np.asarray(columns[:, [int(feature)]].todense(), dtype=float).ravel()
-        at = np.flatnonzero(delta)
+        acting = np.flatnonzero(delta)
         table = (
-            alleles.table.iloc[at]
+            alleles.table.iloc[acting]
             .rename(columns={"allele": "name"})
             .assign(
                 feature=int(feature),
                 level="allele",
-                delta=delta[at],
-                n_carriers=n_carriers[at],
-                share=shares(carried[:, at], delta[at]),
+                delta=delta[acting],
+                n_carriers=n_carriers[acting],
+                share=shares(carried[:, acting], delta[acting]),
             )
         )
         by_gene = table.groupby("gene", as_index=False)["share"].sum()
-        by_gene["n_carriers"] = [int((carried[:, at[gene[at] == g]] > 0).any(1).sum()) for g in by_gene["gene"]]
+        by_gene["n_carriers"] = [int((carried[:, acting[gene[acting] == g]] > 0).any(1).sum()) for g in by_gene["gene"]]
         by_gene = by_gene.assign(feature=int(feature), level="gene", name=by_gene["gene"], consequence="", delta=np.nan)
         parts += [
             t.sort_values(["share", "name"], ascending=[False, True]).head(TOP) for t in (by_gene, table) if len(t)
@@ -122,12 +122,12 @@ def baselines(alleles: Alleles, rows: NDArray[np.int64], transform: str) -> list
 
 def _level(name: str, names: list[str], values: NDArray[np.float64], transform: str) -> Level:
     varies = np.flatnonzero(values.std(0) > 1e-12) if values.shape[1] else np.zeros(0, dtype=np.int64)
-    kept = values[:, varies]
-    n_carriers = (kept > 0).sum(0)
+    varying = values[:, varies]
+    n_carriers = (varying > 0).sum(0)
     return Level(
         name,
         [names[i] for i in varies],
-        rank_normal(kept) if transform == "rank" and len(varies) else kept,
+        rank_normal(varying) if transform == "rank" and len(varies) else varying,
         n_carriers,
     )
 
@@ -193,9 +193,9 @@ def verdict(table: pd.DataFrame) -> str:
     score = table.set_index("level")["score"]
     if "allele" not in score or np.isnan(score.get("feature", np.nan)):
         return ""
-    said = ", ".join(f"{name}s {value:.3f}" for name, value in score.items() if np.isfinite(value))
+    comparison = ", ".join(f"{name}s {value:.3f}" for name, value in score.items() if np.isfinite(value))
     best = score.drop("feature").max()
     if best >= score["feature"] - AS_WELL:
         name = score.drop("feature").idxmax()
-        return f"{said}: the {name}s themselves do as well as the features, which add nothing to the prediction"
-    return f"{said}: the features predict better than the genes and alleles themselves"
+        return f"{comparison}: the {name}s themselves do as well as the features, which add nothing to the prediction"
+    return f"{comparison}: the features predict better than the genes and alleles themselves"

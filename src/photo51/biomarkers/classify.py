@@ -76,15 +76,15 @@ def classify(comparison: Comparison, params: BiomarkersParams) -> Classified:
     names = sorted(set(values))
     for stratum in [ALL, *(names if len(names) > 1 else [])]:
         rows = np.arange(len(values)) if stratum == ALL else np.flatnonzero(values == stratum)
-        here = comparison.subset(rows)
-        if reason := too_small(here, params):
+        part = comparison.subset(rows)
+        if reason := too_small(part, params):
             if stratum == ALL:
                 raise InputError(f"cases and controls: {reason}")
             log.warning("stratum %s is not scored: %s", stratum, reason)
-            parts.append(pd.DataFrame([_unscored(here, stratum, reason)]))
+            parts.append(pd.DataFrame([_unscored(part, stratum, reason)]))
             continue
-        scored = _score(here, params)
-        parts.append(_judge(here, scored.scores, stratum, params))
+        scored = _score(part, params)
+        parts.append(_judge(part, scored.scores, stratum, params))
         everything = scored if stratum == ALL else everything
     assert everything is not None
     table = pd.concat(parts, ignore_index=True).assign(claim=params.claim)
@@ -206,13 +206,13 @@ def _judge(
             len(complete),
         )
     rows = np.flatnonzero(complete)
-    here = comparison.subset(rows)
-    if reason := too_small(here, params):
+    part = comparison.subset(rows)
+    if reason := too_small(part, params):
         missing = ", ".join(m for m, score in scores.items() if not np.isfinite(score).all())
         reason = f"{reason}, once the {len(complete) - len(rows)} variants without {missing} are left out"
         if stratum == ALL:
             raise InputError(f"cases and controls: {reason}")
-        return pd.DataFrame([_unscored(here, stratum, reason)])
+        return pd.DataFrame([_unscored(part, stratum, reason)])
     bench = _Bench(comparison, rows, stratum, params)
     table = [bench.row(method, score, comparison.labels) for method, score in scores.items()]
     blind = bench.row("gene_prior", gene_share(comparison.labels, comparison.genes), comparison.labels)
@@ -235,7 +235,7 @@ class _Bench(NamedTuple):
         """Row of the classifiers table."""
         score, labels, genes = score[self.rows], labels[self.rows], self.comparison.genes[self.rows]
         llr = surprise(self.comparison.variants)[self.rows]
-        found = discriminate(
+        measures = discriminate(
             score,
             labels,
             genes,
@@ -251,16 +251,16 @@ class _Bench(NamedTuple):
             "n_control": int((1 - labels).sum()),
             "n_genes": len(np.unique(genes)),
             "n_missing": len(self.comparison.labels) - len(self.rows),
-            "prevalence": found.prevalence,
+            "prevalence": measures.prevalence,
             "role": ROLES[method],
             "reason": "",
         }
         for name, short, estimate in (
-            ("auroc", "auroc", found.auroc),
-            ("auroc_within", "within", found.within),
-            ("auroc_strata", "strata", found.strata),
-            ("auprc", "auprc", found.auprc),
-            ("gain", "gain", found.gain),
+            ("auroc", "auroc", measures.auroc),
+            ("auroc_within", "within", measures.within),
+            ("auroc_strata", "strata", measures.strata),
+            ("auprc", "auprc", measures.auprc),
+            ("gain", "gain", measures.gain),
         ):
             row |= {name: estimate.value, f"{short}_lo": estimate.low, f"{short}_hi": estimate.high}
         return row
@@ -272,8 +272,8 @@ def _controls(bench: _Bench) -> list[dict[str, Any]]:
     rng = np.random.default_rng(params.seed)
     permuted = comparison.labels.copy()
     for s in np.unique(comparison.strata):
-        here = comparison.strata == s
-        permuted[here] = rng.permutation(permuted[here])
+        in_stratum = comparison.strata == s
+        permuted[in_stratum] = rng.permutation(permuted[in_stratum])
     each = np.arange(len(permuted))
     rows = []
     for method, labels, groups in (

@@ -145,12 +145,12 @@ def roster(genomes: list[str], panel: pd.DataFrame, params: CohortParams) -> Ros
     value = dict(zip(names, coding.values, strict=True))
     unmatched = _unmatched(genomes, names, value, params)
     rows = np.array([i for i, n in enumerate(genomes) if not np.isnan(value.get(n, np.nan))], dtype=np.int64)
-    kept = [genomes[i] for i in rows]
-    table = panel.set_axis(pd.Index(names), axis=0).loc[kept]
-    y = np.array([value[n] for n in kept])
+    used = [genomes[i] for i in rows]
+    table = panel.set_axis(pd.Index(names), axis=0).loc[used]
+    y = np.array([value[n] for n in used])
     if len(np.unique(y)) < 2:
         raise InputError(
-            f"phenotype {params.phenotype!r}: need two classes or more among the {len(kept)} individuals with a genome,"
+            f"phenotype {params.phenotype!r}: need two classes or more among the {len(used)} individuals with a genome,"
             f" got {'only ' + format(y[0], 'g') if len(y) else 'none'}"
         )
     treatment = None if params.treatment is None else numbers(table[params.treatment]).to_numpy()
@@ -160,7 +160,7 @@ def roster(genomes: list[str], panel: pd.DataFrame, params: CohortParams) -> Ros
     _refuse_explained(y, covariates, covariate_names, params.phenotype)
     clade = None if params.clade is None else _named_clades(table[params.clade], params.clade)
     return Roster(
-        np.array(kept, dtype=object),
+        np.array(used, dtype=object),
         rows,
         table,
         y,
@@ -227,22 +227,22 @@ def _named_clades(column: pd.Series, name: str) -> NDArray:
 
 
 def _unmatched(genomes: list[str], names: list[str], value: dict[str, float], params: CohortParams) -> pd.DataFrame:
-    have, known = set(genomes), set(names)
-    alone = [(n, "no row in the panel") for n in genomes if n not in known]
+    have, in_panel = set(genomes), set(names)
+    alone = [(n, "no row in the panel") for n in genomes if n not in in_panel]
     alone += [(n, "no genome") for n in names if n not in have]
     reasons = alone + [(n, "no phenotype") for n in names if n in have and np.isnan(value[n])]
     unmatched = pd.DataFrame(reasons, columns=["individual", "reason"])
     if not len(unmatched):
         return unmatched
-    text = f"{len(unmatched)} of {len(have | known)} individuals cannot be used: " + "; ".join(
+    text = f"{len(unmatched)} of {len(have | in_panel)} individuals cannot be used: " + "; ".join(
         f"{reason} {n} ({first})" for reason, n, first in _counted(unmatched)
     )
-    shorter = min(len(have), len(known))
-    lacking = shorter - len(have & known)
+    shorter = min(len(have), len(in_panel))
+    lacking = shorter - len(have & in_panel)
     if lacking > params.max_unmatched * shorter:
         raise InputError(
             f"panel and genotypes: {text}; need at most {params.max_unmatched:.0%} of the shorter list of names without"
-            f" a partner, got {lacking} of {shorter}{_alike(have - known, known - have)}"
+            f" a partner, got {lacking} of {shorter}{_alike(have - in_panel, in_panel - have)}"
         )
     log.warning("%s; they are listed beside the results", text)
     return unmatched
@@ -256,8 +256,8 @@ def _alike(left: set[str], right: set[str]) -> str:
         name = half if name == f"{half}_{half}" else name
         return name.strip().lower().lstrip("0")
 
-    of = {bare(n): n for n in sorted(left)}
-    pair = next(((of[bare(n)], n) for n in sorted(right) if bare(n) in of), None)
+    by_bare_name = {bare(n): n for n in sorted(left)}
+    pair = next(((by_bare_name[bare(n)], n) for n in sorted(right) if bare(n) in by_bare_name), None)
     return f"; {pair[0]!r} and {pair[1]!r} look alike: write them alike" if pair else ""
 
 
@@ -268,8 +268,8 @@ def _counted(unmatched: pd.DataFrame) -> list[tuple[str, int, str]]:
 def _covariates(table: pd.DataFrame, params: CohortParams) -> tuple[NDArray[np.float64], list[str]]:
     columns: list[NDArray[np.float64]] = [np.zeros((len(table), 0))]
     names: list[str] = []
-    wanted = [*params.covariates, *([params.treatment] if params.treatment else [])]
-    for name in dict.fromkeys(wanted):
+    requested = [*params.covariates, *([params.treatment] if params.treatment else [])]
+    for name in dict.fromkeys(requested):
         column = as_text(table[name])
         gone = column.map(is_missing)
         quantity = numbers(column)
@@ -281,18 +281,18 @@ def _covariates(table: pd.DataFrame, params: CohortParams) -> tuple[NDArray[np.f
                 f" ({int(gone.sum())} in all)"
             )
         if quantity.notna().all():
-            values, given = quantity.to_numpy(dtype=float)[:, None], [name]
+            values, labels = quantity.to_numpy(dtype=float)[:, None], [name]
         else:
             dummies = pd.get_dummies(column, drop_first=True)
-            values, given = dummies.to_numpy(dtype=float), [f"{name}={v}" for v in dummies.columns]
-        if not given or (values.std(0) == 0).all():
+            values, labels = dummies.to_numpy(dtype=float), [f"{name}={v}" for v in dummies.columns]
+        if not labels or (values.std(0) == 0).all():
             raise InputError(f"covariate {name!r}: need one that varies, got {column.iloc[0]!r} everywhere")
         before = np.column_stack([np.ones(len(table)), *columns])
         rest = values - before @ np.linalg.lstsq(before, values, rcond=None)[0]
         if (np.linalg.norm(rest, axis=0) < 1e-8 * np.linalg.norm(values, axis=0)).any():
             raise InputError(f"covariate {name!r}: need one that the others do not give, got a combination of {names}")
         columns.append(values)
-        names += given
+        names += labels
     return np.column_stack(columns), names
 
 

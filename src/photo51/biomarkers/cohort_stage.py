@@ -97,7 +97,7 @@ def check_cohort(
     out: Path,
     params: CohortParams,
     *,
-    made: Provenance,
+    lineage: Provenance,
     external: bool = False,
 ) -> Design:
     """Whether the cohort can answer, from names, phenotypes and kinship: before any feature is computed.
@@ -111,25 +111,25 @@ def check_cohort(
     """
     people = roster(genomes, panel, params)
     plan = design(people, markers[people.rows], external=external)
-    write_table(plan.table, out / "feasibility.parquet", FEASIBILITY, made)
-    write_table(people.unmatched, out / "unmatched.parquet", UNMATCHED, made)
+    write_table(plan.table, out / "feasibility.parquet", FEASIBILITY, lineage)
+    write_table(people.unmatched, out / "unmatched.parquet", UNMATCHED, lineage)
     return plan
 
 
 def _side(burden: Burden, plan: Design, cohort: Cohort, rows: NDArray[np.int64]) -> Side:
     people = plan.people
-    own = {people.params.individual, people.params.phenotype}
-    columns = {c: numbers(people.table[c]).to_numpy() for c in people.table.columns if c not in own}
+    identifying = {people.params.individual, people.params.phenotype}
+    columns = {c: numbers(people.table[c]).to_numpy() for c in people.table.columns if c not in identifying}
     columns = {c: v for c, v in columns.items() if not np.isnan(v).all()}
-    at = people.rows[rows]
+    members = people.rows[rows]
     raw = pd.concat(
         [
-            burden.raw.iloc[at].reset_index(drop=True),
+            burden.raw.iloc[members].reset_index(drop=True),
             pd.DataFrame(columns, index=range(len(people.rows))).iloc[rows].reset_index(drop=True),
         ],
         axis=1,
     )
-    return Side(cohort.subset(rows), burden.burden[at], raw.loc[:, ~raw.columns.duplicated()], at)
+    return Side(cohort.subset(rows), burden.burden[members], raw.loc[:, ~raw.columns.duplicated()], members)
 
 
 def run_cohort(
@@ -138,7 +138,7 @@ def run_cohort(
     out: Path,
     params: CohortParams,
     *,
-    made: Provenance,
+    lineage: Provenance,
     plan: Design | None = None,
     validation: Validation | None = None,
     distil_params: DistilParams | None = None,
@@ -153,7 +153,7 @@ def run_cohort(
         Folder. Gets `feasibility`, `unmatched`, `cohort_tests`, `lambdas`, `associations`, `levels`, `carriers`
         (parquet), `discovery.h5ad` for `photo51 distil`, `lock.json`, `summary.json`, a figure; with the lock open and
         rules distilled before, `rules.parquet`.
-    made
+    lineage
         Provenance.
     plan
         What `check_cohort` found, where it was called before.
@@ -171,17 +171,17 @@ def run_cohort(
     external = validation.external
     if plan is None:
         plan = check_cohort(
-            burden.individuals, burden.markers, panel, out, params, made=made, external=external is not None
+            burden.individuals, burden.markers, panel, out, params, lineage=lineage, external=external is not None
         )
     params = plan.people.params
     whole = assemble(burden, plan.people, plan.relatedness, plan.clade)
     first = _side(burden, plan, whole, np.flatnonzero(~plan.away))
     second = _validation(burden, plan, whole, external)
     sealed = _seal(out, second)
-    found = discover(first.cohort, params, least_clades(plan.people))
-    tests = found.tests
+    discovery = discover(first.cohort, params, least_clades(plan.people))
+    tests = discovery.tests
     if not sealed.is_open:
-        write_h5ad(_stored(first, params), out / DISCOVERY, made)
+        write_h5ad(_stored(first, params), out / DISCOVERY, lineage)
         if validation.distil_first:
             _distil_if_binary(out, first.cohort, distil_params or DistilParams())
     if plan.scheme == "leave_one_clade_out":
@@ -190,22 +190,22 @@ def run_cohort(
         log.warning("open_lock: nobody was put away (%s); there is no lock to open", plan.scheme)
     if validation.open_lock and second is not None:
         rules = rules_of(out)
-        asked = tests["feature"][tests["q"] <= params.alpha].tolist()
-        questions = {"features": asked, "rules": [d.rule.dump() for d in rules]}
+        discovered = tests["feature"][tests["q"] <= params.alpha].tolist()
+        questions = {"features": discovered, "rules": [d.rule.dump() for d in rules]}
         sealed = lock.open_once(out / LOCK, questions, reopen=validation.reopen)
-        _say_opening(sealed, len(asked), len(rules))
+        _say_opening(sealed, len(discovered), len(rules))
         tests = validate(tests, second.cohort, params)
         if rules:
-            write_table(_tried(rules, second, distil_params), out / "rules.parquet", RULES, made)
-    write_table(tests, out / "cohort_tests.parquet", COHORT_TESTS, made)
-    write_table(found.lambdas, out / "lambdas.parquet", LAMBDAS, made)
-    tables, said = _alleles(burden, tests, first, found, params)
+            write_table(_tried(rules, second, distil_params), out / "rules.parquet", RULES, lineage)
+    write_table(tests, out / "cohort_tests.parquet", COHORT_TESTS, lineage)
+    write_table(discovery.lambdas, out / "lambdas.parquet", LAMBDAS, lineage)
+    tables, answer = _alleles(burden, tests, first, discovery, params)
     for table, spec in tables:
-        write_table(table, out / f"{spec.name}.parquet", spec, made)
-    write_json(_summary(first, second, found, sealed, plan, said), out / "summary.json")
+        write_table(table, out / f"{spec.name}.parquet", spec, lineage)
+    write_json(_summary(first, second, discovery, sealed, plan, answer), out / "summary.json")
     with theme.style():
         figure, ax = plt.subplots(figsize=(theme.WIDTH_2, 1.8))
-        plots.inflation(ax, found.lambdas)
+        plots.inflation(ax, discovery.lambdas)
         save(figure, out / "lambdas.png")
     return tests
 
@@ -260,14 +260,14 @@ def _tried(rules: list[Distilled], second: Side, params: DistilParams | None) ->
 
 
 def _alleles(
-    burden: Burden, tests: pd.DataFrame, first: Side, found: Discovery, params: CohortParams
+    burden: Burden, tests: pd.DataFrame, first: Side, discovery: Discovery, params: CohortParams
 ) -> tuple[list[tuple[pd.DataFrame, TableSpec]], str]:
     """What genes and alleles do beside features, and which of them carry each finding, as tables; and that in words."""
     features = Level("feature", tests["feature"].astype(str).tolist(), first.cohort.burden, np.full(len(tests), -1))
     tested = [(features, association_rows(features, tests))]
     if burden.alleles is not None:
         for level in baselines(burden.alleles, first.rows, params.transform):
-            again = found.retest(level.values)
+            again = discovery.retest(level.values)
             slope = pd.DataFrame({"beta": again.slope.beta, "se": again.slope.se, "p": again.slope.p})
             rows = slope.assign(p_without=again.p_without, q=again.q)
             tested.append((level, association_rows(level, rows)))
@@ -281,23 +281,25 @@ def _alleles(
         tables.append((named, CARRIERS))
         for feature in ranked[: min(hits, NAMED)]:
             log.info("feature %d: %s", feature, _carried_by(named[named["feature"] == feature]))
-    said = verdict(scores)
-    if said:
-        log.info("%s of held-out clades: %s", "AUROC" if first.cohort.is_binary else "correlation", said)
-    return tables, said
+    answer = verdict(scores)
+    if answer:
+        log.info("%s of held-out clades: %s", "AUROC" if first.cohort.is_binary else "correlation", answer)
+    return tables, answer
 
 
 def _carried_by(named: pd.DataFrame) -> str:
     """The leading gene and alleles of a feature's burden, with their shares."""
     gene, alleles = (named[named["level"] == level].head(n) for level, n in (("gene", 1), ("allele", 3)))
     parts = [f"{n} ({s:.0%})" for n, s in zip(gene["name"], gene["share"], strict=True)]
-    for name, own, consequence, share in alleles[["name", "gene", "consequence", "share"]].itertuples(index=False):
-        parts.append(f"{name} {own} {consequence} ({share:.0%})")
+    for name, gene_name, consequence, share in alleles[["name", "gene", "consequence", "share"]].itertuples(
+        index=False
+    ):
+        parts.append(f"{name} {gene_name} {consequence} ({share:.0%})")
     return "carried by " + ", ".join(parts) if parts else "no allele changes it"
 
 
 def _summary(
-    first: Side, second: Side | None, found: Discovery, sealed: lock.Lock, plan: Design, said: str
+    first: Side, second: Side | None, discovery: Discovery, sealed: lock.Lock, plan: Design, answer: str
 ) -> dict[str, Any]:
     return {
         "individuals": {
@@ -305,11 +307,11 @@ def _summary(
             "validation": 0 if second is None else len(second.cohort.phenotype),
         },
         "scheme": plan.scheme,
-        "clades_with_both_classes": found.n_clades,
+        "clades_with_both_classes": discovery.n_clades,
         "clade_stability": None if np.isnan(plan.rand) else plan.rand,
-        "h2": found.null.h2,
-        "expected_false_by_stability": found.stability.expected_false,
-        "levels": said,
+        "h2": discovery.null.h2,
+        "expected_false_by_stability": discovery.stability.expected_false,
+        "levels": answer,
         "lock": {
             "sealed": sealed.sealed,
             "opened": sealed.opened,

@@ -86,8 +86,8 @@ def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None
     def retest(columns: NDArray[np.float64]) -> Tested:
         main, test = _main(cohort, columns, null, params)
         without = largest_p_without_one(columns, null, related, cohort.clade)
-        held = np.where(without <= params.one_clade, main.p, 1.0)
-        return Tested(main, without, benjamini_hochberg(held) if len(held) else held, test)
+        p_kept = np.where(without <= params.one_clade, main.p, 1.0)
+        return Tested(main, without, benjamini_hochberg(p_kept) if len(p_kept) else p_kept, test)
 
     tested = retest(cohort.burden)
     main = tested.slope
@@ -180,13 +180,13 @@ def _interaction(cohort: Cohort, null: NullModel) -> dict[str, NDArray[np.float6
     n = cohort.burden.shape[1]
     if cohort.treatment is None or cohort.treatment.std() == 0:
         return {"p_interaction": np.full(n, np.nan), "beta_interaction": np.full(n, np.nan)}
-    found = interaction_test(cohort.burden, cohort.treatment, null)
-    return {"p_interaction": found.p, "beta_interaction": found.beta}
+    result = interaction_test(cohort.burden, cohort.treatment, null)
+    return {"p_interaction": result.p, "beta_interaction": result.beta}
 
 
 def _lambda(test: str, p: NDArray[np.float64], alpha: float, *, naive: bool) -> dict[str, object]:
-    found = int((benjamini_hochberg(p) <= alpha).sum())
-    return {"test": test, "lambda_gc": lambda_gc(p), "discoveries": found, "naive": naive}
+    n_discovered = int((benjamini_hochberg(p) <= alpha).sum())
+    return {"test": test, "lambda_gc": lambda_gc(p), "discoveries": n_discovered, "naive": naive}
 
 
 def validate(tests: pd.DataFrame, validation: Cohort, params: CohortParams) -> pd.DataFrame:
@@ -203,19 +203,19 @@ def validate(tests: pd.DataFrame, validation: Cohort, params: CohortParams) -> p
         Where no validation clade holds both classes.
     """
     out = tests.assign(val_beta=np.nan, val_se=np.nan, val_p=np.nan, validated=False)
-    asked = np.flatnonzero(tests["q"] <= params.alpha)
-    if not len(asked):
+    discovered = np.flatnonzero(tests["q"] <= params.alpha)
+    if not len(discovered):
         return COHORT_TESTS.check(out)
     if not clades_with_both(validation.phenotype, validation.clade):
         raise InputError("validation clades: need both classes in one of them at least, got none")
     null = fit_null(validation.phenotype, kinship(validation.relatedness), _or_none(validation.covariates))
-    found = score_test(validation.burden[:, tests["feature"].to_numpy()[asked]], null)
-    beta = tests["beta"].to_numpy()[asked]
-    p = one_sided(found, beta)
-    again = (benjamini_hochberg(p) <= params.alpha) & (np.sign(found.beta) == np.sign(beta))
-    for name, values in (("val_beta", found.beta), ("val_se", found.se), ("val_p", p), ("validated", again)):
+    result = score_test(validation.burden[:, tests["feature"].to_numpy()[discovered]], null)
+    beta = tests["beta"].to_numpy()[discovered]
+    p = one_sided(result, beta)
+    again = (benjamini_hochberg(p) <= params.alpha) & (np.sign(result.beta) == np.sign(beta))
+    for name, values in (("val_beta", result.beta), ("val_se", result.se), ("val_p", p), ("validated", again)):
         column = out[name].to_numpy(copy=True)
-        column[asked] = values
+        column[discovered] = values
         out[name] = column
     return COHORT_TESTS.check(out)
 
@@ -234,31 +234,35 @@ def leave_one_clade_out(tests: pd.DataFrame, cohort: Cohort, params: CohortParam
     Vovk & Wang 2020, doi:10.1093/biomet/asaa027.
     """
     out = tests.assign(val_beta=np.nan, val_se=np.nan, val_p=np.nan, validated=False)
-    asked = np.flatnonzero(tests["q"] <= params.alpha)
-    if not len(asked):
+    discovered = np.flatnonzero(tests["q"] <= params.alpha)
+    if not len(discovered):
         return COHORT_TESTS.check(out)
-    columns = tests["feature"].to_numpy()[asked]
+    columns = tests["feature"].to_numpy()[discovered]
     left_out = [c for c in np.unique(cohort.clade) if len(np.unique(cohort.phenotype[cohort.clade == c])) > 1]
-    p, beta = np.ones((len(left_out), len(asked))), np.full((len(left_out), len(asked)), np.nan)
+    p, beta = np.ones((len(left_out), len(discovered))), np.full((len(left_out), len(discovered)), np.nan)
     for i, clade in enumerate(left_out):
-        rest, own = (cohort.subset(np.flatnonzero(side)) for side in (cohort.clade != clade, cohort.clade == clade))
-        first, second = (_alone(side, params) for side in (rest, own))
+        rest, clade_side = (
+            cohort.subset(np.flatnonzero(side)) for side in (cohort.clade != clade, cohort.clade == clade)
+        )
+        first, second = (_alone(side, params) for side in (rest, clade_side))
         if first is None or second is None:
             continue
-        found = benjamini_hochberg(first.p)[columns] <= params.alpha
+        again_found = benjamini_hochberg(first.p)[columns] <= params.alpha
         again = one_sided(second, first.beta)[columns]
-        p[i], beta[i] = np.where(found, again, 1.0), second.beta[columns]
+        p[i], beta[i] = np.where(again_found, again, 1.0), second.beta[columns]
     combined = np.minimum(1.0, 2 * np.median(p, axis=0))
-    known = ~np.isnan(beta).all(0)
-    mean, se = np.full(len(asked), np.nan), np.full(len(asked), np.nan)
+    estimated = ~np.isnan(beta).all(0)
+    mean, se = np.full(len(discovered), np.nan), np.full(len(discovered), np.nan)
     n = (~np.isnan(beta)).sum(0)
-    mean[known] = np.nanmean(beta[:, known], axis=0)
+    mean[estimated] = np.nanmean(beta[:, estimated], axis=0)
     several = n > 1
     se[several] = np.nanstd(beta[:, several], axis=0, ddof=1) / np.sqrt(n[several])
-    again = (benjamini_hochberg(combined) <= params.alpha) & (np.sign(mean) == np.sign(tests["beta"].to_numpy()[asked]))
+    again = (benjamini_hochberg(combined) <= params.alpha) & (
+        np.sign(mean) == np.sign(tests["beta"].to_numpy()[discovered])
+    )
     for name, values in (("val_beta", mean), ("val_se", se), ("val_p", combined), ("validated", again)):
         column = out[name].to_numpy(copy=True)
-        column[asked] = values
+        column[discovered] = values
         out[name] = column
     return COHORT_TESTS.check(out)
 

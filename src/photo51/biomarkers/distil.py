@@ -150,9 +150,9 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
         for size, (columns, weights) in enumerate(rules, 1):
             held_out[size, test] = problem.quantities[test][:, columns] @ weights
     if not sizes:
-        given = [n for n, column in zip(problem.names, problem.quantities.T, strict=True) if column.any()]
+        varying = [n for n, column in zip(problem.names, problem.quantities.T, strict=True) if column.any()]
         raise InputError(
-            f"distil: need a quantity among {', '.join(given[:5])} that says something beyond strata, descent and"
+            f"distil: need a quantity among {', '.join(varying[:5])} that says something beyond strata, descent and"
             " covariates, got none"
         )
     areas = _areas(held_out[: sizes + 1], fold, problem)
@@ -275,7 +275,7 @@ def _judge(score: NDArray, labels: NDArray[np.int64], blocks: NDArray, params: D
 
 
 def try_rules(
-    found: Sequence[Distilled],
+    distilled_rules: Sequence[Distilled],
     quantities: Sequence[NDArray],
     labels: NDArray[np.int64],
     blocks: NDArray,
@@ -283,10 +283,10 @@ def try_rules(
 ) -> pd.DataFrame:
     """Every rule and every full probe on untouched data: one row each, with intervals over whole blocks.
 
-    `quantities` are those of the untouched rows, one table a family, in the order of `found`.
+    `quantities` are those of the untouched rows, one table a family, in the order of `distilled_rules`.
     """
     rows = []
-    for distilled, table in zip(found, quantities, strict=True):
+    for distilled, table in zip(distilled_rules, quantities, strict=True):
         whole = _judge(table @ distilled.probe, labels, blocks, params)
         small = _judge(distilled.rule.score(table), labels, blocks, params)
         rows.append(_row(distilled.rule.family, "full probe", table.shape[1], whole, whole))
@@ -294,19 +294,19 @@ def try_rules(
     return pd.DataFrame(rows)
 
 
-def _row(family: str, rule: str, terms: int, found: Discrimination, whole: Discrimination) -> dict[str, Any]:
+def _row(family: str, rule: str, terms: int, discrimination: Discrimination, whole: Discrimination) -> dict[str, Any]:
     excess = whole.within.value - 0.5
     return {
         "family": family,
         "rule": rule,
         "terms": terms,
-        "auroc": found.auroc.value,
-        "auroc_lo": found.auroc.low,
-        "auroc_hi": found.auroc.high,
-        "auroc_within": found.within.value,
-        "within_lo": found.within.low,
-        "within_hi": found.within.high,
-        "kept": (found.within.value - 0.5) / excess if excess > 0 else np.nan,
+        "auroc": discrimination.auroc.value,
+        "auroc_lo": discrimination.auroc.low,
+        "auroc_hi": discrimination.auroc.high,
+        "auroc_within": discrimination.within.value,
+        "within_lo": discrimination.within.low,
+        "within_hi": discrimination.within.high,
+        "kept": (discrimination.within.value - 0.5) / excess if excess > 0 else np.nan,
     }
 
 
@@ -314,8 +314,8 @@ def cohort_problem(cohort: Cohort, quantities: NDArray[np.float64], names: list[
     """Rules for a cohort: descent and covariates are taken out by the mixed model of the rows that are learnt from."""
 
     def adjust(rows: NDArray[np.int64]) -> Adjusted:
-        here = cohort.subset(rows)
-        null = fit_null(here.phenotype, kinship(here.relatedness), here.covariates if here.covariates.size else None)
+        part = cohort.subset(rows)
+        null = fit_null(part.phenotype, kinship(part.relatedness), part.covariates if part.covariates.size else None)
         return null.whiten(quantities[rows]), null.residual
 
     if not cohort.is_binary:

@@ -99,13 +99,13 @@ def run_distil_cohort(folder: Path, params: DistilParams) -> list[Distilled]:
     if params.raw:
         used = {names.index(n) for n in params.raw}
         problems["raw"] = cohort_problem(cohort, _without_gaps(np.asarray(stored.obsm["raw"]), names, used), names)
-    found = [distil(problem, family, params) for family, problem in problems.items()]
-    _write_rules(found, folder, params)
-    return found
+    distilled = [distil(problem, family, params) for family, problem in problems.items()]
+    _write_rules(distilled, folder, params)
+    return distilled
 
 
 def run_distil_variants(
-    comparison: Comparison, out: Path, params: DistilParams, settings: BiomarkersParams, made: Provenance
+    comparison: Comparison, out: Path, params: DistilParams, settings: BiomarkersParams, lineage: Provenance
 ) -> pd.DataFrame:
     """Distil rules from the variants of discovery genes, and try them once on those of the other genes.
 
@@ -124,13 +124,13 @@ def run_distil_variants(
     if params.raw:
         refuse_frequency(comparison.variants, params.raw, comparison.labels, "raw")
         tables["raw"] = [_raw_columns(c.variants, params.raw) for c in (first, second)]
-    found = [
+    distilled = [
         distil(variant_problem(first, table[0], names[family]), family, params) for family, table in tables.items()
     ]
-    _write_rules(found, out, params)
-    lock.open_once(out / LOCK, {"rules": [d.rule.dump() for d in found]})
-    tried = try_rules(found, [t[1] for t in tables.values()], second.labels, second.genes, params)
-    write_table(tried, out / "rules.parquet", RULES, made)
+    _write_rules(distilled, out, params)
+    lock.open_once(out / LOCK, {"rules": [d.rule.dump() for d in distilled]})
+    tried = try_rules(distilled, [t[1] for t in tables.values()], second.labels, second.genes, params)
+    write_table(tried, out / "rules.parquet", RULES, lineage)
     return tried
 
 
@@ -145,7 +145,7 @@ def _raw_columns(variants: pd.DataFrame, names: tuple[str, ...]) -> NDArray[np.f
     return variants[list(names)].to_numpy(dtype=float)
 
 
-def _write_rules(found: list[Distilled], folder: Path, params: DistilParams) -> None:
+def _write_rules(distilled: list[Distilled], folder: Path, params: DistilParams) -> None:
     rules: list[dict[str, Any]] = [
         {
             "rule": d.rule.dump(),
@@ -153,10 +153,10 @@ def _write_rules(found: list[Distilled], folder: Path, params: DistilParams) -> 
             "n_quantities": len(d.probe),
             "path": d.path.to_dict("records"),
         }
-        for d in found
+        for d in distilled
     ]
     write_json({"params": params.model_dump(mode="json"), "rules": rules}, folder / RULES_FILE)
-    for d in found:
+    for d in distilled:
         log.info(
             "%s: %s (held-out AUROC within clades or genes %.3f, full probe %.3f)",
             d.rule.family,

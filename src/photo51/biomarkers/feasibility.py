@@ -192,16 +192,16 @@ def _table(people: Roster, clade: NDArray, away: NDArray[np.bool_], stable: Stab
         fold[stay] = grouped_folds(labels[stay].astype(np.int64), number[stay], FOLDS, people.params.seed)
     rows = []
     for i, name in enumerate(names):
-        at = number == i
+        in_clade = number == i
         rows.append(
             {
                 "clade": str(name),
-                "side": "validation" if away[at].any() else "discovery",
-                "fold": int(fold[at][0]),
-                "n": int(at.sum()),
-                "cases": int((y[at] == 1).sum()) if people.is_binary else -1,
-                "controls": int((y[at] == 0).sum()) if people.is_binary else -1,
-                "both": len(np.unique(y[at])) > 1,
+                "side": "validation" if away[in_clade].any() else "discovery",
+                "fold": int(fold[in_clade][0]),
+                "n": int(in_clade.sum()),
+                "cases": int((y[in_clade] == 1).sum()) if people.is_binary else -1,
+                "controls": int((y[in_clade] == 0).sum()) if people.is_binary else -1,
+                "both": len(np.unique(y[in_clade])) > 1,
                 "stability": float(stable.jaccard[i]),
             }
         )

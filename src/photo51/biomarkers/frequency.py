@@ -28,7 +28,7 @@ def frequency_named(name: str) -> bool:
     return NAMED.search(parted.lower()) is not None
 
 
-def refuse_frequency(variants: pd.DataFrame, names: Sequence[str], labels: NDArray[np.int64], where: str) -> None:
+def refuse_frequency(variants: pd.DataFrame, names: Sequence[str], labels: NDArray[np.int64], option: str) -> None:
     """Refuse columns that are frequencies by their name, or that follow one of the table's frequencies.
 
     The correlation is taken within cases and within controls, so that what predicts the label well is not refused for
@@ -42,7 +42,7 @@ def refuse_frequency(variants: pd.DataFrame, names: Sequence[str], labels: NDArr
         Columns that are to predict.
     labels
         1 case, 0 control, (n,).
-    where
+    option
         Which parameter named them.
 
     Raises
@@ -50,19 +50,19 @@ def refuse_frequency(variants: pd.DataFrame, names: Sequence[str], labels: NDArr
     InputError
         With the column and what gives it away.
     """
-    known = [c for c in variants.columns if frequency_named(str(c)) and c not in names]
+    frequencies = [c for c in variants.columns if frequency_named(str(c)) and c not in names]
     for name in names:
         if frequency_named(name):
             raise InputError(
-                f"{where}: need a score that knows no population, got {name!r}, by which labels were made; its name"
+                f"{option}: need a score that knows no population, got {name!r}, by which labels were made; its name"
                 " says frequency or count"
             )
         if name not in variants.columns:
             continue
-        for other in known:
+        for other in frequencies:
             if (rho := _within(variants[name], variants[other], labels)) >= CORRELATED:
                 raise InputError(
-                    f"{where}: need a score that knows no population, got {name!r}, which follows {other!r} "
+                    f"{option}: need a score that knows no population, got {name!r}, which follows {other!r} "
                     f"(|Spearman| {rho:.2f} within cases or within controls; at most {CORRELATED:.2f} allowed)"
                 )
 
@@ -70,9 +70,9 @@ def refuse_frequency(variants: pd.DataFrame, names: Sequence[str], labels: NDArr
 def _within(first: pd.Series, second: pd.Series, labels: NDArray[np.int64]) -> float:
     """Largest |Spearman| within one class of enough variants; 0 where there is none."""
     x, y = (pd.to_numeric(c, errors="coerce").to_numpy(dtype=float) for c in (first, second))
-    found = [0.0]
+    correlations = [0.0]
     for label in (0, 1):
         rows = (labels == label) & np.isfinite(x) & np.isfinite(y)
         if rows.sum() >= ENOUGH and np.ptp(x[rows]) > 0 and np.ptp(y[rows]) > 0:
-            found.append(abs(float(stats.spearmanr(x[rows], y[rows]).statistic)))
-    return max(found)
+            correlations.append(abs(float(stats.spearmanr(x[rows], y[rows]).statistic)))
+    return max(correlations)

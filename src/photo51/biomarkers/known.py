@@ -62,8 +62,8 @@ def read_known(
             raise InputError(f"names: need columns feature and name, got none called {missing[0]!r}")
         names |= dict(zip(table["feature"].astype(int), table["name"].astype(str), strict=True))
         if "logo" in table.columns:
-            given = table[table["logo"].map(lambda p: isinstance(p, str) and p != "")]
-            logos = {int(f): Path(p) for f, p in zip(given["feature"], given["logo"], strict=True)}
+            with_logo = table[table["logo"].map(lambda p: isinstance(p, str) and p != "")]
+            logos = {int(f): Path(p) for f, p in zip(with_logo["feature"], with_logo["logo"], strict=True)}
     return {f: Known(names.get(f, ""), loci.get(f, ""), logos.get(f)) for f in sorted({*names, *loci, *logos})}
 
 
@@ -72,11 +72,11 @@ def _names(path: Path) -> dict[int, str]:
     beside = path.with_name("names.parquet")
     table = read_table(beside if path.name == "concepts.parquet" and beside.is_file() else path)
     if "evidence" in table.columns:
-        table = NAMES.check(table, where=str(path))
+        table = NAMES.check(table, file=str(path))
         table = table[table["rank"] == 0]
         weak = ~table["named"]
     else:
-        table = CONCEPTS.check(table, where=str(path))
+        table = CONCEPTS.check(table, file=str(path))
         table = table[(table["readout"] == "sae") & table["named"]].sort_values(
             ["f1_domain", "annotation", "feature"], ascending=[False, True, True]
         )

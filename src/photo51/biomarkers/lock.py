@@ -87,18 +87,18 @@ def open_once(path: Path, questions: dict[str, Any], *, reopen: bool = False) ->
     InputError
         Where it was opened for others, and `reopen` was not asked for.
     """
-    lock, asked = read(path), content_hash(questions)
-    if lock.is_open and lock.opened != asked and not reopen:
+    lock, question_hash = read(path), content_hash(questions)
+    if lock.is_open and lock.opened != question_hash and not reopen:
         raise InputError(
             f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others"
-            f" ({asked}) is no validation; `--reopen` takes it, and it stays on record"
+            f" ({question_hash}) is no validation; `--reopen` takes it, and it stays on record"
         )
-    if lock.opened == asked:
+    if lock.opened == question_hash:
         return lock
     earlier = lock.earlier
     if lock.is_open:
         earlier = (*earlier, {"opened": lock.opened, "questions": lock.questions})
-    lock = lock._replace(opened=asked, questions=questions, earlier=earlier)
+    lock = lock._replace(opened=question_hash, questions=questions, earlier=earlier)
     _write(lock)
     return lock
 
@@ -113,14 +113,14 @@ def read(path: Path) -> Lock:
     """
     if not path.is_file():
         raise InputError(f"{path}: need a sealed validation set, got no such file; run `photo51 cohort` first")
-    found = json.loads(path.read_text())
+    stored = json.loads(path.read_text())
     return Lock(
         path,
-        tuple(found["put_away"]),
-        found["sealed"],
-        found["opened"],
-        found["questions"],
-        tuple(found.get("earlier", ())),
+        tuple(stored["put_away"]),
+        stored["sealed"],
+        stored["opened"],
+        stored["questions"],
+        tuple(stored.get("earlier", ())),
     )
 
 

@@ -89,10 +89,10 @@ def _cells(path: Path, lines: Sequence[tuple[int, str]]) -> list[tuple[int, list
     if not mark:
         return [(i, line.split()) for i, line in lines]
     try:
-        found = [(i, next(csv.reader([line], delimiter=mark, strict=True), [])) for i, line in lines]
+        parsed = [(i, next(csv.reader([line], delimiter=mark, strict=True), [])) for i, line in lines]
     except csv.Error as e:
         raise InputError(f"{path}: need a table with {mark!r} between its columns, got one that is none ({e})") from e
-    return [(i, [c.strip() for c in cells]) for i, cells in found]
+    return [(i, [c.strip() for c in cells]) for i, cells in parsed]
 
 
 def as_text(column: pd.Series) -> pd.Series:
@@ -124,8 +124,8 @@ def number(text: str) -> float:
 def numbers(column: pd.Series) -> pd.Series:
     """A column as numbers, missing values NaN; all NaN where one of its words is no number."""
     words = as_text(column)
-    known = words[~words.map(is_missing)]
-    values = known.map(number).astype(float)
+    stated = words[~words.map(is_missing)]
+    values = stated.map(number).astype(float)
     if values.isna().any():
         return pd.Series(float("nan"), index=column.index)
     return values.reindex(column.index)
@@ -146,20 +146,20 @@ def columns_of(panel: pd.DataFrame, params: CohortParams) -> CohortParams:
         name = getattr(params, key)
         if name in columns or (key in params.model_fields_set and name != usual[0]):
             continue
-        found = next((low[u] for u in usual if u in low), None)
-        if found is None and key == "phenotype" and {FID, IID} < set(columns) and len(columns) == 3:
-            found = next(c for c in columns if c not in {FID, IID})
-        if found is not None:
-            log.info("panel: column %r is taken for the %s", found, key)
-            change[key] = found
+        usual_name = next((low[u] for u in usual if u in low), None)
+        if usual_name is None and key == "phenotype" and {FID, IID} < set(columns) and len(columns) == 3:
+            usual_name = next(c for c in columns if c not in {FID, IID})
+        if usual_name is not None:
+            log.info("panel: column %r is taken for the %s", usual_name, key)
+            change[key] = usual_name
     column = change.get("phenotype", params.phenotype)
     if panel.attrs.get("plink") and params.coding == "auto" and column in columns:
         words = set(as_text(panel[column]))
         if {"0", "2"} & words and words <= {"0", "1", "2", "-9"}:
             change["coding"] = "1/2"
     params = params.model_copy(update=change)
-    wanted = [params.individual, params.phenotype, *params.covariates, params.clade, params.treatment]
-    if missing := [c for c in wanted if c is not None and c not in columns]:
+    required = [params.individual, params.phenotype, *params.covariates, params.clade, params.treatment]
+    if missing := [c for c in required if c is not None and c not in columns]:
         raise InputError(f"panel: need columns {missing}, got {columns}")
     return params
 
@@ -169,8 +169,8 @@ def individuals(panel: pd.DataFrame, params: CohortParams, genomes: Sequence[str
     names = as_text(panel[params.individual]).tolist()
     if params.individual == IID and FID in panel.columns:
         both = [f"{f}_{i}" for f, i in zip(as_text(panel[FID]), names, strict=True)]
-        known = set(genomes)
-        if len(known & set(both)) > len(known & set(names)):
+        genotyped = set(genomes)
+        if len(genotyped & set(both)) > len(genotyped & set(names)):
             log.info("panel: individuals are called FID_IID in the genotypes, as %r", both[0])
             return both
     return names

@@ -94,18 +94,18 @@ def phenotype(column: pd.Series, names: list[str], params: CohortParams) -> Codi
     extra = {_plain(w) for w in params.missing}
     gone = np.array([is_missing(w) or w in extra for w in words])
     nine = gone | np.array([w == PLINK_MISSING for w in words])
-    at = f"phenotype {params.phenotype!r}"
+    label = f"phenotype {params.phenotype!r}"
     if nine.all():
-        raise InputError(f"{at}: need values, got none among {len(words)} individuals ({_some(set(words))})")
+        raise InputError(f"{label}: need values, got none among {len(words)} individuals ({_some(set(words))})")
     codes, meaning = None, ""
     if params.coding != "quantitative":
-        codes, meaning = _code(words, nine, names, params, at)
+        codes, meaning = _code(words, nine, names, params, label)
     if codes is None:
-        return _quantity(words, gone | _sentinels(words, gone, params, at), names, at)
+        return _quantity(words, gone | _sentinels(words, gone, params, label), names, label)
     values = np.array([np.nan if g else codes[w] for w, g in zip(words, nine, strict=True)])
     cases, controls = int((values == 1).sum()), int((values == 0).sum())
-    said = f"{at}: read as binary ({meaning}): {cases} cases, {controls} controls{_missing(written, values)}"
-    return Coding(values, said, is_binary=True)
+    reading = f"{label}: read as binary ({meaning}): {cases} cases, {controls} controls{_missing(written, values)}"
+    return Coding(values, reading, is_binary=True)
 
 
 def _plain(word: str) -> str:
@@ -128,7 +128,7 @@ def _missing(words: list[str], values: NDArray[np.float64]) -> str:
     return f", {int(gone.sum())} missing or left out ({listed})"
 
 
-def _sentinels(words: list[str], gone: NDArray[np.bool_], params: CohortParams, at: str) -> NDArray[np.bool_]:
+def _sentinels(words: list[str], gone: NDArray[np.bool_], params: CohortParams, label: str) -> NDArray[np.bool_]:
     """Where -9 and its like stand for missing among quantities, (n,): where no other number is below zero."""
     marked = np.array([w in SENTINELS for w in words]) & ~gone
     rest = [number(w) for w, g, m in zip(words, gone, marked, strict=True) if not (g or m)]
@@ -137,42 +137,42 @@ def _sentinels(words: list[str], gone: NDArray[np.bool_], params: CohortParams, 
             return np.zeros(len(words), dtype=bool)
         word = words[int(np.argmax(marked))]
         raise InputError(
-            f"{at}: need to know whether {word} is missing or a value, got it among other numbers below zero; "
+            f"{label}: need to know whether {word} is missing or a value, got it among other numbers below zero; "
             f'set `missing: ["{word}"]`, or `coding: quantitative` where it is a value'
         )
     return marked
 
 
 def _code(
-    words: list[str], gone: NDArray[np.bool_], names: list[str], params: CohortParams, at: str
+    words: list[str], gone: NDArray[np.bool_], names: list[str], params: CohortParams, label: str
 ) -> tuple[Codes | None, str]:
     """What each word means, and that in words; None where it is a quantity."""
-    known = {w for w, g in zip(words, gone, strict=True) if not g}
+    stated = {w for w, g in zip(words, gone, strict=True) if not g}
     if params.cases or params.controls:
         codes = {_plain(w): 1.0 for w in params.cases} | {_plain(w): 0.0 for w in params.controls}
-        _refuse(known - set(codes), words, names, at, f"one of {_some(set(codes))}")
+        _refuse(stated - set(codes), words, names, label, f"one of {_some(set(codes))}")
         return codes, "as cases and controls say"
     if params.coding in _STATED:
         codes = _STATED[params.coding]
-        _refuse(known - set(codes), words, names, at, f"{params.coding} as `coding` says")
+        _refuse(stated - set(codes), words, names, label, f"{params.coding} as `coding` says")
         return codes, _MEANING[params.coding]
-    family = _family(known)
+    family = _family(stated)
     if family is not None:
-        return _of_words(known, family, params)
-    values = {number(w) for w in known}
+        return _of_words(stated, family, params)
+    values = {number(w) for w in stated}
     if any(np.isnan(v) for v in values):
-        numeric = {w for w in known if np.isfinite(number(w))}
+        numeric = {w for w in stated if np.isfinite(number(w))}
         want = "0 and 1, or numbers" if numeric else "cases and controls, or numbers"
         _refuse(
-            known - numeric,
+            stated - numeric,
             words,
             names,
-            at,
+            label,
             f"{want} (or `cases` and `controls` that say which words are which)",
         )
-    pair = next((name for words_of, name in _PAIRS.items() if known == set(words_of)), None)
-    if pair is None and len(known) == 1:
-        alone = next(iter(known))
+    pair = next((name for words_of, name in _PAIRS.items() if stated == set(words_of)), None)
+    if pair is None and len(stated) == 1:
+        alone = next(iter(stated))
         pair = {"0": "0/1", "1": "0/1", "2": "1/2", "-1": "-1/1"}.get(alone)
         if alone == "1" and PLINK_MISSING in words:
             pair = "1/2"
@@ -181,28 +181,29 @@ def _code(
     if len(values - {float(s) for s in SENTINELS}) >= QUANTITY:
         return None, ""
     raise InputError(
-        f"{at}: need a coding that can mean one thing, got the values {_some(known)}{_hint(known)}; set `coding` (0/1,"
-        " 1/2, -1/1, -1/0/1 or quantitative), or `cases` and `controls`"
+        f"{label}: need a coding that can mean one thing, got the values {_some(stated)}{_hint(stated)}; set `coding`"
+        " (0/1, 1/2, -1/1, -1/0/1 or quantitative), or `cases` and `controls`"
     )
 
 
-def _family(known: set[str]) -> tuple[set[str], set[str]] | None:
+def _family(stated: set[str]) -> tuple[set[str], set[str]] | None:
     """Words for case and for control among which all that are known are; I goes with R and S alone."""
     for cases, controls in FAMILIES:
         middle = INTERMEDIATE if "r" in cases else frozenset[str]()
-        if known <= cases | controls | middle:
+        if stated <= cases | controls | middle:
             return cases, controls
     return None
 
 
-def _of_words(known: set[str], family: tuple[set[str], set[str]], params: CohortParams) -> tuple[Codes, str]:
+def _of_words(stated: set[str], family: tuple[set[str], set[str]], params: CohortParams) -> tuple[Codes, str]:
     cases, controls = family
     middle = {"missing": np.nan, "case": 1.0, "control": 0.0}[params.intermediate]
     codes = dict.fromkeys(cases, 1.0) | dict.fromkeys(controls, 0.0) | dict.fromkeys(INTERMEDIATE, middle)
     meaning = ", ".join(
-        f"{w.upper() if len(w) == 1 else w} {'case' if w in cases else 'control'}" for w in sorted(known - INTERMEDIATE)
+        f"{w.upper() if len(w) == 1 else w} {'case' if w in cases else 'control'}"
+        for w in sorted(stated - INTERMEDIATE)
     )
-    if known & INTERMEDIATE:
+    if stated & INTERMEDIATE:
         meaning += (
             f"; intermediate {'left out' if params.intermediate == 'missing' else f'a {params.intermediate}'}, as"
             " `intermediate` says"
@@ -210,27 +211,27 @@ def _of_words(known: set[str], family: tuple[set[str], set[str]], params: Cohort
     return codes, meaning
 
 
-def _hint(known: set[str]) -> str:
-    if known == {"0", "1", "2"}:
+def _hint(stated: set[str]) -> str:
+    if stated == {"0", "1", "2"}:
         return " (PLINK's missing, control and case, or a grade)"
-    if known == {"-1", "0", "1"}:
+    if stated == {"-1", "0", "1"}:
         return " (control, missing and case, or missing, control and case)"
     return ""
 
 
-def _refuse(odd: set[str], words: list[str], names: list[str], at: str, want: str) -> None:
+def _refuse(odd: set[str], words: list[str], names: list[str], label: str, want: str) -> None:
     if odd:
         i = next(i for i, w in enumerate(words) if w in odd)
-        raise InputError(f"{at}: need {want}, got {words[i]!r} for {names[i]!r}")
+        raise InputError(f"{label}: need {want}, got {words[i]!r} for {names[i]!r}")
 
 
-def _quantity(words: list[str], gone: NDArray[np.bool_], names: list[str], at: str) -> Coding:
+def _quantity(words: list[str], gone: NDArray[np.bool_], names: list[str], label: str) -> Coding:
     values = np.array([np.nan if g else number(w) for w, g in zip(words, gone, strict=True)])
     bad = np.isnan(values) & ~gone
-    _refuse({w for w, b in zip(words, bad, strict=True) if b}, words, names, at, "numbers")
-    known = values[~np.isnan(values)]
-    said = (
-        f"{at}: read as a quantity of {len(np.unique(known))} different numbers from {known.min():g} to"
-        f" {known.max():g}, {len(known)} individuals{_missing(words, values)}"
+    _refuse({w for w, b in zip(words, bad, strict=True) if b}, words, names, label, "numbers")
+    stated = values[~np.isnan(values)]
+    reading = (
+        f"{label}: read as a quantity of {len(np.unique(stated))} different numbers from {stated.min():g} to"
+        f" {stated.max():g}, {len(stated)} individuals{_missing(words, values)}"
     )
-    return Coding(values, said, is_binary=False)
+    return Coding(values, reading, is_binary=False)

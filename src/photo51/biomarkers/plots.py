@@ -97,23 +97,23 @@ def inflation(ax: Axes, lambdas: pd.DataFrame) -> Axes:
     return ax
 
 
-def effect_forest(ax: Axes, tests: pd.DataFrame, names: dict[int, str] | None = None, most: int = 15) -> Axes:
+def effect_forest(ax: Axes, tests: pd.DataFrame, names: dict[int, str] | None = None, max_rows: int = 15) -> Axes:
     """Effects of the strongest features in discovery genes (filled) and in the others (open)."""
-    table = tests.sort_values(["p", "feature"]).head(most).iloc[::-1]
+    table = tests.sort_values(["p", "feature"]).head(max_rows).iloc[::-1]
     for i, row in enumerate(table.to_dict("records")):
-        for effect, se, fill, at in (
+        for effect, se, fill, height in (
             (row["effect"], row["se"], True, i + 0.13),
             (row["rep_effect"], row["rep_se"], False, i - 0.13),
         ):
             colour = theme.colour("feature" if row["replicated"] else "null")
-            ax.plot([effect - Z * se, effect + Z * se], [at, at], color=colour, lw=1.2)
-            ax.plot(effect, at, "o", mec=colour, mfc=colour if fill else theme.PAPER, ms=4)
+            ax.plot([effect - Z * se, effect + Z * se], [height, height], color=colour, lw=1.2)
+            ax.plot(effect, height, "o", mec=colour, mfc=colour if fill else theme.PAPER, ms=4)
     ax.axvline(0, color=theme.MUTED, lw=0.8, ls=":")
-    known, several = names or {}, tests["statistic"].nunique() > 1
+    name_of, several = names or {}, tests["statistic"].nunique() > 1
     ax.set_yticks(
         range(len(table)),
         [
-            " ".join(filter(None, [f"f{f}", known.get(int(f), ""), o, f"({s})" if several else ""]))
+            " ".join(filter(None, [f"f{f}", name_of.get(int(f), ""), o, f"({s})" if several else ""]))
             for f, o, s in zip(table["feature"], table["orientation"], table["statistic"], strict=True)
         ],
     )
@@ -174,25 +174,25 @@ def contributions(ax: Axes, names: list[str], values: list[float], n_cited: int,
     return ax
 
 
-def against_set(ax: Axes, values: pd.Series, labels: pd.Series, here: float, label: str) -> Axes:
+def against_set(ax: Axes, values: pd.Series, labels: pd.Series, value: float, label: str) -> Axes:
     """Where a variant stands among the cases and the controls of its set."""
-    edges = np.histogram_bin_edges(np.append(values.to_numpy(), here), bins=30).tolist()
-    for meaning, which, name in (("benign", 0, "controls"), ("pathogenic", 1, "cases")):
-        chosen = values[labels == which]
+    edges = np.histogram_bin_edges(np.append(values.to_numpy(), value), bins=30).tolist()
+    for meaning, label_value, name in (("benign", 0, "controls"), ("pathogenic", 1, "cases")):
+        chosen = values[labels == label_value]
         ax.hist(
             chosen,
             edges,
             density=True,
-            histtype="stepfilled" if which == 0 else "step",
+            histtype="stepfilled" if label_value == 0 else "step",
             color=theme.colour(meaning),
-            alpha=0.35 if which == 0 else 1.0,
+            alpha=0.35 if label_value == 0 else 1.0,
             lw=1.3,
             label=f"{name} (n = {len(chosen):,})",
         )
-    ax.axvline(here, color=theme.INK, lw=1.4)
+    ax.axvline(value, color=theme.INK, lw=1.4)
     ax.set_yticks([])
     ax.spines["left"].set_visible(False)
     ax.set_xlabel(label)
-    right = here < (edges[0] + edges[-1]) / 2
+    right = value < (edges[0] + edges[-1]) / 2
     ax.legend(loc="upper right" if right else "upper left", handlelength=1.0)
     return ax

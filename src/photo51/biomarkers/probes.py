@@ -99,9 +99,9 @@ def ridge_scores(
     x: NDArray, labels: NDArray[np.int64], groups: NDArray, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Score `test` rows by ridge regression on balanced classes, the penalty chosen by held-out groups of `train`."""
-    held = GroupKFold(min(INNER_FOLDS, len(np.unique(groups[train]))))
+    folds = GroupKFold(min(INNER_FOLDS, len(np.unique(groups[train]))))
     won = np.zeros(len(RIDGE))
-    for inner, outer in held.split(train, groups=groups[train]):
+    for inner, outer in folds.split(train, groups=groups[train]):
         for i, score in enumerate(_ridge_paths(x, labels, train[inner], train[outer])):
             area = wins(score, labels[train[outer]], groups[train[outer]]).pooled(
                 np.ones((1, len(np.unique(groups[train[outer]]))))
@@ -124,8 +124,8 @@ def _ridge_paths(
     a = (x[train] - mean) / sd * weight[:, None]
     target = (2 * y - 1) * weight
     values, vectors = np.linalg.eigh(a.T @ a)
-    projected, seen = vectors.T @ (a.T @ target), ((x[test] - mean) / sd) @ vectors
-    return [seen @ (projected / (np.clip(values, 0, None) + penalty)) for penalty in RIDGE]
+    projected, scored = vectors.T @ (a.T @ target), ((x[test] - mean) / sd) @ vectors
+    return [scored @ (projected / (np.clip(values, 0, None) + penalty)) for penalty in RIDGE]
 
 
 def fit_sparse(comparison: Comparison, statistic: str, train: NDArray[np.int64], max_features: int) -> SparseProbe:
@@ -148,9 +148,9 @@ def fit_sparse(comparison: Comparison, statistic: str, train: NDArray[np.int64],
 
 
 def _best_penalty(x: NDArray[np.float64], labels: NDArray[np.int64], groups: NDArray) -> float:
-    held = GroupKFold(min(INNER_FOLDS, len(np.unique(groups))))
+    folds = GroupKFold(min(INNER_FOLDS, len(np.unique(groups))))
     loss = np.zeros(len(SPARSE_C))
-    for inner, outer in held.split(x, groups=groups):
+    for inner, outer in folds.split(x, groups=groups):
         if len(np.unique(labels[inner])) < 2:
             continue
         for i, c in enumerate(SPARSE_C):

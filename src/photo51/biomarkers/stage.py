@@ -70,38 +70,38 @@ def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -
     (all rows of the sets, to which `row` refers) as parquet to `out`, and two figures.
     """
     variants, effects = read_sets(paths)
-    made = provenance("biomarkers", params, [*paths, *(p.with_suffix(".h5ad") for p in paths)])
+    lineage = provenance("biomarkers", params, [*paths, *(p.with_suffix(".h5ad") for p in paths)])
     comparison = compare(variants, effects, params)
     log.info("%d cases, %d controls", comparison.labels.sum(), (1 - comparison.labels).sum())
     require_claim(comparison, params)
     tests, audit = audited_tests(comparison, params)
-    found = classify(comparison, params)
-    methods = [m for m in ROLES if m in found.scores.columns]
+    classified = classify(comparison, params)
+    methods = [m for m in ROLES if m in classified.scores.columns]
     consequence = comparison.variants["consequence"].astype(str).to_numpy()
     for name, table, spec in (
         ("variants", variants, VARIANT_EFFECTS),
         ("feature_tests", tests, FEATURE_TESTS),
         ("permutation_audit", audit, PERMUTATION_AUDIT),
-        ("classifiers", found.classifiers, CLASSIFIERS),
-        ("scores", found.scores, SCORES),
-        ("probes", found.probes, PROBES),
-        ("conformal", conformal_table(found.scores, methods), CONFORMAL),
-        ("reach", reach_table(found.scores, consequence, methods), REACH),
+        ("classifiers", classified.classifiers, CLASSIFIERS),
+        ("scores", classified.scores, SCORES),
+        ("probes", classified.probes, PROBES),
+        ("conformal", conformal_table(classified.scores, methods), CONFORMAL),
+        ("reach", reach_table(classified.scores, consequence, methods), REACH),
     ):
-        write_table(table, out / f"{name}.parquet", spec, made)
+        write_table(table, out / f"{name}.parquet", spec, lineage)
     with theme.style():
         figure, ax = plt.subplots(figsize=(theme.WIDTH_2, 3.4))
-        plots.classifier_bars(ax, found.classifiers)
+        plots.classifier_bars(ax, classified.classifiers)
         save(figure, out / "classifiers.png")
         figure, ax = plt.subplots(figsize=(theme.WIDTH_2, 3.4))
         plots.effect_forest(ax, tests)
         save(figure, out / "feature_tests.png")
-    for row in found.classifiers[found.classifiers["stratum"] == "all"].to_dict("records"):
+    for row in classified.classifiers[classified.classifiers["stratum"] == "all"].to_dict("records"):
         log.info("%-22s within genes %.3f, all pairs %.3f", row["method"], row["auroc_within"], row["auroc"])
 
 
 def run_cards(
-    paths: Sequence[Path], folder: Path, params: CardsParams, known: Mapping[int, Known] | None = None
+    paths: Sequence[Path], folder: Path, params: CardsParams, facts: Mapping[int, Known] | None = None
 ) -> list[Path]:
     """Make evidence cards of variants of a set that `run_biomarkers` has written to `folder`.
 
@@ -113,7 +113,7 @@ def run_cards(
         Where `run_biomarkers` wrote to; cards go there too.
     params
         Which variants, and what a card shows.
-    known
+    facts
         What is known of features.
 
     Returns
@@ -129,28 +129,30 @@ def run_cards(
     settings = BiomarkersParams.model_validate(scores.attrs["provenance"]["params"])
     variants, effects = read_sets(paths)
     comparison = compare(variants, effects, settings)
-    wanted = list(params.variants) or most_likely(scores, params.method, params.top)
-    subject = _subject(variants, effects, wanted, settings)
-    found = explain(
+    chosen = list(params.variants) or most_likely(scores, params.method, params.top)
+    subject = _subject(variants, effects, chosen, settings)
+    cards = explain(
         subject,
         comparison,
         scores,
         read_table(folder / "probes.parquet", PROBES),
         params,
-        known=known or {},
+        facts=facts or {},
         settings=settings,
         judged=Judged(judged(folder, params.method), read_table(folder / "reach.parquet", REACH)),
     )
-    made = provenance("cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")])
-    written = write_cards(found, folder / "variants.parquet", folder, made)
-    logos = {f: k.logo for f, k in (known or {}).items() if k.logo is not None}
+    lineage = provenance(
+        "cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")]
+    )
+    written = write_cards(cards, folder / "variants.parquet", folder, lineage)
+    logos = {f: k.logo for f, k in (facts or {}).items() if k.logo is not None}
     by = surprise_column(comparison.variants)
     of_set = pd.DataFrame({by: comparison.variants[by], "label": comparison.labels})
-    for i, card in enumerate(found.cards.to_dict("records")):
+    for i, card in enumerate(cards.cards.to_dict("records")):
         tables = {
-            "features": found.features[found.features["variant"] == card["variant"]],
-            "neighbours": found.neighbours[found.neighbours["variant"] == card["variant"]],
-            "calibration": found.calibration,
+            "features": cards.features[cards.features["variant"] == card["variant"]],
+            "neighbours": cards.neighbours[cards.neighbours["variant"] == card["variant"]],
+            "calibration": cards.calibration,
             "set": of_set,
             "probe": judged(folder, params.method),
         }
@@ -159,11 +161,11 @@ def run_cards(
     return written
 
 
-def _subject(variants: pd.DataFrame, effects: ad.AnnData, wanted: Sequence[str], settings: BiomarkersParams) -> Subject:
+def _subject(variants: pd.DataFrame, effects: ad.AnnData, names: Sequence[str], settings: BiomarkersParams) -> Subject:
     place = {name: i for i, name in reversed(list(enumerate(variants["variant"].astype(str))))}
-    if unknown := [name for name in wanted if name not in place]:
+    if unknown := [name for name in names if name not in place]:
         raise InputError(f"cards: need variants of the set, such as {next(iter(place))}, got {unknown[0]!r}")
-    rows = np.array([place[name] for name in wanted], dtype=np.int64)
+    rows = np.array([place[name] for name in names], dtype=np.int64)
     chosen = variants.iloc[rows].reset_index(drop=True)
     chosen.insert(0, "row", rows)
     against = (chosen["strand"] == "-").to_numpy()

@@ -40,9 +40,9 @@ class Grouped(TyperGroup):
         shown = {n: c for n in self.list_commands(ctx) if (c := self.get_command(ctx, n)) and not c.hidden}
         widest = max(map(len, shown))
         for group, order in {**GROUPS, "More": ""}.items():
-            own = [n for n, c in shown.items() if _group(n, c) == group]
-            own.sort(key=[*order.split(), *own].index)
-            rows = [(n.ljust(widest), (shown[n].help or "").partition("\n")[0].rstrip(".")) for n in own]
+            members = [n for n, c in shown.items() if _group(n, c) == group]
+            members.sort(key=[*order.split(), *members].index)
+            rows = [(n.ljust(widest), (shown[n].help or "").partition("\n")[0].rstrip(".")) for n in members]
             if rows:
                 with formatter.section(group):
                     formatter.write_dl(rows)

@@ -92,8 +92,8 @@ def variants(
     if gather is None:
         dictionary = Dictionary.load(Path(sae) if Path(sae).is_dir() else job.path("dictionary", sae=sae))
         scorer, hashes = scorer_of(job.model(), dictionary, settings)
-        made = made_by(genomes, files, settings, hashes)
-        run_shards(loaded, scorer, settings, out=out, shards=[i], n_shards=n, made=made)
+        lineage = made_by(genomes, files, settings, hashes)
+        run_shards(loaded, scorer, settings, out=out, shards=[i], n_shards=n, lineage=lineage)
     if whole:
         gather_shards(loaded, out=out, n_shards=n)
 
@@ -122,8 +122,8 @@ def _set_files(job: Job, name: str, genome: str | None) -> tuple[list[Path], str
         raise InputError(
             f"variants: need FILE, or --set with one of the run's ({', '.join(sorted(sets)) or 'none'}), got {name!r}"
         )
-    path, own = sets[name]
-    return [Path(path)], genome or own
+    path, genome_of_set = sets[name]
+    return [Path(path)], genome or genome_of_set
 
 
 def _tables(job: Job, stated: list[str] | None) -> list[Path]:
@@ -182,9 +182,9 @@ def cards(
     from photo51.biomarkers.stage import run_cards
 
     stated = None if names is None else _table(names)
-    known = read_known(stated, concepts=job.extra("names"), places=job.extra("top_windows"))
+    facts = read_known(stated, concepts=job.extra("names"), places=job.extra("top_windows"))
     folder = job.path("comparison")
-    for path in run_cards(_tables(job, sets), folder, job.params, known):
+    for path in run_cards(_tables(job, sets), folder, job.params, facts):
         n = f"  {verify_card(path, folder / 'variants.parquet')} numbers verified" if verify else ""
         typer.echo(f"{path}{n}")
 
@@ -226,20 +226,20 @@ def cohort_check(
     from photo51.genome.variants import read_genotypes
     from photo51.io import provenance
 
-    given, people = parse(CohortParams, params), read_panel(panel)
+    settings, people = parse(CohortParams, params), read_panel(panel)
     if genotypes is None:
-        names = as_text(people[columns_of(people, given).individual]).tolist()
-        roster(names, people, given)
+        names = as_text(people[columns_of(people, settings).individual]).tolist()
+        roster(names, people, settings)
         return
-    found = read_genotypes(genotypes)
-    made = provenance("cohort-check", given, [panel, genotypes])
+    called = read_genotypes(genotypes)
+    lineage = provenance("cohort-check", settings, [panel, genotypes])
     plan = check_cohort(
-        list(found.samples),
-        markers_of(found, given.max_missing),
+        list(called.samples),
+        markers_of(called, settings.max_missing),
         people,
         out,
-        given,
-        made=made,
+        settings,
+        lineage=lineage,
         external=external,
     )
     typer.echo(plan.table.to_string(index=False, float_format="{:.2f}".format))
@@ -289,27 +289,27 @@ def cohort(
     from photo51.config import parse
     from photo51.config.biomarkers import CohortParams, DistilParams
 
-    given, people = parse(CohortParams, params), read_panel(panel)
+    settings, people = parse(CohortParams, params), read_panel(panel)
     other, plan = None, None
     if (external_panel is None) != (external_genotypes is None):
         raise InputError("cohort: need --external-panel and --external-genotypes together, got one of them")
     has_other = external_panel is not None
     if genotypes is not None and variants is not None:
-        made, read = _genotyped(genotypes, given, [panel, variants, variants.with_suffix(".h5ad")])
-        plan = check_cohort(read.samples, read.markers, people, out, given, made=made, external=has_other)
-        burden = _variant_burden(read, variants, given)
+        lineage, read = _genotyped(genotypes, settings, [panel, variants, variants.with_suffix(".h5ad")])
+        plan = check_cohort(read.samples, read.markers, people, out, settings, lineage=lineage, external=has_other)
+        burden = _variant_burden(read, variants, settings)
     else:
-        burden, made = _genome_burden(panel, codes, genomes, given)
+        burden, lineage = _genome_burden(panel, codes, genomes, settings)
     if external_panel is not None and external_genotypes is not None:
         effects = external_variants or variants
         if effects is None:
             raise InputError("cohort: need --external-variants, effects of the alleles of the other cohort, got none")
-        theirs = given if external_params is None else parse(CohortParams, external_params, "--external-params")
+        theirs = settings if external_params is None else parse(CohortParams, external_params, "--external-params")
         _, read = _genotyped(external_genotypes, theirs, [])
         other = External(_variant_burden(read, effects, theirs), read_panel(external_panel), theirs)
     validation = Validation(open_lock=open_lock, reopen=reopen, distil_first=distil is not None, external=other)
     rules = None if distil is None else parse(DistilParams, distil, "--distil")
-    run_cohort(burden, people, out, given, made=made, plan=plan, validation=validation, distil_params=rules)
+    run_cohort(burden, people, out, settings, lineage=lineage, plan=plan, validation=validation, distil_params=rules)
 
 
 @stage(
@@ -373,8 +373,8 @@ def _genotyped(vcf: Path, params: CohortParams, inputs: list[Path]) -> tuple[Pro
     from photo51.genome.variants import read_genotypes
     from photo51.io import provenance
 
-    found = read_genotypes(vcf)
-    read = _Read(found, list(found.samples), markers_of(found, params.max_missing))
+    called = read_genotypes(vcf)
+    read = _Read(called, list(called.samples), markers_of(called, params.max_missing))
     return provenance("cohort", params, [vcf, *inputs]), read
 
 
@@ -396,5 +396,5 @@ def _genome_burden(
 
     if codes is None or genomes is None:
         raise InputError("cohort: need --genotypes and --variants, or --codes and --genomes, got neither pair")
-    made = provenance("cohort", params, [panel, genomes / "workspace.parquet", *sorted(codes.glob("*.json"))])
-    return genome_burden(CodesStore.open(codes), Workspace.read(genomes / "workspace.parquet")), made
+    lineage = provenance("cohort", params, [panel, genomes / "workspace.parquet", *sorted(codes.glob("*.json"))])
+    return genome_burden(CodesStore.open(codes), Workspace.read(genomes / "workspace.parquet")), lineage

@@ -90,14 +90,14 @@ def manifest(
     from photo51.run.layout import path
 
     config = config or path(run, "config")
-    if selftest is None and (own := path(run, "selftest")).is_file():
-        selftest = own
+    if selftest is None and (default := path(run, "selftest")).is_file():
+        selftest = default
     settings = read_configuration(config)
     inputs = [config, *input_files(settings)]
     tests = json.loads(selftest.read_text()) if selftest else None
-    found = describe(run, settings.model_dump(mode="json"), inputs, tests)
+    described = describe(run, settings.model_dump(mode="json"), inputs, tests)
     with atomic(run / "manifest.json") as partial:
-        partial.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n")
+        partial.write_text(json.dumps(described, indent=1, sort_keys=True) + "\n")
 
 
 @app.command(rich_help_panel=RESULTS)
@@ -111,6 +111,6 @@ def verify(run: RunArgument) -> None:
     path = run / "manifest.json"
     if not path.is_file():
         raise InputError(f"{path}: need the manifest of a finished run, got no such file")
-    if found := changed(run, path):
-        raise InputError(f"{run}: need the files of the manifest, got {', '.join(found[:20])}")
+    if differing := changed(run, path):
+        raise InputError(f"{run}: need the files of the manifest, got {', '.join(differing[:20])}")
     typer.echo(f"{run}: every file is that of the manifest")

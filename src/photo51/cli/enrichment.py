@@ -51,13 +51,13 @@ def enrich(job: Job) -> None:
     from photo51.io.contracts.enrichment import ENRICHMENT
 
     codes, inputs, params = job.path("codes_folder"), _inputs(job), job.params
-    made = made_by(codes, inputs, params)
+    lineage = made_by(codes, inputs, params)
     if job.gather is None:
         i, n = job.part or (0, 1)
         tests = Enrichment(codes, inputs, params, shared_path(job.run) if n > 1 else None)
-        write_table(enrich_shard(tests, i, n, job.threads), part_path(job.run, i), ENRICHMENT, made)
+        write_table(enrich_shard(tests, i, n, job.threads), part_path(job.run, i), ENRICHMENT, lineage)
     if job.part is None:
-        gather_parts(job.run, open_codes(codes, inputs), made, params, job.gather or 1)
+        gather_parts(job.run, open_codes(codes, inputs), lineage, params, job.gather or 1)
 
 
 @stage(
@@ -89,14 +89,14 @@ def concepts(job: Job) -> None:
     enrichment = read_table(job.path("enrichment"), ENRICHMENT)
     table = examined(exam, inputs, codes, random=job.extra("random"), channels=channels, enrichment=enrichment)
     summary = summarise(exam, table)
-    made = job.made(job.path("codes"), job.path("enrichment"), *inputs.files)
+    lineage = job.made(job.path("codes"), job.path("enrichment"), *inputs.files)
     store = open_codes(codes, inputs)
     sae = codes_readout(store, range(store.n_features))
     instances = across_genomes(exam, (sae, kmer_readout(inputs.bases, inputs.stretches)))
-    write_table(instances, job.path("instances"), INSTANCES, made)
-    write_table(region_table(exam, sae), job.path("regions"), REGIONS, made)
-    write_table(table, job.path("concepts"), CONCEPTS, made)
-    write_table(summary, job.path("concept_summary"), SUMMARY, made)
+    write_table(instances, job.path("instances"), INSTANCES, lineage)
+    write_table(region_table(exam, sae), job.path("regions"), REGIONS, lineage)
+    write_table(table, job.path("concepts"), CONCEPTS, lineage)
+    write_table(summary, job.path("concept_summary"), SUMMARY, lineage)
     write_json(headline(summary), job.path("concept_figures"))
 
 
@@ -119,15 +119,15 @@ def motifs(
     from photo51.io.contracts.enrichment import ENRICHMENT, LOGOS, MOTIF_MATCHES, PROFILES, SHAPES
 
     inputs = _inputs(job)
-    known = [] if motifs is None else read_meme(motifs)
+    given_motifs = [] if motifs is None else read_meme(motifs)
     enrichment = read_table(job.path("enrichment"), ENRICHMENT)
     store = open_codes(job.path("codes_folder"), inputs)
-    tables = portray(store, inputs, job.params, known=known, enrichment=enrichment)
-    made = job.made(job.path("codes"), job.path("enrichment"), *inputs.files, motifs)
-    write_table(tables.shapes, job.path("shapes"), SHAPES, made)
-    write_table(tables.logos, job.path("logos"), LOGOS, made)
-    write_table(tables.profiles, job.path("profiles"), PROFILES, made)
-    write_table(tables.matches, job.path("motif_matches"), MOTIF_MATCHES, made)
+    tables = portray(store, inputs, job.params, given_motifs=given_motifs, enrichment=enrichment)
+    lineage = job.made(job.path("codes"), job.path("enrichment"), *inputs.files, motifs)
+    write_table(tables.shapes, job.path("shapes"), SHAPES, lineage)
+    write_table(tables.logos, job.path("logos"), LOGOS, lineage)
+    write_table(tables.profiles, job.path("profiles"), PROFILES, lineage)
+    write_table(tables.matches, job.path("motif_matches"), MOTIF_MATCHES, lineage)
 
 
 @stage(
@@ -155,8 +155,8 @@ def genesets(
         raise InputError("genesets: need --gmt FILE, gene sets to test against, got none")
     sets, inputs = read_gmt(Path(file)), _inputs(job)
     table = gene_sets(open_codes(job.path("codes_folder"), inputs), inputs, sets, job.params)
-    made = job.made(job.path("codes"), Path(file), *inputs.files)
-    write_table(table, job.path("genesets"), GENESETS, made)
+    lineage = job.made(job.path("codes"), Path(file), *inputs.files)
+    write_table(table, job.path("genesets"), GENESETS, lineage)
 
 
 @stage(
@@ -192,10 +192,10 @@ def novelty(job: Job) -> None:
         None if ablation is None else read_table(ablation, ABLATION),
     )
     ranked = rank(open_codes(job.path("codes_folder"), inputs), inputs, evidence, job.params)
-    made = job.made(job.path("codes"), *tables, *inputs.files, ablation, retiled)
-    made = with_codes(made, [folder for folder in (seed, random) if folder is not None])
-    write_table(ranked.queue, job.path("novelty"), NOVELTY, made)
-    write_table(ranked.hidden, job.path("hidden_classes"), HIDDEN, made)
+    lineage = job.made(job.path("codes"), *tables, *inputs.files, ablation, retiled)
+    lineage = with_codes(lineage, [folder for folder in (seed, random) if folder is not None])
+    write_table(ranked.queue, job.path("novelty"), NOVELTY, lineage)
+    write_table(ranked.hidden, job.path("hidden_classes"), HIDDEN, lineage)
 
 
 @stage(
@@ -222,8 +222,8 @@ def ledger(job: Job) -> None:
         seeds,
         job.params,
     )
-    made = job.made(job.path("codes"), job.path("concepts"), *inputs.files)
-    write_table(table, job.path("ledger"), LEDGER, with_codes(made, [] if seed is None else [seed]))
+    lineage = job.made(job.path("codes"), job.path("concepts"), *inputs.files)
+    write_table(table, job.path("ledger"), LEDGER, with_codes(lineage, [] if seed is None else [seed]))
 
 
 @stage(
@@ -275,9 +275,9 @@ def names(job: Job) -> None:
     )
 
 
-def with_codes(made: Provenance, folders: list[Path]) -> Provenance:
+def with_codes(lineage: Provenance, folders: list[Path]) -> Provenance:
     """Provenance with the hashes of other codes, by folder and name, as their files share a name."""
     from photo51.io import sha256
 
     hashes = {f"{folder.name}/codes.json": sha256(folder / "codes.json") for folder in folders}
-    return made.model_copy(update={"inputs": {**made.inputs, **hashes}})
+    return lineage.model_copy(update={"inputs": {**lineage.inputs, **hashes}})

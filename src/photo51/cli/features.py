@@ -76,9 +76,9 @@ def features(job: Job) -> None:
 
     dictionary = job.dictionary
     table, top = feature_table(job.codes(), Workspace.read(job.path("workspace")), job.params)
-    made = job.made(job.path("codes"), job.path("dictionary_card"))
-    write_table(top, job.path("top_windows"), TOP_WINDOWS, made)
-    write_h5ad(as_anndata(table, dictionary.decoder, dictionary.origin.site), job.path("features"), made)
+    lineage = job.made(job.path("codes"), job.path("dictionary_card"))
+    write_table(top, job.path("top_windows"), TOP_WINDOWS, lineage)
+    write_h5ad(as_anndata(table, dictionary.decoder, dictionary.origin.site), job.path("features"), lineage)
 
 
 @stage(
@@ -103,9 +103,9 @@ def fidelity(job: Job) -> None:
     mean = job.store().rows(seed=params.seed).sample(params.sample, seed=params.seed).mean(axis=0)
     windows = heldout_windows(genomes.windows(), params)
     losses = splice(job.model(), job.dictionary, genomes, windows, mean)
-    made = job.made(job.path("dictionary_card"))
-    write_table(losses, job.path("losses"), LOSSES, made)
-    write_table(recovered(losses), job.path("fidelity"), FIDELITY, made)
+    lineage = job.made(job.path("dictionary_card"))
+    write_table(losses, job.path("losses"), LOSSES, lineage)
+    write_table(recovered(losses), job.path("fidelity"), FIDELITY, lineage)
 
 
 @stage(DICTIONARY, reads=("losses", "annotations", "windows"), writes=("fidelity_classes",))
@@ -116,8 +116,8 @@ def fidelity_classes(job: Job) -> None:
     from photo51.io.contracts.features import FIDELITY, LOSSES
 
     table = recovered(read_table(job.path("losses"), LOSSES), coding_masks(job.genomes))
-    made = job.made(job.path("losses"), job.path("annotations"))
-    write_table(table, job.path("fidelity_classes"), FIDELITY, made)
+    lineage = job.made(job.path("losses"), job.path("annotations"))
+    write_table(table, job.path("fidelity_classes"), FIDELITY, lineage)
 
 
 @stage(
@@ -136,5 +136,5 @@ def retile(job: Job) -> None:
 
     genomes = job.genomes
     table = read_again(job.model(), job.dictionary, genomes, genomes.windows(), job.codes(), job.params)
-    made = job.made(job.path("dictionary_card"), job.path("codes"), job.path("windows"))
-    write_table(table, job.path("retiled"), RETILED, made)
+    lineage = job.made(job.path("dictionary_card"), job.path("codes"), job.path("windows"))
+    write_table(table, job.path("retiled"), RETILED, lineage)

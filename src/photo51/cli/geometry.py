@@ -109,12 +109,12 @@ def panel(
     params = job.params
     chosen = read_genes(Path(file), params.per_phylum)
     stated = job.model_name or (params.model if job.stated is not None or job.config is None else None)
-    own = (job.model(stated), job.dictionary)
+    own_model = (job.model(stated), job.dictionary)
     other, random = None, job.extra("random_sae")
     if random is not None:
         twin = random_model or f"{job.model_words}@random:{job.configured('seed') or 0}"
         other = (load_model(twin, device=job.device), Dictionary.load(random))
-    table = read_panel(chosen, own, other, params)
+    table = read_panel(chosen, own_model, other, params)
     write_h5ad(table, job.path("panel"), job.made(Path(file), job.path("dictionary_card")))
 
 
@@ -147,6 +147,6 @@ def frameshift(job: Job) -> None:
         stated = job.model_name or (params.model if job.stated is not None or job.config is None else None)
         read = reader(job.model(stated), dictionary)
         arms, profile = shift(read, plane, genomes, genes, params)
-    made = job.made(job.path("geometry"), job.path("dictionary_card"))
-    write_table(arms, job.path("frameshift"), FRAMESHIFT, made)
-    write_table(profile, job.path("frameshift_profile"), FRAMESHIFT_PROFILE, made)
+    lineage = job.made(job.path("geometry"), job.path("dictionary_card"))
+    write_table(arms, job.path("frameshift"), FRAMESHIFT, lineage)
+    write_table(profile, job.path("frameshift_profile"), FRAMESHIFT_PROFILE, lineage)

@@ -48,10 +48,10 @@ def _instrument(
     from photo51.interventions import opening
 
     bases = opening.open_bases(sequences or job.path("genome"))
-    if features is None and (own := job.path("features")).is_file():
-        features = own
-    if concepts is None and named and (own := job.path("names")).is_file():
-        concepts = own
+    if features is None and (default := job.path("features")).is_file():
+        features = default
+    if concepts is None and named and (default := job.path("names")).is_file():
+        concepts = default
     reference = None
     if features is None:
         n = -(-units.bases // units.window)
@@ -99,8 +99,8 @@ def ablation(job: Job) -> None:
     opened, bases = _instrument(job, UnitParams(), named=False)
     top = job.path("top_windows")
     windows = windows_at(bases, read_table(top, TOP_WINDOWS), job.params)
-    made = job.made(top, params=_stated(job, opened))
-    write_table(without_each(opened.instrument, windows, job.params), job.path("ablation"), ABLATION, made)
+    lineage = job.made(top, params=_stated(job, opened))
+    write_table(without_each(opened.instrument, windows, job.params), job.path("ablation"), ABLATION, lineage)
 
 
 @stage(
@@ -132,12 +132,12 @@ def causality(
     params, top = job.params, job.path("top_windows")
     opened, bases = _instrument(job, params.units, concepts=concepts)
     table = read_table(top, TOP_WINDOWS)
-    asked = [feature_number(f) for f in feature or ()]
-    chosen = asked or sorted(list(opened.instrument.concepts)[: params.features])
+    requested = [feature_number(f) for f in feature or ()]
+    chosen = requested or sorted(list(opened.instrument.concepts)[: params.features])
     windows = windows_at(bases, table[table["feature"].isin(chosen)], params)
     background = opening.reference_windows(bases, 32, params.context + params.scored, params.seed)
-    made = job.made(top, params=_stated(job, opened))
-    outputs.write_causality(measure(opened.instrument, windows, background, params), job.path("causality"), made)
+    lineage = job.made(top, params=_stated(job, opened))
+    outputs.write_causality(measure(opened.instrument, windows, background, params), job.path("causality"), lineage)
 
 
 def _stated(job: Job, opened: Opened, **more: str) -> dict[str, Any]:
@@ -303,8 +303,8 @@ def paint(
     done = paint_or_repaint(instrument, canvas, start, old, sequences=sequences, infill=infill, params=params)
     track = read_track(instrument, done, params)
     folder = _by_hand(job, out, bed.stem, prompt)
-    made = job.made(bed, params=_stated(job, opened))
-    outputs.write_painted(done, track, overlap(track, canvas, params.margin), params, folder, made)
+    lineage = job.made(bed, params=_stated(job, opened))
+    outputs.write_painted(done, track, overlap(track, canvas, params.margin), params, folder, lineage)
     typer.echo(folder)
 
 
@@ -336,19 +336,19 @@ def explain(
     from photo51.types import Variant
 
     params = job.params
-    where, genome = resolve_place(opening.open_bases(genomes or job.path("genome")), place, strand, genome)
+    locus, genome = resolve_place(opening.open_bases(genomes or job.path("genome")), place, strand, genome)
     opened, bases = _instrument(job, UnitParams(), sequences=genomes, features=features, concepts=concepts)
-    holder = opening.genome_of(bases, where.chrom, genome)
-    explained = explain_place(opened.instrument, bases, holder, where, params, strand=strand, base=base)
-    made = job.made(params=_stated(job, opened, place=place, strand=strand))
-    if isinstance(where, Variant):
-        title, marked = f"log-likelihood ratio of {place}, read on strand {strand}", (where.pos, where.end)
+    holder = opening.genome_of(bases, locus.chrom, genome)
+    explained = explain_place(opened.instrument, bases, holder, locus, params, strand=strand, base=base)
+    lineage = job.made(params=_stated(job, opened, place=place, strand=strand))
+    if isinstance(locus, Variant):
+        title, marked = f"log-likelihood ratio of {place}, read on strand {strand}", (locus.pos, locus.end)
     else:
         target = f"score of {base} at" if base else "log-likelihood of"
-        title = f"{target} {where}"
-        marked = (where.start, where.end)
+        title = f"{target} {locus}"
+        marked = (locus.start, locus.end)
     folder = _by_hand(job, out, place, strand, base or "")
-    outputs.write_explained(explained, title, marked, folder, made)
+    outputs.write_explained(explained, title, marked, folder, lineage)
     typer.echo(folder)
 
 

@@ -39,13 +39,15 @@ def layers(
     from photo51.quicklook.layers import layers as compare
 
     torch.set_num_threads(threads)
-    given = parse(LayersParams, params)
+    settings = parse(LayersParams, params)
     folder = genomes / "genome" if (genomes / "genome" / "workspace.parquet").is_file() else genomes
     opened = load_model(model, device=device)
-    table = compare(opened, Genomes.open(folder), given)
+    table = compare(opened, Genomes.open(folder), settings)
     if out is not None:
-        made = provenance("layers", {**given.model_dump(), "model": opened.spec.hash}, [folder / "workspace.parquet"])
-        write_table(table, out, LAYERS, made)
+        lineage = provenance(
+            "layers", {**settings.model_dump(), "model": opened.spec.hash}, [folder / "workspace.parquet"]
+        )
+        write_table(table, out, LAYERS, lineage)
     shown = Table("site", "kind", "bits recovered", "probes", "neurons", "k-mers", "burn-in", "s/Mb", "")
     for r in table.to_dict("records"):
         shown.add_row(

@@ -110,8 +110,8 @@ def burn_in(
 
     params, opened, out = job.params, job.model(), out or job.run / "model"
     curve = measure(opened, job.genomes, params, site)
-    made = provenance("burn-in", {**params.model_dump(), "model": opened.spec.hash}, [job.path("workspace")])
-    write_table(curve.table, out / "burn_in.parquet", BURN_IN, made)
+    lineage = provenance("burn-in", {**params.model_dump(), "model": opened.spec.hash}, [job.path("workspace")])
+    write_table(curve.table, out / "burn_in.parquet", BURN_IN, lineage)
     write_svg(out / "burn_in.svg", (5.2, 3.2), lambda ax: burn_in_curve(ax, curve, params.tolerance))
     summary = {"model": opened.spec.name, "tolerance": params.tolerance, "warmup": curve.warmup}
     write_json(summary, out / "burn_in.json")
@@ -177,9 +177,9 @@ def model_card(
     from photo51.model.corpus import load
 
     torch.set_num_threads(threads)
-    given = parse(ModelCardParams, params)
+    settings = parse(ModelCardParams, params)
     opened = load_model(model, device="cpu", dtype="float32")
-    card = write_card(opened, load(corpus), run or model.resolve().parent, model, given)
+    card = write_card(opened, load(corpus), run or model.resolve().parent, model, settings)
     for row in card["heldout"]:
         if row["predictor"] in {"model", card["best_markov"][row["group"]]}:
             typer.echo(f"{row['group']}\t{row['predictor']}\t{row['bits']:.4f}")

@@ -60,12 +60,12 @@ def plan(
 
     if utilisation is not None and not 0 < utilisation <= 1:
         raise InputError(f"--utilisation: need a share above 0 and up to 1, got {utilisation}")
-    given = read_configuration(configuration_file(config))
+    configuration = read_configuration(configuration_file(config))
     device = None if machine == "here" else known(machine)
-    read = of_bases(bases, given.genome) if bases else amount(given.genomes, given.genome)
-    size = _size(given, device)
+    read = of_bases(bases, configuration.genome) if bases else amount(configuration.genomes, configuration.genome)
+    size = _size(configuration, device)
     _measured(rates, anew=measure)
-    where = Site(
+    site = Site(
         Rates.read(rates),
         device,
         devices,
@@ -73,10 +73,10 @@ def plan(
         host_memory * 1e9 if host_memory else _host_memory(),
         disk * 1e9 if disk else free_bytes(Path("results")),
     )
-    made = reckon(given, read, size, where, _like(like))
-    _show(given, made, size, devices, f"{read.bases:,} bases, {read.tokens:,} tokens read")
+    lineage = reckon(configuration, read, size, site, _like(like))
+    _show(configuration, lineage, size, devices, f"{read.bases:,} bases, {read.tokens:,} tokens read")
     if out is not None:
-        write_json({"amount": asdict(read), "model": asdict(size), **asdict(made)}, out)
+        write_json({"amount": asdict(read), "model": asdict(size), **asdict(lineage)}, out)
 
 
 def _measured(path: Path, *, anew: bool) -> None:
@@ -99,8 +99,8 @@ def _size(config: Config, device: Machine | None) -> Size:
     from photo51.model.presets import PRESETS, preset
     from photo51.plan.cost import Size
 
-    given = config.activations
-    name, _ = parse_name(given.model)
+    reading = config.activations
+    name, _ = parse_name(reading.model)
     released = preset(name) if name in PRESETS else None
     if released is not None:
         architecture = released.config()
@@ -112,16 +112,16 @@ def _size(config: Config, device: Machine | None) -> Size:
         )
     else:
         architecture = configuration(Path(name))
-    kind = torch_dtype(given.dtype or ("float32" if device is None else "bfloat16"))
+    kind = torch_dtype(reading.dtype or ("float32" if device is None else "bfloat16"))
     assert kind is not None
     length = config.genome.core + config.genome.warmup
-    batch = max(1, given.tokens // length)
-    blocks = blocks_read(architecture, given.sites, likelihood=given.likelihood)
+    batch = max(1, reading.tokens // length)
+    blocks = blocks_read(architecture, reading.sites, likelihood=reading.likelihood)
     return Size(
-        given.model,
+        reading.model,
         architecture.hidden_size,
         float(architecture.n_parameters() * kind.itemsize),
-        forward_flops(architecture, length, blocks=blocks, likelihood=given.likelihood),
+        forward_flops(architecture, length, blocks=blocks, likelihood=reading.likelihood),
         float(window_bytes(architecture, length, batch, kind.itemsize, streams=False)),
         architecture.max_position_embeddings,
         needs_fp8=released is not None and released.needs_fp8,
@@ -148,7 +148,7 @@ def _like(results: Path | None) -> dict[str, float] | None:
     return dict(zip(table["stage"], table["cpu_seconds"] / rows, strict=True))
 
 
-def _show(config: Config, made: Plan, size: Size, devices: int, read: str) -> None:
+def _show(config: Config, lineage: Plan, size: Size, devices: int, read: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
@@ -165,7 +165,7 @@ def _show(config: Config, made: Plan, size: Size, devices: int, read: str) -> No
         "disk GB",
         title=f"{config.run}: {size.name}, {read}",
     )
-    for s in made.stages:
+    for s in lineage.stages:
         shown.add_row(
             s.stage,
             f"{s.jobs:,}",
@@ -178,13 +178,13 @@ def _show(config: Config, made: Plan, size: Size, devices: int, read: str) -> No
             f"{s.disk / 1e9:.2f}",
         )
     console.print(shown)
-    gpu, cpu = made.total("GPU"), made.total("CPU")
+    gpu, cpu = lineage.total("GPU"), lineage.total("CPU")
     if gpu:
         console.print(
             f"GPU hours {gpu:,.3g}; {gpu / devices:,.3g} h of wall time on {devices} devices that are kept busy"
         )
-    console.print(f"CPU-machine hours {cpu:,.3g}; disk {made.disk / 1e9:,.1f} GB at most, activations included")
-    for line in made.assumptions:
+    console.print(f"CPU-machine hours {cpu:,.3g}; disk {lineage.disk / 1e9:,.1f} GB at most, activations included")
+    for line in lineage.assumptions:
         console.print(f"assumed: {line}", markup=False, highlight=False)
-    for line in made.warnings:
+    for line in lineage.warnings:
         console.print(f"WARNING: {line}", markup=False, highlight=False, style="red")

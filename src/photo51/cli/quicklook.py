@@ -59,12 +59,12 @@ def read(
     from photo51.model.adapters import load_model
 
     torch.set_num_threads(threads)
-    found = read_source(source, load_model(model, device=device), shelf)
-    written = found.write(folder)
-    typer.echo(f"bits a base: + {found.bits['+']:.3f}, - {found.bits['-']:.3f}")
-    typer.echo(f"named features: {found.calls['feature'].nunique()} in {len(found.calls)} intervals")
-    if found.unlike:
-        typer.echo(f"windows unlike the training sequence: {found.unlike:.0%}")
+    look = read_source(source, load_model(model, device=device), shelf)
+    written = look.write(folder)
+    typer.echo(f"bits a base: + {look.bits['+']:.3f}, - {look.bits['-']:.3f}")
+    typer.echo(f"named features: {look.calls['feature'].nunique()} in {len(look.calls)} intervals")
+    if look.unlike:
+        typer.echo(f"windows unlike the training sequence: {look.unlike:.0%}")
     typer.echo(written)
 
 
@@ -99,6 +99,6 @@ def ship_dictionary(
 
     torch.set_num_threads(threads)
     name = Dictionary.load(run / "sae" / "main").origin.model_name
-    made = ship(run, out, load_model(name, device=device), seeds=seeds)
-    for key, value in {**made.about["seed_match"], **made.about["quality"]}.items():
+    lineage = ship(run, out, load_model(name, device=device), seeds=seeds)
+    for key, value in {**lineage.about["seed_match"], **lineage.about["quality"]}.items():
         typer.echo(f"{key}\t{value}")

@@ -94,8 +94,8 @@ def _plan(log: Path) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=True)
-    _, found, counted = log.read_text(errors="replace").rpartition("Job stats:\n")
-    if found:
+    _, heading, counted = log.read_text(errors="replace").rpartition("Job stats:\n")
+    if heading:
         console.print("What would run:", counted.partition("\n\n")[0], sep="\n", markup=False)
         console.print(f"job by job, with the commands: {log}")
 
@@ -147,18 +147,18 @@ def _follow(command: list[str], log: Path, lock: int, *, again: bool) -> tuple[i
         for line in process.stdout or ():
             keep.write(line)
             keep.flush()
-            if found := _FINISHED.search(line):
-                rule = found[1]
-            elif found := _STEPS.search(line):
+            if match := _FINISHED.search(line):
+                rule = match[1]
+            elif match := _STEPS.search(line):
                 now = time.monotonic()
                 console.print(
-                    f"[{int(found[1]):>3}/{found[2]}] {rule:<24} {now - last:6.1f} s  (total {now - began:.0f} s)"
+                    f"[{int(match[1]):>3}/{match[2]}] {rule:<24} {now - last:6.1f} s  (total {now - began:.0f} s)"
                 )
                 last = now
             elif "Nothing to be done" in line:
                 console.print("Everything is up to date.")
-            elif found := _ERROR_LOG.match(line):
-                failed = [path for path in failed if path != Path(found[1])] + [Path(found[1])]
+            elif match := _ERROR_LOG.match(line):
+                failed = [path for path in failed if path != Path(match[1])] + [Path(match[1])]
             elif line.startswith(("Error in rule", "MissingInputException", "WorkflowError", "InputError", "photo51:")):
                 console.print(line.rstrip(), style="red")
     return process.returncode, [path for path in failed if path.is_file()]
@@ -178,9 +178,9 @@ def _with_cache(results: Path) -> dict[str, str]:
         cause = f"{cache} cannot be written to"
     except (OSError, RuntimeError) as e:
         cause = str(e)
-    own = results.absolute() / ".cache"
-    typer.echo(f"photo51: no cache in the home folder ({cause}); {own} is used", err=True)
-    return {**env, "XDG_CACHE_HOME": str(own), "MPLCONFIGDIR": str(own / "matplotlib")}
+    cache_folder = results.absolute() / ".cache"
+    typer.echo(f"photo51: no cache in the home folder ({cause}); {cache_folder} is used", err=True)
+    return {**env, "XDG_CACHE_HOME": str(cache_folder), "MPLCONFIGDIR": str(cache_folder / "matplotlib")}
 
 
 def _explain(failed: list[Path], log: Path, *, stored: bool) -> None:
@@ -240,8 +240,8 @@ def _picture(stages: pd.DataFrame, path: Path) -> None:
     from photo51.report import figures
 
     with theme.style():
-        made, ax = plt.subplots(figsize=(theme.WIDTH_1, 0.24 * len(stages) + 0.8), layout="constrained")
+        lineage, ax = plt.subplots(figsize=(theme.WIDTH_1, 0.24 * len(stages) + 0.8), layout="constrained")
         figures.stage_times(ax, stages)
         with atomic(path) as temporary:
-            made.savefig(temporary, format="svg")
-        plt.close(made)
+            lineage.savefig(temporary, format="svg")
+        plt.close(lineage)

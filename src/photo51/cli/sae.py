@@ -99,8 +99,8 @@ def sae_quality(job: Job) -> None:
     tables = {} if random is None else {random.absolute().parent.name: read_table(random, QUALITY)}
     report = report._replace(quality=with_others(report.quality, tables))
     log = path if (path := job.path("dictionary") / LOG).is_file() else None
-    made = job.made(job.path("dictionary_card"))
-    write_report(report, job.path("quality"), made, None if log is None else read_log(log))
+    lineage = job.made(job.path("dictionary_card"))
+    write_report(report, job.path("quality"), lineage, None if log is None else read_log(log))
 
 
 @stage(DICTIONARY, reads=("workspace",), params="sae.SweepParams")
@@ -123,8 +123,8 @@ def sweep(
 
     out = out or job.run / "sweep"
     store = ActivationStore(job.path("activations", site=site or job.trained_site))
-    learnt, held = (split_rows(store, job.path("genome"), split) for split in ("train", "select"))
-    table = train_all(learnt, held, job.params, out)
+    learnt, held_out = (split_rows(store, job.path("genome"), split) for split in ("train", "select"))
+    table = train_all(learnt, held_out, job.params, out)
     write_table(table, out / "sweep.parquet", SWEEP, job.made())
 
 
@@ -204,7 +204,7 @@ def export_sae(
     from photo51.sae.formats import save_foreign
     from photo51.types import InputError
 
-    given = Dictionary.load(sae)
-    if not isinstance(given, SparseAutoencoder):
-        raise InputError(f"{sae}: need an autoencoder, got a dictionary of kind {given.kind}")
-    save_foreign(given, out, form)
+    dictionary = Dictionary.load(sae)
+    if not isinstance(dictionary, SparseAutoencoder):
+        raise InputError(f"{sae}: need an autoencoder, got a dictionary of kind {dictionary.kind}")
+    save_foreign(dictionary, out, form)

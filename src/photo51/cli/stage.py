@@ -146,13 +146,13 @@ class Job:
 
     def path(self, name: str, /, **values: str) -> Path:
         """Where a file of the run lies."""
-        where = place(name)
-        known = {"source": "random" if self.sae == "random" else "model", **self.values}
-        if "site" in where.fields and "site" not in values:
-            known["site"] = self.site
-        if unstated := [f for f in where.fields if (known | values).get(f, "") is None]:
+        location = place(name)
+        filled = {"source": "random" if self.sae == "random" else "model", **self.values}
+        if "site" in location.fields and "site" not in values:
+            filled["site"] = self.site
+        if unstated := [f for f in location.fields if (filled | values).get(f, "") is None]:
             raise InputError(f"{self.stage.name}: need --{unstated[0]}, {_WILDCARDS[unstated[0]][1]}")
-        return where.path(self.run, **{k: str(v) for k, v in (known | values).items() if k in where.fields})
+        return location.path(self.run, **{k: str(v) for k, v in (filled | values).items() if k in location.fields})
 
     def extra(self, name: str) -> Path | None:
         """Where an optional input lies; None where it is not used."""
@@ -304,9 +304,9 @@ class Job:
         return provenance(self.stage.name, stated, [p for p in inputs if p is not None])
 
 
-def _absent(path: Path, where: Place) -> str:
-    what = where.what[:1].lower() + where.what[1:]
-    return f"{path}: need {what}, got no such file. {where.how}"
+def _absent(path: Path, location: Place) -> str:
+    what = location.what[:1].lower() + location.what[1:]
+    return f"{path}: need {what}, got no such file. {location.how}"
 
 
 def stage(
@@ -339,33 +339,33 @@ def stage(
 def _command(record: Stage, work: Callable[..., None]) -> Callable[..., None]:
     """The command of a stage: its signature is made of the record and of what the function takes beside the job."""
     hints = get_type_hints(work, include_extras=True)
-    own = [p for p in inspect.signature(work).parameters.values() if p.name != "job"]
+    parameters = [p for p in inspect.signature(work).parameters.values() if p.name != "job"]
 
-    def command(**given: Any) -> None:
-        threads = given.pop("threads")
+    def command(**arguments: Any) -> None:
+        threads = arguments.pop("threads")
         set_threads(threads)
-        values = {name: given.pop(name) for name in record.wildcards}
+        values = {name: arguments.pop(name) for name in record.wildcards}
         job = Job(
             record,
-            given.pop("run"),
+            arguments.pop("run"),
             values,
             threads=threads,
-            part=parted(given.pop("part", None)),
-            gather=given.pop("gather", None),
-            stated=given.pop("params", None),
-            model_name=given.pop("model", None),
-            device=given.pop("device", None),
+            part=parted(arguments.pop("part", None)),
+            gather=arguments.pop("gather", None),
+            stated=arguments.pop("params", None),
+            model_name=arguments.pop("model", None),
+            device=arguments.pop("device", None),
         )
-        job.extras = _extras(job, given.pop("used", None))
+        job.extras = _extras(job, arguments.pop("used", None))
         job.check()
-        work(job, **given)
+        work(job, **arguments)
 
     options: dict[str, tuple[Any, Any]] = {"run": (RunArgument, inspect.Parameter.empty)}
     for name in record.wildcards:
         default, text = _WILDCARDS[name]
         kind = str if default is not None else str | None
         options[name] = (Annotated[kind, typer.Option(help=text)], default)
-    for p in own:
+    for p in parameters:
         options[p.name] = (hints[p.name], p.default)
     if record.extras:
         names = ", ".join(e.name for e in record.extras)
@@ -396,13 +396,13 @@ def _command(record: Stage, work: Callable[..., None]) -> Callable[..., None]:
 
 def _extras(job: Job, stated: str | None) -> frozenset[str]:
     """Optional inputs that are used: those stated, else those that are there, which is said."""
-    known = {e.name: e for e in job.stage.extras}
+    by_name = {e.name: e for e in job.stage.extras}
     if stated is None:
-        there = [e.name for e in known.values() if job.has(e)]
-        if known:
+        there = [e.name for e in by_name.values() if job.has(e)]
+        if by_name:
             log.info("%s: %s of its optional inputs is there", job.stage.name, ", ".join(there) or "none")
         return frozenset(there)
     names = [] if stated in {"", "none"} else stated.split(",")
-    if unknown := sorted(set(names) - set(known)):
-        raise InputError(f"--with: need some of {', '.join(known)}, or none, got {', '.join(unknown)}")
+    if unknown := sorted(set(names) - set(by_name)):
+        raise InputError(f"--with: need some of {', '.join(by_name)}, or none, got {', '.join(unknown)}")
     return frozenset(names)

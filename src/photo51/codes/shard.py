@@ -74,13 +74,13 @@ class CodesMeta:
         }
 
     @classmethod
-    def read(cls, text: str, where: str, made: str = "") -> CodesMeta:
+    def read(cls, text: str, label: str, made: str = "") -> CodesMeta:
         """Take the meta data from JSON."""
         try:
             values = json.loads(text)
             return cls(
                 sae=values["sae"],
-                origin=Origin.read(values["origin"], where),
+                origin=Origin.read(values["origin"], label),
                 n_features=int(values["n_features"]),
                 workspace=values["workspace"],
                 made=made,
@@ -88,7 +88,7 @@ class CodesMeta:
                 extra=values["extra"],
             )
         except (ValueError, KeyError, TypeError) as e:
-            raise InputError(f"{where}: need a file of codes, got one without their meta data") from e
+            raise InputError(f"{label}: need a file of codes, got one without their meta data") from e
 
 
 def shard_path(folder: Path | str, shard: int, strand: Strand) -> Path:
@@ -145,11 +145,11 @@ def write_shard(
 def _check_values(codes: sp.csr_matrix, path: Path, row0: int, unit: float) -> None:
     bad = ~((codes.data > 0) & (codes.data <= FLOAT16_MAX * unit))
     if bad.any():
-        at = int(np.argmax(bad))
-        row = int(np.searchsorted(codes.indptr, at, side="right")) - 1
+        entry = int(np.argmax(bad))
+        row = int(np.searchsorted(codes.indptr, entry, side="right")) - 1
         raise InputError(
-            f"{path}: need codes above 0 and at most {FLOAT16_MAX * unit:,.0f}, got {codes.data[at]} "
-            f"at row {row0 + row}, feature {codes.indices[at]}"
+            f"{path}: need codes above 0 and at most {FLOAT16_MAX * unit:,.0f}, got {codes.data[entry]} "
+            f"at row {row0 + row}, feature {codes.indices[entry]}"
         )
 
 
@@ -211,8 +211,8 @@ class CodesShard:
     def _starts(self) -> NDArray[np.uint32]:
         return self.file["block_starts"]
 
-    def _values(self, where: slice | NDArray[np.int64]) -> NDArray[np.float32]:
-        return self.file["values"][where].astype(np.float32) * np.float32(self.meta.unit)
+    def _values(self, entries: slice | NDArray[np.int64]) -> NDArray[np.float32]:
+        return self.file["values"][entries].astype(np.float32) * np.float32(self.meta.unit)
 
     def bounds(self) -> NDArray[np.int64]:
         """Where each row begins among the values, (rows + 1,)."""
@@ -243,11 +243,11 @@ class CodesShard:
     def entries(self, features: NDArray[np.integer]) -> Entries:
         """Active values of `features`, sorted by place in that list, then by row, within blocks of rows."""
         bounds = self.bounds()
-        found = [self._block_entries(block, features, bounds) for block in range(len(self._starts))]
+        blocks = [self._block_entries(block, features, bounds) for block in range(len(self._starts))]
         return Entries(
             *(
-                (np.concatenate(part) for part in zip(*found, strict=True))
-                if found
+                (np.concatenate(part) for part in zip(*blocks, strict=True))
+                if blocks
                 else (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
             )
         )
@@ -255,23 +255,23 @@ class CodesShard:
     def _block_entries(self, block: int, features: NDArray[np.integer], bounds: NDArray[np.int64]) -> Entries:
         starts = self._starts[block].astype(np.int64)
         begin, length = starts[features], starts[np.asarray(features) + 1] - starts[features]
-        which = np.repeat(np.arange(len(features)), length)
-        at = np.arange(len(which)) + np.repeat(begin - np.cumsum(length) + length, length)
+        item = np.repeat(np.arange(len(features)), length)
+        entry = np.arange(len(item)) + np.repeat(begin - np.cumsum(length) + length, length)
         base = int(bounds[block * BLOCK])
-        row = block * BLOCK + self.file["block_rows"][base + at].astype(np.int64)
-        place = _bisect(self.file["features"], bounds[row], bounds[row + 1], np.asarray(features)[which])
-        return Entries(which, row, self._values(place))
+        row = block * BLOCK + self.file["block_rows"][base + entry].astype(np.int64)
+        place = _bisect(self.file["features"], bounds[row], bounds[row + 1], np.asarray(features)[item])
+        return Entries(item, row, self._values(place))
 
 
 @numba.njit(cache=True, nogil=True)
-def _bisect(ascending, low, high, wanted):
+def _bisect(ascending, low, high, values):
     """Where in `ascending[low[i]:high[i]]` each wanted value is; every one is there."""
     out = np.empty(len(low), dtype=np.int64)
     for i in range(len(low)):
         a, b = low[i], high[i] - 1
         while a < b:
             middle = (a + b) >> 1
-            if ascending[middle] < wanted[i]:
+            if ascending[middle] < values[i]:
                 a = middle + 1
             else:
                 b = middle

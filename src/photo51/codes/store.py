@@ -67,16 +67,16 @@ def _foreign(shards: Sequence[CodesShard]) -> list[str]:
 
 
 def _uncovered(shards: Sequence[CodesShard], strand: Strand, n_rows: int) -> list[str]:
-    faults, at, last = [], 0, ""
+    faults, reached, last = [], 0, ""
     for s in sorted(shards, key=lambda s: (s.row0, s.row1)):
-        if s.row0 > at:
-            faults.append(f"rows {at}..{s.row0} of strand {strand} missing (before {s.path.name})")
-        elif s.row0 < at:
-            faults.append(f"rows {s.row0}..{min(at, s.row1)} of strand {strand} twice ({last} and {s.path.name})")
-        at, last = max(at, s.row1), s.path.name
-    if at < n_rows:
-        faults.append(f"rows {at}..{n_rows} of strand {strand} missing (at the end)")
-    elif at > n_rows:
+        if s.row0 > reached:
+            faults.append(f"rows {reached}..{s.row0} of strand {strand} missing (before {s.path.name})")
+        elif s.row0 < reached:
+            faults.append(f"rows {s.row0}..{min(reached, s.row1)} of strand {strand} twice ({last} and {s.path.name})")
+        reached, last = max(reached, s.row1), s.path.name
+    if reached < n_rows:
+        faults.append(f"rows {reached}..{n_rows} of strand {strand} missing (at the end)")
+    elif reached > n_rows:
         faults.append(f"rows past the end ({n_rows}) of strand {strand} ({last})")
     return faults
 
@@ -137,16 +137,16 @@ class CodesStore:
 
     def features(self, ids: ArrayLike, strand: Strand) -> sp.csc_matrix:
         """Codes of some features over all rows of a strand, (n_rows, len(ids)), float32, columns as asked for."""
-        wanted = np.atleast_1d(np.asarray(ids, dtype=np.int64))
-        if len(wanted) and not (wanted.min() >= 0 and wanted.max() < self.n_features):
-            raise IndexError(f"features: need 0 <= id < {self.n_features}, got {wanted.min()}..{wanted.max()}")
-        found = [(s.row0, s.entries(wanted)) for s in self._shards[strand]]
-        which = np.concatenate([e.which for _, e in found])
-        order = np.argsort(which, kind="stable")
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(which, minlength=len(wanted)))])
-        row = np.concatenate([row0 + e.row for row0, e in found])[order]
-        value = np.concatenate([e.value for _, e in found])[order]
-        return sp.csc_matrix((value, row, bounds), shape=(self.n_rows, len(wanted)))
+        numbers = np.atleast_1d(np.asarray(ids, dtype=np.int64))
+        if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.n_features):
+            raise IndexError(f"features: need 0 <= id < {self.n_features}, got {numbers.min()}..{numbers.max()}")
+        entries = [(s.row0, s.entries(numbers)) for s in self._shards[strand]]
+        item = np.concatenate([e.which for _, e in entries])
+        order = np.argsort(item, kind="stable")
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(item, minlength=len(numbers)))])
+        row = np.concatenate([row0 + e.row for row0, e in entries])[order]
+        value = np.concatenate([e.value for _, e in entries])[order]
+        return sp.csc_matrix((value, row, bounds), shape=(self.n_rows, len(numbers)))
 
     def counts(self, strand: Strand) -> NDArray[np.int64]:
         """Rows of a strand at which each feature is active, (features,)."""
@@ -154,7 +154,7 @@ class CodesStore:
 
     def anndata(
         self,
-        where: slice | tuple[str, Interval],
+        stretch: slice | tuple[str, Interval],
         workspace: Workspace,
         strands: Sequence[Strand] = STRANDS,
     ) -> ad.AnnData:
@@ -162,7 +162,7 @@ class CodesStore:
 
         Parameters
         ----------
-        where
+        stretch
             Rows, or a genome's name and an interval (whose strand, if it has one, is the only one taken).
         workspace
             The workspace the codes were made on.
@@ -175,10 +175,10 @@ class CodesStore:
         """
         if workspace.n_rows != self.n_rows:
             raise InputError(f"workspace: need the one of the codes ({self.n_rows} rows), got {workspace.n_rows} rows")
-        if isinstance(where, slice):
-            pieces = [slice(*where.indices(self.n_rows)[:2])]
+        if isinstance(stretch, slice):
+            pieces = [slice(*stretch.indices(self.n_rows)[:2])]
         else:
-            genome, interval = where
+            genome, interval = stretch
             pieces = workspace.rows_of(genome, interval.chrom, interval.start, interval.end)
             strands = [s for s in strands if interval.strand in {s, "."}]
         blocks = [(strand, piece) for strand in strands for piece in pieces]

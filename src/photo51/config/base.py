@@ -23,7 +23,7 @@ class Params(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def parse(model: type[P], given: str | None, where: str = "--params") -> P:
+def parse(model: type[P], source: str | None, option: str = "--params") -> P:
     """Read parameters from inline JSON, or from a YAML or JSON file; None gives the defaults.
 
     Raises
@@ -31,23 +31,23 @@ def parse(model: type[P], given: str | None, where: str = "--params") -> P:
     InputError
         Naming the key, what was found and what was expected.
     """
-    if given is None:
+    if source is None:
         return model()
-    text = given.strip()
+    text = source.strip()
     if not text.startswith("{"):
         path = Path(text)
         if not path.is_file():
-            raise InputError(f"{where}: need JSON in braces or a file, got {text!r}")
-        where, text = str(path), path.read_text()
+            raise InputError(f"{option}: need JSON in braces or a file, got {text!r}")
+        option, text = str(path), path.read_text()
     try:
         values = json.loads(text) if text.startswith("{") else yaml.safe_load(text)
     except (json.JSONDecodeError, yaml.YAMLError) as e:
-        said = " ".join(str(e).split())
-        raise InputError(f"{where}: need JSON or YAML, got text that is neither ({said})") from e
-    return validated(model, values or {}, where)
+        cause = " ".join(str(e).split())
+        raise InputError(f"{option}: need JSON or YAML, got text that is neither ({cause})") from e
+    return validated(model, values or {}, option)
 
 
-def validated(model: type[P], values: object, where: str) -> P:
+def validated(model: type[P], values: object, option: str) -> P:
     """Check values against a model; pydantic's findings become one `InputError`, a line each."""
     try:
         return model.model_validate(values)
@@ -55,7 +55,7 @@ def validated(model: type[P], values: object, where: str) -> P:
         lines = [
             f"{'.'.join(str(p) for p in f['loc']) or '(top)'}: {f['msg']}, got {_short(f['input'])}" for f in e.errors()
         ]
-        raise InputError(f"{where}: " + "; ".join(lines)) from e
+        raise InputError(f"{option}: " + "; ".join(lines)) from e
 
 
 def _short(value: object) -> str:

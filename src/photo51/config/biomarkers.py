@@ -135,8 +135,8 @@ class BiomarkersParams(Params):
         """What cases have."""
         if self.outcome:
             return self.outcome
-        said = self.cases.lower()
-        return "disease" if "pathogenic" in said or "disease" in said else "being a case"
+        expression = self.cases.lower()
+        return "disease" if "pathogenic" in expression or "disease" in expression else "being a case"
 
 
 class CohortParams(Params):

@@ -68,18 +68,18 @@ def located(config: Config, folder: Path) -> Config:
         if text is None or place is None or Path(text).is_absolute():
             return text
         # where a project lies must not show in its files: the same run elsewhere has the same bytes
-        return str(place.relative_to(here) if place.is_relative_to(here) else place)
+        return str(place.relative_to(working) if place.is_relative_to(working) else place)
 
-    here = Path.cwd()
+    working = Path.cwd()
 
     changes: dict[str, object] = {
         name: path(getattr(config, name))
         for name in ("genomes", "recipe", "pretrained_sae", "motif_file", "gene_sets", "phylogeny_genes")
     }
     changes["corpus"] = tuple(str(path(name)) for name in config.corpus)
-    model, at, weights = config.activations.model.partition("@")
+    model, separator, weights = config.activations.model.partition("@")
     if ":" not in model:
-        changes["activations"] = config.activations.model_copy(update={"model": f"{path(model)}{at}{weights}"})
+        changes["activations"] = config.activations.model_copy(update={"model": f"{path(model)}{separator}{weights}"})
     changes["cohorts"] = {
         name: cohort.model_copy(update={"panel": path(cohort.panel), "genotypes": path(cohort.genotypes)})
         for name, cohort in config.cohorts.items()

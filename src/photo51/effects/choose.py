@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from photo51.types import InputError
 
 
-def chosen(variants: pd.DataFrame, expression: str, which: str) -> NDArray[np.bool_]:
-    """Which rows an expression holds for, (n,); `which` names the parameter in messages.
+def chosen(variants: pd.DataFrame, expression: str, parameter: str) -> NDArray[np.bool_]:
+    """Which rows an expression holds for, (n,); `parameter` names the parameter in messages.
 
     Raises
     ------
@@ -18,22 +18,22 @@ def chosen(variants: pd.DataFrame, expression: str, which: str) -> NDArray[np.bo
         For an expression that cannot be evaluated, that is no yes or no, or that holds for no row.
     """
     try:
-        found = np.asarray(variants.eval(expression, engine="python"))
+        mask = np.asarray(variants.eval(expression, engine="python"))
     except Exception as e:
         raise InputError(
-            f"{which}: need an expression over the columns {list(variants.columns)}, got {expression!r} ({e})"
+            f"{parameter}: need an expression over the columns {list(variants.columns)}, got {expression!r} ({e})"
         ) from e
-    if found.dtype != bool or found.shape != (len(variants),):
-        raise InputError(f"{which}: need true or false for each variant, got {expression!r}")
-    if not found.any():
-        raise InputError(f"{which}: need at least one variant, got none for {expression!r}")
-    return found
+    if mask.dtype != bool or mask.shape != (len(variants),):
+        raise InputError(f"{parameter}: need true or false for each variant, got {expression!r}")
+    if not mask.any():
+        raise InputError(f"{parameter}: need at least one variant, got none for {expression!r}")
+    return mask
 
 
 def numbers(column: pd.Series) -> pd.Series:
     """A column of text as numbers, where every value that is not empty is one; else as it was."""
     if column.dtype != object:
         return column
-    found = pd.to_numeric(column, errors="coerce")
-    every = found.notna() | (column == "")
-    return found if every.all() and found.notna().any() else column
+    parsed = pd.to_numeric(column, errors="coerce")
+    every = parsed.notna() | (column == "")
+    return parsed if every.all() and parsed.notna().any() else column

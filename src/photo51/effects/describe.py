@@ -36,7 +36,7 @@ class Checked(NamedTuple):
 
 
 def check_variants(
-    genomes: Genomes, genome: str, variants: pd.DataFrame, params: VariantsParams, where: str = "variants"
+    genomes: Genomes, genome: str, variants: pd.DataFrame, params: VariantsParams, set_name: str = "variants"
 ) -> Checked:
     """Leave out variants whose reference allele is not the genome's, or that lie off it, and alleles too long for the
     window.
@@ -46,13 +46,14 @@ def check_variants(
     InputError
         Where the share of other reference alleles exceeds `max_ref_mismatch`, with the first of them.
     """
-    check = check_reference(genomes, genome, variants, most=params.max_ref_mismatch, where=where)
+    check = check_reference(genomes, genome, variants, max_mismatch=params.max_ref_mismatch, set_name=set_name)
     longest = np.maximum(*(check.matches[c].str.len().to_numpy() for c in ("ref", "alt")))
-    most = min(params.max_allele, params.window // 4)
-    too_long = longest > most
+    longest_scored = min(params.max_allele, params.window // 4)
+    too_long = longest > longest_scored
     long = check.matches[too_long].assign(
         reason=[
-            f"{_named(r, a)} of {max(len(r), len(a)):,} bases: allele longer than the {most:,} that are scored"
+            f"{_named(r, a)} of {max(len(r), len(a)):,} bases: allele longer than the {longest_scored:,} that are"
+            " scored"
             for r, a in check.matches.loc[too_long, ["ref", "alt"]].itertuples(index=False)
         ]
     )
@@ -94,7 +95,7 @@ def describe(
             variants["chrom"], variants["pos"], variants["ref"], variants["alt"], worst["strand"], strict=True
         )
     ]
-    known = pd.DataFrame(rows).assign(
+    described = pd.DataFrame(rows).assign(
         genome=genome,
         gene=gene,
         strand=worst["strand"],
@@ -106,7 +107,7 @@ def describe(
     )
     extra = variants.drop(columns=["chrom", "pos", "ref", "alt"])
     extra.columns = [f"given_{c}" if c in VARIANT_EFFECTS.columns else c for c in extra.columns]
-    return pd.concat([known, extra.apply(numbers)], axis=1)
+    return pd.concat([described, extra.apply(numbers)], axis=1)
 
 
 def _around(genomes: Genomes, genome: str, variant: Variant, strand: str, params: VariantsParams) -> dict[str, object]:
@@ -124,7 +125,7 @@ def _around(genomes: Genomes, genome: str, variant: Variant, strand: str, params
     )
     half = min(params.window, length) // 2
     window = bases(max(variant.pos - half, -half), variant.pos + half)
-    known = len(window) - window.count("N")
+    n_known = len(window) - window.count("N")
     return {
         "variant": str(variant),
         "chrom": variant.chrom,
@@ -135,7 +136,7 @@ def _around(genomes: Genomes, genome: str, variant: Variant, strand: str, params
         "substitution": substitution(variant, strand),
         "context_ref": _on(strand, left + variant.ref + right),
         "context_alt": _on(strand, left + variant.alt + right),
-        "gc": (window.count("G") + window.count("C")) / max(known, 1),
+        "gc": (window.count("G") + window.count("C")) / max(n_known, 1),
     }
 
 

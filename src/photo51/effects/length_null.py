@@ -67,10 +67,10 @@ def classify(genomes: Genomes, genome: str, chrom: str, pos: int, ref: str, alt:
         return Change("delins", _ladder(max(len(gone), len(new))))
     if gone:
         return Change("deletion", _ladder(len(gone)))
-    at = pos + head
+    border = pos + head
     beside = (
-        _bases(genomes, genome, chrom, at - len(new), at),
-        _bases(genomes, genome, chrom, at, at + len(new)),
+        _bases(genomes, genome, chrom, border - len(new), border),
+        _bases(genomes, genome, chrom, border, border + len(new)),
     )
     return Change("duplication" if new in beside else "insertion", _ladder(len(new)))
 
@@ -119,17 +119,17 @@ def random_changes(
     for _ in range(TRIES * n):
         if len(rows) == n:
             break
-        which, first, second = rng.random(2), rng.random(), rng.random()
-        chrom, other = (chroms[min(int(np.searchsorted(ends, u, side="right")), len(chroms) - 1)] for u in which)
+        draws, first, second = rng.random(2), rng.random(), rng.random()
+        chrom, other = (chroms[min(int(np.searchsorted(ends, u, side="right")), len(chroms) - 1)] for u in draws)
         span = change.length
         pos = int(first * genomes.length(genome, chrom))
-        here = _bases(genomes, genome, chrom, pos, pos + span + 1)
+        taken = _bases(genomes, genome, chrom, pos, pos + span + 1)
         start = int(second * genomes.length(genome, other))
         there = _bases(genomes, genome, other, start, start + span)
-        made = _made(change.kind, here, there, letters)
-        if pos + span + 1 > genomes.length(genome, chrom) or made is None or set("".join(made)) - set("ACGT"):
+        alleles = _made(change.kind, taken, there, letters)
+        if pos + span + 1 > genomes.length(genome, chrom) or alleles is None or set("".join(alleles)) - set("ACGT"):
             continue
-        ref, alt = made
+        ref, alt = alleles
         gc = gc_around(genomes, genome, chrom, pos)
         rows.append(
             {
@@ -150,13 +150,13 @@ def random_changes(
     return pd.DataFrame(rows)
 
 
-def _made(kind: str, here: str, there: str, rng: np.random.Generator) -> tuple[str, str] | None:
+def _made(kind: str, taken: str, there: str, rng: np.random.Generator) -> tuple[str, str] | None:
     """Reference and alternative allele; None where the draw gives no such change."""
-    if len(here) != len(there) + 1:
+    if len(taken) != len(there) + 1:
         return None
-    anchor, body = here[0], here[1:]
+    anchor, body = taken[0], taken[1:]
     if kind == "deletion":
-        return here, anchor
+        return taken, anchor
     if kind == "insertion":
         return (anchor, anchor + there) if there != body else None
     if kind == "duplication":
@@ -186,7 +186,7 @@ def nulls(
     same places: what is special about these then shifts the nulls of all lengths alike, and does not look like an
     effect of length.
     """
-    found = {}
+    out = {}
     for change in sorted(changes):
         key = zlib.crc32(genome.encode())
         drawn = random_changes(genomes, genome, chroms, change, n, np.random.default_rng([seed, key]))
@@ -203,5 +203,5 @@ def nulls(
         slope = float(spread @ values / (spread @ spread)) if np.ptp(gc) > 1e-6 and n >= 16 else 0.0
         rest = values - values.mean() - slope * spread
         sd = float(np.sqrt((rest**2).sum() / max(n - 2, 1)))
-        found[change] = Null(n, float(values.mean()), max(sd, 1e-9), slope, float(gc.mean()))
-    return found
+        out[change] = Null(n, float(values.mean()), max(sd, 1e-9), slope, float(gc.mean()))
+    return out

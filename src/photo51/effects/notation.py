@@ -70,15 +70,17 @@ def read_variant(text: str, genomes: Genomes) -> list[Found]:
         For a text that is no variant, a contig or gene that is not there, a reference allele or amino acid that is
         another, and a place that several contigs have.
     """
-    said = text.strip()
-    if found := _HGVS.fullmatch(said):
-        pool = _contigs(genomes, found[1] or "", mitochondrial=found[2].lower() == "m" and not found[1])
-        return [_placed(said, genomes, pool, found[3], found[4], found[5])]
-    if (found := _PROTEIN.fullmatch(said)) and not _PLACE.fullmatch(said):
-        return _of_protein(said, genomes, found[1], _residue(found[2], said), int(found[3]), _residue(found[4], said))
-    if found := _PLACE.fullmatch(said):
-        return [_placed(said, genomes, _contigs(genomes, found[1]), found[2], found[3], found[4])]
-    raise InputError(f"variant: need {FORMS}, got {said[:60]!r}")
+    stated = text.strip()
+    if match := _HGVS.fullmatch(stated):
+        pool = _contigs(genomes, match[1] or "", mitochondrial=match[2].lower() == "m" and not match[1])
+        return [_placed(stated, genomes, pool, match[3], match[4], match[5])]
+    if (match := _PROTEIN.fullmatch(stated)) and not _PLACE.fullmatch(stated):
+        return _of_protein(
+            stated, genomes, match[1], _residue(match[2], stated), int(match[3]), _residue(match[4], stated)
+        )
+    if match := _PLACE.fullmatch(stated):
+        return [_placed(stated, genomes, _contigs(genomes, match[1]), match[2], match[3], match[4])]
+    raise InputError(f"variant: need {FORMS}, got {stated[:60]!r}")
 
 
 def _contigs(genomes: Genomes, name: str, *, mitochondrial: bool = False) -> list[tuple[str, str, int]]:
@@ -90,19 +92,19 @@ def _contigs(genomes: Genomes, name: str, *, mitochondrial: bool = False) -> lis
     ]
     low = name.lower()
     if name:
-        some = [r for r in rows if r[1].lower() == low] or [r for r in rows if r[0].lower() == low]
-        if not some:
+        chosen = [r for r in rows if r[1].lower() == low] or [r for r in rows if r[0].lower() == low]
+        if not chosen:
             raise InputError(
                 f"variant: need a contig or genome of the run ({', '.join(sorted({r[1] for r in rows})[:6])}), got"
                 f" {name[:60]!r}"
             )
     elif mitochondrial:
-        some = [r for r in rows if is_mitochondrion(r[1], r[3])]
-        if not some:
+        chosen = [r for r in rows if is_mitochondrion(r[1], r[3])]
+        if not chosen:
             raise InputError("variant m.: need a mitochondrial contig in the run, got none; write CONTIG:POS:REF>ALT")
     else:
-        some = rows
-    return [r[:3] for r in some]
+        chosen = rows
+    return [r[:3] for r in chosen]
 
 
 def _placed(text: str, genomes: Genomes, pool: list[tuple[str, str, int]], position: str, ref: str, alt: str) -> Found:
@@ -126,11 +128,11 @@ def _placed(text: str, genomes: Genomes, pool: list[tuple[str, str, int]], posit
     return Found(fits[0][0], Variant(fits[0][1], pos, ref, alt))
 
 
-def _residue(text: str, where: str) -> str:
+def _residue(text: str, notation: str) -> str:
     if len(text) == 1:
         return text
     if text.capitalize() not in _RESIDUES:
-        raise InputError(f"variant {where}: need an amino acid, got {text!r}")
+        raise InputError(f"variant {notation}: need an amino acid, got {text!r}")
     return _RESIDUES[text.capitalize()]
 
 
@@ -148,15 +150,15 @@ def _of_protein(text: str, genomes: Genomes, gene: str, old: str, number: int, n
         genome, chrom = str(rows["genome"].iloc[0]), str(rows["chrom"].iloc[0])
         if rows["chrom"].nunique() > 1 or rows["strand"].nunique() > 1:
             continue
-        at = _codon_positions(rows, number)
-        if len(at) < 3:
+        codon = _codon_positions(rows, number)
+        if len(codon) < 3:
             wrong = f"{gene} has fewer than {number} codons"
             continue
-        found = _changes(genomes, genome, chrom, at, str(rows["strand"].iloc[0]), (old, new), first=number == 1)
-        if isinstance(found, str):
-            wrong = f"codon {number} of {gene} is {found}"
+        options = _changes(genomes, genome, chrom, codon, str(rows["strand"].iloc[0]), (old, new), first=number == 1)
+        if isinstance(options, str):
+            wrong = f"codon {number} of {gene} is {options}"
             continue
-        return found
+        return options
     raise InputError(
         f"variant {text}: need amino acid {old} at codon {number}, but {wrong or 'no transcript of it can be read'}"
     )
@@ -178,7 +180,7 @@ def _changes(
     genomes: Genomes,
     genome: str,
     chrom: str,
-    at: np.ndarray,
+    positions: np.ndarray,
     strand: str,
     change: tuple[str, str],
     *,
@@ -187,7 +189,7 @@ def _changes(
     """Variants of a codon from one amino acid to another; the amino acid that is there, where it is another."""
     old, new = change
     table = CodonTable.unambiguous_dna_by_id[genomes.genetic_code(genome, chrom)]
-    forward = np.array([genomes.sequence(genome, chrom, int(p), int(p) + 1)[0] for p in at], dtype=np.uint8)
+    forward = np.array([genomes.sequence(genome, chrom, int(p), int(p) + 1)[0] for p in positions], dtype=np.uint8)
     letters = forward if strand == "+" else reverse_complement(forward)[::-1]
     codon = decode(letters)
     there = "*" if codon in table.stop_codons else table.forward_table.get(codon, "?")
@@ -199,7 +201,7 @@ def _changes(
         changed = [i for i in range(3) if other[i] != codon[i]]
         if makes != new or not changed:
             continue
-        low, high = int(at[changed].min()), int(at[changed].max())
+        low, high = int(positions[changed].min()), int(positions[changed].max())
         if high - low != max(changed) - min(changed):
             continue  # an intron lies between
         inner = slice(min(changed), max(changed) + 1)

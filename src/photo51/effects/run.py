@@ -81,8 +81,8 @@ def load_variants(
     """
     genomes = Genomes.open(folder)
     genome = _only(genomes) if genome is None else genome
-    own = genomes.sequences[genomes.sequences["genome"] == genome]
-    chroms = dict(zip(own["chrom"].astype(str).tolist(), own["length"].astype(int).tolist(), strict=True))
+    contigs = genomes.sequences[genomes.sequences["genome"] == genome]
+    chroms = dict(zip(contigs["chrom"].astype(str).tolist(), contigs["length"].astype(int).tolist(), strict=True))
     if not chroms:
         raise InputError(f"genome: need one of {sorted(set(genomes.sequences['genome']))}, got {genome!r}")
     sets = [_read(path, chroms, genomes, genome, params) for path in files]
@@ -92,10 +92,10 @@ def load_variants(
         ignore_index=True,
     )
     table.attrs["contig_lengths"] = _agreed([s.table.attrs.get("contig_lengths", {}) for s in sets])
-    if wanted := params.select.get(name):
-        kept = chosen(table.apply(numbers), wanted, f"select, {name}")
-        log.info("%d of %d variants are left out by %r", (~kept).sum(), len(table), wanted)
-        table = table[kept].reset_index(drop=True)
+    if expression := params.select.get(name):
+        chosen_rows = chosen(table.apply(numbers), expression, f"select, {name}")
+        log.info("%d of %d variants are left out by %r", (~chosen_rows).sum(), len(table), expression)
+        table = table[chosen_rows].reset_index(drop=True)
     refused = pd.concat([s.refused for s in sets], ignore_index=True)
     twice = table.duplicated(["chrom", "pos", "ref", "alt"])
     refused = pd.concat([refused, table[twice].assign(reason="in an earlier file already")], ignore_index=True)
@@ -112,15 +112,15 @@ def load_variants(
 
 def _read(path: Path, chroms: Mapping[str, int], genomes: Genomes, genome: str, params: VariantsParams) -> VariantSet:
     """A file's variants, its symbolic alleles spelled out where that can be done."""
-    found = read_variants(path, chroms, params.max_faulty)
-    spelled = spelled_out(genomes, genome, found.refused, params, found.table)
+    variants = read_variants(path, chroms, params.max_faulty)
+    spelled = spelled_out(genomes, genome, variants.refused, params, variants.table)
     if spelled.table.empty:
-        return found._replace(refused=spelled.refused)
-    table = pd.concat([found.table, spelled.table], ignore_index=True)
+        return variants._replace(refused=spelled.refused)
+    table = pd.concat([variants.table, spelled.table], ignore_index=True)
     text = [c for c in table.columns if table[c].dtype == object]
     table = table.assign(**{c: table[c].fillna("") for c in text}).sort_values("line", kind="stable")
-    table.attrs = dict(found.table.attrs)
-    return found._replace(table=table.reset_index(drop=True), refused=spelled.refused)
+    table.attrs = dict(variants.table.attrs)
+    return variants._replace(table=table.reset_index(drop=True), refused=spelled.refused)
 
 
 def _agreed(headers: Sequence[Mapping[str, int]]) -> dict[str, int]:
@@ -141,8 +141,8 @@ def _only(genomes: Genomes) -> str:
 
 def made_by(folder: Path, files: Sequence[Path], params: VariantsParams, hashes: dict[str, str]) -> Provenance:
     """Provenance of a set: parameters, the files' hashes, and those of model and dictionary."""
-    made = provenance("variants", params, [*files, folder / "sequences.fa"])
-    return made.model_copy(update={"inputs": {**made.inputs, **hashes}})
+    lineage = provenance("variants", params, [*files, folder / "sequences.fa"])
+    return lineage.model_copy(update={"inputs": {**lineage.inputs, **hashes}})
 
 
 def run_shards(
@@ -153,7 +153,7 @@ def run_shards(
     out: Path,
     shards: Sequence[int],
     n_shards: int,
-    made: Provenance,
+    lineage: Provenance,
 ) -> None:
     """Score some shards of a set; those that are there with the right content are left alone."""
     everything = places(variants.described, variants.genomes, params)
@@ -164,8 +164,8 @@ def run_shards(
             variants.described,
             params,
             path=shard_path(out, shard, n_shards),
-            wanted=shard_of(everything, shard, n_shards),
-            made=made,
+            chosen_places=shard_of(everything, shard, n_shards),
+            lineage=lineage,
         )
 
 
@@ -192,9 +192,9 @@ def gather_shards(variants: VariantFile, *, out: Path, n_shards: int) -> pd.Data
     paths = [shard_path(out, i, n_shards) for i in range(n_shards)]
     if missing := [p for p in paths if not p.is_file()]:
         raise InputError(f"{out}: need {n_shards} shards, got none at {missing[0]}; score it first")
-    made = one_origin(paths)
+    lineage = one_origin(paths)
     annotations = provenance("variants", None, [variants.genomes.folder / "annotations.parquet"]).inputs
-    made = made.model_copy(update={"inputs": {**made.inputs, **annotations}})
+    lineage = lineage.model_copy(update={"inputs": {**lineage.inputs, **annotations}})
     refused = REFUSED_VARIANTS.check(variants.refused) if len(variants.refused) else REFUSED_VARIANTS.empty()
-    write_table(refused, out.parent / "refused" / out.name, REFUSED_VARIANTS, made)
-    return gather(variants.described, paths, out, made)
+    write_table(refused, out.parent / "refused" / out.name, REFUSED_VARIANTS, lineage)
+    return gather(variants.described, paths, out, lineage)

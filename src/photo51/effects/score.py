@@ -151,8 +151,8 @@ def _named(genome: str, table: Path, annotations: Sequence[Path]) -> dict[str, s
                     raise InputError(
                         f"{genome}: {table} names its annotation; need a sequence file beside --annotation"
                     )
-                kept = {c: _absolute(row.get(c, "-"), table) for c in ("sequence", "annotation")}
-                return {**row, **kept, "regions": "-", "variants": "-", "extra_annotations": "-"}
+                cells = {c: _absolute(row.get(c, "-"), table) for c in ("sequence", "annotation")}
+                return {**row, **cells, "regions": "-", "variants": "-", "extra_annotations": "-"}
     if (Path("resources/fetched") / f"{genome}.fa").is_file() or (Path("resources/fetched") / f"{genome}.gb").is_file():
         return {"genome": "genome", "sequence": genome, "annotation": ";".join(map(str, annotations)) or "-"}
     raise InputError(
@@ -164,11 +164,11 @@ def _named(genome: str, table: Path, annotations: Sequence[Path]) -> dict[str, s
 def _absolute(cell: str, table: Path) -> str:
     if cell in NONE:
         return "-"
-    found = []
+    paths = []
     for item in cell.split(";"):
         places = [table.parent / item.strip(), Path(item.strip())]
-        found.append(str(next((p.resolve() for p in places if p.is_file()), item.strip())))
-    return ";".join(found)
+        paths.append(str(next((p.resolve() for p in places if p.is_file()), item.strip())))
+    return ";".join(paths)
 
 
 def dictionary_of(sae: str | None, model: str) -> Dictionary | None:
@@ -365,8 +365,8 @@ def annotate_vcf(source: Path, table: pd.DataFrame, loaded: VariantFile, out: Pa
             line = raw.rstrip("\n")
             if line.startswith("#CHROM"):
                 copy.writelines(
-                    f'##INFO=<ID={name},Number={n},Type={kind},Description="{said}">\n'
-                    for name, (n, kind, said) in INFO.items()
+                    f'##INFO=<ID={name},Number={n},Type={kind},Description="{description}">\n'
+                    for name, (n, kind, description) in INFO.items()
                 )
             elif line and not line.startswith("#"):
                 line = _with_info(line, by_line.get(number, {}), str(reasons.get(number, "")))

@@ -103,11 +103,11 @@ class Comparer:
     def compare(self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]) -> Effect:
         """Effect of allele `i` of a window; `ref_total` is `total(ref.x)`, which its alleles share."""
         pairs = reading.pairs[i]
-        at = focus(pairs, self.reach)
+        focal = focus(pairs, self.reach)
         r, a = pairs.ref - ref.start, pairs.alt - alt.start
-        kept = ~pairs.changed & (r >= 0)
-        near = self._near(ref, alt, r[at.near], a[at.near])
-        first_ref, first_alt = int(r[at.first]), int(a[at.first])
+        shared = ~pairs.changed & (r >= 0)
+        near = self._near(ref, alt, r[focal.near], a[focal.near])
+        first_ref, first_alt = int(r[focal.first]), int(a[focal.first])
         gone = pairs.ref_only[pairs.ref_only - ref.start >= first_ref] - ref.start
         new = pairs.alt_only[pairs.alt_only - alt.start >= first_alt] - alt.start
         ref_tail = ref_total - self.total(ref.x[:first_ref]) - self.total(ref.x[gone])
@@ -115,7 +115,7 @@ class Comparer:
         return Effect(
             int(reading.rows[i]),
             float(alt.log_p.sum() - ref.log_p.sum()),
-            float(alt.log_p[a[kept]].sum() - ref.log_p[r[kept]].sum()),
+            float(alt.log_p[a[shared]].sum() - ref.log_p[r[shared]].sum()),
             alt.x[first_alt] - ref.x[first_ref],
             near[0],
             np.take_along_axis(near, np.abs(near).argmax(0)[None], axis=0)[0],
@@ -187,8 +187,8 @@ class Scorer(Comparer):
         alleles = [(b, i) for b, r in enumerate(batch) for i in range(len(r.alts))]
         alleles.sort(key=lambda at: len(batch[at[0]].alts[at[1]]))
         windows = [batch[b].alts[i][prefix:] for b, i in alleles]
-        of = np.array([b for b, _ in alleles])
-        for (b, i), alt in zip(alleles, self._read(windows, state, last, of, prefix), strict=True):
+        prefix_of = np.array([b for b, _ in alleles])
+        for (b, i), alt in zip(alleles, self._read(windows, state, last, prefix_of, prefix), strict=True):
             yield self.compare(batch[b], i, refs[b], alt, totals[b])
 
     def _prefixes(self, batch: Sequence[Reading], prefix: int) -> tuple[HyenaCache, Tensor | None]:
@@ -206,39 +206,41 @@ class Scorer(Comparer):
         windows: Sequence[NDArray[np.uint8]],
         state: HyenaCache,
         last: Tensor | None,
-        of: NDArray[np.int64],
+        prefix_of: NDArray[np.int64],
         start: int,
     ) -> Iterator[Read]:
         """Read token ids (each from `start` on), window i going on from state `of[i]`; padding on the right touches
         nothing.
         """
-        at = 0
-        while at < len(windows):
-            longest, n = len(windows[at]), 1
-            while at + n < len(windows) and (n + 1) * max(longest, len(windows[at + n])) <= self.tokens:
-                longest, n = max(longest, len(windows[at + n])), n + 1
+        first = 0
+        while first < len(windows):
+            longest, n = len(windows[first]), 1
+            while first + n < len(windows) and (n + 1) * max(longest, len(windows[first + n])) <= self.tokens:
+                longest, n = max(longest, len(windows[first + n])), n + 1
             ids = np.full((n, longest), PAD, dtype=np.int64)
-            for i, window in enumerate(windows[at : at + n]):
+            for i, window in enumerate(windows[first : first + n]):
                 ids[i, : len(window)] = window
-            which = torch.from_numpy(of[at : at + n]).to(self.device)
-            yield from self._run(torch.from_numpy(ids).to(self.device), state, last, which, start, windows[at : at + n])
-            at += n
+            selected = torch.from_numpy(prefix_of[first : first + n]).to(self.device)
+            yield from self._run(
+                torch.from_numpy(ids).to(self.device), state, last, selected, start, windows[first : first + n]
+            )
+            first += n
 
     def _run(
         self,
         ids: Tensor,
         state: HyenaCache,
         last: Tensor | None,
-        which: Tensor,
+        selected: Tensor,
         start: int,
         windows: Sequence[NDArray[np.uint8]],
     ) -> Iterator[Read]:
         sites = Sites([self.site])
-        cache = state.map(lambda tensor: tensor.index_select(0, which))
+        cache = state.map(lambda tensor: tensor.index_select(0, selected))
         hidden = self.model.hidden(ids, cache=cache, sites=sites)
         assert hidden is not None
         x = sites[self.site].float().cpu().numpy()
-        before = hidden[:, :-1] if last is None else torch.cat([last.index_select(0, which), hidden[:, :-1]], dim=1)
+        before = hidden[:, :-1] if last is None else torch.cat([last.index_select(0, selected), hidden[:, :-1]], dim=1)
         targets = ids if last is not None else ids[:, 1:]
         logits = self.model.logits(before)
         log_p = -F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none").view(targets.shape)

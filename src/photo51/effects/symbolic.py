@@ -75,8 +75,8 @@ def spelled_out(
         if alleles is None:
             reasons[index] = reason
         else:
-            given = {"given_alt": row["alt"], "ref": alleles[0], "alt": alleles[1]}
-            out.append((index, {k: v for k, v in row.items() if k != "reason"} | given))
+            alleles_given = {"given_alt": row["alt"], "ref": alleles[0], "alt": alleles[1]}
+            out.append((index, {k: v for k, v in row.items() if k != "reason"} | alleles_given))
     left = refused.drop(index=[index for index, _ in out])
     left.loc[list(reasons), "reason"] = list(reasons.values())
     if out:

@@ -38,7 +38,7 @@ def variant_effects(
     genomes: Genomes,
     variants: pd.DataFrame,
     params: VariantsParams,
-    wanted: Sequence[Place] | None = None,
+    chosen_places: Sequence[Place] | None = None,
 ) -> ad.AnnData:
     """Score variants, both strands.
 
@@ -52,7 +52,7 @@ def variant_effects(
         genome, chrom, pos, ref, alt, variant; reference alleles checked.
     params
         Windows.
-    wanted
+    chosen_places
         Windows to score; None is all.
 
     Returns
@@ -61,17 +61,17 @@ def variant_effects(
     and `window` on each strand in `layers` (the largest changes of each, `keep` at most), change of the activations at
     the focal base in `obsm`.
     """
-    found: dict[str, dict[int, _Kept]] = {strand: {} for strand in STRANDS}
-    wanted = places(variants, genomes, params) if wanted is None else wanted
-    chunks = [wanted[i : i + PLACES_AT_ONCE] for i in range(0, len(wanted), PLACES_AT_ONCE)]
+    kept_of: dict[str, dict[int, _Kept]] = {strand: {} for strand in STRANDS}
+    chosen_places = places(variants, genomes, params) if chosen_places is None else chosen_places
+    chunks = [chosen_places[i : i + PLACES_AT_ONCE] for i in range(0, len(chosen_places), PLACES_AT_ONCE)]
     for chunk in progress(chunks, "variants", unit=f"times {PLACES_AT_ONCE} windows"):
-        here = [reading for place in chunk for reading in readings(place, variants, genomes)]
+        batch_readings = [reading for place in chunk for reading in readings(place, variants, genomes)]
         for strand in STRANDS:
-            same = [r for r in here if r.strand == strand]
+            same = [r for r in batch_readings if r.strand == strand]
             for batch in batches(same, params.batch_tokens):
-                found[strand].update({e.row: _trimmed(e, params.keep) for e in scorer.score(batch)})
-    rows = sorted(found["+"])
-    return _assembled(rows, found, variants, scorer.dictionary.n_features)
+                kept_of[strand].update({e.row: _trimmed(e, params.keep) for e in scorer.score(batch)})
+    rows = sorted(kept_of["+"])
+    return _assembled(rows, kept_of, variants, scorer.dictionary.n_features)
 
 
 class _Kept(NamedTuple):
@@ -99,13 +99,13 @@ def _largest(values: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
 
 
 def _assembled(
-    rows: list[int], found: dict[str, dict[int, _Kept]], variants: pd.DataFrame, n_features: int
+    rows: list[int], kept_of: dict[str, dict[int, _Kept]], variants: pd.DataFrame, n_features: int
 ) -> ad.AnnData:
     obs = pd.DataFrame({"variant": variants["variant"].to_numpy()[rows], "row": rows})
     layers: dict[str, sparse.csr_matrix] = {}
     obsm: dict[str, NDArray[np.float32]] = {}
     for strand, name in NAMES.items():
-        effects = [found[strand][row] for row in rows]
+        effects = [kept_of[strand][row] for row in rows]
         obs[f"llr_{name}"] = np.array([e.llr for e in effects], dtype=float)
         obs[f"llr_flank_{name}"] = np.array([e.llr_flank for e in effects], dtype=float)
         for statistic in STATISTICS:
@@ -148,23 +148,23 @@ def score_shard(
     params: VariantsParams,
     *,
     path: Path,
-    wanted: Sequence[Place],
-    made: Provenance,
+    chosen_places: Sequence[Place],
+    lineage: Provenance,
 ) -> bool:
     """Score the windows of a shard and write it; return whether there was anything to do.
 
-    `made` must name model, dictionary and genome by hash: with the variants and parameters they decide the content.
+    `lineage` must name model, dictionary and genome by hash: with the variants and parameters they decide the content.
     """
-    rows = np.concatenate([p.rows for p in wanted]) if wanted else np.zeros(0, dtype=np.int64)
-    asked = variants.iloc[np.sort(rows)][["genome", "chrom", "pos", "ref", "alt"]]
-    key = content_hash(made.model_dump(), asked.to_numpy().tolist(), np.sort(rows).tolist())
+    rows = np.concatenate([p.rows for p in chosen_places]) if chosen_places else np.zeros(0, dtype=np.int64)
+    scored_variants = variants.iloc[np.sort(rows)][["genome", "chrom", "pos", "ref", "alt"]]
+    key = content_hash(lineage.model_dump(), scored_variants.to_numpy().tolist(), np.sort(rows).tolist())
     if path.is_file() and _hash_of(path) == key:
         log.info("%s is there already", path)
         return False
-    effects = variant_effects(scorer, genomes, variants, params, wanted)
+    effects = variant_effects(scorer, genomes, variants, params, chosen_places)
     add_nulls(effects, scorer, genomes, variants, params)
     effects.uns["content"] = key
-    write_h5ad(effects, path, made)
+    write_h5ad(effects, path, lineage)
     return True
 
 
@@ -185,22 +185,22 @@ def add_nulls(
     lengths = [variants[c].str.len() for c in ("ref", "alt")]
     if not params.null_variants or not effects.n_obs or (lengths[0] == lengths[1]).all():
         return
-    here = variants.iloc[effects.obs["row"].to_numpy()]
+    own_rows = variants.iloc[effects.obs["row"].to_numpy()]
     changes = [
         classify(genomes, str(g), str(c), int(p), str(r), str(a))
-        for g, c, p, r, a in zip(*(here[n] for n in columns), strict=True)
+        for g, c, p, r, a in zip(*(own_rows[n] for n in columns), strict=True)
     ]
 
     def score(drawn: pd.DataFrame) -> NDArray[np.float64]:
         found = variant_effects(scorer, genomes, drawn, params.model_copy(update={"keep": 1}))
         return comparable(found.obs, drawn)
 
-    genome = str(here["genome"].iloc[0])
+    genome = str(own_rows["genome"].iloc[0])
     chroms = sorted(set(variants["chrom"].astype(str)))
     found = nulls(genomes, genome, chroms, set(changes), score, n=params.null_variants, seed=params.null_seed)
     mean = [
         found[c].at(gc_around(genomes, genome, str(chrom), int(pos)))
-        for c, chrom, pos in zip(changes, here["chrom"], here["pos"], strict=True)
+        for c, chrom, pos in zip(changes, own_rows["chrom"], own_rows["pos"], strict=True)
     ]
     for name, values in zip(names, (mean, [found[c].sd for c in changes], [found[c].n for c in changes]), strict=True):
         effects.obs[name] = values
@@ -231,16 +231,16 @@ def one_origin(shards: Sequence[Path]) -> Provenance:
     InputError
         Naming a shard that is of others.
     """
-    found = [str(read_h5ad(path).uns["photo51"]) for path in shards]
-    for path, other in zip(shards, found, strict=True):
-        if other != found[0]:
+    provenances = [str(read_h5ad(path).uns["photo51"]) for path in shards]
+    for path, other in zip(shards, provenances, strict=True):
+        if other != provenances[0]:
             raise InputError(
                 f"{path}: need a shard made like {shards[0].name}, got one of another model or set; score it again"
             )
-    return Provenance.model_validate_json(found[0])
+    return Provenance.model_validate_json(provenances[0])
 
 
-def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, made: Provenance) -> pd.DataFrame:
+def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, lineage: Provenance) -> pd.DataFrame:
     """Join shards to `out` (parquet) and the Δ beside it (`.h5ad`), rows in the order of `described`.
 
     Raises
@@ -260,9 +260,9 @@ def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, made: Pro
     effects = effects[np.argsort(row)].copy()
     effects.obs_names = [str(i) for i in range(effects.n_obs)]
     effects.uns.clear()
-    write_h5ad(effects, out.with_suffix(".h5ad"), made)
+    write_h5ad(effects, out.with_suffix(".h5ad"), lineage)
     table = pd.concat([described.reset_index(drop=True), summary(effects, described)], axis=1)
-    write_table(table, out, VARIANT_EFFECTS, made)
+    write_table(table, out, VARIANT_EFFECTS, lineage)
     return table
 
 

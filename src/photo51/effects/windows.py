@@ -120,14 +120,14 @@ def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator
     InputError
         Where a reference allele is not what the genome says.
     """
-    found = [
+    changes = [
         Variant(place.chrom, int(pos), ref, alt)
         for pos, ref, alt in zip(*(variants[c].to_numpy()[place.rows] for c in ("pos", "ref", "alt")), strict=True)
     ]
     for strand in STRANDS:
-        start, end = _span(place, found, strand)
+        start, end = _span(place, changes, strand)
         ids = genomes.sequence(place.genome, place.chrom, start, end)
-        turned = [substitute(ids, start, variant) for variant in found]
+        turned = [substitute(ids, start, variant) for variant in changes]
         if strand == "-":
             turned = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in turned]
         edge = place.zone[0] - start if strand == "+" else end - place.zone[1]
@@ -182,8 +182,8 @@ def focus(pairs: Alignment, reach: int) -> Focus:
         _following(pairs.alt, pairs.alt_only),
         _following(pairs.ref, pairs.ref_only),
     ]
-    found = np.concatenate(change)
-    first = int(found.min()) if len(found) else len(pairs.ref)
+    rows = np.concatenate(change)
+    first = int(rows.min()) if len(rows) else len(pairs.ref)
     if first >= len(pairs.ref):  # the change is the window's last base: nothing follows it
         first = len(pairs.ref) - 1
     last = int(np.searchsorted(pairs.ref, pairs.ref[first] + reach, side="right"))

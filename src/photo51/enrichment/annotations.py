@@ -70,16 +70,16 @@ class AnnotationClass:
         """Rows of its longest interval."""
         return int((self.intervals[:, 1] - self.intervals[:, 0]).max(initial=0))
 
-    def orientations(self, wanted: Sequence[Orientation]) -> list[Orientation]:
+    def orientations(self, requested: Sequence[Orientation]) -> list[Orientation]:
         """How it is read: as wanted, or `either` where the strands are alike."""
-        return list(wanted) if self.stranded or self.reason else ["either"]
+        return list(requested) if self.stranded or self.reason else ["either"]
 
 
 def annotation_classes(
     workspace: Workspace,
     annotations: pd.DataFrame,
     *,
-    wanted: Sequence[str] = (),
+    chosen: Sequence[str] = (),
     leave_out: Sequence[str] = (),
     contigs: pd.DataFrame | None = None,
 ) -> list[AnnotationClass]:
@@ -87,7 +87,7 @@ def annotation_classes(
 
     Parameters
     ----------
-    wanted, leave_out
+    chosen, leave_out
         Classes to keep (all if none is named), and to drop. A class that is wanted and nowhere annotated is there, with
         the reason.
     contigs
@@ -99,11 +99,11 @@ def annotation_classes(
     strands = annotations["strand"].map({"+": 0, "-": 1, ".": 2}).to_numpy()[clipped["interval"].to_numpy()]
     rows = np.stack([clipped["row_start"], clipped["row_end"], strands], axis=1).astype(np.int64)
     instance = instances_of(annotations)[clipped["interval"].to_numpy()]
-    found = []
+    classes = []
     for name, masks in iter_annotation_masks(workspace, annotations):
         frame = CODON_POSITIONS.index(name) + 1 if name in CODON_POSITIONS else -1
         kind = "CDS" if frame > 0 else name
-        found.append(
+        classes.append(
             AnnotationClass(
                 name,
                 np.concatenate([masks.plus, masks.minus]),
@@ -113,8 +113,8 @@ def annotation_classes(
                 np.unique(instance[kinds == kind], return_inverse=True)[1].astype(np.int64),
             )
         )
-    keep = [c for c in found if (not wanted or c.name in wanted) and c.name not in leave_out]
-    absent = sorted(set(wanted) - {c.name for c in found})
+    keep = [c for c in classes if (not chosen or c.name in chosen) and c.name not in leave_out]
+    absent = sorted(set(chosen) - {c.name for c in classes})
     nothing = np.zeros(2 * workspace.n_rows, dtype=bool)
     keep += [AnnotationClass(n, nothing, np.zeros((0, 3), dtype=np.int64), reason="not annotated") for n in absent]
     return sorted(keep, key=lambda c: c.name)
@@ -166,12 +166,12 @@ def _reason(c: AnnotationClass, min_intervals: int, max_coverage: float) -> str:
     return ""
 
 
-def rotation_units(workspace: Workspace, least: float) -> NDArray[np.int64]:
-    """Row bounds of what turns as one: blocks, neighbours of a contig joined until each unit has `least` rows.
+def rotation_units(workspace: Workspace, min_rows: float) -> NDArray[np.int64]:
+    """Row bounds of what turns as one: blocks, neighbours of a contig joined until each unit has `min_rows` rows.
 
     A rotation within a block cannot take an interval off itself that is nearly as long as the block, so that classes
-    with long intervals need longer units. What is left over joins the unit before it; a contig shorter than `least` is
-    one unit.
+    with long intervals need longer units. What is left over joins the unit before it; a contig shorter than `min_rows`
+    is one unit.
     """
     bounds = workspace.block_bounds
     first = workspace.table.drop_duplicates("block")
@@ -179,7 +179,7 @@ def rotation_units(workspace: Workspace, least: float) -> NDArray[np.int64]:
     cuts = [0]
     for b in range(1, workspace.n_blocks + 1):
         new_contig = b == workspace.n_blocks or contig[b] != contig[b - 1]
-        long_enough = bounds[b] - cuts[-1] >= least
+        long_enough = bounds[b] - cuts[-1] >= min_rows
         if new_contig and not long_enough and len(cuts) > 1 and _contig_at(cuts[-2], bounds, contig) == contig[b - 1]:
             cuts[-1] = int(bounds[b])
         elif new_contig or long_enough:

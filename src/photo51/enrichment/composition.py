@@ -57,12 +57,12 @@ def _codes(bases: NDArray[np.integer], k: int) -> NDArray[np.uint16]:
     n = len(bases)
     code = np.full(n, 4**k, dtype=np.int64)
     if n >= k:
-        total, known = np.zeros(n - k + 1, dtype=np.int64), np.ones(n - k + 1, dtype=bool)
+        total, unambiguous = np.zeros(n - k + 1, dtype=np.int64), np.ones(n - k + 1, dtype=bool)
         for j in range(k):
-            here = bases[j : n - k + 1 + j].astype(np.int64)
-            total = total * 4 + np.minimum(here, 3)
-            known &= here < 4
-        code[k - 1 :] = np.where(known, total, 4**k)
+            letter = bases[j : n - k + 1 + j].astype(np.int64)
+            total = total * 4 + np.minimum(letter, 3)
+            unambiguous &= letter < 4
+        code[k - 1 :] = np.where(unambiguous, total, 4**k)
     return code.astype(np.uint16)
 
 
@@ -83,21 +83,21 @@ def local_gc(bases: NDArray[np.integer], bounds: NDArray[np.integer], window: in
     for a, b in pairwise(np.asarray(bounds).tolist()):
         stretch = np.asarray(bases[a:b])
         gc = np.concatenate([[0], np.cumsum((stretch == 1) | (stretch == 2))])
-        known = np.concatenate([[0], np.cumsum(stretch < 4)])
-        at = np.arange(b - a)
-        low, high = np.maximum(at - window // 2, 0), np.minimum(at + window // 2 + 1, b - a)
+        n_known = np.concatenate([[0], np.cumsum(stretch < 4)])
+        places = np.arange(b - a)
+        low, high = np.maximum(places - window // 2, 0), np.minimum(places + window // 2 + 1, b - a)
         with np.errstate(invalid="ignore"):
-            out[a:b] = (gc[high] - gc[low]) / (known[high] - known[low])
+            out[a:b] = (gc[high] - gc[low]) / (n_known[high] - n_known[low])
     return out
 
 
 def gc_classes(gc: NDArray[np.float64], n: int = GC_CLASSES) -> NDArray[np.uint16]:
     """Quantile class of each base's GC, 0..n-1, and n where it is not known."""
-    known = ~np.isnan(gc)
+    finite = ~np.isnan(gc)
     out = np.full(len(gc), n, dtype=np.uint16)
-    if known.any():
-        edges = np.quantile(gc[known], np.arange(1, n) / n)
-        out[known] = np.searchsorted(edges, gc[known], side="right")
+    if finite.any():
+        edges = np.quantile(gc[finite], np.arange(1, n) / n)
+        out[finite] = np.searchsorted(edges, gc[finite], side="right")
     return out
 
 
@@ -130,19 +130,19 @@ def content(bases: NDArray[np.integer], bounds: NDArray[np.integer], before: int
     n = len(bases)
     counts = np.empty((2, 4, n))
     for a, b in pairwise(np.asarray(bounds).tolist()):
-        stretch, at = np.asarray(bases[a:b]), np.arange(b - a)
+        stretch, places = np.asarray(bases[a:b]), np.arange(b - a)
         for base in range(4):
             total = np.concatenate([[0], np.cumsum(stretch == base)])
             for strand, (left, right) in enumerate(((before, behind), (behind, before))):
-                low, high = np.maximum(at - left, 0), np.minimum(at + right + 1, b - a)
+                low, high = np.maximum(places - left, 0), np.minimum(places + right + 1, b - a)
                 counts[strand, base if strand == 0 else 3 - base, a:b] = total[high] - total[low]
     adenine, cytosine, guanine, thymine = counts.transpose(1, 0, 2).reshape(4, -1)
     strong, weak = guanine + cytosine, adenine + thymine
-    known = strong + weak > 0
+    has_gc = strong + weak > 0
     with np.errstate(invalid="ignore"):
         gc = strong / (strong + weak)
         skews = [(guanine - cytosine) / np.maximum(strong, 1), (adenine - thymine) / np.maximum(weak, 1)]
-    return Content(gc, *(np.where(known, skew, np.nan) for skew in skews))
+    return Content(gc, *(np.where(has_gc, skew, np.nan) for skew in skews))
 
 
 def window_terms(

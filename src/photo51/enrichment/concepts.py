@@ -97,8 +97,8 @@ class Exam:
         self.stretches = np.append(workspace.table["offset"].to_numpy(), workspace.n_rows).astype(np.int64)
         self.select = workspace.split_mask(*params.select)
         tested = workspace.split_mask(*params.test)
-        held = workspace.split_mask(*({"train", "select", "test"} - set(params.test)))
-        self.leaked = leaked_rows(bases, self.stretches, held, tested, params.leak_k)
+        other_rows = workspace.split_mask(*({"train", "select", "test"} - set(params.test)))
+        self.leaked = leaked_rows(bases, self.stretches, other_rows, tested, params.leak_k)
         self.test = tested & ~self.leaked
         self.on_select = domains_of(self.classes, self.readings, self.select)
         self.on_test = domains_of(self.classes, self.readings, self.test)
@@ -116,10 +116,10 @@ class Exam:
         c = self.classes[self.readings[reading].annotation]
         if c.reason:
             return c.reason
-        for where, domains in (("select", self.on_select), ("test", self.on_test)):
+        for split, domains in (("select", self.on_select), ("test", self.on_test)):
             n = int(domains.counts[reading])
             if n < self.params.min_domains:
-                return f"{n} instance{'s' if n != 1 else ''} on {where}, at least {self.params.min_domains} are needed"
+                return f"{n} instance{'s' if n != 1 else ''} on {split}, at least {self.params.min_domains} are needed"
         return SCORED
 
     def _plans(self) -> dict[int, Plan]:
@@ -268,9 +268,14 @@ def _lookup(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None) -> ND
         return out
     unit = {int(i): u for u, i in enumerate(readout.ids)}
     reading = {(exam.class_of(r).name, exam.readings[r].orientation): r for r in range(len(exam.readings))}
-    some = enrichment[enrichment["feature"].isin(readout.ids)]
+    of_readout = enrichment[enrichment["feature"].isin(readout.ids)]
     for f, a, s, q, adjusted in zip(
-        some["feature"], some["annotation"], some["strand"], some["q"], some["q_adj_comp"], strict=True
+        of_readout["feature"],
+        of_readout["annotation"],
+        of_readout["strand"],
+        of_readout["q"],
+        of_readout["q_adj_comp"],
+        strict=True,
     ):
         if (a, s) in reading:
             out[:, unit[int(f)], reading[a, s]] = q, adjusted
@@ -285,14 +290,14 @@ def _largest(values: NDArray[np.float64], n: int) -> list[int]:
 
 def _row(exam: Exam, readout: Readout, unit: int, reading: int, threshold: float) -> dict[str, object]:
     m = readout.matrix
-    some = slice(m.indptr[unit], m.indptr[unit + 1])
-    rows, values = m.indices[some].astype(np.int64), m.data[some]
+    entries = slice(m.indptr[unit], m.indptr[unit + 1])
+    rows, values = m.indices[entries].astype(np.int64), m.data[entries]
     tested = np.tile(exam.test, 2)[rows]
     rows, values = rows[tested], values[tested]
     active = rows[values >= threshold]
     domains, c = exam.on_test, exam.class_of(reading)
     n = 2 * int(exam.test.sum())
-    found = confusion(active, reading, domains, n)
+    measures = confusion(active, reading, domains, n)
     null = null_f1(active, reading, domains, exam.workspace.block_bounds, exam.shifts)
     positives = int(domains.bases[reading])
     curve = areas(values, exam.mask(reading)[rows], n=n, n_positive=positives)
@@ -309,7 +314,7 @@ def _row(exam: Exam, readout: Readout, unit: int, reading: int, threshold: float
         "frame": c.frame,
         "threshold": threshold,
         "threshold_split": "+".join(exam.params.select),
-        **found._asdict(),
+        **measures._asdict(),
         "f1_null95": float(np.quantile(null, 0.95)),
         "f1_always": 2 * share / (1 + share),
         "auprc": curve.auprc,
@@ -326,7 +331,7 @@ def _row(exam: Exam, readout: Readout, unit: int, reading: int, threshold: float
         "n_instances": c.n_instances,
         "p_instances": np.nan,
         **limits(
-            round(found.recall_domain * int(domains.counts[reading])),
+            round(measures.recall_domain * int(domains.counts[reading])),
             int(domains.counts[reading]),
             calls(active, exam.mask(reading)[active], near_of(c), exam.workspace.block_bounds),
         ),
@@ -336,9 +341,9 @@ def _row(exam: Exam, readout: Readout, unit: int, reading: int, threshold: float
 def _offset(exam: Exam, rows: NDArray[np.int64], values: NDArray, reading: int) -> float:
     """Offset of the mean activation's peak from where test intervals begin; NaN where nothing is active near them."""
     domains = exam.on_test
-    own = domains.interval[(domains.reading == reading) & domains.counted]
+    counted_intervals = domains.interval[(domains.reading == reading) & domains.counted]
     c = exam.class_of(reading)
-    intervals = c.intervals[np.isin(c.instances, own)]
+    intervals = c.intervals[np.isin(c.instances, counted_intervals)]
     starts = boundary_rows(intervals, exam.readings[reading].orientation, exam.workspace.n_rows)
     mean = profile(rows, values, starts, exam.stretches, _OFFSETS)
     return float(np.nanargmax(mean) - _OFFSETS) if np.nansum(mean) > 0 else np.nan

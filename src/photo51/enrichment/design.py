@@ -95,16 +95,16 @@ class Design:
         lengths = unit_lengths(self.classes, self.params.interval_blocks)
         shortest = float(np.diff(self.workspace.block_bounds).min())
         lengths[lengths <= shortest] = 0
-        found: dict[bytes, tuple[NDArray[np.int64], list[int]]] = {}
+        by_bounds: dict[bytes, tuple[NDArray[np.int64], list[int]]] = {}
         for length in np.unique(lengths):
             bounds = rotation_units(self.workspace, float(length))
-            own = [
+            testable = [
                 i
                 for i, r in enumerate(self.readings)
                 if lengths[r.annotation] == length and not self.classes[r.annotation].reason
             ]
-            found.setdefault(bounds.tobytes(), (bounds, []))[1].extend(own)
-        return [Family(b, np.array(own, dtype=np.int64)) for b, own in found.values() if own]
+            by_bounds.setdefault(bounds.tobytes(), (bounds, []))[1].extend(testable)
+        return [Family(b, np.array(testable, dtype=np.int64)) for b, testable in by_bounds.values() if testable]
 
     def mask(self, reading: int) -> NDArray[np.bool_]:
         """The mask of a reading, oriented, (2 * n_rows,)."""
@@ -133,28 +133,28 @@ class Design:
         if key not in self._residuals:
             parts = [family.readings[i : i + WIDTH] for i in range(0, len(family.readings), WIDTH)]
             if self._shared is None:
-                groups = [self._residual_group(family, some) for some in parts]
+                groups = [self._residual_group(family, members) for members in parts]
             else:
-                names = [self._name(family, some) for some in parts]
+                names = [self._name(family, members) for members in parts]
                 groups = shared_groups(self._shared, names, lambda i: self._residual_group(family, parts[i]))
             out = Residuals(groups, len(family.readings))
-            kept = sum(r.nbytes for r in (*self._residuals.values(), out))
-            if self._shared is None and kept > _BYTES:
+            n_bytes = sum(r.nbytes for r in (*self._residuals.values(), out))
+            if self._shared is None and n_bytes > _BYTES:
                 return out
             self._residuals[key] = out
         return self._residuals[key]
 
-    def _name(self, family: Family, some: NDArray[np.int64]) -> str:
+    def _name(self, family: Family, members: NDArray[np.int64]) -> str:
         """What decides residuals of some readings."""
-        masks = [np.packbits(self.mask(t)) for t in some.tolist()]
+        masks = [np.packbits(self.mask(t)) for t in members.tolist()]
         return digest(np.zeros(0) if self._bases is None else self._bases, self.breaks, family.bounds, *masks)
 
-    def _residual_group(self, family: Family, some: NDArray[np.int64]) -> NDArray[np.int16]:
+    def _residual_group(self, family: Family, members: NDArray[np.int64]) -> NDArray[np.int16]:
         """Residuals of at most `WIDTH` readings, (2 * n_rows, WIDTH)."""
         terms, counts = self.composition()
         unit = np.repeat(np.arange(len(family.bounds) - 1), np.diff(family.bounds))
         columns = np.zeros((2 * self.workspace.n_rows, WIDTH), dtype=np.float32)
-        for i, t in enumerate(some.tolist()):
+        for i, t in enumerate(members.tolist()):
             columns[:, i] = self.mask(t)
         project_group(columns, terms, counts, np.concatenate([unit, unit + unit[-1] + 1]))
         return fixed_point(columns)

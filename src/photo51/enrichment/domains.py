@@ -103,10 +103,10 @@ def _marked(
     rows, numbers = [], []
     for i, (start, end, strand) in enumerate(intervals.tolist()):
         for s in _strands(strand, reading.orientation):
-            here = np.arange(start, end) + s * n
-            here = here[mask[here]]
-            rows.append(here)
-            numbers.append(np.full(len(here), i, dtype=np.int64))
+            inside = np.arange(start, end) + s * n
+            inside = inside[mask[inside]]
+            rows.append(inside)
+            numbers.append(np.full(len(inside), i, dtype=np.int64))
     if not rows:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     return np.concatenate(rows), np.concatenate(numbers)

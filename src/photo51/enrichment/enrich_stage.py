@@ -80,21 +80,23 @@ class Enrichment:
         classes = part.classes(params.classes, params.leave_out)
         self.design = Design(workspace, classes, params, bases, shared)
         rng = np.random.default_rng([params.seed, 1])
-        some = rng.permutation(self.store.n_features)[: params.rotated_features]
-        self.turned: NDArray[np.int64] = np.sort(some) if params.rotated else some[:0]
+        drawn = rng.permutation(self.store.n_features)[: params.rotated_features]
+        self.turned: NDArray[np.int64] = np.sort(drawn) if params.rotated else drawn[:0]
 
     def pairs(self, ids: NDArray[np.int64], threads: int) -> pd.DataFrame:
         """All pairs of some features (contract `ENRICHMENT`, no q-values), with a column `rotated`."""
         parts = []
         chunks = [ids[i : i + self.params.chunk] for i in range(0, len(ids), self.params.chunk)]
-        for some in progress(chunks, "enrich", len(chunks), f"chunks of {self.params.chunk} features"):
-            matrix = codes_readout(self.store, some).matrix
+        for chunk in progress(chunks, "enrich", len(chunks), f"chunks of {self.params.chunk} features"):
+            matrix = codes_readout(self.store, chunk).matrix
             if self.rows is not None:
                 matrix = take_rows(matrix, self.rows)
-            parts.append(pair_table(self.design, matrix, some, threads=threads).assign(rotated=False))
-            own = np.isin(some, self.turned)
-            if own.any():
-                turned = turned_pairs(self.design, matrix[:, own], some[own], self.params.seed, threads=threads)
+            parts.append(pair_table(self.design, matrix, chunk, threads=threads).assign(rotated=False))
+            of_shifted = np.isin(chunk, self.turned)
+            if of_shifted.any():
+                turned = turned_pairs(
+                    self.design, matrix[:, of_shifted], chunk[of_shifted], self.params.seed, threads=threads
+                )
                 parts.append(turned.assign(rotated=True))
         return pd.concat(parts, ignore_index=True) if parts else ENRICHMENT.empty().assign(rotated=False)
 
@@ -123,7 +125,7 @@ def enrich_shard(enrichment: Enrichment, shard: int, shards: int, threads: int) 
     return enrichment.pairs(np.array_split(np.arange(enrichment.store.n_features), shards)[shard], threads)
 
 
-def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichParams, shards: int) -> None:
+def gather_parts(out: Path, store: CodesStore, lineage: Provenance, params: EnrichParams, shards: int) -> None:
     """Make enrichment, calibration_qq and adjusted_rates.parquet and calibration.json of shards 0 to `shards` - 1 in
     `out`.
 
@@ -136,7 +138,7 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
     parts = []
     for path in paths:
         part = read_table(path, ENRICHMENT)
-        if part.attrs.get("provenance") != made.model_dump(mode="json"):
+        if part.attrs.get("provenance") != lineage.model_dump(mode="json"):
             raise InputError(f"{path}: need a shard of these codes, genomes and parameters, got another; delete it")
         parts.append(part)
     _complete(parts, paths, store.n_features, out)
@@ -146,19 +148,19 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
     rates = adjusted_rates(table[turned]) if turned.any() else None
     real = with_families(table[~turned], params.alpha, rates)
     shifted = with_families(table[turned], params.alpha, rates) if turned.any() else None
-    found = calibration(real, shifted, params, rates)
-    write_table(RATES.empty() if rates is None else rates, out / "adjusted_rates.parquet", RATES, made)
-    write_table(real, out / "enrichment.parquet", ENRICHMENT, made)
-    write_table(found.qq, out / "calibration_qq.parquet", QQ, made)
-    write_json(found.figures, out / "calibration.json")
+    calibrated = calibration(real, shifted, params, rates)
+    write_table(RATES.empty() if rates is None else rates, out / "adjusted_rates.parquet", RATES, lineage)
+    write_table(real, out / "enrichment.parquet", ENRICHMENT, lineage)
+    write_table(calibrated.qq, out / "calibration_qq.parquet", QQ, lineage)
+    write_json(calibrated.figures, out / "calibration.json")
     remove_residuals(shared_path(out))
     log.info(
         "enrich: %d of %d pairs tested, %d discoveries; activations of %d features rotated: %s",
-        found.figures["run_all_pairs"],
+        calibrated.figures["run_all_pairs"],
         len(real),
-        found.figures["run_all_discoveries"],
-        found.figures["features_compared"] if turned.any() else 0,
-        found.figures.get("run_rotated_discoveries", "not asked for"),
+        calibrated.figures["run_all_discoveries"],
+        calibrated.figures["features_compared"] if turned.any() else 0,
+        calibrated.figures.get("run_rotated_discoveries", "not asked for"),
     )
     for row in (RATES.empty() if rates is None else rates[rates["verdict"] == "out of band"]).itertuples():
         log.warning(
@@ -173,16 +175,16 @@ def gather_parts(out: Path, store: CodesStore, made: Provenance, params: EnrichP
 
 
 def _complete(parts: list[pd.DataFrame], paths: list[Path], n_features: int, out: Path) -> None:
-    held = np.zeros(n_features, dtype=np.int64)
+    n_times = np.zeros(n_features, dtype=np.int64)
     for part, path in zip(parts, paths, strict=True):
         ids = part["feature"].unique()
         if len(ids) and not (ids.min() >= 0 and ids.max() < n_features):
             raise InputError(f"{path}: need features 0 to {n_features - 1}, got {ids.min()} to {ids.max()}")
-        held[ids] += 1
-    if (held != 1).any():
-        first = int(np.flatnonzero(held != 1)[0])
-        what = "missing" if held[first] == 0 else "in two shards"
+        n_times[ids] += 1
+    if (n_times != 1).any():
+        first = int(np.flatnonzero(n_times != 1)[0])
+        what = "missing" if n_times[first] == 0 else "in two shards"
         raise InputError(
-            f"{out / PARTS}: need every feature once, got {int((held != 1).sum())} that are not; feature {first} is"
+            f"{out / PARTS}: need every feature once, got {int((n_times != 1).sum())} that are not; feature {first} is"
             f" {what}"
         )

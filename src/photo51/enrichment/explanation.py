@@ -145,16 +145,16 @@ def distance_classes(
     n_rows, k = int(stretches[-1]), len(edges)
     out = np.full(2 * n_rows, 2 * k, dtype=np.uint16)
     for strand in (0, 1):
-        own = np.sort(places[(places >= n_rows) == bool(strand)]) - strand * n_rows
+        on_strand = np.sort(places[(places >= n_rows) == bool(strand)]) - strand * n_rows
         for a, b in pairwise(stretches.tolist()):
-            here = own[np.searchsorted(own, a) : np.searchsorted(own, b)]
-            if not len(here):
+            inside = on_strand[np.searchsorted(on_strand, a) : np.searchsorted(on_strand, b)]
+            if not len(inside):
                 continue
             rows = np.arange(a, b)
-            after = np.clip(np.searchsorted(here, rows), 0, len(here) - 1)
+            after = np.clip(np.searchsorted(inside, rows), 0, len(inside) - 1)
             before = np.maximum(after - 1, 0)
-            nearer = np.where(np.abs(here[before] - rows) <= np.abs(here[after] - rows), before, after)
-            signed = (rows - here[nearer]) * (-1 if strand else 1)
+            nearer = np.where(np.abs(inside[before] - rows) <= np.abs(inside[after] - rows), before, after)
+            signed = (rows - inside[nearer]) * (-1 if strand else 1)
             distance = np.searchsorted(edges, np.abs(signed), side="right") - 1
             out[strand * n_rows + rows] = distance + k * (signed < 0)
     return out

@@ -151,13 +151,13 @@ def judged(axis: Axis, chunks: Sequence[Levels], plan: Plan, n_shifts: int, seed
     assert plan.pieces is not None
     assert plan.folds is not None
     shifts = [(p, f) for p, f in axis.shifts(plan, n_shifts, seed) if f.n >= 2]
-    found = judge(chunks, [(plan.pieces, plan.folds), *shifts], axis.workspace.n_rows)
-    null = np.array([j.f1 for j in found[1:]] + [0.0] * (n_shifts - len(shifts)))
+    results = judge(chunks, [(plan.pieces, plan.folds), *shifts], axis.workspace.n_rows)
+    null = np.array([j.f1 for j in results[1:]] + [0.0] * (n_shifts - len(shifts)))
     if not n_shifts:
         p = np.nan
     else:
-        p = 1.0 if found[0].f1 == 0 else float((1 + (null >= found[0].f1).sum()) / (1 + n_shifts))
-    return Result(plan, found[0], null, p)
+        p = 1.0 if results[0].f1 == 0 else float((1 + (null >= results[0].f1).sum()) / (1 + n_shifts))
+    return Result(plan, results[0], null, p)
 
 
 class Calls(NamedTuple):
@@ -196,15 +196,15 @@ def near_of(c: AnnotationClass) -> int:
     return max(1, int(np.median(size[size > 0])) // 2) if len(c.intervals) else 1
 
 
-def limits(hit: int, n: int, found: Calls) -> dict[str, float | int]:
+def limits(hit: int, n: int, called: Calls) -> dict[str, float | int]:
     """Columns of exact limits, of recall over instances and of precision over called domains."""
     recall = clopper_pearson(hit, n)
-    precision = clopper_pearson(found.inside, found.n)
+    precision = clopper_pearson(called.inside, called.n)
     return {
         "recall_lo": float(recall[0]),
         "recall_hi": float(recall[1]),
-        "n_calls": found.n,
-        "precision_calls": found.inside / found.n if found.n else 0.0,
+        "n_calls": called.n,
+        "precision_calls": called.inside / called.n if called.n else 0.0,
         "precision_calls_lo": float(precision[0]),
         "precision_calls_hi": float(precision[1]),
     }
@@ -303,13 +303,13 @@ def instance_rows(
     pooled = [("", np.arange(plan.folds.n))]
     each = [(name, np.array([f])) for f, name in enumerate(plan.held_out) if counts[f]]
     rows = []
-    for name, some in pooled + each:
-        only = observed._replace(unit=np.where(np.isin(np.arange(plan.folds.n), some), observed.unit, -1))
+    for name, folds in pooled + each:
+        only = observed._replace(unit=np.where(np.isin(np.arange(plan.folds.n), folds), observed.unit, -1))
         unit, _ = modal(only)
         active = active_rows(axis, readout, chunks, plan.folds, only)
-        found = calls(active, mask[active], near_of(c), axis.bounds)
-        n, hit = int(counts[some].sum()), int(observed.hit[some].sum())
-        precision = float(observed.inside[some].sum()) / max(int(observed.active[some].sum()), 1)
+        called = calls(active, mask[active], near_of(c), axis.bounds)
+        n, hit = int(counts[folds].sum()), int(observed.hit[folds].sum())
+        precision = float(observed.inside[folds].sum()) / max(int(observed.active[folds].sum()), 1)
         rows.append(
             {
                 "readout": readout.name,
@@ -328,7 +328,7 @@ def instance_rows(
                 "f1_domain": _f1(precision, hit / max(n, 1)),
                 "p_instances": result.p if not name else np.nan,
                 "status": plan.reason or "scored",
-                **limits(hit, n, found),
+                **limits(hit, n, called),
             }
         )
     return rows
@@ -342,8 +342,8 @@ def active_rows(
     n_rows = axis.workspace.n_rows
     for f in np.flatnonzero(observed.unit >= 0).tolist():
         unit = int(observed.unit[f])
-        some = slice(m.indptr[unit], m.indptr[unit + 1])
-        rows = m.indices[some][m.data[some] >= grid_of(chunks, unit, int(observed.level[f]))].astype(np.int64)
+        entries = slice(m.indptr[unit], m.indptr[unit + 1])
+        rows = m.indices[entries][m.data[entries] >= grid_of(chunks, unit, int(observed.level[f]))].astype(np.int64)
         block = np.searchsorted(axis.bounds, rows % n_rows, side="right") - 1
         parts.append(rows[folds.block[block] == f])
     return np.sort(np.concatenate(parts))

@@ -51,8 +51,8 @@ def with_families(pairs: pd.DataFrame, alpha: float, rates: pd.DataFrame | None 
     tested = (table["status"] == TESTED).to_numpy()
     floor = table["p_floor"].where(tested).to_numpy(dtype=np.float64)
     can = np.zeros(len(table), dtype=bool)
-    for some in table.groupby("annotation").indices.values():
-        can[some] = attainable(floor[some], alpha)
+    for of_class in table.groupby("annotation").indices.values():
+        can[of_class] = attainable(floor[of_class], alpha)
     hopeless = tested & ~can
     table.loc[hopeless, "status"] = "attainable p too large for the family"
     table.loc[hopeless, ["p_rot", "p_depleted", "p_adj_comp", "z_adj"]] = np.nan
@@ -74,8 +74,8 @@ def _adjusted(table: pd.DataFrame, rates: pd.DataFrame | None) -> NDArray:
         else dict(zip(zip(rates["annotation"], rates["strand"], strict=True), rates["verdict"], strict=True))
     )
     keys = zip(table["annotation"], table["strand"], strict=True)
-    own = np.array([verdict.get(key, "not measured") for key in keys], dtype=object)
-    return np.where(table["p_adj_comp"].isna(), "", own)
+    holds = np.array([verdict.get(key, "not measured") for key in keys], dtype=object)
+    return np.where(table["p_adj_comp"].isna(), "", holds)
 
 
 def adjusted_rates(rotated: pd.DataFrame) -> pd.DataFrame:
@@ -91,8 +91,8 @@ def adjusted_rates(rotated: pd.DataFrame) -> pd.DataFrame:
     rotated
         Pairs of features that were circularly shifted once (contract `ENRICHMENT`, q-values not needed).
     """
-    some = rotated[rotated["p_adj_comp"].notna()]
-    groups = some.groupby(_KEYS, sort=True)["p_adj_comp"]
+    adjusted = rotated[rotated["p_adj_comp"].notna()]
+    groups = adjusted.groupby(_KEYS, sort=True)["p_adj_comp"]
     rows = [
         {
             "annotation": a,

@@ -61,21 +61,21 @@ def genes_of(inputs: Inputs, kind: str) -> tuple[list[str], Genes]:
     InputError
         Where the workspace has no such gene.
     """
-    some = inputs.annotations[
+    of_kind = inputs.annotations[
         (inputs.annotations["kind"] == kind)
         & (inputs.annotations["name"] != "")
         & (inputs.annotations["strand"] != ".")
     ].reset_index(drop=True)
-    clipped = inputs.workspace.clip(some)
+    clipped = inputs.workspace.clip(of_kind)
     if clipped.empty:
         raise InputError(f"{inputs.folder}: need named genes of class {kind!r} in the workspace, got none")
-    own = some.iloc[clipped["interval"]].reset_index(drop=True)
+    clipped_genes = of_kind.iloc[clipped["interval"]].reset_index(drop=True)
     bounds = inputs.workspace.block_bounds
     table = pd.DataFrame(
         {
-            "name": own["name"],
-            "gene": own["genome"] + "\t" + own["group"],
-            "start": clipped["row_start"] + (own["strand"] == "-") * inputs.workspace.n_rows,
+            "name": clipped_genes["name"],
+            "gene": clipped_genes["genome"] + "\t" + clipped_genes["group"],
+            "start": clipped["row_start"] + (clipped_genes["strand"] == "-") * inputs.workspace.n_rows,
             "size": clipped["row_end"] - clipped["row_start"],
         }
     )
@@ -88,10 +88,10 @@ def genes_of(inputs: Inputs, kind: str) -> tuple[list[str], Genes]:
 def gene_sets(store: CodesStore, inputs: Inputs, sets: dict[str, list[str]], params: GeneSetParams) -> pd.DataFrame:
     """Every feature against every set (contract `GENESETS`); pairs that cannot be tested say why."""
     names, genes = genes_of(inputs, params.kind)
-    found = {s: np.isin(names, members) for s, members in sets.items()}
-    reasons = {s: _reason(int(held.sum()), params) for s, held in found.items()}
+    member_of = {s: np.isin(names, members) for s, members in sets.items()}
+    reasons = {s: _reason(int(mask.sum()), params) for s, mask in member_of.items()}
     usable = [s for s, reason in reasons.items() if not reason]
-    membership = np.array([found[s] for s in usable], dtype=bool).reshape(len(usable), len(names)).T
+    membership = np.array([member_of[s] for s in usable], dtype=bool).reshape(len(usable), len(names)).T
     rng = np.random.default_rng([params.seed, 3])
     shifts = random_shifts(genes.bounds, rng, params.draws)
     parts = [GENESETS.empty()]
@@ -100,7 +100,7 @@ def gene_sets(store: CodesStore, inputs: Inputs, sets: dict[str, list[str]], par
         runs = run_counts(readout.matrix, inputs.stretches[:-1])
         for j, fault in enumerate(faults(readout.matrix, runs, params.min_runs)):
             rows = readout.matrix.indices[readout.matrix.indptr[j] : readout.matrix.indptr[j + 1]]
-            part = _untested(found, reasons, fault)
+            part = _untested(member_of, reasons, fault)
             if usable and not fault:
                 part = _fill(part, usable, rows.astype(np.int64), genes, membership, shifts, params.exact_p)
             parts.append(part.assign(feature=int(readout.ids[j])))
@@ -115,12 +115,12 @@ def _reason(n: int, params: GeneSetParams) -> str:
     return f"{n} genes in the workspace, at most {params.max_genes} are tested" if n > params.max_genes else ""
 
 
-def _untested(found: dict[str, NDArray[np.bool_]], reasons: dict[str, str], fault: str) -> pd.DataFrame:
+def _untested(member_of: dict[str, NDArray[np.bool_]], reasons: dict[str, str], fault: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
-            "set": list(found),
-            "status": [reasons[s] or fault or _TESTED for s in found],
-            "n_genes": [int(held.sum()) for held in found.values()],
+            "set": list(member_of),
+            "status": [reasons[s] or fault or _TESTED for s in member_of],
+            "n_genes": [int(mask.sum()) for mask in member_of.values()],
             "hits": 0,
             "expected": np.nan,
             "z_rot": np.nan,
@@ -141,7 +141,7 @@ def _fill(  # noqa: PLR0917
     exact_p: float,
 ) -> pd.DataFrame:
     result = set_tests(rows, genes, membership, shifts, exact_p)
-    at = part.index[part["set"].isin(usable)]
+    index = part.index[part["set"].isin(usable)]
     for column, values in (
         ("hits", result.hits),
         ("expected", result.expected),
@@ -150,5 +150,5 @@ def _fill(  # noqa: PLR0917
         ("p_method", np.where(result.exact, "exact", "draws")),
         ("p_ora", result.p_ora),
     ):
-        part.loc[at, column] = values
+        part.loc[index, column] = values
     return part

@@ -61,11 +61,11 @@ class Halves:
         Why the class cannot be judged; empty where it can.
     """
 
-    def __init__(self, workspace: Workspace, c: AnnotationClass, least: int):
+    def __init__(self, workspace: Workspace, c: AnnotationClass, min_instances: int):
         self.select = workspace.split_mask("train", "select")
         self.test = workspace.split_mask("test")
         self.held_out, self.reason = "test", ""
-        if self._enough(c, least):
+        if self._enough(c, min_instances):
             return
         bounds = workspace.block_bounds
         having = np.unique(np.searchsorted(bounds, c.intervals[:, 0], side="right") - 1)
@@ -80,15 +80,15 @@ class Halves:
         self.test = np.isin(block, having[1::2])
         self.select = ~self.test
         self.held_out = "every second block that has the class"
-        if not self._enough(c, least):
+        if not self._enough(c, min_instances):
             chosen, judged = self._counts(c)
             self.reason = (
                 f"{chosen} to choose on and {judged} to judge on where every second block that has the class is held"
-                f" out, {least} of each are needed"
+                f" out, {min_instances} of each are needed"
             )
 
-    def _enough(self, c: AnnotationClass, least: int) -> bool:
-        return min(self._counts(c)) >= least
+    def _enough(self, c: AnnotationClass, min_instances: int) -> bool:
+        return min(self._counts(c)) >= min_instances
 
     def _counts(self, c: AnnotationClass) -> tuple[int, int]:
         """Intervals that begin on either side."""
@@ -142,9 +142,9 @@ class Proof:
 
     def _touched(self, name: str) -> NDArray[np.int64]:
         """Features that are enriched in a class; all where the class was too small to be tested."""
-        own = self.enrichment[self.enrichment["annotation"] == name]
-        found = own if own["q"].isna().all() else own[own["q"] < 0.05]
-        return np.unique(found["feature"].to_numpy(dtype=np.int64))
+        of_class = self.enrichment[self.enrichment["annotation"] == name]
+        significant = of_class if of_class["q"].isna().all() else of_class[of_class["q"] < 0.05]
+        return np.unique(significant["feature"].to_numpy(dtype=np.int64))
 
     def _without(self, hidden: AnnotationClass) -> pd.DataFrame:
         """Parts of every feature with a class forgotten; explained anew are the features that are enriched in it."""
@@ -169,28 +169,28 @@ class Proof:
         """
         now = queue(table, self.params)
         rank = now["rank"].to_numpy()
-        least = now["novelty"].to_numpy()[(rank > 0) & (rank <= self.params.top)].min(initial=1.0)
+        lowest_ranked = now["novelty"].to_numpy()[(rank > 0) & (rank <= self.params.top)].min(initial=1.0)
         best = score(table.assign(d2_explained=0.0))
-        return table["d2_explained"].notna().to_numpy() & (best >= least)
+        return table["d2_explained"].notna().to_numpy() & (best >= lowest_ranked)
 
     def _recovered(self, c: AnnotationClass, halves: Halves) -> dict[str, object]:
         """Whether the first features of the queue know a class; and what its best feature of all is."""
-        made = queue(self._without(c), self.params)
+        ranked = queue(self._without(c), self.params)
         judge = _Judge(self.inputs.workspace, c, halves, self.params)
-        first = made[(made["rank"] > 0) & (made["rank"] <= self.params.top)]
-        found = judge.best(self.store, np.sort(first["feature"].to_numpy()))
+        first = ranked[(ranked["rank"] > 0) & (ranked["rank"] <= self.params.top)]
+        best_feature = judge.best(self.store, np.sort(first["feature"].to_numpy()))
         best = judge.best(self.store, self._touched(c.name))
-        place = made.set_index("feature")
+        place = ranked.set_index("feature")
         return {
             "annotation": c.name,
             "status": "tested",
             "held_out": halves.held_out,
             "n_intervals": judge.n_intervals,
-            "recovered": bool(found.f1 >= self.params.recovered_f1 and found.f1 > found.null95),
-            "feature": found.feature,
-            "rank": int(place["rank"].get(found.feature, 0)),
-            "f1_domain": found.f1,
-            "f1_null95": found.null95,
+            "recovered": bool(best_feature.f1 >= self.params.recovered_f1 and best_feature.f1 > best_feature.null95),
+            "feature": best_feature.feature,
+            "rank": int(place["rank"].get(best_feature.feature, 0)),
+            "f1_domain": best_feature.f1,
+            "f1_null95": best_feature.null95,
             "best_f1": best.f1,
             "best_feature": best.feature,
             "best_rank": int(place["rank"].get(best.feature, 0)),
@@ -238,19 +238,19 @@ class _Judge:
 def explanation_of(inputs: Inputs, params: NoveltyParams, hidden: str = "") -> Explanation:
     """What is known of every row, one class left out where it is named."""
     kinds = inputs.annotations["kind"] != hidden
-    known = replace(inputs, annotations=inputs.annotations[kinds].reset_index(drop=True))
-    genes = known.genes if hidden in {"", *GENE_KINDS} else inputs.genes
+    without_hidden = replace(inputs, annotations=inputs.annotations[kinds].reset_index(drop=True))
+    genes = without_hidden.genes if hidden in {"", *GENE_KINDS} else inputs.genes
     workspace = inputs.workspace
     sequence = workspace.table.groupby(["genome", "chrom"], sort=False).ngroup().to_numpy()
     origin = np.repeat(sequence, np.diff(inputs.stretches))
     fold = alternate(_halved(even_blocks(workspace.block_bounds, _FOLD), origin))
-    return Explanation(inputs.bases, inputs.stretches, known.classes(), genes, origin, fold, params)
+    return Explanation(inputs.bases, inputs.stretches, without_hidden.classes(), genes, origin, fold, params)
 
 
 def _halved(bounds: NDArray[np.int64], origin: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bounds with the only block of a sequence cut in two, so that even a mitochondrion has some in either fold."""
-    of = origin[bounds[:-1]]
-    alone = np.bincount(of)[of] == 1
+    sequence_of = origin[bounds[:-1]]
+    alone = np.bincount(sequence_of)[sequence_of] == 1
     return np.sort(np.append(bounds, (bounds[:-1][alone] + bounds[1:][alone]) // 2))
 
 

@@ -70,17 +70,17 @@ class Inputs:
     @property
     def genes(self) -> NDArray[np.int64]:
         """row_start, row_end, strand (0, 1) of genes and genes of RNA, (n, 3)."""
-        some = self.annotations[
+        gene_rows = self.annotations[
             self.annotations["kind"].isin(GENE_KINDS) & (self.annotations["strand"] != ".")
         ].reset_index(drop=True)
-        clipped = self.workspace.clip(some)
-        strand = (some["strand"].to_numpy()[clipped["interval"].to_numpy()] == "-").astype(np.int64)
+        clipped = self.workspace.clip(gene_rows)
+        strand = (gene_rows["strand"].to_numpy()[clipped["interval"].to_numpy()] == "-").astype(np.int64)
         return np.stack([clipped["row_start"], clipped["row_end"], strand], axis=1).astype(np.int64)
 
-    def classes(self, wanted: Sequence[str] = (), leave_out: Sequence[str] = ()) -> list[AnnotationClass]:
+    def classes(self, chosen: Sequence[str] = (), leave_out: Sequence[str] = ()) -> list[AnnotationClass]:
         """Annotation classes over the workspace, as `annotation_classes`."""
         return annotation_classes(
-            self.workspace, self.annotations, wanted=wanted, leave_out=leave_out, contigs=self.contigs
+            self.workspace, self.annotations, chosen=chosen, leave_out=leave_out, contigs=self.contigs
         )
 
 

@@ -132,8 +132,8 @@ def copies(pieces: Pieces, bases: NDArray[np.integer], k: int) -> NDArray[np.int
     owned: list[list[NDArray[np.uint64]]] = [[] for _ in range(pieces.n_instances)]
     for start, end, instance in zip(*(x.tolist() for x in (pieces.start, pieces.end, pieces.instance)), strict=True):
         if end - start >= k:
-            kmers, known = canonical_kmers(bases[start:end], k)
-            owned[instance].append(kmers[known])
+            kmers, unambiguous = canonical_kmers(bases[start:end], k)
+            owned[instance].append(kmers[unambiguous])
     distinct = [np.unique(np.concatenate([np.zeros(0, np.uint64), *parts])) for parts in owned]
     size = np.array([len(x) for x in distinct], dtype=float)
     numbers, column = np.unique(np.concatenate([np.zeros(0, np.uint64), *distinct]), return_inverse=True)
@@ -175,21 +175,21 @@ def folds_of(
     graph = sp.coo_array((np.ones(len(left)), (left, right)), shape=(nodes, nodes))
     label = connected_components(graph, directed=False)[1]
     component = label[n_blocks + group]
-    found, count = np.unique(component, return_counts=True)
-    n = min(n_folds, len(found))
-    order = np.lexsort([rng.permutation(len(found)), -count])
-    load, of = np.zeros(max(n, 1)), {}
+    components, count = np.unique(component, return_counts=True)
+    n = min(n_folds, len(components))
+    order = np.lexsort([rng.permutation(len(components)), -count])
+    load, fold_of = np.zeros(max(n, 1)), {}
     for g in order.tolist():
-        of[int(found[g])] = fold = int(np.argmin(load))
+        fold_of[int(components[g])] = fold = int(np.argmin(load))
         load[fold] += count[g]
-    block = np.array([of.get(int(x), -1) for x in label[:n_blocks]], dtype=np.int64)
+    block = np.array([fold_of.get(int(x), -1) for x in label[:n_blocks]], dtype=np.int64)
     filled = np.bincount(block[block >= 0], size[block >= 0], minlength=max(n, 1)).astype(float)
     for b in np.lexsort([rng.permutation(n_blocks), -size]).tolist():
         if block[b] < 0:
             block[b] = int(np.argmin(filled))
             filled[block[b]] += size[b]
-    instance = np.array([of[int(c)] for c in component], dtype=np.int64)
-    return Folds(block, instance, n, len(found))
+    instance = np.array([fold_of[int(c)] for c in component], dtype=np.int64)
+    return Folds(block, instance, n, len(components))
 
 
 def shifted(pieces: Pieces, contigs: NDArray[np.int64], rng: np.random.Generator) -> Pieces:
@@ -240,16 +240,16 @@ def levels_of(matrix: sp.csc_array, bounds: NDArray[np.int64], n_levels: int) ->
         level = np.zeros(part.nnz, dtype=np.uint8)
         active = np.zeros((n_blocks, n, n_levels), dtype=np.int32)
         for j in range(n):
-            some = slice(part.indptr[j], part.indptr[j + 1])
-            values = part.data[some]
+            entries = slice(part.indptr[j], part.indptr[j + 1])
+            values = part.data[entries]
             if not len(values):
                 continue
             steps = np.unique(np.quantile(values, np.arange(n_levels) / n_levels, method="lower"))
             grid[j, : len(steps)] = steps
-            own = np.searchsorted(steps, values, side="right") - 1
-            level[some] = own + 1
-            block = np.searchsorted(bounds, part.indices[some] % n_rows, side="right") - 1
-            active[:, j] = np.bincount(block * n_levels + own, minlength=n_blocks * n_levels).reshape(n_blocks, -1)
+            step = np.searchsorted(steps, values, side="right") - 1
+            level[entries] = step + 1
+            block = np.searchsorted(bounds, part.indices[entries] % n_rows, side="right") - 1
+            active[:, j] = np.bincount(block * n_levels + step, minlength=n_blocks * n_levels).reshape(n_blocks, -1)
         active = active[:, :, ::-1].cumsum(axis=2, dtype=np.int32)[:, :, ::-1]
         yield Levels(first, sp.csc_array((level, part.indices, part.indptr), shape=part.shape).tocsr(), active, grid)
         first = last

@@ -84,7 +84,7 @@ def explaining_readings(
     classes = [c for c in inputs.classes() if len(c.intervals) and c.mask.any() and not c.mask.all()]
     bounds = workspace.block_bounds
     shifts = random_shifts(bounds, np.random.default_rng([params.seed, 6]), _SHIFTS)
-    found: list[Explained] = []
+    explaining: list[Explained] = []
     chunks = list(read_in_chunks(store, _CHUNK, features))
     for c in progress(classes, "readings", unit="classes"):
         readings = [Reading(0, o) for o in (ORIENTATIONS if c.stranded else ("either",))]
@@ -104,8 +104,8 @@ def explaining_readings(
                     inside = masks[r][active]
                     if beyond or (_is_of_positions(c) and is_pure(inside, masks[r], active, params.explained_gain)):
                         precision = float(inside.mean()) if len(inside) else 0.0
-                        found.append(Explained(feature, c.name, reading.orientation, score.f1_domain, precision))
-    return sorted(found, key=lambda e: (e.feature, -e.f1, e.annotation, e.orientation))
+                        explaining.append(Explained(feature, c.name, reading.orientation, score.f1_domain, precision))
+    return sorted(explaining, key=lambda e: (e.feature, -e.f1, e.annotation, e.orientation))
 
 
 def is_pure(inside: NDArray[np.bool_], mask: NDArray[np.bool_], active: NDArray[np.integer], gain: float) -> bool:
@@ -152,13 +152,13 @@ def _active(
     """Active rows of a column of the strand-concatenated axis among some rows of either strand, and activations
     there.
     """
-    some = slice(matrix.indptr[column], matrix.indptr[column + 1])
-    row, value = matrix.indices[some].astype(np.int64), matrix.data[some]
+    entries = slice(matrix.indptr[column], matrix.indptr[column + 1])
+    row, value = matrix.indices[entries].astype(np.int64), matrix.data[entries]
     keep = np.tile(rows, 2)[row] if len(row) else np.zeros(0, dtype=bool)
     return row[keep], value[keep]
 
 
-def by_feature(found: Iterable[Explained], n_features: int, without: Sequence[str] = ()) -> pd.Series:
+def by_feature(explaining: Iterable[Explained], n_features: int, without: Sequence[str] = ()) -> pd.Series:
     """Readings that explain each feature, as text, (n_features,); empty where none does.
 
     Parameters
@@ -167,7 +167,7 @@ def by_feature(found: Iterable[Explained], n_features: int, without: Sequence[st
         Classes that are to be forgotten.
     """
     out = np.full(n_features, "", dtype=object)
-    for e in found:
+    for e in explaining:
         if e.annotation not in without:
             out[e.feature] = f"{out[e.feature]}{SEPARATOR if out[e.feature] else ''}{e}"
     return pd.Series(out, name="explained_by")

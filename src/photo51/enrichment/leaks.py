@@ -26,21 +26,21 @@ def canonical_kmers(bases: NDArray[np.integer], k: int) -> tuple[NDArray[np.uint
     n = bases.shape[-1] - k + 1
     shape = (*bases.shape[:-1], n)
     forward, backward = np.zeros(shape, dtype=np.uint64), np.zeros(shape, dtype=np.uint64)
-    known = np.ones(shape, dtype=bool)
+    unambiguous = np.ones(shape, dtype=bool)
     two = np.uint64(2)
     for j in range(k):
-        here = bases[..., j : j + n]
-        known &= here < 4
-        base = np.minimum(here, 3).astype(np.uint64)
+        letter = bases[..., j : j + n]
+        unambiguous &= letter < 4
+        base = np.minimum(letter, 3).astype(np.uint64)
         forward = (forward << two) | base
         backward |= (np.uint64(3) - base) << np.uint64(2 * j)
-    return np.minimum(forward, backward), known
+    return np.minimum(forward, backward), unambiguous
 
 
 def leaked_rows(
     bases: NDArray[np.integer],
     bounds: NDArray[np.integer],
-    held: NDArray[np.bool_],
+    other_rows: NDArray[np.bool_],
     tested: NDArray[np.bool_],
     k: int,
 ) -> NDArray[np.bool_]:
@@ -52,24 +52,24 @@ def leaked_rows(
         Forward-strand codes, (n_rows,).
     bounds
         Row bounds of contiguous stretches.
-    held, tested
+    other_rows, tested
         Rows of the splits that were learnt from, and of the split that is reported; a stretch lies wholly in one split.
     """
     stretches = [(a, b) for a, b in pairwise(np.asarray(bounds).tolist()) if b - a >= k]
-    known = _distinct(canonical_kmers(bases[a:b], k) for a, b in stretches if held[a])
+    elsewhere = _distinct(canonical_kmers(bases[a:b], k) for a, b in stretches if other_rows[a])
     out = np.zeros(len(bases), dtype=bool)
     for a, b in stretches:
         if not tested[a]:
             continue
         kmers, usable = canonical_kmers(bases[a:b], k)
-        seen = np.flatnonzero(usable & np.isin(kmers, known))
+        leaked = np.flatnonzero(usable & np.isin(kmers, elsewhere))
         edges = np.zeros(b - a + 1, dtype=np.int64)
-        np.add.at(edges, seen, 1)
-        np.add.at(edges, seen + k, -1)
+        np.add.at(edges, leaked, 1)
+        np.add.at(edges, leaked + k, -1)
         out[a:b] = np.cumsum(edges[:-1]) > 0
     return out
 
 
-def _distinct(found: Iterable[tuple[NDArray[np.uint64], NDArray[np.bool_]]]) -> NDArray[np.uint64]:
-    parts = [kmers[usable] for kmers, usable in found]
+def _distinct(kmers_of: Iterable[tuple[NDArray[np.uint64], NDArray[np.bool_]]]) -> NDArray[np.uint64]:
+    parts = [kmers[usable] for kmers, usable in kmers_of]
     return np.unique(np.concatenate(parts)) if parts else np.zeros(0, dtype=np.uint64)

@@ -93,18 +93,18 @@ def ledger(
     names = names_of(concepts, params.per_feature)
     checks = _Checks(inputs, params)
     parts, whole = parts_of(inputs.workspace), _whole(inputs.workspace)
-    found = {seed: matches(store, other) for seed, other in seeds.items()}
+    matched = {seed: matches(store, other) for seed, other in seeds.items()}
     rows = []
     for first in progress(
         range(0, len(names), _NAMES), "ledger", -(-len(names) // _NAMES), f"chunks of {_NAMES} names"
     ):
-        some = names[first : first + _NAMES]
-        own = _columns(store, [name.feature for name in some])
-        twins = {s: _columns(seeds[s], [found[s].other[name.feature] for name in some]) for s in seeds}
-        for name in some:
-            rows += [checks.row(name, part, own[name.feature], name.feature) for part in parts]
+        chunk = names[first : first + _NAMES]
+        columns = _columns(store, [name.feature for name in chunk])
+        twins = {s: _columns(seeds[s], [matched[s].other[name.feature] for name in chunk]) for s in seeds}
+        for name in chunk:
+            rows += [checks.row(name, part, columns[name.feature], name.feature) for part in parts]
             rows += [
-                _seed_row(checks, name, twins[s], found[s], whole._replace(check="seed", against=s)) for s in seeds
+                _seed_row(checks, name, twins[s], matched[s], whole._replace(check="seed", against=s)) for s in seeds
             ]
     if not rows:
         return LEDGER.empty()
@@ -133,16 +133,16 @@ def _whole(workspace: Workspace) -> Part:
 
 def _columns(store: CodesStore, features: Sequence[int]) -> Columns:
     """Active rows of each feature on the doubled axis, and its activations there; features below 0 are none."""
-    wanted = np.unique([f for f in features if f >= 0]).astype(np.int64)
-    matrix = codes_readout(store, wanted).matrix
+    chosen = np.unique([f for f in features if f >= 0]).astype(np.int64)
+    matrix = codes_readout(store, chosen).matrix
     return {
         feature: (matrix.indices[a:b].astype(np.int64), matrix.data[a:b])
-        for feature, (a, b) in zip(wanted.tolist(), pairwise(matrix.indptr), strict=True)
+        for feature, (a, b) in zip(chosen.tolist(), pairwise(matrix.indptr), strict=True)
     }
 
 
-def _seed_row(checks: _Checks, name: Name, others: Columns, found: Matches, part: Part) -> dict[str, object]:
-    twin, r = int(found.other[name.feature]), float(found.r[name.feature])
+def _seed_row(checks: _Checks, name: Name, others: Columns, matched: Matches, part: Part) -> dict[str, object]:
+    twin, r = int(matched.other[name.feature]), float(matched.r[name.feature])
     if r < checks.params.min_match:  # a feature that another seed does not have has not survived
         return {**checks.blank(name, part, -1), "match_r": r, "p": 1.0, "reason": CHECKED}
     return {**checks.row(name, part, others[twin], twin), "match_r": r}
@@ -176,10 +176,10 @@ class _Checks:
         mask, n = self._mask(name, part)
         out = {**self.blank(name, part, other), "n_intervals": n}
         if n < self.params.min_intervals:
-            least = self.params.min_intervals
+            min_instances = self.params.min_intervals
             return {
                 **out,
-                "reason": f"{n} instance{'s' if n != 1 else ''} there, at least {least} are needed",
+                "reason": f"{n} instance{'s' if n != 1 else ''} there, at least {min_instances} are needed",
             }
         rows, values = _within(column, part, self.inputs.workspace.n_rows)
         if not len(rows):

@@ -75,11 +75,11 @@ def logo(windows: NDArray[np.uint8], base: NDArray[np.float64]) -> Logo:
     Stephens 1990, Nucleic Acids Res 18:6097, doi:10.1093/nar/18.20.6097
     """
     counts = np.stack([(windows == b).sum(axis=0) for b in range(4)], axis=1).astype(np.float64)
-    known = counts.sum(axis=1)
-    share = np.divide(counts, known[:, None], out=np.zeros_like(counts), where=known[:, None] > 0)
+    n_known = counts.sum(axis=1)
+    share = np.divide(counts, n_known[:, None], out=np.zeros_like(counts), where=n_known[:, None] > 0)
     ratio = np.divide(share, base, out=np.ones_like(share), where=(share > 0) & (base > 0))
     raw = np.sum(share * np.log2(np.where(share > 0, ratio, 1.0)), axis=1)
-    bias = np.divide(3, 2 * np.log(2) * known, out=np.full(len(known), np.inf), where=known > 0)
+    bias = np.divide(3, 2 * np.log(2) * n_known, out=np.full(len(n_known), np.inf), where=n_known > 0)
     return Logo(counts, np.maximum(raw - bias, 0.0), len(windows))
 
 
@@ -117,19 +117,19 @@ def aligned(windows: NDArray[np.uint8], base: NDArray[np.float64], reach: int, r
     return shifts
 
 
-def consensus(found: Logo, least_bits: float = 0.25, least_share: float = 0.25) -> str:
+def consensus(aligned_logo: Logo, least_bits: float = 0.25, least_share: float = 0.25) -> str:
     """IUPAC letters of the informative stretch: bases above `least_share` of each column, n for columns that say
     little.
     """
-    informative = np.flatnonzero(found.bits >= least_bits)
+    informative = np.flatnonzero(aligned_logo.bits >= least_bits)
     if not len(informative):
         return ""
     letters = []
     for j in range(informative[0], informative[-1] + 1):
-        if found.bits[j] < least_bits:
+        if aligned_logo.bits[j] < least_bits:
             letters.append("n")
             continue
-        share = found.shares[j]
+        share = aligned_logo.shares[j]
         chosen = "".join("ACGT"[b] for b in range(4) if share[b] > least_share) or "ACGT"[int(np.argmax(share))]
         letters.append(_IUPAC[chosen])
     return "".join(letters)

@@ -120,17 +120,17 @@ def _best_alignments(scores, starts, tails, ends, min_overlap):
     overlap, tried = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
     for m in range(n):
         long = starts[m + 1] - starts[m]
-        for at in range(min_overlap - long, width - min_overlap + 1):
-            first, last = max(0, at), min(width, at + long)
+        for shift in range(min_overlap - long, width - min_overlap + 1):
+            first, last = max(0, shift), min(width, shift + long)
             if last - first < min_overlap:
                 continue
             tried[m] += 1
             total = 0
             for j in range(first, last):
-                total += scores[j, starts[m] + j - at]
+                total += scores[j, starts[m] + j - shift]
             value = tails[ends[first, last - first] + total]
             if value < p[m]:
-                p[m], offset[m], overlap[m] = value, at, last - first
+                p[m], offset[m], overlap[m] = value, shift, last - first
     return p, offset, overlap, tried
 
 
@@ -150,16 +150,16 @@ def match_logos(
     for feature, shares in logos.items():
         if len(shares) < min_overlap or not database.names:
             continue
-        found = database.compare(shares, min_overlap)
+        compared = database.compare(shares, min_overlap)
         parts.append(
             pd.DataFrame(
                 {
                     "feature": feature,
                     "motif": database.names,
-                    "strand": np.where(found.reverse, "-", "+"),
-                    "offset": found.offset,
-                    "overlap": found.overlap,
-                    "p": found.p,
+                    "strand": np.where(compared.reverse, "-", "+"),
+                    "offset": compared.offset,
+                    "overlap": compared.overlap,
+                    "p": compared.p,
                 }
             )
         )
@@ -167,5 +167,5 @@ def match_logos(
         return MOTIF_MATCHES.empty()
     table = pd.concat(parts, ignore_index=True)
     table["q"] = benjamini_hochberg(table["p"])
-    kept = table[table["q"] <= max_q].sort_values(["feature", "p", "motif"], kind="stable")
-    return MOTIF_MATCHES.check(kept)
+    significant = table[table["q"] <= max_q].sort_values(["feature", "p", "motif"], kind="stable")
+    return MOTIF_MATCHES.check(significant)

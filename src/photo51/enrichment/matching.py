@@ -44,9 +44,9 @@ def matches(one: CodesStore, two: CodesStore) -> Matches:
     best, r = np.full(n, -1, dtype=np.int64), np.zeros(n)
     back, back_r = np.full(m, -1, dtype=np.int64), np.zeros(m)
     for first in range(0, n, _COLUMNS):
-        some = slice(first, min(first + _COLUMNS, n))
-        table = correlations(a[:, some], b)
-        best[some], r[some] = table.argmax(axis=1), table.max(axis=1)
+        chunk = slice(first, min(first + _COLUMNS, n))
+        table = correlations(a[:, chunk], b)
+        best[chunk], r[chunk] = table.argmax(axis=1), table.max(axis=1)
         better = table.max(axis=0) > back_r
         back[better] = first + table.argmax(axis=0)[better]
         back_r[better] = table.max(axis=0)[better]

@@ -36,31 +36,31 @@ def portray(
     inputs: Inputs,
     params: MotifParams,
     *,
-    known: Sequence[Motif] = (),
+    given_motifs: Sequence[Motif] = (),
     enrichment: pd.DataFrame | None = None,
 ) -> Motifs:
     """What every feature looks like.
 
     Parameters
     ----------
-    known
+    given_motifs
         Motifs to compare logos with.
     enrichment
         Contract `ENRICHMENT`: which boundaries a feature is profiled around. Without it no profile is made.
     """
     gallery = Gallery(inputs.bases, inputs.stretches, inputs.genes, params)
-    wanted = _boundaries(inputs.classes(), enrichment, params.profile_classes)
+    boundaries = _boundaries(inputs.classes(), enrichment, params.profile_classes)
     shapes, logos, around = [SHAPES.empty()], [LOGOS.empty()], [PROFILES.empty()]
     n_chunks = -(-store.n_features // _CHUNK)
     for readout in progress(read_in_chunks(store, _CHUNK), "motifs", n_chunks, f"chunks of {_CHUNK} features"):
-        found = portraits(gallery, readout)
-        shapes.append(found.shapes)
-        logos.append(found.logos)
-        around.append(profiles(readout, wanted, inputs.stretches, params.profile_reach))
+        drawn = portraits(gallery, readout)
+        shapes.append(drawn.shapes)
+        logos.append(drawn.logos)
+        around.append(profiles(readout, boundaries, inputs.stretches, params.profile_reach))
     shape, logo = _joined(shapes), _joined(logos)
     matches = match_logos(
         informative(logo, shape),
-        Database(known),
+        Database(given_motifs),
         min_overlap=params.min_overlap,
         max_q=params.max_match_q,
     )
@@ -72,16 +72,18 @@ def _joined(parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _boundaries(
-    classes: Sequence[AnnotationClass], enrichment: pd.DataFrame | None, most: int
+    classes: Sequence[AnnotationClass], enrichment: pd.DataFrame | None, max_classes: int
 ) -> dict[int, list[tuple[AnnotationClass, Orientation]]]:
-    """Classes with intervals that each feature is enriched in, lowest q and then largest z first, at most `most`."""
-    if enrichment is None or not most:
+    """Classes with intervals that each feature is enriched in, lowest q and then largest z first, at most
+    `max_classes`.
+    """
+    if enrichment is None or not max_classes:
         return {}
     by_name = {c.name: c for c in classes if len(c.intervals) and c.frame < 0}
-    some = enrichment[(enrichment["q"] < 0.05) & enrichment["annotation"].isin(by_name)]
-    some = some.sort_values(["feature", "q", "z_rot"], ascending=[True, True, False], kind="stable")
-    some = some.groupby("feature").head(most)
+    rows = enrichment[(enrichment["q"] < 0.05) & enrichment["annotation"].isin(by_name)]
+    rows = rows.sort_values(["feature", "q", "z_rot"], ascending=[True, True, False], kind="stable")
+    rows = rows.groupby("feature").head(max_classes)
     out: dict[int, list[tuple[AnnotationClass, Orientation]]] = {}
-    for f, a, s in zip(some["feature"], some["annotation"], some["strand"], strict=True):
+    for f, a, s in zip(rows["feature"], rows["annotation"], rows["strand"], strict=True):
         out.setdefault(int(f), []).append((by_name[a], s))
     return out

@@ -63,11 +63,11 @@ class Gallery:
         """Logo of the windows at rows: copies counted once, the rest lined up."""
         p = self.params
         wide = sequences(self.bases, self.stretches, rows, p.upstream + p.shift, p.downstream + p.shift)
-        kept = wide[distinct(wide, p.same)]
-        shifts = aligned(kept, self.background, p.shift)
+        unlike = wide[distinct(wide, p.same)]
+        shifts = aligned(unlike, self.background, p.shift)
         width = p.upstream + 1 + p.downstream
-        lined = [w[p.shift + s : p.shift + s + width] for w, s in zip(kept, shifts, strict=True)]
-        return Aligned(logo(np.array(lined).reshape(-1, width), self.background), len(wide) - len(kept))
+        lined = [w[p.shift + s : p.shift + s + width] for w, s in zip(unlike, shifts, strict=True)]
+        return Aligned(logo(np.array(lined).reshape(-1, width), self.background), len(wide) - len(unlike))
 
     def null_information(self, n: int) -> float:
         """95th percentile of the information of logos of `n` random windows, lined up in the same way (bits)."""
@@ -94,37 +94,37 @@ def portraits(gallery: Gallery, readout: Readout) -> Portraits:
     shapes, logos = [], []
     n_rows = len(gallery.bases)
     for j, feature in enumerate(readout.ids.tolist()):
-        some = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
-        rows, values = readout.matrix.indices[some].astype(np.int64), readout.matrix.data[some]
+        entries = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
+        rows, values = readout.matrix.indices[entries].astype(np.int64), readout.matrix.data[entries]
         shape = shape_of(rows, n_rows, gallery.genes, stretches=gallery.stretches)
-        found = gallery.logo(gallery.peaks(rows, values).rows)
-        enough = found.logo.n >= _MIN_WINDOWS
-        null = gallery.null_information(found.logo.n) if enough else np.nan
-        shown = enough and found.logo.information > null
+        aligned_windows = gallery.logo(gallery.peaks(rows, values).rows)
+        enough = aligned_windows.logo.n >= _MIN_WINDOWS
+        null = gallery.null_information(aligned_windows.logo.n) if enough else np.nan
+        shown = enough and aligned_windows.logo.information > null
         shapes.append(
             {
                 "feature": feature,
                 **shape._asdict(),
-                "n_windows": found.logo.n,
-                "n_redundant": found.n_redundant,
-                "information": found.logo.information if enough else np.nan,
+                "n_windows": aligned_windows.logo.n,
+                "n_redundant": aligned_windows.n_redundant,
+                "information": aligned_windows.logo.information if enough else np.nan,
                 "information_null": null,
-                "consensus": consensus(found.logo) if shown else "",
+                "consensus": consensus(aligned_windows.logo) if shown else "",
                 "peak_offset": gallery.params.upstream,
             }
         )
         if enough:
-            logos.append(_logo_rows(feature, found.logo, gallery.params.upstream))
+            logos.append(_logo_rows(feature, aligned_windows.logo, gallery.params.upstream))
     return Portraits(
         SHAPES.check(pd.DataFrame(shapes)) if shapes else SHAPES.empty(),
         LOGOS.check(pd.concat(logos, ignore_index=True)) if logos else LOGOS.empty(),
     )
 
 
-def _logo_rows(feature: int, found: Logo, upstream: int) -> pd.DataFrame:
-    table = pd.DataFrame(found.shares, columns=list("ACGT"))
+def _logo_rows(feature: int, drawn_logo: Logo, upstream: int) -> pd.DataFrame:
+    table = pd.DataFrame(drawn_logo.shares, columns=list("ACGT"))
     offset = np.arange(len(table), dtype=np.int64) - upstream
-    return table.assign(feature=feature, offset=offset, bits=found.bits, n=found.n)
+    return table.assign(feature=feature, offset=offset, bits=drawn_logo.bits, n=drawn_logo.n)
 
 
 def informative(logos: pd.DataFrame, shapes: pd.DataFrame, least_bits: float = 0.25) -> dict[int, NDArray[np.float64]]:
@@ -132,17 +132,17 @@ def informative(logos: pd.DataFrame, shapes: pd.DataFrame, least_bits: float = 0
     above = set(shapes.loc[shapes["consensus"] != "", "feature"].tolist())
     out = {}
     for feature, group in logos[logos["feature"].isin(above)].groupby("feature", sort=True):
-        own = group.sort_values("offset")
-        columns = np.flatnonzero(own["bits"].to_numpy() >= least_bits)
+        by_offset = group.sort_values("offset")
+        columns = np.flatnonzero(by_offset["bits"].to_numpy() >= least_bits)
         if len(columns):
-            shares = own[list("ACGT")].to_numpy(dtype=np.float64)
+            shares = by_offset[list("ACGT")].to_numpy(dtype=np.float64)
             out[int(str(feature))] = shares[columns[0] : columns[-1] + 1]
     return out
 
 
 def profiles(
     readout: Readout,
-    wanted: dict[int, list[tuple[AnnotationClass, Orientation]]],
+    boundaries: dict[int, list[tuple[AnnotationClass, Orientation]]],
     stretches: NDArray[np.int64],
     reach: int,
 ) -> pd.DataFrame:
@@ -150,15 +150,15 @@ def profiles(
 
     Parameters
     ----------
-    wanted
+    boundaries
         Feature → classes with the way they are read.
     """
     n_rows = int(stretches[-1])
     parts = []
     for j, feature in enumerate(readout.ids.tolist()):
-        some = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
-        rows, values = readout.matrix.indices[some].astype(np.int64), readout.matrix.data[some]
-        for c, orientation in wanted.get(feature, []):
+        entries = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
+        rows, values = readout.matrix.indices[entries].astype(np.int64), readout.matrix.data[entries]
+        for c, orientation in boundaries.get(feature, []):
             for boundary in ("start", "end"):
                 places = boundary_rows(c.intervals, orientation, n_rows, boundary)
                 parts.append(

@@ -114,16 +114,16 @@ def top_shares(top: pd.DataFrame, classes: Sequence[AnnotationClass], n_rows: in
             if c.reason:
                 continue
             inside = np.bincount(number, orient(c.mask, reading)[row].astype(float), minlength=len(features))
-            some = np.flatnonzero(inside)
+            inside_any = np.flatnonzero(inside)
             parts.append(
                 pd.DataFrame(
                     {
-                        "feature": features[some],
+                        "feature": features[inside_any],
                         "annotation": c.name,
                         "strand": reading,
                         "frame": c.frame,
-                        "top_share": inside[some] / n[some],
-                        "top_n": n[some],
+                        "top_share": inside[inside_any] / n[inside_any],
+                        "top_n": n[inside_any],
                         "coverage": c.coverage,
                     }
                 )
@@ -152,8 +152,8 @@ def name_features(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
     table = table.sort_values(["feature", "rank"], ignore_index=True)
     table["carries"] = table["reason"] == ""
     table["named"] = table["carries"] & (table["rank"] == 0)
-    held = (table["n_checks"] > 0) & (table["n_survived"] == table["n_checks"])
-    table["grade"] = np.where(~table["carries"], WEAK, np.where(held, STRONG, MODERATE))
+    all_survived = (table["n_checks"] > 0) & (table["n_survived"] == table["n_checks"])
+    table["grade"] = np.where(~table["carries"], WEAK, np.where(all_survived, STRONG, MODERATE))
     return NAMES.check(_filled(table))
 
 
@@ -178,11 +178,11 @@ def fallen(names: pd.DataFrame) -> int:
 def _from_concepts(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
     if evidence.concepts is None or evidence.concepts.empty:
         return pd.DataFrame()
-    own = evidence.concepts[evidence.concepts["readout"] == "sae"]
-    own = own[own["named"].astype(bool) | (above_nulls(own, params) & (own["q"] <= params.name_alpha))]
-    own = by_margin(own)
-    columns = [*_KEY, "frame", *_FROM_CONCEPTS, *(c for c in ("evaluation",) if c in own.columns)]
-    table = own[columns].assign(evidence=HELD_OUT, reason=[_why_weak(r, params) for r in _records(own)])
+    of_sae = evidence.concepts[evidence.concepts["readout"] == "sae"]
+    of_sae = of_sae[of_sae["named"].astype(bool) | (above_nulls(of_sae, params) & (of_sae["q"] <= params.name_alpha))]
+    of_sae = by_margin(of_sae)
+    columns = [*_KEY, "frame", *_FROM_CONCEPTS, *(c for c in ("evaluation",) if c in of_sae.columns)]
+    table = of_sae[columns].assign(evidence=HELD_OUT, reason=[_why_weak(r, params) for r in _records(of_sae)])
     if evidence.summary is not None and "f1_kmer" in evidence.summary.columns:
         kmer = evidence.summary[["annotation", "strand", "f1_kmer"]].drop_duplicates(["annotation", "strand"])
         table = table.merge(kmer, on=["annotation", "strand"], how="left")
@@ -228,8 +228,8 @@ def _with_checks(table: pd.DataFrame, ledger: pd.DataFrame | None) -> pd.DataFra
     """Replication checks that were made of each name, and how many it survived."""
     if ledger is None or ledger.empty:
         return table.assign(n_checks=0, n_survived=0)
-    made = ledger[ledger["reason"] == _CHECKED]
-    counted = made.groupby(_KEY)["survives"].agg(n_checks="size", n_survived="sum").reset_index()
+    checked = ledger[ledger["reason"] == _CHECKED]
+    counted = checked.groupby(_KEY)["survives"].agg(n_checks="size", n_survived="sum").reset_index()
     out = table.merge(counted, on=_KEY, how="left")
     return out.assign(n_checks=out["n_checks"].fillna(0), n_survived=out["n_survived"].fillna(0))
 

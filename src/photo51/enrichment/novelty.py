@@ -87,8 +87,8 @@ def look(
     n_chunks = -(-n // _CHUNK)
     for readout in progress(read_in_chunks(store, _CHUNK), "novelty", n_chunks, f"chunks of {_CHUNK} features"):
         for j, f in enumerate(readout.ids.tolist()):
-            some = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
-            rows, values = readout.matrix.indices[some].astype(np.int64), readout.matrix.data[some]
+            entries = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
+            rows, values = readout.matrix.indices[entries].astype(np.int64), readout.matrix.data[entries]
             if not len(rows):
                 continue
             mass[f], density[f] = values.mean(), len(rows) / (2 * n_rows)
@@ -106,11 +106,11 @@ def look(
 
 def _places(inputs: Inputs, rows: NDArray[np.int64]) -> str:
     n_rows = inputs.workspace.n_rows
-    found = inputs.workspace.locate(rows % n_rows)
-    table = inputs.workspace.table.iloc[found.stretch]
+    loci = inputs.workspace.locate(rows % n_rows)
+    table = inputs.workspace.table.iloc[loci.stretch]
     return ", ".join(
         f"{g}:{c}:{p + 1}({'-' if r >= n_rows else '+'})"
-        for g, c, p, r in zip(table["genome"], table["chrom"], found.position.tolist(), rows.tolist(), strict=True)
+        for g, c, p, r in zip(table["genome"], table["chrom"], loci.position.tolist(), rows.tolist(), strict=True)
     )
 
 
@@ -118,8 +118,8 @@ def seed_match(store: CodesStore, seeds: Sequence[CodesStore]) -> NDArray[np.flo
     """Smallest correlation with the mutual best match in dictionaries of other seeds, 0 without one, (n_features,)."""
     if not seeds:
         return np.full(store.n_features, np.nan)
-    found = [matches(store, other) for other in seeds]
-    return np.min([np.where(m.mutual, np.maximum(m.r, 0.0), 0.0) for m in found], axis=0)
+    matched = [matches(store, other) for other in seeds]
+    return np.min([np.where(m.mutual, np.maximum(m.r, 0.0), 0.0) for m in matched], axis=0)
 
 
 def window_artifact(n_features: int, retiled: pd.DataFrame | None) -> NDArray[np.float64]:
@@ -154,8 +154,8 @@ def strengths(mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: p
 
 def claims(concepts: pd.DataFrame, n_features: int, readout: str, params: NoveltyParams) -> pd.DataFrame:
     """Best class of each feature (`best_annotation`, `best_f1`), and whether one of its classes names it (`named`)."""
-    own = concepts[concepts["readout"] == readout]
-    top = own.sort_values(["f1_domain", "annotation"], ascending=[False, True], kind="stable").drop_duplicates(
+    of_readout = concepts[concepts["readout"] == readout]
+    top = of_readout.sort_values(["f1_domain", "annotation"], ascending=[False, True], kind="stable").drop_duplicates(
         "feature"
     )
     name, f1, named = (
@@ -164,9 +164,9 @@ def claims(concepts: pd.DataFrame, n_features: int, readout: str, params: Novelt
         np.zeros(n_features, dtype=bool),
     )
     name[top["feature"]], f1[top["feature"]] = top["annotation"], top["f1_domain"]
-    adjusted = own["q_adj_comp"].isna() | (own["q_adj_comp"] < 0.05)
-    above = (own["f1_domain"] > params.named_f1) & (own["f1_domain"] > own["f1_null95"])
-    named[own.loc[above & adjusted, "feature"]] = True
+    adjusted = of_readout["q_adj_comp"].isna() | (of_readout["q_adj_comp"] < 0.05)
+    above = (of_readout["f1_domain"] > params.named_f1) & (of_readout["f1_domain"] > of_readout["f1_null95"])
+    named[of_readout.loc[above & adjusted, "feature"]] = True
     return pd.DataFrame({"best_annotation": name, "best_f1": f1, "named": named})
 
 
@@ -201,8 +201,8 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
         if len(controls):
             table["null_q95"] = float(np.quantile(controls, params.null_quantile))
         # like with like: nothing is taken out of the random-weight model, whose features are ranked by activation alone
-        least = np.fmin(table["novelty"], score(table.assign(strength=table["activation"])))
-        p = conformal_p(least.to_numpy(dtype=np.float64)[passed], controls)
+        lower_score = np.fmin(table["novelty"], score(table.assign(strength=table["activation"])))
+        p = conformal_p(lower_score.to_numpy(dtype=np.float64)[passed], controls)
         table.loc[passed, "p"], table.loc[passed, "q"] = p, benjamini_hochberg(p)
         measured = table["seed_match_r"].notna()
         table["novel"] = passed & measured & (table["q"] <= params.alpha)
@@ -252,6 +252,6 @@ def gates(table: pd.DataFrame, params: NoveltyParams) -> pd.Series:
         (table["d2_explained"].isna(), "fires in one half of the blocks alone"),
     ]
     out = pd.Series(PASSED, index=table.index, dtype=object)
-    for where, reason in reversed(failed):
-        out[where] = reason
+    for failing, reason in reversed(failed):
+        out[failing] = reason
     return out

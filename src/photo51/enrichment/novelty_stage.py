@@ -65,8 +65,8 @@ class Novelty(NamedTuple):
 def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: NoveltyParams) -> Novelty:
     """The queue of a run, judged against the random-weight model, and the proof with hidden classes."""
     explanation = explanation_of(inputs, params)
-    own = evidence.enrichment.groupby("feature")["n_eff"].max()
-    n_eff = np.nan_to_num(own.reindex(range(store.n_features)).to_numpy(dtype=np.float64), nan=0.0)
+    n_eff_of = evidence.enrichment.groupby("feature")["n_eff"].max()
+    n_eff = np.nan_to_num(n_eff_of.reindex(range(store.n_features)).to_numpy(dtype=np.float64), nan=0.0)
     table = _parts(store, inputs, explanation, n_eff, params)
     table["seed_match_r"] = seed_match(store, evidence.seeds)
     table["window_artifact"] = window_artifact(store.n_features, evidence.retiled)
@@ -85,17 +85,17 @@ def _parts(
     n_eff: NDArray[np.float64],
     params: NoveltyParams,
 ) -> pd.DataFrame:
-    seen = look(store, inputs, explanation, n_eff, params)
+    looked = look(store, inputs, explanation, n_eff, params)
     return pd.DataFrame(
         {
             "feature": np.arange(store.n_features),
-            "mass": seen.mass,
-            "density": seen.density,
+            "mass": looked.mass,
+            "density": looked.density,
             "n_eff": n_eff,
-            "n_contigs": seen.n_blocks,
-            "repeat_frac": seen.repeat,
-            "d2_explained": seen.explained,
-            "top_loci": seen.loci,
+            "n_contigs": looked.n_blocks,
+            "repeat_frac": looked.repeat,
+            "d2_explained": looked.explained,
+            "top_loci": looked.loci,
         }
     )
 

@@ -89,8 +89,8 @@ class _Pairs:
         reasons = faults(features, self.n_runs, design.params.min_runs)
         self.sound = np.array([not r for r in reasons], dtype=bool)
         self.levels = levelled(features, design.params.levels)
-        own = [[r or design.class_of(t).reason or TESTED for t in range(self.shape[1])] for r in reasons]
-        self.status = np.array(own, dtype=object).reshape(self.shape)
+        statuses = [[r or design.class_of(t).reason or TESTED for t in range(self.shape[1])] for r in reasons]
+        self.status = np.array(statuses, dtype=object).reshape(self.shape)
         self.method = np.full(self.shape, "", dtype=object)
         self.overlap = np.zeros(self.shape, dtype=np.int64)
         names = [n for n, c in ENRICHMENT.columns.items() if c.kind == "float" and n != "coverage"]
@@ -138,10 +138,10 @@ class _Pairs:
         moments = run(levels, tests=readings, bin_bp=p.screen_bin)
         fine = np.array([not smooth(design.masks[r.annotation], p.screen_bin) for r in readings])
         stepping = np.flatnonzero(period3(levels) > _STEPPING)
-        for columns, wanted in ((np.arange(levels.shape[1]), fine), (stepping, ~fine)):
-            if len(columns) and wanted.any():
-                again = run(levels[:, columns], tests=[r for r, w in zip(readings, wanted, strict=True) if w])
-                moments.variance[np.ix_(columns, np.flatnonzero(wanted))] = again.variance
+        for columns, chosen in ((np.arange(levels.shape[1]), fine), (stepping, ~fine)):
+            if len(columns) and chosen.any():
+                again = run(levels[:, columns], tests=[r for r, w in zip(readings, chosen, strict=True) if w])
+                moments.variance[np.ix_(columns, np.flatnonzero(chosen))] = again.variance
         return moments
 
     def _odds_ratio(self, family: Family, overlap: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -157,12 +157,12 @@ class _Pairs:
         params = self.design.params
         with np.errstate(invalid="ignore"):
             z, wide = self.values["z_rot"], [self.design.class_of(t).coverage for t in range(self.shape[1])]
-            wanted = (z >= params.screen_z) | ((-z >= params.screen_z) & (np.array(wide) >= params.wide))
-            wanted &= self.sd > 0
-            wanted &= (self.values["n_eff"] >= params.min_n_eff) & self.sound[:, None]
+            chosen = (z >= params.screen_z) | ((-z >= params.screen_z) & (np.array(wide) >= params.wide))
+            chosen &= self.sd > 0
+            chosen &= (self.values["n_eff"] >= params.min_n_eff) & self.sound[:, None]
         with ThreadPoolExecutor(threads) as pool:
             for t in family.readings:
-                columns = np.flatnonzero(wanted[:, t])
+                columns = np.flatnonzero(chosen[:, t])
                 if not len(columns):
                     continue
                 run = partial(self._exact_one, Mask(self.design.mask(int(t)), family.bounds))
@@ -181,12 +181,12 @@ class _Pairs:
 
     def close(self) -> None:
         """Pairs whose margins leave nothing to test get the reason, and no p."""
-        tested, least = self.status == TESTED, self.design.params.min_n_eff
+        tested, min_n_eff = self.status == TESTED, self.design.params.min_n_eff
         still = tested & (self.sd == 0)
         self.status[still] = "no rotation changes the overlap"
         with np.errstate(invalid="ignore"):
-            few = tested & ~still & (self.values["n_eff"] < least)
-        self.status[few] = f"n_eff below {least:g}"
+            few = tested & ~still & (self.values["n_eff"] < min_n_eff)
+        self.status[few] = f"n_eff below {min_n_eff:g}"
         untested = self.status != TESTED
         for name in ("p_rot", "p_depleted", "z_rot", "p_floor"):
             self.values[name][untested] = np.nan
@@ -199,7 +199,7 @@ class _Pairs:
         if not len(columns):
             return
         design = self.design
-        found = shifted_test(
+        result = shifted_test(
             self.levels[:, columns],
             design.residual_masks(family),
             design.shifts(family),
@@ -207,8 +207,8 @@ class _Pairs:
             threads=threads,
         )
         place = np.ix_(columns, family.readings)
-        self.values["z_adj"][place] = np.where(tested[columns], found.t, np.nan)
-        self.values["p_adj_comp"][place] = np.where(tested[columns], found.p_upper, np.nan)
+        self.values["z_adj"][place] = np.where(tested[columns], result.t, np.nan)
+        self.values["p_adj_comp"][place] = np.where(tested[columns], result.p_upper, np.nan)
 
     def table(self) -> pd.DataFrame:
         """All pairs as rows, by feature and then by reading."""

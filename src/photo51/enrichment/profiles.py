@@ -59,25 +59,25 @@ def profile(
     reach
         Bases to either side.
     """
-    total, known = _profile(rows, values.astype(np.float64), np.sort(boundaries), stretches, reach)
-    return np.divide(total, known, out=np.full(len(total), np.nan), where=known > 0)
+    total, n_known = _profile(rows, values.astype(np.float64), np.sort(boundaries), stretches, reach)
+    return np.divide(total, n_known, out=np.full(len(total), np.nan), where=n_known > 0)
 
 
 @numba.njit(cache=True, nogil=True)
 def _profile(rows, values, boundaries, stretches, reach):
     total = np.zeros(2 * reach + 1)
-    known = np.zeros(2 * reach + 1)
+    n_known = np.zeros(2 * reach + 1)
     n_rows = stretches[-1]
     for boundary in boundaries:
         strand = 1 if boundary >= n_rows else 0
-        at = boundary - strand * n_rows
-        k = np.searchsorted(stretches, at, side="right") - 1
-        low, high = max(stretches[k], at - reach), min(stretches[k + 1], at + reach + 1)
+        place = boundary - strand * n_rows
+        k = np.searchsorted(stretches, place, side="right") - 1
+        low, high = max(stretches[k], place - reach), min(stretches[k + 1], place + reach + 1)
         for x in range(low, high):
-            known[reach + (at - x if strand else x - at)] += 1.0
+            n_known[reach + (place - x if strand else x - place)] += 1.0
         i = np.searchsorted(rows, low + strand * n_rows)
         while i < len(rows) and rows[i] < high + strand * n_rows:
             x = rows[i] - strand * n_rows
-            total[reach + (at - x if strand else x - at)] += values[i]
+            total[reach + (place - x if strand else x - place)] += values[i]
             i += 1
-    return total, known
+    return total, n_known

@@ -54,8 +54,8 @@ class Readout:
     def chunks(self, size: int) -> Iterator[Readout]:
         """The readout, `size` columns at a time."""
         for first in range(0, len(self.units), size):
-            some = slice(first, min(first + size, len(self.units)))
-            yield Readout(self.name, self.units[some], self.matrix[:, some], self.ids[some])
+            chunk = slice(first, min(first + size, len(self.units)))
+            yield Readout(self.name, self.units[chunk], self.matrix[:, chunk], self.ids[chunk])
 
 
 def stack(plus: sp.spmatrix, minus: sp.spmatrix) -> sp.csc_array:
@@ -68,16 +68,16 @@ def stack(plus: sp.spmatrix, minus: sp.spmatrix) -> sp.csc_array:
 
 def codes_readout(store: Columns, ids: Sequence[int] | NDArray[np.integer], name: str = "sae") -> Readout:
     """Some features of a store of codes."""
-    wanted = np.asarray(ids, dtype=np.int64)
-    plus, minus = (store.features(wanted, s) for s in STRANDS)
-    return Readout(name, tuple(f"f{i}" for i in wanted), stack(plus, minus), wanted)
+    numbers = np.asarray(ids, dtype=np.int64)
+    plus, minus = (store.features(numbers, s) for s in STRANDS)
+    return Readout(name, tuple(f"f{i}" for i in numbers), stack(plus, minus), numbers)
 
 
 def read_in_chunks(store: Columns, size: int, ids: Iterable[int] | None = None, name: str = "sae") -> Iterator[Readout]:
     """The features of a store of codes, `size` at a time."""
-    wanted = np.arange(store.n_features) if ids is None else np.asarray(list(ids), dtype=np.int64)
-    for first in range(0, len(wanted), size):
-        yield codes_readout(store, wanted[first : first + size], name)
+    numbers = np.arange(store.n_features) if ids is None else np.asarray(list(ids), dtype=np.int64)
+    for first in range(0, len(numbers), size):
+        yield codes_readout(store, numbers[first : first + size], name)
 
 
 _ROWS = 1 << 16
@@ -183,16 +183,16 @@ def _moments(
     """
     n_rows, d = plus.shape
     rows = np.flatnonzero(fit)
-    both = [(x, at) for x, at in ((plus, 0), (minus, n_rows))]
+    both = [(x, offset) for x, offset in ((plus, 0), (minus, n_rows))]
     centre = sum(x[rows].sum(axis=0, dtype=np.float64) for x, _ in both) / max(2 * len(rows), 1)
     gram, crossed = np.zeros((d, d)), np.zeros((d, 0 if masks is None else len(masks)))
-    for x, at in both:
+    for x, offset in both:
         for a in range(0, len(rows), _ROWS):
             part = rows[a : a + _ROWS]
             centred = x[part].astype(np.float64) - centre
             gram += centred.T @ centred
             if masks is not None:
-                crossed += centred.T @ masks[:, at + part].T.astype(np.float64)
+                crossed += centred.T @ masks[:, offset + part].T.astype(np.float64)
     return centre, gram, crossed
 
 
@@ -209,9 +209,9 @@ def _projected(
 def kmer_readout(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int = K) -> Readout:
     """One unit for each k-mer: active where it ends, in reading direction."""
     codes = kmer_codes(bases, bounds, k)
-    known = np.flatnonzero(codes < 4**k)
-    order = known[np.argsort(codes[known], kind="stable")]
-    counts = np.bincount(codes[known], minlength=4**k)
+    unambiguous = np.flatnonzero(codes < 4**k)
+    order = unambiguous[np.argsort(codes[unambiguous], kind="stable")]
+    counts = np.bincount(codes[unambiguous], minlength=4**k)
     matrix = sp.csc_array(
         (np.ones(len(order), dtype=np.float32), order, np.concatenate([[0], np.cumsum(counts)])),
         shape=(len(codes), 4**k),

@@ -87,12 +87,12 @@ def windows_of(pieces: Pieces, contigs: NDArray[np.int64], size: int) -> Windows
         taken[a:b] = True
     rows: list[tuple[int, int, int, bool]] = []
     for i in range(pieces.n_instances):
-        own = np.flatnonzero(pieces.instance == i)
-        length = int((pieces.end[own] - pieces.start[own]).sum())
-        for p in own.tolist():
+        pieces_of = np.flatnonzero(pieces.instance == i)
+        length = int((pieces.end[pieces_of] - pieces.start[pieces_of]).sum())
+        for p in pieces_of.tolist():
             a, b = int(pieces.start[p]), int(pieces.end[p])
             rows += [(s, e, i, True) for s, e in _cut(a, b, size)]
-        a, b = int(pieces.start[own].min()), int(pieces.end[own].max())
+        a, b = int(pieces.start[pieces_of].min()), int(pieces.end[pieces_of].max())
         contig = int(np.searchsorted(contigs, a, side="right")) - 1
         left, right = max(int(contigs[contig]), a - length), min(int(contigs[contig + 1]), b + length)
         beside = [*_cut(left, a, size), *_cut(b, right, size)]
@@ -109,12 +109,12 @@ def feature_means(rows: sp.csr_array, windows: Windows) -> NDArray[np.float32]:
     """Mean activation of every unit in each window, both strands together, (n_windows, n_units)."""
     n_rows, n = rows.shape[0] // 2, len(windows.start)
     size = windows.end - windows.start
-    at = np.concatenate(
+    places = np.concatenate(
         [np.arange(a, b) for a, b in zip(windows.start, windows.end, strict=True)] or [np.zeros(0, int)]
     )
-    which = np.repeat(np.arange(n), size)
+    window_of = np.repeat(np.arange(n), size)
     sums = sp.csr_array(
-        (np.ones(2 * len(at), np.float32), (np.tile(which, 2), np.concatenate([at, at + n_rows]))),
+        (np.ones(2 * len(places), np.float32), (np.tile(window_of, 2), np.concatenate([places, places + n_rows]))),
         shape=(n, 2 * n_rows),
     )
     return ((sums @ rows).toarray() / (2 * np.maximum(size, 1))[:, None]).astype(np.float32)
@@ -131,8 +131,8 @@ def kmer_shares(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.floa
     out = np.zeros((len(windows.start), len(number)), dtype=np.float32)
     for w, (a, b) in enumerate(zip(windows.start.tolist(), windows.end.tolist(), strict=True)):
         if b - a >= _K:
-            kmers, known = canonical_kmers(bases[a:b], _K)
-            out[w] = np.bincount(lookup[kmers[known].astype(np.int64)], minlength=len(number))
+            kmers, unambiguous = canonical_kmers(bases[a:b], _K)
+            out[w] = np.bincount(lookup[kmers[unambiguous].astype(np.int64)], minlength=len(number))
     return out / np.maximum(out.sum(axis=1, keepdims=True), 1)
 
 
@@ -157,8 +157,8 @@ def tell(x: NDArray[np.float32], windows: Windows, group: NDArray[np.int64]) -> 
     auroc, single = np.full(len(group), np.nan), np.full(len(group), np.nan)
     unit = np.full(len(group), -1, dtype=np.int64)
     for g in np.unique(group):
-        held = group[windows.instance] == g
-        learn, inside = x[~held], windows.inside[~held]
+        held_out = group[windows.instance] == g
+        learn, inside = x[~held_out], windows.inside[~held_out]
         if inside.all() or not inside.any():
             continue
         centre, spread = learn.mean(axis=0), learn.std(axis=0)
@@ -173,10 +173,10 @@ def tell(x: NDArray[np.float32], windows: Windows, group: NDArray[np.int64]) -> 
         best = int(np.argmax(np.abs(alone - 0.5)))
         sign = 1.0 if alone[best] >= 0.5 else -1.0
         for i in np.flatnonzero(group == g).tolist():
-            own = windows.instance == i
-            if windows.inside[own].any() and not windows.inside[own].all():
-                auroc[i] = aurocs(score[own, None], windows.inside[own])[0]
-                single[i] = aurocs(sign * x[own][:, [best]], windows.inside[own])[0]
+            in_instance = windows.instance == i
+            if windows.inside[in_instance].any() and not windows.inside[in_instance].all():
+                auroc[i] = aurocs(score[in_instance, None], windows.inside[in_instance])[0]
+                single[i] = aurocs(sign * x[in_instance][:, [best]], windows.inside[in_instance])[0]
                 unit[i] = best
     return Told(auroc, unit, single)
 
@@ -256,16 +256,16 @@ def _nothing(reason: str) -> dict[str, object]:
 
 
 def _row(name: str, feature: int, auroc: NDArray[np.float64], p: float) -> dict[str, object]:
-    found = auroc[np.isfinite(auroc)]
-    told = int((found > 0.5).sum())
-    low, high = clopper_pearson(told, len(found))
+    finite = auroc[np.isfinite(auroc)]
+    n_told_apart = int((finite > 0.5).sum())
+    low, high = clopper_pearson(n_told_apart, len(finite))
     return {
         "representation": name,
         "feature": feature,
-        "auroc": float(found.mean()) if len(found) else np.nan,
-        "auroc_least": float(found.min()) if len(found) else np.nan,
-        "n_tested": len(found),
-        "n_told": told,
+        "auroc": float(finite.mean()) if len(finite) else np.nan,
+        "auroc_least": float(finite.min()) if len(finite) else np.nan,
+        "n_tested": len(finite),
+        "n_told": n_told_apart,
         "told_lo": float(low),
         "told_hi": float(high),
         "p": p,
@@ -273,12 +273,12 @@ def _row(name: str, feature: int, auroc: NDArray[np.float64], p: float) -> dict[
     }
 
 
-def long_classes(classes: Sequence[AnnotationClass], chosen: set[int], least: int) -> list[AnnotationClass]:
+def long_classes(classes: Sequence[AnnotationClass], chosen: set[int], min_length: int) -> list[AnnotationClass]:
     """Of the chosen classes, by number, those whose median instance is at least so long (bases)."""
-    found = []
+    long = []
     for i in sorted(chosen):
         c = classes[i]
         size = np.bincount(c.instances, c.intervals[:, 1] - c.intervals[:, 0])
-        if len(c.intervals) and np.median(size[size > 0]) >= least:
-            found.append(c)
-    return found
+        if len(c.intervals) and np.median(size[size > 0]) >= min_length:
+            long.append(c)
+    return long

@@ -46,8 +46,8 @@ def choose_thresholds(matrix: sp.csc_array, domains: Domains, rows: NDArray[np.b
     f1 = np.zeros((matrix.shape[1], len(domains.counts)))
     threshold = np.full_like(f1, np.nan)
     for j in range(matrix.shape[1]):
-        some = slice(matrix.indptr[j], matrix.indptr[j + 1])
-        row, value = matrix.indices[some], matrix.data[some]
+        entries = slice(matrix.indptr[j], matrix.indptr[j + 1])
+        row, value = matrix.indices[entries], matrix.data[entries]
         keep = both[row]
         row, value = row[keep].astype(np.int64), value[keep]
         if not len(row):
@@ -134,10 +134,10 @@ def confusion(active: NDArray[np.int64], reading: int, domains: Domains, n_rows:
         Rows that count, both strands.
     """
     inside, touched = _touched(active, reading, _lookup(domains))
-    own = (domains.reading == reading) & domains.counted
+    of_reading = (domains.reading == reading) & domains.counted
     n, k, tp = len(active), int(domains.bases[reading]), float(inside.sum())
     precision, count = _ratio(tp, n), int(domains.counts[reading])
-    recall = _ratio(np.count_nonzero(touched[own]), count)
+    recall = _ratio(np.count_nonzero(touched[of_reading]), count)
     runs = np.flatnonzero(np.diff(active, prepend=-2) != 1)
     in_run = np.add.reduceat(inside.astype(np.int64), runs) if len(runs) else np.zeros(0)
     precision_run = _ratio(np.count_nonzero(in_run), len(runs))
@@ -145,7 +145,7 @@ def confusion(active: NDArray[np.int64], reading: int, domains: Domains, n_rows:
         precision,
         _ratio(tp, k),
         recall,
-        _ratio(np.count_nonzero(2 * touched[own] >= domains.size[own]), count),
+        _ratio(np.count_nonzero(2 * touched[of_reading] >= domains.size[of_reading]), count),
         _f1(precision, recall),
         precision_run,
         _f1(precision_run, recall),
@@ -218,7 +218,7 @@ def _rotated_counts(active, forward, block, bounds, shifts, reading, lookup):  #
     starts, members, reading_of, counted = lookup
     inside = np.zeros(len(shifts), dtype=np.int64)
     hit = np.zeros(len(shifts), dtype=np.int64)
-    seen = np.full(len(reading_of), -1, dtype=np.int64)
+    last_draw = np.full(len(reading_of), -1, dtype=np.int64)
     for d in range(len(shifts)):
         for i in range(len(active)):
             b = block[i]
@@ -230,7 +230,7 @@ def _rotated_counts(active, forward, block, bounds, shifts, reading, lookup):  #
                 if reading_of[m] == reading:
                     inside[d] += first
                     first = False
-                    if seen[m] != d:
-                        seen[m] = d
+                    if last_draw[m] != d:
+                        last_draw[m] = d
                         hit[d] += counted[m]
     return inside, hit

@@ -96,8 +96,8 @@ def rotated(matrix: sp.csc_array, bounds: NDArray[np.integer], shifts: NDArray[n
     n_rows = int(bounds[-1])
     strand = matrix.indices >= n_rows
     rows = matrix.indices - strand * n_rows
-    for (a, b), own in zip(pairwise(matrix.indptr), shifts, strict=True):
-        rows[a:b] = rotate_rows(rows[a:b], bounds, own)
+    for (a, b), shifts_of_column in zip(pairwise(matrix.indptr), shifts, strict=True):
+        rows[a:b] = rotate_rows(rows[a:b], bounds, shifts_of_column)
     out = sp.csc_array((matrix.data, rows + strand * n_rows, matrix.indptr), shape=matrix.shape)
     out.has_sorted_indices = False
     out.sort_indices()
@@ -111,5 +111,5 @@ def take_rows(matrix: sp.csc_array, rows: NDArray[np.int64]) -> sp.csc_array:
     new[rows], new[n_rows + rows] = np.arange(len(rows)), len(rows) + np.arange(len(rows))
     place = new[matrix.indices]
     keep = place >= 0
-    kept = np.concatenate([[0], np.cumsum(keep)])
-    return sp.csc_array((matrix.data[keep], place[keep], kept[matrix.indptr]), shape=(2 * len(rows), matrix.shape[1]))
+    n_kept = np.concatenate([[0], np.cumsum(keep)])
+    return sp.csc_array((matrix.data[keep], place[keep], n_kept[matrix.indptr]), shape=(2 * len(rows), matrix.shape[1]))

@@ -56,13 +56,13 @@ def better_than(best: pd.DataFrame, column: str) -> Verdict:
 
     Classes that have one best feature are won and lost together: they count once, as the more of them go.
     """
-    known = best[best[f"f1_{column}"].notna() & (best["feature"] >= 0)]
-    margin = known["f1_domain"] - known[f"f1_{column}"]
+    comparable = best[best[f"f1_{column}"].notna() & (best["feature"] >= 0)]
+    margin = comparable["f1_domain"] - comparable[f"f1_{column}"]
     sides = (margin > 0).astype(int) - (margin < 0).astype(int)
-    total = sides.groupby(known["feature"]).sum()
+    total = sides.groupby(comparable["feature"]).sum()
     wins, losses = int((total > 0).sum()), int((total < 0).sum())
     p = sign_p(wins, losses)
-    return Verdict(p <= ALPHA if len(known) else None, wins, wins + losses, p)
+    return Verdict(p <= ALPHA if len(comparable) else None, wins, wins + losses, p)
 
 
 def replicated(checked: pd.DataFrame) -> Verdict:
@@ -99,6 +99,6 @@ def together(figures: Mapping[str, Any], alpha: float = ALPHA) -> Verdict:
     if shifted is None:
         return Verdict(None, real, real, 1.0)
     # each feature counts once: the pairs of one feature come and go together
-    k, other = (int(figures.get(f"run_{which}_features", n)) for which, n in (("real", real), ("rotated", shifted)))
+    k, other = (int(figures.get(f"run_{source}_features", n)) for source, n in (("real", real), ("rotated", shifted)))
     p = sign_p(k, other)
     return Verdict(p <= ALPHA and int(shifted) <= max(1.0, alpha * real), k, k + other, p)

@@ -71,14 +71,14 @@ def sequences(
     n_rows = len(bases)
     rows = np.asarray(rows, dtype=np.int64)
     strand = rows >= n_rows
-    at = rows - strand * n_rows
+    place = rows - strand * n_rows
     steps = np.where(strand, -1, 1)[:, None] * np.arange(-upstream, downstream + 1)
-    places = at[:, None] + steps
-    stretch = np.searchsorted(stretches, at, side="right") - 1
+    places = place[:, None] + steps
+    stretch = np.searchsorted(stretches, place, side="right") - 1
     low, high = np.asarray(stretches)[stretch][:, None], np.asarray(stretches)[stretch + 1][:, None]
     inside = (places >= low) & (places < high)
-    found = np.asarray(bases)[np.clip(places, 0, n_rows - 1)]
-    read = np.where(strand[:, None] & (found < 4), 3 - found, found)
+    letters = np.asarray(bases)[np.clip(places, 0, n_rows - 1)]
+    read = np.where(strand[:, None] & (letters < 4), 3 - letters, letters)
     return np.where(inside, read, 4).astype(np.uint8)
 
 
@@ -91,7 +91,7 @@ def distinct(windows: NDArray[np.uint8], same: float) -> NDArray[np.int64]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _distinct(windows, least):
+def _distinct(windows, min_agree):
     keep = np.empty(len(windows), dtype=np.int64)
     n = 0
     for i in range(len(windows)):
@@ -100,7 +100,7 @@ def _distinct(windows, least):
             agree = 0
             for k in range(windows.shape[1]):
                 agree += windows[i, k] == windows[keep[j], k]
-            if agree >= least:
+            if agree >= min_agree:
                 copy = True
                 break
         if not copy:
@@ -116,13 +116,13 @@ def repeat_share(windows: NDArray[np.uint8], k: int, share: float) -> float:
     """
     if len(windows) < 2 or windows.shape[1] < k:
         return 0.0
-    kmers, known = canonical_kmers(windows, k)
-    _, which = np.unique(kmers[known], return_inverse=True)
-    owner = np.repeat(np.arange(len(windows)), known.sum(axis=1))
-    shape = (len(windows), int(which.max(initial=0)) + 1)
-    held = sp.csr_array((np.ones(len(which)), (owner, which)), shape=shape)
-    held.data[:] = 1  # what occurs twice in a window was summed
-    shared = (held @ held.T).toarray()
+    kmers, unambiguous = canonical_kmers(windows, k)
+    _, kmer = np.unique(kmers[unambiguous], return_inverse=True)
+    owner = np.repeat(np.arange(len(windows)), unambiguous.sum(axis=1))
+    shape = (len(windows), int(kmer.max(initial=0)) + 1)
+    kmers_of = sp.csr_array((np.ones(len(kmer)), (owner, kmer)), shape=shape)
+    kmers_of.data[:] = 1  # what occurs twice in a window was summed
+    shared = (kmers_of @ kmers_of.T).toarray()
     sizes = shared.diagonal().copy()
     np.fill_diagonal(shared, 0)
     return float(np.mean((sizes > 0) & (shared.max(axis=1) >= share * np.maximum(sizes, 1))))

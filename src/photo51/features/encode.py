@@ -56,12 +56,12 @@ def encode_store(
     dictionary.origin.require(store.origin, f"{store.folder}: activations")
     valid = {strand: store.valid(strand) for strand in STRANDS}
     files: list[Path] = []
-    wanted = range(len(store.shards)) if shards is None else sorted(shards)
-    for number in progress(wanted, "encode", unit="shards"):
+    chosen = range(len(store.shards)) if shards is None else sorted(shards)
+    for number in progress(chosen, "encode", unit="shards"):
         if not 0 <= number < len(store.shards):
             raise InputError(f"shard: need 0 <= shard < {len(store.shards)}, got {number}")
         shard = store.shards[number]
-        made = content_hash(
+        fingerprint = content_hash(
             "encode",
             shard.file.header.get("made"),
             shard.file.header.get("sha256"),
@@ -69,15 +69,17 @@ def encode_store(
             dictionary.unit,
             __version__,
         )
-        meta = CodesMeta(dictionary.hash, store.origin, dictionary.n_features, store.workspace, made, dictionary.unit)
+        meta = CodesMeta(
+            dictionary.hash, store.origin, dictionary.n_features, store.workspace, fingerprint, dictionary.unit
+        )
         paths = {strand: shard_path(out, number, strand) for strand in STRANDS}
-        missing = [strand for strand, path in paths.items() if not is_made(path, made)]
+        missing = [strand for strand, path in paths.items() if not is_made(path, fingerprint)]
         if missing:
             shard.file.verify()
         for strand in missing:
             codes = _encode_rows(store, dictionary, strand, range(shard.row0, shard.row1, CHUNK), shard.row1)
-            kept = _without(codes, ~valid[strand][shard.row0 : shard.row1])
-            write_shard(out, number, strand, shard.row0, kept, meta)
+            valid_codes = _without(codes, ~valid[strand][shard.row0 : shard.row1])
+            write_shard(out, number, strand, shard.row0, valid_codes, meta)
         files += paths.values()
     return files
 
@@ -116,13 +118,13 @@ def encode_model(
     site = dictionary.origin.site
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     params = params.model_copy(update={"sites": (site,), "likelihood": False})
-    wanted = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
+    chosen = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
     contigs = genomes.sequences[["genome", "chrom", "sha256"]].to_dict("list")
     warmup = int(windows["warmup"].max())
     files = []
-    for shard in progress(wanted, "encode", unit="shards"):
+    for shard in progress(chosen, "encode", unit="shards"):
         part = windows[windows["shard"] == shard]
-        made = content_hash(
+        fingerprint = content_hash(
             "encode_model",
             model.spec.dtype,
             contigs,
@@ -133,11 +135,13 @@ def encode_model(
             dictionary.unit,
             __version__,
         )
-        meta = CodesMeta(dictionary.hash, dictionary.origin, dictionary.n_features, workspace, made, dictionary.unit)
+        meta = CodesMeta(
+            dictionary.hash, dictionary.origin, dictionary.n_features, workspace, fingerprint, dictionary.unit
+        )
         paths = [shard_path(out, int(shard), strand) for strand in STRANDS]
-        if not all(is_made(path, made) for path in paths):
-            found = cores(model, genomes, part, params, warmup=warmup)
-            row0, codes = _encode_cores(found, dictionary)
+        if not all(is_made(path, fingerprint) for path in paths):
+            read_cores = cores(model, genomes, part, params, warmup=warmup)
+            row0, codes = _encode_cores(read_cores, dictionary)
             for strand in STRANDS:
                 write_shard(out, int(shard), strand, row0, codes[strand], meta)
         files += paths
@@ -149,12 +153,12 @@ def _encode_cores(read: Iterable[Core], dictionary: Dictionary) -> tuple[int, di
     for core in read:
         parts[core.strand].append(_forward(core, dictionary))
     joined = {}
-    for strand, found in parts.items():
-        found.sort(key=lambda entry: entry[0])
-        ends = [row + codes.shape[0] for row, codes in found]
-        if [row for row, _ in found[1:]] != ends[:-1]:
+    for strand, entries in parts.items():
+        entries.sort(key=lambda entry: entry[0])
+        ends = [row + codes.shape[0] for row, codes in entries]
+        if [row for row, _ in entries[1:]] != ends[:-1]:
             raise InputError(f"windows: need rows one after another on strand {strand}, got gaps or overlaps")
-        joined[strand] = sp.vstack([codes for _, codes in found], format="csr")
+        joined[strand] = sp.vstack([codes for _, codes in entries], format="csr")
     return min(row for row, _ in parts["+"]), joined
 
 
@@ -170,6 +174,6 @@ def _without(codes: sp.csr_matrix, rows: NDArray[np.bool_]) -> sp.csr_matrix:
     if not rows.any():
         return codes
     keep = sp.diags_array((~rows).astype(np.float32), format="csr")
-    kept = sp.csr_matrix(keep @ codes)
-    kept.eliminate_zeros()
-    return kept
+    emptied = sp.csr_matrix(keep @ codes)
+    emptied.eliminate_zeros()
+    return emptied

@@ -85,15 +85,15 @@ def splice(
         "spliced": {site: reconstruct(dictionary)},
         "constant": {site: hold(mean)},
     }
-    found: dict[str, list[NDArray[np.float64]]] = {name: [] for name in edits}
+    nats_of: dict[str, list[NDArray[np.float64]]] = {name: [] for name in edits}
     rows, strands = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=bool)]
     for window in progress(windows.to_dict("records"), "splice", unit="windows"):
         ids = genomes.window_sequence(window)
         for name, edit in edits.items():
-            found[name].append(_surprisal(model, ids, edit)[int(window["warmup"]) :])
+            nats_of[name].append(_surprisal(model, ids, edit)[int(window["warmup"]) :])
         rows.append(core_rows(window))
         strands.append(np.full(len(rows[-1]), window["strand"] == "+"))
-    losses = {f"nats_{name}": np.concatenate([np.zeros(0), *nats]) for name, nats in found.items()}
+    losses = {f"nats_{name}": np.concatenate([np.zeros(0), *nats]) for name, nats in nats_of.items()}
     strand = np.where(np.concatenate(strands), "+", "-").astype(object)
     return LOSSES.check(pd.DataFrame({"row": np.concatenate(rows), "strand": strand, **losses}))
 
@@ -127,21 +127,21 @@ def _surprisal(model: DnaModel, ids: NDArray[np.uint8], edit: dict[str, Edit]) -
     bases = torch.tensor([65, 67, 71, 84], device=output.logits[0].device)
     log_p = torch.log_softmax(output.logits[0][:-1][:, bases].float(), -1).cpu().numpy()
     hit = ids[1:, None] == np.array([65, 67, 71, 84])
-    known = hit.any(axis=1)
-    return np.concatenate([[np.nan], np.where(known, -(log_p * hit).sum(axis=1), np.nan)]).astype(np.float64)
+    is_base = hit.any(axis=1)
+    return np.concatenate([[np.nan], np.where(is_base, -(log_p * hit).sum(axis=1), np.nan)]).astype(np.float64)
 
 
 def _row(name: str, losses: Losses, member: NDArray[np.bool_]) -> dict[str, object]:
-    here = member & np.isfinite(losses.original)
-    original, spliced, constant = (float(x[here].mean()) if here.any() else np.nan for x in losses)
+    scored = member & np.isfinite(losses.original)
+    original, spliced, constant = (float(x[scored].mean()) if scored.any() else np.nan for x in losses)
     lost = constant - original
     return {
         "bases": name,
-        "n": int(here.sum()),
+        "n": int(scored.sum()),
         "nats_original": original,
         "nats_spliced": spliced,
         "nats_constant": constant,
-        "recovered": (constant - spliced) / lost if here.any() and lost > 0 else np.nan,
+        "recovered": (constant - spliced) / lost if scored.any() and lost > 0 else np.nan,
     }
 
 

@@ -59,10 +59,10 @@ def _in_turn(families: list[list[Gene]]) -> list[Gene]:
     """The first gene of every family, then the second of those that have one, …; in a family new genera come first."""
     placed = []
     for genes in families:
-        seen: Counter[str] = Counter()
+        n_of_genus: Counter[str] = Counter()
         for gene in genes:
-            placed.append((seen[gene.lineage[5]], gene))
-            seen[gene.lineage[5]] += 1
+            placed.append((n_of_genus[gene.lineage[5]], gene))
+            n_of_genus[gene.lineage[5]] += 1
     turn: Counter[str] = Counter()
     ordered = []
     for _, gene in sorted(placed, key=lambda p: p[0]):
@@ -85,8 +85,8 @@ def kmer_shares(ids: NDArray[np.uint8], k: int = K) -> NDArray[np.float32]:
     """Share of each k-mer among those of known bases, (4**k,)."""
     code = base_codes(ids).astype(np.int64)
     windows = np.lib.stride_tricks.sliding_window_view(code, k)
-    known = windows[(windows < 4).all(1)] @ 4 ** np.arange(k - 1, -1, -1)
-    return (np.bincount(known, minlength=4**k) / max(1, len(known))).astype(np.float32)
+    words = windows[(windows < 4).all(1)] @ 4 ** np.arange(k - 1, -1, -1)
+    return (np.bincount(words, minlength=4**k) / max(1, len(words))).astype(np.float32)
 
 
 def mean_codes(model: DnaModel, dictionary: Dictionary, genes: Sequence[Gene], warmup: int) -> NDArray[np.float32]:

@@ -96,8 +96,8 @@ def later_halves(windows: pd.DataFrame, params: RetileParams) -> pd.DataFrame:
     rng = np.random.default_rng([params.seed, 11])
     parts = []
     for strand in STRANDS:
-        own = able[able["strand"] == strand]
-        parts.append(own.iloc[np.sort(rng.permutation(len(own))[: params.windows // 2])])
+        candidates = able[able["strand"] == strand]
+        parts.append(candidates.iloc[np.sort(rng.permutation(len(candidates))[: params.windows // 2])])
     out = pd.concat(parts).copy()
     plus, middle = (out["strand"] == "+").to_numpy(), ((out["start"] + out["end"]) // 2).to_numpy()
     start, end = out["start"].to_numpy(), out["end"].to_numpy()

@@ -56,8 +56,8 @@ def runs(codes: sp.csc_matrix, breaks: NDArray[np.int64]) -> Runs:
     last = np.append(first[1:], len(row)) - 1
     value = np.maximum.reduceat(codes.data, first)
     at_peak = codes.data == np.repeat(value, last - first + 1)
-    where = np.where(at_peak, np.arange(len(row)), len(row))
-    peak = row[np.minimum.reduceat(where, first)]
+    peak_entry = np.where(at_peak, np.arange(len(row)), len(row))
+    peak = row[np.minimum.reduceat(peak_entry, first)]
     return Runs(column[first], row[first], row[last] + 1, peak, value.astype(np.float32))
 
 
@@ -74,19 +74,19 @@ def feature_table(store: CodesStore, workspace: Workspace, params: FeaturesParam
     for first in progress(chunks, "features", unit="chunks"):
         ids = np.arange(first, min(first + params.chunk, store.n_features))
         codes = {strand: store.features(ids, strand) for strand in STRANDS}
-        found = {strand: runs(codes[strand], breaks) for strand in STRANDS}
-        statistics.append(_statistics(ids, codes, found, workspace))
-        windows.append(_strongest(ids, found, workspace, params))
+        runs_of = {strand: runs(codes[strand], breaks) for strand in STRANDS}
+        statistics.append(_statistics(ids, codes, runs_of, workspace))
+        windows.append(_strongest(ids, runs_of, workspace, params))
     features = pd.concat(statistics, ignore_index=True)
     top = pd.concat(windows, ignore_index=True)
     return FEATURES.check(features), TOP_WINDOWS.check(top) if len(top) else TOP_WINDOWS.empty()
 
 
-def _statistics(ids: NDArray[np.int64], codes: dict, found: dict[Strand, Runs], workspace: Workspace) -> pd.DataFrame:
+def _statistics(ids: NDArray[np.int64], codes: dict, runs_of: dict[Strand, Runs], workspace: Workspace) -> pd.DataFrame:
     n = workspace.n_rows
     active = {s: np.diff(codes[s].indptr).astype(np.int64) for s in STRANDS}
     n_active = active["+"] + active["-"]
-    n_runs = sum(np.bincount(found[s].column, minlength=len(ids)) for s in STRANDS)
+    n_runs = sum(np.bincount(runs_of[s].column, minlength=len(ids)) for s in STRANDS)
     rows = []
     for j in range(len(ids)):
         parts = [codes[s].data[codes[s].indptr[j] : codes[s].indptr[j + 1]] for s in STRANDS]
@@ -131,10 +131,10 @@ def _strand_correlation(plus: NDArray, minus: NDArray, plus_rows: NDArray, minus
 
 
 def _strongest(
-    ids: NDArray[np.int64], found: dict[Strand, Runs], workspace: Workspace, params: FeaturesParams
+    ids: NDArray[np.int64], runs_of: dict[Strand, Runs], workspace: Workspace, params: FeaturesParams
 ) -> pd.DataFrame:
     """The strongest runs of each feature, both strands, peaks of one strand `apart` or more from each other."""
-    table = pd.concat([pd.DataFrame(found[s]._asdict()).assign(strand=s) for s in STRANDS], ignore_index=True)
+    table = pd.concat([pd.DataFrame(runs_of[s]._asdict()).assign(strand=s) for s in STRANDS], ignore_index=True)
     table = table.sort_values(["column", "value", "strand", "start"], ascending=[True, False, True, True])
     keep = [i for _, group in table.groupby("column") for i in _spaced(group, params)]
     table = table.loc[keep]

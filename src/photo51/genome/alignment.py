@@ -155,14 +155,14 @@ def substitute(ids: NDArray[np.uint8], origin: int, variant: Variant) -> tuple[A
     InputError
         Where it does not, naming the variant and the bases found.
     """
-    at = variant.pos - origin
-    end = at + len(variant.ref)
-    found = decode(ids[max(at, 0) : max(end, 0)])
-    if at < 0 or found != variant.ref:
-        raise InputError(f"variant {variant}: need its reference allele in the genome, got {found or 'no base'!r}")
+    first = variant.pos - origin
+    end = first + len(variant.ref)
+    spelled = decode(ids[max(first, 0) : max(end, 0)])
+    if first < 0 or spelled != variant.ref:
+        raise InputError(f"variant {variant}: need its reference allele in the genome, got {spelled or 'no base'!r}")
     allele = np.frombuffer(variant.alt.encode("ascii"), dtype=np.uint8)
-    changed = np.concatenate([ids[:at], allele, ids[end:]])
+    changed = np.concatenate([ids[:first], allele, ids[end:]])
     return (
-        AlleleWindow(ids, at, end, "+", origin),
-        AlleleWindow(changed, at, at + len(allele), "+", origin),
+        AlleleWindow(ids, first, end, "+", origin),
+        AlleleWindow(changed, first, first + len(allele), "+", origin),
     )

@@ -123,12 +123,12 @@ def transcript_parts(genome: str, contig: Contig) -> list[tuple]:
 
 def _distinct(pairs: Iterable[tuple[str, Feature]]) -> Iterable[tuple[str, Feature]]:
     """Without intervals that two files give to one class: the first is kept, the files being read in their order."""
-    seen: set[tuple] = set()
+    written: set[tuple] = set()
     for kind, f in pairs:
         places = tuple((p.start, p.end, "." if kind in UNSTRANDED else p.strand) for p in f.parts)
-        if (kind, places) not in seen:
+        if (kind, places) not in written:
             yield kind, f
-        seen.add((kind, places))
+        written.add((kind, places))
 
 
 def contig_rows(contig: Contig, params: AnnotationParams, motifs: Sequence[tuple[Motif, str]] = ()) -> list[Row]:
@@ -187,18 +187,18 @@ def _predicted(
     if not genes:
         return []
     units = transcription_units(genes, params.operon_gap, length, circular=circular)
-    wanted = [kind for kind in params.predict if kind not in present]
+    kinds = [kind for kind in params.predict if kind not in present]
     rows: list[Row] = []
-    if "operon" in wanted:
+    if "operon" in kinds:
         rows += operon_rows(units, params.boundary, length, circular=circular)
-    if "promoter" in wanted:
+    if "promoter" in kinds:
         rows += _promoters(contig, units, params)
-    if "rbs" in wanted:
-        rbs = partial(signals.ribosome_binding_site, least=params.rbs_bases)
+    if "rbs" in kinds:
+        rbs = partial(signals.ribosome_binding_site, min_paired=params.rbs_bases)
         rows += _sites(contig, coding, "rbs_predicted", -25, rbs)
-    if "terminator" in wanted:
+    if "terminator" in kinds:
         last = [unit.genes[-1] for unit in units]
-        end = partial(signals.terminator, least=params.terminator_score)
+        end = partial(signals.terminator, min_score=params.terminator_score)
         rows += _sites(contig, last, "terminator_predicted", params.terminator_search, end)
     return rows
 
@@ -208,11 +208,11 @@ def _promoters(contig: Contig, units: Sequence[Unit], params: AnnotationParams) 
     reach = params.promoter_search + 40
     upstream = [stretch(contig, g.strand, five_prime(g.parts), -reach)[0] for g in first]
     base = signals.background(np.concatenate(upstream))
-    find = partial(signals.promoter, base=base, reach=params.promoter_search, least=params.promoter_score)
+    find = partial(signals.promoter, base=base, reach=params.promoter_search, min_score=params.promoter_score)
     return _sites(contig, first, "promoter_predicted", -reach, find)
 
 
-def stretch(contig: Contig, strand: str, at: int, size: int) -> tuple[NDArray[np.uint8], int]:
+def stretch(contig: Contig, strand: str, boundary: int, size: int) -> tuple[NDArray[np.uint8], int]:
     """Bases in reading direction before (`size` < 0) or after a boundary of a contig, fewer at the ends of a linear
     one.
 
@@ -222,13 +222,13 @@ def stretch(contig: Contig, strand: str, at: int, size: int) -> tuple[NDArray[np
     """
     ids = contig.record.ids
     forward = (strand != "-") == (size > 0)
-    start, end = (at, at + abs(size)) if forward else (at - abs(size), at)
+    start, end = (boundary, boundary + abs(size)) if forward else (boundary - abs(size), boundary)
     if contig.circular:
         start, end = (start, min(end, start + len(ids))) if forward else (max(start, end - len(ids)), end)
     else:
         start, end = max(0, start), min(end, len(ids))
-    found = np.take(ids, np.arange(start, end), mode="wrap")
-    return (reverse_complement(found) if strand == "-" else found), start
+    bases = np.take(ids, np.arange(start, end), mode="wrap")
+    return (reverse_complement(bases) if strand == "-" else bases), start
 
 
 def _sites(
@@ -242,8 +242,8 @@ def _sites(
     rows = []
     length = len(contig.record.ids)
     for f in anchors:
-        at = five_prime(f.parts) if size < 0 else three_prime(f.parts)
-        bases, start = stretch(contig, f.strand, at, size)
+        end = five_prime(f.parts) if size < 0 else three_prime(f.parts)
+        bases, start = stretch(contig, f.strand, end, size)
         site = find(bases)
         if site is None:
             continue

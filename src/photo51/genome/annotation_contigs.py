@@ -71,16 +71,16 @@ class Names:
                     )
                 ],
             )
-        own = self._by_contig[file]
-        if chrom in own:
+        models = self._by_contig[file]
+        if chrom in models:
             self._used[file].add(chrom)
             return chrom
         own_keys = _keys(chrom, described)
-        for other, model in own.items():
+        for other, model in models.items():
             if other in self._used[file] or not own_keys & (_keys(other, "") | _of_records(model)):
                 continue
-            said = self._lengths[file].get(other)
-            clean, coding = fits(model) if said is None and fits is not None else (0, 0)
+            length_stated = self._lengths[file].get(other)
+            clean, coding = fits(model) if length_stated is None and fits is not None else (0, 0)
             if clean >= _FEWEST and clean >= _MOST * coding:
                 self._used[file].add(other)
                 text = (
@@ -89,15 +89,17 @@ class Names:
                 )
                 reading.noted(file, [(text, model.transcripts[0].where)])
                 return other
-            if said is None or said[0] != length:
+            if length_stated is None or length_stated[0] != length:
                 self._rejected[file, other] = f"; {chrom!r} may be the same, but " + (
                     "the file states no length and has no coding sequences that translate on it by which to tell"
-                    if said is None
-                    else f"it has {length:,} bases and not {said[0]:,}"
+                    if length_stated is None
+                    else f"it has {length:,} bases and not {length_stated[0]:,}"
                 )
                 continue
             self._used[file].add(other)
-            reading.noted(file, [(f"{other} is taken for {chrom}, which is as long ({length:,} bases)", said[1])])
+            reading.noted(
+                file, [(f"{other} is taken for {chrom}, which is as long ({length:,} bases)", length_stated[1])]
+            )
             return other
         return ""
 
@@ -113,27 +115,27 @@ class Names:
             for other, model in by_contig.items():
                 if other in self._used[file]:
                     continue
-                first = min((x for own in model for x in own), key=lambda x: _line(x.where))
+                first = min((x for models in model for x in models), key=lambda x: _line(x.where))
                 near = nearest(other, chroms)
                 hint = self._rejected.get((file, other)) or (f"; the nearest name is {near[0]!r}" if near else "")
-                known = ", ".join(sorted(chroms)[:5])
-                raise InputError(f"{first.where}: need a contig of {sequence} ({known}), got {other!r}{hint}")
+                contigs = ", ".join(sorted(chroms)[:5])
+                raise InputError(f"{first.where}: need a contig of {sequence} ({contigs}), got {other!r}{hint}")
 
 
-def _line(where: str) -> int:
-    number = re.search(r"line (\d+)", where)
+def _line(location: str) -> int:
+    number = re.search(r"line (\d+)", location)
     return int(number[1]) if number else 0
 
 
 def _keys(chrom: str, described: str) -> set[str]:
     """What a contig may be called: by its name, and by what its header says of a chromosome."""
-    own = set(keys(chrom))
+    names = set(keys(chrom))
     if "mitochondri" in described.lower():
-        own |= keys("MT")
+        names |= keys("MT")
     for pattern in (_CHROMOSOME, _ENSEMBL):
         if m := pattern.search(described):
-            own |= keys(m[1])
-    return own
+            names |= keys(m[1])
+    return names
 
 
 def _of_records(model: Model) -> set[str]:

@@ -39,15 +39,17 @@ def read_bed(path: Path | str, kind: str, left_out: list[tuple[str, str]] | None
         Naming file and line.
     """
     features = []
-    for number, fields, at in _rows(path):
-        start, end = _place(fields, at)
+    for number, fields, location in _rows(path):
+        start, end = _place(fields, location)
         if start == end:
             reason = "interval of length zero, a site between two bases, which has no bases of its own"
             if left_out is None:
-                raise InputError(f"{at}: need a contig and start < end, got {fields[0]!r} {start} {end}: {reason}")
-            left_out.append((reason, at))
+                raise InputError(
+                    f"{location}: need a contig and start < end, got {fields[0]!r} {start} {end}: {reason}"
+                )
+            left_out.append((reason, location))
             continue
-        features.append(_feature(fields, kind, at, number))
+        features.append(_feature(fields, kind, location, number))
     return features
 
 
@@ -64,13 +66,13 @@ def read_bed_genes(path: Path | str) -> Annotation:
     """
     assembler = Assembler()
     records = 0
-    for number, fields, at in _rows(path):
+    for number, fields, location in _rows(path):
         if not is_gene_row(fields):
-            raise InputError(f"{at}: need 12 columns of BED as in the lines before, got {len(fields)}")
-        start, end = _place(fields, at)
+            raise InputError(f"{location}: need 12 columns of BED as in the lines before, got {len(fields)}")
+        start, end = _place(fields, location)
         records += 1
-        exons = _blocks(fields, start, end, at)
-        thick = whole_number(fields[6], at, "thickStart"), whole_number(fields[7], at, "thickEnd")
+        exons = _blocks(fields, start, end, location)
+        thick = whole_number(fields[6], location, "thickStart"), whole_number(fields[7], location, "thickEnd")
         strand = _STRANDS[fields[5]]
         more = fields[12:20] if len(fields) >= 20 else []
         name = fields[3] if fields[3] != "." else f"transcript_{number}"
@@ -84,8 +86,8 @@ def read_bed_genes(path: Path | str) -> Annotation:
             name,
             (),
             attributes,
-            _score(fields, at),
-            at,
+            _score(fields, location),
+            location,
         )
         key = (fields[0], gene or name)
         assembler.gene(key, name=gene or name)
@@ -129,71 +131,72 @@ def _rows(path: Path | str) -> Iterator[tuple[int, list[str], str]]:
         if line.split(maxsplit=1)[0] in {"track", "browser"}:
             continue
         fields = [f.strip() for f in line.split("\t")] if "\t" in line else line.split()
-        at = f"{path}, line {number}"
+        location = f"{path}, line {number}"
         if len(fields) < 3:
-            raise InputError(f"{at}: need 3 columns or more, got {len(fields)}")
-        yield number, fields, at
+            raise InputError(f"{location}: need 3 columns or more, got {len(fields)}")
+        yield number, fields, location
 
 
-def _place(fields: list[str], at: str) -> tuple[int, int]:
+def _place(fields: list[str], location: str) -> tuple[int, int]:
     if not (fields[1].lstrip("-").isdigit() or fields[2].lstrip("-").isdigit()):
         raise InputError(
-            f"{at}, start: need a whole number of at least 0, got {fields[1]!r}; a line of column names has to begin"
-            " with #"
+            f"{location}, start: need a whole number of at least 0, got {fields[1]!r}; a line of column names has to"
+            " begin with #"
         )
-    start, end = whole_number(fields[1], at, "start"), whole_number(fields[2], at, "end")
+    start, end = whole_number(fields[1], location, "start"), whole_number(fields[2], location, "end")
     if not fields[0] or start > end:
-        raise InputError(f"{at}: need a contig and start < end, got {fields[0]!r} {start} {end}")
+        raise InputError(f"{location}: need a contig and start < end, got {fields[0]!r} {start} {end}")
     return start, end
 
 
-def _feature(fields: list[str], kind: str, at: str, number: int) -> Feature:
-    start, end = _place(fields, at)
+def _feature(fields: list[str], kind: str, location: str, number: int) -> Feature:
+    start, end = _place(fields, location)
     name = fields[3] if len(fields) > 3 and fields[3] != "." else ""
     if kind == "*":
         kind, _, name = name.partition(":")
         if not kind:
-            raise InputError(f"{at}: need a class in the name column (class or class:name), got none")
+            raise InputError(f"{location}: need a class in the name column (class or class:name), got none")
     strand = fields[5] if len(fields) > 5 else "."
     if strand not in _STRANDS:
-        raise InputError(f"{at}: need a strand of + - or ., got {strand!r}")
-    parts = tuple(Part(s, e, _STRANDS[strand]) for s, e in _blocks(fields, start, end, at))
+        raise InputError(f"{location}: need a strand of + - or ., got {strand!r}")
+    parts = tuple(Part(s, e, _STRANDS[strand]) for s, e in _blocks(fields, start, end, location))
     return Feature(
         chrom=fields[0],
         type=kind,
         parts=parts[::-1] if strand == "-" else parts,
         name=name,
         group=f"{kind}_{number}",
-        score=_score(fields, at),
-        where=at,
+        score=_score(fields, location),
+        where=location,
     )
 
 
-def _score(fields: list[str], at: str) -> float:
+def _score(fields: list[str], location: str) -> float:
     if len(fields) < 5 or fields[4] == ".":
         return float("nan")
     try:
         return float(fields[4])
     except ValueError as e:
-        raise InputError(f"{at}: need a score that is a number or ., got {fields[4]!r}") from e
+        raise InputError(f"{location}: need a score that is a number or ., got {fields[4]!r}") from e
 
 
-def _blocks(fields: list[str], start: int, end: int, at: str) -> list[tuple[int, int]]:
+def _blocks(fields: list[str], start: int, end: int, location: str) -> list[tuple[int, int]]:
     if len(fields) < 12 or not is_gene_row(fields):
         if len(fields) == 12 and _looks_like_blocks(fields):
-            whole_number(fields[9], at, "blockCount")
+            whole_number(fields[9], location, "blockCount")
         else:
             return [(start, end)]
-    n = whole_number(fields[9], at, "blockCount")
+    n = whole_number(fields[9], location, "blockCount")
     sizes, starts = (
-        [whole_number(x, at, c) for x in f.strip(",").split(",")]
+        [whole_number(x, location, c) for x in f.strip(",").split(",")]
         for c, f in (("blockSizes", fields[10]), ("blockStarts", fields[11]))
     )
     blocks = [(start + s, start + s + size) for s, size in zip(starts, sizes, strict=False)]
     rising = all(a[1] <= b[0] for a, b in pairwise(blocks))
     if not (n == len(sizes) == len(starts) and rising and all(s < e <= end for s, e in blocks)):
         raise InputError(
-            f"{at}: need {n} rising blocks inside {start}-{end}, got sizes {fields[10]!r} and starts {fields[11]!r}"
+            f"{location}: need {n} rising blocks inside {start}-{end}, got sizes {fields[10]!r} and starts"
+            f" {fields[11]!r}"
         )
     return blocks
 

@@ -102,16 +102,16 @@ def deal(holdings: NDArray[np.float64], groups: NDArray[np.int64], shares: Seque
         Seed of the order among groups of one size and among equally good splits.
     """
     _, group = np.unique(groups, return_inverse=True)
-    held = np.zeros((group.max(initial=-1) + 1, holdings.shape[1]))
-    np.add.at(held, group, holdings)
-    lacking = held.sum(axis=0)[:, None] * np.asarray(shares, dtype=float)[None, :]
+    totals = np.zeros((group.max(initial=-1) + 1, holdings.shape[1]))
+    np.add.at(totals, group, holdings)
+    lacking = totals.sum(axis=0)[:, None] * np.asarray(shares, dtype=float)[None, :]
     rng = np.random.default_rng(seed)
-    chance, first = rng.permutation(len(held)), rng.permutation(len(SPLITS))
-    chosen = np.zeros(len(held), dtype=int)
-    for g in np.lexsort([chance, -np.round(held.sum(axis=1), 9)]):
-        gain = np.where(np.asarray(shares) > 0, np.round(held[g] @ lacking, 12), -np.inf)
+    chance, first = rng.permutation(len(totals)), rng.permutation(len(SPLITS))
+    chosen = np.zeros(len(totals), dtype=int)
+    for g in np.lexsort([chance, -np.round(totals.sum(axis=1), 9)]):
+        gain = np.where(np.asarray(shares) > 0, np.round(totals[g] @ lacking, 12), -np.inf)
         chosen[g] = np.lexsort([first, -gain])[0]
-        lacking[:, chosen[g]] -= held[g]
+        lacking[:, chosen[g]] -= totals[g]
     return [SPLITS[c] for c in chosen[group]]
 
 

@@ -67,22 +67,22 @@ def choose(
         Programs that made the genome's annotation, for contigs without genes.
     """
     stated = Counter(c for t in transcripts if t.cds and (c := stated_code(t)))
-    own = stated.most_common(1)[0][0] if stated else 0
-    asked = user.get(chrom, user.get("", 0))
-    if asked:
+    by_records = stated.most_common(1)[0][0] if stated else 0
+    by_user = user.get(chrom, user.get("", 0))
+    if by_user:
         against = (
-            f"{chrom}: genomes.tsv says genetic code {asked}, its records say /transl_table={own}, which its CDS are"
-            " read with"
+            f"{chrom}: genomes.tsv says genetic code {by_user}, its records say /transl_table={by_records}, which its"
+            " CDS are read with"
         )
-        return Choice(asked, against if own and own != asked else "")
-    if own:
-        return Choice(own)
-    kind, told = _kind(chrom, described, features)
+        return Choice(by_user, against if by_records and by_records != by_user else "")
+    if by_records:
+        return Choice(by_records)
+    kind, evidence = _kind(chrom, described, features)
     if kind == "mitochondrion":
         best = _fewest_stops([spliced(t) for t in transcripts if t.cds and all(not p.chrom for p in t.cds)])
-        return Choice(best, _guess(chrom, best, f"{told} says that it is a mitochondrion"))
+        return Choice(best, _guess(chrom, best, f"{evidence} says that it is a mitochondrion"))
     if kind == "plastid":
-        return Choice(11, _guess(chrom, 11, f"{told} says that it is a plastid"))
+        return Choice(11, _guess(chrom, 11, f"{evidence} says that it is a plastid"))
     names = [
         t.attributes.get("source_column", "") + " " + t.attributes.get("inference", "") for t in transcripts if t.cds
     ]
@@ -101,11 +101,11 @@ def _guess(chrom: str, code: int, why: str) -> str:
 
 def _kind(chrom: str, described: str, features: Sequence[Feature]) -> tuple[str, str]:
     for f in features:
-        said = f"{f.attributes.get('organelle', '')} {f.attributes.get('genome', '')}"
-        if f.type.lower() in {"source", "region", "chromosome"} and said.strip():
-            if _MITO_TEXT.search(said):
+        organelle = f"{f.attributes.get('organelle', '')} {f.attributes.get('genome', '')}"
+        if f.type.lower() in {"source", "region", "chromosome"} and organelle.strip():
+            if _MITO_TEXT.search(organelle):
                 return "mitochondrion", "its record"
-            if _PLASTID_TEXT.search(said):
+            if _PLASTID_TEXT.search(organelle):
                 return "plastid", "its record"
     if _MITO_NAME.fullmatch(chrom):
         return "mitochondrion", "its name"

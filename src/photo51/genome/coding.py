@@ -117,8 +117,8 @@ def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
     code
         Genetic code of the contig; the CDS's own /transl_table goes before it.
     """
-    own = stated_code(t) or code
-    t = replace(t, genetic_code=own, partial_5=t.partial_5 or _partial(t, 5), partial_3=t.partial_3 or _partial(t, 3))
+    table = stated_code(t) or code
+    t = replace(t, genetic_code=table, partial_5=t.partial_5 or _partial(t, 5), partial_3=t.partial_3 or _partial(t, 3))
     if not t.cds:
         return Judged(t)
     if any(p.chrom for p in t.cds):
@@ -126,24 +126,24 @@ def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
     if any(p.strand == "." for p in t.cds):
         return Judged(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))), begins=False, ends=False)
     letters = spliced(t.cds, ids)
-    stops = stops_of(own)
+    stops = stops_of(table)
     moved = _reordered(t, letters, ids, stops)
     if moved is not None:
         t, letters = moved, spliced(moved.cds, ids)
-    frame, cds, how = _frame(t, letters, stops)
-    how = "order" if moved is not None else how
+    frame, cds, method = _frame(t, letters, stops)
+    method = "order" if moved is not None else method
     t = replace(t, cds=cds)
     exceptions = _recoded(t, frame)
     inner = _inner_stops(letters, frame, stops.stops, exceptions)
     if inner and (letter := _read_through(t, letters, frame, inner)):
         exceptions |= dict.fromkeys(inner, letter)
-        inner, how = [], "recoded"
+        inner, method = [], "recoded"
     begins = t.partial_5 or (frame == 0 and letters[:3] in stops.starts)
     if t.begins is False and not begins and len(letters) >= 3:
         t, begins = replace(t, partial_5=True), True
     ends = t.partial_3 or _ends(letters, frame, stops.stops, exceptions)
     t = replace(t, recoded=";".join(f"{codon}:{letter}" for codon, letter in sorted(exceptions.items())))
-    return Judged(t, inner[0] if inner else 0, begins, ends, how)
+    return Judged(t, inner[0] if inner else 0, begins, ends, method)
 
 
 def stated_code(t: Transcript) -> int:
@@ -212,15 +212,15 @@ def _stopped(t: Transcript, letters: str, frame: int, stops: frozenset[str]) -> 
 
 def _stopped_by_part(parts: Sequence[Part], letters: str, stops: frozenset[str]) -> bool:
     """Whether parts read each in its own stated frame stop inside."""
-    at = 0
+    offset = 0
     for i, p in enumerate(framed(parts, 0)):
-        own = letters[at : at + p.end - p.start]
-        inner = _inner_stops(own, p.frame, stops, {})
-        last = (len(own) - p.frame) // 3
-        whole = [own[p.frame + 3 * (last - 1) : p.frame + 3 * last]] if last > 0 and i < len(parts) - 1 else []
+        part_letters = letters[offset : offset + p.end - p.start]
+        inner = _inner_stops(part_letters, p.frame, stops, {})
+        last = (len(part_letters) - p.frame) // 3
+        whole = [part_letters[p.frame + 3 * (last - 1) : p.frame + 3 * last]] if last > 0 and i < len(parts) - 1 else []
         if inner or (whole and whole[0] in stops):
             return True
-        at += p.end - p.start
+        offset += p.end - p.start
     return False
 
 
@@ -279,14 +279,14 @@ def _recoded(t: Transcript, frame: int) -> dict[int, str]:
     text = t.attributes.get("transl_except", "")
     if not text and not t.marked:
         return {}
-    where = positions(t.cds)
+    genomic = positions(t.cds)
     out: dict[int, str] = {}
     stated = [([int(n) - 1 for n in _NUMBER.findall(place_)], _letter(aa)) for place_, aa in _EXCEPTION.findall(text)]
     stated += [([p.start, p.end - 1], letter) for p, letter in t.marked]
     for bases, letter in stated:
-        at = [int(i) for b in bases for i in np.flatnonzero(where == b)[:1]]
-        if at and min(at) >= frame:
-            out[(min(at) - frame) // 3 + 1] = letter
+        places = [int(i) for b in bases for i in np.flatnonzero(genomic == b)[:1]]
+        if places and min(places) >= frame:
+            out[(min(places) - frame) // 3 + 1] = letter
     return out
 
 
@@ -298,15 +298,15 @@ def _letter(aa: str) -> str:
 
 def _read_through(t: Transcript, letters: str, frame: int, inner: list[int]) -> str:
     """The amino acid that all inner stops are read as, where a note of the record says so; else nothing."""
-    said = " ".join(
+    notes = " ".join(
         t.attributes.get(k, "") for k in ("note", "Note", "product", "tag", "exception", "description")
     ).lower()
     codons = {letters[frame + 3 * (n - 1) : frame + 3 * n] for n in inner}
-    if "seleno" in said and codons == {"TGA"}:
+    if "seleno" in notes and codons == {"TGA"}:
         return "U"
-    if "pyrrolysine" in said and codons == {"TAG"}:
+    if "pyrrolysine" in notes and codons == {"TAG"}:
         return "O"
-    return "X" if any(w in said for w in ("readthrough", "read-through", "read through")) else ""
+    return "X" if any(w in notes for w in ("readthrough", "read-through", "read through")) else ""
 
 
 def as_feature(t: Transcript) -> Feature:

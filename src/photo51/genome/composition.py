@@ -14,12 +14,12 @@ from photo51.types import Strand
 _LETTERS = "ACGT"
 
 
-def homopolymer_rows(ids: NDArray[np.uint8], least: int) -> list[Row]:
+def homopolymer_rows(ids: NDArray[np.uint8], min_run: int) -> list[Row]:
     """Runs of one base, under the letter that each strand reads: a run of T is a run of A to strand `-`."""
     code = codes(ids)
     edges = np.flatnonzero(np.diff(code, prepend=255, append=255))
     starts, ends = edges[:-1], edges[1:]
-    long = (ends - starts >= least) & (code[starts] < 4)
+    long = (ends - starts >= min_run) & (code[starts] < 4)
     rows = []
     for start, end, c in zip(starts[long].tolist(), ends[long].tolist(), code[starts[long]].tolist(), strict=True):
         strands: tuple[tuple[Strand, int], ...] = (("+", c), ("-", 3 - c))
@@ -33,7 +33,7 @@ def homopolymer_rows(ids: NDArray[np.uint8], least: int) -> list[Row]:
                     kind,
                     group=f"run_{start}",
                     score=float(end - start),
-                    source=f"rule: at least {least}",
+                    source=f"rule: at least {min_run}",
                 )
             )
     return rows
@@ -61,11 +61,11 @@ def gc_tiles(ids: NDArray[np.uint8], size: int) -> Tiles:
     """GC content of consecutive tiles; the last one is shorter."""
     code = codes(ids)
     starts = np.arange(0, len(ids), size)
-    known = np.add.reduceat((code < 4).astype(np.int64), starts)
+    n_known = np.add.reduceat((code < 4).astype(np.int64), starts)
     gc = np.add.reduceat(((code == 1) | (code == 2)).astype(np.int64), starts)
     content = np.full(len(starts), np.nan)
-    enough = known * 2 >= size
-    content[enough] = gc[enough] / known[enough]
+    enough = n_known * 2 >= size
+    content[enough] = gc[enough] / n_known[enough]
     return Tiles(content, size, len(ids))
 
 

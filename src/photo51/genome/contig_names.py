@@ -56,26 +56,26 @@ def keys(name: str) -> frozenset[str]:
     Letters of any case, a prefix `chr`, the version of an accession, Roman numerals, the names of mitochondria and
     plastids, and accessions between bars (`gi|448814763|ref|NC_000962.3|`) make no difference.
     """
-    found = {name.lower()}
+    forms = {name.lower()}
     words = [w for w in name.split("|") if w] if "|" in name else [name]
     for word in words:
         if accession := _ACCESSION.match(word):
-            found.add(accession[1].lower())
+            forms.add(accession[1].lower())
             if accession[1] in _REFSEQ:
-                found.add(f"chromosome {_REFSEQ[accession[1]]}")
+                forms.add(f"chromosome {_REFSEQ[accession[1]]}")
             continue
         core = _PREFIX.sub("", word).lower()
         if core in _MITOCHONDRION:
-            found.add("chromosome m")
+            forms.add("chromosome m")
         elif core in _PLASTID and core != word.lower():
-            found.add("plastid")
+            forms.add("plastid")
         elif core.isdigit():
-            found.add(f"chromosome {int(core)}")
+            forms.add(f"chromosome {int(core)}")
         elif core in _ARABIC:
-            found |= {f"chromosome {_ARABIC[core]}", f"chromosome {core}"}
+            forms |= {f"chromosome {_ARABIC[core]}", f"chromosome {core}"}
         elif core in {"x", "y", "z", "w"} or core != word.lower():
-            found.add(f"chromosome {core}")
-    return frozenset(found)
+            forms.add(f"chromosome {core}")
+    return frozenset(forms)
 
 
 def _roman(n: int) -> str:
@@ -103,8 +103,8 @@ def candidates(name: str, contigs: Mapping[str, int | None], length: int | None 
     """
     if name in contigs:
         return [name]
-    own = keys(name)
-    by_name = [c for c in contigs if own & keys(c)]
+    forms = keys(name)
+    by_name = [c for c in contigs if forms & keys(c)]
     if by_name:
         return sorted(by_name, key=lambda c: (length is None or contigs[c] != length, c))
     by_length = [c for c, n in contigs.items() if length and n == length]
@@ -112,7 +112,7 @@ def candidates(name: str, contigs: Mapping[str, int | None], length: int | None 
         return by_length
     if len(contigs) == 1:
         (only,) = contigs
-        placed = [any(k.startswith(("chromosome ", "plastid")) for k in ks) for ks in (own, keys(only))]
+        placed = [any(k.startswith(("chromosome ", "plastid")) for k in ks) for ks in (forms, keys(only))]
         if not all(placed):
             return [only]
     return []
@@ -120,10 +120,10 @@ def candidates(name: str, contigs: Mapping[str, int | None], length: int | None 
 
 def nearest(name: str, contigs: Iterable[str]) -> str:
     """The contig whose name is most like a name; one that may be the same contig comes first."""
-    known = list(contigs)
-    own = keys(name)
-    alike = [c for c in known if own & keys(c)]
-    return next(iter(alike or get_close_matches(name, known, 1, 0.0) or known), "")
+    names = list(contigs)
+    forms = keys(name)
+    alike = [c for c in names if forms & keys(c)]
+    return next(iter(alike or get_close_matches(name, names, 1, 0.0) or names), "")
 
 
 def judged(name: str, contig: str, lengths: tuple[int | None, int], bases: tuple[int, int]) -> tuple[Same | None, str]:
@@ -138,14 +138,14 @@ def judged(name: str, contig: str, lengths: tuple[int | None, int], bases: tuple
     bases
         Bases of reference alleles that were compared, and how many of them agree.
     """
-    stated, own = lengths
+    stated, length = lengths
     compared, agree = bases
     if compared >= _ENOUGH and agree >= 0.95 * compared:
         return Same(name, contig, f"{agree:,} of {compared:,} bases of reference alleles agree"), ""
-    if stated == own and agree >= 0.95 * compared:
-        return Same(name, contig, f"both have {own:,} bases"), ""
-    if stated is not None and stated != own:
-        return None, f"{name} has {stated:,} bases by the file's header and {contig} has {own:,}"
+    if stated == length and agree >= 0.95 * compared:
+        return Same(name, contig, f"both have {length:,} bases"), ""
+    if stated is not None and stated != length:
+        return None, f"{name} has {stated:,} bases by the file's header and {contig} has {length:,}"
     if compared < _ENOUGH:
         return None, f"the header states no length of {name}, and {compared} reference bases are too few to tell"
     return None, f"only {agree:,} of {compared:,} bases of its reference alleles are those of {contig}"

@@ -27,10 +27,10 @@ def split_copies(
     for t in transcripts:
         for i, copy in enumerate(_copies(t, ids, stated_code(t) or code)):
             if i and not by_id[t.gene].parts:
-                own = f"{t.gene}#{i + 1}"
-                if own not in by_id:
-                    by_id[own] = replace(by_id[t.gene], id=own)
-                copy = replace(copy, gene=own)  # noqa: PLW2901
+                gene_id = f"{t.gene}#{i + 1}"
+                if gene_id not in by_id:
+                    by_id[gene_id] = replace(by_id[t.gene], id=gene_id)
+                copy = replace(copy, gene=gene_id)  # noqa: PLW2901
             out.append(copy if not i else replace(copy, id=f"{t.id}#{i + 1}"))
     return list(by_id.values()), out
 
@@ -40,11 +40,21 @@ def _copies(t: Transcript, ids: NDArray[np.uint8], code: int) -> list[Transcript
         return [t]
     stops = stops_of(code)
     letters = spliced(t.cds, ids)
-    at = 0
+    offset = 0
     for k, part in enumerate(t.cds[:-1]):
-        at += part.end - part.start
-        whole = at % 3 == 0 and at >= 6 and letters[:3] in stops.starts and letters[at - 3 : at] in stops.stops
-        if whole and letters[at : at + 3] in stops.starts and letters[-3:] in stops.stops and len(letters) % 3 == 0:
+        offset += part.end - part.start
+        whole = (
+            offset % 3 == 0
+            and offset >= 6
+            and letters[:3] in stops.starts
+            and letters[offset - 3 : offset] in stops.stops
+        )
+        if (
+            whole
+            and letters[offset : offset + 3] in stops.starts
+            and letters[-3:] in stops.stops
+            and len(letters) % 3 == 0
+        ):
             head, tail = _cut(t, k + 1)
             return [head, *_copies(tail, ids, code)]
     return [t]
@@ -86,15 +96,15 @@ def without_copies(models: Sequence[Model]) -> tuple[Model, list[tuple[str, str]
     out = Model(list(models[0].genes), list(models[0].transcripts), [f for m in models for f in m.others])
     left_out: list[tuple[str, str]] = []
     for model in models[1:]:
-        known = {_signature(t): t for t in reversed(out.transcripts)}
+        by_signature = {_signature(t): t for t in reversed(out.transcripts)}
         places = {_place(g): g for g in out.genes if g.parts}
         names = {g.id: g for g in out.genes}
-        own: dict[str, list[Transcript]] = {}
+        by_gene: dict[str, list[Transcript]] = {}
         for t in model.transcripts:
-            own.setdefault(t.gene, []).append(t)
+            by_gene.setdefault(t.gene, []).append(t)
         for gene in model.genes:
-            members = own.get(gene.id, [])
-            twin = next((names[known[s].gene] for t in members if (s := _signature(t)) in known), None)
+            members = by_gene.get(gene.id, [])
+            twin = next((names[by_signature[s].gene] for t in members if (s := _signature(t)) in by_signature), None)
             twin = twin or (places.get(_place(gene)) if gene.parts else None)
             if twin is None:
                 new = gene if gene.id not in names else replace(gene, id=f"{gene.id}@{len(names)}")
@@ -102,7 +112,7 @@ def without_copies(models: Sequence[Model]) -> tuple[Model, list[tuple[str, str]
                 out.transcripts.extend(replace(t, gene=new.id) for t in members)
                 continue
             left_out.append(("gene that a file before describes too", gene.where))
-            more = [t for t in members if _signature(t) not in known]
+            more = [t for t in members if _signature(t) not in by_signature]
             out.transcripts.extend(replace(t, gene=twin.id, gene_name=twin.name) for t in more)
     return out, left_out
 

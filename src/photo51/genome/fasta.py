@@ -62,16 +62,16 @@ def parse_fasta(lines: Iterable[str], path: Path | str) -> Iterator[Record]:
     InputError
         As `read_fasta`.
     """
-    seen: set[str] = set()
+    names: set[str] = set()
     for title, letters in SimpleFastaParser(_checked(lines, path)):
         name, *description = title.split(maxsplit=1)
-        if name in seen:
+        if name in names:
             raise InputError(f"{path}: need record names that differ, got {name!r} twice")
         if not letters:
             raise InputError(f"{path}, record {name!r}: need bases, got an empty sequence")
-        seen.add(name)
+        names.add(name)
         yield record(name, letters, "".join(description))
-    if not seen:
+    if not names:
         raise InputError(f"{path}: need FASTA records, got none")
 
 

@@ -77,16 +77,16 @@ def fetch(accessions: list[str], out: Path | str, params: FetchParams | None = N
     for accession in accessions:
         if not (_NUCLEOTIDE.fullmatch(accession) or _ASSEMBLY.fullmatch(accession)):
             raise InputError(f"fetch: need an NCBI accession such as NC_000913.3 or GCF_000005845.2, got {accession!r}")
-    known = read_checksums(out / CHECKSUMS)
+    checksums = read_checksums(out / CHECKSUMS)
     files: list[Path] = []
     for accession in accessions:
         names = [f"{accession}.fa", f"{accession}.gff3"] if _ASSEMBLY.fullmatch(accession) else [f"{accession}.gb"]
-        if all((out / n).is_file() and known.get(n) == sha256(out / n) for n in names):
+        if all((out / n).is_file() and checksums.get(n) == sha256(out / n) for n in names):
             log.info("%s: there already", accession)
         else:
             _get(accession, out, params)
-            known |= {n: sha256(out / n) for n in names}
-            _write_checksums(known, out / CHECKSUMS)
+            checksums |= {n: sha256(out / n) for n in names}
+            _write_checksums(checksums, out / CHECKSUMS)
         files += [out / n for n in names]
     return files
 
@@ -99,9 +99,9 @@ def read_checksums(path: Path) -> dict[str, str]:
     return {name.strip().lstrip("*"): digest for digest, name in pairs}
 
 
-def _write_checksums(known: dict[str, str], path: Path) -> None:
+def _write_checksums(checksums: dict[str, str], path: Path) -> None:
     with atomic(path) as partial:
-        partial.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(known.items())))
+        partial.write_text("".join(f"{digest}  {name}\n" for name, digest in sorted(checksums.items())))
 
 
 def _get(accession: str, out: Path, params: FetchParams) -> None:
@@ -131,37 +131,36 @@ def _base(configured: str, variable: str) -> str:
     return os.environ.get(variable, configured).rstrip("/")
 
 
-def _download(wanted: Download, params: FetchParams) -> None:
+def _download(item: Download, params: FetchParams) -> None:
     """Fill `wanted.path`, trying again after transient failures, longer and longer after."""
     trouble: Exception | None = None
     for attempt in range(params.tries):
         if attempt:
             wait = min(params.wait * 2 ** (attempt - 1), params.longest_wait)
-            log.warning("%s: %s; again in %.3g s", wanted.accession, trouble, wait)
+            log.warning("%s: %s; again in %.3g s", item.accession, trouble, wait)
             time.sleep(wait)
         try:
-            _try(wanted, params.timeout)
-            _check_ends(wanted)
+            _try(item, params.timeout)
+            _check_ends(item)
         except _Broken as e:
             trouble = e
         else:
             return
     raise InputError(
-        f"fetch {wanted.accession}: need a whole answer of {wanted.url}, got none in {params.tries} tries (last:"
-        f" {trouble})"
+        f"fetch {item.accession}: need a whole answer of {item.url}, got none in {params.tries} tries (last: {trouble})"
     )
 
 
-def _try(wanted: Download, timeout: float) -> None:
+def _try(item: Download, timeout: float) -> None:
     """One request, from where the last one stopped."""
-    have = wanted.path.stat().st_size if wanted.path.is_file() else 0
+    have = item.path.stat().st_size if item.path.is_file() else 0
     headers = {"User-Agent": "photo51", **({"Range": f"bytes={have}-"} if have else {})}
     try:
-        with urllib.request.urlopen(urllib.request.Request(wanted.url, headers=headers), timeout=timeout) as answer:
+        with urllib.request.urlopen(urllib.request.Request(item.url, headers=headers), timeout=timeout) as answer:
             resumed = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
             length = answer.headers.get("Content-Length")
             received = 0
-            with wanted.path.open("ab" if resumed else "wb") as file:
+            with item.path.open("ab" if resumed else "wb") as file:
                 while chunk := answer.read(_CHUNK):
                     file.write(chunk)
                     received += len(chunk)
@@ -170,31 +169,31 @@ def _try(wanted: Download, timeout: float) -> None:
     except urllib.error.HTTPError as e:
         e.close()
         if e.code == 416 and have:  # the range starts at or past the end: what is there is not of this file
-            wanted.path.unlink()
+            item.path.unlink()
             raise _Broken("the rest was refused") from e
         if e.code not in _TRANSIENT:
             raise InputError(
-                f"fetch {wanted.accession}: need an accession that the server knows, got HTTP {e.code} {e.reason} of"
-                f" {wanted.url}"
+                f"fetch {item.accession}: need an accession that the server knows, got HTTP {e.code} {e.reason} of"
+                f" {item.url}"
             ) from e
         raise _Broken(f"HTTP {e.code} {e.reason}") from e
     except (OSError, http.client.HTTPException) as e:
         raise _Broken(str(e) or type(e).__name__) from e
 
 
-def _check_ends(wanted: Download) -> None:
+def _check_ends(item: Download) -> None:
     """An answer of HTTP 200 may still be an error page, or lack its end without saying so."""
-    with wanted.path.open("rb") as file:
+    with item.path.open("rb") as file:
         head = file.read(200).lstrip()
-        file.seek(max(0, wanted.path.stat().st_size - 20))
+        file.seek(max(0, item.path.stat().st_size - 20))
         tail = file.read().rstrip()
-    if not head.startswith(wanted.head):
-        wanted.path.unlink()
+    if not head.startswith(item.head):
+        item.path.unlink()
         raise InputError(
-            f"fetch {wanted.accession}: need {wanted.head.decode()}… of {wanted.url}, got"
+            f"fetch {item.accession}: need {item.head.decode()}… of {item.url}, got"
             f" {head[:80].decode('utf-8', 'replace')!r}"
         )
-    if not tail.endswith(wanted.tail):
+    if not tail.endswith(item.tail):
         raise _Broken("the answer lacks its end")
 
 

@@ -77,17 +77,17 @@ def read_genbank(path: Path | str, topology: str = "auto") -> Iterator[Flat]:
         Naming file and record: not GenBank, no or an incomplete sequence, letters outside IUPAC, a name that comes
         twice, no record at all.
     """
-    seen: set[str] = set()
+    names: set[str] = set()
     with open_text(path) as text, warnings.catch_warnings():
         warnings.simplefilter("ignore", BiopythonWarning)
         records = SeqIO.parse(cast(TextIO, _Lines(text, topology)), "genbank")
-        while (found := _next(records, path, len(seen) + 1)) is not None:
-            name = found.id if found.id and found.id != "<unknown id>" else found.name
-            if name in seen:
+        while (entry := _next(records, path, len(names) + 1)) is not None:
+            name = entry.id if entry.id and entry.id != "<unknown id>" else entry.name
+            if name in names:
                 raise InputError(f"{path}: need record names that differ, got {name!r} twice")
-            seen.add(name)
-            yield _flat(name, found, path, topology)
-    if not seen:
+            names.add(name)
+            yield _flat(name, entry, path, topology)
+    if not names:
         with open_text(path) as text:
             prodigal = any("seqhdr=" in line for line in islice(text, 5))
         hint = "; `prodigal -f gff` writes a table that names its contigs" if prodigal else ""
@@ -103,9 +103,9 @@ def _next(records: Iterator[SeqRecord], path: Path | str, number: int) -> SeqRec
         raise InputError(f"{path}, record {number}: need a GenBank record, got one that cannot be read ({e})") from e
 
 
-def _flat(name: str, found: SeqRecord, path: Path | str, topology: str) -> Flat:
+def _flat(name: str, entry: SeqRecord, path: Path | str, topology: str) -> Flat:
     try:
-        letters = str(found.seq)
+        letters = str(entry.seq)
     except UndefinedSequenceError as e:
         raise InputError(f"{path}, record {name!r}: need a sequence, got a record without ORIGIN") from e
     if not letters:
@@ -114,20 +114,20 @@ def _flat(name: str, found: SeqRecord, path: Path | str, topology: str) -> Flat:
         raise InputError(f"{path}, record {name!r}: need IUPAC nucleotides, got {bad[0]!r}")
     features: list[Feature] = []
     left_out: list[tuple[str, str]] = []
-    for i, raw in enumerate(found.features):
+    for i, raw in enumerate(entry.features):
         feature, reason = _feature(name, raw, i, path)
         if feature is not None:
             features.append(feature)
         else:
-            where = f"{path}, record {name!r}, feature {i + 1} ({_titled(raw)})"
-            left_out.append((reason, where))
+            location = f"{path}, record {name!r}, feature {i + 1} ({_titled(raw)})"
+            left_out.append((reason, location))
     stated = [f.attributes.get("transl_table", "") for f in features if f.type == "CDS"]
     tables = Counter(t for t in stated if t.isascii() and t.isdigit() and len(t) < 3)
     return Flat(
         # GenBank prints bases in lower case whether masked or not
-        record(name, letters.upper(), found.description),
+        record(name, letters.upper(), entry.description),
         features,
-        found.annotations.get("topology") == "circular" and (topology == "auto" or _calls_circular(topology, name)),
+        entry.annotations.get("topology") == "circular" and (topology == "auto" or _calls_circular(topology, name)),
         int(tables.most_common(1)[0][0]) if tables else None,
         left_out,
     )
@@ -188,9 +188,9 @@ def _feature(chrom: str, raw: SeqFeature, number: int, path: Path | str) -> tupl
         for p in pieces
     )
     attributes = {k: ",".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in raw.qualifiers.items()}
-    where = f"{path}, record {chrom!r}, feature {number + 1}"
+    location = f"{path}, record {chrom!r}, feature {number + 1}"
     if any(p.start < 0 for p in parts):
-        raise InputError(f"{where}: need a location on the record, got {raw.location}")
+        raise InputError(f"{location}: need a location on the record, got {raw.location}")
     first, last = pieces[0], pieces[-1]
     head, tail = (first.end, last.start) if first.strand == -1 else (first.start, last.end)
     # on the minus strand a location such as <1..9 is open at its 3' end
@@ -205,7 +205,7 @@ def _feature(chrom: str, raw: SeqFeature, number: int, path: Path | str) -> tupl
     if raw.type == "CDS":
         start = attributes.get("codon_start", "1")
         if start not in {"1", "2", "3"}:
-            raise InputError(f"{where}: need a codon_start of 1, 2 or 3, got {start!r}")
+            raise InputError(f"{location}: need a codon_start of 1, 2 or 3, got {start!r}")
         parts = framed(parts, int(start) - 1)
     name = next(
         (
@@ -223,7 +223,7 @@ def _feature(chrom: str, raw: SeqFeature, number: int, path: Path | str) -> tupl
             name=name,
             group=f"{raw.type}_{number + 1}",
             attributes=attributes,
-            where=where,
+            where=location,
             ordered=True,
         ),
         "",

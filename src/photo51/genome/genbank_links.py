@@ -82,9 +82,9 @@ def _within(cds: Feature, rna: Feature) -> bool:
     if len(cds.parts) > len(rna.parts) or any(p.strand != rna.parts[0].strand for p in (*cds.parts, *rna.parts)):
         return False
     for shift in range(len(rna.parts) - len(cds.parts) + 1):
-        own = rna.parts[shift : shift + len(cds.parts)]
-        if all(e.start <= c.start and c.end <= e.end for c, e in zip(cds.parts, own, strict=True)):
-            inner = [(c, e) for c, e in zip(cds.parts, own, strict=True)]
+        exons = rna.parts[shift : shift + len(cds.parts)]
+        if all(e.start <= c.start and c.end <= e.end for c, e in zip(cds.parts, exons, strict=True)):
+            inner = [(c, e) for c, e in zip(cds.parts, exons, strict=True)]
             return all(_joined_alike(a, b) for a, b in itertools.pairwise(inner))
     return False
 
@@ -120,12 +120,12 @@ class NamedGenes:
     def find(self, f: Feature) -> Feature | None:
         """The gene feature that a feature belongs to, by locus_tag, gene, or place."""
         for kind in ("locus_tag", "gene"):
-            own = self.by_name.get((kind, f.attributes.get(kind, "")), [])
-            around = [g for g in own if _covers(g, f)]
+            namesakes = self.by_name.get((kind, f.attributes.get(kind, "")), [])
+            around = [g for g in namesakes if _covers(g, f)]
             if around:
                 return around[0]
-            if len(own) == 1 and kind == "locus_tag":
-                return own[0]
+            if len(namesakes) == 1 and kind == "locus_tag":
+                return namesakes[0]
         named = f.attributes.get("locus_tag") or f.attributes.get("gene")
         return None if named else self.by_place.get(_bare(f))
 
@@ -137,9 +137,9 @@ class NamedGenes:
         """Key of the gene of a feature; features of one name that overlap share a gene that has no feature of its
         own.
         """
-        found = self.find(f)
-        if found is not None:
-            return self.key(found)
+        gene = self.find(f)
+        if gene is not None:
+            return self.key(gene)
         name = _tag(f)
         if not name:
             return (f.chrom, f.group)

@@ -57,8 +57,8 @@ def read_gene_pred(path: Path | str) -> Annotation:
     """
     assembler, records = Assembler(), 0
     for number, line in data_lines(path):
-        at = f"{path}, line {number}"
-        row = _line(line.split("\t"), at)
+        location = f"{path}, line {number}"
+        row = _line(line.split("\t"), location)
         records += 1
         start, end = row.exons[0][0], row.exons[-1][1]
         attributes = {"gene_name": row.gene} if row.gene else {}
@@ -66,7 +66,7 @@ def read_gene_pred(path: Path | str) -> Annotation:
             if is_open:
                 attributes[side] = "true"
         whole = Part(start, end, row.strand)
-        record = Feature(row.chrom, "transcript", (whole,), row.name, row.name, (), attributes, where=at)
+        record = Feature(row.chrom, "transcript", (whole,), row.name, row.name, (), attributes, where=location)
         gene = row.gene or row.name
         key = (row.chrom, gene)
         # one name at several places, as tables of alignments have it, is as many transcripts
@@ -94,19 +94,20 @@ def _first(fields: list[str]) -> int | None:
     return None
 
 
-def _line(fields: list[str], at: str) -> Line:
+def _line(fields: list[str], location: str) -> Line:
     first = _first(fields)
     if first is None:
         raise InputError(
-            f"{at}: need a line of UCSC's genePred (name, chrom, strand, txStart, txEnd, cdsStart, cdsEnd, exonCount,"
-            f" exonStarts, exonEnds), with or without a column bin or gene name before, got {len(fields)} columns"
+            f"{location}: need a line of UCSC's genePred (name, chrom, strand, txStart, txEnd, cdsStart, cdsEnd,"
+            f" exonCount, exonStarts, exonEnds), with or without a column bin or gene name before, got {len(fields)}"
+            " columns"
         )
     before, columns = fields[:first], fields[first:]
-    n = whole_number(columns[7], at, "exonCount", 1)
-    starts, ends = (_numbers(columns[i], n, at, what) for i, what in ((8, "exonStarts"), (9, "exonEnds")))
+    n = whole_number(columns[7], location, "exonCount", 1)
+    starts, ends = (_numbers(columns[i], n, location, what) for i, what in ((8, "exonStarts"), (9, "exonEnds")))
     exons = list(zip(starts, ends, strict=True))
     if any(s >= e for s, e in exons) or any(a[1] > b[0] for a, b in pairwise(exons)):
-        raise InputError(f"{at}: need rising exons, got starts {columns[8][:40]!r} and ends {columns[9][:40]!r}")
+        raise InputError(f"{location}: need rising exons, got starts {columns[8][:40]!r} and ends {columns[9][:40]!r}")
     extended = len(columns) >= _EXTENDED
     gene = columns[11] if extended else before[0] if before and not before[0].isdigit() else ""
     frames = columns[14].strip(",").split(",") if extended else []
@@ -120,14 +121,14 @@ def _line(fields: list[str], at: str) -> Line:
         columns[1],
         strand,
         exons,
-        (whole_number(columns[5], at, "cdsStart"), whole_number(columns[6], at, "cdsEnd")),
+        (whole_number(columns[5], location, "cdsStart"), whole_number(columns[6], location, "cdsEnd")),
         list(map(int, frames)),
         (right, left) if strand == "-" else (left, right),
     )
 
 
-def _numbers(text: str, n: int, at: str, what: str) -> list[int]:
-    numbers = [whole_number(x.strip(), at, what) for x in text.strip(",").split(",")]
+def _numbers(text: str, n: int, location: str, what: str) -> list[int]:
+    numbers = [whole_number(x.strip(), location, what) for x in text.strip(",").split(",")]
     if len(numbers) != n:
-        raise InputError(f"{at}, {what}: need {n} numbers as exonCount says, got {len(numbers)}")
+        raise InputError(f"{location}, {what}: need {n} numbers as exonCount says, got {len(numbers)}")
     return numbers

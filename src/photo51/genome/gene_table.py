@@ -49,34 +49,36 @@ def read_gene_table(path: Path | str, contigs: Sequence[str]) -> Annotation:
     header: list[str] = []
     for number, line in data_lines(path):
         fields = next(csv.reader([line], delimiter="\t", quoting=csv.QUOTE_NONE))
-        at = f"{path}, line {number}"
+        location = f"{path}, line {number}"
         if not header:
             header = fields
             if missing := [c for c in NEEDED if c not in header]:
-                raise InputError(f"{at}: need columns {', '.join(NEEDED)}, got none of {', '.join(missing)}")
+                raise InputError(f"{location}: need columns {', '.join(NEEDED)}, got none of {', '.join(missing)}")
             if "chrom" not in header and len(contigs) != 1:
-                raise InputError(f"{at}: need a column 'chrom' as the genome has {len(contigs)} contigs, got none")
+                raise InputError(
+                    f"{location}: need a column 'chrom' as the genome has {len(contigs)} contigs, got none"
+                )
             continue
         if len(fields) != len(header):
-            raise InputError(f"{at}: need {len(header)} columns as in the header, got {len(fields)}")
-        _add(assembler, dict(zip(header, fields, strict=True)), contigs, at)
+            raise InputError(f"{location}: need {len(header)} columns as in the header, got {len(fields)}")
+        _add(assembler, dict(zip(header, fields, strict=True)), contigs, location)
         records += 1
     if not header:
         raise InputError(f"{path}: need a table of genes with a header, got no lines")
     return Annotation(assembler.finish(), records)
 
 
-def _add(assembler: Assembler, row: dict[str, str], contigs: Sequence[str], at: str) -> None:
-    start, end = (whole_number(row[c], at, f"column {c!r}", 1) for c in ("start", "end"))
+def _add(assembler: Assembler, row: dict[str, str], contigs: Sequence[str], location: str) -> None:
+    start, end = (whole_number(row[c], location, f"column {c!r}", 1) for c in ("start", "end"))
     strand, biotype = row["strand"], row["biotype"]
     if start > end:
-        raise InputError(f"{at}: need start <= end, got {start} and {end}")
+        raise InputError(f"{location}: need start <= end, got {start} and {end}")
     if strand not in _STRANDS:
-        raise InputError(f"{at}, column 'strand': need + or -, got {strand!r}")
+        raise InputError(f"{location}, column 'strand': need + or -, got {strand!r}")
     kind = _type(biotype)
     if kind is None:
         raise InputError(
-            f"{at}, column 'biotype': need protein_coding, …tRNA, …rRNA, …ncRNA or pseudogene, got {biotype!r}"
+            f"{location}, column 'biotype': need protein_coding, …tRNA, …rRNA, …ncRNA or pseudogene, got {biotype!r}"
         )
     part = Part(start - 1, end, _STRANDS[strand])
     chrom = row["chrom"] if "chrom" in row else contigs[0]
@@ -84,9 +86,9 @@ def _add(assembler: Assembler, row: dict[str, str], contigs: Sequence[str], at: 
     attributes = {"gene": row["gene"], "product": row.get("product", ""), "locus_tag": tag}
     if row.get("genetic_code"):
         attributes["transl_table"] = row["genetic_code"]
-    record = Feature(chrom, kind, (part,), row["gene"], f"{kind}-{tag}", (), attributes, where=at)
+    record = Feature(chrom, kind, (part,), row["gene"], f"{kind}-{tag}", (), attributes, where=location)
     # a line is a gene, even where a name comes again
-    key = (chrom, at)
+    key = (chrom, location)
     assembler.gene(key, replace(record, type="pseudogene" if kind == "pseudogene" else "gene"), tag)
     if kind == "CDS":
         assembler.transcript(key, (*key, "t"), name=tag)

@@ -50,18 +50,20 @@ def gene_feature(gene: Gene, transcripts: Sequence[Transcript], length: int) -> 
 
 def _hull(spans: Sequence[tuple[Part, ...]], length: int) -> tuple[Part, ...]:
     """From the first to the last base of several spans of one strand, some of which may cross the origin."""
-    mixed = len({p.strand for own in spans for p in own}) > 1 or any(len(own) > 2 for own in spans)
-    if mixed or any(p.chrom for own in spans for p in own):
-        return tuple(dict.fromkeys(p for own in spans for p in own))
+    mixed = len({p.strand for stretch_parts in spans for p in stretch_parts}) > 1 or any(
+        len(stretch_parts) > 2 for stretch_parts in spans
+    )
+    if mixed or any(p.chrom for stretch_parts in spans for p in stretch_parts):
+        return tuple(dict.fromkeys(p for stretch_parts in spans for p in stretch_parts))
     if len(spans) < 2:
         return spans[0] if spans else ()
     strand = spans[0][0].strand
-    crossing = any(len(own) > 1 for own in spans)
+    crossing = any(len(stretch_parts) > 1 for stretch_parts in spans)
     ends = []
-    for own in spans:
-        low, high = min(p.start for p in own), max(p.end for p in own)
-        if len(own) > 1:
-            low, high = max(p.start for p in own), min(p.end for p in own) + length
+    for stretch_parts in spans:
+        low, high = min(p.start for p in stretch_parts), max(p.end for p in stretch_parts)
+        if len(stretch_parts) > 1:
+            low, high = max(p.start for p in stretch_parts), min(p.end for p in stretch_parts) + length
         elif crossing and high <= length // 2:
             low, high = low + length, high + length
         ends.append((low, high))
@@ -78,9 +80,9 @@ def wrapped(start: int, end: int, length: int, *, circular: bool) -> list[tuple[
     if not circular:
         return [(max(0, start), min(end, length))] if max(0, start) < min(end, length) else []
     end = min(end, start + length)
-    at = start % length
-    stop = at + end - start
-    return [(at, stop)] if stop <= length else [(at, length), (0, stop - length)]
+    first = start % length
+    stop = first + end - start
+    return [(first, stop)] if stop <= length else [(first, length), (0, stop - length)]
 
 
 def five_prime(parts: Sequence[Part]) -> int:
@@ -96,8 +98,8 @@ def three_prime(parts: Sequence[Part]) -> int:
 def boundary_rows(gene: Feature, kind: str, reach: int, length: int, *, circular: bool) -> list[Row]:
     """Bases at most `reach` from an end of a gene: `<kind>_start` and `<kind>_end`."""
     rows = []
-    for name, at in ((f"{kind}_start", five_prime(gene.parts)), (f"{kind}_end", three_prime(gene.parts))):
-        places = wrapped(at - reach, at + reach, length, circular=circular)
+    for name, boundary in ((f"{kind}_start", five_prime(gene.parts)), (f"{kind}_end", three_prime(gene.parts))):
+        places = wrapped(boundary - reach, boundary + reach, length, circular=circular)
         rows += [
             Row(s, e, gene.strand, name, gene.name, gene.group, i, source=f"rule: {reach} bases")
             for i, (s, e) in enumerate(places)
@@ -142,8 +144,8 @@ def utr_rows(t: Transcript) -> list[Row]:
         if i >= last:
             end = (e.start, t.cds[-1].start) if minus else (t.cds[-1].end, e.end)
             parts["three_prime_UTR"].append(e if i > last else e._replace(start=end[0], end=end[1]))
-    for kind, own in parts.items():
-        rows += _bases_as_rows(t.feature(t.exons), [p for p in own if p.start < p.end], kind, "rule: exons and CDS")
+    for kind, exonic in parts.items():
+        rows += _bases_as_rows(t.feature(t.exons), [p for p in exonic if p.start < p.end], kind, "rule: exons and CDS")
     return rows
 
 
@@ -219,7 +221,7 @@ def intron_rows(transcript: Feature, length: int, *, circular: bool) -> list[Row
         if strand == "-":
             donor, acceptor = acceptor, donor
         for kind, place in (("intron", (start, end)), ("splice_donor", donor), ("splice_acceptor", acceptor)):
-            own = wrapped(*place, length, circular=place[1] > length)
+            pieces = wrapped(*place, length, circular=place[1] > length)
             rows += [
                 Row(
                     s,
@@ -232,7 +234,7 @@ def intron_rows(transcript: Feature, length: int, *, circular: bool) -> list[Row
                     source="rule: exons",
                     chrom=a.chrom,
                 )
-                for s, e in own
+                for s, e in pieces
             ]
     return rows_of(transcript, "exon", "record") + rows if rows else []
 
@@ -242,9 +244,9 @@ def _round_the_origin(a: Part, b: Part) -> bool:
     return b.end <= a.start if a.strand != "-" else a.end <= b.start
 
 
-def intergenic_rows(rows: Iterable[Row], known: NDArray[np.bool_]) -> list[Row]:
+def intergenic_rows(rows: Iterable[Row], unambiguous: NDArray[np.bool_]) -> list[Row]:
     """Known bases (mask over the contig) in nothing that is a gene."""
-    free = known.copy()
+    free = unambiguous.copy()
     for row in rows:
         if row.kind in GENIC:
             free[row.start : row.end] = False

@@ -140,12 +140,12 @@ class Genomes:
                 f"{genome} {chrom}: need bases within 0..{length:,}{' (circular)' if circular else ''}, got"
                 f" {start:,}..{end:,}"
             )
-        pieces, at = [], start
-        while at < end:
-            within = at % length
-            take = min(end - at, length - within)
+        pieces, position = [], start
+        while position < end:
+            within = position % length
+            take = min(end - position, length - within)
             pieces.append(self._fetch(genome, chrom, within, within + take))
-            at += take
+            position += take
         ids = np.concatenate(pieces) if pieces else np.zeros(0, dtype=np.uint8)
         return reverse_complement(ids) if strand == "-" else ids
 
@@ -165,9 +165,9 @@ class Genomes:
 
     def _find(self, genome: str, chrom: str) -> tuple[int, bool]:
         if (genome, chrom) not in self._contig:
-            known = [f"{g} {c}" for g, c in self._contig]
+            contigs = [f"{g} {c}" for g, c in self._contig]
             raise InputError(
-                f"need a contig of {self.folder} ({', '.join(known[:5])}{', …' if len(known) > 5 else ''}), "
+                f"need a contig of {self.folder} ({', '.join(contigs[:5])}{', …' if len(contigs) > 5 else ''}), "
                 f"got {genome!r} {chrom!r}"
             )
         return self._contig[genome, chrom]

@@ -70,11 +70,11 @@ def read_gff(path: Path | str) -> Annotation:
 
 def _dialect(lines: list[tuple[Feature, bool]]) -> str:
     """GTF where most records have the attributes of one."""
-    told = Counter(f.attributes.get("", "") for f, _ in lines)
+    dialects = Counter(f.attributes.get("", "") for f, _ in lines)
     for f, _ in lines:
         if isinstance(f.attributes, dict):
             f.attributes.pop("", None)
-    return "GTF" if told["GTF"] > told["GFF3"] else "GFF3"
+    return "GTF" if dialects["GTF"] > dialects["GFF3"] else "GFF3"
 
 
 def read_lines(path: Path | str, lengths: dict[str, tuple[int, str]] | None = None) -> Iterator[tuple[Feature, bool]]:
@@ -99,7 +99,7 @@ def read_lines(path: Path | str, lengths: dict[str, tuple[int, str]] | None = No
             yield parse_line(line.rstrip("\n"), f"{path}, line {number}")
 
 
-def parse_line(line: str, at: str) -> tuple[Feature, bool]:
+def parse_line(line: str, location: str) -> tuple[Feature, bool]:
     """A record as `read_lines` gives it.
 
     Raises
@@ -111,14 +111,14 @@ def parse_line(line: str, at: str) -> tuple[Feature, bool]:
     if len(fields) > 9 and not any(f.strip() for f in fields[9:]):
         fields = fields[:9]
     if len(fields) != 9:
-        raise InputError(f"{at}: need 9 columns parted by tabs, got {len(fields)}")
+        raise InputError(f"{location}: need 9 columns parted by tabs, got {len(fields)}")
     chrom, _, kind, _, _, score, strand, phase, text = fields
     if strand not in _STRANDS:
-        raise InputError(f"{at}: need a strand of + - . or ?, got {strand!r}")
+        raise InputError(f"{location}: need a strand of + - . or ?, got {strand!r}")
     if phase not in {"0", "1", "2", ".", ""}:
-        raise InputError(f"{at}: need a phase of 0, 1, 2 or ., got {phase!r}")
-    start, end = _coordinate(fields[3], at, "start"), _coordinate(fields[4], at, "end")
-    attributes, odd = _attributes(text.strip(), at)
+        raise InputError(f"{location}: need a phase of 0, 1, 2 or ., got {phase!r}")
+    start, end = _coordinate(fields[3], location, "start"), _coordinate(fields[4], location, "end")
+    attributes, odd = _attributes(text.strip(), location)
     if fields[1] not in {"", "."}:
         attributes.setdefault("source_column", fields[1])
     feature = Feature(
@@ -126,35 +126,37 @@ def parse_line(line: str, at: str) -> tuple[Feature, bool]:
         type=unquote(kind) if "%" in kind else kind,
         parts=(Part(start - 1, end, _STRANDS[strand], int(phase) if phase in {"0", "1", "2"} else -1),),
         attributes=attributes,
-        score=_score(score, at),
-        where=at,
+        score=_score(score, location),
+        where=location,
     )
     return feature, odd
 
 
-def _coordinate(text: str, at: str, what: str) -> int:
+def _coordinate(text: str, location: str, what: str) -> int:
     """A coordinate; a negative one is how some tools write what crosses an origin, and is judged with the contig."""
     if text.startswith("-") and text[1:].isdigit():
         return int(text)
-    return whole_number(text, at, what, 1)
+    return whole_number(text, location, what, 1)
 
 
-def _score(text: str, at: str) -> float:
+def _score(text: str, location: str) -> float:
     try:
         return float("nan") if text.strip() in {"", "."} else float(text)
     except ValueError as e:
-        raise InputError(f"{at}: need a score that is a number or ., got {text!r}") from e
+        raise InputError(f"{location}: need a score that is a number or ., got {text!r}") from e
 
 
-def _attributes(text: str, at: str) -> tuple[dict[str, str], bool]:
+def _attributes(text: str, location: str) -> tuple[dict[str, str], bool]:
     if text in {"", "."}:
         return {}, False
     if (first := _GTF_ATTRIBUTE.match(text)) is not None:
-        return _gtf_attributes(text, at, first), False
+        return _gtf_attributes(text, location, first), False
     if "=" in text.split(";", 1)[0]:
-        return _gff3_attributes(text, at)
+        return _gff3_attributes(text, location)
     if '"' in text or ("=" in text and not text.startswith("=")) or not _bare(text):
-        raise InputError(f'{at}: need attributes key=value parted by ; (GFF3) or key "value"; (GTF), got {text[:40]!r}')
+        raise InputError(
+            f'{location}: need attributes key=value parted by ; (GFF3) or key "value"; (GTF), got {text[:40]!r}'
+        )
     return {"": "GTF", "name_only": text.rstrip(";")}, False
 
 
@@ -163,7 +165,7 @@ def _bare(text: str) -> bool:
     return len(text.rstrip(";").split()) == 1 and ";" not in text.rstrip(";")
 
 
-def _gff3_attributes(text: str, at: str) -> tuple[dict[str, str], bool]:
+def _gff3_attributes(text: str, location: str) -> tuple[dict[str, str], bool]:
     out, key, odd = {"": "GFF3"}, "", False
     for item in text.split(";"):
         if item.strip() in {"", "."}:
@@ -171,7 +173,7 @@ def _gff3_attributes(text: str, at: str) -> tuple[dict[str, str], bool]:
         name, equals, value = item.partition("=")
         if not equals:
             if not key:
-                raise InputError(f"{at}: need attributes key=value parted by ;, got {item.strip()[:40]!r}")
+                raise InputError(f"{location}: need attributes key=value parted by ;, got {item.strip()[:40]!r}")
             out[key] += ";" + item.rstrip()
             odd = True
             continue
@@ -186,7 +188,7 @@ def _gff3_attributes(text: str, at: str) -> tuple[dict[str, str], bool]:
     return out, odd
 
 
-def _gtf_attributes(text: str, at: str, first: re.Match[str]) -> dict[str, str]:
+def _gtf_attributes(text: str, location: str, first: re.Match[str]) -> dict[str, str]:
     out = {"": "GTF"}
     match: re.Match[str] | None = first
     place = 0
@@ -195,7 +197,9 @@ def _gtf_attributes(text: str, at: str, first: re.Match[str]) -> dict[str, str]:
         if match is None:
             if text[place:].strip(" ;") == "":
                 break
-            raise InputError(f'{at}: need attributes key "value"; as GTF has them, got {text[place : place + 40]!r}')
+            raise InputError(
+                f'{location}: need attributes key "value"; as GTF has them, got {text[place : place + 40]!r}'
+            )
         key, value = match[1], match[2] if match[2] is not None else match[3]
         if key in {"tag", "ont", "db_xref"} and key in out:
             out[key] += f",{value}"
@@ -208,8 +212,8 @@ def _gtf_attributes(text: str, at: str, first: re.Match[str]) -> dict[str, str]:
 def stated_lengths(features: Mapping[str, list[Feature]]) -> dict[str, tuple[int, str]]:
     """Lengths of contigs that region records from the first base on imply."""
     out: dict[str, tuple[int, str]] = {}
-    for chrom, own in features.items():
-        for f in own:
+    for chrom, records in features.items():
+        for f in records:
             if (
                 f.type.lower()
                 in {

@@ -46,7 +46,7 @@ class _Links:
         for f in lines:
             if role_of(f.type) == "gene":
                 genes.setdefault(f.chrom, []).append(f)
-        self.genes = {chrom: NamedGenes(own) for chrom, own in genes.items()}
+        self.genes = {chrom: NamedGenes(features) for chrom, features in genes.items()}
         self.cistrons = self.several_genes()
 
     def link(self) -> list[tuple[str, str]]:
@@ -68,8 +68,8 @@ class _Links:
             else:
                 key = (f.chrom, f.type, _id(f) or f.where)
                 self.others.setdefault(key, []).append(f)
-        for own in self.others.values():
-            self.assembler.others.append(_joined(own))
+        for lines in self.others.values():
+            self.assembler.others.append(_joined(lines))
         return self.left_out
 
     def role(self, f: Feature) -> str:
@@ -100,8 +100,8 @@ class _Links:
 
     def below_gene(self, f: Feature) -> bool:
         """Whether a record's Parent is a gene record other than itself."""
-        own = (p for parent in _stated_parents(f) for p in self.by_id.get(parent, []))
-        return any(role_of(p.type) == "gene" and _id(p) != _id(f) for p in own)
+        parents = (p for parent in _stated_parents(f) for p in self.by_id.get(parent, []))
+        return any(role_of(p.type) == "gene" and _id(p) != _id(f) for p in parents)
 
     def pieces_of(self, f: Feature) -> tuple[str, ...]:
         """What a piece is part of: a protein (TAIR) or gene (Prokka) that is named beside its transcript is no second
@@ -112,10 +112,10 @@ class _Links:
             p for p in parents if all(x.type.lower() in _PROTEINS for x in self.by_id.get(p, [])) and p in self.by_id
         }
         others = tuple(p for p in parents if p not in proteins)
-        found = {p: self.parent(f, p, ("transcript", "gene")) for p in others} if len(others) > 1 else {}
-        told = {p: self.role(above) for p, above in found.items() if above is not None}
-        if "transcript" in told.values():
-            others = tuple(p for p in others if told.get(p) != "gene")
+        above_of = {p: self.parent(f, p, ("transcript", "gene")) for p in others} if len(others) > 1 else {}
+        roles = {p: self.role(above) for p, above in above_of.items() if above is not None}
+        if "transcript" in roles.values():
+            others = tuple(p for p in others if roles.get(p) != "gene")
         return others or tuple(dict.fromkeys(q for p in parents for x in self.by_id[p] for q in _parents(x)))
 
     def stands_alone(self, f: Feature) -> bool:
@@ -130,9 +130,9 @@ class _Links:
         """The record that a Parent means: one of the roles in their order, on the contig of its child, around it if
         any is.
         """
-        own = [p for p in self.by_id.get(parent, []) if p is not f]
+        candidates = [p for p in self.by_id.get(parent, []) if p is not f]
         for role in roles:
-            fitting = [p for p in own if self.role(p) == role and (p.chrom == f.chrom or not _contig(f))]
+            fitting = [p for p in candidates if self.role(p) == role and (p.chrom == f.chrom or not _contig(f))]
             if fitting:
                 return next((p for p in fitting if _around(p.parts[0], f.parts[0])), fitting[0])
         return None
@@ -155,15 +155,15 @@ class _Links:
         """The gene record that a record without Parent goes with: of its locus_tag or name around it, or in its
         place.
         """
-        own = self.genes.get(f.chrom)
-        gene = own.find(f) if own is not None else None
+        genes = self.genes.get(f.chrom)
+        gene = genes.find(f) if genes is not None else None
         return gene if gene is not None and gene.strand in {f.strand, "."} else None
 
     def add_transcript(self, f: Feature) -> None:
         shared = self.cistrons.get((f.chrom, _id(f)), [])
         for one in shared:
-            own = (*_transcript_key(f), _id(one))
-            self.assembler.transcript(self.gene_key(one), own, replace(f, group=_id(f)), _transcript_name(f))
+            transcript_key = (*_transcript_key(f), _id(one))
+            self.assembler.transcript(self.gene_key(one), transcript_key, replace(f, group=_id(f)), _transcript_name(f))
         if shared:
             return
         key, gene = self.gene_of(f)

@@ -46,21 +46,21 @@ def canonical_kmers(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
     base = codes(ids).astype(np.uint64)
     n = len(ids) - k + 1
     forward, backward = np.zeros(n, dtype=np.uint64), np.zeros(n, dtype=np.uint64)
-    known = np.ones(n, dtype=bool)
+    unambiguous = np.ones(n, dtype=bool)
     for j in range(k):
-        here = base[j : j + n]
-        known &= here < 4
-        forward = (forward << np.uint64(2)) | (here & np.uint64(3))
-        backward |= (np.uint64(3) - (here & np.uint64(3))) << np.uint64(2 * j)
-    return np.minimum(forward, backward)[known]
+        letter = base[j : j + n]
+        unambiguous &= letter < 4
+        forward = (forward << np.uint64(2)) | (letter & np.uint64(3))
+        backward |= (np.uint64(3) - (letter & np.uint64(3))) << np.uint64(2 * j)
+    return np.minimum(forward, backward)[unambiguous]
 
 
 def sketch(ids: NDArray[np.uint8], k: int, share: float = 1.0) -> NDArray[np.uint64]:
     """Distinct canonical k-mers of a stretch, hashed and sorted; only the `share` with the lowest hashes are kept."""
     limit = np.uint64(2**64 - 1) if share >= 1 else np.uint64(int(share * 2**64))
     parts = []
-    for at in range(0, len(ids), _CHUNK):
-        mixed = _mix(canonical_kmers(ids[at : at + _CHUNK + k - 1], k))
+    for start in range(0, len(ids), _CHUNK):
+        mixed = _mix(canonical_kmers(ids[start : start + _CHUNK + k - 1], k))
         parts.append(mixed[mixed <= limit])
     return distinct(parts)
 
@@ -87,14 +87,14 @@ def _mix(x: NDArray[np.uint64]) -> NDArray[np.uint64]:
     return x ^ (x >> np.uint64(31))
 
 
-def homologous_groups(sketches: Iterable[NDArray[np.uint64]], least: float) -> NDArray[np.int64]:
-    """Group blocks that share at least `least` hashes, directly or through others.
+def homologous_groups(sketches: Iterable[NDArray[np.uint64]], min_shared: float) -> NDArray[np.int64]:
+    """Group blocks that share at least `min_shared` hashes, directly or through others.
 
     Parameters
     ----------
     sketches
         Distinct hashes of each block.
-    least
+    min_shared
         Shared distinct k-mers that make two blocks homologous; scale it by the sketches' share.
 
     Returns
@@ -114,7 +114,7 @@ def homologous_groups(sketches: Iterable[NDArray[np.uint64]], least: float) -> N
         (np.ones(local.sum(), dtype=np.int32), (rows[local], column[local])),
         shape=(len(owned), len(repeated)),
     )
-    linked = (holds @ holds.T) >= max(least, 1)
+    linked = (holds @ holds.T) >= max(min_shared, 1)
     _, label = connected_components(linked, directed=False)
     first = np.unique(label, return_index=True)[1]
     return first[label].astype(np.int64)

@@ -99,7 +99,7 @@ def codon_position_masks(workspace: Workspace, annotations: pd.DataFrame) -> lis
     ):
         if frame[i] < 0:
             continue
-        at = position + np.arange(last - first)
-        read = end[i] - 1 - at if minus[i] else at - start[i]
+        bases = position + np.arange(last - first)
+        read = end[i] - 1 - bases if minus[i] else bases - start[i]
         masks[int(minus[i]), (read - frame[i]) % 3, np.arange(first, last)] = True
     return [StrandMasks(masks[0, p], masks[1, p]) for p in range(3)]

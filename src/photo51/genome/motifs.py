@@ -46,36 +46,36 @@ def read_meme(path: Path | str) -> list[Motif]:
         Naming the file, and the line: another format or alphabet, no motif, a matrix that is none, a name that comes
         twice.
     """
-    found: dict[str, NDArray[np.float64]] = {}
+    matrices: dict[str, NDArray[np.float64]] = {}
     letters = name = ""
     started = False
     with open_text(path) as text:
         lines = enumerate(text, 1)
         for number, line in lines:
-            at = f"{path}, line {number}"
+            location = f"{path}, line {number}"
             words = line.split()
             if not started and words:
-                _check_first(line, at)
+                _check_first(line, location)
                 started = True
             if line.startswith("ALPHABET"):
-                letters = _alphabet(line, lines, at)
+                letters = _alphabet(line, lines, location)
             elif words[:1] == ["MOTIF"]:
                 if len(words) < 2:
-                    raise InputError(f"{at}: need a name behind MOTIF, got none")
+                    raise InputError(f"{location}: need a name behind MOTIF, got none")
                 name = words[1]
             elif line.startswith("letter-probability matrix"):
-                if not name or name in found:
+                if not name or name in matrices:
                     raise InputError(
-                        f"{at}: need motifs with names that differ, got"
+                        f"{location}: need motifs with names that differ, got"
                         f" {f'{name!r} twice' if name else 'a matrix without a name'}"
                     )
-                found[name] = _matrix(line, lines, f"{path}, motif {name!r}", letters or "ACGT")
-    if not found:
+                matrices[name] = _matrix(line, lines, f"{path}, motif {name!r}", letters or "ACGT")
+    if not matrices:
         raise InputError(f"{path}: need motifs with names that differ, got none")
-    return [Motif(n, m) for n, m in found.items()]
+    return [Motif(n, m) for n, m in matrices.items()]
 
 
-def _check_first(line: str, at: str) -> None:
+def _check_first(line: str, location: str) -> None:
     """Name formats of motifs that are not MEME's by their first line."""
     if line.startswith("MEME version") or set(line.strip()) == {"*"}:
         return
@@ -86,19 +86,19 @@ def _check_first(line: str, at: str) -> None:
         "I": "TRANSFAC's",
         "D": "TRANSFAC's",
     }
-    known = what.get(line[0], "another") if not line.startswith("ID ") else "TRANSFAC's"
+    format_name = what.get(line[0], "another") if not line.startswith("ID ") else "TRANSFAC's"
     raise InputError(
-        f"{at}: need motifs in MEME's minimal format, whose first line is 'MEME version 4', got {known} format:"
-        f" {line[:40].strip()!r}; JASPAR and HOCOMOCO offer MEME files, and `jaspar2meme`, `transfac2meme` and"
+        f"{location}: need motifs in MEME's minimal format, whose first line is 'MEME version 4', got {format_name}"
+        f" format: {line[:40].strip()!r}; JASPAR and HOCOMOCO offer MEME files, and `jaspar2meme`, `transfac2meme` and"
         " `chen2meme` of the MEME suite write them"
     )
 
 
-def _alphabet(line: str, lines: Iterator[tuple[int, str]], at: str) -> str:
+def _alphabet(line: str, lines: Iterator[tuple[int, str]], location: str) -> str:
     """Letters of the matrix's columns, in order: `ALPHABET= ACGT`, or a definition of lines up to END ALPHABET."""
-    _, equals, said = line.partition("=")
+    _, equals, stated = line.partition("=")
     if equals and '"' not in line:
-        letters = "".join(said.split()).upper()
+        letters = "".join(stated.split()).upper()
     else:
         symbols: set[str] = set()
         for _, row in lines:
@@ -110,11 +110,11 @@ def _alphabet(line: str, lines: Iterator[tuple[int, str]], at: str) -> str:
                 symbols |= {half.split()[0] for half in bare.split("~") if half.split()}
         letters = "".join(sorted(s for s in symbols if len(s) == 1))
     if letters not in {"ACGT", "ACGU"}:
-        raise InputError(f"{at}: need an alphabet of DNA or RNA (ACGT or ACGU), got {letters or line.strip()!r}")
+        raise InputError(f"{location}: need an alphabet of DNA or RNA (ACGT or ACGU), got {letters or line.strip()!r}")
     return letters
 
 
-def _matrix(line: str, lines: Iterator[tuple[int, str]], at: str, letters: str) -> NDArray[np.float64]:
+def _matrix(line: str, lines: Iterator[tuple[int, str]], location: str, letters: str) -> NDArray[np.float64]:
     """Shares of A, C, G and T at each place, (width, 4)."""
     stated = re.search(r"\bw\s*=\s*(\d+)", line)
     width = int(stated[1]) if stated else None
@@ -133,7 +133,9 @@ def _matrix(line: str, lines: Iterator[tuple[int, str]], at: str, letters: str) 
     table = np.array(rows, dtype=float) if rows and len({len(r) for r in rows}) == 1 else np.zeros((0, 0))
     good = table.ndim == 2 and table.shape == (width or len(rows), len(letters)) and np.isfinite(table).all()
     if not good or not len(table) or (table < 0).any() or (table.sum(axis=1) <= 0).any():
-        raise InputError(f"{at}: need a matrix of four shares a place, {width or 'some'} places long, got another")
+        raise InputError(
+            f"{location}: need a matrix of four shares a place, {width or 'some'} places long, got another"
+        )
     shares: NDArray[np.float64] = table / table.sum(axis=1, keepdims=True)
     return shares
 
@@ -189,7 +191,7 @@ def scan(ids: NDArray[np.uint8], motif: Motif, base: NDArray[np.float64], p: flo
     width = len(weights)
     if len(ids) < width:
         return []
-    least = score_threshold(weights, base, p)
+    threshold = score_threshold(weights, base, p)
     padded = np.vstack([weights.T, np.full(width, -np.inf)]).T
     rows = []
     strands: tuple[Strand, Strand] = ("+", "-")
@@ -198,8 +200,8 @@ def scan(ids: NDArray[np.uint8], motif: Motif, base: NDArray[np.float64], p: flo
         score = np.zeros(len(ids) - width + 1)
         for j in range(width):
             score += padded[j, code[j : j + len(score)]]
-        for at in np.flatnonzero(score >= least).tolist():
-            start = at if strand == "+" else len(ids) - at - width
+        for position in np.flatnonzero(score >= threshold).tolist():
+            start = position if strand == "+" else len(ids) - position - width
             rows.append(
                 Row(
                     start,
@@ -208,7 +210,7 @@ def scan(ids: NDArray[np.uint8], motif: Motif, base: NDArray[np.float64], p: flo
                     f"TFBS:{motif.name}",
                     motif.name,
                     f"{motif.name}_{start}{strand}",
-                    score=float(score[at]),
+                    score=float(score[position]),
                     source=source,
                 )
             )

@@ -33,14 +33,14 @@ def as_long_by_chance(ids: NDArray[np.uint8], code: int) -> float:
     longest, stops, n = 0, 0, 0
     for letters in (ids, reverse_complement(ids)):
         codon = _codons(letters)
-        known = codon < _CODONS
+        unambiguous = codon < _CODONS
         ends = table[codon]
-        n += int(known.sum())
-        stops += int((ends & known).sum())
+        n += int(unambiguous.sum())
+        stops += int((ends & unambiguous).sum())
         for frame in range(3):
             in_frame = ends[frame::3]
-            at = np.concatenate([[-1], np.flatnonzero(in_frame), [len(in_frame)]])
-            longest = max(longest, int(np.diff(at).max()) - 1)
+            borders = np.concatenate([[-1], np.flatnonzero(in_frame), [len(in_frame)]])
+            longest = max(longest, int(np.diff(borders).max()) - 1)
     if not n:
         return float("inf")
     p = max(stops, 1) / n

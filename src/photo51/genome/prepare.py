@@ -124,8 +124,8 @@ def _made(stage: str, params: GenomeParams, rows: list[GenomeRow]) -> Provenance
 
 def _read(rows: list[GenomeRow], folder: Path, params: GenomeParams) -> Genomes:
     """The first part: sequences, scored bases, windows."""
-    made = _made("prepare sequences", params, rows)
-    found = []
+    metadata = _made("prepare sequences", params, rows)
+    rows_of_table = []
     with (folder / "sequences.fa").open("wb") as fasta:
         for row in rows:
             check_sequence_file(row.sequence)
@@ -133,23 +133,23 @@ def _read(rows: list[GenomeRow], folder: Path, params: GenomeParams) -> Genomes:
                 check_name(record.name, row.sequence)
                 log.info("%s %s: %s bases", row.genome, record.name, f"{len(record.ids):,}")
                 _write_sequence(fasta, contig_key(row.genome, record.name), record.ids)
-                found.append(_sequence_row(row.genome, record, circular=circular))
+                rows_of_table.append(_sequence_row(row.genome, record, circular=circular))
     pysam.faidx(str(folder / "sequences.fa"))
-    table = pd.DataFrame(found, columns=list(SEQUENCES.columns))
-    write_table(table, folder / "sequences.parquet", SEQUENCES, made)
+    table = pd.DataFrame(rows_of_table, columns=list(SEQUENCES.columns))
+    write_table(table, folder / "sequences.parquet", SEQUENCES, metadata)
     genomes = Genomes(folder)
     workspace, readings = scored(_regions(rows, genomes), params)
-    write_table(workspace.table, folder / "workspace.parquet", WORKSPACE, made)
+    write_table(workspace.table, folder / "workspace.parquet", WORKSPACE, metadata)
     tiled = windows(workspace, readings, core=params.core, warmup=params.warmup, shard=params.shard)
-    write_table(tiled, folder / "windows.parquet", WINDOWS, made)
-    write_table(_with_scored(table, workspace), folder / "sequences.parquet", SEQUENCES, made)
+    write_table(tiled, folder / "windows.parquet", WINDOWS, metadata)
+    write_table(_with_scored(table, workspace), folder / "sequences.parquet", SEQUENCES, metadata)
     _summarise(workspace, tiled, params)
     return Genomes(folder)
 
 
 def _annotate(rows: list[GenomeRow], folder: Path, params: GenomeParams, genomes: Genomes) -> None:
     """The second part: annotations, transcripts, the account of what was read, and contigs with their genetic codes."""
-    made = _made("prepare", params, rows)
+    metadata = _made("prepare", params, rows)
     codes: dict[tuple[str, str], int] = {}
     tables: dict[str, list[pd.DataFrame]] = {"annotations": [], "transcripts": [], "reading": []}
     for row in rows:
@@ -171,10 +171,12 @@ def _annotate(rows: list[GenomeRow], folder: Path, params: GenomeParams, genomes
     for name, spec in (("annotations", ANNOTATIONS), ("transcripts", TRANSCRIPTS), ("reading", READING)):
         filled = [t for t in tables[name] if len(t)]
         whole[name] = pd.concat(filled, ignore_index=True) if filled else spec.empty()
-        write_table(whole[name], folder / f"{name}.parquet", spec, made)
-    own = genomes.sequences
-    contigs = own.assign(genetic_code=[codes[g, c] for g, c in zip(own["genome"], own["chrom"], strict=True)])
-    write_table(contigs, folder / "contigs.parquet", CONTIGS, made)
+        write_table(whole[name], folder / f"{name}.parquet", spec, metadata)
+    sequences = genomes.sequences
+    contigs = sequences.assign(
+        genetic_code=[codes[g, c] for g, c in zip(sequences["genome"], sequences["chrom"], strict=True)]
+    )
+    write_table(contigs, folder / "contigs.parquet", CONTIGS, metadata)
     _warn_of_long(whole["annotations"], genomes.workspace())
 
 
@@ -190,8 +192,8 @@ def _check_same(genomes: Genomes, row: GenomeRow, contig: Contig) -> None:
 
 def _write_sequence(fasta: BinaryIO, key: str, ids: NDArray[np.uint8]) -> None:
     fasta.write(f">{key}\n".encode("ascii"))
-    for at in range(0, len(ids), _LINE):
-        fasta.write(ids[at : at + _LINE].tobytes() + b"\n")
+    for first in range(0, len(ids), _LINE):
+        fasta.write(ids[first : first + _LINE].tobytes() + b"\n")
 
 
 def _sequence_row(genome: str, record: Record, *, circular: bool) -> tuple:
@@ -218,16 +220,18 @@ def _with_scored(table: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
 
 def _regions(rows: list[GenomeRow], genomes: Genomes) -> list[Region]:
     """What is asked for of each contig, in the order of contigs."""
-    found = []
+    regions = []
     for row in rows:
-        own = genomes.sequences[genomes.sequences["genome"] == row.genome]
-        lengths = dict(zip(own["chrom"].tolist(), own["length"].tolist(), strict=True))
-        asked = parse_regions(row.regions, lengths, f"{row.where}, column 'regions'", row.folder)
+        contigs = genomes.sequences[genomes.sequences["genome"] == row.genome]
+        lengths = dict(zip(contigs["chrom"].tolist(), contigs["length"].tolist(), strict=True))
+        intervals = parse_regions(row.regions, lengths, f"{row.where}, column 'regions'", row.folder)
         for chrom, length in lengths.items():
-            if chrom in asked:
+            if chrom in intervals:
                 read = partial(genomes.sequence, row.genome, chrom, 0, length)
-                found.append(Region(row.genome, chrom, genomes.is_circular(row.genome, chrom), asked[chrom], read))
-    return found
+                regions.append(
+                    Region(row.genome, chrom, genomes.is_circular(row.genome, chrom), intervals[chrom], read)
+                )
+    return regions
 
 
 def _summarise(workspace: Workspace, tiled: pd.DataFrame, params: GenomeParams) -> None:

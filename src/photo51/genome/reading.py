@@ -58,15 +58,15 @@ def reading(ids: NDArray[np.uint8], *, circular: bool, n_run: int) -> Reading:
     n_run
         Shortest run of ambiguous bases that ends reading (bases).
     """
-    found = runs(is_ambiguous(ids))
-    size = found[:, 1] - found[:, 0]
-    if circular and len(found) > 1 and found[0, 0] == 0 and found[-1, 1] == len(ids):
+    ambiguous = runs(is_ambiguous(ids))
+    size = ambiguous[:, 1] - ambiguous[:, 0]
+    if circular and len(ambiguous) > 1 and ambiguous[0, 0] == 0 and ambiguous[-1, 1] == len(ids):
         size[[0, -1]] = size[0] + size[-1]
-    return Reading(len(ids), circular, found[size >= n_run])
+    return Reading(len(ids), circular, ambiguous[size >= n_run])
 
 
 def scored_stretches(
-    ids: NDArray[np.uint8], regions: NDArray[np.int64], where: Reading, context: int
+    ids: NDArray[np.uint8], regions: NDArray[np.int64], walls: Reading, context: int
 ) -> NDArray[np.int64]:
     """Stretches of scored bases: inside the regions, unambiguous, with `context` bases to read before them on either
     strand.
@@ -77,7 +77,7 @@ def scored_stretches(
         Bytes of the contig, (length,).
     regions
         What the user asked for, (n, 2) half-open; may overlap.
-    where
+    walls
         Where reading stops.
     context
         Bases (≥ 0).
@@ -90,10 +90,10 @@ def scored_stretches(
     for start, end in regions:
         mask[start:end] = True
     mask &= ~is_ambiguous(ids)
-    for start, end in where.walls:
-        _clear(mask, start - context, start, circular=where.circular)
-        _clear(mask, end, end + context, circular=where.circular)
-    if not where.circular:
+    for start, end in walls.walls:
+        _clear(mask, start - context, start, circular=walls.circular)
+        _clear(mask, end, end + context, circular=walls.circular)
+    if not walls.circular:
         mask[:context] = False
         mask[max(0, len(mask) - context) :] = False
     return runs(mask)

@@ -51,13 +51,13 @@ class Reading:
 
     def left_out(self, file: str, items: list[tuple[str, str]]) -> None:
         """Records that are not used: (reason, where)."""
-        for reason, where in items:
-            self.add(file, "left out", reason, first=where)
+        for reason, location in items:
+            self.add(file, "left out", reason, first=location)
 
     def noted(self, file: str, items: list[tuple[str, str]]) -> None:
         """What is unusual, and used all the same: (sentence, where)."""
-        for reason, where in items:
-            self.add(file, "noted", reason, first=where)
+        for reason, location in items:
+            self.add(file, "noted", reason, first=location)
 
     def judge(self, judged: Judged, code: int) -> bool:
         """Count how a coding sequence translates; whether it is misread."""
@@ -159,11 +159,11 @@ class Reading:
         """One line: coding sequences that translate, what is wrong with others, records left out."""
         n = self.count("coding sequences")
         parts = [f"{self.count('translate cleanly'):,} of {n:,} CDS translate cleanly" if n else "no CDS"]
-        told = Counter[str]()
+        reasons = Counter[str]()
         for (_, outcome, reason), entry in self.entries.items():
             if outcome == "CDS" and reason not in {"coding sequences", "translate cleanly", "are misread"}:
-                told[reason] += entry.count
-        parts += [f"{count:,} {reason}" for reason, count in told.items()]
+                reasons[reason] += entry.count
+        parts += [f"{count:,} {reason}" for reason, count in reasons.items()]
         left = sum(e.count for (_, outcome, _), e in self.entries.items() if outcome == "left out")
         if left:
             parts.append(f"{left:,} records left out")

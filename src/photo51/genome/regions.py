@@ -17,7 +17,7 @@ _PLACE = re.compile(r"(?P<chrom>\S+):(?P<start>\d[\d,]*)-(?P<end>\d[\d,]*)")
 
 
 def parse_regions(
-    text: str, lengths: Mapping[str, int], where: str = "regions", folder: Path | str = "."
+    text: str, lengths: Mapping[str, int], option: str = "regions", folder: Path | str = "."
 ) -> dict[str, NDArray[np.int64]]:
     """Regions of each contig.
 
@@ -28,7 +28,7 @@ def parse_regions(
         ignored), parted by `;`.
     lengths
         Contig → bases.
-    where
+    option
         What to name in messages.
     folder
         Where BED files are looked for besides the working directory.
@@ -42,32 +42,32 @@ def parse_regions(
     InputError
         For an unknown contig, a region outside its contig, a file that is absent, a text that is no place.
     """
-    found: dict[str, list[tuple[int, int]]] = {}
+    intervals: dict[str, list[tuple[int, int]]] = {}
     for item in filter(None, (t.strip() for t in text.split(";"))):
-        for chrom, start, end, at in _items(item, lengths, where, Path(folder)):
+        for chrom, start, end, location in _items(item, lengths, option, Path(folder)):
             if chrom not in lengths:
-                known = ", ".join(list(lengths)[:5])
-                raise InputError(f"{at}: need a contig of the genome ({known}), got {chrom!r}")
+                examples = ", ".join(list(lengths)[:5])
+                raise InputError(f"{location}: need a contig of the genome ({examples}), got {chrom!r}")
             if not 0 <= start < end <= lengths[chrom]:
                 raise InputError(
-                    f"{at}: need a region within {chrom}:1-{lengths[chrom]:,}, got {chrom}:{start + 1:,}-{end:,}"
+                    f"{location}: need a region within {chrom}:1-{lengths[chrom]:,}, got {chrom}:{start + 1:,}-{end:,}"
                 )
-            found.setdefault(chrom, []).append((start, end))
-    if not found:
-        raise InputError(f"{where}: need at least one region, got {text!r}")
-    return {chrom: np.array(rows, dtype=np.int64) for chrom, rows in found.items()}
+            intervals.setdefault(chrom, []).append((start, end))
+    if not intervals:
+        raise InputError(f"{option}: need at least one region, got {text!r}")
+    return {chrom: np.array(rows, dtype=np.int64) for chrom, rows in intervals.items()}
 
 
-def _items(item: str, lengths: Mapping[str, int], where: str, folder: Path) -> list[tuple[str, int, int, str]]:
+def _items(item: str, lengths: Mapping[str, int], option: str, folder: Path) -> list[tuple[str, int, int, str]]:
     if item == "all":
-        return [(chrom, 0, n, where) for chrom, n in lengths.items()]
+        return [(chrom, 0, n, option) for chrom, n in lengths.items()]
     if is_bed(item):
-        features = read_bed(resolve(item, folder, where, "regions"), "region")
+        features = read_bed(resolve(item, folder, option, "regions"), "region")
         return [(f.chrom, p.start, p.end, f.where) for f in features for p in f.parts]
     if item in lengths:
-        return [(item, 0, lengths[item], where)]
+        return [(item, 0, lengths[item], option)]
     place = _PLACE.fullmatch(item)
     if not place:
-        raise InputError(f"{where}: need all, a BED file, a contig or chrom:start-end, got {item!r}")
+        raise InputError(f"{option}: need all, a BED file, a contig or chrom:start-end, got {item!r}")
     start, end = (int(place[key].replace(",", "")) for key in ("start", "end"))
-    return [(place["chrom"], start - 1, end, where)]
+    return [(place["chrom"], start - 1, end, option)]

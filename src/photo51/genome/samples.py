@@ -119,16 +119,16 @@ def read_genomes(path: Path | str, fetched: Path | str = "resources/fetched") ->
     header: list[str] = []
     rows: list[GenomeRow] = []
     for number, line in data_lines(path):
-        at = f"{path}, line {number}"
+        location = f"{path}, line {number}"
         fields = [f.strip() for f in line.split("\t")]
         if not header:
             header = fields
-            _check_header(header, at)
+            _check_header(header, location)
             continue
         if len(fields) > len(header):
-            raise InputError(f"{at}: need {len(header)} columns as in the header, got {len(fields)}")
+            raise InputError(f"{location}: need {len(header)} columns as in the header, got {len(fields)}")
         cells = {c: "" if f in NONE else f for c, f in zip(header, fields, strict=False)}
-        rows.append(_row({c: cells.get(c, "") for c in COLUMNS}, at, path.parent, Path(fetched)))
+        rows.append(_row({c: cells.get(c, "") for c in COLUMNS}, location, path.parent, Path(fetched)))
     if not rows:
         raise InputError(f"{path}: need a header and at least one genome, got {'no genome' if header else 'no lines'}")
     _check_unique([(r.genome, r.where) for r in rows], "genome", "a genome")
@@ -136,35 +136,37 @@ def read_genomes(path: Path | str, fetched: Path | str = "resources/fetched") ->
     return rows
 
 
-def _check_header(header: list[str], at: str) -> None:
+def _check_header(header: list[str], location: str) -> None:
     if unknown := [c for c in header if c not in COLUMNS]:
-        raise InputError(f"{at}: need columns among {', '.join(COLUMNS)}, got {unknown[0]!r}")
+        raise InputError(f"{location}: need columns among {', '.join(COLUMNS)}, got {unknown[0]!r}")
     if missing := [c for c in COLUMNS[:2] if c not in header]:
-        raise InputError(f"{at}: need a column {missing[0]!r}, got {', '.join(header)}")
+        raise InputError(f"{location}: need a column {missing[0]!r}, got {', '.join(header)}")
     if len(set(header)) < len(header):
-        raise InputError(f"{at}: need column names that differ, got {', '.join(header)}")
+        raise InputError(f"{location}: need column names that differ, got {', '.join(header)}")
 
 
 def _check_unique(names: list[tuple[str, str]], column: str, what: str) -> None:
-    seen: dict[str, str] = {}
-    for name, at in names:
-        if name in seen:
+    first_of: dict[str, str] = {}
+    for name, location in names:
+        if name in first_of:
             raise InputError(
-                f"{at}, column {column!r}: need another name for {what}, got {name!r} again (first: {seen[name]})"
+                f"{location}, column {column!r}: need another name for {what}, got {name!r} again (first: {first_of[name]})"
             )
-        seen[name] = at
+        first_of[name] = location
 
 
-def _row(cells: dict[str, str], at: str, folder: Path, fetched: Path) -> GenomeRow:
+def _row(cells: dict[str, str], location: str, folder: Path, fetched: Path) -> GenomeRow:
     if not _NAME.fullmatch(cells["genome"]):
-        raise InputError(f"{at}, column 'genome': need a name of letters, digits, _ . or -, got {cells['genome']!r}")
+        raise InputError(
+            f"{location}, column 'genome': need a name of letters, digits, _ . or -, got {cells['genome']!r}"
+        )
     if not _TOPOLOGY.fullmatch(cells["topology"] or "auto"):
         raise InputError(
-            f"{at}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got"
+            f"{location}, column 'topology': need auto, linear, circular, circular:chrom,chrom, pieces or pieces:LENGTH, got"
             f" {cells['topology']!r}"
         )
-    sequence = _sequence(cells["sequence"], folder, fetched, at)
-    annotations = tuple(resolve(t, folder, at, "annotation") for t in _items(cells["annotation"]))
+    sequence = _sequence(cells["sequence"], folder, fetched, location)
+    annotations = tuple(resolve(t, folder, location, "annotation") for t in _items(cells["annotation"]))
     beside = sequence.with_name(f"{Path(cells['sequence']).name}.gff3")
     if not annotations and sequence.parent == fetched and beside.is_file():
         annotations = (beside,)
@@ -174,13 +176,13 @@ def _row(cells: dict[str, str], at: str, folder: Path, fetched: Path) -> GenomeR
         annotations=annotations,
         regions=cells["regions"] or "all",
         variants=tuple(
-            (_set_name(name or cells["genome"], at), resolve(t, folder, at, "variants"))
+            (_set_name(name or cells["genome"], location), resolve(t, folder, location, "variants"))
             for name, t in map(_named, _items(cells["variants"]))
         ),
-        genetic_codes=_genetic_codes(cells["genetic_code"], at),
+        genetic_codes=_genetic_codes(cells["genetic_code"], location),
         topology=cells["topology"] or "auto",
-        extra=tuple(_extra(item, folder, at) for item in _items(cells["extra_annotations"])),
-        where=at,
+        extra=tuple(_extra(item, folder, location) for item in _items(cells["extra_annotations"])),
+        where=location,
         folder=folder,
     )
 
@@ -194,64 +196,68 @@ def _named(item: str) -> tuple[str, str]:
     return (name.strip(), rest.strip()) if equals else ("", item)
 
 
-def _set_name(name: str, at: str) -> str:
+def _set_name(name: str, location: str) -> str:
     if not _NAME.fullmatch(name):
-        raise InputError(f"{at}, column 'variants': need a set named with letters, digits, _ . or -, got {name!r}")
+        raise InputError(
+            f"{location}, column 'variants': need a set named with letters, digits, _ . or -, got {name!r}"
+        )
     return name
 
 
-def _genetic_codes(cell: str, at: str) -> dict[str, int]:
+def _genetic_codes(cell: str, location: str) -> dict[str, int]:
     out: dict[str, int] = {}
     for item in _items(cell):
         contig, _, text = item.rpartition(":")
         contig, text = contig.strip(), text.strip()
         if not (text.isascii() and text.isdigit() and int(text) in unambiguous_dna_by_id):
-            known = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
+            tables = ", ".join(map(str, sorted(unambiguous_dna_by_id)))
             raise InputError(
-                f"{at}, column 'genetic_code': need an NCBI translation table ({known}), or contig:table parted by ;,"
+                f"{location}, column 'genetic_code': need an NCBI translation table ({tables}), or contig:table parted by ;,"
                 f" got {item!r}"
             )
         if out.setdefault(contig, int(text)) != int(text):
             raise InputError(
-                f"{at}, column 'genetic_code': need one table {f'for {contig!r}' if contig else 'without a contig'},"
+                f"{location}, column 'genetic_code': need one table {f'for {contig!r}' if contig else 'without a contig'},"
                 f" got {cell!r}"
             )
     return out
 
 
-def _extra(item: str, folder: Path, at: str) -> tuple[str, Path]:
+def _extra(item: str, folder: Path, location: str) -> tuple[str, Path]:
     kind, text = _named(item)
     if kind and kind != "*" and not _NAME.fullmatch(kind):
-        raise InputError(f"{at}, column 'extra_annotations': need a class of letters, digits, _ . or -, got {kind!r}")
-    path = resolve(text, folder, at, "extra_annotations")
+        raise InputError(
+            f"{location}, column 'extra_annotations': need a class of letters, digits, _ . or -, got {kind!r}"
+        )
+    path = resolve(text, folder, location, "extra_annotations")
     return (kind or stem(path) if is_bed(text) else kind, path)
 
 
-def _sequence(cell: str, folder: Path, fetched: Path, at: str) -> Path:
+def _sequence(cell: str, folder: Path, fetched: Path, location: str) -> Path:
     if not cell:
-        raise InputError(f"{at}, column 'sequence': need a file or an accession, got an empty cell")
-    found = _find(cell, folder)
-    if found is None and _ACCESSION.fullmatch(cell):
+        raise InputError(f"{location}, column 'sequence': need a file or an accession, got an empty cell")
+    file = _find(cell, folder)
+    if file is None and _ACCESSION.fullmatch(cell):
         for name in (f"{cell}.gb", f"{cell}.fa"):
             if (fetched / name).is_file():
                 return fetched / name
         raise InputError(
-            f"{at}, column 'sequence': need a file, or an accession in {fetched}, got {cell!r}; "
+            f"{location}, column 'sequence': need a file, or an accession in {fetched}, got {cell!r}; "
             f"`photo51 fetch {cell} --out {fetched}` downloads it"
         )
-    return resolve(cell, folder, at, "sequence")
+    return resolve(cell, folder, location, "sequence")
 
 
-def resolve(text: str, folder: Path, at: str, column: str) -> Path:
+def resolve(text: str, folder: Path, location: str, column: str) -> Path:
     """A file named in a cell, relative to the folder of `genomes.tsv` or to the working directory, or that comes with
     photo51.
     """
-    found = _find(text, folder)
-    if found is None:
+    file = _find(text, folder)
+    if file is None:
         raise InputError(
-            f"{at}, column {column!r}: need a file, got {text!r}, which is neither below {folder}/ nor here"
+            f"{location}, column {column!r}: need a file, got {text!r}, which is neither below {folder}/ nor here"
         )
-    return found
+    return file
 
 
 def _find(text: str, folder: Path) -> Path | None:

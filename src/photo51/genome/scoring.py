@@ -60,8 +60,8 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
     InputError
         Where nothing is left to score.
     """
-    asked = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
-    share = min(1.0, FULL / max(asked, 1))
+    n_requested = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
+    share = min(1.0, FULL / max(n_requested, 1))
     readings: dict[Place, Reading] = {}
     stretches: list[NDArray[np.int64]] = []
     for r in regions:
@@ -72,14 +72,14 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
     _say_unscored(regions, stretches, params.context)
     if not total:
         raise InputError(
-            f"regions: need bases with {params.context} bases of context on both strands, got none in {asked:,} bases; "
-            "ask for longer regions or a smaller min_context"
+            f"regions: need bases with {params.context} bases of context on both strands, got none in {n_requested:,}"
+            " bases; ask for longer regions or a smaller min_context"
         )
     block, gap = fitted(total, params)
     rows: list[tuple[str, str, int, int, int]] = []
     sketches: list[NDArray[np.uint64]] = []
-    for r, some in zip(regions, stretches, strict=True):
-        blocks = cut_blocks(some, block, near=params.n_run)
+    for r, scored_parts in zip(regions, stretches, strict=True):
+        blocks = cut_blocks(scored_parts, block, near=params.n_run)
         ids = r.read() if params.homology_bases and blocks else np.zeros(0, dtype=np.uint8)
         for intervals in blocks:
             rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in intervals.tolist()]
@@ -121,7 +121,7 @@ def fitted(total: int, params: GenomeParams) -> tuple[int, int]:
 
 def _say_unscored(regions: list[Region], stretches: list[NDArray[np.int64]], context: int) -> None:
     """List the contigs that were asked for and have no scored base."""
-    empty = [r for r, some in zip(regions, stretches, strict=True) if not len(some)]
+    empty = [r for r, parts in zip(regions, stretches, strict=True) if not len(parts)]
     if empty:
         bases = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in empty)
         names = ", ".join(f"{r.genome} {r.chrom}" for r in empty[:_LISTED])
@@ -156,8 +156,8 @@ def _gapped(table: pd.DataFrame, splits: list[str], gap: int, readings: Mapping[
     table = leave_gaps(table, gap, {k: w.length for k, w in readings.items() if w.circular})
     if table.empty:
         raise InputError(f"regions: need blocks longer than the gap of {gap:,} bases, got none")
-    kept = table["block"].drop_duplicates().tolist()
-    return Workspace(table.assign(block=table["block"].map({b: i for i, b in enumerate(kept)})))
+    blocks_kept = table["block"].drop_duplicates().tolist()
+    return Workspace(table.assign(block=table["block"].map({b: i for i, b in enumerate(blocks_kept)})))
 
 
 def _grouped(
@@ -189,10 +189,10 @@ def _united(labels: list[NDArray[np.int64]]) -> NDArray[np.int64]:
     """Group items that share a label in any of the labellings, directly or through others."""
     n = len(labels[0])
     _, *coded = (np.unique(x, return_inverse=True)[1] for x in [labels[0], *labels])
-    nodes, at = [], n
+    nodes, n_nodes = [], n
     for code in coded:
-        nodes.append(code + at)
-        at += int(code.max(initial=-1)) + 1
+        nodes.append(code + n_nodes)
+        n_nodes += int(code.max(initial=-1)) + 1
     left, right = np.tile(np.arange(n), len(coded)), np.concatenate(nodes)
-    graph = sparse.coo_matrix((np.ones(len(left)), (left, right)), shape=(at, at))
+    graph = sparse.coo_matrix((np.ones(len(left)), (left, right)), shape=(n_nodes, n_nodes))
     return connected_components(graph, directed=False)[1][:n].astype(np.int64)

@@ -56,7 +56,7 @@ def _weights(box: tuple[tuple[str, float], ...], base: NDArray[np.float64]) -> N
     return out
 
 
-def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int, least: float) -> Site | None:
+def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int, min_score: float) -> Site | None:
     """Best pair of -35 and -10 boxes whose -10 box ends 15 to `reach` bases before a transcription unit.
 
     Parameters
@@ -67,7 +67,7 @@ def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int,
         Shares of A, C, G, T upstream of the units of the contig (`background`), (4,).
     reach
         Bases from the end of the -10 box to the unit, at most.
-    least
+    min_score
         Least score: bits of both boxes over the background, 1.5 for an extended -10 (TGn before it), spacer cost taken
         off.
 
@@ -95,12 +95,12 @@ def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int,
             continue
         score = box_35[:-shift] + box_10[shift:] - cost
         i = int(np.argmax(score))
-        if score[i] >= least and (best is None or score[i] > best.score):
+        if score[i] >= min_score and (best is None or score[i] > best.score):
             best = Site(i, i + shift + 6, float(score[i]))
     return best
 
 
-def ribosome_binding_site(upstream: NDArray[np.uint8], least: int) -> Site | None:
+def ribosome_binding_site(upstream: NDArray[np.uint8], min_paired: int) -> Site | None:
     """Longest stretch before a start codon that pairs with the end of 16S rRNA; of equal ones that nearest to 7 bases
     before.
 
@@ -108,7 +108,7 @@ def ribosome_binding_site(upstream: NDArray[np.uint8], least: int) -> Site | Non
     ----------
     upstream
         Bytes in reading direction; the last one is the base before the start codon, (length,).
-    least
+    min_paired
         Least paired bases.
 
     Returns
@@ -117,16 +117,16 @@ def ribosome_binding_site(upstream: NDArray[np.uint8], least: int) -> Site | Non
     """
     text = upstream.tobytes().decode("ascii")
     best: tuple[tuple[int, int], Site] | None = None
-    for size in range(len(_ANTI), least - 1, -1):
+    for size in range(len(_ANTI), min_paired - 1, -1):
         for first in range(len(_ANTI) - size + 1):
             word = _ANTI[first : first + size]
-            at = text.find(word)
-            while at >= 0:
-                spacing = len(text) - at - size
+            position = text.find(word)
+            while position >= 0:
+                spacing = len(text) - position - size
                 rank = (size, -abs(spacing - 7))
                 if _SPACING[0] <= spacing <= _SPACING[1] and (best is None or rank > best[0]):
-                    best = (rank, Site(at, at + size, float(size)))
-                at = text.find(word, at + 1)
+                    best = (rank, Site(position, position + size, float(size)))
+                position = text.find(word, position + 1)
         if best is not None:
             return best[1]
     return None
@@ -136,7 +136,7 @@ STEMS = range(5, 13)
 LOOPS = range(3, 9)
 
 
-def terminator(downstream: NDArray[np.uint8], least: float) -> Site | None:
+def terminator(downstream: NDArray[np.uint8], min_score: float) -> Site | None:
     """Best intrinsic terminator in the bases after a stop codon: a GC-rich hairpin and a T-tract right behind it.
 
     A stem of 5 to 12 pairs (GU allowed, none unpaired) with at least 60 % G and C, a loop of 3 to 8 bases, and at
@@ -147,7 +147,7 @@ def terminator(downstream: NDArray[np.uint8], least: float) -> Site | None:
     ----------
     downstream
         Bytes in reading direction from the base after the stop codon on, (length,).
-    least
+    min_score
         Least score.
 
     Returns
@@ -172,10 +172,10 @@ def terminator(downstream: NDArray[np.uint8], least: float) -> Site | None:
     tails = np.flatnonzero((tract >= 5) & is_t[1 : n + 1])
     best: Site | None = None
     for end in tails.tolist():
-        found = _hairpin(letters[:end])
-        if found is not None and (best is None or found[1] + tract[end] > best.score):
-            best = Site(found[0], min(end + 8, n), float(found[1] + tract[end]))
-    return best if best is not None and best.score >= least else None
+        hairpin = _hairpin(letters[:end])
+        if hairpin is not None and (best is None or hairpin[1] + tract[end] > best.score):
+            best = Site(hairpin[0], min(end + 8, n), float(hairpin[1] + tract[end]))
+    return best if best is not None and best.score >= min_score else None
 
 
 # Bonds by base code (A C G T and others): GC 3, AT 2, GT a wobble of 0; None does not pair.

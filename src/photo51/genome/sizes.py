@@ -65,11 +65,11 @@ def amount(genomes_tsv: Path | str, params: GenomeParams, fetched: Path | str = 
     bases = windows = longest = variants = 0
     for row in rows:
         contigs = [(r.name, len(r.ids), ~is_ambiguous(r.ids)) for r in _records(row)]
-        asked = parse_regions(row.regions, {n: size for n, size, _ in contigs}, row.where, row.folder)
-        for name, size, known in contigs:
+        intervals = parse_regions(row.regions, {n: size for n, size, _ in contigs}, row.where, row.folder)
+        for name, size, unambiguous in contigs:
             longest = max(longest, size)
-            for start, end in _union(asked.get(name, ())):
-                scored = int(known[start:end].sum())
+            for start, end in _union(intervals.get(name, ())):
+                scored = int(unambiguous[start:end].sum())
                 bases += scored
                 windows += 2 * ceil(scored / params.core)
         variants += sum(_variants(path) for _, path in row.variants)

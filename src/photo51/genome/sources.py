@@ -106,8 +106,8 @@ class _Source:
     by_contig: dict[str, Model] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for i, own in enumerate(_lists(self.annotation.model)):
-            for item in own:
+        for i, lines in enumerate(_lists(self.annotation.model)):
+            for item in lines:
                 _lists(self.by_contig.setdefault(item.chrom, Model([], [], [])))[i].append(item)
 
 
@@ -141,7 +141,7 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     lengths: dict[str, int] = {}
     foreign: list[Transcript] = []
     for flat in flats:
-        circular = _circular(row, flat.record, declared, said=flat.circular)
+        circular = _circular(row, flat.record, declared, stated=flat.circular)
         fits = partial(_fitting, row, flat.record, circular=circular)
         models = _models(flat, sources, names, reading, fits)
         contig = _contig(row, flat, models, reading, finders, circular=circular)
@@ -165,9 +165,9 @@ def _models(flat: _Flat, sources: list[_Source], names: Names, reading: Reading,
     record = flat.record
     models = [flat.model]
     for source in sources:
-        own = names.of(source.file, record.name, len(record.ids), record.description, reading, fits)
-        if own:
-            models.append(_renamed(source.by_contig[own], record.name))
+        alias = names.of(source.file, record.name, len(record.ids), record.description, reading, fits)
+        if alias:
+            models.append(_renamed(source.by_contig[alias], record.name))
     return models
 
 
@@ -196,8 +196,8 @@ def _contig(
         # files may write one gene across the origin in different ways, which are alike once placed
         models = [_placed_model(m, length, circular=circular) for m in models]
     model, repeated = without_copies(models)
-    for reason, where in repeated:
-        reading.add("", "left out", reason, first=where)
+    for reason, location in repeated:
+        reading.add("", "left out", reason, first=location)
     if flat.circular is False and row.topology.startswith("circular") and circular:
         reading.add(
             str(row.sequence),
@@ -237,7 +237,7 @@ def _placed_model(m: Model, length: int, *, circular: bool) -> Model:
 
 def _renamed(model: Model, chrom: str) -> Model:
     genes, transcripts, others = (
-        [x if x.chrom == chrom else replace(x, chrom=chrom) for x in own] for own in _lists(model)
+        [x if x.chrom == chrom else replace(x, chrom=chrom) for x in lines] for lines in _lists(model)
     )
     return Model(genes, transcripts, others)
 
@@ -285,20 +285,20 @@ def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
         As the readers of sequences.
     """
     declared = declared_circular(row)
-    seen: set[str] = set()
+    names: set[str] = set()
     for flat in _sequences(row, Reading(row.genome)):
-        seen.add(flat.record.name)
-        yield flat.record, _circular(row, flat.record, declared, said=flat.circular)
-    _check_topology(row, seen)
+        names.add(flat.record.name)
+        yield flat.record, _circular(row, flat.record, declared, stated=flat.circular)
+    _check_topology(row, names)
 
 
 def declared_circular(row: GenomeRow) -> dict[str, Circle]:
     """Contigs that a GFF or GTF file of the genome says are circular (`Is_circular=true`), where the table leaves it
     open.
     """
-    found: dict[str, Circle] = {}
+    circles: dict[str, Circle] = {}
     if row.topology != "auto":
-        return found
+        return circles
     for path in [*_own(row), *(path for _, path in row.extra)]:
         if not unpacked_name(path).endswith((".gff", ".gff3", ".gtf")):
             continue
@@ -306,8 +306,8 @@ def declared_circular(row: GenomeRow) -> dict[str, Circle]:
             fields = line.split("\t")
             if len(fields) == _GFF_COLUMNS and _IS_CIRCULAR.search(fields[-1]):
                 circle = Circle.of(parse_line(line, f"{path}, line {number}")[0])
-                found[circle.name] = circle
-    return found
+                circles[circle.name] = circle
+    return circles
 
 
 def sequence_digest(path: Path) -> str:
@@ -324,10 +324,10 @@ def sequence_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _check_topology(row: GenomeRow, seen: set[str]) -> None:
+def _check_topology(row: GenomeRow, names: set[str]) -> None:
     """Refuse a topology that names contigs the sequence file does not have."""
     if row.topology.startswith("circular:") and (
-        missing := sorted(set(row.topology[len("circular:") :].split(",")) - seen)
+        missing := sorted(set(row.topology[len("circular:") :].split(",")) - names)
     ):
         raise InputError(f"{row.where}, column 'topology': need contigs of {row.sequence}, got {missing[0]!r}")
 
@@ -366,16 +366,16 @@ def of_genbank(flat: Flat, contigs: frozenset[str]) -> Annotation:
     """Genes and other features of a GenBank record; parts on records that the file does not hold are left out with
     it.
     """
-    here, away = [], []
+    features, away = [], []
     for f in flat.features:
         absent = [p.chrom for p in f.parts if p.chrom and p.chrom not in contigs]
         if absent:
             title = f"{f.type} {f.name}".strip()
             away.append((f"part on {absent[0]}, a record that the file does not hold ({title})", f.where))
         else:
-            here.append(f)
+            features.append(f)
     assembler = Assembler()
-    left_out = link_genbank(here, assembler)
+    left_out = link_genbank(features, assembler)
     records = len(flat.features) + len(flat.left_out)
     return Annotation(assembler.finish(), records, {}, assembler.notes, [*flat.left_out, *away, *left_out])
 
@@ -430,7 +430,7 @@ def _annotations(row: GenomeRow, contigs: set[str] | None, reading: Reading) -> 
             continue
         annotation = read_annotation(path, row.sequence, contigs, kind=kind, extra=extra)
         _account(reading, path.name, annotation)
-        used = sum(len(own) for own in _lists(annotation.model))
+        used = sum(len(lines) for lines in _lists(annotation.model))
         if not used:
             why = annotation.left_out[0][0] if annotation.left_out else "it holds none"
             if annotation.records and not extra:
@@ -508,22 +508,22 @@ def read_annotation(
 def _all_of_genbank(path: Path) -> Annotation:
     out = Annotation(Model([], [], []))
     for flat in read_genbank(path):
-        own = of_genbank(flat, contigs_of_genbank(path))
-        for whole, part in zip(_lists(out.model), _lists(own.model), strict=True):
+        annotation = of_genbank(flat, contigs_of_genbank(path))
+        for whole, part in zip(_lists(out.model), _lists(annotation.model), strict=True):
             whole.extend(part)
-        out.records += own.records
-        out.notes += own.notes
-        out.left_out += own.left_out
+        out.records += annotation.records
+        out.notes += annotation.notes
+        out.left_out += annotation.left_out
         out.lengths[flat.record.name] = (len(flat.record.ids), f"{path}, record {flat.record.name!r}")
     return out
 
 
-def _circular(row: GenomeRow, record: Record, declared: dict[str, Circle], *, said: bool | None) -> bool:
+def _circular(row: GenomeRow, record: Record, declared: dict[str, Circle], *, stated: bool | None) -> bool:
     chrom = record.name
     kind, _, names = row.topology.partition(":")
     if kind == "circular":
         return not names or chrom in names.split(",")
     if kind in {"linear", "pieces"}:
         return False
-    known = any(c.is_contig(chrom, len(record.ids), record.description) for c in declared.values())
-    return known or bool(said)
+    declared_so = any(c.is_contig(chrom, len(record.ids), record.description) for c in declared.values())
+    return declared_so or bool(stated)

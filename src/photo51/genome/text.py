@@ -161,14 +161,14 @@ def data_lines(path: Path | str, comment: str = "#") -> Iterator[tuple[int, str]
                 yield number, line
 
 
-def whole_number(text: str, at: str, what: str, least: int = 0) -> int:
+def whole_number(text: str, location: str, what: str, minimum: int = 0) -> int:
     """A whole number of at most 12 digits.
 
     Raises
     ------
     InputError
-        For anything else, naming `at` (file and line) and `what` (column).
+        For anything else, naming `location` (file and line) and `what` (column).
     """
-    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) >= least):
-        raise InputError(f"{at}, {what}: need a whole number of at least {least}, got {text[:40]!r}")
+    if not (text.isascii() and text.isdigit() and len(text) <= 12 and int(text) >= minimum):
+        raise InputError(f"{location}, {what}: need a whole number of at least {minimum}, got {text[:40]!r}")
     return int(text)

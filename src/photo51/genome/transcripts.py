@@ -219,12 +219,12 @@ class Assembler:
         self._starts |= role == "start"
         number = feature.attributes.get("exon_number") or feature.attributes.get("part", "").partition("/")[0].strip()
         for part in feature.parts:
-            own = part if part.chrom or feature.chrom == draft.chrom else part._replace(chrom=feature.chrom)
+            placed = part if part.chrom or feature.chrom == draft.chrom else part._replace(chrom=feature.chrom)
             draft.pieces.append(
                 Piece(
                     role,
                     feature.group,
-                    own,
+                    placed,
                     number,
                     feature.attributes,
                     feature.where,
@@ -243,21 +243,21 @@ class Assembler:
         transcripts: list[Transcript] = []
         unique_gene, unique_transcript = Unique(), Unique()
         for draft in self._genes.values():
-            own = [t for d in draft.drafts.values() for t in self._transcripts(d)]
-            for lines, members in _gene_loci(draft.lines, own):
+            transcripts_of_gene = [t for d in draft.drafts.values() for t in self._transcripts(d)]
+            for lines, members in _gene_loci(draft.lines, transcripts_of_gene):
                 gene = _gene(draft, lines, members, unique_gene)
-                made = [_named(t, gene, unique_transcript) for t in members] or _implied(gene, unique_transcript)
+                named = [_named(t, gene, unique_transcript) for t in members] or _implied(gene, unique_transcript)
                 genes.append(gene)
-                transcripts += made
+                transcripts += named
         return Model(genes, transcripts, self.others)
 
     def _transcripts(self, draft: _Draft) -> list[Transcript]:
         pieces = _distinct(draft.pieces)
         out = []
-        for lines, own in _transcript_loci(draft.lines, pieces):
-            groups = _overlapping_groups(own)
+        for lines, pieces_of_one in _transcript_loci(draft.lines, pieces):
+            groups = _overlapping_groups(pieces_of_one)
             if len(groups) > 1:
-                self.notes.append(("several coding sequences that overlap in one transcript", own[0].where))
+                self.notes.append(("several coding sequences that overlap in one transcript", pieces_of_one[0].where))
             out += [self._transcript(draft, lines, g) for g in groups]
         if len(out) > 1 and len(draft.lines) != 1:
             self.notes.append((f"one identifier at several places ({draft.name})", out[0].where))
@@ -353,8 +353,8 @@ def with_stop(cds: tuple[Part, ...], stops: Sequence[Part]) -> tuple[Part, ...]:
         touching = next((i for i, p in enumerate(parts) if _follows(stop, p)), None)
         last = parts[-1]
         if touching is not None:
-            own = parts[touching]
-            parts[touching] = own._replace(start=min(own.start, stop.start), end=max(own.end, stop.end))
+            end_part = parts[touching]
+            parts[touching] = end_part._replace(start=min(end_part.start, stop.start), end=max(end_part.end, stop.end))
         elif (stop.strand, stop.chrom) == (last.strand, last.chrom) and (
             stop.start >= last.end if stop.strand == "+" else stop.end <= last.start
         ):
@@ -374,12 +374,12 @@ def _repeated(feature: Feature, lines: Sequence[Feature]) -> bool:
 
 
 def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
-    seen: set[tuple] = set()
+    keys: set[tuple] = set()
     out = []
     for p in pieces:
         key = (p.role, p.part[:3], p.part.chrom, p.group if p.role == "CDS" else "")
-        if key not in seen:
-            seen.add(key)
+        if key not in keys:
+            keys.add(key)
             out.append(p)
     return out
 
@@ -425,9 +425,9 @@ def _transcript_loci(lines: list[Feature], pieces: list[Piece]) -> list[tuple[li
     """Transcripts that share a key, each with its lines and pieces."""
     if len(lines) > 1 and not _stated_in_parts(lines) and _separate(lines, [p.part for p in pieces]):
         out = [(line, [p for p in pieces if _inside(p.part, line)]) for line in lines]
-        claimed = {id(p) for _, own in out for p in own}
+        claimed = {id(p) for _, members in out for p in members}
         out[0][1].extend(p for p in pieces if id(p) not in claimed)
-        return [([line], own) for line, own in out]
+        return [([line], members) for line, members in out]
     if len({p.part.strand for p in pieces} - {"."}) > 1 and not _one_on_both_strands(lines, pieces):
         strands = sorted({p.part.strand for p in pieces}, key=[p.part.strand for p in pieces].index)
         return [([f for f in lines if f.strand == s], [p for p in pieces if p.part.strand == s]) for s in strands]
@@ -467,7 +467,7 @@ def _overlapping_groups(pieces: list[Piece]) -> list[list[Piece]]:
     if len(coding) < 2:
         return [pieces]
     named = list(coding.values())
-    proteins = {a for own in coding.values() if (a := own[0].attributes.get("protein_id"))}
+    proteins = {a for group in coding.values() if (a := group[0].attributes.get("protein_id"))}
     if len(proteins) < 2 and not any(
         p.part.start < q.part.end and q.part.start < p.part.end and p.part.chrom == q.part.chrom
         for i, a in enumerate(named)
@@ -477,7 +477,7 @@ def _overlapping_groups(pieces: list[Piece]) -> list[list[Piece]]:
     ):
         return [pieces]
     rest = [p for p in pieces if p.role != "CDS"]
-    return [[*own, *(p for p in rest if _near(p, own))] for own in named]
+    return [[*group, *(p for p in rest if _near(p, group))] for group in named]
 
 
 def _near(piece: Piece, coding: Sequence[Piece]) -> bool:
@@ -493,15 +493,15 @@ def _gene_loci(lines: list[Feature], members: list[Transcript]) -> list[tuple[li
     if not members:
         return [(lines, [])] if lines else []
     if not lines:
-        return [([], own) for own in _clusters(members)]
+        return [([], group) for group in _clusters(members)]
     if len(lines) == 1 or _stated_in_parts(lines):
         return [(lines, members)]
     whole = [[t for t in members if all(_inside(p, f) for p in t.exons)] for f in lines]
     if not all(whole):
         return [(lines, members)]
-    claimed = {id(t) for own in whole for t in own}
+    claimed = {id(t) for group in whole for t in group}
     whole[0] += [t for t in members if id(t) not in claimed]
-    return [([f], own) for f, own in zip(lines, whole, strict=True)]
+    return [([f], group) for f, group in zip(lines, whole, strict=True)]
 
 
 def _clusters(members: list[Transcript]) -> list[list[Transcript]]:
@@ -523,18 +523,18 @@ def _clusters(members: list[Transcript]) -> list[list[Transcript]]:
         else:
             out.append((place(t), end, [t]))
     order = {id(t): i for i, t in enumerate(members)}
-    return sorted((own for _, _, own in out), key=lambda own: min(order[id(t)] for t in own))
+    return sorted((cluster for _, _, cluster in out), key=lambda cluster: min(order[id(t)] for t in cluster))
 
 
 def _gene(draft: _GeneDraft, lines: list[Feature], members: list[Transcript], unique: Unique) -> Gene:
     attributes: dict[str, str] = {}
     for f in lines:
         attributes = {**f.attributes, **attributes}
-    own = dict(attributes)
+    extended = dict(attributes)
     for t in members:
-        own = {
+        extended = {
             **{k: v for k, v in t.attributes.items() if not lines or k in _OF_PRODUCT or k == "product"},
-            **own,
+            **extended,
         }
     coding = any(t.cds for t in members)
     pseudo = any(
@@ -552,7 +552,7 @@ def _gene(draft: _GeneDraft, lines: list[Feature], members: list[Transcript], un
         chrom=first.chrom if first is not None else members[0].chrom,
         parts=parts if ordered or len(parts) < 2 else _sorted(parts),
         pseudo=pseudo,
-        attributes=own,
+        attributes=extended,
         where=first.where if first is not None else members[0].where,
         type=first.type if first is not None else "gene",
         ordered=ordered,
@@ -577,8 +577,8 @@ def _name(record: Mapping[str, str], transcripts: Iterable[Mapping[str, str]], f
 def _named(t: Transcript, gene: Gene, unique: Unique) -> Transcript:
     name = t.name
     kind = "pseudogene" if gene.pseudo else t.biotype
-    told = t.attributes.get("transcript_biotype") or t.attributes.get("transcript_type") or biotype(t.attributes)
-    if told == "processed_transcript" and biotype(gene.attributes) == "protein_coding" and not t.cds:
+    stated = t.attributes.get("transcript_biotype") or t.attributes.get("transcript_type") or biotype(t.attributes)
+    if stated == "processed_transcript" and biotype(gene.attributes) == "protein_coding" and not t.cds:
         kind = ""
     if not kind and not t.cds:
         kind = _biotype(gene.type, gene.attributes, coding=False)
@@ -616,18 +616,18 @@ def _implied(gene: Gene, unique: Unique) -> list[Transcript]:
 
 def _biotype(kind: str, attributes: Mapping[str, str], *, coding: bool) -> str:
     """protein_coding, tRNA, rRNA, ncRNA, pseudogene, or nothing."""
-    told = attributes.get("transcript_biotype") or attributes.get("transcript_type") or biotype(attributes)
-    if is_pseudo(attributes) or "pseudogen" in told.lower() or "pseudogen" in kind.lower():
+    stated = attributes.get("transcript_biotype") or attributes.get("transcript_type") or biotype(attributes)
+    if is_pseudo(attributes) or "pseudogen" in stated.lower() or "pseudogen" in kind.lower():
         return "pseudogene"
     if coding:
         return "protein_coding"
-    if is_transposon(kind) or is_transposon(told):
+    if is_transposon(kind) or is_transposon(stated):
         return "pseudogene"
-    if told.lower() in _UNPRODUCTIVE:
+    if stated.lower() in _UNPRODUCTIVE:
         return ""
     low = kind.lower().replace("-", "_")
     if low in {"", "gene", "transcript", "mrna", "cds", "exon", "primary_transcript"} or role_of(low) != "transcript":
-        low = told.lower() if told or not low.endswith("_gene") else low.removesuffix("_gene")
+        low = stated.lower() if stated or not low.endswith("_gene") else low.removesuffix("_gene")
     if low in {
         "",
         "gene",

@@ -23,19 +23,19 @@ def table_rows(path: Path | str, contigs: Sequence[str]) -> Iterator[tuple[int, 
     """
     header: list[str] = []
     for number, line in data_lines(path, comment="##"):
-        at = f"{path}, line {number}"
+        location = f"{path}, line {number}"
         fields = [f.strip() for f in line.split("\t")]
         if not header:
             header = [_column(c.lstrip("#")) for c in fields]
-            _check_header(header, contigs, at)
+            _check_header(header, contigs, location)
             continue
         if len(fields) != len(header):
-            raise InputError(f"{at}: need {len(header)} columns as in the header, got {len(fields)}")
+            raise InputError(f"{location}: need {len(header)} columns as in the header, got {len(fields)}")
         row = {"chrom": contigs[0] if contigs else "", "id": "", **dict(zip(header, fields, strict=True))}
-        whole_number(row["pos"], at, "column 'pos'", 1)
+        whole_number(row["pos"], location, "column 'pos'", 1)
         row["ref"], row["alt"] = row["ref"].upper(), row["alt"].upper()
         if row["ref"] != "-" and not _REFERENCE.fullmatch(row["ref"]):
-            raise InputError(f"{at}, column 'ref': need bases, got {row['ref']!r}")
+            raise InputError(f"{location}, column 'ref': need bases, got {row['ref']!r}")
         yield number, row
     if not header:
         raise InputError(f"{path}: need a header with pos, ref and alt, got no lines")
@@ -46,12 +46,12 @@ def _column(name: str) -> str:
     return name.lower() if name.lower() in _CORE else name
 
 
-def _check_header(header: list[str], contigs: Sequence[str], at: str) -> None:
+def _check_header(header: list[str], contigs: Sequence[str], location: str) -> None:
     if missing := [c for c in ("pos", "ref", "alt") if c not in header]:
         raise InputError(
-            f"{at}: need a VCF file or a table with columns pos, ref, alt, got none of {', '.join(missing)}"
+            f"{location}: need a VCF file or a table with columns pos, ref, alt, got none of {', '.join(missing)}"
         )
     if len(set(header)) < len(header):
-        raise InputError(f"{at}: need column names that differ, got {', '.join(header)}"[:200])
+        raise InputError(f"{location}: need column names that differ, got {', '.join(header)}"[:200])
     if "chrom" not in header and len(contigs) != 1:
-        raise InputError(f"{at}: need a column 'chrom' as the genome has {len(contigs)} contigs, got none")
+        raise InputError(f"{location}: need a column 'chrom' as the genome has {len(contigs)} contigs, got none")

@@ -91,9 +91,9 @@ class ReferenceCheck(NamedTuple):
 
     def refused(self) -> pd.DataFrame:
         """All that cannot be used, each with a reason (contract `REFUSED_VARIANTS`)."""
-        found = self.mismatches.get("found", pd.Series(dtype=object))
+        alleles = self.mismatches.get("found", pd.Series(dtype=object))
         other = self.mismatches.drop(columns="found", errors="ignore").assign(
-            reason=[f"reference allele is {f[:20] or 'past the end'} in the genome" for f in found]
+            reason=[f"reference allele is {f[:20] or 'past the end'} in the genome" for f in alleles]
         )
         bare = self.uncovered.assign(reason="not covered: the genome has no known bases there")
         absent = self.absent.assign(reason=[f"contig {c!r} is not in the genome" for c in self.absent["chrom"]])
@@ -102,7 +102,7 @@ class ReferenceCheck(NamedTuple):
 
 
 def check_reference(
-    genomes: Genomes, genome: str, variants: pd.DataFrame, most: float = 0.05, where: str = "variants"
+    genomes: Genomes, genome: str, variants: pd.DataFrame, max_mismatch: float = 0.05, set_name: str = "variants"
 ) -> ReferenceCheck:
     """Compare reference alleles with the genome.
 
@@ -118,10 +118,10 @@ def check_reference(
         Which of them.
     variants
         Contract `VARIANTS`.
-    most
+    max_mismatch
         Share of mismatches, of the variants at known bases, from which on the whole set is refused: it was called
         against another reference.
-    where
+    set_name
         What to name in messages.
 
     Raises
@@ -130,27 +130,28 @@ def check_reference(
         Where more than that share differs, with the first five; where no variant lies on a contig of the genome, with
         the nearest name; where none lies at bases that the genome has.
     """
-    variants, missing = named_as_in(genomes, genome, variants, where)
-    found = [
+    variants, missing = named_as_in(genomes, genome, variants, set_name)
+    alleles = [
         _found(genomes, genome, *row)
         for row in zip(variants["chrom"].tolist(), variants["pos"].tolist(), variants["ref"].tolist(), strict=True)
     ]
-    same = np.array([f == ref for f, ref in zip(found, variants["ref"], strict=True)], dtype=bool)
+    same = np.array([f == ref for f, ref in zip(alleles, variants["ref"], strict=True)], dtype=bool)
     absent = np.array([not genomes.has(genome, c) for c in variants["chrom"]], dtype=bool)
-    bare = np.array([bool(f) and not _KNOWN.fullmatch(f) for f in found], dtype=bool) & ~same
+    bare = np.array([bool(f) and not _KNOWN.fullmatch(f) for f in alleles], dtype=bool) & ~same
     wrong = ~same & ~absent & ~bare
-    mismatches = variants[wrong].assign(found=[f for f, bad in zip(found, wrong, strict=True) if bad])
-    _report(variants, (absent, bare), genome, where, missing)
+    mismatches = variants[wrong].assign(found=[f for f, bad in zip(alleles, wrong, strict=True) if bad])
+    _report(variants, (absent, bare), genome, set_name, missing)
     if len(mismatches):
         n_known = len(variants) - int(absent.sum()) - int(bare.sum())
         listed = "; ".join(
             f"{v['chrom']}:{v['pos'] + 1} {v['ref'][:20]} (genome: {v['found'] or 'past the end'})"
             for v in mismatches.head(5).to_dict("records")
         )
-        text = f"{where}: {len(mismatches)} of {n_known} reference alleles are not those of {genome}: {listed}"
-        if len(mismatches) > most * n_known:
+        text = f"{set_name}: {len(mismatches)} of {n_known} reference alleles are not those of {genome}: {listed}"
+        if len(mismatches) > max_mismatch * n_known:
             raise InputError(
-                f"{text}; need at most {most:.0%} (max_ref_mismatch): was the set called against another reference?"
+                f"{text}; need at most {max_mismatch:.0%} (max_ref_mismatch): was the set called against another"
+                " reference?"
             )
         log.warning("%s; these variants are left out", text)
     parts = [variants[mask].reset_index(drop=True) for mask in (same, bare, absent)]
@@ -161,7 +162,7 @@ def _report(
     variants: pd.DataFrame,
     masks: tuple[NDArray[np.bool_], NDArray[np.bool_]],
     genome: str,
-    where: str,
+    set_name: str,
     missing: list[str],
 ) -> None:
     """Say what lies off the genome, and refuse a set that lies off it whole."""
@@ -169,7 +170,7 @@ def _report(
     rename = "rename the contigs (`bcftools annotate --rename-chrs`), or name the genome that has them (--genome)"
     if absent.any():
         text = (
-            f"{where}: {int(absent.sum())} of {len(variants)} variants lie on contigs that {genome} does not have:"
+            f"{set_name}: {int(absent.sum())} of {len(variants)} variants lie on contigs that {genome} does not have:"
             f" {'; '.join(missing[:5])}"
         )
         if absent.all():
@@ -178,7 +179,7 @@ def _report(
     if bare.any():
         first = variants[bare].iloc[0]
         text = (
-            f"{where}: {int(bare.sum())} of {len(variants)} variants are not covered by {genome}, which has no known"
+            f"{set_name}: {int(bare.sum())} of {len(variants)} variants are not covered by {genome}, which has no known"
             f" bases there (first: {first['chrom']}:{first['pos'] + 1})"
         )
         if (bare | absent).all():
@@ -189,11 +190,11 @@ def _report(
         log.warning("%s; they are left out", text)
 
 
-def named_as_in(genomes: Genomes, genome: str, variants: pd.DataFrame, where: str) -> tuple[pd.DataFrame, list[str]]:
+def named_as_in(genomes: Genomes, genome: str, variants: pd.DataFrame, set_name: str) -> tuple[pd.DataFrame, list[str]]:
     """Variants with contigs named as the genome's, and a sentence for each contig that it does not have."""
-    own = genomes.sequences[genomes.sequences["genome"] == genome]
+    contigs = genomes.sequences[genomes.sequences["genome"] == genome]
     lengths: dict[str, int | None] = dict(
-        zip(own["chrom"].astype(str).tolist(), own["length"].astype(int).tolist(), strict=True)
+        zip(contigs["chrom"].astype(str).tolist(), contigs["length"].astype(int).tolist(), strict=True)
     )
     stated = variants.attrs.get("contig_lengths", {})
     names = [c for c in dict.fromkeys(variants["chrom"].tolist()) if c not in lengths]
@@ -209,7 +210,7 @@ def named_as_in(genomes: Genomes, genome: str, variants: pd.DataFrame, where: st
             same, why = judged(name, contig, (stated.get(name), length), bases)
             if same:
                 renamed[name] = contig
-                log.warning("%s: contig %r is taken for %r of %s: %s", where, name, contig, genome, same.why)
+                log.warning("%s: contig %r is taken for %r of %s: %s", set_name, name, contig, genome, same.why)
                 break
             reason = f"it may be contig {contig!r} under another name, but {why}"
         if name not in renamed:
@@ -226,8 +227,8 @@ def _agreeing(genomes: Genomes, genome: str, contig: str, rows: pd.DataFrame) ->
     compared = agree = 0
     places = rows.drop_duplicates(["pos"]).head(10_000)
     for pos, ref in zip(places["pos"].tolist(), places["ref"].tolist(), strict=True):
-        found = _found(genomes, genome, contig, pos, ref) or "-" * len(ref)
-        pairs = [(a, b) for a, b in zip(found, ref, strict=True) if a in "ACGT-"]
+        bases = _found(genomes, genome, contig, pos, ref) or "-" * len(ref)
+        pairs = [(a, b) for a, b in zip(bases, ref, strict=True) if a in "ACGT-"]
         compared += len(pairs)
         agree += sum(a == b for a, b in pairs)
     return compared, agree

@@ -97,26 +97,26 @@ def read_genotypes(path: Path | str, contigs: Contigs = (), max_faulty: float = 
     called: list[NDArray[np.int8]] = []
     for item in read_vcf(path, collected.tally, collected.wanted):
         if isinstance(item, VcfRecord):
-            own = item.section.samples
-            if not own:
+            names = item.section.samples
+            if not names:
                 raise InputError(f"{path}: need a VCF file with samples, got none")
-            if samples and own != samples:
+            if samples and names != samples:
                 raise InputError(f"{path}, line {item.line}: need the samples of the first header, got others")
-            samples = own
-            found = calls.of(item)
-            if fault := calls.fault(item, samples, found):
+            samples = names
+            calls_of_record = calls.of(item)
+            if fault := calls.fault(item, samples, calls_of_record):
                 collected.tally.faulty += 1
                 collected.add(fault)
                 continue
             of_use = collected.add(item)
-            copies += [calls.copies(i, found) for i in of_use]
-            called += [calls.ploidy(found)] * len(of_use)
+            copies += [calls.copies(i, calls_of_record) for i in of_use]
+            called += [calls.ploidy(calls_of_record)] * len(of_use)
         else:
             collected.add(item)
-    variants, kept = collected.finish()
+    variants, rows_kept = collected.finish()
     if not samples and collected.tally.records == 0:
         raise InputError(f"{path}: need a VCF file with samples and records, got none")
-    chosen = np.flatnonzero(kept.to_numpy())
+    chosen = np.flatnonzero(rows_kept.to_numpy())
     empty = np.zeros((len(samples), 0), dtype=np.int8)
     return Genotypes(
         samples,
@@ -144,8 +144,8 @@ class _Calls:
         if "GT" not in keys:
             fields = ["."] * len(fields)
         elif len(keys) > 1:
-            at = keys.index("GT")
-            fields = [f.split(":", at + 1)[at] if f.count(":") >= at else "." for f in fields]
+            field = keys.index("GT")
+            fields = [f.split(":", field + 1)[field] if f.count(":") >= field else "." for f in fields]
         numbers = np.array([self._numbers.get(f, -1) for f in fields], dtype=np.int64)
         for i in np.flatnonzero(numbers < 0):
             numbers[i] = self._number(fields[i])

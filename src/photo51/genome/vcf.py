@@ -151,7 +151,7 @@ def count_records(path: Path | str) -> int:
 
 
 def read_vcf(
-    path: Path | str, tally: Tally, wanted: Wanted = lambda _chrom, _lengths: True
+    path: Path | str, tally: Tally, wants: Wanted = lambda _chrom, _lengths: True
 ) -> Iterator[VcfRecord | VcfFault]:
     """Records of a file and the lines that are none, in order; bounded in memory whatever the file's size.
 
@@ -161,7 +161,7 @@ def read_vcf(
         VCF (plain or compressed) or BCF.
     tally
         Counts to add to.
-    wanted
+    wants
         Whether records of a contig are looked at, from its name and the lengths that the header states; asked once a
         contig. The others are counted by their first column and not parsed.
 
@@ -173,7 +173,7 @@ def read_vcf(
     path = Path(path)
     verbosity = pysam.set_verbosity(0)
     try:
-        yield from (_of_bcf if head(path, 4) == b"BCF\x02" else _of_text)(path, tally, wanted)
+        yield from (_of_bcf if head(path, 4) == b"BCF\x02" else _of_text)(path, tally, wants)
     finally:
         pysam.set_verbosity(verbosity)
 
@@ -185,7 +185,7 @@ def _shown(lines: Iterator[str], path: Path) -> Iterator[str]:
         yield from progress(chain([line], lines), f"reading {path.name}", unit="lines more")
 
 
-def _of_bcf(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | VcfFault]:
+def _of_bcf(path: Path, tally: Tally, wants: Wanted) -> Iterator[VcfRecord | VcfFault]:
     try:
         vcf = pysam.VariantFile(str(path))
     except (OSError, ValueError) as e:
@@ -193,7 +193,7 @@ def _of_bcf(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | Vc
     with vcf:
         section = Section(tuple(str(vcf.header).splitlines()), vcf.header)
         tally.lengths |= section.lengths
-        asked: dict[str, bool] = {}
+        answers: dict[str, bool] = {}
         number = 0
         while True:
             number += 1
@@ -204,18 +204,18 @@ def _of_bcf(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | Vc
             if record is None:
                 return
             tally.records += 1
-            if record.chrom not in asked:
-                asked[record.chrom] = wanted(record.chrom, section.lengths)
-            if asked[record.chrom]:
+            if record.chrom not in answers:
+                answers[record.chrom] = wants(record.chrom, section.lengths)
+            if answers[record.chrom]:
                 yield _record(record, number, str(record).rstrip("\n"), section)
             else:
                 tally.pass_over(record.chrom, number)
 
 
-def _of_text(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | VcfFault]:
+def _of_text(path: Path, tally: Tally, wants: Wanted) -> Iterator[VcfRecord | VcfFault]:
     section: Section | None = None
     header: list[tuple[int, str]] = []
-    asked: dict[str, bool] = {}
+    answers: dict[str, bool] = {}
     portion, size = list[tuple[int, str]](), 0
     with open_text(path) as text:
         for number, raw in enumerate(_shown(text, path), 1):
@@ -229,7 +229,7 @@ def _of_text(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | V
                     log.warning("%s, line %d: a second header; the file is several, joined end to end", path, number)
                 section = _section(path, header, number, line, section)
                 tally.lengths |= section.lengths
-                asked, header = {}, []
+                answers, header = {}, []
             elif not line.strip():
                 continue
             elif section is None:
@@ -243,10 +243,10 @@ def _of_text(path: Path, tally: Tally, wanted: Wanted) -> Iterator[VcfRecord | V
                     yield VcfFault(number, line, "a record that is commented out (# before it)", commented=True)
             else:
                 chrom = line.partition("\t")[0]
-                if chrom not in asked:
-                    asked[chrom] = wanted(chrom, section.lengths) or "\t" not in line
+                if chrom not in answers:
+                    answers[chrom] = wants(chrom, section.lengths) or "\t" not in line
                 tally.records += 1
-                if not asked[chrom]:
+                if not answers[chrom]:
                     tally.pass_over(chrom, number)
                     continue
                 portion.append((number, line))

@@ -138,15 +138,15 @@ class Workspace:
         genome, chrom = intervals["genome"].to_numpy(), intervals["chrom"].to_numpy()
         starts, ends = (intervals[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
         for (g, c), stretches in self.table.groupby(["genome", "chrom"], sort=False):
-            which = np.flatnonzero((genome == g) & (chrom == c) & (ends > starts))
+            inside = np.flatnonzero((genome == g) & (chrom == c) & (ends > starts))
             stretches = stretches.sort_values("start")  # noqa: PLW2901
             s, e, o = (stretches[name].to_numpy(dtype=np.int64) for name in ("start", "end", "offset"))
-            first = np.searchsorted(e, starts[which], side="right")
-            n = np.maximum(np.searchsorted(s, ends[which], side="left") - first, 0)
-            interval = np.repeat(which, n)
-            at = np.arange(n.sum()) + np.repeat(first - np.cumsum(n) + n, n)
-            low, high = np.maximum(starts[interval], s[at]), np.minimum(ends[interval], e[at])
-            parts.append(np.stack([interval, o[at] + low - s[at], o[at] + high - s[at]], axis=1))
+            first = np.searchsorted(e, starts[inside], side="right")
+            n = np.maximum(np.searchsorted(s, ends[inside], side="left") - first, 0)
+            interval = np.repeat(inside, n)
+            pieces = np.arange(n.sum()) + np.repeat(first - np.cumsum(n) + n, n)
+            low, high = np.maximum(starts[interval], s[pieces]), np.minimum(ends[interval], e[pieces])
+            parts.append(np.stack([interval, o[pieces] + low - s[pieces], o[pieces] + high - s[pieces]], axis=1))
         rows = np.concatenate(parts)
         table = pd.DataFrame(rows, columns=["interval", "row_start", "row_end"])
         return table.sort_values(["row_start", "row_end", "interval"], ignore_index=True)
@@ -162,6 +162,6 @@ class Workspace:
     def subset(self, blocks: NDArray[np.integer]) -> tuple[Workspace, NDArray[np.int64]]:
         """The workspace of some blocks alone, and the rows of this one that it keeps."""
         keep = self.table["block"].isin(np.asarray(blocks)).to_numpy()
-        kept = zip(self._offsets[:-1][keep], self._offsets[1:][keep], strict=True)
-        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(np.arange(a, b) for a, b in kept)])
+        ranges = zip(self._offsets[:-1][keep], self._offsets[1:][keep], strict=True)
+        rows = np.concatenate([np.zeros(0, dtype=np.int64), *(np.arange(a, b) for a, b in ranges)])
         return Workspace(self.table[keep].drop(columns="offset")), rows.astype(np.int64)

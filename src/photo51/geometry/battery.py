@@ -84,9 +84,9 @@ class Bench:
     def one_hot(self) -> csr_matrix:
         """(tokens, 4**k) the k-mer that ends at each."""
         n, width = len(self.kmers), 4**self.params.k
-        known = self.kmers < width
-        bounds = np.concatenate([[0], np.cumsum(known)])
-        return csr_matrix((np.ones(known.sum(), np.float32), self.kmers[known], bounds), shape=(n, width))
+        unambiguous = self.kmers < width
+        bounds = np.concatenate([[0], np.cumsum(unambiguous)])
+        return csr_matrix((np.ones(unambiguous.sum(), np.float32), self.kmers[unambiguous], bounds), shape=(n, width))
 
     def rng(self, number: int) -> np.random.Generator:
         """A generator of its own for each control."""

@@ -110,9 +110,9 @@ def read_kmers(genomes: Genomes, workspace: Workspace, k: int) -> NDArray[np.int
         n = s.end - s.start
         windows = np.lib.stride_tricks.sliding_window_view(code, k)
         power = 4 ** np.arange(k - 1, -1, -1)
-        known = (windows < 4).all(1)
-        forward = np.where(known, windows @ power, 4**k)
-        backward = np.where(known, (3 - windows[:, ::-1]) @ power, 4**k)
+        unambiguous = (windows < 4).all(1)
+        forward = np.where(unambiguous, windows @ power, 4**k)
+        backward = np.where(unambiguous, (3 - windows[:, ::-1]) @ power, 4**k)
         out[0, s.offset : s.offset + n] = forward[:n]
         out[1, s.offset : s.offset + n] = backward[k - 1 : k - 1 + n]
     return out
@@ -143,9 +143,9 @@ def along_genes(workspace: Workspace, annotations: pd.DataFrame) -> dict[str, ND
     parts = cds.groupby(["genome", "chrom", "group"])["part"].transform("size")
     cds = cds[(parts == 1) & (cds["strand"] != ".")].reset_index(drop=True)
     clipped = workspace.clip(cds)
-    at = workspace.locate(clipped["row_start"].to_numpy()).position
+    positions = workspace.locate(clipped["row_start"].to_numpy()).position
     start, end, minus = cds["start"].to_numpy(), cds["end"].to_numpy(), cds["strand"].to_numpy() == "-"
-    for i, a, b, position in zip(*clipped.to_numpy().T, at, strict=True):
+    for i, a, b, position in zip(*clipped.to_numpy().T, positions, strict=True):
         base = position + np.arange(b - a)
         read = end[i] - 1 - base if minus[i] else base - start[i]
         rows = (int(minus[i]), slice(a, b))
@@ -166,9 +166,9 @@ def composition(genomes: Genomes, workspace: Workspace, window: int) -> tuple[ND
         first, last = (low, high) if circular else (max(0, low), min(length, high))
         code = base_codes(genomes.sequence(s.genome, s.chrom, first, last))
         code = np.concatenate([np.full(first - low, 4, np.uint8), code, np.full(high - last, 4, np.uint8)])
-        known, c, g = (_moving(code, of, 2 * half + 1) for of in ((0, 1, 2, 3), (1,), (2,)))
+        n_known, c, g = (_moving(code, letters, 2 * half + 1) for letters in ((0, 1, 2, 3), (1,), (2,)))
         rows = slice(s.offset, s.offset + s.end - s.start)
-        gc[:, rows] = (c + g) / np.maximum(known, 1)
+        gc[:, rows] = (c + g) / np.maximum(n_known, 1)
         skew[0, rows] = (g - c) / np.maximum(c + g, 1)
         skew[1, rows] = -skew[0, rows]
     return gc, skew
@@ -200,11 +200,11 @@ def replication(
     angle, leading = (np.full((2, workspace.n_rows), np.nan, np.float32) for _ in range(2))
     named = annotations[(annotations["kind"] == "origin") & annotations["name"].str.lower().str.startswith("oric")]
     for s in workspace.stretches():
-        here = named[(named["genome"] == s.genome) & (named["chrom"] == s.chrom)]
+        origins = named[(named["genome"] == s.genome) & (named["chrom"] == s.chrom)]
         length = genomes.length(s.genome, s.chrom)
-        if len(here) != 1 or length < 500_000 or not genomes.is_circular(s.genome, s.chrom):
+        if len(origins) != 1 or length < 500_000 or not genomes.is_circular(s.genome, s.chrom):
             continue
-        origin = (here["start"].iloc[0] + here["end"].iloc[0]) / 2
+        origin = (origins["start"].iloc[0] + origins["end"].iloc[0]) / 2
         turn = ((np.arange(s.start, s.end) - origin) / length) % 1.0
         rows = slice(s.offset, s.offset + s.end - s.start)
         angle[:, rows] = 2 * np.pi * turn
@@ -219,14 +219,14 @@ def splice_distance(workspace: Workspace, annotations: pd.DataFrame, kind: str) 
     sites = annotations[annotations["kind"] == kind]
     for s in workspace.stretches():
         for number, strand in enumerate("+-"):
-            here = sites[(sites["genome"] == s.genome) & (sites["chrom"] == s.chrom) & (sites["strand"] == strand)]
-            if here.empty:
+            on_strand = sites[(sites["genome"] == s.genome) & (sites["chrom"] == s.chrom) & (sites["strand"] == strand)]
+            if on_strand.empty:
                 continue
-            at = np.sort(here["start"].to_numpy() if number == 0 else here["end"].to_numpy() - 1)
+            places = np.sort(on_strand["start"].to_numpy() if number == 0 else on_strand["end"].to_numpy() - 1)
             base = np.arange(s.start, s.end)
-            right = np.clip(np.searchsorted(at, base), 0, len(at) - 1)
+            right = np.clip(np.searchsorted(places, base), 0, len(places) - 1)
             left = np.maximum(right - 1, 0)
-            nearest = np.where(np.abs(at[right] - base) <= np.abs(at[left] - base), at[right], at[left])
+            nearest = np.where(np.abs(places[right] - base) <= np.abs(places[left] - base), places[right], places[left])
             signed = (base - nearest) * (1 if number == 0 else -1)
             value = np.sign(signed) * np.log2(1 + np.abs(signed))
             out[number, s.offset : s.offset + len(base)] = np.where(np.abs(signed) <= 1000, value, np.nan)
@@ -268,8 +268,8 @@ def quantities(
 
 def _masks(workspace: Workspace, annotations: pd.DataFrame, classes: Sequence[str]) -> Iterator[Quantity]:
     """Coding on the strand read (against the other strand's genes), and indicators of annotation classes."""
-    wanted = annotations[annotations["kind"].isin([*classes, "CDS"])]
-    for kind, masks in iter_annotation_masks(workspace, wanted):
+    chosen = annotations[annotations["kind"].isin([*classes, "CDS"])]
+    for kind, masks in iter_annotation_masks(workspace, chosen):
         both = np.stack([masks.plus, masks.minus])
         if kind == "CDS":
             one = both[0] ^ both[1]

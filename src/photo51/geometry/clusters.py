@@ -73,7 +73,7 @@ def _upper(graph: csr_matrix) -> coo_matrix:
 
 def _run(half: coo_matrix, resolution: float, seed: int) -> NDArray[np.int64]:
     g = igraph.Graph(n=half.shape[0], edges=np.column_stack([half.row, half.col]))
-    found = leidenalg.find_partition(
+    partition = leidenalg.find_partition(
         g,
         leidenalg.RBConfigurationVertexPartition,
         weights=half.data.astype(float).tolist(),
@@ -81,7 +81,7 @@ def _run(half: coo_matrix, resolution: float, seed: int) -> NDArray[np.int64]:
         seed=seed,
         n_iterations=-1,
     )
-    return _by_first(np.array(found.membership, dtype=np.int64))
+    return _by_first(np.array(partition.membership, dtype=np.int64))
 
 
 def _by_first(label: NDArray[np.integer]) -> NDArray[np.int64]:
@@ -94,8 +94,8 @@ def by_size(label: NDArray[np.integer], smallest: int = 3) -> NDArray[np.int64]:
     """Communities renumbered from the largest; those of fewer than `smallest` members become `NONE`."""
     label = np.asarray(label)
     values, first, counts = np.unique(label[label >= 0], return_index=True, return_counts=True)
-    kept = np.flatnonzero(counts >= smallest)
-    order = kept[np.lexsort((first[kept], -counts[kept]))]
+    large = np.flatnonzero(counts >= smallest)
+    order = large[np.lexsort((first[large], -counts[large]))]
     out = np.full(len(label), NONE, np.int64)
     for number, v in enumerate(values[order]):
         out[label == v] = number
@@ -127,8 +127,8 @@ def strongest(graph: csr_matrix, keep: int) -> csr_matrix:
     g = graph.tocoo()
     order = np.lexsort((g.col, -g.data, g.row))
     row, col, data = g.row[order], g.col[order], g.data[order]
-    kept = np.arange(len(row)) - np.searchsorted(row, row) < keep
-    half = csr_matrix((data[kept], (row[kept], col[kept])), shape=g.shape)
+    within = np.arange(len(row)) - np.searchsorted(row, row) < keep
+    half = csr_matrix((data[within], (row[within], col[within])), shape=g.shape)
     return half.maximum(half.T).tocsr()
 
 
@@ -159,8 +159,8 @@ def _stability(graph: csr_matrix, resolution: float, seeds: Sequence[int]) -> fl
     runs = []
     for seed in seeds:
         keep = np.random.default_rng([seed, 51]).random(len(half.data)) < 0.9
-        some = coo_matrix((half.data[keep], (half.row[keep], half.col[keep])), shape=half.shape)
-        runs.append(_run(some, resolution, seed)[linked])
+        sampled = coo_matrix((half.data[keep], (half.row[keep], half.col[keep])), shape=half.shape)
+        runs.append(_run(sampled, resolution, seed)[linked])
     return float(np.mean([adjusted_rand_score(a, b) for i, a in enumerate(runs) for b in runs[:i]] or [1.0]))
 
 
@@ -194,9 +194,9 @@ def adopt(
         span = principal_span(unit[members])
         free = np.flatnonzero((np.asarray(label) < 0) & np.isin(module, module[members]) & (np.asarray(module) >= 0))
         chance = len(span) / decoder.shape[1]
-        held = (((unit[free] @ span.T) ** 2).sum(1) - chance) / max(1 - chance, 1e-12)
-        won = held > best[free]
-        out[free[won]], best[free[won]] = c, held[won]
+        explained = (((unit[free] @ span.T) ** 2).sum(1) - chance) / max(1 - chance, 1e-12)
+        won = explained > best[free]
+        out[free[won]], best[free[won]] = c, explained[won]
     return out
 
 

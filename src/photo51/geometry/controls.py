@@ -68,13 +68,13 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
     )
     minus_codes, minus_rows = codes[strands[1]][:, keep], tokens.row[strands[1]]
 
-    def agreement(where: NDArray[np.int64]) -> tuple[float, float]:
-        minus = _occupancy(minus_codes, where, half)
+    def agreement(blocks: NDArray[np.int64]) -> tuple[float, float]:
+        minus = _occupancy(minus_codes, blocks, half)
         c = _correlation(plus[read & in_find], minus[read & in_find])
         partner = c.argmax(1)
         mutual = float((c.argmax(0)[partner] == np.arange(len(partner))).mean())
-        held = _columnwise(plus[read & ~in_find], minus[read & ~in_find][:, partner])
-        return float(np.nanmean(held)), mutual
+        correlation = _columnwise(plus[read & ~in_find], minus[read & ~in_find][:, partner])
+        return float(np.nanmean(correlation)), mutual
 
     score, mutual = agreement(minus_rows)
     rng = bench.rng(2)
@@ -112,12 +112,12 @@ def genetic_code(bench: Bench) -> Control:
     coding = np.array([a != "*" for a in STANDARD_CODE])
     if bench.params.k < 3 or (np.bincount(codon[ends & ~bench.find], minlength=64)[coding] < 20).any():
         return not_tested("genetic_code", CODE_WHAT, "Some codons occur fewer than 20 times in the scored bases.")
-    held = np.flatnonzero(ends & ~bench.find)
-    score, null = _code_score(bench.tokens.codes[held], codon[held], bench)
-    random = _code_score(bench.random[held], codon[held], bench)[0] if bench.random is not None else np.nan
+    scored = np.flatnonzero(ends & ~bench.find)
+    score, null = _code_score(bench.tokens.codes[scored], codon[scored], bench)
+    random = _code_score(bench.random[scored], codon[scored], bench)[0] if bench.random is not None else np.nan
     p = float(monte_carlo_p(score, null))
     note = (
-        f"cosine distances of 61 codons' mean codes at their last base, {len(held):,} codons; a k-mer knows letters"
+        f"cosine distances of 61 codons' mean codes at their last base, {len(scored):,} codons; a k-mer knows letters"
         " only, so its score is 0 by construction; null: the letters of the code are renamed, position by position"
     )
     return Control(
@@ -135,8 +135,10 @@ def genetic_code(bench: Bench) -> Control:
 
 
 def _code_score(codes: csr_matrix, codon: NDArray[np.int64], bench: Bench) -> tuple[float, NDArray[np.float64]]:
-    which = csr_matrix((np.ones(len(codon)), (codon, np.arange(len(codon)))), shape=(64, len(codon)))
-    means = np.asarray((which @ codes).todense(), np.float64) / np.maximum(np.bincount(codon, minlength=64), 1)[:, None]
+    of_codon = csr_matrix((np.ones(len(codon)), (codon, np.arange(len(codon)))), shape=(64, len(codon)))
+    means = (
+        np.asarray((of_codon @ codes).todense(), np.float64) / np.maximum(np.bincount(codon, minlength=64), 1)[:, None]
+    )
     sense = np.array([i for i, a in enumerate(STANDARD_CODE) if a != "*"])
     means = means - means[sense].mean(0)
     unit = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
@@ -146,9 +148,9 @@ def _code_score(codes: csr_matrix, codon: NDArray[np.int64], bench: Bench) -> tu
     differ = (letters[i] != letters[j]).astype(float)
     transition = ((letters[i] ^ letters[j]) == 2).astype(float)
     pattern = differ @ (4, 2, 1)
-    known = np.column_stack([np.eye(8)[pattern.astype(int)], transition])
+    nuisance = np.column_stack([np.eye(8)[pattern.astype(int)], transition])
     amino = np.array([ord(a) for a in STANDARD_CODE])
-    q = np.linalg.qr(known)[0]
+    q = np.linalg.qr(nuisance)[0]
     near = near - q @ (q.T @ near)
 
     def partial(names: NDArray[np.int64]) -> float:

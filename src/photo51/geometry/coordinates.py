@@ -71,8 +71,8 @@ def angle(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: int 
     )
 
 
-def cohomology_angles(p: NDArray[np.float64], most: int = 1, prime: int = 47) -> list[NDArray[np.float64]]:
-    """Angles of the `most` longest-lived 1-dimensional classes at points, each (n,).
+def cohomology_angles(p: NDArray[np.float64], n_angles: int = 1, prime: int = 47) -> list[NDArray[np.float64]]:
+    """Angles of the `n_angles` longest-lived 1-dimensional classes at points, each (n,).
 
     The class is taken nine tenths of the way through its life, lifted to integers, and smoothed by the function whose
     coboundary is nearest to it.
@@ -83,11 +83,11 @@ def cohomology_angles(p: NDArray[np.float64], most: int = 1, prime: int = 47) ->
     """
     if len(p) < 4:
         return []
-    found = ripser(p, maxdim=1, coeff=prime, do_cocycles=True)
-    bars, cocycles = found["dgms"][1], found["cocycles"][1]
+    diagram = ripser(p, maxdim=1, coeff=prime, do_cocycles=True)
+    bars, cocycles = diagram["dgms"][1], diagram["cocycles"][1]
     distance = cdist(p, p)
     out = []
-    for b in np.argsort(bars[:, 0] - bars[:, 1], kind="stable")[:most]:
+    for b in np.argsort(bars[:, 0] - bars[:, 1], kind="stable")[:n_angles]:
         scale = bars[b, 0] + 0.9 * (bars[b, 1] - bars[b, 0])
         i, j = np.nonzero(np.triu(distance <= scale, 1))
         signed = np.zeros_like(distance)

@@ -53,12 +53,12 @@ def precision_couplings(
     inside = np.flatnonzero(component[pairs.i] == component[pairs.j])
     order = inside[np.argsort(component[pairs.i[inside]], kind="stable")]
     bounds = np.flatnonzero(np.diff(component[pairs.i[order]], prepend=-1, append=-2))
-    for some in (order[a:b] for a, b in pairwise(bounds)):
-        members, local = np.unique(np.concatenate([pairs.i[some], pairs.j[some]]), return_inverse=True)
-        i, j = local[: len(some)], local[len(some) :]
+    for chunk in (order[a:b] for a, b in pairwise(bounds)):
+        members, local = np.unique(np.concatenate([pairs.i[chunk], pairs.j[chunk]]), return_inverse=True)
+        i, j = local[: len(chunk)], local[len(chunk) :]
         correlation = np.eye(len(members))
-        correlation[i, j] = correlation[j, i] = pairs.phi[some]
-        out[some] = _partial(correlation, shrinkage)[i, j]
+        correlation[i, j] = correlation[j, i] = pairs.phi[chunk]
+        out[chunk] = _partial(correlation, shrinkage)[i, j]
     return out
 
 
@@ -141,9 +141,9 @@ def pseudolikelihood(
     """
     weights = _logistic(pattern, candidates.partners, penalty, sweeps, tolerance)
     n_features, width = candidates.partners.shape
-    kept = (candidates.partners >= 0) & (weights != 0)
-    rows = np.repeat(np.arange(n_features), width).reshape(n_features, width)[kept]
-    one_way = csr_matrix((weights[kept], (rows, candidates.partners[kept])), shape=(n_features, n_features))
+    fitted = (candidates.partners >= 0) & (weights != 0)
+    rows = np.repeat(np.arange(n_features), width).reshape(n_features, width)[fitted]
+    one_way = csr_matrix((weights[fitted], (rows, candidates.partners[fitted])), shape=(n_features, n_features))
     both = ((one_way + one_way.T) / 2).tocsr()
     both.eliminate_zeros()
     return both
@@ -163,10 +163,10 @@ def _logistic(pattern, partners, penalty, sweeps, tolerance):
 
 
 @njit(cache=True)
-def _fit(pattern, f, partners, how, b):
+def _fit(pattern, f, partners, settings, b):
     """Coefficients of one feature, into `b`; tokens where no candidate fires share the intercept as predictor."""
     indptr, _, ptr, rows, _ = pattern
-    penalty, tolerance, sweeps = how
+    penalty, tolerance, sweeps = settings
     n, n_on = len(indptr) - 1, ptr[f + 1] - ptr[f]
     if n_on == 0:
         return
@@ -194,14 +194,14 @@ def _fit(pattern, f, partners, how, b):
         eta += step
         biggest = abs(step)
         for c in range(len(partners)):
-            here = number[rows[ptr[partners[c]] : ptr[partners[c] + 1]]]
-            gradient, curvature = _slope(y, eta, here)
-            curvature = max(curvature, 0.01 * len(here) + 1e-9)
+            tokens_on = number[rows[ptr[partners[c]] : ptr[partners[c] + 1]]]
+            gradient, curvature = _slope(y, eta, tokens_on)
+            curvature = max(curvature, 0.01 * len(tokens_on) + 1e-9)
             target = b[c] + gradient / curvature
             shrunk = np.sign(target) * max(abs(target) - penalty * n / curvature, 0.0)
             step = _bounded(shrunk - b[c])
             b[c] += step
-            for t in here:
+            for t in tokens_on:
                 eta[t] += step
             biggest = max(biggest, abs(step))
         if biggest < tolerance:
@@ -209,10 +209,10 @@ def _fit(pattern, f, partners, how, b):
 
 
 @njit(cache=True)
-def _slope(y, eta, here):
+def _slope(y, eta, tokens_on):
     """Gradient and curvature of the log-likelihood along a shift of some linear predictors."""
     gradient, curvature = 0.0, 0.0
-    for t in here:
+    for t in tokens_on:
         p = 1 / (1 + np.exp(-eta[t]))
         gradient += y[t] - p
         curvature += p * (1 - p)

@@ -50,7 +50,7 @@ def rhythm(
     *,
     period: float = CODON,
     window: int = 48,
-    most: int = 6000,
+    max_pairs: int = 6000,
 ) -> Rhythm:
     """Find the strongest rhythm of a period.
 
@@ -64,22 +64,22 @@ def rhythm(
         In bases.
     window
         Bases a component is taken over.
-    most
+    max_pairs
         Pairs of windows used, evenly taken.
     """
     n_features = codes.shape[1]
     scale = np.sqrt(np.bincount(codes.indices, codes.data.astype(np.float64) ** 2, n_features) / max(1, codes.shape[0]))
     scale[scale == 0] = 1.0
-    first = _pairs(np.asarray(run), window, most)
+    first = _pairs(np.asarray(run), window, max_pairs)
     if len(first) < 4 or n_features < 3:
         return Rhythm(np.zeros(n_features, complex), 0.0, scale)
-    given = (
+    parts_of_csr = (
         codes.indptr.astype(np.int64),
         codes.indices,
         (codes.data / scale[codes.indices]).astype(np.float32),
     )
-    a = _components(given, first, window, period, n_features)
-    b = _components(given, first + window, window, period, n_features)
+    a = _components(parts_of_csr, first, window, period, n_features)
+    b = _components(parts_of_csr, first + window, window, period, n_features)
     power = float((np.abs(a) ** 2).sum() + (np.abs(b) ** 2).sum())
     if power == 0:
         return Rhythm(np.zeros(n_features, complex), 0.0, scale)
@@ -99,21 +99,21 @@ def rhythm(
     return Rhythm(vectors[:, 0].conj(), float(values[0] / power), scale)
 
 
-def _pairs(run: NDArray[np.integer], window: int, most: int) -> NDArray[np.int64]:
+def _pairs(run: NDArray[np.integer], window: int, max_pairs: int) -> NDArray[np.int64]:
     """First tokens of pairs of neighbouring windows that lie in one run."""
     starts = np.flatnonzero(np.diff(run, prepend=run[:1] - 1)) if len(run) else np.zeros(0, np.int64)
     ends = np.append(starts[1:], len(run))
     parts = [np.arange(a, b - 2 * window + 1, 2 * window) for a, b in zip(starts, ends, strict=True)]
     first = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
-    if len(first) <= most:
+    if len(first) <= max_pairs:
         return first
-    return first[np.unique(np.linspace(0, len(first) - 1, most).round().astype(np.int64))]
+    return first[np.unique(np.linspace(0, len(first) - 1, max_pairs).round().astype(np.int64))]
 
 
 @njit(cache=True)
-def _components(given, first, window, period, n_features):
+def _components(parts_of_csr, first, window, period, n_features):
     """Σ over a window of exp(−2πi · token/period) · activation, for each window and feature."""
-    indptr, indices, data = given
+    indptr, indices, data = parts_of_csr
     out = np.zeros((len(first), n_features), np.complex64)
     for w in range(len(first)):
         for t in range(first[w], first[w] + window):

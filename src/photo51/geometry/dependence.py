@@ -39,7 +39,7 @@ def conditional_dependence(
     least_joint: int = 10,
     least_z: float = 4.0,
     changed: NDArray[np.bool_] | None = None,
-    known: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None,
+    levels_and_sums: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None,
 ) -> csr_matrix:
     """Mean of r²(zᵢ, zⱼ | i on) and r²(zᵢ, zⱼ | j on) for pairs of one module, (features, features) symmetric CSR.
 
@@ -61,7 +61,7 @@ def conditional_dependence(
         Directions with r √n_eff below are taken as 0.
     changed
         (features,) pairs of two features that are not are left out.
-    known
+    levels_and_sums
         What `on_levels` and `own_sums` give, where they are at hand.
     """
     codes = codes.tocsr().astype(np.float32, copy=False)
@@ -74,15 +74,15 @@ def conditional_dependence(
     local = np.zeros(n_features, np.int64)
     members = np.full((int(numbers.max(initial=-1)) + 1, width), -1, np.int64)
     for m in np.unique(numbers[numbers >= 0]):
-        here = np.flatnonzero(numbers == m)
-        local[here] = np.arange(len(here))
-        members[m, : len(here)] = here
+        members_of = np.flatnonzero(numbers == m)
+        local[members_of] = np.arange(len(members_of))
+        members[m, : len(members_of)] = members_of
     new = np.ones(n_features, bool) if changed is None else np.asarray(changed, bool)
     rows = np.flatnonzero(new & (numbers >= 0))
-    level = on_levels(codes) if known is None else np.asarray(known[0], np.float64)
-    own = own_sums(codes, level) if known is None else np.asarray(known[1], np.float64)
-    given = (numbers, local, np.asarray(clumping, np.float64), new)
-    r2 = _pairs(pattern, (codes.data, level), rows, given, own, (least_joint, least_z, width))
+    level = on_levels(codes) if levels_and_sums is None else np.asarray(levels_and_sums[0], np.float64)
+    sums = own_sums(codes, level) if levels_and_sums is None else np.asarray(levels_and_sums[1], np.float64)
+    module_facts = (numbers, local, np.asarray(clumping, np.float64), new)
+    r2 = _pairs(pattern, (codes.data, level), rows, module_facts, sums, (least_joint, least_z, width))
     i, c = np.nonzero(r2)
     j = members[numbers[rows[i]], c]
     half = csr_matrix((r2[i, c].astype(np.float64), (rows[i], j)), shape=(n_features, n_features))
@@ -92,23 +92,25 @@ def conditional_dependence(
 def own_sums(codes: csr_matrix, level: NDArray[np.floating]) -> NDArray[np.float64]:
     """Tokens in which each feature is on, and the sum and sum of squares of its activation there, (features, 3)."""
     on = codes.data > level[codes.indices]
-    at, z = codes.indices[on], codes.data[on].astype(np.float64)
+    feature, z = codes.indices[on], codes.data[on].astype(np.float64)
     n = codes.shape[1]
-    return np.stack([np.bincount(at, minlength=n), np.bincount(at, z, n), np.bincount(at, z * z, n)], axis=1)
+    return np.stack(
+        [np.bincount(feature, minlength=n), np.bincount(feature, z, n), np.bincount(feature, z * z, n)], axis=1
+    )
 
 
 @njit(cache=True, parallel=True)
-def _pairs(pattern: Firing, levels, some, features, own, least):
+def _pairs(pattern: Firing, levels, chosen, features, own_totals, limits):
     """Mean r² of both directions: a row for each of some features, a column for each place in its module; pairs
     once.
     """
     indptr, indices, ptr, rows, place = pattern
     data, level = levels
     module, local, clumping, new = features
-    least_joint, least_z, width = least
-    out = np.zeros((len(some), width), np.float32)
-    for k in prange(len(some)):
-        f = some[k]
+    least_joint, least_z, width = limits
+    out = np.zeros((len(chosen), width), np.float32)
+    for k in prange(len(chosen)):
+        f = chosen[k]
         # joint tokens, sums of the other one's powers, of products with its first two: f on, then the other one on
         sums = np.zeros((width, 14))
         other = np.full(width, -1, np.int64)
@@ -131,8 +133,8 @@ def _pairs(pattern: Firing, levels, some, features, own, least):
             g = other[c]
             if g >= 0:
                 s = sums[c]
-                a = _r2(s[:7], own[f], clumping[f], least_joint, least_z)
-                b = _r2(s[7:], own[g], clumping[g], least_joint, least_z)
+                a = _r2(s[:7], own_totals[f], clumping[f], least_joint, least_z)
+                b = _r2(s[7:], own_totals[g], clumping[g], least_joint, least_z)
                 out[k, c] = (a + b) / 2
     return out
 
@@ -150,13 +152,13 @@ def _add(sums, z, y):
 
 
 @njit(cache=True)
-def _r2(sums, own, clumping, least_joint, least_z):
+def _r2(sums, totals, clumping, least_joint, least_z):
     """r² over the tokens where one feature is on, from sums; 0 where it is not certain enough."""
-    n = own[0]
+    n = totals[0]
     if n < least_joint or sums[0] < least_joint:
         return 0.0
-    z, y = own[1] / n, sums[1] / n
-    first, second = own[2] / n - z * z, sums[2] / n - y * y
+    z, y = totals[1] / n, sums[1] / n
+    first, second = totals[2] / n - z * z, sums[2] / n - y * y
     if first <= 1e-12 or second <= 1e-12:
         return 0.0
     product, products = sums[5] / n, sums[6] / n

@@ -40,7 +40,7 @@ class Dimension(NamedTuple):
         return max(1, round(min(values))) if values else -1
 
 
-def intrinsic_dimension(x: NDArray[np.float64], rng: np.random.Generator, *, most: int = 600) -> Dimension:
+def intrinsic_dimension(x: NDArray[np.float64], rng: np.random.Generator, *, max_points: int = 600) -> Dimension:
     """Dimension of the denser part of a cloud.
 
     References
@@ -50,9 +50,9 @@ def intrinsic_dimension(x: NDArray[np.float64], rng: np.random.Generator, *, mos
     """
     import skdim
 
-    some = x if len(x) <= most else x[np.sort(rng.choice(len(x), most, replace=False))]
-    some = some[dense_part(some)] if len(some) else some
-    distinct = np.unique(np.round(some, 9), axis=0)
+    sample = x if len(x) <= max_points else x[np.sort(rng.choice(len(x), max_points, replace=False))]
+    sample = sample[dense_part(sample)] if len(sample) else sample
+    distinct = np.unique(np.round(sample, 9), axis=0)
     if len(distinct) < 60 or x.shape[1] == 0:
         return Dimension(float("nan"), float("nan"))
     if x.shape[1] == 1:
@@ -76,14 +76,14 @@ def restricted_r2(a: Activity, codes: NDArray[np.floating] | None = None, *, rid
     """
     if a.error is None:
         return float("nan")
-    given = a.codes if codes is None else codes
+    predictors = a.codes if codes is None else codes
     blocks = np.unique(a.block)
     train = np.isin(a.block, blocks[::2])
     if len(blocks) < 2 or train.sum() <= a.codes.shape[1] or (~train).sum() < 10:
         return float("nan")
     target = a.codes @ a.directions + a.error
-    fit = Ridge(alpha=ridge * train.sum()).fit(given[train], target[train])
-    missed = ((target[~train] - fit.predict(given[~train])) ** 2).sum()
+    fit = Ridge(alpha=ridge * train.sum()).fit(predictors[train], target[train])
+    missed = ((target[~train] - fit.predict(predictors[~train])) ** 2).sum()
     return float(1 - missed / ((target[~train] - target[train].mean(0)) ** 2).sum())
 
 
@@ -116,8 +116,8 @@ def turns(x: NDArray[np.float64], t: NDArray[np.float64], *, closed: bool, n_bin
         (n,) coordinate: angle or place.
     """
     order = np.argsort(np.argsort(t, kind="stable"), kind="stable")
-    which = order * n_bins // max(len(t), 1)
-    curve = np.stack([x[which == b].mean(0) for b in np.unique(which)]) if len(t) >= n_bins else np.zeros((0, 1))
+    bin_of = order * n_bins // max(len(t), 1)
+    curve = np.stack([x[bin_of == b].mean(0) for b in np.unique(bin_of)]) if len(t) >= n_bins else np.zeros((0, 1))
     if len(curve) < 4:
         return float("nan")
     if closed:

@@ -56,7 +56,7 @@ def of_rival(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryPara
     """Every cluster of another dictionary of the same tokens by its place, whether or not it would be called a
     manifold.
     """
-    seen, clusters = unjudged(tokens, decoder, params)
+    held_out_tokens, clusters = unjudged(tokens, decoder, params)
     out = []
     for number, (a, points) in enumerate(clusters):
         if len(points.x) >= 60 and len(points.axes):
@@ -64,7 +64,7 @@ def of_rival(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryPara
             y = a.codes.astype(np.float64) @ a.directions
             unit = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
             t = fitted.of((unit - points.mean) @ points.axes.T)
-            out.append(_placing(seen, a.token, number, t))
+            out.append(_placing(held_out_tokens, a.token, number, t))
     return out
 
 
@@ -76,14 +76,14 @@ def axes_of(x: NDArray[np.floating], k: int) -> NDArray[np.float64]:
 
 
 def coordinate_of(
-    x: NDArray[np.floating], kind: str, k: int, rng: np.random.Generator, most: int = 1200
+    x: NDArray[np.floating], kind: str, k: int, rng: np.random.Generator, max_fitted: int = 1200
 ) -> NDArray[np.float64]:
-    """Angle or place of activations in their k principal axes, (n,): fitted on at most `most` of them, as for
+    """Angle or place of activations in their k principal axes, (n,): fitted on at most `max_fitted` of them, as for
     clusters.
     """
     y = axes_of(x, k)
-    some = y if len(y) <= most else y[np.sort(rng.choice(len(y), most, replace=False))]
-    return (angle if kind == "angle" else place)(some, rng).of(y)
+    sample = y if len(y) <= max_fitted else y[np.sort(rng.choice(len(y), max_fitted, replace=False))]
+    return (angle if kind == "angle" else place)(sample, rng).of(y)
 
 
 def at_same_tokens(g: Geometry, raw: Raw, seed: int) -> list[Placing]:
@@ -96,18 +96,18 @@ def at_same_tokens(g: Geometry, raw: Raw, seed: int) -> list[Placing]:
     """
     out = []
     for number, c in enumerate(g.clusters):
-        at = c.activity.token
-        where = np.minimum(np.searchsorted(raw.token, at), len(raw.token) - 1)
-        if c.placed is None or len(at) < 60 or not (raw.token[where] == at).all():
+        tokens_of = c.activity.token
+        place_in_raw = np.minimum(np.searchsorted(raw.token, tokens_of), len(raw.token) - 1)
+        if c.placed is None or len(tokens_of) < 60 or not (raw.token[place_in_raw] == tokens_of).all():
             continue
         rng = np.random.default_rng([seed, 11, number])
         k = max(len(c.cloud.axes), 2 if c.placed.coordinate.kind == "angle" else 1)
-        t = coordinate_of(raw.x[where], c.placed.coordinate.kind, k, rng)
-        out.append(_placing(g.tokens, at, number, t))
+        t = coordinate_of(raw.x[place_in_raw], c.placed.coordinate.kind, k, rng)
+        out.append(_placing(g.tokens, tokens_of, number, t))
     return out
 
 
-def in_subspaces(tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, most: int = 8_000) -> list[Placing]:
+def in_subspaces(tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, max_tokens: int = 8_000) -> list[Placing]:
     """Groups of tokens near subspaces of the activations, each with the place of its tokens along it.
 
     Parameters
@@ -116,26 +116,28 @@ def in_subspaces(tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, mos
         Numbered alike.
     n_groups, k
         As many groups as there are clusters, of as many dimensions.
-    most
+    max_tokens
         Tokens used, evenly taken.
     """
-    some = np.unique(np.linspace(0, len(raw.token) - 1, min(most, len(raw.token))).round().astype(np.int64))
+    sample = np.unique(np.linspace(0, len(raw.token) - 1, min(max_tokens, len(raw.token))).round().astype(np.int64))
     rng = np.random.default_rng([seed, 12])
-    x, at = raw.x[some], raw.token[some]
+    x, token = raw.x[sample], raw.token[sample]
     label = subspaces(x, n_groups, k, rng).label
     out = []
     for number in range(n_groups):
-        here = np.flatnonzero(label == number)
-        if len(here) >= 60:
-            t = coordinate_of(x[here], "place", k, rng)
-            out.append(_placing(tokens, at[here], number, t))
+        members = np.flatnonzero(label == number)
+        if len(members) >= 60:
+            t = coordinate_of(x[members], "place", k, rng)
+            out.append(_placing(tokens, token[members], number, t))
     return out
 
 
-def _placing(tokens: Tokens, at: NDArray[np.int64], number: int, t: NDArray[np.float64]) -> Placing:
-    order = np.argsort(tokens.block[at], kind="stable")
-    at = at[order]
-    return Placing(number, "direct", tokens.row[at], tokens.strand[at].astype(np.int64), tokens.block[at], t[order])
+def _placing(tokens: Tokens, token: NDArray[np.int64], number: int, t: NDArray[np.float64]) -> Placing:
+    order = np.argsort(tokens.block[token], kind="stable")
+    token = token[order]
+    return Placing(
+        number, "direct", tokens.row[token], tokens.strand[token].astype(np.int64), tokens.block[token], t[order]
+    )
 
 
 class Subspaces(NamedTuple):
@@ -161,11 +163,11 @@ def subspaces(x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Gen
     for _ in range(sweeps):
         missed = np.empty((len(x), n_groups))
         for g in range(n_groups):
-            here = x[label == g]
-            if len(here) <= k:
-                here = x[rng.choice(len(x), min(len(x), 4 * (k + 1)), replace=False)]
-            centre[g] = here.mean(0)
-            values, vectors = np.linalg.eigh((here - centre[g]).T @ (here - centre[g]))
+            members = x[label == g]
+            if len(members) <= k:
+                members = x[rng.choice(len(x), min(len(x), 4 * (k + 1)), replace=False)]
+            centre[g] = members.mean(0)
+            values, vectors = np.linalg.eigh((members - centre[g]).T @ (members - centre[g]))
             basis[g] = vectors[:, np.argsort(-values, kind="stable")[:k]].T
             off = x - centre[g]
             missed[:, g] = (off**2).sum(1) - ((off @ basis[g].T) ** 2).sum(1)

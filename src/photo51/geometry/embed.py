@@ -37,10 +37,10 @@ def feature_graph(features: ad.AnnData, g: Geometry, seed: int) -> ad.AnnData:
     those of the decoder directions.
     """
     n = features.n_obs
-    kept = g.usable.features
+    used = g.usable.features
     out = ad.AnnData(np.asarray(features.X, np.float32), obs=_columns(features.obs, g, n), var=features.var)
     if g.relations is not None:
-        _relations(out, g.relations, kept, n)
+        _relations(out, g.relations, used, n)
     _maps(out, features.obs["alive"].to_numpy(dtype=bool), seed)
     out.uns["geometry"] = {"result": g.result, "manifolds": g.n_manifolds, "clusters": len(g.clusters)}
     return out
@@ -48,18 +48,18 @@ def feature_graph(features: ad.AnnData, g: Geometry, seed: int) -> ad.AnnData:
 
 def _columns(obs: pd.DataFrame, g: Geometry, n: int) -> pd.DataFrame:
     table = obs.copy()
-    kept = g.usable.features
+    used = g.usable.features
     cluster, module = np.full(n, -1), np.full(n, -1)
     label, shape = np.full(n, "none", object), np.full(n, "none", object)
     along = np.full(n, np.nan)
-    cluster[kept] = g.label
+    cluster[used] = g.label
     if g.modules is not None:
-        module[kept] = g.modules.label
+        module[used] = g.modules.label
     for c in g.clusters:
-        at = kept[c.features]
-        label[at] = called(c.verdict.shape, manifold=c.verdict.manifold)
-        shape[at] = c.verdict.shape
-        along[at[c.seriation()]] = np.arange(len(at)) / max(1, len(at) - 1)
+        features = used[c.features]
+        label[features] = called(c.verdict.shape, manifold=c.verdict.manifold)
+        shape[features] = c.verdict.shape
+        along[features[c.seriation()]] = np.arange(len(features)) / max(1, len(features) - 1)
     table["geometry"] = pd.Categorical([REASONS[r] for r in g.usable.reason], categories=list(REASONS))
     table["module"], table["cluster"] = module, pd.Categorical(cluster.astype(str))
     table["label"], table["shape"] = pd.Categorical(label.astype(str)), pd.Categorical(shape.astype(str))
@@ -72,18 +72,18 @@ def called(shape: str, *, manifold: bool) -> str:
     return "manifold" if manifold else shape
 
 
-def _relations(out: ad.AnnData, r: Relations, kept: NDArray[np.int64], n: int) -> None:
+def _relations(out: ad.AnnData, r: Relations, used: NDArray[np.int64], n: int) -> None:
     def wide(values: NDArray) -> csr_matrix:
-        pairs = Pairs(kept[r.pairs.i], kept[r.pairs.j], *r.pairs[2:])
+        pairs = Pairs(used[r.pairs.i], used[r.pairs.j], *r.pairs[2:])
         return pairs.matrix(values.astype(np.float32), n)
 
     out.obsp["coactivation"] = wide(r.pairs.count)
     out.obsp["phi"], out.obsp["zscore"] = wide(r.pairs.phi), wide(r.pairs.z)
     out.obsp["coupling"], out.obsp["cosine"] = wide(r.couplings), wide(r.cosine)
-    lagged = r.lagged or Lagged(*(csr_matrix((len(kept), len(kept))),) * 2)
+    lagged = r.lagged or Lagged(*(csr_matrix((len(used), len(used))),) * 2)
     for name, m in (("lagged", lagged.z), ("lag", lagged.lag)):
         c = m.tocoo()
-        out.obsp[name] = csr_matrix((c.data.astype(np.float32), (kept[c.row], kept[c.col])), shape=(n, n))
+        out.obsp[name] = csr_matrix((c.data.astype(np.float32), (used[c.row], used[c.col])), shape=(n, n))
 
 
 def _maps(out: ad.AnnData, alive: NDArray[np.bool_], seed: int) -> None:
@@ -97,31 +97,31 @@ def _maps(out: ad.AnnData, alive: NDArray[np.bool_], seed: int) -> None:
 
         x = np.asarray(out.X, np.float32)[live]
         unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
-        some = ad.AnnData(
+        alive_only = ad.AnnData(
             unit, obs=pd.DataFrame({"cluster": out.obs["cluster"].to_numpy()[live]}, index=out.obs_names[live])
         )
-        sc.pp.pca(some, n_comps=min(COMPONENTS, *(s - 1 for s in unit.shape)), random_state=seed)
-        sc.pp.neighbors(some, n_neighbors=min(NEIGHBOURS, len(live) - 1), random_state=seed)
-        sc.tl.umap(some, random_state=seed, init_pos="spectral")
+        sc.pp.pca(alive_only, n_comps=min(COMPONENTS, *(s - 1 for s in unit.shape)), random_state=seed)
+        sc.pp.neighbors(alive_only, n_neighbors=min(NEIGHBOURS, len(live) - 1), random_state=seed)
+        sc.tl.umap(alive_only, random_state=seed, init_pos="spectral")
         n_diffusion = min(10, len(live) - 2)
-        sc.tl.diffmap(some, n_comps=n_diffusion, random_state=seed)
-        _paga(out, some, sc)
+        sc.tl.diffmap(alive_only, n_comps=n_diffusion, random_state=seed)
+        _paga(out, alive_only, sc)
     for name in ("X_pca", "X_umap", "X_diffmap"):
-        full = np.full((out.n_obs, some.obsm[name].shape[1]), np.nan, np.float32)
-        full[live] = some.obsm[name]
+        full = np.full((out.n_obs, alive_only.obsm[name].shape[1]), np.nan, np.float32)
+        full[live] = alive_only.obsm[name]
         out.obsm[name] = full
     for name in ("connectivities", "distances"):
-        c = some.obsp[name].tocoo()
+        c = alive_only.obsp[name].tocoo()
         out.obsp[name] = csr_matrix((c.data, (live[c.row], live[c.col])), shape=(out.n_obs, out.n_obs))
-    out.uns["neighbors"] = some.uns["neighbors"]
+    out.uns["neighbors"] = alive_only.uns["neighbors"]
 
 
-def _paga(out: ad.AnnData, some: ad.AnnData, sc) -> None:
+def _paga(out: ad.AnnData, alive_only: ad.AnnData, sc) -> None:
     """Links between clusters; none where no two clusters touch (PAGA has no answer then)."""
-    some.obs["cluster"] = pd.Categorical(some.obs["cluster"])
-    code = some.obs["cluster"].cat.codes.to_numpy()
-    c = some.obsp["connectivities"].tocoo()
+    alive_only.obs["cluster"] = pd.Categorical(alive_only.obs["cluster"])
+    code = alive_only.obs["cluster"].cat.codes.to_numpy()
+    c = alive_only.obsp["connectivities"].tocoo()
     if len(np.unique(code)) > 2 and (code[c.row] != code[c.col]).any():
-        sc.tl.paga(some, groups="cluster")
-        out.uns["paga"] = {"connectivities": some.uns["paga"]["connectivities"], "groups": "cluster"}
-        out.uns["paga_clusters"] = [str(v) for v in some.obs["cluster"].cat.categories]
+        sc.tl.paga(alive_only, groups="cluster")
+        out.uns["paga"] = {"connectivities": alive_only.uns["paga"]["connectivities"], "groups": "cluster"}
+        out.uns["paga_clusters"] = [str(v) for v in alive_only.obs["cluster"].cat.categories]

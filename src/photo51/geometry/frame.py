@@ -47,12 +47,12 @@ class Frame(NamedTuple):
 
 def find_frame(codes: csr_matrix, bench: Bench) -> Frame:
     """Rhythm of period three in the blocks for finding; labels there say only which state is called 0."""
-    here, phase = np.flatnonzero(bench.find), bench.phase
-    found = rhythm(codes[here], bench.tokens.run[here])
-    z = found.of(codes)
-    known = bench.find & np.isfinite(phase) & (np.abs(z) > 0)
-    start = aligned(np.angle(z[known]), phase[known]) if known.any() else 0.0
-    return Frame(found, start, z * np.exp(-1j * start))
+    finding, phase = np.flatnonzero(bench.find), bench.phase
+    period = rhythm(codes[finding], bench.tokens.run[finding])
+    z = period.of(codes)
+    labelled = bench.find & np.isfinite(phase) & (np.abs(z) > 0)
+    start = aligned(np.angle(z[labelled]), phase[labelled]) if labelled.any() else 0.0
+    return Frame(period, start, z * np.exp(-1j * start))
 
 
 def codon_phase(bench: Bench) -> Control:
@@ -110,31 +110,31 @@ def kmer_frame(bench: Bench, phase: NDArray[np.floating], score: NDArray[np.bool
     logs[bench.kmers == width - 1] = 0
     single = float((logs[score].argmax(1) == phase[score]).mean())
     n = len(logs)
-    at = np.arange(n)
+    token = np.arange(n)
     spun = np.zeros((n + 1, 3))
     # column c of `lined` is the evidence that token 0 of the axis has phase c
-    lined = np.take_along_axis(logs, (np.arange(3) + at[:, None]) % 3, axis=1)
+    lined = np.take_along_axis(logs, (np.arange(3) + token[:, None]) % 3, axis=1)
     spun[1:] = np.cumsum(lined, axis=0)
     first = np.flatnonzero(np.diff(bench.tokens.run, prepend=-1))
-    begin = np.maximum(at - CONTEXT + 1, np.repeat(first, np.diff(np.append(first, n))))
-    summed = spun[at + 1] - spun[begin]
-    total = np.take_along_axis(summed, (np.arange(3) - at[:, None]) % 3, axis=1)
+    begin = np.maximum(token - CONTEXT + 1, np.repeat(first, np.diff(np.append(first, n))))
+    summed = spun[token + 1] - spun[begin]
+    total = np.take_along_axis(summed, (np.arange(3) - token[:, None]) % 3, axis=1)
     return single, float((total[score].argmax(1) == phase[score]).mean())
 
 
 def _segments(bench: Bench, score: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Number of the stretch of coding bases that each scored token lies in."""
-    at = np.flatnonzero(score)
-    new = (np.diff(at, prepend=at[:1] - 2) != 1) | (np.diff(bench.tokens.run[at], prepend=-1) != 0)
+    scored = np.flatnonzero(score)
+    new = (np.diff(scored, prepend=scored[:1] - 2) != 1) | (np.diff(bench.tokens.run[scored], prepend=-1) != 0)
     return np.cumsum(new) - 1
 
 
-def _segment_null(found, phase, segment, bench: Bench) -> NDArray[np.float64]:
+def _segment_null(called, phase, segment, bench: Bench) -> NDArray[np.float64]:
     """Accuracy when every coding stretch gets a random frame, (draws,)."""
     n = segment.max() + 1
-    same = np.stack([np.bincount(segment, (found == (phase + s) % 3).astype(float), n) for s in range(3)], axis=1)
+    same = np.stack([np.bincount(segment, (called == (phase + s) % 3).astype(float), n) for s in range(3)], axis=1)
     draws = bench.rng(1).integers(0, 3, (bench.params.rotations, n))
-    return same[np.arange(n), draws].sum(1) / len(found)
+    return same[np.arange(n), draws].sum(1) / len(called)
 
 
 def _mixture(place: NDArray[np.complex128]) -> str:

@@ -72,22 +72,22 @@ def grow(
     label = np.full(len(module), NONE, np.int64)
     if not len(inside):
         return Grown(label, strengths, np.zeros((len(strengths), len(module)), np.int64))
-    own, of = tokens.take(inside), np.asarray(module, np.int64)[inside]
+    own_tokens, module_of = tokens.take(inside), np.asarray(module, np.int64)[inside]
     piece = np.arange(len(inside), dtype=np.int64)
-    pieces = _first(own, of, n_lags)
+    pieces = _first(own_tokens, module_of, n_lags)
     levels = []
-    for least in strengths:
+    for limit in strengths:
         while True:
-            linked = pieces.strength.multiply(pieces.strength >= least).tocsr()
+            linked = pieces.strength.multiply(pieces.strength >= limit).tocsr()
             merged = leiden(linked, resolution, seeds)
             if merged.max() + 1 == len(merged):
                 break
             piece = merged[piece]
-            pieces = _pooled(own, pieces, merged, n_lags)
+            pieces = _pooled(own_tokens, pieces, merged, n_lags)
         levels.append(piece)
     label[inside] = lasting(np.stack(levels), strengths, smallest)
     whole = np.arange(len(module)) + len(inside)
-    return Grown(label, strengths, np.stack([_filled(whole, inside, at) for at in levels]))
+    return Grown(label, strengths, np.stack([_filled(whole, inside, level) for level in levels]))
 
 
 def _strengths(floor: float) -> NDArray[np.float64]:
@@ -118,7 +118,7 @@ def _first(tokens: Tokens, module: NDArray[np.int64], n_lags: int) -> _Pieces:
     """Every feature a piece."""
     level, spread = on_levels(tokens.codes), clumping(tokens.codes, tokens.run, n_lags)
     sums = own_sums(tokens.codes, level)
-    r2 = conditional_dependence(tokens.codes, module, spread, known=(level, sums))
+    r2 = conditional_dependence(tokens.codes, module, spread, levels_and_sums=(level, sums))
     return _Pieces(tokens.codes, module, level, sums, spread, r2.sqrt().tocsr())
 
 
@@ -140,11 +140,11 @@ def _pooled(tokens: Tokens, old: _Pieces, now: NDArray[np.int64], n_lags: int) -
     new = codes[:, np.flatnonzero(changed)].tocsr()
     level[changed], spread[changed] = on_levels(new), clumping(new, tokens.run, n_lags)
     sums[changed] = own_sums(new, level[changed])
-    r2 = conditional_dependence(codes, module, spread, changed=changed, known=(level, sums))
+    r2 = conditional_dependence(codes, module, spread, changed=changed, levels_and_sums=(level, sums))
     c = old.strength.tocoo()
     i, j = now[c.row], now[c.col]
-    kept = ~changed[i] & ~changed[j]
-    same = coo_matrix((c.data[kept], (i[kept], j[kept])), shape=(n, n))
+    unchanged = ~changed[i] & ~changed[j]
+    same = coo_matrix((c.data[unchanged], (i[unchanged], j[unchanged])), shape=(n, n))
     return _Pieces(codes, module, level, sums, spread, (r2.sqrt() + same).tocsr())
 
 
@@ -181,21 +181,21 @@ def lasting(levels: NDArray[np.int64], strengths: NDArray[np.floating], smallest
     members: list[NDArray[np.int64]] = []
     alive: dict[int, int] = {}
     before = levels[0]
-    for at, width in zip(levels, lived, strict=True):
+    for level, width in zip(levels, lived, strict=True):
         now: dict[int, int] = {}
-        for piece in np.flatnonzero(np.bincount(at) >= smallest):
-            here = np.flatnonzero(at == piece)
-            made_of = sorted({alive[p] for p in np.unique(before[here]) if p in alive})
+        for piece in np.flatnonzero(np.bincount(level) >= smallest):
+            members_of = np.flatnonzero(level == piece)
+            made_of = sorted({alive[p] for p in np.unique(before[members_of]) if p in alive})
             if len(made_of) != 1:
                 mass.append(0.0)
                 parts.append(made_of)
-                members.append(here)
+                members.append(members_of)
                 made_of = [len(mass) - 1]
             node = made_of[0]
-            members[node] = here
-            mass[node] += len(here) * width
+            members[node] = members_of
+            mass[node] += len(members_of) * width
             now[int(piece)] = node
-        alive, before = now, at
+        alive, before = now, level
     chosen: list[list[int]] = []
     for node in range(len(mass)):  # parts come before what is made of them
         below = [p for part in parts[node] for p in chosen[part]]

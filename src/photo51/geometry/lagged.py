@@ -51,15 +51,15 @@ def lagged_coactivation(
     n_features = len(pattern.counts)
     partner, score, lag = _followers(pattern, run_ends(run), n_lags, z_min, keep)
     i = np.repeat(np.arange(n_features), keep)
-    j, z, at = partner.ravel(), score.ravel().astype(np.float64), lag.ravel()
+    j, z, offset = partner.ravel(), score.ravel().astype(np.float64), lag.ravel()
     real = j >= 0
-    i, j, z, at = i[real], j[real], z[real], at[real]
+    i, j, z, offset = i[real], j[real], z[real], offset[real]
     z /= np.sqrt(np.maximum(1.0, 1.0 + 2.0 * pair_dot(rho, i, j)))
     real = np.abs(z) >= z_min
     shape = (n_features, n_features)
     return Lagged(
         csr_matrix((z[real], (i[real], j[real])), shape=shape),
-        csr_matrix((at[real].astype(np.float64), (i[real], j[real])), shape=shape),
+        csr_matrix((offset[real].astype(np.float64), (i[real], j[real])), shape=shape),
     )
 
 

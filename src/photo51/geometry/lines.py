@@ -42,12 +42,12 @@ def gc_line(bench: Bench) -> Control:
             return not_tested("gc_line", GC, f"Too few windows of {size} bases.")
         genome = _genome(bench)[first]
         guess = _centred_ranks(ridge(x[find], truth[find], penalty=0.1)(x[~find]), genome[~find])
-        held = _centred_ranks(truth[~find], genome[~find])
-        scores[name] = spearman(guess, held)
+        truth_held_out = _centred_ranks(truth[~find], genome[~find])
+        scores[name] = spearman(guess, truth_held_out)
         if name == "model":
             block = bench.tokens.block[first][~find]
-            null = turned_null(guess, held, block, bench.rng(3), bench.params.rotations)
-            p, order = float(monte_carlo_p(scores[name], null)), _seriation(guess, held)
+            null = turned_null(guess, truth_held_out, block, bench.rng(3), bench.params.rotations)
+            p, order = float(monte_carlo_p(scores[name], null)), _seriation(guess, truth_held_out)
     score = scores["model"]
     note = (
         f"readout of the mean codes of {size} bases, ranks within genomes; means of ten steps of GC follow one another"
@@ -72,9 +72,9 @@ def _centred_ranks(values: NDArray[np.floating], genome: NDArray[np.int64]) -> N
     """Ranks within each genome as shares, 0 in the middle."""
     out = np.full(len(values), np.nan)
     for g in np.unique(genome):
-        at = genome == g
-        r = ranks(values[at])
-        out[at] = r / max(1, np.isfinite(r).sum()) - 0.5
+        in_genome = genome == g
+        r = ranks(values[in_genome])
+        out[in_genome] = r / max(1, np.isfinite(r).sum()) - 0.5
     return out
 
 
@@ -96,22 +96,22 @@ def _genome(bench: Bench) -> NDArray[np.int64]:
 
 def position_along_gene(bench: Bench) -> Control:
     """Rank correlation of a linear readout with the fraction of the gene that was read, on held-out blocks."""
-    where = bench.of(along_genes(bench.workspace, bench.annotations)["position_along_gene"])
-    known = np.isfinite(where)
-    learn, score = np.flatnonzero(bench.find & known), np.flatnonzero(~bench.find & known)
+    fraction = bench.of(along_genes(bench.workspace, bench.annotations)["position_along_gene"])
+    has_place = np.isfinite(fraction)
+    learn, score = np.flatnonzero(bench.find & has_place), np.flatnonzero(~bench.find & has_place)
     if len(learn) < 2000 or len(score) < 2000:
         return not_tested("position_along_gene", GENE, "The scored bases hold too little coding sequence.")
     learn, score = thinned(learn, MOST), thinned(score, MOST)
     scores, guesses = {}, {}
     for name, codes in _codes(bench).items():
         if name == "kmer":
-            guess = _kmer_means(bench, learn, where)[score]
+            guess = _kmer_means(bench, learn, fraction)[score]
         else:
-            guess = ridge(codes[learn], where[learn].astype(np.float64))(codes[score])
-        scores[name], guesses[name] = spearman(guess, where[score]), guess
+            guess = ridge(codes[learn], fraction[learn].astype(np.float64))(codes[score])
+        scores[name], guesses[name] = spearman(guess, fraction[score]), guess
     null = turned_null(
         ranks(guesses["model"]),
-        ranks(where[score]),
+        ranks(fraction[score]),
         bench.tokens.block[score],
         bench.rng(4),
         bench.params.rotations,
@@ -151,8 +151,8 @@ def replication_strand(bench: Bench) -> Control:
     for name, codes in _codes(bench).items():
         x, first = window_means(codes, bench.tokens.run, 512)
         y = leading[first]
-        known = np.isfinite(y)
-        learn, score = np.flatnonzero(bench.find[first] & known), np.flatnonzero(~bench.find[first] & known)
+        labelled = np.isfinite(y)
+        learn, score = np.flatnonzero(bench.find[first] & labelled), np.flatnonzero(~bench.find[first] & labelled)
         if len(learn) < 50 or len(score) < 50:
             why = "It needs a circular chromosome with a named origin and windows of 512 bases on both halves."
             return not_tested("replication_strand", STRAND, why)
@@ -181,19 +181,22 @@ def replication_strand(bench: Bench) -> Control:
 
 def _flipped(guess, label, block, bench: Bench) -> NDArray[np.float64]:
     """AUROC when which strand leads is flipped at random in each block."""
-    names, which = np.unique(block, return_inverse=True)
+    names, block_of = np.unique(block, return_inverse=True)
     flips = bench.rng(5).random((bench.params.rotations, len(names))) < 0.5
-    return np.array([auroc(guess, label ^ f[which]) for f in flips])
+    return np.array([auroc(guess, label ^ f[block_of]) for f in flips])
 
 
 def replication_angle(bench: Bench) -> Control:
     """Circular agreement of a readout of window means with the angle from the origin, on held-out blocks."""
     angle = bench.of(replication(bench.genomes, bench.workspace, bench.annotations)[0])
-    known = np.isfinite(angle)
-    sectors = np.unique((angle[known & bench.find] / (2 * np.pi) * 12).astype(np.int64))
-    held = np.unique((angle[known & ~bench.find] / (2 * np.pi) * 12).astype(np.int64))
-    if len(sectors) < 9 or len(held) < 9:
-        share = f"{len(sectors)} and {len(held)} of 12 sectors hold scored bases in the two halves of the blocks"
+    has_angle = np.isfinite(angle)
+    sectors = np.unique((angle[has_angle & bench.find] / (2 * np.pi) * 12).astype(np.int64))
+    sectors_held_out = np.unique((angle[has_angle & ~bench.find] / (2 * np.pi) * 12).astype(np.int64))
+    if len(sectors) < 9 or len(sectors_held_out) < 9:
+        share = (
+            f"{len(sectors)} and {len(sectors_held_out)} of 12 sectors hold scored bases in the two halves of the"
+            " blocks"
+        )
         return not_tested("replication_angle", ANGLE, f"It needs a chromosome scored all round; {share}.")
     scores: dict[str, float] = {}
     p, null = np.nan, np.zeros(0)
@@ -202,13 +205,15 @@ def replication_angle(bench: Bench) -> Control:
         t = angle[first]
         ok = np.isfinite(t)
         learn, score = np.flatnonzero(bench.find[first] & ok), np.flatnonzero(~bench.find[first] & ok)
-        made = ridge(x[learn], np.column_stack([np.cos(t[learn]), np.sin(t[learn])]).astype(np.float64), 1.0)(x[score])
-        z = np.exp(1j * (np.arctan2(made[:, 1], made[:, 0]) - t[score]))
+        predicted = ridge(x[learn], np.column_stack([np.cos(t[learn]), np.sin(t[learn])]).astype(np.float64), 1.0)(
+            x[score]
+        )
+        z = np.exp(1j * (np.arctan2(predicted[:, 1], predicted[:, 0]) - t[score]))
         scores[name] = float(z.mean().real)
         if name == "model":
-            names, which = np.unique(bench.tokens.block[first][score], return_inverse=True)
+            names, block_of = np.unique(bench.tokens.block[first][score], return_inverse=True)
             turns = np.exp(1j * bench.rng(6).uniform(0, 2 * np.pi, (bench.params.rotations, len(names))))
-            null = np.array([float((z * turn[which]).mean().real) for turn in turns])
+            null = np.array([float((z * turn[block_of]).mean().real) for turn in turns])
             p = float(monte_carlo_p(scores[name], null))
     rivals = (scores["kmer"], scores.get("random", np.nan))
     note = "mean cosine of the error of the angle; null: every block is turned to a random angle"

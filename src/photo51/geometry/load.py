@@ -16,18 +16,18 @@ def chosen_blocks(workspace: Workspace, tokens: int) -> NDArray[np.int64]:
     """Places of the blocks that are read: all, or as many, evenly taken, as hold about `tokens` bases × strands."""
     n = workspace.n_blocks
     share = min(1.0, tokens / max(1, 2 * workspace.n_rows))
-    wanted = max(min(2, n), round(share * n))
-    return np.unique(np.linspace(0, n - 1, wanted).round().astype(np.int64))
+    n_blocks = max(min(2, n), round(share * n))
+    return np.unique(np.linspace(0, n - 1, n_blocks).round().astype(np.int64))
 
 
 def reading_order(workspace: Workspace, blocks: NDArray[np.integer]) -> list[tuple[int, NDArray[np.int64]]]:
     """Stretches of some blocks as they are read: number of the strand (0 is `+`) and rows, rising on `+`, falling on
     `-`.
     """
-    wanted = set(workspace.block_ids[blocks].tolist())
+    block_set = set(workspace.block_ids[blocks].tolist())
     out = []
     for s in workspace.stretches():
-        if s.block in wanted:
+        if s.block in block_set:
             rows = np.arange(s.offset, s.offset + s.end - s.start, dtype=np.int64)
             out += [(0, rows), (1, rows[::-1])]
     return out
@@ -52,13 +52,13 @@ def read_tokens(store: CodesStore, workspace: Workspace, tokens: int) -> Tokens:
         )
     parts: list[csr_matrix] = []
     rows, run, strand = [], [], []
-    for number, (s, at) in enumerate(reading_order(workspace, chosen_blocks(workspace, tokens))):
-        low, high = int(at.min()), int(at.max()) + 1
+    for number, (s, places) in enumerate(reading_order(workspace, chosen_blocks(workspace, tokens))):
+        low, high = int(places.min()), int(places.max()) + 1
         codes = store.matrix(STRANDS[s], slice(low, high))
         parts.append(codes[::-1] if s else codes)
-        rows.append(at)
-        run.append(np.full(len(at), number, np.int64))
-        strand.append(np.full(len(at), s, np.int8))
+        rows.append(places)
+        run.append(np.full(len(places), number, np.int64))
+        strand.append(np.full(len(places), s, np.int8))
     row = np.concatenate(rows)
     return Tokens(
         vstack(parts, format="csr"),

@@ -149,27 +149,27 @@ def find_manifolds(
     missed
         What the dictionary missed, for a sample of tokens; without it restricted R² is NaN.
     """
-    kept = usable(tokens.codes, decoder, params)
+    used = usable(tokens.codes, decoder, params)
     nothing: list[Cluster] = []
-    empty = np.full(len(kept.features), NONE, np.int64)
-    if not len(kept.features):
-        return Geometry(kept, tokens.take(kept.features), None, None, empty, nothing, "no live feature")
-    if tokens.n < len(kept.features):
-        return Geometry(kept, tokens.take(kept.features), None, None, empty, nothing, "fewer tokens than features")
-    own, rows = tokens.take(kept.features), np.asarray(decoder)[kept.features]
-    first = first_half(own.block)
-    finding, rest = (own.where(first), own.where(~first)) if params.held_out else (own, own)
+    empty = np.full(len(used.features), NONE, np.int64)
+    if not len(used.features):
+        return Geometry(used, tokens.take(used.features), None, None, empty, nothing, "no live feature")
+    if tokens.n < len(used.features):
+        return Geometry(used, tokens.take(used.features), None, None, empty, nothing, "fewer tokens than features")
+    own_tokens, rows = tokens.take(used.features), np.asarray(decoder)[used.features]
+    first = first_half(own_tokens.block)
+    finding, rest = (own_tokens.where(first), own_tokens.where(~first)) if params.held_out else (own_tokens, own_tokens)
     related = relations(finding, rows, params)
     if not len(related.pairs.i):
-        return Geometry(kept, rest, related, None, empty, nothing, "nothing related")
+        return Geometry(used, rest, related, None, empty, nothing, "nothing related")
     modules = _modules(related, len(rows), params)
-    label, of = _candidates(finding, rows, modules, params)
+    label, module_of = _candidates(finding, rows, modules, params)
     if label.max(initial=NONE) < 0:
-        return Geometry(kept, rest, related, modules, label, nothing, "no cluster")
+        return Geometry(used, rest, related, modules, label, nothing, "no cluster")
     if missed is not None and params.held_out:
-        missed = Missed(*held_out(own, *missed))
-    clusters = _measured(rest, rows, (label, of), missed, params)
-    return Geometry(kept, rest, related, modules, label, clusters, "found")
+        missed = Missed(*held_out(own_tokens, *missed))
+    clusters = _measured(rest, rows, (label, module_of), missed, params)
+    return Geometry(used, rest, related, modules, label, clusters, "found")
 
 
 def unjudged(
@@ -178,19 +178,19 @@ def unjudged(
     """Clusters with their points on held-out tokens, whatever they are: for a dictionary that only serves as a
     rival.
     """
-    kept = usable(tokens.codes, decoder, params)
-    own, rows = tokens.take(kept.features), np.asarray(decoder)[kept.features]
-    first = first_half(own.block)
-    finding, rest = (own.where(first), own.where(~first)) if params.held_out else (own, own)
+    used = usable(tokens.codes, decoder, params)
+    own_tokens, rows = tokens.take(used.features), np.asarray(decoder)[used.features]
+    first = first_half(own_tokens.block)
+    finding, rest = (own_tokens.where(first), own_tokens.where(~first)) if params.held_out else (own_tokens, own_tokens)
     if not len(rows) or tokens.n < len(rows):
         return rest, []
     related = relations(finding, rows, params.model_copy(update={"offsets": 0}))
     modules = _modules(related, len(rows), params)
-    label, of = _candidates(finding, rows, modules, params)
+    label, module_of = _candidates(finding, rows, modules, params)
     out = []
-    for c in range(len(of)):
-        a = activity(rest, np.flatnonzero(label == c), rows, most=MOST)
-        out.append((a, cloud(a, np.random.default_rng([params.seed, c]), most=params.points)))
+    for c in range(len(module_of)):
+        a = activity(rest, np.flatnonzero(label == c), rows, max_tokens=MOST)
+        out.append((a, cloud(a, np.random.default_rng([params.seed, c]), max_points=params.points)))
     return rest, out
 
 
@@ -205,8 +205,8 @@ def held_out(tokens: Tokens, number: NDArray[np.int64], values: NDArray) -> tupl
     values.
     """
     keep = ~first_half(tokens.block)
-    here = keep[number]
-    return (np.cumsum(keep) - 1)[number[here]], values[here]
+    scored = keep[number]
+    return (np.cumsum(keep) - 1)[number[scored]], values[scored]
 
 
 def relations(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams) -> Relations:
@@ -254,18 +254,20 @@ def _candidates(
         if (label[members] < 0).all():
             label[members] = label.max() + 1
     label = by_size(label, params.smallest)
-    of = [int(np.bincount(modules.label[label == c] + 1).argmax()) - 1 for c in range(label.max(initial=NONE) + 1)]
-    return label, np.array(of, dtype=np.int64)
+    module_of = [
+        int(np.bincount(modules.label[label == c] + 1).argmax()) - 1 for c in range(label.max(initial=NONE) + 1)
+    ]
+    return label, np.array(module_of, dtype=np.int64)
 
 
-def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryParams) -> list[Cluster]:
-    label, of = found
+def _measured(tokens, decoder, candidates, missed: Missed | None, params: GeometryParams) -> list[Cluster]:
+    label, module_of = candidates
     # enough draws that one real hole among so many clusters can be told, within reason
-    draws = max(params.draws, min(MOST_DRAWS, int(np.ceil(len(of) / params.alpha / 2))))
+    draws = max(params.draws, min(MOST_DRAWS, int(np.ceil(len(module_of) / params.alpha / 2))))
     parts = []
-    for c in progress(range(len(of)), "shapes", unit="clusters"):
+    for c in progress(range(len(module_of)), "shapes", unit="clusters"):
         features = np.flatnonzero(label == c)
-        a = activity(tokens, features, decoder, missed=missed, most=MOST)
+        a = activity(tokens, features, decoder, missed=missed, max_tokens=MOST)
         rng = np.random.default_rng([params.seed, c])
         parts.append(
             (
@@ -276,7 +278,7 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
                     rng,
                     draws=(params.draws, draws),
                     n_landmarks=params.landmarks,
-                    most=params.points,
+                    max_points=params.points,
                     alpha=params.alpha,
                 ),
             )
@@ -286,5 +288,5 @@ def _measured(tokens, decoder, found, missed: Missed | None, params: GeometryPar
     for c, ((features, a, m, points), verdict) in enumerate(zip(parts, verdicts, strict=True)):
         few = m.dimension.called <= FLAT  # one number says little of a cloud of more
         placed = coordinate(verdict.shape, points, a.block[points.place], params.seed) if few else None
-        clusters.append(Cluster(features, int(of[c]), a, m, points, verdict, placed))
+        clusters.append(Cluster(features, int(module_of[c]), a, m, points, verdict, placed))
     return clusters

@@ -44,14 +44,14 @@ class Placing(NamedTuple):
     block: NDArray[np.int64]
     coordinate: NDArray[np.float64]
 
-    def thinned(self, most: int) -> Placing:
-        """At most `most` tokens, evenly taken."""
+    def thinned(self, max_tokens: int) -> Placing:
+        """At most `max_tokens` tokens, evenly taken."""
         n = len(self.row)
-        if n <= most:
+        if n <= max_tokens:
             return self
-        some = np.unique(np.linspace(0, n - 1, most).round().astype(np.int64))
+        taken = np.unique(np.linspace(0, n - 1, max_tokens).round().astype(np.int64))
         return self._replace(
-            row=self.row[some], strand=self.strand[some], block=self.block[some], coordinate=self.coordinate[some]
+            row=self.row[taken], strand=self.strand[taken], block=self.block[taken], coordinate=self.coordinate[taken]
         )
 
     @property
@@ -78,11 +78,11 @@ class Rivals(NamedTuple):
     direct: Sequence[Placing] = ()
     subspaces: list[Placing] | None = None
 
-    def thinned(self, most: int) -> Rivals:
-        """At most `most` tokens of each, evenly taken."""
+    def thinned(self, max_tokens: int) -> Rivals:
+        """At most `max_tokens` tokens of each, evenly taken."""
 
-        def some(given: Sequence[Placing] | None) -> list[Placing] | None:
-            return None if given is None else [p.thinned(most) for p in given]
+        def some(sets: Sequence[Placing] | None) -> list[Placing] | None:
+            return None if sets is None else [p.thinned(max_tokens) for p in sets]
 
         return Rivals(some(self.random), some(self.direct) or (), some(self.subspaces))
 
@@ -101,15 +101,15 @@ class Association(NamedTuple):
 
 def spread(quantity: Quantity) -> NDArray[np.float32]:
     """Columns of a quantity over the axis, (2, n_rows, k); NaN where it is unknown. Linear ones are put on ranks."""
-    known = np.isfinite(quantity.values)
-    if not known.any():
+    finite = np.isfinite(quantity.values)
+    if not finite.any():
         return np.full((*quantity.values.shape, 1), np.nan, np.float32)
-    values = quantity.values[known].astype(np.float64)
+    values = quantity.values[finite].astype(np.float64)
     if quantity.kind == "linear":
         values = np.searchsorted(np.sort(values), values) / len(values)
     columns = quantity.columns(values)
     out = np.full((*quantity.values.shape, columns.shape[1]), np.nan, np.float32)
-    out[known] = columns
+    out[finite] = columns
     return out
 
 
@@ -137,28 +137,28 @@ def associate(
         continued (Besag and Clifford 1991, doi:10.1093/biomet/78.2.301).
     """
     value = columns[placing.strand, placing.row]
-    known = np.isfinite(value[:, 0])
-    n = int(known.sum())
-    if n < 60 or np.allclose(value[known], value[known][0]):
+    finite = np.isfinite(value[:, 0])
+    n = int(finite.sum())
+    if n < 60 or np.allclose(value[finite], value[finite][0]):
         return Association(n, np.nan, np.nan, np.nan, np.nan)
     group = placing.bins
-    observed = _explained(value[known].astype(np.float64), group[known])
+    observed = _explained(value[finite].astype(np.float64), group[finite])
     equal = observed - 1e-9  # draws that are equal but for rounding count as at least as large
-    where = (placing.row, placing.strand, group, placing.block)
-    null = _turned(columns, where, bounds, shifts[:FIRST_DRAWS])
+    places = (placing.row, placing.strand, group, placing.block)
+    null = _turned(columns, places, bounds, shifts[:FIRST_DRAWS])
     null = null[np.isfinite(null)]
     if (null >= equal).sum() < ENOUGH and len(shifts) > FIRST_DRAWS:
-        more = _turned(columns, where, bounds, shifts[FIRST_DRAWS:])
+        more = _turned(columns, places, bounds, shifts[FIRST_DRAWS:])
         null = np.concatenate([null, more[np.isfinite(more)]])
     if len(null) < FIRST_DRAWS // 2:
         return Association(n, np.nan, np.nan, np.nan, np.nan)
     p = (1 + np.count_nonzero(null >= equal)) / (1 + len(null))
     z = (observed - null.mean()) / max(null.std(), 1e-12)
     train = np.isin(placing.block, np.unique(placing.block)[::2])
-    effect = _held_out(value, group, known, train)
+    effect = _held_out(value, group, finite, train)
     kmer = np.nan
     if guess is not None:
-        kmer = _calibrated(value, guess[placing.strand, placing.row], known, train)
+        kmer = _calibrated(value, guess[placing.strand, placing.row], finite, train)
     return Association(n, effect, kmer, float(z), float(p))
 
 
@@ -171,9 +171,9 @@ def _explained(value: NDArray[np.float64], group: NDArray[np.int64]) -> float:
     return float(between / max(total, 1e-300))
 
 
-def _held_out(value, group, known, train) -> float:
+def _held_out(value, group, finite, train) -> float:
     """R² on blocks of odd place of the group means of those of even place."""
-    a, b = known & train, known & ~train
+    a, b = finite & train, finite & ~train
     if a.sum() < 30 or b.sum() < 30:
         return float("nan")
     mean = value[a].mean(0)
@@ -201,21 +201,21 @@ def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) ->
     best, effect = -np.inf, 0.0
     for p in placings:
         value, group = columns[p.strand, p.row], p.bins
-        known = np.isfinite(value[:, 0])
+        finite = np.isfinite(value[:, 0])
         train = np.isin(p.block, np.unique(p.block)[::2])
-        a = known & train
-        held = _held_out(value, group, known, train)
-        if not np.isfinite(held):
+        a = finite & train
+        effect_held_out = _held_out(value, group, finite, train)
+        if not np.isfinite(effect_held_out):
             continue
         learnt = _explained(value[a].astype(np.float64), group[a])
         if learnt > best:
-            best, effect = learnt, held
+            best, effect = learnt, effect_held_out
     return effect
 
 
-def _calibrated(value, guess, known, train) -> float:
+def _calibrated(value, guess, finite, train) -> float:
     """R² on blocks of odd place of a guess that is scaled and shifted on those of even place, column by column."""
-    ok = known & np.isfinite(guess[:, 0])
+    ok = finite & np.isfinite(guess[:, 0])
     a, b = ok & train, ok & ~train
     if a.sum() < 30 or b.sum() < 30:
         return float("nan")
@@ -229,9 +229,9 @@ def _calibrated(value, guess, known, train) -> float:
 
 
 @njit(cache=True, parallel=True)
-def _turned(columns, where, bounds, shifts):
+def _turned(columns, places, bounds, shifts):
     """The statistic for each rotation, (draws,); NaN where too little is known."""
-    row, strand, group, block = where
+    row, strand, group, block = places
     n_bins, n_columns = group.max() + 1, columns.shape[2]
     out = np.full(len(shifts), np.nan)
     for d in prange(len(shifts)):
@@ -241,12 +241,12 @@ def _turned(columns, where, bounds, shifts):
         for t in range(len(row)):
             b = block[t]
             low, length = bounds[b], bounds[b + 1] - bounds[b]
-            at = low + (row[t] - low + shifts[d, b]) % length
-            if np.isnan(columns[strand[t], at, 0]):
+            row_shifted = low + (row[t] - low + shifts[d, b]) % length
+            if np.isnan(columns[strand[t], row_shifted, 0]):
                 continue
             count[group[t]] += 1
             for k in range(n_columns):
-                v = columns[strand[t], at, k]
+                v = columns[strand[t], row_shifted, k]
                 sums[group[t], k] += v
                 squares += v * v
         n = count.sum()
@@ -281,13 +281,13 @@ def kmer_guess(
         (n_rows,).
     """
     use = np.isfinite(columns[..., 0]) & train
-    which = kmers[use]
-    n = np.bincount(which, minlength=4**k + 1)
+    words = kmers[use]
+    n = np.bincount(words, minlength=4**k + 1)
     means = []
     for c in range(columns.shape[2]):
         value = columns[..., c][use].astype(np.float64)
         overall = value.mean() if len(value) else 0.0
-        means.append((np.bincount(which, value, minlength=4**k + 1) + 20 * overall) / (n + 20))
+        means.append((np.bincount(words, value, minlength=4**k + 1) + 20 * overall) / (n + 20))
     return np.stack(means, axis=1).astype(np.float32)[kmers]
 
 
@@ -296,7 +296,7 @@ def meaning_table(
     quantities,
     kmers: NDArray[np.int32],
     bounds: NDArray[np.int64],
-    how: tuple[int, int, int, int],
+    settings: tuple[int, int, int, int],
     rivals: Rivals | None = None,
 ) -> pd.DataFrame:
     """`MEANING` table of all coordinates and quantities.
@@ -305,16 +305,16 @@ def meaning_table(
     ----------
     quantities
         Iterable of `Quantity`.
-    how
+    settings
         Rotations, seed, k of the k-mers, tokens of a cluster at most.
     rivals
         Coordinates of other origin, held out in the same way.
     """
-    draws, seed, k, most = how
-    others = (rivals or Rivals()).thinned(most)
+    draws, seed, k, max_tokens = settings
+    others = (rivals or Rivals()).thinned(max_tokens)
     rng = np.random.default_rng([seed, 6])
     shifts = random_shifts(bounds, rng, draws)
-    thin = [p.thinned(most) for p in placings]
+    thin = [p.thinned(max_tokens) for p in placings]
     train = np.zeros(kmers.shape[1], bool)
     for b in range(0, len(bounds) - 1, 2):
         train[bounds[b] : bounds[b + 1]] = True

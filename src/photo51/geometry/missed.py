@@ -16,8 +16,8 @@ Read = Callable[[Strand, slice], NDArray[np.float32]]
 Decode = Callable[[csr_matrix], NDArray[np.float32]]
 
 
-def missed_by(read: Read, decode: Decode, tokens: Tokens, most: int) -> Missed:
-    """Activation − reconstruction for the first tokens of every run, as many as make about `most` in all.
+def missed_by(read: Read, decode: Decode, tokens: Tokens, max_tokens: int) -> Missed:
+    """Activation − reconstruction for the first tokens of every run, as many as make about `max_tokens` in all.
 
     Parameters
     ----------
@@ -30,13 +30,13 @@ def missed_by(read: Read, decode: Decode, tokens: Tokens, most: int) -> Missed:
     """
     starts = np.flatnonzero(np.diff(tokens.run, prepend=-1))
     ends = np.append(starts[1:], tokens.n)
-    each = max(1, int(np.ceil(min(1.0, most / max(tokens.n, 1)) * (ends - starts).max(initial=1))))
-    at, errors = [np.zeros(0, np.int64)], []
+    each = max(1, int(np.ceil(min(1.0, max_tokens / max(tokens.n, 1)) * (ends - starts).max(initial=1))))
+    tokens_read, errors = [np.zeros(0, np.int64)], []
     for a, b in zip(starts, np.minimum(ends, starts + each), strict=True):
         rows = tokens.row[a:b]
         x = read(STRANDS[tokens.strand[a]], slice(int(rows.min()), int(rows.max()) + 1))
         x = x if rows[0] <= rows[-1] else x[::-1]
-        at.append(np.arange(a, b))
+        tokens_read.append(np.arange(a, b))
         errors.append(x - decode(tokens.codes[a:b]))
     error = np.concatenate(errors) if errors else np.zeros((0, 1), np.float32)
-    return Missed(np.concatenate(at), error)
+    return Missed(np.concatenate(tokens_read), error)

@@ -101,19 +101,19 @@ def taxonomic_distance(lineage: NDArray[np.str_]) -> NDArray[np.float64]:
     return lineage.shape[1] - shared
 
 
-def beyond(seen: tuple[NDArray[np.float64], ...], lineage: NDArray[np.str_], bench: Bench) -> tuple[float, float]:
+def beyond(distances: tuple[NDArray[np.float64], ...], lineage: NDArray[np.str_], bench: Bench) -> tuple[float, float]:
     """Partial rank correlation of distances of codes and in the taxonomy, given 5-mers and GC, and its p.
 
     Parameters
     ----------
-    seen
+    distances
         Cosines of codes and of 5-mers, (n, n), and GC contents, (n,).
     """
-    near, words, gc = seen
+    near, words, gc = distances
     upper = np.triu_indices(len(lineage), 1)
-    given = (-words, np.abs(gc[:, None] - gc))
-    known = np.column_stack([np.ones(len(upper[0])), *(rankdata(d[upper]) for d in given)])
-    q = np.linalg.qr(known)[0]
+    covariates = (-words, np.abs(gc[:, None] - gc))
+    nuisance = np.column_stack([np.ones(len(upper[0])), *(rankdata(d[upper]) for d in covariates)])
+    q = np.linalg.qr(nuisance)[0]
 
     def left(d: NDArray[np.float64]) -> NDArray[np.float64]:
         r = rankdata(d[upper])

@@ -43,13 +43,13 @@ def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     ax.scatter(xy[other, 0], xy[other, 1], s=4, color="#9aa0a6", lw=0, label="group without a shape", rasterized=True)
     shown = manifolds[manifolds["manifold"]]
     for i, row in enumerate(shown.itertuples()):
-        at = xy[cluster == str(row.cluster)]
+        points = xy[cluster == str(row.cluster)]
         tone = PALETTE[i % len(PALETTE)]
         text = f"group {row.cluster} ({words(str(row.shape))}): {row.n_features} features" + (
             f", {words(str(row.meaning))}" if row.meaning and row.meaning_effect > 0 else ""
         )
         name = text if i < len(PALETTE) else None
-        ax.scatter(at[:, 0], at[:, 1], s=9, color=tone, lw=0, zorder=3, label=name)
+        ax.scatter(points[:, 0], points[:, 1], s=9, color=tone, lw=0, zorder=3, label=name)
     ax.set(xlabel="UMAP 1", ylabel="UMAP 2", xticks=[], yticks=[])
     clouds = int((shown["shape"] == "blob").sum())  # counted as the report counts them
     ax.set_title(
@@ -72,25 +72,33 @@ def embedded(ax: Axes, points: pd.DataFrame, values: NDArray[np.floating], kind:
         `linear`, `angle` or `class`.
     """
     x, y = points["axis_1"].to_numpy(), points["axis_2"].to_numpy()
-    known = np.isfinite(values)
-    ax.scatter(x[~known], y[~known], s=2, color=FAINT, lw=0, rasterized=True)
-    frame = kind == "angle" and len(np.unique(np.round(values[known], 3))) <= 3
+    finite = np.isfinite(values)
+    ax.scatter(x[~finite], y[~finite], s=2, color=FAINT, lw=0, rasterized=True)
+    frame = kind == "angle" and len(np.unique(np.round(values[finite], 3))) <= 3
     if frame:
         state = np.round(values / (2 * np.pi / 3))
         for p in range(3):
-            at = known & (state == p)
-            ax.scatter(x[at], y[at], s=4, color=FRAME_COLOURS[p], lw=0, label=f"codon base {p + 1}", rasterized=True)
+            in_state = finite & (state == p)
+            ax.scatter(
+                x[in_state],
+                y[in_state],
+                s=4,
+                color=FRAME_COLOURS[p],
+                lw=0,
+                label=f"codon base {p + 1}",
+                rasterized=True,
+            )
         ax.legend(loc="best", markerscale=2)
     elif kind == "class":
         for p, tone in ((0, COLOURS["-"]), (1, COLOURS["+"])):
-            at = known & (values == p)
-            ax.scatter(x[at], y[at], s=4, color=tone, lw=0, label=f"{label}: {p}", rasterized=True)
+            in_state = finite & (values == p)
+            ax.scatter(x[in_state], y[in_state], s=4, color=tone, lw=0, label=f"{label}: {p}", rasterized=True)
         ax.legend(loc="best", markerscale=2)
     else:
         shown = ax.scatter(
-            x[known],
-            y[known],
-            c=values[known],
+            x[finite],
+            y[finite],
+            c=values[finite],
             s=4,
             lw=0,
             cmap=CYCLIC if kind == "angle" else SEQUENTIAL,
@@ -107,10 +115,10 @@ def place_fields(ax: Axes, cluster: Cluster, numbers: NDArray[np.int64], bins: i
     t = cluster.coordinate()
     ok = np.isfinite(t)
     rank = np.argsort(np.argsort(t[ok], kind="stable"), kind="stable")
-    which = rank * bins // max(1, len(rank))
+    bin_of = rank * bins // max(1, len(rank))
     order = cluster.seriation()
     z = cluster.activity.codes[ok][:, order]
-    mean = np.stack([z[which == b].mean(0) for b in range(bins)], axis=1)
+    mean = np.stack([z[bin_of == b].mean(0) for b in range(bins)], axis=1)
     mean /= np.maximum(mean.max(1, keepdims=True), 1e-12)
     ax.imshow(mean, aspect="auto", cmap=SEQUENTIAL, interpolation="nearest", extent=(0, 1, len(order), 0))
     ax.set_yticks(
@@ -122,16 +130,16 @@ def place_fields(ax: Axes, cluster: Cluster, numbers: NDArray[np.int64], bins: i
     return ax
 
 
-def couplings(ax: Axes, graph: ad.AnnData, g: Geometry, most: int = 160) -> Any:
+def couplings(ax: Axes, graph: ad.AnnData, g: Geometry, max_features: int = 160) -> Any:
     """Direct couplings (above the diagonal) and decoder cosines (below) of the members of clusters, in order."""
-    kept, bounds = g.usable.features, [0]
+    used, bounds = g.usable.features, [0]
     order: list[int] = []
     ranked = sorted(range(len(g.clusters)), key=lambda c: (not g.clusters[c].verdict.manifold, c))
     for c in ranked:
         members = g.clusters[c].features[g.clusters[c].seriation()]
-        if order and len(order) + len(members) > most:
+        if order and len(order) + len(members) > max_features:
             continue
-        order += kept[members[:most]].tolist()
+        order += used[members[:max_features]].tolist()
         bounds.append(len(order))
     coupling = np.asarray(graph.obsp["coupling"][order][:, order].todense(), np.float64)
     x = np.asarray(graph.X, np.float64)[order]
@@ -146,17 +154,17 @@ def couplings(ax: Axes, graph: ad.AnnData, g: Geometry, most: int = 160) -> Any:
     return image
 
 
-def barcode(ax: Axes, cluster: Cluster, bars: tuple[NDArray[np.float64], ...], most: int = 12) -> Axes:
+def barcode(ax: Axes, cluster: Cluster, bars: tuple[NDArray[np.float64], ...], max_bars: int = 12) -> Axes:
     """Bars of dimension 0, 1 (and 2), longest first, with the 95 % quantile of the null of the longest loop."""
     y = 0
     for dimension, tone in zip(range(len(bars)), (MUTED, BLUE, COLOURS["pathogenic"]), strict=False):
-        for birth, death in bars[dimension][:most]:
+        for birth, death in bars[dimension][:max_bars]:
             ax.plot([birth, death], [y, y], color=tone, lw=1.6, solid_capstyle="butt")
             y += 1
         ax.plot([], [], color=tone, label=("pieces", "loops", "cavities")[dimension])
-    made = cluster.measured.null.loop[np.isfinite(cluster.measured.null.loop)]
-    if len(made):
-        limit = float(np.quantile(made, 0.95))
+    drawn = cluster.measured.null.loop[np.isfinite(cluster.measured.null.loop)]
+    if len(drawn):
+        limit = float(np.quantile(drawn, 0.95))
         ax.plot(
             [0, limit],
             [-2, -2],

@@ -88,9 +88,10 @@ def activity(
     decoder: NDArray[np.floating],
     *,
     missed: Missed | None = None,
-    most: int = 20_000,
+    max_tokens: int = 20_000,
 ) -> Activity:
-    """Active tokens of a cluster, about `most` of them at most: the first ones of every block, the same share of each.
+    """Active tokens of a cluster, about `max_tokens` of them at most: the first ones of every block, the same share of
+    each.
 
     Parameters
     ----------
@@ -106,11 +107,11 @@ def activity(
     if missed is not None:
         active = active[np.isin(active, missed.token)]
     active = active[np.argsort(tokens.block[active], kind="stable")]
-    if len(active) > most:
+    if len(active) > max_tokens:
         block = tokens.block[active]
         first = np.searchsorted(block, block)
         size = np.searchsorted(block, block, side="right") - first
-        active = active[np.arange(len(active)) - first < np.ceil(size * most / len(active))]
+        active = active[np.arange(len(active)) - first < np.ceil(size * max_tokens / len(active))]
     basis = principal_span(decoder[features])
     error = None
     if missed is not None:
@@ -148,37 +149,42 @@ class Cloud(NamedTuple):
 
 
 def cloud(
-    a: Activity, rng: np.random.Generator, *, most: int = 2000, with_error: bool = False, kept: float = 0.98
+    a: Activity,
+    rng: np.random.Generator,
+    *,
+    max_points: int = 2000,
+    with_error: bool = False,
+    variance_kept: float = 0.98,
 ) -> Cloud:
     """Points of a cluster: reconstruction from its features alone, where it is not faint (above the 25 % quantile of
     norms).
 
     Parameters
     ----------
-    most
+    max_points
         Points, drawn without replacement.
     with_error
         Add what the dictionary missed: a coarse tiling otherwise makes polygons of circles.
-    kept
+    variance_kept
         Share of variance that the principal axes hold.
     """
     y = a.codes.astype(np.float64) @ a.directions
     norm = np.linalg.norm(y, axis=1)
     bright = np.flatnonzero(norm >= np.quantile(norm, 0.25)) if len(norm) else np.zeros(0, np.int64)
     bright = bright[norm[bright] > 0]
-    if len(bright) > most:
-        bright = np.sort(rng.choice(bright, most, replace=False))
+    if len(bright) > max_points:
+        bright = np.sort(rng.choice(bright, max_points, replace=False))
     y = y[bright] + (a.error[bright] if with_error and a.error is not None else 0)
-    return _centred(y, bright, kept)
+    return _centred(y, bright, variance_kept)
 
 
-def _centred(y: NDArray[np.float64], place: NDArray[np.int64], kept: float) -> Cloud:
+def _centred(y: NDArray[np.float64], place: NDArray[np.int64], variance_kept: float) -> Cloud:
     norm = np.linalg.norm(y, axis=1, keepdims=True)
     unit = np.divide(y, norm, out=np.zeros_like(y), where=norm > 0)
     mean = unit.mean(0) if len(unit) else np.zeros(y.shape[1])
     _, s, v = np.linalg.svd(unit - mean, full_matrices=False)
     share = s**2 / max((s**2).sum(), 1e-300)
-    k = min(int(np.searchsorted(np.cumsum(share), kept)) + 1, len(s)) if s.size and s[0] > 1e-9 else 0
+    k = min(int(np.searchsorted(np.cumsum(share), variance_kept)) + 1, len(s)) if s.size and s[0] > 1e-9 else 0
     return Cloud((unit - mean) @ v[:k].T, place, mean, v[:k], share[:k])
 
 

@@ -47,8 +47,8 @@ def ridge(
         gram = np.asarray((z.T @ z).todense(), np.float64) / n - np.outer(mean, mean)
         cross = np.asarray(z.T @ (y - centre), np.float64) / n
         weight = cho_solve(cho_factor(gram + penalty * np.eye(f), lower=True), cross)
-    own = (weight.T / scale).T
-    return lambda new: np.asarray(new @ own) - mean @ weight + centre
+    own_weight = (weight.T / scale).T
+    return lambda new: np.asarray(new @ own_weight) - mean @ weight + centre
 
 
 def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
@@ -113,16 +113,18 @@ def window_means(codes: csr_matrix, run: NDArray[np.integer], size: int) -> tupl
         ]
     ).astype(np.int64)
     tokens = (first[:, None] + np.arange(size)).ravel()
-    which = np.repeat(np.arange(len(first)), size)
+    window_of = np.repeat(np.arange(len(first)), size)
     average = csr_matrix(
-        (np.full(len(tokens), 1 / size, np.float32), (which, tokens)), shape=(len(first), codes.shape[0])
+        (np.full(len(tokens), 1 / size, np.float32), (window_of, tokens)), shape=(len(first), codes.shape[0])
     )
     return (average @ codes).tocsr(), first
 
 
-def thinned(at: NDArray[np.int64], most: int) -> NDArray[np.int64]:
-    """At most `most` entries, by a stride that is a multiple of neither 2 nor 3, so that every codon phase stays."""
-    stride = max(1, -(-len(at) // most))
+def thinned(entries: NDArray[np.int64], max_entries: int) -> NDArray[np.int64]:
+    """At most `max_entries` entries, by a stride that is a multiple of neither 2 nor 3, so that every codon phase
+    stays.
+    """
+    stride = max(1, -(-len(entries) // max_entries))
     while stride > 1 and (stride % 3 == 0 or stride % 2 == 0):
         stride += 1
-    return at[::stride]
+    return entries[::stride]

@@ -80,13 +80,13 @@ def coactivation(
     for first in range(0, n_features, chunk):
         last, width = min(first + chunk, n_features), 256
         while True:
-            found = np.zeros(last - first, np.int64)
-            partner, joint = _coactive(pattern, (first, last), (z_min, exclusion_at), found, width)
-            if found.max() <= width:
+            n_partners = np.zeros(last - first, np.int64)
+            partner, joint = _coactive(pattern, (first, last), (z_min, exclusion_at), n_partners, width)
+            if n_partners.max() <= width:
                 break
-            width = int(found.max())
-        filled = np.arange(width) < found[:, None]
-        i = np.repeat(np.arange(first, last), found)
+            width = int(n_partners.max())
+        filled = np.arange(width) < n_partners[:, None]
+        i = np.repeat(np.arange(first, last), n_partners)
         parts.append(_scored(i, partner[filled], joint[filled], pattern, rho))
     pairs = Pairs(*(np.concatenate(c) for c in zip(*parts, strict=True)))
     keep = np.abs(pairs.z) >= z_min
@@ -94,10 +94,10 @@ def coactivation(
 
 
 @njit(cache=True, parallel=True)
-def _coactive(pattern, some, floors, found, width):
+def _coactive(pattern, bounds, floors, n_partners, width):
     """Pairs of a range of features that pass a naive z: partners and counts, (last − first, width), and how many."""
     indptr, indices, ptr, rows, place = pattern
-    first, last = some
+    first, last = bounds
     n_features, n = len(ptr) - 1, len(indptr) - 1
     partner = np.empty((last - first, width), np.int64)
     count = np.empty((last - first, width), np.int64)
@@ -108,7 +108,7 @@ def _coactive(pattern, some, floors, found, width):
             for q in range(indptr[t] + place[o] + 1, indptr[t + 1]):
                 tally[indices[q]] += 1
         p = (ptr[f + 1] - ptr[f]) / n
-        kept = 0
+        n_kept = 0
         for g in range(f + 1, n_features):
             r = (ptr[g + 1] - ptr[g]) / n
             expected = n * p * r
@@ -117,11 +117,11 @@ def _coactive(pattern, some, floors, found, width):
                 continue
             z = (tally[g] - expected) / spread
             if (tally[g] > 0 and z >= floors[0]) or (expected >= floors[1] and z <= -floors[0]):
-                if kept < width:
-                    partner[f - first, kept] = g
-                    count[f - first, kept] = tally[g]
-                kept += 1
-        found[f - first] = kept
+                if n_kept < width:
+                    partner[f - first, n_kept] = g
+                    count[f - first, n_kept] = tally[g]
+                n_kept += 1
+        n_partners[f - first] = n_kept
     return partner, count
 
 
@@ -145,9 +145,9 @@ def pair_dot(rows: NDArray, i: NDArray[np.integer], j: NDArray[np.integer], chun
     out = np.empty(len(i), dtype=np.float64)
     if len(i) > 0.02 * len(rows) ** 2:
         for a in range(0, len(rows), 512):
-            at = np.flatnonzero((i >= a) & (i < a + 512))
-            if len(at):
-                out[at] = (rows[a : a + 512] @ rows.T)[i[at] - a, j[at]]
+            in_chunk = np.flatnonzero((i >= a) & (i < a + 512))
+            if len(in_chunk):
+                out[in_chunk] = (rows[a : a + 512] @ rows.T)[i[in_chunk] - a, j[in_chunk]]
         return out
     for a in range(0, len(i), chunk):
         s = slice(a, a + chunk)

@@ -113,7 +113,7 @@ def measure(
     *,
     draws: tuple[int, int] = (99, 99),
     n_landmarks: int = 120,
-    most: int = 2000,
+    max_points: int = 2000,
     alpha: float = 0.05,
 ) -> tuple[Measured, Cloud]:
     """Measure a cluster and its null.
@@ -123,7 +123,7 @@ def measure(
     draws
         Turned copies for dependence, and for holes. A few for dimension and R², and for holes where none of the
         cluster's is long enough to be called one whatever the null; cavities only where the cluster itself shows one.
-    n_landmarks, most
+    n_landmarks, max_points
         Landmarks of the persistence, and points they are chosen from.
     alpha
         Clusters whose p of dependence is larger are modules in any case: their holes have no null and no resamples.
@@ -133,18 +133,18 @@ def measure(
     The measures, and the cloud (with the dictionary's error added back where it is known) that coordinates are
     fitted on.
     """
-    points = cloud(a, rng, most=most, with_error=True)
-    codes_only = cloud(a, rng, most=most)
+    points = cloud(a, rng, max_points=max_points, with_error=True)
+    codes_only = cloud(a, rng, max_points=max_points)
     dependence, turned = _dependence(a, rng, draws[0])
     depends = _p(dependence, turned) <= alpha
     dimension = intrinsic_dimension(codes_only.x, rng)
     flat = depends and 1 <= dimension.called <= FLAT
-    found = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat and points.x.shape[1] >= 3)
-    loops, cavity = found.lengths(1), float(found.lengths(2)[0])
+    diagram = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat and points.x.shape[1] >= 3)
+    loops, cavity = diagram.lengths(1), float(diagram.lengths(2)[0])
     hole = flat and bool(loops[0] > LOOP or cavity > CAVITY)
-    seen = (float(loops[0]) if loops[0] > LOOP else np.inf, cavity if cavity > CAVITY else np.inf)
-    null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, most, seen), turned)
-    called = betti(found, _most(null.loop), _most(null.cavity))
+    observed = (float(loops[0]) if loops[0] > LOOP else np.inf, cavity if cavity > CAVITY else np.inf)
+    null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, max_points, observed), turned)
+    called = betti(diagram, _most(null.loop), _most(null.cavity))
     resamples = SURE if hole or called.pieces > 1 else FEW
     return (
         Measured(
@@ -193,24 +193,24 @@ def _null(
     a: Activity,
     rng: np.random.Generator,
     draws: int,
-    how: tuple[int, int, tuple[float, float]],
+    settings: tuple[int, int, tuple[float, float]],
     dependence: NDArray[np.float64],
 ) -> Null:
     """Shapes of turned copies; none for a module, whose shape is not asked for; no more once five have holes as long.
 
     Parameters
     ----------
-    how
+    settings
         Landmarks, points, and the loop and cavity that were seen, infinite where too short to be called (such a cavity
         is not looked for).
     """
-    n_landmarks, most, (loop_seen, cavity_seen) = how
+    n_landmarks, max_points, (loop_seen, cavity_seen) = settings
     hollow = np.isfinite(cavity_seen)
     rows: list[tuple[float, ...]] = []
     exceed = 0
     while len(rows) < draws and not (len(rows) >= SOME and exceed >= ENOUGH):
         turned = a.turned(rng)
-        points = cloud(turned, rng, most=most, with_error=True)
+        points = cloud(turned, rng, max_points=max_points, with_error=True)
         h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow)
         loop, cavity = float(h.lengths(1)[0]), float(h.lengths(2)[0]) if hollow else np.nan
         exceed += loop >= loop_seen or cavity >= cavity_seen
@@ -219,7 +219,9 @@ def _null(
             (
                 loop,
                 cavity,
-                float(np.mean(intrinsic_dimension(cloud(turned, rng, most=most).x, rng))) if first else np.nan,
+                float(np.mean(intrinsic_dimension(cloud(turned, rng, max_points=max_points).x, rng)))
+                if first
+                else np.nan,
                 len(points.explained),
                 restricted_r2(a, turned.codes) if first else np.nan,
             )
@@ -230,13 +232,13 @@ def _null(
 
 def _most(draws: NDArray[np.float64]) -> float:
     """95 % quantile of the draws that were made; 0 where none was."""
-    made = draws[~np.isnan(draws)]
-    return float(np.quantile(made, 0.95)) if len(made) else 0.0
+    drawn = draws[~np.isnan(draws)]
+    return float(np.quantile(drawn, 0.95)) if len(drawn) else 0.0
 
 
 def _p(observed: float, draws: NDArray[np.float64]) -> float:
-    made = draws[~np.isnan(draws)]
-    return float(monte_carlo_p(observed, made)) if len(made) else 1.0
+    drawn = draws[~np.isnan(draws)]
+    return float(monte_carlo_p(observed, drawn)) if len(drawn) else 1.0
 
 
 class Verdict(NamedTuple):

@@ -58,8 +58,8 @@ class Inputs(NamedTuple):
 
     def quantities(self, params: GeometryParams) -> Iterator[Quantity]:
         """What coordinates are tested against."""
-        known = self.genomes.annotations()
-        return quantities(self.genomes, self.workspace, known, params.gc_windows, params.annotations)
+        annotations = self.genomes.annotations()
+        return quantities(self.genomes, self.workspace, annotations, params.gc_windows, params.annotations)
 
 
 class Made(NamedTuple):
@@ -80,7 +80,7 @@ class Random(NamedTuple):
 
 
 def run_geometry(
-    given: Inputs,
+    inputs: Inputs,
     tokens: Tokens,
     params: GeometryParams,
     missed: Missed | None = None,
@@ -97,30 +97,30 @@ def run_geometry(
     random
         Its manifolds are held against those of the model.
     """
-    g = find_manifolds(tokens, given.decoder, params, missed)
+    g = find_manifolds(tokens, inputs.decoder, params, missed)
     log.info("geometry: %s, %d clusters, %d manifolds", g.result, len(g.clusters), g.n_manifolds)
-    meanings = coordinate_table(given, g, params, rivals_of(given, g, (tokens, missed), random, params))
-    graph = feature_graph(given.features, g, params.seed)
+    meanings = coordinate_table(inputs, g, params, rivals_of(inputs, g, (tokens, missed), random, params))
+    graph = feature_graph(inputs.features, g, params.seed)
     table = named(manifold_table(g), meanings, params.alpha)
-    return Made(g, graph, table, located(points_table(g, params.shown), given.workspace), meanings)
+    return Made(g, graph, table, located(points_table(g, params.shown), inputs.workspace), meanings)
 
 
 def rivals_of(
-    given: Inputs,
+    inputs: Inputs,
     g: Geometry,
-    seen: tuple[Tokens, Missed | None],
+    read: tuple[Tokens, Missed | None],
     random: Random | None,
     params: GeometryParams,
 ) -> Rivals:
     """Manifolds of the random-weight model, and direct recovery from raw activations, where they are at hand."""
-    tokens, missed = seen
+    tokens, missed = read
     other = None
     if random is not None and random.decoder is not None:
         other = of_rival(random.tokens, random.decoder, params)
         log.info("random weights: %d clusters as rivals", len(other))
     if missed is None or not g.clusters:
         return Rivals(other)
-    raw = raw_activations(tokens, given.decoder, missed)
+    raw = raw_activations(tokens, inputs.decoder, missed)
     if params.held_out:
         raw = Raw(*held_out(tokens, *raw))
     k = int(np.median([len(c.cloud.axes) for c in g.clusters]))
@@ -129,19 +129,19 @@ def rivals_of(
 
 
 def bench_of(
-    given: Inputs,
+    inputs: Inputs,
     tokens: Tokens,
     random: Random | None,
     params: GeometryParams,
     panel: ad.AnnData | None = None,
 ) -> Bench:
     """What the battery sees; codes of the random-weight model are of the same tokens."""
-    w = given.workspace
+    w = inputs.workspace
     other = None if random is None else random.tokens.codes
-    kmers = read_kmers(given.genomes, w, params.battery.k)[tokens.strand, tokens.row]
-    annotations = given.genomes.annotations()
+    kmers = read_kmers(inputs.genomes, w, params.battery.k)[tokens.strand, tokens.row]
+    annotations = inputs.genomes.annotations()
     find = first_half(tokens.block)
-    return Bench(given.genomes, w, annotations, tokens, other, kmers, find, params.battery, panel)
+    return Bench(inputs.genomes, w, annotations, tokens, other, kmers, find, params.battery, panel)
 
 
 def placings(g: Geometry) -> list[Placing]:
@@ -150,19 +150,19 @@ def placings(g: Geometry) -> list[Placing]:
     for number, c in enumerate(g.clusters):
         t = c.coordinate()
         ok = np.isfinite(t)
-        at = c.activity.token[ok]
-        if len(at):
-            block, strand = g.tokens.block[at], g.tokens.strand[at].astype(np.int64)
-            out.append(Placing(number, c.verdict.shape, g.tokens.row[at], strand, block, t[ok]))
+        token = c.activity.token[ok]
+        if len(token):
+            block, strand = g.tokens.block[token], g.tokens.strand[token].astype(np.int64)
+            out.append(Placing(number, c.verdict.shape, g.tokens.row[token], strand, block, t[ok]))
     return out
 
 
-def coordinate_table(given: Inputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None) -> pd.DataFrame:
+def coordinate_table(inputs: Inputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None) -> pd.DataFrame:
     """`MEANING` table: every coordinate against everything that is known of the genomes."""
-    w = given.workspace
-    how = (params.rotations, params.seed, KMER, params.meaning_tokens)
-    kmers = read_kmers(given.genomes, w, KMER)
-    return meaning_table(placings(g), given.quantities(params), kmers, w.block_bounds, how, rivals)
+    w = inputs.workspace
+    settings = (params.rotations, params.seed, KMER, params.meaning_tokens)
+    kmers = read_kmers(inputs.genomes, w, KMER)
+    return meaning_table(placings(g), inputs.quantities(params), kmers, w.block_bounds, settings, rivals)
 
 
 def named(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:
@@ -182,9 +182,9 @@ def located(points: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
     """Points with genome, contig and position."""
     if points.empty:
         return points
-    at = workspace.locate(points["row"].to_numpy())
-    stretch = workspace.table.iloc[at.stretch]
+    spots = workspace.locate(points["row"].to_numpy())
+    stretch = workspace.table.iloc[spots.stretch]
     out = points.copy()
     out["genome"], out["chrom"] = stretch["genome"].to_numpy(), stretch["chrom"].to_numpy()
-    out["position"] = at.position
+    out["position"] = spots.position
     return out

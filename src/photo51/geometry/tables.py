@@ -60,36 +60,36 @@ def _row(g: Geometry, number: int, c: Cluster) -> dict[str, object]:
 
 
 def _quantile(draws: NDArray[np.float64]) -> float:
-    made = draws[~np.isnan(draws)]
-    return float(np.quantile(made, 0.95)) if len(made) else float("nan")
+    drawn = draws[~np.isnan(draws)]
+    return float(np.quantile(drawn, 0.95)) if len(drawn) else float("nan")
 
 
 def _mean(draws: NDArray[np.float64]) -> float:
-    made = draws[~np.isnan(draws)]
-    return float(made.mean()) if len(made) else float("nan")
+    drawn = draws[~np.isnan(draws)]
+    return float(drawn.mean()) if len(drawn) else float("nan")
 
 
-def points_table(g: Geometry, most: int = 5000) -> pd.DataFrame:
-    """`POINTS` table: at most `most` tokens a manifold, evenly taken in sequence."""
+def points_table(g: Geometry, max_points: int = 5000) -> pd.DataFrame:
+    """`POINTS` table: at most `max_points` tokens a manifold, evenly taken in sequence."""
     parts = []
     for number, c in enumerate(g.clusters):
         if not c.verdict.manifold:
             continue
-        some = np.unique(
-            np.linspace(0, len(c.activity.token) - 1, min(most, len(c.activity.token))).round().astype(np.int64)
+        sample = np.unique(
+            np.linspace(0, len(c.activity.token) - 1, min(max_points, len(c.activity.token))).round().astype(np.int64)
         )
-        axes = np.zeros((len(some), 3))
-        x = c.projected()[some]
+        axes = np.zeros((len(sample), 3))
+        x = c.projected()[sample]
         axes[:, : min(3, x.shape[1])] = x[:, :3]
-        at = c.activity.token[some]
+        token = c.activity.token[sample]
         parts.append(
             pd.DataFrame(
                 {
                     "cluster": number,
-                    "row": g.tokens.row[at],
-                    "strand": np.array(["+", "-"])[g.tokens.strand[at]],
-                    "block": g.tokens.block[at],
-                    "coordinate": c.coordinate()[some],
+                    "row": g.tokens.row[token],
+                    "strand": np.array(["+", "-"])[g.tokens.strand[token]],
+                    "block": g.tokens.block[token],
+                    "coordinate": c.coordinate()[sample],
                     "axis_1": axes[:, 0],
                     "axis_2": axes[:, 1],
                     "axis_3": axes[:, 2],

@@ -72,8 +72,8 @@ def persistence(
     return Homology(tuple(_longest_first(d / radius) for d in diagrams), x, radius, index)
 
 
-def pieces(x: NDArray[np.float64], gap: float, least: float = 0.05) -> int:
-    """Parts of a cloud with next to nothing between them, that hold at least `least` of the points each.
+def pieces(x: NDArray[np.float64], gap: float, min_share: float = 0.05) -> int:
+    """Parts of a cloud with next to nothing between them, that hold at least `min_share` of the points each.
 
     Two points within `gap` are linked where a hundredth of all points lies within `gap` of both: strays link nothing.
     Where more than a fifth of the points are in no part, there is something between them, and the cloud is in one
@@ -86,7 +86,7 @@ def pieces(x: NDArray[np.float64], gap: float, least: float = 0.05) -> int:
     if len(x) < 2:
         return 1
     part = DBSCAN(eps=gap, min_samples=max(4, len(x) // 100)).fit(x).labels_
-    return max(1, int((np.bincount(part + 1)[1:] >= least * len(x)).sum())) if (part < 0).mean() <= 0.2 else 1
+    return max(1, int((np.bincount(part + 1)[1:] >= min_share * len(x)).sum())) if (part < 0).mean() <= 0.2 else 1
 
 
 def _longest_first(diagram: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -131,8 +131,8 @@ def agreement(
     same = 0
     for _ in range(draws):
         half = rng.choice(len(x), len(x) // 2, replace=False)
-        found = betti(persistence(x[half], rng), null_loop)
-        same += found[:2] == called[:2]
+        called_again = betti(persistence(x[half], rng), null_loop)
+        same += called_again[:2] == called[:2]
     return same / draws
 
 

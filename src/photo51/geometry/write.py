@@ -23,23 +23,23 @@ from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
 from photo51.io.files import atomic
 
 
-def write_all(made: Made, given: Inputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance) -> None:
+def write_all(result: Made, inputs: Inputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance) -> None:
     """Tables in `out`, figures in `out/geometry`."""
     if (bench.annotations["kind"] == "CDS").any():
-        made.graph.obsm["X_frame"] = bench.frame.plane
-    write_tables(made, out, by)
+        result.graph.obsm["X_frame"] = bench.frame.plane
+    write_tables(result, out, by)
     battery = write_battery(bench, out, by)
-    wanted = set(made.manifolds["meaning"])
-    known = {q.name: q for q in given.quantities(params) if q.name in wanted}
-    write_figures(made, bench, battery, known, params, out / "geometry")
+    meanings = set(result.manifolds["meaning"])
+    quantity_of = {q.name: q for q in inputs.quantities(params) if q.name in meanings}
+    write_figures(result, bench, battery, quantity_of, params, out / "geometry")
 
 
-def write_tables(made: Made, out: Path, by: Provenance) -> None:
+def write_tables(result: Made, out: Path, by: Provenance) -> None:
     """`geometry.h5ad`, `manifolds.parquet`, `coordinates.parquet`, `manifold_points.parquet`."""
-    write_table(made.manifolds, out / "manifolds.parquet", MANIFOLDS, by)
-    write_table(made.coordinates, out / "coordinates.parquet", MEANING, by)
-    write_table(made.points, out / "manifold_points.parquet", POINTS, by)
-    write_h5ad(made.graph, out / "geometry.h5ad", by)
+    write_table(result.manifolds, out / "manifolds.parquet", MANIFOLDS, by)
+    write_table(result.coordinates, out / "coordinates.parquet", MEANING, by)
+    write_table(result.points, out / "manifold_points.parquet", POINTS, by)
+    write_h5ad(result.graph, out / "geometry.h5ad", by)
 
 
 def write_battery(bench: Bench, out: Path, by: Provenance) -> pd.DataFrame:
@@ -50,23 +50,28 @@ def write_battery(bench: Bench, out: Path, by: Provenance) -> pd.DataFrame:
 
 
 def write_figures(
-    made: Made, bench: Bench, battery: pd.DataFrame, known: dict[str, Quantity], params: GeometryParams, out: Path
+    result: Made,
+    bench: Bench,
+    battery: pd.DataFrame,
+    quantity_of: dict[str, Quantity],
+    params: GeometryParams,
+    out: Path,
 ) -> None:
     """SVG figures in a folder that holds nothing else: those for which there is something to show."""
     with atomic(out) as folder, theme.style():
         folder.mkdir()
         save = _saver(folder)
-        if "X_umap" in made.graph.obsm:
+        if "X_umap" in result.graph.obsm:
             figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.75, 4.4))
-            plots.feature_map(ax, made.graph, made.manifolds)
+            plots.feature_map(ax, result.graph, result.manifolds)
             save(figure, "map")
-        if made.geometry.clusters:
+        if result.geometry.clusters:
             figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.62, 4.4))
-            image = plots.couplings(ax, made.graph, made.geometry)
+            image = plots.couplings(ax, result.graph, result.geometry)
             figure.colorbar(image, ax=ax, shrink=0.6)
             save(figure, "couplings")
-        for place, number in enumerate(convincing(made.manifolds, 3), start=1):
-            _manifold(made, known, number, params, save, place)
+        for place, number in enumerate(convincing(result.manifolds, 3), start=1):
+            _manifold(result, quantity_of, number, params, save, place)
         if (battery["verdict"] != "not tested").any():
             n = int((battery["verdict"] != "not tested").sum())
             figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.7, 1.2 + 0.45 * n))
@@ -79,33 +84,33 @@ def convincing(manifolds: pd.DataFrame, n: int) -> list[int]:
     """Numbers of the manifolds to show: those whose coordinate means most beyond k-mers, then those with the surest
     shape.
     """
-    found = manifolds[manifolds["manifold"] & (manifolds["coordinate"] != "none")]
-    effect = found["meaning_effect"].fillna(0.0) - found["meaning_kmer"].fillna(0.0).clip(lower=0.0)
-    rank = found.assign(effect=effect)
+    manifolds_found = manifolds[manifolds["manifold"] & (manifolds["coordinate"] != "none")]
+    effect = manifolds_found["meaning_effect"].fillna(0.0) - manifolds_found["meaning_kmer"].fillna(0.0).clip(lower=0.0)
+    rank = manifolds_found.assign(effect=effect)
     rank = rank.sort_values(["effect", "agreement", "n_features"], ascending=False, kind="stable")
     return [int(c) for c in rank["cluster"].head(n)]
 
 
 def _manifold(
-    made: Made,
-    known: dict[str, Quantity],
+    result: Made,
+    quantity_of: dict[str, Quantity],
     number: int,
     params: GeometryParams,
     save: Callable[[Figure, str], None],
     place: int,
 ) -> None:
-    row = made.manifolds[made.manifolds["cluster"] == number].iloc[0]
-    cluster = made.geometry.clusters[number]
-    points = made.points[made.points["cluster"] == number]
+    row = result.manifolds[result.manifolds["cluster"] == number].iloc[0]
+    cluster = result.geometry.clusters[number]
+    points = result.points[result.points["cluster"] == number]
     figure, axes = plt.subplots(1, 3, figsize=(theme.WIDTH_2 * 1.25, 2.9), width_ratios=(1.25, 1, 0.9))
     strand = (points["strand"] == "-").to_numpy().astype(int)
-    quantity = known.get(str(row["meaning"]))
+    quantity = quantity_of.get(str(row["meaning"]))
     values = np.full(len(points), np.nan)
     if quantity is not None:
         values = quantity.values[strand, points["row"].to_numpy()]
     plots.embedded(axes[0], points, values, quantity.kind if quantity else "linear", plots.words(str(row["meaning"])))
     axes[0].set_title(f"Manifold {number}: {row['shape']} of {row['n_features']} features")
-    plots.place_fields(axes[1], cluster, made.geometry.usable.features)
+    plots.place_fields(axes[1], cluster, result.geometry.usable.features)
     axes[1].set_title(_meaning(row))
     rng = np.random.default_rng([params.seed, 9, number])
     h = persistence(cluster.cloud.x, rng, n_landmarks=params.landmarks, cavities=cluster.cloud.x.shape[1] >= 3)
@@ -127,12 +132,12 @@ def _frame(bench: Bench, battery: pd.DataFrame, save: Callable[[Figure, str], No
     if row["verdict"] == "not tested":
         return
     phase = bench.phase
-    held = np.flatnonzero(~bench.find & np.isfinite(phase))
-    some = thinned(held, 4000)
+    scored = np.flatnonzero(~bench.find & np.isfinite(phase))
+    sample = thinned(scored, 4000)
     figure, ax = plt.subplots(figsize=(3.8, 3.8))
-    plots.frame_plane(ax, bench.frame.place[some], phase[some])
+    plots.frame_plane(ax, bench.frame.place[sample], phase[sample])
     ax.set_title(
-        f"Codon phase: accuracy {row['score']:.2f}, 6-mers {row['baseline']:.2f}\n({row['verdict']}; {len(held):,}"
+        f"Codon phase: accuracy {row['score']:.2f}, 6-mers {row['baseline']:.2f}\n({row['verdict']}; {len(scored):,}"
         " held-out bases)"
     )
     save(figure, "codon_phase")

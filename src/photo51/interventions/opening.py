@@ -138,7 +138,7 @@ def open_loaded(
 
 def read_units(path: Path, n_features: int) -> Units:
     """Units from `features.h5ad`."""
-    table = FEATURES.check(read_h5ad(path).obs.reset_index(drop=True), where=str(path))
+    table = FEATURES.check(read_h5ad(path).obs.reset_index(drop=True), file=str(path))
     if len(table) != n_features:
         raise InputError(f"{path}: need the {n_features} features of the dictionary, got {len(table)}")
     fires = table["density"] > 0
@@ -186,9 +186,9 @@ def _named_rows(path: Path) -> pd.DataFrame:
     beside = path.with_name("names.parquet")
     table = read_table(beside if path.name == "concepts.parquet" and beside.is_file() else path)
     if "evidence" in table.columns:
-        table = NAMES.check(table, where=str(path))
+        table = NAMES.check(table, file=str(path))
         return table[table["carries"]].copy()
-    table = CONCEPTS.check(table, where=str(path))
+    table = CONCEPTS.check(table, file=str(path))
     return table[(table["readout"] == "sae") & table["named"]].copy()
 
 

@@ -77,8 +77,8 @@ def cannot_write(error: OSError) -> str | None:
     """
     for number, (need, got) in _CANNOT.items():
         if error.errno == number or os.strerror(number) in str(error):
-            where = error.filename or "a file of the run"
-            return f"{where}: need {need}, got {got}; what is finished is kept, and running again goes on from it"
+            file = error.filename or "a file of the run"
+            return f"{file}: need {need}, got {got}; what is finished is kept, and running again goes on from it"
     return None
 
 

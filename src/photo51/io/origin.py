@@ -37,8 +37,8 @@ class Origin:
     def __str__(self) -> str:
         """One line that names everything that must agree."""
         name = f"{self.model_name} " if self.model_name else ""
-        how = "" if self.preprocessing == "none" else f", preprocessing {self.preprocessing}"
-        return f"site {self.site} of model {name}[{self.model}] ({self.d_model} numbers per base{how})"
+        preprocessing = "" if self.preprocessing == "none" else f", preprocessing {self.preprocessing}"
+        return f"site {self.site} of model {name}[{self.model}] ({self.d_model} numbers per base{preprocessing})"
 
     def require(self, other: Origin, what: str) -> None:
         """Make sure that `other` is the same.
@@ -64,7 +64,7 @@ class Origin:
         return {name: str(value) for name, value in self.dump().items()}
 
     @classmethod
-    def read(cls, values: Mapping[str, object], where: str) -> Origin:
+    def read(cls, values: Mapping[str, object], label: str) -> Origin:
         """Take an origin from a header or from JSON; keys it does not know are left alone.
 
         Raises
@@ -73,7 +73,7 @@ class Origin:
             Where one of `model`, `site` and `d_model` is absent.
         """
         if missing := [name for name in ("model", "site", "d_model") if name not in values]:
-            raise InputError(f"{where}: need the origin of the activations, got none of {missing}")
+            raise InputError(f"{label}: need the origin of the activations, got none of {missing}")
         return cls(
             model=str(values["model"]),
             site=str(values["site"]),

@@ -48,7 +48,7 @@ class TableSpec:
     meaning: str
     columns: dict[str, Column] = field(default_factory=dict)
 
-    def check(self, table: pd.DataFrame, where: str = "") -> pd.DataFrame:
+    def check(self, table: pd.DataFrame, file: str = "") -> pd.DataFrame:
         """Return `table` with columns in order; extra columns stay, at the end.
 
         Raises
@@ -56,16 +56,16 @@ class TableSpec:
         InputError
             Naming the column, what was found and what was expected.
         """
-        at = f"{where}: " if where else ""
+        prefix = f"{file}: " if file else ""
         if missing := [n for n, c in self.columns.items() if c.required and n not in table.columns]:
-            raise InputError(f"{at}table {self.name!r} needs columns {missing}, got {list(table.columns)}")
+            raise InputError(f"{prefix}table {self.name!r} needs columns {missing}, got {list(table.columns)}")
         for name, column in self.columns.items():
             if name in table.columns and not _fits(table[name], column.kind):
                 raise InputError(
-                    f"{at}table {self.name!r}, column {name!r}: need {column.kind}, got {table[name].dtype}"
+                    f"{prefix}table {self.name!r}, column {name!r}: need {column.kind}, got {table[name].dtype}"
                 )
-        known = [n for n in self.columns if n in table.columns]
-        return table[[*known, *(c for c in table.columns if c not in self.columns)]].reset_index(drop=True)
+        declared = [n for n in self.columns if n in table.columns]
+        return table[[*declared, *(c for c in table.columns if c not in self.columns)]].reset_index(drop=True)
 
     def empty(self) -> pd.DataFrame:
         """The table with no rows."""
@@ -88,11 +88,11 @@ def _fits(series: pd.Series, kind: str) -> bool:
     return code in _KINDS[kind] or (kind == "float" and code in "iu") or (len(series) == 0 and code == "O")
 
 
-def write_table(table: pd.DataFrame, path: Path | str, spec: TableSpec, made: Provenance) -> None:
+def write_table(table: pd.DataFrame, path: Path | str, spec: TableSpec, lineage: Provenance) -> None:
     """Check a table and write it as parquet, atomically, provenance in its metadata."""
-    checked = spec.check(table, where=str(path))
+    checked = spec.check(table, file=str(path))
     arrow = pa.Table.from_pandas(checked, preserve_index=False)
-    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _META: made.dumps().encode()})
+    arrow = arrow.replace_schema_metadata({**(arrow.schema.metadata or {}), _META: lineage.dumps().encode()})
     with atomic(path) as partial:
         pq.write_table(arrow, partial, compression="zstd")
 
@@ -117,7 +117,7 @@ def read_table(path: Path | str, spec: TableSpec | None = None) -> pd.DataFrame:
         ) from e
     table = arrow.to_pandas()
     if spec is not None:
-        table = spec.check(table, where=str(path))
+        table = spec.check(table, file=str(path))
     meta = (arrow.schema.metadata or {}).get(_META)
     table.attrs["provenance"] = json.loads(meta) if meta else {}
     return table
@@ -141,9 +141,9 @@ def provenance_of(path: Path | str) -> dict[str, Any]:
     return dict(json.loads(meta)) if meta else {}
 
 
-def write_h5ad(adata: ad.AnnData, path: Path | str, made: Provenance) -> None:
+def write_h5ad(adata: ad.AnnData, path: Path | str, lineage: Provenance) -> None:
     """Write an AnnData atomically, provenance in `uns["photo51"]`."""
-    adata.uns["photo51"] = made.dumps()
+    adata.uns["photo51"] = lineage.dumps()
     with atomic(path) as partial:
         adata.write_h5ad(partial)
 

@@ -178,11 +178,11 @@ class TensorFile:
             )
 
 
-def is_made(path: Path, made: str) -> bool:
+def is_made(path: Path, fingerprint: str) -> bool:
     """Whether a whole and undamaged shard is there that was made from the same things, by their content hash."""
     try:
         file = TensorFile(path)
-        if file.header.get("made") != made:
+        if file.header.get("made") != fingerprint:
             return False
         file.verify()
     except InputError:

@@ -170,8 +170,8 @@ def as_bytes(sequences: Sequences) -> list[NDArray[np.uint8]]:
 
 def parse_name(name: str) -> tuple[str, int | None]:
     """Split `model@random:SEED` into the model and the seed; `@random` alone is seed 0."""
-    found = re.fullmatch(r"(.+?)@random(?::(\d+))?", name)
-    return (name, None) if found is None else (found[1], int(found[2] or 0))
+    match = re.fullmatch(r"(.+?)@random(?::(\d+))?", name)
+    return (name, None) if match is None else (match[1], int(match[2] or 0))
 
 
 def torch_dtype(dtype: str | torch.dtype | None) -> torch.dtype | None:

@@ -65,12 +65,12 @@ def audit(model: nn.Module) -> list[Repair]:
     return repairs
 
 
-def _compare(name: str, found: Tensor, right: Tensor) -> Repair | None:
-    if found.is_meta:
+def _compare(name: str, loaded: Tensor, right: Tensor) -> Repair | None:
+    if loaded.is_meta:
         return Repair(name, "no storage", float("inf"))
-    if found.shape != right.shape:
-        return Repair(name, f"of shape {tuple(found.shape)}", float("inf"))
-    a, b = found.detach().cpu(), right.to(found.dtype)
+    if loaded.shape != right.shape:
+        return Repair(name, f"of shape {tuple(loaded.shape)}", float("inf"))
+    a, b = loaded.detach().cpu(), right.to(loaded.dtype)
     if torch.equal(a, b):
         return None
     if a.is_floating_point() and not torch.isfinite(a).all() and torch.isfinite(b).all():

@@ -47,11 +47,11 @@ def read_log(run: Path) -> pd.DataFrame:
     for number, line in enumerate(path.read_text().splitlines(), 1):
         try:
             row = json.loads(line)
-            found = steps.setdefault(int(row["step"]), {})
+            row_of_step = steps.setdefault(int(row["step"]), {})
         except (ValueError, KeyError, TypeError) as e:
             raise InputError(f"{path}:{number}: need a JSON object with a step, got {line[:60]!r}") from e
-        found |= {"loss_bits": row["loss_bits"]} if "loss_bits" in row else {}
-        found |= {f"heldout_{group}": bits for group, bits in row.get("heldout_bits", {}).items()}
+        row_of_step |= {"loss_bits": row["loss_bits"]} if "loss_bits" in row else {}
+        row_of_step |= {f"heldout_{group}": bits for group, bits in row.get("heldout_bits", {}).items()}
     table = pd.DataFrame.from_dict(steps, orient="index").rename_axis("step")
     return table.sort_index().reset_index()
 
@@ -99,23 +99,23 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
         got = model.spec.config.get(key)
         if key != "block_kinds" and got is not None and got != value:
             raise InputError(f"{run}: need the run of {folder} ({key} {got}), got one with {key} {value}")
-    found = compare(model, corpus, trained.length, trained.seed, params)
-    card = _summary(model, log, trained, found)
+    heldout = compare(model, corpus, trained.length, trained.seed, params)
+    card = _summary(model, log, trained, heldout)
     write_svg(
         folder / "loss.svg",
         (theme.WIDTH_2, 3.4),
         lambda ax: loss_curve(ax, log),
-        lambda ax: bars(ax, found.bits),
+        lambda ax: bars(ax, heldout.bits),
     )
     write_json(card, folder / CARD)
     with atomic(folder / "README.md") as partial:
-        partial.write_text(as_markdown(folder.name, card, found, corpus, trained))
+        partial.write_text(as_markdown(folder.name, card, heldout, corpus, trained))
     return card
 
 
-def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, found: Heldout) -> dict[str, Any]:
+def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, heldout: Heldout) -> dict[str, Any]:
     steps = int(log["step"].max())
-    first = next(iter(found.windows.values()))[0, :_KNOWN]
+    first = next(iter(heldout.windows.values()))[0, :_KNOWN]
     sequence = first.tobytes().decode("ascii")
     bits = -float(np.nanmean(model_log_probs(model, first[None]).astype(np.float64))) / math.log(2)
     return {
@@ -128,9 +128,9 @@ def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, found:
         "seed": trained.seed,
         "licence": LICENCE,
         "known_loss": {"sequence": sequence, "bits": bits},
-        "heldout": found.bits.to_dict("records"),
-        "best_markov": {group: best_markov(found.bits, group) for group in found.windows},
-        "frames": found.frames.to_dict("records"),
+        "heldout": heldout.bits.to_dict("records"),
+        "best_markov": {group: best_markov(heldout.bits, group) for group in heldout.windows},
+        "frames": heldout.frames.to_dict("records"),
     }
 
 
@@ -146,9 +146,9 @@ def loss_curve(ax: Axes, log: pd.DataFrame) -> Axes:
     )
     groups = [c for c in log.columns if c.startswith("heldout_")]
     for tone, column in zip((theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY), groups, strict=False):
-        seen = log.dropna(subset=[column])
+        evaluated = log.dropna(subset=[column])
         name = column.removeprefix("heldout_")
-        ax.plot(seen["step"], seen[column], color=tone, marker="o", ms=2, label=f"held-out {name}")
+        ax.plot(evaluated["step"], evaluated[column], color=tone, marker="o", ms=2, label=f"held-out {name}")
     settled = train.loc[train["step"] > train["step"].max() / 20, "loss_bits"]
     ax.set_ylim(min(settled.min(), 1.6) - 0.02 if len(settled) else None, 2.05)
     ax.axhline(2, color=theme.FAINT, lw=0.8, ls=":")
@@ -173,14 +173,14 @@ def bars(ax: Axes, table: pd.DataFrame) -> Axes:
     return ax
 
 
-def as_markdown(name: str, card: Mapping[str, Any], found: Heldout, corpus: Corpus, trained: PretrainParams) -> str:
+def as_markdown(name: str, card: Mapping[str, Any], heldout: Heldout, corpus: Corpus, trained: PretrainParams) -> str:
     """The card as a Markdown page."""
-    order = max(int(p.rsplit("_", 1)[1]) for p in found.bits["predictor"] if p != MODEL)
+    order = max(int(p.rsplit("_", 1)[1]) for p in heldout.bits["predictor"] if p != MODEL)
     return "\n".join(
         [
             *_head(name, card, trained),
-            *_heldout(found, card, order),
-            *_coding(found.frames),
+            *_heldout(heldout, card, order),
+            *_coding(heldout.frames),
             *_data(corpus, trained),
             *_again(name, trained),
         ]
@@ -211,7 +211,7 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
     ]
 
 
-def _heldout(found: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
+def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
     lines = [
         "## Held-out species",
         "",
@@ -226,19 +226,19 @@ def _heldout(found: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
         "| group | windows | model | best chain | its bits | model needs less by (± s.e.) |",
         "|---|---|---|---|---|---|",
     ]
-    for group in found.windows:
-        table = found.bits[found.bits["group"] == group].set_index("predictor")
+    for group in heldout.windows:
+        table = heldout.bits[heldout.bits["group"] == group].set_index("predictor")
         best = card["best_markov"][group]
         row = table.loc[best]
         lines.append(
             f"| {group} | {int(row['windows'])} | {table.loc[MODEL, 'bits']:.4f} ± {table.loc[MODEL, 'bits_se']:.4f} |"
             f" {best} | {row['bits']:.4f} | {row['model_gains']:+.4f} ± {row['model_gains_se']:.4f} |"
         )
-    lines += ["", "| order | " + " | ".join(f"{g}, all | {g}, own" for g in found.windows) + " |"]
-    lines.append("|---|" + "---|---|" * len(found.windows))
-    wide = found.bits.pivot_table(index="group", columns="predictor", values="bits")
+    lines += ["", "| order | " + " | ".join(f"{g}, all | {g}, own" for g in heldout.windows) + " |"]
+    lines.append("|---|" + "---|---|" * len(heldout.windows))
+    wide = heldout.bits.pivot_table(index="group", columns="predictor", values="bits")
     for k in range(1, order + 1):
-        cells = [f"{wide.loc[g, f'markov_{k}']:.4f} | {wide.loc[g, f'markov_own_{k}']:.4f}" for g in found.windows]
+        cells = [f"{wide.loc[g, f'markov_{k}']:.4f} | {wide.loc[g, f'markov_own_{k}']:.4f}" for g in heldout.windows]
         lines.append(f"| {k} | " + " | ".join(cells) + " |")
     return [*lines, ""]
 

@@ -71,18 +71,18 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
         Before anything is written: where the tensors are not those of the preset (naming the first that differs, and
         the preset they fit), or the disk is too full. While writing: for weights that are not finite.
     """
-    found = open_source(source)
+    weights = open_source(source)
     config = preset.config()
-    names = _matched(found, expected(config), preset)
-    plan = _plan(found, names, config)
+    names = _matched(weights, expected(config), preset)
+    plan = _plan(weights, names, config)
     need, free = sum(p.nbytes for p in plan.values()), free_bytes(out)
     if need > free:
         raise InputError(f"{out}: need {need / 1e9:.1f} GB of disk for {preset.name}, got {free / 1e9:.1f} GB free")
-    _check_tied(found, names)
+    _check_tied(weights, names)
     out.mkdir(parents=True, exist_ok=True)
     for old in (*out.glob("model*.safetensors"), out / INDEX, out / RECORD):
         old.unlink(missing_ok=True)
-    sha = write_weights(out, plan, progress(_tensors(found, names, config), "convert", len(plan), "tensors"))
+    sha = write_weights(out, plan, progress(_tensors(weights, names, config), "convert", len(plan), "tensors"))
     config.dtype = plan["embedding_layer.weight"].dtype
     config.architectures = [StripedHyenaForCausalLM.__name__]
     config.save_pretrained(out)
@@ -91,7 +91,7 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
             "digest": sha,
             "preset": preset.name,
             "licence": preset.licence,
-            "source": {path.name: path.stat().st_size for path in _paths(found)},
+            "source": {path.name: path.stat().st_size for path in _paths(weights)},
         },
         out / RECORD,
     )
@@ -109,8 +109,8 @@ def open_source(path: Path) -> Source:
     return WeightFiles([path]) if path.suffix == ".safetensors" else TorchFile(parts_of(path))
 
 
-def _paths(found: Source) -> list[Path]:
-    return list(getattr(found, "paths", []))
+def _paths(weights: Source) -> list[Path]:
+    return list(getattr(weights, "paths", []))
 
 
 def expected(config: StripedHyenaConfig) -> dict[str, tuple[int, ...]]:
@@ -120,26 +120,26 @@ def expected(config: StripedHyenaConfig) -> dict[str, tuple[int, ...]]:
     return {name: tuple(t.shape) for name, t in model.state_dict().items()}
 
 
-def _matched(found: Source, want: dict[str, tuple[int, ...]], preset: Preset) -> dict[str, str]:
+def _matched(weights: Source, want: dict[str, tuple[int, ...]], preset: Preset) -> dict[str, str]:
     """Our name → name in the file, for every tensor of the model that the file has."""
-    ours = {_PREFIX.sub("", name): name for name in found}
+    ours = {_PREFIX.sub("", name): name for name in weights}
     names = {name: ours[name] for name in want if name in ours}
     missing = [name for name in want if name not in names and not name.endswith("inv_freq")]
     extra = [name for name in ours if name not in want and not _EXTRA.search(name)]
-    wrong = [name for name, file in names.items() if found.shape(file) != want[name]]
+    wrong = [name for name, file in names.items() if weights.shape(file) != want[name]]
     if not (missing or extra or wrong):
         return names
-    fits = _fitting({name: found.shape(file) for name, file in ours.items()})
+    fits = _fitting({name: weights.shape(file) for name, file in ours.items()})
     hint = f"; its tensors fit {' or '.join(fits)}: name that preset" if fits else ""
     if wrong:
         name = wrong[0]
         raise InputError(
-            f"{found.where}: {name}: need shape {want[name]} for preset {preset.name}, got"
-            f" {found.shape(names[name])}{hint}"
+            f"{weights.where}: {name}: need shape {want[name]} for preset {preset.name}, got"
+            f" {weights.shape(names[name])}{hint}"
         )
     what, names_ = ("needs", missing) if missing else ("does not know", extra)
     more = f" and {len(names_) - 3} more" if len(names_) > 3 else ""
-    raise InputError(f"{found.where}: preset {preset.name} {what} {', '.join(names_[:3])}{more}{hint}")
+    raise InputError(f"{weights.where}: preset {preset.name} {what} {', '.join(names_[:3])}{more}{hint}")
 
 
 def _fitting(shapes: dict[str, tuple[int, ...]]) -> list[str]:
@@ -147,41 +147,41 @@ def _fitting(shapes: dict[str, tuple[int, ...]]) -> list[str]:
 
     def fits(preset: Preset) -> bool:
         want = expected(preset.config())
-        known = {name for name in shapes if not _EXTRA.search(name)}
-        return known <= set(want) and all(
+        names = {name for name in shapes if not _EXTRA.search(name)}
+        return names <= set(want) and all(
             shapes.get(name) == shape for name, shape in want.items() if not name.endswith("inv_freq")
         )
 
     return [p.name for p in PRESETS.values() if fits(p)]
 
 
-def _plan(found: Source, names: dict[str, str], config: StripedHyenaConfig) -> dict[str, Planned]:
+def _plan(weights: Source, names: dict[str, str], config: StripedHyenaConfig) -> dict[str, Planned]:
     plan = {}
     for name, shape in expected(config).items():
-        dtype = found.dtype(names[name]) if name in names else torch.float32
+        dtype = weights.dtype(names[name]) if name in names else torch.float32
         plan[name] = Planned(torch.float32 if dtype == torch.float64 else dtype, shape)
     return plan
 
 
-def _check_tied(found: Source, names: dict[str, str]) -> None:
-    tied = next((name for name in found if _PREFIX.sub("", name) == _TIED), None)
-    if tied is not None and raw_bytes(found[tied]) != raw_bytes(found[names["embedding_layer.weight"]]):
+def _check_tied(weights: Source, names: dict[str, str]) -> None:
+    tied = next((name for name in weights if _PREFIX.sub("", name) == _TIED), None)
+    if tied is not None and raw_bytes(weights[tied]) != raw_bytes(weights[names["embedding_layer.weight"]]):
         raise InputError(
-            f"{found.where}: need {_TIED} equal to embedding_layer.weight, as all released models have it, got others"
+            f"{weights.where}: need {_TIED} equal to embedding_layer.weight, as all released models have it, got others"
         )
 
 
-def _tensors(found: Source, names: dict[str, str], config: StripedHyenaConfig) -> Iterator[tuple[str, Tensor]]:
+def _tensors(weights: Source, names: dict[str, str], config: StripedHyenaConfig) -> Iterator[tuple[str, Tensor]]:
     for name in expected(config):
         if name not in names:
-            log.info("%s: no %s, computed from the configuration", found.where, name)
+            log.info("%s: no %s, computed from the configuration", weights.where, name)
             yield name, inverse_frequencies(config)
             continue
-        tensor = found[names[name]]
+        tensor = weights[names[name]]
         if not torch.isfinite(tensor).all():
             bad = int((~torch.isfinite(tensor)).sum())
             raise InputError(
-                f"{found.where}: {name}: need finite weights, got {bad} that are not; download the file again"
+                f"{weights.where}: {name}: need finite weights, got {bad} that are not; download the file again"
             )
         if config.generation == 2 and ".Wqkv." in name:
             tensor = tensor.unflatten(0, (config.n_heads, 3, -1)).transpose(0, 1).flatten(0, 2)

@@ -179,19 +179,19 @@ class CpuAttention:
         """Buffers for `columns`, zero where `work` has nothing."""
         batch, heads, n, size = work.keys.shape
         first = max(columns.start, work.origin)
-        kept = slice(first - work.origin, n)
-        here = slice(first - columns.start, work.origin + n - columns.start)
+        source = slice(first - work.origin, n)
+        target = slice(first - columns.start, work.origin + n - columns.start)
         shape = (batch, heads, columns.stop - columns.start, size)
         new = KeysValues(torch.zeros(shape), torch.zeros(shape), columns.start)
-        if kept.start < kept.stop:
-            new.keys[:, :, here], new.values[:, :, here] = work.keys[:, :, kept], work.values[:, :, kept]
+        if source.start < source.stop:
+            new.keys[:, :, target], new.values[:, :, target] = work.keys[:, :, source], work.values[:, :, source]
         return new
 
     def end(self, work: KeysValues, stop: int) -> State:
         """The cache's state after the token before `stop`."""
         first = work.origin if self.window is None else max(work.origin, stop - self.window + 1)
-        kept = slice(first - work.origin, stop - work.origin)
-        return {"keys": work.keys[:, :, kept].clone(), "values": work.values[:, :, kept].clone()}
+        window = slice(first - work.origin, stop - work.origin)
+        return {"keys": work.keys[:, :, window].clone(), "values": work.values[:, :, window].clone()}
 
     def __call__(self, u: Tensor, work: KeysValues, start: int) -> tuple[Tensor, KeysValues]:
         """Attend from (batch, length, d_model), whose first token has index `start`."""
@@ -205,8 +205,8 @@ class CpuAttention:
         t = torch.arange(start, start + length, dtype=torch.float32) / self.rotary.scaling
         angle = torch.outer(t, self.rotary.inv_freq.float())
         turn = (angle.cos().numpy(), angle.sin().numpy())
-        at = start - work.origin
-        kernels.rotate(qkv.numpy(), turn, at, q.numpy(), work.keys.numpy(), work.values.numpy())
+        offset = start - work.origin
+        kernels.rotate(qkv.numpy(), turn, offset, q.numpy(), work.keys.numpy(), work.values.numpy())
         y = torch.empty(batch, length, self.heads, size)
         for b in range(batch):
             for h in range(self.heads):
@@ -218,23 +218,23 @@ class CpuAttention:
         """Attend in one head of one sequence: queries (length + spare, size) of tokens from `start` on, into y
         (length, size).
         """
-        stop, at = start + y.shape[0], start
+        stop, token = start + y.shape[0], start
         window = self.window or 1 << 62
-        held = torch.empty(self.queries * KEYS)
-        while at < stop:
-            n = min(stop, (at // self.queries + 1) * self.queries) - at
-            rows = q[at - start :][: max(n, MIN_ROWS)]
+        buffer = torch.empty(self.queries * KEYS)
+        while token < stop:
+            n = min(stop, (token // self.queries + 1) * self.queries) - token
+            rows = q[token - start :][: max(n, MIN_ROWS)]
             mixed = torch.zeros_like(rows)
             peak, total = np.full(len(rows), -np.inf, np.float32), np.zeros(len(rows), np.float32)
-            columns = self._columns(at, at + 1)
+            columns = self._columns(token, token + 1)
             for first in range(columns.start, columns.stop, KEYS):
                 keys = slice(first - past.origin, min(first + KEYS, columns.stop) - past.origin)
-                scores = held[: len(rows) * (keys.stop - keys.start)].view(len(rows), -1)
+                scores = buffer[: len(rows) * (keys.stop - keys.start)].view(len(rows), -1)
                 torch.mm(rows, past.keys[keys].T, out=scores)
-                kernels.soften(scores.numpy(), at - first, window, peak, total, mixed.numpy())
+                kernels.soften(scores.numpy(), token - first, window, peak, total, mixed.numpy())
                 mixed.addmm_(scores, past.values[keys])
-            torch.div(mixed[:n], torch.from_numpy(total[:n, None]), out=y[at - start :][:n])
-            at += n
+            torch.div(mixed[:n], torch.from_numpy(total[:n, None]), out=y[token - start :][:n])
+            token += n
 
 
 class CpuMLP:
@@ -268,9 +268,9 @@ def cpu_blocks(model: StripedHyenaForCausalLM) -> list[CpuBlock]:
     """The model's blocks for a CPU, made anew when a weight has changed."""
     weights = [*model.parameters(), *model.buffers()]
     stamp = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
-    kept = model.__dict__.get("_cpu_blocks")
-    if kept is None or kept[0] != stamp:
+    cached = model.__dict__.get("_cpu_blocks")
+    if cached is None or cached[0] != stamp:
         with torch.no_grad():
-            kept = stamp, [CpuBlock(cast("StripedHyenaBlock", block)) for block in model.blocks]
-        model.__dict__["_cpu_blocks"] = kept
-    return kept[1]
+            cached = stamp, [CpuBlock(cast("StripedHyenaBlock", block)) for block in model.blocks]
+        model.__dict__["_cpu_blocks"] = cached
+    return cached[1]

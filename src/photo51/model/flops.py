@@ -26,9 +26,9 @@ def blocks_read(config: StripedHyenaConfig, sites: Iterable[str], *, likelihood:
     """
     last = config.num_hidden_layers if likelihood else 0
     for site in sites:
-        found = _BLOCK.fullmatch(site)
-        if found and int(found[1]) < config.num_hidden_layers:
-            last = max(last, int(found[1]) + 1)
+        match = _BLOCK.fullmatch(site)
+        if match and int(match[1]) < config.num_hidden_layers:
+            last = max(last, int(match[1]) + 1)
         elif site == "final_norm":
             last = config.num_hidden_layers
         elif site != "embed":

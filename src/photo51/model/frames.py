@@ -40,7 +40,7 @@ class Separation(NamedTuple):
     bits_copy: float
 
 
-def open_frames(ids: NDArray[np.uint8], least: int) -> list[NDArray[np.uint8]]:
+def open_frames(ids: NDArray[np.uint8], min_codons: int) -> list[NDArray[np.uint8]]:
     """Open reading frames of a sequence, start codon to before the stop, read on their strand; longest first, none
     overlapping.
 
@@ -48,24 +48,24 @@ def open_frames(ids: NDArray[np.uint8], least: int) -> list[NDArray[np.uint8]]:
     ----------
     ids
         Bytes of a contig.
-    least
+    min_codons
         Fewest codons.
     """
-    spans = [(a, b, ids[a:b]) for a, b in _forward_frames(ids, least)]
+    spans = [(a, b, ids[a:b]) for a, b in _forward_frames(ids, min_codons)]
     turned, n = reverse_complement(ids), len(ids)
-    spans += [(n - b, n - a, turned[a:b]) for a, b in _forward_frames(turned, least)]
+    spans += [(n - b, n - a, turned[a:b]) for a, b in _forward_frames(turned, min_codons)]
     taken = np.zeros(n, dtype=bool)
-    found = []
+    genes = []
     for a, b, gene in sorted(spans, key=lambda s: (s[0] - s[1], s[0])):
         if not taken[a:b].any() and (codes(gene) < 4).all():
             taken[a:b] = True
-            found.append(gene)
-    return found
+            genes.append(gene)
+    return genes
 
 
-def _forward_frames(ids: NDArray[np.uint8], least: int) -> list[tuple[int, int]]:
+def _forward_frames(ids: NDArray[np.uint8], min_codons: int) -> list[tuple[int, int]]:
     letters = codes(ids).astype(np.int64)
-    found = []
+    spans = []
     for frame in range(3):
         n = (len(letters) - frame) // 3
         codon = letters[frame : frame + 3 * n].reshape(n, 3)
@@ -74,12 +74,12 @@ def _forward_frames(ids: NDArray[np.uint8], least: int) -> list[tuple[int, int]]
         starts = np.flatnonzero(np.isin(word, _STARTS) & ~bad)
         stops = np.flatnonzero(bad)
         for before, stop in zip(np.append(-1, stops[:-1]).tolist(), stops.tolist(), strict=True):
-            if stop - before <= least:
+            if stop - before <= min_codons:
                 continue
             later = starts[np.searchsorted(starts, before + 1) :]
-            if len(later) and stop - later[0] >= least:
-                found.append((frame + 3 * int(later[0]), frame + 3 * stop))
-    return found
+            if len(later) and stop - later[0] >= min_codons:
+                spans.append((frame + 3 * int(later[0]), frame + 3 * stop))
+    return spans
 
 
 def frame_shifted(gene: NDArray[np.uint8], rng: np.random.Generator, every: int = 20) -> NDArray[np.uint8]:
@@ -89,9 +89,9 @@ def frame_shifted(gene: NDArray[np.uint8], rng: np.random.Generator, every: int 
     parts = []
     for i, start in enumerate(range(0, len(gene), 3 * every)):
         piece = gene[start : start + 3 * every]
-        at = int(rng.integers(0, 3))
+        i_base = int(rng.integers(0, 3))
         base = np.frombuffer(b"ACGT", np.uint8)[rng.integers(4)]
-        parts.append(np.delete(piece, at) if i % 2 == 1 else np.insert(piece, at, base) if i else piece)
+        parts.append(np.delete(piece, i_base) if i % 2 == 1 else np.insert(piece, i_base, base) if i else piece)
     return np.concatenate(parts)[: len(gene)]
 
 

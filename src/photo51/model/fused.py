@@ -152,7 +152,7 @@ class Mix(Function):
         g = z.new_empty(length, d)
         kernels.gate_forward(arr(z), arr(taps), arr(g))
         ctx.kind = kind
-        kept: tuple[Tensor, ...] = ()
+        checkpoints: tuple[Tensor, ...] = ()
         if kind == "hcs":
             signal = short_filter(g, filt[0])
         elif kind == "hcm":
@@ -160,11 +160,11 @@ class Mix(Function):
             signal = ctx.toeplitz.forward(g, filt[1])
         else:
             signal = torch.empty_like(g)
-            kept = (filt[0].new_empty(-(-length // kernels.SCAN), *filt[0].shape),)
-            kernels.scan(arr(g), *map(arr, filt), arr(signal), arr(kept[0]))  # type: ignore[call-arg]
+            checkpoints = (filt[0].new_empty(-(-length // kernels.SCAN), *filt[0].shape),)
+            kernels.scan(arr(g), *map(arr, filt), arr(signal), arr(checkpoints[0]))  # type: ignore[call-arg]
         y = torch.empty_like(g)
         kernels.gate_output(arr(z), arr(taps), arr(signal), arr(y))
-        ctx.save_for_backward(z, taps, g, signal, *filt, *kept)
+        ctx.save_for_backward(z, taps, g, signal, *filt, *checkpoints)
         return y
 
     @staticmethod

@@ -73,9 +73,9 @@ def window_bytes(config: StripedHyenaConfig, length: int, batch: int, itemsize: 
     """
     d, rows = config.hidden_size, batch * length
     attention = config.block_kinds.count("attn") * 2 * d
-    held = min(rows, 1 << 13) if streams else rows
+    rows_in_memory = min(rows, 1 << 13) if streams else rows
     keys = attention * (rows if config.attention_window is None else min(rows, batch * config.attention_window))
-    widest = held * (4 * d + 2 * config.mlp_size + max(config.vocab_size, 3 * d))
+    widest = rows_in_memory * (4 * d + 2 * config.mlp_size + max(config.vocab_size, 3 * d))
     return itemsize * (keys + widest)
 
 

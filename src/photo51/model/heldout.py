@@ -133,26 +133,26 @@ class _Chains:
         tuned = corpus._replace(records=records)
         train = records[records["split"].isin(["train", TUNE])]
         longest: dict[str, NDArray[np.uint32]] = {}
-        kept: dict[str, NDArray[np.uint32]] = {}
+        tuning: dict[str, NDArray[np.uint32]] = {}
         for group in progress(sorted(set(train["group"])), "markov", unit="groups"):
             part = train[train["group"] == group]
             longest[group] = self._count(corpus, part[part["split"] == "train"])
             if (part["split"] == TUNE).any():
-                kept[group] = self._count(corpus, part[part["split"] == TUNE])
+                tuning[group] = self._count(corpus, part[part["split"] == TUNE])
         self.pooled: NDArray[np.uint32] = sum(longest.values(), np.zeros(4 ** (self.order + 1), np.uint32))
         self.own = longest
         self.strengths: dict[tuple[str, str], NDArray[np.float64]] = {}
         pooled = from_longest(self.pooled)
         for group in groups:
             ids = heldout_windows(tuned, length, params.tuning_windows, params.seed, [group], TUNE)
-            if group not in ids or group not in kept:
+            if group not in ids or group not in tuning:
                 raise InputError(
                     f"corpus: need training species of {group} to fit Markov chains on, got fewer than two"
                 )
             self.strengths["markov", group] = fit_strengths(look_up(pooled, ids[group]))
-            own = from_longest(longest[group])
-            self.strengths["markov_own", group] = fit_strengths(look_up(own, ids[group]))
-        for group, counted in kept.items():
+            own_counts = from_longest(longest[group])
+            self.strengths["markov_own", group] = fit_strengths(look_up(own_counts, ids[group]))
+        for group, counted in tuning.items():
             self.own[group] += counted
             self.pooled += counted
         self._pooled = from_longest(self.pooled)
@@ -183,11 +183,11 @@ def _with_tuning_species(records: pd.DataFrame, groups: list[str], length: int, 
         part = records[(records["group"] == group) & (records["split"] == "train")]
         bases = part.groupby("species")["length"].sum()
         long = sorted(set(part.loc[part["length"] >= length, "species"]))
-        wanted, taken = _TUNING_SHARE * bases.sum(), 0
+        target, taken = _TUNING_SHARE * bases.sum(), 0
         for i in rng.permutation(len(long))[: max(0, len(bases) - 1)]:
             split[part.index[part["species"] == long[i]]] = TUNE
             taken += int(bases[long[i]])
-            if taken >= wanted:
+            if taken >= target:
                 break
     return records.assign(split=split)
 
@@ -203,8 +203,8 @@ def heldout_genes(corpus: Corpus, params: ModelCardParams) -> list[NDArray[np.ui
         genes = [g for piece in _pieces(corpus, table) for g in open_frames(piece, params.codons)]
         rng = np.random.default_rng([params.seed, 5, number])
         by_species.append([genes[i] for i in rng.permutation(len(genes))])
-    found = [genes[i] for i in range(max(map(len, by_species), default=0)) for genes in by_species if i < len(genes)]
-    return found[: params.genes]
+    in_turn = [genes[i] for i in range(max(map(len, by_species), default=0)) for genes in by_species if i < len(genes)]
+    return in_turn[: params.genes]
 
 
 def _frames(

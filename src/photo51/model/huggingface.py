@@ -210,13 +210,13 @@ class Library:
         """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked
         for.
         """
-        found = self.forward(sequences, Sites(sites, stop=not likelihood), logits=likelihood)
+        passed = self.forward(sequences, Sites(sites, stop=not likelihood), logits=likelihood)
         at_bases = {
-            name: [x[torch.from_numpy(t.expand()).to(x.device)] for x, t in zip(each, found.tokens, strict=True)]
-            for name, each in found.sites.items()
+            name: [x[torch.from_numpy(t.expand()).to(x.device)] for x, t in zip(each, passed.tokens, strict=True)]
+            for name, each in passed.sites.items()
         }
         over: Over = "bases" if self.spec.bp_per_token == 1 else "vocabulary"
-        return Reading(at_bases, self._log_probs(found, over) if likelihood else None)
+        return Reading(at_bases, self._log_probs(passed, over) if likelihood else None)
 
     def log_probs(self, sequences: Sequences, *, over: Over = "vocabulary") -> list[NDArray[np.float32]]:
         """Natural log-probability of each base given the tokens before, (bases,); that of a token is shared out evenly.
@@ -250,10 +250,10 @@ class Library:
             table = torch.full_like(logits, -torch.inf)
             table[:, vocabulary] = logits[:, vocabulary]
             logits = table
-        found = torch.log_softmax(logits[:-1].float(), -1).gather(-1, ids[1:, None])[:, 0].cpu().numpy()
-        found = np.concatenate([[np.nan], np.where(np.isfinite(found), found, np.nan)]).astype(np.float32)
+        log_p = torch.log_softmax(logits[:-1].float(), -1).gather(-1, ids[1:, None])[:, 0].cpu().numpy()
+        log_p = np.concatenate([[np.nan], np.where(np.isfinite(log_p), log_p, np.nan)]).astype(np.float32)
         lengths = tokens.spans[:, 1] - tokens.spans[:, 0]
-        return np.repeat(found / lengths.astype(np.float32), lengths)
+        return np.repeat(log_p / lengths.astype(np.float32), lengths)
 
     def generate(self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0) -> str:
         """Continue a sequence by at least `n` bases, cut to `n`.
@@ -315,8 +315,8 @@ def _guess(model: nn.Module) -> Family:
 
 
 def _attach(module: nn.Module, side: str, sites: Sites, name: str) -> Any:
-    def enter(_module: nn.Module, given: tuple) -> tuple:
-        return (sites.visit(name, given[0]), *given[1:])
+    def enter(_module: nn.Module, inputs: tuple) -> tuple:
+        return (sites.visit(name, inputs[0]), *inputs[1:])
 
     def leave(_module: nn.Module, _given: tuple, result: Any) -> Any:
         if isinstance(result, tuple):

@@ -171,9 +171,9 @@ def oscillations(g, modes, x2, state, y):
 
 
 @_kernel
-def rotate(qkv, turn, at, q, k, v):
+def rotate(qkv, turn, first, q, k, v):
     """Turn queries and keys by their positions, divide queries by √size, put keys and values into the buffers from
-    column `at` on.
+    column `first` on.
 
     Parameters
     ----------
@@ -198,10 +198,10 @@ def rotate(qkv, turn, at, q, k, v):
                     q[b, h, t, half + c] = scale * (x * w + y * u)
                 for c in range(half):
                     u, w, x, y = cos[t, c], sin[t, c], qkv[b, t, 1, h, c], qkv[b, t, 1, h, half + c]
-                    k[b, h, at + t, c] = x * u - y * w
-                    k[b, h, at + t, half + c] = x * w + y * u
+                    k[b, h, first + t, c] = x * u - y * w
+                    k[b, h, first + t, half + c] = x * w + y * u
                 for c in range(size):
-                    v[b, h, at + t, c] = qkv[b, t, 2, h, c]
+                    v[b, h, first + t, c] = qkv[b, t, 2, h, c]
 
 
 @intrinsic
@@ -296,11 +296,11 @@ def soften(scores, lag, window, peak, total, y):
             continue
         row[:first] = 0
         row[last:] = 0
-        seen = row[first:last]
-        top = max(peak[i], _max(seen))
-        _exp(seen, top)
+        visible = row[first:last]
+        top = max(peak[i], _max(visible))
+        _exp(visible, top)
         shrink = np.exp(peak[i] - top)
         peak[i] = top
-        total[i] = total[i] * shrink + _sum(seen)
+        total[i] = total[i] * shrink + _sum(visible)
         for c in range(y.shape[1]):
             y[i, c] *= shrink

@@ -116,19 +116,19 @@ def look_up(counts: Counts, windows: NDArray[np.uint8]) -> Seen:
     """
     letters = codes(windows)
     n, length = letters.shape
-    known = np.zeros((n, length), dtype=np.int64)
+    n_before = np.zeros((n, length), dtype=np.int64)
     for i in range(1, length):
-        known[:, i] = np.where(letters[:, i - 1] == UNKNOWN, 0, np.minimum(known[:, i - 1] + 1, counts.order))
+        n_before[:, i] = np.where(letters[:, i - 1] == UNKNOWN, 0, np.minimum(n_before[:, i - 1] + 1, counts.order))
     clean = np.where(letters == UNKNOWN, 0, letters).astype(np.int64)
     padded = np.concatenate([np.zeros((n, counts.order), dtype=np.int64), clean], axis=1)
-    found = np.empty((counts.order + 1, n * length, 4), dtype=np.float32)
+    tables = np.empty((counts.order + 1, n * length, 4), dtype=np.float32)
     for k, table in enumerate(counts.words):
         context = np.zeros((n, length), dtype=np.int64)
         for j in range(k, 0, -1):
             context = context * 4 + padded[:, counts.order - j : counts.order - j + length]
         words = (context.reshape(-1, 1) << 2) | np.arange(4)
-        found[k] = table[words].astype(np.float32) + table[_turned(words, k + 1)]
-    return Seen(found, known.ravel(), letters.ravel(), letters.shape)
+        tables[k] = table[words].astype(np.float32) + table[_turned(words, k + 1)]
+    return Seen(tables, n_before.ravel(), letters.ravel(), letters.shape)
 
 
 def _turned(words: NDArray[np.int64], length: int) -> NDArray[np.int64]:
@@ -140,23 +140,23 @@ def _turned(words: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     return turned
 
 
-def fit_strengths(seen: Seen) -> NDArray[np.float64]:
+def fit_strengths(windows: Seen) -> NDArray[np.float64]:
     """Strengths of orders 1 … K that give the bases of windows the highest likelihood, order by order, (K,).
 
     Parameters
     ----------
-    seen
+    windows
         From windows of species that were not counted.
     """
-    n_orders = len(seen.counts)
-    below = _order_zero(seen)
+    n_orders = len(windows.counts)
+    below = _order_zero(windows)
     strengths = np.zeros(n_orders - 1)
-    scored = seen.base != UNKNOWN
-    pick = np.minimum(seen.base, 3)[:, None].astype(np.int64)
+    scored = windows.base != UNKNOWN
+    pick = np.minimum(windows.base, 3)[:, None].astype(np.int64)
     for k in range(1, n_orders):
-        use = scored & (seen.known >= k)
-        counted = np.take_along_axis(seen.counts[k][use], pick[use], 1)[:, 0].astype(np.float64)
-        total = seen.counts[k][use].sum(axis=1, dtype=np.float64)
+        use = scored & (windows.known >= k)
+        counted = np.take_along_axis(windows.counts[k][use], pick[use], 1)[:, 0].astype(np.float64)
+        total = windows.counts[k][use].sum(axis=1, dtype=np.float64)
         prior = np.take_along_axis(below[use], pick[use], 1)[:, 0]
 
         def loss(log_strength: float, counted=counted, total=total, prior=prior) -> float:
@@ -165,31 +165,31 @@ def fit_strengths(seen: Seen) -> NDArray[np.float64]:
 
         best = minimize_scalar(loss, bounds=(-5.0, _STRONGEST), method="bounded", options={"xatol": 1e-3})
         strengths[k - 1] = np.exp(best.x)
-        below = _join(seen, k, strengths[k - 1], below)
+        below = _join(windows, k, strengths[k - 1], below)
     return strengths
 
 
-def log_probs(seen: Seen, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_probs(windows: Seen, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Natural log-probability of every base under every order, (orders, *windows); NaN for letters that are no base.
 
     A base with fewer than k bases before it is predicted by the longest order it has.
     """
-    pick = np.minimum(seen.base, 3)[:, None].astype(np.int64)
-    below = _order_zero(seen)
-    found = np.empty((len(seen.counts), len(seen.base)))
-    for k in range(len(seen.counts)):
-        below = below if k == 0 else _join(seen, k, strengths[k - 1], below)
-        found[k] = np.log(np.take_along_axis(below, pick, 1)[:, 0])
-    found[:, seen.base == UNKNOWN] = np.nan
-    return found.reshape(-1, *seen.shape)
+    pick = np.minimum(windows.base, 3)[:, None].astype(np.int64)
+    below = _order_zero(windows)
+    log_p = np.empty((len(windows.counts), len(windows.base)))
+    for k in range(len(windows.counts)):
+        below = below if k == 0 else _join(windows, k, strengths[k - 1], below)
+        log_p[k] = np.log(np.take_along_axis(below, pick, 1)[:, 0])
+    log_p[:, windows.base == UNKNOWN] = np.nan
+    return log_p.reshape(-1, *windows.shape)
 
 
-def _order_zero(seen: Seen) -> NDArray[np.float64]:
-    counted = seen.counts[0].astype(np.float64) + 1.0
+def _order_zero(windows: Seen) -> NDArray[np.float64]:
+    counted = windows.counts[0].astype(np.float64) + 1.0
     return counted / counted.sum(axis=1, keepdims=True)
 
 
-def _join(seen: Seen, k: int, strength: float, below: NDArray[np.float64]) -> NDArray[np.float64]:
-    counted = seen.counts[k].astype(np.float64)
+def _join(windows: Seen, k: int, strength: float, below: NDArray[np.float64]) -> NDArray[np.float64]:
+    counted = windows.counts[k].astype(np.float64)
     joined = (counted + strength * below) / (counted.sum(axis=1, keepdims=True) + strength)
-    return np.where((seen.known >= k)[:, None], joined, below)
+    return np.where((windows.known >= k)[:, None], joined, below)

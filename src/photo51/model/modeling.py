@@ -191,13 +191,13 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
 
         def step(piece: slice, handover: Handover) -> Chunk:
             first = start + piece.start
-            here = sites.at(first)
+            sites_of_chunk = sites.at(first)
             try:
-                x = through(blocks, self.embedding_layer(input_ids[:, piece]), handover, first, here)
-                x = visit(here, "final_norm", norm(x))
+                x = through(blocks, self.embedding_layer(input_ids[:, piece]), handover, first, sites_of_chunk)
+                x = visit(sites_of_chunk, "final_norm", norm(x))
             except EarlyExit:
                 x = None
-            return Chunk(first, x if x is None or then is None else then(x, first), here)
+            return Chunk(first, x if x is None or then is None else then(x, first), sites_of_chunk)
 
         chunk = chunk or (chunk_length(batch, length, threads) if fast else GPU_CHUNK)
         yield from walk(step, states, length, chunk=chunk, threads=threads)

@@ -171,23 +171,23 @@ class Native:
             target = ids[:, start + 1 : start + 1 + hidden.shape[1]]
             return log_prob(self._model.logits(hidden[:, : target.shape[1]]), target, over)
 
-        wanted = Sites(sites, stop=not likelihood)
+        collector = Sites(sites, stop=not likelihood)
         parts = []
-        for chunk in self._model.stream(ids, sites=wanted, then=then if likelihood else None):
+        for chunk in self._model.stream(ids, sites=collector, then=then if likelihood else None):
             parts.append(chunk.hidden)
-            wanted.extend(chunk.sites)
-        found = {site: _unpadded(wanted[site], rows) for site in wanted.read}
+            collector.extend(chunk.sites)
+        activations = {site: _unpadded(collector[site], rows) for site in collector.read}
         if not likelihood:
-            return Reading(found, None)
+            return Reading(activations, None)
         first = torch.full((len(rows), 1), torch.nan, device=ids.device)
         log_p = torch.cat([first, *parts], dim=1).cpu().numpy()
-        return Reading(found, [log_p[i, : len(row)] for i, row in enumerate(rows)])
+        return Reading(activations, [log_p[i, : len(row)] for i, row in enumerate(rows)])
 
     def log_probs(self, sequences: Sequences, *, over: Over = "bases") -> list[NDArray[np.float32]]:
         """Natural log-probability of each base given those before it, (bases,); see `read`."""
-        found = self.read(sequences, likelihood=True, over=over).log_probs
-        assert found is not None
-        return found
+        log_p = self.read(sequences, likelihood=True, over=over).log_probs
+        assert log_p is not None
+        return log_p
 
     @torch.no_grad()
     def generate(self, prompt: str, n: int, *, temperature: float = 1.0, top_k: int = 4, seed: int = 0) -> str:
@@ -218,8 +218,8 @@ def log_prob(logits: Tensor, target: Tensor, over: Over) -> Tensor:
     bases = torch.from_numpy(BASE_IDS.astype(np.int64)).to(logits.device)
     table = torch.log_softmax(logits[..., bases].float(), -1)
     hit = target[..., None] == bases
-    found = torch.where(hit, table, 0.0).sum(-1)
-    return torch.where(hit.any(-1), found, torch.nan)
+    log_p = torch.where(hit, table, 0.0).sum(-1)
+    return torch.where(hit.any(-1), log_p, torch.nan)
 
 
 def _unpadded(x: Tensor, rows: list[NDArray[np.uint8]]) -> list[Tensor]:

@@ -126,7 +126,7 @@ def preset(name: str) -> Preset:
     InputError
         For an unknown name, with the known ones.
     """
-    found = [p for key, p in PRESETS.items() if name in {key, key.split(":")[1]}]
-    if not found:
+    matches = [p for key, p in PRESETS.items() if name in {key, key.split(":")[1]}]
+    if not matches:
         raise InputError(f"preset: need one of {', '.join(PRESETS)}, got {name!r}")
-    return found[0]
+    return matches[0]

@@ -259,9 +259,9 @@ class Trainer:
         if not path.exists():
             return
         lines = path.read_text().splitlines(keepends=True)
-        kept = [x for x in lines if x.endswith("}\n") and json.loads(x)["step"] <= self.step]
+        lines_kept = [x for x in lines if x.endswith("}\n") and json.loads(x)["step"] <= self.step]
         partial = path.with_suffix(".tmp")
-        partial.write_text("".join(kept))
+        partial.write_text("".join(lines_kept))
         partial.replace(path)
 
     def _write(self, row: dict) -> None:

@@ -94,8 +94,8 @@ def machine() -> dict[str, str]:
     if cpuinfo.is_file():
         fields = ("vendor_id", "cpu family", "model", "model name", "stepping")
         lines = [line.split(":", 1) for line in cpuinfo.read_text().split("\n\n")[0].splitlines()]
-        known = {line[0].strip(): line[-1].strip() for line in lines}
-        names = [known[field] for field in fields if field in known]
+        facts = {line[0].strip(): line[-1].strip() for line in lines}
+        names = [facts[field] for field in fields if field in facts]
     return {
         "processor": " ".join(names) or platform.processor() or platform.machine(),
         "instructions": torch.backends.cpu.get_cpu_capability(),
@@ -105,8 +105,8 @@ def machine() -> dict[str, str]:
 
 def _remembered() -> str:
     """The choice for this machine: that on file, or one made now, unless another process was first."""
-    here = machine()
-    key = hashlib.sha256(json.dumps(here, sort_keys=True).encode()).hexdigest()[:16]
+    processor = machine()
+    key = hashlib.sha256(json.dumps(processor, sort_keys=True).encode()).hexdigest()[:16]
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = root / "photo51" / "products" / f"{key}.json"
     if not path.is_file():
@@ -115,7 +115,7 @@ def _remembered() -> str:
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-                json.dump({**here, "library": name, "seconds": seconds}, file, indent=1)
+                json.dump({**processor, "library": name, "seconds": seconds}, file, indent=1)
             try:
                 os.link(file.name, path)
             except FileExistsError:

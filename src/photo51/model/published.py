@@ -142,9 +142,9 @@ def compare_published(model: DnaModel, folder: Path | None = None, preset: str |
         What it is compared with; default: what its name or folder says it is.
     """
     preset = preset or preset_of(model.spec.name)
-    known = figures(folder)
-    if preset is None or preset not in known:
+    published = figures(folder)
+    if preset is None or preset not in published:
         return None
     loss, accuracy = measure(model, prompts(folder))
     digest = sha256((folder or shipped(FOLDER)) / PROMPTS)
-    return Comparison(preset, loss, accuracy, known[preset], digest)
+    return Comparison(preset, loss, accuracy, published[preset], digest)

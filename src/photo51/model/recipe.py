@@ -79,32 +79,34 @@ def build(
     InputError
         Naming how many sequences, and which first, were not found.
     """
-    wanted = dict(zip(recipe["hash"], recipe["record"], strict=True))
+    record_of = dict(zip(recipe["hash"], recipe["record"], strict=True))
     parts = _parts(recipe, aliases or {})
-    found: dict[str, str] = {}
+    sequences: dict[str, str] = {}
     for path in fasta:
         with open_text(path) as text:
             for title, letters in SimpleFastaParser(text):
                 sequence = letters.upper()
-                if (key := sequence_hash(sequence)) in wanted:
-                    found[key] = sequence
+                if (key := sequence_hash(sequence)) in record_of:
+                    sequences[key] = sequence
                 for row, start, end, back in parts.get(_accession(title), ()):
                     piece = sequence[start:end]
-                    found[row] = piece.translate(_COMPLEMENT)[::-1] if back else piece
-        log.info("%s: %d of %d sequences found so far", Path(path).name, len(found), len(wanted))
-    found = {key: s for key, s in found.items() if sequence_hash(s) == key}
-    have = recipe["hash"].isin(found)
+                    sequences[row] = piece.translate(_COMPLEMENT)[::-1] if back else piece
+        log.info("%s: %d of %d sequences found so far", Path(path).name, len(sequences), len(record_of))
+    sequences = {key: s for key, s in sequences.items() if sequence_hash(s) == key}
+    have = recipe["hash"].isin(sequences)
     if not have.all():
         lost = recipe[~have]
-        said = f"{len(lost)} of {len(recipe)} sequences ({lost['length'].sum():,} of {recipe['length'].sum():,} bases)"
+        missing = (
+            f"{len(lost)} of {len(recipe)} sequences ({lost['length'].sum():,} of {recipe['length'].sum():,} bases)"
+        )
         if not partial:
             raise InputError(
-                f"corpus: need every sequence of the recipe, got none for {said}, the first is"
+                f"corpus: need every sequence of the recipe, got none for {missing}, the first is"
                 f" {lost['record'].iloc[0]!r}; fetch them, or allow a partial corpus"
             )
-        log.warning("corpus: left out %s", said)
-    kept = recipe[have]
-    return pack({r: found[h] for r, h in zip(kept["record"], kept["hash"], strict=True)}, kept, folder)
+        log.warning("corpus: left out %s", missing)
+    rows = recipe[have]
+    return pack({r: sequences[h] for r, h in zip(rows["record"], rows["hash"], strict=True)}, rows, folder)
 
 
 def _parts(recipe: pd.DataFrame, aliases: Mapping[str, str]) -> dict[str, list[tuple[str, int, int, bool]]]:

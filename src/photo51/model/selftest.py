@@ -111,19 +111,19 @@ def _sequences(genomes: Genomes, seed: int, n: int = 4) -> list[NDArray[np.uint8
     """Known sequence of scored stretches, both strands in turn, (LENGTH,) each, or the longest there is."""
     rng = np.random.default_rng([seed, 1])
     stretches = [s for s in genomes.workspace().stretches() if s.end - s.start >= 64]
-    found: list[NDArray[np.uint8]] = []
+    chosen: list[NDArray[np.uint8]] = []
     for i in rng.permutation(len(stretches)):
         s = stretches[i]
         length = min(LENGTH, s.end - s.start)
         start = s.start + int(rng.integers(0, s.end - s.start - length + 1))
-        ids = genomes.sequence(s.genome, s.chrom, start, start + length, STRANDS[len(found) % 2])
-        if is_base(ids).all() and (not found or len(ids) == len(found[0])):
-            found.append(ids)
-        if len(found) == n:
-            return found
-    if len(found) < 2:
-        raise InputError(f"{genomes.folder}: need at least two stretches of 64 known bases, got {len(found)}")
-    return found
+        ids = genomes.sequence(s.genome, s.chrom, start, start + length, STRANDS[len(chosen) % 2])
+        if is_base(ids).all() and (not chosen or len(ids) == len(chosen[0])):
+            chosen.append(ids)
+        if len(chosen) == n:
+            return chosen
+    if len(chosen) < 2:
+        raise InputError(f"{genomes.folder}: need at least two stretches of 64 known bases, got {len(chosen)}")
+    return chosen
 
 
 def _difference(a: list[torch.Tensor], b: list[torch.Tensor]) -> float:
@@ -136,29 +136,29 @@ def _difference(a: list[torch.Tensor], b: list[torch.Tensor]) -> float:
 def _invariances(model: DnaModel, sequences: list[NDArray[np.uint8]], seed: int) -> Iterator[Check]:
     sites = [s for s in model.sites if s.endswith((".out", "final_norm"))]
 
-    def read(rows: list[NDArray[np.uint8]], which: int = 0, stop: int | None = None) -> list[torch.Tensor]:
+    def read(rows: list[NDArray[np.uint8]], row: int = 0, stop: int | None = None) -> list[torch.Tensor]:
         found = model.read(rows, sites).activations
-        return [found[s][which][:stop].float() for s in sites]
+        return [found[s][row][:stop].float() for s in sites]
 
     first = sequences[0]
     whole, limit = read([first]), 0.0 if model.spec.family.startswith("stripedhyena") else 1e-4
     again = _difference(read([first]), whole)
     yield Check("rerun", again <= limit, again, limit, "difference between two readings of one sequence")
-    together = _difference(read(sequences, which=0), whole)
+    together = _difference(read(sequences, row=0), whole)
     loose = max(limit, 0.0 if model.spec.dtype == "float32" and limit == 0 else 1e-2)
     yield Check("batch", together <= loose, together, loose, "difference between a sequence read alone and in a batch")
     if not model.spec.causal:
         yield Check("causality", None, None, None, "does not apply: the model reads both ways")
         yield Check("prefix", None, None, None, "does not apply: the model reads both ways")
         return
-    at = len(first) // 2 + int(np.random.default_rng([seed, 2]).integers(0, len(first) // 4))
-    cut = at // 12 * 12  # whole tokens of models whose tokens are 1, 2, 3, 4 or 6 bases
+    base = len(first) // 2 + int(np.random.default_rng([seed, 2]).integers(0, len(first) // 4))
+    cut = base // 12 * 12  # whole tokens of models whose tokens are 1, 2, 3, 4 or 6 bases
     changed = first.copy()
-    changed[at] = ord("A") if first[at] != ord("A") else ord("C")
+    changed[base] = ord("A") if first[base] != ord("A") else ord("C")
     other = read([changed])
     before = _difference([x[:cut] for x in other], [x[:cut] for x in whole])
     yield Check("causality", before <= loose, before, loose, "change before a base that was changed")
-    after = _difference([x[at:] for x in other], [x[at:] for x in whole])
+    after = _difference([x[base:] for x in other], [x[base:] for x in whole])
     yield Check("sensitivity", after > 0, -after, 0.0, "minus the change at and after a base that was changed")
     prefix = _difference(read([first[:cut]]), [x[:cut] for x in whole])
     yield Check("prefix", prefix <= loose, prefix, loose, "difference between a sequence read alone and as a prefix")
@@ -206,34 +206,36 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Che
 
 def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
     """Loss and accuracy on the sequences of the authors of Evo 2."""
-    found: Comparison | None = None
+    comparison: Comparison | None = None
     if model.spec.random_seed is None and model.spec.causal and model.spec.bp_per_token == 1:
-        found = compare_published(model, params.folder, params.preset)
-    if found is None:
+        comparison = compare_published(model, params.folder, params.preset)
+    if comparison is None:
         yield Check("published_loss", None, None, None, "does not apply: no figures were published of this model")
         return
-    figure, accepted = found.figure, "; accepted as asked for" if params.accept else ""
+    figure, accepted = comparison.figure, "; accepted as asked for" if params.accept else ""
     limit = figure.tolerance if params.tolerance is None else params.tolerance
     if math.isnan(figure.loss):
-        yield Check("published_loss", None, found.loss, None, f"no loss was published of {found.preset}; nats here")
+        yield Check(
+            "published_loss", None, comparison.loss, None, f"no loss was published of {comparison.preset}; nats here"
+        )
     else:
-        good = found.miss <= limit
+        good = comparison.miss <= limit
         yield Check(
             "published_loss",
             None if params.accept and not good else good,
-            found.miss,
+            comparison.miss,
             limit,
-            f"nats between the loss here, {found.loss:.5f}, and that published of {found.preset}, {figure.loss:.5f}"
-            + ("" if good else accepted),
+            f"nats between the loss here, {comparison.loss:.5f}, and that published of {comparison.preset},"
+            f" {figure.loss:.5f}" + ("" if good else accepted),
         )
     beside = "" if math.isnan(figure.accuracy) else f" ({figure.accuracy:.3f} published)"
-    good = found.accuracy >= BROKEN
+    good = comparison.accuracy >= BROKEN
     yield Check(
         "published_accuracy",
         None if params.accept and not good else good,
-        -found.accuracy,
+        -comparison.accuracy,
         -BROKEN,
-        f"minus the accuracy, {found.accuracy:.3f} %{beside}; below {BROKEN:.0f} % a model is broken"
+        f"minus the accuracy, {comparison.accuracy:.3f} %{beside}; below {BROKEN:.0f} % a model is broken"
         + ("" if good else accepted),
     )
 

@@ -54,13 +54,13 @@ class Sites:
 
     def check(self, names: list[str]) -> None:
         """Raise `ValueError` for a name that is not among `names`; find the last site of interest."""
-        wanted = [*self.read, *self.edit]
-        if unknown := [name for name in wanted if name not in names]:
+        names_used = [*self.read, *self.edit]
+        if unknown := [name for name in names_used if name not in names]:
             raise ValueError(
                 f"site: need one of {names[0]}, block.{{i}}.{{{'|'.join(SITES_PER_BLOCK)}}} or {names[-1]}, got"
                 f" {unknown}"
             )
-        self._last = max(wanted, key=names.index, default=None) if self.stop else None
+        self._last = max(names_used, key=names.index, default=None) if self.stop else None
 
     def at(self, start: int) -> Sites:
         """The same wishes for a chunk whose first token has index `start`, keeping its own tensors."""
@@ -71,30 +71,30 @@ class Sites:
 
     def extend(self, chunk: Sites) -> None:
         """Keep what a chunk kept, after what is there."""
-        for name, kept in self._kept.items():
-            kept.extend(chunk._kept[name])
+        for name, tensors in self._kept.items():
+            tensors.extend(chunk._kept[name])
 
     def visit(self, name: str, x: Tensor) -> Tensor:
         """Pass a site: edit, keep, and leave if nothing after it is wanted."""
         if (edit := self.edit.get(name)) is not None:
             x = edit(x, self.start)
-        if (kept := self._kept.get(name)) is not None:
-            kept.append(x)
+        if (tensors := self._kept.get(name)) is not None:
+            tensors.append(x)
         if name == self._last:
             raise EarlyExit
         return x
 
     def __getitem__(self, name: str) -> Tensor:
         """Everything read at a site, (batch, length, d_model), chunks joined."""
-        kept = self._kept[name]
-        if len(kept) > 1:
-            kept[:] = [torch.cat(kept, dim=1)]
-        return kept[0]
+        tensors = self._kept[name]
+        if len(tensors) > 1:
+            tensors[:] = [torch.cat(tensors, dim=1)]
+        return tensors[0]
 
     def clear(self) -> None:
         """Forget what was read."""
-        for kept in self._kept.values():
-            kept.clear()
+        for tensors in self._kept.values():
+            tensors.clear()
 
 
 class EarlyExit(Exception):

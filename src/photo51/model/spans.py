@@ -59,15 +59,15 @@ def tokenize(tokenizer: Any, sequence: str) -> Tokens:
     place = [i for i, token in enumerate(ids) if token not in special]
     pieces = [strings[i] for i in place]
     if (built := "".join(pieces)) != sequence:
-        at = next(
+        difference = next(
             (i for i, (a, b) in enumerate(zip(built, sequence, strict=False)) if a != b),
             min(len(built), len(sequence)),
         )
         raise InputError(
             f"tokenizer {type(tokenizer).__name__}: need tokens that make up the sequence, got"
-            f" {built[max(0, at - 6) : at + 12]!r} for {sequence[max(0, at - 6) : at + 12]!r} at base {at}; it drops,"
-            " pads or does not know letters there: upper-case the sequence, mask or cut such letters, or take another"
-            " tokenizer"
+            f" {built[max(0, difference - 6) : difference + 12]!r} for"
+            f" {sequence[max(0, difference - 6) : difference + 12]!r} at base {difference}; it drops, pads or does not"
+            " know letters there: upper-case the sequence, mask or cut such letters, or take another tokenizer"
         )
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
     spans = np.stack([ends - [len(piece) for piece in pieces], ends], axis=1) if pieces else np.zeros((0, 2), np.int64)

@@ -97,10 +97,10 @@ def write_weights(
                 lines.append(f"{name} {_NAMES[tensor.dtype]} {list(tensor.shape)} {sha}")
                 out.write(data)
     if len(groups) > 1:
-        where = {name: file for file, group in zip(names, groups, strict=True) for name in group}
+        file_of = {name: file for file, group in zip(names, groups, strict=True) for name in group}
         total = sum(p.nbytes for p in plan.values())
         with atomic(folder / INDEX) as partial:
-            partial.write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": where}, indent=1) + "\n")
+            partial.write_text(json.dumps({"metadata": {"total_size": total}, "weight_map": file_of}, indent=1) + "\n")
     return hashlib.sha256("\n".join(sorted(lines)).encode()).hexdigest()
 
 
@@ -110,14 +110,14 @@ def _file_name(i: int, n: int) -> str:
 
 def _header(plan: Mapping[str, Planned]) -> bytes:
     entries: dict[str, object] = {"__metadata__": {"format": "pt"}}
-    at = 0
+    offset = 0
     for name, p in plan.items():
         entries[name] = {
             "dtype": _NAMES[p.dtype],
             "shape": list(p.shape),
-            "data_offsets": [at, at + p.nbytes],
+            "data_offsets": [offset, offset + p.nbytes],
         }
-        at += p.nbytes
+        offset += p.nbytes
     text = json.dumps(entries, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text
@@ -157,8 +157,8 @@ class WeightFiles:
     def of(cls, folder: Path) -> WeightFiles:
         """All weights of a model folder, sharded or not."""
         if (folder / INDEX).is_file():
-            where = json.loads((folder / INDEX).read_text())["weight_map"]
-            return cls([folder / name for name in dict.fromkeys(where.values())])
+            file_of = json.loads((folder / INDEX).read_text())["weight_map"]
+            return cls([folder / name for name in dict.fromkeys(file_of.values())])
         return cls([folder / "model.safetensors"])
 
     def __iter__(self) -> Iterator[str]:

@@ -168,12 +168,12 @@ class TorchFile:
         self.tensors = self._index(_Unpickler(io.BytesIO(self._read(pickles[0]))).load())
 
     @staticmethod
-    def _index(found: Any) -> dict[str, Stored]:
+    def _index(loaded: Any) -> dict[str, Stored]:
         """Tensors by name; a state dict under `model_state_dict`, `state_dict` or `module` counts too."""
         for inner in ("model_state_dict", "state_dict", "module"):
-            if isinstance(found, dict) and isinstance(found.get(inner), dict):
-                found = found[inner]
-        return {k: v for k, v in found.items() if isinstance(v, Stored)} if isinstance(found, dict) else {}
+            if isinstance(loaded, dict) and isinstance(loaded.get(inner), dict):
+                loaded = loaded[inner]
+        return {k: v for k, v in loaded.items() if isinstance(v, Stored)} if isinstance(loaded, dict) else {}
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.tensors)
@@ -203,12 +203,12 @@ class TorchFile:
         if name not in self._names:
             raise InputError(f"{self.where}: need {name!r} in the archive, got none; the file is cut short")
         data = bytearray(self._zip.getinfo(name).file_size)
-        view, at = memoryview(data), 0
+        view, offset = memoryview(data), 0
         try:
             with self._zip.open(name) as f:
                 while chunk := f.read(_CHUNK):
-                    view[at : at + len(chunk)] = chunk
-                    at += len(chunk)
+                    view[offset : offset + len(chunk)] = chunk
+                    offset += len(chunk)
         except (zipfile.BadZipFile, EOFError) as e:
             raise InputError(f"{self.where}: {name!r} is damaged ({e}); download the file again") from e
         return data
@@ -226,9 +226,9 @@ def parts_of(path: Path) -> list[Path]:
     if whole.is_file():
         return [whole]
     numbered = {
-        int(found[1]): p
+        int(match[1]): p
         for p in whole.parent.glob(f"{whole.name}.part*")
-        if (found := re.search(r"\.part(\d+)$", p.name))
+        if (match := re.search(r"\.part(\d+)$", p.name))
     }
     if not numbered:
         raise InputError(f"{path}: need a checkpoint file or its parts, got no such file")

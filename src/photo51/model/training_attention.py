@@ -72,14 +72,14 @@ def soften(scores, window, past, length):
                 x[:] = 0
                 continue
             first, last = max(i + past - window + 1, past - n * queries, 0), i + past + 1
-            seen = row[: last - first]
+            visible = row[: last - first]
             for j in range(first, last):
-                seen[j - first] = get(x[j])
-            _exp(seen, _max(seen))
-            inverse = np.float32(1.0) / _sum(seen)
+                visible[j - first] = get(x[j])
+            _exp(visible, _max(visible))
+            inverse = np.float32(1.0) / _sum(visible)
             x[:first] = 0
             for j in range(first, last):
-                put(x, j, seen[j - first] * inverse)
+                put(x, j, visible[j - first] * inverse)
             x[last:] = 0
 
 

@@ -109,23 +109,23 @@ def gate_backward(z, taps, signal, grad_y, grad_g, grad_z, grad_taps):
     for t in range(max(0, length - 3), length):
         _widen(z[t], now[t % 3])
     for t in range(length - 1, -1, -1):
-        here, next1, next2 = later[t % 3], later[(t + 1) % 3], later[(t + 2) % 3]
+        current, next1, next2 = later[t % 3], later[(t + 1) % 3], later[(t + 2) % 3]
         z0, z1, z2 = now[t % 3], now[(t + 2) % 3], now[(t + 1) % 3]  # positions t, t - 1, t - 2
         if t < 2:
             z2[:] = 0
         if t < 1:
             z1[:] = 0
         _three_taps(z0[d:], z1[d:], z2[d:], w0[d:], w1[d:], w2[d:], acc[d:])
-        _times(grad_y[t], signal[t], here[:d])
-        _scaled(grad_g[t], acc[2 * d :], here[d : 2 * d])
-        _scaled(grad_g[t], acc[d : 2 * d], here[2 * d :])
-        _three_taps(here, next1, next2, w0, w1, w2, acc)
+        _times(grad_y[t], signal[t], current[:d])
+        _scaled(grad_g[t], acc[2 * d :], current[d : 2 * d])
+        _scaled(grad_g[t], acc[d : 2 * d], current[2 * d :])
+        _three_taps(current, next1, next2, w0, w1, w2, acc)
         out = grad_z[t]
         for c in range(m):
             put(out, c, acc[c])
-        _accumulate(n2, here, z0)
-        _accumulate(n1, here, z1)
-        _accumulate(n0, here, z2)
+        _accumulate(n2, current, z0)
+        _accumulate(n1, current, z1)
+        _accumulate(n0, current, z2)
         if t > 2:
             _widen(z[t - 3], z0)
 
@@ -233,19 +233,19 @@ def scan_backward(g, rate, residues, skip, states, grad_y, grad_g, grad_rate, gr
     """
     length, d = g.shape
     poles = rate.shape[0]
-    seen = np.empty((SCAN + 1, poles, d), rate.dtype)
+    replayed = np.empty((SCAN + 1, poles, d), rate.dtype)
     back = np.zeros_like(rate)
     acc, now, up = np.empty(d, rate.dtype), np.empty(d, rate.dtype), np.empty(d, rate.dtype)
     for block in range((length - 1) // SCAN, -1, -1):
         first = block * SCAN
         n = min(SCAN, length - first)
-        seen[0] = states[block]
+        replayed[0] = states[block]
         for i in range(n):
             x = g[first + i]
             for c in range(d):
                 now[c] = get(x[c])
             for p in range(poles):
-                s, new, a = seen[i, p], seen[i + 1, p], rate[p]
+                s, new, a = replayed[i, p], replayed[i + 1, p], rate[p]
                 for c in range(d):
                     new[c] = s[c] + (a[c] * s[c] + now[c])
         for i in range(n - 1, -1, -1):
@@ -256,7 +256,7 @@ def scan_backward(g, rate, residues, skip, states, grad_y, grad_g, grad_rate, gr
                 acc[c] = skip[c] * up[c]
                 grad_skip[c] += up[c] * get(x[c])
             for p in range(poles):
-                before, after, a, r = seen[i, p], seen[i + 1, p], rate[p], residues[p]
+                before, after, a, r = replayed[i, p], replayed[i + 1, p], rate[p], residues[p]
                 s, into_r, into_a = back[p], grad_residues[p], grad_rate[p]
                 for c in range(d):
                     v = s[c] + (a[c] * s[c] + r[c] * up[c])
@@ -306,7 +306,7 @@ def from_rows(same, other, side, x, skip, y):
     """
     length, d = y.shape
     groups, n, width, size = same.shape
-    held = np.empty((size, d), skip.dtype)
+    transposed = np.empty((size, d), skip.dtype)
     for b in range(n):
         both = 0 <= b + side < n
         for q in range(groups):
@@ -315,12 +315,12 @@ def from_rows(same, other, side, x, skip, y):
                 if both:
                     second = other[q, b + side, c]
                     for t in range(size):
-                        held[t, k] = get(row[t]) + get(second[t])
+                        transposed[t, k] = get(row[t]) + get(second[t])
                 else:
                     for t in range(size):
-                        held[t, k] = get(row[t])
+                        transposed[t, k] = get(row[t])
         for t in range(min(size, length - b * size)):
-            row, a, out = held[t], x[b * size + t], y[b * size + t]
+            row, a, out = transposed[t], x[b * size + t], y[b * size + t]
             for c in range(d):
                 put(out, c, row[c] + skip[c] * get(a[c]))
 

@@ -66,13 +66,13 @@ def through(blocks: Sequence[Block], x: Tensor, states: States, start: int, site
     """
     x = visit(sites, "embed", x)
     for i, block in enumerate(blocks):
-        at = f"block.{i}."
-        u = visit(sites, at + "pre_mixer", block.pre_norm(x))
+        prefix = f"block.{i}."
+        u = visit(sites, prefix + "pre_mixer", block.pre_norm(x))
         y, state = block.mix(u, states.take(i), start)
         states.give(i, state)
-        x = visit(sites, at + "mid", x + visit(sites, at + "mixer_out", y))
-        x = x + visit(sites, at + "mlp_out", block.feed(x))
-        x = visit(sites, at + "out", x)
+        x = visit(sites, prefix + "mid", x + visit(sites, prefix + "mixer_out", y))
+        x = x + visit(sites, prefix + "mlp_out", block.feed(x))
+        x = visit(sites, prefix + "out", x)
     return x
 
 

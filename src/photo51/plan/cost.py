@@ -109,7 +109,7 @@ class Plan:
         return sum(s.disk for s in self.stages)
 
 
-def plan(config: Config, read: Amount, size: Size, where: Site, like: dict[str, float] | None = None) -> Plan:
+def plan(config: Config, read: Amount, size: Size, site: Site, like: dict[str, float] | None = None) -> Plan:
     """Reckon a run.
 
     Parameters
@@ -120,17 +120,17 @@ def plan(config: Config, read: Amount, size: Size, where: Site, like: dict[str, 
         What is read.
     size
         The model.
-    where
+    site
         The machine.
     like
         Stage → CPU seconds a scored base, of a finished run: what is scaled for stages without a formula.
     """
     stages = [
-        _prepare(read, where),
-        *_reading(config, read, size, where),
-        *_dictionaries(config, read, size, where),
+        _prepare(read, site),
+        *_reading(config, read, size, site),
+        *_dictionaries(config, read, size, site),
     ]
-    known = {
+    sizes = {
         "prepare",
         "activations",
         "train_sae",
@@ -140,10 +140,10 @@ def plan(config: Config, read: Amount, size: Size, where: Site, like: dict[str, 
         *(s.stage for s in stages),
     }
     for name, seconds in sorted((like or {}).items()):
-        if name not in known:
+        if name not in sizes:
             stages.append(Stage(name, 1, "CPU", 0, 0, seconds * read.bases / 3600, 0, SPARE, 0))
-    made = Plan(stages, _assumptions(config, where, like))
-    return Plan(stages, made.assumptions, _warnings(config, read, size, where, made))
+    draft = Plan(stages, _assumptions(config, site, like))
+    return Plan(stages, draft.assumptions, _warnings(config, read, size, site, draft))
 
 
 def names(config: Config) -> list[str]:
@@ -151,24 +151,24 @@ def names(config: Config) -> list[str]:
     return ["main", *config.controls]
 
 
-def _prepare(read: Amount, where: Site) -> Stage:
-    hours = read.bases / where.rates.prepare / 3600
+def _prepare(read: Amount, site: Site) -> Stage:
+    hours = read.bases / site.rates.prepare / 3600
     return Stage("prepare", 1, "CPU", 0, 0, hours, 0, SPARE + 60.0 * read.longest, 1.3 * read.bases)
 
 
-def _reading(config: Config, read: Amount, size: Size, where: Site) -> list[Stage]:
+def _reading(config: Config, read: Amount, size: Size, site: Site) -> list[Stage]:
     """Extraction, once for the model and once for its random control; variants, whose alleles are read in windows of
     their own.
     """
-    unit = "CPU" if where.device is None else "GPU"
-    rate = where.rates.model_flops if where.device is None else where.device.half * where.utilisation
+    unit = "CPU" if site.device is None else "GPU"
+    rate = site.rates.model_flops if site.device is None else site.device.half * site.utilisation
     times = 1 + ("random" in config.controls)
     flops = times * read.tokens * size.flops_per_token
     shard = min(config.genome.shard, max(read.bases, 1))
-    kept = times * 2 * read.bases * 2.0 * size.d_model if config.stored else _code_bytes(config, read)
-    held = 2.0 * shard * 2 * size.d_model if config.stored else 2.0 * shard * config.sae.k * CODE_BYTES
+    written = times * 2 * read.bases * 2.0 * size.d_model if config.stored else _code_bytes(config, read)
+    buffers = 2.0 * shard * 2 * size.d_model if config.stored else 2.0 * shard * config.sae.k * CODE_BYTES
     on_device = size.weight_bytes + size.window_bytes
-    host = SPARE + held + (on_device if where.device is None else size.weight_bytes)
+    host = SPARE + buffers + (on_device if site.device is None else size.weight_bytes)
     jobs = times * _parts(config, read)
     stages = [
         Stage(
@@ -180,7 +180,7 @@ def _reading(config: Config, read: Amount, size: Size, where: Site) -> list[Stag
             flops / rate / 3600,
             on_device,
             host,
-            kept,
+            written,
         )
     ]
     if read.variants:
@@ -207,40 +207,40 @@ def _variant_tokens(config: Config, read: Amount) -> float:
     return 2.0 * (places * half + (places + read.variants) * after)
 
 
-def _dictionaries(config: Config, read: Amount, size: Size, where: Site) -> list[Stage]:
-    wanted, sae, d = names(config), config.sae, size.d_model
-    unit = "CPU" if where.device is None else "GPU"
-    rate = where.rates.sae_flops if where.device is None else where.device.single * GPU_SAE_UTILISATION
+def _dictionaries(config: Config, read: Amount, size: Size, site: Site) -> list[Stage]:
+    dictionaries, sae, d = names(config), config.sae, size.d_model
+    unit = "CPU" if site.device is None else "GPU"
+    rate = site.rates.sae_flops if site.device is None else site.device.single * GPU_SAE_UTILISATION
     weights = 4.0 * 2 * d * sae.n_features
     stages = []
     if config.pretrained_sae is None:
-        flops = len(wanted) * sae.tokens * train_flops(d, sae.n_features, sae.k)
-        held = 4 * weights + 4.0 * sae.batch * sae.n_features
-        host = SPARE + (held if where.device is None else weights) + 2**28 + 12.0 * 2 * read.bases
+        flops = len(dictionaries) * sae.tokens * train_flops(d, sae.n_features, sae.k)
+        weights_and_codes = 4 * weights + 4.0 * sae.batch * sae.n_features
+        host = SPARE + (weights_and_codes if site.device is None else weights) + 2**28 + 12.0 * 2 * read.bases
         stages.append(
             Stage(
                 "train_sae",
-                len(wanted),
+                len(dictionaries),
                 unit,
-                len(wanted) * sae.tokens,
+                len(dictionaries) * sae.tokens,
                 flops,
                 flops / rate / 3600,
-                held,
+                weights_and_codes,
                 host,
-                len(wanted) * weights,
+                len(dictionaries) * weights,
             )
         )
-    n = len(wanted) if config.stored else 1
-    stages += _encoding(config, read, size, where, n)
+    n = len(dictionaries) if config.stored else 1
+    stages += _encoding(config, read, size, site, n)
     rows = 2.0 * read.bases
     codes = rows * sae.k
-    hours = n * codes / where.rates.codes / 3600
-    most = SPARE + 16.0 * codes / max(1, sae.n_features / config.features.chunk)
-    stages.append(Stage("features", n, "CPU", n * rows, 0, hours, 0, most, n * 2e4 * sae.n_features))
+    hours = n * codes / site.rates.codes / 3600
+    peak = SPARE + 16.0 * codes / max(1, sae.n_features / config.features.chunk)
+    stages.append(Stage("features", n, "CPU", n * rows, 0, hours, 0, peak, n * 2e4 * sae.n_features))
     return stages
 
 
-def _encoding(config: Config, read: Amount, size: Size, where: Site, n: int) -> list[Stage]:
+def _encoding(config: Config, read: Amount, size: Size, site: Site, n: int) -> list[Stage]:
     """Codes of every row by `n` dictionaries: on CPUs where activations are stored, else where the model is.
 
     A GPU multiplies and hands the products back (`photo51.sae.screen.Gpu`); the CPU looks through them.
@@ -248,15 +248,15 @@ def _encoding(config: Config, read: Amount, size: Size, where: Site, n: int) -> 
     d, f = size.d_model, config.sae.n_features
     rows = n * 2.0 * read.bases
     flops, weights = rows * 2 * d * f, 4.0 * 2 * d * f
-    held = 4.0 * 32_768 * d + 2.0 * min(read.bases, config.genome.shard) * config.sae.k * 8
-    jobs, host = n * _parts(config, read), SPARE + weights + held
+    buffers = 4.0 * 32_768 * d + 2.0 * min(read.bases, config.genome.shard) * config.sae.k * 8
+    jobs, host = n * _parts(config, read), SPARE + weights + buffers
     disk = n * _code_bytes(config, read) if config.stored else 0.0  # else counted where the model reads
-    if where.device is None or config.stored:
-        hours = flops / where.rates.encode_flops / 3600
+    if site.device is None or config.stored:
+        hours = flops / site.rates.encode_flops / 3600
         return [Stage("encode", jobs, "CPU", rows, flops, hours, 0, host, disk)]
-    seconds = flops / (where.device.single * GPU_SAE_UTILISATION) + 4 * rows * f / BUS
+    seconds = flops / (site.device.single * GPU_SAE_UTILISATION) + 4 * rows * f / BUS
     on_device = size.weight_bytes + size.window_bytes + weights / 2
-    looked = rows * f / where.rates.look / 3600
+    looked = rows * f / site.rates.look / 3600
     return [
         Stage("encode", jobs, "GPU", rows, flops, seconds / 3600, on_device, host, disk),
         Stage("encode_look", jobs, "CPU", rows, 0, looked, 0, host, 0),
@@ -272,9 +272,9 @@ def _code_bytes(config: Config, read: Amount) -> float:
     return 2.0 * read.bases * config.sae.k * CODE_BYTES
 
 
-def _assumptions(config: Config, where: Site, like: dict[str, float] | None) -> list[str]:
-    r = where.rates
-    said = [
+def _assumptions(config: Config, site: Site, like: dict[str, float] | None) -> list[str]:
+    r = site.rates
+    sentences = [
         (
             f"CPU stages at the rates measured here with {r.threads:.0f} threads: {r.model_flops / 1e9:.1f} GFLOP/s"
             f" reading, {r.sae_flops / 1e9:.1f} training, {r.encode_flops / 1e9:.1f} encoding, {r.codes / 1e6:.2f}"
@@ -285,63 +285,63 @@ def _assumptions(config: Config, where: Site, like: dict[str, float] | None) -> 
             f" base of {CODE_BYTES} bytes"
         ),
     ]
-    if where.device is not None:
-        said.append(
-            f"{where.device.words}: {where.device.half / 1e12:.0f} TFLOP/s in half precision,"
-            f" {where.device.single / 1e12:.0f} in float32 ({where.device.source}); {where.utilisation:.0%} of the"
+    if site.device is not None:
+        sentences.append(
+            f"{site.device.words}: {site.device.half / 1e12:.0f} TFLOP/s in half precision,"
+            f" {site.device.single / 1e12:.0f} in float32 ({site.device.source}); {site.utilisation:.0%} of the"
             f" first assumed for reading, {GPU_SAE_UTILISATION:.0%} of the second for dictionaries, {BUS / 1e9:.0f}"
             f" GB/s back to the host; {r.look / 1e9:.2f} billion products/s looked through here"
         )
-    said.append(
+    sentences.append(
         "enrichment, geometry, causality and report: scaled by bases from a finished run"
         if like
         else "enrichment, geometry, causality and report are not reckoned; name a finished run with --like"
     )
-    return said
+    return sentences
 
 
-def _warnings(config: Config, read: Amount, size: Size, where: Site, made: Plan) -> list[str]:
-    found = []
-    for stage in made.stages:
-        if where.device is not None and stage.device_memory > where.device.memory:
-            found.append(
-                f"{stage.stage}: needs {_gb(stage.device_memory)} of device memory, {where.device.words} has"
-                f" {_gb(where.device.memory)}; take a smaller model, fewer tokens at once (activations.tokens) or a"
+def _warnings(config: Config, read: Amount, size: Size, site: Site, draft: Plan) -> list[str]:
+    sentences = []
+    for stage in draft.stages:
+        if site.device is not None and stage.device_memory > site.device.memory:
+            sentences.append(
+                f"{stage.stage}: needs {_gb(stage.device_memory)} of device memory, {site.device.words} has"
+                f" {_gb(site.device.memory)}; take a smaller model, fewer tokens at once (activations.tokens) or a"
                 " larger device"
             )
-        if stage.host_memory > where.host_memory:
-            found.append(
-                f"{stage.stage}: needs {_gb(stage.host_memory)} of memory a job, the host has {_gb(where.host_memory)};"
+        if stage.host_memory > site.host_memory:
+            sentences.append(
+                f"{stage.stage}: needs {_gb(stage.host_memory)} of memory a job, the host has {_gb(site.host_memory)};"
                 " a smaller genome.shard, longer contigs split into pieces, or a larger host would do"
             )
-    if made.disk > where.disk:
+    if draft.disk > site.disk:
         hint = "; with stored: false and a pretrained dictionary only codes are kept" if config.stored else ""
-        found.append(f"disk: needs {_gb(made.disk)}, {_gb(where.disk)} are free{hint}")
+        sentences.append(f"disk: needs {_gb(draft.disk)}, {_gb(site.disk)} are free{hint}")
     longest = config.genome.core + config.genome.warmup
     if size.context is not None and longest > size.context:
-        found.append(
+        sentences.append(
             f"windows of {longest:,} bases are longer than the {size.context:,} that {size.name} was trained on"
         )
-    if size.needs_fp8 and (where.device is None or not where.device.fp8):
-        found.append(
+    if size.needs_fp8 and (site.device is None or not site.device.fp8):
+        sentences.append(
             f"{size.name} was trained with 8-bit input projections, which"
-            f" {'a CPU' if where.device is None else where.device.words} does not have: its likelihoods would be near"
+            f" {'a CPU' if site.device is None else site.device.words} does not have: its likelihoods would be near"
             " those of chance"
         )
-    hours = {s.stage: s.hours for s in made.stages}
+    hours = {s.stage: s.hours for s in draft.stages}
     if "encode_look" in hours and hours["encode_look"] > hours["encode_model"] + hours["encode"]:
-        found.append(
+        sentences.append(
             f"encode_look: {hours['encode_look']:,.3g} hours of this CPU at the measured rate, while the GPU works for"
             f" {hours['encode_model'] + hours['encode']:,.3g}: give each job as many threads as the node has for each"
             " accelerator"
         )
     rows = 2 * read.bases * config.genome.train
     if config.pretrained_sae is None and config.sae.tokens > 20 * rows:
-        found.append(
+        sentences.append(
             f"sae.tokens: {config.sae.tokens:,} tokens read each of the {rows:,.0f} training bases"
             f" {config.sae.tokens / rows:.0f} times"
         )
-    return found
+    return sentences
 
 
 def _gb(n: float) -> str:

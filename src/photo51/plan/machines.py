@@ -129,12 +129,12 @@ class Rates:
             values = json.loads(path.read_text())
         except json.JSONDecodeError as e:
             raise InputError(f"{path}: need JSON, got text that is none ({e})") from e
-        found = {}
+        rates = {}
         for f in fields(cls):
             value = values.get(f.name) if isinstance(values, dict) else None
             if not isinstance(value, int | float) or not value > 0:
                 raise InputError(
                     f"{path}: need a positive number {f.name}, got {value!r}; `photo51 plan --measure` makes it anew"
                 )
-            found[f.name] = float(value)
-        return cls(**found)
+            rates[f.name] = float(value)
+        return cls(**rates)

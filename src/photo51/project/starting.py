@@ -129,13 +129,13 @@ def start_example(folder: Path, example: str) -> Path:
     source = shipped(example)
     table = yaml.safe_load(source.read_text(encoding="utf-8"))["genomes"]
     folder.mkdir(parents=True, exist_ok=True)
-    made = folder / NAME
-    if not made.exists():
+    config = folder / NAME
+    if not config.exists():
         text = source.read_text(encoding="utf-8").replace(f"genomes: {table}", f"genomes: {TABLE}")
-        for file, page in ((folder / TABLE, shipped(table).read_text(encoding="utf-8")), (made, text)):
+        for file, page in ((folder / TABLE, shipped(table).read_text(encoding="utf-8")), (config, text)):
             with atomic(file) as partial:
                 partial.write_text(page, encoding="utf-8")
-    return made
+    return config
 
 
 def _rows(files: GivenFiles, folder: Path) -> list[dict[str, str]]:
@@ -263,12 +263,12 @@ def _readme(run: str, guesses: Sequence[Guess]) -> str:
         if bases > LARGE
         else ""
     )
-    found = "\n".join(f"- {guess}" for guess in guesses)
+    guessed = "\n".join(f"- {guess}" for guess in guesses)
     return f"""# {run}
 
 A photo51 project. What was found in the files:
 
-{found}
+{guessed}
 {large}
 What to do next, in this folder:
 

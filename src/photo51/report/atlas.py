@@ -106,14 +106,14 @@ def _genes_of(run: Run, ids: np.ndarray, n: int) -> list[str]:
     """Genes at each feature's strongest places, for the search."""
     top = run.need("top_windows")
     top = top[(top["rank"] < n) & top["feature"].isin(ids)]
-    found: dict[int, dict[str, None]] = {}
+    gene_names: dict[int, dict[str, None]] = {}
     for feature, genome, chrom, peak, strand in top[["feature", "genome", "chrom", "peak", "strand"]].itertuples(
         index=False
     ):
         gene = run.places.genes.covering(str(genome), str(chrom), int(peak), str(strand))
         if gene is not None:
-            found.setdefault(int(feature), {})[gene.name] = None
-    return [" ".join(found.get(int(f), {})) for f in ids]
+            gene_names.setdefault(int(feature), {})[gene.name] = None
+    return [" ".join(gene_names.get(int(f), {})) for f in ids]
 
 
 def _tries(run: Run, names: list[str], features: pd.DataFrame) -> list[str]:
@@ -129,17 +129,17 @@ def _tries(run: Run, names: list[str], features: pd.DataFrame) -> list[str]:
             min(int(stretch["end"]), int(stretch["start"]) + 2000),
         )
     )
-    told = [m for m in features["motif"] if len(m) >= 4]
-    tries += [f"motif:{told[0][:8]}"] if told else []
+    long_motifs = [m for m in features["motif"] if len(m) >= 4]
+    tries += [f"motif:{long_motifs[0][:8]}"] if long_motifs else []
     return [*tries, *(f"f{f}" for f in features["id"].tail(1))]
 
 
 def _records(run: Run, ids: list[int], params: AtlasParams) -> Iterator[dict[str, Any]]:
-    made = FeatureReader(run, params)
+    reader = FeatureReader(run, params)
     neighbours = similar(run, np.asarray(ids), params.neighbours)
     pages = run.pages("../")
-    for at in progress(range(0, len(ids), BATCH), "dossiers", unit="batches"):
-        for d in made.of(ids[at : at + BATCH]):
+    for start in progress(range(0, len(ids), BATCH), "dossiers", unit="batches"):
+        for d in reader.of(ids[start : start + BATCH]):
             yield record(run, d, neighbours.get(d.feature, []), pages, params)
 
 
@@ -148,7 +148,7 @@ def record(
 ) -> dict[str, Any]:
     """A dossier as the page reads it."""
     top = float(d.statistics["maximum"])
-    known = d.known
+    facts = d.known
     windows = [
         {
             "where": w.where,
@@ -162,24 +162,24 @@ def record(
         for w in d.windows[: params.windows]
     ]
     logo = None
-    if known.logo is not None:
-        heights = np.rint(100 * known.logo.heights).astype(int).ravel().tolist()
+    if facts.logo is not None:
+        heights = np.rint(100 * facts.logo.heights).astype(int).ravel().tolist()
         logo = {
-            "first": known.logo.first,
+            "first": facts.logo.first,
             "h": heights,
-            "consensus": known.consensus,
-            "said": f"{words.count(known.logo.n, 'window')}, lined up at the strongest base (0), reading direction.",
+            "consensus": facts.consensus,
+            "said": f"{words.count(facts.logo.n, 'window')}, lined up at the strongest base (0), reading direction.",
         }
     no_logo = (
         ""
         if logo
         else "Its strongest loci share no motif beyond chance."
-        if known.shape
+        if facts.shape
         else "The motifs stage was not run."
     )
     no_concepts = (
         "No annotation agrees with it closely enough to be scored."
-        if known.compared
+        if facts.compared
         else "Features were not compared with annotations in this run."
     )
     return {
@@ -194,9 +194,9 @@ def record(
         "no_concepts": no_concepts,
         "histogram": _histogram(d, top),
         "profiles": _profiles(d, params),
-        "cause": feature_text.cause(known),
+        "cause": feature_text.cause(facts),
         "like": like,
-        "checks": feature_text.checks(known),
+        "checks": feature_text.checks(facts),
     }
 
 

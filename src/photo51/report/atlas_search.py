@@ -64,14 +64,14 @@ def evidence(run: Run, ids: np.ndarray) -> Mapping[str, list[Any]]:
     if table is None:
         return {"row": [], "label": [], "grade": []}
     row_of = {int(f): i for i, f in enumerate(ids)}
-    some = table[table["feature"].isin(list(row_of))]
+    of_features = table[table["feature"].isin(list(row_of))]
     return {
-        "row": [row_of[int(f)] for f in some["feature"]],
+        "row": [row_of[int(f)] for f in of_features["feature"]],
         "label": [
             f"{label(str(a), str(s))} {str(a).replace('_', ' ')}".lower()
-            for a, s in zip(some["annotation"], some["strand"], strict=True)
+            for a, s in zip(of_features["annotation"], of_features["strand"], strict=True)
         ],
-        "grade": [GRADES[str(g)] for g in some["grade"]],
+        "grade": [GRADES[str(g)] for g in of_features["grade"]],
     }
 
 

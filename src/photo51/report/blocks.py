@@ -265,8 +265,8 @@ def records(frame: pd.DataFrame) -> list[Any]:
 
 def q_cell(value: float | None) -> Cell:
     """A p- or q-value."""
-    known = value is not None and np.isfinite(value)
-    return Cell(words.probability(value) if known else "–", float(value) if known and value is not None else None)
+    is_known = value is not None and np.isfinite(value)
+    return Cell(words.probability(value) if is_known else "–", float(value) if is_known and value is not None else None)
 
 
 def verdict(kind: Verdict, text: str = "") -> Markup:
@@ -314,5 +314,5 @@ def _macros() -> Any:
 
 def used_terms(markup: str) -> list[str]:
     """Glossary keys a page refers to, in the glossary's order."""
-    found = set(re.findall(r'href="#term-(\w+)"', markup))
-    return [key for key in TERMS if key in found]
+    keys = set(re.findall(r'href="#term-(\w+)"', markup))
+    return [key for key in TERMS if key in keys]

@@ -54,7 +54,7 @@ def every_feature(run: Run) -> Labelled:
     return Labelled([int(f) for f in run.live], labels)
 
 
-def _chosen(live: pd.DataFrame, most: int) -> list[int]:
+def _chosen(live: pd.DataFrame, max_features: int) -> list[int]:
 
     ranked = live.sort_values(["f1_domain", "feature"], ascending=[False, True])
     best = ranked[ranked["annotation"] != ""].drop_duplicates(["annotation", "strand"])
@@ -62,6 +62,9 @@ def _chosen(live: pd.DataFrame, most: int) -> list[int]:
     shaped = live[live["manifold"] >= 0].sort_values(["manifold", "feature"])
     strongest = live.sort_values(["maximum", "feature"], ascending=[False, True])
     order = np.concatenate(
-        [part.index.to_numpy() for part in (best, novel.head(most // 4), shaped.groupby("manifold").head(3), strongest)]
+        [
+            part.index.to_numpy()
+            for part in (best, novel.head(max_features // 4), shaped.groupby("manifold").head(3), strongest)
+        ]
     )
-    return [int(f) for f in dict.fromkeys(order.tolist())][:most]
+    return [int(f) for f in dict.fromkeys(order.tolist())][:max_features]

@@ -37,13 +37,13 @@ each: with `end` the first and last base as genome browsers and GFF3 count them.
 """
 
 
-def export(run: Run, folder: Path, params: ExportParams, made: Provenance) -> list[Path]:
+def export(run: Run, folder: Path, params: ExportParams, lineage: Provenance) -> list[Path]:
     """Write the exports; the folder is replaced as a whole. Their paths come back."""
     long: list[str] = []
     with atomic(folder) as partial:
         partial.mkdir(parents=True)
         if params.h5ad:
-            write_h5ad(features_anndata(run), partial / "features.h5ad", made)
+            write_h5ad(features_anndata(run), partial / "features.h5ad", lineage)
         if params.tsv:
             long = _write_tables(run, partial / "tables")
         column_dictionary().to_csv(partial / "columns.tsv", sep="\t", index=False)
@@ -112,11 +112,11 @@ def one_based(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
 
 def _write_tsv(table: pd.DataFrame, folder: Path, name: str) -> bool:
     """Write a table, in parts where it is longer than a sheet of Excel; whether it is."""
-    most = EXCEL_ROWS - 1
-    parts = range(0, max(len(table), 1), most)
-    for number, at in enumerate(parts, 1):
+    rows_a_sheet = EXCEL_ROWS - 1
+    parts = range(0, max(len(table), 1), rows_a_sheet)
+    for number, first in enumerate(parts, 1):
         file = f"{name}.tsv" if len(parts) == 1 else f"{name}.{number}.tsv"
-        table.iloc[at : at + most].to_csv(folder / file, sep="\t", index=False, float_format="%.9g")
+        table.iloc[first : first + rows_a_sheet].to_csv(folder / file, sep="\t", index=False, float_format="%.9g")
     return len(parts) > 1
 
 

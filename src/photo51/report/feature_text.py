@@ -22,11 +22,11 @@ SHAPES = {
 }
 
 
-def label(known: Known) -> str:
+def label(facts: Known) -> str:
     """What it looks like: a name, or with a word before it what weaker evidence says; empty where it is like
     nothing.
     """
-    return sentences.called(known.best) if known.best else ""
+    return sentences.called(facts.best) if facts.best else ""
 
 
 def title(d: FeatureFacts) -> str:
@@ -39,38 +39,38 @@ def sentence(d: FeatureFacts) -> str:
     return known_sentence(d.known) if d.alive else "Never active in this run: nothing can be said about it."
 
 
-def known_sentence(known: Known) -> str:
+def known_sentence(facts: Known) -> str:
     """What it is, against what, in two or three sentences."""
-    parts = [_what(known), _how(known)]
-    if known.novelty.get("novel"):
+    parts = [_what(facts), _how(facts)]
+    if facts.novelty.get("novel"):
         parts.append("It is one of the novel features: reproducible, strong and unexplained.")
-    if known.consensus:
-        parts.append(f"Consensus of its strongest loci: {known.consensus}.")
+    if facts.consensus:
+        parts.append(f"Consensus of its strongest loci: {facts.consensus}.")
     return " ".join(p for p in parts if p)
 
 
-def _what(known: Known) -> str:
-    if len(known.names):
-        return sentences.named(known.best)
-    if len(known.enriched):
-        e = known.enriched.iloc[0]
+def _what(facts: Known) -> str:
+    if len(facts.names):
+        return sentences.named(facts.best)
+    if len(facts.enriched):
+        e = facts.enriched.iloc[0]
         return (
             f"More active in {sentences.label(e['annotation'], e['strand'])} than its circularly shifted copies (q"
             f" {words.probability(e['q'])}), but not closely enough to carry that name."
         )
     return (
         "No annotation that was tested explains it."
-        if known.compared
+        if facts.compared
         else "It was not compared with annotations in this run."
     )
 
 
-def _how(known: Known) -> str:
-    text = SHAPES.get(str(known.shape.get("shape", "")))
+def _how(facts: Known) -> str:
+    text = SHAPES.get(str(facts.shape.get("shape", "")))
     if not text:
         return ""
     return (
-        text.format(**{k: words.number(float(v)) for k, v in known.shape.items() if k in {"period", "run_median"}})
+        text.format(**{k: words.number(float(v)) for k, v in facts.shape.items() if k in {"period", "run_median"}})
         + "."
     )
 
@@ -79,7 +79,7 @@ def facts(d: FeatureFacts) -> list[tuple[str, str, str]]:
     """Numbers: name, value, what it means."""
     s = d.statistics
     strands = f"+ {words.share(s['density_plus'])}, {words.MINUS} {words.share(s['density_minus'])}"
-    found = [
+    numbers = [
         (
             "Density",
             words.share(s["density"]),
@@ -94,39 +94,39 @@ def facts(d: FeatureFacts) -> list[tuple[str, str, str]]:
         ),
         ("Strongest", words.number(s["maximum"]), "largest activation, in the feature's own unit"),
     ]
-    return found + _table_facts(d.known)
+    return numbers + _table_facts(d.known)
 
 
-def _table_facts(known: Known) -> list[tuple[str, str, str]]:
+def _table_facts(tables: Known) -> list[tuple[str, str, str]]:
     """Numbers that come from the tables: name, value, what it means."""
-    found = []
-    if known.novelty:
-        found += [
+    numbers = []
+    if tables.novelty:
+        numbers += [
             (
                 "Effective n",
-                words.number(known.novelty["n_eff"], 2),
+                words.number(tables.novelty["n_eff"], 2),
                 "independent observations its track is worth",
             ),
             (
                 "Novelty",
-                words.fixed(known.novelty["novelty"]),
+                words.fixed(tables.novelty["novelty"]),
                 "reproducible, strong and unexplained: 0 to 1",
             ),
         ]
-    if known.shape:
-        found.append(
+    if tables.shape:
+        numbers.append(
             (
                 "Logo",
-                f"{words.fixed(known.shape['information'], 1)} bits",
-                f"random windows reach {words.fixed(known.shape['information_null'], 1)} bits",
+                f"{words.fixed(tables.shape['information'], 1)} bits",
+                f"random windows reach {words.fixed(tables.shape['information_null'], 1)} bits",
             )
         )
-    return found
+    return numbers
 
 
-def cause(known: Known) -> str:
+def cause(facts: Known) -> str:
     """Whether the model uses it, in a sentence."""
-    c = known.causality
+    c = facts.causality
     if not c or not np.isfinite(c["ablation_p"]):
         return "Not tested: this feature was not among those that were removed."
     verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
@@ -150,15 +150,15 @@ def cause(known: Known) -> str:
     return text
 
 
-def checks(known: Known) -> list[tuple[str, str, str]]:
+def checks(facts: Known) -> list[tuple[str, str, str]]:
     """Replication checks of its name: check, result, detail."""
     out = []
-    for r in known.ledger.to_dict("records"):
-        made = r["reason"] == "checked"
-        result = "could not be checked" if not made else "holds" if r["survives"] else "does not hold"
+    for r in facts.ledger.to_dict("records"):
+        checked = r["reason"] == "checked"
+        result = "could not be checked" if not checked else "holds" if r["survives"] else "does not hold"
         detail = (
             f"q {words.probability(r['q'])}, {words.number(2.0 ** r['log2_fold'])}-fold, {int(r['n_intervals'])} sites"
-            if made
+            if checked
             else str(r["reason"])
         )
         out.append((f"{r['check']} {r['against']}".strip(), result, detail))

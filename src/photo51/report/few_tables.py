@@ -18,8 +18,8 @@ def few_tables(run: Run) -> list[Table]:
     """Tables of `instances` and `regions`, where they have rows that were scored."""
     instances, regions = run.table("instances"), run.table("regions")
     out = []
-    if instances is not None and len(own := instances[instances["readout"] == "sae"]):
-        out.append(_instances(own))
+    if instances is not None and len(of_sae := instances[instances["readout"] == "sae"]):
+        out.append(_instances(of_sae))
     if regions is not None and len(regions):
         out.append(_regions(regions))
     return out
@@ -68,9 +68,9 @@ def _instances(table: pd.DataFrame) -> Table:
 
 def _regions(table: pd.DataFrame) -> Table:
     rows: list[list[Any]] = []
-    for name, own in table.groupby("annotation", sort=True):
-        by = own.set_index("representation")
-        first = own.iloc[0]
+    for name, rows_of_class in table.groupby("annotation", sort=True):
+        by = rows_of_class.set_index("representation")
+        first = rows_of_class.iloc[0]
         n = int(first["n_instances"])
         if first["status"] != "scored":
             dash = [words.ABSENT] * 5
@@ -80,9 +80,11 @@ def _regions(table: pd.DataFrame) -> Table:
             float(by.loc[r, "auroc"]) if r in by.index else float("nan")
             for r in ("features", "best feature", "6-mers", "GC")
         ]
-        told = _share(int(first["n_told"]), int(first["n_tested"]), first["told_lo"], first["told_hi"])
-        said = f"p {words.fixed(first['p'], 3)}"
-        rows.append([words.kind(str(name)), f"{n:,}", *(Cell(words.fixed(v, 3), v) for v in values), told, said])
+        told_apart = _share(int(first["n_told"]), int(first["n_tested"]), first["told_lo"], first["told_hi"])
+        p_text = f"p {words.fixed(first['p'], 3)}"
+        rows.append(
+            [words.kind(str(name)), f"{n:,}", *(Cell(words.fixed(v, 3), v) for v in values), told_apart, p_text]
+        )
     heads = [
         Head("Annotation class"),
         Head("instances", numeric=True),

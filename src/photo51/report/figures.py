@@ -87,10 +87,10 @@ def strand_track(
     ax: Axes, plus: NDArray[np.floating], minus: NDArray[np.floating], start: int, unit: str = "activation"
 ) -> Axes:
     """Activation along a stretch: strand + upwards, strand − downwards; bases that were not scored are shaded."""
-    at = np.arange(start, start + len(plus)) + 0.5
+    centres = np.arange(start, start + len(plus)) + 0.5
     for values, way, strand in ((plus, 1, "+"), (minus, -1, "-")):
         on = np.flatnonzero(np.nan_to_num(values) > 0)
-        ax.vlines(at[on], 0, way * values[on], color=theme.colour(strand), lw=max(0.6, min(2.5, 300 / len(plus))))
+        ax.vlines(centres[on], 0, way * values[on], color=theme.colour(strand), lw=max(0.6, min(2.5, 300 / len(plus))))
     missing = np.isnan(plus) & np.isnan(minus)
     for a, b in _runs(missing):
         ax.axvspan(start + a, start + b, color=theme.FAINT, alpha=0.5, lw=0)

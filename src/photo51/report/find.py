@@ -119,8 +119,8 @@ def feature_called(run: Run, text: str) -> int:
     if len(features) == 1:
         return features[0]
     if features:
-        known = ", ".join(f"f{f}" for f in features[:12]) + (", …" if len(features) > 12 else "")
-        raise InputError(f"feature {text!r}: need the name of one feature, got that of {len(features)}: {known}")
+        examples = ", ".join(f"f{f}" for f in features[:12]) + (", …" if len(features) > 12 else "")
+        raise InputError(f"feature {text!r}: need the name of one feature, got that of {len(features)}: {examples}")
     near = get_close_matches(text.strip().lower(), list(shown), n=5, cutoff=0.4)
     hint = f"; the nearest names are {', '.join(near)}" if near else f"; {len(shown)} names are known"
     raise InputError(f"feature: need a number such as 812 or f812, or a name of the run, got {text!r}{hint}")
@@ -134,10 +134,10 @@ def find(run: Run, text: str) -> Found:
     InputError
         Where nothing in the run is called so, naming what can be asked for.
     """
-    asked = text.strip()
+    question = text.strip()
     for answer in (_feature, _variant, _sequence, _gene, _place, _annotation):
-        if (found := answer(run, asked)) is not None:
-            return found
+        if (result := answer(run, question)) is not None:
+            return result
     classes = sorted(run.genomes.annotations()["kind"].unique())
     raise InputError(
         f"{text!r}: need a feature (f12), an annotation class ({', '.join(classes[:8])}, …), a gene or locus tag, a"
@@ -146,8 +146,8 @@ def find(run: Run, text: str) -> Found:
     )
 
 
-def _feature(run: Run, asked: str) -> Found | None:
-    hit = _FEATURE.match(asked)
+def _feature(run: Run, question: str) -> Found | None:
+    hit = _FEATURE.match(question)
     return (
         Found(f"feature {hit[1]}", pd.DataFrame(), feature_text.text(feature_facts(run, int(hit[1])))) if hit else None
     )
@@ -156,13 +156,13 @@ def _feature(run: Run, asked: str) -> Found | None:
 # ---- variants
 
 
-def _variant(run: Run, asked: str) -> Found | None:
-    base, protein = _HGVS.match(asked), _PROTEIN.match(asked)
+def _variant(run: Run, question: str) -> Found | None:
+    base, protein = _HGVS.match(question), _PROTEIN.match(question)
     if base is None and protein is None:
         return None
     table = run.table("variants")
     if table is None:
-        return Found(f"{asked}: {run.absent('variants')}", pd.DataFrame())
+        return Found(f"{question}: {run.absent('variants')}", pd.DataFrame())
     if base is not None:
         rows = table[
             (table["pos"] == int(base[1]) - 1) & (table["ref"] == base[2].upper()) & (table["alt"] == base[3].upper())
@@ -170,15 +170,17 @@ def _variant(run: Run, asked: str) -> Found | None:
     else:
         assert protein is not None
         change = "p." + _three(protein[2]) + protein[3] + _three(protein[4])
-        said = table["hgvs_p"] if "hgvs_p" in table else pd.Series("", index=table.index)
-        rows = table[(table["gene"].str.lower() == protein[1].lower()) & said.str.contains(change, regex=False)]
+        protein_changes = table["hgvs_p"] if "hgvs_p" in table else pd.Series("", index=table.index)
+        rows = table[
+            (table["gene"].str.lower() == protein[1].lower()) & protein_changes.str.contains(change, regex=False)
+        ]
     if rows.empty:
         return Found(
-            f"{asked}: not among the {len(table):,} variants of this run ({words.listing(run.sets('variants'))})",
+            f"{question}: not among the {len(table):,} variants of this run ({words.listing(run.sets('variants'))})",
             pd.DataFrame(),
         )
     columns = [c for c in ("set", "variant", "gene", "consequence", "hgvs_p", "label", "llr", "n_changed") if c in rows]
-    return Found(f"{asked}: {words.count(len(rows), 'variant')}, llr in nats", _carded(run, rows[columns]))
+    return Found(f"{question}: {words.count(len(rows), 'variant')}, llr in nats", _carded(run, rows[columns]))
 
 
 def _carded(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
@@ -194,17 +196,17 @@ def _three(residue: str) -> str:
 # ---- sequence
 
 
-def _sequence(run: Run, asked: str) -> Found | None:
-    letters = re.sub(r"\s", "", asked).upper().replace("U", "T")
+def _sequence(run: Run, question: str) -> Found | None:
+    letters = re.sub(r"\s", "", question).upper().replace("U", "T")
     if len(letters) < MIN_SEQUENCE or set(letters) - set("ACGT"):
         return None
-    wanted = {"+": letters, "-": decode(reverse_complement(encode(letters)))}
+    letters_of = {"+": letters, "-": decode(reverse_complement(encode(letters)))}
     rows = []
     for s in run.places.workspace.table.itertuples(index=False):
         bases = decode(run.genomes.sequence(str(s.genome), str(s.chrom), int(s.start), int(s.end)))
-        for strand in STRANDS if wanted["+"] != wanted["-"] else STRANDS[:1]:
-            for at in _all(bases, wanted[strand]):
-                start = int(s.start) + at
+        for strand in STRANDS if letters_of["+"] != letters_of["-"] else STRANDS[:1]:
+            for offset in _all(bases, letters_of[strand]):
+                start = int(s.start) + offset
                 rows.append((str(s.genome), str(s.chrom), start, start + len(letters), strand))
     if not rows:
         return Found(
@@ -214,41 +216,41 @@ def _sequence(run: Run, asked: str) -> Found | None:
     parts = [
         _along(run, g, c, a, b).assign(place=words.place(c, a, b), match=strand) for g, c, a, b, strand in rows[:8]
     ]
-    where = words.listing([f"{words.place(c, a, b)} ({strand})" for _, c, a, b, strand in rows], 8)
-    return Found(f"{len(letters)} bases at {where}", pd.concat(parts, ignore_index=True))
+    places_text = words.listing([f"{words.place(c, a, b)} ({strand})" for _, c, a, b, strand in rows], 8)
+    return Found(f"{len(letters)} bases at {places_text}", pd.concat(parts, ignore_index=True))
 
 
-def _all(text: str, wanted: str) -> Iterator[int]:
-    at = text.find(wanted)
-    while at >= 0:
-        yield at
-        at = text.find(wanted, at + 1)
+def _all(text: str, word: str) -> Iterator[int]:
+    offset = text.find(word)
+    while offset >= 0:
+        yield offset
+        offset = text.find(word, offset + 1)
 
 
 # ---- places and genes
 
 
-def _place(run: Run, asked: str) -> Found | None:
-    hit = _PLACE.match(asked)
+def _place(run: Run, question: str) -> Found | None:
+    hit = _PLACE.match(question)
     if hit is None:
         return None
     contigs = run.genomes.contigs
     name = hit[1].lower()
     by_name = contigs[contigs["chrom"].str.lower() == name]
     by_genome = contigs[contigs["genome"].str.lower() == name]
-    some = by_name if len(by_name) else by_genome
-    if len(some) != 1:
+    fitting = by_name if len(by_name) else by_genome
+    if len(fitting) != 1:
         return None
-    genome, chrom, length = (some.iloc[0][k] for k in ("genome", "chrom", "length"))
+    genome, chrom, length = (fitting.iloc[0][k] for k in ("genome", "chrom", "length"))
     start = int(hit[2].replace(",", "")) - 1
     end = int(hit[3].replace(",", "")) if hit[3] else start + 1
     if not 0 <= start < end <= int(length):
-        raise InputError(f"{asked!r}: need a place within 1–{int(length):,} of {chrom}, got {start + 1:,}–{end:,}")
+        raise InputError(f"{question!r}: need a place within 1–{int(length):,} of {chrom}, got {start + 1:,}–{end:,}")
     return _read(run, words.place(str(chrom), start, end), [(str(genome), str(chrom), start, end, "")])
 
 
-def _gene(run: Run, asked: str) -> Found | None:
-    word = asked.lower().removeprefix("gene:").strip()
+def _gene(run: Run, question: str) -> Found | None:
+    word = question.lower().removeprefix("gene:").strip()
     table = run.genomes.annotations()
     table = table[table["kind"].isin(_GENES)]
     tag = table["group"].str.replace(r"^(?:gene|cds|rna)-", "", regex=True).str.lower()
@@ -270,13 +272,13 @@ def _read(run: Run, what: str, spans: list[tuple[str, str, int, int, str]]) -> F
     """Features along intervals, and how much of these was read."""
     total = sum(b - a for _, _, a, b, _ in spans)
     left = sum(y - x for g, c, a, b, _ in spans for x, y in run.places.unread(g, c, a, b))
-    where = words.listing([f"{g} {words.place(c, a, b, s)}" for g, c, a, b, s in spans], 4)
+    places_text = words.listing([f"{g} {words.place(c, a, b, s)}" for g, c, a, b, s in spans], 4)
     if left == total:
-        return Found(f"{what} ({where}): {NOT_READ}; nothing is known of features there", pd.DataFrame())
+        return Found(f"{what} ({places_text}): {NOT_READ}; nothing is known of features there", pd.DataFrame())
     part = f"{total - left:,} of {total:,} bases were read" if left else f"all {total:,} bases were read"
     parts = [_along(run, g, c, a, b, s) for g, c, a, b, s in spans]
     table = pd.concat(parts, ignore_index=True)
-    return Found(f"{what} ({where}): {part}", table.sort_values("share", ascending=False, kind="stable"))
+    return Found(f"{what} ({places_text}): {part}", table.sort_values("share", ascending=False, kind="stable"))
 
 
 def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str = "") -> pd.DataFrame:
@@ -293,15 +295,15 @@ def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str 
             codes = run.codes.matrix(s, rows)
             largest = np.asarray(codes.max(axis=0).todense()).ravel()
             n = np.diff(codes.tocsc().indptr)
-            some = np.flatnonzero(largest > 0)
+            active = np.flatnonzero(largest > 0)
             way = s if strand not in STRANDS else "sense" if s == strand else "antisense"
             parts.append(
                 pd.DataFrame(
                     {
-                        "feature": ids[some],
+                        "feature": ids[active],
                         "reads": way,
-                        "share": largest[some] / np.maximum(top[some], 1e-12),
-                        "active": n[some],
+                        "share": largest[active] / np.maximum(top[active], 1e-12),
+                        "active": n[active],
                     }
                 )
             )
@@ -322,20 +324,20 @@ def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str 
 # ---- annotations
 
 
-def _annotation(run: Run, asked: str) -> Found | None:
+def _annotation(run: Run, question: str) -> Found | None:
     """Features of every class whose name holds the words, weak evidence included."""
     names = run.table("names")
-    word = asked.lower().removeprefix("concept:").strip()
+    word = question.lower().removeprefix("concept:").strip()
     kinds = {str(k) for k in run.genomes.annotations()["kind"].unique()}
     if names is not None:
         kinds |= set(names["annotation"])
-    wanted = sorted(k for k in kinds if word in k.lower().replace("_", " ") or word in words.kind(k).lower())
-    if not wanted or not word:
+    matching = sorted(k for k in kinds if word in k.lower().replace("_", " ") or word in words.kind(k).lower())
+    if not matching or not word:
         return None
-    title = f"{asked}: annotation {words.listing(wanted, 12)}"
+    title = f"{question}: annotation {words.listing(matching, 12)}"
     if names is None:
         return Found(f"{title}; {run.absent('names')}", pd.DataFrame())
-    rows = names[names["annotation"].isin(wanted)]
+    rows = names[names["annotation"].isin(matching)]
     if rows.empty:
         return Found(f"{title}; no feature has even weak evidence for it", pd.DataFrame())
     order = rows["grade"].map({"strong": 0, "moderate": 1, "weak": 2})

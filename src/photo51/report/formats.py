@@ -107,7 +107,7 @@ def rgb(colour: str) -> str:
 
 def write_fasta(contigs: Iterable[tuple[str, NDArray[np.uint8]]], path: Path, width: int = 60) -> None:
     """Write FASTA and the `.fai` beside it, as samtools would."""
-    index, at = [], 0
+    index, offset = [], 0
     with atomic(path) as partial, partial.open("wb") as f:
         for name, ids in contigs:
             header = f">{name}\n".encode()
@@ -115,8 +115,8 @@ def write_fasta(contigs: Iterable[tuple[str, NDArray[np.uint8]]], path: Path, wi
             lines = b"\n".join(raw[i : i + width] for i in range(0, len(raw), width)) + b"\n"
             f.write(header + lines)
             line = min(width, len(raw))
-            index.append(f"{name}\t{len(raw)}\t{at + len(header)}\t{line}\t{line + 1}\n")
-            at += len(header) + len(lines)
+            index.append(f"{name}\t{len(raw)}\t{offset + len(header)}\t{line}\t{line + 1}\n")
+            offset += len(header) + len(lines)
     with atomic(Path(f"{path}.fai")) as partial:
         partial.write_text("".join(index))
 
@@ -127,12 +127,12 @@ def write_twobit(contigs: Sequence[tuple[str, NDArray[np.uint8]]], path: Path) -
     names = [name.encode() for name, _ in contigs]
     if long := next((n for n in names if len(n) > 255), None):
         raise ValueError(f"{path}: need contig names of at most 255 bytes, got {len(long)} in {long[:60]!r}")
-    at = 16 + sum(5 + len(n) for n in names)
+    offset = 16 + sum(5 + len(n) for n in names)
     with atomic(path) as partial, partial.open("wb") as f:
         f.write(struct.pack("<4I", 0x1A412743, 0, len(names), 0))
         for name, body in zip(names, records, strict=True):
-            f.write(struct.pack("<B", len(name)) + name + struct.pack("<I", at))
-            at += len(body)
+            f.write(struct.pack("<B", len(name)) + name + struct.pack("<I", offset))
+            offset += len(body)
         for body in records:
             f.write(body)
 

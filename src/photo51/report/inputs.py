@@ -23,8 +23,8 @@ def model_folder(name: str) -> Path | None:
         return shipped("resources/models") / name.removeprefix("sh2:")
     if name.startswith(("evo1:", "evo2:")):
         places = [Path(p) for p in os.environ.get("PHOTO51_MODELS", "models").split(os.pathsep) if p]
-        found = [place / name.replace(":", "_") for place in places]
-        return next((folder for folder in found if folder.is_dir()), None)
+        candidates = [place / name.replace(":", "_") for place in places]
+        return next((folder for folder in candidates if folder.is_dir()), None)
     return None if name.startswith("hf:") else Path(name)
 
 

@@ -127,14 +127,14 @@ def made_with() -> dict[str, Any]:
 def changed(results: Path, path: Path) -> list[str]:
     """Names of files that are missing or differ from what a manifest says, each with which of the two."""
     recorded = json.loads(path.read_text())["files"]
-    found = []
+    faults = []
     for name, entry in recorded.items():
         file = results / name
         if not file.is_file():
-            found.append(f"missing {name}")
+            faults.append(f"missing {name}")
         elif sha256(file) != entry["sha256"]:
-            found.append(f"changed {name}")
-    return found
+            faults.append(f"changed {name}")
+    return faults
 
 
 def _git(*args: str) -> str | None:

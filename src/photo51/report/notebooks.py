@@ -63,20 +63,20 @@ def run_notebook(notebook: Path, out: Path, parameters: Mapping[str, Any]) -> Pa
     if not notebook.is_file():
         raise InputError(f"{notebook}: need a notebook (percent script), got no such file")
     source = jupytext.read(notebook)
-    known = _parameter_names(source, notebook)
-    if unknown := sorted(set(parameters) - set(known)):
-        raise InputError(f"{notebook}: need parameters among {', '.join(known)}, got {', '.join(unknown)}")
+    declared = _parameter_names(source, notebook)
+    if unknown := sorted(set(parameters) - set(declared)):
+        raise InputError(f"{notebook}: need parameters among {', '.join(declared)}, got {', '.join(unknown)}")
     for number, cell in enumerate(source.cells):
         cell["id"] = f"cell-{number:02d}"
     source.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
     out.mkdir(parents=True, exist_ok=True)
     executed, failure = out / f"{notebook.stem}.ipynb", ""
     with atomic(executed) as partial:
-        given = partial.with_suffix(".in.ipynb")
-        nbformat.write(source, given)
+        parameterised = partial.with_suffix(".in.ipynb")
+        nbformat.write(source, parameterised)
         try:
             papermill.execute_notebook(
-                str(given),
+                str(parameterised),
                 str(partial),
                 parameters=dict(parameters),
                 kernel_name="python3",
@@ -87,7 +87,7 @@ def run_notebook(notebook: Path, out: Path, parameters: Mapping[str, Any]) -> Pa
         except papermill.PapermillExecutionError as e:
             failure = f"cell {e.cell_index} failed: {e.ename}: {e.evalue}"
         finally:
-            given.unlink(missing_ok=True)
+            parameterised.unlink(missing_ok=True)
         result = _forget_times(nbformat.read(partial, as_version=4))
         nbformat.write(result, partial)
     page = executed.with_suffix(".html")
@@ -99,7 +99,7 @@ def run_notebook(notebook: Path, out: Path, parameters: Mapping[str, Any]) -> Pa
     return page
 
 
-def parse_parameters(given: list[str]) -> dict[str, Any]:
+def parse_parameters(assignments: list[str]) -> dict[str, Any]:
     """`key=value` words as parameters; values are read as YAML, so that numbers are numbers.
 
     Raises
@@ -108,7 +108,7 @@ def parse_parameters(given: list[str]) -> dict[str, Any]:
         For a word without `=`.
     """
     out = {}
-    for word in given:
+    for word in assignments:
         key, equals, value = word.partition("=")
         if not equals or not key.isidentifier():
             raise InputError(f"-p: need KEY=VALUE, got {word!r}")

@@ -81,18 +81,18 @@ def painted(window: Window, top: float) -> Markup:
     underlined.
     """
     levels = levels_of(window.levels, top)
-    out, at = [], 0
-    while at < len(levels):
-        end = at + 1
-        while end < len(levels) and levels[end] == levels[at] and window.peak not in {at, end}:
+    out, first = [], 0
+    while first < len(levels):
+        end = first + 1
+        while end < len(levels) and levels[end] == levels[first] and window.peak not in {first, end}:
             end += 1
-        text, names = window.sequence[at:end], []
-        if levels[at]:
-            names.append(f"a{levels[at]}")
-        if at == window.peak:
+        text, names = window.sequence[first:end], []
+        if levels[first]:
+            names.append(f"a{levels[first]}")
+        if first == window.peak:
             names.append("p")
         out.append(f'<span class="{" ".join(names)}">{text}</span>' if names else text)
-        at = end
+        first = end
     return Markup(f'<span class="seq">{"".join(out)}</span>')
 
 
@@ -104,10 +104,10 @@ def windows_table(
     for w in windows:
         page = (pages or {}).get(w.genome)
         shown = "" if feature is None else f"f{feature};"
-        where = Markup('<a href="{}#{}{}">{}</a>').format(page, shown, w.locus, w.where) if page else escape(w.where)
+        place = Markup('<a href="{}#{}{}">{}</a>').format(page, shown, w.locus, w.where) if page else escape(w.where)
         rows.append(
             Markup('<tr><td>{}</td><td>{}</td><td class="num">{}</td><td>{}</td></tr>').format(
-                where, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted(w, top)
+                place, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted(w, top)
             )
         )
     head = (

@@ -23,11 +23,11 @@ def runs_of(workspace: Workspace, column: Column) -> pd.DataFrame:
     new[1:] = (np.diff(stretch) != 0) | (np.diff(position) != 1) | (np.diff(value) != 0)
     first = np.flatnonzero(new)
     last = np.append(first[1:] - 1, len(value) - 1)[: len(first)]
-    where = workspace.table.iloc[stretch[first]]
+    intervals = workspace.table.iloc[stretch[first]]
     return pd.DataFrame(
         {
-            "genome": where["genome"].to_numpy(),
-            "chrom": where["chrom"].to_numpy(),
+            "genome": intervals["genome"].to_numpy(),
+            "chrom": intervals["chrom"].to_numpy(),
             "start": position[first],
             "end": position[last] + 1,
             "value": value[first],

@@ -41,16 +41,16 @@ def embedding(
         it is a legend.
     """
     value = np.mod(table["value"], 2 * np.pi) if cyclic else table["value"]
-    known = np.isfinite(value.to_numpy())
-    ax.scatter(table["axis_1"][~known], table["axis_2"][~known], s=3, color=theme.FAINT, lw=0, zorder=1)
-    here, v = table[known], value[known]
+    finite = np.isfinite(value.to_numpy())
+    ax.scatter(table["axis_1"][~finite], table["axis_2"][~finite], s=3, color=theme.FAINT, lw=0, zorder=1)
+    valued, v = table[finite], value[finite]
     if not label:
-        ax.scatter(here["axis_1"], here["axis_2"], s=4, color=theme.colour("feature"), lw=0, alpha=0.7)
+        ax.scatter(valued["axis_1"], valued["axis_2"], s=4, color=theme.colour("feature"), lw=0, alpha=0.7)
     elif ticks is not None:
-        _classes(ax, here, v.to_numpy(dtype=float), label, ticks)
+        _classes(ax, valued, v.to_numpy(dtype=float), label, ticks)
     else:
         scale = {"cmap": theme.CYCLIC, "vmin": 0, "vmax": 2 * np.pi} if cyclic else {"cmap": _ALONG}
-        drawn = ax.scatter(here["axis_1"], here["axis_2"], c=v, s=4, lw=0, alpha=0.8, rasterized=False, **scale)
+        drawn = ax.scatter(valued["axis_1"], valued["axis_2"], c=v, s=4, lw=0, alpha=0.8, rasterized=False, **scale)
         bar = ax.figure.colorbar(drawn, ax=ax, shrink=0.8, aspect=24, pad=0.02)
         bar.set_label(label)
         bar.outline.set_visible(False)
@@ -74,17 +74,17 @@ def _classes(
     levels = np.asarray(ticks[0])
     nearest = np.abs(value[:, None] - levels[None]).argmin(axis=1)
     tones = theme.FRAME_COLOURS if len(levels) <= len(theme.FRAME_COLOURS) else theme.ALONG
-    for i, said in enumerate(ticks[1]):
-        here = table[nearest == i]
+    for i, level_name in enumerate(ticks[1]):
+        of_level = table[nearest == i]
         ax.scatter(
-            here["axis_1"],
-            here["axis_2"],
+            of_level["axis_1"],
+            of_level["axis_2"],
             s=5,
             color=tones[i % len(tones)],
             marker="os^D"[i % 4],
             lw=0,
             alpha=0.75,
-            label=f"{said} (n = {len(here):,})",
+            label=f"{level_name} (n = {len(of_level):,})",
         )
     ax.legend(
         title=label,
@@ -141,13 +141,13 @@ def battery(ax: Axes, table: pd.DataFrame) -> Axes:
     rows = table.iloc[::-1].reset_index(drop=True)
     y = np.arange(len(rows))
     for column, meaning, label in BATTERY:
-        known = rows[column].notna()
-        if known.any():
+        measured = rows[column].notna()
+        if measured.any():
             marker = theme.MARKERS[meaning]
             size = 70 if marker == "|" else 18
             ax.scatter(
-                rows[column][known],
-                y[known],
+                rows[column][measured],
+                y[measured],
                 marker=marker,
                 s=size,
                 color=theme.colour(meaning),
@@ -156,14 +156,14 @@ def battery(ax: Axes, table: pd.DataFrame) -> Axes:
                 zorder=2,
             )
     shown = (rows["verdict"] == "shown").to_numpy()
-    for which, face, label in (
+    for of_verdict, face, label in (
         (shown, theme.colour("feature"), "features, shown"),
         (~shown, theme.PAPER, "features, not shown"),
     ):
-        if which.any():
+        if of_verdict.any():
             ax.scatter(
-                rows["score"][which],
-                y[which],
+                rows["score"][of_verdict],
+                y[of_verdict],
                 s=36,
                 color=face,
                 edgecolor=theme.colour("feature"),

@@ -84,27 +84,27 @@ def members_of(row: Mapping[Any, Any]) -> list[int]:
 
 def shapes(run: Run, clusters: Iterable[int]) -> list[Shape]:
     """Groups with their points, and what their coordinates follow."""
-    wanted = list(clusters)
+    numbers = list(clusters)
     table, points = run.need("manifolds").set_index("cluster", drop=False), run.table("points")
-    told = {c: str(run.meanings.loc[c, "quantity"]) for c in wanted if c in run.meanings.index}
-    known = _quantities(run, set(told.values()))
+    meaning_of = {c: str(run.meanings.loc[c, "quantity"]) for c in numbers if c in run.meanings.index}
+    quantity_of = _quantities(run, set(meaning_of.values()))
     out = []
-    for c in wanted:
-        here = points[points["cluster"] == c] if points is not None else pd.DataFrame()
-        quantity = known.get(told.get(c, ""))
+    for c in numbers:
+        points_of = points[points["cluster"] == c] if points is not None else pd.DataFrame()
+        quantity = quantity_of.get(meaning_of.get(c, ""))
         row = table.loc[c].to_dict()
-        out.append(Shape(row, here, members_of(row), quantity, _values(here, quantity)))
+        out.append(Shape(row, points_of, members_of(row), quantity, _values(points_of, quantity)))
     return out
 
 
-def _quantities(run: Run, wanted: set[str]) -> dict[str, Quantity]:
-    if not wanted:
+def _quantities(run: Run, names: set[str]) -> dict[str, Quantity]:
+    if not names:
         return {}
-    windows = sorted({int(found[1]) for name in wanted if (found := _GC.match(name))})
+    windows = sorted({int(match[1]) for name in names if (match := _GC.match(name))})
     annotations = run.genomes.annotations()
-    classes = sorted(wanted & set(annotations["kind"].unique()))
+    classes = sorted(names & set(annotations["kind"].unique()))
     every = quantities(run.genomes, run.places.workspace, annotations, windows, classes)
-    return {q.name: q for q in every if q.name in wanted}
+    return {q.name: q for q in every if q.name in names}
 
 
 def _values(points: pd.DataFrame, quantity: Quantity | None) -> NDArray[np.float64]:
@@ -132,8 +132,8 @@ def tuning(run: Run, shape: Shape, bins: int = BINS) -> NDArray[np.float64]:
     row, strand = points["row"].to_numpy(), points["strand"].to_numpy()
     for i, columns in enumerate(run.places.columns(np.asarray(shape.members, dtype=np.int64))):
         for s in STRANDS:
-            here = strand == s
-            total[i] += np.bincount(part[here], columns[s].at(row[here]), minlength=bins)
+            on_strand = strand == s
+            total[i] += np.bincount(part[on_strand], columns[s].at(row[on_strand]), minlength=bins)
     mean = total / np.maximum(count, 1)
     return mean / np.maximum(mean.max(axis=1, keepdims=True), 1e-12)
 
@@ -149,8 +149,8 @@ def manifold_records(run: Run) -> list[dict[str, Any]]:
 
 def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
     row, n = s.row, len(s.points)
-    some = np.unique(np.linspace(0, n - 1, min(n, DRAWN)).round().astype(np.int64)) if n else np.zeros(0, int)
-    shares = s.shares()[some] if n else np.zeros(0)
+    sample = np.unique(np.linspace(0, n - 1, min(n, DRAWN)).round().astype(np.int64)) if n else np.zeros(0, int)
+    shares = s.shares()[sample] if n else np.zeros(0)
     follows = words.kind(s.quantity.name) if s.quantity is not None else ""
     return {
         "id": int(row["cluster"]),
@@ -165,8 +165,8 @@ def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
         "features": s.members,
         "facts": [list(f) for f in facts(row)],
         "points": {
-            "x": [round(float(v), 3) for v in s.points["axis_1"].to_numpy()[some]] if n else [],
-            "y": [round(float(v), 3) for v in s.points["axis_2"].to_numpy()[some]] if n else [],
+            "x": [round(float(v), 3) for v in s.points["axis_1"].to_numpy()[sample]] if n else [],
+            "y": [round(float(v), 3) for v in s.points["axis_2"].to_numpy()[sample]] if n else [],
             "v": [round(float(v), 3) if np.isfinite(v) else None for v in shares],
         },
     }
@@ -224,11 +224,11 @@ def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
         text += f"{kmer}."
     elif row["manifold"]:
         text += " Its coordinate follows nothing that was tested."
-    known = [f for f in members_of(row) if f in named.index]
-    if known:
+    named_members = [f for f in members_of(row) if f in named.index]
+    if named_members:
         text += (
             " Named among them:"
-            f" {words.listing([c.replace('{', '').replace('}', '') for c in called(known, named)], 4)}."
+            f" {words.listing([c.replace('{', '').replace('}', '') for c in called(named_members, named)], 4)}."
         )
     return text
 
@@ -288,6 +288,8 @@ def ticks(quantity: Quantity | None) -> tuple[list[float], list[str]] | None:
         return [0.0, 2 * np.pi / 3, 4 * np.pi / 3], ["1st", "2nd", "3rd base"]
     if quantity is not None and quantity.kind == CLASS:
         levels = np.unique(quantity.values[np.isfinite(quantity.values)])
-        said = _LEVELS.get(quantity.name, ("outside", "inside") if len(levels) == 2 else ())
-        return [float(v) for v in levels], list(said) if len(said) == len(levels) else [f"{v:g}" for v in levels]
+        level_names = _LEVELS.get(quantity.name, ("outside", "inside") if len(levels) == 2 else ())
+        return [float(v) for v in levels], list(level_names) if len(level_names) == len(levels) else [
+            f"{v:g}" for v in levels
+        ]
     return None

@@ -56,13 +56,13 @@ class Blocks(Block):
         return Markup("\n").join(b.html() for b in self.blocks)
 
 
-def section(made: Section) -> Blocks:
+def section(shown: Section) -> Blocks:
     """A section of the report: its answer, its claims beside their nulls, its evidence, and what it could not show."""
-    blocks: list[Block] = [Prose(f"**{made.answer.replace('**', '')}**")] if made.answer else []
-    blocks += [Claims(made.claims)] if made.claims else []
-    blocks += list(made.blocks)
-    if made.failures and not made.absent:
-        blocks.append(Note("\n\n".join(f.what for f in made.failures), "What failed, was null or could not be tested"))
+    blocks: list[Block] = [Prose(f"**{shown.answer.replace('**', '')}**")] if shown.answer else []
+    blocks += [Claims(shown.claims)] if shown.claims else []
+    blocks += list(shown.blocks)
+    if shown.failures and not shown.absent:
+        blocks.append(Note("\n\n".join(f.what for f in shown.failures), "What failed, was null or could not be tested"))
     return Blocks(blocks)
 
 
@@ -190,20 +190,20 @@ def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:
     """One window base by base: the feature as letters, the other features active there, the genes."""
     if rank >= len(d.windows):
         return Note(f"It has {words.count(len(d.windows), 'strong place')}; there is no number {rank}.", kind="absent")
-    found = d.windows[rank]
+    window = d.windows[rank]
     row = int(run.need("top_windows").query("feature == @d.feature and rank == @rank")["row"].iloc[0])
-    w = run.places.window(d.column[found.strand], found.strand, row, flank)
+    w = run.places.window(d.column[window.strand], window.strand, row, flank)
     levels = _beside(run, d, w, row)
     with theme.style():
         heights = [2.2, 0.35 * max(len(levels.columns) - 1, 1), 0.8]
-        made, axes = plt.subplots(3, 1, figsize=(theme.WIDTH_2, sum(heights) * 0.75 + 0.6), height_ratios=heights)
+        canvas, axes = plt.subplots(3, 1, figsize=(theme.WIDTH_2, sum(heights) * 0.75 + 0.6), height_ratios=heights)
         sequence = run.genomes.sequence(w.genome, w.chrom, w.start, w.end).tobytes().decode()
         figures.window(axes, sequence, levels, run.places.genes.over(w.genome, w.chrom, w.start, w.end), w.start)
         alt = (
             f"Activation of feature {d.feature} at each base of {w.locus}, strand {w.strand}, with"
             f" {len(levels.columns) - 1} other features active there and the genes."
         )
-        drawn = svg.inline(made, alt)
+        drawn = svg.inline(canvas, alt)
     caption = (
         f"**{w.locus}**, reading {words.MINUS if w.strand == '-' else '+'}; bases of the forward strand, each as tall"
         " as the feature's activation there. Rows: other features, each as a share of its largest activation in the"
@@ -297,7 +297,7 @@ def concepts(d: FeatureFacts) -> Blocks:
             kind="absent",
         )
     )
-    found = [
+    rows_shown = [
         [
             label(str(r.annotation), str(r.strand)),
             Cell(f"{r.overlap:,} / {words.number(r.expected)}", r.overlap),
@@ -307,7 +307,7 @@ def concepts(d: FeatureFacts) -> Blocks:
         ]
         for r in records(d.known.enriched.head(20))
     ]
-    if found:
+    if rows_shown:
         out.append(
             Table(
                 "Where it is more active than its circularly shifted copies",
@@ -318,7 +318,7 @@ def concepts(d: FeatureFacts) -> Blocks:
                     Head("[[q]]", numeric=True),
                     Head("q, [[composition|adjusted]]", numeric=True),
                 ],
-                found,
+                rows_shown,
                 shown=10,
             )
         )

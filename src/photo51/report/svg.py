@@ -57,9 +57,9 @@ def inline(figure: mpl.figure.Figure, alt: str, zoom: float = ZOOM) -> Markup:
     prefix = "s" + hashlib.sha256(text.encode()).hexdigest()[:8]
     text = _ID.sub(lambda m: f' id="{prefix}{m[1]}"' if m[1] in used else "", text)
     text = _USED.sub(lambda m: m[0].replace("#", f"#{prefix}", 1), text)
-    found = _SIZE.search(text)
-    assert found, "matplotlib writes the size of a figure into its first tag"
-    width = float(found[2]) * CSS_PX_PER_PT * zoom
+    size = _SIZE.search(text)
+    assert size, "matplotlib writes the size of a figure into its first tag"
+    width = float(size[2]) * CSS_PX_PER_PT * zoom
     label = f'role="img" aria-label="{escape(alt)}" style="width:{width:.0f}px"'
     return Markup(_SIZE.sub(lambda m: f"<svg {m[1]}{label}", text, count=1))
 
@@ -67,9 +67,9 @@ def inline(figure: mpl.figure.Figure, alt: str, zoom: float = ZOOM) -> Markup:
 def figure(draw: Callable[[mpl.axes.Axes], object], size: tuple[float, float], alt: str, zoom: float = ZOOM) -> Markup:
     """Make a figure of one panel, let `draw` fill it, and return it as an `<svg>`; size in inches."""
     with theme.style():
-        made, ax = plt.subplots(figsize=size)
+        canvas, ax = plt.subplots(figsize=size)
         draw(ax)
-        return inline(made, alt, zoom)
+        return inline(canvas, alt, zoom)
 
 
 @cache
@@ -79,22 +79,22 @@ def glyph(letter: str) -> str:
     box = path.get_extents()
     points = (path.vertices - [box.x0, box.y0]) / [box.width, box.height]
     points[:, 1] = 1 - points[:, 1]
-    out, at = [], 0
+    out, i = [], 0
     sizes = {
         mpl.path.Path.MOVETO: ("M", 1),
         mpl.path.Path.LINETO: ("L", 1),
         mpl.path.Path.CURVE3: ("Q", 2),
         mpl.path.Path.CURVE4: ("C", 3),
     }
-    while at < len(points):
-        code = path.codes[at]
+    while i < len(points):
+        code = path.codes[i]
         if code == mpl.path.Path.CLOSEPOLY:
             out.append("Z")
-            at += 1
+            i += 1
             continue
         name, n = sizes[code]
-        out.append(name + " ".join(f"{x:.3f},{y:.3f}" for x, y in points[at : at + n]))
-        at += n
+        out.append(name + " ".join(f"{x:.3f},{y:.3f}" for x, y in points[i : i + n]))
+        i += n
     return "".join(out)
 
 

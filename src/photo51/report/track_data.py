@@ -79,8 +79,8 @@ def _records(places: Places, ids: list[int], genomes: Sequence[str]) -> dict[str
         runs: dict[str, dict[str, list[list[int]]]] = {g: {} for g in genomes}
         for i, strand in enumerate(STRANDS):
             table = runs_of(places.workspace, leveled(columns[strand], top))
-            for (genome, chrom), own in table.groupby(["genome", "chrom"], sort=False):
-                runs[str(genome)].setdefault(str(chrom), [[], []])[i] = packed(own)
+            for (genome, chrom), rows in table.groupby(["genome", "chrom"], sort=False):
+                runs[str(genome)].setdefault(str(chrom), [[], []])[i] = packed(rows)
         peak = float(f"{top:.4g}") if math.isfinite(top) else 0.0
         for genome in genomes:
             out[genome].append({"id": feature, "peak": peak, "runs": runs[genome]})

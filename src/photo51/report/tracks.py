@@ -87,7 +87,7 @@ def write_tracks(
     tracked: Sequence[Tracked],
     folder: Path,
     params: TracksParams,
-    made: Provenance,
+    lineage: Provenance,
     every: Labelled | None = None,
 ) -> pd.DataFrame:
     """Write the whole folder of tracks, replaced as a whole; the table of tracks comes back.
@@ -111,8 +111,8 @@ def write_tracks(
         table = TRACKS.check(pd.DataFrame(rows, columns=list(TRACKS.columns)))
         called = pd.concat([c for c in calls if len(c)], ignore_index=True) if any(map(len, calls)) else CALLS.empty()
         called = called.sort_values(["genome", "chrom", "start", "end", "strand", "name"], ignore_index=True)
-        write_table(table, partial / "tracks.parquet", TRACKS, made)
-        write_table(called, partial / "calls.parquet", CALLS, made)
+        write_table(table, partial / "tracks.parquet", TRACKS, lineage)
+        write_table(called, partial / "calls.parquet", CALLS, lineage)
         if every is not None:
             write_data(places, every, partial, params.chunk)
         of_run = (folder.parent / "features.h5ad").is_file()
@@ -139,14 +139,16 @@ def _write_signals(
 ) -> list[tuple[object, ...]]:
     rows: list[tuple[object, ...]] = []
     for genome in dict.fromkeys(places.genomes.contigs["genome"]):
-        here = runs[runs["genome"] == genome]
+        runs_of_genome = runs[runs["genome"] == genome]
         name, digest = f"{genome}/{_file(item.name)}.{_SIDE[strand]}.bw", ""
-        if len(here):
-            write_bigwig(here, _sizes(places, str(genome)), folder / name)
+        if len(runs_of_genome):
+            write_bigwig(runs_of_genome, _sizes(places, str(genome)), folder / name)
             digest = sha256(folder / name)
-        active = int((here["end"] - here["start"]).sum())
-        largest = float(here["value"].max()) if len(here) else 0.0
-        rows.append((str(genome), item.name, item.label, strand, name if len(here) else "", active, largest, digest))
+        active = int((runs_of_genome["end"] - runs_of_genome["start"]).sum())
+        largest = float(runs_of_genome["value"].max()) if len(runs_of_genome) else 0.0
+        rows.append(
+            (str(genome), item.name, item.label, strand, name if len(runs_of_genome) else "", active, largest, digest)
+        )
     return rows
 
 
@@ -154,16 +156,16 @@ def _calls(
     places: Places, item: Tracked, strand: Strand, runs: pd.DataFrame, peak: float, params: TracksParams
 ) -> pd.DataFrame:
     threshold = item.threshold if np.isfinite(item.threshold) and len(item.features) == 1 else params.call_share * peak
-    found = calls_of(runs, threshold, params.call_gap)
+    intervals = calls_of(runs, threshold, params.call_gap)
     genes = [
         places.genes.at(str(g), str(c), int(p), strand)
-        for g, c, p in zip(found["genome"], found["chrom"], found["position"], strict=True)
+        for g, c, p in zip(intervals["genome"], intervals["chrom"], intervals["position"], strict=True)
     ]
-    score = np.clip(np.rint(1000 * found["activation"].to_numpy(dtype=float) / max(peak, 1e-12)), 0, 1000).astype(
+    score = np.clip(np.rint(1000 * intervals["activation"].to_numpy(dtype=float) / max(peak, 1e-12)), 0, 1000).astype(
         np.int64
     )
-    found = found.assign(strand=strand, name=item.name, score=score, threshold=float(threshold), gene=genes)
-    return found[list(CALLS.columns)].astype({"start": np.int64, "end": np.int64, "activation": np.float64})
+    intervals = intervals.assign(strand=strand, name=item.name, score=score, threshold=float(threshold), gene=genes)
+    return intervals[list(CALLS.columns)].astype({"start": np.int64, "end": np.int64, "activation": np.float64})
 
 
 def _write_genome(places: Places, genome: str, folder: Path) -> None:
@@ -207,18 +209,20 @@ def _write_browsers(
 ) -> None:
     hubs = {}
     for genome in dict.fromkeys(map(str, places.genomes.contigs["genome"])):
-        here = calls[calls["genome"] == genome]
-        bed = here.assign(colour=[theme.colour(s) for s in here["strand"]])
+        calls_of_genome = calls[calls["genome"] == genome]
+        bed = calls_of_genome.assign(colour=[theme.colour(s) for s in calls_of_genome["strand"]])
         _write_intervals(bed, _sizes(places, genome), folder / genome / "calls")
-        own = table[(table["genome"] == genome) & (table["file"] != "")]
-        top = own.groupby("name")["peak"].max()  # both strands of a feature are drawn on one scale
-        signals = [_track(r)._replace(top=float(top[r["name"]])) for r in own.to_dict("records")]
+        signals_of_genome = table[(table["genome"] == genome) & (table["file"] != "")]
+        top = signals_of_genome.groupby("name")["peak"].max()  # both strands of a feature are drawn on one scale
+        signals = [_track(r)._replace(top=float(top[r["name"]])) for r in signals_of_genome.to_dict("records")]
         fixed = [
             Track(n, f"{n}.bb", label, theme.colour(c))
             for n, label, c in _FIXED
             if (folder / genome / f"{n}.bb").is_file()
         ]
-        loci = _loci(here, dict(zip(table["name"], table["label"], strict=True)), _sizes(places, genome), params)
+        loci = _loci(
+            calls_of_genome, dict(zip(table["name"], table["label"], strict=True)), _sizes(places, genome), params
+        )
         opens_at = loci[0].where if loci else _whole(_sizes(places, genome))
         write_session(folder / genome / "session.xml", f"{genome}.fa", opens_at, [*fixed, *signals])
         hubs[genome] = (genome, opens_at, [*fixed, *signals])
@@ -296,8 +300,8 @@ def _track(row: Mapping[Any, Any]) -> Track:
 
 def _sizes(places: Places, genome: str) -> dict[str, int]:
     contigs = places.genomes.contigs
-    here = contigs[contigs["genome"] == genome]
-    return {str(c): int(n) for c, n in zip(here["chrom"], here["length"], strict=True)}
+    contigs_of_genome = contigs[contigs["genome"] == genome]
+    return {str(c): int(n) for c, n in zip(contigs_of_genome["chrom"], contigs_of_genome["length"], strict=True)}
 
 
 def _whole(sizes: Mapping[str, int]) -> str:

@@ -83,15 +83,15 @@ class FeatureReader:
 
     def _one(self, feature: int, column: dict[Strand, Column]) -> FeatureFacts:
         flank = self.params.flank
-        known = Known.of(self.run, feature)
+        facts = Known.of(self.run, feature)
         windows = [
-            self.places.window(column[strand], strand, row, flank, known.reads)
+            self.places.window(column[strand], strand, row, flank, facts.reads)
             for strand, row in self._top.get(feature, [])
         ]
         return FeatureFacts(
             feature,
             self.run.features.loc[feature].to_dict(),
-            known,
+            facts,
             column,
             windows,
             self.places.workspace.n_rows,

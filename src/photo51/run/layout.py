@@ -78,8 +78,8 @@ class Place:
         """What the wildcards stand for in a path of a run; empty for a path that is another file."""
         parts = _FIELD.split(self.pattern)  # text, field, text, field, ..., text
         expression = "".join(f"(?P<{p}>[^/]+)" if i % 2 else re.escape(p) for i, p in enumerate(parts))
-        found = re.fullmatch(expression, Path(path).relative_to(folder).as_posix())
-        return found.groupdict() if found else {}
+        match = re.fullmatch(expression, Path(path).relative_to(folder).as_posix())
+        return match.groupdict() if match else {}
 
 
 _VARIANTS = "Name a VCF or a table of variants in the `variants` column of `genomes.tsv`, and run again."

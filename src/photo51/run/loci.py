@@ -76,8 +76,10 @@ def most_active(
     while int((-(-lengths // bases)).sum()) > MOST_BINS:
         bases *= 2
     first = np.concatenate([[0], np.cumsum(-(-lengths // bases))])
-    where = {(str(g), str(c)): int(b) for g, c, b in zip(contigs["genome"], contigs["chrom"], first[:-1], strict=True)}
-    bin_of = _bins(workspace, where, bases)
+    first_bin = {
+        (str(g), str(c)): int(b) for g, c, b in zip(contigs["genome"], contigs["chrom"], first[:-1], strict=True)
+    }
+    bin_of = _bins(workspace, first_bin, bases)
     scored = np.unique(bin_of)
     dense_of = np.full(int(first[-1]), -1)
     dense_of[scored] = np.arange(len(scored))
@@ -87,10 +89,10 @@ def most_active(
     best_share = np.zeros((len(scored), per_bin), dtype=np.float32)
     ids = np.asarray(features, dtype=np.int64)
     batches = range(0, len(ids), BATCH)
-    for at in progress(batches, "places", unit="batches"):
-        share = _shares(store, ids[at : at + BATCH], bin_of, len(scored))
+    for start in progress(batches, "places", unit="batches"):
+        share = _shares(store, ids[start : start + BATCH], bin_of, len(scored))
         rank = np.where(share > 0, share - np.median(share, axis=0), -np.inf).astype(np.float32)
-        rows = np.broadcast_to(np.arange(at, at + share.shape[1]), share.shape)
+        rows = np.broadcast_to(np.arange(start, start + share.shape[1]), share.shape)
         rank, row, level = (
             np.concatenate(pair, axis=1) for pair in ((best_rank, rank), (best_row, rows), (best_share, share))
         )
@@ -99,13 +101,13 @@ def most_active(
     return _packed(first, bases, scored, best_rank, best_row, best_share)
 
 
-def _bins(workspace: Workspace, where: Mapping[tuple[str, str], int], bases: int) -> NDArray[np.int64]:
+def _bins(workspace: Workspace, first_bin: Mapping[tuple[str, str], int], bases: int) -> NDArray[np.int64]:
     """Bin of each workspace row, (n_rows,)."""
     out = np.empty(workspace.n_rows, dtype=np.int64)
     for genome, chrom, start, end, offset in workspace.table[["genome", "chrom", "start", "end", "offset"]].itertuples(
         index=False
     ):
-        out[offset : offset + end - start] = where[str(genome), str(chrom)] + np.arange(start, end) // bases
+        out[offset : offset + end - start] = first_bin[str(genome), str(chrom)] + np.arange(start, end) // bases
     return out
 
 
@@ -127,8 +129,10 @@ def _packed(
     row: NDArray[np.int64],
     share: NDArray[np.float32],
 ) -> Loci:
-    kept = np.isfinite(rank) & (rank > 0)
+    positive = np.isfinite(rank) & (rank > 0)
     counts = np.zeros(int(first[-1]), dtype=np.int64)
-    counts[scored] = kept.sum(axis=1)
+    counts[scored] = positive.sum(axis=1)
     bounds = np.concatenate([[0], np.cumsum(counts)])
-    return Loci(bases, first.tolist(), bounds.tolist(), row[kept].tolist(), [round(float(v), 3) for v in share[kept]])
+    return Loci(
+        bases, first.tolist(), bounds.tolist(), row[positive].tolist(), [round(float(v), 3) for v in share[positive]]
+    )

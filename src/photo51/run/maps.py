@@ -16,8 +16,8 @@ def feature_map(run: Run, ids: NDArray[np.integer]) -> tuple[NDArray[np.float64]
     """Place of each feature on a map: the UMAP of the geometry stage, or else the first two principal components of
     the decoder.
     """
-    found = run.maps
-    embedding = found.get("X_umap", next(iter(found.values()), None))
+    maps = run.maps
+    embedding = maps.get("X_umap", next(iter(maps.values()), None))
     if embedding is None:
         embedding = principal(np.asarray(run.adata.X, dtype=np.float64))
     rows = run.places_of(ids)
@@ -44,10 +44,10 @@ def similar(run: Run, ids: NDArray[np.integer], n: int) -> dict[int, list[tuple[
     x = np.asarray(run.adata.X, dtype=np.float32)[run.places_of(ids)]
     unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
     out: dict[int, list[tuple[int, float]]] = {}
-    for at in range(0, len(ids), BLOCK):
-        cosine = unit[at : at + BLOCK] @ unit.T
-        cosine[np.arange(len(cosine)), at + np.arange(len(cosine))] = -np.inf
+    for start in range(0, len(ids), BLOCK):
+        cosine = unit[start : start + BLOCK] @ unit.T
+        cosine[np.arange(len(cosine)), start + np.arange(len(cosine))] = -np.inf
         order = np.argsort(-cosine, axis=1, kind="stable")[:, :n]
         for i, row in enumerate(order):
-            out[int(ids[at + i])] = [(int(ids[j]), round(float(cosine[i, j]), 3)) for j in row]
+            out[int(ids[start + i])] = [(int(ids[j]), round(float(cosine[i, j]), 3)) for j in row]
     return out

@@ -91,18 +91,18 @@ class Run:
         InputError
             Where there are several and none was named.
         """
-        found = dictionaries(self.folder)
+        trained = dictionaries(self.folder)
         if self._sae:
-            if self._sae not in found:
+            if self._sae not in trained:
                 raise InputError(
-                    f"{self.folder / 'codes'}: need codes of {self._sae!r}, got {', '.join(found) or 'none'}"
+                    f"{self.folder / 'codes'}: need codes of {self._sae!r}, got {', '.join(trained) or 'none'}"
                 )
             return self._sae
-        if len(found) == 1 or MAIN in found:
-            return found[0] if len(found) == 1 else MAIN
+        if len(trained) == 1 or MAIN in trained:
+            return trained[0] if len(trained) == 1 else MAIN
         raise InputError(
             f"{self.folder / 'codes'}: need codes of one dictionary, or a name with --sae, got"
-            f" {', '.join(found) or 'none'}"
+            f" {', '.join(trained) or 'none'}"
         )
 
     @cached_property
@@ -167,8 +167,8 @@ class Run:
 
     def path(self, name: str, /, **values: str | int) -> Path:
         """Where a file of the layout lies in this run, whether it is there or not."""
-        own = {"sae": self.sae} if "sae" in LAYOUT[name].fields else {}
-        return path(self.folder, name, **{**own, **values})
+        filled = {"sae": self.sae} if "sae" in LAYOUT[name].fields else {}
+        return path(self.folder, name, **{**filled, **values})
 
     def absent(self, name: str) -> str:
         """Why a table is not there, and what makes it."""
@@ -198,9 +198,9 @@ class Run:
         """
         if self._geometry is None:
             return {}
-        found, rows = self._geometry
+        geometry, rows = self._geometry
         out = {}
-        for name, embedding in found.obsm.items():
+        for name, embedding in geometry.obsm.items():
             whole = np.full((len(self.features), embedding.shape[1]), np.nan)
             whole[rows] = np.asarray(embedding, dtype=np.float64)
             out[str(name)] = whole
@@ -211,10 +211,10 @@ class Run:
         """Relations between features, (features, features), in their order; none without geometry."""
         if self._geometry is None:
             return {}
-        found, rows = self._geometry
+        geometry, rows = self._geometry
         n = len(self.features)
         spread = sp.csr_matrix((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(n, len(rows)))
-        return {str(name): (spread @ sp.csr_matrix(m) @ spread.T).tocsr() for name, m in found.obsp.items()}
+        return {str(name): (spread @ sp.csr_matrix(m) @ spread.T).tocsr() for name, m in geometry.obsp.items()}
 
     @cached_property
     def _geometry(self) -> tuple[ad.AnnData, np.ndarray] | None:
@@ -222,9 +222,9 @@ class Run:
         file = self.path("geometry")
         if not file.is_file():
             return None
-        found = read_h5ad(file)
-        rows = self.places_of(_numbers(found))
-        return found[rows >= 0], rows[rows >= 0]
+        adata = read_h5ad(file)
+        rows = self.places_of(_numbers(adata))
+        return adata[rows >= 0], rows[rows >= 0]
 
     @cached_property
     def meanings(self) -> pd.DataFrame:
@@ -235,9 +235,9 @@ class Run:
         table = self.table("meaning")
         if table is None:
             return pd.DataFrame(columns=["quantity", "kind", "effect", "effect_kmer", "beyond_kmer"])
-        found = table[(table["q"] <= ALPHA) & (table["effect"] > 0)]
-        found = found.assign(beyond_kmer=found["effect"] > found["effect_kmer"].fillna(0.0))
-        best = found.sort_values(["beyond_kmer", "effect", "quantity"], ascending=[False, False, True])
+        significant = table[(table["q"] <= ALPHA) & (table["effect"] > 0)]
+        significant = significant.assign(beyond_kmer=significant["effect"] > significant["effect_kmer"].fillna(0.0))
+        best = significant.sort_values(["beyond_kmer", "effect", "quantity"], ascending=[False, False, True])
         return best.drop_duplicates("cluster").set_index("cluster")
 
     @cached_property
@@ -249,9 +249,9 @@ class Run:
         table = self.table("manifolds")
         if table is None:
             return pd.DataFrame(columns=columns)
-        told = self.meanings["quantity"].to_dict()
+        quantity_of = self.meanings["quantity"].to_dict()
         rows = {
-            int(f): (int(cluster), str(shape), str(told.get(cluster, "")))
+            int(f): (int(cluster), str(shape), str(quantity_of.get(cluster, "")))
             for cluster, shape, members in zip(table["cluster"], table["shape"], table["features"], strict=True)
             for f in str(members).split(",")
             if f
@@ -268,10 +268,10 @@ class Run:
         table = self.table(name)
         return [] if table is None else sorted(str(s) for s in table["set"].unique())
 
-    def of_set(self, name: str, which: str) -> pd.DataFrame:
+    def of_set(self, name: str, set_name: str) -> pd.DataFrame:
         """Rows of one set; no rows where the table was not made."""
         table = self.table(name)
-        return pd.DataFrame() if table is None else table[table["set"] == which].reset_index(drop=True)
+        return pd.DataFrame() if table is None else table[table["set"] == set_name].reset_index(drop=True)
 
     def _read(self, source: Source, paths: list[Path]) -> pd.DataFrame:
         try:

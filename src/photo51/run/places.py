@@ -65,10 +65,10 @@ class GeneIndex:
     """
 
     def __init__(self, annotations: pd.DataFrame):
-        kept = annotations[annotations["kind"].isin({*ARROWS, *_NAMED})].sort_values(["start", "end"])
+        drawn = annotations[annotations["kind"].isin({*ARROWS, *_NAMED})].sort_values(["start", "end"])
         self._by_contig: dict[tuple[str, str], list[Gene]] = {}
         for genome, chrom, start, end, strand, name, kind, note, frame in zip(
-            *(kept[c] for c in _COLUMNS), strict=True
+            *(drawn[c] for c in _COLUMNS), strict=True
         ):
             gene = Gene(int(start), int(end), str(strand), str(name), str(kind), str(note), int(frame))
             self._by_contig.setdefault((str(genome), str(chrom)), []).append(gene)
@@ -250,14 +250,14 @@ class Places:
 
     def columns(self, features: NDArray[np.integer]) -> list[dict[Strand, Column]]:
         """Where each feature is active, both strands."""
-        found = {s: self.codes.features(features, s) for s in STRANDS}
+        codes = {s: self.codes.features(features, s) for s in STRANDS}
         return [
             {
                 s: Column(
                     m.indices[m.indptr[i] : m.indptr[i + 1]].astype(np.int64),
                     m.data[m.indptr[i] : m.indptr[i + 1]],
                 )
-                for s, m in found.items()
+                for s, m in codes.items()
             }
             for i in range(len(features))
         ]
@@ -304,17 +304,17 @@ class Places:
 
     def unread(self, genome: str, chrom: str, start: int, end: int) -> list[tuple[int, int]]:
         """Parts of `[start, end)` that were not read in this run: nothing is known of features there."""
-        at, out = start, []
+        reached, out = start, []
         scored = sorted((first, last) for g, c, first, last, _ in self._stretches if (g, c) == (genome, chrom))
         for first, last in scored:
-            if last <= at:
+            if last <= reached:
                 continue
             if first >= end:
                 break
-            if first > at:
-                out.append((at, first))
-            at = max(at, last)
-        return [*out, (at, end)] if at < end else out
+            if first > reached:
+                out.append((reached, first))
+            reached = max(reached, last)
+        return [*out, (reached, end)] if reached < end else out
 
     def stretch(
         self, column: dict[Strand, Column], genome: str, chrom: str, start: int, end: int

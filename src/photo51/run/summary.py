@@ -38,8 +38,8 @@ def feature_summary(run: Run) -> pd.DataFrame:
     out = run.features.copy()
     out = out.join(_columns(names(run), CONCEPT))
     for table, columns in (("novelty", NOVELTY), ("shapes", SHAPE), ("causality", CAUSALITY)):
-        found = run.table(table)
-        indexed = pd.DataFrame() if found is None else found.drop_duplicates("feature").set_index("feature")
+        table_read = run.table(table)
+        indexed = pd.DataFrame() if table_read is None else table_read.drop_duplicates("feature").set_index("feature")
         out = out.join(_columns(indexed, columns))
     out = out.join(run.membership)
     for name in out.columns:

@@ -57,17 +57,17 @@ def require_readable(folder: Path | str) -> None:
 
 def again(folder: Path | str) -> str:
     """How to make a run anew, as the end of a sentence."""
-    own = path(folder, "config")
-    return f"`photo51 run {own if own.is_file() else 'CONFIG'}` makes it anew"
+    config = path(folder, "config")
+    return f"`photo51 run {config if config.is_file() else 'CONFIG'}` makes it anew"
 
 
 def outdated(folder: Path | str) -> str:
     """Why a file of a run may not be what this version reads, and how to make the run anew, as a sentence."""
     version = made_by(folder)
     old = version and Version(version) < Version(__version__)
-    made = (
+    reason = (
         f"the run was made by photo51 {version}, this is {__version__}"
         if old
         else "the file was made by an older photo51, or changed"
     )
-    return f"{made}; {again(folder)}"
+    return f"{reason}; {again(folder)}"

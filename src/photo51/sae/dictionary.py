@@ -159,9 +159,9 @@ class Dictionary(ABC):
         origin = Origin.read(file.header, str(file.path))
         rest = {name: v for name, v in card.items() if name not in {"kind", "hash", "origin"}}
         loaded = kind.of({name: np.array(file[name]) for name in file}, origin, rest)
-        for where, given in ((WEIGHTS, file.header.get("hash")), (CARD, card.get("hash", loaded.hash))):
-            if given != loaded.hash:
-                raise InputError(f"{folder / where}: need hash {loaded.hash} as of the numbers, got {given}")
+        for file_name, stated in ((WEIGHTS, file.header.get("hash")), (CARD, card.get("hash", loaded.hash))):
+            if stated != loaded.hash:
+                raise InputError(f"{folder / file_name}: need hash {loaded.hash} as of the numbers, got {stated}")
         return loaded
 
 
@@ -193,15 +193,15 @@ class SparseAutoencoder(Dictionary):
     ):
         super().__init__(origin, card)
         f, d = np.shape(weights["encoder"])
-        wanted = {"encoder": (f, d), "decoder": (f, d), "bias": (f,), "centre": (d,), "offset": (d,)}
-        shapes = {name: np.shape(weights.get(name, ())) for name in wanted}
-        if shapes != wanted or d != origin.d_model:
-            raise InputError(f"SAE of {origin}: need weights of shapes {wanted}, got {shapes}")
+        need = {"encoder": (f, d), "decoder": (f, d), "bias": (f,), "centre": (d,), "offset": (d,)}
+        shapes = {name: np.shape(weights.get(name, ())) for name in need}
+        if shapes != need or d != origin.d_model:
+            raise InputError(f"SAE of {origin}: need weights of shapes {need}, got {shapes}")
         if gate.threshold is not None and gate.threshold.shape != (f,):
             raise InputError(f"SAE: need {f} thresholds, got shape {gate.threshold.shape}")
         if gate.k is not None and not 0 < gate.k < f:
             raise InputError(f"SAE: need 0 < k < {f} features, got k = {gate.k}")
-        self._weights = {name: np.ascontiguousarray(weights[name], dtype=np.float32) for name in wanted}
+        self._weights = {name: np.ascontiguousarray(weights[name], dtype=np.float32) for name in need}
         self.gate = gate
 
     @property

@@ -104,31 +104,31 @@ def read(path: Path) -> Foreign:
             "%s: activation_rescale_factor is for display and left out, as the tool's encode leaves it out",
             file,
         )
-    made, gate = _READERS[what](a, config, file)
+    arrays, gate = _READERS[what](a, config, file)
     declared = str(config.get("lm_name") or "")
-    return Foreign(made, gate, own_origin(config, path), declared)
+    return Foreign(arrays, gate, own_origin(config, path), declared)
 
 
 def _config(folder: Path) -> dict[str, Any]:
     if (folder / "config.json").is_file():
-        found = config_of(folder / "config.json")
-        return dict(found.get("trainer", found))
+        config = config_of(folder / "config.json")
+        return dict(config.get("trainer", config))
     # InterPLM's YAML holds Python objects, which are not built here; names of class and parent model are all that is
     # needed
     text = (folder / "config.yaml").read_text(encoding="utf-8") if (folder / "config.yaml").is_file() else ""
     named = [n for n in (*_TENSORS, *_ALSO) if n in text]
     parent = _PARENT.search(text)
-    found = {"dict_class": max(named, key=len)} if named else {}
-    return found | ({"lm_name": parent[0]} if parent else {})
+    config = {"dict_class": max(named, key=len)} if named else {}
+    return config | ({"lm_name": parent[0]} if parent else {})
 
 
 def _class(path: Path, config: Mapping[str, Any], a: Arrays) -> str:
     """Class of a file: what its configuration says, or what its tensors leave possible."""
-    said = config.get("dict_class") or config.get("trainer_class")
-    if said is not None:
-        known = _ALSO.get(str(said), str(said))
-        require(path, {"dict_class": known}, "dict_class", tuple(_TENSORS))
-        return known
+    stated = config.get("dict_class") or config.get("trainer_class")
+    if stated is not None:
+        class_name = _ALSO.get(str(stated), str(stated))
+        require(path, {"dict_class": class_name}, "dict_class", tuple(_TENSORS))
+        return class_name
     possible = [
         what
         for what, names in _TENSORS.items()
@@ -151,33 +151,33 @@ def _relu(a: Arrays, config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gat
     interplm = file.name != FILES[0] or config.get("dict_class") == "ReLUSAE" or any(n in a for n in _BUFFERS)
     if interplm or np.allclose(length, 1, atol=1e-5) or not (length > 0).all():
         length = np.ones_like(length)
-    made = weights(
+    arrays = weights(
         a["encoder.weight"] * length[:, None],
         a["encoder.bias"] * length,
         decoder / length[:, None],
         a["bias"],
     )
-    return made, above(np.zeros(len(decoder)))
+    return arrays, above(np.zeros(len(decoder)))
 
 
 def _relu_plain(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, Gate]:
-    made = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["decoder.bias"], centred=False)
-    return made, above(np.zeros(len(made["bias"])))
+    arrays = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["decoder.bias"], centred=False)
+    return arrays, above(np.zeros(len(arrays["bias"])))
 
 
 def _topk(a: Arrays, config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gate]:
-    made = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["b_dec"])
-    return made, top(float(a["k"]) if "k" in a else config.get("k"), len(made["bias"]), file)
+    arrays = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["b_dec"])
+    return arrays, top(float(a["k"]) if "k" in a else config.get("k"), len(arrays["bias"]), file)
 
 
 def _batchtopk(a: Arrays, _config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gate]:
-    made = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["b_dec"])
-    return made, _one_threshold(a, len(made["bias"]), file)
+    arrays = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["b_dec"])
+    return arrays, _one_threshold(a, len(arrays["bias"]), file)
 
 
 def _matryoshka(a: Arrays, _config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gate]:
-    made = weights(a["W_enc"].T, a["b_enc"], a["W_dec"], a["b_dec"])
-    return made, _one_threshold(a, len(made["bias"]), file)
+    arrays = weights(a["W_enc"].T, a["b_enc"], a["W_dec"], a["b_dec"])
+    return arrays, _one_threshold(a, len(arrays["bias"]), file)
 
 
 def _one_threshold(a: Arrays, n: int, file: Path) -> Gate:
@@ -198,8 +198,8 @@ def _gated(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, 
 
 
 def _jumprelu(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, Gate]:
-    made = weights(a["W_enc"].T, a["b_enc"], a["W_dec"], a["b_dec"], centred=False)
-    return made, above(a["threshold"])
+    arrays = weights(a["W_enc"].T, a["b_enc"], a["W_dec"], a["b_dec"], centred=False)
+    return arrays, above(a["threshold"])
 
 
 _READERS: Mapping[str, Callable[[Arrays, Mapping[str, Any], Path], tuple[Arrays, Gate]]] = {

@@ -70,8 +70,8 @@ class Encoder:
 
         self._walk(x, look)
         if len(x):
-            at = int(_GUESS_QUANTILE * len(kth))
-            self._guess = 0.98 * float(np.partition(kth, at)[at])
+            quantile = int(_GUESS_QUANTILE * len(kth))
+            self._guess = 0.98 * float(np.partition(kth, quantile)[quantile])
         return out
 
     def above(self, x: NDArray[np.float32], threshold: NDArray[np.float32], capacity: int) -> Active:
@@ -85,8 +85,8 @@ class Encoder:
             spread(select.above, products, self.bias, threshold, out.rows(a, b))
 
         self._walk(x, look)
-        most = int(out.count.max(initial=0))
-        return out if most <= out.index.shape[1] else self.above(x, threshold, most + most // 4)
+        n_largest = int(out.count.max(initial=0))
+        return out if n_largest <= out.index.shape[1] else self.above(x, threshold, n_largest + n_largest // 4)
 
     def _walk(self, x: NDArray[np.float32], look: Look) -> None:
         if self._screen is None:

@@ -47,7 +47,7 @@ class Foreign(NamedTuple):
     declared: str = ""
 
 
-def top(k: Any, n_features: int, where: Path | str) -> Gate:
+def top(k: Any, n_features: int, file: Path | str) -> Gate:
     """The `k` largest positive codes; with `k` of all features, the positive ones.
 
     Raises
@@ -56,7 +56,7 @@ def top(k: Any, n_features: int, where: Path | str) -> Gate:
         Where `k` is no whole number of at least 1.
     """
     if isinstance(k, bool) or not isinstance(k, (int, float)) or k != int(k) or k < 1:
-        raise InputError(f"{where}: need k, a whole number of features of at least 1, got {k!r}")
+        raise InputError(f"{file}: need k, a whole number of features of at least 1, got {k!r}")
     if k >= n_features:
         return above(np.zeros(n_features))
     return Gate(k=int(k))
@@ -91,42 +91,40 @@ def config_of(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise InputError(f"{path}: need a configuration, got no such file")
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        config = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as e:
         raise InputError(f"{path}: need JSON, got text that is none ({e})") from e
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: need a JSON object, got {type(found).__name__}")
-    return found
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: need a JSON object, got {type(config).__name__}")
+    return config
 
 
-def own_origin(holder: Any, where: Path | str) -> Origin | None:
+def own_origin(holder: Any, file: Path | str) -> Origin | None:
     """The origin that photo51 left in a configuration; None where it did not."""
-    own = holder.get("photo51") if isinstance(holder, Mapping) else None
-    return Origin.read(own["origin"], str(where)) if own else None
+    block = holder.get("photo51") if isinstance(holder, Mapping) else None
+    return Origin.read(block["origin"], str(file)) if block else None
 
 
-def require(
-    where: Path | str, config: Mapping[str, Any], name: str, allowed: tuple[object, ...], why: str = ""
-) -> None:
+def require(file: Path | str, config: Mapping[str, Any], name: str, allowed: tuple[object, ...], why: str = "") -> None:
     """Make sure that a field, which may be absent where None is allowed, has one of some values."""
     value = config.get(name)
     if not any(value is a or (value == a and type(value) is type(a)) for a in allowed):
         listed = ", ".join(str(a) for a in allowed if a is not None)
-        raise InputError(f"{where}: need {name} of {listed}, got {value!r}{f': {why}' if why else ''}")
+        raise InputError(f"{file}: need {name} of {listed}, got {value!r}{f': {why}' if why else ''}")
 
 
-def list_unknown(where: Path | str, config: Mapping[str, Any], known: frozenset[str]) -> None:
+def list_unknown(file: Path | str, config: Mapping[str, Any], fields: frozenset[str]) -> None:
     """Say which fields of a configuration are not known here; empty ones say nothing."""
-    unknown = {n: v for n, v in config.items() if n not in known and v not in (None, False, "", [], {})}
+    unknown = {n: v for n, v in config.items() if n not in fields and v not in (None, False, "", [], {})}
     if unknown:
         listed = ", ".join(f"{n}={v!r}"[:60] for n, v in sorted(unknown.items()))
-        log.warning("%s: fields that are not known here, taken not to change codes: %s", where, listed)
+        log.warning("%s: fields that are not known here, taken not to change codes: %s", file, listed)
 
 
-def only(where: Path | str, arrays: Mapping[str, Any], known: tuple[str, ...], what: str) -> None:
+def only(file: Path | str, arrays: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
     """Refuse tensors that are not known: each would change codes or what they decode to."""
-    if unknown := sorted(set(arrays) - set(known)):
-        raise InputError(f"{where}: need the tensors of {what} ({', '.join(known)}), got {unknown[0]!r} beside them")
+    if unknown := sorted(set(arrays) - set(names)):
+        raise InputError(f"{file}: need the tensors of {what} ({', '.join(names)}), got {unknown[0]!r} beside them")
 
 
 def tensors(path: Path, names: tuple[str, ...]) -> Arrays:
@@ -156,13 +154,13 @@ def pickled(path: Path, names: tuple[str, ...] = ()) -> Arrays:
         raise InputError(f"{path}: need a file of tensors alone, got one that cannot be read as such") from e
     if not isinstance(state, Mapping):
         raise InputError(f"{path}: need named tensors, got {type(state).__name__}")
-    found = {
+    tensors = {
         str(name).removeprefix("_orig_mod.").removeprefix("module.").removeprefix("_orig_mod."): value
         for name, value in state.items()
     }
-    if missing := [name for name in names if name not in found]:
+    if missing := [name for name in names if name not in tensors]:
         raise InputError(f"{path}: need tensors {', '.join(names)}, got none of {', '.join(missing)}")
-    return {n: v.float().numpy() for n, v in found.items() if isinstance(v, torch.Tensor)}
+    return {n: v.float().numpy() for n, v in tensors.items() if isinstance(v, torch.Tensor)}
 
 
 def bias_for(sae: SparseAutoencoder, centre: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -56,22 +56,22 @@ def load_foreign(path: Path | str, origin: Origin | None = None, kind: str | Non
     kind = kind or guess(path)
     if kind not in _READERS:
         raise InputError(f"format: need one of {', '.join(_READERS)}, got {kind!r}")
-    found = _READERS[kind](path)
-    if found.origin is not None and origin is not None:
-        found.origin.require(origin, f"{path}: activations")
-    origin = origin or found.origin
+    foreign = _READERS[kind](path)
+    if foreign.origin is not None and origin is not None:
+        foreign.origin.require(origin, f"{path}: activations")
+    origin = origin or foreign.origin
     if origin is None:
         raise InputError(
             f"{path}: need the model and site it is of, got a {kind} file that does not say; name the activations"
             " (--activations), or --model and --site"
         )
-    width = found.weights["encoder"].shape[1]
+    width = foreign.weights["encoder"].shape[1]
     if width != origin.d_model:
         raise InputError(f"{path}: need a dictionary for {origin}, got one for {width} numbers per base")
-    if found.declared and found.origin is None and not _named_alike(found.declared, origin.model_name):
-        log.warning("%s: the file says that it is of model %r; it is taken for %s", path, found.declared, origin)
-    card = {"imported": {"format": kind, "sha256": _digest(path), "declared_model": found.declared}}
-    return SparseAutoencoder(found.weights, found.gate, origin, card)
+    if foreign.declared and foreign.origin is None and not _named_alike(foreign.declared, origin.model_name):
+        log.warning("%s: the file says that it is of model %r; it is taken for %s", path, foreign.declared, origin)
+    card = {"imported": {"format": kind, "sha256": _digest(path), "declared_model": foreign.declared}}
+    return SparseAutoencoder(foreign.weights, foreign.gate, origin, card)
 
 
 def _named_alike(declared: str, name: str) -> bool:

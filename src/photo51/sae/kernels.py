@@ -169,11 +169,11 @@ def sort_by_feature(worker, workers, active, slope, places, out):
         for n in range(_share(i, shares, active.count), _share(i + 1, shares, active.count)):
             for q in range(active.count[n]):
                 f = active.index[n, q]
-                at = mine[f]
-                mine[f] = at + 1
-                out.token[at] = n
-                out.value[at] = active.value[n, q]
-                out.slope[at] = slope[n, q]
+                slot = mine[f]
+                mine[f] = slot + 1
+                out.token[slot] = n
+                out.value[slot] = active.value[n, q]
+                out.slope[slot] = slope[n, q]
 
 
 @njit(cache=True, nogil=True)
@@ -239,10 +239,10 @@ def lengths(worker, workers, decoder, out):
 
 
 @njit(cache=True, nogil=True)
-def add_features(worker, workers, part, which, decoder, out):
-    """Add the gradients of some features, `which`, that were computed apart."""
-    for i in range(worker, which.shape[0], workers):
-        f = which[i]
+def add_features(worker, workers, part, features, decoder, out):
+    """Add the gradients of some features, `features`, that were computed apart."""
+    for i in range(worker, features.shape[0], workers):
+        f = features[i]
         for c in range(decoder.shape[1]):
             out.decoder[f, c] += part.decoder[i, c]
             out.encoder[f, c] += part.encoder[i, c]

@@ -55,18 +55,18 @@ def _row_dot(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> 
     entry, loop, done = builder.block, builder.append_basic_block("dot"), builder.append_basic_block("sum")
     builder.branch(loop)
     builder.position_at_end(loop)
-    at = builder.phi(width.type)
-    at.add_incoming(width.type(0), entry)
+    start = builder.phi(width.type)
+    start.add_incoming(width.type(0), entry)
     sums = [builder.phi(_VECTOR) for _ in range(CHAINS)]
     chains = []
     for u, total in enumerate(sums):
         total.add_incoming(_VECTOR([0.0] * LANES), entry)
-        column = builder.add(at, width.type(u * LANES))
+        column = builder.add(start, width.type(u * LANES))
         x, y = (builder.load(builder.bitcast(builder.gep(p, [column]), _VECTOR.as_pointer()), align=4) for p, _ in rows)
         chains.append(builder.call(fma, [x, y, total]))
         total.add_incoming(chains[-1], loop)
-    after = builder.add(at, width.type(STEP))
-    at.add_incoming(after, loop)
+    after = builder.add(start, width.type(STEP))
+    start.add_incoming(after, loop)
     builder.cbranch(builder.icmp_signed("<", after, width), loop, done)
     builder.position_at_end(done)
     while len(chains) > 1:

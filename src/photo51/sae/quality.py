@@ -74,14 +74,14 @@ class Quality(NamedTuple):
         return float((self.density > DENSE).mean())
 
 
-def measure(dictionary: Dictionary, held: Held, size: int = 16_384, *, encode: Encode | None = None) -> Quality:
+def measure(dictionary: Dictionary, held_out: Held, size: int = 16_384, *, encode: Encode | None = None) -> Quality:
     """Measure a dictionary.
 
     Parameters
     ----------
     dictionary
         What is measured.
-    held
+    held_out
         Rows to measure on.
     size
         Bases held at a time.
@@ -92,7 +92,7 @@ def measure(dictionary: Dictionary, held: Held, size: int = 16_384, *, encode: E
     total = np.zeros(dictionary.origin.d_model)
     count, weight = np.zeros(dictionary.n_features), np.zeros(dictionary.n_features)
     largest = np.zeros(dictionary.n_features, np.float32)
-    for strand, rows, x in held.chunks(size):
+    for strand, rows, x in held_out.chunks(size):
         codes = dictionary.encode(x) if encode is None else encode(strand, rows, x)
         error += float(np.square(x - dictionary.decode(codes), dtype=np.float64).sum())
         square += float(np.square(x, dtype=np.float64).sum())
@@ -175,12 +175,12 @@ def plot_explained(ax: Axes, table: pd.DataFrame) -> Axes:
     """Bars of variance explained; the first row in the colour of a feature, baselines in theirs."""
     names = list(table["dictionary"])
     colours = [theme.colour("feature"), *(_COLOURS[name.split()[0]] for name in names[1:])]
-    at = np.arange(len(names))[::-1]
-    ax.barh(at, table["variance_explained"].clip(lower=0), color=colours, height=0.7)
-    for y, value, l0 in zip(at, table["variance_explained"], table["l0"], strict=True):
+    heights = np.arange(len(names))[::-1]
+    ax.barh(heights, table["variance_explained"].clip(lower=0), color=colours, height=0.7)
+    for y, value, l0 in zip(heights, table["variance_explained"], table["l0"], strict=True):
         ax.text(max(value, 0) + 0.01, y, f"{value:.3f} at {l0:.3g}", va="center", fontsize=6, color=theme.MUTED)
     ax.set(
-        yticks=at,
+        yticks=heights,
         yticklabels=names,
         xlim=(0, 1.45),
         xticks=[0, 0.5, 1],

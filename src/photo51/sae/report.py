@@ -48,7 +48,7 @@ class Report(NamedTuple):
 def quality_report(
     sae: Dictionary,
     learnt: Source,
-    held: Held,
+    held_out: Held,
     params: QualityParams,
     *,
     others: Mapping[str, Dictionary] | None = None,
@@ -62,7 +62,7 @@ def quality_report(
         What is measured.
     learnt
         Rows that baselines may learn from.
-    held
+    held_out
         Rows to measure on.
     params
         Split (named in the table), baselines, rows for correlations.
@@ -76,20 +76,20 @@ def quality_report(
     InputError
         For activations of something else.
     """
-    for source in (learnt, held):
+    for source in (learnt, held_out):
         sae.origin.require(source.origin, f"dictionary {sae.hash}: activations")
-    found = measure(sae, held, encode=encode)
-    stability = _stability(sae, others or {}, held, params.stability_rows)
+    quality = measure(sae, held_out, encode=encode)
+    stability = _stability(sae, others or {}, held_out, params.stability_rows)
     more = {}
     if len(stability):
         scores = [score(part) for _, part in stability.groupby("other", sort=False)]
         more = {"stability": float(np.mean(scores))}
-    rows = [row("sae", params.split, found, **more)]
+    rows = [row("sae", params.split, quality, **more)]
     if params.baselines:
-        for name, baseline in baselines(sae, learnt, max(1, round(found.l0))).items():
-            rows.append(row(name, params.split, measure(baseline, held)))
+        for name, baseline in baselines(sae, learnt, max(1, round(quality.l0))).items():
+            rows.append(row(name, params.split, measure(baseline, held_out)))
     table = QUALITY.check(pd.concat(rows, ignore_index=True))
-    return Report(table, density_table(found), stability)
+    return Report(table, density_table(quality), stability)
 
 
 def baselines(sae: Dictionary, learnt: Source, k: int) -> dict[str, Dictionary]:
@@ -107,11 +107,11 @@ def baselines(sae: Dictionary, learnt: Source, k: int) -> dict[str, Dictionary]:
     }
 
 
-def _stability(sae: Dictionary, others: Mapping[str, Dictionary], held: Held, n: int) -> pd.DataFrame:
+def _stability(sae: Dictionary, others: Mapping[str, Dictionary], held_out: Held, n: int) -> pd.DataFrame:
     if not others:
         return STABILITY.empty()
     chunks = []
-    for _, _, x in held.chunks(max(1, n // 8)):
+    for _, _, x in held_out.chunks(max(1, n // 8)):
         chunks.append(x)
     keep = np.linspace(0, len(chunks) - 1, min(8, len(chunks))).round().astype(int)
     x = np.concatenate([chunks[i] for i in keep])
@@ -152,12 +152,12 @@ def with_others(table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     return QUALITY.check(pd.concat([table, *firsts], ignore_index=True))
 
 
-def write_report(report: Report, out: Path, made: Provenance, training: pd.DataFrame | None = None) -> None:
+def write_report(report: Report, out: Path, lineage: Provenance, training: pd.DataFrame | None = None) -> None:
     """Write OUT, and beside it `density.parquet`, `stability.parquet` (with other seeds) and `quality.svg`."""
-    write_table(report.quality, out, QUALITY, made)
-    write_table(report.density, out.with_name("density.parquet"), DENSITY, made)
+    write_table(report.quality, out, QUALITY, lineage)
+    write_table(report.density, out.with_name("density.parquet"), DENSITY, lineage)
     if len(report.stability):
-        write_table(report.stability, out.with_name("stability.parquet"), STABILITY, made)
+        write_table(report.stability, out.with_name("stability.parquet"), STABILITY, lineage)
     draw(picture(report.quality, report.density, training), out.with_name("quality.svg"))
 
 

@@ -121,39 +121,39 @@ class BatchTopK(Rule):
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
         """The k·n largest: those above a guess, then those above the exact limit."""
-        wanted = int(self.reduce(np.array([float(len(x))]))[0]) * self.k
+        n_codes = int(self.reduce(np.array([float(len(x))]))[0]) * self.k
         while True:
-            found = encoder.above(x, np.full(self.n_features, self._low, np.float32), self._room)
-            least = self._least(flat(found, found.value)[0], wanted)
-            if least > 0 or self._low == 0:
+            active = encoder.above(x, np.full(self.n_features, self._low, np.float32), self._room)
+            limit = self._least(flat(active, active.value)[0], n_codes)
+            if limit > 0 or self._low == 0:
                 break
             self._low = 0.5 * self._low if self._low > 1e-3 else 0.0
-        self._room = max(self._room, found.index.shape[1])
-        self._low = 0.93 * least
-        spread(select.drop, found, np.float32(least))
-        return found
+        self._room = max(self._room, active.index.shape[1])
+        self._low = 0.93 * limit
+        spread(select.drop, active, np.float32(limit))
+        return active
 
-    def _least(self, codes: NDArray[np.float32], wanted: int) -> float:
-        """The `wanted`-th largest code on all ranks, built bit by bit; 0 where there are not so many."""
+    def _least(self, codes: NDArray[np.float32], n_codes: int) -> float:
+        """The `n_codes`-th largest code on all ranks, built bit by bit; 0 where there are not so many."""
         bits, best = codes.view(np.int32), 0
         for b in range(30, -1, -1):
             trial = best | (1 << b)
-            if self.reduce(np.array([float(np.count_nonzero(bits >= trial))]))[0] >= wanted:
+            if self.reduce(np.array([float(np.count_nonzero(bits >= trial))]))[0] >= n_codes:
                 best = trial
         return float(np.array(best, np.int32).view(np.float32))
 
     def mask(self, pre: Tensor) -> Tensor:
         """The k·n largest."""
         positive = pre[pre > 0]
-        wanted = int(self.reduce(np.array([float(len(pre))]))[0]) * self.k
-        least = self._least(positive.detach().cpu().numpy(), wanted)
-        return (pre >= least) & (pre > 0)
+        n_codes = int(self.reduce(np.array([float(len(pre))]))[0]) * self.k
+        limit = self._least(positive.detach().cpu().numpy(), n_codes)
+        return (pre >= limit) & (pre > 0)
 
     def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:
         """The threshold of the sample; one number for all features."""
         codes = self.select(encoder, x)
-        least = min((codes.value[n, : codes.count[n]].min() for n in range(len(x)) if codes.count[n]), default=0.0)
-        return Gate(threshold=np.full(self.n_features, np.nextafter(np.float32(least), np.float32(0))))
+        limit = min((codes.value[n, : codes.count[n]].min() for n in range(len(x)) if codes.count[n]), default=0.0)
+        return Gate(threshold=np.full(self.n_features, np.nextafter(np.float32(limit), np.float32(0))))
 
 
 class Matryoshka(BatchTopK):

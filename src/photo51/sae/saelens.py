@@ -138,10 +138,10 @@ def read(path: Path) -> Foreign:
         decoder = decoder / np.maximum(length, 1e-12)[:, None]
     scale = _scale(path, config)
     centred = bool(config.get("apply_b_dec_to_input", True))
-    made = weights(encoder * scale, bias, decoder / scale, offset / scale, centred=centred)
+    arrays = weights(encoder * scale, bias, decoder / scale, offset / scale, centred=centred)
     meta = config.get("metadata") or config.get("meta") or {}
     declared = config.get("model_name") or (meta.get("model_name") if isinstance(meta, dict) else "")
-    return Foreign(made, gate, own_origin(meta, path), str(declared or ""))
+    return Foreign(arrays, gate, own_origin(meta, path), str(declared or ""))
 
 
 def _activation(path: Path, config: dict[str, Any], what: str) -> str:
@@ -194,15 +194,15 @@ def _finetuned(path: Path, config: dict[str, Any], a: Arrays) -> NDArray:
 
 def _scale(path: Path, config: dict[str, Any]) -> float:
     """Factor by which activations are multiplied before anything else."""
-    how = config.get("normalize_activations")
-    if how in (None, False, "none", ""):
+    scaling = config.get("normalize_activations")
+    if scaling in (None, False, "none", ""):
         return 1.0
-    if how in (True, "expected_average_only_in"):
+    if scaling in (True, "expected_average_only_in"):
         file = path / "activation_scaler.json"
         if not file.is_file():
             raise InputError(
                 f"{path}: need normalize_activations of none, or {file.name} with the factor it was trained with, got"
-                f" {how!r} without; fold the factor in with SAELens (fold_activation_norm_scaling_factor) and save"
+                f" {scaling!r} without; fold the factor in with SAELens (fold_activation_norm_scaling_factor) and save"
                 " again"
             )
         factor = config_of(file).get("scaling_factor")
@@ -210,7 +210,7 @@ def _scale(path: Path, config: dict[str, Any]) -> float:
             raise InputError(f"{file}: need a scaling_factor above 0, got {factor!r}")
         return float(factor)
     raise InputError(
-        f"{path}: need normalize_activations of none or expected_average_only_in, got {how!r}, which divides each"
+        f"{path}: need normalize_activations of none or expected_average_only_in, got {scaling!r}, which divides each"
         " base's activation by a norm of its own"
     )
 

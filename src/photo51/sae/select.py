@@ -87,7 +87,7 @@ def kth_largest(bits, n, k):
 
 
 @njit(cache=True)
-def _hits(p, n, shift, error, floor, found):
+def _hits(p, n, shift, error, floor, candidates):
     """Features of token n whose upper bound may pass `floor`, all errors being at most `error`."""
     per = _ONE / p.tokens.scale[n]
     bar = (floor - error) * per
@@ -96,13 +96,13 @@ def _hits(p, n, shift, error, floor, found):
     for j in range(0, whole, WORD):
         word = hit_word(low, n, j, scale, shift, line)
         while word != 0:
-            found[m] = j + trailing_zeros(word)
+            candidates[m] = j + trailing_zeros(word)
             word &= word - np.uint64(1)
             m += 1
     for j in range(whole, low.shape[1]):
         v = as_float(low[n, j]) * scale[j]
         if v + relative * abs(v) + shift[j] * per > bar:
-            found[m] = j
+            candidates[m] = j
             m += 1
     return m
 
@@ -144,7 +144,7 @@ def top_k(worker, workers, p, bias, k, guess, out, kth):
     n_features = p.low.shape[1]
     shift = bias + np.abs(bias) * _SLACK
     norm_max, error_max = p.features.norm.max(), p.features.error.max()
-    found = np.empty(n_features, np.int32)
+    candidates = np.empty(n_features, np.int32)
     low, high = np.empty(n_features, np.float32), np.empty(n_features, np.float32)
     low_bits = low.view(np.int32)
     for n in range(worker, p.low.shape[0], workers):
@@ -152,9 +152,9 @@ def top_k(worker, workers, p, bias, k, guess, out, kth):
         error = _error(p, n, norm_max, error_max)
         floor = max(guess * size, _ZERO)
         while True:
-            m = _hits(p, n, shift, error, floor, found)
+            m = _hits(p, n, shift, error, floor, candidates)
             for q in range(m):
-                j = found[q]
+                j = candidates[q]
                 v, e = _estimate(p, n, j)
                 e += _SLACK * abs(bias[j])
                 low[q] = max(v + bias[j] - e, _ZERO)
@@ -164,30 +164,30 @@ def top_k(worker, workers, p, bias, k, guess, out, kth):
                 break
             floor = bar
         kth[n] = bar / size
-        kept = 0
+        n_kept = 0
         for q in range(m):
-            found[kept] = found[q]
-            kept += high[q] >= bar
-        for q in range(kept):  # without a branch, so that the processor fetches rows ahead
-            low[q] = row_dot(p.tokens.rows, n, p.features.rows, found[q])
-        for q in range(kept):
-            low[q] = max(low[q] + bias[found[q]], _ZERO)
-        out.count[n] = _keep(low, low_bits, found, kept, k, n, out)
+            candidates[n_kept] = candidates[q]
+            n_kept += high[q] >= bar
+        for q in range(n_kept):  # without a branch, so that the processor fetches rows ahead
+            low[q] = row_dot(p.tokens.rows, n, p.features.rows, candidates[q])
+        for q in range(n_kept):
+            low[q] = max(low[q] + bias[candidates[q]], _ZERO)
+        out.count[n] = _keep(low, low_bits, candidates, n_kept, k, n, out)
 
 
 @njit(cache=True)
-def _keep(value, bits, found, n_found, k, n, out):
+def _keep(value, bits, candidates, n_found, k, n, out):
     """Put the k largest values into row n of `out`; of equal ones the first."""
-    least = kth_largest(bits, n_found, k)
+    limit = kth_largest(bits, n_found, k)
     ties = k
     for q in range(n_found):
-        ties -= bits[q] > least
+        ties -= bits[q] > limit
     filled = 0
     for q in range(n_found):
-        tie = bits[q] == least and ties > 0 and least > 0
-        if bits[q] > least or tie:
+        tie = bits[q] == limit and ties > 0 and limit > 0
+        if bits[q] > limit or tie:
             ties -= tie
-            out.index[n, filled] = found[q]
+            out.index[n, filled] = candidates[q]
             out.value[n, filled] = value[q]
             filled += 1
     return filled
@@ -210,12 +210,12 @@ def above(worker, workers, p, bias, threshold, out):
     shift = bias - threshold + _SLACK * (np.abs(bias) + np.abs(threshold))
     norm_max, error_max = p.features.norm.max(), p.features.error.max()
     capacity = out.index.shape[1]
-    found = np.empty(n_features, np.int32)
+    candidates = np.empty(n_features, np.int32)
     for n in range(worker, p.low.shape[0], workers):
-        m = _hits(p, n, shift, _error(p, n, norm_max, error_max), _ZERO, found)
+        m = _hits(p, n, shift, _error(p, n, norm_max, error_max), _ZERO, candidates)
         filled = 0
         for q in range(m):
-            j = found[q]
+            j = candidates[q]
             v, e = _estimate(p, n, j)
             if v + shift[j] + e > 0:
                 value = row_dot(p.tokens.rows, n, p.features.rows, j) + bias[j]
@@ -238,13 +238,13 @@ def pack(worker, workers, active, bounds, index, value):
 
 
 @njit(cache=True, nogil=True)
-def drop(worker, workers, active, least):
-    """Drop codes below `least`, in place."""
+def drop(worker, workers, active, limit):
+    """Drop codes below `limit`, in place."""
     for n in range(worker, active.count.shape[0], workers):
-        kept = 0
+        n_kept = 0
         for q in range(active.count[n]):
-            if active.value[n, q] >= least:
-                active.index[n, kept] = active.index[n, q]
-                active.value[n, kept] = active.value[n, q]
-                kept += 1
-        active.count[n] = kept
+            if active.value[n, q] >= limit:
+                active.index[n, n_kept] = active.index[n, q]
+                active.value[n, n_kept] = active.value[n, q]
+                n_kept += 1
+        active.count[n] = n_kept

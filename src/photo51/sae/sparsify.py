@@ -63,8 +63,8 @@ def read(path: Path) -> Foreign:
         require(path, config, name, (False, None), why)
     a = tensors(path / "sae.safetensors", _TENSORS)
     only(path, a, _TENSORS, "dictionaries of sparsify")
-    made = weights(a["encoder.weight"], a["encoder.bias"], a["W_dec"], a["b_dec"])
-    return Foreign(made, top(config.get("k", 32), len(made["bias"]), path / "cfg.json"), own_origin(config, path))
+    arrays = weights(a["encoder.weight"], a["encoder.bias"], a["W_dec"], a["b_dec"])
+    return Foreign(arrays, top(config.get("k", 32), len(arrays["bias"]), path / "cfg.json"), own_origin(config, path))
 
 
 def write(sae: SparseAutoencoder, out: Path) -> None:

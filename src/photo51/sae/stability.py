@@ -94,7 +94,7 @@ def score(table: pd.DataFrame) -> float:
 
 
 def found_again(
-    own: Dictionary, others: Mapping[str, Dictionary], x: NDArray[np.float32], same: float = SAME
+    dictionary: Dictionary, others: Mapping[str, Dictionary], x: NDArray[np.float32], same: float = SAME
 ) -> pd.DataFrame:
     """For each feature: in which other dictionaries it is found again, by direction and by activation.
 
@@ -103,7 +103,7 @@ def found_again(
 
     Parameters
     ----------
-    own
+    dictionary
         Dictionary whose features are looked for.
     others
         Name → dictionary of the same activations, trained with another seed.
@@ -125,31 +125,31 @@ def found_again(
     """
     if not others:
         raise InputError("seed match: need at least one dictionary of another seed, got none")
-    codes = own.encode(x)
+    codes = dictionary.encode(x)
     live = np.asarray(codes.astype(bool).sum(axis=0)).ravel() > 0
     cosine, r, partner = [], [], []
     for name, other in others.items():
-        own.origin.require(other.origin, f"dictionary of seed {name}: activations")
-        near = nearest(own.decoder, other.decoder)
+        dictionary.origin.require(other.origin, f"dictionary of seed {name}: activations")
+        near = nearest(dictionary.decoder, other.decoder)
         cosine.append(near.cosine)
         r.append(correlations(codes, other.encode(x)[:, near.index]))
         partner.append(near.index)
     cosines, rs = np.stack(cosine).astype(np.float64), np.stack(r)
     hit = (cosines >= same) & (np.nan_to_num(rs, nan=-1.0) >= same)
     names = list(others)
-    known = np.isfinite(rs).any(axis=0)
-    mean_r = np.full(own.n_features, np.nan)
-    mean_r[known] = np.nanmean(rs[:, known], axis=0)
+    measurable = np.isfinite(rs).any(axis=0)
+    mean_r = np.full(dictionary.n_features, np.nan)
+    mean_r[measurable] = np.nanmean(rs[:, measurable], axis=0)
     return pd.DataFrame(
         {
-            "feature": np.arange(own.n_features),
+            "feature": np.arange(dictionary.n_features),
             "live": live,
             "match": hit.mean(axis=0),
             "match_cosine": cosines.mean(axis=0),
             "match_correlation": mean_r,
             "partners": [
                 ",".join(f"{names[i]}:{partner[i][f]}" for i in np.flatnonzero(hit[:, f]))
-                for f in range(own.n_features)
+                for f in range(dictionary.n_features)
             ],
         }
     )

@@ -21,7 +21,7 @@ from photo51.sae.training import Source, fit
 log = logging.getLogger(__name__)
 
 
-def sweep(source: Source, held: Held, params: SweepParams, folder: Path | str) -> pd.DataFrame:
+def sweep(source: Source, held_out: Held, params: SweepParams, folder: Path | str) -> pd.DataFrame:
     """Train every combination, measure it on other bases, choose.
 
     Of those that pass all gates the one with the fewest active features per base is chosen, then the narrowest, then
@@ -32,7 +32,7 @@ def sweep(source: Source, held: Held, params: SweepParams, folder: Path | str) -
     ----------
     source
         Activations to learn from (split `train`).
-    held
+    held_out
         Activations to choose on (split `select`).
     params
         Combinations and gates.
@@ -47,11 +47,13 @@ def sweep(source: Source, held: Held, params: SweepParams, folder: Path | str) -
     for width, k, rate in product(params.widths, params.ks, params.learning_rates):
         trained = []
         for seed in params.seeds:
-            given = params.sae.model_copy(update={"n_features": width, "k": k, "learning_rate": rate, "seed": seed})
-            out = Path(folder) / f"{given.variant}-{width}-{k}-{rate:g}-{seed}"
-            key = content_hash(given.model_dump(), source.origin.key(), source.seed, rows_hash)
-            trained.append(_trained(out, key) or _train(source, given, out, key))
-        rows.append(_row(params, trained, measure(trained[0], held), held))
+            run_params = params.sae.model_copy(
+                update={"n_features": width, "k": k, "learning_rate": rate, "seed": seed}
+            )
+            out = Path(folder) / f"{run_params.variant}-{width}-{k}-{rate:g}-{seed}"
+            key = content_hash(run_params.model_dump(), source.origin.key(), source.seed, rows_hash)
+            trained.append(_trained(out, key) or _train(source, run_params, out, key))
+        rows.append(_row(params, trained, measure(trained[0], held_out), held_out))
         rows[-1]["folder"] = f"{params.sae.variant}-{width}-{k}-{rate:g}-{params.seeds[0]}"
         log.info("sweep: %s", rows[-1])
     return choose(pd.DataFrame(rows))
@@ -71,10 +73,10 @@ def _train(source: Source, params: object, out: Path, key: str) -> Dictionary:
     return sae
 
 
-def _row(params: SweepParams, trained: Sequence[Dictionary], quality: Quality, held: Held) -> dict[str, object]:
+def _row(params: SweepParams, trained: Sequence[Dictionary], quality: Quality, held_out: Held) -> dict[str, object]:
     first = trained[0]
-    given = first.card["params"]
-    x = next(iter(held.chunks(8_192)))[2]
+    first_params = first.card["params"]
+    x = next(iter(held_out.chunks(8_192)))[2]
     stability = [score(compare(first, other, x)) for other in trained[1:]]
     values = {
         "variance_explained": quality.variance_explained,
@@ -86,7 +88,7 @@ def _row(params: SweepParams, trained: Sequence[Dictionary], quality: Quality, h
     failed = params.gates.failed(values)
     names = ("variant", "n_features", "k", "seed", "learning_rate")
     return {
-        **{name: given[name] for name in names},
+        **{name: first_params[name] for name in names},
         **values,
         "passed": not failed,
         "failed_gates": ", ".join(failed),

@@ -173,10 +173,10 @@ class Training:
             return 0
         file.verify()
         self.stepper.restore({name: np.array(file[name]) for name in file})
-        at = int(file.header["at"])
-        self.rows[:at] = file["rows"]
-        log.info("going on from step %d of %d", at, self.params.steps)
-        return at
+        step = int(file.header["at"])
+        self.rows[:step] = file["rows"]
+        log.info("going on from step %d of %d", step, self.params.steps)
+        return step
 
     def finish(self) -> SparseAutoencoder:
         """The dictionary as it is now; if all steps are done, it and the log are written and the checkpoint is

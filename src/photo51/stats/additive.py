@@ -78,11 +78,11 @@ def projected(
     group = np.zeros(len(y), dtype=np.int64) if within is None else np.asarray(within, dtype=np.int64)
     out = np.empty(y.shape, dtype=np.float32)
     for first in range(0, y.shape[1], WIDTH):
-        some = slice(first, min(first + WIDTH, y.shape[1]))
+        columns = slice(first, min(first + WIDTH, y.shape[1]))
         padded = np.zeros((len(y), WIDTH), dtype=np.float32)
-        padded[:, : some.stop - first] = y[:, some]
+        padded[:, : columns.stop - first] = y[:, columns]
         project_group(padded, terms, counts, group, sweeps)
-        out[:, some] = padded[:, : some.stop - first]
+        out[:, columns] = padded[:, : columns.stop - first]
     return out
 
 
@@ -121,7 +121,7 @@ def logistic_scores(
     sweeps
         Passes over all terms.
     """
-    _check(y, terms, fold, known=(0, 1, 2))
+    _check(y, terms, fold, allowed=(0, 1, 2))
     out = np.empty(y.shape, dtype=np.float32)
     fold = fold.astype(np.uint8)
     for j in range(y.shape[1]):
@@ -142,12 +142,12 @@ def deviance(y: NDArray[np.bool_], log_odds: NDArray[np.floating]) -> NDArray[np
     return 2 * np.logaddexp(0.0, signed).sum(axis=0)
 
 
-def _check(y: NDArray, terms: Terms, fold: NDArray[np.integer], known: tuple[int, ...] = (0, 1)) -> None:
+def _check(y: NDArray, terms: Terms, fold: NDArray[np.integer], allowed: tuple[int, ...] = (0, 1)) -> None:
     n = terms.levels.shape[1]
     if y.ndim != 2 or len(y) != n or fold.shape != (n,):
         raise ValueError(f"y, fold: need {n} rows as the terms have, got {y.shape} and {fold.shape}")
-    if not np.isin(fold, known).all():
-        raise ValueError(f"fold: need values among {known}, got others")
+    if not np.isin(fold, allowed).all():
+        raise ValueError(f"fold: need values among {allowed}, got others")
     if (terms.levels.max(axis=1, initial=0) >= terms.sizes).any():
         raise ValueError("terms: need levels below their sizes")
 
@@ -174,18 +174,18 @@ def _project(left, levels, starts, counts, within, sweeps):
         add_row(sums, starts[0] + levels[0, i], left, i)
     for turn in range(sweeps * n_terms):
         t, after = turn % n_terms, (turn + 1) % n_terms
-        for at in range(starts[t], starts[t + 1]):
+        for level in range(starts[t], starts[t + 1]):
             for j in range(WIDTH):
-                sums[at, j] /= max(counts[at], np.float32(1))
-        own, to = starts[t], starts[after]
+                sums[level, j] /= max(counts[level], np.float32(1))
+        first_level, to = starts[t], starts[after]
         if after > 0:
             sums[to : starts[after + 1]] = 0
             for i in range(n):  # one pass: memory traffic is the cost
-                subtract_row(left, i, sums, own + levels[t, i])
+                subtract_row(left, i, sums, first_level + levels[t, i])
                 add_row(sums, to + levels[after, i], left, i)
         else:
             for i in range(n):
-                subtract_row(left, i, sums, own + levels[t, i])
+                subtract_row(left, i, sums, first_level + levels[t, i])
             _centre(left, within)
             sums[: starts[1]] = 0
             for i in range(n):
@@ -232,16 +232,16 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
             curvature[:, starts[t] : starts[t + 1]] = 0
             for i in range(n):
                 if fold[i] < 2:
-                    at = starts[t] + levels[t, i]
+                    level = starts[t] + levels[t, i]
                     p = 1.0 / (1.0 + against[i])
-                    slope[fold[i], at] += y[i] - p
-                    curvature[fold[i], at] += p * (1 - p)
+                    slope[fold[i], level] += y[i] - p
+                    curvature[fold[i], level] += p * (1 - p)
             for f in range(2):
-                for at in range(starts[t], starts[t + 1]):
-                    step = (slope[f, at] - ridge * tables[f, at]) / (curvature[f, at] + ridge)
+                for level in range(starts[t], starts[t + 1]):
+                    step = (slope[f, level] - ridge * tables[f, level]) / (curvature[f, level] + ridge)
                     step = min(max(step, -2.0), 2.0)  # Newton overshoots where p is near 0
-                    tables[f, at] += step
-                    factor[f, at] = np.exp(-step) if step != 0.0 else 1.0
+                    tables[f, level] += step
+                    factor[f, level] = np.exp(-step) if step != 0.0 else 1.0
             for i in range(n):
                 if fold[i] < 2:
                     against[i] *= factor[fold[i], starts[t] + levels[t, i]]

@@ -157,9 +157,9 @@ def stability(markers: ArrayLike, labels: ArrayLike, n: int, *, rng: np.random.G
         union = both.sum(1, keepdims=True) + both.sum(0, keepdims=True) - both
         present = both.sum(1) > 0
         overlap[draw, present] = (both / np.maximum(union, 1)).max(1)[present]
-    known = ~np.isnan(overlap).all(0)
+    defined = ~np.isnan(overlap).all(0)
     jaccard = np.full(size, np.nan)
-    jaccard[known] = np.nanmean(overlap[:, known], axis=0)
+    jaccard[defined] = np.nanmean(overlap[:, defined], axis=0)
     return Stability(float(np.mean(rand)), jaccard)
 
 
@@ -177,10 +177,10 @@ def require_spread(phenotype: ArrayLike, clade: ArrayLike, minimum: int = MIN_CL
     InputError
         Where there are fewer than `minimum`.
     """
-    found = clades_with_both(phenotype, clade)
-    if found < minimum:
+    n_clades = clades_with_both(phenotype, clade)
+    if n_clades < minimum:
         raise InputError(
-            f"phenotype: need both classes in at least {minimum} clades, got {found}; its cause cannot be told from"
+            f"phenotype: need both classes in at least {minimum} clades, got {n_clades}; its cause cannot be told from"
             " descent"
         )
-    return found
+    return n_clades

@@ -183,9 +183,9 @@ def _by_fft(track: Track, mask: Mask, ends: NDArray[np.int64]) -> Overlaps:
     for b in range(len(mask.bounds) - 1):
         values = block_overlaps_fft(track, mask, b, ends)
         observed += int(values[0])
-        least = int(values.min())
-        low.append(least)
-        parts.append(np.bincount(values - least))
+        lowest = int(values.min())
+        low.append(lowest)
+        parts.append(np.bincount(values - lowest))
     widths = np.cumsum([0, *map(len, parts)])
     return Overlaps(observed, Histograms(np.array(low, dtype=np.int64), widths.astype(np.int64), np.concatenate(parts)))
 
@@ -204,8 +204,8 @@ def block_overlaps_fft(
     start, length = int(mask.bounds[block]), int(mask.bounds[block + 1] - mask.bounds[block])
     dense = np.zeros((2, length))
     for s in range(2):
-        some = slice(ends[s, block], ends[s, block + 1])
-        dense[s, track.rows[some] - start - s * mask.n_rows] = track.levels[some]
+        entries = slice(ends[s, block], ends[s, block + 1])
+        dense[s, track.rows[entries] - start - s * mask.n_rows] = track.levels[entries]
     norm = np.linalg.norm(dense) * np.sqrt(mask._block(block).sum())
     size = transform_size(length)
     double = bool(_rounding_bound(norm, size, np.float32) > 0.1)
@@ -238,7 +238,7 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
     longest = np.diff(bounds).max()
     change = np.zeros(longest, dtype=np.int32)
     marks = np.zeros(longest // 64 + 1, dtype=np.uint64)
-    held = np.empty(longest + 1, dtype=np.int64)
+    overlap_values = np.empty(longest + 1, dtype=np.int64)
     times = np.empty(longest + 1, dtype=np.int64)
     low = np.zeros(n_blocks, dtype=np.int64)
     widths = np.ones(n_blocks, dtype=np.int64)
@@ -246,14 +246,14 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
     used = observed = 0
     for b in range(n_blocks):
         length = bounds[b + 1] - bounds[b]
-        here = events = 0
+        overlap = events = 0
         for s in range(2):
             for i in range(ends[s, b], ends[s, b + 1]):
-                here += levels[i] * mask[rows[i]]
+                overlap += levels[i] * mask[rows[i]]
                 events += edge_ends[s, b + 1] - edge_ends[s, b]
-        observed += here
+        observed += overlap
         n = 1
-        held[0], times[0] = here, length
+        overlap_values[0], times[0] = overlap, length
         if events:
             sparse = 2 * events < length
             for s in range(2):
@@ -268,28 +268,32 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
                         if sparse:
                             marks[turn >> 6] |= np.uint64(1) << np.uint64(turn & 63)
             change[0] = 0  # rotation 0 is where counting begins
-            n = _held(change, marks, here, length, held, times) if sparse else _each(change, here, length, held, times)
-        least, most = held[0], held[0]
+            n = (
+                _held(change, marks, overlap, length, overlap_values, times)
+                if sparse
+                else _each(change, overlap, length, overlap_values, times)
+            )
+        lowest, highest = overlap_values[0], overlap_values[0]
         for i in range(n):
-            least, most = min(least, held[i]), max(most, held[i])
-        width = most - least + 1
+            lowest, highest = min(lowest, overlap_values[i]), max(highest, overlap_values[i])
+        width = highest - lowest + 1
         if used + width > len(counts):
             grown = np.zeros(2 * (used + width), dtype=np.int64)
             grown[:used] = counts[:used]
             counts = grown
         for i in range(n):
-            counts[used + held[i] - least] += times[i]
-        low[b], widths[b] = least, width
+            counts[used + overlap_values[i] - lowest] += times[i]
+        low[b], widths[b] = lowest, width
         used += width
     return observed, low, widths, counts[:used].copy()
 
 
 @numba.njit(cache=True, nogil=True)
-def _held(change, marks, here, length, held, times):
+def _held(change, marks, overlap, length, values, times):
     """Overlaps in order of rotation, and for how many rotations each holds; only marked rotations are visited, and
     cleared.
     """
-    n, since, running = 0, 0, here
+    n, since, running = 0, 0, overlap
     for w in range(length // 64 + 1):
         word = marks[w]
         marks[w] = 0
@@ -298,22 +302,22 @@ def _held(change, marks, here, length, held, times):
             turn = 64 * w + _BIT[(lowest * _DE_BRUIJN) >> np.uint64(58)]
             word ^= lowest
             if change[turn]:
-                held[n], times[n] = running, turn - since
+                values[n], times[n] = running, turn - since
                 running += change[turn]
                 change[turn] = 0
                 since = turn
                 n += 1
-    held[n], times[n] = running, length - since
+    values[n], times[n] = running, length - since
     return n + 1
 
 
 @numba.njit(cache=True, nogil=True)
-def _each(change, here, length, held, times):
+def _each(change, overlap, length, values, times):
     """The same with every rotation visited, which is quicker where most overlaps change."""
-    running = here
+    running = overlap
     for turn in range(length):
         running += change[turn]
-        held[turn] = running
+        values[turn] = running
         times[turn] = 1
         change[turn] = 0
     return length

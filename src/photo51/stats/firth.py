@@ -53,10 +53,10 @@ def firth_logistic(phenotype: ArrayLike, features: ArrayLike, covariates: ArrayL
     alone = f - x @ np.linalg.lstsq(x, f, rcond=None)[0]
     varying = np.flatnonzero(np.linalg.norm(alone, axis=0) > 1e-7 * np.maximum(np.linalg.norm(f, axis=0), 1e-300))
     for start in range(0, len(varying), FEATURES_AT_ONCE):
-        which = varying[start : start + FEATURES_AT_ONCE]
-        scale = f[:, which].std(0)
-        b, s, p[which] = _chunk(y, x, f[:, which] / scale)
-        beta[which], se[which] = b / scale, s / scale
+        chunk = varying[start : start + FEATURES_AT_ONCE]
+        scale = f[:, chunk].std(0)
+        b, s, p[chunk] = _chunk(y, x, f[:, chunk] / scale)
+        beta[chunk], se[chunk] = b / scale, s / scale
     return FirthTest(beta, se, p)
 
 

@@ -96,12 +96,12 @@ def set_tests(
     """
     n, sizes = len(genes.start), membership.sum(axis=0)
     before = _counts_before(rows, 2 * int(genes.bounds[-1]))
-    here = hits_at(before, genes, np.zeros((1, len(genes.bounds) - 1), dtype=np.int64))[0]
+    hit = hits_at(before, genes, np.zeros((1, len(genes.bounds) - 1), dtype=np.int64))[0]
     drawn = hits_at(before, genes, shifts)
     members = membership.astype(np.float32)
-    hits = here.astype(np.float32) @ members
+    hits = hit.astype(np.float32) @ members
     rate = sizes / n
-    observed = hits - here.sum() * rate
+    observed = hits - hit.sum() * rate
     null = drawn.astype(np.float32) @ members - drawn.sum(axis=1)[:, None] * rate
     mean, sd = null.mean(axis=0), null.std(axis=0)
     z = np.divide(observed - mean, sd, out=np.zeros(len(sizes)), where=sd > 1e-9)
@@ -113,11 +113,11 @@ def set_tests(
             p[s] = _exact_p(before, genes, np.flatnonzero(membership[:, s]), total)
     return SetTests(
         np.rint(hits).astype(np.int64),
-        mean + here.sum() * rate,
+        mean + hit.sum() * rate,
         z,
         p,
         exact,
-        fisher(np.rint(hits), int(here.sum()), sizes, n),
+        fisher(np.rint(hits), int(hit.sum()), sizes, n),
     )
 
 
@@ -145,12 +145,16 @@ def _exact_p(
     return tails(Histograms.of(values), observed).p_upper
 
 
-def _hits_by_rotation(before: NDArray[np.int64], genes: Genes, which: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+def _hits_by_rotation(before: NDArray[np.int64], genes: Genes, chosen: NDArray[np.int64]) -> list[NDArray[np.int64]]:
     """Number of some genes that are hit at every rotation of their block, (length,) a block; rotation 0 first."""
-    out, block = [], genes.block[which]
+    out, block = [], genes.block[chosen]
     for b, (first, last) in enumerate(zip(genes.bounds[:-1], genes.bounds[1:], strict=True)):
-        own = which[block == b]
-        out.append(_block_hits(before, genes.start[own], genes.end[own], int(first), int(last), int(genes.bounds[-1])))
+        in_block = chosen[block == b]
+        out.append(
+            _block_hits(
+                before, genes.start[in_block], genes.end[in_block], int(first), int(last), int(genes.bounds[-1])
+            )
+        )
     return out
 
 

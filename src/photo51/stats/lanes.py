@@ -39,8 +39,10 @@ def _bytes(kind: Any) -> int:
     return int(kind.dtype.bitwidth) // 8
 
 
-def _adding(context: Any, builder: Any, kind: types.Array, to: Any, at: Any, what: Any, *, name: str = "fadd") -> Any:
-    address, align = _address(context, builder, kind, to, at), _bytes(kind)
+def _adding(
+    context: Any, builder: Any, kind: types.Array, to: Any, index: Any, what: Any, *, name: str = "fadd"
+) -> Any:
+    address, align = _address(context, builder, kind, to, index), _bytes(kind)
     old = builder.load(address, align=align)
     builder.store(getattr(builder, name)(old, what), address, align=align)
     return context.get_dummy_value()

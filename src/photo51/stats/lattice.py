@@ -190,13 +190,13 @@ def _window(h: Histograms, t: int, theta: float, k: float, sd: float) -> tuple[i
     """
     top = len(h.counts) - len(h.low)
 
-    def reach(sign: int, most: int) -> int:
+    def reach(sign: int, support: int) -> int:
         slopes = np.clip(sign * _SLOPES / sd, -_STEEPEST - theta, _STEEPEST - theta)
         distances = [
             (_tilted(h.ends, h.counts, theta + s)[0] - k - s * t - _ALIAS_LOG) / abs(s)
             for s in slopes[sign * slopes > 0]
         ]
-        return min([most, *(int(max(d, 0.0)) + 1 for d in distances)])
+        return min([support, *(int(max(d, 0.0)) + 1 for d in distances)])
 
     return reach(-1, t), reach(1, top - t)
 
@@ -207,8 +207,8 @@ def _tilted_sum(h: Histograms, theta: float, size: int) -> NDArray[np.float64]:
     spectrum = np.ones(size // 2 + 1, dtype=np.complex128)
     step = max(1, (1 << 18) // size)
     for first in range(0, n, step):
-        some = slice(first, min(first + step, n))
-        folded = _fold(h.ends[some.start : some.stop + 1], h.counts, theta, size)
+        chunk = slice(first, min(first + step, n))
+        folded = _fold(h.ends[chunk.start : chunk.stop + 1], h.counts, theta, size)
         spectrum *= np.prod(fft.rfft(folded, axis=1), axis=0)
     return fft.irfft(spectrum, n=size)
 

@@ -157,8 +157,8 @@ def similarity(markers: ArrayLike, *, scale: bool = False) -> NDArray[np.float64
         raise ValueError(f"markers: need individuals × markers, got shape {x.shape}")
     missing = np.isnan(x)
     if missing.any():
-        seen = np.maximum((~missing).sum(0), 1)
-        x = np.where(missing, np.where(missing, 0.0, x).sum(0) / seen, x)
+        n_known = np.maximum((~missing).sum(0), 1)
+        x = np.where(missing, np.where(missing, 0.0, x).sum(0) / n_known, x)
     x -= x.mean(0)
     sd = x.std(0)
     varies = sd > 1e-12
@@ -227,8 +227,8 @@ def _best_share(fit: Callable[[float], float]) -> float:
     grid = np.linspace(0.0, H2_MAX, GRID)
     best = int(np.argmax([fit(share) for share in grid]))
     bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
-    found = optimize.minimize_scalar(lambda s: -fit(s), bounds=bounds, method="bounded", options={"xatol": 1e-5})
-    return float(found.x) if -found.fun > fit(grid[best]) else float(grid[best])
+    optimum = optimize.minimize_scalar(lambda s: -fit(s), bounds=bounds, method="bounded", options={"xatol": 1e-5})
+    return float(optimum.x) if -optimum.fun > fit(grid[best]) else float(grid[best])
 
 
 def _with_constant(covariates: ArrayLike | None, n: int) -> NDArray[np.float64]:
@@ -293,19 +293,19 @@ def largest_p_without_one(
     """
     whitened = null.whiten(features)
     x, y = related.vectors @ whitened, related.vectors @ null.residual
-    cross, squares, own = x * y[:, None], x**2, y**2
+    cross, squares, error_terms = x * y[:, None], x**2, y**2
     _, number = np.unique(np.asarray(groups), return_inverse=True)
-    total, power, error = cross.sum(0), squares.sum(0), own.sum()
+    total, power, error = cross.sum(0), squares.sum(0), error_terms.sum()
     tail = np.asarray(null.df_of(whitened), dtype=float)
     out = np.zeros(x.shape[1])
     for group in range(int(number.max()) + 1):
-        at = number == group
-        left = power - squares[at].sum(0)
+        in_group = number == group
+        left = power - squares[in_group].sum(0)
         varies = left > 1e-6 * np.maximum(power, 1e-300)
         safe = np.where(varies, left, 1.0)
-        beta = (total - cross[at].sum(0)) / safe
-        df = max(null.df - int(at.sum()), 1)
-        rest = np.maximum(error - own[at].sum() - beta**2 * safe, 1e-300) / df
+        beta = (total - cross[in_group].sum(0)) / safe
+        df = max(null.df - int(in_group.sum()), 1)
+        rest = np.maximum(error - error_terms[in_group].sum() - beta**2 * safe, 1e-300) / df
         t = np.abs(beta) / np.sqrt(rest / safe)
         out = np.maximum(out, np.where(varies, 2 * stats.t.sf(t, np.minimum(tail, df)), 1.0))
     return out

@@ -34,15 +34,15 @@ def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
     p = np.asarray(p, dtype=np.float64)
     q = np.full(p.shape, np.nan)
     done = ~np.isnan(p)
-    given = p[done]
-    if not len(given):
+    tested = p[done]
+    if not len(tested):
         return q
-    if given.min() < 0 or given.max() > 1:
-        raise ValueError(f"p: need values in [0, 1], got {given.min()}..{given.max()}")
-    order = np.argsort(given, kind="stable")
-    ranks = np.arange(1, len(given) + 1)
-    steps = given[order] * (len(given) / ranks)
-    adjusted = np.empty(len(given))
+    if tested.min() < 0 or tested.max() > 1:
+        raise ValueError(f"p: need values in [0, 1], got {tested.min()}..{tested.max()}")
+    order = np.argsort(tested, kind="stable")
+    ranks = np.arange(1, len(tested) + 1)
+    steps = tested[order] * (len(tested) / ranks)
+    adjusted = np.empty(len(tested))
     adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     q[done] = adjusted
     return q
@@ -54,8 +54,8 @@ def bh_within(p: ArrayLike, groups: ArrayLike) -> NDArray[np.float64]:
     labels, inverse = np.unique(np.asarray(groups), return_inverse=True)
     q = np.full(p.shape, np.nan)
     for g in range(len(labels)):
-        here = inverse == g
-        q[here] = benjamini_hochberg(p[here])
+        in_group = inverse == g
+        q[in_group] = benjamini_hochberg(p[in_group])
     return q
 
 
@@ -128,10 +128,10 @@ def attainable(p_floor: ArrayLike, alpha: float) -> NDArray[np.bool_]:
     J R Stat Soc C 54:143, doi:10.1111/j.1467-9876.2005.00475.x
     """
     floor = np.asarray(p_floor, dtype=np.float64)
-    known = np.sort(floor[~np.isnan(floor)])
-    if not len(known):
+    floors = np.sort(floor[~np.isnan(floor)])
+    if not len(floors):
         return np.zeros(floor.shape, dtype=bool)
-    k = np.arange(1, len(known) + 1)
-    k_star = int(k[np.searchsorted(known, alpha / k, side="right") <= k][0])
+    k = np.arange(1, len(floors) + 1)
+    k_star = int(k[np.searchsorted(floors, alpha / k, side="right") <= k][0])
     with np.errstate(invalid="ignore"):
         return floor <= alpha / k_star

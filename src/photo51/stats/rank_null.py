@@ -237,12 +237,12 @@ def _reach(score, count, m, rest, step):
 def _work(score, count, m):
     rest, step = _offsets(score, count)
     low, high = _reach(score, count, m, rest, step)
-    most = min(m, count.sum() - count[rest])
+    max_drawn = min(m, count.sum() - count[rest])
     work, states = 0.0, 1.0
     for g in range(len(score)):
         if g != rest:
-            work += states * min(count[g], most)
-            states = min(states * (min(count[g], most) + 1.0), (most + 1.0) * (high - low + 1.0))
+            work += states * min(count[g], max_drawn)
+            states = min(states * (min(count[g], max_drawn) + 1.0), (max_drawn + 1.0) * (high - low + 1.0))
     return work
 
 
@@ -252,26 +252,26 @@ def _counted(score, count, m):
     n = count.sum()
     rest, step = _offsets(score, count)
     low, high = _reach(score, count, m, rest, step)
-    most = min(m, n - count[rest])
-    ways = np.zeros((most + 1, high - low + 1))
+    max_drawn = min(m, n - count[rest])
+    ways = np.zeros((max_drawn + 1, high - low + 1))
     ways[0, -low] = 1.0
     for g in range(len(score)):
         if g == rest:
             continue
         offset = (score[g] - score[rest]) // step
-        for j in range(most - 1, -1, -1):
-            top = min(count[g], most - j)
+        for j in range(max_drawn - 1, -1, -1):
+            top = min(count[g], max_drawn - j)
             for s in range(high - low + 1):
-                here = ways[j, s]
-                if here == 0.0:
+                ways_so_far = ways[j, s]
+                if ways_so_far == 0.0:
                     continue
                 choose = 1.0
                 for x in range(1, top + 1):
                     choose *= (count[g] - x + 1.0) / x
-                    ways[j + x, s + x * offset] += here * choose
+                    ways[j + x, s + x * offset] += ways_so_far * choose
     total = np.zeros(high - low + 1)
     every = _log_choose(n, m)
-    for j in range(most + 1):
+    for j in range(max_drawn + 1):
         if m - j <= count[rest]:
             total += ways[j] * math.exp(_log_choose(count[rest], m - j) - every)
     places = np.flatnonzero(total > 0.0)
@@ -359,7 +359,7 @@ def _in_cells(ends, x, p, low, high, cells):
     masses, moments = np.zeros(cells + 1), np.zeros(cells + 1)
     masses[0], moments[0] = 1.0, low
     for s in range(len(ends) - 1):
-        least = x[ends[s]]
+        lowest = x[ends[s]]
         new_masses, new_moments = np.zeros(cells + 1), np.zeros(cells + 1)
         for i in range(cells + 1):
             if masses[i] == 0.0:
@@ -369,7 +369,7 @@ def _in_cells(ends, x, p, low, high, cells):
                 mass = masses[i] * p[j]
                 if mass < 1e-290:
                     continue
-                new = value + (x[j] - least)
+                new = value + (x[j] - lowest)
                 cell = min(max(int((new - low) / width), 0), cells)
                 new_masses[cell] += mass
                 new_moments[cell] += mass * new
@@ -418,16 +418,16 @@ def _cumulants(parts, betas, theta):
     """Cumulant generating function at θ with two derivatives, and the log ratio of what conditioning on the cases
     costs.
     """
-    ends, score, count, cases, weight, at, x, p = parts
+    ends, score, count, cases, weight, bounds, x, p = parts
     k = mean = variance = log_ratio = 0.0
     for s in range(len(cases)):
-        if at[s + 1] > at[s]:
-            reference = x[at[s]]
-            for j in range(at[s], at[s + 1]):
+        if bounds[s + 1] > bounds[s]:
+            reference = x[bounds[s]]
+            for j in range(bounds[s], bounds[s + 1]):
                 if theta * (x[j] - reference) > 0.0:
                     reference = x[j]
             m0 = m1 = m2 = 0.0
-            for j in range(at[s], at[s + 1]):
+            for j in range(bounds[s], bounds[s + 1]):
                 d = x[j] - reference
                 w = p[j] * math.exp(theta * d)
                 m0 += w
@@ -508,15 +508,15 @@ def _roots(parts, statistics, low, high, step):
     _, _, variance, _ = _cumulants(parts, betas, 0.0)
     sd = math.sqrt(max(variance, 1e-300))
     edge = 1e-6 * (high - low)
-    least = max(min(statistics.min(), -0.5 * sd), low + edge)
-    most = min(max(statistics.max(), 0.5 * sd), high - edge)
+    lowest = max(min(statistics.min(), -0.5 * sd), low + edge)
+    highest = min(max(statistics.max(), 0.5 * sd), high - edge)
     points = len(statistics) if len(statistics) == 1 else _GRID
     targets = np.empty(points + 4)
     if len(statistics) == 1:
         targets[0] = min(max(statistics[0], low + edge), high - edge)
     else:
         for i in range(points):
-            targets[i] = least + (most - least) * i / (points - 1.0)
+            targets[i] = lowest + (highest - lowest) * i / (points - 1.0)
     for i, z in enumerate((-0.4, -0.2, 0.2, 0.4)):
         targets[points + i] = min(max(z * sd, low + edge), high - edge)
     theta, root = np.empty(points + 4), np.empty(points + 4)

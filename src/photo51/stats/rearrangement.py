@@ -87,7 +87,9 @@ def _dense_ranks(dense: NDArray[np.float64], design: Design) -> NDArray[np.float
 def _all_labels(design: Design) -> Iterator[NDArray[np.float64]]:
     """Every rearrangement, in batches of label rows."""
     places = [np.flatnonzero(design.stratum == g).tolist() for g in range(len(design.size))]
-    choices = [itertools.combinations(where, int(m)) for where, m in zip(places, design.cases, strict=True)]
+    choices = [
+        itertools.combinations(rows_of_stratum, int(m)) for rows_of_stratum, m in zip(places, design.cases, strict=True)
+    ]
     combined = itertools.product(*choices)
     while chosen := list(itertools.islice(combined, LABELS_AT_ONCE)):
         batch = np.zeros((len(chosen), len(design.rows)))

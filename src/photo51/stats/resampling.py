@@ -68,9 +68,9 @@ def pooled_p(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
     if n == 1:
         return np.atleast_1d(monte_carlo_p(observed[0], null[0]))
     total, squares = null.sum(1, keepdims=True), (null**2).sum(1, keepdims=True)
-    own = _standard(observed[:, None], total, squares, draws)[:, 0]
+    standardised = _standard(observed[:, None], total, squares, draws)[:, 0]
     pool = np.sort(_standard(null, total - null, squares - null**2, draws - 1).ravel())
-    at_least = len(pool) - np.searchsorted(pool, own, side="left").astype(np.float64)
+    at_least = len(pool) - np.searchsorted(pool, standardised, side="left").astype(np.float64)
     return (1.0 + at_least) / (1.0 + len(pool))
 
 

@@ -124,11 +124,11 @@ def rotation_test(feature: Track, mask: Mask, *, mid_p: bool = False, route: str
     Bickel et al. 2010, Ann Appl Stat 4:1660, doi:10.1214/10-AOAS363 (why blocks, and why bases are no sample);
     Cabrera et al. 2012, G3 2:1067, doi:10.1534/g3.112.002618 (circular permutation of a genome, by Monte-Carlo)
     """
-    found = overlaps(feature, mask, route=route)
-    t = tails(found.histograms, found.observed, mid_p=mid_p)
+    result = overlaps(feature, mask, route=route)
+    t = tails(result.histograms, result.observed, mid_p=mid_p)
     sd = float(np.sqrt(t.variance))
-    z = (found.observed - t.mean) / sd if sd > 0 else 0.0
-    return RotationTest(found.observed, t.mean, sd, float(z), t.p_upper, t.p_lower, t.p_floor, t.p_floor_lower)
+    z = (result.observed - t.mean) / sd if sd > 0 else 0.0
+    return RotationTest(result.observed, t.mean, sd, float(z), t.p_upper, t.p_lower, t.p_floor, t.p_floor_lower)
 
 
 def rotation_draws(

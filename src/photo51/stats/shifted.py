@@ -144,14 +144,14 @@ def shifted_test(
     picks = np.random.default_rng([seed, 4]).integers(0, n_shifts, size=(_ALL, n_units), dtype=np.int32)
 
     def one(j: int) -> None:
-        own = slice(features.indptr[j], features.indptr[j + 1])
-        rows, data = features.indices[own].astype(np.int64), features.data[own].astype(np.float32)
+        entries = slice(features.indptr[j], features.indptr[j + 1])
+        rows, data = features.indices[entries].astype(np.int64), features.data[entries].astype(np.float32)
         for g, residuals in enumerate(right.groups):
             totals, squares = _sums(rows, data, residuals, *shifts)
             active = np.flatnonzero(squares.any(axis=(1, 2)))
             first, width = g * WIDTH, min(WIDTH, right.k - g * WIDTH)
-            found = _judged(totals[active], squares[active], picks[:, active])
-            t[j, first : first + width], p[j, first : first + width] = (v[:width] for v in found)
+            judged = _judged(totals[active], squares[active], picks[:, active])
+            t[j, first : first + width], p[j, first : first + width] = (v[:width] for v in judged)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(one, range(n)))

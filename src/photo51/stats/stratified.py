@@ -274,13 +274,13 @@ def _tested(
     moments, p_floor = np.zeros((2, n_features)), np.ones(n_features)
     p = np.ones((len(labels), n_features))
     for start in range(0, n_features if len(design.rows) else 0, FEATURES_AT_ONCE):
-        here = slice(start, min(start + FEATURES_AT_ONCE, n_features))
-        chunk = table[:, here]
+        columns = slice(start, min(start + FEATURES_AT_ONCE, n_features))
+        chunk = table[:, columns]
         if not chunk.nnz:
             continue
         ranks = _ranked(chunk, design.stratum, design.size)
-        moments[:, here] = _moments(ranks, design, chunk.shape[1])
-        p[:, here], p_floor[here] = _tails(ranks, design, labels, chunk.shape[1], alternative)
+        moments[:, columns] = _moments(ranks, design, chunk.shape[1])
+        p[:, columns], p_floor[columns] = _tails(ranks, design, labels, chunk.shape[1], alternative)
     statistic, variance = moments
     varies = variance > 1e-12
     sd = np.sqrt(np.where(varies, variance, 1.0))
@@ -382,28 +382,28 @@ def _tie_groups(first, score, zeros, zero_score, turned):
     out_score = np.empty(len(score) + len(zeros), dtype=np.int64)
     out_count = np.zeros(len(score) + len(zeros), dtype=np.int64)
     ends = np.zeros(len(zeros) + 1, dtype=np.int64)
-    at = 0
+    n_out = 0
     for g in range(len(zeros)):
-        begin = at
+        begin = n_out
         pending = zeros[g] > 0
         for i in range(first[g], first[g + 1]):
             if pending and score[i] > zero_score[g]:
-                out_score[at], out_count[at] = zero_score[g], zeros[g]
-                at += 1
+                out_score[n_out], out_count[n_out] = zero_score[g], zeros[g]
+                n_out += 1
                 pending = False
-            if at > begin and out_score[at - 1] == score[i]:
-                out_count[at - 1] += 1
+            if n_out > begin and out_score[n_out - 1] == score[i]:
+                out_count[n_out - 1] += 1
             else:
-                out_score[at], out_count[at] = score[i], 1
-                at += 1
+                out_score[n_out], out_count[n_out] = score[i], 1
+                n_out += 1
         if pending:
-            out_score[at], out_count[at] = zero_score[g], zeros[g]
-            at += 1
+            out_score[n_out], out_count[n_out] = zero_score[g], zeros[g]
+            n_out += 1
         if turned[g]:
-            out_score[begin:at] = -out_score[begin:at][::-1].copy()
-            out_count[begin:at] = out_count[begin:at][::-1].copy()
-        ends[g + 1] = at
-    return ends, out_score[:at], out_count[:at]
+            out_score[begin:n_out] = -out_score[begin:n_out][::-1].copy()
+            out_count[begin:n_out] = out_count[begin:n_out][::-1].copy()
+        ends[g + 1] = n_out
+    return ends, out_score[:n_out], out_count[:n_out]
 
 
 def rank_correlation(values: ArrayLike | sparse.spmatrix, target: ArrayLike) -> NDArray[np.float64]:

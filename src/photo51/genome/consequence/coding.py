@@ -111,9 +111,9 @@ def _around(s: Segment, letters: str, start: int, end: int) -> tuple[str, str]:
 def _substituted(s: Segment, letters: str, change: Change) -> str:
     for x in change.changed:
         if s.start <= x < s.end:
-            at = s.end - 1 - x if s.minus else x - s.start
+            i = s.end - 1 - x if s.minus else x - s.start
             base = s.oriented(change.alt[x - change.start])
-            letters = letters[:at] + base + letters[at + 1 :]
+            letters = letters[:i] + base + letters[i + 1 :]
     return letters
 
 
@@ -283,15 +283,15 @@ class Reading:
 
     def _of_codons(self, before: str, after: str, *, stops: bool) -> str:
         old = before[:-1] if stops else before
-        kept = stops and after.endswith("*")
-        new = after[:-1] if kept else after
+        stop_kept = stops and after.endswith("*")
+        new = after[:-1] if stop_kept else after
         if stops and "*" in after and after.partition("*")[0] == old:
             return "stop_retained"
         if "*" in new and "*" not in old:
             # a stop right behind the whole protein is the one that was there
             whole = self.first + new.index("*") == self.coding.n_codons - 1 and self.coding.has_stop
             return "stop_retained" if whole and new.partition("*")[0] == old else "stop_gained"
-        if (stops and not kept) or ("*" in old and "*" not in new):
+        if (stops and not stop_kept) or ("*" in old and "*" not in new):
             return "stop_lost"
         if new == old:
             return "synonymous"

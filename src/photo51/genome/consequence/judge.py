@@ -147,10 +147,10 @@ def _in_intron(intron: Segment, flank: tuple[int, int], change: Change, bases: B
     low, high = x - min(_REGION[0], flank[0]), y + min(_REGION[0], flank[1])
     terms = set()
     if change.changed:
-        at = [p for p in change.changed if low <= p < high]
-        terms |= {left for p in at if x <= p < x + _SITE} | {right for p in at if y - _SITE <= p < y}
-        terms |= {"intron" for p in at if x <= p < y}
-        terms |= {"splice_region" for p in at if p < x + deep or p >= y - deep}
+        changed = [p for p in change.changed if low <= p < high]
+        terms |= {left for p in changed if x <= p < x + _SITE} | {right for p in changed if y - _SITE <= p < y}
+        terms |= {"intron" for p in changed if x <= p < y}
+        terms |= {"splice_region" for p in changed if p < x + deep or p >= y - deep}
         return terms
     s, e = change.start, change.end
     if s == e:

@@ -75,10 +75,10 @@ class GeneModels:
 
     def __init__(self, genomes: Genomes, genome: str, table: pd.DataFrame):
         self.genomes, self.genome = genomes, genome
-        own = table[table["genome"] == genome]
-        code = pd.factorize(own["transcript"])[0]
-        order = np.lexsort((own["part"].to_numpy(), own["kind"].to_numpy() == "CDS", code))
-        self._columns = {name: own[name].to_numpy()[order] for name in _ENTRIES}
+        entries = table[table["genome"] == genome]
+        code = pd.factorize(entries["transcript"])[0]
+        order = np.lexsort((entries["part"].to_numpy(), entries["kind"].to_numpy() == "CDS", code))
+        self._columns = {name: entries[name].to_numpy()[order] for name in _ENTRIES}
         code = code[order]
         self._first = np.flatnonzero(np.diff(code, prepend=-1))
         self._end = np.append(self._first[1:], len(code))
@@ -125,8 +125,8 @@ class GeneModels:
         index = self._index.get(chrom)
         if index is None:
             return []
-        found = [n for by in self.rounds(chrom) for n in index.touching(start + by, end + by)]
-        return sorted(set(found))
+        numbers = [n for by in self.rounds(chrom) for n in index.touching(start + by, end + by)]
+        return sorted(set(numbers))
 
     def transcript(self, number: int) -> Transcript:
         """A transcript, built once."""

@@ -57,11 +57,11 @@ def consequences(genomes: Genomes, genome: str, variants: pd.DataFrame, annotati
         Contract `ANNOTATIONS`, for control regions and for pseudogenes without transcripts.
     """
     models = GeneModels(genomes, genome, genomes.transcripts())
-    own = annotations[(annotations["genome"] == genome) & annotations["kind"].isin(list(_PLAIN))]
+    features = annotations[(annotations["genome"] == genome) & annotations["kind"].isin(list(_PLAIN))]
     order = variants.reset_index(drop=True)
     chunks = []
     for chrom, on_contig in order.groupby("chrom", sort=False):
-        regions = Regions(own[own["chrom"] == chrom].reset_index(drop=True))
+        regions = Regions(features[features["chrom"] == chrom].reset_index(drop=True))
         chunks += [(str(chrom), regions, on_contig.iloc[i : i + _AT_ONCE]) for i in range(0, len(on_contig), _AT_ONCE)]
     rows: list[tuple] = []
     last = ""
@@ -123,8 +123,8 @@ def _row(models: GeneModels, t: Transcript, change: Change, room: tuple[int, int
     rows = []
     for by in models.rounds(change.chrom):
         moved = change.moved(by) if by else change
-        found = effect(t, moved, models.bases, room)
-        if found is not None:
+        outcome = effect(t, moved, models.bases, room)
+        if outcome is not None:
             text = coding(t, moved, models.bases, room)
-            rows.append(Row(found, t.gene, t.name, t.strand, t.n_coding, text))
+            rows.append(Row(outcome, t.gene, t.name, t.strand, t.n_coding, text))
     return min(rows, key=lambda r: r.found.rank, default=None)

@@ -153,9 +153,9 @@ class Coding:
         """What polyadenylation adds to the last codon."""
         odd = (len(self.letters) - self.frame) % 3
         tail = self.letters[len(self.letters) - odd :] if odd else ""
-        said = self.recoded.get(self.n_codons) == "*"
+        stated = self.recoded.get(self.n_codons) == "*"
         by_code = self.code.polyadenylated and not self.partial[1]
-        return "A" * (3 - odd) if tail in {"T", "TA"} and (said or by_code) else ""
+        return "A" * (3 - odd) if tail in {"T", "TA"} and (stated or by_code) else ""
 
     @cached_property
     def has_start(self) -> bool:

@@ -45,8 +45,8 @@ def section(run: Run) -> Section:
 
 def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
     rows = [
-        [said, figures.get(f"run_real_{key}"), figures.get(f"run_rotated_{key}")]
-        for said, key in (
+        [label, figures.get(f"run_real_{key}"), figures.get(f"run_rotated_{key}")]
+        for label, key in (
             ("[[rotation]]", "discoveries"),
             ("[[composition]]", "discoveries_adjusted"),
             ("both", "both"),
@@ -153,11 +153,11 @@ def _adjusted(rates: pd.DataFrame, figures: dict[str, Any], draft: Draft) -> Non
         Head("called at 0.001", numeric=True),
         Head("[[composition]] test"),
     ]
-    kept = figures.get("adjusted_kept")
+    share_kept = figures.get("adjusted_kept")
     share = (
         ""
-        if kept is None
-        else f" Of the real pairs at q ≤ {figures.get('alpha', 0.05):g} it keeps {words.percent(kept)}."
+        if share_kept is None
+        else f" Of the real pairs at q ≤ {figures.get('alpha', 0.05):g} it keeps {words.percent(share_kept)}."
     )
     draft.show(
         Table(
@@ -185,15 +185,15 @@ def _figure(qq: pd.DataFrame) -> Figure:
     def draw(ax: mpl.axes.Axes) -> None:
         top = float(qq["expected"].max()) * 1.05
         ax.plot([0, top], [0, top], color=theme.MUTED, lw=0.8, ls=(0, (1, 2)))
-        for (which, test), (meaning, style) in _LINES.items():
-            line = qq[(qq["activations"] == which) & (qq["test"] == test)].sort_values("expected")
+        for (source, test), (meaning, style) in _LINES.items():
+            line = qq[(qq["activations"] == source) & (qq["test"] == test)].sort_values("expected")
             if len(line):
                 ax.plot(
                     line["expected"],
                     line["observed"].clip(upper=40),
                     color=theme.colour(meaning),
                     ls=style,
-                    label=f"{SAID[which]}, {SAID[test]}",
+                    label=f"{SAID[source]}, {SAID[test]}",
                 )
         ax.set(
             xlabel="expected −log₁₀ p (uniform)",

@@ -83,7 +83,7 @@ def _meaning(record: dict[Any, Any]) -> str:
 def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:
     """One card as HTML."""
     name = record["variant"]
-    known: dict[Any, Any] = variants.loc[name].to_dict() if name in variants.index else {}
+    facts: dict[Any, Any] = variants.loc[name].to_dict() if name in variants.index else {}
     mine = cited[cited["variant"] == name].sort_values("rank").head(4) if len(cited) else cited
     scale = float(record.get("scale", math.nan))
     calibrated = math.isfinite(scale) and scale > 0
@@ -96,10 +96,10 @@ def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, ne
     ]
     others = near[near["variant"] == name].sort_values("rank").head(2) if len(near) else near
     nearest = words.listing([f"{r.gene} {r.neighbour}" for r in records(others)])
-    kind = [words.kind(str(known.get("consequence", "")))]
-    kind += [f"drug: {drug}"] if (drug := drugs_of(known)) else []
+    kind = [words.kind(str(facts.get("consequence", "")))]
+    kind += [f"drug: {drug}"] if (drug := drugs_of(facts)) else []
     return _CARD.format(
-        title=" ".join(w for w in (str(known.get("gene", "")), change_of(known), name) if w),
+        title=" ".join(w for w in (str(facts.get("gene", "")), change_of(facts), name) if w),
         kind="; ".join(kind),
         flag=verdict("untested", "unlike anything in the set") if record["out_of_domain"] else "",
         probability=_probability(record),

@@ -53,11 +53,11 @@ def section(run: Run, alpha: float = 0.05) -> Section:
 
 
 def _removal(run: Run, draft: Draft, alpha: float) -> None:
-    own = names(run)
+    names_of_run = names(run)
     table = run.need("causality")
     table = table.assign(
         concept=[
-            str(own.loc[f, "annotation"]) if f in own.index else str(c)
+            str(names_of_run.loc[f, "annotation"]) if f in names_of_run.index else str(c)
             for f, c in zip(table["feature"], table["concept"], strict=True)
         ]
     )
@@ -115,13 +115,13 @@ def _few(used: pd.DataFrame, n: int) -> str:
     """That few discoveries at the limit are candidates; empty where there are more than one in twenty."""
     if not 0 < len(used) <= n / 20:
         return ""
-    at = words.listing(
+    bases_measured = words.listing(
         [
             f"{words.count(int(b), 'base')}, q {words.probability(q)}"
             for b, q in zip(used["firing_bases"], used["q"], strict=True)
         ]
     )
-    return f" So few (measured on {at}) are candidates, not a finding."
+    return f" So few (measured on {bases_measured}) are candidates, not a finding."
 
 
 def _called(feature: int, concept: str) -> str:
@@ -147,9 +147,9 @@ def _steering(run: Run, draft: Draft) -> None:
     )
     doses = run.table("doses")
     if doses is not None and len(doses):
-        wanted = tried_for.sort_values(["steers", "p"], ascending=[False, True]).head(6)
-        found = [_dose_figure(doses, str(r.target), str(r.oracle)) for r in records(wanted)]
-        draft.show(Figures([f for f in found if f is not None]))
+        shown = tried_for.sort_values(["steers", "p"], ascending=[False, True]).head(6)
+        figures = [_dose_figure(doses, str(r.target), str(r.oracle)) for r in records(shown)]
+        draft.show(Figures([f for f in figures if f is not None]))
     rows = [
         [
             words.kind(str(r.target)),

@@ -59,12 +59,12 @@ PLAIN_HEADS = (
 SHOWN_CARRIERS, ALLELES_OF_FEATURE, SHOWN_PLAIN = 20, 3, 10
 
 
-def _heads(where: str) -> tuple[Head, ...]:
+def _heads(validation: str) -> tuple[Head, ...]:
     return (
         Head("Feature"),
         Head("slope per SD of [[burden]]", numeric=True),
         Head("[[q]]", numeric=True),
-        Head(f"[[p]] in {where}", numeric=True),
+        Head(f"[[p]] in {validation}", numeric=True),
         Head("half-samples that select it", numeric=True),
         Head("p, naive", numeric=True),
     )
@@ -72,22 +72,22 @@ def _heads(where: str) -> tuple[Head, ...]:
 
 def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
     """Add a cohort to the section."""
-    tests, said = run.of_set("cohort_tests", name), name.replace("_", " ")
-    found, opened = tests[tests["q"] <= alpha], bool(tests["val_p"].notna().any())
-    kept = tests[tests["validated"].astype(bool)] if opened else found
+    tests, title = run.of_set("cohort_tests", name), name.replace("_", " ")
+    discovered, opened = tests[tests["q"] <= alpha], bool(tests["val_p"].notna().any())
+    replicated = tests[tests["validated"].astype(bool)] if opened else discovered
     summary = run.json("cohort_summary", name=name)
-    where = VALIDATION.get(str(summary.get("scheme")), VALIDATION["split"])
-    draft.show(Heading(f"Cohort: {said}", f"cohort-{name}"))
+    validation = VALIDATION.get(str(summary.get("scheme")), VALIDATION["split"])
+    draft.show(Heading(f"Cohort: {title}", f"cohort-{name}"))
     _design(run.of_set("feasibility", name), summary, draft)
-    if kept.empty:
+    if replicated.empty:
         draft.fail(
-            f"Cohort {said}: no feature goes with the phenotype beyond"
-            f" relatedness{f' and again in {where}' if opened else ''}.",
+            f"Cohort {title}: no feature goes with the phenotype beyond"
+            f" relatedness{f' and again in {validation}' if opened else ''}.",
             "not found",
         )
-    if not opened and summary.get("scheme") != "leave_one_clade_out" and not found.empty:
+    if not opened and summary.get("scheme") != "leave_one_clade_out" and not discovered.empty:
         draft.fail(
-            f"Cohort {said}: the validation individuals are still locked; what is listed is from discovery alone.",
+            f"Cohort {title}: the validation individuals are still locked; what is listed is from discovery alone.",
             "limit",
         )
     rows = [
@@ -99,27 +99,27 @@ def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
             Cell(words.percent(r.selected, 0), r.selected),
             q_cell(r.p_naive),
         ]
-        for r in records((kept if len(kept) else found).sort_values("p").head(20))
+        for r in records((replicated if len(replicated) else discovered).sort_values("p").head(20))
     ]
-    _inflation(run, name, said, draft)
+    _inflation(run, name, title, draft)
     if rows:
-        draft.show(Table("Features that go with the phenotype", _heads(where), rows, shown=8))
+        draft.show(Table("Features that go with the phenotype", _heads(validation), rows, shown=8))
     _carried(run.of_set("carriers", name), tests, alpha, draft)
     _levels(run.of_set("levels", name), str(summary.get("levels", "")), draft)
     _plain(run.of_set("associations", name), draft)
     draft.answers.append(
-        f"In cohort {said}, {words.count(len(kept), 'feature')} {'goes' if len(kept) == 1 else 'go'} with the phenotype"
-        " beyond relatedness."
+        f"In cohort {title}, {words.count(len(replicated), 'feature')} {'goes' if len(replicated) == 1 else 'go'} with"
+        " the phenotype beyond relatedness."
     )
 
 
-def _inflation(run: Run, name: str, said: str, draft: Draft) -> None:
+def _inflation(run: Run, name: str, title: str, draft: Draft) -> None:
     table = run.of_set("lambdas", name)
     if table.empty:
         return
     by_test = dict(zip(table["test"], table["lambda_gc"], strict=True))
     alt = (
-        f"Inflation of each test of cohort {said}: "
+        f"Inflation of each test of cohort {title}: "
         + ", ".join(f"{t.replace('_', ' ')} {words.fixed(float(v))}" for t, v in by_test.items())
         + "; 1 is calibrated."
     )
@@ -177,8 +177,8 @@ def _carried(table: pd.DataFrame, tests: pd.DataFrame, alpha: float, draft: Draf
     if table.empty:
         return
     q = tests.set_index("feature")["q"]
-    found = [int(f) for f in tests.sort_values("p")["feature"] if q[f] <= alpha]
-    chosen = found[:SHOWN_CARRIERS] or [int(f) for f in dict.fromkeys(table["feature"])][:ALLELES_OF_FEATURE]
+    discovered = [int(f) for f in tests.sort_values("p")["feature"] if q[f] <= alpha]
+    chosen = discovered[:SHOWN_CARRIERS] or [int(f) for f in dict.fromkeys(table["feature"])][:ALLELES_OF_FEATURE]
     rows = []
     for feature in chosen:
         of_feature = table[table["feature"] == feature]
@@ -201,7 +201,7 @@ def _carried(table: pd.DataFrame, tests: pd.DataFrame, alpha: float, draft: Draf
         )
     title = (
         "Genes and alleles that carry each finding"
-        if found
+        if discovered
         else "What the strongest features are carried by (none is a discovery)"
     )
     note = "Share of the variance of a feature's burden; the shares of all alleles add up to 1."

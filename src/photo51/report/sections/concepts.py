@@ -221,18 +221,18 @@ def _ledger(run: Run, draft: Draft) -> None:
         draft.fail(run.absent("ledger"), "not run")
         return
     rows = []
-    for check, here in table.groupby("check", sort=False):
-        made = here[here["reason"] == "checked"]
-        kept = int(made["survives"].astype(bool).sum())
+    for check, rows_of_check in table.groupby("check", sort=False):
+        checked = rows_of_check[rows_of_check["reason"] == "checked"]
+        n_survived = int(checked["survives"].astype(bool).sum())
         rows.append(
             [
                 f"The name holds {CHECKS.get(str(check), str(check))}",
-                Cell(f"{kept:,} of {len(made):,}", kept / max(len(made), 1)),
-                Cell(f"{len(here) - len(made):,}", len(here) - len(made)),
+                Cell(f"{n_survived:,} of {len(checked):,}", n_survived / max(len(checked), 1)),
+                Cell(f"{len(rows_of_check) - len(checked):,}", len(rows_of_check) - len(checked)),
             ]
         )
-        if len(made):
-            lost = made[~made["survives"].astype(bool)].drop_duplicates("feature")
+        if len(checked):
+            lost = checked[~checked["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):
                 first = called([int(f) for f in lost["feature"]], names(run))
                 draft.fail(
@@ -275,8 +275,8 @@ def _genesets(run: Run, draft: Draft) -> None:
     table = run.table("genesets")
     if table is None or table.empty:
         return
-    found, naive = table[table["q"] <= 0.05].sort_values("q"), int((table["q_ora"] <= 0.05).sum())
-    if found.empty:
+    significant, naive = table[table["q"] <= 0.05].sort_values("q"), int((table["q_ora"] <= 0.05).sum())
+    if significant.empty:
         draft.fail(
             f"No feature prefers a set of genes beyond rotation (the naive hypergeometric test calls {naive:,} pairs).",
             "not found",
@@ -291,7 +291,7 @@ def _genesets(run: Run, draft: Draft) -> None:
             q_cell(r.q),
             q_cell(r.q_ora),
         ]
-        for r in records(found.head(30))
+        for r in records(significant.head(30))
     ]
     heads = [
         Head("Feature"),

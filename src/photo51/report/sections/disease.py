@@ -52,29 +52,29 @@ def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
 
 
 def _variant_set(run: Run, name: str, draft: Draft, alpha: float) -> None:
-    variants, said = run.of_set("variants", name), name.replace("_", " ")
+    variants, title = run.of_set("variants", name), name.replace("_", " ")
     counted = [f"{n:,} {words.kind(str(k))}" for k, n in variants["consequence"].value_counts().items()]
-    where = words.count(variants["gene"].nunique(), "gene or region", "genes and regions")
+    genes = words.count(variants["gene"].nunique(), "gene or region", "genes and regions")
     draft.show(
-        Heading(f"Variants: {said}", f"variants-{name}"),
-        Prose(f"{words.count(len(variants), 'variant')} in {where}: {words.listing(counted)}."),
+        Heading(f"Variants: {title}", f"variants-{name}"),
+        Prose(f"{words.count(len(variants), 'variant')} in {genes}: {words.listing(counted)}."),
     )
     judged = run.of_set("classifiers", name)
     if judged.empty:
         draft.fail(
-            f"Variants {said} were scored but not compared on their own: no cases and controls were named for them"
+            f"Variants {title} were scored but not compared on their own: no cases and controls were named for them"
             " alone.",
             "not run",
         )
-        draft.answers.append(f"**{said}**: {words.count(len(variants), 'variant')} scored, not compared on their own.")
+        draft.answers.append(f"**{title}**: {words.count(len(variants), 'variant')} scored, not compared on their own.")
         return
     whole = whole_set(judged)
     tests = run.of_set("feature_tests", name)
     c = contrast(name, run.labels(name), judged, tests)
     draft.show(Prose(f"Compared: {c.cases} (cases) with {c.controls} (controls)."))
     if c.described:
-        draft.fail(f"{said}: not informative as a find of disease: {c.described}.", "limit")
-        draft.answers.append(f"**{said}**: not informative: {c.described}.")
+        draft.fail(f"{title}: not informative as a find of disease: {c.described}.", "limit")
+        draft.answers.append(f"**{title}**: not informative: {c.described}.")
     if len(whole):
         _prediction(whole, c, draft)
     _strata(judged, c, draft)
@@ -171,8 +171,8 @@ def interval(value: float, low: float = math.nan, high: float = math.nan) -> Cel
 
 def _separates(judged: pd.DataFrame) -> bool:
     """Whether any score of the model tells the variants of a set apart within genes."""
-    own = judged[(judged["stratum"] == "all") & judged["method"].isin(["llr", "features", "stacked"])]
-    return bool((own["within_lo"] > 0.5).any())
+    of_model = judged[(judged["stratum"] == "all") & judged["method"].isin(["llr", "features", "stacked"])]
+    return bool((of_model["within_lo"] > 0.5).any())
 
 
 def _stratum(name: str) -> str:
@@ -188,10 +188,13 @@ def _strata(judged: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     scored = judged[(judged["stratum"] != "all") & (judged["role"] != "unscored")]
     methods = [m for m in BY_STRATUM if m in set(scored["method"])]
     rows = []
-    for stratum, here in scored.groupby("stratum", sort=True):
-        at = here.set_index("method")["auroc_within"]
-        size = Cell(f"{int(here['n_case'].max())} / {int(here['n_control'].max())}", float(here["n_case"].max()))
-        rows.append([_stratum(str(stratum)), size, *(interval(float(at.get(m, math.nan))) for m in methods)])
+    for stratum, rows_of_stratum in scored.groupby("stratum", sort=True):
+        auroc = rows_of_stratum.set_index("method")["auroc_within"]
+        size = Cell(
+            f"{int(rows_of_stratum['n_case'].max())} / {int(rows_of_stratum['n_control'].max())}",
+            float(rows_of_stratum["n_case"].max()),
+        )
+        rows.append([_stratum(str(stratum)), size, *(interval(float(auroc.get(m, math.nan))) for m in methods)])
     if rows:
         heads = [
             Head("Stratum"),
@@ -221,9 +224,9 @@ def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
 
 
 def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: float) -> None:
-    kept = tests[tests["replicated"].astype(bool)].sort_values("q")
+    replicated = tests[tests["replicated"].astype(bool)].sort_values("q")
     pooled = int((tests["q_pooled"] <= alpha).sum())
-    if kept.empty:
+    if replicated.empty:
         draft.fail(
             f"{c.label}: no feature separates {c.cases} from {c.controls} within genes and again in held-out genes; the"
             f" naive test would have called {pooled:,}.",
@@ -240,7 +243,7 @@ def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: floa
             q_cell(r.q_pooled),
             Cell(f"{r.n_case} / {r.n_control}", r.n_case),
         ]
-        for r in records(kept)
+        for r in records(replicated)
     ]
     heads = [
         Head("Feature, read along or against the gene"),
@@ -251,7 +254,7 @@ def _tests(run: Run, tests: pd.DataFrame, c: Contrast, draft: Draft, alpha: floa
         Head("q, naive", numeric=True),
         Head("cases / controls", numeric=True),
     ]
-    draft.show(_effects(kept, c, names(run)))
+    draft.show(_effects(replicated, c, names(run)))
     within = str(tests["strata"].iloc[0]) if "strata" in tests else "gene, consequence, codon_position"
     note = (
         f"Compared within {words.listing([words.kind(w) for w in within.split(', ')])}. The naive column ignores them"
@@ -275,18 +278,18 @@ def _audit(tests: pd.DataFrame, audit: pd.DataFrame, draft: Draft) -> None:
         draft.show(Prose(" ".join(lines)))
 
 
-def _effects(kept: pd.DataFrame, c: Contrast, named: pd.DataFrame) -> Figure:
+def _effects(replicated: pd.DataFrame, c: Contrast, named: pd.DataFrame) -> Figure:
     labels = {
         int(f): sentences.label(str(a), str(s))
         for f, a, s in zip(named.index, named["annotation"], named["strand"], strict=True)
     }
-    n = min(len(kept), 15)
-    strongest = kept.sort_values("p").iloc[0]
+    n = min(len(replicated), 15)
+    strongest = replicated.sort_values("p").iloc[0]
     alt = (
         f"Effects of the {n} strongest replicated features on {c.label}, in discovery genes and in the others; feature"
         f" {int(strongest['feature'])} leads with {words.signed(float(strongest['effect']))}."
     )
-    picture = svg.figure(lambda ax: plots.effect_forest(ax, kept, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt)
+    picture = svg.figure(lambda ax: plots.effect_forest(ax, replicated, labels), (theme.WIDTH_2, 0.28 * n + 0.9), alt)
     return Figure(
         picture,
         "Effect in discovery genes (filled) and in held-out genes (open), with 95 % intervals.",

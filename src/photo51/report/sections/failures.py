@@ -38,19 +38,19 @@ ALWAYS = (
 
 def section(sections: Sequence[Section]) -> Section:
     """Gather what the other sections could not show."""
-    found = list(dict.fromkeys([f for s in sections for f in s.failures])) + list(ALWAYS)
+    failures = list(dict.fromkeys([f for s in sections for f in s.failures])) + list(ALWAYS)
     titles = {s.anchor: s.title for s in sections}
     blocks: list[Block] = []
     for kind, heading, lead in KINDS:
-        here = [f for f in found if f.kind == kind]
-        if not here:
+        of_kind = [f for f in failures if f.kind == kind]
+        if not of_kind:
             continue
-        items = Markup("").join(Markup("<li>{}{}</li>").format(rich(f.what), _link(f, titles)) for f in here)
+        items = Markup("").join(Markup("<li>{}{}</li>").format(rich(f.what), _link(f, titles)) for f in of_kind)
         blocks += [
-            Heading(f"{heading} ({len(here)})", f"failures-{kind.replace(' ', '-')}"),
+            Heading(f"{heading} ({len(of_kind)})", f"failures-{kind.replace(' ', '-')}"),
             Raw(Markup("<p>{}</p><ul>{}</ul>").format(lead, items)),
         ]
-    nulls = sum(f.kind == "not found" for f in found)
+    nulls = sum(f.kind == "not found" for f in failures)
     answer = (
         f"{nulls} {'thing was' if nulls == 1 else 'things were'} looked for and not found."
         if nulls

@@ -115,25 +115,25 @@ def _meanings(run: Run, traced: pd.DataFrame, draft: Draft) -> None:
         draft.fail(run.absent("meaning"), "not run")
         return
     placed = traced[traced["coordinate"] != "none"]
-    told = [c for c in placed["cluster"] if c in run.meanings.index and run.meanings.loc[c, "beyond_kmer"]]
-    silent = [c for c in placed["cluster"] if c not in told]
+    with_meaning = [c for c in placed["cluster"] if c in run.meanings.index and run.meanings.loc[c, "beyond_kmer"]]
+    silent = [c for c in placed["cluster"] if c not in with_meaning]
     if silent:
         draft.fail(
             f"The coordinate of {words.listing([f'group {c}' for c in silent], 12)} follows nothing that was tested,"
             " beyond rotation and six-letter words.",
             "not found",
         )
-    if told:
-        best = run.meanings.loc[told].sort_values("effect", ascending=False)
+    if with_meaning:
+        best = run.meanings.loc[with_meaning].sort_values("effect", ascending=False)
         by_quantity = best.groupby("quantity", sort=False).groups
-        said = [
+        phrases = [
             f"{words.kind(str(q))} ({'group' if len(groups) == 1 else 'groups'}"
             f" {words.listing([str(g) for g in groups])})"
             for q, groups in by_quantity.items()
         ]
         draft.answers.append(
             "The position of a base within a group follows, beyond what the last six bases explain,"
-            f" {words.listing(said)}."
+            f" {words.listing(phrases)}."
         )
 
 
@@ -164,8 +164,8 @@ def linked(run: Run, row: Any, named: pd.DataFrame) -> str:
 
 
 def _embedding(s: Shape) -> Figure:
-    some = np.unique(np.linspace(0, len(s.points) - 1, min(SHOWN, len(s.points))).round().astype(np.int64))
-    table = s.points[["axis_1", "axis_2"]].assign(value=s.values).iloc[some]
+    sample = np.unique(np.linspace(0, len(s.points) - 1, min(SHOWN, len(s.points))).round().astype(np.int64))
+    table = s.points[["axis_1", "axis_2"]].assign(value=s.values).iloc[sample]
     picture = svg.figure(
         lambda ax: shape_figures.embedding(ax, table, s.coloured_by, cyclic=s.cyclic, ticks=ticks(s.quantity)),
         (theme.WIDTH_1 * 1.15, 2.7),
@@ -186,26 +186,26 @@ def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
     live = np.flatnonzero(matrix.max(axis=1) > 0)
     if not len(live):
         return []
-    some = live[np.unique(np.linspace(0, len(live) - 1, min(MEMBERS, len(live))).round().astype(np.int64))]
-    matrix, members = matrix[some], [s.members[i] for i in some]
+    sample = live[np.unique(np.linspace(0, len(live) - 1, min(MEMBERS, len(live))).round().astype(np.int64))]
+    matrix, members = matrix[sample], [s.members[i] for i in sample]
     label = [plain_text(c) for c in called(members, named)]
     table = pd.DataFrame(matrix, index=[t if len(t) <= 28 else t[:27] + "…" for t in label])
     along = "coordinate: once round" if s.row["coordinate"] == "angle" else "coordinate: from one end to the other"
     peaks = len(set(matrix.argmax(axis=1)))
-    said = (
+    caption = (
         f"Mean activation of {words.count(len(members), 'feature')} along {title(s.row)}; their largest values lie in"
         f" {peaks} of {matrix.shape[1]} parts."
     )
     picture = svg.figure(
         lambda ax: shape_figures.tuning(ax, table, along),
         (theme.WIDTH_1 * 1.15, max(1.6, 0.16 * len(members) + 0.7)),
-        said,
+        caption,
     )
     return [
         Figure(
             picture,
             "Mean activation of each feature along the"
-            f" coordinate{'' if len(live) <= MEMBERS else f' ({len(some)} of {len(s.members)}, evenly taken)'}; a"
+            f" coordinate{'' if len(live) <= MEMBERS else f' ({len(sample)} of {len(s.members)}, evenly taken)'}; a"
             " diagonal means that each covers a part.",
         )
     ]
@@ -268,17 +268,17 @@ def _beside(value: float, null: float, decimals: int = 2) -> Cell:
 def _meaning_table(run: Run, draft: Draft) -> None:
     table = run.need("meaning")
     passed = table[table["q"] <= ALPHA]
-    found = passed[passed["effect"] > 0].sort_values("effect", ascending=False)
-    if idle := len(passed) - len(found):
+    meant = passed[passed["effect"] > 0].sort_values("effect", ascending=False)
+    if idle := len(passed) - len(meant):
         draft.fail(
             f"{words.count(idle, 'pair')} of a coordinate and a quantity {'passes' if idle == 1 else 'pass'} the"
             f" rotation test but {'explains' if idle == 1 else 'explain'} no variance on held-out blocks: no meaning is"
             " given.",
             "not found",
         )
-    if found.empty:
+    if meant.empty:
         return
-    rivals = [(head, c) for head, c in RIVALS if c in found and found[c].notna().any()]
+    rivals = [(head, c) for head, c in RIVALS if c in meant and meant[c].notna().any()]
     rows = [
         [
             int(r.cluster),
@@ -289,7 +289,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
             *(_share(getattr(r, c)) for _, c in rivals),
             Cell(f"{r.n:,}", r.n),
         ]
-        for r in records(found)
+        for r in records(meant)
     ]
     heads = [
         Head("Group", numeric=True),
@@ -340,11 +340,11 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         )
         drawn = tested.assign(label=[words.kind(str(c)) for c in tested["control"]])
         best = tested.loc[tested["score"].idxmax()]
-        said = (
+        alt = (
             f"Scores of {words.count(len(tested), 'known shape')} beside their nulls and baselines; {len(shown)} shown;"
             f" the highest is {words.kind(str(best['control']))} with {words.fixed(best['score'])}."
         )
-        picture = svg.figure(lambda ax: shape_figures.battery(ax, drawn), (theme.WIDTH_2, 0.3 * len(drawn) + 0.9), said)
+        picture = svg.figure(lambda ax: shape_figures.battery(ax, drawn), (theme.WIDTH_2, 0.3 * len(drawn) + 0.9), alt)
         draft.show(
             Figure(
                 picture,

@@ -148,11 +148,12 @@ _SPLITS = {
 def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
     sae, quality = settings.get("sae", {}), run.quality()
     rule = str(sae.get("variant", ""))
-    known = f"{_RULES[rule]} {cite(rule)}" if rule in _RULES else "sparse"
-    how = f", {sae['k']} active a position" if rule in {"topk", "batchtopk", "matryoshka"} else ""
+    rule_text = f"{_RULES[rule]} {cite(rule)}" if rule in _RULES else "sparse"
+    active = f", {sae['k']} active a position" if rule in {"topk", "batchtopk", "matryoshka"} else ""
     trained = f", trained on {sae['tokens']:,} positions (seed {sae['seed']})" if "tokens" in sae else ""
     text = (
-        f"The state was decomposed by a {known} autoencoder into {run.codes.meta.n_features:,} features{how}{trained}."
+        f"The state was decomposed by a {rule_text} autoencoder into {run.codes.meta.n_features:,}"
+        f" features{active}{trained}."
     )
     explained, recovered = quality.get("variance_explained"), quality.get("recovered")
     if words.is_number(explained):

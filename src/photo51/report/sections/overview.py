@@ -93,13 +93,13 @@ def translated(reading: pd.DataFrame | None) -> str:
     coding = reading[reading["outcome"] == "CDS"].groupby("reason")["count"].sum()
     n, clean = (int(coding.get(reason, 0)) for reason in ("coding sequences", "translate cleanly"))
     left = int(reading.loc[reading["outcome"] == "left out", "count"].sum())
-    known = (
+    sentence = (
         f"{clean:,} of {words.count(n, 'annotated CDS', 'annotated CDS')} {'translates' if clean == 1 else 'translate'}"
         " cleanly from start to stop"
         if n
         else "No CDS is annotated"
     )
-    return f" {known}; {words.count(left, 'record')} of the annotation {'was' if left < 2 else 'were'} left out."
+    return f" {sentence}; {words.count(left, 'record')} of the annotation {'was' if left < 2 else 'were'} left out."
 
 
 def reading_tables(reading: pd.DataFrame | None) -> list[Table]:
@@ -107,11 +107,11 @@ def reading_tables(reading: pd.DataFrame | None) -> list[Table]:
     if reading is None:
         return []
     usual = {"coding sequences", "translate cleanly", "are misread"}
-    own = reading[
+    shown = reading[
         reading["outcome"].isin(["left out", "noted"])
         | ((reading["outcome"] == "CDS") & ~reading["reason"].isin(usual))
     ]
-    if own.empty:
+    if shown.empty:
         return []
     rows = [
         [
@@ -121,7 +121,7 @@ def reading_tables(reading: pd.DataFrame | None) -> list[Table]:
             Cell(f"{r['count']:,}", int(r["count"])),
             Path(str(r["first"]).partition(", ")[0]).name + "".join(str(r["first"]).partition(", ")[1:]),
         ]
-        for r in own.to_dict("records")
+        for r in shown.to_dict("records")
     ]
     heads = [Head("Genome"), Head("what"), Head("why"), Head("how often", numeric=True), Head("first")]
     return [Table("Left out or unusual in the annotation", heads, rows, shown=6)]
@@ -130,29 +130,29 @@ def reading_tables(reading: pd.DataFrame | None) -> list[Table]:
 def _genomes(run: Run) -> Table:
     contigs, table, annotations = run.genomes.contigs, run.places.workspace.table, run.genomes.annotations()
     rows = []
-    for genome, here in contigs.groupby("genome", sort=False):
+    for genome, contigs_of in contigs.groupby("genome", sort=False):
         scored = table[table["genome"] == genome]
-        own = annotations[annotations["genome"] == genome]
+        annotations_of = annotations[annotations["genome"] == genome]
         by_split = {
             s: int((scored["end"] - scored["start"])[scored["split"] == s].sum()) for s in ("train", "select", "test")
         }
         total = sum(by_split.values())
         held_out = f"{words.bases(by_split['select'])} / {words.bases(by_split['test'])}"
-        circular = int(here["circular"].sum())
-        shape = "circular" if circular == len(here) else "linear" if not circular else f"{circular} circular"
-        genes = int((own["kind"] == "gene").sum())
+        circular = int(contigs_of["circular"].sum())
+        shape = "circular" if circular == len(contigs_of) else "linear" if not circular else f"{circular} circular"
+        genes = int((annotations_of["kind"] == "gene").sum())
         rows.append(
             [
                 str(genome),
-                Cell(f"{len(here):,}, {shape}", len(here)),
-                Cell(words.bases(int(here["length"].sum())), int(here["length"].sum())),
+                Cell(f"{len(contigs_of):,}, {shape}", len(contigs_of)),
+                Cell(words.bases(int(contigs_of["length"].sum())), int(contigs_of["length"].sum())),
                 Cell(
-                    f"{words.bases(total)} ({words.percent(total / max(int(here['length'].sum()), 1))})",
+                    f"{words.bases(total)} ({words.percent(total / max(int(contigs_of['length'].sum()), 1))})",
                     total,
                 ),
                 held_out,
                 Cell(f"{genes:,}", genes),
-                Cell(f"{own['kind'].nunique()}", own["kind"].nunique()),
+                Cell(f"{annotations_of['kind'].nunique()}", annotations_of["kind"].nunique()),
             ]
         )
     heads = [

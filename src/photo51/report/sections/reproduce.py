@@ -21,7 +21,7 @@ def section(run: Run) -> Section:
     """Commands, versions, seeds and hashes, from the configuration; where the page was not told of one, from the
     manifest.
     """
-    made = run.manifest or made_with()
+    manifest = run.manifest or made_with()
     blocks: list[Block] = [
         Prose(
             "The same configuration, inputs and version give byte-identical tables. Check this run against its"
@@ -37,10 +37,10 @@ def section(run: Run) -> Section:
             "Time and memory of each stage differ from run to run, so they lie beside this page:"
             " `benchmarks/stages.svg`, and one file a job below `benchmarks/`."
         ),
-        _made(run, made),
+        _made(run, manifest),
     ]
     if run.manifest:
-        blocks += _given(made)
+        blocks += _given(manifest)
     blocks.append(
         Note(
             "`manifest.json` beside this page holds the seed, the whole configuration and the SHA-256 of every input"
@@ -48,41 +48,41 @@ def section(run: Run) -> Section:
         )
     )
     failures = []
-    if made.get("git", {}).get("dirty"):
+    if manifest.get("git", {}).get("dirty"):
         failures.append(Failure("The code had uncommitted changes when this was run.", "limit", ANCHOR))
     blocks.append(_files(run))
     return Section(ANCHOR, TITLE, QUESTION, "Yes, with the commands and hashes below.", blocks, failures=failures)
 
 
-def _made(run: Run, made: dict[str, Any]) -> Table:
+def _made(run: Run, manifest: dict[str, Any]) -> Table:
     """Program, model, dictionary and packages."""
-    git, origin = made.get("git", {}), run.codes.meta.origin
+    git, origin = manifest.get("git", {}), run.codes.meta.origin
     commit = (git.get("commit") or "unknown")[:12]
     changed = " with local changes" if git.get("dirty") else ""
     rows = [
-        ["photo51", f"{made.get('photo51', __version__)}, commit `{commit}`{changed}"],
+        ["photo51", f"{manifest.get('photo51', __version__)}, commit `{commit}`{changed}"],
         ["Model", f"{origin.model_name or 'not named'}, hash `{origin.model}`"],
         ["Dictionary", f"{run.sae}, hash `{run.codes.meta.sae}`"],
-        ["Software", ", ".join(f"{k} {v}" for k, v in made.get("software", {}).items() if v)],
+        ["Software", ", ".join(f"{k} {v}" for k, v in manifest.get("software", {}).items() if v)],
     ]
     if run.manifest:
         rows += [
-            ["Seed", str(made.get("seed"))],
-            ["Configuration", f"`{made.get('config', {}).get('hash', 'unknown')}`"],
+            ["Seed", str(manifest.get("seed"))],
+            ["Configuration", f"`{manifest.get('config', {}).get('hash', 'unknown')}`"],
         ]
     return Table("What made this run", [Head("What"), Head("Which")], rows, sortable=False)
 
 
-def _given(made: dict[str, Any]) -> list[Block]:
+def _given(manifest: dict[str, Any]) -> list[Block]:
     """Inputs with their hashes, and the configuration."""
     out: list[Block] = []
     inputs = [
-        [name, f"`{entry['sha256'][:16]}`", f"{entry['bytes']:,}"] for name, entry in made.get("inputs", {}).items()
+        [name, f"`{entry['sha256'][:16]}`", f"{entry['bytes']:,}"] for name, entry in manifest.get("inputs", {}).items()
     ]
     if inputs:
         heads = [Head("File"), Head("SHA-256, first 16 digits"), Head("bytes")]
         out.append(Table("Inputs", heads, inputs, shown=8, sortable=False))
-    text = json.dumps(made.get("config", {}).get("values", {}), indent=1)
+    text = json.dumps(manifest.get("config", {}).get("values", {}), indent=1)
     out.append(
         Raw(
             Markup(
@@ -108,7 +108,7 @@ def _there(run: Run, name: str) -> str:
 
 
 def _files(run: Run) -> Table:
-    known = {
+    meaning_of = {
         "config.yaml": "the configuration, to run again",
         "exports/features.h5ad": "features with all that is known of each, for scanpy",
         "atlas/index.html": "every feature with its page",
@@ -118,7 +118,7 @@ def _files(run: Run) -> Table:
         "exports/columns.tsv": "what every column means",
         "manifest.json": "hashes of everything",
     }
-    rows = [[_link(run, name), what, _there(run, name)] for name, what in known.items()]
+    rows = [[_link(run, name), what, _there(run, name)] for name, what in meaning_of.items()]
     return Table(
         f"Beside this page, in {words.listing([f'results/{run.name}'])}",
         [Head("File"), Head("What it holds"), Head("")],

@@ -90,8 +90,8 @@ def _proof(run: Run, draft: Draft) -> None:
         return
     table = run.need("hidden_classes")
     tested = table[table["status"] == "tested"]
-    found = int(tested["recovered"].astype(bool).sum())
-    if len(tested) and not found and draft.answers:
+    n_recovered = int(tested["recovered"].astype(bool).sum())
+    if len(tested) and not n_recovered and draft.answers:
         draft.answers.append(
             "Read them as candidates: with a known class of annotation hidden, the first features of the ranking"
             f" brought back none of {len(tested)}."
