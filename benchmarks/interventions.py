@@ -184,7 +184,7 @@ def tries(instrument: Instrument, genomes: Genomes, codons: dict[str, float] | N
     foreseen = screen(instrument, alive, windows, params, codons=codons)
     prompts = reference_windows(genomes, 8, 64, 2, "choosing")
     judges = [o for o in oracles(codons=codons) if o.name != "trna"]
-    candidates = proposals(foreseen, each=8, most=48)
+    candidates = proposals(foreseen, each=8, max_proposals=48)
     return proposals(trial(instrument, candidates, prompts, judges, TrialParams()), each=2)
 
 

@@ -101,7 +101,7 @@ def test_pairs_are_proposed_by_merit_each_feature_once():
     assert found[["feature", "oracle", "dose"]].to_numpy().tolist() == [[1, "b", 1.0], [2, "a", 2.0]]
     assert proposals(table, each=2)["feature"].tolist() == [1, 2, 3]
     assert proposals(table, each=2)["oracle"].tolist() == ["b", "a", "b"]
-    assert len(proposals(table, each=2, most=1)) == 1
+    assert len(proposals(table, each=2, max_proposals=1)) == 1
 
 
 def test_windows_must_be_longer_than_the_context(planted, dna):

@@ -258,7 +258,7 @@ class Workbench:
     def why(
         self,
         what: str | NDArray[np.uint8] | Place,
-        at: int,
+        offset: int,
         *,
         base: str | None = None,
         strand: Strand = "+",
@@ -269,8 +269,8 @@ class Workbench:
         Parameters
         ----------
         what
-            Bases, or a place of the run's genomes, of which base `at` is asked about.
-        at
+            Bases, or a place of the run's genomes, of which base `offset` is asked about.
+        offset
             0-based, in the sequence as given.
         base
             Letter whose score there is explained; default: the log-likelihood of the letter that is there.
@@ -285,12 +285,12 @@ class Workbench:
         settings = params or AttributionParams()
         if isinstance(what, Place):
             run = self._need("a place")
-            spot = Interval(what.chrom, what.start + at, what.start + at + 1, strand)
+            spot = Interval(what.chrom, what.start + offset, what.start + offset + 1, strand)
             return explain_place(self.instrument, run.genomes, what.genome, spot, settings, base=base)
         ids = _ids(what)
-        if not 0 <= at < len(ids):
-            raise InputError(f"base: need one within 1–{len(ids):,}, got {at + 1:,}")
-        spot = Interval(TYPED, at, at + 1, strand)
+        if not 0 <= offset < len(ids):
+            raise InputError(f"base: need one within 1–{len(ids):,}, got {offset + 1:,}")
+        spot = Interval(TYPED, offset, offset + 1, strand)
         return explain_place(self.instrument, TypedBases(ids), "", spot, settings, base=base)
 
     def prefers(self, what: str | NDArray[np.uint8], base: int, strand: Strand = "+") -> dict[str, float]:
@@ -542,7 +542,7 @@ def _without_run(model: str, dictionary: Path | str | None, device: str | None) 
         features=units_of_table(shelf.features, shelf.bases),
         concepts=shelf.folder / "names.parquet",
         units=UnitParams(),
-        where=str(shelf.folder),
+        label=str(shelf.folder),
     )
     return Workbench(loaded, shelf.sae, opened, shelf=shelf)
 

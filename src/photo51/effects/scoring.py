@@ -185,7 +185,7 @@ class Scorer(Comparer):
         refs = list(self._read([r.ref[prefix:] for r in batch], state, last, np.arange(len(batch)), prefix))
         totals = [self.total(ref.x) for ref in refs]
         alleles = [(b, i) for b, r in enumerate(batch) for i in range(len(r.alts))]
-        alleles.sort(key=lambda at: len(batch[at[0]].alts[at[1]]))
+        alleles.sort(key=lambda pair: len(batch[pair[0]].alts[pair[1]]))
         windows = [batch[b].alts[i][prefix:] for b, i in alleles]
         prefix_of = np.array([b for b, _ in alleles])
         for (b, i), alt in zip(alleles, self._read(windows, state, last, prefix_of, prefix), strict=True):

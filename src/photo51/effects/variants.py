@@ -192,17 +192,19 @@ def add_nulls(
     ]
 
     def score(drawn: pd.DataFrame) -> NDArray[np.float64]:
-        found = variant_effects(scorer, genomes, drawn, params.model_copy(update={"keep": 1}))
-        return comparable(found.obs, drawn)
+        null_of = variant_effects(scorer, genomes, drawn, params.model_copy(update={"keep": 1}))
+        return comparable(null_of.obs, drawn)
 
     genome = str(own_rows["genome"].iloc[0])
     chroms = sorted(set(variants["chrom"].astype(str)))
-    found = nulls(genomes, genome, chroms, set(changes), score, n=params.null_variants, seed=params.null_seed)
+    null_of = nulls(genomes, genome, chroms, set(changes), score, n=params.null_variants, seed=params.null_seed)
     mean = [
-        found[c].at(gc_around(genomes, genome, str(chrom), int(pos)))
+        null_of[c].at(gc_around(genomes, genome, str(chrom), int(pos)))
         for c, chrom, pos in zip(changes, own_rows["chrom"], own_rows["pos"], strict=True)
     ]
-    for name, values in zip(names, (mean, [found[c].sd for c in changes], [found[c].n for c in changes]), strict=True):
+    for name, values in zip(
+        names, (mean, [null_of[c].sd for c in changes], [null_of[c].n for c in changes]), strict=True
+    ):
         effects.obs[name] = values
 
 

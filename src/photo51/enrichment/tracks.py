@@ -74,12 +74,12 @@ def _run_counts(indptr, rows, breaks):
     out = np.zeros(len(indptr) - 1, dtype=np.int64)
     for j in range(len(out)):
         last = -2
-        at = 0
+        n_ends = 0
         for i in range(indptr[j], indptr[j + 1]):
             row = rows[i]
             moved = False
-            while at < len(breaks) and breaks[at] <= row:
-                at += 1
+            while n_ends < len(breaks) and breaks[n_ends] <= row:
+                n_ends += 1
                 moved = True
             if row != last + 1 or moved:
                 out[j] += 1

@@ -74,8 +74,8 @@ def beyond_units(best: pd.DataFrame) -> list[Finding]:
     for unit, name in UNITS.items():
         if f"beats_{unit}" not in best or not best[f"f1_{unit}"].notna().any():
             continue
-        known = best[best[f"f1_{unit}"].notna()]
-        n, wins, v = len(known), int(known[f"beats_{unit}"].astype(bool).sum()), better_than(best, unit)
+        comparable = best[best[f"f1_{unit}"].notna()]
+        n, wins, v = len(comparable), int(comparable[f"beats_{unit}"].astype(bool).sum()), better_than(best, unit)
         out.append(
             Finding(
                 SECTION,
@@ -107,11 +107,11 @@ def replication(ledger: pd.DataFrame) -> list[Finding]:
     """
     out = []
     for check, whole in ledger.groupby("check", sort=False):
-        made = whole[whole["reason"] == "checked"]
-        n, kept = len(made), int(made["survives"].astype(bool).sum())
+        checked = whole[whole["reason"] == "checked"]
+        n, n_held = len(checked), int(checked["survives"].astype(bool).sum())
         if not n:
             continue
-        v, again = replicated(made), CHECKS.get(str(check), str(check))
+        v, again = replicated(checked), CHECKS.get(str(check), str(check))
         out.append(
             Finding(
                 SECTION,
@@ -119,15 +119,15 @@ def replication(ledger: pd.DataFrame) -> list[Finding]:
                 str(check),
                 f"Names are replicated: the feature agrees with the same annotation {again}.",
                 verdict(holds=v.holds),
-                kept,
+                n_held,
                 n,
                 ALPHA * n,
                 v.cases,
                 v.p,
-                words.percent(share(kept, n), 0),
+                words.percent(share(n_held, n), 0),
                 f"5 % where it agrees by chance; all names of {v.successes} of {words.count(v.cases, 'feature')}, as"
                 f" many with probability {words.probability(v.p)}",
-                f"{kept:,} of {n:,} names of {words.count(whole['feature'].nunique(), 'feature')}",
+                f"{n_held:,} of {n:,} names of {words.count(whole['feature'].nunique(), 'feature')}",
             )
         )
     return out

@@ -44,8 +44,8 @@ def findings(run: Run, alpha: float = 0.05) -> pd.DataFrame:
         out += _variants(run, name, alpha)
     for name in run.sets("cohort_tests"):
         scheme = str(run.json("cohort_summary", name=name).get("scheme"))
-        where = variants.VALIDATION.get(scheme, variants.VALIDATION["split"])
-        out += variants.cohort(name, run.of_set("cohort_tests", name), run.of_set("lambdas", name), alpha, where)
+        validation = variants.VALIDATION.get(scheme, variants.VALIDATION["split"])
+        out += variants.cohort(name, run.of_set("cohort_tests", name), run.of_set("lambdas", name), alpha, validation)
     if run.has("causality"):
         out.append(causes.removal(run.need("causality"), alpha))
     if run.has("verdicts"):

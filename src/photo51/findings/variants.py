@@ -225,7 +225,7 @@ def feature_changes(tests: pd.DataFrame, c: Contrast, alpha: float) -> list[Find
 
 
 def cohort(
-    name: str, tests: pd.DataFrame, lambdas: pd.DataFrame, alpha: float, where: str = VALIDATION["split"]
+    name: str, tests: pd.DataFrame, lambdas: pd.DataFrame, alpha: float, validation: str = VALIDATION["split"]
 ) -> list[Finding]:
     """Features go with the phenotype of a cohort beyond relatedness, and the inflation of the test.
 
@@ -239,12 +239,12 @@ def cohort(
         Contracts `COHORT_TESTS` and `LAMBDAS`; the second may have no rows.
     alpha
         False-discovery rate.
-    where
+    validation
         What a find has to be validated in, in words.
     """
     label, n = name.replace("_", " "), len(tests)
     opened = bool(tests["val_p"].notna().any())
-    kept = int((tests["validated"].astype(bool) if opened else tests["q"] <= alpha).sum())
+    n_kept = int((tests["validated"].astype(bool) if opened else tests["q"] <= alpha).sum())
     naive = int((tests["p_naive"] <= alpha / max(n, 1)).sum())
     out = [
         Finding(
@@ -252,14 +252,14 @@ def cohort(
             "cohort_association",
             name,
             f"Features go with the phenotype of cohort {label} beyond"
-            f" relatedness{f', and again in {where}' if opened else ''}.",
-            verdict(holds=kept > 0),
-            kept,
+            f" relatedness{f', and again in {validation}' if opened else ''}.",
+            verdict(holds=n_kept > 0),
+            n_kept,
             n,
             np.nan,
             n,
             np.nan,
-            f"{kept} of {n:,}",
+            f"{n_kept} of {n:,}",
             f"[[lmm]], q ≤ {alpha}; without relatedness {naive:,} pass Bonferroni",
             f"{words.count(n, 'feature')} tested",
         )

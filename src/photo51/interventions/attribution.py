@@ -116,7 +116,7 @@ def change(
     return Term(name, target, x1, codes, x0)
 
 
-def attribute(instrument: Instrument, of: Term, params: AttributionParams) -> Attribution:
+def attribute(instrument: Instrument, scored_term: Term, params: AttributionParams) -> Attribution:
     """Share a term out among features, bases and the dictionary's error.
 
     `integrated` doubles the points on the path until the contributions add up within the tolerance, or no more are
@@ -129,32 +129,32 @@ def attribute(instrument: Instrument, of: Term, params: AttributionParams) -> At
     """
     tail = Tail(instrument.model, instrument.site)
     with torch.no_grad():
-        baseline, value = of.target(tail(torch.stack([of.baseline, of.x]))).tolist()
-    step = of.x - of.baseline
+        baseline, value = scored_term.target(tail(torch.stack([scored_term.baseline, scored_term.x]))).tolist()
+    step = scored_term.x - scored_term.baseline
     n = params.steps if params.method == "integrated" else 1
     while True:
         nodes = _nodes(n) if params.method == "integrated" else (np.ones(1), np.ones(1))
-        gradient = path_gradient(tail, of, nodes, params.batch)
+        gradient = path_gradient(tail, scored_term, nodes, params.batch)
         off = abs(float((step * gradient).sum()) - (value - baseline))
         enough = off <= params.tolerance * abs(value - baseline)
         if params.method == "gradient" or enough or 2 * n > params.max_steps:
             break
         n *= 2
     with torch.no_grad():
-        features = of.codes * (gradient @ instrument.dictionary.decoder.T)
-        error = ((step - of.codes @ instrument.dictionary.decoder) * gradient).sum(-1)
-    sign = of.sign
-    found = Attribution(of, sign * value, sign * baseline, sign * features, sign * error, n)
+        features = scored_term.codes * (gradient @ instrument.dictionary.decoder.T)
+        error = ((step - scored_term.codes @ instrument.dictionary.decoder) * gradient).sum(-1)
+    sign = scored_term.sign
+    attribution = Attribution(scored_term, sign * value, sign * baseline, sign * features, sign * error, n)
     if params.method == "integrated" and not enough:
         log.warning(
             "%s: contributions add up to %.4g of %.4g nats after %d points on the path (%.1f %% off)",
-            of.name,
-            found.explained,
-            found.total,
+            scored_term.name,
+            attribution.explained,
+            attribution.total,
             n,
-            100 * found.completeness_error,
+            100 * attribution.completeness_error,
         )
-    return found
+    return attribution
 
 
 def _nodes(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -163,46 +163,48 @@ def _nodes(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return (points + 1) / 2, weights / 2
 
 
-def path_gradient(tail: Tail, of: Term, nodes: tuple[NDArray[np.float64], NDArray[np.float64]], batch: int) -> Tensor:
+def path_gradient(
+    tail: Tail, scored_term: Term, nodes: tuple[NDArray[np.float64], NDArray[np.float64]], batch: int
+) -> Tensor:
     """Weighted mean gradient of the target along the path, (length, d_model)."""
-    points, weights = (torch.from_numpy(a).to(of.x) for a in nodes)
-    mean = torch.zeros_like(of.x)
+    points, weights = (torch.from_numpy(a).to(scored_term.x) for a in nodes)
+    mean = torch.zeros_like(scored_term.x)
     for i in range(0, len(points), batch):
         a, w = points[i : i + batch, None, None], weights[i : i + batch, None, None]
         with torch.enable_grad():
-            x = (of.baseline + a * (of.x - of.baseline)).requires_grad_()
-            (gradient,) = torch.autograd.grad(of.target(tail(x)).sum(), x)
+            x = (scored_term.baseline + a * (scored_term.x - scored_term.baseline)).requires_grad_()
+            (gradient,) = torch.autograd.grad(scored_term.target(tail(x)).sum(), x)
         mean += (w * gradient).sum(0)
     return mean
 
 
 @torch.no_grad()
-def ablate(instrument: Instrument, of: Term, features: NDArray[np.integer], batch: int) -> NDArray[np.float64]:
+def ablate(instrument: Instrument, scored_term: Term, features: NDArray[np.integer], batch: int) -> NDArray[np.float64]:
     """What a term loses when a feature's codes are set to 0 (or to those of the path's beginning) at every base."""
     tail = Tail(instrument.model, instrument.site)
-    full = float(of.target(tail(of.x[None]))[0])
+    full = float(scored_term.target(tail(scored_term.x[None]))[0])
     lost = []
     for i in range(0, len(features), batch):
-        which = torch.from_numpy(np.asarray(features[i : i + batch], dtype=np.int64)).to(of.x.device)
-        rows = instrument.dictionary.decoder[which]  # (features, d_model)
-        x = of.x - of.codes[:, which].T[..., None] * rows[:, None]
-        lost.append(full - of.target(tail(x)))
-    return of.sign * torch.cat(lost).double().cpu().numpy()
+        chosen = torch.from_numpy(np.asarray(features[i : i + batch], dtype=np.int64)).to(scored_term.x.device)
+        rows = instrument.dictionary.decoder[chosen]  # (features, d_model)
+        x = scored_term.x - scored_term.codes[:, chosen].T[..., None] * rows[:, None]
+        lost.append(full - scored_term.target(tail(x)))
+    return scored_term.sign * torch.cat(lost).double().cpu().numpy()
 
 
-def agreement(instrument: Instrument, found: Attribution, params: AttributionParams) -> pd.DataFrame:
+def agreement(instrument: Instrument, attribution: Attribution, params: AttributionParams) -> pd.DataFrame:
     """The features with the largest contributions beside what their exact ablation does (contract `AGREEMENT`)."""
-    summed = found.features.sum(0).double().cpu().numpy()
+    summed = attribution.features.sum(0).double().cpu().numpy()
     top = np.argsort(-np.abs(summed), kind="stable")[: params.ablated]
     top = top[summed[top] != 0]
     return AGREEMENT.check(
         pd.DataFrame(
             {
-                "term": found.term.name,
+                "term": attribution.term.name,
                 "feature": top,
                 "concept": [instrument.name(f) for f in top],
                 "contribution": summed[top],
-                "ablation": ablate(instrument, found.term, top, params.batch),
+                "ablation": ablate(instrument, attribution.term, top, params.batch),
             }
         )
     )

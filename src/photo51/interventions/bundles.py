@@ -68,10 +68,10 @@ class Bundle:
         total = dict(zip(self.features, self.weights, strict=True))
         for feature, weight in zip(other.features, other.weights, strict=True):
             total[feature] = total.get(feature, 0.0) + sign * weight
-        kept = {f: w for f, w in total.items() if w != 0.0}
-        if not kept:
+        weights = {f: w for f, w in total.items() if w != 0.0}
+        if not weights:
             raise InputError(f"bundle: {self.name!r} {symbol} {other.name!r} cancels to nothing")
-        return Bundle(f"{self.name} {symbol} {other.name}", tuple(kept), tuple(kept.values()))
+        return Bundle(f"{self.name} {symbol} {other.name}", tuple(weights), tuple(weights.values()))
 
     def shift(self, dictionary: LinearDictionary, units: Units) -> Tensor:
         """What one unit of strength adds to the site's tensor where nothing is floored, (d_model,)."""
@@ -231,15 +231,15 @@ def parts(concept: Bundle, codes: NDArray[np.floating], units: Units, *, n_parts
     model = NMF(n_components=n_parts, init="nndsvda", random_state=seed, max_iter=1_000, tol=1e-5)
     load = model.fit_transform(scaled).mean(axis=0)[:, None] * model.components_
     share = load / np.maximum(load.sum(axis=0), 1e-12)
-    found = [_part(concept, share[p], rank) for rank, p in enumerate(np.argsort(-load.sum(axis=1)))]
-    return [part for part in found if part is not None]
+    split = [_part(concept, share[p], rank) for rank, p in enumerate(np.argsort(-load.sum(axis=1)))]
+    return [part for part in split if part is not None]
 
 
 def _part(concept: Bundle, share: NDArray[np.float64], rank: int) -> Bundle | None:
-    kept = [(f, w * s) for f, w, s in zip(concept.features, concept.weights, share, strict=True) if w * s != 0.0]
-    if not kept:
+    weighted = [(f, w * s) for f, w, s in zip(concept.features, concept.weights, share, strict=True) if w * s != 0.0]
+    if not weighted:
         return None
-    return Bundle(f"{concept.name}.{rank + 1}", tuple(f for f, _ in kept), tuple(float(w) for _, w in kept))
+    return Bundle(f"{concept.name}.{rank + 1}", tuple(f for f, _ in weighted), tuple(float(w) for _, w in weighted))
 
 
 def weighted(parts_of: Sequence[Bundle], weights: Sequence[float], name: str) -> Bundle:

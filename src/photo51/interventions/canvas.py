@@ -120,12 +120,12 @@ class Canvas:
 
     def concepts(self) -> dict[str, Bundle]:
         """Painted concepts by name; a blend is two."""
-        found: dict[str, Bundle] = {}
+        by_name: dict[str, Bundle] = {}
         for paint in self.paints:
-            found[paint.bundle.name] = paint.bundle
+            by_name[paint.bundle.name] = paint.bundle
             if paint.towards is not None:
-                found[paint.towards.name] = paint.towards
-        return found
+                by_name[paint.towards.name] = paint.towards
+        return by_name
 
     def strengths(self, background: float = np.nan) -> dict[str, NDArray[np.float64]]:
         """Concept → (length,) strength at each base of the canvas, `background` where it is not painted."""
@@ -160,20 +160,20 @@ class Canvas:
         """With one more paint."""
         return replace(self, paints=(*self.paints, paint))
 
-    def erase(self, where: Interval, concept: str | None = None) -> Canvas:
+    def erase(self, interval: Interval, concept: str | None = None) -> Canvas:
         """Without what is painted on an interval, of one concept or of all; what sticks out of it stays."""
-        kept: list[Paint] = []
+        paints: list[Paint] = []
         for paint in self.paints:
             if concept is not None and paint.concept != concept:
-                kept.append(paint)
+                paints.append(paint)
                 continue
             for a, b in (
-                (paint.where.start, min(paint.where.end, where.start)),
-                (max(paint.where.start, where.end), paint.where.end),
+                (paint.where.start, min(paint.where.end, interval.start)),
+                (max(paint.where.start, interval.end), paint.where.end),
             ):
                 if a < b:
-                    kept.append(replace(paint, where=replace(paint.where, start=a, end=b)))
-        return replace(self, paints=tuple(kept))
+                    paints.append(replace(paint, where=replace(paint.where, start=a, end=b)))
+        return replace(self, paints=tuple(paints))
 
     def move(self, index: int, start: int) -> Canvas:
         """With paint number `index` begun at another base."""
@@ -226,11 +226,11 @@ def _conflicts(a: Paint, b: Paint) -> list[int]:
     """Features that two paints ask for with different signs, or as the same concept with different strengths."""
     asks = []
     for paint in (a, b):
-        wanted: dict[int, float] = {}
+        demands: dict[int, float] = {}
         for bundle in (paint.bundle, paint.towards):
             if bundle is not None:
-                wanted |= {f: paint.strength * w for f, w in zip(bundle.features, bundle.weights, strict=True)}
-        asks.append(wanted)
+                demands |= {f: paint.strength * w for f, w in zip(bundle.features, bundle.weights, strict=True)}
+        asks.append(demands)
     shared = sorted(asks[0].keys() & asks[1].keys())
     names = [{p.bundle.name, p.towards.name if p.towards else p.bundle.name} for p in (a, b)]
     if names[0] & names[1]:
@@ -265,8 +265,8 @@ def read_canvas(path: Path, length: int, concepts: Mapping[str, Bundle], n_featu
         except InputError as e:
             raise InputError(f"{feature.where}: {e}") from e
         part = feature.parts[0]
-        where = Interval(feature.chrom, part.start, part.end, part.strand)
-        paints.append(Paint(where, feature.name, feature.score, bundle, towards))
+        interval = Interval(feature.chrom, part.start, part.end, part.strand)
+        paints.append(Paint(interval, feature.name, feature.score, bundle, towards))
     if not paints:
         raise InputError(f"{path}: need at least one interval to paint, got none")
     names = sorted({p.where.chrom for p in paints})

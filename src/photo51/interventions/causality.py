@@ -45,11 +45,11 @@ def windows_at(bases: Bases, places: pd.DataFrame, params: AblationParams) -> di
     -------
     Features without any place are left out.
     """
-    found: dict[int, list[NDArray[np.uint8]]] = {}
+    windows_of: dict[int, list[NDArray[np.uint8]]] = {}
     lead = params.context + params.scored // 3
     size = params.context + params.scored
     for place in places.sort_values(["feature", "rank"]).to_dict("records"):
-        mine = found.setdefault(int(place["feature"]), [])
+        mine = windows_of.setdefault(int(place["feature"]), [])
         if len(mine) == params.windows:
             continue
         genome, chrom, peak = str(place["genome"]), str(place["chrom"]), int(place["peak"])
@@ -58,7 +58,7 @@ def windows_at(bases: Bases, places: pd.DataFrame, params: AblationParams) -> di
         inside = start >= 0 and start + size <= bases.length(genome, chrom)
         if inside or bases.is_circular(genome, chrom):
             mine.append(bases.sequence(genome, chrom, start, start + size, strand))
-    return {feature: np.stack(windows) for feature, windows in found.items() if windows}
+    return {feature: np.stack(windows) for feature, windows in windows_of.items() if windows}
 
 
 def strongest_windows(
@@ -76,7 +76,7 @@ def strongest_windows(
     if length < size:
         raise InputError(f"sequences: need at least {size} bases each, got {length}")
     columns = list(features)
-    values, at = [], []
+    values, indices = [], []
     for ids in np.array_split(sequences, max(1, sequences.size // 16_384)):
         codes = instrument.dictionary.encode(
             activations(instrument.model, instrument.site, instrument.ids(ids)), columns
@@ -85,16 +85,16 @@ def strongest_windows(
         codes[:, length - (size - lead) + 1 :] = 0.0
         highest = codes.max(1)
         values.append(highest.values.cpu().numpy())
-        at.append(highest.indices.cpu().numpy())
-    value, where = np.concatenate(values), np.concatenate(at)
-    found = {}
+        indices.append(highest.indices.cpu().numpy())
+    value, places = np.concatenate(values), np.concatenate(indices)
+    windows_of = {}
     for j, feature in enumerate(columns):
         rows = np.argsort(-value[:, j], kind="stable")[: params.windows]
         rows = rows[value[rows, j] > 0]
         if len(rows):
-            starts = where[rows, j] - lead
-            found[int(feature)] = np.stack([sequences[r, s : s + size] for r, s in zip(rows, starts, strict=True)])
-    return found
+            starts = places[rows, j] - lead
+            windows_of[int(feature)] = np.stack([sequences[r, s : s + size] for r, s in zip(rows, starts, strict=True)])
+    return windows_of
 
 
 def causality(
@@ -158,9 +158,9 @@ def random_features(instrument: Instrument, feature: int, params: CausalityParam
 def _directions(instrument: Instrument, feature: int, others: NDArray[np.int64]) -> Tensor:
     """The feature's decoder row, then those of the others at the same length, (1 + others, d_model)."""
     rows = instrument.dictionary.decoder
-    own, rest = rows[feature], rows[torch.from_numpy(others).to(rows.device)]
-    rest = rest / torch.linalg.vector_norm(rest, dim=1, keepdim=True) * torch.linalg.vector_norm(own)
-    return torch.cat([own[None], rest])
+    feature_row, rest = rows[feature], rows[torch.from_numpy(others).to(rows.device)]
+    rest = rest / torch.linalg.vector_norm(rest, dim=1, keepdim=True) * torch.linalg.vector_norm(feature_row)
+    return torch.cat([feature_row[None], rest])
 
 
 @torch.no_grad()
@@ -172,15 +172,17 @@ def without_each(
     """
     features, rows = list(windows), []
     batches = [features[a : a + _TOGETHER] for a in range(0, len(features), _TOGETHER)]
-    for some in progress(batches, "ablation", unit=f"batches of {_TOGETHER} features"):
-        sizes = [len(windows[f]) for f in some]
-        of = torch.repeat_interleave(torch.arange(len(some)), torch.tensor(sizes))
-        read = _Scored.of(instrument, np.concatenate([windows[f] for f in some]), params)
-        own = instrument.dictionary.encode(read.x, some)[torch.arange(len(of)), :, of.to(read.x.device)]
-        rise, counts = read.rise(own, (own[..., None] * instrument.dictionary.decoder[some][of, None],))
-        for i, f in enumerate(some):
-            mine = of == i
-            firing = int((own[mine] > 0).sum())
+    for batch in progress(batches, "ablation", unit=f"batches of {_TOGETHER} features"):
+        sizes = [len(windows[f]) for f in batch]
+        window_of = torch.repeat_interleave(torch.arange(len(batch)), torch.tensor(sizes))
+        read = _Scored.of(instrument, np.concatenate([windows[f] for f in batch]), params)
+        codes = instrument.dictionary.encode(read.x, batch)[
+            torch.arange(len(window_of)), :, window_of.to(read.x.device)
+        ]
+        rise, counts = read.rise(codes, (codes[..., None] * instrument.dictionary.decoder[batch][window_of, None],))
+        for i, f in enumerate(batch):
+            mine = window_of == i
+            firing = int((codes[mine] > 0).sum())
             lost = float(rise[0, mine].sum() / counts[mine].sum().clamp(min=1))
             rows.append({"feature": f, "places": sizes[i], "firing_bases": firing, "dnll": lost})
     return ABLATION.check(pd.DataFrame(rows)) if rows else ABLATION.empty()
@@ -196,9 +198,9 @@ def ablation(
 ) -> tuple[dict[str, float], NDArray[np.float64]]:
     """Rise of the negative log-likelihood after firing bases (bits), and what random directions give, (others,)."""
     read, directions = _Scored.of(instrument, ids, params), _directions(instrument, feature, others)
-    own = instrument.dictionary.encode(read.x, [feature])[..., 0]  # (windows, scored)
-    rises, counts = read.rise(own, tuple(own[..., None] * direction for direction in directions))
-    rise, firing = rises.sum((1, 2)) / counts.sum().clamp(min=1), int((own > 0).sum())
+    codes = instrument.dictionary.encode(read.x, [feature])[..., 0]  # (windows, scored)
+    rises, counts = read.rise(codes, tuple(codes[..., None] * direction for direction in directions))
+    rise, firing = rises.sum((1, 2)) / counts.sum().clamp(min=1), int((codes > 0).sum())
     lost, null = float(rise[0]), rise[1:].double().cpu().numpy()
     measured = {
         "firing_bases": firing,
@@ -237,12 +239,12 @@ class _Scored(NamedTuple):
             tail(x[:, : params.context], cache)
         return cls(instrument, params, x[:, params.context :], tokens[:, params.context :], tail, cache)
 
-    def rise(self, own: Tensor, removed: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+    def rise(self, codes: Tensor, removed: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Rise of the loss (bits) at each prediction that counts, (arms, windows, scored − 1), and which those are.
 
         Parameters
         ----------
-        own
+        codes
             (windows, scored) activation of the feature: predictions soon after its firing count.
         removed
             What each arm takes off, (windows, scored, d_model).
@@ -251,7 +253,7 @@ class _Scored(NamedTuple):
         hidden = self.tail(torch.cat(arms), copies(self.cache, len(arms)))
         nll = _nll(self.instrument, hidden, self.tokens.repeat(len(arms), 1))
         nll = nll.view(len(arms), len(self.x), -1)
-        counts = after_firing(own > 0, self.params.horizon)[:, :-1]
+        counts = after_firing(codes > 0, self.params.horizon)[:, :-1]
         return (nll[1:] - nll[0]) * counts, counts
 
 

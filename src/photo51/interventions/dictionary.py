@@ -74,16 +74,16 @@ class LinearDictionary:
 
     def encode(self, x: Tensor, features: Sequence[int] | None = None) -> Tensor:
         """Codes (…, features) of activations (…, d_model); a base's codes depend on that base alone."""
-        wanted = slice(None) if features is None else list(features)
+        rows = slice(None) if features is None else list(features)
         x = x.to(self.encoder.dtype)
         x = x if self.centre is None else x - self.centre
         if self.k is not None:
             codes = torch.relu(x @ self.encoder.T + self.bias)
-            least = codes.topk(self.k, dim=-1).values[..., -1:]
-            return torch.where(codes >= least, codes, 0.0)[..., wanted]
-        codes = torch.relu(x @ self.encoder[wanted].T + self.bias[wanted])
+            smallest_kept = codes.topk(self.k, dim=-1).values[..., -1:]
+            return torch.where(codes >= smallest_kept, codes, 0.0)[..., rows]
+        codes = torch.relu(x @ self.encoder[rows].T + self.bias[rows])
         if self.threshold is not None:
-            codes = torch.where(codes > self.threshold[wanted], codes, 0.0)
+            codes = torch.where(codes > self.threshold[rows], codes, 0.0)
         return codes
 
     def decode(self, codes: Tensor) -> Tensor:
@@ -223,9 +223,9 @@ def measure_units(
         x = activations(model, dictionary.site, ids)[:, params.warmup :].flatten(0, 1)
         for rows in x.split(4_096):
             codes = dictionary.encode(rows)
-            at = codes.nonzero()
-            features.append(at[:, 1].cpu().numpy())
-            values.append(codes[at[:, 0], at[:, 1]].float().cpu().numpy())
+            nonzero = codes.nonzero()
+            features.append(nonzero[:, 1].cpu().numpy())
+            values.append(codes[nonzero[:, 0], nonzero[:, 1]].float().cpu().numpy())
         n_rows += len(x)
     n_features = dictionary.decoder.shape[0]
     return _quantiles(np.concatenate(values), np.concatenate(features), n_features, n_rows, params.quantile)

@@ -146,10 +146,10 @@ class SiteEdit:
         reading: Reading = FORWARD,
     ):
         self.dictionary = dictionary
-        held = [o for o in orders if o.gate.strand in {".", reading.strand}]
-        self.features = _union([[*_features(o), *o.gate.watch] for o in held])
+        in_direction = [o for o in orders if o.gate.strand in {".", reading.strand}]
+        self.features = _union([[*_features(o), *o.gate.watch] for o in in_direction])
         check_features(self.features, len(units.unit))
-        directions = [o.target for o in held if isinstance(o.target, Direction)]
+        directions = [o.target for o in in_direction if isinstance(o.target, Direction)]
         rows = dictionary.decoder
         self.directions = torch.stack([d.unit_vector.to(rows) for d in directions]) if directions else None
         self.rows = rows[self.features]
@@ -167,7 +167,7 @@ class SiteEdit:
                 _per_unit(o, units).to(rows),
                 reading,
             )
-            for o in held
+            for o in in_direction
         ]
 
     def __call__(self, x: Tensor, start: int) -> Tensor:
@@ -250,9 +250,9 @@ class _Step:
     def _holds(self, codes: Tensor, strength: Tensor, start: int) -> Tensor | None:
         """Where the order holds, (batch or 1, length); None is everywhere."""
         masks = []
-        at = np.arange(start, start + codes.shape[1])
+        token = np.arange(start, start + codes.shape[1])
         if self.spans is not None:
-            inside = np.any([(at >= a) & (at < b) for a, b in self.spans], axis=0)
+            inside = np.any([(token >= a) & (token < b) for a, b in self.spans], axis=0)
             masks.append(torch.from_numpy(inside[None]).to(codes.device))
         if isinstance(self.strength, Tensor):
             masks.append(~torch.isnan(strength[..., 0]))
@@ -260,10 +260,10 @@ class _Step:
             masks.append(self.condition(codes[..., self.watch]))
         if not masks:
             return None
-        held = masks[0]
+        holding = masks[0]
         for mask in masks[1:]:
-            held = held & mask
-        return held
+            holding = holding & mask
+        return holding
 
 
 def _features(order: Order) -> tuple[int, ...]:

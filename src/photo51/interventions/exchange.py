@@ -105,8 +105,8 @@ def exchange_rate(
     prompts = np.stack([_prompts(motif, background, n, params) for n in copies])
     values = log_odds(instrument, target, prompts, motif, strengths)
     grid = np.array([(n, s) for n in copies for s in strengths])
-    held = _held_out(len(copies), len(strengths), params)
-    law = fit(grid[~held, 0], grid[~held, 1], values.ravel()[~held])
+    held_out = _held_out(len(copies), len(strengths), params)
+    law = fit(grid[~held_out, 0], grid[~held_out, 1], values.ravel()[~held_out])
     fitted = law(grid[:, 0], grid[:, 1])
     table = pd.DataFrame(
         {
@@ -114,12 +114,12 @@ def exchange_rate(
             "motif": decode(motif),
             "copies": grid[:, 0].astype(np.int64),
             "strength": grid[:, 1],
-            "held_out": held,
+            "held_out": held_out,
             "log_odds": values.ravel(),
             "fitted": fitted,
         }
     )
-    return Exchange(EXCHANGE.check(table), law, *_quality(values.ravel()[held], fitted[held]))
+    return Exchange(EXCHANGE.check(table), law, *_quality(values.ravel()[held_out], fitted[held_out]))
 
 
 def _prompts(
@@ -135,8 +135,8 @@ def _prompts(
         )
     prompts = background[: params.contexts, :length].copy()
     for i in range(copies):
-        at = length - (i + 1) * slot
-        prompts[:, at : at + len(motif)] = motif
+        first = length - (i + 1) * slot
+        prompts[:, first : first + len(motif)] = motif
     return prompts
 
 
@@ -177,12 +177,12 @@ def _held_out(n_copies: int, n_strengths: int, params: ExchangeParams) -> NDArra
     rng = np.random.default_rng([params.seed, 7])
     size = n_copies * n_strengths
     n = max(2, round(params.held_out * size))
-    held = np.zeros((n_copies, n_strengths), dtype=bool)
+    held_out = np.zeros((n_copies, n_strengths), dtype=bool)
     for cell in rng.permutation(size):
         i, j = divmod(int(cell), n_strengths)
-        if held.sum() < n and (~held[i]).sum() > 1 and (~held[:, j]).sum() > 1:
-            held[i, j] = True
-    return held.ravel()
+        if held_out.sum() < n and (~held_out[i]).sum() > 1 and (~held_out[:, j]).sum() > 1:
+            held_out[i, j] = True
+    return held_out.ravel()
 
 
 def _evidence(copies: NDArray[np.float64], discount: float) -> NDArray[np.float64]:

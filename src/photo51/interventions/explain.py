@@ -197,22 +197,22 @@ def explain_variant(
     """
     ref, alt = _allele_windows(bases, genome, variant, params, strand)
     length = bases.length(genome, variant.chrom)
-    at = int(np.argmin(_same(ref.ids, alt.ids)))
-    if at < 1:
+    first_changed = int(np.argmin(_same(ref.ids, alt.ids)))
+    if first_changed < 1:
         raise InputError(f"variant {variant}: need at least one base before it to read, got none on strand {strand}")
     reads = _reads(variant.chrom, ref, alt, length)
     if len(ref.ids) == len(alt.ids) and int((ref.ids != alt.ids).sum()) == 1:
-        terms = _substitution_terms(instrument, ref.ids, alt.ids, at)
+        terms = _substitution_terms(instrument, ref.ids, alt.ids, first_changed)
         reads = [reads[0], reads[1]]
     else:
-        likelihoods = [Likelihood(instrument.model, w.ids, at, len(w.ids)) for w in (alt, ref)]
+        likelihoods = [Likelihood(instrument.model, w.ids, first_changed, len(w.ids)) for w in (alt, ref)]
         terms = [
             term(instrument, "alternative", likelihoods[0], alt.ids),
             _minus(term(instrument, "reference", likelihoods[1], ref.ids)),
         ]
         reads = [reads[1], reads[0]]
     half = params.window // 2
-    window = (max(1, at - half), min(len(ref.ids), at + params.window - half))
+    window = (max(1, first_changed - half), min(len(ref.ids), first_changed + params.window - half))
     readout = mutagenesis.likelihood(window[0], window[0], len(ref.ids))
     effects = mutagenesis.saturate(instrument.model, ref.ids, window, readout, batch=params.batch * 4)
     return _explained(instrument, terms, reads, effects, params)
@@ -223,15 +223,17 @@ def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.append(a[:n] == b[:n], False)
 
 
-def _minus(of: Term) -> Term:
-    return Term(of.name, of.target, of.x, of.codes, of.baseline, -1.0)
+def _minus(scored_term: Term) -> Term:
+    return Term(scored_term.name, scored_term.target, scored_term.x, scored_term.codes, scored_term.baseline, -1.0)
 
 
-def _substitution_terms(instrument: Instrument, ref: NDArray[np.uint8], alt: NDArray[np.uint8], at: int) -> list[Term]:
-    own = Contrast(instrument.model, at, chr(alt[at]), chr(ref[at]))
-    terms = [term(instrument, "own base", own, ref[: at + 1])]
-    if at + 1 < len(ref):
-        after = Likelihood(instrument.model, ref, at + 1, len(ref))
+def _substitution_terms(
+    instrument: Instrument, ref: NDArray[np.uint8], alt: NDArray[np.uint8], base: int
+) -> list[Term]:
+    own_base = Contrast(instrument.model, base, chr(alt[base]), chr(ref[base]))
+    terms = [term(instrument, "own base", own_base, ref[: base + 1])]
+    if base + 1 < len(ref):
+        after = Likelihood(instrument.model, ref, base + 1, len(ref))
         terms.append(change(instrument, "downstream", after, ref, alt))
     return terms
 
@@ -272,54 +274,54 @@ def _explained(
     effects: pd.DataFrame,
     params: AttributionParams,
 ) -> Explained:
-    found = [attribute(instrument, t, params) for t in terms]
-    tables = [_table(instrument, a, read) for a, read in zip(found, reads, strict=False)]
-    value = sum(a.total if a.term.name == "downstream" else a.value for a in found)
+    attributions = [attribute(instrument, t, params) for t in terms]
+    tables = [_table(instrument, a, read) for a, read in zip(attributions, reads, strict=False)]
+    value = sum(a.total if a.term.name == "downstream" else a.value for a in attributions)
     return Explained(
         float(value),
-        found,
+        attributions,
         ATTRIBUTION.check(pd.concat(tables, ignore_index=True)),
-        pd.concat([agreement(instrument, a, params) for a in found], ignore_index=True),
-        mutagenesis.placed(effects, reads[0].chrom, _ref_position(reads, found)),
-        _by_base(found, reads),
+        pd.concat([agreement(instrument, a, params) for a in attributions], ignore_index=True),
+        mutagenesis.placed(effects, reads[0].chrom, _ref_position(reads, attributions)),
+        _by_base(attributions, reads),
     )
 
 
-def _ref_position(reads: list[Read], found: list[Attribution]) -> NDArray[np.int64]:
+def _ref_position(reads: list[Read], attributions: list[Attribution]) -> NDArray[np.int64]:
     """Positions of the sequence that mutagenesis changed: the reference."""
-    return reads[1].position if found[0].term.name == "alternative" else reads[0].position
+    return reads[1].position if attributions[0].term.name == "alternative" else reads[0].position
 
 
-def _table(instrument: Instrument, found: Attribution, read: Read) -> pd.DataFrame:
+def _table(instrument: Instrument, attribution: Attribution, read: Read) -> pd.DataFrame:
     """Contributions that are not 0, base by base."""
-    features = found.features.double().cpu().numpy()
-    codes = found.term.codes.double().cpu().numpy()
-    at, feature = np.nonzero(features)
-    n = len(found.error)
+    features = attribution.features.double().cpu().numpy()
+    codes = attribution.term.codes.double().cpu().numpy()
+    base, feature = np.nonzero(features)
+    n = len(attribution.error)
     letters = np.array([chr(b) for b in read.ids[:n]], dtype=object)
     everywhere = np.arange(n)
     return pd.DataFrame(
         {
-            "term": found.term.name,
+            "term": attribution.term.name,
             "feature": np.concatenate([feature, np.full(n, -1)]),
             "concept": [instrument.name(int(f)) for f in feature] + [""] * n,
             "chrom": read.chrom,
-            "position": read.position[np.concatenate([at, everywhere])],
-            "base": letters[np.concatenate([at, everywhere])],
-            "activation": np.concatenate([codes[at, feature], np.zeros(n)]),
-            "contribution": np.concatenate([features[at, feature], found.error.double().cpu().numpy()]),
+            "position": read.position[np.concatenate([base, everywhere])],
+            "base": letters[np.concatenate([base, everywhere])],
+            "activation": np.concatenate([codes[base, feature], np.zeros(n)]),
+            "contribution": np.concatenate([features[base, feature], attribution.error.double().cpu().numpy()]),
         }
     )
 
 
-def _by_base(found: list[Attribution], reads: list[Read]) -> pd.DataFrame:
+def _by_base(attributions: list[Attribution], reads: list[Read]) -> pd.DataFrame:
     """All contributions of each base read, in reading order of the last term's sequence."""
-    longest = max(zip(found, reads, strict=False), key=lambda pair: len(pair[0].error))[1]
+    longest = max(zip(attributions, reads, strict=False), key=lambda pair: len(pair[0].error))[1]
     table = pd.DataFrame({"position": longest.position, "base": [chr(b) for b in longest.ids]})
     table["contribution"] = 0.0
-    for a, read in zip(found, reads, strict=False):
+    for a, read in zip(attributions, reads, strict=False):
         n = len(a.error)
-        here = pd.Series((a.features.sum(1) + a.error).double().cpu().numpy(), index=read.position[:n])
-        here = here.groupby(level=0).sum()
-        table["contribution"] += here.reindex(table["position"]).fillna(0.0).to_numpy()
+        by_position = pd.Series((a.features.sum(1) + a.error).double().cpu().numpy(), index=read.position[:n])
+        by_position = by_position.groupby(level=0).sum()
+        table["contribution"] += by_position.reindex(table["position"]).fillna(0.0).to_numpy()
     return table

@@ -93,9 +93,9 @@ def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParam
     cds = cds[cds.groupby(["genome", "chrom", "group"])["part"].transform("size") == 1]
     length = cds["end"] - cds["start"]
     cds = cds[length >= 2 * params.flank + params.guard].reset_index(drop=True)
-    held = workspace.split_mask("test")
+    held_out = workspace.split_mask("test")
     clipped = workspace.clip(cds)
-    inside = clipped[[bool(held[a:b].all()) for a, b in zip(clipped["row_start"], clipped["row_end"], strict=True)]]
+    inside = clipped[[bool(held_out[a:b].all()) for a, b in zip(clipped["row_start"], clipped["row_end"], strict=True)]]
     whole = inside[
         (inside["row_end"] - inside["row_start"]).to_numpy()
         == (cds["end"] - cds["start"]).to_numpy()[inside["interval"]]
@@ -105,10 +105,10 @@ def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParam
             f"frameshift: need a coding sequence of at least {2 * params.flank + params.guard} bases in the test"
             " blocks, got none"
         )
-    at = np.sort(whole["interval"].unique())
-    some = np.sort(np.random.default_rng(params.seed).permutation(at)[: params.genes])
+    numbers = np.sort(whole["interval"].unique())
+    drawn = np.sort(np.random.default_rng(params.seed).permutation(numbers)[: params.genes])
     return [
-        Gene(str(r.genome), str(r.chrom), int(r.start), int(r.end), str(r.strand)) for r in cds.loc[some].itertuples()
+        Gene(str(r.genome), str(r.chrom), int(r.start), int(r.end), str(r.strand)) for r in cds.loc[drawn].itertuples()
     ]
 
 
@@ -138,10 +138,10 @@ def frameshift(
         plain = np.asarray(read(ids) @ axis).ravel()
         for arm, size in ARMS.items():
             new = np.asarray(read(_changed(ids, middle, size, rng)) @ axis).ravel()
-            at = middle + np.arange(-n, n)
-            turns[arm].append(_unit(new[at] * plain[at].conj()))
-            shift = np.where(at >= middle, size, 0)
-            same[arm].append(_unit(new[at + shift] * plain[at].conj()))
+            places = middle + np.arange(-n, n)
+            turns[arm].append(_unit(new[places] * plain[places].conj()))
+            shift = np.where(places >= middle, size, 0)
+            same[arm].append(_unit(new[places + shift] * plain[places].conj()))
     arms = [_arm(arm, np.stack(turns[arm]), np.stack(same[arm]), params) for arm in ARMS]
     profile = [
         pd.DataFrame(
@@ -175,15 +175,15 @@ def _around(genomes: Genomes, gene: Gene, params: FrameshiftParams) -> tuple[NDA
     return ids, params.context - cut
 
 
-def _changed(ids: NDArray[np.uint8], at: int, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
+def _changed(ids: NDArray[np.uint8], place: int, size: int, rng: np.random.Generator) -> NDArray[np.uint8]:
     """`size` random bases inserted before a place; where none, the base there replaced by another. The length stays at
     least.
     """
     letters = np.frombuffer(b"ACGT", np.uint8)
     if size:
-        return np.concatenate([ids[:at], rng.choice(letters, size), ids[at:]])
+        return np.concatenate([ids[:place], rng.choice(letters, size), ids[place:]])
     new = ids.copy()
-    new[at] = rng.choice(letters[letters != ids[at]])
+    new[place] = rng.choice(letters[letters != ids[place]])
     return new
 
 
@@ -207,7 +207,7 @@ def _arm(
 
     limits = block_bootstrap(turn, len(after), np.random.default_rng([params.seed, 2]), n_draws=999)
     rotation = float(np.degrees(np.angle(centre)))
-    kept = np.degrees(np.abs(np.angle(base[:, n:].sum(0)))) > 60
+    frame_lost = np.degrees(np.abs(np.angle(base[:, n:].sum(0)))) > 60
     return {
         "arm": arm,
         "rotation": rotation,
@@ -215,6 +215,6 @@ def _arm(
         "high": rotation + limits.high,
         "agreement": float(abs(after.mean())),
         "rotation_before": float(np.degrees(np.angle(before.sum()))),
-        "kept_bases": int(np.argmin(kept)) if not kept.all() else n,
+        "kept_bases": int(np.argmin(frame_lost)) if not frame_lost.all() else n,
         "genes": len(place),
     }

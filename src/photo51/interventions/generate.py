@@ -48,7 +48,7 @@ class Generated(NamedTuple):
         return [decode(row) for row in self.ids]
 
 
-def read_prompt(text: str, where: str = "prompt") -> NDArray[np.uint8]:
+def read_prompt(text: str, label: str = "prompt") -> NDArray[np.uint8]:
     """Token ids of a prompt.
 
     Raises
@@ -58,12 +58,12 @@ def read_prompt(text: str, where: str = "prompt") -> NDArray[np.uint8]:
     """
     text = "".join(text.split())
     if not text:
-        raise InputError(f"{where}: need at least one base to go on from, got an empty sequence")
+        raise InputError(f"{label}: need at least one base to go on from, got an empty sequence")
     ids = encode(text) if text.isascii() else np.zeros(0, np.uint8)
     bad = np.flatnonzero(~(is_base(ids) | (ids == ord("N")))) if len(ids) else np.array([0])
     if len(bad):
         i = int(bad[0])
-        raise InputError(f"{where}: need only A, C, G, T or N, got {text[i]!r} at base {i + 1}")
+        raise InputError(f"{label}: need only A, C, G, T or N, got {text[i]!r} at base {i + 1}")
     return ids
 
 
@@ -193,11 +193,11 @@ class Stream:
         self._kept = [(start, x.expand(len(rows), -1, -1)) for start, x in self._kept]
         self.rows = np.asarray(rows)
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Stream:
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Stream:
         """A stream of some of the sequences, by mask or by index; an index may come more than once."""
-        which = np.flatnonzero(which) if which.dtype == bool else which
-        part = Stream(self.model, self.rows[which], self.edits, self.keep)
-        index = torch.from_numpy(which).to(self.device)
+        chosen = np.flatnonzero(chosen) if chosen.dtype == bool else chosen
+        part = Stream(self.model, self.rows[chosen], self.edits, self.keep)
+        index = torch.from_numpy(chosen).to(self.device)
         part.cache = self.cache.map(lambda tensor: tensor.index_select(0, index))
         part.scores = self.scores[index]
         part._kept = [(start, x[index]) for start, x in self._kept]

@@ -154,9 +154,9 @@ def write_arms(
 
 
 def _levels(
-    instrument: Instrument, watched: Sequence[Bundle], kept: torch.Tensor
+    instrument: Instrument, watched: Sequence[Bundle], states: torch.Tensor
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    codes = instrument.dictionary.encode(kept).float().cpu().numpy()
+    codes = instrument.dictionary.encode(states).float().cpu().numpy()
     if not watched:
         return np.zeros((len(codes), 0, codes.shape[1]), np.float32), codes.mean(1)
     levels = [b.level(codes[..., list(b.features)], instrument.units) for b in watched]
@@ -166,5 +166,5 @@ def _levels(
 def _bits(before: torch.Tensor, scores: torch.Tensor, ids: torch.Tensor) -> NDArray[np.float32]:
     """Surprise at each base (arms, bases) from the scores before the first and after each."""
     every = torch.cat([before[:, None], scores[:, :-1]], 1).float()
-    which = (ids[..., None] == torch.from_numpy(BASE_IDS.astype(np.int64)).to(ids.device)).float()
-    return (-(torch.log_softmax(every, -1) * which).sum(-1) / LN2).cpu().numpy()
+    written = (ids[..., None] == torch.from_numpy(BASE_IDS.astype(np.int64)).to(ids.device)).float()
+    return (-(torch.log_softmax(every, -1) * written).sum(-1) / LN2).cpu().numpy()

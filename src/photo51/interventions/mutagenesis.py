@@ -94,12 +94,12 @@ def likelihood(first: int, start: int, end: int) -> Readout:
     return read
 
 
-def next_base(first: int, at: int, base: str) -> Readout:
+def next_base(first: int, position: int, base: str) -> Readout:
     """Score of one base at one place against the mean of the others (nats), for a window that begins at `first`."""
 
     def read(log_p: NDArray[np.float64], _ids: NDArray[np.uint8]) -> NDArray[np.float64]:
-        here = log_p[:, at - first]
-        return (4 * here[:, "ACGT".index(base)] - here.sum(-1)) / 3
+        log_p_there = log_p[:, position - first]
+        return (4 * log_p_there[:, "ACGT".index(base)] - log_p_there.sum(-1)) / 3
 
     return read
 

@@ -93,7 +93,7 @@ def open_instrument(
         concepts=concepts,
         reference=reference,
         units=units,
-        where=str(sae),
+        label=str(sae),
     )
 
 
@@ -105,7 +105,7 @@ def open_loaded(
     concepts: Path | None = None,
     reference: NDArray[np.integer] | None = None,
     units: UnitParams,
-    where: str = "dictionary",
+    label: str = "dictionary",
 ) -> Opened:
     """As `open_instrument`, of a model and a dictionary that are open already.
 
@@ -113,14 +113,14 @@ def open_loaded(
     ----------
     features
         `features.h5ad`, or its units.
-    where
+    label
         What messages call the dictionary.
     """
     if not isinstance(opened.model, StripedHyenaForCausalLM):
         raise InputError(f"model {opened.spec.name}: interventions need a StripedHyena, got {opened.spec.family}")
     if not isinstance(trained, SparseAutoencoder):
-        raise InputError(f"{where}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}")
-    trained.origin.require(opened.spec.origin(trained.origin.site), f"{where}: model")
+        raise InputError(f"{label}: interventions need a sparse autoencoder, got a dictionary of kind {trained.kind!r}")
+    trained.origin.require(opened.spec.origin(trained.origin.site), f"{label}: model")
     network = opened.model.eval().requires_grad_(requires_grad=False)
     dictionary = LinearDictionary.of(trained).to(next(network.parameters()).device)
     if isinstance(features, Units):
@@ -199,27 +199,27 @@ def _name(annotation: str, strand: str, frame: int) -> str:
 
 def _from_yaml(path: Path, n_features: int) -> dict[str, Bundle]:
     try:
-        given = yaml.safe_load(path.read_text())
+        mapping = yaml.safe_load(path.read_text())
     except (OSError, yaml.YAMLError) as e:
         raise InputError(f"{path}: need YAML of concept: {{feature: weight}}, got none ({e})") from e
-    if not isinstance(given, Mapping):
-        raise InputError(f"{path}: need concept: {{feature: weight}}, got {type(given).__name__}")
-    found = {}
-    for name, members in given.items():
+    if not isinstance(mapping, Mapping):
+        raise InputError(f"{path}: need concept: {{feature: weight}}, got {type(mapping).__name__}")
+    bundles = {}
+    for name, members in mapping.items():
         weights = _weights(members, f"{path}: concept {name!r}")
         check_features(list(weights), n_features)
-        found[str(name)] = Bundle(str(name), tuple(weights), tuple(weights.values()))
-    return found
+        bundles[str(name)] = Bundle(str(name), tuple(weights), tuple(weights.values()))
+    return bundles
 
 
-def _weights(members: object, at: str) -> dict[int, float]:
+def _weights(members: object, label: str) -> dict[int, float]:
     """Features and weights of a concept; a lone number is one feature."""
     if isinstance(members, int):
         return {members: 1.0}
     try:
         return {int(f): float(w) for f, w in dict(members).items()}  # type: ignore[call-overload]
     except (TypeError, ValueError) as e:
-        raise InputError(f"{at}: need features and weights, got {members!r}") from e
+        raise InputError(f"{label}: need features and weights, got {members!r}") from e
 
 
 class FastaBases:
@@ -251,8 +251,8 @@ class FastaBases:
 
     def contigs(self) -> Iterator[tuple[str, str, int]]:
         """(genome, contig, bases)."""
-        for name, found in self.records.items():
-            yield "", name, len(found.ids)
+        for name, record in self.records.items():
+            yield "", name, len(record.ids)
 
 
 def open_bases(path: Path) -> FastaBases | Genomes:
@@ -271,11 +271,11 @@ def genome_of(bases: FastaBases | Genomes, chrom: str, genome: str | None) -> st
     if genome is not None or isinstance(bases, FastaBases):
         return genome or ""
     t = bases.contigs
-    found = [str(g) for g in t.loc[t["chrom"] == chrom, "genome"]]
-    if len(found) != 1:
-        known = ", ".join(sorted(set(map(str, t["chrom"])))[:8])
-        raise InputError(f"contig {chrom!r}: need one genome that has it ({known}), got {found or 'none'}")
-    return found[0]
+    holding = [str(g) for g in t.loc[t["chrom"] == chrom, "genome"]]
+    if len(holding) != 1:
+        examples = ", ".join(sorted(set(map(str, t["chrom"])))[:8])
+        raise InputError(f"contig {chrom!r}: need one genome that has it ({examples}), got {holding or 'none'}")
+    return holding[0]
 
 
 def reference_windows(
@@ -321,13 +321,13 @@ def _pool(bases: FastaBases | Genomes, length: int, half: Half | None) -> pd.Dat
     """Stretches (genome, chrom, start, end) that windows may come from."""
     if isinstance(bases, FastaBases):
         table = pd.DataFrame([(g, c, 0, n) for g, c, n in bases.contigs()], columns=["genome", "chrom", "start", "end"])
-        held = pd.Series(data=False, index=table.index)
+        held_out = pd.Series(data=False, index=table.index)
     else:
         table = bases.workspace().table
-        held = table["split"] == "test"
+        held_out = table["split"] == "test"
     fits = table["end"] - table["start"] >= length
-    if (held & fits).any():
-        return table[fits & (~held if half == "choosing" else held)]
+    if (held_out & fits).any():
+        return table[fits & (~held_out if half == "choosing" else held_out)]
     if half is not None:
         middle = (table["start"] + table["end"]) // 2
         table = table.assign(**{"end" if half == "choosing" else "start": middle})
@@ -335,14 +335,14 @@ def _pool(bases: FastaBases | Genomes, length: int, half: Half | None) -> pd.Dat
     return table[fits]
 
 
-def coding_sequences(bases: FastaBases | Genomes, most: int = 500) -> list[str]:
+def coding_sequences(bases: FastaBases | Genomes, max_sequences: int = 500) -> list[str]:
     """Coding sequences in frame, as letters, of prepared genomes: whole ones, spread evenly; none of a FASTA file."""
     if isinstance(bases, FastaBases):
         return []
     table = bases.annotations()
     length = table["end"] - table["start"]
     table = table[(table["kind"] == "CDS") & (table["frame"] == 0) & (length % 3 == 0)]
-    step = max(1, len(table) // most)
+    step = max(1, len(table) // max_sequences)
     return [
         decode(bases.sequence(str(g), str(c), int(a), int(b), "-" if s == "-" else "+"))
         for g, c, a, b, s in zip(
@@ -352,7 +352,7 @@ def coding_sequences(bases: FastaBases | Genomes, most: int = 500) -> list[str]:
     ]
 
 
-def read_sequence(given: str, where: str = "prompt") -> NDArray[np.uint8]:
+def read_sequence(text: str, label: str = "prompt") -> NDArray[np.uint8]:
     """Token ids of letters typed in, or of the first record of a FASTA file.
 
     Raises
@@ -360,8 +360,8 @@ def read_sequence(given: str, where: str = "prompt") -> NDArray[np.uint8]:
     InputError
         For an empty sequence, a file without records, or letters other than A, C, G, T, N.
     """
-    path = Path(given)
-    if len(given) < 1_024 and path.is_file():
+    path = Path(text)
+    if len(text) < 1_024 and path.is_file():
         first = next(read_fasta(path))
         return read_prompt(decode(first.ids), f"{path}, record {first.name!r}")
-    return read_prompt(given, where)
+    return read_prompt(text, label)

@@ -58,9 +58,9 @@ def _share(sequence: str, letters: str) -> float:
     return sum(sequence.count(b) for b in letters) / max(1, len(sequence))
 
 
-def homopolymer(sequence: str, least: int = 5) -> float:
-    """Share of bases in runs of one letter of at least `least` bases."""
-    return sum(len(m[0]) for m in re.finditer(rf"(.)\1{{{least - 1},}}", sequence)) / max(1, len(sequence))
+def homopolymer(sequence: str, min_run: int = 5) -> float:
+    """Share of bases in runs of one letter of at least `min_run` bases."""
+    return sum(len(m[0]) for m in re.finditer(rf"(.)\1{{{min_run - 1},}}", sequence)) / max(1, len(sequence))
 
 
 def longest_run(sequence: str) -> float:
@@ -120,30 +120,31 @@ def open_frame(sequence: str, code: int = 11) -> float:
     return longest / max(1, len(sequence))
 
 
-def orfs(sequence: str, code: int = 11, least: int = 90) -> list[tuple[int, int]]:
-    """Open reading frames from ATG to stop on the written strand, half-open, stop included, at least `least` bases.
+def orfs(sequence: str, code: int = 11, min_length: int = 90) -> list[tuple[int, int]]:
+    """Open reading frames from ATG to stop on the written strand, half-open, stop included, at least `min_length`
+    bases.
 
     In each frame the first ATG after a stop opens; a frame that never closes is not counted.
     """
     stop = _codons(code)[1]
-    found = []
+    frames = []
     for frame in range(3):
         begin = None
         for i in range(frame, len(sequence) - 2, 3):
             codon = sequence[i : i + 3]
             if codon in stop:
-                if begin is not None and i + 3 - begin >= least:
-                    found.append((begin, i + 3))
+                if begin is not None and i + 3 - begin >= min_length:
+                    frames.append((begin, i + 3))
                 begin = None
             elif codon == "ATG" and begin is None:
                 begin = i
-    return sorted(found)
+    return sorted(frames)
 
 
-def orf_share(sequence: str, code: int = 11, least: int = 90) -> float:
-    """Share of bases inside any open reading frame of at least `least` bases (see `orfs`)."""
+def orf_share(sequence: str, code: int = 11, min_length: int = 90) -> float:
+    """Share of bases inside any open reading frame of at least `min_length` bases (see `orfs`)."""
     inside = np.zeros(len(sequence), dtype=bool)
-    for a, b in orfs(sequence, code, least):
+    for a, b in orfs(sequence, code, min_length):
         inside[a:b] = True
     return float(inside.mean()) if len(sequence) else 0.0
 
@@ -234,8 +235,8 @@ def trna(sequence: str) -> float:
     """
     from pyaragorn import RNAFinder
 
-    found = [g for g in RNAFinder(translation_table=11, tmrna=False).find_rna(sequence.encode()) if g.type == "tRNA"]
-    return 1_000.0 * len(found) / max(1, len(sequence))
+    genes = [g for g in RNAFinder(translation_table=11, tmrna=False).find_rna(sequence.encode()) if g.type == "tRNA"]
+    return 1_000.0 * len(genes) / max(1, len(sequence))
 
 
 def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, float] | None = None) -> list[Oracle]:
@@ -250,7 +251,7 @@ def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, 
     codons
         Codon log-odds (see `codon_table`); without them codon usage is not judged.
     """
-    found = [
+    scorers = [
         Oracle("gc", "share", "G and C", gc),
         *(Oracle(f"base_{b}", "share", b, partial(_share, letters=b)) for b in "ACGT"),
         Oracle("homopolymer", "share", "bases in runs of at least 5 of one letter", homopolymer),
@@ -269,7 +270,7 @@ def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, 
         Oracle("period3", "ratio", "spectral power at period 3 over the mean", period3),
     ]
     if codons is not None:
-        found.append(
+        scorers.append(
             Oracle(
                 "codon_usage",
                 "bits/codon",
@@ -277,12 +278,12 @@ def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, 
                 partial(codon_usage, table=codons),
             )
         )
-    found += [Oracle(f"motif_{m}", "per kb", f"{m}, both strands", partial(motif, consensus=m)) for m in motifs]
+    scorers += [Oracle(f"motif_{m}", "per kb", f"{m}, both strands", partial(motif, consensus=m)) for m in motifs]
     for m in motifs:
         motif_pattern(m)
     if find_spec("pyaragorn") is not None:
-        found.append(Oracle("trna", "per kb", "transfer RNAs (ARAGORN)", trna))
-    return found
+        scorers.append(Oracle("trna", "per kb", "transfer RNAs (ARAGORN)", trna))
+    return scorers
 
 
 def judge(sequences: Sequence[str], judges: Sequence[Oracle]) -> NDArray[np.float64]:
@@ -298,7 +299,7 @@ def check_declared(names: Sequence[str], judges: Sequence[Oracle]) -> list[str]:
     InputError
         For a name that is no oracle.
     """
-    known = [oracle.name for oracle in judges]
-    if unknown := [name for name in names if name not in known]:
-        raise InputError(f"oracle: need one of {', '.join(known)}, got {', '.join(unknown)}")
+    names_known = [oracle.name for oracle in judges]
+    if unknown := [name for name in names if name not in names_known]:
+        raise InputError(f"oracle: need one of {', '.join(names_known)}, got {', '.join(unknown)}")
     return list(names)

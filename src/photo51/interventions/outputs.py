@@ -42,28 +42,28 @@ def draw(path: Path, size: tuple[float, float], make: Callable[[Figure], None]) 
         theme.close(figure)
 
 
-def write_steered(found: Steered, out: Path, made: Provenance) -> None:
+def write_steered(steered: Steered, out: Path, lineage: Provenance) -> None:
     """`steered`, `doses`, `verdicts`, `off_target`, `trace` (.parquet), `sequences.fa`, `steer.json`,
     `four_arms.svg`.
     """
     for spec, table in (
-        (tables.STEERED, found.sequences),
-        (tables.DOSES, found.doses),
-        (tables.VERDICTS, found.verdicts),
-        (tables.OFF_TARGET, found.off_target),
-        (tables.TRACE, found.trace),
+        (tables.STEERED, steered.sequences),
+        (tables.DOSES, steered.doses),
+        (tables.VERDICTS, steered.verdicts),
+        (tables.OFF_TARGET, steered.off_target),
+        (tables.TRACE, steered.trace),
     ):
-        write_table(table, out / f"{spec.name}.parquet", spec, made)
-    shown = found.sequences[found.sequences["arm"].isin(["control", "feature"])]
+        write_table(table, out / f"{spec.name}.parquet", spec, lineage)
+    shown = steered.sequences[steered.sequences["arm"].isin(["control", "feature"])]
     names = [f"{a}|dose={d:g}|{i}" for a, d, i in zip(shown["arm"], shown["dose"], shown["sequence"], strict=True)]
     write_fasta(list(zip(names, shown["bases"], strict=True)), out / "sequences.fa")
-    write_json(steer_summary(found), out / "steer.json")
-    oracles = shown_oracles(found.verdicts)
+    write_json(steer_summary(steered), out / "steer.json")
+    oracles = shown_oracles(steered.verdicts)
 
     def make(figure: Figure) -> None:
         axes = figure.subplots(1, len(oracles), squeeze=False)[0]
         for ax, oracle in zip(axes, oracles, strict=True):
-            plots.dose_response(ax, found.doses[found.doses["oracle"] == oracle])
+            plots.dose_response(ax, steered.doses[steered.doses["oracle"] == oracle])
 
     draw(out / "four_arms.svg", (theme.WIDTH_1 * len(oracles), 2.8), make)
 
@@ -77,22 +77,22 @@ def shown_oracles(verdicts: pd.DataFrame) -> list[str]:
     return verdicts.loc[ratio.nlargest(2).index, "oracle"].tolist()
 
 
-def steer_summary(found: Steered) -> dict[str, object]:
+def steer_summary(steered: Steered) -> dict[str, object]:
     """The verdict in a few numbers."""
-    v = found.verdicts
+    v = steered.verdicts
     return {
         "target": str(v["target"].iloc[0]),
         "safe_dose_units": float(v["safe_dose"].iloc[0]),
         "steers": v.loc[v["steers"], "oracle"].tolist(),
         "declared": v.loc[v["declared"], "oracle"].tolist(),
         "declared_and_steers": v.loc[v["steers"] & v["declared"], "oracle"].tolist(),
-        "features_moved_beyond_null": int(found.off_target.query("not steered")["beyond_null"].sum()),
+        "features_moved_beyond_null": int(steered.off_target.query("not steered")["beyond_null"].sum()),
     }
 
 
-def write_rules(run: RuleRun, rules: Sequence[Rule], out: Path, made: Provenance) -> None:
+def write_rules(run: RuleRun, rules: Sequence[Rule], out: Path, lineage: Provenance) -> None:
     """`rule_events.parquet`, `sequences.fa`, `rules.svg` (the sequence with most events)."""
-    write_table(run.events, out / "rule_events.parquet", tables.RULE_EVENTS, made)
+    write_table(run.events, out / "rule_events.parquet", tables.RULE_EVENTS, lineage)
     write_fasta([(f"sequence|{i}", s) for i, s in enumerate(run.sequences) if s], out / "sequences.fa")
     count = run.events["sequence"].value_counts()
     busiest = int(count.index[0]) if len(count) else 0
@@ -120,11 +120,11 @@ def write_painted(
     overlap: pd.DataFrame,
     params: PaintParams,
     out: Path,
-    made: Provenance,
+    lineage: Provenance,
 ) -> None:
     """`painted`, `paint_overlap` (.parquet), `painted.fa`, `paint.json`, `painted.svg`."""
-    write_table(track, out / "painted.parquet", tables.PAINTED, made)
-    write_table(overlap, out / "paint_overlap.parquet", tables.PAINT_OVERLAP, made)
+    write_table(track, out / "painted.parquet", tables.PAINTED, lineage)
+    write_table(overlap, out / "paint_overlap.parquet", tables.PAINT_OVERLAP, lineage)
     name = painting.canvas.name
     write_fasta([(f"{name}|{i}", s) for i, s in enumerate(painting.sequences())], out / "painted.fa")
     write_json(
@@ -143,7 +143,7 @@ def void(_: object) -> None:
     """Let a drawn axis go."""
 
 
-def write_explained(found: Explained, title: str, marked: tuple[int, int], out: Path, made: Provenance) -> None:
+def write_explained(explained: Explained, title: str, marked: tuple[int, int], out: Path, lineage: Provenance) -> None:
     """`attribution`, `agreement`, `mutagenesis` (.parquet), `explain.json`, `explain.svg`.
 
     Parameters
@@ -153,52 +153,52 @@ def write_explained(found: Explained, title: str, marked: tuple[int, int], out: 
     marked
         Bases [start, end) of the contig that are shaded.
     """
-    write_table(found.table, out / "attribution.parquet", tables.ATTRIBUTION, made)
-    write_table(found.agreement, out / "agreement.parquet", tables.AGREEMENT, made)
-    write_table(found.map, out / "mutagenesis.parquet", tables.MUTAGENESIS, made)
-    write_json({"title": title, **found.summary()}, out / "explain.json")
-    draw(out / "explain.svg", (theme.WIDTH_2, 6.6), lambda figure: picture(figure, found, title, marked))
+    write_table(explained.table, out / "attribution.parquet", tables.ATTRIBUTION, lineage)
+    write_table(explained.agreement, out / "agreement.parquet", tables.AGREEMENT, lineage)
+    write_table(explained.map, out / "mutagenesis.parquet", tables.MUTAGENESIS, lineage)
+    write_json({"title": title, **explained.summary()}, out / "explain.json")
+    draw(out / "explain.svg", (theme.WIDTH_2, 6.6), lambda figure: picture(figure, explained, title, marked))
 
 
-def picture(figure: Figure, found: Explained, title: str, marked: tuple[int, int]) -> None:
+def picture(figure: Figure, explained: Explained, title: str, marked: tuple[int, int]) -> None:
     """Letters by contribution, the features that matter most, and the saturation map below one another, base under
     base.
     """
     top, middle, bottom = figure.subplots(3, 1, height_ratios=(1.2, 2.2, 1.0))
-    shown = found.read[found.read["position"].isin(found.map["position"])].reset_index(drop=True)
-    summary = found.summary()
+    shown = explained.read[explained.read["position"].isin(explained.map["position"])].reset_index(drop=True)
+    summary = explained.summary()
     figure.suptitle(
-        f"{title}: {found.value:+.3f} nats\ncontributions add up to"
+        f"{title}: {explained.value:+.3f} nats\ncontributions add up to"
         f" {100 * (1 - float(str(summary['completeness_error']))):.1f} %; rank correlation with removing features one"
         f" by one {float(str(summary['ablation_spearman'])):.2f}"
     )
     plots.logo(top, shown, last=len(shown))
-    plots.contributions(middle, found.table, shown, last=len(shown))
-    plots.mutagenesis(bottom, found.map)
-    told = ("what each base brings", "through which features", "what changing a single base would do")
-    for ax, words in zip((top, middle, bottom), told, strict=True):
+    plots.contributions(middle, explained.table, shown, last=len(shown))
+    plots.mutagenesis(bottom, explained.map)
+    titles = ("what each base brings", "through which features", "what changing a single base would do")
+    for ax, words in zip((top, middle, bottom), titles, strict=True):
         ax.set_title(words, loc="left")
     plots.mark(top, shown["position"].tolist(), marked)
     plots.mark(middle, shown["position"].tolist(), marked)
-    plots.mark(bottom, list(dict.fromkeys(found.map["position"])), marked)
+    plots.mark(bottom, list(dict.fromkeys(explained.map["position"])), marked)
     plots.share_width(top, like=middle)
 
 
-def write_causality(table: pd.DataFrame, out: Path, made: Provenance) -> None:
+def write_causality(table: pd.DataFrame, out: Path, lineage: Provenance) -> None:
     """One table."""
-    write_table(table, out, tables.CAUSALITY, made)
+    write_table(table, out, tables.CAUSALITY, lineage)
 
 
-def write_exchange(found: Exchange, out: Path, made: Provenance) -> None:
+def write_exchange(measured: Exchange, out: Path, lineage: Provenance) -> None:
     """`exchange.parquet`, `exchange.json`, `exchange.svg`."""
-    write_table(found.table, out / "exchange.parquet", tables.EXCHANGE, made)
-    law = found.law
+    write_table(measured.table, out / "exchange.parquet", tables.EXCHANGE, lineage)
+    law = measured.law
     write_json(
         {
             **law._asdict(),
-            "r_held_out": found.r,
-            "r2_held_out": found.r2,
-            "rmse_held_out_nats": found.rmse,
+            "r_held_out": measured.r,
+            "r2_held_out": measured.r2,
+            "rmse_held_out_nats": measured.rmse,
             "strength_of_one_copy": law.strength_of(1.0),
             "copies_of_one_unit": law.copies_of(1.0),
         },
@@ -207,5 +207,5 @@ def write_exchange(found: Exchange, out: Path, made: Provenance) -> None:
     draw(
         out / "exchange.svg",
         (theme.WIDTH_1, 2.8),
-        lambda figure: void(plots.exchange(figure.subplots(), found.table)),
+        lambda figure: void(plots.exchange(figure.subplots(), measured.table)),
     )

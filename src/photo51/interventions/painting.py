@@ -207,8 +207,8 @@ class Judge:
 
         A level counts up to 1 unit, so that one loud base does not stand for an interval.
         """
-        asked = self.asked[first : first + levels.shape[1]]
-        return (np.minimum(levels, 1.0) * asked).sum((1, 2), dtype=np.float64)
+        painted = self.asked[first : first + levels.shape[1]]
+        return (np.minimum(levels, 1.0) * painted).sum((1, 2), dtype=np.float64)
 
 
 @torch.inference_mode()
@@ -279,14 +279,14 @@ def read_track(instrument: Instrument, painting: Painting, params: PaintParams) 
     levels = judge.levels(x)
     if canvas.strand == "-":
         levels = levels[:, ::-1]
-    asked = canvas.strengths(0.0)
+    strengths = canvas.strengths(0.0)
     tables = [
         pd.DataFrame(
             {
                 "sequence": np.repeat(np.arange(n), length),
                 "concept": name,
                 "position": np.tile(np.arange(length), n),
-                "asked": np.tile(asked[name], n),
+                "asked": np.tile(strengths[name], n),
                 "level": levels[..., c].ravel().astype(np.float64),
             }
         )

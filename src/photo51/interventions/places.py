@@ -33,19 +33,19 @@ def parse_place(text: str, strand: str = "+") -> Interval | Variant:
     """
     if strand not in {"+", "-"}:
         raise InputError(f"strand: need + or -, got {strand!r}")
-    if found := _VARIANT.fullmatch(text.strip()):
-        pos = _number(found["pos"], text)
-        ref, alt = found["ref"].upper(), found["alt"].upper()
+    if match := _VARIANT.fullmatch(text.strip()):
+        pos = _number(match["pos"], text)
+        ref, alt = match["ref"].upper(), match["alt"].upper()
         if ref == alt:
             raise InputError(f"place {text!r}: need two different alleles, got {ref} twice")
-        return Variant(found["chrom"], pos - 1, ref, alt)
-    if found := _REGION.fullmatch(text.strip()):
-        start = _number(found["start"], text)
-        end = _number(found["end"] or found["start"], text)
+        return Variant(match["chrom"], pos - 1, ref, alt)
+    if match := _REGION.fullmatch(text.strip()):
+        start = _number(match["start"], text)
+        end = _number(match["end"] or match["start"], text)
         if end < start:
             raise InputError(f"place {text!r}: need a start not after the end, got {start} and {end}")
-        reading: Strand = "-" if (found["strand"] or strand) == "-" else "+"
-        return Interval(found["chrom"], start - 1, end, reading)
+        reading: Strand = "-" if (match["strand"] or strand) == "-" else "+"
+        return Interval(match["chrom"], start - 1, end, reading)
     raise InputError(f"place: need a region CHROM:START-END or a variant CHROM:POS:REF>ALT (1-based), got {text!r}")
 
 

@@ -97,20 +97,20 @@ def painted(ax: Axes, track: pd.DataFrame, canvas: Canvas, margin: int = 0) -> A
     concepts = list(dict.fromkeys(track["concept"]))
     n = track["sequence"].nunique()
     for i, concept in enumerate(concepts):
-        here = track[track["concept"] == concept].pivot(index="sequence", columns="position", values="level")
-        top = float(np.nanquantile(here.to_numpy(), 0.999)) or 1.0
+        levels = track[track["concept"] == concept].pivot(index="sequence", columns="position", values="level")
+        top = float(np.nanquantile(levels.to_numpy(), 0.999)) or 1.0
         base = float(len(concepts) - 1 - i)
         shade = _hue(i)
         ax.fill_between(
-            here.columns, base, base + 0.8 * np.minimum(here.mean() / top, 1.0), color=shade, lw=0, alpha=0.85
+            levels.columns, base, base + 0.8 * np.minimum(levels.mean() / top, 1.0), color=shade, lw=0, alpha=0.85
         )
         for paint in canvas.paints:
             if concept in {paint.bundle.name, paint.towards.name if paint.towards else ""}:
-                where = paint.where
-                ax.plot([where.start, where.end], [base - 0.08] * 2, color=shade, lw=4, solid_capstyle="butt")
-                ax.axvspan(max(0, where.start - margin), where.end + margin, color=shade, alpha=0.08, lw=0)
+                interval = paint.where
+                ax.plot([interval.start, interval.end], [base - 0.08] * 2, color=shade, lw=4, solid_capstyle="butt")
+                ax.axvspan(max(0, interval.start - margin), interval.end + margin, color=shade, alpha=0.08, lw=0)
                 ax.text(
-                    (where.start + where.end) / 2,
+                    (interval.start + interval.end) / 2,
                     base - 0.13,
                     f"{paint.strength:g} units",
                     ha="center",
@@ -186,16 +186,16 @@ def contributions(ax: Axes, table: pd.DataFrame, read: pd.DataFrame, *, last: in
         As for `logo`; gives the bases and their order.
     """
     shown = read.tail(last).reset_index(drop=True)
-    here = table[table["position"].isin(shown["position"])]
-    size = here.groupby("feature")["contribution"].agg(lambda v: float(v.abs().sum()))
+    in_view = table[table["position"].isin(shown["position"])]
+    size = in_view.groupby("feature")["contribution"].agg(lambda v: float(v.abs().sum()))
     rows = [*size[size.index >= 0].nlargest(top).index, -1]
-    grid = here.pivot_table(index="feature", columns="position", values="contribution", aggfunc="sum")
+    grid = in_view.pivot_table(index="feature", columns="position", values="contribution", aggfunc="sum")
     grid = grid.reindex(index=rows, columns=shown["position"]).fillna(0.0)
     limit = max(float(np.nanquantile(np.abs(grid.to_numpy()), 0.995)), 1e-9)
     image = ax.imshow(
         grid, aspect="auto", cmap=DIVERGING, norm=TwoSlopeNorm(0.0, -limit, limit), interpolation="nearest"
     )
-    names = here.drop_duplicates("feature").set_index("feature")["concept"]
+    names = in_view.drop_duplicates("feature").set_index("feature")["concept"]
     ax.set_yticks(range(len(rows)))
     ax.set_yticklabels(["SAE error" if f < 0 else f"f{f} {names.get(f, '')}".strip() for f in rows])
     _places(ax, shown)
@@ -265,14 +265,14 @@ def rule_trace(
         Bases that the rule averages over: with more than one, the mean is the line and the single bases stand behind
         it.
     """
-    level, held = np.asarray(levels, dtype=np.float64), np.asarray(holds, dtype=bool)
-    at = np.arange(len(level))
+    level, holding = np.asarray(levels, dtype=np.float64), np.asarray(holds, dtype=bool)
+    places = np.arange(len(level))
     if window > 1:
-        ax.step(at, level, where="mid", color=FAINT, lw=0.8, label="single bases")
+        ax.step(places, level, where="mid", color=FAINT, lw=0.8, label="single bases")
         level = np.convolve(level, np.full(window, 1.0 / window))[: len(level)]
         level[: window - 1] = np.nan
     ax.step(
-        at,
+        places,
         level,
         where="mid",
         color=colour("feature"),
@@ -282,7 +282,7 @@ def rule_trace(
     ax.axhline(threshold, color=colour("failed"), lw=0.8, label=f"threshold {threshold:g}")
     if release < threshold:
         ax.axhline(release, color=colour("failed"), lw=0.8, ls=":", label=f"release {release:g}")
-    edges = np.flatnonzero(np.diff(held.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
+    edges = np.flatnonzero(np.diff(holding.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     for i, (a, b) in enumerate(edges):
         ax.axvspan(a - 0.5, b - 0.5, color=colour("baseline"), alpha=0.25, lw=0, label="holds" if i == 0 else None)
     ax.set(
@@ -320,13 +320,13 @@ def exchange(ax: Axes, table: pd.DataFrame) -> Axes:
     strengths = sorted(table["strength"].unique())
     norm = Normalize(-0.25 * max(strengths), max(strengths))
     for s in strengths:
-        here = table[table["strength"] == s].sort_values("copies")
+        of_strength = table[table["strength"] == s].sort_values("copies")
         tint = SEQUENTIAL(norm(s))
-        ax.plot(here["copies"], here["fitted"], "-", color=tint, lw=1.0)
-        seen = here[~here["held_out"]]
-        held = here[here["held_out"]]
-        ax.plot(seen["copies"], seen["log_odds"], "o", ms=3.5, color=tint, label=f"{s:g} units")
-        ax.plot(held["copies"], held["log_odds"], "o", ms=4.5, mfc="none", mec=tint)
+        ax.plot(of_strength["copies"], of_strength["fitted"], "-", color=tint, lw=1.0)
+        fitted_points = of_strength[~of_strength["held_out"]]
+        rings = of_strength[of_strength["held_out"]]
+        ax.plot(fitted_points["copies"], fitted_points["log_odds"], "o", ms=3.5, color=tint, label=f"{s:g} units")
+        ax.plot(rings["copies"], rings["log_odds"], "o", ms=4.5, mfc="none", mec=tint)
     ax.set(
         xlabel="copies in the prompt",
         ylabel="log-odds of the motif (nats)",

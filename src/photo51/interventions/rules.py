@@ -105,9 +105,9 @@ class _Watch:
         self.begun = np.zeros((n, len(rules)), dtype=bool)
         self.begin(np.arange(n), None)
 
-    def begin(self, rows: NDArray[np.integer], at: int | None) -> None:
+    def begin(self, rows: NDArray[np.integer], position: int | None) -> None:
         """Say which sequences are read next, and which written base that is; None where nothing is to be judged."""
-        self.now, self.at = rows, at
+        self.now, self.at = rows, position
 
     def __call__(self, x: Tensor, start: int) -> Tensor:
         """Judge the base just written, then steer the sequences whose rules hold."""
@@ -273,15 +273,15 @@ def _reread(
 
 
 def _events(rules: Sequence[Rule], watch: _Watch) -> pd.DataFrame:
-    held = np.concatenate([np.zeros_like(watch.holds[:, :1]), watch.holds], axis=1)
-    row, at, r = np.nonzero(held[:, 1:] & ~held[:, :-1])
+    holding = np.concatenate([np.zeros_like(watch.holds[:, :1]), watch.holds], axis=1)
+    row, position, r = np.nonzero(holding[:, 1:] & ~holding[:, :-1])
     return RULE_EVENTS.check(
         pd.DataFrame(
             {
                 "rule": np.array([rule.settings.name for rule in rules], dtype=object)[r],
                 "sequence": row,
-                "position": at,
-                "level": watch.levels[row, at, r].astype(np.float64),
+                "position": position,
+                "level": watch.levels[row, position, r].astype(np.float64),
                 "action": np.array([rule.words() for rule in rules], dtype=object)[r],
             }
         )

@@ -72,9 +72,9 @@ def measures(
         Codon log-odds (`oracles.codon_table`).
     """
     shape = (len(windows), windows.shape[1] - 1, 4)
-    found = {f"base_{b}": np.broadcast_to(np.eye(4)[i], shape) for i, b in enumerate("ACGT")}
-    found["gc"] = found["base_C"] + found["base_G"]
-    found["homopolymer"] = np.stack(
+    by_oracle = {f"base_{b}": np.broadcast_to(np.eye(4)[i], shape) for i, b in enumerate("ACGT")}
+    by_oracle["gc"] = by_oracle["base_C"] + by_oracle["base_G"]
+    by_oracle["homopolymer"] = np.stack(
         [[[float(b == last) for b in "ACGT"] for last in decode(row[1:])] for row in windows]
     )
     stop = set(unambiguous_dna_by_id[code].stop_codons)
@@ -85,13 +85,13 @@ def measures(
     if codons is not None:
         worth["codon_usage"] = codons
     for name, value in worth.items():
-        found[name] = np.stack(
+        by_oracle[name] = np.stack(
             [
                 [[value.get(row[t : t + 2] + b, 0.0) for b in "ACGT"] for t in range(len(row) - 1)]
                 for row in map(decode, windows)
             ]
         )
-    return {name: np.asarray(value, dtype=np.float64) for name, value in found.items()}
+    return {name: np.asarray(value, dtype=np.float64) for name, value in by_oracle.items()}
 
 
 def screen(
@@ -210,9 +210,9 @@ def between(
     length: NDArray[np.float64], ladder: NDArray[np.float64], values: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Positive values (rungs, measures) at other lengths, (lengths, measures): lines in the logarithm of both."""
-    at, rungs = np.log(length), np.log(ladder)
-    seen = np.log(np.maximum(values, 1e-12))
-    return np.exp(np.stack([np.interp(at, rungs, column) for column in seen.T], axis=1))
+    log_length, rungs = np.log(length), np.log(ladder)
+    log_values = np.log(np.maximum(values, 1e-12))
+    return np.exp(np.stack([np.interp(log_length, rungs, column) for column in log_values.T], axis=1))
 
 
 class Scene(NamedTuple):
@@ -291,7 +291,7 @@ def _probabilities(instrument: Instrument, hidden: Tensor) -> Tensor:
     return torch.softmax(base_scores(instrument.model, hidden).double(), -1)
 
 
-def proposals(table: pd.DataFrame, each: int, most: int | None = None) -> pd.DataFrame:
+def proposals(table: pd.DataFrame, each: int, max_proposals: int | None = None) -> pd.DataFrame:
     """What to try: pairs of a feature and an oracle, those farthest beyond random directions first, each feature once.
 
     Parameters
@@ -300,7 +300,7 @@ def proposals(table: pd.DataFrame, each: int, most: int | None = None) -> pd.Dat
         Contract `SCREEN`.
     each
         Features an oracle, at most.
-    most
+    max_proposals
         Pairs, at most.
 
     Returns
@@ -317,4 +317,4 @@ def proposals(table: pd.DataFrame, each: int, most: int | None = None) -> pd.Dat
             count[oracle] = count.get(oracle, 0) + 1
             chosen.append(i)
     columns = ["feature", "oracle", "effect", "merit", "dose"]
-    return ranked.loc[chosen[:most], columns].reset_index(drop=True)
+    return ranked.loc[chosen[:max_proposals], columns].reset_index(drop=True)

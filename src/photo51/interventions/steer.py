@@ -220,8 +220,8 @@ def off_target(instrument: Instrument, written: Written, target: Bundle, *, dose
 
 def _trace(written: Written) -> pd.DataFrame:
     """The target's level at every base of the control and feature arms (contract `TRACE`)."""
-    kept = written.table["arm"].isin(["control", "feature"]).to_numpy()
-    rows, level = written.table[kept], written.level[kept]
+    shown = written.table["arm"].isin(["control", "feature"]).to_numpy()
+    rows, level = written.table[shown], written.level[shown]
     n, length = level.shape
     return TRACE.check(
         pd.DataFrame(

@@ -39,11 +39,11 @@ class Tail:
     """
 
     def __init__(self, model: StripedHyenaForCausalLM, site: str):
-        found = _AFTER.fullmatch(site)
-        if site not in model.sites or not (found or site == "embed"):
+        match = _AFTER.fullmatch(site)
+        if site not in model.sites or not (match or site == "embed"):
             raise InputError(f"site: need embed or block.{{i}}.out to go on from, got {site!r}")
         self.model = model
-        self.first = int(found[1]) + 1 if found else 0
+        self.first = int(match[1]) + 1 if match else 0
 
     def __call__(self, x: Tensor, cache: HyenaCache | None = None) -> Tensor:
         """Final normed hidden states (batch, length, d_model) from the site's tensor (batch, length, d_model).

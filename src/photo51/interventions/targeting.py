@@ -57,13 +57,13 @@ def target(
         raise InputError(
             f"target auto: need --oracle with one of {', '.join(SCREENED)}, got {declared[0] if declared else 'none'}"
         )
-    wanted = ScreenParams(random_directions=24)
+    settings = ScreenParams(random_directions=24)
     genes = coding_sequences(bases) if declared[0] == "codon_usage" else []
     table = screen(
         opened.instrument,
-        np.flatnonzero(opened.instrument.units.density > wanted.least_density).tolist(),
-        reference_windows(bases, wanted.windows, wanted.context + wanted.scored, wanted.seed, "choosing"),
-        wanted,
+        np.flatnonzero(opened.instrument.units.density > settings.least_density).tolist(),
+        reference_windows(bases, settings.windows, settings.context + settings.scored, settings.seed, "choosing"),
+        settings,
         only=declared[:1],
         code=code,
         codons=codon_table(genes) if genes else None,

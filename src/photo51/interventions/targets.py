@@ -53,8 +53,8 @@ class NextBase:
     def __call__(self, hidden: Tensor) -> Tensor:
         """(batch,)."""
         scores = base_scores(self.model, hidden[:, self.at - 1])
-        which = BASES.index(self.base.encode())
-        return (4 * scores[:, which] - scores.sum(-1)) / 3
+        base_index = BASES.index(self.base.encode())
+        return (4 * scores[:, base_index] - scores.sum(-1)) / 3
 
 
 @dataclass(frozen=True, eq=False)

@@ -84,11 +84,11 @@ def trial(
     pushed = torch.cat([shifts, *(float(rung) * directions.to(rows) for rung in ladder)])
     effect = written_effects(instrument, pushed, prompts, judges, params)
     random = np.abs(effect[len(rows) :]).reshape(params.rungs, len(directions), -1)
-    told = (np.median(random, axis=1) > 0).all(axis=0)
-    null = between(length, ladder, np.quantile(random, 0.99, axis=1)[:, told])
+    distinguishable = (np.median(random, axis=1) > 0).all(axis=0)
+    null = between(length, ladder, np.quantile(random, 0.99, axis=1)[:, distinguishable])
     effect, names = (
-        effect[: len(rows), told],
-        np.array([oracle.name for oracle in judges], dtype=object)[told],
+        effect[: len(rows), distinguishable],
+        np.array([oracle.name for oracle in judges], dtype=object)[distinguishable],
     )
     n = len(names)
     table = {
@@ -115,14 +115,14 @@ def written_effects(
     number = np.tile(np.arange(n), len(shifts) + 1)
     bases: list[str] = []
     for i in progress(range(0, len(every), params.batch), "trial", unit="batches"):
-        which = number[i : i + params.batch]
+        batch = number[i : i + params.batch]
         bases += generate(
             instrument.model,
-            prompts[which % len(prompts)],
+            prompts[batch % len(prompts)],
             params.length,
             sampling=params.sampling,
             edits={instrument.site: RowShift(every[i : i + params.batch])},
-            rows=which,
+            rows=batch,
         ).sequences()
     scores = judge(bases, judges).reshape(len(shifts) + 1, n, len(judges))
     return (scores[1:] - scores[:1]).mean(axis=1)

@@ -54,9 +54,9 @@ class Amplified:
         """Read tokens; scores of the base after each."""
         return self._join(self.a.logits(ids), self.b.logits(ids))
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> Amplified:
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Amplified:
         """Some of the sequences."""
-        return Amplified(self.a.take(which), self.b.take(which), self.alpha)
+        return Amplified(self.a.take(chosen), self.b.take(chosen), self.alpha)
 
 
 def amplified_rates(
@@ -91,7 +91,7 @@ def amplified_rates(
     settings = params.model_copy(update={"rollouts": len(contexts), "length": follow.shape[1] - params.warmup})
     rates: dict[float, list[tuple[float, float, float, float]]] = {}
     for alpha in strengths:
-        asked = rollouts(
+        answers = rollouts(
             _joined(a, b, alpha),
             events,
             settings,
@@ -102,7 +102,7 @@ def amplified_rates(
         place = 0
         for event in events:
             n = len(event.forward) + len(event.reverse)
-            p = np.sum([x.p for x in asked[place : place + n]], axis=0)
+            p = np.sum([x.p for x in answers[place : place + n]], axis=0)
             place += n
             mean, _, low, high = interval(p.mean(axis=1), params.confidence)
             rates[alpha].append((mean, low, high, float(p.sum() ** 2 / max((p**2).sum(), 1e-300))))
@@ -132,14 +132,14 @@ def _joined(a: Opener, b: Opener, alpha: float) -> Opener:
     return lambda numbers: Amplified(a(numbers), b(numbers), alpha)
 
 
-def extrapolate(alphas: Sequence[float], rates: Sequence[float], n_eff: Sequence[float], least: float) -> float:
+def extrapolate(alphas: Sequence[float], rates: Sequence[float], n_eff: Sequence[float], min_n_eff: float) -> float:
     """Rate at α = 0 by a quadratic of log rate through the three smallest positive strengths at which it could be
     measured.
 
     NaN where fewer than three strengths have enough effective places. Far strengths extrapolate badly: the logarithm
     is only locally quadratic.
     """
-    usable = [(x, r) for x, r, n in zip(alphas, rates, n_eff, strict=True) if x > 0 and r > 0 and n >= least][:3]
+    usable = [(x, r) for x, r, n in zip(alphas, rates, n_eff, strict=True) if x > 0 and r > 0 and n >= min_n_eff][:3]
     if len(usable) < 3:
         return float("nan")
     x, r = np.array(usable).T

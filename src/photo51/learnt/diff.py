@@ -118,8 +118,8 @@ def next_base_laws(a: DnaModel, b: DnaModel, rows: NDArray[np.uint8], batch: int
         log_a, log_b = (_log2_law(model, ids) for model in (a, b))
         kl = np.maximum((np.exp2(log_b) * (log_b - log_a)).sum(axis=-1), 0.0)  # rounding may give −1e-17
         letter = np.searchsorted(BASE_IDS, ids[:, 1:])[..., None]
-        own = [-np.take_along_axis(log, letter, axis=-1)[..., 0] for log in (log_a, log_b)]
-        parts.append(tuple(np.pad(x, ((0, 0), (1, 0)), constant_values=np.nan) for x in (kl, *own)))
+        surprisals = [-np.take_along_axis(log, letter, axis=-1)[..., 0] for log in (log_a, log_b)]
+        parts.append(tuple(np.pad(x, ((0, 0), (1, 0)), constant_values=np.nan) for x in (kl, *surprisals)))
     return Laws(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
@@ -159,7 +159,7 @@ def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffPara
         window, column = np.divmod(flat, windows.length)
         start = windows.places["start"].to_numpy()[window]
         position = start + (column if strand == "+" else windows.length - 1 - column)
-        seen = [
+        around = [
             (_strand(windows, strand)[w, max(0, c - params.context) : c + params.context + 1]).tobytes().decode()
             for w, c in zip(window, column, strict=True)
         ]
@@ -172,7 +172,7 @@ def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffPara
                     "kl": law.kl.ravel()[flat],
                     "bits_a": law.bits_a.ravel()[flat],
                     "bits_b": law.bits_b.ravel()[flat],
-                    "around": seen,
+                    "around": around,
                 }
             )
         )

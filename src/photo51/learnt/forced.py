@@ -37,7 +37,7 @@ class NextBase(Protocol):
     def logits(self, ids: NDArray[np.integer]) -> Tensor:
         """Read (sequences, length) tokens; scores (sequences, length, 4) of the base after each."""
 
-    def take(self, which: NDArray[np.bool_] | NDArray[np.integer]) -> NextBase:
+    def take(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> NextBase:
         """Some of the sequences, by index, which may come more than once; this stream stays as it is."""
 
 

@@ -47,11 +47,11 @@ def draw_windows(path: Path, n: int, length: int, seed: int) -> Windows:
     start: list[int] = []
     rows: list[NDArray[np.uint8]] = []
     for record in read_fasta(path):
-        for at in range(0, len(record.ids) - length + 1, length):
-            ids = record.ids[at : at + length]
+        for first in range(0, len(record.ids) - length + 1, length):
+            ids = record.ids[first : first + length]
             if not is_ambiguous(ids).any():
                 chrom.append(record.name)
-                start.append(at)
+                start.append(first)
                 rows.append(ids)
     if not rows:
         raise InputError(f"{path}: need a record with {length:,} bases of A, C, G, T in a row, got none")

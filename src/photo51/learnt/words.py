@@ -113,10 +113,10 @@ def words_table(
         taken = [next(place) for _ in event.forward + event.reverse]
         forward, reverse = taken[: len(event.forward)], taken[len(event.forward) :]
         groups = {"+": forward, "-": reverse, "both": taken} if reverse else {"both": forward}
-        for strand, which in groups.items():
-            patterns = [(event.forward + event.reverse)[i - taken[0]] for i in which]
-            row = _row(patterns, [written.asked[i] for i in which], written.codes, params)
-            row["fresh_per_kb"] = 1_000 * float(sum(other.asked[i].p.mean() for i in which)) if other else np.nan
+        for strand, numbers in groups.items():
+            patterns = [(event.forward + event.reverse)[i - taken[0]] for i in numbers]
+            row = _row(patterns, [written.asked[i] for i in numbers], written.codes, params)
+            row["fresh_per_kb"] = 1_000 * float(sum(other.asked[i].p.mean() for i in numbers)) if other else np.nan
             rows.append({"word": event.name, "text": event.text, "strand": strand} | row)
     table = pd.DataFrame(rows).assign(model=model, model_digest=digest)
     return WORDS.check(table[list(WORDS.columns)])
@@ -157,8 +157,8 @@ def rollouts(
         written.append(base)
         if t + 1 < warmup + params.length:
             stream.read(BASE_IDS[base][:, None])
-    asked = [Asked(np.stack(p, axis=1), n) for p, n in zip(probabilities, spent, strict=True)]
-    return Rollouts(np.stack(written[warmup:], axis=1).astype(np.int64), asked)
+    answers = [Asked(np.stack(p, axis=1), n) for p, n in zip(probabilities, spent, strict=True)]
+    return Rollouts(np.stack(written[warmup:], axis=1).astype(np.int64), answers)
 
 
 def spacing(patterns: Sequence[Pattern], params: WordsParams) -> int:
@@ -185,11 +185,11 @@ def _ask(
 
 def _row(
     patterns: Sequence[Pattern],
-    asked: Sequence[Asked],
+    answers: Sequence[Asked],
     written: NDArray[np.int64],
     params: WordsParams,
 ) -> dict[str, object]:
-    p = np.sum([a.p for a in asked], axis=0)
+    p = np.sum([a.p for a in answers], axis=0)
     n_words = sum(q.n_words for q in patterns)
     counted, length = count(patterns, written)
     kb = length / 1_000
@@ -212,7 +212,7 @@ def _row(
         "counted_low": limits[0] / kb,
         "counted_high": limits[1] / kb,
         "markov_per_kb": 1_000 * markov_rate(patterns, written, params.markov_order),
-        "forward_bases": sum(a.forward_bases for a in asked),
+        "forward_bases": sum(a.forward_bases for a in answers),
         "counting_bases": rate / se**2 if se > 0 else np.inf,
     }
 

@@ -137,8 +137,8 @@ def _invariances(model: DnaModel, sequences: list[NDArray[np.uint8]], seed: int)
     sites = [s for s in model.sites if s.endswith((".out", "final_norm"))]
 
     def read(rows: list[NDArray[np.uint8]], row: int = 0, stop: int | None = None) -> list[torch.Tensor]:
-        found = model.read(rows, sites).activations
-        return [found[s][row][:stop].float() for s in sites]
+        activations = model.read(rows, sites).activations
+        return [activations[s][row][:stop].float() for s in sites]
 
     first = sequences[0]
     whole, limit = read([first]), 0.0 if model.spec.family.startswith("stripedhyena") else 1e-4

@@ -116,7 +116,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         "trained_on": _trained_on(genomes, config),
         "windows": {"size": SIZE, "n": len(typical)},
     }
-    made = Provenance(
+    lineage = Provenance(
         stage="ship-dictionary",
         params={"run": config.run, "seeds": seeds, "places": places},
         inputs={"names": sha256(run / "names.parquet")},
@@ -124,10 +124,10 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
     with atomic(out) as partial:
         partial.mkdir()
         _write_weights(small, partial)
-        write_table(names, partial / "names.parquet", NAMES, made)
-        write_table(ledger, partial / "ledger.parquet", LEDGER, made)
-        write_table(features, partial / "features.parquet", SEED_MATCH, made)
-        write_table(typical, partial / "typical.parquet", TYPICAL, made)
+        write_table(names, partial / "names.parquet", NAMES, lineage)
+        write_table(ledger, partial / "ledger.parquet", LEDGER, lineage)
+        write_table(features, partial / "features.parquet", SEED_MATCH, lineage)
+        write_table(typical, partial / "typical.parquet", TYPICAL, lineage)
         write_json(about, partial / ABOUT)
         (partial / "README.md").write_text(card(about, names, features), encoding="utf-8")
         size = sum(p.stat().st_size for p in partial.iterdir())

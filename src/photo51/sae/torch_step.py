@@ -71,13 +71,13 @@ class TorchStep:
         )
         pre = torch.addmm(w["bias"], centred, w["encoder"].T)
         token, feature = self.rule.mask(pre).nonzero(as_tuple=True)
-        found = pre[token, feature]
+        chosen = pre[token, feature]
         del pre
-        code = self.rule.codes(found, feature)
+        code = self.rule.codes(chosen, feature)
         scale = 2 / total / len(self.prefixes)
         residual, square = self._residuals(centred, token, feature, code, scale)
         slope = self._slopes(residual, token, feature)
-        slope = self.rule.pull(found, feature, slope, total)
+        slope = self.rule.pull(chosen, feature, slope, total)
         g = self._gradients(residual, centred, (token, feature, code, slope))
         fired = self._sum_tensor(torch.bincount(feature, minlength=len(w["bias"])))
         loss = self._sum(float(square.sum(dtype=torch.float64))) / total
