@@ -194,7 +194,7 @@ def test_an_empty_folder_and_an_empty_mask_are_refused(tmp_path):
 def test_a_shard_is_made_only_if_whole_and_of_the_same_making(tmp_path):
     path = shard_path(tmp_path, 0)
     assert not is_made(path, "m")
-    write(tmp_path, 0, 0, 5, fingerprint="m")
+    write(tmp_path, 0, 0, 5, made="m")
     assert is_made(path, "m")
     assert not is_made(path, "other")
     path.write_bytes(path.read_bytes()[:-1])

@@ -313,9 +313,9 @@ def steering(
     before = background.probability.double()
     divergence = (p * (p / before).log()).sum(-1).mean(1) / LN2
     rise = (p[0] - before).mean(0)
-    own, null = float(divergence[0]), divergence[1:].cpu().numpy()
+    own_move, null = float(divergence[0]), divergence[1:].cpu().numpy()
     measured: dict[str, float | str] = {
-        "steer_kl": own,
+        "steer_kl": own_move,
         "steer_null_q99": float(np.quantile(null, 0.99)),
         "steer_base": "ACGT"[int(rise.argmax())],
         "steer_change": float(rise.max()),

@@ -96,9 +96,9 @@ def resolve_place(
     fits = [(g, c) for g, c in contigs if decode(bases.sequence(g, c, pos, pos + len(ref))) == ref]
     if len(fits) != 1:
         there = ", ".join(f"{g} {c}".strip() for g, c in fits) or "none"
-        known = ", ".join(dict.fromkeys(c for _, c, _ in _contigs(bases)))
+        known_contigs = ", ".join(dict.fromkeys(c for _, c, _ in _contigs(bases)))
         raise InputError(
-            f"place {text!r}: need one contig with {ref} at base {pos + 1:,} (contigs: {known}), got {there}; "
+            f"place {text!r}: need one contig with {ref} at base {pos + 1:,} (contigs: {known_contigs}), got {there}; "
             "write CHROM:POS:REF>ALT, or --genome"
         )
     return Variant(fits[0][1], pos, ref, alt), fits[0][0] or genome

@@ -119,12 +119,12 @@ def _advance(
     live: frozenset[tuple[int, int]], base: int, patterns: Sequence[Pattern]
 ) -> tuple[frozenset[tuple[int, int]], bool]:
     after, finished = set(), False
-    for which, state in {*live, *((i, 0) for i in range(len(patterns)))}:
-        following = int(patterns[which].step[state, base])
-        if following == len(patterns[which].step):
+    for pattern, state in {*live, *((i, 0) for i in range(len(patterns)))}:
+        following = int(patterns[pattern].step[state, base])
+        if following == len(patterns[pattern].step):
             finished = True
         elif following != DEAD:
-            after.add((which, following))
+            after.add((pattern, following))
     return frozenset(after), finished
 
 

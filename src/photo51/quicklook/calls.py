@@ -33,11 +33,11 @@ def named_calls(
     features
         Contract `SEED_MATCH`.
     """
-    known = features.set_index("feature")
+    facts = features.set_index("feature")
     rows = []
     for name in names[names["named"]].to_dict("records"):
         f = int(name["feature"])
-        maximum = float(known.at[f, "maximum"])
+        maximum = float(facts.at[f, "maximum"])
         threshold = float(name["threshold"])
         if not np.isfinite(threshold) or threshold <= 0:
             threshold = np.nextafter(np.float32(0), np.float32(1))
@@ -59,7 +59,7 @@ def named_calls(
                         "grade": name["grade"],
                         "n_survived": int(name["n_survived"]),
                         "n_checks": int(name["n_checks"]),
-                        "match": float(known.at[f, "match"]),
+                        "match": float(facts.at[f, "match"]),
                     }
                 )
     if not rows:
@@ -70,13 +70,13 @@ def named_calls(
 
 def joined_runs(mask: NDArray[np.bool_], gap: int) -> NDArray[np.int64]:
     """Runs of True, those at most `gap` apart joined, (n, 2) half-open."""
-    found = runs(mask)
-    if len(found) < 2:
-        return found
-    first = np.concatenate([[True], found[1:, 0] - found[:-1, 1] > gap])
+    stretches = runs(mask)
+    if len(stretches) < 2:
+        return stretches
+    first = np.concatenate([[True], stretches[1:, 0] - stretches[:-1, 1] > gap])
     starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(found)) - 1
-    return np.stack([found[starts, 0], found[ends, 1]], axis=1)
+    ends = np.append(starts[1:], len(stretches)) - 1
+    return np.stack([stretches[starts, 0], stretches[ends, 1]], axis=1)
 
 
 def unexplained(
@@ -150,11 +150,11 @@ def covered(piece: Piece, strand: Strand, calls: pd.DataFrame, annotations: pd.D
     out = np.zeros(len(piece.ids), dtype=bool)
     tables = [calls[calls["chrom"] == piece.chrom]]
     if len(annotations):
-        own = annotations[(annotations["chrom"] == piece.chrom) & ~annotations["kind"].isin(PLAIN)]
-        tables.append(own)
+        on_contig = annotations[(annotations["chrom"] == piece.chrom) & ~annotations["kind"].isin(PLAIN)]
+        tables.append(on_contig)
     for table in tables:
-        some = table[table["strand"].isin([strand, "."])]
-        for a, b in zip(some["start"].to_numpy(), some["end"].to_numpy(), strict=True):
+        on_strand = table[table["strand"].isin([strand, "."])]
+        for a, b in zip(on_strand["start"].to_numpy(), on_strand["end"].to_numpy(), strict=True):
             out[max(0, a - piece.start) : max(0, b - piece.start)] = True
     return out
 

@@ -30,12 +30,14 @@ def write_bits(pieces: list[Piece], read: list[dict[Strand, Strands]], folder: P
     sizes = {p.chrom: p.whole for p in pieces}
     for strand, side in SIDE.items():
         parts = []
-        for p, found in zip(pieces, read, strict=True):
-            bits = found[strand].bits
+        for p, strands in zip(pieces, read, strict=True):
+            bits = strands[strand].bits
             for a, b in runs(np.isfinite(bits)):
-                at = np.arange(p.start + a, p.start + b)
+                positions = np.arange(p.start + a, p.start + b)
                 parts.append(
-                    pd.DataFrame({"chrom": p.chrom, "start": at, "end": at + 1, "value": bits[a:b].astype(float)})
+                    pd.DataFrame(
+                        {"chrom": p.chrom, "start": positions, "end": positions + 1, "value": bits[a:b].astype(float)}
+                    )
                 )
         if parts:
             order = {name: i for i, name in enumerate(sizes)}

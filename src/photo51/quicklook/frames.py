@@ -41,9 +41,11 @@ def open_frames(piece: Piece, strands: dict[Strand, Strands], shortest: int = SH
             bits = strands[strand].bits[first:last]
             mean = float(np.nanmean(bits)) if np.isfinite(bits).any() else np.nan
             rows.append((piece.chrom, piece.start + first, piece.start + last, strand, (b - a) // 3, complete, mean))
-    found = pd.DataFrame(rows, columns=list(READ_ORFS.columns))
+    frames = pd.DataFrame(rows, columns=list(READ_ORFS.columns))
     return (
-        READ_ORFS.check(found.sort_values(["start", "end", "strand"], ignore_index=True)) if rows else READ_ORFS.empty()
+        READ_ORFS.check(frames.sort_values(["start", "end", "strand"], ignore_index=True))
+        if rows
+        else READ_ORFS.empty()
     )
 
 
@@ -54,14 +56,14 @@ def _frames(ids: NDArray[np.uint8], starts: set[str], stops: set[str]) -> list[t
         begin: int | None = phase  # a frame may have begun before what is read
         open_left = True
         last = phase + (len(text) - phase) // 3 * 3
-        for at in range(phase, last, 3):
-            codon = text[at : at + 3]
+        for codon_start in range(phase, last, 3):
+            codon = text[codon_start : codon_start + 3]
             if codon in stops:
                 if begin is not None:
-                    out.append((begin, at + 3, not open_left))
+                    out.append((begin, codon_start + 3, not open_left))
                 begin, open_left = None, False
             elif begin is None and codon in starts:
-                begin = at
+                begin = codon_start
         if begin is not None and last > begin:
             out.append((begin, last, False))
     return out

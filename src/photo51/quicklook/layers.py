@@ -57,11 +57,11 @@ class _Memory:
             while len(order) < size:
                 order = np.concatenate([order, np.random.default_rng([self.seed, epoch]).permutation(len(self.x))])
                 epoch += 1
-            some, order = order[:size], order[size:]
+            chosen, order = order[:size], order[size:]
             if start:
                 start -= 1
                 continue
-            yield self.x[some]
+            yield self.x[chosen]
 
     def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
         """Distinct random rows, at most as many as there are."""
@@ -104,12 +104,12 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
         seed=params.seed,
     )
     settled = burn_in(model, genomes, probes, sites).warmup
-    held = _windows(genomes, inputs, "test", params.seed).head(params.score_windows)
+    held_out = _windows(genomes, inputs, "test", params.seed).head(params.score_windows)
     rows = []
     for i, site in enumerate(progress(sites, "layers", len(sites), "blocks")):
         x, z = train.x[site], test.x[site]
         sae = fit(_Memory(x, model.spec.origin(site), params.seed), _sae(params, len(x)))
-        losses = recovered(splice(model, sae, genomes, held, x.mean(axis=0)))
+        losses = recovered(splice(model, sae, genomes, held_out, x.mean(axis=0)))
         error = np.square(z - sae.decode(sae.encode(z))).sum(dtype=np.float64)
         warm = settled[site]
         rows.append(
@@ -123,7 +123,7 @@ def layers(model: DnaModel, genomes: Genomes, params: LayersParams) -> pd.DataFr
                 "kmer_auroc": kmer,
                 "n_classes": len(classes),
                 "burn_in": -1 if warm is None else int(warm),
-                "seconds_per_mb": _seconds(model, genomes, held, site),
+                "seconds_per_mb": _seconds(model, genomes, held_out, site),
             }
         )
     return LAYERS.check(recommend(pd.DataFrame(rows), params))
@@ -177,10 +177,10 @@ def _windows(genomes: Genomes, inputs: Inputs, split: str, seed: int) -> pd.Data
         Where there is none.
     """
     inside, table = inputs.workspace.split_mask(split), genomes.windows()
-    own = np.array([bool(inside[core_rows(w)].all()) for w in table.to_dict("records")])
-    if not own.any():
+    inside_split = np.array([bool(inside[core_rows(w)].all()) for w in table.to_dict("records")])
+    if not inside_split.any():
         raise InputError(f"{genomes.folder}: need windows of split {split}, got none; use more or shorter blocks")
-    table = table[own]
+    table = table[inside_split]
     return table.iloc[np.random.default_rng([seed, len(split)]).permutation(len(table))].reset_index(drop=True)
 
 
@@ -202,19 +202,19 @@ def _read(
     return Rows(np.concatenate(index), {s: np.concatenate(parts) for s, parts in x.items()})
 
 
-def _probed(inputs: Inputs, train: NDArray[np.int64], test: NDArray[np.int64], least: int) -> list[AnnotationClass]:
+def _probed(inputs: Inputs, train: NDArray[np.int64], test: NDArray[np.int64], min_bases: int) -> list[AnnotationClass]:
     """Classes with enough bases inside and outside, among those learned from and those held out."""
-    own = [
+    testable = [
         c
         for c in inputs.classes()
-        if not c.reason and all(least <= c.mask[r].sum() <= len(r) - least for r in (train, test))
+        if not c.reason and all(min_bases <= c.mask[r].sum() <= len(r) - min_bases for r in (train, test))
     ]
-    if not own:
+    if not testable:
         raise InputError(
-            f"{inputs.folder}: need an annotation class with {least} bases in what is learned from and in what is held"
-            " out, got none"
+            f"{inputs.folder}: need an annotation class with {min_bases} bases in what is learned from and in what is"
+            " held out, got none"
         )
-    return own
+    return testable
 
 
 def _kmers(inputs: Inputs, index: NDArray[np.int64], k: int) -> NDArray[np.int64]:
@@ -222,15 +222,15 @@ def _kmers(inputs: Inputs, index: NDArray[np.int64], k: int) -> NDArray[np.int64
     n, bases = inputs.workspace.n_rows, inputs.bases.astype(np.int64)
     row, minus = index % n, index >= n
     stretch = np.searchsorted(inputs.stretches, np.arange(n), side="right")
-    out, known = np.zeros(len(index), dtype=np.int64), np.ones(len(index), dtype=bool)
+    out, unambiguous = np.zeros(len(index), dtype=np.int64), np.ones(len(index), dtype=bool)
     for back in range(k - 1, -1, -1):
-        at = np.where(minus, row + back, row - back)
-        inside = (at >= 0) & (at < n)
-        at = np.clip(at, 0, n - 1)
-        base = bases[at]
-        known &= inside & (stretch[at] == stretch[row]) & (base < 4)
+        place = np.where(minus, row + back, row - back)
+        inside = (place >= 0) & (place < n)
+        place = np.clip(place, 0, n - 1)
+        base = bases[place]
+        unambiguous &= inside & (stretch[place] == stretch[row]) & (base < 4)
         out = 4 * out + np.where(minus, 3 - base, base)
-    return np.where(known, out, 4**k)
+    return np.where(unambiguous, out, 4**k)
 
 
 def auroc(scores: NDArray[np.floating], positive: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -253,9 +253,9 @@ def neuron_auroc(
     x: NDArray[np.float32], z: NDArray[np.float32], y_train: NDArray[np.bool_], y_test: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Held-out area of the neuron, and sign, that is best on what may be learned from, a class each."""
-    found = auroc(x, y_train) - 0.5
-    best = np.abs(found).argmax(axis=0)
-    sign = np.sign(found[best, np.arange(y_train.shape[1])])
+    above_chance = auroc(x, y_train) - 0.5
+    best = np.abs(above_chance).argmax(axis=0)
+    sign = np.sign(above_chance[best, np.arange(y_train.shape[1])])
     return 0.5 + sign * (auroc(z, y_test)[best, np.arange(y_test.shape[1])] - 0.5)
 
 

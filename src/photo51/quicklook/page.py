@@ -305,8 +305,8 @@ def _windows(read: Read) -> list[Block]:
 
 
 def _three(values: pd.Series) -> list[float]:
-    known = values.dropna()
-    return [float(known.quantile(q)) for q in (0.05, 0.5, 0.95)] if len(known) else [float("nan")] * 3
+    finite = values.dropna()
+    return [float(finite.quantile(q)) for q in (0.05, 0.5, 0.95)] if len(finite) else [float("nan")] * 3
 
 
 def _orfs(read: Read) -> list[Block]:

@@ -39,9 +39,9 @@ class _Canvas:
         self.piece, self.width, self.y = piece, width, 20.0
         self.parts: list[str] = []
 
-    def x(self, at: float) -> float:
+    def x(self, position: float) -> float:
         """Horizontal place of a position."""
-        return LABEL + (at - self.piece.start) / len(self.piece.ids) * (self.width - LABEL - RIGHT)
+        return LABEL + (position - self.piece.start) / len(self.piece.ids) * (self.width - LABEL - RIGHT)
 
     def label(self, text: str, y: float, colour: str = theme.INK) -> None:
         shown = text if len(text) <= 25 else f"{text[:24]}…"
@@ -56,9 +56,11 @@ class _Canvas:
             ' stroke-width="1"/>'
         )
 
-    def box(self, span: tuple[int, int], at: tuple[float, float], colour: str, title: str, opacity: float = 1) -> None:
+    def box(
+        self, span: tuple[int, int], top_and_height: tuple[float, float], colour: str, title: str, opacity: float = 1
+    ) -> None:
         """A mark over a span of positions, at (top, height)."""
-        (start, end), (y, height) = span, at
+        (start, end), (y, height) = span, top_and_height
         a, b = self.x(max(start, self.piece.start)), self.x(min(end, self.piece.end))
         shade = f' fill-opacity="{opacity:.2f}"' if opacity < 1 else ""
         self.parts.append(
@@ -123,11 +125,11 @@ def _step(length: int) -> int:
 def _axis(canvas: _Canvas) -> None:
     p, step = canvas.piece, _step(len(canvas.piece.ids))
     canvas.line(canvas.y, theme.MUTED)
-    for at in range(-(-p.start // step) * step, p.end + 1, step):
-        x = canvas.x(at)
+    for position in range(-(-p.start // step) * step, p.end + 1, step):
+        x = canvas.x(position)
         canvas.parts.append(
             f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{canvas.y - 4:.1f}" y2="{canvas.y:.1f}" stroke="{theme.MUTED}"/>'
-            f'<text x="{x:.1f}" y="{canvas.y - 7:.1f}" text-anchor="middle" fill="{theme.MUTED}">{at:,}</text>'
+            f'<text x="{x:.1f}" y="{canvas.y - 7:.1f}" text-anchor="middle" fill="{theme.MUTED}">{position:,}</text>'
         )
     canvas.y += 14
 
@@ -137,15 +139,15 @@ def _curve(canvas: _Canvas, windows: pd.DataFrame, column: str, name: str, usual
     height, top = 46.0, canvas.y
     low, high = np.quantile(usual, 0.05), np.quantile(usual, 0.95)
     values = windows[column].dropna().to_numpy()
-    least, largest = (
+    lowest, largest = (
         min(low, *values, 9) if len(values) else low,
         max(high, *values, -9) if len(values) else high,
     )
-    pad = 0.06 * (largest - least or 1)
-    least, largest = least - pad, largest + pad
+    pad = 0.06 * (largest - lowest or 1)
+    lowest, largest = lowest - pad, largest + pad
 
     def y(value: float) -> float:
-        return float(top + height * (1 - (value - least) / (largest - least)))
+        return float(top + height * (1 - (value - lowest) / (largest - lowest)))
 
     canvas.box(
         (canvas.piece.start, canvas.piece.end),
@@ -155,11 +157,11 @@ def _curve(canvas: _Canvas, windows: pd.DataFrame, column: str, name: str, usual
         0.55,
     )
     canvas.label(name, top + height / 2 - 7)
-    canvas.label(f"{least + pad:.2f} to {largest - pad:.2f}", top + height / 2 + 8, theme.MUTED)
+    canvas.label(f"{lowest + pad:.2f} to {largest - pad:.2f}", top + height / 2 + 8, theme.MUTED)
     for strand in STRANDS:
-        own = windows[windows["strand"] == strand].sort_values("start")
+        on_strand = windows[windows["strand"] == strand].sort_values("start")
         points = []
-        for r in own.to_dict("records"):
+        for r in on_strand.to_dict("records"):
             if np.isfinite(r[column]):
                 points += [
                     f"{canvas.x(r['start']):.1f},{y(r[column]):.1f}",
@@ -190,11 +192,11 @@ def _on(middle: float, strand: str) -> tuple[float, float]:
 
 def _annotated(canvas: _Canvas, annotations: pd.DataFrame) -> None:
     for kind in _ANNOTATED:
-        own = annotations[annotations["kind"] == kind]
-        if own.empty or (kind == "gene" and (annotations["kind"] == "CDS").any()):
+        of_kind = annotations[annotations["kind"] == kind]
+        if of_kind.empty or (kind == "gene" and (annotations["kind"] == "CDS").any()):
             continue
         middle = _lane(canvas, words.kind(kind))
-        for r in own.to_dict("records"):
+        for r in of_kind.to_dict("records"):
             top, height = _on(middle, r["strand"])
             canvas.box(
                 (r["start"], r["end"]),
@@ -228,9 +230,9 @@ def _called(canvas: _Canvas, calls: pd.DataFrame) -> None:
     size = (calls["end"] - calls["start"]).groupby([calls["name"], calls["orientation"]]).sum()
     order = size.sort_values(ascending=False, kind="stable").index[:LANES]
     for name, orientation in order:
-        own = calls[(calls["name"] == name) & (calls["orientation"] == orientation)]
+        of_name = calls[(calls["name"] == name) & (calls["orientation"] == orientation)]
         middle = _lane(canvas, reading_of(str(name), str(orientation)))
-        for r in merged(own).to_dict("records"):
+        for r in merged(of_name).to_dict("records"):
             title = (
                 f"f{r['feature']} at {r['share']:.2f} of its largest activation, {r['start'] + 1:,}-{r['end']:,}"
                 f" ({r['strand']}); {r['n_survived']} of {r['n_checks']} checks held"
@@ -243,11 +245,11 @@ def merged(calls: pd.DataFrame) -> pd.DataFrame:
     """Overlapping or touching intervals of one strand as one, with the call that has the largest share."""
     parts = []
     for _, of_strand in calls.groupby("strand", sort=True):
-        own = of_strand.sort_values(["start", "end"], ignore_index=True)
-        reach = own["end"].cummax().shift(fill_value=-1)
-        group = (own["start"] > reach).cumsum()
-        best = own.loc[own["share"].fillna(-1).groupby(group).idxmax()].reset_index(drop=True)
-        ends = own.groupby(group).agg(start=("start", "min"), end=("end", "max")).reset_index(drop=True)
+        by_start = of_strand.sort_values(["start", "end"], ignore_index=True)
+        reach = by_start["end"].cummax().shift(fill_value=-1)
+        group = (by_start["start"] > reach).cumsum()
+        best = by_start.loc[by_start["share"].fillna(-1).groupby(group).idxmax()].reset_index(drop=True)
+        ends = by_start.groupby(group).agg(start=("start", "min"), end=("end", "max")).reset_index(drop=True)
         parts.append(best.assign(start=ends["start"], end=ends["end"]))
     return pd.concat(parts, ignore_index=True) if parts else calls
 

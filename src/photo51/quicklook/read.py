@@ -86,8 +86,8 @@ class Read:
     @cached_property
     def unlike(self) -> float:
         """Share of windows unlike the training sequence."""
-        known = self.windows[self.windows["bits"].notna()]
-        return float((known["unlike"] != "").mean()) if len(known) else float("nan")
+        scored = self.windows[self.windows["bits"].notna()]
+        return float((scored["unlike"] != "").mean()) if len(scored) else float("nan")
 
     def write(self, folder: Path | str) -> Path:
         """Write the page, BED, bigWig and TSV to a folder, replaced as a whole; the page comes back.
@@ -157,14 +157,14 @@ def read_source(source: Source, model: DnaModel, shelf: Shelved) -> Read:
     named = shelf.names.loc[shelf.names["named"], "feature"].to_numpy(np.int64)
     strands, windows, calls, orfs, odd = [], [], [], [], []
     for piece in source.pieces:
-        found = read_piece(model, shelf.sae, piece)
-        strands.append(found)
-        windows.append(compared(piece, found, shelf.typical))
-        own = named_calls(piece, found, shelf.names, features)
+        strands_read = read_piece(model, shelf.sae, piece)
+        strands.append(strands_read)
+        windows.append(compared(piece, strands_read, shelf.typical))
+        own = named_calls(piece, strands_read, shelf.names, features)
         calls.append(own)
-        orfs.append(open_frames(piece, found))
-        known = {s: covered(piece, s, own, source.annotations) for s in STRANDS}
-        odd.append(unexplained(piece, found, known, named, features))
+        orfs.append(open_frames(piece, strands_read))
+        explained = {s: covered(piece, s, own, source.annotations) for s in STRANDS}
+        odd.append(unexplained(piece, strands_read, explained, named, features))
     return Read(
         source.title,
         model.spec.name,

@@ -70,8 +70,8 @@ def read_piece(model: DnaModel, sae: Dictionary, piece: Piece) -> dict[Strand, S
             ids, before = piece.ids, piece.before
         else:
             ids, before = reverse_complement(piece.ids), reverse_complement(piece.after)
-        found = _read(model, sae, _known_end(before)[-CONTEXT:], ids)
-        out[strand] = found if strand == "+" else _flipped(found)
+        strands = _read(model, sae, _known_end(before)[-CONTEXT:], ids)
+        out[strand] = strands if strand == "+" else _flipped(strands)
     return out
 
 
@@ -104,20 +104,24 @@ def _read(model: DnaModel, sae: Dictionary, before: NDArray[np.uint8], ids: NDAr
         for w, logs, whole in zip(batch, got.log_probs, got.activations[site], strict=True):
             bits.append(-logs[w.warmup :] / math.log(2))
             x = whole[w.warmup :].float().cpu().numpy()
-            some = sae.encode(x)
-            error.append(np.square(x - sae.decode(some)).sum(axis=1))
+            batch_codes = sae.encode(x)
+            error.append(np.square(x - sae.decode(batch_codes)).sum(axis=1))
             spread.append(np.square(x - sae.offset).sum(axis=1))
-            codes.append(some)
-    known = ~is_ambiguous(ids)
-    joined = sp.csr_matrix(sp.diags_array(known.astype(np.float32), format="csr") @ sp.vstack(codes, format="csr"))
+            codes.append(batch_codes)
+    unambiguous = ~is_ambiguous(ids)
+    joined = sp.csr_matrix(
+        sp.diags_array(unambiguous.astype(np.float32), format="csr") @ sp.vstack(codes, format="csr")
+    )
     joined.eliminate_zeros()
-    at = np.arange(len(ids))
-    since = at - np.maximum.accumulate(np.where(known, -len(before) - 1, at)) - 1  # known bases read before this one
+    places = np.arange(len(ids))
+    since = (
+        places - np.maximum.accumulate(np.where(unambiguous, -len(before) - 1, places)) - 1
+    )  # known bases read before this one
     cold = since < COLD
     return Strands(
-        np.where(known, np.concatenate(bits), np.nan).astype(np.float32),
+        np.where(unambiguous, np.concatenate(bits), np.nan).astype(np.float32),
         joined,
-        np.where(known, np.concatenate(error), np.nan).astype(np.float32),
-        np.where(known, np.concatenate(spread), np.nan).astype(np.float32),
+        np.where(unambiguous, np.concatenate(error), np.nan).astype(np.float32),
+        np.where(unambiguous, np.concatenate(spread), np.nan).astype(np.float32),
         cold,
     )

@@ -95,9 +95,9 @@ def shelf_of(model: str, folder: Path | str | None = None) -> Shelved:
         return Shelved(folder)
     name = model.removeprefix("sh2:")
     if not model.startswith("sh2:") or name not in shipped_dictionaries():
-        known = ", ".join(f"sh2:{n}" for n in shipped_dictionaries()) or "no model"
+        offered = ", ".join(f"sh2:{n}" for n in shipped_dictionaries()) or "no model"
         raise InputError(
-            f"--model {model}: need a model whose dictionary comes with photo51 ({known}), or --dictionary FOLDER of"
+            f"--model {model}: need a model whose dictionary comes with photo51 ({offered}), or --dictionary FOLDER of"
             " `photo51 ship-dictionary`"
         )
     return Shelved(shipped(f"{FOLDER}/{name}"))

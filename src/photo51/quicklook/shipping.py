@@ -86,12 +86,12 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         raise InputError(f"{run / 'sae' / 'main'}: need a sparse autoencoder, got a dictionary of kind {main.kind}")
     small = halved(main)
     store = ActivationStore(run / "activations" / "model" / config.activations.sites[0])
-    held = split_rows(store, run / "genome", "test")
+    held_out = split_rows(store, run / "genome", "test")
     others = _others(run, config, store, seeds)
-    x = held.sample(ROWS, seed=config.sae.seed)
+    x = held_out.sample(ROWS, seed=config.sae.seed)
     names, ledger = read_table(run / "names.parquet", NAMES), read_table(run / "ledger.parquet", LEDGER)
     features = _features(run, found_again(small, others, x))
-    quality = measure(small, held)
+    quality = measure(small, held_out)
     typical = _typical(model, small, genomes, places, config.seed)
     about = {
         "model": small.origin.model_name,
@@ -105,7 +105,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         "sae": config.sae.model_dump(mode="json"),
         "quality": {
             "split": "test",
-            "rows": held.n_rows,
+            "rows": held_out.n_rows,
             "variance_explained": quality.variance_explained,
             "rounding": _rounding(main, small, x),
             "l0": quality.l0,
@@ -213,13 +213,13 @@ def _features(run: Path, match: pd.DataFrame) -> pd.DataFrame:
     import anndata as ad
 
     obs = ad.read_h5ad(run / "features.h5ad").obs
-    own = obs.set_index("feature")
-    own = own.reindex(match["feature"])
+    by_feature = obs.set_index("feature")
+    by_feature = by_feature.reindex(match["feature"])
     table = match.assign(
-        density=own["density"].fillna(0.0).to_numpy(np.float64),
-        maximum=own["maximum"].fillna(0.0).to_numpy(np.float64),
-        q50=own["q50"].to_numpy(np.float64),
-        q99=own["q99"].to_numpy(np.float64),
+        density=by_feature["density"].fillna(0.0).to_numpy(np.float64),
+        maximum=by_feature["maximum"].fillna(0.0).to_numpy(np.float64),
+        q50=by_feature["q50"].to_numpy(np.float64),
+        q99=by_feature["q99"].to_numpy(np.float64),
     )
     return SEED_MATCH.check(table[list(SEED_MATCH.columns)])
 
@@ -252,12 +252,12 @@ def seed_match(features: pd.DataFrame, names: pd.DataFrame) -> dict[str, Any]:
 def _named(names: pd.DataFrame, ledger: pd.DataFrame) -> dict[str, Any]:
     named = names[names["named"]]
     checks = ledger[(ledger["reason"] == "checked")].merge(named[["feature", "annotation", "strand"]])
-    held = checks.groupby("check")["survives"].agg(["sum", "size"])
+    by_check = checks.groupby("check")["survives"].agg(["sum", "size"])
     return {
         "named": len(named),
         "strong": int((named["grade"] == "strong").sum()),
         "annotations": int(named["annotation"].nunique()),
-        "checks": {str(c): {"held": int(r["sum"]), "made": int(r["size"])} for c, r in held.iterrows()},
+        "checks": {str(c): {"held": int(r["sum"]), "made": int(r["size"])} for c, r in by_check.iterrows()},
     }
 
 
@@ -268,14 +268,14 @@ def _trained_on(genomes: Genomes, config: Config) -> list[dict[str, Any]]:
     sizes = table.groupby(["genome", "chrom", "split"])["size"].sum()
     rows = []
     for c in genomes.sequences.to_dict("records"):
-        own = sizes.loc[c["genome"], c["chrom"]].to_dict() if (c["genome"], c["chrom"]) in sizes.index else {}
+        of_contig = sizes.loc[c["genome"], c["chrom"]].to_dict() if (c["genome"], c["chrom"]) in sizes.index else {}
         rows.append(
             {
                 "genome": c["genome"],
                 "contig": c["chrom"],
                 "sha256": c["sha256"],
-                "scored": int(sum(own.values())),
-                "train": int(own.get("train", 0)),
+                "scored": int(sum(of_contig.values())),
+                "train": int(of_contig.get("train", 0)),
             }
         )
     log.debug("configuration %s", config.run)
@@ -287,15 +287,15 @@ def _typical(model: DnaModel, sae: Dictionary, genomes: Genomes, places: int, se
     rng = np.random.default_rng([seed, 17])
     table, codes = genomes.workspace().table, _codes(genomes)
     parts = []
-    for genome, own in table.groupby("genome", sort=True):
-        lines = own.to_dict("records")
+    for genome, rows in table.groupby("genome", sort=True):
+        lines = rows.to_dict("records")
         for i in rng.permutation(len(lines))[:places].tolist():
             line: Mapping[str, Any] = lines[i]
             length = min(LONGEST, line["end"] - line["start"])
             start = int(line["start"] + rng.integers(0, line["end"] - line["start"] - length + 1))
             piece = _piece(genomes, str(genome), line["chrom"], start, start + length, codes)
-            found = summarise(read_piece(model, sae, piece), start)
-            parts.append(found.assign(genome=genome, chrom=line["chrom"], split=line["split"]))
+            summary = summarise(read_piece(model, sae, piece), start)
+            parts.append(summary.assign(genome=genome, chrom=line["chrom"], split=line["split"]))
     return TYPICAL.check(pd.concat(parts, ignore_index=True)[list(TYPICAL.columns)])
 
 

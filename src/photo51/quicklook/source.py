@@ -157,26 +157,26 @@ def check_bases(letters: str, name: str) -> None:
     InputError
         Naming the sequence, what it looks like, and what would do.
     """
-    found = set(letters.upper())
-    if found & _PROTEIN:
-        odd = ", ".join(sorted(found & _PROTEIN))
+    letters_used = set(letters.upper())
+    if letters_used & _PROTEIN:
+        odd = ", ".join(sorted(letters_used & _PROTEIN))
         raise InputError(
             f"{name}: need DNA (A, C, G, T, N), got letters of a protein ({odd}); give the gene's DNA, or the genome"
             " with `--region`"
         )
-    if "U" in found:
+    if "U" in letters_used:
         raise InputError(
             f"{name}: need DNA, got U as in RNA; the model reads DNA: write T for U (`sed '/^>/!y/Uu/Tt/'`)"
         )
-    if gaps := found & set("-."):
+    if gaps := letters_used & set("-."):
         raise InputError(
             f"{name}: need a sequence without gaps, got {', '.join(sorted(gaps))!r} as in an alignment; remove them"
         )
-    if bad := found - set(IUPAC.decode()):
+    if bad := letters_used - set(IUPAC.decode()):
         raise InputError(f"{name}: need IUPAC nucleotides ({IUPAC.decode()}), got {', '.join(sorted(bad))!r}")
 
 
-def check_length(known: int, total: int, name: str) -> None:
+def check_length(n_known: int, total: int, name: str) -> None:
     """Refuse too few or too many bases, saying what would do.
 
     Raises
@@ -184,12 +184,12 @@ def check_length(known: int, total: int, name: str) -> None:
     InputError
         Naming the sequence and its length.
     """
-    if total and not known:
+    if total and not n_known:
         raise InputError(f"{name}: need known bases, got {total:,} ambiguous ones (N) alone")
-    if known < SHORTEST:
+    if n_known < SHORTEST:
         raise InputError(
             f"{name}: need at least {SHORTEST} known bases, since the model predicts each from those before it, got"
-            f" {known}"
+            f" {n_known}"
         )
     if total > LONGEST:
         raise InputError(
@@ -203,14 +203,14 @@ def _check_letters(path: Path, region: str | None) -> None:
     """Look through a file before it is read whole: what its letters are, and whether it is too long, told after
     200,001 bases.
     """
-    total = known = 0
+    total = n_known = 0
     for name, letters in _letters(path):
         check_bases(letters, f"{path}, record {name!r}")
         total += len(letters)
-        known += sum(letters.count(b) for b in "ACGTacgt")
+        n_known += sum(letters.count(b) for b in "ACGTacgt")
         if region is None and total > LONGEST:
-            check_length(known, total, str(path))
-    check_length(known, min(total, LONGEST) if region else total, str(path))
+            check_length(n_known, total, str(path))
+    check_length(n_known, min(total, LONGEST) if region else total, str(path))
 
 
 def _letters(path: Path) -> Iterator[tuple[str, str]]:
@@ -315,8 +315,8 @@ def _asked(region: str | None, contigs: list[Contig], contig: Contig) -> NDArray
         return np.array([[0, len(contig.record.ids)]])
     if len(contigs) == 1 and region not in lengths and not _PLACE.fullmatch(region):
         region = f"{contig.record.name}:{region}"
-    asked = parse_regions(region, lengths, "--region", Path())
-    return asked.get(contig.record.name, np.zeros((0, 2), dtype=np.int64))
+    intervals = parse_regions(region, lengths, "--region", Path())
+    return intervals.get(contig.record.name, np.zeros((0, 2), dtype=np.int64))
 
 
 @contextmanager

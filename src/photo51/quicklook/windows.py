@@ -33,10 +33,10 @@ def summarise(strands: Mapping[Strand, Strands], start: int, size: int = SIZE) -
             edges.pop()
         for a, b in zip(edges, [*edges[1:], n], strict=True):
             bits, error, spread = s.bits[a:b], s.error[a:b], s.spread[a:b]
-            known = np.isfinite(bits)
+            finite = np.isfinite(bits)
             total = np.nansum(spread, dtype=np.float64)
             explained = 1 - np.nansum(error, dtype=np.float64) / total if total > 0 else np.nan
-            mean = float(bits[known].mean(dtype=np.float64)) if known.any() else np.nan
+            mean = float(bits[finite].mean(dtype=np.float64)) if finite.any() else np.nan
             rows.append((start + a, start + b, strand, mean, explained))
     return pd.DataFrame(rows, columns=["start", "end", "strand", "bits", "variance_explained"])
 
