@@ -228,13 +228,13 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
     lines.append(Line(f"{domain}: {distance}.", 7.5, theme.colour("failed") if outside else theme.INK))
     for row in probe.to_dict("records"):
         chance = not row["within_lo"] > 0.5
-        said = (
+        note = (
             f"Over the whole set, this score tells cases from controls within a gene with AUROC"
             f" {row['auroc_within']:.2f}"
             f" ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
         )
-        said += ": no better than chance; the card explains the score, not the outcome." if chance else "."
-        lines.append(Line(said, 7.5, theme.colour("failed") if chance else theme.INK))
+        note += ": no better than chance; the card explains the score, not the outcome." if chance else "."
+        lines.append(Line(note, 7.5, theme.colour("failed") if chance else theme.INK))
     source = (
         f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row"
         " and SHA-256."

@@ -135,8 +135,8 @@ def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
     Among the blocks whose small dictionary recovers enough of the bits, those whose probes come within `near` of the
     best are as good, and of these the one that costs least is recommended: it comes first in the model.
     """
-    most = table["bits_recovered"].max()
-    enough = table["bits_recovered"] >= (params.recovered * most if most > 0 else most)
+    most_recovered = table["bits_recovered"].max()
+    enough = table["bits_recovered"] >= (params.recovered * most_recovered if most_recovered > 0 else most_recovered)
     best = table.loc[enough, "probe_auroc"].max()
     good = enough & (table["probe_auroc"] >= best - params.near)
     chosen = int(np.flatnonzero(good)[0])
@@ -148,7 +148,7 @@ def recommend(table: pd.DataFrame, params: LayersParams) -> pd.DataFrame:
                 f" {r['bits_recovered']:.2f} of the bits, and no earlier block does as well"
             )
         elif not ok:
-            text = f"its dictionary recovers {r['bits_recovered']:.2f} of the bits, the best {most:.2f}"
+            text = f"its dictionary recovers {r['bits_recovered']:.2f} of the bits, the best {most_recovered:.2f}"
         elif not as_good:
             text = f"probes reach {r['probe_auroc']:.3f}, the best {best:.3f}"
         else:

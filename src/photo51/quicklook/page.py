@@ -164,16 +164,16 @@ def _features(read: Read) -> list[Block]:
         return [Prose("No named feature reaches its threshold on this sequence.")]
     calls = read.calls.assign(size=read.calls["end"] - read.calls["start"])
     rows: list[list[Any]] = []
-    for (f, name, orientation), own in calls.groupby(["feature", "name", "orientation"], sort=False):
-        first, strand = own.iloc[0], own["strand"].value_counts()
-        best = own.loc[own["share"].idxmax()] if own["share"].notna().any() else first
+    for (f, name, orientation), calls_of in calls.groupby(["feature", "name", "orientation"], sort=False):
+        first, strand = calls_of.iloc[0], calls_of["strand"].value_counts()
+        best = calls_of.loc[calls_of["share"].idxmax()] if calls_of["share"].notna().any() else first
         rows.append(
             [
                 words.feature(int(f)),
                 reading_of(str(name), str(orientation)),
                 int(strand.get("+", 0)),
                 int(strand.get("-", 0)),
-                int(own["size"].sum()),
+                int(calls_of["size"].sum()),
                 words.place(best["chrom"], int(best["start"]), int(best["end"]), best["strand"]),
                 float(best["share"]),
                 str(first["grade"]),
@@ -241,13 +241,13 @@ def _odd(read: Read) -> list[Block]:
 def _windows(read: Read) -> list[Block]:
     typical, about = read.shelf.typical, read.shelf.about
     rows = []
-    for genome, own in typical.groupby("genome"):
+    for genome, typical_of in typical.groupby("genome"):
         rows.append(
             [
                 str(genome).replace("_", " "),
-                len(own),
-                *_three(own["bits"]),
-                *_three(own["variance_explained"]),
+                len(typical_of),
+                *_three(typical_of["bits"]),
+                *_three(typical_of["variance_explained"]),
             ]
         )
     rows.append(

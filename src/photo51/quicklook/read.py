@@ -160,10 +160,10 @@ def read_source(source: Source, model: DnaModel, shelf: Shelved) -> Read:
         strands_read = read_piece(model, shelf.sae, piece)
         strands.append(strands_read)
         windows.append(compared(piece, strands_read, shelf.typical))
-        own = named_calls(piece, strands_read, shelf.names, features)
-        calls.append(own)
+        calls_of_piece = named_calls(piece, strands_read, shelf.names, features)
+        calls.append(calls_of_piece)
         orfs.append(open_frames(piece, strands_read))
-        explained = {s: covered(piece, s, own, source.annotations) for s in STRANDS}
+        explained = {s: covered(piece, s, calls_of_piece, source.annotations) for s in STRANDS}
         odd.append(unexplained(piece, strands_read, explained, named, features))
     return Read(
         source.title,

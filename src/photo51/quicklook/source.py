@@ -324,9 +324,9 @@ def _fetched(accession: str) -> Iterator[list[Path]]:
     """Files of an accession: those that `photo51 fetch` left in this folder, else downloaded for the time being."""
     folder = Path("resources/fetched")
     names = [[f"{accession}.gb"], [f"{accession}.fa", f"{accession}.gff3"]]
-    for some in names:
-        if all((folder / n).is_file() for n in some):
-            yield [folder / n for n in some]
+    for file_names in names:
+        if all((folder / n).is_file() for n in file_names):
+            yield [folder / n for n in file_names]
             return
     with tempfile.TemporaryDirectory(prefix="photo51-read-") as temporary:
         try:
