@@ -90,7 +90,7 @@ def words(
     written = rollouts(opened, events, settings, warmup=warmup)
     other = rollouts(control, events, settings, warmup=warmup) if control else None
     table = words_table(written, other, events, settings, **named)
-    made = provenance(
+    lineage = provenance(
         "words",
         {
             **settings.model_dump(mode="json"),
@@ -99,10 +99,10 @@ def words(
             "steer": steer or "",
         },
     )
-    write_both(table, out / "words", WORDS, made)
+    write_both(table, out / "words", WORDS, lineage)
     if settings.open_frames or settings.absent:
         apart = survivals(opened, events, settings, written.codes, **named)
-        write_both(apart, out / "survival", SURVIVAL, made)
+        write_both(apart, out / "survival", SURVIVAL, lineage)
 
 
 @app.command()
@@ -156,28 +156,28 @@ def diff(
     windows = draw_windows(genomes, settings.windows, settings.window, settings.seed)
     before, after = load_model(a, device=device), load_model(b, device=device)
     check_pair(before, after)
-    made = provenance(
+    lineage = provenance(
         "diff", {**settings.model_dump(mode="json"), "a": before.spec.hash, "b": after.spec.hash}, [genomes]
     )
     compared = compare(before, after, windows, settings, Dictionary.load(sae) if sae else None)
-    write_both(compared.windows, out / "windows", contracts.DIFF_WINDOWS, made)
-    write_both(compared.positions, out / "positions", contracts.DIFF_POSITIONS, made)
-    write_both(compared.offsets, out / "offsets", contracts.DIFF_OFFSETS, made)
+    write_both(compared.windows, out / "windows", contracts.DIFF_WINDOWS, lineage)
+    write_both(compared.positions, out / "positions", contracts.DIFF_POSITIONS, lineage)
+    write_both(compared.offsets, out / "offsets", contracts.DIFF_OFFSETS, lineage)
     if sae:
-        write_both(compared.features, out / "features", contracts.DIFF_FEATURES, made)
+        write_both(compared.features, out / "features", contracts.DIFF_FEATURES, lineage)
     if events:
         contexts = windows.plus[: settings.contexts]
         asking = WordsParams(every=settings.every, warmup=settings.warmup, confidence=settings.confidence)
         openers = [opening.opener(opening.network(m), contexts[:, :1]) for m in (before, after)]
         rates = amplified_rates(openers[0], openers[1], events, contexts, settings.alphas, asking)
-        write_both(rates, out / "amplified", contracts.AMPLIFIED, made)
+        write_both(rates, out / "amplified", contracts.AMPLIFIED, lineage)
     change = compared.windows.groupby(["chrom", "start"], sort=True)["delta_bits"].mean().to_numpy()
     noise = []
     for name in twins or []:
         apart = compare(before, load_model(name, device=device), windows, settings).windows
         noise.append({"bits": float(apart["bits_b"].mean())})
     verdicts = gates.gate({"bits": change}, noise, {"bits": settings.tolerance})
-    write_both(verdicts, out / "gate", contracts.GATE, made)
+    write_both(verdicts, out / "gate", contracts.GATE, lineage)
     kl = compared.windows["kl"].mean()
     typer.echo(
         f"diff: divergence {kl:.4g} bits a base, change {change.mean():+.4g} bits a base over {len(change)} windows, "
@@ -187,10 +187,10 @@ def diff(
         raise typer.Exit(gates.EXIT[gates.verdict(verdicts)])
 
 
-def write_both(table: pd.DataFrame, stem: Path, spec: TableSpec, made: Provenance) -> None:
+def write_both(table: pd.DataFrame, stem: Path, spec: TableSpec, lineage: Provenance) -> None:
     """As parquet with provenance, and as text for a spreadsheet."""
     from photo51.io import atomic, write_table
 
-    write_table(table, stem.with_suffix(".parquet"), spec, made)
+    write_table(table, stem.with_suffix(".parquet"), spec, lineage)
     with atomic(stem.with_suffix(".tsv")) as partial:
         table.to_csv(partial, sep="\t", index=False, float_format="%.6g")

@@ -85,10 +85,10 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
         lambda: methods.section(run),
         lambda: reproduce.section(run),
     ]
-    made = [make() for make in makers]
-    first, *middle, how, last = made
-    gathered = [*made, headline.without_findings(run)] if run.table("findings") is None else made
-    return [headline.section(made), first, *middle, failures.section(gathered), how, last]
+    drafted = [make() for make in makers]
+    first, *middle, methods_section, last = drafted
+    gathered = [*drafted, headline.without_findings(run)] if run.table("findings") is None else drafted
+    return [headline.section(drafted), first, *middle, failures.section(gathered), methods_section, last]
 
 
 def opened(section: Section) -> int:
@@ -119,17 +119,17 @@ def _standfirst(run: Run) -> str:
 
 
 def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
-    found = []
+    tiles = []
     if tested := [c for s in sections for c in s.claims if c.verdict in {"yes", "no"}]:
         beyond = sum(c.verdict == "yes" for c in tested)
-        found.append(Tile(f"{beyond} of {len(tested)}", "claims beat their negative control"))
+        tiles.append(Tile(f"{beyond} of {len(tested)}", "claims beat their negative control"))
     if len(named := names(run)):
-        found.append(Tile(f"{len(named):,}", "features named after an annotation"))
+        tiles.append(Tile(f"{len(named):,}", "features named after an annotation"))
     figures = run.json("calibration")
     if figures.get("run_rotated_both") is not None:
         real, rotated = figures["run_real_both"], figures["run_rotated_both"]
         n, everything = figures.get("features_compared"), figures.get("run_all_both", real)
-        found.append(
+        tiles.append(
             Tile(
                 f"{everything:,}",
                 "links of features to annotations;"
@@ -137,20 +137,20 @@ def _tiles(run: Run, sections: Sequence[Section]) -> list[Tile]:
             )
         )
     return [
-        *found,
+        *tiles,
         Tile(words.bases(run.places.workspace.n_rows), "[[scored]], each strand"),
         Tile(f"{len(run.live):,}", f"[[feature|features]] active, of {len(run.features):,}"),
     ]
 
 
 def _doors(run: Run, out: Path) -> list[Door]:
-    found = [Door("atlas/index.html", "Feature atlas")] if (run.folder / "atlas" / "index.html").is_file() else []
-    found += [
+    doors = [Door("atlas/index.html", "Feature atlas")] if (run.folder / "atlas" / "index.html").is_file() else []
+    doors += [
         Door(f"tracks/{p.parent.name}/igv.html", f"Genome page: {p.parent.name}")
         for p in sorted(run.folder.glob("tracks/*/igv.html"))
     ]
-    found += [
+    doors += [
         Door(f"notebooks/{p.name}", f"Notebook: {p.stem[3:].replace('_', ' ')}")
         for p in sorted(run.folder.glob("notebooks/*.html"))
     ]
-    return found if out.resolve().parent == run.folder.resolve() else []
+    return doors if out.resolve().parent == run.folder.resolve() else []

@@ -26,20 +26,20 @@ def leading(claims: Sequence[Claim]) -> list[Claim]:
     """
     beyond = [c for c in claims if c.verdict == "yes"]
     of_each = {c.where: c for c in reversed(beyond)}
-    first = [of_each[where] for where in FIRST_ABOUT if where in of_each]
+    first = [of_each[section] for section in FIRST_ABOUT if section in of_each]
     shown = {c.value for c in first}
     rest = [c for c in beyond if c not in first]
     return [*first, *sorted(rest, key=lambda c: c.value in shown)][:FIRST]
 
 
-def short(text: str, most: int = 170) -> str:
+def short(text: str, max_letters: int = 170) -> str:
     """A sentence for the first screen: a list ends after a whole item, other text between words.
 
     The section on what was not found has it whole.
     """
-    if len(text) <= most:
+    if len(text) <= max_letters:
         return text
-    cut = text[:most].rpartition(" ")[0]
+    cut = text[:max_letters].rpartition(" ")[0]
     if cut.count("[[") > cut.count("]]"):  # not within a term of the glossary
         cut = cut[: cut.rindex("[[")]
     commas = [
