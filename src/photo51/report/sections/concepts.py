@@ -236,7 +236,7 @@ def _ledger(run: Run, draft: Draft) -> None:
             if len(lost):
                 first = called([int(f) for f in lost["feature"]], names(run))
                 draft.fail(
-                    f"{len(lost):,} of {words.count(made['feature'].nunique(), 'named feature')} fail to replicate"
+                    f"{len(lost):,} of {words.count(checked['feature'].nunique(), 'named feature')} fail to replicate"
                     f" {CHECKS.get(str(check), str(check))}: {words.listing(first, 8)}.",
                     "not found",
                 )
