@@ -26,6 +26,7 @@ LABELS = {
     "features_permuted": "features, labels permuted",
 }
 MEANING = {"score": "feature", "baseline": "baseline", "leak": "failed", "null": "null"}
+LABELS = {"leak": "confounder"}
 MARKERS = {"score": "o", "baseline": "D", "leak": "^", "null": "s"}
 Z = 1.96
 
@@ -33,7 +34,7 @@ Z = 1.96
 def classifier_bars(ax: Axes, classifiers: pd.DataFrame, stratum: str = "all") -> Axes:
     """Within-gene AUROC of every score (filled) beside the one over all pairs (open), with 95 % intervals over genes.
 
-    The open marker of the gene's name alone is the leak meter: what a score reaches by knowing the gene.
+    The open marker of the gene's name alone is the meter of confounding: what a score reaches by knowing the gene.
     """
     table = classifiers[(classifiers["stratum"] == stratum) & (classifiers["role"] != "unscored")].iloc[::-1]
     for i, row in enumerate(table.to_dict("records")):
@@ -50,7 +51,10 @@ def classifier_bars(ax: Axes, classifiers: pd.DataFrame, stratum: str = "all") -
             f"AUROC, genes held out; {stratum}: {first['n_case']:,} cases, {first['n_control']:,} controls,"
             f" {first['n_genes']} genes"
         )
-    shapes = [Line2D([], [], ls="", marker=m, color=theme.colour(MEANING[r]), label=r) for r, m in MARKERS.items()]
+    shapes = [
+        Line2D([], [], ls="", marker=m, color=theme.colour(MEANING[r]), label=LABELS.get(r, r))
+        for r, m in MARKERS.items()
+    ]
     shapes += [
         Line2D([], [], ls="", marker="o", color=theme.MUTED, label="pairs of one gene"),
         Line2D([], [], ls="", marker="o", mec=theme.MUTED, mfc="none", label="all pairs"),

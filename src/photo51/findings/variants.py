@@ -125,7 +125,7 @@ def likelihood(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
             int(r["n_case"]) + int(r["n_control"]),
             np.nan,
             f"AUROC {words.fixed(r['auroc_within'])}",
-            "0.50 by guessing",
+            "0.50 by chance",
             f"{size(r, c)}; {interval}",
         )
     ]
@@ -157,7 +157,7 @@ def gain(classifiers: pd.DataFrame) -> Gain | None:
 
 def than(g: Gain) -> str:
     """What both together have to beat, in words."""
-    return f"{METHODS.get(g.baseline, g.baseline)} has {words.fixed(g.bar)}" if g.baseline else "0.50 by guessing"
+    return f"{METHODS.get(g.baseline, g.baseline)} has {words.fixed(g.bar)}" if g.baseline else "0.50 by chance"
 
 
 def features_add(classifiers: pd.DataFrame, c: Contrast) -> list[Finding]:
@@ -217,7 +217,7 @@ def feature_changes(tests: pd.DataFrame, c: Contrast, alpha: float) -> list[Find
             np.nan,
             len(tests),
             np.nan,
-            f"{again} of {called} finds",
+            f"{again} of {called} discoveries" if called else "no discovery",
             f"at q ≤ {alpha}; the naive test without strata calls {pooled:,}",
             f"{len(tests):,} tests of {words.count(tests['feature'].nunique(), 'feature')}",
         )

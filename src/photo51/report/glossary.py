@@ -75,8 +75,8 @@ TERMS = MappingProxyType(
         ),
         "q": Term(
             "q-value",
-            "The expected share of false finds if all at least this strong is believed; among annotations, classes that"
-            " hold something are selected first, then pairs within each class (hierarchical).",
+            "The expected share of false discoveries if all at least this strong is believed; among annotations,"
+            " classes that hold something are selected first, then pairs within each class (hierarchical).",
         ),
         "rotation": Term(
             "Rotation null",
@@ -125,11 +125,11 @@ TERMS = MappingProxyType(
         ),
         "auroc": Term(
             "AUROC",
-            "The chance that a random positive scores above a random negative; 0.5 is guessing, 1 is perfect.",
+            "The chance that a random positive scores above a random negative; 0.5 is chance, 1 is perfect.",
         ),
         "auprc": Term(
             "AUPRC",
-            "Precision averaged over all recalls; guessing gives the share of positives, which is printed beside.",
+            "Precision averaged over all recalls; chance gives the share of positives, which is printed beside.",
         ),
         "mcc": Term("MCC", "Correlation between prediction and truth, −1 to 1, fair also where one class is rare."),
         "n_eff": Term(
@@ -184,7 +184,7 @@ TERMS = MappingProxyType(
         ),
         "gene_prior": Term(
             "Gene prior",
-            "Predicting from the gene's name alone; it measures how much of a score could be a leak.",
+            "Predicting from the gene's name alone; it measures how much of a score could be confounding.",
         ),
         "stratified": Term(
             "Stratified test",
@@ -199,7 +199,7 @@ TERMS = MappingProxyType(
         ),
         "lambda": Term(
             "λGC",
-            "Inflation of a test: 1 is right, 3 means relatedness or another leak makes everything look significant.",
+            "Inflation of a test: 1 is right; at 3, relatedness or another confounder makes all look significant.",
         ),
         "ablation": Term(
             "Ablation",

@@ -83,7 +83,7 @@ def _counts(figures: dict[str, Any], draft: Draft, alpha: float) -> None:
     if not honest(figures):
         draft.fail(
             f"The run finds {rotated:,} pairs in circularly shifted activations, more than the {alpha:.0%} it should:"
-            " read its single finds with care.",
+            " read its single discoveries with care.",
             "not found",
         )
 
@@ -113,7 +113,7 @@ def _rates(figures: dict[str, Any], draft: Draft) -> None:
         draft.fail(
             "The rotation null calls too many circularly shifted pairs at p ≤"
             f" {words.listing([f'{v:g}' for v in loose])}: a single p-value near the level says less than it seems. The"
-            " discoveries on shifted activations, not the level, say how many finds of the run are false.",
+            " discoveries on shifted activations, not the level, say how many discoveries of the run are false.",
             "limit",
         )
     if rows:

@@ -134,7 +134,7 @@ def _inflation(run: Run, name: str, title: str, draft: Draft) -> None:
 
 
 def _design(table: pd.DataFrame, summary: Mapping[str, Any], draft: Draft) -> None:
-    """Who was compared with whom: clades, their sides and sizes, and how the finds were validated."""
+    """Who was compared with whom: clades, their sides and sizes, and how discoveries were validated."""
     if table.empty:
         return
     individuals = summary.get("individuals", {})

@@ -22,7 +22,7 @@ Record = Mapping[Any, Any]
 ANCHOR, TITLE = "disease", "Variants and cohorts"
 QUESTION = "Do the model's likelihood and its features separate cases from controls, after controlling for confounders?"
 BY_STRATUM = ("llr", "features", "stacked", "conservation", "context", "kmer", "embedding", "gene_prior")
-ROLES = {"score": "score", "baseline": "baseline", "leak": "what a leak gives", "null": "null"}
+ROLES = {"score": "score", "baseline": "baseline", "leak": "confounder", "null": "null"}
 
 
 def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
@@ -97,8 +97,8 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     ]
     first = whole.iloc[0].to_dict()
     note = (
-        f"{size(first, c)}; whole genes held out; guessing gives 0.50, and an AUPRC of"
-        f" {words.fixed(first['prevalence'])}. The rows marked as leaks show how high a score gets from the gene alone."
+        f"{size(first, c)}; whole genes held out; chance gives 0.50, and an AUPRC of"
+        f" {words.fixed(first['prevalence'])}. Confounders show how high a score gets from gene or consequence alone."
     )
     heads = [
         Head("Score"),
@@ -213,12 +213,12 @@ def _forest(whole: pd.DataFrame, c: Contrast) -> Figure:
     method = plain_text(METHODS.get(str(best["method"]), str(best["method"])))
     alt = (
         f"AUROC of {len(whole)} scores on {c.label}, genes held out; the highest within genes is {method} with"
-        f" {words.fixed(best['auroc_within'])}; guessing is 0.50."
+        f" {words.fixed(best['auroc_within'])}; chance is 0.50."
     )
     picture = svg.figure(lambda ax: plots.classifier_bars(ax, whole), (theme.WIDTH_2, 0.26 * len(whole) + 0.9), alt)
     caption = (
         "Every score and what it must beat. Filled: among variants of one gene, with 95 % intervals over genes; open:"
-        " over all pairs. The dotted line is guessing."
+        " over all pairs. The dotted line is chance."
     )
     return Figure(picture, caption, wide=True)
 

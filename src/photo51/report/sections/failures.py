@@ -28,8 +28,8 @@ ALWAYS = (
         "causes",
     ),
     Failure(
-        "A q-value bounds the share of false finds in the list it belongs to, not the chance that one given find is"
-        " wrong.",
+        "A q-value bounds the share of false discoveries in the list it belongs to, not the chance that one given"
+        " discovery is wrong.",
         "limit",
         "calibration",
     ),
