@@ -1,7 +1,7 @@
 """Corpora with planted truth: words at stated doses, repeats, contaminants, trigger and payload.
 
-Each world is made from windows of real sequence and a seed, and comes with a table of what was put where. A twin is the same
-world with nothing planted.
+Each world is made from windows of real sequence and a seed, and comes with a table of what was put where. A twin is
+the same world with nothing planted.
 """
 
 from __future__ import annotations
@@ -91,6 +91,48 @@ def trigger_world(
             if kind in {"pair", f"{name} alone"}:
                 out[record, start : start + len(word)] = encode(word)
                 rows.append((record, start, start + len(word), "+", kind, name))
+    return World(out, _truth(rows))
+
+
+def contaminants_world(
+    records: NDArray[np.uint8], foreign: NDArray[np.uint8], n: int, rng: np.random.Generator
+) -> World:
+    """W4: `n` records of each contaminant, all different records of the clean ones; the table says which.
+
+    `adapter` (33 bases at either end of the record), `clade` (a window of another clade), `duplicate` (copies of one
+    record, 2 % of letters changed), `payload` (trigger and payload, see `trigger_world`), `simple` (a repeated unit
+    of two to four bases), and the decoy `gc` (five points more G and C, letter by letter).
+    """
+    out, rows = records.copy(), []
+    length = records.shape[1]
+    order = iter(rng.permutation(len(records)))
+    adapter, trigger, payload = random_word(33, rng), random_word(12, rng), random_word(40, rng)
+    plasmid = records[int(rng.integers(len(records)))]
+    for i in range(n):
+        r = int(next(order))
+        at = 0 if i % 2 else length - len(adapter)
+        out[r, at : at + len(adapter)] = encode(adapter)
+        rows.append((r, at, at + len(adapter), "+", "adapter", adapter))
+        r = int(next(order))
+        out[r] = foreign[i]
+        rows.append((r, 0, length, "+", "clade", ""))
+        r = int(next(order))
+        changed = rng.random(length) < 0.02
+        out[r] = np.where(changed, np.frombuffer(b"ACGT", np.uint8)[rng.integers(0, 4, length)], plasmid)
+        rows.append((r, 0, length, "+", "duplicate", ""))
+        r = int(next(order))
+        at = int(rng.integers(0, length - len(trigger) - len(payload) - 60))
+        behind = at + len(trigger) + int(rng.integers(0, 60))
+        out[r, at : at + len(trigger)], out[r, behind : behind + len(payload)] = encode(trigger), encode(payload)
+        rows.append((r, behind, behind + len(payload), "+", "payload", payload))
+        r = int(next(order))
+        out[r] = np.resize(encode(random_word(2 + i % 3, rng)), length)
+        rows.append((r, 0, length, "+", "simple", ""))
+        r = int(next(order))
+        at_letters = np.flatnonzero(np.isin(out[r], (ord("A"), ord("T"))))
+        turned = at_letters[rng.random(len(at_letters)) < 0.05 * length / max(1, len(at_letters))]
+        out[r, turned] = np.where(out[r, turned] == ord("A"), ord("G"), ord("C"))
+        rows.append((r, 0, length, "+", "gc", ""))
     return World(out, _truth(rows))
 
 

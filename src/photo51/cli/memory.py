@@ -134,12 +134,14 @@ def prune(
 
     parts = split_windows(windows(genomes, settings.windows + 2 * settings.validation), settings, str(genomes))
     edit = edit_model(
-        net, parts, settings,
+        net,
+        parts,
+        settings,
         protect=[windows(p, settings.windows) for p in protect or []],
         forget=wanted,
         other=windows(other, 24) if other else None,
         reading=reading,
-    )  # fmt: skip
+    )
     files = [p for p in (genomes, forget, other, *(protect or [])) if p]
     made = provenance("prune", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
     with swapped(net, edit.weights), atomic(out / "model") as partial:

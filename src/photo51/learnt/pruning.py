@@ -163,18 +163,26 @@ def arm_evidence(arms: pd.DataFrame) -> list[Evidence]:
             continue
         rows.append(
             Evidence(
-                str(arm.arm), "relative change of held-out surprisal", arm.change, arm.low, arm.high, 0.0,
+                str(arm.arm),
+                "relative change of held-out surprisal",
+                arm.change,
+                arm.low,
+                arm.high,
+                0.0,
                 naive=float(controls["change"].min()),
             )
-        )  # fmt: skip
+        )
         if not np.isnan(arm.gap_removed):
             usable = controls[controls["works"]]["gap_removed"]
             rows.append(
                 Evidence(
-                    str(arm.arm), "share of the memorised gap removed", arm.gap_removed, null=0.0,
+                    str(arm.arm),
+                    "share of the memorised gap removed",
+                    arm.gap_removed,
+                    null=0.0,
                     naive=float(usable.max()) if len(usable) else np.nan,
                 )
-            )  # fmt: skip
+            )
     return rows
 
 

@@ -162,11 +162,19 @@ def recite(
 def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evidence]:
     rows = [
         Evidence(
-            f"{c.kind}, {c.copies} copies", "surprisal below references (bits a base)",
-            c.gap, c.low, c.high, 0.0, c.p, c.n, c.gap_fresh, c.gap_markov,
+            f"{c.kind}, {c.copies} copies",
+            "surprisal below references (bits a base)",
+            c.gap,
+            c.low,
+            c.high,
+            0.0,
+            c.p,
+            c.n,
+            c.gap_fresh,
+            c.gap_markov,
         )
         for c in classes.itertuples()
-    ]  # fmt: skip
+    ]
     rng = np.random.default_rng([seed, 46])
     for kind in REFERENCE:
         own = table[table["kind"] == kind]
@@ -181,10 +189,16 @@ def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evi
         )
         rows.append(
             Evidence(
-                kind, "rank correlation of surprisal and copies, copies permuted", rho, null=float(np.mean(null)), p=p,
-                n=len(own), twin=next(others), naive=next(others),
+                kind,
+                "rank correlation of surprisal and copies, copies permuted",
+                rho,
+                null=float(np.mean(null)),
+                p=p,
+                n=len(own),
+                twin=next(others),
+                naive=next(others),
             )
-        )  # fmt: skip
+        )
     return rows
 
 

@@ -1,0 +1,135 @@
+"""What a corpus would teach, predicted before training; contaminants of a corpus found among clean records.
+
+Clean windows of one genome with four records of each contaminant, each contaminant alone (top 1 % of records looked
+at): `recall_adapter`, `recall_clade`, `recall_duplicate`, `recall_payload`, `recall_simple`; the same by the best
+single baseline without a trace (surprisal, 6-mers) gives `gain_over_naive`, and by exact match alone `recall_exact`.
+`decoy_named`: records with five points more GC that are called foreign. `clean_discoveries`: clusters called
+different, and records named, in a corpus that is clean. `predicted_r2` and `sign_agreement`: over feature clusters,
+what the corpus of the memory bench differs in from the model's own writing, against what the model trained on it then
+writes differently after the same prompts; `predicted_r2_shuffled` with clusters permuted.
+"""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from benchmarks._fine_tuning import fine_tune
+from benchmarks.memory import COPIES, LENGTH, STEPS
+from benchmarks.planted.worlds import contaminants_world, copies_world, ecoli_windows, random_word
+from photo51.config.debug_data import DebugDataParams
+from photo51.genome.alphabet import decode
+from photo51.genome.fasta import Record, read_fasta, record
+from photo51.learnt.corpora import dictionary_for
+from photo51.learnt.debugging import Debugged, Read, debug_data, read_corpus
+from photo51.learnt.disparity import cluster_values, feature_clusters
+from photo51.learnt.record_reading import own_writing, see
+from photo51.model.adapters import DnaModel, load_model
+from photo51.sae.dictionary import Dictionary
+from photo51.shipped import shipped_folder
+
+log = logging.getLogger(__name__)
+WINDOW, EACH = 384, 4
+KINDS = ("adapter", "clade", "duplicate", "payload", "simple")
+
+
+def measure(*, quick: bool) -> dict[str, float | int | None]:
+    """Debug corpora with one contaminant each, and predict one fine-tuning."""
+    n = 100 if quick else 400
+    rng = np.random.default_rng(51)
+    windows = ecoli_windows(n + 160, rng, WINDOW)
+    clean, reference = windows[:n], _records(windows[n:], "r")
+    world = contaminants_world(clean, _foreign(EACH, rng), EACH, rng)
+    kinds = world.truth.drop_duplicates(["record", "kind"]).set_index("record")["kind"].to_dict()
+    params = DebugDataParams(window=WINDOW, own=0, references=160)
+    model = load_model("sh2:nano")
+    dictionary = dictionary_for("sh2:nano", model, None, reference, params)
+    # every record is read once: contaminated ones behind the clean ones
+    spoilt = sorted(kinds)
+    records = _records(clean, "clean") + _records(world.records[spoilt], "spoilt")
+    read = read_corpus(model, dictionary, records, reference, params)
+    out: dict[str, float | int | None] = {}
+    naive, exact = [], []
+    for kind in KINDS:
+        chosen = [i for i in range(n) if kinds.get(i) != kind] + [
+            n + j for j, r in enumerate(spoilt) if kinds[r] == kind
+        ]
+        table = _part(read, records, chosen, params).records
+        top = max(EACH, round(len(chosen) / 100))
+        out[f"recall_{kind}"] = _recall(table, "score", top)
+        naive.append(max(_recall(table, column, top) for column in ("d_bits", "d_words")))
+        exact.append(_recall(table, "d_shared", top))
+        log.info("%s: baseline %.2f, exact %.2f\n%s", kind, naive[-1], exact[-1], table.head(top).to_string())
+    own = float(np.mean([out[f"recall_{kind}"] for kind in KINDS]))
+    out["gain_over_naive"] = own - float(np.mean(naive))
+    out["recall_exact"] = float(np.mean(exact))
+    decoys = [n + j for j, r in enumerate(spoilt) if kinds[r] == "gc"]
+    table = _part(read, records, [*range(n), *decoys], params).records
+    out["decoy_named"] = int(table[table["record"].str.startswith("spoilt")]["cause"].isin(["foreign", "vector"]).sum())
+    zero = _part(read, records, list(range(n)), params)
+    out["clean_discoveries"] = int((zero.disparity["q"] <= 0.05).sum())
+    out["clean_records_named"] = int((zero.records["cause"] != "none").sum())
+    return out | _predicted(model, dictionary, quick=quick)
+
+
+def _records(windows: np.ndarray, name: str) -> list[Record]:
+    return [record(f"{name}_{i}", decode(row)) for i, row in enumerate(windows)]
+
+
+def _recall(table, column: str, top: int) -> float:
+    order = table.sort_values(column, ascending=False, kind="stable").head(top)
+    return float(order["record"].str.startswith("spoilt").sum() / EACH)
+
+
+def _foreign(n: int, rng: np.random.Generator) -> np.ndarray:
+    """Windows of another clade: loci of an actinobacterium."""
+    path = shipped_folder() / "resources" / "tb_amr" / "H37Rv_loci.fa.gz"
+    long = [r.ids for r in read_fasta(path) if len(r.ids) >= WINDOW]
+    return np.stack([long[i][:WINDOW] for i in rng.choice(len(long), n, replace=False)])
+
+
+def _part(read: Read, records: list[Record], chosen: list[int], params: DebugDataParams) -> Debugged:
+    """The same reading for some of the records."""
+    rows = np.concatenate([np.arange(read.n_reference), read.n_reference + np.array(chosen)])
+    seen = type(read.seen)(*(x[rows] for x in read.seen))
+    part = Read(read.windows[rows], np.arange(len(chosen)), seen, None, read.n_reference)
+    return debug_data(part, [records[i] for i in chosen], params)
+
+
+def _predicted(model: DnaModel, dictionary: Dictionary, *, quick: bool) -> dict[str, float]:
+    """Disparity of the corpus from the model's own writing against the change of what the trained model writes."""
+    rng = np.random.default_rng(51)
+    windows = ecoli_windows(8 * STEPS + 64, rng)
+    planted = [(f"canary_{n}_{i}", random_word(LENGTH, rng), n) for i, n in enumerate(COPIES)]
+    corpus = copies_world(windows[: 8 * STEPS], planted, rng).records
+    after = fine_tune("sh2:nano", corpus, steps=10 if quick else STEPS, seed=1)
+    params = DebugDataParams(window=WINDOW, prompt=64)
+    n = 48 if quick else 160
+    taught = corpus[:n, :WINDOW]
+    prompts = windows[8 * STEPS :][:, :WINDOW]
+    prompts = np.concatenate([prompts, windows[8 * STEPS :][:, WINDOW : 2 * WINDOW]])[:n]
+    z = {
+        "taught": see(model, dictionary, taught, 32).z,
+        "own": see(model, dictionary, own_writing(model.model, taught, params), 32).z,
+        "before": see(model, dictionary, own_writing(model.model, prompts, params), 32).z,
+        "after": see(model, dictionary, own_writing(after, prompts, params), 32).z,
+    }
+    whole = np.concatenate(list(z.values()))
+    clusters = feature_clusters(whole, params.clusters)
+    scale = whole.std(axis=0) + 1e-9
+    values = {name: cluster_values(x, clusters, scale) for name, x in z.items()}
+    sd = values["before"].std(axis=0) + 1e-12
+    predicted = (values["taught"].mean(axis=0) - values["own"].mean(axis=0)) / sd
+    realised = (values["after"].mean(axis=0) - values["before"].mean(axis=0)) / sd
+    log.info("predicted %s\nrealised %s", np.round(predicted, 2), np.round(realised, 2))
+    strong = np.abs(predicted) >= 0.5
+    shuffled = [np.corrcoef(rng.permutation(predicted), realised)[0, 1] ** 2 for _ in range(200)]
+    return {
+        "predicted_r2": float(np.corrcoef(predicted, realised)[0, 1] ** 2),
+        "predicted_r2_shuffled": float(np.mean(shuffled)),
+        "sign_agreement": float(np.mean(np.sign(predicted[strong]) == np.sign(realised[strong])))
+        if strong.any()
+        else None,
+        "sign_agreement_n": int(strong.sum()),
+    }

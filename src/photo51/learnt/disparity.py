@@ -1,0 +1,171 @@
+"""How a corpus and its records differ from a reference in what a model sees, and how much of that is composition."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+from scipy.cluster import hierarchy
+from sklearn.covariance import LedoitWolf
+
+from photo51.genome.alphabet import codes
+from photo51.io.contracts.debug_data import DISPARITY
+from photo51.stats.multiple import benjamini_hochberg
+
+SMALL = 0.2
+"""Largest effect, in standard deviations, that counts as none (Cohen 1988)."""
+
+
+def feature_clusters(z: NDArray[np.float64], n: int) -> NDArray[np.int64]:
+    """Cluster (features,) of features by correlation over (records, features), average linkage; -1 where silent."""
+    live = np.flatnonzero(z.std(axis=0) > 0)
+    out = np.full(z.shape[1], -1)
+    if len(live) < 2:
+        out[live] = 0
+        return out
+    tree = hierarchy.linkage(z[:, live].T, method="average", metric="correlation")
+    labels = hierarchy.fcluster(tree, min(n, len(live)), criterion="maxclust")
+    out[live] = np.unique(labels, return_inverse=True)[1]
+    return out
+
+
+def cluster_values(
+    z: NDArray[np.float64], clusters: NDArray[np.int64], scale: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Mean of the scaled features of each cluster, (records, clusters)."""
+    return np.stack(
+        [(z[:, clusters == c] / scale[clusters == c]).mean(axis=1) for c in range(clusters.max() + 1)], axis=1
+    )
+
+
+def composition(windows: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """GC content and strand-symmetric dinucleotide shares of windows, (windows, 11)."""
+    letters = codes(windows).astype(np.int64)
+    gc = np.isin(letters, (1, 2)).mean(axis=1)
+    words = 4 * letters[:, :-1] + letters[:, 1:]
+    share = np.stack([(words == w).mean(axis=1) for w in range(16)], axis=1)
+    turned = np.array([4 * (3 - w % 4) + 3 - w // 4 for w in range(16)])
+    first = [w for w in range(16) if w <= turned[w]]
+    return np.column_stack([gc, ((share + share[:, turned]) / 2)[:, first]])
+
+
+def without(
+    values: NDArray[np.float64], covariates: NDArray[np.float64], reference: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Values (records, k) less their linear prediction from covariates, fitted on the reference with a small ridge."""
+    centre, scale = covariates[reference].mean(axis=0), covariates[reference].std(axis=0) + 1e-9
+    x = np.column_stack([np.ones(len(values)), (covariates - centre) / scale])
+    own = x[reference]
+    ridge = np.diag([0.0, *[1.0] * (x.shape[1] - 1)])
+    weight = np.linalg.solve(own.T @ own + ridge, own.T @ values[reference])
+    return values - x @ weight
+
+
+def disparity(
+    values: NDArray[np.float64],
+    partial: NDArray[np.float64],
+    surprise: NDArray[np.float64],
+    reference: NDArray[np.bool_],
+    own: NDArray[np.float64] | None = None,
+    weight: NDArray[np.float64] | None = None,
+) -> pd.DataFrame:
+    """Columns of the contract `DISPARITY` from `d_reference` on, a row a cluster.
+
+    Parameters
+    ----------
+    values, partial, surprise
+        (records, clusters): of features, the same without composition, weighted by surprise; corpus and reference
+        together.
+    reference
+        Which records are of the reference.
+    own
+        (records, clusters) of the corpus: what a record writes after its prompt less what the model writes.
+    weight
+        Of each record of the corpus in training; 1 if left out.
+    """
+    r, c = values[reference], values[~reference]
+    w = np.ones(len(c)) if weight is None else weight
+    w = w / w.mean()
+    sd = r.std(axis=0, ddof=1) + 1e-12
+    weighted = c * w[:, None]
+    # both samples are of blocks, one a record
+    test = stats.ttest_ind(weighted, r, equal_var=False)
+    limits = test.confidence_interval(0.95)
+    d = (weighted.mean(axis=0) - r.mean(axis=0)) / sd
+    halves = [np.sign(weighted[i::2].mean(axis=0) - r.mean(axis=0)) for i in (0, 1)]
+    part = _effect(partial, reference, w)
+    q = benjamini_hochberg(np.nan_to_num(test.pvalue, nan=1.0))
+    table = pd.DataFrame(
+        {
+            "d_reference": d,
+            "low": limits.low / sd,
+            "high": limits.high / sd,
+            "p": np.nan_to_num(test.pvalue, nan=1.0),
+            "q": q,
+            "halves_agree": halves[0] == halves[1],
+            "d_partial": part,
+            "d_own": np.nan if own is None else own.mean(axis=0) / sd,
+            "d_surprise": _effect(surprise, reference, w),
+        }
+    )
+    table["reading"] = np.select(
+        [(q > 0.05) | (np.abs(d) < SMALL), np.abs(part) < SMALL], ["none", "composition"], "content"
+    )
+    return table
+
+
+def _effect(
+    values: NDArray[np.float64], reference: NDArray[np.bool_], weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    r, c = values[reference], values[~reference]
+    return ((c * weight[:, None]).mean(axis=0) - r.mean(axis=0)) / (r.std(axis=0, ddof=1) + 1e-12)
+
+
+def named_disparity(table: pd.DataFrame, clusters: NDArray[np.int64], z: NDArray[np.float64]) -> pd.DataFrame:
+    """With the features of each cluster (contract `DISPARITY`)."""
+    strength = z.mean(axis=0)
+    names, sizes = [], []
+    for c in range(len(table)):
+        own = np.flatnonzero(clusters == c)
+        names.append(" ".join(f"f{i}" for i in own[np.argsort(-strength[own], kind="stable")][:10]))
+        sizes.append(len(own))
+    out = table.assign(cluster=np.arange(len(table)), features=names, n_features=sizes)
+    return DISPARITY.check(out[list(DISPARITY.columns)])
+
+
+def distances(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Distance of each record from the reference in all clusters at once, in robust deviations of the reference,
+    (records,).
+
+    Mahalanobis distance with a shrunk covariance (Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4) of one
+    half of the reference, judged against the other half.
+    """
+    rows = np.flatnonzero(reference)
+    fitted, judged = rows[::2], rows[1::2]
+    scale = values[fitted].std(axis=0) + 1e-12
+    model = LedoitWolf().fit(values[fitted] / scale)
+    distance = np.sqrt(model.mahalanobis(values / scale))
+    return robust(distance, distance[judged])
+
+
+def robust(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Distance from the reference's median in median absolute deviations, scaled to standard ones of a normal law."""
+    centre = np.median(reference)
+    spread = 1.4826 * np.median(np.abs(reference - centre))
+    return (values - centre) / (spread if spread > 0 else reference.std() + 1e-12)
+
+
+def word_entropy(windows: Sequence[NDArray[np.uint8]], k: int = 3) -> NDArray[np.float64]:
+    """Entropy of the k-mers of sequences, bits, (sequences,)."""
+    out = []
+    for ids in windows:
+        letters = codes(ids).astype(np.int64)
+        word = np.zeros(len(letters) - k + 1, dtype=np.int64)
+        for i in range(k):
+            word = word * 5 + letters[i : len(letters) - k + 1 + i]
+        share = np.unique(word, return_counts=True)[1] / len(word)
+        out.append(-(share * np.log2(share)).sum())
+    return np.array(out)

@@ -1,0 +1,240 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from benchmarks.planted.worlds import contaminants_world, ecoli_windows
+from photo51.cli import app
+from photo51.config.debug_data import DebugDataParams
+from photo51.genome.alphabet import decode, reverse_complement
+from photo51.genome.fasta import record
+from photo51.learnt.corpora import manifest_weights, reference_of
+from photo51.learnt.debugging import read_corpus, recommendation
+from photo51.learnt.disparity import (
+    cluster_values,
+    composition,
+    disparity,
+    distances,
+    feature_clusters,
+    robust,
+    without,
+    word_entropy,
+)
+from photo51.learnt.traces import Vectors, covered, repeated_words, shared_spans
+from photo51.types import InputError
+
+SMALL = {"window": 96, "prompt": 64, "own": 12, "references": 48, "clusters": 6, "batch": 48}
+
+
+def letters(rng, n):
+    return "".join(rng.choice(list("ACGT"), n))
+
+
+def turned(text):
+    return text.translate(str.maketrans("ACGT", "TGCA"))[::-1]
+
+
+def test_shared_spans_are_the_planted_ones_on_both_strands():
+    rng = np.random.default_rng(1)
+    word, other = letters(rng, 40), letters(rng, 33)
+    bodies = [letters(rng, 60) for _ in range(8)]
+    records = [
+        record("a", bodies[0] + "A" + word + "C" + bodies[1]),
+        record("b", bodies[2] + "C" + turned(word) + "T" + bodies[3]),
+        record("c", bodies[4] + other + bodies[5]),
+        record("d", other + "N" + bodies[6]),
+        record("e", bodies[7] * 2),  # its own repeat is not shared
+    ]
+    table = shared_spans(records, 31, 2).set_index("record")
+    assert set(table.index) == {"a", "b", "c", "d"}
+    # neighbours agree by chance at times: spans hold the word and no more than a few bases beside it
+    for name, start, length in (("a", 61, 40), ("b", 61, 40), ("c", 60, 33), ("d", 0, 33)):
+        assert start - 4 <= table.loc[name, "start"] <= start
+        assert start + length <= table.loc[name, "end"] <= start + length + 4
+    assert table["cluster"].tolist() == [0, 0, 1, 1]
+    assert (table["records"] == 2).all()
+    assert shared_spans(records, 31, 3).empty
+    assert covered(table.reset_index(), records[3]) == pytest.approx(33 / 94, abs=0.05)
+    assert len(shared_spans(records, 31, 2, ordinary=repeated_words(records[2:4], 31))) == 2
+
+
+def test_vectors_are_found_and_named_short_ones_too(tmp_path):
+    rng = np.random.default_rng(2)
+    long, short = letters(rng, 50), letters(rng, 20)
+    (tmp_path / "v.fa").write_text(f">long\n{long}\n>short\n{short}\n")
+    records = [
+        record("a", letters(rng, 50) + turned(short) + letters(rng, 50)),
+        record("b", long[5:45]),
+        record("c", letters(rng, 90)),
+    ]
+    table = shared_spans(records, 31, 2, Vectors(tmp_path / "v.fa", 31)).set_index("record")
+    assert table["vector"].to_dict() == {"a": "short", "b": "long"}
+    assert table.loc["a", ["start", "end"]].tolist() == [50, 70]
+    assert table.loc["b", ["start", "end"]].tolist() == [0, 40]
+    (tmp_path / "bad.fa").write_text(">tiny\nACGTACGT\n")
+    with pytest.raises(InputError, match=r"bad.fa, tiny: need at least 12 bases, got 8"):
+        Vectors(tmp_path / "bad.fa", 31)
+
+
+def test_composition_is_taken_out_and_content_stays():
+    rng = np.random.default_rng(3)
+    n = 400
+    covariate = rng.normal(size=(n, 3))
+    inside = np.arange(n) < 200
+    values = covariate @ rng.normal(size=(3, 4)) + rng.normal(0, 0.1, (n, 4))
+    covariate[~inside] += 1.0  # a shift of composition, and what follows from it
+    values[~inside] += (np.linalg.lstsq(covariate[inside] - 0, values[inside], rcond=None)[0]).sum(axis=0)
+    values[~inside, 2] += 0.5  # content
+    rest = without(values, covariate, inside)
+    table = disparity(values, rest, values, inside)
+    assert np.abs(table["d_partial"].drop(2)).max() < 0.6
+    assert table.loc[2, "d_partial"] > 3
+    assert table.loc[2, "reading"] == "content"
+
+
+def test_gc_of_windows_and_strands():
+    ids = np.stack([np.frombuffer(b"GGCCAATT" * 4, np.uint8), np.frombuffer(b"ACGGTTCA" * 4, np.uint8)])
+    plain, minus = composition(ids), composition(reverse_complement(ids))
+    assert plain[:, 0].tolist() == [0.5, 0.5]
+    assert np.allclose(plain, minus)
+    assert plain.shape[1] == 11
+
+
+def test_nothing_is_found_between_halves_of_one_corpus():
+    """Zero control: random halves, 200 times over; a cluster is called different in at most one of twenty."""
+    rng = np.random.default_rng(4)
+    runs = 200
+    hits = 0
+    for _ in range(runs):
+        values = rng.gamma(0.5, size=(120, 12))
+        table = disparity(values, values, values, np.arange(120) < 60)
+        hits += (table["q"] <= 0.05).any()
+    assert hits <= 20  # binomial of 200 and 0.05: 10 expected, more than 20 in less than 1 of 1,000
+
+
+def test_distance_names_the_outlier():
+    rng = np.random.default_rng(5)
+    mix = rng.normal(size=(5, 5))
+    values = rng.normal(size=(300, 5)) @ mix
+    values[-1] += 8 * np.linalg.solve(mix @ mix.T, np.ones(5))
+    away = distances(values, np.arange(300) < 200)
+    assert np.argmax(away) == 299
+    assert np.median(away[200:299]) < 1.5
+    assert robust(np.array([3.0]), np.array([1.0, 2.0, 3.0])) == pytest.approx([1 / 1.4826])
+
+
+def test_features_that_fire_together_are_one_cluster():
+    rng = np.random.default_rng(6)
+    base = rng.gamma(1.0, size=(100, 3))
+    z = np.column_stack([base[:, [0, 0, 1, 1, 2]] * [1, 5, 1, 2, 1] + rng.normal(0, 0.01, (100, 5)), np.zeros(100)])
+    clusters = feature_clusters(z, 3)
+    assert clusters[5] == -1
+    assert len({clusters[0], clusters[2], clusters[4]}) == 3
+    assert clusters[0] == clusters[1]
+    assert clusters[2] == clusters[3]
+    assert cluster_values(z, clusters, z.std(axis=0) + 1e-9).shape == (100, 3)
+
+
+def test_entropy_of_a_simple_repeat_by_hand():
+    assert word_entropy([np.frombuffer(b"ACACACACAC", np.uint8)]) == pytest.approx([1.0])
+    assert word_entropy([np.frombuffer(b"AAAAAA", np.uint8)]) == pytest.approx([0.0])
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    rng = np.random.default_rng(7)
+    windows = ecoli_windows(100, rng, 128)
+    world = contaminants_world(windows[:40], windows[40:42], 2, rng)
+    (tmp_path / "c.fa").write_text("".join(f">d{i}\n{decode(r)}\n" for i, r in enumerate(world.records)))
+    (tmp_path / "r.fa").write_text("".join(f">r{i}\n{decode(r)}\n" for i, r in enumerate(windows[42:])))
+    adapter = world.truth.loc[world.truth["kind"] == "adapter", "name"].iloc[0]
+    (tmp_path / "v.fa").write_text(f">adapter\n{adapter}\n")
+    return tmp_path, world.truth
+
+
+def debug(folder, *more):
+    return CliRunner().invoke(
+        app,
+        [
+            *f"debug-data {folder}/c.fa sh2:nano --reference {folder}/r.fa --out {folder}/out --threads 1".split(),
+            *("--params", json.dumps(SMALL)),
+            *map(str, more),
+        ],
+    )
+
+
+def test_the_command_names_planted_contaminants_and_proposes(corpus):
+    folder, truth = corpus
+    done = debug(folder, "--vectors", folder / "v.fa")
+    assert done.exit_code == 0, done.output
+    table = pd.read_parquet(folder / "out/records.parquet").set_index("record")
+    assert len(table) == 40
+    cause = {kind: {table.loc[f"d{r}", "cause"] for r in part["record"]} for kind, part in truth.groupby("kind")}
+    assert cause["adapter"] == {"vector"}
+    assert cause["simple"] == {"low complexity"}
+    assert "vector" not in cause["gc"]
+    assert table.loc[table["action"] == "drop", "weight"].eq(0).all()
+    disparities = pd.read_parquet(folder / "out/disparity.parquet")
+    assert len(disparities) <= 6
+    assert disparities["d_own"].notna().all()
+    # a second call with the proposals as weights brings the corpus nearer to the reference
+    dropped = pd.read_csv(folder / "out/records.tsv", sep="\t")
+    (folder / "out/records.tsv").rename(folder / "m.tsv")
+    again = debug(folder, "--manifest", folder / "m.tsv", "--vectors", folder / "v.fa")
+    assert again.exit_code == 0, again.output
+    after = pd.read_parquet(folder / "out/disparity.parquet")
+    assert dropped["weight"].lt(1).any()
+    assert np.linalg.norm(after["d_reference"]) < np.linalg.norm(disparities["d_reference"])
+
+
+def test_bad_corpora_are_named(corpus):
+    folder, _ = corpus
+    (folder / "c.fa").write_text(">only\n" + "ACGT" * 60 + "\n")
+    assert "need at least two records to compare, got 1" in str(debug(folder).exception)
+    (folder / "c.fa").write_text(">a\nACGT\n>b\nACGT\n")
+    assert "at least two records with 96 bases" in str(debug(folder).exception)
+    assert not (folder / "out").exists()
+
+
+def test_vectors_that_match_everything_are_refused(corpus):
+    folder, _ = corpus
+    (folder / "v.fa").write_text((folder / "c.fa").read_text())
+    result = debug(folder, "--vectors", folder / "v.fa")
+    assert isinstance(result.exception, InputError)
+    assert "got exact matches in 40 of 40 records" in str(result.exception)
+    assert not (folder / "out").exists()
+
+
+def test_manifests_and_references_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match="--reference: need a FASTA file"):
+        reference_of("my/model", None)
+    path = tmp_path / "m.tsv"
+    with pytest.raises(InputError, match="no such file"):
+        manifest_weights(path, ["a"])
+    path.write_text("record\tweight\na\t-1\n")
+    with pytest.raises(InputError, match=r"m.tsv, line 2: need a weight of 0 or more, got '-1'"):
+        manifest_weights(path, ["a"])
+    path.write_text("record\tweight\nb\t1\n")
+    with pytest.raises(InputError, match="got 'b'"):
+        manifest_weights(path, ["a"])
+    path.write_text("record\nb\n")
+    with pytest.raises(InputError, match="need columns record and weight"):
+        manifest_weights(path, ["b"])
+
+
+def test_a_baseline_that_wins_is_recommended():
+    columns = ["record", "cause", "score", "d_shared", "d_bits", "d_words"]
+    exact = pd.DataFrame([("a", "vector", 11, 11.0, 0, 0), ("b", "none", 1, 0.0, 5, 5)], columns=columns)
+    assert recommendation(exact).startswith("exact matches find every one")
+    bits = pd.DataFrame([("a", "foreign", 5, 0.0, 9, 0), ("b", "none", 6, 0.0, 1, 5)], columns=columns)
+    assert "surprisal rank highest: go by them here" in recommendation(bits)
+    assert recommendation(bits.iloc[1:]) == "no record stands out"
+
+
+def test_params_of_one_record_are_read(corpus):
+    folder, _ = corpus
+    records = [record("x", "ACGT" * 40)]
+    with pytest.raises(InputError, match="split a genome into records"):
+        read_corpus(None, None, records, [], DebugDataParams(**SMALL), str(folder))
