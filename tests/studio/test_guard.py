@@ -9,14 +9,17 @@ from hypothesis import strategies as st
 from studio_page import ADDRESS
 
 LIMITS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
-POSTS = ("read", "bases", "track", "why", "steer", "dose", "variants", "cancel", "end")
+POSTS = (
+    *("read", "bases", "track", "why", "steer", "dose", "variants", "paint", "painted", "parts", "rules", "listen"),
+    *("cancel", "end"),
+)
 GETS = ("api/state", "api/search", "api/feature/1", "api/journal", "api/export/notebook", "api/export/bed", "run/x", "static/x")  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=30),
     lambda kids: st.lists(kids, max_size=4) | st.dictionaries(st.text(max_size=12), kids, max_size=4),
     max_leaves=8,
 )
-KEYS = st.sampled_from(["text", "source", "reading", "start", "end", "feature", "bases", "genome", "chrom", "panel", "at", "strand", "prompt", "sliders", "length"])  # fmt: skip
+KEYS = st.sampled_from(["text", "source", "reading", "start", "end", "feature", "bases", "genome", "chrom", "panel", "at", "strand", "prompt", "sliders", "length", "paints", "rules", "key", "concept", "before"])  # fmt: skip
 
 
 def test_only_the_token_opens_and_only_under_a_loopback_name(client, studio):

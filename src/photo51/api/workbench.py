@@ -5,11 +5,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,36 +16,24 @@ from numpy.typing import NDArray
 
 from photo51.api.results import Results
 from photo51.api.sequences import TYPED, Place, Read, TypedBases, typed_sequence
-from photo51.config.interventions import AttributionParams, SamplingParams, SteerParams, UnitParams
+from photo51.api.writing import Writing
+from photo51.config.interventions import AttributionParams, UnitParams
 from photo51.effects.notation import Found, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.interventions import live
-from photo51.interventions.bundles import Bundle, parse_bundle
 from photo51.interventions.dictionary import units_of_table
 from photo51.interventions.explain import Explained, explain_place
-from photo51.interventions.opening import (
-    FastaBases,
-    Opened,
-    genome_of,
-    open_loaded,
-    read_sequence,
-    reference_windows,
-)
-from photo51.interventions.oracles import oracles
-from photo51.interventions.steer import Steered, steer
+from photo51.interventions.opening import Opened, genome_of, open_loaded
 from photo51.model.adapters import DnaModel, load_model
 from photo51.quicklook.shelf import Shelved, shelf_of
 from photo51.report.sentences import called
 from photo51.sae.dictionary import Dictionary
-from photo51.shipped import shipped
 from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
 LN2 = float(np.log(2.0))
-REFERENCE = "resources/ecoli_k12/NC_000913.3.fa.gz"  # real sequence where no run brings any
 CONTEXT = 512  # bases read before and after a locus, so that both directions of reading have seen some sequence
 
 
-class Workbench:
+class Workbench(Writing):
     """Model, dictionary and names, held open.
 
     Parameters
@@ -122,10 +108,6 @@ class Workbench:
         for feature, row in best.iterrows():
             table.loc[int(str(feature)), ["name", "grade"]] = [called(row), str(row["grade"])]
         return table
-
-    def bundle(self, text: str) -> Bundle:
-        """What is steered, from a feature (`812`, `f812`), a concept, or a sum such as `0.5*f812 + stop_codon`."""
-        return parse_bundle(text, self.opened.concepts, self.sae.n_features)
 
     # ---- reading
 
@@ -314,108 +296,6 @@ class Workbench:
             stream.read(before[None])
             p = torch.softmax(stream.scores.double(), -1)[0].tolist()
         return dict(zip("ACGT", p, strict=True))
-
-    # ---- steering
-
-    def reference(self, seed: int) -> NDArray[np.uint8]:
-        """Windows of real sequence (16, 512) that random directions and costs are measured on, as `photo51.steer`
-        takes them.
-
-        Without a run they are of *E. coli*, which comes with photo51.
-        """
-        if seed not in self._references:
-            real = self.run.genomes if self.run is not None else self._shipped_bases
-            self._references[seed] = reference_windows(real, 16, 512, seed)
-        return self._references[seed]
-
-    @cached_property
-    def _shipped_bases(self) -> FastaBases:
-        return FastaBases(shipped(REFERENCE))
-
-    def steer_params(self, *, length: int, seed: int, temperature: float = 1.0, **other: Any) -> SteerParams:
-        """Parameters of a steering experiment, from the few that a page shows."""
-        sampling = SamplingParams(seed=seed, temperature=temperature)
-        return SteerParams(sampling=sampling, length=length, **other)
-
-    def write(
-        self,
-        target: str,
-        prompt: str,
-        *,
-        length: int = 120,
-        seed: int = 51,
-        temperature: float = 1.0,
-        watched: Sequence[str] = (),
-        motifs: Sequence[str] = (),
-        code: int = 11,
-    ) -> Iterator[live.Base | live.Look]:
-        """Write on from a prompt beside an untouched control and a random direction of equal norm, base by base.
-
-        Parameters
-        ----------
-        target
-            What is turned up and by how many units: `1.5*f812 - 0.5*stop_codon`; empty writes the control alone.
-        prompt
-            Bases to go on from.
-        watched
-            Bundles whose level is read back in what is written.
-
-        Yields
-        ------
-        Bases, and after every few of them what they say; sequence 0 of `photo51.steer` with dose 1 and the same seed.
-
-        Raises
-        ------
-        InputError
-            For a target that is none, one that never fires, or a prompt that is empty or no sequence.
-        """
-        params = self.steer_params(length=length, seed=seed, temperature=temperature)
-        bundle = self.bundle(target) if target.strip() else None
-        ids = read_sequence(prompt)
-        along = None
-        if bundle is not None:
-            self.instrument.units.of(bundle.features)
-            along = live.directions(self.instrument, bundle, self.reference(seed), params)
-        judges = oracles(code=code, motifs=list(motifs))
-        bundles = [self.bundle(text) for text in watched]
-        yield from live.write_arms(
-            self.instrument,
-            bundle,
-            ids,
-            along=along,
-            watched=bundles,
-            judges=judges,
-            params=params,
-        )
-
-    def dose_response(
-        self,
-        target: str,
-        prompt: str,
-        *,
-        doses: Sequence[float] = (0.5, 1.0, 2.0),
-        seed: int = 51,
-        sequences: int = 8,
-        length: int = 60,
-    ) -> Steered:
-        """What `photo51.steer` measures, small enough to wait for: the safe range of a target."""
-        params = self.steer_params(
-            length=length,
-            seed=seed,
-            doses=tuple(doses),
-            sequences=sequences,
-            random_directions=4,
-            random_sequences=2,
-            bootstrap=100,
-        )
-        return steer(
-            self.instrument,
-            self.bundle(target),
-            prompt=read_sequence(prompt),
-            reference=self.reference(seed),
-            judges=oracles(code=11, motifs=[]),
-            params=params,
-        )
 
     # ---- variants
 

@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from photo51.report.atlas_files import plain
-from photo51.studio import asked, changes, export, page, reasons, steering
+from photo51.studio import asked, changes, export, listening, page, painting, reasons, steering
 from photo51.studio.desk import Desk
 from photo51.studio.guard import LOOPBACK, Guard, TooLarge
 from photo51.studio.tabs import Tab, Tabs
@@ -80,11 +80,16 @@ class Studio:
             "steer": (asked.SteerAsked, steering.steer),
             "dose": (asked.DoseAsked, steering.dose),
             "variants": (asked.VariantAsked, changes.variant),
+            "paint": (asked.PaintAsked, painting.paint),
+            "listen": (asked.ListenAsked, listening.listen),
         }
         jobs: dict[str, tuple[type[asked.Asked], str, Ask]] = {
             "read": (asked.ReadAsked, "read", Desk.read),
             "bases": (asked.BasesAsked, "hover", Desk.bases),
             "track": (asked.TrackAsked, "track", Desk.track),
+            "parts": (asked.PartsAsked, "parts", painting.parts),
+            "painted": (asked.PaintedAsked, "painted", painting.painted),
+            "rules": (asked.RulesAsked, "rules", listening.check),
         }
         out = [
             Route("/", page.index),

@@ -12,6 +12,7 @@ from photo51.types import InputError
 MOST_BASES = 200_000
 Text = Annotated[str, Field(max_length=400)]
 Sequence = Annotated[str, Field(max_length=3_000_000)]
+Expression = Annotated[str, Field(max_length=6_000)]
 StrandText = Literal["+", "-"]
 
 
@@ -112,10 +113,98 @@ class VariantAsked(Asked):
     text: Text
 
 
+class PaintSpec(Asked):
+    """One interval of a canvas: a feature, a concept, a sum or a blend `a -> b`, with its strength in units."""
+
+    start: int = Field(ge=0, le=4_000)
+    end: int = Field(ge=1, le=4_000)
+    concept: Expression
+    strength: float = Field(ge=-8, le=8)
+
+
+class PaintAsked(Asked):
+    """Write what a canvas asks for, anew or where it differs from what was painted before."""
+
+    prompt: Annotated[str, Field(max_length=20_000)]
+    paints: list[PaintSpec] = Field(min_length=1, max_length=64)
+    length: int = Field(default=240, ge=8, le=4_000)
+    strand: StrandText = "+"
+    sequences: int = Field(default=1, ge=1, le=4)
+    seed: int = Field(default=51, ge=0, le=2**31)
+    temperature: float = Field(default=1.0, gt=0.01, le=5)
+    candidates: int = Field(default=8, ge=1, le=16)
+    block: int = Field(default=24, ge=4, le=200)
+    background: float = Field(default=0.0, ge=-8, le=0)
+    paint_weight: float = Field(default=1.0, ge=0, le=32)
+    margin: int = Field(default=50, ge=0, le=1_000)
+    before: Text = ""
+    infill: bool = False
+    view: Annotated[str, Field(max_length=40_000)] = ""
+
+
+class PaintedAsked(Asked):
+    """A painting of this tab, to be shown again."""
+
+    key: Text
+
+
+class PartsAsked(Asked):
+    """The parts of a concept."""
+
+    concept: Expression
+
+
+class ActionAsked(Asked):
+    """What a rule does."""
+
+    steer: Expression | None = None
+    strength: float = Field(default=1.0, ge=-8, le=8)
+    insert: Text | None = None
+    prompt: Text | None = None
+    temperature: float | None = Field(default=None, gt=0.01, le=5)
+    stop: bool = False
+    log: bool = False
+
+
+class RuleAsked(Asked):
+    """A rule as the page builds it."""
+
+    name: Text
+    watch: Expression | None = None
+    threshold: float | None = Field(default=None, gt=0, le=1_000)
+    release: float | None = Field(default=None, ge=0, le=1_000)
+    window: int = Field(default=1, ge=1, le=1_000)
+    first: int = Field(default=0, ge=0, le=4_000)
+    once: bool = False
+    word: Text | None = None
+    frame: int | None = Field(default=None, ge=0, le=2)
+    do: ActionAsked
+
+
+class RulesAsked(Asked):
+    """Rules that are looked at before anything is written."""
+
+    prompt: Annotated[str, Field(max_length=20_000)] = ""
+    rules: list[RuleAsked] = Field(min_length=1, max_length=8)
+    length: int = Field(default=240, ge=1, le=4_000)
+
+    def settings(self) -> list[dict[str, Any]]:
+        """The rules as a rule file has them, without what is left to its defaults."""
+        return [rule.model_dump(exclude_none=True, exclude_defaults=True) for rule in self.rules]
+
+
+class ListenAsked(RulesAsked):
+    """Write under rules."""
+
+    sequences: int = Field(default=1, ge=1, le=4)
+    seed: int = Field(default=51, ge=0, le=2**31)
+    temperature: float = Field(default=1.0, gt=0.01, le=5)
+
+
 class PanelAsked(Asked):
     """A panel of the page."""
 
-    panel: Literal["read", "why", "steer", "dose", "variants", "paint", "listen"]
+    panel: Literal["read", "why", "steer", "dose", "variants", "paint", "parts", "rules", "listen"]
 
 
 class Nothing(Asked):

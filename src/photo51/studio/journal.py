@@ -140,5 +140,11 @@ def _wrapped(bases: str) -> str:
 
 
 def command(*parts: str | Path | int | float) -> str:
-    """A command line, quoted for a shell."""
-    return shlex.join(str(p) for p in parts)
+    """A command line, quoted for a shell; `$name` stays as it is, for `Journal.add` to fill in."""
+    return " ".join(p if p.startswith("$name") else shlex.quote(p) for p in map(str, parts))
+
+
+def quoted_file(text: str, name: str) -> str:
+    """A command line that writes a small file."""
+    escaped = text.replace("\\", "\\\\").replace("\t", "\\t").replace("\n", "\\n")
+    return f"printf '%b' {shlex.quote(escaped)} > {name}"

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from photo51.studio.journal import Journal
 from photo51.types import InputError
 
 if TYPE_CHECKING:
     from photo51.api.workbench import Read
+    from photo51.interventions.painting import Painting
 
-MOST_TABS, MOST_BASES_HELD = 32, 1_000_000
+MOST_TABS, MOST_BASES_HELD, MOST_PAINTINGS = 32, 1_000_000, 200
 _TAB = re.compile(r"[a-z0-9]{8,40}")
+
+
+class Held(NamedTuple):
+    """A painting that a tab holds: itself, the variable of its line in the journal, and what the page was told."""
+
+    painting: Painting
+    name: str
+    told: dict[str, Any]
 
 
 class Tab:
@@ -22,7 +31,7 @@ class Tab:
     def __init__(self, name: str, opening: str):
         self.name, self.journal = name, Journal(opening)
         self.readings: OrderedDict[str, Read] = OrderedDict()
-        self.sources: dict[str, dict[str, object]] = {}
+        self.paintings: OrderedDict[str, Held] = OrderedDict()
 
     def keep(self, key: str, reading: Read) -> None:
         """Hold a reading; the oldest go where all together grow too large."""
@@ -45,6 +54,28 @@ class Tab:
             )
         self.readings.move_to_end(key)
         return self.readings[key]
+
+    def hold(self, key: str, held: Held) -> None:
+        """Hold a painting; the oldest go where there are too many."""
+        self.paintings[key] = held
+        self.paintings.move_to_end(key)
+        while len(self.paintings) > MOST_PAINTINGS:
+            self.paintings.popitem(last=False)
+
+    def painting(self, key: str) -> Held:
+        """A painting by its key.
+
+        Raises
+        ------
+        InputError
+            For one that this tab does not hold, or no longer.
+        """
+        if key not in self.paintings:
+            raise InputError(
+                f"painting: need one of this page ({len(self.paintings)} held), got {key!r}; paint it again"
+            )
+        self.paintings.move_to_end(key)
+        return self.paintings[key]
 
 
 class Tabs:

@@ -1,0 +1,209 @@
+"""Painting: a canvas written block by block, what was rewritten, and what was achieved beside what was asked for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.config.interventions import PaintParams, SamplingParams
+from photo51.genome.alphabet import runs
+from photo51.studio import asked
+from photo51.studio.desk import Desk
+from photo51.studio.journal import NO_COMMAND, command, quoted_file
+from photo51.studio.tabs import Held, Tab
+from photo51.studio.wire import digest, packed, rows
+
+if TYPE_CHECKING:
+    from photo51.api.writing import Achieved
+    from photo51.interventions.canvas import Canvas
+    from photo51.interventions.painting import Painting
+
+SHORTEST = 12  # bases of an interval that scorers are put to
+
+
+def paint(desk: Desk, tab: Tab, given: asked.PaintAsked) -> Iterator[dict[str, Any]]:
+    """Write the canvas block by block; at the end tracks and numbers, and a line of the journal."""
+    from photo51.api.workbench import typed_sequence
+
+    bench = desk.bench
+    _, prompt = typed_sequence(given.prompt)
+    strand = "-" if given.strand == "-" else "+"
+    paints = [(p.start, p.end, p.concept, p.strength) for p in given.paints]
+    canvas = bench.canvas(paints, given.length, strand=strand)
+    held = tab.painting(given.before) if given.before else None
+    before = held.painting if held is not None else None
+    params = settings(given)
+    steps = bench.painting(canvas, prompt, sequences=given.sequences, before=before, infill=given.infill, params=params)
+    yield {"length": given.length, "sequences": given.sequences, "asked": _asked(canvas)}
+    rewritten = np.zeros((given.sequences, given.length), dtype=bool)
+    for step in steps:
+        start, end = step.interval
+        rewritten[step.rows, start:end] = True
+        texts = step.painting.sequences()
+        yield {
+            "start": start,
+            "end": end,
+            "rows": step.rows.tolist(),
+            "bases": [texts[i][start:end] for i in step.rows],
+        }
+    done = bench.achieved(step.painting, params)
+    key = digest(json.dumps(given.model_dump(exclude={"view", "before"})), *done.texts)
+    told = _told(done, before, rewritten)
+    line = tab.journal.add(
+        "paint",
+        _words(given, told),
+        command=_command(desk, given, canvas, prompt, held),
+        python=_python(given, paints, prompt, held),
+        check="digest(*$name.texts)",
+        digest=digest(*done.texts),
+        state={**given.model_dump(), "prompt": prompt, "key": key},
+        result={f"painted_{i}": text for i, text in enumerate(done.texts)},
+    )
+    told |= {"key": key, "line": line.number, "digest": line.digest}
+    tab.hold(key, Held(done.painting, line.name, told))
+    yield told
+
+
+def settings(given: asked.PaintAsked) -> PaintParams:
+    """Parameters of `photo51 paint`, from those of the page."""
+    chosen = given.model_dump(include={"candidates", "block", "background", "paint_weight", "margin"})
+    return PaintParams(**chosen, sampling=SamplingParams(seed=given.seed, temperature=given.temperature))
+
+
+def _asked(canvas: Canvas) -> list[dict[str, Any]]:
+    return [{"concept": name, "strength": packed(track)} for name, track in canvas.strengths(0.0).items()]
+
+
+def _told(done: Achieved, before: Painting | None, rewritten: NDArray[np.bool_]) -> dict[str, Any]:
+    """What a finished painting shows."""
+    canvas, texts = done.painting.canvas, done.texts
+    n = len(texts)
+    levels = {
+        str(name): table.sort_values(["sequence", "position"])["level"].to_numpy().reshape(n, canvas.length)
+        for name, table in done.track.groupby("concept", sort=False)
+    }
+    old = before.sequences() if before is not None else None
+    differs = _differs(old, texts) if old is not None else np.ones((n, canvas.length), dtype=bool)
+    return {
+        "done": True,
+        "texts": texts,
+        "asked": _asked(canvas),
+        "levels": [{"concept": name, "level": [packed(row) for row in level]} for name, level in levels.items()],
+        "overlap": rows(done.overlap),
+        "rewritten": runs(rewritten.any(0)).tolist(),
+        "differs": runs(differs.any(0)).tolist(),
+        "kept": old is not None,
+        "outside_changed": bool((differs & ~rewritten).any()),
+        "scores": _scores(canvas, texts),
+    }
+
+
+def _differs(old: list[str], new: list[str]) -> NDArray[np.bool_]:
+    """(sequences, length): bases that are others than before."""
+    pairs = zip(old, new, strict=True)
+    return np.array([[a != b for a, b in zip(one, two, strict=True)] for one, two in pairs], dtype=bool)
+
+
+def _scores(canvas: Canvas, texts: list[str]) -> list[dict[str, Any]]:
+    """What scorers that know nothing of the model say of the painted bases and of the others, mean over both."""
+    from photo51.interventions.oracles import oracles
+
+    inside = np.zeros(canvas.length, dtype=bool)
+    for p in canvas.paints:
+        if p.strength > 0:
+            inside[p.where.start : p.where.end] = True
+    return [
+        {
+            "name": o.name,
+            "unit": o.unit,
+            "meaning": o.meaning,
+            "inside": _mean_score(o.score, texts, inside),
+            "outside": _mean_score(o.score, texts, ~inside),
+        }
+        for o in oracles()
+    ]
+
+
+def _mean_score(score: Any, texts: list[str], mask: NDArray[np.bool_]) -> float | None:
+    """Mean of a scorer over the intervals of a mask, weighted by their length; None where all are too short."""
+    spans = [(int(a), int(b)) for a, b in runs(mask) if b - a >= SHORTEST]
+    weights = [b - a for _ in texts for a, b in spans]
+    if not weights:
+        return None
+    values = [float(score(text[a:b])) for text in texts for a, b in spans]
+    return float(np.average(values, weights=weights))
+
+
+# ---- the journal
+
+
+def _words(given: asked.PaintAsked, told: dict[str, Any]) -> str:
+    what = ", ".join(dict.fromkeys(p.concept for p in given.paints))
+    if not given.before:
+        return f"Painted {what[:80]} on {given.length:,} bases, seed {given.seed}"
+    where = ", ".join(f"{a + 1:,}–{b:,}" for a, b in told["rewritten"])
+    return f"Painted {what[:80]} again: bases {where} were rewritten"
+
+
+def _options(given: asked.PaintAsked) -> dict[str, Any]:
+    """Parameters that differ from the defaults."""
+    return settings(given).model_dump(mode="json", exclude_defaults=True)
+
+
+def _python(given: asked.PaintAsked, paints: list[Any], prompt: str, held: Held | None) -> str:
+    again = f", before={held.name}.painting, infill={given.infill}" if held is not None else ""
+    return (
+        "from photo51.config.interventions import PaintParams\n"
+        f"$name_canvas = bench.canvas({paints!r}, {given.length}, strand={given.strand!r})\n"
+        f"$name = bench.paint($name_canvas, {prompt!r}, sequences={given.sequences}{again},"
+        f" params=PaintParams.model_validate({_options(given)!r}))"
+    )
+
+
+def _command(desk: Desk, given: asked.PaintAsked, canvas: Canvas, prompt: str, held: Held | None) -> str:
+    if not desk.run:
+        return NO_COMMAND
+    again: tuple[str, ...] = ()
+    if held is not None:
+        again = ("--painted", f"{held.name}/painted.fa", "--before", f"{held.name}.bed")
+        again += ("--infill",) if given.infill else ()
+    options = json.dumps(_options(given))
+    run = command(
+        "photo51",
+        "paint",
+        desk.run,
+        "$name.bed",
+        prompt,
+        *desk.sae_option(),
+        "--length",
+        given.length,
+        "--sequences",
+        given.sequences,
+        *again,
+        "--params",
+        options,
+        "--out",
+        "$name",
+    )
+    return f"{quoted_file(canvas.bed(), '$name.bed')}\n{run}"
+
+
+# ---- what is asked beside
+
+
+def painted(_desk: Desk, tab: Tab, given: asked.PaintedAsked) -> Iterator[dict[str, Any]]:
+    """A painting of this tab once more."""
+    yield tab.painting(given.key).told
+
+
+def parts(desk: Desk, _tab: Tab, given: asked.PartsAsked) -> Iterator[dict[str, Any]]:
+    """The parts of a concept, each with its features."""
+    found = desk.bench.parts(given.concept)
+    yield {
+        "concept": given.concept,
+        "parts": [{"name": b.name, "features": list(b.features), "weights": list(b.weights)} for b in found],
+    }
