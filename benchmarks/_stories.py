@@ -35,6 +35,8 @@ class World(NamedTuple):
         A variant of the run's genomes.
     gc
         Features to turn up, in order, until one raises GC.
+    stops
+        Features to paint, in order, until one brings stop codons and stays where it was painted.
     """
 
     folder: Path
@@ -43,6 +45,7 @@ class World(NamedTuple):
     start: tuple[str, str, int]
     variant: str
     gc: tuple[str, ...]
+    stops: tuple[str, ...] = ()
 
 
 def world(folder: Path, variant: str = "m.3243A>G") -> World:
@@ -71,8 +74,16 @@ def world(folder: Path, variant: str = "m.3243A>G") -> World:
     )
     return World(
         folder, bases.tobytes().decode(), frozenset(int(f) for f in alike),
-        (str(cds["genome"]), str(cds["chrom"]), int(cds["start"])), variant, tuple(f"f{f}" for f in order),
+        (str(cds["genome"]), str(cds["chrom"]), int(cds["start"])), variant, tuple(f"f{f}" for f in order), _stops(run),
     )  # fmt: skip
+
+
+def _stops(run: Any) -> tuple[str, ...]:
+    """Features most enriched in stop codons; where none is, those with a name."""
+    table = run._run.table("names")
+    some = table[(table["annotation"] == "stop_codon") & (table["strand"] == "sense")]
+    some = some.sort_values("log2_fold", ascending=False) if len(some) else table[table["rank"] == 0]
+    return tuple(f"f{f}" for f in some["feature"].drop_duplicates().head(8))
 
 
 # ---- the stories
@@ -151,6 +162,80 @@ def score_a_variant(page: Any, w: World) -> None:
     assert page.locator(".alleles rect").count() > 100
 
 
+def paint_stop_codons(page: Any, w: World) -> None:
+    """Features that go with stop codons, painted by mouse until one has four fifths of its mass where it was painted."""
+    page.click("#tab-paint")
+    best = 0.0
+    for target in w.stops:
+        while page.locator("#panel-paint .slider button:has-text('remove')").count():
+            page.locator("#panel-paint .slider button:has-text('remove')").first.click()
+        page.fill("#paint-add", target)
+        page.click("#paint-lane")
+        before = page.get_attribute("#panel-paint", "data-key") or ""
+        lane = page.locator(".lanes [data-lane='0']").bounding_box()
+        _drag(page, lane, 0.35, 0.65)
+        _written(page, before)
+        mass = page.evaluate("Object.values(JSON.parse(document.getElementById('panel-paint').dataset.mass))[0]")
+        stops = page.evaluate("photo51.panels.paint.panel.result.scores.find(s => s.name === 'stop_codons')")
+        best = max(best, mass or 0.0)
+        if mass is not None and mass >= 0.8 and stops["inside"] > stops["outside"]:
+            return
+    raise AssertionError(
+        f"of {', '.join(w.stops)} none kept 80 % of its mass inside with more stop codons; best {best:.0%}"
+    )
+
+
+def drag_the_paint(page: Any, _w: World) -> None:
+    """The paint dragged to the right: bases before its old beginning stay, all others are said to be rewritten."""
+    page.click("#tab-paint")
+    key = page.get_attribute("#panel-paint", "data-key")
+    old = page.evaluate("photo51.panels.paint.panel.result.texts[0]")
+    paint = page.evaluate("photo51.panels.paint.panel.view.paints[0]")
+    box = page.locator("[data-paint='0'] rect").first.bounding_box()
+    _drag(page, box, 0.5, 0.5 + 0.4)
+    _written(page, key or "")
+    moved = page.evaluate("photo51.panels.paint.panel.view.paints[0]")
+    result = page.evaluate("photo51.panels.paint.panel.result")
+    assert moved["start"] > paint["start"]
+    assert moved["end"] - moved["start"] == paint["end"] - paint["start"]
+    assert result["rewritten"] == [[paint["start"], len(old)]]
+    assert result["texts"][0][: paint["start"]] == old[: paint["start"]]
+    assert f"{paint['start'] + 1:,}" in page.inner_text("#rewritten")
+
+
+def _drag(page: Any, box: dict[str, float], start: float, end: float) -> None:
+    y = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + start * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + (start + end) / 2 * box["width"], y, steps=4)
+    page.mouse.move(box["x"] + end * box["width"], y, steps=4)
+    page.mouse.up()
+
+
+def _written(page: Any, before: str) -> None:
+    page.wait_for_function(
+        "b => { const d = document.getElementById('panel-paint').dataset; return d.done && d.key !== b }",
+        arg=before,
+        timeout=WAIT,
+    )
+
+
+def stop_at_a_stop_codon(page: Any, _w: World) -> None:
+    """One click makes the rule; what is written ends with the first stop codon in frame, by its letters."""
+    page.click("#tab-listen")
+    page.click("#stop-rule")
+    page.wait_for_selector(".rule[data-verdict='ready']", timeout=WAIT)
+    page.click("#listen")
+    page.wait_for_selector("#panel-listen[data-done]", timeout=WAIT)
+    prompt = page.input_value("#listen-prompt")
+    stops = {"TAA", "TAG", "TGA"}
+    for text in page.evaluate("photo51.panels.listen.panel.texts"):
+        codons = [(prompt + text)[i : i + 3] for i in range(0, len(prompt + text) - 2, 3)]
+        first = next((i for i, c in enumerate(codons) if c in stops and 3 * i + 3 > len(prompt)), None)
+        assert first == len(codons) - 1 or (first is None and len(text) == int(page.input_value("#listen-length")))
+    assert page.locator("mark.fired").count() >= 1
+
+
 def export_and_repeat(page: Any, w: World) -> None:
     """Save the journal as a notebook, run its code elsewhere: its checks of every result hold."""
     page.click("#tab-journal")
@@ -167,6 +252,9 @@ STORIES: dict[str, Story] = {
     "paste a tRNA gene and find its feature": find_a_trna,
     "ask why a start codon": why_a_start_codon,
     "turn GC up and see the safe range": turn_gc_up,
+    "paint stop codons into a span": paint_stop_codons,
+    "drag the paint": drag_the_paint,
+    "stop at the first stop codon in frame": stop_at_a_stop_codon,
     "score a variant": score_a_variant,
     "export the notebook, run it, get the same": export_and_repeat,
 }

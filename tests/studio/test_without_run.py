@@ -97,3 +97,21 @@ def test_it_steers_and_the_notebook_writes_the_same(page):
 def test_a_model_without_a_shipped_dictionary_is_refused():
     with pytest.raises(InputError, match="dictionary comes with photo51"):
         photo51.workbench(model="sh2:nano")
+
+
+def test_every_module_of_the_page_is_javascript(tmp_path):
+    """Whatever browser is here or not: a module that does not parse is an empty page."""
+    import shutil
+    import subprocess
+
+    from photo51.studio.page import parts
+
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("needs node")
+    for name, text in parts().items():
+        if name.endswith(".js"):
+            copy = tmp_path / f"{name}.mjs"
+            copy.write_bytes(text)
+            done = subprocess.run([node, "--check", str(copy)], check=False, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr

@@ -4,12 +4,14 @@ import { $, h, debounce, number } from "./dom.js";
 import { ReadPanel } from "./read.js";
 import { Why } from "./why.js";
 import { SteerPanel } from "./steer.js";
+import { PaintPanel } from "./paint.js";
+import { ListenPanel } from "./listen.js";
 import { VariantsPanel } from "./variants.js";
 import { JournalPanel } from "./journal.js";
 import { Inspector } from "./inspector.js";
 import { listenSearch } from "./search.js";
 
-const PANELS = [["read", "Read", ReadPanel], ["steer", "Steer", SteerPanel], ["variants", "Variants", VariantsPanel], ["journal", "Journal", JournalPanel]];
+const PANELS = [["read", "Read", ReadPanel], ["steer", "Steer", SteerPanel], ["paint", "Paint", PaintPanel], ["listen", "Listen", ListenPanel], ["variants", "Variants", VariantsPanel], ["journal", "Journal", JournalPanel]];
 export const studio = {
   panels: {}, busy: 0,
   name: f => studio.features.name[f] || "",

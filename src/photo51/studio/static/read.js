@@ -12,7 +12,7 @@ export class ReadPanel {
     this.text.addEventListener("keydown", e => { if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) { e.preventDefault(); this.paste(this.text.value); } });
     for (const kind of ["dragover", "drop"]) host.addEventListener(kind, e => { e.preventDefault(); if (kind === "drop") this.dropped(e.dataTransfer); });
     const chips = studio.state.examples.map(x => h("button", { type: "button", class: "link", onclick: () => this.example(x) }, x.label));
-    host.append(this.text, h("div", { class: "row", style: { marginTop: ".5rem" } }, read, chips.length ? h("span", { class: "small" }, "studio.state.run ? "or go to " : "or try ", chips.flatMap((c, i) => [i ? " \u00b7 " : "", c])) : null, h("span", { class: "grow" }), this.away = h("span", { class: "row", hidden: true })));
+    host.append(this.text, h("div", { class: "row", style: { marginTop: ".5rem" } }, read, chips.length ? h("span", { class: "small" }, studio.state.run ? "or go to " : "or try ", chips.flatMap((c, i) => [i ? " \u00b7 " : "", c])) : null, h("span", { class: "grow" }), this.away = h("span", { class: "row", hidden: true })));
     this.body = h("div", {}); host.append(this.body);
     this.body.append(h("p", { class: "empty", style: { marginTop: "1.6rem" } }, `Up to ${number(studio.state.most_bases)} bases are read at once, on both strands. Click a base to see what made the model expect it; click a feature\u2019s name for its page. `, h("kbd", {}, "/"), " searches."));
   }
