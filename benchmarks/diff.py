@@ -22,7 +22,7 @@ from photo51.learnt.amplify import amplified_rates
 from photo51.learnt.diff import next_base_laws
 from photo51.learnt.gate import gate
 from photo51.learnt.opening import opener
-from photo51.learnt.patterns import iupac_event
+from photo51.learnt.patterns import Event, iupac_event
 from photo51.model.adapters import load_model
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.native import Native
@@ -89,7 +89,8 @@ def _rates(
 ) -> pd.DataFrame:
     params = WordsParams(warmup=64, every=64)
     before, after = (opener(m, contexts[:, :1]) for m in (a, b))
-    return amplified_rates(before, after, [iupac_event(w) for w in names], contexts, alphas, params)
+    events = [Event(w, w, iupac_event(w).forward, ()) for w in names]
+    return amplified_rates(before, after, events, contexts, alphas, params)
 
 
 def _precision(twin: StripedHyenaForCausalLM, after: StripedHyenaForCausalLM, unseen: World) -> float:

@@ -107,7 +107,8 @@ def contaminants_world(
     length = records.shape[1]
     order = iter(rng.permutation(len(records)))
     adapter, trigger, payload = random_word(33, rng), random_word(12, rng), random_word(40, rng)
-    plasmid = records[int(rng.integers(len(records)))]
+    first = int(next(order))
+    plasmid = records[first]
     for i in range(n):
         r = int(next(order))
         at = 0 if i % 2 else length - len(adapter)
@@ -116,8 +117,8 @@ def contaminants_world(
         r = int(next(order))
         out[r] = foreign[i]
         rows.append((r, 0, length, "+", "clade", ""))
-        r = int(next(order))
-        changed = rng.random(length) < 0.02
+        r = int(next(order)) if i else first  # the record that is copied is one of its copies
+        changed = (rng.random(length) < 0.02) & (i > 0)
         out[r] = np.where(changed, np.frombuffer(b"ACGT", np.uint8)[rng.integers(0, 4, length)], plasmid)
         rows.append((r, 0, length, "+", "duplicate", ""))
         r = int(next(order))

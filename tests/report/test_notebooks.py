@@ -38,13 +38,14 @@ def shown(cell, names):
     return eval(compile(ast.Expression(last.value), "cell", "eval"), names) if last is not None else None
 
 
-def test_the_five_notebooks_are_there():
+def test_the_six_notebooks_are_there():
     assert [p.stem for p in NOTEBOOKS] == [
         "01_run_at_a_glance",
         "02_feature_dossier",
         "03_manifolds",
         "04_variants_and_biomarkers",
         "05_interventions",
+        "06_what_the_model_learnt",
     ]
 
 

@@ -25,6 +25,8 @@ PARTS = range(CONFIG.parts)
 TRAINED = CONFIG.pretrained_sae is None
 NOTEBOOK_FOLDER = shipped("notebooks")
 NOTEBOOKS = sorted(p.stem for p in NOTEBOOK_FOLDER.glob("[0-9]*.py"))
+if not CONFIG.learnt.stages():
+    NOTEBOOKS.remove("06_what_the_model_learnt")
 DICTIONARIES = ("main", *(CONFIG.controls if TRAINED else ()))
 
 
@@ -100,6 +102,12 @@ def model_name(source):
 def model_files(wildcards):
     """Files of the model where it is a folder, so that another checkpoint makes its stages run again."""
     return [str(p) for p in folder_files(model_folder(CONFIG.activations.model))]
+
+
+def before_files(wildcards):
+    """Files of the model that the run's model is compared with, where it is a folder."""
+    before = CONFIG.learnt.before
+    return [str(p) for p in folder_files(model_folder(before))] if before else []
 
 
 def source_of(name):
@@ -360,6 +368,7 @@ def final_tables(wildcards):
         ]
     tables += [f"cohort/{name}/cohort_tests.parquet" for name in CONFIG.cohorts]
     tables += [f"interventions/{name}/verdicts.parquet" for name in CONFIG.steering]
+    tables += CONFIG.learnt.stages().values()
     return [f"{folder}/{table}" for table in tables]
 
 

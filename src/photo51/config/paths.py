@@ -87,6 +87,13 @@ def located(config: Config, folder: Path) -> Config:
     changes["steering"] = {
         name: steer.model_copy(update={"prompt": path(steer.prompt)}) for name, steer in config.steering.items()
     }
+    learnt = config.learnt
+    changes["learnt"] = learnt.model_copy(
+        update={
+            "words": tuple(str(path(text)) for text in learnt.words),
+            **{name: path(getattr(learnt, name)) for name in ("before", "memory", "unseen", "debug", "vectors")},
+        }
+    )
     return config.model_copy(update=changes)
 
 

@@ -29,6 +29,7 @@ from photo51.config.interventions import AblationParams, CausalityParams, SteerP
 from photo51.config.model import ActivationParams, BurnInParams
 from photo51.config.pretrain import PretrainParams
 from photo51.config.report import AtlasParams, ExportParams, ReportParams, TracksParams
+from photo51.config.run_learnt import RunLearntParams
 from photo51.config.sae import QualityParams, SaeParams
 
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -221,6 +222,9 @@ class Config(Params):
         default=CausalityParams(), description="what each named feature does to the model"
     )
     steering: dict[str, SteerRunParams] = Field(default={}, description="name → steering experiment")
+    learnt: RunLearntParams = Field(
+        default=RunLearntParams(), description="what the model has learnt; nothing is asked for by default"
+    )
     tracks: TracksParams = Field(default=TracksParams(), description="genome tracks")
     atlas: AtlasParams = Field(default=AtlasParams(), description="feature atlas")
     report: ReportParams = Field(default=ReportParams(), description="report")

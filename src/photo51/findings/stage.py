@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from photo51.findings import causes, concepts, overall, shapes, unannotated, variants
+from photo51.findings import causes, concepts, learnt, overall, shapes, unannotated, variants
 from photo51.findings.finding import Finding, table
 from photo51.run.opened import Run
 
@@ -54,6 +54,7 @@ def findings(run: Run, alpha: float = 0.05) -> pd.DataFrame:
         out.append(unannotated.ranking(run.need("novelty")))
         if run.has("hidden_classes"):
             out += unannotated.hidden(run.need("hidden_classes"))
+    out += learnt.learnt(run, alpha)
     out += overall.pairs(run.json("calibration"))
     return table(out)
 

@@ -18,9 +18,11 @@ from torch import Tensor
 from photo51.config.learnt import WordsParams
 from photo51.genome.alphabet import codes
 from photo51.io.contracts.learnt import AMPLIFIED
-from photo51.learnt.forced import NextBase
-from photo51.learnt.patterns import Event
-from photo51.learnt.words import Opener, interval, rollouts
+from photo51.learnt.forced import NextBase, next_base, set_probability
+from photo51.learnt.patterns import Event, Pattern
+from photo51.learnt.words import Opener, interval, spacing, spelled_together
+from photo51.model.tokenizer import BASE_IDS
+from photo51.progress import progress
 from photo51.types import InputError
 
 MOST_ALPHA = 64.0
@@ -39,11 +41,7 @@ class Amplified:
     @property
     def scores(self) -> Tensor:
         """(sequences, 4)."""
-        return self._join(self.a.scores, self.b.scores)
-
-    def _join(self, a: Tensor, b: Tensor) -> Tensor:
-        a, b = torch.log_softmax(a.double(), -1), torch.log_softmax(b.double(), -1)
-        return b + self.alpha * (b - a)
+        return joined_scores(self.a.scores, self.b.scores, self.alpha)
 
     def read(self, ids: NDArray[np.integer] | Tensor) -> None:
         """Read (sequences, length) tokens."""
@@ -52,11 +50,17 @@ class Amplified:
 
     def logits(self, ids: NDArray[np.integer]) -> Tensor:
         """Read tokens; scores of the base after each."""
-        return self._join(self.a.logits(ids), self.b.logits(ids))
+        return joined_scores(self.a.logits(ids), self.b.logits(ids), self.alpha)
 
     def take(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> Amplified:
         """Some of the sequences."""
         return Amplified(self.a.take(chosen), self.b.take(chosen), self.alpha)
+
+
+def joined_scores(a: Tensor, b: Tensor, alpha: float) -> Tensor:
+    """Log-probabilities ℓ_B + α (ℓ_B − ℓ_A), up to a constant, of scores (…, 4)."""
+    a, b = torch.log_softmax(a.double(), -1), torch.log_softmax(b.double(), -1)
+    return b + alpha * (b - a)
 
 
 def amplified_rates(
@@ -88,21 +92,14 @@ def amplified_rates(
         raise InputError(f"alpha: need strengths between 0 and {MOST_ALPHA:g}, got {bad[0]:g}")
     strengths = sorted({0.0, *map(float, alphas)})
     follow = codes(contexts).astype(np.int64)[:, 1:]
-    settings = params.model_copy(update={"rollouts": len(contexts), "length": follow.shape[1] - params.warmup})
+    answers = _along(a, b, [p for e in events for p in e.forward + e.reverse], follow, strengths, params)
     rates: dict[float, list[tuple[float, float, float, float]]] = {}
-    for alpha in strengths:
-        answers = rollouts(
-            _joined(a, b, alpha),
-            events,
-            settings,
-            warmup=params.warmup,
-            follow=follow,
-        ).asked
+    for s, alpha in enumerate(strengths):
         rates[alpha] = []
         place = 0
         for event in events:
             n = len(event.forward) + len(event.reverse)
-            p = np.sum([x.p for x in answers[place : place + n]], axis=0)
+            p = answers[s, place : place + n].sum(axis=0)
             place += n
             mean, _, low, high = interval(p.mean(axis=1), params.confidence)
             rates[alpha].append((mean, low, high, float(p.sum() ** 2 / max((p**2).sum(), 1e-300))))
@@ -128,8 +125,64 @@ def amplified_rates(
     return AMPLIFIED.check(pd.DataFrame(rows))
 
 
-def _joined(a: Opener, b: Opener, alpha: float) -> Opener:
-    return lambda numbers: Amplified(a(numbers), b(numbers), alpha)
+@torch.inference_mode()
+def _along(
+    a: Opener,
+    b: Opener,
+    patterns: Sequence[Pattern],
+    follow: NDArray[np.int64],
+    strengths: Sequence[float],
+    params: WordsParams,
+) -> NDArray[np.float64]:
+    """Probabilities (strengths, patterns, sequences, places) along given bases; each model reads each word once."""
+    numbers = np.arange(len(follow))
+    streams = a(numbers), b(numbers)
+    rng = np.random.default_rng([params.sampling.seed, 21])
+    every = params.every or spacing(patterns, params)
+    places = list(range(params.warmup, follow.shape[1], every))
+    out = np.empty((len(strengths), len(patterns), len(follow), len(places)))
+    before = 0
+    for i, t in enumerate(progress(places, "amplified", unit="places")):
+        if t > before:
+            for stream in streams:
+                stream.read(BASE_IDS[follow[:, before:t]])
+        before = t
+        exact = set()
+        for spelled, bounds in spelled_together(patterns, params.enumerate):
+            p = _forced(*streams, spelled, strengths, params)
+            for k, first, last in bounds:
+                out[:, k, :, i] = p[:, :, first:last].sum(axis=2)
+                exact.add(k)
+        for k, pattern in enumerate(patterns):
+            if k not in exact:
+                for s, alpha in enumerate(strengths):
+                    joined = Amplified(*streams, alpha)
+                    weights = set_probability(joined, pattern, params.draws, params.sampling, rng, batch=params.batch)
+                    out[s, k, :, i] = weights.mean(axis=1)
+    return out
+
+
+def _forced(
+    a: NextBase, b: NextBase, words: NDArray[np.integer], strengths: Sequence[float], params: WordsParams
+) -> NDArray[np.float64]:
+    """Probability that each word comes next at each strength, (strengths, sequences, words)."""
+    n, (w, width) = len(a.scores), words.shape
+    sequence, word = (index.ravel() for index in np.meshgrid(np.arange(n), np.arange(w), indexing="ij"))
+    out = np.ones((len(strengths), n * w))
+    first = [s.scores[:, None] for s in (a, b)]
+    for i in range(0, n * w, params.batch):
+        rows, forced = sequence[i : i + params.batch], words[word[i : i + params.batch]]
+        laws = []
+        for stream, begin in zip((a, b), first, strict=True):
+            scores = begin[torch.from_numpy(rows)]
+            if width > 1:
+                scores = torch.cat([scores, stream.take(rows).logits(BASE_IDS[forced[:, :-1]])], dim=1)
+            laws.append(scores)
+        for s, alpha in enumerate(strengths):
+            p = next_base(joined_scores(laws[0], laws[1], alpha).reshape(-1, 4), params.sampling)
+            letters = p[np.arange(len(p)), forced.ravel()]
+            out[s, i : i + params.batch] = letters.reshape(len(rows), width).prod(axis=1)
+    return out.reshape(len(strengths), n, w)
 
 
 def extrapolate(alphas: Sequence[float], rates: Sequence[float], n_eff: Sequence[float], min_n_eff: float) -> float:

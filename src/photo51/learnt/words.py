@@ -129,12 +129,8 @@ def rollouts(
     params: WordsParams,
     *,
     warmup: int,
-    follow: NDArray[np.integer] | None = None,
 ) -> Rollouts:
-    """Let the model write, and ask for the patterns every `params.every` bases, or every `spacing` bases.
-
-    With `follow`, (rollouts, warmup + length) codes, the model reads those bases in place of its own.
-    """
+    """Let the model write, and ask for the patterns every `params.every` bases, or every `spacing` bases."""
     numbers = np.arange(params.rollouts)
     stream = opened(numbers)
     rng = np.random.default_rng([params.sampling.seed, 21])
@@ -146,14 +142,10 @@ def rollouts(
     written = []
     for t in progress(range(warmup + params.length), "words", unit="bases"):
         if t >= warmup and (t - warmup) % every == 0:
-            for i, pattern in enumerate(patterns):
-                p, cost = _ask(stream, pattern, params, rng)
+            for i, (p, cost) in enumerate(_ask(stream, patterns, params, rng)):
                 probabilities[i].append(p)
                 spent[i] += cost
-        if follow is None:
-            base = pick(stream.scores, u[:, t].to(stream.scores.device), params.sampling).cpu().numpy()
-        else:
-            base = follow[:, t]
+        base = pick(stream.scores, u[:, t].to(stream.scores.device), params.sampling).cpu().numpy()
         written.append(base)
         if t + 1 < warmup + params.length:
             stream.read(BASE_IDS[base][:, None])
@@ -172,15 +164,39 @@ def spacing(patterns: Sequence[Pattern], params: WordsParams) -> int:
 
 
 def _ask(
-    stream: NextBase, pattern: Pattern, params: WordsParams, rng: np.random.Generator
-) -> tuple[NDArray[np.float64], int]:
+    stream: NextBase, patterns: Sequence[Pattern], params: WordsParams, rng: np.random.Generator
+) -> list[tuple[NDArray[np.float64], int]]:
+    """Probability (sequences,) of each pattern, and the bases read for it."""
     n = len(stream.scores)
-    if pattern.n_words <= params.enumerate:
-        spelled = pattern.words()
-        p = word_probability(stream, spelled, params.sampling, batch=params.batch).sum(axis=1)
-        return p, n * len(spelled) * (pattern.width - 1)
-    weights = set_probability(stream, pattern, params.draws, params.sampling, rng, batch=params.batch)
-    return weights.mean(axis=1), n * params.draws * (pattern.width - 1)
+    out: dict[int, tuple[NDArray[np.float64], int]] = {}
+    for spelled, bounds in spelled_together(patterns, params.enumerate):
+        p = word_probability(stream, spelled, params.sampling, batch=params.batch)
+        for i, a, b in bounds:
+            out[i] = p[:, a:b].sum(axis=1), n * (b - a) * (spelled.shape[1] - 1)
+    for i, pattern in enumerate(patterns):
+        if i not in out:
+            weights = set_probability(stream, pattern, params.draws, params.sampling, rng, batch=params.batch)
+            out[i] = weights.mean(axis=1), n * params.draws * (pattern.width - 1)
+    return [out[i] for i in range(len(patterns))]
+
+
+def spelled_together(
+    patterns: Sequence[Pattern], most: int
+) -> list[tuple[NDArray[np.integer], list[tuple[int, int, int]]]]:
+    """Words of patterns of one width, for those of at most so many words: they are forced in common batches.
+
+    Returns
+    -------
+    For each width, words (words, width) and for each pattern its number and its first and one past its last word.
+    """
+    out = []
+    for width in sorted({p.width for p in patterns}):
+        small = [(i, p.words()) for i, p in enumerate(patterns) if p.width == width and p.n_words <= most]
+        if small:
+            ends = np.cumsum([len(w) for _, w in small])
+            bounds = [(i, int(end) - len(w), int(end)) for (i, w), end in zip(small, ends, strict=True)]
+            out.append((np.concatenate([w for _, w in small]), bounds))
+    return out
 
 
 def _row(

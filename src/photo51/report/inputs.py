@@ -48,6 +48,10 @@ def input_files(config: Config) -> list[Path]:
     if config.pretrained_sae is not None:
         files += folder_files(Path(config.pretrained_sae))
     files += [Path(name) for name in (config.motif_file, config.gene_sets, config.phylogeny_genes) if name]
+    learnt = config.learnt
+    stated = (*learnt.words, learnt.memory, learnt.unseen, learnt.debug, learnt.vectors)
+    files += [Path(name) for name in stated if name]
+    files += folder_files(model_folder(learnt.before)) if learnt.before else []
     for cohort in config.cohorts.values():
         files += [Path(name) for name in (cohort.panel, cohort.genotypes) if name]
     return sorted({p for p in files if p.is_file()})

@@ -19,6 +19,7 @@ from photo51.report.sections import (
     disease,
     failures,
     headline,
+    learnt,
     manifolds,
     methods,
     overview,
@@ -85,6 +86,8 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
         lambda: methods.section(run),
         lambda: reproduce.section(run),
     ]
+    if learnt.asked(run):
+        makers.insert(5, lambda: learnt.section(run))
     drafted = [make() for make in makers]
     first, *middle, methods_section, last = drafted
     gathered = [*drafted, headline.without_findings(run)] if run.table("findings") is None else drafted

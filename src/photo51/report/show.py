@@ -66,6 +66,13 @@ def section(shown: Section) -> Blocks:
     return Blocks(blocks)
 
 
+def claims(shown: Section) -> Block:
+    """What a section claims, each beside its null."""
+    if not shown.claims:
+        return Note("It claims nothing: there is nothing in this run to test.", kind="absent")
+    return Claims(shown.claims)
+
+
 def answer(*sections: Section) -> Blocks:
     """The answer in words: what holds, what does not, what was not run."""
     claims = [c for s in sections for c in s.claims]

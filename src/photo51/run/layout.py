@@ -84,6 +84,7 @@ class Place:
 
 _VARIANTS = "Name a VCF or a table of variants in the `variants` column of `genomes.tsv`, and run again."
 _COHORT = "Give a cohort in the configuration, and run again."
+_LEARNT = "Name it under `learnt` in the configuration, and run again."
 _MOTIFS = "Give a MEME file in the configuration, and run again."
 _SETS = "Give a GMT file in the configuration, and run again."
 
@@ -212,6 +213,17 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
         "frameshift": Place("interventions/frameshift.parquet", "frameshift", "Features after a frameshift"),
         "frameshift_profile": Place(
             "interventions/frameshift_profile.parquet", "frameshift", "Profile after a frameshift"
+        ),
+        # what the model has learnt
+        "learnt_words": Place("learnt/words/words.parquet", "words", "Rates of words", _LEARNT),
+        "learnt_windows": Place("learnt/diff/windows.parquet", "diff", "Difference from another model", _LEARNT),
+        "learnt_positions": Place("learnt/diff/positions.parquet", "diff", "Positions of largest difference", _LEARNT),
+        "learnt_gate": Place("learnt/diff/gate.parquet", "diff", "Equivalence to another model", _LEARNT),
+        "learnt_memory": Place("learnt/memory/classes.parquet", "memory", "Recitation by copy number", _LEARNT),
+        "learnt_sequences": Place("learnt/memory/memory.parquet", "memory", "Recited sequences", _LEARNT),
+        "learnt_records": Place("learnt/debug-data/records.parquet", "debug-data", "Records of a corpus", _LEARNT),
+        "learnt_disparity": Place(
+            "learnt/debug-data/disparity.parquet", "debug-data", "What a corpus would teach", _LEARNT
         ),
         # what is claimed
         "findings": Place("findings.parquet", "findings", "What the run claims"),

@@ -1,0 +1,114 @@
+rule words:
+    input:
+        model_files,
+        words=[w for w in CONFIG.learnt.words if Path(w).is_file()],
+    output:
+        "<results>/learnt/words/words.parquet",
+    log:
+        "<logs>/learnt/words.log",
+    benchmark:
+        "<benchmarks>/learnt/words.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        model=CONFIG.activations.model,
+        words=" ".join(f"--words {shlex.quote(w)}" for w in CONFIG.learnt.words),
+        params=as_json(CONFIG.learnt.words_params),
+    message:
+        "Words: expected occurrences in what the model writes"
+    shell:
+        "photo51 words {params.model:q} {params.words} --params {params.params:q} --threads {threads} "
+        "--out $(dirname {output:q}) > {log:q} 2>&1"
+
+
+rule diff:
+    input:
+        model_files,
+        before=before_files,
+        genomes="<results>/genome/sequences.fa",
+    output:
+        windows="<results>/learnt/diff/windows.parquet",
+        positions="<results>/learnt/diff/positions.parquet",
+        gate="<results>/learnt/diff/gate.parquet",
+    log:
+        "<logs>/learnt/diff.log",
+    benchmark:
+        "<benchmarks>/learnt/diff.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        before=CONFIG.learnt.before,
+        model=CONFIG.activations.model,
+        params=as_json(CONFIG.learnt.diff_params),
+    message:
+        "Difference: the run's model against another one"
+    shell:
+        "photo51 diff {params.before:q} {params.model:q} --genomes {input.genomes:q} --params {params.params:q} "
+        "--threads {threads} --out $(dirname {output.windows:q}) > {log:q} 2>&1"
+
+
+rule memory:
+    input:
+        model_files,
+        corpus=CONFIG.learnt.memory or [],
+        unseen=CONFIG.learnt.unseen or [],
+    output:
+        classes="<results>/learnt/memory/classes.parquet",
+        sequences="<results>/learnt/memory/memory.parquet",
+    log:
+        "<logs>/learnt/memory.log",
+    benchmark:
+        "<benchmarks>/learnt/memory.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        model=CONFIG.activations.model,
+        unseen=(
+            f"--unseen {shlex.quote(CONFIG.learnt.unseen)}"
+            if CONFIG.learnt.unseen
+            else ""
+        ),
+        params=as_json(CONFIG.learnt.memory_params),
+    message:
+        "Memory: what the model recites of its corpus"
+    shell:
+        "photo51 memory {params.model:q} {input.corpus:q} {params.unseen} --params {params.params:q} "
+        "--threads {threads} --out $(dirname {output.classes:q}) > {log:q} 2>&1"
+
+
+rule debug_data:
+    input:
+        model_files,
+        corpus=CONFIG.learnt.debug or [],
+        vectors=CONFIG.learnt.vectors or [],
+        reference="<results>/genome/sequences.fa",
+    output:
+        records="<results>/learnt/debug-data/records.parquet",
+        disparity="<results>/learnt/debug-data/disparity.parquet",
+    log:
+        "<logs>/learnt/debug-data.log",
+    benchmark:
+        "<benchmarks>/learnt/debug-data.tsv"
+    threads: 1
+    resources:
+        mem_mb=mib(4000),
+        runtime=minutes(120),
+    params:
+        model=CONFIG.activations.model,
+        vectors=(
+            f"--vectors {shlex.quote(CONFIG.learnt.vectors)}"
+            if CONFIG.learnt.vectors
+            else ""
+        ),
+        params=as_json(CONFIG.learnt.debug_params),
+    message:
+        "Corpus: what it would teach the run's model"
+    shell:
+        "photo51 debug-data {input.corpus:q} {params.model:q} --reference {input.reference:q} {params.vectors} "
+        "--params {params.params:q} --threads {threads} --out $(dirname {output.records:q}) > {log:q} 2>&1"
