@@ -223,6 +223,7 @@ def _written(page: Any, before: str) -> None:
 def stop_at_a_stop_codon(page: Any, _w: World) -> None:
     """One click makes the rule; what is written ends with the first stop codon in frame, by its letters."""
     page.click("#tab-listen")
+    page.fill("#listen-length", "2000")
     page.click("#stop-rule")
     page.wait_for_selector(".rule[data-verdict='ready']", timeout=WAIT)
     page.click("#listen")

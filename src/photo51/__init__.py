@@ -1,8 +1,8 @@
 """photo51: what does a genomics foundation model know, where on the genome does it know it, and can it be believed?
 
 `open` gives a finished run, `read` a quick look at a sequence; `load_model`, `load_sae`, `encode`, `steer` and
-`explain` work with models, `workbench` holds them open. Nothing heavy is imported before it is used: `import photo51`
-takes milliseconds, torch comes with the first model.
+`explain` work with models, `workbench` holds them open, `widgets` shows them in a notebook. Nothing heavy is imported
+before it is used: `import photo51` takes milliseconds, torch comes with the first model.
 """
 
 from __future__ import annotations
@@ -69,10 +69,12 @@ def open(folder: Path | str, sae: str = "") -> Results:  # noqa: A001
 def __getattr__(name: str) -> Any:
     if name == "workbench":
         return import_module("photo51.api.workbench").workbench
+    if name == "widgets":
+        return import_module("photo51.widgets")
     if name in _READING:
         return getattr(import_module("photo51.api.reading"), name)
     raise AttributeError(f"module 'photo51' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_READING, "workbench"])
+    return sorted([*globals(), *_READING, "widgets", "workbench"])

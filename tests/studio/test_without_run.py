@@ -104,7 +104,7 @@ def test_every_module_of_the_page_is_javascript(tmp_path):
     import shutil
     import subprocess
 
-    from photo51.studio.page import parts
+    from photo51.studio.modules import parts
 
     node = shutil.which("node")
     if node is None:

@@ -52,7 +52,7 @@ def paint(desk: Desk, tab: Tab, given: asked.PaintAsked) -> Iterator[dict[str, A
         }
     done = bench.achieved(step.painting, params)
     key = digest(json.dumps(given.model_dump(exclude={"view", "before"})), *done.texts)
-    told = _told(done, before, rewritten)
+    told = told_of(done, before, rewritten)
     line = tab.journal.add(
         "paint",
         _words(given, told),
@@ -78,7 +78,7 @@ def _asked(canvas: Canvas) -> list[dict[str, Any]]:
     return [{"concept": name, "strength": packed(track)} for name, track in canvas.strengths(0.0).items()]
 
 
-def _told(done: Achieved, before: Painting | None, rewritten: NDArray[np.bool_]) -> dict[str, Any]:
+def told_of(done: Achieved, before: Painting | None, rewritten: NDArray[np.bool_]) -> dict[str, Any]:
     """What a finished painting shows."""
     canvas, texts = done.painting.canvas, done.texts
     n = len(texts)

@@ -39,7 +39,7 @@ export class LaneCanvas {
     this.ruler(kids, tall);
     this.lanes.forEach((lane, l) => this.row(kids, lane, l));
     this.letters(kids, tall - LETTERS - CHANGES - 4);
-    this.svg = s("svg", { xmlns: "http://www.w3.org/2000/svg", width: wide, height: tall, viewBox: `0 0 ${wide} ${tall}`, role: "group", "aria-label": `${this.paints.length} painted intervals on ${this.length} bases`, "font-family": "sans-serif", style: { display: "block", touchAction: "none" } }, kids);
+    this.svg = s("svg", { class: "own", xmlns: "http://www.w3.org/2000/svg", width: wide, height: tall, viewBox: `0 0 ${wide} ${tall}`, role: "group", "aria-label": `${this.paints.length} painted intervals on ${this.length} bases`, "font-family": "sans-serif", style: { display: "block", touchAction: "none" } }, kids);
     this.element.replaceChildren(this.svg);
     this.listen();
     if (focus !== undefined) this.svg.querySelector(`[data-paint="${focus}"]`)?.focus();

@@ -13,7 +13,7 @@ export class ListenPanel {
     this.host = host; this.studio = studio; this.rules = []; this.made = 0;
     this.prompt = h("textarea", { rows: "3", spellcheck: "false", id: "listen-prompt", "aria-label": "Prompt", onchange: () => this.check() }, "ATGGCGAAAGGTAAAGTTCTGATTGCGGATAACGGTCTGAAAGCG");
     const field = (label, id, value, min, max, step) => { const input = h("input", { type: "number", id, value, min, max, step, onchange: () => this.check() }); return [h("label", { class: "field" }, label, input), input]; };
-    const [length, lengthIn] = field("bases", "listen-length", 300, 1, 4000, 1), [many, manyIn] = field("sequences", "listen-sequences", 2, 1, 4, 1), [seed, seedIn] = field("seed", "listen-seed", 51, 0, 2147483648, 1), [heat, heatIn] = field("temperature", "listen-temperature", 1, .05, 5, .05);
+    const [length, lengthIn] = field("bases", "listen-length", 600, 1, 4000, 1), [many, manyIn] = field("sequences", "listen-sequences", 2, 1, 4, 1), [seed, seedIn] = field("seed", "listen-seed", 51, 0, 2147483648, 1), [heat, heatIn] = field("temperature", "listen-temperature", 1, .05, 5, .05);
     Object.assign(this, { length: lengthIn, many: manyIn, seed: seedIn, temperature: heatIn });
     this.boxes = h("div", { id: "rules" }); this.out = h("div", { "aria-live": "off" });
     const names = [...studio.state.concepts, ...studio.features.name.map((n, f) => n ? `f${f} ${n}` : null).filter(Boolean)];
@@ -45,12 +45,12 @@ export class ListenPanel {
     const num = (label, key, min, max, step) => h("label", { class: "field" }, label, h("input", { type: "number", "data-key": key, min, max, step, value: r[key], onchange: put(key, Number) }));
     const text = (label, key, more = {}) => h("label", { class: "field grow" }, label, h("input", { type: "text", "data-key": key, value: r[key], spellcheck: "false", style: { minWidth: "8rem", flex: "1" }, ...more, onchange: put(key) }));
     const range = h("input", { type: "range", min: .05, max: 3, step: .05, value: r.threshold, "aria-label": `threshold of ${r.name}, units`, oninput: e => { r.threshold = +e.target.value; shown.textContent = `${digits(r.threshold)} units`; this.check(); } }), shown = h("output", {}, `${digits(r.threshold)} units`);
-    r.box.replaceChildren(h("header", {}, h("i", { class: "swatch", style: { background: tone(this.rules.indexOf(r)) } }), h("b", {}, r.name), h("button", { type: "button", class: "link", "aria-label": `remove ${r.name}`, onclick: () => { this.rules = this.rules.filter(o => o !== r); r.box.remove(); this.rules.forEach(o => this.drawRule(o)); } }, "remove")),
+    r.box.replaceChildren(...[h("header", {}, h("i", { class: "swatch", style: { background: tone(this.rules.indexOf(r)) } }), h("b", {}, r.name), h("button", { type: "button", class: "link", "aria-label": `remove ${r.name}`, onclick: () => { this.rules = this.rules.filter(o => o !== r); r.box.remove(); this.rules.forEach(o => this.drawRule(o)); } }, "remove")),
       h("div", { class: "row" }, pick("when", "when", [["feature", "a feature is above"], ["word", "a word is written"], ["both", "both, at one base"]])),
       r.when === "word" ? null : h("div", {}, h("div", { class: "row" }, text("feature", "watch", { list: "listen-targets", placeholder: "f12, CDS \u2026" })), h("div", { class: "row", style: { flexWrap: "nowrap" } }, range, shown), h("div", { class: "row" }, num("for bases", "window", 1, 1000, 1))),
       r.when === "feature" ? null : h("div", { class: "row" }, text("word", "word"), pick("frame", "frame", [["0", "of the prompt"], ["1", "+1"], ["2", "+2"], ["", "any"]])),
       h("div", { class: "row" }, num("from base", "first", 0, 4000, 1), h("label", { class: "field" }, h("input", { type: "checkbox", checked: r.once, onchange: put("once") }), "once")),
-      h("div", { class: "row" }, pick("then", "act", ACTIONS), r.act === "steer" ? [text("with", "steer", { list: "listen-targets", placeholder: "f12, CDS \u2026" }), num("by units", "strength", -8, 8, .25)] : r.act === "insert" ? text("bases", "insert", { placeholder: "TAA" }) : r.act === "prompt" ? text("to", "prompt") : r.act === "temperature" ? num("to", "temperature", .05, 5, .05) : null), r.said);
+      h("div", { class: "row" }, pick("then", "act", ACTIONS), r.act === "steer" ? [text("with", "steer", { list: "listen-targets", placeholder: "f12, CDS \u2026" }), num("by units", "strength", -8, 8, .25)] : r.act === "insert" ? text("bases", "insert", { placeholder: "TAA" }) : r.act === "prompt" ? text("to", "prompt") : r.act === "temperature" ? num("to", "temperature", .05, 5, .05) : null), r.said].filter(Boolean));
   }
   target(text) { const f = /^f?(\d+)\b(?!.*[*+])/i.exec(text.trim()); return f ? `f${f[1]}` : this.studio.state.concepts.find(c => c.toLowerCase() === text.trim().toLowerCase()) || text.trim(); }
   settings() {
@@ -88,7 +88,7 @@ export class ListenPanel {
     }, "writing");
   }
   begin(e) {
-    const n = e.sequences, k = e.rules.length; this.names = e.rules.map(r => r.name); this.thresholds = e.rules.map(r => r.threshold ?? 1); this.events = [];
+    const n = e.sequences, k = e.rules.length; this.names = e.rules.map(r => r.name); this.thresholds = e.rules.map(r => r.threshold ?? 1); this.words = e.rules.map(r => !r.watch); this.events = [];
     this.texts = Array(n).fill(""); this.fired = this.texts.map(() => new Map()); this.levels = this.texts.map(() => e.rules.map(() => [])); this.holds = this.texts.map(() => e.rules.map(() => []));
     this.panes = this.texts.map(() => h("div", { class: "seq" })); this.sparks = this.texts.map(() => h("div", {})); this.heads = this.texts.map(() => h("span", { class: "small" })); this.table = h("div", {});
     this.out.replaceChildren(...this.texts.map((_, i) => h("section", { class: "arm" }, h("header", {}, h("b", {}, `sequence ${i + 1}`), this.heads[i]), this.panes[i], this.sparks[i])), this.table);
@@ -110,7 +110,7 @@ export class ListenPanel {
   spark(i, k, name) {
     const wide = 640, tall = 40, n = +this.length.value, v = this.levels[i][k], top = Math.max(this.thresholds[k] * 1.2, ...v.filter(Number.isFinite)), x = t => t / n * wide, y = u => tall - Math.min(1, u / top) * (tall - 3);
     let held = ""; this.holds[i][k].forEach((on, t) => { if (on) held += `M${x(t).toFixed(1)},0h${Math.max(1, wide / n).toFixed(2)}v${tall}h-${Math.max(1, wide / n).toFixed(2)}z`; });
-    return h("div", {}, h("p", { class: "small" }, `${name}: level (units), dashed its threshold ${digits(this.thresholds[k])}, shaded where it holds`), s("svg", { viewBox: `0 0 ${wide} ${tall}`, width: "100%", height: 40, preserveAspectRatio: "none", role: "img", "aria-label": `level of ${name} along sequence ${i + 1}` },
+    return h("div", {}, h("p", { class: "small" }, `${name}: ${this.words[k] ? "1 where a word ends in frame" : "level (units)"}, dashed its threshold ${digits(this.thresholds[k])}, shaded where it holds`), s("svg", { viewBox: `0 0 ${wide} ${tall}`, width: "100%", height: 40, preserveAspectRatio: "none", role: "img", "aria-label": `level of ${name} along sequence ${i + 1}` },
       held ? s("path", { d: held, fill: "#fdebd8" }) : null, s("path", { d: v.map((u, t) => Number.isFinite(u) ? `${t ? "L" : "M"}${x(t).toFixed(1)},${y(u).toFixed(1)}` : "").join(""), fill: "none", stroke: tone(k), "stroke-width": 1.4, "vector-effect": "non-scaling-stroke" }), s("path", { d: `M0,${y(this.thresholds[k])}H${wide}`, stroke: "#44484d", "stroke-width": 1, "stroke-dasharray": "4 3", "vector-effect": "non-scaling-stroke" })));
   }
   finish(e) {

@@ -4,7 +4,7 @@ import { h, number, digits, percent, debounce, download, table } from "./dom.js"
 import { LaneCanvas, tone } from "./canvas.js";
 
 const START = "ATGGCGAAAGGTAAAGTTCTGATTGCGGATAACGGTCTGAAAGCG";
-const SETTINGS = [["length", "bases", 240, 8, 4000, 1], ["seed", "seed", 51, 0, 2147483648, 1], ["temperature", "temperature", 1, .05, 5, .05], ["candidates", "tries a block", 8, 1, 16, 1], ["background", "strength elsewhere", -2, -8, 0, .25], ["paint_weight", "say of the paint", 4, 0, 32, .5], ["margin", "margin counted as inside", 50, 0, 1000, 5]];
+const SETTINGS = [["length", "bases", 240, 8, 4000, 1], ["seed", "seed", 51, 0, 2147483648, 1], ["temperature", "temperature", 1, .05, 5, .05], ["candidates", "tries a block", 8, 1, 16, 1], ["background", "strength elsewhere", -2, -8, 0, .25], ["paint_weight", "say of the paint", 4, 0, 32, .5], ["margin", "margin counted as inside", 10, 0, 1000, 5]];
 const COMPATIBLE = ["prompt", "length", "strand", "sequences"];
 const term = (f, w) => `${Number(Math.abs(w).toPrecision(4))}*f${f}`;
 // the sum that a concept becomes when its parts are weighted; the concept itself where nothing is
