@@ -16,10 +16,21 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from benchmarks._null_worlds import KINDS, N, World, annotation_table, codes, inputs_of, thinned, world
+from benchmarks._null_worlds import (
+    KINDS,
+    Columns,
+    N,
+    World,
+    annotation_table,
+    codes,
+    inputs_of,
+    thinned,
+    world,
+)
 from benchmarks._null_worlds import features as columns_of
-from benchmarks.planted.features import null_feature, planted_feature, planted_genome
+from benchmarks.planted.features import PlantedGenome, null_feature, planted_feature, planted_genome
 from photo51.codes import CodesStore
 from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, NoveltyParams
 from photo51.enrichment.concept_stage import examined
@@ -45,6 +56,7 @@ ENRICH = EnrichParams(interval_blocks=1.0, adjust_block=2_048)
 CONCEPTS = ConceptParams(min_domains=3, bootstraps=50, null_rotations=60, few_shifts=39, per_class=1, region_shifts=19)
 NOVELTY = NoveltyParams(min_n_eff=5, null_features=40, hidden=("tRNA", "promoter", "start_codon"), top=4)
 _SEED, _ANTISENSE = 20, 12
+BACKWARDS = ("codon_position_1", "start_codon", "CDS")
 
 
 def null_claims(worlds: int) -> dict[str, float | int | None]:
@@ -114,20 +126,25 @@ def enriched(w: World) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     return real, shifted, rates
 
 
-def antisense_queue() -> dict[str, float | int | None]:
-    """Plant features on classes read backwards, and rank."""
-    rng = np.random.default_rng([_SEED, 51])
-    genome = planted_genome(N, rng)
-    backwards = [
+def read_backwards(genome: PlantedGenome, recalls: NDArray[np.float64], rng: np.random.Generator) -> Columns:
+    """Features of codon positions, start codons and genes on the other strand, one of each recall, in this order."""
+    return [
         np.roll(
             planted_feature(genome, name, recall, rng, noise=2e-4)
             if name != "CDS"
             else null_feature(genome, "long", 0.4, rng) * genome.annotations["CDS"],
-            N,
+            genome.n,
         )
-        for name in ("codon_position_1", "start_codon", "CDS")
-        for recall in np.linspace(0.5, 0.9, _ANTISENSE // 3)
+        for name in BACKWARDS
+        for recall in recalls
     ]
+
+
+def antisense_queue() -> dict[str, float | int | None]:
+    """Plant features on classes read backwards, and rank."""
+    rng = np.random.default_rng([_SEED, 51])
+    genome = planted_genome(N, rng)
+    backwards = read_backwards(genome, np.linspace(0.5, 0.9, _ANTISENSE // 3), rng)
     main = [*backwards, *columns_of("random_weights", genome, 12, rng)]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)

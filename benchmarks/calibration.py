@@ -74,7 +74,7 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
         **new_annotation_jobs(),
         **null_claims(6 if quick else 24),
         **antisense_queue(),
-        **enrich_cost(131_072, 24 if quick else 96),
+        **enrich_cost(131_072, 24 if quick else 192),
         **adjusted_figures(quick=quick),
         "fft_equals_roll": int(fft_equals_roll(rng)),
         "pairs_null": len(independent),

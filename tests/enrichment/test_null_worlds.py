@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from benchmarks._null_worlds import N, annotation_table, shifted, shuffled
-from benchmarks.planted.features import planted_genome
+from benchmarks._null_claims import BACKWARDS, NOVELTY, read_backwards
+from benchmarks._null_worlds import N, annotation_table, codes, inputs_of, shifted, shuffled
+from benchmarks.planted.features import null_feature, planted_genome
+from photo51.codes import CodesStore
+from photo51.enrichment.known_readings import explaining_readings
 
 
 @pytest.fixture(scope="module")
@@ -41,3 +44,20 @@ def test_shifted_annotations_keep_lengths_strands_and_distances(genome):
     start, length = (moved["start"] - 40_000) % N, moved["end"] - moved["start"]
     own = zip(table["kind"], table["start"], table["strand"], table["end"] - table["start"], strict=True)
     assert set(zip(moved["kind"], start, moved["strand"], length, strict=True)) <= set(own)
+
+
+def test_known_classes_read_backwards_are_explained_and_other_features_are_not(genome, tmp_path):
+    rng = np.random.default_rng(7)
+    recalls = np.array([0.5, 0.9])
+    own = read_backwards(genome, recalls, rng)
+    others = [null_feature(genome, shape, 5e-3, rng) for shape in ("short", "clustered", "period3", "iid")]
+    store = CodesStore.open(codes(tmp_path / "codes", [*own, *others]))
+    inputs = inputs_of(genome, annotation_table(genome), tmp_path)
+    found = explaining_readings(store, np.arange(len(own) + len(others)), inputs, NOVELTY)
+    readings = {(e.feature, e.annotation, e.orientation) for e in found}
+    for feature in range(len(own)):
+        name = BACKWARDS[feature // len(recalls)]
+        assert {(feature, name, "antisense"), (feature, name, "either")} & readings
+        assert (feature, name, "sense") not in readings
+    # a reading of some class exceeds its shifts by chance in one of twenty
+    assert len({e.feature for e in found} - set(range(len(own)))) <= 1

@@ -8,7 +8,7 @@ for all tested pairs. Families (q-values) are made by `gather`, over all chunks.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -22,13 +22,14 @@ from scipy import stats
 from photo51.enrichment.design import Design, Family
 from photo51.enrichment.tracks import column_track, faults, levelled, run_counts
 from photo51.io.contracts.enrichment import ENRICHMENT
-from photo51.stats.correlation import Mask
+from photo51.stats.correlation import Mask, Spread, quicker
 from photo51.stats.lattice import SMALLEST_P
 from photo51.stats.rotation import RotationTest, rotation_test
 from photo51.stats.screen import Moments, period3, screen, smooth
 from photo51.stats.shifted import shifted_test
 
 TESTED = "tested"
+_SPECTRA_BYTES = 256 << 20  # transforms of features that are kept for the next mask
 _STEPPING = 0.1  # `period3` above which a feature's variance needs full resolution
 
 
@@ -153,31 +154,52 @@ class _Pairs:
         return inside * (total - active - covered + overlap + 0.5) / (outside * (covered - overlap + 0.5))
 
     def exact(self, family: Family, threads: int) -> None:
-        """Exact tails for sound pairs beyond `screen_z`, reading by reading: one prepared mask at a time."""
+        """Exact tails for sound pairs beyond `screen_z`: by events mask by mask, then those by FFT."""
         params = self.design.params
         with np.errstate(invalid="ignore"):
             z, wide = self.values["z_rot"], [self.design.class_of(t).coverage for t in range(self.shape[1])]
             chosen = (z >= params.screen_z) | ((-z >= params.screen_z) & (np.array(wide) >= params.wide))
             chosen &= self.sd > 0
             chosen &= (self.values["n_eff"] >= params.min_n_eff) & self.sound[:, None]
+        masks: dict[int, Mask] = {}
+        later = np.zeros_like(chosen)
         with ThreadPoolExecutor(threads) as pool:
-            for t in family.readings:
+            for t in family.readings.tolist():
                 columns = np.flatnonzero(chosen[:, t])
                 if not len(columns):
                     continue
-                run = partial(self._exact_one, Mask(self.design.mask(int(t)), family.bounds))
-                for j, result in zip(columns, pool.map(run, columns.tolist()), strict=True):
-                    for name, value in (
-                        ("z_rot", result.z),
-                        ("p_rot", result.p_upper),
-                        ("p_depleted", result.p_lower),
-                        ("p_floor", result.p_floor),
-                    ):
-                        self.values[name][j, t] = value
-                    self.method[j, t] = "exact"
+                masks[t] = Mask(self.design.mask(t), family.bounds)
+                tracks = [Spread(column_track(self.levels, j), family.bounds) for j in columns.tolist()]
+                by_fft = np.array([quicker(track, masks[t]) == "fft" for track in tracks])
+                later[columns[by_fft], t] = True
+                rest = [track for track, slow in zip(tracks, by_fft, strict=True) if not slow]
+                self._keep_exact(columns[~by_fft], t, pool.map(partial(self._exact_one, masks[t]), rest))
+                if not by_fft.any():
+                    del masks[t]
+            # a few features at a time, whose transforms serve every mask, and each mask's serve these few
+            columns = np.flatnonzero(later.any(axis=1))
+            step = max(1, _SPECTRA_BYTES // (48 * self.design.workspace.n_rows))
+            for batch in (columns[i : i + step] for i in range(0, len(columns), step)):
+                tracks = {j: Spread(column_track(self.levels, j), family.bounds) for j in batch.tolist()}
+                for t, mask in masks.items():
+                    members = batch[later[batch, t]]
+                    run = partial(self._exact_one, mask)
+                    self._keep_exact(members, t, pool.map(run, [tracks[j] for j in members.tolist()]))
+                    mask.forget()
 
-    def _exact_one(self, mask: Mask, column: int) -> RotationTest:
-        return rotation_test(column_track(self.levels, column), mask, mid_p=self.design.params.mid_p)
+    def _exact_one(self, mask: Mask, feature: Spread) -> RotationTest:
+        return rotation_test(feature, mask, mid_p=self.design.params.mid_p)
+
+    def _keep_exact(self, columns: NDArray[np.int64], t: int, results: Iterable[RotationTest]) -> None:
+        for j, result in zip(columns, results, strict=True):
+            for name, value in (
+                ("z_rot", result.z),
+                ("p_rot", result.p_upper),
+                ("p_depleted", result.p_lower),
+                ("p_floor", result.p_floor),
+            ):
+                self.values[name][j, t] = value
+            self.method[j, t] = "exact"
 
     def close(self) -> None:
         """Pairs whose margins leave nothing to test get the reason, and no p."""

@@ -15,6 +15,8 @@ integers:
 
 from __future__ import annotations
 
+from functools import cached_property
+from itertools import pairwise
 from typing import NamedTuple
 
 import numba
@@ -67,23 +69,59 @@ class Mask:
         self.values = np.ascontiguousarray(values, dtype=np.bool_).view(np.uint8)
         self.edges, self.signs = _edges(self.values, self.bounds)
         self.edge_ends = strand_ends(self.edges, self.bounds)
-        self._spectra: list[NDArray[np.complexfloating]] | None = None
+        self._spectra: dict[tuple[int, bool], NDArray[np.complexfloating]] = {}
 
     def spectra(self, block: int, *, double: bool) -> NDArray[np.complexfloating]:
-        """`rfft` of both strands in a block, (2, size // 2 + 1); single precision is kept, as it is asked for again."""
-        if double:
-            return self._transform(block, np.float64)
-        if self._spectra is None:
-            self._spectra = [self._transform(b, np.float32) for b in range(len(self.bounds) - 1)]
-        return self._spectra[block]
+        """`rfft` of both strands in a block, (2, size // 2 + 1); kept until `forget`."""
+        if (block, double) not in self._spectra:
+            a, b = self.bounds[block], self.bounds[block + 1]
+            values = self.values.reshape(2, -1)[:, a:b].astype(np.float64 if double else np.float32)
+            self._spectra[block, double] = fft.rfft(values, transform_size(int(b - a)), axis=1)
+        return self._spectra[block, double]
 
-    def _transform(self, block: int, dtype: type) -> NDArray[np.complexfloating]:
-        values = self._block(block)
-        return fft.rfft(values.astype(dtype), transform_size(values.shape[1]), axis=1)
+    @cached_property
+    def sizes(self) -> NDArray[np.int64]:
+        """Rows inside the mask on both strands of each block, (n_blocks,)."""
+        both = self.values.reshape(2, -1)
+        return np.array([np.count_nonzero(both[:, a:b]) for a, b in pairwise(self.bounds.tolist())])
 
-    def _block(self, block: int) -> NDArray[np.uint8]:
-        a, b = self.bounds[block], self.bounds[block + 1]
-        return self.values.reshape(2, -1)[:, a:b]
+    def forget(self) -> None:
+        """Let go of spectra."""
+        self._spectra.clear()
+
+
+class Spread:
+    """A track made dense block by block, with its transforms: what the FFT route needs of a feature, whatever the mask.
+
+    Parameters
+    ----------
+    track
+        The track.
+    bounds
+        Row bounds of the blocks, (n_blocks + 1,).
+    """
+
+    def __init__(self, track: Track, bounds: NDArray[np.integer]):
+        self.track, self.bounds = track, np.asarray(bounds, dtype=np.int64)
+        self.ends = strand_ends(track.rows, self.bounds)
+        self._spectra: dict[tuple[int, bool], NDArray[np.complexfloating]] = {}
+
+    def spectra(self, block: int, *, double: bool) -> NDArray[np.complexfloating]:
+        """`rfft` of both strands in a block, (2, size // 2 + 1)."""
+        if (block, double) not in self._spectra:
+            start, length = int(self.bounds[block]), int(self.bounds[block + 1] - self.bounds[block])
+            dense = np.zeros((2, length), dtype=np.float64 if double else np.float32)
+            for s in range(2):
+                entries = slice(self.ends[s, block], self.ends[s, block + 1])
+                dense[s, self.track.rows[entries] - start - s * self.bounds[-1]] = self.track.levels[entries]
+            self._spectra[block, double] = fft.rfft(dense, transform_size(length), axis=1)
+        return self._spectra[block, double]
+
+    @cached_property
+    def norms(self) -> NDArray[np.float64]:
+        """Root of the sum of squared levels in each block, (n_blocks,)."""
+        squares = np.concatenate([[0.0], np.cumsum(self.track.levels.astype(np.float64) ** 2)])
+        return np.asarray(np.sqrt(np.diff(squares[self.ends], axis=1).sum(axis=0)))
 
 
 def transform_size(length: int) -> int:
@@ -149,22 +187,25 @@ class Overlaps(NamedTuple):
     histograms: Histograms
 
 
-def overlaps(track: Track, mask: Mask, *, route: str = "auto") -> Overlaps:
+def overlaps(feature: Track | Spread, mask: Mask, *, route: str = "auto") -> Overlaps:
     """Overlap of a track with a mask at all rotations of all blocks.
 
     Parameters
     ----------
-    track, mask
-        On the same doubled axis.
+    feature, mask
+        On the same doubled axis. Of a `Spread`, transforms are kept for the next mask.
     route
         `events`, `fft`, or `auto`: the quicker. Both give the same integers.
     """
-    ends = strand_ends(track.rows, mask.bounds)
-    if route == "auto":
-        route = "events" if _n_events(ends, mask.edge_ends) <= _FFT_COST * mask.n_rows else "fft"
-    if route == "events":
-        return _by_events(track, mask, ends)
-    return _by_fft(track, mask, ends)
+    spread = feature if isinstance(feature, Spread) else Spread(feature, mask.bounds)
+    if (route if route != "auto" else quicker(spread, mask)) == "events":
+        return _by_events(spread.track, mask, spread.ends)
+    return _by_fft(spread, mask)
+
+
+def quicker(feature: Spread, mask: Mask) -> str:
+    """The quicker route, `events` or `fft`."""
+    return "events" if _n_events(feature.ends, mask.edge_ends) <= _FFT_COST * mask.n_rows else "fft"
 
 
 def _n_events(ends: NDArray[np.int64], edge_ends: NDArray[np.int64]) -> int:
@@ -178,21 +219,19 @@ def _by_events(track: Track, mask: Mask, ends: NDArray[np.int64]) -> Overlaps:
     return Overlaps(int(observed), Histograms(low, np.concatenate([[0], np.cumsum(widths)]), counts))
 
 
-def _by_fft(track: Track, mask: Mask, ends: NDArray[np.int64]) -> Overlaps:
+def _by_fft(feature: Spread, mask: Mask) -> Overlaps:
     observed, low, parts = 0, [], []
     for b in range(len(mask.bounds) - 1):
-        values = block_overlaps_fft(track, mask, b, ends)
-        observed += int(values[0])
-        lowest = int(values.min())
+        values = _block_overlaps(feature, mask, b)
+        unshifted, lowest, counts = _counted(values)
+        observed += int(unshifted)
         low.append(lowest)
-        parts.append(np.bincount(values - lowest))
+        parts.append(counts)
     widths = np.cumsum([0, *map(len, parts)])
     return Overlaps(observed, Histograms(np.array(low, dtype=np.int64), widths.astype(np.int64), np.concatenate(parts)))
 
 
-def block_overlaps_fft(
-    track: Track, mask: Mask, block: int, ends: NDArray[np.int64] | None = None
-) -> NDArray[np.int64]:
+def block_overlaps_fft(feature: Track | Spread, mask: Mask, block: int) -> NDArray[np.int64]:
     """Overlap at every rotation of one block, (length,), by FFT.
 
     Raises
@@ -200,27 +239,58 @@ def block_overlaps_fft(
     ArithmeticError
         Where rounding to integers is not safe even in double precision.
     """
-    ends = strand_ends(track.rows, mask.bounds) if ends is None else ends
-    start, length = int(mask.bounds[block]), int(mask.bounds[block + 1] - mask.bounds[block])
-    dense = np.zeros((2, length))
-    for s in range(2):
-        entries = slice(ends[s, block], ends[s, block + 1])
-        dense[s, track.rows[entries] - start - s * mask.n_rows] = track.levels[entries]
-    norm = np.linalg.norm(dense) * np.sqrt(mask._block(block).sum())
-    size = transform_size(length)
+    spread = feature if isinstance(feature, Spread) else Spread(feature, mask.bounds)
+    return _block_overlaps(spread, mask, block)
+
+
+def _block_overlaps(feature: Spread, mask: Mask, block: int) -> NDArray[np.int64]:
+    length = int(mask.bounds[block + 1] - mask.bounds[block])
+    norm, size = float(feature.norms[block] * np.sqrt(mask.sizes[block])), transform_size(length)
     double = bool(_rounding_bound(norm, size, np.float32) > 0.1)
     if double and _rounding_bound(norm, size, np.float64) > 0.1:
         raise ArithmeticError(f"rotation: levels too large to round overlaps to integers (norm {norm:.3g})")
-    turned = fft.rfft(dense if double else dense.astype(np.float32), size, axis=1)
-    product = np.sum(np.conj(turned) * mask.spectra(block, double=double), axis=0)
-    overlap = fft.irfft(product, n=size)
-    if size > length:  # where the end of the block was passed, the circle goes on at its beginning
-        overlap[1:length] += overlap[size - length + 1 :]
-        overlap = overlap[:length]
-    rounded = np.rint(overlap)
-    if np.abs(overlap - rounded).max() > 0.3:
+    product = _correlated(feature.spectra(block, double=double), mask.spectra(block, double=double))
+    rounded, error = _rounded(fft.irfft(product, n=size), length)
+    if error > 0.3:
         raise ArithmeticError("rotation: overlaps by FFT are not close to integers")
-    return rounded.astype(np.int64)
+    return rounded
+
+
+@numba.njit(cache=True, nogil=True)
+def _correlated(feature, mask):
+    """Sum over strands of conj(F) A, (n_frequencies,)."""
+    out = np.empty(feature.shape[1], dtype=feature.dtype)
+    for k in range(len(out)):
+        out[k] = np.conj(feature[0, k]) * mask[0, k] + np.conj(feature[1, k]) * mask[1, k]
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _rounded(values, length):
+    """Integers, (length,), and the largest distance from them; of a longer transform, the circle is closed first."""
+    out = np.empty(length, dtype=np.int64)
+    error = 0.0
+    beyond = len(values) - length
+    for turn in range(length):
+        value = float(values[turn])
+        if beyond and turn:  # where the end of the block was passed, the circle goes on at its beginning
+            value += float(values[beyond + turn])
+        nearest = np.rint(value)
+        error = max(error, abs(value - nearest))
+        out[turn] = np.int64(nearest)
+    return out, error
+
+
+@numba.njit(cache=True, nogil=True)
+def _counted(values):
+    """The first value, the smallest, and how often each from the smallest to the largest occurs."""
+    low, high = values[0], values[0]
+    for value in values:
+        low, high = min(low, value), max(high, value)
+    counts = np.zeros(high - low + 1, dtype=np.int64)
+    for value in values:
+        counts[value - low] += 1
+    return np.int64(values[0]), np.int64(low), counts
 
 
 def _rounding_bound(norm: float, length: int, dtype: type) -> float:

@@ -118,6 +118,39 @@ def _products(_typing: Any, to: Any, _at: Any, left: Any, _of: Any, what: Any, _
     return types.void(to, types.intp, left, types.intp, what, types.intp, types.intp), generate
 
 
+def _weighted(
+    _typing: Any, to: Any, _at: Any, weights: Any, what: Any, rows: Any, _by: Any, _first: Any, _last: Any
+) -> Any:
+    lone = (types.float32, types.int64)
+    if not _fit(to, what, types.int16) or (weights.dtype, rows.dtype) != lone:
+        return None
+    if not all(isinstance(a, types.Array) and a.ndim == 1 and a.layout == "C" for a in (weights, rows)):
+        return None
+
+    def generate(context: Any, builder: Any, _signature: Any, values: Any) -> Any:
+        lanes, one = ir.VectorType(ir.FloatType(), WIDTH), ir.Constant(ir.IntType(32), 0)
+        nothing = ir.Constant(lanes, ir.Undefined)
+        everywhere = ir.Constant(ir.VectorType(ir.IntType(32), WIDTH), [0] * WIDTH)
+        value, row = (
+            context.make_array(kind)(context, builder, values[i]).data for kind, i in ((weights, 2), (rows, 4))
+        )
+        total = cgutils.alloca_once(builder, lanes)
+        builder.store(_load(context, builder, to, values[0], values[1]), total)
+        step = ir.Constant(values[7].type, 1)
+        with cgutils.for_range_slice(builder, values[6], values[7], step) as (i, _):
+            at = builder.add(builder.load(builder.gep(row, [i])), values[5])
+            steps = builder.sitofp(_load(context, builder, what, values[3], at), lanes)
+            weight = builder.insert_element(nothing, builder.load(builder.gep(value, [i])), one)
+            product = builder.fmul(builder.shuffle_vector(weight, nothing, everywhere), steps)
+            builder.store(builder.fadd(builder.load(total), product), total)
+        address, align = _address(context, builder, to, values[0], values[1]), _bytes(to)
+        builder.store(builder.load(total), address, align=align)
+        return context.get_dummy_value()
+
+    arguments = (to, types.intp, weights, what, rows, types.intp, types.intp, types.intp)
+    return types.void(*arguments), generate
+
+
 add_row = intrinsic(_combining("fadd"))
 """`add_row(to, at, what, of)`: to[at] += what[of]; rows of float32."""
 subtract_row = intrinsic(_combining("fsub"))
@@ -126,6 +159,11 @@ add_square = intrinsic(_combining("fadd", square=True))
 """`add_square(to, at, what, of)`: to[at] += what[of]²; rows of float32."""
 add_product = intrinsic(_product)
 """`add_product(to, at, value, what, of)`: to[at] += value * what[of]; rows and value of float32, `what` of int16."""
+add_weighted = intrinsic(_weighted)
+"""`add_weighted(to, at, weights, what, rows, by, first, last)`: to[at] += weights[i] * what[rows[i] + by].
+
+i runs from first to last - 1. As as many calls of `add_product` in this order, to the bit; the sum stays in a register.
+`to` and `weights` of float32, `what` of int16, `rows` of int64."""
 add_products = intrinsic(_products)
 """`add_products(to, at, left, of, what, first, last)`: to[at + r] += Σ left[of + r, k] what[k].
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import fft
 
-from photo51.stats.correlation import Mask, Track, overlaps
+from photo51.stats.correlation import Mask, Spread, Track, overlaps
 from photo51.stats.lattice import tails
 from photo51.stats.resampling import monte_carlo_p
 
@@ -105,13 +105,13 @@ def track(rows: NDArray[np.integer], values: ArrayLike, n_levels: int = 15) -> T
     return Track(np.asarray(rows, dtype=np.int64), level // max(divisor, 1))
 
 
-def rotation_test(feature: Track, mask: Mask, *, mid_p: bool = False, route: str = "auto") -> RotationTest:
+def rotation_test(feature: Track | Spread, mask: Mask, *, mid_p: bool = False, route: str = "auto") -> RotationTest:
     """Exact test of a feature against an annotation.
 
     Parameters
     ----------
     feature
-        Levelled activations (`track`).
+        Levelled activations (`track`), with their transforms where several masks are met.
     mask
         The annotation on the doubled axis, oriented (`orient`), with the blocks that turn.
     mid_p

@@ -191,11 +191,11 @@ class _Annotations(NamedTuple):
     def _variances(self, block: _Block) -> NDArray[np.float64]:
         length, w = block.stop - block.start, self.bin_bp
         size = -(-length // w)
-        dense = np.zeros((len(block.ends), 2, size), dtype=np.float32)
+        dense = np.zeros((len(block.ends), size, 2), dtype=np.float32)
         _densify(block.ends, block.features.indices, block.features.data, dense, block.origins, w)
-        spectra = fft.rfft(dense, axis=2)
-        left = np.zeros((-(-len(dense) // TOGETHER) * TOGETHER, 4, spectra.shape[2]), dtype=np.float32)
-        _feature_vectors(spectra, left)
+        spectra = fft.fft(dense.view(np.complex64)[:, :, 0], axis=1, overwrite_x=True)
+        left = np.zeros((-(-len(dense) // TOGETHER) * TOGETHER, 4, size // 2 + 1), dtype=np.float32)
+        _feature_vectors(spectra, block.ends[:, :, 0] < block.ends[:, :, 1], left)
         power = _products(left.reshape(len(left), -1), self.vectors)[: len(dense), : len(self.share)]
         return power / (float(length) * size * w)
 
@@ -239,24 +239,48 @@ def _binned(masks: NDArray[np.bool_], w: int) -> NDArray[np.float32]:
 
 
 def _annotation_vectors(masks: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The annotation's half of each scalar product, both halves of the spectrum counted, (n_groups, 4 * n_frequencies,
-    WIDTH).
+    """The annotation's half of each scalar product, both halves of the spectrum counted.
+
+    (n_groups, 4 * n_frequencies, WIDTH).
     """
-    a = fft.rfft(masks, axis=2)
-    cross = a[:, 0] * np.conj(a[:, 1])
-    vectors = np.stack([_power(a[:, 0]), _power(a[:, 1]), 2 * cross.real, -2 * cross.imag], axis=1)
-    twice = np.full(a.shape[2], 2.0, dtype=np.float32)
-    twice[0] = 0.0
-    if masks.shape[2] % 2 == 0:
-        twice[-1] = 1.0
-    n_groups = -(-len(masks) // WIDTH)
-    out = np.zeros((n_groups * WIDTH, vectors[0].size), dtype=np.float32)
-    out[: len(masks)] = (vectors * twice).reshape(len(masks), -1)
-    return np.ascontiguousarray(out.reshape(n_groups, WIDTH, -1).transpose(0, 2, 1))
+    size = masks.shape[2]
+    both = np.ascontiguousarray(masks.transpose(0, 2, 1)).view(np.complex64)[:, :, 0]
+    out = np.zeros((-(-len(masks) // WIDTH), 4 * (size // 2 + 1), WIDTH), dtype=np.float32)
+    _mask_vectors(fft.fft(both, axis=1), masks.min(axis=2) < masks.max(axis=2), out)
+    return out
 
 
-def _power(z: NDArray[np.complexfloating]) -> NDArray[np.floating]:
-    return z.real**2 + z.imag**2
+@numba.njit(inline="always")
+def _strands(spectrum, k, varies):
+    """Transforms of both strands at frequency k (real, imaginary parts) from that of f₊ + i f₋; 0 of a constant strand.
+
+    F₊(k) = (Z(k) + conj Z(-k)) / 2 and F₋(k) = (Z(k) - conj Z(-k)) / 2i. A constant strand is 0 to the bit: what
+    the other one leaves there by rounding would say that a pair varies.
+    """
+    z, mirrored = spectrum[k], spectrum[(len(spectrum) - k) % len(spectrum)]
+    half = np.float32(0.5)
+    a = b = c = d = np.float32(0)
+    if varies[0]:
+        a, b = half * (z.real + mirrored.real), half * (z.imag - mirrored.imag)
+    if varies[1]:
+        c, d = half * (z.imag + mirrored.imag), half * (mirrored.real - z.real)
+    return a, b, c, d
+
+
+@numba.njit(cache=True, nogil=True)
+def _mask_vectors(spectra, varies, out):
+    size = spectra.shape[1]
+    n_frequencies = size // 2 + 1
+    for i in range(len(spectra)):
+        to, column = out[i // WIDTH], i % WIDTH
+        for k in range(1, n_frequencies):
+            twice = np.float32(1) if 2 * k == size else np.float32(2)
+            across = np.float32(2) * twice
+            a, b, c, d = _strands(spectra[i], k, varies[i])
+            to[k, column] = twice * (a * a + b * b)
+            to[n_frequencies + k, column] = twice * (c * c + d * d)
+            to[2 * n_frequencies + k, column] = across * (a * c + b * d)
+            to[3 * n_frequencies + k, column] = across * (a * d - b * c)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -294,16 +318,15 @@ def _densify(ends, indices, levels, out, origins, w):
     for i in range(len(ends)):
         for s in range(2):
             for j in range(ends[i, s, 0], ends[i, s, 1]):
-                out[i, s, (indices[j] - origins[s]) // w] += levels[j]
+                out[i, (indices[j] - origins[s]) // w, s] += levels[j]
 
 
 @numba.njit(cache=True, nogil=True)
-def _feature_vectors(spectra, out):
+def _feature_vectors(spectra, varies, out):
     """The feature's half of each scalar product: powers of both strands, real and imaginary part of conj(F₊)F₋."""
     for i in range(len(spectra)):
-        for k in range(spectra.shape[2]):
-            a, b = spectra[i, 0, k].real, spectra[i, 0, k].imag
-            c, d = spectra[i, 1, k].real, spectra[i, 1, k].imag
+        for k in range(out.shape[2]):
+            a, b, c, d = _strands(spectra[i], k, varies[i])
             out[i, 0, k] = a * a + b * b
             out[i, 1, k] = c * c + d * d
             out[i, 2, k] = a * c + b * d

@@ -37,7 +37,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 from scipy import stats
 
-from photo51.stats.lanes import WIDTH, add_product, add_row, add_square
+from photo51.stats.lanes import WIDTH, add_row, add_square, add_weighted
 
 _STEPS = 16_384
 _FIRST, _ALL = 1_000, 20_000  # draws for every pair, and for those that few of the first exceed
@@ -204,18 +204,29 @@ def _sums(rows, data, right, bounds, amounts, block, n_blocks):  # noqa: PLR0917
     ends = np.zeros((2, n_units + 1), dtype=np.int64)
     for s in range(2):
         ends[s] = np.searchsorted(rows, bounds + s * n_rows)
+    edges = np.empty(n_blocks + 1, dtype=np.int64)
     for u in range(n_units):
         start, length = bounds[u], bounds[u + 1] - bounds[u]
         if ends[0, u] == ends[0, u + 1] and ends[1, u] == ends[1, u + 1]:
             continue
+        numbers = block[start : start + length]
+        for b in range(n_blocks + 1):
+            edges[b] = start + np.searchsorted(numbers, b)
         for j in range(n_shifts):
             sums[:] = 0
             for s in range(2):
-                for i in range(ends[s, u], ends[s, u + 1]):
-                    y = rows[i] - s * n_rows + amounts[u, j]
-                    if y >= start + length:
-                        y -= length
-                    add_product(sums, np.int64(block[y]), data[i], right, y + s * n_rows)  # type: ignore[call-arg]
+                first, last = ends[s, u], ends[s, u + 1]
+                by = amounts[u, j] - s * n_rows
+                around = first + np.searchsorted(rows[first:last], start + length - by)
+                # rows ascend, and so do the blocks they are shifted to: to the end of the unit, then from its beginning
+                for low, high, moved in ((first, around, by), (around, last, by - length)):
+                    i, b = low, 0
+                    while i < high:
+                        while edges[b + 1] <= rows[i] + moved:
+                            b += 1
+                        stop = i + np.searchsorted(rows[i:high], edges[b + 1] - moved)
+                        add_weighted(sums, b, data, right, rows, moved + s * n_rows, i, stop)  # type: ignore[call-arg]
+                        i = stop
             for b in range(n_blocks):
                 add_row(totals[u], j, sums, b)
                 add_square(squares[u], j, sums, b)
