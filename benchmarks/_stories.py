@@ -28,7 +28,7 @@ class World(NamedTuple):
     folder
         The run.
     trna, trna_features
-        Bases of a tRNA gene, and the features whose names have to do with one.
+        Bases of a tRNA gene, and the features that are named after tRNA or are a discovery for it.
     start
         Place of a start codon on strand + that was read: genome, contig, position.
     variant
@@ -65,7 +65,7 @@ def world(folder: Path, variant: str = "m.3243A>G") -> World:
     strand = "-" if trna["strand"] == "-" else "+"
     bases = run.genomes.sequence(str(trna["genome"]), str(trna["chrom"]), int(trna["start"]), int(trna["end"]), strand)
     names = closest(run._run)
-    alike = names.index[names["annotation"].str.contains("tRNA")]
+    alike = {*names.index[names["annotation"].str.contains("tRNA")], *_enriched(run, "tRNA")}
     causes = run.tables and "causality" in run.tables
     order = (
         run.table("causality").sort_values("steer_kl", ascending=False)["feature"].head(6)
@@ -76,6 +76,15 @@ def world(folder: Path, variant: str = "m.3243A>G") -> World:
         folder, bases.tobytes().decode(), frozenset(int(f) for f in alike),
         (str(cds["genome"]), str(cds["chrom"]), int(cds["start"])), variant, tuple(f"f{f}" for f in order), _stops(run),
     )  # fmt: skip
+
+
+def _enriched(run: Any, kind: str) -> list[int]:
+    """Features at least twice as active in a class as its circularly shifted copies, on either strand, q up to 0.05."""
+    table = run._run.table("enrichment")
+    if table is None:
+        return []
+    hit = (table["annotation"] == kind) & (table["status"] == "tested") & (table["q"] <= 0.05)
+    return [int(f) for f in table.loc[hit & (table["log2_fold"] >= 1), "feature"]]
 
 
 def _stops(run: Any) -> tuple[str, ...]:

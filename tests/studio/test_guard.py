@@ -10,7 +10,21 @@ from studio_page import ADDRESS
 
 LIMITS = settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 POSTS = (
-    *("read", "bases", "track", "why", "steer", "dose", "variants", "paint", "painted", "parts", "rules", "listen"),
+    *(
+        "read",
+        "bases",
+        "track",
+        "why",
+        "steer",
+        "dose",
+        "variants",
+        "compare",
+        "paint",
+        "painted",
+        "parts",
+        "rules",
+        "listen",
+    ),
     *("cancel", "end"),
 )
 GETS = ("api/state", "api/search", "api/feature/1", "api/journal", "api/export/notebook", "api/export/bed", "run/x", "static/x")  # fmt: skip

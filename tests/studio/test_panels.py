@@ -132,7 +132,7 @@ def test_without_a_slider_the_control_is_written_alone(page):
     [
         ({"sliders": [{"target": "f9999", "strength": 1.0}]}, "0 to"),
         ({"sliders": [{"target": "nothing such", "strength": 1.0}]}, "need"),
-        ({"sliders": [{"target": "f1 + f2", "strength": 1.0}]}, "one feature"),
+        ({"sliders": [{"target": "x*f2", "strength": 1.0}]}, "a number before"),
         ({"prompt": ""}, "at least one base"),
         ({"prompt": "MKVLE"}, "IUPAC"),
     ],
@@ -145,8 +145,10 @@ def test_what_cannot_be_steered_is_said(page, body, said):
 def test_sliders_become_the_sum_that_the_command_takes():
     sliders = [{"target": "f3", "strength": 1.5}, {"target": "CDS", "strength": -0.25}, {"target": "f1", "strength": 0}]  # fmt: skip
     assert SteerAsked(prompt="A", sliders=sliders).expression() == "1.5*f3 - 0.25*CDS"
-    with pytest.raises(InputError, match="one feature"):
-        SteerAsked(prompt="A", sliders=[{"target": "2*f3", "strength": 1.0}]).expression()
+    bundle = [{"target": "f3 - 0.5*f1", "strength": -2.0}, {"target": "f4", "strength": 1.0}]
+    assert SteerAsked(prompt="A", sliders=bundle).expression() == "-2*f3 + 1*f1 + 1*f4"
+    with pytest.raises(InputError, match="a feature"):
+        SteerAsked(prompt="A", sliders=[{"target": "2*", "strength": 1.0}]).expression()
 
 
 def test_the_sum_is_read_back_by_the_bundle_parser(bench):
@@ -213,3 +215,26 @@ def test_a_long_stream_stops_when_it_is_told_to(page, studio):
     follow.join(60)
     assert told[-1] == {"replaced": True}
     assert torch.get_num_threads() >= 1
+
+
+# ---- two sequences
+
+
+def test_two_sequences_are_compared_column_by_column(page, bench):
+    """One base changed and two left out: the alignment is worked by hand."""
+    other = BASES[:10] + "A" + BASES[11:30] + BASES[32:]
+    assert BASES[10] != "A"
+    (told,) = events(page.post("api/compare", {"first": f">one\n{BASES}", "second": other}))
+    assert told["names"] == ["one", "sequence"]
+    assert told["letters"]["ref"] == BASES
+    assert told["letters"]["alt"].replace("-", "") == other
+    assert told["letters"]["alt"].count("-") == 2
+    assert told["differs"] == 3
+    assert told["bits"]["ref"]["+"][1:10] == pytest.approx(told["bits"]["alt"]["+"][1:10], abs=1e-5)
+    own = bench.read(other).bits["-"]
+    shown = [b for b in told["bits"]["alt"]["-"] if b is not None]
+    assert shown == pytest.approx(own[~np.isnan(own)].tolist())
+    same = events(page.post("api/compare", {"first": BASES, "second": BASES}))[0]
+    assert same["differs"] == 0
+    assert same["features"] == []
+    assert "at most 1,000" in events(page.post("api/compare", {"first": "A" * 1_001, "second": "A"}))[0]["error"]

@@ -80,6 +80,7 @@ class Studio:
             "steer": (asked.SteerAsked, steering.steer),
             "dose": (asked.DoseAsked, steering.dose),
             "variants": (asked.VariantAsked, changes.variant),
+            "compare": (asked.CompareAsked, changes.compare),
             "paint": (asked.PaintAsked, painting.paint),
             "listen": (asked.ListenAsked, listening.listen),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -84,19 +85,31 @@ class SteerAsked(Asked):
         """The sliders as `photo51 steer` takes them; empty where none is turned."""
         parts: list[str] = []
         for slider in self.sliders:
-            if slider.strength:
-                sign = "-" if slider.strength < 0 else "+"
-                term = f"{abs(slider.strength):g}*{_target(slider.target)}"
-                parts.append(f" {sign} {term}" if parts else (f"-{term}" if sign == "-" else term))
+            for weight, name in _terms(slider.target):
+                strength = weight * slider.strength
+                if strength:
+                    sign = "-" if strength < 0 else "+"
+                    term = f"{abs(strength):g}*{name}"
+                    parts.append(f" {sign} {term}" if parts else (f"-{term}" if sign == "-" else term))
         return "".join(parts)
 
 
-def _target(text: str) -> str:
-    """A slider's target as a term: a sum has no place inside a sum."""
-    name = text.strip()
-    if " + " in name or " - " in name or "*" in name or not name:
-        raise InputError(f"slider: need one feature (f12) or one concept, got {text!r}")
-    return name
+def _terms(text: str) -> list[tuple[float, str]]:
+    """A slider's target as weights and names: one feature or concept, or a bundle such as `f12 - 0.5*CDS`."""
+    terms, sign = [], 1.0
+    for token in re.split(r"\s+([+-])\s+", text.strip()):
+        if token in {"+", "-"}:
+            sign = 1.0 if token == "+" else -1.0
+            continue
+        factor, _, name = token.rpartition("*")
+        try:
+            weight = sign * (float(factor) if factor else 1.0)
+        except ValueError as e:
+            raise InputError(f"slider {text!r}: need a number before *, got {factor!r}") from e
+        if not name.strip():
+            raise InputError(f"slider: need a feature (f12), a concept or a sum of them, got {text!r}")
+        terms.append((weight, name.strip()))
+    return terms
 
 
 class DoseAsked(Asked):
@@ -111,6 +124,13 @@ class VariantAsked(Asked):
     """A variant as people write it."""
 
     text: Text
+
+
+class CompareAsked(Asked):
+    """Two sequences side by side."""
+
+    first: Sequence
+    second: Sequence
 
 
 class PaintSpec(Asked):
@@ -204,7 +224,7 @@ class ListenAsked(RulesAsked):
 class PanelAsked(Asked):
     """A panel of the page."""
 
-    panel: Literal["read", "why", "steer", "dose", "variants", "paint", "parts", "rules", "listen"]
+    panel: Literal["read", "why", "steer", "dose", "variants", "compare", "paint", "parts", "rules", "listen"]
 
 
 class Nothing(Asked):

@@ -12,13 +12,14 @@ from photo51.studio.desk import Desk
 from photo51.studio.journal import command
 from photo51.studio.tabs import Tab
 from photo51.studio.wire import digest, rows
-from photo51.types import STRANDS
+from photo51.types import STRANDS, InputError
 
 if TYPE_CHECKING:
     from photo51.api.workbench import Read
     from photo51.types import Variant
 
 SHOWN = 12
+MOST_COMPARED = 1_000
 GAP = "-"
 
 
@@ -63,14 +64,63 @@ def variant(desk: Desk, tab: Tab, given: asked.VariantAsked) -> Iterator[dict[st
     yield {"scores": rows(table), "known": known(desk, str(one.variant)), "line": line.number, "done": True}
 
 
+def compare(desk: Desk, tab: Tab, given: asked.CompareAsked) -> Iterator[dict[str, Any]]:
+    """Two pasted sequences aligned from end to end, with the features that differ, column by column."""
+    from photo51.api.workbench import typed_sequence
+
+    named = [typed_sequence(given.first), typed_sequence(given.second)]
+    for name, bases in named:
+        if len(bases) > MOST_COMPARED:
+            raise InputError(f"{name}: need at most {MOST_COMPARED:,} bases to compare, got {len(bases):,}")
+    one, two = (desk.bench.read(bases) for _, bases in named)
+    columns = dict(zip(("ref", "alt"), _global(one.text, two.text), strict=True))
+    told = side_by_side(desk, {"ref": one, "alt": two}, columns)
+    differs = sum(a != b for a, b in zip(*told["letters"].values(), strict=True))
+    bases = [bases for _, bases in named]
+    values = [b for read in (one, two) for b in read.bits.values()]
+    line = tab.journal.add(
+        "compare",
+        f"Compared {named[0][0]} with {named[1][0]}: {differs:,} columns differ",
+        command="\n".join(command("photo51", "read", text) for text in bases),
+        python=f"$name = [bench.read({bases[0]!r}), bench.read({bases[1]!r})]",
+        check="digest(*(b for read in $name for b in read.bits.values()))",
+        digest=digest(*values),
+        state={"first": given.first, "second": given.second},
+    )
+    yield {
+        **told,
+        "names": [name for name, _ in named],
+        "first": 0,
+        "differs": differs,
+        "line": line.number,
+        "done": True,
+    }
+
+
+def _global(one: str, two: str) -> tuple[list[int | None], list[int | None]]:
+    """Index of the base of each sequence in each column of a global alignment with affine gaps, None at gaps."""
+    from Bio.Align import PairwiseAligner
+
+    aligner = PairwiseAligner(
+        mode="global", match_score=2.0, mismatch_score=-1.0, open_gap_score=-4.0, extend_gap_score=-0.5
+    )
+    indices = aligner.align(one, two)[0].indices.tolist()
+    first, second = ([None if i < 0 else int(i) for i in row] for row in indices)
+    return first, second
+
+
 def aligned(desk: Desk, ref: Read, alt: Read, change: Variant, at: int) -> dict[str, Any]:
-    """Both alleles in columns: letters, bits, and the features whose activation differs most, column by column."""
+    """Both alleles of a variant in columns; `at` is where the change begins in both."""
     wide = max(len(change.ref), len(change.alt))
     columns = {
         "ref": _columns(len(ref), at, len(change.ref), wide),
         "alt": _columns(len(alt), at, len(change.alt), wide),
     }
-    reads = {"ref": ref, "alt": alt}
+    return {**side_by_side(desk, {"ref": ref, "alt": alt}, columns), "first": change.pos - at, "at": at}
+
+
+def side_by_side(desk: Desk, reads: dict[str, Read], columns: dict[str, list[int | None]]) -> dict[str, Any]:
+    """Two readings in columns: letters, bits, and the features whose activation differs most, column by column."""
     largest = np.maximum(desk.bench.features["maximum"].to_numpy(dtype=np.float64), 1e-12)
     bits: dict[str, dict[str, list[float | None]]] = {}
     total = np.zeros(desk.bench.sae.n_features)
@@ -90,8 +140,6 @@ def aligned(desk: Desk, ref: Read, alt: Read, change: Variant, at: int) -> dict[
     most = np.argsort(-total, kind="stable")[:SHOWN]
     return {
         "letters": {n: "".join(GAP if i is None else r.text[i] for i in columns[n]) for n, r in reads.items()},
-        "first": change.pos - at,
-        "at": at,
         "bits": bits,
         "features": [
             {

@@ -73,7 +73,7 @@ const start = async () => {
   studio.inspector = new Inspector($("inspector"), studio);
   studio.why = new Why(studio);
   studio.steerWith = text => { studio.show("steer"); studio.steerWith(text); };
-  studio.restore = line => line.panel === "why" ? studio.why.restore(line.state) : studio.show(line.panel).restore(line.state);
+  studio.restore = line => line.panel === "compare" ? studio.show("variants").compare(line.state.first, line.state.second) : line.panel === "why" ? studio.why.restore(line.state) : studio.show(line.panel).restore(line.state);
   listenSearch(studio);
   $("status").removeAttribute("data-busy"); studio.say("");
   const read = studio.show("read");

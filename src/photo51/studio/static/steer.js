@@ -38,7 +38,7 @@ export class SteerPanel {
   }
   added() {
     const text = this.add.value.trim(), feature = /^f?(\d+)\b/i.exec(text), concept = this.studio.state.concepts.find(c => c.toLowerCase() === text.toLowerCase());
-    const target = concept || (feature ? `f${feature[1]}` : text.replaceAll(" ", "_"));
+    const sum = / [+-] |\*/.test(text), target = concept || (sum ? text : feature ? `f${feature[1]}` : text.replaceAll(" ", "_"));
     if (!text) return;
     if (this.addSlider(target, 1)) { this.add.value = ""; this.write(); }
   }

@@ -11,11 +11,28 @@ export class VariantsPanel {
     this.text = h("input", { type: "text", id: "variant", size: 34, placeholder: "m.3243A>G, NC_000962.3:761155:C>T, katG S315T", "aria-label": "Variant" });
     this.text.addEventListener("keydown", e => { if (e.key === "Enter") { e.preventDefault(); this.ask(this.text.value); } });
     this.out = h("div", {});
+    const box = (id, label) => h("textarea", { id, rows: 2, spellcheck: "false", placeholder: `${label}: bases or FASTA`, "aria-label": label });
+    this.first = box("first", "one sequence"); this.second = box("second", "the other sequence");
+    const pair = h("details", { id: "compare-two" }, h("summary", {}, "Compare two sequences of one\u2019s own"), h("p", { class: "small" }, "Both are read from their first base on and aligned from end to end, up to 1,000 bases each."), this.first, this.second, h("div", { class: "row" }, h("button", { type: "button", class: "first", id: "compare", onclick: () => this.compare() }, "Compare")));
     host.append(h("div", { class: "row" }, this.text, h("button", { type: "button", class: "first", id: "score", onclick: () => this.ask(this.text.value) }, "Score")),
-      h("p", { class: "small" }, "A base change, a place with two alleles, or a gene and the change of its protein. The contig must be one of this run."), this.out);
+      h("p", { class: "small" }, "A base change, a place with two alleles, or a gene and the change of its protein. The contig must be one of this run."), pair, this.out);
   }
   shown() { const last = this.studio.state.latest.variants; if (last && !this.asked) this.restore(last); }
   restore(state) { return this.ask(state.text); }
+  async compare(first = this.first.value, second = this.second.value) {
+    this.asked = true; this.first.value = first; this.second.value = second; delete this.host.dataset.done;
+    await this.studio.during(this.host, async () => { for await (const e of stream("compare", { first, second })) this.pair(e); }, "comparing");
+  }
+  pair(e) {
+    const found = { ...e, variants: e.names };
+    this.out.replaceChildren(h("h2", {}, `${e.names[0]} and ${e.names[1]}`), h("p", { class: "quiet" }, `${number(e.differs)} of ${number(e.letters.ref.length)} columns differ`), ...this.aligned(found, "one", "the other"));
+    this.host.dataset.done = "1";
+  }
+  aligned(e, one, two) {
+    this.picture = picture(e, one, two);
+    return [this.picture, h("p", { class: "small" }, `Upwards: bits a base read forward; downwards: in reverse; grey ${one}, blue ${two}. Below: the features whose activation differs most (share of their largest), ${one} above, ${two} below the line.`),
+      h("div", { class: "row" }, e.features.slice(0, 8).map(f => h("button", { type: "button", onclick: () => this.studio.inspector.feature(f.feature) }, this.studio.label(f.feature))), h("button", { type: "button", class: "plain", onclick: () => download("alleles.svg", new XMLSerializer().serializeToString(this.picture.firstChild), "image/svg+xml") }, "Save as SVG"))];
+  }
   ask(text) {
     this.asked = true; this.text.value = text; delete this.host.dataset.done;
     return this.studio.during(this.host, async () => { for await (const e of stream("variants", { text })) e.done ? this.scores(e) : this.alleles(e); }, "scoring");
@@ -23,8 +40,7 @@ export class VariantsPanel {
   alleles(e) {
     const same = e.variants.length > 1 ? h("p", { class: "small" }, `The same change of the protein is made by ${e.variants.length} changes of bases; drawn is the first: ${e.variants.join(", ")}.`) : null;
     this.table = h("div", {}, h("p", { class: "quiet" }, "scoring against the baselines \u2026"));
-    this.out.replaceChildren(...[h("h2", {}, e.variants[0]), h("p", { class: "quiet" }, `${e.genome.replaceAll("_", " ")}`), same, h("h3", {}, "Both alleles, base by base"), this.picture = picture(e), h("p", { class: "small" }, "Upwards: bits a base read forward; downwards: in reverse; grey reference, blue alternative. Below: the features whose activation differs most (share of their largest), reference above, alternative below the line."),
-      h("div", { class: "row" }, e.features.slice(0, 8).map(f => h("button", { type: "button", onclick: () => this.studio.inspector.feature(f.feature) }, this.studio.label(f.feature))), h("button", { type: "button", class: "plain", onclick: () => download("alleles.svg", new XMLSerializer().serializeToString(this.picture.firstChild), "image/svg+xml") }, "Save as SVG")), this.table].filter(Boolean));
+    this.out.replaceChildren(...[h("h2", {}, e.variants[0]), h("p", { class: "quiet" }, `${e.genome.replaceAll("_", " ")}`), same, h("h3", {}, "Both alleles, base by base"), ...this.aligned(e, "reference", "alternative"), this.table].filter(Boolean));
   }
   scores(e) {
     const st = this.studio;
@@ -38,12 +54,12 @@ export class VariantsPanel {
   }
 }
 const r0 = (e, k) => h("span", { class: "small" }, e.scores[0][k] || "");
-const picture = e => {
+const picture = (e, one, two) => {
   const n = e.letters.ref.length, cell = 13, left = 92, kids = [], x = i => left + i * cell, high = 34, top = Math.max(3, ...["ref", "alt"].flatMap(a => ["+", "-"].flatMap(w => e.bits[a][w].filter(v => v !== null))));
   for (const i of [...Array(n).keys()]) if (e.letters.ref[i] !== e.letters.alt[i]) kids.push(s("rect", { x: x(i) - .5, y: 0, width: cell, height: 150 + 34 * Math.min(6, e.features.length), fill: "#fdebd8" }));
   const rows = { ref: 14, alt: 32 };
   for (const a of ["ref", "alt"]) {
-    kids.push(s("text", { x: 2, y: rows[a] }, a === "ref" ? "reference" : "alternative"));
+    kids.push(s("text", { x: 2, y: rows[a] }, a === "ref" ? one : two));
     for (let i = 0; i < n; i++) kids.push(s("text", { x: x(i) + cell / 2, y: rows[a], "text-anchor": "middle", style: { font: "600 12px monospace", fill: COLOURS[e.letters[a][i]] || COLOURS.N } }, e.letters[a][i]));
   }
   const mid = 84;
@@ -56,5 +72,5 @@ const picture = e => {
     for (const [a, up, tone] of [["ref", -1, "#9aa0a6"], ["alt", 1, COLOURS["+"]]]) for (let i = 0; i < n; i++) { const t = 14 * Math.max(f[a]["+"][i], f[a]["-"][i]) / most; if (t > .3) kids.push(s("rect", { x: x(i) + 1, y: up < 0 ? y - t : y, width: cell - 2, height: t, fill: tone })); }
   });
   const tall = 150 + 34 * Math.min(6, e.features.length);
-  return h("div", { class: "alleles", tabindex: "0", role: "region", "aria-label": "aligned alleles" }, s("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${x(n) + 6} ${tall}`, width: x(n) + 6, height: tall, role: "img", "aria-label": `Reference and alternative around ${e.variants[0]} with bits a base and the features that change` }, kids));
+  return h("div", { class: "alleles", tabindex: "0", role: "region", "aria-label": "aligned alleles" }, s("svg", { xmlns: "http://www.w3.org/2000/svg", viewBox: `0 0 ${x(n) + 6} ${tall}`, width: x(n) + 6, height: tall, role: "img", "aria-label": `${one} and ${two} of ${e.variants[0]} with bits a base and the features that change` }, kids));
 };
