@@ -18,8 +18,8 @@ from benchmarks._shipped import mitochondrion
 from photo51.biomarkers.discrimination import wins
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.score import SiteOnly
-from photo51.effects.scoring import Effect, Read, Scorer
-from photo51.effects.windows import Reading, batches, focus, places, readings
+from photo51.effects.scoring import AlleleEffect, AlleleRead, Scorer
+from photo51.effects.windows import AlleleReading, batches, focus, places, readings
 from photo51.genome.genomes import Genomes
 from photo51.genome.variants import read_variants
 from photo51.model.adapters import DnaModel
@@ -43,7 +43,9 @@ class _Cut(Scorer):
         del x
         return np.zeros(1)
 
-    def compare(self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]) -> Effect:
+    def compare(
+        self, reading: AlleleReading, i: int, ref: AlleleRead, alt: AlleleRead, ref_total: NDArray[np.float64]
+    ) -> AlleleEffect:
         """Ratios of substitutions, whose windows are of one length."""
         del ref_total
         pairs = reading.pairs[i]
@@ -53,7 +55,7 @@ class _Cut(Scorer):
         at = [min(first + n, len(change) - 1) for n in AFTER]
         self.found[row, reading.strand] = np.append(change[at], change[-1])
         nothing = np.zeros(1, dtype=np.float32)
-        return Effect(row, float(change[-1]), 0.0, nothing, nothing, nothing, nothing)
+        return AlleleEffect(row, float(change[-1]), 0.0, nothing, nothing, nothing, nothing)
 
 
 def ratios(model: DnaModel, genomes: Genomes, variants: pd.DataFrame, window: int) -> NDArray[np.float64]:

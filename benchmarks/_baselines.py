@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.cluster import HDBSCAN, spectral_clustering
 
-from photo51.geometry.clusters import by_size, leiden, strongest
+from photo51.geometry.clusters import by_size, leiden, strongest_edges
 from photo51.geometry.couplings import precision_couplings, pseudolikelihood, strongest_partners
 from photo51.geometry.relations import Pairs, cosine
 from photo51.geometry.tokens import Firing
@@ -39,14 +39,14 @@ class Evidence(NamedTuple):
         """Graph of the pairs whose value exceeds `floor`, optionally with the strongest edges of each feature."""
         ok = values > floor
         full = Pairs(*(c[ok] for c in self.pairs)).matrix(values[ok], len(self.decoder))
-        return full if keep is None else strongest(full, keep)
+        return full if keep is None else strongest_edges(full, keep)
 
 
 def cosine_leiden(e: Evidence) -> NDArray[np.int64]:
     """Ten nearest decoder rows by cosine, Leiden at resolution 1: what single-cell tools do by default."""
     similar = np.maximum(e.unit @ e.unit.T, 0)
     np.fill_diagonal(similar, 0)
-    return by_size(leiden(strongest(csr_matrix(similar), 10), 1.0))
+    return by_size(leiden(strongest_edges(csr_matrix(similar), 10), 1.0))
 
 
 def jaccard_leiden(e: Evidence) -> NDArray[np.int64]:

@@ -40,8 +40,8 @@ from photo51.enrichment.gather import adjusted_rates, calibration, with_families
 from photo51.enrichment.inputs import open_codes
 from photo51.enrichment.ledger import ledger
 from photo51.enrichment.novelty import PASSED
-from photo51.enrichment.novelty_stage import Evidence, novelty
-from photo51.enrichment.summary import summarise
+from photo51.enrichment.novelty_stage import NoveltyEvidence, novelty
+from photo51.enrichment.summary import summarise_concepts
 from photo51.enrichment.verdicts import (
     any_novel,
     better_than,
@@ -88,7 +88,7 @@ def claims(w: World) -> dict[str, bool | None]:
     found, rotated, rates = enriched(w)
     exam = Exam(w.inputs.workspace, w.inputs.classes(), w.inputs.bases, CONCEPTS)
     concepts = examined(exam, w.inputs, w.main, channels=w.channels, enrichment=found)
-    summary = summarise(exam, concepts)
+    summary = summarise_concepts(exam, concepts)
     best = summary[(summary["status"] == "scored") & (summary["feature"] >= 0)]
     named = concepts[(concepts["readout"] == "sae") & concepts["named"]]
     pairs = set(zip(named["feature"], named["annotation"], named["strand"], strict=True))
@@ -100,7 +100,7 @@ def claims(w: World) -> dict[str, bool | None]:
     store = open_codes(w.main, w.inputs)
     checks = ledger(store, w.inputs, concepts, {"seed": w.seed}, LedgerParams(min_intervals=3))
     checked = checks[checks["reason"] == "checked"]
-    tables = novelty(store, w.inputs, Evidence(found, concepts, [w.seed], w.random), NOVELTY)
+    tables = novelty(store, w.inputs, NoveltyEvidence(found, concepts, [w.seed], w.random), NOVELTY)
     return {
         "together": together(calibration(found, rotated, ENRICH, rates).figures, ENRICH.alpha).holds,
         "classes_named": classes_named(best, carries).holds,
@@ -155,7 +155,7 @@ def antisense_queue() -> dict[str, float | int | None]:
         found = enriched(w)[0]
         exam = Exam(inputs.workspace, inputs.classes(), inputs.bases, CONCEPTS)
         concepts = examined(exam, inputs, w.main, enrichment=found)
-        table = novelty(open_codes(w.main, inputs), inputs, Evidence(found, concepts, [seed], random), NOVELTY)
+        table = novelty(open_codes(w.main, inputs), inputs, NoveltyEvidence(found, concepts, [seed], random), NOVELTY)
     planted = table.queue[table.queue["feature"] < len(backwards)]
     explained = planted["gate"] == "explained by a reading of a known class"
     log.info(

@@ -22,7 +22,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from benchmarks.planted.features import PlantedGenome, null_feature, planted_feature, planted_genome
-from photo51.codes import CodesMeta, CodesStore, gather, write_shard
+from photo51.codes import CodesMeta, CodesStore, gather, write_codes
 from photo51.enrichment.composition import content, kmer_codes
 from photo51.enrichment.inputs import Inputs
 from photo51.genome.workspace import Workspace
@@ -190,6 +190,6 @@ def codes(folder: Path, columns: Columns) -> Path:
     meta = CodesMeta(folder.name, Origin("m", "block.1.out", 4), n_features=matrix.shape[1], made=folder.name)
     n = matrix.shape[0] // 2
     for i, strand in enumerate(("+", "-")):
-        write_shard(folder, 0, strand, 0, matrix[i * n : (i + 1) * n], meta)
+        write_codes(folder, 0, strand, 0, matrix[i * n : (i + 1) * n], meta)
     gather(folder, n)
     return folder

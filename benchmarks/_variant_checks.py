@@ -13,9 +13,9 @@ from scipy import sparse, stats
 
 from benchmarks.planted.cohorts import PlantedVariants
 from photo51 import theme
-from photo51.biomarkers.card_layout import overlaps
+from photo51.biomarkers.card_layout import overlapping_texts
 from photo51.biomarkers.card_picture import card_picture
-from photo51.biomarkers.cards import Subject, explain
+from photo51.biomarkers.cards import Subject, make_cards
 from photo51.biomarkers.classify import classify
 from photo51.biomarkers.comparison import Comparison
 from photo51.biomarkers.probes import grouped_folds, prior
@@ -101,7 +101,7 @@ def card_overlaps(planted: PlantedVariants, comparison: Comparison, settings: Bi
         comparison.genes[rows],
         comparison.deltas["near"][rows],
     )
-    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=settings)
+    found = make_cards(subject, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=settings)
     whole = judged.classifiers[(judged.classifiers["stratum"] == "all") & (judged.classifiers["method"] == "stacked")]
     wrong = 0
     for i, card in enumerate(found.cards.to_dict("records")):
@@ -113,7 +113,7 @@ def card_overlaps(planted: PlantedVariants, comparison: Comparison, settings: Bi
             "probe": whole,
         }
         figure = card_picture(card, subject.variants.iloc[i].to_dict(), tables)
-        wrong += len(overlaps(figure))
+        wrong += len(overlapping_texts(figure))
         theme.close(figure)
     return {"cards_overlaps": wrong}
 
@@ -124,7 +124,7 @@ def indels(each: int) -> Figures:
         log.warning("indel_length_corr: not measured, %s or %s is absent", MITOCHONDRION, NANO)
         return {"indel_length_corr": None, "indel_length_corr_llr": None}
     from benchmarks._shipped import mitochondrion
-    from photo51.effects.length_null import Change, nulls, random_changes
+    from photo51.effects.length_null import LengthChange, nulls, random_changes
     from photo51.effects.scoring import PlainScorer, Scorer
     from photo51.effects.variants import comparable, variant_effects
     from photo51.model.adapters import load_model
@@ -142,7 +142,7 @@ def indels(each: int) -> Figures:
     def score(drawn: pd.DataFrame) -> NDArray[np.float64]:
         return comparable(variant_effects(scorer, genomes, drawn, params).obs, drawn)
 
-    changes = [Change(k, n) for k in ("deletion", "insertion", "duplication") for n in LENGTHS]
+    changes = [LengthChange(k, n) for k in ("deletion", "insertion", "duplication") for n in LENGTHS]
     chroms = ["NC_012920.1"]
     found = nulls(genomes, "human_mt", chroms, set(changes), score, n=params.null_variants, seed=0)
     rng = np.random.default_rng(51)

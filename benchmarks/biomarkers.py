@@ -25,12 +25,12 @@ from benchmarks.planted.clone import plant_clone
 from benchmarks.planted.cohorts import PlantedVariants, plant_cohort, plant_variants
 from photo51.biomarkers.association import split_genes, test_features
 from photo51.biomarkers.burden import Burden
-from photo51.biomarkers.cards import Subject, explain
+from photo51.biomarkers.cards import Subject, make_cards
 from photo51.biomarkers.classify import classify
 from photo51.biomarkers.cohort import match, roster
 from photo51.biomarkers.cohort_stage import run_cohort
 from photo51.biomarkers.cohort_tests import discover
-from photo51.biomarkers.comparison import Comparison, compare
+from photo51.biomarkers.comparison import Comparison, compare_classes
 from photo51.biomarkers.distil import distil, try_rules, variant_problem
 from photo51.biomarkers.feasibility import design
 from photo51.config.biomarkers import (
@@ -56,11 +56,11 @@ def measure(*, quick: bool = False) -> Figures:
     """Figures of the issue, and those beside them."""
     size = {"n": 2000, "n_genes": 60, "n_features": 200} if quick else {}
     planted = plant_variants(np.random.default_rng(51), **size)
-    comparison = compare(planted.variants, as_effects(planted), PARAMS)
+    comparison = compare_classes(planted.variants, as_effects(planted), PARAMS)
     log.info("planted variants: %d", len(planted.variants))
     figures = tests(planted, comparison) | cards(planted, comparison, 100 if quick else 400)
     few = plant_variants(np.random.default_rng(51), **size, n_causal=4)
-    figures |= rules(compare(few.variants, as_effects(few), PARAMS))
+    figures |= rules(compare_classes(few.variants, as_effects(few), PARAMS))
     figures |= cohort(**({"n": 600, "n_features": 512} if quick else {}))
     figures |= lineage_labels(20 if quick else 100)
     figures |= clone(600 if quick else 3600)
@@ -104,7 +104,7 @@ def cards(planted: PlantedVariants, comparison: Comparison, n: int) -> Figures:
     judged = classify(comparison, PARAMS)
     rows = np.flatnonzero(planted.cause >= 0)[:n]
     subject = Subject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
-    found = explain(subject, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
+    found = make_cards(subject, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
     first = found.features[found.features["rank"] == 1].set_index("variant")["feature"]
     top = first.reindex(subject.variants["variant"]).to_numpy()
     whole = judged.classifiers.set_index("method")
@@ -212,7 +212,7 @@ def scoring(n: int) -> Figures:
     if not MITOCHONDRION.is_dir():
         log.warning("score_10k_vcf_seconds: not measured, %s is absent", MITOCHONDRION)
         return {"score_10k_vcf_seconds": None}
-    from photo51.effects.score import opened_genome, score
+    from photo51.effects.score import opened_genome, score_file
     from photo51.model.adapters import load_model
 
     table = pd.read_csv(MITOCHONDRION / "variants.tsv.gz", sep="\t", dtype=str)
@@ -223,7 +223,7 @@ def scoring(n: int) -> Figures:
         table.iloc[rows].to_csv(path, sep="\t", index=False)
         started = time.perf_counter()
         with opened_genome(str(fasta), [genes], genetic_code=2, topology="circular") as prepared:
-            scores, _ = score(prepared, [path], load_model("sh2:nano", device="cpu"))
+            scores, _ = score_file(prepared, [path], load_model("sh2:nano", device="cpu"))
         seconds = time.perf_counter() - started
     log.info("scored %d variants", len(scores))
     return {f"score_{f'{n // 1000}k' if n >= 1000 else n}_vcf_seconds": seconds}

@@ -40,7 +40,7 @@ from photo51.interventions.rule_set import compile_rules
 from photo51.interventions.rules import offline_holds, write_with_rules
 from photo51.interventions.screen import proposals, screen
 from photo51.interventions.steer import steer
-from photo51.interventions.targets import NextBase
+from photo51.interventions.targets import NextBaseTarget
 from photo51.interventions.trial import trial
 from photo51.types import Interval
 
@@ -78,7 +78,7 @@ def attribution(instrument: Instrument, windows: NDArray[np.uint8]) -> Figures:
     params = AttributionParams(ablated=50)
     errors, ranks = [], []
     for ids in windows[:, :384]:
-        target = NextBase(instrument.model, len(ids) - 1, chr(ids[-1]))
+        target = NextBaseTarget(instrument.model, len(ids) - 1, chr(ids[-1]))
         found = attribute(instrument, term(instrument, "next base", target, ids), params)
         errors.append(found.completeness_error)
         ranks.append(spearman(agreement(instrument, found, params)))

@@ -110,10 +110,10 @@ def _false_shapes(n_sets: int) -> Figures:
         codes, decoder, run = _null_set(np.random.default_rng([401, i]), together=i % 2 == 0)
         tokens = in_sequence(codes, run=run)
         a = activity(tokens, np.arange(codes.shape[1]), decoder)
-        measured.append(shape.measure(a, np.random.default_rng([402, i]), draws=(39, 39), max_points=800)[0])
+        measured.append(shape.measure_cluster(a, np.random.default_rng([402, i]), draws=(39, 39), max_points=800)[0])
     # each set is judged by itself, as if it were a run of its own: no other cluster's evidence pays for it
     for m in measured:
-        verdicts += shape.judge([m])
+        verdicts += shape.judge_shape([m])
     return {
         "null_sets": n_sets,
         "false_loop_share": float(np.mean([v.shape == "loop" for v in verdicts])),

@@ -30,7 +30,7 @@ from photo51.config.genome import GenomeParams
 from photo51.config.model import ActivationParams
 from photo51.genome.prepare import prepare
 from photo51.model.cache import HyenaCache
-from photo51.model.checkpoints import shipped
+from photo51.model.checkpoints import shipped_model
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.native import Native
@@ -285,7 +285,7 @@ def _extraction(bases: int) -> Figures:
 def _card() -> Figures:
     """Held-out figures of the shipped base model, from its card, if the card is of these weights."""
     try:
-        path = shipped("base") / CARD
+        path = shipped_model("base") / CARD
         card = json.loads(path.read_text())
     except (InputError, OSError) as e:
         log.warning("bits per base: the shipped base model has no card (%s)", e)

@@ -18,7 +18,7 @@ from photo51.report.blocks import (
     used_terms,
 )
 from photo51.report.glossary import TERMS
-from photo51.report.svg import Markup, inline, logo
+from photo51.report.svg import Markup, inline, logo_svg
 
 THIN, MINUS = "\u202f", "\u2212"
 
@@ -156,7 +156,7 @@ def test_two_figures_on_a_page_share_no_identifier():
 
 def test_logo_letters_are_as_tall_as_their_bits():
     heights = np.array([[2.0, 0, 0, 0], [0, 0.5, 0.25, 0], [np.nan, 0, 0, 0]])
-    picture = logo(heights, first=-1, alt="a logo", height=100, step=10)
+    picture = logo_svg(heights, first=-1, alt="a logo", height=100, step=10)
     # 2 bits are the whole height of 100 px; 0.5 bits are 25 px on top of 12.5 px
     assert 'href="#base-A" transform="translate(30.5,6.0) scale(9,100.0)"' in picture
     assert 'href="#base-G" transform="translate(40.5,93.5) scale(9,12.5)"' in picture

@@ -170,6 +170,6 @@ def kind(name: str) -> str:
     return f"{base_words} {label}" if colon else base_words
 
 
-def feature(number_: int) -> str:
+def feature_word(number_: int) -> str:
     """A feature as it is called everywhere: f123."""
     return f"f{number_}"

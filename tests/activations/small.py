@@ -10,7 +10,7 @@ from photo51.genome.genomes import window_sequence
 from photo51.genome.reading import reading, scored_stretches
 from photo51.genome.windows import windows
 from photo51.genome.workspace import Workspace
-from photo51.model.adapters import ModelSpec, Reading
+from photo51.model.adapters import ModelReading, ModelSpec
 from photo51.model.spans import base_tokens
 
 SITE = "block.0.out"
@@ -71,7 +71,7 @@ class Echo:
         self.calls.append([len(s) for s in sequences])
         made = [self._one(np.asarray(s)) for s in sequences]
         log_p = [-np.arange(len(s), dtype=np.float32) for s in sequences] if likelihood else None
-        return Reading(dict.fromkeys(sites, made), log_p)
+        return ModelReading(dict.fromkeys(sites, made), log_p)
 
     def _one(self, s):
         before = np.concatenate([[0], s[:-1]])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from scipy.stats import chisquare
 
-from photo51.activations.store import ActivationStore, pack, shard_path, unpack, write_shard
+from photo51.activations.store import ActivationStore, pack_activations, shard_path, unpack, write_shard
 from photo51.io.origin import Origin
 from photo51.io.tensors import is_made
 from photo51.types import InputError
@@ -105,7 +105,7 @@ def test_two_readers_do_not_disturb_each_other(store):
 
 def test_bfloat16_is_rounded_as_torch_does():
     x = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32) * 1e6
-    assert np.array_equal(unpack(pack(x, "bfloat16", "")), torch.from_numpy(x).bfloat16().float().numpy())
+    assert np.array_equal(unpack(pack_activations(x, "bfloat16", "")), torch.from_numpy(x).bfloat16().float().numpy())
 
 
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
@@ -126,7 +126,7 @@ def test_numbers_that_cannot_be_stored_are_named(value, precision, what):
     x = np.zeros((3, 4), np.float32)
     x[2, 1] = value
     with pytest.raises(InputError, match=rf"strand \+.*{what}.*row 12, dimension 1"):
-        pack(x, precision, "shard: strand +", 10)
+        pack_activations(x, precision, "shard: strand +", 10)
 
 
 def test_a_store_with_a_hole_is_refused(tmp_path):

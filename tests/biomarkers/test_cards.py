@@ -11,19 +11,19 @@ from scipy import sparse
 
 from photo51 import theme
 from photo51.biomarkers.card_files import file_name, verify_card, write_cards
-from photo51.biomarkers.card_layout import overlaps
+from photo51.biomarkers.card_layout import overlapping_texts
 from photo51.biomarkers.card_picture import card_picture
 from photo51.biomarkers.cards import (
     BANNER,
     Calibrator,
-    Judged,
+    JudgedScores,
     Subject,
-    explain,
     fold_weights,
+    make_cards,
     most_likely,
 )
 from photo51.biomarkers.classify import classify
-from photo51.biomarkers.known import Known, read_known
+from photo51.biomarkers.known import FeatureCard, read_known
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, write_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
@@ -49,9 +49,9 @@ def _subject(comparison, rows):
 
 def _explain(world, rows, **params):
     _, comparison, judged = world
-    return explain(
+    return make_cards(
         _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(**params),
-        facts={7: Known("start codon")}, settings=PARAMS,
+        facts={7: FeatureCard("start codon")}, settings=PARAMS,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_a_variant_that_changes_unseen_features_is_out_of_domain(world):
     known = comparison._replace(deltas={"near": sparse.csr_matrix(deltas)})
     odd = sparse.csr_matrix(([5.0], ([0], [119])), shape=(1, deltas.shape[1]), dtype=np.float32)
     subject = Subject(comparison.variants.iloc[:1], np.array(["a new gene"]), odd)
-    found = explain(subject, known, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
+    found = make_cards(subject, known, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
     card = found.cards.iloc[0]
     assert card["out_of_domain"]
     assert card["unseen"] == 1.0
@@ -193,7 +193,7 @@ def test_what_is_known_of_features_comes_from_concepts_places_and_by_hand(tmp_pa
     write_table(pd.DataFrame(rows), tmp_path / "top.parquet", TOP_WINDOWS, provenance("test"))
     by_hand = pd.DataFrame({"feature": [9], "name": ["mine"], "logo": ["a.png"]})
     found = read_known(by_hand, concepts=tmp_path / "concepts.parquet", places=tmp_path / "top.parquet")
-    assert found == {3: Known("tRNA", "chr:2,000-2,004 (−)"), 9: Known("mine", logo=Path("a.png"))}
+    assert found == {3: FeatureCard("tRNA", "chr:2,000-2,004 (−)"), 9: FeatureCard("mine", logo=Path("a.png"))}
     with pytest.raises(InputError, match="'name'"):
         read_known(pd.DataFrame({"feature": [1]}))
 
@@ -246,7 +246,7 @@ def _drawn(world, found, i=0, **changes):
 def test_no_text_of_a_card_overlaps_another_or_leaves_the_page(world, made, changes):
     for i in range(2):
         figure = _drawn(world, made[1], i, **changes)
-        assert overlaps(figure) == []
+        assert overlapping_texts(figure) == []
         theme.close(figure)
 
 
@@ -257,7 +257,7 @@ def test_the_check_sees_overlap_and_what_leaves_the_page():
         figure.text(0.1, 0.5, "one text")
         figure.text(0.12, 0.5, "another text")
         figure.text(0.9, 0.1, "leaves the page")
-    wrong = overlaps(figure)
+    wrong = overlapping_texts(figure)
     theme.close(figure)
     assert len(wrong) == 2
     assert "overlaps" in wrong[0]
@@ -295,9 +295,9 @@ def test_a_score_at_chance_or_out_of_reach_has_no_probability(world):
     reach = pd.DataFrame({"method": "stacked", "consequence": kinds, "reaches": True})
 
     def said(probe, reach, settings=PARAMS):
-        found = explain(
+        found = make_cards(
             _subject(comparison, rows), comparison, judged.scores, judged.probes, CardsParams(), facts={},
-            settings=settings, judged=Judged(probe, reach),
+            settings=settings, judged=JudgedScores(probe, reach),
         ).cards  # fmt: skip
         assert (found["probability"].isna() == ~found["shows_probability"]).all()
         assert (found["likelihood_ratio"].isna() == ~found["shows_probability"]).all()
@@ -316,7 +316,7 @@ def test_next_to_nothing_is_not_taken_apart(world):
     _, comparison, judged = world
     subject = _subject(comparison, np.flatnonzero(world[0].cause >= 0)[:1])
     faint = subject._replace(deltas=subject.deltas * 1e-4)
-    card = explain(
+    card = make_cards(
         faint, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS
     ).cards.iloc[0]
     assert np.isnan(card["faithfulness"])

@@ -11,7 +11,7 @@ from scipy import sparse
 from benchmarks.planted.clone import plant_clone
 from photo51.biomarkers import lock
 from photo51.biomarkers.burden import Alleles, Burden
-from photo51.biomarkers.carriers import baselines, carriers, shares, verdict
+from photo51.biomarkers.carriers import baselines, carriers, carriers_verdict, shares
 from photo51.biomarkers.cohort import roster
 from photo51.biomarkers.cohort_stage import External, Validation, run_cohort
 from photo51.biomarkers.distil_stage import run_distil_cohort
@@ -60,8 +60,8 @@ def test_carriers_name_genes_and_alleles_with_shares_that_add_up():
 
 def test_the_verdict_says_in_words_when_alleles_do_as_well():
     table = pd.DataFrame({"level": ["feature", "gene", "allele"], "score": [0.992, 0.95, 0.990]})
-    assert "the alleles themselves do as well" in verdict(table)
-    assert "predict better" in verdict(table.assign(score=[0.992, 0.8, 0.9]))
+    assert "the alleles themselves do as well" in carriers_verdict(table)
+    assert "predict better" in carriers_verdict(table.assign(score=[0.992, 0.8, 0.9]))
 
 
 def test_a_dominant_clone_is_divided_and_lineages_stay_whole(world):
@@ -135,7 +135,7 @@ def test_two_named_clades_are_left_out_in_turn(world, tmp_path):
     again = tests[tests["validated"]]
     assert len(again)
     assert (tests["q"][tests["val_p"].notna()] <= 0.05).all()
-    assert not lock.read(tmp_path / "lock.json").is_open
+    assert not lock.read_lock(tmp_path / "lock.json").is_open
 
 
 def test_what_cannot_be_answered_says_what_would_do(world):
@@ -160,7 +160,7 @@ def test_an_external_cohort_is_asked_once_and_nobody_else_is_put_away(world, tmp
         parts[0], world.panel[half], tmp_path, params, lineage=provenance("test"),
         validation=Validation(open_lock=True, distil_first=True, external=external), distil_params=DistilParams(bootstrap=20),
     )  # fmt: skip
-    known = lock.read(tmp_path / "lock.json")
+    known = lock.read_lock(tmp_path / "lock.json")
     assert set(known.put_away) == set(world.panel["individual"][~half & (world.panel["drug0"] != "").to_numpy()])
     assert known.openings == 1
     assert out["val_p"].notna().sum() == (out["q"] <= 0.05).sum()

@@ -120,17 +120,17 @@ def test_no_p_value_where_classes_are_together_in_too_few_clades(world):
 def test_a_lock_is_opened_once_for_one_question(tmp_path):
     path = tmp_path / "lock.json"
     lock.seal(path, ["ann", "bob"], "content")
-    assert not lock.read(path).is_open
+    assert not lock.read_lock(path).is_open
     opened = lock.open_once(path, {"features": [1, 2]})
     assert opened.is_open
-    assert lock.open_once(path, {"features": [1, 2]}) == lock.read(path)
+    assert lock.open_once(path, {"features": [1, 2]}) == lock.read_lock(path)
     with pytest.raises(InputError, match="second look"):
         lock.open_once(path, {"features": [1, 2, 3]})
     assert lock.seal(path, ["ann", "bob"], "content").is_open
     with pytest.raises(InputError, match="cannot be put away again"):
         lock.seal(path, ["ann"], "other content")
     with pytest.raises(InputError, match="run `photo51 cohort` first"):
-        lock.read(tmp_path / "none.json")
+        lock.read_lock(tmp_path / "none.json")
 
 
 def test_a_cohort_from_discovery_through_a_rule_to_the_opened_lock(world, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.biomarkers.comparison import compare, consequence_distance, one_class_strata, require_claim
+from photo51.biomarkers.comparison import compare_classes, consequence_distance, one_class_strata, require_claim
 from photo51.config.biomarkers import BiomarkersParams
 from photo51.types import InputError
 
@@ -33,7 +33,7 @@ def params(**kwargs):
 
 
 def test_rows_labels_and_strata():
-    found = compare(table(), effects_of(table(), PLUS, MINUS), params())
+    found = compare_classes(table(), effects_of(table(), PLUS, MINUS), params())
     assert found.variants["row"].tolist() == [0, 1, 3]
     assert found.labels.tolist() == [1, 0, 0]
     assert found.strata[0] == found.strata[1] != found.strata[2]
@@ -42,7 +42,7 @@ def test_rows_labels_and_strata():
 
 def test_features_are_read_along_the_gene():
     """Of a gene on the other strand, what the model says reading `-` is along the gene."""
-    found = compare(table(), effects_of(table(), PLUS, MINUS), params())
+    found = compare_classes(table(), effects_of(table(), PLUS, MINUS), params())
     dense = found.deltas["near"].toarray()
     np.testing.assert_array_equal(dense[0], [1, 0, 5, 0])  # + : sense is plus
     np.testing.assert_array_equal(dense[1], [0, 6, 0, 2])  # - : sense is minus
@@ -50,7 +50,7 @@ def test_features_are_read_along_the_gene():
 
 
 def test_expressions_may_use_any_column():
-    found = compare(table(), effects_of(table(), PLUS), params(controls="label == 'benign' and count >= 2"))
+    found = compare_classes(table(), effects_of(table(), PLUS), params(controls="label == 'benign' and count >= 2"))
     assert found.variants["row"].tolist() == [0, 1]
 
 
@@ -66,21 +66,21 @@ def test_expressions_may_use_any_column():
 )
 def test_what_cannot_be_compared_is_named(kwargs, message):
     with pytest.raises(InputError, match=message):
-        compare(table(), effects_of(table(), PLUS), params(**kwargs))
+        compare_classes(table(), effects_of(table(), PLUS), params(**kwargs))
 
 
 def test_tables_that_do_not_belong_together_are_refused():
     with pytest.raises(InputError, match="same variants in the same order"):
-        compare(table(), effects_of(table().iloc[::-1].reset_index(drop=True), PLUS), params())
+        compare_classes(table(), effects_of(table().iloc[::-1].reset_index(drop=True), PLUS), params())
 
 
 def test_cases_and_controls_of_other_consequences_are_a_description():
     given = table().assign(consequence=["missense", "synonymous", "missense", "synonymous"])
-    found = compare(given, effects_of(given, PLUS), params())
+    found = compare_classes(given, effects_of(given, PLUS), params())
     assert consequence_distance(found) == 1.0
     with pytest.raises(InputError, match=r"100% that differ \(cases mostly missense, controls mostly synonymous\)"):
         require_claim(found, params())
     require_claim(found, params(claim="description"))
-    mixed = compare(table(), effects_of(table(), PLUS), params())
+    mixed = compare_classes(table(), effects_of(table(), PLUS), params())
     assert consequence_distance(mixed) == 0.5
     require_claim(mixed, params())

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo51.biomarkers.association import split_genes
-from photo51.biomarkers.distil import Problem, Rule, distil, try_rules, variant_problem
+from photo51.biomarkers.distil import DistilledRule, Problem, distil, try_rules, variant_problem
 from photo51.config.biomarkers import DistilParams
 from photo51.types import InputError
 
@@ -57,9 +57,9 @@ def test_the_rule_is_the_smallest_that_keeps_enough():
 
 
 def test_a_rule_is_read_back_and_scored_by_hand():
-    rule = Rule("raw", ("length", "gc"), (2, 0), (0.5, -2.0), 0.25)
+    rule = DistilledRule("raw", ("length", "gc"), (2, 0), (0.5, -2.0), 0.25)
     assert rule.score([[1.0, 9.0, 4.0], [0.0, 9.0, 1.0]]).tolist() == [0.0, 0.5]
-    assert Rule.read(rule.dump()) == rule
+    assert DistilledRule.read(rule.dump()) == rule
     assert rule.sentence() == "case if +0.5 × length -2 × gc > 0.25"
 
 

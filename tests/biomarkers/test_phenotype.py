@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from photo51.biomarkers.cohort import roster
-from photo51.biomarkers.panel import columns_of, individuals, numbers, read_panel
+from photo51.biomarkers.panel import columns_of, individuals, numeric_column, read_panel
 from photo51.biomarkers.phenotype import phenotype
 from photo51.config.biomarkers import CohortParams
 from photo51.types import InputError
@@ -171,5 +171,5 @@ def test_a_panel_of_part_of_the_genomes_is_used_and_the_rest_listed():
 
 
 def test_a_column_of_names_is_no_column_of_numbers():
-    assert numbers(pd.Series(["01", "02"])).isna().all()
-    assert numbers(pd.Series(["1", "", "2.5"])).tolist()[::2] == [1.0, 2.5]
+    assert numeric_column(pd.Series(["01", "02"])).isna().all()
+    assert numeric_column(pd.Series(["1", "", "2.5"])).tolist()[::2] == [1.0, 2.5]

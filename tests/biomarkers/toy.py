@@ -6,7 +6,7 @@ import pandas as pd
 from scipy import sparse
 
 from benchmarks.planted.cohorts import plant_variants
-from photo51.biomarkers.comparison import compare
+from photo51.biomarkers.comparison import compare_classes
 from photo51.config.biomarkers import BiomarkersParams
 
 PARAMS = BiomarkersParams(statistics=("near",), folds=4, bootstrap=100, max_features=12)
@@ -27,4 +27,4 @@ def planted(seed=0, n=1500, n_genes=50, n_features=120, n_causal=6, **kwargs):
 
 
 def comparison_of(found, params=PARAMS):
-    return compare(found.variants, effects_of(found.variants, found.deltas), params)
+    return compare_classes(found.variants, effects_of(found.variants, found.deltas), params)

@@ -13,9 +13,9 @@ from typer.testing import CliRunner
 
 from photo51.cli import app
 from photo51.cli.app import GROUPS, parted, shards_of
-from photo51.cli.stage import STAGES, Job
+from photo51.cli.stage import STAGES, StageJob
 from photo51.config.run import Config
-from photo51.run.layout import LAYOUT, place
+from photo51.run.layout import LAYOUT, run_file
 from photo51.types import InputError, feature_number
 
 COMMANDS = get_command(app).commands
@@ -53,7 +53,7 @@ def test_files_and_parameters_of_a_record_are_those_of_layout_and_configuration(
     stage = STAGES[name]
     assert {*stage.reads, *stage.writes, *(e.place for e in stage.extras)} <= set(LAYOUT)
     for written in stage.writes:
-        assert place(written).stage == name, written
+        assert run_file(written).stage == name, written
     if stage.params:
         module, _, kind = stage.params.partition(".")
         params = getattr(import_module(f"photo51.config.{module}"), kind)
@@ -104,7 +104,7 @@ def test_parts_hold_every_shard_once():
 
 def test_a_name_that_is_needed_is_asked_for(tmp_path):
     assert "biomarkers: need --set" in refusal("biomarkers", tmp_path, "--name", "a")
-    job = Job(STAGES["biomarkers"], tmp_path, {"name": None})
+    job = StageJob(STAGES["biomarkers"], tmp_path, {"name": None})
     with pytest.raises(InputError, match="biomarkers: need --name"):
         job.path("comparison")
 

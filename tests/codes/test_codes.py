@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from photo51.codes import CodesMeta, CodesStore, gather, shard_path, write_shard
+from photo51.codes import CodesMeta, CodesStore, codes_path, gather, write_codes
 from photo51.genome.workspace import Workspace
 from photo51.io.origin import Origin
 from photo51.io.tensors import is_made
@@ -30,7 +30,7 @@ def store(tmp_path):
     whole = {"+": random_codes(100, seed=1), "-": random_codes(100, seed=2)}
     for shard, (a, b) in enumerate([(0, 40), (40, 45), (45, 100)]):
         for strand, codes in whole.items():
-            write_shard(tmp_path, shard, strand, a, codes[a:b], META)
+            write_codes(tmp_path, shard, strand, a, codes[a:b], META)
     return gather(tmp_path, 100), whole
 
 
@@ -64,7 +64,7 @@ def test_more_rows_than_a_block_of_two_byte_numbers(tmp_path):
     rows = np.array([0, 65_535, 65_536, 131_072, 139_999])
     codes = sp.csr_matrix((np.arange(1, 6, dtype=np.float32), (rows, [3, 3, 3, 9, 3])), shape=(n, 50))
     for strand in "+-":
-        write_shard(tmp_path, 0, strand, 0, codes, META)
+        write_codes(tmp_path, 0, strand, 0, codes, META)
     store = gather(tmp_path, n)
     column = store.features([3, 9], "+")
     assert column[:, 0].indices.tolist() == [0, 65_535, 65_536, 139_999]
@@ -77,7 +77,7 @@ def test_the_last_feature_of_wide_dictionaries(tmp_path, n_features):
     meta = CodesMeta("s", META.origin, n_features)
     codes = sp.csr_matrix(([2.0], ([1], [n_features - 1])), shape=(3, n_features))
     for strand in "+-":
-        write_shard(tmp_path, 0, strand, 0, codes, meta)
+        write_codes(tmp_path, 0, strand, 0, codes, meta)
     store = gather(tmp_path, 3)
     assert store.features([n_features - 1], "-").toarray().ravel().tolist() == [0, 2, 0]
     assert store.matrix("+")[1].indices.tolist() == [n_features - 1]
@@ -86,7 +86,7 @@ def test_the_last_feature_of_wide_dictionaries(tmp_path, n_features):
 def test_rows_with_many_active_features(tmp_path):
     codes = sp.csr_matrix(np.ones((2, 1_000), np.float32))
     for strand in "+-":
-        write_shard(tmp_path, 0, strand, 0, codes, CodesMeta("s", META.origin, 1_000))
+        write_codes(tmp_path, 0, strand, 0, codes, CodesMeta("s", META.origin, 1_000))
     assert gather(tmp_path, 2).matrix("+").sum() == 2_000
 
 
@@ -94,14 +94,14 @@ def test_six_bytes_per_active_value(tmp_path):
     n, k = 70_000, 32
     codes = random_codes(n, 4_096, k)
     meta = CodesMeta("s", META.origin, 4_096)
-    path = write_shard(tmp_path, 0, "+", 0, codes, meta)
+    path = write_codes(tmp_path, 0, "+", 0, codes, meta)
     assert path.stat().st_size / (n * k) < 6.1
 
 
 def test_values_are_rounded_to_float16_and_never_vanish(tmp_path):
     codes = sp.csr_matrix(np.array([[1e-12, 0.1, 60_000.0]], np.float32))
     for strand in "+-":
-        write_shard(tmp_path, 0, strand, 0, codes, CodesMeta("s", META.origin, 3))
+        write_codes(tmp_path, 0, strand, 0, codes, CodesMeta("s", META.origin, 3))
     got = gather(tmp_path, 1).matrix("+").toarray()[0]
     assert got[0] == 2.0**-24
     assert got[1] == pytest.approx(0.1, rel=2**-11)
@@ -112,12 +112,12 @@ def test_values_are_rounded_to_float16_and_never_vanish(tmp_path):
 def test_codes_that_are_none_are_named(tmp_path, value):
     codes = sp.csr_matrix(([1.0, value], ([0, 2], [4, 9])), shape=(3, 50))
     with pytest.raises(InputError, match=r"row 12, feature 9"):
-        write_shard(tmp_path, 0, "+", 10, codes, META)
+        write_codes(tmp_path, 0, "+", 10, codes, META)
     assert not list(tmp_path.iterdir())
 
 
 def test_missing_rows_are_named_with_strand(store, tmp_path):
-    shard_path(tmp_path, 1, "-").unlink()
+    codes_path(tmp_path, 1, "-").unlink()
     with pytest.raises(InputError, match=r"rows 40\.\.45 of strand - missing") as e:
         gather(tmp_path, 100)
     assert "strand +" not in str(e.value)
@@ -131,13 +131,13 @@ def test_a_missing_end_is_named(store, tmp_path):
 
 
 def test_overlapping_shards_are_named(store, tmp_path):
-    write_shard(tmp_path, 3, "+", 43, random_codes(5), META)
+    write_codes(tmp_path, 3, "+", 43, random_codes(5), META)
     with pytest.raises(InputError, match=r"rows 43\.\.45 of strand \+ twice \(00001.plus.*00003.plus"):
         gather(tmp_path, 100)
 
 
 def test_damaged_and_cut_shards_are_all_named(store, tmp_path):
-    one, two = shard_path(tmp_path, 0, "+"), shard_path(tmp_path, 2, "-")
+    one, two = codes_path(tmp_path, 0, "+"), codes_path(tmp_path, 2, "-")
     content = bytearray(one.read_bytes())
     content[-1] ^= 1
     one.write_bytes(content)
@@ -147,19 +147,19 @@ def test_damaged_and_cut_shards_are_all_named(store, tmp_path):
 
 
 def test_codes_of_another_dictionary_do_not_mix(store, tmp_path):
-    write_shard(tmp_path, 2, "-", 45, random_codes(55), CodesMeta("sae2", META.origin, 50, "w"))
+    write_codes(tmp_path, 2, "-", 45, random_codes(55), CodesMeta("sae2", META.origin, 50, "w"))
     with pytest.raises(InputError, match=r"00002\.minus.*sae2.*sae1"):
         gather(tmp_path, 100)
 
 
 def test_a_shard_changed_after_gathering_is_noticed(store, tmp_path):
-    write_shard(tmp_path, 1, "+", 40, random_codes(5, seed=9), META)
+    write_codes(tmp_path, 1, "+", 40, random_codes(5, seed=9), META)
     with pytest.raises(InputError, match="gather again"):
         CodesStore.open(tmp_path)
 
 
 def test_a_shard_is_made_only_if_whole_and_of_the_same_making(tmp_path):
-    path = write_shard(tmp_path, 0, "+", 0, random_codes(5), META)
+    path = write_codes(tmp_path, 0, "+", 0, random_codes(5), META)
     assert is_made(path, "m")
     assert not is_made(path, "n")
     content = path.read_bytes()
@@ -169,8 +169,8 @@ def test_a_shard_is_made_only_if_whole_and_of_the_same_making(tmp_path):
 
 
 def test_equal_codes_give_equal_bytes(tmp_path):
-    one = write_shard(tmp_path / "a", 0, "+", 0, random_codes(5), META)
-    two = write_shard(tmp_path / "b", 0, "+", 0, random_codes(5), META)
+    one = write_codes(tmp_path / "a", 0, "+", 0, random_codes(5), META)
+    two = write_codes(tmp_path / "b", 0, "+", 0, random_codes(5), META)
     assert one.read_bytes() == two.read_bytes()
 
 
@@ -220,10 +220,10 @@ def test_codes_too_large_for_half_precision_are_kept_in_their_unit(tmp_path):
     codes = sp.csr_matrix(np.array([[98_304.0, 0, 0], [0, 3.0, 65_536.0]], np.float32))
     meta = CodesMeta("s", META.origin, 3, unit=1024.0)
     for strand in STRANDS:
-        write_shard(tmp_path, 0, strand, 0, codes, meta)
+        write_codes(tmp_path, 0, strand, 0, codes, meta)
     store = gather(tmp_path, 2)
     # in units of 1,024: 96 and 64 are float16 numbers, 3/1024 = 0.0029296875 is one too
     assert store.matrix("+").toarray().tolist() == codes.toarray().tolist()
     assert store.features([2], "-").toarray().ravel().tolist() == [0.0, 65_536.0]
     with pytest.raises(InputError, match="row 0, feature 0"):
-        write_shard(tmp_path, 1, "+", 0, codes * 1000, meta)
+        write_codes(tmp_path, 1, "+", 0, codes * 1000, meta)

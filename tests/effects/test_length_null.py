@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from photo51.effects.length_null import Change, classify, nulls, random_changes
+from photo51.effects.length_null import LengthChange, classify_change, nulls, random_changes
 from photo51.genome.alphabet import decode
 from photo51.types import InputError
 
@@ -17,31 +17,31 @@ GENOMES = ToyGenomes({"c": SEQUENCE})
 @pytest.mark.parametrize(
     ("pos", "ref", "alt", "expected"),
     [
-        (2, "G", "T", Change("substitution", 1)),
-        (2, "GTT", "GTA", Change("substitution", 1)),
-        (2, "GT", "CA", Change("mnv", 2)),
-        (4, "TGCAAGG", "CCTTGCA", Change("inversion", 7)),
-        (4, "TGCA", "T", Change("deletion", 3)),
-        (4, "T", "TCCC", Change("insertion", 3)),
-        (4, "T", "TGCA", Change("duplication", 3)),
-        (4, "TGC", "TAAAA", Change("delins", 4)),
+        (2, "G", "T", LengthChange("substitution", 1)),
+        (2, "GTT", "GTA", LengthChange("substitution", 1)),
+        (2, "GT", "CA", LengthChange("mnv", 2)),
+        (4, "TGCAAGG", "CCTTGCA", LengthChange("inversion", 7)),
+        (4, "TGCA", "T", LengthChange("deletion", 3)),
+        (4, "T", "TCCC", LengthChange("insertion", 3)),
+        (4, "T", "TGCA", LengthChange("duplication", 3)),
+        (4, "TGC", "TAAAA", LengthChange("delins", 4)),
     ],
 )
 def test_kinds_by_hand(pos, ref, alt, expected):
-    assert classify(GENOMES, "g", "c", pos, ref, alt) == expected
+    assert classify_change(GENOMES, "g", "c", pos, ref, alt) == expected
 
 
 @pytest.mark.parametrize("kind", ["substitution", "mnv", "insertion", "deletion", "duplication", "inversion", "delins"])
 def test_random_changes_are_of_the_kind_and_length_and_on_the_genome(kind):
     genomes = ToyGenomes({"c": random_sequence(3_000, 1), "d": random_sequence(2_000, 2)}, circular=("d",))
-    change = Change(kind, 1 if kind == "substitution" else 6)
+    change = LengthChange(kind, 1 if kind == "substitution" else 6)
     seen = []
 
     def score(drawn):
         for v in drawn.to_dict("records"):
             found = decode(genomes.sequence("g", v["chrom"], v["pos"], v["pos"] + len(v["ref"])))
             assert found == v["ref"]
-            seen.append(classify(genomes, "g", v["chrom"], v["pos"], v["ref"], v["alt"]))
+            seen.append(classify_change(genomes, "g", v["chrom"], v["pos"], v["ref"], v["alt"]))
         return drawn["gc"].to_numpy() * 3 + 1
 
     found = nulls(genomes, "g", ["c", "d"], {change}, score, n=40, seed=0)[change]
@@ -60,7 +60,7 @@ def test_a_score_that_grows_with_length_is_fair_beside_its_null():
         return -1.0 * length.to_numpy() + rng.normal(0, 1 + 0.2 * length.to_numpy(), len(drawn))
 
     lengths = (1, 2, 3, 6, 9, 15, 24, 60)
-    changes = {n: Change("deletion", n) for n in lengths}
+    changes = {n: LengthChange("deletion", n) for n in lengths}
     found = nulls(genomes, "g", ["c"], set(changes.values()), score, n=200, seed=0)
     raw, fair, size = [], [], []
     for n, change in changes.items():
@@ -75,7 +75,7 @@ def test_a_score_that_grows_with_length_is_fair_beside_its_null():
 def test_changes_of_every_length_are_drawn_at_the_same_places():
     genomes = ToyGenomes({"c": random_sequence(9_000, 4), "d": random_sequence(1_000, 5)}, circular=("c", "d"))
     drawn = [
-        random_changes(genomes, "g", ["c", "d"], Change("deletion", n), 30, np.random.default_rng([0, 1]))
+        random_changes(genomes, "g", ["c", "d"], LengthChange("deletion", n), 30, np.random.default_rng([0, 1]))
         for n in (1, 6, 40)
     ]
     for other in drawn[1:]:
@@ -86,4 +86,4 @@ def test_changes_of_every_length_are_drawn_at_the_same_places():
 
 def test_a_genome_without_room_is_refused():
     with pytest.raises(InputError, match="random deletion of 50 bases"):
-        random_changes(GENOMES, "g", ["c"], Change("deletion", 50), 4, np.random.default_rng(0))
+        random_changes(GENOMES, "g", ["c"], LengthChange("deletion", 50), 4, np.random.default_rng(0))

@@ -9,7 +9,7 @@ from scipy import sparse
 
 from photo51.genome.alphabet import reverse_complement
 from photo51.io.origin import Origin
-from photo51.model.adapters import Reading
+from photo51.model.adapters import ModelReading
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Sites
@@ -105,4 +105,4 @@ class ToyDnaModel:
     def read(self, sequences, sites=(), *, likelihood=False):
         read = Sites(sites)
         self._run(sequences, read)
-        return Reading({name: list(read[name]) for name in sites}, None)
+        return ModelReading({name: list(read[name]) for name in sites}, None)

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 
 from benchmarks.planted.features import null_feature, planted_feature, planted_genome
-from photo51.codes import CodesMeta, gather, write_shard
+from photo51.codes import CodesMeta, gather, write_codes
 from photo51.enrichment.inputs import Inputs
 from photo51.genome.workspace import Workspace
 from photo51.io import provenance, write_table
@@ -121,7 +121,7 @@ class Run:
         matrix, folder = sp.csr_matrix(matrix), self.folder / "codes" / name
         meta = CodesMeta(name, Origin("m", "block.1.out", 4), n_features=matrix.shape[1], made=name)
         for i, strand in enumerate("+-"):
-            write_shard(folder, 0, strand, 0, matrix[i * N : (i + 1) * N], meta)
+            write_codes(folder, 0, strand, 0, matrix[i * N : (i + 1) * N], meta)
         gather(folder, N)
         return folder
 

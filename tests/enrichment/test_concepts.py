@@ -7,7 +7,7 @@ from photo51.config.enrichment import ConceptParams
 from photo51.enrichment.annotations import annotation_classes
 from photo51.enrichment.concepts import Exam, examine, mark_best
 from photo51.enrichment.readout import Readout, kmer_readout
-from photo51.enrichment.summary import gather_concepts, headline, summarise
+from photo51.enrichment.summary import gather_concepts, headline, summarise_concepts
 
 PARAMS = ConceptParams(min_domains=3, bootstraps=60, null_rotations=100, per_class=2)
 
@@ -95,7 +95,7 @@ def test_kmers_are_a_readout_like_any_other(exam, concepts, planted):
     kmers = kmer_readout(planted.bases, exam.stretches)
     table = gather_concepts([concepts, examine(exam, kmers)])
     assert table.groupby(["readout", "annotation", "strand"])["best"].sum().eq(1).all()
-    summary = summarise(exam, table)
+    summary = summarise_concepts(exam, table)
     assert len(summary) == len(exam.readings)
     row = summary[summary["annotation"] == "TFBS"].iloc[0]
     assert row["feature"] == 0

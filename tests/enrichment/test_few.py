@@ -22,7 +22,7 @@ from photo51.enrichment.few import (
     judged,
     pieces_of,
 )
-from photo51.enrichment.instances import Pieces, copies, folds_of, shifted
+from photo51.enrichment.instances import Pieces, copy_groups, folds_of, shifted_pieces
 from photo51.enrichment.readout import Readout
 from photo51.genome.workspace import Workspace
 from photo51.io.contracts.enrichment import INSTANCES
@@ -92,7 +92,7 @@ def test_blocks_of_one_instance_and_of_copies_are_held_out_together():
     axis.bases[710:750] = axis.bases[210:250]
     c = a_class(800, (80, 120, 2), (210, 250, 0), (410, 450, 0), (710, 750, 1))
     pieces = pieces_of(c, SENSE)
-    group = copies(pieces, axis.bases, 21)
+    group = copy_groups(pieces, axis.bases, 21)
     assert group[1] == group[3]
     assert len(set(group.tolist())) == 3
     folds = folds_of(pieces, group, w.block_bounds, 10, np.random.default_rng(0))
@@ -102,12 +102,12 @@ def test_blocks_of_one_instance_and_of_copies_are_held_out_together():
     assert set(folds.block.tolist()) == {0, 1, 2}
     back = 3 - axis.bases[210:250][::-1]
     axis.bases[410:450] = back
-    assert len(set(copies(pieces, axis.bases, 21).tolist())) == 2
+    assert len(set(copy_groups(pieces, axis.bases, 21).tolist())) == 2
 
 
 def test_shifts_keep_lengths_and_distances_and_go_round_the_contig():
     pieces = Pieces(*(np.array(x) for x in ([5, 60, 130], [15, 95, 140], [0, 1, 0], [0, 1, 2])))
-    moved = shifted(pieces, np.array([0, 100, 150]), np.random.default_rng(3))
+    moved = shifted_pieces(pieces, np.array([0, 100, 150]), np.random.default_rng(3))
     assert np.bincount(moved.instance, moved.end - moved.start).tolist() == [10, 35, 10]
     own = moved.instance == 2
     assert ((moved.start[own] >= 100) & (moved.end[own] <= 150)).all()

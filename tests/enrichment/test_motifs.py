@@ -7,12 +7,12 @@ from scipy.stats import kstest
 from benchmarks.planted.features import MOTIF, motif_rows, planted_genome
 from photo51.config.enrichment import MotifParams
 from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.logos import aligned, background, consensus, logo
+from photo51.enrichment.logos import background, best_shifts, consensus, logo_of
 from photo51.enrichment.matches import Database, match_logos
 from photo51.enrichment.motifs import Gallery, informative, portraits, profiles
 from photo51.enrichment.readout import Readout
 from photo51.enrichment.shapes import gene_cover, periodicity, run_lengths, shape_of
-from photo51.enrichment.windows import distinct, repeat_share, sequences, strongest
+from photo51.enrichment.windows import distinct, repeat_share, sequences, strongest_rows
 from photo51.genome.motifs import Motif
 
 UNIFORM = np.full(4, 0.25)
@@ -21,19 +21,19 @@ RNG = np.random.default_rng(0)
 
 def test_bits_by_hand():
     windows = np.array([[0, 0, 4], [0, 1, 4], [0, 2, 4], [0, 3, 4]] * 25, dtype=np.uint8)
-    found = logo(windows, UNIFORM)
+    found = logo_of(windows, UNIFORM)
     bias = 3 / (2 * np.log(2) * 100)
     np.testing.assert_allclose(found.bits, [2 - bias, 0, 0])
     assert found.shares[2].tolist() == [0.25] * 4
     # A at 1/2 of a background of A 1/2 says nothing, C at 1/2 of one of 1/6 does
     half = np.array([[0], [1]] * 50, dtype=np.uint8)
     skewed = np.array([1 / 2, 1 / 6, 1 / 6, 1 / 6])
-    assert logo(half, skewed).bits[0] == pytest.approx(0.5 * np.log2(3) - bias)
+    assert logo_of(half, skewed).bits[0] == pytest.approx(0.5 * np.log2(3) - bias)
 
 
 def test_random_windows_carry_no_bits():
     windows = RNG.integers(0, 4, (200, 30)).astype(np.uint8)
-    assert logo(windows, UNIFORM).information < 0.5
+    assert logo_of(windows, UNIFORM).information < 0.5
 
 
 def test_background_is_strand_symmetric():
@@ -46,24 +46,24 @@ def test_jittered_motifs_are_lined_up():
     jitter = RNG.integers(-2, 3, n)
     for i, s in enumerate(jitter):
         windows[i, reach + 8 + s : reach + 14 + s] = MOTIF
-    shifts = aligned(windows, UNIFORM, reach)
+    shifts = best_shifts(windows, UNIFORM, reach)
     lined = np.array([w[reach + s : reach + s + width] for w, s in zip(windows, shifts, strict=True)])
     assert (np.diff(jitter - shifts) == 0).mean() > 0.95
-    assert consensus(logo(lined, UNIFORM)) == "TATAAT"
+    assert consensus(logo_of(lined, UNIFORM)) == "TATAAT"
     unaligned = windows[:, reach:-reach]
-    assert logo(lined, UNIFORM).information > logo(unaligned, UNIFORM).information + 4
+    assert logo_of(lined, UNIFORM).information > logo_of(unaligned, UNIFORM).information + 4
 
 
 def test_iupac_consensus():
     windows = np.array([[0, 0, 0, 1], [0, 2, 1, 1]] * 50, dtype=np.uint8)
-    assert consensus(logo(windows, UNIFORM)) == "ARMC"
+    assert consensus(logo_of(windows, UNIFORM)) == "ARMC"
 
 
 def test_peaks_are_strongest_first_and_apart_on_each_strand():
     rows, values = np.array([10, 12, 40, 110, 112]), np.array([5.0, 6, 1, 7, 6.5])
-    got = strongest(rows, values, 100, count=10, apart=8)
+    got = strongest_rows(rows, values, 100, count=10, apart=8)
     assert got.rows.tolist() == [110, 12, 40]
-    assert strongest(rows, values, 100, count=1, apart=8).rows.tolist() == [110]
+    assert strongest_rows(rows, values, 100, count=1, apart=8).rows.tolist() == [110]
 
 
 def test_sequences_read_each_strand_its_own_way():

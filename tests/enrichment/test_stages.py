@@ -12,9 +12,9 @@ from photo51.enrichment.concept_stage import examined
 from photo51.enrichment.concepts import Exam
 from photo51.enrichment.enrich_stage import (
     Enrichment,
+    enrich_provenance,
     enrich_shard,
     gather_parts,
-    made_by,
     part_path,
     shared_path,
 )
@@ -25,7 +25,7 @@ from photo51.enrichment.ledger import ledger, parts_of
 from photo51.enrichment.matching import matches
 from photo51.enrichment.motif_stage import portray
 from photo51.enrichment.novelty import PASSED, conformal_p, queue, strengths
-from photo51.enrichment.novelty_stage import Evidence, novelty
+from photo51.enrichment.novelty_stage import NoveltyEvidence, novelty
 from photo51.enrichment.residuals import shared_groups
 from photo51.io import read_table, write_table
 from photo51.io.contracts.enrichment import ENRICHMENT
@@ -36,7 +36,7 @@ NOVELTY = NoveltyParams(min_n_eff=5, hidden=("tRNA", "promoter", "prophage", "rR
 
 
 def _enrich(run, inputs, out, shards):
-    made, stage = made_by(run.main, inputs, PARAMS), Enrichment(run.main, inputs, PARAMS)
+    made, stage = enrich_provenance(run.main, inputs, PARAMS), Enrichment(run.main, inputs, PARAMS)
     for i in range(shards):
         write_table(enrich_shard(stage, i, shards, 1), part_path(out, i), ENRICHMENT, made)
     gather_parts(out, stage.store, made, PARAMS, shards)
@@ -70,7 +70,7 @@ def test_shards_change_no_byte(run, inputs, enriched):
 def test_shards_share_residuals_of_masks(run, inputs, enriched):
     """Two processes' worth of shards: the second finds all groups made; a file that changed would change p-values."""
     out = run.folder / "sharing"
-    made = made_by(run.main, inputs, PARAMS)
+    made = enrich_provenance(run.main, inputs, PARAMS)
     for i in range(2):
         stage = Enrichment(run.main, inputs, PARAMS, shared_path(out))
         write_table(enrich_shard(stage, i, 2, 1), part_path(out, i), ENRICHMENT, made)
@@ -105,11 +105,11 @@ def test_a_run_calibrates_itself_on_like_with_like(run, enriched):
 
 
 def test_shards_that_are_missing_or_foreign_are_named(run, inputs, enriched):
-    made, store = made_by(run.main, inputs, PARAMS), open_codes(run.main, inputs)
+    made, store = enrich_provenance(run.main, inputs, PARAMS), open_codes(run.main, inputs)
     with pytest.raises(InputError, match=r"1\.parquet.*no such file"):
         gather_parts(run.out, store, made, PARAMS, 2)
     with pytest.raises(InputError, match="another; delete it"):
-        gather_parts(run.out, store, made_by(run.main, inputs, EnrichParams()), EnrichParams(), 1)
+        gather_parts(run.out, store, enrich_provenance(run.main, inputs, EnrichParams()), EnrichParams(), 1)
     half = run.folder / "half"
     write_table(enrich_shard(Enrichment(run.main, inputs, PARAMS), 0, 4, 1), part_path(half, 0), ENRICHMENT, made)
     with pytest.raises(InputError, match="feature 3 is missing"):
@@ -160,7 +160,7 @@ def test_parts_of_the_axis(workspace):
 
 def test_the_queue_holds_what_nothing_names(run, inputs, enriched, concepts):
     seeds, random = [open_codes(run.seed1, inputs)], open_codes(run.random, inputs)
-    found = novelty(open_codes(run.main, inputs), inputs, Evidence(enriched, concepts, seeds, random), NOVELTY)
+    found = novelty(open_codes(run.main, inputs), inputs, NoveltyEvidence(enriched, concepts, seeds, random), NOVELTY)
     table = found.queue.set_index("feature")
     assert table.loc[10, "gate"].startswith("dead")
     named = set(concepts.loc[concepts["named"] & (concepts["readout"] == "sae"), "feature"])

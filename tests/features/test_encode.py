@@ -10,7 +10,7 @@ from photo51.activations.store import ActivationStore, shard_path, write_shard
 from photo51.codes import gather
 from photo51.config.model import ActivationParams
 from photo51.features.encode import encode_model, encode_store
-from photo51.features.fidelity import hold, reconstruct, recovered, splice
+from photo51.features.fidelity import hold, reconstruct_site, recovered, splice
 from photo51.genome.genomes import core_rows
 from photo51.io.origin import Origin
 from photo51.model.adapters import load_model
@@ -143,6 +143,6 @@ def test_a_perfect_dictionary_recovers_everything_and_a_constant_nothing(model):
 
 def test_edits_keep_the_shape_of_the_site(model):
     x = torch.randn(1, 5, 16)
-    assert torch.allclose(reconstruct(identity(16, model.spec.origin("block.0.out")))(x, 0), x, atol=1e-6)
+    assert torch.allclose(reconstruct_site(identity(16, model.spec.origin("block.0.out")))(x, 0), x, atol=1e-6)
     assert hold(np.ones(16, np.float32))(x, 0).shape == x.shape
     assert core_rows(WINDOWS.iloc[1]).tolist() == list(range(11, -1, -1))

@@ -8,7 +8,7 @@ import torch
 from scipy.sparse import csr_matrix
 
 from photo51.config.geometry import PanelParams
-from photo51.features.panel import kmer_shares, mean_codes, panel, read_genes
+from photo51.features.panel import gene_kmer_shares, mean_codes, panel, read_genes
 from photo51.types import InputError
 
 GENES = (("a", "P1", "F1", "G1"), ("b", "P1", "F1", "G1"), ("c", "P1", "F1", "G2"), ("d", "P1", "F2", "G3"), ("e", "P2", "F3", "G4"), ("f", "P2", "F3", "G5"))  # fmt: skip
@@ -36,7 +36,7 @@ def test_a_header_without_lineage_is_refused(tmp_path):
 
 
 def test_shares_of_words():
-    shares = kmer_shares(np.frombuffer(b"AACAANAC", np.uint8), 2)
+    shares = gene_kmer_shares(np.frombuffer(b"AACAANAC", np.uint8), 2)
     # AA AC CA AA | AC
     np.testing.assert_allclose(shares[[0, 1, 4]], [2 / 5, 2 / 5, 1 / 5])
     assert shares.sum() == pytest.approx(1)

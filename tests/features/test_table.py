@@ -6,7 +6,7 @@ import pytest
 import scipy.sparse as sp
 
 from photo51.config.features import FeaturesParams
-from photo51.features.table import as_anndata, feature_table, runs
+from photo51.features.table import as_anndata, feature_runs, feature_table
 from photo51.genome.workspace import Workspace
 
 WORKSPACE = Workspace(
@@ -32,7 +32,7 @@ def tables():
 
 
 def test_a_run_ends_where_a_stretch_ends():
-    found = runs(sp.csc_matrix(PLUS[:, [0]]), np.array([0, 6]))
+    found = feature_runs(sp.csc_matrix(PLUS[:, [0]]), np.array([0, 6]))
     assert found.start.tolist() == [1, 5, 6]  # rows 5 and 6 are neighbours on the axis, not on the contig
     assert found.end.tolist() == [3, 6, 7]
     assert found.peak.tolist() == [2, 5, 6]

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.contig_names import candidates, judged, nearest
+from photo51.genome.contig_names import candidates, judge_contig, nearest_contig
 from photo51.genome.genomes import Genomes
 from photo51.genome.prepare import prepare
 from photo51.genome.variant_windows import check_reference
@@ -40,7 +40,7 @@ def test_a_length_that_one_contig_has_makes_it_a_candidate():
     contigs = {"ctgA": 500, "ctgB": 700, "ctgC": 700}
     assert candidates("x", contigs, 500) == ["ctgA"]
     assert candidates("x", contigs, 700) == []
-    assert nearest("ctgb", contigs) == "ctgB"
+    assert nearest_contig("ctgb", contigs) == "ctgB"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_length_that_one_contig_has_makes_it_a_candidate():
     ],
 )
 def test_a_candidate_is_judged_by_length_and_bases(lengths, bases, same):
-    found, why = judged("1", "chr1", lengths, bases)
+    found, why = judge_contig("1", "chr1", lengths, bases)
     assert (found is not None) is same
     assert bool(why) is not same
 

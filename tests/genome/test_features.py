@@ -2,7 +2,7 @@
 
 import pytest
 
-from photo51.genome.features import Feature, Part, framed, place, span
+from photo51.genome.features import Feature, Part, framed, place_feature, span
 from photo51.types import InputError
 
 
@@ -12,19 +12,19 @@ def feature(*parts):
 
 def test_a_part_past_the_length_is_split_at_the_origin():
     # 25..36 on + : five bases to the end, six after it; frame 0 leaves two bases of codon 2, so one base completes it
-    placed = place(feature((25, 36, "+", 0)), 30, circular=True)
+    placed = place_feature(feature((25, 36, "+", 0)), 30, circular=True)
     assert placed.parts == (Part(25, 30, "+", 0), Part(0, 6, "+", 1))
     # on - the six bases after the origin are read first: two codons, and the next part starts one
-    placed = place(feature((25, 36, "-", 0)), 30, circular=True)
+    placed = place_feature(feature((25, 36, "-", 0)), 30, circular=True)
     assert placed.parts == (Part(0, 6, "-", 0), Part(25, 30, "-", 0))
 
 
 def test_parts_that_touch_both_ends_cross_the_origin():
-    forward = place(feature((0, 6, "+", 1), (25, 30, "+", 0)), 30, circular=True)
+    forward = place_feature(feature((0, 6, "+", 1), (25, 30, "+", 0)), 30, circular=True)
     assert forward.parts == (Part(25, 30, "+", 0), Part(0, 6, "+", 1))
-    backward = place(feature((25, 30, "-", 0), (0, 6, "-", 0)), 30, circular=True)
+    backward = place_feature(feature((25, 30, "-", 0), (0, 6, "-", 0)), 30, circular=True)
     assert backward.parts == (Part(0, 6, "-", 0), Part(25, 30, "-", 0))
-    linear = place(feature((0, 6, "+", 0), (25, 30, "+", 0)), 30, circular=False)
+    linear = place_feature(feature((0, 6, "+", 0), (25, 30, "+", 0)), 30, circular=False)
     assert linear.parts == (Part(0, 6, "+", 0), Part(25, 30, "+", 0))
 
 
@@ -45,4 +45,4 @@ def test_frames_follow_from_the_first():
 )
 def test_an_annotation_past_the_end_is_refused(parts, circular):
     with pytest.raises(InputError, match="line 7: need an annotation within contig 'c' of 30 bases"):
-        place(feature(*parts), 30, circular=circular)
+        place_feature(feature(*parts), 30, circular=circular)

@@ -10,7 +10,7 @@ import pytest
 from Bio.Seq import Seq
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
-from photo51.genome.records import Reading
+from photo51.genome.records import ReadingAccount
 from photo51.genome.samples import read_genomes
 from photo51.genome.sources import read_contigs
 
@@ -64,7 +64,7 @@ def _theirs(fasta, annotation, folder):
 def _ours(fasta, annotation, columns, folder):
     row = {"genome": "g", "sequence": str(fasta), "annotation": str(annotation), **columns}
     (folder / "genomes.tsv").write_text("\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
-    contigs = list(read_contigs(read_genomes(folder / "genomes.tsv")[0], Reading("g")))
+    contigs = list(read_contigs(read_genomes(folder / "genomes.tsv")[0], ReadingAccount("g")))
     letters = {c.record.name: c.record.ids.tobytes().decode() for c in contigs}
     out = []
     for contig in contigs:

@@ -10,7 +10,7 @@ import pytest
 from photo51.genome.alphabet import encode
 from photo51.genome.fasta import read_fasta
 from photo51.genome.open_frames import as_long_by_chance
-from photo51.genome.records import Reading
+from photo51.genome.records import ReadingAccount
 from photo51.genome.samples import read_genomes
 from photo51.genome.sources import read_contigs
 from photo51.types import InputError
@@ -39,7 +39,7 @@ def account(write, tmp_path, caplog):
         if lines:
             row["annotation"] = write("a.gff3", "".join(lines)).name
         write("genomes.tsv", "\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
-        reading = Reading("g")
+        reading = ReadingAccount("g")
         with caplog.at_level(logging.WARNING):
             for _ in read_contigs(read_genomes(tmp_path / "genomes.tsv")[0], reading):
                 pass

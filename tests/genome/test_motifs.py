@@ -8,7 +8,7 @@ from Bio.motifs import matrix
 from Bio.Seq import Seq
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.genome.motifs import Motif, log_odds, read_meme, scan, score_threshold, warn_of_short
+from photo51.genome.motifs import Motif, log_odds_matrix, read_meme, scan, score_threshold, warn_of_short
 from photo51.types import InputError
 
 MEME = """MEME version 4
@@ -58,7 +58,7 @@ def test_scores_are_biopythons(box):
     for at, score in enumerate(pssm.reverse_complement().calculate(Seq(text))):
         if score >= least:
             expected.add((at, "-", round(float(score), 3)))
-    weights = log_odds(box, EVEN)
+    weights = log_odds_matrix(box, EVEN)
     p = float(np.mean([sum(weights[j, x] for j, x in enumerate(w)) >= least for w in product(range(4), repeat=4)]))
     rows = scan(encode(text), box, EVEN, p, "x")
     assert {(r.start, r.strand, round(r.score, 3)) for r in rows} == expected
@@ -68,7 +68,7 @@ def test_scores_are_biopythons(box):
 @pytest.mark.parametrize("p", [0.001, 0.004, 0.05, 0.3])
 @pytest.mark.parametrize("base", [EVEN, np.array([0.4, 0.1, 0.1, 0.4])])
 def test_the_threshold_has_the_chance_it_says(box, p, base):
-    weights = log_odds(box, base)
+    weights = log_odds_matrix(box, base)
     words = list(product(range(4), repeat=4))
     chance = np.array([np.prod(base[list(w)]) for w in words])
     score = np.array([sum(weights[j, x] for j, x in enumerate(w)) for w in words])

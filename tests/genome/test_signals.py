@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.genome.signals import background, promoter, ribosome_binding_site, terminator
+from photo51.genome.signals import base_shares, promoter, ribosome_binding_site, terminator
 
 EVEN = np.full(4, 0.25)
 
@@ -83,6 +83,6 @@ def test_random_sequence_has_few_sites():
 
 
 def test_background_counts_both_strands():
-    assert background(encode("AAAC")).tolist() == pytest.approx([3 / 8, 1 / 8, 1 / 8, 3 / 8])
-    assert background(encode("NNNN")).tolist() == [0.25] * 4
-    assert background(encode("AAAA")).min() > 0
+    assert base_shares(encode("AAAC")).tolist() == pytest.approx([3 / 8, 1 / 8, 1 / 8, 3 / 8])
+    assert base_shares(encode("NNNN")).tolist() == [0.25] * 4
+    assert base_shares(encode("AAAA")).min() > 0

@@ -12,7 +12,7 @@ from Bio.Seq import Seq
 
 from photo51.config.genome import AnnotationParams
 from photo51.genome.annotate import contig_rows
-from photo51.genome.records import Reading
+from photo51.genome.records import ReadingAccount
 from photo51.genome.samples import read_genomes
 from photo51.genome.sources import read_contigs
 
@@ -31,7 +31,7 @@ def read(folder, columns, tmp_path):
     }
     table = tmp_path / "genomes.tsv"
     table.write_text("\t".join(row) + "\n" + "\t".join(row.values()) + "\n")
-    reading = Reading("g")
+    reading = ReadingAccount("g")
     return list(read_contigs(read_genomes(table)[0], reading)), reading
 
 

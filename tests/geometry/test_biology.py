@@ -119,10 +119,12 @@ def test_replication_angle_and_the_leading_strand():
         }
     )
     w = _workspace((100_000, 100_010, 0), (250_000, 250_010, 1), (550_000, 550_010, 2))
-    angle, leading = biology.replication(genomes, w, origin)
+    angle, leading = biology.replication_fork(genomes, w, origin)
     np.testing.assert_allclose(angle[0, [0, 10, 20]], [0, np.pi / 2, 3 * np.pi / 2], atol=1e-6)
     np.testing.assert_array_equal(leading[:, [0, 10, 20]], [[1, 1, 0], [0, 0, 1]])
-    assert np.isnan(biology.replication(_Genomes("A" * 9000, circular=True), _workspace((0, 9, 0)), origin)[0]).all()
+    assert np.isnan(
+        biology.replication_fork(_Genomes("A" * 9000, circular=True), _workspace((0, 9, 0)), origin)[0]
+    ).all()
 
 
 def test_distance_to_splice_sites_is_signed_in_reading_direction():

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.cli import app
-from photo51.codes import CodesMeta, CodesStore, gather, write_shard
+from photo51.codes import CodesMeta, CodesStore, gather, write_codes
 from photo51.config.genome import GenomeParams
 from photo51.config.geometry import BatteryParams, GeometryParams
 from photo51.features.table import as_anndata
@@ -18,7 +18,7 @@ from photo51.genome.prepare import prepare
 from photo51.geometry.battery import run_battery
 from photo51.geometry.biology import codon_phase
 from photo51.geometry.load import read_tokens
-from photo51.geometry.stage import Inputs, Random, bench_of
+from photo51.geometry.stage import GeometryInputs, Random, bench_of
 from photo51.io import provenance, read_h5ad, read_table, write_h5ad
 from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
 from photo51.io.origin import Origin
@@ -47,7 +47,7 @@ def _codes(folder, phase, rng, *, frame):
         rate = np.where(phase[s][:, None] == prefers, 0.4, 0.02) if frame else np.full((n, KEEPING), 0.1)
         rate = np.concatenate([rate, np.full((n, LOOSE), 0.05)], axis=1)
         on = rng.random(rate.shape) < rate
-        write_shard(folder, 0, strand, 0, csr_matrix(on * rng.uniform(0.5, 1.5, on.shape)).astype(np.float32), meta)
+        write_codes(folder, 0, strand, 0, csr_matrix(on * rng.uniform(0.5, 1.5, on.shape)).astype(np.float32), meta)
     gather(folder, n)
 
 
@@ -75,7 +75,7 @@ def run(tmp_path_factory):
 def _bench(run, which, random=None):
     folder, genomes = run
     params = GeometryParams(battery=BatteryParams(rotations=99))
-    given = Inputs(
+    given = GeometryInputs(
         genomes,
         genomes.workspace(),
         CodesStore.open(folder / "codes" / which),
@@ -139,6 +139,6 @@ def test_command_writes_tables_that_keep_their_contracts_and_the_same_bytes_twic
 def test_codes_of_another_dictionary_are_refused(run):
     folder, genomes = run
     graph = read_h5ad(folder / "features.h5ad")[:5].copy()
-    given = Inputs(genomes, genomes.workspace(), CodesStore.open(folder / "codes" / "main"), graph)
+    given = GeometryInputs(genomes, genomes.workspace(), CodesStore.open(folder / "codes" / "main"), graph)
     with pytest.raises(InputError, match=r"39 features .* got 5"):
         given.check()

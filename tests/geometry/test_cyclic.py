@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.cyclic import aligned, rhythm, states
+from photo51.geometry.cyclic import aligned_start, rhythm, states
 
 N, KEEPING, OTHER = 24_000, 30, 20
 
@@ -28,15 +28,15 @@ def test_phase_is_found_without_labels_and_in_the_right_sense(planted):
     half = N // 2
     found = rhythm(codes[:half], np.zeros(half, int))
     angle = np.angle(found.of(codes))
-    start = aligned(angle[:half], phase[:half])
+    start = aligned_start(angle[:half], phase[:half])
     assert (states(angle[half:], start) == phase[half:]).mean() > 0.8
-    assert (states(-angle[half:], aligned(-angle[:half], phase[:half])) == phase[half:]).mean() < 0.6
+    assert (states(-angle[half:], aligned_start(-angle[:half], phase[:half])) == phase[half:]).mean() < 0.6
 
 
 def test_features_lie_where_they_fire(planted):
     codes, phase, prefers = planted
     found = rhythm(codes, np.zeros(N, int))
-    start = aligned(np.angle(found.of(codes)), phase)
+    start = aligned_start(np.angle(found.of(codes)), phase)
     np.testing.assert_array_equal(states(np.angle(found.weight[:KEEPING]), start), prefers)
     assert np.abs(found.weight[KEEPING:]).max() < 0.2 * np.abs(found.weight[:KEEPING]).min()
 

@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score
 from photo51.config.geometry import GeometryParams
 from photo51.geometry.coordinates import circular_agreement
 from photo51.geometry.direct import (
-    Raw,
+    RawActivations,
     at_same_tokens,
     axes_of,
     coordinate_of,
@@ -68,7 +68,7 @@ def test_groups_are_tokens_with_their_rows_and_blocks():
     rng = np.random.default_rng(6)
     tokens = in_sequence(csr_matrix((2000, 3), dtype=np.float32))
     x = np.where(np.arange(2000)[:, None] % 2, 1.0, -1.0) * np.array([5.0, 0, 0, 0]) + rng.standard_normal((2000, 4))
-    groups = in_subspaces(tokens, Raw(np.arange(2000), x.astype(np.float32)), 2, 1, 51)
+    groups = in_subspaces(tokens, RawActivations(np.arange(2000), x.astype(np.float32)), 2, 1, 51)
     assert sum(len(g.row) for g in groups) == 2000
     for g in groups:
         assert (np.diff(g.block) >= 0).all()
@@ -86,7 +86,7 @@ def test_a_ring_is_read_at_the_same_tokens_from_the_activations():
     params = GeometryParams(lags=0, offsets=0, draws=19, points=400, landmarks=60, partitions=2)
     tokens = in_sequence(codes)
     g = find_manifolds(tokens, decoder, params)
-    raw = Raw(np.arange(g.tokens.n), np.asarray(g.tokens.codes @ decoder, np.float32))
+    raw = RawActivations(np.arange(g.tokens.n), np.asarray(g.tokens.codes @ decoder, np.float32))
     (found,) = at_same_tokens(g, raw, 51)
     np.testing.assert_array_equal(found.row, g.tokens.row[g.clusters[0].activity.token])
     assert circular_agreement(found.coordinate, t[found.row]) > 0.95

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo51.geometry.biology import Quantity
-from photo51.geometry.meaning import BINS, Placing, associate, kmer_guess, meaning_table, spread
+from photo51.geometry.meaning import BINS, Placing, associate, kmer_guess, meaning_table, spread_columns
 from photo51.stats.resampling import random_shifts
 
 N, BLOCKS = 8000, 8
@@ -35,7 +35,7 @@ def test_a_coordinate_that_follows_a_quantity_is_found(axis):
     rng, q = axis
     placing = _placing(rng, lambda s, r: q.values[s, r] + 0.3 * rng.standard_normal(len(r)))
     shifts = random_shifts(BOUNDS, rng, 499)
-    found = associate(placing, spread(q), None, BOUNDS, shifts)
+    found = associate(placing, spread_columns(q), None, BOUNDS, shifts)
     assert found.p == pytest.approx(1 / 500)
     assert found.effect > 0.8
     assert found.z > 10
@@ -48,7 +48,7 @@ def test_smooth_noise_has_no_meaning(axis):
     for i in range(40):
         other = _smooth(np.random.default_rng([2, i])).reshape(2, N)
         placing = _placing(rng, lambda s, r, other=other: other[s, r])
-        p.append(associate(placing, spread(q), None, BOUNDS, shifts).p)
+        p.append(associate(placing, spread_columns(q), None, BOUNDS, shifts).p)
     assert np.mean(np.array(p) <= 0.05) <= 0.15  # 40 draws: 0.15 is beyond 99 % of Binomial(40, 0.05)
     assert 0.3 < np.mean(p) < 0.7
 
@@ -58,7 +58,7 @@ def test_statistic_is_the_share_of_variance_between_equal_groups():
     values = rng.standard_normal((2, N)).astype(np.float32)
     q = Quantity("v", "class", (values > 0.4).astype(np.float32), "")
     placing = _placing(rng, lambda s, r: values[s, r].astype(float))
-    columns = spread(q)
+    columns = spread_columns(q)
     null_free = associate(placing, columns, None, BOUNDS, np.zeros((99, BLOCKS), np.int64))
     value = columns[placing.strand, placing.row, 0].astype(float)
     groups = np.array_split(value[np.argsort(placing.coordinate, kind="stable")], BINS)
@@ -72,7 +72,7 @@ def test_kmers_that_say_it_all_are_no_worse_than_the_coordinate():
     rng = np.random.default_rng(4)
     kmers = rng.integers(0, 16, (2, N)).astype(np.int32)
     q = Quantity("letter", "linear", (kmers % 4).astype(np.float32), "")
-    columns = spread(q)
+    columns = spread_columns(q)
     guess = kmer_guess(columns, kmers, np.arange(N) < N // 2, 2)
     placing = _placing(rng, lambda s, r: kmers[s, r] % 4 + 0.5 * rng.standard_normal(len(r)))
     found = associate(placing, columns, guess, BOUNDS, random_shifts(BOUNDS, rng, 99))

@@ -5,12 +5,12 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from benchmarks.planted.manifolds import chart, draw
-from photo51.geometry.coordinates import angle, circular_agreement, place
+from photo51.geometry.coordinates import angle, circular_agreement, place_coordinate
 from photo51.geometry.dependence import conditional_dependence, dense_dependence, on_levels
 from photo51.geometry.dimension import Dimension, flatness, intrinsic_dimension, turns
 from photo51.geometry.growing import lasting
 from photo51.geometry.points import Activity, dense_part
-from photo51.geometry.shape import judge, measure
+from photo51.geometry.shape import judge_shape, measure_cluster
 from photo51.geometry.topology import Betti, betti, branches, persistence, pieces
 
 
@@ -86,7 +86,7 @@ def test_angles_follow_the_truth(kind):
 
 def test_places_follow_the_truth():
     x, t = _cloud("interval")
-    found = place(x, np.random.default_rng(5)).of(x)
+    found = place_coordinate(x, np.random.default_rng(5)).of(x)
     ranks = np.argsort(np.argsort(np.stack([found, t[:, 0]]), axis=1), axis=1)
     assert abs(np.corrcoef(ranks)[0, 1]) > 0.99
 
@@ -169,12 +169,12 @@ def test_features_that_take_turns_are_no_tree(n_features):
     codes[faint, (who[faint] + 1) % n_features] = 0.1 * strength[faint]
     eye = np.eye(n_features)
     a = Activity(codes, np.arange(2_000), np.arange(2_000) // 100, eye, eye, None)
-    measured, _ = measure(a, np.random.default_rng(0), draws=(39, 19))
+    measured, _ = measure_cluster(a, np.random.default_rng(0), draws=(39, 19))
     assert measured.p_dependence < 0.05  # that they take turns is found
     dimension = Dimension(1.0, 1.0)
     star = measured._replace(
         tips=n_features - 2, dimension=dimension, agreement=1.0, betti=Betti(1, 0, 0)
     )  # an end a feature
-    verdict = judge([star])[0]
+    verdict = judge_shape([star])[0]
     assert (verdict.shape, verdict.manifold) == ("unresolved", False)
-    assert judge([star._replace(n_features=3 * n_features)])[0].shape == "branched"
+    assert judge_shape([star._replace(n_features=3 * n_features)])[0].shape == "branched"

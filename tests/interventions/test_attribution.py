@@ -9,7 +9,7 @@ from photo51.config.interventions import AttributionParams
 from photo51.interventions import attribution as a
 from photo51.interventions.dictionary import Instrument, LinearDictionary, activations
 from photo51.interventions.tail import Tail
-from photo51.interventions.targets import Contrast, Likelihood, NextBase
+from photo51.interventions.targets import ContrastTarget, Likelihood, NextBaseTarget
 from photo51.model.sites import Sites
 from photo51.types import InputError
 
@@ -53,8 +53,8 @@ def test_targets_by_hand(planted):
     model = planted.model
     hidden = torch.zeros(1, 3, 16)
     hidden[0, 1, :4] = torch.tensor([1.0, 2.0, 3.0, 6.0])  # embeddings of A, C, G, T are 0.5 along the first four axes
-    assert float(NextBase(model, 2, "T")(hidden)) == pytest.approx(3.0 - (0.5 + 1.0 + 1.5) / 3)
-    assert float(Contrast(model, 2, "T", "C")(hidden)) == pytest.approx(2.0)
+    assert float(NextBaseTarget(model, 2, "T")(hidden)) == pytest.approx(3.0 - (0.5 + 1.0 + 1.5) / 3)
+    assert float(ContrastTarget(model, 2, "T", "C")(hidden)) == pytest.approx(2.0)
     ids = np.frombuffer(b"AAT", dtype=np.uint8)
     p = np.exp([0.5, 1.0, 1.5, 3.0])
     assert float(Likelihood(model, ids, 2, 3)(hidden)) == pytest.approx(np.log(p[3] / p.sum()))
@@ -80,7 +80,7 @@ def test_where_the_target_is_linear_gradient_times_activation_is_exact(monkeypat
 
 def test_contributions_add_up_to_what_a_full_pass_says(planted, instrument, dna):
     ids = dna(1, 60)[0]
-    target = NextBase(planted.model, 59, "G")
+    target = NextBaseTarget(planted.model, 59, "G")
     of = a.term(instrument, "G", target, ids)
     found = a.attribute(instrument, of, PARAMS)
     blank = Sites(edit={planted.dictionary.site: lambda x, _: planted.dictionary.offset.expand_as(x)})
@@ -100,7 +100,7 @@ def test_integrated_gradients_are_the_integral_taken_numerically(planted, instru
     """One feature at one base against `scipy.integrate.quad` over finite differences of the whole model."""
     model, dictionary = planted.model, planted.dictionary
     ids = dna(1, 25, seed=3)[0]
-    target = Contrast(model, 24, "G", "A")
+    target = ContrastTarget(model, 24, "G", "A")
     of = a.term(instrument, "x", target, ids)
     found = a.attribute(instrument, of, PARAMS.model_copy(update={"steps": 64}))
     batch = torch.from_numpy(ids[None].astype(np.int64))

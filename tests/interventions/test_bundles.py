@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.interventions.bundles import Bundle, interpolate, parse_bundle, parts, weighted
+from photo51.interventions.bundles import Bundle, concept_parts, interpolate, parse_bundle, weighted
 from photo51.interventions.dictionary import LinearDictionary, Units
 from photo51.types import InputError
 
@@ -76,7 +76,7 @@ def test_parts_find_features_that_fire_together():
     first, second = rng.exponential(size=(2, 300)) * (rng.random((2, 300)) < 0.3)
     codes = np.stack([first, second, first, second], 1) * UNITS.unit
     concept = Bundle("c", (0, 1, 2, 3), (1.0, 1.0, 1.0, 1.0))
-    found = parts(concept, codes, UNITS, n_parts=2, seed=1)
+    found = concept_parts(concept, codes, UNITS, n_parts=2, seed=1)
     big = [{f for f, w in zip(p.features, p.weights, strict=True) if w > 0.9} for p in found]
     assert sorted(map(sorted, big)) == [[0, 2], [1, 3]]
     whole = weighted(found, [1.0, 1.0], "whole")
@@ -87,8 +87,8 @@ def test_parts_find_features_that_fire_together():
 
 def test_parts_and_weights_that_do_not_fit_are_refused():
     with pytest.raises(InputError, match="1 to 2 parts"):
-        parts(B, np.ones((5, 2)), UNITS, n_parts=3, seed=0)
+        concept_parts(B, np.ones((5, 2)), UNITS, n_parts=3, seed=0)
     with pytest.raises(InputError, match="fires"):
-        parts(B, np.zeros((5, 2)), UNITS, n_parts=2, seed=0)
+        concept_parts(B, np.zeros((5, 2)), UNITS, n_parts=2, seed=0)
     with pytest.raises(InputError, match="one a part"):
         weighted([A], [1.0, 2.0], "x")

@@ -6,7 +6,7 @@ import torch
 
 from photo51.interventions.bundles import Bundle, Direction
 from photo51.interventions.dictionary import LinearDictionary, Units
-from photo51.interventions.edits import Gate, Order, Reading, SiteEdit, above
+from photo51.interventions.edits import Gate, Order, ReadingDirection, SiteEdit, above
 from photo51.model.cache import HyenaCache
 from photo51.model.sites import Sites
 from photo51.types import InputError
@@ -94,13 +94,13 @@ def test_intervals_and_start_place_an_edit_on_the_sequence(by_hand):
 def test_the_reverse_strand_mirrors_intervals_and_closes_gates_of_the_other_strand(by_hand):
     dictionary, units = by_hand
     order = Order("ablate", Bundle.single(0), 1.0, Gate(intervals=((0, 2),)))
-    edit = SiteEdit(dictionary, [order], units, Reading("-", 6))
+    edit = SiteEdit(dictionary, [order], units, ReadingDirection("-", 6))
     assert (edit(X.expand(1, 6, 2), 0) != X).any(-1)[0].tolist() == [False] * 4 + [True] * 2
     forward_only = Order("ablate", Bundle.single(0), 1.0, Gate(strand="+"))
     x = X.expand(1, 6, 2)
-    assert SiteEdit(dictionary, [forward_only], units, Reading("-", 6))(x, 0) is x
+    assert SiteEdit(dictionary, [forward_only], units, ReadingDirection("-", 6))(x, 0) is x
     with pytest.raises(InputError, match="length"):
-        SiteEdit(dictionary, [order], units, Reading("-"))
+        SiteEdit(dictionary, [order], units, ReadingDirection("-"))
 
 
 def test_a_condition_on_codes_opens_the_gate_base_by_base(by_hand):

@@ -8,7 +8,7 @@ from photo51.config.interventions import ExchangeParams
 from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.exchange import Law, _held_out, _prompts, exchange_rate, fit, log_odds
+from photo51.interventions.exchange import Law, _held_out, _prompts, exchange_rate, fit_law, log_odds
 from photo51.interventions.generate import score
 from photo51.types import InputError
 
@@ -20,7 +20,7 @@ def test_a_law_is_found_again_and_turned_into_an_exchange_rate():
     truth = Law(-1.0, 0.8, 0.5, 0.25)
     copies, strength = (a.ravel() for a in np.meshgrid([0, 1, 2, 4, 8, 16], [0.0, 0.5, 1.0, 2.0]))
     noise = np.random.default_rng(0).normal(scale=1e-3, size=copies.size)
-    found = fit(copies, strength, truth(copies, strength) + noise)
+    found = fit_law(copies, strength, truth(copies, strength) + noise)
     assert found == pytest.approx(truth, abs=0.02)
     assert truth.strength_of(16) == pytest.approx(0.5 * 8 / 0.8)
     assert truth.copies_of(5.0) == pytest.approx(16)

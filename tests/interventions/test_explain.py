@@ -8,8 +8,8 @@ from photo51.config.interventions import AttributionParams
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.explain import explain_region, explain_variant
 from photo51.interventions.generate import score
-from photo51.interventions.mutagenesis import likelihood, next_base, saturate
-from photo51.interventions.targets import Likelihood, NextBase
+from photo51.interventions.mutagenesis import next_base_readout, saturate, window_likelihood
+from photo51.interventions.targets import Likelihood, NextBaseTarget
 from photo51.model.tokenizer import BASE_IDS, reverse_complement
 from photo51.types import InputError, Interval, Variant
 
@@ -49,7 +49,7 @@ def _log_likelihood(model, ids, start):
 
 def test_every_change_is_what_reading_the_changed_sequence_gives(planted, dna):
     ids = dna(1, 40)[0]
-    table = saturate(planted.model, ids, (30, 34), likelihood(30, 33, 40), batch=5)
+    table = saturate(planted.model, ids, (30, 34), window_likelihood(30, 33, 40), batch=5)
     assert len(table) == 12
     plain = _log_likelihood(planted.model, ids, 33)
     for row in table.itertuples():
@@ -61,8 +61,8 @@ def test_every_change_is_what_reading_the_changed_sequence_gives(planted, dna):
 
 def test_the_next_base_map_measures_the_same_number_as_the_target(planted, dna):
     ids = dna(1, 30)[0]
-    table = saturate(planted.model, ids, (25, 29), next_base(25, 29, "T"))
-    target = NextBase(planted.model, 29, "T")
+    table = saturate(planted.model, ids, (25, 29), next_base_readout(25, 29, "T"))
+    target = NextBaseTarget(planted.model, 29, "T")
     for row in table.itertuples():
         both = np.stack([ids, ids])
         both[1, row.position] = ord(row.alt)
@@ -70,7 +70,7 @@ def test_the_next_base_map_measures_the_same_number_as_the_target(planted, dna):
             value = target(planted.model.hidden(torch.from_numpy(both.astype(np.int64))))
         assert row.effect == pytest.approx(float(value[1] - value[0]), abs=1e-4)
     with pytest.raises(InputError, match="window"):
-        saturate(planted.model, ids, (0, 3), next_base(0, 2, "T"))
+        saturate(planted.model, ids, (0, 3), next_base_readout(0, 2, "T"))
 
 
 @pytest.mark.parametrize("strand", ["+", "-"])
@@ -95,7 +95,7 @@ def test_the_score_of_one_base_can_be_explained(planted, instrument, genome):
     ids = torch.from_numpy(genome.sequence("g", "c", 50, 91)[None].astype(np.int64))
     with torch.no_grad():
         assert found.value == pytest.approx(
-            float(NextBase(planted.model, 40, "T")(planted.model.hidden(ids))), abs=1e-4
+            float(NextBaseTarget(planted.model, 40, "T")(planted.model.hidden(ids))), abs=1e-4
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from photo51.config.geometry import FrameshiftParams
-from photo51.interventions.frameshift import Gene, frameshift
+from photo51.interventions.frameshift import CodingGene, frameshift
 
 PLANE = np.array([[np.cos(a), np.sin(a)] for a in 2 * np.pi / 3 * np.arange(3)])
 PARAMS = FrameshiftParams(genes=4, context=90, flank=60, guard=30)
@@ -38,7 +38,7 @@ def _from_counting(ids):
 
 
 def _run(read):
-    genes = [Gene("g", "c", 300 + 3 * i, 600 + 3 * i, "+") for i in range(4)]
+    genes = [CodingGene("g", "c", 300 + 3 * i, 600 + 3 * i, "+") for i in range(4)]
     arms, profile = frameshift(read, PLANE, _Genome(), genes, PARAMS)
     return arms.set_index("arm"), profile
 

@@ -29,7 +29,7 @@ def test_dose_response_draws_the_null_as_wide_as_the_table_says_and_marks_the_bu
             "n": 8, "n_null": 20, "safe": [False, True],
         }
     )  # fmt: skip
-    assert plots.dose_response(ax, doses) is ax
+    assert plots.dose_curves(ax, doses) is ax
     band = ax.collections[0].get_paths()[0].vertices
     assert band[:, 1].max() == pytest.approx(0.04)
     assert band[:, 1].min() == pytest.approx(-0.04)
@@ -39,7 +39,7 @@ def test_dose_response_draws_the_null_as_wide_as_the_table_says_and_marks_the_bu
 
 def test_letters_are_as_tall_as_contributions_and_hang_where_negative(ax):
     read = pd.DataFrame({"position": [9, 10, 11], "base": list("ACG"), "contribution": [2.0, -1.0, 0.0]})
-    plots.logo(ax, read)
+    plots.contribution_logo(ax, read)
     boxes = [p.get_path().get_extents() for p in ax.patches]
     assert len(boxes) == 2
     assert (boxes[0].y0, boxes[0].y1) == pytest.approx((0.0, 2.0))
@@ -55,7 +55,7 @@ def test_contributions_show_the_largest_features_and_then_the_error(ax):
         }
     )  # fmt: skip
     read = pd.DataFrame({"position": [9, 10], "base": list("AC"), "contribution": 0.0})
-    plots.contributions(ax, table, read, top=2)
+    plots.contributions_grid(ax, table, read, top=2)
     assert [t.get_text() for t in ax.get_yticklabels()] == ["f4 stop", "f7", "SAE error"]
     assert np.allclose(ax.images[0].get_array(), [[0.5, -0.5], [0.3, 0.0], [0.0, 0.1]])
 
@@ -72,7 +72,7 @@ def test_a_painted_canvas_shows_a_bar_under_each_paint(ax):
     g = Bundle.single(2, "g")
     canvas = Canvas("toy", 20, (Paint(Interval("toy", 5, 10), "g", 2.0, g),))
     track = pd.DataFrame({"sequence": 0, "concept": "g", "position": range(20), "level": np.linspace(0, 1, 20)})
-    plots.painted(ax, track, canvas, margin=2)
+    plots.painted_levels(ax, track, canvas, margin=2)
     assert ax.lines[0].get_xdata().tolist() == [5, 10]
     assert ax.get_yticklabels()[0].get_text() == "g"
 
@@ -90,9 +90,9 @@ def test_exchange_and_agreement_plot_every_point(ax):
             "held_out": [False, True, False, False], "log_odds": [0.0, 1.0, 1.0, 2.0], "fitted": [0.1, 0.9, 1.0, 2.0],
         }
     )  # fmt: skip
-    plots.exchange(ax, table)
+    plots.exchange_lines(ax, table)
     drawn = [tuple(p) for line in ax.lines for p in line.get_xydata() if line.get_linestyle() == "None"]
     assert sorted(drawn) == [(0, 0), (0, 1), (1, 1), (1, 2)]
     ax.clear()
-    plots.agreement(ax, pd.DataFrame({"contribution": [1.0, 2.0], "ablation": [1.1, 1.9]}))
+    plots.agreement_scatter(ax, pd.DataFrame({"contribution": [1.0, 2.0], "ablation": [1.1, 1.9]}))
     assert len(ax.lines[-1].get_xdata()) == 2

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from photo51.config.interventions import SamplingParams, SteerParams
-from photo51.interventions.arms import ArmEdit, plan, random_directions, reconstruct
+from photo51.interventions.arms import ArmEdit, plan_arms, random_directions, reconstruct
 from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument
 from photo51.interventions.dose_response import verdicts
@@ -29,7 +29,7 @@ PARAMS = SteerParams(
 
 
 def test_the_plan_has_every_arm_at_every_dose():
-    rows = plan(PARAMS)
+    rows = plan_arms(PARAMS)
     count = rows.groupby(["arm", "dose"]).size().to_dict()
     assert count[("control", 0.0)] == count[("reconstruction", 0.0)] == 12
     assert count[("feature", 2.0)] == 12

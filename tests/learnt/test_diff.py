@@ -7,7 +7,7 @@ from benchmarks.planted.chain import MarkovStream
 from photo51.config.learnt import DiffParams, WordsParams
 from photo51.learnt.amplify import Amplified, amplified_rates, extrapolate
 from photo51.learnt.diff import check_pair, diff, next_base_laws
-from photo51.learnt.gate import gate, verdict
+from photo51.learnt.gate import gate, overall_verdict
 from photo51.learnt.opening import opener
 from photo51.learnt.patterns import iupac_event
 from photo51.learnt.windows import draw_windows
@@ -157,8 +157,8 @@ def test_the_gate_s_three_verdicts():
     table = gate(change, tolerance=dict.fromkeys(change, 0.01)).set_index("quantity")
     assert table["verdict"].to_dict() == {"same": "pass", "worse": "fail", "unclear": "undecided"}
     assert table.loc["unclear", "windows_needed"] > 50
-    assert verdict(table) == "fail"
-    assert verdict(table.loc[["same", "unclear"]]) == "undecided"
+    assert overall_verdict(table) == "fail"
+    assert overall_verdict(table.loc[["same", "unclear"]]) == "undecided"
 
 
 def test_seed_noise_is_the_largest_of_the_pairs():

@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from photo51.genome.motifs import Motif, log_odds, score_threshold
+from photo51.genome.motifs import Motif, log_odds_matrix, score_threshold
 from photo51.learnt.patterns import iupac_event, motif_event, read_events
 from photo51.types import InputError
 
@@ -49,7 +49,7 @@ def test_a_matrix_holds_the_words_above_its_threshold():
     rng = np.random.default_rng(5)
     motif = Motif("m", rng.dirichlet(np.full(4, 0.4), 6))
     p = 0.01
-    weights = log_odds(motif, np.full(4, 0.25))
+    weights = log_odds_matrix(motif, np.full(4, 0.25))
     threshold = score_threshold(weights, np.full(4, 0.25), p)
     unit = (weights.max(axis=1) - weights.min(axis=1)).sum() / 200
     scores = {

@@ -10,7 +10,7 @@ import torch
 from photo51.config.model import ModelCardParams
 from photo51.config.pretrain import PretrainParams
 from photo51.model.adapters import load_model
-from photo51.model.card import read_log, write_card
+from photo51.model.card import read_pretraining_log, write_card
 from photo51.model.corpus import heldout_windows, pack
 from photo51.model.pretrain import bits_per_base, save_half
 from photo51.types import InputError
@@ -130,7 +130,7 @@ def test_the_same_measurement_gives_the_same_bytes(made, corpus, run):
 
 
 def test_steps_done_twice_count_as_they_were_last_done(run):
-    log = read_log(run).set_index("step")
+    log = read_pretraining_log(run).set_index("step")
     assert log.loc[20, "loss_bits"] == 1.9
     assert log.loc[20, "heldout_bacteria"] == 1.95
     assert np.isnan(log.loc[10, "heldout_bacteria"])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.model.corpus import Sampler, heldout_windows, load, pack
+from photo51.model.corpus import Sampler, heldout_windows, load_corpus, pack
 
 RNG = np.random.default_rng(0)
 
@@ -38,7 +38,7 @@ def corpus(tmp_path):
 def test_packed_bases_are_the_sequences_in_order(corpus):
     packed, sequences, folder = corpus
     assert bytes(packed.tokens).decode() == "".join(sequences.values())
-    assert load(folder).records["offset"].tolist() == [0, 5000, 5030, 5070, 5970]
+    assert load_corpus(folder).records["offset"].tolist() == [0, 5000, 5030, 5070, 5970]
 
 
 def test_a_species_on_both_sides_of_the_split_is_refused(tmp_path):

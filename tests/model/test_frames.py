@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from Bio.Seq import Seq
 
-from photo51.model.frames import codon_shuffled, frame_shifted, open_frames, separation, with_copies
+from photo51.model.frames import codon_shuffled, frame_shifted, long_open_frames, separation, with_copies
 
 CODING = [c for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT") if c not in {"TAA", "TAG", "TGA"}]
 
@@ -26,16 +26,16 @@ def test_planted_genes_of_both_strands_are_found_and_nothing_else():
     spacer = "TAATTAACTAGTTAGATGA" * 3  # stops in every frame of both strands
     one, two = gene(rng, 150), gene(rng, 130)
     genome = spacer + one + "TAA" + spacer + str(Seq(two + "TGA").reverse_complement()) + spacer
-    found = [text(g) for g in open_frames(ids(genome), 125)]
+    found = [text(g) for g in long_open_frames(ids(genome), 125)]
     assert found == [one, two]
     assert all("*" not in str(Seq(g).translate(table=11)) for g in found)
-    assert open_frames(ids(genome), 151) == []
+    assert long_open_frames(ids(genome), 151) == []
 
 
 def test_frames_never_overlap_and_hold_no_stop():
     rng = np.random.default_rng(1)
     genome = "".join(rng.choice(list("ACGT"), 30_000, p=[0.15, 0.35, 0.35, 0.15]))
-    found = open_frames(ids(genome), 40)
+    found = long_open_frames(ids(genome), 40)
     assert len(found) > 20
     both = genome + "N" + str(Seq(genome).reverse_complement())
     for g in found:

@@ -20,10 +20,10 @@ def fresh(tmp_path, monkeypatch):
 
 def test_the_first_choice_is_kept_whatever_a_later_stopwatch_says(monkeypatch, tmp_path):
     monkeypatch.setattr(products, "steady", lambda _: True)
-    monkeypatch.setattr(products, "measure", lambda: {"torch": 2.0, "onednn": 1.0})
+    monkeypatch.setattr(products, "measure_libraries", lambda: {"torch": 2.0, "onednn": 1.0})
     assert products.library() == "onednn"
     products.library.cache_clear()
-    monkeypatch.setattr(products, "measure", lambda: {"torch": 1.0, "onednn": 2.0})
+    monkeypatch.setattr(products, "measure_libraries", lambda: {"torch": 1.0, "onednn": 2.0})
     assert products.library() == "onednn"
     (path,) = (tmp_path / "photo51" / "products").iterdir()
     written = json.loads(path.read_text())
@@ -32,20 +32,20 @@ def test_the_first_choice_is_kept_whatever_a_later_stopwatch_says(monkeypatch, t
 
 
 def test_a_small_difference_is_taken_for_chance():
-    assert products.choose({"torch": 1.2, "onednn": 1.0}) == "torch"
-    assert products.choose({"torch": 1.3, "onednn": 1.0}) == "onednn"
-    assert products.choose({"torch": 1.0}) == "torch"
+    assert products.choose_library({"torch": 1.2, "onednn": 1.0}) == "torch"
+    assert products.choose_library({"torch": 1.3, "onednn": 1.0}) == "onednn"
+    assert products.choose_library({"torch": 1.0}) == "torch"
 
 
 def test_where_nothing_can_be_written_torch_is_used(monkeypatch, tmp_path):
     (tmp_path / "photo51").write_text("a file where a folder should be")
-    monkeypatch.setattr(products, "measure", lambda: {"torch": 2.0, "onednn": 1.0})
+    monkeypatch.setattr(products, "measure_libraries", lambda: {"torch": 2.0, "onednn": 1.0})
     assert products.library() == "torch"
 
 
 @pytest.mark.parametrize("text", ['{"library": "abacus"}', "abacus", "[]"])
 def test_a_damaged_choice_is_refused(monkeypatch, tmp_path, text):
-    monkeypatch.setattr(products, "measure", lambda: {"torch": 1.0})
+    monkeypatch.setattr(products, "measure_libraries", lambda: {"torch": 1.0})
     products.library()
     (path,) = (tmp_path / "photo51" / "products").iterdir()
     path.write_text(text)
@@ -61,7 +61,7 @@ def test_an_unknown_library_is_refused(monkeypatch):
 
 
 def test_bfloat16_says_its_error_and_shows_in_the_dtype(monkeypatch, caplog):
-    monkeypatch.setattr(products, "measure", lambda: {"torch": 1.0})
+    monkeypatch.setattr(products, "measure_libraries", lambda: {"torch": 1.0})
     assert products.dtype_label(torch.float32, "cpu") == "float32"
     monkeypatch.setenv(products.VARIABLE, "bfloat16")
     products.library.cache_clear()

@@ -13,7 +13,7 @@ import torch
 from photo51.model import native, presets, published
 from photo51.model.adapters import load_model
 from photo51.model.convert import convert
-from photo51.model.published import PROMPTS, compare_published, figures, measure, preset_of, prompts
+from photo51.model.published import PROMPTS, compare_published, figures, measure_published, preset_of, prompts
 from photo51.model.selftest import PublishedParams, _published
 from photo51.shipped import shipped
 from photo51.types import InputError
@@ -53,7 +53,7 @@ def by_hand(model) -> tuple[float, float]:
 
 
 def test_the_loss_is_that_of_every_next_byte(model, tmp_path: Path) -> None:
-    found = measure(model, prompts(write(tmp_path / "checks", 1.0)))
+    found = measure_published(model, prompts(write(tmp_path / "checks", 1.0)))
     assert found == pytest.approx(by_hand(model), rel=1e-4)
 
 

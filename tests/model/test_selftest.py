@@ -12,7 +12,7 @@ from photo51.genome.genomes import window_sequence
 from photo51.genome.reading import reading
 from photo51.genome.windows import windows
 from photo51.genome.workspace import Workspace
-from photo51.model.adapters import Reading, load_model
+from photo51.model.adapters import ModelReading, load_model
 from photo51.model.pretrain import save_half
 from photo51.model.selftest import selftest
 
@@ -65,7 +65,7 @@ def broken(model, change):
             s: [change(np.asarray(r), x, len(rows)) for r, x in zip(rows, each, strict=True)]
             for s, each in found.activations.items()
         }
-        return Reading(made, found.log_probs)
+        return ModelReading(made, found.log_probs)
 
     model.read = changed
     return model

@@ -11,12 +11,12 @@ from photo51.config import parse
 from photo51.config.pretrain import PretrainParams
 from photo51.model.adapters import load_model
 from photo51.model.catalogue import catalogue
-from photo51.model.checkpoints import configuration, shipped, shipped_names
+from photo51.model.checkpoints import configuration, shipped_model, shipped_names
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.selftest import CARD
 
 EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
-WITH_CARD = [name for name in shipped_names() if (shipped(name) / CARD).is_file()]
+WITH_CARD = [name for name in shipped_names() if (shipped_model(name) / CARD).is_file()]
 
 
 @pytest.mark.parametrize(("name", "parameters"), [("base", 4_169_440), ("nano", 1_081_200)])
@@ -29,7 +29,7 @@ def test_run_files_describe_models_of_the_intended_size(name, parameters):
 
 @pytest.mark.parametrize("name", shipped_names())
 def test_shipped_weights_are_small_and_of_their_run_files_architecture(name):
-    folder = shipped(name)
+    folder = shipped_model(name)
     assert sum(p.stat().st_size for p in folder.iterdir()) < 20e6
     params = parse(PretrainParams, str(EXAMPLES / f"pretrain_{name}.yaml"))
     want, got = StripedHyenaConfig(**params.architecture), configuration(folder)
@@ -42,7 +42,7 @@ def test_shipped_weights_are_small_and_of_their_run_files_architecture(name):
 
 @pytest.mark.parametrize("name", WITH_CARD)
 def test_the_card_is_of_these_weights(name):
-    card = json.loads((shipped(name) / CARD).read_text())
+    card = json.loads((shipped_model(name) / CARD).read_text())
     model = load_model(f"sh2:{name}", device="cpu", dtype="float32")
     known = card["known_loss"]
     bits = -float(np.nanmean(model.log_probs([known["sequence"]])[0])) / math.log(2)

@@ -8,7 +8,7 @@ from photo51.project import doctor
 
 
 def test_this_machine_has_no_problem(tmp_path):
-    found = list(doctor.examine(tmp_path))
+    found = list(doctor.checkup(tmp_path))
     assert [f.topic for f in found if f.state == doctor.BAD] == []
     assert {"Python", "Disk", "Memory", "Snakemake", "Data", "PyTorch", "Self-test"} <= {f.topic for f in found}
 

@@ -14,7 +14,7 @@ from photo51.genome.alphabet import encode, reverse_complement
 from photo51.model.adapters import load_model
 from photo51.quicklook.read import read_source
 from photo51.quicklook.shelf import Shelved, shelf_of, shipped_dictionaries
-from photo51.quicklook.shipping import halved, seed_match
+from photo51.quicklook.shipping import halved, seed_matches
 from photo51.quicklook.source import open_source
 from photo51.types import InputError
 
@@ -47,7 +47,7 @@ def test_it_fits_the_model_it_comes_with(model, shelf: Shelved) -> None:
 def test_its_card_and_figures_are_those_of_its_tables(shelf: Shelved) -> None:
     features, names, about = shelf.features, shelf.names, shelf.about
     assert features["feature"].tolist() == list(range(shelf.sae.n_features))
-    figures = seed_match(features, names)
+    figures = seed_matches(features, names)
     assert figures == {k: about["seed_match"][k] for k in figures}
     named = names[names["named"]]
     assert about["names"]["named"] == len(named) == named["feature"].nunique()

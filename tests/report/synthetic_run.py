@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import scipy.sparse as sp
 
-from photo51.codes import CodesMeta, gather, write_shard
+from photo51.codes import CodesMeta, gather, write_codes
 from photo51.config.genome import GenomeParams
 from photo51.genome.genomes import Genomes
 from photo51.genome.masks import annotation_masks
@@ -123,8 +123,8 @@ def make_codes(genomes: Genomes, folder: Path, seed: int = 7) -> dict[str, sp.cs
     meta = CodesMeta("5ae0", Origin("a0de1", "block.2.out", 32, model_name="nano"), N_FEATURES, workspace="axis")
     for strand in ("+", "-"):
         half = workspace.n_rows // 2
-        write_shard(folder, 0, strand, 0, codes[strand][:half], meta)
-        write_shard(folder, 1, strand, half, codes[strand][half:], meta)
+        write_codes(folder, 0, strand, 0, codes[strand][:half], meta)
+        write_codes(folder, 1, strand, half, codes[strand][half:], meta)
     gather(folder, workspace.n_rows)
     return codes
 

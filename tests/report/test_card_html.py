@@ -4,7 +4,7 @@ import math
 
 import pandas as pd
 
-from photo51.report.sections.cards import card
+from photo51.report.sections.cards import evidence_card
 
 VARIANT = pd.DataFrame(
     [{"variant": "c:7:C>G", "gene": "katG", "consequence": "missense", "hgvs_p": "p.Ser315Thr", "drugs": "Isoniazid"}]
@@ -32,14 +32,14 @@ def record(**changed):
 
 
 def test_a_card_names_the_change_the_drug_and_calibrated_odds():
-    html = str(card(record(), VARIANT, CITED, NONE))
+    html = str(evidence_card(record(), VARIANT, CITED, NONE))
     for words in ("katG p.Ser315Thr c:7:C&gt;G", "drug: Isoniazid", "probability of resistance", "+0.75"):
         assert words in html
     assert "calibrated log odds" in html
 
 
 def test_a_card_without_probability_says_why_and_calls_its_numbers_uncalibrated():
-    html = str(card(record(probability=math.nan, scale=0.0, withheld="it is at chance"), VARIANT, CITED, NONE))
+    html = str(evidence_card(record(probability=math.nan, scale=0.0, withheld="it is at chance"), VARIANT, CITED, NONE))
     assert "No probability is shown: it is at chance" in html
     assert "+1.50" in html
     assert "not calibrated" in html

@@ -8,7 +8,7 @@ import pytest
 from Bio import SeqIO
 
 from photo51.report.formats import (
-    Track,
+    BrowserTrack,
     write_bed,
     write_bigbed,
     write_bigwig,
@@ -84,8 +84,8 @@ def test_an_empty_track_is_refused_and_leaves_no_file(tmp_path, write):
 
 def test_hub_names_every_file_it_needs(tmp_path):
     tracks = [
-        Track("f1_plus", "f1.plus.bw", "f1 start codon (+)", "#0072B2"),
-        Track("genes", "genes.bb", "annotation", "#D55E00"),
+        BrowserTrack("f1_plus", "f1.plus.bw", "f1 start codon (+)", "#0072B2"),
+        BrowserTrack("genes", "genes.bb", "annotation", "#D55E00"),
     ]
     write_hub(tmp_path, {"ecoli": ("E. coli", "chr:1-100", tracks)}, "a title")
     stanzas = dict(line.split(" ", 1) for line in (tmp_path / "hub.txt").read_text().splitlines())
@@ -102,7 +102,7 @@ def test_hub_names_every_file_it_needs(tmp_path):
 
 
 def test_session_is_xml_with_relative_files(tmp_path):
-    write_session(tmp_path / "s.xml", "g.fa", "chr:5-9", [Track("t", "t.bw", "f1 <odd> & more", "#0072B2")])
+    write_session(tmp_path / "s.xml", "g.fa", "chr:5-9", [BrowserTrack("t", "t.bw", "f1 <odd> & more", "#0072B2")])
     root = ET.parse(tmp_path / "s.xml").getroot()
     assert (root.get("genome"), root.get("locus")) == ("g.fa", "chr:5-9")
     assert [r.attrib for r in root.iter("Resource")] == [{"path": "t.bw", "name": "f1 <odd> & more"}]

@@ -15,7 +15,7 @@ from photo51.findings.stage import findings
 from photo51.io import read_table, write_json
 from photo51.report import svg
 from photo51.report.atlas import make_atlas
-from photo51.report.atlas_files import pack, write_atlas
+from photo51.report.atlas_files import pack_pages, write_atlas
 from photo51.report.blocks import Claim, Heading
 from photo51.report.page import opened, report_sections, write_report
 from photo51.report.sections import manifolds, methods
@@ -254,7 +254,7 @@ def test_an_atlas_without_as_many_dossiers_as_features_is_refused(tmp_path):
 
 
 def test_packed_data_are_the_same_every_time():
-    assert pack({"b": [1.5, None], "a": "x"}) == pack({"b": [1.5, float("nan")], "a": "x"})
+    assert pack_pages({"b": [1.5, None], "a": "x"}) == pack_pages({"b": [1.5, float("nan")], "a": "x"})
 
 
 def test_contracts_of_the_synthetic_run_are_kept(run):

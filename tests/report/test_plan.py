@@ -7,7 +7,7 @@ import pytest
 from photo51.config.genome import GenomeParams
 from photo51.config.run import Config
 from photo51.genome.sizes import Amount, amount, of_bases
-from photo51.plan.cost import Site, Size, plan
+from photo51.plan.cost import ComputeSite, Size, plan
 from photo51.plan.machines import MACHINES, Rates, machine
 from photo51.types import InputError
 
@@ -27,7 +27,7 @@ def config(**changes):
 
 def site(device=None, **changes):
     given = {"devices": 1, "utilisation": 0.5, "host_memory": 64e9, "disk": 1e12} | changes
-    return Site(RATES, None if device is None else machine(device), **given)
+    return ComputeSite(RATES, None if device is None else machine(device), **given)
 
 
 def by_name(made):

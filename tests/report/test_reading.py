@@ -2,13 +2,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.report.reading import Stretch, levels_of, painted, picture, stretch_around
-from photo51.run.places import Gene, GeneIndex, Reads, Window
+from photo51.report.reading import WindowSegment, painted_bases, reading_picture, shade_levels, stretch_around
+from photo51.run.places import GeneIndex, GeneSpan, Reads, Window
 
 
 def test_levels_run_from_silent_to_nine():
     values = np.array([np.nan, 0.0, 0.01, 1.0, 1.01, 4.5, 9.0])
-    assert levels_of(values, 9.0).tolist() == [0, 0, 1, 1, 2, 5, 9]
+    assert shade_levels(values, 9.0).tolist() == [0, 0, 1, 1, 2, 5, 9]
 
 
 def test_bases_of_one_level_share_a_tag_and_the_strongest_is_marked():
@@ -25,7 +25,7 @@ def test_bases_of_one_level_share_a_tag_and_the_strongest_is_marked():
         4,
         "",
     )
-    assert painted(w, 9.0) == (
+    assert painted_bases(w, 9.0) == (
         '<span class="seq">AC<span class="a1">GT</span><span class="a9 p">A</span><span class="a1">C</span>GT</span>'
     )
 
@@ -36,7 +36,7 @@ def test_text_is_the_sequence_whatever_the_colours():
         text = "".join(rng.choice(list("ACGTN"), 41))
         levels = np.where(rng.random(41) < 0.5, 0, rng.random(41) * 9).astype(np.float32)
         peak = int(levels.argmax())
-        shown = painted(Window("g", "c", 0, 41, "-", 3, 9.0, text, levels, peak, ""), 9.0)
+        shown = painted_bases(Window("g", "c", 0, 41, "-", 3, 9.0, text, levels, peak, ""), 9.0)
         assert shown.striptags() == text
         assert shown.count(' p"') + shown.count('"p"') == 1
 
@@ -84,16 +84,16 @@ def test_a_stretch_shows_the_activation_that_is_there(bare, places):
 
 
 def test_the_picture_names_its_genes_and_escapes_them():
-    s = Stretch(
+    s = WindowSegment(
         "g",
         "c",
         0,
         1000,
         {"+": np.array([0, 9]), "-": np.array([3, 0])},
         2.0,
-        [Gene(100, 900, "-", "a<b", "CDS", "x & y")],
+        [GeneSpan(100, 900, "-", "a<b", "CDS", "x & y")],
     )
-    shown = picture(s)
+    shown = reading_picture(s)
     assert "a&lt;b" in shown
     assert "x &amp; y" in shown
     assert 'role="img"' in shown
@@ -149,7 +149,7 @@ def test_what_was_not_read_is_what_no_scored_interval_covers(places):
 
 
 def test_unread_sequence_is_shaded_and_said():
-    s = Stretch("g", "c", 0, 1000, {"+": np.array([0, 9]), "-": np.array([3, 0])}, 2.0, [], [(500, 1000)])
-    shown = picture(s)
+    s = WindowSegment("g", "c", 0, 1000, {"+": np.array([0, 9]), "-": np.array([3, 0])}, 2.0, [], [(500, 1000)])
+    shown = reading_picture(s)
     assert '<rect x="320.0" y="2" width="320.0"' in shown
     assert "not read" in shown

@@ -82,7 +82,7 @@ def test_what_may_not_carry_the_best_name_gets_no_lesser_one(run):
     assert closest(run).loc[8, "annotation"] == "intergenic"
     assert 8 not in names(run).index
     known = Known.of(run, 8)
-    assert feature_text.label(known) == "like intergenic"
+    assert feature_text.feature_label(known) == "like intergenic"
     assert known.grade == "weak"
     assert "a weak name" in feature_text.known_sentence(known)
 
@@ -114,7 +114,7 @@ def test_a_dossier_says_what_it_is_and_against_what(run):
 
 def test_the_unnamed_feature_is_known_by_its_motif(run):
     known = Known.of(run, 9)
-    assert feature_text.label(known) == "enriched in intergenic"  # weak: it has no name
+    assert feature_text.feature_label(known) == "enriched in intergenic"  # weak: it has no name
     assert known.name == {}
     assert known.consensus.endswith("GGATTCCGT")
     assert "novel" in feature_text.known_sentence(known)

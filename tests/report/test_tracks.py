@@ -14,7 +14,7 @@ from photo51.io.contracts.report import CALLS, TRACKS
 from photo51.report.runs import runs_of
 from photo51.report.track_data import Labelled
 from photo51.report.tracks import Tracked, calls_of, write_tracks
-from photo51.run.places import Column
+from photo51.run.places import ActivationColumn
 
 MADE = Provenance(stage="tracks")
 EVERY = Labelled([0, 4, 6, 9, 12], {6: "tRNA"})
@@ -47,7 +47,7 @@ def test_runs_are_worked_by_hand_across_stretches():
         )
     )
     # rows 0-4 are c:10-14, rows 5-7 c:40-42, rows 8-11 d:0-3; row 4 and row 5 are neighbours on the axis, not on the genome
-    column = Column(np.array([1, 2, 4, 5, 6, 11]), np.array([2, 2, 3, 3, 1, 3], dtype=np.float32))
+    column = ActivationColumn(np.array([1, 2, 4, 5, 6, 11]), np.array([2, 2, 3, 3, 1, 3], dtype=np.float32))
     assert runs_of(axis, column).drop(columns="genome").to_numpy().tolist() == [
         ["c", 11, 13, 2.0], ["c", 14, 15, 3.0], ["c", 40, 41, 3.0], ["c", 41, 42, 1.0], ["d", 3, 4, 3.0],
     ]  # fmt: skip

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from photo51.run.layout import LAYOUT, Place, dictionaries, path, place
+from photo51.run.layout import LAYOUT, RunFile, dictionaries, path, run_file
 from photo51.types import InputError
 
 RULES = Path(__file__).parents[2] / "workflow" / "rules"
@@ -52,10 +52,10 @@ def test_dictionaries_are_those_with_codes(tmp_path: Path):
 
 def test_a_name_that_is_none_and_a_wildcard_without_a_value_are_refused():
     with pytest.raises(InputError, match=r"'card': need a file of a run, one of .*cards"):
-        place("card")
+        run_file("card")
     with pytest.raises(InputError, match=r"biomarkers/\{name\}/cards.parquet: need a value for name"):
         path("results/demo", "cards")
 
 
 def test_a_wildcard_does_not_reach_over_a_folder():
-    assert Place("a/{x}.json", "", "").values("run/a/b/c.json", "run") == {}
+    assert RunFile("a/{x}.json", "", "").values("run/a/b/c.json", "run") == {}

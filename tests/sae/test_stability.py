@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
-from photo51.sae.stability import compare, correlations, nearest, score
+from photo51.sae.stability import code_correlations, compare, nearest, stability_score
 from photo51.types import InputError
 
 
@@ -33,13 +33,13 @@ def test_a_permuted_dictionary_is_found_again_feature_by_feature(directions):
     assert order[table["partner"]].tolist() == list(range(60))
     assert table["mutual"].all()
     assert np.allclose(table["cosine"], 1)
-    assert score(table) == 1
+    assert stability_score(table) == 1
 
 
 def test_half_of_the_features_replaced_leaves_half_the_score(directions):
     other = directions.copy()
     other[30:] = np.random.default_rng(3).standard_normal((30, 32))
-    assert score(compare(dictionary(directions), dictionary(other))) == 0.5
+    assert stability_score(compare(dictionary(directions), dictionary(other))) == 0.5
 
 
 def test_a_nearest_direction_must_be_nearest_from_both_sides():
@@ -53,7 +53,7 @@ def test_correlations_are_those_of_numpy():
     rng = np.random.default_rng(4)
     a, b = (rng.random((200, 6)) * (rng.random((200, 6)) < 0.3) for _ in range(2))
     b[:, 0], b[:, 1] = 2 * a[:, 0], 0
-    found = correlations(sp.csr_matrix(a), sp.csr_matrix(b))
+    found = code_correlations(sp.csr_matrix(a), sp.csr_matrix(b))
     expected = [np.corrcoef(a[:, j], b[:, j])[0, 1] for j in (0, 2, 3, 4, 5)]
     assert np.allclose(found[[0, 2, 3, 4, 5]], expected)
     assert np.isnan(found[1])
@@ -67,4 +67,4 @@ def test_dictionaries_of_different_sites_are_refused(directions):
 
 def test_score_counts_mutual_and_close():
     table = pd.DataFrame({"mutual": [True, True, False, True], "cosine": [0.9, 0.6, 0.99, 0.71]})
-    assert score(table) == 0.5
+    assert stability_score(table) == 0.5

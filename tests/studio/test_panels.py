@@ -173,7 +173,7 @@ def test_the_safe_range_ends_with_the_first_dose_past_the_budget(page):
 
 
 def test_a_variant_is_scored_as_the_score_command_does(page, bench, tmp_path):
-    from photo51.effects.score import score as command
+    from photo51.effects.score import score_file as command
 
     ref = bench.run.genomes.sequence("ring", "chromosome", 499, 500).tobytes().decode()
     alt = "A" if ref != "A" else "C"

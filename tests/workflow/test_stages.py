@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from photo51.cli.stage import STAGES
-from photo51.run.layout import MAIN, place
+from photo51.run.layout import MAIN, run_file
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES = {
@@ -32,7 +32,7 @@ def files(text, block, *, marks=False):
 
 def patterns(names):
     """Files by their names in the layout, as rules may write them: with the wildcard, or of the run's own dictionary."""
-    return [{place(n).pattern, place(n).fill(sae=MAIN)} for n in names]
+    return [{run_file(n).pattern, run_file(n).fill(sae=MAIN)} for n in names]
 
 
 def upstream(name):

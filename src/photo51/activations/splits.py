@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from photo51.activations.store import ActivationStore, Rows
+from photo51.activations.store import ActivationStore, StoredRows
 from photo51.genome.workspace import Workspace
 from photo51.io import sha256
 from photo51.types import InputError
@@ -28,7 +28,7 @@ def genomes_beside(activations: Path | str) -> Path:
     return run / "genome"
 
 
-def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: int = 0) -> Rows:
+def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: int = 0) -> StoredRows:
     """Valid rows of both strands in blocks of the given splits; `all` is every split.
 
     Parameters

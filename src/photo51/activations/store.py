@@ -56,7 +56,7 @@ def write_shard(
     row0
         First row of the workspace.
     values
-        Strand → (rows, d_model); both strands; numbers, or what `pack` made of them.
+        Strand → (rows, d_model); both strands; numbers, or what `pack_activations` made of them.
     origin
         What the activations are of.
     workspace
@@ -81,7 +81,9 @@ def write_shard(
             f" {sorted(values)}"
         )
     n = len(values["+"])
-    arrays: dict[str, NDArray] = {s: pack(values[s], precision, f"{path}: strand {s}", row0) for s in STRANDS}
+    arrays: dict[str, NDArray] = {
+        s: pack_activations(values[s], precision, f"{path}: strand {s}", row0) for s in STRANDS
+    }
     for s in STRANDS if valid is not None else ():
         arrays[_VALID + s] = np.asarray(valid[s], dtype=bool)  # type: ignore[index]
     header = {
@@ -95,7 +97,7 @@ def write_shard(
     write_tensors(path, arrays, header, bfloat16=STRANDS if precision == "bfloat16" else ())
 
 
-def pack(x: NDArray, precision: Precision, label: str, row0: int = 0) -> NDArray:
+def pack_activations(x: NDArray, precision: Precision, label: str, row0: int = 0) -> NDArray:
     """Numbers as float16, or as the bits of bfloat16 (rounded to the nearest, ties to even); what is packed already
     stays.
 
@@ -230,9 +232,9 @@ class ActivationStore:
             if a < b:
                 out[places[a:b]] = shard.file[strand][rows[a:b] - shard.row0]
 
-    def rows(self, mask: NDArray[np.bool_] | None = None, *, seed: int = 0, buffer: int = 1 << 28) -> Rows:
-        """Valid rows of both strands, shuffled: what a dictionary learns from. See `Rows`."""
-        return Rows(self, mask, seed=seed, buffer=buffer)
+    def rows(self, mask: NDArray[np.bool_] | None = None, *, seed: int = 0, buffer: int = 1 << 28) -> StoredRows:
+        """Valid rows of both strands, shuffled: what a dictionary learns from. See `StoredRows`."""
+        return StoredRows(self, mask, seed=seed, buffer=buffer)
 
 
 def _shard(path: Path) -> Shard:
@@ -247,7 +249,7 @@ def _shard(path: Path) -> Shard:
     return Shard(row0, row1, file)
 
 
-class Rows:
+class StoredRows:
     """Rows of a store, both strands, in a uniformly random order that a seed decides.
 
     Every epoch is one permutation of all rows, drawn whole: no row comes twice before each came once, and every order

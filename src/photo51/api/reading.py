@@ -20,7 +20,7 @@ from photo51.types import STRANDS, Interval, Strand, Variant
 
 if TYPE_CHECKING:
     from photo51.api.results import Results
-    from photo51.quicklook.read import Read
+    from photo51.quicklook.read import QuickRead
 
 
 def load_model(name: str, *, device: str | None = None, dtype: str | None = None) -> DnaModel:
@@ -107,7 +107,7 @@ def read(
     genetic_code: int | None = None,
     topology: str = "auto",
     device: str | None = None,
-) -> Read:
+) -> QuickRead:
     """A quick look at a sequence with a shipped model and its dictionary; nothing is trained.
 
     Parameters

@@ -193,11 +193,11 @@ class Features:
     def __len__(self) -> int:
         return len(self._run.features)
 
-    def __iter__(self) -> Iterator[Feature]:
+    def __iter__(self) -> Iterator[FeatureView]:
         """Features that are active anywhere, by rising number."""
         return (self[int(i)] for i in self._run.live)
 
-    def __getitem__(self, feature: int | str) -> Feature:
+    def __getitem__(self, feature: int | str) -> FeatureView:
         """One feature, by number, as `812` or `"f812"`.
 
         Raises
@@ -205,10 +205,10 @@ class Features:
         InputError
             For a number that the dictionary does not have, naming the nearest.
         """
-        return Feature(self._run, self._run.check(feature_number(feature)))
+        return FeatureView(self._run, self._run.check(feature_number(feature)))
 
 
-class Feature:
+class FeatureView:
     """One feature of a run.
 
     Attributes
@@ -240,7 +240,7 @@ class Feature:
         """What it marks, or `like` what it agrees with no better than composition does; empty where it is like
         nothing.
         """
-        return feature_text.label(self._page.known)
+        return feature_text.feature_label(self._page.known)
 
     @property
     def sentence(self) -> str:
@@ -320,7 +320,7 @@ class Feature:
 class FeaturePlots:
     """Figures of one feature."""
 
-    def __init__(self, feature: Feature):
+    def __init__(self, feature: FeatureView):
         self._feature = feature
 
     def logo(self, ax: Axes) -> Axes:

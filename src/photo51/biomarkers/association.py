@@ -37,7 +37,7 @@ def split_genes(genes: NDArray, labels: NDArray[np.int64], rng: np.random.Genera
     return discovery[gene]
 
 
-class Tested(NamedTuple):
+class AssociationTests(NamedTuple):
     """Feature tests (contract `FEATURE_TESTS`), and what came of permuted labels (contract `PERMUTATION_AUDIT`)."""
 
     tests: pd.DataFrame
@@ -49,7 +49,7 @@ def test_features(comparison: Comparison, params: BiomarkersParams) -> pd.DataFr
     return audited_tests(comparison, params.model_copy(update={"audit": 0})).tests
 
 
-def audited_tests(comparison: Comparison, params: BiomarkersParams) -> Tested:
+def audited_tests(comparison: Comparison, params: BiomarkersParams) -> AssociationTests:
     """Test every feature, orientation and statistic in discovery genes, and again in the others.
 
     A test whose least attainable p could not be a discovery whatever it showed (Tarone's rule,
@@ -90,7 +90,7 @@ def audited_tests(comparison: Comparison, params: BiomarkersParams) -> Tested:
             (audit["discoveries"] > 0).sum(),
             len(audit),
         )
-    return Tested(FEATURE_TESTS.check(table), audit)
+    return AssociationTests(FEATURE_TESTS.check(table), audit)
 
 
 def _family(p: NDArray[np.float64], testable: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -72,7 +72,7 @@ def write_cards(cards: Cards, variants_path: Path, folder: Path, lineage: Proven
         write_table(table, folder / name, spec, lineage)
     variants = pd.read_parquet(variants_path)
     sources = {name: sha256(folder / name) for name in tables} | {variants_path.name: sha256(variants_path)}
-    probe = judged(folder, str(cards.cards["method"].iloc[0])) if len(cards.cards) else pd.DataFrame()
+    probe = judged_scores(folder, str(cards.cards["method"].iloc[0])) if len(cards.cards) else pd.DataFrame()
     if len(probe):
         sources[JUDGED] = sha256(folder / JUDGED)
     paths = []
@@ -86,7 +86,7 @@ def write_cards(cards: Cards, variants_path: Path, folder: Path, lineage: Proven
     return paths
 
 
-def judged(folder: Path, method: str) -> pd.DataFrame:
+def judged_scores(folder: Path, method: str) -> pd.DataFrame:
     """The row of `classifiers.parquet` that says what a card's probe achieves on the whole set; empty where there is
     none.
     """

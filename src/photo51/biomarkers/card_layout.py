@@ -21,7 +21,7 @@ _MEASURE = TextToPath()
 _TOUCH = 1.0  # pixels by which boxes may meet
 
 
-class Line(NamedTuple):
+class TextLine(NamedTuple):
     """A paragraph: its text, size (points), colour and weight, and how many lines it may take."""
 
     text: str
@@ -37,7 +37,7 @@ def width_of(text: str, size: float, weight: str = "normal") -> float:
     return float(_MEASURE.get_text_width_height_descent(text, font, ismath=False)[0]) / POINTS
 
 
-def wrapped(line: Line, width: float) -> list[str]:
+def wrapped_lines(line: TextLine, width: float) -> list[str]:
     """Lines no wider than `width` (inches); words wider than that are broken, and what exceeds `most` lines ends in an
     ellipsis.
     """
@@ -61,7 +61,7 @@ def wrapped(line: Line, width: float) -> list[str]:
     return lines
 
 
-def _broken(word: str, width: float, line: Line) -> list[str]:
+def _broken(word: str, width: float, line: TextLine) -> list[str]:
     """A word in parts that fit."""
     parts = []
     while width_of(word, line.size, line.weight) > width and len(word) > 1:
@@ -73,16 +73,18 @@ def _broken(word: str, width: float, line: Line) -> list[str]:
     return [*parts, word]
 
 
-def height_of(lines: Sequence[Line], width: float) -> float:
+def height_of(lines: Sequence[TextLine], width: float) -> float:
     """Height of paragraphs, one below the other (inches)."""
-    return sum(len(wrapped(p, width)) * p.size * LEADING for p in lines) / POINTS
+    return sum(len(wrapped_lines(p, width)) * p.size * LEADING for p in lines) / POINTS
 
 
-def stack(figure: Figure, lines: Sequence[Line], left: float, top: float, width: float, *, right: bool = False) -> None:
+def stack_lines(
+    figure: Figure, lines: Sequence[TextLine], left: float, top: float, width: float, *, right: bool = False
+) -> None:
     """Write paragraphs one below the other, their corner at `left` and `top` (inches from the lower left corner)."""
     wide, high = figure.get_size_inches()
     for paragraph in lines:
-        for text in wrapped(paragraph, width):
+        for text in wrapped_lines(paragraph, width):
             figure.text(
                 (left + width if right else left) / wide,
                 top / high,
@@ -97,7 +99,7 @@ def stack(figure: Figure, lines: Sequence[Line], left: float, top: float, width:
             top -= paragraph.size * LEADING / POINTS
 
 
-def overlaps(figure: Figure) -> list[str]:
+def overlapping_texts(figure: Figure) -> list[str]:
     """What is wrong with the texts of a figure: pairs that overlap, texts that leave it, texts on an axis that is not
     theirs.
     """

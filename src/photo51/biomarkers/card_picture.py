@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from photo51 import theme
 from photo51.biomarkers import plots
-from photo51.biomarkers.card_layout import Line, height_of, stack, wrapped
+from photo51.biomarkers.card_layout import TextLine, height_of, stack_lines, wrapped_lines
 from photo51.biomarkers.cards import BANNER
 from photo51.io import atomic
 
@@ -69,8 +69,8 @@ def card_picture(
     with theme.style():
         figure = plt.figure(figsize=(WIDE, high), layout="none")
         top = high - MARGIN
-        stack(figure, left, MARGIN, top, HEAD_LEFT)
-        stack(figure, right, WIDE - MARGIN - HEAD_RIGHT, top, HEAD_RIGHT, right=True)
+        stack_lines(figure, left, MARGIN, top, HEAD_LEFT)
+        stack_lines(figure, right, WIDE - MARGIN - HEAD_RIGHT, top, HEAD_RIGHT, right=True)
         top -= head + GAP
         _middle(figure, (top - 0.25 - bars, bars), (names, values, unit), card, tables, logos or {})
         top -= 0.25 + bars + FRAME
@@ -79,8 +79,8 @@ def card_picture(
         plots.against_set(axis, tables["set"][by], tables["set"]["label"], variant[by], SURPRISE[by]).set_title(
             "How surprised is the model?"
         )
-        stack(figure, _neighbours(tables["neighbours"]), 3.75, top - 0.02, 3.3)
-        stack(figure, foot, MARGIN, MARGIN + height_of(foot, text), text)
+        stack_lines(figure, _neighbours(tables["neighbours"]), 3.75, top - 0.02, 3.3)
+        stack_lines(figure, foot, MARGIN, MARGIN + height_of(foot, text), text)
     return figure
 
 
@@ -102,7 +102,7 @@ def _middle(
     bottom, height = place
     cited = tables["features"].sort_values("rank")
     axis = _axes(figure, MARGIN + LABELS, bottom, BARS, height)
-    plots.contributions(axis, names, values, len(cited), unit)
+    plots.contribution_bars(axis, names, values, len(cited), unit)
     axis.set_title("What the score stands on", x=-LABELS / BARS)
     drawn = {int(f): p for f, p in logos.items() if int(f) in set(cited["feature"])}
     for i, feature in enumerate(cited["feature"]):
@@ -112,7 +112,7 @@ def _middle(
             inset.axis("off")
     probability = float(card["probability"])
     right = _axes(figure, WIDE - MARGIN - 1.75, bottom, 1.75, height)
-    plots.calibration(right, tables["calibration"], probability if math.isfinite(probability) else None)
+    plots.calibration_curve(right, tables["calibration"], probability if math.isfinite(probability) else None)
     right.set_title("Is the score calibrated?")
 
 
@@ -128,8 +128,10 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
         cited["feature"], cited["orientation"], cited["name"], cited["delta"], loci, cited["contribution"], strict=True
     ):
         change = f"{'gained' if delta > 0 else 'lost'}: Δ {_signed(delta)}{f'; at {locus}' if locus else ''}"
-        lines = [Line(f"f{feature}, {orientation}: {name or 'unnamed'}", 7, most=2), Line(change, 7, most=2)]
-        names.append("\n".join(part for line in lines for part in wrapped(line, LABELS - 0.1)).replace("$", r"\$"))
+        lines = [TextLine(f"f{feature}, {orientation}: {name or 'unnamed'}", 7, most=2), TextLine(change, 7, most=2)]
+        names.append(
+            "\n".join(part for line in lines for part in wrapped_lines(line, LABELS - 0.1)).replace("$", r"\$")
+        )
         values.append(size * float(contribution))
     others = {
         "likelihood ratio": card["score"] - card["baseline"] - card["attributed"],
@@ -142,24 +144,24 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
     return names, values, "adds to the calibrated log odds" if scale > 0 else "adds to the probe's score"
 
 
-def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
+def _heading(card: Record, variant: Record) -> tuple[list[TextLine], list[TextLine]]:
     """What the variant is; and what is said of it."""
     codon = f", codon position {variant['codon_position']}" if variant["codon_position"] else ""
-    change, drug = change_of(variant), drugs_of(variant)
+    change, drug = change_text(variant), drugs_of(variant)
     kind = str(variant["consequence"]).replace("_", " ")
     listed = str(variant.get("label", "") or "nothing").replace("_", " ")
     what = [f"{kind}{codon}", *([f"drug: {drug}"] if drug else []), f"listed as {listed}"]
     left = [
-        Line(BANNER, 8, theme.colour("pathogenic"), "bold", 2),
-        Line(f"{variant['gene']} {change}".strip(), 13, theme.INK, "bold", 2),
-        Line(str(variant["variant"]), 9, theme.INK, "bold", 3),
-        Line("; ".join(what), 8, theme.MUTED, "normal", 3),
+        TextLine(BANNER, 8, theme.colour("pathogenic"), "bold", 2),
+        TextLine(f"{variant['gene']} {change}".strip(), 13, theme.INK, "bold", 2),
+        TextLine(str(variant["variant"]), 9, theme.INK, "bold", 3),
+        TextLine("; ".join(what), 8, theme.MUTED, "normal", 3),
     ]
-    sets = Line(f"At an error of a tenth in each class: {SETS[str(card['conformal'])]}.", 7, theme.MUTED)
+    sets = TextLine(f"At an error of a tenth in each class: {SETS[str(card['conformal'])]}.", 7, theme.MUTED)
     if not card["shows_probability"]:
         return left, [
-            Line("no probability", 13, theme.colour("failed"), "bold", 1),
-            Line(f"{card['withheld']}.", 7, theme.colour("failed")),
+            TextLine("no probability", 13, theme.colour("failed"), "bold", 1),
+            TextLine(f"{card['withheld']}.", 7, theme.colour("failed")),
         ]
     ratio = card["likelihood_ratio"]
     times = f"{ratio:.1f}" if ratio >= 1 else f"1/{1 / ratio:.1f}"
@@ -168,8 +170,8 @@ def _heading(card: Record, variant: Record) -> tuple[list[Line], list[Line]]:
         f" {times}"
     )
     return left, [
-        Line(f"{card['probability']:.2f}", 20, theme.INK, "bold", 1),
-        Line(meaning, 7, theme.MUTED),
+        TextLine(f"{card['probability']:.2f}", 20, theme.INK, "bold", 1),
+        TextLine(meaning, 7, theme.MUTED),
         sets,
     ]
 
@@ -180,7 +182,7 @@ def _signed(delta: float) -> str:
     return text.replace("-", "\N{MINUS SIGN}")
 
 
-def change_of(variant: Record) -> str:
+def change_text(variant: Record) -> str:
     """The change of the protein, as HGVS or as the table has it; empty where none is known."""
     return next((str(variant[c]) for c in ("hgvs_p", "change") if _said(variant.get(c))), "")
 
@@ -194,20 +196,20 @@ def _said(value: Any) -> bool:
     return isinstance(value, str) and value.strip() not in {"", "nan", "None"}
 
 
-def _neighbours(table: pd.DataFrame) -> list[Line]:
-    lines = [Line("Nearest known cases", 9, theme.INK, "bold", 1)]
+def _neighbours(table: pd.DataFrame) -> list[TextLine]:
+    lines = [TextLine("Nearest known cases", 9, theme.INK, "bold", 1)]
     if table.empty:
-        return [*lines, Line("None changes a feature that this variant changes.", 8)]
+        return [*lines, TextLine("None changes a feature that this variant changes.", 8)]
     for row in table.sort_values("rank").to_dict("records"):
         kind = str(row["consequence"]).replace("_", " ")
-        lines.append(Line(f"{row['similarity']:.2f}  {row['gene']}  {row['neighbour']}  {kind}", 7.5, most=2))
-    return [*lines, Line("cosine of the feature changes; 1 is the same change", 7, theme.MUTED)]
+        lines.append(TextLine(f"{row['similarity']:.2f}  {row['gene']}  {row['neighbour']}  {kind}", 7.5, most=2))
+    return [*lines, TextLine("cosine of the feature changes; 1 is the same change", 7, theme.MUTED)]
 
 
-def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
+def _footing(card: Record, probe: pd.DataFrame) -> list[TextLine]:
     faithful = float(card["faithfulness"])
     lines = [
-        Line(
+        TextLine(
             (
                 f"Faithfulness: deleting the cited features takes away {faithful:.0%} of what features add; "
                 f"as many random ones {card['random_faithfulness']:.0%}."
@@ -225,7 +227,7 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
     )
     outside = bool(card["out_of_domain"])
     domain = "OUTSIDE what the set has shown" if outside else "Within what the set has shown"
-    lines.append(Line(f"{domain}: {distance}.", 7.5, theme.colour("failed") if outside else theme.INK))
+    lines.append(TextLine(f"{domain}: {distance}.", 7.5, theme.colour("failed") if outside else theme.INK))
     for row in probe.to_dict("records"):
         chance = not row["within_lo"] > 0.5
         note = (
@@ -234,12 +236,12 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[Line]:
             f" ({row['within_lo']:.2f} to {row['within_hi']:.2f})"
         )
         note += ": no better than chance; the card explains the score, not the outcome." if chance else "."
-        lines.append(Line(note, 7.5, theme.colour("failed") if chance else theme.INK))
+        lines.append(TextLine(note, 7.5, theme.colour("failed") if chance else theme.INK))
     source = (
         f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row"
         " and SHA-256."
     )
-    return [*lines, Line(source, 6.5, theme.MUTED)]
+    return [*lines, TextLine(source, 6.5, theme.MUTED)]
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 from photo51.biomarkers.abstain import Conformal
 from photo51.biomarkers.comparison import ORIENTATIONS, Comparison, surprise_column
-from photo51.biomarkers.known import Known
+from photo51.biomarkers.known import FeatureCard
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io.contracts.biomarkers import CALIBRATION, CARD_FEATURES, CARD_NEIGHBOURS, CARDS
 from photo51.stats.resampling import wilson
@@ -58,14 +58,14 @@ class Subject(NamedTuple):
     deltas: sparse.csr_matrix
 
 
-class Judged(NamedTuple):
+class JudgedScores(NamedTuple):
     """The probe's row of the classifiers table (empty where it was not judged), and contract `REACH`."""
 
     probe: pd.DataFrame
     reach: pd.DataFrame
 
 
-class Weights(NamedTuple):
+class CardWeights(NamedTuple):
     """A linear probe: intercept, weight of the log-likelihood ratio, weights of the Δ columns."""
 
     intercept: float
@@ -73,16 +73,16 @@ class Weights(NamedTuple):
     columns: sparse.csr_matrix
 
 
-def explain(
+def make_cards(
     subject: Subject,
     comparison: Comparison,
     scores: pd.DataFrame,
     probes: pd.DataFrame,
     params: CardsParams,
     *,
-    facts: Mapping[int, Known],
+    facts: Mapping[int, FeatureCard],
     settings: BiomarkersParams,
-    judged: Judged | None = None,
+    judged: JudgedScores | None = None,
 ) -> Cards:
     """Make cards.
 
@@ -162,7 +162,9 @@ def explain(
     )
 
 
-def withholding(settings: BiomarkersParams, judged: Judged | None, method: str, consequence: str, scale: float) -> str:
+def withholding(
+    settings: BiomarkersParams, judged: JudgedScores | None, method: str, consequence: str, scale: float
+) -> str:
     """Why a card shows no probability; empty where it shows one."""
     if settings.claim == "description":
         return "the comparison is a description: its cases and controls differ by more than the outcome"
@@ -178,7 +180,7 @@ def withholding(settings: BiomarkersParams, judged: Judged | None, method: str, 
     return ""
 
 
-def fold_weights(probes: pd.DataFrame, method: str, fold: int, n_columns: int) -> Weights:
+def fold_weights(probes: pd.DataFrame, method: str, fold: int, n_columns: int) -> CardWeights:
     """The probe of a fold; of a gene that no fold held out (fold -1), the mean of all folds, which all did without it.
 
     Raises
@@ -196,7 +198,7 @@ def fold_weights(probes: pd.DataFrame, method: str, fold: int, n_columns: int) -
         shape=(1, n_columns),
     )
     plain = rows[rows["column"] < 0].groupby("term")["weight"].sum() / n
-    return Weights(float(plain.get("intercept", 0.0)), float(plain.get("llr", 0.0)), columns)
+    return CardWeights(float(plain.get("intercept", 0.0)), float(plain.get("llr", 0.0)), columns)
 
 
 def _share(part: float, whole: float) -> float:
@@ -229,7 +231,7 @@ def _cited(
     delta: sparse.csr_matrix,
     contributions: sparse.csr_matrix,
     order: NDArray[np.int64],
-    facts: Mapping[int, Known],
+    facts: Mapping[int, FeatureCard],
 ) -> list[dict[str, object]]:
     n_features = delta.shape[1] // 2
     rows = []
@@ -246,8 +248,8 @@ def _cited(
                 "delta": change,
                 "weight": contribution / change,
                 "contribution": contribution,
-                "name": facts.get(feature, Known()).name,
-                "locus": facts.get(feature, Known()).locus,
+                "name": facts.get(feature, FeatureCard()).name,
+                "locus": facts.get(feature, FeatureCard()).locus,
             }
         )
     return rows

@@ -140,7 +140,7 @@ def association_rows(level: Level, tests: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(n_carriers=level.n_carriers)
 
 
-def levels(cohort: Cohort, tested: list[tuple[Level, pd.DataFrame]], alpha: float, seed: int) -> pd.DataFrame:
+def burden_levels(cohort: Cohort, tested: list[tuple[Level, pd.DataFrame]], alpha: float, seed: int) -> pd.DataFrame:
     """What each level knows (contract `LEVELS`): discoveries, and a prediction of clades that were held out.
 
     The prediction is a ridge regression on all columns of the level, the same for each: columns brought to variance 1,
@@ -188,7 +188,7 @@ def _predicted(cohort: Cohort, values: NDArray[np.float64], fold: NDArray[np.int
     return float(areas(score, labels).auroc), float(within)
 
 
-def verdict(table: pd.DataFrame) -> str:
+def carriers_verdict(table: pd.DataFrame) -> str:
     """In words, whether features say more than genes and alleles do."""
     score = table.set_index("level")["score"]
     if "allele" not in score or np.isnan(score.get("feature", np.nan)):

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.biomarkers.burden import Burden, rank_normal
-from photo51.biomarkers.panel import as_text, columns_of, individuals, is_missing, numbers
+from photo51.biomarkers.panel import as_text, columns_of, individuals, is_missing, numeric_column
 from photo51.biomarkers.phenotype import phenotype
 from photo51.config.biomarkers import CohortParams
 from photo51.stats.clades import clades
@@ -153,7 +153,7 @@ def roster(genomes: list[str], panel: pd.DataFrame, params: CohortParams) -> Ros
             f"phenotype {params.phenotype!r}: need two classes or more among the {len(used)} individuals with a genome,"
             f" got {'only ' + format(y[0], 'g') if len(y) else 'none'}"
         )
-    treatment = None if params.treatment is None else numbers(table[params.treatment]).to_numpy()
+    treatment = None if params.treatment is None else numeric_column(table[params.treatment]).to_numpy()
     if treatment is not None and np.isnan(treatment).any():
         raise InputError(f"treatment {params.treatment!r}: need a number for every individual, got a gap or a word")
     covariates, covariate_names = _covariates(table, params)
@@ -185,10 +185,10 @@ def match(burden: Burden, panel: pd.DataFrame, params: CohortParams) -> Cohort:
     people = roster(burden.individuals, panel, params)
     relatedness = similarity(burden.markers[people.rows])
     clade = clades(relatedness, params.n_clades) if people.clade is None else people.clade
-    return assemble(burden, people, relatedness, np.asarray(clade))
+    return assemble_cohort(burden, people, relatedness, np.asarray(clade))
 
 
-def assemble(burden: Burden, people: Roster, relatedness: NDArray[np.float64], clade: NDArray) -> Cohort:
+def assemble_cohort(burden: Burden, people: Roster, relatedness: NDArray[np.float64], clade: NDArray) -> Cohort:
     """A cohort of individuals whose relatedness and clades are known."""
     features = burden.burden[people.rows]
     values, counts = np.unique(people.phenotype, return_counts=True)
@@ -272,7 +272,7 @@ def _covariates(table: pd.DataFrame, params: CohortParams) -> tuple[NDArray[np.f
     for name in dict.fromkeys(requested):
         column = as_text(table[name])
         gone = column.map(is_missing)
-        quantity = numbers(column)
+        quantity = numeric_column(column)
         if (quantity == -9).any() and (quantity.dropna() >= 0).sum() == (quantity != -9).sum():
             gone = gone | (quantity == -9)  # PLINK's missing value among numbers that are not below zero
         if gone.any():

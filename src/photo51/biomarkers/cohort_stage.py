@@ -16,14 +16,14 @@ from photo51 import theme
 from photo51.biomarkers import lock, plots
 from photo51.biomarkers.burden import Burden
 from photo51.biomarkers.card_picture import save
-from photo51.biomarkers.carriers import Level, association_rows, baselines, carriers, levels, verdict
-from photo51.biomarkers.cohort import Cohort, assemble, roster
+from photo51.biomarkers.carriers import Level, association_rows, baselines, burden_levels, carriers, carriers_verdict
+from photo51.biomarkers.cohort import Cohort, assemble_cohort, roster
 from photo51.biomarkers.cohort_tests import Discovery, discover, leave_one_clade_out, validate
 from photo51.biomarkers.distil import Distilled, try_rules
 from photo51.biomarkers.distil_stage import DISCOVERY, quantities_of, rules_of, run_distil_cohort
-from photo51.biomarkers.feasibility import Design, design, least_clades
+from photo51.biomarkers.feasibility import CohortDesign, design, least_clades
 from photo51.biomarkers.lock import LOCK
-from photo51.biomarkers.panel import numbers
+from photo51.biomarkers.panel import numeric_column
 from photo51.config.biomarkers import CohortParams, DistilParams
 from photo51.io import Provenance, TableSpec, content_hash, write_h5ad, write_json, write_table
 from photo51.io.contracts.biomarkers import (
@@ -81,7 +81,7 @@ class Validation(NamedTuple):
     external: External | None = None
 
 
-class Side(NamedTuple):
+class CohortSide(NamedTuple):
     """Individuals of one side, with their burdens and plain quantities as they are."""
 
     cohort: Cohort
@@ -99,7 +99,7 @@ def check_cohort(
     *,
     lineage: Provenance,
     external: bool = False,
-) -> Design:
+) -> CohortDesign:
     """Whether the cohort can answer, from names, phenotypes and kinship: before any feature is computed.
 
     Writes `feasibility` and `unmatched` (parquet) to `out`.
@@ -116,10 +116,10 @@ def check_cohort(
     return plan
 
 
-def _side(burden: Burden, plan: Design, cohort: Cohort, rows: NDArray[np.int64]) -> Side:
+def _side(burden: Burden, plan: CohortDesign, cohort: Cohort, rows: NDArray[np.int64]) -> CohortSide:
     people = plan.people
     identifying = {people.params.individual, people.params.phenotype}
-    columns = {c: numbers(people.table[c]).to_numpy() for c in people.table.columns if c not in identifying}
+    columns = {c: numeric_column(people.table[c]).to_numpy() for c in people.table.columns if c not in identifying}
     columns = {c: v for c, v in columns.items() if not np.isnan(v).all()}
     members = people.rows[rows]
     raw = pd.concat(
@@ -129,7 +129,7 @@ def _side(burden: Burden, plan: Design, cohort: Cohort, rows: NDArray[np.int64])
         ],
         axis=1,
     )
-    return Side(cohort.subset(rows), burden.burden[members], raw.loc[:, ~raw.columns.duplicated()], members)
+    return CohortSide(cohort.subset(rows), burden.burden[members], raw.loc[:, ~raw.columns.duplicated()], members)
 
 
 def run_cohort(
@@ -139,7 +139,7 @@ def run_cohort(
     params: CohortParams,
     *,
     lineage: Provenance,
-    plan: Design | None = None,
+    plan: CohortDesign | None = None,
     validation: Validation | None = None,
     distil_params: DistilParams | None = None,
 ) -> pd.DataFrame:
@@ -174,7 +174,7 @@ def run_cohort(
             burden.individuals, burden.markers, panel, out, params, lineage=lineage, external=external is not None
         )
     params = plan.people.params
-    whole = assemble(burden, plan.people, plan.relatedness, plan.clade)
+    whole = assemble_cohort(burden, plan.people, plan.relatedness, plan.clade)
     first = _side(burden, plan, whole, np.flatnonzero(~plan.away))
     second = _validation(burden, plan, whole, external)
     sealed = _seal(out, second)
@@ -210,7 +210,7 @@ def run_cohort(
     return tests
 
 
-def _validation(burden: Burden, plan: Design, whole: Cohort, external: External | None) -> Side | None:
+def _validation(burden: Burden, plan: CohortDesign, whole: Cohort, external: External | None) -> CohortSide | None:
     if external is None:
         return _side(burden, plan, whole, np.flatnonzero(plan.away)) if plan.away.any() else None
     people = roster(external.burden.individuals, external.panel, external.params)
@@ -223,12 +223,12 @@ def _validation(burden: Burden, plan: Design, whole: Cohort, external: External 
         )
     relatedness = similarity(external.burden.markers[people.rows])
     clade = clades(relatedness, external.params.n_clades) if people.clade is None else people.clade
-    cohort = assemble(external.burden, people, relatedness, np.asarray(clade))
+    cohort = assemble_cohort(external.burden, people, relatedness, np.asarray(clade))
     outside = plan._replace(people=people)
     return _side(external.burden, outside, cohort, np.arange(len(people.rows)))
 
 
-def _seal(out: Path, second: Side | None) -> lock.Lock:
+def _seal(out: Path, second: CohortSide | None) -> lock.Lock:
     if second is None:
         return lock.seal(out / LOCK, [], content_hash("nobody"))
     cohort = second.cohort
@@ -253,14 +253,14 @@ def _say_opening(sealed: lock.Lock, features: int, rules: int) -> None:
         )
 
 
-def _tried(rules: list[Distilled], second: Side, params: DistilParams | None) -> pd.DataFrame:
+def _tried(rules: list[Distilled], second: CohortSide, params: DistilParams | None) -> pd.DataFrame:
     quantities = [quantities_of(d, second.features, second.raw) for d in rules]
     labels = second.cohort.phenotype.astype(np.int64)
     return try_rules(rules, quantities, labels, second.cohort.clade, params or DistilParams())
 
 
 def _alleles(
-    burden: Burden, tests: pd.DataFrame, first: Side, discovery: Discovery, params: CohortParams
+    burden: Burden, tests: pd.DataFrame, first: CohortSide, discovery: Discovery, params: CohortParams
 ) -> tuple[list[tuple[pd.DataFrame, TableSpec]], str]:
     """What genes and alleles do beside features, and which of them carry each finding, as tables; and that in words."""
     features = Level("feature", tests["feature"].astype(str).tolist(), first.cohort.burden, np.full(len(tests), -1))
@@ -271,7 +271,7 @@ def _alleles(
             slope = pd.DataFrame({"beta": again.slope.beta, "se": again.slope.se, "p": again.slope.p})
             rows = slope.assign(p_without=again.p_without, q=again.q)
             tested.append((level, association_rows(level, rows)))
-    scores = levels(first.cohort, tested, params.alpha, params.seed)
+    scores = burden_levels(first.cohort, tested, params.alpha, params.seed)
     tables = [(pd.concat([t for _, t in tested], ignore_index=True), ASSOCIATIONS), (scores, LEVELS)]
     if burden.alleles is not None:
         order = np.argsort(tests["p"].to_numpy(), kind="stable")
@@ -281,7 +281,7 @@ def _alleles(
         tables.append((named, CARRIERS))
         for feature in ranked[: min(hits, NAMED)]:
             log.info("feature %d: %s", feature, _carried_by(named[named["feature"] == feature]))
-    answer = verdict(scores)
+    answer = carriers_verdict(scores)
     if answer:
         log.info("%s of held-out clades: %s", "AUROC" if first.cohort.is_binary else "correlation", answer)
     return tables, answer
@@ -299,7 +299,12 @@ def _carried_by(named: pd.DataFrame) -> str:
 
 
 def _summary(
-    first: Side, second: Side | None, discovery: Discovery, sealed: lock.Lock, plan: Design, answer: str
+    first: CohortSide,
+    second: CohortSide | None,
+    discovery: Discovery,
+    sealed: lock.Lock,
+    plan: CohortDesign,
+    answer: str,
 ) -> dict[str, Any]:
     return {
         "individuals": {
@@ -322,7 +327,7 @@ def _summary(
     }
 
 
-def _stored(side: Side, params: CohortParams) -> ad.AnnData:
+def _stored(side: CohortSide, params: CohortParams) -> ad.AnnData:
     """The discovery individuals, and no others, as `photo51 distil` needs them."""
     cohort = side.cohort
     obs = pd.DataFrame({"phenotype": cohort.phenotype, "clade": cohort.clade.astype(str)})

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from photo51.biomarkers.cohort import Cohort
-from photo51.biomarkers.stability import Stability, stability_selection
+from photo51.biomarkers.stability import SelectionStability, stability_selection
 from photo51.config.biomarkers import CohortParams
 from photo51.io.contracts.biomarkers import COHORT_TESTS, LAMBDAS
 from photo51.stats.clades import clades_with_both, require_spread
@@ -63,7 +63,7 @@ class Discovery(NamedTuple):
     tests: pd.DataFrame
     lambdas: pd.DataFrame
     null: NullModel
-    stability: Stability
+    stability: SelectionStability
     n_clades: int
     retest: Callable[[NDArray[np.float64]], Tested]
     """The main test of other columns (n, k) on the same individuals: genes and alleles."""

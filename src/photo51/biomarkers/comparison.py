@@ -65,7 +65,7 @@ class Comparison(NamedTuple):
         )
 
 
-def compare(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParams) -> Comparison:
+def compare_classes(variants: pd.DataFrame, effects: ad.AnnData, params: BiomarkersParams) -> Comparison:
     """Pick cases and controls from a variants table and its Δ.
 
     Raises

@@ -53,7 +53,7 @@ class Problem(NamedTuple):
     adjust: Callable[[NDArray[np.int64]], Adjusted]
 
 
-class Rule(NamedTuple):
+class DistilledRule(NamedTuple):
     """A weighted sum of a few quantities, and the cut above which it calls a case.
 
     Attributes
@@ -85,7 +85,7 @@ class Rule(NamedTuple):
         return {**self._asdict(), "sentence": self.sentence()}
 
     @classmethod
-    def read(cls, values: Mapping[str, Any]) -> Rule:
+    def read(cls, values: Mapping[str, Any]) -> DistilledRule:
         """From what `dump` gave."""
         return cls(
             values["family"],
@@ -115,7 +115,7 @@ class Distilled(NamedTuple):
         size, auroc_within (rule of that size), full (full probe), kept: one row a size.
     """
 
-    rule: Rule
+    rule: DistilledRule
     probe: NDArray[np.float64]
     path: pd.DataFrame
 
@@ -162,7 +162,7 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
     rules = _pursuit(x, y, params)
     columns, weights = rules[size - 1]
     score = problem.quantities[:, columns] @ weights
-    rule = Rule(
+    rule = DistilledRule(
         family,
         tuple(problem.names[c] for c in columns),
         tuple(int(c) for c in columns),

@@ -17,7 +17,7 @@ from photo51.biomarkers.cohort import Cohort
 from photo51.biomarkers.comparison import Comparison
 from photo51.biomarkers.distil import (
     Distilled,
-    Rule,
+    DistilledRule,
     cohort_problem,
     distil,
     try_rules,
@@ -72,7 +72,7 @@ def run_distil_cohort(folder: Path, params: DistilParams) -> list[Distilled]:
     InputError
         For a plain quantity that is no column of numbers, or has gaps.
     """
-    opened = lock.read(folder / LOCK).openings
+    opened = lock.read_lock(folder / LOCK).openings
     if opened:
         log.warning(
             "%s was opened before: rules made now are tried on data that had been seen, by `--open-lock --reopen`, as"
@@ -176,5 +176,5 @@ def rules_of(folder: Path) -> list[Distilled]:
         probe = np.zeros(values["n_quantities"])
         for i, weight in values["probe"]:
             probe[i] = weight
-        out.append(Distilled(Rule.read(values["rule"]), probe, pd.DataFrame(values["path"])))
+        out.append(Distilled(DistilledRule.read(values["rule"]), probe, pd.DataFrame(values["path"])))
     return out

@@ -29,7 +29,7 @@ DRAWS = 400
 FOLDS = 5
 
 
-class Design(NamedTuple):
+class CohortDesign(NamedTuple):
     """How a cohort is tested.
 
     Attributes
@@ -60,7 +60,7 @@ class Design(NamedTuple):
     rand: float
 
 
-def design(people: Roster, markers: NDArray[np.float64], *, external: bool = False) -> Design:
+def design(people: Roster, markers: NDArray[np.float64], *, external: bool = False) -> CohortDesign:
     """Choose clades that can be used, and a way to validate that they allow.
 
     Parameters
@@ -106,14 +106,14 @@ def _design(
     cut: tuple[NDArray, int],
     scheme: Scheme,
     away: NDArray[np.bool_],
-) -> Design:
+) -> CohortDesign:
     clade, n = cut
     stable = Stability(float("nan"), np.full(len(np.unique(clade)), np.nan))
     if people.clade is None:
         stable = stability(markers, clade, n, rng=np.random.default_rng(people.params.seed))
     table = _table(people, clade, away, stable)
     _say(people, table, scheme, stable.rand, n)
-    return Design(people, relatedness, np.asarray(clade), scheme, away, table, stable.rand)
+    return CohortDesign(people, relatedness, np.asarray(clade), scheme, away, table, stable.rand)
 
 
 def least_clades(people: Roster) -> int:

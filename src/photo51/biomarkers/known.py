@@ -16,7 +16,7 @@ from photo51.io.contracts.features import TOP_WINDOWS
 from photo51.types import InputError
 
 
-class Known(NamedTuple):
+class FeatureCard(NamedTuple):
     """A feature's name, its strongest locus and a picture of its motif; empty or None where there is none."""
 
     name: str = ""
@@ -26,7 +26,7 @@ class Known(NamedTuple):
 
 def read_known(
     table: pd.DataFrame | None = None, *, concepts: Path | None = None, places: Path | None = None
-) -> dict[int, Known]:
+) -> dict[int, FeatureCard]:
     """Bring together what is known of features.
 
     Parameters
@@ -64,7 +64,7 @@ def read_known(
         if "logo" in table.columns:
             with_logo = table[table["logo"].map(lambda p: isinstance(p, str) and p != "")]
             logos = {int(f): Path(p) for f, p in zip(with_logo["feature"], with_logo["logo"], strict=True)}
-    return {f: Known(names.get(f, ""), loci.get(f, ""), logos.get(f)) for f in sorted({*names, *loci, *logos})}
+    return {f: FeatureCard(names.get(f, ""), loci.get(f, ""), logos.get(f)) for f in sorted({*names, *loci, *logos})}
 
 
 def _names(path: Path) -> dict[int, str]:

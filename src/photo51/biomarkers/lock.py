@@ -66,7 +66,7 @@ def seal(path: Path, put_away: Sequence[str], content: str) -> Lock:
         Where another set was opened under this name before.
     """
     if path.is_file():
-        lock = read(path)
+        lock = read_lock(path)
         if lock.sealed == content:
             return lock
         if lock.is_open:
@@ -87,7 +87,7 @@ def open_once(path: Path, questions: dict[str, Any], *, reopen: bool = False) ->
     InputError
         Where it was opened for others, and `reopen` was not asked for.
     """
-    lock, question_hash = read(path), content_hash(questions)
+    lock, question_hash = read_lock(path), content_hash(questions)
     if lock.is_open and lock.opened != question_hash and not reopen:
         raise InputError(
             f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others"
@@ -103,7 +103,7 @@ def open_once(path: Path, questions: dict[str, Any], *, reopen: bool = False) ->
     return lock
 
 
-def read(path: Path) -> Lock:
+def read_lock(path: Path) -> Lock:
     """Read a lock.
 
     Raises

@@ -113,7 +113,7 @@ def is_missing(text: str) -> bool:
     return text.lower() in MISSING
 
 
-def number(text: str) -> float:
+def parsed_number(text: str) -> float:
     """A cell as a number; NaN where it is none, where it has leading zeros (a name) or is not finite."""
     if not text or not _NUMBER.fullmatch(text) or not any(c.isdigit() for c in text):
         return float("nan")
@@ -121,11 +121,11 @@ def number(text: str) -> float:
     return value if abs(value) < float("inf") else float("nan")
 
 
-def numbers(column: pd.Series) -> pd.Series:
+def numeric_column(column: pd.Series) -> pd.Series:
     """A column as numbers, missing values NaN; all NaN where one of its words is no number."""
     words = as_text(column)
     stated = words[~words.map(is_missing)]
-    values = stated.map(number).astype(float)
+    values = stated.map(parsed_number).astype(float)
     if values.isna().any():
         return pd.Series(float("nan"), index=column.index)
     return values.reindex(column.index)

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.biomarkers.panel import as_text, is_missing, number
+from photo51.biomarkers.panel import as_text, is_missing, parsed_number
 from photo51.config.biomarkers import CohortParams
 from photo51.types import InputError
 
@@ -54,7 +54,7 @@ _MEANING = {
 }
 
 
-class Coding(NamedTuple):
+class PhenotypeCoding(NamedTuple):
     """A phenotype as numbers.
 
     Attributes
@@ -72,7 +72,7 @@ class Coding(NamedTuple):
     is_binary: bool
 
 
-def phenotype(column: pd.Series, names: list[str], params: CohortParams) -> Coding:
+def phenotype(column: pd.Series, names: list[str], params: CohortParams) -> PhenotypeCoding:
     """Recognise how a phenotype is coded.
 
     Parameters
@@ -105,13 +105,13 @@ def phenotype(column: pd.Series, names: list[str], params: CohortParams) -> Codi
     values = np.array([np.nan if g else codes[w] for w, g in zip(words, nine, strict=True)])
     cases, controls = int((values == 1).sum()), int((values == 0).sum())
     reading = f"{label}: read as binary ({meaning}): {cases} cases, {controls} controls{_missing(written, values)}"
-    return Coding(values, reading, is_binary=True)
+    return PhenotypeCoding(values, reading, is_binary=True)
 
 
 def _plain(word: str) -> str:
     """Lower case; numbers without needless digits, so that 1, 1.0 and +1 are one value (a lone sign is a word)."""
     word = word.strip().lower()
-    value = number(word)
+    value = parsed_number(word)
     return f"{value:.12g}" if np.isfinite(value) else word
 
 
@@ -131,7 +131,7 @@ def _missing(words: list[str], values: NDArray[np.float64]) -> str:
 def _sentinels(words: list[str], gone: NDArray[np.bool_], params: CohortParams, label: str) -> NDArray[np.bool_]:
     """Where -9 and its like stand for missing among quantities, (n,): where no other number is below zero."""
     marked = np.array([w in SENTINELS for w in words]) & ~gone
-    rest = [number(w) for w, g, m in zip(words, gone, marked, strict=True) if not (g or m)]
+    rest = [parsed_number(w) for w, g, m in zip(words, gone, marked, strict=True) if not (g or m)]
     if marked.any() and any(v < 0 for v in rest):
         if params.coding == "quantitative":
             return np.zeros(len(words), dtype=bool)
@@ -159,9 +159,9 @@ def _code(
     family = _family(stated)
     if family is not None:
         return _of_words(stated, family, params)
-    values = {number(w) for w in stated}
+    values = {parsed_number(w) for w in stated}
     if any(np.isnan(v) for v in values):
-        numeric = {w for w in stated if np.isfinite(number(w))}
+        numeric = {w for w in stated if np.isfinite(parsed_number(w))}
         want = "0 and 1, or numbers" if numeric else "cases and controls, or numbers"
         _refuse(
             stated - numeric,
@@ -225,8 +225,8 @@ def _refuse(odd: set[str], words: list[str], names: list[str], label: str, want:
         raise InputError(f"{label}: need {want}, got {words[i]!r} for {names[i]!r}")
 
 
-def _quantity(words: list[str], gone: NDArray[np.bool_], names: list[str], label: str) -> Coding:
-    values = np.array([np.nan if g else number(w) for w, g in zip(words, gone, strict=True)])
+def _quantity(words: list[str], gone: NDArray[np.bool_], names: list[str], label: str) -> PhenotypeCoding:
+    values = np.array([np.nan if g else parsed_number(w) for w, g in zip(words, gone, strict=True)])
     bad = np.isnan(values) & ~gone
     _refuse({w for w, b in zip(words, bad, strict=True) if b}, words, names, label, "numbers")
     stated = values[~np.isnan(values)]
@@ -234,4 +234,4 @@ def _quantity(words: list[str], gone: NDArray[np.bool_], names: list[str], label
         f"{label}: read as a quantity of {len(np.unique(stated))} different numbers from {stated.min():g} to"
         f" {stated.max():g}, {len(stated)} individuals{_missing(words, values)}"
     )
-    return Coding(values, reading, is_binary=False)
+    return PhenotypeCoding(values, reading, is_binary=False)

@@ -125,7 +125,7 @@ def effect_forest(ax: Axes, tests: pd.DataFrame, names: dict[int, str] | None = 
     return ax
 
 
-def calibration(ax: Axes, bins: pd.DataFrame, probability: float | None = None) -> Axes:
+def calibration_curve(ax: Axes, bins: pd.DataFrame, probability: float | None = None) -> Axes:
     """Observed share of cases against the calibrated score, held-out genes, with Wilson intervals; a variant's own
     score.
     """
@@ -163,7 +163,7 @@ def calibration(ax: Axes, bins: pd.DataFrame, probability: float | None = None) 
     return ax
 
 
-def contributions(ax: Axes, names: list[str], values: list[float], n_cited: int, label: str) -> Axes:
+def contribution_bars(ax: Axes, names: list[str], values: list[float], n_cited: int, label: str) -> Axes:
     """What each term adds to a score, cited features on top and in full colour, then other terms."""
     colours = [theme.colour("pathogenic" if v > 0 else "benign") for v in values]
     bars = ax.barh(range(len(values)), values, color=colours, height=0.6)

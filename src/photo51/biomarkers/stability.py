@@ -11,7 +11,7 @@ from sklearn.linear_model import lars_path_gram
 SCREENED = 10
 
 
-class Stability(NamedTuple):
+class SelectionStability(NamedTuple):
     """Result of stability selection.
 
     Attributes
@@ -34,7 +34,7 @@ def stability_selection(
     half_samples: int = 100,
     selected: int = 30,
     threshold: float = 0.7,
-) -> Stability:
+) -> SelectionStability:
     """Count how often each feature is among the first of a lasso path on half of the rows.
 
     Parameters
@@ -63,7 +63,7 @@ def stability_selection(
         rows = order[: n // 2] if draw % 2 == 0 else order[n // 2 : 2 * (n // 2)]
         counts[_first(x[rows], y[rows], selected)] += 1
     bound = selected**2 / ((2 * threshold - 1) * p)
-    return Stability(counts / half_samples, float(bound))
+    return SelectionStability(counts / half_samples, float(bound))
 
 
 def _first(x: NDArray[np.float64], y: NDArray[np.float64], selected: int) -> NDArray[np.int64]:

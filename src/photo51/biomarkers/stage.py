@@ -16,18 +16,18 @@ from photo51 import theme
 from photo51.biomarkers import plots
 from photo51.biomarkers.abstain import conformal_table, reach_table
 from photo51.biomarkers.association import audited_tests
-from photo51.biomarkers.card_files import file_name, judged, write_cards
+from photo51.biomarkers.card_files import file_name, judged_scores, write_cards
 from photo51.biomarkers.card_picture import card_picture, save
-from photo51.biomarkers.cards import Judged, Subject, explain, most_likely
+from photo51.biomarkers.cards import JudgedScores, Subject, make_cards, most_likely
 from photo51.biomarkers.classify import ROLES, classify
 from photo51.biomarkers.comparison import (
     Comparison,
-    compare,
+    compare_classes,
     oriented,
     require_claim,
     surprise_column,
 )
-from photo51.biomarkers.known import Known
+from photo51.biomarkers.known import FeatureCard
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, read_h5ad, read_table, write_table
 from photo51.io.contracts.biomarkers import (
@@ -71,7 +71,7 @@ def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -
     """
     variants, effects = read_sets(paths)
     lineage = provenance("biomarkers", params, [*paths, *(p.with_suffix(".h5ad") for p in paths)])
-    comparison = compare(variants, effects, params)
+    comparison = compare_classes(variants, effects, params)
     log.info("%d cases, %d controls", comparison.labels.sum(), (1 - comparison.labels).sum())
     require_claim(comparison, params)
     tests, audit = audited_tests(comparison, params)
@@ -101,7 +101,7 @@ def run_biomarkers(paths: Sequence[Path], out: Path, params: BiomarkersParams) -
 
 
 def run_cards(
-    paths: Sequence[Path], folder: Path, params: CardsParams, facts: Mapping[int, Known] | None = None
+    paths: Sequence[Path], folder: Path, params: CardsParams, facts: Mapping[int, FeatureCard] | None = None
 ) -> list[Path]:
     """Make evidence cards of variants of a set that `run_biomarkers` has written to `folder`.
 
@@ -128,10 +128,10 @@ def run_cards(
     scores = read_table(folder / "scores.parquet", SCORES)
     settings = BiomarkersParams.model_validate(scores.attrs["provenance"]["params"])
     variants, effects = read_sets(paths)
-    comparison = compare(variants, effects, settings)
+    comparison = compare_classes(variants, effects, settings)
     chosen = list(params.variants) or most_likely(scores, params.method, params.top)
     subject = _subject(variants, effects, chosen, settings)
-    cards = explain(
+    cards = make_cards(
         subject,
         comparison,
         scores,
@@ -139,7 +139,7 @@ def run_cards(
         params,
         facts=facts or {},
         settings=settings,
-        judged=Judged(judged(folder, params.method), read_table(folder / "reach.parquet", REACH)),
+        judged=JudgedScores(judged_scores(folder, params.method), read_table(folder / "reach.parquet", REACH)),
     )
     lineage = provenance(
         "cards", params, [folder / n for n in ("scores.parquet", "probes.parquet", "variants.parquet")]
@@ -154,7 +154,7 @@ def run_cards(
             "neighbours": cards.neighbours[cards.neighbours["variant"] == card["variant"]],
             "calibration": cards.calibration,
             "set": of_set,
-            "probe": judged(folder, params.method),
+            "probe": judged_scores(folder, params.method),
         }
         picture = card_picture(card, subject.variants.iloc[i].to_dict(), tables, logos)
         save(picture, folder / "cards" / f"{file_name(card['variant'])}.png")
@@ -175,4 +175,4 @@ def _subject(variants: pd.DataFrame, effects: ad.AnnData, names: Sequence[str], 
 
 def comparison_of(paths: Sequence[Path], params: BiomarkersParams) -> Comparison:
     """Cases and controls of sets, for what else is to be done with them."""
-    return compare(*read_sets(paths), params)
+    return compare_classes(*read_sets(paths), params)

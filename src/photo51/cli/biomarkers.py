@@ -17,8 +17,8 @@ from photo51.cli.app import (
     parted,
     set_threads,
 )
-from photo51.cli.stage import STAGES, Job, Stage, extra, stage
-from photo51.run.layout import place
+from photo51.cli.stage import STAGES, Stage, StageJob, extra, stage
+from photo51.run.layout import run_file
 from photo51.types import InputError
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ Sets = Annotated[
 ]
 
 
-@app.command(rich_help_panel=VARIANTS)
-def variants(
+@app.command("variants", rich_help_panel=VARIANTS)
+def variants_command(
     run: Annotated[
         Path,
         typer.Argument(metavar="RUN", help="folder of the run, or of prepared genomes (`photo51 prepare`)"),
@@ -69,10 +69,10 @@ def variants(
     And their consequences. On both strands; one table, and the changes of features beside it.
     """
     set_threads(threads)
-    from photo51.effects.run import gather_shards, load_variants, made_by, run_shards, scorer_of
+    from photo51.effects.run import gather_shards, load_variants, run_shards, scorer_of, set_provenance
     from photo51.sae.dictionary import Dictionary
 
-    job = Job(
+    job = StageJob(
         VARIANT_EFFECTS,
         run,
         {"set": set_name},
@@ -92,7 +92,7 @@ def variants(
     if gather is None:
         dictionary = Dictionary.load(Path(sae) if Path(sae).is_dir() else job.path("dictionary", sae=sae))
         scorer, hashes = scorer_of(job.model(), dictionary, settings)
-        lineage = made_by(genomes, files, settings, hashes)
+        lineage = set_provenance(genomes, files, settings, hashes)
         run_shards(loaded, scorer, settings, out=out, shards=[i], n_shards=n, lineage=lineage)
     if whole:
         gather_shards(loaded, out=out, n_shards=n)
@@ -111,7 +111,7 @@ VARIANT_EFFECTS = Stage(
 STAGES[VARIANT_EFFECTS.name] = VARIANT_EFFECTS
 
 
-def _set_files(job: Job, name: str, genome: str | None) -> tuple[list[Path], str | None]:
+def _set_files(job: StageJob, name: str, genome: str | None) -> tuple[list[Path], str | None]:
     """Files of a set of variants by the run's table of genomes, and the genome they are on."""
     from photo51.genome.samples import read_genomes
 
@@ -126,14 +126,14 @@ def _set_files(job: Job, name: str, genome: str | None) -> tuple[list[Path], str
     return [Path(path)], genome or genome_of_set
 
 
-def _tables(job: Job, stated: list[str] | None) -> list[Path]:
+def _tables(job: StageJob, stated: list[str] | None) -> list[Path]:
     """Tables of the sets of variants that are compared."""
     sets = stated or list(job.configured("comparisons.{name}.sets") or ())
     if not sets:
         raise InputError(f"{job.stage.name}: need --set, or --name of a comparison of the run's configuration")
     paths = [job.path("variants", set=name) for name in sets]
     if missing := [path for path in paths if not path.is_file()]:
-        raise InputError(f"{missing[0]}: need variant effects, got no such file. {place('variants').how}")
+        raise InputError(f"{missing[0]}: need variant effects, got no such file. {run_file('variants').how}")
     return paths
 
 
@@ -143,7 +143,7 @@ def _tables(job: Job, stated: list[str] | None) -> list[Path]:
     params="biomarkers.BiomarkersParams",
     configured="comparisons.{name}.biomarkers",
 )
-def biomarkers(job: Job, sets: Sets = None) -> None:
+def biomarkers(job: StageJob, sets: Sets = None) -> None:
     """Compare disease variants with harmless ones.
 
     Features within strata, and every score with genes held out.
@@ -162,7 +162,7 @@ def biomarkers(job: Job, sets: Sets = None) -> None:
     configured="comparisons.{name}.cards",
 )
 def cards(
-    job: Job,
+    job: StageJob,
     sets: Sets = None,
     names: Annotated[
         Path | None,
@@ -245,8 +245,8 @@ def cohort_check(
     typer.echo(plan.table.to_string(index=False, float_format="{:.2f}".format))
 
 
-@app.command(rich_help_panel=VARIANTS)
-def cohort(
+@app.command("cohort", rich_help_panel=VARIANTS)
+def cohort_command(
     panel: Panel,
     out: CohortOut,
     genotypes: Vcf = None,
@@ -318,8 +318,8 @@ def cohort(
     configured="comparisons.{name}.distil",
     writes=("variant_rules",),
 )
-def distil(
-    job: Job,
+def distil_command(
+    job: StageJob,
     sets: Sets = None,
     cohort: Annotated[str | None, typer.Option(help="cohort of the run, in place of a comparison")] = None,
     comparison: Annotated[

@@ -71,8 +71,8 @@ def config(
         )
 
 
-@app.command(rich_help_panel=RESULTS)
-def manifest(
+@app.command("manifest", rich_help_panel=RESULTS)
+def manifest_command(
     run: RunArgument,
     config: Annotated[Path | None, typer.Option(help="its configuration; default: the one it keeps")] = None,
     selftest: Annotated[
@@ -106,11 +106,11 @@ def verify(run: RunArgument) -> None:
 
     Fails where one is missing or differs.
     """
-    from photo51.report.manifest import changed
+    from photo51.report.manifest import changed_files
 
     path = run / "manifest.json"
     if not path.is_file():
         raise InputError(f"{path}: need the manifest of a finished run, got no such file")
-    if differing := changed(run, path):
+    if differing := changed_files(run, path):
         raise InputError(f"{run}: need the files of the manifest, got {', '.join(differing[:20])}")
     typer.echo(f"{run}: every file is that of the manifest")

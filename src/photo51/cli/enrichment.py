@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from photo51.cli.app import DISCOVERY
-from photo51.cli.stage import Job, extra, stage
+from photo51.cli.stage import StageJob, extra, stage
 from photo51.types import InputError
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _CONTROLS = (extra("seed1", "codes_folder", sae="seed1"), extra("random", "codes_folder", sae="random"))
 
 
-def _inputs(job: Job) -> Inputs:
+def _inputs(job: StageJob) -> Inputs:
     from photo51.enrichment.inputs import Inputs
 
     return Inputs.open(job.path("genome"))
@@ -32,7 +32,7 @@ def _inputs(job: Job) -> Inputs:
     configured="enrichment",
     scatter="features",
 )
-def enrich(job: Job) -> None:
+def enrich(job: StageJob) -> None:
     """Test features against annotations, exact rotation null.
 
     False discovery rates are made over all parts when they are joined, and the run is calibrated on rotated
@@ -40,9 +40,9 @@ def enrich(job: Job) -> None:
     """
     from photo51.enrichment.enrich_stage import (
         Enrichment,
+        enrich_provenance,
         enrich_shard,
         gather_parts,
-        made_by,
         part_path,
         shared_path,
     )
@@ -51,7 +51,7 @@ def enrich(job: Job) -> None:
     from photo51.io.contracts.enrichment import ENRICHMENT
 
     codes, inputs, params = job.path("codes_folder"), _inputs(job), job.params
-    lineage = made_by(codes, inputs, params)
+    lineage = enrich_provenance(codes, inputs, params)
     if job.gather is None:
         i, n = job.part or (0, 1)
         tests = Enrichment(codes, inputs, params, shared_path(job.run) if n > 1 else None)
@@ -68,7 +68,7 @@ def enrich(job: Job) -> None:
     params="enrichment.ConceptParams",
     configured="concepts",
 )
-def concepts(job: Job) -> None:
+def concepts_command(job: StageJob) -> None:
     """Choose features for annotations, report on held-out blocks.
 
     Beside neurons, components and probes of the activations, k-mers and codes of a model with random weights.
@@ -78,7 +78,7 @@ def concepts(job: Job) -> None:
     from photo51.enrichment.concepts import Exam
     from photo51.enrichment.inputs import open_codes
     from photo51.enrichment.readout import codes_readout, kmer_readout
-    from photo51.enrichment.summary import headline, summarise
+    from photo51.enrichment.summary import headline, summarise_concepts
     from photo51.io import read_table, write_json, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, INSTANCES, REGIONS, SUMMARY
 
@@ -88,7 +88,7 @@ def concepts(job: Job) -> None:
     channels = None if stored is None else ActivationStore(stored, n_rows=inputs.workspace.n_rows)
     enrichment = read_table(job.path("enrichment"), ENRICHMENT)
     table = examined(exam, inputs, codes, random=job.extra("random"), channels=channels, enrichment=enrichment)
-    summary = summarise(exam, table)
+    summary = summarise_concepts(exam, table)
     lineage = job.made(job.path("codes"), job.path("enrichment"), *inputs.files)
     store = open_codes(codes, inputs)
     sae = codes_readout(store, range(store.n_features))
@@ -108,7 +108,7 @@ def concepts(job: Job) -> None:
     configured="motifs",
 )
 def motifs(
-    job: Job,
+    job: StageJob,
     motifs: Annotated[Path | None, typer.Option(help="known motifs, in MEME's minimal format")] = None,
 ) -> None:
     """Draw what features look like: shapes, logos, profiles."""
@@ -138,7 +138,7 @@ def motifs(
     configured="genesets",
 )
 def genesets(
-    job: Job,
+    job: StageJob,
     gmt: Annotated[
         Path | None,
         typer.Option(help="gene sets: name, description, genes, tabs between; default: the run's"),
@@ -167,13 +167,13 @@ def genesets(
     params="enrichment.NoveltyParams",
     configured="novelty",
 )
-def novelty(job: Job) -> None:
+def novelty_command(job: StageJob) -> None:
     """Rank the features no annotation explains, and validate.
 
     The ranking is validated by leaving one annotation out at a time.
     """
     from photo51.enrichment.inputs import open_codes
-    from photo51.enrichment.novelty_stage import Evidence
+    from photo51.enrichment.novelty_stage import NoveltyEvidence
     from photo51.enrichment.novelty_stage import novelty as rank
     from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, HIDDEN, NOVELTY
@@ -183,7 +183,7 @@ def novelty(job: Job) -> None:
     inputs, tables = _inputs(job), (job.path("enrichment"), job.path("concepts"))
     seed, random = job.extra("seed1"), job.extra("random")
     ablation, retiled = job.extra("ablation"), job.extra("retiled")
-    evidence = Evidence(
+    evidence = NoveltyEvidence(
         read_table(tables[0], ENRICHMENT),
         read_table(tables[1], CONCEPTS),
         [] if seed is None else [open_codes(seed, inputs)],
@@ -206,7 +206,7 @@ def novelty(job: Job) -> None:
     params="enrichment.LedgerParams",
     configured="ledger",
 )
-def ledger(job: Job) -> None:
+def ledger_command(job: StageJob) -> None:
     """Replicate names: other strand, genomes, splits and seeds."""
     from photo51.enrichment.inputs import open_codes
     from photo51.enrichment.ledger import ledger as replicate
@@ -234,7 +234,7 @@ def ledger(job: Job) -> None:
     params="enrichment.ConceptParams",
     configured="concepts",
 )
-def names(job: Job) -> None:
+def names_command(job: StageJob) -> None:
     """Name features from all evidence, each with its grade.
 
     Parameters are those of `photo51 concepts`.

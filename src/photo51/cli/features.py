@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from photo51.cli.app import DICTIONARY, DISCOVERY, shards_of
-from photo51.cli.stage import Job, extra, stage
+from photo51.cli.stage import StageJob, extra, stage
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     scatter="shards",
     model=True,
 )
-def encode(job: Job) -> None:
+def encode_command(job: StageJob) -> None:
     """Make the sparse codes of every scored position.
 
     From stored activations, or, `--with none`, as the model reads: then only codes are kept, for models whose
@@ -41,7 +41,7 @@ def encode(job: Job) -> None:
         gather(out, Workspace.read(job.path("workspace")).n_rows)
 
 
-def _encode_stored(job: Job, activations: Path, out: Path) -> None:
+def _encode_stored(job: StageJob, activations: Path, out: Path) -> None:
     from photo51.activations.store import ActivationStore
     from photo51.features.encode import encode_store
 
@@ -49,7 +49,7 @@ def _encode_stored(job: Job, activations: Path, out: Path) -> None:
     encode_store(store, job.dictionary, out, shards_of(job.part, len(store.shards)))
 
 
-def _encode_model(job: Job, out: Path) -> None:
+def _encode_model(job: StageJob, out: Path) -> None:
     from photo51.features.encode import encode_model
     from photo51.io import sha256
 
@@ -67,7 +67,7 @@ def _encode_model(job: Job, out: Path) -> None:
     params="features.FeaturesParams",
     configured="features",
 )
-def features(job: Job) -> None:
+def features_command(job: StageJob) -> None:
     """Describe features: how often, how strongly, where most."""
     from photo51.features.table import as_anndata, feature_table
     from photo51.genome.workspace import Workspace
@@ -89,19 +89,19 @@ def features(job: Job) -> None:
     configured="fidelity",
     model=True,
 )
-def fidelity(job: Job) -> None:
+def fidelity_command(job: StageJob) -> None:
     """Measure what the model loses when it reads reconstructions.
 
     Writes the cross-entropy recovered, and position by position the losses, from which `photo51 fidelity-classes`
     tells coding positions apart. The mean of the activations is what the reconstruction is compared with.
     """
-    from photo51.features.fidelity import heldout_windows, recovered, splice
+    from photo51.features.fidelity import recovered, splice, windows_of_split
     from photo51.io import write_table
     from photo51.io.contracts.features import FIDELITY, LOSSES
 
     params, genomes = job.params, job.genomes
     mean = job.store().rows(seed=params.seed).sample(params.sample, seed=params.seed).mean(axis=0)
-    windows = heldout_windows(genomes.windows(), params)
+    windows = windows_of_split(genomes.windows(), params)
     losses = splice(job.model(), job.dictionary, genomes, windows, mean)
     lineage = job.made(job.path("dictionary_card"))
     write_table(losses, job.path("losses"), LOSSES, lineage)
@@ -109,7 +109,7 @@ def fidelity(job: Job) -> None:
 
 
 @stage(DICTIONARY, reads=("losses", "annotations", "windows"), writes=("fidelity_classes",))
-def fidelity_classes(job: Job) -> None:
+def fidelity_classes(job: StageJob) -> None:
     """The same for coding and other positions."""
     from photo51.features.fidelity import coding_masks, recovered
     from photo51.io import read_table, write_table
@@ -128,7 +128,7 @@ def fidelity_classes(job: Job) -> None:
     configured="retile",
     model=True,
 )
-def retile(job: Job) -> None:
+def retile_command(job: StageJob) -> None:
     """Find features that depend on where windows begin."""
     from photo51.features.retile import retile as read_again
     from photo51.io import write_table

@@ -12,8 +12,8 @@ from photo51.cli.app import SETUP, ParamsOption, app
 FETCHED = Path("resources/fetched")
 
 
-@app.command(rich_help_panel=SETUP)
-def prepare(
+@app.command("prepare", rich_help_panel=SETUP)
+def prepare_command(
     genomes: Annotated[Path, typer.Argument(help="genomes.tsv: one row a genome")],
     out: Annotated[Path, typer.Argument(help="folder to write to")],
     params: ParamsOption = None,
@@ -37,8 +37,8 @@ def prepare(
     run(genomes, out, parse(GenomeParams, params), fetched, (only,) if only else tuple(PARTS))
 
 
-@app.command(rich_help_panel=SETUP)
-def fetch(
+@app.command("fetch", rich_help_panel=SETUP)
+def fetch_command(
     accessions: Annotated[list[str], typer.Argument(help="NCBI accessions, such as NC_000913.3 or GCF_000005845.2")],
     out: Annotated[Path, typer.Option("--out", help="folder to write to")] = FETCHED,
     params: ParamsOption = None,

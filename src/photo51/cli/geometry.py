@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from photo51.cli.app import DISCOVERY, INTERVENTIONS
-from photo51.cli.stage import Job, extra, stage
+from photo51.cli.stage import StageJob, extra, stage
 from photo51.types import InputError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     params="geometry.GeometryParams",
     configured="geometry",
 )
-def geometry(job: Job) -> None:
+def geometry(job: StageJob) -> None:
     """Relate features, find manifolds, test their coordinates.
 
     With activations, coordinates use what the codes miss; with codes of random weights, controls and manifolds are
@@ -42,12 +42,12 @@ def geometry(job: Job) -> None:
     """
     from photo51.codes import CodesStore
     from photo51.geometry.load import read_tokens
-    from photo51.geometry.stage import Inputs, Random, bench_of, run_geometry
+    from photo51.geometry.stage import GeometryInputs, Random, bench_of, run_geometry
     from photo51.geometry.write import write_all
     from photo51.io import read_h5ad
 
     params, genomes = job.params, job.genomes
-    inputs = Inputs(genomes, genomes.workspace(), job.codes(), read_h5ad(job.path("features")))
+    inputs = GeometryInputs(genomes, genomes.workspace(), job.codes(), read_h5ad(job.path("features")))
     inputs.check()
     tokens = read_tokens(inputs.store, inputs.workspace, params.tokens)
     activations, random, panel = job.extra("activations"), job.extra("random"), job.extra("panel")
@@ -88,8 +88,8 @@ def _missed(activations: Path, sae: Path, tokens: Tokens, params: GeometryParams
     configured="phylogeny",
     model=True,
 )
-def panel(
-    job: Job,
+def panel_command(
+    job: StageJob,
     genes: Annotated[
         Path | None,
         typer.Option(help="FASTA, organism and lineage after tabs in the header (resources/tree16s)"),
@@ -126,7 +126,7 @@ def panel(
     configured="frameshift",
     model=True,
 )
-def frameshift(job: Job) -> None:
+def frameshift_command(job: StageJob) -> None:
     """Insert bases into genes: does the reading frame rotate?
 
     By 120 degrees for one base, if the model keeps it.

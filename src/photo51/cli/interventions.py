@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from photo51.cli.app import INTERVENTIONS
-from photo51.cli.stage import Job, stage
+from photo51.cli.stage import StageJob, stage
 from photo51.types import InputError, feature_number
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Prompt = Annotated[str, typer.Argument(help="bases to go on from, or a FASTA fil
 
 
 def _instrument(
-    job: Job,
+    job: StageJob,
     units: UnitParams,
     *,
     sequences: Path | None = None,
@@ -69,7 +69,7 @@ def _instrument(
     return opened, bases
 
 
-def _by_hand(job: Job, out: Path | None, *words: str) -> Path:
+def _by_hand(job: StageJob, out: Path | None, *words: str) -> Path:
     """Folder of an experiment by hand: the one stated, else one below the run that says what was asked."""
     if out is not None:
         return out
@@ -85,7 +85,7 @@ def _by_hand(job: Job, out: Path | None, *words: str) -> Path:
     configured="ablation",
     model=True,
 )
-def ablation(job: Job) -> None:
+def ablation_command(job: StageJob) -> None:
     """Measure what the model loses without each feature.
 
     At its top-activating windows: how strong the features without a name are.
@@ -111,8 +111,8 @@ def ablation(job: Job) -> None:
     configured="causality",
     model=True,
 )
-def causality(
-    job: Job,
+def causality_command(
+    job: StageJob,
     feature: Annotated[
         list[str] | None,
         typer.Option(help="feature to report on, 812 or f812, may be repeated; default: those with a name"),
@@ -140,7 +140,7 @@ def causality(
     outputs.write_causality(measure(opened.instrument, windows, background, params), job.path("causality"), lineage)
 
 
-def _stated(job: Job, opened: Opened, **more: str) -> dict[str, Any]:
+def _stated(job: StageJob, opened: Opened, **more: str) -> dict[str, Any]:
     """Parameters and hashes of model and dictionary, for provenance."""
     return {**job.params.model_dump(mode="json"), **opened.hashes, **more}
 
@@ -153,8 +153,8 @@ def _stated(job: Job, opened: Opened, **more: str) -> dict[str, Any]:
     configured="steering.{name}.steer",
     model=True,
 )
-def steer(
-    job: Job,
+def steer_command(
+    job: StageJob,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -229,7 +229,7 @@ def steer(
 
 @stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.SamplingParams", model=True)
 def react(
-    job: Job,
+    job: StageJob,
     rules: Annotated[Path, typer.Argument(help="rule file (YAML)")],
     prompt: Prompt,
     out: Out = None,
@@ -266,8 +266,8 @@ def react(
 
 
 @stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.PaintParams", model=True)
-def paint(
-    job: Job,
+def paint_command(
+    job: StageJob,
     bed: Annotated[Path, typer.Argument(help="BED: sequence, start, end, concept, strength (units), strand")],
     prompt: Prompt,
     length: Annotated[int, typer.Option(min=1, help="bases of the sequence that is painted")],
@@ -309,8 +309,8 @@ def paint(
 
 
 @stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.AttributionParams", model=True)
-def explain(
-    job: Job,
+def explain_command(
+    job: StageJob,
     place: Annotated[
         str,
         typer.Argument(help="region CHROM:START-END (1-based, both included) or variant CHROM:POS:REF>ALT, m.3243A>G"),
@@ -353,8 +353,8 @@ def explain(
 
 
 @stage(INTERVENTIONS, reads=("dictionary_card",), params="interventions.ExchangeParams", model=True)
-def exchange(
-    job: Job,
+def exchange_command(
+    job: StageJob,
     target: Target,
     motif: Annotated[str, typer.Argument(help="motif that is copied in the prompt: A, C, G, T")],
     out: Out = None,

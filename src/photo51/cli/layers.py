@@ -10,8 +10,8 @@ import typer
 from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
 
 
-@app.command()
-def layers(
+@app.command("layers")
+def layers_command(
     model: Annotated[str, typer.Argument(help="sh2:base, evo2:7b_262k …, hf:ID or a folder")],
     genomes: Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`), or a run")],
     out: Annotated[Path | None, typer.Option(help="table to write (Parquet); default: printed alone")] = None,

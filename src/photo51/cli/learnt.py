@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
 
 
-@app.command()
-def words(
+@app.command("words")
+def words_command(
     model: Annotated[str, typer.Argument(help="model, as `sh2:base` or a folder")],
     asked: Annotated[
         list[str],
@@ -105,8 +105,8 @@ def words(
         write_both(apart, out / "survival", SURVIVAL, lineage)
 
 
-@app.command()
-def diff(
+@app.command("diff")
+def diff_command(
     a: Annotated[str, typer.Argument(metavar="A", help="model before, as `sh2:base` or a folder")],
     b: Annotated[str, typer.Argument(metavar="B", help="model after")],
     genomes: Annotated[Path, typer.Option(help="FASTA file of sequence that neither model was trained on")],
@@ -181,10 +181,10 @@ def diff(
     kl = compared.windows["kl"].mean()
     typer.echo(
         f"diff: divergence {kl:.4g} bits a base, change {change.mean():+.4g} bits a base over {len(change)} windows, "
-        f"gate: {gates.verdict(verdicts)}; tables in {out}"
+        f"gate: {gates.overall_verdict(verdicts)}; tables in {out}"
     )
     if gate:
-        raise typer.Exit(gates.EXIT[gates.verdict(verdicts)])
+        raise typer.Exit(gates.EXIT[gates.overall_verdict(verdicts)])
 
 
 def write_both(table: pd.DataFrame, stem: Path, spec: TableSpec, lineage: Provenance) -> None:

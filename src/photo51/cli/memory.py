@@ -73,8 +73,8 @@ def memory(
     )
 
 
-@app.command()
-def prune(
+@app.command("prune")
+def prune_command(
     model: Annotated[str, typer.Argument(help="model, as `sh2:base` or a folder")],
     genomes: Annotated[
         Path, typer.Option(help="FASTA file of sequence that the edited model is to know, such as one clade")

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from photo51.cli.app import MODEL, ParamsOption, ThreadsOption, app, set_threads, shards_of
-from photo51.cli.stage import Job, stage
+from photo51.cli.stage import StageJob, stage
 from photo51.run.layout import MAIN
 from photo51.types import InputError
 
@@ -37,8 +37,8 @@ def models() -> None:
     Console(width=None if Console().is_terminal else 140).print(shown)
 
 
-@app.command(rich_help_panel=MODEL)
-def convert(
+@app.command("convert", rich_help_panel=MODEL)
+def convert_command(
     source: Annotated[
         Path,
         typer.Argument(help="Evo 2: the .pt file or any of its parts; Evo 1: safetensors file or folder"),
@@ -66,8 +66,8 @@ def convert(
     joined=False,
     model=True,
 )
-def activations(
-    job: Job,
+def activations_command(
+    job: StageJob,
     source: Annotated[str, typer.Option(help="model, or random: the same with random weights")] = "model",
 ) -> None:
     """Store what the model holds of every scored position.
@@ -91,8 +91,8 @@ def activations(
 
 
 @stage(MODEL, reads=("windows", "workspace"), params="model.BurnInParams", configured="burn_in", model=True)
-def burn_in(
-    job: Job,
+def burn_in_command(
+    job: StageJob,
     out: Annotated[
         Path | None, typer.Option(help="folder for burn_in.parquet, .svg and .json; default: RUN/model")
     ] = None,
@@ -120,8 +120,8 @@ def burn_in(
 
 
 @stage(MODEL, reads=("windows", "sequences_fasta"), writes=("selftest",), model=True)
-def selftest(
-    job: Job,
+def selftest_command(
+    job: StageJob,
     published: Annotated[
         Path | None,
         typer.Option(help="folder with prompts.csv and figures.tsv of released models; default: as shipped"),
@@ -174,12 +174,12 @@ def model_card(
     from photo51.config.model import ModelCardParams
     from photo51.model.adapters import load_model
     from photo51.model.card import write_card
-    from photo51.model.corpus import load
+    from photo51.model.corpus import load_corpus
 
     torch.set_num_threads(threads)
     settings = parse(ModelCardParams, params)
     opened = load_model(model, device="cpu", dtype="float32")
-    card = write_card(opened, load(corpus), run or model.resolve().parent, model, settings)
+    card = write_card(opened, load_corpus(corpus), run or model.resolve().parent, model, settings)
     for row in card["heldout"]:
         if row["predictor"] in {"model", card["best_markov"][row["group"]]}:
             typer.echo(f"{row['group']}\t{row['predictor']}\t{row['bits']:.4f}")

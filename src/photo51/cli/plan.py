@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 RATES = Path("results/bench/rates.json")
 
 
-@app.command(rich_help_panel=SETUP)
-def plan(
+@app.command("plan", rich_help_panel=SETUP)
+def plan_command(
     config: Annotated[
         Path | None,
         typer.Argument(help="configuration of the run; default: config.yaml, or config/config.yaml, of this folder"),
@@ -53,7 +53,7 @@ def plan(
     from photo51.config.paths import configuration_file, read_configuration
     from photo51.genome.sizes import amount, of_bases
     from photo51.io import free_bytes, write_json
-    from photo51.plan.cost import Site
+    from photo51.plan.cost import ComputeSite
     from photo51.plan.cost import plan as reckon
     from photo51.plan.machines import UTILISATION, Rates
     from photo51.plan.machines import machine as known
@@ -65,7 +65,7 @@ def plan(
     read = of_bases(bases, configuration.genome) if bases else amount(configuration.genomes, configuration.genome)
     size = _size(configuration, device)
     _measured(rates, anew=measure)
-    site = Site(
+    site = ComputeSite(
         Rates.read(rates),
         device,
         devices,
@@ -84,16 +84,16 @@ def _measured(path: Path, *, anew: bool) -> None:
     if path.is_file() and not anew:
         return
     from photo51.io import write_json
-    from photo51.plan.rates import measure
+    from photo51.plan.rates import measure_rates
 
     typer.echo(f"measuring what this machine can do, once; the file is {path}", err=True)
-    write_json(measure(quick=True), path)
+    write_json(measure_rates(quick=True), path)
 
 
 def _size(config: Config, device: Machine | None) -> Size:
     """Model of a configuration, without its weights."""
     from photo51.model.adapters import parse_name, torch_dtype
-    from photo51.model.checkpoints import configuration, shipped
+    from photo51.model.checkpoints import configuration, shipped_model
     from photo51.model.flops import blocks_read, forward_flops
     from photo51.model.hardware import window_bytes
     from photo51.model.presets import PRESETS, preset
@@ -105,7 +105,7 @@ def _size(config: Config, device: Machine | None) -> Size:
     if released is not None:
         architecture = released.config()
     elif name.startswith("sh2:"):
-        architecture = configuration(shipped(name.removeprefix("sh2:")))
+        architecture = configuration(shipped_model(name.removeprefix("sh2:")))
     elif name.startswith("hf:"):
         raise InputError(
             f"activations.model: need a StripedHyena (sh2:, evo2:, evo1: or a folder) to plan for, got {name!r}"

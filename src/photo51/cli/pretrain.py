@@ -52,9 +52,9 @@ def pretrain(
 
     from photo51.config import parse
     from photo51.config.pretrain import PretrainParams
-    from photo51.model.corpus import load
+    from photo51.model.corpus import load_corpus
     from photo51.model.pretrain import Trainer
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    Trainer(load(corpus), parse(PretrainParams, params), out, device, threads).fit()
+    Trainer(load_corpus(corpus), parse(PretrainParams, params), out, device, threads).fit()

@@ -80,12 +80,12 @@ def doctor() -> None:
     """
     from rich.console import Console
 
-    from photo51.project.doctor import BAD, NOTE, examine
+    from photo51.project.doctor import BAD, NOTE, checkup
 
     console = Console(highlight=False, soft_wrap=True)
     colours = {BAD: "red", NOTE: "yellow"}
     problems = 0
-    for finding in examine(Path()):
+    for finding in checkup(Path()):
         problems += finding.state == BAD
         console.print(f"{finding.state:<8}", style=colours.get(finding.state, "green"), end="")
         console.print(f"{finding.topic:<11}{finding.text}", markup=False)

@@ -13,8 +13,8 @@ from photo51.cli.app import ThreadsOption, app, set_threads
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
 
 
-@app.command()
-def read(
+@app.command("read")
+def read_command(
     sequence: Annotated[str, typer.Argument(help="FASTA or GenBank file, bases, or an accession such as NC_001416.1")],
     out: Annotated[
         Path | None, typer.Option(help="folder to write; default: what is read with .read behind it, here")

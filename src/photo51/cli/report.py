@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from photo51.cli.app import RESULTS, app
-from photo51.cli.stage import Job, RunArgument, stage
+from photo51.cli.stage import RunArgument, StageJob, stage
 
 if TYPE_CHECKING:
     from photo51.run.opened import Run
@@ -38,7 +38,7 @@ def _made(config: Path) -> dict[str, Any]:
     params="report.TracksParams",
     configured="tracks",
 )
-def tracks(job: Job, out: Out = None) -> None:
+def tracks(job: StageJob, out: Out = None) -> None:
     """Write genome tracks: bigWig, calls, track hub, IGV page.
 
     A strand each; an IGV session and an offline genome page.
@@ -53,7 +53,7 @@ def tracks(job: Job, out: Out = None) -> None:
 
 
 @stage(RESULTS, reads=("features", "codes"), writes=("atlas",), params="report.AtlasParams", configured="atlas")
-def atlas(job: Job, out: Out = None) -> None:
+def atlas(job: StageJob, out: Out = None) -> None:
     """Write the feature atlas, to be opened from disk."""
     from photo51.report.atlas import make_atlas
 
@@ -66,7 +66,7 @@ def atlas(job: Job, out: Out = None) -> None:
     writes=("findings",),
     params="report.FindingsParams",
 )
-def findings(job: Job, out: Out = None) -> None:
+def findings_command(job: StageJob, out: Out = None) -> None:
     """Write what the run claims, with nulls and verdicts.
 
     A row a claim: its value beside its null, n, p and a verdict.
@@ -89,7 +89,7 @@ def findings(job: Job, out: Out = None) -> None:
     params="report.ReportParams",
     configured="report",
 )
-def report(job: Job, out: Out = None, config: ConfigOption = None) -> None:
+def report(job: StageJob, out: Out = None, config: ConfigOption = None) -> None:
     """Write the report: what the model knows, on one page."""
     from photo51.report.page import write_report
 
@@ -121,8 +121,8 @@ def notebook(
     run_notebook(path, out or run / "notebooks", parse_parameters(words))
 
 
-@app.command(rich_help_panel=RESULTS)
-def feature(
+@app.command("feature", rich_help_panel=RESULTS)
+def feature_command(
     run: RunArgument,
     name: Annotated[str, typer.Argument(metavar="FEATURE", help="feature, as 812 or f812, or its name")],
     sae: SaeOption = "",
@@ -137,8 +137,8 @@ def feature(
     typer.echo(text(feature_facts(opened, feature_called(opened, name))))
 
 
-@app.command(rich_help_panel=RESULTS)
-def find(
+@app.command("find", rich_help_panel=RESULTS)
+def find_command(
     run: RunArgument,
     text: Annotated[
         list[str],
@@ -163,7 +163,7 @@ def find(
     params="report.ExportParams",
     configured="export",
 )
-def export(job: Job, out: Out = None, config: ConfigOption = None) -> None:
+def export_command(job: StageJob, out: Out = None, config: ConfigOption = None) -> None:
     """Export for other programs: AnnData, TSV, RO-Crate.
 
     AnnData for scanpy and cellxgene, every table as TSV, the column dictionary, an RO-Crate.
@@ -176,7 +176,7 @@ def export(job: Job, out: Out = None, config: ConfigOption = None) -> None:
     export_run(run, out or job.path("exports"), job.params, job.made())
 
 
-def _opened(job: Job) -> Run:
+def _opened(job: StageJob) -> Run:
     """The run with the dictionary that is shown."""
     from photo51.run.opened import Run
 

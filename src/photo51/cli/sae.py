@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from photo51.cli.app import DICTIONARY, ThreadsOption, app, set_threads
-from photo51.cli.stage import Job, extra, stage
+from photo51.cli.stage import StageJob, extra, stage
 
 if TYPE_CHECKING:
     from photo51.io.origin import Origin
@@ -24,7 +24,7 @@ Sae = Annotated[Path, typer.Argument(help="folder of the dictionary, sae/NAME")]
     configured="sae",
 )
 def train_sae(
-    job: Job,
+    job: StageJob,
     site: Annotated[str | None, typer.Option(help="site of the activations, where there are several")] = None,
     processes: Annotated[
         int | None,
@@ -40,7 +40,7 @@ def train_sae(
     from photo51.activations.store import ActivationStore
     from photo51.sae.distributed import Ranks, gpus, share_among
     from photo51.sae.quality import training_picture
-    from photo51.sae.report import draw
+    from photo51.sae.report import draw_quality
     from photo51.sae.training import Training
 
     params, out = job.params, job.path("dictionary")
@@ -53,7 +53,7 @@ def train_sae(
     training.run()
     training.finish()
     if not training.ranks.rank:
-        draw(training_picture(training.table()), out / "training.svg")
+        draw_quality(training_picture(training.table()), out / "training.svg")
 
 
 @stage(
@@ -69,7 +69,7 @@ def train_sae(
     params="sae.QualityParams",
     configured="quality",
 )
-def sae_quality(job: Job) -> None:
+def sae_quality(job: StageJob) -> None:
     """Measure a dictionary on held-out positions, with baselines.
 
     Beside PCA, neurons and random directions; another seed, and the dictionary of random weights, where the run has
@@ -81,7 +81,7 @@ def sae_quality(job: Job) -> None:
     from photo51.io.contracts.features import FIDELITY
     from photo51.io.contracts.sae import QUALITY
     from photo51.sae.dictionary import Dictionary
-    from photo51.sae.report import quality_report, stored_codes, with_fidelity, with_others, write_report
+    from photo51.sae.report import quality_report, stored_codes, with_fidelity, with_others, write_quality
     from photo51.sae.training import LOG, read_log
 
     params, dictionary, store = job.params, job.dictionary, job.store()
@@ -100,12 +100,12 @@ def sae_quality(job: Job) -> None:
     report = report._replace(quality=with_others(report.quality, tables))
     log = path if (path := job.path("dictionary") / LOG).is_file() else None
     lineage = job.made(job.path("dictionary_card"))
-    write_report(report, job.path("quality"), lineage, None if log is None else read_log(log))
+    write_quality(report, job.path("quality"), lineage, None if log is None else read_log(log))
 
 
 @stage(DICTIONARY, reads=("workspace",), params="sae.SweepParams")
-def sweep(
-    job: Job,
+def sweep_command(
+    job: StageJob,
     out: Annotated[
         Path | None, typer.Option(help="folder of the dictionaries and sweep.parquet; default: RUN/sweep")
     ] = None,

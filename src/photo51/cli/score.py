@@ -10,8 +10,8 @@ import typer
 from photo51.cli.app import VARIANTS, ParamsOption, ThreadsOption, app, set_threads
 
 
-@app.command(rich_help_panel=VARIANTS)
-def score(
+@app.command("score", rich_help_panel=VARIANTS)
+def score_command(
     vcf: Annotated[Path, typer.Argument(help="VCF file (plain, gzip, bgzip), or a table with pos, ref, alt")],
     genome: Annotated[
         str,
@@ -63,7 +63,7 @@ def score(
         opened_genome,
         write_scores,
     )
-    from photo51.effects.score import score as run
+    from photo51.effects.score import score_file as run
     from photo51.model.adapters import load_model
 
     torch.set_num_threads(threads)

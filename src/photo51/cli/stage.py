@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, get_type_hints
 import typer
 
 from photo51.cli.app import DeviceOption, ParamsOption, PartOption, ThreadsOption, app, parted, set_threads
-from photo51.run.layout import MAIN, Place, place
+from photo51.run.layout import MAIN, RunFile, run_file
 from photo51.types import InputError
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Stage:
     @property
     def wildcards(self) -> tuple[str, ...]:
         """What has to be said to know its files: dictionary, set of variants, name."""
-        stated = {f for name in (*self.reads, *self.writes) for f in place(name).fields}
+        stated = {f for name in (*self.reads, *self.writes) for f in run_file(name).fields}
         return tuple(f for f in _WILDCARDS if f in stated)
 
 
@@ -112,7 +112,7 @@ STAGES: dict[str, Stage] = {}
 
 
 @dataclass
-class Job:
+class StageJob:
     """One call of a stage.
 
     Attributes
@@ -146,7 +146,7 @@ class Job:
 
     def path(self, name: str, /, **values: str) -> Path:
         """Where a file of the run lies."""
-        location = place(name)
+        location = run_file(name)
         filled = {"source": "random" if self.sae == "random" else "model", **self.values}
         if "site" in location.fields and "site" not in values:
             filled["site"] = self.site
@@ -161,7 +161,7 @@ class Job:
 
     def has(self, entry: Extra) -> bool:
         """Whether the run has an optional input."""
-        if entry.place == "activations" and not place("dictionary_card").path(self.run, sae=self.sae).exists():
+        if entry.place == "activations" and not run_file("dictionary_card").path(self.run, sae=self.sae).exists():
             return False
         return self.path(entry.place, **entry.values).exists()
 
@@ -175,11 +175,11 @@ class Job:
         """
         for name in self.stage.reads:
             if not (path := self.path(name)).exists():
-                raise InputError(_absent(path, place(name)))
+                raise InputError(_absent(path, run_file(name)))
         for entry in self.stage.extras:
             optional = self.extra(entry.name)
             if optional is not None and not optional.exists():
-                raise InputError(f"--with {entry.name}: {_absent(optional, place(entry.place))}")
+                raise InputError(f"--with {entry.name}: {_absent(optional, run_file(entry.place))}")
 
     # ---- what the configuration of the run says where the command line does not
 
@@ -189,7 +189,7 @@ class Job:
         from photo51.config.base import parse
         from photo51.config.run import Config
 
-        path = place("config").path(self.run)
+        path = run_file("config").path(self.run)
         return parse(Config, str(path)) if path.is_file() else None
 
     @cached_property
@@ -249,7 +249,7 @@ class Job:
         if len(chosen) != 1:
             raise InputError(
                 f"{folder}: need activations of one site, or --site, got {', '.join(sites) or 'none'}. "
-                f"{place('activations').how}"
+                f"{run_file('activations').how}"
             )
         return chosen[0]
 
@@ -304,7 +304,7 @@ class Job:
         return provenance(self.stage.name, stated, [p for p in inputs if p is not None])
 
 
-def _absent(path: Path, location: Place) -> str:
+def _absent(path: Path, location: RunFile) -> str:
     what = location.what[:1].lower() + location.what[1:]
     return f"{path}: need {what}, got no such file. {location.how}"
 
@@ -324,11 +324,12 @@ def stage(
     """Make a function of a `Job` a stage and its command; further parameters of the function are options of the
     command.
 
+    A function may be called like its command with `_command` behind it, where another room has the bare name.
     Parameters are those of `Stage`; the first line of the function's docstring is its summary in `photo51 --help`.
     """
 
     def register(work: Callable[..., None]) -> Callable[..., None]:
-        name = work.__name__.replace("_", "-")
+        name = work.__name__.removesuffix("_command").replace("_", "-")
         STAGES[name] = Stage(name, group, reads, writes, extras, params, configured, scatter, joined, model)
         app.command(name, rich_help_panel=group)(_command(STAGES[name], work))
         return work
@@ -345,7 +346,7 @@ def _command(record: Stage, work: Callable[..., None]) -> Callable[..., None]:
         threads = arguments.pop("threads")
         set_threads(threads)
         values = {name: arguments.pop(name) for name in record.wildcards}
-        job = Job(
+        job = StageJob(
             record,
             arguments.pop("run"),
             values,
@@ -394,7 +395,7 @@ def _command(record: Stage, work: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
-def _extras(job: Job, stated: str | None) -> frozenset[str]:
+def _extras(job: StageJob, stated: str | None) -> frozenset[str]:
     """Optional inputs that are used: those stated, else those that are there, which is said."""
     by_name = {e.name: e for e in job.stage.extras}
     if stated is None:

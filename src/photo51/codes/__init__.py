@@ -4,7 +4,7 @@ out.
 Start with `store`; nothing here needs torch.
 """
 
-from photo51.codes.shard import shard_path, write_shard
+from photo51.codes.shard import codes_path, write_codes
 from photo51.codes.store import CodesMeta, CodesStore, gather
 
-__all__ = ["CodesMeta", "CodesStore", "gather", "shard_path", "write_shard"]
+__all__ = ["CodesMeta", "CodesStore", "codes_path", "gather", "write_codes"]

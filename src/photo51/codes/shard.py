@@ -91,12 +91,12 @@ class CodesMeta:
             raise InputError(f"{label}: need a file of codes, got one without their meta data") from e
 
 
-def shard_path(folder: Path | str, shard: int, strand: Strand) -> Path:
+def codes_path(folder: Path | str, shard: int, strand: Strand) -> Path:
     """File of a shard."""
     return Path(folder) / f"{shard:05d}.{_WORDS[strand]}.safetensors"
 
 
-def write_shard(
+def write_codes(
     folder: Path | str,
     shard: int,
     strand: Strand,
@@ -114,7 +114,7 @@ def write_shard(
     InputError
         For codes that are negative, not finite or too large for float16, naming row and feature; and for another width.
     """
-    path = shard_path(folder, shard, strand)
+    path = codes_path(folder, shard, strand)
     codes = sp.csr_matrix(codes)
     if codes.shape[1] != meta.n_features:
         raise InputError(f"{path}: need codes of {meta.n_features} features, got {codes.shape[1]}")

@@ -29,14 +29,14 @@ FlankScore = Callable[[pd.DataFrame], NDArray[np.float64]]
 """Score of each of some variants (genome, chrom, pos, ref, alt, variant), (n,)."""
 
 
-class Change(NamedTuple):
+class LengthChange(NamedTuple):
     """Kind of a change, and the length by which it is compared (bases)."""
 
     kind: str
     length: int
 
 
-class Null(NamedTuple):
+class LengthNull(NamedTuple):
     """Scores of random changes: their number, mean, spread, and how the mean moves with GC."""
 
     n: int
@@ -50,7 +50,7 @@ class Null(NamedTuple):
         return self.mean + self.slope * (gc - self.gc)
 
 
-def classify(genomes: Genomes, genome: str, chrom: str, pos: int, ref: str, alt: str) -> Change:
+def classify_change(genomes: Genomes, genome: str, chrom: str, pos: int, ref: str, alt: str) -> LengthChange:
     """What a change is; an insertion of what stands beside it is a duplication."""
     head = 0
     while head < min(len(ref), len(alt)) and ref[head] == alt[head]:
@@ -62,17 +62,17 @@ def classify(genomes: Genomes, genome: str, chrom: str, pos: int, ref: str, alt:
     if len(gone) == len(new):
         inverted = len(gone) > 2 and new == gone.translate(_COMPLEMENT)[::-1]
         kind = "inversion" if inverted else "substitution" if len(gone) <= 1 else "mnv"
-        return Change(kind, _ladder(max(len(gone), 1)))
+        return LengthChange(kind, _ladder(max(len(gone), 1)))
     if gone and new:
-        return Change("delins", _ladder(max(len(gone), len(new))))
+        return LengthChange("delins", _ladder(max(len(gone), len(new))))
     if gone:
-        return Change("deletion", _ladder(len(gone)))
+        return LengthChange("deletion", _ladder(len(gone)))
     border = pos + head
     beside = (
         _bases(genomes, genome, chrom, border - len(new), border),
         _bases(genomes, genome, chrom, border, border + len(new)),
     )
-    return Change("duplication" if new in beside else "insertion", _ladder(len(new)))
+    return LengthChange("duplication" if new in beside else "insertion", _ladder(len(new)))
 
 
 def _ladder(length: int) -> int:
@@ -100,7 +100,7 @@ def gc_around(genomes: Genomes, genome: str, chrom: str, pos: int) -> float:
 
 
 def random_changes(
-    genomes: Genomes, genome: str, chroms: list[str], change: Change, n: int, rng: np.random.Generator
+    genomes: Genomes, genome: str, chroms: list[str], change: LengthChange, n: int, rng: np.random.Generator
 ) -> pd.DataFrame:
     """Random changes of a kind and length, n rows: genome, chrom, pos, ref, alt, variant, gc (of the 200 bases around).
 
@@ -174,12 +174,12 @@ def nulls(
     genomes: Genomes,
     genome: str,
     chroms: list[str],
-    changes: set[Change],
+    changes: set[LengthChange],
     score: FlankScore,
     *,
     n: int,
     seed: int,
-) -> dict[Change, Null]:
+) -> dict[LengthChange, LengthNull]:
     """Scores of `n` random changes of each kind and length, by the same scorer.
 
     Each kind and length is scored alone, so that a null does not depend on what else is asked. All are drawn at the
@@ -203,5 +203,5 @@ def nulls(
         slope = float(spread @ values / (spread @ spread)) if np.ptp(gc) > 1e-6 and n >= 16 else 0.0
         rest = values - values.mean() - slope * spread
         sd = float(np.sqrt((rest**2).sum() / max(n - 2, 1)))
-        out[change] = Null(n, float(values.mean()), max(sd, 1e-9), slope, float(gc.mean()))
+        out[change] = LengthNull(n, float(values.mean()), max(sd, 1e-9), slope, float(gc.mean()))
     return out

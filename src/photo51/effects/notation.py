@@ -50,14 +50,14 @@ _RESIDUES = dict(
 FORMS = "m.3243A>G, NC_000962.3:761155:C>T or katG S315T"
 
 
-class Found(NamedTuple):
+class GenomeVariant(NamedTuple):
     """A variant and the genome it is of."""
 
     genome: str
     variant: Variant
 
 
-def read_variant(text: str, genomes: Genomes) -> list[Found]:
+def read_variant(text: str, genomes: Genomes) -> list[GenomeVariant]:
     """Look a variant up in prepared genomes.
 
     Returns
@@ -107,7 +107,9 @@ def _contigs(genomes: Genomes, name: str, *, mitochondrial: bool = False) -> lis
     return [r[:3] for r in chosen]
 
 
-def _placed(text: str, genomes: Genomes, pool: list[tuple[str, str, int]], position: str, ref: str, alt: str) -> Found:
+def _placed(
+    text: str, genomes: Genomes, pool: list[tuple[str, str, int]], position: str, ref: str, alt: str
+) -> GenomeVariant:
     """The one contig of a pool whose bases are the reference allele."""
     pos, ref, alt = int(position.replace(",", "")) - 1, ref.upper(), alt.upper()
     if ref == alt:
@@ -125,7 +127,7 @@ def _placed(text: str, genomes: Genomes, pool: list[tuple[str, str, int]], posit
             f"variant {text}: need one contig, got {len(fits)} that have {ref} there"
             f" ({', '.join(c for _, c in fits[:6])}); write CONTIG:POS:REF>ALT"
         )
-    return Found(fits[0][0], Variant(fits[0][1], pos, ref, alt))
+    return GenomeVariant(fits[0][0], Variant(fits[0][1], pos, ref, alt))
 
 
 def _residue(text: str, notation: str) -> str:
@@ -136,7 +138,7 @@ def _residue(text: str, notation: str) -> str:
     return _RESIDUES[text.capitalize()]
 
 
-def _of_protein(text: str, genomes: Genomes, gene: str, old: str, number: int, new: str) -> list[Found]:
+def _of_protein(text: str, genomes: Genomes, gene: str, old: str, number: int, new: str) -> list[GenomeVariant]:
     """Changes of a codon that make a change of the protein."""
     if new in {old, "="}:
         raise InputError(f"variant {text}: need a change of the amino acid, got none; write the bases instead")
@@ -185,7 +187,7 @@ def _changes(
     change: tuple[str, str],
     *,
     first: bool,
-) -> list[Found] | str:
+) -> list[GenomeVariant] | str:
     """Variants of a codon from one amino acid to another; the amino acid that is there, where it is another."""
     old, new = change
     table = CodonTable.unambiguous_dna_by_id[genomes.genetic_code(genome, chrom)]
@@ -195,7 +197,7 @@ def _changes(
     there = "*" if codon in table.stop_codons else table.forward_table.get(codon, "?")
     if there != old and not (first and old == "M" and codon in table.start_codons):
         return there
-    out: list[tuple[int, Found]] = []
+    out: list[tuple[int, GenomeVariant]] = []
     for other in map("".join, product("ACGT", repeat=3)):
         makes = "*" if other in table.stop_codons else table.forward_table.get(other, "?")
         changed = [i for i in range(3) if other[i] != codon[i]]
@@ -207,6 +209,6 @@ def _changes(
         inner = slice(min(changed), max(changed) + 1)
         pair = [encode(codon[inner]), encode(other[inner])]
         ref, alt = (decode(p if strand == "+" else reverse_complement(p)) for p in pair)
-        out.append((len(changed), Found(genome, Variant(chrom, low, ref, alt))))
+        out.append((len(changed), GenomeVariant(genome, Variant(chrom, low, ref, alt))))
     fewest = min((n for n, _ in out), default=0)
     return [f for n, f in sorted(out) if n == fewest]

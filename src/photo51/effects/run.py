@@ -14,7 +14,7 @@ from photo51.effects.choose import chosen, numbers
 from photo51.effects.describe import bare, check_variants, describe
 from photo51.effects.scoring import PlainScorer, Scorer
 from photo51.effects.symbolic import spelled_out
-from photo51.effects.variants import gather, one_origin, score_shard, shard_of, shard_path
+from photo51.effects.variants import effects_path, gather_effects, one_origin, score_shard, shard_of
 from photo51.effects.windows import places
 from photo51.genome.alleles import VariantSet
 from photo51.genome.genomes import Genomes
@@ -139,7 +139,7 @@ def _only(genomes: Genomes) -> str:
     return names[0]
 
 
-def made_by(folder: Path, files: Sequence[Path], params: VariantsParams, hashes: dict[str, str]) -> Provenance:
+def set_provenance(folder: Path, files: Sequence[Path], params: VariantsParams, hashes: dict[str, str]) -> Provenance:
     """Provenance of a set: parameters, the files' hashes, and those of model and dictionary."""
     lineage = provenance("variants", params, [*files, folder / "sequences.fa"])
     return lineage.model_copy(update={"inputs": {**lineage.inputs, **hashes}})
@@ -163,7 +163,7 @@ def run_shards(
             variants.genomes,
             variants.described,
             params,
-            path=shard_path(out, shard, n_shards),
+            path=effects_path(out, shard, n_shards),
             chosen_places=shard_of(everything, shard, n_shards),
             lineage=lineage,
         )
@@ -189,7 +189,7 @@ def scorer_of(
 
 def gather_shards(variants: VariantFile, *, out: Path, n_shards: int) -> pd.DataFrame:
     """Join all shards of a set to its table, its Δ (`.h5ad`) and its refused variants (`refused/`)."""
-    paths = [shard_path(out, i, n_shards) for i in range(n_shards)]
+    paths = [effects_path(out, i, n_shards) for i in range(n_shards)]
     if missing := [p for p in paths if not p.is_file()]:
         raise InputError(f"{out}: need {n_shards} shards, got none at {missing[0]}; score it first")
     lineage = one_origin(paths)
@@ -197,4 +197,4 @@ def gather_shards(variants: VariantFile, *, out: Path, n_shards: int) -> pd.Data
     lineage = lineage.model_copy(update={"inputs": {**lineage.inputs, **annotations}})
     refused = REFUSED_VARIANTS.check(variants.refused) if len(variants.refused) else REFUSED_VARIANTS.empty()
     write_table(refused, out.parent / "refused" / out.name, REFUSED_VARIANTS, lineage)
-    return gather(variants.described, paths, out, lineage)
+    return gather_effects(variants.described, paths, out, lineage)

@@ -202,7 +202,7 @@ def dictionary_of(sae: str | None, model: str) -> Dictionary | None:
     )
 
 
-def score(
+def score_file(
     folder: Path,
     files: Sequence[Path],
     model: DnaModel,

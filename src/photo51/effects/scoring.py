@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from torch import Tensor
 
-from photo51.effects.windows import Reading, focus
+from photo51.effects.windows import AlleleReading, focus
 from photo51.io.origin import Origin
 from photo51.model.adapters import DnaModel
 from photo51.model.cache import HyenaCache
@@ -28,7 +28,7 @@ from photo51.model.tokenizer import PAD
 STATISTICS = ("focal", "near", "window")
 
 
-class Dictionary(Protocol):
+class EncodingDictionary(Protocol):
     """A sparse autoencoder as far as variants need it (`photo51.sae.dictionary.Dictionary`)."""
 
     @property
@@ -43,7 +43,7 @@ class Dictionary(Protocol):
         """Codes (tokens, features) of activations (tokens, d_model), each base for itself."""
 
 
-class Effect(NamedTuple):
+class AlleleEffect(NamedTuple):
     """One allele read in one direction.
 
     Attributes
@@ -70,7 +70,7 @@ class Effect(NamedTuple):
     window: NDArray[np.float32]
 
 
-class Read(NamedTuple):
+class AlleleRead(NamedTuple):
     """A window from token `start` on: log-probability of each token and activations of each base."""
 
     start: int
@@ -89,7 +89,7 @@ class Comparer:
         Bases after the focal base that `near` covers.
     """
 
-    def __init__(self, dictionary: Dictionary, *, reach: int = 15):
+    def __init__(self, dictionary: EncodingDictionary, *, reach: int = 15):
         self.dictionary = dictionary
         self.site = dictionary.origin.site
         self.reach = reach
@@ -100,7 +100,9 @@ class Comparer:
             return np.zeros(self.dictionary.n_features)
         return np.ones(len(x)) @ self.dictionary.encode(x)
 
-    def compare(self, reading: Reading, i: int, ref: Read, alt: Read, ref_total: NDArray[np.float64]) -> Effect:
+    def compare(
+        self, reading: AlleleReading, i: int, ref: AlleleRead, alt: AlleleRead, ref_total: NDArray[np.float64]
+    ) -> AlleleEffect:
         """Effect of allele `i` of a window; `ref_total` is `total(ref.x)`, which its alleles share."""
         pairs = reading.pairs[i]
         focal = focus(pairs, self.reach)
@@ -112,7 +114,7 @@ class Comparer:
         new = pairs.alt_only[pairs.alt_only - alt.start >= first_alt] - alt.start
         ref_tail = ref_total - self.total(ref.x[:first_ref]) - self.total(ref.x[gone])
         alt_tail = self.total(alt.x[first_alt:]) - self.total(alt.x[new])
-        return Effect(
+        return AlleleEffect(
             int(reading.rows[i]),
             float(alt.log_p.sum() - ref.log_p.sum()),
             float(alt.log_p[a[shared]].sum() - ref.log_p[r[shared]].sum()),
@@ -122,7 +124,9 @@ class Comparer:
             (alt_tail - ref_tail).astype(np.float32),
         )
 
-    def _near(self, ref: Read, alt: Read, r: NDArray[np.int64], a: NDArray[np.int64]) -> NDArray[np.float32]:
+    def _near(
+        self, ref: AlleleRead, alt: AlleleRead, r: NDArray[np.int64], a: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
         """Change of each feature at each of a few aligned bases, (bases, n_features)."""
         codes = self.dictionary.encode(np.concatenate([ref.x[r], alt.x[a]]))
         return (codes[len(r) :] - codes[: len(r)]).toarray().astype(np.float32)
@@ -139,21 +143,21 @@ class PlainScorer(Comparer):
         As in `Comparer`.
     """
 
-    def __init__(self, model: DnaModel, dictionary: Dictionary, *, reach: int = 15):
+    def __init__(self, model: DnaModel, dictionary: EncodingDictionary, *, reach: int = 15):
         super().__init__(dictionary, reach=reach)
         self.model = model
 
-    def score(self, batch: Sequence[Reading]) -> Iterator[Effect]:
+    def score(self, batch: Sequence[AlleleReading]) -> Iterator[AlleleEffect]:
         """Score the alleles of windows, one after the other."""
         for reading in batch:
             for i, alt in enumerate(reading.alts):
                 ref_read = self._full(reading.ref)
                 yield self.compare(reading, i, ref_read, self._full(alt), self.total(ref_read.x))
 
-    def _full(self, ids: NDArray[np.uint8]) -> Read:
+    def _full(self, ids: NDArray[np.uint8]) -> AlleleRead:
         log_p = np.nan_to_num(self.model.log_probs([ids], over="vocabulary")[0]).astype(np.float64)
         x = self.model.read([ids], [self.site]).activations[self.site][0]
-        return Read(0, log_p, x.float().cpu().numpy())
+        return AlleleRead(0, log_p, x.float().cpu().numpy())
 
 
 class Scorer(Comparer):
@@ -170,7 +174,7 @@ class Scorer(Comparer):
     """
 
     def __init__(
-        self, model: StripedHyenaForCausalLM, dictionary: Dictionary, *, reach: int = 15, tokens: int = 32_768
+        self, model: StripedHyenaForCausalLM, dictionary: EncodingDictionary, *, reach: int = 15, tokens: int = 32_768
     ):
         super().__init__(dictionary, reach=reach)
         self.model = model.eval()
@@ -178,7 +182,7 @@ class Scorer(Comparer):
         self.device = model.embedding_layer.weight.device
 
     @torch.no_grad()
-    def score(self, batch: Sequence[Reading]) -> Iterator[Effect]:
+    def score(self, batch: Sequence[AlleleReading]) -> Iterator[AlleleEffect]:
         """Score the alleles of windows with one prefix length, prefixes shared."""
         prefix = batch[0].prefix
         state, last = self._prefixes(batch, prefix)
@@ -191,7 +195,7 @@ class Scorer(Comparer):
         for (b, i), alt in zip(alleles, self._read(windows, state, last, prefix_of, prefix), strict=True):
             yield self.compare(batch[b], i, refs[b], alt, totals[b])
 
-    def _prefixes(self, batch: Sequence[Reading], prefix: int) -> tuple[HyenaCache, Tensor | None]:
+    def _prefixes(self, batch: Sequence[AlleleReading], prefix: int) -> tuple[HyenaCache, Tensor | None]:
         """State after the shared prefixes, and the hidden state of their last token, (windows, 1, d_model)."""
         state = HyenaCache(len(self.model.blocks))
         if not prefix:
@@ -208,7 +212,7 @@ class Scorer(Comparer):
         last: Tensor | None,
         prefix_of: NDArray[np.int64],
         start: int,
-    ) -> Iterator[Read]:
+    ) -> Iterator[AlleleRead]:
         """Read token ids (each from `start` on), window i going on from state `of[i]`; padding on the right touches
         nothing.
         """
@@ -234,7 +238,7 @@ class Scorer(Comparer):
         selected: Tensor,
         start: int,
         windows: Sequence[NDArray[np.uint8]],
-    ) -> Iterator[Read]:
+    ) -> Iterator[AlleleRead]:
         sites = Sites([self.site])
         cache = state.map(lambda tensor: tensor.index_select(0, selected))
         hidden = self.model.hidden(ids, cache=cache, sites=sites)
@@ -247,4 +251,4 @@ class Scorer(Comparer):
         if last is None:  # nothing predicts the first token of a sequence
             log_p = F.pad(log_p, (1, 0))
         for i, window in enumerate(windows):
-            yield Read(start, log_p[i, : len(window)].double().cpu().numpy(), x[i, : len(window)])
+            yield AlleleRead(start, log_p[i, : len(window)].double().cpu().numpy(), x[i, : len(window)])

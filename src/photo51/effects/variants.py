@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from photo51.config.biomarkers import VariantsParams
-from photo51.effects.length_null import classify, gc_around, nulls
-from photo51.effects.scoring import STATISTICS, Effect, PlainScorer, Scorer
-from photo51.effects.windows import Place, batches, places, readings
+from photo51.effects.length_null import classify_change, gc_around, nulls
+from photo51.effects.scoring import STATISTICS, AlleleEffect, PlainScorer, Scorer
+from photo51.effects.windows import ScoringPlace, batches, places, readings
 from photo51.genome.genomes import Genomes
 from photo51.io import Provenance, content_hash, read_h5ad, write_h5ad, write_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
@@ -38,7 +38,7 @@ def variant_effects(
     genomes: Genomes,
     variants: pd.DataFrame,
     params: VariantsParams,
-    chosen_places: Sequence[Place] | None = None,
+    chosen_places: Sequence[ScoringPlace] | None = None,
 ) -> ad.AnnData:
     """Score variants, both strands.
 
@@ -83,7 +83,7 @@ class _Kept(NamedTuple):
     deltas: dict[str, sparse.csr_matrix]
 
 
-def _trimmed(effect: Effect, keep: int) -> _Kept:
+def _trimmed(effect: AlleleEffect, keep: int) -> _Kept:
     deltas = {name: _largest(getattr(effect, name), keep) for name in STATISTICS}
     return _Kept(effect.llr, effect.llr_flank, effect.embedding, deltas)
 
@@ -127,7 +127,7 @@ def _stacked(rows: list[sparse.csr_matrix], n_features: int) -> sparse.csr_matri
     return sparse.csr_matrix(sparse.vstack(rows)) if rows else sparse.csr_matrix((0, n_features), dtype=np.float32)
 
 
-def shard_of(all_places: Sequence[Place], shard: int, n_shards: int) -> list[Place]:
+def shard_of(all_places: Sequence[ScoringPlace], shard: int, n_shards: int) -> list[ScoringPlace]:
     """Windows of a shard: a run of neighbours with about its share of the variants."""
     if not 0 <= shard < n_shards:
         raise InputError(f"shard: need 0 <= shard < {n_shards}, got {shard}")
@@ -136,7 +136,7 @@ def shard_of(all_places: Sequence[Place], shard: int, n_shards: int) -> list[Pla
     return [p for p, o in zip(all_places, owner, strict=True) if o == shard]
 
 
-def shard_path(out: Path, shard: int, n_shards: int) -> Path:
+def effects_path(out: Path, shard: int, n_shards: int) -> Path:
     """File of a shard of the set whose table is `out`."""
     return out.parent / f"{out.stem}.shards" / f"{shard:04d}-of-{n_shards:04d}.h5ad"
 
@@ -148,7 +148,7 @@ def score_shard(
     params: VariantsParams,
     *,
     path: Path,
-    chosen_places: Sequence[Place],
+    chosen_places: Sequence[ScoringPlace],
     lineage: Provenance,
 ) -> bool:
     """Score the windows of a shard and write it; return whether there was anything to do.
@@ -187,7 +187,7 @@ def add_nulls(
         return
     own_rows = variants.iloc[effects.obs["row"].to_numpy()]
     changes = [
-        classify(genomes, str(g), str(c), int(p), str(r), str(a))
+        classify_change(genomes, str(g), str(c), int(p), str(r), str(a))
         for g, c, p, r, a in zip(*(own_rows[n] for n in columns), strict=True)
     ]
 
@@ -242,7 +242,7 @@ def one_origin(shards: Sequence[Path]) -> Provenance:
     return Provenance.model_validate_json(provenances[0])
 
 
-def gather(described: pd.DataFrame, shards: Iterable[Path], out: Path, lineage: Provenance) -> pd.DataFrame:
+def gather_effects(described: pd.DataFrame, shards: Iterable[Path], out: Path, lineage: Provenance) -> pd.DataFrame:
     """Join shards to `out` (parquet) and the Δ beside it (`.h5ad`), rows in the order of `described`.
 
     Raises

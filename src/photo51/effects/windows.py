@@ -20,7 +20,7 @@ from photo51.genome.genomes import Genomes
 from photo51.types import STRANDS, Strand, Variant
 
 
-class Place(NamedTuple):
+class ScoringPlace(NamedTuple):
     """A window and the variants read in it.
 
     Attributes
@@ -46,7 +46,7 @@ class Place(NamedTuple):
     after: int | None = None
 
 
-class Reading(NamedTuple):
+class AlleleReading(NamedTuple):
     """One window in one direction, with its alternative alleles.
 
     Attributes
@@ -73,7 +73,7 @@ class Reading(NamedTuple):
     rows: NDArray[np.int64]
 
 
-def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> list[Place]:
+def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> list[ScoringPlace]:
     """Windows of all variants, in the order of the genome.
 
     Parameters
@@ -90,7 +90,7 @@ def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> 
     Each variant in exactly one window. Near the ends of a linear contig windows are moved inwards, not
     shortened; a contig shorter than a window is read whole.
     """
-    out: list[Place] = []
+    out: list[ScoringPlace] = []
     middle = (variants["pos"] + variants["ref"].str.len() // 2).to_numpy()
     zone = middle // params.snap
     keys = list(zip(variants["genome"], variants["chrom"], zone.tolist(), strict=True))
@@ -101,7 +101,9 @@ def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> 
         start = low + params.snap // 2 - size // 2
         if not circular:
             start = min(max(start, 0), length - size)
-        out.append(Place(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows), params.after))
+        out.append(
+            ScoringPlace(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows), params.after)
+        )
     return out
 
 
@@ -112,7 +114,7 @@ def _grouped(keys: list[tuple[str, str, int]]) -> dict[tuple[str, str, int], lis
     return dict(sorted(groups.items()))
 
 
-def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator[Reading]:
+def readings(place: ScoringPlace, variants: pd.DataFrame, genomes: Genomes) -> Iterator[AlleleReading]:
     """The window of a place in both directions.
 
     Raises
@@ -132,7 +134,7 @@ def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator
             turned = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in turned]
         edge = place.zone[0] - start if strand == "+" else end - place.zone[1]
         prefix = max(0, min([edge, *(r.start for r, _ in turned)]))
-        yield Reading(
+        yield AlleleReading(
             strand,
             prefix,
             turned[0][0].ids,
@@ -142,7 +144,7 @@ def readings(place: Place, variants: pd.DataFrame, genomes: Genomes) -> Iterator
         )
 
 
-def _span(place: Place, variants: Sequence[Variant], strand: Strand) -> tuple[int, int]:
+def _span(place: ScoringPlace, variants: Sequence[Variant], strand: Strand) -> tuple[int, int]:
     """The part of a window that is read in one direction: nothing beyond `after` bases past its variants."""
     if place.after is None:
         return place.start, place.end
@@ -194,10 +196,10 @@ def _following(aligned: NDArray[np.int64], alone: NDArray[np.int64]) -> NDArray[
     return np.searchsorted(aligned, alone[:1]) if len(alone) else np.zeros(0, dtype=np.int64)
 
 
-def batches(items: Sequence[Reading], tokens: int) -> Iterator[list[Reading]]:
+def batches(items: Sequence[AlleleReading], tokens: int) -> Iterator[list[AlleleReading]]:
     """Group readings whose shared prefix has one length, so that their prefixes are read together."""
     ordered = sorted(items, key=lambda r: r.prefix)
-    batch: list[Reading] = []
+    batch: list[AlleleReading] = []
     for reading in ordered:
         full = batch and (len(batch) + 1) * len(reading.ref) > tokens
         if batch and (full or reading.prefix != batch[0].prefix or len(reading.ref) != len(batch[0].ref)):

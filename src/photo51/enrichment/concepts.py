@@ -22,7 +22,7 @@ from photo51.enrichment.few import (
     CROSS,
     FIXED,
     Axis,
-    Plan,
+    FoldPlan,
     calls,
     chunks_of,
     concept_row,
@@ -122,7 +122,7 @@ class Exam:
                 return f"{n} instance{'s' if n != 1 else ''} on {split}, at least {self.params.min_domains} are needed"
         return SCORED
 
-    def _plans(self) -> dict[int, Plan]:
+    def _plans(self) -> dict[int, FoldPlan]:
         """Plans of readings with few instances; their status says what can be told of them."""
         plans = {}
         for r, status in enumerate(self.status):

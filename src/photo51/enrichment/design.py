@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from photo51.config.enrichment import EnrichParams
 from photo51.enrichment.annotations import AnnotationClass, rotation_units, unit_lengths, with_reasons
 from photo51.enrichment.composition import composition_terms, kmer_length
-from photo51.enrichment.residuals import digest, shared_groups
+from photo51.enrichment.residuals import residual_digest, shared_groups
 from photo51.genome.workspace import Workspace
 from photo51.stats.additive import Terms, level_counts, project_group
 from photo51.stats.covariance import even_blocks
@@ -147,7 +147,7 @@ class Design:
     def _name(self, family: Family, members: NDArray[np.int64]) -> str:
         """What decides residuals of some readings."""
         masks = [np.packbits(self.mask(t)) for t in members.tolist()]
-        return digest(np.zeros(0) if self._bases is None else self._bases, self.breaks, family.bounds, *masks)
+        return residual_digest(np.zeros(0) if self._bases is None else self._bases, self.breaks, family.bounds, *masks)
 
     def _residual_group(self, family: Family, members: NDArray[np.int64]) -> NDArray[np.int16]:
         """Residuals of at most `WIDTH` readings, (2 * n_rows, WIDTH)."""

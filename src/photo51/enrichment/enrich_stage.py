@@ -44,7 +44,7 @@ def shared_path(out: Path) -> Path:
     return out / PARTS / FOLDER
 
 
-def made_by(codes: Path, inputs: Inputs, params: EnrichParams) -> Provenance:
+def enrich_provenance(codes: Path, inputs: Inputs, params: EnrichParams) -> Provenance:
     """What decides the numbers of all shards alike."""
     return provenance("enrich", params, [codes / "codes.json", *inputs.files])
 

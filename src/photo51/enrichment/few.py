@@ -16,11 +16,11 @@ from photo51.enrichment.instances import (
     Judged,
     Levels,
     Pieces,
-    copies,
+    copy_groups,
     folds_of,
-    judge,
+    judge_folds,
     levels_of,
-    shifted,
+    shifted_pieces,
 )
 from photo51.enrichment.readout import Readout
 from photo51.enrichment.scoring import matthews
@@ -31,7 +31,7 @@ from photo51.stats.rotation import orient
 FIXED, CROSS, COPIES, GENOMES = "held-out blocks", "cross-validated", "among copies", "across genomes"
 
 
-class Plan(NamedTuple):
+class FoldPlan(NamedTuple):
     """How a reading with few instances is judged.
 
     Attributes
@@ -75,46 +75,48 @@ class Axis:
         self.contigs = np.append(self.bounds[:-1][np.diff(place, prepend=-1) != 0], workspace.n_rows)
         self.genomes = first["genome"].to_numpy()
 
-    def plan(self, c: AnnotationClass, reading: Reading) -> Plan:
+    def plan(self, c: AnnotationClass, reading: Reading) -> FoldPlan:
         """Judge a class within the run, each instance by a choice it had no part in."""
         pieces = pieces_of(c, reading)
         n = pieces.n_instances
         if n < 2:
-            return Plan("", f"{n} instance{'s' if n != 1 else ''}: one to choose on and one to judge on are needed")
+            return FoldPlan("", f"{n} instance{'s' if n != 1 else ''}: one to choose on and one to judge on are needed")
         rng = np.random.default_rng([self.params.seed, 3])
-        group = copies(pieces, self.bases, self.params.leak_k)
+        group = copy_groups(pieces, self.bases, self.params.leak_k)
         folds = folds_of(pieces, group, self.bounds, self.params.folds, rng)
         if folds.n >= 2:
-            return Plan(CROSS, "", pieces, folds)
+            return FoldPlan(CROSS, "", pieces, folds)
         alone = folds_of(pieces, np.arange(n), self.bounds, self.params.folds, rng)
         if alone.n >= 2:
-            return Plan(COPIES, f"{n} instances, all copies of one another", pieces, alone)
-        return Plan("", f"{n} instances in one block or across neighbouring ones: none can be held out")
+            return FoldPlan(COPIES, f"{n} instances, all copies of one another", pieces, alone)
+        return FoldPlan("", f"{n} instances in one block or across neighbouring ones: none can be held out")
 
-    def across(self, c: AnnotationClass, reading: Reading) -> Plan:
+    def across(self, c: AnnotationClass, reading: Reading) -> FoldPlan:
         """Judge a class on each genome by a choice made on the others."""
         pieces = pieces_of(c, reading)
         block = np.searchsorted(self.bounds, pieces.start, side="right") - 1
         having = sorted(set(self.genomes[block]))
         if len(having) < 2:
-            return Plan("", f"instances in {len(having)} genome{'s' if len(having) != 1 else ''}: two are needed")
+            return FoldPlan("", f"instances in {len(having)} genome{'s' if len(having) != 1 else ''}: two are needed")
         names = sorted(set(self.genomes), key=lambda g: (g not in having, g))
         number = np.array([names.index(g) for g in self.genomes])
         instance = np.zeros(pieces.n_instances, dtype=np.int64)
         instance[pieces.instance] = number[block]
         folds = Folds(number, instance, len(names), len(having))
-        return Plan(GENOMES, "", pieces, folds, tuple(names))
+        return FoldPlan(GENOMES, "", pieces, folds, tuple(names))
 
-    def shifts(self, plan: Plan, n: int, seed: int) -> list[tuple[Pieces, Folds]]:
+    def shifts(self, plan: FoldPlan, n: int, seed: int) -> list[tuple[Pieces, Folds]]:
         """Arrangements of the null: instances shifted along their contigs, folds made as for those as they are."""
         assert plan.pieces is not None
         assert plan.folds is not None
         rng = np.random.default_rng([self.params.seed, 4, seed])
         alone = plan.evaluation == COPIES
-        group = np.arange(plan.pieces.n_instances) if alone else copies(plan.pieces, self.bases, self.params.leak_k)
+        group = (
+            np.arange(plan.pieces.n_instances) if alone else copy_groups(plan.pieces, self.bases, self.params.leak_k)
+        )
         out = []
         for _ in range(n):
-            moved = shifted(plan.pieces, self.contigs, rng)
+            moved = shifted_pieces(plan.pieces, self.contigs, rng)
             folds = plan.folds
             if plan.evaluation != GENOMES:
                 folds = folds_of(moved, group, self.bounds, self.params.folds, rng)
@@ -137,13 +139,13 @@ def pieces_of(c: AnnotationClass, reading: Reading) -> Pieces:
 class Result(NamedTuple):
     """What a readout did for a reading: as it is, and under shifts."""
 
-    plan: Plan
+    plan: FoldPlan
     observed: Judged
     null: NDArray[np.float64]
     p: float
 
 
-def judged(axis: Axis, chunks: Sequence[Levels], plan: Plan, n_shifts: int, seed: int) -> Result:
+def judged(axis: Axis, chunks: Sequence[Levels], plan: FoldPlan, n_shifts: int, seed: int) -> Result:
     """Judge a readout for one reading; p counts the shifts that reach what was observed (NaN without shifts).
 
     Where a shift ties everything together, so that nothing can be held out, it reaches nothing.
@@ -151,7 +153,7 @@ def judged(axis: Axis, chunks: Sequence[Levels], plan: Plan, n_shifts: int, seed
     assert plan.pieces is not None
     assert plan.folds is not None
     shifts = [(p, f) for p, f in axis.shifts(plan, n_shifts, seed) if f.n >= 2]
-    results = judge(chunks, [(plan.pieces, plan.folds), *shifts], axis.workspace.n_rows)
+    results = judge_folds(chunks, [(plan.pieces, plan.folds), *shifts], axis.workspace.n_rows)
     null = np.array([j.f1 for j in results[1:]] + [0.0] * (n_shifts - len(shifts)))
     if not n_shifts:
         p = np.nan

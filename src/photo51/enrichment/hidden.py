@@ -24,8 +24,8 @@ from photo51.enrichment.design import Reading
 from photo51.enrichment.domains import domains_of
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.inputs import GENE_KINDS, Inputs
-from photo51.enrichment.known_readings import Explained, by_feature
-from photo51.enrichment.novelty import claims, queue, score
+from photo51.enrichment.known_readings import ExplainingReading, by_feature
+from photo51.enrichment.novelty import claims, novelty_score, queue
 from photo51.enrichment.readout import codes_readout, read_in_chunks
 from photo51.enrichment.scoring import choose_thresholds, confusion, null_f1
 from photo51.genome.workspace import Workspace
@@ -120,7 +120,7 @@ class Proof:
         table: pd.DataFrame,
         concepts: pd.DataFrame,
         enrichment: pd.DataFrame,
-        readings: Sequence[Explained],
+        readings: Sequence[ExplainingReading],
         params: NoveltyParams,
     ):
         self.store, self.inputs, self.table, self.params = store, inputs, table, params
@@ -170,7 +170,7 @@ class Proof:
         now = queue(table, self.params)
         rank = now["rank"].to_numpy()
         lowest_ranked = now["novelty"].to_numpy()[(rank > 0) & (rank <= self.params.top)].min(initial=1.0)
-        best = score(table.assign(d2_explained=0.0))
+        best = novelty_score(table.assign(d2_explained=0.0))
         return table["d2_explained"].notna().to_numpy() & (best >= lowest_ranked)
 
     def _recovered(self, c: AnnotationClass, halves: Halves) -> dict[str, object]:

@@ -118,7 +118,7 @@ class Judged(NamedTuple):
     hit: NDArray[np.int64]
 
 
-def copies(pieces: Pieces, bases: NDArray[np.integer], k: int) -> NDArray[np.int64]:
+def copy_groups(pieces: Pieces, bases: NDArray[np.integer], k: int) -> NDArray[np.int64]:
     """Group of each instance: those that share half of the distinct k-mers of the one that has fewer, also through
     others.
 
@@ -192,7 +192,7 @@ def folds_of(
     return Folds(block, instance, n, len(components))
 
 
-def shifted(pieces: Pieces, contigs: NDArray[np.int64], rng: np.random.Generator) -> Pieces:
+def shifted_pieces(pieces: Pieces, contigs: NDArray[np.int64], rng: np.random.Generator) -> Pieces:
     """Instances shifted circularly along each contig, all of a contig by one distance; a piece over its end becomes
     two.
 
@@ -255,7 +255,7 @@ def levels_of(matrix: sp.csc_array, bounds: NDArray[np.int64], n_levels: int) ->
         first = last
 
 
-def judge(chunks: Sequence[Levels], arrangements: Sequence[tuple[Pieces, Folds]], n_rows: int) -> list[Judged]:
+def judge_folds(chunks: Sequence[Levels], arrangements: Sequence[tuple[Pieces, Folds]], n_rows: int) -> list[Judged]:
     """Choose on the other folds and judge on each, for the instances as they are and for every shift of them.
 
     Parameters

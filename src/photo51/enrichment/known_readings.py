@@ -40,7 +40,7 @@ _SHIFTS = 200
 _POINT = 12  # bases: the widest interval of a class of positions
 
 
-class Explained(NamedTuple):
+class ExplainingReading(NamedTuple):
     """One reading that explains one feature: class, orientation, held-out domain F1 and precision of active bases."""
 
     feature: int
@@ -63,7 +63,7 @@ class Sides(NamedTuple):
 
 def explaining_readings(
     store: CodesStore, features: NDArray[np.integer], inputs: Inputs, params: NoveltyParams
-) -> list[Explained]:
+) -> list[ExplainingReading]:
     """Every reading of every class that explains one of some features.
 
     Parameters
@@ -84,7 +84,7 @@ def explaining_readings(
     classes = [c for c in inputs.classes() if len(c.intervals) and c.mask.any() and not c.mask.all()]
     bounds = workspace.block_bounds
     shifts = random_shifts(bounds, np.random.default_rng([params.seed, 6]), _SHIFTS)
-    explaining: list[Explained] = []
+    explaining: list[ExplainingReading] = []
     chunks = list(read_in_chunks(store, _CHUNK, features))
     for c in progress(classes, "readings", unit="classes"):
         readings = [Reading(0, o) for o in (ORIENTATIONS if c.stranded else ("either",))]
@@ -104,7 +104,9 @@ def explaining_readings(
                     inside = masks[r][active]
                     if beyond or (_is_of_positions(c) and is_pure(inside, masks[r], active, params.explained_gain)):
                         precision = float(inside.mean()) if len(inside) else 0.0
-                        explaining.append(Explained(feature, c.name, reading.orientation, score.f1_domain, precision))
+                        explaining.append(
+                            ExplainingReading(feature, c.name, reading.orientation, score.f1_domain, precision)
+                        )
     return sorted(explaining, key=lambda e: (e.feature, -e.f1, e.annotation, e.orientation))
 
 
@@ -158,7 +160,7 @@ def _active(
     return row[keep], value[keep]
 
 
-def by_feature(explaining: Iterable[Explained], n_features: int, without: Sequence[str] = ()) -> pd.Series:
+def by_feature(explaining: Iterable[ExplainingReading], n_features: int, without: Sequence[str] = ()) -> pd.Series:
     """Readings that explain each feature, as text, (n_features,); empty where none does.
 
     Parameters

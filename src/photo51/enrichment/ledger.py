@@ -44,7 +44,7 @@ class Name(NamedTuple):
     strand: Orientation
 
 
-class Part(NamedTuple):
+class AxisPart(NamedTuple):
     """Part of the axis on which a name is checked.
 
     Attributes
@@ -114,7 +114,7 @@ def ledger(
     return LEDGER.check(table)
 
 
-def parts_of(workspace: Workspace) -> list[Part]:
+def parts_of(workspace: Workspace) -> list[AxisPart]:
     """Either strand, every genome where there are several, every split where there are several."""
     whole = _whole(workspace)
     out = [whole._replace(check="strand", against=s, codes=(i,)) for i, s in enumerate("+-")]
@@ -123,12 +123,12 @@ def parts_of(workspace: Workspace) -> list[Part]:
         values: Sequence[str] = sorted(blocks[column].unique())
         for value in values if len(values) > 1 else ():
             part, rows = workspace.subset(blocks.loc[blocks[column] == value, "block"].to_numpy())
-            out.append(Part(check, value, part, rows))
+            out.append(AxisPart(check, value, part, rows))
     return out
 
 
-def _whole(workspace: Workspace) -> Part:
-    return Part("", "", workspace, np.arange(workspace.n_rows))
+def _whole(workspace: Workspace) -> AxisPart:
+    return AxisPart("", "", workspace, np.arange(workspace.n_rows))
 
 
 def _columns(store: CodesStore, features: Sequence[int]) -> Columns:
@@ -141,7 +141,7 @@ def _columns(store: CodesStore, features: Sequence[int]) -> Columns:
     }
 
 
-def _seed_row(checks: _Checks, name: Name, others: Columns, matched: Matches, part: Part) -> dict[str, object]:
+def _seed_row(checks: _Checks, name: Name, others: Columns, matched: Matches, part: AxisPart) -> dict[str, object]:
     twin, r = int(matched.other[name.feature]), float(matched.r[name.feature])
     if r < checks.params.min_match:  # a feature that another seed does not have has not survived
         return {**checks.blank(name, part, -1), "match_r": r, "p": 1.0, "reason": CHECKED}
@@ -156,7 +156,7 @@ class _Checks:
         self.classes = {c.name: c for c in inputs.classes()}
         self._masks: dict[tuple[str, str, str, str], tuple[Mask, int]] = {}
 
-    def blank(self, name: Name, part: Part, other: int) -> dict[str, object]:
+    def blank(self, name: Name, part: AxisPart, other: int) -> dict[str, object]:
         """A row with nothing measured."""
         nothing = dict.fromkeys(("match_r", "z_rot", "log2_fold", "p"), np.nan)
         return {
@@ -170,7 +170,7 @@ class _Checks:
         }
 
     def row(
-        self, name: Name, part: Part, column: tuple[NDArray[np.int64], NDArray[np.float32]], other: int
+        self, name: Name, part: AxisPart, column: tuple[NDArray[np.int64], NDArray[np.float32]], other: int
     ) -> dict[str, object]:
         """Test a column of codes in the place of a named feature, on a part of the axis."""
         mask, n = self._mask(name, part)
@@ -190,7 +190,7 @@ class _Checks:
         fold = np.log2(max(result.observed, 0.5) / result.mean) if result.mean > 0 else np.nan
         return {**out, "z_rot": result.z, "log2_fold": float(fold), "p": result.p_upper, "reason": CHECKED}
 
-    def _mask(self, name: Name, part: Part) -> tuple[Mask, int]:
+    def _mask(self, name: Name, part: AxisPart) -> tuple[Mask, int]:
         """The class as the name reads it, on the part; and its instances there."""
         key = (name.annotation, name.strand, part.check, part.against)
         if key not in self._masks:
@@ -206,7 +206,7 @@ class _Checks:
 
 
 def _within(
-    column: tuple[NDArray[np.int64], NDArray[np.float32]], part: Part, n_rows: int
+    column: tuple[NDArray[np.int64], NDArray[np.float32]], part: AxisPart, n_rows: int
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
     """Rows and activations of a column on the part's own doubled axis."""
     rows, values = column
@@ -217,7 +217,7 @@ def _within(
     return (place + code * len(part.rows))[keep].astype(np.int64), values[keep]
 
 
-def _instances(c: AnnotationClass, orientation: Orientation, part: Part, n_rows: int) -> Iterator[int]:
+def _instances(c: AnnotationClass, orientation: Orientation, part: AxisPart, n_rows: int) -> Iterator[int]:
     """Instances of a class that the part's codes read, one for each of their pieces."""
     inside = np.zeros(n_rows + 1, dtype=np.int64)
     inside[part.rows + 1] = 1

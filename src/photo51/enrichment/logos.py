@@ -63,7 +63,7 @@ def background(bases: NDArray[np.integer]) -> NDArray[np.float64]:
     return both / both.sum() if both.sum() else np.full(4, 0.25)
 
 
-def logo(windows: NDArray[np.uint8], base: NDArray[np.float64]) -> Logo:
+def logo_of(windows: NDArray[np.uint8], base: NDArray[np.float64]) -> Logo:
     """Logo of aligned windows, (n, width) codes 0..3 and 4 for unknown.
 
     Bits are the Kullback–Leibler divergence of a column from the background, less its expectation in a sample of the
@@ -83,7 +83,9 @@ def logo(windows: NDArray[np.uint8], base: NDArray[np.float64]) -> Logo:
     return Logo(counts, np.maximum(raw - bias, 0.0), len(windows))
 
 
-def aligned(windows: NDArray[np.uint8], base: NDArray[np.float64], reach: int, rounds: int = 10) -> NDArray[np.int64]:
+def best_shifts(
+    windows: NDArray[np.uint8], base: NDArray[np.float64], reach: int, rounds: int = 10
+) -> NDArray[np.int64]:
     """Shifts that line windows up, (n,): each window is moved to where the others' columns score it best.
 
     Parameters

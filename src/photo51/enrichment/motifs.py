@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from photo51.config.enrichment import MotifParams
 from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.logos import Logo, aligned, background, consensus, logo
+from photo51.enrichment.logos import Logo, background, best_shifts, consensus, logo_of
 from photo51.enrichment.profiles import boundary_rows, profile
 from photo51.enrichment.readout import Readout
 from photo51.enrichment.shapes import shape_of
-from photo51.enrichment.windows import Peaks, distinct, sequences, strongest
+from photo51.enrichment.windows import Peaks, distinct, sequences, strongest_rows
 from photo51.io.contracts.enrichment import LOGOS, PROFILES, SHAPES
 from photo51.stats.rotation import Orientation
 
@@ -57,17 +57,17 @@ class Gallery:
     def peaks(self, rows: NDArray[np.integer], values: NDArray[np.floating]) -> Peaks:
         """The strongest places of a column."""
         p = self.params
-        return strongest(rows, values, len(self.bases), count=p.windows, apart=p.apart)
+        return strongest_rows(rows, values, len(self.bases), count=p.windows, apart=p.apart)
 
     def logo(self, rows: NDArray[np.int64]) -> Aligned:
         """Logo of the windows at rows: copies counted once, the rest lined up."""
         p = self.params
         wide = sequences(self.bases, self.stretches, rows, p.upstream + p.shift, p.downstream + p.shift)
         unlike = wide[distinct(wide, p.same)]
-        shifts = aligned(unlike, self.background, p.shift)
+        shifts = best_shifts(unlike, self.background, p.shift)
         width = p.upstream + 1 + p.downstream
         lined = [w[p.shift + s : p.shift + s + width] for w, s in zip(unlike, shifts, strict=True)]
-        return Aligned(logo(np.array(lined).reshape(-1, width), self.background), len(wide) - len(unlike))
+        return Aligned(logo_of(np.array(lined).reshape(-1, width), self.background), len(wide) - len(unlike))
 
     def null_information(self, n: int) -> float:
         """95th percentile of the information of logos of `n` random windows, lined up in the same way (bits)."""

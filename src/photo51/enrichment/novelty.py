@@ -27,7 +27,7 @@ from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.inputs import Inputs
 from photo51.enrichment.matching import matches
 from photo51.enrichment.readout import read_in_chunks
-from photo51.enrichment.windows import repeat_share, sequences, strongest
+from photo51.enrichment.windows import repeat_share, sequences, strongest_rows
 from photo51.io.contracts.enrichment import NOVELTY
 from photo51.progress import progress
 from photo51.stats.multiple import benjamini_hochberg
@@ -93,7 +93,7 @@ def look(
                 continue
             mass[f], density[f] = values.mean(), len(rows) / (2 * n_rows)
             n_blocks[f] = len(np.unique(np.searchsorted(bounds, rows % n_rows, side="right")))
-            peaks = strongest(rows, values, n_rows, count=params.repeat_windows, apart=_APART).rows
+            peaks = strongest_rows(rows, values, n_rows, count=params.repeat_windows, apart=_APART).rows
             loci[f] = _places(inputs, peaks[:_LOCI])
             if n_eff[f] < params.min_n_eff or n_blocks[f] < params.min_contigs:
                 continue
@@ -170,7 +170,7 @@ def claims(concepts: pd.DataFrame, n_features: int, readout: str, params: Novelt
     return pd.DataFrame({"best_annotation": name, "best_f1": f1, "named": named})
 
 
-def score(table: pd.DataFrame, parts: Sequence[str] = PARTS) -> NDArray[np.float64]:
+def novelty_score(table: pd.DataFrame, parts: Sequence[str] = PARTS) -> NDArray[np.float64]:
     """Product of parts; one that was not measured counts as 1."""
     out = np.ones(len(table))
     for part in parts:
@@ -192,16 +192,16 @@ def queue(table: pd.DataFrame, params: NoveltyParams, null: pd.DataFrame | None 
     """
     table = table.copy()
     table["missing"] = _missing(table)
-    table["novelty"] = score(table)
+    table["novelty"] = novelty_score(table)
     table["gate"] = gates(table, params)
     passed = (table["gate"] == PASSED).to_numpy()
     table["null_q95"], table["p"], table["q"], table["novel"] = np.nan, np.nan, np.nan, False
     if null is not None:
-        controls = np.sort(score(null[(gates(null, params) == PASSED).to_numpy()]))
+        controls = np.sort(novelty_score(null[(gates(null, params) == PASSED).to_numpy()]))
         if len(controls):
             table["null_q95"] = float(np.quantile(controls, params.null_quantile))
         # like with like: nothing is taken out of the random-weight model, whose features are ranked by activation alone
-        lower_score = np.fmin(table["novelty"], score(table.assign(strength=table["activation"])))
+        lower_score = np.fmin(table["novelty"], novelty_score(table.assign(strength=table["activation"])))
         p = conformal_p(lower_score.to_numpy(dtype=np.float64)[passed], controls)
         table.loc[passed, "p"], table.loc[passed, "q"] = p, benjamini_hochberg(p)
         measured = table["seed_match_r"].notna()

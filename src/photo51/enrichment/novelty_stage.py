@@ -15,7 +15,7 @@ from photo51.enrichment.design import Design
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.hidden import Proof, explanation_of
 from photo51.enrichment.inputs import Inputs
-from photo51.enrichment.known_readings import Explained, by_feature, explaining_readings
+from photo51.enrichment.known_readings import ExplainingReading, by_feature, explaining_readings
 from photo51.enrichment.novelty import (
     PASSED,
     claims,
@@ -30,7 +30,7 @@ from photo51.enrichment.pairs import effective_sizes
 from photo51.enrichment.readout import codes_readout
 
 
-class Evidence(NamedTuple):
+class NoveltyEvidence(NamedTuple):
     """What there is to judge features by, beside their codes.
 
     Attributes
@@ -62,7 +62,7 @@ class Novelty(NamedTuple):
     hidden: pd.DataFrame
 
 
-def novelty(store: CodesStore, inputs: Inputs, evidence: Evidence, params: NoveltyParams) -> Novelty:
+def novelty(store: CodesStore, inputs: Inputs, evidence: NoveltyEvidence, params: NoveltyParams) -> Novelty:
     """The queue of a run, judged against the random-weight model, and the proof with hidden classes."""
     explanation = explanation_of(inputs, params)
     n_eff_of = evidence.enrichment.groupby("feature")["n_eff"].max()
@@ -120,7 +120,7 @@ def _null(
 
 def _with_readings(
     table: pd.DataFrame, store: CodesStore, inputs: Inputs, params: NoveltyParams
-) -> tuple[pd.DataFrame, list[Explained]]:
+) -> tuple[pd.DataFrame, list[ExplainingReading]]:
     """Parts with the readings of known classes that explain each feature; asked only of features no other gate stops.
 
     Features that a name stops are asked about too: with the class of that name hidden, another reading may still

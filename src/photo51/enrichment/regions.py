@@ -25,7 +25,7 @@ from sklearn.linear_model import LogisticRegression
 from photo51.enrichment.annotations import AnnotationClass
 from photo51.enrichment.design import Reading
 from photo51.enrichment.few import Axis, pieces_of
-from photo51.enrichment.instances import Pieces, copies, shifted
+from photo51.enrichment.instances import Pieces, copy_groups, shifted_pieces
 from photo51.enrichment.leaks import canonical_kmers
 from photo51.stats.binomial import clopper_pearson
 from photo51.stats.rotation import Orientation
@@ -35,7 +35,7 @@ _K = 6
 EITHER: Orientation = "either"
 
 
-class Windows(NamedTuple):
+class RegionWindows(NamedTuple):
     """Windows of instances and of their flanks.
 
     Attributes
@@ -72,7 +72,7 @@ class Told(NamedTuple):
     single: NDArray[np.float64]
 
 
-def windows_of(pieces: Pieces, contigs: NDArray[np.int64], size: int) -> Windows:
+def windows_of(pieces: Pieces, contigs: NDArray[np.int64], size: int) -> RegionWindows:
     """Windows of `size` rows in each instance and in flanks of its length, where these lie in no instance of the class.
 
     Parameters
@@ -98,14 +98,14 @@ def windows_of(pieces: Pieces, contigs: NDArray[np.int64], size: int) -> Windows
         beside = [*_cut(left, a, size), *_cut(b, right, size)]
         rows += [(s, e, i, False) for s, e in beside if not taken[s:e].any()]
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
-    return Windows(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool))
+    return RegionWindows(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool))
 
 
 def _cut(start: int, end: int, size: int) -> list[tuple[int, int]]:
     return [(s, min(s + size, end)) for s in range(start, end, size) if min(s + size, end) - s >= size / 2]
 
 
-def feature_means(rows: sp.csr_array, windows: Windows) -> NDArray[np.float32]:
+def feature_means(rows: sp.csr_array, windows: RegionWindows) -> NDArray[np.float32]:
     """Mean activation of every unit in each window, both strands together, (n_windows, n_units)."""
     n_rows, n = rows.shape[0] // 2, len(windows.start)
     size = windows.end - windows.start
@@ -120,7 +120,7 @@ def feature_means(rows: sp.csr_array, windows: Windows) -> NDArray[np.float32]:
     return ((sums @ rows).toarray() / (2 * np.maximum(size, 1))[:, None]).astype(np.float32)
 
 
-def kmer_shares(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.float32]:
+def kmer_shares(bases: NDArray[np.integer], windows: RegionWindows) -> NDArray[np.float32]:
     """Shares of 6-mers, with their reverse complements, in each window, (n_windows, 2,080)."""
     number: dict[int, int] = {}
     for code in range(4**_K):
@@ -136,7 +136,7 @@ def kmer_shares(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.floa
     return out / np.maximum(out.sum(axis=1, keepdims=True), 1)
 
 
-def gc_share(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.float32]:
+def gc_share(bases: NDArray[np.integer], windows: RegionWindows) -> NDArray[np.float32]:
     """GC of each window, (n_windows, 1)."""
     parts = [bases[a:b] for a, b in zip(windows.start.tolist(), windows.end.tolist(), strict=True)]
     return np.array([[float(np.isin(p, (1, 2)).sum() / max((p < 4).sum(), 1))] for p in parts], np.float32).reshape(
@@ -144,7 +144,7 @@ def gc_share(bases: NDArray[np.integer], windows: Windows) -> NDArray[np.float32
     )
 
 
-def tell(x: NDArray[np.float32], windows: Windows, group: NDArray[np.int64]) -> Told:
+def tell(x: NDArray[np.float32], windows: RegionWindows, group: NDArray[np.int64]) -> Told:
     """Hold out each group of instances once.
 
     Parameters
@@ -201,7 +201,7 @@ def region_rows(axis: Axis, c: AnnotationClass, rows: sp.csr_array, ids: NDArray
     """
     pieces, params = pieces_of(c, Reading(0, EITHER)), axis.params
     length = np.bincount(pieces.instance, pieces.end - pieces.start)
-    group = copies(pieces, axis.bases, params.leak_k)
+    group = copy_groups(pieces, axis.bases, params.leak_k)
     n, n_groups = pieces.n_instances, len(np.unique(group))
     size = max(100, int(np.median(length)) // params.region_windows)
     fixed = {"annotation": c.name, "n_instances": n, "n_groups": n_groups, "window": size}
@@ -225,7 +225,7 @@ def region_rows(axis: Axis, c: AnnotationClass, rows: sp.csr_array, ids: NDArray
     return [fixed | _row(name, feature, auroc, float(p)) for name, feature, auroc, p in out]
 
 
-def _reason(windows: Windows, n: int, n_groups: int) -> str:
+def _reason(windows: RegionWindows, n: int, n_groups: int) -> str:
     if n < 2:
         return f"{n} instance{'s' if n != 1 else ''}: one to learn from and one to be told are needed"
     if n_groups < 2:
@@ -243,7 +243,7 @@ def _shifted_auroc(
     size: int,
     rng: np.random.Generator,
 ) -> float:
-    windows = windows_of(shifted(pieces, axis.contigs, rng), axis.contigs, size)
+    windows = windows_of(shifted_pieces(pieces, axis.contigs, rng), axis.contigs, size)
     if not len(windows.start) or windows.inside.all() or not windows.inside.any():
         return 0.5
     auroc = tell(feature_means(rows, windows), windows, group).auroc

@@ -26,7 +26,7 @@ _WITHOUT_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 Group = NDArray[np.int16]
 
 
-def digest(*parts: NDArray | bytes) -> str:
+def residual_digest(*parts: NDArray | bytes) -> str:
     """Hash of arrays, and of the version of photo51."""
     out = hashlib.sha256(__version__.encode())
     for part in parts:
@@ -43,7 +43,7 @@ def shared_groups(folder: Path, names: Sequence[str], make: Callable[[int], Grou
     folder
         Where the files are.
     names
-        Names of the groups, which say all that decides them (`digest`).
+        Names of the groups, which say all that decides them (`residual_digest`).
     make
         Makes a group, by its index.
     """

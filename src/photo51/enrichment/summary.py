@@ -32,7 +32,7 @@ def gather_concepts(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return CONCEPTS.check(mark_best(table))
 
 
-def summarise(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
+def summarise_concepts(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
     """The best unit of each readout for each class (contract `SUMMARY`); classes that were not scored say why."""
     readouts = {r for r in RIVALS if (concepts["readout"] == r).any()}
     best = {(b.annotation, b.strand, b.readout): b for b in concepts[concepts["best"]].itertuples(index=False)}

@@ -27,7 +27,9 @@ class Peaks(NamedTuple):
     values: NDArray[np.float32]
 
 
-def strongest(rows: NDArray[np.integer], values: NDArray[np.floating], n_rows: int, *, count: int, apart: int) -> Peaks:
+def strongest_rows(
+    rows: NDArray[np.integer], values: NDArray[np.floating], n_rows: int, *, count: int, apart: int
+) -> Peaks:
     """The strongest active rows of a column, at least `apart` bases from each stronger one of the same strand.
 
     Ties go to the lower row.

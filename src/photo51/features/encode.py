@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from photo51 import __version__
 from photo51.activations.extract import Core, Sequences, cores
 from photo51.activations.store import ActivationStore
-from photo51.codes import CodesMeta, shard_path, write_shard
+from photo51.codes import CodesMeta, codes_path, write_codes
 from photo51.config.model import ActivationParams
 from photo51.io import content_hash
 from photo51.io.tensors import is_made
@@ -72,14 +72,14 @@ def encode_store(
         meta = CodesMeta(
             dictionary.hash, store.origin, dictionary.n_features, store.workspace, fingerprint, dictionary.unit
         )
-        paths = {strand: shard_path(out, number, strand) for strand in STRANDS}
+        paths = {strand: codes_path(out, number, strand) for strand in STRANDS}
         missing = [strand for strand, path in paths.items() if not is_made(path, fingerprint)]
         if missing:
             shard.file.verify()
         for strand in missing:
             codes = _encode_rows(store, dictionary, strand, range(shard.row0, shard.row1, CHUNK), shard.row1)
             valid_codes = _without(codes, ~valid[strand][shard.row0 : shard.row1])
-            write_shard(out, number, strand, shard.row0, valid_codes, meta)
+            write_codes(out, number, strand, shard.row0, valid_codes, meta)
         files += paths.values()
     return files
 
@@ -138,12 +138,12 @@ def encode_model(
         meta = CodesMeta(
             dictionary.hash, dictionary.origin, dictionary.n_features, workspace, fingerprint, dictionary.unit
         )
-        paths = [shard_path(out, int(shard), strand) for strand in STRANDS]
+        paths = [codes_path(out, int(shard), strand) for strand in STRANDS]
         if not all(is_made(path, fingerprint) for path in paths):
             read_cores = cores(model, genomes, part, params, warmup=warmup)
             row0, codes = _encode_cores(read_cores, dictionary)
             for strand in STRANDS:
-                write_shard(out, int(shard), strand, row0, codes[strand], meta)
+                write_codes(out, int(shard), strand, row0, codes[strand], meta)
         files += paths
     return files
 

@@ -36,7 +36,7 @@ class Losses(NamedTuple):
     constant: NDArray[np.float64]
 
 
-def reconstruct(dictionary: Dictionary) -> Edit:
+def reconstruct_site(dictionary: Dictionary) -> Edit:
     """Edit that replaces a site by the dictionary's reconstruction, token by token."""
 
     def edit(x: Tensor, _start: int) -> Tensor:
@@ -82,7 +82,7 @@ def splice(
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     edits: dict[str, dict[str, Edit]] = {
         "original": {},
-        "spliced": {site: reconstruct(dictionary)},
+        "spliced": {site: reconstruct_site(dictionary)},
         "constant": {site: hold(mean)},
     }
     nats_of: dict[str, list[NDArray[np.float64]]] = {name: [] for name in edits}
@@ -145,7 +145,7 @@ def _row(name: str, losses: Losses, member: NDArray[np.bool_]) -> dict[str, obje
     }
 
 
-def heldout_windows(windows: pd.DataFrame, params: FidelityParams) -> pd.DataFrame:
+def windows_of_split(windows: pd.DataFrame, params: FidelityParams) -> pd.DataFrame:
     """Windows of the asked-for splits, at random, until they hold about `bases` bases; in order of rows."""
     candidates = windows[windows["split"].isin(params.splits)]
     order = np.random.default_rng(params.seed).permutation(len(candidates))

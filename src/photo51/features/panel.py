@@ -24,7 +24,7 @@ RANKS = ("domain", "phylum", "class", "order", "family", "genus")
 K, BATCH = 5, 8
 
 
-class Gene(NamedTuple):
+class PanelGene(NamedTuple):
     """A gene and whose it is: the six ranks from domain to genus."""
 
     name: str
@@ -33,7 +33,7 @@ class Gene(NamedTuple):
     ids: NDArray[np.uint8]
 
 
-def read_genes(path: Path, per_phylum: int) -> list[Gene]:
+def read_genes(path: Path, per_phylum: int) -> list[PanelGene]:
     """Genes of a FASTA file whose headers hold organism and lineage after tabs, as many of each phylum at most.
 
     Of a phylum families are taken in turn, and of a family genera, so that near relatives come last; phyla of one
@@ -44,18 +44,18 @@ def read_genes(path: Path, per_phylum: int) -> list[Gene]:
     InputError
         For a header without six ranks, naming file and record.
     """
-    phyla: dict[str, dict[str, list[Gene]]] = {}
+    phyla: dict[str, dict[str, list[PanelGene]]] = {}
     for r in read_fasta(path):
         gene = _gene(path, r)
         phyla.setdefault(gene.lineage[1], {}).setdefault(gene.lineage[4], []).append(gene)
-    chosen: list[Gene] = []
+    chosen: list[PanelGene] = []
     for families in phyla.values():
         if len(families) > 1:
             chosen += _in_turn(list(families.values()))[:per_phylum]
     return chosen
 
 
-def _in_turn(families: list[list[Gene]]) -> list[Gene]:
+def _in_turn(families: list[list[PanelGene]]) -> list[PanelGene]:
     """The first gene of every family, then the second of those that have one, …; in a family new genera come first."""
     placed = []
     for genes in families:
@@ -71,17 +71,17 @@ def _in_turn(families: list[list[Gene]]) -> list[Gene]:
     return [gene for _, gene in sorted(ordered, key=lambda p: p[0])]
 
 
-def _gene(path: Path, r: Record) -> Gene:
+def _gene(path: Path, r: Record) -> PanelGene:
     parts = r.description.split("\t")
     lineage = tuple(p.strip() for p in parts[-1].split(";"))
     if len(parts) < 2 or len(lineage) != len(RANKS):
         raise InputError(
             f"{path}, record {r.name!r}: need a header of name, organism and {len(RANKS)} ranks, got {r.description!r}"
         )
-    return Gene(r.name, parts[0].strip(), lineage, r.ids)
+    return PanelGene(r.name, parts[0].strip(), lineage, r.ids)
 
 
-def kmer_shares(ids: NDArray[np.uint8], k: int = K) -> NDArray[np.float32]:
+def gene_kmer_shares(ids: NDArray[np.uint8], k: int = K) -> NDArray[np.float32]:
     """Share of each k-mer among those of known bases, (4**k,)."""
     code = base_codes(ids).astype(np.int64)
     windows = np.lib.stride_tricks.sliding_window_view(code, k)
@@ -89,7 +89,7 @@ def kmer_shares(ids: NDArray[np.uint8], k: int = K) -> NDArray[np.float32]:
     return (np.bincount(words, minlength=4**k) / max(1, len(words))).astype(np.float32)
 
 
-def mean_codes(model: DnaModel, dictionary: Dictionary, genes: Sequence[Gene], warmup: int) -> NDArray[np.float32]:
+def mean_codes(model: DnaModel, dictionary: Dictionary, genes: Sequence[PanelGene], warmup: int) -> NDArray[np.float32]:
     """Mean codes of the bases of each gene, the first `warmup` of them left out, (genes, features)."""
     site = dictionary.origin.site
     origin = model.spec.origin(site)
@@ -106,7 +106,7 @@ def mean_codes(model: DnaModel, dictionary: Dictionary, genes: Sequence[Gene], w
 
 
 def panel(
-    genes: Sequence[Gene],
+    genes: Sequence[PanelGene],
     read: tuple[DnaModel, Dictionary],
     random: tuple[DnaModel, Dictionary] | None,
     params: PanelParams,
@@ -127,5 +127,5 @@ def panel(
     out = ad.AnnData(mean_codes(*read, genes, params.warmup), obs=obs)
     if random is not None:
         out.obsm["random"] = mean_codes(*random, genes, params.warmup)
-    out.obsm["kmers"] = np.stack([kmer_shares(g.ids) for g in genes])
+    out.obsm["kmers"] = np.stack([gene_kmer_shares(g.ids) for g in genes])
     return out

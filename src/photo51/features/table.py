@@ -28,7 +28,7 @@ class Runs(NamedTuple):
     value: NDArray[np.float32]
 
 
-def runs(codes: sp.csc_matrix, breaks: NDArray[np.int64]) -> Runs:
+def feature_runs(codes: sp.csc_matrix, breaks: NDArray[np.int64]) -> Runs:
     """Runs of each column.
 
     Parameters
@@ -74,7 +74,7 @@ def feature_table(store: CodesStore, workspace: Workspace, params: FeaturesParam
     for first in progress(chunks, "features", unit="chunks"):
         ids = np.arange(first, min(first + params.chunk, store.n_features))
         codes = {strand: store.features(ids, strand) for strand in STRANDS}
-        runs_of = {strand: runs(codes[strand], breaks) for strand in STRANDS}
+        runs_of = {strand: feature_runs(codes[strand], breaks) for strand in STRANDS}
         statistics.append(_statistics(ids, codes, runs_of, workspace))
         windows.append(_strongest(ids, runs_of, workspace, params))
     features = pd.concat(statistics, ignore_index=True)

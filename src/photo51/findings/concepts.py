@@ -7,7 +7,7 @@ import pandas as pd
 
 from photo51 import words
 from photo51.enrichment.verdicts import better_than, classes_named, replicated
-from photo51.findings.finding import ALPHA, Finding, share, verdict
+from photo51.findings.finding import ALPHA, Finding, ratio, verdict
 
 SECTION = "concepts"
 CHECKS = {
@@ -124,7 +124,7 @@ def replication(ledger: pd.DataFrame) -> list[Finding]:
                 ALPHA * n,
                 v.cases,
                 v.p,
-                words.percent(share(n_held, n), 0),
+                words.percent(ratio(n_held, n), 0),
                 f"5 % where it agrees by chance; all names of {v.successes} of {words.count(v.cases, 'feature')}, as"
                 f" many with probability {words.probability(v.p)}",
                 f"{n_held:,} of {n:,} names of {words.count(whole['feature'].nunique(), 'feature')}",

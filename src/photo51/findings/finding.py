@@ -82,6 +82,6 @@ def rows(frame: pd.DataFrame | None) -> list[Finding]:
     return [Finding(*values) for values in frame[fields].itertuples(index=False, name=None)]
 
 
-def share(count: float, total: float) -> float:
+def ratio(count: float, total: float) -> float:
     """A share; NaN of nothing."""
     return float(count) / float(total) if total else float(np.nan)

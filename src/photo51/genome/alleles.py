@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from photo51.genome.contig_names import candidates, nearest
+from photo51.genome.contig_names import candidates, nearest_contig
 from photo51.genome.vcf import Tally, VcfFault, VcfRecord
 from photo51.io.contracts.genome import REFUSED_VARIANTS, VARIANTS
 from photo51.io.tables import TableSpec
@@ -193,7 +193,7 @@ class Collected:
             return
         chrom, (_, line) = max(elsewhere.items(), key=lambda item: item[1][0])
         listed = ", ".join(list(self.known)[:5])
-        near = nearest(chrom, self.known)
+        near = nearest_contig(chrom, self.known)
         text = f"need a contig of the genome ({listed}), got {chrom!r} (nearest name: {near!r})"
         if sum(k for k, _ in elsewhere.values()) == self.tally.records:
             raise InputError(
@@ -202,7 +202,8 @@ class Collected:
             )
         for name, (k, first) in elsewhere.items():
             reason = (
-                f"contig {name!r} is not in the genome (nearest name: {nearest(name, self.known)!r}); {k:,} records"
+                f"contig {name!r} is not in the genome (nearest name: {nearest_contig(name, self.known)!r}); {k:,}"
+                " records"
             )
             row = {"chrom": name, "pos": -1, "ref": "", "alt": "", "id": "", "line": first, "reason": reason}
             self._refused.add(row)

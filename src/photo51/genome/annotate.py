@@ -22,8 +22,8 @@ from photo51.genome.composition import (
 )
 from photo51.genome.features import Feature, Part
 from photo51.genome.genes import (
-    boundary_rows,
     five_prime,
+    gene_end_rows,
     gene_feature,
     intergenic_rows,
     three_prime,
@@ -153,10 +153,10 @@ def contig_rows(contig: Contig, params: AnnotationParams, motifs: Sequence[tuple
         if is_transposon(gene.type):
             rows += rows_of(feature, "mobile_element", f"record: {gene.type}")
     for feature in genes:
-        rows += boundary_rows(feature, "gene", params.boundary, length, circular=circular)
+        rows += gene_end_rows(feature, "gene", params.boundary, length, circular=circular)
     for kind, f in pairs:
         if kind == "operon":
-            starts = boundary_rows(f, "operon", params.boundary, length, circular=circular)
+            starts = gene_end_rows(f, "operon", params.boundary, length, circular=circular)
             rows += [row for row in starts if row.kind == "operon_start"]
     present = {kind for kind, _ in pairs}
     coding = [t.feature(t.cds) for t in contig.transcripts if t.cds and t.biotype != "pseudogene"]
@@ -165,7 +165,7 @@ def contig_rows(contig: Contig, params: AnnotationParams, motifs: Sequence[tuple
     rows += homopolymer_rows(ids, params.homopolymer)
     if whole:
         rows += intergenic_rows([r for r in rows if not r.chrom], ~is_ambiguous(ids))
-    base = signals.background(ids)
+    base = signals.base_shares(ids)
     for motif, source in motifs:
         rows += scan(ids, motif, base, params.motif_p, f"scan: {source}")
     return list(dict.fromkeys(rows))
@@ -207,7 +207,7 @@ def _promoters(contig: Contig, units: Sequence[Unit], params: AnnotationParams) 
     first = [unit.genes[0] for unit in units]
     reach = params.promoter_search + 40
     upstream = [stretch(contig, g.strand, five_prime(g.parts), -reach)[0] for g in first]
-    base = signals.background(np.concatenate(upstream))
+    base = signals.base_shares(np.concatenate(upstream))
     find = partial(signals.promoter, base=base, reach=params.promoter_search, min_score=params.promoter_score)
     return _sites(contig, first, "promoter_predicted", -reach, find)
 

@@ -11,10 +11,10 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from photo51.genome.contig_names import keys, nearest
+from photo51.genome.contig_names import keys, nearest_contig
 from photo51.genome.features import Feature
 from photo51.genome.gff import stated_lengths
-from photo51.genome.records import Reading
+from photo51.genome.records import ReadingAccount
 from photo51.genome.transcripts import Model
 from photo51.types import InputError
 
@@ -45,7 +45,9 @@ class Names:
         self._used: dict[str, set[str]] = {file: set() for file, _, _ in sources}
         self._rejected: dict[tuple[str, str], str] = {}
 
-    def of(self, file: str, chrom: str, length: int, described: str, reading: Reading, fits: Fits | None = None) -> str:
+    def of(
+        self, file: str, chrom: str, length: int, described: str, reading: ReadingAccount, fits: Fits | None = None
+    ) -> str:
         """Name by which a file calls a contig; empty where it has nothing on it.
 
         Parameters
@@ -116,7 +118,7 @@ class Names:
                 if other in self._used[file]:
                     continue
                 first = min((x for models in model for x in models), key=lambda x: _line(x.where))
-                near = nearest(other, chroms)
+                near = nearest_contig(other, chroms)
                 hint = self._rejected.get((file, other)) or (f"; the nearest name is {near[0]!r}" if near else "")
                 contigs = ", ".join(sorted(chroms)[:5])
                 raise InputError(f"{first.where}: need a contig of {sequence} ({contigs}), got {other!r}{hint}")

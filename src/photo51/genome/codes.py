@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from photo51.genome.coding import Judged, has_inner_stop, stated_code, stops_of
+from photo51.genome.coding import JudgedCoding, has_inner_stop, stated_code, stops_of
 from photo51.genome.features import Feature
 from photo51.genome.transcripts import Transcript
 
@@ -41,7 +41,7 @@ class Choice(NamedTuple):
     warning: str = ""
 
 
-def choose(
+def choose_code(
     chrom: str,
     described: str,
     user: Mapping[str, int],
@@ -122,7 +122,7 @@ def _fewest_stops(coding: Sequence[str]) -> int:
     return min(MITOCHONDRIAL, key=lambda code: stops[code])
 
 
-def doubted(chrom: str, judgements: Sequence[Judged], code: int, spliced: Callable[[Transcript], str]) -> str:
+def doubted(chrom: str, judgements: Sequence[JudgedCoding], code: int, spliced: Callable[[Transcript], str]) -> str:
     """A sentence where another genetic code reads clearly more coding sequences from end to end; empty where none does.
 
     Counted are the coding sequences that end with a stop codon and have none inside. Only codes of other stop codons

@@ -20,7 +20,7 @@ from Bio.Data.IUPACData import protein_letters_3to1_extended
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import decode, reverse_complement
-from photo51.genome.features import Feature, Part, framed, place
+from photo51.genome.features import Feature, Part, framed, place_feature
 from photo51.genome.transcripts import Transcript
 
 _EXCEPTION = re.compile(r"pos:\s*(.+?)\s*,\s*aa:\s*([A-Za-z*]+)")
@@ -36,7 +36,7 @@ class Stops(NamedTuple):
     starts: frozenset[str]
 
 
-class Judged(NamedTuple):
+class JudgedCoding(NamedTuple):
     """A placed transcript, and what its coding sequence is like.
 
     Attributes
@@ -73,8 +73,8 @@ def stops_of(code: int) -> Stops:
     return Stops(frozenset(table.stop_codons) - set(table.forward_table), frozenset(table.start_codons))
 
 
-def placed(t: Transcript, length: int, *, circular: bool) -> Transcript:
-    """A transcript on its contig (see `photo51.genome.features.place`).
+def place_transcript(t: Transcript, length: int, *, circular: bool) -> Transcript:
+    """A transcript on its contig (see `photo51.genome.features.place_feature`).
 
     Raises
     ------
@@ -88,9 +88,9 @@ def placed(t: Transcript, length: int, *, circular: bool) -> Transcript:
         # coding parts that lie past the length as a whole go on from exons before it
         cds = tuple(p._replace(start=p.start - length, end=p.end - length) if p.start >= length else p for p in cds)
     past = circular and any(p.end > length for p in t.exons)
-    exons = place(replace(t.feature(t.exons), type="transcript"), length, circular=circular).parts
+    exons = place_feature(replace(t.feature(t.exons), type="transcript"), length, circular=circular).parts
     coding = replace(t.feature(cds), type="CDS", ordered=t.ordered or past)
-    return replace(t, exons=exons, cds=place(coding, length, circular=circular).parts if cds else ())
+    return replace(t, exons=exons, cds=place_feature(coding, length, circular=circular).parts if cds else ())
 
 
 def spliced(parts: Sequence[Part], ids: NDArray[np.uint8]) -> str:
@@ -105,7 +105,7 @@ def positions(parts: Sequence[Part]) -> NDArray[np.int64]:
     return np.concatenate(runs).astype(np.int64) if runs else np.zeros(0, dtype=np.int64)
 
 
-def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
+def judge_coding(t: Transcript, ids: NDArray[np.uint8], code: int) -> JudgedCoding:
     """Choose the frame of a placed transcript's CDS and say what it is like.
 
     Parameters
@@ -120,11 +120,11 @@ def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
     table = stated_code(t) or code
     t = replace(t, genetic_code=table, partial_5=t.partial_5 or _partial(t, 5), partial_3=t.partial_3 or _partial(t, 3))
     if not t.cds:
-        return Judged(t)
+        return JudgedCoding(t)
     if any(p.chrom for p in t.cds):
-        return Judged(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))))
+        return JudgedCoding(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))))
     if any(p.strand == "." for p in t.cds):
-        return Judged(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))), begins=False, ends=False)
+        return JudgedCoding(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))), begins=False, ends=False)
     letters = spliced(t.cds, ids)
     stops = stops_of(table)
     moved = _reordered(t, letters, ids, stops)
@@ -143,7 +143,7 @@ def judged(t: Transcript, ids: NDArray[np.uint8], code: int) -> Judged:
         t, begins = replace(t, partial_5=True), True
     ends = t.partial_3 or _ends(letters, frame, stops.stops, exceptions)
     t = replace(t, recoded=";".join(f"{codon}:{letter}" for codon, letter in sorted(exceptions.items())))
-    return Judged(t, inner[0] if inner else 0, begins, ends, method)
+    return JudgedCoding(t, inner[0] if inner else 0, begins, ends, method)
 
 
 def stated_code(t: Transcript) -> int:

@@ -118,7 +118,7 @@ def candidates(name: str, contigs: Mapping[str, int | None], length: int | None 
     return []
 
 
-def nearest(name: str, contigs: Iterable[str]) -> str:
+def nearest_contig(name: str, contigs: Iterable[str]) -> str:
     """The contig whose name is most like a name; one that may be the same contig comes first."""
     names = list(contigs)
     forms = keys(name)
@@ -126,7 +126,9 @@ def nearest(name: str, contigs: Iterable[str]) -> str:
     return next(iter(alike or get_close_matches(name, names, 1, 0.0) or names), "")
 
 
-def judged(name: str, contig: str, lengths: tuple[int | None, int], bases: tuple[int, int]) -> tuple[Same | None, str]:
+def judge_contig(
+    name: str, contig: str, lengths: tuple[int | None, int], bases: tuple[int, int]
+) -> tuple[Same | None, str]:
     """Whether a candidate is the same contig, and why or why not.
 
     Parameters

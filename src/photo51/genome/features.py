@@ -82,7 +82,7 @@ def framed(parts: Iterable[Part], frame: int) -> tuple[Part, ...]:
     return tuple(out)
 
 
-def place(feature: Feature, length: int, *, circular: bool) -> Feature:
+def place_feature(feature: Feature, length: int, *, circular: bool) -> Feature:
     """Put a feature on its contig: checked against the length, split where it crosses the origin, parts in reading
     order.
 

@@ -24,7 +24,7 @@ _FEWEST = 10
 _EXTENDED = 15
 
 
-class Line(NamedTuple):
+class GenePredLine(NamedTuple):
     """A transcript: what its table calls it and its gene, where it lies, exons, coding bounds, frames, complete
     ends.
     """
@@ -94,7 +94,7 @@ def _first(fields: list[str]) -> int | None:
     return None
 
 
-def _line(fields: list[str], location: str) -> Line:
+def _line(fields: list[str], location: str) -> GenePredLine:
     first = _first(fields)
     if first is None:
         raise InputError(
@@ -115,7 +115,7 @@ def _line(fields: list[str], location: str) -> Line:
         frames = ["-1"] * n
     left, right = (columns[i] == "incmpl" if extended else False for i in (12, 13))
     strand = _STRANDS[columns[2]]
-    return Line(
+    return GenePredLine(
         columns[0],
         "" if gene in {".", "none", "n/a"} else gene,
         columns[1],

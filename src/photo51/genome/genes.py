@@ -95,7 +95,7 @@ def three_prime(parts: Sequence[Part]) -> int:
     return parts[-1].start if parts[-1].strand == "-" else parts[-1].end
 
 
-def boundary_rows(gene: Feature, kind: str, reach: int, length: int, *, circular: bool) -> list[Row]:
+def gene_end_rows(gene: Feature, kind: str, reach: int, length: int, *, circular: bool) -> list[Row]:
     """Bases at most `reach` from an end of a gene: `<kind>_start` and `<kind>_end`."""
     rows = []
     for name, boundary in ((f"{kind}_start", five_prime(gene.parts)), (f"{kind}_end", three_prime(gene.parts))):

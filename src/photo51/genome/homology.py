@@ -62,10 +62,10 @@ def sketch(ids: NDArray[np.uint8], k: int, share: float = 1.0) -> NDArray[np.uin
     for start in range(0, len(ids), _CHUNK):
         mixed = _mix(canonical_kmers(ids[start : start + _CHUNK + k - 1], k))
         parts.append(mixed[mixed <= limit])
-    return distinct(parts)
+    return distinct_hashes(parts)
 
 
-def distinct(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+def distinct_hashes(parts: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     """The different numbers of all parts, sorted; by sorting, which for a million of them is faster than
     `np.unique`.
     """

@@ -143,7 +143,7 @@ def _matrix(line: str, lines: Iterator[tuple[int, str]], location: str, letters:
 def warn_of_short(motifs: Iterable[Motif], p: float) -> None:
     """Say which motifs are so short that not even their best match is as rare as the hits asked for."""
     even = np.full(4, 0.25)
-    short = [m for m in motifs if np.isinf(score_threshold(log_odds(m, even), even, p))]
+    short = [m for m in motifs if np.isinf(score_threshold(log_odds_matrix(m, even), even, p))]
     if short:
         listed = ", ".join(f"{m.name} ({len(m.frequencies)} bases)" for m in short[:5])
         log.warning(
@@ -156,7 +156,7 @@ def warn_of_short(motifs: Iterable[Motif], p: float) -> None:
         )
 
 
-def log_odds(motif: Motif, base: NDArray[np.float64], pseudo: float = 0.01) -> NDArray[np.float64]:
+def log_odds_matrix(motif: Motif, base: NDArray[np.float64], pseudo: float = 0.01) -> NDArray[np.float64]:
     """Bits of each base at each place over a background, (width, 4)."""
     mixed = (1 - pseudo) * motif.frequencies + pseudo * base
     return np.log2(mixed / base)
@@ -187,7 +187,7 @@ def score_threshold(weights: NDArray[np.float64], base: NDArray[np.float64], p: 
 
 def scan(ids: NDArray[np.uint8], motif: Motif, base: NDArray[np.float64], p: float, source: str) -> list[Row]:
     """Matches of a motif on both strands, as rows of class `TFBS:<name>`; places with ambiguous bases never match."""
-    weights = log_odds(motif, base)
+    weights = log_odds_matrix(motif, base)
     width = len(weights)
     if len(ids) < width:
         return []

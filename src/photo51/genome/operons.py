@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from photo51.genome.features import Feature, Part, span
-from photo51.genome.genes import boundary_rows
+from photo51.genome.genes import gene_end_rows
 from photo51.genome.rules import Row
 
 
@@ -95,6 +95,6 @@ def operon_rows(units: Sequence[Unit], reach: int, length: int, *, circular: boo
                 )
                 for i, p in enumerate(whole.parts)
             ]
-        starts = boundary_rows(whole, "operon", reach, length, circular=circular)
+        starts = gene_end_rows(whole, "operon", reach, length, circular=circular)
         rows += [r._replace(kind="operon_start_predicted") for r in starts if r.kind == "operon_start"]
     return rows

@@ -23,7 +23,7 @@ from photo51.genome.fasta import Record
 from photo51.genome.genomes import Genomes, contig_key
 from photo51.genome.keys import annotation_key, sequence_key
 from photo51.genome.motifs import Motif, read_meme, warn_of_short
-from photo51.genome.records import Reading
+from photo51.genome.records import ReadingAccount
 from photo51.genome.regions import parse_regions
 from photo51.genome.samples import GenomeRow, read_genomes
 from photo51.genome.scoring import Region, scored
@@ -158,7 +158,7 @@ def _annotate(rows: list[GenomeRow], folder: Path, params: GenomeParams, genomes
         ]
         warn_of_short((motif for motif, _ in motifs), params.annotation.motif_p)
         annotator = Annotator(row.genome, params.annotation, motifs)
-        reading = Reading(row.genome)
+        reading = ReadingAccount(row.genome)
         for contig in read_contigs(row, reading):
             _check_same(genomes, row, contig)
             annotator.add(contig)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from photo51.genome.alphabet import is_ambiguous, runs
 
 
-class Reading(NamedTuple):
+class ContigReading(NamedTuple):
     """Where reading along a contig has to stop.
 
     Attributes
@@ -46,7 +46,7 @@ class Reading(NamedTuple):
         return float(start - left), float(right - end)
 
 
-def reading(ids: NDArray[np.uint8], *, circular: bool, n_run: int) -> Reading:
+def reading(ids: NDArray[np.uint8], *, circular: bool, n_run: int) -> ContigReading:
     """Find where reading stops along a contig.
 
     Parameters
@@ -62,11 +62,11 @@ def reading(ids: NDArray[np.uint8], *, circular: bool, n_run: int) -> Reading:
     size = ambiguous[:, 1] - ambiguous[:, 0]
     if circular and len(ambiguous) > 1 and ambiguous[0, 0] == 0 and ambiguous[-1, 1] == len(ids):
         size[[0, -1]] = size[0] + size[-1]
-    return Reading(len(ids), circular, ambiguous[size >= n_run])
+    return ContigReading(len(ids), circular, ambiguous[size >= n_run])
 
 
 def scored_stretches(
-    ids: NDArray[np.uint8], regions: NDArray[np.int64], walls: Reading, context: int
+    ids: NDArray[np.uint8], regions: NDArray[np.int64], walls: ContigReading, context: int
 ) -> NDArray[np.int64]:
     """Stretches of scored bases: inside the regions, unambiguous, with `context` bases to read before them on either
     strand.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
-from photo51.genome.coding import Judged
+from photo51.genome.coding import JudgedCoding
 from photo51.io.contracts.genome import READING
 from photo51.types import InputError
 
@@ -26,7 +26,7 @@ class Entry:
 
 
 @dataclass
-class Reading:
+class ReadingAccount:
     """The account of one genome's files.
 
     Attributes
@@ -59,7 +59,7 @@ class Reading:
         for reason, location in items:
             self.add(file, "noted", reason, first=location)
 
-    def judge(self, judged: Judged, code: int) -> bool:
+    def judge(self, judged: JudgedCoding, code: int) -> bool:
         """Count how a coding sequence translates; whether it is misread."""
         t = judged.transcript
         if not t.cds or t.biotype == "pseudogene":

@@ -15,7 +15,7 @@ from photo51.genome.features import Feature
 from photo51.types import Strand
 
 
-class Rule(NamedTuple):
+class AnnotationRule(NamedTuple):
     """A class of annotation: its name, what is in it, and where it comes from."""
 
     kind: str
@@ -45,86 +45,86 @@ class Row(NamedTuple):
 
 _FILE = "record type"
 _RULE = "rule"
-RULES: tuple[Rule, ...] = (
-    Rule("gene", "gene records without pseudo; where a contig has none, the span of each CDS and RNA", _FILE),
-    Rule("pseudogene", "pseudogene records, and genes marked pseudo", _FILE),
-    Rule("CDS", "CDS records that are not pseudo, an interval an exon, with its frame", _FILE),
-    Rule(
+RULES: tuple[AnnotationRule, ...] = (
+    AnnotationRule("gene", "gene records without pseudo; where a contig has none, the span of each CDS and RNA", _FILE),
+    AnnotationRule("pseudogene", "pseudogene records, and genes marked pseudo", _FILE),
+    AnnotationRule("CDS", "CDS records that are not pseudo, an interval an exon, with its frame", _FILE),
+    AnnotationRule(
         "codon_position_1",
         "first bases of codons; and so codon_position_2, codon_position_3",
         "CDS and frame",
     ),
-    Rule("start_codon", "first three bases of a complete CDS of frame 0", "CDS"),
-    Rule("stop_codon", "last three bases of a complete CDS that are a stop codon in its genetic code", "CDS"),
-    Rule("gene_start", "bases at most `boundary` from a gene's 5' end, to either side", "gene"),
-    Rule("gene_end", "bases at most `boundary` from a gene's 3' end, to either side", "gene"),
-    Rule("tRNA", "tRNA records, or genes of that biotype", _FILE),
-    Rule("rRNA", "rRNA records, or genes of that biotype", _FILE),
-    Rule("ncRNA", "records of any other RNA that is not translated (ncRNA, tmRNA, snoRNA, …)", _FILE),
-    Rule("operon", "operon records", _FILE),
-    Rule(
+    AnnotationRule("start_codon", "first three bases of a complete CDS of frame 0", "CDS"),
+    AnnotationRule("stop_codon", "last three bases of a complete CDS that are a stop codon in its genetic code", "CDS"),
+    AnnotationRule("gene_start", "bases at most `boundary` from a gene's 5' end, to either side", "gene"),
+    AnnotationRule("gene_end", "bases at most `boundary` from a gene's 3' end, to either side", "gene"),
+    AnnotationRule("tRNA", "tRNA records, or genes of that biotype", _FILE),
+    AnnotationRule("rRNA", "rRNA records, or genes of that biotype", _FILE),
+    AnnotationRule("ncRNA", "records of any other RNA that is not translated (ncRNA, tmRNA, snoRNA, …)", _FILE),
+    AnnotationRule("operon", "operon records", _FILE),
+    AnnotationRule(
         "operon_predicted",
         "two or more neighbouring genes of one strand at most `operon_gap` apart (Salgado et al. 2000,"
         " doi:10.1073/pnas.110147297)",
         _RULE,
     ),
-    Rule("operon_start", "bases at most `boundary` from the 5' end of an operon record", "operon"),
-    Rule(
+    AnnotationRule("operon_start", "bases at most `boundary` from the 5' end of an operon record", "operon"),
+    AnnotationRule(
         "operon_start_predicted",
         "the same of the first gene of a transcription unit, single genes included",
         _RULE,
     ),
-    Rule("promoter", "promoter records", _FILE),
-    Rule(
+    AnnotationRule("promoter", "promoter records", _FILE),
+    AnnotationRule(
         "promoter_predicted",
         "best sigma-70 -35 and -10 boxes upstream of a transcription unit (Lisser and Margalit 1993,"
         " doi:10.1093/nar/21.7.1507)",
         _RULE,
     ),
-    Rule("rbs", "ribosome-binding site records", _FILE),
-    Rule(
+    AnnotationRule("rbs", "ribosome-binding site records", _FILE),
+    AnnotationRule(
         "rbs_predicted",
         "bases 4 to 14 before a start codon that pair with the end of 16S rRNA (Shine and Dalgarno 1974,"
         " doi:10.1073/pnas.71.4.1342)",
         _RULE,
     ),
-    Rule("terminator", "terminator records", _FILE),
-    Rule(
+    AnnotationRule("terminator", "terminator records", _FILE),
+    AnnotationRule(
         "terminator_predicted",
         "a GC-rich hairpin and a T-tract after a stop codon (d'Aubenton Carafa et al. 1990,"
         " doi:10.1016/s0022-2836(99)80005-9)",
         _RULE,
     ),
-    Rule("TFBS", "records of transcription factor or protein binding sites", _FILE),
-    Rule(
+    AnnotationRule("TFBS", "records of transcription factor or protein binding sites", _FILE),
+    AnnotationRule(
         "TFBS:<motif>",
         "matches of a motif of a MEME file at chance `motif_p` a position",
         "scan of a user's file",
     ),
-    Rule("repeat", "repeat records that are not CRISPR", _FILE),
-    Rule("mobile_element", "mobile elements, insertion sequences, transposons", _FILE),
-    Rule("prophage", "prophage records, and features whose note says so", _FILE),
-    Rule("CRISPR", "CRISPR arrays; their CRISPR_repeat and CRISPR_spacer are classes of their own", _FILE),
-    Rule("intergenic", "known bases in no gene, pseudogene, CDS or RNA", "complement"),
-    Rule("exon", "exons of transcripts that have two or more", _FILE),
-    Rule("intron", "bases between the exons of a transcript", "exon"),
-    Rule("splice_donor", "first two bases of an intron, in reading direction", "intron"),
-    Rule("splice_acceptor", "last two bases of an intron, in reading direction", "intron"),
-    Rule("D_loop", "D-loop and control region records", _FILE),
-    Rule("origin", "origins of replication", _FILE),
-    Rule("soft_mask", "lower-case bases of a FASTA file", "sequence"),
-    Rule(
+    AnnotationRule("repeat", "repeat records that are not CRISPR", _FILE),
+    AnnotationRule("mobile_element", "mobile elements, insertion sequences, transposons", _FILE),
+    AnnotationRule("prophage", "prophage records, and features whose note says so", _FILE),
+    AnnotationRule("CRISPR", "CRISPR arrays; their CRISPR_repeat and CRISPR_spacer are classes of their own", _FILE),
+    AnnotationRule("intergenic", "known bases in no gene, pseudogene, CDS or RNA", "complement"),
+    AnnotationRule("exon", "exons of transcripts that have two or more", _FILE),
+    AnnotationRule("intron", "bases between the exons of a transcript", "exon"),
+    AnnotationRule("splice_donor", "first two bases of an intron, in reading direction", "intron"),
+    AnnotationRule("splice_acceptor", "last two bases of an intron, in reading direction", "intron"),
+    AnnotationRule("D_loop", "D-loop and control region records", _FILE),
+    AnnotationRule("origin", "origins of replication", _FILE),
+    AnnotationRule("soft_mask", "lower-case bases of a FASTA file", "sequence"),
+    AnnotationRule(
         "homopolymer_A",
         "runs of at least `homopolymer` A as the strand reads them, so that a run of T is one on strand -; "
         "and so homopolymer_C, homopolymer_G, homopolymer_T",
         "sequence",
     ),
-    Rule(
+    AnnotationRule(
         "gc_low",
         "tiles of `gc_window` bases with the lowest GC content, `gc_quantile` of a genome",
         "sequence",
     ),
-    Rule("gc_high", "tiles with the highest, likewise", "sequence"),
+    AnnotationRule("gc_high", "tiles with the highest, likewise", "sequence"),
 )
 
 IGNORED = frozenset(

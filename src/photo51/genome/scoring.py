@@ -14,8 +14,8 @@ from scipy.sparse.csgraph import connected_components
 
 from photo51.config.genome import GenomeParams
 from photo51.genome.blocks import cut_blocks, deal, leave_gaps
-from photo51.genome.homology import FULL, distinct, homologous_groups, sketch
-from photo51.genome.reading import Reading, reading, scored_stretches
+from photo51.genome.homology import FULL, distinct_hashes, homologous_groups, sketch
+from photo51.genome.reading import ContigReading, reading, scored_stretches
 from photo51.genome.workspace import Workspace
 from photo51.types import InputError
 
@@ -38,7 +38,7 @@ class Region(NamedTuple):
     read: Callable[[], NDArray[np.uint8]]
 
 
-def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict[Place, Reading]]:
+def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict[Place, ContigReading]]:
     """Choose the scored bases, from sequence alone: annotations neither move a cut nor a split.
 
     Regions, less ambiguous bases and cold starts, are cut into blocks; blocks with copies of one sequence are grouped
@@ -62,7 +62,7 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
     """
     n_requested = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
     share = min(1.0, FULL / max(n_requested, 1))
-    readings: dict[Place, Reading] = {}
+    readings: dict[Place, ContigReading] = {}
     stretches: list[NDArray[np.int64]] = []
     for r in regions:
         ids = r.read()
@@ -84,7 +84,7 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
         for intervals in blocks:
             rows += [(r.genome, r.chrom, s, e, len(sketches)) for s, e in intervals.tolist()]
             parts = [sketch(ids[s:e], params.homology_k, share) for s, e in intervals] if len(ids) else []
-            sketches.append(distinct(parts))
+            sketches.append(distinct_hashes(parts))
     table = pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block"])
     groups = _grouped(table.drop_duplicates("block"), sketches, share, params)
     holdings = _holdings(table, each=params.split_by == "block")
@@ -150,7 +150,7 @@ def _holdings(table: pd.DataFrame, *, each: bool) -> NDArray[np.float64]:
     return holdings
 
 
-def _gapped(table: pd.DataFrame, splits: list[str], gap: int, readings: Mapping[Place, Reading]) -> Workspace:
+def _gapped(table: pd.DataFrame, splits: list[str], gap: int, readings: Mapping[Place, ContigReading]) -> Workspace:
     """The workspace of dealt blocks, gaps left between those of different splits."""
     table = table.assign(split=np.array(splits, dtype=object)[table["block"].to_numpy()])
     table = leave_gaps(table, gap, {k: w.length for k, w in readings.items() if w.circular})

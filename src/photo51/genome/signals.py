@@ -36,7 +36,7 @@ class Site(NamedTuple):
     score: float
 
 
-def background(ids: NDArray[np.uint8]) -> NDArray[np.float64]:
+def base_shares(ids: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Shares of A, C, G, T on both strands together, (4,), each at least 1 %; equal ones where no base is known."""
     count = np.bincount(codes(ids), minlength=5)[:4].astype(float)
     both = count + count[::-1]
@@ -64,7 +64,7 @@ def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int,
     upstream
         Bytes in reading direction; the last one is the base before the unit, (length,).
     base
-        Shares of A, C, G, T upstream of the units of the contig (`background`), (4,).
+        Shares of A, C, G, T upstream of the units of the contig (`base_shares`), (4,).
     reach
         Bases from the end of the -10 box to the unit, at most.
     min_score

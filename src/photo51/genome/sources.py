@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 from photo51.genome.annotation_contigs import Circle, Fits, Names
 from photo51.genome.bed import holds_genes, read_bed, read_bed_genes
-from photo51.genome.codes import MITOCHONDRIAL, choose, doubted
-from photo51.genome.coding import Judged, judged, placed, spliced
+from photo51.genome.codes import MITOCHONDRIAL, choose_code, doubted
+from photo51.genome.coding import JudgedCoding, judge_coding, place_transcript, spliced
 from photo51.genome.copies import split_copies, without_copies
 from photo51.genome.fasta import Record, parse_fasta, read_fasta
-from photo51.genome.features import Feature, place
+from photo51.genome.features import Feature, place_feature
 from photo51.genome.genbank import Flat, read_genbank
 from photo51.genome.genbank_links import link_genbank
 from photo51.genome.gene_pred import is_gene_pred, read_gene_pred
@@ -25,7 +25,7 @@ from photo51.genome.gene_table import read_gene_table
 from photo51.genome.gff import Annotation, parse_line, read_gff
 from photo51.genome.open_frames import as_long_by_chance
 from photo51.genome.pieces import assemble
-from photo51.genome.records import Reading
+from photo51.genome.records import ReadingAccount
 from photo51.genome.samples import GenomeRow
 from photo51.genome.text import data_lines, open_text, unpacked_name
 from photo51.genome.transcripts import Assembler, Gene, Model, Transcript, Unique
@@ -60,7 +60,7 @@ class Contig(NamedTuple):
     genetic_code: int
     features: list[Feature]
     genes: tuple[Gene, ...] = ()
-    judged: tuple[Judged, ...] = ()
+    judged: tuple[JudgedCoding, ...] = ()
 
     @property
     def transcripts(self) -> list[Transcript]:
@@ -78,15 +78,15 @@ def settled(record: Record, model: Model, *, circular: bool, genetic_code: int) 
     """
     length = len(record.ids)
     genes = [_placed_gene(g, length, circular=circular) for g in model.genes]
-    transcripts = [placed(t, length, circular=circular) for t in model.transcripts]
+    transcripts = [place_transcript(t, length, circular=circular) for t in model.transcripts]
     genes, transcripts = split_copies(genes, transcripts, record.ids, genetic_code)
     return Contig(
         record,
         circular,
         genetic_code,
-        [place(f, length, circular=circular) for f in model.others],
+        [place_feature(f, length, circular=circular) for f in model.others],
         tuple(genes),
-        tuple(judged(t, record.ids, genetic_code) for t in transcripts),
+        tuple(judge_coding(t, record.ids, genetic_code) for t in transcripts),
     )
 
 
@@ -94,7 +94,7 @@ def _placed_gene(g: Gene, length: int, *, circular: bool) -> Gene:
     if not g.parts:
         return g
     feature = Feature(g.chrom, g.type, g.parts, where=g.where, ordered=g.ordered)
-    return replace(g, parts=place(feature, length, circular=circular).parts)
+    return replace(g, parts=place_feature(feature, length, circular=circular).parts)
 
 
 @dataclass
@@ -111,7 +111,7 @@ class _Source:
                 _lists(self.by_contig.setdefault(item.chrom, Model([], [], [])))[i].append(item)
 
 
-def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Contig]:
+def read_contigs(row: GenomeRow, reading: ReadingAccount | None = None) -> Iterator[Contig]:
     """Contigs of a genome in the order of its sequence file.
 
     Annotation is held in memory, sequence one contig at a time.
@@ -129,7 +129,7 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
         As the readers; and for an annotation on a contig that the sequence file does not have, or past a contig's end,
         and for an annotation file of which nothing can be used.
     """
-    reading = reading if reading is not None else Reading(row.genome)
+    reading = reading if reading is not None else ReadingAccount(row.genome)
     flats, declared = _sequences(row, reading), declared_circular(row)
     named = {r.record.name for r in flats} if isinstance(flats, list) else None
     sources = _annotations(row, named, reading)
@@ -160,7 +160,7 @@ def read_contigs(row: GenomeRow, reading: Reading | None = None) -> Iterator[Con
     _warn_of_circles(row, lengths, reading)
 
 
-def _models(flat: _Flat, sources: list[_Source], names: Names, reading: Reading, fits: Fits) -> list[Model]:
+def _models(flat: _Flat, sources: list[_Source], names: Names, reading: ReadingAccount, fits: Fits) -> list[Model]:
     """What each file says of a contig: that of the sequence first."""
     record = flat.record
     models = [flat.model]
@@ -180,14 +180,14 @@ def _fitting(row: GenomeRow, record: Record, model: Model, *, circular: bool) ->
     inside = [t for t in coding if all(0 <= p.start < p.end <= length and not p.chrom for p in (*t.exons, *t.cds))]
     stated = row.genetic_codes.get(record.name, row.genetic_codes.get("", 0))
     clean = [
-        sum(judged(placed(t, length, circular=circular), record.ids, code).clean for t in inside)
+        sum(judge_coding(place_transcript(t, length, circular=circular), record.ids, code).clean for t in inside)
         for code in ((stated,) if stated else (1, 11, *MITOCHONDRIAL[:3]))
     ]
     return max(clean), len(coding)
 
 
 def _contig(
-    row: GenomeRow, flat: _Flat, models: list[Model], reading: Reading, finders: list[str], *, circular: bool
+    row: GenomeRow, flat: _Flat, models: list[Model], reading: ReadingAccount, finders: list[str], *, circular: bool
 ) -> Contig:
     record = flat.record
     length = len(record.ids)
@@ -205,8 +205,8 @@ def _contig(
             "a record calls itself linear and genomes.tsv calls it circular, which is followed",
             first=record.name,
         )
-    transcripts = [placed(t, length, circular=circular) for t in model.transcripts]
-    choice = choose(
+    transcripts = [place_transcript(t, length, circular=circular) for t in model.transcripts]
+    choice = choose_code(
         record.name,
         record.description,
         row.genetic_codes,
@@ -232,7 +232,7 @@ def _code_read(contig: Contig) -> int:
 
 def _placed_model(m: Model, length: int, *, circular: bool) -> Model:
     genes = [_placed_gene(g, length, circular=circular) for g in m.genes]
-    return Model(genes, [placed(t, length, circular=circular) for t in m.transcripts], m.others)
+    return Model(genes, [place_transcript(t, length, circular=circular) for t in m.transcripts], m.others)
 
 
 def _renamed(model: Model, chrom: str) -> Model:
@@ -266,7 +266,7 @@ def _check_foreign(transcripts: Iterable[Transcript], lengths: dict[str, int]) -
                 raise InputError(f"{t.where}: need parts within a contig {size}, got {chrom}:{p.start + 1:,}-{p.end:,}")
 
 
-def _warn_of_circles(row: GenomeRow, lengths: dict[str, int], reading: Reading) -> None:
+def _warn_of_circles(row: GenomeRow, lengths: dict[str, int], reading: ReadingAccount) -> None:
     if row.topology == "circular" and len(lengths) > 10:
         reading.add(
             "",
@@ -286,7 +286,7 @@ def read_sequences(row: GenomeRow) -> Iterator[tuple[Record, bool]]:
     """
     declared = declared_circular(row)
     names: set[str] = set()
-    for flat in _sequences(row, Reading(row.genome)):
+    for flat in _sequences(row, ReadingAccount(row.genome)):
         names.add(flat.record.name)
         yield flat.record, _circular(row, flat.record, declared, stated=flat.circular)
     _check_topology(row, names)
@@ -338,7 +338,7 @@ class _Flat(NamedTuple):
     circular: bool | None
 
 
-def _sequences(row: GenomeRow, reading: Reading) -> Iterable[_Flat]:
+def _sequences(row: GenomeRow, reading: ReadingAccount) -> Iterable[_Flat]:
     nothing = Model([], [], [])
     first = first_letter(row.sequence)
     if row.topology.startswith("pieces"):
@@ -354,7 +354,7 @@ def _sequences(row: GenomeRow, reading: Reading) -> Iterable[_Flat]:
     return _genbank(row, reading)
 
 
-def _genbank(row: GenomeRow, reading: Reading) -> Iterator[_Flat]:
+def _genbank(row: GenomeRow, reading: ReadingAccount) -> Iterator[_Flat]:
     file = row.sequence.name
     for flat in read_genbank(row.sequence, row.topology):
         annotation = of_genbank(flat, contigs_of_genbank(row.sequence))
@@ -421,7 +421,7 @@ def read_embedded_fasta(path: Path) -> Iterator[Record]:
         yield from parse_fasta(text, path)
 
 
-def _annotations(row: GenomeRow, contigs: set[str] | None, reading: Reading) -> list[_Source]:
+def _annotations(row: GenomeRow, contigs: set[str] | None, reading: ReadingAccount) -> list[_Source]:
     """Annotation files of a genome, its sequence file among them where that is GFF3."""
     out: list[_Source] = []
     files = [("", path, False) for path in _own(row)] + [(kind, path, True) for kind, path in row.extra]
@@ -452,7 +452,7 @@ def _own(row: GenomeRow) -> list[Path]:
     return list(row.annotations)
 
 
-def _account(reading: Reading, file: str, annotation: Annotation) -> None:
+def _account(reading: ReadingAccount, file: str, annotation: Annotation) -> None:
     left = len(annotation.left_out)
     reading.add(file, "read", count=annotation.records, first=file)
     reading.add(file, "used", count=annotation.records - left, first=file)

@@ -153,7 +153,7 @@ class Model(NamedTuple):
     others: list[Feature]
 
 
-class Piece(NamedTuple):
+class TranscriptPiece(NamedTuple):
     """A part of a transcript, as one record gives it."""
 
     role: str
@@ -171,7 +171,7 @@ class _Draft:
     key: tuple
     name: str = ""
     lines: list[Feature] = field(default_factory=list)
-    pieces: list[Piece] = field(default_factory=list)
+    pieces: list[TranscriptPiece] = field(default_factory=list)
     chrom: str = ""
 
 
@@ -221,7 +221,7 @@ class Assembler:
         for part in feature.parts:
             placed = part if part.chrom or feature.chrom == draft.chrom else part._replace(chrom=feature.chrom)
             draft.pieces.append(
-                Piece(
+                TranscriptPiece(
                     role,
                     feature.group,
                     placed,
@@ -263,11 +263,11 @@ class Assembler:
             self.notes.append((f"one identifier at several places ({draft.name})", out[0].where))
         return out
 
-    def _transcript(self, draft: _Draft, lines: list[Feature], pieces: list[Piece]) -> Transcript:
+    def _transcript(self, draft: _Draft, lines: list[Feature], pieces: list[TranscriptPiece]) -> Transcript:
         ordered = any(
             trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))
         ) or any([*(f.ordered for f in lines), *(p.ordered for p in pieces)])
-        by_role: dict[str, list[Piece]] = {}
+        by_role: dict[str, list[TranscriptPiece]] = {}
         for p in pieces:
             by_role.setdefault(p.role, []).append(p)
         cds = _in_order(by_role.get("CDS", []), ordered=ordered)
@@ -288,9 +288,9 @@ class Assembler:
         kind = first.type if first is not None else ""
         bare = tuple(p._replace(frame=-1) for p in cds)
         if exons:
-            parts = exons if _covered(bare, exons) else merged((*exons, *bare), ordered=ordered)
+            parts = exons if _covered(bare, exons) else merged_parts((*exons, *bare), ordered=ordered)
         elif cds:
-            parts = merged((*bare, *utr), ordered=ordered)
+            parts = merged_parts((*bare, *utr), ordered=ordered)
         else:
             parts = tuple(utr) or (line_parts if len(line_parts) < 2 or ordered else _sorted(line_parts))
         source = pieces[0] if pieces else None
@@ -327,7 +327,7 @@ class Unique:
         return self(f"{name}#{n}")
 
 
-def merged(parts: Iterable[Part], *, ordered: bool) -> tuple[Part, ...]:
+def merged_parts(parts: Iterable[Part], *, ordered: bool) -> tuple[Part, ...]:
     """Exons from coding bases and UTRs: parts of one strand that touch, overlap, or lie closer than an intron, as
     one.
     """
@@ -373,7 +373,7 @@ def _repeated(feature: Feature, lines: Sequence[Feature]) -> bool:
     return any(f.parts == feature.parts and f.chrom == feature.chrom for f in lines)
 
 
-def _distinct(pieces: Iterable[Piece]) -> list[Piece]:
+def _distinct(pieces: Iterable[TranscriptPiece]) -> list[TranscriptPiece]:
     keys: set[tuple] = set()
     out = []
     for p in pieces:
@@ -398,7 +398,7 @@ def _sorted(parts: Iterable[Part]) -> tuple[Part, ...]:
     return tuple(sorted(whole, key=lambda p: (p.start, p.end)))
 
 
-def _in_order(pieces: Sequence[Piece], *, ordered: bool) -> tuple[Part, ...]:
+def _in_order(pieces: Sequence[TranscriptPiece], *, ordered: bool) -> tuple[Part, ...]:
     parts = tuple(p.part if p.role in {"CDS", "stop"} else p.part._replace(frame=-1) for p in pieces)
     if ordered or len({p.strand for p in parts}) > 1 or len({p.chrom for p in parts}) > 1:
         numbers = [p.number for p in pieces]
@@ -421,7 +421,9 @@ def _stated_in_parts(lines: Sequence[Feature]) -> bool:
     return any(f.attributes.get("part") or f.attributes.get("is_ordered") or trans_spliced(f.attributes) for f in lines)
 
 
-def _transcript_loci(lines: list[Feature], pieces: list[Piece]) -> list[tuple[list[Feature], list[Piece]]]:
+def _transcript_loci(
+    lines: list[Feature], pieces: list[TranscriptPiece]
+) -> list[tuple[list[Feature], list[TranscriptPiece]]]:
     """Transcripts that share a key, each with its lines and pieces."""
     if len(lines) > 1 and not _stated_in_parts(lines) and _separate(lines, [p.part for p in pieces]):
         out = [(line, [p for p in pieces if _inside(p.part, line)]) for line in lines]
@@ -434,7 +436,7 @@ def _transcript_loci(lines: list[Feature], pieces: list[Piece]) -> list[tuple[li
     return [(lines, pieces)]
 
 
-def _one_on_both_strands(lines: Sequence[Feature], pieces: Sequence[Piece]) -> bool:
+def _one_on_both_strands(lines: Sequence[Feature], pieces: Sequence[TranscriptPiece]) -> bool:
     """Whether parts on both strands are one transcript: the file says so, counts its exons through, or gives one ID."""
     if any(trans_spliced(a) for a in (*(f.attributes for f in lines), *(p.attributes for p in pieces))) or any(
         [*(f.ordered for f in lines), *(p.ordered for p in pieces)]
@@ -458,9 +460,9 @@ def _separate(lines: Sequence[Feature], parts: Sequence[Part]) -> bool:
     return any(_inside(p, f) for i, f in enumerate(lines) for g in lines[i + 1 :] for p in g.parts)
 
 
-def _overlapping_groups(pieces: list[Piece]) -> list[list[Piece]]:
+def _overlapping_groups(pieces: list[TranscriptPiece]) -> list[list[TranscriptPiece]]:
     """Coding sequences that one parent has under identifiers of their own; those that do not overlap are one."""
-    coding: dict[str, list[Piece]] = {}
+    coding: dict[str, list[TranscriptPiece]] = {}
     for p in pieces:
         if p.role == "CDS":
             coding.setdefault(p.group, []).append(p)
@@ -480,7 +482,7 @@ def _overlapping_groups(pieces: list[Piece]) -> list[list[Piece]]:
     return [[*group, *(p for p in rest if _near(p, group))] for group in named]
 
 
-def _near(piece: Piece, coding: Sequence[Piece]) -> bool:
+def _near(piece: TranscriptPiece, coding: Sequence[TranscriptPiece]) -> bool:
     """Stop codons go with the CDS they end; exons with all."""
     if piece.role not in {"stop", "start"}:
         return True

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from photo51.genome.alignment import AlleleWindow, substitute
 from photo51.genome.alphabet import decode
-from photo51.genome.contig_names import candidates, judged, nearest
+from photo51.genome.contig_names import candidates, judge_contig, nearest_contig
 from photo51.genome.genomes import Genomes
 from photo51.types import InputError, Variant
 
@@ -201,13 +201,13 @@ def named_as_in(genomes: Genomes, genome: str, variants: pd.DataFrame, set_name:
     renamed: dict[str, str] = {}
     missing = []
     for name in names:
-        reason = f"the nearest name is {nearest(name, lengths)!r}"
+        reason = f"the nearest name is {nearest_contig(name, lengths)!r}"
         for contig in candidates(name, lengths, stated.get(name)):
             rows = variants[variants["chrom"] == name]
             bases = _agreeing(genomes, genome, contig, rows)
             length = lengths[contig]
             assert length is not None
-            same, why = judged(name, contig, (stated.get(name), length), bases)
+            same, why = judge_contig(name, contig, (stated.get(name), length), bases)
             if same:
                 renamed[name] = contig
                 log.warning("%s: contig %r is taken for %r of %s: %s", set_name, name, contig, genome, same.why)

@@ -60,7 +60,7 @@ class VcfRecord(NamedTuple):
     filter: str
     info: str
     samples: str
-    section: Section
+    section: VcfSection
 
 
 class VcfFault(NamedTuple):
@@ -73,7 +73,7 @@ class VcfFault(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Section:
+class VcfSection:
     """A header: of a whole file, or of one of several joined end to end."""
 
     lines: tuple[str, ...]
@@ -191,7 +191,7 @@ def _of_bcf(path: Path, tally: Tally, wants: Wanted) -> Iterator[VcfRecord | Vcf
     except (OSError, ValueError) as e:
         raise InputError(f"{path}: need a BCF file, got a header that cannot be read ({e})") from e
     with vcf:
-        section = Section(tuple(str(vcf.header).splitlines()), vcf.header)
+        section = VcfSection(tuple(str(vcf.header).splitlines()), vcf.header)
         tally.lengths |= section.lengths
         answers: dict[str, bool] = {}
         number = 0
@@ -213,7 +213,7 @@ def _of_bcf(path: Path, tally: Tally, wants: Wanted) -> Iterator[VcfRecord | Vcf
 
 
 def _of_text(path: Path, tally: Tally, wants: Wanted) -> Iterator[VcfRecord | VcfFault]:
-    section: Section | None = None
+    section: VcfSection | None = None
     header: list[tuple[int, str]] = []
     answers: dict[str, bool] = {}
     portion, size = list[tuple[int, str]](), 0
@@ -264,7 +264,9 @@ def _is_record(line: str) -> bool:
     return len(fields) > 4 and fields[1].isdigit()
 
 
-def _section(path: Path, header: list[tuple[int, str]], number: int, line: str, before: Section | None) -> Section:
+def _section(
+    path: Path, header: list[tuple[int, str]], number: int, line: str, before: VcfSection | None
+) -> VcfSection:
     """A header from its lines; one that is a line of column names alone goes on with the lines of the one before."""
     columns = line.split("\t")
     if [c.upper() for c in columns[: len(_FIXED)]] != list(_FIXED):
@@ -283,7 +285,7 @@ def _section(path: Path, header: list[tuple[int, str]], number: int, line: str, 
     rest = [m for m in meta if not m.lower().startswith("##fileformat=")]
     lines = (version.replace("##fileFormat", "##fileformat"), *rest, "\t".join([*_FIXED, *columns[8:]]))
     with tempfile.TemporaryDirectory(prefix="photo51-") as folder, _opened(lines, [], folder, path) as vcf:
-        return Section(lines, vcf.header.copy())
+        return VcfSection(lines, vcf.header.copy())
 
 
 def _opened(lines: tuple[str, ...], records: list[str], folder: str, path: Path) -> pysam.VariantFile:
@@ -298,7 +300,7 @@ def _opened(lines: tuple[str, ...], records: list[str], folder: str, path: Path)
         ) from e
 
 
-def _parsed(portion: list[tuple[int, str]], section: Section, tally: Tally) -> Iterator[VcfRecord | VcfFault]:
+def _parsed(portion: list[tuple[int, str]], section: VcfSection, tally: Tally) -> Iterator[VcfRecord | VcfFault]:
     """Have htslib read lines: it takes one line for each record, and one for each that it cannot read."""
     if not portion:
         return
@@ -347,7 +349,7 @@ def _why(line: str, n_samples: int) -> str:
     return ""
 
 
-def _record(record: pysam.VariantRecord, number: int, line: str, section: Section) -> VcfRecord:
+def _record(record: pysam.VariantRecord, number: int, line: str, section: VcfSection) -> VcfRecord:
     fields = line.split("\t", 8)
     info = fields[7].strip() if len(fields) > 7 else ""
     return VcfRecord(

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 
 import pandas as pd
 
-from photo51.genome.reading import Reading
-from photo51.genome.workspace import Stretch, Workspace
+from photo51.genome.reading import ContigReading
+from photo51.genome.workspace import ScoredInterval, Workspace
 from photo51.io.contracts.genome import WINDOWS
 from photo51.types import STRANDS
 
 
 def windows(
-    workspace: Workspace, readings: Mapping[tuple[str, str], Reading], *, core: int, warmup: int, shard: int
+    workspace: Workspace, readings: Mapping[tuple[str, str], ContigReading], *, core: int, warmup: int, shard: int
 ) -> pd.DataFrame:
     """Tile a workspace.
 
@@ -42,7 +42,7 @@ def windows(
     Windows in order of rows, strand `+` before `-` (contract `WINDOWS`).
     """
     rows: list[tuple] = []
-    for s, start, end, part in cores(workspace, core, shard):
+    for s, start, end, part in core_intervals(workspace, core, shard):
         row = s.offset + start - s.start
         contexts = readings[s.genome, s.chrom].context(start, end)
         for strand, context in zip(STRANDS, contexts, strict=True):
@@ -52,7 +52,7 @@ def windows(
     return WINDOWS.check(pd.DataFrame(rows, columns=list(WINDOWS.columns))) if rows else WINDOWS.empty()
 
 
-def cores(workspace: Workspace, core: int, shard: int) -> Iterator[tuple[Stretch, int, int, int]]:
+def core_intervals(workspace: Workspace, core: int, shard: int) -> Iterator[tuple[ScoredInterval, int, int, int]]:
     """Cut stretches into cores: (stretch, start, end, shard); a shard is closed before the core that would overfill
     it.
     """

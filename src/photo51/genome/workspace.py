@@ -20,7 +20,7 @@ from photo51.io.contracts.genome import WORKSPACE
 from photo51.types import InputError
 
 
-class Places(NamedTuple):
+class Positions(NamedTuple):
     """Where rows lie: stretch index, block, and 0-based position on the contig, one entry a row."""
 
     stretch: NDArray[np.int64]
@@ -28,7 +28,7 @@ class Places(NamedTuple):
     position: NDArray[np.int64]
 
 
-class Stretch(NamedTuple):
+class ScoredInterval(NamedTuple):
     """A row of the workspace table."""
 
     genome: str
@@ -88,10 +88,10 @@ class Workspace:
         """Read `workspace.parquet`."""
         return cls(read_table(path, WORKSPACE))
 
-    def stretches(self) -> list[Stretch]:
+    def stretches(self) -> list[ScoredInterval]:
         """Stretches in row order."""
-        columns = [self.table[name].tolist() for name in Stretch._fields]
-        return [Stretch(*row) for row in zip(*columns, strict=True)]
+        columns = [self.table[name].tolist() for name in ScoredInterval._fields]
+        return [ScoredInterval(*row) for row in zip(*columns, strict=True)]
 
     @property
     def n_blocks(self) -> int:
@@ -109,14 +109,14 @@ class Workspace:
             mask[rows] = split in splits
         return mask
 
-    def locate(self, rows: NDArray[np.integer]) -> Places:
+    def locate(self, rows: NDArray[np.integer]) -> Positions:
         """Contig positions of rows."""
         rows = np.asarray(rows, dtype=np.int64)
         if len(rows) and not (rows.min() >= 0 and rows.max() < self.n_rows):
             raise IndexError(f"rows: need 0 <= row < {self.n_rows}, got {rows.min()}..{rows.max()}")
         stretch = np.searchsorted(self._offsets, rows, side="right") - 1
         position = self.table["start"].to_numpy()[stretch] + rows - self._offsets[stretch]
-        return Places(stretch, self.table["block"].to_numpy()[stretch], position)
+        return Positions(stretch, self.table["block"].to_numpy()[stretch], position)
 
     def rows_of(self, genome: str, chrom: str, start: int, end: int) -> list[slice]:
         """Rows of the scored bases of `[start, end)`, one slice a stretch; empty where nothing was scored."""

@@ -114,7 +114,7 @@ def not_tested(control: str, what: str, why: str) -> Control:
     return Control(control, what, nan, "", nan, nan, nan, nan, NOT_TESTED, why)
 
 
-def verdict(score: float, rivals: tuple[float, ...], p: float, alpha: float) -> str:
+def control_verdict(score: float, rivals: tuple[float, ...], p: float, alpha: float) -> str:
     """`shown` where the score is beyond its null and beyond every rival that was measured."""
     measured = [r for r in rivals if np.isfinite(r)]
     better = np.isfinite(score) and all(score > r for r in measured)
@@ -123,8 +123,8 @@ def verdict(score: float, rivals: tuple[float, ...], p: float, alpha: float) -> 
 
 def run_battery(bench: Bench) -> pd.DataFrame:
     """`BATTERY` table: every control, in a fixed order."""
-    from photo51.geometry.controls import genetic_code, strand_pairs
-    from photo51.geometry.frame import codon_phase as reading_frame
+    from photo51.geometry.controls import genetic_code_control, strand_pairs
+    from photo51.geometry.frame import codon_phase_control as reading_frame
     from photo51.geometry.lines import gc_line, position_along_gene, replication_angle, replication_strand
     from photo51.geometry.phylogeny import phylogeny
 
@@ -133,7 +133,7 @@ def run_battery(bench: Bench) -> pd.DataFrame:
         strand_pairs,
         gc_line,
         position_along_gene,
-        genetic_code,
+        genetic_code_control,
         replication_strand,
         replication_angle,
         phylogeny,

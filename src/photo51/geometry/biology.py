@@ -92,7 +92,7 @@ class Quantity(NamedTuple):
         return np.asarray(values, np.float64)[:, None]
 
 
-def bases(genomes: Genomes, workspace: Workspace) -> NDArray[np.uint8]:
+def forward_bases(genomes: Genomes, workspace: Workspace) -> NDArray[np.uint8]:
     """Forward base of each row, 0 … 3 for A, C, G, T and 4 for others, (n_rows,)."""
     parts = [base_codes(genomes.sequence(s.genome, s.chrom, s.start, s.end)) for s in workspace.stretches()]
     return np.concatenate(parts) if parts else np.zeros(0, np.uint8)
@@ -188,7 +188,7 @@ def hydropathy(kmers: NDArray[np.integer], phase: NDArray[np.floating], k: int) 
     return np.where(phase == 2, table[codon], np.nan).astype(np.float32)
 
 
-def replication(
+def replication_fork(
     genomes: Genomes, workspace: Workspace, annotations: pd.DataFrame
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Angle from the origin round circular chromosomes with one named origin, and whether the strand read is the
@@ -251,7 +251,7 @@ def quantities(
         gc, skew = composition(genomes, workspace, window)
         yield Quantity(f"gc_{window}", LINEAR, gc, "share")
         yield Quantity(f"gc_skew_{window}", LINEAR, skew, "(G − C)/(G + C)")
-    angle, leading = replication(genomes, workspace, annotations)
+    angle, leading = replication_fork(genomes, workspace, annotations)
     if np.isfinite(angle).any():
         yield Quantity("replication_angle", ANGLE, angle, "radians from the origin")
         yield Quantity("leading_strand", CLASS, leading, "1: read in the direction of the fork")

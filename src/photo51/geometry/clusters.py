@@ -119,10 +119,10 @@ def module_graph(
     weight = np.abs(couplings)
     ok = (weight > floor) & (weight * np.sqrt(pairs.n_eff) >= z_min)
     full = Pairs(*(c[ok] for c in pairs)).matrix(weight[ok], n_features)
-    return strongest(full, keep)
+    return strongest_edges(full, keep)
 
 
-def strongest(graph: csr_matrix, keep: int) -> csr_matrix:
+def strongest_edges(graph: csr_matrix, keep: int) -> csr_matrix:
     """Each node's `keep` heaviest edges; an edge stays where either end keeps it."""
     g = graph.tocoo()
     order = np.lexsort((g.col, -g.data, g.row))

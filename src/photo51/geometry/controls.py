@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.battery import Bench, Control, not_tested, verdict
+from photo51.geometry.battery import Bench, Control, control_verdict, not_tested
 from photo51.geometry.biology import STANDARD_CODE
 from photo51.stats.resampling import monte_carlo_p, random_shifts, rotate_rows
 
@@ -38,7 +38,7 @@ def strand_pairs(bench: Bench) -> Control:
         random,
         float(null.mean()),
         p,
-        verdict(score, (random,), p, bench.params.alpha),
+        control_verdict(score, (random,), p, bench.params.alpha),
         note,
     )
 
@@ -103,7 +103,7 @@ def _columnwise(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.fl
     return np.where(size > 0, (a * b).sum(0) / np.maximum(size, 1e-9), np.nan)
 
 
-def genetic_code(bench: Bench) -> Control:
+def genetic_code_control(bench: Bench) -> Control:
     """Partial correlation of codon distances with sharing an amino acid, letters that differ held fixed."""
     if not (bench.annotations["kind"] == "CDS").any():
         return not_tested("genetic_code", CODE_WHAT, "The genomes have no coding sequence.")
@@ -129,7 +129,7 @@ def genetic_code(bench: Bench) -> Control:
         random,
         float(null.mean()),
         p,
-        verdict(score, (0.0, random), p, bench.params.alpha),
+        control_verdict(score, (0.0, random), p, bench.params.alpha),
         note,
     )
 

@@ -28,7 +28,7 @@ class Coordinate(NamedTuple):
     Attributes
     ----------
     kind
-        `angle` (radians, −π … π) or `place` (0 … 1, equal shares of tokens in equal stretches).
+        `angle` (radians, −π … π) or `place_coordinate` (0 … 1, equal shares of tokens in equal stretches).
     of
         Points of the cloud's axes, (n, k), to values, (n,).
     check
@@ -115,7 +115,7 @@ def extended(p: NDArray[np.float64], values: NDArray[np.float64], k: int = 6) ->
     return of
 
 
-def place(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: int = 400) -> Coordinate:
+def place_coordinate(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: int = 400) -> Coordinate:
     """Place along an arc, 0 … 1: the rank of the first diffusion coordinate.
 
     References
@@ -155,7 +155,7 @@ def diffusion_coordinates(p: NDArray[np.float64], n: int, k: int = 15) -> NDArra
     return vectors[:, lead] / np.sqrt(degree)[:, None] * values[lead]
 
 
-def stability(
+def coordinate_stability(
     fit: Callable[[NDArray[np.float64]], Coordinate], x: NDArray[np.float64], half: NDArray[np.bool_]
 ) -> float:
     """Agreement on all points of coordinates fitted on either half: circular for angles, |rank correlation| for

@@ -123,7 +123,7 @@ def _components(parts_of_csr, first, window, period, n_features):
     return out
 
 
-def aligned(angle: NDArray[np.floating], phase: NDArray[np.floating]) -> float:
+def aligned_start(angle: NDArray[np.floating], phase: NDArray[np.floating]) -> float:
     """Where on the circle phase 0 lies: the mean direction of angle − 2π·phase/3."""
     return float(np.angle(np.exp(1j * (angle - 2 * np.pi / 3 * phase)).sum()))
 

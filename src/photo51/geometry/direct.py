@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 from sklearn.cluster import KMeans
 
 from photo51.config.geometry import GeometryParams
-from photo51.geometry.coordinates import angle, place
+from photo51.geometry.coordinates import angle, place_coordinate
 from photo51.geometry.manifolds import Geometry, unjudged
 from photo51.geometry.meaning import Placing
 from photo51.geometry.points import Missed
 from photo51.geometry.tokens import Tokens
 
 
-class Raw(NamedTuple):
+class RawActivations(NamedTuple):
     """Activations of some tokens.
 
     Attributes
@@ -36,7 +36,7 @@ class Raw(NamedTuple):
     x: NDArray[np.float32]
 
 
-def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Missed) -> Raw:
+def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Missed) -> RawActivations:
     """Activations: reconstruction and what it misses, together.
 
     Parameters
@@ -49,7 +49,7 @@ def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Misse
         Tokens are numbered as in `tokens`.
     """
     rebuilt = np.asarray(tokens.codes[missed.token] @ np.asarray(decoder, np.float32))
-    return Raw(missed.token, (rebuilt + missed.error).astype(np.float32))
+    return RawActivations(missed.token, (rebuilt + missed.error).astype(np.float32))
 
 
 def of_rival(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams) -> list[Placing]:
@@ -60,7 +60,7 @@ def of_rival(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryPara
     out = []
     for number, (a, points) in enumerate(clusters):
         if len(points.x) >= 60 and len(points.axes):
-            fitted = place(points.x, np.random.default_rng([params.seed, 13, number]))
+            fitted = place_coordinate(points.x, np.random.default_rng([params.seed, 13, number]))
             y = a.codes.astype(np.float64) @ a.directions
             unit = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
             t = fitted.of((unit - points.mean) @ points.axes.T)
@@ -83,10 +83,10 @@ def coordinate_of(
     """
     y = axes_of(x, k)
     sample = y if len(y) <= max_fitted else y[np.sort(rng.choice(len(y), max_fitted, replace=False))]
-    return (angle if kind == "angle" else place)(sample, rng).of(y)
+    return (angle if kind == "angle" else place_coordinate)(sample, rng).of(y)
 
 
-def at_same_tokens(g: Geometry, raw: Raw, seed: int) -> list[Placing]:
+def at_same_tokens(g: Geometry, raw: RawActivations, seed: int) -> list[Placing]:
     """For every cluster with a coordinate: the same tokens by a coordinate of the activations, in as many dimensions.
 
     Parameters
@@ -107,7 +107,9 @@ def at_same_tokens(g: Geometry, raw: Raw, seed: int) -> list[Placing]:
     return out
 
 
-def in_subspaces(tokens: Tokens, raw: Raw, n_groups: int, k: int, seed: int, max_tokens: int = 8_000) -> list[Placing]:
+def in_subspaces(
+    tokens: Tokens, raw: RawActivations, n_groups: int, k: int, seed: int, max_tokens: int = 8_000
+) -> list[Placing]:
     """Groups of tokens near subspaces of the activations, each with the place of its tokens along it.
 
     Parameters

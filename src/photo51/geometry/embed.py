@@ -57,7 +57,7 @@ def _columns(obs: pd.DataFrame, g: Geometry, n: int) -> pd.DataFrame:
         module[used] = g.modules.label
     for c in g.clusters:
         features = used[c.features]
-        label[features] = called(c.verdict.shape, manifold=c.verdict.manifold)
+        label[features] = cluster_label(c.verdict.shape, manifold=c.verdict.manifold)
         shape[features] = c.verdict.shape
         along[features[c.seriation()]] = np.arange(len(features)) / max(1, len(features) - 1)
     table["geometry"] = pd.Categorical([REASONS[r] for r in g.usable.reason], categories=list(REASONS))
@@ -67,7 +67,7 @@ def _columns(obs: pd.DataFrame, g: Geometry, n: int) -> pd.DataFrame:
     return table
 
 
-def called(shape: str, *, manifold: bool) -> str:
+def cluster_label(shape: str, *, manifold: bool) -> str:
     """`manifold`, `module` or `unresolved`."""
     return "manifold" if manifold else shape
 

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.battery import Bench, Control, not_tested, verdict
-from photo51.geometry.cyclic import Rhythm, aligned, rhythm, states
+from photo51.geometry.battery import Bench, Control, control_verdict, not_tested
+from photo51.geometry.cyclic import Rhythm, aligned_start, rhythm, states
 from photo51.stats.resampling import monte_carlo_p
 
 WHAT = "codon phase: three states in cyclic order along genes, found without labels"
@@ -51,11 +51,11 @@ def find_frame(codes: csr_matrix, bench: Bench) -> Frame:
     period = rhythm(codes[finding], bench.tokens.run[finding])
     z = period.of(codes)
     labelled = bench.find & np.isfinite(phase) & (np.abs(z) > 0)
-    start = aligned(np.angle(z[labelled]), phase[labelled]) if labelled.any() else 0.0
+    start = aligned_start(np.angle(z[labelled]), phase[labelled]) if labelled.any() else 0.0
     return Frame(period, start, z * np.exp(-1j * start))
 
 
-def codon_phase(bench: Bench) -> Control:
+def codon_phase_control(bench: Bench) -> Control:
     """Accuracy of the three states on held-out blocks; baseline: the commonest phase of each 6-mer, learnt with
     labels.
     """
@@ -89,7 +89,7 @@ def codon_phase(bench: Bench) -> Control:
         random,
         float(null.mean()),
         p,
-        verdict(accuracy, (kmer, random), p, bench.params.alpha),
+        control_verdict(accuracy, (kmer, random), p, bench.params.alpha),
         note,
     )
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.battery import NOT_SHOWN, Bench, Control, not_tested, verdict
-from photo51.geometry.biology import along_genes, composition, replication
-from photo51.geometry.readout import auroc, ranks, ridge, spearman, thinned, turned_null, window_means
+from photo51.geometry.battery import NOT_SHOWN, Bench, Control, control_verdict, not_tested
+from photo51.geometry.biology import along_genes, composition, replication_fork
+from photo51.geometry.readout import area_under_roc, ranks, ridge, spearman_rho, thinned, turned_null, window_means
 from photo51.stats.resampling import monte_carlo_p
 
 GC = "GC content is a line: steps of GC in order along one direction of the codes"
@@ -43,7 +43,7 @@ def gc_line(bench: Bench) -> Control:
         genome = _genome(bench)[first]
         guess = _centred_ranks(ridge(x[find], truth[find], penalty=0.1)(x[~find]), genome[~find])
         truth_held_out = _centred_ranks(truth[~find], genome[~find])
-        scores[name] = spearman(guess, truth_held_out)
+        scores[name] = spearman_rho(guess, truth_held_out)
         if name == "model":
             block = bench.tokens.block[first][~find]
             null = turned_null(guess, truth_held_out, block, bench.rng(3), bench.params.rotations)
@@ -53,7 +53,7 @@ def gc_line(bench: Bench) -> Control:
         f"readout of the mean codes of {size} bases, ranks within genomes; means of ten steps of GC follow one another"
         f" along it with rank correlation {order:.2f}; k-mers hold GC by construction, so that this control is no glory"
     )
-    called = verdict(score, (), p, bench.params.alpha) if order > 0.9 else NOT_SHOWN
+    called = control_verdict(score, (), p, bench.params.alpha) if order > 0.9 else NOT_SHOWN
     return Control(
         "gc_line",
         GC,
@@ -108,7 +108,7 @@ def position_along_gene(bench: Bench) -> Control:
             guess = _kmer_means(bench, learn, fraction)[score]
         else:
             guess = ridge(codes[learn], fraction[learn].astype(np.float64))(codes[score])
-        scores[name], guesses[name] = spearman(guess, fraction[score]), guess
+        scores[name], guesses[name] = spearman_rho(guess, fraction[score]), guess
     null = turned_null(
         ranks(guesses["model"]),
         ranks(fraction[score]),
@@ -130,7 +130,7 @@ def position_along_gene(bench: Bench) -> Control:
         *((*rivals, np.nan)[:2]),
         float(null.mean()),
         p,
-        verdict(scores["model"], rivals, p, bench.params.alpha),
+        control_verdict(scores["model"], rivals, p, bench.params.alpha),
         note,
     )
 
@@ -145,7 +145,7 @@ def _kmer_means(bench: Bench, learn: NDArray[np.int64], truth: NDArray[np.floati
 
 def replication_strand(bench: Bench) -> Control:
     """How well a readout of window means tells the leading from the lagging strand on held-out blocks."""
-    leading = bench.of(replication(bench.genomes, bench.workspace, bench.annotations)[1])
+    leading = bench.of(replication_fork(bench.genomes, bench.workspace, bench.annotations)[1])
     scores: dict[str, float] = {}
     p, null = np.nan, np.zeros(0)
     for name, codes in _codes(bench).items():
@@ -157,7 +157,7 @@ def replication_strand(bench: Bench) -> Control:
             why = "It needs a circular chromosome with a named origin and windows of 512 bases on both halves."
             return not_tested("replication_strand", STRAND, why)
         guess = ridge(x[learn], y[learn].astype(np.float64), penalty=1.0)(x[score])
-        scores[name] = auroc(guess, y[score] > 0)
+        scores[name] = area_under_roc(guess, y[score] > 0)
         if name == "model":
             null = _flipped(guess, y[score] > 0, bench.tokens.block[first][score], bench)
             p = float(monte_carlo_p(scores[name], null))
@@ -174,7 +174,7 @@ def replication_strand(bench: Bench) -> Control:
         *rivals,
         float(null.mean()) if len(null) else np.nan,
         p,
-        verdict(scores["model"], rivals, p, bench.params.alpha),
+        control_verdict(scores["model"], rivals, p, bench.params.alpha),
         note,
     )
 
@@ -183,12 +183,12 @@ def _flipped(guess, label, block, bench: Bench) -> NDArray[np.float64]:
     """AUROC when which strand leads is flipped at random in each block."""
     names, block_of = np.unique(block, return_inverse=True)
     flips = bench.rng(5).random((bench.params.rotations, len(names))) < 0.5
-    return np.array([auroc(guess, label ^ f[block_of]) for f in flips])
+    return np.array([area_under_roc(guess, label ^ f[block_of]) for f in flips])
 
 
 def replication_angle(bench: Bench) -> Control:
     """Circular agreement of a readout of window means with the angle from the origin, on held-out blocks."""
-    angle = bench.of(replication(bench.genomes, bench.workspace, bench.annotations)[0])
+    angle = bench.of(replication_fork(bench.genomes, bench.workspace, bench.annotations)[0])
     has_angle = np.isfinite(angle)
     sectors = np.unique((angle[has_angle & bench.find] / (2 * np.pi) * 12).astype(np.int64))
     sectors_held_out = np.unique((angle[has_angle & ~bench.find] / (2 * np.pi) * 12).astype(np.int64))
@@ -225,6 +225,6 @@ def replication_angle(bench: Bench) -> Control:
         *rivals,
         float(null.mean()),
         p,
-        verdict(scores["model"], rivals, p, bench.params.alpha),
+        control_verdict(scores["model"], rivals, p, bench.params.alpha),
         note,
     )

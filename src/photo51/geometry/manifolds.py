@@ -20,7 +20,7 @@ from photo51.geometry.growing import grow
 from photo51.geometry.lagged import Lagged, lagged_coactivation
 from photo51.geometry.points import Activity, Cloud, Missed, activity, cloud
 from photo51.geometry.relations import Pairs, coactivation, cosine
-from photo51.geometry.shape import FLAT, Measured, Placed, Verdict, coordinate, judge, measure
+from photo51.geometry.shape import FLAT, Measured, Placed, ShapeVerdict, judge_shape, measure_cluster, shape_coordinate
 from photo51.geometry.tokens import Firing, Tokens, autocorrelation, firing
 from photo51.geometry.usable import Usable, usable
 from photo51.progress import progress
@@ -61,7 +61,7 @@ class Cluster(NamedTuple):
     activity: Activity
     measured: Measured
     cloud: Cloud
-    verdict: Verdict
+    verdict: ShapeVerdict
     placed: Placed | None
 
     def projected(self, a: Activity | None = None) -> NDArray[np.float64]:
@@ -167,7 +167,7 @@ def find_manifolds(
     if label.max(initial=NONE) < 0:
         return Geometry(used, rest, related, modules, label, nothing, "no cluster")
     if missed is not None and params.held_out:
-        missed = Missed(*held_out(own_tokens, *missed))
+        missed = Missed(*held_out_tokens(own_tokens, *missed))
     clusters = _measured(rest, rows, (label, module_of), missed, params)
     return Geometry(used, rest, related, modules, label, clusters, "found")
 
@@ -200,7 +200,7 @@ def first_half(block: NDArray[np.integer]) -> NDArray[np.bool_]:
     return np.isin(block, blocks[::2])
 
 
-def held_out(tokens: Tokens, number: NDArray[np.int64], values: NDArray) -> tuple[NDArray[np.int64], NDArray]:
+def held_out_tokens(tokens: Tokens, number: NDArray[np.int64], values: NDArray) -> tuple[NDArray[np.int64], NDArray]:
     """Of some tokens, those on which shapes are measured where clusters are found on the others: new numbers, and
     values.
     """
@@ -273,7 +273,7 @@ def _measured(tokens, decoder, candidates, missed: Missed | None, params: Geomet
             (
                 features,
                 a,
-                *measure(
+                *measure_cluster(
                     a,
                     rng,
                     draws=(params.draws, draws),
@@ -283,10 +283,10 @@ def _measured(tokens, decoder, candidates, missed: Missed | None, params: Geomet
                 ),
             )
         )
-    verdicts = judge([m for _, _, m, _ in parts], params.alpha, params.sure)
+    verdicts = judge_shape([m for _, _, m, _ in parts], params.alpha, params.sure)
     clusters = []
     for c, ((features, a, m, points), verdict) in enumerate(zip(parts, verdicts, strict=True)):
         few = m.dimension.called <= FLAT  # one number says little of a cloud of more
-        placed = coordinate(verdict.shape, points, a.block[points.place], params.seed) if few else None
+        placed = shape_coordinate(verdict.shape, points, a.block[points.place], params.seed) if few else None
         clusters.append(Cluster(features, int(module_of[c]), a, m, points, verdict, placed))
     return clusters

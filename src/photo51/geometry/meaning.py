@@ -87,7 +87,7 @@ class Rivals(NamedTuple):
         return Rivals(some(self.random), some(self.direct) or (), some(self.subspaces))
 
 
-class Association(NamedTuple):
+class MeaningTest(NamedTuple):
     """One coordinate against one quantity: tokens where it is known, held-out effect, that of k-mers, z and p of
     rotation.
     """
@@ -99,7 +99,7 @@ class Association(NamedTuple):
     p: float
 
 
-def spread(quantity: Quantity) -> NDArray[np.float32]:
+def spread_columns(quantity: Quantity) -> NDArray[np.float32]:
     """Columns of a quantity over the axis, (2, n_rows, k); NaN where it is unknown. Linear ones are put on ranks."""
     finite = np.isfinite(quantity.values)
     if not finite.any():
@@ -119,7 +119,7 @@ def associate(
     guess: NDArray[np.float32] | None,
     bounds: NDArray[np.int64],
     shifts: NDArray[np.int64],
-) -> Association:
+) -> MeaningTest:
     """Test one coordinate against one quantity.
 
     Parameters
@@ -127,7 +127,7 @@ def associate(
     placing
         Tokens on the coordinate.
     columns
-        (2, n_rows, k) from `spread`.
+        (2, n_rows, k) from `spread_columns`.
     guess
         (2, n_rows, k) what the last six bases say of the quantity (`kmer_guess`).
     bounds
@@ -140,7 +140,7 @@ def associate(
     finite = np.isfinite(value[:, 0])
     n = int(finite.sum())
     if n < 60 or np.allclose(value[finite], value[finite][0]):
-        return Association(n, np.nan, np.nan, np.nan, np.nan)
+        return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
     group = placing.bins
     observed = _explained(value[finite].astype(np.float64), group[finite])
     equal = observed - 1e-9  # draws that are equal but for rounding count as at least as large
@@ -151,7 +151,7 @@ def associate(
         more = _turned(columns, places, bounds, shifts[FIRST_DRAWS:])
         null = np.concatenate([null, more[np.isfinite(more)]])
     if len(null) < FIRST_DRAWS // 2:
-        return Association(n, np.nan, np.nan, np.nan, np.nan)
+        return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
     p = (1 + np.count_nonzero(null >= equal)) / (1 + len(null))
     z = (observed - null.mean()) / max(null.std(), 1e-12)
     train = np.isin(placing.block, np.unique(placing.block)[::2])
@@ -159,7 +159,7 @@ def associate(
     kmer = np.nan
     if guess is not None:
         kmer = _calibrated(value, guess[placing.strand, placing.row], finite, train)
-    return Association(n, effect, kmer, float(z), float(p))
+    return MeaningTest(n, effect, kmer, float(z), float(p))
 
 
 def _explained(value: NDArray[np.float64], group: NDArray[np.int64]) -> float:
@@ -190,7 +190,7 @@ def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) ->
     Parameters
     ----------
     columns
-        (2, n_rows, k) from `spread`.
+        (2, n_rows, k) from `spread_columns`.
 
     Returns
     -------
@@ -274,7 +274,7 @@ def kmer_guess(
     Parameters
     ----------
     columns
-        (2, n_rows, k) from `spread`.
+        (2, n_rows, k) from `spread_columns`.
     kmers
         (2, n_rows) from `biology.read_kmers`.
     train
@@ -320,7 +320,7 @@ def meaning_table(
         train[bounds[b] : bounds[b + 1]] = True
     rows = []
     for quantity in quantities if thin else ():
-        columns = spread(quantity)
+        columns = spread_columns(quantity)
         guess = kmer_guess(columns, kmers, train, k)
         random, subspaces = best_effect(others.random, columns), best_effect(others.subspaces, columns)
         for placing in thin:

@@ -18,7 +18,7 @@ from photo51.theme import BLUE, COLOURS, CYCLIC, FAINT, FRAME_COLOURS, INK, MUTE
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#5d3a9b", "#8c6d31")
 
 
-def words(quantity: str) -> str:
+def quantity_words(quantity: str) -> str:
     """A quantity's name as a biologist reads it."""
     if quantity.startswith("gc_skew_"):
         return f"GC skew in {quantity.removeprefix('gc_skew_')} bases"
@@ -32,7 +32,7 @@ def words(quantity: str) -> str:
     }.get(quantity, quantity.replace("_", " "))
 
 
-def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
+def feature_map_plot(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     """UMAP of decoder directions: manifolds in colour with their meaning, modules in grey, the rest faint."""
     xy = np.asarray(graph.obsm["X_umap"], np.float64)
     cluster = graph.obs["cluster"].astype(str).to_numpy()
@@ -45,8 +45,8 @@ def feature_map(ax: Axes, graph: ad.AnnData, manifolds: pd.DataFrame) -> Axes:
     for i, row in enumerate(shown.itertuples()):
         points = xy[cluster == str(row.cluster)]
         tone = PALETTE[i % len(PALETTE)]
-        text = f"group {row.cluster} ({words(str(row.shape))}): {row.n_features} features" + (
-            f", {words(str(row.meaning))}" if row.meaning and row.meaning_effect > 0 else ""
+        text = f"group {row.cluster} ({quantity_words(str(row.shape))}): {row.n_features} features" + (
+            f", {quantity_words(str(row.meaning))}" if row.meaning and row.meaning_effect > 0 else ""
         )
         name = text if i < len(PALETTE) else None
         ax.scatter(points[:, 0], points[:, 1], s=9, color=tone, lw=0, zorder=3, label=name)

@@ -51,7 +51,7 @@ def ridge(
     return lambda new: np.asarray(new @ own_weight) - mean @ weight + centre
 
 
-def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
+def spearman_rho(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     """Rank correlation over places where both are known; NaN below ten."""
     ok = np.isfinite(a) & np.isfinite(b)
     if ok.sum() < 10 or np.ptp(a[ok]) == 0 or np.ptp(b[ok]) == 0:
@@ -59,7 +59,7 @@ def spearman(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     return float(np.corrcoef(rankdata(a[ok]), rankdata(b[ok]))[0, 1])
 
 
-def auroc(score: NDArray[np.floating], label: NDArray[np.bool_]) -> float:
+def area_under_roc(score: NDArray[np.floating], label: NDArray[np.bool_]) -> float:
     """Probability that a positive scores above a negative, ties halved; NaN where there is only one class."""
     positives = int(label.sum())
     negatives = len(label) - positives

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.coordinates import Coordinate, angle, place, stability
+from photo51.geometry.coordinates import Coordinate, angle, coordinate_stability, place_coordinate
 from photo51.geometry.dependence import dense_dependence, on_levels
 from photo51.geometry.dimension import (
     Dimension,
@@ -26,7 +26,7 @@ from photo51.geometry.dimension import (
     turns,
 )
 from photo51.geometry.points import Activity, Cloud, cloud
-from photo51.geometry.topology import CAVITY, LOOP, Betti, agreement, betti, branches, persistence
+from photo51.geometry.topology import CAVITY, LOOP, Betti, betti, branches, persistence, topology_agreement
 from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.resampling import monte_carlo_p
 
@@ -107,7 +107,7 @@ class Measured(NamedTuple):
     null: Null
 
 
-def measure(
+def measure_cluster(
     a: Activity,
     rng: np.random.Generator,
     *,
@@ -158,7 +158,7 @@ def measure(
             p_dependence=_p(dependence, turned),
             betti=called,
             agreement=(
-                agreement(points.x, called, rng, null_loop=_most(null.loop), draws=resamples)
+                topology_agreement(points.x, called, rng, null_loop=_most(null.loop), draws=resamples)
                 if depends
                 else float("nan")
             ),
@@ -241,7 +241,7 @@ def _p(observed: float, draws: NDArray[np.float64]) -> float:
     return float(monte_carlo_p(observed, drawn)) if len(drawn) else 1.0
 
 
-class Verdict(NamedTuple):
+class ShapeVerdict(NamedTuple):
     """One word for a cluster, and what it rests on.
 
     Attributes
@@ -264,7 +264,7 @@ class Verdict(NamedTuple):
     why: str
 
 
-def judge(measured: list[Measured], alpha: float = 0.05, sure: float = 0.5) -> list[Verdict]:
+def judge_shape(measured: list[Measured], alpha: float = 0.05, sure: float = 0.5) -> list[ShapeVerdict]:
     """Name every cluster.
 
     Parameters
@@ -280,7 +280,7 @@ def judge(measured: list[Measured], alpha: float = 0.05, sure: float = 0.5) -> l
     out = []
     for m, q, h in zip(measured, q_dependence, q_hole, strict=True):
         shape, why = _name(m, float(q), float(h), (alpha, sure))
-        out.append(Verdict(shape, shape in MANIFOLDS, float(q), float(h), why))
+        out.append(ShapeVerdict(shape, shape in MANIFOLDS, float(q), float(h), why))
     return out
 
 
@@ -332,7 +332,7 @@ class Placed(NamedTuple):
     turns: float
 
 
-def coordinate(shape: str, points: Cloud, block: NDArray[np.integer], seed: int) -> Placed | None:
+def shape_coordinate(shape: str, points: Cloud, block: NDArray[np.integer], seed: int) -> Placed | None:
     """An angle for loops, states and tori, a place for arcs and blobs; None where no single number makes sense.
 
     Parameters
@@ -346,9 +346,9 @@ def coordinate(shape: str, points: Cloud, block: NDArray[np.integer], seed: int)
 
     def fit(x: NDArray[np.float64]) -> Coordinate:
         rng = np.random.default_rng(seed)
-        return angle(x, rng) if round_one else place(x, rng)
+        return angle(x, rng) if round_one else place_coordinate(x, rng)
 
     fitted = fit(points.x)
     half = np.isin(block, np.unique(block)[::2])
     bend = turns(points.x, fitted.of(points.x), closed=round_one)
-    return Placed(fitted, stability(fit, points.x, half), bend)
+    return Placed(fitted, coordinate_stability(fit, points.x, half), bend)

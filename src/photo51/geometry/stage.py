@@ -17,9 +17,9 @@ from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
 from photo51.geometry.battery import Bench
 from photo51.geometry.biology import Quantity, quantities, read_kmers
-from photo51.geometry.direct import Raw, at_same_tokens, in_subspaces, of_rival, raw_activations
+from photo51.geometry.direct import RawActivations, at_same_tokens, in_subspaces, of_rival, raw_activations
 from photo51.geometry.embed import feature_graph
-from photo51.geometry.manifolds import Geometry, find_manifolds, first_half, held_out
+from photo51.geometry.manifolds import Geometry, find_manifolds, first_half, held_out_tokens
 from photo51.geometry.meaning import Placing, Rivals, meaning_table
 from photo51.geometry.points import Missed
 from photo51.geometry.tables import manifold_table, points_table
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 KMER = 6
 
 
-class Inputs(NamedTuple):
+class GeometryInputs(NamedTuple):
     """What the stage reads: genomes, the axis, codes, and `features.h5ad`, whose `X` is the decoder."""
 
     genomes: Genomes
@@ -80,7 +80,7 @@ class Random(NamedTuple):
 
 
 def run_geometry(
-    inputs: Inputs,
+    inputs: GeometryInputs,
     tokens: Tokens,
     params: GeometryParams,
     missed: Missed | None = None,
@@ -101,12 +101,12 @@ def run_geometry(
     log.info("geometry: %s, %d clusters, %d manifolds", g.result, len(g.clusters), g.n_manifolds)
     meanings = coordinate_table(inputs, g, params, rivals_of(inputs, g, (tokens, missed), random, params))
     graph = feature_graph(inputs.features, g, params.seed)
-    table = named(manifold_table(g), meanings, params.alpha)
-    return Made(g, graph, table, located(points_table(g, params.shown), inputs.workspace), meanings)
+    table = named_quantities(manifold_table(g), meanings, params.alpha)
+    return Made(g, graph, table, with_positions(points_table(g, params.shown), inputs.workspace), meanings)
 
 
 def rivals_of(
-    inputs: Inputs,
+    inputs: GeometryInputs,
     g: Geometry,
     read: tuple[Tokens, Missed | None],
     random: Random | None,
@@ -122,14 +122,14 @@ def rivals_of(
         return Rivals(other)
     raw = raw_activations(tokens, inputs.decoder, missed)
     if params.held_out:
-        raw = Raw(*held_out(tokens, *raw))
+        raw = RawActivations(*held_out_tokens(tokens, *raw))
     k = int(np.median([len(c.cloud.axes) for c in g.clusters]))
     groups = in_subspaces(g.tokens, raw, len(g.clusters), max(1, k), params.seed)
     return Rivals(other, at_same_tokens(g, raw, params.seed), groups)
 
 
 def bench_of(
-    inputs: Inputs,
+    inputs: GeometryInputs,
     tokens: Tokens,
     random: Random | None,
     params: GeometryParams,
@@ -157,7 +157,9 @@ def placings(g: Geometry) -> list[Placing]:
     return out
 
 
-def coordinate_table(inputs: Inputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None) -> pd.DataFrame:
+def coordinate_table(
+    inputs: GeometryInputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None
+) -> pd.DataFrame:
     """`MEANING` table: every coordinate against everything that is known of the genomes."""
     w = inputs.workspace
     settings = (params.rotations, params.seed, KMER, params.meaning_tokens)
@@ -165,7 +167,7 @@ def coordinate_table(inputs: Inputs, g: Geometry, params: GeometryParams, rivals
     return meaning_table(placings(g), inputs.quantities(params), kmers, w.block_bounds, settings, rivals)
 
 
-def named(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:
+def named_quantities(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:
     """The manifolds table with `label`, and the quantity that each coordinate says most of (held out, FDR `alpha`)."""
     out = table.copy()
     out["label"] = ["manifold" if m else str(s) for m, s in zip(table["manifold"], table["shape"], strict=True)]
@@ -178,7 +180,7 @@ def named(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataF
     return out
 
 
-def located(points: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
+def with_positions(points: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
     """Points with genome, contig and position."""
     if points.empty:
         return points

@@ -117,7 +117,7 @@ def betti(h: Homology, null_loop: float = 0.0, null_cavity: float = 0.0) -> Bett
     return Betti(h.pieces, int(loops.sum()), int(cavities.sum()))
 
 
-def agreement(
+def topology_agreement(
     x: NDArray[np.float64],
     called: Betti,
     rng: np.random.Generator,

@@ -16,14 +16,16 @@ from photo51.geometry import plots
 from photo51.geometry.battery import Bench, run_battery
 from photo51.geometry.biology import Quantity
 from photo51.geometry.readout import thinned
-from photo51.geometry.stage import Inputs, Made
+from photo51.geometry.stage import GeometryInputs, Made
 from photo51.geometry.topology import persistence
 from photo51.io import Provenance, write_h5ad, write_table
 from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
 from photo51.io.files import atomic
 
 
-def write_all(result: Made, inputs: Inputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance) -> None:
+def write_all(
+    result: Made, inputs: GeometryInputs, bench: Bench, params: GeometryParams, out: Path, by: Provenance
+) -> None:
     """Tables in `out`, figures in `out/geometry`."""
     if (bench.annotations["kind"] == "CDS").any():
         result.graph.obsm["X_frame"] = bench.frame.plane
@@ -63,7 +65,7 @@ def write_figures(
         save = _saver(folder)
         if "X_umap" in result.graph.obsm:
             figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.75, 4.4))
-            plots.feature_map(ax, result.graph, result.manifolds)
+            plots.feature_map_plot(ax, result.graph, result.manifolds)
             save(figure, "map")
         if result.geometry.clusters:
             figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.62, 4.4))
@@ -108,7 +110,9 @@ def _manifold(
     values = np.full(len(points), np.nan)
     if quantity is not None:
         values = quantity.values[strand, points["row"].to_numpy()]
-    plots.embedded(axes[0], points, values, quantity.kind if quantity else "linear", plots.words(str(row["meaning"])))
+    plots.embedded(
+        axes[0], points, values, quantity.kind if quantity else "linear", plots.quantity_words(str(row["meaning"]))
+    )
     axes[0].set_title(f"Manifold {number}: {row['shape']} of {row['n_features']} features")
     plots.place_fields(axes[1], cluster, result.geometry.usable.features)
     axes[1].set_title(_meaning(row))
@@ -123,7 +127,8 @@ def _meaning(row: pd.Series) -> str:
     if not row["meaning"] or not row["meaning_effect"] > 0:
         return "follows nothing that was tested"
     return (
-        f"{plots.words(row['meaning'])}: R² {row['meaning_effect']:.2f}\n(6-mers {row['meaning_kmer']:.2f}), held out"
+        f"{plots.quantity_words(row['meaning'])}: R² {row['meaning_effect']:.2f}\n(6-mers {row['meaning_kmer']:.2f}),"
+        " held out"
     )
 
 

@@ -21,7 +21,7 @@ from photo51.interventions.edits import EVERYWHERE, Gate, Op, Order, SiteEdit
 from photo51.types import InputError
 
 
-def plan(params: SteerParams) -> pd.DataFrame:
+def plan_arms(params: SteerParams) -> pd.DataFrame:
     """Rows of the experiment: arm, direction, dose, sequence."""
     doses = sorted(d for d in set(params.doses) if d != 0.0)
     if not doses:
@@ -49,7 +49,7 @@ class ArmEdit:
     op, target
         What the feature arm does.
     rows
-        Rows of `plan`, in batch order.
+        Rows of `plan_arms`, in batch order.
     directions
         (random directions, d_model), unit length.
     """

@@ -202,7 +202,9 @@ def interpolate(a: Bundle, b: Bundle, share: float) -> Bundle:
     return Bundle(f"{a.name} → {b.name} at {share:g}", mixed.features, mixed.weights)
 
 
-def parts(concept: Bundle, codes: NDArray[np.floating], units: Units, *, n_parts: int, seed: int) -> list[Bundle]:
+def concept_parts(
+    concept: Bundle, codes: NDArray[np.floating], units: Units, *, n_parts: int, seed: int
+) -> list[Bundle]:
     """Split a concept into parts whose features fire together: non-negative factors of its codes.
 
     Parameters

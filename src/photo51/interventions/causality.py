@@ -125,7 +125,7 @@ def causality(
         others = random_features(instrument, feature, params)
         without, null = ablation(instrument, feature, ids, others, params)
         removed.append(null)
-        steered, null = steering(instrument, feature, start, others, params)
+        steered, null = steering_effect(instrument, feature, start, others, params)
         moved.append(null)
         who = {"feature": feature, "concept": instrument.name(feature), "places": len(ids)}
         rows.append({**who, **without, **steered})
@@ -293,7 +293,7 @@ class Background(NamedTuple):
 
 
 @torch.no_grad()
-def steering(
+def steering_effect(
     instrument: Instrument,
     feature: int,
     background: Background,

@@ -24,14 +24,14 @@ OPS: tuple[Op, ...] = ("add", "clamp", "scale", "ablate")
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadingDirection:
     """How a sequence is read: its direction, and the length over which positions of the reverse strand are mirrored."""
 
     strand: Literal["+", "-"] = "+"
     length: int | None = None
 
 
-FORWARD = Reading()
+FORWARD = ReadingDirection()
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Gate:
         if self.condition is not None and not self.watch:
             raise InputError("gate: need features to watch for a condition, got none")
 
-    def spans(self, reading: Reading) -> tuple[tuple[int, int], ...] | None:
+    def spans(self, reading: ReadingDirection) -> tuple[tuple[int, int], ...] | None:
         """The intervals in the order the model reads.
 
         Raises
@@ -143,7 +143,7 @@ class SiteEdit:
         dictionary: LinearDictionary,
         orders: Sequence[Order],
         units: Units,
-        reading: Reading = FORWARD,
+        reading: ReadingDirection = FORWARD,
     ):
         self.dictionary = dictionary
         in_direction = [o for o in orders if o.gate.strand in {".", reading.strand}]
@@ -196,7 +196,9 @@ class SiteEdit:
 class _Step:
     """An order with its columns, units and positions worked out."""
 
-    def __init__(self, order: Order, columns: list[int], column: dict[int, int], per_unit: Tensor, reading: Reading):
+    def __init__(
+        self, order: Order, columns: list[int], column: dict[int, int], per_unit: Tensor, reading: ReadingDirection
+    ):
         self.op, self.strength, self.per_unit = order.op, order.strength, per_unit
         self.columns = columns
         self.watch = [column[f] for f in order.gate.watch]

@@ -106,7 +106,7 @@ def exchange_rate(
     values = log_odds(instrument, target, prompts, motif, strengths)
     grid = np.array([(n, s) for n in copies for s in strengths])
     held_out = _held_out(len(copies), len(strengths), params)
-    law = fit(grid[~held_out, 0], grid[~held_out, 1], values.ravel()[~held_out])
+    law = fit_law(grid[~held_out, 0], grid[~held_out, 1], values.ravel()[~held_out])
     fitted = law(grid[:, 0], grid[:, 1])
     table = pd.DataFrame(
         {
@@ -189,7 +189,7 @@ def _evidence(copies: NDArray[np.float64], discount: float) -> NDArray[np.float6
     return np.where(np.asarray(copies) > 0, np.asarray(copies, dtype=np.float64) ** (1 - discount), 0.0)
 
 
-def fit(copies: NDArray[np.float64], strength: NDArray[np.float64], value: NDArray[np.float64]) -> Law:
+def fit_law(copies: NDArray[np.float64], strength: NDArray[np.float64], value: NDArray[np.float64]) -> Law:
     """Least squares of the law; the discount by search, all else exactly."""
     best, law = np.inf, Law(0.0, 0.0, 0.0, 0.0)
     for discount in _DISCOUNTS:

@@ -13,7 +13,7 @@ from photo51.genome.alignment import AlleleWindow, align, substitute
 from photo51.interventions import mutagenesis
 from photo51.interventions.attribution import Attribution, Term, agreement, attribute, change, spearman, term
 from photo51.interventions.dictionary import Instrument
-from photo51.interventions.targets import Contrast, Likelihood, NextBase
+from photo51.interventions.targets import ContrastTarget, Likelihood, NextBaseTarget
 from photo51.io.contracts.interventions import ATTRIBUTION
 from photo51.types import InputError, Interval, Strand, Variant
 
@@ -90,7 +90,7 @@ def _error_share(attributions: list[Attribution]) -> float:
     return error / max(error + features, 1e-12)
 
 
-class Read(NamedTuple):
+class ExplainedRead(NamedTuple):
     """Bases as the model reads them, and where each lies: ids and forward positions, (length,)."""
 
     chrom: str
@@ -148,18 +148,18 @@ def explain_region(
         raise InputError(f"region {region}: need at least one base before it to read, got none")
     window = (max(1, start - params.window), end if base is None else start)
     if base is None:
-        target: Likelihood | NextBase = Likelihood(instrument.model, read.ids, start, end)
-        readout = mutagenesis.likelihood(window[0], start, end)
+        target: Likelihood | NextBaseTarget = Likelihood(instrument.model, read.ids, start, end)
+        readout = mutagenesis.window_likelihood(window[0], start, end)
     else:
-        read = Read(read.chrom, read.ids[: start + 1], read.position[: start + 1])
-        target = NextBase(instrument.model, start, base)
-        readout = mutagenesis.next_base(window[0], start, base)
+        read = ExplainedRead(read.chrom, read.ids[: start + 1], read.position[: start + 1])
+        target = NextBaseTarget(instrument.model, start, base)
+        readout = mutagenesis.next_base_readout(window[0], start, base)
     terms = [term(instrument, f"{base or 'likelihood'} at {region}", target, read.ids)]
     effects = mutagenesis.saturate(instrument.model, read.ids, window, readout, batch=params.batch * 4)
     return _explained(instrument, terms, [read], effects, params)
 
 
-def _read_region(bases: Bases, genome: str, region: Interval, context: int) -> Read:
+def _read_region(bases: Bases, genome: str, region: Interval, context: int) -> ExplainedRead:
     """The region with what is read before it, in reading direction."""
     length, circular = bases.length(genome, region.chrom), bases.is_circular(genome, region.chrom)
     if not len(region) or region.end > length:
@@ -171,7 +171,7 @@ def _read_region(bases: Bases, genome: str, region: Interval, context: int) -> R
     end = region.end + (before if strand == "-" else 0)
     ids = bases.sequence(genome, region.chrom, start, end, strand)
     position = np.arange(start, end) % length
-    return Read(region.chrom, ids, position if strand == "+" else position[::-1])
+    return ExplainedRead(region.chrom, ids, position if strand == "+" else position[::-1])
 
 
 def explain_variant(
@@ -213,7 +213,7 @@ def explain_variant(
         reads = [reads[1], reads[0]]
     half = params.window // 2
     window = (max(1, first_changed - half), min(len(ref.ids), first_changed + params.window - half))
-    readout = mutagenesis.likelihood(window[0], window[0], len(ref.ids))
+    readout = mutagenesis.window_likelihood(window[0], window[0], len(ref.ids))
     effects = mutagenesis.saturate(instrument.model, ref.ids, window, readout, batch=params.batch * 4)
     return _explained(instrument, terms, reads, effects, params)
 
@@ -230,7 +230,7 @@ def _minus(scored_term: Term) -> Term:
 def _substitution_terms(
     instrument: Instrument, ref: NDArray[np.uint8], alt: NDArray[np.uint8], base: int
 ) -> list[Term]:
-    own_base = Contrast(instrument.model, base, chr(alt[base]), chr(ref[base]))
+    own_base = ContrastTarget(instrument.model, base, chr(alt[base]), chr(ref[base]))
     terms = [term(instrument, "own base", own_base, ref[: base + 1])]
     if base + 1 < len(ref):
         after = Likelihood(instrument.model, ref, base + 1, len(ref))
@@ -255,7 +255,7 @@ def _allele_windows(
     return (ref, alt) if strand == "+" else (ref.reverse_complement(), alt.reverse_complement())
 
 
-def _reads(chrom: str, ref: AlleleWindow, alt: AlleleWindow, length: int) -> list[Read]:
+def _reads(chrom: str, ref: AlleleWindow, alt: AlleleWindow, length: int) -> list[ExplainedRead]:
     """Both windows with forward positions; an inserted base has that of the base before it."""
     forward = np.arange(len(ref.ids)) + ref.origin
     position = forward if ref.strand == "+" else forward[::-1]
@@ -264,13 +264,13 @@ def _reads(chrom: str, ref: AlleleWindow, alt: AlleleWindow, length: int) -> lis
     of_alt[pairs.alt] = position[pairs.ref]
     for i in pairs.alt_only:
         of_alt[i] = of_alt[i - 1]
-    return [Read(chrom, ref.ids, position % length), Read(chrom, alt.ids, of_alt % length)]
+    return [ExplainedRead(chrom, ref.ids, position % length), ExplainedRead(chrom, alt.ids, of_alt % length)]
 
 
 def _explained(
     instrument: Instrument,
     terms: list[Term],
-    reads: list[Read],
+    reads: list[ExplainedRead],
     effects: pd.DataFrame,
     params: AttributionParams,
 ) -> Explained:
@@ -287,12 +287,12 @@ def _explained(
     )
 
 
-def _ref_position(reads: list[Read], attributions: list[Attribution]) -> NDArray[np.int64]:
+def _ref_position(reads: list[ExplainedRead], attributions: list[Attribution]) -> NDArray[np.int64]:
     """Positions of the sequence that mutagenesis changed: the reference."""
     return reads[1].position if attributions[0].term.name == "alternative" else reads[0].position
 
 
-def _table(instrument: Instrument, attribution: Attribution, read: Read) -> pd.DataFrame:
+def _table(instrument: Instrument, attribution: Attribution, read: ExplainedRead) -> pd.DataFrame:
     """Contributions that are not 0, base by base."""
     features = attribution.features.double().cpu().numpy()
     codes = attribution.term.codes.double().cpu().numpy()
@@ -314,7 +314,7 @@ def _table(instrument: Instrument, attribution: Attribution, read: Read) -> pd.D
     )
 
 
-def _by_base(attributions: list[Attribution], reads: list[Read]) -> pd.DataFrame:
+def _by_base(attributions: list[Attribution], reads: list[ExplainedRead]) -> pd.DataFrame:
     """All contributions of each base read, in reading order of the last term's sequence."""
     longest = max(zip(attributions, reads, strict=False), key=lambda pair: len(pair[0].error))[1]
     table = pd.DataFrame({"position": longest.position, "base": [chr(b) for b in longest.ids]})

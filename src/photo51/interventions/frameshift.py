@@ -34,7 +34,7 @@ ARMS = {"insertion": 1, "insertion_of_three": 3, "substitution": 0}
 Reader = Callable[[NDArray[np.uint8]], csr_matrix]
 
 
-class Gene(NamedTuple):
+class CodingGene(NamedTuple):
     """A gene that gets the bases: where it lies and which way it is read."""
 
     genome: str
@@ -80,7 +80,7 @@ def reader(model: DnaModel, dictionary: Dictionary) -> Reader:
     return read
 
 
-def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParams) -> list[Gene]:
+def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParams) -> list[CodingGene]:
     """Coding sequences of one interval, long enough, wholly among held-out scored bases; drawn by the seed.
 
     Raises
@@ -108,12 +108,13 @@ def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParam
     numbers = np.sort(whole["interval"].unique())
     drawn = np.sort(np.random.default_rng(params.seed).permutation(numbers)[: params.genes])
     return [
-        Gene(str(r.genome), str(r.chrom), int(r.start), int(r.end), str(r.strand)) for r in cds.loc[drawn].itertuples()
+        CodingGene(str(r.genome), str(r.chrom), int(r.start), int(r.end), str(r.strand))
+        for r in cds.loc[drawn].itertuples()
     ]
 
 
 def frameshift(
-    read: Reader, plane: NDArray[np.floating], genomes: Genomes, genes: list[Gene], params: FrameshiftParams
+    read: Reader, plane: NDArray[np.floating], genomes: Genomes, genes: list[CodingGene], params: FrameshiftParams
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Turn the frame of genes.
 
@@ -159,7 +160,7 @@ def frameshift(
     return FRAMESHIFT.check(pd.DataFrame(arms)), FRAMESHIFT_PROFILE.check(pd.concat(profile, ignore_index=True))
 
 
-def _around(genomes: Genomes, gene: Gene, params: FrameshiftParams) -> tuple[NDArray[np.uint8], int]:
+def _around(genomes: Genomes, gene: CodingGene, params: FrameshiftParams) -> tuple[NDArray[np.uint8], int]:
     """Bases before and in the gene in reading direction, and the place of its middle codon among them."""
     length = gene.end - gene.start
     middle = length // 2 // 3 * 3

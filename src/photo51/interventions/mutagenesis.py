@@ -83,7 +83,7 @@ def _read(stream: Stream, suffixes: NDArray[np.uint8], readout: Readout) -> NDAr
     return readout(log_p, suffixes)
 
 
-def likelihood(first: int, start: int, end: int) -> Readout:
+def window_likelihood(first: int, start: int, end: int) -> Readout:
     """Log-likelihood of bases [start, end) for a window that begins at `first` (nats)."""
 
     def read(log_p: NDArray[np.float64], ids: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -94,7 +94,7 @@ def likelihood(first: int, start: int, end: int) -> Readout:
     return read
 
 
-def next_base(first: int, position: int, base: str) -> Readout:
+def next_base_readout(first: int, position: int, base: str) -> Readout:
     """Score of one base at one place against the mean of the others (nats), for a window that begins at `first`."""
 
     def read(log_p: NDArray[np.float64], _ids: NDArray[np.uint8]) -> NDArray[np.float64]:

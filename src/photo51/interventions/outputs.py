@@ -22,7 +22,7 @@ from photo51.io import Provenance, atomic, write_json, write_table
 from photo51.io.contracts import interventions as tables
 
 
-def write_fasta(records: Sequence[tuple[str, str]], path: Path) -> None:
+def write_sequences(records: Sequence[tuple[str, str]], path: Path) -> None:
     """Write (name, letters) records, 80 letters a line."""
     with atomic(path) as partial:
         lines = []
@@ -32,7 +32,7 @@ def write_fasta(records: Sequence[tuple[str, str]], path: Path) -> None:
         partial.write_text("\n".join(lines) + "\n")
 
 
-def draw(path: Path, size: tuple[float, float], make: Callable[[Figure], None]) -> None:
+def draw_file(path: Path, size: tuple[float, float], make: Callable[[Figure], None]) -> None:
     """Draw a figure as SVG, the same bytes every time."""
     with theme.style():
         figure = plt.figure(figsize=size)
@@ -56,16 +56,16 @@ def write_steered(steered: Steered, out: Path, lineage: Provenance) -> None:
         write_table(table, out / f"{spec.name}.parquet", spec, lineage)
     shown = steered.sequences[steered.sequences["arm"].isin(["control", "feature"])]
     names = [f"{a}|dose={d:g}|{i}" for a, d, i in zip(shown["arm"], shown["dose"], shown["sequence"], strict=True)]
-    write_fasta(list(zip(names, shown["bases"], strict=True)), out / "sequences.fa")
+    write_sequences(list(zip(names, shown["bases"], strict=True)), out / "sequences.fa")
     write_json(steer_summary(steered), out / "steer.json")
     oracles = shown_oracles(steered.verdicts)
 
     def make(figure: Figure) -> None:
         axes = figure.subplots(1, len(oracles), squeeze=False)[0]
         for ax, oracle in zip(axes, oracles, strict=True):
-            plots.dose_response(ax, steered.doses[steered.doses["oracle"] == oracle])
+            plots.dose_curves(ax, steered.doses[steered.doses["oracle"] == oracle])
 
-    draw(out / "four_arms.svg", (theme.WIDTH_1 * len(oracles), 2.8), make)
+    draw_file(out / "four_arms.svg", (theme.WIDTH_1 * len(oracles), 2.8), make)
 
 
 def shown_oracles(verdicts: pd.DataFrame) -> list[str]:
@@ -93,7 +93,7 @@ def steer_summary(steered: Steered) -> dict[str, object]:
 def write_rules(run: RuleRun, rules: Sequence[Rule], out: Path, lineage: Provenance) -> None:
     """`rule_events.parquet`, `sequences.fa`, `rules.svg` (the sequence with most events)."""
     write_table(run.events, out / "rule_events.parquet", tables.RULE_EVENTS, lineage)
-    write_fasta([(f"sequence|{i}", s) for i, s in enumerate(run.sequences) if s], out / "sequences.fa")
+    write_sequences([(f"sequence|{i}", s) for i, s in enumerate(run.sequences) if s], out / "sequences.fa")
     count = run.events["sequence"].value_counts()
     busiest = int(count.index[0]) if len(count) else 0
     length = len(run.sequences[busiest])
@@ -111,7 +111,7 @@ def write_rules(run: RuleRun, rules: Sequence[Rule], out: Path, lineage: Provena
                 window=rule.settings.window,
             )
 
-    draw(out / "rules.svg", (theme.WIDTH_2, 1.8 * len(rules)), make)
+    draw_file(out / "rules.svg", (theme.WIDTH_2, 1.8 * len(rules)), make)
 
 
 def write_painted(
@@ -126,16 +126,16 @@ def write_painted(
     write_table(track, out / "painted.parquet", tables.PAINTED, lineage)
     write_table(overlap, out / "paint_overlap.parquet", tables.PAINT_OVERLAP, lineage)
     name = painting.canvas.name
-    write_fasta([(f"{name}|{i}", s) for i, s in enumerate(painting.sequences())], out / "painted.fa")
+    write_sequences([(f"{name}|{i}", s) for i, s in enumerate(painting.sequences())], out / "painted.fa")
     write_json(
         {str(c): g[["mass_inside", "expected"]].mean().to_dict() for c, g in overlap.groupby("concept")},
         out / "paint.json",
     )
     height = 0.8 + 0.7 * track["concept"].nunique()
-    draw(
+    draw_file(
         out / "painted.svg",
         (theme.WIDTH_2, height),
-        lambda figure: void(plots.painted(figure.subplots(), track, painting.canvas, params.margin)),
+        lambda figure: void(plots.painted_levels(figure.subplots(), track, painting.canvas, params.margin)),
     )
 
 
@@ -157,10 +157,12 @@ def write_explained(explained: Explained, title: str, marked: tuple[int, int], o
     write_table(explained.agreement, out / "agreement.parquet", tables.AGREEMENT, lineage)
     write_table(explained.map, out / "mutagenesis.parquet", tables.MUTAGENESIS, lineage)
     write_json({"title": title, **explained.summary()}, out / "explain.json")
-    draw(out / "explain.svg", (theme.WIDTH_2, 6.6), lambda figure: picture(figure, explained, title, marked))
+    draw_file(
+        out / "explain.svg", (theme.WIDTH_2, 6.6), lambda figure: explained_picture(figure, explained, title, marked)
+    )
 
 
-def picture(figure: Figure, explained: Explained, title: str, marked: tuple[int, int]) -> None:
+def explained_picture(figure: Figure, explained: Explained, title: str, marked: tuple[int, int]) -> None:
     """Letters by contribution, the features that matter most, and the saturation map below one another, base under
     base.
     """
@@ -172,8 +174,8 @@ def picture(figure: Figure, explained: Explained, title: str, marked: tuple[int,
         f" {100 * (1 - float(str(summary['completeness_error']))):.1f} %; rank correlation with removing features one"
         f" by one {float(str(summary['ablation_spearman'])):.2f}"
     )
-    plots.logo(top, shown, last=len(shown))
-    plots.contributions(middle, explained.table, shown, last=len(shown))
+    plots.contribution_logo(top, shown, last=len(shown))
+    plots.contributions_grid(middle, explained.table, shown, last=len(shown))
     plots.mutagenesis(bottom, explained.map)
     titles = ("what each base brings", "through which features", "what changing a single base would do")
     for ax, words in zip((top, middle, bottom), titles, strict=True):
@@ -204,8 +206,8 @@ def write_exchange(measured: Exchange, out: Path, lineage: Provenance) -> None:
         },
         out / "exchange.json",
     )
-    draw(
+    draw_file(
         out / "exchange.svg",
         (theme.WIDTH_1, 2.8),
-        lambda figure: void(plots.exchange(figure.subplots(), measured.table)),
+        lambda figure: void(plots.exchange_lines(figure.subplots(), measured.table)),
     )

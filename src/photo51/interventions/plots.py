@@ -18,7 +18,7 @@ from photo51.interventions.canvas import Canvas
 from photo51.theme import COLOURS, DIVERGING, FAINT, INK, MUTED, SEQUENTIAL, colour
 
 
-def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
+def dose_curves(ax: Axes, doses: pd.DataFrame) -> Axes:
     """Effect against dose in four arms.
 
     Parameters
@@ -84,7 +84,7 @@ def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
     return ax
 
 
-def painted(ax: Axes, track: pd.DataFrame, canvas: Canvas, margin: int = 0) -> Axes:
+def painted_levels(ax: Axes, track: pd.DataFrame, canvas: Canvas, margin: int = 0) -> Axes:
     """Achieved activation along the canvas, and where it was painted.
 
     Parameters
@@ -135,7 +135,7 @@ def _hue(i: int) -> str:
     return COLOURS[cycle[i % len(cycle)]]
 
 
-def logo(ax: Axes, read: pd.DataFrame, *, last: int = 60) -> Axes:
+def contribution_logo(ax: Axes, read: pd.DataFrame, *, last: int = 60) -> Axes:
     """Letters as tall as their bases' contributions, below the line where those lower the target.
 
     Parameters
@@ -175,7 +175,7 @@ def _places(ax: Axes, shown: pd.DataFrame) -> None:
     ax.set_xlabel("base (1-based, in reading order)")
 
 
-def contributions(ax: Axes, table: pd.DataFrame, read: pd.DataFrame, *, last: int = 60, top: int = 8) -> Axes:
+def contributions_grid(ax: Axes, table: pd.DataFrame, read: pd.DataFrame, *, last: int = 60, top: int = 8) -> Axes:
     """Contributions of the features that matter most, base by base, with the SAE's error as the last row.
 
     Parameters
@@ -183,7 +183,7 @@ def contributions(ax: Axes, table: pd.DataFrame, read: pd.DataFrame, *, last: in
     table
         Contract `ATTRIBUTION`.
     read
-        As for `logo`; gives the bases and their order.
+        As for `contribution_logo`; gives the bases and their order.
     """
     shown = read.tail(last).reset_index(drop=True)
     in_view = table[table["position"].isin(shown["position"])]
@@ -295,7 +295,7 @@ def rule_trace(
     return ax
 
 
-def agreement(ax: Axes, table: pd.DataFrame) -> Axes:
+def agreement_scatter(ax: Axes, table: pd.DataFrame) -> Axes:
     """Contribution of each top feature against its exact ablation.
 
     Parameters
@@ -309,7 +309,7 @@ def agreement(ax: Axes, table: pd.DataFrame) -> Axes:
     return ax
 
 
-def exchange(ax: Axes, table: pd.DataFrame) -> Axes:
+def exchange_lines(ax: Axes, table: pd.DataFrame) -> Axes:
     """Log-odds against copies, one line a strength: points measured, lines fitted, rings held out.
 
     Parameters

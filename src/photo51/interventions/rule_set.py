@@ -78,7 +78,7 @@ class Rule:
         return False
 
 
-class Verdict(NamedTuple):
+class FiringVerdict(NamedTuple):
     """What is known of a rule before it runs.
 
     Attributes
@@ -102,7 +102,7 @@ class Verdict(NamedTuple):
 
 def check_rule(
     settings: RuleParams, concepts: Mapping[str, Bundle], units: Units, *, length: int, prompt: int = 0
-) -> Verdict:
+) -> FiringVerdict:
     """Say whether a rule can fire within `length` bases after a prompt of `prompt` bases.
 
     Raises
@@ -119,17 +119,17 @@ def check_rule(
         _bases(text, f"rule {name!r}")
     for bundle in (watch, steer):
         if bundle is not None and (reason := _silent(bundle, units)):
-            return Verdict(name, "never", reason, float("nan"))
+            return FiringVerdict(name, "never", reason, float("nan"))
     if reason := _too_late(settings, length, prompt):
-        return Verdict(name, "never", reason, float("nan"))
+        return FiringVerdict(name, "never", reason, float("nan"))
     reach = float(watch.level(units.peak[list(watch.features)], units)) if watch else float("nan")
     if settings.threshold is not None and settings.threshold > reach:
         reason = (
             f"its threshold is {settings.threshold:g} units, and its level cannot have passed {reach:.3g} on"
             f" {units.bases:,} reference bases"
         )
-        return Verdict(name, "hardly", reason, reach)
-    return Verdict(name, "ready", "", reach)
+        return FiringVerdict(name, "hardly", reason, reach)
+    return FiringVerdict(name, "ready", "", reach)
 
 
 def _silent(bundle: Bundle, units: Units) -> str:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.config.interventions import SteerParams
-from photo51.interventions.arms import ArmEdit, plan, random_directions
+from photo51.interventions.arms import ArmEdit, plan_arms, random_directions
 from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument, activations
 from photo51.interventions.dose_response import dose_response, largest_safe, verdicts
@@ -120,7 +120,7 @@ def _write(
     params: SteerParams,
 ) -> Written:
     """Generate every row of the plan, read it back, and score all but the random arms."""
-    rows = plan(params)
+    rows = plan_arms(params)
     bases, levels, means, nll = [], [], [], []
     chunks = [rows.iloc[i : i + params.batch] for i in range(0, len(rows), params.batch)]
     for chunk in progress(chunks, f"steer {target.name}", unit="batches"):

@@ -16,7 +16,7 @@ from torch import Tensor
 from photo51.model.cache import HyenaCache
 from photo51.model.cpu import CpuNorm, cpu_blocks
 from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.walk import Block, through
+from photo51.model.walk import ModelBlock, through
 from photo51.types import InputError
 
 _AFTER = re.compile(r"block\.(\d+)\.out")
@@ -57,7 +57,7 @@ class Tail:
         """
         x = x.to(self.model.embedding_layer.weight.dtype)
         fast = not torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == torch.float32
-        blocks = cast("Sequence[Block]", cpu_blocks(self.model) if fast else list(self.model.blocks))
+        blocks = cast("Sequence[ModelBlock]", cpu_blocks(self.model) if fast else list(self.model.blocks))
         blocks = blocks[self.first :]
         cache = self.begin() if cache is None else cache
         place = slice(cache.seen, cache.seen + x.shape[1])

@@ -29,7 +29,7 @@ def base_scores(model: StripedHyenaForCausalLM, hidden: Tensor) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class NextBase:
+class NextBaseTarget:
     """Score of one base at one place against the mean score of the others (nats).
 
     A score alone means nothing: adding one number to all four changes no prediction.
@@ -58,7 +58,7 @@ class NextBase:
 
 
 @dataclass(frozen=True, eq=False)
-class Contrast:
+class ContrastTarget:
     """Score of one base against another at one place (nats): the log-likelihood ratio of the two there.
 
     Attributes

@@ -82,7 +82,7 @@ def _judge(values: NDArray[np.float64], limit: float) -> dict[str, object]:
     }
 
 
-def verdict(table: pd.DataFrame) -> str:
+def overall_verdict(table: pd.DataFrame) -> str:
     """`fail` where any quantity fails, else `undecided` where any is, else `pass`."""
     verdicts = set(table["verdict"])
     return next((v for v in ("fail", "undecided") if v in verdicts), "pass")

@@ -17,7 +17,7 @@ from Bio.Data.IUPACData import ambiguous_dna_values
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.genome.motifs import Motif, log_odds, read_meme, score_threshold
+from photo51.genome.motifs import Motif, log_odds_matrix, read_meme, score_threshold
 from photo51.genome.text import open_text
 from photo51.types import InputError
 
@@ -169,7 +169,7 @@ def motif_event(motif: Motif, p: float) -> Event:
         For a matrix so short that not even its best word is as rare as `p`.
     """
     even = np.full(4, 0.25)
-    weights = log_odds(motif, even)
+    weights = log_odds_matrix(motif, even)
     threshold = score_threshold(weights, even, p)
     if np.isinf(threshold):
         raise InputError(

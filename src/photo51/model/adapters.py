@@ -16,7 +16,7 @@ from torch import Tensor
 from photo51.io import content_hash
 from photo51.io.origin import Origin
 from photo51.model.sites import Sites
-from photo51.model.spans import Tokens
+from photo51.model.spans import SpannedTokens
 from photo51.model.tokenizer import encode
 from photo51.types import InputError
 
@@ -99,12 +99,12 @@ class Output(NamedTuple):
         Site → activations of each sequence, (tokens, d_model).
     """
 
-    tokens: list[Tokens]
+    tokens: list[SpannedTokens]
     logits: list[Tensor] | None
     sites: dict[str, list[Tensor]]
 
 
-class Reading(NamedTuple):
+class ModelReading(NamedTuple):
     """What a model says about the bases of sequences.
 
     Attributes
@@ -133,13 +133,13 @@ class DnaModel(Protocol):
     def model(self) -> Any:
         """The model itself."""
 
-    def tokenize(self, sequence: NDArray[np.uint8] | str) -> Tokens:
+    def tokenize(self, sequence: NDArray[np.uint8] | str) -> SpannedTokens:
         """Tokens and the bases they stand for."""
 
     def forward(self, sequences: Sequences, sites: Sites | None = None, *, logits: bool = True) -> Output:
         """Run the model, reading and editing at sites."""
 
-    def read(self, sequences: Sequences, sites: Sequence[str] = (), *, likelihood: bool = False) -> Reading:
+    def read(self, sequences: Sequences, sites: Sequence[str] = (), *, likelihood: bool = False) -> ModelReading:
         """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked
         for.
         """

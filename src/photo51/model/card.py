@@ -19,7 +19,7 @@ from photo51.config.pretrain import PretrainParams
 from photo51.io import atomic, write_json
 from photo51.model.adapters import DnaModel
 from photo51.model.corpus import Corpus
-from photo51.model.heldout import MODEL, Heldout, best_markov, compare, model_log_probs
+from photo51.model.heldout import MODEL, Heldout, best_markov, compare_heldout, model_log_probs
 from photo51.model.pictures import write_svg
 from photo51.model.selftest import CARD
 from photo51.types import InputError
@@ -29,7 +29,7 @@ _KNOWN = 512
 _BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
 
 
-def read_log(run: Path) -> pd.DataFrame:
+def read_pretraining_log(run: Path) -> pd.DataFrame:
     """Log of a pretraining run, one row a step: `step`, `loss_bits`, and `heldout_<group>` where it was evaluated.
 
     Steps that were done twice, because the run was stopped and went on from an earlier checkpoint, count as they were
@@ -94,12 +94,12 @@ def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params:
     InputError
         For a folder without a run, and a run of another architecture.
     """
-    trained, log = read_run(run), read_log(run)
+    trained, log = read_run(run), read_pretraining_log(run)
     for key, value in trained.architecture.items():
         got = model.spec.config.get(key)
         if key != "block_kinds" and got is not None and got != value:
             raise InputError(f"{run}: need the run of {folder} ({key} {got}), got one with {key} {value}")
-    heldout = compare(model, corpus, trained.length, trained.seed, params)
+    heldout = compare_heldout(model, corpus, trained.length, trained.seed, params)
     card = _summary(model, log, trained, heldout)
     write_svg(
         folder / "loss.svg",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from photo51.io.contracts.model import MODELS
-from photo51.model.checkpoints import configuration, converted, shipped, shipped_names
+from photo51.model.checkpoints import configuration, converted, shipped_model, shipped_names
 from photo51.model.presets import PRESETS
 from photo51.types import InputError
 
@@ -14,7 +14,7 @@ def catalogue() -> pd.DataFrame:
     """Shipped and released models (contract `MODELS`): shipped ones first, released ones by family and size."""
     rows = []
     for name in shipped_names():
-        config = configuration(shipped(name))
+        config = configuration(shipped_model(name))
         n, window = config.n_parameters(), config.max_position_embeddings
         size = (n, config.hidden_size, config.num_hidden_layers, window, n * 4 / 1e9)
         rows.append((f"sh2:{name}", *size, False, True, "Apache-2.0"))

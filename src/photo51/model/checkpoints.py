@@ -21,7 +21,7 @@ MODELS = "PHOTO51_MODELS"
 _EXACT = ("log_poles", "poles", "residues", "inv_freq")  # what decides timescales stays in float32
 
 
-def shipped(name: str) -> Path:
+def shipped_model(name: str) -> Path:
     """Folder of a checkpoint that comes with photo51.
 
     Raises

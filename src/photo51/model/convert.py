@@ -22,7 +22,7 @@ from photo51.model.layers import inverse_frequencies
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.presets import PRESETS, Preset
 from photo51.model.tensors import INDEX, Planned, WeightFiles, raw_bytes, write_weights
-from photo51.model.torchfile import TorchFile, parts_of
+from photo51.model.torchfile import TorchFile, file_parts
 from photo51.progress import progress
 from photo51.types import InputError
 
@@ -33,7 +33,7 @@ _EXTRA = re.compile(r"(?:^|\.)_extra_state$|\.mixer\.|\.filter\.t$|^unembed\.wei
 _TIED = "unembed.weight"
 
 
-class Source(Protocol):
+class WeightsSource(Protocol):
     """Named tensors, read when asked for."""
 
     where: str
@@ -71,7 +71,7 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
         Before anything is written: where the tensors are not those of the preset (naming the first that differs, and
         the preset they fit), or the disk is too full. While writing: for weights that are not finite.
     """
-    weights = open_source(source)
+    weights = open_weights(source)
     config = preset.config()
     names = _matched(weights, expected(config), preset)
     plan = _plan(weights, names, config)
@@ -98,7 +98,7 @@ def convert(source: Path, out: Path, preset: Preset) -> str:
     return sha
 
 
-def open_source(path: Path) -> Source:
+def open_weights(path: Path) -> WeightsSource:
     """Open a checkpoint by what it is: a safetensors file or folder, or a torch file or its parts."""
     if path.is_dir():
         if (path / INDEX).is_file() or (path / "model.safetensors").is_file():
@@ -106,10 +106,10 @@ def open_source(path: Path) -> Source:
         if files := sorted(path.glob("*.safetensors")):
             return WeightFiles(files)
         raise InputError(f"{path}: need a folder with safetensors files, or name the .pt file itself; got neither")
-    return WeightFiles([path]) if path.suffix == ".safetensors" else TorchFile(parts_of(path))
+    return WeightFiles([path]) if path.suffix == ".safetensors" else TorchFile(file_parts(path))
 
 
-def _paths(weights: Source) -> list[Path]:
+def _paths(weights: WeightsSource) -> list[Path]:
     return list(getattr(weights, "paths", []))
 
 
@@ -120,7 +120,7 @@ def expected(config: StripedHyenaConfig) -> dict[str, tuple[int, ...]]:
     return {name: tuple(t.shape) for name, t in model.state_dict().items()}
 
 
-def _matched(weights: Source, want: dict[str, tuple[int, ...]], preset: Preset) -> dict[str, str]:
+def _matched(weights: WeightsSource, want: dict[str, tuple[int, ...]], preset: Preset) -> dict[str, str]:
     """Our name → name in the file, for every tensor of the model that the file has."""
     ours = {_PREFIX.sub("", name): name for name in weights}
     names = {name: ours[name] for name in want if name in ours}
@@ -155,7 +155,7 @@ def _fitting(shapes: dict[str, tuple[int, ...]]) -> list[str]:
     return [p.name for p in PRESETS.values() if fits(p)]
 
 
-def _plan(weights: Source, names: dict[str, str], config: StripedHyenaConfig) -> dict[str, Planned]:
+def _plan(weights: WeightsSource, names: dict[str, str], config: StripedHyenaConfig) -> dict[str, Planned]:
     plan = {}
     for name, shape in expected(config).items():
         dtype = weights.dtype(names[name]) if name in names else torch.float32
@@ -163,7 +163,7 @@ def _plan(weights: Source, names: dict[str, str], config: StripedHyenaConfig) ->
     return plan
 
 
-def _check_tied(weights: Source, names: dict[str, str]) -> None:
+def _check_tied(weights: WeightsSource, names: dict[str, str]) -> None:
     tied = next((name for name in weights if _PREFIX.sub("", name) == _TIED), None)
     if tied is not None and raw_bytes(weights[tied]) != raw_bytes(weights[names["embedding_layer.weight"]]):
         raise InputError(
@@ -171,7 +171,7 @@ def _check_tied(weights: Source, names: dict[str, str]) -> None:
         )
 
 
-def _tensors(weights: Source, names: dict[str, str], config: StripedHyenaConfig) -> Iterator[tuple[str, Tensor]]:
+def _tensors(weights: WeightsSource, names: dict[str, str], config: StripedHyenaConfig) -> Iterator[tuple[str, Tensor]]:
     for name in expected(config):
         if name not in names:
             log.info("%s: no %s, computed from the configuration", weights.where, name)

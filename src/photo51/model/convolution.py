@@ -1,9 +1,9 @@
 """The causal convolutions of StripedHyena, channels last, each able to go on from a state.
 
-All kinds are one of two primitives. A finite filter (`fir`) serves the three-tap projection filter, the short (HCS) and
-the medium (HCM) filter; the long filter (HCL, and generation 1's) is a sum of exponentials, run as a chunked scan
-(`modal`). Reading a sequence at once, in chunks, or base by base gives the same numbers, which is what makes cached
-generation, streaming and shared variant prefixes exact.
+All kinds are one of two primitives. A finite filter (`fir`) serves the three-tap projection filter, the short (HCS)
+and the medium (HCM) filter; the long filter (HCL, and generation 1's) is a sum of exponentials, run as a chunked scan
+(`modal_filter`). Reading a sequence at once, in chunks, or base by base gives the same numbers, which is what makes
+cached generation, streaming and shared variant prefixes exact.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def fir(x: Tensor, taps: Tensor, bias: Tensor | None, past: Tensor | None) -> tu
     return y, padded[:, length:]
 
 
-def modal(x: Tensor, log_poles: Tensor, residues: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
+def modal_filter(x: Tensor, log_poles: Tensor, residues: Tensor, state: Tensor | None) -> tuple[Tensor, Tensor]:
     """Convolve each channel with `h[t] = Re Σ_s residues[s] · exp(log_poles[s] · t)`, chunk by chunk.
 
     The scan never builds the (channels, poles, length) table that a direct evaluation needs: memory is one chunk.

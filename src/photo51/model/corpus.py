@@ -65,10 +65,10 @@ def pack(sequences: Mapping[str, str], records: pd.DataFrame, folder: Path) -> C
     table.to_parquet(folder / "records.parquet", index=False)
     partial.rename(folder / "tokens.bin")
     (folder / "corpus.json").write_text(json.dumps({"bases": int(sum(lengths)), "records": len(table)}) + "\n")
-    return load(folder)
+    return load_corpus(folder)
 
 
-def load(folder: Path) -> Corpus:
+def load_corpus(folder: Path) -> Corpus:
     """Open a packed corpus without reading it into memory."""
     records = pd.read_parquet(folder / "records.parquet")
     tokens = np.memmap(folder / "tokens.bin", dtype=np.uint8, mode="r")

@@ -108,7 +108,7 @@ class CpuHyena:
         x2, y = torch.empty(batch, length, d), torch.empty(batch, length, d)
         g = torch.empty(batch, self.history + length + TILE - 1, d)
         g[:, self.history + length :] = 0
-        kernels.gates(z.numpy(), state["fir"].numpy(), self.taps, self.taps_bias, x2.numpy(), g.numpy())
+        kernels.apply_gates(z.numpy(), state["fir"].numpy(), self.taps, self.taps_bias, x2.numpy(), g.numpy())
         if self.history:
             g[:, : self.history - self.kept] = 0
             g[:, self.history - self.kept : self.history] = state["conv"]
@@ -206,7 +206,7 @@ class CpuAttention:
         angle = torch.outer(t, self.rotary.inv_freq.float())
         turn = (angle.cos().numpy(), angle.sin().numpy())
         offset = start - work.origin
-        kernels.rotate(qkv.numpy(), turn, offset, q.numpy(), work.keys.numpy(), work.values.numpy())
+        kernels.rotate_into(qkv.numpy(), turn, offset, q.numpy(), work.keys.numpy(), work.values.numpy())
         y = torch.empty(batch, length, self.heads, size)
         for b in range(batch):
             for h in range(self.heads):

@@ -40,7 +40,7 @@ class Separation(NamedTuple):
     bits_copy: float
 
 
-def open_frames(ids: NDArray[np.uint8], min_codons: int) -> list[NDArray[np.uint8]]:
+def long_open_frames(ids: NDArray[np.uint8], min_codons: int) -> list[NDArray[np.uint8]]:
     """Open reading frames of a sequence, start codon to before the stop, read on their strand; longest first, none
     overlapping.
 

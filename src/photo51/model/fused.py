@@ -75,7 +75,7 @@ class AddNorm(Function):
 def short_filter(g: Tensor, taps: Tensor) -> Tensor:
     """Depthwise causal filter of a few taps, (K, D)."""
     y = torch.empty_like(g)
-    kernels.finite(arr(g), arr(taps), arr(y))
+    kernels.all_finite(arr(g), arr(taps), arr(y))
     return y
 
 
@@ -161,7 +161,7 @@ class Mix(Function):
         else:
             signal = torch.empty_like(g)
             checkpoints = (filt[0].new_empty(-(-length // kernels.SCAN), *filt[0].shape),)
-            kernels.scan(arr(g), *map(arr, filt), arr(signal), arr(checkpoints[0]))  # type: ignore[call-arg]
+            kernels.scan_states(arr(g), *map(arr, filt), arr(signal), arr(checkpoints[0]))  # type: ignore[call-arg]
         y = torch.empty_like(g)
         kernels.gate_output(arr(z), arr(taps), arr(signal), arr(y))
         ctx.save_for_backward(z, taps, g, signal, *filt, *checkpoints)
@@ -250,7 +250,9 @@ class Banded(Function):
         n, past = -(-length // BLOCK), -(-(window - 1) // BLOCK) * BLOCK
         q = qkv.new_zeros(heads, n * BLOCK, size)
         k, v = (qkv.new_zeros(heads, past + n * BLOCK, size) for _ in range(2))
-        attention.rotate(arr(qkv.view(length, 3, heads, size)), arr(cos), arr(sin), size**-0.5, arr(q), arr(k), arr(v))
+        attention.rotate_positions(
+            arr(qkv.view(length, 3, heads, size)), arr(cos), arr(sin), size**-0.5, arr(q), arr(k), arr(v)
+        )
         y = qkv.new_empty(n * BLOCK, heads, size)
         weights = [_weights(q[h], k[h], window, length) for h in range(heads)]
         for h in range(heads):
@@ -293,7 +295,7 @@ def _weights(q: Tensor, k: Tensor, window: int, length: int) -> Tensor:
     """Attention of each block of queries, (blocks, BLOCK, past + BLOCK)."""
     past = k.shape[0] - q.shape[0]
     scores = torch.bmm(q.view(-1, BLOCK, q.shape[1]), _overlapping(k, past).transpose(1, 2))
-    attention.soften(arr(scores), window, past, length)
+    attention.masked_softmax(arr(scores), window, past, length)
     return scores
 
 

@@ -13,7 +13,7 @@ from photo51.config.model import ModelCardParams
 from photo51.io.contracts.model import FRAMES, HELDOUT
 from photo51.model.adapters import DnaModel
 from photo51.model.corpus import Corpus, heldout_windows
-from photo51.model.frames import COPIES, open_frames, separation, with_copies
+from photo51.model.frames import COPIES, long_open_frames, separation, with_copies
 from photo51.model.markov import Counts, count_words, fit_strengths, from_longest, log_probs, look_up
 from photo51.progress import progress
 from photo51.types import InputError
@@ -45,7 +45,7 @@ class Heldout(NamedTuple):
     windows: dict[str, NDArray[np.uint8]]
 
 
-def compare(model: DnaModel, corpus: Corpus, length: int, seed: int, params: ModelCardParams) -> Heldout:
+def compare_heldout(model: DnaModel, corpus: Corpus, length: int, seed: int, params: ModelCardParams) -> Heldout:
     """Compare a model with Markov chains of orders 1 to K on the windows that pretraining is evaluated on.
 
     For every group there are two chains of each order: one that counted all training sequence, as the model read it,
@@ -200,7 +200,7 @@ def heldout_genes(corpus: Corpus, params: ModelCardParams) -> list[NDArray[np.ui
     genomes = r[(r["split"] == "heldout") & r["group"].isin(GENE_GROUPS) & (r["length"] >= _GENOME)]
     by_species = []
     for number, (_, table) in enumerate(genomes.groupby("species", sort=True)):
-        genes = [g for piece in _pieces(corpus, table) for g in open_frames(piece, params.codons)]
+        genes = [g for piece in _pieces(corpus, table) for g in long_open_frames(piece, params.codons)]
         rng = np.random.default_rng([params.seed, 5, number])
         by_species.append([genes[i] for i in rng.permutation(len(genes))])
     in_turn = [genes[i] for i in range(max(map(len, by_species), default=0)) for genes in by_species if i < len(genes)]

@@ -18,17 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
-from photo51.model.adapters import ModelSpec, Output, Over, Reading, Sequences, as_bytes
+from photo51.model.adapters import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
 from photo51.model.audit import Repair, audit
 from photo51.model.hardware import check_weights
 from photo51.model.sites import EarlyExit, Sites
-from photo51.model.spans import Tokens, bases_per_token, tokenize
-from photo51.model.tensors import digest
+from photo51.model.spans import SpannedTokens, bases_per_token, tokenize
+from photo51.model.tensors import tensor_digest
 from photo51.model.tokenizer import decode
 from photo51.types import InputError
 
 
-class Family(NamedTuple):
+class ModelFamily(NamedTuple):
     """Where a family of models computes what.
 
     Attributes
@@ -52,16 +52,16 @@ _PRE_NORM = {
     "mlp_out": ("mlp", "out"),
 }
 _FAMILIES = {
-    "llama": Family("model.embed_tokens", "model.layers", "model.norm", _PRE_NORM),
-    "mistral": Family("model.embed_tokens", "model.layers", "model.norm", _PRE_NORM),
-    "mamba": Family(
+    "llama": ModelFamily("model.embed_tokens", "model.layers", "model.norm", _PRE_NORM),
+    "mistral": ModelFamily("model.embed_tokens", "model.layers", "model.norm", _PRE_NORM),
+    "mamba": ModelFamily(
         "backbone.embeddings",
         "backbone.layers",
         "backbone.norm_f",
         {"pre_mixer": ("norm", "out"), "mixer_out": ("mixer", "out")},
     ),
-    "esm": Family("esm.embeddings", "esm.encoder.layer", "esm.encoder.emb_layer_norm_after"),
-    "bert": Family("bert.embeddings", "bert.encoder.layer", ""),
+    "esm": ModelFamily("esm.embeddings", "esm.encoder.layer", "esm.encoder.emb_layer_norm_after"),
+    "bert": ModelFamily("bert.embeddings", "bert.encoder.layer", ""),
 }
 _MASKED = {"esm", "bert"}
 
@@ -138,7 +138,7 @@ class Library:
         self.spec = ModelSpec(
             name=name if seed is None else f"{name}@random:{seed}",
             family=config.model_type,
-            digest=digest(iter({k: v for k, v in model.state_dict().items() if v.is_floating_point()}.items())),
+            digest=tensor_digest(iter({k: v for k, v in model.state_dict().items() if v.is_floating_point()}.items())),
             config=config.to_diff_dict(),
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
@@ -156,7 +156,7 @@ class Library:
         """The model itself."""
         return self._model
 
-    def tokenize(self, sequence: NDArray[np.uint8] | str) -> Tokens:
+    def tokenize(self, sequence: NDArray[np.uint8] | str) -> SpannedTokens:
         """Tokens and the bases they stand for."""
         return tokenize(self.tokenizer, decode(as_bytes([sequence])[0]))
 
@@ -181,7 +181,7 @@ class Library:
             sites.extend(inner)
         return Output(tokens, _kept(scores, tokens) if logits and scores is not None else None, read)
 
-    def _padded(self, tokens: list[Tokens]) -> tuple[Tensor, Tensor]:
+    def _padded(self, tokens: list[SpannedTokens]) -> tuple[Tensor, Tensor]:
         length = max(len(t.ids) for t in tokens)
         limit = self.spec.context
         if limit is not None and length > limit:
@@ -206,7 +206,7 @@ class Library:
             for handle in handles:
                 handle.remove()
 
-    def read(self, sequences: Sequences, sites: Sequence[str] = (), *, likelihood: bool = False) -> Reading:
+    def read(self, sequences: Sequences, sites: Sequence[str] = (), *, likelihood: bool = False) -> ModelReading:
         """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked
         for.
         """
@@ -216,7 +216,7 @@ class Library:
             for name, each in passed.sites.items()
         }
         over: Over = "bases" if self.spec.bp_per_token == 1 else "vocabulary"
-        return Reading(at_bases, self._log_probs(passed, over) if likelihood else None)
+        return ModelReading(at_bases, self._log_probs(passed, over) if likelihood else None)
 
     def log_probs(self, sequences: Sequences, *, over: Over = "vocabulary") -> list[NDArray[np.float32]]:
         """Natural log-probability of each base given the tokens before, (bases,); that of a token is shared out evenly.
@@ -243,7 +243,7 @@ class Library:
         assert out.logits is not None
         return [self._shared(t, scores, over) for t, scores in zip(out.tokens, out.logits, strict=True)]
 
-    def _shared(self, tokens: Tokens, logits: Tensor, over: Over) -> NDArray[np.float32]:
+    def _shared(self, tokens: SpannedTokens, logits: Tensor, over: Over) -> NDArray[np.float32]:
         ids = torch.from_numpy(tokens.ids[tokens.place]).to(logits.device)
         if over == "bases":
             vocabulary = [self.tokenizer.convert_tokens_to_ids(base) for base in "ACGT"]
@@ -282,7 +282,7 @@ class Library:
         return "".join(self.tokenizer.convert_ids_to_tokens(new.tolist()))[:n]
 
 
-def _points(model: nn.Module, family: Family) -> Iterator[tuple[str, tuple[nn.Module, str]]]:
+def _points(model: nn.Module, family: ModelFamily) -> Iterator[tuple[str, tuple[nn.Module, str]]]:
     """Site → module and side, in the order the forward pass meets them."""
     yield "embed", (model.get_submodule(family.embed), "out")
     blocks = cast("nn.ModuleList", model.get_submodule(family.blocks))
@@ -294,7 +294,7 @@ def _points(model: nn.Module, family: Family) -> Iterator[tuple[str, tuple[nn.Mo
         yield "final_norm", (model.get_submodule(family.final), "out")
 
 
-def _guess(model: nn.Module) -> Family:
+def _guess(model: nn.Module) -> ModelFamily:
     """Embedding and list of blocks of a family that is not listed.
 
     Raises
@@ -311,7 +311,7 @@ def _guess(model: nn.Module) -> Family:
             f"{type(model).__name__}: need a model with an embedding and a list of {n} blocks, got none; families known"
             f" are {', '.join(_FAMILIES)}"
         )
-    return Family(embed, lists[0], "")
+    return ModelFamily(embed, lists[0], "")
 
 
 def _attach(module: nn.Module, side: str, sites: Sites, name: str) -> Any:
@@ -326,6 +326,6 @@ def _attach(module: nn.Module, side: str, sites: Sites, name: str) -> Any:
     return module.register_forward_pre_hook(enter) if side == "in" else module.register_forward_hook(leave)
 
 
-def _kept(x: Tensor, tokens: list[Tokens]) -> list[Tensor]:
+def _kept(x: Tensor, tokens: list[SpannedTokens]) -> list[Tensor]:
     """Rows of tokens that stand for bases, for each sequence."""
     return [x[i, torch.from_numpy(t.place).to(x.device)] for i, t in enumerate(tokens)]

@@ -37,7 +37,7 @@ def rms_norm(x, scale, eps, out):
 
 
 @_kernel
-def gates(z, past, taps, bias, x2, g):
+def apply_gates(z, past, taps, bias, x2, g):
     """Filter the projections x2 | x1 | v with three taps; keep x2, and write the gated signal x1 · v behind its
     history.
 
@@ -171,7 +171,7 @@ def oscillations(g, modes, x2, state, y):
 
 
 @_kernel
-def rotate(qkv, turn, first, q, k, v):
+def rotate_into(qkv, turn, first, q, k, v):
     """Turn queries and keys by their positions, divide queries by √size, put keys and values into the buffers from
     column `first` on.
 

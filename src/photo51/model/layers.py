@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from photo51.model.cache import joined
 from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.convolution import fir, modal
+from photo51.model.convolution import fir, modal_filter
 
 State = dict[str, Tensor]
 
@@ -98,7 +98,7 @@ class HyenaMixer(nn.Module):
         if self.kind in {"hcs", "hcm"}:
             y, new["conv"] = fir(gated, self.channel_taps().to(gated.dtype), None, state.get("conv"))
         else:
-            y, new["modal"] = modal(gated, *self.modes(), state.get("modal"))
+            y, new["modal"] = modal_filter(gated, *self.modes(), state.get("modal"))
         if self.kind != "hcs":
             y = y + gated * self.filter.D.to(gated.dtype)
         return self.out_filter_dense(x2 * y), new

@@ -17,7 +17,7 @@ from photo51.model.cpu import CpuNorm, cpu_blocks, dense
 from photo51.model.initialise import initialise
 from photo51.model.layers import Attention, GatedMLP, HyenaMixer, RMSNorm, State
 from photo51.model.sites import EarlyExit, Sites, site_names, visit
-from photo51.model.walk import Block, Chunk, Handover, chunk_length, through, walk
+from photo51.model.walk import Chunk, Handover, ModelBlock, chunk_length, through, walk
 
 GPU_CHUNK = 8192
 
@@ -120,7 +120,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
             sites.start = start
         states = cache if cache is not None else HyenaCache(len(self.blocks))
         try:
-            blocks = cast("list[Block]", list(self.blocks))
+            blocks = cast("list[ModelBlock]", list(self.blocks))
             x: Tensor | None = through(blocks, self.embedding_layer(input_ids), states, start, sites)
             x = visit(sites, "final_norm", self.norm(x))
         except EarlyExit:
@@ -183,7 +183,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         sites.check(self.sites)
         place = slice(start, start + length)
         fast = self._streams()
-        blocks = cast("list[Block]", cpu_blocks(self) if fast else list(self.blocks))
+        blocks = cast("list[ModelBlock]", cpu_blocks(self) if fast else list(self.blocks))
         norm = CpuNorm(self.norm) if fast else self.norm
         threads = torch.get_num_threads() if fast else 1
         past = cache.blocks if cache is not None else [{} for _ in blocks]

@@ -12,9 +12,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photo51.model.adapters import ModelSpec, Output, Over, Reading, Sequences, as_bytes
+from photo51.model.adapters import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
 from photo51.model.cache import HyenaCache
-from photo51.model.checkpoints import configuration, converted, fresh, load, read_config, shipped
+from photo51.model.checkpoints import configuration, converted, fresh, load, read_config, shipped_model
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.convert import RECORD
 from photo51.model.hardware import check_precision, check_window
@@ -22,8 +22,8 @@ from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.presets import PRESETS, Preset
 from photo51.model.products import dtype_label
 from photo51.model.sites import Sites
-from photo51.model.spans import Tokens, base_tokens
-from photo51.model.tensors import WeightFiles, digest
+from photo51.model.spans import SpannedTokens, base_tokens
+from photo51.model.tensors import WeightFiles, tensor_digest
 from photo51.model.tokenizer import BASE_IDS, PAD, decode
 from photo51.types import InputError
 
@@ -50,7 +50,11 @@ def open_native(
     if release is not None:
         check_precision(release, allow=allow_imprecise)
     folder = (
-        converted(name) if release else shipped(name.removeprefix("sh2:")) if name.startswith("sh2:") else Path(name)
+        converted(name)
+        if release
+        else shipped_model(name.removeprefix("sh2:"))
+        if name.startswith("sh2:")
+        else Path(name)
     )
     if seed is not None:
         return Native(name, fresh(configuration(folder), seed, dtype=dtype, device=device), None, seed=seed)
@@ -60,7 +64,9 @@ def open_native(
         check_precision(release, allow=allow_imprecise)
     model = load(folder, dtype=dtype, device=device)
     files = WeightFiles.of(folder)
-    return Native(name, model, release, digest_=record.get("digest") or digest((key, files[key]) for key in files))
+    return Native(
+        name, model, release, digest_=record.get("digest") or tensor_digest((key, files[key]) for key in files)
+    )
 
 
 def read_record(folder: Path) -> dict:
@@ -101,7 +107,7 @@ class Native:
         self.spec = ModelSpec(
             name=name if seed is None else f"{name}@random:{seed}",
             family=f"stripedhyena{config.generation}",
-            digest=digest_ or digest(iter(model.state_dict().items())),
+            digest=digest_ or tensor_digest(iter(model.state_dict().items())),
             config={k: v for k, v in config.to_diff_dict().items() if k not in _IDENTITY},
             d_model=config.hidden_size,
             n_layers=config.num_hidden_layers,
@@ -121,7 +127,7 @@ class Native:
         """The model itself."""
         return self._model
 
-    def tokenize(self, sequence: NDArray[np.uint8] | str) -> Tokens:
+    def tokenize(self, sequence: NDArray[np.uint8] | str) -> SpannedTokens:
         """One token a base."""
         return base_tokens(as_bytes([sequence])[0])
 
@@ -156,7 +162,7 @@ class Native:
         *,
         likelihood: bool = False,
         over: Over = "bases",
-    ) -> Reading:
+    ) -> ModelReading:
         """Activations and likelihoods of every base; nothing after the last site is run where no likelihood is asked
         for.
 
@@ -178,10 +184,10 @@ class Native:
             collector.extend(chunk.sites)
         activations = {site: _unpadded(collector[site], rows) for site in collector.read}
         if not likelihood:
-            return Reading(activations, None)
+            return ModelReading(activations, None)
         first = torch.full((len(rows), 1), torch.nan, device=ids.device)
         log_p = torch.cat([first, *parts], dim=1).cpu().numpy()
-        return Reading(activations, [log_p[i, : len(row)] for i, row in enumerate(rows)])
+        return ModelReading(activations, [log_p[i, : len(row)] for i, row in enumerate(rows)])
 
     def log_probs(self, sequences: Sequences, *, over: Over = "bases") -> list[NDArray[np.float32]]:
         """Natural log-probability of each base given those before it, (bases,); see `read`."""

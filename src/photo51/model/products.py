@@ -87,7 +87,7 @@ def dtype_label(dtype: torch.dtype, device: str) -> str:
     return f"{name}, products in bfloat16" if coarse else name
 
 
-def machine() -> dict[str, str]:
+def processor() -> dict[str, str]:
     """What the choice is made for: processor, instructions, and the library's version."""
     names: list[str] = []
     cpuinfo = Path("/proc/cpuinfo")
@@ -105,17 +105,17 @@ def machine() -> dict[str, str]:
 
 def _remembered() -> str:
     """The choice for this machine: that on file, or one made now, unless another process was first."""
-    processor = machine()
-    key = hashlib.sha256(json.dumps(processor, sort_keys=True).encode()).hexdigest()[:16]
+    machine = processor()
+    key = hashlib.sha256(json.dumps(machine, sort_keys=True).encode()).hexdigest()[:16]
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     path = root / "photo51" / "products" / f"{key}.json"
     if not path.is_file():
-        seconds = measure()
-        name = choose(seconds)
+        seconds = measure_libraries()
+        name = choose_library(seconds)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
-                json.dump({**processor, "library": name, "seconds": seconds}, file, indent=1)
+                json.dump({**machine, "library": name, "seconds": seconds}, file, indent=1)
             try:
                 os.link(file.name, path)
             except FileExistsError:
@@ -135,12 +135,12 @@ def _remembered() -> str:
     return str(name)
 
 
-def choose(seconds: dict[str, float]) -> str:
+def choose_library(seconds: dict[str, float]) -> str:
     """The library of measured times: torch's own, unless another is clearly quicker."""
     return "onednn" if seconds.get("onednn", float("inf")) * _GAIN < seconds["torch"] else "torch"
 
 
-def measure(rounds: int = 7) -> dict[str, float]:
+def measure_libraries(rounds: int = 7) -> dict[str, float]:
     """Least CPU seconds of products of the base shape, for the float32 libraries whose rows stand by themselves."""
     names = ["torch", *(n for n in ("onednn",) if steady(LIBRARIES[n]))]
     work = [(torch.randn(_ROWS, i), torch.randn(o, i)) for o, i in _SHAPES]

@@ -26,7 +26,7 @@ FOLDER, PROMPTS, FIGURES = "resources/evo2_checks", "prompts.csv", "figures.tsv"
 BROKEN = 50.0  # accuracy (%) below which the authors call a model broken
 
 
-class Figure(NamedTuple):
+class PublishedFigure(NamedTuple):
     """What was published of a model; loss and accuracy are NaN where nothing was.
 
     Attributes
@@ -53,7 +53,7 @@ def preset_of(name: str) -> str | None:
     return preset if preset.startswith("evo2:") else None
 
 
-def figures(folder: Path | None = None) -> dict[str, Figure]:
+def figures(folder: Path | None = None) -> dict[str, PublishedFigure]:
     """Published figures by preset.
 
     Raises
@@ -65,9 +65,13 @@ def figures(folder: Path | None = None) -> dict[str, Figure]:
     if not path.is_file():
         raise InputError(f"{path}: need a table of published figures, got no such file")
     table = pd.read_csv(path, sep="\t")
-    if list(table.columns) != ["model", *Figure._fields]:
-        raise InputError(f"{path}: need columns model, {', '.join(Figure._fields)}, got {', '.join(table.columns)}")
-    return {str(r["model"]): Figure(r["loss"], r["accuracy"], r["tolerance"]) for r in table.to_dict("records")}
+    if list(table.columns) != ["model", *PublishedFigure._fields]:
+        raise InputError(
+            f"{path}: need columns model, {', '.join(PublishedFigure._fields)}, got {', '.join(table.columns)}"
+        )
+    return {
+        str(r["model"]): PublishedFigure(r["loss"], r["accuracy"], r["tolerance"]) for r in table.to_dict("records")
+    }
 
 
 def prompts(folder: Path | None = None) -> list[NDArray[np.uint8]]:
@@ -87,7 +91,7 @@ def prompts(folder: Path | None = None) -> list[NDArray[np.uint8]]:
     return [encode(text) for text in table["Sequence"]]
 
 
-def measure(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> tuple[float, float]:
+def measure_published(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> tuple[float, float]:
     """Loss (nats) and accuracy (%), means over sequences of means over next bytes, softmax over the whole
     vocabulary.
     """
@@ -102,7 +106,7 @@ def measure(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> tuple[float,
     return float(np.mean(losses)), 100 * float(np.mean(right))
 
 
-class Comparison(NamedTuple):
+class PublishedComparison(NamedTuple):
     """A model beside what was published of it.
 
     Attributes
@@ -120,7 +124,7 @@ class Comparison(NamedTuple):
     preset: str
     loss: float
     accuracy: float
-    figure: Figure
+    figure: PublishedFigure
     prompts_sha256: str
 
     @property
@@ -129,7 +133,9 @@ class Comparison(NamedTuple):
         return abs(self.loss - self.figure.loss)
 
 
-def compare_published(model: DnaModel, folder: Path | None = None, preset: str | None = None) -> Comparison | None:
+def compare_published(
+    model: DnaModel, folder: Path | None = None, preset: str | None = None
+) -> PublishedComparison | None:
     """Measure a released model on the published sequences; None for a model of which nothing was published.
 
     Parameters
@@ -145,6 +151,6 @@ def compare_published(model: DnaModel, folder: Path | None = None, preset: str |
     published = figures(folder)
     if preset is None or preset not in published:
         return None
-    loss, accuracy = measure(model, prompts(folder))
+    loss, accuracy = measure_published(model, prompts(folder))
     digest = sha256((folder or shipped(FOLDER)) / PROMPTS)
-    return Comparison(preset, loss, accuracy, published[preset], digest)
+    return PublishedComparison(preset, loss, accuracy, published[preset], digest)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from photo51.genome.alphabet import reverse_complement
 from photo51.genome.genomes import Genomes, core_rows
 from photo51.model.adapters import DnaModel, parse_name
-from photo51.model.published import BROKEN, Comparison, compare_published
+from photo51.model.published import BROKEN, PublishedComparison, compare_published
 from photo51.model.tokenizer import is_base
 from photo51.types import STRANDS, InputError
 
@@ -206,7 +206,7 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Che
 
 def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
     """Loss and accuracy on the sequences of the authors of Evo 2."""
-    comparison: Comparison | None = None
+    comparison: PublishedComparison | None = None
     if model.spec.random_seed is None and model.spec.causal and model.spec.bp_per_token == 1:
         comparison = compare_published(model, params.folder, params.preset)
     if comparison is None:
@@ -244,9 +244,9 @@ def known_loss(name: str) -> dict[str, Any] | None:
     """A sequence and the bits per base that the model has on it, from `card.json` beside the weights; None without
     one.
     """
-    from photo51.model.checkpoints import shipped
+    from photo51.model.checkpoints import shipped_model
 
     text, _ = parse_name(name)
-    folder = shipped(text.removeprefix("sh2:")) if text.startswith("sh2:") else Path(text)
+    folder = shipped_model(text.removeprefix("sh2:")) if text.startswith("sh2:") else Path(text)
     path = folder / CARD
     return json.loads(path.read_text()).get("known_loss") if path.is_file() else None

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from photo51.types import InputError
 
 
-class Tokens(NamedTuple):
+class SpannedTokens(NamedTuple):
     """A sequence as tokens.
 
     Attributes
@@ -38,13 +38,13 @@ class Tokens(NamedTuple):
         return np.repeat(np.arange(len(self.spans)), self.spans[:, 1] - self.spans[:, 0])
 
 
-def base_tokens(sequence: NDArray[np.uint8]) -> Tokens:
+def base_tokens(sequence: NDArray[np.uint8]) -> SpannedTokens:
     """One token a base, its byte."""
     n = np.arange(len(sequence))
-    return Tokens(sequence.astype(np.int64), n, np.stack([n, n + 1], axis=1))
+    return SpannedTokens(sequence.astype(np.int64), n, np.stack([n, n + 1], axis=1))
 
 
-def tokenize(tokenizer: Any, sequence: str) -> Tokens:
+def tokenize(tokenizer: Any, sequence: str) -> SpannedTokens:
     """Tokens and spans of a sequence under a `transformers` tokenizer.
 
     Raises
@@ -71,7 +71,7 @@ def tokenize(tokenizer: Any, sequence: str) -> Tokens:
         )
     ends = np.cumsum([len(piece) for piece in pieces], dtype=np.int64)
     spans = np.stack([ends - [len(piece) for piece in pieces], ends], axis=1) if pieces else np.zeros((0, 2), np.int64)
-    return Tokens(np.asarray(ids, dtype=np.int64), np.asarray(place, dtype=np.int64), spans)
+    return SpannedTokens(np.asarray(ids, dtype=np.int64), np.asarray(place, dtype=np.int64), spans)
 
 
 def _surface(text: str) -> str:

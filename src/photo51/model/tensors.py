@@ -45,7 +45,7 @@ def raw_bytes(tensor: Tensor) -> memoryview:
     return tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().data
 
 
-def digest(tensors: Iterator[tuple[str, Tensor]]) -> str:
+def tensor_digest(tensors: Iterator[tuple[str, Tensor]]) -> str:
     """SHA-256 of named tensors: names, types, shapes and bytes, in the order of the names.
 
     The order of the iterator does not matter, nor how tensors are spread over files.
@@ -80,7 +80,7 @@ def write_weights(
 
     Returns
     -------
-    Their `digest`.
+    Their `tensor_digest`.
     """
     groups = shards(plan, limit)
     names = [_file_name(i, len(groups)) for i in range(len(groups))]

@@ -214,7 +214,7 @@ class TorchFile:
         return data
 
 
-def parts_of(path: Path) -> list[Path]:
+def file_parts(path: Path) -> list[Path]:
     """The file, or the parts it was split into: `name.part0`, `name.part1`, … given the name or any part.
 
     Raises

@@ -12,7 +12,7 @@ from photo51.model.training_elements import get, kernel, kernel_reducing, put
 
 
 @kernel
-def rotate(qkv, cos, sin, scale, q, k, v):
+def rotate_positions(qkv, cos, sin, scale, q, k, v):
     """Turn queries and keys by their positions: qkv (length, 3, heads, size), cos and sin (length, size / 2).
 
     q (heads, length + spare, size) is scaled; k, v (heads, past + length + spare, size) are written behind `past`
@@ -36,8 +36,8 @@ def rotate(qkv, cos, sin, scale, q, k, v):
 
 @kernel
 def rotate_backward(q, k, v, cos, sin, scale, grad):
-    """Gradient of `rotate`: from those of q (heads, length + spare, size) and of k, v, to grad (length, 3, heads,
-    size).
+    """Gradient of `rotate_positions`: from those of q (heads, length + spare, size) and of k, v, to grad (length, 3,
+    heads, size).
     """
     length, _, heads, size = grad.shape
     half, past, factor = size // 2, k.shape[1] - q.shape[1], cos.dtype.type(scale)
@@ -57,7 +57,7 @@ def rotate_backward(q, k, v, cos, sin, scale, grad):
 
 
 @kernel
-def soften(scores, window, past, length):
+def masked_softmax(scores, window, past, length):
     """Softmax of scores (blocks, queries, past + queries) over the keys a query sees, in place; exactly 0 elsewhere.
 
     Query i of block n stands at n · queries + i, key j at n · queries - past + j; a query sees `window` keys up to
@@ -85,7 +85,9 @@ def soften(scores, window, past, length):
 
 @kernel_reducing
 def soften_backward(weights, grad):
-    """Gradient of `soften`, in place of that of the weights: `weights · (grad - Σ weights · grad)` of each row."""
+    """Gradient of `masked_softmax`, in place of that of the weights: `weights · (grad - Σ weights · grad)` of each
+    row.
+    """
     blocks, queries, keys = grad.shape
     for n in range(blocks):
         for i in range(queries):

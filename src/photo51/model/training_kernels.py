@@ -161,7 +161,7 @@ def _accumulate(into, a, b):
 
 
 @kernel
-def finite(g, taps, y):
+def all_finite(g, taps, y):
     """Depthwise causal filter: g, y (length, D); taps (K, D), the last meeting the current base."""
     length, d = y.shape
     k = taps.shape[0]
@@ -179,7 +179,7 @@ def finite(g, taps, y):
 
 @kernel
 def finite_backward(g, taps, grad_y, grad_g, grad_taps):
-    """Gradients of `finite`; `grad_taps` (K, D) is added to."""
+    """Gradients of `all_finite`; `grad_taps` (K, D) is added to."""
     length, d = g.shape
     k = taps.shape[0]
     acc, now = np.empty(d, taps.dtype), np.empty(d, taps.dtype)
@@ -199,7 +199,7 @@ def finite_backward(g, taps, grad_y, grad_g, grad_taps):
 
 
 @kernel
-def scan(g, rate, residues, skip, y, states):
+def scan_states(g, rate, residues, skip, y, states):
     """Long filter with real poles: `s ← s + (rate · s + g[t])`, `y[t] = skip · g[t] + Σ residue · s`.
 
     g, y (length, D); rate (pole - 1) and residues (poles, D), skip (D,); `states` (⌈length / SCAN⌉, poles, D) takes
@@ -227,7 +227,7 @@ def scan(g, rate, residues, skip, y, states):
 
 @kernel
 def scan_backward(g, rate, residues, skip, states, grad_y, grad_g, grad_rate, grad_residues, grad_skip):
-    """Gradients of `scan`; those of rate, residues (poles, D) and skip (D,) are added to.
+    """Gradients of `scan_states`; those of rate, residues (poles, D) and skip (D,) are added to.
 
     States between two kept ones are computed again, then met backwards by their gradients.
     """

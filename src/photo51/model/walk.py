@@ -22,7 +22,7 @@ from photo51.model.sites import Sites, visit
 CHUNK_ROWS, CHUNK_MIN = 512, 64
 
 
-class Block(Protocol):
+class ModelBlock(Protocol):
     """`h = x + mix(pre_norm(x)); out = h + feed(h)`.
 
     Attributes
@@ -56,7 +56,7 @@ class States(Protocol):
         """State of block `i` after the chunk."""
 
 
-def through(blocks: Sequence[Block], x: Tensor, states: States, start: int, sites: Sites | None) -> Tensor:
+def through(blocks: Sequence[ModelBlock], x: Tensor, states: States, start: int, sites: Sites | None) -> Tensor:
     """Pass embedded tokens (batch, length, d_model), of which the first has index `start`, through every block.
 
     Raises

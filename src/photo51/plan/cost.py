@@ -49,7 +49,7 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Site:
+class ComputeSite:
     """Where it runs.
 
     Attributes
@@ -75,7 +75,7 @@ class Site:
 
 
 @dataclass(frozen=True)
-class Stage:
+class PlannedStage:
     """One stage: `hours` of `unit` (GPU or CPU) for all its jobs; memory of one job; bytes left on disk when it
     ends.
     """
@@ -95,7 +95,7 @@ class Stage:
 class Plan:
     """Stages, what was assumed, and what will not work."""
 
-    stages: list[Stage]
+    stages: list[PlannedStage]
     assumptions: list[str]
     warnings: list[str] = field(default_factory=list)
 
@@ -109,7 +109,7 @@ class Plan:
         return sum(s.disk for s in self.stages)
 
 
-def plan(config: Config, read: Amount, size: Size, site: Site, like: dict[str, float] | None = None) -> Plan:
+def plan(config: Config, read: Amount, size: Size, site: ComputeSite, like: dict[str, float] | None = None) -> Plan:
     """Reckon a run.
 
     Parameters
@@ -141,22 +141,22 @@ def plan(config: Config, read: Amount, size: Size, site: Site, like: dict[str, f
     }
     for name, seconds in sorted((like or {}).items()):
         if name not in sizes:
-            stages.append(Stage(name, 1, "CPU", 0, 0, seconds * read.bases / 3600, 0, SPARE, 0))
+            stages.append(PlannedStage(name, 1, "CPU", 0, 0, seconds * read.bases / 3600, 0, SPARE, 0))
     draft = Plan(stages, _assumptions(config, site, like))
     return Plan(stages, draft.assumptions, _warnings(config, read, size, site, draft))
 
 
-def names(config: Config) -> list[str]:
+def dictionary_names(config: Config) -> list[str]:
     """Dictionaries of the run: the one it is about, and its controls."""
     return ["main", *config.controls]
 
 
-def _prepare(read: Amount, site: Site) -> Stage:
+def _prepare(read: Amount, site: ComputeSite) -> PlannedStage:
     hours = read.bases / site.rates.prepare / 3600
-    return Stage("prepare", 1, "CPU", 0, 0, hours, 0, SPARE + 60.0 * read.longest, 1.3 * read.bases)
+    return PlannedStage("prepare", 1, "CPU", 0, 0, hours, 0, SPARE + 60.0 * read.longest, 1.3 * read.bases)
 
 
-def _reading(config: Config, read: Amount, size: Size, site: Site) -> list[Stage]:
+def _reading(config: Config, read: Amount, size: Size, site: ComputeSite) -> list[PlannedStage]:
     """Extraction, once for the model and once for its random control; variants, whose alleles are read in windows of
     their own.
     """
@@ -171,7 +171,7 @@ def _reading(config: Config, read: Amount, size: Size, site: Site) -> list[Stage
     host = SPARE + buffers + (on_device if site.device is None else size.weight_bytes)
     jobs = times * _parts(config, read)
     stages = [
-        Stage(
+        PlannedStage(
             "activations" if config.stored else "encode_model",
             jobs,
             unit,
@@ -187,7 +187,7 @@ def _reading(config: Config, read: Amount, size: Size, site: Site) -> list[Stage
         tokens = _variant_tokens(config, read)
         work = tokens * size.flops_per_token
         stages.append(
-            Stage("variants", 1, unit, tokens, work, work / rate / 3600, on_device, host, 3e3 * read.variants)
+            PlannedStage("variants", 1, unit, tokens, work, work / rate / 3600, on_device, host, 3e3 * read.variants)
         )
     return stages
 
@@ -207,8 +207,8 @@ def _variant_tokens(config: Config, read: Amount) -> float:
     return 2.0 * (places * half + (places + read.variants) * after)
 
 
-def _dictionaries(config: Config, read: Amount, size: Size, site: Site) -> list[Stage]:
-    dictionaries, sae, d = names(config), config.sae, size.d_model
+def _dictionaries(config: Config, read: Amount, size: Size, site: ComputeSite) -> list[PlannedStage]:
+    dictionaries, sae, d = dictionary_names(config), config.sae, size.d_model
     unit = "CPU" if site.device is None else "GPU"
     rate = site.rates.sae_flops if site.device is None else site.device.single * GPU_SAE_UTILISATION
     weights = 4.0 * 2 * d * sae.n_features
@@ -218,7 +218,7 @@ def _dictionaries(config: Config, read: Amount, size: Size, site: Site) -> list[
         weights_and_codes = 4 * weights + 4.0 * sae.batch * sae.n_features
         host = SPARE + (weights_and_codes if site.device is None else weights) + 2**28 + 12.0 * 2 * read.bases
         stages.append(
-            Stage(
+            PlannedStage(
                 "train_sae",
                 len(dictionaries),
                 unit,
@@ -236,11 +236,11 @@ def _dictionaries(config: Config, read: Amount, size: Size, site: Site) -> list[
     codes = rows * sae.k
     hours = n * codes / site.rates.codes / 3600
     peak = SPARE + 16.0 * codes / max(1, sae.n_features / config.features.chunk)
-    stages.append(Stage("features", n, "CPU", n * rows, 0, hours, 0, peak, n * 2e4 * sae.n_features))
+    stages.append(PlannedStage("features", n, "CPU", n * rows, 0, hours, 0, peak, n * 2e4 * sae.n_features))
     return stages
 
 
-def _encoding(config: Config, read: Amount, size: Size, site: Site, n: int) -> list[Stage]:
+def _encoding(config: Config, read: Amount, size: Size, site: ComputeSite, n: int) -> list[PlannedStage]:
     """Codes of every row by `n` dictionaries: on CPUs where activations are stored, else where the model is.
 
     A GPU multiplies and hands the products back (`photo51.sae.screen.Gpu`); the CPU looks through them.
@@ -253,13 +253,13 @@ def _encoding(config: Config, read: Amount, size: Size, site: Site, n: int) -> l
     disk = n * _code_bytes(config, read) if config.stored else 0.0  # else counted where the model reads
     if site.device is None or config.stored:
         hours = flops / site.rates.encode_flops / 3600
-        return [Stage("encode", jobs, "CPU", rows, flops, hours, 0, host, disk)]
+        return [PlannedStage("encode", jobs, "CPU", rows, flops, hours, 0, host, disk)]
     seconds = flops / (site.device.single * GPU_SAE_UTILISATION) + 4 * rows * f / BUS
     on_device = size.weight_bytes + size.window_bytes + weights / 2
     looked = rows * f / site.rates.look / 3600
     return [
-        Stage("encode", jobs, "GPU", rows, flops, seconds / 3600, on_device, host, disk),
-        Stage("encode_look", jobs, "CPU", rows, 0, looked, 0, host, 0),
+        PlannedStage("encode", jobs, "GPU", rows, flops, seconds / 3600, on_device, host, disk),
+        PlannedStage("encode_look", jobs, "CPU", rows, 0, looked, 0, host, 0),
     ]
 
 
@@ -272,7 +272,7 @@ def _code_bytes(config: Config, read: Amount) -> float:
     return 2.0 * read.bases * config.sae.k * CODE_BYTES
 
 
-def _assumptions(config: Config, site: Site, like: dict[str, float] | None) -> list[str]:
+def _assumptions(config: Config, site: ComputeSite, like: dict[str, float] | None) -> list[str]:
     r = site.rates
     sentences = [
         (
@@ -300,7 +300,7 @@ def _assumptions(config: Config, site: Site, like: dict[str, float] | None) -> l
     return sentences
 
 
-def _warnings(config: Config, read: Amount, size: Size, site: Site, draft: Plan) -> list[str]:
+def _warnings(config: Config, read: Amount, size: Size, site: ComputeSite, draft: Plan) -> list[str]:
     sentences = []
     for stage in draft.stages:
         if site.device is not None and stage.device_memory > site.device.memory:

@@ -30,7 +30,7 @@ _WIDTH, _FEATURES, _K = 256, 2_048, 32
 _OPEN = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT" if a + b + c not in {"TAA", "TAG", "TGA"}]
 
 
-def measure(*, quick: bool) -> dict[str, float | int | None]:
+def measure_rates(*, quick: bool) -> dict[str, float | int | None]:
     """Measure the rates of `photo51.plan.machines.Rates` with the threads that are set."""
     scale = 1 if quick else 4
     with tempfile.TemporaryDirectory() as folder:
@@ -170,13 +170,13 @@ def _looking(scale: int) -> float:
 
 
 def _describing(scale: int) -> float:
-    from photo51.features.table import runs
+    from photo51.features.table import feature_runs
 
     rng = np.random.default_rng(0)
 
     def describe(n: int) -> None:
         for _ in range(n):
-            runs(codes, np.zeros(1, np.int64))
+            feature_runs(codes, np.zeros(1, np.int64))
 
     codes = sp.random(200_000, 64, density=0.05, format="csc", dtype=np.float32, random_state=rng)
     return _rate(describe, 1, 1 + scale, float(codes.nnz))

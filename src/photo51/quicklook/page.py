@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from photo51 import __version__, theme, words
 from photo51.quicklook.picture import picture, reading_of
-from photo51.quicklook.read import Read
+from photo51.quicklook.read import QuickRead
 from photo51.report.blocks import Block, Figure, Head, Note, Prose, Raw, Table, environment, used_terms
 from photo51.types import STRANDS
 
@@ -19,7 +19,7 @@ DRAWN = 8  # pieces drawn; the tables have all
 ZOOMED = 20_000  # longest piece that is drawn a second time, at a scale where single bases can be told
 
 
-def page(read: Read) -> str:
+def page(read: QuickRead) -> str:
     """The page as HTML."""
     env = environment()
     body: dict[str, Any] = {
@@ -35,7 +35,7 @@ def page(read: Read) -> str:
     return template.render(**body, keys=used_terms(template.render(**body, keys=[])))
 
 
-def _standfirst(read: Read) -> str:
+def _standfirst(read: QuickRead) -> str:
     n, about = sum(len(p.ids) for p in read.pieces), read.shelf.about
     genomes = [w.replace("_", " ") for w in dict.fromkeys(r["genome"] for r in about["trained_on"])]
     return (
@@ -45,7 +45,7 @@ def _standfirst(read: Read) -> str:
     )
 
 
-def _tiles(read: Read) -> list[tuple[str, str]]:
+def _tiles(read: QuickRead) -> list[tuple[str, str]]:
     typical = read.shelf.typical
     usual, explained = float(typical["bits"].median()), float(typical["variance_explained"].median())
     plus, minus = (words.fixed(read.bits[s], 3) for s in STRANDS)
@@ -60,7 +60,7 @@ def _tiles(read: Read) -> list[tuple[str, str]]:
     ]
 
 
-def _warnings(read: Read) -> list[Block]:
+def _warnings(read: QuickRead) -> list[Block]:
     out: list[Block] = []
     if read.unlike >= MANY:
         out.append(
@@ -85,7 +85,7 @@ def _warnings(read: Read) -> list[Block]:
     return out
 
 
-def _sections(read: Read) -> list[tuple[str, str, str, list[Block]]]:
+def _sections(read: QuickRead) -> list[tuple[str, str, str, list[Block]]]:
     """(anchor, title, question, blocks)."""
     return [
         ("tracks", "Along the sequence", "Where is what?", _tracks(read)),
@@ -112,12 +112,12 @@ def _sections(read: Read) -> list[tuple[str, str, str, list[Block]]]:
     ]
 
 
-def _of(table: pd.DataFrame, read: Read, i: int) -> pd.DataFrame:
+def _of(table: pd.DataFrame, read: QuickRead, i: int) -> pd.DataFrame:
     p = read.pieces[i]
     return table[(table["chrom"] == p.chrom) & (table["start"] < p.end) & (table["end"] > p.start)]
 
 
-def _tracks(read: Read) -> list[Block]:
+def _tracks(read: QuickRead) -> list[Block]:
     out: list[Block] = [Raw(_legend())]
     for i, p in enumerate(read.pieces[:DRAWN]):
         tables = {name: _of(getattr(read, name), read, i) for name in ("calls", "orfs", "unexplained", "annotations")}
@@ -159,7 +159,7 @@ def _legend() -> Markup:
     return Markup('<ul class="legend">{}</ul>').format(marks)
 
 
-def _features(read: Read) -> list[Block]:
+def _features(read: QuickRead) -> list[Block]:
     if read.calls.empty:
         return [Prose("No named feature reaches its threshold on this sequence.")]
     calls = read.calls.assign(size=read.calls["end"] - read.calls["start"])
@@ -169,7 +169,7 @@ def _features(read: Read) -> list[Block]:
         best = calls_of.loc[calls_of["share"].idxmax()] if calls_of["share"].notna().any() else first
         rows.append(
             [
-                words.feature(int(f)),
+                words.feature_word(int(f)),
                 reading_of(str(name), str(orientation)),
                 int(strand.get("+", 0)),
                 int(strand.get("-", 0)),
@@ -202,7 +202,7 @@ def _features(read: Read) -> list[Block]:
     return [Table("Named features that are active here", heads, rows, note=note)]
 
 
-def _odd(read: Read) -> list[Block]:
+def _odd(read: QuickRead) -> list[Block]:
     if read.unexplained.empty:
         return [
             Prose("No feature without a name reaches half of its largest activation where no name or annotation lies.")
@@ -212,7 +212,7 @@ def _odd(read: Read) -> list[Block]:
             words.place(r["chrom"], r["start"], r["end"], r["strand"]),
             r["end"] - r["start"],
             r["score"],
-            words.feature(r["feature"]),
+            words.feature_word(r["feature"]),
             r["share"],
             r["n_features"],
             r["bits"],
@@ -238,7 +238,7 @@ def _odd(read: Read) -> list[Block]:
     return [Table("Strong features without a name", heads, rows, note=note)]
 
 
-def _windows(read: Read) -> list[Block]:
+def _windows(read: QuickRead) -> list[Block]:
     typical, about = read.shelf.typical, read.shelf.about
     rows = []
     for genome, typical_of in typical.groupby("genome"):
@@ -309,7 +309,7 @@ def _three(values: pd.Series) -> list[float]:
     return [float(finite.quantile(q)) for q in (0.05, 0.5, 0.95)] if len(finite) else [float("nan")] * 3
 
 
-def _orfs(read: Read) -> list[Block]:
+def _orfs(read: QuickRead) -> list[Block]:
     if read.orfs.empty:
         return [Prose("No frame of 60 codons or more is open.")]
     codes = sorted({p.genetic_code for p in read.pieces})
@@ -335,7 +335,7 @@ def _orfs(read: Read) -> list[Block]:
     return [Table("Open reading frames", heads, rows, note=note)]
 
 
-def _about(read: Read) -> list[Block]:
+def _about(read: QuickRead) -> list[Block]:
     about = read.shelf.about
     q, m = about["quality"], about["seed_match"]
     named = "–" if m["seed_match_named"] is None else words.share(m["seed_match_named"])

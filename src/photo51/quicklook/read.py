@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
-class Read:
+class QuickRead:
     """What a quick look found; every table in forward coordinates, 0-based, half-open.
 
     Attributes
@@ -136,7 +136,7 @@ def check_folder(folder: Path) -> None:
         )
 
 
-def read_source(source: Source, model: DnaModel, shelf: Shelved) -> Read:
+def read_source(source: Source, model: DnaModel, shelf: Shelved) -> QuickRead:
     """Read what was opened.
 
     Parameters
@@ -165,7 +165,7 @@ def read_source(source: Source, model: DnaModel, shelf: Shelved) -> Read:
         orfs.append(open_frames(piece, strands_read))
         explained = {s: covered(piece, s, calls_of_piece, source.annotations) for s in STRANDS}
         odd.append(unexplained(piece, strands_read, explained, named, features))
-    return Read(
+    return QuickRead(
         source.title,
         model.spec.name,
         shelf,

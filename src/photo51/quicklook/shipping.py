@@ -111,7 +111,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
             "l0": quality.l0,
             "dead": float(np.mean(features["density"] == 0)),
         },
-        "seed_match": seed_match(features, names) | {"seeds": sorted(others), "rows": len(x), "same": SAME},
+        "seed_match": seed_matches(features, names) | {"seeds": sorted(others), "rows": len(x), "same": SAME},
         "names": _named(names, ledger),
         "trained_on": _trained_on(genomes, config),
         "windows": {"size": SIZE, "n": len(typical)},
@@ -224,7 +224,7 @@ def _features(run: Path, match: pd.DataFrame) -> pd.DataFrame:
     return SEED_MATCH.check(table[list(SEED_MATCH.columns)])
 
 
-def seed_match(features: pd.DataFrame, names: pd.DataFrame) -> dict[str, Any]:
+def seed_matches(features: pd.DataFrame, names: pd.DataFrame) -> dict[str, Any]:
     """Mean share of other seeds in which live features, and named ones, are found again.
 
     Parameters

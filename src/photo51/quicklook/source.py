@@ -21,7 +21,7 @@ from photo51.genome.alphabet import IUPAC, is_ambiguous
 from photo51.genome.annotate import Annotator
 from photo51.genome.fasta import record as record_of
 from photo51.genome.fetch import fetch
-from photo51.genome.records import Reading
+from photo51.genome.records import ReadingAccount
 from photo51.genome.regions import parse_regions
 from photo51.genome.samples import COLUMNS, GenomeRow, read_genomes
 from photo51.genome.sequence_files import check_sequence_file
@@ -242,7 +242,7 @@ def _of_file(
     context: int,
 ) -> Source:
     row = _row(path, annotation, genetic_code, topology)
-    contigs = list(read_contigs(row, Reading("sequence")))
+    contigs = list(read_contigs(row, ReadingAccount("sequence")))
     return _source(path.name, contigs, region, context)
 
 

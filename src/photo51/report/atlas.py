@@ -16,7 +16,7 @@ from photo51.progress import progress
 from photo51.report import atlas_search, feature_text
 from photo51.report.atlas_files import Index, rounded, write_atlas
 from photo51.report.kinds import FAMILIES, family
-from photo51.report.reading import levels_of, stretch_around
+from photo51.report.reading import shade_levels, stretch_around
 from photo51.report.sentences import called, label
 from photo51.report.shapes import manifold_records
 from photo51.run.feature import FeatureFacts, FeatureReader
@@ -91,7 +91,7 @@ def _index(run: Run, summary: pd.DataFrame, params: AtlasParams) -> Index:
         genes=atlas_search.genes(run),
         loci=loci.dump(),
         tries=_tries(run, distinct, features),
-        scored=atlas_search.scored(run),
+        scored=atlas_search.scored_intervals(run),
         evidence=atlas_search.evidence(run, summary["feature"].to_numpy()),
         variants=atlas_search.variants(run),
     )
@@ -140,10 +140,10 @@ def _records(run: Run, ids: list[int], params: AtlasParams) -> Iterator[dict[str
     pages = run.pages("../")
     for start in progress(range(0, len(ids), BATCH), "dossiers", unit="batches"):
         for d in reader.of(ids[start : start + BATCH]):
-            yield record(run, d, neighbours.get(d.feature, []), pages, params)
+            yield atlas_record(run, d, neighbours.get(d.feature, []), pages, params)
 
 
-def record(
+def atlas_record(
     run: Run, d: FeatureFacts, like: list[tuple[int, float]], pages: Mapping[str, str], params: AtlasParams
 ) -> dict[str, Any]:
     """A dossier as the page reads it."""
@@ -156,7 +156,7 @@ def record(
             "gene": w.gene,
             "seq": w.sequence,
             "peak": w.peak,
-            "level": "".join(map(str, levels_of(w.levels, top))),
+            "level": "".join(map(str, shade_levels(w.levels, top))),
             "page": f"{pages[w.genome]}#f{d.feature};{w.locus}" if w.genome in pages else "",
         }
         for w in d.windows[: params.windows]

@@ -102,7 +102,7 @@ class Index:
     variants: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
-def pack(value: Any) -> str:
+def pack_pages(value: Any) -> str:
     """A value as gzip + base64 of JSON; the same value gives the same text."""
     text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
     return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
@@ -142,11 +142,11 @@ def write_atlas(
         inside: list[tuple[str, str]] = []
         written = 0
         for number, batch in enumerate(_batches(dossiers, chunk)):
-            _keep(f"d{number:04d}", pack(batch), partial, inside if inline else None)
+            _keep(f"d{number:04d}", pack_pages(batch), partial, inside if inline else None)
             written += len(batch)
         if written != n:
             raise ValueError(f"atlas: need {n} dossiers, one a feature, got {written}")
-        _keep("index", pack(_payload(index, chunk)), partial, inside if inline else None)
+        _keep("index", pack_pages(_payload(index, chunk)), partial, inside if inline else None)
         page = environment().get_template("atlas/index.html.j2")
         text = page.render(
             title=index.title,

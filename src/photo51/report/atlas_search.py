@@ -39,7 +39,7 @@ def genes(run: Run) -> Mapping[str, list[Any]]:
     }
 
 
-def scored(run: Run) -> Mapping[str, list[Any]]:
+def scored_intervals(run: Run) -> Mapping[str, list[Any]]:
     """What was read: `contig`, `start`, `end`; `bases` of each, where all together are few."""
     table, number = run.places.workspace.table, contig_numbers(run)
     out: dict[str, list[Any]] = {

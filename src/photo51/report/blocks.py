@@ -230,7 +230,7 @@ VERDICTS = {
 }
 
 
-def table(frame: pd.DataFrame, caption: str, heads: dict[str, str], **options: Any) -> Table:
+def table_markup(frame: pd.DataFrame, caption: str, heads: dict[str, str], **options: Any) -> Table:
     """A table of some columns of a frame: column → title, numbers to three digits."""
     numeric = {
         name: pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
@@ -269,7 +269,7 @@ def q_cell(value: float | None) -> Cell:
     return Cell(words.probability(value) if is_known else "–", float(value) if is_known and value is not None else None)
 
 
-def verdict(kind: Verdict, text: str = "") -> Markup:
+def verdict_cell(kind: Verdict, text: str = "") -> Markup:
     """A verdict as a word with its mark."""
     return Markup('<span class="verdict {}">{}</span>').format(kind, text or VERDICTS[kind])
 
@@ -296,7 +296,7 @@ def environment() -> jinja2.Environment:
         ),
         js=lambda name: Markup(script_safe((TEMPLATES / name).read_text(encoding="utf-8"))),
         glyphs=svg.glyphs,
-        verdict=verdict,
+        verdict=verdict_cell,
         terms=TERMS,
     )
     return env

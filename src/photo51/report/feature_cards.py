@@ -48,5 +48,5 @@ def feature_logo(d: FeatureFacts) -> Markup:
     alt = f"Logo of feature {d.feature} from {logo.n} windows, consensus {d.known.consensus}"
     caption = f"{words.count(logo.n, 'window')}, lined up at the strongest base (0), reading direction"
     return Markup('<figure>{}<figcaption class="small">{}</figcaption></figure>').format(
-        svg.logo(logo.heights, logo.first, alt), caption
+        svg.logo_svg(logo.heights, logo.first, alt), caption
     )

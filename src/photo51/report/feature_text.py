@@ -22,7 +22,7 @@ SHAPES = {
 }
 
 
-def label(facts: Known) -> str:
+def feature_label(facts: Known) -> str:
     """What it looks like: a name, or with a word before it what weaker evidence says; empty where it is like
     nothing.
     """
@@ -31,7 +31,7 @@ def label(facts: Known) -> str:
 
 def title(d: FeatureFacts) -> str:
     """What it looks like, for a heading."""
-    return label(d.known) or ("never active" if not d.alive else "unnamed")
+    return feature_label(d.known) or ("never active" if not d.alive else "unnamed")
 
 
 def sentence(d: FeatureFacts) -> str:
@@ -186,7 +186,7 @@ def _line(w: Window, flank: int = 20) -> str:
     return f"{w.where:<28}{w.activation:>8.3g}  {shown:<{2 * flank + 3}}  {w.gene}"
 
 
-def called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
+def features_called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
     """Features with their names, for a sentence: `{f12} tRNA`."""
     return [
         (

@@ -19,7 +19,7 @@ from matplotlib.transforms import Affine2D
 from numpy.typing import NDArray
 
 from photo51 import theme, words
-from photo51.run.places import Gene
+from photo51.run.places import GeneSpan
 
 Axes = mpl.axes.Axes
 SPELLED = 100  # windows up to this length are spelled out below their letters (bases)
@@ -58,7 +58,7 @@ def letters(ax: Axes, sequence: str, heights: NDArray[np.floating], first: float
     return ax
 
 
-def gene_arrows(ax: Axes, genes: Sequence[Gene], start: int, end: int) -> Axes:
+def gene_arrows(ax: Axes, genes: Sequence[GeneSpan], start: int, end: int) -> Axes:
     """Genes of `[start, end)` as arrows in reading direction, names where there is room; forward coordinates,
     1-based.
     """
@@ -103,7 +103,7 @@ def strand_track(
 
 
 def window(
-    axes: Sequence[Axes], sequence: str, levels: pd.DataFrame, genes: Sequence[Gene], start: int
+    axes: Sequence[Axes], sequence: str, levels: pd.DataFrame, genes: Sequence[GeneSpan], start: int
 ) -> Sequence[Axes]:
     """A window read closely: letters as tall as one feature's activation, other features below, genes at the foot.
 
@@ -183,7 +183,7 @@ def density(ax: Axes, table: pd.DataFrame, marked: float | None = None, name: st
     return ax
 
 
-def claims(ax: Axes, table: pd.DataFrame) -> Axes:
+def claims_plot(ax: Axes, table: pd.DataFrame) -> Axes:
     """Held-out F1 of the best feature of each concept, beside everything it must beat.
 
     Parameters
@@ -263,7 +263,7 @@ def metagene(ax: Axes, profile: pd.DataFrame, site: str, n: int) -> Axes:
     return ax
 
 
-def activations(ax: Axes, values: NDArray[np.floating], n_scored: int) -> Axes:
+def activations_plot(ax: Axes, values: NDArray[np.floating], n_scored: int) -> Axes:
     """How strongly a feature is active, where it is."""
     ax.hist(values, bins=40, color=theme.colour("feature"), lw=0, log=True)
     share = len(values) / max(n_scored, 1)
@@ -274,7 +274,7 @@ def activations(ax: Axes, values: NDArray[np.floating], n_scored: int) -> Axes:
     return ax
 
 
-def dose_response(ax: Axes, doses: pd.DataFrame) -> Axes:
+def dose_response_plot(ax: Axes, doses: pd.DataFrame) -> Axes:
     """Effect of steering one target on one oracle, against random directions and the reconstruction (contract
     `DOSES`).
     """

@@ -148,7 +148,7 @@ def _twobit_record(ids: NDArray[np.uint8]) -> bytes:
     return struct.pack("<I", len(ids)) + blocks + struct.pack("<II", 0, 0) + quads.astype(np.uint8).tobytes()
 
 
-class Track(NamedTuple):
+class BrowserTrack(NamedTuple):
     """A track of a hub or a session.
 
     Attributes
@@ -172,7 +172,7 @@ class Track(NamedTuple):
     top: float = 0.0
 
 
-def write_hub(folder: Path, genomes: Mapping[str, tuple[str, str, Sequence[Track]]], title: str) -> None:
+def write_hub(folder: Path, genomes: Mapping[str, tuple[str, str, Sequence[BrowserTrack]]], title: str) -> None:
     """Write `hub.txt`, `genomes.txt` and each genome's `trackDb.txt`: an assembly hub for the UCSC browser.
 
     Parameters
@@ -196,7 +196,7 @@ def write_hub(folder: Path, genomes: Mapping[str, tuple[str, str, Sequence[Track
     _write(folder / "genomes.txt", "\n".join(entries))
 
 
-def _track_stanza(track: Track) -> str:
+def _track_stanza(track: BrowserTrack) -> str:
     kind = "bigWig" if track.file.endswith(".bw") else "bigBed 9"
     looks = (
         "visibility full\nautoScale on\nmaxHeightPixels 64:40:12" if kind == "bigWig" else "visibility pack\nitemRgb on"
@@ -207,7 +207,7 @@ def _track_stanza(track: Track) -> str:
     )
 
 
-def write_session(path: Path, fasta: str, locus: str, tracks: Sequence[Track]) -> None:
+def write_session(path: Path, fasta: str, locus: str, tracks: Sequence[BrowserTrack]) -> None:
     """Write an IGV Desktop session (XML); file names are relative to it."""
     session = ET.Element("Session", genome=fasta, locus=locus, version="8")
     resources = ET.SubElement(session, "Resources")

@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 
-class Term(NamedTuple):
+class GlossaryTerm(NamedTuple):
     """A term as it is written, and what it means."""
 
     name: str
@@ -15,232 +15,234 @@ class Term(NamedTuple):
 
 TERMS = MappingProxyType(
     {
-        "model": Term(
+        "model": GlossaryTerm(
             "Model",
             "A neural network that reads DNA base by base and predicts the next base; nobody told it what a gene is.",
         ),
-        "site": Term(
+        "site": GlossaryTerm(
             "Site",
             "The place inside the model that was read: after which layer its internal numbers were taken.",
         ),
-        "sae": Term(
+        "sae": GlossaryTerm(
             "Sparse autoencoder",
             "A second, small network that rewrites the model's internal numbers as a few active features per base.",
         ),
-        "feature": Term(
+        "feature": GlossaryTerm(
             "Feature",
             "One direction of the model's internal state, found by the sparse autoencoder: zero at most bases, active"
             " where its pattern occurs.",
         ),
-        "activation": Term(
+        "activation": GlossaryTerm(
             "Activation",
             "How strongly a feature is active at one base; 0 is inactive, and the unit is the feature's own.",
         ),
-        "density": Term(
+        "density": GlossaryTerm(
             "Density",
             "The share of scored bases at which a feature is active; 0.1 % means one base in a thousand.",
         ),
-        "dead": Term(
+        "dead": GlossaryTerm(
             "Dead feature",
             "A feature that was active nowhere in this run, so that nothing can be said about it.",
         ),
-        "name_rule": Term(
+        "name_rule": GlossaryTerm(
             "Criteria of a name",
             "On held-out blocks domain F1, MCC and both q-values meet the configured limits, and F1 exceeds that of"
             " circularly shifted copies and of the always-on feature.",
         ),
-        "strand": Term(
+        "strand": GlossaryTerm(
             "Strand",
             "The model reads each strand on its own, so every track comes twice: read forward (+) and read in reverse"
             " (−).",
         ),
-        "scored": Term(
+        "scored": GlossaryTerm(
             "Scored bases",
             "The bases the model was judged on; bases at the start of a window, where it has seen too little, are left"
             " out.",
         ),
-        "retiled": Term(
+        "retiled": GlossaryTerm(
             "Window-offset robustness",
             "Some bases are read a second time by a window that begins nearer to them; a feature that is then active"
             " elsewhere owes its loci to the window.",
         ),
-        "warmup": Term(
+        "warmup": GlossaryTerm(
             "Warm-up",
             "The first bases of a window, which the model reads for context only and which are not judged.",
         ),
-        "p": Term(
+        "p": GlossaryTerm(
             "p-value",
             "How often chance alone would give a result at least this strong; small means chance is a poor"
             " explanation.",
         ),
-        "q": Term(
+        "q": GlossaryTerm(
             "q-value",
             "The expected share of false discoveries if all at least this strong is believed; among annotations,"
             " classes that hold something are selected first, then pairs within each class (hierarchical).",
         ),
-        "rotation": Term(
+        "rotation": GlossaryTerm(
             "Rotation null",
             "The feature's track is slid along the genome to every other position; this keeps its runs and rhythm but"
             " breaks its link to the annotation.",
         ),
-        "composition": Term(
+        "composition": GlossaryTerm(
             "Composition-adjusted",
             "Tested again by circular shifts after removing what GC, skews, words of up to six letters, strand and"
             " place alone predict, so that a GC meter cannot pass as a gene detector.",
         ),
-        "held_out": Term(
+        "held_out": GlossaryTerm(
             "Held out",
             "Measured on blocks of the genome that played no part in choosing the feature or its threshold.",
         ),
-        "f1": Term(
+        "f1": GlossaryTerm(
             "Domain F1",
             "Agreement of a feature with an annotation, 0 to 1: the harmonic mean of precision by bases and recall by"
             " intervals.",
         ),
-        "precision": Term("Precision", "The share of a feature's active bases that lie inside the annotation."),
-        "recall": Term(
+        "precision": GlossaryTerm("Precision", "The share of a feature's active bases that lie inside the annotation."),
+        "recall": GlossaryTerm(
             "Recall",
             "By bases, the share of the bases of a class that are active; by intervals, the share of its intervals with"
             " an active base.",
         ),
-        "null_f1": Term(
+        "null_f1": GlossaryTerm(
             "Null F1",
             "The F1 that 95 of 100 rotated copies of the feature stay below; a real find must lie well above it.",
         ),
-        "always_on": Term(
+        "always_on": GlossaryTerm(
             "Always-on",
             "A hypothetical feature that is active at every base; where most bases are genic even it scores well, so it"
             " is printed beside.",
         ),
-        "kmer": Term(
+        "kmer": GlossaryTerm(
             "k-mer baseline",
             "A simple model that sees only six-letter words; what it can do needs no deep network.",
         ),
-        "neuron": Term(
+        "neuron": GlossaryTerm(
             "Neuron baseline", "The best single internal number of the model, without the sparse autoencoder."
         ),
-        "random_weights": Term(
+        "random_weights": GlossaryTerm(
             "Random-weight model",
             "The same network before any training; what it shows comes from the architecture, not from knowledge.",
         ),
-        "auroc": Term(
+        "auroc": GlossaryTerm(
             "AUROC",
             "The chance that a random positive scores above a random negative; 0.5 is chance, 1 is perfect.",
         ),
-        "auprc": Term(
+        "auprc": GlossaryTerm(
             "AUPRC",
             "Precision averaged over all recalls; chance gives the share of positives, which is printed beside.",
         ),
-        "mcc": Term("MCC", "Correlation between prediction and truth, −1 to 1, fair also where one class is rare."),
-        "n_eff": Term(
+        "mcc": GlossaryTerm(
+            "MCC", "Correlation between prediction and truth, −1 to 1, fair also where one class is rare."
+        ),
+        "n_eff": GlossaryTerm(
             "Effective n",
             "How many independent observations a track is worth; neighbouring bases repeat each other, so it is far"
             " below the number of bases.",
         ),
-        "logo": Term(
+        "logo": GlossaryTerm(
             "Logo",
             "The bases found where a feature is strongest, one stack a position: the taller the letter, the more that"
             " base is required.",
         ),
-        "bits": Term(
+        "bits": GlossaryTerm(
             "Bits",
             "Unit of a logo's height: 0 where any base occurs as in the background, 2 where only one base occurs.",
         ),
-        "metagene": Term(
+        "metagene": GlossaryTerm(
             "Metagene",
             "The mean activation around many sites of one kind, lined up at the site and read in the direction of the"
             " gene.",
         ),
-        "manifold": Term(
+        "manifold": GlossaryTerm(
             "Manifold",
             "A group of features that together trace a shape, such as a ring or a line, along which something"
             " biological varies.",
         ),
-        "module": Term("Module", "A group of features that are active together without tracing a shape."),
-        "unresolved": Term(
+        "module": GlossaryTerm("Module", "A group of features that are active together without tracing a shape."),
+        "unresolved": GlossaryTerm(
             "Unresolved",
             "A group of features whose shape could not be told from chance with the data of this run.",
         ),
-        "coordinate": Term(
+        "coordinate": GlossaryTerm(
             "Coordinate", "Where a base sits on a manifold's shape: an angle on a ring, a position on a line."
         ),
-        "persistence": Term(
+        "persistence": GlossaryTerm(
             "Persistence",
             "How large a hole in a cloud of points is; a ring is called a ring only if its hole is larger than in"
             " shuffled copies.",
         ),
-        "umap": Term(
+        "umap": GlossaryTerm(
             "Feature map",
             "Every feature as one point (UMAP); neighbours are alike, but distances across the map mean nothing.",
         ),
-        "llr": Term(
+        "llr": GlossaryTerm(
             "Log-likelihood ratio",
             "Logarithm of the probability the model gives the sequence with the variant over that without it, in nats;"
             " negative: the variant is less likely.",
         ),
-        "within_gene": Term(
+        "within_gene": GlossaryTerm(
             "Within-gene AUROC",
             "AUROC counted only among variants of the same gene, so that knowing the gene helps nobody.",
         ),
-        "gene_prior": Term(
+        "gene_prior": GlossaryTerm(
             "Gene prior",
             "Predicting from the gene's name alone; it measures how much of a score could be confounding.",
         ),
-        "stratified": Term(
+        "stratified": GlossaryTerm(
             "Stratified test",
             "Cases and controls are compared only within the strata that the table names, for instance the same gene"
             " and codon position.",
         ),
-        "burden": Term("Burden", "How active a feature is over one individual's whole genome, per base."),
-        "lmm": Term(
+        "burden": GlossaryTerm("Burden", "How active a feature is over one individual's whole genome, per base."),
+        "lmm": GlossaryTerm(
             "Mixed model",
             "An association test with relatedness as a random effect, so that population structure does not pass as"
             " association.",
         ),
-        "lambda": Term(
+        "lambda": GlossaryTerm(
             "λGC",
             "Inflation of a test: 1 is right; at 3, relatedness or another confounder makes all look significant.",
         ),
-        "ablation": Term(
+        "ablation": GlossaryTerm(
             "Ablation",
             "Setting a feature to zero inside the model and measuring how much worse it predicts the next base.",
         ),
-        "nll": Term("NLL", "Negative log-likelihood: the model's surprisal per base; lower is better."),
-        "steering": Term(
+        "nll": GlossaryTerm("NLL", "Negative log-likelihood: the model's surprisal per base; lower is better."),
+        "steering": GlossaryTerm(
             "Steering",
             "Turning a feature up or down while the model writes DNA, and measuring what changes in the sequence.",
         ),
-        "random_direction": Term(
+        "random_direction": GlossaryTerm(
             "Random direction",
             "A change of the same size in a random direction of the model's state; an effect counts only if it exceeds"
             " these.",
         ),
-        "novelty": Term(
+        "novelty": GlossaryTerm(
             "Novelty",
             "A score for reproducible, strong features that no annotation, word count or repeat explains.",
         ),
-        "ledger": Term(
+        "ledger": GlossaryTerm(
             "Replication",
             "A list of whether each name of a feature holds on the other strand, in another training seed and in"
             " another genome.",
         ),
-        "calibration": Term(
+        "calibration": GlossaryTerm(
             "Calibration",
             "Whether the tests hold their level: on circularly shifted data, without any true association, they must"
             " find (almost) nothing.",
         ),
-        "bits_per_base": Term(
+        "bits_per_base": GlossaryTerm(
             "Bits per base",
             "The model's mean surprisal at the next base; 2 is pure guessing among four letters, lower is better.",
         ),
-        "variance_explained": Term(
+        "variance_explained": GlossaryTerm(
             "Variance explained", "The share of the model's internal variation that the features reproduce."
         ),
-        "ce_recovered": Term(
+        "ce_recovered": GlossaryTerm(
             "Cross-entropy recovered",
             "How much of the model's predictive power survives when its internal numbers are replaced by the features'"
             " version; 1 is all of it.",
         ),
-        "l0": Term("Features per base", "How many features are active at one base, on average."),
+        "l0": GlossaryTerm("Features per base", "How many features are active at one base, on average."),
     }
 )

@@ -19,7 +19,7 @@ from markupsafe import Markup
 from photo51 import __version__, theme
 from photo51.io import atomic
 from photo51.report.blocks import environment, script_safe
-from photo51.report.formats import Track
+from photo51.report.formats import BrowserTrack
 from photo51.report.track_data import Labelled
 
 _SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*$", re.MULTILINE)
@@ -76,7 +76,7 @@ class Beside(NamedTuple):
         }
 
 
-def library() -> str:
+def igv_library() -> str:
     """Source of igv.js, ready to be inlined.
 
     Not taken apart into lines: its strings hold U+2028, which is a line end to Python.
@@ -97,8 +97,8 @@ def data_uri(path: Path, *, compress: bool = False) -> str:
 def write_page(
     path: Path,
     fasta: Path,
-    annotations: Sequence[tuple[Track, Path]],
-    signals: Sequence[tuple[Track, Path]],
+    annotations: Sequence[tuple[BrowserTrack, Path]],
+    signals: Sequence[tuple[BrowserTrack, Path]],
     loci: Sequence[Locus],
     beside: Beside,
 ) -> None:
@@ -166,7 +166,7 @@ def write_page(
         .render(
             title=f"Features on {fasta.stem}",
             version=__version__,
-            igv=Markup(library()),
+            igv=Markup(igv_library()),
             loci=loci,
             config=Markup(script_safe(json.dumps(config))),
             signals=Markup(script_safe(json.dumps(switched))),

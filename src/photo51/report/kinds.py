@@ -7,7 +7,7 @@ from typing import NamedTuple
 from photo51 import theme
 
 
-class Family(NamedTuple):
+class KindFamily(NamedTuple):
     """A family of annotation classes: its name, its colour, and the beginnings of the classes in it."""
 
     label: str
@@ -16,18 +16,18 @@ class Family(NamedTuple):
 
 
 FAMILIES = (
-    Family(
+    KindFamily(
         "gene boundary",
         theme.ORANGE,
         ("start_codon", "stop_codon", "gene_start", "gene_end", "operon_start", "splice"),
     ),
-    Family("RNA gene", theme.GREEN, ("tRNA", "rRNA", "ncRNA")),
-    Family("coding", theme.BLUE, ("CDS", "codon_position", "gene", "pseudogene", "exon", "operon")),
-    Family("signal", theme.PURPLE, ("promoter", "rbs", "terminator", "TFBS", "D_loop", "origin")),
-    Family("mobile or repeat", theme.VERMILION, ("mobile_element", "prophage", "CRISPR", "repeat", "soft_mask")),
-    Family("composition", theme.SKY, ("gc_", "homopolymer")),
-    Family("between genes", theme.INK, ("intergenic",)),
-    Family("other annotation", "#8c6d31", ("",)),
+    KindFamily("RNA gene", theme.GREEN, ("tRNA", "rRNA", "ncRNA")),
+    KindFamily("coding", theme.BLUE, ("CDS", "codon_position", "gene", "pseudogene", "exon", "operon")),
+    KindFamily("signal", theme.PURPLE, ("promoter", "rbs", "terminator", "TFBS", "D_loop", "origin")),
+    KindFamily("mobile or repeat", theme.VERMILION, ("mobile_element", "prophage", "CRISPR", "repeat", "soft_mask")),
+    KindFamily("composition", theme.SKY, ("gc_", "homopolymer")),
+    KindFamily("between genes", theme.INK, ("intergenic",)),
+    KindFamily("other annotation", "#8c6d31", ("",)),
 )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from photo51 import __version__
-from photo51.biomarkers.lock import LOCK, read
+from photo51.biomarkers.lock import LOCK, read_lock
 from photo51.io import content_hash, is_temporary, sha256
 
 PACKAGES = (
@@ -86,7 +86,7 @@ def _validation_sets(results: Path, locks: list[Path]) -> dict[str, dict[str, An
     """What was put away, and whether, and for which questions, it was looked at: one entry for each lock."""
     out = {}
     for path in locks:
-        lock = read(path)
+        lock = read_lock(path)
         out[str(path.relative_to(results))] = {
             "put_away": len(lock.put_away),
             "sealed": lock.sealed,
@@ -124,7 +124,7 @@ def made_with() -> dict[str, Any]:
     }
 
 
-def changed(results: Path, path: Path) -> list[str]:
+def changed_files(results: Path, path: Path) -> list[str]:
     """Names of files that are missing or differ from what a manifest says, each with which of the two."""
     recorded = json.loads(path.read_text())["files"]
     faults = []

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from photo51 import theme, words
 from photo51.report.blocks import Raw
-from photo51.run.places import Column, Gene, Places, Window
+from photo51.run.places import ActivationColumn, GeneSpan, Places, Window
 from photo51.types import STRANDS, Strand
 
 LEVELS = 9
@@ -23,7 +23,7 @@ _WAYS: tuple[tuple[Strand, int], ...] = (("+", 1), ("-", -1))
 BAR = 4.4  # height of a level (pixels)
 
 
-class Stretch(NamedTuple):
+class WindowSegment(NamedTuple):
     """A stretch of genome as it is drawn.
 
     Attributes
@@ -46,7 +46,7 @@ class Stretch(NamedTuple):
     end: int
     levels: Mapping[Strand, NDArray[np.int64]]
     peak: float
-    genes: Sequence[Gene]
+    genes: Sequence[GeneSpan]
     unread: Sequence[tuple[int, int]] = ()
 
     @property
@@ -55,32 +55,32 @@ class Stretch(NamedTuple):
         return words.place(self.chrom, self.start, self.end)
 
 
-def levels_of(values: NDArray[np.floating], top: float) -> NDArray[np.int64]:
+def shade_levels(values: NDArray[np.floating], top: float) -> NDArray[np.int64]:
     """Activations as levels: 0 where silent or not scored, 1 to 9 in equal steps up to `top`."""
     shares = np.nan_to_num(np.asarray(values, dtype=float)) / max(top, 1e-12)
     return np.clip(np.ceil(LEVELS * shares - 1e-9), 0, LEVELS).astype(np.int64)
 
 
 def stretch_around(
-    places: Places, column: Mapping[Strand, Column], window: Window, bases: int, top: float, bars: int = 125
-) -> Stretch:
+    places: Places, column: Mapping[Strand, ActivationColumn], window: Window, bases: int, top: float, bars: int = 125
+) -> WindowSegment:
     """The stretch around a window's strongest base; each bar is the largest activation of its bases."""
     length = places.genomes.length(window.genome, window.chrom)
     bases = min(bases, length)
     start = min(max(window.position - bases // 2, 0), length - bases)
     values = places.stretch(dict(column), window.genome, window.chrom, start, start + bases)
     edges = np.linspace(0, bases, min(bars, bases) + 1).astype(np.int64)[:-1]
-    levels = {s: levels_of(np.maximum.reduceat(np.nan_to_num(values[s]), edges), top) for s in STRANDS}
+    levels = {s: shade_levels(np.maximum.reduceat(np.nan_to_num(values[s]), edges), top) for s in STRANDS}
     genes = places.genes.over(window.genome, window.chrom, start, start + bases)
     unread = places.unread(window.genome, window.chrom, start, start + bases)
-    return Stretch(window.genome, window.chrom, start, start + bases, levels, top, genes, unread)
+    return WindowSegment(window.genome, window.chrom, start, start + bases, levels, top, genes, unread)
 
 
-def painted(window: Window, top: float) -> Markup:
+def painted_bases(window: Window, top: float) -> Markup:
     """The bases of a window in reading direction, darker where the feature is stronger, its strongest base
     underlined.
     """
-    levels = levels_of(window.levels, top)
+    levels = shade_levels(window.levels, top)
     out, first = [], 0
     while first < len(levels):
         end = first + 1
@@ -107,7 +107,7 @@ def windows_table(
         place = Markup('<a href="{}#{}{}">{}</a>').format(page, shown, w.locus, w.where) if page else escape(w.where)
         rows.append(
             Markup('<tr><td>{}</td><td>{}</td><td class="num">{}</td><td>{}</td></tr>').format(
-                place, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted(w, top)
+                place, w.gene or "–", words.percent(w.activation / max(top, 1e-12), 0), painted_bases(w, top)
             )
         )
     head = (
@@ -124,7 +124,7 @@ def windows_table(
     )
 
 
-def picture(s: Stretch) -> Markup:
+def reading_picture(s: WindowSegment) -> Markup:
     """A stretch as an `<svg>`: reading + upwards, reading − downwards, genes as arrows below."""
     parts = [_not_read(u, s) for u in s.unread]
     parts += [_bars(s.levels[strand], way, theme.colour(strand)) for strand, way in _WAYS]
@@ -154,7 +154,7 @@ def _bars(levels: NDArray[np.int64], way: int, tone: str) -> str:
     return f'<path d="{"".join(paths)}" fill="{tone}"/>' if paths else ""
 
 
-def _not_read(part: tuple[int, int], s: Stretch) -> str:
+def _not_read(part: tuple[int, int], s: WindowSegment) -> str:
     scale = WIDE / (s.end - s.start)
     x, wide = (part[0] - s.start) * scale, (part[1] - part[0]) * scale
     out = (
@@ -166,7 +166,7 @@ def _not_read(part: tuple[int, int], s: Stretch) -> str:
     return out
 
 
-def _arrow(g: Gene, s: Stretch) -> str:
+def _arrow(g: GeneSpan, s: WindowSegment) -> str:
     scale = WIDE / (s.end - s.start)
     a, b = max(0.0, (g.start - s.start) * scale), min(float(WIDE), (g.end - s.start) * scale)
     tip = min(7.0, (b - a) / 2)
@@ -186,6 +186,6 @@ def _arrow(g: Gene, s: Stretch) -> str:
     return out
 
 
-def ticks(top: float) -> str:
+def position_ticks(top: float) -> str:
     """What the darkest colour stands for."""
     return words.number(top) if math.isfinite(top) else words.ABSENT

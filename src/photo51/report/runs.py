@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 
 from photo51.genome.workspace import Workspace
-from photo51.run.places import Column
+from photo51.run.places import ActivationColumn
 
 
-def runs_of(workspace: Workspace, column: Column) -> pd.DataFrame:
+def runs_of(workspace: Workspace, column: ActivationColumn) -> pd.DataFrame:
     """A feature's activations on one strand as intervals of equal value.
 
     Returns

@@ -29,7 +29,7 @@ def called(row: Row) -> str:
     return before + label(str(row["annotation"]), str(row["strand"]))
 
 
-def agreement(row: Row) -> str:
+def agreement_sentence(row: Row) -> str:
     """What agrees with a class on held-out sequence, by bases and by intervals, beside the baselines.
 
     Parameters
@@ -66,10 +66,12 @@ def named(row: Row) -> str:
     """What a feature is called, and why: the row of rank 0 of contract `NAMES`."""
     what = label(str(row["annotation"]), str(row["strand"]))
     if row["named"]:
-        return " ".join(s for s in (f"Marks {what}.", agreement(row), kmers(row), replication(row)) if s)
+        return " ".join(
+            s for s in (f"Marks {what}.", agreement_sentence(row), kmers(row), replication_sentence(row)) if s
+        )
     why = str(row["reason"])
     if row["evidence"] == HELD_OUT:
-        return f"Closest to {what}; a weak name: {why}. {agreement(row)}"
+        return f"Closest to {what}; a weak name: {why}. {agreement_sentence(row)}"
     if row["evidence"] == NULL:
         return (
             f"More active in {what} than its circularly shifted copies ({words.number(2.0 ** row['log2_fold'])}-fold, q"
@@ -96,7 +98,7 @@ def kmers(row: Row) -> str:
     )
 
 
-def replication(row: Row) -> str:
+def replication_sentence(row: Row) -> str:
     """Replication checks of a name."""
     n = int(row.get("n_checks", 0))
     if not n:

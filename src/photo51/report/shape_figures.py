@@ -98,7 +98,7 @@ def _classes(
     )
 
 
-def tuning(ax: Axes, table: pd.DataFrame, xlabel: str) -> Axes:
+def tuning_plot(ax: Axes, table: pd.DataFrame, xlabel: str) -> Axes:
     """Who is active where along a coordinate.
 
     Parameters

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from photo51 import theme, words
 from photo51.geometry.biology import ANGLE, CLASS, Quantity, quantities
-from photo51.report.feature_text import called
+from photo51.report.feature_text import features_called
 from photo51.run.known import names
 from photo51.run.opened import Run
 from photo51.types import STRANDS
@@ -25,7 +25,7 @@ BINS = 24  # of a coordinate, in the picture of who is active where
 _GC = re.compile(r"gc(?:_skew)?_(\d+)$")
 
 
-class Shape(NamedTuple):
+class GroupShape(NamedTuple):
     """A group that traces a shape, with the bases on it.
 
     Attributes
@@ -72,7 +72,7 @@ class Shape(NamedTuple):
         return (v - low) / max(high - low, 1e-12)
 
 
-def title(row: Mapping[Any, Any]) -> str:
+def shape_title(row: Mapping[Any, Any]) -> str:
     """What a group is called: `group 3: ring`."""
     return f"group {int(row['cluster'])}: {words.kind(str(row['shape']))}"
 
@@ -82,7 +82,7 @@ def members_of(row: Mapping[Any, Any]) -> list[int]:
     return [int(f) for f in str(row["features"]).split(",") if f]
 
 
-def shapes(run: Run, clusters: Iterable[int]) -> list[Shape]:
+def shapes(run: Run, clusters: Iterable[int]) -> list[GroupShape]:
     """Groups with their points, and what their coordinates follow."""
     numbers = list(clusters)
     table, points = run.need("manifolds").set_index("cluster", drop=False), run.table("points")
@@ -93,7 +93,7 @@ def shapes(run: Run, clusters: Iterable[int]) -> list[Shape]:
         points_of = points[points["cluster"] == c] if points is not None else pd.DataFrame()
         quantity = quantity_of.get(meaning_of.get(c, ""))
         row = table.loc[c].to_dict()
-        out.append(Shape(row, points_of, members_of(row), quantity, _values(points_of, quantity)))
+        out.append(GroupShape(row, points_of, members_of(row), quantity, _values(points_of, quantity)))
     return out
 
 
@@ -116,7 +116,7 @@ def _values(points: pd.DataFrame, quantity: Quantity | None) -> NDArray[np.float
     return quantity.values[strand, points["row"].to_numpy()].astype(np.float64)
 
 
-def tuning(run: Run, shape: Shape, bins: int = BINS) -> NDArray[np.float64]:
+def tuning(run: Run, shape: GroupShape, bins: int = BINS) -> NDArray[np.float64]:
     """Mean activation of each member in equal parts of the coordinate, over its largest, (members, bins).
 
     Parts are of equal length on an angle and of equally many bases on a place.
@@ -147,7 +147,7 @@ def manifold_records(run: Run) -> list[dict[str, Any]]:
     return [_record(run, s, named) for s in shapes(run, table.sort_values("cluster")["cluster"])]
 
 
-def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
+def _record(run: Run, s: GroupShape, named: pd.DataFrame) -> dict[str, Any]:
     row, n = s.row, len(s.points)
     sample = np.unique(np.linspace(0, n - 1, min(n, DRAWN)).round().astype(np.int64)) if n else np.zeros(0, int)
     shares = s.shares()[sample] if n else np.zeros(0)
@@ -157,13 +157,13 @@ def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
         "shape": words.kind(str(row["shape"])),
         "is_shape": bool(row["manifold"]),
         "meaning": follows,
-        "words": sentence(run, row, named),
+        "words": shape_sentence(run, row, named),
         "alt": alt(s) if n else "no picture: the group traces no shape",
         "cyclic": s.cyclic,
         "key": key(s),
         "tones": tones(s),
         "features": s.members,
-        "facts": [list(f) for f in facts(row)],
+        "facts": [list(f) for f in shape_facts(row)],
         "points": {
             "x": [round(float(v), 3) for v in s.points["axis_1"].to_numpy()[sample]] if n else [],
             "y": [round(float(v), 3) for v in s.points["axis_2"].to_numpy()[sample]] if n else [],
@@ -172,7 +172,7 @@ def _record(run: Run, s: Shape, named: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def key(s: Shape) -> list[tuple[str, float]]:
+def key(s: GroupShape) -> list[tuple[str, float]]:
     """What some colours stand for: label, and share of the way from the lowest value to the highest."""
     if not np.isfinite(s.values).any() or not s.coloured_by:
         return []
@@ -184,7 +184,7 @@ def key(s: Shape) -> list[tuple[str, float]]:
     return [(words.number(float(np.nanmin(s.values))), 0.0), (words.number(float(np.nanmax(s.values))), 1.0)]
 
 
-def tones(s: Shape) -> list[str]:
+def tones(s: GroupShape) -> list[str]:
     """Colour of each mark of the key where there are few classes, as the report draws them; none where colour is a
     ramp.
     """
@@ -194,13 +194,13 @@ def tones(s: Shape) -> list[str]:
     return list(theme.FRAME_COLOURS[: len(marks[0])])
 
 
-def alt(s: Shape) -> str:
+def alt(s: GroupShape) -> str:
     """A picture of a shape in words."""
     by = f", coloured by {s.coloured_by}" if s.coloured_by else ""
-    return f"{len(s.points):,} bases on the first two axes of {title(s.row)}{by}."
+    return f"{len(s.points):,} bases on the first two axes of {shape_title(s.row)}{by}."
 
 
-def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
+def shape_sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
     """What a group is, in two sentences; plain text."""
     n = int(row["n_features"])
     if row["manifold"]:
@@ -226,10 +226,8 @@ def sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str:
         text += " Its coordinate follows nothing that was tested."
     named_members = [f for f in members_of(row) if f in named.index]
     if named_members:
-        text += (
-            " Named among them:"
-            f" {words.listing([c.replace('{', '').replace('}', '') for c in called(named_members, named)], 4)}."
-        )
+        shown = [c.replace("{", "").replace("}", "") for c in features_called(named_members, named)]
+        text += f" Named among them: {words.listing(shown, 4)}."
     return text
 
 
@@ -244,7 +242,7 @@ def _traces(n: int, shape: str) -> str:
     return f"{n} features that together trace a {words.kind(shape)}."
 
 
-def facts(row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
+def shape_facts(row: Mapping[Any, Any]) -> list[tuple[str, str, str]]:
     """Numbers of a group, each with its null: name, value, what it means."""
     null = f"features circularly shifted against each other: {words.fixed(row['dependence_null'])}"
     out = [
@@ -289,7 +287,7 @@ def ticks(quantity: Quantity | None) -> tuple[list[float], list[str]] | None:
     if quantity is not None and quantity.kind == CLASS:
         levels = np.unique(quantity.values[np.isfinite(quantity.values)])
         level_names = _LEVELS.get(quantity.name, ("outside", "inside") if len(levels) == 2 else ())
-        return [float(v) for v in levels], list(level_names) if len(level_names) == len(levels) else [
-            f"{v:g}" for v in levels
-        ]
+        return [float(v) for v in levels], (
+            list(level_names) if len(level_names) == len(levels) else [f"{v:g}" for v in levels]
+        )
     return None

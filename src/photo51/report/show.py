@@ -27,15 +27,15 @@ from photo51.report.blocks import (
     Table,
     q_cell,
     records,
-    verdict,
+    verdict_cell,
 )
 from photo51.report.feature_cards import feature_logo
-from photo51.report.feature_text import called
-from photo51.report.reading import picture, stretch_around, windows_table
+from photo51.report.feature_text import features_called
+from photo51.report.reading import reading_picture, stretch_around, windows_table
 from photo51.report.sections import manifolds
 from photo51.report.sections.base import Section
 from photo51.report.sentences import label
-from photo51.report.shapes import facts, members_of
+from photo51.report.shapes import members_of, shape_facts
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import by_reading, names
 from photo51.run.opened import Run
@@ -111,7 +111,7 @@ def statistics(run: Run, d: FeatureFacts) -> Blocks:
                 [
                     Figure(
                         svg.figure(
-                            lambda ax: figures.activations(ax, values, 2 * d.n_scored), (theme.WIDTH_1, 2.3), alt
+                            lambda ax: figures.activations_plot(ax, values, 2 * d.n_scored), (theme.WIDTH_1, 2.3), alt
                         ),
                         "How strong it is where it is active (log scale).",
                     ),
@@ -148,10 +148,10 @@ def group(run: Run, number: int = -1) -> Block:
         )
     row = table[table["cluster"] == number].iloc[0].to_dict()
     named, members = names(run), members_of(row)
-    numbers = [[what, value, meaning] for what, value, meaning in facts(row)]
+    numbers = [[what, value, meaning] for what, value, meaning in shape_facts(row)]
     rows = [
         [
-            called([f], named)[0],
+            features_called([f], named)[0],
             Cell(words.share(s["density"]), s["density"]),
             Cell(words.number(s["maximum"]), s["maximum"]),
         ]
@@ -183,7 +183,7 @@ def strongest(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
     stretches = [stretch_around(run.places, d.column, w, 2_000, top) for w in d.windows[:2]]
     shown = [
         Figure(
-            picture(s),
+            reading_picture(s),
             f"**{s.where}** on {s.genome}: upward, read forward; downward, read in reverse. Full height:"
             f" {words.number(top)}.",
             wide=True,
@@ -271,7 +271,7 @@ def concepts(d: FeatureFacts) -> Blocks:
             q_cell(c["q"]),
             q_cell(c["q_adj_comp"]),
             "yes" if c["beats_kmer"] else "no",
-            verdict("yes" if c["named"] else "no", "named" if c["named"] else "not named"),
+            verdict_cell("yes" if c["named"] else "no", "named" if c["named"] else "not named"),
         ]
         for c in d.known.concepts.to_dict("records")
     ]

@@ -107,7 +107,7 @@ def glyphs() -> Markup:
     )
 
 
-def logo(
+def logo_svg(
     heights: NDArray[np.floating],
     first: int,
     alt: str,

@@ -18,9 +18,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.progress import progress
-from photo51.report.atlas_files import pack
+from photo51.report.atlas_files import pack_pages
 from photo51.report.runs import runs_of
-from photo51.run.places import Column, Places
+from photo51.run.places import ActivationColumn, Places
 from photo51.types import STRANDS
 
 LEVELS = 100
@@ -41,13 +41,13 @@ class Labelled(NamedTuple):
     labels: Mapping[int, str]
 
 
-def leveled(column: Column, top: float) -> Column:
+def leveled(column: ActivationColumn, top: float) -> ActivationColumn:
     """Activations as levels of 1 to 100, in equal steps up to `top`."""
     shares = np.asarray(column.values, dtype=float) / max(top, 1e-12)
-    return Column(column.rows, np.clip(np.ceil(LEVELS * shares - 1e-9), 1, LEVELS))
+    return ActivationColumn(column.rows, np.clip(np.ceil(LEVELS * shares - 1e-9), 1, LEVELS))
 
 
-def packed(runs: pd.DataFrame) -> list[int]:
+def packed_intervals(runs: pd.DataFrame) -> list[int]:
     """Intervals of one contig, sorted, as gap, length, level and so on."""
     start, end = runs["start"].to_numpy(dtype=np.int64), runs["end"].to_numpy(dtype=np.int64)
     gap = start - np.concatenate([[0], end[:-1]])
@@ -64,7 +64,7 @@ def write_data(places: Places, features: Labelled, folder: Path, chunk: int) -> 
     for number, first in enumerate(progress(batches, "tracks on demand", unit="chunks")):
         records = _records(places, list(features.ids[first : first + chunk]), genomes)
         for genome, batch in records.items():
-            text = pack(batch)
+            text = pack_pages(batch)
             path = folder / genome / "data" / f"f{number:04d}.js"
             path.write_text(f'photo51_chunk("f{number:04d}","{text}")\n', encoding="ascii")
 
@@ -80,7 +80,7 @@ def _records(places: Places, ids: list[int], genomes: Sequence[str]) -> dict[str
         for i, strand in enumerate(STRANDS):
             table = runs_of(places.workspace, leveled(columns[strand], top))
             for (genome, chrom), rows in table.groupby(["genome", "chrom"], sort=False):
-                runs[str(genome)].setdefault(str(chrom), [[], []])[i] = packed(rows)
+                runs[str(genome)].setdefault(str(chrom), [[], []])[i] = packed_intervals(rows)
         peak = float(f"{top:.4g}") if math.isfinite(top) else 0.0
         for genome in genomes:
             out[genome].append({"id": feature, "peak": peak, "runs": runs[genome]})

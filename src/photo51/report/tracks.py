@@ -23,7 +23,7 @@ from photo51.io.provenance import Provenance
 from photo51.progress import progress
 from photo51.report import igv
 from photo51.report.formats import (
-    Track,
+    BrowserTrack,
     write_bed,
     write_bigbed,
     write_bigwig,
@@ -34,7 +34,7 @@ from photo51.report.formats import (
 )
 from photo51.report.runs import runs_of
 from photo51.report.track_data import Labelled, write_data
-from photo51.run.places import ARROWS, Column, Places
+from photo51.run.places import ARROWS, ActivationColumn, Places
 from photo51.types import STRANDS, Strand
 
 log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def _signal(places: Places, item: Tracked, strand: Strand) -> tuple[pd.DataFrame
     unique, inverse = np.unique(rows, return_inverse=True)
     largest = np.zeros(len(unique), dtype=np.float32)
     np.maximum.at(largest, inverse, shares.astype(np.float32))
-    return runs_of(places.workspace, Column(unique, largest)), 1.0
+    return runs_of(places.workspace, ActivationColumn(unique, largest)), 1.0
 
 
 def _write_signals(
@@ -216,7 +216,7 @@ def _write_browsers(
         top = signals_of_genome.groupby("name")["peak"].max()  # both strands of a feature are drawn on one scale
         signals = [_track(r)._replace(top=float(top[r["name"]])) for r in signals_of_genome.to_dict("records")]
         fixed = [
-            Track(n, f"{n}.bb", label, theme.colour(c))
+            BrowserTrack(n, f"{n}.bb", label, theme.colour(c))
             for n, label, c in _FIXED
             if (folder / genome / f"{n}.bb").is_file()
         ]
@@ -239,8 +239,8 @@ _FIXED = (
 
 def _write_page(
     folder: Path,
-    fixed: Iterable[Track],
-    signals: Sequence[Track],
+    fixed: Iterable[BrowserTrack],
+    signals: Sequence[BrowserTrack],
     loci: Sequence[igv.Locus],
     params: TracksParams,
     beside: igv.Beside,
@@ -287,10 +287,10 @@ def _loci(
     return out
 
 
-def _track(row: Mapping[Any, Any]) -> Track:
+def _track(row: Mapping[Any, Any]) -> BrowserTrack:
     strand = str(row["strand"])
     label = f"{row['name']} {row['label']}".strip() + f" ({strand.replace('-', words.MINUS)})"
-    return Track(
+    return BrowserTrack(
         f"{_file(str(row['name']))}_{'plus' if strand == '+' else 'minus'}",
         Path(str(row["file"])).name,
         label,

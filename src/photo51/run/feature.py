@@ -11,7 +11,7 @@ import numpy as np
 from photo51.config.report import AtlasParams
 from photo51.run.known import Known
 from photo51.run.opened import Run
-from photo51.run.places import Column, Places, Window
+from photo51.run.places import ActivationColumn, Places, Window
 from photo51.types import Strand
 
 
@@ -38,7 +38,7 @@ class FeatureFacts:
     feature: int
     statistics: Mapping[Any, Any]
     known: Known
-    column: dict[Strand, Column]
+    column: dict[Strand, ActivationColumn]
     windows: Sequence[Window]
     n_scored: int
 
@@ -81,7 +81,7 @@ class FeatureReader:
         columns = self.places.columns(np.asarray(features, dtype=np.int64))
         return [self._one(int(f), column) for f, column in zip(features, columns, strict=True)]
 
-    def _one(self, feature: int, column: dict[Strand, Column]) -> FeatureFacts:
+    def _one(self, feature: int, column: dict[Strand, ActivationColumn]) -> FeatureFacts:
         flank = self.params.flank
         facts = Known.of(self.run, feature)
         windows = [

@@ -18,7 +18,7 @@ NO_ROW: Row = {}
 ALPHA = 0.05  # q-value up to which a pair of feature and annotation counts as a discovery
 
 
-class Logo(NamedTuple):
+class FeatureLogo(NamedTuple):
     """A sequence logo: letter heights (bits), (positions, 4) in the order A, C, G, T; offset of the first position;
     windows.
     """
@@ -60,7 +60,7 @@ class Known(NamedTuple):
     novelty: Row
     causality: Row
     manifold: Row
-    logo: Logo | None
+    logo: FeatureLogo | None
     profiles: pd.DataFrame
     ledger: pd.DataFrame
     matches: pd.DataFrame
@@ -136,14 +136,14 @@ def _first(rows: pd.DataFrame) -> Row:
     return {str(k): v for k, v in rows.iloc[0].to_dict().items()} if len(rows) else NO_ROW
 
 
-def _logo(rows: pd.DataFrame, shape: Row) -> Logo | None:
+def _logo(rows: pd.DataFrame, shape: Row) -> FeatureLogo | None:
     if rows.empty or not shape.get("consensus"):
         return None
     rows = rows.sort_values("offset")
     heights = (
         rows[["A", "C", "G", "T"]].to_numpy(dtype=float) * np.maximum(rows["bits"].to_numpy(dtype=float), 0.0)[:, None]
     )
-    return Logo(heights, int(rows["offset"].iloc[0]), int(rows["n"].max()))
+    return FeatureLogo(heights, int(rows["offset"].iloc[0]), int(rows["n"].max()))
 
 
 def by_margin(concepts: pd.DataFrame) -> pd.DataFrame:

@@ -18,7 +18,7 @@ _FIELD = re.compile(r"\{(\w+)\}")
 MAIN = "main"  # the dictionary a run is about, where it has several
 
 
-class Place:
+class RunFile:
     """A file or folder of a run.
 
     Attributes
@@ -88,130 +88,132 @@ _LEARNT = "Name it under `learnt` in the configuration, and run again."
 _MOTIFS = "Give a MEME file in the configuration, and run again."
 _SETS = "Give a GMT file in the configuration, and run again."
 
-LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
+LAYOUT: MappingProxyType[str, RunFile] = MappingProxyType(
     {
         # what the run is
-        "config": Place("config.yaml", "", "The configuration"),
-        "manifest": Place("manifest.json", "manifest", "The manifest"),
-        "selftest": Place("model/selftest.json", "selftest", "The self-test of the model"),
-        "logs": Place("logs", "", "Logs"),
-        "benchmarks": Place("benchmarks", "", "Time and memory of each job"),
-        "stages_picture": Place("benchmarks/stages.svg", "", "Time and memory of each stage"),
-        "done": Place(".done", "", "Marks of finished jobs"),
-        "lock": Place(".lock", "", "Lock of the folder"),
+        "config": RunFile("config.yaml", "", "The configuration"),
+        "manifest": RunFile("manifest.json", "manifest", "The manifest"),
+        "selftest": RunFile("model/selftest.json", "selftest", "The self-test of the model"),
+        "logs": RunFile("logs", "", "Logs"),
+        "benchmarks": RunFile("benchmarks", "", "Time and memory of each job"),
+        "stages_picture": RunFile("benchmarks/stages.svg", "", "Time and memory of each stage"),
+        "done": RunFile(".done", "", "Marks of finished jobs"),
+        "lock": RunFile(".lock", "", "Lock of the folder"),
         # genomes
-        "genome": Place("genome", "prepare", "Prepared genomes"),
-        "sequences_fasta": Place("genome/sequences.fa", "prepare", "Sequences as FASTA"),
-        "sequences_index": Place("genome/sequences.fa.fai", "prepare", "Index of the sequences"),
-        "sequences": Place("genome/sequences.parquet", "prepare", "Sequences"),
-        "workspace": Place("genome/workspace.parquet", "prepare", "Scored positions"),
-        "windows": Place("genome/windows.parquet", "prepare", "Windows"),
-        "contigs": Place("genome/contigs.parquet", "prepare", "Contigs"),
-        "annotations": Place("genome/annotations.parquet", "prepare", "Annotations"),
-        "transcripts": Place("genome/transcripts.parquet", "prepare", "Transcripts"),
-        "reading": Place("genome/reading.parquet", "prepare", "What was read"),
+        "genome": RunFile("genome", "prepare", "Prepared genomes"),
+        "sequences_fasta": RunFile("genome/sequences.fa", "prepare", "Sequences as FASTA"),
+        "sequences_index": RunFile("genome/sequences.fa.fai", "prepare", "Index of the sequences"),
+        "sequences": RunFile("genome/sequences.parquet", "prepare", "Sequences"),
+        "workspace": RunFile("genome/workspace.parquet", "prepare", "Scored positions"),
+        "windows": RunFile("genome/windows.parquet", "prepare", "Windows"),
+        "contigs": RunFile("genome/contigs.parquet", "prepare", "Contigs"),
+        "annotations": RunFile("genome/annotations.parquet", "prepare", "Annotations"),
+        "transcripts": RunFile("genome/transcripts.parquet", "prepare", "Transcripts"),
+        "reading": RunFile("genome/reading.parquet", "prepare", "What was read"),
         # model, dictionary, codes
-        "corpus": Place("corpus", "corpus", "The corpus of a pretraining"),
-        "pretrained": Place("pretrained/model/model.safetensors", "pretrain", "A pretrained model"),
-        "pretrained_card": Place("pretrained/model/README.md", "model-card", "Card of a pretrained model"),
-        "activations": Place("activations/{source}/{site}", "activations", "Activations"),
-        "activations_done": Place(".done/activations/{source}/{part}", "activations", "Finished parts of activations"),
-        "dictionary": Place("sae/{sae}", "train-sae", "The dictionary"),
-        "weights": Place("sae/{sae}/sae.safetensors", "train-sae", "Weights of the dictionary"),
-        "dictionary_card": Place("sae/{sae}/sae.json", "train-sae", "Description of the dictionary"),
-        "quality": Place("sae/{sae}/quality.parquet", "sae-quality", "Quality of the dictionary"),
-        "fidelity": Place("sae/{sae}/fidelity.parquet", "fidelity", "Predictions from reconstructed activations"),
-        "losses": Place(
+        "corpus": RunFile("corpus", "corpus", "The corpus of a pretraining"),
+        "pretrained": RunFile("pretrained/model/model.safetensors", "pretrain", "A pretrained model"),
+        "pretrained_card": RunFile("pretrained/model/README.md", "model-card", "Card of a pretrained model"),
+        "activations": RunFile("activations/{source}/{site}", "activations", "Activations"),
+        "activations_done": RunFile(
+            ".done/activations/{source}/{part}", "activations", "Finished parts of activations"
+        ),
+        "dictionary": RunFile("sae/{sae}", "train-sae", "The dictionary"),
+        "weights": RunFile("sae/{sae}/sae.safetensors", "train-sae", "Weights of the dictionary"),
+        "dictionary_card": RunFile("sae/{sae}/sae.json", "train-sae", "Description of the dictionary"),
+        "quality": RunFile("sae/{sae}/quality.parquet", "sae-quality", "Quality of the dictionary"),
+        "fidelity": RunFile("sae/{sae}/fidelity.parquet", "fidelity", "Predictions from reconstructed activations"),
+        "losses": RunFile(
             "sae/{sae}/losses.parquet", "fidelity", "Surprisal of each position, with and without the dictionary"
         ),
-        "fidelity_classes": Place(
+        "fidelity_classes": RunFile(
             "sae/{sae}/fidelity_classes.parquet", "fidelity-classes", "Predictions by annotation class"
         ),
-        "encode_done": Place(".done/encode/{sae}/{part}", "encode", "Finished parts of codes"),
-        "codes_folder": Place("codes/{sae}", "encode", "The codes store"),
-        "codes": Place("codes/{sae}/codes.json", "encode", "Codes"),
+        "encode_done": RunFile(".done/encode/{sae}/{part}", "encode", "Finished parts of codes"),
+        "codes_folder": RunFile("codes/{sae}", "encode", "The codes store"),
+        "codes": RunFile("codes/{sae}/codes.json", "encode", "Codes"),
         # features and what they agree with
-        "features": Place("features.h5ad", "features", "Features"),
-        "top_windows": Place("top_windows.parquet", "features", "Top-activating windows"),
-        "retiled": Place("retiled.parquet", "retile", "Features where windows begin elsewhere"),
-        "enrich_done": Place(".done/enrich/{part}", "enrich", "Finished parts of enrichment"),
-        "enrichment": Place("enrichment.parquet", "enrich", "Features against annotations"),
-        "qq": Place("calibration_qq.parquet", "enrich", "Calibration on rotated activations"),
-        "adjusted_rates": Place("adjusted_rates.parquet", "enrich", "The adjusted test on shifted features"),
-        "calibration": Place("calibration.json", "enrich", "Figures of the calibration"),
-        "concepts": Place("concepts.parquet", "concepts", "Concepts on held-out blocks"),
-        "concept_summary": Place("concept_summary.parquet", "concepts", "Concepts beside their baselines"),
-        "concept_figures": Place("concepts.json", "concepts", "Figures of the concepts"),
-        "instances": Place(
+        "features": RunFile("features.h5ad", "features", "Features"),
+        "top_windows": RunFile("top_windows.parquet", "features", "Top-activating windows"),
+        "retiled": RunFile("retiled.parquet", "retile", "Features where windows begin elsewhere"),
+        "enrich_done": RunFile(".done/enrich/{part}", "enrich", "Finished parts of enrichment"),
+        "enrichment": RunFile("enrichment.parquet", "enrich", "Features against annotations"),
+        "qq": RunFile("calibration_qq.parquet", "enrich", "Calibration on rotated activations"),
+        "adjusted_rates": RunFile("adjusted_rates.parquet", "enrich", "The adjusted test on shifted features"),
+        "calibration": RunFile("calibration.json", "enrich", "Figures of the calibration"),
+        "concepts": RunFile("concepts.parquet", "concepts", "Concepts on held-out blocks"),
+        "concept_summary": RunFile("concept_summary.parquet", "concepts", "Concepts beside their baselines"),
+        "concept_figures": RunFile("concepts.json", "concepts", "Figures of the concepts"),
+        "instances": RunFile(
             "instances.parquet", "concepts", "Classes with few instances, each judged by a choice made on the others"
         ),
-        "regions": Place("regions.parquet", "concepts", "Long, rare classes against their flanks"),
-        "ledger": Place("ledger.parquet", "ledger", "Replication of annotations"),
-        "names": Place("names.parquet", "names", "Names of features"),
-        "shapes": Place("shapes.parquet", "motifs", "Shapes of activation"),
-        "logos": Place("logos.parquet", "motifs", "Logos"),
-        "profiles": Place("profiles.parquet", "motifs", "Profiles around boundaries"),
-        "motif_matches": Place("motif_matches.parquet", "motifs", "Matches to known motifs", _MOTIFS),
-        "genesets": Place("genesets.parquet", "genesets", "Gene sets", _SETS),
-        "novelty": Place("novelty.parquet", "novelty", "The ranking of unannotated features"),
-        "hidden_classes": Place(
+        "regions": RunFile("regions.parquet", "concepts", "Long, rare classes against their flanks"),
+        "ledger": RunFile("ledger.parquet", "ledger", "Replication of annotations"),
+        "names": RunFile("names.parquet", "names", "Names of features"),
+        "shapes": RunFile("shapes.parquet", "motifs", "Shapes of activation"),
+        "logos": RunFile("logos.parquet", "motifs", "Logos"),
+        "profiles": RunFile("profiles.parquet", "motifs", "Profiles around boundaries"),
+        "motif_matches": RunFile("motif_matches.parquet", "motifs", "Matches to known motifs", _MOTIFS),
+        "genesets": RunFile("genesets.parquet", "genesets", "Gene sets", _SETS),
+        "novelty": RunFile("novelty.parquet", "novelty", "The ranking of unannotated features"),
+        "hidden_classes": RunFile(
             "hidden_classes.parquet", "novelty", "Leave-one-annotation-out validation of the ranking"
         ),
         # geometry
-        "panel": Place("panel.h5ad", "panel", "Genes of many organisms as the model reads them"),
-        "geometry": Place("geometry.h5ad", "geometry", "Relations between features"),
-        "manifolds": Place("manifolds.parquet", "geometry", "Groups of features and their shapes"),
-        "points": Place("manifold_points.parquet", "geometry", "Bases on their shapes"),
-        "meaning": Place("coordinates.parquet", "geometry", "What the coordinates mean"),
-        "battery": Place("battery.parquet", "geometry", "Shapes that are known to exist"),
+        "panel": RunFile("panel.h5ad", "panel", "Genes of many organisms as the model reads them"),
+        "geometry": RunFile("geometry.h5ad", "geometry", "Relations between features"),
+        "manifolds": RunFile("manifolds.parquet", "geometry", "Groups of features and their shapes"),
+        "points": RunFile("manifold_points.parquet", "geometry", "Bases on their shapes"),
+        "meaning": RunFile("coordinates.parquet", "geometry", "What the coordinates mean"),
+        "battery": RunFile("battery.parquet", "geometry", "Shapes that are known to exist"),
         # variants and cohorts
-        "variants_done": Place(".done/variants/{set}/{part}", "variants", "Finished parts of variants", _VARIANTS),
-        "variants": Place("variants/{set}.parquet", "variants", "Variant effects", _VARIANTS),
-        "variant_features": Place("variants/{set}.h5ad", "variants", "Changes of features by variants", _VARIANTS),
-        "comparison": Place("biomarkers/{name}", "biomarkers", "A comparison of variants", _VARIANTS),
-        "feature_tests": Place(
+        "variants_done": RunFile(".done/variants/{set}/{part}", "variants", "Finished parts of variants", _VARIANTS),
+        "variants": RunFile("variants/{set}.parquet", "variants", "Variant effects", _VARIANTS),
+        "variant_features": RunFile("variants/{set}.h5ad", "variants", "Changes of features by variants", _VARIANTS),
+        "comparison": RunFile("biomarkers/{name}", "biomarkers", "A comparison of variants", _VARIANTS),
+        "feature_tests": RunFile(
             "biomarkers/{name}/feature_tests.parquet", "biomarkers", "Features of disease variants", _VARIANTS
         ),
-        "permutation_audit": Place(
+        "permutation_audit": RunFile(
             "biomarkers/{name}/permutation_audit.parquet", "biomarkers", "Feature tests with permuted labels", _VARIANTS
         ),
-        "reach": Place("biomarkers/{name}/reach.parquet", "biomarkers", "What each score can rank", _VARIANTS),
-        "conformal": Place("biomarkers/{name}/conformal.parquet", "biomarkers", "Conformal sets", _VARIANTS),
-        "classifiers": Place(
+        "reach": RunFile("biomarkers/{name}/reach.parquet", "biomarkers", "What each score can rank", _VARIANTS),
+        "conformal": RunFile("biomarkers/{name}/conformal.parquet", "biomarkers", "Conformal sets", _VARIANTS),
+        "classifiers": RunFile(
             "biomarkers/{name}/classifiers.parquet", "biomarkers", "Prediction of disease variants", _VARIANTS
         ),
-        "scores": Place("biomarkers/{name}/scores.parquet", "biomarkers", "Scores of every variant", _VARIANTS),
-        "probes": Place("biomarkers/{name}/probes.parquet", "biomarkers", "Weights of the scores", _VARIANTS),
-        "compared_variants": Place(
+        "scores": RunFile("biomarkers/{name}/scores.parquet", "biomarkers", "Scores of every variant", _VARIANTS),
+        "probes": RunFile("biomarkers/{name}/probes.parquet", "biomarkers", "Weights of the scores", _VARIANTS),
+        "compared_variants": RunFile(
             "biomarkers/{name}/variants.parquet", "biomarkers", "Variants of a comparison", _VARIANTS
         ),
-        "cards": Place("biomarkers/{name}/cards.parquet", "cards", "Evidence cards", _VARIANTS),
-        "card_features": Place(
+        "cards": RunFile("biomarkers/{name}/cards.parquet", "cards", "Evidence cards", _VARIANTS),
+        "card_features": RunFile(
             "biomarkers/{name}/card_features.parquet", "cards", "Features on evidence cards", _VARIANTS
         ),
-        "card_neighbours": Place(
+        "card_neighbours": RunFile(
             "biomarkers/{name}/card_neighbours.parquet", "cards", "Neighbours on evidence cards", _VARIANTS
         ),
-        "card_calibration": Place(
+        "card_calibration": RunFile(
             "biomarkers/{name}/calibration.parquet", "cards", "Calibration of the cards", _VARIANTS
         ),
-        "variant_rules": Place("biomarkers/{name}/rules.parquet", "distil", "Distilled rules", _VARIANTS),
-        "cohort_done": Place(".done/cohort/{name}", "cohort", "Finished cohorts", _COHORT),
-        "cohort_tests": Place("cohort/{name}/cohort_tests.parquet", "cohort", "Cohort association", _COHORT),
-        "cohort_summary": Place("cohort/{name}/summary.json", "cohort", "Summary of a cohort", _COHORT),
-        "feasibility": Place("cohort/{name}/feasibility.parquet", "cohort", "Clades of the cohorts", _COHORT),
-        "carriers": Place("cohort/{name}/carriers.parquet", "cohort", "Genes and alleles behind features", _COHORT),
-        "levels": Place("cohort/{name}/levels.parquet", "cohort", "Features beside genes and alleles", _COHORT),
-        "associations": Place("cohort/{name}/associations.parquet", "cohort", "Genes and alleles tested", _COHORT),
-        "lambdas": Place("cohort/{name}/lambdas.parquet", "cohort", "Inflation of the tests", _COHORT),
-        "cohort_rules": Place("cohort/{name}/rules.parquet", "cohort", "Distilled rules", _COHORT),
+        "variant_rules": RunFile("biomarkers/{name}/rules.parquet", "distil", "Distilled rules", _VARIANTS),
+        "cohort_done": RunFile(".done/cohort/{name}", "cohort", "Finished cohorts", _COHORT),
+        "cohort_tests": RunFile("cohort/{name}/cohort_tests.parquet", "cohort", "Cohort association", _COHORT),
+        "cohort_summary": RunFile("cohort/{name}/summary.json", "cohort", "Summary of a cohort", _COHORT),
+        "feasibility": RunFile("cohort/{name}/feasibility.parquet", "cohort", "Clades of the cohorts", _COHORT),
+        "carriers": RunFile("cohort/{name}/carriers.parquet", "cohort", "Genes and alleles behind features", _COHORT),
+        "levels": RunFile("cohort/{name}/levels.parquet", "cohort", "Features beside genes and alleles", _COHORT),
+        "associations": RunFile("cohort/{name}/associations.parquet", "cohort", "Genes and alleles tested", _COHORT),
+        "lambdas": RunFile("cohort/{name}/lambdas.parquet", "cohort", "Inflation of the tests", _COHORT),
+        "cohort_rules": RunFile("cohort/{name}/rules.parquet", "cohort", "Distilled rules", _COHORT),
         # interventions
-        "ablation": Place("interventions/ablation.parquet", "ablation", "Removal of every feature"),
-        "causality": Place("interventions/causality.parquet", "causality", "Effect of removing features"),
-        "doses": Place("interventions/{name}/doses.parquet", "steer", "Steering"),
-        "verdicts": Place("interventions/{name}/verdicts.parquet", "steer", "Verdicts on steering"),
-        "frameshift": Place("interventions/frameshift.parquet", "frameshift", "Features after a frameshift"),
-        "frameshift_profile": Place(
+        "ablation": RunFile("interventions/ablation.parquet", "ablation", "Removal of every feature"),
+        "causality": RunFile("interventions/causality.parquet", "causality", "Effect of removing features"),
+        "doses": RunFile("interventions/{name}/doses.parquet", "steer", "Steering"),
+        "verdicts": RunFile("interventions/{name}/verdicts.parquet", "steer", "Verdicts on steering"),
+        "frameshift": RunFile("interventions/frameshift.parquet", "frameshift", "Features after a frameshift"),
+        "frameshift_profile": RunFile(
             "interventions/frameshift_profile.parquet", "frameshift", "Profile after a frameshift"
         ),
         # what the model has learnt
@@ -226,22 +228,22 @@ LAYOUT: MappingProxyType[str, Place] = MappingProxyType(
             "learnt/debug-data/disparity.parquet", "debug-data", "What a corpus would teach", _LEARNT
         ),
         # what is claimed
-        "findings": Place("findings.parquet", "findings", "What the run claims"),
+        "findings": RunFile("findings.parquet", "findings", "What the run claims"),
         # what people see
-        "tracks_folder": Place("tracks", "tracks", "Genome tracks"),
-        "tracks": Place("tracks/tracks.parquet", "tracks", "Genome tracks"),
-        "calls": Place("tracks/calls.parquet", "tracks", "Calls"),
-        "genome_page": Place("tracks/{genome}/igv.html", "tracks", "Genome page"),
-        "atlas": Place("atlas/index.html", "atlas", "The feature atlas"),
-        "notebook": Place("notebooks/{notebook}.ipynb", "notebook", "A notebook"),
-        "notebook_page": Place("notebooks/{notebook}.html", "notebook", "A notebook with its results"),
-        "exports": Place("exports", "export", "Exports"),
-        "report": Place("report.html", "report", "The report"),
+        "tracks_folder": RunFile("tracks", "tracks", "Genome tracks"),
+        "tracks": RunFile("tracks/tracks.parquet", "tracks", "Genome tracks"),
+        "calls": RunFile("tracks/calls.parquet", "tracks", "Calls"),
+        "genome_page": RunFile("tracks/{genome}/igv.html", "tracks", "Genome page"),
+        "atlas": RunFile("atlas/index.html", "atlas", "The feature atlas"),
+        "notebook": RunFile("notebooks/{notebook}.ipynb", "notebook", "A notebook"),
+        "notebook_page": RunFile("notebooks/{notebook}.html", "notebook", "A notebook with its results"),
+        "exports": RunFile("exports", "export", "Exports"),
+        "report": RunFile("report.html", "report", "The report"),
     }
 )
 
 
-def place(name: str) -> Place:
+def run_file(name: str) -> RunFile:
     """A file of a run by name.
 
     Raises
@@ -262,7 +264,7 @@ def path(folder: Path | str, name: str, /, **values: str | int) -> Path:
     >>> path("results/demo", "cards", name="mito").as_posix()
     'results/demo/biomarkers/mito/cards.parquet'
     """
-    return place(name).path(folder, **values)
+    return run_file(name).path(folder, **values)
 
 
 def dictionaries(folder: Path | str) -> list[str]:

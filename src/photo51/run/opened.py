@@ -24,14 +24,14 @@ from photo51.genome.genomes import Genomes
 from photo51.io import read_h5ad, read_table
 from photo51.run.layout import LAYOUT, MAIN, dictionaries, path
 from photo51.run.places import Places
-from photo51.run.sources import SOURCES, Source
+from photo51.run.sources import SOURCES, TableSource
 from photo51.run.version import outdated, require_readable
 from photo51.types import InputError
 
 ALPHA = 0.05  # false-discovery rate at which a coordinate is given a meaning
 
 
-class Nearest(NamedTuple):
+class NearestFeatures(NamedTuple):
     """Features whose numbers are nearest to one that is not there."""
 
     asked: int
@@ -273,7 +273,7 @@ class Run:
         table = self.table(name)
         return pd.DataFrame() if table is None else table[table["set"] == set_name].reset_index(drop=True)
 
-    def _read(self, source: Source, paths: list[Path]) -> pd.DataFrame:
+    def _read(self, source: TableSource, paths: list[Path]) -> pd.DataFrame:
         try:
             parts = [read_table(p, source.spec) for p in paths]
         except InputError as e:
@@ -367,10 +367,10 @@ class Run:
             raise InputError(str(self.nearest(feature)))
         return feature
 
-    def nearest(self, feature: int, n: int = 5) -> Nearest:
+    def nearest(self, feature: int, n: int = 5) -> NearestFeatures:
         """The live features with the nearest numbers."""
         distance = np.abs(self.live - feature)
-        return Nearest(feature, [int(i) for i in np.sort(self.live[np.argsort(distance, kind="stable")[:n]])])
+        return NearestFeatures(feature, [int(i) for i in np.sort(self.live[np.argsort(distance, kind="stable")[:n]])])
 
 
 def _numbers(adata: ad.AnnData) -> np.ndarray:

@@ -31,7 +31,7 @@ _COLUMNS = ("genome", "chrom", "start", "end", "strand", "name", "kind", "note",
 _NAMED = ("gene", "pseudogene", "CDS", "tRNA", "rRNA", "ncRNA", "D_loop")
 
 
-class Gene(NamedTuple):
+class GeneSpan(NamedTuple):
     """An annotated interval: 0-based, half-open; `frame` as in contract `ANNOTATIONS`."""
 
     start: int
@@ -66,21 +66,23 @@ class GeneIndex:
 
     def __init__(self, annotations: pd.DataFrame):
         drawn = annotations[annotations["kind"].isin({*ARROWS, *_NAMED})].sort_values(["start", "end"])
-        self._by_contig: dict[tuple[str, str], list[Gene]] = {}
+        self._by_contig: dict[tuple[str, str], list[GeneSpan]] = {}
         for genome, chrom, start, end, strand, name, kind, note, frame in zip(
             *(drawn[c] for c in _COLUMNS), strict=True
         ):
-            gene = Gene(int(start), int(end), str(strand), str(name), str(kind), str(note), int(frame))
+            gene = GeneSpan(int(start), int(end), str(strand), str(name), str(kind), str(note), int(frame))
             self._by_contig.setdefault((str(genome), str(chrom)), []).append(gene)
         self._starts = {key: np.array([g.start for g in genes]) for key, genes in self._by_contig.items()}
         self._reach = {key: max(g.end - g.start for g in genes) for key, genes in self._by_contig.items()}
 
-    def over(self, genome: str, chrom: str, start: int, end: int) -> list[Gene]:
+    def over(self, genome: str, chrom: str, start: int, end: int) -> list[GeneSpan]:
         """Everything drawn as an arrow that overlaps `[start, end)`."""
         rows = self._overlapping(genome, chrom, start, end)
         return [g for g in rows if g.kind in ARROWS]
 
-    def covering(self, genome: str, chrom: str, position: int, strand: str = "", reads: Reads = ANYHOW) -> Gene | None:
+    def covering(
+        self, genome: str, chrom: str, position: int, strand: str = "", reads: Reads = ANYHOW
+    ) -> GeneSpan | None:
         """The gene at a base; of several the one read as the feature reads genes, then the one in whose frame the base
         is the feature's codon position, then the shortest.
 
@@ -135,7 +137,7 @@ class GeneIndex:
         grouped = table.groupby(["genome", "chrom", "name"], sort=True)
         return grouped.agg(start=("start", "min"), end=("end", "max")).reset_index()
 
-    def _overlapping(self, genome: str, chrom: str, start: int, end: int) -> list[Gene]:
+    def _overlapping(self, genome: str, chrom: str, start: int, end: int) -> list[GeneSpan]:
         key = (genome, chrom)
         if key not in self._by_contig:
             return []
@@ -143,19 +145,19 @@ class GeneIndex:
         return [g for g in self._by_contig[key][first:last] if g.end > start]
 
 
-def side_of(gene: Gene, strand: str) -> str:
+def side_of(gene: GeneSpan, strand: str) -> str:
     """`sense` or `antisense`: how a gene is read by a model that reads a strand; empty for a gene without a strand."""
     if gene.strand not in STRANDS:
         return ""
     return "sense" if gene.strand == strand else "antisense"
 
 
-def _said(gene: Gene, strand: str) -> str:
+def _said(gene: GeneSpan, strand: str) -> str:
     side = side_of(gene, strand) if strand else ""
     return f", {side}" if side else ""
 
 
-def _misfit(gene: Gene, position: int, reads: Reads) -> int:
+def _misfit(gene: GeneSpan, position: int, reads: Reads) -> int:
     """0 where the base is the feature's codon position in the gene's frame, 2 where it is another, 1 where neither can
     be said.
     """
@@ -165,7 +167,7 @@ def _misfit(gene: Gene, position: int, reads: Reads) -> int:
     return 0 if (offset - gene.frame) % 3 == reads.codon - 1 else 2
 
 
-class Column(NamedTuple):
+class ActivationColumn(NamedTuple):
     """Where a feature is active on one strand: workspace rows, rising, and activations."""
 
     rows: NDArray[np.int64]
@@ -248,12 +250,12 @@ class Places:
         self._stretches = [(str(g), str(c), int(s), int(e), int(o)) for g, c, s, e, o in zip(*columns, strict=True)]
         self._bounds = np.array([s[4] for s in self._stretches] + [self.workspace.n_rows])
 
-    def columns(self, features: NDArray[np.integer]) -> list[dict[Strand, Column]]:
+    def columns(self, features: NDArray[np.integer]) -> list[dict[Strand, ActivationColumn]]:
         """Where each feature is active, both strands."""
         codes = {s: self.codes.features(features, s) for s in STRANDS}
         return [
             {
-                s: Column(
+                s: ActivationColumn(
                     m.indices[m.indptr[i] : m.indptr[i + 1]].astype(np.int64),
                     m.data[m.indptr[i] : m.indptr[i + 1]],
                 )
@@ -262,7 +264,7 @@ class Places:
             for i in range(len(features))
         ]
 
-    def window(self, column: Column, strand: Strand, row: int, flank: int, reads: Reads = ANYHOW) -> Window:
+    def window(self, column: ActivationColumn, strand: Strand, row: int, flank: int, reads: Reads = ANYHOW) -> Window:
         """The interval of `flank` bases to either side of a row, cut where a linear contig ends."""
         stretch = int(np.searchsorted(self._bounds, row, side="right")) - 1
         genome, chrom, first_base, _, offset = self._stretches[stretch]
@@ -317,7 +319,7 @@ class Places:
         return [*out, (reached, end)] if reached < end else out
 
     def stretch(
-        self, column: dict[Strand, Column], genome: str, chrom: str, start: int, end: int
+        self, column: dict[Strand, ActivationColumn], genome: str, chrom: str, start: int, end: int
     ) -> dict[Strand, NDArray[np.float32]]:
         """Activation at each base of `[start, end)` of a contig, forward coordinates; NaN where nothing was scored."""
         out = {s: np.full(end - start, np.nan, dtype=np.float32) for s in STRANDS}

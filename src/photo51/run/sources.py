@@ -20,13 +20,13 @@ from photo51.io.contracts import (
     report,
     sae,
 )
-from photo51.run.layout import LAYOUT, Place
+from photo51.run.layout import LAYOUT, RunFile
 
 
-class Source(NamedTuple):
+class TableSource(NamedTuple):
     """A table of a run: where it lies, and its contract."""
 
-    place: Place
+    place: RunFile
     spec: TableSpec
 
     @property
@@ -102,6 +102,6 @@ SPECS: MappingProxyType[str, TableSpec] = MappingProxyType(
         "calls": report.CALLS,
     }
 )
-SOURCES: MappingProxyType[str, Source] = MappingProxyType(
-    {name: Source(LAYOUT[name], spec) for name, spec in SPECS.items()}
+SOURCES: MappingProxyType[str, TableSource] = MappingProxyType(
+    {name: TableSource(LAYOUT[name], spec) for name, spec in SPECS.items()}
 )

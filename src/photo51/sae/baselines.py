@@ -20,7 +20,7 @@ from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.sae.encoder import Encoder, to_csr
 from photo51.sae.lanes import pad
 from photo51.sae.rules import Gate
-from photo51.sae.training import Source
+from photo51.sae.training import ActivationSource
 from photo51.sae.weights import check
 
 
@@ -89,7 +89,9 @@ class PCA(TwoSided):
     kind = "pca"
 
     @classmethod
-    def fit(cls, source: Source, n_components: int | None = None, *, k: int | None = None, rows: int = 200_000) -> PCA:
+    def fit(
+        cls, source: ActivationSource, n_components: int | None = None, *, k: int | None = None, rows: int = 200_000
+    ) -> PCA:
         """Components of a sample.
 
         Parameters
@@ -123,7 +125,7 @@ class Neurons(TwoSided):
     kind = "neurons"
 
     @classmethod
-    def fit(cls, source: Source, *, k: int | None = None, rows: int = 200_000) -> Neurons:
+    def fit(cls, source: ActivationSource, *, k: int | None = None, rows: int = 200_000) -> Neurons:
         """Coordinates centred on the mean of a sample of `rows`; a base keeps its `k` largest, or all."""
         x = source.sample(rows)
         check(x, source.origin)
@@ -139,7 +141,9 @@ class RandomDictionary(SparseAutoencoder):
     kind = "random"
 
     @classmethod
-    def fit(cls, source: Source, n_features: int, k: int, *, seed: int = 0, rows: int = 32_768) -> RandomDictionary:
+    def fit(
+        cls, source: ActivationSource, n_features: int, k: int, *, seed: int = 0, rows: int = 32_768
+    ) -> RandomDictionary:
         """Directions drawn at random; centre and length of the codes from a sample of `rows`."""
         x = source.sample(rows)
         check(x, source.origin)

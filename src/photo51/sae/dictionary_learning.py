@@ -23,7 +23,6 @@ from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.foreign import (
     Arrays,
     Foreign,
-    above,
     bias_for,
     config_of,
     gated,
@@ -32,6 +31,7 @@ from photo51.sae.foreign import (
     own_origin,
     pickled,
     require,
+    threshold_gate,
     top,
     weights,
 )
@@ -79,7 +79,7 @@ _ALSO = {
 }
 
 
-def read(path: Path) -> Foreign:
+def read_dictionary_learning(path: Path) -> Foreign:
     """A dictionary with the codes that dictionary_learning's `encode` computes of one base.
 
     Raises
@@ -157,12 +157,12 @@ def _relu(a: Arrays, config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gat
         decoder / length[:, None],
         a["bias"],
     )
-    return arrays, above(np.zeros(len(decoder)))
+    return arrays, threshold_gate(np.zeros(len(decoder)))
 
 
 def _relu_plain(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, Gate]:
     arrays = weights(a["encoder.weight"], a["encoder.bias"], a["decoder.weight"].T, a["decoder.bias"], centred=False)
-    return arrays, above(np.zeros(len(arrays["bias"])))
+    return arrays, threshold_gate(np.zeros(len(arrays["bias"])))
 
 
 def _topk(a: Arrays, config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gate]:
@@ -188,7 +188,7 @@ def _one_threshold(a: Arrays, n: int, file: Path) -> Gate:
             "%s: its threshold was never set, so that every positive code is active; --calibrate sets one",
             file,
         )
-    return above(np.full(n, float(a["threshold"])))
+    return threshold_gate(np.full(n, float(a["threshold"])))
 
 
 def _gated(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, Gate]:
@@ -199,7 +199,7 @@ def _gated(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, 
 
 def _jumprelu(a: Arrays, _config: Mapping[str, Any], _file: Path) -> tuple[Arrays, Gate]:
     arrays = weights(a["W_enc"].T, a["b_enc"], a["W_dec"], a["b_dec"], centred=False)
-    return arrays, above(a["threshold"])
+    return arrays, threshold_gate(a["threshold"])
 
 
 _READERS: Mapping[str, Callable[[Arrays, Mapping[str, Any], Path], tuple[Arrays, Gate]]] = {
@@ -213,7 +213,7 @@ _READERS: Mapping[str, Callable[[Arrays, Mapping[str, Any], Path], tuple[Arrays,
 }
 
 
-def write(sae: SparseAutoencoder, out: Path) -> None:
+def write_dictionary_learning(sae: SparseAutoencoder, out: Path) -> None:
     """Write `config.json` and `ae.pt`."""
     level = sae.arrays().get("threshold")
     if level is not None and level.min() != level.max():

@@ -82,7 +82,7 @@ class Encoder:
         out = select.empty(len(x), min(capacity, self.n_features))
 
         def look(products: Products, a: int, b: int) -> None:
-            spread(select.above, products, self.bias, threshold, out.rows(a, b))
+            spread(select.select_above, products, self.bias, threshold, out.rows(a, b))
 
         self._walk(x, look)
         n_largest = int(out.count.max(initial=0))
@@ -127,7 +127,7 @@ def flat(active: Active, values: NDArray[np.float32]) -> tuple[NDArray[np.float3
     """Entries of `values` (tokens, capacity) that are in use, and their features, token after token."""
     bounds = np.concatenate([[0], np.cumsum(active.count)])
     index, value = np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.float32)
-    spread(select.pack, active._replace(value=values), bounds, index, value)
+    spread(select.pack_active, active._replace(value=values), bounds, index, value)
     return value, index
 
 

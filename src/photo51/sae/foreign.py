@@ -58,11 +58,11 @@ def top(k: Any, n_features: int, file: Path | str) -> Gate:
     if isinstance(k, bool) or not isinstance(k, (int, float)) or k != int(k) or k < 1:
         raise InputError(f"{file}: need k, a whole number of features of at least 1, got {k!r}")
     if k >= n_features:
-        return above(np.zeros(n_features))
+        return threshold_gate(np.zeros(n_features))
     return Gate(k=int(k))
 
 
-def above(threshold: NDArray) -> Gate:
+def threshold_gate(threshold: NDArray) -> Gate:
     """Codes above a threshold for each feature, and above 0."""
     return Gate(threshold=np.maximum(np.asarray(threshold, np.float32), 0))
 
@@ -70,7 +70,7 @@ def above(threshold: NDArray) -> Gate:
 def gated(a: Mapping[str, NDArray], names: tuple[str, str, str]) -> tuple[NDArray, NDArray, Gate]:
     """Factors of the encoder's rows, bias and gate of a gated encoder, from the names of r_mag, b_mag and b_gate."""
     r, magnitude, gate = (a[name].astype(np.float64) for name in names)
-    return np.exp(r), magnitude, above(magnitude - np.exp(r) * gate)
+    return np.exp(r), magnitude, threshold_gate(magnitude - np.exp(r) * gate)
 
 
 def weights(encoder: NDArray, bias: NDArray, decoder: NDArray, offset: NDArray, *, centred: bool = True) -> Arrays:

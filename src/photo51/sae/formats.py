@@ -138,15 +138,15 @@ def _read_evo2(path: Path) -> Foreign:
 
 
 _READERS: Mapping[str, Callable[[Path], Foreign]] = {
-    "saelens": saelens.read,
-    "sparsify": sparsify.read,
-    "dictionary_learning": dictionary_learning.read,
+    "saelens": saelens.read_saelens,
+    "sparsify": sparsify.read_sparsify,
+    "dictionary_learning": dictionary_learning.read_dictionary_learning,
     "evo2": _read_evo2,
 }
 _WRITERS: Mapping[str, Callable[[SparseAutoencoder, Path], None]] = {
-    "saelens": saelens.write,
-    "sparsify": sparsify.write,
-    "dictionary_learning": dictionary_learning.write,
+    "saelens": saelens.write_saelens,
+    "sparsify": sparsify.write_sparsify,
+    "dictionary_learning": dictionary_learning.write_dictionary_learning,
 }
 
 

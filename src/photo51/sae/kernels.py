@@ -82,7 +82,7 @@ def _add_rows(out, index, value, first, last, rows):
 
 
 @njit(cache=True, nogil=True)
-def decode(worker, workers, active, decoder, target, prefixes, scale, residual, slope, square):
+def decode_active(worker, workers, active, decoder, target, prefixes, scale, residual, slope, square):
     """Reconstruct, compare, and differentiate by the codes.
 
     Parameters
@@ -187,11 +187,11 @@ def differentiate(worker, workers, entries, residual, x, prefixes, decoder, enco
     entries
         `ByFeature`.
     residual
-        From `decode`.
+        From `decode_active`.
     x
         (tokens, width) what was encoded.
     prefixes
-        As for `decode`.
+        As for `decode_active`.
     decoder, encoder
         (features, width).
     out

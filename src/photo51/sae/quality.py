@@ -143,7 +143,7 @@ def density_table(quality: Quality) -> pd.DataFrame:
     )
 
 
-def picture(table: pd.DataFrame, density: pd.DataFrame, training: pd.DataFrame | None = None) -> Figure:
+def quality_picture(table: pd.DataFrame, density: pd.DataFrame, training: pd.DataFrame | None = None) -> Figure:
     """Report of a dictionary: variance explained beside the baselines, densities, and how training went.
 
     Parameters

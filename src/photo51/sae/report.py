@@ -19,9 +19,9 @@ from photo51.io import Provenance, atomic, write_table
 from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY
 from photo51.sae.baselines import PCA, Neurons, RandomDictionary
 from photo51.sae.dictionary import Dictionary
-from photo51.sae.quality import Encode, Held, density_table, measure, picture, row
-from photo51.sae.stability import compare, score
-from photo51.sae.training import Source
+from photo51.sae.quality import Encode, Held, density_table, measure, quality_picture, row
+from photo51.sae.stability import compare, stability_score
+from photo51.sae.training import ActivationSource
 from photo51.types import InputError, Strand
 
 _ROWS = 65_536  # from which baselines learn: many times their numbers
@@ -47,7 +47,7 @@ class Report(NamedTuple):
 
 def quality_report(
     sae: Dictionary,
-    learnt: Source,
+    learnt: ActivationSource,
     held_out: Held,
     params: QualityParams,
     *,
@@ -82,17 +82,17 @@ def quality_report(
     stability = _stability(sae, others or {}, held_out, params.stability_rows)
     more = {}
     if len(stability):
-        scores = [score(part) for _, part in stability.groupby("other", sort=False)]
+        scores = [stability_score(part) for _, part in stability.groupby("other", sort=False)]
         more = {"stability": float(np.mean(scores))}
     rows = [row("sae", params.split, quality, **more)]
     if params.baselines:
-        for name, baseline in baselines(sae, learnt, max(1, round(quality.l0))).items():
+        for name, baseline in free_baselines(sae, learnt, max(1, round(quality.l0))).items():
             rows.append(row(name, params.split, measure(baseline, held_out)))
     table = QUALITY.check(pd.concat(rows, ignore_index=True))
     return Report(table, density_table(quality), stability)
 
 
-def baselines(sae: Dictionary, learnt: Source, k: int) -> dict[str, Dictionary]:
+def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[str, Dictionary]:
     """What spends as many numbers a base: principal components, neurons, random directions.
 
     `pca first k` keeps the k largest components for all bases (equal dimension); the others the k largest coordinates
@@ -152,16 +152,16 @@ def with_others(table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
     return QUALITY.check(pd.concat([table, *firsts], ignore_index=True))
 
 
-def write_report(report: Report, out: Path, lineage: Provenance, training: pd.DataFrame | None = None) -> None:
+def write_quality(report: Report, out: Path, lineage: Provenance, training: pd.DataFrame | None = None) -> None:
     """Write OUT, and beside it `density.parquet`, `stability.parquet` (with other seeds) and `quality.svg`."""
     write_table(report.quality, out, QUALITY, lineage)
     write_table(report.density, out.with_name("density.parquet"), DENSITY, lineage)
     if len(report.stability):
         write_table(report.stability, out.with_name("stability.parquet"), STABILITY, lineage)
-    draw(picture(report.quality, report.density, training), out.with_name("quality.svg"))
+    draw_quality(quality_picture(report.quality, report.density, training), out.with_name("quality.svg"))
 
 
-def draw(figure: Figure, path: Path) -> None:
+def draw_quality(figure: Figure, path: Path) -> None:
     """Write a figure as SVG, the same bytes every time, and close it."""
     with theme.style(), atomic(path) as partial:
         figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})

@@ -39,7 +39,7 @@ class Gate:
             raise ValueError("Gate: need k or a threshold, got both or neither")
 
 
-class Rule:
+class ActivationRule:
     """What all rules share.
 
     Attributes
@@ -91,7 +91,7 @@ class Rule:
         return Gate(k=self.k)
 
 
-class TopK(Rule):
+class TopK(ActivationRule):
     """The k largest positive pre-activations of each base (Makhzani and Frey, arXiv:1312.5663; Gao et al.,
     arXiv:2406.04093).
     """
@@ -106,7 +106,7 @@ class TopK(Rule):
         return torch.zeros_like(pre, dtype=torch.bool).scatter_(1, index, value > 0)
 
 
-class BatchTopK(Rule):
+class BatchTopK(ActivationRule):
     """The k·n largest positive pre-activations of a batch of n bases (Bussmann et al., arXiv:2412.06410).
 
     What is active on a base then depends on its batch, so that the finished dictionary uses a threshold instead: the
@@ -167,7 +167,7 @@ class Matryoshka(BatchTopK):
         return np.unique(np.maximum(shares, 1))
 
 
-class ReLU(Rule):
+class ReLU(ActivationRule):
     """Every positive pre-activation, with a price on their sum (L1); the price is steered until k are active on
     average.
     """
@@ -198,7 +198,7 @@ class ReLU(Rule):
         return Gate(threshold=np.zeros(self.n_features, np.float32))
 
 
-class JumpReLU(Rule):
+class JumpReLU(ActivationRule):
     """Pre-activations above a threshold that each feature learns (Rajamanoharan et al., arXiv:2407.14435).
 
     A threshold feels only codes within `width` of it (straight-through estimate with a rectangle). The price is on the
@@ -263,7 +263,7 @@ class JumpReLU(Rule):
         return Gate(threshold=self.threshold)
 
 
-RULES: dict[Variant, type[Rule]] = {
+RULES: dict[Variant, type[ActivationRule]] = {
     "topk": TopK,
     "batchtopk": BatchTopK,
     "matryoshka": Matryoshka,

@@ -14,7 +14,6 @@ from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.foreign import (
     Arrays,
     Foreign,
-    above,
     bias_for,
     config_of,
     gated,
@@ -23,6 +22,7 @@ from photo51.sae.foreign import (
     own_origin,
     require,
     tensors,
+    threshold_gate,
     top,
     weights,
 )
@@ -110,7 +110,7 @@ _HARMLESS = {
 }
 
 
-def read(path: Path) -> Foreign:
+def read_saelens(path: Path) -> Foreign:
     """A dictionary with the codes that SAELens computes on one base.
 
     Raises
@@ -169,13 +169,13 @@ def _rule(path: Path, config: dict[str, Any], what: str, a: Arrays) -> tuple[Gat
         factor, bias, gate = gated(a, ("r_mag", "b_mag", "b_gate"))
         return gate, factor, bias
     if what == "standard":
-        return above(np.zeros(n)), ones, a["b_enc"]
+        return threshold_gate(np.zeros(n)), ones, a["b_enc"]
     name = "threshold" if what == "jumprelu" else "topk_threshold"
     if name not in a:
         raise InputError(
             f"{path}: need a tensor {name!r} for architecture {what}, got none; save the dictionary for inference first"
         )
-    return above(np.broadcast_to(a[name], n)), ones, a["b_enc"]
+    return threshold_gate(np.broadcast_to(a[name], n)), ones, a["b_enc"]
 
 
 def _finetuned(path: Path, config: dict[str, Any], a: Arrays) -> NDArray:
@@ -215,7 +215,7 @@ def _scale(path: Path, config: dict[str, Any]) -> float:
     )
 
 
-def write(sae: SparseAutoencoder, out: Path) -> None:
+def write_saelens(sae: SparseAutoencoder, out: Path) -> None:
     """Write `cfg.json` and `sae_weights.safetensors` as SAELens 6 loads them."""
     arrays: Arrays = {
         "W_enc": sae.encoder.T,

@@ -194,7 +194,7 @@ def _keep(value, bits, candidates, n_found, k, n, out):
 
 
 @njit(cache=True, nogil=True)
-def above(worker, workers, p, bias, threshold, out):
+def select_above(worker, workers, p, bias, threshold, out):
     """The codes above their feature's threshold.
 
     Parameters
@@ -228,7 +228,7 @@ def above(worker, workers, p, bias, threshold, out):
 
 
 @njit(cache=True, nogil=True)
-def pack(worker, workers, active, bounds, index, value):
+def pack_active(worker, workers, active, bounds, index, value):
     """Copy active codes to rows without gaps: token n goes to `bounds[n]..bounds[n + 1]`."""
     for n in range(worker, active.count.shape[0], workers):
         a = bounds[n]

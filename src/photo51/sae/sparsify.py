@@ -48,7 +48,7 @@ _KNOWN = frozenset(
 )
 
 
-def read(path: Path) -> Foreign:
+def read_sparsify(path: Path) -> Foreign:
     """A dictionary with the codes that sparsify computes; `multi_topk` is a loss of its training and changes none.
 
     Raises
@@ -67,7 +67,7 @@ def read(path: Path) -> Foreign:
     return Foreign(arrays, top(config.get("k", 32), len(arrays["bias"]), path / "cfg.json"), own_origin(config, path))
 
 
-def write(sae: SparseAutoencoder, out: Path) -> None:
+def write_sparsify(sae: SparseAutoencoder, out: Path) -> None:
     """Write `cfg.json` and `sae.safetensors`."""
     if sae.gate.k is None:
         raise InputError(f"sparsify: need a dictionary with a fixed k, got {sae.kind} {sae.hash} with thresholds")

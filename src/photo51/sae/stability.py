@@ -73,11 +73,11 @@ def compare(one: Dictionary, two: Dictionary, x: NDArray[np.float32] | None = No
         }
     )
     if x is not None:
-        table["correlation"] = correlations(one.encode(x), two.encode(x)[:, there.index])
+        table["correlation"] = code_correlations(one.encode(x), two.encode(x)[:, there.index])
     return table
 
 
-def correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]:
+def code_correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]:
     """Pearson's correlation of each column of `a` with the same column of `b`; NaN where one does not vary."""
     n = a.shape[0]
     a, b = a.astype(np.float64), b.astype(np.float64)
@@ -88,7 +88,7 @@ def correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]:
     return np.where(varies, (product - mean_a * mean_b) / np.where(varies, spread, 1), np.nan)
 
 
-def score(table: pd.DataFrame) -> float:
+def stability_score(table: pd.DataFrame) -> float:
     """Share of features with a mutual nearest direction closer than `CLOSE`."""
     return float((table["mutual"] & (table["cosine"] > CLOSE)).mean())
 
@@ -132,7 +132,7 @@ def found_again(
         dictionary.origin.require(other.origin, f"dictionary of seed {name}: activations")
         near = nearest(dictionary.decoder, other.decoder)
         cosine.append(near.cosine)
-        r.append(correlations(codes, other.encode(x)[:, near.index]))
+        r.append(code_correlations(codes, other.encode(x)[:, near.index]))
         partner.append(near.index)
     cosines, rs = np.stack(cosine).astype(np.float64), np.stack(r)
     hit = (cosines >= same) & (np.nan_to_num(rs, nan=-1.0) >= same)

@@ -11,7 +11,7 @@ from photo51.config.sae import SaeParams
 from photo51.sae import kernels
 from photo51.sae.encoder import Encoder, flat
 from photo51.sae.kernels import PIECE, Adam, ByFeature, Gradients
-from photo51.sae.rules import Reduce, Rule
+from photo51.sae.rules import ActivationRule, Reduce
 from photo51.sae.select import Active
 from photo51.sae.threads import spread
 from photo51.sae.weights import Weights, zeros_like
@@ -55,7 +55,7 @@ class CompiledStep:
         Sum over ranks; every rank sees a part of each batch and ends with the same weights.
     """
 
-    def __init__(self, weights: Weights, rule: Rule, params: SaeParams, reduce: Reduce | None = None):
+    def __init__(self, weights: Weights, rule: ActivationRule, params: SaeParams, reduce: Reduce | None = None):
         self.weights, self.rule, self.params = weights, rule, params
         self.alone, self.reduce = reduce is None, reduce or (lambda a: a)
         self.encoder = Encoder(weights.encoder, weights.bias)
@@ -84,10 +84,10 @@ class CompiledStep:
         slope = self._array("slope", active.value.shape)
         square = self._array("square", (n,))
         scale = np.float32(2 / total / len(self.prefixes))
-        spread(kernels.decode, active, w.decoder, centred, self.prefixes, scale, residual, slope, square)
+        spread(kernels.decode_active, active, w.decoder, centred, self.prefixes, scale, residual, slope, square)
         if self.rule.pulls:
             _unflat(self.rule.pull(*pre, flat(active, slope)[0], total), active, slope)
-        entries = by_feature(active, slope, len(w.bias))
+        entries = entries_by_feature(active, slope, len(w.bias))
         g = self._gradients
         spread(kernels.differentiate, entries, residual, centred, self.prefixes, w.decoder, w.encoder, g)
         fired = self.reduce(np.diff(entries.start).astype(np.float64))
@@ -124,8 +124,8 @@ class CompiledStep:
         slope, square = np.empty(active.value.shape, np.float32), np.empty(len(leftover), np.float32)
         whole = np.array([len(dead)])
         weight = np.float32(p.aux * variance / max(total_square, 1e-30)) * scale * np.float32(len(self.prefixes))
-        spread(kernels.decode, active, decoder, leftover, whole, weight, error, slope, square)
-        entries, part = by_feature(active, slope, len(dead)), _gradients(*decoder.shape)
+        spread(kernels.decode_active, active, decoder, leftover, whole, weight, error, slope, square)
+        entries, part = entries_by_feature(active, slope, len(dead)), _gradients(*decoder.shape)
         spread(kernels.differentiate, entries, error, centred, whole, decoder, rows, part)
         spread(kernels.add_features, part, dead, w.decoder, self._gradients)
 
@@ -196,7 +196,7 @@ class CompiledStep:
         return self._room[name]
 
 
-def by_feature(active: Active, slope: NDArray[np.float32], n_features: int) -> ByFeature:
+def entries_by_feature(active: Active, slope: NDArray[np.float32], n_features: int) -> ByFeature:
     """Active codes and their slopes sorted by feature, then by token."""
     counts = np.empty((_SHARES, n_features), np.int64)
     spread(kernels.count_by_feature, active, counts)

@@ -15,13 +15,13 @@ from photo51.io import content_hash
 from photo51.io.contracts.sae import SWEEP
 from photo51.sae.dictionary import Dictionary
 from photo51.sae.quality import Held, Quality, measure
-from photo51.sae.stability import compare, score
-from photo51.sae.training import Source, fit
+from photo51.sae.stability import compare, stability_score
+from photo51.sae.training import ActivationSource, fit
 
 log = logging.getLogger(__name__)
 
 
-def sweep(source: Source, held_out: Held, params: SweepParams, folder: Path | str) -> pd.DataFrame:
+def sweep(source: ActivationSource, held_out: Held, params: SweepParams, folder: Path | str) -> pd.DataFrame:
     """Train every combination, measure it on other bases, choose.
 
     Of those that pass all gates the one with the fewest active features per base is chosen, then the narrowest, then
@@ -66,7 +66,7 @@ def _trained(out: Path, key: str) -> Dictionary | None:
     return sae if sae.card.get("sweep") == key else None
 
 
-def _train(source: Source, params: object, out: Path, key: str) -> Dictionary:
+def _train(source: ActivationSource, params: object, out: Path, key: str) -> Dictionary:
     sae = fit(source, params, out)  # type: ignore[arg-type]
     sae.card["sweep"] = key
     sae.save(out)
@@ -77,7 +77,7 @@ def _row(params: SweepParams, trained: Sequence[Dictionary], quality: Quality, h
     first = trained[0]
     first_params = first.card["params"]
     x = next(iter(held_out.chunks(8_192)))[2]
-    stability = [score(compare(first, other, x)) for other in trained[1:]]
+    stability = [stability_score(compare(first, other, x)) for other in trained[1:]]
     values = {
         "variance_explained": quality.variance_explained,
         "l0": quality.l0,

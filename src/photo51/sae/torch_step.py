@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.config.sae import SaeParams
-from photo51.sae.rules import Reduce, Rule
+from photo51.sae.rules import ActivationRule, Reduce
 from photo51.sae.step import Stats
 from photo51.sae.weights import Weights
 
@@ -37,7 +37,7 @@ class TorchStep:
     def __init__(
         self,
         weights: Weights,
-        rule: Rule,
+        rule: ActivationRule,
         params: SaeParams,
         reduce: Reduce | None = None,
         device: str | torch.device = "cpu",

@@ -27,14 +27,14 @@ from photo51.sae.rules import RULES, Gate
 from photo51.sae.step import CompiledStep
 from photo51.sae.threads import spread
 from photo51.sae.torch_step import TorchStep
-from photo51.sae.weights import Units, Weights, begin
+from photo51.sae.weights import ActivationUnits, Weights, begin
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 CHECKPOINT, LOG = "checkpoint.safetensors", "training.jsonl"
 
 
-class Source(Protocol):
+class ActivationSource(Protocol):
     """Where activations come from: rows of a store, or a stream.
 
     The same batches must come every time, and `batches(size, start=n)` must begin with the n-th of `batches(size)`.
@@ -50,7 +50,7 @@ class Source(Protocol):
         """About n random rows (n, d_model)."""
 
 
-def fit(source: Source, params: SaeParams, folder: Path | str | None = None) -> SparseAutoencoder:
+def fit(source: ActivationSource, params: SaeParams, folder: Path | str | None = None) -> SparseAutoencoder:
     """Train an autoencoder.
 
     Under `torchrun` every rank runs this with the same arguments: each batch is divided among them, and all end with
@@ -90,7 +90,7 @@ class Training:
         See `fit`.
     """
 
-    def __init__(self, source: Source, params: SaeParams, folder: Path | str | None = None):
+    def __init__(self, source: ActivationSource, params: SaeParams, folder: Path | str | None = None):
         self.source, self.params = source, params
         self.folder = None if folder is None else Path(folder)
         self.ranks = Ranks()
@@ -238,7 +238,9 @@ def read_log(path: Path | str) -> pd.DataFrame:
     return TRAINING.check(pd.read_json(path, orient="records", lines=True), str(path))
 
 
-def unscaled(w: Weights, gate: Gate, units: Units, origin: Origin, card: dict[str, object]) -> SparseAutoencoder:
+def unscaled(
+    w: Weights, gate: Gate, units: ActivationUnits, origin: Origin, card: dict[str, object]
+) -> SparseAutoencoder:
     """A dictionary for activations as they are, from weights for scaled ones; exact, the scale being a power of two."""
     d, per = origin.d_model, np.float32(1 / units.scale)
     offset = w.offset[:d] * per

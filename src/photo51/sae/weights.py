@@ -45,7 +45,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Units:
+class ActivationUnits:
     """What a sample says of the activations.
 
     Attributes
@@ -61,7 +61,7 @@ class Units:
     variance: float
 
 
-def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tuple[Weights, Units]:
+def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tuple[Weights, ActivationUnits]:
     """Weights before the first step.
 
     Decoder rows are random directions, the encoder is the decoder's transpose, the pre-bias is the centre of the
@@ -95,7 +95,7 @@ def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tup
         bias=np.zeros(params.n_features, np.float32),
         offset=pad(centre[None] * np.float32(scale))[0],
     )
-    return weights, Units(scale, variance)
+    return weights, ActivationUnits(scale, variance)
 
 
 def check(sample: NDArray[np.float32], origin: Origin) -> None:

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse, stats
 
-from photo51.stats.stratified import Alternative, Design, informative, sparse_table
+from photo51.stats.stratified import Alternative, StratifiedDesign, informative_strata, sparse_table
 
 LABELS_AT_ONCE = 1024
 
 
 def arrangements(labels: ArrayLike, strata: ArrayLike) -> float:
     """How many ways labels can be rearranged within strata; may be infinity."""
-    design = informative(labels, strata, "equal")
+    design = informative_strata(labels, strata, "equal")
     return math.prod(float(math.comb(n, m)) for n, m in zip(design.size.tolist(), design.cases.tolist(), strict=True))
 
 
@@ -53,7 +53,7 @@ def permutation_p(
     ----------
     Phipson & Smyth 2010, doi:10.2202/1544-6115.1585.
     """
-    design = informative(labels, strata, weighting)
+    design = informative_strata(labels, strata, weighting)
     table = sparse_table(values, len(np.asarray(labels)))
     n_features = table.shape[1]
     if not len(design.rows):
@@ -76,7 +76,7 @@ def permutation_p(
     return lower if alternative == "less" else np.minimum(1.0, 2.0 * np.minimum(upper, lower))
 
 
-def _dense_ranks(dense: NDArray[np.float64], design: Design) -> NDArray[np.float64]:
+def _dense_ranks(dense: NDArray[np.float64], design: StratifiedDesign) -> NDArray[np.float64]:
     out = np.empty_like(dense, dtype=float)
     for g in range(len(design.size)):
         rows = design.stratum == g
@@ -84,7 +84,7 @@ def _dense_ranks(dense: NDArray[np.float64], design: Design) -> NDArray[np.float
     return out
 
 
-def _all_labels(design: Design) -> Iterator[NDArray[np.float64]]:
+def _all_labels(design: StratifiedDesign) -> Iterator[NDArray[np.float64]]:
     """Every rearrangement, in batches of label rows."""
     places = [np.flatnonzero(design.stratum == g).tolist() for g in range(len(design.size))]
     choices = [
@@ -98,7 +98,7 @@ def _all_labels(design: Design) -> Iterator[NDArray[np.float64]]:
         yield batch
 
 
-def _drawn_labels(design: Design, draws: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
+def _drawn_labels(design: StratifiedDesign, draws: int, rng: np.random.Generator) -> Iterator[NDArray[np.float64]]:
     """Random rearrangements: the first of a random order of each stratum become cases."""
     by_stratum = np.argsort(design.stratum, kind="stable")
     first = np.concatenate([[0], np.cumsum(design.size)[:-1]])

@@ -53,7 +53,7 @@ class StratifiedTest(NamedTuple):
     n_strata: int
 
 
-class Design(NamedTuple):
+class StratifiedDesign(NamedTuple):
     """Informative rows, sorted out once for all features."""
 
     rows: NDArray[np.int64]
@@ -70,7 +70,7 @@ class Design(NamedTuple):
         return float((self.weight * self.cases * (self.size - self.cases)).sum())
 
 
-def informative(labels: ArrayLike, strata: ArrayLike, weighting: str) -> Design:
+def informative_strata(labels: ArrayLike, strata: ArrayLike, weighting: str) -> StratifiedDesign:
     """Keep the rows of strata that hold both classes; raises `ValueError` for labels other than 0 and 1."""
     labels, strata = np.asarray(labels), np.asarray(strata)
     if labels.shape != strata.shape or labels.ndim != 1:
@@ -86,7 +86,7 @@ def informative(labels: ArrayLike, strata: ArrayLike, weighting: str) -> Design:
     size, cases, is_case = size[informative], cases[informative], is_case[rows]
     weight = np.ones(len(size)) if weighting == "equal" else np.divide(1.0, size + 1.0, dtype=np.float64)
     centred = np.asarray(is_case - (cases / size)[stratum], dtype=np.float64)
-    return Design(rows, stratum, is_case, centred, size, cases, weight)
+    return StratifiedDesign(rows, stratum, is_case, centred, size, cases, weight)
 
 
 def sparse_table(values: ArrayLike | sparse.spmatrix, n_rows: int) -> sparse.csr_matrix:
@@ -196,7 +196,7 @@ def stratified_rank_test(
     ----------
     van Elteren 1960, Bull. Int. Stat. Inst. 37:351; Lehmann 1975, Nonparametrics, ch. 3 (variance with ties).
     """
-    design = informative(labels, strata, weighting)
+    design = informative_strata(labels, strata, weighting)
     rows = design.is_case[None].astype(float)
     return _tested(values, len(np.asarray(labels)), design, rows, alternative)[0]
 
@@ -226,7 +226,7 @@ def stratified_rearranged(
     ValueError
         As `stratified_rank_test`, and where a rearrangement changes the number of cases of a stratum.
     """
-    design = informative(labels[0], strata, "van-elteren")
+    design = informative_strata(labels[0], strata, "van-elteren")
     rows = labels[:, design.rows].astype(float)
     for row in rows:
         if (np.bincount(design.stratum, weights=row) != design.cases).any():
@@ -236,7 +236,7 @@ def stratified_rearranged(
 
 def stratified_z(values: ArrayLike | sparse.spmatrix, labels: ArrayLike, strata: ArrayLike) -> NDArray[np.float64]:
     """The test's z alone, (n_features,): enough to put features in order."""
-    design = informative(labels, strata, "van-elteren")
+    design = informative_strata(labels, strata, "van-elteren")
     table = _informative_table(values, len(np.asarray(labels)), design)
     parts = [np.zeros(0)]
     for start in range(0, table.shape[1], FEATURES_AT_ONCE):
@@ -255,7 +255,7 @@ def pooled_rank_p(values: ArrayLike | sparse.spmatrix, labels: ArrayLike) -> NDA
     return np.asarray(2 * special.ndtr(-np.abs(z)))
 
 
-def _informative_table(values: ArrayLike | sparse.spmatrix, n_rows: int, design: Design) -> sparse.csc_matrix:
+def _informative_table(values: ArrayLike | sparse.spmatrix, n_rows: int, design: StratifiedDesign) -> sparse.csc_matrix:
     table = sparse_table(values, n_rows)[design.rows].tocsc()
     table.eliminate_zeros()
     return table
@@ -264,7 +264,7 @@ def _informative_table(values: ArrayLike | sparse.spmatrix, n_rows: int, design:
 def _tested(
     values: ArrayLike | sparse.spmatrix,
     n_rows: int,
-    design: Design,
+    design: StratifiedDesign,
     labels: NDArray[np.float64],
     alternative: Alternative,
 ) -> tuple[StratifiedTest, NDArray[np.float64]]:
@@ -298,7 +298,7 @@ def _tested(
     return test, p[1:]
 
 
-def _moments(ranks: _Ranks, design: Design, n_features: int) -> NDArray[np.float64]:
+def _moments(ranks: _Ranks, design: StratifiedDesign, n_features: int) -> NDArray[np.float64]:
     """Statistic and variance under rearrangement within strata, (2, n_features)."""
     n, m = design.size.astype(float), design.cases.astype(float)
     variance = (m * (1 - m / n) / (n - 1))[ranks.stratum] * ranks.powers(2)
@@ -312,7 +312,7 @@ def _moments(ranks: _Ranks, design: Design, n_features: int) -> NDArray[np.float
 
 
 def _tails(
-    ranks: _Ranks, design: Design, labels: NDArray[np.float64], n_features: int, alternative: Alternative
+    ranks: _Ranks, design: StratifiedDesign, labels: NDArray[np.float64], n_features: int, alternative: Alternative
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """P of every row of labels, (rows, n_features), and the least attainable p, (n_features,)."""
     weight = design.weight[ranks.stratum[ranks.group]]
@@ -346,7 +346,7 @@ def _sided(tails: RankTails, alternative: Alternative) -> tuple[NDArray[np.float
     )
 
 
-def _all_ties(ranks: _Ranks, design: Design) -> Ties:
+def _all_ties(ranks: _Ranks, design: StratifiedDesign) -> Ties:
     """Ties of every group; where most rows are cases the controls are counted, with scores turned round."""
     cases, size = design.cases[ranks.stratum], design.size[ranks.stratum]
     turned = 2 * cases > size

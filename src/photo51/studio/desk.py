@@ -276,7 +276,7 @@ class Desk:
         if self.bench.run is None:
             return without_run.feature(self.bench, number)
         from photo51.config.report import AtlasParams
-        from photo51.report.atlas import record
+        from photo51.report.atlas import atlas_record
         from photo51.run.feature import feature_facts
 
         params = AtlasParams()
@@ -295,7 +295,7 @@ class Desk:
             "feature": number,
             "grade": str(self.bench.features["grade"].iloc[number]),
             "go": go,
-            **record(run, known, [], {}, params),
+            **atlas_record(run, known, [], {}, params),
         }
 
     def run_file(self, path: str) -> Path:

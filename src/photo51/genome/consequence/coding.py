@@ -159,7 +159,7 @@ def _read_again(coding: Coding, new: str, after: Edited, downstream: Callable[[i
         return _start_lost(coding, new)
     if after.opened[0] and new[:3] not in coding.code.starts:
         return _start_lost(coding, new)
-    reading = Reading(coding, new, p, lambda: downstream(after.skip), cut=three)
+    reading = ChangedReading(coding, new, p, lambda: downstream(after.skip), cut=three)
     shift = (len(new) - len(old)) % 3
     return reading.shifted() if shift or three else reading.in_frame()
 
@@ -201,7 +201,7 @@ def _shared_tail(a: str, b: str, limit: int) -> int:
     return n
 
 
-class Reading:
+class ChangedReading:
     """A changed CDS read beside the one before.
 
     Parameters

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from photo51.genome.consequence.alleles import Change, reach, shifted
 from photo51.genome.consequence.code import MITOCHONDRIAL
-from photo51.genome.consequence.transcript import Bases, Segment, Transcript
+from photo51.genome.consequence.transcript import Bases, CodedTranscript, Segment
 
 _MITOCHONDRION = re.compile(r"(?:chr)?(?:M|MT)(?:DNA)?|mito.*|NC_012920.*|NC_001807.*", re.IGNORECASE)
 _FURTHEST = 10_000
@@ -45,7 +45,7 @@ def genomic(change: Change, bases: Bases, *, kind: str, length: int = 0) -> str:
     return f"{change.chrom}:{kind}.{_text(change, whole, bases, lambda x: str(x % length + 1 if length else x + 1))}"
 
 
-def coding(t: Transcript, change: Change, bases: Bases, room: tuple[int, int] | None = None) -> str:
+def coding(t: CodedTranscript, change: Change, bases: Bases, room: tuple[int, int] | None = None) -> str:
     """A change in a transcript, numbered from the first base of its CDS (`c.`), or of the transcript where it has none
     (`n.`).
 
@@ -72,7 +72,7 @@ def coding(t: Transcript, change: Change, bases: Bases, room: tuple[int, int] | 
     return f"{t.name}:{'c' if t.coding else 'n'}.{text}" if text else ""
 
 
-def _reads(t: Transcript, change: Change) -> Segment | None:
+def _reads(t: CodedTranscript, change: Change) -> Segment | None:
     """The exon or intron that a change touches."""
     for s in (*t.exons, *t.introns):
         if s.chrom == change.chrom and s.start <= change.end and change.start <= s.end:
@@ -110,7 +110,7 @@ def _span(start: int, end: int, strand: Segment, number: Number, what: str) -> s
     return f"{a}{what}" if first == last else f"{a}_{b}{what}"
 
 
-def coordinate(t: Transcript, chrom: str, x: int) -> str:
+def coordinate(t: CodedTranscript, chrom: str, x: int) -> str:
     """Number of a base in a transcript: `76`, `-14`, `*7`, `87+2`, `88-1`; empty where it lies in none of its exons
     and introns.
     """
@@ -122,7 +122,7 @@ def coordinate(t: Transcript, chrom: str, x: int) -> str:
     return _exonic(t, chrom, x)
 
 
-def _exonic(t: Transcript, chrom: str, x: int) -> str:
+def _exonic(t: CodedTranscript, chrom: str, x: int) -> str:
     place = _offset(t.exons, chrom, x)
     if t.coding is None:
         return "" if place is None else str(place + 1)
@@ -139,7 +139,7 @@ def _exonic(t: Transcript, chrom: str, x: int) -> str:
     return f"-{begin - place}" if place < begin else f"*{place - end}" if place > end else ""
 
 
-def _outside(t: Transcript, chrom: str, x: int) -> str:
+def _outside(t: CodedTranscript, chrom: str, x: int) -> str:
     """Number of a base before or behind the transcript, counted on from its ends."""
     assert t.coding is not None
     first, last = t.exons[0], t.exons[-1]

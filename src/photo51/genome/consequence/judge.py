@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from photo51.genome.consequence.alleles import Change, reach, shifted
 from photo51.genome.consequence.coding import edited, effect_on_protein
 from photo51.genome.consequence.terms import RANK, UTR, Effect, gentlest
-from photo51.genome.consequence.transcript import Bases, Segment, Transcript
+from photo51.genome.consequence.transcript import Bases, CodedTranscript, Segment
 
 _SITE = 2
 _REGION = (3, 8)
 _DOWNSTREAM = 1_500
 
 
-def effect(t: Transcript, change: Change, bases: Bases, room: tuple[int, int] | None = None) -> Effect | None:
+def effect(t: CodedTranscript, change: Change, bases: Bases, room: tuple[int, int] | None = None) -> Effect | None:
     """What a change does in a transcript; None where it touches nothing of it.
 
     An insertion or deletion in a repeat may be written at several places, all of which give one sequence: it is judged
@@ -44,12 +44,12 @@ def effect(t: Transcript, change: Change, bases: Bases, room: tuple[int, int] | 
     return best
 
 
-def _limit(t: Transcript, change: Change) -> int:
+def _limit(t: CodedTranscript, change: Change) -> int:
     """A change need not be moved further than past every edge of the transcript."""
     return t.edges[-1] - t.edges[0] + change.end - change.start + len(change.alt)
 
 
-def _elsewhere(t: Transcript, change: Change, left: int, right: int) -> Iterator[Change]:
+def _elsewhere(t: CodedTranscript, change: Change, left: int, right: int) -> Iterator[Change]:
     """Other ways to write a change, as far as they may differ: near an edge of exons, introns or coding bases."""
     if not (left or right):
         return
@@ -65,14 +65,14 @@ def _elsewhere(t: Transcript, change: Change, left: int, right: int) -> Iterator
         yield shifted(change, place - change.start)
 
 
-def _gravest(t: Transcript, change: Change, bases: Bases) -> Effect | None:
+def _gravest(t: CodedTranscript, change: Change, bases: Bases) -> Effect | None:
     """What a change does as it is written; of an insertion between exon and intron, at the gentler of both."""
     if change.is_insertion and any(change.start in (s.start, s.end) for s in t.introns if s.chrom == change.chrom):
         return gentlest([_as_written(t, change, bases, inside=inside) for inside in (True, False)])
     return _as_written(t, change, bases, inside=False)
 
 
-def _as_written(t: Transcript, change: Change, bases: Bases, *, inside: bool) -> Effect | None:
+def _as_written(t: CodedTranscript, change: Change, bases: Bases, *, inside: bool) -> Effect | None:
     if _takes_all(t, change):
         return Effect("transcript_ablation")
     terms: set[str] = set()
@@ -97,7 +97,7 @@ def _as_written(t: Transcript, change: Change, bases: Bases, *, inside: bool) ->
     return coded._replace(consequence=gravest) if coded else Effect(gravest)
 
 
-def _takes_all(t: Transcript, change: Change) -> bool:
+def _takes_all(t: CodedTranscript, change: Change) -> bool:
     """Whether no base of the transcript's exons is left."""
     return not change.changed and all(
         s.chrom == change.chrom and change.start <= s.start and s.end <= change.end for s in t.exons
@@ -113,7 +113,7 @@ def _touches(s: Segment, change: Change, *, inside: bool) -> bool:
     return s.start < change.end and change.start < s.end
 
 
-def _coded(t: Transcript, change: Change, bases: Bases, *, inside: bool) -> Effect | None:
+def _coded(t: CodedTranscript, change: Change, bases: Bases, *, inside: bool) -> Effect | None:
     assert t.coding is not None
     after = edited(t.coding, change, inside=inside)
     if after is None:
@@ -121,7 +121,7 @@ def _coded(t: Transcript, change: Change, bases: Bases, *, inside: bool) -> Effe
     return effect_on_protein(t.coding, after, lambda skip: t.downstream(bases, skip, _DOWNSTREAM))
 
 
-def _untranslated(t: Transcript, exon: Segment, change: Change) -> str:
+def _untranslated(t: CodedTranscript, exon: Segment, change: Change) -> str:
     """Which of the untranslated regions a change in an exon lies in."""
     assert t.coding is not None
     first = t.coding.segments[0]

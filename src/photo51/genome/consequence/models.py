@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from photo51.genome.alphabet import decode
 from photo51.genome.consequence.code import genetic_code
-from photo51.genome.consequence.transcript import Bases, Coding, Layout, Segment, Transcript, laid_out
+from photo51.genome.consequence.transcript import Bases, CodedTranscript, Coding, Layout, Segment, laid_out
 from photo51.genome.genomes import Genomes
 
 _ENTRIES = (
@@ -32,7 +32,7 @@ _ENTRIES = (
 )
 
 
-class Index:
+class IntervalIndex:
     """Intervals of one contig, grouped by size, so that a query looks at few that it does not touch.
 
     Parameters
@@ -86,10 +86,10 @@ class GeneModels:
         self._length = dict(zip(contigs["chrom"].astype(str), contigs["length"].astype(int), strict=True))
         self._circular = frozenset(contigs.loc[contigs["circular"], "chrom"].astype(str))
         self.bases = letters_of(genomes, genome)
-        self._built: dict[int, Transcript] = {}
+        self._built: dict[int, CodedTranscript] = {}
         self._index = self._indexed(code)
 
-    def _indexed(self, code: NDArray[np.int64]) -> dict[str, Index]:
+    def _indexed(self, code: NDArray[np.int64]) -> dict[str, IntervalIndex]:
         """Index of each contig: a transcript from end to end where its parts lie in one row, else piece by piece."""
         if not len(code):
             return {}
@@ -113,7 +113,8 @@ class GeneModels:
             for s in t.spans:
                 places.setdefault(s.chrom, []).append((np.array([s.start]), np.array([s.end]), np.array([i])))
         return {
-            name: Index(*(np.concatenate([p[j] for p in pieces]) for j in range(3))) for name, pieces in places.items()
+            name: IntervalIndex(*(np.concatenate([p[j] for p in pieces]) for j in range(3)))
+            for name, pieces in places.items()
         }
 
     def rounds(self, chrom: str) -> tuple[int, ...]:
@@ -128,7 +129,7 @@ class GeneModels:
         numbers = [n for by in self.rounds(chrom) for n in index.touching(start + by, end + by)]
         return sorted(set(numbers))
 
-    def transcript(self, number: int) -> Transcript:
+    def transcript(self, number: int) -> CodedTranscript:
         """A transcript, built once."""
         if number not in self._built:
             self._built[number] = self._build(slice(self._first[number], self._end[number]))
@@ -138,7 +139,7 @@ class GeneModels:
         """Let go of what was built."""
         self._built.clear()
 
-    def _build(self, rows: slice) -> Transcript:
+    def _build(self, rows: slice) -> CodedTranscript:
         c = {name: values[rows] for name, values in self._columns.items()}
         segments = [
             Segment(str(chrom), int(start), int(end), strand == "-")
@@ -156,7 +157,7 @@ class GeneModels:
                 layout = self._exons(parts)
             coding = self._coding(self._beside(layout, coded), {name: values[first] for name, values in c.items()})
         name = str(c["transcript_name"][0] or c["transcript"][0])
-        return Transcript(name, str(c["gene_name"][0]), str(c["biotype"][0]), layout, coding)
+        return CodedTranscript(name, str(c["gene_name"][0]), str(c["biotype"][0]), layout, coding)
 
     def _exons(self, parts: Sequence[Segment]) -> Layout:
         return laid_out(parts, self._length, self._circular, join=True)

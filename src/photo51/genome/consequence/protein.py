@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from Bio.SeqUtils import IUPACData
 
 if TYPE_CHECKING:
-    from photo51.genome.consequence.coding import Reading
+    from photo51.genome.consequence.coding import ChangedReading
 
 _THREE = {**IUPACData.protein_letters_1to3_extended, "*": "Ter", "X": "Xaa"}
 _FURTHEST = 400
@@ -20,7 +20,7 @@ def three(letters: str) -> str:
     return "".join(_THREE[x] for x in letters)
 
 
-def protein_change(reading: Reading, term: str) -> str:
+def protein_change(reading: ChangedReading, term: str) -> str:
     """HGVS text of a change; empty where a protein cannot be told.
 
     Parameters
@@ -49,13 +49,13 @@ def protein_change(reading: Reading, term: str) -> str:
     return _in_frame(reading, k, end, gained=term == "stop_gained")
 
 
-def _frameshift(reading: Reading, k: int, old: str, new: str) -> str:
+def _frameshift(reading: ChangedReading, k: int, old: str, new: str) -> str:
     if new == "*":
         return f"p.{three(old)}{k + 1}Ter"
     return f"p.{three(old)}{k + 1}{three(new)}fs{_until_stop(reading, k - 1)}" if new else ""
 
 
-def _until_stop(reading: Reading, k: int) -> str:
+def _until_stop(reading: ChangedReading, k: int) -> str:
     """`Ter` and the number of codons behind codon k up to the first stop; `Ter?` where none is near."""
     for j in range(k + 1, k + 1 + _FURTHEST):
         letter = reading.amino_acid(j, further=True)
@@ -66,13 +66,13 @@ def _until_stop(reading: Reading, k: int) -> str:
     return "Ter?"
 
 
-def _window_end(reading: Reading) -> int:
+def _window_end(reading: ChangedReading) -> int:
     coding = reading.coding
     touched = -(-(len(coding.letters) - reading.same_tail - coding.frame) // 3)
     return min(max(touched, reading.first + 1), coding.n_codons)
 
 
-def _in_frame(reading: Reading, k: int, end: int, *, gained: bool) -> str:
+def _in_frame(reading: ChangedReading, k: int, end: int, *, gained: bool) -> str:
     """Amino acids k to `end` become others: the shortest that differ, as far to the C-terminus as can be."""
     coding = reading.coding
     before = [coding.amino_acid(j) for j in range(k, coding.n_codons)]
@@ -96,7 +96,7 @@ def _in_frame(reading: Reading, k: int, end: int, *, gained: bool) -> str:
     return _described(reading, k, "".join(before), "".join(after))
 
 
-def _described(reading: Reading, k: int, before: str, after: str) -> str:
+def _described(reading: ChangedReading, k: int, before: str, after: str) -> str:
     coding = reading.coding
     first = f"{three(before[:1])}{k + 1}" if before else ""
     if after[:1] == "*" and before:

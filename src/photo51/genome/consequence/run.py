@@ -10,9 +10,9 @@ import pandas as pd
 from photo51.genome.consequence.alleles import Change, change_of, reach
 from photo51.genome.consequence.hgvs import coding
 from photo51.genome.consequence.judge import effect
-from photo51.genome.consequence.models import GeneModels, Index
+from photo51.genome.consequence.models import GeneModels, IntervalIndex
 from photo51.genome.consequence.terms import Effect
-from photo51.genome.consequence.transcript import Transcript
+from photo51.genome.consequence.transcript import CodedTranscript
 from photo51.genome.genomes import Genomes
 from photo51.io.contracts.genome import CONSEQUENCES
 from photo51.progress import progress
@@ -23,7 +23,7 @@ _FURTHEST = 10_000
 _AT_ONCE = 1_000
 
 
-class Row(NamedTuple):
+class ConsequenceRow(NamedTuple):
     """A consequence with whom it befalls."""
 
     found: Effect
@@ -92,22 +92,23 @@ class Regions:
 
     def __init__(self, table: pd.DataFrame):
         self._rows = list(zip(table["kind"], table["name"], table["strand"], strict=True))
-        self._index = Index(
+        self._index = IntervalIndex(
             table["start"].to_numpy(dtype=int),
             table["end"].to_numpy(dtype=int),
             table.index.to_numpy(dtype=int),
         )
 
-    def at(self, change: Change, rounds: Sequence[int]) -> list[Row]:
+    def at(self, change: Change, rounds: Sequence[int]) -> list[ConsequenceRow]:
         """A row a name that a change touches."""
         numbers = {n for by in rounds for n in self._index.touching(change.start + by, change.end + by)}
         rows = [
-            Row(Effect(_PLAIN[k]), str(name), "", str(s)) for k, name, s in (self._rows[n] for n in sorted(numbers))
+            ConsequenceRow(Effect(_PLAIN[k]), str(name), "", str(s))
+            for k, name, s in (self._rows[n] for n in sorted(numbers))
         ]
         return list(dict.fromkeys(rows))
 
 
-def _rows(models: GeneModels, change: Change, regions: Regions) -> list[Row]:
+def _rows(models: GeneModels, change: Change, regions: Regions) -> list[ConsequenceRow]:
     """Rows of one variant, gravest first."""
     rounds = models.rounds(change.chrom)
     numbers = models.touching(change.chrom, change.start, change.end)
@@ -115,10 +116,10 @@ def _rows(models: GeneModels, change: Change, regions: Regions) -> list[Row]:
     rows = [row for n in numbers if (row := _row(models, models.transcript(n), change, room)) is not None]
     genes = {r.gene for r in rows}
     rows += [r for r in regions.at(change, rounds) if r.gene not in genes]
-    return sorted(rows, key=lambda r: r.key) or [Row(Effect("intergenic"), *_NONE)]
+    return sorted(rows, key=lambda r: r.key) or [ConsequenceRow(Effect("intergenic"), *_NONE)]
 
 
-def _row(models: GeneModels, t: Transcript, change: Change, room: tuple[int, int]) -> Row | None:
+def _row(models: GeneModels, t: CodedTranscript, change: Change, room: tuple[int, int]) -> ConsequenceRow | None:
     """What a change does in a transcript, from whichever side of the origin it touches it; None where it does not."""
     rows = []
     for by in models.rounds(change.chrom):
@@ -126,5 +127,5 @@ def _row(models: GeneModels, t: Transcript, change: Change, room: tuple[int, int
         outcome = effect(t, moved, models.bases, room)
         if outcome is not None:
             text = coding(t, moved, models.bases, room)
-            rows.append(Row(outcome, t.gene, t.name, t.strand, t.n_coding, text))
+            rows.append(ConsequenceRow(outcome, t.gene, t.name, t.strand, t.n_coding, text))
     return min(rows, key=lambda r: r.found.rank, default=None)

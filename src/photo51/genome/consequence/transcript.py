@@ -178,7 +178,7 @@ class Coding:
         return self.code.translate((self.letters + self.poly_a)[start : start + 3])
 
 
-class Transcript:
+class CodedTranscript:
     """One transcript: where it lies, and what it codes for.
 
     Parameters

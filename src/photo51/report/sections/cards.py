@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from photo51 import words
 from photo51.biomarkers import plots
-from photo51.biomarkers.card_picture import change_of, drugs_of
+from photo51.biomarkers.card_picture import change_text, drugs_of
 from photo51.report import svg
-from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verdict
+from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verdict_cell
 from photo51.run.opened import Run
 
 _CARD = Markup(
@@ -30,7 +30,7 @@ def blocks(run: Run, name: str, n: int) -> list[Block]:
     cited, near = run.of_set("card_features", name), run.of_set("card_neighbours", name)
     variants = run.of_set("variants", name).drop_duplicates("variant").set_index("variant")
     chosen = cards.sort_values(["score", "variant"], ascending=[False, True]).head(n).to_dict("records")
-    shown = Markup("").join(card(c, variants, cited, near) for c in chosen)
+    shown = Markup("").join(evidence_card(c, variants, cited, near) for c in chosen)
     shows_any = any(math.isfinite(c["probability"]) for c in chosen)
     return [
         Prose(
@@ -50,7 +50,7 @@ def _trust(bins: pd.DataFrame) -> list[Block]:
         f"Observed share of cases against the calibrated probability, in {len(bins)} bins of held-out variants; the"
         " diagonal is perfect."
     )
-    picture = svg.figure(lambda ax: plots.calibration(ax, bins), (3.2, 2.6), alt)
+    picture = svg.figure(lambda ax: plots.calibration_curve(ax, bins), (3.2, 2.6), alt)
     caption = (
         "How far the cards' probabilities can be trusted: held-out genes, 95 % intervals; the dotted diagonal is"
         " perfect."
@@ -80,7 +80,7 @@ def _meaning(record: dict[Any, Any]) -> str:
     )
 
 
-def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:
+def evidence_card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, near: pd.DataFrame) -> Markup:
     """One card as HTML."""
     name = record["variant"]
     facts: dict[Any, Any] = variants.loc[name].to_dict() if name in variants.index else {}
@@ -99,9 +99,9 @@ def card(record: dict[Any, Any], variants: pd.DataFrame, cited: pd.DataFrame, ne
     kind = [words.kind(str(facts.get("consequence", "")))]
     kind += [f"drug: {drug}"] if (drug := drugs_of(facts)) else []
     return _CARD.format(
-        title=" ".join(w for w in (str(facts.get("gene", "")), change_of(facts), name) if w),
+        title=" ".join(w for w in (str(facts.get("gene", "")), change_text(facts), name) if w),
         kind="; ".join(kind),
-        flag=verdict("untested", "unlike anything in the set") if record["out_of_domain"] else "",
+        flag=verdict_cell("untested", "unlike anything in the set") if record["out_of_domain"] else "",
         probability=_probability(record),
         meaning=_meaning(record),
         features=Markup("").join(lines),

@@ -7,7 +7,7 @@ import pandas as pd
 from photo51 import theme, words
 from photo51.findings.causes import declared, removed, steering
 from photo51.report import figures, svg
-from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict
+from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict_cell
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.known import names
 from photo51.run.opened import Run
@@ -86,7 +86,7 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
             q_cell(r.q),
             Cell(_speaks_for(r.steer_base, r.steer_change), r.steer_change),
             Cell(f"{r.firing_bases:,}", r.firing_bases),
-            verdict("yes" if r.q <= alpha else "no"),
+            verdict_cell("yes" if r.q <= alpha else "no"),
         ]
         for r in records(tested.sort_values("ablation_dnll", ascending=False))
     ]
@@ -160,7 +160,7 @@ def _steering(run: Run, draft: Draft) -> None:
             Cell(words.number(r.best_dose), r.best_dose),
             Cell(words.percent(r.nll_rise), r.nll_rise),
             "yes" if r.monotone else "no",
-            verdict("yes" if r.steers else "no", "steers" if r.steers else "does not"),
+            verdict_cell("yes" if r.steers else "no", "steers" if r.steers else "does not"),
         ]
         for r in records(tried_for)
     ]
@@ -207,5 +207,5 @@ def _dose_figure(doses: pd.DataFrame, target: str, oracle: str) -> Figure | None
         f"Effect of turning up {target} on {oracle}: {words.number(last['effect'])} at dose"
         f" {words.number(last['dose'])}; 99 % of random directions stay below {words.number(last['null_q99'])}."
     )
-    picture = svg.figure(lambda ax: figures.dose_response(ax, rows), (theme.WIDTH_1, 2.5), alt)
+    picture = svg.figure(lambda ax: figures.dose_response_plot(ax, rows), (theme.WIDTH_1, 2.5), alt)
     return Figure(picture, f"**{words.kind(target)}** on {oracle}; grey band: 99 % of random directions of equal size.")

@@ -70,7 +70,7 @@ def _heads(validation: str) -> tuple[Head, ...]:
     )
 
 
-def write(run: Run, name: str, draft: Draft, alpha: float) -> None:
+def add_cohort(run: Run, name: str, draft: Draft, alpha: float) -> None:
     """Add a cohort to the section."""
     tests, title = run.of_set("cohort_tests", name), name.replace("_", " ")
     discovered, opened = tests[tests["q"] <= alpha], bool(tests["val_p"].notna().any())

@@ -13,9 +13,9 @@ from photo51 import theme, words
 from photo51.enrichment.names import fallen
 from photo51.findings.concepts import CHECKS, best_of_classes
 from photo51.report import figures, svg
-from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict
+from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict_cell
 from photo51.report.feature_cards import feature_card
-from photo51.report.feature_text import called
+from photo51.report.feature_text import features_called
 from photo51.report.few_tables import few_tables
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.report.sentences import label
@@ -125,7 +125,7 @@ def _figure(best: pd.DataFrame) -> Figure:
         f" and neurons; the highest is {first['label']} with {words.fixed(first['f1_domain'])}, null"
         f" {words.fixed(first['f1_null95'])}."
     )
-    picture = svg.figure(lambda ax: figures.claims(ax, best), (theme.WIDTH_2, 0.2 * len(best) + 0.9), alt)
+    picture = svg.figure(lambda ax: figures.claims_plot(ax, best), (theme.WIDTH_2, 0.2 * len(best) + 0.9), alt)
     return Figure(
         picture,
         "Each line is one annotation class: the blue dot is its best feature, the other marks are what it must beat. n"
@@ -143,7 +143,7 @@ def _classes(best: pd.DataFrame, carries: pd.Series) -> Table:
             Cell(words.fixed(row["f1_domain"]), row["f1_domain"]),
             *(Cell(words.fixed(row[c]) if pd.notna(row[c]) else "–", row[c]) for c, _ in columns),
             Cell(f"{row['n_test_domains']:,}", row["n_test_domains"]),
-            verdict("yes" if named else "no", "named" if named else "not named"),
+            verdict_cell("yes" if named else "no", "named" if named else "not named"),
         ]
         for row, named in zip(best.to_dict("records"), carries, strict=True)
     ]
@@ -234,7 +234,7 @@ def _ledger(run: Run, draft: Draft) -> None:
         if len(checked):
             lost = checked[~checked["survives"].astype(bool)].drop_duplicates("feature")
             if len(lost):
-                first = called([int(f) for f in lost["feature"]], names(run))
+                first = features_called([int(f) for f in lost["feature"]], names(run))
                 draft.fail(
                     f"{len(lost):,} of {words.count(checked['feature'].nunique(), 'named feature')} fail to replicate"
                     f" {CHECKS.get(str(check), str(check))}: {words.listing(first, 8)}.",

@@ -44,7 +44,7 @@ def section(run: Run, n_cards: int = 4, alpha: float = 0.05) -> Section:
                 )
             )
     for name in run.sets("cohort_tests"):
-        cohort.write(run, name, draft, alpha)
+        cohort.add_cohort(run, name, draft, alpha)
     for table in ("variants", "cohort_tests"):
         if not run.has(table):
             draft.fail(run.absent(table), "not run")
@@ -88,9 +88,9 @@ def _prediction(whole: pd.DataFrame, c: Contrast, draft: Draft) -> None:
     rows = [
         [
             METHODS.get(str(r.method), str(r.method)),
-            interval(r.auroc_within, r.within_lo, r.within_hi),
-            interval(r.auroc, r.auroc_lo, r.auroc_hi),
-            interval(r.auprc, r.auprc_lo, r.auprc_hi),
+            interval_text(r.auroc_within, r.within_lo, r.within_hi),
+            interval_text(r.auroc, r.auroc_lo, r.auroc_hi),
+            interval_text(r.auprc, r.auprc_lo, r.auprc_hi),
             ROLES[str(r.role)],
         ]
         for r in records(whole)
@@ -161,7 +161,7 @@ def _gain(r: Record, g: Gain, c: Contrast, draft: Draft) -> None:
         )
 
 
-def interval(value: float, low: float = math.nan, high: float = math.nan) -> Cell:
+def interval_text(value: float, low: float = math.nan, high: float = math.nan) -> Cell:
     """An estimate with its interval, sorted by the estimate."""
     if not math.isfinite(value):
         return Cell("–")
@@ -194,7 +194,7 @@ def _strata(judged: pd.DataFrame, c: Contrast, draft: Draft) -> None:
             f"{int(rows_of_stratum['n_case'].max())} / {int(rows_of_stratum['n_control'].max())}",
             float(rows_of_stratum["n_case"].max()),
         )
-        rows.append([_stratum(str(stratum)), size, *(interval(float(auroc.get(m, math.nan))) for m in methods)])
+        rows.append([_stratum(str(stratum)), size, *(interval_text(float(auroc.get(m, math.nan))) for m in methods)])
     if rows:
         heads = [
             Head("Stratum"),

@@ -26,11 +26,11 @@ from photo51.report.blocks import (
     q_cell,
     records,
     rich,
-    verdict,
+    verdict_cell,
 )
-from photo51.report.feature_text import called
+from photo51.report.feature_text import features_called
 from photo51.report.sections.base import Draft, Section, absent, claims_of
-from photo51.report.shapes import Shape, alt, members_of, sentence, shapes, ticks, title, tuning
+from photo51.report.shapes import GroupShape, alt, members_of, shape_sentence, shape_title, shapes, ticks, tuning
 from photo51.run.known import names
 from photo51.run.opened import ALPHA, Run
 
@@ -143,7 +143,7 @@ def pictures(run: Run, clusters: list[int]) -> list[Block]:
     out: list[Block] = []
     for s in shapes(run, clusters):
         out += [
-            Heading(title(s.row)[0].upper() + title(s.row)[1:], f"group-{int(s.row['cluster'])}"),
+            Heading(shape_title(s.row)[0].upper() + shape_title(s.row)[1:], f"group-{int(s.row['cluster'])}"),
             Prose(linked(run, s.row, named)),
         ]
         if len(s.points):
@@ -156,14 +156,14 @@ def linked(run: Run, row: Any, named: pd.DataFrame) -> str:
     features = members_of(row)
     if len(features) > MEMBERS:  # the named ones first
         features = sorted(features, key=lambda f: f not in named.index)
-    listed = words.listing(called(features, named), 8)
+    listed = words.listing(features_called(features, named), 8)
     return (
-        f"{sentence(run, row, named.iloc[:0])} {'Its features' if len(features) <= MEMBERS else 'Among them'}:"
+        f"{shape_sentence(run, row, named.iloc[:0])} {'Its features' if len(features) <= MEMBERS else 'Among them'}:"
         f" {listed}."
     )
 
 
-def _embedding(s: Shape) -> Figure:
+def _embedding(s: GroupShape) -> Figure:
     sample = np.unique(np.linspace(0, len(s.points) - 1, min(SHOWN, len(s.points))).round().astype(np.int64))
     table = s.points[["axis_1", "axis_2"]].assign(value=s.values).iloc[sample]
     picture = svg.figure(
@@ -179,7 +179,7 @@ def _embedding(s: Shape) -> Figure:
     )
 
 
-def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
+def _tuning(run: Run, s: GroupShape, named: pd.DataFrame) -> list[Figure]:
     if s.row["coordinate"] == "none" or not np.isfinite(s.points["coordinate"]).any():
         return []
     matrix = tuning(run, s)
@@ -188,16 +188,16 @@ def _tuning(run: Run, s: Shape, named: pd.DataFrame) -> list[Figure]:
         return []
     sample = live[np.unique(np.linspace(0, len(live) - 1, min(MEMBERS, len(live))).round().astype(np.int64))]
     matrix, members = matrix[sample], [s.members[i] for i in sample]
-    label = [plain_text(c) for c in called(members, named)]
+    label = [plain_text(c) for c in features_called(members, named)]
     table = pd.DataFrame(matrix, index=[t if len(t) <= 28 else t[:27] + "…" for t in label])
     along = "coordinate: once round" if s.row["coordinate"] == "angle" else "coordinate: from one end to the other"
     peaks = len(set(matrix.argmax(axis=1)))
     caption = (
-        f"Mean activation of {words.count(len(members), 'feature')} along {title(s.row)}; their largest values lie in"
-        f" {peaks} of {matrix.shape[1]} parts."
+        f"Mean activation of {words.count(len(members), 'feature')} along {shape_title(s.row)}; their largest values"
+        f" lie in {peaks} of {matrix.shape[1]} parts."
     )
     picture = svg.figure(
-        lambda ax: shape_figures.tuning(ax, table, along),
+        lambda ax: shape_figures.tuning_plot(ax, table, along),
         (theme.WIDTH_1 * 1.15, max(1.6, 0.16 * len(members) + 0.7)),
         caption,
     )
@@ -248,7 +248,11 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
                 _beside(dimension, r["dimension_null"], 1),
                 _beside(r["longest_loop"], r["longest_loop_null"]),
                 str(r["why"]),
-                verdict("yes", "beyond chance") if r["q_dependence"] <= ALPHA else verdict("no", "not beyond"),
+                (
+                    verdict_cell("yes", "beyond chance")
+                    if r["q_dependence"] <= ALPHA
+                    else verdict_cell("no", "not beyond")
+                ),
             ]
         )
     note = (
@@ -361,7 +365,7 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
             _number(r.null),
             q_cell(r.p),
             str(r.note),
-            verdict({"shown": "yes", "not shown": "no"}.get(str(r.verdict), "untested"), str(r.verdict)),  # type: ignore[arg-type]
+            verdict_cell({"shown": "yes", "not shown": "no"}.get(str(r.verdict), "untested"), str(r.verdict)),  # type: ignore[arg-type]
         ]
         for r in records(table)
     ]

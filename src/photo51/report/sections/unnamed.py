@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from photo51 import words
 from photo51.findings.unannotated import without_control
-from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict
+from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict_cell
 from photo51.report.feature_cards import feature_card
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.feature import FeatureFacts
@@ -106,7 +106,7 @@ def _proof(run: Run, draft: Draft) -> None:
             f"{{f{r.best_feature}}}" if r.best_feature >= 0 else "–",
             Cell(words.fixed(r.best_f1), r.best_f1),
             str(r.best_rank) if r.best_rank else f"not in it: {r.best_gate}",
-            verdict("yes" if r.recovered else "no", "recovered" if r.recovered else "missed"),
+            verdict_cell("yes" if r.recovered else "no", "recovered" if r.recovered else "missed"),
         ]
         for r in records(tested)
     ]
@@ -160,7 +160,7 @@ def _table(run: Run, queue: pd.DataFrame) -> Table:
                 Cell(words.number(r.n_eff, 2), r.n_eff),
                 f"`{shared}`" if shared else "–",
                 closest,
-                verdict("yes" if r.novel else "untested", "novel" if r.novel else "ranked"),
+                verdict_cell("yes" if r.novel else "untested", "novel" if r.novel else "ranked"),
             ]
         )
     note = (
