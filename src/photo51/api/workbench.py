@@ -18,7 +18,7 @@ from photo51.api.results import Results
 from photo51.api.sequences import TYPED, Place, Read, TypedBases, typed_sequence
 from photo51.api.writing import Writing
 from photo51.config.interventions import AttributionParams, UnitParams
-from photo51.effects.notation import Found, read_variant
+from photo51.effects.notation import GenomeVariant, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.interventions.dictionary import units_of_table
 from photo51.interventions.explain import Explained, explain_place
@@ -299,7 +299,7 @@ class Workbench(Writing):
 
     # ---- variants
 
-    def variants(self, text: str) -> list[Found]:
+    def variants(self, text: str) -> list[GenomeVariant]:
         """A variant of the run's genomes as people write it; of a protein change every smallest change that makes it.
 
         Raises
@@ -323,7 +323,7 @@ class Workbench(Writing):
         InputError
             As `variants`.
         """
-        from photo51.effects.score import score
+        from photo51.effects.score import score_file
 
         variants = self.variants(text)
         genome = variants[0].genome
@@ -332,10 +332,10 @@ class Workbench(Writing):
         with TemporaryDirectory(prefix="photo51-") as folder:
             path = Path(folder) / "variants.tsv"
             path.write_text("\n".join(lines) + "\n")
-            table, _ = score(self._need("a variant").genomes.folder, [path], self.model, self.sae, genome=genome)
+            table, _ = score_file(self._need("a variant").genomes.folder, [path], self.model, self.sae, genome=genome)
         return table
 
-    def alleles(self, variant: Found, *, context: int = CONTEXT, flank: int = 40) -> tuple[Read, Read, int]:
+    def alleles(self, variant: GenomeVariant, *, context: int = CONTEXT, flank: int = 40) -> tuple[Read, Read, int]:
         """Reference and alternative read with the same context, `flank` bases on either side; and where the change
         begins in both.
         """

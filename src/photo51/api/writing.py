@@ -15,14 +15,14 @@ from photo51.config.base import validated
 from photo51.config.interventions import PaintParams, RuleFile, SamplingParams, SteerParams
 from photo51.genome.alphabet import decode
 from photo51.interventions import live
-from photo51.interventions.bundles import Bundle, parse_bundle, parts
+from photo51.interventions.bundles import Bundle, concept_parts, parse_bundle
 from photo51.interventions.canvas import BLEND, Canvas, Paint
 from photo51.interventions.dictionary import Instrument, activations
 from photo51.interventions.opening import FastaBases, Opened, read_sequence, reference_windows
 from photo51.interventions.oracles import oracles
 from photo51.interventions.painting import Painted, Painting, overlap, read_track
 from photo51.interventions.repainting import painting_steps
-from photo51.interventions.rule_set import Verdict, check_rule, compile_rules
+from photo51.interventions.rule_set import FiringVerdict, check_rule, compile_rules
 from photo51.interventions.rules import RuleRun, RuleStep, rule_steps
 from photo51.interventions.steer import Steered, steer
 from photo51.shipped import shipped
@@ -187,7 +187,7 @@ class Writing:
         instrument = self.instrument
         x = activations(instrument.model, instrument.site, instrument.ids(self.reference(seed))).flatten(0, 1)
         codes = instrument.dictionary.encode(x, members).float().cpu().numpy()
-        return parts(concept, codes, instrument.units, n_parts=n, seed=seed)
+        return concept_parts(concept, codes, instrument.units, n_parts=n, seed=seed)
 
     # ---- painting
 
@@ -287,7 +287,7 @@ class Writing:
 
     # ---- rules
 
-    def check_rules(self, rules: Sequence[Mapping[str, Any]], *, length: int, prompt: str = "") -> list[Verdict]:
+    def check_rules(self, rules: Sequence[Mapping[str, Any]], *, length: int, prompt: str = "") -> list[FiringVerdict]:
         """Say of each rule, before it runs, whether it can fire within `length` bases after a prompt.
 
         Raises

@@ -85,7 +85,7 @@ def dictionary_for(
 
 
 class Rows:
-    """Activations in memory, as `photo51.sae.training.Source`."""
+    """Activations in memory, as `photo51.sae.training.ActivationSource`."""
 
     seed = 7
 
