@@ -217,14 +217,16 @@ LAYOUT: MappingProxyType[str, RunFile] = MappingProxyType(
             "interventions/frameshift_profile.parquet", "frameshift", "Profile after a frameshift"
         ),
         # what the model has learnt
-        "learnt_words": Place("learnt/words/words.parquet", "words", "Rates of words", _LEARNT),
-        "learnt_windows": Place("learnt/diff/windows.parquet", "diff", "Difference from another model", _LEARNT),
-        "learnt_positions": Place("learnt/diff/positions.parquet", "diff", "Positions of largest difference", _LEARNT),
-        "learnt_gate": Place("learnt/diff/gate.parquet", "diff", "Equivalence to another model", _LEARNT),
-        "learnt_memory": Place("learnt/memory/classes.parquet", "memory", "Recitation by copy number", _LEARNT),
-        "learnt_sequences": Place("learnt/memory/memory.parquet", "memory", "Recited sequences", _LEARNT),
-        "learnt_records": Place("learnt/debug-data/records.parquet", "debug-data", "Records of a corpus", _LEARNT),
-        "learnt_disparity": Place(
+        "learnt_words": RunFile("learnt/words/words.parquet", "words", "Rates of words", _LEARNT),
+        "learnt_windows": RunFile("learnt/diff/windows.parquet", "diff", "Difference from another model", _LEARNT),
+        "learnt_positions": RunFile(
+            "learnt/diff/positions.parquet", "diff", "Positions of largest difference", _LEARNT
+        ),
+        "learnt_gate": RunFile("learnt/diff/gate.parquet", "diff", "Equivalence to another model", _LEARNT),
+        "learnt_memory": RunFile("learnt/memory/classes.parquet", "memory", "Recitation by copy number", _LEARNT),
+        "learnt_sequences": RunFile("learnt/memory/memory.parquet", "memory", "Recited sequences", _LEARNT),
+        "learnt_records": RunFile("learnt/debug-data/records.parquet", "debug-data", "Records of a corpus", _LEARNT),
+        "learnt_disparity": RunFile(
             "learnt/debug-data/disparity.parquet", "debug-data", "What a corpus would teach", _LEARNT
         ),
         # what is claimed
