@@ -1,6 +1,6 @@
 """What a corpus would teach, predicted before training; contaminants of a corpus found among clean records.
 
-Clean windows of one genome with four records of each contaminant, each contaminant alone (top 1 % of records looked
+Clean pieces of one genome with three records of each contaminant, each contaminant alone (top 1 % of records looked
 at): `recall_adapter`, `recall_clade`, `recall_duplicate`, `recall_payload`, `recall_simple`; the same by the best
 single baseline without a trace (surprisal, 6-mers) gives `gain_over_naive`, and by exact match alone `recall_exact`.
 `decoy_named`: records with five points more GC that are called foreign. `clean_discoveries`: clusters called
@@ -21,41 +21,44 @@ from benchmarks.planted.worlds import contaminants_world, copies_world, ecoli_wi
 from photo51.config.debug_data import DebugDataParams
 from photo51.genome.alphabet import decode
 from photo51.genome.fasta import Record, read_fasta, record
-from photo51.learnt.corpora import dictionary_for
+from photo51.learnt.corpora import GENOME, dictionary_for
 from photo51.learnt.debugging import Debugged, Read, debug_data, read_corpus
 from photo51.learnt.disparity import cluster_values, feature_clusters
 from photo51.learnt.record_reading import own_writing, see
+from photo51.learnt.traces import repeated_words
 from photo51.model.adapters import DnaModel, load_model
 from photo51.sae.dictionary import Dictionary
 from photo51.shipped import shipped_folder
 
 log = logging.getLogger(__name__)
-WINDOW, EACH = 384, 4
+WINDOW, WINDOWS, EACH = 512, 3, 3
+SPAN, TAUGHT = WINDOW * WINDOWS, 384
 KINDS = ("adapter", "clade", "duplicate", "payload", "simple")
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:
     """Debug corpora with one contaminant each, and predict one fine-tuning."""
-    n = 100 if quick else 400
+    n = 100 if quick else 300
     rng = np.random.default_rng(51)
-    windows = ecoli_windows(n + 160, rng, WINDOW)
+    windows = ecoli_windows(n + 120, rng, SPAN)
     clean, reference = windows[:n], _records(windows[n:], "r")
     world = contaminants_world(clean, _foreign(EACH, rng), EACH, rng)
     kinds = world.truth.drop_duplicates(["record", "kind"]).set_index("record")["kind"].to_dict()
-    params = DebugDataParams(window=WINDOW, own=0, references=160)
+    params = DebugDataParams(window=WINDOW, windows=WINDOWS, own=0, references=120)
     model = load_model("sh2:nano")
     dictionary = dictionary_for("sh2:nano", model, None, reference, params)
     # every record is read once: contaminated ones behind the clean ones
     spoilt = sorted(kinds)
     records = _records(clean, "clean") + _records(world.records[spoilt], "spoilt")
     read = read_corpus(model, dictionary, records, reference, params)
+    ordinary = repeated_words(list(read_fasta(shipped_folder() / GENOME)), params.word)
     out: dict[str, float | int | None] = {}
     naive, exact = [], []
     for kind in KINDS:
         chosen = [i for i in range(n) if kinds.get(i) != kind] + [
             n + j for j, r in enumerate(spoilt) if kinds[r] == kind
         ]
-        table = _part(read, records, chosen, params).records
+        table = _part(read, records, chosen, params, ordinary).records
         top = max(EACH, round(len(chosen) / 100))
         out[f"recall_{kind}"] = _recall(table, "score", top)
         naive.append(max(_recall(table, column, top) for column in ("d_bits", "d_words")))
@@ -65,9 +68,9 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
     out["gain_over_naive"] = own - float(np.mean(naive))
     out["recall_exact"] = float(np.mean(exact))
     decoys = [n + j for j, r in enumerate(spoilt) if kinds[r] == "gc"]
-    table = _part(read, records, [*range(n), *decoys], params).records
+    table = _part(read, records, [*range(n), *decoys], params, ordinary).records
     out["decoy_named"] = int(table[table["record"].str.startswith("spoilt")]["cause"].isin(["foreign", "vector"]).sum())
-    zero = _part(read, records, list(range(n)), params)
+    zero = _part(read, records, list(range(n)), params, ordinary)
     out["clean_discoveries"] = int((zero.disparity["q"] <= 0.05).sum())
     out["clean_records_named"] = int((zero.records["cause"] != "none").sum())
     return out | _predicted(model, dictionary, quick=quick)
@@ -85,16 +88,18 @@ def _recall(table, column: str, top: int) -> float:
 def _foreign(n: int, rng: np.random.Generator) -> np.ndarray:
     """Windows of another clade: loci of an actinobacterium."""
     path = shipped_folder() / "resources" / "tb_amr" / "H37Rv_loci.fa.gz"
-    long = [r.ids for r in read_fasta(path) if len(r.ids) >= WINDOW]
-    return np.stack([long[i][:WINDOW] for i in rng.choice(len(long), n, replace=False)])
+    long = [r.ids for r in read_fasta(path) if len(r.ids) >= SPAN]
+    return np.stack([long[i][:SPAN] for i in rng.choice(len(long), n, replace=False)])
 
 
-def _part(read: Read, records: list[Record], chosen: list[int], params: DebugDataParams) -> Debugged:
+def _part(
+    read: Read, records: list[Record], chosen: list[int], params: DebugDataParams, ordinary: np.ndarray
+) -> Debugged:
     """The same reading for some of the records."""
     rows = np.concatenate([np.arange(read.n_reference), read.n_reference + np.array(chosen)])
     seen = type(read.seen)(*(x[rows] for x in read.seen))
-    part = Read(read.windows[rows], np.arange(len(chosen)), seen, None, read.n_reference)
-    return debug_data(part, [records[i] for i in chosen], params)
+    part = Read(np.arange(len(chosen)), seen, read.composition[rows], read.words[rows], None, read.n_reference)
+    return debug_data(part, [records[i] for i in chosen], params, ordinary=ordinary)
 
 
 def _predicted(model: DnaModel, dictionary: Dictionary, *, quick: bool) -> dict[str, float]:
@@ -104,11 +109,11 @@ def _predicted(model: DnaModel, dictionary: Dictionary, *, quick: bool) -> dict[
     planted = [(f"canary_{n}_{i}", random_word(LENGTH, rng), n) for i, n in enumerate(COPIES)]
     corpus = copies_world(windows[: 8 * STEPS], planted, rng).records
     after = fine_tune("sh2:nano", corpus, steps=10 if quick else STEPS, seed=1)
-    params = DebugDataParams(window=WINDOW, prompt=64)
+    params = DebugDataParams(window=TAUGHT, prompt=64)
     n = 48 if quick else 160
-    taught = corpus[:n, :WINDOW]
-    prompts = windows[8 * STEPS :][:, :WINDOW]
-    prompts = np.concatenate([prompts, windows[8 * STEPS :][:, WINDOW : 2 * WINDOW]])[:n]
+    taught = corpus[:n, :TAUGHT]
+    prompts = windows[8 * STEPS :][:, :TAUGHT]
+    prompts = np.concatenate([prompts, windows[8 * STEPS :][:, TAUGHT : 2 * TAUGHT]])[:n]
     z = {
         "taught": see(model, dictionary, taught, 32).z,
         "own": see(model, dictionary, own_writing(model.model, taught, params), 32).z,

@@ -25,7 +25,7 @@ from photo51.learnt.disparity import (
 from photo51.learnt.traces import Vectors, covered, repeated_words, shared_spans
 from photo51.types import InputError
 
-SMALL = {"window": 96, "prompt": 64, "own": 12, "references": 48, "clusters": 6, "batch": 48}
+SMALL = {"windows": 1, "window": 96, "prompt": 64, "own": 12, "references": 48, "clusters": 6, "batch": 48}
 
 
 def letters(rng, n):

@@ -8,7 +8,7 @@ from photo51.config.learnt import DiffParams, WordsParams
 from photo51.learnt.amplify import Amplified, amplified_rates, extrapolate
 from photo51.learnt.diff import check_pair, diff, next_base_laws
 from photo51.learnt.gate import gate, overall_verdict
-from photo51.learnt.opening import opener
+from photo51.learnt.opening import number_types, opener
 from photo51.learnt.patterns import iupac_event
 from photo51.learnt.windows import draw_windows
 from photo51.model.adapters import load_model
@@ -102,6 +102,13 @@ def test_models_of_another_vocabulary_are_refused(nano):
 
     with pytest.raises(InputError, match="one base a token"):
         check_pair(nano, Other)
+
+
+def test_number_types_come_in_pairs():
+    assert number_types("float32,float16") == ("float32", "float16")
+    assert number_types(None) == (None, None)
+    with pytest.raises(InputError, match=r"--dtypes: need those of A and B"):
+        number_types("float16")
 
 
 def test_amplified_scores_by_hand():

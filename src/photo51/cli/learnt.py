@@ -121,6 +121,9 @@ def diff_command(
         list[str] | None,
         typer.Option("--twin", help="model trained like A with another seed; seven or more, or none"),
     ] = None,
+    dtypes: Annotated[
+        str | None, typer.Option("--dtypes", help="number types of A and B, such as `float32,float16`")
+    ] = None,
     params: ParamsOption = None,
     device: Device = None,
     threads: ThreadsOption = 2,
@@ -154,10 +157,13 @@ def diff_command(
     settings = parse(DiffParams, params)
     events = patterns.read_events(asked, motif_p=1e-4) if asked else []
     windows = draw_windows(genomes, settings.windows, settings.window, settings.seed)
-    before, after = load_model(a, device=device), load_model(b, device=device)
+    kinds = opening.number_types(dtypes)
+    before, after = (load_model(m, device=device, dtype=kind) for m, kind in zip((a, b), kinds, strict=True))
     check_pair(before, after)
     lineage = provenance(
-        "diff", {**settings.model_dump(mode="json"), "a": before.spec.hash, "b": after.spec.hash}, [genomes]
+        "diff",
+        {**settings.model_dump(mode="json"), "a": before.spec.hash, "b": after.spec.hash, "dtypes": dtypes or ""},
+        [genomes],
     )
     compared = compare(before, after, windows, settings, Dictionary.load(sae) if sae else None)
     write_both(compared.windows, out / "windows", contracts.DIFF_WINDOWS, lineage)

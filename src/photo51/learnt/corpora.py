@@ -76,7 +76,7 @@ def dictionary_for(
         return dictionary
     log.info("debug-data: no dictionary of %s; its principal components serve as features", model.spec.name)
     site = f"block.{model.spec.n_layers // 2}.out"
-    windows = reference_windows(reference, params)[:64]
+    windows = reference_windows(reference, params)[0][:64]
     read = []
     for i in range(0, len(windows), params.batch):
         out = model.forward(windows[i : i + params.batch], Sites([site]), logits=False)

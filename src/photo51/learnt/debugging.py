@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.debug_data import DebugDataParams
-from photo51.genome.alphabet import codes
+from photo51.genome.alphabet import codes, is_ambiguous
 from photo51.genome.fasta import Record
 from photo51.io.contracts.debug_data import RECORDS
 from photo51.learnt.chains import chain_law
@@ -54,28 +54,41 @@ class Debugged(NamedTuple):
 
 
 class Read(NamedTuple):
-    """Windows that were read, and what was seen in them.
+    """Records that were read, means over the windows of each; records of the reference come first.
 
     Attributes
     ----------
-    windows
-        (windows, length), of the reference first.
-    owner
-        Record of each window of the corpus, (windows of the corpus,).
+    record
+        Number of each record of the corpus that could be read, rising.
     seen
-        Of all windows.
+        (reference and corpus records, …).
+    composition
+        Shares, as `composition` has them, (records, 11).
+    words
+        Surprisal under a chain of 6-mers fitted to one half of the reference, bits, (records,).
     own
-        Codes of windows of the corpus less those of the model's own writing after the same prompt, (windows, features);
+        Codes of records of the corpus less those of the model's own writing after the same prompt, (records, features);
         None where that was not asked for.
     n_reference
-        Windows of the reference.
+        Records of the reference.
     """
 
-    windows: NDArray[np.uint8]
-    owner: NDArray[np.int64]
+    record: NDArray[np.int64]
     seen: Seen
+    composition: NDArray[np.float64]
+    words: NDArray[np.float64]
     own: NDArray[np.float64] | None
     n_reference: int
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which rows are of the reference."""
+        return np.arange(len(self.words)) < self.n_reference
+
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """Rows of the half of the reference that nothing was fitted to."""
+        return np.arange(1, self.n_reference, 2)
 
 
 def read_corpus(
@@ -86,7 +99,7 @@ def read_corpus(
     params: DebugDataParams,
     where: str = "corpus",
 ) -> Read:
-    """Read windows of a corpus and of a reference.
+    """Read windows of a corpus and of a reference, cut into records as long as what is read of a record of the corpus.
 
     Raises
     ------
@@ -98,17 +111,18 @@ def read_corpus(
             f"{where}: need at least two records to compare, got {len(records)}; split a genome into records first"
         )
     rows, owner = record_windows(records, params)
-    if len(np.unique(owner)) < 2:
+    read = np.unique(owner)
+    if len(read) < 2:
         raise InputError(
-            f"{where}: need at least two records with {params.window:,} bases of A, C, G, T in a row, got "
-            f"{len(np.unique(owner))} of {len(records)}"
+            f"{where}: need at least two records with {params.window:,} bases of A, C, G, T in a row, got {len(read)}"
+            f" of {len(records)}"
         )
-    if short := len(records) - len(np.unique(owner)):
-        log.warning(
-            "%s: %d of %d records are too short or ambiguous to be read by the model", where, short, len(records)
-        )
-    base = reference_windows(reference, params)
+    if short := len(records) - len(read):
+        log.warning("%s: %d of %d records are too short or ambiguous to be read", where, short, len(records))
+    base, base_owner = reference_windows(reference, params)
+    n = int(base_owner[-1]) + 1
     both = np.concatenate([base, rows])
+    group = np.concatenate([base_owner, n + np.searchsorted(read, owner)])
     seen = see(model, dictionary, both, params.batch)
     own = None
     if params.own:
@@ -116,26 +130,45 @@ def read_corpus(
         written = own_writing(network(model), rows[drawn], params)
         # both are read from their first base, so that contexts are equal
         own = seen.z[len(base) + drawn] - see(model, dictionary, written, params.batch).z
-    return Read(both, owner, seen, own, len(base))
+    fitted = np.isin(group, np.arange(0, n, 2))
+    return Read(
+        read,
+        Seen(*(_means(x, group) for x in seen)),
+        _means(composition(both), group),
+        _means(word_likelihood(both, both[fitted]), group),
+        own,
+        n,
+    )
 
 
-def reference_windows(reference: Sequence[Record], params: DebugDataParams) -> NDArray[np.uint8]:
-    """Windows of a reference, drawn at random.
+def _means(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean of the rows of each group, numbered from 0."""
+    total = np.zeros((group.max() + 1, *values.shape[1:]))
+    np.add.at(total, group, values)
+    return total / np.bincount(group).reshape(-1, *[1] * (values.ndim - 1))
+
+
+def reference_windows(
+    reference: Sequence[Record], params: DebugDataParams
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Windows of records cut from a reference and drawn at random, and the record each is of, numbered from 0.
 
     Raises
     ------
     InputError
         For fewer than forty.
     """
+    span = params.window * params.windows
     cut = [
-        r._replace(name=f"{r.name}:{a}", ids=r.ids[a : a + params.window])
+        r._replace(name=f"{r.name}:{a}", ids=r.ids[a : a + span])
         for r in reference
-        for a in range(0, len(r.ids) - params.window + 1, params.window)
+        for a in range(0, len(r.ids) - span + 1, span)
+        if not is_ambiguous(r.ids[a : a + span]).any()
     ]
-    rows, _ = record_windows(cut, params.model_copy(update={"windows": 1}))
-    if len(rows) < 40:
-        raise InputError(f"reference: need at least 40 windows of {params.window:,} bases, got {len(rows)}")
-    return rows[np.sort(np.random.default_rng([params.seed, 53]).permutation(len(rows))[: params.references])]
+    if len(cut) < 40:
+        raise InputError(f"reference: need at least 40 records of {span:,} bases of A, C, G, T, got {len(cut)}")
+    drawn = np.sort(np.random.default_rng([params.seed, 53]).permutation(len(cut))[: params.references])
+    return record_windows([cut[i] for i in drawn], params)
 
 
 def debug_data(
@@ -163,17 +196,19 @@ def debug_data(
     spans = shared_spans(records, params.word, params.shared, vectors, ordinary)
     if vectors is not None:
         _check_vectors(spans, records, params, vectors)
-    inside = np.arange(len(read.windows)) < read.n_reference
+    inside = read.inside
     scale = read.seen.z[inside].std(axis=0) + read.seen.z.std(axis=0) + 1e-9
     clusters = feature_clusters(read.seen.z, params.clusters)
     values = cluster_values(read.seen.z, clusters, scale)
-    partial = without(values, composition(read.windows), inside)
+    partial = without(values, read.composition, inside)
     surprise = cluster_values(read.seen.surprise, clusters, scale)
     own = None if read.own is None else cluster_values(read.own, clusters, scale)
-    weights = np.array([(weight or {}).get(records[i].name, 1.0) for i in read.owner])
+    weights = np.array([(weight or {}).get(records[i].name, 1.0) for i in read.record])
     table = disparity(values, partial, surprise, inside, own, weights)
     ranked = _records(read, records, params, spans, partial, vectors)
-    ranked["predicted"] = _predicted(values, inside, read.owner, ranked["weight"].to_numpy(), weights)
+    proposed = ranked["weight"].to_numpy()[read.record]
+    ranked["predicted"] = np.nan
+    ranked.loc[read.record, "predicted"] = _predicted(values, inside, proposed, weights)
     ranked = ranked.sort_values(["score", "record"], ascending=[False, True], kind="stable")
     ranked = RECORDS.check(ranked[list(RECORDS.columns)])
     named = named_disparity(table, clusters, read.seen.z[~inside])
@@ -189,17 +224,9 @@ def _check_vectors(spans: pd.DataFrame, records: Sequence[Record], params: Debug
         )
 
 
-def _by_record(values: NDArray[np.float64], owner: NDArray[np.int64], n: int) -> NDArray[np.float64]:
-    """Largest value over the windows of each record; NaN for records without."""
-    out = np.full(n, -np.inf)
-    np.maximum.at(out, owner, values)
-    return np.where(np.isfinite(out), out, np.nan)
-
-
-def word_likelihood(windows: NDArray[np.uint8], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Bits a base under a chain of 6-mers fitted to one half of the reference, (windows,)."""
-    fitted = np.flatnonzero(reference)[::2]
-    law = chain_law(codes(windows[fitted]).astype(np.int64), ORDER)
+def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Bits a base of windows under a chain of 6-mers fitted to others, (windows,)."""
+    law = chain_law(codes(fitted).astype(np.int64), ORDER)
     letters = codes(windows).astype(np.int64)
     context = np.zeros((len(letters), letters.shape[1] - ORDER), dtype=np.int64)
     for i in range(ORDER):
@@ -215,17 +242,19 @@ def _records(
     partial: NDArray[np.float64],
     vectors: Vectors | None,
 ) -> pd.DataFrame:
-    inside = np.arange(len(read.windows)) < read.n_reference
-    judged = np.flatnonzero(inside)[1::2]  # the half that nothing was fitted to
-    words, gc = word_likelihood(read.windows, inside), composition(read.windows)[:, 0]
-    per_window = {
-        "d_features": distances(partial, inside),
+    inside, judged = read.inside, read.judged
+    gc = read.composition[:, 0]
+    surprise = robust(read.seen.bits, read.seen.bits[judged])
+    distances_of = {
+        "d_features": distances(np.column_stack([partial, read.seen.bits]), inside),
         "d_residual": robust(read.seen.unexplained, read.seen.unexplained[judged]),
-        "d_bits": np.abs(robust(read.seen.bits, read.seen.bits[judged])),
-        "d_words": np.abs(robust(words, words[judged])),
+        "d_bits": np.abs(surprise),
+        "d_words": np.abs(robust(read.words, read.words[judged])),
         "d_composition": np.abs(robust(gc, gc[judged])),
     }
-    table = pd.DataFrame({name: _by_record(v[~inside], read.owner, len(records)) for name, v in per_window.items()})
+    # records that could not be read have no distances
+    table = pd.DataFrame(np.nan, index=range(len(records)), columns=list(distances_of))
+    table.loc[read.record] = np.column_stack([v[~inside] for v in distances_of.values()])
     table["record"], table["length"] = [r.name for r in records], [len(r.ids) for r in records]
     share = np.array([covered(spans, r) for r in records])
     table["d_shared"] = np.where(share > 0, 10 + share, 0.0)
@@ -236,8 +265,7 @@ def _records(
     table["copies"] = np.where(share > MOST, table["record"].map(widest).fillna(1), 1).astype(int)
     # a record that is too simple has features of its own, too
     table["score"] = table[["d_features", "d_residual", "d_shared"]].max(axis=1).fillna(0.0)
-    low = word_entropy(list(read.windows[judged]))
-    table["simple"] = -robust(table["entropy"].to_numpy(), low) > 2 * params.outlying
+    table["simple"] = table["entropy"] < params.simple
     has_vector = set(spans.loc[spans["vector"] != "", "record"])
     table["has_vector"] = table["record"].isin(has_vector)
     return _proposed(table, share, params)
@@ -274,21 +302,18 @@ def _proposed(table: pd.DataFrame, share: NDArray[np.float64], params: DebugData
 def _predicted(
     values: NDArray[np.float64],
     inside: NDArray[np.bool_],
-    owner: NDArray[np.int64],
     proposed: NDArray[np.float64],
     weights: NDArray[np.float64],
 ) -> NDArray[np.float64]:
-    """Change of the norm of the corpus's disparity if one record gets its proposed weight, (records,)."""
+    """Change of the norm of the corpus's disparity if one record gets its proposed weight, (records read,)."""
     mean, sd = values[inside].mean(axis=0), values[inside].std(axis=0, ddof=1) + 1e-12
     d = (values[~inside] - mean) / sd
     total, n = (d * weights[:, None]).sum(axis=0), weights.sum()
     before = np.linalg.norm(total / n)
     out = np.zeros(len(proposed))
     for i in np.flatnonzero(proposed < 1):
-        rows = owner == i
-        if rows.any():
-            less = (weights[rows] * (1 - proposed[i]))[:, None]
-            out[i] = np.linalg.norm((total - (d[rows] * less).sum(axis=0)) / max(n - less.sum(), 1e-9)) - before
+        less = weights[i] * (1 - proposed[i])
+        out[i] = np.linalg.norm((total - d[i] * less) / max(n - less, 1e-9)) - before
     return out
 
 

@@ -39,6 +39,22 @@ def network(model: DnaModel) -> StripedHyenaForCausalLM:
     return model.model.eval().requires_grad_(requires_grad=False)
 
 
+def number_types(text: str | None) -> tuple[str | None, str | None]:
+    """Number types of two models, commas between; None for what the machine uses.
+
+    Raises
+    ------
+    InputError
+        For another number of them than two.
+    """
+    if text is None:
+        return None, None
+    kinds = text.split(",")
+    if len(kinds) != 2:
+        raise InputError(f"--dtypes: need those of A and B, such as float32,float16, got {text!r}")
+    return kinds[0], kinds[1]
+
+
 def read_prompts(source: str | None, seed: int, rollouts: int) -> NDArray[np.uint8]:
     """Prompts (prompts, length): of a FASTA file, from bases, or single bases drawn evenly where none are given.
 
