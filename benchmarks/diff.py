@@ -29,7 +29,7 @@ from photo51.model.native import Native
 
 log = logging.getLogger(__name__)
 LENGTH, RECORDS, WORD = 1_024, 600, 16
-ALPHAS = (1.0, 2.0, 4.0)
+ALPHAS = (0.5, 1.0, 2.0, 4.0)
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:

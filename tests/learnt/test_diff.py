@@ -111,6 +111,14 @@ def test_number_types_come_in_pairs():
         number_types("float16")
 
 
+def test_scores_that_overflow_are_named(nano, fasta):
+    other = load_model("sh2:nano")
+    with torch.inference_mode():
+        other.model.norm.scale.fill_(float("inf"))
+    with pytest.raises(InputError, match=r"got others from sh2:nano in float32"):
+        next_base_laws(nano, other, draw_windows(fasta, 2, 128, 1).plus, 2)
+
+
 def test_amplified_scores_by_hand():
     a = MarkovStream(np.array([[0.25, 0.25, 0.25, 0.25]]), np.array([0]))
     b = MarkovStream(np.array([[0.4, 0.2, 0.2, 0.2]]), np.array([0]))

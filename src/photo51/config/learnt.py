@@ -67,6 +67,16 @@ class WordsParams(Params):
     sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn, and the seed")
 
 
+class CrosscoderParams(Params):
+    """One dictionary of two models."""
+
+    features: int = Field(default=512, ge=2, description="features")
+    k: int = Field(default=16, ge=1, description="features active at a base on average")
+    tokens: int = Field(default=400_000, ge=1, description="bases to learn from, counting each time one is read")
+    warmup: int = Field(default=64, ge=0, description="first bases of each window left out (bases)")
+    seed: int = Field(default=51, ge=0, description="seed of the training")
+
+
 class DiffParams(Params):
     """Difference of two models on sequence that neither was trained on."""
 
@@ -88,6 +98,9 @@ class DiffParams(Params):
     )
     every: int = Field(default=16, ge=1, description="distance between places at which words are asked for (bases)")
     contexts: int = Field(default=16, ge=3, description="windows in which words are asked for")
+    joint: CrosscoderParams = Field(
+        default=CrosscoderParams(), description="the joint dictionary where A's does not speak of B"
+    )
     tolerance: float = Field(
         default=0.01, ge=0, description="change of held-out bits that the gate accepts (bits a base)"
     )

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from photo51.config.debug_data import DebugDataParams
 from photo51.genome.fasta import Record
-from photo51.io.origin import Origin
 from photo51.learnt.debugging import reference_windows
+from photo51.learnt.rows import Rows
 from photo51.model.adapters import DnaModel
 from photo51.model.sites import Sites
 from photo51.sae.baselines import PCA
@@ -82,24 +81,3 @@ def dictionary_for(
         out = model.forward(windows[i : i + params.batch], Sites([site]), logits=False)
         read += [x.float().cpu().numpy() for x in out.sites[site]]
     return PCA.fit(Rows(np.concatenate(read), model.spec.origin(site)), min(COMPONENTS, model.spec.d_model))
-
-
-class Rows:
-    """Activations in memory, as `photo51.sae.training.ActivationSource`."""
-
-    seed = 7
-
-    def __init__(self, x: NDArray[np.float32], origin: Origin):
-        self.x, self.origin = np.ascontiguousarray(x, dtype=np.float32), origin
-
-    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
-        """Batches of rows in a seeded order, without end."""
-        step = start
-        while True:
-            yield self.x[np.random.default_rng([self.seed, step]).integers(0, len(self.x), size)]
-            step += 1
-
-    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
-        """Up to `n` rows, drawn without replacement."""
-        order = np.random.default_rng([seed, 8]).permutation(len(self.x))[:n]
-        return self.x[np.sort(order)]

@@ -58,6 +58,10 @@ class Difference(NamedTuple):
     features: pd.DataFrame
 
 
+class BlindDictionaryError(InputError):
+    """A's dictionary explains too little of B: a joint dictionary is needed."""
+
+
 def check_pair(a: DnaModel, b: DnaModel) -> None:
     """Refuse two models that cannot be compared base by base.
 
@@ -129,6 +133,11 @@ def _log2_law(model: DnaModel, ids: NDArray[np.uint8]) -> NDArray[np.float64]:
     assert scores is not None
     bases = torch.from_numpy(BASE_IDS.astype(np.int64))
     stacked = torch.stack([x[:-1].cpu()[:, bases] for x in scores]).double()
+    if not torch.isfinite(stacked).all():
+        raise InputError(
+            f"diff: need finite scores, got others from {model.spec.name} in {model.spec.dtype}: its activations leave"
+            " the range of these numbers; compare it in bfloat16 or float32"
+        )
     return (torch.log_softmax(stacked, dim=-1) / np.log(2.0)).numpy()
 
 
@@ -210,12 +219,21 @@ def _both(
 ) -> Iterator[tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]]]]:
     """Activations of both models on the same windows, (windows, length, d_model) a site."""
     for i in range(0, len(rows), batch):
-        ids = rows[i : i + batch]
-        both = []
-        for model in (a, b):
-            out = model.forward(ids, Sites(sites), logits=False).sites
-            both.append({s: np.stack([x.float().cpu().numpy() for x in out[s]]).astype(float) for s in sites})
-        yield both[0], both[1]
+        yield _read(a, rows[i : i + batch], sites), _read(b, rows[i : i + batch], sites)
+
+
+def read_both(
+    models: tuple[DnaModel, DnaModel], rows: NDArray[np.uint8], sites: tuple[str, str], batch: int
+) -> Iterator[tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """Activations of two models, each at its own site, on the same windows, (windows, length, d_model) each."""
+    for i in range(0, len(rows), batch):
+        a, b = (_read(m, rows[i : i + batch], [site])[site] for m, site in zip(models, sites, strict=True))
+        yield a, b
+
+
+def _read(model: DnaModel, ids: NDArray[np.uint8], sites: list[str]) -> dict[str, NDArray[np.float64]]:
+    out = model.forward(ids, Sites(sites), logits=False).sites
+    return {s: np.stack([x.float().cpu().numpy() for x in out[s]]).astype(float) for s in sites}
 
 
 def features(a: DnaModel, b: DnaModel, windows: Windows, dictionary: Dictionary, params: DiffParams) -> pd.DataFrame:
@@ -230,7 +248,7 @@ def features(a: DnaModel, b: DnaModel, windows: Windows, dictionary: Dictionary,
     site = dictionary.origin.site
     dictionary.origin.require(a.spec.origin(site), "diff: dictionary")
     if a.spec.d_model != b.spec.d_model or site not in b.sites:
-        raise InputError(
+        raise BlindDictionaryError(
             f"diff: need site {site} of width {a.spec.d_model} in both models to compare features, got {b.spec.name} "
             f"of width {b.spec.d_model}"
         )
@@ -252,10 +270,10 @@ def features(a: DnaModel, b: DnaModel, windows: Windows, dictionary: Dictionary,
         first += len(pair[0][site])
     fvu = unexplained / spread
     if fvu[1] > fvu[0] + params.fvu_rise:
-        raise InputError(
+        raise BlindDictionaryError(
             f"diff: need a dictionary that explains B nearly as well as A, got {1 - fvu[1]:.3f} of B's variance and"
-            f" {1 - fvu[0]:.3f} of A's; its features would be blind to what only B has; train a dictionary on B and"
-            " compare that"
+            f" {1 - fvu[0]:.3f} of A's; its features would be blind to what only B has; a joint dictionary"
+            " is not"
         )
     return _feature_table(rate, mean, fvu, params.confidence)
 

@@ -121,6 +121,27 @@ DIFF_FEATURES = TableSpec(
     },
 )
 
+DIFF_JOINT = TableSpec(
+    "diff_joint",
+    "one feature of a joint dictionary of two models",
+    {
+        "feature": Column("int", "feature"),
+        "rate": Column("float", "share of positions at which it is active"),
+        "norm_a": Column("float", "length of its decoder in A, activations scaled to a mean norm of one"),
+        "norm_b": Column("float", "in B"),
+        "relative_norm": Column("float", "norm_b / (norm_a + norm_b): near 1 for a feature of B alone"),
+        "nu_error": Column(
+            "float", "latent scaling of A over B on the residual with its own part: high where A was only shortened"
+        ),
+        "nu_reconstruction": Column(
+            "float", "the same on the reconstruction: high where other features carry it in A; NaN for unequal widths"
+        ),
+        "kind": Column("str", "`shared`, `A`, `B`, `not told apart` (of B by norm, not by latent scaling), `silent`"),
+        "fvu_a": Column("float", "variance of A that the joint dictionary leaves unexplained (share)"),
+        "fvu_b": Column("float", "of B"),
+    },
+)
+
 AMPLIFIED = TableSpec(
     "amplified",
     "one word at one strength of amplification",
