@@ -7,7 +7,7 @@ from scipy.sparse import csr_matrix
 
 from photo51.config.geometry import BatteryParams
 from photo51.genome.workspace import Workspace
-from photo51.geometry.battery import Bench
+from photo51.geometry.bench import Bench
 from photo51.geometry.biology import read_kmers
 from photo51.geometry.lines import replication_angle, replication_strand
 from photo51.geometry.load import reading_order

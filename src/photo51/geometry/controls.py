@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.battery import Bench, Control, control_verdict, not_tested
+from photo51.geometry.bench import Bench, Control, control_verdict, not_tested
 from photo51.geometry.biology import STANDARD_CODE
 from photo51.stats.resampling import monte_carlo_p, random_shifts, rotate_rows
 

@@ -131,3 +131,56 @@ def aligned_start(angle: NDArray[np.floating], phase: NDArray[np.floating]) -> f
 def states(angle: NDArray[np.floating], start: float = 0.0) -> NDArray[np.int64]:
     """Which of three thirds of the circle an angle lies in, the first one centred at `start`, (n,)."""
     return np.round((angle - start) / (2 * np.pi / 3)).astype(np.int64) % 3
+
+
+class Frame(NamedTuple):
+    """The frame of reading that a set of features keeps.
+
+    Attributes
+    ----------
+    rhythm
+        Weights of the features.
+    start
+        Angle of phase 0, named on the blocks for finding.
+    place
+        (tokens,) complex: where each token is in the plane, phase 0 at angle 0.
+    """
+
+    rhythm: Rhythm
+    start: float
+    place: NDArray[np.complex128]
+
+    @property
+    def plane(self) -> NDArray[np.float32]:
+        """(features, 2): codes times this are `place`, as real and imaginary part."""
+        w = self.rhythm.weight / self.rhythm.scale * np.exp(-1j * self.start)
+        return np.column_stack([w.real, w.imag]).astype(np.float32)
+
+    @property
+    def phase(self) -> NDArray[np.int64]:
+        """(tokens,) 0, 1, 2."""
+        return states(np.angle(self.place))
+
+
+def find_frame(
+    codes: csr_matrix, run: NDArray[np.integer], find: NDArray[np.bool_], phase: NDArray[np.floating]
+) -> Frame:
+    """Rhythm of period three in the blocks for finding; labels there say only which state is called 0.
+
+    Parameters
+    ----------
+    codes
+        (tokens, features).
+    run
+        (tokens,) number of the stretch in which each token stands.
+    find
+        (tokens,) tokens of blocks for finding.
+    phase
+        (tokens,) 0, 1, 2 along codons, NaN elsewhere.
+    """
+    finding = np.flatnonzero(find)
+    period = rhythm(codes[finding], run[finding])
+    z = period.of(codes)
+    labelled = find & np.isfinite(phase) & (np.abs(z) > 0)
+    start = aligned_start(np.angle(z[labelled]), phase[labelled]) if labelled.any() else 0.0
+    return Frame(period, start, z * np.exp(-1j * start))

@@ -2,57 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
-from photo51.geometry.battery import Bench, Control, control_verdict, not_tested
-from photo51.geometry.cyclic import Rhythm, aligned_start, rhythm, states
+from photo51.geometry.bench import Bench, Control, control_verdict, not_tested
 from photo51.stats.resampling import monte_carlo_p
 
 WHAT = "codon phase: three states in cyclic order along genes, found without labels"
 CONTEXT = 96
-
-
-class Frame(NamedTuple):
-    """The frame of reading that a set of features keeps.
-
-    Attributes
-    ----------
-    rhythm
-        Weights of the features.
-    start
-        Angle of phase 0, named on the blocks for finding.
-    place
-        (tokens,) complex: where each token is in the plane, phase 0 at angle 0.
-    """
-
-    rhythm: Rhythm
-    start: float
-    place: NDArray[np.complex128]
-
-    @property
-    def plane(self) -> NDArray[np.float32]:
-        """(features, 2): codes times this are `place`, as real and imaginary part."""
-        w = self.rhythm.weight / self.rhythm.scale * np.exp(-1j * self.start)
-        return np.column_stack([w.real, w.imag]).astype(np.float32)
-
-    @property
-    def phase(self) -> NDArray[np.int64]:
-        """(tokens,) 0, 1, 2."""
-        return states(np.angle(self.place))
-
-
-def find_frame(codes: csr_matrix, bench: Bench) -> Frame:
-    """Rhythm of period three in the blocks for finding; labels there say only which state is called 0."""
-    finding, phase = np.flatnonzero(bench.find), bench.phase
-    period = rhythm(codes[finding], bench.tokens.run[finding])
-    z = period.of(codes)
-    labelled = bench.find & np.isfinite(phase) & (np.abs(z) > 0)
-    start = aligned_start(np.angle(z[labelled]), phase[labelled]) if labelled.any() else 0.0
-    return Frame(period, start, z * np.exp(-1j * start))
 
 
 def codon_phase_control(bench: Bench) -> Control:
@@ -70,10 +27,10 @@ def codon_phase_control(bench: Bench) -> Control:
     accuracy = float(right[score].mean())
     null = _segment_null(frame.phase[score], phase[score].astype(np.int64), _segments(bench, score), bench)
     kmer, context = kmer_frame(bench, phase, score)
-    blind = float((find_frame(bench.one_hot, bench).phase == phase)[score].mean())
+    blind = float((bench.frame_of(bench.one_hot).phase == phase)[score].mean())
     random = np.nan
     if bench.random is not None:
-        random = float((find_frame(bench.random, bench).phase == phase)[score].mean())
+        random = float((bench.frame_of(bench.random).phase == phase)[score].mean())
     p = float(monte_carlo_p(accuracy, null))
     note = (
         f"accuracy {accuracy:.3f} on {score.sum():,} held-out coding bases; same search on {bench.params.k}-mers"

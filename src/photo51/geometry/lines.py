@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.battery import NOT_SHOWN, Bench, Control, control_verdict, not_tested
+from photo51.geometry.bench import NOT_SHOWN, Bench, Control, control_verdict, not_tested
 from photo51.geometry.biology import along_genes, composition, replication_fork
 from photo51.geometry.readout import area_under_roc, ranks, ridge, spearman_rho, thinned, turned_null, window_means
 from photo51.stats.resampling import monte_carlo_p

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from photo51.geometry.battery import Bench, Control, control_verdict, not_tested
+from photo51.geometry.bench import Bench, Control, control_verdict, not_tested
 from photo51.stats.resampling import monte_carlo_p
 
 WHAT = "16S genes of one phylum lie nearer to each other than their 5-mers explain"

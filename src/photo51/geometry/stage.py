@@ -15,7 +15,7 @@ from photo51.codes import CodesStore
 from photo51.config.geometry import GeometryParams
 from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
-from photo51.geometry.battery import Bench
+from photo51.geometry.bench import Bench
 from photo51.geometry.biology import Quantity, quantities, read_kmers
 from photo51.geometry.direct import RawActivations, at_same_tokens, in_subspaces, of_rival, raw_activations
 from photo51.geometry.embed import feature_graph

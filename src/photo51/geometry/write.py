@@ -13,7 +13,8 @@ from matplotlib.figure import Figure
 from photo51 import theme
 from photo51.config.geometry import GeometryParams
 from photo51.geometry import plots
-from photo51.geometry.battery import Bench, run_battery
+from photo51.geometry.battery import run_battery
+from photo51.geometry.bench import Bench
 from photo51.geometry.biology import Quantity
 from photo51.geometry.readout import thinned
 from photo51.geometry.stage import GeometryInputs, Made

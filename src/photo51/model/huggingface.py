@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
-from photo51.model.adapters import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
 from photo51.model.audit import Repair, audit
 from photo51.model.hardware import check_weights
+from photo51.model.interface import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
 from photo51.model.sites import EarlyExit, Sites
 from photo51.model.spans import SpannedTokens, bases_per_token, tokenize
 from photo51.model.tensors import tensor_digest

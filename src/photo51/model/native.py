@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from photo51.model.adapters import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
 from photo51.model.cache import HyenaCache
 from photo51.model.checkpoints import configuration, converted, fresh, load, read_config, shipped_model
 from photo51.model.configuration import StripedHyenaConfig
 from photo51.model.convert import RECORD
 from photo51.model.hardware import check_precision, check_window
+from photo51.model.interface import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.presets import PRESETS, Preset
 from photo51.model.products import dtype_label

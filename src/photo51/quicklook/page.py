@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,11 @@ from markupsafe import Markup
 
 from photo51 import __version__, theme, words
 from photo51.quicklook.picture import picture, reading_of
-from photo51.quicklook.read import QuickRead
 from photo51.report.blocks import Block, Figure, Head, Note, Prose, Raw, Table, environment, used_terms
 from photo51.types import STRANDS
+
+if TYPE_CHECKING:
+    from photo51.quicklook.read import QuickRead
 
 MANY = 0.1  # share of windows unlike the training from which the page warns at its top
 DRAWN = 8  # pieces drawn; the tables have all
