@@ -69,6 +69,7 @@ class JudgedCoding(NamedTuple):
 @lru_cache
 def stops_of(code: int) -> Stops:
     """Stop and start codons of an NCBI table; codons that it reads either way do not stop."""
+    # tables 27, 28 and 31 read some stop codons as amino acids too; those cannot be called stops from sequence
     table = unambiguous_dna_by_id[code]
     return Stops(frozenset(table.stop_codons) - set(table.forward_table), frozenset(table.start_codons))
 
@@ -87,6 +88,7 @@ def place_transcript(t: Transcript, length: int, *, circular: bool) -> Transcrip
     if circular and any(p.start < length for p in t.exons):
         # coding parts that lie past the length as a whole go on from exons before it
         cds = tuple(p._replace(start=p.start - length, end=p.end - length) if p.start >= length else p for p in cds)
+    # across the origin the stated order of parts counts, since their coordinates no longer rise
     past = circular and any(p.end > length for p in t.exons)
     exons = place_feature(replace(t.feature(t.exons), type="transcript"), length, circular=circular).parts
     coding = replace(t.feature(cds), type="CDS", ordered=t.ordered or past)
@@ -101,6 +103,7 @@ def spliced(parts: Sequence[Part], ids: NDArray[np.uint8]) -> str:
 
 def positions(parts: Sequence[Part]) -> NDArray[np.int64]:
     """Contig position of each base of parts in reading order; a base that is read twice is there twice."""
+    # a part on the strand - is read from its last base down
     runs = [np.arange(p.start, p.end)[:: -1 if p.strand == "-" else 1] for p in parts]
     return np.concatenate(runs).astype(np.int64) if runs else np.zeros(0, dtype=np.int64)
 
@@ -121,8 +124,10 @@ def judge_coding(t: Transcript, ids: NDArray[np.uint8], code: int) -> JudgedCodi
     t = replace(t, genetic_code=table, partial_5=t.partial_5 or _partial(t, 5), partial_3=t.partial_3 or _partial(t, 3))
     if not t.cds:
         return JudgedCoding(t)
+    # trans-spliced from another contig: the letters are not at hand, phases are taken on trust
     if any(p.chrom for p in t.cds):
         return JudgedCoding(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))))
+    # without a strand there is no reading direction, so nothing can begin or end
     if any(p.strand == "." for p in t.cds):
         return JudgedCoding(replace(t, cds=_contiguous(t.cds, max(t.cds[0].frame, 0))), begins=False, ends=False)
     letters = spliced(t.cds, ids)
@@ -138,6 +143,7 @@ def judge_coding(t: Transcript, ids: NDArray[np.uint8], code: int) -> JudgedCodi
     if inner and (letter := _read_through(t, letters, frame, inner)):
         exceptions |= dict.fromkeys(inner, letter)
         inner, method = [], "recoded"
+    # with bases before the first whole codon the start codon cannot be seen
     begins = t.partial_5 or (frame == 0 and letters[:3] in stops.starts)
     if t.begins is False and not begins and len(letters) >= 3:
         t, begins = replace(t, partial_5=True), True
@@ -149,6 +155,7 @@ def judge_coding(t: Transcript, ids: NDArray[np.uint8], code: int) -> JudgedCodi
 def stated_code(t: Transcript) -> int:
     """The genetic code that a CDS says; 0 where it says none."""
     text = t.attributes.get("transl_table", "")
+    # `isdigit` alone would let superscripts through, which `int` refuses
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 3 else 0
     return number if number in unambiguous_dna_by_id else 0
 
@@ -163,14 +170,18 @@ def _frame(t: Transcript, letters: str, stops: Stops) -> tuple[int, tuple[Part, 
     stated = t.cds[0].frame
     first = max(stated, 0)
     disagree = any(p.frame >= 0 and p.frame != q.frame for p, q in zip(t.cds, _contiguous(t.cds, first), strict=True))
+    # the stated frame reads through: it wins, whatever the phase column says of later parts
     if not _stopped(t, letters, first, stops.stops):
         return first, _contiguous(t.cds, first), "phases" if disagree else ""
     if _anchored(letters, first, stops):
         return first, _contiguous(t.cds, first), ""
+    # phases that jump between parts are how programmed frameshifts are written
     if disagree and not _stopped_by_part(t.cds, letters, stops.stops):
         return first, framed(t.cds, first), ""
     clean = [f for f in range(3) if f != first and not _stopped(t, letters, f, stops.stops)]
+    # ten codons: in fewer a wrong frame reads through too often by chance ((61/64)^10 = 0.62)
     if clean and len(letters) >= 30:
+        # of several open frames one that ends in a stop codon is the likelier
         ended = [f for f in clean if _ends(letters, f, stops.stops, {})]
         best = (ended or clean)[0]
         return best, _contiguous(t.cds, best), "frame"
@@ -190,11 +201,13 @@ def _reordered(t: Transcript, letters: str, ids: NDArray[np.uint8], stops: Stops
     if _anchored(letters, 0, stops) or not _stopped(t, letters, max(t.cds[0].frame, 0), stops.stops):
         return None
     fitting = []
+    # at most 120 orders of five parts; one that reads from start to stop by chance is rare, two are no evidence
     for parts in permutations(t.cds):
         read = spliced(parts, ids)
         other = replace(t, cds=_contiguous(parts, 0))
         if _anchored(read, 0, stops) and not _stopped(other, read, 0, stops.stops):
             fitting.append(other)
+    # none reads, or several do: the file's order stands and its inner stop is reported
     if len(fitting) != 1:
         return None
     cds = fitting[0].cds
@@ -217,6 +230,7 @@ def _stopped_by_part(parts: Sequence[Part], letters: str, stops: frozenset[str])
         part_letters = letters[offset : offset + p.end - p.start]
         inner = _inner_stops(part_letters, p.frame, stops, {})
         last = (len(part_letters) - p.frame) // 3
+        # the last codon of a part is an inner one unless the part is the last
         whole = [part_letters[p.frame + 3 * (last - 1) : p.frame + 3 * last]] if last > 0 and i < len(parts) - 1 else []
         if inner or (whole and whole[0] in stops):
             return True
@@ -230,7 +244,9 @@ def _anchored(letters: str, frame: int, stops: Stops) -> bool:
 
 def _inner_stops(letters: str, frame: int, stops: frozenset[str], exceptions: dict[int, str]) -> list[int]:
     """Numbers of codons before the last complete one that stop, from 1."""
+    # where the last whole codon begins; a stop there is where the CDS should end
     last = frame + 3 * ((len(letters) - frame) // 3) - 3
+    # with bases left over the last whole codon is followed by another, so it must not stop
     if len(letters) - frame - (last + 3) > 0:
         last += 3
     return [
@@ -243,10 +259,12 @@ def _inner_stops(letters: str, frame: int, stops: frozenset[str], exceptions: di
 def _ends(letters: str, frame: int, stops: frozenset[str], exceptions: dict[int, str]) -> bool:
     """Whether the last codon is a stop, or becomes one by polyadenylation."""
     rest = (len(letters) - frame) % 3
+    # a codon of one or two bases, completed by the poly(A) tail, counts
     number = (len(letters) - frame - rest) // 3 + bool(rest)
     if exceptions.get(number) == "*":
         return True
     if rest:
+        # T + AA and TA + A are TAA, as in mitochondria (Ojala et al. 1981, doi:10.1038/290470a0)
         return letters[-rest:] in {"T", "TA"}
     return letters[-3:] in stops and number not in exceptions
 
@@ -263,6 +281,7 @@ def _partial(t: Transcript, end: int) -> bool:
     if (end == 5 and "cds_start_NF" in tags) or (end == 3 and "cds_end_NF" in tags):
         return True
     minus = bool(t.cds) and t.cds[0].strand == "-"
+    # NCBI writes `.,123` and `456,.` where an end lies beyond what was sequenced
     low = "start_range" in a and a["start_range"].startswith(".")
     high = "end_range" in a and a["end_range"].endswith(".")
     stated = a.get("partial", "")
@@ -271,6 +290,7 @@ def _partial(t: Transcript, end: int) -> bool:
         low, high = stated[0] == "1", stated[1] == "1"
     elif stated.lower() == "true" and not (low or high) and "partial_5" not in a and "partial_3" not in a:
         return True
+    # `low` and `high` are ends on the forward strand; the 5' end of a gene on - is its high one
     return (high if minus else low) if end == 5 else (low if minus else high)
 
 
@@ -284,8 +304,10 @@ def _recoded(t: Transcript, frame: int) -> dict[int, str]:
     stated = [([int(n) - 1 for n in _NUMBER.findall(place_)], _letter(aa)) for place_, aa in _EXCEPTION.findall(text)]
     stated += [([p.start, p.end - 1], letter) for p, letter in t.marked]
     for bases, letter in stated:
+        # both ends of the codon, so that either strand's first base is the smaller index
         places = [int(i) for b in bases for i in np.flatnonzero(genomic == b)[:1]]
         if places and min(places) >= frame:
+            # codons are numbered from 1, as transl_except readers expect
             out[(min(places) - frame) // 3 + 1] = letter
     return out
 

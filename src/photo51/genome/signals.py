@@ -39,6 +39,7 @@ class Site(NamedTuple):
 def base_shares(ids: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Shares of A, C, G, T on both strands together, (4,), each at least 1 %; equal ones where no base is known."""
     count = np.bincount(codes(ids), minlength=5)[:4].astype(float)
+    # reversed A, C, G, T are T, G, C, A: the complement's counts
     both = count + count[::-1]
     share = np.maximum(both / both.sum() if both.sum() else np.full(4, 0.25), 0.01)
     return share / share.sum()
@@ -49,8 +50,10 @@ def _weights(box: tuple[tuple[str, float], ...], base: NDArray[np.float64]) -> N
     out = np.empty((len(box), 5))
     for row, (letter, share) in zip(out, box, strict=True):
         i = "ACGT".index(letter)
+        # the consensus letter has its share, the other three split the rest as the background has them
         p = base / (1 - base[i]) * (1 - share)
         p[i] = share
+        # information against the contig's own composition, so that AT-rich genomes are not full of boxes
         row[:4] = np.log2(p / base)
         row[4] = row[:4].min()
     return out
@@ -85,11 +88,14 @@ def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int,
         np.sum([w[j, code[place + j]] for j in range(6)], axis=0)
         for w in (_weights(_MINUS_35, base), _weights(_MINUS_10, base))
     )
+    # TGn before the -10 box can stand in for a -35 box (extended -10 promoters)
     box_10[3:] += 1.5 * ((code[place[3:] - 3] == 3) & (code[place[3:] - 2] == 2))
+    # bases between the end of the -10 box and the unit
     before = len(code) - place - 6
     box_10[(before < _NEAREST) | (before > reach)] = -np.inf
     best: Site | None = None
     for spacer, cost in _SPACERS.items():
+        # from the first base of the -35 box to that of the -10 box
         shift = 6 + spacer
         if n_places <= shift:
             continue
@@ -123,6 +129,7 @@ def ribosome_binding_site(upstream: NDArray[np.uint8], min_paired: int) -> Site 
             position = text.find(word)
             while position >= 0:
                 spacing = len(text) - position - size
+                # longer pairing first, then the spacing that translates best
                 rank = (size, -abs(spacing - 7))
                 if _SPACING[0] <= spacing <= _SPACING[1] and (best is None or rank > best[0]):
                     best = (rank, Site(position, position + size, float(size)))
@@ -167,8 +174,10 @@ def terminator(downstream: NDArray[np.uint8], min_score: float) -> Site | None:
     code = codes(downstream)
     n = len(code)
     is_t = np.append(code == 3, np.zeros(8, dtype=bool))
+    # Ts among the 8 bases from each base on: the full convolution shifted by the window less one
     tract = np.convolve(is_t, np.ones(8, dtype=int), mode="full")[7 : 7 + n]
     letters = code.tolist()
+    # the second base behind the stem must be a T; the first may be the stem's neighbour
     tails = np.flatnonzero((tract >= 5) & is_t[1 : n + 1])
     best: Site | None = None
     for end in tails.tolist():
@@ -192,6 +201,7 @@ def _hairpin(code: list[int]) -> tuple[int, float] | None:
             start = len(code) - 2 * stem - loop
             if start < 0:
                 break
+            # the right arm is read backwards, so that pairs stand at the same index
             bonds = _bonds(code[start : start + stem], code[: -stem - 1 : -1])
             score = -1.0 if bonds is None else bonds - 0.5 * max(0, loop - 4)
             if bonds is not None and (best is None or score > best[1]):
@@ -207,5 +217,6 @@ def _bonds(left: list[int], right: list[int]) -> float | None:
         if bond is None:
             return None
         total += bond
+        # both bases of a pair count, hence 2 · 0.6 = 1.2 a pair below
         strong += (a in {1, 2}) + (b in {1, 2})
     return total if strong >= 1.2 * len(left) else None

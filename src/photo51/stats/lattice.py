@@ -50,6 +50,7 @@ class Histograms(NamedTuple):
     def of(cls, samples: list[NDArray[np.integer]]) -> Histograms:
         """Histograms of samples, one array a variable."""
         low = np.array([s.min() for s in samples], dtype=np.int64)
+        # shifted to start at 0, so that a histogram is as long as the variable's range and no longer
         counts = [np.bincount(np.asarray(s, dtype=np.int64) - a) for s, a in zip(samples, low, strict=True)]
         ends = np.cumsum([0, *map(len, counts)]).astype(np.int64)
         return cls(low, ends, np.concatenate(counts).astype(np.int64))
@@ -57,6 +58,7 @@ class Histograms(NamedTuple):
     def varying(self) -> tuple[Histograms, int]:
         """The variables that take more than one value, shifted to start at 0, and what the shifts add up to."""
         widths = np.diff(self.ends)
+        # a variable that never changes is a constant: it shifts the sum and has no part in its spread
         keep = np.flatnonzero(widths > 1)
         counts = [self.counts[self.ends[i] : self.ends[i + 1]] for i in keep]
         ends = np.concatenate([[0], np.cumsum(widths[keep])]).astype(np.int64)
@@ -113,6 +115,7 @@ def tails(histograms: Histograms, observed: int, *, mid_p: bool = False) -> Tail
     """
     mean, variance = histograms.moments()
     varying, base = histograms.varying()
+    # the largest sum is Σ (width − 1)
     t, top = int(observed) - base, len(varying.counts) - len(varying.low)
     if not 0 <= t <= top:
         raise ValueError(f"observed: need a value in {base}..{base + top}, got {observed}")
@@ -121,6 +124,7 @@ def tails(histograms: Histograms, observed: int, *, mid_p: bool = False) -> Tail
     if top == 0:
         return Tails(mean, variance, 1.0, 1.0, 1.0, 1.0)
     if t == top:
+        # at an end of the support the tail is one point, known as a product
         upper, lower, point = floor, 1.0, floor
     elif t == 0:
         upper, lower, point = 1.0, floor_lower, floor_lower
@@ -150,13 +154,17 @@ def _log_ends(h: Histograms) -> tuple[float, float]:
 
 def _inner_tails(h: Histograms, t: int, mean: float, variance: float) -> tuple[float, float, float]:
     """Upper tail, lower tail and point probability of a value that is not an end of the support."""
+    # the first Newton step from θ = 0, where K' is the mean and K'' the variance
     theta = _solve_tilt(h, float(t), (t - mean) / max(variance, 1e-300))
     k, _, tilted_variance = _tilted(h.ends, h.counts, theta)
     below, above = _window(h, t, theta, k, np.sqrt(max(tilted_variance, 1e-12)))
     size = fft.next_fast_len(below + above + 1, real=True)
     pmf = _tilted_sum(h, theta, size)
+    # the tail on the side of the tilt is summed, where all terms fall off; the other is 1 less that
     steps = np.arange(above + 1) if theta >= 0 else -np.arange(below + 1)
+    # P(S = s) = P_θ(S = s) · exp(K(θ) − θ s); rounding of the FFT can leave −1e-17, hence the maximum
     mass = np.maximum(pmf[(t + steps) % size], 0.0) * np.exp(-theta * steps)
+    # kept apart from `mass`, since it alone may be −700
     log_scale = k - theta * t
     near = _p(log_scale + float(np.log(max(mass.sum(), 1e-300))))
     point = _p(log_scale + float(np.log(max(mass[0], 1e-300))))
@@ -176,6 +184,7 @@ def _solve_tilt(h: Histograms, target: float, start: float) -> float:
         gap = target - mean
         if abs(gap) <= 0.1 * np.sqrt(variance) or high - low < 1e-9:
             break
+        # K' rises with θ, so each evaluation halves the side on which the solution lies
         low, high = (theta, high) if gap > 0 else (low, theta)
         step = theta + gap / variance if variance > 0 else np.inf
         theta = step if low < step < high else (low + high) / 2
@@ -191,6 +200,7 @@ def _window(h: Histograms, t: int, theta: float, k: float, sd: float) -> tuple[i
     top = len(h.counts) - len(h.low)
 
     def reach(sign: int, support: int) -> int:
+        # θ + s may not leave the range in which `_tilted` is exact
         slopes = np.clip(sign * _SLOPES / sd, -_STEEPEST - theta, _STEEPEST - theta)
         distances = [
             (_tilted(h.ends, h.counts, theta + s)[0] - k - s * t - _ALIAS_LOG) / abs(s)
@@ -205,10 +215,12 @@ def _tilted_sum(h: Histograms, theta: float, size: int) -> NDArray[np.float64]:
     """Distribution of the tilted sum, folded to `size`, indexed by value modulo `size`."""
     n = len(h.low)
     spectrum = np.ones(size // 2 + 1, dtype=np.complex128)
+    # as many histograms together as make two megabytes of doubles
     step = max(1, (1 << 18) // size)
     for first in range(0, n, step):
         chunk = slice(first, min(first + step, n))
         folded = _fold(h.ends[chunk.start : chunk.stop + 1], h.counts, theta, size)
+        # convolution theorem: the transform of a sum of independent variables is the product of theirs
         spectrum *= np.prod(fft.rfft(folded, axis=1), axis=0)
     return fft.irfft(spectrum, n=size)
 
@@ -225,6 +237,7 @@ def _cumulants(ends, counts):
         m1 /= n
         for j in range(ends[i], ends[i + 1]):
             d = float(j - ends[i]) - m1
+            # in a second pass about the mean: Σx² − n m² would cancel where the mean is large
             m2 += float(counts[j]) * d * d
         mean += m1
         variance += m2 / n
@@ -269,6 +282,7 @@ def _fold(ends, counts, theta, size):
         for j in range(width):
             c = counts[ends[i] + j]
             if c:
+                # below −745 the exponential is 0 in double precision, and slow to find that out
                 w = c * np.exp(max(theta * (j - reference), -745.0))
                 out[i, j % size] += w
                 total += w

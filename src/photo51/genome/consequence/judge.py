@@ -35,8 +35,10 @@ def effect(t: CodedTranscript, change: Change, bases: Bases, room: tuple[int, in
     written = _gravest(t, change, bases)
     if written is None or change.changed:
         return written
+    # an insertion of a repeat's unit slides through the repeat; every place gives the same sequence
     left, right = reach(change, bases, _limit(t, change)) if room is None else room
     best = gentlest([written, *(_gravest(t, other, bases) for other in _elsewhere(t, change, left, right))])
+    # moved out of the CDS the change disturbs nothing: the codon it was written in is the same afterwards
     if written.codon and (best is None or best.consequence in UTR):
         if written.consequence == "stop_retained":
             return Effect("stop_retained", written.codon, 0, "*", "*", "p.=")
@@ -54,8 +56,10 @@ def _elsewhere(t: CodedTranscript, change: Change, left: int, right: int) -> Ite
     if not (left or right):
         return
     size = change.end - change.start
+    # places whose answer can differ lie within a splice region of an edge; between them all places answer alike
     margin = _REGION[1] + 1
     first, last = change.start - left, change.start + right
+    # both ends of the sliding range stand for all places that are far from any edge
     places = {first, last}
     for edge in t.edges:
         if first - margin <= edge <= last + size + margin:
@@ -79,9 +83,11 @@ def _as_written(t: CodedTranscript, change: Change, bases: Bases, *, inside: boo
     for intron, flank in zip(t.introns, t.flanks, strict=True):
         if intron.chrom == change.chrom:
             terms |= _in_intron(intron, flank, change, bases, inside=inside)
+    # a gap too short for an intron (a programmed frameshift, a repaired gene model) has no splice sites to lose
     if not t.is_spliced:
         terms &= {"intron"}
     coded: Effect | None = None
+    # one exon is enough: a change of several exons has taken the introns between them, which the terms above say
     exon = next((s for s in t.exons if s.chrom == change.chrom and _touches(s, change, inside=inside)), None)
     if exon is not None:
         if t.coding is None:
@@ -129,8 +135,10 @@ def _untranslated(t: CodedTranscript, exon: Segment, change: Change) -> str:
     holds = [
         i for i, s in enumerate(t.exons) if s.chrom == first.chrom and s.start <= first.start and first.end <= s.end
     ]
+    # an exon before that of the first coding base is wholly 5' UTR, any other non-coding one lies after the stop
     if not holds or place != holds[0]:
         return "5_prime_UTR" if holds and place < holds[0] else "3_prime_UTR"
+    # on the strand - reading begins at the higher coordinate
     before = change.start >= first.end if exon.minus else change.end <= first.start
     return "5_prime_UTR" if before else "3_prime_UTR"
 
@@ -142,8 +150,10 @@ def _in_intron(intron: Segment, flank: tuple[int, int], change: Change, bases: B
     x, y = intron.start, intron.end
     if change.start > y + _REGION[0] or change.end < x - _REGION[0]:
         return set()
+    # the intron's lower end is its 5' end only on the strand +
     left, right = ("splice_acceptor", "splice_donor") if intron.minus else ("splice_donor", "splice_acceptor")
     deep = _REGION[1]
+    # the splice region reaches into the exon no further than the exon is long
     low, high = x - min(_REGION[0], flank[0]), y + min(_REGION[0], flank[1])
     terms = set()
     if change.changed:
@@ -154,6 +164,7 @@ def _in_intron(intron: Segment, flank: tuple[int, int], change: Change, bases: B
         return terms
     s, e = change.start, change.end
     if s == e:
+        # an insertion has no bases of its own: at an edge it belongs to the side that the caller asks about
         within = x < s < y or (not inside and s in (x, y))
         near = low < s < x + deep or y - deep < s < high
     else:
@@ -176,9 +187,11 @@ def _site_is_lost(intron: Segment, change: Change, bases: Bases, *, left: bool) 
     if left:
         if s >= x + _SITE:
             return False
+        # what the intron begins with once the change is made; a deletion may pull in the same two letters
         after = bases(chrom, x, max(s, x)) + change.alt + bases(chrom, e, min(e + _SITE, y))
         return after[:_SITE] != bases(chrom, x, x + _SITE)
     if e <= y - _SITE:
         return False
+    # and what it ends with
     after = bases(chrom, max(s - _SITE, x), s) + change.alt + bases(chrom, min(e, y), y)
     return after[-_SITE:] != bases(chrom, y - _SITE, y)
