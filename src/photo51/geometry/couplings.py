@@ -51,11 +51,13 @@ def precision_couplings(
     component = gated_components(pairs, n_features, z_gate, largest)
     out = np.zeros(len(pairs.i))
     inside = np.flatnonzero(component[pairs.i] == component[pairs.j])
+    # pairs of one component side by side, so that each matrix is cut out once
     order = inside[np.argsort(component[pairs.i[inside]], kind="stable")]
     bounds = np.flatnonzero(np.diff(component[pairs.i[order]], prepend=-1, append=-2))
     for chunk in (order[a:b] for a, b in pairwise(bounds)):
         members, local = np.unique(np.concatenate([pairs.i[chunk], pairs.j[chunk]]), return_inverse=True)
         i, j = local[: len(chunk)], local[len(chunk) :]
+        # pairs that were not listed stay at 0, which is what the gate on |z| says of them
         correlation = np.eye(len(members))
         correlation[i, j] = correlation[j, i] = pairs.phi[chunk]
         out[chunk] = _partial(correlation, shrinkage)[i, j]
@@ -68,9 +70,11 @@ def gated_components(pairs: Pairs, n_features: int, z_gate: float, largest: int)
     gate = z_gate
     todo = np.ones(n_features, bool)
     while todo.any():
+        # only components that are too large are looked at again
         use = (np.abs(pairs.z) >= gate) & todo[pairs.i] & todo[pairs.j] & (label[pairs.i] == label[pairs.j])
         links = csr_matrix((np.ones(use.sum()), (pairs.i[use], pairs.j[use])), shape=(n_features, n_features))
         fresh = connected_components(links, directed=False)[1]
+        # numbers beyond all in use, then made consecutive
         label[todo] = label.max() + 1 + fresh[todo]
         label = np.unique(label, return_inverse=True)[1].astype(np.int64)
         todo = np.bincount(label)[label] > largest
@@ -80,6 +84,7 @@ def gated_components(pairs: Pairs, n_features: int, z_gate: float, largest: int)
 
 def _partial(correlation: NDArray[np.float64], shrinkage: float) -> NDArray[np.float64]:
     n = len(correlation)
+    # φ of pairs taken one by one need not be a positive definite matrix; a little identity makes most so
     shrunk = (1 - shrinkage) * correlation + shrinkage * np.eye(n)
     try:
         factor = cho_factor(shrunk, lower=True)
@@ -90,6 +95,7 @@ def _partial(correlation: NDArray[np.float64], shrinkage: float) -> NDArray[np.f
         factor = cho_factor((1 - weight) * shrunk + weight * np.eye(n), lower=True)
     precision = cho_solve(factor, np.eye(n))
     scale = np.sqrt(np.diag(precision))
+    # partial correlation given all other members; the diagonal becomes −1 and is not read
     return -precision / scale[:, None] / scale
 
 
@@ -105,6 +111,7 @@ def strongest_partners(pairs: Pairs, strength: NDArray[np.floating], n_features:
     j = np.concatenate([pairs.j, pairs.i])
     order = np.lexsort((j, -np.abs(np.tile(strength, 2)), i))
     i, j = i[order], j[order]
+    # place within a feature's own partners: `i` is sorted, so its first entry is where its number begins
     rank = np.arange(len(i)) - np.searchsorted(i, i)
     partners = np.full((n_features, width), -1, np.int64)
     partners[i[rank < width], rank[rank < width]] = j[rank < width]
@@ -144,6 +151,7 @@ def pseudolikelihood(
     fitted = (candidates.partners >= 0) & (weights != 0)
     rows = np.repeat(np.arange(n_features), width).reshape(n_features, width)[fitted]
     one_way = csr_matrix((weights[fitted], (rows, candidates.partners[fitted])), shape=(n_features, n_features))
+    # two regressions estimate one coupling of an Ising model; their mean is the usual symmetrisation
     both = ((one_way + one_way.T) / 2).tocsr()
     both.eliminate_zeros()
     return both
@@ -170,6 +178,7 @@ def _fit(pattern, f, partners, settings, b):
     n, n_on = len(indptr) - 1, ptr[f + 1] - ptr[f]
     if n_on == 0:
         return
+    # tokens in which some candidate fires get numbers; all others are alike and enter as one term
     number = np.full(n, -1, np.int32)
     n_here = 0
     for c in range(len(partners)):
@@ -182,12 +191,14 @@ def _fit(pattern, f, partners, settings, b):
         if number[rows[q]] >= 0:
             y[number[rows[q]]] = 1.0
     on_elsewhere, n_elsewhere = n_on - y.sum(), n - n_here
+    # log-odds of firing without any partner; the 1 keeps a feature that is always on finite
     intercept = np.log(n_on / (n - n_on + 1.0))
     eta = np.full(n_here, intercept)
     everywhere = np.arange(n_here)
     for _ in range(sweeps):
         p = 1 / (1 + np.exp(-intercept))
         gradient, curvature = _slope(y, eta, everywhere)
+        # the tokens without a candidate: their predictor is the intercept alone
         gradient += on_elsewhere - n_elsewhere * p
         step = _bounded(gradient / (curvature + n_elsewhere * p * (1 - p) + 1e-9))
         intercept += step
@@ -196,8 +207,10 @@ def _fit(pattern, f, partners, settings, b):
         for c in range(len(partners)):
             tokens_on = number[rows[ptr[partners[c]] : ptr[partners[c] + 1]]]
             gradient, curvature = _slope(y, eta, tokens_on)
+            # where p is near 0 or 1 the curvature vanishes and a Newton step would leap
             curvature = max(curvature, 0.01 * len(tokens_on) + 1e-9)
             target = b[c] + gradient / curvature
+            # soft threshold: the closed solution of a quadratic plus penalty · |b|
             shrunk = np.sign(target) * max(abs(target) - penalty * n / curvature, 0.0)
             step = _bounded(shrunk - b[c])
             b[c] += step

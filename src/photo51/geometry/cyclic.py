@@ -68,7 +68,9 @@ def rhythm(
         Pairs of windows used, evenly taken.
     """
     n_features = codes.shape[1]
+    # root mean square over all tokens, silent ones too: a rare feature is not made loud by its rarity
     scale = np.sqrt(np.bincount(codes.indices, codes.data.astype(np.float64) ** 2, n_features) / max(1, codes.shape[0]))
+    # a feature that never fires divides nothing
     scale[scale == 0] = 1.0
     first = _pairs(np.asarray(run), window, max_pairs)
     if len(first) < 4 or n_features < 3:
@@ -86,12 +88,15 @@ def rhythm(
 
     def apply(x: NDArray[np.complex128]) -> NDArray[np.complex128]:
         x = x.ravel().astype(np.complex64)
+        # the Hermitian part of aᵀ b*, never formed: (features)² numbers would not fit
         return (a.T @ (b.conj() @ x) + b.T @ (a.conj() @ x)).astype(np.complex128)
 
     h = LinearOperator((n_features, n_features), matvec=apply, dtype=np.complex128)
+    # ARPACK's own start is random; a fixed one gives the same bytes in every run
     begin = np.random.default_rng(0).standard_normal(n_features) + 0j
     try:
         values, vectors = eigsh(h, k=1, which="LA", v0=begin, tol=1e-4, maxiter=300)
+    # what has converged is used; without anything the rhythm is empty, which the coherence of 0 says
     except ArpackNoConvergence as e:
         values, vectors = e.eigenvalues, e.eigenvectors
     if not len(values) or values[0] <= 0:
@@ -103,6 +108,8 @@ def _pairs(run: NDArray[np.integer], window: int, max_pairs: int) -> NDArray[np.
     """First tokens of pairs of neighbouring windows that lie in one run."""
     starts = np.flatnonzero(np.diff(run, prepend=run[:1] - 1)) if len(run) else np.zeros(0, np.int64)
     ends = np.append(starts[1:], len(run))
+    # two windows end to end, both within the run: a pair across a break would compare phases of unrelated
+    # sequence
     parts = [np.arange(a, b - 2 * window + 1, 2 * window) for a, b in zip(starts, ends, strict=True)]
     first = np.concatenate([np.zeros(0, np.int64), *parts]).astype(np.int64)
     if len(first) <= max_pairs:
@@ -117,6 +124,7 @@ def _components(parts_of_csr, first, window, period, n_features):
     out = np.zeros((len(first), n_features), np.complex64)
     for w in range(len(first)):
         for t in range(first[w], first[w] + window):
+            # t modulo the period first, so that large token numbers lose no digits
             turn = np.exp(-2j * np.pi * ((t % period) / period))
             for q in range(indptr[t], indptr[t + 1]):
                 out[w, indices[q]] += turn * data[q]
@@ -125,11 +133,13 @@ def _components(parts_of_csr, first, window, period, n_features):
 
 def aligned_start(angle: NDArray[np.floating], phase: NDArray[np.floating]) -> float:
     """Where on the circle phase 0 lies: the mean direction of angle − 2π·phase/3."""
+    # the mean of directions is that of unit vectors; angles themselves cannot be averaged across ±π
     return float(np.angle(np.exp(1j * (angle - 2 * np.pi / 3 * phase)).sum()))
 
 
 def states(angle: NDArray[np.floating], start: float = 0.0) -> NDArray[np.int64]:
     """Which of three thirds of the circle an angle lies in, the first one centred at `start`, (n,)."""
+    # rounding to the nearest multiple of 120°: borders lie 60° from the centres
     return np.round((angle - start) / (2 * np.pi / 3)).astype(np.int64) % 3
 
 

@@ -27,6 +27,7 @@ def on_levels(codes: csr_matrix, share: float = 0.35) -> NDArray[np.float64]:
     out = np.zeros(codes.shape[1])
     for f in range(codes.shape[1]):
         values = columns.data[columns.indptr[f] : columns.indptr[f + 1]]
+        # a share of the 90 % quantile: the tail of faint activations is not the feature being on
         out[f] = share * np.quantile(values, 0.9) if len(values) else np.inf
     return out
 
@@ -85,6 +86,7 @@ def conditional_dependence(
     r2 = _pairs(pattern, (codes.data, level), rows, module_facts, sums, (least_joint, least_z, width))
     i, c = np.nonzero(r2)
     j = members[numbers[rows[i]], c]
+    # each pair was met from one of its members alone
     half = csr_matrix((r2[i, c].astype(np.float64), (rows[i], j)), shape=(n_features, n_features))
     return (half + half.T).tocsr()
 
@@ -120,6 +122,7 @@ def _pairs(pattern: Firing, levels, chosen, features, own_totals, limits):
             on = z > level[f]
             for q in range(indptr[t], indptr[t + 1]):
                 g = indices[q]
+                # of two features that are both new the lower one owns the pair
                 if module[g] != module[f] or g == f or (new[g] and g < f):
                     continue
                 y = data[q]
@@ -155,18 +158,23 @@ def _add(sums, z, y):
 def _r2(sums, totals, clumping, least_joint, least_z):
     """r² over the tokens where one feature is on, from sums; 0 where it is not certain enough."""
     n = totals[0]
+    # r² of few joint firings is large by chance: about 1/n
     if n < least_joint or sums[0] < least_joint:
         return 0.0
     z, y = totals[1] / n, sums[1] / n
+    # variances over the tokens where the first feature is on; the second is 0 in those where it is silent
     first, second = totals[2] / n - z * z, sums[2] / n - y * y
     if first <= 1e-12 or second <= 1e-12:
         return 0.0
     product, products = sums[5] / n, sums[6] / n
     r2 = (product - z * y) ** 2 / (first * second)
+    # variance of (y − ȳ)²: E[y⁴] − 4ȳE[y³] + 6ȳ²E[y²] − 3ȳ⁴ − Var², from raw moments in one pass
     fourth = sums[4] / n - 4 * y * sums[3] / n + 6 * y * y * sums[2] / n - 3 * y**4 - second * second
     if fourth > 1e-12:
+        # covariance of z with (y − ȳ)²: dependence that a tile of a ring shows, whose mean slope is 0
         spread = products - 2 * y * product + y * y * z - z * second
         r2 = max(r2, spread * spread / (first * fourth))
+    # r √n_eff is about normal under independence; n_eff counts runs of firing once
     return min(r2, 1.0) if r2 * n / max(1.0, clumping) >= least_z * least_z else 0.0
 
 
@@ -195,6 +203,7 @@ def dense_dependence(codes: NDArray[np.floating], level: NDArray[np.floating], *
     first, second = square - mine**2, y2 - y**2
     fourth = y4 - 4 * y * y3 + 6 * y**2 * y2 - 3 * y**4 - second**2
     ok = (on.T @ (z > 0) >= least_joint) & (first > 1e-12) & (second > 1e-12)
+    # a feature with itself is r² = 1 and says nothing
     np.fill_diagonal(ok, val=False)
     r2 = (product - mine * y) ** 2 / np.where(ok, first * second, 1)
     spread = products - 2 * y * product + y**2 * mine - mine * second

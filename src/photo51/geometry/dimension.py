@@ -52,6 +52,7 @@ def intrinsic_dimension(x: NDArray[np.float64], rng: np.random.Generator, *, max
 
     sample = x if len(x) <= max_points else x[np.sort(rng.choice(len(x), max_points, replace=False))]
     sample = sample[dense_part(sample)] if len(sample) else sample
+    # the estimators divide by distances to neighbours: equal points would be divisions by 0
     distinct = np.unique(np.round(sample, 9), axis=0)
     if len(distinct) < 60 or x.shape[1] == 0:
         return Dimension(float("nan"), float("nan"))
@@ -78,10 +79,12 @@ def restricted_r2(a: Activity, codes: NDArray[np.floating] | None = None, *, rid
         return float("nan")
     predictors = a.codes if codes is None else codes
     blocks = np.unique(a.block)
+    # whole blocks, since neighbouring tokens are near copies of each other
     train = np.isin(a.block, blocks[::2])
     if len(blocks) < 2 or train.sum() <= a.codes.shape[1] or (~train).sum() < 10:
         return float("nan")
     target = a.codes @ a.directions + a.error
+    # the penalty grows with the tokens, as the sum of squares does
     fit = Ridge(alpha=ridge * train.sum()).fit(predictors[train], target[train])
     missed = ((target[~train] - fit.predict(predictors[~train])) ** 2).sum()
     return float(1 - missed / ((target[~train] - target[train].mean(0)) ** 2).sum())
@@ -97,8 +100,10 @@ def flatness(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: i
         return float("nan")
     path = dijkstra(neighbour_graph(p, 5), directed=False)
     chord = cdist(p, p)
+    # each pair of landmarks once
     upper = np.triu_indices(len(p), 1)
     path, chord = path[upper], chord[upper]
+    # near pairs are straight on any curve and would hide the bend
     far = np.isfinite(path) & (path >= np.median(path[np.isfinite(path)]))
     return float(np.median(chord[far] / path[far]))
 
@@ -115,15 +120,18 @@ def turns(x: NDArray[np.float64], t: NDArray[np.float64], *, closed: bool, n_bin
     t
         (n,) coordinate: angle or place.
     """
+    # rank of each token: bins of equal numbers, not of equal width
     order = np.argsort(np.argsort(t, kind="stable"), kind="stable")
     bin_of = order * n_bins // max(len(t), 1)
     curve = np.stack([x[bin_of == b].mean(0) for b in np.unique(bin_of)]) if len(t) >= n_bins else np.zeros((0, 1))
     if len(curve) < 4:
         return float("nan")
     if closed:
+        # two points: the closing step and the turn into the first one
         curve = np.concatenate([curve, curve[:2]])
     step = np.diff(curve, axis=0)
     step /= np.maximum(np.linalg.norm(step, axis=1, keepdims=True), 1e-12)
+    # unit steps: their product is the cosine of the turn, which rounding may lift above 1
     bend = np.arccos(np.clip((step[1:] * step[:-1]).sum(1), -1, 1))
     return float(bend.sum() / (2 * np.pi))
 

@@ -136,12 +136,16 @@ def measure_cluster(
     points = cloud(a, rng, max_points=max_points, with_error=True)
     codes_only = cloud(a, rng, max_points=max_points)
     dependence, turned = _dependence(a, rng, draws[0])
+    # a module has no shape to be asked for, and its holes would be the costliest to test
     depends = _p(dependence, turned) <= alpha
+    # without the dictionary's error, which fills all directions of the model and would raise the dimension
     dimension = intrinsic_dimension(codes_only.x, rng)
     flat = depends and 1 <= dimension.called <= FLAT
+    # dimension-2 homology costs the fourth power of the landmarks: only where a cavity can exist
     diagram = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=flat and points.x.shape[1] >= 3)
     loops, cavity = diagram.lengths(1), float(diagram.lengths(2)[0])
     hole = flat and bool(loops[0] > LOOP or cavity > CAVITY)
+    # infinite where too short to be called, so that no draw can exceed it and none is made for it
     observed = (float(loops[0]) if loops[0] > LOOP else np.inf, cavity if cavity > CAVITY else np.inf)
     null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, max_points, observed), turned)
     called = betti(diagram, _most(null.loop), _most(null.cavity))
@@ -162,6 +166,7 @@ def measure_cluster(
                 if depends
                 else float("nan")
             ),
+            # ends of a branch are only asked for where there is no hole, around which a tree would be cut
             tips=branches(points.x, rng) if flat and called[1:] == (0, 0) else 0,
             dimension=dimension,
             span=len(codes_only.explained),
@@ -184,6 +189,7 @@ def _dependence(a: Activity, rng: np.random.Generator, draws: int) -> tuple[floa
     level = on_levels(csr_matrix(a.codes))
     observed = dense_dependence(a.codes, level)
     out: list[float] = []
+    # sequential: once five of the draws are larger, p is above 0.05 whatever the rest would show
     while len(out) < draws and not (len(out) >= SOME and (np.array(out) >= observed).sum() >= ENOUGH):
         out.append(dense_dependence(a.turned_codes(rng), level))
     return observed, np.array(out)
@@ -213,6 +219,7 @@ def _null(
         points = cloud(turned, rng, max_points=max_points, with_error=True)
         h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow)
         loop, cavity = float(h.lengths(1)[0]), float(h.lengths(2)[0]) if hollow else np.nan
+        # either hole would be called, so either counts against the cluster
         exceed += loop >= loop_seen or cavity >= cavity_seen
         first = len(rows) < FEW
         rows.append(
@@ -275,6 +282,7 @@ def judge_shape(measured: list[Measured], alpha: float = 0.05, sure: float = 0.5
         Share of resamples that must agree on the holes.
     """
     q_dependence = benjamini_hochberg([m.p_dependence for m in measured])
+    # Bonferroni over the two holes where a cavity was tested beside the loop
     holes = [min(1.0, 2 * min(m.p_loop, m.p_cavity)) if m.betti.cavities else m.p_loop for m in measured]
     q_hole = benjamini_hochberg(holes)
     out = []
@@ -304,8 +312,10 @@ def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> 
     holes = (m.betti.loops, m.betti.cavities)
     if holes != (0, 0) and q_hole > alpha:
         return "unresolved", "holes, but turned features have such holes too"
+    # noise around a ring may make its neighbourhoods look like a surface
     if holes == (1, 0) and m.dimension.called <= 2:
         return "loop", f"one loop of {m.loop[0]:.2f} radii"
+    # two loops in one dimension would be a figure of eight, which is no torus
     if m.betti.loops == 2 and m.dimension.called >= 2:
         return "torus", f"two loops of {m.loop[0]:.2f} and {m.loop[1]:.2f} radii on a surface"
     if holes == (0, 1):
@@ -314,6 +324,7 @@ def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> 
         return "unresolved", f"{m.betti.loops} loops and {m.betti.cavities} cavities fit no shape known here"
     if m.dimension.called >= 2:
         return "blob", f"{m.dimension.called} dimensions without holes"
+    # k features that exclude each other are a star of k axes, which is a property of sparse codes and no tree
     if m.tips > 0 and m.n_features < TILES_A_BRANCH * (m.tips + 2):
         return (
             "unresolved",

@@ -65,9 +65,12 @@ def persistence(
     """
     dense = dense_part(x)
     index = dense[landmarks(x[dense], n_landmarks, rng)]
+    # root mean square distance from the centre: bars in units of it do not depend on the activations' scale
     radius = np.sqrt(((x - x.mean(0)) ** 2).sum(1).mean()) if len(x) else 0.0
     if len(index) < 4 or radius <= 1e-9:
         return Homology((np.zeros((0, 2)),) * (3 if cavities else 2), x, radius, index)
+    # landmarks, since Rips complexes of thousands of points do not fit; they cover the cloud by farthest-point
+    # choice
     diagrams = ripser(x[index], maxdim=2 if cavities else 1)["dgms"]
     return Homology(tuple(_longest_first(d / radius) for d in diagrams), x, radius, index)
 
@@ -85,12 +88,14 @@ def pieces(x: NDArray[np.float64], gap: float, min_share: float = 0.05) -> int:
     """
     if len(x) < 2:
         return 1
+    # −1 marks points in no part, which `+ 1` below makes entry 0
     part = DBSCAN(eps=gap, min_samples=max(4, len(x) // 100)).fit(x).labels_
     return max(1, int((np.bincount(part + 1)[1:] >= min_share * len(x)).sum())) if (part < 0).mean() <= 0.2 else 1
 
 
 def _longest_first(diagram: NDArray[np.floating]) -> NDArray[np.float64]:
     finite = diagram[np.isfinite(diagram).all(1)].astype(np.float64)
+    # births minus deaths: the most negative is the longest bar
     return finite[np.argsort(finite[:, 0] - finite[:, 1], kind="stable")]
 
 
@@ -130,6 +135,7 @@ def topology_agreement(
         return 0.0
     same = 0
     for _ in range(draws):
+        # half without replacement: of a bootstrap the repeated points would be bars of length 0
         half = rng.choice(len(x), len(x) // 2, replace=False)
         called_again = betti(persistence(x[half], rng), null_loop)
         same += called_again[:2] == called[:2]
@@ -150,12 +156,15 @@ def branches(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: i
         return 0
     graph = neighbour_graph(p, k)
     parts, member = connected_components(graph, directed=False)
+    # distances are infinite between components; the largest one is the shape
     main = member == np.argmax(np.bincount(member))
     walk = dijkstra(graph[main][:, main], directed=False)
     diameter = walk.max()
+    # the graph's centre: the landmark whose farthest point is nearest
     middle = int(np.argmin(walk.max(1)))
     height = walk[middle]
     near = walk <= diameter / 6
+    # local maxima of the distance from the middle, within a sixth of the diameter
     tips = np.flatnonzero((near * height).max(1) <= height + 1e-12)
     tips = tips[height[tips] > diameter / 6]
     return max(0, len(tips) - 2) if parts < len(p) // 4 else 0
@@ -166,5 +175,7 @@ def neighbour_graph(p: NDArray[np.float64], k: int) -> csr_matrix:
     k = min(k, len(p) - 1)
     d, j = cKDTree(p).query(p, k + 1)
     i = np.repeat(np.arange(len(p)), k)
+    # column 0 is the point itself; a distance of 0 would be no edge in a sparse matrix
     g = csr_matrix((np.maximum(d[:, 1:].ravel(), 1e-12), (i, j[:, 1:].ravel())), shape=(len(p), len(p)))
+    # linked where either is among the other's nearest
     return g.maximum(g.T)
