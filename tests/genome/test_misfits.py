@@ -10,7 +10,7 @@ import pytest
 from photo51.genome.alphabet import encode
 from photo51.genome.fasta import read_fasta
 from photo51.genome.open_frames import as_long_by_chance
-from photo51.genome.records import ReadingAccount
+from photo51.genome.records import GAP, ReadingAccount
 from photo51.genome.samples import read_genomes
 from photo51.genome.sources import read_contigs
 from photo51.types import InputError
@@ -147,3 +147,19 @@ def test_an_annotation_without_genes_is_named(ecoli, account):
     sequence, _ = ecoli
     warnings, _ = account({NAME: sequence}, [f"{NAME}\tblast\tmatch\t1\t90\t.\t+\t.\tID=m1\n"])
     assert any("no gene, CDS or RNA among its records, which are match" in w for w in warnings)
+
+
+def test_genes_that_reach_into_unknown_bases_are_not_called_faulty(account):
+    """Three genes of 30 bases: whole; its start is N (minus strand: the last bases); its stop is N, and its start is none."""
+    gene = "ATG" + "GCC" * 8 + "TAA"
+    minus = gene[::-1].translate(str.maketrans("ACGT", "TGCA"))
+    bases = "CCC" + gene + "CCC" + minus[:-3] + "NNN" + "CCC" + "CCC" + gene[3:-3] + "NNN"
+    lines = [
+        f"c1\tx\tCDS\t{start}\t{start + 29}\t.\t{strand}\t0\tID={name}\n"
+        for name, start, strand in (("a", 4, "+"), ("b", 37, "-"), ("c", 70, "+"))
+    ]
+    _, reading = account({"c1": bases}, lines, genetic_code="1")
+    assert [reading.count(r) for r in ("coding sequences", "translate cleanly", GAP)] == [3, 1, 2]
+    assert reading.count("begin with no start codon of code 1") == 1  # c begins with CCC
+    assert reading.count("end with no stop codon") == 0
+    assert reading.count("are misread") == 0

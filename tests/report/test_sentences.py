@@ -2,9 +2,11 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from photo51.report import sentences
+from photo51.report.sections.cohort import themselves
 
 # 40 active bases, 30 of them in a class of 300 bases in 10 intervals, 6 of which are touched, among 10,000 held-out bases:
 # precision 30/40, recall by bases 30/300, by intervals 6/10; F1 = 2 · 0.75 · 0.6 / 1.35 = 0.667;
@@ -59,3 +61,18 @@ def test_a_name_that_6_mers_rank_as_well_says_so():
     said = sentences.named({**ROW, "beats_kmer": False, "n_checks": 0})
     assert "no better than 6-mers (average precision 0.31 against 0.20)" in said
     assert said.endswith("Replication: no check could be made.")
+
+
+def test_genes_found_without_features_are_named():
+    table = pd.DataFrame(
+        {
+            "level": ["feature", "gene", "gene", "allele"],
+            "name": ["3", "rpoB", "katG", "chr:5:A>T"],
+            "p": [1e-9, 1e-16, 0.4, 0.2],
+            "q": [1e-7, 5e-14, 0.9, 0.9],
+        }
+    )
+    assert themselves(table, 0.05) == (
+        " The same test of genes and alleles themselves finds gene rpoB (q 5\u202f×\u202f10⁻¹⁴)."
+    )
+    assert themselves(table[table["level"] != "gene"], 0.05) == ""

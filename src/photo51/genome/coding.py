@@ -52,6 +52,8 @@ class JudgedCoding(NamedTuple):
         Empty, `phases` where the phase column disagrees with the lengths of the parts, `frame` where another frame than
         the stated one was chosen, `recoded` where a stop was read as an amino acid because of a note, `order` where the
         parts were put in the only order in which they translate.
+    gap_5, gap_3
+        Whether a base of its first or last codon is not known (N), so that it may have a start or stop codon.
     """
 
     transcript: Transcript
@@ -59,6 +61,8 @@ class JudgedCoding(NamedTuple):
     begins: bool = True
     ends: bool = True
     reframed: str = ""
+    gap_5: bool = False
+    gap_3: bool = False
 
     @property
     def clean(self) -> bool:
@@ -149,7 +153,8 @@ def judge_coding(t: Transcript, ids: NDArray[np.uint8], code: int) -> JudgedCodi
         t, begins = replace(t, partial_5=True), True
     ends = t.partial_3 or _ends(letters, frame, stops.stops, exceptions)
     t = replace(t, recoded=";".join(f"{codon}:{letter}" for codon, letter in sorted(exceptions.items())))
-    return JudgedCoding(t, inner[0] if inner else 0, begins, ends, method)
+    gap_5, gap_3 = (bool(set(codon) - set("ACGT")) for codon in (letters[:3], letters[-3:]))
+    return JudgedCoding(t, inner[0] if inner else 0, begins, ends, method, gap_5, gap_3)
 
 
 def stated_code(t: Transcript) -> int:

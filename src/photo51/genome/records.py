@@ -15,6 +15,7 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 FEWEST = 3
 CHANCE = 0.01
+GAP = "reach into bases that are not known (N), their start or stop codon with them"
 
 
 @dataclass
@@ -70,15 +71,18 @@ class ReadingAccount:
         name = f"{t.where} ({t.gene_name or t.id})"
         if judged.inner_stop:
             self.add("", "CDS", "have an inner stop", first=f"{name}, codon {judged.inner_stop}")
-        if not judged.begins:
+        gap_5, gap_3 = judged.gap_5 and not judged.begins, judged.gap_3 and not judged.ends
+        if gap_5 or gap_3:
+            self.add("", "CDS", GAP, first=name)
+        if not judged.begins and not gap_5:
             self.add("", "CDS", f"begin with no start codon of code {t.genetic_code or code}", first=name)
-        if not judged.ends:
+        if not judged.ends and not gap_3:
             self.add("", "CDS", "end with no stop codon", first=name)
         if judged.reframed:
             self.add("", "CDS", _REFRAMED[judged.reframed], first=name)
         # a wrong phase column alone, as RAST writes it, leaves a CDS from start to stop codon
         moved = judged.reframed == "frame" and not (judged.begins and judged.ends)
-        misread = bool(judged.inner_stop) or moved or not (judged.begins or judged.ends)
+        misread = bool(judged.inner_stop) or moved or not (judged.begins or judged.ends or gap_5 or gap_3)
         if misread:
             self.add("", "CDS", "are misread", first=name)
         return misread

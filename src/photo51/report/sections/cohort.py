@@ -106,10 +106,11 @@ def add_cohort(run: Run, name: str, draft: Draft, alpha: float) -> None:
         draft.show(Table("Features that go with the phenotype", _heads(validation), rows, shown=8))
     _carried(run.of_set("carriers", name), tests, alpha, draft)
     _levels(run.of_set("levels", name), str(summary.get("levels", "")), draft)
-    _plain(run.of_set("associations", name), draft)
+    associations = run.of_set("associations", name)
+    _plain(associations, draft)
     draft.answers.append(
         f"In cohort {title}, {words.count(len(replicated), 'feature')} {'goes' if len(replicated) == 1 else 'go'} with"
-        " the phenotype beyond relatedness."
+        f" the phenotype beyond relatedness.{themselves(associations, alpha)}"
     )
 
 
@@ -229,7 +230,26 @@ def _levels(table: pd.DataFrame, verdict: str, draft: Draft) -> None:
     )
     if verdict:
         draft.show(Prose(f"{verdict[0].upper()}{verdict[1:]}."))
-        draft.answers.append(f"{verdict[0].upper()}{verdict[1:]}.")
+        draft.answers.append(f"Prediction of the phenotype, clades held out: {verdict}.")
+
+
+def themselves(associations: pd.DataFrame, alpha: float) -> str:
+    """A sentence on the genes and alleles that the same test discovers without any feature; empty where there is none.
+
+    Parameters
+    ----------
+    associations
+        Contract `ASSOCIATIONS`.
+    alpha
+        Largest q of a discovery, within its level.
+    """
+    if associations.empty:
+        return ""
+    hits = associations[(associations["level"] != "feature") & (associations["q"] <= alpha)].sort_values("p")
+    if hits.empty:
+        return ""
+    listed = [f"{r.level} {r.name} (q {words.probability(r.q)})" for r in records(hits)]
+    return f" The same test of genes and alleles themselves finds {words.listing(listed, 4)}."
 
 
 def _score(value: float) -> Cell:

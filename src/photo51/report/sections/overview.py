@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photo51 import theme, words
+from photo51.genome.records import GAP
 from photo51.report import figures, svg
 from photo51.report.blocks import Block, Cell, Figure, Figures, Head, Note, Table
 from photo51.report.sections.base import Failure, Section, claims_of
@@ -91,11 +92,11 @@ def translated(reading: pd.DataFrame | None) -> str:
     if reading is None or reading.empty:
         return ""
     coding = reading[reading["outcome"] == "CDS"].groupby("reason")["count"].sum()
-    n, clean = (int(coding.get(reason, 0)) for reason in ("coding sequences", "translate cleanly"))
+    n, clean, gap = (int(coding.get(reason, 0)) for reason in ("coding sequences", "translate cleanly", GAP))
     left = int(reading.loc[reading["outcome"] == "left out", "count"].sum())
     sentence = (
         f"{clean:,} of {words.count(n, 'annotated CDS', 'annotated CDS')} {'translates' if clean == 1 else 'translate'}"
-        " cleanly from start to stop"
+        f" cleanly from start to stop{f', {gap:,} more reach into bases that are not known (N)' if gap else ''}"
         if n
         else "No CDS is annotated"
     )
