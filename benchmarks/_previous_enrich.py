@@ -38,6 +38,7 @@ def previous() -> Iterator[None]:
         (screen._Annotations, "_variances", _variances),
         (correlation, "_by_fft", _by_fft),
         (pairs._Pairs, "exact", _exact),
+        (correlation, "quicker", _quicker),
     ]
     today = [getattr(holder, name) for holder, name, _ in swaps]
     for holder, name, before in swaps:
@@ -67,6 +68,10 @@ def _exact(self: Any, family: Family, threads: int) -> None:
 
 def _exact_one(self: Any, mask: Mask, column: int) -> Any:
     return rotation_test(column_track(self.levels, column), mask, mid_p=self.design.params.mid_p)
+
+
+def _quicker(feature: Spread, mask: Mask) -> str:
+    return "events" if correlation._n_events(feature.ends, mask.edge_ends) <= 16.0 * mask.n_rows else "fft"
 
 
 def _by_fft(feature: Spread, mask: Mask) -> Overlaps:

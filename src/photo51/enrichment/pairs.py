@@ -8,7 +8,7 @@ for all tested pairs. Families (q-values) are made by `gather`, over all chunks.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import pairwise
@@ -169,25 +169,30 @@ class _Pairs:
                 if not len(columns):
                     continue
                 masks[t] = Mask(self.design.mask(t), family.bounds)
-                tracks = [Spread(column_track(self.levels, j), family.bounds) for j in columns.tolist()]
-                by_fft = np.array([quicker(track, masks[t]) == "fft" for track in tracks])
+                by_fft = np.array([quicker(self._spread(family, j), masks[t]) == "fft" for j in columns.tolist()])
                 later[columns[by_fft], t] = True
-                rest = [track for track, slow in zip(tracks, by_fft, strict=True) if not slow]
-                self._keep_exact(columns[~by_fft], t, pool.map(partial(self._exact_one, masks[t]), rest))
+                run = partial(self._exact_one, family, masks[t])
+                self._keep_exact(columns[~by_fft], t, pool.map(run, columns[~by_fft].tolist()))
                 if not by_fft.any():
                     del masks[t]
             # a few features at a time, whose transforms serve every mask, and each mask's serve these few
             columns = np.flatnonzero(later.any(axis=1))
             step = max(1, _SPECTRA_BYTES // (48 * self.design.workspace.n_rows))
             for batch in (columns[i : i + step] for i in range(0, len(columns), step)):
-                tracks = {j: Spread(column_track(self.levels, j), family.bounds) for j in batch.tolist()}
+                spreads = {j: self._spread(family, j) for j in batch.tolist()}
                 for t, mask in masks.items():
                     members = batch[later[batch, t]]
-                    run = partial(self._exact_one, mask)
-                    self._keep_exact(members, t, pool.map(run, [tracks[j] for j in members.tolist()]))
+                    run = partial(self._exact_one, family, mask, spreads=spreads)
+                    self._keep_exact(members, t, pool.map(run, members.tolist()))
                     mask.forget()
 
-    def _exact_one(self, mask: Mask, feature: Spread) -> RotationTest:
+    def _spread(self, family: Family, column: int) -> Spread:
+        return Spread(column_track(self.levels, column), family.bounds)
+
+    def _exact_one(
+        self, family: Family, mask: Mask, column: int, *, spreads: Mapping[int, Spread] | None = None
+    ) -> RotationTest:
+        feature = self._spread(family, column) if spreads is None else spreads[column]
         return rotation_test(feature, mask, mid_p=self.design.params.mid_p)
 
     def _keep_exact(self, columns: NDArray[np.int64], t: int, results: Iterable[RotationTest]) -> None:

@@ -150,7 +150,10 @@ def shifted_test(
             totals, squares = _sums(rows, data, residuals, *shifts)
             active = np.flatnonzero(squares.any(axis=(1, 2)))
             first, width = g * WIDTH, min(WIDTH, right.k - g * WIDTH)
-            judged = _judged(totals[active], squares[active], picks[:, active])
+            if len(active) == n_units:
+                judged = _judged(totals, squares, picks)
+            else:
+                judged = _judged(totals[active], squares[active], np.ascontiguousarray(picks[:, active]))
             t[j, first : first + width], p[j, first : first + width] = (v[:width] for v in judged)
 
     with ThreadPoolExecutor(threads) as pool:
