@@ -176,14 +176,7 @@ def paint_stop_codons(page: Any, w: World) -> None:
     page.click("#tab-paint")
     best = 0.0
     for target in w.stops:
-        while page.locator("#panel-paint .slider button:has-text('remove')").count():
-            page.locator("#panel-paint .slider button:has-text('remove')").first.click()
-        page.fill("#paint-add", target)
-        page.click("#paint-lane")
-        before = page.get_attribute("#panel-paint", "data-key") or ""
-        lane = page.locator(".lanes [data-lane='0']").bounding_box()
-        _drag(page, lane, 0.35, 0.65)
-        _written(page, before)
+        _paint_one(page, target)
         mass = page.evaluate("Object.values(JSON.parse(document.getElementById('panel-paint').dataset.mass))[0]")
         stops = page.evaluate("photo51.panels.paint.panel.result.scores.find(s => s.name === 'stop_codons')")
         best = max(best, mass or 0.0)
@@ -194,9 +187,22 @@ def paint_stop_codons(page: Any, w: World) -> None:
     )
 
 
-def drag_the_paint(page: Any, _w: World) -> None:
+def _paint_one(page: Any, target: str) -> None:
+    """One lane, and paint drawn over its middle by mouse; waits until it is written."""
+    while page.locator("#panel-paint .slider button:has-text('remove')").count():
+        page.locator("#panel-paint .slider button:has-text('remove')").first.click()
+    page.fill("#paint-add", target)
+    page.click("#paint-lane")
+    before = page.get_attribute("#panel-paint", "data-key") or ""
+    _drag(page, page.locator(".lanes [data-lane='0']").bounding_box(), 0.35, 0.65)
+    _written(page, before)
+
+
+def drag_the_paint(page: Any, w: World) -> None:
     """The paint dragged to the right: bases before its old beginning stay, all others are said to be rewritten."""
     page.click("#tab-paint")
+    if not page.locator("[data-paint='0']").count():
+        _paint_one(page, w.gc[0])
     key = page.get_attribute("#panel-paint", "data-key")
     old = page.evaluate("photo51.panels.paint.panel.result.texts[0]")
     paint = page.evaluate("photo51.panels.paint.panel.view.paints[0]")

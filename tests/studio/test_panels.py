@@ -138,7 +138,7 @@ def test_without_a_slider_the_control_is_written_alone(page):
     ],
 )
 def test_what_cannot_be_steered_is_said(page, body, said):
-    answer = page.post("api/steer", {"prompt": BASES, "length": 4, **body})
+    answer = page.post("api/steer", {"prompt": BASES, "length": 8, **body})
     assert said in events(answer)[-1]["error"]
 
 

@@ -64,7 +64,7 @@ class Workbench(Writing):
     ):
         self.model, self.sae, self.opened, self.run, self.shelf = model, sae, opened, run, shelf
         self.instrument = opened.instrument
-        self._references: dict[int, NDArray[np.uint8]] = {}
+        self._references, self._residuals = {}, {}
 
     def __repr__(self) -> str:
         """Model, site and run."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
 
 from photo51.api.results import Results
@@ -63,6 +64,7 @@ class Writing:
     instrument: Instrument
     run: Results | None
     _references: dict[int, NDArray[np.uint8]]
+    _residuals: dict[int, torch.Tensor]
 
     def bundle(self, text: str) -> Bundle:
         """What is steered, from a feature (`812`, `f812`), a concept, or a sum such as `0.5*f812 + stop_codon`."""
@@ -80,6 +82,12 @@ class Writing:
             real = self.run.genomes if self.run is not None else self._shipped_bases
             self._references[seed] = reference_windows(real, 16, 512, seed)
         return self._references[seed]
+
+    def _residual(self, seed: int) -> torch.Tensor:
+        """Activations of the reference windows, which every slider that is moved asks for."""
+        if seed not in self._residuals:
+            self._residuals = {seed: live.residual(self.instrument, self.reference(seed))}
+        return self._residuals[seed]
 
     @cached_property
     def _shipped_bases(self) -> FastaBases:
@@ -128,7 +136,7 @@ class Writing:
         along = None
         if bundle is not None:
             self.instrument.units.of(bundle.features)
-            along = live.directions(self.instrument, bundle, self.reference(seed), params)
+            along = live.directions(self.instrument, bundle, self._residual(seed), params)
         judges = oracles(code=code, motifs=list(motifs))
         bundles = [self.bundle(text) for text in watched]
         yield from live.write_arms(

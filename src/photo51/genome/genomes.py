@@ -81,8 +81,8 @@ class Genomes:
         return cls(folder)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Without the open file, which belongs to one process."""
-        return {**self.__dict__, "_fasta": None}
+        """Without the open file, which belongs to one process, and without tables that are read when asked for."""
+        return {**{k: v for k, v in self.__dict__.items() if k != "_annotations"}, "_fasta": None}
 
     @cached_property
     def contigs(self) -> pd.DataFrame:
@@ -90,7 +90,11 @@ class Genomes:
         return read_table(self.folder / "contigs.parquet", CONTIGS)
 
     def annotations(self) -> pd.DataFrame:
-        """All annotated intervals (contract `ANNOTATIONS`)."""
+        """All annotated intervals (contract `ANNOTATIONS`); read once, a copy for each who asks."""
+        return self._annotations.copy()
+
+    @cached_property
+    def _annotations(self) -> pd.DataFrame:
         return read_table(self.folder / "annotations.parquet", ANNOTATIONS)
 
     def transcripts(self) -> pd.DataFrame:

@@ -59,18 +59,21 @@ class Look(NamedTuple):
     codes: NDArray[np.float32]
 
 
-def directions(
-    instrument: Instrument, target: Bundle, reference: NDArray[np.integer], params: SteerParams
-) -> torch.Tensor:
-    """Random directions of an experiment, (random directions, d_model), as `steer` draws them from the same
-    parameters.
-    """
+def residual(instrument: Instrument, reference: NDArray[np.integer]) -> torch.Tensor:
+    """Activations (bases, d_model) of real sequence, whose spread random directions have."""
     real = reference[:REAL_WINDOWS]
+    return activations(instrument.model, instrument.site, instrument.ids(real)).flatten(0, 1)
+
+
+def directions(instrument: Instrument, target: Bundle, spread: torch.Tensor, params: SteerParams) -> torch.Tensor:
+    """Random directions of an experiment, (random directions, d_model), as `steer` draws them from the same
+    parameters; `spread` is that of `residual`.
+    """
     return random_directions(
         params.random_kind,
         params.random_directions,
         dictionary=instrument.dictionary,
-        residual=activations(instrument.model, instrument.site, instrument.ids(real)).flatten(0, 1),
+        residual=spread,
         avoid=target.features,
         rng=np.random.default_rng([params.sampling.seed, 4]),
     )

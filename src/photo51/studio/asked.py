@@ -76,7 +76,7 @@ class SteerAsked(Asked):
 
     prompt: Annotated[str, Field(max_length=20_000)]
     sliders: list[Slider] = Field(default_factory=list, max_length=8)
-    length: int = Field(default=120, ge=1, le=4_000)
+    length: int = Field(default=120, ge=8, le=4_000)
     seed: int = Field(default=51, ge=0, le=2**31)
     temperature: float = Field(default=1.0, gt=0.01, le=5)
     motif: Annotated[str, Field(max_length=40)] = ""

@@ -42,8 +42,8 @@ def go_to(run: Run, text: str) -> list[dict[str, Any]]:
 
 def _genes(run: Run, word: str) -> list[dict[str, Any]]:
     table = run.genomes.annotations()
-    tag = table["group"].str.replace(r"^(?:gene|cds|rna)-", "", regex=True).str.lower()
-    hit = (table["name"].str.lower() == word) | ((tag == word) & (tag != ""))
+    tags = {f"{kind}{word}" for kind in ("", "gene-", "cds-", "rna-")} if word else set()
+    hit = (table["name"].str.lower() == word) | table["group"].str.lower().isin(tags)
     rows = table[hit & (table["name"] != "")]
     if rows.empty:
         return []

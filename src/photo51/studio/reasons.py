@@ -26,7 +26,15 @@ if TYPE_CHECKING:
 
 CONTEXT_OF_WHY = 2_048
 # few points on the path and no ablations, so that an answer comes at once; the error of completeness is shown with it
-QUICK = {"context": CONTEXT_OF_WHY, "steps": 4, "max_steps": 16, "tolerance": 0.05, "ablated": 2}
+QUICK = {
+    "context": CONTEXT_OF_WHY,
+    "steps": 4,
+    "max_steps": 16,
+    "tolerance": 0.05,
+    "ablated": 2,
+    "window": 32,
+    "batch": 64,
+}
 
 
 def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]:

@@ -11,7 +11,7 @@ export class SteerPanel {
     const reading = studio.panels.read?.panel.reading, start = reading ? reading.bases.slice(0, 120) : "ATGGCGAAAGGTAAAGTTCTG";
     this.prompt = h("textarea", { id: "prompt", rows: "3", spellcheck: "false", "aria-label": "Prompt", onchange: () => this.later() }, start);
     const field = (label, attributes) => { const input = h("input", { type: "number", ...attributes, onchange: () => this.later() }); return [h("label", { class: "field" }, label, input), input]; };
-    const [length, lengthIn] = field("bases", { value: 150, min: 1, max: 4000, step: 1, id: "length" }), [seed, seedIn] = field("seed", { value: 51, min: 0, max: 2147483648, step: 1, id: "seed" }), [heat, heatIn] = field("temperature", { value: 1, min: .05, max: 5, step: .05, id: "temperature" });
+    const [length, lengthIn] = field("bases", { value: 150, min: 8, max: 4000, step: 1, id: "length" }), [seed, seedIn] = field("seed", { value: 51, min: 0, max: 2147483648, step: 1, id: "seed" }), [heat, heatIn] = field("temperature", { value: 1, min: .05, max: 5, step: .05, id: "temperature" });
     this.length = lengthIn; this.seed = seedIn; this.temperature = heatIn;
     this.motif = h("input", { type: "text", maxlength: 40, size: 10, placeholder: "e.g. TATAAT", onchange: () => this.later() });
     const names = [...studio.state.concepts, ...studio.features.name.map((n, f) => n ? `f${f} ${n}` : null).filter(Boolean)];
