@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,7 +14,6 @@ if TYPE_CHECKING:
 
     from photo51.io import Provenance, TableSpec
 
-log = logging.getLogger(__name__)
 Device = Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")]
 
 
@@ -114,6 +112,9 @@ def diff_command(
     genomes: Annotated[Path, typer.Option(help="FASTA file of sequence that neither model was trained on")],
     out: Annotated[Path, typer.Option("--out", help="folder to write to")] = Path("diff"),
     sae: Annotated[Path | None, typer.Option(help="dictionary of A, whose features are compared")] = None,
+    annotations: Annotated[
+        Path | None, typer.Option(help="GFF file of the same sequence: differences by annotation class")
+    ] = None,
     joint: Annotated[
         bool, typer.Option("--joint", help="train a joint dictionary of both models; also where A's is blind to B")
     ] = False,
@@ -137,9 +138,8 @@ def diff_command(
 
     Exact divergence by position, activations, features, rates of words.
 
-    Writes windows, positions, offsets, features (with --sae), joint (with --joint, or where A's dictionary explains too
-    little of B: a crosscoder), amplified (with --words) and gate, each as .parquet and
-    .tsv.
+    Writes windows, positions, offsets, classes (with --annotations), features (with --sae), joint (with --joint, or where
+    A's dictionary explains too little of B: a crosscoder), amplified (with --words) and gate, each as .parquet and .tsv.
 
     Example: photo51 diff sh2:nano my/finetuned --genomes genome.fa --words GAATTC --gate
     """
@@ -153,8 +153,9 @@ def diff_command(
     from photo51.learnt import gate as gates
     from photo51.learnt import opening, patterns
     from photo51.learnt.amplify import amplified_rates
-    from photo51.learnt.crosscoder import joint_features, middle_site
-    from photo51.learnt.diff import BlindDictionaryError, check_pair, features
+    from photo51.learnt.classes import class_differences
+    from photo51.learnt.crosscoder import compared_features
+    from photo51.learnt.diff import check_pair
     from photo51.learnt.diff import diff as compare
     from photo51.learnt.windows import draw_windows
     from photo51.model.adapters import load_model
@@ -173,21 +174,15 @@ def diff_command(
         [genomes],
     )
     compared = compare(before, after, windows, settings)
-    of_a, both = None, None
-    sites = (middle_site(before), middle_site(after))
-    if sae:
-        dictionary = Dictionary.load(sae)
-        sites = (dictionary.origin.site, dictionary.origin.site if dictionary.origin.site in after.sites else sites[1])
-        try:
-            of_a = features(before, after, windows, dictionary, settings)
-        except BlindDictionaryError as e:
-            log.warning("%s: it is trained now", e)
-            joint = True
-    if joint:
-        both = joint_features(before, after, windows, sites, settings.joint, settings.batch)
+    of_a, both = compared_features(
+        (before, after), windows, Dictionary.load(sae) if sae else None, settings, joint=joint
+    )
     write_both(compared.windows, out / "windows", contracts.DIFF_WINDOWS, lineage)
     write_both(compared.positions, out / "positions", contracts.DIFF_POSITIONS, lineage)
     write_both(compared.offsets, out / "offsets", contracts.DIFF_OFFSETS, lineage)
+    if annotations:
+        by_class = class_differences(windows, compared.laws, annotations, settings)
+        write_both(by_class, out / "classes", contracts.DIFF_CLASSES, lineage)
     if of_a is not None:
         write_both(of_a, out / "features", contracts.DIFF_FEATURES, lineage)
     if both is not None:

@@ -16,15 +16,15 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from photo51.config.learnt import CrosscoderParams
+from photo51.config.learnt import CrosscoderParams, DiffParams
 from photo51.config.sae import SaeParams
 from photo51.io.contracts.learnt import DIFF_JOINT
 from photo51.io.origin import Origin
-from photo51.learnt.diff import read_both
+from photo51.learnt.diff import BlindDictionaryError, features, read_both
 from photo51.learnt.rows import Rows
 from photo51.learnt.windows import Windows
 from photo51.model.adapters import DnaModel
-from photo51.sae.dictionary import SparseAutoencoder
+from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.sae.training import fit
 from photo51.types import InputError
 
@@ -35,6 +35,43 @@ EXCLUSIVE, SMALL = 0.9, 0.2
 def middle_site(model: DnaModel) -> str:
     """The residual stream after the middle block."""
     return f"block.{model.spec.n_layers // 2}.out"
+
+
+def compared_features(
+    models: tuple[DnaModel, DnaModel],
+    windows: Windows,
+    dictionary: Dictionary | None,
+    params: DiffParams,
+    *,
+    joint: bool,
+) -> tuple[pd.DataFrame | None, pd.DataFrame | None]:
+    """Features of A's dictionary on both models, or else of a joint one.
+
+    Parameters
+    ----------
+    dictionary
+        One of A's.
+    joint
+        Train a joint one whether A's speaks of B or not.
+
+    Returns
+    -------
+    Tables of the contracts `DIFF_FEATURES` and `DIFF_JOINT`; None for what was not made.
+    """
+    a, b = models
+    of_a = None
+    sites = [middle_site(a), middle_site(b)]
+    if dictionary is not None:
+        site = dictionary.origin.site
+        sites = [site, site if site in b.sites else sites[1]]
+        try:
+            of_a = features(a, b, windows, dictionary, params)
+        except BlindDictionaryError as e:
+            log.warning("%s: it is trained now", e)
+            joint = True
+    if not joint:
+        return of_a, None
+    return of_a, joint_features(a, b, windows, (sites[0], sites[1]), params.joint, params.batch)
 
 
 def joint_features(

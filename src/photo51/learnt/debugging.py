@@ -42,6 +42,7 @@ from photo51.types import InputError
 log = logging.getLogger(__name__)
 MOST = 0.5  # share of a record that makes a shared span a copy of the record
 ORDER = 5  # contexts of 6-mers
+TRACED = 1_000.0
 
 
 class Debugged(NamedTuple):
@@ -257,7 +258,8 @@ def _records(
     table.loc[read.record] = np.column_stack([v[~inside] for v in distances_of.values()])
     table["record"], table["length"] = [r.name for r in records], [len(r.ids) for r in records]
     share = np.array([covered(spans, r) for r in records])
-    table["d_shared"] = np.where(share > 0, 10 + share, 0.0)
+    # what is traced is certain, and comes before what is merely unusual
+    table["d_shared"] = np.where(share > 0, TRACED + share, 0.0)
     longest = spans[spans["vector"] != ""].assign(n=lambda t: t["end"] - t["start"]).groupby("record")["n"].max()
     table["d_match"] = np.nan if vectors is None else table["record"].map(longest).fillna(0).astype(float)
     table["entropy"] = word_entropy([r.ids for r in records])

@@ -50,12 +50,13 @@ class Laws(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """Tables of a comparison: contracts `DIFF_WINDOWS`, `DIFF_POSITIONS`, `DIFF_OFFSETS`, `DIFF_FEATURES`."""
+    """Contracts `DIFF_WINDOWS`, `DIFF_POSITIONS`, `DIFF_OFFSETS`, `DIFF_FEATURES`; and the laws of each strand."""
 
     windows: pd.DataFrame
     positions: pd.DataFrame
     offsets: pd.DataFrame
     features: pd.DataFrame
+    laws: dict[Strand, Laws]
 
 
 class BlindDictionaryError(InputError):
@@ -106,6 +107,7 @@ def diff(
         _position_table(windows, laws, params),
         offsets(a, b, windows, sites, params.batch),
         DIFF_FEATURES.empty() if dictionary is None else features(a, b, windows, dictionary, params),
+        laws,
     )
 
 

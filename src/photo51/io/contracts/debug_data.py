@@ -46,7 +46,7 @@ RECORDS = TableSpec(
         "d_residual": Column(
             "float", "variance that the dictionary leaves unexplained, beyond the reference's (robust sd)"
         ),
-        "d_shared": Column("float", "traced words: 10 plus the share of its bases; 0 without"),
+        "d_shared": Column("float", "traced words: 1,000 plus the share of its bases; 0 without"),
         "d_bits": Column("float", "baseline: surprisal, either side of the reference's (robust sd)"),
         "d_words": Column("float", "baseline: 6-mer log-likelihood, either side of the reference's (robust sd)"),
         "d_match": Column("float", "baseline: longest exact match with the vectors (bases); NaN without vectors"),

@@ -121,6 +121,23 @@ DIFF_FEATURES = TableSpec(
     },
 )
 
+DIFF_CLASSES = TableSpec(
+    "diff_classes",
+    "one annotation class: how the surprisal of its bases differs between two models",
+    {
+        "class": Column("str", "type of the annotation file; CDS as the strand reads it; `unannotated`"),
+        "bases": Column("int", "bases read, each strand counted"),
+        "windows": Column("int", "windows with any"),
+        "bits_a": Column("float", "surprisal of A (bits a base)"),
+        "bits_b": Column("float", "surprisal of B (bits a base)"),
+        "delta_bits": Column("float", "bits_b - bits_a: negative where B predicts better"),
+        "low": Column("float", "lower 95 % confidence limit of delta_bits, windows as blocks"),
+        "high": Column("float", "upper 95 % confidence limit"),
+        "p": Column("float", "t-test over windows, two-sided"),
+        "q": Column("float", "Benjamini-Hochberg over classes"),
+    },
+)
+
 DIFF_JOINT = TableSpec(
     "diff_joint",
     "one feature of a joint dictionary of two models",

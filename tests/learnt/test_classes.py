@@ -1,0 +1,66 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from photo51.config.learnt import DiffParams
+from photo51.learnt.classes import annotated, class_differences
+from photo51.learnt.diff import Laws
+from photo51.learnt.windows import Windows
+from photo51.types import InputError
+
+GFF = (
+    "##gff-version 3\n"
+    "c\tx\tregion\t1\t900\t.\t+\t.\tID=r\n"
+    "c\tx\tgene\t11\t40\t.\t+\t.\tID=g\n"
+    "c\tx\tCDS\t11\t40\t.\t+\t0\tID=d;Parent=g\n"
+    "c\tx\ttRNA\t151\t160\t.\t-\t.\tID=t\n"
+)
+
+
+@pytest.fixture
+def windows():
+    ids = np.full((4, 50), ord("A"), np.uint8)
+    starts = np.array([0, 50, 150, 200])
+    return Windows(pd.DataFrame({"chrom": "c", "start": starts, "end": starts + 50}), ids, ids)
+
+
+def test_classes_lie_where_the_file_says(tmp_path, windows):
+    (tmp_path / "a.gff").write_text(GFF)
+    masks = annotated(tmp_path / "a.gff", windows)
+    assert set(masks) == {"CDS sense", "CDS antisense", "tRNA", "unannotated"}
+    assert np.flatnonzero(masks["CDS sense"][0, 0]).tolist() == list(range(10, 40))
+    assert not masks["CDS sense"][1].any()
+    assert np.array_equal(masks["CDS antisense"][1], masks["CDS sense"][0])
+    assert np.flatnonzero(masks["tRNA"][0, 2]).tolist() == list(range(10))
+    assert np.array_equal(masks["tRNA"][0], masks["tRNA"][1])
+    assert masks["unannotated"].sum() == 2 * (200 - 30 - 10)
+
+
+def test_a_change_in_one_class_is_found_there_alone_on_both_strands(tmp_path):
+    rows = [f"c\tx\tCDS\t{1 + 100 * i}\t{50 + 100 * i}\t.\t-\t0\tID=d{i}" for i in range(6)]
+    (tmp_path / "a.gff").write_text("##gff-version 3\n" + "\n".join(rows) + "\n")
+    starts = 100 * np.arange(6)
+    ids = np.full((6, 100), ord("A"), np.uint8)
+    windows = Windows(pd.DataFrame({"chrom": "c", "start": starts, "end": starts + 100}), ids, ids)
+    rng = np.random.default_rng(1)
+    laws = {}
+    for strand in "+-":
+        bits = rng.normal(1.9, 0.1, (6, 100))
+        after = bits + rng.normal(0, 0.01, (6, 100))
+        if strand == "-":
+            after[:, 50:] -= 0.5  # reading order: the CDS, at the window's beginning, is read last
+        laws[strand] = Laws(bits, bits, after)
+    table = class_differences(windows, laws, tmp_path / "a.gff", DiffParams(warmup=10)).set_index("class")
+    assert table.loc["CDS sense", "delta_bits"] == pytest.approx(-0.5, abs=0.01)
+    assert table.loc["CDS sense", "q"] < 1e-4
+    assert abs(table.loc["CDS antisense", "delta_bits"]) < 0.01
+    assert abs(table.loc["unannotated", "delta_bits"]) < 0.01
+    assert table.loc["CDS sense", "bases"] == 6 * 50
+    assert table.loc["CDS antisense", "bases"] == 6 * 40
+    assert table.loc["CDS sense", "low"] < -0.5 + 0.01 < table.loc["CDS sense", "high"] + 0.02
+
+
+def test_an_annotation_of_another_genome_is_refused(tmp_path, windows):
+    (tmp_path / "a.gff").write_text(GFF.replace("c\tx", "other\tx"))
+    with pytest.raises(InputError, match=r"a.gff: need records on c, got none"):
+        annotated(tmp_path / "a.gff", windows)
