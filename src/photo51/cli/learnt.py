@@ -138,8 +138,9 @@ def diff_command(
 
     Exact divergence by position, activations, features, rates of words.
 
-    Writes windows, positions, offsets, classes (with --annotations), features (with --sae), joint (with --joint, or where
-    A's dictionary explains too little of B: a crosscoder), amplified (with --words) and gate, each as .parquet and .tsv.
+    Writes windows, positions, offsets, classes (with --annotations), features (with --sae), joint (with --joint, or
+    where A's dictionary explains too little of B: a crosscoder), amplified (with --words) and gate, each as .parquet
+    and .tsv.
 
     Example: photo51 diff sh2:nano my/finetuned --genomes genome.fa --words GAATTC --gate
     """
