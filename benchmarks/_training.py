@@ -26,7 +26,7 @@ STAGES = {
     "attention": ("Banded", "BandedBackward"),
     "norms": ("AddNorm", "AddNormBackward"),
     "gates": ("Product", "ProductBackward", "aten::gelu", "aten::gelu_backward"),
-    "loss": ("Surprisal", "SurprisalBackward"),
+    "loss": ("BaseSurprisal", "BaseSurprisalBackward"),
 }
 
 

@@ -15,7 +15,7 @@ from benchmarks.planted.cohorts import PlantedVariants
 from photo51 import theme
 from photo51.biomarkers.card_layout import overlapping_texts
 from photo51.biomarkers.card_picture import card_picture
-from photo51.biomarkers.cards import Subject, make_cards
+from photo51.biomarkers.cards import CardSubject, make_cards
 from photo51.biomarkers.classify import classify
 from photo51.biomarkers.comparison import Comparison
 from photo51.biomarkers.probes import grouped_folds, prior
@@ -96,7 +96,7 @@ def card_overlaps(planted: PlantedVariants, comparison: Comparison, settings: Bi
     """Texts that overlap, are cut or lie on a panel that is not theirs, over cards of planted variants."""
     judged = classify(comparison, settings)
     rows = np.flatnonzero(planted.cause >= 0)[:6]
-    subject = Subject(
+    subject = CardSubject(
         comparison.variants.iloc[rows].reset_index(drop=True),
         comparison.genes[rows],
         comparison.deltas["near"][rows],

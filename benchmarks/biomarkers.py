@@ -25,7 +25,7 @@ from benchmarks.planted.clone import plant_clone
 from benchmarks.planted.cohorts import PlantedVariants, plant_cohort, plant_variants
 from photo51.biomarkers.association import split_genes, test_features
 from photo51.biomarkers.burden import Burden
-from photo51.biomarkers.cards import Subject, make_cards
+from photo51.biomarkers.cards import CardSubject, make_cards
 from photo51.biomarkers.classify import classify
 from photo51.biomarkers.cohort import match, roster
 from photo51.biomarkers.cohort_stage import run_cohort
@@ -103,7 +103,7 @@ def cards(planted: PlantedVariants, comparison: Comparison, n: int) -> Figures:
     """How much of the attributed score goes with the cited features, and whether the cause comes first."""
     judged = classify(comparison, PARAMS)
     rows = np.flatnonzero(planted.cause >= 0)[:n]
-    subject = Subject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
+    subject = CardSubject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
     found = make_cards(subject, comparison, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
     first = found.features[found.features["rank"] == 1].set_index("variant")["feature"]
     top = first.reindex(subject.variants["variant"]).to_numpy()

@@ -62,7 +62,7 @@ show.logo(it)
 # Darker bases: the feature is stronger there.
 
 # %%
-show.strongest(run, it)
+show.strongest_windows(run, it)
 
 # %% [markdown]
 # ## One place, base by base

@@ -16,8 +16,8 @@ from photo51.biomarkers.card_picture import card_picture
 from photo51.biomarkers.cards import (
     BANNER,
     Calibrator,
+    CardSubject,
     JudgedScores,
-    Subject,
     fold_weights,
     make_cards,
     most_likely,
@@ -44,7 +44,7 @@ def world():
 
 
 def _subject(comparison, rows):
-    return Subject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
+    return CardSubject(comparison.variants.iloc[rows], comparison.genes[rows], comparison.deltas["near"][rows])
 
 
 def _explain(world, rows, **params):
@@ -98,7 +98,7 @@ def test_a_variant_that_changes_unseen_features_is_out_of_domain(world):
     deltas[:, 119] = 0
     known = comparison._replace(deltas={"near": sparse.csr_matrix(deltas)})
     odd = sparse.csr_matrix(([5.0], ([0], [119])), shape=(1, deltas.shape[1]), dtype=np.float32)
-    subject = Subject(comparison.variants.iloc[:1], np.array(["a new gene"]), odd)
+    subject = CardSubject(comparison.variants.iloc[:1], np.array(["a new gene"]), odd)
     found = make_cards(subject, known, judged.scores, judged.probes, CardsParams(), facts={}, settings=PARAMS)
     card = found.cards.iloc[0]
     assert card["out_of_domain"]

@@ -5,7 +5,7 @@ import pandas as pd
 
 from photo51.config.enrichment import ConceptParams
 from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.names import Evidence, fallen, may_carry, name_features, top_shares
+from photo51.enrichment.names import NameEvidence, fallen, may_carry, name_features, top_shares
 
 P = ConceptParams()
 CONCEPT = {
@@ -25,7 +25,7 @@ def _concepts(*changes):
 
 
 def _names(concepts=None, **evidence):
-    return name_features(Evidence(concepts, **evidence), P).set_index(["feature", "rank"])
+    return name_features(NameEvidence(concepts, **evidence), P).set_index(["feature", "rank"])
 
 
 def test_each_condition_of_a_name_is_needed():
@@ -117,4 +117,4 @@ def test_shares_of_the_strongest_places_are_counted_in_both_directions():
 
 
 def test_nothing_gives_an_empty_table():
-    assert name_features(Evidence(), P).empty
+    assert name_features(NameEvidence(), P).empty

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from photo51.findings import causes, concepts, overall, shapes, unannotated, variants
-from photo51.findings.finding import Finding, rows, table
+from photo51.findings.finding import Finding, finding_rows, table
 from photo51.io import provenance, read_table, write_table
 from photo51.io.contracts.findings import FINDINGS
 
@@ -293,9 +293,9 @@ def test_findings_come_back_from_their_table(tmp_path):
     figures = {"run_real_both": 100, "run_rotated_both": 0, "run_real_pairs": 5_000, "run_real_features": 9}
     claims = [*overall.pairs(figures), *overall.fidelity({"recovered": 0.9}, "x")]
     write_table(table(claims), tmp_path / "findings.parquet", FINDINGS, provenance("findings"))
-    back = rows(read_table(tmp_path / "findings.parquet", FINDINGS))
+    back = finding_rows(read_table(tmp_path / "findings.parquet", FINDINGS))
     assert [f.verdict for f in back] == ["yes", "yes"]
     assert back[0] == claims[0]
     assert isinstance(back[1], Finding)
     assert len(table([])) == 0
-    assert rows(None) == []
+    assert finding_rows(None) == []

@@ -47,16 +47,16 @@ def test_open_reading_frames_agree_with_translation_by_biopython():
 
 def test_open_frame_is_the_longest_stretch_without_a_stop():
     # frame 0: TAA GCT×5 TGA, 15 bases open; frame 1: AAG CTG×4 CTT GAA, 21; frame 2: AGC TGC×4 TTG, 18
-    assert o.open_frame("TAA" + "GCT" * 5 + "TGA" + "A") == pytest.approx(21 / 22)
-    assert o.open_frame("TAACTAACTAAC") == pytest.approx(9 / 12)  # frame 0: CTA ACT AAC after the stop
+    assert o.open_frame_share("TAA" + "GCT" * 5 + "TGA" + "A") == pytest.approx(21 / 22)
+    assert o.open_frame_share("TAACTAACTAAC") == pytest.approx(9 / 12)  # frame 0: CTA ACT AAC after the stop
 
 
 def test_period_three_sees_codons_and_not_composition():
     rng = np.random.default_rng(0)
     plain = "".join(rng.choice(list("ACGT"), 900, p=[0.4, 0.1, 0.1, 0.4]))
     phased = "".join(rng.choice(list("GA")) + rng.choice(list("ACGT")) + rng.choice(list("CG")) for _ in range(300))
-    assert o.period3(phased) > 20
-    values = [o.period3("".join(rng.permutation(list(plain)))) for _ in range(200)]
+    assert o.period3_power(phased) > 20
+    values = [o.period3_power("".join(rng.permutation(list(plain)))) for _ in range(200)]
     assert np.mean(values) == pytest.approx(1.0, abs=0.15)
 
 

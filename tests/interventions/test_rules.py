@@ -12,7 +12,7 @@ from photo51.interventions.edits import Order, SiteEdit
 from photo51.interventions.generate import generate
 from photo51.interventions.rule_set import check_rule, compile_rules
 from photo51.interventions.rules import RuleRun, offline_holds, rule_steps, write_with_rules
-from photo51.model.tokenizer import encode
+from photo51.model.tokenizer import token_ids
 from photo51.types import InputError
 
 PLAIN = SamplingParams()
@@ -31,7 +31,7 @@ def prompts(dna):
 
 def _level(planted, prompts, sequences, feature=2):
     """Track of a feature over finished sequences, in units, by one pass over the whole."""
-    full = np.array([np.concatenate([p, encode(s)]) for p, s in zip(prompts, sequences, strict=True)])
+    full = np.array([np.concatenate([p, token_ids(s)]) for p, s in zip(prompts, sequences, strict=True)])
     x = activations(planted.model, planted.dictionary.site, torch.from_numpy(full.astype(np.int64)))
     codes = planted.dictionary.encode(x, [feature])[..., 0]
     return codes[:, prompts.shape[1] :].numpy() / planted.units.unit[feature]
@@ -121,7 +121,7 @@ def test_a_switched_prompt_is_what_the_model_would_have_seen(planted, prompts):
     run = write_with_rules(Instrument(*planted), prompts, rules, length=LENGTH, sampling=PLAIN)
     event = run.events.iloc[0]
     at = int(event["position"]) + 1
-    so_far = np.concatenate([encode(other), encode(run.sequences[event["sequence"]][:at])])
+    so_far = np.concatenate([token_ids(other), token_ids(run.sequences[event["sequence"]][:at])])
     # the rest is drawn from the same stream of random numbers, of which `at` are spent
     from photo51.interventions.generate import Stream, pick, uniforms
 
@@ -140,7 +140,7 @@ def test_temperature_holds_while_the_rule_does(planted, prompts):
     rules = _rules(planted, {"watch": "f4", "threshold": 1e-6, "do": {"temperature": 1e-4}})
     run = write_with_rules(Instrument(*planted), prompts, rules, length=LENGTH, sampling=PLAIN)
     assert run.holds[..., 0].all()  # feature 4 fires everywhere
-    first = np.array([encode(s[:1]) for s in run.sequences])
+    first = np.array([token_ids(s[:1]) for s in run.sequences])
     greedy = generate(
         planted.model, np.concatenate([prompts, first], axis=1), LENGTH - 1, sampling=SamplingParams(top_k=1)
     )

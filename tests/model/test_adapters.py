@@ -16,7 +16,7 @@ from transformers import (
 )
 
 from photo51.model.adapters import load_model
-from photo51.model.audit import audit
+from photo51.model.audit import audit_weights
 from photo51.model.huggingface import Library
 from photo51.model.sites import Sites
 from photo51.model.spans import tokenize
@@ -159,12 +159,12 @@ def test_tables_that_loading_left_uninitialised_are_put_right(wrong):
     right = rotary.inv_freq.clone()
     bad = {"garbage": torch.full_like(right, 3e-41), "nan": right * float("nan"), "meta": right.to("meta")}[wrong]
     rotary._buffers["inv_freq"] = bad
-    names = [r.name for r in audit(model)]
+    names = [r.name for r in audit_weights(model)]
     assert "model.rotary_emb.inv_freq" in names
     assert torch.equal(model.model.rotary_emb.inv_freq, right)
     with torch.no_grad():
         assert torch.equal(model(input_ids=ids).logits, want)
-    assert audit(model) == []
+    assert audit_weights(model) == []
 
 
 def test_what_is_no_model_of_the_library_and_too_long_windows_are_refused(tmp_path):

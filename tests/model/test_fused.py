@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch.autograd import gradcheck
 
 from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.fused import AddNorm, Banded, Linear, Mix, Product, Surprisal
+from photo51.model.fused import AddNorm, Banded, BaseSurprisal, Linear, Mix, Product
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.training_pass import TrainingPass, supported
 
@@ -130,7 +130,7 @@ def test_norm_product_and_linear_pass_finite_differences():
 
 def test_the_loss_of_three_equal_scores_is_log_three():
     logits = torch.zeros(2, 3, requires_grad=True)
-    loss = Surprisal.apply(logits, torch.tensor([1, -100]), 0.5)
+    loss = BaseSurprisal.apply(logits, torch.tensor([1, -100]), 0.5)
     loss.backward()
     assert float(loss.detach()) == pytest.approx(math.log(3) / 2, rel=1e-6)
     assert torch.allclose(logits.grad, torch.tensor([[1 / 6, -1 / 3, 1 / 6], [0, 0, 0]]))

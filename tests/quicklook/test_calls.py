@@ -10,7 +10,7 @@ from Bio.Seq import Seq
 
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.io.contracts.enrichment import NAMES
-from photo51.quicklook.calls import covered, joined_runs, named_calls, unexplained
+from photo51.quicklook.calls import covered_bases, joined_runs, named_calls, unexplained
 from photo51.quicklook.frames import open_frames
 from photo51.quicklook.picture import merged
 from photo51.quicklook.reading import Strands
@@ -81,7 +81,7 @@ def test_unnamed_features_count_where_nothing_explains_them() -> None:
     found = unexplained(piece, strands, nothing, np.array([1]), features)  # type: ignore[arg-type]
     assert found[["start", "end", "strand", "feature", "score"]].to_numpy().tolist() == [[11, 14, "+", 0, 3.0]]
     call = pd.DataFrame({"chrom": ["chr"], "start": [11], "end": [14], "strand": ["+"]})
-    known = {s: covered(piece, s, call, pd.DataFrame()) for s in "+-"}  # type: ignore[arg-type]
+    known = {s: covered_bases(piece, s, call, pd.DataFrame()) for s in "+-"}  # type: ignore[arg-type]
     assert unexplained(piece, strands, known, np.array([1]), features).empty  # type: ignore[arg-type]
 
 

@@ -11,7 +11,7 @@ from synthetic_run import MEANING, MOTIF
 from synthetic_tables import write
 
 from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.names import Evidence, name_features
+from photo51.enrichment.names import NameEvidence, name_features
 from photo51.genome.genomes import Genomes
 from photo51.genome.masks import annotation_masks
 from photo51.io import read_table, write_json
@@ -62,7 +62,7 @@ def make_enrichment(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matr
     )
     write(enrichment.LEDGER, ledger, folder / "ledger.parquet")
     tables = {t: read_table(folder / f"{t}.parquet") for t in ("concepts", "concept_summary", "enrichment", "ledger")}
-    named = name_features(Evidence(*tables.values()), ConceptParams())
+    named = name_features(NameEvidence(*tables.values()), ConceptParams())
     write(enrichment.NAMES, named.to_dict("records"), folder / "names.parquet")
 
 

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
-from photo51.sae.stability import code_correlations, compare, nearest, stability_score
+from photo51.sae.stability import code_correlations, compare_dictionaries, nearest, stability_score
 from photo51.types import InputError
 
 
@@ -29,7 +29,7 @@ def directions():
 def test_a_permuted_dictionary_is_found_again_feature_by_feature(directions):
     order = np.random.default_rng(1).permutation(60)
     x = np.random.default_rng(2).standard_normal((500, 32)).astype(np.float32)
-    table = compare(dictionary(directions), dictionary(3 * directions[order]), x)
+    table = compare_dictionaries(dictionary(directions), dictionary(3 * directions[order]), x)
     assert order[table["partner"]].tolist() == list(range(60))
     assert table["mutual"].all()
     assert np.allclose(table["cosine"], 1)
@@ -39,13 +39,15 @@ def test_a_permuted_dictionary_is_found_again_feature_by_feature(directions):
 def test_half_of_the_features_replaced_leaves_half_the_score(directions):
     other = directions.copy()
     other[30:] = np.random.default_rng(3).standard_normal((30, 32))
-    assert stability_score(compare(dictionary(directions), dictionary(other))) == 0.5
+    assert stability_score(compare_dictionaries(dictionary(directions), dictionary(other))) == 0.5
 
 
 def test_a_nearest_direction_must_be_nearest_from_both_sides():
     one, two = np.array([[1, 0], [0.9, 0.1]]), np.array([[1.0, 0]])
     assert nearest(one, two).index.tolist() == [0, 0]
-    table = compare(dictionary(np.vstack([one, [[0, 1]]])), dictionary(np.array([[1.0, 0], [-1, 0], [0, -1]])))
+    table = compare_dictionaries(
+        dictionary(np.vstack([one, [[0, 1]]])), dictionary(np.array([[1.0, 0], [-1, 0], [0, -1]]))
+    )
     assert table["mutual"].tolist() == [True, False, False]
 
 
@@ -62,7 +64,7 @@ def test_correlations_are_those_of_numpy():
 
 def test_dictionaries_of_different_sites_are_refused(directions):
     with pytest.raises(InputError, match=r"site a.*site b"):
-        compare(dictionary(directions, "a"), dictionary(directions, "b"))
+        compare_dictionaries(dictionary(directions, "a"), dictionary(directions, "b"))
 
 
 def test_score_counts_mutual_and_close():

@@ -40,7 +40,7 @@ class Cards(NamedTuple):
     calibration: pd.DataFrame
 
 
-class Subject(NamedTuple):
+class CardSubject(NamedTuple):
     """Variants a card is made for, with their Δ (features along the gene, then against it).
 
     Attributes
@@ -74,7 +74,7 @@ class CardWeights(NamedTuple):
 
 
 def make_cards(
-    subject: Subject,
+    subject: CardSubject,
     comparison: Comparison,
     scores: pd.DataFrame,
     probes: pd.DataFrame,

@@ -18,7 +18,7 @@ from photo51.biomarkers.abstain import conformal_table, reach_table
 from photo51.biomarkers.association import audited_tests
 from photo51.biomarkers.card_files import file_name, judged_scores, write_cards
 from photo51.biomarkers.card_picture import card_picture, save
-from photo51.biomarkers.cards import JudgedScores, Subject, make_cards, most_likely
+from photo51.biomarkers.cards import CardSubject, JudgedScores, make_cards, most_likely
 from photo51.biomarkers.classify import ROLES, classify
 from photo51.biomarkers.comparison import (
     Comparison,
@@ -161,7 +161,9 @@ def run_cards(
     return written
 
 
-def _subject(variants: pd.DataFrame, effects: ad.AnnData, names: Sequence[str], settings: BiomarkersParams) -> Subject:
+def _subject(
+    variants: pd.DataFrame, effects: ad.AnnData, names: Sequence[str], settings: BiomarkersParams
+) -> CardSubject:
     place = {name: i for i, name in reversed(list(enumerate(variants["variant"].astype(str))))}
     if unknown := [name for name in names if name not in place]:
         raise InputError(f"cards: need variants of the set, such as {next(iter(place))}, got {unknown[0]!r}")
@@ -170,7 +172,7 @@ def _subject(variants: pd.DataFrame, effects: ad.AnnData, names: Sequence[str], 
     chosen.insert(0, "row", rows)
     against = (chosen["strand"] == "-").to_numpy()
     deltas: sparse.csr_matrix = oriented(effects, settings.statistic, rows, against)
-    return Subject(chosen, chosen[settings.gene].astype(str).to_numpy(), deltas)
+    return CardSubject(chosen, chosen[settings.gene].astype(str).to_numpy(), deltas)
 
 
 def comparison_of(paths: Sequence[Path], params: BiomarkersParams) -> Comparison:

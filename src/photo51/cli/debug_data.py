@@ -12,7 +12,7 @@ from photo51.cli.learnt import write_both
 
 
 @app.command("debug-data")
-def debug_data(
+def debug_data_command(
     corpus: Annotated[Path, typer.Argument(help="FASTA file, a record a training document")],
     model: Annotated[str, typer.Argument(help="model to be trained on it, as `sh2:base` or a folder")],
     reference: Annotated[

@@ -239,7 +239,7 @@ def names_command(job: StageJob) -> None:
 
     Parameters are those of `photo51 concepts`.
     """
-    from photo51.enrichment.names import Evidence, fallen, name_features, top_shares
+    from photo51.enrichment.names import NameEvidence, fallen, name_features, top_shares
     from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, LEDGER, NAMES, SUMMARY
     from photo51.io.contracts.features import TOP_WINDOWS
@@ -258,7 +258,7 @@ def names_command(job: StageJob) -> None:
     if "top_windows" in tables:
         classes = inputs.classes(params.classes, params.leave_out)
         shares = top_shares(tables["top_windows"], classes, inputs.workspace.n_rows)
-    evidence = Evidence(
+    evidence = NameEvidence(
         tables["concepts"],
         tables.get("concept_summary"),
         tables.get("enrichment"),

@@ -25,7 +25,7 @@ from photo51.enrichment.domains import domains_of
 from photo51.enrichment.explanation import Explanation
 from photo51.enrichment.inputs import GENE_KINDS, Inputs
 from photo51.enrichment.known_readings import ExplainingReading, by_feature
-from photo51.enrichment.novelty import claims, novelty_score, queue
+from photo51.enrichment.novelty import best_claims, novelty_score, queue
 from photo51.enrichment.readout import codes_readout, read_in_chunks
 from photo51.enrichment.scoring import choose_thresholds, confusion, null_f1
 from photo51.genome.workspace import Workspace
@@ -149,7 +149,7 @@ class Proof:
     def _without(self, hidden: AnnotationClass) -> pd.DataFrame:
         """Parts of every feature with a class forgotten; explained anew are the features that are enriched in it."""
         params, table = self.params, self.table
-        left = claims(self.concepts[self.concepts["annotation"] != hidden.name], len(table), "sae", params)
+        left = best_claims(self.concepts[self.concepts["annotation"] != hidden.name], len(table), "sae", params)
         out = table.assign(**{column: left[column].to_numpy() for column in left.columns})
         out["explained_by"] = by_feature(self.readings, len(table), [hidden.name]).to_numpy()
         touched = self._touched(hidden.name)

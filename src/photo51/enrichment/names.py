@@ -41,7 +41,7 @@ _FROM_CONCEPTS = (
 _CHECKED = "checked"
 
 
-class Evidence(NamedTuple):
+class NameEvidence(NamedTuple):
     """Tables that names come from; None where a stage was not run.
 
     Attributes
@@ -132,7 +132,7 @@ def top_shares(top: pd.DataFrame, classes: Sequence[AnnotationClass], n_rows: in
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
-def name_features(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
+def name_features(evidence: NameEvidence, params: ConceptParams) -> pd.DataFrame:
     """Every annotation that some evidence gives a feature, best first (contract `NAMES`).
 
     The order is by kind of evidence, held-out agreement before the exact null before the share of strongest places;
@@ -175,7 +175,7 @@ def fallen(names: pd.DataFrame) -> int:
     return int((names.loc[names["rank"] == 0, "reason"].str.startswith("MCC")).sum())
 
 
-def _from_concepts(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
+def _from_concepts(evidence: NameEvidence, params: ConceptParams) -> pd.DataFrame:
     if evidence.concepts is None or evidence.concepts.empty:
         return pd.DataFrame()
     of_sae = evidence.concepts[evidence.concepts["readout"] == "sae"]
@@ -201,7 +201,7 @@ def _why_weak(row: dict[str, object], params: ConceptParams) -> str:
     return "" if row["named"] else "not named by `photo51 concepts`"
 
 
-def _from_null(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
+def _from_null(evidence: NameEvidence, params: ConceptParams) -> pd.DataFrame:
     """Enriched beyond rotation and beyond composition, most of its active bases inside."""
     if evidence.enrichment is None or evidence.enrichment.empty:
         return pd.DataFrame()
@@ -213,7 +213,7 @@ def _from_null(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
     return ordered[[*_KEY, "frame", "q", "q_adj_comp", "log2_fold"]].assign(evidence=NULL, reason=reason)
 
 
-def _from_windows(evidence: Evidence, params: ConceptParams) -> pd.DataFrame:
+def _from_windows(evidence: NameEvidence, params: ConceptParams) -> pd.DataFrame:
     """Most of the strongest places lie inside, far more than the class covers."""
     if evidence.shares is None or evidence.shares.empty:
         return pd.DataFrame()

@@ -152,7 +152,7 @@ def strengths(mass: NDArray[np.float64], n_eff: NDArray[np.float64], ablation: p
     return pd.DataFrame({"strength": strength, "strength_by": by, "activation": activation})
 
 
-def claims(concepts: pd.DataFrame, n_features: int, readout: str, params: NoveltyParams) -> pd.DataFrame:
+def best_claims(concepts: pd.DataFrame, n_features: int, readout: str, params: NoveltyParams) -> pd.DataFrame:
     """Best class of each feature (`best_annotation`, `best_f1`), and whether one of its classes names it (`named`)."""
     of_readout = concepts[concepts["readout"] == readout]
     top = of_readout.sort_values(["f1_domain", "annotation"], ascending=[False, True], kind="stable").drop_duplicates(

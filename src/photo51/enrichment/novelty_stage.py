@@ -18,7 +18,7 @@ from photo51.enrichment.inputs import Inputs
 from photo51.enrichment.known_readings import ExplainingReading, by_feature, explaining_readings
 from photo51.enrichment.novelty import (
     PASSED,
-    claims,
+    best_claims,
     gates,
     look,
     queue,
@@ -71,7 +71,7 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: NoveltyEvidence, params
     table["seed_match_r"] = seed_match(store, evidence.seeds)
     table["window_artifact"] = window_artifact(store.n_features, evidence.retiled)
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.ablation))
-    table = table.join(claims(evidence.concepts, store.n_features, "sae", params))
+    table = table.join(best_claims(evidence.concepts, store.n_features, "sae", params))
     table, readings = _with_readings(table, store, inputs, params)
     null = None if evidence.random is None else _null(evidence.random, inputs, explanation, evidence.concepts, params)
     hidden = Proof(store, inputs, table, evidence.concepts, evidence.enrichment, readings, params).hide()
@@ -114,7 +114,7 @@ def _null(
     table = _parts(store, inputs, explanation, n_eff, params)
     table["seed_match_r"], table["window_artifact"] = np.nan, np.nan
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, None))
-    table = table.join(claims(concepts, store.n_features, "random_sae", params))
+    table = table.join(best_claims(concepts, store.n_features, "random_sae", params))
     return _with_readings(table, store, inputs, params)[0]
 
 

@@ -74,7 +74,7 @@ def table(findings: Iterable[Finding]) -> pd.DataFrame:
     return FINDINGS.check(rows) if len(rows) else FINDINGS.empty()
 
 
-def rows(frame: pd.DataFrame | None) -> list[Finding]:
+def finding_rows(frame: pd.DataFrame | None) -> list[Finding]:
     """The findings of a table; none where there is no table."""
     if frame is None:
         return []

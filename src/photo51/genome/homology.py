@@ -27,7 +27,7 @@ WIDESPREAD = 256
 _CHUNK = 1 << 20
 
 
-def canonical_kmers(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
+def known_canonical_kmers(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
     """The k-mer at each place as a number, the smaller of itself and its reverse complement.
 
     Parameters
@@ -60,7 +60,7 @@ def sketch(ids: NDArray[np.uint8], k: int, share: float = 1.0) -> NDArray[np.uin
     limit = np.uint64(2**64 - 1) if share >= 1 else np.uint64(int(share * 2**64))
     parts = []
     for start in range(0, len(ids), _CHUNK):
-        mixed = _mix(canonical_kmers(ids[start : start + _CHUNK + k - 1], k))
+        mixed = _mix(known_canonical_kmers(ids[start : start + _CHUNK + k - 1], k))
         parts.append(mixed[mixed <= limit])
     return distinct_hashes(parts)
 

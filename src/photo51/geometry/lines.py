@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from photo51.geometry.bench import NOT_SHOWN, Bench, Control, control_verdict, not_tested
-from photo51.geometry.biology import along_genes, composition, replication_fork
+from photo51.geometry.biology import along_genes, base_composition, replication_fork
 from photo51.geometry.readout import area_under_roc, ranks, ridge, spearman_rho, thinned, turned_null, window_means
 from photo51.stats.resampling import monte_carlo_p
 
@@ -32,7 +32,7 @@ def gc_line(bench: Bench) -> Control:
     A line besides: the means of ten steps of GC follow one another in order along the readout.
     """
     size = bench.params.gc_window
-    gc = bench.of(composition(bench.genomes, bench.workspace, size)[0])
+    gc = bench.of(base_composition(bench.genomes, bench.workspace, size)[0])
     scores: dict[str, float] = {}
     p, null, order = np.nan, np.zeros(0), np.nan
     for name, codes in _codes(bench).items():

@@ -20,7 +20,7 @@ from photo51.interventions.dictionary import Instrument
 from photo51.interventions.edits import Order, SiteEdit
 from photo51.interventions.generate import Stream
 from photo51.io.contracts.interventions import EXCHANGE
-from photo51.model.tokenizer import BASE_IDS, decode
+from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.types import InputError
 
 _DISCOUNTS = np.linspace(0.0, 0.95, 39)
@@ -100,7 +100,7 @@ def exchange_rate(
     """
     motif = np.asarray(motif)
     if not len(motif) or not np.isin(motif, BASE_IDS).all():
-        raise InputError(f"motif: need A, C, G, T, got {decode(motif)!r}")
+        raise InputError(f"motif: need A, C, G, T, got {tokens_text(motif)!r}")
     copies, strengths = sorted(set(params.copies)), sorted(set(params.strengths))
     prompts = np.stack([_prompts(motif, background, n, params) for n in copies])
     values = log_odds(instrument, target, prompts, motif, strengths)
@@ -111,7 +111,7 @@ def exchange_rate(
     table = pd.DataFrame(
         {
             "target": target.name,
-            "motif": decode(motif),
+            "motif": tokens_text(motif),
             "copies": grid[:, 0].astype(np.int64),
             "strength": grid[:, 1],
             "held_out": held_out,

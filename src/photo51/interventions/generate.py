@@ -20,7 +20,7 @@ from photo51.config.interventions import SamplingParams
 from photo51.model.cache import HyenaCache
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Edit, Sites
-from photo51.model.tokenizer import BASE_IDS, decode, encode, is_base
+from photo51.model.tokenizer import BASE_IDS, is_base, token_ids, tokens_text
 from photo51.types import InputError
 
 
@@ -45,7 +45,7 @@ class Generated(NamedTuple):
 
     def sequences(self) -> list[str]:
         """As text."""
-        return [decode(row) for row in self.ids]
+        return [tokens_text(row) for row in self.ids]
 
 
 def read_prompt(text: str, label: str = "prompt") -> NDArray[np.uint8]:
@@ -59,7 +59,7 @@ def read_prompt(text: str, label: str = "prompt") -> NDArray[np.uint8]:
     text = "".join(text.split())
     if not text:
         raise InputError(f"{label}: need at least one base to go on from, got an empty sequence")
-    ids = encode(text) if text.isascii() else np.zeros(0, np.uint8)
+    ids = token_ids(text) if text.isascii() else np.zeros(0, np.uint8)
     bad = np.flatnonzero(~(is_base(ids) | (ids == ord("N")))) if len(ids) else np.array([0])
     if len(bad):
         i = int(bad[0])

@@ -20,7 +20,7 @@ from photo51.interventions.bundles import Bundle
 from photo51.interventions.dictionary import Instrument, activations
 from photo51.interventions.generate import open_stream, write
 from photo51.interventions.oracles import Oracle
-from photo51.model.tokenizer import BASE_IDS, decode
+from photo51.model.tokenizer import BASE_IDS, tokens_text
 
 LN2 = float(np.log(2.0))
 REAL_WINDOWS = 16
@@ -142,7 +142,7 @@ def write_arms(
     stream.forget()
     chunk: list[torch.Tensor] = []
     for t, step in enumerate(write(stream, params.length, params.sampling, read_last=True)):
-        letters = decode(step.ids.cpu().numpy().astype(np.uint8))
+        letters = tokens_text(step.ids.cpu().numpy().astype(np.uint8))
         texts = [text + letter for text, letter in zip(texts, letters, strict=True)]
         chunk.append(step.ids)
         yield Base(t, letters)

@@ -29,7 +29,7 @@ from photo51.io.contracts.enrichment import CONCEPTS, NAMES
 from photo51.io.contracts.features import FEATURES
 from photo51.model.adapters import DnaModel, load_model
 from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.tokenizer import decode, is_base, reverse_complement
+from photo51.model.tokenizer import is_base, reverse_complement, tokens_text
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.types import InputError, Strand
 
@@ -344,7 +344,7 @@ def coding_sequences(bases: FastaBases | Genomes, max_sequences: int = 500) -> l
     table = table[(table["kind"] == "CDS") & (table["frame"] == 0) & (length % 3 == 0)]
     step = max(1, len(table) // max_sequences)
     return [
-        decode(bases.sequence(str(g), str(c), int(a), int(b), "-" if s == "-" else "+"))
+        tokens_text(bases.sequence(str(g), str(c), int(a), int(b), "-" if s == "-" else "+"))
         for g, c, a, b, s in zip(
             *(table.iloc[::step][column] for column in ("genome", "chrom", "start", "end", "strand")),
             strict=True,
@@ -363,5 +363,5 @@ def read_sequence(text: str, label: str = "prompt") -> NDArray[np.uint8]:
     path = Path(text)
     if len(text) < 1_024 and path.is_file():
         first = next(read_fasta(path))
-        return read_prompt(decode(first.ids), f"{path}, record {first.name!r}")
+        return read_prompt(tokens_text(first.ids), f"{path}, record {first.name!r}")
     return read_prompt(text, label)

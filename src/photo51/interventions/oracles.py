@@ -108,7 +108,7 @@ def _codon_rate(sequence: str, codons: frozenset[str]) -> float:
     return 100.0 * sum(sequence[i : i + 3] in codons for i in range(n)) / n if n > 0 else 0.0
 
 
-def open_frame(sequence: str, code: int = 11) -> float:
+def open_frame_share(sequence: str, code: int = 11) -> float:
     """Longest stretch without a stop codon, in any frame, as a share of the sequence."""
     stop = _codons(code)[1]
     longest = 0
@@ -149,7 +149,7 @@ def orf_share(sequence: str, code: int = 11, min_length: int = 90) -> float:
     return float(inside.mean()) if len(sequence) else 0.0
 
 
-def period3(sequence: str) -> float:
+def period3_power(sequence: str) -> float:
     """Fourier power of the four base indicators at one third of a cycle a base, over the mean power.
 
     1 for random sequence of any composition; several for codons.
@@ -260,14 +260,14 @@ def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, 
         Oracle("entropy", "bits/base", "entropy of 3-mers", entropy),
         Oracle("start_codons", "per 100 codons", "ATG, all three frames", starts),
         Oracle("stop_codons", "per 100 codons", "stop codons, all three frames", partial(stops, code=code)),
-        Oracle("open_frame", "share", "longest stretch without a stop codon", partial(open_frame, code=code)),
+        Oracle("open_frame", "share", "longest stretch without a stop codon", partial(open_frame_share, code=code)),
         Oracle(
             "orf_share",
             "share",
             "bases in ATG-to-stop frames of at least 90 bases",
             partial(orf_share, code=code),
         ),
-        Oracle("period3", "ratio", "spectral power at period 3 over the mean", period3),
+        Oracle("period3", "ratio", "spectral power at period 3 over the mean", period3_power),
     ]
     if codons is not None:
         scorers.append(

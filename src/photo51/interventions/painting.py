@@ -24,7 +24,7 @@ from photo51.interventions.dictionary import Instrument, activations
 from photo51.interventions.edits import Order, SiteEdit
 from photo51.interventions.generate import Stream, open_stream, pick, uniforms
 from photo51.io.contracts.interventions import PAINT_OVERLAP, PAINTED
-from photo51.model.tokenizer import decode, reverse_complement
+from photo51.model.tokenizer import reverse_complement, tokens_text
 from photo51.types import InputError
 
 _TRY = 1 << 20  # try k of sequence i draws from stream i + k · _TRY, so that try 0 is plain sampling
@@ -50,7 +50,7 @@ class Painting(NamedTuple):
     def sequences(self) -> list[str]:
         """As text, forward strand of the canvas."""
         ids = reverse_complement(self.ids) if self.canvas.strand == "-" else self.ids
-        return [decode(row) for row in ids]
+        return [tokens_text(row) for row in ids]
 
 
 class Painted(NamedTuple):

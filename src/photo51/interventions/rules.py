@@ -23,7 +23,7 @@ from photo51.interventions.edits import Order, SiteEdit
 from photo51.interventions.generate import Stream, open_stream, pick, uniforms
 from photo51.interventions.rule_set import Rule
 from photo51.io.contracts.interventions import RULE_EVENTS
-from photo51.model.tokenizer import decode
+from photo51.model.tokenizer import tokens_text
 
 log = logging.getLogger(__name__)
 
@@ -180,7 +180,7 @@ def rule_steps(
         For an empty prompt.
     """
     n = len(prompts)
-    watch = _Watch(instrument, rules, [decode(row) for row in prompts], length)
+    watch = _Watch(instrument, rules, [tokens_text(row) for row in prompts], length)
     watch.begin(np.arange(n), None)
     edits = {instrument.site: watch}
     streams = [open_stream(instrument.model, prompts, np.arange(n), edits=edits)]
@@ -209,7 +209,7 @@ def rule_steps(
         streams = nexts
         if not streams:
             break
-    texts = [decode(written[i, : ends[i]]) for i in range(n)]
+    texts = [tokens_text(written[i, : ends[i]]) for i in range(n)]
     for i, end in enumerate(ends):
         watch.levels[i, end:], watch.holds[i, end:] = np.nan, False
     _say_silent(rules, watch)

@@ -27,7 +27,7 @@ from photo51.interventions.tail import Tail, copies
 from photo51.interventions.targets import base_scores
 from photo51.io.tables import Column, TableSpec
 from photo51.model.cache import HyenaCache
-from photo51.model.tokenizer import BASE_IDS, decode
+from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.progress import progress
 from photo51.types import InputError
 
@@ -75,7 +75,7 @@ def measures(
     by_oracle = {f"base_{b}": np.broadcast_to(np.eye(4)[i], shape) for i, b in enumerate("ACGT")}
     by_oracle["gc"] = by_oracle["base_C"] + by_oracle["base_G"]
     by_oracle["homopolymer"] = np.stack(
-        [[[float(b == last) for b in "ACGT"] for last in decode(row[1:])] for row in windows]
+        [[[float(b == last) for b in "ACGT"] for last in tokens_text(row[1:])] for row in windows]
     )
     stop = set(unambiguous_dna_by_id[code].stop_codons)
     worth: dict[str, Mapping[str, float]] = {
@@ -88,7 +88,7 @@ def measures(
         by_oracle[name] = np.stack(
             [
                 [[value.get(row[t : t + 2] + b, 0.0) for b in "ACGT"] for t in range(len(row) - 1)]
-                for row in map(decode, windows)
+                for row in map(tokens_text, windows)
             ]
         )
     return {name: np.asarray(value, dtype=np.float64) for name, value in by_oracle.items()}

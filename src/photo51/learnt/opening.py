@@ -19,7 +19,7 @@ from photo51.learnt.words import Opener
 from photo51.model.adapters import DnaModel
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.sites import Edit
-from photo51.model.tokenizer import BASE_IDS, decode
+from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 
@@ -70,7 +70,7 @@ def read_prompts(source: str | None, seed: int, rollouts: int) -> NDArray[np.uin
         return BASE_IDS[np.minimum((4 * u).astype(int), 3)][:, None]
     path = Path(source)
     if path.is_file():
-        rows = [read_prompt(decode(r.ids), f"{path}, {r.name}") for r in read_fasta(path)]
+        rows = [read_prompt(tokens_text(r.ids), f"{path}, {r.name}") for r in read_fasta(path)]
     else:
         rows = [read_prompt(source)]
     if not rows:

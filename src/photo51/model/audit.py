@@ -37,7 +37,7 @@ class Repair(NamedTuple):
     largest: float
 
 
-def audit(model: nn.Module) -> list[Repair]:
+def audit_weights(model: nn.Module) -> list[Repair]:
     """Compare and repair the buffers that are not saved, and tensors left without storage; what was repaired.
 
     The model is made anew from its class and configuration, its parameters without storage, so that the comparison

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.model.tokenizer import EOD, encode, is_base, reverse_complement
+from photo51.model.tokenizer import EOD, is_base, reverse_complement, token_ids
 
 RECORD_COLUMNS = ("record", "source", "group", "species", "split")
 
@@ -56,7 +56,7 @@ def pack(sequences: Mapping[str, str], records: pd.DataFrame, folder: Path) -> C
         for record in records["record"]:
             if record not in sequences:
                 raise ValueError(f"corpus records: need a sequence for every record, got none for {record!r}")
-            ids = encode(sequences[record])
+            ids = token_ids(sequences[record])
             out.write(ids.tobytes())
             lengths.append(len(ids))
     table = records[list(RECORD_COLUMNS)].reset_index(drop=True)

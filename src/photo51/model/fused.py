@@ -213,7 +213,7 @@ class Product(Function):
         return grad_h
 
 
-class Surprisal(Function):
+class BaseSurprisal(Function):
     """`weight · Σ -log p(target)` over rows; the gradient is computed on the way, since it is the same exponentials."""
 
     @staticmethod

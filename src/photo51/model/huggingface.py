@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForMaskedLM, AutoTokenizer
 
-from photo51.model.audit import Repair, audit
+from photo51.model.audit import Repair, audit_weights
 from photo51.model.hardware import check_weights
 from photo51.model.interface import ModelReading, ModelSpec, Output, Over, Sequences, as_bytes
 from photo51.model.sites import EarlyExit, Sites
 from photo51.model.spans import SpannedTokens, bases_per_token, tokenize
 from photo51.model.tensors import tensor_digest
-from photo51.model.tokenizer import decode
+from photo51.model.tokenizer import tokens_text
 from photo51.types import InputError
 
 
@@ -128,7 +128,7 @@ class Library:
 
     def __init__(self, name: str, model: Any, tokenizer: Any, *, seed: int | None = None):
         self._model, self.tokenizer = model.eval().requires_grad_(requires_grad=False), tokenizer
-        self.repairs: list[Repair] = audit(model)
+        self.repairs: list[Repair] = audit_weights(model)
         config = model.config
         self.family = _FAMILIES.get(config.model_type) or _guess(model)
         self._points = dict(_points(model, self.family))
@@ -158,7 +158,7 @@ class Library:
 
     def tokenize(self, sequence: NDArray[np.uint8] | str) -> SpannedTokens:
         """Tokens and the bases they stand for."""
-        return tokenize(self.tokenizer, decode(as_bytes([sequence])[0]))
+        return tokenize(self.tokenizer, tokens_text(as_bytes([sequence])[0]))
 
     @torch.no_grad()
     def forward(self, sequences: Sequences, sites: Sites | None = None, *, logits: bool = True) -> Output:

@@ -14,7 +14,7 @@ from photo51.io import content_hash
 from photo51.io.origin import Origin
 from photo51.model.sites import Sites
 from photo51.model.spans import SpannedTokens
-from photo51.model.tokenizer import encode
+from photo51.model.tokenizer import token_ids
 from photo51.types import InputError
 
 Over = Literal["bases", "vocabulary"]
@@ -157,7 +157,7 @@ def as_bytes(sequences: Sequences) -> list[NDArray[np.uint8]]:
         For an empty sequence, and for one that is no ASCII text.
     """
     try:
-        rows = [encode(s) if isinstance(s, str) else np.asarray(s, dtype=np.uint8) for s in sequences]
+        rows = [token_ids(s) if isinstance(s, str) else np.asarray(s, dtype=np.uint8) for s in sequences]
     except UnicodeEncodeError as e:
         raise InputError(f"sequence: need letters of ASCII, got {e.object[e.start]!r} at base {e.start}") from e
     if not rows or any(len(row) == 0 for row in rows):

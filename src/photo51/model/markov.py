@@ -42,7 +42,7 @@ class Counts(NamedTuple):
         return len(self.words) - 1
 
 
-class Seen(NamedTuple):
+class WindowCounts(NamedTuple):
     """What counts say about bases of windows.
 
     Attributes
@@ -104,7 +104,7 @@ def _count(letters, length, table):
             table[word] += 1
 
 
-def look_up(counts: Counts, windows: NDArray[np.uint8]) -> Seen:
+def look_up(counts: Counts, windows: NDArray[np.uint8]) -> WindowCounts:
     """Counts, on both strands, of the four bases after each base's context.
 
     Parameters
@@ -128,7 +128,7 @@ def look_up(counts: Counts, windows: NDArray[np.uint8]) -> Seen:
             context = context * 4 + padded[:, counts.order - j : counts.order - j + length]
         words = (context.reshape(-1, 1) << 2) | np.arange(4)
         tables[k] = table[words].astype(np.float32) + table[_turned(words, k + 1)]
-    return Seen(tables, n_before.ravel(), letters.ravel(), letters.shape)
+    return WindowCounts(tables, n_before.ravel(), letters.ravel(), letters.shape)
 
 
 def _turned(words: NDArray[np.int64], length: int) -> NDArray[np.int64]:
@@ -140,7 +140,7 @@ def _turned(words: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     return turned
 
 
-def fit_strengths(windows: Seen) -> NDArray[np.float64]:
+def fit_strengths(windows: WindowCounts) -> NDArray[np.float64]:
     """Strengths of orders 1 … K that give the bases of windows the highest likelihood, order by order, (K,).
 
     Parameters
@@ -169,7 +169,7 @@ def fit_strengths(windows: Seen) -> NDArray[np.float64]:
     return strengths
 
 
-def log_probs(windows: Seen, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
+def log_probs(windows: WindowCounts, strengths: NDArray[np.float64]) -> NDArray[np.float64]:
     """Natural log-probability of every base under every order, (orders, *windows); NaN for letters that are no base.
 
     A base with fewer than k bases before it is predicted by the longest order it has.
@@ -184,12 +184,12 @@ def log_probs(windows: Seen, strengths: NDArray[np.float64]) -> NDArray[np.float
     return log_p.reshape(-1, *windows.shape)
 
 
-def _order_zero(windows: Seen) -> NDArray[np.float64]:
+def _order_zero(windows: WindowCounts) -> NDArray[np.float64]:
     counted = windows.counts[0].astype(np.float64) + 1.0
     return counted / counted.sum(axis=1, keepdims=True)
 
 
-def _join(windows: Seen, k: int, strength: float, below: NDArray[np.float64]) -> NDArray[np.float64]:
+def _join(windows: WindowCounts, k: int, strength: float, below: NDArray[np.float64]) -> NDArray[np.float64]:
     counted = windows.counts[k].astype(np.float64)
     joined = (counted + strength * below) / (counted.sum(axis=1, keepdims=True) + strength)
     return np.where((windows.known >= k)[:, None], joined, below)

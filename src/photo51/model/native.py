@@ -24,7 +24,7 @@ from photo51.model.products import dtype_label
 from photo51.model.sites import Sites
 from photo51.model.spans import SpannedTokens, base_tokens
 from photo51.model.tensors import WeightFiles, tensor_digest
-from photo51.model.tokenizer import BASE_IDS, PAD, decode
+from photo51.model.tokenizer import BASE_IDS, PAD, tokens_text
 from photo51.types import InputError
 
 _IDENTITY = ("architectures", "dtype", "torch_dtype", "transformers_version", "_name_or_path", "use_cache")
@@ -214,7 +214,7 @@ class Native:
                 choice = best.indices[torch.multinomial(p, 1, generator=rng)[0]]
             new.append(int(bases[choice]))
             ids = torch.tensor([[new[-1]]], device=self.device)
-        return decode(np.array(new, dtype=np.uint8))
+        return tokens_text(np.array(new, dtype=np.uint8))
 
 
 def log_prob(logits: Tensor, target: Tensor, over: Over) -> Tensor:

@@ -5,14 +5,16 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from photo51.genome.alphabet import reverse_complement
+
+__all__ = ["BASES", "BASE_IDS", "EOD", "PAD", "is_base", "reverse_complement", "token_ids", "tokens_text"]
+
 EOD, PAD = 0, 1
 BASES = b"ACGT"
 BASE_IDS = np.frombuffer(BASES, dtype=np.uint8)
-_COMPLEMENT = np.arange(256, dtype=np.uint8)
-_COMPLEMENT[list(b"ATCGRYKMBVDHatcgrykmbvdh")] = list(b"TAGCYRMKVBHDtagcyrmkvbhd")
 
 
-def encode(sequence: str | bytes) -> NDArray[np.uint8]:
+def token_ids(sequence: str | bytes) -> NDArray[np.uint8]:
     """Token ids of a sequence: its upper-case bytes.
 
     Lower case marks repeats in genome files and is a different token to the model, so it is folded; callers keep the
@@ -22,15 +24,10 @@ def encode(sequence: str | bytes) -> NDArray[np.uint8]:
     return np.frombuffer(raw.upper(), dtype=np.uint8)
 
 
-def decode(ids: NDArray[np.integer]) -> str:
+def tokens_text(ids: NDArray[np.integer]) -> str:
     """Sequence of token ids; control tokens (below 32) print as `.`."""
     raw = np.asarray(ids).astype(np.uint8)
     return np.where(raw < 32, ord("."), raw).astype(np.uint8).tobytes().decode("ascii")
-
-
-def reverse_complement(ids: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Reverse complement of token ids, IUPAC letters included (R ↔ Y, K ↔ M, B ↔ V, D ↔ H; S, W, N stay)."""
-    return _COMPLEMENT[ids[..., ::-1]]
 
 
 def is_base(ids: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -37,7 +37,7 @@ _STORAGES = {
 _CHUNK = 1 << 24
 
 
-class Parts(io.RawIOBase):
+class FileParts(io.RawIOBase):
     """Files read as if they were one, in the order given."""
 
     def __init__(self, paths: Sequence[Path]):
@@ -154,7 +154,7 @@ class TorchFile:
         self.paths = list(paths)
         self.where = str(self.paths[0]) + (f" … {self.paths[-1].name}" if len(self.paths) > 1 else "")
         try:
-            self._zip = zipfile.ZipFile(io.BufferedReader(Parts(self.paths), 1 << 20))
+            self._zip = zipfile.ZipFile(io.BufferedReader(FileParts(self.paths), 1 << 20))
         except zipfile.BadZipFile as e:
             raise InputError(
                 f"{self.where}: need a torch file (a zip archive) or all its parts in order, got bytes that are none; "

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from photo51.model.fused import AddNorm, Banded, Linear, Mix, Product, Surprisal
+from photo51.model.fused import AddNorm, Banded, BaseSurprisal, Linear, Mix, Product
 from photo51.model.layers import Attention, HyenaMixer
 from photo51.model.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
 from photo51.model.walk import one_thread_each
@@ -141,7 +141,7 @@ class TrainingPass:
                 y = Linear.apply(Product.apply(h), back)
         (scale,) = leaves.take(1)
         _, u = AddNorm.apply(x, y, scale, eps)
-        return Surprisal.apply(Linear.apply(u, output), target, share)
+        return BaseSurprisal.apply(Linear.apply(u, output), target, share)
 
     @staticmethod
     def _attend(attention: Attention, u: Tensor, leaves: Leaves) -> Tensor:

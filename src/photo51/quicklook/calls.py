@@ -143,7 +143,7 @@ def unexplained(
     return UNEXPLAINED.check(table.reset_index(drop=True))
 
 
-def covered(piece: Piece, strand: Strand, calls: pd.DataFrame, annotations: pd.DataFrame) -> NDArray[np.bool_]:
+def covered_bases(piece: Piece, strand: Strand, calls: pd.DataFrame, annotations: pd.DataFrame) -> NDArray[np.bool_]:
     """Bases that a call or an annotation on that strand explains, (length,); stretches without genes explain
     nothing.
     """

@@ -28,7 +28,7 @@ from photo51.sae.training import fit
 from photo51.types import InputError
 
 
-class Rows(NamedTuple):
+class LayerRows(NamedTuple):
     """Bases that were read, on the strand-concatenated axis.
 
     Attributes
@@ -186,7 +186,7 @@ def _windows(genomes: Genomes, inputs: Inputs, split: str, seed: int) -> pd.Data
 
 def _read(
     model: DnaModel, genomes: Genomes, inputs: Inputs, sites: list[str], split: str, *, bases: int, seed: int
-) -> Rows:
+) -> LayerRows:
     """About so many bases of random windows of a split, at all sites in one pass."""
     table = _windows(genomes, inputs, split, seed)
     size = np.array([len(core_rows(w)) for w in table.to_dict("records")])
@@ -199,7 +199,7 @@ def _read(
             x[s].append(core.activations[s].float().cpu().numpy()[core.valid])
     if not sum(map(len, index)):
         raise InputError(f"{genomes.folder}: need bases of split {split} with context, got none")
-    return Rows(np.concatenate(index), {s: np.concatenate(parts) for s, parts in x.items()})
+    return LayerRows(np.concatenate(index), {s: np.concatenate(parts) for s, parts in x.items()})
 
 
 def _probed(inputs: Inputs, train: NDArray[np.int64], test: NDArray[np.int64], min_bases: int) -> list[AnnotationClass]:

@@ -14,7 +14,7 @@ from photo51.io import atomic
 from photo51.io.contracts.quicklook import READ_CALLS, READ_ORFS, READ_WINDOWS, UNEXPLAINED
 from photo51.model.adapters import DnaModel
 from photo51.quicklook import files
-from photo51.quicklook.calls import TOP, covered, named_calls, unexplained
+from photo51.quicklook.calls import TOP, covered_bases, named_calls, unexplained
 from photo51.quicklook.frames import open_frames
 from photo51.quicklook.reading import Strands, read_piece
 from photo51.quicklook.shelf import Shelved
@@ -163,7 +163,7 @@ def read_source(source: Source, model: DnaModel, shelf: Shelved) -> QuickRead:
         calls_of_piece = named_calls(piece, strands_read, shelf.names, features)
         calls.append(calls_of_piece)
         orfs.append(open_frames(piece, strands_read))
-        explained = {s: covered(piece, s, calls_of_piece, source.annotations) for s in STRANDS}
+        explained = {s: covered_bases(piece, s, calls_of_piece, source.annotations) for s in STRANDS}
         odd.append(unexplained(piece, strands_read, explained, named, features))
     return QuickRead(
         source.title,

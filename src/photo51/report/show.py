@@ -175,7 +175,7 @@ def logo(d: FeatureFacts) -> Raw:
     return Raw(feature_logo(d))
 
 
-def strongest(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
+def strongest_windows(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
     """Its strongest places: bases, then the genome around the first two."""
     if not d.windows:
         return Blocks([Note("It is active nowhere.", kind="absent")])

@@ -21,7 +21,7 @@ from photo51.sae.encoder import Encoder, to_csr
 from photo51.sae.lanes import pad
 from photo51.sae.rules import Gate
 from photo51.sae.training import ActivationSource
-from photo51.sae.weights import check
+from photo51.sae.weights import check_weights
 
 
 class TwoSided(Dictionary):
@@ -106,7 +106,7 @@ class PCA(TwoSided):
             Size of the sample.
         """
         x = source.sample(rows)
-        check(x, source.origin)
+        check_weights(x, source.origin)
         mean = x.mean(axis=0, dtype=np.float64)
         n, d = x.shape
         covariance = np.zeros((d, d))
@@ -128,7 +128,7 @@ class Neurons(TwoSided):
     def fit(cls, source: ActivationSource, *, k: int | None = None, rows: int = 200_000) -> Neurons:
         """Coordinates centred on the mean of a sample of `rows`; a base keeps its `k` largest, or all."""
         x = source.sample(rows)
-        check(x, source.origin)
+        check_weights(x, source.origin)
         mean = x.mean(axis=0, dtype=np.float64).astype(np.float32)
         return cls(np.eye(x.shape[1], dtype=np.float32), mean, k, source.origin)
 
@@ -146,7 +146,7 @@ class RandomDictionary(SparseAutoencoder):
     ) -> RandomDictionary:
         """Directions drawn at random; centre and length of the codes from a sample of `rows`."""
         x = source.sample(rows)
-        check(x, source.origin)
+        check_weights(x, source.origin)
         rng = np.random.default_rng([seed, 7])
         decoder = rng.standard_normal((n_features, x.shape[1]), dtype=np.float32)
         decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)

@@ -28,7 +28,7 @@ _COLOURS = {
 DENSE = 0.1  # a feature active on more bases than this says little about any of them
 
 
-class Held(Protocol):
+class HeldOutRows(Protocol):
     """Rows to measure on: `ActivationStore.rows`."""
 
     origin: Origin
@@ -74,7 +74,9 @@ class Quality(NamedTuple):
         return float((self.density > DENSE).mean())
 
 
-def measure(dictionary: Dictionary, held_out: Held, size: int = 16_384, *, encode: Encode | None = None) -> Quality:
+def measure(
+    dictionary: Dictionary, held_out: HeldOutRows, size: int = 16_384, *, encode: Encode | None = None
+) -> Quality:
     """Measure a dictionary.
 
     Parameters

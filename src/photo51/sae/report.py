@@ -19,8 +19,8 @@ from photo51.io import Provenance, atomic, write_table
 from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY
 from photo51.sae.baselines import PCA, Neurons, RandomDictionary
 from photo51.sae.dictionary import Dictionary
-from photo51.sae.quality import Encode, Held, density_table, measure, quality_picture, row
-from photo51.sae.stability import compare, stability_score
+from photo51.sae.quality import Encode, HeldOutRows, density_table, measure, quality_picture, row
+from photo51.sae.stability import compare_dictionaries, stability_score
 from photo51.sae.training import ActivationSource
 from photo51.types import InputError, Strand
 
@@ -48,7 +48,7 @@ class Report(NamedTuple):
 def quality_report(
     sae: Dictionary,
     learnt: ActivationSource,
-    held_out: Held,
+    held_out: HeldOutRows,
     params: QualityParams,
     *,
     others: Mapping[str, Dictionary] | None = None,
@@ -107,7 +107,7 @@ def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[st
     }
 
 
-def _stability(sae: Dictionary, others: Mapping[str, Dictionary], held_out: Held, n: int) -> pd.DataFrame:
+def _stability(sae: Dictionary, others: Mapping[str, Dictionary], held_out: HeldOutRows, n: int) -> pd.DataFrame:
     if not others:
         return STABILITY.empty()
     chunks = []
@@ -115,7 +115,7 @@ def _stability(sae: Dictionary, others: Mapping[str, Dictionary], held_out: Held
         chunks.append(x)
     keep = np.linspace(0, len(chunks) - 1, min(8, len(chunks))).round().astype(int)
     x = np.concatenate([chunks[i] for i in keep])
-    tables = [compare(sae, other, x).assign(other=name) for name, other in others.items()]
+    tables = [compare_dictionaries(sae, other, x).assign(other=name) for name, other in others.items()]
     return STABILITY.check(pd.concat(tables, ignore_index=True))
 
 

@@ -44,7 +44,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
 
 
-def compare(one: Dictionary, two: Dictionary, x: NDArray[np.float32] | None = None) -> pd.DataFrame:
+def compare_dictionaries(one: Dictionary, two: Dictionary, x: NDArray[np.float32] | None = None) -> pd.DataFrame:
     """Each feature of `one` beside its nearest in `two`.
 
     Parameters

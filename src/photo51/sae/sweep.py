@@ -14,14 +14,14 @@ from photo51.config.sae import SweepParams
 from photo51.io import content_hash
 from photo51.io.contracts.sae import SWEEP
 from photo51.sae.dictionary import Dictionary
-from photo51.sae.quality import Held, Quality, measure
-from photo51.sae.stability import compare, stability_score
+from photo51.sae.quality import HeldOutRows, Quality, measure
+from photo51.sae.stability import compare_dictionaries, stability_score
 from photo51.sae.training import ActivationSource, fit
 
 log = logging.getLogger(__name__)
 
 
-def sweep(source: ActivationSource, held_out: Held, params: SweepParams, folder: Path | str) -> pd.DataFrame:
+def sweep(source: ActivationSource, held_out: HeldOutRows, params: SweepParams, folder: Path | str) -> pd.DataFrame:
     """Train every combination, measure it on other bases, choose.
 
     Of those that pass all gates the one with the fewest active features per base is chosen, then the narrowest, then
@@ -73,11 +73,13 @@ def _train(source: ActivationSource, params: object, out: Path, key: str) -> Dic
     return sae
 
 
-def _row(params: SweepParams, trained: Sequence[Dictionary], quality: Quality, held_out: Held) -> dict[str, object]:
+def _row(
+    params: SweepParams, trained: Sequence[Dictionary], quality: Quality, held_out: HeldOutRows
+) -> dict[str, object]:
     first = trained[0]
     first_params = first.card["params"]
     x = next(iter(held_out.chunks(8_192)))[2]
-    stability = [stability_score(compare(first, other, x)) for other in trained[1:]]
+    stability = [stability_score(compare_dictionaries(first, other, x)) for other in trained[1:]]
     values = {
         "variance_explained": quality.variance_explained,
         "l0": quality.l0,

@@ -81,7 +81,7 @@ def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tup
     InputError
         For activations that are not finite, and for dimensions that never change, which no dictionary can explain.
     """
-    check(sample, origin)
+    check_weights(sample, origin)
     centre = geometric_median(sample) if params.pre_bias == "geometric_median" else sample.mean(axis=0)
     distance = np.square(sample - centre).sum(axis=1, dtype=np.float64).mean()
     scale = float(2.0 ** np.round(0.5 * np.log2(sample.shape[1] / distance)))
@@ -98,7 +98,7 @@ def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tup
     return weights, ActivationUnits(scale, variance)
 
 
-def check(sample: NDArray[np.float32], origin: Origin) -> None:
+def check_weights(sample: NDArray[np.float32], origin: Origin) -> None:
     """Refuse activations that no dictionary can learn from."""
     if len(sample) < 2:
         raise InputError(f"activations of {origin}: need at least two rows, got {len(sample)}")

@@ -38,7 +38,7 @@ class Edited(NamedTuple):
     unknown: bool = False
 
 
-def edited(coding: Coding, change: Change, *, inside: bool) -> Edited | None:
+def edited_coding(coding: Coding, change: Change, *, inside: bool) -> Edited | None:
     """The CDS after a change; None where no coding base comes, goes or is another.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from photo51.genome.consequence.alleles import Change, reach, shifted
-from photo51.genome.consequence.coding import edited, effect_on_protein
+from photo51.genome.consequence.coding import edited_coding, effect_on_protein
 from photo51.genome.consequence.terms import RANK, UTR, Effect, gentlest
 from photo51.genome.consequence.transcript import Bases, CodedTranscript, Segment
 
@@ -121,7 +121,7 @@ def _touches(s: Segment, change: Change, *, inside: bool) -> bool:
 
 def _coded(t: CodedTranscript, change: Change, bases: Bases, *, inside: bool) -> Effect | None:
     assert t.coding is not None
-    after = edited(t.coding, change, inside=inside)
+    after = edited_coding(t.coding, change, inside=inside)
     if after is None:
         return None
     return effect_on_protein(t.coding, after, lambda skip: t.downstream(bases, skip, _DOWNSTREAM))

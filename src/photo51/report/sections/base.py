@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from photo51.findings.finding import rows
+from photo51.findings.finding import finding_rows
 from photo51.report.blocks import Block, Claim, Note
 from photo51.run.opened import Run
 
@@ -68,7 +68,7 @@ def claims_of(run: Run, anchor: str) -> list[Claim]:
     """What `findings.parquet` claims of a section's part of the run."""
     return [
         Claim(f.claim, f.value_text, f.null_text, f.n_text, f.verdict, f.section)
-        for f in rows(run.table("findings"))
+        for f in finding_rows(run.table("findings"))
         if f.section == anchor
     ]
 
