@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from benchmarks._null_worlds import (
+    CLASSES,
     KINDS,
+    N_FEATURES,
     Columns,
     N,
     World,
@@ -50,6 +53,7 @@ from photo51.enrichment.verdicts import (
     replicated,
     together,
 )
+from photo51.stats.binomial import clopper_pearson
 
 log = logging.getLogger(__name__)
 ENRICH = EnrichParams(interval_blocks=1.0, adjust_block=2_048)
@@ -59,23 +63,73 @@ _SEED, _ANTISENSE = 20, 12
 BACKWARDS = ("codon_position_1", "start_codon", "CDS")
 
 
-def null_claims(worlds: int) -> dict[str, float | int | None]:
-    """Pass rates over `worlds` worlds of each kind in turn."""
-    passed: dict[str, list[bool]] = defaultdict(list)
+def null_claims(worlds: int, table: Path | None = None) -> dict[str, float | int | None]:
+    """Pass rates over `worlds` worlds, of each kind in turn.
+
+    Parameters
+    ----------
+    table
+        File of passes and exact limits, claim by claim (`pass_table`); None writes none.
+    """
+    passed: dict[str, list[bool | None]] = defaultdict(list)
     for i in range(worlds):
         kind = KINDS[i % len(KINDS)]
         with tempfile.TemporaryDirectory() as folder:
-            verdicts = claims(world(kind, Path(folder), np.random.default_rng([_SEED, i])))
+            drawn = world(kind, Path(folder), np.random.default_rng([_SEED, i]))
+            verdicts = {**claims(drawn), **arbitrary_names(drawn)}
         if kind == "rotated":
             del verdicts["novel"]  # its features are real and unannotated: nothing is wrong with saying so
         for name, holds in verdicts.items():
-            passed[name].append(bool(holds))
+            passed[name].append(holds)
         log.info("calibration: null world %d of %d (%s): %s", i + 1, worlds, kind, _said(verdicts))
-    rates = {name: float(np.mean(each)) for name, each in passed.items()}
+    counted = pass_table(passed)
+    if table is not None:
+        counted.to_csv(table, sep="\t", index=False, float_format="%.4f")
     return {
-        "claims_on_null_worlds": max(rates.values()),
-        **{f"null_{name}": rate for name, rate in rates.items()},
+        "claims_on_null_worlds": float(counted["rate"].max()),
+        **{f"null_{row.claim}": float(row.rate) for row in counted.itertuples()},
         "null_worlds": worlds,
+    }
+
+
+def pass_table(passed: Mapping[str, Sequence[bool | None]]) -> pd.DataFrame:
+    """How many worlds each claim was made in, tested in and passed in; the rate of passes, and its exact 95 % limits."""
+    table = pd.DataFrame(
+        {
+            "claim": list(passed),
+            "worlds": [len(each) for each in passed.values()],
+            "tested": [sum(holds is not None for holds in each) for each in passed.values()],
+            "passes": [sum(bool(holds) for holds in each) for each in passed.values()],
+        }
+    )
+    table["rate"] = table["passes"] / table["worlds"]
+    table["low"], table["high"] = clopper_pearson(table["passes"], table["worlds"])
+    return table
+
+
+def arbitrary_names(w: World) -> dict[str, bool | None]:
+    """Whether names are called replicated that features were given by their numbers, whatever they do.
+
+    In these worlds no feature earns a name, so that `claims` has none to check. CDS is left out: what reads composition
+    does go together with genes, whose composition worlds keep.
+    """
+    store, features = open_codes(w.main, w.inputs), np.arange(N_FEATURES)
+    names = pd.DataFrame(
+        {
+            "feature": features,
+            "annotation": np.resize(CLASSES, N_FEATURES),
+            "strand": "either",
+            "readout": "sae",
+            "named": True,
+            "f1_domain": 1.0,
+            "f1_null95": 0.0,
+            "f1_always": 0.0,
+        }
+    )
+    checks = ledger(store, w.inputs, names, {"seed": w.seed}, LedgerParams(min_intervals=3))
+    checked = checks[checks["reason"] == "checked"]
+    return {
+        f"replicated_{check}_any_name": replicated(rows).holds for check, rows in checked.groupby("check", sort=True)
     }
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks._null_claims import BACKWARDS, NOVELTY, read_backwards
+from benchmarks._null_claims import BACKWARDS, NOVELTY, pass_table, read_backwards
 from benchmarks._null_worlds import N, annotation_table, codes, inputs_of, shifted, shuffled
 from benchmarks.planted.features import null_feature, planted_genome
 from photo51.codes import CodesStore
@@ -61,3 +61,11 @@ def test_known_classes_read_backwards_are_explained_and_other_features_are_not(g
         assert (feature, name, "sense") not in readings
     # a reading of some class exceeds its shifts by chance in one of twenty
     assert len({e.feature for e in found} - set(range(len(own)))) <= 1
+
+
+def test_a_claim_that_was_not_tested_did_not_pass():
+    table = pass_table({"a": [True, False, None], "b": [False] * 60}).set_index("claim")
+    assert table.loc["a", ["worlds", "tested", "passes"]].tolist() == [3, 2, 1]
+    # none of 60: the upper limit is 1 - 0.025 ** (1 / 60)
+    assert table.loc["b", "high"] == pytest.approx(1 - 0.025 ** (1 / 60))
+    assert table.loc["a", "rate"] == pytest.approx(1 / 3)

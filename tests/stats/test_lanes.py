@@ -5,7 +5,16 @@ import numpy as np
 import pytest
 from numba.core.errors import TypingError
 
-from photo51.stats.lanes import TOGETHER, WIDTH, add_product, add_products, add_row, add_square, subtract_row
+from photo51.stats.lanes import (
+    TOGETHER,
+    WIDTH,
+    add_product,
+    add_products,
+    add_row,
+    add_square,
+    add_weighted,
+    subtract_row,
+)
 
 
 @numba.njit
@@ -43,6 +52,24 @@ def test_steps_are_weighted():
     want = to.copy()
     want[1] += np.float32(0.3) * steps[2].astype(np.float32)
     _weighted(to, 1, np.float32(0.3), steps, 2)
+    np.testing.assert_array_equal(to, want)
+
+
+@numba.njit
+def _summed(to, at, weights, what, rows, by, first, last):
+    add_weighted(to, at, weights, what, rows, by, first, last)
+
+
+def test_weighted_rows_are_summed_in_order():
+    rng = np.random.default_rng(5)
+    to, weights = rng.normal(size=(3, WIDTH)).astype(np.float32), rng.normal(size=9).astype(np.float32)
+    what, rows = rng.integers(-32_768, 32_768, (20, WIDTH)).astype(np.int16), np.sort(rng.integers(4, 16, 9))
+    want = to.copy()
+    for i in range(2, 8):
+        want[1] += weights[i] * what[rows[i] - 3].astype(np.float32)
+    _summed(to, 1, weights, what, rows, -3, 2, 8)
+    np.testing.assert_array_equal(to, want)
+    _summed(to, 1, weights, what, rows, -3, 8, 8)  # of nothing, nothing
     np.testing.assert_array_equal(to, want)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from photo51.stats.correlation import Mask, Track, block_overlaps_fft, overlaps
+from photo51.stats.correlation import Mask, Spread, Track, block_overlaps_fft, overlaps
 from photo51.stats.resampling import rotate, rotate_rows
 from photo51.stats.rotation import (
     levels,
@@ -58,6 +58,31 @@ def test_fft_equals_roll_at_every_shift_of_a_real_block():
     got = block_overlaps_fft(feature, Mask(mask, bounds), 0)
     f, a = dense.reshape(2, -1), mask.reshape(2, -1)
     for s in [0, 1, 2, 3, 30_010, *np.random.default_rng(0).integers(0, 30_011, 100)]:
+        assert got[s] == np.sum(np.roll(f, s, axis=1) * a)
+
+
+def test_transforms_that_are_kept_give_what_new_ones_give():
+    bounds = np.array([0, 4_099, 9_000])
+    feature, _, _ = _world(4, bounds, density=0.05, n_levels=15)
+    spread = Spread(feature, bounds)
+    for seed in range(3):
+        mask = Mask(_world(10 + seed, bounds)[2], bounds)
+        want = overlaps(feature, mask, route="events")
+        for _ in range(2):
+            got = overlaps(spread, mask, route="fft")
+            assert got.observed == want.observed
+            np.testing.assert_array_equal(got.histograms.counts, want.histograms.counts)
+            mask.forget()
+
+
+def test_levels_too_large_for_single_precision_are_counted_in_double():
+    bounds = np.array([0, 8_192])
+    feature, dense, mask = _world(6, bounds, density=0.9, coverage=0.5, n_levels=255)
+    prepared = Mask(mask, bounds)
+    got = block_overlaps_fft(feature, prepared, 0)
+    assert (0, True) in prepared._spectra
+    f, a = dense.reshape(2, -1), mask.reshape(2, -1)
+    for s in (0, 1, 4_096, 8_191):
         assert got[s] == np.sum(np.roll(f, s, axis=1) * a)
 
 

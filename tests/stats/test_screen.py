@@ -100,3 +100,15 @@ def test_period_3_by_hand():
     dense[[0, 3, 6], 0] = 1  # two pairs 3 apart among 3 bases
     dense[2:8, 1] = 1  # a run of 6: 3 pairs 3 apart, 4 pairs 2 apart, 2 pairs 4 apart
     np.testing.assert_allclose(period3(sparse.csc_array(dense)), [2 / 3, 0.0, 0.0])
+
+
+def test_strands_that_never_meet_do_not_vary():
+    """A feature on + alone, a mask on - alone, blocks of a prime and of a round length: no rotation changes 0."""
+    rng = np.random.default_rng(8)
+    bounds = np.array([0, 1_009, 2_009])
+    dense, mask = np.zeros((4_018, 1), dtype=np.float32), np.zeros((1, 4_018), dtype=bool)
+    dense[:2_009, 0] = rng.integers(0, 9, 2_009)
+    mask[0, 2_009:] = rng.random(2_009) < 0.4
+    got = screen(sparse.csc_array(dense), mask, [(0, "sense"), (0, "antisense")], bounds)
+    assert got.variance[0, 0] == 0.0
+    assert got.variance[0, 1] > 0.0
