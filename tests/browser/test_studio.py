@@ -86,7 +86,9 @@ def test_paint_is_drawn_dragged_erased_and_blended_by_keyboard_alone(opened):
     assert paint["strength"] == 2.25
     assert paint["end"] - paint["start"] == 16
     page.select_option(".paintform label:has-text('blend into') select", "0")
-    page.wait_for_function(f"{panel}.result && {panel}.result.levels.length === 2", timeout=stories.WAIT)
+    page.wait_for_function(
+        "() => (photo51.panels.paint.panel.result || {levels: []}).levels.length === 2", timeout=stories.WAIT
+    )
     page.locator("[data-paint='0']").focus()
     page.keyboard.press("Delete")
     assert page.evaluate(f"{panel}.view.paints.length") == 0

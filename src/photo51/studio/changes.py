@@ -76,13 +76,13 @@ def compare(desk: Desk, tab: Tab, given: asked.CompareAsked) -> Iterator[dict[st
     columns = dict(zip(("ref", "alt"), _global(one.text, two.text), strict=True))
     told = side_by_side(desk, {"ref": one, "alt": two}, columns)
     differs = sum(a != b for a, b in zip(*told["letters"].values(), strict=True))
-    bases = [bases for _, bases in named]
+    both = [text for _, text in named]
     values = [b for read in (one, two) for b in read.bits.values()]
     line = tab.journal.add(
         "compare",
         f"Compared {named[0][0]} with {named[1][0]}: {differs:,} columns differ",
-        command="\n".join(command("photo51", "read", text) for text in bases),
-        python=f"$name = [bench.read({bases[0]!r}), bench.read({bases[1]!r})]",
+        command="\n".join(command("photo51", "read", text) for text in both),
+        python=f"$name = [bench.read({both[0]!r}), bench.read({both[1]!r})]",
         check="digest(*(b for read in $name for b in read.bits.values()))",
         digest=digest(*values),
         state={"first": given.first, "second": given.second},

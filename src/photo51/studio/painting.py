@@ -16,6 +16,7 @@ from photo51.studio.desk import Desk
 from photo51.studio.journal import NO_COMMAND, command, quoted_file
 from photo51.studio.tabs import Held, Tab
 from photo51.studio.wire import digest, packed, rows
+from photo51.types import Strand
 
 if TYPE_CHECKING:
     from photo51.api.writing import Achieved
@@ -31,7 +32,7 @@ def paint(desk: Desk, tab: Tab, given: asked.PaintAsked) -> Iterator[dict[str, A
 
     bench = desk.bench
     _, prompt = typed_sequence(given.prompt)
-    strand = "-" if given.strand == "-" else "+"
+    strand: Strand = "-" if given.strand == "-" else "+"
     paints = [(p.start, p.end, p.concept, p.strength) for p in given.paints]
     canvas = bench.canvas(paints, given.length, strand=strand)
     held = tab.painting(given.before) if given.before else None
@@ -94,8 +95,8 @@ def told_of(done: Achieved, before: Painting | None, rewritten: NDArray[np.bool_
         "asked": _asked(canvas),
         "levels": [{"concept": name, "level": [packed(row) for row in level]} for name, level in levels.items()],
         "overlap": rows(done.overlap),
-        "rewritten": runs(rewritten.any(0)).tolist(),
-        "differs": runs(differs.any(0)).tolist(),
+        "rewritten": runs(np.any(rewritten, axis=0)).tolist(),
+        "differs": runs(np.any(differs, axis=0)).tolist(),
         "kept": old is not None,
         "outside_changed": bool((differs & ~rewritten).any()),
         "scores": _scores(canvas, texts),

@@ -39,9 +39,9 @@ class ReadWidget(anywidget.AnyWidget):
 
     _esm = bundle("widget_read.js")
     reading = traitlets.Dict().tag(sync=True)
-    names = traitlets.List().tag(sync=True)
-    grades = traitlets.List().tag(sync=True)
-    maximum = traitlets.List().tag(sync=True)
+    names: traitlets.List[str] = traitlets.List().tag(sync=True)
+    grades: traitlets.List[str] = traitlets.List().tag(sync=True)
+    maximum: traitlets.List[float] = traitlets.List().tag(sync=True)
     base = traitlets.Int(None, allow_none=True).tag(sync=True)
     feature = traitlets.Int(None, allow_none=True).tag(sync=True)
 
@@ -96,8 +96,8 @@ class CanvasWidget(anywidget.AnyWidget):
 
     _esm = bundle("widget_canvas.js")
     length = traitlets.Int(240).tag(sync=True)
-    lanes = traitlets.List().tag(sync=True)
-    paints = traitlets.List().tag(sync=True)
+    lanes: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
+    paints: traitlets.List[dict[str, Any]] = traitlets.List().tag(sync=True)
     result = traitlets.Dict().tag(sync=True)
     error = traitlets.Unicode("").tag(sync=True)
 
