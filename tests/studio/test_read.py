@@ -170,3 +170,20 @@ def test_search_goes_where_find_goes_and_features_have_their_page(page, bench):
     assert card["go"][0]["end"] - card["go"][0]["start"] <= 600
     assert page.get("api/feature/9999").status_code == 422
     assert page.get("api/search", params={"q": "no such thing at all"}).status_code == 422
+
+
+def test_bits_are_taken_away_as_bigwig_on_the_strands_of_the_contig(page, bench, tmp_path):
+    """Bases of the run pasted in reverse complement: what is read forward is the contig's reverse strand."""
+    import pybigtools
+
+    where = slice(4_000, 4_080)
+    bases = bench.run.genomes.sequence("ring", "chromosome", where.start, where.stop, "-")
+    told = page.post("api/read", {"text": bases.tobytes().decode()}).json()
+    assert told["place"]["strand"] == "-"
+    for side, own in (("plus", "-"), ("minus", "+")):
+        answer = page.get(f"api/export/{side}", params={"reading": told["key"]})
+        assert answer.headers["content-disposition"].endswith(f'bits_{side}.bw"')
+        (tmp_path / f"{side}.bw").write_bytes(answer.content)
+        signal = pybigtools.open(str(tmp_path / f"{side}.bw"))
+        found = np.array(signal.values("chromosome", where.start, where.stop, fillna=None))
+        np.testing.assert_allclose(found, unpack(told["bits"][own])[::-1], rtol=1e-6)

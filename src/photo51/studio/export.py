@@ -1,14 +1,21 @@
-"""What can be taken away: the journal as a notebook, sequences as FASTA, features as BED and TSV."""
+"""What can be taken away: the journal as a notebook, sequences as FASTA, features as BED and TSV, bits as bigWig."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
 from photo51.studio.desk import Desk
 from photo51.studio.tabs import Tab
-from photo51.types import STRANDS, InputError
+from photo51.types import STRANDS, InputError, Strand
 
-KINDS = ("notebook", "fasta", "bed", "tsv", "bits")
+if TYPE_CHECKING:
+    from photo51.api.workbench import Read
+
+KINDS = ("notebook", "fasta", "bed", "tsv", "bits", "plus", "minus")
 
 
 def exported(desk: Desk, tab: Tab, what: str, query: dict[str, str]) -> Response:
@@ -29,10 +36,16 @@ def exported(desk: Desk, tab: Tab, what: str, query: dict[str, str]) -> Response
         text = {"bed": bed, "tsv": strongest, "bits": bits}[what](desk, tab, query.get("reading", ""))
         name = reading.place.chrom if reading.place else "sequence"
         return _file(f"{_safe(name)}.{'bed' if what == 'bed' else what + '.tsv'}", text, "text/plain")
+    if what in {"plus", "minus"}:
+        reading = tab.reading(query.get("reading", ""))
+        name = _safe(reading.place.chrom if reading.place else "sequence")
+        return _file(
+            f"{name}.bits_{what}.bw", bigwig(desk, reading, "+" if what == "plus" else "-"), "application/octet-stream"
+        )
     raise InputError(f"export: need one of {', '.join(KINDS)}, got {what[:40]!r}")
 
 
-def _file(name: str, text: str, kind: str) -> Response:
+def _file(name: str, text: str | bytes, kind: str) -> Response:
     return Response(
         text,
         media_type=kind,
@@ -62,6 +75,31 @@ def bits(_desk: Desk, tab: Tab, key: str) -> str:
         )
     ]
     return "\n".join(lines) + "\n"
+
+
+def bigwig(desk: Desk, reading: Read, strand: Strand) -> bytes:
+    """Bits of each base read on a strand of the contig, as bigWig; of pasted bases on a contig `sequence`."""
+    import numpy as np
+    import pandas as pd
+
+    from photo51.report.formats import write_bigwig
+
+    place, bits_of = reading.place, reading.bits[strand]
+    chrom, start, size = "sequence", 0, len(reading)
+    if place is not None and desk.bench.run is not None:
+        chrom, start = place.chrom, place.start
+        size = desk.bench.run.genomes.length(place.genome, place.chrom)
+        if place.strand == "-":
+            bits_of = reading.bits["-" if strand == "+" else "+"][::-1]
+    at = np.flatnonzero(np.isfinite(bits_of))
+    if not len(at):
+        raise InputError(f"bigWig: need a base with bits on strand {strand}, got none")
+    values = bits_of[at].astype(float)
+    table = pd.DataFrame({"chrom": chrom, "start": start + at, "end": start + at + 1, "value": values})
+    with TemporaryDirectory(prefix="photo51-") as folder:
+        path = Path(folder) / "bits.bw"
+        write_bigwig(table, {chrom: size}, path)
+        return path.read_bytes()
 
 
 def bed(desk: Desk, tab: Tab, key: str) -> str:

@@ -56,5 +56,5 @@ export const file = async path => {
   const response = await send(path, {});
   if (!response.ok) await answered(response);
   const name = /filename="([^"]+)"/.exec(response.headers.get("content-disposition") || "");
-  return { name: name ? name[1] : "photo51.txt", text: await response.text() };
+  return { name: name ? name[1] : "photo51.txt", text: await response.blob() };
 };
