@@ -2,6 +2,7 @@
 
 - `claims_on_null_worlds`: the largest share of worlds (`_null_worlds`) in which one of the claims passes; `null_<claim>` that of
   each, `null_worlds` how many there were. A claim that could not be tested in a world did not pass in it.
+  `null_claims.tsv` next to this file has passes and exact limits of the last whole run.
 - `antisense_in_queue`: of features planted on known classes read backwards (codon positions, start codons, genes), how many the
   ranking of unannotated features holds; `antisense_planted` how many there are. Without the readings that explain them
   `antisense_without_readings` would be in it.
