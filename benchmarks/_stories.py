@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -288,6 +289,8 @@ def served(studio: Studio) -> Iterator[str]:
     server = uvicorn.Server(uvicorn.Config(studio.guard, log_level="warning", ws="none"))
     thread = Thread(target=lambda: server.run(sockets=[sock]), daemon=True)
     thread.start()
+    while thread.is_alive() and not server.started:
+        time.sleep(0.01)
     try:
         yield f"http://127.0.0.1:{sock.getsockname()[1]}/{studio.token}/"
     finally:

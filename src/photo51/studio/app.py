@@ -80,17 +80,17 @@ class Studio:
             "steer": (asked.SteerAsked, steering.steer),
             "dose": (asked.DoseAsked, steering.dose),
             "variants": (asked.VariantAsked, changes.variant),
-            "compare": (asked.CompareAsked, changes.compare),
-            "paint": (asked.PaintAsked, painting.paint),
-            "listen": (asked.ListenAsked, listening.listen),
+            "compare": (asked.CompareAsked, changes.compare_pasted),
+            "paint": (asked.PaintAsked, painting.write_canvas),
+            "listen": (asked.ListenAsked, listening.write_under_rules),
         }
         jobs: dict[str, tuple[type[asked.Asked], str, Ask]] = {
             "read": (asked.ReadAsked, "read", Desk.read),
             "bases": (asked.BasesAsked, "hover", Desk.bases),
             "track": (asked.TrackAsked, "track", Desk.track),
-            "parts": (asked.PartsAsked, "parts", painting.parts),
-            "painted": (asked.PaintedAsked, "painted", painting.painted),
-            "rules": (asked.RulesAsked, "rules", listening.check),
+            "parts": (asked.PartsAsked, "parts", painting.concept_parts),
+            "painted": (asked.PaintedAsked, "painted", painting.show_painting),
+            "rules": (asked.RulesAsked, "rules", listening.judge_rules),
         }
         out = [
             Route("/", page.index),

@@ -23,9 +23,9 @@ MOST_COMPARED = 1_000
 GAP = "-"
 
 
-def variant(desk: Desk, tab: Tab, given: asked.VariantAsked) -> Iterator[dict[str, Any]]:
+def variant(desk: Desk, tab: Tab, request: asked.VariantAsked) -> Iterator[dict[str, Any]]:
     """First both alleles aligned with what differs, then the scores, then a line of the journal."""
-    bench, text = desk.bench, given.text.strip()
+    bench, text = desk.bench, request.text.strip()
     found = bench.variants(text)
     one = found[0]
     ref, alt, at = bench.alleles(one)
@@ -64,18 +64,18 @@ def variant(desk: Desk, tab: Tab, given: asked.VariantAsked) -> Iterator[dict[st
     yield {"scores": rows(table), "known": known(desk, str(one.variant)), "line": line.number, "done": True}
 
 
-def compare(desk: Desk, tab: Tab, given: asked.CompareAsked) -> Iterator[dict[str, Any]]:
+def compare_pasted(desk: Desk, tab: Tab, request: asked.CompareAsked) -> Iterator[dict[str, Any]]:
     """Two pasted sequences aligned from end to end, with the features that differ, column by column."""
     from photo51.api.workbench import typed_sequence
 
-    named = [typed_sequence(given.first), typed_sequence(given.second)]
+    named = [typed_sequence(request.first), typed_sequence(request.second)]
     for name, bases in named:
         if len(bases) > MOST_COMPARED:
             raise InputError(f"{name}: need at most {MOST_COMPARED:,} bases to compare, got {len(bases):,}")
     one, two = (desk.bench.read(bases) for _, bases in named)
     columns = dict(zip(("ref", "alt"), _global(one.text, two.text), strict=True))
-    told = side_by_side(desk, {"ref": one, "alt": two}, columns)
-    differs = sum(a != b for a, b in zip(*told["letters"].values(), strict=True))
+    answer = side_by_side(desk, {"ref": one, "alt": two}, columns)
+    differs = sum(a != b for a, b in zip(*answer["letters"].values(), strict=True))
     both = [text for _, text in named]
     values = [b for read in (one, two) for b in read.bits.values()]
     line = tab.journal.add(
@@ -85,10 +85,10 @@ def compare(desk: Desk, tab: Tab, given: asked.CompareAsked) -> Iterator[dict[st
         python=f"$name = [bench.read({both[0]!r}), bench.read({both[1]!r})]",
         check="digest(*(b for read in $name for b in read.bits.values()))",
         digest=digest(*values),
-        state={"first": given.first, "second": given.second},
+        state={"first": request.first, "second": request.second},
     )
     yield {
-        **told,
+        **answer,
         "names": [name for name, _ in named],
         "first": 0,
         "differs": differs,

@@ -112,13 +112,13 @@ class Desk:
 
     # ---- read
 
-    def read(self, tab: Tab, given: asked.ReadAsked) -> Iterator[dict[str, Any]]:
+    def read(self, tab: Tab, request: asked.ReadAsked) -> Iterator[dict[str, Any]]:
         """Read bases or a place; the answer holds bits, the strongest features, ORFs and genes."""
         from photo51.api.workbench import typed_sequence
 
         bench = self.bench
-        if given.source is not None and given.source.chrom:
-            s = given.source
+        if request.source is not None and request.source.chrom:
+            s = request.source
             self._fits(s.end - s.start)
             where = Interval(s.chrom, s.start, max(s.start, s.end))
             reading = bench.read(where, s.genome or None)
@@ -128,7 +128,7 @@ class Desk:
             python = f"$name = bench.read(photo51.Interval({s.chrom!r}, {s.start}, {s.end}), {place.genome!r})"
             order = f"{place.chrom}:{place.start + 1}-{place.end}"
         else:
-            text = given.source.bases if given.source is not None else given.text
+            text = request.source.bases if request.source is not None else request.text
             name, letters = typed_sequence(text)
             self._fits(len(letters))
             reading = bench.read(letters)
@@ -209,13 +209,13 @@ class Desk:
             )
         return out
 
-    def bases(self, tab: Tab, given: asked.BasesAsked) -> Iterator[dict[str, Any]]:
+    def bases(self, tab: Tab, request: asked.BasesAsked) -> Iterator[dict[str, Any]]:
         """The strongest features at each of a few bases, both strands."""
-        reading = tab.reading(given.reading)
-        start, end = given.start, min(given.end, len(reading))
+        reading = tab.reading(request.reading)
+        start, end = request.start, min(request.end, len(reading))
         if not 0 <= end - start <= MOST_HOVERED or start > len(reading):
             raise InputError(
-                f"bases: need at most {MOST_HOVERED} within 0..{len(reading):,}, got {given.start:,}..{given.end:,}"
+                f"bases: need at most {MOST_HOVERED} within 0..{len(reading):,}, got {request.start:,}..{request.end:,}"
             )
         largest = np.maximum(self.bench.features["maximum"].to_numpy(), 1e-12)
         found: dict[str, list[list[list[float]]]] = {}
@@ -232,14 +232,14 @@ class Desk:
             found[strand] = each
         yield {"start": start, "end": end, "features": found}
 
-    def track(self, tab: Tab, given: asked.TrackAsked) -> Iterator[dict[str, Any]]:
+    def track(self, tab: Tab, request: asked.TrackAsked) -> Iterator[dict[str, Any]]:
         """One feature along a reading, strong there or not."""
-        reading = tab.reading(given.reading)
-        if given.feature >= self.bench.sae.n_features:
-            raise InputError(f"feature: need a number from 0 to {self.bench.sae.n_features - 1}, got {given.feature}")
+        reading = tab.reading(request.reading)
+        if request.feature >= self.bench.sae.n_features:
+            raise InputError(f"feature: need a number from 0 to {self.bench.sae.n_features - 1}, got {request.feature}")
         yield {
-            "feature": given.feature,
-            **{s: column(reading.codes[s].tocsc(), given.feature) for s in STRANDS},
+            "feature": request.feature,
+            **{s: column(reading.codes[s].tocsc(), request.feature) for s in STRANDS},
         }
 
     # ---- search and features

@@ -22,28 +22,28 @@ if TYPE_CHECKING:
 EVERY = 6  # bases of levels sent at once
 
 
-def check(desk: Desk, _tab: Tab, given: asked.RulesAsked) -> Iterator[dict[str, Any]]:
+def judge_rules(desk: Desk, _tab: Tab, request: asked.RulesAsked) -> Iterator[dict[str, Any]]:
     """Say of every rule whether it can fire; a rule that is none has its sentence too."""
     verdicts = []
-    for rule in given.settings():
+    for rule in request.settings():
         try:
-            (found,) = desk.bench.check_rules([rule], length=given.length, prompt=given.prompt)
-            verdicts.append(found._asdict())
+            (verdict,) = desk.bench.check_rules([rule], length=request.length, prompt=request.prompt)
+            verdicts.append(verdict._asdict())
         except InputError as e:
             verdicts.append({"rule": rule["name"], "verdict": "wrong", "reason": str(e), "reach": None})
     yield {"verdicts": verdicts}
 
 
-def listen(desk: Desk, tab: Tab, given: asked.ListenAsked) -> Iterator[dict[str, Any]]:
+def write_under_rules(desk: Desk, tab: Tab, request: asked.ListenAsked) -> Iterator[dict[str, Any]]:
     """Write under rules: bases as they come, levels every few, the events at the end."""
     from photo51.api.workbench import typed_sequence
     from photo51.interventions.rules import RuleStep
 
-    _, prompt = typed_sequence(given.prompt)
-    rules = given.settings()
-    how = {k: getattr(given, k) for k in ("length", "sequences", "seed", "temperature")}
+    _, prompt = typed_sequence(request.prompt)
+    rules = request.settings()
+    how = {k: getattr(request, k) for k in ("length", "sequences", "seed", "temperature")}
     steps = desk.bench.listening(rules, prompt, **how)
-    yield {"rules": rules, "prompt": prompt, "sequences": given.sequences}
+    yield {"rules": rules, "prompt": prompt, "sequences": request.sequences}
     chunk: list[RuleStep] = []
     for step in steps:
         if not isinstance(step, RuleStep):
@@ -57,7 +57,7 @@ def listen(desk: Desk, tab: Tab, given: asked.ListenAsked) -> Iterator[dict[str,
     if chunk:
         yield _levels(chunk)
     assert not isinstance(step, RuleStep)
-    yield _done(desk, tab, given, prompt, step)
+    yield _done(desk, tab, request, prompt, step)
 
 
 def _levels(chunk: list[RuleStep]) -> dict[str, Any]:
@@ -71,28 +71,29 @@ def _levels(chunk: list[RuleStep]) -> dict[str, Any]:
     }
 
 
-def _done(desk: Desk, tab: Tab, given: asked.ListenAsked, prompt: str, run: RuleRun) -> dict[str, Any]:
-    rules = given.settings()
-    how = f"length={given.length}, sequences={given.sequences}, seed={given.seed}, temperature={given.temperature!r}"
+def _done(desk: Desk, tab: Tab, request: asked.ListenAsked, prompt: str, run: RuleRun) -> dict[str, Any]:
+    rules = request.settings()
+    how = f"length={request.length}, sequences={request.sequences}, seed={request.seed}"
+    how += f", temperature={request.temperature!r}"
     texts = run.sequences
     line = tab.journal.add(
         "listen",
         f"Wrote {sum(map(len, texts)):,} bases under {words.count(len(rules), 'rule')}; fired: {len(run.events)}",
-        command=_command(desk, given, prompt),
+        command=_command(desk, request, prompt),
         python=f"$name = bench.listen({rules!r}, {prompt!r}, {how})",
         check="digest(*$name.sequences, $name.events[['rule', 'sequence', 'position']].to_csv())",
         digest=digest(*texts, run.events[["rule", "sequence", "position"]].to_csv()),
-        state={**given.model_dump(), "prompt": prompt},
+        state={**request.model_dump(), "prompt": prompt},
         result={f"written_{i}": text for i, text in enumerate(texts) if text},
     )
     return {"done": True, "texts": texts, "events": rows(run.events), "line": line.number, "digest": line.digest}
 
 
-def _command(desk: Desk, given: asked.ListenAsked, prompt: str) -> str:
+def _command(desk: Desk, request: asked.ListenAsked, prompt: str) -> str:
     if not desk.run:
         return NO_COMMAND
-    rules = json.dumps({"rules": given.settings()})
-    sampling = json.dumps({"seed": given.seed, "temperature": given.temperature})
+    rules = json.dumps({"rules": request.settings()})
+    sampling = json.dumps({"seed": request.seed, "temperature": request.temperature})
     run = command(
         "photo51",
         "react",
@@ -101,9 +102,9 @@ def _command(desk: Desk, given: asked.ListenAsked, prompt: str) -> str:
         prompt,
         *desk.sae_option(),
         "--sequences",
-        given.sequences,
+        request.sequences,
         "--length",
-        given.length,
+        request.length,
         "--params",
         sampling,
         "--out",

@@ -26,21 +26,23 @@ if TYPE_CHECKING:
 SHORTEST = 12  # bases of an interval that scorers are put to
 
 
-def paint(desk: Desk, tab: Tab, given: asked.PaintAsked) -> Iterator[dict[str, Any]]:
+def write_canvas(desk: Desk, tab: Tab, request: asked.PaintAsked) -> Iterator[dict[str, Any]]:
     """Write the canvas block by block; at the end tracks and numbers, and a line of the journal."""
     from photo51.api.workbench import typed_sequence
 
     bench = desk.bench
-    _, prompt = typed_sequence(given.prompt)
-    strand: Strand = "-" if given.strand == "-" else "+"
-    paints = [(p.start, p.end, p.concept, p.strength) for p in given.paints]
-    canvas = bench.canvas(paints, given.length, strand=strand)
-    held = tab.painting(given.before) if given.before else None
-    before = held.painting if held is not None else None
-    params = settings(given)
-    steps = bench.painting(canvas, prompt, sequences=given.sequences, before=before, infill=given.infill, params=params)
-    yield {"length": given.length, "sequences": given.sequences, "asked": _asked(canvas)}
-    rewritten = np.zeros((given.sequences, given.length), dtype=bool)
+    _, prompt = typed_sequence(request.prompt)
+    strand: Strand = "-" if request.strand == "-" else "+"
+    paints = [(p.start, p.end, p.concept, p.strength) for p in request.paints]
+    canvas = bench.canvas(paints, request.length, strand=strand)
+    previous = tab.painting(request.before) if request.before else None
+    before = previous.painting if previous is not None else None
+    params = settings(request)
+    steps = bench.painting(
+        canvas, prompt, sequences=request.sequences, before=before, infill=request.infill, params=params
+    )
+    yield {"length": request.length, "sequences": request.sequences, "asked": _asked(canvas)}
+    rewritten = np.zeros((request.sequences, request.length), dtype=bool)
     for step in steps:
         start, end = step.interval
         rewritten[step.rows, start:end] = True
@@ -52,34 +54,34 @@ def paint(desk: Desk, tab: Tab, given: asked.PaintAsked) -> Iterator[dict[str, A
             "bases": [texts[i][start:end] for i in step.rows],
         }
     done = bench.achieved(step.painting, params)
-    key = digest(json.dumps(given.model_dump(exclude={"view", "before"})), *done.texts)
-    told = told_of(done, before, rewritten)
+    key = digest(json.dumps(request.model_dump(exclude={"view", "before"})), *done.texts)
+    answer = answer_of(done, before, rewritten)
     line = tab.journal.add(
         "paint",
-        _words(given, told),
-        command=_command(desk, given, canvas, prompt, held),
-        python=_python(given, paints, prompt, held),
+        _words(request, answer),
+        command=_command(desk, request, canvas, prompt, previous),
+        python=_python(request, paints, prompt, previous),
         check="digest(*$name.texts)",
         digest=digest(*done.texts),
-        state={**given.model_dump(), "prompt": prompt, "key": key},
+        state={**request.model_dump(), "prompt": prompt, "key": key},
         result={f"painted_{i}": text for i, text in enumerate(done.texts)},
     )
-    told |= {"key": key, "line": line.number, "digest": line.digest}
-    tab.hold(key, Held(done.painting, line.name, told))
-    yield told
+    answer |= {"key": key, "line": line.number, "digest": line.digest}
+    tab.hold(key, Held(done.painting, line.name, answer))
+    yield answer
 
 
-def settings(given: asked.PaintAsked) -> PaintParams:
+def settings(request: asked.PaintAsked) -> PaintParams:
     """Parameters of `photo51 paint`, from those of the page."""
-    chosen = given.model_dump(include={"candidates", "block", "background", "paint_weight", "margin"})
-    return PaintParams(**chosen, sampling=SamplingParams(seed=given.seed, temperature=given.temperature))
+    chosen = request.model_dump(include={"candidates", "block", "background", "paint_weight", "margin"})
+    return PaintParams(**chosen, sampling=SamplingParams(seed=request.seed, temperature=request.temperature))
 
 
 def _asked(canvas: Canvas) -> list[dict[str, Any]]:
     return [{"concept": name, "strength": packed(track)} for name, track in canvas.strengths(0.0).items()]
 
 
-def told_of(done: Achieved, before: Painting | None, rewritten: NDArray[np.bool_]) -> dict[str, Any]:
+def answer_of(done: Achieved, before: Painting | None, rewritten: NDArray[np.bool_]) -> dict[str, Any]:
     """What a finished painting shows."""
     canvas, texts = done.painting.canvas, done.texts
     n = len(texts)
@@ -142,37 +144,37 @@ def _mean_score(score: Any, texts: list[str], mask: NDArray[np.bool_]) -> float 
 # ---- the journal
 
 
-def _words(given: asked.PaintAsked, told: dict[str, Any]) -> str:
-    what = ", ".join(dict.fromkeys(p.concept for p in given.paints))
-    if not given.before:
-        return f"Painted {what[:80]} on {given.length:,} bases, seed {given.seed}"
-    where = ", ".join(f"{a + 1:,}–{b:,}" for a, b in told["rewritten"])
+def _words(request: asked.PaintAsked, answer: dict[str, Any]) -> str:
+    what = ", ".join(dict.fromkeys(p.concept for p in request.paints))
+    if not request.before:
+        return f"Painted {what[:80]} on {request.length:,} bases, seed {request.seed}"
+    where = ", ".join(f"{a + 1:,}–{b:,}" for a, b in answer["rewritten"])
     return f"Painted {what[:80]} again: bases {where} were rewritten"
 
 
-def _options(given: asked.PaintAsked) -> dict[str, Any]:
+def _options(request: asked.PaintAsked) -> dict[str, Any]:
     """Parameters that differ from the defaults."""
-    return settings(given).model_dump(mode="json", exclude_defaults=True)
+    return settings(request).model_dump(mode="json", exclude_defaults=True)
 
 
-def _python(given: asked.PaintAsked, paints: list[Any], prompt: str, held: Held | None) -> str:
-    again = f", before={held.name}.painting, infill={given.infill}" if held is not None else ""
+def _python(request: asked.PaintAsked, paints: list[Any], prompt: str, previous: Held | None) -> str:
+    again = f", before={previous.name}.painting, infill={request.infill}" if previous is not None else ""
     return (
         "from photo51.config.interventions import PaintParams\n"
-        f"$name_canvas = bench.canvas({paints!r}, {given.length}, strand={given.strand!r})\n"
-        f"$name = bench.paint($name_canvas, {prompt!r}, sequences={given.sequences}{again},"
-        f" params=PaintParams.model_validate({_options(given)!r}))"
+        f"$name_canvas = bench.canvas({paints!r}, {request.length}, strand={request.strand!r})\n"
+        f"$name = bench.paint($name_canvas, {prompt!r}, sequences={request.sequences}{again},"
+        f" params=PaintParams.model_validate({_options(request)!r}))"
     )
 
 
-def _command(desk: Desk, given: asked.PaintAsked, canvas: Canvas, prompt: str, held: Held | None) -> str:
+def _command(desk: Desk, request: asked.PaintAsked, canvas: Canvas, prompt: str, previous: Held | None) -> str:
     if not desk.run:
         return NO_COMMAND
     again: tuple[str, ...] = ()
-    if held is not None:
-        again = ("--painted", f"{held.name}/painted.fa", "--before", f"{held.name}.bed")
-        again += ("--infill",) if given.infill else ()
-    options = json.dumps(_options(given))
+    if previous is not None:
+        again = ("--painted", f"{previous.name}/painted.fa", "--before", f"{previous.name}.bed")
+        again += ("--infill",) if request.infill else ()
+    options = json.dumps(_options(request))
     run = command(
         "photo51",
         "paint",
@@ -181,9 +183,9 @@ def _command(desk: Desk, given: asked.PaintAsked, canvas: Canvas, prompt: str, h
         prompt,
         *desk.sae_option(),
         "--length",
-        given.length,
+        request.length,
         "--sequences",
-        given.sequences,
+        request.sequences,
         *again,
         "--params",
         options,
@@ -196,15 +198,15 @@ def _command(desk: Desk, given: asked.PaintAsked, canvas: Canvas, prompt: str, h
 # ---- what is asked beside
 
 
-def painted(_desk: Desk, tab: Tab, given: asked.PaintedAsked) -> Iterator[dict[str, Any]]:
+def show_painting(_desk: Desk, tab: Tab, request: asked.PaintedAsked) -> Iterator[dict[str, Any]]:
     """A painting of this tab once more."""
-    yield tab.painting(given.key).told
+    yield tab.painting(request.key).answer
 
 
-def parts(desk: Desk, _tab: Tab, given: asked.PartsAsked) -> Iterator[dict[str, Any]]:
+def concept_parts(desk: Desk, _tab: Tab, request: asked.PartsAsked) -> Iterator[dict[str, Any]]:
     """The parts of a concept, each with its features."""
-    found = desk.bench.parts(given.concept)
+    found = desk.bench.parts(request.concept)
     yield {
-        "concept": given.concept,
+        "concept": request.concept,
         "parts": [{"name": b.name, "features": list(b.features), "weights": list(b.weights)} for b in found],
     }

@@ -37,38 +37,38 @@ QUICK = {
 }
 
 
-def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]:
+def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any]]:
     """Why a base: first what the model would have preferred there, then attribution and saturation mutagenesis."""
-    reading, bench = tab.reading(given.reading), desk.bench
-    if given.at >= len(reading):
-        raise InputError(f"base: need one within 1\u2013{len(reading):,}, got {given.at + 1:,}")
-    strand = strand_of(given.strand)
-    what, at, source = _asked_about(desk, reading, given.at, strand)
+    reading, bench = tab.reading(request.reading), desk.bench
+    if request.at >= len(reading):
+        raise InputError(f"base: need one within 1\u2013{len(reading):,}, got {request.at + 1:,}")
+    strand = strand_of(request.strand)
+    what, at, source = _asked_about(desk, reading, request.at, strand)
     preferred = bench.prefers(what, at, strand)
     letter = chr(int(what[at] if strand == "+" else reverse_complement(what[at : at + 1])[0]))
-    yield {"at": given.at, "strand": strand, "letter": letter, "preferred": preferred}
+    yield {"at": request.at, "strand": strand, "letter": letter, "preferred": preferred}
     params = AttributionParams(**QUICK)  # type: ignore[arg-type]
     spot = reading.place if reading.place is not None and source is None else None
     found = bench.why(
         what if spot is None else spot,
-        given.at if spot is not None else at,
-        base=given.base,
+        request.at if spot is not None else at,
+        base=request.base,
         strand=strand,
         params=params,
     )
-    number = f"{given.at + 1:,}"
+    number = f"{request.at + 1:,}"
     title = f"Why base {number} ({letter}), read {'forward' if strand == '+' else 'in reverse'}"
-    base = f", base={given.base!r}" if given.base else ""
+    base = f", base={request.base!r}" if request.base else ""
     inside = repr(spot) if spot is not None else repr(reading.text)
     setup = "" if spot is None else "from photo51.api.workbench import Place\n"
     python = (
-        f"from photo51.config.interventions import AttributionParams\n{setup}$name = bench.why({inside}, {given.at},"
+        f"from photo51.config.interventions import AttributionParams\n{setup}$name = bench.why({inside}, {request.at},"
         f" strand={strand!r}{base}, params=AttributionParams(**{QUICK}))"
     )
     line = tab.journal.add(
         "why",
         title,
-        command=_why_command(desk, given, spot),
+        command=_why_command(desk, request, spot),
         python=python,
         check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
         digest=digest(found.table["contribution"].to_numpy(), found.map["effect"].to_numpy()),
@@ -78,12 +78,12 @@ def why(desk: Desk, tab: Tab, given: asked.WhyAsked) -> Iterator[dict[str, Any]]
                 if spot is None
                 else {"genome": spot.genome, "chrom": spot.chrom, "start": spot.start, "end": spot.end}
             ),
-            "at": given.at,
+            "at": request.at,
             "strand": strand,
-            "base": given.base,
+            "base": request.base,
         },
     )
-    yield {**_explained(desk, found, reading, spot), "base": given.base, "line": line.number, "done": True}
+    yield {**_explained(desk, found, reading, spot), "base": request.base, "line": line.number, "done": True}
 
 
 def _asked_about(desk: Desk, reading: Read, at: int, strand: Strand) -> tuple[NDArray[np.uint8], int, str | None]:
@@ -105,8 +105,8 @@ def _asked_about(desk: Desk, reading: Read, at: int, strand: Strand) -> tuple[ND
     )
 
 
-def _why_command(desk: Desk, given: asked.WhyAsked, spot: Place | None) -> str:
-    where = f"{spot.chrom}:{spot.start + given.at + 1}" if spot is not None else f"sequence:{given.at + 1}"
+def _why_command(desk: Desk, request: asked.WhyAsked, spot: Place | None) -> str:
+    where = f"{spot.chrom}:{spot.start + request.at + 1}" if spot is not None else f"sequence:{request.at + 1}"
     if not desk.run:
         return NO_COMMAND
     genomes = () if spot is not None else ("--genomes", "sequence.fa")
@@ -118,13 +118,13 @@ def _why_command(desk: Desk, given: asked.WhyAsked, spot: Place | None) -> str:
         *desk.sae_option(),
         *genomes,
         "--strand",
-        given.strand,
+        request.strand,
         "--params",
         json.dumps(QUICK),
         "--out",
         "why",
     ]
-    return command(*parts, *(("--base", given.base) if given.base else ()))
+    return command(*parts, *(("--base", request.base) if request.base else ()))
 
 
 def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) -> dict[str, Any]:

@@ -19,16 +19,16 @@ from photo51.studio.wire import digest, packed
 DOSES = (0.5, 1.0, 2.0, 4.0)
 
 
-def steer(desk: Desk, tab: Tab, given: asked.SteerAsked) -> Iterator[dict[str, Any]]:
+def steer(desk: Desk, tab: Tab, request: asked.SteerAsked) -> Iterator[dict[str, Any]]:
     """Write the arms base by base; every few bases what they say; at the end a line of the journal."""
     from photo51.api.workbench import typed_sequence
     from photo51.interventions.live import Base, arms_of
     from photo51.interventions.oracles import oracles
 
-    bench, target = desk.bench, given.expression()
-    _, prompt = typed_sequence(given.prompt)
-    motifs = [given.motif.strip().upper()] if given.motif.strip() else []
-    watched = [s.target.strip() for s in given.sliders]
+    bench, target = desk.bench, request.expression()
+    _, prompt = typed_sequence(request.prompt)
+    motifs = [request.motif.strip().upper()] if request.motif.strip() else []
+    watched = [s.target.strip() for s in request.sliders]
     arms = arms_of(bench.bundle(target) if target else None)
     judges = [{"name": o.name, "unit": o.unit, "meaning": o.meaning} for o in oracles(motifs=motifs)]
     yield {"arms": arms, "watched": watched, "judges": judges, "target": target, "prompt": prompt}
@@ -37,9 +37,9 @@ def steer(desk: Desk, tab: Tab, given: asked.SteerAsked) -> Iterator[dict[str, A
     for event in bench.write(
         target,
         prompt,
-        length=given.length,
-        seed=given.seed,
-        temperature=given.temperature,
+        length=request.length,
+        seed=request.seed,
+        temperature=request.temperature,
         watched=watched,
         motifs=motifs,
     ):
@@ -58,18 +58,19 @@ def steer(desk: Desk, tab: Tab, given: asked.SteerAsked) -> Iterator[dict[str, A
             "moved": _moved(desk, means),
         }
     python = (
-        f"$name = list(bench.write({target!r}, {prompt!r}, length={given.length}, seed={given.seed},"
-        f" temperature={given.temperature!r}))\n$name_texts = [''.join(letters) for letters in zip(*(e.letters for e in"
-        " $name if hasattr(e, 'letters')), strict=True)]"
+        f"$name = list(bench.write({target!r}, {prompt!r}, length={request.length}, seed={request.seed},"
+        f" temperature={request.temperature!r}))\n"
+        "$name_texts = [''.join(letters) for letters in"
+        " zip(*(e.letters for e in $name if hasattr(e, 'letters')), strict=True)]"
     )
     line = tab.journal.add(
         "steer",
-        f"Wrote {given.length:,} bases with {target or 'nothing'} turned up, seed {given.seed}",
-        command=_steer_command(desk, given, target, prompt),
+        f"Wrote {request.length:,} bases with {target or 'nothing'} turned up, seed {request.seed}",
+        command=_steer_command(desk, request, target, prompt),
         python=python,
         check="digest(*$name_texts)",
         digest=digest(*texts),
-        state={**given.model_dump(), "prompt": prompt},
+        state={**request.model_dump(), "prompt": prompt},
         result=dict(zip(arms, texts, strict=True)),
     )
     yield {"done": True, "line": line.number, "digest": line.digest}
@@ -86,11 +87,11 @@ def _moved(desk: Desk, means: NDArray[np.float64]) -> list[dict[str, Any]]:
     return [{"feature": int(f), "steered": float(change[0, f]), "random": float(change[1, f])} for f in most]
 
 
-def _steer_command(desk: Desk, given: asked.SteerAsked, target: str, prompt: str) -> str:
+def _steer_command(desk: Desk, request: asked.SteerAsked, target: str, prompt: str) -> str:
     if not desk.run:
         return NO_COMMAND
-    sampling = {"seed": given.seed, "temperature": given.temperature}
-    params = {"doses": [1.0], "sequences": 2, "length": max(8, given.length), "sampling": sampling}
+    sampling = {"seed": request.seed, "temperature": request.temperature}
+    params = {"doses": [1.0], "sequences": 2, "length": max(8, request.length), "sampling": sampling}
     return command(
         "photo51",
         "steer",
@@ -105,14 +106,14 @@ def _steer_command(desk: Desk, given: asked.SteerAsked, target: str, prompt: str
     )
 
 
-def dose(desk: Desk, _tab: Tab, given: asked.DoseAsked) -> Iterator[dict[str, Any]]:
+def dose(desk: Desk, _tab: Tab, request: asked.DoseAsked) -> Iterator[dict[str, Any]]:
     """The safe range of a target, dose by dose: it ends with the first dose past the budget."""
     from photo51.api.workbench import typed_sequence
 
-    _, prompt = typed_sequence(given.prompt)
+    _, prompt = typed_sequence(request.prompt)
     budget = SteerParams().nll_budget
     for dose in DOSES:
-        found = desk.bench.dose_response(given.target, prompt, doses=(dose,), seed=given.seed).doses
+        found = desk.bench.dose_response(request.target, prompt, doses=(dose,), seed=request.seed).doses
         row = found.iloc[0]
         safe = bool(row["safe"])
         yield {

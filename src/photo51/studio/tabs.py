@@ -18,11 +18,11 @@ _TAB = re.compile(r"[a-z0-9]{8,40}")
 
 
 class Held(NamedTuple):
-    """A painting that a tab holds: itself, the variable of its line in the journal, and what the page was told."""
+    """A painting of a tab: itself, the variable of its line in the journal, the answer that the page had."""
 
     painting: Painting
     name: str
-    told: dict[str, Any]
+    answer: dict[str, Any]
 
 
 class Tab:

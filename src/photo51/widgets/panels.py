@@ -14,7 +14,7 @@ from photo51.interventions.opening import read_sequence
 from photo51.report.atlas_files import plain
 from photo51.studio import asked
 from photo51.studio.desk import Desk
-from photo51.studio.painting import told_of
+from photo51.studio.painting import answer_of
 from photo51.studio.tabs import Tab
 from photo51.types import InputError, Interval
 from photo51.widgets.bundle import bundle
@@ -55,15 +55,15 @@ class ReadWidget(anywidget.AnyWidget):
         reading = bench.read(what, genome) if isinstance(what, Interval) else bench.read(what)
         tab.keep(KEY, reading)
         table = bench.features
-        made = cls(
+        widget = cls(
             reading=plain(desk.reading(reading)),
             names=table["name"].tolist(),
             grades=table["grade"].tolist(),
             maximum=plain(table["maximum"].tolist()),
         )
-        made._desk, made._tab = desk, tab
-        made.on_msg(made._asked)
-        return made
+        widget._desk, widget._tab = desk, tab
+        widget.on_msg(widget._asked)
+        return widget
 
     _desk: Desk
     _tab: Tab
@@ -114,11 +114,11 @@ class CanvasWidget(anywidget.AnyWidget):
         for text in concepts:
             bench.instrument.units.of(bench.bundle(text).features)
         read_sequence(prompt)
-        made = cls(length=length, lanes=[{"concept": c, "label": c} for c in concepts], paints=[])
-        made._bench, made._prompt = bench, prompt
-        made._params = PaintParams(background=-2.0, paint_weight=4.0, sampling=SamplingParams(seed=seed))
-        made.on_msg(made._asked)
-        return made
+        widget = cls(length=length, lanes=[{"concept": c, "label": c} for c in concepts], paints=[])
+        widget._bench, widget._prompt = bench, prompt
+        widget._params = PaintParams(background=-2.0, paint_weight=4.0, sampling=SamplingParams(seed=seed))
+        widget.on_msg(widget._asked)
+        return widget
 
     def _asked(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
         """Write when a button asks for it; what cannot be is said on the canvas."""
@@ -148,8 +148,8 @@ class CanvasWidget(anywidget.AnyWidget):
             rewritten[step.rows, start:end] = True
             last = step
         self.achieved = self._bench.achieved(last.painting, self._params)
-        told = told_of(self.achieved, before, rewritten)
-        self.result = plain({**told, "text": self.achieved.texts[0]})
+        answer = answer_of(self.achieved, before, rewritten)
+        self.result = plain({**answer, "text": self.achieved.texts[0]})
         return self.achieved
 
 
