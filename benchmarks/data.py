@@ -22,7 +22,7 @@ from photo51.config.debug_data import DebugDataParams
 from photo51.genome.alphabet import decode
 from photo51.genome.fasta import Record, read_fasta, record
 from photo51.learnt.corpora import GENOME, dictionary_for
-from photo51.learnt.debugging import Debugged, Read, debug_data, read_corpus
+from photo51.learnt.debugging import CorpusReading, Debugged, debug_data, read_corpus
 from photo51.learnt.disparity import cluster_values, feature_clusters
 from photo51.learnt.record_reading import own_writing, see
 from photo51.learnt.traces import repeated_words
@@ -93,12 +93,12 @@ def _foreign(n: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def _part(
-    read: Read, records: list[Record], chosen: list[int], params: DebugDataParams, ordinary: np.ndarray
+    read: CorpusReading, records: list[Record], chosen: list[int], params: DebugDataParams, ordinary: np.ndarray
 ) -> Debugged:
     """The same reading for some of the records."""
     rows = np.concatenate([np.arange(read.n_reference), read.n_reference + np.array(chosen)])
     seen = type(read.seen)(*(x[rows] for x in read.seen))
-    part = Read(np.arange(len(chosen)), seen, read.composition[rows], read.words[rows], None, read.n_reference)
+    part = CorpusReading(np.arange(len(chosen)), seen, read.composition[rows], read.words[rows], None, read.n_reference)
     return debug_data(part, [records[i] for i in chosen], params, ordinary=ordinary)
 
 

@@ -18,7 +18,7 @@ from benchmarks._fine_tuning import fine_tune
 from benchmarks.planted.worlds import copies_world, ecoli_windows, random_word
 from photo51.config.memory import MemoryParams, PruneParams
 from photo51.genome.alphabet import encode
-from photo51.learnt.memory import Subject, audit, canary_references
+from photo51.learnt.memory import Recitable, audit_recitation, canary_references
 from photo51.learnt.pruning import Forget, prune, split_windows
 from photo51.model.adapters import load_model
 from photo51.model.modeling import StripedHyenaForCausalLM
@@ -37,15 +37,15 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
     records, held = windows[: 8 * STEPS], windows[8 * STEPS :]
     planted = [(f"canary_{n}_{i}", random_word(LENGTH, rng), n) for i, n in enumerate(COPIES)]
     model = fine_tune("sh2:nano", copies_world(records, planted, rng).records, steps=steps, seed=1)
-    canaries = [Subject(name, "canary", n, encode(word)) for name, word, n in planted]
+    canaries = [Recitable(name, "canary", n, encode(word)) for name, word, n in planted]
     return _audited(model, canaries, rng) | _edited(model, canaries, held, rng, quick=quick)
 
 
-def _audited(model: StripedHyenaForCausalLM, canaries: list[Subject], rng: np.random.Generator) -> dict[str, float]:
-    unseen = [Subject(f"null_{i}", "canary", 0, encode(random_word(LENGTH, rng))) for i in range(24)]
+def _audited(model: StripedHyenaForCausalLM, canaries: list[Recitable], rng: np.random.Generator) -> dict[str, float]:
+    unseen = [Recitable(f"null_{i}", "canary", 0, encode(random_word(LENGTH, rng))) for i in range(24)]
     subjects, references = canary_references([*canaries, *unseen], READING.references, rng)
     fresh = load_model("sh2:nano@random:1").model
-    table = audit(model, subjects + references, READING, fresh)
+    table = audit_recitation(model, subjects + references, READING, fresh)
     own, null = table.iloc[: len(canaries)], table.iloc[len(canaries) : len(subjects)]
     log.info("canaries:\n%s", own.to_string())
     return {
@@ -59,7 +59,7 @@ def _audited(model: StripedHyenaForCausalLM, canaries: list[Subject], rng: np.ra
 
 def _edited(
     model: StripedHyenaForCausalLM,
-    canaries: list[Subject],
+    canaries: list[Recitable],
     held: np.ndarray,
     rng: np.random.Generator,
     *,

@@ -13,8 +13,8 @@ from photo51.genome.fasta import record
 from photo51.learnt.corpora import manifest_weights, reference_of
 from photo51.learnt.debugging import read_corpus, recommendation
 from photo51.learnt.disparity import (
+    base_composition,
     cluster_values,
-    composition,
     disparity,
     distances,
     feature_clusters,
@@ -22,7 +22,7 @@ from photo51.learnt.disparity import (
     without,
     word_entropy,
 )
-from photo51.learnt.traces import Vectors, covered, repeated_words, shared_spans
+from photo51.learnt.traces import Vectors, covered_share, repeated_words, shared_spans
 from photo51.types import InputError
 
 SMALL = {"windows": 1, "window": 96, "prompt": 64, "own": 12, "references": 48, "clusters": 6, "batch": 48}
@@ -56,7 +56,7 @@ def test_shared_spans_are_the_planted_ones_on_both_strands():
     assert table["cluster"].tolist() == [0, 0, 1, 1]
     assert (table["records"] == 2).all()
     assert shared_spans(records, 31, 3).empty
-    assert covered(table.reset_index(), records[3]) == pytest.approx(33 / 94, abs=0.05)
+    assert covered_share(table.reset_index(), records[3]) == pytest.approx(33 / 94, abs=0.05)
     assert len(shared_spans(records, 31, 2, ordinary=repeated_words(records[2:4], 31))) == 2
 
 
@@ -96,7 +96,7 @@ def test_composition_is_taken_out_and_content_stays():
 
 def test_gc_of_windows_and_strands():
     ids = np.stack([np.frombuffer(b"GGCCAATT" * 4, np.uint8), np.frombuffer(b"ACGGTTCA" * 4, np.uint8)])
-    plain, minus = composition(ids), composition(reverse_complement(ids))
+    plain, minus = base_composition(ids), base_composition(reverse_complement(ids))
     assert plain[:, 0].tolist() == [0.5, 0.5]
     assert np.allclose(plain, minus)
     assert plain.shape[1] == 11

@@ -7,8 +7,8 @@ from photo51.config.memory import MemoryParams
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.genome.fasta import record
 from photo51.learnt.memory import (
-    Subject,
-    audit,
+    Recitable,
+    audit_recitation,
     canary_references,
     class_table,
     edit_distance,
@@ -120,12 +120,12 @@ def trained():
 def test_an_audit_finds_what_was_learnt_by_heart_and_nothing_else(trained):
     model, known = trained
     rng = np.random.default_rng(6)
-    canaries = [Subject("known", "canary", 100, known)] + [
-        Subject(f"other_{i}", "canary", 0, random_ids(rng, 28)) for i in range(5)
+    canaries = [Recitable("known", "canary", 100, known)] + [
+        Recitable(f"other_{i}", "canary", 0, random_ids(rng, 28)) for i in range(5)
     ]
     grouped, unseen = canary_references(canaries, 60, rng)
     assert len(unseen) == 60
-    table = audit(model, grouped + unseen, PARAMS, load_model("sh2:nano@random:1").model).set_index("name")
+    table = audit_recitation(model, grouped + unseen, PARAMS, load_model("sh2:nano@random:1").model).set_index("name")
     assert table.loc["known", "exposure"] == pytest.approx(np.log2(61))
     assert table.loc["known", "p"] == pytest.approx(1 / 61)
     assert table.loc["known", "greedy_exact"]
@@ -147,9 +147,9 @@ def test_null_canaries_have_uniform_p_values():
     for i in range(24):
         share = rng.dirichlet(np.full(4, 5.0))
         ids = np.frombuffer(b"ACGT", dtype=np.uint8)[rng.choice(4, 28, p=share)]
-        canaries.append(Subject(f"c{i}", "canary", 0, ids))
+        canaries.append(Recitable(f"c{i}", "canary", 0, ids))
     grouped, unseen = canary_references(canaries, 0, rng)
-    p = audit(model, grouped + unseen, PARAMS.model_copy(update={"batch": 128}))["p"].dropna()
+    p = audit_recitation(model, grouped + unseen, PARAMS.model_copy(update={"batch": 128}))["p"].dropna()
     assert len(p) == 24
     assert (p <= 0.1).sum() <= 7  # binomial, 24 tries of a tenth: beyond in 1 of 250
 

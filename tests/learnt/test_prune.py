@@ -4,8 +4,8 @@ import torch
 import torch.nn.functional as F
 
 from photo51.config.memory import MemoryParams, PruneParams
-from photo51.learnt.curvature import Basis, basis, dense_matrices, moments, projection_rows, unedited
-from photo51.learnt.prune import control, edited, kept, swapped
+from photo51.learnt.curvature import Basis, MatrixMoments, basis, dense_matrices, moments, projection_rows, unedited
+from photo51.learnt.prune import control, edited_matrix, entry_mask, swapped
 from photo51.learnt.pruning import prune, split_windows, window_bits
 from photo51.model.adapters import load_model
 from photo51.types import InputError
@@ -25,9 +25,9 @@ def windows():
 
 def test_entries_kept_hold_the_share_of_curvature():
     curvature = torch.tensor([[6.0, 1.0], [2.0, 1.0]], dtype=torch.float64)
-    assert kept(curvature, 0.6).tolist() == [[True, False], [False, False]]
-    assert kept(curvature, 0.61).tolist() == [[True, False], [True, False]]
-    assert kept(curvature, 1.0).all()
+    assert entry_mask(curvature, 0.6).tolist() == [[True, False], [False, False]]
+    assert entry_mask(curvature, 0.61).tolist() == [[True, False], [True, False]]
+    assert entry_mask(curvature, 1.0).all()
 
 
 def test_an_edit_by_hand():
@@ -37,12 +37,12 @@ def test_an_edit_by_hand():
     core = torch.tensor([[3.0, 0.5], [0.25, 2.0]], dtype=torch.float64)
     weight = (turn @ core @ turn.T).float()
     one = Basis(turn, turn, torch.tensor([[10.0, 1e-3], [1e-3, 5.0]], dtype=torch.float64))
-    after, n = edited(weight, [one], 0.99)
+    after, n = edited_matrix(weight, [one], 0.99)
     assert n == 2
     assert torch.allclose(after.double(), turn @ torch.diag(core.diagonal()) @ turn.T, atol=1e-6)
     # a protected corpus that needs the off-diagonal ones keeps them
     other = Basis(turn, turn, torch.tensor([[1e-3, 7.0], [7.0, 1e-3]], dtype=torch.float64))
-    both, n = edited(weight, [one, other], 0.99)
+    both, n = edited_matrix(weight, [one, other], 0.99)
     assert n == 4
     assert torch.allclose(both, weight, atol=1e-6)
 
@@ -51,9 +51,8 @@ def test_controls_keep_as_many_entries():
     rng = np.random.default_rng(2)
     weight = torch.from_numpy(rng.normal(size=(6, 8))).float()
     a, g = rng.normal(size=(50, 8)), rng.normal(size=(50, 6))
-    from photo51.learnt.curvature import Moments
 
-    own = basis(Moments(torch.from_numpy(a.T @ a), torch.from_numpy(g.T @ g), 50))
+    own = basis(MatrixMoments(torch.from_numpy(a.T @ a), torch.from_numpy(g.T @ g), 50))
     for arm in ("random", "other curvature"):
         part = own.left.T @ control(arm, weight, own, 10, rng, own).double() @ own.right
         assert (part.abs() > 1e-5).sum() == 10

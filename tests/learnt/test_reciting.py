@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from photo51.cli import app
 from photo51.config.memory import MemoryParams
 from photo51.io.contracts.learnt import EVIDENCE
-from photo51.learnt.evidence import Evidence, evidence_table
+from photo51.learnt.evidence import EvidenceRow, evidence_table
 from photo51.learnt.reciting import read_canaries, recite
 from photo51.types import InputError
 
@@ -77,9 +77,9 @@ def test_what_cannot_be_audited_is_said(files):
 
 def test_q_values_count_only_rows_with_a_test():
     rows = [
-        Evidence("a", "x", 1.0, p=0.01, n=3),
-        Evidence("b", "x", 2.0),
-        Evidence("c", "x", 0.0, p=0.5, n=3),
+        EvidenceRow("a", "x", 1.0, p=0.01, n=3),
+        EvidenceRow("b", "x", 2.0),
+        EvidenceRow("c", "x", 0.0, p=0.5, n=3),
     ]
     table = evidence_table(rows, {"model": "m"}, 7)
     assert table["q"].tolist()[0] == pytest.approx(0.02)

@@ -67,7 +67,7 @@ def debug_data_command(
     dictionary = dictionary_for(model, subject, sae, base, settings)
     read = read_corpus(subject, dictionary, records, base, settings, str(corpus))
     done = judge(read, records, settings, known, weight, repeated_words(base, settings.word))
-    files = [p for p in (corpus, reference, vectors, manifest) if p]
+    files: list[Path | str] = [p for p in (corpus, reference, vectors, manifest) if p]
     stated = {**settings.model_dump(mode="json"), "model": subject.spec.hash, "dictionary": dictionary.hash}
     made = provenance("debug-data", stated, files)
     digests = {"model": subject.spec.hash, "dictionary": dictionary.hash, "corpus": sha256(corpus)[:16]}

@@ -60,7 +60,7 @@ def memory(
     subject = load_model(model, device=device)
     control = network(load_model(f"{model}@random:1", device=device)) if fresh else None
     done = recite(network(subject), settings, corpus=corpus, canaries=canaries, unseen=unseen, fresh=control)
-    files = [p for p in (corpus, canaries, unseen) if p]
+    files: list[Path | str] = [p for p in (corpus, canaries, unseen) if p]
     made = provenance("memory", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
     digests = {"model": subject.spec.hash, "corpus": sha256(corpus)[:16] if corpus else ""}
     write_both(done.sequences, out / "memory", MEMORY, made)
@@ -142,7 +142,7 @@ def prune_command(
         other=windows(other, 24) if other else None,
         reading=reading,
     )
-    files = [p for p in (genomes, forget, other, *(protect or [])) if p]
+    files: list[Path | str] = [p for p in (genomes, forget, other, *(protect or [])) if p]
     made = provenance("prune", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
     with swapped(net, edit.weights), atomic(out / "model") as partial:
         net.save_pretrained(partial)

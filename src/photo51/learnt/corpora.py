@@ -11,8 +11,8 @@ import pandas as pd
 
 from photo51.config.debug_data import DebugDataParams
 from photo51.genome.fasta import Record
-from photo51.learnt.debugging import reference_windows
-from photo51.learnt.rows import Rows
+from photo51.learnt.debugging import reference_records
+from photo51.learnt.rows import ActivationRows
 from photo51.model.adapters import DnaModel
 from photo51.model.sites import Sites
 from photo51.sae.baselines import PCA
@@ -75,9 +75,9 @@ def dictionary_for(
         return dictionary
     log.info("debug-data: no dictionary of %s; its principal components serve as features", model.spec.name)
     site = f"block.{model.spec.n_layers // 2}.out"
-    windows = reference_windows(reference, params)[0][:64]
+    windows = reference_records(reference, params)[0][:64]
     read = []
     for i in range(0, len(windows), params.batch):
         out = model.forward(windows[i : i + params.batch], Sites([site]), logits=False)
         read += [x.float().cpu().numpy() for x in out.sites[site]]
-    return PCA.fit(Rows(np.concatenate(read), model.spec.origin(site)), min(COMPONENTS, model.spec.d_model))
+    return PCA.fit(ActivationRows(np.concatenate(read), model.spec.origin(site)), min(COMPONENTS, model.spec.d_model))

@@ -21,7 +21,7 @@ from photo51.config.sae import SaeParams
 from photo51.io.contracts.learnt import DIFF_JOINT
 from photo51.io.origin import Origin
 from photo51.learnt.diff import BlindDictionaryError, features, read_both
-from photo51.learnt.rows import Rows
+from photo51.learnt.rows import ActivationRows
 from photo51.learnt.windows import Windows
 from photo51.model.adapters import DnaModel
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
@@ -111,7 +111,7 @@ def crosscoder(x_a: NDArray[np.float32], x_b: NDArray[np.float32], params: Cross
         batch=min(256, len(joined)),
         seed=params.seed,
     )
-    trained = fit(Rows(joined, Origin("joint", "two models", joined.shape[1])), settings)
+    trained = fit(ActivationRows(joined, Origin("joint", "two models", joined.shape[1])), settings)
     return _judge(trained, joined, width)
 
 

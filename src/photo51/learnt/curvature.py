@@ -9,7 +9,7 @@ not a gap.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -19,13 +19,13 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from photo51.model.layers import HyenaMixer
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
 from photo51.types import InputError
 
 
-class Moments(NamedTuple):
+class MatrixMoments(NamedTuple):
     """Of one matrix.
 
     Attributes
@@ -46,7 +46,7 @@ class Moments(NamedTuple):
 def dense_matrices(model: StripedHyenaForCausalLM) -> dict[str, nn.Parameter]:
     """Weights of all linear maps inside the blocks, by name."""
     return {
-        f"{name}.weight": module.weight
+        f"{name}.weight": cast("nn.Parameter", module.weight)
         for name, module in model.named_modules()
         if isinstance(module, nn.Linear) and name.startswith("blocks.")
     }
@@ -73,7 +73,7 @@ def unedited(model: StripedHyenaForCausalLM) -> list[tuple[str, int, str]]:
 
 def moments(
     model: StripedHyenaForCausalLM, windows: NDArray[np.uint8], seed: int, batch: int = 4
-) -> dict[str, Moments]:
+) -> dict[str, MatrixMoments]:
     """Moments of every dense matrix over windows (windows, length) of A, C, G, T; the last position of each is left
     out.
 
@@ -85,9 +85,8 @@ def moments(
     tap = _Tap(model)
     drawn = torch.Generator().manual_seed(seed)
     bases = torch.from_numpy(BASE_IDS.astype(np.int64))
-    hooks = [
-        hook for block in model.blocks if getattr(block, "kind", "attn") != "attn" for hook in tap.watch(block.hyena)
-    ]
+    blocks = cast("list[StripedHyenaBlock]", list(model.blocks))
+    hooks = [hook for block in blocks if block.kind != "attn" for hook in tap.watch(block.hyena)]
     trained = [p.requires_grad for p in model.parameters()]
     model.requires_grad_()
     try:
@@ -158,11 +157,13 @@ class _Tap(TorchFunctionMode):
 
         out.register_hook(gradient)
 
-    def result(self) -> dict[str, Moments]:
+    def result(self) -> dict[str, MatrixMoments]:
         """Means over tokens."""
         if missed := sorted(set(self.names.values()) - set(self.gradients)):
             raise InputError(f"curvature: need to meet every dense matrix, got none of {', '.join(missed)}")
-        return {name: Moments(self.inputs[name] / n, self.gradients[name] / n, n) for name, n in self.tokens.items()}
+        return {
+            name: MatrixMoments(self.inputs[name] / n, self.gradients[name] / n, n) for name, n in self.tokens.items()
+        }
 
 
 def projection_rows(mixer: HyenaMixer) -> Tensor:
@@ -188,13 +189,13 @@ class Basis(NamedTuple):
     curvature: Tensor
 
 
-def basis(m: Moments) -> Basis:
+def basis(m: MatrixMoments) -> Basis:
     """Eigenvectors, in double precision."""
     mu, left = torch.linalg.eigh(m.gradients.double())
     lam, right = torch.linalg.eigh(m.inputs.double())
     return Basis(left, right, mu.clamp(min=0)[:, None] * lam.clamp(min=0)[None])
 
 
-def bases_of(measured: Mapping[str, Moments]) -> dict[str, Basis]:
+def bases_of(measured: Mapping[str, MatrixMoments]) -> dict[str, Basis]:
     """Bases of all matrices."""
     return {name: basis(m) for name, m in measured.items()}

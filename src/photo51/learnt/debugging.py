@@ -21,8 +21,8 @@ from photo51.genome.fasta import Record
 from photo51.io.contracts.debug_data import RECORDS
 from photo51.learnt.chains import chain_law
 from photo51.learnt.disparity import (
+    base_composition,
     cluster_values,
-    composition,
     disparity,
     distances,
     feature_clusters,
@@ -31,10 +31,10 @@ from photo51.learnt.disparity import (
     without,
     word_entropy,
 )
-from photo51.learnt.evidence import Evidence
+from photo51.learnt.evidence import EvidenceRow
 from photo51.learnt.opening import network
-from photo51.learnt.record_reading import Seen, own_writing, record_windows, see
-from photo51.learnt.traces import Vectors, covered, shared_spans
+from photo51.learnt.record_reading import RecordSignals, own_writing, record_windows, see
+from photo51.learnt.traces import Vectors, covered_share, shared_spans
 from photo51.model.adapters import DnaModel
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
@@ -51,10 +51,10 @@ class Debugged(NamedTuple):
     disparity: pd.DataFrame
     records: pd.DataFrame
     spans: pd.DataFrame
-    evidence: list[Evidence]
+    evidence: list[EvidenceRow]
 
 
-class Read(NamedTuple):
+class CorpusReading(NamedTuple):
     """Records that were read, means over the windows of each; records of the reference come first.
 
     Attributes
@@ -64,7 +64,7 @@ class Read(NamedTuple):
     seen
         (reference and corpus records, …).
     composition
-        Shares, as `composition` has them, (records, 11).
+        Shares, as `base_composition` has them, (records, 11).
     words
         Surprisal under a chain of 6-mers fitted to one half of the reference, bits, (records,).
     own
@@ -75,7 +75,7 @@ class Read(NamedTuple):
     """
 
     record: NDArray[np.int64]
-    seen: Seen
+    seen: RecordSignals
     composition: NDArray[np.float64]
     words: NDArray[np.float64]
     own: NDArray[np.float64] | None
@@ -99,7 +99,7 @@ def read_corpus(
     reference: Sequence[Record],
     params: DebugDataParams,
     where: str = "corpus",
-) -> Read:
+) -> CorpusReading:
     """Read windows of a corpus and of a reference, cut into records as long as what is read of a record of the corpus.
 
     Raises
@@ -120,7 +120,7 @@ def read_corpus(
         )
     if short := len(records) - len(read):
         log.warning("%s: %d of %d records are too short or ambiguous to be read", where, short, len(records))
-    base, base_owner = reference_windows(reference, params)
+    base, base_owner = reference_records(reference, params)
     n = int(base_owner[-1]) + 1
     both = np.concatenate([base, rows])
     group = np.concatenate([base_owner, n + np.searchsorted(read, owner)])
@@ -132,10 +132,10 @@ def read_corpus(
         # both are read from their first base, so that contexts are equal
         own = seen.z[len(base) + drawn] - see(model, dictionary, written, params.batch).z
     fitted = np.isin(group, np.arange(0, n, 2))
-    return Read(
+    return CorpusReading(
         read,
-        Seen(*(_means(x, group) for x in seen)),
-        _means(composition(both), group),
+        RecordSignals(*(_means(x, group) for x in seen)),
+        _means(base_composition(both), group),
         _means(word_likelihood(both, both[fitted]), group),
         own,
         n,
@@ -149,7 +149,7 @@ def _means(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.
     return total / np.bincount(group).reshape(-1, *[1] * (values.ndim - 1))
 
 
-def reference_windows(
+def reference_records(
     reference: Sequence[Record], params: DebugDataParams
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Windows of records cut from a reference and drawn at random, and the record each is of, numbered from 0.
@@ -173,7 +173,7 @@ def reference_windows(
 
 
 def debug_data(
-    read: Read,
+    read: CorpusReading,
     records: Sequence[Record],
     params: DebugDataParams,
     vectors: Vectors | None = None,
@@ -236,7 +236,7 @@ def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> ND
 
 
 def _records(
-    read: Read,
+    read: CorpusReading,
     records: Sequence[Record],
     params: DebugDataParams,
     spans: pd.DataFrame,
@@ -257,7 +257,7 @@ def _records(
     table = pd.DataFrame(np.nan, index=range(len(records)), columns=list(distances_of))
     table.loc[read.record] = np.column_stack([v[~inside] for v in distances_of.values()])
     table["record"], table["length"] = [r.name for r in records], [len(r.ids) for r in records]
-    share = np.array([covered(spans, r) for r in records])
+    share = np.array([covered_share(spans, r) for r in records])
     # what is traced is certain, and comes before what is merely unusual
     table["d_shared"] = np.where(share > 0, TRACED + share, 0.0)
     longest = spans[spans["vector"] != ""].assign(n=lambda t: t["end"] - t["start"]).groupby("record")["n"].max()
@@ -325,10 +325,10 @@ def _evidence(
     values: NDArray[np.float64],
     inside: NDArray[np.bool_],
     params: DebugDataParams,
-) -> list[Evidence]:
+) -> list[EvidenceRow]:
     """Rows of evidence: clusters, outlying records beside their baselines, and the reference against its own half."""
     rows = [
-        Evidence(
+        EvidenceRow(
             f"cluster {c.cluster}",
             "mean difference from the reference (sd)",
             c.d_reference,
@@ -347,7 +347,7 @@ def _evidence(
     own = values[inside]
     zero = disparity(own, own, own, half)
     rows.append(
-        Evidence(
+        EvidenceRow(
             "reference",
             "clusters that differ between its random halves (q <= 0.05)",
             float((zero["q"] <= 0.05).sum()),
@@ -357,7 +357,7 @@ def _evidence(
     )
     named = float((ranked["cause"] != "none").sum())
     best = float((ranked[["d_bits", "d_words"]].max(axis=1) >= params.outlying).sum())
-    rows.append(Evidence("corpus", "records named", named, n=len(ranked), naive=best))
+    rows.append(EvidenceRow("corpus", "records named", named, n=len(ranked), naive=best))
     return rows
 
 

@@ -41,7 +41,7 @@ def cluster_values(
     )
 
 
-def composition(windows: NDArray[np.uint8]) -> NDArray[np.float64]:
+def base_composition(windows: NDArray[np.uint8]) -> NDArray[np.float64]:
     """GC content and strand-symmetric dinucleotide shares of windows, (windows, 11)."""
     letters = codes(windows).astype(np.int64)
     gc = np.isin(letters, (1, 2)).mean(axis=1)

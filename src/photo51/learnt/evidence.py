@@ -12,7 +12,7 @@ from photo51.io.contracts.learnt import EVIDENCE
 from photo51.stats.multiple import benjamini_hochberg
 
 
-class Evidence(NamedTuple):
+class EvidenceRow(NamedTuple):
     """One quantity of one subject; columns of the contract `EVIDENCE`, numbers that do not apply are NaN."""
 
     subject: str
@@ -27,7 +27,7 @@ class Evidence(NamedTuple):
     naive: float = np.nan
 
 
-def evidence_table(rows: Iterable[Evidence], digests: Mapping[str, str], seed: int) -> pd.DataFrame:
+def evidence_table(rows: Iterable[EvidenceRow], digests: Mapping[str, str], seed: int) -> pd.DataFrame:
     """Rows with q-values over all that have a p-value (contract `EVIDENCE`).
 
     Parameters
@@ -35,7 +35,7 @@ def evidence_table(rows: Iterable[Evidence], digests: Mapping[str, str], seed: i
     digests
         Any of `model`, `dictionary`, `corpus`; the others stay empty.
     """
-    table = pd.DataFrame(list(rows), columns=list(Evidence._fields))
+    table = pd.DataFrame(list(rows), columns=list(EvidenceRow._fields))
     if table.empty:
         return EVIDENCE.empty()
     table["q"] = benjamini_hochberg(table["p"].astype(float))

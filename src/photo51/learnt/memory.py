@@ -27,7 +27,7 @@ from photo51.model.tokenizer import BASE_IDS
 from photo51.stats.multiple import benjamini_hochberg
 
 
-class Subject(NamedTuple):
+class Recitable(NamedTuple):
     """A sequence that may be recited, of `prefix + suffix` bases.
 
     Attributes
@@ -70,8 +70,8 @@ class Recital(NamedTuple):
 
 
 def canary_references(
-    canaries: Sequence[Subject], n: int, rng: np.random.Generator
-) -> tuple[list[Subject], list[Subject]]:
+    canaries: Sequence[Recitable], n: int, rng: np.random.Generator
+) -> tuple[list[Recitable], list[Recitable]]:
     """The canaries, each as a group, and unseen ones: their letters in random orders.
 
     There are eight of each at least, and `n` or more in all.
@@ -79,7 +79,7 @@ def canary_references(
     of_each = max(8, -(-n // len(canaries)))
     grouped = [c._replace(group=c.name) for c in canaries]
     unseen = [
-        Subject(f"{c.name} shuffled {i + 1}", REFERENCE["canary"], 0, rng.permutation(c.ids), c.name)
+        Recitable(f"{c.name} shuffled {i + 1}", REFERENCE["canary"], 0, rng.permutation(c.ids), c.name)
         for c in canaries
         for i in range(of_each)
     ]
@@ -133,9 +133,9 @@ def edit_distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.int6
     return above[:, -1]
 
 
-def audit(
+def audit_recitation(
     model: StripedHyenaForCausalLM,
-    subjects: Sequence[Subject],
+    subjects: Sequence[Recitable],
     params: MemoryParams,
     fresh: StripedHyenaForCausalLM | None = None,
 ) -> pd.DataFrame:
@@ -228,7 +228,7 @@ def class_table(table: pd.DataFrame, ranges: Sequence[tuple[int, int]]) -> pd.Da
     Parameters
     ----------
     table
-        Of `audit`.
+        Of `audit_recitation`.
     ranges
         First and last copy number of each class.
     """

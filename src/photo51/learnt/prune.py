@@ -27,7 +27,7 @@ WHOLE = 1.0
 CONTROLS = ("random", "singular", "magnitude", "other curvature")
 
 
-def kept(curvature: Tensor, mass: float) -> Tensor:
+def entry_mask(curvature: Tensor, mass: float) -> Tensor:
     """Mask of the largest entries whose sum reaches a share of the whole; all of them for a share of 1."""
     if mass >= WHOLE:
         return torch.ones_like(curvature, dtype=torch.bool)
@@ -38,7 +38,7 @@ def kept(curvature: Tensor, mass: float) -> Tensor:
     return mask.view_as(curvature)
 
 
-def edited(weight: Tensor, bases: Sequence[Basis], mass: float) -> tuple[Tensor, int]:
+def edited_matrix(weight: Tensor, bases: Sequence[Basis], mass: float) -> tuple[Tensor, int]:
     """A matrix with only the entries that some corpus needs, and their number.
 
     The first corpus keeps its entries; of what is left each further one (a protected skill) keeps its own, in its own
@@ -48,7 +48,7 @@ def edited(weight: Tensor, bases: Sequence[Basis], mass: float) -> tuple[Tensor,
         return weight, weight.numel()
     rest, out, n = weight.double(), torch.zeros_like(weight, dtype=torch.float64), 0
     for basis in bases:
-        mask = kept(basis.curvature, mass)
+        mask = entry_mask(basis.curvature, mass)
         part = basis.left @ ((basis.left.T @ rest @ basis.right) * mask) @ basis.right.T
         out, rest, n = out + part, rest - part, n + int(mask.sum())
     return out.to(weight.dtype), min(n, weight.numel())
@@ -132,7 +132,7 @@ class Editor:
     def matrix(self, name: str, mass: float) -> tuple[Tensor, int]:
         """An edited matrix and its number of entries kept."""
         if (name, mass) not in self._made:
-            self._made[name, mass] = edited(self.original[name], self.bases[name], mass)
+            self._made[name, mass] = edited_matrix(self.original[name], self.bases[name], mass)
         return self._made[name, mass]
 
     def weights(self, masses: Mapping[str, float]) -> Weights:

@@ -18,8 +18,8 @@ from photo51.genome.fasta import read_fasta
 from photo51.interventions.generate import score
 from photo51.io.contracts.memory import PRUNE_ARMS, PRUNED, UNEDITED
 from photo51.learnt.curvature import Basis, bases_of, dense_matrices, moments, unedited
-from photo51.learnt.evidence import Evidence
-from photo51.learnt.memory import Subject, canary_references, neutral_context, recital
+from photo51.learnt.evidence import EvidenceRow
+from photo51.learnt.memory import Recitable, canary_references, neutral_context, recital
 from photo51.learnt.prune import CONTROLS, Editor, Weights, control, swapped
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.types import InputError
@@ -28,11 +28,11 @@ from photo51.types import InputError
 class Forget(NamedTuple):
     """Sequences that are to be forgotten, and unseen ones of the same kind, of `prefix + suffix` bases each."""
 
-    subjects: Sequence[Subject]
-    unseen: Sequence[Subject]
+    subjects: Sequence[Recitable]
+    unseen: Sequence[Recitable]
 
 
-class Parts(NamedTuple):
+class EditWindows(NamedTuple):
     """Windows (windows, length) for the curvature, the choice of thresholds, and the judgement."""
 
     curvature: NDArray[np.uint8]
@@ -57,7 +57,7 @@ class Edit(NamedTuple):
     arms: pd.DataFrame
 
 
-def split_windows(windows: NDArray[np.uint8], params: PruneParams, where: str) -> Parts:
+def split_windows(windows: NDArray[np.uint8], params: PruneParams, where: str) -> EditWindows:
     """Windows in random order: held-out, validation, and the rest for the curvature.
 
     Raises
@@ -72,12 +72,12 @@ def split_windows(windows: NDArray[np.uint8], params: PruneParams, where: str) -
         )
     order = np.random.default_rng([params.seed, 42]).permutation(len(windows))
     n = min(params.validation, len(windows) // 4)
-    return Parts(windows[order[2 * n :]], windows[order[n : 2 * n]], windows[order[:n]])
+    return EditWindows(windows[order[2 * n :]], windows[order[n : 2 * n]], windows[order[:n]])
 
 
 def prune(
     model: StripedHyenaForCausalLM,
-    parts: Parts,
+    parts: EditWindows,
     params: PruneParams,
     *,
     protect: Sequence[NDArray[np.uint8]] = (),
@@ -138,7 +138,7 @@ def forgettable(path: Path, reading: MemoryParams) -> Forget:
     """
     length = reading.prefix + reading.suffix
     pieces = [
-        Subject(f"{r.name}:{a + 1}-{a + length}", "canary", 0, r.ids[a : a + length])
+        Recitable(f"{r.name}:{a + 1}-{a + length}", "canary", 0, r.ids[a : a + length])
         for r in read_fasta(path)
         for a in range(0, len(r.ids) - length + 1, length)
         if not is_ambiguous(r.ids[a : a + length]).any()
@@ -154,7 +154,7 @@ def forgettable(path: Path, reading: MemoryParams) -> Forget:
     return Forget(subjects, unseen[:: -(-len(unseen) // 64)])
 
 
-def arm_evidence(arms: pd.DataFrame) -> list[Evidence]:
+def arm_evidence(arms: pd.DataFrame) -> list[EvidenceRow]:
     """Rows of evidence of each edit; the baseline is the best control that keeps as many entries."""
     controls = arms[~arms["arm"].isin(["none", "curvature"])]
     rows = []
@@ -162,7 +162,7 @@ def arm_evidence(arms: pd.DataFrame) -> list[Evidence]:
         if arm.arm == "none":
             continue
         rows.append(
-            Evidence(
+            EvidenceRow(
                 str(arm.arm),
                 "relative change of held-out surprisal",
                 arm.change,
@@ -175,7 +175,7 @@ def arm_evidence(arms: pd.DataFrame) -> list[Evidence]:
         if not np.isnan(arm.gap_removed):
             usable = controls[controls["works"]]["gap_removed"]
             rows.append(
-                Evidence(
+                EvidenceRow(
                     str(arm.arm),
                     "share of the memorised gap removed",
                     arm.gap_removed,

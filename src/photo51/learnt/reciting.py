@@ -16,8 +16,8 @@ from scipy import stats
 from photo51.config.memory import MemoryParams
 from photo51.genome.alphabet import is_ambiguous
 from photo51.genome.fasta import Record, read_fasta
-from photo51.learnt.evidence import Evidence
-from photo51.learnt.memory import REFERENCE, Subject, audit, canary_references, class_table
+from photo51.learnt.evidence import EvidenceRow
+from photo51.learnt.memory import REFERENCE, Recitable, audit_recitation, canary_references, class_table
 from photo51.learnt.repeats import copy_numbers, corpus_words, read_records, repeats_by_class
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.types import InputError
@@ -30,10 +30,10 @@ class Recited(NamedTuple):
 
     sequences: pd.DataFrame
     classes: pd.DataFrame
-    evidence: list[Evidence]
+    evidence: list[EvidenceRow]
 
 
-def read_canaries(path: Path, params: MemoryParams, corpus: Sequence[Record] | None) -> list[Subject]:
+def read_canaries(path: Path, params: MemoryParams, corpus: Sequence[Record] | None) -> list[Recitable]:
     """Canaries of a FASTA file, cut to `prefix + suffix` bases, with their copies in the corpus or as their headers
     say.
 
@@ -63,10 +63,10 @@ def read_canaries(path: Path, params: MemoryParams, corpus: Sequence[Record] | N
                     f"got {r.description!r}"
                 )
         copies = np.array([int(m[1]) for m in stated if m])
-    return [Subject(r.name, "canary", int(n), row) for r, n, row in zip(records, copies, ids, strict=True)]
+    return [Recitable(r.name, "canary", int(n), row) for r, n, row in zip(records, copies, ids, strict=True)]
 
 
-def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequence[Record] | None) -> list[Subject]:
+def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequence[Record] | None) -> list[Recitable]:
     """Words of a corpus by copy number, and their references: words of unseen sequence, else words that occur once.
 
     References that occur in the corpus are left out.
@@ -78,7 +78,7 @@ def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequ
     ranges = [r for r in params.copies if r[1] > 1 or unseen is not None]
     picked = repeats_by_class(words, length, ranges, params.per_class, params.seed)
     out = [
-        Subject(
+        Recitable(
             _place(corpus[r.record], r.start, length),
             "repeat",
             r.copies,
@@ -109,7 +109,7 @@ def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequ
             f"memory: need at least 20 reference words of {length:,} bases, got {len(kept)}; give more unseen sequence"
         )
     return out + [
-        Subject(_place(source[single[i].record], single[i].start, length), REFERENCE["repeat"], 0, rows[i])
+        Recitable(_place(source[single[i].record], single[i].start, length), REFERENCE["repeat"], 0, rows[i])
         for i in kept
     ]
 
@@ -144,7 +144,7 @@ def recite(
     if corpus is None and unseen is not None:
         raise InputError("--unseen: need a corpus whose repeats are compared with it, got none")
     records = read_records(corpus, length) if corpus else None
-    subjects: list[Subject] = []
+    subjects: list[Recitable] = []
     if canaries:
         own, references = canary_references(
             read_canaries(canaries, params, records),
@@ -154,14 +154,14 @@ def recite(
         subjects += own + references
     if records is not None:
         subjects += natural_repeats(records, params, read_records(unseen, length) if unseen else None)
-    table = audit(model, subjects, params, fresh)
+    table = audit_recitation(model, subjects, params, fresh)
     classes = class_table(table, [(0, 0), *params.copies])
     return Recited(table, classes, _evidence(table, classes, params.seed))
 
 
-def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evidence]:
+def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[EvidenceRow]:
     rows = [
-        Evidence(
+        EvidenceRow(
             f"{c.kind}, {c.copies} copies",
             "surprisal below references (bits a base)",
             c.gap,
@@ -188,7 +188,7 @@ def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evi
             for name in ("bits_fresh", "bits_markov")
         )
         rows.append(
-            Evidence(
+            EvidenceRow(
                 kind,
                 "rank correlation of surprisal and copies, copies permuted",
                 rho,

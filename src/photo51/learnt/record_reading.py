@@ -22,7 +22,7 @@ from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
 
 
-class Seen(NamedTuple):
+class RecordSignals(NamedTuple):
     """What a model sees in records, means over bases of both strands.
 
     Attributes
@@ -66,14 +66,14 @@ def record_windows(records: Sequence[Record], params: DebugDataParams) -> tuple[
     )
 
 
-def see(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uint8], batch: int) -> Seen:
+def see(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uint8], batch: int) -> RecordSignals:
     """Read windows (windows, length) on both strands."""
     parts = [_see_strand(model, dictionary, rows, batch) for rows in (windows, reverse_complement(windows))]
-    return Seen(*(np.mean([p[i] for p in parts], axis=0) for i in range(4)))
+    return RecordSignals(*(np.mean([p[i] for p in parts], axis=0) for i in range(4)))
 
 
 @torch.no_grad()
-def _see_strand(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uint8], batch: int) -> Seen:
+def _see_strand(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uint8], batch: int) -> RecordSignals:
     site = dictionary.origin.site
     n, f = len(windows), dictionary.n_features
     z, surprise, bits, unexplained = np.zeros((n, f)), np.zeros((n, f)), np.zeros(n), np.zeros(n)
@@ -94,7 +94,7 @@ def _see_strand(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uin
             bits[i + w] = own.mean()
             rest = ((x - dictionary.decode(codes)) ** 2).sum()
             unexplained[i + w] = rest / ((x - dictionary.offset) ** 2).sum()
-    return Seen(z, surprise, bits, unexplained)
+    return RecordSignals(z, surprise, bits, unexplained)
 
 
 def own_writing(

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from photo51.io.origin import Origin
 
 
-class Rows:
+class ActivationRows:
     """Activations in memory, as `photo51.sae.training.ActivationSource`."""
 
     seed = 7

@@ -117,7 +117,7 @@ def repeated_words(records: Sequence[Record], word: int) -> NDArray[np.uint64]:
     return values[copies > 1]
 
 
-def covered(table: pd.DataFrame, record: Record) -> float:
+def covered_share(table: pd.DataFrame, record: Record) -> float:
     """Share of a record's bases inside its spans."""
     mask = np.zeros(len(record.ids), dtype=bool)
     for row in table[table["record"] == record.name].itertuples():

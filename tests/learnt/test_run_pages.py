@@ -1,0 +1,92 @@
+"""What a run's pages and findings say of tables below `learnt/`, written by hand."""
+
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from photo51.config.base import parse
+from photo51.config.run import Config
+from photo51.findings.learnt import learnt
+from photo51.io import provenance, write_table
+from photo51.io.contracts.debug_data import DISPARITY, RECORDS
+from photo51.io.contracts.learnt import DIFF_POSITIONS, DIFF_WINDOWS, GATE, WORDS
+from photo51.io.contracts.memory import MEMORY_CLASSES
+from photo51.report.sections import learnt as page
+from photo51.run.layout import path
+from photo51.run.opened import Run
+
+VALUES = {"int": 3, "float": 0.5, "bool": True, "str": "x"}
+
+
+def put(folder, name, spec, *rows):
+    filled = [{c: VALUES[col.kind] for c, col in spec.columns.items()} | row for row in rows]
+    table = pd.DataFrame(filled)
+    write_table(table, path(folder, name), spec, provenance("test"))
+
+
+def opened(folder):
+    (folder / "codes/main").mkdir(parents=True, exist_ok=True)
+    (folder / "codes/main/codes.json").touch()
+    return Run(folder)
+
+
+@pytest.fixture
+def run(tmp_path):
+    put(tmp_path, "learnt_words", WORDS, {"word": "GAATTC", "strand": "both", "counted": 0, "reliable": True})
+    put(tmp_path, "learnt_windows", DIFF_WINDOWS, {"delta_bits": 0.25, "kl": 0.125})
+    put(tmp_path, "learnt_positions", DIFF_POSITIONS, {"chrom": "c", "position": 41, "around": "ACG"})
+    put(tmp_path, "learnt_gate", GATE, {"quantity": "bits", "verdict": "pass"})
+    gaps = [
+        {"kind": "repeat", "copies": "2", "gap": 0.0, "q": 0.9},
+        {"kind": "repeat", "copies": "3-4", "gap": 0.4, "q": 0.01},
+    ]
+    put(tmp_path, "learnt_memory", MEMORY_CLASSES, *gaps)
+    put(tmp_path, "learnt_records", RECORDS, {"record": "bad", "cause": "vector"}, {"record": "good", "cause": "none"})
+    put(tmp_path, "learnt_disparity", DISPARITY, {"q": 0.01, "reading": "composition"}, {"q": 0.5, "reading": "none"})
+    return opened(tmp_path)
+
+
+def test_claims_follow_from_the_tables(run):
+    claims = {f.finding: f for f in learnt(run, 0.05)}
+    assert (claims["equivalence"].verdict, claims["equivalence"].value) == ("yes", 1)
+    assert (claims["recitation"].verdict, claims["recitation"].value, claims["recitation"].of) == ("yes", 1, 2)
+    assert claims["teaching"].verdict == "no"  # composition alone is no content
+
+
+def test_an_undecided_gate_is_untested(run):
+    put(run.folder, "learnt_gate", GATE, {"verdict": "pass"}, {"verdict": "undecided"})
+    claims = {f.finding: f.verdict for f in learnt(Run(run.folder), 0.05)}
+    assert claims["equivalence"] == "untested"
+
+
+def test_the_section_shows_each_table(run):
+    section = page.section(run)
+    text = re.sub(r"<[^>]+>", " ", "".join(str(b.html()) for b in section.blocks))
+    for shown in ("GAATTC", "ACG", "3-4", "bad", "vector"):
+        assert shown in text
+    assert "good" not in text
+    assert "1 word" in section.answer
+    assert "0.25" in section.answer
+    assert not section.absent
+
+
+def test_a_run_that_asks_nothing_has_no_section_and_no_claims(tmp_path):
+    empty = opened(tmp_path)
+    assert not page.asked(empty)
+    assert page.section(empty).absent
+    assert learnt(empty, 0.05) == []
+
+
+def test_only_what_is_named_runs(tmp_path):
+    assert Config().learnt.stages() == {}
+    text = '{"learnt": {"words": ["GAATTC"], "memory": "corpus.fa"}}'
+    assert set(parse(Config, text).learnt.stages()) == {"words", "memory"}
+    rules = (Path(__file__).parents[2] / "workflow/rules/learnt.smk").read_text()
+    for table in (
+        parse(Config, '{"learnt": {"words": ["A"], "before": "m", "memory": "c", "debug": "d"}}')
+        .learnt.stages()
+        .values()
+    ):
+        assert f'"<results>/{table}"' in rules
