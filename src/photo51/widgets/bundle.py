@@ -12,6 +12,8 @@ from photo51.types import InputError
 
 STATIC = Path(__file__).parent / "static"
 STYLES = ("theme.css", "page.css", "studio.css")
+# what the page sets on its body, which a widget has none of
+OWN = ".widget { font: .94rem/1.5 var(--sans); color: var(--ink); background: var(--paper) }"
 _IMPORT = re.compile(r'^import\s*\{([^}]*)\}\s*from\s*"\./([\w.-]+)";[ \t]*\n', re.MULTILINE)
 _DECLARED = re.compile(r"^export\s+(?:const|let|class|function\*?|async function\*?)\s+(\w+)", re.MULTILINE)
 _LISTED = re.compile(r"^export\s*\{([^}]*)\};[ \t]*\n?", re.MULTILINE)
@@ -33,7 +35,7 @@ def bundle(entry: str) -> str:
     """
     made: dict[str, str] = {}
     _add(entry, made, ())
-    css = "".join(parts()[name].decode() for name in STYLES).replace(":root", ":host")
+    css = "".join(parts()[name].decode() for name in STYLES).replace(":root", ":host") + OWN
     body = "".join(f"const {_scope(name)} = (() => {{\n{text}}})();\n" for name, text in made.items())
     return f"const CSS = {json.dumps(css)};\n{body}export default {{ render: {_scope(entry)}.render }};\n"
 

@@ -116,7 +116,7 @@ class CanvasWidget(anywidget.AnyWidget):
         read_sequence(prompt)
         widget = cls(length=length, lanes=[{"concept": c, "label": c} for c in concepts], paints=[])
         widget._bench, widget._prompt = bench, prompt
-        widget._params = PaintParams(background=-2.0, paint_weight=4.0, sampling=SamplingParams(seed=seed))
+        widget._params = PaintParams(background=-2.0, paint_weight=4.0, margin=10, sampling=SamplingParams(seed=seed))
         widget.on_msg(widget._asked)
         return widget
 
