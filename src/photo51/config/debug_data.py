@@ -28,7 +28,7 @@ class DebugDataParams(Params):
         default=0.5, gt=0, le=1, description="largest share of records that a FASTA file of vectors may match"
     )
     outlying: float = Field(
-        default=4.0,
+        default=8.0,
         gt=0,
         description="distance from the reference, in robust standard deviations, at which a record is named",
     )
