@@ -215,15 +215,15 @@ class Writing:
         >>> bench.canvas([(20, 60, "f1", 2.0)], length=100).changes(bench.canvas([(30, 60, "f1", 2.0)], length=100))
         [(20, 30)]
         """
-        found = []
+        paints_made = []
         for start, end, concept, strength in paints:
             if not 0 <= start < end:
                 raise InputError(f"paint of {concept!r}: need 0 <= start < end, got {start}..{end}")
             first, _, last = concept.partition(BLEND)
-            where = Interval(CANVAS, start, end, strand)
+            interval = Interval(CANVAS, start, end, strand)
             towards = self.bundle(last) if last else None
-            found.append(Paint(where, concept, float(strength), self.bundle(first), towards))
-        return Canvas(CANVAS, length, tuple(found))
+            paints_made.append(Paint(interval, concept, float(strength), self.bundle(first), towards))
+        return Canvas(CANVAS, length, tuple(paints_made))
 
     def painting(
         self,
@@ -327,7 +327,7 @@ class Writing:
         prompts = np.tile(start, (sequences, 1))
         return rule_steps(self.instrument, prompts, compiled, length=length, sampling=sampling)
 
-    def listen(self, rules: Sequence[Mapping[str, Any]], prompt: str, **how: Any) -> RuleRun:
+    def listen(self, rules: Sequence[Mapping[str, Any]], prompt: str, **options: Any) -> RuleRun:
         """Write under rules; parameters as those of `listening`.
 
         Raises
@@ -335,7 +335,7 @@ class Writing:
         InputError
             For rules that can never fire, names that are unknown, and a prompt that is empty or no sequence.
         """
-        *_, last = self.listening(rules, prompt, **how)
+        *_, last = self.listening(rules, prompt, **options)
         assert isinstance(last, RuleRun)
         return last
 

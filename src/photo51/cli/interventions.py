@@ -255,7 +255,7 @@ def react(
     start = opening.read_sequence(prompt)
     opened, _ = _instrument(job, UnitParams(), sequences=genomes, features=features, concepts=concepts)
     compiled = compile_rules(
-        file, opened.concepts, opened.instrument.units, length=length, prompt=len(start), where=str(rules)
+        file, opened.concepts, opened.instrument.units, length=length, prompt=len(start), file_name=str(rules)
     )
     written = write_with_rules(
         opened.instrument, np.tile(start, (sequences, 1)), compiled, length=length, sampling=job.params

@@ -49,20 +49,20 @@ def _equivalence(run: Run) -> Finding:
 def _recitation(run: Run, alpha: float) -> Finding:
     """Classes of copy number that are known better than sequences never met, at a false-discovery rate."""
     table = run.need("learnt_memory")
-    known = int(((table["q"] <= alpha) & (table["gap"] > 0)).sum())
+    n_known = int(((table["q"] <= alpha) & (table["gap"] > 0)).sum())
     return Finding(
         SECTION,
         "recitation",
         "",
         "The model recites repeats of its corpus: it knows some classes of copy number better than sequences it never"
         " met.",
-        verdict(holds=known > 0),
-        known,
+        verdict(holds=n_known > 0),
+        n_known,
         len(table),
         np.nan,
         int(table["n"].sum()),
         np.nan,
-        f"{known} of {len(table)}",
+        f"{n_known} of {len(table)}",
         f"[[q]] ≤ {alpha} against unseen sequences",
         words.count(int(table["n"].sum()), "sequence"),
     )

@@ -57,7 +57,7 @@ class Rule:
     def words(self) -> str:
         """What it does, for the table of events."""
         do = self.settings.do
-        said = [
+        parts = [
             f"steer {do.steer} by {do.strength:g}" if do.steer else "",
             f"insert {do.insert}" if do.insert else "",
             "switch prompt" if do.prompt else "",
@@ -65,7 +65,7 @@ class Rule:
             "stop" if do.stop else "",
             "log" if do.log else "",
         ]
-        return ", ".join(s for s in said if s)
+        return ", ".join(s for s in parts if s)
 
     def ends_word(self, text: str) -> bool:
         """Whether one of its words ends with the last base of what was read, prompt included, in its frame."""
@@ -164,7 +164,7 @@ def compile_rules(
     *,
     length: int,
     prompt: int = 0,
-    where: str = "rules",
+    file_name: str = "rules",
 ) -> list[Rule]:
     """Look names up and refuse what can never happen.
 
@@ -183,20 +183,20 @@ def compile_rules(
     InputError
         For unknown or silent features, bases that cannot be read, and rules that can never fire.
     """
-    found = []
+    compiled = []
     for s in file.rules:
-        at = f"{where}: rule {s.name!r}"
+        label = f"{file_name}: rule {s.name!r}"
         verdict = check_rule(s, concepts, units, length=length, prompt=prompt)
         if verdict.verdict == "never":
-            raise InputError(f"{at} {NEVER}: {verdict.reason}")
+            raise InputError(f"{label} {NEVER}: {verdict.reason}")
         if verdict.verdict == "hardly":
-            log.warning("%s can hardly fire: %s", at, verdict.reason)
+            log.warning("%s can hardly fire: %s", label, verdict.reason)
         n_features = len(units.unit)
         watch = parse_bundle(s.watch, concepts, n_features) if s.watch else None
         steer = parse_bundle(s.do.steer, concepts, n_features) if s.do.steer else None
-        found.append(Rule(s, watch, steer, _bases(s.do.insert, at), _bases(s.do.prompt, at)))
-    return found
+        compiled.append(Rule(s, watch, steer, _bases(s.do.insert, label), _bases(s.do.prompt, label)))
+    return compiled
 
 
-def _bases(text: str | None, where: str) -> NDArray[np.uint8]:
-    return np.zeros(0, np.uint8) if text is None else read_prompt(text, where)
+def _bases(text: str | None, label: str) -> NDArray[np.uint8]:
+    return np.zeros(0, np.uint8) if text is None else read_prompt(text, label)

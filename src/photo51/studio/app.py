@@ -120,9 +120,9 @@ class Studio:
         self, model: type[asked.Asked], panel: str, ask: Ask, *, stream: bool = False
     ) -> Callable[[Request], Awaitable[Response]]:
         async def route(request: Request) -> Response:
-            given = asked.parsed(await request.body(), model)
+            question = asked.parsed(await request.body(), model)
             tab = self.tab(request)
-            job = self.worker.submit((tab.name, panel), lambda: ask(self.ready(), self._opened(tab), given))
+            job = self.worker.submit((tab.name, panel), lambda: ask(self.ready(), self._opened(tab), question))
             if stream:
                 return StreamingResponse(_lines(job.events()), media_type="application/x-ndjson")
             return _json(await job.result())
@@ -148,8 +148,8 @@ class Studio:
         )
 
     async def _cancel(self, request: Request) -> Response:
-        given = asked.parsed(await request.body(), asked.PanelAsked)
-        return _json({"cancelled": self.worker.cancel((self.tab(request).name, given.panel))})
+        question = asked.parsed(await request.body(), asked.PanelAsked)
+        return _json({"cancelled": self.worker.cancel((self.tab(request).name, question.panel))})
 
     async def _end(self, request: Request) -> Response:
         asked.parsed(await request.body(), asked.Nothing)

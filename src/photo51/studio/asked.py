@@ -252,9 +252,9 @@ def parsed(body: bytes, model: type[M]) -> M:
         if not isinstance(e, ValidationError):
             raise InputError(f"body: need JSON of {model.__name__}, got {str(e)[:80]}") from e
         first = e.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
+        field = ".".join(str(part) for part in first["loc"]) or "body"
         raise InputError(
-            f"{where}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {str(first['input'])[:60]!r}"
+            f"{field}: {first['msg'][:1].lower()}{first['msg'][1:]}, got {str(first['input'])[:60]!r}"
         ) from e
 
 

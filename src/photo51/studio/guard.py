@@ -97,8 +97,8 @@ class Guard:
         if scope["method"] not in {"GET", "HEAD", "POST"}:
             return 405, f"need GET or POST, got {scope['method']}"
         origin = headers.get("origin", [])
-        own = f"{scope.get('scheme', 'http')}://{host[0]}"
-        if (origin and origin != [own]) or (scope["method"] == "POST" and not origin):
+        own_origin = f"{scope.get('scheme', 'http')}://{host[0]}"
+        if (origin and origin != [own_origin]) or (scope["method"] == "POST" and not origin):
             return 403, f"need a request of the page itself, got the origin {', '.join(origin) or 'none'}"
         if headers.get("sec-fetch-site", ["same-origin"])[0] not in {"same-origin", "none"}:
             return 403, "need a request of the page itself, got one of another site"
@@ -111,8 +111,8 @@ class Guard:
 class _Limited:
     """Reads a request's body up to a limit, whatever its header said."""
 
-    def __init__(self, receive: Receive, most: int):
-        self._receive, self._left = receive, most
+    def __init__(self, receive: Receive, limit: int):
+        self._receive, self._left = receive, limit
 
     async def __call__(self) -> Message:
         message = await self._receive()

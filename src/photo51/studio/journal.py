@@ -84,13 +84,13 @@ class Journal:
 
     def fasta(self) -> str:
         """Every sequence that was read or written, once."""
-        seen: dict[str, str] = {}
+        name_of: dict[str, str] = {}
         for line in self.lines:
             for name, bases in line.result.items():
-                seen.setdefault(bases, f"{line.name}_{name}")
-        if not seen:
+                name_of.setdefault(bases, f"{line.name}_{name}")
+        if not name_of:
             raise InputError("FASTA: need a sequence that was read or written, got an empty journal")
-        return "".join(f">{name}\n{_wrapped(bases)}\n" for bases, name in seen.items())
+        return "".join(f">{name}\n{_wrapped(bases)}\n" for bases, name in name_of.items())
 
     def notebook(self, title: str) -> str:
         """A Jupyter notebook (format 4.5) that does everything again and checks that the same comes out."""

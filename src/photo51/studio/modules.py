@@ -15,10 +15,10 @@ TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".s
 @cache
 def parts() -> dict[str, bytes]:
     """Everything the page loads: name → bytes. `theme.css` and `theme.js` are the palette of all figures."""
-    found = {p.name: p.read_bytes() for p in sorted(STATIC.iterdir()) if p.suffix in TYPES}
-    found["page.css"] = (TEMPLATES / "page.css").read_bytes()
-    found["theme.css"] = theme.css().encode()
+    files = {p.name: p.read_bytes() for p in sorted(STATIC.iterdir()) if p.suffix in TYPES}
+    files["page.css"] = (TEMPLATES / "page.css").read_bytes()
+    files["theme.css"] = theme.css().encode()
     tones = ",".join(f'"{name}":"{tone}"' for name, tone in theme.COLOURS.items())
     inks = f'"ink":"{theme.INK}","muted":"{theme.MUTED}","faint":"{theme.FAINT}","paper":"{theme.PAPER}"'
-    found["theme.js"] = f"export const COLOURS = {{{tones},{inks}}};\n".encode()
-    return found
+    files["theme.js"] = f"export const COLOURS = {{{tones},{inks}}};\n".encode()
+    return files

@@ -14,9 +14,9 @@ FLANK = 60  # bases shown around a feature's strongest place, and either side of
 
 def go_to(run: Run, text: str) -> list[dict[str, Any]]:
     """Genes of that name or locus tag, or the place itself: `label`, `genome`, `chrom`, `start`, `end`."""
-    found = _genes(run, text.lower().removeprefix("gene:").strip())
-    if found:
-        return found[:MOST]
+    genes = _genes(run, text.lower().removeprefix("gene:").strip())
+    if genes:
+        return genes[:MOST]
     try:
         place = parse_place(text.replace(" ", ""))
     except InputError:

@@ -55,9 +55,9 @@ class Tab:
         self.readings.move_to_end(key)
         return self.readings[key]
 
-    def hold(self, key: str, held: Held) -> None:
+    def hold(self, key: str, painting: Held) -> None:
         """Hold a painting; the oldest go where there are too many."""
-        self.paintings[key] = held
+        self.paintings[key] = painting
         self.paintings.move_to_end(key)
         while len(self.paintings) > MOST_PAINTINGS:
             self.paintings.popitem(last=False)

@@ -102,17 +102,17 @@ def feature(bench: Workbench, number: int) -> dict[str, Any]:
     if bench.shelf is None:
         return page
     names, ledger = bench.shelf.names, bench.shelf.ledger
-    own = bench.shelf.features.set_index("feature").loc[number]
-    known = _known(number, names[names["feature"] == number], ledger[ledger["feature"] == number])
+    stored = bench.shelf.features.set_index("feature").loc[number]
+    facts = _known(number, names[names["feature"] == number], ledger[ledger["feature"] == number])
     seeds = bench.shelf.about["seed_match"]["seeds"]
-    page["words"] = feature_text.known_sentence(known)
+    page["words"] = feature_text.known_sentence(facts)
     page["facts"] = [
-        ["active at", words.percent(float(own["density"])), "share of the bases of the run it is from"],
-        ["largest activation", words.number(float(own["maximum"])), "in that run"],
-        ["one unit", words.number(float(own["q99"])), "99th percentile where it is active"],
-        ["other seeds find it", f"{own['match']:.0%} of {len(seeds)}", "cosine and correlation 0.8 or more"],
+        ["active at", words.percent(float(stored["density"])), "share of the bases of the run it is from"],
+        ["largest activation", words.number(float(stored["maximum"])), "in that run"],
+        ["one unit", words.number(float(stored["q99"])), "99th percentile where it is active"],
+        ["other seeds find it", f"{stored['match']:.0%} of {len(seeds)}", "cosine and correlation 0.8 or more"],
     ]
-    page["checks"] = feature_text.checks(known)
+    page["checks"] = feature_text.checks(facts)
     return page
 
 
