@@ -37,8 +37,8 @@ from benchmarks._null_worlds import features as columns_of
 from benchmarks.planted.features import PlantedGenome, null_feature, planted_feature, planted_genome
 from photo51.codes import CodesStore
 from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, NoveltyParams
-from photo51.enrichment.concept_stage import examined
-from photo51.enrichment.concepts import Exam
+from photo51.enrichment.concept_stage import evaluated
+from photo51.enrichment.concepts import Evaluation
 from photo51.enrichment.enrich_stage import Enrichment
 from photo51.enrichment.gather import adjusted_rates, calibration, with_families
 from photo51.enrichment.inputs import open_codes
@@ -141,9 +141,9 @@ def _said(verdicts: dict[str, bool | None]) -> str:
 def claims(w: World) -> dict[str, bool | None]:
     """What a run of the stages would claim of a world."""
     found, rotated, rates = enriched(w)
-    exam = Exam(w.inputs.workspace, w.inputs.classes(), w.inputs.bases, CONCEPTS)
-    concepts = examined(exam, w.inputs, w.main, channels=w.channels, enrichment=found)
-    summary = summarise_concepts(exam, concepts)
+    evaluation = Evaluation(w.inputs.workspace, w.inputs.classes(), w.inputs.bases, CONCEPTS)
+    concepts = evaluated(evaluation, w.inputs, w.main, channels=w.channels, enrichment=found)
+    summary = summarise_concepts(evaluation, concepts)
     best = summary[(summary["status"] == "scored") & (summary["feature"] >= 0)]
     named = concepts[(concepts["readout"] == "sae") & concepts["named"]]
     pairs = set(zip(named["feature"], named["annotation"], named["strand"], strict=True))
@@ -208,8 +208,8 @@ def antisense_queue() -> dict[str, float | int | None]:
         random = CodesStore.open(codes(folder / "random", columns_of("random_weights", genome, 20, rng)))
         w = World(inputs, codes(folder / "main", main), seed, random, None)  # type: ignore[arg-type]
         found = enriched(w)[0]
-        exam = Exam(inputs.workspace, inputs.classes(), inputs.bases, CONCEPTS)
-        concepts = examined(exam, inputs, w.main, enrichment=found)
+        evaluation = Evaluation(inputs.workspace, inputs.classes(), inputs.bases, CONCEPTS)
+        concepts = evaluated(evaluation, inputs, w.main, enrichment=found)
         table = novelty(open_codes(w.main, inputs), inputs, NoveltyEvidence(found, concepts, [seed], random), NOVELTY)
     planted = table.queue[table.queue["feature"] < len(backwards)]
     explained = planted["gate"] == "explained by a reading of a known class"

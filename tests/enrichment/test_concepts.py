@@ -5,7 +5,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from photo51.config.enrichment import ConceptParams
 from photo51.enrichment.annotations import annotation_classes
-from photo51.enrichment.concepts import Exam, examine, mark_best
+from photo51.enrichment.concepts import Evaluation, evaluate, mark_best
 from photo51.enrichment.readout import Readout, kmer_readout
 from photo51.enrichment.summary import gather_concepts, headline, summarise_concepts
 
@@ -13,8 +13,8 @@ PARAMS = ConceptParams(min_domains=3, bootstraps=60, null_rotations=100, per_cla
 
 
 @pytest.fixture(scope="module")
-def exam(workspace, annotations, planted):
-    return Exam(workspace, annotation_classes(workspace, annotations), planted.bases, PARAMS)
+def evaluation(workspace, annotations, planted):
+    return Evaluation(workspace, annotation_classes(workspace, annotations), planted.bases, PARAMS)
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +23,8 @@ def readout(features):
 
 
 @pytest.fixture(scope="module")
-def concepts(exam, readout):
-    return examine(exam, readout)
+def concepts(evaluation, readout):
+    return evaluate(evaluation, readout)
 
 
 def _best(concepts, annotation, strand="sense"):
@@ -46,11 +46,11 @@ def test_planted_features_are_chosen_and_held_out_well(concepts):
         assert row["beats_kmer"]
 
 
-def test_metrics_are_those_of_the_test_rows(concepts, exam, features):
+def test_metrics_are_those_of_the_test_rows(concepts, evaluation, features):
     row = _best(concepts, "promoter")
-    rows = np.flatnonzero(np.tile(exam.test, 2))
+    rows = np.flatnonzero(np.tile(evaluation.test, 2))
     scores = features[:, [row["feature"]]].toarray()[rows, 0]
-    labels = next(c for c in exam.classes if c.name == "promoter").mask[rows]
+    labels = next(c for c in evaluation.classes if c.name == "promoter").mask[rows]
     assert row["auprc"] == pytest.approx(average_precision_score(labels, scores))
     assert row["auroc"] == pytest.approx(roc_auc_score(labels, scores))
     assert row["auprc_baseline"] == pytest.approx(labels.mean())
@@ -61,42 +61,44 @@ def test_metrics_are_those_of_the_test_rows(concepts, exam, features):
     assert row["f1_always"] == pytest.approx(2 * share / (1 + share))
 
 
-def test_test_rows_never_decide(exam, readout, concepts):
+def test_test_rows_never_decide(evaluation, readout, concepts):
     """Scrambling activations on test changes no choice: same units, same thresholds."""
     matrix = readout.matrix.toarray()
     rng = np.random.default_rng(0)
-    rows = np.flatnonzero(np.tile(exam.workspace.split_mask("test"), 2))
+    rows = np.flatnonzero(np.tile(evaluation.workspace.split_mask("test"), 2))
     matrix[rows] = matrix[rng.permutation(rows)]
-    again = examine(exam, Readout("sae", readout.units, sp.csc_array(matrix), readout.ids))
+    again = evaluate(evaluation, Readout("sae", readout.units, sp.csc_array(matrix), readout.ids))
     columns = ["feature", "annotation", "strand", "threshold", "f1_select", "best"]
     again, before = (t[t["evaluation"] == "held-out blocks"] for t in (again, concepts))
     assert again[columns].equals(before[columns])
     assert not again["f1_domain"].equals(before["f1_domain"])
 
 
-def test_classes_with_few_intervals_say_so(exam, concepts):
-    status = dict(zip([(exam.class_of(r).name) for r in range(len(exam.readings))], exam.status, strict=True))
+def test_classes_with_few_intervals_say_so(evaluation, concepts):
+    status = dict(
+        zip([(evaluation.class_of(r).name) for r in range(len(evaluation.readings))], evaluation.status, strict=True)
+    )
     assert status["prophage"] == "1 instance: one to choose on and one to judge on are needed"
     assert "prophage" not in set(concepts["annotation"])
 
 
-def test_names_need_the_null_and_composition(exam, readout, concepts):
+def test_names_need_the_null_and_composition(evaluation, readout, concepts):
     assert not concepts["named"].any()  # no table of q-values, no name
     table = concepts[["feature", "annotation", "strand"]].assign(q=1e-6, q_adj_comp=1e-4)
-    named = examine(exam, readout, table)
+    named = evaluate(evaluation, readout, table)
     row = _best(named, "tRNA")
     assert row["named"] == (row["f1_domain"] >= 0.3)
-    composed = examine(exam, readout, table.assign(q_adj_comp=0.5))
+    composed = evaluate(evaluation, readout, table.assign(q_adj_comp=0.5))
     assert not composed["named"].any()
     assert not composed["beats_kmer"].any()
 
 
-def test_kmers_are_a_readout_like_any_other(exam, concepts, planted):
-    kmers = kmer_readout(planted.bases, exam.stretches)
-    table = gather_concepts([concepts, examine(exam, kmers)])
+def test_kmers_are_a_readout_like_any_other(evaluation, concepts, planted):
+    kmers = kmer_readout(planted.bases, evaluation.stretches)
+    table = gather_concepts([concepts, evaluate(evaluation, kmers)])
     assert table.groupby(["readout", "annotation", "strand"])["best"].sum().eq(1).all()
-    summary = summarise_concepts(exam, table)
-    assert len(summary) == len(exam.readings)
+    summary = summarise_concepts(evaluation, table)
+    assert len(summary) == len(evaluation.readings)
     row = summary[summary["annotation"] == "TFBS"].iloc[0]
     assert row["feature"] == 0
     assert row["f1_domain"] > row["f1_kmer"]
@@ -106,12 +108,12 @@ def test_kmers_are_a_readout_like_any_other(exam, concepts, planted):
     assert 0.5 <= figures["sae_beats_kmer_share"] <= 1
 
 
-def test_a_kmer_model_knows_start_codons_no_better_than_sequence_allows(exam):
+def test_a_kmer_model_knows_start_codons_no_better_than_sequence_allows(evaluation):
     """Planted start codons have no sequence of their own: the k-mer model stays near the prevalence."""
-    reading = next(r for r in range(len(exam.readings)) if exam.class_of(r).name == "start_codon")
-    rival = exam.rival(reading)
-    share = exam.on_test.bases[reading] / (2 * exam.test.sum())
-    assert rival.auprc < 5 * share
+    reading = next(r for r in range(len(evaluation.readings)) if evaluation.class_of(r).name == "start_codon")
+    kmer = evaluation.baseline(reading)
+    share = evaluation.on_test.bases[reading] / (2 * evaluation.test.sum())
+    assert kmer.auprc < 5 * share
     assert len(rival.draws) == 60
 
 
@@ -124,6 +126,6 @@ def test_the_best_of_parts_is_the_best_of_all(concepts):
     assert got[got["best"]][columns].reset_index(drop=True).equals(want[want["best"]][columns].reset_index(drop=True))
 
 
-def test_a_silent_readout_gives_an_empty_table(exam):
-    silent = Readout("sae", ("f0",), sp.csc_array((2 * exam.workspace.n_rows, 1), dtype=np.float32), np.arange(1))
-    assert len(examine(exam, silent)) == 0
+def test_a_silent_readout_gives_an_empty_table(evaluation):
+    silent = Readout("sae", ("f0",), sp.csc_array((2 * evaluation.workspace.n_rows, 1), dtype=np.float32), np.arange(1))
+    assert len(evaluate(evaluation, silent)) == 0

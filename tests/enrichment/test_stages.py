@@ -8,8 +8,8 @@ import pytest
 import scipy.sparse as sp
 
 from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, MotifParams, NoveltyParams
-from photo51.enrichment.concept_stage import examined
-from photo51.enrichment.concepts import Exam
+from photo51.enrichment.concept_stage import evaluated
+from photo51.enrichment.concepts import Evaluation
 from photo51.enrichment.enrich_stage import (
     Enrichment,
     enrich_provenance,
@@ -51,8 +51,8 @@ def enriched(run, inputs):
 @pytest.fixture(scope="module")
 def concepts(run, inputs, enriched):
     params = ConceptParams(min_domains=3, bootstraps=60, null_rotations=100, per_class=2)
-    exam = Exam(inputs.workspace, inputs.classes(), inputs.bases, params)
-    return examined(exam, inputs, run.main, random=run.random, enrichment=enriched)
+    evaluation = Evaluation(inputs.workspace, inputs.classes(), inputs.bases, params)
+    return evaluated(evaluation, inputs, run.main, random=run.random, enrichment=enriched)
 
 
 def test_shards_change_no_byte(run, inputs, enriched):

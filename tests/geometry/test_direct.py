@@ -13,7 +13,7 @@ from photo51.geometry.direct import (
     axes_of,
     coordinate_of,
     in_subspaces,
-    of_rival,
+    of_baseline,
     raw_activations,
     subspaces,
 )
@@ -90,5 +90,5 @@ def test_a_ring_is_read_at_the_same_tokens_from_the_activations():
     (found,) = at_same_tokens(g, raw, 51)
     np.testing.assert_array_equal(found.row, g.tokens.row[g.clusters[0].activity.token])
     assert circular_agreement(found.coordinate, t[found.row]) > 0.95
-    (rival,) = of_rival(tokens, decoder, params)
+    (rival,) = of_baseline(tokens, decoder, params)
     assert len(rival.row) == len(rival.coordinate) > 500

@@ -74,8 +74,8 @@ def concepts_command(job: StageJob) -> None:
     Beside neurons, components and probes of the activations, k-mers and codes of a model with random weights.
     """
     from photo51.activations.store import ActivationStore
-    from photo51.enrichment.concept_stage import across_genomes, examined, region_table
-    from photo51.enrichment.concepts import Exam
+    from photo51.enrichment.concept_stage import across_genomes, evaluated, region_table
+    from photo51.enrichment.concepts import Evaluation
     from photo51.enrichment.inputs import open_codes
     from photo51.enrichment.readout import codes_readout, kmer_readout
     from photo51.enrichment.summary import headline, summarise_concepts
@@ -83,18 +83,18 @@ def concepts_command(job: StageJob) -> None:
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, INSTANCES, REGIONS, SUMMARY
 
     params, inputs, codes = job.params, _inputs(job), job.path("codes_folder")
-    exam = Exam(inputs.workspace, inputs.classes(params.classes, params.leave_out), inputs.bases, params)
+    evaluation = Evaluation(inputs.workspace, inputs.classes(params.classes, params.leave_out), inputs.bases, params)
     stored = job.extra("activations")
     channels = None if stored is None else ActivationStore(stored, n_rows=inputs.workspace.n_rows)
     enrichment = read_table(job.path("enrichment"), ENRICHMENT)
-    table = examined(exam, inputs, codes, random=job.extra("random"), channels=channels, enrichment=enrichment)
-    summary = summarise_concepts(exam, table)
+    table = evaluated(evaluation, inputs, codes, random=job.extra("random"), channels=channels, enrichment=enrichment)
+    summary = summarise_concepts(evaluation, table)
     lineage = job.made(job.path("codes"), job.path("enrichment"), *inputs.files)
     store = open_codes(codes, inputs)
     sae = codes_readout(store, range(store.n_features))
-    instances = across_genomes(exam, (sae, kmer_readout(inputs.bases, inputs.stretches)))
+    instances = across_genomes(evaluation, (sae, kmer_readout(inputs.bases, inputs.stretches)))
     write_table(instances, job.path("instances"), INSTANCES, lineage)
-    write_table(region_table(exam, sae), job.path("regions"), REGIONS, lineage)
+    write_table(region_table(evaluation, sae), job.path("regions"), REGIONS, lineage)
     write_table(table, job.path("concepts"), CONCEPTS, lineage)
     write_table(summary, job.path("concept_summary"), SUMMARY, lineage)
     write_json(headline(summary), job.path("concept_figures"))

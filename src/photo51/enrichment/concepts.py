@@ -52,15 +52,15 @@ _OFFSETS = 100
 _MIN_NEGATIVES = 100_000
 
 
-class Rival(NamedTuple):
+class Baseline(NamedTuple):
     """The k-mer model of one reading on test: its average precision, and under each draw of blocks."""
 
     auprc: float
     draws: NDArray[np.float64]
 
 
-class Exam:
-    """The questions: classes on select and on test, with the k-mer model of each, whatever is examined.
+class Evaluation:
+    """The questions: classes on select and on test, with the k-mer model of each, whatever is evaluated.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ class Exam:
         self.axis = Axis(workspace, bases, params)
         self.plans = self._plans()
         self.instances: list[dict[str, object]] = []
-        self._rivals: dict[int, Rival] = {}
+        self._rivals: dict[int, Baseline] = {}
         rng = np.random.default_rng([params.seed, 1])
         self.shifts = random_shifts(workspace.block_bounds, rng, params.null_rotations)
         self._blocks = _test_blocks(workspace, self.test, params.bootstrap_block)
@@ -173,7 +173,7 @@ class Exam:
         rows = np.bincount(block, minlength=n).astype(np.float64)
         return weighted_average_precision(ranked, self.weights, positives, rows)
 
-    def rival(self, reading: int) -> Rival:
+    def baseline(self, reading: int) -> Baseline:
         """The k-mer model of a reading, learnt on select and scored on test; kept, as every unit meets it.
 
         It is an additive logistic model of GC, skews and the 6-mers of the 17 bases read last (`composition`), learnt
@@ -191,7 +191,7 @@ class Exam:
             scores = logistic_scores(mask[both][:, None], self.terms.take(both), fold)[len(learn) :, 0]
             ranked = self.ranked(self.test_rows, scores, reading)
             value = areas(scores, mask[self.test_rows]).auprc
-            self._rivals[reading] = Rival(value, self.draws(ranked, reading))
+            self._rivals[reading] = Baseline(value, self.draws(ranked, reading))
         return self._rivals[reading]
 
 
@@ -205,12 +205,12 @@ def _test_blocks(workspace: Workspace, test: NDArray[np.bool_], size: int) -> ND
     return out
 
 
-def examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None) -> pd.DataFrame:
+def evaluate(evaluation: Evaluation, readout: Readout, enrichment: pd.DataFrame | None = None) -> pd.DataFrame:
     """Metrics of a readout's best units for each class, and of units that the null already found.
 
     Parameters
     ----------
-    exam
+    evaluation
         The questions.
     readout
         What answers.
@@ -221,16 +221,16 @@ def examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None
     -------
     Contract `CONCEPTS`; `best` says best within the readout given.
     """
-    p = exam.params
-    chosen = choose_thresholds(readout.matrix, exam.on_select, exam.select, p.thresholds)
-    scored = np.isin(np.arange(len(exam.readings)), exam.fixed())
+    p = evaluation.params
+    chosen = choose_thresholds(readout.matrix, evaluation.on_select, evaluation.select, p.thresholds)
+    scored = np.isin(np.arange(len(evaluation.readings)), evaluation.fixed())
     f1 = np.where(scored[None], chosen.f1, 0.0)
-    q = _lookup(exam, readout, enrichment)
+    q = _lookup(evaluation, readout, enrichment)
     pairs = {(u, int(r)) for r in np.flatnonzero(scored) for u in _largest(f1[:, r], p.per_class)}
     significant = np.where((q[0] <= p.max_q) & (f1 >= p.min_f1), f1, 0.0)
     pairs |= {(int(u), r) for u in range(len(f1)) for r in _largest(significant[u], p.per_feature)}
     rows = [
-        _row(exam, readout, u, r, float(chosen.threshold[u, r]))
+        _row(evaluation, readout, u, r, float(chosen.threshold[u, r]))
         | {
             "f1_select": float(f1[u, r]),
             "q": float(q[0][u, r]),
@@ -238,36 +238,38 @@ def examine(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None = None
         }
         for u, r in sorted(pairs, key=lambda pair: (pair[1], pair[0]))
     ]
-    rows += _few_rows(exam, readout, q)
+    rows += _few_rows(evaluation, readout, q)
     if not rows:
         return CONCEPTS.empty()
     return mark_best(CONCEPTS.check(_claims(pd.DataFrame(rows).assign(best=False), p)))
 
 
-def _few_rows(exam: Exam, readout: Readout, q: NDArray[np.float64]) -> list[dict[str, object]]:
+def _few_rows(evaluation: Evaluation, readout: Readout, q: NDArray[np.float64]) -> list[dict[str, object]]:
     """Rows of classes with few instances; the dictionary's, and that of random weights, are compared with shifts."""
-    if not exam.plans or readout.name == "linear_probe":  # a probe has learnt the labels of every fold
+    if not evaluation.plans or readout.name == "linear_probe":  # a probe has learnt the labels of every fold
         return []
-    n_shifts = exam.params.few_shifts if readout.name in {"sae", "random_sae"} else 0
-    chunks, rows = chunks_of(exam.axis, readout), []
-    for r, plan in exam.plans.items():
-        c, reading = exam.class_of(r), exam.readings[r]
-        result = judged(exam.axis, chunks, plan, n_shifts, r)
-        exam.instances += instance_rows(exam.axis, c, reading, readout, chunks, result)
+    n_shifts = evaluation.params.few_shifts if readout.name in {"sae", "random_sae"} else 0
+    chunks, rows = chunks_of(evaluation.axis, readout), []
+    for r, plan in evaluation.plans.items():
+        c, reading = evaluation.class_of(r), evaluation.readings[r]
+        result = judged(evaluation.axis, chunks, plan, n_shifts, r)
+        evaluation.instances += instance_rows(evaluation.axis, c, reading, readout, chunks, result)
         unit, _ = modal(result.observed)
         if unit >= 0:
-            row = concept_row(exam.axis, c, reading, readout, chunks, result)
+            row = concept_row(evaluation.axis, c, reading, readout, chunks, result)
             rows.append(row | {"q": float(q[0][unit, r]), "q_adj_comp": float(q[1][unit, r])})
     return rows
 
 
-def _lookup(exam: Exam, readout: Readout, enrichment: pd.DataFrame | None) -> NDArray[np.float64]:
+def _lookup(evaluation: Evaluation, readout: Readout, enrichment: pd.DataFrame | None) -> NDArray[np.float64]:
     """Find q and q_adj_comp of units × readings, (2, n_units, n_readings); NaN where not tested."""
-    out = np.full((2, len(readout.units), len(exam.readings)), np.nan)
+    out = np.full((2, len(readout.units), len(evaluation.readings)), np.nan)
     if enrichment is None:
         return out
     unit = {int(i): u for u, i in enumerate(readout.ids)}
-    reading = {(exam.class_of(r).name, exam.readings[r].orientation): r for r in range(len(exam.readings))}
+    reading = {
+        (evaluation.class_of(r).name, evaluation.readings[r].orientation): r for r in range(len(evaluation.readings))
+    }
     of_readout = enrichment[enrichment["feature"].isin(readout.ids)]
     for f, a, s, q, adjusted in zip(
         of_readout["feature"],
@@ -288,21 +290,21 @@ def _largest(values: NDArray[np.float64], n: int) -> list[int]:
     return [int(i) for i in order if values[i] > 0]
 
 
-def _row(exam: Exam, readout: Readout, unit: int, reading: int, threshold: float) -> dict[str, object]:
+def _row(evaluation: Evaluation, readout: Readout, unit: int, reading: int, threshold: float) -> dict[str, object]:
     m = readout.matrix
     entries = slice(m.indptr[unit], m.indptr[unit + 1])
     rows, values = m.indices[entries].astype(np.int64), m.data[entries]
-    tested = np.tile(exam.test, 2)[rows]
+    tested = np.tile(evaluation.test, 2)[rows]
     rows, values = rows[tested], values[tested]
     active = rows[values >= threshold]
-    domains, c = exam.on_test, exam.class_of(reading)
-    n = 2 * int(exam.test.sum())
+    domains, c = evaluation.on_test, evaluation.class_of(reading)
+    n = 2 * int(evaluation.test.sum())
     measures = confusion(active, reading, domains, n)
-    null = null_f1(active, reading, domains, exam.workspace.block_bounds, exam.shifts)
+    null = null_f1(active, reading, domains, evaluation.workspace.block_bounds, evaluation.shifts)
     positives = int(domains.bases[reading])
-    curve = areas(values, exam.mask(reading)[rows], n=n, n_positive=positives)
-    rival = exam.rival(reading)
-    draws = exam.draws(exam.ranked(rows, values, reading), reading) - rival.draws
+    curve = areas(values, evaluation.mask(reading)[rows], n=n, n_positive=positives)
+    baseline = evaluation.baseline(reading)
+    draws = evaluation.draws(evaluation.ranked(rows, values, reading), reading) - baseline.draws
     low, high = percentile_interval(draws)
     share = positives / n
     return {
@@ -310,42 +312,42 @@ def _row(exam: Exam, readout: Readout, unit: int, reading: int, threshold: float
         "feature": int(readout.ids[unit]),
         "unit": readout.units[unit],
         "annotation": c.name,
-        "strand": exam.readings[reading].orientation,
+        "strand": evaluation.readings[reading].orientation,
         "frame": c.frame,
         "threshold": threshold,
-        "threshold_split": "+".join(exam.params.select),
+        "threshold_split": "+".join(evaluation.params.select),
         **measures._asdict(),
         "f1_null95": float(np.quantile(null, 0.95)),
         "f1_always": 2 * share / (1 + share),
         "auprc": curve.auprc,
         "auprc_baseline": curve.prevalence,
         "auroc": curve.auroc,
-        "kmer_auprc": rival.auprc,
-        "d_auprc": curve.auprc - rival.auprc,
+        "kmer_auprc": baseline.auprc,
+        "d_auprc": curve.auprc - baseline.auprc,
         "d_auprc_lo": low,
         "d_auprc_hi": high,
-        "boundary_offset": _offset(exam, rows, values, reading),
+        "boundary_offset": _offset(evaluation, rows, values, reading),
         "n_test_domains": int(domains.counts[reading]),
-        "n_leaked": int(exam.leaked.sum()),
+        "n_leaked": int(evaluation.leaked.sum()),
         "evaluation": FIXED,
         "n_instances": c.n_instances,
         "p_instances": np.nan,
         **limits(
             round(measures.recall_domain * int(domains.counts[reading])),
             int(domains.counts[reading]),
-            calls(active, exam.mask(reading)[active], near_of(c), exam.workspace.block_bounds),
+            calls(active, evaluation.mask(reading)[active], near_of(c), evaluation.workspace.block_bounds),
         ),
     }
 
 
-def _offset(exam: Exam, rows: NDArray[np.int64], values: NDArray, reading: int) -> float:
+def _offset(evaluation: Evaluation, rows: NDArray[np.int64], values: NDArray, reading: int) -> float:
     """Offset of the mean activation's peak from where test intervals begin; NaN where nothing is active near them."""
-    domains = exam.on_test
+    domains = evaluation.on_test
     counted_intervals = domains.interval[(domains.reading == reading) & domains.counted]
-    c = exam.class_of(reading)
+    c = evaluation.class_of(reading)
     intervals = c.intervals[np.isin(c.instances, counted_intervals)]
-    starts = boundary_rows(intervals, exam.readings[reading].orientation, exam.workspace.n_rows)
-    mean = profile(rows, values, starts, exam.stretches, _OFFSETS)
+    starts = boundary_rows(intervals, evaluation.readings[reading].orientation, evaluation.workspace.n_rows)
+    mean = profile(rows, values, starts, evaluation.stretches, _OFFSETS)
     return float(np.nanargmax(mean) - _OFFSETS) if np.nansum(mean) > 0 else np.nan
 
 

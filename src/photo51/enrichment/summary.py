@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from photo51.enrichment.concepts import Exam, mark_best
+from photo51.enrichment.concepts import Evaluation, mark_best
 from photo51.enrichment.few import FIXED
 from photo51.io.contracts.enrichment import CONCEPTS, SUMMARY
 
-RIVALS = {
+BASELINES = {
     "kmer": "f1_kmer",
     "neurons": "f1_neuron",
     "pca": "f1_pca",
@@ -32,46 +32,46 @@ def gather_concepts(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return CONCEPTS.check(mark_best(table))
 
 
-def summarise_concepts(exam: Exam, concepts: pd.DataFrame) -> pd.DataFrame:
+def summarise_concepts(evaluation: Evaluation, concepts: pd.DataFrame) -> pd.DataFrame:
     """The best unit of each readout for each class (contract `SUMMARY`); classes that were not scored say why."""
-    readouts = {r for r in RIVALS if (concepts["readout"] == r).any()}
+    readouts = {r for r in BASELINES if (concepts["readout"] == r).any()}
     best = {(b.annotation, b.strand, b.readout): b for b in concepts[concepts["best"]].itertuples(index=False)}
     rows = []
-    for r, reading in enumerate(exam.readings):
-        name, strand = exam.class_of(r).name, reading.orientation
+    for r, reading in enumerate(evaluation.readings):
+        name, strand = evaluation.class_of(r).name, reading.orientation
         sae = best.get((name, strand, "sae"))
-        few = exam.plans.get(r)
-        nothing = 0.0 if exam.status[r] == "scored" else np.nan  # a readout that hit nothing has an F1 of 0
+        few = evaluation.plans.get(r)
+        nothing = 0.0 if evaluation.status[r] == "scored" else np.nan  # a readout that hit nothing has an F1 of 0
         row = {
             "annotation": name,
             "strand": strand,
-            "status": exam.status[r],
-            "evaluation": few.evaluation if few else FIXED if exam.status[r] == "scored" else "",
-            "n_instances": exam.class_of(r).n_instances,
-            "n_test_domains": exam.class_of(r).n_instances if few else int(exam.on_test.counts[r]),
+            "status": evaluation.status[r],
+            "evaluation": few.evaluation if few else FIXED if evaluation.status[r] == "scored" else "",
+            "n_instances": evaluation.class_of(r).n_instances,
+            "n_test_domains": evaluation.class_of(r).n_instances if few else int(evaluation.on_test.counts[r]),
             "feature": int(getattr(sae, "feature", -1)),
             "f1_domain": float(getattr(sae, "f1_domain", nothing)),
             "f1_null95": float(getattr(sae, "f1_null95", np.nan)),
-            "f1_always": _always(exam, r),
+            "f1_always": _always(evaluation, r),
             **{name: getattr(sae, name, np.nan) for name in ("recall_domain", "recall_lo", "recall_hi", "p_instances")},
         }
         for readout in sorted(readouts):
             unit = best.get((name, strand, readout))
             absent = np.nan if few and readout == "linear_probe" else nothing
-            row[RIVALS[readout]] = float(getattr(unit, "f1_domain", absent))
+            row[BASELINES[readout]] = float(getattr(unit, "f1_domain", absent))
         rows.append(row)
     table = pd.DataFrame(rows)
     for readout, column in (("neurons", "beats_neuron"), ("pca", "beats_pca")):
         if readout in readouts:
-            table[column] = table["f1_domain"] > table[RIVALS[readout]]
+            table[column] = table["f1_domain"] > table[BASELINES[readout]]
     return SUMMARY.check(table) if len(table) else SUMMARY.empty()
 
 
-def _always(exam: Exam, reading: int) -> float:
-    if reading in exam.plans:
-        share = float(exam.mask(reading).mean())
+def _always(evaluation: Evaluation, reading: int) -> float:
+    if reading in evaluation.plans:
+        share = float(evaluation.mask(reading).mean())
         return 2 * share / (1 + share)
-    share = float(exam.on_test.bases[reading]) / max(2 * int(exam.test.sum()), 1)
+    share = float(evaluation.on_test.bases[reading]) / max(2 * int(evaluation.test.sum()), 1)
     return 2 * share / (1 + share)
 
 
@@ -83,7 +83,7 @@ def headline(summary: pd.DataFrame) -> dict[str, float | int | None]:
         "concepts_sae": int((scored["f1_domain"] >= MIN_F1).sum()),
         "sae_beats_always_on_share": _share(scored["f1_domain"] > scored["f1_always"]),
     }
-    for readout, column in RIVALS.items():
+    for readout, column in BASELINES.items():
         if column in scored.columns:
             out[f"concepts_{readout}"] = int((scored[column] >= MIN_F1).sum())
             met = scored[scored[column].notna()]

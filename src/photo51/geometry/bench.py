@@ -106,8 +106,8 @@ def not_tested(control: str, what: str, why: str) -> Control:
     return Control(control, what, nan, "", nan, nan, nan, nan, NOT_TESTED, why)
 
 
-def control_verdict(score: float, rivals: tuple[float, ...], p: float, alpha: float) -> str:
-    """`shown` where the score is beyond its null and beyond every rival that was measured."""
-    measured = [r for r in rivals if np.isfinite(r)]
+def control_verdict(score: float, baselines: tuple[float, ...], p: float, alpha: float) -> str:
+    """`shown` where the score is beyond its null and beyond every baseline that was measured."""
+    measured = [r for r in baselines if np.isfinite(r)]
     better = np.isfinite(score) and all(score > r for r in measured)
     return SHOWN if better and p <= alpha else NOT_SHOWN

@@ -35,7 +35,7 @@ def on_levels(codes: csr_matrix, share: float = 0.35) -> NDArray[np.float64]:
 def conditional_dependence(
     codes: csr_matrix,
     module: NDArray[np.integer],
-    clumping: NDArray[np.floating],
+    autocorrelation_time: NDArray[np.floating],
     *,
     least_joint: int = 10,
     least_z: float = 4.0,
@@ -54,7 +54,7 @@ def conditional_dependence(
         (tokens, features) CSR, non-negative.
     module
         (features,) only pairs of equal number are looked at; negative numbers are in none.
-    clumping
+    autocorrelation_time
         (features,) tokens per independent token of each feature's firing (1 + 2 Σ ρ²): runs are not many observations.
     least_joint
         Joint firings below which a direction is taken as 0.
@@ -82,7 +82,7 @@ def conditional_dependence(
     rows = np.flatnonzero(new & (numbers >= 0))
     level = on_levels(codes) if levels_and_sums is None else np.asarray(levels_and_sums[0], np.float64)
     sums = own_sums(codes, level) if levels_and_sums is None else np.asarray(levels_and_sums[1], np.float64)
-    module_facts = (numbers, local, np.asarray(clumping, np.float64), new)
+    module_facts = (numbers, local, np.asarray(autocorrelation_time, np.float64), new)
     r2 = _pairs(pattern, (codes.data, level), rows, module_facts, sums, (least_joint, least_z, width))
     i, c = np.nonzero(r2)
     j = members[numbers[rows[i]], c]
@@ -108,7 +108,7 @@ def _pairs(pattern: Firing, levels, chosen, features, own_totals, limits):
     """
     indptr, indices, ptr, rows, place = pattern
     data, level = levels
-    module, local, clumping, new = features
+    module, local, autocorrelation_time, new = features
     least_joint, least_z, width = limits
     out = np.zeros((len(chosen), width), np.float32)
     for k in prange(len(chosen)):
@@ -136,8 +136,8 @@ def _pairs(pattern: Firing, levels, chosen, features, own_totals, limits):
             g = other[c]
             if g >= 0:
                 s = sums[c]
-                a = _r2(s[:7], own_totals[f], clumping[f], least_joint, least_z)
-                b = _r2(s[7:], own_totals[g], clumping[g], least_joint, least_z)
+                a = _r2(s[:7], own_totals[f], autocorrelation_time[f], least_joint, least_z)
+                b = _r2(s[7:], own_totals[g], autocorrelation_time[g], least_joint, least_z)
                 out[k, c] = (a + b) / 2
     return out
 
@@ -155,7 +155,7 @@ def _add(sums, z, y):
 
 
 @njit(cache=True)
-def _r2(sums, totals, clumping, least_joint, least_z):
+def _r2(sums, totals, autocorrelation_time, least_joint, least_z):
     """r² over the tokens where one feature is on, from sums; 0 where it is not certain enough."""
     n = totals[0]
     # r² of few joint firings is large by chance: about 1/n
@@ -175,7 +175,7 @@ def _r2(sums, totals, clumping, least_joint, least_z):
         spread = products - 2 * y * product + y * y * z - z * second
         r2 = max(r2, spread * spread / (first * fourth))
     # r √n_eff is about normal under independence; n_eff counts runs of firing once
-    return min(r2, 1.0) if r2 * n / max(1.0, clumping) >= least_z * least_z else 0.0
+    return min(r2, 1.0) if r2 * n / max(1.0, autocorrelation_time) >= least_z * least_z else 0.0
 
 
 def dense_dependence(codes: NDArray[np.floating], level: NDArray[np.floating], *, least_joint: int = 10) -> float:

@@ -1,4 +1,5 @@
-"""Direct recovery: coordinates from raw activations, without a dictionary, as the rival of every cluster of features.
+"""Direct recovery: coordinates from raw activations, without a dictionary, as the baseline of every cluster of
+features.
 
 Two ways, both given what the clusters have. At the same tokens and in as many dimensions, the coordinate of the
 activations themselves: what remains of a cluster's advantage is what its features leave out. And without the clusters'
@@ -52,7 +53,7 @@ def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Misse
     return RawActivations(missed.token, (rebuilt + missed.error).astype(np.float32))
 
 
-def of_rival(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams) -> list[Placing]:
+def of_baseline(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams) -> list[Placing]:
     """Every cluster of another dictionary of the same tokens by its place, whether or not it would be called a
     manifold.
     """

@@ -102,7 +102,7 @@ def _filled(whole: NDArray[np.int64], inside: NDArray[np.int64], piece: NDArray[
 
 
 class _Pieces(NamedTuple):
-    """Pooled features: codes, module, what counts as on and sums there, clumping (an entry a piece), and |r| between
+    """Pooled features: codes, module, what counts as on and sums there, its autocorrelation time, and |r| between
     them.
     """
 
@@ -116,7 +116,7 @@ class _Pieces(NamedTuple):
 
 def _first(tokens: Tokens, module: NDArray[np.int64], n_lags: int) -> _Pieces:
     """Every feature a piece."""
-    level, spread = on_levels(tokens.codes), clumping(tokens.codes, tokens.run, n_lags)
+    level, spread = on_levels(tokens.codes), autocorrelation_time(tokens.codes, tokens.run, n_lags)
     sums = own_sums(tokens.codes, level)
     r2 = conditional_dependence(tokens.codes, module, spread, levels_and_sums=(level, sums))
     return _Pieces(tokens.codes, module, level, sums, spread, r2.sqrt().tocsr())
@@ -138,7 +138,7 @@ def _pooled(tokens: Tokens, old: _Pieces, now: NDArray[np.int64], n_lags: int) -
     module[now], level[now], sums[now], spread[now] = old.module, old.level, old.sums, old.spread
     changed = np.bincount(now, minlength=n) > 1
     new = codes[:, np.flatnonzero(changed)].tocsr()
-    level[changed], spread[changed] = on_levels(new), clumping(new, tokens.run, n_lags)
+    level[changed], spread[changed] = on_levels(new), autocorrelation_time(new, tokens.run, n_lags)
     sums[changed] = own_sums(new, level[changed])
     r2 = conditional_dependence(codes, module, spread, changed=changed, levels_and_sums=(level, sums))
     c = old.strength.tocoo()
@@ -148,7 +148,7 @@ def _pooled(tokens: Tokens, old: _Pieces, now: NDArray[np.int64], n_lags: int) -
     return _Pieces(codes, module, level, sums, spread, (r2.sqrt() + same).tocsr())
 
 
-def clumping(codes: csr_matrix, run: NDArray[np.integer], n_lags: int) -> NDArray[np.float64]:
+def autocorrelation_time(codes: csr_matrix, run: NDArray[np.integer], n_lags: int) -> NDArray[np.float64]:
     """Tokens per independent token of each feature's firing, 1 + 2 Σ ρ(l)², (features,)."""
     if n_lags == 0:
         return np.ones(codes.shape[1])

@@ -117,7 +117,7 @@ def position_along_gene(bench: Bench) -> Control:
         bench.params.rotations,
     )
     p = float(monte_carlo_p(scores["model"], null))
-    rivals = (scores["kmer"], scores.get("random", np.nan))
+    baselines = (scores["kmer"], scores.get("random", np.nan))
     note = (
         f"linear readout of one base's codes, learnt on {len(learn):,} bases and scored on {len(score):,} of other"
         " blocks"
@@ -127,10 +127,10 @@ def position_along_gene(bench: Bench) -> Control:
         GENE,
         scores["model"],
         "rank correlation",
-        *((*rivals, np.nan)[:2]),
+        *((*baselines, np.nan)[:2]),
         float(null.mean()),
         p,
-        control_verdict(scores["model"], rivals, p, bench.params.alpha),
+        control_verdict(scores["model"], baselines, p, bench.params.alpha),
         note,
     )
 
@@ -161,7 +161,7 @@ def replication_strand(bench: Bench) -> Control:
         if name == "model":
             null = _flipped(guess, y[score] > 0, bench.tokens.block[first][score], bench)
             p = float(monte_carlo_p(scores[name], null))
-    rivals = (scores["kmer"], scores.get("random", np.nan))
+    baselines = (scores["kmer"], scores.get("random", np.nan))
     note = (
         "readout of window means; null: which strand leads is drawn anew for every block; genes prefer the leading"
         " strand, and GC skew tells it too"
@@ -171,10 +171,10 @@ def replication_strand(bench: Bench) -> Control:
         STRAND,
         scores["model"],
         "AUROC",
-        *rivals,
+        *baselines,
         float(null.mean()) if len(null) else np.nan,
         p,
-        control_verdict(scores["model"], rivals, p, bench.params.alpha),
+        control_verdict(scores["model"], baselines, p, bench.params.alpha),
         note,
     )
 
@@ -215,16 +215,16 @@ def replication_angle(bench: Bench) -> Control:
             turns = np.exp(1j * bench.rng(6).uniform(0, 2 * np.pi, (bench.params.rotations, len(names))))
             null = np.array([float((z * turn[block_of]).mean().real) for turn in turns])
             p = float(monte_carlo_p(scores[name], null))
-    rivals = (scores["kmer"], scores.get("random", np.nan))
+    baselines = (scores["kmer"], scores.get("random", np.nan))
     note = "mean cosine of the error of the angle; null: every block is turned to a random angle"
     return Control(
         "replication_angle",
         ANGLE,
         scores["model"],
         "mean cosine of the error",
-        *rivals,
+        *baselines,
         float(null.mean()),
         p,
-        control_verdict(scores["model"], rivals, p, bench.params.alpha),
+        control_verdict(scores["model"], baselines, p, bench.params.alpha),
         note,
     )

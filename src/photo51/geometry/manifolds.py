@@ -176,7 +176,7 @@ def unjudged(
     tokens: Tokens, decoder: NDArray[np.floating], params: GeometryParams
 ) -> tuple[Tokens, list[tuple[Activity, Cloud]]]:
     """Clusters with their points on held-out tokens, whatever they are: for a dictionary that only serves as a
-    rival.
+    baseline.
     """
     used = usable(tokens.codes, decoder, params)
     own_tokens, rows = tokens.take(used.features), np.asarray(decoder)[used.features]

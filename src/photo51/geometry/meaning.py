@@ -61,7 +61,7 @@ class Placing(NamedTuple):
         return rank * BINS // max(len(rank), 1)
 
 
-class Rivals(NamedTuple):
+class Baselines(NamedTuple):
     """What coordinates of clusters are held against.
 
     Attributes
@@ -78,13 +78,13 @@ class Rivals(NamedTuple):
     direct: Sequence[Placing] = ()
     subspaces: list[Placing] | None = None
 
-    def thinned(self, max_tokens: int) -> Rivals:
+    def thinned(self, max_tokens: int) -> Baselines:
         """At most `max_tokens` tokens of each, evenly taken."""
 
         def some(sets: Sequence[Placing] | None) -> list[Placing] | None:
             return None if sets is None else [p.thinned(max_tokens) for p in sets]
 
-        return Rivals(some(self.random), some(self.direct) or (), some(self.subspaces))
+        return Baselines(some(self.random), some(self.direct) or (), some(self.subspaces))
 
 
 class MeaningTest(NamedTuple):
@@ -297,7 +297,7 @@ def meaning_table(
     kmers: NDArray[np.int32],
     bounds: NDArray[np.int64],
     settings: tuple[int, int, int, int],
-    rivals: Rivals | None = None,
+    baselines: Baselines | None = None,
 ) -> pd.DataFrame:
     """`MEANING` table of all coordinates and quantities.
 
@@ -307,11 +307,11 @@ def meaning_table(
         Iterable of `Quantity`.
     settings
         Rotations, seed, k of the k-mers, tokens of a cluster at most.
-    rivals
+    baselines
         Coordinates of other origin, held out in the same way.
     """
     draws, seed, k, max_tokens = settings
-    others = (rivals or Rivals()).thinned(max_tokens)
+    others = (baselines or Baselines()).thinned(max_tokens)
     rng = np.random.default_rng([seed, 6])
     shifts = random_shifts(bounds, rng, draws)
     thin = [p.thinned(max_tokens) for p in placings]

@@ -17,10 +17,10 @@ from photo51.genome.genomes import Genomes
 from photo51.genome.workspace import Workspace
 from photo51.geometry.bench import Bench
 from photo51.geometry.biology import Quantity, quantities, read_kmers
-from photo51.geometry.direct import RawActivations, at_same_tokens, in_subspaces, of_rival, raw_activations
+from photo51.geometry.direct import RawActivations, at_same_tokens, in_subspaces, of_baseline, raw_activations
 from photo51.geometry.embed import feature_graph
 from photo51.geometry.manifolds import Geometry, find_manifolds, first_half, held_out_tokens
-from photo51.geometry.meaning import Placing, Rivals, meaning_table
+from photo51.geometry.meaning import Baselines, Placing, meaning_table
 from photo51.geometry.points import Missed
 from photo51.geometry.tables import manifold_table, points_table
 from photo51.geometry.tokens import Tokens
@@ -99,33 +99,33 @@ def run_geometry(
     """
     g = find_manifolds(tokens, inputs.decoder, params, missed)
     log.info("geometry: %s, %d clusters, %d manifolds", g.result, len(g.clusters), g.n_manifolds)
-    meanings = coordinate_table(inputs, g, params, rivals_of(inputs, g, (tokens, missed), random, params))
+    meanings = coordinate_table(inputs, g, params, baselines_of(inputs, g, (tokens, missed), random, params))
     graph = feature_graph(inputs.features, g, params.seed)
     table = named_quantities(manifold_table(g), meanings, params.alpha)
     return Made(g, graph, table, with_positions(points_table(g, params.shown), inputs.workspace), meanings)
 
 
-def rivals_of(
+def baselines_of(
     inputs: GeometryInputs,
     g: Geometry,
     read: tuple[Tokens, Missed | None],
     random: Random | None,
     params: GeometryParams,
-) -> Rivals:
+) -> Baselines:
     """Manifolds of the random-weight model, and direct recovery from raw activations, where they are at hand."""
     tokens, missed = read
     other = None
     if random is not None and random.decoder is not None:
-        other = of_rival(random.tokens, random.decoder, params)
-        log.info("random weights: %d clusters as rivals", len(other))
+        other = of_baseline(random.tokens, random.decoder, params)
+        log.info("random weights: %d clusters as baselines", len(other))
     if missed is None or not g.clusters:
-        return Rivals(other)
+        return Baselines(other)
     raw = raw_activations(tokens, inputs.decoder, missed)
     if params.held_out:
         raw = RawActivations(*held_out_tokens(tokens, *raw))
     k = int(np.median([len(c.cloud.axes) for c in g.clusters]))
     groups = in_subspaces(g.tokens, raw, len(g.clusters), max(1, k), params.seed)
-    return Rivals(other, at_same_tokens(g, raw, params.seed), groups)
+    return Baselines(other, at_same_tokens(g, raw, params.seed), groups)
 
 
 def bench_of(
@@ -158,13 +158,13 @@ def placings(g: Geometry) -> list[Placing]:
 
 
 def coordinate_table(
-    inputs: GeometryInputs, g: Geometry, params: GeometryParams, rivals: Rivals | None = None
+    inputs: GeometryInputs, g: Geometry, params: GeometryParams, baselines: Baselines | None = None
 ) -> pd.DataFrame:
     """`MEANING` table: every coordinate against everything that is known of the genomes."""
     w = inputs.workspace
     settings = (params.rotations, params.seed, KMER, params.meaning_tokens)
     kmers = read_kmers(inputs.genomes, w, KMER)
-    return meaning_table(placings(g), inputs.quantities(params), kmers, w.block_bounds, settings, rivals)
+    return meaning_table(placings(g), inputs.quantities(params), kmers, w.block_bounds, settings, baselines)
 
 
 def named_quantities(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) -> pd.DataFrame:

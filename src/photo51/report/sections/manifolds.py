@@ -282,7 +282,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
         )
     if meant.empty:
         return
-    rivals = [(head, c) for head, c in RIVALS if c in meant and meant[c].notna().any()]
+    baselines = [(head, c) for head, c in BASELINES if c in meant and meant[c].notna().any()]
     rows = [
         [
             int(r.cluster),
@@ -290,7 +290,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
             q_cell(r.q),
             Cell(words.percent(r.effect), r.effect),
             _share(r.effect_kmer),
-            *(_share(getattr(r, c)) for _, c in rivals),
+            *(_share(getattr(r, c)) for _, c in baselines),
             Cell(f"{r.n:,}", r.n),
         ]
         for r in records(meant)
@@ -301,14 +301,14 @@ def _meaning_table(run: Run, draft: Draft) -> None:
         Head("[[q]]", numeric=True),
         Head("variance explained", numeric=True),
         Head("by [[kmer|six-letter words]]", numeric=True),
-        *(Head(head, numeric=True) for head, _ in rivals),
+        *(Head(head, numeric=True) for head, _ in baselines),
         Head("bases", numeric=True),
     ]
     note = (
         "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, beside what"
         " the last six bases explain of the same bases."
     )
-    if rivals:
+    if baselines:
         note += (
             " Baselines: the best group of a model with random weights; the activations themselves at the same bases,"
             " in as many dimensions; the best of as many groups of bases found in the activations without features."
@@ -316,7 +316,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
     draft.show(Table("What varies along the coordinates", heads, rows, note=note, shown=10, row_heads=False))
 
 
-RIVALS = (
+BASELINES = (
     ("by [[random_weights|random weights]]", "effect_random_weights"),
     ("by raw activations, same bases", "effect_direct"),
     ("by raw activations, own groups", "effect_subspaces"),
@@ -381,8 +381,8 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
     ]
     draft.show(Table("Positive controls", heads, rows, sortable=False, shown=20))
     for r in records(tested[tested["verdict"] != "shown"]):
-        rivals = (("k-mers", r.baseline), ("random weights", r.random_weights))
-        better = [f"{name} reach {words.fixed(value)}" for name, value in rivals if value > r.score]
+        baselines = (("k-mers", r.baseline), ("random weights", r.random_weights))
+        better = [f"{name} reach {words.fixed(value)}" for name, value in baselines if value > r.score]
         draft.fail(
             f"Positive control not found: {r.what} ({str(r.unit).split(' (')[0]} {words.fixed(r.score)}, null"
             f" {words.fixed(r.null)}, p {words.probability(r.p)}{''.join(f'; {b}' for b in better)}).",
