@@ -114,7 +114,7 @@ def test_a_kmer_model_knows_start_codons_no_better_than_sequence_allows(evaluati
     kmer = evaluation.baseline(reading)
     share = evaluation.on_test.bases[reading] / (2 * evaluation.test.sum())
     assert kmer.auprc < 5 * share
-    assert len(rival.draws) == 60
+    assert len(kmer.draws) == 60
 
 
 def test_the_best_of_parts_is_the_best_of_all(concepts):

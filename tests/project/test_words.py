@@ -8,11 +8,10 @@ from pathlib import Path
 import photo51
 
 PACKAGE = Path(photo51.__file__).parent
-VAGUE = frozenset(
-    "found made given asked wanted kept held own some here where which at of it said known told most least how seen".split(
-        " "
-    )  # noqa: SIM905
+SAYING_NOTHING = (
+    "found made given asked wanted kept held own some here where which at of it said known told most least how seen"
 )
+VAGUE = frozenset(re.findall(r"\w+", SAYING_NOTHING))
 GONE = {"rival", "rivals", "exam", "examine", "examined", "dossier", "storey", "reckon", "dealt", "clumping"}
 """Words of our own for which the field has another: baseline, evaluation, feature page, layer, estimate, split, …"""
 
