@@ -61,15 +61,15 @@ def memory(
     control = network(load_model(f"{model}@random:1", device=device)) if fresh else None
     done = recite(network(subject), settings, corpus=corpus, canaries=canaries, unseen=unseen, fresh=control)
     files: list[Path | str] = [p for p in (corpus, canaries, unseen) if p]
-    made = provenance("memory", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
+    lineage = provenance("memory", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
     digests = {"model": subject.spec.hash, "corpus": sha256(corpus)[:16] if corpus else ""}
-    write_both(done.sequences, out / "memory", MEMORY, made)
-    write_both(done.classes, out / "classes", MEMORY_CLASSES, made)
-    write_both(evidence_table(done.evidence, digests, settings.seed), out / "evidence", EVIDENCE, made)
-    known = done.sequences[done.sequences["q"] <= 0.05]
+    write_both(done.sequences, out / "memory", MEMORY, lineage)
+    write_both(done.classes, out / "classes", MEMORY_CLASSES, lineage)
+    write_both(evidence_table(done.evidence, digests, settings.seed), out / "evidence", EVIDENCE, lineage)
+    recited = done.sequences[done.sequences["q"] <= 0.05]
     typer.echo(
-        f"memory: {len(known)} of {int(done.sequences['q'].notna().sum())} sequences are known better than unseen ones "
-        f"(q <= 0.05), {int(known['greedy_exact'].sum())} of them are recited to the letter; tables in {out}"
+        f"memory: {len(recited)} of {int(done.sequences['q'].notna().sum())} sequences are known better than unseen"
+        f" ones (q <= 0.05), {int(recited['greedy_exact'].sum())} of them are recited to the letter; tables in {out}"
     )
 
 
@@ -125,7 +125,7 @@ def prune_command(
     torch.set_num_threads(threads)
     settings = parse(PruneParams, params)
     reading = MemoryParams(seed=settings.seed)
-    wanted = forgettable(forget, reading) if forget else None
+    forgettable_windows = forgettable(forget, reading) if forget else None
     subject = load_model(model, device=device)
     net = network(subject)
 
@@ -138,19 +138,19 @@ def prune_command(
         parts,
         settings,
         protect=[windows(p, settings.windows) for p in protect or []],
-        forget=wanted,
+        forget=forgettable_windows,
         other=windows(other, 24) if other else None,
         reading=reading,
     )
     files: list[Path | str] = [p for p in (genomes, forget, other, *(protect or [])) if p]
-    made = provenance("prune", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
+    lineage = provenance("prune", {**settings.model_dump(mode="json"), "model": subject.spec.hash}, files)
     with swapped(net, edit.weights), atomic(out / "model") as partial:
         net.save_pretrained(partial)
     digests = {"model": subject.spec.hash, "corpus": sha256(genomes)[:16]}
-    write_both(edit.matrices, out / "matrices", PRUNED, made)
-    write_both(edit.unedited, out / "unedited", UNEDITED, made)
-    write_both(edit.arms, out / "arms", PRUNE_ARMS, made)
-    write_both(evidence_table(arm_evidence(edit.arms), digests, settings.seed), out / "evidence", EVIDENCE, made)
+    write_both(edit.matrices, out / "matrices", PRUNED, lineage)
+    write_both(edit.unedited, out / "unedited", UNEDITED, lineage)
+    write_both(edit.arms, out / "arms", PRUNE_ARMS, lineage)
+    write_both(evidence_table(arm_evidence(edit.arms), digests, settings.seed), out / "evidence", EVIDENCE, lineage)
     arm = edit.arms.set_index("arm").loc["curvature"]
     left = edit.unedited["parameters"].sum()
     typer.echo(

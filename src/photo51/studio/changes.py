@@ -26,17 +26,17 @@ GAP = "-"
 def variant(desk: Desk, tab: Tab, request: asked.VariantAsked) -> Iterator[dict[str, Any]]:
     """First both alleles aligned with what differs, then the scores, then a line of the journal."""
     bench, text = desk.bench, request.text.strip()
-    found = bench.variants(text)
-    one = found[0]
-    ref, alt, at = bench.alleles(one)
+    variants = bench.variants(text)
+    one = variants[0]
+    ref, alt, change_at = bench.alleles(one)
     yield {
-        "variants": [str(f.variant) for f in found],
+        "variants": [str(f.variant) for f in variants],
         "genome": one.genome,
         "chrom": one.variant.chrom,
         "pos": one.variant.pos,
         "ref": one.variant.ref,
         "alt": one.variant.alt,
-        **aligned(desk, ref, alt, one.variant, at),
+        **aligned(desk, ref, alt, one.variant, change_at),
     }
     table = bench.score(text)
     python = f"$name = bench.score({text!r})"
@@ -109,14 +109,14 @@ def _global(one: str, two: str) -> tuple[list[int | None], list[int | None]]:
     return first, second
 
 
-def aligned(desk: Desk, ref: Read, alt: Read, change: Variant, at: int) -> dict[str, Any]:
-    """Both alleles of a variant in columns; `at` is where the change begins in both."""
+def aligned(desk: Desk, ref: Read, alt: Read, change: Variant, change_at: int) -> dict[str, Any]:
+    """Both alleles of a variant in columns; `change_at` is where the change begins in both."""
     wide = max(len(change.ref), len(change.alt))
     columns = {
-        "ref": _columns(len(ref), at, len(change.ref), wide),
-        "alt": _columns(len(alt), at, len(change.alt), wide),
+        "ref": _columns(len(ref), change_at, len(change.ref), wide),
+        "alt": _columns(len(alt), change_at, len(change.alt), wide),
     }
-    return {**side_by_side(desk, {"ref": ref, "alt": alt}, columns), "first": change.pos - at, "at": at}
+    return {**side_by_side(desk, {"ref": ref, "alt": alt}, columns), "first": change.pos - change_at, "at": change_at}
 
 
 def side_by_side(desk: Desk, reads: dict[str, Read], columns: dict[str, list[int | None]]) -> dict[str, Any]:
@@ -137,7 +137,7 @@ def side_by_side(desk: Desk, reads: dict[str, Read], columns: dict[str, list[int
                 for i in columns[name]
             ]
         total += np.abs(spread["alt"] - spread["ref"]).sum(0)
-    most = np.argsort(-total, kind="stable")[:SHOWN]
+    strongest = np.argsort(-total, kind="stable")[:SHOWN]
     return {
         "letters": {n: "".join(GAP if i is None else r.text[i] for i in columns[n]) for n, r in reads.items()},
         "bits": bits,
@@ -147,16 +147,16 @@ def side_by_side(desk: Desk, reads: dict[str, Read], columns: dict[str, list[int
                 "change": float(total[f]),
                 **{n: {s: np.round(dense[n, s][:, f], 4).tolist() for s in STRANDS} for n in reads},
             }
-            for f in most
+            for f in strongest
             if total[f] > 0
         ],
     }
 
 
-def _columns(length: int, at: int, allele: int, wide: int) -> list[int | None]:
+def _columns(length: int, change_at: int, allele: int, wide: int) -> list[int | None]:
     """Index of the base in each column, None where the other allele is longer."""
     gap: list[int | None] = [None] * (wide - allele)
-    first = min(at + allele, length)
+    first = min(change_at + allele, length)
     return [*range(first), *gap, *range(first, length)]
 
 
@@ -170,6 +170,6 @@ def known(desk: Desk, name: str) -> list[dict[str, Any]]:
         return []
     cards = run.table("cards")
     carded = set() if cards is None else set(cards["variant"])
-    some = table[table["variant"] == name]
-    columns = [c for c in ("set", "variant", "gene", "consequence", "hgvs_p", "label", "llr") if c in some]
-    return rows(some[columns].assign(card=[v in carded for v in some["variant"]]))
+    of_variant = table[table["variant"] == name]
+    columns = [c for c in ("set", "variant", "gene", "consequence", "hgvs_p", "label", "llr") if c in of_variant]
+    return rows(of_variant[columns].assign(card=[v in carded for v in of_variant["variant"]]))

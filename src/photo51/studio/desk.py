@@ -91,10 +91,10 @@ class Desk:
         run, out = self.bench.run._run, []
         table = run.genomes.annotations()
         table = table[table["name"] != ""]
-        for kind, least, most in (("tRNA", 50, 200), ("CDS", 200, 3_000), ("rRNA", 100, 4_000)):
+        for kind, shortest, longest in (("tRNA", 50, 200), ("CDS", 200, 3_000), ("rRNA", 100, 4_000)):
             length = table["end"] - table["start"]
-            some = table[(table["kind"] == kind) & length.between(least, most)].drop_duplicates("name")
-            for row in some.head(400).itertuples(index=False):
+            fitting = table[(table["kind"] == kind) & length.between(shortest, longest)].drop_duplicates("name")
+            for row in fitting.head(400).itertuples(index=False):
                 if not run.places.unread(str(row.genome), str(row.chrom), int(row.start), int(row.end)):
                     out.append({"label": f"{row.name} ({kind})", "query": str(row.name)})
                     break
@@ -120,8 +120,8 @@ class Desk:
         if request.source is not None and request.source.chrom:
             s = request.source
             self._fits(s.end - s.start)
-            where = Interval(s.chrom, s.start, max(s.start, s.end))
-            reading = bench.read(where, s.genome or None)
+            locus = Interval(s.chrom, s.start, max(s.start, s.end))
+            reading = bench.read(locus, s.genome or None)
             assert reading.place is not None
             place = reading.place
             name, source = f"{place.chrom}:{place.start + 1:,}-{place.end:,}", s.model_dump()
@@ -218,7 +218,7 @@ class Desk:
                 f"bases: need at most {MOST_HOVERED} within 0..{len(reading):,}, got {request.start:,}..{request.end:,}"
             )
         largest = np.maximum(self.bench.features["maximum"].to_numpy(), 1e-12)
-        found: dict[str, list[list[list[float]]]] = {}
+        by_strand: dict[str, list[list[list[float]]]] = {}
         for strand in STRANDS:
             part = reading.codes[strand][start:end].tocsr()
             each = []
@@ -229,8 +229,8 @@ class Desk:
                 each.append(
                     [[int(features[j]), float(values[j]), float(values[j] / largest[features[j]])] for j in order]
                 )
-            found[strand] = each
-        yield {"start": start, "end": end, "features": found}
+            by_strand[strand] = each
+        yield {"start": start, "end": end, "features": by_strand}
 
     def track(self, tab: Tab, request: asked.TrackAsked) -> Iterator[dict[str, Any]]:
         """One feature along a reading, strong there or not."""
@@ -254,16 +254,16 @@ class Desk:
             raise InputError(f"search: need 1 to 2,000 letters, got {len(text):,}")
         if run is None:
             return without_run.search(self.bench, text.strip())
-        go, found = go_to(run._run, text.strip()), None
+        go, answer = go_to(run._run, text.strip()), None
         try:
-            found = find(run._run, text)
+            answer = find(run._run, text)
         except InputError:
             if not go:
                 raise
-        table = [] if found is None or found.text else rows(found.table.head(60))
+        table = [] if answer is None or answer.text else rows(answer.table.head(60))
         return {
-            "title": found.title if found else "",
-            "text": found.text if found else "",
+            "title": answer.title if answer else "",
+            "text": answer.text if answer else "",
             "rows": table,
             "go": go,
         }
@@ -281,7 +281,7 @@ class Desk:
 
         params = AtlasParams()
         run = self.bench.run._run
-        known = feature_facts(run, number, params)
+        facts = feature_facts(run, number, params)
         go = [
             {
                 "genome": w.genome,
@@ -289,13 +289,13 @@ class Desk:
                 "start": max(0, w.position - AROUND),
                 "end": min(run.genomes.length(w.genome, w.chrom), w.position + AROUND),
             }
-            for w in known.windows[: params.windows]
+            for w in facts.windows[: params.windows]
         ]
         return {
             "feature": number,
             "grade": str(self.bench.features["grade"].iloc[number]),
             "go": go,
-            **atlas_record(run, known, [], {}, params),
+            **atlas_record(run, facts, [], {}, params),
         }
 
     def run_file(self, path: str) -> Path:
@@ -317,8 +317,8 @@ class Desk:
 
 
 def _mean(bits: np.ndarray) -> float | None:
-    known = bits[~np.isnan(bits)]
-    return float(known.mean()) if len(known) else None
+    finite = bits[~np.isnan(bits)]
+    return float(finite.mean()) if len(finite) else None
 
 
 def _digest(reading: Read) -> str:

@@ -73,14 +73,14 @@ def _levels(chunk: list[RuleStep]) -> dict[str, Any]:
 
 def _done(desk: Desk, tab: Tab, request: asked.ListenAsked, prompt: str, run: RuleRun) -> dict[str, Any]:
     rules = request.settings()
-    how = f"length={request.length}, sequences={request.sequences}, seed={request.seed}"
-    how += f", temperature={request.temperature!r}"
+    options = f"length={request.length}, sequences={request.sequences}, seed={request.seed}"
+    options += f", temperature={request.temperature!r}"
     texts = run.sequences
     line = tab.journal.add(
         "listen",
         f"Wrote {sum(map(len, texts)):,} bases under {words.count(len(rules), 'rule')}; fired: {len(run.events)}",
         command=_command(desk, request, prompt),
-        python=f"$name = bench.listen({rules!r}, {prompt!r}, {how})",
+        python=f"$name = bench.listen({rules!r}, {prompt!r}, {options})",
         check="digest(*$name.sequences, $name.events[['rule', 'sequence', 'position']].to_csv())",
         digest=digest(*texts, run.events[["rule", "sequence", "position"]].to_csv()),
         state={**request.model_dump(), "prompt": prompt},

@@ -148,8 +148,8 @@ def _words(request: asked.PaintAsked, answer: dict[str, Any]) -> str:
     what = ", ".join(dict.fromkeys(p.concept for p in request.paints))
     if not request.before:
         return f"Painted {what[:80]} on {request.length:,} bases, seed {request.seed}"
-    where = ", ".join(f"{a + 1:,}–{b:,}" for a, b in answer["rewritten"])
-    return f"Painted {what[:80]} again: bases {where} were rewritten"
+    rewritten = ", ".join(f"{a + 1:,}–{b:,}" for a, b in answer["rewritten"])
+    return f"Painted {what[:80]} again: bases {rewritten} were rewritten"
 
 
 def _options(request: asked.PaintAsked) -> dict[str, Any]:

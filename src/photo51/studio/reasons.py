@@ -43,15 +43,15 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
     if request.at >= len(reading):
         raise InputError(f"base: need one within 1\u2013{len(reading):,}, got {request.at + 1:,}")
     strand = strand_of(request.strand)
-    what, at, source = _asked_about(desk, reading, request.at, strand)
-    preferred = bench.prefers(what, at, strand)
-    letter = chr(int(what[at] if strand == "+" else reverse_complement(what[at : at + 1])[0]))
+    what, offset, source = _asked_about(desk, reading, request.at, strand)
+    preferred = bench.prefers(what, offset, strand)
+    letter = chr(int(what[offset] if strand == "+" else reverse_complement(what[offset : offset + 1])[0]))
     yield {"at": request.at, "strand": strand, "letter": letter, "preferred": preferred}
     params = AttributionParams(**QUICK)  # type: ignore[arg-type]
     spot = reading.place if reading.place is not None and source is None else None
-    found = bench.why(
+    explained = bench.why(
         what if spot is None else spot,
-        request.at if spot is not None else at,
+        request.at if spot is not None else offset,
         base=request.base,
         strand=strand,
         params=params,
@@ -71,7 +71,7 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
         command=_why_command(desk, request, spot),
         python=python,
         check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
-        digest=digest(found.table["contribution"].to_numpy(), found.map["effect"].to_numpy()),
+        digest=digest(explained.table["contribution"].to_numpy(), explained.map["effect"].to_numpy()),
         state={
             "source": (
                 {"bases": reading.text}
@@ -83,30 +83,30 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
             "base": request.base,
         },
     )
-    yield {**_explained(desk, found, reading, spot), "base": request.base, "line": line.number, "done": True}
+    yield {**_explained(desk, explained, reading, spot), "base": request.base, "line": line.number, "done": True}
 
 
-def _asked_about(desk: Desk, reading: Read, at: int, strand: Strand) -> tuple[NDArray[np.uint8], int, str | None]:
+def _asked_about(desk: Desk, reading: Read, offset: int, strand: Strand) -> tuple[NDArray[np.uint8], int, str | None]:
     """Bases that a question is put to, where in them, and whether they are what was pasted.
 
     A place of the run is read with the genome before it, as `photo51 explain` reads it; pasted bases as they are.
     """
     place, run = reading.place, desk.bench.run
     if place is None or run is None or reading.pasted:
-        return reading.bases, at, "pasted"
+        return reading.bases, offset, "pasted"
     before, after = (CONTEXT_OF_WHY, 1) if strand == "+" else (1, CONTEXT_OF_WHY)
-    start, end = place.start + at - before, place.start + at + after
+    start, end = place.start + offset - before, place.start + offset + after
     if not run.genomes.is_circular(place.genome, place.chrom):
         start, end = max(0, start), min(end, run.genomes.length(place.genome, place.chrom))
     return (
         run.genomes.sequence(place.genome, place.chrom, start, end),
-        place.start + at - start,
+        place.start + offset - start,
         None,
     )
 
 
 def _why_command(desk: Desk, request: asked.WhyAsked, spot: Place | None) -> str:
-    where = f"{spot.chrom}:{spot.start + request.at + 1}" if spot is not None else f"sequence:{request.at + 1}"
+    place_text = f"{spot.chrom}:{spot.start + request.at + 1}" if spot is not None else f"sequence:{request.at + 1}"
     if not desk.run:
         return NO_COMMAND
     genomes = () if spot is not None else ("--genomes", "sequence.fa")
@@ -114,7 +114,7 @@ def _why_command(desk: Desk, request: asked.WhyAsked, spot: Place | None) -> str
         "photo51",
         "explain",
         desk.run,
-        where,
+        place_text,
         *desk.sae_option(),
         *genomes,
         "--strand",
@@ -127,13 +127,13 @@ def _why_command(desk: Desk, request: asked.WhyAsked, spot: Place | None) -> str
     return command(*parts, *(("--base", request.base) if request.base else ()))
 
 
-def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) -> dict[str, Any]:
+def _explained(desk: Desk, explained: Explained, reading: Read, spot: Place | None) -> dict[str, Any]:
     """An explanation in the coordinates of the reading."""
     offset = spot.start if spot is not None else 0
     length = desk.bench.run.genomes.length(spot.genome, spot.chrom) if spot is not None and desk.bench.run else 0
     values = np.zeros(len(reading), dtype=np.float32)
     before = 0.0
-    for position, value in zip(found.read["position"], found.read["contribution"], strict=True):
+    for position, value in zip(explained.read["position"], explained.read["contribution"], strict=True):
         i = int(position) - offset
         if spot is not None and i < 0 and i + length < len(reading):
             i += length
@@ -141,7 +141,7 @@ def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) 
             values[i] += value
         else:
             before += float(value)
-    table = found.table[found.table["feature"] >= 0]
+    table = explained.table[explained.table["feature"] >= 0]
     by_feature = table.groupby("feature").agg(
         contribution=("contribution", "sum"),
         at=("contribution", lambda c: int(table.loc[c.abs().idxmax(), "position"])),
@@ -151,11 +151,11 @@ def _explained(desk: Desk, found: Explained, reading: Read, spot: Place | None) 
         {"feature": int(str(f)), "contribution": float(r["contribution"]), "at": int(r["at"]) - offset}
         for f, r in by_feature.head(14).iterrows()
     ]
-    changes = found.map.assign(position=found.map["position"] - offset)
+    changes = explained.map.assign(position=explained.map["position"] - offset)
     return {
         "values": packed(values),
         "outside": before,
         "features": features,
-        "summary": found.summary(),
+        "summary": explained.summary(),
         "mutagenesis": rows(changes[["position", "ref", "alt", "effect"]]),
     }

@@ -83,8 +83,8 @@ def _moved(desk: Desk, means: NDArray[np.float64]) -> list[dict[str, Any]]:
     unit = desk.bench.instrument.units.unit
     per = np.where(unit > 0, 1.0 / np.maximum(unit, 1e-12), 0.0)
     change = (means[1:] - means[0]) * per
-    most = np.argsort(-np.abs(change[0]), kind="stable")[:8]
-    return [{"feature": int(f), "steered": float(change[0, f]), "random": float(change[1, f])} for f in most]
+    strongest = np.argsort(-np.abs(change[0]), kind="stable")[:8]
+    return [{"feature": int(f), "steered": float(change[0, f]), "random": float(change[1, f])} for f in strongest]
 
 
 def _steer_command(desk: Desk, request: asked.SteerAsked, target: str, prompt: str) -> str:
@@ -113,8 +113,8 @@ def dose(desk: Desk, _tab: Tab, request: asked.DoseAsked) -> Iterator[dict[str, 
     _, prompt = typed_sequence(request.prompt)
     budget = SteerParams().nll_budget
     for dose in DOSES:
-        found = desk.bench.dose_response(request.target, prompt, doses=(dose,), seed=request.seed).doses
-        row = found.iloc[0]
+        doses = desk.bench.dose_response(request.target, prompt, doses=(dose,), seed=request.seed).doses
+        row = doses.iloc[0]
         safe = bool(row["safe"])
         yield {
             "dose": dose,
@@ -122,7 +122,7 @@ def dose(desk: Desk, _tab: Tab, request: asked.DoseAsked) -> Iterator[dict[str, 
             "nll_rise_real": float(row["nll_rise_real"]),
             "safe": safe,
             "budget": budget,
-            "effects": {str(o): float(e) for o, e in zip(found["oracle"], found["effect"], strict=True)},
+            "effects": {str(o): float(e) for o, e in zip(doses["oracle"], doses["effect"], strict=True)},
         }
         if not safe:
             return
