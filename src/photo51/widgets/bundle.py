@@ -33,10 +33,10 @@ def bundle(entry: str) -> str:
     InputError
         For a module that imports what is no module of the studio.
     """
-    made: dict[str, str] = {}
-    _add(entry, made, ())
+    widget: dict[str, str] = {}
+    _add(entry, widget, ())
     css = "".join(parts()[name].decode() for name in STYLES).replace(":root", ":host") + OWN
-    body = "".join(f"const {_scope(name)} = (() => {{\n{text}}})();\n" for name, text in made.items())
+    body = "".join(f"const {_scope(name)} = (() => {{\n{text}}})();\n" for name, text in widget.items())
     return f"const CSS = {json.dumps(css)};\n{body}export default {{ render: {_scope(entry)}.render }};\n"
 
 
@@ -45,16 +45,16 @@ def _scope(name: str) -> str:
 
 
 def _source(name: str) -> str:
-    own = STATIC / name
-    if own.is_file():
-        return own.read_text(encoding="utf-8")
+    own_file = STATIC / name
+    if own_file.is_file():
+        return own_file.read_text(encoding="utf-8")
     if name not in parts():
         raise InputError(f"widget: need a module of the studio, got {name!r}")
     return parts()[name].decode()
 
 
-def _add(name: str, made: dict[str, str], above: tuple[str, ...]) -> None:
-    if name in made:
+def _add(name: str, widget: dict[str, str], above: tuple[str, ...]) -> None:
+    if name in widget:
         return
     if name in above:
         raise InputError(
@@ -62,13 +62,13 @@ def _add(name: str, made: dict[str, str], above: tuple[str, ...]) -> None:
         )
     text = _source(name)
     for match in _IMPORT.finditer(text):
-        _add(match[2], made, (*above, name))
+        _add(match[2], widget, (*above, name))
     text = _IMPORT.sub(lambda m: f"const {{{_renamed(m[1])}}} = {_scope(m[2])};\n", text)
     exported = _DECLARED.findall(text)
     exported += [n.strip() for m in _LISTED.finditer(text) for n in m[1].split(",") if n.strip()]
     text = _LISTED.sub("", text)
     text = re.sub(r"^export\s+", "", text, flags=re.MULTILINE)
-    made[name] = f"{text}return {{ {', '.join(dict.fromkeys(exported))} }};\n"
+    widget[name] = f"{text}return {{ {', '.join(dict.fromkeys(exported))} }};\n"
 
 
 def _renamed(names: str) -> str:
