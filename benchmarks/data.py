@@ -102,7 +102,7 @@ def _part(
     return debug_data(part, [records[i] for i in chosen], params, ordinary=ordinary)
 
 
-def _predicted(model: DnaModel, dictionary: Dictionary, *, quick: bool) -> dict[str, float]:
+def _predicted(model: DnaModel, dictionary: Dictionary, *, quick: bool) -> dict[str, float | int | None]:
     """Disparity of the corpus from the model's own writing against the change of what the trained model writes."""
     rng = np.random.default_rng(51)
     windows = ecoli_windows(8 * STEPS + 64, rng)

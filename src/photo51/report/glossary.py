@@ -75,7 +75,7 @@ TERMS = MappingProxyType(
         ),
         "q": GlossaryTerm(
             "q-value",
-            "The expected share of false discoveries if all at least this strong is believed; among annotations,"
+            "The expected share of false discoveries among all at least this strong; among annotations,"
             " classes that hold something are selected first, then pairs within each class (hierarchical).",
         ),
         "rotation": GlossaryTerm(
