@@ -24,6 +24,7 @@ RULES = sorted((ROOT / "workflow" / "rules").glob("*.smk"))
 NUMBERS = {"threads", "params.parts", "params.code", "wildcards.part"}
 OPTIONS = {
     "params.aliases", "params.external", "params.known", "params.lock", "params.oracles", "params.random", "params.sets",
+    "params.unseen", "params.vectors", "params.words",
 }  # fmt: skip
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=40)
 NASTY = [

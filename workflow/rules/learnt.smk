@@ -14,13 +14,14 @@ rule words:
         runtime=minutes(120),
     params:
         model=CONFIG.activations.model,
-        words=" ".join(f"--words {shlex.quote(w)}" for w in CONFIG.learnt.words),
+        words=" ".join(option("--words", word) for word in CONFIG.learnt.words),
+        out=subpath(output[0], parent=True),
         params=as_json(CONFIG.learnt.words_params),
     message:
         "Words: expected occurrences in what the model writes"
     shell:
         "photo51 words {params.model:q} {params.words} --params {params.params:q} --threads {threads} "
-        "--out $(dirname {output:q}) > {log:q} 2>&1"
+        "--out {params.out:q} > {log:q} 2>&1"
 
 
 rule diff:
@@ -42,13 +43,14 @@ rule diff:
         runtime=minutes(120),
     params:
         before=CONFIG.learnt.before,
+        out=subpath(output.windows, parent=True),
         model=CONFIG.activations.model,
         params=as_json(CONFIG.learnt.diff_params),
     message:
         "Difference: the run's model against another one"
     shell:
         "photo51 diff {params.before:q} {params.model:q} --genomes {input.genomes:q} --params {params.params:q} "
-        "--threads {threads} --out $(dirname {output.windows:q}) > {log:q} 2>&1"
+        "--threads {threads} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule memory:
@@ -69,17 +71,14 @@ rule memory:
         runtime=minutes(120),
     params:
         model=CONFIG.activations.model,
-        unseen=(
-            f"--unseen {shlex.quote(CONFIG.learnt.unseen)}"
-            if CONFIG.learnt.unseen
-            else ""
-        ),
+        unseen=option("--unseen", CONFIG.learnt.unseen),
+        out=subpath(output.classes, parent=True),
         params=as_json(CONFIG.learnt.memory_params),
     message:
         "Memory: what the model recites of its corpus"
     shell:
         "photo51 memory {params.model:q} {input.corpus:q} {params.unseen} --params {params.params:q} "
-        "--threads {threads} --out $(dirname {output.classes:q}) > {log:q} 2>&1"
+        "--threads {threads} --out {params.out:q} > {log:q} 2>&1"
 
 
 rule debug_data:
@@ -101,14 +100,11 @@ rule debug_data:
         runtime=minutes(120),
     params:
         model=CONFIG.activations.model,
-        vectors=(
-            f"--vectors {shlex.quote(CONFIG.learnt.vectors)}"
-            if CONFIG.learnt.vectors
-            else ""
-        ),
+        vectors=option("--vectors", CONFIG.learnt.vectors),
+        out=subpath(output.records, parent=True),
         params=as_json(CONFIG.learnt.debug_params),
     message:
         "Corpus: what it would teach the run's model"
     shell:
         "photo51 debug-data {input.corpus:q} {params.model:q} --reference {input.reference:q} {params.vectors} "
-        "--params {params.params:q} --threads {threads} --out $(dirname {output.records:q}) > {log:q} 2>&1"
+        "--params {params.params:q} --threads {threads} --out {params.out:q} > {log:q} 2>&1"
