@@ -6,6 +6,7 @@ import pandas as pd
 
 from photo51.findings import causes, concepts, learnt, overall, shapes, unannotated, variants
 from photo51.findings.finding import Finding, table
+from photo51.run.known import replication_checks
 from photo51.run.opened import Run
 
 TABLES = (
@@ -13,6 +14,7 @@ TABLES = (
     "concept_summary",
     "concepts",
     "ledger",
+    "names",
     "manifolds",
     "meaning",
     "battery",
@@ -64,7 +66,8 @@ def _concepts(run: Run) -> list[Finding]:
         return []
     best = concepts.best_of_classes(run.need("concept_summary"), run.need("concepts"))
     out = [concepts.single_features(best), *concepts.beyond_units(best)]
-    return out + (concepts.replication(run.need("ledger")) if run.has("ledger") else [])
+    checks = replication_checks(run)
+    return out if checks is None else out + concepts.replication(checks)
 
 
 def _shapes(run: Run) -> list[Finding]:

@@ -175,6 +175,18 @@ def names(run: Run) -> pd.DataFrame:
     return best[best["named"].astype(bool)]
 
 
+def replication_checks(run: Run) -> pd.DataFrame | None:
+    """Replication checks of the features that have a name; of all that were checked where the run has no names.
+
+    A feature may agree with a class well enough and still be closest to another one, which it may not be named after:
+    its agreement is checked too, and it has no name. None where nothing was checked.
+    """
+    table = run.table("ledger")
+    if table is None or not run.has("names"):
+        return table
+    return table[table["feature"].isin(names(run).index)]
+
+
 def by_reading(profiles: pd.DataFrame) -> list[tuple[tuple[str, str, str], pd.DataFrame]]:
     """Profiles of one feature by annotation, reading (sense, antisense) and boundary, in their order."""
     if profiles.empty:
