@@ -106,7 +106,7 @@ def annotation(kind: str) -> Ask:
         grades = own.assign(order=own["grade"].map({"weak": 1, "moderate": 2, "strong": 3}))
         best = grades.groupby("feature")["order"].max()
         if best.empty:  # then that is the answer
-            return not reader.listed() and "no feature of this run has even weak evidence" in told, told
+            return not reader.listed() and "no feature of this run is named after it or close to it" in told, told
         listed = [f for f in reader.listed() if f in best.index]
         order = [int(best[f]) for f in listed]
         right = set(listed) == set(best.index) and order == sorted(order, reverse=True)

@@ -1,8 +1,11 @@
+from types import SimpleNamespace
+
 import numpy as np
+import pandas as pd
 import pytest
 from synthetic_run import MEANING
 
-from photo51.report.find import find
+from photo51.report.find import _annotation, find
 from photo51.types import InputError
 
 
@@ -67,3 +70,30 @@ def test_a_feature_and_what_nothing_is_called(run):
     assert find(run, "feature 6").text.startswith("f6 ")
     with pytest.raises(InputError, match="got nothing that this run knows"):
         find(run, "nosuchthing")
+
+
+def test_a_class_that_no_feature_is_called_after_leads_to_what_is_associated_with_it():
+    enrichment = pd.DataFrame(
+        {
+            "feature": [7, 8, 9, 7],
+            "annotation": ["tRNA", "tRNA", "tRNA", "rRNA"],
+            "strand": ["sense", "antisense", "sense", "sense"],
+            "status": ["tested", "tested", "3 instances", "tested"],
+            "log2_fold": [2.0, 3.0, 9.0, 1.0],
+            "p_rot": [1e-4, 1e-9, 0.0, 0.0],
+            "q": [0.01, 1e-6, 0.0, 0.0],
+            "q_adj_comp": [0.5, 0.04, 0.0, 0.0],
+            "n_intervals": [58, 58, 3, 7],
+        }
+    )
+    names = pd.DataFrame({"annotation": ["CDS"], "feature": [1]})
+    run = SimpleNamespace(
+        table={"names": names, "enrichment": enrichment}.get,
+        genomes=SimpleNamespace(annotations=lambda: pd.DataFrame({"kind": ["tRNA", "rRNA", "CDS"]})),
+    )
+    found = _annotation(run, "tRNA")
+    assert found.title.endswith(
+        "no feature is named after it or close to it; 2 features associated with it (q ≤ 0.05), 1 beyond composition"
+    )
+    assert found.table["feature"].tolist() == [8, 7]
+    assert found.table["q"].tolist() == [1e-6, 0.01]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from difflib import get_close_matches
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from photo51.types import STRANDS, InputError, feature_number
 
 MOST = 25  # rows printed
 MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
+ALPHA = 0.05  # q up to which an association is listed
 _GENES = (
     "gene",
     "pseudogene",
@@ -324,6 +325,32 @@ def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str 
 # ---- annotations
 
 
+def _associated(run: Run, matching: Sequence[str], title: str) -> Found:
+    """Features associated with classes that no feature is close to, by the circular-shift test, best first."""
+    nothing = "no feature is named after it or close to it"
+    enrichment = run.table("enrichment")
+    if enrichment is None:
+        return Found(f"{title}; {nothing}", pd.DataFrame())
+    tested = enrichment[enrichment["annotation"].isin(matching) & (enrichment["status"] == "tested")]
+    hits = tested[tested["q"] <= ALPHA].sort_values(["p_rot", "feature"], kind="stable")
+    beyond = hits.loc[hits["q_adj_comp"] <= ALPHA, "feature"].nunique()
+    answer = (
+        f"{title}; {nothing}; {words.count(hits['feature'].nunique(), 'feature')} associated with it (q ≤ {ALPHA:g}),"
+        f" {beyond:,} beyond composition"
+    )
+    table = pd.DataFrame(
+        {
+            "feature": hits["feature"],
+            "annotation": [label(a, s) for a, s in zip(hits["annotation"], hits["strand"], strict=True)],
+            "log2 fold": hits["log2_fold"],
+            "q": hits["q"],
+            "q beyond composition": hits["q_adj_comp"],
+            "intervals": hits["n_intervals"],
+        }
+    )
+    return Found(answer, table)
+
+
 def _annotation(run: Run, question: str) -> Found | None:
     """Features of every class whose name holds the words, weak evidence included."""
     names = run.table("names")
@@ -339,7 +366,7 @@ def _annotation(run: Run, question: str) -> Found | None:
         return Found(f"{title}; {run.absent('names')}", pd.DataFrame())
     rows = names[names["annotation"].isin(matching)]
     if rows.empty:
-        return Found(f"{title}; no feature has even weak evidence for it", pd.DataFrame())
+        return _associated(run, matching, title)
     order = rows["grade"].map({"strong": 0, "moderate": 1, "weak": 2})
     rows = rows.assign(order=order, own=rows["rank"] != 0)
     rows = rows.sort_values(["order", "own", "f1_domain", "q"], ascending=[True, True, False, True], kind="stable")

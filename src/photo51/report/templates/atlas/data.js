@@ -155,5 +155,5 @@ const search = text => {
   for (let row = 0; row < N; row++) if (!grade.has(row) && words.every(w => HAY[row].includes(w))) grade.set(row, 0);
   const rows = [...grade.keys()].sort((a, b) => grade.get(b) - grade.get(a) || (COL.score[b] || 0) - (COL.score[a] || 0) || a - b);
   const strong = rows.filter(r => grade.get(r) > 1).length, weak = rows.filter(r => grade.get(r) === 1).length;
-  return { rows: Uint32Array.from(rows), said: strong + weak ? `${strong} with a name, ${weak} with weak evidence, best first` : rows.length ? "" : "no feature of this run has even weak evidence for it, and nothing else is called so", ranked: strong + weak > 0 };
+  return { rows: Uint32Array.from(rows), said: strong + weak ? `${strong} with a name, ${weak} with weak evidence, best first` : rows.length ? "" : "no feature of this run is named after it or close to it; `photo51 find` lists features associated with it", ranked: strong + weak > 0 };
 };
