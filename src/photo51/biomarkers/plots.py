@@ -26,7 +26,7 @@ LABELS = {
     "features_permuted": "features, labels permuted",
 }
 MEANING = {"score": "feature", "baseline": "baseline", "leak": "failed", "null": "null"}
-LABELS = {"leak": "confounder"}
+ROLES = {"leak": "confounder"}
 MARKERS = {"score": "o", "baseline": "D", "leak": "^", "null": "s"}
 Z = 1.96
 
@@ -52,7 +52,7 @@ def classifier_bars(ax: Axes, classifiers: pd.DataFrame, stratum: str = "all") -
             f" {first['n_genes']} genes"
         )
     shapes = [
-        Line2D([], [], ls="", marker=m, color=theme.colour(MEANING[r]), label=LABELS.get(r, r))
+        Line2D([], [], ls="", marker=m, color=theme.colour(MEANING[r]), label=ROLES.get(r, r))
         for r, m in MARKERS.items()
     ]
     shapes += [
