@@ -9,7 +9,7 @@ from photo51.io.contracts.biomarkers import CLASSIFIERS
 
 def test_methods_and_roles_are_in_words():
     methods = ["llr", "kmer", "gene_prior", "features_permuted"]
-    table = pd.DataFrame({c: 0.5 for c in CLASSIFIERS.columns}, index=range(4)).assign(
+    table = pd.DataFrame(dict.fromkeys(CLASSIFIERS.columns, 0.5), index=range(4)).assign(
         method=methods, role=["score", "baseline", "leak", "null"], stratum="all", n_cases=5, n_controls=6, n_genes=2
     )
     ax = plots.classifier_bars(Figure().subplots(), table)
