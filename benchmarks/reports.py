@@ -2,7 +2,7 @@
 
 The pages are those of the demo run (`results/demo`, or the folder named by `PHOTO51_RUN`): its report, its notebooks, its
 genome pages and its atlas; the search is timed on a made-up atlas of 32,768 features. Times are of headless Chromium with
-the network cut; without Chromium, or without the run, the figures that need it are None and the log says so.
+the network cut; overlaps are of cards of planted variants; without Chromium, or without the run, the figures that need it are None and the log says so.
 
 A time is the shortest of its repeats, since whatever else the machine does can only add to it; of the searches the slowest
 counts.
@@ -19,11 +19,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from benchmarks import _atlas_world as world
 from benchmarks._audit import audit
 from benchmarks._browser import Browser, chromium
 from benchmarks._claims import claims
 from benchmarks._questions import answers
+from benchmarks._variant_checks import card_overlaps
+from benchmarks.biomarkers import PARAMS, as_effects
+from benchmarks.planted.cohorts import plant_variants
+from photo51.biomarkers.comparison import compare_classes
 from photo51.report.atlas_files import write_atlas
 from photo51.run.opened import Run
 
@@ -45,7 +51,7 @@ _TYPED = """
 """
 FIGURES = (
     "report_mb", "report_open_seconds", "network_requests", "console_errors", "contrast_failures", "figures_without_alt", "pages",
-    "pages_too_wide", "report_screens", "questions_answered", "claims_recomputed_equal", "claims_recomputed", "atlas_search_ms_32768", "atlas_open_seconds_32768",
+    "pages_too_wide", "report_screens", "questions_answered", "claims_recomputed_equal", "claims_recomputed", "cards_overlaps", "atlas_search_ms_32768", "atlas_open_seconds_32768",
 )  # fmt: skip
 
 
@@ -58,6 +64,8 @@ def measure(*, quick: bool = False) -> dict[str, float | int | None]:
         found["report_mb"] = round(report.stat().st_size / 1e6, 3)
     else:
         log.warning("reports: need a finished run, got no %s; its pages are not measured", report)
+    planted = plant_variants(np.random.default_rng(51), n=2000, n_genes=60, n_features=200)
+    found |= card_overlaps(planted, compare_classes(planted.variants, as_effects(planted), PARAMS), PARAMS)
     if chromium() is None:
         log.warning("reports: need Chromium, got none installed; nothing that a browser does is measured")
         return found
