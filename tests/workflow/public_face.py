@@ -13,7 +13,7 @@ def failed_examples(run: Path) -> list[str]:
     """Examples of docstrings that did not give what they say, as doctest reports them; and names without any example."""
     report: list[str] = []
     finder = doctest.DocTestFinder(exclude_empty=False)
-    runner = doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE)
+    runner = doctest.DocTestRunner(verbose=False, optionflags=doctest.NORMALIZE_WHITESPACE)  # else -v of pytest counts
     tried = set()
     for module in (photo51, results, reading, workbench):
         for test in finder.find(module, globs={"photo51": photo51, "RUN": run}):
