@@ -56,6 +56,13 @@ def chain_law(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
     return p
 
 
+def chain_bits(law: NDArray[np.float64], written: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Bits a base of (sequences, length) codes under a law of `chain_law`, without the first `order` bases, (sequences,)."""
+    order = (len(law).bit_length() - 1) // 2  # 4 ** order contexts
+    contexts = _words_of(written, order)[:, : written.shape[1] - order]
+    return -np.log2(law[contexts, written[:, order:]]).mean(axis=1)
+
+
 def _push(weight: NDArray[np.float64], base: int, order: int) -> NDArray[np.float64]:
     if order == 0:
         return weight

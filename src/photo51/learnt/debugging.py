@@ -19,7 +19,7 @@ from photo51.config.debug_data import DebugDataParams
 from photo51.genome.alphabet import codes, is_ambiguous
 from photo51.genome.fasta import Record
 from photo51.io.contracts.debug_data import RECORDS
-from photo51.learnt.chains import chain_law
+from photo51.learnt.chains import chain_bits, chain_law
 from photo51.learnt.disparity import (
     base_composition,
     cluster_values,
@@ -227,12 +227,7 @@ def _check_vectors(spans: pd.DataFrame, records: Sequence[Record], params: Debug
 
 def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Bits a base of windows under a chain of 6-mers fitted to others, (windows,)."""
-    law = chain_law(codes(fitted).astype(np.int64), ORDER)
-    letters = codes(windows).astype(np.int64)
-    context = np.zeros((len(letters), letters.shape[1] - ORDER), dtype=np.int64)
-    for i in range(ORDER):
-        context = context * 4 + letters[:, i : letters.shape[1] - ORDER + i]
-    return -np.log2(law[context, letters[:, ORDER:]]).mean(axis=1)
+    return chain_bits(chain_law(codes(fitted).astype(np.int64), ORDER), codes(windows).astype(np.int64))
 
 
 def _records(

@@ -2,7 +2,8 @@
 
 Exposure of a sequence is log2 of the number of references over its rank among them by surprisal (Carlini et al. 2019,
 arXiv:1802.08232). The probability of the suffix given the prefix is exact. Each sequence stands behind the same
-neutral context and is read on both strands; the better one counts, for references too.
+neutral context and is read on both strands; the better one counts, for references too. A canary's own shuffles are what
+it is compared with: the mean of its shuffles is taken off it, and off each of them the mean of the others.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from photo51.config.memory import MemoryParams
 from photo51.genome.alphabet import codes, reverse_complement
 from photo51.interventions.generate import generate, score
 from photo51.io.contracts.memory import MEMORY, MEMORY_CLASSES
-from photo51.learnt.chains import chain_law
+from photo51.learnt.chains import chain_bits, chain_law
 from photo51.model.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import BASE_IDS
 from photo51.stats.multiple import benjamini_hochberg
@@ -152,11 +153,13 @@ def audit_recitation(
     told, control = recital(model, ids, params), recital(fresh, ids, params) if fresh else None
     read = np.where(told.minus[:, None], reverse_complement(ids), ids)
     similar = greedy_similarity(model, read, params)
-    kind = np.array([s.kind for s in subjects])
+    kind, group = np.array([s.kind for s in subjects]), np.array([s.group for s in subjects])
     table = pd.DataFrame(
         {
             "name": [s.name for s in subjects],
             "kind": kind,
+            "group": group,
+            "centred": told.bits,
             "copies": [s.copies for s in subjects],
             "strand": np.where(told.minus, "-", "+"),
             "bits": told.bits,
@@ -176,21 +179,26 @@ def audit_recitation(
             continue
         markov = markov_bits(ids[others], ids, params.markov_order)
         table.loc[rows | others, "bits_markov"] = markov[rows | others]
-        rank = _rank(told.bits[rows], told.bits[others])
-        table.loc[rows, "p"] = rank / (others.sum() + 1)
-        table.loc[rows, "exposure"] = np.log2((others.sum() + 1) / rank)
-        table.loc[rows, "exposure_markov"] = np.log2((others.sum() + 1) / _rank(markov[rows], markov[others]))
+        centred, references = _centred(told.bits, group, rows, others)
+        table.loc[rows, "centred"], table.loc[others, "centred"] = centred, references
+        n, rank = others.sum() + 1, _rank(centred, references)
+        table.loc[rows, "p"] = rank / n
+        table.loc[rows, "exposure"] = np.log2(n / rank)
+        table.loc[rows, "exposure_markov"] = np.log2(n / _rank(*_centred(markov, group, rows, others)))
         if control:
-            fresh_rank = _rank(control.bits[rows], control.bits[others])
-            table.loc[rows, "exposure_fresh"] = np.log2((others.sum() + 1) / fresh_rank)
+            table.loc[rows, "exposure_fresh"] = np.log2(n / _rank(*_centred(control.bits, group, rows, others)))
     table["q"] = benjamini_hochberg(table["p"])
-    return MEMORY.check(table[[*MEMORY.columns, "bits_markov", "bits_fresh"]])
+    return MEMORY.check(table[[*MEMORY.columns, "bits_markov", "bits_fresh", "group", "centred"]])
 
 
 def _centred(
     bits: NDArray[np.float64], group: NDArray[np.str_], rows: NDArray[np.bool_], others: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Surprisals of rows and of references, less the mean of their group's other references."""
+    """Surprisals of rows and of references, less the mean of their group's other references.
+
+    Pooled ranks would hold on average alone: a canary whose composition the model finds easy would pass against the
+    shuffles of all others whatever it was taught.
+    """
     shifted = bits.copy()
     for name in np.unique(group[rows]):
         if not name:
@@ -212,14 +220,7 @@ def _rank(values: NDArray[np.float64], references: NDArray[np.float64]) -> NDArr
 def markov_bits(references: NDArray[np.uint8], ids: NDArray[np.uint8], order: int) -> NDArray[np.float64]:
     """Bits a base, on the better strand, of (n, length) under a chain fitted to references on both strands, (n,)."""
     law = chain_law(codes(np.concatenate([references, reverse_complement(references)])).astype(np.int64), order)
-    out = []
-    for rows in (ids, reverse_complement(ids)):
-        letters = codes(rows).astype(np.int64)
-        context = np.zeros((len(letters), letters.shape[1] - order), dtype=np.int64)
-        for i in range(order):
-            context = context * 4 + letters[:, i : letters.shape[1] - order + i]
-        out.append(-np.log2(law[context, letters[:, order:]]).mean(axis=1))
-    return np.minimum(*out)
+    return np.minimum(*(chain_bits(law, codes(rows).astype(np.int64)) for rows in (ids, reverse_complement(ids))))
 
 
 def class_table(table: pd.DataFrame, ranges: Sequence[tuple[int, int]]) -> pd.DataFrame:
@@ -237,9 +238,10 @@ def class_table(table: pd.DataFrame, ranges: Sequence[tuple[int, int]]) -> pd.Da
         others = table[table["kind"] == reference]
         for low, high in ranges:
             own = table[(table["kind"] == kind) & table["copies"].between(low, high)]
-            if len(own) and len(others) > 1:
+            compared = others[others["group"].isin(own["group"])]  # shuffles of these canaries, not of others
+            if len(own) and len(compared) > 1:
                 label = str(low) if low == high else f"{low}-{high}"
-                rows.append({"kind": kind, "copies": label} | _class_row(own, others))
+                rows.append({"kind": kind, "copies": label} | _class_row(own, compared))
     if not rows:
         return MEMORY_CLASSES.empty()
     out = pd.DataFrame(rows)
@@ -248,7 +250,7 @@ def class_table(table: pd.DataFrame, ranges: Sequence[tuple[int, int]]) -> pd.Da
 
 
 def _class_row(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, object]:
-    low, high = _welch(own["bits"].to_numpy(), others["bits"].to_numpy())
+    low, high = _welch(own["centred"].to_numpy(), others["centred"].to_numpy())
     return {
         "n": len(own),
         "bits": own["bits"].mean(),
@@ -256,7 +258,7 @@ def _class_row(own: pd.DataFrame, others: pd.DataFrame) -> dict[str, object]:
         "gap": others["bits"].mean() - own["bits"].mean(),
         "low": low,
         "high": high,
-        "p": stats.mannwhitneyu(own["bits"], others["bits"], alternative="less").pvalue,
+        "p": stats.mannwhitneyu(own["centred"], others["centred"], alternative="less").pvalue,
         "gap_markov": others["bits_markov"].mean() - own["bits_markov"].mean(),
         "gap_fresh": others["bits_fresh"].mean() - own["bits_fresh"].mean(),
         "recitation": np.exp2(-own["bits_suffix"]).mean(),

@@ -180,8 +180,8 @@ def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evi
         own = table[table["kind"] == kind]
         if own["copies"].nunique() < 3:
             continue
-        rho = _spearman(own["bits"], own["copies"])
-        null = [_spearman(own["bits"], rng.permutation(own["copies"])) for _ in range(999)]
+        rho = _spearman(own["centred"], own["copies"])
+        null = [_spearman(own["centred"], rng.permutation(own["copies"])) for _ in range(999)]
         p = (1 + sum(x <= rho for x in null)) / 1_000
         others = (
             _spearman(own[name], own["copies"]) if own[name].notna().all() else np.nan
