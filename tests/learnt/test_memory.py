@@ -140,7 +140,7 @@ def test_an_audit_finds_what_was_learnt_by_heart_and_nothing_else(trained):
 
 
 def test_null_canaries_have_uniform_p_values_whatever_their_composition():
-    """Sequences never met, of quite different composition: p is at most 0.1 in about a tenth, of the easy third too.
+    """Sequences never met, of quite different composition: p is at most 0.1 in about a tenth, of the easy fifth too.
 
     Easy is what other random orders of a canary's letters are to the model, which the p-values do not see.
     """
@@ -148,16 +148,16 @@ def test_null_canaries_have_uniform_p_values_whatever_their_composition():
     rng = np.random.default_rng(7)
     canaries = []
     for i in range(90):
-        share = rng.dirichlet(np.full(4, 5.0))
+        share = rng.dirichlet(np.full(4, 2.0))
         ids = np.frombuffer(b"ACGT", dtype=np.uint8)[rng.choice(4, 28, p=share)]
         canaries.append(Recitable(f"c{i}", "canary", 0, ids))
     grouped, unseen = canary_references(canaries, 0, rng)
     p = audit_recitation(model, grouped + unseen, PARAMS.model_copy(update={"batch": 256}))["p"].dropna().to_numpy()
     assert len(p) == 90
     fresh_orders = np.stack([rng.permutation(c.ids) for c in canaries for _ in range(4)])
-    easy = np.argsort(recital(model, fresh_orders, PARAMS).bits.reshape(90, 4).mean(axis=1))[:30]
+    easy = np.argsort(recital(model, fresh_orders, PARAMS).bits.reshape(90, 4).mean(axis=1))[:18]
     assert (p <= 0.1).sum() <= 17  # binomial, 90 tries of a tenth: beyond in 1 of 200
-    assert (p[easy] <= 0.1).sum() <= 8  # 30 tries: beyond in 1 of 500; against all shuffles alike it would be about 12
+    assert (p[easy] <= 0.1).sum() <= 5  # 18 tries: beyond in 1 of 150; ranked among all shuffles alike it was 8
 
 
 def test_markov_bits_of_independent_letters_by_hand():

@@ -57,7 +57,7 @@ def chain_law(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
 
 
 def chain_bits(law: NDArray[np.float64], written: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Bits a base of (sequences, length) codes under a law of `chain_law`, its first contexts left out, (sequences,)."""
+    """Bits a base of (sequences, length) codes under a law of `chain_law`, first contexts left out, (sequences,)."""
     order = (len(law).bit_length() - 1) // 2  # 4 ** order contexts
     contexts = _words_of(written, order)[:, : written.shape[1] - order]
     return -np.log2(law[contexts, written[:, order:]]).mean(axis=1)
