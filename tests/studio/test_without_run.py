@@ -1,6 +1,7 @@
 """Without a run the page works on the model and the dictionary that come with photo51."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from test_read import unpack
 
 import photo51
 from photo51.shipped import shipped
+from photo51.studio import without_run
 from photo51.studio.app import Studio
 from photo51.studio.serve import opener
 from photo51.types import InputError
@@ -115,3 +117,8 @@ def test_every_module_of_the_page_is_javascript(tmp_path):
             copy.write_bytes(text)
             done = subprocess.run([node, "--check", str(copy)], check=False, capture_output=True, text=True)
             assert done.returncode == 0, done.stderr
+
+
+def test_a_dictionary_without_names_says_so_when_searched():
+    with pytest.raises(InputError, match="none are known"):
+        without_run.search(SimpleNamespace(shelf=None), "tRNA")

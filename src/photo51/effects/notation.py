@@ -12,41 +12,14 @@ from Bio.Data import CodonTable
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.genome.consequence.hgvs import is_mitochondrion
+from photo51.genome.consequence.protein import THREE_LETTERS
 from photo51.genome.genomes import Genomes
 from photo51.types import InputError, Variant
 
 _HGVS = re.compile(r"(?:(\S+):)?([mg])\.([\d,]+)([ACGT]+)>([ACGT]+)", re.IGNORECASE)
 _PLACE = re.compile(r"(\S+?)[:\s]([\d,]+)[:\s]?([ACGT]+)\s*[>/]\s*([ACGT]+)", re.IGNORECASE)
 _PROTEIN = re.compile(r"(\S+?)[\s:]+(?:p\.)?\(?([A-Z*][a-z]{2}|[A-Z*])(\d+)([A-Z*=][a-z]{2}|[A-Z*=])\)?")
-_RESIDUES = dict(
-    zip(
-        [
-            "Ala",
-            "Arg",
-            "Asn",
-            "Asp",
-            "Cys",
-            "Gln",
-            "Glu",
-            "Gly",
-            "His",
-            "Ile",
-            "Leu",
-            "Lys",
-            "Met",
-            "Phe",
-            "Pro",
-            "Ser",
-            "Thr",
-            "Trp",
-            "Tyr",
-            "Val",
-            "Ter",
-        ],
-        "ARNDCQEGHILKMFPSTWYV*",
-        strict=True,
-    )
-)
+_RESIDUES = {name: letter for letter, name in THREE_LETTERS.items()}
 FORMS = "m.3243A>G, NC_000962.3:761155:C>T or katG S315T"
 
 

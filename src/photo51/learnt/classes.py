@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import stats
 
 from photo51.config.learnt import DiffParams
 from photo51.genome.gff import read_lines
@@ -90,7 +91,7 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
         # of a ratio of sums, blocks vary by what is left of them after the mean
         left = sums - mean * bases[used]
         m = used.sum()
-        half = 1.96 * np.sqrt(m / (m - 1) * (left**2).sum()) / bases[used].sum()
+        half = stats.t.ppf(0.975, m - 1) * np.sqrt(m / (m - 1) * (left**2).sum()) / bases[used].sum()
         test = block_t((sums / bases[used])[:, None])
         rows.append(
             {

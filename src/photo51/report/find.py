@@ -12,6 +12,7 @@ import pandas as pd
 
 from photo51 import words
 from photo51.genome.alphabet import decode, encode, reverse_complement
+from photo51.genome.consequence.protein import THREE_LETTERS
 from photo51.report import feature_text
 from photo51.report.sentences import called, label
 from photo51.run.feature import feature_facts
@@ -39,35 +40,6 @@ _FEATURE = re.compile(r"^(?:feature\s+|f)?(\d+)$", re.IGNORECASE)
 _HGVS = re.compile(r"^(?:\S+:)?[mg]\.(\d+)([ACGT]+)>([ACGT]+)$", re.IGNORECASE)
 _PROTEIN = re.compile(r"^(\S+)[\s:]+(?:p\.)?([A-Z*][a-z]{0,2})(\d+)([A-Z*=][a-z]{0,2})$")
 _PLACE = re.compile(r"^(\S+?)[:\s]\s*([\d,]+)(?:\s*(?:-|\.\.|–)\s*([\d,]+))?$")
-_THREE = dict(
-    zip(
-        "ARNDCQEGHILKMFPSTWYV*",
-        [
-            "Ala",
-            "Arg",
-            "Asn",
-            "Asp",
-            "Cys",
-            "Gln",
-            "Glu",
-            "Gly",
-            "His",
-            "Ile",
-            "Leu",
-            "Lys",
-            "Met",
-            "Phe",
-            "Pro",
-            "Ser",
-            "Thr",
-            "Trp",
-            "Tyr",
-            "Val",
-            "Ter",
-        ],
-        strict=True,
-    )
-)
 
 
 class Found(NamedTuple):
@@ -191,7 +163,7 @@ def _carded(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _three(residue: str) -> str:
-    return _THREE.get(residue.upper(), residue.capitalize()) if len(residue) == 1 else residue.capitalize()
+    return THREE_LETTERS.get(residue.upper(), residue.capitalize()) if len(residue) == 1 else residue.capitalize()
 
 
 # ---- sequence

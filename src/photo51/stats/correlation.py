@@ -254,7 +254,7 @@ def _block_overlaps(feature: Spread, mask: Mask, block: int) -> NDArray[np.int64
     norm, size = float(feature.norms[block] * np.sqrt(mask.sizes[block])), transform_size(length)
     if _rounding_bound(norm, size, np.float64) > 0.1:
         raise ArithmeticError(f"rotation: levels too large to round overlaps to integers (norm {norm:.3g})")
-    # errors are a tenth of their bound: thousands of values that all lie this close to integers round to the right ones
+    # a bound below 1/2 alone makes rounding right; the distance found says that the bound was none too small
     if _rounding_bound(norm, size, np.float32) <= _SINGLE:
         rounded, error = _rolled(feature, mask, block, double=False)
         if error <= 0.25:

@@ -47,7 +47,8 @@ def search(bench: Workbench, text: str) -> dict[str, Any]:
         Where no feature is called so.
     """
     shelf, word = bench.shelf, text.lower()
-    table = _evidence(shelf) if shelf is not None else pd.DataFrame(columns=["feature", "label"])
+    nothing = pd.DataFrame(columns=["feature", "label", "annotation"], dtype=str)
+    table = nothing if shelf is None else _evidence(shelf)
     hit = table[
         table["label"].str.lower().str.contains(word, regex=False)
         | table["annotation"].str.lower().str.contains(word.replace(" ", "_"), regex=False)

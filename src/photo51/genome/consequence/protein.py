@@ -11,13 +11,13 @@ from Bio.SeqUtils import IUPACData
 if TYPE_CHECKING:
     from photo51.genome.consequence.coding import ChangedReading
 
-_THREE = {**IUPACData.protein_letters_1to3_extended, "*": "Ter", "X": "Xaa"}
+THREE_LETTERS = {**IUPACData.protein_letters_1to3_extended, "*": "Ter", "X": "Xaa"}
 _FURTHEST = 400
 
 
 def three(letters: str) -> str:
     """Three-letter names of amino acids."""
-    return "".join(_THREE[x] for x in letters)
+    return "".join(THREE_LETTERS[x] for x in letters)
 
 
 def protein_change(reading: ChangedReading, term: str) -> str:

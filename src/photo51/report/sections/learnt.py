@@ -56,10 +56,9 @@ def _words(run: Run, draft: Draft) -> None:
     )
     draft.show(Table("Words the model is expected to write, both strands", heads, rows, note=note))
     far = both[(both["counted"] == 0) & both["reliable"]]
-    draft.answers.append(
-        f"Of {words.count(len(both), 'word')} that were asked for, {len(far)} never occurred in what the model wrote"
-        " and have a rate all the same."
-    )
+    draft.answers.append(f"{words.count(len(both), 'word')} {'was' if len(both) == 1 else 'were'} asked for.")
+    if len(far):
+        draft.answers.append(f"{len(far):,} never occurred in what the model wrote, and have a rate all the same.")
 
 
 def _difference(run: Run, draft: Draft) -> None:
