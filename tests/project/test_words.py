@@ -58,4 +58,4 @@ def test_a_public_name_has_one_home():
             ):
                 homes[node.name].add(path)
     doubled = {name: sorted(paths) for name, paths in homes.items() if len(paths) > 1}
-    assert len(doubled) < 40, doubled
+    assert len(doubled) < 20, doubled

@@ -47,9 +47,9 @@ def base_composition(windows: NDArray[np.uint8]) -> NDArray[np.float64]:
     gc = np.isin(letters, (1, 2)).mean(axis=1)
     words = 4 * letters[:, :-1] + letters[:, 1:]
     share = np.stack([(words == w).mean(axis=1) for w in range(16)], axis=1)
-    turned = np.array([4 * (3 - w % 4) + 3 - w // 4 for w in range(16)])
-    first = [w for w in range(16) if w <= turned[w]]
-    return np.column_stack([gc, ((share + share[:, turned]) / 2)[:, first]])
+    complement = np.array([4 * (3 - w % 4) + 3 - w // 4 for w in range(16)])
+    first = [w for w in range(16) if w <= complement[w]]
+    return np.column_stack([gc, ((share + share[:, complement]) / 2)[:, first]])
 
 
 def without(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from photo51.studio.journal import Journal
 from photo51.types import InputError
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from photo51.interventions.painting import Painting
 
 MOST_TABS, MOST_BASES_HELD, MOST_PAINTINGS = 32, 1_000_000, 200
+Kept = TypeVar("Kept")
 _TAB = re.compile(r"[a-z0-9]{8,40}")
 
 
@@ -48,12 +49,7 @@ class Tab:
         InputError
             For one that this tab does not hold, or no longer.
         """
-        if key not in self.readings:
-            raise InputError(
-                f"reading: need one of this page ({len(self.readings)} held), got {key!r}; read the sequence again"
-            )
-        self.readings.move_to_end(key)
-        return self.readings[key]
+        return _newest(self.readings, key, "reading", "read the sequence")
 
     def hold(self, key: str, painting: Held) -> None:
         """Hold a painting; the oldest go where there are too many."""
@@ -70,12 +66,15 @@ class Tab:
         InputError
             For one that this tab does not hold, or no longer.
         """
-        if key not in self.paintings:
-            raise InputError(
-                f"painting: need one of this page ({len(self.paintings)} held), got {key!r}; paint it again"
-            )
-        self.paintings.move_to_end(key)
-        return self.paintings[key]
+        return _newest(self.paintings, key, "painting", "paint it")
+
+
+def _newest(held: OrderedDict[str, Kept], key: str, what: str, do: str) -> Kept:
+    """What is held by a key, which makes it the newest."""
+    if key not in held:
+        raise InputError(f"{what}: need one of this page ({len(held)} held), got {key!r}; {do} again")
+    held.move_to_end(key)
+    return held[key]
 
 
 class Tabs:
