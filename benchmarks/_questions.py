@@ -106,7 +106,10 @@ def annotation(kind: str) -> Ask:
         grades = own.assign(order=own["grade"].map({"weak": 1, "moderate": 2, "strong": 3}))
         best = grades.groupby("feature")["order"].max()
         if best.empty:  # then that is the answer
-            return not reader.listed() and "no feature of this run is named after it or close to it" in told, told
+            pairs = reader.run.need("enrichment")
+            pairs = pairs[(pairs["annotation"] == kind) & (pairs["q"] <= 0.05)].sort_values(["q", "feature"])
+            linked = list(dict.fromkeys(pairs["feature"]))
+            return ("associated with it" in told) == bool(linked) and set(reader.listed()[:5]) <= set(linked), told
         listed = [f for f in reader.listed() if f in best.index]
         order = [int(best[f]) for f in listed]
         right = set(listed) == set(best.index) and order == sorted(order, reverse=True)

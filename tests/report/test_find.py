@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from synthetic_run import MEANING
 
+from photo51.report import atlas_search
 from photo51.report.find import _annotation, find
 from photo51.types import InputError
 
@@ -72,7 +73,9 @@ def test_a_feature_and_what_nothing_is_called(run):
         find(run, "nosuchthing")
 
 
-def test_a_class_that_no_feature_is_called_after_leads_to_what_is_associated_with_it():
+@pytest.fixture
+def unnamed_class():
+    """A run in which no feature is called after tRNA, and two are associated with it."""
     enrichment = pd.DataFrame(
         {
             "feature": [7, 8, 9, 7],
@@ -82,18 +85,33 @@ def test_a_class_that_no_feature_is_called_after_leads_to_what_is_associated_wit
             "log2_fold": [2.0, 3.0, 9.0, 1.0],
             "p_rot": [1e-4, 1e-9, 0.0, 0.0],
             "q": [0.01, 1e-6, 0.0, 0.0],
-            "q_adj_comp": [0.5, 0.04, 0.0, 0.0],
+            "q_adj_comp": [0.04, 0.5, 0.0, 0.0],
             "n_intervals": [58, 58, 3, 7],
         }
     )
-    names = pd.DataFrame({"annotation": ["CDS"], "feature": [1]})
-    run = SimpleNamespace(
+    names = pd.DataFrame(
+        {"annotation": ["CDS", "rRNA"], "feature": [1, 7], "strand": "sense", "grade": ["strong", "weak"]}
+    )
+    return SimpleNamespace(
         table={"names": names, "enrichment": enrichment}.get,
         genomes=SimpleNamespace(annotations=lambda: pd.DataFrame({"kind": ["tRNA", "rRNA", "CDS"]})),
     )
-    found = _annotation(run, "tRNA")
+
+
+def test_a_class_that_no_feature_is_called_after_leads_to_what_is_associated_with_it(unnamed_class):
+    found = _annotation(unnamed_class, "tRNA")
     assert found.title.endswith(
         "no feature is named after it or close to it; 2 features associated with it (q ≤ 0.05), 1 beyond composition"
     )
     assert found.table["feature"].tolist() == [8, 7]
     assert found.table["q"].tolist() == [1e-6, 0.01]
+
+
+def test_the_atlas_knows_the_same_associations_below_all_evidence(unnamed_class):
+    known = atlas_search.evidence(unnamed_class, np.array([1, 7, 8, 9]))
+    graded = {(r, text.split()[0]): g for r, text, g in zip(known["row"], known["label"], known["grade"], strict=True)}
+    assert graded[0, "coding"] == 3
+    assert graded[1, "rrna"] == 1  # a class with evidence keeps to it
+    assert 0.7 < graded[1, "trna"] < 0.75  # beyond composition
+    assert 0.4 < graded[2, "trna,"] <= 0.5  # antisense; composition explains it
+    assert len(graded) == 4

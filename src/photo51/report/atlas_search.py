@@ -10,10 +10,13 @@ import pandas as pd
 
 from photo51.report.atlas_files import rounded
 from photo51.report.sentences import label
+from photo51.run.known import ASSOCIATED, associated
 from photo51.run.opened import Run
 
 GRADES = {"weak": 1, "moderate": 2, "strong": 3}  # 0: nothing names it
 MOST_BASES, MOST_VARIANTS = 8_000_000, 20_000  # beyond these a page of text grows too large to open
+MOST_LINKED = 1_000  # associations listed of a class that no feature is called after
+_LINK = ["feature", "annotation", "strand", "grade"]
 _PREFIX = r"^(?:gene|cds|rna)-"
 
 
@@ -59,19 +62,28 @@ def scored_intervals(run: Run) -> Mapping[str, list[Any]]:
 def evidence(run: Run, ids: np.ndarray) -> Mapping[str, list[Any]]:
     """Every annotation that some evidence gives a feature, weak evidence included: `row` of the feature, `label`,
     `grade`.
+
+    Classes that no feature is called after or close to have the features associated with them, best first by grades
+    that fall from 0.75, where composition does not explain them, and from 0.5.
     """
     table = run.table("names")
     if table is None:
         return {"row": [], "label": [], "grade": []}
     row_of = {int(f): i for i, f in enumerate(ids)}
-    of_features = table[table["feature"].isin(list(row_of))]
+    kinds = set(run.genomes.annotations()["kind"].astype(str)) - set(table["annotation"])
+    linked = associated(run, kinds)
+    linked = linked[linked.groupby("annotation").cumcount() < MOST_LINKED]
+    grades = np.where(linked["q_adj_comp"] <= ASSOCIATED, 0.75, 0.5) - 1e-6 * np.arange(len(linked))
+    named = table.assign(grade=table["grade"].map(GRADES))
+    both = pd.concat([named[_LINK], linked.assign(grade=grades)[_LINK]], ignore_index=True)
+    of_features = both[both["feature"].isin(list(row_of))]
     return {
         "row": [row_of[int(f)] for f in of_features["feature"]],
         "label": [
             f"{label(str(a), str(s))} {str(a).replace('_', ' ')}".lower()
             for a, s in zip(of_features["annotation"], of_features["strand"], strict=True)
         ],
-        "grade": [GRADES[str(g)] for g in of_features["grade"]],
+        "grade": of_features["grade"].astype(float).tolist(),
     }
 
 

@@ -16,13 +16,12 @@ from photo51.genome.consequence.protein import THREE_LETTERS
 from photo51.report import feature_text
 from photo51.report.sentences import called, label
 from photo51.run.feature import feature_facts
-from photo51.run.known import closest
+from photo51.run.known import ASSOCIATED, associated, closest
 from photo51.run.opened import Run
 from photo51.types import STRANDS, InputError, feature_number
 
 MOST = 25  # rows printed
 MIN_SEQUENCE = 12  # letters from which on A, C, G, T are a sequence and no name
-ALPHA = 0.05  # q up to which an association is listed
 _GENES = (
     "gene",
     "pseudogene",
@@ -300,15 +299,13 @@ def _along(run: Run, genome: str, chrom: str, start: int, end: int, strand: str 
 def _associated(run: Run, matching: Sequence[str], title: str) -> Found:
     """Features associated with classes that no feature is close to, by the circular-shift test, best first."""
     nothing = "no feature is named after it or close to it"
-    enrichment = run.table("enrichment")
-    if enrichment is None:
+    hits = associated(run, matching)
+    if hits.empty:
         return Found(f"{title}; {nothing}", pd.DataFrame())
-    tested = enrichment[enrichment["annotation"].isin(matching) & (enrichment["status"] == "tested")]
-    hits = tested[tested["q"] <= ALPHA].sort_values(["p_rot", "feature"], kind="stable")
-    beyond = hits.loc[hits["q_adj_comp"] <= ALPHA, "feature"].nunique()
+    beyond = hits.loc[hits["q_adj_comp"] <= ASSOCIATED, "feature"].nunique()
     answer = (
-        f"{title}; {nothing}; {words.count(hits['feature'].nunique(), 'feature')} associated with it (q ≤ {ALPHA:g}),"
-        f" {beyond:,} beyond composition"
+        f"{title}; {nothing}; {words.count(hits['feature'].nunique(), 'feature')} associated with it"
+        f" (q ≤ {ASSOCIATED:g}), {beyond:,} beyond composition"
     )
     table = pd.DataFrame(
         {

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from photo51.io.contracts.enrichment import NAMES
+from photo51.io.contracts.enrichment import ENRICHMENT, NAMES
 from photo51.run.opened import Run
 from photo51.run.places import Reads
 
@@ -173,6 +173,21 @@ def names(run: Run) -> pd.DataFrame:
     """The name of each feature that has one, indexed by feature."""
     best = closest(run)
     return best[best["named"].astype(bool)]
+
+
+ASSOCIATED = 0.05  # largest q of an association that is listed
+
+
+def associated(run: Run, annotations: Collection[str]) -> pd.DataFrame:
+    """Pairs of features with annotation classes by the circular-shift test alone, q up to `ASSOCIATED`, best first.
+
+    Composition may explain them (`q_adj_comp`): they are no names and no evidence for one.
+    """
+    table = run.table("enrichment")
+    if table is None:
+        return ENRICHMENT.empty()
+    tested = table[table["annotation"].isin(list(annotations)) & (table["status"] == "tested")]
+    return tested[tested["q"] <= ASSOCIATED].sort_values(["p_rot", "feature"], kind="stable")
 
 
 def replication_checks(run: Run) -> pd.DataFrame | None:

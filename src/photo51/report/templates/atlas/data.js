@@ -155,5 +155,6 @@ const search = text => {
   for (let row = 0; row < N; row++) if (!grade.has(row) && words.every(w => HAY[row].includes(w))) grade.set(row, 0);
   const rows = [...grade.keys()].sort((a, b) => grade.get(b) - grade.get(a) || (COL.score[b] || 0) - (COL.score[a] || 0) || a - b);
   const strong = rows.filter(r => grade.get(r) > 1).length, weak = rows.filter(r => grade.get(r) === 1).length;
-  return { rows: Uint32Array.from(rows), said: strong + weak ? `${strong} with a name, ${weak} with weak evidence, best first` : rows.length ? "" : "no feature of this run is named after it or close to it; `photo51 find` lists features associated with it", ranked: strong + weak > 0 };
+  const linked = rows.filter(r => grade.get(r) > 0 && grade.get(r) < 1).length, beyond = rows.filter(r => grade.get(r) > .5 && grade.get(r) < 1).length;
+  return { rows: Uint32Array.from(rows), said: strong + weak ? `${strong} with a name, ${weak} with weak evidence, best first` : linked ? `no feature is named after it or close to it; ${linked} are associated with it (q \u2264 0.05), ${beyond} of them beyond composition` : rows.length ? "" : "no feature of this run is named after it, close to it or associated with it", ranked: strong + weak + linked > 0 };
 };
