@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 
 from benchmarks._previous_adjusted import previous_test
 from benchmarks.planted.features import SHAPES, PlantedGenome, null_feature, planted_feature, planted_genome
-from photo51.enrichment.composition import Content, composition_terms, content, kmer_length
-from photo51.enrichment.tracks import levelled, rotated
+from photo51.enrichment.annotations.composition import Content, composition_terms, content, kmer_length
+from photo51.enrichment.association.tracks import levelled, rotated
 from photo51.stats.additive import projected
 from photo51.stats.correlation import Mask
 from photo51.stats.covariance import even_blocks

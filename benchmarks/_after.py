@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks._shipped import mitochondrion
-from photo51.biomarkers.discrimination import wins
+from photo51.biomarkers.contrasts.discrimination import wins
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.score import SiteOnly
 from photo51.effects.scoring import AlleleEffect, AlleleRead, Scorer
 from photo51.effects.windows import AlleleReading, batches, focus, places, readings
-from photo51.genome.genomes import Genomes
-from photo51.genome.variants import read_variants
-from photo51.model.adapters import DnaModel
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.variants.files import read_variants
+from photo51.model.families.adapters import DnaModel
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.types import STRANDS
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from photo51 import theme
-from photo51.report.atlas_files import Index
+from photo51.report.atlas.files import Index
 
 KINDS = (
     ("start codon", 0), ("stop codon", 0), ("tRNA", 1), ("rRNA", 1), ("coding sequence", 2), ("codon position 1", 2), ("ribosome-binding site", 3),

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sklearn.cluster import HDBSCAN, spectral_clustering
 
-from photo51.geometry.clusters import by_size, leiden, strongest_edges
-from photo51.geometry.couplings import precision_couplings, pseudolikelihood, strongest_partners
-from photo51.geometry.relations import Pairs, cosine
-from photo51.geometry.tokens import Firing
+from photo51.geometry.relations.clusters import by_size, leiden, strongest_edges
+from photo51.geometry.relations.coactivity import Pairs, cosine
+from photo51.geometry.relations.couplings import precision_couplings, pseudolikelihood, strongest_partners
+from photo51.geometry.relations.tokens import Firing
 
 
 class Evidence(NamedTuple):

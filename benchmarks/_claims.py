@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from photo51 import words
 from photo51.genome.alphabet import decode
-from photo51.report.feature_text import known_sentence
+from photo51.report.elements.feature_text import known_sentence
 from photo51.run.feature import FeatureReader
 from photo51.run.known import Known
 from photo51.run.opened import Run

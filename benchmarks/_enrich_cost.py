@@ -21,8 +21,8 @@ from benchmarks._null_worlds import annotation_table, codes, inputs_of
 from benchmarks._previous_enrich import previous
 from benchmarks.planted.features import planted_genome
 from photo51.config.enrichment import EnrichParams
-from photo51.enrichment.enrich_stage import Enrichment, enrich_shard
-from photo51.enrichment.inputs import Inputs
+from photo51.enrichment.annotations.inputs import Inputs
+from photo51.enrichment.association.stage import Enrichment, enrich_shard
 
 SHARDS = 2
 _LOOSE = ("z_rot", "n_eff", "or_lo", "or_hi", "p_rot", "p_depleted")  # follow from variances of the screen

@@ -8,11 +8,11 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.design import Reading
-from photo51.enrichment.few import Axis, judged
-from photo51.enrichment.instances import levels_of
-from photo51.genome.workspace import Workspace
+from photo51.enrichment.annotations.classes import AnnotationClass
+from photo51.enrichment.annotations.design import Reading
+from photo51.enrichment.concepts.few import Axis, judged
+from photo51.enrichment.concepts.instances import levels_of
+from photo51.genome.axis.workspace import Workspace
 
 BLOCK, N_BLOCKS, N_FEATURES, N_INSTANCES, LENGTH = 2_000, 40, 24, 6, 300
 

@@ -15,9 +15,9 @@ import torch
 from numpy.typing import NDArray
 
 from photo51.io.files import atomic, content_hash
-from photo51.model.adapters import load_model
-from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.training_pass import TrainingPass
+from photo51.model.families.adapters import load_model
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.pretraining.step import TrainingPass
 
 log = logging.getLogger(__name__)
 STORE = Path("results/bench/models")

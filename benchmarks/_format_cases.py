@@ -18,11 +18,11 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from photo51.config.genome import GenomeParams
+from photo51.genome.axis.genomes import Genomes
 from photo51.genome.consequence import consequences
-from photo51.genome.genomes import Genomes
-from photo51.genome.prepare import prepare
-from photo51.genome.variant_windows import check_reference
-from photo51.genome.variants import read_variants
+from photo51.genome.preparation.prepare import prepare
+from photo51.genome.variants.files import read_variants
+from photo51.genome.variants.windows import check_reference
 from photo51.types import InputError
 
 PARAMS = GenomeParams(block=256, gap=16, core=128, warmup=16, min_context=0, shard=4096)

@@ -15,8 +15,8 @@ import numpy as np
 from benchmarks._format_cases import problems
 from benchmarks._gffread import compare, gffread_is_there
 from photo51.config.genome import GenomeParams
-from photo51.genome.gff import read_gff
-from photo51.genome.prepare import prepare
+from photo51.genome.formats.gff import read_gff
+from photo51.genome.preparation.prepare import prepare
 
 CASES = Path("tests/genome/cases")
 ECOLI = Path("resources/ecoli_k12")

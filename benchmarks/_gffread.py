@@ -12,7 +12,7 @@ from Bio.Seq import Seq
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
 from photo51.genome.alphabet import decode
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 
 
 class Compared(NamedTuple):

@@ -33,8 +33,8 @@ def small_model(folder: Path) -> Path:
     """Write a model of two blocks with random weights to `folder/model`."""
     import torch
 
-    from photo51.model.checkpoints import fresh
-    from photo51.model.configuration import StripedHyenaConfig
+    from photo51.model.checkpoints.folder import fresh
+    from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 
     torch.set_num_threads(1)
     config: Any = StripedHyenaConfig(**_SMALL)  # type: ignore[arg-type]
@@ -48,9 +48,9 @@ def chain(sheet: Path, model: Path, out: Path, *, shard: int, tokens: int = 16_3
     from photo51.activations.store import ActivationStore
     from photo51.codes import gather
     from photo51.features.encode import encode_store
-    from photo51.genome.prepare import prepare
-    from photo51.model.adapters import load_model
-    from photo51.sae.training import fit
+    from photo51.genome.preparation.prepare import prepare
+    from photo51.model.families.adapters import load_model
+    from photo51.sae.training.train import fit
 
     sized = GenomeParams(core=1_024, warmup=128, min_context=0, block=4_096, gap=0, shard=shard, homology_bases=None)
     genomes = prepare(sheet, out / "genome", sized)

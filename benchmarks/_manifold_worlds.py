@@ -15,15 +15,15 @@ from benchmarks.planted.manifolds import KINDS, Sample, World, sample, truth, wo
 from benchmarks.planted.tiled import tile
 from photo51.config.geometry import GeometryParams
 from photo51.config.sae import SaeParams
-from photo51.geometry.clusters import by_size, principal_span
-from photo51.geometry.coordinates import circular_agreement
-from photo51.geometry.direct import coordinate_of, subspaces
-from photo51.geometry.manifolds import Geometry, find_manifolds
-from photo51.geometry.points import Missed
-from photo51.geometry.relations import coactivation
-from photo51.geometry.tokens import autocorrelation, firing, in_sequence
+from photo51.geometry.meaning.direct import coordinate_of, subspaces
+from photo51.geometry.relations.clusters import by_size, principal_span
+from photo51.geometry.relations.coactivity import coactivation
+from photo51.geometry.relations.tokens import autocorrelation, firing, in_sequence
+from photo51.geometry.shapes.coordinates import circular_agreement
+from photo51.geometry.shapes.manifolds import Geometry, find_manifolds
+from photo51.geometry.shapes.points import Missed
 from photo51.io.origin import Origin
-from photo51.sae.training import fit
+from photo51.sae.training.train import fit
 
 MIXED = -2
 NAMES = {"circle": "loop", "rippled circle": "loop", "sphere": "sphere", "torus": "torus", "interval": "arc", "tree": "branched"}  # fmt: skip

@@ -37,16 +37,13 @@ from benchmarks._null_worlds import features as columns_of
 from benchmarks.planted.features import PlantedGenome, null_feature, planted_feature, planted_genome
 from photo51.codes import CodesStore
 from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, NoveltyParams
-from photo51.enrichment.concept_stage import evaluated
-from photo51.enrichment.concepts import Evaluation
-from photo51.enrichment.enrich_stage import Enrichment
-from photo51.enrichment.gather import adjusted_rates, calibration, with_families
-from photo51.enrichment.inputs import open_codes
-from photo51.enrichment.ledger import ledger
-from photo51.enrichment.novelty import PASSED
-from photo51.enrichment.novelty_stage import NoveltyEvidence, novelty
-from photo51.enrichment.summary import summarise_concepts
-from photo51.enrichment.verdicts import (
+from photo51.enrichment.annotations.inputs import open_codes
+from photo51.enrichment.association.gather import adjusted_rates, calibration, with_families
+from photo51.enrichment.association.stage import Enrichment
+from photo51.enrichment.concepts.evaluation import Evaluation
+from photo51.enrichment.concepts.stage import evaluated
+from photo51.enrichment.concepts.summary import summarise_concepts
+from photo51.enrichment.concepts.verdicts import (
     any_novel,
     better_than,
     brought_back,
@@ -54,6 +51,9 @@ from photo51.enrichment.verdicts import (
     replicated,
     together,
 )
+from photo51.enrichment.novelty.ranking import PASSED
+from photo51.enrichment.novelty.stage import NoveltyEvidence, novelty
+from photo51.enrichment.replication.ledger import ledger
 from photo51.stats.binomial import clopper_pearson
 
 log = logging.getLogger(__name__)

@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 
 from benchmarks.planted.features import PlantedGenome, null_feature, planted_feature, planted_genome
 from photo51.codes import CodesMeta, CodesStore, gather, write_codes
-from photo51.enrichment.composition import content, kmer_codes
-from photo51.enrichment.inputs import Inputs
-from photo51.genome.workspace import Workspace
+from photo51.enrichment.annotations.composition import content, kmer_codes
+from photo51.enrichment.annotations.inputs import Inputs
+from photo51.genome.axis.workspace import Workspace
 from photo51.io.origin import Origin
 from photo51.types import Strand
 

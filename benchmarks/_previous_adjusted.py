@@ -14,7 +14,7 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from photo51.enrichment.composition import GC_CLASSES, OFFSETS, K, earlier, gc_classes, kmer_codes, local_gc
+from photo51.enrichment.annotations.composition import GC_CLASSES, OFFSETS, K, earlier, gc_classes, kmer_codes, local_gc
 from photo51.stats.additive import Terms, _add, _check, _subtract
 from photo51.stats.covariance import alternate, even_blocks
 from photo51.stats.lanes import WIDTH

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from photo51.enrichment import pairs
-from photo51.enrichment.design import Family
-from photo51.enrichment.tracks import column_track
+from photo51.enrichment.annotations.design import Family
+from photo51.enrichment.association import pairs
+from photo51.enrichment.association.tracks import column_track
 from photo51.stats import additive, correlation, screen, shifted
 from photo51.stats.correlation import Mask, Overlaps, Spread, transform_size
 from photo51.stats.lanes import TOGETHER, WIDTH

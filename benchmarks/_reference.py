@@ -20,7 +20,7 @@ from io import StringIO
 import torch
 from torch import Tensor, nn
 
-from photo51.model.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 
 FOLDERS = "PHOTO51_REFERENCE"
 

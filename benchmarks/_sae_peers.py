@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from benchmarks._sae_planted import Planted
 from photo51.config.sae import SaeParams
-from photo51.sae.training import Training
+from photo51.sae.training.train import Training
 
 
 class Ours:

@@ -19,12 +19,12 @@ from photo51.activations.extract import cores
 from photo51.config.genome import GenomeParams
 from photo51.config.model import ActivationParams
 from photo51.config.sae import SaeParams
-from photo51.genome.genomes import Genomes
-from photo51.genome.prepare import prepare
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.preparation.prepare import prepare
 from photo51.io.origin import Origin
-from photo51.model.adapters import DnaModel, load_model
+from photo51.model.families.adapters import DnaModel, load_model
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
-from photo51.sae.training import fit
+from photo51.sae.training.train import fit
 
 log = logging.getLogger(__name__)
 MODEL, SITE = Path("resources/models/base"), "block.3.out"
@@ -54,8 +54,8 @@ def shipped() -> tuple[DnaModel, SparseAutoencoder]:
 
 def fresh() -> DnaModel:
     """The base architecture with fresh weights."""
-    from photo51.model.configuration import StripedHyenaConfig
-    from photo51.model.modeling import StripedHyenaForCausalLM
+    from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+    from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
     with tempfile.TemporaryDirectory() as folder:
         StripedHyenaForCausalLM(StripedHyenaConfig(block_kinds="smlas")).save_pretrained(folder)

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
-from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.training_pass import TrainingPass, product_path
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.pretraining.step import TrainingPass, product_path
 
 log = logging.getLogger(__name__)
 STAGES = {

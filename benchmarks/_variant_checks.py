@@ -13,12 +13,12 @@ from scipy import sparse, stats
 
 from benchmarks.planted.cohorts import PlantedVariants
 from photo51 import theme
-from photo51.biomarkers.card_layout import overlapping_texts
-from photo51.biomarkers.card_picture import card_picture
-from photo51.biomarkers.cards import CardSubject, make_cards
-from photo51.biomarkers.classify import classify
-from photo51.biomarkers.comparison import Comparison
-from photo51.biomarkers.probes import grouped_folds, prior
+from photo51.biomarkers.cards.evidence import CardSubject, make_cards
+from photo51.biomarkers.cards.layout import overlapping_texts
+from photo51.biomarkers.cards.picture import card_picture
+from photo51.biomarkers.contrasts.classify import classify
+from photo51.biomarkers.contrasts.comparison import Comparison
+from photo51.biomarkers.contrasts.probes import grouped_folds, prior
 from photo51.config.biomarkers import BiomarkersParams, CardsParams, VariantsParams
 from photo51.io.origin import Origin
 from photo51.stats.auc import areas
@@ -127,8 +127,8 @@ def indels(each: int) -> Figures:
     from photo51.effects.length_null import LengthChange, nulls, random_changes
     from photo51.effects.scoring import PlainScorer, Scorer
     from photo51.effects.variants import comparable, variant_effects
-    from photo51.model.adapters import load_model
-    from photo51.model.modeling import StripedHyenaForCausalLM
+    from photo51.model.families.adapters import load_model
+    from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
     model, genomes = load_model("sh2:nano", device="cpu"), mitochondrion()
     params = VariantsParams(window=192, keep=1)

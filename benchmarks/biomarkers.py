@@ -23,16 +23,16 @@ from scipy import sparse
 from benchmarks._variant_checks import card_overlaps, exactness, indels, leak_meter
 from benchmarks.planted.clone import plant_clone
 from benchmarks.planted.cohorts import PlantedVariants, plant_cohort, plant_variants
-from photo51.biomarkers.association import split_genes, test_features
-from photo51.biomarkers.burden import Burden
-from photo51.biomarkers.cards import CardSubject, make_cards
-from photo51.biomarkers.classify import classify
-from photo51.biomarkers.cohort import match, roster
-from photo51.biomarkers.cohort_stage import run_cohort
-from photo51.biomarkers.cohort_tests import discover
-from photo51.biomarkers.comparison import Comparison, compare_classes
-from photo51.biomarkers.distil import distil, try_rules, variant_problem
-from photo51.biomarkers.feasibility import design
+from photo51.biomarkers.cards.evidence import CardSubject, make_cards
+from photo51.biomarkers.cohorts.burden import Burden
+from photo51.biomarkers.cohorts.cohort import match, roster
+from photo51.biomarkers.cohorts.distil import distil, try_rules, variant_problem
+from photo51.biomarkers.cohorts.feasibility import design
+from photo51.biomarkers.cohorts.stage import run_cohort
+from photo51.biomarkers.cohorts.tests import discover
+from photo51.biomarkers.contrasts.association import split_genes, test_features
+from photo51.biomarkers.contrasts.classify import classify
+from photo51.biomarkers.contrasts.comparison import Comparison, compare_classes
 from photo51.config.biomarkers import (
     BiomarkersParams,
     CardsParams,
@@ -40,7 +40,7 @@ from photo51.config.biomarkers import (
     DistilParams,
     VariantsParams,
 )
-from photo51.genome.variants import read_variants
+from photo51.genome.variants.files import read_variants
 from photo51.io import provenance, read_table
 from photo51.io.contracts.biomarkers import CARRIERS, CLASSIFIERS
 from photo51.stats.multiple import benjamini_hochberg
@@ -213,7 +213,7 @@ def scoring(n: int) -> Figures:
         log.warning("score_10k_vcf_seconds: not measured, %s is absent", MITOCHONDRION)
         return {"score_10k_vcf_seconds": None}
     from photo51.effects.score import opened_genome, score_file
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     table = pd.read_csv(MITOCHONDRION / "variants.tsv.gz", sep="\t", dtype=str)
     rows = np.sort(np.random.default_rng(51).permutation(len(table))[:n])
@@ -232,7 +232,7 @@ def scoring(n: int) -> Figures:
 def bases_after(each: int) -> Figures:
     """What reading fewer bases after a variant costs in accuracy, nano model (`benchmarks._after`)."""
     from benchmarks._after import measure_after
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     return measure_after(load_model("sh2:nano", device="cpu"), each)
 
@@ -260,7 +260,7 @@ def reading(n: int) -> Figures:
     from benchmarks._shipped import mitochondrion, shipped
     from photo51.effects.scoring import Scorer
     from photo51.effects.windows import batches, places, readings
-    from photo51.model.modeling import StripedHyenaForCausalLM
+    from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
     model, dictionary = shipped()
     assert isinstance(model.model, StripedHyenaForCausalLM)

@@ -20,13 +20,13 @@ from benchmarks.memory import COPIES, LENGTH, STEPS
 from benchmarks.planted.worlds import contaminants_world, copies_world, ecoli_windows, random_word
 from photo51.config.debug_data import DebugDataParams
 from photo51.genome.alphabet import decode
-from photo51.genome.fasta import Record, read_fasta, record
-from photo51.learnt.corpora import GENOME, dictionary_for
-from photo51.learnt.debugging import CorpusReading, Debugged, debug_data, read_corpus
-from photo51.learnt.disparity import cluster_values, feature_clusters
-from photo51.learnt.record_reading import own_writing, see
-from photo51.learnt.traces import repeated_words
-from photo51.model.adapters import DnaModel, load_model
+from photo51.genome.formats.fasta import Record, read_fasta, record
+from photo51.learnt.data.corpora import GENOME, dictionary_for
+from photo51.learnt.data.debugging import CorpusReading, Debugged, debug_data, read_corpus
+from photo51.learnt.data.disparity import cluster_values, feature_clusters
+from photo51.learnt.data.record_reading import own_writing, see
+from photo51.learnt.data.traces import repeated_words
+from photo51.model.families.adapters import DnaModel, load_model
 from photo51.sae.dictionary import Dictionary
 from photo51.shipped import shipped_folder
 

@@ -18,14 +18,14 @@ import pandas as pd
 from benchmarks._fine_tuning import fine_tune
 from benchmarks.planted.worlds import DOSES, World, ecoli_windows, random_word, words_world
 from photo51.config.learnt import DiffParams, WordsParams
-from photo51.learnt.amplify import amplified_rates
-from photo51.learnt.diff import next_base_laws
-from photo51.learnt.gate import gate
+from photo51.learnt.diff.compare import next_base_laws
+from photo51.learnt.diff.gate import gate
 from photo51.learnt.opening import opener
-from photo51.learnt.patterns import Event, iupac_event
-from photo51.model.adapters import load_model
-from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.native import Native
+from photo51.learnt.words.amplify import amplified_rates
+from photo51.learnt.words.patterns import Event, iupac_event
+from photo51.model.families.adapters import load_model
+from photo51.model.families.native import Native
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
 log = logging.getLogger(__name__)
 LENGTH, RECORDS, WORD = 1_024, 600, 16

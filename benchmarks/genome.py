@@ -18,10 +18,10 @@ import pandas as pd
 from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.config.genome import GenomeParams
 from photo51.genome.alphabet import decode
+from photo51.genome.axis.genomes import Genomes, Window
+from photo51.genome.axis.masks import annotation_masks
 from photo51.genome.consequence import consequences
-from photo51.genome.genomes import Genomes, Window
-from photo51.genome.masks import annotation_masks
-from photo51.genome.prepare import prepare
+from photo51.genome.preparation.prepare import prepare
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:

@@ -26,22 +26,22 @@ from photo51.config.interventions import (
     TrialParams,
     UnitParams,
 )
-from photo51.genome.genomes import Genomes
-from photo51.interventions.attribution import agreement, attribute, spearman, term
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.canvas import Canvas, Paint
-from photo51.interventions.dictionary import Instrument, LinearDictionary, activations, measure_units
-from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.generate import Stream, generate
+from photo51.genome.axis.genomes import Genomes
+from photo51.interventions.attribution.contributions import agreement, attribute, spearman, term
+from photo51.interventions.attribution.targets import NextBaseTarget
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument, LinearDictionary, activations, measure_units
+from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.opening import coding_sequences, reference_windows
-from photo51.interventions.oracles import codon_table, oracles
-from photo51.interventions.painting import overlap, paint, read_track
-from photo51.interventions.rule_set import compile_rules
-from photo51.interventions.rules import offline_holds, write_with_rules
-from photo51.interventions.screen import proposals, screen
-from photo51.interventions.steer import steer
-from photo51.interventions.targets import NextBaseTarget
-from photo51.interventions.trial import trial
+from photo51.interventions.steering.screen import proposals, screen
+from photo51.interventions.steering.steer import steer
+from photo51.interventions.steering.trial import trial
+from photo51.interventions.writing.canvas import Canvas, Paint
+from photo51.interventions.writing.generate import Stream, generate
+from photo51.interventions.writing.painting import overlap, paint, read_track
+from photo51.interventions.writing.rule_set import compile_rules
+from photo51.interventions.writing.rules import offline_holds, write_with_rules
+from photo51.interventions.writing.scorers import codon_table, oracles
 from photo51.types import Interval
 
 log = logging.getLogger(__name__)

@@ -21,12 +21,12 @@ from scipy.sparse import csr_matrix
 
 from benchmarks._manifold_worlds import SIDE_BY_SIDE, Score, long_runs, score, settings, tiled, trained
 from photo51.config.sae import SaeParams
-from photo51.geometry import shape
-from photo51.geometry.clusters import module_graph, stable_partition
-from photo51.geometry.couplings import precision_couplings
-from photo51.geometry.points import activity
-from photo51.geometry.relations import coactivation
-from photo51.geometry.tokens import Tokens, autocorrelation, firing, in_sequence
+from photo51.geometry.relations.clusters import module_graph, stable_partition
+from photo51.geometry.relations.coactivity import coactivation
+from photo51.geometry.relations.couplings import precision_couplings
+from photo51.geometry.relations.tokens import Tokens, autocorrelation, firing, in_sequence
+from photo51.geometry.shapes import shape
+from photo51.geometry.shapes.points import activity
 
 log = logging.getLogger(__name__)
 Figures = dict[str, float | int | None]

@@ -18,10 +18,10 @@ from benchmarks._fine_tuning import fine_tune
 from benchmarks.planted.worlds import copies_world, ecoli_windows, random_word
 from photo51.config.memory import MemoryParams, PruneParams
 from photo51.genome.alphabet import encode
-from photo51.learnt.memory import Recitable, audit_recitation, canary_references
-from photo51.learnt.pruning import Forget, prune, split_windows
-from photo51.model.adapters import load_model
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.learnt.memory.exposure import Recitable, audit_recitation, canary_references
+from photo51.learnt.memory.pruning import Forget, prune, split_windows
+from photo51.model.families.adapters import load_model
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
 log = logging.getLogger(__name__)
 COPIES = (512, 256, 128, 64, 32, 256)

@@ -28,15 +28,15 @@ from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.activations.extract import extract
 from photo51.config.genome import GenomeParams
 from photo51.config.model import ActivationParams
-from photo51.genome.prepare import prepare
-from photo51.model.cache import HyenaCache
-from photo51.model.checkpoints import shipped_model
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.native import Native
-from photo51.model.presets import PRESETS
-from photo51.model.selftest import CARD
+from photo51.genome.preparation.prepare import prepare
+from photo51.model.checkpoints.folder import shipped_model
+from photo51.model.checkpoints.presets import PRESETS
+from photo51.model.families.native import Native
+from photo51.model.families.selftest import CARD
 from photo51.model.sites import Sites
+from photo51.model.stripedhyena.cache import HyenaCache
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)

@@ -29,8 +29,8 @@ from benchmarks._questions import answers
 from benchmarks._variant_checks import card_overlaps
 from benchmarks.biomarkers import PARAMS, as_effects
 from benchmarks.planted.cohorts import plant_variants
-from photo51.biomarkers.comparison import compare_classes
-from photo51.report.atlas_files import write_atlas
+from photo51.biomarkers.contrasts.comparison import compare_classes
+from photo51.report.atlas.files import write_atlas
 from photo51.run.opened import Run
 
 log = logging.getLogger(__name__)

@@ -129,7 +129,7 @@ def _plain(bench: Any, prompt: str, length: int) -> None:
     """Plain cached generation of as many sequences as the studio writes side by side."""
     from photo51.config.interventions import SamplingParams
     from photo51.genome.alphabet import encode
-    from photo51.interventions.generate import generate
+    from photo51.interventions.writing.generate import generate
 
     generate(bench.instrument.model, np.tile(encode(prompt), (3, 1)), length, sampling=SamplingParams())
 

@@ -18,8 +18,8 @@ from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
 from benchmarks.planted.worlds import random_word
 from photo51.config.interventions import SamplingParams
 from photo51.config.learnt import WordsParams
-from photo51.learnt.patterns import Event, iupac_event
-from photo51.learnt.words import Opener, rollouts, words
+from photo51.learnt.words.patterns import Event, iupac_event
+from photo51.learnt.words.rates import Opener, rollouts, words
 
 ORDER, LENGTH, ROLLOUTS = 5, 400, 16
 

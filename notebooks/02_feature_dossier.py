@@ -26,8 +26,9 @@ window = 0  # which of its strongest places to read base by base; 0 is the stron
 # %%
 from pathlib import Path
 
-from photo51.report import feature_text, show
-from photo51.report.blocks import Note
+from photo51.report import show
+from photo51.report.elements import feature_text
+from photo51.report.elements.blocks import Note
 from photo51.report.notebooks import setup
 from photo51.run.feature import feature_facts
 from photo51.run.known import best_named

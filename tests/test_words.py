@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from photo51 import words
-from photo51.report.blocks import (
+from photo51.report.elements.blocks import (
     Claim,
     Claims,
     Figure,
@@ -17,8 +17,8 @@ from photo51.report.blocks import (
     slug,
     used_terms,
 )
-from photo51.report.glossary import TERMS
-from photo51.report.svg import Markup, inline, logo_svg
+from photo51.report.elements.glossary import TERMS
+from photo51.report.elements.svg import Markup, inline, logo_svg
 
 THIN, MINUS = "\u202f", "\u2212"
 

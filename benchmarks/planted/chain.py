@@ -10,7 +10,7 @@ from photo51.genome.alphabet import codes
 
 
 class MarkovStream:
-    """Sequences of a chain of some order, as `photo51.learnt.forced.NextBase`."""
+    """Sequences of a chain of some order, as `photo51.learnt.words.forced.NextBase`."""
 
     def __init__(self, chance: np.ndarray, context: np.ndarray):
         self.chance, self.context = chance, context  # (4 ** order, 4), (sequences,)

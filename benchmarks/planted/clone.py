@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from photo51.biomarkers.burden import Alleles, Burden
+from photo51.biomarkers.cohorts.burden import Alleles, Burden
 
 CONSEQUENCES = ("missense", "synonymous", "stop_gained")
 SUBLINEAGE = 60

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from photo51.config.genome import AnnotationParams
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.genome.annotate import Annotator
-from photo51.genome.fasta import Record
-from photo51.genome.features import Feature, Part
-from photo51.genome.genbank_links import link_genbank
-from photo51.genome.sources import Contig, settled
-from photo51.genome.transcripts import Assembler
+from photo51.genome.annotation.features import Feature, Part
+from photo51.genome.annotation.transcripts import Assembler
+from photo51.genome.formats.fasta import Record
+from photo51.genome.formats.genbank_links import link_genbank
+from photo51.genome.preparation.annotate import Annotator
+from photo51.genome.preparation.sources import Contig, settled
 from photo51.io import atomic
 
 TFBS = "TGTGAATTCACA"
@@ -41,7 +41,7 @@ class Planted(NamedTuple):
     contig
         Name, bases and features, circular, genetic code 11.
     annotations
-        Contract `ANNOTATIONS`, by the rules of `photo51.genome.annotate` from the planted features alone.
+        Contract `ANNOTATIONS`, by the rules of `photo51.genome.preparation.annotate` from the planted features alone.
     features
         What was planted, as records of a file.
     """

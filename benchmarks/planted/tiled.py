@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix, vstack
 from scipy.spatial.distance import cdist
 
 from benchmarks.planted.manifolds import Sample, Source, World
-from photo51.geometry.points import landmarks
+from photo51.geometry.shapes.points import landmarks
 
 
 class Dictionary(NamedTuple):

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.genome.fasta import read_fasta
+from photo51.genome.formats.fasta import read_fasta
 from photo51.shipped import shipped_folder
 
 DOSES = {"hidden": 500, "visible": 3_000}

@@ -5,13 +5,13 @@ import pandas as pd
 import torch
 
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.genome.blocks import cut_blocks
-from photo51.genome.genomes import window_sequence
-from photo51.genome.reading import reading, scored_stretches
-from photo51.genome.windows import windows
-from photo51.genome.workspace import Workspace
-from photo51.model.adapters import ModelReading, ModelSpec
-from photo51.model.spans import base_tokens
+from photo51.genome.axis.blocks import cut_blocks
+from photo51.genome.axis.genomes import window_sequence
+from photo51.genome.axis.reading import reading, scored_stretches
+from photo51.genome.axis.windows import windows
+from photo51.genome.axis.workspace import Workspace
+from photo51.model.families.adapters import ModelReading, ModelSpec
+from photo51.model.families.spans import base_tokens
 
 SITE = "block.0.out"
 

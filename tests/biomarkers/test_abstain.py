@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.biomarkers.abstain import Conformal, conformal_table, reach_table
+from photo51.biomarkers.cards.abstain import Conformal, conformal_table, reach_table
 
 
 def test_p_of_each_class_by_hand():

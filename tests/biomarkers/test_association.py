@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from photo51.biomarkers.association import audited_tests, split_genes, test_features
+from photo51.biomarkers.contrasts.association import audited_tests, split_genes, test_features
 from photo51.config.biomarkers import BiomarkersParams
 
 from .toy import PARAMS, comparison_of, planted

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from scipy import sparse, stats
 
-from photo51.biomarkers.burden import genome_burden, rank_normal, variant_burden
-from photo51.genome.variants import Genotypes
-from photo51.genome.workspace import Workspace
+from photo51.biomarkers.cohorts.burden import genome_burden, rank_normal, variant_burden
+from photo51.genome.axis.workspace import Workspace
+from photo51.genome.variants.files import Genotypes
 from photo51.io.contracts.genome import REFUSED_VARIANTS
 from photo51.types import InputError
 

@@ -10,10 +10,7 @@ import pytest
 from scipy import sparse
 
 from photo51 import theme
-from photo51.biomarkers.card_files import file_name, verify_card, write_cards
-from photo51.biomarkers.card_layout import overlapping_texts
-from photo51.biomarkers.card_picture import card_picture
-from photo51.biomarkers.cards import (
+from photo51.biomarkers.cards.evidence import (
     BANNER,
     Calibrator,
     CardSubject,
@@ -22,8 +19,11 @@ from photo51.biomarkers.cards import (
     make_cards,
     most_likely,
 )
-from photo51.biomarkers.classify import classify
-from photo51.biomarkers.known import FeatureCard, read_known
+from photo51.biomarkers.cards.files import file_name, verify_card, write_cards
+from photo51.biomarkers.cards.known import FeatureCard, read_known
+from photo51.biomarkers.cards.layout import overlapping_texts
+from photo51.biomarkers.cards.picture import card_picture
+from photo51.biomarkers.contrasts.classify import classify
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, write_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS

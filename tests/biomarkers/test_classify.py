@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from photo51.biomarkers.classify import classify
-from photo51.biomarkers.frequency import frequency_named, refuse_frequency
+from photo51.biomarkers.contrasts.classify import classify
+from photo51.biomarkers.contrasts.frequency import frequency_named, refuse_frequency
 from photo51.config.biomarkers import BiomarkersParams
 from photo51.types import InputError
 

@@ -9,13 +9,13 @@ import pytest
 from scipy import sparse
 
 from benchmarks.planted.clone import plant_clone
-from photo51.biomarkers import lock
-from photo51.biomarkers.burden import Alleles, Burden
-from photo51.biomarkers.carriers import baselines, carriers, carriers_verdict, shares
-from photo51.biomarkers.cohort import roster
-from photo51.biomarkers.cohort_stage import External, Validation, run_cohort
-from photo51.biomarkers.distil_stage import run_distil_cohort
-from photo51.biomarkers.feasibility import design
+from photo51.biomarkers.cohorts import lock
+from photo51.biomarkers.cohorts.burden import Alleles, Burden
+from photo51.biomarkers.cohorts.carriers import baselines, carriers, carriers_verdict, shares
+from photo51.biomarkers.cohorts.cohort import roster
+from photo51.biomarkers.cohorts.distil_stage import run_distil_cohort
+from photo51.biomarkers.cohorts.feasibility import design
+from photo51.biomarkers.cohorts.stage import External, Validation, run_cohort
 from photo51.config.biomarkers import CohortParams, DistilParams
 from photo51.io import provenance, read_table
 from photo51.io.contracts.biomarkers import ASSOCIATIONS, CARRIERS, FEASIBILITY, LEVELS
@@ -113,8 +113,8 @@ def test_planted_alleles_are_found_and_named_and_all_that_is_written_is_there(wo
 
 
 def test_labels_that_go_with_lineage_alone_give_nothing(world):
-    from photo51.biomarkers.cohort import match
-    from photo51.biomarkers.cohort_tests import discover
+    from photo51.biomarkers.cohorts.cohort import match
+    from photo51.biomarkers.cohorts.tests import discover
 
     hits = 0
     for seed in range(8):

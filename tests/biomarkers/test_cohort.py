@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from benchmarks.planted.cohorts import plant_cohort
-from photo51.biomarkers import lock
-from photo51.biomarkers.burden import Burden
-from photo51.biomarkers.cohort import match
-from photo51.biomarkers.cohort_stage import Validation, run_cohort
-from photo51.biomarkers.cohort_tests import discover, validate
-from photo51.biomarkers.distil_stage import run_distil_cohort
-from photo51.biomarkers.feasibility import split_clades
+from photo51.biomarkers.cohorts import lock
+from photo51.biomarkers.cohorts.burden import Burden
+from photo51.biomarkers.cohorts.cohort import match
+from photo51.biomarkers.cohorts.distil_stage import run_distil_cohort
+from photo51.biomarkers.cohorts.feasibility import split_clades
+from photo51.biomarkers.cohorts.stage import Validation, run_cohort
+from photo51.biomarkers.cohorts.tests import discover, validate
 from photo51.config.biomarkers import CohortParams, DistilParams
 from photo51.io import provenance, read_table
 from photo51.io.contracts.biomarkers import COHORT_TESTS, RULES

@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.biomarkers.comparison import compare_classes, consequence_distance, one_class_strata, require_claim
+from photo51.biomarkers.contrasts.comparison import (
+    compare_classes,
+    consequence_distance,
+    one_class_strata,
+    require_claim,
+)
 from photo51.config.biomarkers import BiomarkersParams
 from photo51.types import InputError
 

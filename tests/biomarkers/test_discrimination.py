@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from photo51.biomarkers.discrimination import discriminate, stratum_wins, wins
+from photo51.biomarkers.contrasts.discrimination import discriminate, stratum_wins, wins
 
 
 def drawn(seed=0, n=300, genes=12):

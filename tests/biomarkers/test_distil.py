@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from photo51.biomarkers.association import split_genes
-from photo51.biomarkers.distil import DistilledRule, Problem, distil, try_rules, variant_problem
+from photo51.biomarkers.cohorts.distil import DistilledRule, Problem, distil, try_rules, variant_problem
+from photo51.biomarkers.contrasts.association import split_genes
 from photo51.config.biomarkers import DistilParams
 from photo51.types import InputError
 

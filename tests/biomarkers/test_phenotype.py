@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.biomarkers.cohort import roster
-from photo51.biomarkers.panel import columns_of, individuals, numeric_column, read_panel
-from photo51.biomarkers.phenotype import phenotype
+from photo51.biomarkers.cohorts.cohort import roster
+from photo51.biomarkers.cohorts.panel import columns_of, individuals, numeric_column, read_panel
+from photo51.biomarkers.cohorts.phenotype import phenotype
 from photo51.config.biomarkers import CohortParams
 from photo51.types import InputError
 

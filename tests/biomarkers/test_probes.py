@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.biomarkers.comparison import surprise_column
-from photo51.biomarkers.probes import (
+from photo51.biomarkers.contrasts.comparison import surprise_column
+from photo51.biomarkers.contrasts.probes import (
     context_design,
     fit_sparse,
     fit_stacked,

@@ -6,7 +6,7 @@ import pandas as pd
 from scipy import sparse
 
 from benchmarks.planted.cohorts import plant_variants
-from photo51.biomarkers.comparison import compare_classes
+from photo51.biomarkers.contrasts.comparison import compare_classes
 from photo51.config.biomarkers import BiomarkersParams
 
 PARAMS = BiomarkersParams(statistics=("near",), folds=4, bootstrap=100, max_features=12)

@@ -6,10 +6,10 @@ import pytest
 from benchmarks._browser import Browser, chromium
 from photo51.config.report import AtlasParams, ReportParams, TracksParams
 from photo51.io import Provenance
-from photo51.report.atlas import make_atlas
-from photo51.report.chosen import every_feature
+from photo51.report.atlas.write import make_atlas
 from photo51.report.page import write_report
-from photo51.report.tracks import Tracked, write_tracks
+from photo51.report.tracks.chosen import every_feature
+from photo51.report.tracks.write import Tracked, write_tracks
 from photo51.run.opened import Run
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "report"))

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks import _atlas_world as world
 from benchmarks._audit import audit
-from photo51.report.atlas_files import write_atlas
+from photo51.report.atlas.files import write_atlas
 
 pytestmark = pytest.mark.browser
 N = 700

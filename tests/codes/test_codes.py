@@ -4,7 +4,7 @@ import pytest
 import scipy.sparse as sp
 
 from photo51.codes import CodesMeta, CodesStore, codes_path, gather, write_codes
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.io.origin import Origin
 from photo51.io.tensors import is_made
 from photo51.types import STRANDS, InputError, Interval

@@ -4,7 +4,7 @@ import pytest
 
 from photo51.config.genome import GenomeParams
 from photo51.effects.notation import read_variant
-from photo51.genome.prepare import prepare
+from photo51.genome.preparation.prepare import prepare
 from photo51.types import InputError
 
 # gene one, forward from base 4: ATG AGC TGG TAA; gene two, in reverse: the reverse complement of ATG AGC TGG TAA

@@ -16,11 +16,11 @@ from photo51.effects.describe import substitution
 from photo51.effects.run import load_variants
 from photo51.effects.windows import places, readings
 from photo51.genome.alphabet import decode
-from photo51.genome.prepare import prepare
+from photo51.genome.preparation.prepare import prepare
 from photo51.io import read_h5ad, read_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
 from photo51.io.contracts.genome import REFUSED_VARIANTS
-from photo51.model.adapters import load_model
+from photo51.model.families.adapters import load_model
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
 from photo51.types import InputError, Variant

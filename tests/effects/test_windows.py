@@ -5,7 +5,7 @@ import pytest
 
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.windows import batches, focus, places, readings
-from photo51.genome.alignment import align, substitute
+from photo51.genome.variants.alignment import align, substitute
 from photo51.types import InputError, Variant
 
 from .toy import ToyGenomes, random_sequence, variant_table

@@ -9,10 +9,10 @@ from scipy import sparse
 
 from photo51.genome.alphabet import reverse_complement
 from photo51.io.origin import Origin
-from photo51.model.adapters import ModelReading
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.families.adapters import ModelReading
 from photo51.model.sites import Sites
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
 
 class ToyGenomes:

@@ -8,8 +8,8 @@ import scipy.sparse as sp
 
 from benchmarks.planted.features import null_feature, planted_feature, planted_genome
 from photo51.codes import CodesMeta, gather, write_codes
-from photo51.enrichment.inputs import Inputs
-from photo51.genome.workspace import Workspace
+from photo51.enrichment.annotations.inputs import Inputs
+from photo51.genome.axis.workspace import Workspace
 from photo51.io import provenance, write_table
 from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, WORKSPACE
 from photo51.io.origin import Origin

@@ -7,7 +7,7 @@ from scipy import stats
 
 from benchmarks._adjusted import composition_fakes, planted_kept, shifted_rates
 from benchmarks.planted.features import planted_genome
-from photo51.enrichment.gather import adjusted_rates, with_families
+from photo51.enrichment.association.gather import adjusted_rates, with_families
 from photo51.io.contracts.enrichment import ENRICHMENT
 
 

@@ -1,14 +1,14 @@
 import numpy as np
 import pandas as pd
 
-from photo51.enrichment.annotations import (
+from photo51.enrichment.annotations.classes import (
     AnnotationClass,
     annotation_classes,
     rotation_units,
     unit_lengths,
     with_reasons,
 )
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 
 
 def _workspace(stretches):

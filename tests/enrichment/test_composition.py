@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from photo51.enrichment.composition import (
+from photo51.enrichment.annotations.composition import (
     SCALES,
     composition_terms,
     content,

@@ -4,10 +4,10 @@ import scipy.sparse as sp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.annotations import annotation_classes
-from photo51.enrichment.concepts import Evaluation, evaluate, mark_best
-from photo51.enrichment.readout import Readout, kmer_readout
-from photo51.enrichment.summary import gather_concepts, headline, summarise_concepts
+from photo51.enrichment.annotations.classes import annotation_classes
+from photo51.enrichment.annotations.readout import Readout, kmer_readout
+from photo51.enrichment.concepts.evaluation import Evaluation, evaluate, mark_best
+from photo51.enrichment.concepts.summary import gather_concepts, headline, summarise_concepts
 
 PARAMS = ConceptParams(min_domains=3, bootstraps=60, null_rotations=100, per_class=2)
 

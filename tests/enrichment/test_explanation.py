@@ -1,8 +1,8 @@
 import numpy as np
 
 from photo51.config.enrichment import NoveltyParams
-from photo51.enrichment.explanation import Explanation
-from photo51.enrichment.hidden import _halved
+from photo51.enrichment.novelty.explanation import Explanation
+from photo51.enrichment.novelty.hidden import _halved
 from photo51.stats.covariance import alternate
 
 

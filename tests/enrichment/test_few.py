@@ -8,9 +8,10 @@ from scipy import stats
 
 from benchmarks._few import few_instances, six_instances
 from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.annotations import AnnotationClass, annotation_classes
-from photo51.enrichment.design import Reading
-from photo51.enrichment.few import (
+from photo51.enrichment.annotations.classes import AnnotationClass, annotation_classes
+from photo51.enrichment.annotations.design import Reading
+from photo51.enrichment.annotations.readout import Readout
+from photo51.enrichment.concepts.few import (
     COPIES,
     CROSS,
     GENOMES,
@@ -22,9 +23,8 @@ from photo51.enrichment.few import (
     judged,
     pieces_of,
 )
-from photo51.enrichment.instances import Pieces, copy_groups, folds_of, shifted_pieces
-from photo51.enrichment.readout import Readout
-from photo51.genome.workspace import Workspace
+from photo51.enrichment.concepts.instances import Pieces, copy_groups, folds_of, shifted_pieces
+from photo51.genome.axis.workspace import Workspace
 from photo51.io.contracts.enrichment import INSTANCES
 from photo51.stats.binomial import clopper_pearson
 

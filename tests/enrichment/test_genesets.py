@@ -3,8 +3,8 @@ import pandas as pd
 import pytest
 
 from photo51.config.enrichment import GeneSetParams
-from photo51.enrichment.genesets import gene_sets, genes_of, read_gmt
-from photo51.enrichment.inputs import Inputs, open_codes
+from photo51.enrichment.annotations.inputs import Inputs, open_codes
+from photo51.enrichment.association.genesets import gene_sets, genes_of, read_gmt
 from photo51.types import InputError
 
 

@@ -6,14 +6,14 @@ from scipy.stats import kstest
 
 from benchmarks.planted.features import MOTIF, motif_rows, planted_genome
 from photo51.config.enrichment import MotifParams
-from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.logos import background, best_shifts, consensus, logo_of
-from photo51.enrichment.matches import Database, match_logos
-from photo51.enrichment.motifs import Gallery, informative, portraits, profiles
-from photo51.enrichment.readout import Readout
-from photo51.enrichment.shapes import gene_cover, periodicity, run_lengths, shape_of
-from photo51.enrichment.windows import distinct, repeat_share, sequences, strongest_rows
-from photo51.genome.motifs import Motif
+from photo51.enrichment.annotations.classes import AnnotationClass
+from photo51.enrichment.annotations.readout import Readout
+from photo51.enrichment.motifs.features import Gallery, informative, portraits, profiles
+from photo51.enrichment.motifs.logos import background, best_shifts, consensus, logo_of
+from photo51.enrichment.motifs.matches import Database, match_logos
+from photo51.enrichment.motifs.shapes import gene_cover, periodicity, run_lengths, shape_of
+from photo51.enrichment.motifs.windows import distinct, repeat_share, sequences, strongest_rows
+from photo51.genome.annotation.motifs import Motif
 
 UNIFORM = np.full(4, 0.25)
 RNG = np.random.default_rng(0)

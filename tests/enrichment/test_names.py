@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 
 from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.names import NameEvidence, fallen, may_carry, name_features, top_shares
+from photo51.enrichment.annotations.classes import AnnotationClass
+from photo51.enrichment.concepts.names import NameEvidence, fallen, may_carry, name_features, top_shares
 
 P = ConceptParams()
 CONCEPT = {

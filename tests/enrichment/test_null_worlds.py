@@ -7,7 +7,7 @@ from benchmarks._null_claims import BACKWARDS, NOVELTY, pass_table, read_backwar
 from benchmarks._null_worlds import N, annotation_table, codes, inputs_of, shifted, shuffled
 from benchmarks.planted.features import null_feature, planted_genome
 from photo51.codes import CodesStore
-from photo51.enrichment.known_readings import explaining_readings
+from photo51.enrichment.novelty.known_readings import explaining_readings
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ import scipy.sparse as sp
 from scipy.stats import false_discovery_control
 
 from photo51.config.enrichment import EnrichParams
-from photo51.enrichment.annotations import annotation_classes
-from photo51.enrichment.design import Design
-from photo51.enrichment.enrich_stage import turned_pairs
-from photo51.enrichment.gather import _error_of_share, calibration, qq_points, with_families
-from photo51.enrichment.pairs import pair_table
-from photo51.enrichment.tracks import column_track, levelled, rotated, run_counts, take_rows
+from photo51.enrichment.annotations.classes import annotation_classes
+from photo51.enrichment.annotations.design import Design
+from photo51.enrichment.association.gather import _error_of_share, calibration, qq_points, with_families
+from photo51.enrichment.association.pairs import pair_table
+from photo51.enrichment.association.stage import turned_pairs
+from photo51.enrichment.association.tracks import column_track, levelled, rotated, run_counts, take_rows
 from photo51.stats.correlation import Mask
 from photo51.stats.multiple import hierarchical
 from photo51.stats.resampling import random_shifts, rotate

@@ -4,7 +4,7 @@ import scipy.sparse as sp
 from sklearn.decomposition import PCA
 from sklearn.linear_model import Ridge
 
-from photo51.enrichment.readout import (
+from photo51.enrichment.annotations.readout import (
     codes_readout,
     dense_readout,
     kmer_readout,

@@ -7,10 +7,10 @@ import scipy.sparse as sp
 from sklearn.metrics import roc_auc_score
 
 from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.few import Axis
-from photo51.enrichment.instances import Pieces
-from photo51.enrichment.regions import (
+from photo51.enrichment.annotations.classes import AnnotationClass
+from photo51.enrichment.concepts.few import Axis
+from photo51.enrichment.concepts.instances import Pieces
+from photo51.enrichment.concepts.regions import (
     aurocs,
     feature_means,
     gc_share,
@@ -19,7 +19,7 @@ from photo51.enrichment.regions import (
     region_rows,
     windows_of,
 )
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.io.contracts.enrichment import REGIONS
 
 N = 40_000

@@ -3,12 +3,12 @@ import pytest
 import scipy.sparse as sp
 from sklearn.metrics import matthews_corrcoef
 
-from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.design import Reading
-from photo51.enrichment.domains import domains_of
-from photo51.enrichment.leaks import canonical_kmers, leaked_rows
-from photo51.enrichment.profiles import boundary_rows, profile
-from photo51.enrichment.scoring import choose_thresholds, confusion, harmonic, matthews, null_f1
+from photo51.enrichment.annotations.classes import AnnotationClass
+from photo51.enrichment.annotations.design import Reading
+from photo51.enrichment.annotations.domains import domains_of
+from photo51.enrichment.annotations.leaks import canonical_kmers, leaked_rows
+from photo51.enrichment.annotations.profiles import boundary_rows, profile
+from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, harmonic, matthews, null_f1
 from photo51.stats.resampling import rotate_rows
 
 N = 40

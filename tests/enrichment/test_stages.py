@@ -8,9 +8,9 @@ import pytest
 import scipy.sparse as sp
 
 from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, MotifParams, NoveltyParams
-from photo51.enrichment.concept_stage import evaluated
-from photo51.enrichment.concepts import Evaluation
-from photo51.enrichment.enrich_stage import (
+from photo51.enrichment.annotations.inputs import open_codes
+from photo51.enrichment.annotations.residuals import shared_groups
+from photo51.enrichment.association.stage import (
     Enrichment,
     enrich_provenance,
     enrich_shard,
@@ -18,15 +18,15 @@ from photo51.enrichment.enrich_stage import (
     part_path,
     shared_path,
 )
-from photo51.enrichment.explanation import distance_classes
-from photo51.enrichment.inputs import open_codes
-from photo51.enrichment.known_readings import by_feature, explaining_readings, is_pure
-from photo51.enrichment.ledger import ledger, parts_of
-from photo51.enrichment.matching import matches
-from photo51.enrichment.motif_stage import portray
-from photo51.enrichment.novelty import PASSED, conformal_p, queue, strengths
-from photo51.enrichment.novelty_stage import NoveltyEvidence, novelty
-from photo51.enrichment.residuals import shared_groups
+from photo51.enrichment.concepts.evaluation import Evaluation
+from photo51.enrichment.concepts.stage import evaluated
+from photo51.enrichment.motifs.stage import portray
+from photo51.enrichment.novelty.explanation import distance_classes
+from photo51.enrichment.novelty.known_readings import by_feature, explaining_readings, is_pure
+from photo51.enrichment.novelty.ranking import PASSED, conformal_p, queue, strengths
+from photo51.enrichment.novelty.stage import NoveltyEvidence, novelty
+from photo51.enrichment.replication.ledger import ledger, parts_of
+from photo51.enrichment.replication.matching import matches
 from photo51.io import read_table, write_table
 from photo51.io.contracts.enrichment import ENRICHMENT
 from photo51.types import InputError

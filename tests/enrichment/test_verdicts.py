@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.enrichment.verdicts import (
+from photo51.enrichment.concepts.verdicts import (
     any_novel,
     better_than,
     brought_back,

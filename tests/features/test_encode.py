@@ -11,11 +11,11 @@ from photo51.codes import gather
 from photo51.config.model import ActivationParams
 from photo51.features.encode import encode_model, encode_store
 from photo51.features.fidelity import hold, reconstruct_site, recovered, splice
-from photo51.genome.genomes import core_rows
+from photo51.genome.axis.genomes import core_rows
 from photo51.io.origin import Origin
-from photo51.model.adapters import load_model
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.families.adapters import load_model
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
 from photo51.types import InputError

@@ -7,7 +7,7 @@ import scipy.sparse as sp
 
 from photo51.config.features import FeaturesParams
 from photo51.features.table import as_anndata, feature_runs, feature_table
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 
 WORKSPACE = Workspace(
     pd.DataFrame(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import settings
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.genomes import Genomes
-from photo51.genome.prepare import prepare
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.axis.workspace import Workspace
+from photo51.genome.preparation.prepare import prepare
 
 sys.path.insert(0, str(Path(__file__).parent))
 

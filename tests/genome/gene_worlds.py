@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pysam
 
-from photo51.genome.genomes import Genomes, contig_key
+from photo51.genome.axis.genomes import Genomes, contig_key
 from photo51.io import provenance, write_table
 from photo51.io.contracts.genome import ANNOTATIONS, CONTIGS, TRANSCRIPTS
 

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photo51.genome.alignment import align, substitute
 from photo51.genome.alphabet import decode, encode
+from photo51.genome.variants.alignment import align, substitute
 from photo51.types import InputError, Variant
 
 

@@ -5,14 +5,14 @@ import pytest
 
 from photo51.config.genome import AnnotationParams
 from photo51.genome.alphabet import decode, reverse_complement
-from photo51.genome.annotate import Annotator, contig_rows
-from photo51.genome.fasta import read_fasta, record
-from photo51.genome.features import Feature, Part
-from photo51.genome.genbank_links import link_genbank
-from photo51.genome.gff import read_gff
-from photo51.genome.rules import IGNORED, RULES, kind_of
-from photo51.genome.sources import Contig, settled
-from photo51.genome.transcripts import Assembler
+from photo51.genome.annotation.features import Feature, Part
+from photo51.genome.annotation.rules import IGNORED, RULES, kind_of
+from photo51.genome.annotation.transcripts import Assembler
+from photo51.genome.formats.fasta import read_fasta, record
+from photo51.genome.formats.genbank_links import link_genbank
+from photo51.genome.formats.gff import read_gff
+from photo51.genome.preparation.annotate import Annotator, contig_rows
+from photo51.genome.preparation.sources import Contig, settled
 
 PARAMS = AnnotationParams()
 

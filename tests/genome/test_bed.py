@@ -1,8 +1,8 @@
 import pysam
 import pytest
 
-from photo51.genome.bed import read_bed
-from photo51.genome.features import Part
+from photo51.genome.annotation.features import Part
+from photo51.genome.formats.bed import read_bed
 from photo51.types import InputError
 
 TWELVE = "c\t10\t40\tx\t7.5\t-\t10\t40\t0,0,0\t2\t5,8,\t0,22,\n"

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photo51.genome.blocks import cut_blocks, deal, leave_gaps
+from photo51.genome.axis.blocks import cut_blocks, deal, leave_gaps
 
 
 def cut(stretches, block, **kwargs):

@@ -7,8 +7,8 @@ from gene_worlds import parts, variants, world
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.genome.consequence import ORDER, consequences, genetic_code, trimmed
-from photo51.genome.variant_windows import check_reference
-from photo51.genome.variants import read_variants
+from photo51.genome.variants.files import read_variants
+from photo51.genome.variants.windows import check_reference
 from photo51.types import InputError
 
 GENE = "CCATGAAAGCTTGGTAACCAGTTTCATAAG"  # CC, then M K A W *, then an untranslated end

@@ -5,10 +5,10 @@ import pandas as pd
 import pytest
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.contig_names import candidates, judge_contig, nearest_contig
-from photo51.genome.genomes import Genomes
-from photo51.genome.prepare import prepare
-from photo51.genome.variant_windows import check_reference
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.formats.contig_names import candidates, judge_contig, nearest_contig
+from photo51.genome.preparation.prepare import prepare
+from photo51.genome.variants.windows import check_reference
 from photo51.types import InputError
 
 

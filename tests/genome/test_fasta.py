@@ -7,7 +7,7 @@ import pytest
 from Bio import SeqIO
 
 from photo51.genome.alphabet import decode
-from photo51.genome.fasta import read_fasta
+from photo51.genome.formats.fasta import read_fasta
 from photo51.types import InputError
 
 PLAIN = ">one first record\nACGTacgtNNry\nAC\n>two\nuUg\n"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from photo51.genome.features import Feature, Part, framed, place_feature, span
+from photo51.genome.annotation.features import Feature, Part, framed, place_feature, span
 from photo51.types import InputError
 
 

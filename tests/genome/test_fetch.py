@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from photo51.config.fetch import FetchParams
-from photo51.genome.fetch import fetch, read_checksums
+from photo51.genome.formats.fetch import fetch, read_checksums
 from photo51.types import InputError
 
 

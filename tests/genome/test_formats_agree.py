@@ -10,7 +10,7 @@ from Bio import SeqIO
 from benchmarks._format_cases import PARAMS
 from benchmarks._gffread import coding_sequences, compare, gffread_is_there
 from photo51.config.genome import GenomeParams
-from photo51.genome.prepare import prepare
+from photo51.genome.preparation.prepare import prepare
 from photo51.types import InputError
 
 from .random_models import genbank, gene_pred, gff3, gtf, world

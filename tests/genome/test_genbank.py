@@ -7,9 +7,9 @@ import pytest
 from Bio import SeqIO
 
 from photo51.genome.alphabet import decode
+from photo51.genome.annotation.features import Part
 from photo51.genome.consequence import genetic_code
-from photo51.genome.features import Part
-from photo51.genome.genbank import read_genbank
+from photo51.genome.formats.genbank import read_genbank
 from photo51.types import InputError
 
 

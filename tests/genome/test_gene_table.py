@@ -2,8 +2,8 @@ from collections import Counter
 
 import pytest
 
-from photo51.genome.features import Part
-from photo51.genome.gene_table import read_gene_table
+from photo51.genome.annotation.features import Part
+from photo51.genome.formats.gene_table import read_gene_table
 from photo51.types import InputError
 
 HEADER = "start\tend\tstrand\tgene\tbiotype\n"

@@ -5,8 +5,8 @@ import gzip
 import pysam
 import pytest
 
-from photo51.genome.features import Part
-from photo51.genome.gff import read_gff, read_lines
+from photo51.genome.annotation.features import Part
+from photo51.genome.formats.gff import read_gff, read_lines
 from photo51.types import InputError
 
 GFF3 = """##gff-version 3

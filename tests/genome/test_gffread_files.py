@@ -10,9 +10,9 @@ import pytest
 from Bio.Seq import Seq
 from Bio.SeqIO.FastaIO import SimpleFastaParser
 
-from photo51.genome.records import ReadingAccount
-from photo51.genome.samples import read_genomes
-from photo51.genome.sources import read_contigs
+from photo51.genome.annotation.records import ReadingAccount
+from photo51.genome.preparation.samples import read_genomes
+from photo51.genome.preparation.sources import read_contigs
 
 HERE = Path(__file__).parent
 # what gffread reads otherwise: beginning of a folder's name → why

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.genome.homology import homologous_groups, known_canonical_kmers, sketch
+from photo51.genome.axis.homology import homologous_groups, known_canonical_kmers, sketch
 
 
 def rand(rng, n):
@@ -55,7 +55,7 @@ def test_copies_on_either_strand_link_blocks_and_links_pass_on():
 
 
 def test_interspersed_repeats_do_not_link_everything(monkeypatch):
-    monkeypatch.setattr("photo51.genome.homology.WIDESPREAD", 4)
+    monkeypatch.setattr("photo51.genome.axis.homology.WIDESPREAD", 4)
     rng = np.random.default_rng(3)
     repeat, copy = rand(rng, 800), rand(rng, 800)
     blocks = [np.concatenate([rand(rng, 500), repeat]) for _ in range(6)]

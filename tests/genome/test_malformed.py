@@ -8,17 +8,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.bed import read_bed
-from photo51.genome.fasta import read_fasta
-from photo51.genome.genbank import read_genbank
-from photo51.genome.gene_table import read_gene_table
-from photo51.genome.genomes import Genomes
-from photo51.genome.gff import read_gff
-from photo51.genome.motifs import read_meme
-from photo51.genome.prepare import prepare
-from photo51.genome.regions import parse_regions
-from photo51.genome.samples import read_genomes
-from photo51.genome.variants import read_genotypes, read_variants
+from photo51.genome.annotation.motifs import read_meme
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.formats.bed import read_bed
+from photo51.genome.formats.fasta import read_fasta
+from photo51.genome.formats.genbank import read_genbank
+from photo51.genome.formats.gene_table import read_gene_table
+from photo51.genome.formats.gff import read_gff
+from photo51.genome.preparation.prepare import prepare
+from photo51.genome.preparation.regions import parse_regions
+from photo51.genome.preparation.samples import read_genomes
+from photo51.genome.variants.files import read_genotypes, read_variants
 from photo51.types import InputError
 
 FASTA = ">one first\nACGTACGTNNRYacgt\nACGT\n>two\nTTTTAAAACC\n"

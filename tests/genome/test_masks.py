@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.genome.masks import annotation_masks, codon_position_masks
+from photo51.genome.axis.masks import annotation_masks, codon_position_masks
 from photo51.types import InputError
 
 

@@ -8,11 +8,11 @@ import re
 import pytest
 
 from photo51.genome.alphabet import encode
-from photo51.genome.fasta import read_fasta
-from photo51.genome.open_frames import as_long_by_chance
-from photo51.genome.records import GAP, ReadingAccount
-from photo51.genome.samples import read_genomes
-from photo51.genome.sources import read_contigs
+from photo51.genome.annotation.open_frames import as_long_by_chance
+from photo51.genome.annotation.records import GAP, ReadingAccount
+from photo51.genome.formats.fasta import read_fasta
+from photo51.genome.preparation.samples import read_genomes
+from photo51.genome.preparation.sources import read_contigs
 from photo51.types import InputError
 
 LENGTH = 100_000

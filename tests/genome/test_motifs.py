@@ -8,7 +8,7 @@ from Bio.motifs import matrix
 from Bio.Seq import Seq
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.genome.motifs import Motif, log_odds_matrix, read_meme, scan, score_threshold, warn_of_short
+from photo51.genome.annotation.motifs import Motif, log_odds_matrix, read_meme, scan, score_threshold, warn_of_short
 from photo51.types import InputError
 
 MEME = """MEME version 4

@@ -1,5 +1,5 @@
-from photo51.genome.features import Feature, Part
-from photo51.genome.operons import operon_rows, transcription_units
+from photo51.genome.annotation.features import Feature, Part
+from photo51.genome.annotation.operons import operon_rows, transcription_units
 
 
 def gene(name, *parts):

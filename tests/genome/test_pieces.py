@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from photo51.genome.alphabet import decode
-from photo51.genome.fasta import read_fasta, record
-from photo51.genome.pieces import assemble
+from photo51.genome.formats.fasta import read_fasta, record
+from photo51.genome.formats.pieces import assemble
 from photo51.types import InputError
 
 

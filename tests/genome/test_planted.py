@@ -6,9 +6,9 @@ import pytest
 from benchmarks.planted.genome import TFBS, planted_genome, write_planted
 from photo51.config.genome import AnnotationParams, GenomeParams
 from photo51.genome.alphabet import decode, reverse_complement
+from photo51.genome.axis.homology import homologous_groups, sketch
 from photo51.genome.consequence import genetic_code
-from photo51.genome.homology import homologous_groups, sketch
-from photo51.genome.prepare import prepare
+from photo51.genome.preparation.prepare import prepare
 
 
 @pytest.fixture(scope="module")

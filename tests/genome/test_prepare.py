@@ -13,11 +13,11 @@ import pytest
 from photo51.cli import main
 from photo51.config.genome import GenomeParams
 from photo51.genome.alphabet import decode, reverse_complement
-from photo51.genome.genomes import Genomes, contig_key, core_rows, window_sequence
-from photo51.genome.keys import sequence_key
-from photo51.genome.masks import annotation_masks
-from photo51.genome.prepare import FILES, PARTS, prepare
-from photo51.genome.samples import read_genomes
+from photo51.genome.axis.genomes import Genomes, contig_key, core_rows, window_sequence
+from photo51.genome.axis.masks import annotation_masks
+from photo51.genome.preparation.keys import sequence_key
+from photo51.genome.preparation.prepare import FILES, PARTS, prepare
+from photo51.genome.preparation.samples import read_genomes
 from photo51.types import InputError
 
 PARAMS = GenomeParams(core=500, warmup=100, block=2_048, gap=200, homology_bases=None)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photo51.genome.alphabet import encode
-from photo51.genome.reading import reading, scored_stretches
+from photo51.genome.axis.reading import reading, scored_stretches
 
 WHOLE = np.array([[0, 20]])
 

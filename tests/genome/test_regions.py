@@ -1,6 +1,6 @@
 import pytest
 
-from photo51.genome.regions import parse_regions
+from photo51.genome.preparation.regions import parse_regions
 from photo51.types import InputError
 
 LENGTHS = {"c": 2000, "d:1-5": 30}

@@ -6,10 +6,10 @@ from collections import Counter
 
 import pytest
 
-from photo51.genome.bed import read_bed
-from photo51.genome.fasta import read_fasta
-from photo51.genome.fetch import read_checksums
-from photo51.genome.samples import read_genomes
+from photo51.genome.formats.bed import read_bed
+from photo51.genome.formats.fasta import read_fasta
+from photo51.genome.formats.fetch import read_checksums
+from photo51.genome.preparation.samples import read_genomes
 from photo51.io import sha256
 
 

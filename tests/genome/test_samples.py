@@ -2,7 +2,7 @@
 
 import pytest
 
-from photo51.genome.samples import COLUMNS, read_genomes
+from photo51.genome.preparation.samples import COLUMNS, read_genomes
 from photo51.types import InputError
 
 HEADER = "\t".join(COLUMNS) + "\n"

@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.fasta import read_fasta
-from photo51.genome.prepare import prepare
+from photo51.genome.formats.fasta import read_fasta
+from photo51.genome.preparation.prepare import prepare
 from photo51.genome.text import open_text
 from photo51.types import InputError
 

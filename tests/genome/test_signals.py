@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.genome.signals import base_shares, promoter, ribosome_binding_site, terminator
+from photo51.genome.annotation.signals import base_shares, promoter, ribosome_binding_site, terminator
 
 EVEN = np.full(4, 0.25)
 

@@ -11,10 +11,10 @@ import pytest
 from Bio.Seq import Seq
 
 from photo51.config.genome import AnnotationParams
-from photo51.genome.annotate import contig_rows
-from photo51.genome.records import ReadingAccount
-from photo51.genome.samples import read_genomes
-from photo51.genome.sources import read_contigs
+from photo51.genome.annotation.records import ReadingAccount
+from photo51.genome.preparation.annotate import contig_rows
+from photo51.genome.preparation.samples import read_genomes
+from photo51.genome.preparation.sources import read_contigs
 
 FOLDERS = sorted(p.parent for p in (Path(__file__).parent / "tool_files").glob("*/expected.json"))
 

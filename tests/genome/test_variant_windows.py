@@ -6,10 +6,10 @@ import pytest
 
 from photo51.config.genome import GenomeParams
 from photo51.genome.alphabet import decode
-from photo51.genome.genomes import Genomes
-from photo51.genome.prepare import prepare
-from photo51.genome.variant_windows import check_reference, variant_windows
-from photo51.genome.variants import read_variants
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.preparation.prepare import prepare
+from photo51.genome.variants.files import read_variants
+from photo51.genome.variants.windows import check_reference, variant_windows
 from photo51.types import InputError, Variant
 
 TEXT = "ACGTTGCAAGCTTAGCCATGGATCCGATTA"

@@ -4,7 +4,7 @@ import numpy as np
 import pysam
 import pytest
 
-from photo51.genome.variants import read_genotypes, read_variants
+from photo51.genome.variants.files import read_genotypes, read_variants
 from photo51.types import InputError
 
 HEADER = (

@@ -8,8 +8,8 @@ import zipfile
 import pysam
 import pytest
 
-from photo51.genome.variants import read_genotypes, read_variants
-from photo51.genome.vcf import is_vcf
+from photo51.genome.formats.vcf import is_vcf
+from photo51.genome.variants.files import read_genotypes, read_variants
 from photo51.types import InputError
 
 META = (

@@ -6,11 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.genome.blocks import cut_blocks
-from photo51.genome.genomes import core_rows, window_sequence
-from photo51.genome.reading import reading, scored_stretches
-from photo51.genome.windows import windows
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.blocks import cut_blocks
+from photo51.genome.axis.genomes import core_rows, window_sequence
+from photo51.genome.axis.reading import reading, scored_stretches
+from photo51.genome.axis.windows import windows
+from photo51.genome.axis.workspace import Workspace
 
 CIRCLE = "ACGTTGCAAGCTTAGCCATGGATCCGATTA"
 COMPLEMENT = dict(zip("ACGTN", "TGCAN", strict=True))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.types import InputError
 
 

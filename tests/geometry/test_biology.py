@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.genome.workspace import Workspace
-from photo51.geometry import biology
-from photo51.geometry.biology import LINEAR, Quantity
-from photo51.geometry.load import chosen_blocks, reading_order
+from photo51.genome.axis.workspace import Workspace
+from photo51.geometry.meaning import biology
+from photo51.geometry.meaning.biology import LINEAR, Quantity
+from photo51.geometry.relations.load import chosen_blocks, reading_order
 
 SEQUENCE = "ATGGCCAAATAACCGGTTACGCAT"  # + gene 0..12 is ATG GCC AAA TAA; - gene 18..24 reads ATG CGT
 

@@ -14,10 +14,10 @@ from photo51.codes import CodesMeta, CodesStore, gather, write_codes
 from photo51.config.genome import GenomeParams
 from photo51.config.geometry import BatteryParams, GeometryParams
 from photo51.features.table import as_anndata
-from photo51.genome.prepare import prepare
-from photo51.geometry.battery import run_battery
-from photo51.geometry.biology import codon_phase
-from photo51.geometry.load import read_tokens
+from photo51.genome.preparation.prepare import prepare
+from photo51.geometry.controls.positive_controls import run_battery
+from photo51.geometry.meaning.biology import codon_phase
+from photo51.geometry.relations.load import read_tokens
 from photo51.geometry.stage import GeometryInputs, Random, bench_of
 from photo51.io import provenance, read_h5ad, read_table, write_h5ad
 from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from photo51.geometry.cyclic import aligned_start, rhythm, states
+from photo51.geometry.controls.cyclic import aligned_start, rhythm, states
 
 N, KEEPING, OTHER = 24_000, 30, 20
 

@@ -6,8 +6,7 @@ from scipy.sparse import csr_matrix
 from sklearn.metrics import adjusted_rand_score
 
 from photo51.config.geometry import GeometryParams
-from photo51.geometry.coordinates import circular_agreement
-from photo51.geometry.direct import (
+from photo51.geometry.meaning.direct import (
     RawActivations,
     at_same_tokens,
     axes_of,
@@ -17,9 +16,10 @@ from photo51.geometry.direct import (
     raw_activations,
     subspaces,
 )
-from photo51.geometry.manifolds import find_manifolds
-from photo51.geometry.points import Missed
-from photo51.geometry.tokens import in_sequence
+from photo51.geometry.relations.tokens import in_sequence
+from photo51.geometry.shapes.coordinates import circular_agreement
+from photo51.geometry.shapes.manifolds import find_manifolds
+from photo51.geometry.shapes.points import Missed
 
 
 def test_points_of_three_lines_are_told_apart():

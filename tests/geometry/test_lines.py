@@ -6,13 +6,13 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from photo51.config.geometry import BatteryParams
-from photo51.genome.workspace import Workspace
-from photo51.geometry.bench import Bench
-from photo51.geometry.biology import read_kmers
-from photo51.geometry.lines import replication_angle, replication_strand
-from photo51.geometry.load import reading_order
-from photo51.geometry.manifolds import first_half
-from photo51.geometry.tokens import Tokens
+from photo51.genome.axis.workspace import Workspace
+from photo51.geometry.controls.evidence import Bench
+from photo51.geometry.controls.lines import replication_angle, replication_strand
+from photo51.geometry.meaning.biology import read_kmers
+from photo51.geometry.relations.load import reading_order
+from photo51.geometry.relations.tokens import Tokens
+from photo51.geometry.shapes.manifolds import first_half
 
 LENGTH, ORIGIN, STRETCH, BLOCKS = 1_200_000, 300_000, 1024, 48
 

@@ -7,12 +7,12 @@ from scipy.sparse import csr_matrix
 from benchmarks.planted.manifolds import sample, world
 from benchmarks.planted.tiled import tile
 from photo51.config.geometry import GeometryParams
-from photo51.geometry.manifolds import find_manifolds
-from photo51.geometry.missed import missed_by
-from photo51.geometry.points import Activity, Missed
-from photo51.geometry.tables import manifold_table, points_table
-from photo51.geometry.tokens import Tokens, in_sequence
-from photo51.geometry.usable import usable
+from photo51.geometry.relations.tokens import Tokens, in_sequence
+from photo51.geometry.relations.usable import usable
+from photo51.geometry.shapes.manifolds import find_manifolds
+from photo51.geometry.shapes.missed import missed_by
+from photo51.geometry.shapes.points import Activity, Missed
+from photo51.geometry.shapes.tables import manifold_table, points_table
 from photo51.types import InputError
 
 PARAMS = GeometryParams(lags=0, offsets=0, draws=19, points=500, landmarks=80, partitions=2, resolutions=(0.1, 0.5))

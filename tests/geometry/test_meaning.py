@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from photo51.geometry.biology import Quantity
-from photo51.geometry.meaning import BINS, Placing, associate, kmer_guess, meaning_table, spread_columns
+from photo51.geometry.meaning.biology import Quantity
+from photo51.geometry.meaning.correlates import BINS, Placing, associate, kmer_guess, meaning_table, spread_columns
 from photo51.stats.resampling import random_shifts
 
 N, BLOCKS = 8000, 8

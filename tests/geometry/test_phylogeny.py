@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from photo51.config.geometry import BatteryParams
-from photo51.geometry.phylogeny import RANKS, neighbour_accuracy, phylogeny, taxonomic_distance
+from photo51.geometry.controls.phylogeny import RANKS, neighbour_accuracy, phylogeny, taxonomic_distance
 
 LINEAGE = np.array(
     [

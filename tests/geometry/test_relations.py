@@ -5,10 +5,10 @@ import pytest
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
 
-from photo51.geometry.couplings import Neighbourhoods, precision_couplings, pseudolikelihood
-from photo51.geometry.lagged import lagged_coactivation
-from photo51.geometry.relations import Pairs, coactivation, cosine
-from photo51.geometry.tokens import autocorrelation, firing, run_ends
+from photo51.geometry.relations.coactivity import Pairs, coactivation, cosine
+from photo51.geometry.relations.couplings import Neighbourhoods, precision_couplings, pseudolikelihood
+from photo51.geometry.relations.lagged import lagged_coactivation
+from photo51.geometry.relations.tokens import autocorrelation, firing, run_ends
 
 
 def _codes(rng, n=4000, f=30):

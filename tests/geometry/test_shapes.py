@@ -5,13 +5,13 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from benchmarks.planted.manifolds import chart, draw
-from photo51.geometry.coordinates import angle, circular_agreement, place_coordinate
-from photo51.geometry.dependence import conditional_dependence, dense_dependence, on_levels
-from photo51.geometry.dimension import Dimension, flatness, intrinsic_dimension, turns
-from photo51.geometry.growing import lasting
-from photo51.geometry.points import Activity, dense_part
-from photo51.geometry.shape import judge_shape, measure_cluster
-from photo51.geometry.topology import Betti, betti, branches, persistence, pieces
+from photo51.geometry.relations.dependence import conditional_dependence, dense_dependence, on_levels
+from photo51.geometry.relations.growing import lasting
+from photo51.geometry.shapes.coordinates import angle, circular_agreement, place_coordinate
+from photo51.geometry.shapes.dimension import Dimension, flatness, intrinsic_dimension, turns
+from photo51.geometry.shapes.points import Activity, dense_part
+from photo51.geometry.shapes.shape import judge_shape, measure_cluster
+from photo51.geometry.shapes.topology import Betti, betti, branches, persistence, pieces
 
 
 def _cloud(kind, n=800, noise=0.02, seed=0):

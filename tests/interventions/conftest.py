@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.interventions.dictionary import LinearDictionary, Units
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.interventions.edits.dictionary import LinearDictionary, Units
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import BASE_IDS
 
 torch.set_num_threads(1)

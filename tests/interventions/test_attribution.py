@@ -6,10 +6,10 @@ import torch
 from scipy.integrate import quad
 
 from photo51.config.interventions import AttributionParams
-from photo51.interventions import attribution as a
-from photo51.interventions.dictionary import Instrument, LinearDictionary, activations
-from photo51.interventions.tail import Tail
-from photo51.interventions.targets import ContrastTarget, Likelihood, NextBaseTarget
+from photo51.interventions.attribution import contributions as a
+from photo51.interventions.attribution.tail import Tail
+from photo51.interventions.attribution.targets import ContrastTarget, Likelihood, NextBaseTarget
+from photo51.interventions.edits.dictionary import Instrument, LinearDictionary, activations
 from photo51.model.sites import Sites
 from photo51.types import InputError
 
@@ -162,8 +162,8 @@ def test_a_change_is_explained_from_one_sequence_to_the_other(planted, dna):
 
 
 def test_ablation_is_an_edit_of_the_whole_model(planted, instrument, dna):
-    from photo51.interventions.bundles import Bundle
-    from photo51.interventions.edits import Order, SiteEdit
+    from photo51.interventions.edits.bundles import Bundle
+    from photo51.interventions.edits.site_edits import Order, SiteEdit
 
     ids = dna(1, 30)[0]
     target = Likelihood(planted.model, ids, 10, 30)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.interventions.bundles import Bundle, concept_parts, interpolate, parse_bundle, weighted
-from photo51.interventions.dictionary import LinearDictionary, Units
+from photo51.interventions.edits.bundles import Bundle, concept_parts, interpolate, parse_bundle, weighted
+from photo51.interventions.edits.dictionary import LinearDictionary, Units
 from photo51.types import InputError
 
 UNITS = Units(np.array([1.0, 2.0, 4.0, 8.0]), np.ones(4), np.ones(4), 10)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.canvas import Canvas, Paint, read_canvas
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.writing.canvas import Canvas, Paint, read_canvas
 from photo51.types import InputError, Interval
 
 G, C = Bundle.single(2, "guanine"), Bundle.single(1, "cytosine")

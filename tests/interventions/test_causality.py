@@ -6,8 +6,7 @@ import pytest
 import torch
 
 from photo51.config.interventions import CausalityParams, SamplingParams
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.causality import (
+from photo51.interventions.attribution.causality import (
     after_firing,
     causality,
     random_features,
@@ -15,9 +14,10 @@ from photo51.interventions.causality import (
     windows_at,
     without_each,
 )
-from photo51.interventions.dictionary import Instrument, LinearDictionary, Units, activations
-from photo51.interventions.edits import Gate, Order, SiteEdit
-from photo51.interventions.generate import generate, score
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument, LinearDictionary, Units, activations
+from photo51.interventions.edits.site_edits import Gate, Order, SiteEdit
+from photo51.interventions.writing.generate import generate, score
 from photo51.types import InputError
 
 PARAMS = CausalityParams(windows=4, context=12, scored=18, horizon=1, random_features=5, dose=4.0)

@@ -24,7 +24,7 @@ from photo51.interventions.places import parse_place
 from photo51.io import provenance, read_table, write_table
 from photo51.io.contracts import interventions as tables
 from photo51.io.contracts.enrichment import CONCEPTS
-from photo51.model.adapters import load_model
+from photo51.model.families.adapters import load_model
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.rules import Gate
 from photo51.types import InputError, Interval, Variant

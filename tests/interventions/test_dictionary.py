@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from photo51.config.interventions import UnitParams
-from photo51.interventions.dictionary import (
+from photo51.interventions.edits.dictionary import (
     LinearDictionary,
     Units,
     activations,

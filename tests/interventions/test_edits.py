@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.interventions.bundles import Bundle, Direction
-from photo51.interventions.dictionary import LinearDictionary, Units
-from photo51.interventions.edits import Gate, Order, ReadingDirection, SiteEdit, above
-from photo51.model.cache import HyenaCache
+from photo51.interventions.edits.bundles import Bundle, Direction
+from photo51.interventions.edits.dictionary import LinearDictionary, Units
+from photo51.interventions.edits.site_edits import Gate, Order, ReadingDirection, SiteEdit, above
 from photo51.model.sites import Sites
+from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.types import InputError
 
 

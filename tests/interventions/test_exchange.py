@@ -5,11 +5,11 @@ import pytest
 
 from photo51.config.base import validated
 from photo51.config.interventions import ExchangeParams
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.dictionary import Instrument
-from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.exchange import Law, _held_out, _prompts, exchange_rate, fit_law, log_odds
-from photo51.interventions.generate import score
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument
+from photo51.interventions.edits.site_edits import Order, SiteEdit
+from photo51.interventions.steering.exchange import Law, _held_out, _prompts, exchange_rate, fit_law, log_odds
+from photo51.interventions.writing.generate import score
 from photo51.types import InputError
 
 PARAMS = ExchangeParams(copies=(0, 1, 2, 4), strengths=(0.0, 0.5, 1.0, 2.0), contexts=5, spacer=3)

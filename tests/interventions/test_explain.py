@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from photo51.config.interventions import AttributionParams
-from photo51.interventions.dictionary import Instrument
-from photo51.interventions.explain import explain_region, explain_variant
-from photo51.interventions.generate import score
-from photo51.interventions.mutagenesis import next_base_readout, saturate, window_likelihood
-from photo51.interventions.targets import Likelihood, NextBaseTarget
+from photo51.interventions.attribution.explain import explain_region, explain_variant
+from photo51.interventions.attribution.mutagenesis import next_base_readout, saturate, window_likelihood
+from photo51.interventions.attribution.targets import Likelihood, NextBaseTarget
+from photo51.interventions.edits.dictionary import Instrument
+from photo51.interventions.writing.generate import score
 from photo51.model.tokenizer import BASE_IDS, reverse_complement
 from photo51.types import InputError, Interval, Variant
 

@@ -5,7 +5,7 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from photo51.config.geometry import FrameshiftParams
-from photo51.interventions.frameshift import CodingGene, frameshift
+from photo51.interventions.attribution.frameshift import CodingGene, frameshift
 
 PLANE = np.array([[np.cos(a), np.sin(a)] for a in 2 * np.pi / 3 * np.arange(3)])
 PARAMS = FrameshiftParams(genes=4, context=90, flank=60, guard=30)

@@ -6,10 +6,10 @@ import torch
 from scipy.stats import chisquare
 
 from photo51.config.interventions import SamplingParams
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.dictionary import activations
-from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.generate import generate, pick, read_prompt, score, uniforms
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import activations
+from photo51.interventions.edits.site_edits import Order, SiteEdit
+from photo51.interventions.writing.generate import generate, pick, read_prompt, score, uniforms
 from photo51.model.tokenizer import BASE_IDS
 from photo51.types import InputError
 

@@ -5,7 +5,7 @@ import pytest
 from Bio.Data import CodonTable
 from Bio.Seq import Seq
 
-from photo51.interventions import oracles as o
+from photo51.interventions.writing import scorers as o
 from photo51.types import InputError
 
 

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from photo51.config.interventions import PaintParams, SamplingParams
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.canvas import Canvas, Paint, read_canvas
-from photo51.interventions.dictionary import Instrument
-from photo51.interventions.edits import Gate, Order, SiteEdit
-from photo51.interventions.generate import generate, score
-from photo51.interventions.infill import flank_likelihood, infill, infill_span
-from photo51.interventions.painting import Judge, draw, overlap, paint, paint_blocks, read_track, repaint
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument
+from photo51.interventions.edits.site_edits import Gate, Order, SiteEdit
+from photo51.interventions.writing.canvas import Canvas, Paint, read_canvas
+from photo51.interventions.writing.generate import generate, score
+from photo51.interventions.writing.infill import flank_likelihood, infill, infill_span
+from photo51.interventions.writing.painting import Judge, draw, overlap, paint, paint_blocks, read_track, repaint
 from photo51.model.tokenizer import BASE_IDS, reverse_complement
 from photo51.types import InputError, Interval
 
@@ -124,7 +124,7 @@ def test_infill_changes_the_span_alone(instrument, prompt, method):
 
 
 def test_the_right_flank_is_scored_as_a_full_pass_scores_it(instrument, planted, prompt, dna):
-    from photo51.interventions.generate import open_stream
+    from photo51.interventions.writing.generate import open_stream
 
     spans = dna(3, 8, seed=5)
     flank = dna(1, 9, seed=6)[0]

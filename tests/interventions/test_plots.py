@@ -7,8 +7,8 @@ import pytest
 
 from photo51 import theme
 from photo51.interventions import plots
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.canvas import Canvas, Paint
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.writing.canvas import Canvas, Paint
 from photo51.types import Interval
 
 

@@ -6,12 +6,12 @@ import torch
 
 from photo51.config.base import validated
 from photo51.config.interventions import RuleFile, SamplingParams
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.dictionary import Instrument, activations
-from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.generate import generate
-from photo51.interventions.rule_set import check_rule, compile_rules
-from photo51.interventions.rules import RuleRun, offline_holds, rule_steps, write_with_rules
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument, activations
+from photo51.interventions.edits.site_edits import Order, SiteEdit
+from photo51.interventions.writing.generate import generate
+from photo51.interventions.writing.rule_set import check_rule, compile_rules
+from photo51.interventions.writing.rules import RuleRun, offline_holds, rule_steps, write_with_rules
 from photo51.model.tokenizer import token_ids
 from photo51.types import InputError
 
@@ -123,7 +123,7 @@ def test_a_switched_prompt_is_what_the_model_would_have_seen(planted, prompts):
     at = int(event["position"]) + 1
     so_far = np.concatenate([token_ids(other), token_ids(run.sequences[event["sequence"]][:at])])
     # the rest is drawn from the same stream of random numbers, of which `at` are spent
-    from photo51.interventions.generate import Stream, pick, uniforms
+    from photo51.interventions.writing.generate import Stream, pick, uniforms
 
     stream = Stream(planted.model, np.array([event["sequence"]]))
     stream.read(so_far[None])

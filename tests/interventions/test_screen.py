@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from photo51.config.interventions import SamplingParams, ScreenParams
-from photo51.interventions.arms import random_directions
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.dictionary import Instrument
-from photo51.interventions.edits import Gate, Order, SiteEdit
-from photo51.interventions.generate import generate
-from photo51.interventions.screen import RandomPushes, Scene, measures, proposals, screen
+from photo51.interventions.edits.arms import random_directions
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument
+from photo51.interventions.edits.site_edits import Gate, Order, SiteEdit
+from photo51.interventions.steering.screen import RandomPushes, Scene, measures, proposals, screen
+from photo51.interventions.writing.generate import generate
 from photo51.model.sites import Sites
 from photo51.types import InputError
 

@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from photo51.config.interventions import SamplingParams, SteerParams
-from photo51.interventions.arms import ArmEdit, plan_arms, random_directions, reconstruct
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.dictionary import Instrument
-from photo51.interventions.dose_response import verdicts
-from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.oracles import oracles
-from photo51.interventions.steer import steer
+from photo51.interventions.edits.arms import ArmEdit, plan_arms, random_directions, reconstruct
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument
+from photo51.interventions.edits.site_edits import Order, SiteEdit
+from photo51.interventions.steering.dose_response import verdicts
+from photo51.interventions.steering.steer import steer
+from photo51.interventions.writing.scorers import oracles
 from photo51.types import InputError
 
 PARAMS = SteerParams(
@@ -112,7 +112,7 @@ def test_effects_are_the_paired_differences_of_the_sequences_table(experiment):
 
 
 def test_the_control_arm_is_plain_generation(planted, experiment):
-    from photo51.interventions.generate import generate, read_prompt
+    from photo51.interventions.writing.generate import generate, read_prompt
 
     rng = np.random.default_rng(9)
     prompt = rng.choice(np.frombuffer(b"ACGT", dtype=np.uint8), (8, 60))[0, :20]

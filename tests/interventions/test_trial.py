@@ -6,12 +6,12 @@ import pytest
 import torch
 
 from photo51.config.interventions import TrialParams
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.dictionary import Instrument
-from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.generate import generate
-from photo51.interventions.oracles import oracles
-from photo51.interventions.trial import trial, written_effects
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import Instrument
+from photo51.interventions.edits.site_edits import Order, SiteEdit
+from photo51.interventions.steering.trial import trial, written_effects
+from photo51.interventions.writing.generate import generate
+from photo51.interventions.writing.scorers import oracles
 from photo51.types import InputError
 
 PARAMS = TrialParams(sequences=12, length=30, random_directions=8, rungs=2, batch=50)

@@ -3,9 +3,9 @@ import pandas as pd
 import pytest
 
 from photo51.config.learnt import DiffParams
-from photo51.learnt.classes import annotated, class_differences
-from photo51.learnt.diff import Laws
-from photo51.learnt.windows import Windows
+from photo51.learnt.diff.classes import annotated, class_differences
+from photo51.learnt.diff.compare import Laws
+from photo51.learnt.diff.windows import Windows
 from photo51.types import InputError
 
 GFF = (

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from photo51.config.learnt import CrosscoderParams
-from photo51.learnt.crosscoder import crosscoder, joint_features
-from photo51.learnt.windows import Windows
-from photo51.model.adapters import load_model
+from photo51.learnt.diff.crosscoder import crosscoder, joint_features
+from photo51.learnt.diff.windows import Windows
+from photo51.model.families.adapters import load_model
 from photo51.types import InputError
 
 PARAMS = CrosscoderParams(features=20, k=3, tokens=250_000, seed=1)

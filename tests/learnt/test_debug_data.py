@@ -9,10 +9,10 @@ from benchmarks.planted.worlds import contaminants_world, ecoli_windows
 from photo51.cli import app
 from photo51.config.debug_data import DebugDataParams
 from photo51.genome.alphabet import decode, reverse_complement
-from photo51.genome.fasta import record
-from photo51.learnt.corpora import manifest_weights, reference_of
-from photo51.learnt.debugging import read_corpus, recommendation
-from photo51.learnt.disparity import (
+from photo51.genome.formats.fasta import record
+from photo51.learnt.data.corpora import manifest_weights, reference_of
+from photo51.learnt.data.debugging import read_corpus, recommendation
+from photo51.learnt.data.disparity import (
     base_composition,
     cluster_values,
     disparity,
@@ -22,7 +22,7 @@ from photo51.learnt.disparity import (
     without,
     word_entropy,
 )
-from photo51.learnt.traces import Vectors, covered_share, repeated_words, shared_spans
+from photo51.learnt.data.traces import Vectors, covered_share, repeated_words, shared_spans
 from photo51.types import InputError
 
 SMALL = {"windows": 1, "window": 96, "prompt": 64, "own": 12, "references": 48, "clusters": 6, "batch": 48}

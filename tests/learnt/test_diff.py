@@ -5,14 +5,14 @@ import torch
 
 from benchmarks.planted.chain import MarkovStream
 from photo51.config.learnt import DiffParams, WordsParams
-from photo51.learnt.amplify import Amplified, amplified_rates, extrapolate
-from photo51.learnt.diff import check_pair, diff, next_base_laws
-from photo51.learnt.gate import gate, overall_verdict
+from photo51.learnt.diff.compare import check_pair, diff, next_base_laws
+from photo51.learnt.diff.gate import gate, overall_verdict
+from photo51.learnt.diff.windows import draw_windows
 from photo51.learnt.opening import number_types, opener
-from photo51.learnt.patterns import iupac_event
-from photo51.learnt.windows import draw_windows
-from photo51.model.adapters import load_model
-from photo51.model.native import Native
+from photo51.learnt.words.amplify import Amplified, amplified_rates, extrapolate
+from photo51.learnt.words.patterns import iupac_event
+from photo51.model.families.adapters import load_model
+from photo51.model.families.native import Native
 from photo51.types import InputError
 
 PARAMS = DiffParams(windows=4, window=128, warmup=16, batch=3, positions=10, context=4)
@@ -197,7 +197,7 @@ def test_equal_models_fail_the_gate_in_at_most_a_twentieth():
 
 
 def test_features_find_what_changed(nano, fasta):
-    from photo51.learnt.diff import _feature_table
+    from photo51.learnt.diff.compare import _feature_table
 
     rng = np.random.default_rng(1)
     rate = np.abs(rng.normal(0.1, 0.01, (1, 30, 40))).repeat(2, 0) + rng.normal(0, 0.001, (2, 30, 40))

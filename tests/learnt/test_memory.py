@@ -5,8 +5,9 @@ import torch
 
 from photo51.config.memory import MemoryParams
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.genome.fasta import record
-from photo51.learnt.memory import (
+from photo51.genome.formats.fasta import record
+from photo51.learnt.data.repeats import copy_numbers, corpus_words, repeats_by_class, word_hashes
+from photo51.learnt.memory.exposure import (
     Recitable,
     audit_recitation,
     canary_references,
@@ -15,8 +16,7 @@ from photo51.learnt.memory import (
     markov_bits,
     recital,
 )
-from photo51.learnt.repeats import copy_numbers, corpus_words, repeats_by_class, word_hashes
-from photo51.model.adapters import load_model
+from photo51.model.families.adapters import load_model
 
 PARAMS = MemoryParams(prefix=16, suffix=12, context=20, references=20, batch=16)
 

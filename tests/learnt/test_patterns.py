@@ -4,8 +4,8 @@ import re
 import numpy as np
 import pytest
 
-from photo51.genome.motifs import Motif, log_odds_matrix, score_threshold
-from photo51.learnt.patterns import iupac_event, motif_event, read_events
+from photo51.genome.annotation.motifs import Motif, log_odds_matrix, score_threshold
+from photo51.learnt.words.patterns import iupac_event, motif_event, read_events
 from photo51.types import InputError
 
 

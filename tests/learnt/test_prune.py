@@ -4,10 +4,18 @@ import torch
 import torch.nn.functional as F
 
 from photo51.config.memory import MemoryParams, PruneParams
-from photo51.learnt.curvature import Basis, MatrixMoments, basis, dense_matrices, moments, projection_rows, unedited
-from photo51.learnt.prune import control, edited_matrix, entry_mask, swapped
-from photo51.learnt.pruning import prune, split_windows, window_bits
-from photo51.model.adapters import load_model
+from photo51.learnt.memory.curvature import (
+    Basis,
+    MatrixMoments,
+    basis,
+    dense_matrices,
+    moments,
+    projection_rows,
+    unedited,
+)
+from photo51.learnt.memory.curvature_edit import control, edited_matrix, entry_mask, swapped
+from photo51.learnt.memory.pruning import prune, split_windows, window_bits
+from photo51.model.families.adapters import load_model
 from photo51.types import InputError
 
 

@@ -9,7 +9,7 @@ from photo51.cli import app
 from photo51.config.memory import MemoryParams
 from photo51.io.contracts.learnt import EVIDENCE
 from photo51.learnt.evidence import EvidenceRow, evidence_table
-from photo51.learnt.reciting import read_canaries, recite
+from photo51.learnt.memory.reciting import read_canaries, recite
 from photo51.types import InputError
 
 SMALL = {"prefix": 16, "suffix": 12, "context": 8, "references": 24, "per_class": 4, "batch": 64}
@@ -103,7 +103,7 @@ def test_prune_writes_a_model_that_can_be_opened(tmp_path):
     )
     assert done.exit_code == 0, done.output
     assert "25 matrices edited" in done.output or "matrices edited" in done.output
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     edited, before = load_model(tmp_path / "out/model"), load_model("sh2:nano")
     changed = {
@@ -120,7 +120,7 @@ def test_prune_writes_a_model_that_can_be_opened(tmp_path):
 
 def test_prune_refuses_too_little_to_forget(tmp_path):
     (tmp_path / "f.fa").write_text(">x\n" + "ACGT" * 30 + "\n")
-    from photo51.learnt.pruning import forgettable
+    from photo51.learnt.memory.pruning import forgettable
 
     with pytest.raises(InputError, match=r"f.fa: need at least two pieces of 112 bases"):
         forgettable(tmp_path / "f.fa", MemoryParams())

@@ -8,13 +8,13 @@ from scipy import stats
 from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
 from photo51.config.interventions import SamplingParams
 from photo51.config.learnt import WordsParams
-from photo51.interventions.generate import generate, open_stream, read_prompt, score
-from photo51.learnt.chains import markov_rate
-from photo51.learnt.forced import set_probability, word_probability
-from photo51.learnt.patterns import iupac_event
-from photo51.learnt.survival import absence, open_frame, survival
-from photo51.learnt.words import rollouts, survivals, words
-from photo51.model.adapters import load_model
+from photo51.interventions.writing.generate import generate, open_stream, read_prompt, score
+from photo51.learnt.words.chains import markov_rate
+from photo51.learnt.words.forced import set_probability, word_probability
+from photo51.learnt.words.patterns import iupac_event
+from photo51.learnt.words.rates import rollouts, survivals, words
+from photo51.learnt.words.survival import absence, open_frame, survival
+from photo51.model.families.adapters import load_model
 from photo51.model.tokenizer import BASE_IDS
 from photo51.types import InputError
 

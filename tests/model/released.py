@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from benchmarks._reference import released_rows
-from photo51.model.presets import Preset
+from photo51.model.checkpoints.presets import Preset
 
 from .small import TINY, build
 

@@ -2,8 +2,8 @@
 
 import torch
 
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
 TINY = {"hidden_size": 32, "mlp_size": 40, "n_heads": 2, "hcs_groups": 4, "hcm_groups": 8, "vocab_size": 128}
 

@@ -15,11 +15,11 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from photo51.model.adapters import load_model
-from photo51.model.audit import audit_weights
-from photo51.model.huggingface import Library
+from photo51.model.families.adapters import load_model
+from photo51.model.families.audit import audit_weights
+from photo51.model.families.huggingface import Library
+from photo51.model.families.spans import tokenize
 from photo51.model.sites import Sites
-from photo51.model.spans import tokenize
 from photo51.types import InputError
 
 SPECIAL = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -9,10 +9,10 @@ import torch
 
 from photo51.config.model import ModelCardParams
 from photo51.config.pretrain import PretrainParams
-from photo51.model.adapters import load_model
-from photo51.model.card import read_pretraining_log, write_card
-from photo51.model.corpus import heldout_windows, pack
-from photo51.model.pretrain import bits_per_base, save_half
+from photo51.model.families.adapters import load_model
+from photo51.pretraining.card import read_pretraining_log, write_card
+from photo51.pretraining.corpus import heldout_windows, pack
+from photo51.pretraining.pretrain import bits_per_base, save_half
 from photo51.types import InputError
 
 from .small import TINY, build

@@ -9,11 +9,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from photo51.model import convert as module
-from photo51.model import hardware
-from photo51.model.adapters import load_model
-from photo51.model.convert import convert
-from photo51.model.presets import PRESETS, Preset, preset
+from photo51.model.checkpoints import convert as module
+from photo51.model.checkpoints import hardware
+from photo51.model.checkpoints.convert import convert
+from photo51.model.checkpoints.presets import PRESETS, Preset, preset
+from photo51.model.families.adapters import load_model
 from photo51.types import InputError
 
 from .released import PRESET, released_state, save, tiny

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.model.corpus import Sampler, heldout_windows, load_corpus, pack
+from photo51.pretraining.corpus import Sampler, heldout_windows, load_corpus, pack
 
 RNG = np.random.default_rng(0)
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.flops import blocks_read, forward_flops
-from photo51.model.modeling import StripedHyenaBlock
-from photo51.model.presets import preset
+from photo51.model.checkpoints.presets import preset
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.flops import blocks_read, forward_flops
+from photo51.model.stripedhyena.modeling import StripedHyenaBlock
 from photo51.types import InputError
 
 SMALL = {"hidden_size": 8, "mlp_size": 20, "n_heads": 2, "hcs_groups": 2, "hcm_groups": 2}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from Bio.Seq import Seq
 
-from photo51.model.frames import codon_shuffled, frame_shifted, long_open_frames, separation, with_copies
+from photo51.pretraining.frames import codon_shuffled, frame_shifted, long_open_frames, separation, with_copies
 
 CODING = [c for c in (a + b + d for a in "ACGT" for b in "ACGT" for d in "ACGT") if c not in {"TAA", "TAG", "TGA"}]
 

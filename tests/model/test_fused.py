@@ -7,10 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch.autograd import gradcheck
 
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.fused import AddNorm, Banded, BaseSurprisal, Linear, Mix, Product
-from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.training_pass import TrainingPass, supported
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.pretraining.fused import AddNorm, Banded, BaseSurprisal, Linear, Mix, Product
+from photo51.pretraining.step import TrainingPass, supported
 
 SHAPE = {"mlp_size": 24, "n_heads": 2, "hcs_groups": 4, "hcm_groups": 4, "state_size": 5}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from photo51.model.markov import count_words, fit_strengths, log_probs, look_up
+from photo51.pretraining.markov import count_words, fit_strengths, log_probs, look_up
 
 
 def ids(text):

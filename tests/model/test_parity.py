@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from benchmarks import _reference
-from photo51.model.cache import HyenaCache
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.cpu import cpu_blocks
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.cache import HyenaCache
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.cpu import cpu_blocks
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
 from . import by_definition
 from .small import ARCHITECTURES, build, sequence

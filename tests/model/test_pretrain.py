@@ -9,8 +9,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from photo51.config.pretrain import PretrainParams
-from photo51.model.corpus import pack
-from photo51.model.pretrain import Trainer, bits_per_base, learning_rate_share
+from photo51.pretraining.corpus import pack
+from photo51.pretraining.pretrain import Trainer, bits_per_base, learning_rate_share
 
 TINY = {
     "hidden_size": 16,

@@ -5,7 +5,7 @@ import json
 import pytest
 import torch
 
-from photo51.model import products
+from photo51.model.stripedhyena import products
 from photo51.types import InputError
 
 

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.model import native, presets, published
-from photo51.model.adapters import load_model
-from photo51.model.convert import convert
-from photo51.model.published import PROMPTS, compare_published, figures, measure_published, preset_of, prompts
-from photo51.model.selftest import PublishedParams, _published
+from photo51.model.checkpoints import presets
+from photo51.model.checkpoints.convert import convert
+from photo51.model.families import native, published
+from photo51.model.families.adapters import load_model
+from photo51.model.families.published import PROMPTS, compare_published, figures, measure_published, preset_of, prompts
+from photo51.model.families.selftest import PublishedParams, _published
 from photo51.shipped import shipped
 from photo51.types import InputError
 

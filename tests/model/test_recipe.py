@@ -5,7 +5,7 @@ import gzip
 import pandas as pd
 import pytest
 
-from photo51.model.recipe import build, read_recipe, sequence_hash
+from photo51.pretraining.recipe import build, read_recipe, sequence_hash
 from photo51.types import InputError
 
 WHOLE, GENE = "ACGTTGCAAACC", "GGTTTG"  # GENE is bases 6 to 11 of WHOLE, read on the other strand

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.genome.genomes import window_sequence
-from photo51.genome.reading import reading
-from photo51.genome.windows import windows
-from photo51.genome.workspace import Workspace
-from photo51.model.adapters import ModelReading, load_model
-from photo51.model.pretrain import save_half
-from photo51.model.selftest import selftest
+from photo51.genome.axis.genomes import window_sequence
+from photo51.genome.axis.reading import reading
+from photo51.genome.axis.windows import windows
+from photo51.genome.axis.workspace import Workspace
+from photo51.model.families.adapters import ModelReading, load_model
+from photo51.model.families.selftest import selftest
+from photo51.pretraining.pretrain import save_half
 
 from .small import build
 

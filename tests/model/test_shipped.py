@@ -9,11 +9,11 @@ import pytest
 
 from photo51.config import parse
 from photo51.config.pretrain import PretrainParams
-from photo51.model.adapters import load_model
-from photo51.model.catalogue import catalogue
-from photo51.model.checkpoints import configuration, shipped_model, shipped_names
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.selftest import CARD
+from photo51.model.checkpoints.catalogue import catalogue
+from photo51.model.checkpoints.folder import configuration, shipped_model, shipped_names
+from photo51.model.families.adapters import load_model
+from photo51.model.families.selftest import CARD
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 
 EXAMPLES = Path(__file__).parents[2] / "config" / "examples"
 WITH_CARD = [name for name in shipped_names() if (shipped_model(name) / CARD).is_file()]

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from photo51.model.cache import HyenaCache
 from photo51.model.sites import Sites, site_names
+from photo51.model.stripedhyena.cache import HyenaCache
 
 from .small import build, sequence
 

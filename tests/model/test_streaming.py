@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from photo51.model.cache import HyenaCache
 from photo51.model.sites import Sites
+from photo51.model.stripedhyena.cache import HyenaCache
 
 from .small import build, sequence
 
@@ -124,8 +124,8 @@ def test_memory_does_not_grow_with_the_sequence(tmp_path):
 
     script = """
 import resource, sys, torch
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 torch.set_num_threads(1)
 model = StripedHyenaForCausalLM(StripedHyenaConfig(hidden_size=64, block_kinds="smla", mlp_size=128, n_heads=4,
     attention_window=64)).eval()

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from photo51.config.paths import configuration_file, project_folder, read_configuration
-from photo51.genome.samples import read_genomes
+from photo51.genome.preparation.samples import read_genomes
 from photo51.project.starting import GivenFiles, start_example, start_project
 from photo51.types import InputError
 

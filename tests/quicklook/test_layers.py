@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 from photo51.config.genome import GenomeParams
 from photo51.config.quicklook import LayersParams
 from photo51.genome.alphabet import codes, encode
-from photo51.genome.prepare import prepare
-from photo51.model.adapters import load_model
+from photo51.genome.preparation.prepare import prepare
+from photo51.model.families.adapters import load_model
 from photo51.quicklook.layers import _kmers, auroc, kmer_auroc, layers, neuron_auroc, probe_auroc, recommend
 from photo51.types import InputError
 

@@ -11,7 +11,7 @@ import pybigtools
 import pytest
 
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.model.adapters import load_model
+from photo51.model.families.adapters import load_model
 from photo51.quicklook.read import read_source
 from photo51.quicklook.shelf import Shelved, shelf_of, shipped_dictionaries
 from photo51.quicklook.shipping import halved, seed_matches

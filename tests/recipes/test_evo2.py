@@ -11,11 +11,11 @@ from photo51.cli import app
 from photo51.codes import CodesStore
 from photo51.config import parse
 from photo51.config.run import Config
-from photo51.model.configuration import StripedHyenaConfig
-from photo51.model.convert import convert
-from photo51.model.flops import blocks_read
-from photo51.model.modeling import StripedHyenaForCausalLM
-from photo51.model.presets import Preset, preset, striped
+from photo51.model.checkpoints.convert import convert
+from photo51.model.checkpoints.presets import Preset, preset, striped
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.flops import blocks_read
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 
 ROOT = Path(__file__).parents[2]
 D, F, K, SITE = 16, 80, 64, "block.26.out"

@@ -8,7 +8,7 @@ import synthetic_run
 from synthetic_whole import build
 
 from photo51.codes import CodesStore
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.run.opened import Run
 from photo51.run.places import Places
 

@@ -11,9 +11,9 @@ from synthetic_run import MEANING, MOTIF
 from synthetic_tables import write
 
 from photo51.config.enrichment import ConceptParams
-from photo51.enrichment.names import NameEvidence, name_features
-from photo51.genome.genomes import Genomes
-from photo51.genome.masks import annotation_masks
+from photo51.enrichment.concepts.names import NameEvidence, name_features
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.axis.masks import annotation_masks
 from photo51.io import read_table, write_json
 from photo51.io.contracts import enrichment
 from photo51.io.contracts.features import TOP_WINDOWS

@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from synthetic_run import N_FEATURES, RING
 from synthetic_tables import MADE, write
 
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.io import write_h5ad
 from photo51.io.contracts import geometry
 

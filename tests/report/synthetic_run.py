@@ -13,10 +13,10 @@ import scipy.sparse as sp
 
 from photo51.codes import CodesMeta, gather, write_codes
 from photo51.config.genome import GenomeParams
-from photo51.genome.genomes import Genomes
-from photo51.genome.masks import annotation_masks
-from photo51.genome.prepare import prepare
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.axis.masks import annotation_masks
+from photo51.genome.axis.workspace import Workspace
+from photo51.genome.preparation.prepare import prepare
 from photo51.io.origin import Origin
 
 N_FEATURES = 72

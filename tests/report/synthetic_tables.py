@@ -11,7 +11,7 @@ import pandas as pd
 from photo51.codes import CodesStore
 from photo51.config.features import FeaturesParams
 from photo51.features.table import as_anndata, feature_table
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.io import Provenance, TableSpec, write_h5ad, write_json, write_table
 from photo51.io.contracts import biomarkers, features, interventions
 

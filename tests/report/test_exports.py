@@ -9,8 +9,8 @@ from photo51.config.report import ExportParams
 from photo51.io import Provenance, TableSpec
 from photo51.io.contracts import biomarkers, enrichment, features, genome, interventions
 from photo51.io.contracts.features import TOP_WINDOWS
-from photo51.report import exports
-from photo51.report.exports import column_dictionary, export, features_anndata, one_based
+from photo51.report.exports import write as exports
+from photo51.report.exports.write import column_dictionary, export, features_anndata, one_based
 from photo51.run.opened import Run
 
 MADE = Provenance(stage="export")

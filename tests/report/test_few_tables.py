@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from photo51.io.contracts.enrichment import INSTANCES, REGIONS
-from photo51.report.few_tables import few_tables
+from photo51.report.elements.few_tables import few_tables
 
 LIMITS = {"recall_lo": 0.16, "recall_hi": 1.0, "n_calls": 3, "precision_calls": 2 / 3,
           "precision_calls_lo": 0.09, "precision_calls_hi": 0.99, "p_instances": 0.01}  # fmt: skip

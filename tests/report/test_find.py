@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from synthetic_run import MEANING
 
-from photo51.report import atlas_search
-from photo51.report.find import _annotation, find
+from photo51.report.atlas import search as atlas_search
+from photo51.report.atlas.find import _annotation, find
 from photo51.types import InputError
 
 

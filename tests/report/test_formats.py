@@ -7,7 +7,7 @@ import pysam
 import pytest
 from Bio import SeqIO
 
-from photo51.report.formats import (
+from photo51.report.elements.browser_formats import (
     BrowserTrack,
     write_bed,
     write_bigbed,

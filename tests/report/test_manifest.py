@@ -1,6 +1,6 @@
 """The manifest: what came out, with hashes, and which validation sets were looked at."""
 
-from photo51.biomarkers.lock import LOCK, open_once, seal
+from photo51.biomarkers.cohorts.lock import LOCK, open_once, seal
 from photo51.report.manifest import manifest
 
 ABC = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-2, SHA-256 of "abc"

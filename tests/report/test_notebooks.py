@@ -4,7 +4,7 @@ from pathlib import Path
 import jupytext
 import pytest
 
-from photo51.report.blocks import Block
+from photo51.report.elements.blocks import Block
 from photo51.report.notebooks import parse_parameters, run_notebook
 from photo51.types import InputError
 
@@ -16,7 +16,7 @@ TOY = """# %% [markdown]
 n = 3
 
 # %%
-from photo51.report.blocks import Note
+from photo51.report.elements.blocks import Note
 from photo51.report.notebooks import setup
 setup()
 

@@ -13,14 +13,14 @@ from photo51.cli import app
 from photo51.config.report import AtlasParams, ReportParams
 from photo51.findings.stage import findings
 from photo51.io import read_table, write_json
-from photo51.report import svg
-from photo51.report.atlas import make_atlas
-from photo51.report.atlas_files import pack_pages, write_atlas
-from photo51.report.blocks import Claim, Heading
+from photo51.report.atlas.files import pack_pages, write_atlas
+from photo51.report.atlas.write import make_atlas
+from photo51.report.elements import svg
+from photo51.report.elements.blocks import Claim, Heading
+from photo51.report.elements.shapes import manifold_records
 from photo51.report.page import opened, report_sections, write_report
 from photo51.report.sections import manifolds, methods
 from photo51.report.sections.headline import leading, short
-from photo51.report.shapes import manifold_records
 from photo51.run.opened import Run
 from photo51.run.sources import SOURCES
 

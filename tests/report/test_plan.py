@@ -6,7 +6,7 @@ import pytest
 
 from photo51.config.genome import GenomeParams
 from photo51.config.run import Config
-from photo51.genome.sizes import Amount, amount, of_bases
+from photo51.genome.preparation.sizes import Amount, amount, of_bases
 from photo51.plan.cost import ComputeSite, Size, plan
 from photo51.plan.machines import MACHINES, Rates, machine
 from photo51.types import InputError

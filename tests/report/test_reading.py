@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.report.reading import WindowSegment, painted_bases, reading_picture, shade_levels, stretch_around
+from photo51.report.elements.reading import WindowSegment, painted_bases, reading_picture, shade_levels, stretch_around
 from photo51.run.places import GeneIndex, GeneSpan, Reads, Window
 
 

@@ -6,8 +6,8 @@ import pytest
 from synthetic_run import DEAD, MEANING, N_FEATURES
 
 from photo51.config.report import TracksParams
-from photo51.report import feature_text
-from photo51.report.chosen import tracked
+from photo51.report.elements import feature_text
+from photo51.report.tracks.chosen import tracked
 from photo51.run.feature import FeatureReader, feature_facts
 from photo51.run.known import Known, best_named, by_margin, closest, names
 from photo51.run.loci import most_active

@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from photo51.report import sentences
+from photo51.report.elements import sentences
 from photo51.report.sections.cohort import themselves
 
 # 40 active bases, 30 of them in a class of 300 bases in 10 intervals, 6 of which are touched, among 10,000 held-out bases:

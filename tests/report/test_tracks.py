@@ -8,12 +8,12 @@ import pybigtools
 import pytest
 
 from photo51.config.report import TracksParams
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.io import Provenance, read_table
 from photo51.io.contracts.report import CALLS, TRACKS
-from photo51.report.runs import runs_of
-from photo51.report.track_data import Labelled
-from photo51.report.tracks import Tracked, calls_of, write_tracks
+from photo51.report.tracks.data import Labelled
+from photo51.report.tracks.runs import runs_of
+from photo51.report.tracks.write import Tracked, calls_of, write_tracks
 from photo51.run.places import ActivationColumn
 
 MADE = Provenance(stage="tracks")

@@ -7,7 +7,7 @@ import torch
 
 from benchmarks._sae_planted import Planted
 from photo51.activations.store import shard_path, write_shard
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.io import provenance, sha256, write_table
 from photo51.io.contracts.genome import WORKSPACE
 

@@ -16,7 +16,7 @@ from photo51.io import provenance, read_table, write_table
 from photo51.io.contracts.genome import WORKSPACE
 from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY, SWEEP
 from photo51.sae.dictionary import Dictionary
-from photo51.sae.training import read_log
+from photo51.sae.training.train import read_log
 from photo51.types import InputError
 
 PARAMS = {"n_features": 48, "k": 4, "tokens": 40_000, "batch": 500, "sample": 2_000, "dead_after": 4_000}
@@ -180,7 +180,7 @@ def test_a_dictionary_is_taken_in_for_a_model_and_site_that_are_named(tmp_path):
     """The origin is that of the model's own site; a site that it does not have, and one option alone, are refused."""
     import torch
 
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     origin = load_model("sh2:nano", device="cpu").spec.origin("block.3.out")
     rng = np.random.default_rng(0)

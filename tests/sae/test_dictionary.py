@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from photo51.io.origin import Origin
-from photo51.sae.baselines import PCA, Neurons, RandomDictionary
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
+from photo51.sae.quality.baselines import PCA, Neurons, RandomDictionary
 from photo51.sae.rules import Gate
 from photo51.types import InputError
 

@@ -8,7 +8,7 @@ import torch
 from safetensors.numpy import save_file
 
 from photo51.io.origin import Origin
-from photo51.sae.formats import load_foreign
+from photo51.sae.formats.convert import load_foreign
 from photo51.types import InputError
 
 D, F = 5, 12

@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
-from photo51.sae.formats import calibrated, load_foreign, save_foreign
+from photo51.sae.formats.convert import calibrated, load_foreign, save_foreign
 from photo51.sae.rules import Gate
 from photo51.types import InputError
 

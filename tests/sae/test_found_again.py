@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
+from photo51.sae.quality.stability import found_again
 from photo51.sae.rules import Gate
-from photo51.sae.stability import found_again
 from photo51.types import InputError
 
 D, F = 32, 12

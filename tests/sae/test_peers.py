@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from photo51.io.origin import Origin
-from photo51.sae.formats import load_foreign
+from photo51.sae.formats.convert import load_foreign
 
 D, F = 5, 12
 ORIGIN = Origin("m1", "block.1.out", D, model_name="small")

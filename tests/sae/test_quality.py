@@ -8,10 +8,10 @@ from photo51.activations.store import ActivationStore
 from photo51.config.sae import Gates, QualityParams, SaeParams, SweepParams
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
-from photo51.sae.quality import measure, row
-from photo51.sae.report import quality_report, with_fidelity
+from photo51.sae.quality.measures import measure, row
+from photo51.sae.quality.report import quality_report, with_fidelity
+from photo51.sae.quality.sweep import choose, sweep
 from photo51.sae.rules import Gate
-from photo51.sae.sweep import choose, sweep
 from photo51.types import InputError
 
 ORIGIN = Origin("m", "s", 2)

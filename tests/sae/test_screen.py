@@ -5,9 +5,9 @@ import pytest
 import torch
 from numba import njit
 
-from photo51.sae.encoder import Encoder
-from photo51.sae.lanes import hit_word, pad
-from photo51.sae.screen import SCREENS, Gpu
+from photo51.sae.engine.encoder import Encoder
+from photo51.sae.engine.lanes import hit_word, pad
+from photo51.sae.engine.screen import SCREENS, Gpu
 
 N, F, D, K = 300, 700, 48, 9
 

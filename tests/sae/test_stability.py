@@ -7,8 +7,8 @@ import scipy.sparse as sp
 
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
+from photo51.sae.quality.stability import code_correlations, compare_dictionaries, nearest, stability_score
 from photo51.sae.rules import Gate
-from photo51.sae.stability import code_correlations, compare_dictionaries, nearest, stability_score
 from photo51.types import InputError
 
 

@@ -11,7 +11,7 @@ import torch
 from benchmarks._sae_planted import Planted
 from photo51.config.sae import SaeParams
 from photo51.io.origin import Origin
-from photo51.sae.training import CHECKPOINT, Training, fit
+from photo51.sae.training.train import CHECKPOINT, Training, fit
 from photo51.types import InputError
 
 VARIANTS = ("topk", "batchtopk", "matryoshka", "jumprelu", "relu")
@@ -153,8 +153,8 @@ import sys
 import numpy as np
 from conftest import planted
 from test_training import params
-from photo51.sae.distributed import Ranks
-from photo51.sae.training import fit
+from photo51.sae.training.distributed import Ranks
+from photo51.sae.training.train import fit
 sae = fit(planted(), params(variant=sys.argv[2], tokens=15_000, dead_after=1_000))
 if not Ranks().rank:
     sae.save(sys.argv[1])

@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from scipy import stats
 
-from photo51.enrichment.tracks import rotated
+from photo51.enrichment.association.tracks import rotated
 from photo51.stats.lanes import WIDTH
 from photo51.stats.resampling import random_shifts
 from photo51.stats.shifted import Residuals, Shifts, fixed_point, shifted_test, shifts_needed, tail_p

@@ -13,7 +13,7 @@ import synthetic_geometry
 import synthetic_run
 import synthetic_tables
 
-from photo51.model.adapters import load_model
+from photo51.model.families.adapters import load_model
 from photo51.sae.dictionary import Gate, SparseAutoencoder
 
 SITE = "block.2.out"

@@ -7,10 +7,10 @@ import pytest
 import torch
 from test_read import BASES, unpack
 
-from photo51.interventions.generate import generate, score
 from photo51.interventions.opening import read_sequence
-from photo51.interventions.oracles import gc, oracles
-from photo51.interventions.steer import steer
+from photo51.interventions.steering.steer import steer
+from photo51.interventions.writing.generate import generate, score
+from photo51.interventions.writing.scorers import gc, oracles
 from photo51.studio.asked import SteerAsked
 from photo51.studio.reasons import QUICK
 from photo51.types import InputError, Interval

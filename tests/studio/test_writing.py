@@ -10,10 +10,10 @@ from test_panels import events
 from test_read import BASES, unpack
 
 from photo51.config.interventions import PaintParams, SamplingParams
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.canvas import Canvas, Paint
+from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.opening import read_sequence
-from photo51.interventions.painting import overlap, paint, read_track, repaint
+from photo51.interventions.writing.canvas import Canvas, Paint
+from photo51.interventions.writing.painting import overlap, paint, read_track, repaint
 from photo51.types import Interval
 
 LENGTH = 48

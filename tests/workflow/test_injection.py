@@ -15,7 +15,7 @@ from snakemake.utils import format as snakemake_format
 from photo51.config.model import ActivationParams
 from photo51.config.report import ReportParams
 from photo51.config.run import Config
-from photo51.genome.samples import read_genomes
+from photo51.genome.preparation.samples import read_genomes
 from photo51.types import InputError
 
 ROOT = Path(__file__).parents[2]

@@ -7,9 +7,9 @@ from pathlib import Path
 from photo51.config.base import validated
 from photo51.config.paths import located
 from photo51.config.run import Config
-from photo51.genome.keys import annotation_key, sequence_key
-from photo51.genome.samples import read_genomes
-from photo51.genome.sources import first_letter
+from photo51.genome.preparation.keys import annotation_key, sequence_key
+from photo51.genome.preparation.samples import read_genomes
+from photo51.genome.preparation.sources import first_letter
 from photo51.io import remove_temporaries
 from photo51.report.inputs import folder_files, model_folder
 from photo51.shipped import shipped

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 from photo51 import theme
 from photo51.config.model import BurnInParams
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.io.contracts.model import BURN_IN
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
 from photo51.types import STRANDS, InputError
 

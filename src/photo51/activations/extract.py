@@ -20,10 +20,10 @@ from torch import Tensor
 from photo51 import __version__
 from photo51.activations.store import shard_path, write_shard
 from photo51.config.model import ActivationParams
-from photo51.genome.genomes import core_rows
+from photo51.genome.axis.genomes import core_rows
 from photo51.io import content_hash
 from photo51.io.tensors import TensorFile, is_made, write_tensors
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.model.tokenizer import is_base
 from photo51.progress import progress
 from photo51.types import STRANDS, InputError, Strand

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from photo51.activations.store import ActivationStore, StoredRows
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.io import sha256
 from photo51.types import InputError
 

@@ -10,11 +10,11 @@ import numpy as np
 import scipy.sparse as sp
 
 from photo51.genome.alphabet import reverse_complement
-from photo51.interventions.explain import Explained, explain_place
+from photo51.interventions.attribution.explain import Explained, explain_place
 from photo51.interventions.opening import Opened, genome_of, open_instrument, read_sequence, reference_windows
-from photo51.interventions.steer import Steered
-from photo51.model.adapters import DnaModel
-from photo51.model.adapters import load_model as open_model
+from photo51.interventions.steering.steer import Steered
+from photo51.model.families.adapters import DnaModel
+from photo51.model.families.adapters import load_model as open_model
 from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, Interval, Strand, Variant
 
@@ -201,9 +201,9 @@ def steer(
     {12}
     """
     from photo51.config.interventions import SamplingParams, SteerParams
-    from photo51.interventions import targeting
-    from photo51.interventions.oracles import check_declared, oracles
-    from photo51.interventions.steer import steer as run_arms
+    from photo51.interventions.steering import targeting
+    from photo51.interventions.steering.steer import steer as run_arms
+    from photo51.interventions.writing.scorers import check_declared, oracles
 
     sampling = SamplingParams(seed=seed)
     params = SteerParams(sampling=sampling, doses=tuple(doses), sequences=sequences, length=length)

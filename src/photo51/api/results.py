@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from photo51.config.report import AtlasParams
-from photo51.report import feature_text
+from photo51.report.elements import feature_text
 from photo51.run.feature import FeatureFacts, feature_facts
 from photo51.run.opened import Run
 from photo51.run.sources import SOURCES
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import anndata as ad
     from matplotlib.axes import Axes
 
-    from photo51.genome.genomes import Genomes
-    from photo51.model.adapters import DnaModel
+    from photo51.genome.axis.genomes import Genomes
+    from photo51.model.families.adapters import DnaModel
     from photo51.sae.dictionary import Dictionary
 
 _MARKUP = re.compile(r"\[\[(\w+)(?:\|([^\]]+))?\]\]")

@@ -12,7 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.interventions.oracles import orfs
+from photo51.interventions.writing.scorers import orfs
 from photo51.types import InputError, Strand
 
 LEAST_ORF = 90

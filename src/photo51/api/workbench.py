@@ -20,12 +20,12 @@ from photo51.api.writing import Writing
 from photo51.config.interventions import AttributionParams, UnitParams
 from photo51.effects.notation import GenomeVariant, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.interventions.dictionary import units_of_table
-from photo51.interventions.explain import Explained, explain_place
+from photo51.interventions.attribution.explain import Explained, explain_place
+from photo51.interventions.edits.dictionary import units_of_table
 from photo51.interventions.opening import Opened, genome_of, open_loaded
-from photo51.model.adapters import DnaModel, load_model
+from photo51.model.families.adapters import DnaModel, load_model
 from photo51.quicklook.shelf import Shelved, shelf_of
-from photo51.report.sentences import called
+from photo51.report.elements.sentences import called
 from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
@@ -289,7 +289,7 @@ class Workbench(Writing):
             raise InputError(f"base {base + 1}: need at least one base before it to read, got none")
         import torch
 
-        from photo51.interventions.generate import Stream
+        from photo51.interventions.writing.generate import Stream
 
         stream = Stream(self.instrument.model, np.zeros(1, dtype=np.int64))
         with torch.inference_mode():

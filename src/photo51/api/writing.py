@@ -15,17 +15,17 @@ from photo51.api.results import Results
 from photo51.config.base import validated
 from photo51.config.interventions import PaintParams, RuleFile, SamplingParams, SteerParams
 from photo51.genome.alphabet import decode
-from photo51.interventions import live
-from photo51.interventions.bundles import Bundle, concept_parts, parse_bundle
-from photo51.interventions.canvas import BLEND, Canvas, Paint
-from photo51.interventions.dictionary import Instrument, activations
+from photo51.interventions.edits.bundles import Bundle, concept_parts, parse_bundle
+from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.interventions.opening import FastaBases, Opened, read_sequence, reference_windows
-from photo51.interventions.oracles import oracles
-from photo51.interventions.painting import Painted, Painting, overlap, read_track
-from photo51.interventions.repainting import painting_steps
-from photo51.interventions.rule_set import FiringVerdict, check_rule, compile_rules
-from photo51.interventions.rules import RuleRun, RuleStep, rule_steps
-from photo51.interventions.steer import Steered, steer
+from photo51.interventions.steering import live
+from photo51.interventions.steering.steer import Steered, steer
+from photo51.interventions.writing.canvas import BLEND, Canvas, Paint
+from photo51.interventions.writing.painting import Painted, Painting, overlap, read_track
+from photo51.interventions.writing.repainting import painting_steps
+from photo51.interventions.writing.rule_set import FiringVerdict, check_rule, compile_rules
+from photo51.interventions.writing.rules import RuleRun, RuleStep, rule_steps
+from photo51.interventions.writing.scorers import oracles
 from photo51.shipped import shipped
 from photo51.types import InputError, Interval, Strand
 

@@ -14,20 +14,20 @@ from scipy import sparse
 
 from photo51 import theme
 from photo51.biomarkers import plots
-from photo51.biomarkers.abstain import conformal_table, reach_table
-from photo51.biomarkers.association import audited_tests
-from photo51.biomarkers.card_files import file_name, judged_scores, write_cards
-from photo51.biomarkers.card_picture import card_picture, save
-from photo51.biomarkers.cards import CardSubject, JudgedScores, make_cards, most_likely
-from photo51.biomarkers.classify import ROLES, classify
-from photo51.biomarkers.comparison import (
+from photo51.biomarkers.cards.abstain import conformal_table, reach_table
+from photo51.biomarkers.cards.evidence import CardSubject, JudgedScores, make_cards, most_likely
+from photo51.biomarkers.cards.files import file_name, judged_scores, write_cards
+from photo51.biomarkers.cards.known import FeatureCard
+from photo51.biomarkers.cards.picture import card_picture, save
+from photo51.biomarkers.contrasts.association import audited_tests
+from photo51.biomarkers.contrasts.classify import ROLES, classify
+from photo51.biomarkers.contrasts.comparison import (
     Comparison,
     compare_classes,
     oriented,
     require_claim,
     surprise_column,
 )
-from photo51.biomarkers.known import FeatureCard
 from photo51.config.biomarkers import BiomarkersParams, CardsParams
 from photo51.io import provenance, read_h5ad, read_table, write_table
 from photo51.io.contracts.biomarkers import (

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from photo51.biomarkers.burden import Burden
+    from photo51.biomarkers.cohorts.burden import Burden
     from photo51.config.biomarkers import CohortParams
-    from photo51.genome.variants import Genotypes
+    from photo51.genome.variants.files import Genotypes
     from photo51.io import Provenance
 
 Sets = Annotated[
@@ -113,7 +113,7 @@ STAGES[VARIANT_EFFECTS.name] = VARIANT_EFFECTS
 
 def _set_files(job: StageJob, name: str, genome: str | None) -> tuple[list[Path], str | None]:
     """Files of a set of variants by the run's table of genomes, and the genome they are on."""
-    from photo51.genome.samples import read_genomes
+    from photo51.genome.preparation.samples import read_genomes
 
     table = job.configured("genomes")
     rows = [] if table is None else read_genomes(table)
@@ -177,8 +177,8 @@ def cards(
 
     One JSON and one picture each, every number with its source; features are called as `names.parquet` has them.
     """
-    from photo51.biomarkers.card_files import verify_card
-    from photo51.biomarkers.known import read_known
+    from photo51.biomarkers.cards.files import verify_card
+    from photo51.biomarkers.cards.known import read_known
     from photo51.biomarkers.stage import run_cards
 
     stated = None if names is None else _table(names)
@@ -217,13 +217,13 @@ def cohort_check(
 
     Coding, names, clades, cases and controls of each.
     """
-    from photo51.biomarkers.burden import markers_of
-    from photo51.biomarkers.cohort import roster
-    from photo51.biomarkers.cohort_stage import check_cohort
-    from photo51.biomarkers.panel import as_text, columns_of, read_panel
+    from photo51.biomarkers.cohorts.burden import markers_of
+    from photo51.biomarkers.cohorts.cohort import roster
+    from photo51.biomarkers.cohorts.panel import as_text, columns_of, read_panel
+    from photo51.biomarkers.cohorts.stage import check_cohort
     from photo51.config import parse
     from photo51.config.biomarkers import CohortParams
-    from photo51.genome.variants import read_genotypes
+    from photo51.genome.variants.files import read_genotypes
     from photo51.io import provenance
 
     settings, people = parse(CohortParams, params), read_panel(panel)
@@ -284,8 +284,8 @@ def cohort_command(
 
     Example: photo51 cohort panel.tsv cohort/mine --genotypes isolates.vcf.gz --variants variants/isolates.parquet
     """
-    from photo51.biomarkers.cohort_stage import External, Validation, check_cohort, run_cohort
-    from photo51.biomarkers.panel import read_panel
+    from photo51.biomarkers.cohorts.panel import read_panel
+    from photo51.biomarkers.cohorts.stage import External, Validation, check_cohort, run_cohort
     from photo51.config import parse
     from photo51.config.biomarkers import CohortParams, DistilParams
 
@@ -331,7 +331,7 @@ def distil_command(
 
     A cohort's rule meets the validation set through `photo51 cohort --open-lock`.
     """
-    from photo51.biomarkers.distil_stage import run_distil_cohort, run_distil_variants
+    from photo51.biomarkers.cohorts.distil_stage import run_distil_cohort, run_distil_variants
     from photo51.biomarkers.stage import comparison_of
     from photo51.config import parse
     from photo51.config.biomarkers import BiomarkersParams
@@ -369,8 +369,8 @@ class _Read(NamedTuple):
 
 
 def _genotyped(vcf: Path, params: CohortParams, inputs: list[Path]) -> tuple[Provenance, _Read]:
-    from photo51.biomarkers.burden import markers_of
-    from photo51.genome.variants import read_genotypes
+    from photo51.biomarkers.cohorts.burden import markers_of
+    from photo51.genome.variants.files import read_genotypes
     from photo51.io import provenance
 
     called = read_genotypes(vcf)
@@ -379,7 +379,7 @@ def _genotyped(vcf: Path, params: CohortParams, inputs: list[Path]) -> tuple[Pro
 
 
 def _variant_burden(read: _Read, variants: Path, params: CohortParams) -> Burden:
-    from photo51.biomarkers.burden import variant_burden
+    from photo51.biomarkers.cohorts.burden import variant_burden
     from photo51.biomarkers.stage import read_sets
 
     table, effects = read_sets([variants])
@@ -389,9 +389,9 @@ def _variant_burden(read: _Read, variants: Path, params: CohortParams) -> Burden
 def _genome_burden(
     panel: Path, codes: Path | None, genomes: Path | None, params: CohortParams
 ) -> tuple[Burden, Provenance]:
-    from photo51.biomarkers.burden import genome_burden
+    from photo51.biomarkers.cohorts.burden import genome_burden
     from photo51.codes.store import CodesStore
-    from photo51.genome.workspace import Workspace
+    from photo51.genome.axis.workspace import Workspace
     from photo51.io import provenance
 
     if codes is None or genomes is None:

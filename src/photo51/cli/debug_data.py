@@ -46,16 +46,16 @@ def debug_data_command(
 
     from photo51.config import parse
     from photo51.config.debug_data import DebugDataParams
-    from photo51.genome.fasta import read_fasta
+    from photo51.genome.formats.fasta import read_fasta
     from photo51.io import provenance, sha256
     from photo51.io.contracts.debug_data import DISPARITY, RECORDS, SPANS
     from photo51.io.contracts.learnt import EVIDENCE
-    from photo51.learnt.corpora import dictionary_for, manifest_weights, reference_of
-    from photo51.learnt.debugging import debug_data as judge
-    from photo51.learnt.debugging import read_corpus, recommendation
+    from photo51.learnt.data.corpora import dictionary_for, manifest_weights, reference_of
+    from photo51.learnt.data.debugging import debug_data as judge
+    from photo51.learnt.data.debugging import read_corpus, recommendation
+    from photo51.learnt.data.traces import Vectors, repeated_words
     from photo51.learnt.evidence import evidence_table
-    from photo51.learnt.traces import Vectors, repeated_words
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     torch.set_num_threads(threads)
     settings = parse(DebugDataParams, params)

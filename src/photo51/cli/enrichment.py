@@ -12,14 +12,14 @@ from photo51.cli.stage import StageJob, extra, stage
 from photo51.types import InputError
 
 if TYPE_CHECKING:
-    from photo51.enrichment.inputs import Inputs
+    from photo51.enrichment.annotations.inputs import Inputs
     from photo51.io import Provenance
 
 _CONTROLS = (extra("seed1", "codes_folder", sae="seed1"), extra("random", "codes_folder", sae="random"))
 
 
 def _inputs(job: StageJob) -> Inputs:
-    from photo51.enrichment.inputs import Inputs
+    from photo51.enrichment.annotations.inputs import Inputs
 
     return Inputs.open(job.path("genome"))
 
@@ -38,7 +38,8 @@ def enrich(job: StageJob) -> None:
     False discovery rates are made over all parts when they are joined, and the run is calibrated on rotated
     activations.
     """
-    from photo51.enrichment.enrich_stage import (
+    from photo51.enrichment.annotations.inputs import open_codes
+    from photo51.enrichment.association.stage import (
         Enrichment,
         enrich_provenance,
         enrich_shard,
@@ -46,7 +47,6 @@ def enrich(job: StageJob) -> None:
         part_path,
         shared_path,
     )
-    from photo51.enrichment.inputs import open_codes
     from photo51.io import write_table
     from photo51.io.contracts.enrichment import ENRICHMENT
 
@@ -74,11 +74,11 @@ def concepts_command(job: StageJob) -> None:
     Beside neurons, components and probes of the activations, k-mers and codes of a model with random weights.
     """
     from photo51.activations.store import ActivationStore
-    from photo51.enrichment.concept_stage import across_genomes, evaluated, region_table
-    from photo51.enrichment.concepts import Evaluation
-    from photo51.enrichment.inputs import open_codes
-    from photo51.enrichment.readout import codes_readout, kmer_readout
-    from photo51.enrichment.summary import headline, summarise_concepts
+    from photo51.enrichment.annotations.inputs import open_codes
+    from photo51.enrichment.annotations.readout import codes_readout, kmer_readout
+    from photo51.enrichment.concepts.evaluation import Evaluation
+    from photo51.enrichment.concepts.stage import across_genomes, evaluated, region_table
+    from photo51.enrichment.concepts.summary import headline, summarise_concepts
     from photo51.io import read_table, write_json, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, INSTANCES, REGIONS, SUMMARY
 
@@ -112,9 +112,9 @@ def motifs(
     motifs: Annotated[Path | None, typer.Option(help="known motifs, in MEME's minimal format")] = None,
 ) -> None:
     """Draw what features look like: shapes, logos, profiles."""
-    from photo51.enrichment.inputs import open_codes
-    from photo51.enrichment.motif_stage import portray
-    from photo51.genome.motifs import read_meme
+    from photo51.enrichment.annotations.inputs import open_codes
+    from photo51.enrichment.motifs.stage import portray
+    from photo51.genome.annotation.motifs import read_meme
     from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import ENRICHMENT, LOGOS, MOTIF_MATCHES, PROFILES, SHAPES
 
@@ -145,8 +145,8 @@ def genesets(
     ] = None,
 ) -> None:
     """Test which sets of genes features hit."""
-    from photo51.enrichment.genesets import gene_sets, read_gmt
-    from photo51.enrichment.inputs import open_codes
+    from photo51.enrichment.annotations.inputs import open_codes
+    from photo51.enrichment.association.genesets import gene_sets, read_gmt
     from photo51.io import write_table
     from photo51.io.contracts.enrichment import GENESETS
 
@@ -172,9 +172,9 @@ def novelty_command(job: StageJob) -> None:
 
     The ranking is validated by leaving one annotation out at a time.
     """
-    from photo51.enrichment.inputs import open_codes
-    from photo51.enrichment.novelty_stage import NoveltyEvidence
-    from photo51.enrichment.novelty_stage import novelty as rank
+    from photo51.enrichment.annotations.inputs import open_codes
+    from photo51.enrichment.novelty.stage import NoveltyEvidence
+    from photo51.enrichment.novelty.stage import novelty as rank
     from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, HIDDEN, NOVELTY
     from photo51.io.contracts.features import RETILED
@@ -208,8 +208,8 @@ def novelty_command(job: StageJob) -> None:
 )
 def ledger_command(job: StageJob) -> None:
     """Replicate names: other strand, genomes, splits and seeds."""
-    from photo51.enrichment.inputs import open_codes
-    from photo51.enrichment.ledger import ledger as replicate
+    from photo51.enrichment.annotations.inputs import open_codes
+    from photo51.enrichment.replication.ledger import ledger as replicate
     from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, LEDGER
 
@@ -239,7 +239,7 @@ def names_command(job: StageJob) -> None:
 
     Parameters are those of `photo51 concepts`.
     """
-    from photo51.enrichment.names import NameEvidence, fallen, name_features, top_shares
+    from photo51.enrichment.concepts.names import NameEvidence, fallen, name_features, top_shares
     from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, LEDGER, NAMES, SUMMARY
     from photo51.io.contracts.features import TOP_WINDOWS

@@ -28,7 +28,7 @@ def encode_command(job: StageJob) -> None:
     activations would fill disks.
     """
     from photo51.codes import gather
-    from photo51.genome.workspace import Workspace
+    from photo51.genome.axis.workspace import Workspace
 
     out = job.path("codes_folder")
     if job.gather is None:
@@ -70,7 +70,7 @@ def _encode_model(job: StageJob, out: Path) -> None:
 def features_command(job: StageJob) -> None:
     """Describe features: how often, how strongly, where most."""
     from photo51.features.table import as_anndata, feature_table
-    from photo51.genome.workspace import Workspace
+    from photo51.genome.axis.workspace import Workspace
     from photo51.io import write_h5ad, write_table
     from photo51.io.contracts.features import TOP_WINDOWS
 

@@ -28,8 +28,8 @@ def prepare_command(
     """
     from photo51.config import parse
     from photo51.config.genome import GenomeParams
-    from photo51.genome.prepare import PARTS
-    from photo51.genome.prepare import prepare as run
+    from photo51.genome.preparation.prepare import PARTS
+    from photo51.genome.preparation.prepare import prepare as run
     from photo51.types import InputError
 
     if only is not None and only not in PARTS:
@@ -49,7 +49,7 @@ def fetch_command(
     """
     from photo51.config import parse
     from photo51.config.fetch import FetchParams
-    from photo51.genome.fetch import fetch as run
+    from photo51.genome.formats.fetch import fetch as run
 
     for path in run(accessions, out, parse(FetchParams, params)):
         typer.echo(path)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from photo51.config.geometry import GeometryParams
-    from photo51.geometry.points import Missed
-    from photo51.geometry.tokens import Tokens
+    from photo51.geometry.relations.tokens import Tokens
+    from photo51.geometry.shapes.points import Missed
 
 
 @stage(
@@ -41,7 +41,7 @@ def geometry(job: StageJob) -> None:
     compared with theirs; with one gene of many organisms (`photo51 panel`), phylogeny is a control.
     """
     from photo51.codes import CodesStore
-    from photo51.geometry.load import read_tokens
+    from photo51.geometry.relations.load import read_tokens
     from photo51.geometry.stage import GeometryInputs, Random, bench_of, run_geometry
     from photo51.geometry.write import write_all
     from photo51.io import read_h5ad
@@ -71,7 +71,7 @@ def _decoder(sae: Path) -> NDArray[np.float32]:
 
 def _missed(activations: Path, sae: Path, tokens: Tokens, params: GeometryParams) -> Missed:
     from photo51.activations.store import ActivationStore
-    from photo51.geometry.missed import missed_by
+    from photo51.geometry.shapes.missed import missed_by
     from photo51.sae.dictionary import Dictionary
 
     store, dictionary = ActivationStore(activations), Dictionary.load(sae)
@@ -100,7 +100,7 @@ def panel_command(
     from photo51.features.panel import panel as read_panel
     from photo51.features.panel import read_genes
     from photo51.io import write_h5ad
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
     from photo51.sae.dictionary import Dictionary
 
     file = genes or job.configured("phylogeny_genes")
@@ -131,8 +131,8 @@ def frameshift_command(job: StageJob) -> None:
 
     By 120 degrees for one base, if the model keeps it.
     """
-    from photo51.interventions.frameshift import NoReadingFrame, chosen_genes, plane_of, reader
-    from photo51.interventions.frameshift import frameshift as shift
+    from photo51.interventions.attribution.frameshift import NoReadingFrame, chosen_genes, plane_of, reader
+    from photo51.interventions.attribution.frameshift import frameshift as shift
     from photo51.io import read_h5ad, write_table
     from photo51.io.contracts.geometry import FRAMESHIFT, FRAMESHIFT_PROFILE
 

@@ -16,7 +16,7 @@ from photo51.types import InputError, feature_number
 
 if TYPE_CHECKING:
     from photo51.config.interventions import UnitParams
-    from photo51.genome.genomes import Genomes
+    from photo51.genome.axis.genomes import Genomes
     from photo51.interventions.opening import FastaBases, Opened
 
 Sequences = Annotated[
@@ -91,7 +91,7 @@ def ablation_command(job: StageJob) -> None:
     At its top-activating windows: how strong the features without a name are.
     """
     from photo51.config.interventions import UnitParams
-    from photo51.interventions.causality import windows_at, without_each
+    from photo51.interventions.attribution.causality import windows_at, without_each
     from photo51.io import read_table, write_table
     from photo51.io.contracts.features import TOP_WINDOWS
     from photo51.io.contracts.interventions import ABLATION
@@ -124,8 +124,8 @@ def causality_command(
     Loss without it where it is active, next base with more of it, beside random features.
     """
     from photo51.interventions import opening, outputs
-    from photo51.interventions.causality import causality as measure
-    from photo51.interventions.causality import windows_at
+    from photo51.interventions.attribution.causality import causality as measure
+    from photo51.interventions.attribution.causality import windows_at
     from photo51.io import read_table
     from photo51.io.contracts.features import TOP_WINDOWS
 
@@ -192,9 +192,10 @@ def steer_command(
 
     Example: photo51 steer results/demo 812 held-out --oracle gc
     """
-    from photo51.interventions import opening, outputs, targeting
-    from photo51.interventions.oracles import check_declared, codon_table, oracles
-    from photo51.interventions.steer import steer as run_arms
+    from photo51.interventions import opening, outputs
+    from photo51.interventions.steering import targeting
+    from photo51.interventions.steering.steer import steer as run_arms
+    from photo51.interventions.writing.scorers import check_declared, codon_table, oracles
 
     experiment = job.configured("steering.{name}") if job.values.get("name") else None
     target = target or getattr(experiment, "target", None)
@@ -248,8 +249,8 @@ def react(
     from photo51.config import parse
     from photo51.config.interventions import RuleFile, UnitParams
     from photo51.interventions import opening, outputs
-    from photo51.interventions.rule_set import compile_rules
-    from photo51.interventions.rules import write_with_rules
+    from photo51.interventions.writing.rule_set import compile_rules
+    from photo51.interventions.writing.rules import write_with_rules
 
     file = parse(RuleFile, str(rules))
     start = opening.read_sequence(prompt)
@@ -290,9 +291,9 @@ def paint_command(
     With --painted and --before, rewrite only what a changed BED asks for.
     """
     from photo51.interventions import opening, outputs
-    from photo51.interventions.canvas import read_canvas
-    from photo51.interventions.painting import overlap, read_track
-    from photo51.interventions.repainting import paint_or_repaint, read_painting
+    from photo51.interventions.writing.canvas import read_canvas
+    from photo51.interventions.writing.painting import overlap, read_track
+    from photo51.interventions.writing.repainting import paint_or_repaint, read_painting
 
     params, start = job.params, opening.read_sequence(prompt)
     opened, _ = _instrument(job, params.units, sequences=genomes, features=features, concepts=concepts)
@@ -331,7 +332,7 @@ def explain_command(
     """
     from photo51.config.interventions import UnitParams
     from photo51.interventions import opening, outputs
-    from photo51.interventions.explain import explain_place
+    from photo51.interventions.attribution.explain import explain_place
     from photo51.interventions.places import resolve_place
     from photo51.types import Variant
 
@@ -368,8 +369,8 @@ def exchange_command(
     """
     from photo51.config.interventions import UnitParams
     from photo51.interventions import opening, outputs
-    from photo51.interventions.bundles import parse_bundle
-    from photo51.interventions.exchange import exchange_rate
+    from photo51.interventions.edits.bundles import parse_bundle
+    from photo51.interventions.steering.exchange import exchange_rate
 
     params, copied = job.params, opening.read_sequence(motif, "motif")
     opened, bases = _instrument(job, UnitParams(), sequences=genomes, features=features, concepts=concepts)

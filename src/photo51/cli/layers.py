@@ -32,10 +32,10 @@ def layers_command(
 
     from photo51.config import parse
     from photo51.config.quicklook import LayersParams
-    from photo51.genome.genomes import Genomes
+    from photo51.genome.axis.genomes import Genomes
     from photo51.io import provenance, write_table
     from photo51.io.contracts.quicklook import LAYERS
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
     from photo51.quicklook.layers import layers as compare
 
     torch.set_num_threads(threads)

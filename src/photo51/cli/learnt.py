@@ -64,9 +64,10 @@ def words_command(
     from photo51.config.learnt import WordsParams
     from photo51.io import provenance
     from photo51.io.contracts.learnt import SURVIVAL, WORDS
-    from photo51.learnt import opening, patterns
-    from photo51.learnt.words import rollouts, survivals, words_table
-    from photo51.model.adapters import load_model
+    from photo51.learnt import opening
+    from photo51.learnt.words import patterns
+    from photo51.learnt.words.rates import rollouts, survivals, words_table
+    from photo51.model.families.adapters import load_model
     from photo51.types import InputError
 
     torch.set_num_threads(threads)
@@ -151,15 +152,16 @@ def diff_command(
     from photo51.config.learnt import DiffParams, WordsParams
     from photo51.io import provenance
     from photo51.io.contracts import learnt as contracts
-    from photo51.learnt import gate as gates
-    from photo51.learnt import opening, patterns
-    from photo51.learnt.amplify import amplified_rates
-    from photo51.learnt.classes import class_differences
-    from photo51.learnt.crosscoder import compared_features
-    from photo51.learnt.diff import check_pair
-    from photo51.learnt.diff import diff as compare
-    from photo51.learnt.windows import draw_windows
-    from photo51.model.adapters import load_model
+    from photo51.learnt import opening
+    from photo51.learnt.diff import gate as gates
+    from photo51.learnt.diff.classes import class_differences
+    from photo51.learnt.diff.compare import check_pair
+    from photo51.learnt.diff.compare import diff as compare
+    from photo51.learnt.diff.crosscoder import compared_features
+    from photo51.learnt.diff.windows import draw_windows
+    from photo51.learnt.words import patterns
+    from photo51.learnt.words.amplify import amplified_rates
+    from photo51.model.families.adapters import load_model
     from photo51.sae.dictionary import Dictionary
 
     torch.set_num_threads(threads)

@@ -51,9 +51,9 @@ def memory(
     from photo51.io.contracts.learnt import EVIDENCE
     from photo51.io.contracts.memory import MEMORY, MEMORY_CLASSES
     from photo51.learnt.evidence import evidence_table
+    from photo51.learnt.memory.reciting import recite
     from photo51.learnt.opening import network
-    from photo51.learnt.reciting import recite
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     torch.set_num_threads(threads)
     settings = parse(MemoryParams, params)
@@ -114,13 +114,13 @@ def prune_command(
     from photo51.io import atomic, provenance, sha256
     from photo51.io.contracts.learnt import EVIDENCE
     from photo51.io.contracts.memory import PRUNE_ARMS, PRUNED, UNEDITED
+    from photo51.learnt.diff.windows import draw_windows
     from photo51.learnt.evidence import evidence_table
+    from photo51.learnt.memory.curvature_edit import swapped
+    from photo51.learnt.memory.pruning import arm_evidence, forgettable, split_windows
+    from photo51.learnt.memory.pruning import prune as edit_model
     from photo51.learnt.opening import network
-    from photo51.learnt.prune import swapped
-    from photo51.learnt.pruning import arm_evidence, forgettable, split_windows
-    from photo51.learnt.pruning import prune as edit_model
-    from photo51.learnt.windows import draw_windows
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     torch.set_num_threads(threads)
     settings = parse(PruneParams, params)

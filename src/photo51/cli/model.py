@@ -19,7 +19,7 @@ def models() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from photo51.model.catalogue import catalogue
+    from photo51.model.checkpoints.catalogue import catalogue
 
     shown = Table("name", "parameters", "d_model", "blocks", "context", "weights (GB)", "needs", "here", "licence")
     for row in catalogue().to_dict("records"):
@@ -50,8 +50,8 @@ def convert_command(
 
     Tensor by tensor; refuses one that is not of the preset.
     """
-    from photo51.model.convert import convert as run
-    from photo51.model.presets import preset as named
+    from photo51.model.checkpoints.convert import convert as run
+    from photo51.model.checkpoints.presets import preset as named
 
     typer.echo(run(source, out, named(preset)))
 
@@ -106,7 +106,7 @@ def burn_in_command(
     from photo51.activations.burn_in import burn_in_curve
     from photo51.io import provenance, write_json, write_table
     from photo51.io.contracts.model import BURN_IN
-    from photo51.model.pictures import write_svg
+    from photo51.pretraining.pictures import write_svg
 
     params, opened, out = job.params, job.model(), out or job.run / "model"
     curve = measure(opened, job.genomes, params, site)
@@ -139,8 +139,8 @@ def selftest_command(
     Causality, prefixes, batches, coordinates, known and published loss; exits with 1 if a check fails.
     """
     from photo51.io import write_json
-    from photo51.model.selftest import PublishedParams
-    from photo51.model.selftest import selftest as check
+    from photo51.model.families.selftest import PublishedParams
+    from photo51.model.families.selftest import selftest as check
 
     compared = PublishedParams(published, None, tolerance, accept_miss)
     result = check(job.model(), job.genomes, published=compared)
@@ -172,9 +172,9 @@ def model_card(
 
     from photo51.config import parse
     from photo51.config.model import ModelCardParams
-    from photo51.model.adapters import load_model
-    from photo51.model.card import write_card
-    from photo51.model.corpus import load_corpus
+    from photo51.model.families.adapters import load_model
+    from photo51.pretraining.card import write_card
+    from photo51.pretraining.corpus import load_corpus
 
     torch.set_num_threads(threads)
     settings = parse(ModelCardParams, params)

@@ -51,7 +51,7 @@ def plan_command(
     from dataclasses import asdict
 
     from photo51.config.paths import configuration_file, read_configuration
-    from photo51.genome.sizes import amount, of_bases
+    from photo51.genome.preparation.sizes import amount, of_bases
     from photo51.io import free_bytes, write_json
     from photo51.plan.cost import ComputeSite
     from photo51.plan.cost import plan as reckon
@@ -92,11 +92,11 @@ def _measured(path: Path, *, anew: bool) -> None:
 
 def _size(config: Config, device: Machine | None) -> Size:
     """Model of a configuration, without its weights."""
-    from photo51.model.adapters import parse_name, torch_dtype
-    from photo51.model.checkpoints import configuration, shipped_model
-    from photo51.model.flops import blocks_read, forward_flops
-    from photo51.model.hardware import window_bytes
-    from photo51.model.presets import PRESETS, preset
+    from photo51.model.checkpoints.folder import configuration, shipped_model
+    from photo51.model.checkpoints.hardware import window_bytes
+    from photo51.model.checkpoints.presets import PRESETS, preset
+    from photo51.model.families.adapters import parse_name, torch_dtype
+    from photo51.model.stripedhyena.flops import blocks_read, forward_flops
     from photo51.plan.cost import Size
 
     reading = config.activations
@@ -129,7 +129,7 @@ def _size(config: Config, device: Machine | None) -> Size:
 
 
 def _host_memory() -> float:
-    from photo51.model.hardware import free_memory
+    from photo51.model.checkpoints.hardware import free_memory
 
     return float(free_memory())
 
@@ -138,7 +138,7 @@ def _like(results: Path | None) -> dict[str, float] | None:
     """CPU seconds a scored base of each stage of a finished run."""
     if results is None:
         return None
-    from photo51.genome.workspace import Workspace
+    from photo51.genome.axis.workspace import Workspace
     from photo51.io.benchmarks import read_benchmarks
 
     table = read_benchmarks(results / "benchmarks")

@@ -28,7 +28,7 @@ def corpus(
 
     By their hashes, in files under any name.
     """
-    from photo51.model.recipe import build, read_recipe
+    from photo51.pretraining.recipe import build, read_recipe
 
     if wrong := [a for a in alias if "=" not in a]:
         raise InputError(f"--alias: need ACCESSION=NAME, got {wrong[0]!r}")
@@ -52,8 +52,8 @@ def pretrain(
 
     from photo51.config import parse
     from photo51.config.pretrain import PretrainParams
-    from photo51.model.corpus import load_corpus
-    from photo51.model.pretrain import Trainer
+    from photo51.pretraining.corpus import load_corpus
+    from photo51.pretraining.pretrain import Trainer
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)

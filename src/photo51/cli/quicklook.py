@@ -56,7 +56,7 @@ def read_command(
     check_folder(folder)
     import torch
 
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     torch.set_num_threads(threads)
     look = read_source(source, load_model(model, device=device), shelf)
@@ -93,7 +93,7 @@ def ship_dictionary(
     set_threads(threads)
     import torch
 
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
     from photo51.quicklook.shipping import ship
     from photo51.sae.dictionary import Dictionary
 

@@ -43,8 +43,8 @@ def tracks(job: StageJob, out: Out = None) -> None:
 
     A strand each; an IGV session and an offline genome page.
     """
-    from photo51.report.chosen import every_feature, tracked
-    from photo51.report.tracks import write_tracks
+    from photo51.report.tracks.chosen import every_feature, tracked
+    from photo51.report.tracks.write import write_tracks
 
     run = _opened(job)
     folder = out or job.path("tracks_folder")
@@ -55,7 +55,7 @@ def tracks(job: StageJob, out: Out = None) -> None:
 @stage(RESULTS, reads=("features", "codes"), writes=("atlas",), params="report.AtlasParams", configured="atlas")
 def atlas(job: StageJob, out: Out = None) -> None:
     """Write the feature atlas, to be opened from disk."""
-    from photo51.report.atlas import make_atlas
+    from photo51.report.atlas.write import make_atlas
 
     make_atlas(_opened(job), out or job.path("atlas").parent, job.params)
 
@@ -128,8 +128,8 @@ def feature_command(
     sae: SaeOption = "",
 ) -> None:
     """Print what is known of one feature."""
-    from photo51.report.feature_text import text
-    from photo51.report.find import feature_called
+    from photo51.report.atlas.find import feature_called
+    from photo51.report.elements.feature_text import text
     from photo51.run.feature import feature_facts
     from photo51.run.opened import Run
 
@@ -150,7 +150,7 @@ def find_command(
 
     Or of a feature or an annotation; and what was not read.
     """
-    from photo51.report.find import find as answer
+    from photo51.report.atlas.find import find as answer
     from photo51.run.opened import Run
 
     typer.echo(str(answer(Run(run, sae), " ".join(text))))
@@ -168,7 +168,7 @@ def export_command(job: StageJob, out: Out = None, config: ConfigOption = None) 
 
     AnnData for scanpy and cellxgene, every table as TSV, the column dictionary, an RO-Crate.
     """
-    from photo51.report.exports import export as export_run
+    from photo51.report.exports.write import export as export_run
 
     run = _opened(job)
     if config is not None:

@@ -237,7 +237,7 @@ def _picture(stages: pd.DataFrame, path: Path) -> None:
 
     from photo51 import theme
     from photo51.io import atomic
-    from photo51.report import figures
+    from photo51.report.elements import figures
 
     with theme.style():
         lineage, ax = plt.subplots(figsize=(theme.WIDTH_1, 0.24 * len(stages) + 0.8), layout="constrained")

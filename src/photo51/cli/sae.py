@@ -38,10 +38,10 @@ def train_sae(
     """
     from photo51.activations.splits import split_rows
     from photo51.activations.store import ActivationStore
-    from photo51.sae.distributed import Ranks, gpus, share_among
-    from photo51.sae.quality import training_picture
-    from photo51.sae.report import draw_quality
-    from photo51.sae.training import Training
+    from photo51.sae.quality.measures import training_picture
+    from photo51.sae.quality.report import draw_quality
+    from photo51.sae.training.distributed import Ranks, gpus, share_among
+    from photo51.sae.training.train import Training
 
     params, out = job.params, job.path("dictionary")
     if job.stated is None and job.values["sae"] == "seed1":
@@ -81,8 +81,8 @@ def sae_quality(job: StageJob) -> None:
     from photo51.io.contracts.features import FIDELITY
     from photo51.io.contracts.sae import QUALITY
     from photo51.sae.dictionary import Dictionary
-    from photo51.sae.report import quality_report, stored_codes, with_fidelity, with_others, write_quality
-    from photo51.sae.training import LOG, read_log
+    from photo51.sae.quality.report import quality_report, stored_codes, with_fidelity, with_others, write_quality
+    from photo51.sae.training.train import LOG, read_log
 
     params, dictionary, store = job.params, job.dictionary, job.store()
     codes, fidelity, seed, random = (job.extra(n) for n in ("codes", "fidelity", "seed1", "random"))
@@ -119,7 +119,7 @@ def sweep_command(
     from photo51.activations.store import ActivationStore
     from photo51.io import write_table
     from photo51.io.contracts.sae import SWEEP
-    from photo51.sae.sweep import sweep as train_all
+    from photo51.sae.quality.sweep import sweep as train_all
 
     out = out or job.run / "sweep"
     store = ActivationStore(job.path("activations", site=site or job.trained_site))
@@ -158,7 +158,7 @@ def import_sae(
     """
     set_threads(threads)
     from photo51.activations.store import ActivationStore
-    from photo51.sae.formats import calibrated, load_foreign
+    from photo51.sae.formats.convert import calibrated, load_foreign
     from photo51.types import InputError
 
     store = ActivationStore(activations) if activations else None
@@ -175,7 +175,7 @@ def import_sae(
 
 def _origin(model: str | None, site: str | None) -> Origin | None:
     """What a model and one of its sites give activations of; None where neither is named."""
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
     from photo51.types import InputError
 
     if model is None and site is None:
@@ -201,7 +201,7 @@ def export_sae(
     SAELens, sparsify or dictionary_learning.
     """
     from photo51.sae.dictionary import Dictionary, SparseAutoencoder
-    from photo51.sae.formats import save_foreign
+    from photo51.sae.formats.convert import save_foreign
     from photo51.types import InputError
 
     dictionary = Dictionary.load(sae)

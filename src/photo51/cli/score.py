@@ -64,7 +64,7 @@ def score_command(
         write_scores,
     )
     from photo51.effects.score import score_file as run
-    from photo51.model.adapters import load_model
+    from photo51.model.families.adapters import load_model
 
     torch.set_num_threads(threads)
     settings = DEFAULTS if params is None else parse(VariantsParams, params)

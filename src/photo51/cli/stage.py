@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from photo51.codes import CodesStore
     from photo51.config.model import ActivationParams
     from photo51.config.run import Config
-    from photo51.genome.genomes import Genomes
+    from photo51.genome.axis.genomes import Genomes
     from photo51.io import Provenance
-    from photo51.model.adapters import DnaModel
+    from photo51.model.families.adapters import DnaModel
     from photo51.sae.dictionary import Dictionary
 
 log = logging.getLogger(__name__)
@@ -216,7 +216,7 @@ class StageJob:
     @cached_property
     def genomes(self) -> Genomes:
         """Prepared genomes."""
-        from photo51.genome.genomes import Genomes
+        from photo51.genome.axis.genomes import Genomes
 
         return Genomes.open(self.path("genome"))
 
@@ -285,7 +285,7 @@ class StageJob:
 
     def model(self, name: str | None = None, dtype: str | None = None) -> DnaModel:
         """The model, opened."""
-        from photo51.model.adapters import load_model
+        from photo51.model.families.adapters import load_model
 
         self.set_torch_threads()
         return load_model(name or self.model_words, device=self.device, dtype=dtype)

@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from numpy.typing import ArrayLike, NDArray
 
 from photo51.codes.shard import CodesMeta, CodesShard
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.io import write_json
 from photo51.io.files import content_hash
 from photo51.types import STRANDS, InputError, Interval, Strand

@@ -10,7 +10,7 @@ from photo51.config.base import Params
 
 
 class AnnotationParams(Params):
-    """Rules that need a number. The rules themselves are listed in `photo51.genome.rules`."""
+    """Rules that need a number. The rules themselves are listed in `photo51.genome.annotation.rules`."""
 
     boundary: int = Field(
         default=15,

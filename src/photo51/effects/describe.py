@@ -10,6 +10,7 @@ import pandas as pd
 from photo51.config.biomarkers import VariantsParams
 from photo51.effects.choose import numbers
 from photo51.genome.alphabet import decode
+from photo51.genome.axis.genomes import Genomes
 from photo51.genome.consequence import (
     change_of,
     consequences,
@@ -19,8 +20,7 @@ from photo51.genome.consequence import (
     normalised,
     trimmed,
 )
-from photo51.genome.genomes import Genomes
-from photo51.genome.variant_windows import check_reference
+from photo51.genome.variants.windows import check_reference
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
 from photo51.types import Variant
 

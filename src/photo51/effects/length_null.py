@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import decode
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.types import InputError
 
 KINDS = ("substitution", "mnv", "insertion", "deletion", "duplication", "inversion", "delins")

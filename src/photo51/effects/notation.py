@@ -11,9 +11,9 @@ import pandas as pd
 from Bio.Data import CodonTable
 
 from photo51.genome.alphabet import decode, encode, reverse_complement
+from photo51.genome.axis.genomes import Genomes
 from photo51.genome.consequence.hgvs import is_mitochondrion
 from photo51.genome.consequence.protein import THREE_LETTERS
-from photo51.genome.genomes import Genomes
 from photo51.types import InputError, Variant
 
 _HGVS = re.compile(r"(?:(\S+):)?([mg])\.([\d,]+)([ACGT]+)>([ACGT]+)", re.IGNORECASE)

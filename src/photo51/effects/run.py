@@ -16,13 +16,13 @@ from photo51.effects.scoring import PlainScorer, Scorer
 from photo51.effects.symbolic import spelled_out
 from photo51.effects.variants import effects_path, gather_effects, one_origin, score_shard, shard_of
 from photo51.effects.windows import places
-from photo51.genome.alleles import VariantSet
-from photo51.genome.genomes import Genomes
-from photo51.genome.variants import read_variants
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.variants.alleles import VariantSet
+from photo51.genome.variants.files import read_variants
 from photo51.io import Provenance, provenance, write_table
 from photo51.io.contracts.genome import REFUSED_VARIANTS
-from photo51.model.adapters import DnaModel
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.families.adapters import DnaModel
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 

@@ -24,15 +24,15 @@ from photo51.effects.run import VariantFile, load_variants, scorer_of
 from photo51.effects.scoring import PlainScorer, Scorer
 from photo51.effects.variants import add_nulls, summary, variant_effects
 from photo51.genome.alphabet import encode, reverse_complement
+from photo51.genome.axis.genomes import Genomes
 from photo51.genome.consequence import ORDER
-from photo51.genome.genomes import Genomes
-from photo51.genome.prepare import prepare
-from photo51.genome.samples import COLUMNS, NONE
+from photo51.genome.preparation.prepare import prepare
+from photo51.genome.preparation.samples import COLUMNS, NONE
 from photo51.genome.text import data_lines, open_text
 from photo51.io import atomic
 from photo51.io.origin import Origin
-from photo51.model.adapters import DnaModel
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.families.adapters import DnaModel
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 

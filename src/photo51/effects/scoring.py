@@ -19,10 +19,10 @@ from torch import Tensor
 
 from photo51.effects.windows import AlleleReading, focus
 from photo51.io.origin import Origin
-from photo51.model.adapters import DnaModel
-from photo51.model.cache import HyenaCache
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Sites
+from photo51.model.stripedhyena.cache import HyenaCache
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import PAD
 
 STATISTICS = ("focal", "near", "window")

@@ -14,8 +14,8 @@ import pandas as pd
 
 from photo51.config.biomarkers import VariantsParams
 from photo51.genome.alphabet import decode
-from photo51.genome.genomes import Genomes
-from photo51.genome.variant_windows import named_as_in
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.variants.windows import named_as_in
 
 log = logging.getLogger(__name__)
 KINDS = {

@@ -21,7 +21,7 @@ from photo51.config.biomarkers import VariantsParams
 from photo51.effects.length_null import classify_change, gc_around, nulls
 from photo51.effects.scoring import STATISTICS, AlleleEffect, PlainScorer, Scorer
 from photo51.effects.windows import ScoringPlace, batches, places, readings
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.io import Provenance, content_hash, read_h5ad, write_h5ad, write_table
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
 from photo51.progress import progress

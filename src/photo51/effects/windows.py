@@ -15,8 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.biomarkers import VariantsParams
-from photo51.genome.alignment import Alignment, align, substitute
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.variants.alignment import Alignment, align, substitute
 from photo51.types import STRANDS, Strand, Variant
 
 

@@ -1,6 +1,6 @@
-"""Codes and annotations come in; what each feature marks comes out: tests, concepts on held-out blocks, motifs, names,
-novelty.
+"""Codes and annotations come in; what each feature marks comes out.
 
-Start with `enrich_stage` and `pairs` (the tests), then `concepts`, and `names`, the only place where a feature is
-named.
+`annotations` holds what is tested, and composition, which is adjusted for; `association` tests features by exact
+rotation (start there, with `association.stage`); `concepts` chooses and judges on held-out blocks, and names features;
+`replication` asks whether names hold elsewhere; `motifs` draws them; `novelty` ranks what nothing known explains.
 """

@@ -17,7 +17,7 @@ from photo51.codes import CodesMeta, codes_path, write_codes
 from photo51.config.model import ActivationParams
 from photo51.io import content_hash
 from photo51.io.tensors import is_made
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, InputError, Strand

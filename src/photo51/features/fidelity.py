@@ -19,9 +19,9 @@ from torch import Tensor
 
 from photo51.activations.extract import Sequences
 from photo51.config.features import FidelityParams
-from photo51.genome.genomes import Genomes, core_rows
+from photo51.genome.axis.genomes import Genomes, core_rows
 from photo51.io.contracts.features import FIDELITY, LOSSES
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Edit, Sites
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary

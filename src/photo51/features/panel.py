@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from photo51.config.geometry import PanelParams
 from photo51.genome.alphabet import codes as base_codes
-from photo51.genome.fasta import Record, read_fasta
-from photo51.model.adapters import DnaModel
+from photo51.genome.formats.fasta import Record, read_fasta
+from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError

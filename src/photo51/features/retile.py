@@ -25,7 +25,7 @@ from photo51.config.features import RetileParams
 from photo51.config.model import ActivationParams
 from photo51.io.contracts.features import RETILED
 from photo51.io.contracts.genome import WINDOWS
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS

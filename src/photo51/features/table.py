@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from photo51.codes import CodesStore
 from photo51.config.features import FeaturesParams
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.io.contracts.features import FEATURES, TOP_WINDOWS
 from photo51.progress import progress
 from photo51.types import STRANDS, Strand

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from photo51 import words
-from photo51.enrichment.verdicts import together
+from photo51.enrichment.concepts.verdicts import together
 from photo51.findings.finding import ALPHA, Finding, verdict
 
 CARRIED = 0.8  # share of the model's predictive power that a dictionary has to keep

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from photo51 import words
-from photo51.enrichment.verdicts import any_novel, brought_back
+from photo51.enrichment.concepts.verdicts import any_novel, brought_back
 from photo51.findings.finding import ALPHA, Finding, verdict
 
 SECTION = "unnamed"

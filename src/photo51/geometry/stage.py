@@ -13,17 +13,17 @@ from numpy.typing import NDArray
 
 from photo51.codes import CodesStore
 from photo51.config.geometry import GeometryParams
-from photo51.genome.genomes import Genomes
-from photo51.genome.workspace import Workspace
-from photo51.geometry.bench import Bench
-from photo51.geometry.biology import Quantity, quantities, read_kmers
-from photo51.geometry.direct import RawActivations, at_same_tokens, in_subspaces, of_baseline, raw_activations
-from photo51.geometry.embed import feature_graph
-from photo51.geometry.manifolds import Geometry, find_manifolds, first_half, held_out_tokens
-from photo51.geometry.meaning import Baselines, Placing, meaning_table
-from photo51.geometry.points import Missed
-from photo51.geometry.tables import manifold_table, points_table
-from photo51.geometry.tokens import Tokens
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.axis.workspace import Workspace
+from photo51.geometry.controls.evidence import Bench
+from photo51.geometry.meaning.biology import Quantity, quantities, read_kmers
+from photo51.geometry.meaning.correlates import Baselines, Placing, meaning_table
+from photo51.geometry.meaning.direct import RawActivations, at_same_tokens, in_subspaces, of_baseline, raw_activations
+from photo51.geometry.relations.tokens import Tokens
+from photo51.geometry.shapes.embed import feature_graph
+from photo51.geometry.shapes.manifolds import Geometry, find_manifolds, first_half, held_out_tokens
+from photo51.geometry.shapes.points import Missed
+from photo51.geometry.shapes.tables import manifold_table, points_table
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 
 from photo51 import theme
 from photo51.config.geometry import GeometryParams
-from photo51.geometry import plots
-from photo51.geometry.battery import run_battery
-from photo51.geometry.bench import Bench
-from photo51.geometry.biology import Quantity
-from photo51.geometry.readout import thinned
+from photo51.geometry.controls.evidence import Bench
+from photo51.geometry.controls.positive_controls import run_battery
+from photo51.geometry.controls.readout import thinned
+from photo51.geometry.meaning.biology import Quantity
+from photo51.geometry.shapes import plots
+from photo51.geometry.shapes.topology import persistence
 from photo51.geometry.stage import GeometryInputs, Made
-from photo51.geometry.topology import persistence
 from photo51.io import Provenance, write_h5ad, write_table
 from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
 from photo51.io.files import atomic

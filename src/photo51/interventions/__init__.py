@@ -1,6 +1,6 @@
-"""Interventions and attribution: steer, clamp, paint, react, explain, with the controls that make it proof.
+"""Interventions and attribution: steer, clamp, paint, react, explain, each beside its controls.
 
-`edits` changes codes at a site, `generate` writes sequence, `steer` compares four arms, `rules` reacts while a
-sequence is written, `canvas` and `painting` put concepts where a BED file says, `attribution` says why, `causality`
-and `exchange` measure how much.
+Start with `opening` (model, dictionary and names of a run). `edits` changes activations at a site, `writing` writes
+sequence under edits, canvases and rules, `attribution` says why, `steering` compares four arms. `outputs` leaves the
+tables.
 """

@@ -12,10 +12,10 @@ import yaml
 from numpy.typing import NDArray
 
 from photo51.config.interventions import UnitParams
-from photo51.genome.fasta import Record, read_fasta
-from photo51.genome.genomes import Genomes
-from photo51.interventions.bundles import Bundle
-from photo51.interventions.dictionary import (
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.formats.fasta import Record, read_fasta
+from photo51.interventions.edits.bundles import Bundle
+from photo51.interventions.edits.dictionary import (
     Instrument,
     LinearDictionary,
     Units,
@@ -23,12 +23,12 @@ from photo51.interventions.dictionary import (
     measure_units,
     units_of_table,
 )
-from photo51.interventions.generate import read_prompt
+from photo51.interventions.writing.generate import read_prompt
 from photo51.io import read_h5ad, read_table
 from photo51.io.contracts.enrichment import CONCEPTS, NAMES
 from photo51.io.contracts.features import FEATURES
-from photo51.model.adapters import DnaModel, load_model
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.model.families.adapters import DnaModel, load_model
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import is_base, reverse_complement, tokens_text
 from photo51.sae.dictionary import Dictionary, SparseAutoencoder
 from photo51.types import InputError, Strand

@@ -12,12 +12,12 @@ from matplotlib.figure import Figure
 from photo51 import theme
 from photo51.config.interventions import PaintParams
 from photo51.interventions import plots
-from photo51.interventions.exchange import Exchange
-from photo51.interventions.explain import Explained
-from photo51.interventions.painting import Painting
-from photo51.interventions.rule_set import Rule
-from photo51.interventions.rules import RuleRun
-from photo51.interventions.steer import Steered
+from photo51.interventions.attribution.explain import Explained
+from photo51.interventions.steering.exchange import Exchange
+from photo51.interventions.steering.steer import Steered
+from photo51.interventions.writing.painting import Painting
+from photo51.interventions.writing.rule_set import Rule
+from photo51.interventions.writing.rules import RuleRun
 from photo51.io import Provenance, atomic, write_json, write_table
 from photo51.io.contracts import interventions as tables
 

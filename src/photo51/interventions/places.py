@@ -9,7 +9,7 @@ from photo51.genome.alphabet import decode
 from photo51.types import InputError, Interval, Strand, Variant
 
 if TYPE_CHECKING:
-    from photo51.genome.genomes import Genomes
+    from photo51.genome.axis.genomes import Genomes
     from photo51.interventions.opening import FastaBases
 
 MITOCHONDRIAL = frozenset({2, 3, 4, 5, 9, 13, 14, 16, 21, 22, 23, 24, 33})  # NCBI translation tables

@@ -14,7 +14,7 @@ from matplotlib.textpath import TextPath
 from matplotlib.transforms import Affine2D
 from numpy.typing import ArrayLike
 
-from photo51.interventions.canvas import Canvas
+from photo51.interventions.writing.canvas import Canvas
 from photo51.theme import COLOURS, DIVERGING, FAINT, INK, MUTED, SEQUENTIAL, colour
 
 

@@ -1,6 +1,6 @@
-"""What a model has learnt, asked exactly: probabilities of words and of survival, differences between two models.
+"""What a model has learnt, asked exactly; models (and sequences or prompts) come in, tables of rates, differences and
+verdicts beside their controls come out.
 
-In come models (and sequences or prompts), out go tables of rates, differences and verdicts beside their controls.
-Start reading at `patterns` (what may be asked), then `forced` (how it is asked), then `words` and `diff` (the two
-instruments).
+`words` asks for rates (start there), `diff` compares two models, `data` says what a corpus would teach, `memory` what a
+model recites. `opening` opens models, `evidence` is the row that each leaves for the findings.
 """

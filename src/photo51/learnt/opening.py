@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from photo51.config.interventions import UnitParams
-from photo51.genome.fasta import read_fasta
-from photo51.interventions.bundles import parse_bundle
-from photo51.interventions.edits import Order, SiteEdit
-from photo51.interventions.generate import Stream, open_stream, read_prompt, uniforms
+from photo51.genome.formats.fasta import read_fasta
+from photo51.interventions.edits.bundles import parse_bundle
+from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.opening import open_instrument
-from photo51.learnt.words import Opener
-from photo51.model.adapters import DnaModel
-from photo51.model.modeling import StripedHyenaForCausalLM
+from photo51.interventions.writing.generate import Stream, open_stream, read_prompt, uniforms
+from photo51.learnt.words.rates import Opener
+from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Edit
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError

@@ -1,6 +1,6 @@
-"""A DNA model in: a checkpoint of one's own, of Evo's or of transformers; bases in, internal states and probabilities
-out.
+"""A DNA model comes in: a checkpoint of one's own, of Evo's or of transformers; bases in, internal states and
+probabilities out.
 
-Start with `adapters`: `load_model` gives one face to all of them; `modeling` is the network, `cpu` and `fused` compute
-it here.
+`families` gives one interface to all of them (start with `families.adapters`), `stripedhyena` is the network and what
+computes it here, `checkpoints` its weights as files. Training is a room of its own: `photo51.pretraining`.
 """

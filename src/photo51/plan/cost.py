@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from photo51.config.run import Config
-from photo51.genome.sizes import Amount
+from photo51.genome.preparation.sizes import Amount
 from photo51.plan.machines import BUS, GIB, GPU_SAE_UTILISATION, Machine, Rates
 
 CODE_BYTES = 6.5  # a stored code: feature, value and row (codes.shard), and its share of counts
@@ -243,7 +243,7 @@ def _dictionaries(config: Config, read: Amount, size: Size, site: ComputeSite) -
 def _encoding(config: Config, read: Amount, size: Size, site: ComputeSite, n: int) -> list[PlannedStage]:
     """Codes of every row by `n` dictionaries: on CPUs where activations are stored, else where the model is.
 
-    A GPU multiplies and hands the products back (`photo51.sae.screen.Gpu`); the CPU looks through them.
+    A GPU multiplies and hands the products back (`photo51.sae.engine.screen.Gpu`); the CPU looks through them.
     """
     d, f = size.d_model, config.sae.n_features
     rows = n * 2.0 * read.bases

@@ -20,11 +20,11 @@ from torch import Tensor
 
 from photo51.config.genome import GenomeParams
 from photo51.config.sae import SaeParams
-from photo51.genome.prepare import prepare
+from photo51.genome.preparation.prepare import prepare
 from photo51.io.origin import Origin
 from photo51.plan.cost import train_flops
 from photo51.plan.machines import Rates
-from photo51.sae.screen import Full
+from photo51.sae.engine.screen import Full
 
 _WIDTH, _FEATURES, _K = 256, 2_048, 32
 _OPEN = [a + b + c for a in "ACGT" for b in "ACGT" for c in "ACGT" if a + b + c not in {"TAA", "TAG", "TGA"}]
@@ -67,9 +67,9 @@ def _seconds(work: Callable[[int], object], n: int) -> float:
 def _reading(scale: int) -> float:
     import torch
 
-    from photo51.model.checkpoints import fresh
-    from photo51.model.configuration import StripedHyenaConfig
-    from photo51.model.flops import forward_flops
+    from photo51.model.checkpoints.folder import fresh
+    from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+    from photo51.model.stripedhyena.flops import forward_flops
 
     config = StripedHyenaConfig(hidden_size=_WIDTH)
     model, length = fresh(config, 0), 1_024
@@ -105,7 +105,7 @@ class _Noise:
 
 
 def _training(scale: int) -> float:
-    from photo51.sae.training import fit
+    from photo51.sae.training.train import fit
 
     batch, noise = 1_024, _Noise()
 
@@ -126,7 +126,7 @@ def _training(scale: int) -> float:
 
 
 def _encoding(scale: int) -> float:
-    from photo51.sae.training import fit
+    from photo51.sae.training.train import fit
 
     noise = _Noise()
     dictionary = fit(
@@ -155,7 +155,7 @@ class _Known(Full):
 
 
 def _looking(scale: int) -> float:
-    from photo51.sae.encoder import Encoder
+    from photo51.sae.engine.encoder import Encoder
 
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((512, _WIDTH), dtype=np.float32)

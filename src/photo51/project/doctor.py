@@ -187,8 +187,8 @@ def _model() -> Diagnosis:
     try:
         import numpy as np
 
-        from photo51.genome.fasta import read_fasta
-        from photo51.model.adapters import load_model
+        from photo51.genome.formats.fasta import read_fasta
+        from photo51.model.families.adapters import load_model
 
         began = perf_counter()
         model = load_model("sh2:nano", device="cpu")

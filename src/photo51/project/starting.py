@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from photo51.config.paths import NAME
-from photo51.genome.samples import COLUMNS, read_genomes, stem
-from photo51.genome.sources import read_contigs
+from photo51.genome.preparation.samples import COLUMNS, read_genomes, stem
+from photo51.genome.preparation.sources import read_contigs
 from photo51.io import atomic
 from photo51.shipped import shipped
 from photo51.types import InputError

@@ -13,7 +13,7 @@ from photo51.genome.alphabet import runs
 from photo51.io import atomic
 from photo51.quicklook.reading import Strands
 from photo51.quicklook.source import Piece
-from photo51.report.formats import write_bed, write_bigwig
+from photo51.report.elements.browser_formats import write_bed, write_bigwig
 from photo51.types import Strand
 
 SIDE: Mapping[Strand, str] = {"+": "plus", "-": "minus"}

@@ -16,15 +16,15 @@ from photo51.activations.extract import cores
 from photo51.config.model import ActivationParams, BurnInParams
 from photo51.config.quicklook import LayersParams
 from photo51.config.sae import SaeParams
-from photo51.enrichment.annotations import AnnotationClass
-from photo51.enrichment.inputs import Inputs
+from photo51.enrichment.annotations.classes import AnnotationClass
+from photo51.enrichment.annotations.inputs import Inputs
 from photo51.features.fidelity import recovered, splice
-from photo51.genome.genomes import Genomes, core_rows
+from photo51.genome.axis.genomes import Genomes, core_rows
 from photo51.io.contracts.quicklook import LAYERS
 from photo51.io.origin import Origin
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
-from photo51.sae.training import fit
+from photo51.sae.training.train import fit
 from photo51.types import InputError
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from photo51 import __version__, theme, words
 from photo51.quicklook.picture import picture, reading_of
-from photo51.report.blocks import Block, Figure, Head, Note, Prose, Raw, Table, environment, used_terms
+from photo51.report.elements.blocks import Block, Figure, Head, Note, Prose, Raw, Table, environment, used_terms
 from photo51.types import STRANDS
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from photo51.io import atomic
 from photo51.io.contracts.quicklook import READ_CALLS, READ_ORFS, READ_WINDOWS, UNEXPLAINED
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.quicklook import files
 from photo51.quicklook.calls import TOP, covered_bases, named_calls, unexplained
 from photo51.quicklook.frames import open_frames

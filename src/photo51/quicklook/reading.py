@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import is_ambiguous, reverse_complement
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
 from photo51.quicklook.source import Piece
 from photo51.sae.dictionary import Dictionary

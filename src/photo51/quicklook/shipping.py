@@ -19,22 +19,22 @@ from photo51.activations.store import ActivationStore
 from photo51.config.paths import read_configuration
 from photo51.config.run import Config
 from photo51.config.sae import SaeParams
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.io import Provenance, atomic, read_table, sha256, write_json, write_table
 from photo51.io.contracts.enrichment import LEDGER, NAMES
 from photo51.io.contracts.quicklook import SEED_MATCH, TYPICAL
 from photo51.io.tensors import write_tensors
-from photo51.model.adapters import DnaModel
+from photo51.model.families.adapters import DnaModel
 from photo51.quicklook.card import card
 from photo51.quicklook.reading import CONTEXT, read_piece
 from photo51.quicklook.shelf import ABOUT
 from photo51.quicklook.source import Piece
 from photo51.quicklook.windows import SIZE, summarise
 from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
-from photo51.sae.quality import measure
+from photo51.sae.quality.measures import measure
+from photo51.sae.quality.stability import SAME, found_again
 from photo51.sae.rules import Gate
-from photo51.sae.stability import SAME, found_again
-from photo51.sae.training import Training
+from photo51.sae.training.train import Training
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)

@@ -18,14 +18,14 @@ from numpy.typing import NDArray
 from photo51.config.fetch import FetchParams
 from photo51.config.genome import AnnotationParams
 from photo51.genome.alphabet import IUPAC, is_ambiguous
-from photo51.genome.annotate import Annotator
-from photo51.genome.fasta import record as record_of
-from photo51.genome.fetch import fetch
-from photo51.genome.records import ReadingAccount
-from photo51.genome.regions import parse_regions
-from photo51.genome.samples import COLUMNS, GenomeRow, read_genomes
-from photo51.genome.sequence_files import check_sequence_file
-from photo51.genome.sources import Contig, read_contigs
+from photo51.genome.annotation.records import ReadingAccount
+from photo51.genome.formats.fasta import record as record_of
+from photo51.genome.formats.fetch import fetch
+from photo51.genome.formats.sequence_files import check_sequence_file
+from photo51.genome.preparation.annotate import Annotator
+from photo51.genome.preparation.regions import parse_regions
+from photo51.genome.preparation.samples import COLUMNS, GenomeRow, read_genomes
+from photo51.genome.preparation.sources import Contig, read_contigs
 from photo51.genome.text import open_text
 from photo51.io.contracts.genome import ANNOTATIONS
 from photo51.types import InputError

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from photo51.config.run import Config
-from photo51.genome.samples import read_genomes
+from photo51.genome.preparation.samples import read_genomes
 from photo51.shipped import shipped
 from photo51.types import InputError
 
@@ -17,7 +17,7 @@ TOLERANCE = 2.0
 
 
 def model_folder(name: str) -> Path | None:
-    """Folder of a model by its name, as `photo51.model.checkpoints` finds it; None for models of transformers."""
+    """Folder of a model by its name, as `photo51.model.checkpoints.folder` finds it; None for transformers."""
     name = name.partition("@")[0]
     if name.startswith("sh2:"):
         return shipped("resources/models") / name.removeprefix("sh2:")

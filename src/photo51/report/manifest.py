@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from photo51 import __version__
-from photo51.biomarkers.lock import LOCK, read_lock
+from photo51.biomarkers.cohorts.lock import LOCK, read_lock
 from photo51.io import content_hash, is_temporary, sha256
 
 PACKAGES = (

@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from photo51 import __version__, theme
 from photo51.io import atomic
-from photo51.report.blocks import TEMPLATES, Raw, environment, used_terms
-from photo51.report.svg import glyphs
+from photo51.report.elements.blocks import TEMPLATES, Raw, environment, used_terms
+from photo51.report.elements.svg import glyphs
 from photo51.types import InputError
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from photo51 import __version__, words
 from photo51.config.report import AtlasParams, ReportParams
 from photo51.io import atomic
-from photo51.report.blocks import Claims, Figure, Figures, Heading, Table, environment, used_terms
+from photo51.report.elements.blocks import Claims, Figure, Figures, Heading, Table, environment, used_terms
 from photo51.report.sections import (
     Section,
     calibration,

@@ -13,8 +13,8 @@ import pandas as pd
 from markupsafe import Markup
 
 from photo51 import theme, words
-from photo51.report import feature_text, figures, svg
-from photo51.report.blocks import (
+from photo51.report.elements import feature_text, figures, svg
+from photo51.report.elements.blocks import (
     Block,
     Cell,
     Claims,
@@ -29,13 +29,13 @@ from photo51.report.blocks import (
     records,
     verdict_cell,
 )
-from photo51.report.feature_cards import feature_logo
-from photo51.report.feature_text import features_called
-from photo51.report.reading import reading_picture, stretch_around, windows_table
+from photo51.report.elements.feature_cards import feature_logo
+from photo51.report.elements.feature_text import features_called
+from photo51.report.elements.reading import reading_picture, stretch_around, windows_table
+from photo51.report.elements.sentences import label
+from photo51.report.elements.shapes import members_of, shape_facts
 from photo51.report.sections import manifolds
 from photo51.report.sections.base import Section
-from photo51.report.sentences import label
-from photo51.report.shapes import members_of, shape_facts
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import by_reading, names
 from photo51.run.opened import Run

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.codes import CodesStore
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.workspace import Workspace
 from photo51.progress import progress
 from photo51.types import STRANDS
 

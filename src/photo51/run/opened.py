@@ -20,7 +20,7 @@ import scipy.sparse as sp
 import yaml
 
 from photo51.codes import CodesStore
-from photo51.genome.genomes import Genomes
+from photo51.genome.axis.genomes import Genomes
 from photo51.io import read_h5ad, read_table
 from photo51.run.layout import LAYOUT, MAIN, dictionaries, path
 from photo51.run.places import Places

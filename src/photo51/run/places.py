@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from photo51 import words
 from photo51.codes import CodesStore
 from photo51.genome.alphabet import decode, reverse_complement
-from photo51.genome.genomes import Genomes
-from photo51.genome.workspace import Workspace
+from photo51.genome.axis.genomes import Genomes
+from photo51.genome.axis.workspace import Workspace
 from photo51.types import STRANDS, Strand
 
 ARROWS = (

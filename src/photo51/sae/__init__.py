@@ -1,5 +1,6 @@
 """Activations come in; a dictionary of features comes out, with its quality beside baselines; dictionaries of others
 are read too.
 
-Start with `dictionary`; `training` learns one, `quality` measures it, `formats` reads those of other libraries.
+Start with `dictionary` and its `rules`; `engine` computes exact codes, `training` learns a dictionary, `quality`
+measures it, `formats` reads those of other libraries.
 """

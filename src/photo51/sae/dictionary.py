@@ -16,11 +16,11 @@ from photo51.io import write_json
 from photo51.io.files import content_hash
 from photo51.io.origin import Origin
 from photo51.io.tensors import TensorFile, write_tensors
-from photo51.sae import kernels
-from photo51.sae.encoder import Encoder, to_csr
-from photo51.sae.lanes import pad
+from photo51.sae.engine import kernels
+from photo51.sae.engine.encoder import Encoder, to_csr
+from photo51.sae.engine.lanes import pad
+from photo51.sae.engine.threads import spread
 from photo51.sae.rules import Gate
-from photo51.sae.threads import spread
 from photo51.types import InputError
 
 WEIGHTS, CARD = "sae.safetensors", "sae.json"

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.config.sae import SaeParams, Variant
-from photo51.sae import select
-from photo51.sae.encoder import Encoder, flat
-from photo51.sae.select import Active
-from photo51.sae.threads import spread
+from photo51.sae.engine import select
+from photo51.sae.engine.encoder import Encoder, flat
+from photo51.sae.engine.select import Active
+from photo51.sae.engine.threads import spread
 
 Reduce = Callable[[NDArray], NDArray]
 """Sum of an array over the ranks of a distributed run."""

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from photo51.report.atlas_files import plain
+from photo51.report.atlas.files import plain
 from photo51.studio import asked, changes, export, listening, page, painting, reasons, steering
 from photo51.studio.desk import Desk
 from photo51.studio.guard import LOOPBACK, Guard, TooLarge

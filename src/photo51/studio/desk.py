@@ -246,7 +246,7 @@ class Desk:
 
     def search(self, text: str) -> dict[str, Any]:
         """What the run says of a word, and where to go: as `photo51 find`."""
-        from photo51.report.find import find
+        from photo51.report.atlas.find import find
         from photo51.studio.places import go_to
 
         run = self.bench.run
@@ -276,7 +276,7 @@ class Desk:
         if self.bench.run is None:
             return without_run.feature(self.bench, number)
         from photo51.config.report import AtlasParams
-        from photo51.report.atlas import atlas_record
+        from photo51.report.atlas.write import atlas_record
         from photo51.run.feature import feature_facts
 
         params = AtlasParams()

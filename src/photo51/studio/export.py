@@ -82,7 +82,7 @@ def bigwig(desk: Desk, reading: Read, strand: Strand) -> bytes:
     import numpy as np
     import pandas as pd
 
-    from photo51.report.formats import write_bigwig
+    from photo51.report.elements.browser_formats import write_bigwig
 
     place, bits_of = reading.place, reading.bits[strand]
     chrom, start, size = "sequence", 0, len(reading)

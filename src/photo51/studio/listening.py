@@ -17,7 +17,7 @@ from photo51.studio.wire import digest, packed, rows
 from photo51.types import InputError
 
 if TYPE_CHECKING:
-    from photo51.interventions.rules import RuleRun, RuleStep
+    from photo51.interventions.writing.rules import RuleRun, RuleStep
 
 EVERY = 6  # bases of levels sent at once
 
@@ -37,7 +37,7 @@ def judge_rules(desk: Desk, _tab: Tab, request: asked.RulesAsked) -> Iterator[di
 def write_under_rules(desk: Desk, tab: Tab, request: asked.ListenAsked) -> Iterator[dict[str, Any]]:
     """Write under rules: bases as they come, levels every few, the events at the end."""
     from photo51.api.workbench import typed_sequence
-    from photo51.interventions.rules import RuleStep
+    from photo51.interventions.writing.rules import RuleStep
 
     _, prompt = typed_sequence(request.prompt)
     rules = request.settings()

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 
 from photo51 import theme
-from photo51.report.blocks import TEMPLATES
+from photo51.report.elements.blocks import TEMPLATES
 
 STATIC = Path(__file__).parent / "static"
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".svg": "image/svg+xml"}

@@ -20,8 +20,8 @@ from photo51.types import Strand
 
 if TYPE_CHECKING:
     from photo51.api.writing import Achieved
-    from photo51.interventions.canvas import Canvas
-    from photo51.interventions.painting import Painting
+    from photo51.interventions.writing.canvas import Canvas
+    from photo51.interventions.writing.painting import Painting
 
 SHORTEST = 12  # bases of an interval that scorers are put to
 
@@ -113,7 +113,7 @@ def _differs(old: list[str], new: list[str]) -> NDArray[np.bool_]:
 
 def _scores(canvas: Canvas, texts: list[str]) -> list[dict[str, Any]]:
     """What scorers that know nothing of the model say of the painted bases and of the others, mean over both."""
-    from photo51.interventions.oracles import oracles
+    from photo51.interventions.writing.scorers import oracles
 
     inside = np.zeros(canvas.length, dtype=bool)
     for p in canvas.paints:

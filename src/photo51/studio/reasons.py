@@ -22,7 +22,7 @@ from photo51.types import InputError, Strand
 
 if TYPE_CHECKING:
     from photo51.api.workbench import Place, Read
-    from photo51.interventions.explain import Explained
+    from photo51.interventions.attribution.explain import Explained
 
 CONTEXT_OF_WHY = 2_048
 # few points on the path and no ablations, so that an answer comes at once; the error of completeness is shown with it

@@ -42,7 +42,7 @@ def opener(
 
 def _longest(model: object) -> int:
     """Longest sequence that both strands of are read at once, by the memory that is free (bases)."""
-    from photo51.model.hardware import free_memory
+    from photo51.model.checkpoints.hardware import free_memory
 
     width = getattr(getattr(model, "spec", None), "d_model", 256)
     each = 2 * width * 4 * 4 + 16 * 2 * 12  # activations of both strands with copies, codes

@@ -22,8 +22,8 @@ DOSES = (0.5, 1.0, 2.0, 4.0)
 def steer(desk: Desk, tab: Tab, request: asked.SteerAsked) -> Iterator[dict[str, Any]]:
     """Write the arms base by base; every few bases what they say; at the end a line of the journal."""
     from photo51.api.workbench import typed_sequence
-    from photo51.interventions.live import Base, arms_of
-    from photo51.interventions.oracles import oracles
+    from photo51.interventions.steering.live import Base, arms_of
+    from photo51.interventions.writing.scorers import oracles
 
     bench, target = desk.bench, request.expression()
     _, prompt = typed_sequence(request.prompt)

@@ -11,7 +11,7 @@ from photo51.types import InputError
 
 if TYPE_CHECKING:
     from photo51.api.workbench import Read
-    from photo51.interventions.painting import Painting
+    from photo51.interventions.writing.painting import Painting
 
 MOST_TABS, MOST_BASES_HELD, MOST_PAINTINGS = 32, 1_000_000, 200
 Kept = TypeVar("Kept")

@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from photo51.report.atlas_files import plain
+from photo51.report.atlas.files import plain
 
 
 def packed(values: Any, kind: str = "<f4") -> dict[str, str]:

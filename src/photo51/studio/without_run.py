@@ -8,9 +8,9 @@ import pandas as pd
 
 from photo51 import words
 from photo51.genome.alphabet import decode
-from photo51.genome.fasta import read_fasta
+from photo51.genome.formats.fasta import read_fasta
 from photo51.interventions.places import parse_place
-from photo51.report import feature_text, sentences
+from photo51.report.elements import feature_text, sentences
 from photo51.run.known import NO_ROW, Known
 from photo51.shipped import shipped
 from photo51.types import InputError

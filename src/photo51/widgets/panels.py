@@ -11,7 +11,7 @@ import traitlets
 
 from photo51.config.interventions import PaintParams, SamplingParams
 from photo51.interventions.opening import read_sequence
-from photo51.report.atlas_files import plain
+from photo51.report.atlas.files import plain
 from photo51.studio import asked
 from photo51.studio.desk import Desk
 from photo51.studio.painting import answer_of

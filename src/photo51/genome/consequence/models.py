@@ -10,9 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import decode
+from photo51.genome.axis.genomes import Genomes
 from photo51.genome.consequence.code import genetic_code
 from photo51.genome.consequence.transcript import Bases, CodedTranscript, Coding, Layout, Segment, laid_out
-from photo51.genome.genomes import Genomes
 
 _ENTRIES = (
     "chrom",

@@ -7,13 +7,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from photo51.genome.axis.genomes import Genomes
 from photo51.genome.consequence.alleles import Change, change_of, reach
 from photo51.genome.consequence.hgvs import coding
 from photo51.genome.consequence.judge import effect
 from photo51.genome.consequence.models import GeneModels, IntervalIndex
 from photo51.genome.consequence.terms import Effect
 from photo51.genome.consequence.transcript import CodedTranscript
-from photo51.genome.genomes import Genomes
 from photo51.io.contracts.genome import CONSEQUENCES
 from photo51.progress import progress
 

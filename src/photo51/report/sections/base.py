@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from photo51.findings.finding import finding_rows
-from photo51.report.blocks import Block, Claim, Note
+from photo51.report.elements.blocks import Block, Claim, Note
 from photo51.run.opened import Run
 
 

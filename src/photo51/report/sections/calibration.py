@@ -9,10 +9,10 @@ import pandas as pd
 
 from photo51 import theme, words
 from photo51.findings.overall import honest
-from photo51.report import svg
-from photo51.report.blocks import Cell, Figure, Head, Table
+from photo51.report.elements import svg
+from photo51.report.elements.blocks import Cell, Figure, Head, Table
+from photo51.report.elements.sentences import label
 from photo51.report.sections.base import Draft, Section, absent, claims_of
-from photo51.report.sentences import label
 from photo51.run.opened import Run
 
 ANCHOR, TITLE = "calibration", "Calibration of this run"

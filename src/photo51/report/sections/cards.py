@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from photo51 import words
 from photo51.biomarkers import plots
-from photo51.biomarkers.card_picture import change_text, drugs_of
-from photo51.report import svg
-from photo51.report.blocks import Block, Figure, Prose, Raw, records, rich, verdict_cell
+from photo51.biomarkers.cards.picture import change_text, drugs_of
+from photo51.report.elements import svg
+from photo51.report.elements.blocks import Block, Figure, Prose, Raw, records, rich, verdict_cell
 from photo51.run.opened import Run
 
 _CARD = Markup(

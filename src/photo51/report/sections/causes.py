@@ -6,8 +6,8 @@ import pandas as pd
 
 from photo51 import theme, words
 from photo51.findings.causes import declared, removed, steering
-from photo51.report import figures, svg
-from photo51.report.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict_cell
+from photo51.report.elements import figures, svg
+from photo51.report.elements.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict_cell
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.known import names
 from photo51.run.opened import Run

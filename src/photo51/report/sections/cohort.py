@@ -12,8 +12,8 @@ import pandas as pd
 from photo51 import theme, words
 from photo51.biomarkers import plots
 from photo51.findings.variants import VALIDATION
-from photo51.report import svg
-from photo51.report.blocks import Cell, Figure, Head, Heading, Prose, Table, q_cell, records
+from photo51.report.elements import svg
+from photo51.report.elements.blocks import Cell, Figure, Head, Heading, Prose, Table, q_cell, records
 from photo51.report.sections.base import Draft
 from photo51.run.opened import Run
 

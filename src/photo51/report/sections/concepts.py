@@ -10,15 +10,15 @@ import pandas as pd
 from markupsafe import Markup
 
 from photo51 import theme, words
-from photo51.enrichment.names import fallen
+from photo51.enrichment.concepts.names import fallen
 from photo51.findings.concepts import CHECKS, best_of_classes
-from photo51.report import figures, svg
-from photo51.report.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict_cell
-from photo51.report.feature_cards import feature_card
-from photo51.report.feature_text import features_called
-from photo51.report.few_tables import few_tables
+from photo51.report.elements import figures, svg
+from photo51.report.elements.blocks import Cell, Figure, Head, Prose, Raw, Table, q_cell, records, verdict_cell
+from photo51.report.elements.feature_cards import feature_card
+from photo51.report.elements.feature_text import features_called
+from photo51.report.elements.few_tables import few_tables
+from photo51.report.elements.sentences import label
 from photo51.report.sections.base import Draft, Section, absent, claims_of
-from photo51.report.sentences import label
 from photo51.run.feature import FeatureFacts
 from photo51.run.known import closest, names, replication_checks
 from photo51.run.opened import Run

@@ -11,8 +11,8 @@ import pandas as pd
 from photo51 import theme, words
 from photo51.biomarkers import plots
 from photo51.findings.variants import METHODS, Contrast, Gain, contrast, gain, size, than, whole_set
-from photo51.report import sentences, svg
-from photo51.report.blocks import Cell, Figure, Head, Heading, Note, Prose, Table, plain_text, q_cell, records
+from photo51.report.elements import sentences, svg
+from photo51.report.elements.blocks import Cell, Figure, Head, Heading, Note, Prose, Table, plain_text, q_cell, records
 from photo51.report.sections import cards, cohort
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.known import names

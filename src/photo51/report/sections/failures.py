@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
-from photo51.report.blocks import Block, Heading, Raw, rich
+from photo51.report.elements.blocks import Block, Heading, Raw, rich
 from photo51.report.sections.base import Failure, Section
 
 ANCHOR, TITLE = "failures", "What was not found, and limits"

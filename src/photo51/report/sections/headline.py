@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from photo51 import words
-from photo51.report.blocks import Block, Claim, Claims, Prose, Raw, rich
+from photo51.report.elements.blocks import Block, Claim, Claims, Prose, Raw, rich
 from photo51.report.sections.base import Section, absent
 from photo51.run.opened import Run
 

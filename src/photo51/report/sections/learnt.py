@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from photo51 import words
-from photo51.report.blocks import Cell, Head, Prose, Table, q_cell, records
+from photo51.report.elements.blocks import Cell, Head, Prose, Table, q_cell, records
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.opened import Run
 

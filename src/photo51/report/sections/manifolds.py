@@ -12,8 +12,8 @@ import pandas as pd
 
 from photo51 import theme, words
 from photo51.findings.shapes import CLOUD
-from photo51.report import shape_figures, svg
-from photo51.report.blocks import (
+from photo51.report.elements import shape_figures, svg
+from photo51.report.elements.blocks import (
     Block,
     Cell,
     Figure,
@@ -28,9 +28,18 @@ from photo51.report.blocks import (
     rich,
     verdict_cell,
 )
-from photo51.report.feature_text import features_called
+from photo51.report.elements.feature_text import features_called
+from photo51.report.elements.shapes import (
+    GroupShape,
+    alt,
+    members_of,
+    shape_sentence,
+    shape_title,
+    shapes,
+    ticks,
+    tuning,
+)
 from photo51.report.sections.base import Draft, Section, absent, claims_of
-from photo51.report.shapes import GroupShape, alt, members_of, shape_sentence, shape_title, shapes, ticks, tuning
 from photo51.run.known import names
 from photo51.run.opened import ALPHA, Run
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from photo51 import theme, words
-from photo51.genome.records import GAP
-from photo51.report import figures, svg
-from photo51.report.blocks import Block, Cell, Figure, Figures, Head, Note, Table
+from photo51.genome.annotation.records import GAP
+from photo51.report.elements import figures, svg
+from photo51.report.elements.blocks import Block, Cell, Figure, Figures, Head, Note, Table
 from photo51.report.sections.base import Failure, Section, claims_of
 from photo51.run.opened import Run
 

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from photo51 import __version__, words
-from photo51.report.blocks import Block, Head, Note, Prose, Raw, Table
+from photo51.report.elements.blocks import Block, Head, Note, Prose, Raw, Table
 from photo51.report.manifest import made_with
 from photo51.report.sections.base import Failure, Section
 from photo51.run.opened import Run

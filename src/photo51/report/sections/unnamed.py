@@ -11,8 +11,8 @@ from markupsafe import Markup
 
 from photo51 import words
 from photo51.findings.unannotated import without_control
-from photo51.report.blocks import Cell, Head, Raw, Table, records, verdict_cell
-from photo51.report.feature_cards import feature_card
+from photo51.report.elements.blocks import Cell, Head, Raw, Table, records, verdict_cell
+from photo51.report.elements.feature_cards import feature_card
 from photo51.report.sections.base import Draft, Section, absent, claims_of
 from photo51.run.feature import FeatureFacts
 from photo51.run.opened import Run

@@ -1,0 +1,223 @@
+"""Anything that says something at every base of both strands: dictionary features, neurons, components, k-mers, probes.
+
+One shape for all of them, so that every metric and every test is computed by the same code: a sparse matrix on the
+doubled axis (row i of strand + is i, of strand - is n_rows + i), one column a unit, values positive. What is dense
+(neurons, components, probes) is cut first: each sign is a unit of its own, and counts as active at the share of bases
+where it is strongest. That gives a neuron two chances, and a threshold as low as a feature's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51.enrichment.annotations.composition import K, kmer_codes
+from photo51.types import STRANDS, Strand
+
+
+class Columns(Protocol):
+    """A store of codes, as far as a readout needs it (`photo51.codes.CodesStore` is one)."""
+
+    n_rows: int
+    n_features: int
+
+    def features(self, ids: NDArray[np.int64], strand: Strand) -> sp.csc_matrix:
+        """Columns over all rows of a strand, (n_rows, len(ids))."""
+
+
+@dataclass(frozen=True)
+class Readout:
+    """Units read at every base.
+
+    Attributes
+    ----------
+    name
+        What they are: sae, neurons, pca, random_sae, kmer, linear_probe, …
+    units
+        Name of each column.
+    matrix
+        Positive activations on the doubled axis, (2 * n_rows, n_units), rows of a column ascending.
+    ids
+        Number of each column where it comes from, (n_units,).
+    """
+
+    name: str
+    units: tuple[str, ...]
+    matrix: sp.csc_array
+    ids: NDArray[np.int64]
+
+    def chunks(self, size: int) -> Iterator[Readout]:
+        """The readout, `size` columns at a time."""
+        for first in range(0, len(self.units), size):
+            chunk = slice(first, min(first + size, len(self.units)))
+            yield Readout(self.name, self.units[chunk], self.matrix[:, chunk], self.ids[chunk])
+
+
+def stack(plus: sp.spmatrix, minus: sp.spmatrix) -> sp.csc_array:
+    """Codes of both strands on the doubled axis, columns with ascending rows and no stored zeros."""
+    both = sp.csc_array(sp.vstack([plus, minus], format="csc"))
+    both.eliminate_zeros()
+    both.sort_indices()
+    return both
+
+
+def codes_readout(store: Columns, ids: Sequence[int] | NDArray[np.integer], name: str = "sae") -> Readout:
+    """Some features of a store of codes."""
+    numbers = np.asarray(ids, dtype=np.int64)
+    plus, minus = (store.features(numbers, s) for s in STRANDS)
+    return Readout(name, tuple(f"f{i}" for i in numbers), stack(plus, minus), numbers)
+
+
+def read_in_chunks(store: Columns, size: int, ids: Iterable[int] | None = None, name: str = "sae") -> Iterator[Readout]:
+    """The features of a store of codes, `size` at a time."""
+    numbers = np.arange(store.n_features) if ids is None else np.asarray(list(ids), dtype=np.int64)
+    for first in range(0, len(numbers), size):
+        yield codes_readout(store, numbers[first : first + size], name)
+
+
+_ROWS = 1 << 16
+
+
+def dense_readout(
+    plus: NDArray[np.floating],
+    minus: NDArray[np.floating],
+    *,
+    name: str,
+    prefix: str,
+    share: float,
+    fit: NDArray[np.bool_] | None = None,
+) -> Readout:
+    """Both signs of dense channels, each active at the `share` of bases where it is strongest.
+
+    Parameters
+    ----------
+    plus, minus
+        Channels on either strand, (n_rows, channels).
+    name, prefix
+        Name of the readout, and what unit names begin with: channel 3 gives `n3+` and `n3-`.
+    share
+        Share of (base, strand) pairs at which a unit is active.
+    fit
+        Rows that decide centre and cut, (n_rows,); all by default. Test rows must not.
+
+    Returns
+    -------
+    Units 2c (above the median of channel c) and 2c + 1 (below it); values are distances beyond the cut, so that zero is
+    the cut itself.
+    """
+    rows = slice(None) if fit is None else np.tile(fit, 2)
+    columns = []
+    for c in range(plus.shape[1]):
+        values = np.concatenate([plus[:, c], minus[:, c]]).astype(np.float32)
+        values -= np.median(values[rows])
+        for sign in (1, -1):
+            distance = sign * values
+            cut = np.quantile(distance[rows], 1 - share)
+            beyond = np.maximum(distance - cut, 0) if cut > 0 else np.maximum(distance, 0)
+            active = np.flatnonzero(beyond)
+            columns.append((active, beyond[active]))
+    units = tuple(f"{prefix}{c}{sign}" for c in range(plus.shape[1]) for sign in "+-")
+    return Readout(name, units, _from_columns(columns, 2 * len(plus)), np.arange(len(units)))
+
+
+def _from_columns(columns: list[tuple[NDArray, NDArray]], n: int) -> sp.csc_array:
+    bounds = np.concatenate([[0], np.cumsum([len(rows) for rows, _ in columns])])
+    rows = np.concatenate([r for r, _ in columns]) if columns else np.zeros(0, dtype=np.int64)
+    values = np.concatenate([v for _, v in columns]) if columns else np.zeros(0, dtype=np.float32)
+    return sp.csc_array((values.astype(np.float32), rows.astype(np.int64), bounds), shape=(n, len(columns)))
+
+
+def principal_components(
+    plus: NDArray[np.floating], minus: NDArray[np.floating], n: int, fit: NDArray[np.bool_]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Scores of the first `n` principal components of channels, directions learnt on rows `fit`."""
+    centre, gram, _ = _moments(plus, minus, fit)
+    _, vectors = np.linalg.eigh(gram)
+    directions = vectors[:, ::-1][:, :n]
+    return _projected(plus, centre, directions), _projected(minus, centre, directions)
+
+
+def linear_probes(
+    plus: NDArray[np.floating],
+    minus: NDArray[np.floating],
+    masks: NDArray[np.bool_],
+    fit: NDArray[np.bool_],
+    ridge: float = 1e-3,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One linear probe for each mask: ridge regression of the mask on all channels, both strands, learnt on rows `fit`.
+
+    Parameters
+    ----------
+    plus, minus
+        Channels on either strand, (n_rows, channels).
+    masks
+        Oriented masks on the doubled axis, (n_masks, 2 * n_rows).
+    fit
+        Rows it learns from, (n_rows,).
+    ridge
+        Penalty relative to the mean variance of the channels.
+
+    Returns
+    -------
+    Scores on strand + and -, (n_rows, n_masks).
+    """
+    centre, gram, crossed = _moments(plus, minus, fit, masks)
+    gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram)
+    weights = np.linalg.solve(gram, crossed)
+    return _projected(plus, centre, weights), _projected(minus, centre, weights)
+
+
+def _moments(
+    plus: NDArray[np.floating],
+    minus: NDArray[np.floating],
+    fit: NDArray[np.bool_],
+    masks: NDArray[np.bool_] | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Mean of the channels over rows `fit` of both strands, their scatter, and their products with masks; by chunks of
+    rows.
+    """
+    n_rows, d = plus.shape
+    rows = np.flatnonzero(fit)
+    both = [(x, offset) for x, offset in ((plus, 0), (minus, n_rows))]
+    centre = sum(x[rows].sum(axis=0, dtype=np.float64) for x, _ in both) / max(2 * len(rows), 1)
+    gram, crossed = np.zeros((d, d)), np.zeros((d, 0 if masks is None else len(masks)))
+    for x, offset in both:
+        for a in range(0, len(rows), _ROWS):
+            part = rows[a : a + _ROWS]
+            centred = x[part].astype(np.float64) - centre
+            gram += centred.T @ centred
+            if masks is not None:
+                crossed += centred.T @ masks[:, offset + part].T.astype(np.float64)
+    return centre, gram, crossed
+
+
+def _projected(
+    x: NDArray[np.floating], centre: NDArray[np.float64], directions: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Centred rows on some directions, by chunks of rows."""
+    out = np.empty((len(x), directions.shape[1]), np.float32)
+    for a in range(0, len(x), _ROWS):
+        out[a : a + _ROWS] = (x[a : a + _ROWS] - centre) @ directions
+    return out
+
+
+def kmer_readout(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int = K) -> Readout:
+    """One unit for each k-mer: active where it ends, in reading direction."""
+    codes = kmer_codes(bases, bounds, k)
+    unambiguous = np.flatnonzero(codes < 4**k)
+    order = unambiguous[np.argsort(codes[unambiguous], kind="stable")]
+    counts = np.bincount(codes[unambiguous], minlength=4**k)
+    matrix = sp.csc_array(
+        (np.ones(len(order), dtype=np.float32), order, np.concatenate([[0], np.cumsum(counts)])),
+        shape=(len(codes), 4**k),
+    )
+    return Readout("kmer", tuple(_word(i, k) for i in range(4**k)), matrix, np.arange(4**k))
+
+
+def _word(code: int, k: int) -> str:
+    return "".join("ACGT"[code >> (2 * (k - 1 - j)) & 3] for j in range(k))

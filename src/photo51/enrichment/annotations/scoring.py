@@ -1,0 +1,236 @@
+"""Metrics of one unit against one reading, and of all units against all readings at a grid of thresholds."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from photo51.enrichment.annotations.domains import Domains
+
+
+class Chosen(NamedTuple):
+    """Best threshold of each unit for each reading, (n_units, n_readings) each.
+
+    Attributes
+    ----------
+    f1
+        Domain F1 at that threshold; 0 where nothing is hit.
+    threshold
+        The threshold; NaN where the unit is silent.
+    """
+
+    f1: NDArray[np.float64]
+    threshold: NDArray[np.float64]
+
+
+def choose_thresholds(matrix: sp.csc_array, domains: Domains, rows: NDArray[np.bool_], n_thresholds: int) -> Chosen:
+    """Threshold with the highest domain F1 on some rows, for all units × readings at once.
+
+    Parameters
+    ----------
+    matrix
+        Units on the doubled axis, (2 * n_rows, n_units).
+    domains
+        Instances within `rows`.
+    rows
+        Rows of strand + that count, (n_rows,).
+    n_thresholds
+        Thresholds: quantiles 0, 1/n, … of the unit's non-zero values on those rows, so that labels do not decide the
+        grid and one outlying value does not stretch it.
+    """
+    both = np.tile(rows, 2)
+    f1 = np.zeros((matrix.shape[1], len(domains.counts)))
+    threshold = np.full_like(f1, np.nan)
+    for j in range(matrix.shape[1]):
+        entries = slice(matrix.indptr[j], matrix.indptr[j + 1])
+        row, value = matrix.indices[entries], matrix.data[entries]
+        keep = both[row]
+        row, value = row[keep].astype(np.int64), value[keep]
+        if not len(row):
+            continue
+        grid = np.unique(np.quantile(value, np.arange(n_thresholds) / n_thresholds, method="lower"))
+        level = np.searchsorted(grid, value, side="right") - 1
+        active, inside, hit = _grid_counts(
+            row, level.astype(np.int16), len(grid), _lookup(domains), len(domains.counts)
+        )
+        precision = inside / np.maximum(active, 1)[None]
+        recall = hit / np.maximum(domains.counts, 1)[:, None]
+        score = harmonic(precision, recall)
+        best = np.argmax(score, axis=1)
+        f1[j] = score[np.arange(len(best)), best]
+        threshold[j] = grid[best]
+    return Chosen(f1, threshold)
+
+
+def harmonic(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Harmonic mean; 0 where both are."""
+    total = np.asarray(a + b, dtype=np.float64)
+    return np.divide(2 * a * b, total, out=np.zeros_like(total), where=total > 0)
+
+
+def _lookup(domains: Domains) -> tuple[NDArray, NDArray, NDArray, NDArray]:
+    """What the kernels read: where a row's instances begin, the instances, the reading of each, and whether it
+    counts.
+    """
+    return domains.starts, domains.members, domains.reading, domains.counted
+
+
+@numba.njit(cache=True, nogil=True)
+def _grid_counts(rows, level, n_levels, lookup, n_readings):
+    """Active rows, rows inside and instances hit at or above each level; the last two by reading."""
+    starts, members, reading, counted = lookup
+    active = np.zeros(n_levels, dtype=np.int64)
+    inside = np.zeros((n_readings, n_levels), dtype=np.int64)
+    hit = np.zeros((n_readings, n_levels), dtype=np.int64)
+    highest = np.full(len(reading), -1, dtype=np.int16)
+    for i in range(len(rows)):
+        active[level[i]] += 1
+        last = -1
+        for k in range(starts[rows[i]], starts[rows[i] + 1]):
+            m = members[k]
+            if reading[m] != last:  # a row inside two instances of a reading counts once
+                last = reading[m]
+                inside[last, level[i]] += 1
+            highest[m] = max(highest[m], level[i])
+    for m in range(len(reading)):
+        if highest[m] >= 0 and counted[m]:
+            hit[reading[m], highest[m]] += 1
+    for b in range(n_levels - 2, -1, -1):
+        active[b] += active[b + 1]
+        inside[:, b] += inside[:, b + 1]
+        hit[:, b] += hit[:, b + 1]
+    return active, inside, hit
+
+
+class Confusion(NamedTuple):
+    """Metrics at a frozen threshold (columns of the concepts table)."""
+
+    precision_bp: float
+    recall_bp: float
+    recall_domain: float
+    recall_half: float
+    f1_domain: float
+    precision_run: float
+    f1_run: float
+    mcc: float
+
+
+def confusion(active: NDArray[np.int64], reading: int, domains: Domains, n_rows: int) -> Confusion:
+    """Metrics of a set of active rows against one reading.
+
+    Parameters
+    ----------
+    active
+        Active rows of the doubled axis among those that count, ascending.
+    reading
+        Which reading.
+    domains
+        Instances within the rows that count.
+    n_rows
+        Rows that count, both strands.
+    """
+    inside, touched = _touched(active, reading, _lookup(domains))
+    of_reading = (domains.reading == reading) & domains.counted
+    n, k, tp = len(active), int(domains.bases[reading]), float(inside.sum())
+    precision, count = _ratio(tp, n), int(domains.counts[reading])
+    recall = _ratio(np.count_nonzero(touched[of_reading]), count)
+    runs = np.flatnonzero(np.diff(active, prepend=-2) != 1)
+    in_run = np.add.reduceat(inside.astype(np.int64), runs) if len(runs) else np.zeros(0)
+    precision_run = _ratio(np.count_nonzero(in_run), len(runs))
+    return Confusion(
+        precision,
+        _ratio(tp, k),
+        recall,
+        _ratio(np.count_nonzero(2 * touched[of_reading] >= domains.size[of_reading]), count),
+        _f1(precision, recall),
+        precision_run,
+        _f1(precision_run, recall),
+        matthews(tp, n - tp, k - tp, n_rows - n - k + tp),
+    )
+
+
+def matthews(tp: float, fp: float, fn: float, tn: float) -> float:
+    """Matthews correlation; 0 where a margin is empty.
+
+    References
+    ----------
+    Matthews 1975, Biochim Biophys Acta 405:442, doi:10.1016/0005-2795(75)90109-9
+    """
+    below = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
+    return float((tp * tn - fp * fn) / below) if below > 0 else 0.0
+
+
+def _ratio(a: float | np.integer, b: float | np.integer) -> float:
+    return float(a) / float(b) if b else 0.0
+
+
+def _f1(precision: float, recall: float) -> float:
+    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
+
+
+@numba.njit(cache=True, nogil=True)
+def _touched(rows, reading, lookup):
+    """Whether each row lies inside the reading, and the active rows of each of its instances."""
+    starts, members, reading_of, _ = lookup
+    inside = np.zeros(len(rows), dtype=np.bool_)
+    touched = np.zeros(len(reading_of), dtype=np.int64)
+    for i in range(len(rows)):
+        for k in range(starts[rows[i]], starts[rows[i] + 1]):
+            if reading_of[members[k]] == reading:
+                inside[i] = True
+                touched[members[k]] += 1
+    return inside, touched
+
+
+def null_f1(
+    active: NDArray[np.int64],
+    reading: int,
+    domains: Domains,
+    bounds: NDArray[np.int64],
+    shifts: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Domain F1 of a unit turned by each row of `shifts`, (n_draws,); rows that leave those that count are still
+    active.
+
+    Parameters
+    ----------
+    active
+        Active rows of the doubled axis.
+    bounds
+        Row bounds of the blocks that turn, (n_blocks + 1,), from 0 to n_rows.
+    shifts
+        Rotation of each block in each draw, (n_draws, n_blocks).
+    """
+    n_rows = int(bounds[-1])
+    forward = active - (active >= n_rows) * n_rows
+    block = np.searchsorted(bounds, forward, side="right") - 1
+    inside, hit = _rotated_counts(active, forward, block, bounds, shifts, reading, _lookup(domains))
+    precision = inside / max(len(active), 1)
+    return harmonic(precision, hit / max(int(domains.counts[reading]), 1))
+
+
+@numba.njit(cache=True, nogil=True)
+def _rotated_counts(active, forward, block, bounds, shifts, reading, lookup):  # noqa: PLR0917
+    starts, members, reading_of, counted = lookup
+    inside = np.zeros(len(shifts), dtype=np.int64)
+    hit = np.zeros(len(shifts), dtype=np.int64)
+    last_draw = np.full(len(reading_of), -1, dtype=np.int64)
+    for d in range(len(shifts)):
+        for i in range(len(active)):
+            b = block[i]
+            moved = bounds[b] + (forward[i] - bounds[b] + shifts[d, b]) % (bounds[b + 1] - bounds[b])
+            row = moved + active[i] - forward[i]
+            first = True
+            for k in range(starts[row], starts[row + 1]):
+                m = members[k]
+                if reading_of[m] == reading:
+                    inside[d] += first
+                    first = False
+                    if last_draw[m] != d:
+                        last_draw[m] = d
+                        hit[d] += counted[m]
+    return inside, hit

@@ -1,0 +1,175 @@
+"""Which known class, on which strand, already says where a feature fires?
+
+A feature is explained by a reading of a class (sense, antisense, or either) where one of two things holds on held-out
+blocks, with threshold and reading chosen on the others:
+
+- its domain F1 for the reading exceeds a limit and 95 % of its own circular shifts;
+- the class is one of single positions (a position of codons, a start codon, a splice site), and most of what the
+  feature marks is such a position: of the bases that chance would put elsewhere, at least a stated share lies inside.
+  Recall does not count then: a feature that marks the second positions of some codons, read backwards, marks nothing
+  new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from photo51.codes import CodesStore
+from photo51.config.enrichment import ConceptParams, NoveltyParams
+from photo51.enrichment.annotations.classes import AnnotationClass
+from photo51.enrichment.annotations.design import Reading
+from photo51.enrichment.annotations.domains import domains_of
+from photo51.enrichment.annotations.inputs import Inputs
+from photo51.enrichment.annotations.readout import read_in_chunks
+from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, null_f1
+from photo51.progress import progress
+from photo51.stats.resampling import random_shifts
+from photo51.stats.rotation import Orientation, orient
+
+ORIENTATIONS: tuple[Orientation, ...] = ("sense", "antisense", "either")
+SEPARATOR = "; "
+_CHUNK = 128
+_SHIFTS = 200
+_POINT = 12  # bases: the widest interval of a class of positions
+
+
+class ExplainingReading(NamedTuple):
+    """One reading that explains one feature: class, orientation, held-out domain F1 and precision of active bases."""
+
+    feature: int
+    annotation: str
+    orientation: str
+    f1: float
+    precision: float
+
+    def __str__(self) -> str:
+        """As tables have it: `codon_position_2 antisense (F1 0.05, precision 0.93)`."""
+        return f"{self.annotation} {self.orientation} (F1 {self.f1:.2f}, precision {self.precision:.2f})"
+
+
+class Sides(NamedTuple):
+    """Rows of strand +, (n_rows,) each: where readings are chosen, and where they are judged."""
+
+    select: NDArray[np.bool_]
+    test: NDArray[np.bool_]
+
+
+def explaining_readings(
+    store: CodesStore, features: NDArray[np.integer], inputs: Inputs, params: NoveltyParams
+) -> list[ExplainingReading]:
+    """Every reading of every class that explains one of some features.
+
+    Parameters
+    ----------
+    store, inputs
+        Codes of a dictionary, and the genomes.
+    features
+        Which features are asked about.
+    params
+        `named_f1` is the limit of domain F1, `explained_gain` that of precision beyond chance.
+
+    Returns
+    -------
+    In order of feature, the reading with the highest F1 first.
+    """
+    workspace = inputs.workspace
+    sides = Sides(workspace.split_mask("train", "select"), workspace.split_mask("test"))
+    classes = [c for c in inputs.classes() if len(c.intervals) and c.mask.any() and not c.mask.all()]
+    bounds = workspace.block_bounds
+    shifts = random_shifts(bounds, np.random.default_rng([params.seed, 6]), _SHIFTS)
+    explaining: list[ExplainingReading] = []
+    chunks = list(read_in_chunks(store, _CHUNK, features))
+    for c in progress(classes, "readings", unit="classes"):
+        readings = [Reading(0, o) for o in (ORIENTATIONS if c.stranded else ("either",))]
+        on_select, on_test = (domains_of([c], readings, rows) for rows in sides)
+        masks = [orient(c.mask, r.orientation) for r in readings]
+        for chunk in chunks:
+            chosen = choose_thresholds(chunk.matrix, on_select, sides.select, ConceptParams().thresholds)
+            for j, feature in enumerate(chunk.ids.tolist()):
+                active, values = _active(chunk.matrix, j, sides.test)
+                for r, reading in enumerate(readings):
+                    above = active[values >= chosen.threshold[j, r]]
+                    score = confusion(above, r, on_test, 2 * int(sides.test.sum()))
+                    beyond = chosen.f1[j, r] > params.named_f1 and score.f1_domain > params.named_f1
+                    if beyond:
+                        null = null_f1(above, r, on_test, bounds, shifts)
+                        beyond = score.f1_domain > np.quantile(null, 0.95)
+                    inside = masks[r][active]
+                    if beyond or (_is_of_positions(c) and is_pure(inside, masks[r], active, params.explained_gain)):
+                        precision = float(inside.mean()) if len(inside) else 0.0
+                        explaining.append(
+                            ExplainingReading(feature, c.name, reading.orientation, score.f1_domain, precision)
+                        )
+    return sorted(explaining, key=lambda e: (e.feature, -e.f1, e.annotation, e.orientation))
+
+
+def is_pure(inside: NDArray[np.bool_], mask: NDArray[np.bool_], active: NDArray[np.integer], gain: float) -> bool:
+    """Whether most active bases lie inside a mask, surely: the lower end of a 95 % interval of precision beyond chance.
+
+    Chance is the share of bases that the mask marks; precision `p` gains `(p - chance) / (1 - chance)`, 0 for a
+    feature that fires anywhere and 1 for one that fires inside alone. The interval is Clopper and Pearson's, of runs
+    of active bases, since neighbours are not independent.
+
+    Parameters
+    ----------
+    inside
+        Whether each active base is inside, (n,).
+    mask
+        What the reading marks, (2 * n_rows,).
+    active
+        Active rows, ascending, (n,).
+    gain
+        Least gain.
+
+    References
+    ----------
+    Clopper and Pearson 1934, Biometrika 26:404, doi:10.1093/biomet/26.4.404
+    """
+    if not len(active):
+        return False
+    runs = np.count_nonzero(np.diff(active, prepend=-2) != 1)
+    share = float(inside.mean())
+    hits = share * runs
+    low = float(beta.ppf(0.025, hits, runs - hits + 1)) if hits > 0 else 0.0
+    chance = float(mask.mean())
+    return (low - chance) / (1 - chance) >= gain
+
+
+def _is_of_positions(c: AnnotationClass) -> bool:
+    if c.frame > 0:
+        return True
+    return float(np.median(c.intervals[:, 1] - c.intervals[:, 0])) <= _POINT
+
+
+def _active(
+    matrix: sp.csc_array, column: int, rows: NDArray[np.bool_]
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    """Active rows of a column of the strand-concatenated axis among some rows of either strand, and activations
+    there.
+    """
+    entries = slice(matrix.indptr[column], matrix.indptr[column + 1])
+    row, value = matrix.indices[entries].astype(np.int64), matrix.data[entries]
+    keep = np.tile(rows, 2)[row] if len(row) else np.zeros(0, dtype=bool)
+    return row[keep], value[keep]
+
+
+def by_feature(explaining: Iterable[ExplainingReading], n_features: int, without: Sequence[str] = ()) -> pd.Series:
+    """Readings that explain each feature, as text, (n_features,); empty where none does.
+
+    Parameters
+    ----------
+    without
+        Classes that are to be forgotten.
+    """
+    out = np.full(n_features, "", dtype=object)
+    for e in explaining:
+        if e.annotation not in without:
+            out[e.feature] = f"{out[e.feature]}{SEPARATOR if out[e.feature] else ''}{e}"
+    return pd.Series(out, name="explained_by")

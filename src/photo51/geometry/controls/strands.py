@@ -1,0 +1,167 @@
+"""Controls on strands and on the genetic code."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from photo51.geometry.controls.evidence import Bench, Control, control_verdict, not_tested
+from photo51.geometry.meaning.biology import STANDARD_CODE
+from photo51.stats.resampling import monte_carlo_p, random_shifts, rotate_rows
+
+STRANDS_WHAT = "features come in pairs that say of one strand what the other says of its complement"
+CODE_WHAT = "codons of one amino acid lie nearer to each other than their letters explain"
+BIN, LEAST, MOST, DRAWS = 32, 100, 600, 39
+
+
+def strand_pairs(bench: Bench) -> Control:
+    """Held-out correlation of each feature on strand + with its partner on strand −, partners sought on the other
+    blocks.
+    """
+    score, null, mutual, n = _paired(bench, bench.tokens.codes)
+    if n < 10:
+        return not_tested("strand_pairs", STRANDS_WHAT, f"Only {n} features fire often enough on both strands.")
+    random = _paired(bench, bench.random)[0] if bench.random is not None else np.nan
+    p = float(monte_carlo_p(score, null))
+    note = (
+        f"{n} features, occupancy in {BIN} bases; {mutual:.0%} of the partners choose each other; the two readings see"
+        " different context, since the model reads one way; null: strand − turned within blocks, partners sought anew"
+        f" ({len(null)} draws)"
+    )
+    return Control(
+        "strand_pairs",
+        STRANDS_WHAT,
+        score,
+        "mean correlation",
+        np.nan,
+        random,
+        float(null.mean()),
+        p,
+        control_verdict(score, (random,), p, bench.params.alpha),
+        note,
+    )
+
+
+def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64], float, int]:
+    """Mean correlation of partners on blocks for scoring, its null, share of mutual partners, and features."""
+    tokens, bounds = bench.tokens, bench.workspace.block_bounds
+    rows = bench.workspace.n_rows
+    half = rows // BIN + 1
+    strands = [tokens.strand == s for s in (0, 1)]
+    counts = [np.bincount(codes[s].indices, minlength=codes.shape[1]) for s in strands]
+    busy = np.minimum(*counts)
+    keep = np.sort(np.argsort(-busy, kind="stable")[: min(MOST, int((busy >= LEAST).sum()))])
+    if len(keep) < 10:
+        return np.nan, np.zeros(0), np.nan, len(keep)
+    find_row = np.zeros(rows, bool)
+    find_row[tokens.row[bench.find]] = True
+    plus = _occupancy(codes[strands[0]][:, keep], tokens.row[strands[0]], half)
+    in_find = (
+        _occupancy(
+            csr_matrix(find_row[tokens.row[strands[0]]][:, None].astype(np.float32)), tokens.row[strands[0]], half
+        )[:, 0]
+        > BIN / 2
+    )
+    read = (
+        _occupancy(csr_matrix(np.ones((strands[0].sum(), 1), np.float32)), tokens.row[strands[0]], half)[:, 0] > BIN / 2
+    )
+    minus_codes, minus_rows = codes[strands[1]][:, keep], tokens.row[strands[1]]
+
+    def agreement(blocks: NDArray[np.int64]) -> tuple[float, float]:
+        minus = _occupancy(minus_codes, blocks, half)
+        c = _correlation(plus[read & in_find], minus[read & in_find])
+        partner = c.argmax(1)
+        mutual = float((c.argmax(0)[partner] == np.arange(len(partner))).mean())
+        correlation = _columnwise(plus[read & ~in_find], minus[read & ~in_find][:, partner])
+        return float(np.nanmean(correlation)), mutual
+
+    score, mutual = agreement(minus_rows)
+    rng = bench.rng(2)
+    null = [agreement(rotate_rows(minus_rows, bounds, random_shifts(bounds, rng)[0]))[0] for _ in range(DRAWS)]
+    return score, np.array(null), mutual, len(keep)
+
+
+def _occupancy(codes: csr_matrix, row: NDArray[np.int64], n_bins: int) -> NDArray[np.float32]:
+    """Bases of each bin of rows in which each feature fires, (bins, features)."""
+    spread = csr_matrix((np.ones(len(row), np.float32), (row // BIN, np.arange(len(row)))), shape=(n_bins, len(row)))
+    firing = csr_matrix((np.ones_like(codes.data), codes.indices, codes.indptr), shape=codes.shape)
+    return np.asarray((spread @ firing).todense(), np.float32)
+
+
+def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    def unit(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        centred = x - x.mean(0)
+        return centred / np.maximum(np.linalg.norm(centred, axis=0), 1e-9)
+
+    return unit(a).T @ unit(b)
+
+
+def _columnwise(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
+    a, b = a - a.mean(0), b - b.mean(0)
+    size = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
+    return np.where(size > 0, (a * b).sum(0) / np.maximum(size, 1e-9), np.nan)
+
+
+def genetic_code_control(bench: Bench) -> Control:
+    """Partial correlation of codon distances with sharing an amino acid, letters that differ held fixed."""
+    if not (bench.annotations["kind"] == "CDS").any():
+        return not_tested("genetic_code", CODE_WHAT, "The genomes have no coding sequence.")
+    ends = (bench.phase == 2) & (bench.kmers < 4**bench.params.k)
+    codon = (bench.kmers % 64).astype(np.int64)
+    coding = np.array([a != "*" for a in STANDARD_CODE])
+    if bench.params.k < 3 or (np.bincount(codon[ends & ~bench.find], minlength=64)[coding] < 20).any():
+        return not_tested("genetic_code", CODE_WHAT, "Some codons occur fewer than 20 times in the scored bases.")
+    scored = np.flatnonzero(ends & ~bench.find)
+    score, null = _code_score(bench.tokens.codes[scored], codon[scored], bench)
+    random = _code_score(bench.random[scored], codon[scored], bench)[0] if bench.random is not None else np.nan
+    p = float(monte_carlo_p(score, null))
+    note = (
+        f"cosine distances of 61 codons' mean codes at their last base, {len(scored):,} codons; a k-mer knows letters"
+        " only, so its score is 0 by construction; null: the letters of the code are renamed, position by position"
+    )
+    return Control(
+        "genetic_code",
+        CODE_WHAT,
+        score,
+        "partial correlation",
+        0.0,
+        random,
+        float(null.mean()),
+        p,
+        control_verdict(score, (0.0, random), p, bench.params.alpha),
+        note,
+    )
+
+
+def _code_score(codes: csr_matrix, codon: NDArray[np.int64], bench: Bench) -> tuple[float, NDArray[np.float64]]:
+    of_codon = csr_matrix((np.ones(len(codon)), (codon, np.arange(len(codon)))), shape=(64, len(codon)))
+    means = (
+        np.asarray((of_codon @ codes).todense(), np.float64) / np.maximum(np.bincount(codon, minlength=64), 1)[:, None]
+    )
+    sense = np.array([i for i, a in enumerate(STANDARD_CODE) if a != "*"])
+    means = means - means[sense].mean(0)
+    unit = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
+    i, j = (sense[x] for x in np.triu_indices(len(sense), 1))
+    near = (unit[i] * unit[j]).sum(1)
+    letters = np.stack([np.arange(64) // 16, np.arange(64) // 4 % 4, np.arange(64) % 4], axis=1)
+    differ = (letters[i] != letters[j]).astype(float)
+    transition = ((letters[i] ^ letters[j]) == 2).astype(float)
+    pattern = differ @ (4, 2, 1)
+    nuisance = np.column_stack([np.eye(8)[pattern.astype(int)], transition])
+    amino = np.array([ord(a) for a in STANDARD_CODE])
+    q = np.linalg.qr(nuisance)[0]
+    near = near - q @ (q.T @ near)
+
+    def partial(names: NDArray[np.int64]) -> float:
+        same = ((names[i] == names[j]) & (names[i] != ord("*"))).astype(float)
+        same -= q @ (q.T @ same)
+        size = np.linalg.norm(same) * np.linalg.norm(near)
+        return float(same @ near / size) if size > 0 else 0.0
+
+    rng = bench.rng(7)
+    null = np.empty(bench.params.rotations)
+    for d in range(len(null)):
+        renamed = sum(rng.permutation(4)[letters[:, c]] * w for c, w in ((0, 16), (1, 4), (2, 1)))
+        null[d] = partial(amino[renamed])
+    return partial(amino), null

@@ -1,0 +1,4 @@
+"""Coordinates and annotations come in; what varies along each coordinate, under rotation, comes out.
+
+Start with `correlates`; `direct` is the baseline without a dictionary.
+"""

@@ -1,0 +1,350 @@
+"""What a coordinate means: each against each quantity of biology, under rotation of the blocks.
+
+The statistic is the share of the quantity's variance between twelve equal groups of tokens along the coordinate, which
+takes no side between rising, falling and cyclic. Its null turns the quantity by a random number of bases within each
+block, both strands together, so that densities and runs of either stay; where the quantity is turned to a place at
+which it is unknown the token is left out, as it is where it is unknown in truth.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numba import njit, prange
+from numpy.typing import NDArray
+
+from photo51.geometry.meaning.biology import Quantity
+from photo51.io.contracts.geometry import MEANING
+from photo51.stats.multiple import benjamini_hochberg
+from photo51.stats.resampling import random_shifts
+
+BINS, FIRST_DRAWS, ENOUGH = 12, 99, 10
+
+
+class Placing(NamedTuple):
+    """Tokens of one cluster on its coordinate.
+
+    Attributes
+    ----------
+    cluster, shape
+        Number and shape.
+    row, strand, block
+        (n,) workspace row, 0 or 1, and place of the block.
+    coordinate
+        (n,) finite.
+    """
+
+    cluster: int
+    shape: str
+    row: NDArray[np.int64]
+    strand: NDArray[np.int64]
+    block: NDArray[np.int64]
+    coordinate: NDArray[np.float64]
+
+    def thinned(self, max_tokens: int) -> Placing:
+        """At most `max_tokens` tokens, evenly taken."""
+        n = len(self.row)
+        if n <= max_tokens:
+            return self
+        taken = np.unique(np.linspace(0, n - 1, max_tokens).round().astype(np.int64))
+        return self._replace(
+            row=self.row[taken], strand=self.strand[taken], block=self.block[taken], coordinate=self.coordinate[taken]
+        )
+
+    @property
+    def bins(self) -> NDArray[np.int64]:
+        """(n,) which of `BINS` equal groups along the coordinate each token is in."""
+        rank = np.argsort(np.argsort(self.coordinate, kind="stable"), kind="stable")
+        return rank * BINS // max(len(rank), 1)
+
+
+class Baselines(NamedTuple):
+    """What coordinates of clusters are held against.
+
+    Attributes
+    ----------
+    random
+        Manifolds of the random-weight model; None where not given.
+    direct
+        Coordinates of raw activations at the same tokens, numbered as the clusters.
+    subspaces
+        As many groups of tokens found in the raw activations; None where not given.
+    """
+
+    random: list[Placing] | None = None
+    direct: Sequence[Placing] = ()
+    subspaces: list[Placing] | None = None
+
+    def thinned(self, max_tokens: int) -> Baselines:
+        """At most `max_tokens` tokens of each, evenly taken."""
+
+        def some(sets: Sequence[Placing] | None) -> list[Placing] | None:
+            return None if sets is None else [p.thinned(max_tokens) for p in sets]
+
+        return Baselines(some(self.random), some(self.direct) or (), some(self.subspaces))
+
+
+class MeaningTest(NamedTuple):
+    """One coordinate against one quantity: tokens where it is known, held-out effect, that of k-mers, z and p of
+    rotation.
+    """
+
+    n: int
+    effect: float
+    effect_kmer: float
+    z: float
+    p: float
+
+
+def spread_columns(quantity: Quantity) -> NDArray[np.float32]:
+    """Columns of a quantity over the axis, (2, n_rows, k); NaN where it is unknown. Linear ones are put on ranks."""
+    finite = np.isfinite(quantity.values)
+    if not finite.any():
+        return np.full((*quantity.values.shape, 1), np.nan, np.float32)
+    values = quantity.values[finite].astype(np.float64)
+    if quantity.kind == "linear":
+        values = np.searchsorted(np.sort(values), values) / len(values)
+    columns = quantity.columns(values)
+    out = np.full((*quantity.values.shape, columns.shape[1]), np.nan, np.float32)
+    out[finite] = columns
+    return out
+
+
+def associate(
+    placing: Placing,
+    columns: NDArray[np.float32],
+    guess: NDArray[np.float32] | None,
+    bounds: NDArray[np.int64],
+    shifts: NDArray[np.int64],
+) -> MeaningTest:
+    """Test one coordinate against one quantity.
+
+    Parameters
+    ----------
+    placing
+        Tokens on the coordinate.
+    columns
+        (2, n_rows, k) from `spread_columns`.
+    guess
+        (2, n_rows, k) what the last six bases say of the quantity (`kmer_guess`).
+    bounds
+        Rows at which blocks begin, and the end.
+    shifts
+        (draws, blocks) rotations. A test that has met `ENOUGH` larger draws among the first `FIRST_DRAWS` is not
+        continued (Besag and Clifford 1991, doi:10.1093/biomet/78.2.301).
+    """
+    value = columns[placing.strand, placing.row]
+    finite = np.isfinite(value[:, 0])
+    n = int(finite.sum())
+    if n < 60 or np.allclose(value[finite], value[finite][0]):
+        return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
+    group = placing.bins
+    observed = _explained(value[finite].astype(np.float64), group[finite])
+    equal = observed - 1e-9  # draws that are equal but for rounding count as at least as large
+    places = (placing.row, placing.strand, group, placing.block)
+    null = _turned(columns, places, bounds, shifts[:FIRST_DRAWS])
+    null = null[np.isfinite(null)]
+    if (null >= equal).sum() < ENOUGH and len(shifts) > FIRST_DRAWS:
+        more = _turned(columns, places, bounds, shifts[FIRST_DRAWS:])
+        null = np.concatenate([null, more[np.isfinite(more)]])
+    if len(null) < FIRST_DRAWS // 2:
+        return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
+    p = (1 + np.count_nonzero(null >= equal)) / (1 + len(null))
+    z = (observed - null.mean()) / max(null.std(), 1e-12)
+    train = np.isin(placing.block, np.unique(placing.block)[::2])
+    effect = _held_out(value, group, finite, train)
+    kmer = np.nan
+    if guess is not None:
+        kmer = _calibrated(value, guess[placing.strand, placing.row], finite, train)
+    return MeaningTest(n, effect, kmer, float(z), float(p))
+
+
+def _explained(value: NDArray[np.float64], group: NDArray[np.int64]) -> float:
+    """Share of the summed variance of columns that lies between groups."""
+    n = np.maximum(np.bincount(group, minlength=BINS), 1)
+    total = ((value - value.mean(0)) ** 2).sum()
+    sums = np.stack([np.bincount(group, value[:, k], minlength=BINS) for k in range(value.shape[1])], axis=1)
+    between = (sums**2 / n[:, None]).sum() - (value.sum(0) ** 2).sum() / len(value)
+    return float(between / max(total, 1e-300))
+
+
+def _held_out(value, group, finite, train) -> float:
+    """R² on blocks of odd place of the group means of those of even place."""
+    a, b = finite & train, finite & ~train
+    if a.sum() < 30 or b.sum() < 30:
+        return float("nan")
+    mean = value[a].mean(0)
+    n = np.bincount(group[a], minlength=BINS)
+    sums = np.stack([np.bincount(group[a], value[a, k], minlength=BINS) for k in range(value.shape[1])], axis=1)
+    fitted = (sums + mean) / (n + 1)[:, None]
+    missed = ((value[b] - fitted[group[b]]) ** 2).sum()
+    return float(1 - missed / max(((value[b] - mean) ** 2).sum(), 1e-300))
+
+
+def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) -> float:
+    """Held-out effect of the placing that explains most of the blocks of even place; 0 where none can be tested.
+
+    Parameters
+    ----------
+    columns
+        (2, n_rows, k) from `spread_columns`.
+
+    Returns
+    -------
+    NaN where `placings` is None.
+    """
+    if placings is None:
+        return float("nan")
+    best, effect = -np.inf, 0.0
+    for p in placings:
+        value, group = columns[p.strand, p.row], p.bins
+        finite = np.isfinite(value[:, 0])
+        train = np.isin(p.block, np.unique(p.block)[::2])
+        a = finite & train
+        effect_held_out = _held_out(value, group, finite, train)
+        if not np.isfinite(effect_held_out):
+            continue
+        learnt = _explained(value[a].astype(np.float64), group[a])
+        if learnt > best:
+            best, effect = learnt, effect_held_out
+    return effect
+
+
+def _calibrated(value, guess, finite, train) -> float:
+    """R² on blocks of odd place of a guess that is scaled and shifted on those of even place, column by column."""
+    ok = finite & np.isfinite(guess[:, 0])
+    a, b = ok & train, ok & ~train
+    if a.sum() < 30 or b.sum() < 30:
+        return float("nan")
+    missed = 0.0
+    for k in range(value.shape[1]):
+        centred = guess[a, k] - guess[a, k].mean()
+        slope = (centred * value[a, k]).sum() / max((centred**2).sum(), 1e-12)
+        fitted = value[a, k].mean() + slope * (guess[b, k] - guess[a, k].mean())
+        missed += float(((value[b, k] - fitted) ** 2).sum())
+    return float(1 - missed / max(float(((value[b] - value[a].mean(0)) ** 2).sum()), 1e-300))
+
+
+@njit(cache=True, parallel=True)
+def _turned(columns, places, bounds, shifts):
+    """The statistic for each rotation, (draws,); NaN where too little is known."""
+    row, strand, group, block = places
+    n_bins, n_columns = group.max() + 1, columns.shape[2]
+    out = np.full(len(shifts), np.nan)
+    for d in prange(len(shifts)):
+        count = np.zeros(n_bins)
+        sums = np.zeros((n_bins, n_columns))
+        squares = 0.0
+        for t in range(len(row)):
+            b = block[t]
+            low, length = bounds[b], bounds[b + 1] - bounds[b]
+            row_shifted = low + (row[t] - low + shifts[d, b]) % length
+            if np.isnan(columns[strand[t], row_shifted, 0]):
+                continue
+            count[group[t]] += 1
+            for k in range(n_columns):
+                v = columns[strand[t], row_shifted, k]
+                sums[group[t], k] += v
+                squares += v * v
+        n = count.sum()
+        if n < 30:
+            continue
+        between, centre = 0.0, 0.0
+        for k in range(n_columns):
+            whole = 0.0
+            for g in range(n_bins):
+                if count[g] > 0:
+                    between += sums[g, k] ** 2 / count[g]
+                whole += sums[g, k]
+            centre += whole**2 / n
+        if squares - centre > 1e-12:
+            out[d] = (between - centre) / (squares - centre)
+    return out
+
+
+def kmer_guess(
+    columns: NDArray[np.float32], kmers: NDArray[np.int32], train: NDArray[np.bool_], k: int
+) -> NDArray[np.float32]:
+    """Mean of each column for the k-mer that ends at a base, learnt on `train` rows and drawn to the overall mean by
+    20 counts.
+
+    Parameters
+    ----------
+    columns
+        (2, n_rows, k) from `spread_columns`.
+    kmers
+        (2, n_rows) from `biology.read_kmers`.
+    train
+        (n_rows,).
+    """
+    use = np.isfinite(columns[..., 0]) & train
+    words = kmers[use]
+    n = np.bincount(words, minlength=4**k + 1)
+    means = []
+    for c in range(columns.shape[2]):
+        value = columns[..., c][use].astype(np.float64)
+        overall = value.mean() if len(value) else 0.0
+        means.append((np.bincount(words, value, minlength=4**k + 1) + 20 * overall) / (n + 20))
+    return np.stack(means, axis=1).astype(np.float32)[kmers]
+
+
+def meaning_table(
+    placings: list[Placing],
+    quantities,
+    kmers: NDArray[np.int32],
+    bounds: NDArray[np.int64],
+    settings: tuple[int, int, int, int],
+    baselines: Baselines | None = None,
+) -> pd.DataFrame:
+    """`MEANING` table of all coordinates and quantities.
+
+    Parameters
+    ----------
+    quantities
+        Iterable of `Quantity`.
+    settings
+        Rotations, seed, k of the k-mers, tokens of a cluster at most.
+    baselines
+        Coordinates of other origin, held out in the same way.
+    """
+    draws, seed, k, max_tokens = settings
+    others = (baselines or Baselines()).thinned(max_tokens)
+    rng = np.random.default_rng([seed, 6])
+    shifts = random_shifts(bounds, rng, draws)
+    thin = [p.thinned(max_tokens) for p in placings]
+    train = np.zeros(kmers.shape[1], bool)
+    for b in range(0, len(bounds) - 1, 2):
+        train[bounds[b] : bounds[b + 1]] = True
+    rows = []
+    for quantity in quantities if thin else ():
+        columns = spread_columns(quantity)
+        guess = kmer_guess(columns, kmers, train, k)
+        random, subspaces = best_effect(others.random, columns), best_effect(others.subspaces, columns)
+        for placing in thin:
+            a = associate(placing, columns, guess, bounds, shifts)
+            rows.append(
+                {
+                    "cluster": placing.cluster,
+                    "shape": placing.shape,
+                    "quantity": quantity.name,
+                    "kind": quantity.kind,
+                    "n": a.n,
+                    "effect": a.effect,
+                    "effect_kmer": a.effect_kmer,
+                    "effect_random_weights": random,
+                    "effect_direct": best_effect(
+                        [p for p in others.direct if p.cluster == placing.cluster] or None, columns
+                    ),
+                    "effect_subspaces": subspaces,
+                    "z": a.z,
+                    "p": a.p,
+                }
+            )
+    if not rows:
+        return MEANING.empty()
+    table = pd.DataFrame(rows)
+    table["q"] = benjamini_hochberg(table["p"])
+    return MEANING.check(table.sort_values(["cluster", "quantity"], kind="stable"))

@@ -1,0 +1,83 @@
+"""From names and files to what debugging a corpus needs: reference, dictionary, weights of an earlier manifest."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from photo51.config.debug_data import DebugDataParams
+from photo51.genome.formats.fasta import Record
+from photo51.learnt.data.debugging import reference_records
+from photo51.learnt.diff.rows import ActivationRows
+from photo51.model.families.adapters import DnaModel
+from photo51.model.sites import Sites
+from photo51.sae.dictionary import Dictionary
+from photo51.sae.quality.baselines import PCA
+from photo51.shipped import shipped_folder
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+COMPONENTS = 64
+GENOME = "resources/ecoli_k12/NC_000913.3.fa.gz"
+
+
+def reference_of(model: str, stated: Path | None) -> Path:
+    """The reference stated, else the genome that ships for models that ship.
+
+    Raises
+    ------
+    InputError
+        Where there is neither.
+    """
+    if stated is not None:
+        return stated
+    if not model.startswith("sh2:"):
+        raise InputError(f"--reference: need a FASTA file of what {model} was trained on, got none")
+    return shipped_folder() / GENOME
+
+
+def manifest_weights(path: Path, names: Sequence[str]) -> dict[str, float]:
+    """Weights by record of a table with the columns `record` and `weight`, tabs between.
+
+    Raises
+    ------
+    InputError
+        For an absent file or column, a record that the corpus lacks, a weight that is negative or no number.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: need records.tsv of an earlier call, got no such file")
+    table = pd.read_csv(path, sep="\t", dtype=str)
+    if missing := sorted({"record", "weight"} - set(table.columns)):
+        raise InputError(f"{path}: need columns record and weight, got none of {', '.join(missing)}")
+    if unknown := sorted(set(table["record"]) - set(names)):
+        raise InputError(f"{path}: need records of the corpus, got {unknown[0]!r}")
+    weight = pd.to_numeric(table["weight"], errors="coerce")
+    if (bad := ~(weight >= 0)).any():
+        line = int(np.flatnonzero(bad)[0])
+        raise InputError(f"{path}, line {line + 2}: need a weight of 0 or more, got {table['weight'].iloc[line]!r}")
+    return dict(zip(table["record"], weight.astype(float), strict=True))
+
+
+def dictionary_for(
+    name: str, model: DnaModel, folder: Path | None, reference: Sequence[Record], params: DebugDataParams
+) -> Dictionary:
+    """The dictionary in a folder, the one that ships with the model, or principal components of the reference."""
+    shipped = shipped_folder() / "resources" / "dictionaries" / name.removeprefix("sh2:")
+    if folder is None and name.startswith("sh2:") and (shipped / "sae.json").is_file():
+        folder = shipped
+    if folder is not None:
+        dictionary = Dictionary.load(folder)
+        dictionary.origin.require(model.spec.origin(dictionary.origin.site), "debug-data: dictionary")
+        return dictionary
+    log.info("debug-data: no dictionary of %s; its principal components serve as features", model.spec.name)
+    site = f"block.{model.spec.n_layers // 2}.out"
+    windows = reference_records(reference, params)[0][:64]
+    read = []
+    for i in range(0, len(windows), params.batch):
+        out = model.forward(windows[i : i + params.batch], Sites([site]), logits=False)
+        read += [x.float().cpu().numpy() for x in out.sites[site]]
+    return PCA.fit(ActivationRows(np.concatenate(read), model.spec.origin(site)), min(COMPONENTS, model.spec.d_model))

@@ -1,0 +1,370 @@
+"""What a corpus would teach a model, before any training: disparity, outlying records, traces, a manifest of proposals.
+
+Features of records are compared with those of a reference, and with what the model writes by itself after the same
+prompts (the stand-ins for a rejected answer, which sequence does not have). Baselines that need no model stand beside
+each figure.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.config.debug_data import DebugDataParams
+from photo51.genome.alphabet import codes, is_ambiguous
+from photo51.genome.formats.fasta import Record
+from photo51.io.contracts.debug_data import RECORDS
+from photo51.learnt.data.disparity import (
+    base_composition,
+    cluster_values,
+    disparity,
+    distances,
+    feature_clusters,
+    named_disparity,
+    robust,
+    without,
+    word_entropy,
+)
+from photo51.learnt.data.record_reading import RecordSignals, own_writing, record_windows, see
+from photo51.learnt.data.traces import Vectors, covered_share, shared_spans
+from photo51.learnt.evidence import EvidenceRow
+from photo51.learnt.opening import network
+from photo51.learnt.words.chains import chain_bits, chain_law
+from photo51.model.families.adapters import DnaModel
+from photo51.sae.dictionary import Dictionary
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+MOST = 0.5  # share of a record that makes a shared span a copy of the record
+ORDER = 5  # contexts of 6-mers
+TRACED = 1_000.0
+
+
+class Debugged(NamedTuple):
+    """Tables of a corpus: contracts `DISPARITY`, `RECORDS`, `SPANS`, and rows of evidence."""
+
+    disparity: pd.DataFrame
+    records: pd.DataFrame
+    spans: pd.DataFrame
+    evidence: list[EvidenceRow]
+
+
+class CorpusReading(NamedTuple):
+    """Records that were read, means over the windows of each; records of the reference come first.
+
+    Attributes
+    ----------
+    record
+        Number of each record of the corpus that could be read, rising.
+    seen
+        (reference and corpus records, …).
+    composition
+        Shares, as `base_composition` has them, (records, 11).
+    words
+        Surprisal under a chain of 6-mers fitted to one half of the reference, bits, (records,).
+    own
+        Codes of records of the corpus less those of the model's own writing after the same prompt, (records, features);
+        None where that was not asked for.
+    n_reference
+        Records of the reference.
+    """
+
+    record: NDArray[np.int64]
+    seen: RecordSignals
+    composition: NDArray[np.float64]
+    words: NDArray[np.float64]
+    own: NDArray[np.float64] | None
+    n_reference: int
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which rows are of the reference."""
+        return np.arange(len(self.words)) < self.n_reference
+
+    @property
+    def judged(self) -> NDArray[np.int64]:
+        """Rows of the half of the reference that nothing was fitted to."""
+        return np.arange(1, self.n_reference, 2)
+
+
+def read_corpus(
+    model: DnaModel,
+    dictionary: Dictionary,
+    records: Sequence[Record],
+    reference: Sequence[Record],
+    params: DebugDataParams,
+    where: str = "corpus",
+) -> CorpusReading:
+    """Read windows of a corpus and of a reference, cut into records as long as what is read of a record of the corpus.
+
+    Raises
+    ------
+    InputError
+        For a corpus of one record, or with fewer than two long enough; for a reference that is too short.
+    """
+    if len(records) < 2:
+        raise InputError(
+            f"{where}: need at least two records to compare, got {len(records)}; split a genome into records first"
+        )
+    rows, owner = record_windows(records, params)
+    read = np.unique(owner)
+    if len(read) < 2:
+        raise InputError(
+            f"{where}: need at least two records with {params.window:,} bases of A, C, G, T in a row, got {len(read)}"
+            f" of {len(records)}"
+        )
+    if short := len(records) - len(read):
+        log.warning("%s: %d of %d records are too short or ambiguous to be read", where, short, len(records))
+    base, base_owner = reference_records(reference, params)
+    n = int(base_owner[-1]) + 1
+    both = np.concatenate([base, rows])
+    group = np.concatenate([base_owner, n + np.searchsorted(read, owner)])
+    seen = see(model, dictionary, both, params.batch)
+    own = None
+    if params.own:
+        drawn = np.sort(np.random.default_rng([params.seed, 52]).permutation(len(rows))[: params.own])
+        written = own_writing(network(model), rows[drawn], params)
+        # both are read from their first base, so that contexts are equal
+        own = seen.z[len(base) + drawn] - see(model, dictionary, written, params.batch).z
+    fitted = np.isin(group, np.arange(0, n, 2))
+    return CorpusReading(
+        read,
+        RecordSignals(*(_means(x, group) for x in seen)),
+        _means(base_composition(both), group),
+        _means(word_likelihood(both, both[fitted]), group),
+        own,
+        n,
+    )
+
+
+def _means(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Mean of the rows of each group, numbered from 0."""
+    total = np.zeros((group.max() + 1, *values.shape[1:]))
+    np.add.at(total, group, values)
+    return total / np.bincount(group).reshape(-1, *[1] * (values.ndim - 1))
+
+
+def reference_records(
+    reference: Sequence[Record], params: DebugDataParams
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Windows of records cut from a reference and drawn at random, and the record each is of, numbered from 0.
+
+    Raises
+    ------
+    InputError
+        For fewer than forty.
+    """
+    span = params.window * params.windows
+    cut = [
+        r._replace(name=f"{r.name}:{a}", ids=r.ids[a : a + span])
+        for r in reference
+        for a in range(0, len(r.ids) - span + 1, span)
+        if not is_ambiguous(r.ids[a : a + span]).any()
+    ]
+    if len(cut) < 40:
+        raise InputError(f"reference: need at least 40 records of {span:,} bases of A, C, G, T, got {len(cut)}")
+    drawn = np.sort(np.random.default_rng([params.seed, 53]).permutation(len(cut))[: params.references])
+    return record_windows([cut[i] for i in drawn], params)
+
+
+def debug_data(
+    read: CorpusReading,
+    records: Sequence[Record],
+    params: DebugDataParams,
+    vectors: Vectors | None = None,
+    weight: Mapping[str, float] | None = None,
+    ordinary: NDArray[np.uint64] | None = None,
+) -> Debugged:
+    """Judge a corpus that was read.
+
+    Parameters
+    ----------
+    weight
+        Record → its weight in training, of an earlier manifest; 1 where it says nothing.
+    ordinary
+        Hashes of words that the reference itself repeats, which are not traced.
+
+    Raises
+    ------
+    InputError
+        For vectors that match most of the corpus.
+    """
+    spans = shared_spans(records, params.word, params.shared, vectors, ordinary)
+    if vectors is not None:
+        _check_vectors(spans, records, params, vectors)
+    inside = read.inside
+    scale = read.seen.z[inside].std(axis=0) + read.seen.z.std(axis=0) + 1e-9
+    clusters = feature_clusters(read.seen.z, params.clusters)
+    values = cluster_values(read.seen.z, clusters, scale)
+    partial = without(values, read.composition, inside)
+    surprise = cluster_values(read.seen.surprise, clusters, scale)
+    own = None if read.own is None else cluster_values(read.own, clusters, scale)
+    weights = np.array([(weight or {}).get(records[i].name, 1.0) for i in read.record])
+    table = disparity(values, partial, surprise, inside, own, weights)
+    ranked = _records(read, records, params, spans, partial, vectors)
+    proposed = ranked["weight"].to_numpy()[read.record]
+    ranked["predicted"] = np.nan
+    ranked.loc[read.record, "predicted"] = _predicted(values, inside, proposed, weights)
+    ranked = ranked.sort_values(["score", "record"], ascending=[False, True], kind="stable")
+    ranked = RECORDS.check(ranked[list(RECORDS.columns)])
+    named = named_disparity(table, clusters, read.seen.z[~inside])
+    return Debugged(named, ranked, spans, _evidence(named, ranked, values, inside, params))
+
+
+def _check_vectors(spans: pd.DataFrame, records: Sequence[Record], params: DebugDataParams, vectors: Vectors) -> None:
+    matched = spans.loc[spans["vector"] != "", "record"].nunique()
+    if matched > params.vector_share * len(records):
+        raise InputError(
+            f"{vectors.path}: need vectors that are foreign to the corpus, got exact matches in {matched} of "
+            f"{len(records)} records; raise `vector_share` if they really are"
+        )
+
+
+def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Bits a base of windows under a chain of 6-mers fitted to others, (windows,)."""
+    return chain_bits(chain_law(codes(fitted).astype(np.int64), ORDER), codes(windows).astype(np.int64))
+
+
+def _records(
+    read: CorpusReading,
+    records: Sequence[Record],
+    params: DebugDataParams,
+    spans: pd.DataFrame,
+    partial: NDArray[np.float64],
+    vectors: Vectors | None,
+) -> pd.DataFrame:
+    inside, judged = read.inside, read.judged
+    gc = read.composition[:, 0]
+    surprise = robust(read.seen.bits, read.seen.bits[judged])
+    distances_of = {
+        "d_features": distances(np.column_stack([partial, read.seen.bits]), inside),
+        "d_residual": robust(read.seen.unexplained, read.seen.unexplained[judged]),
+        "d_bits": np.abs(surprise),
+        "d_words": np.abs(robust(read.words, read.words[judged])),
+        "d_composition": np.abs(robust(gc, gc[judged])),
+    }
+    # records that could not be read have no distances
+    table = pd.DataFrame(np.nan, index=range(len(records)), columns=list(distances_of))
+    table.loc[read.record] = np.column_stack([v[~inside] for v in distances_of.values()])
+    table["record"], table["length"] = [r.name for r in records], [len(r.ids) for r in records]
+    share = np.array([covered_share(spans, r) for r in records])
+    # what is traced is certain, and comes before what is merely unusual
+    table["d_shared"] = np.where(share > 0, TRACED + share, 0.0)
+    longest = spans[spans["vector"] != ""].assign(n=lambda t: t["end"] - t["start"]).groupby("record")["n"].max()
+    table["d_match"] = np.nan if vectors is None else table["record"].map(longest).fillna(0).astype(float)
+    table["entropy"] = word_entropy([r.ids for r in records])
+    widest = spans.groupby("record")["records"].max()
+    table["copies"] = np.where(share > MOST, table["record"].map(widest).fillna(1), 1).astype(int)
+    # a record that is too simple has features of its own, too
+    table["score"] = table[["d_features", "d_residual", "d_shared"]].max(axis=1).fillna(0.0)
+    table["simple"] = table["entropy"] < params.simple
+    has_vector = set(spans.loc[spans["vector"] != "", "record"])
+    table["has_vector"] = table["record"].isin(has_vector)
+    return _proposed(table, share, params)
+
+
+def _proposed(table: pd.DataFrame, share: NDArray[np.float64], params: DebugDataParams) -> pd.DataFrame:
+    """Cause, action, weight and reason of each record."""
+    foreign = table[["d_features", "d_residual"]].max(axis=1) >= params.outlying
+    conditions = [
+        table["has_vector"],
+        table["simple"],
+        table["copies"] > 1,
+        share > 0,
+        foreign,
+        table["d_composition"] >= params.outlying,
+    ]
+    causes = ["vector", "low complexity", "duplicate", "repeat", "foreign", "composition"]
+    actions = ["drop", "drop", "weight", "tag", "tag", "keep"]
+    cause = np.select(conditions, causes, "none")
+    reasons = {
+        "vector": "holds words of the vectors",
+        "low complexity": "its 3-mers are few",
+        "duplicate": "most of it stands in other records",
+        "repeat": "a part of it stands in other records",
+        "foreign": "the model sees what the reference does not show, beyond composition",
+        "composition": "its GC content is unusual and explains what the model sees",
+        "none": "",
+    }
+    action = np.select([np.array(conditions[i]) for i in range(6)], actions, "keep")
+    weight = np.select([action == "drop", action == "weight"], [0.0, 1 / table["copies"]], 1.0)
+    return table.assign(cause=cause, action=action, weight=weight.astype(float), reason=[reasons[c] for c in cause])
+
+
+def _predicted(
+    values: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+    proposed: NDArray[np.float64],
+    weights: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """Change of the norm of the corpus's disparity if one record gets its proposed weight, (records read,)."""
+    mean, sd = values[inside].mean(axis=0), values[inside].std(axis=0, ddof=1) + 1e-12
+    d = (values[~inside] - mean) / sd
+    total, n = (d * weights[:, None]).sum(axis=0), weights.sum()
+    before = np.linalg.norm(total / n)
+    out = np.zeros(len(proposed))
+    for i in np.flatnonzero(proposed < 1):
+        less = weights[i] * (1 - proposed[i])
+        out[i] = np.linalg.norm((total - d[i] * less) / max(n - less, 1e-9)) - before
+    return out
+
+
+def _evidence(
+    table: pd.DataFrame,
+    ranked: pd.DataFrame,
+    values: NDArray[np.float64],
+    inside: NDArray[np.bool_],
+    params: DebugDataParams,
+) -> list[EvidenceRow]:
+    """Rows of evidence: clusters, outlying records beside their baselines, and the reference against its own half."""
+    rows = [
+        EvidenceRow(
+            f"cluster {c.cluster}",
+            "mean difference from the reference (sd)",
+            c.d_reference,
+            c.low,
+            c.high,
+            0.0,
+            c.p,
+            int((~inside).sum()),
+            np.nan,
+            c.d_reference - c.d_partial,
+        )
+        for c in table.itertuples()
+    ]
+    order = np.random.default_rng([params.seed, 54]).permutation(np.flatnonzero(inside))
+    half = np.isin(np.flatnonzero(inside), order[: len(order) // 2])
+    own = values[inside]
+    zero = disparity(own, own, own, half)
+    rows.append(
+        EvidenceRow(
+            "reference",
+            "clusters that differ between its random halves (q <= 0.05)",
+            float((zero["q"] <= 0.05).sum()),
+            null=0.0,
+            n=len(own),
+        )
+    )
+    named = float((ranked["cause"] != "none").sum())
+    best = float((ranked[["d_bits", "d_words"]].max(axis=1) >= params.outlying).sum())
+    rows.append(EvidenceRow("corpus", "records named", named, n=len(ranked), naive=best))
+    return rows
+
+
+def recommendation(records: pd.DataFrame) -> str:
+    """Which ranking to go by: the baseline where every record named would have been named by it alone."""
+    named = records[records["cause"].isin(["vector", "duplicate", "repeat", "foreign", "low complexity"])]
+    if not len(named):
+        return "no record stands out"
+    if (named["d_shared"] > 0).all():
+        return "exact matches find every one of them: they are all that is needed here"
+    foreign = named[named["d_shared"] == 0]
+    rank = records[["score", "d_bits", "d_words"]].rank(ascending=False).loc[foreign.index].mean()
+    best = str(rank.idxmin())
+    words = {"score": "features", "d_bits": "surprisal", "d_words": "6-mers"}[best]
+    return f"of those without an exact match {words} rank highest" + ("" if best == "score" else ": go by them here")

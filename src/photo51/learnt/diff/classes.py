@@ -1,0 +1,112 @@
+"""Difference of two models by annotation class: what one has learnt of coding sequence, of tRNA, of the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from photo51.config.learnt import DiffParams
+from photo51.genome.formats.gff import read_lines
+from photo51.io.contracts.learnt import DIFF_CLASSES
+from photo51.learnt.diff.compare import Laws
+from photo51.learnt.diff.windows import Windows
+from photo51.stats.multiple import benjamini_hochberg
+from photo51.stats.resampling import block_t
+from photo51.types import InputError, Strand
+
+WHOLE = frozenset(
+    {"region", "source", "chromosome", "contig", "sequence_feature", "exon", "gene", "transcript", "mRNA"}
+)
+"""Types that say nothing of their own: whole contigs, and the frame around what is annotated within."""
+
+
+def annotated(path: Path, windows: Windows) -> dict[str, NDArray[np.bool_]]:
+    """Bases of windows by class, (strands, windows, length) in forward coordinates; strand 0 is +.
+
+    `CDS sense` and `CDS antisense` are as the strand reads them; other types hold both strands; `unannotated` is what
+    no record of any type covers.
+
+    Raises
+    ------
+    InputError
+        Where no record lies on the contigs of the windows.
+    """
+    n, length = len(windows.places), windows.length
+    starts = windows.places["start"].to_numpy()
+    contigs = {c: np.flatnonzero(windows.places["chrom"] == c) for c in windows.places["chrom"].unique()}
+    masks: dict[str, NDArray[np.bool_]] = {}
+    other = np.ones((2, n, length), dtype=bool)
+    known = False
+    for feature, _ in read_lines(path):
+        if feature.chrom not in contigs:
+            continue
+        known = True
+        if feature.type in WHOLE - {"gene"}:
+            continue
+        for part in feature.parts:
+            for w in contigs[feature.chrom]:
+                a, b = max(part.start - starts[w], 0), min(part.end - starts[w], length)
+                if a >= b:
+                    continue
+                other[:, w, a:b] = False
+                if feature.type == "gene":
+                    continue
+                for s in (0, 1):
+                    sense = "sense" if (feature.strand == "-") == bool(s) else "antisense"
+                    name = f"CDS {sense}" if feature.type == "CDS" else feature.type
+                    masks.setdefault(name, np.zeros((2, n, length), dtype=bool))[s, w, a:b] = True
+    if not known:
+        raise InputError(
+            f"{path}: need records on {', '.join(sorted(contigs)[:3])}, got none; are names of contigs alike?"
+        )
+    return masks | {"unannotated": other}
+
+
+def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path, params: DiffParams) -> pd.DataFrame:
+    """Change of surprisal by class (contract `DIFF_CLASSES`), windows as blocks; three at least."""
+    rows = []
+    # laws are in reading order; columns of the reverse strand run backwards along the genome
+    forward = [
+        (x.bits_b - x.bits_a, x.bits_a, x.bits_b)
+        if s == "+"
+        else tuple(v[:, ::-1] for v in (x.bits_b - x.bits_a, x.bits_a, x.bits_b))
+        for s, x in laws.items()
+    ]
+    warm = np.arange(windows.length) >= params.warmup
+    usable = np.stack([np.tile(warm, (len(windows.places), 1)), np.tile(warm[::-1], (len(windows.places), 1))])
+    change, a, b = (np.stack([f[i] for f in forward]) for i in range(3))
+    for name, mask in sorted(annotated(path, windows).items()):
+        inside = mask & usable
+        bases = inside.sum(axis=(0, 2))
+        used = bases > 0
+        if used.sum() < 3:
+            continue
+        sums = np.where(inside, change, 0.0).sum(axis=(0, 2))[used]
+        mean = sums.sum() / bases[used].sum()
+        # of a ratio of sums, blocks vary by what is left of them after the mean
+        left = sums - mean * bases[used]
+        m = used.sum()
+        half = stats.t.ppf(0.975, m - 1) * np.sqrt(m / (m - 1) * (left**2).sum()) / bases[used].sum()
+        test = block_t((sums / bases[used])[:, None])
+        rows.append(
+            {
+                "class": name,
+                "bases": int(bases.sum()),
+                "windows": int(m),
+                "bits_a": float(a[inside].mean()),
+                "bits_b": float(b[inside].mean()),
+                "delta_bits": float(mean),
+                "low": float(mean - half),
+                "high": float(mean + half),
+                "p": float(min(1.0, 2 * min(test.p_upper[0], test.p_lower[0]))),
+            }
+        )
+    if not rows:
+        return DIFF_CLASSES.empty()
+    table = pd.DataFrame(rows)
+    return DIFF_CLASSES.check(table.assign(q=benjamini_hochberg(table["p"])))

@@ -1,0 +1,31 @@
+"""Activations in memory, as the training of dictionaries wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from photo51.io.origin import Origin
+
+
+class ActivationRows:
+    """Activations in memory, as `photo51.sae.training.train.ActivationSource`."""
+
+    seed = 7
+
+    def __init__(self, x: NDArray[np.float32], origin: Origin):
+        self.x, self.origin = np.ascontiguousarray(x, dtype=np.float32), origin
+
+    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Batches of rows in a seeded order, without end."""
+        step = start
+        while True:
+            yield self.x[np.random.default_rng([self.seed, step]).integers(0, len(self.x), size)]
+            step += 1
+
+    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """Up to `n` rows, drawn without replacement."""
+        order = np.random.default_rng([seed, 8]).permutation(len(self.x))[:n]
+        return self.x[np.sort(order)]

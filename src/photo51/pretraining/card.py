@@ -1,0 +1,314 @@
+"""The card of a trained model: what it is, what it learnt from, and how well it predicts species it has never seen."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+from matplotlib.axes import Axes
+
+from photo51 import theme
+from photo51.config.model import ModelCardParams
+from photo51.config.pretrain import PretrainParams
+from photo51.io import atomic, write_json
+from photo51.model.families.adapters import DnaModel
+from photo51.model.families.selftest import CARD
+from photo51.pretraining.corpus import Corpus
+from photo51.pretraining.heldout import MODEL, Heldout, best_markov, compare_heldout, model_log_probs
+from photo51.pretraining.pictures import write_svg
+from photo51.types import InputError
+
+LICENCE = "Apache-2.0"
+_KNOWN = 512
+_BELOW: dict[str, Any] = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": 2}
+
+
+def read_pretraining_log(run: Path) -> pd.DataFrame:
+    """Log of a pretraining run, one row a step: `step`, `loss_bits`, and `heldout_<group>` where it was evaluated.
+
+    Steps that were done twice, because the run was stopped and went on from an earlier checkpoint, count as they were
+    last done.
+
+    Raises
+    ------
+    InputError
+        Where there is no log, or a line of it is no JSON.
+    """
+    path = run / "log.jsonl"
+    if not path.is_file():
+        raise InputError(f"{run}: need the folder of a pretraining run with log.jsonl, got none there")
+    steps: dict[int, dict[str, float]] = {}
+    for number, line in enumerate(path.read_text().splitlines(), 1):
+        try:
+            row = json.loads(line)
+            row_of_step = steps.setdefault(int(row["step"]), {})
+        except (ValueError, KeyError, TypeError) as e:
+            raise InputError(f"{path}:{number}: need a JSON object with a step, got {line[:60]!r}") from e
+        row_of_step |= {"loss_bits": row["loss_bits"]} if "loss_bits" in row else {}
+        row_of_step |= {f"heldout_{group}": bits for group, bits in row.get("heldout_bits", {}).items()}
+    table = pd.DataFrame.from_dict(steps, orient="index").rename_axis("step")
+    return table.sort_index().reset_index()
+
+
+def read_run(run: Path) -> PretrainParams:
+    """Parameters of a pretraining run.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds none.
+    """
+    from photo51.config import parse
+
+    return parse(PretrainParams, str(run / "params.json"), str(run))
+
+
+def write_card(model: DnaModel, corpus: Corpus, run: Path, folder: Path, params: ModelCardParams) -> dict[str, Any]:
+    """Measure a model and write `README.md`, `loss.svg` and `card.json` into its folder.
+
+    Parameters
+    ----------
+    model
+        The model in `folder`, opened in float32.
+    corpus
+        What it learnt from.
+    run
+        Folder of its pretraining run: `log.jsonl`, `params.json`.
+    folder
+        Folder of the model.
+    params
+        What is compared.
+
+    Returns
+    -------
+    The content of `card.json`.
+
+    Raises
+    ------
+    InputError
+        For a folder without a run, and a run of another architecture.
+    """
+    trained, log = read_run(run), read_pretraining_log(run)
+    for key, value in trained.architecture.items():
+        got = model.spec.config.get(key)
+        if key != "block_kinds" and got is not None and got != value:
+            raise InputError(f"{run}: need the run of {folder} ({key} {got}), got one with {key} {value}")
+    heldout = compare_heldout(model, corpus, trained.length, trained.seed, params)
+    card = _summary(model, log, trained, heldout)
+    write_svg(
+        folder / "loss.svg",
+        (theme.WIDTH_2, 3.4),
+        lambda ax: loss_curve(ax, log),
+        lambda ax: bars(ax, heldout.bits),
+    )
+    write_json(card, folder / CARD)
+    with atomic(folder / "README.md") as partial:
+        partial.write_text(as_markdown(folder.name, card, heldout, corpus, trained))
+    return card
+
+
+def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, heldout: Heldout) -> dict[str, Any]:
+    steps = int(log["step"].max())
+    first = next(iter(heldout.windows.values()))[0, :_KNOWN]
+    sequence = first.tobytes().decode("ascii")
+    bits = -float(np.nanmean(model_log_probs(model, first[None]).astype(np.float64))) / math.log(2)
+    return {
+        "model": model.spec.hash,
+        "digest": model.spec.digest,
+        "parameters": sum(p.numel() for p in model.model.parameters()),
+        "steps": steps,
+        "bases_read": steps * trained.batch * trained.length,
+        "window": trained.length,
+        "seed": trained.seed,
+        "licence": LICENCE,
+        "known_loss": {"sequence": sequence, "bits": bits},
+        "heldout": heldout.bits.to_dict("records"),
+        "best_markov": {group: best_markov(heldout.bits, group) for group in heldout.windows},
+        "frames": heldout.frames.to_dict("records"),
+    }
+
+
+def loss_curve(ax: Axes, log: pd.DataFrame) -> Axes:
+    """Bits per base against steps: training batches (grey, and their running mean) and held-out species by group."""
+    train = log.dropna(subset=["loss_bits"])
+    ax.plot(train["step"], train["loss_bits"], color=theme.FAINT, lw=0.6)
+    ax.plot(
+        train["step"],
+        train["loss_bits"].rolling(15, min_periods=1, center=True).mean(),
+        color=theme.MUTED,
+        label="training",
+    )
+    groups = [c for c in log.columns if c.startswith("heldout_")]
+    for tone, column in zip((theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY), groups, strict=False):
+        evaluated = log.dropna(subset=[column])
+        name = column.removeprefix("heldout_")
+        ax.plot(evaluated["step"], evaluated[column], color=tone, marker="o", ms=2, label=f"held-out {name}")
+    settled = train.loc[train["step"] > train["step"].max() / 20, "loss_bits"]
+    ax.set_ylim(min(settled.min(), 1.6) - 0.02 if len(settled) else None, 2.05)
+    ax.axhline(2, color=theme.FAINT, lw=0.8, ls=":")
+    ax.set(xlabel="step", ylabel="bits per base", title="Learning")
+    ax.legend(**_BELOW)
+    return ax
+
+
+def bars(ax: Axes, table: pd.DataFrame) -> Axes:
+    """Bits per base against the order of the Markov chain, a colour a group; the model as a line across."""
+    groups = list(dict.fromkeys(table["group"]))
+    for tone, group in zip((theme.BLUE, theme.ORANGE, theme.GREEN, theme.PURPLE, theme.SKY), groups, strict=False):
+        part = table[table["group"] == group].set_index("predictor")["bits"]
+        orders = sorted(
+            int(name.split("_")[1]) for name in part.index if name.startswith("markov_") and "own" not in name
+        )
+        ax.plot(orders, [part[f"markov_{k}"] for k in orders], color=tone, lw=0.8)
+        ax.plot(orders, [part[f"markov_own_{k}"] for k in orders], color=tone, lw=0.8, ls="--")
+        ax.axhline(part[MODEL], color=tone, label=f"{group}, model")
+    ax.set(xlabel="order of the Markov chain (bases)", ylabel="bits per base", title="Held-out species")
+    ax.legend(title="thin: chains of all sequence; dashed: of the group's own", title_fontsize=7, **_BELOW)
+    return ax
+
+
+def as_markdown(name: str, card: Mapping[str, Any], heldout: Heldout, corpus: Corpus, trained: PretrainParams) -> str:
+    """The card as a Markdown page."""
+    order = max(int(p.rsplit("_", 1)[1]) for p in heldout.bits["predictor"] if p != MODEL)
+    return "\n".join(
+        [
+            *_head(name, card, trained),
+            *_heldout(heldout, card, order),
+            *_coding(heldout.frames),
+            *_data(corpus, trained),
+            *_again(name, trained),
+        ]
+    )
+
+
+def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[str]:
+    a = trained.architecture
+    return [
+        f"# {name}: a small StripedHyena 2 that knows genomes",
+        "",
+        (
+            f"A causal model of DNA, one base a token (the byte vocabulary of Evo 2): {card['parameters']:,}"
+            f" parameters, width {a.get('hidden_size', 256)}, blocks `{a.get('block_kinds', 'smlas')}` (short, medium"
+            f" and long convolution, attention over {a.get('attention_window', 'all')} bases, short convolution)."
+            f" Weights in float16, timescales of the long filters in float32. Licence {card['licence']}."
+        ),
+        "",
+        f"It was trained for {card['steps']:,} steps on {card['bases_read'] / 1e6:.1f} million bases, windows of"
+        f" {card['window']:,} bases on "
+        "either strand. It is meant for trying methods on a laptop, not for claims about biology that a larger model"
+        " would be "
+        f'asked for. Open it with `load_model("sh2:{name}")`; `photo51 selftest` compares it with what is written'
+        " here.",
+        "",
+        "![loss against steps, and bits per base beside Markov chains](loss.svg)",
+        "",
+    ]
+
+
+def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
+    lines = [
+        "## Held-out species",
+        "",
+        (
+            "Bits per base (2 is chance) on windows of species that were never trained on, beside the best of the"
+            f" Markov chains of orders 1 to {order}. Chains counted the same training sequence on both strands, all of"
+            " it (`markov_K`) or the group's alone (`markov_own_K`); counts of an order are joined with the order"
+            " below by strengths fitted on training species kept back (MacKay and Peto 1995,"
+            " doi:10.1017/S1351324900000218). The best chain is chosen on the held-out windows, in its favour."
+        ),
+        "",
+        "| group | windows | model | best chain | its bits | model needs less by (± s.e.) |",
+        "|---|---|---|---|---|---|",
+    ]
+    for group in heldout.windows:
+        table = heldout.bits[heldout.bits["group"] == group].set_index("predictor")
+        best = card["best_markov"][group]
+        row = table.loc[best]
+        lines.append(
+            f"| {group} | {int(row['windows'])} | {table.loc[MODEL, 'bits']:.4f} ± {table.loc[MODEL, 'bits_se']:.4f} |"
+            f" {best} | {row['bits']:.4f} | {row['model_gains']:+.4f} ± {row['model_gains_se']:.4f} |"
+        )
+    lines += ["", "| order | " + " | ".join(f"{g}, all | {g}, own" for g in heldout.windows) + " |"]
+    lines.append("|---|" + "---|---|" * len(heldout.windows))
+    wide = heldout.bits.pivot_table(index="group", columns="predictor", values="bits")
+    for k in range(1, order + 1):
+        cells = [f"{wide.loc[g, f'markov_{k}']:.4f} | {wide.loc[g, f'markov_own_{k}']:.4f}" for g in heldout.windows]
+        lines.append(f"| {k} | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _coding(frames: pd.DataFrame) -> list[str]:
+    lines = ["## Coding sequence", ""]
+    if not len(frames):
+        return [*lines, "The corpus has no held-out genome to look for genes in.", ""]
+    lines += [
+        (
+            f"{int(frames['genes'].iloc[0])} long open reading frames of held-out bacteria and phages, each read alone,"
+            " against copies: with a base put in and taken out in turn every 20 codons, so that every other stretch is"
+            " out of frame; and with its codons in another order. AUROC: a gene is likelier a base than a copy of any"
+            " gene. Paired: than its own copy."
+        ),
+        "",
+        "| predictor | copy | AUROC | paired | bits, in frame | bits, copy |",
+        "|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {r['predictor']} | {r['copy'].replace('_', ' ')} | {r['auroc']:.3f} | {r['paired']:.3f} |"
+        f" {r['bits_real']:.4f} | {r['bits_copy']:.4f} |"
+        for r in frames.to_dict("records")
+    ]
+    return [*lines, ""]
+
+
+def _data(corpus: Corpus, trained: PretrainParams) -> list[str]:
+    r = corpus.records
+    lines = [
+        "## Training data",
+        "",
+        "| source | share of windows | sequences | species | bases | held out: species | bases |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    total = sum(trained.mixture.values())
+    for source, share in trained.mixture.items():
+        part, out = (r[(r["source"] == source) & (r["split"] == split)] for split in ("train", "heldout"))
+        lines.append(
+            f"| {source} | {share / total:.2f} | {len(part):,} | {part['species'].nunique():,} |"
+            f" {part['length'].sum():,} | {out['species'].nunique():,} | {out['length'].sum():,} |"
+        )
+    lines += [
+        "",
+        (
+            "Within a source, species are drawn by the square root of their bases. No virus of eukaryotes is among"
+            " them. Accessions and hashes of all sequences: `resources/pretraining/recipe.tsv.gz`."
+        ),
+        "",
+    ]
+    return lines
+
+
+def _again(name: str, trained: PretrainParams) -> list[str]:
+    text = yaml.safe_dump(trained.model_dump(mode="json"), sort_keys=True).rstrip()
+    return [
+        "## How to make it again",
+        "",
+        "With the corpus packed as `resources/pretraining/README.md` says:",
+        "",
+        "```",
+        f"photo51 pretrain corpus pretrained/{name} --params config/examples/pretrain_{name}.yaml",
+        f"cp pretrained/{name}/model/* resources/models/{name}/",
+        f"photo51 model-card resources/models/{name} corpus --run pretrained/{name}",
+        "```",
+        "",
+        "Parameters of the run:",
+        "",
+        "```yaml",
+        text,
+        "```",
+        "",
+    ]

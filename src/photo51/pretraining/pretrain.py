@@ -1,0 +1,322 @@
+"""Pretraining of a StripedHyena on a corpus of genomes: resumable, seeded, on a CPU or a GPU."""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+from photo51.config.pretrain import PretrainParams
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.layers import HyenaFilter
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.pretraining.corpus import Corpus, Sampler, heldout_windows
+from photo51.pretraining.step import TrainingPass, product_path, supported
+
+log = logging.getLogger(__name__)
+
+
+class NegativeExp(nn.Module):
+    """Log-poles as `-exp(raw)`: negative whatever the optimiser does, and learnt on a log scale of time."""
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Raw → log-poles."""
+        return -torch.exp(raw)
+
+    def right_inverse(self, log_poles: Tensor) -> Tensor:
+        """Log-poles → raw."""
+        return torch.log(-log_poles)
+
+
+def learning_rate_share(step: int, p: PretrainParams) -> float:
+    """Share of the peak learning rate at a step: linear warm-up, then cosine to zero, or constant and linear to
+    zero.
+    """
+    if step < p.warmup:
+        return (step + 1) / p.warmup
+    done = (step - p.warmup) / max(1, p.steps - p.warmup)
+    if p.schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
+    return min(1.0, max(0.0, (p.steps - step) / (p.decay * p.steps)))
+
+
+class Trainer:
+    """One pretraining run in a folder; `fit` goes on from the newest checkpoint there.
+
+    Parameters
+    ----------
+    corpus
+        Packed genomes, split by species.
+    params
+        The run; a folder holding another run's parameters is refused, `steps`, `decay` and evaluation intervals apart.
+    folder
+        Checkpoints (`state.pt`), `log.jsonl`, and in the end `model/`.
+    device
+        `cpu` or `cuda`; default: `cuda` where there is one.
+    threads
+        Windows under way at a time on a CPU; torch's number of threads if None.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        params: PretrainParams,
+        folder: Path,
+        device: str | None = None,
+        threads: int | None = None,
+    ):
+        self.p, self.folder = params, folder
+        folder.mkdir(parents=True, exist_ok=True)
+        self._check_same_run()
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        torch.manual_seed(params.seed)
+        self.model = StripedHyenaForCausalLM(StripedHyenaConfig(**params.architecture))
+        for module in self.model.modules():
+            if isinstance(module, HyenaFilter) and hasattr(module, "log_poles"):
+                parametrize.register_parametrization(module, "log_poles", NegativeExp())
+        self.model.to(self.device).train()  # type: ignore[arg-type]
+        self.sampler = Sampler(corpus, params.mixture, params.length, params.seed)
+        self.short = Sampler(corpus, params.mixture, max(16, params.length // 4), params.seed)
+        self.heldout = heldout_windows(corpus, params.length, 12, params.seed)
+        self.optimizers = self._optimizers()
+        self.loss = torch.compile(self._loss) if params.compile else self._loss
+        self.compiled: TrainingPass | None = None
+        if params.compiled and not params.compile and supported(self.model):
+            dtype = torch.bfloat16 if params.bfloat16 else torch.float32
+            self.compiled = TrainingPass(self.model, dtype, threads or torch.get_num_threads())
+            log.info("pretrain: compiled kernels, %s", product_path(dtype))
+        self.step = 0
+        self.averaged = 0
+        self.mean = {name: torch.zeros_like(w) for name, w in self.model.named_parameters()}
+
+    def _check_same_run(self) -> None:
+        path = self.folder / "params.json"
+        free = {"steps", "decay", "average", "eval_every", "save_every", "compile", "compiled", "schedule"}
+        now = self.p.model_dump(mode="json")
+        if path.exists():
+            old = json.loads(path.read_text())
+            if differ := sorted(
+                k for k in now if k not in free and now[k] != old.get(k, PretrainParams.model_fields[k].default)
+            ):
+                raise ValueError(
+                    f"{path}: need the parameters the run was started with, got others for {differ}; name a new folder"
+                )
+        path.write_text(json.dumps(now, indent=1) + "\n")
+
+    def _optimizers(self) -> list[torch.optim.Optimizer]:
+        matrices: list[nn.Parameter] = []
+        embeddings: list[nn.Parameter] = []
+        rest: list[nn.Parameter] = []
+        for name, w in self.model.named_parameters():
+            big = w.ndim == 2 and "filter" not in name
+            (embeddings if "embedding" in name else matrices if big else rest).append(w)
+        p = self.p
+        adam: dict[str, Any] = {"betas": (0.9, 0.95), "eps": 1e-8}
+        plain = [{"params": embeddings, "weight_decay": 0.0}, {"params": rest, "weight_decay": 0.0}]
+        if p.optimizer == "muon":
+            muon = torch.optim.Muon(
+                matrices, lr=p.muon_lr, weight_decay=p.weight_decay, momentum=0.95, adjust_lr_fn="original"
+            )
+            return [muon, torch.optim.AdamW(plain, lr=p.lr, **adam)]
+        return [torch.optim.AdamW([{"params": matrices, "weight_decay": p.weight_decay}, *plain], lr=p.lr, **adam)]
+
+    def _loss(self, ids: Tensor, target: Tensor) -> Tensor:
+        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.p.bfloat16):
+            hidden = self.model.hidden(ids)
+            assert hidden is not None
+            logits = self.model.logits(hidden[:, :-1])
+        return F.cross_entropy(logits.flatten(0, 1).float(), target[:, 1:].flatten(), ignore_index=-100)
+
+    def fit(self) -> None:
+        """Train to the last step, then write the model."""
+        self._resume()
+        started, first = time.monotonic(), self.step
+        while self.step < self.p.steps:
+            loss = self._train_step()
+            if self.step % 10 == 0:
+                done = self.step - first
+                rate = done * self.p.batch * self.p.length / (time.monotonic() - started)
+                left = (self.p.steps - self.step) * self.p.batch * self.p.length / rate
+                self._write({"step": self.step, "loss_bits": loss / math.log(2), "tokens_per_s": round(rate)})
+                log.info(
+                    "pretrain %d/%d  %.4f bits/base  %.0f tokens/s  %.0f min left",
+                    self.step,
+                    self.p.steps,
+                    loss / math.log(2),
+                    rate,
+                    left / 60,
+                )
+            if self.step % self.p.eval_every == 0 or self.step == self.p.steps:
+                self._write({"step": self.step, "heldout_bits": self.evaluate()})
+            if self.step % self.p.save_every == 0 or self.step == self.p.steps:
+                self._save()
+        if self.averaged:
+            self._use_average()
+            self._write({"step": self.step, "averaged": self.averaged, "averaged_bits": self.evaluate()})
+        self.write_model(self.folder / "model")
+
+    def _draw(self) -> tuple[Tensor, Tensor]:
+        """Ids and targets of the step; short windows are as many more as they are shorter."""
+        short = self.step < self.p.short_share * self.p.steps
+        sampler, n = (
+            (self.short, self.p.batch * self.p.length // self.short.length) if short else (self.sampler, self.p.batch)
+        )
+        ids, target = (torch.from_numpy(a).to(self.device) for a in sampler.batch(self.step, n))
+        return ids, target
+
+    def _train_step(self) -> float:
+        ids, target = self._draw()
+        share = learning_rate_share(self.step, self.p)
+        for optimizer, peak in zip(self.optimizers, self._peaks(), strict=True):
+            for group in optimizer.param_groups:
+                group["lr"] = peak * share
+        if self.compiled is not None:
+            nats = self.compiled(ids, target)
+        else:
+            loss = self.loss(ids, target)
+            loss.backward()
+            nats = float(loss.detach())
+        nn.utils.clip_grad_norm_(self.model.parameters(), self.p.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        self.step += 1
+        if self.step > self.p.steps * (1 - self.p.average):
+            self._average()
+        return nats
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Take the weights into the mean of those of the last steps."""
+        self.averaged += 1
+        for name, w in self.model.named_parameters():
+            self.mean[name].lerp_(w, 1 / self.averaged)
+
+    @torch.no_grad()
+    def _use_average(self) -> None:
+        for name, w in self.model.named_parameters():
+            w.copy_(self.mean[name])
+
+    def _peaks(self) -> list[float]:
+        return [self.p.muon_lr, self.p.lr] if self.p.optimizer == "muon" else [self.p.lr]
+
+    @torch.no_grad()
+    def evaluate(self) -> dict[str, float]:
+        """Held-out bits per base, group by group, on fixed windows of species the model never trains on."""
+        self.model.eval()
+        bits = {}
+        for group, windows in self.heldout.items():
+            losses = [bits_per_base(self.model, ids) for ids in _batches(windows, self.p.batch, self.device)]
+            bits[group] = round(float(np.mean(np.concatenate(losses))), 5)
+        self.model.train()
+        log.info("held-out bits per base: %s", bits)
+        return bits
+
+    def _save(self) -> None:
+        state = {
+            "step": self.step,
+            "model": self.model.state_dict(),
+            "optimizers": [o.state_dict() for o in self.optimizers],
+            "averaged": self.averaged,
+            "mean": self.mean if self.averaged else {},
+        }
+        partial = self.folder / "state.pt.tmp"
+        with partial.open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(self.folder / "state.pt")
+
+    def _resume(self) -> None:
+        path = self.folder / "state.pt"
+        if not path.exists():
+            return
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.model.load_state_dict(state["model"])
+        for optimizer, saved in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self.step, self.averaged = int(state["step"]), int(state.get("averaged", 0))
+        self.mean.update(state.get("mean", {}))
+        self._trim_log()
+        log.info("going on from step %d in %s", self.step, self.folder)
+
+    def _trim_log(self) -> None:
+        """Take out what was written after the checkpoint, which will be written again, and a line cut short by a
+        kill.
+        """
+        path = self.folder / "log.jsonl"
+        if not path.exists():
+            return
+        lines = path.read_text().splitlines(keepends=True)
+        lines_kept = [x for x in lines if x.endswith("}\n") and json.loads(x)["step"] <= self.step]
+        partial = path.with_suffix(".tmp")
+        partial.write_text("".join(lines_kept))
+        partial.replace(path)
+
+    def _write(self, row: dict) -> None:
+        with (self.folder / "log.jsonl").open("a") as f:
+            f.write(json.dumps(row) + "\n")
+
+    def write_model(self, folder: Path) -> None:
+        """Write the model as float16 safetensors, log-poles and residues of long filters in float32."""
+        config = self.model.config.to_dict()
+        plain = StripedHyenaForCausalLM(
+            StripedHyenaConfig(**{k: v for k, v in config.items() if k in StripedHyenaConfig().to_dict()})
+        )
+        state = {
+            k.replace("parametrizations.log_poles.original", "log_poles"): v.cpu()
+            for k, v in self.model.state_dict().items()
+        }
+        for key in [k for k in state if k.endswith("log_poles")]:
+            state[key] = -torch.exp(state[key])
+        plain.load_state_dict(state)
+        save_half(plain, folder)
+
+
+def save_half(model: StripedHyenaForCausalLM, folder: Path) -> None:
+    """Write a model folder in float16, what decides timescales (poles, rotary frequencies) in float32."""
+    keep = ("log_poles", "poles", "residues", "inv_freq")
+    for name, tensor in [*model.named_parameters(), *model.named_buffers()]:
+        tensor.data = tensor.data if name.endswith(keep) else tensor.data.half()
+    partial = folder.with_name(folder.name + ".tmp")
+    model.save_pretrained(partial)
+    if folder.exists():
+        for old in folder.iterdir():
+            if (partial / old.name).exists() or old.suffix == ".safetensors":
+                old.unlink()
+    folder.mkdir(exist_ok=True)
+    for new in partial.iterdir():
+        new.replace(folder / new.name)
+    partial.rmdir()
+
+
+def _batches(windows: np.ndarray, size: int, device: torch.device) -> Iterator[Tensor]:
+    for i in range(0, len(windows), size):
+        yield torch.from_numpy(windows[i : i + size].astype(np.int64)).to(device)
+
+
+@torch.no_grad()
+def bits_per_base(model: StripedHyenaForCausalLM, ids: Tensor, skip: int = 0) -> np.ndarray:
+    """Bits per base of each sequence (batch, length), scored over the 4 bases alone, from base `skip + 1` on.
+
+    The softmax is taken over A, C, G, T so that models with other vocabularies, and Markov chains, are compared on the
+    same question. Positions that hold another letter are left out.
+    """
+    bases = torch.tensor([65, 67, 71, 84], device=ids.device)
+    hidden = model.hidden(ids)
+    assert hidden is not None
+    logits = model.logits(hidden[:, skip:-1])[..., bases].float()
+    target = (ids[:, skip + 1 :, None] == bases).float()
+    nats = -(torch.log_softmax(logits, -1) * target).sum(-1)
+    return (nats.sum(1) / target.sum((1, 2)).clamp(min=1) / math.log(2)).cpu().numpy()

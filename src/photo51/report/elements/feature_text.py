@@ -1,0 +1,198 @@
+"""What a page, a card or a terminal says of one feature, from what the run knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from photo51 import words
+from photo51.report.elements import sentences
+from photo51.run.feature import FeatureFacts
+from photo51.run.known import ALPHA, Known
+from photo51.run.places import Window
+
+SHAPES = {
+    "point": "It is active at single bases",
+    "periodic": "It comes and goes with a period of {period} bases",
+    "motif": "It is active over a few bases at a time",
+    "domain": "It stays on over about {run_median} bases",
+    "whole-gene": "It stays on over most of a gene",
+}
+
+
+def feature_label(facts: Known) -> str:
+    """What it looks like: a name, or with a word before it what weaker evidence says; empty where it is like
+    nothing.
+    """
+    return sentences.called(facts.best) if facts.best else ""
+
+
+def title(d: FeatureFacts) -> str:
+    """What it looks like, for a heading."""
+    return feature_label(d.known) or ("never active" if not d.alive else "unnamed")
+
+
+def sentence(d: FeatureFacts) -> str:
+    """What it is, in a sentence or two."""
+    return known_sentence(d.known) if d.alive else "Never active in this run: nothing can be said about it."
+
+
+def known_sentence(facts: Known) -> str:
+    """What it is, against what, in two or three sentences."""
+    parts = [_what(facts), _how(facts)]
+    if facts.novelty.get("novel"):
+        parts.append("It is one of the novel features: reproducible, strong and unexplained.")
+    if facts.consensus:
+        parts.append(f"Consensus of its strongest loci: {facts.consensus}.")
+    return " ".join(p for p in parts if p)
+
+
+def _what(facts: Known) -> str:
+    if len(facts.names):
+        return sentences.named(facts.best)
+    if len(facts.enriched):
+        e = facts.enriched.iloc[0]
+        return (
+            f"More active in {sentences.label(e['annotation'], e['strand'])} than its circularly shifted copies (q"
+            f" {words.probability(e['q'])}), but not closely enough to carry that name."
+        )
+    return (
+        "No annotation that was tested explains it."
+        if facts.compared
+        else "It was not compared with annotations in this run."
+    )
+
+
+def _how(facts: Known) -> str:
+    text = SHAPES.get(str(facts.shape.get("shape", "")))
+    if not text:
+        return ""
+    return (
+        text.format(**{k: words.number(float(v)) for k, v in facts.shape.items() if k in {"period", "run_median"}})
+        + "."
+    )
+
+
+def facts(d: FeatureFacts) -> list[tuple[str, str, str]]:
+    """Numbers: name, value, what it means."""
+    s = d.statistics
+    strands = f"+ {words.share(s['density_plus'])}, {words.MINUS} {words.share(s['density_minus'])}"
+    numbers = [
+        (
+            "Density",
+            words.share(s["density"]),
+            f"share of scored bases at which it is active ({strands})",
+        ),
+        ("Active", f"{int(s['n_active']):,} bases", "base and strand pairs at which it is active"),
+        ("Runs", f"{int(s['n_runs']):,}", "runs of consecutive active bases on one strand"),
+        (
+            "Run length",
+            words.bases(s["mean_run"]),
+            "mean length of a run",
+        ),
+        ("Strongest", words.number(s["maximum"]), "largest activation, in the feature's own unit"),
+    ]
+    return numbers + _table_facts(d.known)
+
+
+def _table_facts(tables: Known) -> list[tuple[str, str, str]]:
+    """Numbers that come from the tables: name, value, what it means."""
+    numbers = []
+    if tables.novelty:
+        numbers += [
+            (
+                "Effective n",
+                words.number(tables.novelty["n_eff"], 2),
+                "independent observations its track is worth",
+            ),
+            (
+                "Novelty",
+                words.fixed(tables.novelty["novelty"]),
+                "reproducible, strong and unexplained: 0 to 1",
+            ),
+        ]
+    if tables.shape:
+        numbers.append(
+            (
+                "Logo",
+                f"{words.fixed(tables.shape['information'], 1)} bits",
+                f"random windows reach {words.fixed(tables.shape['information_null'], 1)} bits",
+            )
+        )
+    return numbers
+
+
+def cause(facts: Known) -> str:
+    """Whether the model uses it, in a sentence."""
+    c = facts.causality
+    if not c or not np.isfinite(c["ablation_p"]):
+        return "Not tested: this feature was not among those that were removed."
+    verb = "raises" if c["ablation_dnll"] >= 0 else "lowers"
+    beyond = "more than" if c["ablation_p"] <= ALPHA else "no more than"
+    text = (
+        f"Removing it {verb} the model's negative log-likelihood by {words.number(abs(c['ablation_dnll']))} bits a base"
+        f" where it is active (n = {int(c['firing_bases']):,}), {beyond} removing random features of like density (99 %"
+        f" of them stay below {words.number(c['ablation_null_q99'])}; p {words.probability(c['ablation_p'])})."
+    )
+    if c["steer_base"]:
+        size = f"{words.signed(100 * c['steer_change'], 0)} points"
+        text += (
+            f" Turning it up makes {c['steer_base']} more likely next ({size}; p {words.probability(c['steer_p'])}"
+            " against random directions)."
+            if c["steer_p"] <= ALPHA
+            else (
+                " Turning it up changes the next base no more than random directions do (p"
+                f" {words.probability(c['steer_p'])})."
+            )
+        )
+    return text
+
+
+def checks(facts: Known) -> list[tuple[str, str, str]]:
+    """Replication checks of its name: check, result, detail."""
+    out = []
+    for r in facts.ledger.to_dict("records"):
+        checked = r["reason"] == "checked"
+        result = "could not be checked" if not checked else "holds" if r["survives"] else "does not hold"
+        detail = (
+            f"q {words.probability(r['q'])}, {words.number(2.0 ** r['log2_fold'])}-fold, {int(r['n_intervals'])} sites"
+            if checked
+            else str(r["reason"])
+        )
+        out.append((f"{r['check']} {r['against']}".strip(), result, detail))
+    return out
+
+
+def text(d: FeatureFacts) -> str:
+    """As plain text, for a terminal."""
+    lines = [f"f{d.feature}  {title(d)}", sentence(d), ""]
+    lines += [f"{name:<22}{value}" for name, value, _ in facts(d)] if d.alive else []
+    if len(d.known.concepts):
+        lines += [
+            "",
+            d.known.concepts.to_string(index=False, float_format=lambda v: f"{v:.3g}", max_rows=12),
+        ]
+    if d.windows:
+        lines += ["", "strongest loci (reading direction, the strongest base in brackets)"]
+        lines += [_line(w) for w in d.windows[:10]]
+    return "\n".join(lines)
+
+
+def _line(w: Window, flank: int = 20) -> str:
+    low, high = max(0, w.peak - flank), w.peak + flank + 1
+    shown = f"{w.sequence[low : w.peak].lower()}[{w.sequence[w.peak]}]{w.sequence[w.peak + 1 : high].lower()}"
+    return f"{w.where:<28}{w.activation:>8.3g}  {shown:<{2 * flank + 3}}  {w.gene}"
+
+
+def features_called(features: Sequence[int], named: pd.DataFrame) -> list[str]:
+    """Features with their names, for a sentence: `{f12} tRNA`."""
+    return [
+        (
+            f"{{f{f}}} {sentences.label(str(named.loc[f, 'annotation']), str(named.loc[f, 'strand']))}"
+            if f in named.index
+            else f"{{f{f}}}"
+        )
+        for f in features
+    ]

@@ -1,0 +1,87 @@
+"""Every feature as a track on demand: activations in chunks beside a genome page, each read when its feature is asked
+for.
+
+A page opened from disk may load scripts but not fetch files, so that a chunk is a script that hands over one string:
+JSON, compressed by gzip, as base64, as in the atlas. An interval is three numbers: bases since the end of the one
+before it, its length, and its level, a hundredth of the feature's largest activation on either strand.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from photo51.progress import progress
+from photo51.report.atlas.files import pack_pages
+from photo51.report.tracks.runs import runs_of
+from photo51.run.places import ActivationColumn, Places
+from photo51.types import STRANDS
+
+LEVELS = 100
+
+
+class Labelled(NamedTuple):
+    """Features that a genome page can show.
+
+    Attributes
+    ----------
+    ids
+        Their numbers, rising.
+    labels
+        What each is called; empty where it has no name.
+    """
+
+    ids: Sequence[int]
+    labels: Mapping[int, str]
+
+
+def leveled(column: ActivationColumn, top: float) -> ActivationColumn:
+    """Activations as levels of 1 to 100, in equal steps up to `top`."""
+    shares = np.asarray(column.values, dtype=float) / max(top, 1e-12)
+    return ActivationColumn(column.rows, np.clip(np.ceil(LEVELS * shares - 1e-9), 1, LEVELS))
+
+
+def packed_intervals(runs: pd.DataFrame) -> list[int]:
+    """Intervals of one contig, sorted, as gap, length, level and so on."""
+    start, end = runs["start"].to_numpy(dtype=np.int64), runs["end"].to_numpy(dtype=np.int64)
+    gap = start - np.concatenate([[0], end[:-1]])
+    level: NDArray[np.int64] = runs["value"].to_numpy().astype(np.int64)
+    return np.column_stack([gap, end - start, level]).ravel().tolist()
+
+
+def write_data(places: Places, features: Labelled, folder: Path, chunk: int) -> None:
+    """Write `GENOME/data/fNNNN.js` below a folder: `chunk` features each, for every genome."""
+    genomes = [str(g) for g in dict.fromkeys(places.genomes.contigs["genome"])]
+    for genome in genomes:
+        (folder / genome / "data").mkdir(parents=True, exist_ok=True)
+    batches = range(0, len(features.ids), chunk)
+    for number, first in enumerate(progress(batches, "tracks on demand", unit="chunks")):
+        records = _records(places, list(features.ids[first : first + chunk]), genomes)
+        for genome, batch in records.items():
+            text = pack_pages(batch)
+            path = folder / genome / "data" / f"f{number:04d}.js"
+            path.write_text(f'photo51_chunk("f{number:04d}","{text}")\n', encoding="ascii")
+
+
+def _records(places: Places, ids: list[int], genomes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    """For each genome one record a feature: its number, its largest activation anywhere, its intervals by contig and
+    strand.
+    """
+    out: dict[str, list[dict[str, Any]]] = {g: [] for g in genomes}
+    for feature, columns in zip(ids, places.columns(np.asarray(ids, dtype=np.int64)), strict=True):
+        top = max(float(c.values.max(initial=0)) for c in columns.values())
+        runs: dict[str, dict[str, list[list[int]]]] = {g: {} for g in genomes}
+        for i, strand in enumerate(STRANDS):
+            table = runs_of(places.workspace, leveled(columns[strand], top))
+            for (genome, chrom), rows in table.groupby(["genome", "chrom"], sort=False):
+                runs[str(genome)].setdefault(str(chrom), [[], []])[i] = packed_intervals(rows)
+        peak = float(f"{top:.4g}") if math.isfinite(top) else 0.0
+        for genome in genomes:
+            out[genome].append({"id": feature, "peak": peak, "runs": runs[genome]})
+    return out

@@ -1,0 +1,168 @@
+"""The quality report of a dictionary: it, what it is held against, other seeds, and what the model loses by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from photo51 import theme
+from photo51.codes import CodesStore
+from photo51.config.sae import QualityParams
+from photo51.io import Provenance, atomic, write_table
+from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY
+from photo51.sae.dictionary import Dictionary
+from photo51.sae.quality.baselines import PCA, Neurons, RandomDictionary
+from photo51.sae.quality.measures import Encode, HeldOutRows, density_table, measure, quality_picture, row
+from photo51.sae.quality.stability import compare_dictionaries, stability_score
+from photo51.sae.training.train import ActivationSource
+from photo51.types import InputError, Strand
+
+_ROWS = 65_536  # from which baselines learn: many times their numbers
+
+
+class Report(NamedTuple):
+    """Tables of a quality report.
+
+    Attributes
+    ----------
+    quality
+        Contract `QUALITY`; the dictionary first, then baselines.
+    density
+        Contract `DENSITY`, of the dictionary.
+    stability
+        Contract `STABILITY`, of the dictionary against every other seed.
+    """
+
+    quality: pd.DataFrame
+    density: pd.DataFrame
+    stability: pd.DataFrame
+
+
+def quality_report(
+    sae: Dictionary,
+    learnt: ActivationSource,
+    held_out: HeldOutRows,
+    params: QualityParams,
+    *,
+    others: Mapping[str, Dictionary] | None = None,
+    encode: Encode | None = None,
+) -> Report:
+    """Measure a dictionary on bases it has not learnt from, next to what costs nothing.
+
+    Parameters
+    ----------
+    sae
+        What is measured.
+    learnt
+        Rows that baselines may learn from.
+    held_out
+        Rows to measure on.
+    params
+        Split (named in the table), baselines, rows for correlations.
+    others
+        Name → dictionary of the same activations with another seed.
+    encode
+        Gives codes of held-out rows, where they are stored already.
+
+    Raises
+    ------
+    InputError
+        For activations of something else.
+    """
+    for source in (learnt, held_out):
+        sae.origin.require(source.origin, f"dictionary {sae.hash}: activations")
+    quality = measure(sae, held_out, encode=encode)
+    stability = _stability(sae, others or {}, held_out, params.stability_rows)
+    more = {}
+    if len(stability):
+        scores = [stability_score(part) for _, part in stability.groupby("other", sort=False)]
+        more = {"stability": float(np.mean(scores))}
+    rows = [row("sae", params.split, quality, **more)]
+    if params.baselines:
+        for name, baseline in free_baselines(sae, learnt, max(1, round(quality.l0))).items():
+            rows.append(row(name, params.split, measure(baseline, held_out)))
+    table = QUALITY.check(pd.concat(rows, ignore_index=True))
+    return Report(table, density_table(quality), stability)
+
+
+def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[str, Dictionary]:
+    """What spends as many numbers a base: principal components, neurons, random directions.
+
+    `pca first k` keeps the k largest components for all bases (equal dimension); the others the k largest coordinates
+    of each base (equal k), the random dictionary at equal width too.
+    """
+    pca = PCA.fit(learnt, rows=_ROWS)
+    return {
+        "pca first k": PCA(pca.basis[:k], pca.offset, None, sae.origin),
+        "pca largest k": PCA(pca.basis, pca.offset, k, sae.origin),
+        "neuron largest k": Neurons.fit(learnt, k=k, rows=_ROWS),
+        "random directions": RandomDictionary.fit(learnt, sae.n_features, min(k, sae.n_features - 1)),
+    }
+
+
+def _stability(sae: Dictionary, others: Mapping[str, Dictionary], held_out: HeldOutRows, n: int) -> pd.DataFrame:
+    if not others:
+        return STABILITY.empty()
+    chunks = []
+    for _, _, x in held_out.chunks(max(1, n // 8)):
+        chunks.append(x)
+    keep = np.linspace(0, len(chunks) - 1, min(8, len(chunks))).round().astype(int)
+    x = np.concatenate([chunks[i] for i in keep])
+    tables = [compare_dictionaries(sae, other, x).assign(other=name) for name, other in others.items()]
+    return STABILITY.check(pd.concat(tables, ignore_index=True))
+
+
+def stored_codes(store: CodesStore, sae: Dictionary) -> Encode:
+    """Codes as they are stored, instead of computing them.
+
+    Raises
+    ------
+    InputError
+        For codes of another dictionary, naming both.
+    """
+    if store.meta.sae != sae.hash:
+        raise InputError(f"{store.folder}: need codes of dictionary {sae.hash}, got those of {store.meta.sae}")
+
+    def encode(strand: Strand, rows: NDArray[np.int64], _x: NDArray[np.float32]) -> sp.csr_matrix:
+        start = int(rows[0])
+        return store.matrix(strand, slice(start, int(rows[-1]) + 1))[rows - start]
+
+    return encode
+
+
+def with_fidelity(table: pd.DataFrame, fidelity: pd.DataFrame) -> pd.DataFrame:
+    """Add the recovered cross-entropy (contract `FIDELITY`) to the dictionary's row, the first."""
+    recovered = fidelity.set_index("bases")["recovered"]
+    table = table.assign(recovered=np.nan)
+    if "all" in recovered.index:
+        table.loc[table.index[0], "recovered"] = float(recovered["all"])
+    return QUALITY.check(table)
+
+
+def with_others(table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Add the dictionaries of other reports (their first rows), for instance that of the model with random weights."""
+    firsts = [other.head(1).assign(dictionary=f"sae {name}") for name, other in others.items()]
+    return QUALITY.check(pd.concat([table, *firsts], ignore_index=True))
+
+
+def write_quality(report: Report, out: Path, lineage: Provenance, training: pd.DataFrame | None = None) -> None:
+    """Write OUT, and beside it `density.parquet`, `stability.parquet` (with other seeds) and `quality.svg`."""
+    write_table(report.quality, out, QUALITY, lineage)
+    write_table(report.density, out.with_name("density.parquet"), DENSITY, lineage)
+    if len(report.stability):
+        write_table(report.stability, out.with_name("stability.parquet"), STABILITY, lineage)
+    draw_quality(quality_picture(report.quality, report.density, training), out.with_name("quality.svg"))
+
+
+def draw_quality(figure: Figure, path: Path) -> None:
+    """Write a figure as SVG, the same bytes every time, and close it."""
+    with theme.style(), atomic(path) as partial:
+        figure.savefig(partial, format="svg", metadata={"Date": None, "Creator": None})
+    theme.close(figure)

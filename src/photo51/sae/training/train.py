@@ -1,0 +1,256 @@
+"""Training: batches, steps, checkpoints and the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from photo51.config.sae import SaeParams
+from photo51.io import atomic
+from photo51.io.contracts.sae import TRAINING
+from photo51.io.files import content_hash
+from photo51.io.origin import Origin
+from photo51.io.tensors import TensorFile, write_tensors
+from photo51.progress import progress
+from photo51.sae.dictionary import SparseAutoencoder
+from photo51.sae.engine import kernels
+from photo51.sae.engine.encoder import Encoder, flat, to_csr
+from photo51.sae.engine.threads import spread
+from photo51.sae.rules import RULES, Gate
+from photo51.sae.training.distributed import Ranks
+from photo51.sae.training.step import CompiledStep
+from photo51.sae.training.torch_step import TorchStep
+from photo51.sae.training.weights import ActivationUnits, Weights, begin
+from photo51.types import InputError
+
+log = logging.getLogger(__name__)
+CHECKPOINT, LOG = "checkpoint.safetensors", "training.jsonl"
+
+
+class ActivationSource(Protocol):
+    """Where activations come from: rows of a store, or a stream.
+
+    The same batches must come every time, and `batches(size, start=n)` must begin with the n-th of `batches(size)`.
+    """
+
+    origin: Origin
+    seed: int
+
+    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Endless batches (size, d_model)."""
+
+    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """About n random rows (n, d_model)."""
+
+
+def fit(source: ActivationSource, params: SaeParams, folder: Path | str | None = None) -> SparseAutoencoder:
+    """Train an autoencoder.
+
+    Under `torchrun` every rank runs this with the same arguments: each batch is divided among them, and all end with
+    the same weights.
+
+    Parameters
+    ----------
+    source
+        Activations to learn from: only those of the training split, and none that are masked.
+    params
+        Rule, width, rates.
+    folder
+        Where checkpoints go while training, and the log and the dictionary afterwards. A run that was killed goes on
+        from the last checkpoint and ends with the same bytes; one with other parameters or activations begins anew.
+
+    Returns
+    -------
+    SparseAutoencoder
+        In units of the activations as given; `card` holds parameters and the last step's numbers.
+
+    Raises
+    ------
+    InputError
+        For activations no dictionary can learn from, named, and where training breaks down.
+    """
+    training = Training(source, params, folder)
+    training.run()
+    return training.finish()
+
+
+class Training:
+    """A run of training; `fit` is all that most callers need.
+
+    Parameters
+    ----------
+    source, params, folder
+        See `fit`.
+    """
+
+    def __init__(self, source: ActivationSource, params: SaeParams, folder: Path | str | None = None):
+        self.source, self.params = source, params
+        self.folder = None if folder is None else Path(folder)
+        self.ranks = Ranks()
+        self.sample = source.sample(params.sample)
+        weights, self.units = begin(self.sample, params, source.origin)
+        self.rule = RULES[params.variant](params, self.ranks.sum)
+        self._prepare(weights)
+        self.stepper = self._stepper(weights)
+        self.rows = np.zeros((params.steps, 5))
+        self.at = self._resume()
+
+    def _prepare(self, weights: Weights) -> None:
+        """Give the encoder the length at which the first reconstructions are best, and the rule its first numbers."""
+        x = self._centred(weights)
+        for _ in range(2):
+            encoder = Encoder(weights.encoder, weights.bias)
+            self.rule.prepare(encoder, x)
+            head = x[:1024]
+            active = self.rule.select(encoder, head)
+            codes = self.rule.codes(*flat(active, active.value))
+            x_hat = to_csr(active, self.params.n_features)
+            x_hat.data[:] = codes
+            x_hat = x_hat @ weights.decoder
+            weights.encoder *= np.float32(np.vdot(head, x_hat) / max(float(np.vdot(x_hat, x_hat)), 1e-30))
+        self.rule.prepare(Encoder(weights.encoder, weights.bias), x)
+
+    def _stepper(self, weights: Weights) -> CompiledStep | TorchStep:
+        p = self.params
+        reduce = self.ranks.sum if self.ranks.n > 1 else None
+        gpu = torch.cuda.is_available() and p.backend != "compiled"
+        if p.backend == "torch" or gpu:
+            return TorchStep(weights, self.rule, p, reduce, self.ranks.device if gpu else "cpu")
+        return CompiledStep(weights, self.rule, p, reduce)
+
+    def _centred(self, weights: Weights) -> NDArray[np.float32]:
+        out = np.empty((len(self.sample), weights.encoder.shape[1]), np.float32)
+        spread(kernels.centre, self.sample, weights.offset, np.float32(self.units.scale), out)
+        return out
+
+    def run(self, stop: int | None = None) -> None:
+        """Do the steps that are left, or those before step `stop`."""
+        p, scale = self.params, np.float32(self.units.scale)
+        stop = p.steps if stop is None else min(stop, p.steps)
+        batches = self.source.batches(p.batch, start=self.at)
+        label = f"SAE {p.variant} {p.n_features}, k {p.k}"
+        for step in progress(range(self.at, stop), label, stop - self.at, "steps"):
+            x = next(batches)[self.ranks.rank :: self.ranks.n]
+            stats = self.stepper.step(x * scale, p.rate(step))
+            if not np.isfinite(stats.loss):
+                raise InputError(
+                    f"SAE training: need a finite loss, got {stats.loss} at step {step}: activations that are not"
+                    f" finite, or a learning rate of {p.learning_rate} that is too high"
+                )
+            self.rows[step] = (*stats, p.rate(step))
+            self.at = step + 1
+            if self.at % p.checkpoint == 0 and self.at < p.steps:
+                self.save()
+
+    @property
+    def made(self) -> str:
+        """Hash of what decides the result."""
+        decisive = self.params.model_dump(exclude={"checkpoint"})
+        sample = float(np.abs(self.sample).sum(dtype=np.float64))
+        return content_hash(decisive, self.source.origin.key(), self.source.seed, self.ranks.n, sample)
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        if self.folder is None or self.ranks.rank:
+            return
+        arrays = {**self.stepper.state(), "rows": self.rows[: self.at]}
+        write_tensors(self.folder / CHECKPOINT, arrays, {"made": self.made, "at": str(self.at)})
+        write_log(self.table(), self.folder / LOG)
+
+    def _resume(self) -> int:
+        if self.folder is None or not (self.folder / CHECKPOINT).is_file():
+            return 0
+        file = TensorFile(self.folder / CHECKPOINT)
+        if file.header.get("made") != self.made:
+            log.warning("%s is of another run; beginning anew", file.path)
+            return 0
+        file.verify()
+        self.stepper.restore({name: np.array(file[name]) for name in file})
+        step = int(file.header["at"])
+        self.rows[:step] = file["rows"]
+        log.info("going on from step %d of %d", step, self.params.steps)
+        return step
+
+    def finish(self) -> SparseAutoencoder:
+        """The dictionary as it is now; if all steps are done, it and the log are written and the checkpoint is
+        removed.
+        """
+        state = self.stepper.state()
+        w = Weights(**{n.removeprefix("weights."): a for n, a in state.items() if n.startswith("weights.")})
+        gate = self.rule.gate(Encoder(w.encoder, w.bias), self._centred(w))
+        table = self.table()
+        last = table.iloc[max(0, self.at - 100) : self.at].mean()
+        card = {
+            "params": self.params.model_dump(mode="json"),
+            "steps": self.at,
+            "unit": 1 / self.units.scale,
+            "last_100_steps": {name: last[name] for name in ("variance_explained", "l0", "dead")},
+            "rule": {n: float(a) for n, a in self.rule.state.items() if a.ndim == 0},
+        }
+        sae = unscaled(w, gate, self.units, self.source.origin, card)
+        if self.folder is not None and self.at == self.params.steps and not self.ranks.rank:
+            write_log(table, self.folder / LOG)
+            sae.save(self.folder)
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+        return sae
+
+    def table(self) -> pd.DataFrame:
+        """The log up to now (contract `TRAINING`)."""
+        loss, l0, dead, gradient, rate = self.rows[: self.at].T
+        step = np.arange(self.at)
+        return pd.DataFrame(
+            {
+                "step": step,
+                "tokens": (step + 1) * self.params.batch,
+                "loss": loss / self.units.variance,
+                "variance_explained": 1 - loss / self.units.variance,
+                "l0": l0,
+                "dead": dead,
+                "gradient": gradient,
+                "rate": rate,
+            }
+        )
+
+
+def write_log(table: pd.DataFrame, path: Path) -> None:
+    """Write a log (contract `TRAINING`), one JSON object a line."""
+    with atomic(path) as partial:
+        TRAINING.check(table, str(path)).to_json(partial, orient="records", lines=True, double_precision=12)
+
+
+def read_log(path: Path | str) -> pd.DataFrame:
+    """Read a log of training (contract `TRAINING`).
+
+    Raises
+    ------
+    InputError
+        Where it is absent or has other columns.
+    """
+    if not Path(path).is_file():
+        raise InputError(f"{path}: need a log of training, got no such file")
+    return TRAINING.check(pd.read_json(path, orient="records", lines=True), str(path))
+
+
+def unscaled(
+    w: Weights, gate: Gate, units: ActivationUnits, origin: Origin, card: dict[str, object]
+) -> SparseAutoencoder:
+    """A dictionary for activations as they are, from weights for scaled ones; exact, the scale being a power of two."""
+    d, per = origin.d_model, np.float32(1 / units.scale)
+    offset = w.offset[:d] * per
+    weights = {
+        "encoder": w.encoder[:, :d],
+        "decoder": w.decoder[:, :d],
+        "bias": w.bias * per,
+        "centre": offset,
+        "offset": offset,
+    }
+    if gate.threshold is not None:
+        gate = Gate(threshold=gate.threshold * per)
+    return SparseAutoencoder(weights, gate, origin, card)
