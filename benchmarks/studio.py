@@ -2,6 +2,8 @@
 
 The run is `results/demo`, or the folder named by `PHOTO51_RUN`. Times are of requests over HTTP on this machine, the shortest of
 their repeats, since whatever else the machine does can only add to them; `*_api_ms` is the same call without the server.
+`why_ms` ends with the attribution on its way to the page, `why_with_changes_ms` with the last event, which brings the map of
+saturation mutagenesis.
 Without the run every figure is None; without Chromium those that need a browser.
 
 Quick: three repeats instead of seven, and no stories.
@@ -28,7 +30,7 @@ from photo51.types import STRANDS
 
 log = logging.getLogger(__name__)
 FIGURES = (
-    "read_1kb_ms", "read_1kb_api_ms", "read_10kb_ms", "read_10kb_api_ms", "first_base_ms", "generation_vs_plain", "why_ms", "search_ms", "frames_per_second",
+    "read_1kb_ms", "read_1kb_api_ms", "read_10kb_ms", "read_10kb_api_ms", "first_base_ms", "generation_vs_plain", "why_ms", "why_with_changes_ms", "search_ms", "frames_per_second",
     "start_seconds", "memory_gib", "stories_passed", "routes_fuzzed", "equals_command", "console_errors", "external_requests",
 )  # fmt: skip
 # frames while panning and zooming over the whole view for one second
@@ -88,20 +90,24 @@ def _timed(studio: Studio, post: Callable[[str, dict[str, Any]], bytes], repeats
     same = all(base64.b64decode(told["bits"][s]["b64"]) == own.bits[s].tobytes() for s in STRANDS)
     out["equals_command"] = int(same)
     two = json.loads(post("read", {"text": texts["10kb"][:2_048]}))
-    out["why_ms"] = _least(lambda: post("why", {"reading": two["key"], "at": 2_040, "strand": "+"}), repeats)
+    asked = {"reading": two["key"], "at": 2_040, "strand": "+"}
+    out["why_with_changes_ms"] = _least(lambda: post("why", asked), repeats)
     unit = bench.instrument.units
     feature = int(np.argmax(np.where(unit.unit > 0, unit.density, -1)))
     steer = {"prompt": texts["1kb"][:200], "sliders": [{"target": f"f{feature}", "strength": 1.0}]}
     with served(studio) as own_address:
-        out["first_base_ms"] = round(min(_first_base(own_address, steer) for _ in range(repeats + 1)), 2)
+        out["why_ms"] = round(min(_until(own_address, "why", asked, b'"values"') for _ in range(repeats + 1)), 2)
+        out["first_base_ms"] = round(
+            min(_until(own_address, "steer", {**steer, "length": 24}, b'"b"') for _ in range(repeats + 1)), 2
+        )
     length = 240
     live = min(_seconds(lambda: post("steer", {**steer, "length": length})) for _ in range(repeats))
     out["generation_vs_plain"] = round(min(_seconds(lambda: _plain(bench, steer["prompt"], length)) for _ in range(repeats)) / live, 3)  # fmt: skip
     return out
 
 
-def _first_base(address: str, steer: dict[str, Any]) -> float:
-    """Time from a request to the first base of its stream, over a socket (ms)."""
+def _until(address: str, route: str, body: dict[str, Any], event: bytes) -> float:
+    """Time from a request to the first event of its stream that holds `event`, over a socket (ms)."""
     import http.client
     from urllib.parse import urlsplit
 
@@ -113,14 +119,14 @@ def _first_base(address: str, steer: dict[str, Any]) -> float:
         "content-type": "application/json",
     }
     began = time.perf_counter()
-    connection.request("POST", f"{parts.path}api/steer", json.dumps({**steer, "length": 24}), headers)
+    connection.request("POST", f"{parts.path}api/{route}", json.dumps(body), headers)
     answer = connection.getresponse()
     for line in answer:
-        if b'"b"' in line:
+        if event in line:
             took = 1e3 * (time.perf_counter() - began)
             break
     else:
-        raise RuntimeError(f"first base: need one in the stream, got none (status {answer.status})")
+        raise RuntimeError(f"{route}: need an event with {event!r} in the stream, got none (status {answer.status})")
     connection.close()
     return took
 

@@ -3,12 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
 from photo51.config.interventions import AttributionParams
 from photo51.interventions.attribution.explain import explain_region, explain_variant
 from photo51.interventions.attribution.mutagenesis import next_base_readout, saturate, window_likelihood
 from photo51.interventions.attribution.targets import Likelihood, NextBaseTarget
 from photo51.interventions.edits.dictionary import Instrument
+from photo51.interventions.outputs import explained_picture
 from photo51.interventions.writing.generate import score
 from photo51.model.tokenizer import BASE_IDS, reverse_complement
 from photo51.types import InputError, Interval, Variant
@@ -142,6 +144,26 @@ def test_a_circle_is_read_across_its_end(planted, instrument, dna):
     assert (found.read["position"] > 80).any()
     read = circle.sequence("g", "c", -35, 8)
     assert found.value == pytest.approx(_log_likelihood(planted.model, read, 40), abs=1e-3)
+
+
+def test_the_score_of_a_second_base_is_explained_and_drawn_without_a_map(instrument, genome):
+    """One base stands before it, and none before that: there is nothing that could be changed."""
+    found = explain_region(instrument, genome, "g", Interval("c", 1, 2), PARAMS, base="A")
+    assert found.map.empty
+    assert len(found.read) == 2
+    figure = Figure()
+    explained_picture(figure, found, "A at c:2", (1, 2))
+    assert "no base before it" in figure.axes[2].texts[0].get_text()
+
+
+def test_few_ablations_leave_no_rank_correlation_in_the_picture(instrument, genome):
+    none = PARAMS.model_copy(update={"ablated": 0})
+    found = explain_region(instrument, genome, "g", Interval("c", 90, 96), none)
+    assert found.agreement.empty
+    figure = Figure()
+    explained_picture(figure, found, "a region", (90, 96))
+    assert "nan" not in figure.get_suptitle()
+    assert "rank" not in figure.get_suptitle()
 
 
 def test_places_that_cannot_be_explained_are_refused(instrument, genome):

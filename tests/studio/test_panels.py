@@ -34,7 +34,7 @@ def locus(page, start=3_000, end=3_120):
 def test_what_it_would_have_preferred_are_the_bits_of_the_reading(page):
     told = page.post("api/read", {"text": BASES}).json()
     for strand, at in (("+", 40), ("-", 12)):
-        first, last = events(page.post("api/why", {"reading": told["key"], "at": at, "strand": strand}))
+        first, _, last = events(page.post("api/why", {"reading": told["key"], "at": at, "strand": strand}))
         p = first["preferred"]
         assert sum(p.values()) == pytest.approx(1.0)
         assert -np.log2(p[first["letter"]]) == pytest.approx(unpack(told["bits"][strand])[at], abs=2e-4)
@@ -46,9 +46,9 @@ def test_contributions_are_those_of_explain_and_add_up(page, bench):
     from photo51.config.interventions import AttributionParams
 
     told = locus(page)
-    _, last = events(page.post("api/why", {"reading": told["key"], "at": 100, "strand": "+"}))
-    summary = last["summary"]
-    total = unpack(last["values"]).sum(dtype=np.float64) + last["outside"]
+    _, reasons, changes = events(page.post("api/why", {"reading": told["key"], "at": 100, "strand": "+"}))
+    summary = reasons["summary"]
+    total = unpack(reasons["values"]).sum(dtype=np.float64) + reasons["outside"]
     assert total == pytest.approx(summary["explained_nats"], abs=1e-4)
     assert summary["completeness_error"] < 0.05
     place = Interval("chromosome", 3_100, 3_101, "+")
@@ -57,9 +57,19 @@ def test_contributions_are_those_of_explain_and_add_up(page, bench):
     )
     assert summary["target_nats"] == own.value
     mine = own.table.loc[own.table["feature"] >= 0].groupby("feature")["contribution"].sum()
-    for f in last["features"]:
+    for f in reasons["features"]:
         assert f["contribution"] == pytest.approx(mine[f["feature"]], rel=1e-6)
-    assert len(last["mutagenesis"]) == len(own.map)
+    assert len(changes["mutagenesis"]) == len(own.map) == 3 * 33
+    assert [c["effect"] for c in changes["mutagenesis"]] == pytest.approx(own.map["effect"].tolist(), rel=1e-6)
+
+
+def test_the_score_of_a_second_base_has_reasons_and_no_change(page):
+    """One base stands before it: it explains, and there is no base after the first that could be changed."""
+    key = page.post("api/read", {"text": BASES}).json()["key"]
+    _, reasons, changes = events(page.post("api/why", {"reading": key, "at": 1, "strand": "+", "base": "C"}))
+    assert len(unpack(reasons["values"])) == len(BASES)
+    assert changes["mutagenesis"] == []
+    assert changes["done"]
 
 
 def test_a_base_that_nothing_stands_before_is_refused(page):

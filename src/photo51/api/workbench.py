@@ -20,7 +20,7 @@ from photo51.api.writing import Writing
 from photo51.config.interventions import AttributionParams, UnitParams
 from photo51.effects.notation import GenomeVariant, read_variant
 from photo51.genome.alphabet import decode, encode, reverse_complement
-from photo51.interventions.attribution.explain import Explained, explain_place
+from photo51.interventions.attribution.explain import Bases, Explained, explain_place, map_of_region
 from photo51.interventions.edits.dictionary import units_of_table
 from photo51.interventions.opening import Opened, genome_of, open_loaded
 from photo51.model.families.adapters import DnaModel, load_model
@@ -245,6 +245,7 @@ class Workbench(Writing):
         base: str | None = None,
         strand: Strand = "+",
         params: AttributionParams | None = None,
+        changes: bool = True,
     ) -> Explained:
         """Which earlier bases and features made the model expect a base.
 
@@ -258,22 +259,44 @@ class Workbench(Writing):
             Letter whose score there is explained; default: the log-likelihood of the letter that is there.
         strand
             Direction of reading.
+        changes
+            Whether the map of saturation mutagenesis is made too; `changes` makes it alone.
 
         Raises
         ------
         InputError
             For a base outside the sequence, or one that nothing stands before in reading direction.
         """
-        settings = params or AttributionParams()
+        bases, genome, spot = self._spot(what, offset, strand)
+        return explain_place(
+            self.instrument, bases, genome, spot, params or AttributionParams(), base=base, changes=changes
+        )
+
+    def changes(
+        self,
+        what: str | NDArray[np.uint8] | Place,
+        offset: int,
+        *,
+        base: str | None = None,
+        strand: Strand = "+",
+        params: AttributionParams | None = None,
+    ) -> pd.DataFrame:
+        """Saturation mutagenesis before a base: the map of `why` alone (contract `MUTAGENESIS`).
+
+        Parameters and errors are those of `why`.
+        """
+        bases, genome, spot = self._spot(what, offset, strand)
+        return map_of_region(self.instrument, bases, genome, spot, params or AttributionParams(), base=base)
+
+    def _spot(self, what: str | NDArray[np.uint8] | Place, offset: int, strand: Strand) -> tuple[Bases, str, Interval]:
+        """Where bases come from, of which genome, and the one base that is asked about."""
         if isinstance(what, Place):
-            run = self._need("a place")
             spot = Interval(what.chrom, what.start + offset, what.start + offset + 1, strand)
-            return explain_place(self.instrument, run.genomes, what.genome, spot, settings, base=base)
+            return self._need("a place").genomes, what.genome, spot
         ids = _ids(what)
         if not 0 <= offset < len(ids):
             raise InputError(f"base: need one within 1–{len(ids):,}, got {offset + 1:,}")
-        spot = Interval(TYPED, offset, offset + 1, strand)
-        return explain_place(self.instrument, TypedBases(ids), "", spot, settings, base=base)
+        return TypedBases(ids), "", Interval(TYPED, offset, offset + 1, strand)
 
     def prefers(self, what: str | NDArray[np.uint8], base: int, strand: Strand = "+") -> dict[str, float]:
         """Probability of A, C, G and T at a base, in reading direction, given what comes before it in the sequence.

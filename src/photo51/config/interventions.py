@@ -161,7 +161,9 @@ class AttributionParams(Params):
     downstream: int = Field(
         default=128, ge=1, description="bases after a variant that its likelihood ratio counts (bases)"
     )
-    ablated: int = Field(default=50, ge=2, description="top features ablated exactly, for the agreement")
+    ablated: int = Field(
+        default=50, ge=0, description="top features ablated exactly, for the agreement; below 3 there is none"
+    )
     window: int = Field(default=48, ge=1, description="bases of the saturation mutagenesis map (bases)")
     batch: int = Field(default=16, ge=1, description="sequences run at once")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -168,11 +169,14 @@ def explained_picture(figure: Figure, explained: Explained, title: str, marked: 
     """
     top, middle, bottom = figure.subplots(3, 1, height_ratios=(1.2, 2.2, 1.0))
     shown = explained.read[explained.read["position"].isin(explained.map["position"])].reset_index(drop=True)
+    if shown.empty:  # the second base of a contig has one base before it, which is no context to change
+        shown = explained.read
     summary = explained.summary()
+    rank = float(str(summary["ablation_spearman"]))
+    ranks = "" if math.isnan(rank) else f"; rank correlation with removing features one by one {rank:.2f}"
     figure.suptitle(
         f"{title}: {explained.value:+.3f} nats\ncontributions add up to"
-        f" {100 * (1 - float(str(summary['completeness_error']))):.1f} %; rank correlation with removing features one"
-        f" by one {float(str(summary['ablation_spearman'])):.2f}"
+        f" {100 * (1 - float(str(summary['completeness_error']))):.1f} %{ranks}"
     )
     plots.contribution_logo(top, shown, last=len(shown))
     plots.contributions_grid(middle, explained.table, shown, last=len(shown))

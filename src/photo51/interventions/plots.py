@@ -227,6 +227,10 @@ def mutagenesis(ax: Axes, table: pd.DataFrame) -> Axes:
     table
         Contract `MUTAGENESIS`.
     """
+    if table.empty:
+        ax.text(0.5, 0.5, "no base before it that could be changed", ha="center", transform=ax.transAxes)
+        ax.set_axis_off()
+        return ax
     order = list(dict.fromkeys(table["position"]))
     grid = table.pivot(index="alt", columns="position", values="effect").reindex(index=list("ACGT"), columns=order)
     limit = max(float(np.nanmax(np.abs(grid.to_numpy()))), 1e-9)

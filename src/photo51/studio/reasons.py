@@ -31,14 +31,14 @@ QUICK = {
     "steps": 4,
     "max_steps": 16,
     "tolerance": 0.05,
-    "ablated": 2,
+    "ablated": 0,
     "window": 32,
     "batch": 64,
 }
 
 
 def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any]]:
-    """Why a base: first what the model would have preferred there, then attribution and saturation mutagenesis."""
+    """Why a base: first what the model would have preferred there, then attribution, then saturation mutagenesis."""
     reading, bench = tab.reading(request.reading), desk.bench
     if request.at >= len(reading):
         raise InputError(f"base: need one within 1\u2013{len(reading):,}, got {request.at + 1:,}")
@@ -49,13 +49,10 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
     yield {"at": request.at, "strand": strand, "letter": letter, "preferred": preferred}
     params = AttributionParams(**QUICK)  # type: ignore[arg-type]
     spot = reading.place if reading.place is not None and source is None else None
-    explained = bench.why(
-        what if spot is None else spot,
-        request.at if spot is not None else offset,
-        base=request.base,
-        strand=strand,
-        params=params,
-    )
+    where, index = (what, offset) if spot is None else (spot, request.at)
+    explained = bench.why(where, index, base=request.base, strand=strand, params=params, changes=False)
+    yield {**_explained(desk, explained, reading, spot), "base": request.base}
+    changed = bench.changes(where, index, base=request.base, strand=strand, params=params)
     number = f"{request.at + 1:,}"
     title = f"Why base {number} ({letter}), read {'forward' if strand == '+' else 'in reverse'}"
     base = f", base={request.base!r}" if request.base else ""
@@ -71,7 +68,7 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
         command=_why_command(desk, request, spot),
         python=python,
         check="digest($name.table['contribution'].to_numpy(), $name.map['effect'].to_numpy())",
-        digest=digest(explained.table["contribution"].to_numpy(), explained.map["effect"].to_numpy()),
+        digest=digest(explained.table["contribution"].to_numpy(), changed["effect"].to_numpy()),
         state={
             "source": (
                 {"bases": reading.text}
@@ -83,7 +80,12 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
             "base": request.base,
         },
     )
-    yield {**_explained(desk, explained, reading, spot), "base": request.base, "line": line.number, "done": True}
+    effects = changed.assign(position=changed["position"] - (spot.start if spot is not None else 0))
+    yield {
+        "mutagenesis": rows(effects[["position", "ref", "alt", "effect"]]),
+        "line": line.number,
+        "done": True,
+    }
 
 
 def _asked_about(desk: Desk, reading: Read, offset: int, strand: Strand) -> tuple[NDArray[np.uint8], int, str | None]:
@@ -151,11 +153,9 @@ def _explained(desk: Desk, explained: Explained, reading: Read, spot: Place | No
         {"feature": int(str(f)), "contribution": float(r["contribution"]), "at": int(r["at"]) - offset}
         for f, r in by_feature.head(14).iterrows()
     ]
-    changes = explained.map.assign(position=explained.map["position"] - offset)
     return {
         "values": packed(values),
         "outside": before,
         "features": features,
         "summary": explained.summary(),
-        "mutagenesis": rows(changes[["position", "ref", "alt", "effect"]]),
     }

@@ -181,6 +181,8 @@ def path_gradient(
 @torch.no_grad()
 def ablate(instrument: Instrument, scored_term: Term, features: NDArray[np.integer], batch: int) -> NDArray[np.float64]:
     """What a term loses when a feature's codes are set to 0 (or to those of the path's beginning) at every base."""
+    if not len(features):
+        return np.zeros(0)
     tail = Tail(instrument.model, instrument.site)
     full = float(scored_term.target(tail(scored_term.x[None]))[0])
     lost = []
@@ -202,7 +204,7 @@ def agreement(instrument: Instrument, attribution: Attribution, params: Attribut
             {
                 "term": attribution.term.name,
                 "feature": top,
-                "concept": [instrument.name(f) for f in top],
+                "concept": np.array([instrument.name(f) for f in top], dtype=object),
                 "contribution": summed[top],
                 "ablation": ablate(instrument, attribution.term, top, params.batch),
             }

@@ -115,6 +115,7 @@ def explain_place(
     *,
     strand: str = "+",
     base: str | None = None,
+    changes: bool = True,
 ) -> Explained:
     """`explain_variant` or `explain_region`, as the place is."""
     if isinstance(place, Variant):
@@ -122,7 +123,7 @@ def explain_place(
             raise InputError(f"base: need a region to explain a base of, got the variant {place}")
         reading: Strand = "-" if strand == "-" else "+"
         return explain_variant(instrument, bases, genome, place, params, strand=reading)
-    return explain_region(instrument, bases, genome, place, params, base=base)
+    return explain_region(instrument, bases, genome, place, params, base=base, changes=changes)
 
 
 def explain_region(
@@ -133,6 +134,7 @@ def explain_region(
     params: AttributionParams,
     *,
     base: str | None = None,
+    changes: bool = True,
 ) -> Explained:
     """Explain the log-likelihood of a region, or the score of one base at its first place.
 
@@ -144,27 +146,79 @@ def explain_region(
         Read on its strand, `.` as `+`.
     base
         Where given, the score of this base at the region's first place, read in its direction, is explained instead.
+    changes
+        Whether the map of saturation mutagenesis is made too; without it the map has no row.
 
     Raises
     ------
     InputError
         For a region outside its contig, empty, or at the very beginning of what can be read.
     """
+    question = _question(instrument, bases, genome, region, params, base)
+    terms = [term(instrument, f"{base or 'likelihood'} at {region}", question.target, question.read.ids)]
+    effects = mutagenesis.no_changes()
+    if changes:
+        effects = _effects(instrument, question.read.ids, question.window, question.readout, params)
+    return _explained(instrument, terms, [question.read], effects, params)
+
+
+def map_of_region(
+    instrument: Instrument,
+    bases: Bases,
+    genome: str,
+    region: Interval,
+    params: AttributionParams,
+    *,
+    base: str | None = None,
+) -> pd.DataFrame:
+    """The saturation mutagenesis map of `explain_region` alone (contract `MUTAGENESIS`).
+
+    Raises
+    ------
+    InputError
+        As `explain_region` does.
+    """
+    question = _question(instrument, bases, genome, region, params, base)
+    effects = _effects(instrument, question.read.ids, question.window, question.readout, params)
+    return mutagenesis.placed(effects, region.chrom, question.read.position)
+
+
+class _Question(NamedTuple):
+    """What is read, what is explained of it, and where its bases are changed to see what each does."""
+
+    read: ExplainedRead
+    target: Likelihood | NextBaseTarget
+    window: tuple[int, int]
+    readout: mutagenesis.Readout
+
+
+def _question(
+    instrument: Instrument, bases: Bases, genome: str, region: Interval, params: AttributionParams, base: str | None
+) -> _Question:
     read = _read_region(bases, genome, region, params.context)
     start, end = len(read.ids) - len(region), len(read.ids)
     if start < 1:
         raise InputError(f"region {region}: need at least one base before it to read, got none")
-    window = (max(1, start - params.window), end if base is None else start)
+    first = max(1, start - params.window)
     if base is None:
-        target: Likelihood | NextBaseTarget = Likelihood(instrument.model, read.ids, start, end)
-        readout = mutagenesis.window_likelihood(window[0], start, end)
-    else:
-        read = ExplainedRead(read.chrom, read.ids[: start + 1], read.position[: start + 1])
-        target = NextBaseTarget(instrument.model, start, base)
-        readout = mutagenesis.next_base_readout(window[0], start, base)
-    terms = [term(instrument, f"{base or 'likelihood'} at {region}", target, read.ids)]
-    effects = mutagenesis.saturate(instrument.model, read.ids, window, readout, batch=params.batch * 4)
-    return _explained(instrument, terms, [read], effects, params)
+        target = Likelihood(instrument.model, read.ids, start, end)
+        return _Question(read, target, (first, end), mutagenesis.window_likelihood(first, start, end))
+    read = ExplainedRead(read.chrom, read.ids[: start + 1], read.position[: start + 1])
+    readout = mutagenesis.next_base_readout(first, start, base)
+    return _Question(read, NextBaseTarget(instrument.model, start, base), (first, start), readout)
+
+
+def _effects(
+    instrument: Instrument,
+    ids: NDArray[np.uint8],
+    window: tuple[int, int],
+    readout: mutagenesis.Readout,
+    params: AttributionParams,
+) -> pd.DataFrame:
+    """Saturation mutagenesis; no row where the window is empty: nothing but the first base of the contig precedes."""
+    if window[0] >= window[1]:
+        return mutagenesis.no_changes()
+    return mutagenesis.saturate(instrument.model, ids, window, readout, batch=params.batch * 4)
 
 
 def _read_region(bases: Bases, genome: str, region: Interval, context: int) -> ExplainedRead:

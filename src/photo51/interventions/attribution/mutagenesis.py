@@ -73,6 +73,18 @@ def saturate(
     )
 
 
+def no_changes() -> pd.DataFrame:
+    """A map without a row, as `saturate` gives one."""
+    return pd.DataFrame(
+        {
+            "position": np.zeros(0, dtype=np.int64),
+            "ref": np.zeros(0, dtype=object),
+            "alt": np.zeros(0, dtype=object),
+            "effect": np.zeros(0),
+        }
+    )
+
+
 def _read(stream: Stream, suffixes: NDArray[np.uint8], readout: Readout) -> NDArray[np.float64]:
     """Read suffixes (sequences, bases) after the stream's prefix, leaving the stream as it is."""
     copies = stream.take(np.zeros(len(suffixes), dtype=np.int64))

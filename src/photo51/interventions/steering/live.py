@@ -18,7 +18,7 @@ from photo51.config.interventions import SteerParams
 from photo51.interventions.edits.arms import ArmEdit, random_directions
 from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument, activations
-from photo51.interventions.writing.generate import open_stream, write
+from photo51.interventions.writing.generate import Stream, open_stream, write
 from photo51.interventions.writing.scorers import Oracle
 from photo51.model.tokenizer import BASE_IDS, tokens_text
 
@@ -137,7 +137,7 @@ def write_arms(
         keep=instrument.site,
         edit_prompt=params.edit_prompt,
     )
-    plain = open_stream(instrument.model, prompts, numbers)
+    plain: Stream | None = None  # reads the prompt once the first base is on its way
     texts, first = [""] * len(arms), 0
     stream.forget()
     chunk: list[torch.Tensor] = []
@@ -148,6 +148,7 @@ def write_arms(
         yield Base(t, letters)
         if len(chunk) == every or t + 1 == params.length:
             ids = torch.stack(chunk, 1)
+            plain = plain or open_stream(instrument.model, prompts, numbers)
             levels, codes = _levels(instrument, watched, stream.kept)
             bits = _bits(plain.scores, plain.logits(ids.cpu().numpy()), ids)
             scores = np.array([[o.score(text) for o in judges] for text in texts], dtype=np.float64)
