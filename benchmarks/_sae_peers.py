@@ -1,4 +1,4 @@
-"""Training steps of photo51 and of other libraries, side by side in one process; run by `bench.sae` in an environment of its own.
+"""Training steps of photo51 and of other libraries, side by side in one process; run by `benchmarks.sae` in an environment of its own.
 
     python _sae_peers.py SPEC.json OUT.json
 

@@ -33,7 +33,7 @@ _HALF = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
 class Sequences(Protocol):
-    """Where the bases of windows come from: `photo51.genome.Genomes`."""
+    """Where the bases of windows come from: `photo51.genome.axis.genomes.Genomes`."""
 
     sequences: pd.DataFrame
 

@@ -1,6 +1,4 @@
-"""Compiled loops of attention in training: rotary positions, and softmax over bands of scores; see
-`training_kernels`.
-"""
+"""Compiled loops of attention in training: rotary positions, and softmax over bands of scores; see `kernels`."""
 
 # mypy: ignore-errors
 from __future__ import annotations

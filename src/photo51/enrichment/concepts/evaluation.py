@@ -80,7 +80,7 @@ class Evaluation:
     status
         `scored`, or why a reading cannot be.
     plans
-        How readings are judged that have too few instances for the test split, by number (`few.Plan`).
+        How readings are judged that have too few instances for the test split, by number (`few.FoldPlan`).
     select, test
         Rows of strand + that count; leaked ones are not among the test rows.
     """

@@ -54,7 +54,7 @@ class Database:
     Parameters
     ----------
     motifs
-        From `genome.motifs.read_meme`.
+        From `genome.annotation.motifs.read_meme`.
     """
 
     def __init__(self, motifs: Sequence[Motif]):

@@ -69,7 +69,7 @@ def measures(
     code
         NCBI translation table.
     codons
-        Codon log-odds (`oracles.codon_table`).
+        Codon log-odds (`scorers.codon_table`).
     """
     shape = (len(windows), windows.shape[1] - 1, 4)
     by_oracle = {f"base_{b}": np.broadcast_to(np.eye(4)[i], shape) for i, b in enumerate("ACGT")}

@@ -253,7 +253,7 @@ class CpuMLP:
 
 
 class CpuBlock:
-    """A block of the model: `pre_norm`, `mix` and `feed` as in `walk.Block`, and the way from cache to working
+    """A block of the model: `pre_norm`, `mix` and `feed` as in `walk.ModelBlock`, and the way from cache to working
     state.
     """
 

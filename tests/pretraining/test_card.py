@@ -10,16 +10,18 @@ import torch
 from photo51.config.model import ModelCardParams
 from photo51.config.pretrain import PretrainParams
 from photo51.model.families.adapters import load_model
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.pretraining.card import read_pretraining_log, write_card
 from photo51.pretraining.corpus import heldout_windows, pack
 from photo51.pretraining.pretrain import bits_per_base, save_half
 from photo51.types import InputError
 
-from .small import TINY, build
+SHAPE = {"hidden_size": 32, "mlp_size": 40, "n_heads": 2, "hcs_groups": 4, "hcm_groups": 8, "vocab_size": 128}
 
 PARAMS = ModelCardParams(order=3, windows=4, tuning_windows=4, genes=6, codons=130, gene_bases=300)
 RUN = PretrainParams(
-    architecture={**TINY, "block_kinds": "sl"},
+    architecture={**SHAPE, "block_kinds": "sl"},
     mixture={"one": 0.75, "two": 0.25},
     length=64,
     batch=2,
@@ -71,7 +73,8 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def made(corpus, run):
-    save_half(build(**RUN.architecture), run / "model")
+    torch.manual_seed(0)
+    save_half(StripedHyenaForCausalLM(StripedHyenaConfig(**RUN.architecture)), run / "model")
     model = load_model(run / "model", device="cpu")
     return model, write_card(model, corpus, run, run / "model", PARAMS), run / "model"
 
