@@ -1,10 +1,15 @@
 """What a run's pages and findings say of tables below `learnt/`, written by hand."""
 
+import json
 import re
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
 from photo51.config.base import parse
 from photo51.config.run import Config
@@ -17,6 +22,7 @@ from photo51.report.sections import learnt as page
 from photo51.run.layout import path
 from photo51.run.opened import Run
 
+ROOT = Path(__file__).parents[2]
 VALUES = {"int": 3, "float": 0.5, "bool": True, "str": "x"}
 
 
@@ -90,3 +96,24 @@ def test_only_what_is_named_runs(tmp_path):
         .values()
     ):
         assert f'"<results>/{table}"' in rules
+
+
+def test_spacings_of_words_and_repeats_of_patterns_reach_the_commands(tmp_path):
+    """Snakemake takes `{16,18}` for a wildcard wherever a rule states a text."""
+    config = yaml.safe_load((ROOT / "config/examples/nano.yaml").read_text())
+    config["genomes"] = str(ROOT / config["genomes"])
+    config["variants"]["select"] = {"mitomap": 'name.str.contains("m[.][0-9]{4}")'}
+    config["learnt"] = {"words": ["TTGACAN{16,18}TATAAT"], "before": "sh2:base", "words_params": {"rollouts": 5}}
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    command = [sys.executable, "-m", "snakemake", "-n", "-p", "--quiet", "host", "--cores", "1", "--nolock"]
+    command += ["--snakefile", str(ROOT / "workflow/Snakefile"), "--directory", str(tmp_path)]
+    command += ["--configfile", str(tmp_path / "config.yaml")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    words = next(line for line in done.stdout.splitlines() if "photo51 words" in line)
+    given = shlex.split(words)
+    assert given[given.index("--words") + 1] == "TTGACAN{16,18}TATAAT"
+    assert json.loads(given[given.index("--params") + 1])["rollouts"] == 5
+    variants = next(line for line in done.stdout.splitlines() if "photo51 variants" in line)
+    stated = next(word for word in shlex.split(variants) if word.startswith("{"))
+    assert json.loads(stated)["select"] == config["variants"]["select"]

@@ -1,5 +1,6 @@
 # What the rules share: the configuration, the samples, and the few choices that depend on them.
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -44,10 +45,12 @@ wildcard_constraints:
 
 
 def as_json(params):
-    """Parameters of a stage as they are handed to its command."""
-    return json.dumps(
+    """Parameters of a stage as they are handed to its command; braces within texts are escaped, since Snakemake takes them for wildcards."""
+    text = json.dumps(
         params.model_dump(mode="json"), sort_keys=True, separators=(",", ":")
     )
+    # a brace that opens an object stands before a quote or its own end
+    return re.sub(r'\{(?!["}])', r"\\u007b", text)
 
 
 def mib(amount):
@@ -108,6 +111,12 @@ def before_files(wildcards):
     """Files of the model that the run's model is compared with, where it is a folder."""
     before = CONFIG.learnt.before
     return [str(p) for p in folder_files(model_folder(before))] if before else []
+
+
+def start_files(wildcards):
+    """Files of the model that a pretraining begins with, where it is a folder."""
+    start = CONFIG.pretrain.start
+    return [str(p) for p in folder_files(model_folder(start))] if start else []
 
 
 def source_of(name):
@@ -261,6 +270,11 @@ def cohort_params(wildcards):
 def option(name, value):
     """A command's option with its value, quoted; nothing where there is no value."""
     return f"{name} {shlex.quote(str(value))}" if value else ""
+
+
+def asked_words(wildcards):
+    """Words whose rates are asked for, as options; a function, since spacings such as `N{16,18}` are no wildcards."""
+    return " ".join(option("--words", word) for word in CONFIG.learnt.words)
 
 
 def motif_file(wildcards):

@@ -14,7 +14,7 @@ rule words:
         runtime=minutes(120),
     params:
         model=CONFIG.activations.model,
-        words=" ".join(option("--words", word) for word in CONFIG.learnt.words),
+        words=asked_words,
         out=subpath(output[0], parent=True),
         params=as_json(CONFIG.learnt.words_params),
     message:

@@ -25,7 +25,8 @@ rule corpus:
 
 rule pretrain:
     input:
-        "<results>/corpus",
+        start_files,
+        corpus="<results>/corpus",
     output:
         "<results>/pretrained/model/model.safetensors",
     log:
@@ -42,7 +43,7 @@ rule pretrain:
     message:
         "Pretraining: train a StripedHyena; goes on from its newest checkpoint"
     shell:
-        "photo51 pretrain {input:q} {params.folder:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 pretrain {input.corpus:q} {params.folder:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule model_card:
