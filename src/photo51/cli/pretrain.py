@@ -39,13 +39,21 @@ def corpus(
 def pretrain(
     corpus: Annotated[Path, typer.Argument(help="corpus folder")],
     out: Annotated[Path, typer.Argument(help="folder of the run: checkpoints, log, and in the end model/")],
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="model whose weights training begins with, as `sh2:base` or a folder"),
+    ] = None,
     params: ParamsOption = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
     threads: ThreadsOption = 2,
 ) -> None:
     """Train a StripedHyena on a corpus.
 
-    A training that was stopped resumes from its newest checkpoint.
+    A training that was stopped resumes from its newest checkpoint. With --from it begins with the weights of a model,
+    whose architecture is taken; the log then opens with that model's held-out bits, and its digest stands in
+    params.json.
+
+    Example: photo51 pretrain corpus phages --from sh2:base --params '{"mixture": {"phage": 1}, "steps": 100}'
     """
     set_threads(threads)
     import torch
@@ -57,4 +65,8 @@ def pretrain(
 
     torch.set_num_threads(threads)
     torch.set_flush_denormal(True)
-    Trainer(load_corpus(corpus), parse(PretrainParams, params), out, device, threads).fit()
+    settings = parse(PretrainParams, params)
+    if start is not None and settings.start not in {None, start}:
+        raise InputError(f"--from: need the `start` of --params, {settings.start}, or that left out, got {start}")
+    settings = settings.model_copy(update={"start": start or settings.start})
+    Trainer(load_corpus(corpus), settings, out, device, threads).fit()

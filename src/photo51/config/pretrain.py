@@ -13,6 +13,13 @@ class PretrainParams(Params):
     architecture: dict = Field(
         default_factory=dict, description="fields of StripedHyenaConfig that differ from its defaults"
     )
+    start: str | None = Field(
+        default=None,
+        description="model whose weights training begins with, as `sh2:base` or a folder; default: fresh weights",
+    )
+    start_digest: str | None = Field(
+        default=None, description="digest of that model, which is checked where it is stated; a run writes it down"
+    )
     mixture: dict[str, float] = Field(default_factory=dict, description="source → share of training windows")
     length: int = Field(default=2048, ge=16, description="tokens a window (bases)")
     short_share: float = Field(

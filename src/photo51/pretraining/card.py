@@ -126,6 +126,8 @@ def _summary(model: DnaModel, log: pd.DataFrame, trained: PretrainParams, heldou
         "bases_read": steps * trained.batch * trained.length,
         "window": trained.length,
         "seed": trained.seed,
+        "start": trained.start,
+        "start_digest": trained.start_digest,
         "licence": LICENCE,
         "known_loss": {"sequence": sequence, "bits": bits},
         "heldout": heldout.bits.to_dict("records"),
@@ -200,15 +202,24 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
         ),
         "",
         f"It was trained for {card['steps']:,} steps on {card['bases_read'] / 1e6:.1f} million bases, windows of"
-        f" {card['window']:,} bases on "
-        "either strand. It is meant for trying methods on a laptop, not for claims about biology that a larger model"
-        " would be "
+        f" {card['window']:,} bases on either strand.{_beginning(trained)} It is meant for trying methods on a laptop,"
+        " not for claims about biology that a larger model would be "
         f'asked for. Open it with `load_model("sh2:{name}")`; `photo51 selftest` compares it with what is written'
         " here.",
         "",
         "![loss against steps, and bits per base beside Markov chains](loss.svg)",
         "",
     ]
+
+
+def _beginning(trained: PretrainParams) -> str:
+    """What it began with, where that is another model."""
+    if trained.start is None:
+        return ""
+    return (
+        f" It began with the weights of `{trained.start}` (digest `{trained.start_digest}`); what these were trained on"
+        " before is not counted in these figures."
+    )
 
 
 def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int) -> list[str]:
@@ -294,13 +305,14 @@ def _data(corpus: Corpus, trained: PretrainParams) -> list[str]:
 
 def _again(name: str, trained: PretrainParams) -> list[str]:
     text = yaml.safe_dump(trained.model_dump(mode="json"), sort_keys=True).rstrip()
+    begun = f" --from {trained.start}" if trained.start else ""
     return [
         "## How to make it again",
         "",
         "With the corpus packed as `resources/pretraining/README.md` says:",
         "",
         "```",
-        f"photo51 pretrain corpus pretrained/{name} --params config/examples/pretrain_{name}.yaml",
+        f"photo51 pretrain corpus pretrained/{name}{begun} --params config/examples/pretrain_{name}.yaml",
         f"cp pretrained/{name}/model/* resources/models/{name}/",
         f"photo51 model-card resources/models/{name} corpus --run pretrained/{name}",
         "```",

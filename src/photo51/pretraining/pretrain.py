@@ -22,7 +22,9 @@ from photo51.model.stripedhyena.configuration import StripedHyenaConfig
 from photo51.model.stripedhyena.layers import HyenaFilter
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.pretraining.corpus import Corpus, Sampler, heldout_windows
+from photo51.pretraining.start import started
 from photo51.pretraining.step import TrainingPass, product_path, supported
+from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 
@@ -60,12 +62,18 @@ class Trainer:
         Packed genomes, split by species.
     params
         The run; a folder holding another run's parameters is refused, `steps`, `decay` and evaluation intervals apart.
+        With `start`, weights and architecture are that model's before the first step.
     folder
         Checkpoints (`state.pt`), `log.jsonl`, and in the end `model/`.
     device
         `cpu` or `cuda`; default: `cuda` where there is one.
     threads
         Windows under way at a time on a CPU; torch's number of threads if None.
+
+    Raises
+    ------
+    InputError
+        For a folder of another run, and for a `start` that is not of the architecture stated.
     """
 
     def __init__(
@@ -76,12 +84,15 @@ class Trainer:
         device: str | None = None,
         threads: int | None = None,
     ):
+        params, start = started(params)
         self.p, self.folder = params, folder
         folder.mkdir(parents=True, exist_ok=True)
         self._check_same_run()
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         torch.manual_seed(params.seed)
         self.model = StripedHyenaForCausalLM(StripedHyenaConfig(**params.architecture))
+        if start is not None:
+            self.model.load_state_dict(start.state_dict())
         for module in self.model.modules():
             if isinstance(module, HyenaFilter) and hasattr(module, "log_poles"):
                 parametrize.register_parametrization(module, "log_poles", NegativeExp())
@@ -103,13 +114,14 @@ class Trainer:
     def _check_same_run(self) -> None:
         path = self.folder / "params.json"
         free = {"steps", "decay", "average", "eval_every", "save_every", "compile", "compiled", "schedule"}
+        free |= {"start"}  # its digest is compared: a model that was moved is the same model
         now = self.p.model_dump(mode="json")
         if path.exists():
             old = json.loads(path.read_text())
             if differ := sorted(
                 k for k in now if k not in free and now[k] != old.get(k, PretrainParams.model_fields[k].default)
             ):
-                raise ValueError(
+                raise InputError(
                     f"{path}: need the parameters the run was started with, got others for {differ}; name a new folder"
                 )
         path.write_text(json.dumps(now, indent=1) + "\n")
@@ -141,12 +153,14 @@ class Trainer:
     def fit(self) -> None:
         """Train to the last step, then write the model."""
         self._resume()
-        started, first = time.monotonic(), self.step
+        clock, first = time.monotonic(), self.step
+        if self.p.start is not None and not self.step:
+            self._write({"step": 0, "heldout_bits": self.evaluate()})
         while self.step < self.p.steps:
             loss = self._train_step()
             if self.step % 10 == 0:
                 done = self.step - first
-                rate = done * self.p.batch * self.p.length / (time.monotonic() - started)
+                rate = done * self.p.batch * self.p.length / (time.monotonic() - clock)
                 left = (self.p.steps - self.step) * self.p.batch * self.p.length / rate
                 self._write({"step": self.step, "loss_bits": loss / math.log(2), "tokens_per_s": round(rate)})
                 log.info(
