@@ -20,6 +20,7 @@ from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.interventions.writing.generate import Stream, open_stream, write
 from photo51.interventions.writing.scorers import Oracle
+from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.model.tokenizer import BASE_IDS, tokens_text
 
 LN2 = float(np.log(2.0))
@@ -149,8 +150,9 @@ def write_arms(
         if len(chunk) == every or t + 1 == params.length:
             ids = torch.stack(chunk, 1)
             plain = plain or open_stream(instrument.model, prompts, numbers)
-            levels, codes = _levels(instrument, watched, stream.kept)
-            bits = _bits(plain.scores, plain.logits(ids.cpu().numpy()), ids)
+            with one_thread_each():
+                levels, codes = _levels(instrument, watched, stream.kept)
+                bits = _bits(plain.scores, plain.logits(ids.cpu().numpy()), ids)
             scores = np.array([[o.score(text) for o in judges] for text in texts], dtype=np.float64)
             yield Look(first, t + 1, bits, levels, scores.reshape(len(arms), len(judges)), codes)
             stream.forget()

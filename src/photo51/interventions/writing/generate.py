@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from contextlib import nullcontext
 from typing import NamedTuple
 
 import numpy as np
@@ -20,8 +21,11 @@ from photo51.config.interventions import SamplingParams
 from photo51.model.sites import Edit, Sites
 from photo51.model.stripedhyena.cache import HyenaCache
 from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
+from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.model.tokenizer import BASE_IDS, is_base, token_ids, tokens_text
 from photo51.types import InputError
+
+FEW_BASES = 32
 
 
 class Generated(NamedTuple):
@@ -77,6 +81,7 @@ def _stream(seed: int, row: int) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
+@one_thread_each()
 def pick(logits: Tensor, u: Tensor, sampling: SamplingParams, temperature: Tensor | None = None) -> Tensor:
     """Draw one of four bases a sequence.
 
@@ -166,9 +171,12 @@ class Stream:
         edits = dict(self.edits) if edited else {}
         if self.keep is not None:
             edits[self.keep] = self._keeping(edits.get(self.keep))
-        hidden = self.model.hidden(ids.to(self.device), cache=self.cache, sites=Sites(edit=edits) if edits else None)
-        assert hidden is not None
-        return self.model.logits(hidden[:, -1:] if last_only else hidden)[..., self.bases]
+        sites = Sites(edit=edits) if edits else None
+        # a few bases are no work to share: waking and waiting for threads would take longer than the arithmetic
+        with one_thread_each() if ids.shape[1] <= FEW_BASES else nullcontext():
+            hidden = self.model.hidden(ids.to(self.device), cache=self.cache, sites=sites)
+            assert hidden is not None
+            return self.model.logits(hidden[:, -1:] if last_only else hidden)[..., self.bases]
 
     def _keeping(self, edit: Edit | None) -> Edit:
         def keep(x: Tensor, start: int) -> Tensor:
@@ -266,11 +274,12 @@ def write(stream: Stream, length: int, sampling: SamplingParams, *, read_last: b
     """
     u = uniforms(sampling.seed, stream.rows, length).to(stream.device)
     for t in range(length):
-        base = pick(stream.scores, u[:, t], sampling)
-        log_p = torch.log_softmax(stream.scores.float(), -1).gather(-1, base[:, None])[:, 0]
-        ids = stream.bases[base]
-        if t + 1 < length or read_last:
-            stream.read(ids[:, None])
+        with one_thread_each():
+            base = pick(stream.scores, u[:, t], sampling)
+            log_p = torch.log_softmax(stream.scores.float(), -1).gather(-1, base[:, None])[:, 0]
+            ids = stream.bases[base]
+            if t + 1 < length or read_last:
+                stream.read(ids[:, None])
         yield Step(ids, log_p)
 
 

@@ -24,6 +24,7 @@ from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.writing.canvas import Canvas
 from photo51.interventions.writing.generate import Stream, open_stream, pick, uniforms
 from photo51.io.contracts.interventions import PAINT_OVERLAP, PAINTED
+from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.model.tokenizer import reverse_complement, tokens_text
 from photo51.types import InputError
 
@@ -242,6 +243,7 @@ class Tries(NamedTuple):
     log_likelihood: NDArray[np.float32]
 
 
+@one_thread_each()
 def try_block(stream: Stream, params: PaintParams, *, first: int, last: int) -> Tries:
     """Write bases [first, last) of each sequence `params.candidates` times; tries of one sequence lie together."""
     k = params.candidates

@@ -23,6 +23,7 @@ from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.writing.generate import Stream, open_stream, pick, uniforms
 from photo51.interventions.writing.rule_set import Rule
 from photo51.io.contracts.interventions import RULE_EVENTS
+from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.model.tokenizer import tokens_text
 
 log = logging.getLogger(__name__)
@@ -190,19 +191,20 @@ def rule_steps(
     forced: list[list[int]] = [[] for _ in range(n)]
     for t in range(length):
         nexts: list[Stream] = []
-        for stream in streams:
-            rows = stream.rows
-            base = pick(stream.scores, u[rows, t], sampling, _temperature(watch, rows, sampling, stream.device))
-            written[rows, t] = stream.bases[base].cpu().numpy()
-            for row in rows:
-                if forced[row]:
-                    written[row, t] = forced[row].pop(0)
-            for row in rows:
-                watch.texts[row] += chr(written[row, t])
-            watch.begin(rows, t)
-            stream.read(written[rows, t][:, None])
-            began = watch.beginnings(rows, t)
-            nexts += _act(instrument, stream, began, watch, forced=forced, ends=ends, written=written[:, : t + 1])
+        with one_thread_each():
+            for stream in streams:
+                rows = stream.rows
+                base = pick(stream.scores, u[rows, t], sampling, _temperature(watch, rows, sampling, stream.device))
+                written[rows, t] = stream.bases[base].cpu().numpy()
+                for row in rows:
+                    if forced[row]:
+                        written[row, t] = forced[row].pop(0)
+                for row in rows:
+                    watch.texts[row] += chr(written[row, t])
+                watch.begin(rows, t)
+                stream.read(written[rows, t][:, None])
+                began = watch.beginnings(rows, t)
+                nexts += _act(instrument, stream, began, watch, forced=forced, ends=ends, written=written[:, : t + 1])
         going = ends > t
         letters = [chr(b) if g else "" for b, g in zip(written[:, t], going, strict=True)]
         yield RuleStep(t, letters, watch.levels[:, t], watch.holds[:, t], watch.beginnings(np.arange(n), t))
