@@ -26,6 +26,7 @@ from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.io.contracts.interventions import AGREEMENT
 
 log = logging.getLogger(__name__)
+GRADIENT_BASES = 4_096
 
 
 @dataclass(frozen=True, eq=False)
@@ -167,6 +168,8 @@ def path_gradient(
     tail: Tail, scored_term: Term, nodes: tuple[NDArray[np.float64], NDArray[np.float64]], batch: int
 ) -> Tensor:
     """Weighted mean gradient of the target along the path, (length, d_model)."""
+    # gradients keep every block's activations of every base: what a batch holds is bounded in bases, not in points
+    batch = min(batch, max(1, GRADIENT_BASES // len(scored_term.x)))
     points, weights = (torch.from_numpy(a).to(scored_term.x) for a in nodes)
     mean = torch.zeros_like(scored_term.x)
     for i in range(0, len(points), batch):
