@@ -11,6 +11,7 @@ from photo51.config.learnt import WordsParams
 from photo51.interventions.writing.generate import generate, open_stream, read_prompt, score
 from photo51.learnt.words.chains import markov_rate
 from photo51.learnt.words.forced import set_probability, word_probability
+from photo51.learnt.words.limits import interval
 from photo51.learnt.words.patterns import iupac_event
 from photo51.learnt.words.rates import rollouts, survivals, words
 from photo51.learnt.words.survival import absence, open_frame, survival
@@ -76,6 +77,33 @@ def test_rates_of_a_chain_are_within_their_intervals():
     assert len(inside) > 20
     # 95 % nominal; words of one run share their rollouts, so the count is judged loosely
     assert np.mean(inside) > 0.85
+
+
+def test_an_interval_of_skewed_blocks_reaches_farther_up():
+    blocks = np.array([1.0, 1.0, 2.0, 1.0, 5.0])
+    mean, se, low, high = interval(blocks, 0.95)
+    # by hand: s = 1.732, skewness 1.925 (unbiased), t(4) = 2.776
+    assert (mean, se) == pytest.approx((2.0, 0.7746), abs=1e-4)
+    skew = 1.9245 / 5**0.5
+    t = (2.0 - high) / se
+    assert t + skew * t**2 / 3 + skew**2 * t**3 / 27 + skew / 6 == pytest.approx(
+        -2.7764, abs=1e-3
+    )  # Hall's transform is Student's limit there
+    assert low == pytest.approx(2.0 / np.exp(2.7764 * 0.7746 / 2), abs=1e-3)  # the farther one is the logarithm's
+
+
+def test_intervals_of_a_heavy_tail_hold_its_mean():
+    rng = np.random.default_rng(2)
+    inside = []
+    for _ in range(1_000):
+        low, high = interval(np.exp(rng.normal(size=16)), 0.95)[2:]
+        inside.append(low <= np.exp(0.5) <= high)
+    assert 0.90 <= np.mean(inside) <= 0.98  # Student's of the mean itself holds it in 0.86
+
+
+def test_blocks_that_do_not_differ_have_no_width():
+    assert interval(np.full(4, 0.25), 0.95) == (0.25, 0.0, 0.25, 0.25)
+    assert interval(np.zeros(4), 0.95) == (0.0, 0.0, 0.0, 0.0)
 
 
 def test_both_strands_add_up_and_a_palindrome_is_one_row():

@@ -19,8 +19,9 @@ from photo51.config.learnt import WordsParams
 from photo51.genome.alphabet import codes
 from photo51.io.contracts.learnt import AMPLIFIED
 from photo51.learnt.words.forced import NextBase, next_base, set_probability
+from photo51.learnt.words.limits import interval
 from photo51.learnt.words.patterns import Event, Pattern
-from photo51.learnt.words.rates import Opener, interval, spacing, spelled_together
+from photo51.learnt.words.rates import Opener, spacing, spelled_together
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
 from photo51.types import InputError

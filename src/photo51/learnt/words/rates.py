@@ -15,13 +15,13 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy import stats
 
 from photo51.config.learnt import WordsParams
 from photo51.interventions.writing.generate import pick, uniforms
 from photo51.io.contracts.learnt import SURVIVAL, WORDS
 from photo51.learnt.words.chains import markov_rate
 from photo51.learnt.words.forced import NextBase, set_probability, word_probability
+from photo51.learnt.words.limits import interval
 from photo51.learnt.words.patterns import Event, Pattern
 from photo51.learnt.words.survival import Automaton, absence, open_frame, survival
 from photo51.model.tokenizer import BASE_IDS
@@ -231,19 +231,6 @@ def _row(
         "forward_bases": sum(a.forward_bases for a in answers),
         "counting_bases": rate / se**2 if se > 0 else np.inf,
     }
-
-
-def interval(block_means: NDArray[np.float64], confidence: float) -> tuple[float, float, float, float]:
-    """Mean of block means (not negative), its standard error, and Student's interval of its logarithm.
-
-    Rates of words are skewed: around the mean itself, the interval would too often lie below the truth.
-    """
-    n = len(block_means)
-    mean, se = float(block_means.mean()), float(block_means.std(ddof=1) / np.sqrt(n))
-    if mean == 0:
-        return 0.0, 0.0, 0.0, 0.0
-    factor = float(np.exp(stats.t.ppf((1 + confidence) / 2, n - 1) * se / mean))
-    return mean, se, mean / factor, mean * factor
 
 
 def count(patterns: Sequence[Pattern], written: NDArray[np.integer]) -> tuple[int, int]:
