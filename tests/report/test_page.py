@@ -120,6 +120,15 @@ def test_methods_cite_what_they_name_and_number_it_as_it_comes(run):
     assert "no p-value can be below 1/" in told
 
 
+def test_methods_say_what_an_archetypal_dictionary_is_made_of(run):
+    cited = methods._Cited()
+    sae = {"variant": "topk", "k": 4, "decoder": "archetypal", "archetypes": 2_048, "relaxation": 0.25}
+    text = methods._dictionary(run, {"sae": sae}, cited)
+    assert "convex combinations of 2,048 centroids of the states, each with a change of at most 0.25" in text
+    assert "2502.12892" in str(cited.items())
+    assert "centroids" not in methods._dictionary(run, {"sae": sae | {"decoder": "free"}}, cited)
+
+
 def test_the_citation_is_the_one_of_the_file(request):
     cff = yaml.safe_load((request.config.rootpath / "CITATION.cff").read_text(encoding="utf-8"))
     said = methods.citation()

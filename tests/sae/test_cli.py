@@ -121,7 +121,17 @@ def test_quality_of_a_dictionary_beside_baselines_and_another_seed(run, tmp_path
     stability = read_table(sae / "stability.parquet", STABILITY)
     close = stability["mutual"] & (stability["cosine"] > 0.7)
     assert table.loc["sae", "stability"] == pytest.approx(close.mean())
+    assert table["decoder"].tolist() == ["free", "", "", "", "", "free"]
     assert (sae / "quality.svg").read_bytes().startswith(b"<?xml")
+
+
+def test_an_archetypal_dictionary_is_saved_as_any_other_and_its_report_says_what_it_is(run, tmp_path):
+    folder = train(run, "main", decoder="archetypal", archetypes=100, relaxation=0.25)
+    train(run, "free")
+    shapes = [{n: a.shape for n, a in Dictionary.load(f).arrays().items()} for f in (folder, folder.with_name("free"))]
+    assert shapes[0] == shapes[1]
+    table = read_table(measure(run, "main", "none", baselines=False), QUALITY)
+    assert table["decoder"].tolist() == ["archetypal: 100 archetypes, relaxation 0.25"]
 
 
 def test_stored_codes_give_the_same_quality_up_to_rounding(run, tmp_path):

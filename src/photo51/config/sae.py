@@ -67,6 +67,19 @@ class SaeParams(Params):
         gt=0,
         description="jumprelu: width in which a threshold feels codes, relative to the first thresholds",
     )
+    decoder: Literal["free", "archetypal"] = Field(
+        default="free",
+        description=(
+            "what decoder rows may be: free (any direction), archetypal (a convex combination of data centroids and a "
+            "bounded change; seeds share the centroids)"
+        ),
+    )
+    archetypes: int = Field(default=2_048, ge=2, description="archetypal: centroids of the sample (spherical k-means)")
+    relaxation: float = Field(
+        default=0.5,
+        ge=0,
+        description="archetypal: length of the change at most, relative to the combination's",
+    )
     pre_bias: Literal["geometric_median", "mean"] = Field(
         default="geometric_median",
         description="what is subtracted before encoding, to begin with; it is learnt further",
@@ -90,6 +103,8 @@ class SaeParams(Params):
         shares = self.prefixes
         if not shares or shares[-1] != 1 or any(b <= a for a, b in zip((0.0, *shares), shares, strict=False)):
             raise ValueError(f"prefixes: need ascending shares above 0 and up to 1, got {shares}")
+        if self.decoder == "archetypal" and self.archetypes > self.sample:
+            raise ValueError(f"archetypes: need at most as many as sample ({self.sample:,}), got {self.archetypes:,}")
         return self
 
     @property

@@ -34,6 +34,9 @@ QUALITY = TableSpec(
             "share of features that have a mutual nearest direction at cosine > 0.7 in another seed's dictionary",
             required=False,
         ),
+        "decoder": Column(
+            "str", "what its decoder rows were made of; empty for baselines and dictionaries of others", required=False
+        ),
         "recovered": Column("float", "cross-entropy recovered when spliced into the model, all bases", required=False),
     },
 )

@@ -22,6 +22,7 @@ REFERENCES: Mapping[str, tuple[str, str]] = {
     "topk": ("Gao et al. 2024, arXiv:2406.04093", "10.48550/arXiv.2406.04093"),
     "batchtopk": ("Bussmann et al. 2024, arXiv:2412.06410", "10.48550/arXiv.2412.06410"),
     "matryoshka": ("Bussmann et al. 2025, arXiv:2503.17547", "10.48550/arXiv.2503.17547"),
+    "archetypal": ("Fel et al. 2025, arXiv:2502.12892", "10.48550/arXiv.2502.12892"),
     "jumprelu": ("Rajamanoharan et al. 2024, arXiv:2407.14435", "10.48550/arXiv.2407.14435"),
     "shift": ("Cabrera et al. 2012, G3 2, 1067", "10.1534/g3.112.002618"),
     "blocks": ("Bickel et al. 2010, Ann Appl Stat 4, 1660", "10.1214/10-AOAS363"),
@@ -155,6 +156,11 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
         f"The state was decomposed by a {rule_text} autoencoder into {run.codes.meta.n_features:,}"
         f" features{active}{trained}."
     )
+    if sae.get("decoder") == "archetypal":
+        text += (
+            f" Its directions are convex combinations of {sae['archetypes']:,} centroids of the states, each with a"
+            f" change of at most {sae['relaxation']:g} of its length {cite('archetypal')}."
+        )
     explained, recovered = quality.get("variance_explained"), quality.get("recovered")
     if words.is_number(explained):
         text += f" On held-out positions it explains {words.percent(float(explained))} of the variance."  # type: ignore[arg-type]

@@ -114,7 +114,7 @@ def measure(
     )
 
 
-def row(name: str, split: str, quality: Quality, **more: float) -> pd.DataFrame:
+def row(name: str, split: str, quality: Quality, **more: float | str) -> pd.DataFrame:
     """One row of the contract `QUALITY`."""
     values = {
         "dictionary": name,

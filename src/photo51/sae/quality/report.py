@@ -84,12 +84,20 @@ def quality_report(
     if len(stability):
         scores = [stability_score(part) for _, part in stability.groupby("other", sort=False)]
         more = {"stability": float(np.mean(scores))}
-    rows = [row("sae", params.split, quality, **more)]
+    rows = [row("sae", params.split, quality, decoder=decoder_of(sae), **more)]
     if params.baselines:
         for name, baseline in free_baselines(sae, learnt, max(1, round(quality.l0))).items():
-            rows.append(row(name, params.split, measure(baseline, held_out)))
+            rows.append(row(name, params.split, measure(baseline, held_out), decoder=""))
     table = QUALITY.check(pd.concat(rows, ignore_index=True))
     return Report(table, density_table(quality), stability)
+
+
+def decoder_of(sae: Dictionary) -> str:
+    """How decoder rows were made, from the dictionary's card: `free`, `archetypal` with its numbers, or empty."""
+    params = sae.card.get("params", {})
+    if params.get("decoder") != "archetypal":
+        return str(params.get("decoder", ""))
+    return f"archetypal: {params['archetypes']:,} archetypes, relaxation {params['relaxation']:g}"
 
 
 def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[str, Dictionary]:
@@ -149,7 +157,10 @@ def with_fidelity(table: pd.DataFrame, fidelity: pd.DataFrame) -> pd.DataFrame:
 def with_others(table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     """Add the dictionaries of other reports (their first rows), for instance that of the model with random weights."""
     firsts = [other.head(1).assign(dictionary=f"sae {name}") for name, other in others.items()]
-    return QUALITY.check(pd.concat([table, *firsts], ignore_index=True))
+    joined = pd.concat([table, *firsts], ignore_index=True)
+    if "decoder" in joined:
+        joined["decoder"] = joined["decoder"].fillna("")  # reports of before this column
+    return QUALITY.check(joined)
 
 
 def write_quality(report: Report, out: Path, lineage: Provenance, training: pd.DataFrame | None = None) -> None:

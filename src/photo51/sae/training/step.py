@@ -14,6 +14,7 @@ from photo51.sae.engine.kernels import PIECE, Adam, ByFeature, Gradients
 from photo51.sae.engine.select import Active
 from photo51.sae.engine.threads import spread
 from photo51.sae.rules import ActivationRule, Reduce
+from photo51.sae.training.archetypes import Mixture
 from photo51.sae.training.weights import Weights, zeros_like
 
 _SHARES = 16  # contiguous shares of tokens when codes are sorted by feature: more than threads, and fixed
@@ -53,10 +54,19 @@ class CompiledStep:
         Rates and shares.
     reduce
         Sum over ranks; every rank sees a part of each batch and ends with the same weights.
+    mixture
+        What the decoder's rows are made of; None where they may be any direction.
     """
 
-    def __init__(self, weights: Weights, rule: ActivationRule, params: SaeParams, reduce: Reduce | None = None):
-        self.weights, self.rule, self.params = weights, rule, params
+    def __init__(
+        self,
+        weights: Weights,
+        rule: ActivationRule,
+        params: SaeParams,
+        reduce: Reduce | None = None,
+        mixture: Mixture | None = None,
+    ):
+        self.weights, self.rule, self.params, self.mixture = weights, rule, params, mixture
         self.alone, self.reduce = reduce is None, reduce or (lambda a: a)
         self.encoder = Encoder(weights.encoder, weights.bias)
         self.prefixes = rule.prefixes()
@@ -155,13 +165,16 @@ class CompiledStep:
             shrink,
         )
         a = Adam(*(np.float32(v) for v in numbers))
+        free = self.mixture is None
         for weight, gradient, mean, square, unit in (
-            (w.decoder, g.decoder, self.mean.decoder, self.square.decoder, True),
+            *([(w.decoder, g.decoder, self.mean.decoder, self.square.decoder, True)] if free else []),
             (w.encoder, g.encoder, self.mean.encoder, self.square.encoder, False),
             (w.bias[None], g.bias[None], self.mean.bias[None], self.square.bias[None], False),
             (w.offset[None], offset[None], self.mean.offset[None], self.square.offset[None], False),
         ):
             spread(kernels.adam, weight, gradient, mean, square, a, unit)
+        if self.mixture is not None:
+            self.mixture.learn(g.decoder, a, w.decoder)
 
     def state(self) -> dict[str, NDArray]:
         """All that a run needs to go on, by name."""
@@ -169,6 +182,7 @@ class CompiledStep:
         return {
             **{f"{part}.{name}": a for part, w in parts.items() for name, a in w.arrays().items()},
             **{f"rule.{name}": a for name, a in self.rule.state.items()},
+            **{f"mixture.{name}": a for name, a in (self.mixture.state() if self.mixture else {}).items()},
             "silent": self.silent,
             "progress": np.array([self.done, self.usual]),
         }
@@ -179,6 +193,9 @@ class CompiledStep:
             for name, a in w.arrays().items():
                 a[:] = state[f"{part}.{name}"]
         self.rule.state = {n.removeprefix("rule."): a.copy() for n, a in state.items() if n.startswith("rule.")}
+        if self.mixture:
+            mixture = {n.removeprefix("mixture."): a for n, a in state.items() if n.startswith("mixture.")}
+            self.mixture.restore(mixture, self.weights.decoder)
         self.silent = state["silent"].copy()
         self.done, self.usual = int(state["progress"][0]), float(state["progress"][1])
 

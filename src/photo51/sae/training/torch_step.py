@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from photo51.config.sae import SaeParams
+from photo51.sae.engine.kernels import Adam
 from photo51.sae.rules import ActivationRule, Reduce
+from photo51.sae.training.archetypes import Mixture, TorchMixture
 from photo51.sae.training.step import Stats
 from photo51.sae.training.weights import Weights
 
@@ -32,6 +34,8 @@ class TorchStep:
         As for `CompiledStep`.
     device
         Where to compute.
+    mixture
+        As for `CompiledStep`.
     """
 
     def __init__(
@@ -41,9 +45,11 @@ class TorchStep:
         params: SaeParams,
         reduce: Reduce | None = None,
         device: str | torch.device = "cpu",
+        mixture: Mixture | None = None,
     ):
         self.rule, self.params, self.device = rule, params, torch.device(device)
         self.reduce = reduce
+        self.mixture = None if mixture is None else TorchMixture(mixture, self.device)
         self.weights = {name: self._tensor(a) for name, a in weights.arrays().items()}
         self.mean = {name: torch.zeros_like(a) for name, a in self.weights.items()}
         self.square = {name: torch.zeros_like(a) for name, a in self.weights.items()}
@@ -166,13 +172,19 @@ class TorchStep:
         self.usual += max(0.01, 1 / self.done) * (min(length, limit) - self.usual)
         shrink = min(1.0, limit / length) if length > 0 else 1.0
         first, second = 1 / (1 - p.beta1**self.done), 1 / (1 - p.beta2**self.done)
+        if self.mixture is not None:
+            numbers = (rate, p.beta1, p.beta2, 1e-8, first, second, shrink)
+            self.weights["decoder"] = self.mixture.learn(g["decoder"], Adam(*map(np.float32, numbers)))
         for name, w in self.weights.items():
+            if name == "decoder" and self.mixture is not None:
+                continue
             gradient, mean, square = g[name] * shrink, self.mean[name], self.square[name]
             mean.lerp_(gradient, 1 - p.beta1)
             square.mul_(p.beta2).addcmul_(gradient, gradient, value=1 - p.beta2)
             w.addcdiv_(mean, (square * second).sqrt_().add_(1e-8), value=-rate * first)
-        w = self.weights["decoder"]
-        w /= w.norm(dim=1, keepdim=True)
+        if self.mixture is None:
+            w = self.weights["decoder"]
+            w /= w.norm(dim=1, keepdim=True)
 
     def state(self) -> dict[str, NDArray]:
         """All that a run needs to go on, by name."""
@@ -180,6 +192,7 @@ class TorchStep:
         return {
             **{f"{part}.{name}": a.cpu().numpy() for part, w in parts.items() for name, a in w.items()},
             **{f"rule.{name}": a for name, a in self.rule.state.items()},
+            **{f"mixture.{n}": a.cpu().numpy() for n, a in (self.mixture.numbers if self.mixture else {}).items()},
             "silent": self.silent.cpu().numpy(),
             "progress": np.array([self.done, self.usual]),
         }
@@ -190,6 +203,9 @@ class TorchStep:
             for name in w:
                 w[name] = self._tensor(state[f"{part}.{name}"])
         self.rule.state = {n.removeprefix("rule."): a.copy() for n, a in state.items() if n.startswith("rule.")}
+        if self.mixture is not None:
+            for name, a in self.mixture.numbers.items():
+                a.copy_(self._tensor(state[f"mixture.{name}"]))
         self.silent = self._tensor(state["silent"])
         self.done, self.usual = int(state["progress"][0]), float(state["progress"][1])
 

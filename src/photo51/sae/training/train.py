@@ -24,10 +24,11 @@ from photo51.sae.engine import kernels
 from photo51.sae.engine.encoder import Encoder, flat, to_csr
 from photo51.sae.engine.threads import spread
 from photo51.sae.rules import RULES, Gate
+from photo51.sae.training.archetypes import Mixture, shared_archetypes
 from photo51.sae.training.distributed import Ranks
 from photo51.sae.training.step import CompiledStep
 from photo51.sae.training.torch_step import TorchStep
-from photo51.sae.training.weights import ActivationUnits, Weights, begin
+from photo51.sae.training.weights import ActivationUnits, Weights, begin, first_pre_bias
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class ActivationSource(Protocol):
     """Where activations come from: rows of a store, or a stream.
 
     The same batches must come every time, and `batches(size, start=n)` must begin with the n-th of `batches(size)`.
+    Where `sample` depends on the source's own seed, a method `shared_sample(n)` gives rows that do not.
     """
 
     origin: Origin
@@ -96,11 +98,21 @@ class Training:
         self.ranks = Ranks()
         self.sample = source.sample(params.sample)
         weights, self.units = begin(self.sample, params, source.origin)
+        self.mixture = self._mixture(weights) if params.decoder == "archetypal" else None
         self.rule = RULES[params.variant](params, self.ranks.sum)
         self._prepare(weights)
         self.stepper = self._stepper(weights)
         self.rows = np.zeros((params.steps, 5))
         self.at = self._resume()
+
+    def _mixture(self, weights: Weights) -> Mixture:
+        """Archetypes that seeds share; the weights begin at them."""
+        shared = getattr(self.source, "shared_sample", self.source.sample)(self.params.sample)
+        centre = first_pre_bias(shared, self.params)
+        mixture = Mixture(shared_archetypes(shared, centre, self.params, self.source.origin), self.params)
+        mixture.compose(weights.decoder)
+        weights.encoder[:] = weights.decoder
+        return mixture
 
     def _prepare(self, weights: Weights) -> None:
         """Give the encoder the length at which the first reconstructions are best, and the rule its first numbers."""
@@ -122,8 +134,8 @@ class Training:
         reduce = self.ranks.sum if self.ranks.n > 1 else None
         gpu = torch.cuda.is_available() and p.backend != "compiled"
         if p.backend == "torch" or gpu:
-            return TorchStep(weights, self.rule, p, reduce, self.ranks.device if gpu else "cpu")
-        return CompiledStep(weights, self.rule, p, reduce)
+            return TorchStep(weights, self.rule, p, reduce, self.ranks.device if gpu else "cpu", self.mixture)
+        return CompiledStep(weights, self.rule, p, reduce, self.mixture)
 
     def _centred(self, weights: Weights) -> NDArray[np.float32]:
         out = np.empty((len(self.sample), weights.encoder.shape[1]), np.float32)

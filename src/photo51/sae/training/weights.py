@@ -82,7 +82,7 @@ def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tup
         For activations that are not finite, and for dimensions that never change, which no dictionary can explain.
     """
     check_weights(sample, origin)
-    centre = geometric_median(sample) if params.pre_bias == "geometric_median" else sample.mean(axis=0)
+    centre = first_pre_bias(sample, params)
     distance = np.square(sample - centre).sum(axis=1, dtype=np.float64).mean()
     scale = float(2.0 ** np.round(0.5 * np.log2(sample.shape[1] / distance)))
     variance = float(sample.var(axis=0, dtype=np.float64).sum() * scale**2)
@@ -96,6 +96,11 @@ def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tup
         offset=pad(centre[None] * np.float32(scale))[0],
     )
     return weights, ActivationUnits(scale, variance)
+
+
+def first_pre_bias(sample: NDArray[np.float32], params: SaeParams) -> NDArray[np.float32]:
+    """Centre (d_model,) of a sample (rows, d_model), by the rule of the parameters."""
+    return geometric_median(sample) if params.pre_bias == "geometric_median" else sample.mean(axis=0)
 
 
 def check_weights(sample: NDArray[np.float32], origin: Origin) -> None:

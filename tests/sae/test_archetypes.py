@@ -1,0 +1,160 @@
+"""Archetypal dictionaries: rows stay near the cone of the archetypes, seeds share them and find the same features."""
+
+import numpy as np
+import pytest
+import torch
+from scipy.optimize import nnls
+
+from photo51.activations.splits import split_rows
+from photo51.activations.store import ActivationStore
+from photo51.config.sae import SaeParams
+from photo51.io.origin import Origin
+from photo51.sae.quality.stability import found_again
+from photo51.sae.training.archetypes import centroids
+from photo51.sae.training.train import Training, fit
+from photo51.types import InputError
+
+ARCHETYPAL = {"decoder": "archetypal", "archetypes": 64}
+SMALL = {"n_features": 48, "k": 3, "tokens": 20_000, "batch": 500, "sample": 2_000, "dead_after": 3_000}
+
+
+def params(**more):
+    return SaeParams(**{**SMALL, **more})
+
+
+class Hull:
+    """Rows with one or two planted directions each, so that data lie along them: truth in the hull of the data."""
+
+    def __init__(self, seed=0, n=32, d=16):
+        self.seed, self.origin = seed, Origin("planted", "hull", d)
+        directions = np.random.default_rng(5).standard_normal((n, d))
+        self.directions = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+
+    def rows(self, n, *key):
+        rng = np.random.default_rng(key)
+        codes = np.zeros((n, len(self.directions)), np.float32)
+        for share in (1.0, 0.3):
+            active = np.flatnonzero(rng.random(n) < share)
+            codes[active, rng.integers(0, codes.shape[1], len(active))] = 0.5 + rng.exponential(size=len(active))
+        return codes @ self.directions + np.float32(0.02) * rng.standard_normal((n, self.origin.d_model), np.float32)
+
+    def batches(self, size, *, start=0):
+        while True:
+            yield self.rows(size, self.seed, 1, start)
+            start += 1
+
+    def sample(self, n, *, seed=0):
+        return self.rows(n, self.seed, 2, seed)
+
+    def shared_sample(self, n):
+        return self.rows(n, 3)
+
+
+def test_centroids_are_the_directions_of_planted_clusters_on_any_number_of_threads():
+    rng = np.random.default_rng(1)
+    truth = np.linalg.qr(rng.standard_normal((24, 24)))[0][:6]
+    x = rng.exponential(size=(3_000, 1)) * truth[rng.integers(0, 6, 3_000)] + 0.01 * rng.standard_normal((3_000, 24))
+    found = []
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        found.append(centroids(x.astype(np.float32), 18, seed=4))
+    torch.set_num_threads(1)
+    assert (found[0] == found[1]).all()
+    assert (found[0] == found[2]).all()
+    assert (truth @ found[0].T).max(axis=1).min() > 0.999
+    assert np.allclose(np.linalg.norm(found[0], axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("relaxation", [0.0, 0.2])
+@pytest.mark.parametrize("backend", ["compiled", "torch"])
+def test_rows_are_as_near_to_the_cone_of_the_archetypes_as_the_relaxation_says(relaxation, backend, world):
+    """Eight archetypes of 16 dimensions span a narrow cone; non-negative least squares says how far a row is from it."""
+    given = params(decoder="archetypal", archetypes=8, relaxation=relaxation, learning_rate=1e-2, backend=backend)
+    training = Training(world, given)
+    archetypes = training.mixture.archetypes[:, :16].astype(float)
+    training.run()
+    decoder = training.finish().decoder.astype(float)
+    far = np.array([nnls(archetypes.T, row)[1] for row in decoder])
+    assert np.allclose(np.linalg.norm(decoder, axis=1), 1, atol=1e-5)
+    assert far.max() <= relaxation + 1e-4
+    if relaxation:
+        assert np.median(far) > 0.05  # and uses it: planted directions lie elsewhere
+
+
+def test_a_run_killed_anywhere_ends_with_the_same_bytes(world, tmp_path):
+    for backend in ("compiled", "torch"):
+        given = params(checkpoint=7, backend=backend, tokens=12_000, **ARCHETYPAL)
+        whole = fit(world, given)
+        killed = Training(world, given, tmp_path / backend)
+        killed.run(17)
+        again = Training(world, given, tmp_path / backend)
+        assert again.at == 14
+        again.run()
+        assert again.finish().hash == whole.hash
+
+
+@pytest.mark.parametrize("variant", ["topk", "matryoshka"])
+def test_training_does_not_depend_on_threads(variant, world):
+    hashes = set()
+    for n in (1, 2, 3):
+        torch.set_num_threads(n)
+        hashes.add(fit(world, params(variant=variant, tokens=5_000, dead_after=1_000, **ARCHETYPAL)).hash)
+    torch.set_num_threads(1)
+    assert len(hashes) == 1
+
+
+@pytest.mark.parametrize("variant", ["topk", "batchtopk", "matryoshka", "jumprelu", "relu"])
+def test_the_compiled_step_does_what_pytorch_does(variant, world):
+    runs = []
+    for backend in ("compiled", "torch"):
+        given = params(variant=variant, backend=backend, dead_after=1_000, relaxation=0.1, **ARCHETYPAL)
+        training = Training(world, given)
+        training.run(9)
+        runs.append(training)
+    one, two = (run.table() for run in runs)
+    for column, tolerance in {"loss": 2e-3, "l0": 2e-3, "dead": 2e-3, "gradient": 1e-2}.items():
+        assert np.allclose(one[column], two[column], rtol=tolerance, atol=1e-5), column
+    numbers, other = (run.finish().arrays() for run in runs)
+    assert all(np.allclose(a, other[name], rtol=5e-3, atol=5e-3) for name, a in numbers.items())
+    ours, theirs = (run.stepper.state()["mixture.logits"] for run in runs)
+    # Adam moves a number whose gradient is rounding alone by its sign: a few may differ
+    assert np.quantile(np.abs(ours - theirs), 0.99) < 1e-2
+    assert np.abs(ours).max() > 0.1
+
+
+def test_seeds_share_the_archetypes_of_a_store_and_nothing_else(run):
+    genomes, store = run.parents[2] / "genome", ActivationStore(run)
+    first, second = (
+        Training(split_rows(store, genomes, "train", seed=s), params(seed=s, sample=1_000, **ARCHETYPAL))
+        for s in (1, 2)
+    )
+    assert (first.mixture.archetypes == second.mixture.archetypes).all()
+    assert not np.array_equal(first.sample, second.sample)
+    assert not np.array_equal(first.mixture.rows.logits, second.mixture.rows.logits)
+    masked = store.rows(np.arange(store.n_rows) >= 100, seed=1).shared_sample(10**9)
+    assert len(masked) == 2 * (store.n_rows - 200)  # every row that is not masked, once
+
+
+def test_two_seeds_find_planted_directions_again_that_free_seeds_on_few_tokens_do_not():
+    given = {"n_features": 64, "k": 2, "tokens": 12_000, "batch": 400, "learning_rate": 3e-3, "sample": 4_000}
+    share, truth = {}, {}
+    x = Hull().rows(4_000, 9)
+    for name, more in (("free", {}), ("archetypal", ARCHETYPAL)):
+        one, two = (fit(Hull(seed), params(**given, **more, seed=seed)) for seed in (11, 12))
+        table = found_again(one, {"two": two}, x)
+        share[name] = table.loc[table["live"], "match"].mean()
+        truth[name] = ((Hull().directions @ one.decoder.T).max(axis=1) > 0.9).mean()
+    assert truth["archetypal"] > 0.9 > truth["free"]
+    assert share["archetypal"] > share["free"] + 0.3
+
+
+def test_a_sample_smaller_than_the_archetypes_is_refused():
+    with pytest.raises(ValueError, match=r"archetypes: need at most as many as sample \(2,000\), got 3,000"):
+        params(decoder="archetypal", archetypes=3_000)
+
+    class Few(Hull):
+        def shared_sample(self, n):
+            return super().shared_sample(40)
+
+    with pytest.raises(InputError, match=r"more rows than archetypes \(64\), got 40 rows"):
+        fit(Few(), params(**ARCHETYPAL))
