@@ -172,3 +172,9 @@ def test_scripts_cannot_end_their_tag():
 
 def test_anchors_are_plain():
     assert slug("What [[f1]] — means, really?") == "what-f1-means-really"
+
+
+def test_measures_of_written_sequence_have_names_a_biologist_uses():
+    assert words.measure("gc") == "GC content"
+    assert words.measure("stop_codons") == "stop codons"
+    assert words.measure("motif_TATAAT") == "motif TATAAT"

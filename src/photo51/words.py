@@ -55,6 +55,21 @@ KINDS = {
     "states": "separate states",
     "blob": "cloud",
 }
+MEASURES = {
+    "gc": "GC content",
+    "base_A": "share of A",
+    "base_C": "share of C",
+    "base_G": "share of G",
+    "base_T": "share of T",
+    "homopolymer": "share in homopolymers",
+    "longest_run": "longest homopolymer",
+    "repeats": "repeated 12-mers",
+    "entropy": "3-mer entropy",
+    "open_frame": "longest open frame",
+    "orf_share": "share in open reading frames",
+    "period3": "periodicity of 3 bases",
+    "trna": "tRNA genes",
+}
 _WINDOW = re.compile(r"(gc|gc_skew)_(\d+)$")
 
 
@@ -168,6 +183,11 @@ def kind(name: str) -> str:
     base, colon, label = name.partition(":")
     base_words = KINDS.get(base, base.replace("_", " "))
     return f"{base_words} {label}" if colon else base_words
+
+
+def measure(name: str) -> str:
+    """A measure of written sequence in words: `gc` is GC content, `motif_TATAAT` motif TATAAT."""
+    return MEASURES.get(name, name.replace("_", " "))
 
 
 def feature_word(number_: int) -> str:

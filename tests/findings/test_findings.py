@@ -148,6 +148,11 @@ def test_features_the_model_uses_are_counted_after_benjamini_hochberg():
     causality = pd.DataFrame({"ablation_p": [0.01, 0.021, 0.5, 0.6, 0.9, np.nan]})
     found = causes.removal(causality, 0.05)
     assert (found.value, found.of, found.verdict) == (1, 5, "yes")
+    many = pd.DataFrame({"ablation_p": [0.0007] + [0.5] * 59})  # 0.0007 × 60 = 0.042 passes, as one of 60: a candidate
+    assert causes.removal(many, 0.05).value == 1
+    assert causes.removal(many, 0.05).verdict == "no"
+    pairs = pd.DataFrame({"ablation_p": [0.0007] * 4 + [0.5] * 56})
+    assert causes.removal(pairs, 0.05).verdict == "yes"
     assert causes.removal(causality.assign(ablation_p=causality["ablation_p"] + 0.001), 0.05).verdict == "no"
 
 

@@ -19,9 +19,14 @@ def removed(causality: pd.DataFrame) -> pd.DataFrame:
     return tested.assign(q=benjamini_hochberg(tested["ablation_p"]))
 
 
+def few(k: int, n: int) -> bool:
+    """Whether k discoveries among n features are candidates alone: no more than one in twenty of what was tested."""
+    return 0 < k <= n / 20
+
+
 def removal(causality: pd.DataFrame, alpha: float) -> Finding:
     """The model predicts worse without some features than without random ones of like density, at a false-discovery
-    rate.
+    rate, and these are more than one in twenty of those tested: fewer are candidates.
 
     Parameters
     ----------
@@ -38,14 +43,15 @@ def removal(causality: pd.DataFrame, alpha: float) -> Finding:
         "",
         "The model predicts worse without some of its features, beyond what removing random features of like density"
         " does.",
-        verdict(holds=k > 0),
+        verdict(holds=k > 0 and not few(k, n)),
         k,
         n,
         np.nan,
         n,
         np.nan,
         f"{k} of {n}",
-        f"of {k or 'any'} at [[q]] ≤ {alpha}, about one in twenty is chance",
+        f"of {k or 'any'} at [[q]] ≤ {alpha}, about one in twenty is chance; no more than one in twenty of those"
+        " tested are candidates",
         f"{words.count(n, 'feature')} tested",
     )
 

@@ -88,7 +88,7 @@ def answer(*sections: Section) -> Blocks:
         parts.append("Nothing here could be tested against a null.")
     else:
         parts.append(f"{len(holds)} of {len(claims)} claims beat their negative control.")
-    return Blocks([Note("\n\n".join(parts), "The answer")])
+    return Blocks([Note("\n\n".join(parts))])
 
 
 def statistics(run: Run, d: FeatureFacts) -> Blocks:
@@ -96,7 +96,6 @@ def statistics(run: Run, d: FeatureFacts) -> Blocks:
     rows = [[name, value, hint] for name, value, hint in feature_text.facts(d)]
     values = np.concatenate([d.column[s].values for s in STRANDS])
     out: list[Block] = [
-        Prose(feature_text.sentence(d)),
         Table("Numbers", [Head("What"), Head("Value"), Head("Meaning")], rows, sortable=False),
     ]
     if len(values):
@@ -212,8 +211,8 @@ def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:
         )
         drawn = svg.inline(canvas, alt)
     caption = (
-        f"**{w.locus}**, reading {words.MINUS if w.strand == '-' else '+'}; bases of the forward strand, each as tall"
-        " as the feature's activation there. Rows: other features, each as a share of its largest activation in the"
+        f"**{words.place(w.chrom, w.start, w.end)}**, reading {words.MINUS if w.strand == '-' else '+'}; bases of the"
+        " forward strand, each as tall as the feature's activation there. Rows: other features, each as a share of its largest activation in the"
         " window."
     )
     return Figure(drawn, caption, wide=True)
@@ -320,8 +319,8 @@ def concepts(d: FeatureFacts) -> Blocks:
                 "Where it is more active than its circularly shifted copies",
                 [
                     Head("Annotation"),
-                    Head("active bases inside / expected", numeric=True),
-                    Head("fold", numeric=True),
+                    Head("active bases inside / under rotation", numeric=True),
+                    Head("[[fold|activation, fold]]", numeric=True),
                     Head("[[q]]", numeric=True),
                     Head("q, [[composition|adjusted]]", numeric=True),
                 ],

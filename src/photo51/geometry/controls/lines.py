@@ -59,7 +59,7 @@ def gc_line(bench: Bench) -> Control:
     score = scores["model"]
     note = (
         f"readout of the mean codes of {size} bases, ranks within genomes; means of ten steps of GC follow one another"
-        f" along it with rank correlation {order:.2f}; k-mers hold GC by construction, so that this control is no glory"
+        f" along it with rank correlation {order:.2f}; k-mers hold GC by construction, so that it shows little"
     )
     called = control_verdict(score, (), p, bench.params.alpha) if order > 0.9 else NOT_SHOWN
     return Control(
@@ -171,7 +171,7 @@ def replication_strand(bench: Bench) -> Control:
             p = float(monte_carlo_p(scores[name], null))
     baselines = (scores["kmer"], scores.get("random", np.nan))
     note = (
-        "readout of window means; null: which strand leads is drawn anew for every block; genes prefer the leading"
+        "readout of window means; null: which strand leads is drawn at random for every block; genes prefer the leading"
         " strand, and GC skew tells it too"
     )
     return Control(

@@ -26,7 +26,7 @@ def strand_pairs(bench: Bench) -> Control:
     p = float(monte_carlo_p(score, null))
     note = (
         f"{n} features, occupancy in {BIN} bases; {mutual:.0%} of the partners choose each other; the two readings see"
-        " different context, since the model reads one way; null: strand − turned within blocks, partners sought anew"
+        " different context, since the model reads one way; null: strand − rotated within blocks, partners sought again"
         f" ({len(null)} draws)"
     )
     return Control(

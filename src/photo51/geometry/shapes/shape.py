@@ -297,7 +297,7 @@ def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> 
     if m.n_features < 3 or m.n_tokens < 200:
         return "unresolved", f"{m.n_features} features in {m.n_tokens} tokens are too few to see a shape"
     if q > alpha:
-        return "module", "members are no more dependent than when each is turned by itself"
+        return "module", "members are no more dependent than when each is circularly shifted by itself"
     if m.dimension.called < 0:
         return (
             "unresolved",
@@ -328,7 +328,7 @@ def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> 
     if m.tips > 0 and m.n_features < TILES_A_BRANCH * (m.tips + 2):
         return (
             "unresolved",
-            f"{m.n_features} features, {m.tips + 2} ends: features that take turns look like a star",
+            f"{m.n_features} features, {m.tips + 2} ends: features active one at a time look like a star",
         )
     if m.tips > 0:
         return "branched", f"one dimension with {m.tips + 2} ends"

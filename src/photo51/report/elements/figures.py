@@ -324,8 +324,8 @@ def dose_response_plot(ax: Axes, doses: pd.DataFrame) -> Axes:
     ax.set(
         xlabel="dose (units of the feature's own activation)",
         ylabel=(
-            f"change of {first['oracle']} ({first['unit']})\nn = {int(first['n'])} sequences, {int(first['n_null'])}"
-            " random directions"
+            f"change of {words.measure(str(first['oracle']))} ({first['unit']})\n"
+            f"n = {int(first['n'])} sequences, {int(first['n_null'])} random directions"
         ),
     )
     ax.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.0), ncols=2, columnspacing=1.2)

@@ -131,6 +131,10 @@ TERMS = MappingProxyType(
             "AUPRC",
             "Precision averaged over all recalls; chance gives the share of positives, which is printed beside.",
         ),
+        "fold": GlossaryTerm(
+            "Fold of activation",
+            "Activation summed over the class, over its mean under all rotations; bases count by how active they are.",
+        ),
         "mcc": GlossaryTerm(
             "MCC", "Correlation between prediction and truth, −1 to 1, fair also where one class is rare."
         ),

@@ -217,7 +217,7 @@ def shape_sentence(run: Run, row: Mapping[Any, Any], named: pd.DataFrame) -> str
             f" {words.percent(m['effect'], 0)} of its variance on held-out blocks"
         )
         kmer = (
-            f"; the last six bases alone explain {words.percent(m['effect_kmer'], 0)}"
+            f"; the last six bases alone explain {words.percent(max(0.0, m['effect_kmer']), 0)}"
             if np.isfinite(m["effect_kmer"])
             else ""
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from photo51 import theme, words
-from photo51.findings.causes import declared, removed, steering
+from photo51.findings.causes import declared, few, removed, steering
 from photo51.report.elements import figures, svg
 from photo51.report.elements.blocks import Cell, Figure, Figures, Head, Prose, Table, q_cell, records, verdict_cell
 from photo51.report.sections.base import Draft, Section, absent, claims_of
@@ -86,7 +86,11 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
             q_cell(r.q),
             Cell(_speaks_for(r.steer_base, r.steer_change), r.steer_change),
             Cell(f"{r.firing_bases:,}", r.firing_bases),
-            verdict_cell("yes" if r.q <= alpha else "no"),
+            verdict_cell("no")
+            if r.q > alpha
+            else verdict_cell("described", "candidate")
+            if few(k, n)
+            else verdict_cell("yes"),
         ]
         for r in records(tested.sort_values("ablation_dnll", ascending=False))
     ]
@@ -113,7 +117,7 @@ def _removal(run: Run, draft: Draft, alpha: float) -> None:
 
 def _few(used: pd.DataFrame, n: int) -> str:
     """That few discoveries at the limit are candidates; empty where there are more than one in twenty."""
-    if not 0 < len(used) <= n / 20:
+    if not few(len(used), n):
         return ""
     bases_measured = words.listing(
         [
@@ -153,7 +157,7 @@ def _steering(run: Run, draft: Draft) -> None:
     rows = [
         [
             words.kind(str(r.target)),
-            str(r.oracle),
+            words.measure(str(r.oracle)),
             Cell(words.number(r.effect), r.effect),
             Cell(words.number(r.null_q99), r.null_q99),
             q_cell(r.p),
@@ -177,7 +181,10 @@ def _steering(run: Run, draft: Draft) -> None:
     draft.show(Table("Steering: effect of turning a feature up", STEERED, rows, note=note))
     others = judged[judged["steers"].astype(bool) & ~judged["declared"].astype(bool)]
     if len(others) and len(tried_for) < len(judged):
-        moved = [f"{words.kind(str(r.target))} on {r.oracle} ({words.number(r.effect)})" for r in records(others)]
+        moved = [
+            f"{words.kind(str(r.target))} on {words.measure(str(r.oracle))} ({words.number(r.effect)})"
+            for r in records(others)
+        ]
         draft.show(
             Prose(
                 f"Not named before the experiment, and changed as well: {words.listing(moved, 12)}. These are"
@@ -204,8 +211,11 @@ def _dose_figure(doses: pd.DataFrame, target: str, oracle: str) -> Figure | None
         return None
     last = rows.sort_values("dose").iloc[-1]
     alt = (
-        f"Effect of turning up {target} on {oracle}: {words.number(last['effect'])} at dose"
+        f"Effect of turning up {target} on {words.measure(oracle)}: {words.number(last['effect'])} at dose"
         f" {words.number(last['dose'])}; 99 % of random directions stay below {words.number(last['null_q99'])}."
     )
     picture = svg.figure(lambda ax: figures.dose_response_plot(ax, rows), (theme.WIDTH_1, 2.5), alt)
-    return Figure(picture, f"**{words.kind(target)}** on {oracle}; grey band: 99 % of random directions of equal size.")
+    return Figure(
+        picture,
+        f"**{words.kind(target)}** on {words.measure(oracle)}; grey band: 99 % of random directions of equal size.",
+    )

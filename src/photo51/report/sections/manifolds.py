@@ -367,8 +367,8 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         )
     rows = [
         [
-            rich(f"**{words.kind(str(r.control))}**: {r.what}"),
-            _number(r.score, str(r.unit)),
+            rich(f"**{words.kind(str(r.control))}**: {r.what} ({r.unit})"),
+            _number(r.score),
             _number(r.baseline),
             _number(r.random_weights),
             _number(r.null),
@@ -401,7 +401,5 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         draft.fail(f"Positive control not tested: {r.what}. {str(r.note).rstrip('.')}.", "limit")
 
 
-def _number(value: float, unit: str = "") -> Cell:
-    if not math.isfinite(value):
-        return Cell("–")
-    return Cell(words.fixed(value) + (f" {unit}" if unit else ""), value)
+def _number(value: float) -> Cell:
+    return Cell(words.fixed(value), value) if math.isfinite(value) else Cell("–")
