@@ -212,8 +212,8 @@ def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:
         drawn = svg.inline(canvas, alt)
     caption = (
         f"**{words.place(w.chrom, w.start, w.end)}**, reading {words.MINUS if w.strand == '-' else '+'}; bases of the"
-        " forward strand, each as tall as the feature's activation there. Rows: other features, each as a share of its largest activation in the"
-        " window."
+        " forward strand, each as tall as the feature's activation there. Rows: other features, each as a share of its"
+        " largest activation in the window."
     )
     return Figure(drawn, caption, wide=True)
 
