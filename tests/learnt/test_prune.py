@@ -114,6 +114,19 @@ def test_an_edit_leaves_the_model_as_it_was_and_drops_entries(nano, windows):
     assert not arms.loc[["random", "magnitude"], "works"].any()
     assert (edit.matrices["entries_kept"] <= edit.matrices["entries"]).all()
     assert np.isnan(arms["gap_removed"]).all()
+    assert np.isnan(arms["other_change"]).all()
+
+
+def test_what_is_told_of_another_clade_is_its_own_surprisal(nano, windows):
+    params = PruneParams(windows=8, window=128, validation=4, masses=(0.9,), rounds=0, rise=0.5, dropped=0.3)
+    letters = np.random.default_rng(5).integers(0, 4, (12, 128))
+    other = np.frombuffer(b"ACGT", dtype=np.uint8)[letters]
+    edit = prune(nano, split_windows(windows, params, "w"), params, other=other, reading=MemoryParams(context=8))
+    arms = edit.arms.set_index("arm")
+    assert arms.loc["none", "other_change"] == 0
+    assert arms.loc["none", "other_bits"] == pytest.approx(window_bits(nano, other[1::2], 8).mean())
+    with swapped(nano, edit.weights):
+        assert arms.loc["curvature", "other_bits"] == pytest.approx(window_bits(nano, other[1::2], 8).mean())
 
 
 def test_too_few_windows_are_refused(windows):

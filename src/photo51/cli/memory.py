@@ -90,7 +90,9 @@ def prune_command(
     ] = None,
     other: Annotated[
         Path | None,
-        typer.Option(help="FASTA file of another clade, as a control; default: even random bases"),
+        typer.Option(
+            help="FASTA file of another clade: told before and after, and a control; default: even random bases"
+        ),
     ] = None,
     params: ParamsOption = None,
     device: DeviceOption = None,
@@ -99,8 +101,8 @@ def prune_command(
     """Edit a model so that it recites less, or serves one clade.
 
     Keeps, of every dense matrix, the entries that hold most curvature on GENOMES; chosen on validation windows,
-    judged on held-out ones beside controls with as many entries kept. For a clade alone, give it as --genomes and say
-    how much its surprisal may rise.
+    judged on held-out ones beside controls with as many entries kept. For a clade alone, give it as --genomes, say how
+    much its surprisal may rise, and give another clade as --other, whose surprisal is told, too.
 
     Writes the edited model to OUT/model, and matrices, unedited, arms and evidence, each as .parquet and .tsv.
 
@@ -139,7 +141,7 @@ def prune_command(
         settings,
         protect=[windows(p, settings.windows) for p in protect or []],
         forget=forgettable_windows,
-        other=windows(other, 24) if other else None,
+        other=windows(other, 24 + settings.validation) if other else None,
         reading=reading,
     )
     files: list[Path | str] = [p for p in (genomes, forget, other, *(protect or [])) if p]
@@ -157,5 +159,6 @@ def prune_command(
         f"prune: {len(edit.matrices)} matrices edited, {arm['kept']:.3f} of their entries kept, held-out surprisal "
         f"{arm['change']:+.2%}"
         + (f", {arm['gap_removed']:.0%} of the memorised gap removed" if forget else "")
+        + (f", surprisal on {other} {arm['other_change']:+.2%}" if other else "")
         + f"; {len(edit.unedited)} other weights ({left:,} numbers) are left as they were; model and tables in {out}"
     )

@@ -81,6 +81,8 @@ PRUNE_ARMS = TableSpec(
         "change": Column("float", "relative change of held-out surprisal"),
         "low": Column("float", "lower 95 % confidence limit of the change, windows as blocks"),
         "high": Column("float", "upper 95 % confidence limit"),
+        "other_bits": Column("float", "surprisal on sequence of another clade (bits a base); NaN without"),
+        "other_change": Column("float", "its relative change; NaN without"),
         "forget_bits": Column("float", "surprisal of what is to be forgotten (bits a base); NaN without"),
         "gap_removed": Column("float", "share of its gap to the references that is gone; NaN without"),
         "recitation": Column("float", "mean probability of the suffix given the prefix; NaN without"),

@@ -94,7 +94,8 @@ def prune(
     forget
         What is to be forgotten; every second sequence serves the choice of thresholds, the others the judgement.
     other
-        Windows of the control `other curvature`; even random bases if left out.
+        Windows of another clade: every second one gives the control `other curvature` its curvature, on the others
+        surprisal is told before and after. If left out, the control has even random bases, and nothing is told.
     reading
         How sequences to be forgotten are read.
     """
@@ -113,10 +114,12 @@ def prune(
     weights = editor.weights(masses)
     if other is None:
         even = np.random.default_rng([params.seed, 43]).integers(0, 4, parts.curvature[:24].shape)
-        other = np.frombuffer(b"ACGT", dtype=np.uint8)[even]
-    unlike = bases_of(moments(model, other, params.seed))
+        foreign, elsewhere = np.frombuffer(b"ACGT", dtype=np.uint8)[even], None
+    else:
+        foreign, elsewhere = other[::2], other[1::2]
+    unlike = bases_of(moments(model, foreign, params.seed))
     arms = _arms(editor, masses, unlike, params)
-    judge = _Judge(model, parts.heldout, judged, params, reading)
+    judge = _Judge(model, parts.heldout, judged, params, reading, elsewhere)
     rows = [judge.row(arm, w, editor.entries(masses) if arm != "none" else None) for arm, w in arms.items()]
     left = pd.DataFrame(unedited(model), columns=list(UNEDITED.columns))
     return Edit(
@@ -241,6 +244,7 @@ class _Judge:
         forget: Forget | None,
         params: PruneParams,
         reading: MemoryParams,
+        elsewhere: NDArray[np.uint8] | None = None,
     ):
         self.model, self.windows, self.forget, self.params, self.reading = (
             model,
@@ -249,7 +253,9 @@ class _Judge:
             params,
             reading,
         )
+        self.elsewhere = elsewhere
         self.before = window_bits(model, windows, params.batch)
+        self.before_elsewhere = self._elsewhere()
         self.gap = self._told()[1] if forget else np.nan
         self.size = sum(w.numel() for w in dense_matrices(model).values())
 
@@ -264,11 +270,18 @@ class _Judge:
             float(np.exp2(-own.suffix).mean()),
         )
 
+    def _elsewhere(self) -> float:
+        """Bits a base on sequence of another clade, which the edit need not keep."""
+        if self.elsewhere is None:
+            return np.nan
+        return float(window_bits(self.model, self.elsewhere, self.params.batch).mean())
+
     def row(self, arm: str, weights: Weights, entries: int | None) -> dict[str, object]:
         """A row of `PRUNE_ARMS`."""
         with swapped(self.model, weights):
             after = window_bits(self.model, self.windows, self.params.batch)
             bits, gap, recitation = self._told()
+            other_bits = self._elsewhere()
         change = after / self.before - 1
         half = stats.t.ppf(0.975, len(change) - 1) * change.std(ddof=1) / np.sqrt(len(change))
         relative = float(after.mean() / self.before.mean() - 1)
@@ -282,6 +295,8 @@ class _Judge:
             "change": relative,
             "low": relative - half,
             "high": relative + half,
+            "other_bits": other_bits,
+            "other_change": other_bits / self.before_elsewhere - 1,
             "forget_bits": bits,
             "gap_removed": removed,
             "recitation": recitation,
