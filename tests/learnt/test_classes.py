@@ -64,3 +64,37 @@ def test_an_annotation_of_another_genome_is_refused(tmp_path, windows):
     (tmp_path / "a.gff").write_text(GFF.replace("c\tx", "other\tx"))
     with pytest.raises(InputError, match=r"a.gff: need records on c, got none"):
         annotated(tmp_path / "a.gff", windows)
+
+
+def world(tmp_path, rng, effect):
+    """Twelve tRNA genes anywhere, and laws that change by autocorrelated noise, by `effect` more in the genes."""
+    starts = np.sort(rng.permutation(60)[:12]) * 20
+    rows = [f"c\tx\ttRNA\t{1 + a}\t{15 + a}\t.\t+\t.\tID=t{a}" for a in starts]
+    (tmp_path / "w.gff").write_text("##gff-version 3\n" + "\n".join(rows) + "\n")
+    ids = np.full((12, 100), ord("A"), np.uint8)
+    places = 100 * np.arange(12)
+    windows = Windows(pd.DataFrame({"chrom": "c", "start": places, "end": places + 100}), ids, ids)
+    noise = np.convolve(rng.normal(size=1_219), np.ones(20) / 20, "valid").reshape(12, 100)
+    inside = np.zeros(1_200, dtype=bool)
+    for a in starts:
+        inside[a : a + 15] = True
+    change = noise + effect * inside.reshape(12, 100)
+    flat = np.ones((12, 100))
+    return windows, {"+": Laws(flat, flat, 1 + change), "-": Laws(flat, flat, 1 + change[:, ::-1])}
+
+
+def test_shifted_annotations_tell_a_class_that_changes_from_any_intervals_of_its_lengths(tmp_path):
+    params = DiffParams(warmup=1, shifts=99)
+    rng = np.random.default_rng(7)
+    p = []
+    for _ in range(120):
+        windows, laws = world(tmp_path, rng, 0.0)
+        p.append(
+            class_differences(windows, laws, tmp_path / "w.gff", params).set_index("class").loc["tRNA", "p_shifted"]
+        )
+    assert np.mean(np.array(p) <= 0.05) <= 0.125  # binomial of 120 and 0.05: 15 or more in 1 of 1,000
+    assert 0.35 <= np.mean(p) <= 0.65
+    windows, laws = world(tmp_path, rng, 1.0)
+    row = class_differences(windows, laws, tmp_path / "w.gff", params).set_index("class").loc["tRNA"]
+    assert row["p_shifted"] == 0.01
+    assert abs(row["shifted"] - row["delta_bits"] * 180 / 1_200) < 0.1  # genes cover 180 of 1,200 bases

@@ -11,7 +11,7 @@ from photo51.config.debug_data import DebugDataParams
 from photo51.genome.alphabet import decode, reverse_complement
 from photo51.genome.formats.fasta import record
 from photo51.learnt.data.corpora import manifest_weights, reference_of
-from photo51.learnt.data.debugging import read_corpus, recommendation
+from photo51.learnt.data.debugging import _halves_differ, read_corpus, recommendation
 from photo51.learnt.data.disparity import (
     base_composition,
     cluster_values,
@@ -238,3 +238,9 @@ def test_params_of_one_record_are_read(corpus):
     records = [record("x", "ACGT" * 40)]
     with pytest.raises(InputError, match="split a genome into records"):
         read_corpus(None, None, records, [], DebugDataParams(**SMALL), str(folder))
+
+
+def test_halves_of_a_reference_hardly_ever_differ():
+    rng = np.random.default_rng(11)
+    shares = [_halves_differ(rng.gamma(0.5, size=(60, 8)), seed) for seed in range(5)]
+    assert 0 < np.mean(shares) <= 0.1

@@ -16,7 +16,7 @@ from photo51.config.run import Config
 from photo51.findings.learnt import learnt
 from photo51.io import provenance, write_table
 from photo51.io.contracts.debug_data import DISPARITY, RECORDS
-from photo51.io.contracts.learnt import DIFF_POSITIONS, DIFF_WINDOWS, GATE, WORDS
+from photo51.io.contracts.learnt import DIFF_POSITIONS, DIFF_WINDOWS, GATE, SURVIVAL, WORDS
 from photo51.io.contracts.memory import MEMORY_CLASSES
 from photo51.report.sections import learnt as page
 from photo51.run.layout import path
@@ -40,7 +40,12 @@ def opened(folder):
 
 @pytest.fixture
 def run(tmp_path):
-    put(tmp_path, "learnt_words", WORDS, {"word": "GAATTC", "strand": "both", "counted": 0, "reliable": True})
+    put(
+        tmp_path,
+        "learnt_words",
+        WORDS,
+        {"word": "GAATTC", "text": "GAATTC", "strand": "both", "counted": 0, "reliable": True},
+    )
     put(tmp_path, "learnt_windows", DIFF_WINDOWS, {"delta_bits": 0.25, "kl": 0.125})
     put(tmp_path, "learnt_positions", DIFF_POSITIONS, {"chrom": "c", "position": 41, "around": "ACG"})
     put(tmp_path, "learnt_gate", GATE, {"quantity": "bits", "verdict": "pass"})
@@ -73,9 +78,33 @@ def test_the_section_shows_each_table(run):
     for shown in ("GAATTC", "ACG", "3-4", "bad", "vector"):
         assert shown in text
     assert "good" not in text
-    assert "1 word" in section.answer
-    assert "0.25" in section.answer
+    assert "`GAATTC` 0.500 times" in section.answer
+    assert "1 word of 1 never occurred" in section.answer
+    assert "surprisal rises by 0.250 bits a base" in section.answer
+    assert "1 is known better than" in section.answer
+    assert "Of 2 records of the corpus 1 stands out (1 vector)" in section.answer
     assert not section.absent
+
+
+def test_the_verdict_of_the_gate_is_said_in_words(run):
+    for verdict, said in (("fail", "more than the 0.500"), ("undecided", "cannot tell"), ("pass", "within the 0.500")):
+        put(run.folder, "learnt_gate", GATE, {"quantity": "bits", "verdict": verdict})
+        assert said in page.section(Run(run.folder)).answer
+    put(run.folder, "learnt_windows", DIFF_WINDOWS, {"delta_bits": 0.0, "kl": 0.0})
+    assert "predict the same, base by base" in page.section(Run(run.folder)).answer
+
+
+def test_spans_without_an_event_and_clusters_are_shown(run):
+    rows = [{"event": "open frame", "length": 300, "probability": 0.125, "dead": 0, "counted": 1, "spans": 8}]
+    put(run.folder, "learnt_survival", SURVIVAL, *rows)
+    put(run.folder, "learnt_disparity", DISPARITY, {"features": "f7 f9", "reading": "content", "d_reference": -2.5})
+    section = page.section(Run(run.folder))
+    text = re.sub(r"<[^>]+>", " ", "".join(str(b.html()) for b in section.blocks))
+    for shown in ("stop codon in frame", "1 of 8", "0.125", "f7 f9", "2.50"):
+        assert shown in text
+    assert not section.failures
+    put(run.folder, "learnt_survival", SURVIVAL, {"event": "open frame", "dead": 2})
+    assert "died out" in page.section(Run(run.folder)).failures[0].what
 
 
 def test_a_run_that_asks_nothing_has_no_section_and_no_claims(tmp_path):

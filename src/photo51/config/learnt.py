@@ -84,6 +84,9 @@ class DiffParams(Params):
     window: int = Field(default=1_024, ge=128, description="length of a window (bases)")
     warmup: int = Field(default=64, ge=1, description="first bases of each window left out of every figure (bases)")
     batch: int = Field(default=8, ge=1, description="windows read at once")
+    shifts: int = Field(
+        default=199, ge=19, description="circular shifts of an annotation, as a control of differences by class"
+    )
     positions: int = Field(default=200, ge=1, description="positions of largest divergence listed")
     context: int = Field(default=12, ge=0, description="bases shown on each side of a listed position (bases)")
     fvu_rise: float = Field(

@@ -87,7 +87,7 @@ def report_sections(run: Run, params: ReportParams) -> list[Section]:
         lambda: reproduce.section(run),
     ]
     if learnt.asked(run):
-        makers.insert(5, lambda: learnt.section(run))
+        makers.insert(5, lambda: learnt.section(run, params.alpha))
     drafted = [make() for make in makers]
     first, *middle, methods_section, last = drafted
     gathered = [*drafted, headline.without_findings(run)] if run.table("findings") is None else drafted

@@ -218,6 +218,7 @@ LAYOUT: MappingProxyType[str, RunFile] = MappingProxyType(
         ),
         # what the model has learnt
         "learnt_words": RunFile("learnt/words/words.parquet", "words", "Rates of words", _LEARNT),
+        "learnt_survival": RunFile("learnt/words/survival.parquet", "words", "Spans without an event", _LEARNT),
         "learnt_windows": RunFile("learnt/diff/windows.parquet", "diff", "Difference from another model", _LEARNT),
         "learnt_positions": RunFile(
             "learnt/diff/positions.parquet", "diff", "Positions of largest difference", _LEARNT

@@ -90,6 +90,7 @@ SPECS: MappingProxyType[str, TableSpec] = MappingProxyType(
         "doses": interventions.DOSES,
         "verdicts": interventions.VERDICTS,
         "learnt_words": learnt.WORDS,
+        "learnt_survival": learnt.SURVIVAL,
         "learnt_windows": learnt.DIFF_WINDOWS,
         "learnt_positions": learnt.DIFF_POSITIONS,
         "learnt_gate": learnt.GATE,

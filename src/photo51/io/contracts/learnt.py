@@ -135,6 +135,9 @@ DIFF_CLASSES = TableSpec(
         "high": Column("float", "upper 95 % confidence limit"),
         "p": Column("float", "t-test over windows, two-sided"),
         "q": Column("float", "Benjamini-Hochberg over classes"),
+        "shifted": Column("float", "control: mean change where the annotation is circularly shifted along the windows"),
+        "p_shifted": Column("float", "whether the class changes by more or less than shifted ones do, two-sided"),
+        "q_shifted": Column("float", "Benjamini-Hochberg over classes"),
     },
 )
 

@@ -68,8 +68,14 @@ def annotated(path: Path, windows: Windows) -> dict[str, NDArray[np.bool_]]:
 
 
 def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path, params: DiffParams) -> pd.DataFrame:
-    """Change of surprisal by class (contract `DIFF_CLASSES`), windows as blocks; three at least."""
+    """Change of surprisal by class (contract `DIFF_CLASSES`), windows as blocks; three at least.
+
+    Control: the same annotation circularly shifted along the windows, both strands together, says what intervals of
+    these lengths change by anywhere.
+    """
     rows = []
+    rng = np.random.default_rng([params.seed, 24])
+    offsets = rng.integers(windows.length, max(2, len(windows.places) - 1) * windows.length, params.shifts)
     # laws are in reading order; columns of the reverse strand run backwards along the genome
     forward = [
         (x.bits_b - x.bits_a, x.bits_a, x.bits_b)
@@ -93,6 +99,9 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
         m = used.sum()
         half = stats.t.ppf(0.975, m - 1) * np.sqrt(m / (m - 1) * (left**2).sum()) / bases[used].sum()
         test = block_t((sums / bases[used])[:, None])
+        shifted = shifted_means(change, mask, usable, offsets)
+        # two-sided: as far from the mean of the shifts, either way
+        farther = np.abs(shifted - shifted.mean()) >= abs(mean - shifted.mean())
         rows.append(
             {
                 "class": name,
@@ -104,9 +113,35 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
                 "low": float(mean - half),
                 "high": float(mean + half),
                 "p": float(min(1.0, 2 * min(test.p_upper[0], test.p_lower[0]))),
+                "shifted": float(shifted.mean()),
+                "p_shifted": float((1 + farther.sum()) / (1 + len(shifted))),
             }
         )
     if not rows:
         return DIFF_CLASSES.empty()
     table = pd.DataFrame(rows)
-    return DIFF_CLASSES.check(table.assign(q=benjamini_hochberg(table["p"])))
+    table = table.assign(q=benjamini_hochberg(table["p"]), q_shifted=benjamini_hochberg(table["p_shifted"]))
+    return DIFF_CLASSES.check(table[list(DIFF_CLASSES.columns)])
+
+
+def shifted_means(
+    change: NDArray[np.float64], mask: NDArray[np.bool_], usable: NDArray[np.bool_], offsets: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """Mean change over a mask moved by each offset along all windows end to end, (offsets,).
+
+    Parameters
+    ----------
+    change, mask, usable
+        (strands, windows, length), forward coordinates; bases that are not usable do not count.
+    offsets
+        Bases by which both strands are moved together, the end joined to the beginning.
+    """
+    n = mask[0].size
+    strand, place = np.nonzero(mask.reshape(2, n))
+    weight = usable.reshape(2, n).astype(np.float64)
+    value = np.where(usable, change, 0.0).reshape(2, n)
+    out = []
+    for offset in offsets:
+        at_base = (place + offset) % n
+        out.append(value[strand, at_base].sum() / max(weight[strand, at_base].sum(), 1.0))
+    return np.array(out)

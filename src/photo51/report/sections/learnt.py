@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
+import pandas as pd
 
 from photo51 import words
 from photo51.report.elements.blocks import Cell, Head, Prose, Table, q_cell, records
@@ -11,6 +14,7 @@ from photo51.run.opened import Run
 
 ANCHOR, TITLE = "learnt", "What the model has learnt"
 QUESTION = "What does the model write, recite and lack, and what would a corpus teach it?"
+TRACED = 1_000.0  # what a traced record is ranked by, before the share of it
 TABLES = ("learnt_words", "learnt_windows", "learnt_memory", "learnt_records")
 
 
@@ -19,12 +23,12 @@ def asked(run: Run) -> bool:
     return any(run.has(name) for name in TABLES)
 
 
-def section(run: Run) -> Section:
-    """Rates, differences, recitation and records, from the tables of `learnt/`."""
+def section(run: Run, alpha: float = 0.05) -> Section:
+    """Rates, differences, recitation and records, from the tables of `learnt/`; `alpha` is the largest q of a find."""
     if not asked(run):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("learnt_words"))
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
-    for name, show in zip(TABLES, (_words, _difference, _recitation, _records), strict=True):
+    for name, show in zip(TABLES, (_words, _difference, partial(_recitation, alpha=alpha), _records), strict=True):
         if run.has(name):
             show(run, draft)
         else:
@@ -36,41 +40,85 @@ def _number(value: float) -> Cell:
     return Cell(words.number(value) if np.isfinite(value) else "–", value)
 
 
+def _numeric(*names: str) -> list[Head]:
+    return [Head(name, numeric=True) for name in names]
+
+
 def _words(run: Run, draft: Draft) -> None:
     table = run.need("learnt_words")
     both = table[table["strand"] == "both"]
     heads = [
         Head("Word"),
-        Head("expected in 1,000 bases", numeric=True),
-        Head("95 % from", numeric=True),
-        Head("to", numeric=True),
-        Head("counted", numeric=True),
-        Head("Markov chain", numeric=True),
-        Head("fresh weights", numeric=True),
+        *_numeric(
+            "expected in 1,000 bases", "95 % from", "to", "counted in 1,000 bases", "Markov chain", "fresh weights"
+        ),
     ]
     names = ("per_kb", "low", "high", "counted_per_kb", "markov_per_kb", "fresh_per_kb")
-    rows = [[r.word, *(_number(getattr(r, name)) for name in names)] for r in records(both)]
+    rows = [[f"`{r.text}`", *(_number(getattr(r, name)) for name in names)] for r in records(both)]
     note = (
-        "From exact probabilities at places of sequence that the model writes. Baselines: counting in that sequence, a"
-        " Markov chain fitted to it. Control: the same architecture with fresh weights."
+        "From exact probabilities at places of sequence that the model writes, both strands; no limits where fewer than"
+        " ten places carry the rate. Baselines: counting in that sequence, a Markov chain fitted to it. Control: the"
+        " same architecture with fresh weights."
     )
-    draft.show(Table("Words the model is expected to write, both strands", heads, rows, note=note))
+    draft.show(Table("Words the model is expected to write", heads, rows, note=note))
+    first = [f"`{r.text}` {words.number(r.per_kb)} times" for r in records(both.head(3))]
+    more = f" and {words.count(len(both) - 3, 'other word')} as the table says" if len(both) > 3 else ""
+    draft.answers.append(f"In 1,000 bases, both strands, the model is expected to write {words.listing(first)}{more}.")
     far = both[(both["counted"] == 0) & both["reliable"]]
-    draft.answers.append(f"{words.count(len(both), 'word')} {'was' if len(both) == 1 else 'were'} asked for.")
     if len(far):
-        draft.answers.append(f"{len(far):,} never occurred in what the model wrote, and have a rate all the same.")
+        draft.answers.append(
+            f"{words.count(len(far), 'word')} of {len(both)} never occurred in the sequence it wrote, and"
+            f" {'has' if len(far) == 1 else 'have'} a rate all the same."
+        )
+    if run.has("learnt_survival"):
+        _survival(run, draft)
+
+
+def _survival(run: Run, draft: Draft) -> None:
+    """Open frames, and words that stay away."""
+    table = run.need("learnt_survival")
+    heads = [
+        Head("Does not happen"),
+        *_numeric("span (bases)", "probability", "95 % from", "to", "baseline", "spans without it"),
+    ]
+    rows = [
+        [
+            "stop codon in frame" if r.event == "open frame" else f"`{r.event}`",
+            Cell(f"{r.length:,}", r.length),
+            *(_number(getattr(r, name)) for name in ("probability", "low", "high", "poisson")),
+            f"{r.counted:,} of {r.spans:,}",
+        ]
+        for r in records(table)
+    ]
+    note = (
+        "By populations of sequences that the model writes and that may not do it. Baseline: of independent occurrences"
+        " (words), of independent codons (frames). Last column: counted in the sequence written."
+    )
+    draft.show(Table("How long it goes without", heads, rows, note=note))
+    if (dead := int((table["dead"] > 0).sum())) > 0:
+        draft.fail(
+            f"{words.count(dead, 'probability', 'probabilities')} of a span without an event: a population died out,"
+            " and the estimate is too low.",
+            "limit",
+        )
+
+
+def _models(run: Run) -> tuple[str, str]:
+    """Names of the model before and of the run's own, as a sentence takes them."""
+    settings = run.settings
+    before = settings.get("learnt", {}).get("before") or "the model before"
+    after = settings.get("activations", {}).get("model") or "the run's model"
+    return before, after
 
 
 def _difference(run: Run, draft: Draft) -> None:
     windows = run.need("learnt_windows")
-    change, kl = windows["delta_bits"].mean(), windows["kl"].mean()
+    before, after = _models(run)
     heads = [
         Head("Contig"),
-        Head("position", numeric=True),
+        *_numeric("position"),
         Head("strand"),
-        Head("divergence (bits)", numeric=True),
-        Head("surprisal before", numeric=True),
-        Head("after", numeric=True),
+        *_numeric("divergence (bits)", f"surprisal, {before}", after),
         Head("bases around it"),
     ]
     places = run.table("learnt_positions")
@@ -86,24 +134,52 @@ def _difference(run: Run, draft: Draft) -> None:
         ]
         for r in (records(places.head(40)) if places is not None else [])
     ]
-    note = "Divergence of the law of the next base, exact, since there are four letters."
-    draft.show(Table("Where the two models differ most", heads, rows, note=note))
-    draft.answers.append(
-        f"The two models differ by {words.number(kl)} bits a base; surprisal changes by {words.number(change)} bits."
+    note = (
+        "Divergence of the law of the next base, exact, since there are four letters; surprisal, in bits, of the base"
+        " that stands there. The base is the middle one of those shown, in reading order."
     )
+    draft.show(Table("Where the two models differ most", heads, rows, note=note))
+    draft.answers.append(_compared(run, windows, before, after))
 
 
-def _recitation(run: Run, draft: Draft) -> None:
+def _compared(run: Run, windows: pd.DataFrame, before: str, after: str) -> str:
+    """How far two models are from each other, and whether that counts as equal."""
+    change, kl = float(windows["delta_bits"].mean()), float(windows["kl"].mean())
+    if kl == 0:
+        return f"`{after}` and `{before}` predict the same, base by base: their divergence is 0."
+    verb = "rises" if change > 0 else "falls"
+    text = (
+        f"Their predictions diverge by {words.number(kl)} bits a base, and from `{before}` to `{after}` surprisal"
+        f" {verb} by {words.number(abs(change))} bits a base"
+    )
+    gate = run.table("learnt_gate")
+    bits = gate[gate["quantity"] == "bits"] if gate is not None else None
+    if bits is None or not len(bits):
+        return f"{text}."
+    row = bits.iloc[0]
+    reading = {
+        "pass": f"within the {words.number(row['limit'])} that count as equal",
+        "fail": f"more than the {words.number(row['limit'])} that count as equal",
+        "undecided": f"which {words.count(int(row['n']), 'window')} cannot tell from the {words.number(row['limit'])}"
+        f" that count as equal; about {int(row['windows_needed']):,} could",
+    }[row["verdict"]]
+    limits = f"{words.number(row['low'])} to {words.number(row['high'])}"
+    return f"{text} (90 % limits of the change {limits}): {reading}."
+
+
+def _recitation(run: Run, draft: Draft, alpha: float) -> None:
     table = run.need("learnt_memory")
     heads = [
         Head("Sequences"),
         Head("copies"),
-        Head("number", numeric=True),
-        Head("surprisal below unseen (bits a base)", numeric=True),
-        Head("[[q]]", numeric=True),
-        Head("Markov chain", numeric=True),
-        Head("fresh weights", numeric=True),
-        Head("recited to the letter", numeric=True),
+        *_numeric(
+            "number",
+            "surprisal below unseen (bits a base)",
+            "[[q]]",
+            "by a Markov chain",
+            "by fresh weights",
+            "recited to the letter",
+        ),
     ]
     rows = [
         [
@@ -118,12 +194,18 @@ def _recitation(run: Run, draft: Draft) -> None:
         ]
         for r in records(table)
     ]
-    draft.show(Table("Recitation by copy number", heads, rows, note="Against sequences that the model never met."))
+    note = (
+        "Against sequences that the model never met. A gap that a Markov chain of the unseen sequences, or fresh"
+        " weights, have too is one of composition, not of memory."
+    )
+    draft.show(Table("Recitation by copy number", heads, rows, note=note))
+    better = table[(table["q"] <= alpha) & (table["gap"] > 0)]
     exact = table[table["greedy_exact"] > 0]
+    total = words.count(len(table), "class", "classes")
     draft.answers.append(
-        f"Sequences of {words.count(len(exact), 'class')} of copy number are recited to the letter."
-        if len(exact)
-        else "No sequence that was asked for is recited to the letter."
+        f"Of {total} of copy number in its corpus {len(better) or 'none'} {'is' if len(better) < 2 else 'are'} known"
+        f" better than sequences it never met; {len(exact) or 'none'} {'holds' if len(exact) < 2 else 'hold'} any that"
+        " it recites to the letter."
     )
 
 
@@ -134,19 +216,63 @@ def _records(run: Run, draft: Draft) -> None:
         Head("Record"),
         Head("cause"),
         Head("proposal"),
-        Head("features", numeric=True),
-        Head("traced", numeric=True),
-        Head("surprisal", numeric=True),
-        Head("6-mers", numeric=True),
-        Head("predicted change", numeric=True),
+        *_numeric("features", "traced", "surprisal", "6-mers", "predicted change"),
     ]
-    names = ("d_features", "d_shared", "d_bits", "d_words", "predicted")
+    names = ("d_features", "d_traced", "d_bits", "d_words", "predicted")
+    shown = named.assign(d_traced=(named["d_shared"] - TRACED).clip(lower=0))
     rows = [
-        [r.record, r.cause, r.action, *(_number(getattr(r, name)) for name in names)] for r in records(named.head(60))
+        [
+            r.record,
+            r.cause,
+            r.action,
+            *(_number(getattr(r, name)) for name in names),
+        ]
+        for r in records(shown.head(60))
     ]
-    note = "Distances from the reference in robust standard deviations; surprisal and 6-mers are baselines."
+    note = (
+        "Features: distance from the reference with composition taken out, in robust standard deviations; so are the"
+        " baselines, surprisal and 6-mers. Traced: share of the record that stands in other records or in the vectors,"
+        " letter by letter. Predicted change: of the corpus's distance from the reference, if the proposal is followed."
+    )
     draft.show(
         Prose("**Before training on a corpus.** Nothing is deleted; proposals are in `records.tsv`."),
         Table("Records that stand out", heads, rows, note=note),
     )
-    draft.answers.append(f"Of {words.count(len(table), 'record')} of the corpus {len(named)} stand out.")
+    causes = [f"{n} {cause}" for cause, n in named["cause"].value_counts().items()]
+    listed = f" ({words.listing(causes)})" if causes else ""
+    verb = "stands" if len(named) == 1 else "stand"
+    draft.answers.append(f"Of {words.count(len(table), 'record')} of the corpus {len(named)} {verb} out{listed}.")
+    if run.has("learnt_disparity"):
+        _disparity(run, draft)
+
+
+def _disparity(run: Run, draft: Draft) -> None:
+    """What the corpus as a whole has more or less of than the reference."""
+    table = run.need("learnt_disparity")
+    different = table[table["reading"] != "none"].sort_values("d_reference", key=abs, ascending=False)
+    if not len(different):
+        draft.show(
+            Prose(f"None of {words.count(len(table), 'cluster')} of features differs between corpus and reference.")
+        )
+        return
+    heads = [
+        Head("Features"),
+        *_numeric("corpus less reference (sd)", "95 % from", "to", "[[q]]", "without composition"),
+        Head("reading"),
+    ]
+    names = ("d_reference", "low", "high")
+    rows = [
+        [
+            r.features,
+            *(_number(getattr(r, name)) for name in names),
+            q_cell(r.q),
+            _number(r.d_partial),
+            r.reading,
+        ]
+        for r in records(different.head(24))
+    ]
+    note = (
+        "Clusters of features that fire together; what differs between corpus and reference is what training on it"
+        " would change. `composition` where GC content and dinucleotides explain it."
+    )
+    draft.show(Table("What the corpus has more or less of", heads, rows, note=note))
