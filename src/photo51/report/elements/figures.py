@@ -322,11 +322,11 @@ def dose_response_plot(ax: Axes, doses: pd.DataFrame) -> Axes:
     ax.axhline(0, color=theme.MUTED, lw=0.6)
     first = d.iloc[0]
     ax.set(
-        xlabel="dose (units of the feature's own activation)",
-        ylabel=(
-            f"change of {words.measure(str(first['oracle']))} ({first['unit']})\n"
+        xlabel=(
+            "dose (units of the feature's own activation)\n"
             f"n = {int(first['n'])} sequences, {int(first['n_null'])} random directions"
         ),
+        ylabel=f"change of {words.measure(str(first['oracle']))} ({first['unit']})",
     )
     ax.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.0), ncols=2, columnspacing=1.2)
     return ax

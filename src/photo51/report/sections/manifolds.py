@@ -367,7 +367,7 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         )
     rows = [
         [
-            rich(f"**{words.kind(str(r.control))}**: {r.what} ({r.unit})"),
+            rich(f"**{words.kind(str(r.control))}**: {r.what}{f'; score: {r.unit}' if r.unit else ''}"),
             _number(r.score),
             _number(r.baseline),
             _number(r.random_weights),
