@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from photo51.config.learnt import DiffParams
-from photo51.learnt.diff.classes import annotated, class_differences
+from photo51.genome.alphabet import encode, reverse_complement
+from photo51.learnt.diff.classes import annotated, chain_of_other_half, class_differences
 from photo51.learnt.diff.compare import Laws
 from photo51.learnt.diff.windows import Windows
 from photo51.types import InputError
@@ -98,3 +99,16 @@ def test_shifted_annotations_tell_a_class_that_changes_from_any_intervals_of_its
     row = class_differences(windows, laws, tmp_path / "w.gff", params).set_index("class").loc["tRNA"]
     assert row["p_shifted"] == 0.01
     assert abs(row["shifted"] - row["delta_bits"] * 180 / 1_200) < 0.1  # genes cover 180 of 1,200 bases
+
+
+def test_the_baseline_of_a_window_is_fitted_to_the_other_half():
+    """Even windows repeat one unit and odd ones another: each is a surprise to a chain that has seen the other alone."""
+    plus = np.stack([np.resize(encode(unit), 60) for unit in ("ACG", "TTA") * 2])
+    places = pd.DataFrame({"chrom": "c", "start": 60 * np.arange(4), "end": 60 * np.arange(4) + 60})
+    bits = chain_of_other_half(Windows(places, plus, reverse_complement(plus)))
+    assert bits.shape == (2, 4, 60)
+    assert bits[0, :, :5].tolist() == [[2.0] * 5] * 4
+    assert bits[1, :, -5:].tolist() == [[2.0] * 5] * 4
+    assert bits[0, :, 5:].mean(axis=1).min() > 3
+    same = Windows(places, np.tile(plus[:1], (4, 1)), np.tile(reverse_complement(plus[:1]), (4, 1)))
+    assert chain_of_other_half(same)[:, :, 5:-5].max() < 0.6

@@ -130,6 +130,7 @@ DIFF_CLASSES = TableSpec(
         "windows": Column("int", "windows with any"),
         "bits_a": Column("float", "surprisal of A (bits a base)"),
         "bits_b": Column("float", "surprisal of B (bits a base)"),
+        "bits_chain": Column("float", "baseline: of a chain of 6-mers fitted to every other window (bits a base)"),
         "delta_bits": Column("float", "bits_b - bits_a: negative where B predicts better"),
         "low": Column("float", "lower 95 % confidence limit of delta_bits, windows as blocks"),
         "high": Column("float", "upper 95 % confidence limit"),

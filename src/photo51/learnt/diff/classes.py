@@ -11,14 +11,17 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from photo51.config.learnt import DiffParams
+from photo51.genome.alphabet import codes
 from photo51.genome.formats.gff import read_lines
 from photo51.io.contracts.learnt import DIFF_CLASSES
 from photo51.learnt.diff.compare import Laws
 from photo51.learnt.diff.windows import Windows
+from photo51.learnt.words.chains import chain_law, chain_surprisal
 from photo51.stats.multiple import benjamini_hochberg
 from photo51.stats.resampling import block_t
 from photo51.types import InputError, Strand
 
+ORDER = 5  # of the baseline: 6-mers
 WHOLE = frozenset(
     {"region", "source", "chromosome", "contig", "sequence_feature", "exon", "gene", "transcript", "mRNA"}
 )
@@ -86,6 +89,7 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
     warm = np.arange(windows.length) >= params.warmup
     usable = np.stack([np.tile(warm, (len(windows.places), 1)), np.tile(warm[::-1], (len(windows.places), 1))])
     change, a, b = (np.stack([f[i] for f in forward]) for i in range(3))
+    chain = chain_of_other_half(windows)
     for name, mask in sorted(annotated(path, windows).items()):
         inside = mask & usable
         bases = inside.sum(axis=(0, 2))
@@ -109,6 +113,7 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
                 "windows": int(m),
                 "bits_a": float(a[inside].mean()),
                 "bits_b": float(b[inside].mean()),
+                "bits_chain": float(chain[inside].mean()),
                 "delta_bits": float(mean),
                 "low": float(mean - half),
                 "high": float(mean + half),
@@ -122,6 +127,21 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
     table = pd.DataFrame(rows)
     table = table.assign(q=benjamini_hochberg(table["p"]), q_shifted=benjamini_hochberg(table["p_shifted"]))
     return DIFF_CLASSES.check(table[list(DIFF_CLASSES.columns)])
+
+
+def chain_of_other_half(windows: Windows) -> NDArray[np.float64]:
+    """Bits of each base under a chain of 6-mers fitted to every other window, both strands, (strands, windows, length).
+
+    Forward coordinates; bases that no whole context stands before cost two bits.
+    """
+    both = [codes(x).astype(np.int64) for x in (windows.plus, windows.minus)]
+    out = np.full((2, *windows.plus.shape), 2.0)
+    for half in (0, 1):
+        law = chain_law(np.concatenate([x[1 - half :: 2] for x in both]), ORDER)
+        for strand, x in enumerate(both):
+            out[strand, half::2, ORDER:] = chain_surprisal(law, x[half::2])
+    out[1] = out[1, :, ::-1]
+    return out
 
 
 def shifted_means(

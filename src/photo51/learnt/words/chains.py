@@ -58,9 +58,14 @@ def chain_law(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
 
 def chain_bits(law: NDArray[np.float64], written: NDArray[np.integer]) -> NDArray[np.float64]:
     """Bits a base of (sequences, length) codes under a law of `chain_law`, first contexts left out, (sequences,)."""
+    return chain_surprisal(law, written).mean(axis=1)
+
+
+def chain_surprisal(law: NDArray[np.float64], written: NDArray[np.integer]) -> NDArray[np.float64]:
+    """Bits of each base of (sequences, length) codes from the first whole context on, (sequences, length - order)."""
     order = (len(law).bit_length() - 1) // 2  # 4 ** order contexts
     contexts = _words_of(written, order)[:, : written.shape[1] - order]
-    return -np.log2(law[contexts, written[:, order:]]).mean(axis=1)
+    return -np.log2(law[contexts, written[:, order:]])
 
 
 def _push(weight: NDArray[np.float64], base: int, order: int) -> NDArray[np.float64]:
