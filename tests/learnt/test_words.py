@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
+from typer.testing import CliRunner
 
 from benchmarks.planted.chain import MarkovStream, chain, stationary, word_rate
+from photo51.cli.app import app
 from photo51.config.interventions import SamplingParams
 from photo51.config.learnt import WordsParams
 from photo51.interventions.writing.generate import generate, open_stream, read_prompt, score
@@ -254,3 +256,12 @@ def test_poisson_limits_are_those_of_the_distribution():
     assert stats.poisson.sf(6, low) == pytest.approx(0.025)
     assert stats.poisson.cdf(7, high) == pytest.approx(0.025)
     assert poisson_limits(0, 0.95)[0] == 0
+
+
+def test_a_pattern_with_too_many_states_is_refused_before_the_model_is_opened(tmp_path, monkeypatch):
+    monkeypatch.setattr("photo51.learnt.words.survival._MOST_STATES", 500)
+    words = ["words", "no/such/model", "--words", "TTGACAN{16,18}TATAAT", "--out", str(tmp_path / "w")]
+    result = CliRunner().invoke(app, [*words, "--params", '{"absent": [200]}'])
+    assert isinstance(result.exception, InputError)
+    assert "absence takes at most 500 states" in str(result.exception)
+    assert not (tmp_path / "w").exists()

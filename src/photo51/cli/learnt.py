@@ -67,12 +67,16 @@ def words_command(
     from photo51.learnt import opening
     from photo51.learnt.words import patterns
     from photo51.learnt.words.rates import rollouts, survivals, words_table
+    from photo51.learnt.words.survival import absence
     from photo51.model.families.adapters import load_model
     from photo51.types import InputError
 
     torch.set_num_threads(threads)
     settings = parse(WordsParams, params)
     events = patterns.read_events(asked, motif_p=settings.motif_p)
+    if settings.absent:
+        for event in events:  # too many states are refused before the model is asked anything
+            absence(event.forward + event.reverse)
     if (steer is None) != (run is None):
         raise InputError("--steer and --run: need both or neither, got one")
     subject = load_model(model, device=device)
