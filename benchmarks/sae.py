@@ -24,14 +24,16 @@ import pandas as pd
 import photo51
 from benchmarks import _sae_peers
 from photo51.io import read_table
-from photo51.io.contracts.sae import QUALITY
+from photo51.io.contracts.enrichment import NAMES
+from photo51.io.contracts.sae import FOUND_AGAIN, QUALITY
+from photo51.sae.quality.stability import seed_match_shares
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 Figures = dict[str, float | int | None]
 PEERS = "sae-lens>=6,<7"
 PEERS_ALONE = "dictionary-learning==0.1.0"  # its pinned dependencies exclude ours; its trainers need none of them
-DEMO = Path("results/demo/sae/main/quality.parquet")
+RUN = Path("results/demo")
 SMALL = {"d_model": 256, "n_directions": 2_048, "n_features": 4_096, "k": 32, "batch": 4_096, "rate": 1e-3}
 LARGE = {"d_model": 1_024, "n_directions": 8_192, "n_features": 16_384, "k": 64, "batch": 2_048, "rate": 1e-3}
 PLANTED = {"d_model": 64, "n_directions": 512, "n_features": 768, "k": 16, "batch": 1_024}
@@ -151,10 +153,14 @@ def _quality(python: Path, others: tuple[str, ...], steps: int) -> Figures:
     }
 
 
-def demo(table: Path = DEMO) -> Figures:
-    """Quality of the demo's dictionary, from the report of a run that is there."""
+def demo(run: Path = RUN) -> Figures:
+    """Quality of the demo's dictionary, and what another seed finds again, from the reports of a run that is there."""
+    return {**_demo_quality(run), **_demo_match(run)}
+
+
+def _demo_quality(run: Path) -> Figures:
     try:
-        first = read_table(table, QUALITY).iloc[0]
+        first = read_table(run / "sae" / "main" / "quality.parquet", QUALITY).iloc[0]
     except InputError as e:
         log.warning("no figures of the demo: %s", e)
         return dict.fromkeys(("demo_ev", "demo_dead", "demo_ce_recovered"))
@@ -163,3 +169,14 @@ def demo(table: Path = DEMO) -> Figures:
         "demo_dead": float(first["dead"]),
         "demo_ce_recovered": float(first["recovered"]) if "recovered" in first else None,
     }
+
+
+def _demo_match(run: Path) -> Figures:
+    """Share of live, and of named, features with cosine and correlation of 0.8 or more in another seed's dictionary."""
+    try:
+        again = read_table(run / "sae" / "main" / "found_again.parquet", FOUND_AGAIN)
+        names = read_table(run / "names.parquet", NAMES)
+    except InputError as e:
+        log.warning("no seed match of the demo: %s", e)
+        return dict.fromkeys(("seed_match_live", "seed_match_named"))
+    return dict(seed_match_shares(again, set(names.loc[names["named"], "feature"])))

@@ -205,3 +205,26 @@ def test_tracks_are_the_best_of_each_concept_first(run):
     ]
     with pytest.raises(InputError, match="feature 500"):
         tracked(run, TracksParams(features=(500,)))
+
+
+def test_every_feature_says_whether_another_seed_has_it(run):
+    features = run.features["feature"].to_numpy()
+    again = pd.DataFrame(
+        {
+            "feature": features,
+            "live": True,
+            "match": np.resize([1.0, 0.0, 0.5], len(features)),
+            "match_cosine": 0.91,
+            "match_correlation": 0.625,
+            "partners": "",
+        }
+    )
+    seeds = run.replaced({"found_again": again})
+    shown = [{n: (v, m) for n, v, m in feature_text._table_facts(Known.of(seeds, f))}["Found again"] for f in (0, 1, 2)]
+    assert [value for value, _ in shown] == ["yes", "no", "in 50.0\u202f% of seeds"]
+    assert "cosine 0.91, activations r 0.62" in shown[0][1]
+    summary = feature_summary(seeds)
+    assert summary.loc[[0, 1, 2], "match"].tolist() == [1.0, 0.0, 0.5]
+    unmeasured = run.replaced({"found_again": None})
+    assert feature_summary(unmeasured)["match"].isna().all()
+    assert "Found again" not in [n for n, *_ in feature_text._table_facts(Known.of(unmeasured, 0))]

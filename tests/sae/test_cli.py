@@ -14,7 +14,7 @@ from photo51.activations.store import ActivationStore
 from photo51.cli import app
 from photo51.io import provenance, read_table, write_table
 from photo51.io.contracts.genome import WORKSPACE
-from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY, SWEEP
+from photo51.io.contracts.sae import DENSITY, FOUND_AGAIN, QUALITY, STABILITY, SWEEP
 from photo51.sae.dictionary import Dictionary
 from photo51.sae.training.train import read_log
 from photo51.types import InputError
@@ -123,6 +123,13 @@ def test_quality_of_a_dictionary_beside_baselines_and_another_seed(run, tmp_path
     assert table.loc["sae", "stability"] == pytest.approx(close.mean())
     assert table["decoder"].tolist() == ["free", "", "", "", "", "free"]
     assert (sae / "quality.svg").read_bytes().startswith(b"<?xml")
+    again = read_table(sae / "found_again.parquet", FOUND_AGAIN)
+    same = (stability["cosine"] >= 0.8) & (stability["correlation"] >= 0.8)
+    assert again["match"].tolist() == same.astype(float).tolist()
+    assert 0 < again["live"].sum() <= 48
+    assert table.loc["sae", "seed_match_live"] == pytest.approx(same[again["live"]].mean())
+    measure(run, "main", "none", baselines=False)
+    assert not (sae / "found_again.parquet").exists(), "it was of a report with another seed"
 
 
 def test_an_archetypal_dictionary_is_saved_as_any_other_and_its_report_says_what_it_is(run, tmp_path):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
-from photo51.sae.quality.stability import found_again
+from photo51.sae.quality.stability import found_again, seed_match_shares
 from photo51.sae.rules import Gate
 from photo51.types import InputError
 
@@ -60,3 +61,9 @@ def test_nothing_to_look_in_is_refused(world: tuple) -> None:
     directions, x = world
     with pytest.raises(InputError, match="another seed"):
         found_again(sae_of(directions), {}, x)
+
+
+def test_shares_are_means_over_live_and_over_named_features() -> None:
+    table = pd.DataFrame({"feature": range(5), "live": [True, True, True, True, False], "match": [1, 0.5, 0, 0, 0.0]})
+    assert seed_match_shares(table, {0, 1}) == {"seed_match_live": 0.375, "seed_match_named": 0.75}
+    assert seed_match_shares(table, set())["seed_match_named"] is None

@@ -32,7 +32,7 @@ from photo51.quicklook.source import Piece
 from photo51.quicklook.windows import SIZE, summarise
 from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
 from photo51.sae.quality.measures import measure
-from photo51.sae.quality.stability import SAME, found_again
+from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
 from photo51.sae.rules import Gate
 from photo51.sae.training.train import Training
 from photo51.types import InputError
@@ -237,12 +237,8 @@ def seed_matches(features: pd.DataFrame, names: pd.DataFrame) -> dict[str, Any]:
     live = features[features["live"]]
     named = features[features["feature"].isin(names.loc[names["named"], "feature"])]
 
-    def mean(table: pd.DataFrame) -> float | None:
-        return float(table["match"].mean()) if len(table) else None
-
     return {
-        "seed_match_live": mean(live),
-        "seed_match_named": mean(named),
+        **seed_match_shares(features, set(named["feature"])),
         "n_live": len(live),
         "n_named": len(named),
         "found_by_any": float((live["match"] > 0).mean()) if len(live) else None,

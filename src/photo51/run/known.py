@@ -43,7 +43,7 @@ class Known(NamedTuple):
         Its rows of the concepts table, highest F1 first.
     enriched
         Its rows of the enrichment table that are discoveries, lowest q first.
-    shape, novelty, causality, manifold
+    shape, novelty, causality, manifold, found_again
         Its rows of those tables; empty where they were not made.
     logo
         Its logo; None where there is none above its null.
@@ -60,6 +60,7 @@ class Known(NamedTuple):
     novelty: Row
     causality: Row
     manifold: Row
+    found_again: Row
     logo: FeatureLogo | None
     profiles: pd.DataFrame
     ledger: pd.DataFrame
@@ -87,6 +88,7 @@ class Known(NamedTuple):
             _first(run.of("novelty", feature)),
             _first(run.of("causality", feature)),
             run.manifold_of(feature),
+            _first(run.of("found_again", feature)),
             _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
             run.of("profiles", feature),
             run.of("ledger", feature),

@@ -122,6 +122,9 @@ LAYOUT: MappingProxyType[str, RunFile] = MappingProxyType(
         "weights": RunFile("sae/{sae}/sae.safetensors", "train-sae", "Weights of the dictionary"),
         "dictionary_card": RunFile("sae/{sae}/sae.json", "train-sae", "Description of the dictionary"),
         "quality": RunFile("sae/{sae}/quality.parquet", "sae-quality", "Quality of the dictionary"),
+        "found_again": RunFile(
+            "sae/{sae}/found_again.parquet", "sae-quality", "Which features another seed finds again"
+        ),
         "fidelity": RunFile("sae/{sae}/fidelity.parquet", "fidelity", "Predictions from reconstructed activations"),
         "losses": RunFile(
             "sae/{sae}/losses.parquet", "fidelity", "Surprisal of each position, with and without the dictionary"

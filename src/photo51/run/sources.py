@@ -48,6 +48,7 @@ SPECS: MappingProxyType[str, TableSpec] = MappingProxyType(
         "top_windows": features.TOP_WINDOWS,
         "retiled": features.RETILED,
         "quality": sae.QUALITY,
+        "found_again": sae.FOUND_AGAIN,
         "enrichment": enrichment.ENRICHMENT,
         "qq": enrichment.QQ,
         "adjusted_rates": enrichment.RATES,

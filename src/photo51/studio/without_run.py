@@ -120,6 +120,6 @@ def feature(bench: Workbench, number: int) -> dict[str, Any]:
 def _known(number: int, names: pd.DataFrame, ledger: pd.DataFrame) -> Known:
     none = pd.DataFrame()
     tables = dict.fromkeys(("concepts", "enriched", "profiles", "matches", "genesets"), none)
-    rows = dict.fromkeys(("shape", "novelty", "causality", "manifold"), NO_ROW)
+    rows = dict.fromkeys(("shape", "novelty", "causality", "manifold", "found_again"), NO_ROW)
     best_first = names.sort_values("rank")
     return Known(feature=number, compared=True, names=best_first, ledger=ledger, logo=None, **rows, **tables)

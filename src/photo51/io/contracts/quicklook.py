@@ -1,5 +1,6 @@
 """Tables of `photo51 read` and of the dictionaries that come with photo51."""
 
+from photo51.io.contracts.sae import FOUND_AGAIN
 from photo51.io.tables import Column, TableSpec
 
 _CHROM = Column("str", "contig")
@@ -10,18 +11,7 @@ SEED_MATCH = TableSpec(
     "seed_match",
     "one feature of a dictionary",
     {
-        "feature": Column("int", "number of the feature"),
-        "live": Column("bool", "active anywhere on held-out bases"),
-        "match": Column(
-            "float",
-            "share of other seeds in which it is found: cosine of directions and correlation of activations both 0.8 or"
-            " more",
-        ),
-        "match_cosine": Column("float", "cosine to the nearest direction, mean over other seeds"),
-        "match_correlation": Column(
-            "float", "correlation of activations with it, mean over other seeds; NaN: never active"
-        ),
-        "partners": Column("str", "seed:feature of each match, joined by commas"),
+        **FOUND_AGAIN.columns,
         "density": Column("float", "share of bases at which it is active"),
         "maximum": Column("float", "largest activation in the run"),
         "q50": Column("float", "median activation where active; NaN: never active"),

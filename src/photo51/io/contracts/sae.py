@@ -34,6 +34,11 @@ QUALITY = TableSpec(
             "share of features that have a mutual nearest direction at cosine > 0.7 in another seed's dictionary",
             required=False,
         ),
+        "seed_match_live": Column(
+            "float",
+            "share of live features that other seeds find again (cosine and correlation 0.8 or more), mean over seeds",
+            required=False,
+        ),
         "decoder": Column(
             "str", "what its decoder rows were made of; empty for baselines and dictionaries of others", required=False
         ),
@@ -64,6 +69,25 @@ STABILITY = TableSpec(
         "correlation": Column(
             "float", "Pearson correlation of the two codes on held-out bases (NaN where one is never active)"
         ),
+    },
+)
+
+FOUND_AGAIN = TableSpec(
+    "found_again",
+    "one feature, and whether dictionaries of other seeds have it",
+    {
+        "feature": Column("int", "number of the feature"),
+        "live": Column("bool", "active anywhere on the held-out bases"),
+        "match": Column(
+            "float",
+            "share of other seeds in which it is found: cosine of directions and correlation of activations both 0.8 or"
+            " more",
+        ),
+        "match_cosine": Column("float", "cosine to the nearest direction, mean over other seeds"),
+        "match_correlation": Column(
+            "float", "correlation of activations with it, mean over other seeds; NaN: never active"
+        ),
+        "partners": Column("str", "seed:feature of each match, joined by commas"),
     },
 )
 

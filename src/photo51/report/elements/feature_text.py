@@ -10,7 +10,7 @@ import pandas as pd
 from photo51 import words
 from photo51.report.elements import sentences
 from photo51.run.feature import FeatureFacts
-from photo51.run.known import ALPHA, Known
+from photo51.run.known import ALPHA, Known, Row
 from photo51.run.places import Window
 
 SHAPES = {
@@ -99,7 +99,7 @@ def facts(d: FeatureFacts) -> list[tuple[str, str, str]]:
 
 def _table_facts(tables: Known) -> list[tuple[str, str, str]]:
     """Numbers that come from the tables: name, value, what it means."""
-    numbers = []
+    numbers = [_found_again(tables.found_again)] if tables.found_again else []
     if tables.novelty:
         numbers += [
             (
@@ -122,6 +122,19 @@ def _table_facts(tables: Known) -> list[tuple[str, str, str]]:
             )
         )
     return numbers
+
+
+def _found_again(row: Row) -> tuple[str, str, str]:
+    """Whether other seeds find it, and how near its nearest feature there is."""
+    match = float(row["match"])
+    value = "yes" if match == 1 else f"in {words.percent(match)} of seeds" if match else "no"
+    r = f"activations r {words.fixed(row['match_correlation'])}" if row["live"] else "never active"
+    return (
+        "Found again",
+        value,
+        f"by another training seed: nearest direction cosine {words.fixed(row['match_cosine'])}, {r}; both must reach"
+        " 0.8",
+    )
 
 
 def cause(facts: Known) -> str:

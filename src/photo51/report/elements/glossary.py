@@ -44,6 +44,11 @@ TERMS = MappingProxyType(
             "Dead feature",
             "A feature that was active nowhere in this run, so that nothing can be said about it.",
         ),
+        "found_again": GlossaryTerm(
+            "Found again",
+            "A dictionary of another training seed has a feature of nearly the same direction (cosine of 0.8 or more)"
+            " that is active at the same bases (correlation of 0.8 or more).",
+        ),
         "name_rule": GlossaryTerm(
             "Criteria of a name",
             "On held-out blocks domain F1, MCC and both q-values meet the configured limits, and F1 exceeds that of"

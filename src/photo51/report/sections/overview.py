@@ -24,6 +24,7 @@ QUALITY = (
     ("recovered", "[[ce_recovered]]", "of the model's predictive power"),
     ("l0", "[[l0]]", ""),
     ("dead", "share of [[dead|dead features]]", "of the dictionary"),
+    ("seed_match_live", "[[found_again|Found again]] by another training seed", "of its live features"),
 )
 
 

@@ -16,11 +16,16 @@ from photo51 import theme
 from photo51.codes import CodesStore
 from photo51.config.sae import QualityParams
 from photo51.io import Provenance, atomic, write_table
-from photo51.io.contracts.sae import DENSITY, QUALITY, STABILITY
+from photo51.io.contracts.sae import DENSITY, FOUND_AGAIN, QUALITY, STABILITY
 from photo51.sae.dictionary import Dictionary
 from photo51.sae.quality.baselines import PCA, Neurons, RandomDictionary
 from photo51.sae.quality.measures import Encode, HeldOutRows, density_table, measure, quality_picture, row
-from photo51.sae.quality.stability import compare_dictionaries, stability_score
+from photo51.sae.quality.stability import (
+    compare_dictionaries,
+    found_again,
+    seed_match_shares,
+    stability_score,
+)
 from photo51.sae.training.train import ActivationSource
 from photo51.types import InputError, Strand
 
@@ -38,11 +43,14 @@ class Report(NamedTuple):
         Contract `DENSITY`, of the dictionary.
     stability
         Contract `STABILITY`, of the dictionary against every other seed.
+    found_again
+        Contract `FOUND_AGAIN`, each feature of the dictionary; empty without other seeds.
     """
 
     quality: pd.DataFrame
     density: pd.DataFrame
     stability: pd.DataFrame
+    found_again: pd.DataFrame
 
 
 def quality_report(
@@ -79,17 +87,18 @@ def quality_report(
     for source in (learnt, held_out):
         sae.origin.require(source.origin, f"dictionary {sae.hash}: activations")
     quality = measure(sae, held_out, encode=encode)
-    stability = _stability(sae, others or {}, held_out, params.stability_rows)
+    stability, again = _stability(sae, others or {}, held_out, params.stability_rows)
     more = {}
     if len(stability):
         scores = [stability_score(part) for _, part in stability.groupby("other", sort=False)]
-        more = {"stability": float(np.mean(scores))}
+        live = seed_match_shares(again, ())["seed_match_live"]
+        more = {"stability": float(np.mean(scores)), "seed_match_live": np.nan if live is None else live}
     rows = [row("sae", params.split, quality, decoder=decoder_of(sae), **more)]
     if params.baselines:
         for name, baseline in free_baselines(sae, learnt, max(1, round(quality.l0))).items():
             rows.append(row(name, params.split, measure(baseline, held_out), decoder=""))
     table = QUALITY.check(pd.concat(rows, ignore_index=True))
-    return Report(table, density_table(quality), stability)
+    return Report(table, density_table(quality), stability, again)
 
 
 def decoder_of(sae: Dictionary) -> str:
@@ -115,16 +124,19 @@ def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[st
     }
 
 
-def _stability(sae: Dictionary, others: Mapping[str, Dictionary], held_out: HeldOutRows, n: int) -> pd.DataFrame:
+def _stability(
+    sae: Dictionary, others: Mapping[str, Dictionary], held_out: HeldOutRows, n: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Every pair of nearest features, and each feature over all other seeds, on about `n` held-out rows."""
     if not others:
-        return STABILITY.empty()
+        return STABILITY.empty(), FOUND_AGAIN.empty()
     chunks = []
     for _, _, x in held_out.chunks(max(1, n // 8)):
         chunks.append(x)
     keep = np.linspace(0, len(chunks) - 1, min(8, len(chunks))).round().astype(int)
     x = np.concatenate([chunks[i] for i in keep])
     tables = [compare_dictionaries(sae, other, x).assign(other=name) for name, other in others.items()]
-    return STABILITY.check(pd.concat(tables, ignore_index=True))
+    return STABILITY.check(pd.concat(tables, ignore_index=True)), FOUND_AGAIN.check(found_again(sae, others, x))
 
 
 def stored_codes(store: CodesStore, sae: Dictionary) -> Encode:
@@ -164,11 +176,17 @@ def with_others(table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
 
 def write_quality(report: Report, out: Path, lineage: Provenance, training: pd.DataFrame | None = None) -> None:
-    """Write OUT, and beside it `density.parquet`, `stability.parquet` (with other seeds) and `quality.svg`."""
+    """Write OUT, and beside it `density.parquet` and `quality.svg`, with other seeds `stability.parquet` and
+    `found_again.parquet`, which are removed where an earlier report with other seeds left them.
+    """
+    for table, spec in ((report.stability, STABILITY), (report.found_again, FOUND_AGAIN)):
+        path = out.with_name(f"{spec.name}.parquet")
+        if len(table):
+            write_table(table, path, spec, lineage)
+        else:
+            path.unlink(missing_ok=True)
     write_table(report.quality, out, QUALITY, lineage)
     write_table(report.density, out.with_name("density.parquet"), DENSITY, lineage)
-    if len(report.stability):
-        write_table(report.stability, out.with_name("stability.parquet"), STABILITY, lineage)
     draw_quality(quality_picture(report.quality, report.density, training), out.with_name("quality.svg"))
 
 

@@ -6,7 +6,7 @@ agree while codes do not, so that codes on held-out bases are correlated too.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -153,3 +153,17 @@ def found_again(
             ],
         }
     )
+
+
+def seed_match_shares(table: pd.DataFrame, named: Collection[int]) -> dict[str, float | None]:
+    """Mean share of other seeds that find a live feature, and a named one; None where there are none.
+
+    Parameters
+    ----------
+    table
+        What `found_again` gives.
+    named
+        Numbers of the named features.
+    """
+    groups = {"seed_match_live": table["live"], "seed_match_named": table["feature"].isin(named)}
+    return {name: float(table.loc[rows, "match"].mean()) if rows.any() else None for name, rows in groups.items()}
