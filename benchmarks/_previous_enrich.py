@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 import numba
@@ -16,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
+from photo51.enrichment.annotations import composition, design
 from photo51.enrichment.annotations.design import Family
 from photo51.enrichment.association import pairs
 from photo51.enrichment.association.tracks import column_track
@@ -30,6 +32,9 @@ from photo51.stats.rotation import rotation_test
 def previous() -> Iterator[None]:
     """The code before, in the place of today's."""
     swaps: list[tuple[Any, str, Any]] = [
+        (composition, "content", _content),
+        (composition, "gc_classes", _gc_classes),
+        (design, "fixed_point", _fixed_point),
         (additive, "_project", _project),
         (shifted, "_sums", _sums),
         (shifted, "_studentised", _studentised),
@@ -48,6 +53,38 @@ def previous() -> Iterator[None]:
     finally:
         for (holder, name, _), function in zip(swaps, today, strict=True):
             setattr(holder, name, function)
+
+
+def _content(bases: NDArray[np.integer], bounds: NDArray[np.integer], before: int, behind: int) -> composition.Content:
+    n = len(bases)
+    counts = np.empty((2, 4, n))
+    for a, b in pairwise(np.asarray(bounds).tolist()):
+        interval, places = np.asarray(bases[a:b]), np.arange(b - a)
+        for base in range(4):
+            total = np.concatenate([[0], np.cumsum(interval == base)])
+            for strand, (left, right) in enumerate(((before, behind), (behind, before))):
+                low, high = np.maximum(places - left, 0), np.minimum(places + right + 1, b - a)
+                counts[strand, base if strand == 0 else 3 - base, a:b] = total[high] - total[low]
+    adenine, cytosine, guanine, thymine = counts.transpose(1, 0, 2).reshape(4, -1)
+    strong, weak = guanine + cytosine, adenine + thymine
+    has_gc = strong + weak > 0
+    with np.errstate(invalid="ignore"):
+        gc = strong / (strong + weak)
+        skews = [(guanine - cytosine) / np.maximum(strong, 1), (adenine - thymine) / np.maximum(weak, 1)]
+    return composition.Content(gc, *(np.where(has_gc, skew, np.nan) for skew in skews))
+
+
+def _gc_classes(gc: NDArray[np.float64], n: int = composition.GC_CLASSES) -> NDArray[np.uint16]:
+    finite = ~np.isnan(gc)
+    out = np.full(len(gc), n, dtype=np.uint16)
+    if finite.any():
+        edges = np.quantile(gc[finite], np.arange(1, n) / n)
+        out[finite] = np.searchsorted(edges, gc[finite], side="right")
+    return out
+
+
+def _fixed_point(residuals: NDArray[np.floating]) -> NDArray[np.int16]:
+    return np.clip(np.rint(residuals * 16_384), -32_768, 32_767).astype(np.int16)
 
 
 def _exact(self: Any, family: Family, threads: int) -> None:

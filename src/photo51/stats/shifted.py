@@ -110,7 +110,15 @@ def fixed_point(residuals: NDArray[np.floating]) -> NDArray[np.int16]:
     """Residuals of masks in steps of 1/16,384, half as wide as float32: shifts are bound by memory, and t has no
     unit.
     """
-    return np.clip(np.rint(residuals * _STEPS), -32_768, 32_767).astype(np.int16)
+    out = np.empty(residuals.shape, dtype=np.int16)
+    _steps(np.ascontiguousarray(residuals).reshape(-1), out.reshape(-1))
+    return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _steps(values, out):
+    for i in range(len(values)):
+        out[i] = min(max(np.rint(values[i] * _STEPS), -32_768), 32_767)  # by a power of two: exact at any precision
 
 
 def shifted_test(

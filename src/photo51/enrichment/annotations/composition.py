@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
+import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -93,12 +94,26 @@ def local_gc(bases: NDArray[np.integer], bounds: NDArray[np.integer], window: in
 
 def gc_classes(gc: NDArray[np.float64], n: int = GC_CLASSES) -> NDArray[np.uint16]:
     """Quantile class of each base's GC, 0..n-1, and n where it is not known."""
-    finite = ~np.isnan(gc)
     out = np.full(len(gc), n, dtype=np.uint16)
-    if finite.any():
-        edges = np.quantile(gc[finite], np.arange(1, n) / n)
-        out[finite] = np.searchsorted(edges, gc[finite], side="right")
+    finite = gc[~np.isnan(gc)]
+    if len(finite):
+        _classify(gc, np.quantile(finite, np.arange(1, n) / n), out)
     return out
+
+
+@numba.njit(cache=True, nogil=True)
+def _classify(values, edges, out):
+    """Number of edges at or below each value; what is no number keeps its class."""
+    for i in range(len(values)):
+        if not np.isnan(values[i]):
+            low, high = 0, len(edges)
+            while low < high:
+                middle = (low + high) // 2
+                if edges[middle] <= values[i]:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[i] = low
 
 
 class Content(NamedTuple):
@@ -127,22 +142,37 @@ def content(bases: NDArray[np.integer], bounds: NDArray[np.integer], before: int
     bounds
         Row bounds of contiguous stretches, which windows do not leave.
     """
+    out = np.empty((3, 2 * len(bases)))
+    _content(np.asarray(bases, dtype=np.uint8), np.asarray(bounds, dtype=np.int64), before, behind, out)
+    return Content(*out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _content(bases, bounds, before, behind, out):
     n = len(bases)
-    counts = np.empty((2, 4, n))
-    for a, b in pairwise(np.asarray(bounds).tolist()):
-        stretch, places = np.asarray(bases[a:b]), np.arange(b - a)
-        for base in range(4):
-            total = np.concatenate([[0], np.cumsum(stretch == base)])
-            for strand, (left, right) in enumerate(((before, behind), (behind, before))):
-                low, high = np.maximum(places - left, 0), np.minimum(places + right + 1, b - a)
-                counts[strand, base if strand == 0 else 3 - base, a:b] = total[high] - total[low]
-    adenine, cytosine, guanine, thymine = counts.transpose(1, 0, 2).reshape(4, -1)
-    strong, weak = guanine + cytosine, adenine + thymine
-    has_gc = strong + weak > 0
-    with np.errstate(invalid="ignore"):
-        gc = strong / (strong + weak)
-        skews = [(guanine - cytosine) / np.maximum(strong, 1), (adenine - thymine) / np.maximum(weak, 1)]
-    return Content(gc, *(np.where(has_gc, skew, np.nan) for skew in skews))
+    for s in range(len(bounds) - 1):
+        a, length = bounds[s], bounds[s + 1] - bounds[s]
+        total = np.zeros((length + 1, 4), dtype=np.int64)  # of each base among the first i of the stretch
+        for i in range(length):
+            total[i + 1] = total[i]
+            if bases[a + i] < 4:
+                total[i + 1, bases[a + i]] += 1
+        for strand in range(2):
+            left, right = (before, behind) if strand == 0 else (behind, before)
+            for i in range(length):
+                low, high = max(i - left, 0), min(i + right + 1, length)
+                # on the reverse strand base c is read as its complement, 3 - c
+                first, last = (0, 3) if strand == 0 else (3, 0)
+                adenine, thymine = total[high, first] - total[low, first], total[high, last] - total[low, last]
+                first, last = (1, 2) if strand == 0 else (2, 1)
+                cytosine, guanine = total[high, first] - total[low, first], total[high, last] - total[low, last]
+                strong, weak, row = guanine + cytosine, adenine + thymine, strand * n + a + i
+                if strong + weak > 0:
+                    out[0, row] = strong / (strong + weak)
+                    out[1, row] = (guanine - cytosine) / max(strong, 1)
+                    out[2, row] = (adenine - thymine) / max(weak, 1)
+                else:
+                    out[:, row] = np.nan
 
 
 def window_terms(
