@@ -1,5 +1,6 @@
 # make demo    set up, run the workflow on the embedded genomes, print where the report is
 # make test    set up, run the tests                     make check    lint, types, import order, schema
+# make docs    docs/reference.md from the docstrings
 # make bench   every benchmark (or NAME=…), figures in results/bench
 # make test-slurm   a real one-node Slurm (root, Debian)
 # Options: CORES=n  PROFILE=local|slurm|…  CONFIG=config/config.yaml  TORCH=cpu|cuda|keep  PYTHON=python3.12
@@ -12,7 +13,7 @@ export VENV
 BIN := $(abspath $(VENV))/bin
 RUN := PATH="$(BIN):$$PATH"
 
-.PHONY: setup demo run test check format bench test-slurm clean
+.PHONY: setup demo run test check format docs bench test-slurm clean
 setup:
 	@sh workflow/setup.sh
 
@@ -37,6 +38,9 @@ format: setup
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 	$(RUN) snakefmt workflow
+
+docs: setup
+	$(RUN) python docs/make_reference.py
 
 bench: setup
 	$(RUN) python -m benchmarks $(NAME)

@@ -36,7 +36,7 @@ from benchmarks._null_worlds import (
 from benchmarks._null_worlds import features as columns_of
 from benchmarks.planted.features import PlantedGenome, null_feature, planted_feature, planted_genome
 from photo51.codes import CodesStore
-from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, NoveltyParams
+from photo51.config.enrichment import ConceptParams, EnrichParams, NoveltyParams, ReplicationParams
 from photo51.enrichment.annotations.inputs import open_codes
 from photo51.enrichment.association.gather import adjusted_rates, calibration, with_families
 from photo51.enrichment.association.stage import Enrichment
@@ -53,7 +53,7 @@ from photo51.enrichment.concepts.verdicts import (
 )
 from photo51.enrichment.novelty.ranking import PASSED
 from photo51.enrichment.novelty.stage import NoveltyEvidence, novelty
-from photo51.enrichment.replication.ledger import ledger
+from photo51.enrichment.replication.checks import replication_checks
 from photo51.stats.binomial import clopper_pearson
 
 log = logging.getLogger(__name__)
@@ -127,7 +127,7 @@ def arbitrary_names(w: World) -> dict[str, bool | None]:
             "f1_always": 0.0,
         }
     )
-    checks = ledger(store, w.inputs, names, {"seed": w.seed}, LedgerParams(min_intervals=3))
+    checks = replication_checks(store, w.inputs, names, {"seed": w.seed}, ReplicationParams(min_intervals=3))
     checked = checks[checks["reason"] == "checked"]
     return {
         f"replicated_{check}_any_name": replicated(rows).holds for check, rows in checked.groupby("check", sort=True)
@@ -153,7 +153,7 @@ def claims(w: World) -> dict[str, bool | None]:
         dtype=bool,
     )
     store = open_codes(w.main, w.inputs)
-    checks = ledger(store, w.inputs, concepts, {"seed": w.seed}, LedgerParams(min_intervals=3))
+    checks = replication_checks(store, w.inputs, concepts, {"seed": w.seed}, ReplicationParams(min_intervals=3))
     checked = checks[checks["reason"] == "checked"]
     tables = novelty(store, w.inputs, NoveltyEvidence(found, concepts, [w.seed], w.random), NOVELTY)
     return {

@@ -17,7 +17,7 @@ from photo51.shipped import shipped_folder
 
 BEFORE = (
     "prepare", "activations", "selftest", "train_sae", "pretrained_sae", "fidelity", "sae_quality", "encode",
-    "encode_model", "gather_codes", "features", "retile", "ablation", "phylogeny", "variants",
+    "encode_model", "gather_codes", "features", "window_offsets", "ablation", "phylogeny", "variants",
 )  # fmt: skip
 """Rules that no annotation decides."""
 _TEMPORARY = ("encode", "enrich")

@@ -62,9 +62,13 @@ FORBIDDEN = frozenset(
         "dealt",
         "stretch",
         "stretches",
+        "anew",
+        "beside",
+        "clumping",
+        "oracle",
+        "oracles",
     ]
 )
-FORBIDDEN |= {"anew", "beside", "clumping"}
 
 
 def measure(*, quick: bool) -> dict[str, float | int | None]:

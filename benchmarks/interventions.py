@@ -1,7 +1,7 @@
 """Interventions: does attribution add up and agree with ablation, do features steer, does paint stay where it was put.
 
 Everything runs on the shipped model and the demo's dictionary (`_shipped`). Features to steer are proposed by a screen on
-half of the reference and by a short trial of writing there, with the one oracle each should move and the doses to give it,
+half of the reference and by a short trial of writing there, with the one scorer each should move and the doses to give it,
 and then tried with sequence written after prompts of the other half; the log has a line for each, those that failed too. The painted features are those that steer. Reading is the human mitochondrial genome and, where the demo was run, its others.
 """
 
@@ -41,7 +41,7 @@ from photo51.interventions.writing.generate import Stream, generate
 from photo51.interventions.writing.painting import overlap, paint, read_track
 from photo51.interventions.writing.rule_set import compile_rules
 from photo51.interventions.writing.rules import offline_holds, write_with_rules
-from photo51.interventions.writing.scorers import codon_table, oracles
+from photo51.interventions.writing.scorers import codon_table, sequence_scorers
 from photo51.types import Interval
 
 log = logging.getLogger(__name__)
@@ -144,15 +144,15 @@ def cached_edit(instrument: Instrument, windows: NDArray[np.uint8]) -> float:
 
 
 def steering(instrument: Instrument, genomes: Genomes, *, quick: bool) -> Figures:
-    """Features that steer the oracle they were proposed for, and how much of their paint stays inside."""
+    """Features that steer the scorer they were proposed for, and how much of their paint stays inside."""
     genes = coding_sequences(genomes)
     codons = codon_table(genes) if genes else None
-    judges = oracles(codons=codons)
+    judges = sequence_scorers(codons=codons)
     tried = tries(instrument, genomes, codons).head(3 if quick else 10)
     prompts = reference_windows(genomes, 8, 64, 3, "reporting")
     reference = reference_windows(genomes, 8, 512, 4, "reporting")
     steered: list[int] = []
-    for feature, oracle, dose in tried[["feature", "oracle", "dose"]].itertuples(index=False):
+    for feature, scorer, dose in tried[["feature", "scorer", "dose"]].itertuples(index=False):
         found = steer(
             instrument,
             Bundle.single(int(feature)),
@@ -160,10 +160,10 @@ def steering(instrument: Instrument, genomes: Genomes, *, quick: bool) -> Figure
             reference=reference,
             judges=judges,
             params=STEER.model_copy(update={"doses": tuple(share * float(dose) for share in SHARES)}),
-            declared=[str(oracle)],
+            declared=[str(scorer)],
         )
-        verdict = found.verdicts.set_index("oracle").loc[str(oracle)]
-        log.info(report(int(feature), str(oracle), verdict))
+        verdict = found.verdicts.set_index("scorer").loc[str(scorer)]
+        log.info(report(int(feature), str(scorer), verdict))
         if verdict["steers"]:
             steered.append(int(feature))
     painted = [painted_mass(instrument, f, prompts[0]) for f in steered[: 1 if quick else 5]]
@@ -176,23 +176,23 @@ def steering(instrument: Instrument, genomes: Genomes, *, quick: bool) -> Figure
 
 
 def tries(instrument: Instrument, genomes: Genomes, codons: dict[str, float] | None) -> pd.DataFrame:
-    """Features, the oracle each is proposed for, and the dose that should meet the budget; from the choosing half alone."""
+    """Features, the scorer each is proposed for, and the dose that should meet the budget; from the choosing half alone."""
     params = ScreenParams()
     length = params.context + params.scored
     alive = np.flatnonzero(instrument.units.density > params.least_density).tolist()
     windows = reference_windows(genomes, params.windows, length, params.seed, "choosing")
     foreseen = screen(instrument, alive, windows, params, codons=codons)
     prompts = reference_windows(genomes, 8, 64, 2, "choosing")
-    judges = [o for o in oracles(codons=codons) if o.name != "trna"]
+    judges = [o for o in sequence_scorers(codons=codons) if o.name != "trna"]
     candidates = proposals(foreseen, each=8, max_proposals=48)
     return proposals(trial(instrument, candidates, prompts, judges, TrialParams()), each=2)
 
 
-def report(feature: int, oracle: str, verdict: pd.Series) -> str:
+def report(feature: int, scorer: str, verdict: pd.Series) -> str:
     """One try in a line."""
     said = "steers" if verdict["steers"] else "does not steer"
     return (
-        f"feature {feature} {said} {oracle}: {verdict['effect']:+.4g} at {verdict['best_dose']:.3g} units, "
+        f"feature {feature} {said} {scorer}: {verdict['effect']:+.4g} at {verdict['best_dose']:.3g} units, "
         f"99 % of random directions within {verdict['null_q99']:.4g}, p = {verdict['p']:.3g}, "
         f"likelihood {100 * verdict['nll_rise']:+.1f} %, {'monotone' if verdict['monotone'] else 'not monotone'}"
     )

@@ -213,8 +213,8 @@ def _demo(run: Path) -> Figures:
         "frameshift_rotation_degrees",
     )
     figures: Figures = dict.fromkeys(names)
-    if (run / "battery.parquet").is_file():
-        table = pd.read_parquet(run / "battery.parquet").set_index("control")
+    if (run / "positive_controls.parquet").is_file():
+        table = pd.read_parquet(run / "positive_controls.parquet").set_index("control")
         figures |= {f"control_{name}": _number(v) for name, v in table["score"].items()}
         frame = table.loc["codon_phase"]
         figures |= {

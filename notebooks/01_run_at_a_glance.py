@@ -12,7 +12,7 @@
 
 # %% [markdown]
 # # What did this run find?
-# The genomes, the model and its dictionary; every claim beside its null; and whether the tests of this run are honest.
+# The genomes, the model and its dictionary; every claim with its null; and whether the tests of this run are honest.
 #
 # To look at another run, change `results` below and run all cells again.
 
@@ -57,7 +57,7 @@ honest = calibration.section(run)
 show.section(honest)
 
 # %% [markdown]
-# ## Every claim beside its null
+# ## Every claim with its null
 
 # %%
 show.section(headline.section([on_what, named, honest]))

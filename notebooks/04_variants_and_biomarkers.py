@@ -13,7 +13,7 @@
 # %% [markdown]
 # # Do features tell disease from health, after controlling for confounders?
 # Variants are compared within gene, consequence and codon position; prediction holds out whole genes; cohorts account for
-# relatedness. Every score stands beside what a confounder alone achieves.
+# relatedness. Every score is compared with what a confounder alone achieves.
 
 # %% tags=["parameters"]
 results = "results/demo"  # folder of the run

@@ -13,7 +13,7 @@
 # %% [markdown]
 # # What does the model write, what does it recite, and what would a corpus teach it?
 # Rates of words are exact expectations, not counts; recitation is judged against sequences the model never met; a corpus
-# against a reference. Each number stands beside a baseline that needs no model.
+# against a reference. Each number is compared with a baseline that needs no model.
 
 # %% tags=["parameters"]
 results = "results/demo"  # folder of the run
@@ -38,7 +38,7 @@ found = learnt.section(run)
 show.section(found)
 
 # %% [markdown]
-# ## Its claims beside what would be there by chance
+# ## Its claims, and what would be there by chance
 
 # %%
 show.claims(found)

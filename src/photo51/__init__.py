@@ -50,6 +50,10 @@ def open(folder: Path | str, sae: str = "") -> Results:  # noqa: A001
     sae
         Dictionary to show, where the run has several and none is called `main`.
 
+    Returns
+    -------
+    The run: `features`, `tables`, `findings`, `manifolds`, `codes`, `genomes`; nothing is read before it is asked for.
+
     Raises
     ------
     InputError

@@ -12,7 +12,7 @@ STRANDS: tuple[Strand, Strand] = ("+", "-")
 
 @dataclass(frozen=True, order=True)
 class Interval:
-    """A stretch of one contig.
+    """A segment of one contig.
 
     Attributes
     ----------

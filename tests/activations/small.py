@@ -7,7 +7,7 @@ import torch
 from photo51.genome.alphabet import encode, reverse_complement
 from photo51.genome.axis.blocks import cut_blocks
 from photo51.genome.axis.genomes import window_sequence
-from photo51.genome.axis.reading import reading, scored_stretches
+from photo51.genome.axis.reading import reading, scored_segments
 from photo51.genome.axis.windows import windows
 from photo51.genome.axis.workspace import Workspace
 from photo51.model.families.adapters import ModelReading, ModelSpec
@@ -22,7 +22,7 @@ class InMemory:
     def __init__(self, text, *, circular=False, core=12, warmup=8, shard=20, context=0):
         self.ids, self.circular = encode(text), circular
         where = reading(self.ids, circular=circular, n_run=3)
-        scored = scored_stretches(self.ids, np.array([(0, len(text))]), where, context)
+        scored = scored_segments(self.ids, np.array([(0, len(text))]), where, context)
         rows = [
             ("g", "c", int(s), int(e), i, "train")
             for i, block in enumerate(cut_blocks(scored, 1_000))

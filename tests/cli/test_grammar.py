@@ -125,3 +125,15 @@ def test_help_needs_neither_torch_nor_tables():
     code = f"import sys, photo51.cli as c; c.app(['--help'], standalone_mode=False); print({heavy} or 'light')"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip().endswith("light")
+
+
+def test_an_optional_input_under_its_former_name_is_not_left_out_in_silence(tmp_path):
+    (tmp_path / "concepts.parquet").touch()
+    (tmp_path / "ledger.parquet").touch()
+    for name in STAGES["names"].reads:
+        out = run_file(name).path(tmp_path, sae="main")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.touch()
+    said = refusal("names", tmp_path)
+    assert "ledger.parquet is of an older photo51: `photo51 replication" in said
+    assert "--with" in said

@@ -32,6 +32,37 @@ def test_the_seed_reaches_every_stage_that_states_none():
     assert config.steering["b"].steer.sampling.seed == 7
 
 
+OLD = {
+    "seed": 7,
+    "ledger": {"min_intervals": 3},
+    "retile": {"windows": 6},
+    "geometry": {"battery": {"rotations": 199}},
+    "steering": {"b": {"target": "f1", "prompt": "ACGT", "oracle": ["gc"]}},
+}
+
+
+def test_keys_of_an_older_version_are_taken_for_todays_with_the_seed_of_the_run_and_named(caplog):
+    config = validated(Config, OLD, "test")
+    assert (config.replication.min_intervals, config.window_offsets.windows, config.window_offsets.seed) == (3, 6, 7)
+    assert config.geometry.positive_controls.rotations == 199
+    assert config.steering["b"].scorer == ("gc",)
+    said = {r.getMessage() for r in caplog.records}
+    pairs = (
+        ("ledger", "replication"),
+        ("retile", "window_offsets"),
+        ("battery", "positive_controls"),
+        ("oracle", "scorer"),
+    )
+    assert said == {f"configuration: {old} is called {new} now" for old, new in pairs}
+    assert validated(Config, config.model_dump(mode="json"), "again") == config
+
+
+@pytest.mark.parametrize(("old", "new"), [("ledger", "replication"), ("retile", "window_offsets")])
+def test_a_key_under_both_names_is_refused(old, new):
+    with pytest.raises(InputError, match=f"{old} is called {new} now: need one of them, got both"):
+        validated(Config, {old: {}, new: {}}, "test")
+
+
 def test_schema_and_reference_are_those_of_the_models():
     assert json.loads((ROOT / "config" / "schema.json").read_text()) == Config.model_json_schema()
     assert (ROOT / "config" / "README.md").read_text() == reference(Config)

@@ -11,8 +11,8 @@ from photo51.enrichment.annotations.classes import (
 from photo51.genome.axis.workspace import Workspace
 
 
-def _workspace(stretches):
-    rows = [{"genome": "g", "chrom": c, "start": s, "end": e, "block": b, "split": "test"} for c, s, e, b in stretches]
+def _workspace(segments):
+    rows = [{"genome": "g", "chrom": c, "start": s, "end": e, "block": b, "split": "test"} for c, s, e, b in segments]
     return Workspace(pd.DataFrame(rows))
 
 

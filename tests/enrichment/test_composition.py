@@ -27,7 +27,7 @@ def test_kmers_end_at_the_base_in_reading_direction_on_both_strands():
     assert codes[1].tolist() == [11, 6, 1, 0, 16]
 
 
-def test_kmers_stop_at_unknown_bases_and_stretch_ends():
+def test_kmers_stop_at_unknown_bases_and_segment_ends():
     codes = kmer_codes(_bases("ANCAA"), np.array([0, 3, 5]), k=2).reshape(2, -1)
     assert codes[0].tolist() == [16, 16, 16, 16, 0]
     assert codes[1].tolist() == [16, 16, 16, 15, 16]

@@ -94,7 +94,7 @@ def test_names_need_the_null_and_composition(evaluation, readout, concepts):
 
 
 def test_kmers_are_a_readout_like_any_other(evaluation, concepts, planted):
-    kmers = kmer_readout(planted.bases, evaluation.stretches)
+    kmers = kmer_readout(planted.bases, evaluation.segments)
     table = gather_concepts([concepts, evaluate(evaluation, kmers)])
     assert table.groupby(["readout", "annotation", "strand"])["best"].sum().eq(1).all()
     summary = summarise_concepts(evaluation, table)

@@ -22,8 +22,8 @@ def test_a_feature_of_one_sequence_is_explained_by_the_sequence():
 
     def explained(of):
         none = np.zeros((0, 3), dtype=np.int64)
-        stretches = np.array([0, first, n])
-        made = Explanation(bases, stretches, [], none, of, fold, NoveltyParams(max_positives=1000))
+        segments = np.array([0, first, n])
+        made = Explanation(bases, segments, [], none, of, fold, NoveltyParams(max_positives=1000))
         return made.explained(active, np.random.default_rng(1))
 
     # by hand: a fifth of the bases asked about fire, 0.72 bits each; of four contrasts to a firing base one lies in the

@@ -75,7 +75,7 @@ def test_sequences_read_each_strand_its_own_way():
         4,
         1,
         2,
-    ]  # - at row 3 reads C; what it read before lies in another stretch; then G
+    ]  # - at row 3 reads C; what it read before lies in another segment; then G
 
 
 def test_copies_count_once():
@@ -109,7 +109,7 @@ def _runs(*spans):
 )
 def test_shapes(rows, name):
     genes = np.array([[1000, 2000, 0], [3000, 4000, 0]])
-    assert shape_of(rows, 6000, genes, stretches=np.array([0, 6000])).shape == name
+    assert shape_of(rows, 6000, genes, segments=np.array([0, 6000])).shape == name
 
 
 def test_shape_numbers_by_hand():
@@ -127,8 +127,8 @@ def test_shape_numbers_by_hand():
 def gallery():
     genome = planted_genome(131_072, np.random.default_rng(3))
     genes = genome.genes.copy()
-    stretches = np.array([0, 131_072])
-    return genome, Gallery(genome.bases, stretches, genes, MotifParams(windows=80, null_logos=20))
+    segments = np.array([0, 131_072])
+    return genome, Gallery(genome.bases, segments, genes, MotifParams(windows=80, null_logos=20))
 
 
 def _readout(n, *columns):
@@ -161,7 +161,7 @@ def test_a_profile_peaks_where_the_feature_lies(gallery):
     intervals = np.array([[500 * i + 200, 500 * i + 300, i % 2] for i in range(100)])
     rows = np.where(intervals[:, 2] == 0, intervals[:, 0] - 12, n + intervals[:, 1] - 1 + 12)
     c = AnnotationClass("site", np.zeros(2 * n, bool), intervals)
-    table = profiles(_readout(n, np.sort(rows)), {0: [(c, "sense")]}, drawn.stretches, 50)
+    table = profiles(_readout(n, np.sort(rows)), {0: [(c, "sense")]}, drawn.segments, 50)
     start = table[table["boundary"] == "start"]
     assert start.loc[start["activation"].idxmax(), "offset"] == -12
     assert (start["n"] == 100).all()

@@ -62,7 +62,7 @@ def test_grade_follows_the_replication_checks_that_could_be_made():
         "survives": True,
         "reason": "checked",
     }
-    ledger = pd.DataFrame(
+    replication = pd.DataFrame(
         [
             {**check, "feature": 1},
             {**check, "feature": 1, "survives": False, "reason": "no such genome"},
@@ -70,7 +70,7 @@ def test_grade_follows_the_replication_checks_that_could_be_made():
             {**check, "feature": 2, "survives": False},
         ]
     )
-    names = _names(_concepts({}, {"feature": 2}, {"feature": 3}), ledger=ledger)
+    names = _names(_concepts({}, {"feature": 2}, {"feature": 3}), replication=replication)
     assert names["grade"].tolist() == ["strong", "moderate", "moderate"]
     assert names[["n_checks", "n_survived"]].values.tolist() == [[1, 1], [2, 1], [0, 0]]
     assert names["named"].all()

@@ -9,7 +9,7 @@ from photo51.enrichment.annotations.classes import annotation_classes
 from photo51.enrichment.annotations.design import Design
 from photo51.enrichment.association.gather import _error_of_share, calibration, qq_points, with_families
 from photo51.enrichment.association.pairs import pair_table
-from photo51.enrichment.association.stage import turned_pairs
+from photo51.enrichment.association.stage import rotated_pairs
 from photo51.enrichment.association.tracks import column_track, levelled, rotated, run_counts, take_rows
 from photo51.stats.correlation import Mask
 from photo51.stats.multiple import hierarchical
@@ -164,7 +164,7 @@ def test_features_of_one_block_are_calibrated_where_units_are_longer_than_blocks
         dense[(starts[:, None] + np.arange(4)).ravel() + n * rng.integers(2), j] = 1
     features, ids = sp.csc_array(dense), np.arange(n_features)
     own = np.isin(np.arange(n_features * len(design.readings)) % len(design.readings), longest.readings)
-    by_units = turned_pairs(design, features, ids, 7)
+    by_units = rotated_pairs(design, features, ids, 7)
     p = by_units.loc[np.flatnonzero(own), "p_rot"].dropna()
     shifts = random_shifts(bounds, rng, n_features)
     p_by_blocks = pair_table(design, rotated(features, bounds, shifts), ids)["p_rot"][own].dropna()
@@ -172,7 +172,7 @@ def test_features_of_one_block_are_calibrated_where_units_are_longer_than_blocks
     assert np.mean(p_by_blocks <= 0.05) > 0.08  # so that the null is a hard one
 
 
-def test_runs_break_at_stretches_and_strands():
+def test_runs_break_at_segments_and_strands():
     column = np.zeros((20, 1), dtype=np.float32)
     column[[2, 3, 4, 9, 10, 11, 19], 0] = 1
     assert run_counts(sp.csc_array(column), np.array([0])).tolist() == [4]  # 2-4, 9, 10-11, 19

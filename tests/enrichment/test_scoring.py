@@ -134,5 +134,5 @@ def test_profile_by_hand():
     boundaries = np.array([10, 100 + 50])
     rows, values = np.array([8, 12, 100 + 48, 100 + 52]), np.array([1.0, 2.0, 4.0, 8.0])
     got = profile(rows, values, boundaries, np.array([0, 11, 100]), 3)
-    # offset -2: 1 at row 8 (+), 8 at row 52 (-, mirrored); offset 2: row 12 lies in the next stretch, 4 at row 48
+    # offset -2: 1 at row 8 (+), 8 at row 52 (-, mirrored); offset 2: row 12 lies in the next segment, 4 at row 48
     np.testing.assert_allclose(got, [0, 4.5, 0, 0, 0, 4, 0])

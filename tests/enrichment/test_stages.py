@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import scipy.sparse as sp
 
-from photo51.config.enrichment import ConceptParams, EnrichParams, LedgerParams, MotifParams, NoveltyParams
+from photo51.config.enrichment import ConceptParams, EnrichParams, MotifParams, NoveltyParams, ReplicationParams
 from photo51.enrichment.annotations.inputs import open_codes
 from photo51.enrichment.annotations.residuals import shared_groups
 from photo51.enrichment.association.stage import (
@@ -25,7 +25,7 @@ from photo51.enrichment.novelty.explanation import distance_classes
 from photo51.enrichment.novelty.known_readings import by_feature, explaining_readings, is_pure
 from photo51.enrichment.novelty.ranking import PASSED, conformal_p, queue, strengths
 from photo51.enrichment.novelty.stage import NoveltyEvidence, novelty
-from photo51.enrichment.replication.ledger import ledger, parts_of
+from photo51.enrichment.replication.checks import parts_of, replication_checks
 from photo51.enrichment.replication.matching import matches
 from photo51.io import read_table, write_table
 from photo51.io.contracts.enrichment import ENRICHMENT
@@ -138,7 +138,9 @@ def test_features_are_matched_with_their_own_copies(run, inputs):
 
 def test_names_survive_where_they_should(run, inputs, concepts):
     seeds = {"seed1": open_codes(run.seed1, inputs), "random": open_codes(run.random, inputs)}
-    table = ledger(open_codes(run.main, inputs), inputs, concepts, seeds, LedgerParams(min_intervals=3, per_feature=3))
+    table = replication_checks(
+        open_codes(run.main, inputs), inputs, concepts, seeds, ReplicationParams(min_intervals=3, per_feature=3)
+    )
     own = table[(table["feature"] == 1) & (table["annotation"] == "promoter") & (table["strand"] == "sense")]
     assert set(own["check"]) == {"strand", "split", "seed"}
     fate = own.set_index("against")["survives"]
@@ -309,9 +311,9 @@ def test_what_is_on_nearly_everywhere_marks_no_place():
 
 
 def test_distances_to_places_by_hand():
-    stretches = np.array([0, 10, 14])
+    segments = np.array([0, 10, 14])
     places = np.array([4, 14 + 6])  # row 4 of strand +, row 6 of strand -
-    got = distance_classes(places, stretches, (0, 2, 5))
+    got = distance_classes(places, segments, (0, 2, 5))
     assert got[:14].tolist() == [4, 4, 4, 3, 0, 0, 1, 1, 1, 2, 6, 6, 6, 6]
     assert got[14 + 6] == 0
     assert got[14 + 4] == 1  # two bases further in the reading direction of strand -

@@ -31,7 +31,7 @@ def tables():
     return feature_table(Store(), WORKSPACE, FeaturesParams(apart=0, chunk=2))
 
 
-def test_a_run_ends_where_a_stretch_ends():
+def test_a_run_ends_where_a_segment_ends():
     found = feature_runs(sp.csc_matrix(PLUS[:, [0]]), np.array([0, 6]))
     assert found.start.tolist() == [1, 5, 6]  # rows 5 and 6 are neighbours on the axis, not on the contig
     assert found.end.tolist() == [3, 6, 7]

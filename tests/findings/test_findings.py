@@ -73,15 +73,15 @@ def test_better_than_neurons_is_a_sign_test_over_classes_with_a_neuron(wins, ver
 
 @pytest.mark.parametrize(("kept", "of", "verdict"), [(3, 4, "yes"), (2, 4, "no"), (9, 20, "no"), (0, 1, "no"), (1, 1, "yes")])  # fmt: skip
 def test_names_are_replicated_beyond_chance_and_in_most_cases(kept, of, verdict):
-    ledger = pd.DataFrame(
+    replication = pd.DataFrame(
         {"check": "genome", "feature": range(of + 1), "reason": ["checked"] * of + ["no such class there"], "survives": [i < kept for i in range(of + 1)]}
     )  # fmt: skip
-    (found,) = concepts.replication(ledger)
+    (found,) = concepts.replication(replication)
     assert (found.about, found.value, found.of, found.n) == ("genome", kept, of, of)
     assert found.p == pytest.approx(at_least(kept, of))
     assert found.verdict == verdict
     assert "in another genome" in found.claim
-    assert concepts.replication(ledger.assign(reason="no such class there")) == []
+    assert concepts.replication(replication.assign(reason="no such class there")) == []
 
 
 # ---- shapes
@@ -135,8 +135,8 @@ def test_groups_against_activations_is_a_sign_test_over_pairs_beyond_rotation(wo
 
 @pytest.mark.parametrize(("shown", "tested", "verdict"), [(1, 1, "yes"), (1, 2, "no"), (2, 7, "yes"), (1, 7, "no"), (0, 0, "untested")])  # fmt: skip
 def test_known_shapes_are_shown_beyond_what_as_many_tests_give_by_chance(shown, tested, verdict):
-    battery = pd.DataFrame({"verdict": ["shown"] * shown + ["not shown"] * (tested - shown) + ["not tested"]})
-    found = shapes.controls(battery)
+    positive_controls = pd.DataFrame({"verdict": ["shown"] * shown + ["not shown"] * (tested - shown) + ["not tested"]})
+    found = shapes.controls(positive_controls)
     assert (found.value, found.of, found.verdict) == (shown, tested, verdict)
 
 

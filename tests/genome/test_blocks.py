@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from photo51.genome.axis.blocks import cut_blocks, deal, leave_gaps
 
 
-def cut(stretches, block, **kwargs):
-    return [b.tolist() for b in cut_blocks(np.array(stretches), block, **kwargs)]
+def cut(segments, block, **kwargs):
+    return [b.tolist() for b in cut_blocks(np.array(segments), block, **kwargs)]
 
 
-def test_long_stretches_are_cut_evenly_and_short_ones_gathered():
+def test_long_segments_are_cut_evenly_and_short_ones_gathered():
     assert cut([[0, 260]], 100) == [[[0, 86]], [[86, 173]], [[173, 260]]]
     assert cut([[0, 140]], 100) == [[[0, 140]]]
     assert cut([[0, 20], [30, 50], [90, 100], [200, 210]], 100) == [[[0, 20], [30, 50], [90, 100], [200, 210]]]
@@ -21,7 +21,7 @@ def test_long_stretches_are_cut_evenly_and_short_ones_gathered():
     assert cut(np.zeros((0, 2), dtype=int), 100) == []
 
 
-def test_an_ambiguous_base_does_not_tear_a_stretch():
+def test_an_ambiguous_base_does_not_tear_a_segment():
     assert cut([[0, 60], [61, 130]], 100, near=10) == [[[0, 60], [61, 130]]]
     assert cut([[0, 60], [80, 140]], 100, near=10) == [[[0, 60]], [[80, 140]]]
     assert cut([[0, 99], [101, 200]], 100, near=10) == [[[0, 99]], [[101, 200]]]
@@ -30,12 +30,12 @@ def test_an_ambiguous_base_does_not_tear_a_stretch():
 
 @given(st.lists(st.tuples(st.integers(0, 40), st.integers(1, 300)), min_size=1, max_size=8), st.integers(64, 200))
 def test_no_base_is_lost_or_taken_twice(steps, block):
-    stretches, at = [], 0
+    segments, at = [], 0
     for space, size in steps:
-        stretches.append([at + space + 1, at + space + 1 + size])
+        segments.append([at + space + 1, at + space + 1 + size])
         at += space + 1 + size
-    blocks = cut(stretches, block)
-    assert [p for b in blocks for s, e in b for p in range(s, e)] == [p for s, e in stretches for p in range(s, e)]
+    blocks = cut(segments, block)
+    assert [p for b in blocks for s, e in b for p in range(s, e)] == [p for s, e in segments for p in range(s, e)]
     assert all(sum(e - s for s, e in b) <= 1.5 * block for b in blocks)
 
 
@@ -74,24 +74,24 @@ def test_dealing_depends_on_the_seed_alone():
     assert deal(even, np.arange(40), (0.6, 0.2, 0.2), 1) != deal(even, np.arange(40), (0.6, 0.2, 0.2), 2)
 
 
-def stretches(*rows):
+def segments(*rows):
     return pd.DataFrame([("g", "c", *r) for r in rows], columns=["genome", "chrom", "start", "end", "block", "split"])
 
 
 def test_gaps_lie_between_blocks_of_different_splits():
-    table = stretches((0, 100, 0, "train"), (100, 200, 1, "test"), (200, 300, 2, "test"), (305, 400, 3, "train"))
+    table = segments((0, 100, 0, "train"), (100, 200, 1, "test"), (200, 300, 2, "test"), (305, 400, 3, "train"))
     out = leave_gaps(table, 21, {})
     assert out[["start", "end"]].to_numpy().tolist() == [[0, 90], [111, 200], [200, 292], [313, 400]]
 
 
-def test_a_gap_swallows_small_stretches_whole():
-    table = stretches((0, 100, 0, "train"), (100, 104, 1, "test"), (106, 200, 1, "test"))
+def test_a_gap_swallows_small_segments_whole():
+    table = segments((0, 100, 0, "train"), (100, 104, 1, "test"), (106, 200, 1, "test"))
     out = leave_gaps(table, 20, {})
     assert out[["start", "end"]].to_numpy().tolist() == [[0, 90], [110, 200]]
 
 
 def test_the_last_block_of_a_circle_neighbours_the_first():
-    table = stretches((0, 100, 0, "train"), (100, 200, 1, "test"))
+    table = segments((0, 100, 0, "train"), (100, 200, 1, "test"))
     linear, circle = leave_gaps(table, 20, {}), leave_gaps(table, 20, {("g", "c"): 200})
     assert linear[["start", "end"]].to_numpy().tolist() == [[0, 90], [110, 200]]
     assert circle[["start", "end"]].to_numpy().tolist() == [[10, 90], [110, 190]]
@@ -110,7 +110,7 @@ def test_different_splits_are_never_nearer_than_the_gap(steps, gap):
     for i, (space, size, split) in enumerate(steps):
         rows.append((at + space, at + space + size, i, split))
         at += space + size
-    out = leave_gaps(stretches(*rows), gap, {})
+    out = leave_gaps(segments(*rows), gap, {})
     places = out[["start", "end", "split"]].to_numpy().tolist()
     assert all(b[0] - a[1] >= gap for i, a in enumerate(places) for b in places[i + 1 :] if a[2] != b[2])
     if len({r[3] for r in rows}) == 1:

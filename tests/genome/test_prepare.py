@@ -50,7 +50,7 @@ def test_the_next_stage_can_read_every_row(small: Genomes):
         count[int(v["strand"] == "-"), rows] += 1
     assert (count == 1).all()
     places = w.locate(np.arange(w.n_rows))
-    for s in w.stretches():
+    for s in w.segments():
         expected = small.sequence(s.genome, s.chrom, s.start, s.end)
         rows = slice(s.offset, s.offset + s.end - s.start)
         assert np.array_equal(plus[rows], expected)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from photo51.genome.alphabet import decode, encode, reverse_complement
 from photo51.genome.axis.blocks import cut_blocks
 from photo51.genome.axis.genomes import core_rows, window_sequence
-from photo51.genome.axis.reading import reading, scored_stretches
+from photo51.genome.axis.reading import reading, scored_segments
 from photo51.genome.axis.windows import windows
 from photo51.genome.axis.workspace import Workspace
 
@@ -19,7 +19,7 @@ COMPLEMENT = dict(zip("ACGTN", "TGCAN", strict=True))
 def tiled(text, *, circular, core, warmup, context=0, n_run=3, block=64, shard=1000, region=None):
     ids = encode(text)
     where = reading(ids, circular=circular, n_run=n_run)
-    blocks = cut_blocks(scored_stretches(ids, np.array([region or (0, len(ids))]), where, context), block)
+    blocks = cut_blocks(scored_segments(ids, np.array([region or (0, len(ids))]), where, context), block)
     rows = [("g", "c", s, e, i, "train") for i, b in enumerate(blocks) for s, e in b.tolist()]
     w = Workspace(
         pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"]).astype(

@@ -26,7 +26,7 @@ def test_rows_count_scored_bases_in_order(workspace_of):
     assert w.split_mask("test").tolist() == [False] * 7 + [True] * 2
 
 
-def test_rows_of_an_interval_are_one_slice_a_stretch(workspace_of):
+def test_rows_of_an_interval_are_one_slice_a_segment(workspace_of):
     w = workspace_of(("a", 10, 14, 0), ("a", 20, 23, 0), ("b", 5, 7, 1))
     assert w.rows_of("g", "a", 12, 21) == [slice(2, 4), slice(4, 5)]
     assert w.rows_of("g", "a", 14, 20) == []
@@ -43,7 +43,7 @@ def test_clip_by_hand(workspace_of):
 
 @st.composite
 def axes(draw):
-    """Stretches apart from each other on two contigs, and intervals anywhere."""
+    """Segments apart from each other on two contigs, and intervals anywhere."""
     rows, block = [], 0
     for chrom in "ab":
         at = 0

@@ -1,4 +1,4 @@
-"""Quantities on hand-made stretches, against counting by hand."""
+"""Quantities on hand-made segments, against counting by hand."""
 
 import numpy as np
 import pandas as pd
@@ -29,8 +29,8 @@ class _Genomes:
         return self.ids[start:end]
 
 
-def _workspace(*stretches):
-    rows = [("g", "c", a, b, block, "train") for a, b, block in stretches]
+def _workspace(*segments):
+    rows = [("g", "c", a, b, block, "train") for a, b, block in segments]
     return Workspace(pd.DataFrame(rows, columns=["genome", "chrom", "start", "end", "block", "split"]))
 
 

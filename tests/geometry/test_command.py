@@ -12,15 +12,15 @@ from benchmarks.planted.genome import planted_genome, write_planted
 from photo51.cli import app
 from photo51.codes import CodesMeta, CodesStore, gather, write_codes
 from photo51.config.genome import GenomeParams
-from photo51.config.geometry import BatteryParams, GeometryParams
+from photo51.config.geometry import GeometryParams, PositiveControlParams
 from photo51.features.table import as_anndata
 from photo51.genome.preparation.prepare import prepare
-from photo51.geometry.controls.positive_controls import run_battery
+from photo51.geometry.controls.positive_controls import run_positive_controls
 from photo51.geometry.meaning.biology import codon_phase
 from photo51.geometry.relations.load import read_tokens
 from photo51.geometry.stage import GeometryInputs, Random, bench_of
 from photo51.io import provenance, read_h5ad, read_table, write_h5ad
-from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
+from photo51.io.contracts.geometry import MANIFOLDS, MEANING, POINTS, POSITIVE_CONTROLS
 from photo51.io.origin import Origin
 from photo51.types import STRANDS, InputError
 
@@ -32,7 +32,7 @@ SMALL = {
     "lags": 64,
     "rotations": 99,
     "partitions": 2,
-    "battery": {"rotations": 99},
+    "positive_controls": {"rotations": 99},
 }
 
 
@@ -74,7 +74,7 @@ def run(tmp_path_factory):
 
 def _bench(run, which, random=None):
     folder, genomes = run
-    params = GeometryParams(battery=BatteryParams(rotations=99))
+    params = GeometryParams(positive_controls=PositiveControlParams(rotations=99))
     given = GeometryInputs(
         genomes,
         genomes.workspace(),
@@ -88,8 +88,8 @@ def _bench(run, which, random=None):
     return bench_of(given, tokens, other, params)
 
 
-def test_battery_finds_a_frame_that_is_there(run):
-    table = run_battery(_bench(run, "main", "random")).set_index("control")
+def test_positive_controls_find_a_frame_that_is_there(run):
+    table = run_positive_controls(_bench(run, "main", "random")).set_index("control")
     frame = table.loc["codon_phase"]
     assert frame["verdict"] == "shown"
     assert frame["score"] > 0.75
@@ -100,8 +100,8 @@ def test_battery_finds_a_frame_that_is_there(run):
     assert (table["note"].str.len() > 20).all()
 
 
-def test_battery_reports_controls_that_fail_as_failing(run):
-    table = run_battery(_bench(run, "random")).set_index("control")
+def test_positive_controls_report_those_that_fail_as_failing(run):
+    table = run_positive_controls(_bench(run, "random")).set_index("control")
     tested = table[table["verdict"] != "not tested"]
     assert {"codon_phase", "gc_line"} <= set(tested.index)
     assert tested.loc["codon_phase", "verdict"] == "not shown"
@@ -121,11 +121,11 @@ def test_command_writes_tables_that_keep_their_contracts_and_the_same_bytes_twic
         arguments = [out, "--with", "random", "--params", json.dumps(SMALL), "--threads", "1"]
         result = CliRunner().invoke(app, ["geometry", *map(str, arguments)], catch_exceptions=False)
         assert result.exit_code == 0
-        files = ("manifolds", "coordinates", "battery", "manifold_points")
+        files = ("manifolds", "coordinates", "positive_controls", "manifold_points")
         made.append([(out / f"{f}.parquet").read_bytes() for f in files])
         made[-1].append((out / "geometry" / "map.svg").read_bytes())
     assert made[0] == made[1]
-    for file, spec in zip(files, (MANIFOLDS, MEANING, BATTERY, POINTS), strict=True):
+    for file, spec in zip(files, (MANIFOLDS, MEANING, POSITIVE_CONTROLS, POINTS), strict=True):
         read_table(out / f"{file}.parquet", spec)
     graph = read_h5ad(out / "geometry.h5ad")
     assert graph.shape == (KEEPING + LOOSE, D)

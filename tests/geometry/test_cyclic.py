@@ -1,4 +1,4 @@
-"""Planted rhythms: features that keep one of three frames, in stretches whose frame is drawn anew."""
+"""Planted rhythms: features that keep one of three frames, in segments whose frame is drawn anew."""
 
 import numpy as np
 import pytest

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy.sparse import csr_matrix
 
-from photo51.config.geometry import BatteryParams
+from photo51.config.geometry import PositiveControlParams
 from photo51.genome.axis.workspace import Workspace
 from photo51.geometry.controls.evidence import Bench
 from photo51.geometry.controls.lines import replication_angle, replication_strand
@@ -51,7 +51,7 @@ def _bench(share, kept):
     tokens = Tokens(codes, np.repeat(np.arange(len(parts)), STRETCH), block, row, strand)
     origin = pd.DataFrame({"genome": "g", "chrom": "c", "start": ORIGIN - 100, "end": ORIGIN + 100, "strand": "+", "kind": ["origin"], "name": "oriC"})  # fmt: skip
     kmers = read_kmers(_Chromosome(), w, 2)[strand, row]
-    params = BatteryParams(k=2, rotations=199)
+    params = PositiveControlParams(k=2, rotations=199)
     return Bench(_Chromosome(), w, origin, tokens, None, kmers, first_half(block), params)
 
 

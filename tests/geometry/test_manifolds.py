@@ -111,17 +111,17 @@ def test_doubles_leave_the_busiest_and_zero_rows_are_left_out():
     assert kept.summary() == {"used": 1, "dead": 0, "rare": 0, "dense": 0, "no decoder": 1, "duplicate": 2}
 
 
-def test_turning_rolls_each_feature_by_itself_within_blocks():
+def test_shifting_rolls_each_feature_by_itself_within_blocks():
     rng = np.random.default_rng(13)
     codes = rng.random((11, 3)).astype(np.float32)
     block = np.array([2] * 5 + [4] * 6)
     a = Activity(codes, np.arange(11), block, np.eye(3), np.eye(3), None)
-    turned = a.turned(np.random.default_rng(14)).codes
+    shifted = a.shifted(np.random.default_rng(14)).codes
     for rows in (slice(0, 5), slice(5, 11)):
         for f in range(3):
             rolls = [np.roll(codes[rows, f], s) for s in range(len(codes[rows]))]
-            assert any(np.array_equal(turned[rows, f], r) for r in rolls)
-    assert not np.array_equal(turned, codes)
+            assert any(np.array_equal(shifted[rows, f], r) for r in rolls)
+    assert not np.array_equal(shifted, codes)
 
 
 def test_input_that_is_no_dictionary_is_refused_by_name():

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.config.geometry import BatteryParams
+from photo51.config.geometry import PositiveControlParams
 from photo51.geometry.controls.phylogeny import RANKS, neighbour_accuracy, phylogeny, taxonomic_distance
 
 LINEAGE = np.array(
@@ -51,7 +51,7 @@ def _bench(codes_of):
     kmers = rng.standard_normal((6, 30))[phylum] * 0.3 + rng.standard_normal((48, 30))
     panel = ad.AnnData(codes_of(rng, phylum, kmers).astype(np.float32), obs=obs)
     panel.obsm["kmers"] = kmers.astype(np.float32)
-    params = BatteryParams(rotations=99)
+    params = PositiveControlParams(rotations=99)
     return SimpleNamespace(panel=panel, params=params, rng=lambda n: np.random.default_rng([params.seed, n]))
 
 

@@ -69,23 +69,23 @@ STEER = {
 
 def test_steer_writes_tables_sequences_a_summary_and_a_figure(files, tmp_path):
     out = tmp_path / "steer"
-    _run(files, "steer", "guanine", "ACGTACGT", "--out", out, "--oracle", "base_G", "--motif", "GGR", **STEER)
-    verdicts = read_table(out / "verdicts.parquet", tables.VERDICTS).set_index("oracle")
+    _run(files, "steer", "guanine", "ACGTACGT", "--out", out, "--scorer", "base_G", "--motif", "GGR", **STEER)
+    verdicts = read_table(out / "verdicts.parquet", tables.VERDICTS).set_index("scorer")
     assert verdicts["declared"].sum() == 1
     assert verdicts.loc["base_G", "steers"]
     assert json.loads((out / "steer.json").read_text())["declared_and_steers"] == ["base_G"]
-    assert "oracle:motif_GGR" in read_table(out / "steered.parquet", tables.STEERED).columns
+    assert "scorer:motif_GGR" in read_table(out / "steered.parquet", tables.STEERED).columns
     assert (out / "sequences.fa").read_text().count(">") == 16 * 3
     for spec in (tables.DOSES, tables.OFF_TARGET, tables.TRACE):
         assert len(read_table(out / f"{spec.name}.parquet", spec))
     assert "<svg" in (out / "four_arms.svg").read_text()[:500]
 
 
-def test_steer_finds_a_feature_for_an_oracle_and_stretches_the_doses(files, tmp_path, caplog):
+def test_steer_finds_a_feature_for_a_scorer_and_stretches_the_doses(files, tmp_path, caplog):
     small = {**STEER, "sequences": 2, "random_directions": 1, "random_sequences": 2, "length": 8}
     with caplog.at_level("INFO"):
-        _run(files, "steer", "auto", "held-out", "--out", tmp_path, "--oracle", "base_G", **small)
-    verdict = read_table(tmp_path / "verdicts.parquet", tables.VERDICTS).set_index("oracle").loc["base_G"]
+        _run(files, "steer", "auto", "held-out", "--out", tmp_path, "--scorer", "base_G", **small)
+    verdict = read_table(tmp_path / "verdicts.parquet", tables.VERDICTS).set_index("scorer").loc["base_G"]
     assert verdict["target"] == "f2"  # it writes G
     assert "auto: feature 2 for base_G" in caplog.text
     doses = read_table(tmp_path / "doses.parquet", tables.DOSES)["dose"].unique()
@@ -175,9 +175,9 @@ def test_a_dictionary_of_another_model_is_refused_naming_both(files, tmp_path):
         (("steer", "f99", "ACGT"), "from 0 to 8"),
         (("steer", "f8", "ACGT"), "silent"),
         (("steer", "f2", ""), "empty sequence"),
-        (("steer", "f2", "ACGT", "--oracle", "beauty"), "need one of gc"),
-        (("steer", "auto", "ACGT"), "need --oracle with one of gc"),
-        (("steer", "auto", "ACGT", "--oracle", "repeats"), "got repeats"),
+        (("steer", "f2", "ACGT", "--scorer", "beauty"), "need one of gc"),
+        (("steer", "auto", "ACGT"), "need --scorer with one of gc"),
+        (("steer", "auto", "ACGT", "--scorer", "repeats"), "got repeats"),
         (("explain", "c1:3000-3001"), "within the 3,000"),
         (("explain", "c2:5-9"), "contig of the file"),
         (("explain", "here"), "CHROM:START-END"),

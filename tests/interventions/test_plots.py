@@ -24,7 +24,7 @@ def ax():
 def test_dose_response_draws_the_null_as_wide_as_the_table_says_and_marks_the_budget(ax):
     doses = pd.DataFrame(
         {
-            "target": "t", "oracle": "gc", "unit": "share", "dose": [2.0, 1.0], "effect": [0.2, 0.1],
+            "target": "t", "scorer": "gc", "unit": "share", "dose": [2.0, 1.0], "effect": [0.2, 0.1],
             "ci_low": [0.1, 0.05], "ci_high": [0.3, 0.15], "null_q99": [0.04, 0.02], "reconstruction": 0.01,
             "n": 8, "n_null": 20, "safe": [False, True],
         }

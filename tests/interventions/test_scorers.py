@@ -45,7 +45,7 @@ def test_open_reading_frames_agree_with_translation_by_biopython():
     assert len(found) == expected
 
 
-def test_open_frame_is_the_longest_stretch_without_a_stop():
+def test_open_frame_is_the_longest_segment_without_a_stop():
     # frame 0: TAA GCT×5 TGA, 15 bases open; frame 1: AAG CTG×4 CTT GAA, 21; frame 2: AGC TGC×4 TTG, 18
     assert o.open_frame_share("TAA" + "GCT" * 5 + "TGA" + "A") == pytest.approx(21 / 22)
     assert o.open_frame_share("TAACTAACTAAC") == pytest.approx(9 / 12)  # frame 0: CTA ACT AAC after the stop
@@ -88,8 +88,8 @@ def test_genetic_codes_are_those_of_biopython():
         o.stops("ACGT", 99)
 
 
-def test_judging_gives_a_row_a_sequence_and_a_column_an_oracle():
-    judges = o.oracles(motifs=["TATAAT"])
+def test_judging_gives_a_row_a_sequence_and_a_column_a_scorer():
+    judges = o.sequence_scorers(motifs=["TATAAT"])
     scores = o.judge(["ACGT" * 30, "TATAAT" * 20], judges)
     assert scores.shape == (2, len(judges))
     column = [j.name for j in judges].index("motif_TATAAT")

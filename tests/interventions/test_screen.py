@@ -32,7 +32,7 @@ PARAMS = ScreenParams(context=10, budget=0.02, random_directions=12)
 
 def test_a_screen_finds_which_feature_writes_which_base(planted, dna):
     table = screen(Instrument(*planted), list(range(8)), dna(4, 40), PARAMS)
-    effect = table.pivot(index="feature", columns="oracle", values="effect")
+    effect = table.pivot(index="feature", columns="scorer", values="effect")
     bases = effect[[f"base_{b}" for b in "ACGT"]].to_numpy()
     assert bases[:4].argmax(1).tolist() == [0, 1, 2, 3]
     assert np.allclose(bases.sum(1), 0, atol=1e-9)
@@ -42,7 +42,7 @@ def test_a_screen_finds_which_feature_writes_which_base(planted, dna):
 def test_effects_and_cost_are_those_of_an_edit_of_the_whole_model(planted, dna):
     begun = dna(64, 10)  # and gone on with by the model, for which every push is then a loss
     windows = np.concatenate([begun, generate(planted.model, begun, 60, sampling=SamplingParams()).ids], axis=1)
-    table = screen(Instrument(*planted), [1, 5], windows, PARAMS).query("feature == 1").set_index("oracle")
+    table = screen(Instrument(*planted), [1, 5], windows, PARAMS).query("feature == 1").set_index("scorer")
     dose = float(table["dose"].iloc[0])
     order = Order("add", Bundle.single(1), dose, Gate(intervals=((10, 70),)))
     edit = SiteEdit(planted.dictionary, [order], planted.units)
@@ -90,7 +90,7 @@ def test_pairs_are_proposed_by_merit_each_feature_once():
     table = pd.DataFrame(
         {
             "feature": [1, 2, 3, 1, 2, 3],
-            "oracle": ["a"] * 3 + ["b"] * 3,
+            "scorer": ["a"] * 3 + ["b"] * 3,
             "dose": [1.0, 2.0, 3.0] * 2,
             "effect": [0.9, 0.5, 0.1, 0.9, 0.4, -0.3],
             "null_q99": 1.0,
@@ -98,9 +98,9 @@ def test_pairs_are_proposed_by_merit_each_feature_once():
         }
     )
     found = proposals(table, each=1)
-    assert found[["feature", "oracle", "dose"]].to_numpy().tolist() == [[1, "b", 1.0], [2, "a", 2.0]]
+    assert found[["feature", "scorer", "dose"]].to_numpy().tolist() == [[1, "b", 1.0], [2, "a", 2.0]]
     assert proposals(table, each=2)["feature"].tolist() == [1, 2, 3]
-    assert proposals(table, each=2)["oracle"].tolist() == ["b", "a", "b"]
+    assert proposals(table, each=2)["scorer"].tolist() == ["b", "a", "b"]
     assert len(proposals(table, each=2, max_proposals=1)) == 1
 
 

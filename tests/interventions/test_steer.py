@@ -12,7 +12,7 @@ from photo51.interventions.edits.dictionary import Instrument
 from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.steering.dose_response import verdicts
 from photo51.interventions.steering.steer import steer
-from photo51.interventions.writing.scorers import oracles
+from photo51.interventions.writing.scorers import sequence_scorers
 from photo51.types import InputError
 
 PARAMS = SteerParams(
@@ -82,19 +82,19 @@ def experiment(planted):
         Bundle.single(2, "guanine"),
         prompt=reference[0, :20],
         reference=reference,
-        judges=oracles(),
+        judges=sequence_scorers(),
         params=PARAMS,
         declared=["base_G"],
     )
 
 
 def test_a_feature_that_writes_g_is_found_to_write_g_and_random_directions_are_not(experiment):
-    verdict = experiment.verdicts.set_index("oracle").loc["base_G"]
+    verdict = experiment.verdicts.set_index("scorer").loc["base_G"]
     assert verdict["declared"]
     assert verdict["monotone"]
     assert verdict["steers"]
     assert verdict["effect"] > 0.1 > verdict["null_q99"] - verdict["effect"]
-    doses = experiment.doses.query("oracle == 'base_G'").sort_values("dose")
+    doses = experiment.doses.query("scorer == 'base_G'").sort_values("dose")
     assert doses["effect"].is_monotonic_increasing
     assert (doses["ci_low"] <= doses["effect"]).all()
     assert (doses["effect"] <= doses["ci_high"]).all()
@@ -106,7 +106,7 @@ def test_effects_are_the_paired_differences_of_the_sequences_table(experiment):
     share = table["bases"].str.count("G") / table["bases"].str.len()
     feature = share[(table["arm"] == "feature") & (table["dose"] == 1.0)].mean()
     control = share[table["arm"] == "control"].mean()
-    row = experiment.doses.query("oracle == 'base_G' and dose == 1.0").iloc[0]
+    row = experiment.doses.query("scorer == 'base_G' and dose == 1.0").iloc[0]
     assert row["effect"] == pytest.approx(feature - control)
     assert row["control"] == pytest.approx(control)
 
@@ -146,7 +146,7 @@ def test_past_the_budget_nothing_is_claimed_and_the_log_says_how_far(planted, ca
         Bundle.single(2),
         prompt=reference[0, :20],
         reference=reference,
-        judges=oracles(),
+        judges=sequence_scorers(),
         params=params,
     )
     assert found.doses.groupby("dose")["safe"].all().to_dict() == {0.01: True, 40.0: False}
@@ -159,7 +159,7 @@ def _doses(effects, *, half=0.1, safe=None, null=0.05) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "target": "t",
-            "oracle": "o",
+            "scorer": "o",
             "dose": np.arange(1.0, n + 1),
             "effect": effects,
             "ci_low": np.array(effects) - half,

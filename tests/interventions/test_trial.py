@@ -11,18 +11,18 @@ from photo51.interventions.edits.dictionary import Instrument
 from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.steering.trial import trial, written_effects
 from photo51.interventions.writing.generate import generate
-from photo51.interventions.writing.scorers import oracles
+from photo51.interventions.writing.scorers import sequence_scorers
 from photo51.types import InputError
 
 PARAMS = TrialParams(sequences=12, length=30, random_directions=8, rungs=2, batch=50)
-JUDGES = [o for o in oracles() if o.name in {"base_A", "base_C", "base_G", "base_T"}]
+JUDGES = [o for o in sequence_scorers() if o.name in {"base_A", "base_C", "base_G", "base_T"}]
 
 
 def test_a_trial_finds_which_feature_writes_which_base(planted, dna):
     given = pd.DataFrame({"feature": [0, 1, 2, 3], "dose": 4.0})
     table = trial(Instrument(*planted), given, dna(3, 20), JUDGES, PARAMS)
     best = table.loc[table.groupby("feature")["effect"].idxmax()]
-    assert best["oracle"].tolist() == ["base_A", "base_C", "base_G", "base_T"]
+    assert best["scorer"].tolist() == ["base_A", "base_C", "base_G", "base_T"]
     assert (best["effect"] > 0.1).all()
     assert np.allclose(table.groupby("feature")["effect"].sum(), 0, atol=1e-9)  # shares of four bases
     assert (table["null_q99"] > 0).all()

@@ -20,7 +20,7 @@ from .small import build
 
 
 class InMemory:
-    """A circular genome of 900 random bases in three stretches, as prepared genomes are asked for it."""
+    """A circular genome of 900 random bases in three segments, as prepared genomes are asked for it."""
 
     folder = "memory"
 

@@ -45,7 +45,7 @@ def test_frames_never_overlap_and_hold_no_stop():
     assert sum(map(len, found)) <= len(genome)
 
 
-def test_a_shifted_copy_is_in_frame_every_other_stretch():
+def test_a_shifted_copy_is_in_frame_every_other_segment():
     rng = np.random.default_rng(2)
     g = gene(rng, 200)
     copy = text(frame_shifted(ids(g), np.random.default_rng(3), every=20))

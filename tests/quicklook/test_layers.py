@@ -46,14 +46,14 @@ def test_planted_directions_are_probed_and_nothing_else_is() -> None:
 def test_kmers_are_read_in_the_direction_of_reading() -> None:
     text = "ACGTTGNACCGT"
     inputs = SimpleNamespace(
-        workspace=SimpleNamespace(n_rows=12), bases=codes(encode(text)), stretches=np.array([0, 9, 12])
+        workspace=SimpleNamespace(n_rows=12), bases=codes(encode(text)), segments=np.array([0, 9, 12])
     )
 
     def number(word: str) -> int:
         return sum(4 ** (len(word) - 1 - i) * "ACGT".index(b) for i, b in enumerate(word))
 
     found = _kmers(inputs, np.array([2, 4, 6, 8, 10, 11, 12 + 0, 12 + 9, 12 + 3]), 3).tolist()  # type: ignore[arg-type]
-    # forward: ACG, GTT, an N, an N, over the end of a stretch, CGT; reverse: of ACG, of CGT, of TTG
+    # forward: ACG, GTT, an N, an N, over the end of a segment, CGT; reverse: of ACG, of CGT, of TTG
     assert found == [
         number("ACG"),
         number("GTT"),

@@ -44,6 +44,13 @@ def test_it_fits_the_model_it_comes_with(model, shelf: Shelved) -> None:
     assert halved(shelf.sae).hash == shelf.sae.hash  # type: ignore[arg-type]
 
 
+def test_a_dictionary_of_an_older_version_is_named_with_the_command_that_packs_it(tmp_path) -> None:
+    (tmp_path / "about.json").write_text("{}")
+    (tmp_path / "ledger.parquet").touch()
+    with pytest.raises(InputError, match=r"ledger.parquet is of an older photo51: `photo51 ship-dictionary RUN "):
+        _ = Shelved(tmp_path).replication
+
+
 def test_its_card_and_figures_are_those_of_its_tables(shelf: Shelved) -> None:
     features, names, about = shelf.features, shelf.names, shelf.about
     assert features["feature"].tolist() == list(range(shelf.sae.n_features))
@@ -51,7 +58,7 @@ def test_its_card_and_figures_are_those_of_its_tables(shelf: Shelved) -> None:
     assert figures == {k: about["seed_match"][k] for k in figures}
     named = names[names["named"]]
     assert about["names"]["named"] == len(named) == named["feature"].nunique()
-    assert set(shelf.ledger["feature"]) >= set(named["feature"])
+    assert set(shelf.replication["feature"]) >= set(named["feature"])
     page = (shelf.folder / "README.md").read_text()
     assert f"{figures['seed_match_live']:.3f}" in page
     assert f"{about['quality']['variance_explained']:.4f}" in page

@@ -29,7 +29,7 @@ def make_enrichment(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matr
     _concepts(folder, counted)
     _shapes(folder, genomes)
     _novelty(folder)
-    ledger = [
+    replication = [
         {
             "feature": f,
             "annotation": m,
@@ -48,7 +48,7 @@ def make_enrichment(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matr
         for f, m in NAMED.items()
         for check, against in (("genome", "rods"), ("split", "test"))
     ]
-    ledger.append(
+    replication.append(
         {
             "feature": 0,
             "annotation": "start_codon",
@@ -60,8 +60,10 @@ def make_enrichment(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matr
             "survives": False,
         }
     )
-    write(enrichment.LEDGER, ledger, folder / "ledger.parquet")
-    tables = {t: read_table(folder / f"{t}.parquet") for t in ("concepts", "concept_summary", "enrichment", "ledger")}
+    write(enrichment.REPLICATION, replication, folder / "replication.parquet")
+    tables = {
+        t: read_table(folder / f"{t}.parquet") for t in ("concepts", "concept_summary", "enrichment", "replication")
+    }
     named = name_features(NameEvidence(*tables.values()), ConceptParams())
     write(enrichment.NAMES, named.to_dict("records"), folder / "names.parquet")
 

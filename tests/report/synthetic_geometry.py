@@ -56,13 +56,13 @@ def make_geometry(folder: Path, genomes: Genomes, codes: dict[str, sp.csr_matrix
         folder / "coordinates.parquet",
     )  # fmt: skip
     write(
-        geometry.BATTERY,
+        geometry.POSITIVE_CONTROLS,
         [
             {"control": "codon_phase", "what": "three states in cyclic order", "score": 0.91, "unit": "accuracy", "baseline": 0.41, "random_weights": 0.35, "null": 0.34, "p": 0.001, "verdict": "shown", "note": "three states, no mixtures between them"},
             {"control": "gc_line", "what": "GC content is a line", "score": 0.3, "unit": "correlation", "baseline": 0.9, "random_weights": 0.2, "null": 0.02, "p": 0.2, "verdict": "not shown", "note": "no group follows it"},
             {"control": "replication_angle", "what": "the chromosome is a ring", "score": np.nan, "verdict": "not tested", "note": "no genome has a named origin"},
         ],
-        folder / "battery.parquet",
+        folder / "positive_controls.parquet",
     )  # fmt: skip
     n = N_FEATURES - 2
     adata = ad.AnnData(

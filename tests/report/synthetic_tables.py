@@ -52,7 +52,7 @@ def make_causes(folder: Path) -> None:
     ]  # fmt: skip
     write(interventions.CAUSALITY, rows, folder / "interventions" / "causality.parquet")
     doses, verdicts = [], []
-    for target, oracle, slope, steers in (
+    for target, scorer, slope, steers in (
         ("start_codon", "ORF starts per kb", 1.2, True),
         ("CDS", "share in open reading frames", 0.002, False),
     ):
@@ -61,7 +61,7 @@ def make_causes(folder: Path) -> None:
             doses.append(
                 {
                     "target": target,
-                    "oracle": oracle,
+                    "scorer": scorer,
                     "unit": "per kb",
                     "dose": dose,
                     "control": 3.1,
@@ -81,7 +81,7 @@ def make_causes(folder: Path) -> None:
         verdicts.append(
             {
                 "target": target,
-                "oracle": oracle,
+                "scorer": scorer,
                 "declared": True,
                 "safe_dose": 2.0,
                 "effect": slope * 2,

@@ -257,7 +257,7 @@ def test_atlas_of_a_run_holds_every_live_feature(run, tmp_path):
 def test_an_atlas_without_as_many_dossiers_as_features_is_refused(tmp_path):
     from benchmarks import _atlas_world as world
 
-    with pytest.raises(ValueError, match="need 20 dossiers, one a feature, got 19"):
+    with pytest.raises(ValueError, match="need 20 feature pages, one a feature, got 19"):
         write_atlas(world.index(20), world.dossiers(19), tmp_path / "atlas")
     assert not (tmp_path / "atlas").exists()
 

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from photo51.report.elements.reading import WindowSegment, painted_bases, reading_picture, shade_levels, stretch_around
+from photo51.report.elements.reading import WindowSegment, painted_bases, reading_picture, segment_around, shade_levels
 from photo51.run.places import GeneIndex, GeneSpan, Reads, Window
 
 
@@ -69,12 +69,12 @@ def test_windows_wrap_round_a_circle_and_stop_at_the_end_of_a_rod(places):
     assert np.isnan(cut.levels[: cut.peak]).all()
 
 
-def test_a_stretch_shows_the_activation_that_is_there(bare, places):
+def test_a_segment_shows_the_activation_that_is_there(bare, places):
     _, codes = bare
     column = places.columns([6])[0]
     row = int(column["+"].rows[np.argmax(column["+"].values)])
     w = places.window(column["+"], "+", row, 20)
-    s = stretch_around(places, column, w, 400, w.activation, bars=100)
+    s = segment_around(places, column, w, 400, w.activation, bars=100)
     assert s.end - s.start == 400
     assert s.levels["+"][(w.position - s.start) // 4] == 9
     for strand in "+-":

@@ -139,7 +139,7 @@ def test_the_most_active_features_of_a_bin_are_those_counted_by_hand(run, bare):
     ids = [0, 6, 7, 9, 30, 41]
     found = most_active(run.codes, run.places.workspace, run.genomes.contigs, ids, bases=1_000, per_bin=3)
     places = run.places.workspace.locate(np.arange(run.codes.n_rows))
-    table = run.places.workspace.table.iloc[places.stretch]
+    table = run.places.workspace.table.iloc[places.segment]
     key = [f"{g} {c} {p // 1000}" for g, c, p in zip(table["genome"], table["chrom"], places.position, strict=True)]
     dense = np.maximum(codes["+"][:, ids].toarray(), codes["-"][:, ids].toarray())
     top = {k: dense[np.array(key) == k].max(axis=0) / dense.max(axis=0) for k in sorted(set(key))}

@@ -33,7 +33,7 @@ def written(places, tmp_path_factory):
     return folder
 
 
-def test_runs_are_worked_by_hand_across_stretches():
+def test_runs_are_worked_by_hand_across_segments():
     axis = Workspace(
         pd.DataFrame(
             {
@@ -73,13 +73,13 @@ def test_every_bigwig_reads_back_as_the_codes_that_were_laid(bare, places, writt
     _, codes = bare
     table = read_table(written / "tracks.parquet", TRACKS)
     where = places.workspace.locate(np.arange(places.workspace.n_rows))
-    stretches = places.workspace.table.iloc[where.stretch].reset_index(drop=True)
+    segments = places.workspace.table.iloc[where.segment].reset_index(drop=True)
     checked = 0
     for r in table[table["name"].isin(["f0", "f9"])].itertuples():
         laid = codes[r.strand][:, int(r.name[1:])].toarray().ravel()
         with pybigtools.open(str(written / r.file)) as bw:
-            for chrom in stretches.loc[stretches["genome"] == r.genome, "chrom"].unique():
-                here = ((stretches["genome"] == r.genome) & (stretches["chrom"] == chrom)).to_numpy()
+            for chrom in segments.loc[segments["genome"] == r.genome, "chrom"].unique():
+                here = ((segments["genome"] == r.genome) & (segments["chrom"] == chrom)).to_numpy()
                 length = places.genomes.length(r.genome, chrom)
                 read = (
                     np.zeros(length, dtype=np.float32)
@@ -185,7 +185,7 @@ def test_genome_page_is_one_file_whose_library_cannot_end_its_tag(written):
     config = json.loads(page.split("const CONFIG = ", 1)[1].split(";\nconst SIGNALS", 1)[0])
     assert config["reference"]["fastaURL"].startswith("data:application/gzip;base64,")
     assert config["loadDefaultGenomes"] is False
-    signals = json.loads(page.split("const SIGNALS = ", 1)[1].split(";\nconst BESIDE", 1)[0])
+    signals = json.loads(page.split("const SIGNALS = ", 1)[1].split(";\nconst FILES", 1)[0])
     scales = {}
     for s in signals:
         scales.setdefault(s["name"].rsplit(" (", 1)[0], []).append((s["min"], s["max"]))

@@ -42,7 +42,7 @@ def test_the_newest_of_its_tables_says_what_made_a_run(folder):
 def test_a_run_of_a_newer_version_is_refused_with_both_versions_and_what_to_do(folder):
     made(folder, "windows", "99.1")
     with pytest.raises(
-        InputError, match=rf"need a run of photo51 {__version__} or older, got one of 99\.1; `pip install --upgrade photo51` reads it, `photo51 run CONFIG` makes it anew"
+        InputError, match=rf"need a run of photo51 {__version__} or older, got one of 99\.1; `pip install --upgrade photo51` reads it, `photo51 run CONFIG` makes it again"
     ):  # fmt: skip
         Run(folder)
 
@@ -53,7 +53,7 @@ def test_a_table_of_an_older_version_is_named_with_the_command_that_makes_the_ru
     (folder / "config.yaml").write_text("run: x\n")
     made(folder, "names", "0.0.1")
     with pytest.raises(
-        InputError, match=r"names.parquet: table 'names' needs columns .*the run was made by photo51 0\.0\.1, this is .*; `photo51 run .*config.yaml` makes it anew"
+        InputError, match=r"names.parquet: table 'names' needs columns .*the run was made by photo51 0\.0\.1, this is .*; `photo51 run .*config.yaml` makes it again"
     ):  # fmt: skip
         Run(folder).table("names")
 
@@ -80,3 +80,27 @@ def test_a_configuration_that_is_none_is_named(folder):
     (folder / "config.yaml").write_text("a: [")
     with pytest.raises(InputError, match=r"config.yaml: need YAML"):
         Run(folder).labels("mito")
+
+
+@pytest.mark.parametrize(
+    ("old", "name", "command"),
+    [
+        ("ledger", "replication", "replication"),
+        ("retiled", "window_offsets", "window-offsets"),
+        ("battery", "positive_controls", "geometry"),
+    ],
+)
+def test_a_table_under_its_former_name_is_named_with_the_command_that_makes_it(folder, caplog, old, name, command):
+    (folder / "codes" / "main").mkdir(parents=True)
+    (folder / "codes" / "main" / "codes.json").touch()
+    (folder / f"{old}.parquet").touch()
+    told = f"{folder / old}.parquet is of an older photo51: `photo51 {command} {folder}` makes {name}.parquet"
+    run = Run(folder)
+    assert any(r.getMessage().startswith(told) for r in caplog.records)
+    assert told in run.absent(name)
+    with pytest.raises(InputError, match=f"`photo51 {command} "):
+        run.need(name)
+    path(folder, name).touch()
+    caplog.clear()
+    Run(folder)
+    assert not caplog.records

@@ -10,7 +10,7 @@ from test_read import BASES, unpack
 from photo51.interventions.opening import read_sequence
 from photo51.interventions.steering.steer import steer
 from photo51.interventions.writing.generate import generate, score
-from photo51.interventions.writing.scorers import gc, oracles
+from photo51.interventions.writing.scorers import gc, sequence_scorers
 from photo51.studio.asked import SteerAsked
 from photo51.studio.reasons import QUICK
 from photo51.types import InputError, Interval
@@ -97,7 +97,7 @@ def test_arms_are_sequence_0_of_the_steer_command(page, bench):
         bench.bundle("1.5*f3"),
         prompt=read_sequence(BASES),
         reference=bench.reference(7),
-        judges=oracles(),
+        judges=sequence_scorers(),
         params=params,
     ).sequences
     first = table[table["sequence"] == 0]

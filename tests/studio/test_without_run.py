@@ -29,7 +29,7 @@ def page():
 @pytest.fixture(scope="module")
 def shelf():
     folder = shipped("resources/dictionaries/base")
-    return {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("features", "names", "ledger")}
+    return {name: pd.read_parquet(folder / f"{name}.parquet") for name in ("features", "names", "replication")}
 
 
 def test_a_sequence_is_read_with_the_shipped_dictionary(page, shelf):
@@ -72,8 +72,8 @@ def test_a_feature_has_a_page_with_its_checks(page, shelf):
     named = shelf["names"][shelf["names"]["named"]]["feature"].iloc[0]
     told = page.get(f"api/feature/{named}").json()
     assert told["words"].startswith("Marks ")
-    assert len(told["checks"]) == (shelf["ledger"]["feature"] == named).sum()
-    holds = shelf["ledger"].loc[shelf["ledger"]["feature"] == named, "survives"].sum()
+    assert len(told["checks"]) == (shelf["replication"]["feature"] == named).sum()
+    holds = shelf["replication"].loc[shelf["replication"]["feature"] == named, "survives"].sum()
     assert sum(c[1] == "holds" for c in told["checks"]) == holds
 
 

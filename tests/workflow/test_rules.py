@@ -65,7 +65,7 @@ def test_a_dry_run_plans_every_stage(tmp_path):
         "geometry",
         "biomarkers",
     } <= planned
-    assert {"report", "manifest", "causality", "concepts", "novelty", "ledger", "atlas", "tracks"} <= planned
+    assert {"report", "manifest", "causality", "concepts", "novelty", "replication", "atlas", "tracks"} <= planned
     assert planned - {"all", "total"} <= written
 
 

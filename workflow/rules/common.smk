@@ -313,7 +313,7 @@ def concept_baselines(wildcards):
 
 
 def random_dictionary(wildcards):
-    """Weights of the dictionary of random weights, where there is one: its groups are held against the model's."""
+    """Weights of the dictionary of random weights, where there is one: its groups are compared with the model's."""
     folder = f"results/{CONFIG.run}/sae"
     return [f"{folder}/{n}/sae.safetensors" for n in DICTIONARIES if n == "random"]
 
@@ -343,10 +343,10 @@ def panel_options():
     )
 
 
-def steering_oracles(wildcards):
-    """Oracles named beforehand, as options of the command."""
+def steering_scorers(wildcards):
+    """Scorers named beforehand, as options of the command."""
     return " ".join(
-        option("--oracle", o) for o in CONFIG.steering[wildcards.name].oracle
+        option("--scorer", o) for o in CONFIG.steering[wildcards.name].scorer
     )
 
 
@@ -363,9 +363,9 @@ def final_tables(wildcards):
             "novelty.parquet",
         ]
         tables += [
-            "ledger.parquet",
+            "replication.parquet",
             "geometry.h5ad",
-            "battery.parquet",
+            "positive_controls.parquet",
             "interventions/causality.parquet",
             "interventions/frameshift.parquet",
             "tracks/tracks.parquet",
@@ -408,15 +408,15 @@ def quality_evidence(wildcards):
         "seed1": "sae/seed1/sae.safetensors",
         "random": "sae/random/quality.parquet",
     }
-    beside = [file for name, file in files.items() if name in DICTIONARIES]
+    controls_measured = [file for name, file in files.items() if name in DICTIONARIES]
     return [
         f"results/{CONFIG.run}/{file}"
-        for file in ["sae/main/fidelity.parquet", *beside]
+        for file in ["sae/main/fidelity.parquet", *controls_measured]
     ]
 
 
 def quality_params(wildcards):
-    """Baselines are measured beside the run's own dictionary alone."""
+    """Baselines are measured with the run's own dictionary alone."""
     own = CONFIG.quality.baselines and wildcards.sae == "main"
     return as_json(CONFIG.quality.model_copy(update={"baselines": own}))
 

@@ -69,7 +69,7 @@ rule fidelity:
         model=lambda wildcards: model_name(source_of(wildcards.sae)),
         params=as_json(CONFIG.fidelity),
     message:
-        "Dictionary: loss of the model with it spliced in"
+        "Dictionary: loss of the model with its reconstruction patched in"
     shell:
         "photo51 fidelity {params.run:q} --sae {wildcards.sae:q} --model {params.model:q} --params {params.params:q} "
         "--threads {threads} > {log:q} 2>&1"
@@ -119,7 +119,7 @@ rule sae_quality:
         used=quality_names,
         params=quality_params,
     message:
-        "Dictionary: how good {wildcards.sae} is, beside PCA, neurons, random directions and random weights"
+        "Dictionary: how good {wildcards.sae} is, compared with PCA, neurons, random directions and random weights"
     shell:
         "photo51 sae-quality {params.run:q} --sae {wildcards.sae:q} --with {params.used:q} --params {params.params:q} "
         "--threads {threads} > {log:q} 2>&1"

@@ -77,7 +77,7 @@ rule concepts:
         used=listed(activations=CONFIG.stored, random="random" in DICTIONARIES),
         params=as_json(CONFIG.concepts),
     message:
-        "Concepts: chosen on select, reported on test, beside neurons, PCA, 6-mers and random weights"
+        "Concepts: chosen on select, reported on test, compared with neurons, PCA, 6-mers and random weights"
     shell:
         "photo51 concepts {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
@@ -133,7 +133,7 @@ if CONFIG.gene_sets:
             run=run_folder,
             params=as_json(CONFIG.genesets),
         message:
-            "Gene sets: rotation null beside the naive test"
+            "Gene sets: rotation null and the naive test"
         shell:
             "photo51 genesets {params.run:q} --gmt {input.sets:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
@@ -143,7 +143,7 @@ rule novelty:
         control_codes,
         "<results>/concepts.parquet",
         ablation="<results>/interventions/ablation.parquet",
-        retiled="<results>/retiled.parquet",
+        window_offsets="<results>/window_offsets.parquet",
         table="<results>/enrichment.parquet",
         codes="<results>/codes/main/codes.json",
         windows="<results>/genome/windows.parquet",
@@ -161,15 +161,15 @@ rule novelty:
         runtime=minutes(120),
     params:
         run=run_folder,
-        used=listed(**controls(), ablation=True, retiled=True),
+        used=listed(**controls(), ablation=True, window_offsets=True),
         params=as_json(CONFIG.novelty),
     message:
-        "Novelty: the queue of features nobody has named, judged beside random weights"
+        "Novelty: the ranking of unannotated features, judged with random weights"
     shell:
         "photo51 novelty {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
-rule ledger:
+rule replication:
     input:
         control_codes,
         "<results>/concepts.parquet",
@@ -177,11 +177,11 @@ rule ledger:
         codes="<results>/codes/main/codes.json",
         windows="<results>/genome/windows.parquet",
     output:
-        "<results>/ledger.parquet",
+        "<results>/replication.parquet",
     log:
-        "<logs>/ledger.log",
+        "<logs>/replication.log",
     benchmark:
-        "<benchmarks>/ledger.tsv"
+        "<benchmarks>/replication.tsv"
     priority: 20
     threads: 1
     resources:
@@ -190,16 +190,16 @@ rule ledger:
     params:
         run=run_folder,
         used=listed(seed1="seed1" in DICTIONARIES),
-        params=as_json(CONFIG.ledger),
+        params=as_json(CONFIG.replication),
     message:
-        "Ledger: does each name survive the other strand, another seed, another genome?"
+        "Replication: does each name survive the other strand, another seed, another genome?"
     shell:
-        "photo51 ledger {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 replication {params.run:q} --with {params.used:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule names:
     input:
-        ledger="<results>/ledger.parquet",
+        replication="<results>/replication.parquet",
         table="<results>/concepts.parquet",
         enrichment="<results>/enrichment.parquet",
         top="<results>/top_windows.parquet",

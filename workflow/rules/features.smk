@@ -102,17 +102,17 @@ rule features:
         "photo51 features {params.run:q} --params {params.params:q} > {log:q} 2>&1"
 
 
-rule retile:
+rule window_offsets:
     input:
         codes="<results>/codes/main/codes.json",
         weights="<results>/sae/main/sae.safetensors",
         windows="<results>/genome/windows.parquet",
     output:
-        "<results>/retiled.parquet",
+        "<results>/window_offsets.parquet",
     log:
-        "<logs>/retile.log",
+        "<logs>/window_offsets.log",
     benchmark:
-        "<benchmarks>/retile.tsv"
+        "<benchmarks>/window_offsets.tsv"
     priority: 30
     threads: 1
     resources:
@@ -121,8 +121,8 @@ rule retile:
     params:
         run=run_folder,
         model=model_name("model"),
-        params=as_json(CONFIG.retile),
+        params=as_json(CONFIG.window_offsets),
     message:
         "Features: read some windows again from elsewhere"
     shell:
-        "photo51 retile {params.run:q} --model {params.model:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "photo51 window-offsets {params.run:q} --model {params.model:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"

@@ -46,7 +46,7 @@ rule geometry:
         manifolds="<results>/manifolds.parquet",
         points="<results>/manifold_points.parquet",
         coordinates="<results>/coordinates.parquet",
-        battery="<results>/battery.parquet",
+        positive_controls="<results>/positive_controls.parquet",
     log:
         "<logs>/geometry.log",
     benchmark:

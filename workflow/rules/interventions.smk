@@ -50,7 +50,7 @@ rule causality:
         model=CONFIG.activations.model,
         params=as_json(CONFIG.causality),
     message:
-        "Causality: what the model loses without each named feature, beside random features"
+        "Causality: what the model loses without each named feature, compared with random features"
     shell:
         "photo51 causality {params.run:q} --model {params.model:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
@@ -79,13 +79,13 @@ rule steer:
         target=lambda wildcards: CONFIG.steering[wildcards.name].target,
         prompt=lambda wildcards: CONFIG.steering[wildcards.name].prompt,
         code=lambda wildcards: CONFIG.steering[wildcards.name].code,
-        oracles=steering_oracles,
+        scorers=steering_scorers,
         params=lambda wildcards: as_json(CONFIG.steering[wildcards.name].steer),
     message:
         "Steering: {wildcards.name}, four arms and doses"
     shell:
         "photo51 steer {params.run:q} {params.target:q} {params.prompt:q} --name {wildcards.name:q} --model {params.model:q} "
-        "--code {params.code} {params.oracles} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
+        "--code {params.code} {params.scorers} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule frameshift:

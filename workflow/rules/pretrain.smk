@@ -41,7 +41,7 @@ rule pretrain:
         folder=subpath(output[0], ancestor=2),
         params=as_json(CONFIG.pretrain),
     message:
-        "Pretraining: train a StripedHyena; goes on from its newest checkpoint"
+        "Pretraining: train a StripedHyena; resumes from its newest checkpoint"
     shell:
         "photo51 pretrain {input.corpus:q} {params.folder:q} --params {params.params:q} --threads {threads} > {log:q} 2>&1"
 
@@ -63,7 +63,7 @@ rule model_card:
     params:
         model=subpath(input.weights, parent=True),
     message:
-        "Pretraining: what the model has learnt, beside Markov models of the same data"
+        "Pretraining: what the model has learnt, compared with Markov models of the same data"
     shell:
         "photo51 model-card {params.model:q} {input.corpus:q} > {log:q} 2>&1"
 

@@ -45,7 +45,7 @@ rule findings:
         run=run_folder,
         params=json.dumps({"alpha": CONFIG.report.alpha}),
     message:
-        "Findings: every claim of the run beside its null"
+        "Findings: every claim of the run with its null"
     shell:
         "photo51 findings {params.run:q} --params {params.params:q} > {log:q} 2>&1"
 
@@ -71,7 +71,7 @@ rule atlas:
         run=run_folder,
         params=as_json(CONFIG.atlas),
     message:
-        "Atlas: every feature with its dossier"
+        "Atlas: every feature with a page of its own"
     shell:
         "photo51 atlas {params.run:q} --params {params.params:q} > {log:q} 2>&1"
 
@@ -111,7 +111,7 @@ rule export:
         report(
             directory("<results>/exports"),
             patterns=[
-                "tables/{table,concepts|concept_summary|ledger|novelty|hidden_classes|manifolds|battery|quality|fidelity|causality|classifiers|variant_rules}.tsv"
+                "tables/{table,concepts|concept_summary|replication|novelty|hidden_classes|manifolds|positive_controls|quality|fidelity|causality|classifiers|variant_rules}.tsv"
             ],
             caption="../report/tables.rst",
             category="Tables",

@@ -95,14 +95,14 @@ def _probes(genomes: Genomes, params: BurnInParams) -> list[NDArray[np.uint8]]:
     sequences: list[NDArray[np.uint8]] = []
     for row in rng.permutation(workspace.n_rows)[: 200 * params.probes]:
         places = workspace.locate(np.array([row]))
-        stretch = workspace.stretches()[int(places.stretch[0])]
+        segment = workspace.segments()[int(places.segment[0])]
         strand, position = STRANDS[len(sequences) % 2], int(places.position[0])
         start = position - params.context if strand == "+" else position + 1 - params.longest
-        end, circular = start + length, genomes.is_circular(stretch.genome, stretch.chrom)
-        size = genomes.length(stretch.genome, stretch.chrom)
+        end, circular = start + length, genomes.is_circular(segment.genome, segment.chrom)
+        size = genomes.length(segment.genome, segment.chrom)
         if length > size or not (circular or (start >= 0 and end <= size)):
             continue
-        sequence = genomes.sequence(stretch.genome, stretch.chrom, start, end, strand)
+        sequence = genomes.sequence(segment.genome, segment.chrom, start, end, strand)
         if np.isin(sequence, np.frombuffer(b"ACGT", np.uint8)).all():
             sequences.append(sequence)
         if len(sequences) == params.probes:

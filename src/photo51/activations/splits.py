@@ -10,7 +10,7 @@ from photo51.io import sha256
 from photo51.types import InputError
 
 
-def genomes_beside(activations: Path | str) -> Path:
+def genomes_of(activations: Path | str) -> Path:
     """Prepared genomes of the run that a site's activations belong to: `RUN/activations/…/SITE` → `RUN/genome`.
 
     Raises

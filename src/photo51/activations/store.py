@@ -181,7 +181,7 @@ class ActivationStore:
 
     def _same(self, file: TensorFile) -> None:
         self.origin.require(
-            Origin.read(file.header, str(file.path)), f"{file.path} beside {self.shards[0].file.path.name}"
+            Origin.read(file.header, str(file.path)), f"{file.path} next to {self.shards[0].file.path.name}"
         )
         for name, want in (("workspace", self.workspace), ("precision", self.precision)):
             if file.header.get(name, want) != want:

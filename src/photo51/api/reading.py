@@ -36,6 +36,15 @@ def load_model(name: str, *, device: str | None = None, dtype: str | None = None
     dtype
         `float32`, `bfloat16` or `float16`; default: what the model asks for.
 
+    Returns
+    -------
+    The model: `spec` says what it is, `read` gives activations and log-probabilities of bases, `generate` writes.
+
+    Raises
+    ------
+    InputError
+        For a name that is none, listing the models there are; and for a checkpoint that cannot be read.
+
     Examples
     --------
     >>> photo51.load_model("sh2:nano").spec.d_model
@@ -45,7 +54,21 @@ def load_model(name: str, *, device: str | None = None, dtype: str | None = None
 
 
 def load_sae(folder: Path | str) -> Dictionary:
-    """Open a dictionary: a folder of `photo51 train-sae` or `photo51 import-sae`.
+    """Open a dictionary.
+
+    Parameters
+    ----------
+    folder
+        What `photo51 train-sae` or `photo51 import-sae` wrote, as `results/RUN/sae/main`.
+
+    Returns
+    -------
+    The dictionary: `encode` gives codes of activations, `decode` activations of codes.
+
+    Raises
+    ------
+    InputError
+        Where the folder holds no dictionary, or a damaged one.
 
     Examples
     --------
@@ -192,6 +215,11 @@ def steer(
     -------
     Tables `sequences`, `doses`, `verdicts`, `off_target`, `trace`.
 
+    Raises
+    ------
+    InputError
+        For a feature, concept or scorer that is not there, listing those that are, and for a prompt that is no DNA.
+
     Examples
     --------
     >>> run = photo51.open(RUN)
@@ -203,12 +231,12 @@ def steer(
     from photo51.config.interventions import SamplingParams, SteerParams
     from photo51.interventions.steering import targeting
     from photo51.interventions.steering.steer import steer as run_arms
-    from photo51.interventions.writing.scorers import check_declared, oracles
+    from photo51.interventions.writing.scorers import check_declared, sequence_scorers
 
     sampling = SamplingParams(seed=seed)
     params = SteerParams(sampling=sampling, doses=tuple(doses), sequences=sequences, length=length)
     opened = _instrument(run)
-    judges = oracles(code=11, motifs=[], codons=None)
+    judges = sequence_scorers(code=11, motifs=[], codons=None)
     declared = check_declared(list(scorers), judges)
     name = f"f{target}" if str(target).isdigit() else str(target)
     bundle, sizes = targeting.target(name, opened, run.genomes, declared, params, code=11)
@@ -250,6 +278,11 @@ def explain(
     -------
     `value` (nats), `table` (a feature at a base a row), `agreement` with exact ablation, `map` (saturation
     mutagenesis), `read`.
+
+    Raises
+    ------
+    InputError
+        For a contig that no genome of the run has, and for a place that cannot be explained, saying why.
 
     Examples
     --------

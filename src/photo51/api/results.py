@@ -52,7 +52,7 @@ class Results:
         self.folder, self.name = self._run.folder, self._run.name
         if not (self.folder / "features.h5ad").is_file():
             raise InputError(
-                f"{self.folder}: need a run with features.h5ad, got none; `photo51 run` makes it, and goes on where it"
+                f"{self.folder}: need a run with features.h5ad, got none; `photo51 run` makes it, and resumes where it"
                 " stopped"
             )
 
@@ -305,7 +305,7 @@ class FeatureView:
         """
         interval = Interval(chrom, start, end)
         bases = self._run.genomes.sequence(genome, chrom, start, end)
-        levels = self._run.places.stretch(self._page.column, genome, chrom, interval.start, interval.end)
+        levels = self._run.places.levels_over(self._page.column, genome, chrom, interval.start, interval.end)
         index = pd.RangeIndex(start, end, name="position")
         columns: dict[str, Any] = {"base": list(bases.tobytes().decode())}
         columns.update({str(strand): levels[strand] for strand in STRANDS})

@@ -415,6 +415,10 @@ def workbench(
     device
         `cpu` or `cuda`.
 
+    Returns
+    -------
+    The workbench: `read`, `why`, `variants`, `score`, `write`, `paint`, `listen`.
+
     Raises
     ------
     InputError

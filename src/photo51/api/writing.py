@@ -25,7 +25,7 @@ from photo51.interventions.writing.painting import Painted, Painting, overlap, r
 from photo51.interventions.writing.repainting import painting_steps
 from photo51.interventions.writing.rule_set import FiringVerdict, check_rule, compile_rules
 from photo51.interventions.writing.rules import RuleRun, RuleStep, rule_steps
-from photo51.interventions.writing.scorers import oracles
+from photo51.interventions.writing.scorers import sequence_scorers
 from photo51.shipped import shipped
 from photo51.types import InputError, Interval, Strand
 
@@ -137,7 +137,7 @@ class Writing:
         if bundle is not None:
             self.instrument.units.of(bundle.features)
             along = live.directions(self.instrument, bundle, self._residual(seed), params)
-        judges = oracles(code=code, motifs=list(motifs))
+        judges = sequence_scorers(code=code, motifs=list(motifs))
         bundles = [self.bundle(text) for text in watched]
         yield from live.write_arms(
             self.instrument,
@@ -174,7 +174,7 @@ class Writing:
             self.bundle(target),
             prompt=read_sequence(prompt),
             reference=self.reference(seed),
-            judges=oracles(code=11, motifs=[]),
+            judges=sequence_scorers(code=11, motifs=[]),
             params=params,
         )
 

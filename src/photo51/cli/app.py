@@ -25,7 +25,7 @@ GROUPS = {
     MODEL: "models convert activations burn-in selftest layers words diff memory prune debug-data corpus pretrain "
     "model-card",
     DICTIONARY: "train-sae encode fidelity fidelity-classes sae-quality sweep import-sae export-sae ship-dictionary",
-    DISCOVERY: "features retile enrich concepts ledger names motifs genesets novelty panel geometry",
+    DISCOVERY: "features window-offsets enrich concepts replication names motifs genesets novelty panel geometry",
     VARIANTS: "score variants biomarkers cards distil cohort-check cohort",
     INTERVENTIONS: "ablation causality frameshift steer explain paint react exchange studio",
     RESULTS: "read findings report atlas tracks export notebook feature find manifest verify",

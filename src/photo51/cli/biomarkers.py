@@ -51,7 +51,7 @@ def variants_command(
     ] = None,
     set_name: Annotated[str | None, typer.Option("--set", help="name of the set: RUN/variants/SET.parquet")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="table to write in place of that; Δ go beside it (.h5ad)")
+        Path | None, typer.Option("--out", help="table to write in place of that; Δ are written next to it (.h5ad)")
     ] = None,
     genome: Annotated[str | None, typer.Option(help="genome the variants are on, where there are several")] = None,
     part: PartOption = None,
@@ -66,7 +66,7 @@ def variants_command(
 ) -> None:
     """Score variants by likelihood and changes of features.
 
-    And their consequences. On both strands; one table, and the changes of features beside it.
+    And their consequences. On both strands; one table, and the changes of features next to it.
     """
     set_threads(threads)
     from photo51.effects.run import gather_shards, load_variants, run_shards, scorer_of, set_provenance

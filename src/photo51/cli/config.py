@@ -51,7 +51,7 @@ def config(
 ) -> None:
     """Write a configuration with every default filled in.
 
-    As a run keeps it beside its results.
+    As a run keeps it with its results.
     """
     import yaml
 

@@ -34,7 +34,7 @@ def debug_data_command(
 ) -> None:
     """Say what a corpus would teach, before training.
 
-    Features of its records against a reference and against what the model writes itself; outlying records ranked beside
+    Features of its records against a reference and against what the model writes itself; outlying records ranked, with
     baselines (surprisal, 6-mers, exact matches); contaminants traced to spans; a manifest. Nothing is deleted.
 
     Writes records (the manifest), disparity, spans and evidence, each as .parquet and .tsv.

@@ -1,4 +1,4 @@
-"""What features mean: `photo51 enrich`, `concepts`, `motifs`, `genesets`, `novelty`, `ledger`, `names`."""
+"""What features mean: `photo51 enrich`, `concepts`, `motifs`, `genesets`, `novelty`, `replication`, `names`."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def enrich(job: StageJob) -> None:
 def concepts_command(job: StageJob) -> None:
     """Choose features for annotations, report on held-out blocks.
 
-    Beside neurons, components and probes of the activations, k-mers and codes of a model with random weights.
+    Next to neurons, components and probes of the activations, k-mers and codes of a model with random weights.
     """
     from photo51.activations.store import ActivationStore
     from photo51.enrichment.annotations.inputs import open_codes
@@ -92,7 +92,7 @@ def concepts_command(job: StageJob) -> None:
     lineage = job.made(job.path("codes"), job.path("enrichment"), *inputs.files)
     store = open_codes(codes, inputs)
     sae = codes_readout(store, range(store.n_features))
-    instances = across_genomes(evaluation, (sae, kmer_readout(inputs.bases, inputs.stretches)))
+    instances = across_genomes(evaluation, (sae, kmer_readout(inputs.bases, inputs.segments)))
     write_table(instances, job.path("instances"), INSTANCES, lineage)
     write_table(region_table(evaluation, sae), job.path("regions"), REGIONS, lineage)
     write_table(table, job.path("concepts"), CONCEPTS, lineage)
@@ -163,7 +163,7 @@ def genesets(
     DISCOVERY,
     reads=("enrichment", "concepts", "codes", "windows"),
     writes=("novelty", "hidden_classes"),
-    extras=(*_CONTROLS, extra("ablation"), extra("retiled")),
+    extras=(*_CONTROLS, extra("ablation"), extra("window_offsets")),
     params="enrichment.NoveltyParams",
     configured="novelty",
 )
@@ -177,22 +177,22 @@ def novelty_command(job: StageJob) -> None:
     from photo51.enrichment.novelty.stage import novelty as rank
     from photo51.io import read_table, write_table
     from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, HIDDEN, NOVELTY
-    from photo51.io.contracts.features import RETILED
+    from photo51.io.contracts.features import WINDOW_OFFSETS
     from photo51.io.contracts.interventions import ABLATION
 
     inputs, tables = _inputs(job), (job.path("enrichment"), job.path("concepts"))
     seed, random = job.extra("seed1"), job.extra("random")
-    ablation, retiled = job.extra("ablation"), job.extra("retiled")
+    ablation, window_offsets = job.extra("ablation"), job.extra("window_offsets")
     evidence = NoveltyEvidence(
         read_table(tables[0], ENRICHMENT),
         read_table(tables[1], CONCEPTS),
         [] if seed is None else [open_codes(seed, inputs)],
         None if random is None else open_codes(random, inputs),
-        None if retiled is None else read_table(retiled, RETILED),
+        None if window_offsets is None else read_table(window_offsets, WINDOW_OFFSETS),
         None if ablation is None else read_table(ablation, ABLATION),
     )
     ranked = rank(open_codes(job.path("codes_folder"), inputs), inputs, evidence, job.params)
-    lineage = job.made(job.path("codes"), *tables, *inputs.files, ablation, retiled)
+    lineage = job.made(job.path("codes"), *tables, *inputs.files, ablation, window_offsets)
     lineage = with_codes(lineage, [folder for folder in (seed, random) if folder is not None])
     write_table(ranked.queue, job.path("novelty"), NOVELTY, lineage)
     write_table(ranked.hidden, job.path("hidden_classes"), HIDDEN, lineage)
@@ -201,21 +201,21 @@ def novelty_command(job: StageJob) -> None:
 @stage(
     DISCOVERY,
     reads=("enrichment", "concepts", "codes", "windows"),
-    writes=("ledger",),
+    writes=("replication",),
     extras=(_CONTROLS[0],),
-    params="enrichment.LedgerParams",
-    configured="ledger",
+    params="enrichment.ReplicationParams",
+    configured="replication",
 )
-def ledger_command(job: StageJob) -> None:
+def replication_command(job: StageJob) -> None:
     """Replicate names: other strand, genomes, splits and seeds."""
     from photo51.enrichment.annotations.inputs import open_codes
-    from photo51.enrichment.replication.ledger import ledger as replicate
+    from photo51.enrichment.replication.checks import replication_checks
     from photo51.io import read_table, write_table
-    from photo51.io.contracts.enrichment import CONCEPTS, LEDGER
+    from photo51.io.contracts.enrichment import CONCEPTS, REPLICATION
 
     inputs, seed = _inputs(job), job.extra("seed1")
     seeds = {} if seed is None else {seed.name: open_codes(seed, inputs)}
-    table = replicate(
+    table = replication_checks(
         open_codes(job.path("codes_folder"), inputs),
         inputs,
         read_table(job.path("concepts"), CONCEPTS),
@@ -223,14 +223,14 @@ def ledger_command(job: StageJob) -> None:
         job.params,
     )
     lineage = job.made(job.path("codes"), job.path("concepts"), *inputs.files)
-    write_table(table, job.path("ledger"), LEDGER, with_codes(lineage, [] if seed is None else [seed]))
+    write_table(table, job.path("replication"), REPLICATION, with_codes(lineage, [] if seed is None else [seed]))
 
 
 @stage(
     DISCOVERY,
     reads=("concepts", "annotations", "windows"),
     writes=("names",),
-    extras=(extra("concept_summary"), extra("enrichment"), extra("ledger"), extra("top_windows")),
+    extras=(extra("concept_summary"), extra("enrichment"), extra("replication"), extra("top_windows")),
     params="enrichment.ConceptParams",
     configured="concepts",
 )
@@ -241,14 +241,14 @@ def names_command(job: StageJob) -> None:
     """
     from photo51.enrichment.concepts.names import NameEvidence, fallen, name_features, top_shares
     from photo51.io import read_table, write_table
-    from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, LEDGER, NAMES, SUMMARY
+    from photo51.io.contracts.enrichment import CONCEPTS, ENRICHMENT, NAMES, REPLICATION, SUMMARY
     from photo51.io.contracts.features import TOP_WINDOWS
 
     params, inputs = job.params, _inputs(job)
     contracts = {
         "concept_summary": SUMMARY,
         "enrichment": ENRICHMENT,
-        "ledger": LEDGER,
+        "replication": REPLICATION,
         "top_windows": TOP_WINDOWS,
     }
     paths = {"concepts": job.path("concepts")}
@@ -262,7 +262,7 @@ def names_command(job: StageJob) -> None:
         tables["concepts"],
         tables.get("concept_summary"),
         tables.get("enrichment"),
-        tables.get("ledger"),
+        tables.get("replication"),
         shares,
     )
     table = name_features(evidence, params)

@@ -1,4 +1,4 @@
-"""From activations to features: `photo51 encode`, `features`, `fidelity`, `fidelity-classes`, `retile`."""
+"""From activations to features: `photo51 encode`, `features`, `fidelity`, `fidelity-classes`, `window-offsets`."""
 
 from __future__ import annotations
 
@@ -123,18 +123,18 @@ def fidelity_classes(job: StageJob) -> None:
 @stage(
     DISCOVERY,
     reads=("codes", "dictionary_card", "windows"),
-    writes=("retiled",),
-    params="features.RetileParams",
-    configured="retile",
+    writes=("window_offsets",),
+    params="features.WindowOffsetParams",
+    configured="window_offsets",
     model=True,
 )
-def retile_command(job: StageJob) -> None:
+def window_offsets_command(job: StageJob) -> None:
     """Find features that depend on where windows begin."""
-    from photo51.features.retile import retile as read_again
+    from photo51.features.window_offsets import window_offsets
     from photo51.io import write_table
-    from photo51.io.contracts.features import RETILED
+    from photo51.io.contracts.features import WINDOW_OFFSETS
 
     genomes = job.genomes
-    table = read_again(job.model(), job.dictionary, genomes, genomes.windows(), job.codes(), job.params)
+    table = window_offsets(job.model(), job.dictionary, genomes, genomes.windows(), job.codes(), job.params)
     lineage = job.made(job.path("dictionary_card"), job.path("codes"), job.path("windows"))
-    write_table(table, job.path("retiled"), RETILED, lineage)
+    write_table(table, job.path("window_offsets"), WINDOW_OFFSETS, lineage)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 @stage(
     DISCOVERY,
     reads=("features", "dictionary_card", "codes", "annotations", "windows"),
-    writes=("geometry", "manifolds", "points", "meaning", "battery"),
+    writes=("geometry", "manifolds", "points", "meaning", "positive_controls"),
     extras=(
         extra("activations"),
         extra("random", "codes_folder", sae="random"),

@@ -32,7 +32,7 @@ Concepts = Annotated[
     typer.Option(help="YAML of concept: {feature: weight}, or names.parquet; default: the run's"),
 ]
 Target = Annotated[str, typer.Argument(help="feature (812 or f812), concept, or sum such as `stop_codon - 0.5*f40`")]
-Prompt = Annotated[str, typer.Argument(help="bases to go on from, or a FASTA file (its first record)")]
+Prompt = Annotated[str, typer.Argument(help="bases to continue, or a FASTA file (its first record)")]
 
 
 def _instrument(
@@ -121,7 +121,7 @@ def causality_command(
 ) -> None:
     """Measure what each named feature does to the model.
 
-    Loss without it where it is active, next base with more of it, beside random features.
+    Loss without it where it is active, next base with more of it, compared with random features.
     """
     from photo51.interventions import opening, outputs
     from photo51.interventions.attribution.causality import causality as measure
@@ -161,7 +161,7 @@ def steer_command(
             help=(
                 "feature (812 or f812), concept, sum such as `stop_codon - 0.5*f40`, or `auto`: what a screen on"
                 " sequence "
-                "not held out proposes for the first --oracle; default: that of experiment --name"
+                "not held out proposes for the first --scorer; default: that of experiment --name"
             )
         ),
     ] = None,
@@ -169,7 +169,7 @@ def steer_command(
         str | None,
         typer.Argument(
             help=(
-                "bases to go on from, a FASTA file (its first record), or `held-out`: eight intervals of held-out"
+                "bases to continue, a FASTA file (its first record), or `held-out`: eight intervals of held-out"
                 " sequence"
             )
         ),
@@ -178,7 +178,7 @@ def steer_command(
     genomes: Sequences = None,
     features: Features = None,
     concepts: Concepts = None,
-    oracle: Annotated[
+    scorer: Annotated[
         list[str] | None,
         typer.Option(help="sequence scorer named beforehand as the one to move; repeatable"),
     ] = None,
@@ -190,12 +190,12 @@ def steer_command(
     Sequences, trace, dose-response with nulls, safe range, what else moved. Written to RUN/interventions/NAME with
     --name.
 
-    Example: photo51 steer results/demo 812 held-out --oracle gc
+    Example: photo51 steer results/demo 812 held-out --scorer gc
     """
     from photo51.interventions import opening, outputs
     from photo51.interventions.steering import targeting
     from photo51.interventions.steering.steer import steer as run_arms
-    from photo51.interventions.writing.scorers import check_declared, codon_table, oracles
+    from photo51.interventions.writing.scorers import check_declared, codon_table, sequence_scorers
 
     experiment = job.configured("steering.{name}") if job.values.get("name") else None
     target = target or getattr(experiment, "target", None)
@@ -208,8 +208,8 @@ def steer_command(
     opened, bases = _instrument(job, params.units, sequences=genomes, features=features, concepts=concepts)
     start = targeting.held_out(bases, params) if start is None else start
     genes = opening.coding_sequences(bases)
-    judges = oracles(code=code, motifs=motif or [], codons=codon_table(genes) if genes else None)
-    declared = check_declared(oracle or list(getattr(experiment, "oracle", ())), judges)
+    judges = sequence_scorers(code=code, motifs=motif or [], codons=codon_table(genes) if genes else None)
+    declared = check_declared(scorer or list(getattr(experiment, "scorer", ())), judges)
     bundle, doses = targeting.target(target, opened, bases, declared, params, code=code)
     half: opening.Half | None = "reporting" if target == targeting.AUTO else None
     reference = opening.reference_windows(bases, 16, 512, params.sampling.seed, half)

@@ -51,7 +51,7 @@ def words_command(
 
     Expected occurrences of words in what a model writes, from exact probabilities.
 
-    Writes `words` (occurrences in 1,000 bases with intervals, beside counting, a Markov chain and fresh weights) and,
+    Writes `words` (occurrences in 1,000 bases with intervals, next to counting, a Markov chain and fresh weights) and,
     where `open_frames` or `absent` are given in --params, `survival` (probability that a frame stays open, that a word
     stays away).
 

@@ -101,7 +101,7 @@ def prune_command(
     """Edit a model so that it recites less, or serves one clade.
 
     Keeps, of every dense matrix, the entries that hold most curvature on GENOMES; chosen on validation windows,
-    judged on held-out ones beside controls with as many entries kept. For a clade alone, give it as --genomes, say how
+    judged on held-out ones, with controls with as many entries kept. For a clade alone, give it as --genomes, say how
     much its surprisal may rise, and give another clade as --other, whose surprisal is told, too.
 
     Writes the edited model to OUT/model, and matrices, unedited, arms and evidence, each as .parquet and .tsv.

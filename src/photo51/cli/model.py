@@ -165,7 +165,7 @@ def model_card(
 ) -> None:
     """Measure a trained model, and write its card.
 
-    On held-out species, beside Markov chains.
+    On held-out species, compared with Markov chains.
     """
     set_threads(threads)
     import torch

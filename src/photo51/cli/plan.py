@@ -29,7 +29,7 @@ def plan_command(
     ] = "here",
     devices: Annotated[int, typer.Option(min=1, help="accelerators, of which each reads shards of its own")] = 1,
     bases: Annotated[
-        int | None, typer.Option(min=1, help="reckon with so many bases in place of the table's genomes")
+        int | None, typer.Option(min=1, help="estimate for so many bases in place of the table's genomes")
     ] = None,
     utilisation: Annotated[
         float | None, typer.Option(help="share of the accelerator's peak that reading reaches")
@@ -39,7 +39,7 @@ def plan_command(
     like: Annotated[Path | None, typer.Option(help="results of a finished run, whose other stages are scaled")] = None,
     rates: Annotated[Path, typer.Option(help="measured rates of this machine")] = RATES,
     *,
-    measure: Annotated[bool, typer.Option("--measure", help="measure the rates anew")] = False,
+    measure: Annotated[bool, typer.Option("--measure", help="measure the rates again")] = False,
     out: Annotated[Path | None, typer.Option(help="write the plan as JSON too")] = None,
     threads: ThreadsOption = 2,
 ) -> None:
@@ -54,7 +54,7 @@ def plan_command(
     from photo51.genome.preparation.sizes import amount, of_bases
     from photo51.io import free_bytes, write_json
     from photo51.plan.cost import ComputeSite
-    from photo51.plan.cost import plan as reckon
+    from photo51.plan.cost import plan as estimate
     from photo51.plan.machines import UTILISATION, Rates
     from photo51.plan.machines import machine as known
 
@@ -64,7 +64,7 @@ def plan_command(
     device = None if machine == "here" else known(machine)
     read = of_bases(bases, configuration.genome) if bases else amount(configuration.genomes, configuration.genome)
     size = _size(configuration, device)
-    _measured(rates, anew=measure)
+    _measured(rates, again=measure)
     site = ComputeSite(
         Rates.read(rates),
         device,
@@ -73,15 +73,15 @@ def plan_command(
         host_memory * 1e9 if host_memory else _host_memory(),
         disk * 1e9 if disk else free_bytes(Path("results")),
     )
-    lineage = reckon(configuration, read, size, site, _like(like))
+    lineage = estimate(configuration, read, size, site, _like(like))
     _show(configuration, lineage, size, devices, f"{read.bases:,} bases, {read.tokens:,} tokens read")
     if out is not None:
         write_json({"amount": asdict(read), "model": asdict(size), **asdict(lineage)}, out)
 
 
-def _measured(path: Path, *, anew: bool) -> None:
+def _measured(path: Path, *, again: bool) -> None:
     """Measure once and keep the file, where a user sees it."""
-    if path.is_file() and not anew:
+    if path.is_file() and not again:
         return
     from photo51.io import write_json
     from photo51.plan.rates import measure_rates

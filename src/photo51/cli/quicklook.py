@@ -77,7 +77,7 @@ def _stem(title: str) -> str:
 
 @app.command()
 def ship_dictionary(
-    run: Annotated[Path, typer.Argument(help="folder of a run with names, ledger, features and its activations")],
+    run: Annotated[Path, typer.Argument(help="run with names, replication, features and stored activations")],
     out: Annotated[Path, typer.Argument(help="folder to write, as resources/dictionaries/base")],
     seeds: Annotated[
         int,

@@ -69,7 +69,7 @@ def atlas(job: StageJob, out: Out = None) -> None:
 def findings_command(job: StageJob, out: Out = None) -> None:
     """Write what the run claims, with nulls and verdicts.
 
-    A row a claim: its value beside its null, n, p and a verdict.
+    A row a claim: its value, its null, n, p and a verdict.
     """
     from photo51.findings.stage import TABLES
     from photo51.findings.stage import findings as all_findings

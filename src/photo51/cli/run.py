@@ -195,7 +195,7 @@ def _explain(failed: list[Path], log: Path, *, stored: bool) -> None:
         console.print(f"--- end of {path}")
         console.print(end, markup=False)
         damaged |= set(_DAMAGED.findall(end))
-    console.print("Running again goes on from what is finished.")
+    console.print("Running again resumes from what is finished.")
     if damaged:
         makers = {"activations": "activations", "codes": "encode" if stored else "encode_model"}
         rules = " ".join(makers[folder] for folder in sorted(damaged))
@@ -205,7 +205,7 @@ def _explain(failed: list[Path], log: Path, *, stored: bool) -> None:
 def _summary(results: Path, started: float) -> None:
     """Print what ran, how long each stage took and how much memory, and where to look; the same as a picture.
 
-    The picture lies beside the benchmarks: the report must have the same bytes each time, and times never are the same.
+    The picture lies with the benchmarks: the report must have the same bytes each time, and times never are the same.
     """
     from rich.console import Console
     from rich.table import Table

@@ -72,7 +72,7 @@ def train_sae(
 def sae_quality(job: StageJob) -> None:
     """Measure a dictionary on held-out positions, with baselines.
 
-    Beside PCA, neurons and random directions; another seed, and the dictionary of random weights, where the run has
+    Next to PCA, neurons and random directions; another seed, and the dictionary of random weights, where the run has
     them.
     """
     from photo51.activations.splits import split_rows

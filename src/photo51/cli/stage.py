@@ -175,11 +175,11 @@ class StageJob:
         """
         for name in self.stage.reads:
             if not (path := self.path(name)).exists():
-                raise InputError(_absent(path, run_file(name)))
+                raise InputError(_absent(path, run_file(name), self.run))
         for entry in self.stage.extras:
             optional = self.extra(entry.name)
             if optional is not None and not optional.exists():
-                raise InputError(f"--with {entry.name}: {_absent(optional, run_file(entry.place))}")
+                raise InputError(f"--with {entry.name}: {_absent(optional, run_file(entry.place), self.run)}")
 
     # ---- what the configuration of the run says where the command line does not
 
@@ -304,9 +304,9 @@ class StageJob:
         return provenance(self.stage.name, stated, [p for p in inputs if p is not None])
 
 
-def _absent(path: Path, location: RunFile) -> str:
+def _absent(path: Path, location: RunFile, run: Path) -> str:
     what = location.what[:1].lower() + location.what[1:]
-    return f"{path}: need {what}, got no such file. {location.how}"
+    return f"{path}: need {what}, got no such file. {location.under_old_name(run) or location.how}"
 
 
 def stage(
@@ -400,6 +400,9 @@ def _extras(job: StageJob, stated: str | None) -> frozenset[str]:
     by_name = {e.name: e for e in job.stage.extras}
     if stated is None:
         there = [e.name for e in by_name.values() if job.has(e)]
+        for e in by_name.values():
+            if outdated := run_file(e.place).under_old_name(job.run):
+                raise InputError(f"{job.stage.name}: {outdated} --with leaves it out")
         if by_name:
             log.info("%s: %s of its optional inputs is there", job.stage.name, ", ".join(there) or "none")
         return frozenset(there)

@@ -1,4 +1,4 @@
-"""One file of codes: a stretch of rows of one strand, by row and by feature.
+"""One file of codes: a segment of rows of one strand, by row and by feature.
 
 By row (CSR): `counts` active features of each row, then their `features`, ascending, and `values` in float16, in
 multiples of the store's unit. By feature: rows are numbered within blocks of 65,536, so that two bytes name a row;

@@ -30,7 +30,7 @@ def gather(folder: Path | str, n_rows: int) -> CodesStore:
     Raises
     ------
     InputError
-        Naming every shard that is damaged, foreign or overlapping, and every stretch of rows that is missing.
+        Naming every shard that is damaged, foreign or overlapping, and every segment of rows that is missing.
     """
     folder = Path(folder)
     shards, faults = [], []
@@ -154,15 +154,15 @@ class CodesStore:
 
     def anndata(
         self,
-        stretch: slice | tuple[str, Interval],
+        region: slice | tuple[str, Interval],
         workspace: Workspace,
         strands: Sequence[Strand] = STRANDS,
     ) -> ad.AnnData:
-        """Codes of a stretch as AnnData: observations are bases, variables are features.
+        """Codes of a region as AnnData: observations are bases, variables are features.
 
         Parameters
         ----------
-        stretch
+        region
             Rows, or a genome's name and an interval (whose strand, if it has one, is the only one taken).
         workspace
             The workspace the codes were made on.
@@ -175,10 +175,10 @@ class CodesStore:
         """
         if workspace.n_rows != self.n_rows:
             raise InputError(f"workspace: need the one of the codes ({self.n_rows} rows), got {workspace.n_rows} rows")
-        if isinstance(stretch, slice):
-            pieces = [slice(*stretch.indices(self.n_rows)[:2])]
+        if isinstance(region, slice):
+            pieces = [slice(*region.indices(self.n_rows)[:2])]
         else:
-            genome, interval = stretch
+            genome, interval = region
             pieces = workspace.rows_of(genome, interval.chrom, interval.start, interval.end)
             strands = [s for s in strands if interval.strand in {s, "."}]
         blocks = [(strand, piece) for strand in strands for piece in pieces]
@@ -193,7 +193,7 @@ class CodesStore:
 def _positions(workspace: Workspace, rows: slice, strand: Strand) -> pd.DataFrame:
     number = np.arange(rows.start, rows.stop)
     places = workspace.locate(number)
-    table = workspace.table.iloc[places.stretch]
+    table = workspace.table.iloc[places.segment]
     names = [f"{c}:{p}:{strand}" for c, p in zip(table["chrom"], places.position, strict=True)]
     return pd.DataFrame(
         {

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from photo51.types import InputError
 
+log = logging.getLogger(__name__)
 P = TypeVar("P", bound="Params")
 
 
@@ -21,6 +25,28 @@ class Params(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({})  # key of an older photo51 → what it is called now
+
+    @model_validator(mode="before")
+    @classmethod
+    def _renamed(cls, values: Any) -> Any:
+        return cls.renamed(values) if isinstance(values, Mapping) else values
+
+    @classmethod
+    def renamed(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Values whose keys of older versions go by today's names, which is said.
+
+        Raises
+        ------
+        ValueError
+            Where a key is there under both names.
+        """
+        for old, new in cls.former_keys.items():
+            if old in values and new in values:
+                raise ValueError(f"{old} is called {new} now: need one of them, got both")
+            if old in values:
+                log.warning("configuration: %s is called %s now", old, new)
+        return {cls.former_keys.get(key, key): value for key, value in values.items()}
 
 
 def parse(model: type[P], source: str | None, option: str = "--params") -> P:

@@ -62,7 +62,7 @@ class VariantsParams(Params):
         default=128,
         ge=0,
         description=(
-            "random changes of each kind and length beside which changes of length are scored; half as many leave a"
+            "random changes of each kind and length with which changes of length are compared; half as many leave a"
             " score that may follow length at |rho| 0.1; 0: none"
         ),
     )
@@ -97,7 +97,7 @@ class BiomarkersParams(Params):
         default='label == "benign"', description="rows that are controls, as an expression over the columns"
     )
     stratum: str = Field(
-        default="consequence", description="column whose values are analysed one by one, beside all together"
+        default="consequence", description="column whose values are analysed one by one, after all together"
     )
     strata: tuple[str, ...] = Field(
         default=("gene", "consequence", "codon_position"),
@@ -161,10 +161,10 @@ class CohortParams(Params):
     )
     controls: tuple[str, ...] = Field(default=(), description="values of the phenotype that are controls")
     missing: tuple[str, ...] = Field(
-        default=(), description="values of the phenotype that are missing, beside empty, NA, nan, ., - and -9"
+        default=(), description="values of the phenotype that are missing, apart from empty, NA, nan, ., - and -9"
     )
     intermediate: Literal["missing", "case", "control"] = Field(
-        default="missing", description="what I (intermediate) beside R and S counts as"
+        default="missing", description="what I (intermediate), neither R nor S, counts as"
     )
     individual: str = Field(default="individual", description="column that names individuals")
     covariates: tuple[str, ...] = Field(default=(), description="numeric or categorical columns to adjust for")

@@ -1,4 +1,4 @@
-"""Parameters of enrichment: nulls, concepts, motifs, gene sets, the unnamed queue, the ledger."""
+"""Parameters of enrichment: nulls, concepts, motifs, gene sets, the ranking of unannotated features, replication."""
 
 from __future__ import annotations
 
@@ -291,8 +291,8 @@ class NoveltyParams(Params):
     seed: int = Field(default=51, ge=0, description="seed of the draws")
 
 
-class LedgerParams(Params):
-    """`photo51 ledger`: does a name survive?"""
+class ReplicationParams(Params):
+    """`photo51 replication`: does a name survive?"""
 
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate of survival")
     min_match: float = Field(

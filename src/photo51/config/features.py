@@ -21,7 +21,7 @@ class FeaturesParams(Params):
     chunk: int = Field(default=256, ge=1, description="features worked on at once; decides memory, not results")
 
 
-class RetileParams(Params):
+class WindowOffsetParams(Params):
     """How much of the genome is read again by windows that begin elsewhere."""
 
     windows: int = Field(default=24, ge=2, description="windows whose later half is read again, both strands together")

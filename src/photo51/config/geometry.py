@@ -1,8 +1,10 @@
-"""Parameters of geometry and of the battery of known manifolds."""
+"""Parameters of geometry and of its positive controls, manifolds that are known."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
@@ -28,7 +30,7 @@ class PanelParams(Params):
     warmup: int = Field(default=128, ge=0, description="first bases of a gene that are left out (bases)")
 
 
-class BatteryParams(Params):
+class PositiveControlParams(Params):
     """The positive controls: manifolds that must be there."""
 
     seed: int = Field(default=51, ge=0, description="seed of everything drawn")
@@ -40,6 +42,8 @@ class BatteryParams(Params):
 
 class GeometryParams(Params):
     """From codes to manifolds."""
+
+    former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({"battery": "positive_controls"})
 
     seed: int = Field(default=51, ge=0, description="seed of everything drawn")
     tokens: int = Field(
@@ -91,7 +95,7 @@ class GeometryParams(Params):
     held_out: bool = Field(
         default=True, description="find clusters on every other block, measure their shape on the rest"
     )
-    draws: int = Field(default=99, ge=19, description="turned copies that make the null of a shape")
+    draws: int = Field(default=99, ge=19, description="circularly shifted copies that make the null of a shape")
     points: int = Field(default=1200, ge=100, description="points a shape is measured on (tokens)")
     landmarks: int = Field(default=120, ge=20, description="landmarks of persistent homology (points)")
     alpha: float = Field(default=0.05, gt=0, lt=1, description="false discovery rate over clusters")
@@ -111,4 +115,6 @@ class GeometryParams(Params):
         description="tokens whose activations are compared with their reconstruction, where given (tokens)",
     )
     shown: int = Field(default=3000, ge=10, description="tokens of each manifold that are kept as points (tokens)")
-    battery: BatteryParams = Field(default=BatteryParams(), description="the positive controls")
+    positive_controls: PositiveControlParams = Field(
+        default=PositiveControlParams(), description="the positive controls"
+    )

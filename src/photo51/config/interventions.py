@@ -76,8 +76,8 @@ class SteerParams(Params):
 class ScreenParams(Params):
     """Which features are worth a steering experiment, from predictions along real sequence."""
 
-    windows: int = Field(default=8, ge=1, description="stretches of real sequence")
-    context: int = Field(default=128, ge=2, description="bases of each stretch that are read as they are (bases)")
+    windows: int = Field(default=8, ge=1, description="segments of real sequence")
+    context: int = Field(default=128, ge=2, description="bases of each segment that are read as they are (bases)")
     scored: int = Field(default=48, ge=3, description="bases after them at which features are added (bases)")
     push: float = Field(
         default=0.5,
@@ -94,14 +94,14 @@ class ScreenParams(Params):
         ge=1,
         description="features a measure that are pushed again, each with the dose its budget allows",
     )
-    random_directions: int = Field(default=60, ge=1, description="random directions of the same length to stand beside")
+    random_directions: int = Field(default=60, ge=1, description="random directions of the same length to compare with")
     least_density: float = Field(
         default=1e-3,
         ge=0,
         description="features that fire more seldom than this are left out (share of bases)",
     )
     batch: int = Field(default=128, ge=1, description="sequences run at once")
-    seed: int = Field(default=51, ge=0, description="seed of stretches and random directions")
+    seed: int = Field(default=51, ge=0, description="seed of segments and random directions")
 
 
 class TrialParams(Params):
@@ -109,7 +109,7 @@ class TrialParams(Params):
 
     sequences: int = Field(default=8, ge=2, description="sequences written under each feature and direction")
     length: int = Field(default=100, ge=8, description="bases written per sequence (bases)")
-    random_directions: int = Field(default=20, ge=1, description="random directions to stand beside, at each length")
+    random_directions: int = Field(default=20, ge=1, description="random directions to compare with, at each length")
     rungs: int = Field(default=3, ge=2, description="lengths at which random directions are tried")
     batch: int = Field(default=128, ge=1, description="sequences written at once")
     sampling: SamplingParams = Field(default=SamplingParams(), description="how bases are drawn")

@@ -29,14 +29,14 @@ class TracksParams(Params):
             "a call needs this share of the feature's own largest activation where no threshold was chosen (share)"
         ),
     )
-    call_gap: int = Field(default=3, ge=0, description="active stretches at most this far apart are one call (bases)")
+    call_gap: int = Field(default=3, ge=0, description="active segments at most this far apart are one call (bases)")
     page_features: int = Field(default=12, ge=0, description="features with a signal track on the genome page")
     page_loci: int = Field(default=40, ge=1, description="places listed on the genome page")
     page_mib: float = Field(
         default=24.0, gt=0, description="the genome page takes in signal tracks up to this size (MiB)"
     )
     on_demand: bool = Field(
-        default=True, description="write every active feature beside the genome page, to be shown on demand"
+        default=True, description="write every active feature next to the genome page, to be shown on demand"
     )
     chunk: int = Field(default=16, ge=1, description="features of a chunk of these (features)")
 
@@ -46,8 +46,8 @@ class AtlasParams(Params):
 
     windows: int = Field(default=10, ge=1, description="strongest windows shown of a feature")
     flank: int = Field(default=30, ge=5, description="bases shown to either side of a window's strongest base (bases)")
-    tracks: int = Field(default=2, ge=0, description="stretches drawn with both strands and genes")
-    track_bases: int = Field(default=2_000, ge=100, description="length of such a stretch (bases)")
+    tracks: int = Field(default=2, ge=0, description="segments drawn with both strands and genes")
+    track_bases: int = Field(default=2_000, ge=100, description="length of such a segment (bases)")
     profiles: int = Field(
         default=2, ge=0, description="annotation boundaries around which the mean activation is drawn"
     )
@@ -58,7 +58,7 @@ class AtlasParams(Params):
         description="bin of the search by locus and gene (bases); wider where the genome is long",
     )
     per_bin: int = Field(default=16, ge=1, description="features kept for each bin")
-    chunk: int = Field(default=256, ge=1, description="dossiers read together when one is opened")
+    chunk: int = Field(default=256, ge=1, description="feature pages read together when one is opened")
     one_file: int = Field(
         default=4_096, ge=0, description="up to so many features the data lie inside the page (features)"
     )
@@ -87,5 +87,5 @@ class ExportParams(Params):
     """What is exported."""
 
     h5ad: bool = Field(default=True, description="write features as AnnData for scanpy and cellxgene")
-    tsv: bool = Field(default=True, description="write every table as TSV beside its parquet")
+    tsv: bool = Field(default=True, description="write every table as TSV next to its parquet")
     crate: bool = Field(default=True, description="write an RO-Crate where the rocrate package is installed")

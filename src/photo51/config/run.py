@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator, model_validator
 
@@ -18,11 +20,11 @@ from photo51.config.enrichment import (
     ConceptParams,
     EnrichParams,
     GeneSetParams,
-    LedgerParams,
     MotifParams,
     NoveltyParams,
+    ReplicationParams,
 )
-from photo51.config.features import FeaturesParams, FidelityParams, RetileParams
+from photo51.config.features import FeaturesParams, FidelityParams, WindowOffsetParams
 from photo51.config.genome import GenomeParams
 from photo51.config.geometry import FrameshiftParams, GeometryParams, PanelParams
 from photo51.config.interventions import AblationParams, CausalityParams, SteerParams
@@ -106,24 +108,26 @@ class CohortRunParams(Params):
         if (self.genotypes is None) != (self.variants is None):
             raise ValueError("need genotypes and variants together, or neither")
         if self.external is not None and self.genotypes is None:
-            raise ValueError("external: need genotypes and variants of the cohort beside another one, got none")
+            raise ValueError("external: need genotypes and variants of the cohort for an external one, got none")
         return self
 
 
 class SteerRunParams(Params):
     """One steering experiment."""
 
+    former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({"oracle": "scorer"})
+
     target: str = Field(
         min_length=1,
         description=(
-            "feature (f12), concept, sum such as `stop_codon - 0.5*f40`, or auto: proposed for the first oracle"
+            "feature (f12), concept, sum such as `stop_codon - 0.5*f40`, or auto: proposed for the first scorer"
         ),
     )
     prompt: str = Field(
         min_length=1,
-        description="bases to go on from, a FASTA file, whose first record is taken, or held-out: sequence of the run",
+        description="bases to continue, a FASTA file, whose first record is taken, or held-out: sequence of the run",
     )
-    oracle: tuple[str, ...] = Field(default=(), description="oracles named beforehand as those to move")
+    scorer: tuple[str, ...] = Field(default=(), description="scorers named beforehand as those to move")
     code: int = Field(default=11, ge=1, description="NCBI translation table of stop codons")
     steer: SteerParams = Field(default=SteerParams(), description="four arms, doses, nulls")
 
@@ -133,6 +137,8 @@ class Config(Params):
 
     Seeds: `seed` is that of every stage that does not state one of its own.
     """
+
+    former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({"ledger": "replication", "retile": "window_offsets"})
 
     run: str = Field(default="run", pattern=NAME, description="name; results go to results/NAME")
     seed: int = Field(default=51, ge=0, description="seed of every stage that states none")
@@ -193,18 +199,18 @@ class Config(Params):
     sae: SaeParams = Field(default=SaeParams(), description="the dictionary")
     quality: QualityParams = Field(default=QualityParams(), description="quality of the dictionary")
     features: FeaturesParams = Field(default=FeaturesParams(), description="table of features")
-    retile: RetileParams = Field(
-        default=RetileParams(), description="what is read again to see whether features depend on windows"
+    window_offsets: WindowOffsetParams = Field(
+        default=WindowOffsetParams(), description="what is read again to see whether features depend on windows"
     )
     fidelity: FidelityParams = Field(
-        default=FidelityParams(), description="loss of the model with the dictionary spliced in"
+        default=FidelityParams(), description="loss of the model with the reconstruction patched in"
     )
     enrichment: EnrichParams = Field(default=EnrichParams(), description="features against annotations")
     concepts: ConceptParams = Field(default=ConceptParams(), description="concepts on held-out blocks, with baselines")
     motifs: MotifParams = Field(default=MotifParams(), description="logos, shapes, profiles")
     genesets: GeneSetParams = Field(default=GeneSetParams(), description="gene sets")
-    novelty: NoveltyParams = Field(default=NoveltyParams(), description="the unnamed queue")
-    ledger: LedgerParams = Field(default=LedgerParams(), description="the replication ledger")
+    novelty: NoveltyParams = Field(default=NoveltyParams(), description="the ranking of unannotated features")
+    replication: ReplicationParams = Field(default=ReplicationParams(), description="replication of names")
     geometry: GeometryParams = Field(default=GeometryParams(), description="manifolds")
     phylogeny: PanelParams = Field(
         default=PanelParams(), description="which of `phylogeny_genes` are read; the model is that of the run"
@@ -265,7 +271,7 @@ class Config(Params):
 
 def seeded(model: type[Params], values: dict[str, Any], seed: Any) -> dict[str, Any]:
     """Write a seed into the values of every stage below that states none."""
-    out = dict(values)
+    out = model.renamed(values)  # first, or a stage under its former name would get no seed
     for name, field in model.model_fields.items():
         kind = field.annotation
         if isinstance(kind, type) and issubclass(kind, Params):

@@ -159,7 +159,7 @@ class QualityParams(Params):
     split: Literal["train", "select", "test", "all"] = Field(
         default="test", description="bases to measure on: a split, or all"
     )
-    baselines: bool = Field(default=True, description="measure PCA, neurons and random directions beside it")
+    baselines: bool = Field(default=True, description="measure PCA, neurons and random directions for comparison")
     stability_rows: int = Field(
         default=20_000, ge=2, description="bases on which codes of other seeds are correlated (rows)"
     )

@@ -68,11 +68,11 @@ def classify_change(genomes: Genomes, genome: str, chrom: str, pos: int, ref: st
     if gone:
         return LengthChange("deletion", _ladder(len(gone)))
     border = pos + head
-    beside = (
+    adjacent = (
         _bases(genomes, genome, chrom, border - len(new), border),
         _bases(genomes, genome, chrom, border, border + len(new)),
     )
-    return LengthChange("duplication" if new in beside else "insertion", _ladder(len(new)))
+    return LengthChange("duplication" if new in adjacent else "insertion", _ladder(len(new)))
 
 
 def _ladder(length: int) -> int:
@@ -162,8 +162,8 @@ def _made(kind: str, taken: str, there: str, rng: np.random.Generator) -> tuple[
     if kind == "duplication":
         return anchor, anchor + body
     if kind == "inversion":
-        turned = body.translate(_COMPLEMENT)[::-1]
-        return (body, turned) if turned != body else None
+        opposite = body.translate(_COMPLEMENT)[::-1]
+        return (body, opposite) if opposite != body else None
     if kind == "delins":
         return (body, there[: max(1, len(there) // 2)]) if len(body) > 1 else None
     other = "".join(str(rng.choice([b for b in "ACGT" if b != base])) for base in body)

@@ -183,7 +183,7 @@ def scorer_of(
     hashes = {"model": model.spec.hash, "dictionary": dictionary.hash}
     if isinstance(model.model, StripedHyenaForCausalLM):
         return Scorer(model.model, dictionary, reach=params.near, tokens=params.batch_tokens), hashes
-    log.warning("model %s cannot go on from a state: every window is read whole", model.spec.name)
+    log.warning("model %s cannot resume from a state: every window is read whole", model.spec.name)
     return PlainScorer(model, dictionary, reach=params.near), hashes
 
 

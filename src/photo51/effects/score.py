@@ -49,7 +49,7 @@ INFO = {
         "A",
         "Float",
         (
-            "length-fair score: beside random changes of the same kind and length (standard deviations); . where no"
+            "length-fair score: against random changes of the same kind and length (standard deviations); . where no"
             " allele of the file changes the length"
         ),
     ),
@@ -109,7 +109,7 @@ def opened_genome(
         if (place / "contigs.parquet").is_file():
             if annotations:
                 raise InputError(
-                    f"{genome}: a prepared genome has its annotation; need a sequence file beside --annotation"
+                    f"{genome}: a prepared genome has its annotation; need a sequence file with --annotation"
                 )
             yield place
             return
@@ -148,9 +148,7 @@ def _named(genome: str, table: Path, annotations: Sequence[Path]) -> dict[str, s
             names.append(row.get("genome", ""))
             if names[-1] == genome:
                 if annotations:
-                    raise InputError(
-                        f"{genome}: {table} names its annotation; need a sequence file beside --annotation"
-                    )
+                    raise InputError(f"{genome}: {table} names its annotation; need a sequence file with --annotation")
                 cells = {c: _absolute(row.get(c, "-"), table) for c in ("sequence", "annotation")}
                 return {**row, **cells, "regions": "-", "variants": "-", "extra_annotations": "-"}
     if (Path("resources/fetched") / f"{genome}.fa").is_file() or (Path("resources/fetched") / f"{genome}.gb").is_file():

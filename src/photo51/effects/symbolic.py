@@ -64,9 +64,9 @@ def spelled_out(
         return Spelled(refused.iloc[:0].drop(columns="reason"), refused)
     rows = refused[symbolic]
     if others is not None:
-        beside = pd.concat([others[["chrom", "pos", "ref"]], rows[["chrom", "pos", "ref"]]], ignore_index=True)
-        beside.attrs = dict(others.attrs)
-        named, _ = named_as_in(genomes, genome, beside, "symbolic alleles")
+        both_tables = pd.concat([others[["chrom", "pos", "ref"]], rows[["chrom", "pos", "ref"]]], ignore_index=True)
+        both_tables.attrs = dict(others.attrs)
+        named, _ = named_as_in(genomes, genome, both_tables, "symbolic alleles")
         rows = rows.assign(chrom=named["chrom"].to_numpy()[len(others) :])
     longest = min(params.max_allele, params.window // 4)
     out, reasons = [], dict[object, str]()
@@ -107,10 +107,10 @@ def _alleles(genomes: Genomes, genome: str, row: dict[str, object], longest: int
     stated, body = str(row["ref"])[:1].upper(), bases[1:]
     anchor = stated if stated in set("ACGT") else bases[0]  # another base than the genome's is found out later
     if name == "inversion":
-        turned = body.translate(_COMPLEMENT)[::-1]
-        if turned == body:
+        opposite = body.translate(_COMPLEMENT)[::-1]
+        if opposite == body:
             return None, f"inversion of {span:,} bases that reads the same on both strands"
-        return (anchor + body, anchor + turned), ""
+        return (anchor + body, anchor + opposite), ""
     return ((anchor + body, anchor) if name == "deletion" else (anchor, anchor + body)), ""
 
 

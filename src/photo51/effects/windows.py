@@ -30,7 +30,7 @@ class ScoringPlace(NamedTuple):
     start, end
         Forward coordinates, half-open; beyond the contig's ends where it is a circle.
     zone
-        Stretch of the window, half-open, within which its variants are centred.
+        Segment of the window, half-open, within which its variants are centred.
     rows
         Rows of the variants table, (n,).
     after
@@ -129,17 +129,17 @@ def readings(place: ScoringPlace, variants: pd.DataFrame, genomes: Genomes) -> I
     for strand in STRANDS:
         start, end = _span(place, changes, strand)
         ids = genomes.sequence(place.genome, place.chrom, start, end)
-        turned = [substitute(ids, start, variant) for variant in changes]
+        readings = [substitute(ids, start, variant) for variant in changes]
         if strand == "-":
-            turned = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in turned]
+            readings = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in readings]
         edge = place.zone[0] - start if strand == "+" else end - place.zone[1]
-        prefix = max(0, min([edge, *(r.start for r, _ in turned)]))
+        prefix = max(0, min([edge, *(r.start for r, _ in readings)]))
         yield AlleleReading(
             strand,
             prefix,
-            turned[0][0].ids,
-            [alt.ids for _, alt in turned],
-            [align(r, a) for r, a in turned],
+            readings[0][0].ids,
+            [alt.ids for _, alt in readings],
+            [align(r, a) for r, a in readings],
             place.rows,
         )
 

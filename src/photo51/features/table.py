@@ -19,7 +19,7 @@ from photo51.types import STRANDS, Strand
 
 
 class Runs(NamedTuple):
-    """Stretches of consecutive active rows, one entry a run; `column` is the feature within its chunk."""
+    """Segments of consecutive active rows, one entry a run; `column` is the feature within its chunk."""
 
     column: NDArray[np.int64]
     start: NDArray[np.int64]
@@ -36,7 +36,7 @@ def feature_runs(codes: sp.csc_matrix, breaks: NDArray[np.int64]) -> Runs:
     codes
         (rows, features), zeros not stored.
     breaks
-        Rows at which a run may not go on from the row before: firsts of stretches of the workspace.
+        Rows at which a run may not go on from the row before: firsts of segments of the workspace.
 
     Returns
     -------
@@ -139,21 +139,21 @@ def _strongest(
     keep = [i for _, group in table.groupby("column") for i in _spaced(group, params)]
     table = table.loc[keep]
     places = workspace.locate(table["peak"].to_numpy())
-    stretch = workspace.table.iloc[places.stretch]
+    segment = workspace.table.iloc[places.segment]
     shift = places.position - table["peak"].to_numpy()
     return pd.DataFrame(
         {
             "feature": ids[table["column"].to_numpy()],
             "rank": table.groupby("column").cumcount().to_numpy(),
-            "genome": stretch["genome"].to_numpy(),
-            "chrom": stretch["chrom"].to_numpy(),
+            "genome": segment["genome"].to_numpy(),
+            "chrom": segment["chrom"].to_numpy(),
             "start": table["start"].to_numpy() + shift,
             "end": table["end"].to_numpy() + shift,
             "peak": places.position,
             "strand": table["strand"].to_numpy(),
             "value": table["value"].to_numpy(dtype=np.float64),
             "row": table["peak"].to_numpy(),
-            "split": stretch["split"].to_numpy(),
+            "split": segment["split"].to_numpy(),
         }
     )
 

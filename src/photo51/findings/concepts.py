@@ -1,4 +1,4 @@
-"""Claims about single features and annotation classes, from `concept_summary`, `concepts` and `ledger`."""
+"""Claims about single features and annotation classes, from `concept_summary`, `concepts` and `replication`."""
 
 from __future__ import annotations
 
@@ -97,16 +97,16 @@ def beyond_units(best: pd.DataFrame) -> list[Finding]:
     return out
 
 
-def replication(ledger: pd.DataFrame) -> list[Finding]:
+def replication(checks: pd.DataFrame) -> list[Finding]:
     """Names hold again elsewhere, check by check (`verdicts.replicated`).
 
     Parameters
     ----------
-    ledger
-        Contract `LEDGER`; a check that found nothing holds by chance in one of twenty names.
+    checks
+        Contract `REPLICATION`; a check that found nothing holds by chance in one of twenty names.
     """
     out = []
-    for check, whole in ledger.groupby("check", sort=False):
+    for check, whole in checks.groupby("check", sort=False):
         checked = whole[whole["reason"] == "checked"]
         n, n_held = len(checked), int(checked["survives"].astype(bool).sum())
         if not n:

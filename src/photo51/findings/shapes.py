@@ -1,4 +1,4 @@
-"""Claims about groups of features, from `manifolds`, `meaning` and `battery`."""
+"""Claims about groups of features, from `manifolds`, `meaning` and `positive_controls`."""
 
 from __future__ import annotations
 
@@ -134,15 +134,15 @@ def beyond_activations(meaning: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def controls(battery: pd.DataFrame) -> Finding:
+def controls(positive_controls: pd.DataFrame) -> Finding:
     """Shapes that are known to exist are shown: each by chance in at most one of twenty cases.
 
     Parameters
     ----------
-    battery
-        Contract `BATTERY`.
+    positive_controls
+        Contract `POSITIVE_CONTROLS`.
     """
-    tested = battery[battery["verdict"] != "not tested"]
+    tested = positive_controls[positive_controls["verdict"] != "not tested"]
     n, shown = len(tested), int((tested["verdict"] == "shown").sum())
     p = count_p(shown, n)
     return Finding(
@@ -158,5 +158,5 @@ def controls(battery: pd.DataFrame) -> Finding:
         p if n else np.nan,
         f"{shown} of {n} controls",
         "its [[kmer|baseline]] and its [[rotation|null]], each in the table",
-        f"{words.count(len(battery), 'control')}, {len(battery) - n} without the data to test",
+        f"{words.count(len(positive_controls), 'control')}, {len(positive_controls) - n} without the data to test",
     )

@@ -13,11 +13,11 @@ TABLES = (
     "quality",
     "concept_summary",
     "concepts",
-    "ledger",
+    "replication",
     "names",
     "manifolds",
     "meaning",
-    "battery",
+    "positive_controls",
     "classifiers",
     "feature_tests",
     "cohort_tests",
@@ -78,7 +78,7 @@ def _shapes(run: Run) -> list[Finding]:
             out += shapes.coordinates(run.need("manifolds"), run.need("meaning"), run.meanings)
         if run.has("meaning"):
             out += shapes.beyond_activations(run.need("meaning"))
-    return out + ([shapes.controls(run.need("battery"))] if run.has("battery") else [])
+    return out + ([shapes.controls(run.need("positive_controls"))] if run.has("positive_controls") else [])
 
 
 def _variants(run: Run, name: str, alpha: float) -> list[Finding]:

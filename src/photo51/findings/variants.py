@@ -18,7 +18,7 @@ INFORMATIVE = 0.9  # AUROC of consequence alone from which on a contrast is one 
 METHODS = {
     "llr": "model's likelihood ([[llr]])",
     "abs_llr": "size of the likelihood change",
-    "llr_fair": "likelihood beside random changes of like length",
+    "llr_fair": "likelihood against random changes of like length",
     "features": "few features",
     "stacked": "likelihood and features",
     "conservation": "conservation",

@@ -86,7 +86,7 @@ def run_geometry(
     missed: Missed | None = None,
     random: Random | None = None,
 ) -> Made:
-    """Everything but the battery.
+    """Everything but the positive controls.
 
     Parameters
     ----------
@@ -135,13 +135,13 @@ def bench_of(
     params: GeometryParams,
     panel: ad.AnnData | None = None,
 ) -> Bench:
-    """What the battery sees; codes of the random-weight model are of the same tokens."""
+    """What the positive controls see; codes of the random-weight model are of the same tokens."""
     w = inputs.workspace
     other = None if random is None else random.tokens.codes
-    kmers = read_kmers(inputs.genomes, w, params.battery.k)[tokens.strand, tokens.row]
+    kmers = read_kmers(inputs.genomes, w, params.positive_controls.k)[tokens.strand, tokens.row]
     annotations = inputs.genomes.annotations()
     find = first_half(tokens.block)
-    return Bench(inputs.genomes, w, annotations, tokens, other, kmers, find, params.battery, panel)
+    return Bench(inputs.genomes, w, annotations, tokens, other, kmers, find, params.positive_controls, panel)
 
 
 def placings(g: Geometry) -> list[Placing]:
@@ -185,8 +185,8 @@ def with_positions(points: pd.DataFrame, workspace: Workspace) -> pd.DataFrame:
     if points.empty:
         return points
     spots = workspace.locate(points["row"].to_numpy())
-    stretch = workspace.table.iloc[spots.stretch]
+    segment = workspace.table.iloc[spots.segment]
     out = points.copy()
-    out["genome"], out["chrom"] = stretch["genome"].to_numpy(), stretch["chrom"].to_numpy()
+    out["genome"], out["chrom"] = segment["genome"].to_numpy(), segment["chrom"].to_numpy()
     out["position"] = spots.position
     return out

@@ -13,14 +13,14 @@ from matplotlib.figure import Figure
 from photo51 import theme
 from photo51.config.geometry import GeometryParams
 from photo51.geometry.controls.evidence import Bench
-from photo51.geometry.controls.positive_controls import run_battery
+from photo51.geometry.controls.positive_controls import run_positive_controls
 from photo51.geometry.controls.readout import thinned
 from photo51.geometry.meaning.biology import Quantity
 from photo51.geometry.shapes import plots
 from photo51.geometry.shapes.topology import persistence
 from photo51.geometry.stage import GeometryInputs, Made
 from photo51.io import Provenance, write_h5ad, write_table
-from photo51.io.contracts.geometry import BATTERY, MANIFOLDS, MEANING, POINTS
+from photo51.io.contracts.geometry import MANIFOLDS, MEANING, POINTS, POSITIVE_CONTROLS
 from photo51.io.files import atomic
 
 
@@ -31,10 +31,10 @@ def write_all(
     if (bench.annotations["kind"] == "CDS").any():
         result.graph.obsm["X_frame"] = bench.frame.plane
     write_tables(result, out, by)
-    battery = write_battery(bench, out, by)
+    positive_controls = write_positive_controls(bench, out, by)
     meanings = set(result.manifolds["meaning"])
     quantity_of = {q.name: q for q in inputs.quantities(params) if q.name in meanings}
-    write_figures(result, bench, battery, quantity_of, params, out / "geometry")
+    write_figures(result, bench, positive_controls, quantity_of, params, out / "geometry")
 
 
 def write_tables(result: Made, out: Path, by: Provenance) -> None:
@@ -45,17 +45,17 @@ def write_tables(result: Made, out: Path, by: Provenance) -> None:
     write_h5ad(result.graph, out / "geometry.h5ad", by)
 
 
-def write_battery(bench: Bench, out: Path, by: Provenance) -> pd.DataFrame:
-    """`battery.parquet`."""
-    table = run_battery(bench)
-    write_table(table, out / "battery.parquet", BATTERY, by)
+def write_positive_controls(bench: Bench, out: Path, by: Provenance) -> pd.DataFrame:
+    """`positive_controls.parquet`."""
+    table = run_positive_controls(bench)
+    write_table(table, out / "positive_controls.parquet", POSITIVE_CONTROLS, by)
     return table
 
 
 def write_figures(
     result: Made,
     bench: Bench,
-    battery: pd.DataFrame,
+    positive_controls: pd.DataFrame,
     quantity_of: dict[str, Quantity],
     params: GeometryParams,
     out: Path,
@@ -75,12 +75,12 @@ def write_figures(
             save(figure, "couplings")
         for place, number in enumerate(convincing(result.manifolds, 3), start=1):
             _manifold(result, quantity_of, number, params, save, place)
-        if (battery["verdict"] != "not tested").any():
-            n = int((battery["verdict"] != "not tested").sum())
+        if (positive_controls["verdict"] != "not tested").any():
+            n = int((positive_controls["verdict"] != "not tested").sum())
             figure, ax = plt.subplots(figsize=(theme.WIDTH_2 * 0.7, 1.2 + 0.45 * n))
-            plots.battery_bars(ax, battery)
-            save(figure, "battery")
-        _frame(bench, battery, save)
+            plots.positive_control_bars(ax, positive_controls)
+            save(figure, "positive_controls")
+        _frame(bench, positive_controls, save)
 
 
 def convincing(manifolds: pd.DataFrame, n: int) -> list[int]:
@@ -133,8 +133,8 @@ def _meaning(row: pd.Series) -> str:
     )
 
 
-def _frame(bench: Bench, battery: pd.DataFrame, save: Callable[[Figure, str], None]) -> None:
-    row = battery.set_index("control").loc["codon_phase"]
+def _frame(bench: Bench, positive_controls: pd.DataFrame, save: Callable[[Figure, str], None]) -> None:
+    row = positive_controls.set_index("control").loc["codon_phase"]
     if row["verdict"] == "not tested":
         return
     phase = bench.phase

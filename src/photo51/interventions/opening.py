@@ -181,10 +181,10 @@ def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[
 
 def _named_rows(path: Path) -> pd.DataFrame:
     """Rows of `names.parquet` that may carry their name, `named` where it is the feature's; those of the
-    `names.parquet` beside it for `concepts.parquet`, which says what agrees but not what a feature is called.
+    `names.parquet` next to it for `concepts.parquet`, which says what agrees but not what a feature is called.
     """
-    beside = path.with_name("names.parquet")
-    table = read_table(beside if path.name == "concepts.parquet" and beside.is_file() else path)
+    with_names = path.with_name("names.parquet")
+    table = read_table(with_names if path.name == "concepts.parquet" and with_names.is_file() else path)
     if "evidence" in table.columns:
         table = NAMES.check(table, file=str(path))
         return table[table["carries"]].copy()
@@ -290,7 +290,7 @@ def reference_windows(
     half
         `choosing` for what may be looked at to decide what to try, `reporting` for what shows how well it works:
         blocks of a run that are not and that are held out (`test`), else the first and the second half of every
-        stretch. None takes held-out blocks where there are any, else all.
+        segment. None takes held-out blocks where there are any, else all.
 
     Raises
     ------
@@ -300,7 +300,7 @@ def reference_windows(
     rng = np.random.default_rng([seed, 8])
     pool = _pool(bases, length, half)
     if pool.empty:
-        raise InputError(f"reference: need a contig or a scored stretch of at least {length} bases, got none")
+        raise InputError(f"reference: need a contig or a scored segment of at least {length} bases, got none")
     room = (pool["end"] - pool["start"] - length + 1).to_numpy(dtype=np.float64)
     windows: list[NDArray[np.uint8]] = []
     for _ in range(_TRIES * n):
@@ -318,7 +318,7 @@ def reference_windows(
 
 
 def _pool(bases: FastaBases | Genomes, length: int, half: Half | None) -> pd.DataFrame:
-    """Stretches (genome, chrom, start, end) that windows may come from."""
+    """Segments (genome, chrom, start, end) that windows may come from."""
     if isinstance(bases, FastaBases):
         table = pd.DataFrame([(g, c, 0, n) for g, c, n in bases.contigs()], columns=["genome", "chrom", "start", "end"])
         held_out = pd.Series(data=False, index=table.index)

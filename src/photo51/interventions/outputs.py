@@ -59,23 +59,23 @@ def write_steered(steered: Steered, out: Path, lineage: Provenance) -> None:
     names = [f"{a}|dose={d:g}|{i}" for a, d, i in zip(shown["arm"], shown["dose"], shown["sequence"], strict=True)]
     write_sequences(list(zip(names, shown["bases"], strict=True)), out / "sequences.fa")
     write_json(steer_summary(steered), out / "steer.json")
-    oracles = shown_oracles(steered.verdicts)
+    scorers = shown_scorers(steered.verdicts)
 
     def make(figure: Figure) -> None:
-        axes = figure.subplots(1, len(oracles), squeeze=False)[0]
-        for ax, oracle in zip(axes, oracles, strict=True):
-            plots.dose_curves(ax, steered.doses[steered.doses["oracle"] == oracle])
+        axes = figure.subplots(1, len(scorers), squeeze=False)[0]
+        for ax, scorer in zip(axes, scorers, strict=True):
+            plots.dose_curves(ax, steered.doses[steered.doses["scorer"] == scorer])
 
-    draw_file(out / "four_arms.svg", (theme.WIDTH_1 * len(oracles), 2.8), make)
+    draw_file(out / "four_arms.svg", (theme.WIDTH_1 * len(scorers), 2.8), make)
 
 
-def shown_oracles(verdicts: pd.DataFrame) -> list[str]:
-    """Oracles worth a picture: those declared, else the two with the largest effect over their null."""
-    declared = verdicts.loc[verdicts["declared"], "oracle"].tolist()
+def shown_scorers(verdicts: pd.DataFrame) -> list[str]:
+    """Scorers worth a picture: those declared, else the two with the largest effect over their null."""
+    declared = verdicts.loc[verdicts["declared"], "scorer"].tolist()
     if declared:
         return declared[:3]
     ratio = verdicts["effect"].abs() / verdicts["null_q99"].clip(lower=1e-9)
-    return verdicts.loc[ratio.nlargest(2).index, "oracle"].tolist()
+    return verdicts.loc[ratio.nlargest(2).index, "scorer"].tolist()
 
 
 def steer_summary(steered: Steered) -> dict[str, object]:
@@ -84,9 +84,9 @@ def steer_summary(steered: Steered) -> dict[str, object]:
     return {
         "target": str(v["target"].iloc[0]),
         "safe_dose_units": float(v["safe_dose"].iloc[0]),
-        "steers": v.loc[v["steers"], "oracle"].tolist(),
-        "declared": v.loc[v["declared"], "oracle"].tolist(),
-        "declared_and_steers": v.loc[v["steers"] & v["declared"], "oracle"].tolist(),
+        "steers": v.loc[v["steers"], "scorer"].tolist(),
+        "declared": v.loc[v["declared"], "scorer"].tolist(),
+        "declared_and_steers": v.loc[v["steers"] & v["declared"], "scorer"].tolist(),
         "features_moved_beyond_null": int(steered.off_target.query("not steered")["beyond_null"].sum()),
     }
 

@@ -24,7 +24,7 @@ def dose_curves(ax: Axes, doses: pd.DataFrame) -> Axes:
     Parameters
     ----------
     doses
-        Contract `DOSES`, one target and one oracle.
+        Contract `DOSES`, one target and one scorer.
     """
     table = doses.sort_values("dose")
     row = table.iloc[0]
@@ -76,8 +76,8 @@ def dose_curves(ax: Axes, doses: pd.DataFrame) -> Axes:
         )
     ax.set(
         xlabel="dose (units: 99th percentile of the feature's activation)",
-        ylabel=f"Δ {row['oracle']} ({row['unit']})",
-        title=f"{row['target']} → {row['oracle']}",
+        ylabel=f"Δ {row['scorer']} ({row['unit']})",
+        title=f"{row['target']} → {row['scorer']}",
     )
     ax.set_xlim(left=-0.02 * float(x.max()))
     ax.legend(loc="best")

@@ -78,7 +78,7 @@ def cannot_write(error: OSError) -> str | None:
     for number, (need, got) in _CANNOT.items():
         if error.errno == number or os.strerror(number) in str(error):
             file = error.filename or "a file of the run"
-            return f"{file}: need {need}, got {got}; what is finished is kept, and running again goes on from it"
+            return f"{file}: need {need}, got {got}; what is finished is kept, and running again resumes from it"
     return None
 
 

@@ -295,7 +295,7 @@ def _assumptions(config: Config, site: ComputeSite, like: dict[str, float] | Non
     sentences.append(
         "enrichment, geometry, causality and report: scaled by bases from a finished run"
         if like
-        else "enrichment, geometry, causality and report are not reckoned; name a finished run with --like"
+        else "enrichment, geometry, causality and report are not estimated; name a finished run with --like"
     )
     return sentences
 

@@ -134,7 +134,7 @@ class Rates:
             value = values.get(f.name) if isinstance(values, dict) else None
             if not isinstance(value, int | float) or not value > 0:
                 raise InputError(
-                    f"{path}: need a positive number {f.name}, got {value!r}; `photo51 plan --measure` makes it anew"
+                    f"{path}: need a positive number {f.name}, got {value!r}; `photo51 plan --measure` makes it again"
                 )
             rates[f.name] = float(value)
         return cls(**rates)

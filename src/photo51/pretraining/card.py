@@ -207,7 +207,7 @@ def _head(name: str, card: Mapping[str, Any], trained: PretrainParams) -> list[s
         f'asked for. Open it with `load_model("sh2:{name}")`; `photo51 selftest` compares it with what is written'
         " here.",
         "",
-        "![loss against steps, and bits per base beside Markov chains](loss.svg)",
+        "![loss against steps, and bits per base of model and Markov chains](loss.svg)",
         "",
     ]
 
@@ -227,10 +227,10 @@ def _heldout(heldout: Heldout, card: Mapping[str, Any], order: int) -> list[str]
         "## Held-out species",
         "",
         (
-            "Bits per base (2 is chance) on windows of species that were never trained on, beside the best of the"
-            f" Markov chains of orders 1 to {order}. Chains counted the same training sequence on both strands, all of"
-            " it (`markov_K`) or the group's alone (`markov_own_K`); counts of an order are joined with the order"
-            " below by strengths fitted on training species kept back (MacKay and Peto 1995,"
+            "Bits per base (2 is chance) on windows of species that were never trained on, compared with the best of"
+            f" the Markov chains of orders 1 to {order}. Chains counted the same training sequence on both strands,"
+            " all of it (`markov_K`) or the group's alone (`markov_own_K`); counts of an order are joined with the"
+            " order below by strengths fitted on training species kept back (MacKay and Peto 1995,"
             " doi:10.1017/S1351324900000218). The best chain is chosen on the held-out windows, in its favour."
         ),
         "",
@@ -261,7 +261,7 @@ def _coding(frames: pd.DataFrame) -> list[str]:
     lines += [
         (
             f"{int(frames['genes'].iloc[0])} long open reading frames of held-out bacteria and phages, each read alone,"
-            " against copies: with a base put in and taken out in turn every 20 codons, so that every other stretch is"
+            " against copies: with a base put in and taken out in turn every 20 codons, so that every other segment is"
             " out of frame; and with its codons in another order. AUROC: a gene is likelier a base than a copy of any"
             " gene. Paired: than its own copy."
         ),

@@ -150,7 +150,7 @@ def heldout_windows(
 ) -> dict[str, NDArray[np.uint8]]:
     """Fixed windows of whole records from held-out species, group → (windows, length); both strands alternate.
 
-    Records shorter than `length` are left out: every window is one stretch of one genome.
+    Records shorter than `length` are left out: every window is one segment of one genome.
     """
     rng = np.random.default_rng([seed, 51])
     records = corpus.records[(corpus.records["split"] == split) & (corpus.records["length"] >= length)]

@@ -52,8 +52,8 @@ def long_open_frames(ids: NDArray[np.uint8], min_codons: int) -> list[NDArray[np
         Fewest codons.
     """
     spans = [(a, b, ids[a:b]) for a, b in _forward_frames(ids, min_codons)]
-    turned, n = reverse_complement(ids), len(ids)
-    spans += [(n - b, n - a, turned[a:b]) for a, b in _forward_frames(turned, min_codons)]
+    opposite, n = reverse_complement(ids), len(ids)
+    spans += [(n - b, n - a, opposite[a:b]) for a, b in _forward_frames(opposite, min_codons)]
     taken = np.zeros(n, dtype=bool)
     genes = []
     for a, b, gene in sorted(spans, key=lambda s: (s[0] - s[1], s[0])):
@@ -83,7 +83,7 @@ def _forward_frames(ids: NDArray[np.uint8], min_codons: int) -> list[tuple[int, 
 
 
 def frame_shifted(gene: NDArray[np.uint8], rng: np.random.Generator, every: int = 20) -> NDArray[np.uint8]:
-    """The gene with a base taken out and, `every` codons later, one put in, again and again: every other stretch is
+    """The gene with a base taken out and, `every` codons later, one put in, again and again: every other segment is
     out of frame.
     """
     parts = []

@@ -127,17 +127,17 @@ def look_up(counts: Counts, windows: NDArray[np.uint8]) -> WindowCounts:
         for j in range(k, 0, -1):
             context = context * 4 + padded[:, counts.order - j : counts.order - j + length]
         words = (context.reshape(-1, 1) << 2) | np.arange(4)
-        tables[k] = table[words].astype(np.float32) + table[_turned(words, k + 1)]
+        tables[k] = table[words].astype(np.float32) + table[_reverse_complements(words, k + 1)]
     return WindowCounts(tables, n_before.ravel(), letters.ravel(), letters.shape)
 
 
-def _turned(words: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+def _reverse_complements(words: NDArray[np.int64], length: int) -> NDArray[np.int64]:
     """Reverse complements of words of `length` bases."""
-    turned = np.zeros_like(words)
+    reverse = np.zeros_like(words)
     for _ in range(length):
-        turned = (turned << 2) | (3 - (words & 3))
+        reverse = (reverse << 2) | (3 - (words & 3))
         words = words >> 2
-    return turned
+    return reverse
 
 
 def fit_strengths(windows: WindowCounts) -> NDArray[np.float64]:

@@ -74,7 +74,7 @@ def _disk(folder: Path) -> Diagnosis:
             NOTE,
             "Disk",
             text,
-            "the demo takes about 1 GB, a bacterium about 10; `photo51 plan` reckons yours",
+            "the demo takes about 1 GB, a bacterium about 10; `photo51 plan` estimates yours",
         )
     return Diagnosis(GOOD, "Disk", text)
 

@@ -70,13 +70,13 @@ def named_calls(
 
 def joined_runs(mask: NDArray[np.bool_], gap: int) -> NDArray[np.int64]:
     """Runs of True, those at most `gap` apart joined, (n, 2) half-open."""
-    stretches = runs(mask)
-    if len(stretches) < 2:
-        return stretches
-    first = np.concatenate([[True], stretches[1:, 0] - stretches[:-1, 1] > gap])
+    segments = runs(mask)
+    if len(segments) < 2:
+        return segments
+    first = np.concatenate([[True], segments[1:, 0] - segments[:-1, 1] > gap])
     starts = np.flatnonzero(first)
-    ends = np.append(starts[1:], len(stretches)) - 1
-    return np.stack([stretches[starts, 0], stretches[ends, 1]], axis=1)
+    ends = np.append(starts[1:], len(segments)) - 1
+    return np.stack([segments[starts, 0], segments[ends, 1]], axis=1)
 
 
 def unexplained(
@@ -144,7 +144,7 @@ def unexplained(
 
 
 def covered_bases(piece: Piece, strand: Strand, calls: pd.DataFrame, annotations: pd.DataFrame) -> NDArray[np.bool_]:
-    """Bases that a call or an annotation on that strand explains, (length,); stretches without genes explain
+    """Bases that a call or an annotation on that strand explains, (length,); segments without genes explain
     nothing.
     """
     out = np.zeros(len(piece.ids), dtype=bool)

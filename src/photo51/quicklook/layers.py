@@ -221,14 +221,14 @@ def _kmers(inputs: Inputs, index: NDArray[np.int64], k: int) -> NDArray[np.int64
     """Number of the k-mer read last at each base, its own base included; 4^k where it is not wholly known."""
     n, bases = inputs.workspace.n_rows, inputs.bases.astype(np.int64)
     row, minus = index % n, index >= n
-    stretch = np.searchsorted(inputs.stretches, np.arange(n), side="right")
+    segment = np.searchsorted(inputs.segments, np.arange(n), side="right")
     out, unambiguous = np.zeros(len(index), dtype=np.int64), np.ones(len(index), dtype=bool)
     for back in range(k - 1, -1, -1):
         place = np.where(minus, row + back, row - back)
         inside = (place >= 0) & (place < n)
         place = np.clip(place, 0, n - 1)
         base = bases[place]
-        unambiguous &= inside & (stretch[place] == stretch[row]) & (base < 4)
+        unambiguous &= inside & (segment[place] == segment[row]) & (base < 4)
         out = 4 * out + np.where(minus, 3 - base, base)
     return np.where(unambiguous, out, 4**k)
 

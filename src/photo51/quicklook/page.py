@@ -105,7 +105,7 @@ def _sections(read: QuickRead) -> list[tuple[str, str, str, list[Block]]]:
         ),
         (
             "windows",
-            "Beside the training sequence",
+            "Compared with the training sequence",
             "Is this sequence like what the dictionary was trained on?",
             _windows(read),
         ),
@@ -351,7 +351,7 @@ def _about(read: QuickRead) -> list[Block]:
             f" ones (cosine and correlation of activations {m['same']} or more)."
         ),
         Prose(
-            "Beside this page: `features.bed`, `orfs.bed`, `unexplained.bed`, `bits_plus.bw` and `bits_minus.bw` for"
+            "Next to this page: `features.bed`, `orfs.bed`, `unexplained.bed`, `bits_plus.bw` and `bits_minus.bw` for"
             " genome browsers, and `features.tsv`, `windows.tsv`, `orfs.tsv`, `unexplained.tsv`, all 0-based and"
             " half-open. Tables on this page count from 1, both ends included."
         ),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from photo51.io import read_table
-from photo51.io.contracts.enrichment import LEDGER, NAMES
+from photo51.io.contracts.enrichment import NAMES, REPLICATION
 from photo51.io.contracts.quicklook import SEED_MATCH, TYPICAL
 from photo51.sae.dictionary import Dictionary
 from photo51.shipped import shipped, shipped_folder
@@ -63,9 +63,14 @@ class Shelved:
         return read_table(self.folder / "names.parquet", NAMES)
 
     @cached_property
-    def ledger(self) -> pd.DataFrame:
-        """Replication checks of the names (contract `LEDGER`)."""
-        return read_table(self.folder / "ledger.parquet", LEDGER)
+    def replication(self) -> pd.DataFrame:
+        """Replication checks of the names (contract `REPLICATION`)."""
+        path = self.folder / "replication.parquet"
+        if not path.is_file() and (old := self.folder / "ledger.parquet").is_file():
+            raise InputError(
+                f"{old} is of an older photo51: `photo51 ship-dictionary RUN {self.folder}` writes it again"
+            )
+        return read_table(path, REPLICATION)
 
     @cached_property
     def features(self) -> pd.DataFrame:

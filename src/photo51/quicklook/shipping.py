@@ -21,7 +21,7 @@ from photo51.config.run import Config
 from photo51.config.sae import SaeParams
 from photo51.genome.axis.genomes import Genomes
 from photo51.io import Provenance, atomic, read_table, sha256, write_json, write_table
-from photo51.io.contracts.enrichment import LEDGER, NAMES
+from photo51.io.contracts.enrichment import NAMES, REPLICATION
 from photo51.io.contracts.quicklook import SEED_MATCH, TYPICAL
 from photo51.io.tensors import write_tensors
 from photo51.model.families.adapters import DnaModel
@@ -64,7 +64,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
     Parameters
     ----------
     run
-        Folder of a run with `names.parquet`, `ledger.parquet`, `features.h5ad` and its stored activations.
+        Folder of a run with `names.parquet`, `replication.parquet`, `features.h5ad` and its stored activations.
     out
         Folder to write; replaced as a whole.
     model
@@ -89,7 +89,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
     held_out = split_rows(store, run / "genome", "test")
     others = _others(run, config, store, seeds)
     x = held_out.sample(ROWS, seed=config.sae.seed)
-    names, ledger = read_table(run / "names.parquet", NAMES), read_table(run / "ledger.parquet", LEDGER)
+    names, replication = read_table(run / "names.parquet", NAMES), read_table(run / "replication.parquet", REPLICATION)
     features = _features(run, found_again(small, others, x))
     quality = measure(small, held_out)
     typical = _typical(model, small, genomes, places, config.seed)
@@ -112,7 +112,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
             "dead": float(np.mean(features["density"] == 0)),
         },
         "seed_match": seed_matches(features, names) | {"seeds": sorted(others), "rows": len(x), "same": SAME},
-        "names": _named(names, ledger),
+        "names": _named(names, replication),
         "trained_on": _trained_on(genomes, config),
         "windows": {"size": SIZE, "n": len(typical)},
     }
@@ -125,7 +125,7 @@ def ship(run: Path, out: Path, model: DnaModel, *, seeds: int = 2, places: int =
         partial.mkdir()
         _write_weights(small, partial)
         write_table(names, partial / "names.parquet", NAMES, lineage)
-        write_table(ledger, partial / "ledger.parquet", LEDGER, lineage)
+        write_table(replication, partial / "replication.parquet", REPLICATION, lineage)
         write_table(features, partial / "features.parquet", SEED_MATCH, lineage)
         write_table(typical, partial / "typical.parquet", TYPICAL, lineage)
         write_json(about, partial / ABOUT)
@@ -141,7 +141,7 @@ def _check(run: Path) -> None:
     for name, maker in (
         ("config.yaml", "run"),
         ("names.parquet", "names"),
-        ("ledger.parquet", "ledger"),
+        ("replication.parquet", "replication"),
         ("features.h5ad", "features"),
         ("sae/main/sae.safetensors", "train-sae"),
         ("activations/model", "activations"),
@@ -245,9 +245,9 @@ def seed_matches(features: pd.DataFrame, names: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _named(names: pd.DataFrame, ledger: pd.DataFrame) -> dict[str, Any]:
+def _named(names: pd.DataFrame, replication: pd.DataFrame) -> dict[str, Any]:
     named = names[names["named"]]
-    checks = ledger[(ledger["reason"] == "checked")].merge(named[["feature", "annotation", "strand"]])
+    checks = replication[(replication["reason"] == "checked")].merge(named[["feature", "annotation", "strand"]])
     by_check = checks.groupby("check")["survives"].agg(["sum", "size"])
     return {
         "named": len(named),

@@ -262,7 +262,7 @@ def _of_bases(
     bases: str, annotation: Sequence[Path], region: str | None, code: int, topology: str, context: int
 ) -> Source:
     if annotation:
-        raise InputError("--annotation: need a sequence file beside it, got bases on the command line")
+        raise InputError("--annotation: need a sequence file with it, got bases on the command line")
     check_bases(bases, "sequence")
     check_length(sum(bases.upper().count(b) for b in "ACGT"), len(bases), "sequence")
     contig = Contig(record_of("sequence", bases), topology.startswith("circular"), code, [])

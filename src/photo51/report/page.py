@@ -116,7 +116,7 @@ def _standfirst(run: Run) -> str:
     scored = words.bases(run.places.workspace.n_rows)
     return (
         f"A DNA language model read {scored} on both strands, and its internal state was decomposed into"
-        f" {len(run.features):,} features. This page says which parts of the genomes they mark, how well, and beside"
+        f" {len(run.features):,} features. This page says which parts of the genomes they mark, how well, and with"
         " which negative controls."
     )
 

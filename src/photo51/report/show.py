@@ -31,7 +31,7 @@ from photo51.report.elements.blocks import (
 )
 from photo51.report.elements.feature_cards import feature_logo
 from photo51.report.elements.feature_text import features_called
-from photo51.report.elements.reading import reading_picture, stretch_around, windows_table
+from photo51.report.elements.reading import reading_picture, segment_around, windows_table
 from photo51.report.elements.sentences import label
 from photo51.report.elements.shapes import members_of, shape_facts
 from photo51.report.sections import manifolds
@@ -104,7 +104,7 @@ def statistics(run: Run, d: FeatureFacts) -> Blocks:
             f" {words.number(float(values.max()))}."
         )
         mark = float(d.statistics["density"])
-        beside = f"Densities of all live features; feature {d.feature} is marked at {words.share(mark)}."
+        alt_text = f"Densities of all live features; feature {d.feature} is marked at {words.share(mark)}."
         out.append(
             Figures(
                 [
@@ -118,7 +118,7 @@ def statistics(run: Run, d: FeatureFacts) -> Blocks:
                         svg.figure(
                             lambda ax: figures.density(ax, run.features, mark, f"f{d.feature}"),
                             (theme.WIDTH_1, 2.3),
-                            beside,
+                            alt_text,
                         ),
                         "How often it is active, among all features.",
                     ),
@@ -179,7 +179,7 @@ def strongest_windows(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
     if not d.windows:
         return Blocks([Note("It is active nowhere.", kind="absent")])
     top = float(d.statistics["maximum"])
-    stretches = [stretch_around(run.places, d.column, w, 2_000, top) for w in d.windows[:2]]
+    segments = [segment_around(run.places, d.column, w, 2_000, top) for w in d.windows[:2]]
     shown = [
         Figure(
             reading_picture(s),
@@ -187,7 +187,7 @@ def strongest_windows(run: Run, d: FeatureFacts, n: int = 12) -> Blocks:
             f" {words.number(top)}.",
             wide=True,
         )
-        for s in stretches
+        for s in segments
     ]
     return Blocks([windows_table(d.windows[:n], top, run.pages("../"), d.feature), *shown])
 
@@ -199,7 +199,7 @@ def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:
     window = d.windows[rank]
     row = int(run.need("top_windows").query("feature == @d.feature and rank == @rank")["row"].iloc[0])
     w = run.places.window(d.column[window.strand], window.strand, row, flank)
-    levels = _beside(run, d, w, row)
+    levels = _window_rows(run, d, w, row)
     with theme.style():
         heights = [2.2, 0.35 * max(len(levels.columns) - 1, 1), 0.8]
         canvas, axes = plt.subplots(3, 1, figsize=(theme.WIDTH_2, sum(heights) * 0.75 + 0.6), height_ratios=heights)
@@ -218,7 +218,7 @@ def closely(run: Run, d: FeatureFacts, rank: int = 0, flank: int = 40) -> Block:
     return Figure(drawn, caption, wide=True)
 
 
-def _beside(run: Run, d: FeatureFacts, w: Window, row: int) -> pd.DataFrame:
+def _window_rows(run: Run, d: FeatureFacts, w: Window, row: int) -> pd.DataFrame:
     """Activation at each base of a window, forward order: the feature, and the others that are strongest there."""
     position = w.position - w.start
     low, high = max(0, row - position), min(run.codes.n_rows, row - position + w.end - w.start)

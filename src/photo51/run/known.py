@@ -47,7 +47,7 @@ class Known(NamedTuple):
         Its rows of those tables; empty where they were not made.
     logo
         Its logo; None where there is none above its null.
-    profiles, ledger, matches, genesets
+    profiles, replication, matches, genesets
         Its rows of those tables.
     """
 
@@ -63,7 +63,7 @@ class Known(NamedTuple):
     found_again: Row
     logo: FeatureLogo | None
     profiles: pd.DataFrame
-    ledger: pd.DataFrame
+    replication: pd.DataFrame
     matches: pd.DataFrame
     genesets: pd.DataFrame
 
@@ -91,7 +91,7 @@ class Known(NamedTuple):
             _first(run.of("found_again", feature)),
             _logo(run.of("logos", feature), _first(run.of("shapes", feature))),
             run.of("profiles", feature),
-            run.of("ledger", feature),
+            run.of("replication", feature),
             run.of("motif_matches", feature),
             run.of("genesets", feature),
         )
@@ -198,7 +198,7 @@ def replication_checks(run: Run) -> pd.DataFrame | None:
     A feature may agree with a class well enough and still be closest to another one, which it may not be named after:
     its agreement is checked too, and it has no name. None where nothing was checked.
     """
-    table = run.table("ledger")
+    table = run.table("replication")
     if table is None or not run.has("names"):
         return table
     return table[table["feature"].isin(names(run).index)]

@@ -31,12 +31,14 @@ class RunFile:
         What it holds, as the subject of a sentence.
     needs
         What has to be in the configuration for the stage to run, as a sentence; empty where it always runs.
+    former
+        Pattern under which an older photo51 wrote it; empty where it was always this one.
     """
 
-    __slots__ = ("needs", "pattern", "stage", "what")
+    __slots__ = ("former", "needs", "pattern", "stage", "what")
 
-    def __init__(self, pattern: str, stage: str, what: str, needs: str = ""):
-        self.pattern, self.stage, self.what, self.needs = pattern, stage, what, needs
+    def __init__(self, pattern: str, stage: str, what: str, needs: str = "", former: str = ""):
+        self.pattern, self.stage, self.what, self.needs, self.former = pattern, stage, what, needs, former
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -52,6 +54,15 @@ class RunFile:
     def how(self) -> str:
         """What makes it, in a sentence."""
         return self.needs or f"`photo51 {self.stage or 'run'}` makes it."
+
+    def under_old_name(self, folder: Path | str) -> str:
+        """What makes the file in a run that has it under its former name alone, as a sentence; else empty."""
+        old = Path(folder) / (self.former or self.pattern)
+        if not self.former or self.paths(folder) or not old.exists():
+            return ""
+        return (
+            f"{old} is of an older photo51: `photo51 {self.stage} {folder}` makes {self.pattern}, which took its place."
+        )
 
     def fill(self, /, **values: str | int) -> str:
         """The pattern with some wildcards filled; the others stay."""
@@ -138,20 +149,27 @@ LAYOUT: MappingProxyType[str, RunFile] = MappingProxyType(
         # features and what they agree with
         "features": RunFile("features.h5ad", "features", "Features"),
         "top_windows": RunFile("top_windows.parquet", "features", "Top-activating windows"),
-        "retiled": RunFile("retiled.parquet", "retile", "Features where windows begin elsewhere"),
+        "window_offsets": RunFile(
+            "window_offsets.parquet",
+            "window-offsets",
+            "Features where windows begin elsewhere",
+            former="retiled.parquet",
+        ),
         "enrich_done": RunFile(".done/enrich/{part}", "enrich", "Finished parts of enrichment"),
         "enrichment": RunFile("enrichment.parquet", "enrich", "Features against annotations"),
         "qq": RunFile("calibration_qq.parquet", "enrich", "Calibration on rotated activations"),
         "adjusted_rates": RunFile("adjusted_rates.parquet", "enrich", "The adjusted test on shifted features"),
         "calibration": RunFile("calibration.json", "enrich", "Figures of the calibration"),
         "concepts": RunFile("concepts.parquet", "concepts", "Concepts on held-out blocks"),
-        "concept_summary": RunFile("concept_summary.parquet", "concepts", "Concepts beside their baselines"),
+        "concept_summary": RunFile("concept_summary.parquet", "concepts", "Concepts and their baselines"),
         "concept_figures": RunFile("concepts.json", "concepts", "Figures of the concepts"),
         "instances": RunFile(
             "instances.parquet", "concepts", "Classes with few instances, each judged by a choice made on the others"
         ),
         "regions": RunFile("regions.parquet", "concepts", "Long, rare classes against their flanks"),
-        "ledger": RunFile("ledger.parquet", "ledger", "Replication of annotations"),
+        "replication": RunFile(
+            "replication.parquet", "replication", "Replication of annotations", former="ledger.parquet"
+        ),
         "names": RunFile("names.parquet", "names", "Names of features"),
         "shapes": RunFile("shapes.parquet", "motifs", "Shapes of activation"),
         "logos": RunFile("logos.parquet", "motifs", "Logos"),
@@ -168,7 +186,9 @@ LAYOUT: MappingProxyType[str, RunFile] = MappingProxyType(
         "manifolds": RunFile("manifolds.parquet", "geometry", "Groups of features and their shapes"),
         "points": RunFile("manifold_points.parquet", "geometry", "Bases on their shapes"),
         "meaning": RunFile("coordinates.parquet", "geometry", "What the coordinates mean"),
-        "battery": RunFile("battery.parquet", "geometry", "Shapes that are known to exist"),
+        "positive_controls": RunFile(
+            "positive_controls.parquet", "geometry", "Shapes that are known to exist", former="battery.parquet"
+        ),
         # variants and cohorts
         "variants_done": RunFile(".done/variants/{set}/{part}", "variants", "Finished parts of variants", _VARIANTS),
         "variants": RunFile("variants/{set}.parquet", "variants", "Variant effects", _VARIANTS),
@@ -206,7 +226,7 @@ LAYOUT: MappingProxyType[str, RunFile] = MappingProxyType(
         "cohort_summary": RunFile("cohort/{name}/summary.json", "cohort", "Summary of a cohort", _COHORT),
         "feasibility": RunFile("cohort/{name}/feasibility.parquet", "cohort", "Clades of the cohorts", _COHORT),
         "carriers": RunFile("cohort/{name}/carriers.parquet", "cohort", "Genes and alleles behind features", _COHORT),
-        "levels": RunFile("cohort/{name}/levels.parquet", "cohort", "Features beside genes and alleles", _COHORT),
+        "levels": RunFile("cohort/{name}/levels.parquet", "cohort", "Features next to genes and alleles", _COHORT),
         "associations": RunFile("cohort/{name}/associations.parquet", "cohort", "Genes and alleles tested", _COHORT),
         "lambdas": RunFile("cohort/{name}/lambdas.parquet", "cohort", "Inflation of the tests", _COHORT),
         "cohort_rules": RunFile("cohort/{name}/rules.parquet", "cohort", "Distilled rules", _COHORT),

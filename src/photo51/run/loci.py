@@ -1,4 +1,4 @@
-"""Which features are most active in each stretch of the genome: what a search by place or gene asks."""
+"""Which features are most active in each segment of the genome: what a search by place or gene asks."""
 
 from __future__ import annotations
 

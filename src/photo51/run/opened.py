@@ -8,6 +8,7 @@ stands.
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -27,6 +28,8 @@ from photo51.run.places import Places
 from photo51.run.sources import SOURCES, TableSource
 from photo51.run.version import outdated, require_readable
 from photo51.types import InputError
+
+log = logging.getLogger(__name__)
 
 ALPHA = 0.05  # false-discovery rate at which a coordinate is given a meaning
 
@@ -65,6 +68,8 @@ class Run:
         if not self.folder.is_dir():
             raise InputError(f"{self.folder}: need the folder of a run, got none")
         require_readable(self.folder)
+        for outdated_file in filter(None, (f.under_old_name(self.folder) for f in LAYOUT.values())):
+            log.warning(outdated_file)
         self.name = self.folder.resolve().name
         self._sae = sae
         self._tables: dict[str, pd.DataFrame | None] = {}
@@ -175,7 +180,7 @@ class Run:
         place = LAYOUT[name]
         if self.table(name) is not None:
             return f"{place.what}: the stage ran and found none."
-        return f"{place.what}: not in this run. {place.how}"
+        return f"{place.what}: not in this run. {place.under_old_name(self.folder) or place.how}"
 
     def of(self, name: str, feature: int) -> pd.DataFrame:
         """Rows of a table that are about one feature, in their order; no rows where the table was not made."""

@@ -195,7 +195,7 @@ class Window(NamedTuple):
     Attributes
     ----------
     genome, chrom, start, end
-        Stretch shown, forward coordinates; may run past either end of a circular contig.
+        Segment shown, forward coordinates; may run past either end of a circular contig.
     strand
         Direction in which the model read.
     position
@@ -203,7 +203,7 @@ class Window(NamedTuple):
     activation
         Activation there.
     sequence
-        Bases of the stretch in reading direction.
+        Bases of the segment in reading direction.
     levels
         Activation at each of them, in reading direction; NaN where the base was not scored.
     peak
@@ -234,7 +234,7 @@ class Window(NamedTuple):
 
     @property
     def locus(self) -> str:
-        """The stretch, 1-based, both ends included."""
+        """The segment, 1-based, both ends included."""
         return f"{self.chrom}:{max(self.start, 0) + 1}-{self.end}"
 
 
@@ -247,8 +247,8 @@ class Places:
         self.genes = GeneIndex(genomes.annotations())
         self._contigs = genomes.contigs["genome"].value_counts().to_dict()
         columns = (self.workspace.table[c].tolist() for c in ("genome", "chrom", "start", "end", "offset"))
-        self._stretches = [(str(g), str(c), int(s), int(e), int(o)) for g, c, s, e, o in zip(*columns, strict=True)]
-        self._bounds = np.array([s[4] for s in self._stretches] + [self.workspace.n_rows])
+        self._segments = [(str(g), str(c), int(s), int(e), int(o)) for g, c, s, e, o in zip(*columns, strict=True)]
+        self._bounds = np.array([s[4] for s in self._segments] + [self.workspace.n_rows])
 
     def columns(self, features: NDArray[np.integer]) -> list[dict[Strand, ActivationColumn]]:
         """Where each feature is active, both strands."""
@@ -266,16 +266,16 @@ class Places:
 
     def window(self, column: ActivationColumn, strand: Strand, row: int, flank: int, reads: Reads = ANYHOW) -> Window:
         """The interval of `flank` bases to either side of a row, cut where a linear contig ends."""
-        stretch = int(np.searchsorted(self._bounds, row, side="right")) - 1
-        genome, chrom, first_base, _, offset = self._stretches[stretch]
+        segment = int(np.searchsorted(self._bounds, row, side="right")) - 1
+        genome, chrom, first_base, _, offset = self._segments[segment]
         position = first_base + row - offset
         start, end = position - flank, position + flank + 1
         if not self.genomes.is_circular(genome, chrom):
             start, end = max(start, 0), min(end, self.genomes.length(genome, chrom))
         first = row - (position - start)
         low, high = (
-            max(first, int(self._bounds[stretch])),
-            min(first + end - start, int(self._bounds[stretch + 1])),
+            max(first, int(self._bounds[segment])),
+            min(first + end - start, int(self._bounds[segment + 1])),
         )
         levels = np.full(end - start, np.nan, dtype=np.float32)
         levels[low - first : high - first] = column.dense(low, high)
@@ -307,7 +307,7 @@ class Places:
     def unread(self, genome: str, chrom: str, start: int, end: int) -> list[tuple[int, int]]:
         """Parts of `[start, end)` that were not read in this run: nothing is known of features there."""
         reached, out = start, []
-        scored = sorted((first, last) for g, c, first, last, _ in self._stretches if (g, c) == (genome, chrom))
+        scored = sorted((first, last) for g, c, first, last, _ in self._segments if (g, c) == (genome, chrom))
         for first, last in scored:
             if last <= reached:
                 continue
@@ -318,12 +318,12 @@ class Places:
             reached = max(reached, last)
         return [*out, (reached, end)] if reached < end else out
 
-    def stretch(
+    def levels_over(
         self, column: dict[Strand, ActivationColumn], genome: str, chrom: str, start: int, end: int
     ) -> dict[Strand, NDArray[np.float32]]:
         """Activation at each base of `[start, end)` of a contig, forward coordinates; NaN where nothing was scored."""
         out = {s: np.full(end - start, np.nan, dtype=np.float32) for s in STRANDS}
-        for g, c, first, last, offset in self._stretches:
+        for g, c, first, last, offset in self._segments:
             if (g, c) != (genome, chrom) or first >= end or last <= start:
                 continue
             low, high = max(start, first), min(end, last)

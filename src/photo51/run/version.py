@@ -58,7 +58,7 @@ def require_readable(folder: Path | str) -> None:
 def again(folder: Path | str) -> str:
     """How to make a run anew, as the end of a sentence."""
     config = path(folder, "config")
-    return f"`photo51 run {config if config.is_file() else 'CONFIG'}` makes it anew"
+    return f"`photo51 run {config if config.is_file() else 'CONFIG'}` makes it again"
 
 
 def outdated(folder: Path | str) -> str:

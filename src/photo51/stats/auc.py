@@ -61,7 +61,7 @@ def areas(scores: ArrayLike, positive: ArrayLike, *, n: int | None = None, n_pos
     n = len(scores) if n is None else n
     n_positive = int(positive.sum()) if n_positive is None else n_positive
     if n > len(scores) and len(scores) and scores.min() < 0:
-        raise ValueError(f"scores: need values >= 0 beside rows that score 0, got {scores.min()}")
+        raise ValueError(f"scores: need values >= 0 where some rows score 0, got {scores.min()}")
     order = np.argsort(-scores, kind="stable")
     ends = tie_ends(scores[order])
     tp, fp = _cumulative(positive[order], ends)

@@ -94,7 +94,7 @@ def random_shifts(bounds: NDArray[np.integer], rng: np.random.Generator, n: int 
 def rotate_rows(
     rows: NDArray[np.integer], bounds: NDArray[np.integer], shifts: NDArray[np.integer]
 ) -> NDArray[np.int64]:
-    """Where rows go when each block is turned: row x of a block goes to x + shift, around the block's end.
+    """Where rows go when each block is circularly shifted: row x of a block goes to x + shift, around the block's end.
 
     Parameters
     ----------

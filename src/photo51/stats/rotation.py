@@ -1,11 +1,11 @@
 """The rotation null: how a feature would overlap an annotation if it lay elsewhere in its block.
 
 A feature keeps its runs, its clusters, its period and its strands; only where it begins is random: each block is
-turned by a uniform shift of its own. Whatever length or phase runs have, neighbouring bases stay neighbours, which is
-what per-base tests and shuffled intervals get wrong. All L shifts of all blocks are counted, and the distribution of
-the sum over blocks is their exact convolution (`lattice`): there is no Monte-Carlo error and no floor of 1/draws. The
-identity is among the shifts, so that the p-value is valid at any sample size: P(p ≤ α) ≤ α when feature and annotation
-are independent up to rotation.
+circularly shifted by a uniform shift of its own. Whatever length or phase runs have, neighbouring bases stay
+neighbours, which is what per-base tests and shuffled intervals get wrong. All L shifts of all blocks are counted, and
+the distribution of the sum over blocks is their exact convolution (`lattice`): there is no Monte-Carlo error and no
+floor of 1/draws. The identity is among the shifts, so that the p-value is valid at any sample size: P(p ≤ α) ≤ α when
+feature and annotation are independent up to rotation.
 
 The statistic is the activation mass inside the annotation, with no threshold. Activations are put on integer levels
 first (`levels`), and the null is exact for the levelled activations; the resolution is 1/n_levels of the feature's

@@ -347,18 +347,18 @@ def _sided(tails: RankTails, alternative: Alternative) -> tuple[NDArray[np.float
 
 
 def _all_ties(ranks: _Ranks, design: StratifiedDesign) -> Ties:
-    """Ties of every group; where most rows are cases the controls are counted, with scores turned round."""
+    """Ties of every group; where most rows are cases the controls are counted, with scores reversed."""
     cases, size = design.cases[ranks.stratum], design.size[ranks.stratum]
-    turned = 2 * cases > size
+    flipped = 2 * cases > size
     first = np.searchsorted(ranks.group, np.arange(len(ranks.feature) + 1))
     ends, score, count = _tie_groups(
         first,
         np.rint(2 * ranks.rank).astype(np.int64),
         ranks.zeros.astype(np.int64),
         np.rint(2 * ranks.zero_rank).astype(np.int64),
-        turned,
+        flipped,
     )
-    return Ties(ends, score, count, np.where(turned, size - cases, cases), design.weight[ranks.stratum])
+    return Ties(ends, score, count, np.where(flipped, size - cases, cases), design.weight[ranks.stratum])
 
 
 def _of_groups(ties: Ties, first: int, last: int) -> Ties:
@@ -377,7 +377,7 @@ def _of_groups(ties: Ties, first: int, last: int) -> Ties:
 
 
 @numba.njit(cache=True, nogil=True)
-def _tie_groups(first, score, zeros, zero_score, turned):
+def _tie_groups(first, score, zeros, zero_score, flipped):
     """Distinct scores of each group in ascending order, the zeros among them, and how many rows have each."""
     out_score = np.empty(len(score) + len(zeros), dtype=np.int64)
     out_count = np.zeros(len(score) + len(zeros), dtype=np.int64)
@@ -399,7 +399,7 @@ def _tie_groups(first, score, zeros, zero_score, turned):
         if pending:
             out_score[n_out], out_count[n_out] = zero_score[g], zeros[g]
             n_out += 1
-        if turned[g]:
+        if flipped[g]:
             out_score[begin:n_out] = -out_score[begin:n_out][::-1].copy()
             out_count[begin:n_out] = out_count[begin:n_out][::-1].copy()
         ends[g + 1] = n_out

@@ -113,7 +113,7 @@ def _differs(old: list[str], new: list[str]) -> NDArray[np.bool_]:
 
 def _scores(canvas: Canvas, texts: list[str]) -> list[dict[str, Any]]:
     """What scorers that know nothing of the model say of the painted bases and of the others, mean over both."""
-    from photo51.interventions.writing.scorers import oracles
+    from photo51.interventions.writing.scorers import sequence_scorers
 
     inside = np.zeros(canvas.length, dtype=bool)
     for p in canvas.paints:
@@ -127,7 +127,7 @@ def _scores(canvas: Canvas, texts: list[str]) -> list[dict[str, Any]]:
             "inside": _mean_score(o.score, texts, inside),
             "outside": _mean_score(o.score, texts, ~inside),
         }
-        for o in oracles()
+        for o in sequence_scorers()
     ]
 
 

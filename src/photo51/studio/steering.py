@@ -23,14 +23,14 @@ def steer(desk: Desk, tab: Tab, request: asked.SteerAsked) -> Iterator[dict[str,
     """Write the arms base by base; every few bases what they say; at the end a line of the journal."""
     from photo51.api.workbench import typed_sequence
     from photo51.interventions.steering.live import Base, arms_of
-    from photo51.interventions.writing.scorers import oracles
+    from photo51.interventions.writing.scorers import sequence_scorers
 
     bench, target = desk.bench, request.expression()
     _, prompt = typed_sequence(request.prompt)
     motifs = [request.motif.strip().upper()] if request.motif.strip() else []
     watched = [s.target.strip() for s in request.sliders]
     arms = arms_of(bench.bundle(target) if target else None)
-    judges = [{"name": o.name, "unit": o.unit, "meaning": o.meaning} for o in oracles(motifs=motifs)]
+    judges = [{"name": o.name, "unit": o.unit, "meaning": o.meaning} for o in sequence_scorers(motifs=motifs)]
     yield {"arms": arms, "watched": watched, "judges": judges, "target": target, "prompt": prompt}
     texts = [""] * len(arms)
     means, weight = np.zeros((len(arms), bench.sae.n_features)), 0
@@ -122,7 +122,7 @@ def dose(desk: Desk, _tab: Tab, request: asked.DoseAsked) -> Iterator[dict[str, 
             "nll_rise_real": float(row["nll_rise_real"]),
             "safe": safe,
             "budget": budget,
-            "effects": {str(o): float(e) for o, e in zip(doses["oracle"], doses["effect"], strict=True)},
+            "effects": {str(o): float(e) for o, e in zip(doses["scorer"], doses["effect"], strict=True)},
         }
         if not safe:
             return

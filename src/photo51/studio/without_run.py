@@ -102,9 +102,9 @@ def feature(bench: Workbench, number: int) -> dict[str, Any]:
     }
     if bench.shelf is None:
         return page
-    names, ledger = bench.shelf.names, bench.shelf.ledger
+    names, replication = bench.shelf.names, bench.shelf.replication
     stored = bench.shelf.features.set_index("feature").loc[number]
-    facts = _known(number, names[names["feature"] == number], ledger[ledger["feature"] == number])
+    facts = _known(number, names[names["feature"] == number], replication[replication["feature"] == number])
     seeds = bench.shelf.about["seed_match"]["seeds"]
     page["words"] = feature_text.known_sentence(facts)
     page["facts"] = [
@@ -117,9 +117,9 @@ def feature(bench: Workbench, number: int) -> dict[str, Any]:
     return page
 
 
-def _known(number: int, names: pd.DataFrame, ledger: pd.DataFrame) -> Known:
+def _known(number: int, names: pd.DataFrame, replication: pd.DataFrame) -> Known:
     none = pd.DataFrame()
     tables = dict.fromkeys(("concepts", "enriched", "profiles", "matches", "genesets"), none)
     rows = dict.fromkeys(("shape", "novelty", "causality", "manifold", "found_again"), NO_ROW)
     best_first = names.sort_values("rank")
-    return Known(feature=number, compared=True, names=best_first, ledger=ledger, logo=None, **rows, **tables)
+    return Known(feature=number, compared=True, names=best_first, replication=replication, logo=None, **rows, **tables)

@@ -125,11 +125,11 @@ class CanvasWidget(anywidget.AnyWidget):
         if message.get("do") not in {"anew", "again"}:
             return
         try:
-            self.write(anew=message["do"] == "anew")
+            self.write(fresh=message["do"] == "anew")
         except InputError as e:
             self.error = str(e)
 
-    def write(self, *, anew: bool = False) -> Achieved:
+    def write(self, *, fresh: bool = False) -> Achieved:
         """Write what is painted; where it was written before, only what changed, from its first base on.
 
         Raises
@@ -137,7 +137,7 @@ class CanvasWidget(anywidget.AnyWidget):
         InputError
             Where nothing is painted, or nothing changed.
         """
-        self.error, before = "", None if anew or self.achieved is None else self.achieved.painting
+        self.error, before = "", None if fresh or self.achieved is None else self.achieved.painting
         names = [str(lane["concept"]) for lane in self.lanes]
         paints = [(int(p["start"]), int(p["end"]), _concept(names, p), float(p["strength"])) for p in self.paints]
         canvas = self._bench.canvas(paints, self.length)

@@ -34,7 +34,7 @@ def read_known(
     table
         feature, name and optionally logo (path of a picture): names given by hand, which win.
     concepts
-        `names.parquet`, or `concepts.parquet` with it beside: a feature is called what it marks; a weak name begins
+        `names.parquet`, or `concepts.parquet` with it with_names: a feature is called what it marks; a weak name begins
         with `like`.
     places
         `top_windows.parquet`: the strongest run of each feature.
@@ -69,8 +69,8 @@ def read_known(
 
 def _names(path: Path) -> dict[int, str]:
     """What features are called."""
-    beside = path.with_name("names.parquet")
-    table = read_table(beside if path.name == "concepts.parquet" and beside.is_file() else path)
+    with_names = path.with_name("names.parquet")
+    table = read_table(with_names if path.name == "concepts.parquet" and with_names.is_file() else path)
     if "evidence" in table.columns:
         table = NAMES.check(table, file=str(path))
         table = table[table["rank"] == 0]

@@ -27,7 +27,7 @@ LABELS, BARS, BAR = 2.5, 1.7, 0.54
 LOWER, FRAME = 1.25, 0.55
 SURPRISE = {
     "llr": "log-likelihood ratio, mean of both strands (nats)",
-    "llr_fair": "likelihood beside random changes of like length (sd)",
+    "llr_fair": "likelihood against random changes of like length (sd)",
 }
 SETS = {
     "case": "a case, by the cases and controls of other genes",
@@ -238,7 +238,7 @@ def _footing(card: Record, probe: pd.DataFrame) -> list[TextLine]:
         note += ": no better than chance; the card explains the score, not the outcome." if chance else "."
         lines.append(TextLine(note, 7.5, theme.colour("failed") if chance else theme.INK))
     source = (
-        f"Probe: {card['method']}, genes held out. Every number is in the JSON beside this picture, with its file, row"
+        f"Probe: {card['method']}, genes held out. Every number is in the JSON next to this picture, with its file, row"
         " and SHA-256."
     )
     return [*lines, TextLine(source, 6.5, theme.MUTED)]

@@ -202,7 +202,7 @@ def genome_burden(store: CodesStore, workspace: Workspace, kmers: pd.DataFrame |
         for start in range(0, workspace.n_rows, ROWS_AT_ONCE):
             stop = min(start + ROWS_AT_ONCE, workspace.n_rows)
             codes = store.matrix(strand, slice(start, stop))
-            owner = number[workspace.locate(np.arange(start, stop)).stretch]
+            owner = number[workspace.locate(np.arange(start, stop)).segment]
             members = sparse.csr_matrix((np.ones(len(owner)), (owner, np.arange(len(owner)))), (len(names), len(owner)))
             part = np.asarray((members @ codes).todense(), dtype=float)
             total = part if total is None else total + part

@@ -244,7 +244,7 @@ def _unmatched(genomes: list[str], names: list[str], value: dict[str, float], pa
             f"panel and genotypes: {text}; need at most {params.max_unmatched:.0%} of the shorter list of names without"
             f" a partner, got {lacking} of {shorter}{_alike(have - in_panel, in_panel - have)}"
         )
-    log.warning("%s; they are listed beside the results", text)
+    log.warning("%s; they are listed with the results", text)
     return unmatched
 
 

@@ -226,7 +226,7 @@ def _validation(burden: Burden, plan: CohortDesign, whole: Cohort, external: Ext
         raise InputError(
             "external cohort: need a phenotype and features like those of the cohort, got"
             f" {external.burden.burden.shape[1]} features and"
-            f" {'cases and controls' if people.is_binary else 'a quantity'} beside {burden.burden.shape[1]} and"
+            f" {'cases and controls' if people.is_binary else 'a quantity'}, against {burden.burden.shape[1]} and"
             f" {'cases and controls' if plan.people.is_binary else 'a quantity'}"
         )
     relatedness = similarity(external.burden.markers[people.rows])

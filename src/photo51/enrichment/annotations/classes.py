@@ -28,7 +28,7 @@ class AnnotationClass:
         What it marks on the doubled axis, (2 * n_rows,), read in sense.
     intervals
         Its intervals in rows: row_start, row_end, strand (0: +, 1: -, 2: none), (n, 3), in order. An annotation that
-        the ends of scored stretches cut is several.
+        the ends of scored segments cut is several.
     frame
         Codon position 1, 2 or 3; -1 for classes that have none.
     reason

@@ -38,7 +38,7 @@ def kmer_codes(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int =
     bases
         Forward-strand codes 0..3, 4 for anything else, (n_rows,).
     bounds
-        Row bounds of contiguous stretches, (n_stretches + 1,): k-mers do not cross them.
+        Row bounds of contiguous segments, (n_segments + 1,): k-mers do not cross them.
 
     Returns
     -------
@@ -48,9 +48,9 @@ def kmer_codes(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int =
         raise ValueError(f"k: need at most 7, got {k}")
     out = np.full((2, len(bases)), 4**k, dtype=np.uint16)
     for a, b in pairwise(np.asarray(bounds).tolist()):
-        stretch = np.asarray(bases[a:b])
-        out[0, a:b] = _codes(stretch, k)
-        out[1, a:b] = _codes(np.where(stretch < 4, 3 - stretch, 4)[::-1], k)[::-1]
+        segment = np.asarray(bases[a:b])
+        out[0, a:b] = _codes(segment, k)
+        out[1, a:b] = _codes(np.where(segment < 4, 3 - segment, 4)[::-1], k)[::-1]
     return out.ravel()
 
 
@@ -68,7 +68,7 @@ def _codes(bases: NDArray[np.integer], k: int) -> NDArray[np.uint16]:
 
 
 def earlier(values: NDArray[np.uint16], bounds: NDArray[np.integer], by: int, missing: int) -> NDArray[np.uint16]:
-    """Doubled-axis values `by` bases before each base in reading direction; `missing` where that leaves the stretch."""
+    """Doubled-axis values `by` bases before each base in reading direction; `missing` where that leaves the segment."""
     out = np.full(len(values), missing, dtype=np.uint16)
     n = len(values) // 2
     for a, b in pairwise(np.asarray(bounds).tolist()):
@@ -79,12 +79,12 @@ def earlier(values: NDArray[np.uint16], bounds: NDArray[np.integer], by: int, mi
 
 
 def local_gc(bases: NDArray[np.integer], bounds: NDArray[np.integer], window: int = GC_WINDOW) -> NDArray[np.float64]:
-    """GC content of the `window` bases around each base, within its stretch, (n_rows,); NaN where none is known."""
+    """GC content of the `window` bases around each base, within its segment, (n_rows,); NaN where none is known."""
     out = np.full(len(bases), np.nan)
     for a, b in pairwise(np.asarray(bounds).tolist()):
-        stretch = np.asarray(bases[a:b])
-        gc = np.concatenate([[0], np.cumsum((stretch == 1) | (stretch == 2))])
-        n_known = np.concatenate([[0], np.cumsum(stretch < 4)])
+        segment = np.asarray(bases[a:b])
+        gc = np.concatenate([[0], np.cumsum((segment == 1) | (segment == 2))])
+        n_known = np.concatenate([[0], np.cumsum(segment < 4)])
         places = np.arange(b - a)
         low, high = np.maximum(places - window // 2, 0), np.minimum(places + window // 2 + 1, b - a)
         with np.errstate(invalid="ignore"):
@@ -140,7 +140,7 @@ def content(bases: NDArray[np.integer], bounds: NDArray[np.integer], before: int
     bases
         Forward-strand codes 0..3, 4 for anything else, (n_rows,).
     bounds
-        Row bounds of contiguous stretches, which windows do not leave.
+        Row bounds of contiguous segments, which windows do not leave.
     """
     out = np.empty((3, 2 * len(bases)))
     _content(np.asarray(bases, dtype=np.uint8), np.asarray(bounds, dtype=np.int64), before, behind, out)
@@ -152,7 +152,7 @@ def _content(bases, bounds, before, behind, out):
     n = len(bases)
     for s in range(len(bounds) - 1):
         a, length = bounds[s], bounds[s + 1] - bounds[s]
-        total = np.zeros((length + 1, 4), dtype=np.int64)  # of each base among the first i of the stretch
+        total = np.zeros((length + 1, 4), dtype=np.int64)  # of each base among the first i of the segment
         for i in range(length):
             total[i + 1] = total[i]
             if bases[a + i] < 4:
@@ -207,7 +207,7 @@ def composition_terms(
     bases
         Forward-strand codes 0..3, 4 for anything else, (n_rows,).
     bounds
-        Row bounds of contiguous stretches.
+        Row bounds of contiguous segments.
     offsets
         How many k-mers: those that end 0 … offsets-1 bases before.
     k

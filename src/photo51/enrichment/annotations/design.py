@@ -63,7 +63,7 @@ class Design:
     masks
         Masks of all classes on the doubled axis, (n_classes, 2 * n_rows).
     breaks
-        First rows of the workspace's stretches.
+        First rows of the workspace's segments.
     adjusts
         Whether the tests beyond composition are made.
     """

@@ -48,7 +48,7 @@ class Inputs:
         """Read a folder of `photo51 prepare`."""
         genomes = Genomes.open(folder)
         workspace = genomes.workspace()
-        parts = [codes(genomes.sequence(s.genome, s.chrom, s.start, s.end)) for s in workspace.stretches()]
+        parts = [codes(genomes.sequence(s.genome, s.chrom, s.start, s.end)) for s in workspace.segments()]
         return cls(
             Path(folder),
             workspace,
@@ -63,8 +63,8 @@ class Inputs:
         return [self.folder / f"{name}.parquet" for name in ("annotations", "contigs", "workspace")]
 
     @property
-    def stretches(self) -> NDArray[np.int64]:
-        """Row bounds of the workspace's stretches, (n + 1,)."""
+    def segments(self) -> NDArray[np.int64]:
+        """Row bounds of the workspace's segments, (n + 1,)."""
         return np.append(self.workspace.table["offset"].to_numpy(), self.workspace.n_rows).astype(np.int64)
 
     @property

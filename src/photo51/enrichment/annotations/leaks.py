@@ -51,14 +51,14 @@ def leaked_rows(
     bases
         Forward-strand codes, (n_rows,).
     bounds
-        Row bounds of contiguous stretches.
+        Row bounds of contiguous segments.
     other_rows, tested
-        Rows of the splits that were learnt from, and of the split that is reported; a stretch lies wholly in one split.
+        Rows of the splits that were learnt from, and of the split that is reported; a segment lies wholly in one split.
     """
-    stretches = [(a, b) for a, b in pairwise(np.asarray(bounds).tolist()) if b - a >= k]
-    elsewhere = _distinct(canonical_kmers(bases[a:b], k) for a, b in stretches if other_rows[a])
+    segments = [(a, b) for a, b in pairwise(np.asarray(bounds).tolist()) if b - a >= k]
+    elsewhere = _distinct(canonical_kmers(bases[a:b], k) for a, b in segments if other_rows[a])
     out = np.zeros(len(bases), dtype=bool)
-    for a, b in stretches:
+    for a, b in segments:
         if not tested[a]:
             continue
         kmers, usable = canonical_kmers(bases[a:b], k)

@@ -42,7 +42,7 @@ def profile(
     rows: NDArray[np.integer],
     values: NDArray[np.floating],
     boundaries: NDArray[np.int64],
-    stretches: NDArray[np.int64],
+    segments: NDArray[np.int64],
     reach: int,
 ) -> NDArray[np.float64]:
     """Mean activation at each offset from boundaries, (2 * reach + 1,), offset 0 in the middle.
@@ -53,26 +53,26 @@ def profile(
         A unit's active rows on the doubled axis, ascending, and its activations.
     boundaries
         Doubled-axis rows.
-    stretches
-        Row bounds of the workspace's stretches: beyond the end of a boundary's stretch nothing is known, and the mean
+    segments
+        Row bounds of the workspace's segments: beyond the end of a boundary's segment nothing is known, and the mean
         is over the boundaries for which the offset is known (NaN where there is none).
     reach
         Bases to either side.
     """
-    total, n_known = _profile(rows, values.astype(np.float64), np.sort(boundaries), stretches, reach)
+    total, n_known = _profile(rows, values.astype(np.float64), np.sort(boundaries), segments, reach)
     return np.divide(total, n_known, out=np.full(len(total), np.nan), where=n_known > 0)
 
 
 @numba.njit(cache=True, nogil=True)
-def _profile(rows, values, boundaries, stretches, reach):
+def _profile(rows, values, boundaries, segments, reach):
     total = np.zeros(2 * reach + 1)
     n_known = np.zeros(2 * reach + 1)
-    n_rows = stretches[-1]
+    n_rows = segments[-1]
     for boundary in boundaries:
         strand = 1 if boundary >= n_rows else 0
         place = boundary - strand * n_rows
-        k = np.searchsorted(stretches, place, side="right") - 1
-        low, high = max(stretches[k], place - reach), min(stretches[k + 1], place + reach + 1)
+        k = np.searchsorted(segments, place, side="right") - 1
+        low, high = max(segments[k], place - reach), min(segments[k + 1], place + reach + 1)
         for x in range(low, high):
             n_known[reach + (place - x if strand else x - place)] += 1.0
         i = np.searchsorted(rows, low + strand * n_rows)

@@ -193,7 +193,7 @@ def null_f1(
     bounds: NDArray[np.int64],
     shifts: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Domain F1 of a unit turned by each row of `shifts`, (n_draws,); rows that leave those that count are still
+    """Domain F1 of a unit shifted by each row of `shifts`, (n_draws,); rows that leave those that count are still
     active.
 
     Parameters

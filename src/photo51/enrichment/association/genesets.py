@@ -97,7 +97,7 @@ def gene_sets(store: CodesStore, inputs: Inputs, sets: dict[str, list[str]], par
     parts = [GENESETS.empty()]
     n_chunks = -(-store.n_features // _CHUNK)
     for readout in progress(read_in_chunks(store, _CHUNK), "genesets", n_chunks, f"chunks of {_CHUNK} features"):
-        runs = run_counts(readout.matrix, inputs.stretches[:-1])
+        runs = run_counts(readout.matrix, inputs.segments[:-1])
         for j, fault in enumerate(faults(readout.matrix, runs, params.min_runs)):
             rows = readout.matrix.indices[readout.matrix.indptr[j] : readout.matrix.indptr[j + 1]]
             part = _untested(member_of, reasons, fault)

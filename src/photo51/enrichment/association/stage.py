@@ -1,7 +1,7 @@
 """`photo51 enrich`: shards of features, each a table of its own, and the families over all of them.
 
-A shard's table holds the pairs of its features twice, real and with the activations turned once (`rotated`); nothing
-in it depends on what else is in the shard. q-values are made when all shards are there, so that neither the number of
+A shard's table holds the pairs of its features twice, real and circularly shifted once (`rotated`); nothing in it
+depends on what else is in the shard. q-values are made when all shards are there, so that neither the number of
 shards nor the order in which they end changes a byte.
 """
 
@@ -81,7 +81,7 @@ class Enrichment:
         self.design = Design(workspace, classes, params, bases, shared)
         rng = np.random.default_rng([params.seed, 1])
         drawn = rng.permutation(self.store.n_features)[: params.rotated_features]
-        self.turned: NDArray[np.int64] = np.sort(drawn) if params.rotated else drawn[:0]
+        self.to_rotate: NDArray[np.int64] = np.sort(drawn) if params.rotated else drawn[:0]
 
     def pairs(self, ids: NDArray[np.int64], threads: int) -> pd.DataFrame:
         """All pairs of some features (contract `ENRICHMENT`, no q-values), with a column `rotated`."""
@@ -92,28 +92,28 @@ class Enrichment:
             if self.rows is not None:
                 matrix = take_rows(matrix, self.rows)
             parts.append(pair_table(self.design, matrix, chunk, threads=threads).assign(rotated=False))
-            of_shifted = np.isin(chunk, self.turned)
+            of_shifted = np.isin(chunk, self.to_rotate)
             if of_shifted.any():
-                turned = turned_pairs(
+                null_pairs = rotated_pairs(
                     self.design, matrix[:, of_shifted], chunk[of_shifted], self.params.seed, threads=threads
                 )
-                parts.append(turned.assign(rotated=True))
+                parts.append(null_pairs.assign(rotated=True))
         return pd.concat(parts, ignore_index=True) if parts else ENRICHMENT.empty().assign(rotated=False)
 
 
-def turned_pairs(
+def rotated_pairs(
     design: Design, features: sp.csc_array, ids: NDArray[np.int64], seed: int, *, threads: int = 1
 ) -> pd.DataFrame:
-    """Pairs as of `pair_table`, every feature turned by shifts of its own, in the units in which its test turns it.
+    """Pairs as of `pair_table`, every feature circularly shifted by itself, in the units in which its test rotates it.
 
-    Units depend on the class. Turned in shorter ones, a feature would keep what its blocks differ in, which the test in
-    longer ones rightly finds. Shifts depend on seed and feature alone, whichever shard asks.
+    Units depend on the class. Within shorter ones, a feature would keep what its blocks differ in, which the test
+    in longer ones rightly finds. Shifts depend on seed and feature alone, whichever shard asks.
     """
     parts = []
     for family in design.families():
         shifts = [random_shifts(family.bounds, np.random.default_rng([seed, 1, i]))[0] for i in ids.tolist()]
-        turned = rotated(features, family.bounds, np.stack(shifts))
-        table = pair_table(design, turned, ids, families=[family], threads=threads)
+        shifted = rotated(features, family.bounds, np.stack(shifts))
+        table = pair_table(design, shifted, ids, families=[family], threads=threads)
         parts.append(table[np.isin(np.arange(len(table)) % len(design.readings), family.readings)])
     return pd.concat(parts).sort_index() if parts else ENRICHMENT.empty()
 
@@ -143,11 +143,11 @@ def gather_parts(out: Path, store: CodesStore, lineage: Provenance, params: Enri
         parts.append(part)
     _complete(parts, paths, store.n_features, out)
     table = pd.concat(parts, ignore_index=True)
-    turned = table["rotated"].to_numpy(dtype=bool)
+    is_rotated = table["rotated"].to_numpy(dtype=bool)
     table = table.drop(columns="rotated")
-    rates = adjusted_rates(table[turned]) if turned.any() else None
-    real = with_families(table[~turned], params.alpha, rates)
-    shifted = with_families(table[turned], params.alpha, rates) if turned.any() else None
+    rates = adjusted_rates(table[is_rotated]) if is_rotated.any() else None
+    real = with_families(table[~is_rotated], params.alpha, rates)
+    shifted = with_families(table[is_rotated], params.alpha, rates) if is_rotated.any() else None
     calibrated = calibration(real, shifted, params, rates)
     write_table(RATES.empty() if rates is None else rates, out / "adjusted_rates.parquet", RATES, lineage)
     write_table(real, out / "enrichment.parquet", ENRICHMENT, lineage)
@@ -159,7 +159,7 @@ def gather_parts(out: Path, store: CodesStore, lineage: Provenance, params: Enri
         calibrated.figures["run_all_pairs"],
         len(real),
         calibrated.figures["run_all_discoveries"],
-        calibrated.figures["features_compared"] if turned.any() else 0,
+        calibrated.figures["features_compared"] if is_rotated.any() else 0,
         calibrated.figures.get("run_rotated_discoveries", "not asked for"),
     )
     for row in (RATES.empty() if rates is None else rates[rates["verdict"] == "out of band"]).itertuples():

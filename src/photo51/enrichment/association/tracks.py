@@ -55,14 +55,14 @@ def faults(matrix: sp.csc_array, n_runs: NDArray[np.int64], min_runs: int) -> li
 
 
 def run_counts(matrix: sp.csc_array, breaks: NDArray[np.integer]) -> NDArray[np.int64]:
-    """Stretches of consecutive active rows of each column, (columns,).
+    """Segments of consecutive active rows of each column, (columns,).
 
     Parameters
     ----------
     matrix
         On the doubled axis.
     breaks
-        First rows of stretches on strand +, (n_stretches,): a run does not go on over them.
+        First rows of segments on strand +, (n_segments,): a run does not go on over them.
     """
     n_rows = matrix.shape[0] // 2
     both = np.concatenate([breaks, np.asarray(breaks) + n_rows]).astype(np.int64)
@@ -88,7 +88,7 @@ def _run_counts(indptr, rows, breaks):
 
 
 def rotated(matrix: sp.csc_array, bounds: NDArray[np.integer], shifts: NDArray[np.integer]) -> sp.csc_array:
-    """Each column turned by shifts of its own, (columns, n_blocks), both strands together.
+    """Each column circularly shifted by itself, (columns, n_blocks), both strands together.
 
     Columns that went round together would all meet the same accident: many columns would then say no more than one of
     how often a test errs.

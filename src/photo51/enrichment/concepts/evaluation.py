@@ -94,11 +94,11 @@ class Evaluation:
     ):
         self.workspace, self.classes, self.bases, self.params = workspace, list(classes), bases, params
         self.readings = [Reading(i, o) for i, c in enumerate(classes) for o in c.orientations(params.orientations)]
-        self.stretches = np.append(workspace.table["offset"].to_numpy(), workspace.n_rows).astype(np.int64)
+        self.segments = np.append(workspace.table["offset"].to_numpy(), workspace.n_rows).astype(np.int64)
         self.select = workspace.split_mask(*params.select)
         tested = workspace.split_mask(*params.test)
         other_rows = workspace.split_mask(*({"train", "select", "test"} - set(params.test)))
-        self.leaked = leaked_rows(bases, self.stretches, other_rows, tested, params.leak_k)
+        self.leaked = leaked_rows(bases, self.segments, other_rows, tested, params.leak_k)
         self.test = tested & ~self.leaked
         self.on_select = domains_of(self.classes, self.readings, self.select)
         self.on_test = domains_of(self.classes, self.readings, self.test)
@@ -153,7 +153,7 @@ class Evaluation:
     @cached_property
     def terms(self) -> Terms:
         """What composition is at every row."""
-        return composition_terms(self.bases, self.stretches)
+        return composition_terms(self.bases, self.segments)
 
     @cached_property
     def test_rows(self) -> NDArray[np.int64]:
@@ -347,7 +347,7 @@ def _offset(evaluation: Evaluation, rows: NDArray[np.int64], values: NDArray, re
     c = evaluation.class_of(reading)
     intervals = c.intervals[np.isin(c.instances, counted_intervals)]
     starts = boundary_rows(intervals, evaluation.readings[reading].orientation, evaluation.workspace.n_rows)
-    mean = profile(rows, values, starts, evaluation.stretches, _OFFSETS)
+    mean = profile(rows, values, starts, evaluation.segments, _OFFSETS)
     return float(np.nanargmax(mean) - _OFFSETS) if np.nansum(mean) > 0 else np.nan
 
 

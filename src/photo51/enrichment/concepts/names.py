@@ -46,8 +46,8 @@ class NameEvidence(NamedTuple):
 
     Attributes
     ----------
-    concepts, summary, enrichment, ledger
-        Contracts `CONCEPTS`, `SUMMARY`, `ENRICHMENT`, `LEDGER`.
+    concepts, summary, enrichment, replication
+        Contracts `CONCEPTS`, `SUMMARY`, `ENRICHMENT`, `REPLICATION`.
     shares
         From `top_shares`.
     """
@@ -55,7 +55,7 @@ class NameEvidence(NamedTuple):
     concepts: pd.DataFrame | None = None
     summary: pd.DataFrame | None = None
     enrichment: pd.DataFrame | None = None
-    ledger: pd.DataFrame | None = None
+    replication: pd.DataFrame | None = None
     shares: pd.DataFrame | None = None
 
 
@@ -147,7 +147,7 @@ def name_features(evidence: NameEvidence, params: ConceptParams) -> pd.DataFrame
     table = pd.concat(parts, ignore_index=True)
     table = table.assign(kind=table["evidence"].map(_KINDS.index)).sort_values("kind", kind="stable")
     table = table.drop_duplicates(_KEY).drop(columns=["kind"])
-    table = _with_shares(_with_checks(table, evidence.ledger), evidence.shares)
+    table = _with_shares(_with_checks(table, evidence.replication), evidence.shares)
     table["rank"] = table.groupby("feature", sort=False).cumcount()
     table = table.sort_values(["feature", "rank"], ignore_index=True)
     table["carries"] = table["reason"] == ""
@@ -224,11 +224,11 @@ def _from_windows(evidence: NameEvidence, params: ConceptParams) -> pd.DataFrame
     return ordered[[*_KEY, "frame"]].assign(evidence=WINDOWS, reason="its strongest places alone say so")
 
 
-def _with_checks(table: pd.DataFrame, ledger: pd.DataFrame | None) -> pd.DataFrame:
+def _with_checks(table: pd.DataFrame, replication: pd.DataFrame | None) -> pd.DataFrame:
     """Replication checks that were made of each name, and how many it survived."""
-    if ledger is None or ledger.empty:
+    if replication is None or replication.empty:
         return table.assign(n_checks=0, n_survived=0)
-    checked = ledger[ledger["reason"] == _CHECKED]
+    checked = replication[replication["reason"] == _CHECKED]
     counted = checked.groupby(_KEY)["survives"].agg(n_checks="size", n_survived="sum").reset_index()
     out = table.merge(counted, on=_KEY, how="left")
     return out.assign(n_checks=out["n_checks"].fillna(0), n_survived=out["n_survived"].fillna(0))

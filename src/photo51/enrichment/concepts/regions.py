@@ -1,7 +1,7 @@
 """Long, rare classes against their flanks: a prophage of 40 kb, of which a genome has two, is told from what lies
 beside it.
 
-Every instance is cut into windows, and so are stretches of its own length to either side. Windows are described by the
+Every instance is cut into windows, and so are segments of its own length to either side. Windows are described by the
 mean activation of every feature; beside them by the counts of 6-mers, and by GC alone, with the same learner: a
 logistic model with a fixed penalty on standardised columns. One group of instances is held out at a time, the others
 are learnt from, and AUROC is that of the held-out instance's windows over those of its own flanks. The best single
@@ -95,8 +95,8 @@ def windows_of(pieces: Pieces, contigs: NDArray[np.int64], size: int) -> RegionW
         a, b = int(pieces.start[pieces_of].min()), int(pieces.end[pieces_of].max())
         contig = int(np.searchsorted(contigs, a, side="right")) - 1
         left, right = max(int(contigs[contig]), a - length), min(int(contigs[contig + 1]), b + length)
-        beside = [*_cut(left, a, size), *_cut(b, right, size)]
-        rows += [(s, e, i, False) for s, e in beside if not taken[s:e].any()]
+        flanks = [*_cut(left, a, size), *_cut(b, right, size)]
+        rows += [(s, e, i, False) for s, e in flanks if not taken[s:e].any()]
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
     return RegionWindows(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool))
 

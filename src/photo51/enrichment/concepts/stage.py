@@ -69,7 +69,7 @@ def evaluated(
     if random is not None:
         other = open_codes(random, inputs)
         parts.append(_evaluate(evaluation, codes_readout(other, np.arange(other.n_features), "random_sae")))
-    parts.append(_evaluate(evaluation, kmer_readout(inputs.bases, inputs.stretches)))
+    parts.append(_evaluate(evaluation, kmer_readout(inputs.bases, inputs.segments)))
     if channels is not None:
         parts += [_evaluate(evaluation, readout) for readout in dense_readouts(evaluation, channels)]
     return gather_concepts(parts)

@@ -66,8 +66,7 @@ def better_than(best: pd.DataFrame, column: str) -> Verdict:
 
 
 def replicated(checked: pd.DataFrame) -> Verdict:
-    """Whether names survive a check of the ledger (rows of contract `LEDGER` that could be checked), and most of them
-    do.
+    """Whether names survive a replication check (rows of contract `REPLICATION` that could be checked), and most do.
 
     A name survives by chance in one of twenty cases; names of one feature count once, and survive where all of them do.
     """

@@ -35,8 +35,8 @@ class Gallery:
     ----------
     bases
         Forward-strand codes 0..3, 4 for anything else, (n_rows,).
-    stretches
-        Row bounds of the workspace's stretches.
+    segments
+        Row bounds of the workspace's segments.
     genes
         row_start, row_end, strand of genes, (n, 3).
     params
@@ -46,11 +46,11 @@ class Gallery:
     def __init__(
         self,
         bases: NDArray[np.uint8],
-        stretches: NDArray[np.int64],
+        segments: NDArray[np.int64],
         genes: NDArray[np.int64],
         params: MotifParams,
     ):
-        self.bases, self.stretches, self.genes, self.params = bases, stretches, genes, params
+        self.bases, self.segments, self.genes, self.params = bases, segments, genes, params
         self.background = background(bases)
         self._null: dict[int, float] = {}
 
@@ -62,7 +62,7 @@ class Gallery:
     def logo(self, rows: NDArray[np.int64]) -> Aligned:
         """Logo of the windows at rows: copies counted once, the rest lined up."""
         p = self.params
-        wide = sequences(self.bases, self.stretches, rows, p.upstream + p.shift, p.downstream + p.shift)
+        wide = sequences(self.bases, self.segments, rows, p.upstream + p.shift, p.downstream + p.shift)
         unlike = wide[distinct(wide, p.same)]
         shifts = best_shifts(unlike, self.background, p.shift)
         width = p.upstream + 1 + p.downstream
@@ -96,7 +96,7 @@ def portraits(gallery: Gallery, readout: Readout) -> Portraits:
     for j, feature in enumerate(readout.ids.tolist()):
         entries = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
         rows, values = readout.matrix.indices[entries].astype(np.int64), readout.matrix.data[entries]
-        shape = shape_of(rows, n_rows, gallery.genes, stretches=gallery.stretches)
+        shape = shape_of(rows, n_rows, gallery.genes, segments=gallery.segments)
         aligned_windows = gallery.logo(gallery.peaks(rows, values).rows)
         enough = aligned_windows.logo.n >= _MIN_WINDOWS
         null = gallery.null_information(aligned_windows.logo.n) if enough else np.nan
@@ -128,7 +128,7 @@ def _logo_rows(feature: int, drawn_logo: Logo, upstream: int) -> pd.DataFrame:
 
 
 def informative(logos: pd.DataFrame, shapes: pd.DataFrame, least_bits: float = 0.25) -> dict[int, NDArray[np.float64]]:
-    """Shares of the informative stretch of each logo that is above its null, for comparison with known motifs."""
+    """Shares of the informative segment of each logo that is above its null, for comparison with known motifs."""
     above = set(shapes.loc[shapes["consensus"] != "", "feature"].tolist())
     out = {}
     for feature, group in logos[logos["feature"].isin(above)].groupby("feature", sort=True):
@@ -143,7 +143,7 @@ def informative(logos: pd.DataFrame, shapes: pd.DataFrame, least_bits: float = 0
 def profiles(
     readout: Readout,
     boundaries: dict[int, list[tuple[AnnotationClass, Orientation]]],
-    stretches: NDArray[np.int64],
+    segments: NDArray[np.int64],
     reach: int,
 ) -> pd.DataFrame:
     """Mean activation around the starts and ends of intervals (contract `PROFILES`).
@@ -153,7 +153,7 @@ def profiles(
     boundaries
         Feature → classes with the way they are read.
     """
-    n_rows = int(stretches[-1])
+    n_rows = int(segments[-1])
     parts = []
     for j, feature in enumerate(readout.ids.tolist()):
         entries = slice(readout.matrix.indptr[j], readout.matrix.indptr[j + 1])
@@ -169,7 +169,7 @@ def profiles(
                             "strand": orientation,
                             "boundary": boundary,
                             "offset": np.arange(-reach, reach + 1),
-                            "activation": profile(rows, values, places, stretches, reach),
+                            "activation": profile(rows, values, places, segments, reach),
                             "expected": float(values.sum() / (2 * n_rows)),
                             "n": len(places),
                         }

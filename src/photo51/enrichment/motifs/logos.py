@@ -120,7 +120,7 @@ def best_shifts(
 
 
 def consensus(aligned_logo: Logo, least_bits: float = 0.25, least_share: float = 0.25) -> str:
-    """IUPAC letters of the informative stretch: bases above `least_share` of each column, n for columns that say
+    """IUPAC letters of the informative segment: bases above `least_share` of each column, n for columns that say
     little.
     """
     informative = np.flatnonzero(aligned_logo.bits >= least_bits)

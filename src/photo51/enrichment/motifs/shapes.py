@@ -33,7 +33,7 @@ class Shape(NamedTuple):
     gene_cover: float
 
 
-def shape_of(rows: NDArray[np.int64], n_rows: int, genes: NDArray[np.int64], *, stretches: NDArray[np.int64]) -> Shape:
+def shape_of(rows: NDArray[np.int64], n_rows: int, genes: NDArray[np.int64], *, segments: NDArray[np.int64]) -> Shape:
     """Class of a column.
 
     Parameters
@@ -44,12 +44,12 @@ def shape_of(rows: NDArray[np.int64], n_rows: int, genes: NDArray[np.int64], *, 
         Rows of one strand.
     genes
         row_start, row_end, strand (0, 1) of genes, (n_genes, 3), read in sense.
-    stretches
-        Row bounds of the workspace's stretches.
+    segments
+        Row bounds of the workspace's segments.
     """
     if not len(rows):
         return Shape("dead", 0, np.nan, np.nan, np.nan, np.nan, np.nan)
-    lengths = run_lengths(rows, n_rows, stretches, _JOIN)
+    lengths = run_lengths(rows, n_rows, segments, _JOIN)
     period, strength = periodicity(rows)
     cover = gene_cover(rows, n_rows, genes)
     median = float(np.median(lengths))
@@ -70,11 +70,11 @@ def shape_of(rows: NDArray[np.int64], n_rows: int, genes: NDArray[np.int64], *, 
     )
 
 
-def run_lengths(rows: NDArray[np.int64], n_rows: int, stretches: NDArray[np.int64], join: int) -> NDArray[np.int64]:
-    """Lengths of runs, gaps of up to `join` bases closed; runs end with their stretch and strand."""
-    breaks = np.concatenate([stretches[:-1], stretches[:-1] + n_rows])
-    stretch = np.searchsorted(breaks, rows, side="right")
-    new = (np.diff(rows, prepend=rows[0] - join - 2) > join + 1) | (np.diff(stretch, prepend=-1) != 0)
+def run_lengths(rows: NDArray[np.int64], n_rows: int, segments: NDArray[np.int64], join: int) -> NDArray[np.int64]:
+    """Lengths of runs, gaps of up to `join` bases closed; runs end with their segment and strand."""
+    breaks = np.concatenate([segments[:-1], segments[:-1] + n_rows])
+    segment = np.searchsorted(breaks, rows, side="right")
+    new = (np.diff(rows, prepend=rows[0] - join - 2) > join + 1) | (np.diff(segment, prepend=-1) != 0)
     first = np.flatnonzero(new)
     last = np.append(first[1:], len(rows)) - 1
     return rows[last] - rows[first] + 1

@@ -48,7 +48,7 @@ def portray(
     enrichment
         Contract `ENRICHMENT`: which boundaries a feature is profiled around. Without it no profile is made.
     """
-    gallery = Gallery(inputs.bases, inputs.stretches, inputs.genes, params)
+    gallery = Gallery(inputs.bases, inputs.segments, inputs.genes, params)
     boundaries = _boundaries(inputs.classes(), enrichment, params.profile_classes)
     shapes, logos, around = [SHAPES.empty()], [LOGOS.empty()], [PROFILES.empty()]
     n_chunks = -(-store.n_features // _CHUNK)
@@ -56,7 +56,7 @@ def portray(
         drawn = portraits(gallery, readout)
         shapes.append(drawn.shapes)
         logos.append(drawn.logos)
-        around.append(profiles(readout, boundaries, inputs.stretches, params.profile_reach))
+        around.append(profiles(readout, boundaries, inputs.segments, params.profile_reach))
     shape, logo = _joined(shapes), _joined(logos)
     matches = match_logos(
         informative(logo, shape),

@@ -61,12 +61,12 @@ def _spaced(rows, n_rows, count, apart):
 
 def sequences(
     bases: NDArray[np.integer],
-    stretches: NDArray[np.integer],
+    segments: NDArray[np.integer],
     rows: NDArray[np.integer],
     upstream: int,
     downstream: int,
 ) -> NDArray[np.uint8]:
-    """Bases around doubled-axis rows in reading direction, (n, upstream + 1 + downstream); 4 outside the stretch.
+    """Bases around doubled-axis rows in reading direction, (n, upstream + 1 + downstream); 4 outside the segment.
 
     Strand - is reverse-complemented: column `upstream` is the base at the row as the code's strand reads it.
     """
@@ -76,8 +76,8 @@ def sequences(
     place = rows - strand * n_rows
     steps = np.where(strand, -1, 1)[:, None] * np.arange(-upstream, downstream + 1)
     places = place[:, None] + steps
-    stretch = np.searchsorted(stretches, place, side="right") - 1
-    low, high = np.asarray(stretches)[stretch][:, None], np.asarray(stretches)[stretch + 1][:, None]
+    segment = np.searchsorted(segments, place, side="right") - 1
+    low, high = np.asarray(segments)[segment][:, None], np.asarray(segments)[segment + 1][:, None]
     inside = (places >= low) & (places < high)
     letters = np.asarray(bases)[np.clip(places, 0, n_rows - 1)]
     read = np.where(strand[:, None] & (letters < 4), 3 - letters, letters)

@@ -33,8 +33,8 @@ class Explanation:
     ----------
     bases
         Forward-strand codes 0..3, 4 for anything else, (n_rows,).
-    stretches
-        Row bounds of the workspace's stretches.
+    segments
+        Row bounds of the workspace's segments.
     classes
         What is annotated; a class left out here is one that the model does not know.
     genes
@@ -50,7 +50,7 @@ class Explanation:
     def __init__(  # noqa: PLR0917
         self,
         bases: NDArray[np.uint8],
-        stretches: NDArray[np.int64],
+        segments: NDArray[np.int64],
         classes: Sequence[AnnotationClass],
         genes: NDArray[np.int64],
         origin: NDArray[np.integer],
@@ -61,10 +61,10 @@ class Explanation:
         used = [c for c in classes if c.mask.any() and not c.mask.all()]
         self._masks = np.array([c.mask for c in used], dtype=bool).reshape(-1, 2 * self.n_rows)
         self._stranded = np.array([c.stranded for c in used], dtype=bool)
-        self._fixed, self._sizes = _sequence_terms(bases, stretches)
+        self._fixed, self._sizes = _sequence_terms(bases, segments)
         self._fixed.append(np.tile(origin.astype(np.uint16), 2))
         self._sizes.append(int(origin.max(initial=0)) + 1)
-        for levels, size in _distance_terms(genes, stretches, params.distance_bins):
+        for levels, size in _distance_terms(genes, segments, params.distance_bins):
             self._fixed.append(levels)
             self._sizes.append(size)
 
@@ -104,31 +104,31 @@ class Explanation:
 
 
 def _sequence_terms(
-    bases: NDArray[np.uint8], stretches: NDArray[np.int64]
+    bases: NDArray[np.uint8], segments: NDArray[np.int64]
 ) -> tuple[list[NDArray[np.uint16]], list[int]]:
-    six, three = kmer_codes(bases, stretches, K), kmer_codes(bases, stretches, 3)
-    terms = [np.tile(gc_classes(local_gc(bases, stretches)), 2)]
-    terms += [earlier(six, stretches, by, 4**K) for by in _SIX]
-    terms += [earlier(three, stretches, by, 4**3) for by in _THREE]
+    six, three = kmer_codes(bases, segments, K), kmer_codes(bases, segments, 3)
+    terms = [np.tile(gc_classes(local_gc(bases, segments)), 2)]
+    terms += [earlier(six, segments, by, 4**K) for by in _SIX]
+    terms += [earlier(three, segments, by, 4**3) for by in _THREE]
     return terms, [GC_CLASSES + 1, *[4**K + 1] * len(_SIX), *[4**3 + 1] * len(_THREE)]
 
 
 def _distance_terms(
-    genes: NDArray[np.int64], stretches: NDArray[np.int64], edges: Sequence[int]
+    genes: NDArray[np.int64], segments: NDArray[np.int64], edges: Sequence[int]
 ) -> list[tuple[NDArray[np.uint16], int]]:
     """Signed distance to the nearest start and end of a gene of the same strand and of the other one, in classes."""
-    n_rows, out = int(stretches[-1]), []
+    n_rows, out = int(segments[-1]), []
     for boundary in ("start", "end"):
         for orientation in ("sense", "antisense"):
             places = boundary_rows(genes, orientation, n_rows, boundary)
-            out.append((distance_classes(places, stretches, edges), 2 * len(edges) + 1))
+            out.append((distance_classes(places, segments, edges), 2 * len(edges) + 1))
     return out
 
 
 def distance_classes(
-    places: NDArray[np.int64], stretches: NDArray[np.int64], edges: Sequence[int]
+    places: NDArray[np.int64], segments: NDArray[np.int64], edges: Sequence[int]
 ) -> NDArray[np.uint16]:
-    """Class of each row's signed distance to the nearest place of its strand and stretch, (2 * n_rows,).
+    """Class of each row's signed distance to the nearest place of its strand and segment, (2 * n_rows,).
 
     Parameters
     ----------
@@ -140,13 +140,13 @@ def distance_classes(
     Returns
     -------
     0 to len(edges) - 1 at or downstream of the place in reading direction, then as many upstream, then "none
-    in the stretch".
+    in the segment".
     """
-    n_rows, k = int(stretches[-1]), len(edges)
+    n_rows, k = int(segments[-1]), len(edges)
     out = np.full(2 * n_rows, 2 * k, dtype=np.uint16)
     for strand in (0, 1):
         on_strand = np.sort(places[(places >= n_rows) == bool(strand)]) - strand * n_rows
-        for a, b in pairwise(stretches.tolist()):
+        for a, b in pairwise(segments.tolist()):
             inside = on_strand[np.searchsorted(on_strand, a) : np.searchsorted(on_strand, b)]
             if not len(inside):
                 continue

@@ -147,7 +147,7 @@ class Proof:
         return np.unique(significant["feature"].to_numpy(dtype=np.int64))
 
     def _without(self, hidden: AnnotationClass) -> pd.DataFrame:
-        """Parts of every feature with a class forgotten; explained anew are the features that are enriched in it."""
+        """Parts of every feature with a class forgotten; explained again are the features that are enriched in it."""
         params, table = self.params, self.table
         left = best_claims(self.concepts[self.concepts["annotation"] != hidden.name], len(table), "sae", params)
         out = table.assign(**{column: left[column].to_numpy() for column in left.columns})
@@ -156,8 +156,8 @@ class Proof:
         explanation = explanation_of(self.inputs, params, hidden.name)
         explained = out["d2_explained"].to_numpy(copy=True)
         able = self._could_rise(out)
-        anew = np.intersect1d(touched, np.flatnonzero(able))
-        for readout in read_in_chunks(self.store, _CHUNK, anew):
+        able_again = np.intersect1d(touched, np.flatnonzero(able))
+        for readout in read_in_chunks(self.store, _CHUNK, able_again):
             for feature, (a, b) in zip(readout.ids.tolist(), pairwise(readout.matrix.indptr), strict=True):
                 rows = readout.matrix.indices[a:b].astype(np.int64)
                 explained[feature] = explanation.explained(rows, np.random.default_rng([params.seed, feature]))
@@ -242,9 +242,9 @@ def explanation_of(inputs: Inputs, params: NoveltyParams, hidden: str = "") -> E
     genes = without_hidden.genes if hidden in {"", *GENE_KINDS} else inputs.genes
     workspace = inputs.workspace
     sequence = workspace.table.groupby(["genome", "chrom"], sort=False).ngroup().to_numpy()
-    origin = np.repeat(sequence, np.diff(inputs.stretches))
+    origin = np.repeat(sequence, np.diff(inputs.segments))
     fold = alternate(_halved(even_blocks(workspace.block_bounds, _FOLD), origin))
-    return Explanation(inputs.bases, inputs.stretches, without_hidden.classes(), genes, origin, fold, params)
+    return Explanation(inputs.bases, inputs.segments, without_hidden.classes(), genes, origin, fold, params)
 
 
 def _halved(bounds: NDArray[np.int64], origin: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -98,7 +98,7 @@ def look(
             if n_eff[f] < params.min_n_eff or n_blocks[f] < params.min_contigs:
                 continue
             half = params.repeat_width // 2
-            windows = sequences(inputs.bases, inputs.stretches, peaks, half, half)
+            windows = sequences(inputs.bases, inputs.segments, peaks, half, half)
             repeat[f] = repeat_share(windows, params.repeat_k, params.repeat_share)
             explained[f] = explanation.explained(rows, np.random.default_rng([params.seed, f]))
     return Looks(mass, density, n_blocks, repeat, explained, loci)
@@ -107,7 +107,7 @@ def look(
 def _places(inputs: Inputs, rows: NDArray[np.int64]) -> str:
     n_rows = inputs.workspace.n_rows
     loci = inputs.workspace.locate(rows % n_rows)
-    table = inputs.workspace.table.iloc[loci.stretch]
+    table = inputs.workspace.table.iloc[loci.segment]
     return ", ".join(
         f"{g}:{c}:{p + 1}({'-' if r >= n_rows else '+'})"
         for g, c, p, r in zip(table["genome"], table["chrom"], loci.position.tolist(), rows.tolist(), strict=True)
@@ -122,15 +122,15 @@ def seed_match(store: CodesStore, seeds: Sequence[CodesStore]) -> NDArray[np.flo
     return np.min([np.where(m.mutual, np.maximum(m.r, 0.0), 0.0) for m in matched], axis=0)
 
 
-def window_artifact(n_features: int, retiled: pd.DataFrame | None) -> NDArray[np.float64]:
-    """1 - correlation of each feature with itself when windows begin elsewhere (contract `RETILED`), 0 to 1,
+def window_artifact(n_features: int, window_offsets: pd.DataFrame | None) -> NDArray[np.float64]:
+    """1 - correlation of each feature with itself when windows begin elsewhere (contract `WINDOW_OFFSETS`), 0 to 1,
     (n_features,).
 
     NaN where it was not measured.
     """
     out = np.full(n_features, np.nan)
-    if retiled is not None:
-        out[retiled["feature"]] = np.clip(1 - retiled["r"], 0.0, 1.0)
+    if window_offsets is not None:
+        out[window_offsets["feature"]] = np.clip(1 - window_offsets["r"], 0.0, 1.0)
     return out
 
 

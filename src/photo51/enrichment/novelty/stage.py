@@ -41,8 +41,8 @@ class NoveltyEvidence(NamedTuple):
         Codes of dictionaries of other seeds.
     random
         Codes of a dictionary of the random-weight model; None where there is none.
-    retiled
-        The features read again by windows that begin elsewhere (contract `RETILED`); None where that was not done.
+    window_offsets
+        Features read by windows that begin elsewhere (contract `WINDOW_OFFSETS`); None where that was not done.
     ablation
         What the model loses without each feature (contract `ABLATION`); None where it was not measured.
     """
@@ -51,7 +51,7 @@ class NoveltyEvidence(NamedTuple):
     concepts: pd.DataFrame
     seeds: Sequence[CodesStore] = ()
     random: CodesStore | None = None
-    retiled: pd.DataFrame | None = None
+    window_offsets: pd.DataFrame | None = None
     ablation: pd.DataFrame | None = None
 
 
@@ -69,7 +69,7 @@ def novelty(store: CodesStore, inputs: Inputs, evidence: NoveltyEvidence, params
     n_eff = np.nan_to_num(n_eff_of.reindex(range(store.n_features)).to_numpy(dtype=np.float64), nan=0.0)
     table = _parts(store, inputs, explanation, n_eff, params)
     table["seed_match_r"] = seed_match(store, evidence.seeds)
-    table["window_artifact"] = window_artifact(store.n_features, evidence.retiled)
+    table["window_artifact"] = window_artifact(store.n_features, evidence.window_offsets)
     table = table.join(strengths(table["mass"].to_numpy(), n_eff, evidence.ablation))
     table = table.join(best_claims(evidence.concepts, store.n_features, "sae", params))
     table, readings = _with_readings(table, store, inputs, params)

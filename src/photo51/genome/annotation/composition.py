@@ -40,7 +40,7 @@ def homopolymer_rows(ids: NDArray[np.uint8], min_run: int) -> list[Row]:
 
 
 def soft_mask_rows(soft_masked: NDArray[np.int64]) -> list[Row]:
-    """Lower-case stretches of the sequence file."""
+    """Lower-case segments of the sequence file."""
     return [
         Row(start, end, ".", "soft_mask", group=f"soft_mask_{start}", source="lower case")
         for start, end in soft_masked.tolist()

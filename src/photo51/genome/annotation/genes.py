@@ -50,20 +50,20 @@ def gene_feature(gene: Gene, transcripts: Sequence[Transcript], length: int) -> 
 
 def _hull(spans: Sequence[tuple[Part, ...]], length: int) -> tuple[Part, ...]:
     """From the first to the last base of several spans of one strand, some of which may cross the origin."""
-    mixed = len({p.strand for stretch_parts in spans for p in stretch_parts}) > 1 or any(
-        len(stretch_parts) > 2 for stretch_parts in spans
+    mixed = len({p.strand for span_parts in spans for p in span_parts}) > 1 or any(
+        len(span_parts) > 2 for span_parts in spans
     )
-    if mixed or any(p.chrom for stretch_parts in spans for p in stretch_parts):
-        return tuple(dict.fromkeys(p for stretch_parts in spans for p in stretch_parts))
+    if mixed or any(p.chrom for span_parts in spans for p in span_parts):
+        return tuple(dict.fromkeys(p for span_parts in spans for p in span_parts))
     if len(spans) < 2:
         return spans[0] if spans else ()
     strand = spans[0][0].strand
-    crossing = any(len(stretch_parts) > 1 for stretch_parts in spans)
+    crossing = any(len(span_parts) > 1 for span_parts in spans)
     ends = []
-    for stretch_parts in spans:
-        low, high = min(p.start for p in stretch_parts), max(p.end for p in stretch_parts)
-        if len(stretch_parts) > 1:
-            low, high = max(p.start for p in stretch_parts), min(p.end for p in stretch_parts) + length
+    for span_parts in spans:
+        low, high = min(p.start for p in span_parts), max(p.end for p in span_parts)
+        if len(span_parts) > 1:
+            low, high = max(p.start for p in span_parts), min(p.end for p in span_parts) + length
         elif crossing and high <= length // 2:
             low, high = low + length, high + length
         ends.append((low, high))

@@ -1,7 +1,7 @@
 """Bacterial signals predicted from sequence by plain, documented rules: promoters, ribosome-binding sites, terminators.
 
-They are approximations for genomes without curated sites, and say so in their names. Each function looks at a stretch
-of bases in reading direction and returns the best site in it or None, as offsets into the stretch with a score.
+They are approximations for genomes without curated sites, and say so in their names. Each function looks at a segment
+of bases in reading direction and returns the best site in it or None, as offsets into the segment with a score.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SPACING = (4, 14)
 
 
 class Site(NamedTuple):
-    """A site in a stretch of bases: half-open offsets in reading direction, and a score."""
+    """A site in a segment of bases: half-open offsets in reading direction, and a score."""
 
     start: int
     end: int
@@ -107,7 +107,7 @@ def promoter(upstream: NDArray[np.uint8], base: NDArray[np.float64], reach: int,
 
 
 def ribosome_binding_site(upstream: NDArray[np.uint8], min_paired: int) -> Site | None:
-    """Longest stretch before a start codon that pairs with the end of 16S rRNA; of equal ones that nearest to 7 bases
+    """Longest segment before a start codon that pairs with the end of 16S rRNA; of equal ones that nearest to 7 bases
     before.
 
     Parameters

@@ -1,6 +1,6 @@
-"""Scored stretches gathered into blocks, blocks dealt to splits: from regions to the workspace.
+"""Scored segments gathered into blocks, blocks dealt to splits: from regions to the workspace.
 
-A block is what the rotation null turns and what a split takes whole. A long stretch is cut into even blocks; short
+A block is what the rotation null turns and what a split takes whole. A long segment is cut into even blocks; short
 ones are gathered with their neighbours on the contig until a block is half full, so that a set of loci has blocks
 longer than its genes. Between neighbouring blocks of different splits a gap is left unscored.
 """
@@ -18,25 +18,25 @@ SPLITS = ("train", "select", "test")
 
 
 def cut_blocks(
-    stretches: NDArray[np.int64],
+    segments: NDArray[np.int64],
     block: int,
     *,
     near: int = 1,
 ) -> list[NDArray[np.int64]]:
-    """Gather the stretches of one contig into blocks of about `block` bases.
+    """Gather the segments of one contig into blocks of about `block` bases.
 
     Parameters
     ----------
-    stretches
+    segments
         (n, 2) half-open, in order, apart from each other.
     block
         Aimed length (bases).
     near
-        Stretches less than this apart (an ambiguous base, say) count as one (bases).
+        Segments less than this apart (an ambiguous base, say) count as one (bases).
 
     Returns
     -------
-    One (m, 2) array of stretches a block. A stretch of at least half a block is cut into `round(length /
+    One (m, 2) array of segments a block. A segment of at least half a block is cut into `round(length /
     block)` nearly even blocks of its own; shorter ones gather until they reach half a block; what is left over joins
     the gathered block just before it.
     """
@@ -55,8 +55,8 @@ def cut_blocks(
             blocks.append(rows)
         gathered, joinable = [], True
 
-    apart = np.flatnonzero(stretches[1:, 0] - stretches[:-1, 1] >= near) + 1
-    for run in np.split(stretches, apart):
+    apart = np.flatnonzero(segments[1:, 0] - segments[:-1, 1] >= near) + 1
+    for run in np.split(segments, apart):
         if _bases(run) >= block / 2:
             close()
             blocks += _cut(run, block)
@@ -70,7 +70,7 @@ def cut_blocks(
 
 
 def _cut(run: NDArray[np.int64], block: int) -> list[NDArray[np.int64]]:
-    """Cut stretches that count as one into nearly even blocks."""
+    """Cut segments that count as one into nearly even blocks."""
     start, end = int(run[0, 0]), int(run[-1, 1])
     n = max(1, round(_bases(run) / block))
     edges = start + (np.arange(n + 1) * (end - start)) // n
@@ -121,7 +121,7 @@ def leave_gaps(table: pd.DataFrame, gap: int, circular: dict[tuple[str, str], in
     Parameters
     ----------
     table
-        Stretches with genome, chrom, start, end, block, split, in order of place within each contig.
+        Segments with genome, chrom, start, end, block, split, in order of place within each contig.
     gap
         Bases; blocks that are already so far apart stay as they are.
     circular
@@ -137,7 +137,7 @@ def leave_gaps(table: pd.DataFrame, gap: int, circular: dict[tuple[str, str], in
 
 
 def _zones(rows: pd.DataFrame, gap: int, length: int) -> list[tuple[int, int]]:
-    """Stretches of a contig to leave out; `length` is that of a circular contig, else 0."""
+    """Segments of a contig to leave out; `length` is that of a circular contig, else 0."""
     start, end, split = (rows[c].tolist() for c in ("start", "end", "split"))
     zones = []
     for i, j in zip(range(len(rows)), [*range(1, len(rows)), 0], strict=True):

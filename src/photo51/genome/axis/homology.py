@@ -56,7 +56,7 @@ def known_canonical_kmers(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
 
 
 def sketch(ids: NDArray[np.uint8], k: int, share: float = 1.0) -> NDArray[np.uint64]:
-    """Distinct canonical k-mers of a stretch, hashed and sorted; only the `share` with the lowest hashes are kept."""
+    """Distinct canonical k-mers of a segment, hashed and sorted; only the `share` with the lowest hashes are kept."""
     limit = np.uint64(2**64 - 1) if share >= 1 else np.uint64(int(share * 2**64))
     parts = []
     for start in range(0, len(ids), _CHUNK):

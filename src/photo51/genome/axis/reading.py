@@ -65,10 +65,10 @@ def reading(ids: NDArray[np.uint8], *, circular: bool, n_run: int) -> ContigRead
     return ContigReading(len(ids), circular, ambiguous[size >= n_run])
 
 
-def scored_stretches(
+def scored_segments(
     ids: NDArray[np.uint8], regions: NDArray[np.int64], walls: ContigReading, context: int
 ) -> NDArray[np.int64]:
-    """Stretches of scored bases: inside the regions, unambiguous, with `context` bases to read before them on either
+    """Segments of scored bases: inside the regions, unambiguous, with `context` bases to read before them on either
     strand.
 
     Parameters

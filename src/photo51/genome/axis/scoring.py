@@ -15,7 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from photo51.config.genome import GenomeParams
 from photo51.genome.axis.blocks import cut_blocks, deal, leave_gaps
 from photo51.genome.axis.homology import FULL, distinct_hashes, homologous_groups, sketch
-from photo51.genome.axis.reading import ContigReading, reading, scored_stretches
+from photo51.genome.axis.reading import ContigReading, reading, scored_segments
 from photo51.genome.axis.workspace import Workspace
 from photo51.types import InputError
 
@@ -63,13 +63,13 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
     n_requested = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in regions)
     share = min(1.0, FULL / max(n_requested, 1))
     readings: dict[Place, ContigReading] = {}
-    stretches: list[NDArray[np.int64]] = []
+    segments: list[NDArray[np.int64]] = []
     for r in regions:
         ids = r.read()
         readings[r.genome, r.chrom] = reading(ids, circular=r.circular, n_run=params.n_run)
-        stretches.append(scored_stretches(ids, r.intervals, readings[r.genome, r.chrom], params.context))
-    total = int(sum((s[:, 1] - s[:, 0]).sum() for s in stretches))
-    _say_unscored(regions, stretches, params.context)
+        segments.append(scored_segments(ids, r.intervals, readings[r.genome, r.chrom], params.context))
+    total = int(sum((s[:, 1] - s[:, 0]).sum() for s in segments))
+    _say_unscored(regions, segments, params.context)
     if not total:
         raise InputError(
             f"regions: need bases with {params.context} bases of context on both strands, got none in {n_requested:,}"
@@ -78,7 +78,7 @@ def scored(regions: list[Region], params: GenomeParams) -> tuple[Workspace, dict
     block, gap = fitted(total, params)
     rows: list[tuple[str, str, int, int, int]] = []
     sketches: list[NDArray[np.uint64]] = []
-    for r, scored_parts in zip(regions, stretches, strict=True):
+    for r, scored_parts in zip(regions, segments, strict=True):
         blocks = cut_blocks(scored_parts, block, near=params.n_run)
         ids = r.read() if params.homology_bases and blocks else np.zeros(0, dtype=np.uint8)
         for intervals in blocks:
@@ -119,9 +119,9 @@ def fitted(total: int, params: GenomeParams) -> tuple[int, int]:
     return block, gap
 
 
-def _say_unscored(regions: list[Region], stretches: list[NDArray[np.int64]], context: int) -> None:
+def _say_unscored(regions: list[Region], segments: list[NDArray[np.int64]], context: int) -> None:
     """List the contigs that were asked for and have no scored base."""
-    empty = [r for r, parts in zip(regions, stretches, strict=True) if not len(parts)]
+    empty = [r for r, parts in zip(regions, segments, strict=True) if not len(parts)]
     if empty:
         bases = sum(int((r.intervals[:, 1] - r.intervals[:, 0]).sum()) for r in empty)
         names = ", ".join(f"{r.genome} {r.chrom}" for r in empty[:_LISTED])

@@ -31,7 +31,7 @@ def windows(
     readings
         Where reading stops, for each (genome, chrom).
     core
-        Most bases a window emits; stretches are cut from their left end, so that only the last core of each is shorter.
+        Most bases a window emits; segments are cut from their left end, so that only the last core of each is shorter.
     warmup
         Bases read before the core; fewer where reading starts there (`cold_start`).
     shard
@@ -53,11 +53,11 @@ def windows(
 
 
 def core_intervals(workspace: Workspace, core: int, shard: int) -> Iterator[tuple[ScoredInterval, int, int, int]]:
-    """Cut stretches into cores: (stretch, start, end, shard); a shard is closed before the core that would overfill
+    """Cut segments into cores: (segment, start, end, shard); a shard is closed before the core that would overfill
     it.
     """
     part = filled = 0
-    for s in workspace.stretches():
+    for s in workspace.segments():
         for start in range(s.start, s.end, core):
             end = min(start + core, s.end)
             if filled and filled + end - start > shard:

@@ -1,8 +1,8 @@
 """The axis on which everything after the model is counted: the scored bases, and only those.
 
-A workspace is an ordered list of stretches of contigs. Its rows are bases of the forward strand; both reading
+A workspace is an ordered list of segments of contigs. Its rows are bases of the forward strand; both reading
 directions share the axis, so row i of the codes of strand `-` is what the model says at that base when it reads the
-other strand. Stretches of one block are concatenated: a block is what the rotation null turns, and lies wholly in one
+other strand. Segments of one block are concatenated: a block is what the rotation null turns, and lies wholly in one
 split.
 """
 
@@ -21,9 +21,9 @@ from photo51.types import InputError
 
 
 class Positions(NamedTuple):
-    """Where rows lie: stretch index, block, and 0-based position on the contig, one entry a row."""
+    """Where rows lie: segment index, block, and 0-based position on the contig, one entry a row."""
 
-    stretch: NDArray[np.int64]
+    segment: NDArray[np.int64]
     block: NDArray[np.int64]
     position: NDArray[np.int64]
 
@@ -46,12 +46,12 @@ class Workspace:
     Parameters
     ----------
     table
-        Stretches in row order (contract `WORKSPACE`); `offset` may be left out and is then computed.
+        Segments in row order (contract `WORKSPACE`); `offset` may be left out and is then computed.
 
     Raises
     ------
     InputError
-        Where stretches overlap, blocks are torn apart, or offsets do not follow from lengths.
+        Where segments overlap, blocks are torn apart, or offsets do not follow from lengths.
     """
 
     def __init__(self, table: pd.DataFrame):
@@ -59,7 +59,7 @@ class Workspace:
         lengths = (table["end"] - table["start"]).to_numpy(dtype=np.int64)
         offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         if "offset" in table.columns and not np.array_equal(table["offset"].to_numpy(), offsets[:-1]):
-            raise InputError("workspace: need offsets that follow from the lengths of the stretches, got others")
+            raise InputError("workspace: need offsets that follow from the lengths of the segments, got others")
         table["offset"] = offsets[:-1]
         self.table = WORKSPACE.check(table)
         self.n_rows = int(offsets[-1])
@@ -73,23 +73,23 @@ class Workspace:
     def _check(self) -> None:
         t = self.table
         if (t["end"] <= t["start"]).any():
-            raise InputError("workspace: need stretches of at least one base")
+            raise InputError("workspace: need segments of at least one base")
         if t["block"].ne(t["block"].shift()).sum() != t["block"].nunique():
-            raise InputError("workspace: need the stretches of a block next to each other")
+            raise InputError("workspace: need the segments of a block next to each other")
         if (t.groupby("block")[["genome", "chrom", "split"]].nunique() > 1).any().any():
             raise InputError("workspace: need each block on one contig and in one split")
         placed = t.sort_values(["genome", "chrom", "start"])
         same = placed[["genome", "chrom"]].eq(placed[["genome", "chrom"]].shift()).all(axis=1)
         if (same & (placed["start"] < placed["end"].shift())).any():
-            raise InputError("workspace: need stretches that do not overlap")
+            raise InputError("workspace: need segments that do not overlap")
 
     @classmethod
     def read(cls, path: Path | str) -> Workspace:
         """Read `workspace.parquet`."""
         return cls(read_table(path, WORKSPACE))
 
-    def stretches(self) -> list[ScoredInterval]:
-        """Stretches in row order."""
+    def segments(self) -> list[ScoredInterval]:
+        """Segments in row order."""
         columns = [self.table[name].tolist() for name in ScoredInterval._fields]
         return [ScoredInterval(*row) for row in zip(*columns, strict=True)]
 
@@ -114,12 +114,12 @@ class Workspace:
         rows = np.asarray(rows, dtype=np.int64)
         if len(rows) and not (rows.min() >= 0 and rows.max() < self.n_rows):
             raise IndexError(f"rows: need 0 <= row < {self.n_rows}, got {rows.min()}..{rows.max()}")
-        stretch = np.searchsorted(self._offsets, rows, side="right") - 1
-        position = self.table["start"].to_numpy()[stretch] + rows - self._offsets[stretch]
-        return Positions(stretch, self.table["block"].to_numpy()[stretch], position)
+        segment = np.searchsorted(self._offsets, rows, side="right") - 1
+        position = self.table["start"].to_numpy()[segment] + rows - self._offsets[segment]
+        return Positions(segment, self.table["block"].to_numpy()[segment], position)
 
     def rows_of(self, genome: str, chrom: str, start: int, end: int) -> list[slice]:
-        """Rows of the scored bases of `[start, end)`, one slice a stretch; empty where nothing was scored."""
+        """Rows of the scored bases of `[start, end)`, one slice a segment; empty where nothing was scored."""
         t = self.table
         hit = t[(t["genome"] == genome) & (t["chrom"] == chrom) & (t["start"] < end) & (t["end"] > start)]
         return [
@@ -132,15 +132,15 @@ class Workspace:
 
         Returns
         -------
-        One row per (interval, stretch) overlap with `interval` (index into `intervals`), `row_start`, `row_end`.
+        One row per (interval, segment) overlap with `interval` (index into `intervals`), `row_start`, `row_end`.
         """
         parts = [np.zeros((0, 3), dtype=np.int64)]
         genome, chrom = intervals["genome"].to_numpy(), intervals["chrom"].to_numpy()
         starts, ends = (intervals[c].to_numpy(dtype=np.int64) for c in ("start", "end"))
-        for (g, c), stretches in self.table.groupby(["genome", "chrom"], sort=False):
+        for (g, c), segments in self.table.groupby(["genome", "chrom"], sort=False):
             inside = np.flatnonzero((genome == g) & (chrom == c) & (ends > starts))
-            stretches = stretches.sort_values("start")  # noqa: PLW2901
-            s, e, o = (stretches[name].to_numpy(dtype=np.int64) for name in ("start", "end", "offset"))
+            segments = segments.sort_values("start")  # noqa: PLW2901
+            s, e, o = (segments[name].to_numpy(dtype=np.int64) for name in ("start", "end", "offset"))
             first = np.searchsorted(e, starts[inside], side="right")
             n = np.maximum(np.searchsorted(s, ends[inside], side="left") - first, 0)
             interval = np.repeat(inside, n)

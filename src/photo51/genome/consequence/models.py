@@ -155,7 +155,7 @@ class GeneModels:
             coded = laid_out(parts, self._length, self._circular, join=False)
             if not self._holds(layout, coded.segments):
                 layout = self._exons(parts)
-            coding = self._coding(self._beside(layout, coded), {name: values[first] for name, values in c.items()})
+            coding = self._coding(self._on_exons(layout, coded), {name: values[first] for name, values in c.items()})
         name = str(c["transcript_name"][0] or c["transcript"][0])
         return CodedTranscript(name, str(c["gene_name"][0]), str(c["biotype"][0]), layout, coding)
 
@@ -175,7 +175,7 @@ class GeneModels:
                     return moved
         return None
 
-    def _beside(self, layout: Layout, coded: Layout) -> Layout:
+    def _on_exons(self, layout: Layout, coded: Layout) -> Layout:
         """Coding parts in the coordinates of the exons."""
         return Layout(*(tuple(self._exon_of(layout, s) or s for s in kind) for kind in coded))
 

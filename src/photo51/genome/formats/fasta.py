@@ -30,7 +30,7 @@ class Record(NamedTuple):
     ids
         Upper-case bytes, (length,); U is read as T, IUPAC letters stay in place.
     soft_masked
-        Lower-case stretches, (n, 2) half-open.
+        Lower-case segments, (n, 2) half-open.
     description
         The header after the name.
     """

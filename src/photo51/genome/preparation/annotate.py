@@ -206,19 +206,19 @@ def _predicted(
 def _promoters(contig: Contig, units: Sequence[Unit], params: AnnotationParams) -> list[Row]:
     first = [unit.genes[0] for unit in units]
     reach = params.promoter_search + 40
-    upstream = [stretch(contig, g.strand, five_prime(g.parts), -reach)[0] for g in first]
+    upstream = [oriented_bases(contig, g.strand, five_prime(g.parts), -reach)[0] for g in first]
     base = signals.base_shares(np.concatenate(upstream))
     find = partial(signals.promoter, base=base, reach=params.promoter_search, min_score=params.promoter_score)
     return _sites(contig, first, "promoter_predicted", -reach, find)
 
 
-def stretch(contig: Contig, strand: str, boundary: int, size: int) -> tuple[NDArray[np.uint8], int]:
+def oriented_bases(contig: Contig, strand: str, boundary: int, size: int) -> tuple[NDArray[np.uint8], int]:
     """Bases in reading direction before (`size` < 0) or after a boundary of a contig, fewer at the ends of a linear
     one.
 
     Returns
     -------
-    The bytes, and the forward coordinate of the stretch's first forward base, not yet wrapped.
+    The bytes, and the forward coordinate of their first forward base, not yet wrapped.
     """
     ids = contig.record.ids
     forward = (strand != "-") == (size > 0)
@@ -243,7 +243,7 @@ def _sites(
     length = len(contig.record.ids)
     for f in anchors:
         end = five_prime(f.parts) if size < 0 else three_prime(f.parts)
-        bases, start = stretch(contig, f.strand, end, size)
+        bases, start = oriented_bases(contig, f.strand, end, size)
         site = find(bases)
         if site is None:
             continue

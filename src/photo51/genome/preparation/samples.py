@@ -167,9 +167,9 @@ def _row(cells: dict[str, str], location: str, folder: Path, fetched: Path) -> G
         )
     sequence = _sequence(cells["sequence"], folder, fetched, location)
     annotations = tuple(resolve(t, folder, location, "annotation") for t in _items(cells["annotation"]))
-    beside = sequence.with_name(f"{Path(cells['sequence']).name}.gff3")
-    if not annotations and sequence.parent == fetched and beside.is_file():
-        annotations = (beside,)
+    downloaded = sequence.with_name(f"{Path(cells['sequence']).name}.gff3")
+    if not annotations and sequence.parent == fetched and downloaded.is_file():
+        annotations = (downloaded,)
     return GenomeRow(
         genome=cells["genome"],
         sequence=sequence,

@@ -182,7 +182,7 @@ def find_frame(
     codes
         (tokens, features).
     run
-        (tokens,) number of the stretch in which each token stands.
+        (tokens,) number of the segment in which each token stands.
     find
         (tokens,) tokens of blocks for finding.
     phase

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from photo51.config.geometry import BatteryParams
+from photo51.config.geometry import PositiveControlParams
 from photo51.genome.axis.genomes import Genomes
 from photo51.genome.axis.workspace import Workspace
 from photo51.geometry.controls.cyclic import Frame, find_frame
@@ -51,7 +51,7 @@ class Bench:
     random: csr_matrix | None
     kmers: NDArray[np.int32]
     find: NDArray[np.bool_]
-    params: BatteryParams
+    params: PositiveControlParams
     panel: ad.AnnData | None = None
 
     def of(self, values: NDArray) -> NDArray:
@@ -86,7 +86,7 @@ class Bench:
 
 
 class Control(NamedTuple):
-    """Outcome of one control: see the `BATTERY` table."""
+    """Outcome of one control: see the `POSITIVE_CONTROLS` table."""
 
     control: str
     what: str

@@ -80,14 +80,14 @@ def kmer_frame(bench: Bench, phase: NDArray[np.floating], score: NDArray[np.bool
 
 
 def _segments(bench: Bench, score: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Number of the stretch of coding bases that each scored token lies in."""
+    """Number of the segment of coding bases that each scored token lies in."""
     scored = np.flatnonzero(score)
     new = (np.diff(scored, prepend=scored[:1] - 2) != 1) | (np.diff(bench.tokens.run[scored], prepend=-1) != 0)
     return np.cumsum(new) - 1
 
 
 def _segment_null(called, phase, segment, bench: Bench) -> NDArray[np.float64]:
-    """Accuracy when every coding stretch gets a random frame, (draws,)."""
+    """Accuracy when every coding segment gets a random frame, (draws,)."""
     n = segment.max() + 1
     same = np.stack([np.bincount(segment, (called == (phase + s) % 3).astype(float), n) for s in range(3)], axis=1)
     draws = bench.rng(1).integers(0, 3, (bench.params.rotations, n))

@@ -13,9 +13,9 @@ from photo51.geometry.controls.readout import (
     area_under_roc,
     ranks,
     ridge,
+    shifted_null,
     spearman_rho,
     thinned,
-    turned_null,
     window_means,
 )
 from photo51.geometry.meaning.biology import along_genes, base_composition, replication_fork
@@ -54,7 +54,7 @@ def gc_line(bench: Bench) -> Control:
         scores[name] = spearman_rho(guess, truth_held_out)
         if name == "model":
             block = bench.tokens.block[first][~find]
-            null = turned_null(guess, truth_held_out, block, bench.rng(3), bench.params.rotations)
+            null = shifted_null(guess, truth_held_out, block, bench.rng(3), bench.params.rotations)
             p, order = float(monte_carlo_p(scores[name], null)), _seriation(guess, truth_held_out)
     score = scores["model"]
     note = (
@@ -98,8 +98,8 @@ def _genome(bench: Bench) -> NDArray[np.int64]:
     """Number of the genome of each token."""
     t = bench.workspace.table
     number = {name: i for i, name in enumerate(dict.fromkeys(t["genome"]))}
-    of_stretch = np.array([number[g] for g in t["genome"]])
-    return of_stretch[np.searchsorted(t["offset"].to_numpy(), bench.tokens.row, side="right") - 1]
+    of_segment = np.array([number[g] for g in t["genome"]])
+    return of_segment[np.searchsorted(t["offset"].to_numpy(), bench.tokens.row, side="right") - 1]
 
 
 def position_along_gene(bench: Bench) -> Control:
@@ -117,7 +117,7 @@ def position_along_gene(bench: Bench) -> Control:
         else:
             guess = ridge(codes[learn], fraction[learn].astype(np.float64))(codes[score])
         scores[name], guesses[name] = spearman_rho(guess, fraction[score]), guess
-    null = turned_null(
+    null = shifted_null(
         ranks(guesses["model"]),
         ranks(fraction[score]),
         bench.tokens.block[score],

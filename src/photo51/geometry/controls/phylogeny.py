@@ -80,7 +80,7 @@ def neighbour_accuracy(
     lineage
         (n, 6).
     order
-        Whose neighbours are looked at instead of each gene's own: names turned, for the null.
+        Whose neighbours are looked at instead of each gene's own: names shifted, for the null.
     family
         Whether genes of the same family count.
     """

@@ -17,7 +17,7 @@ from photo51.geometry.controls.frame import codon_phase_control
 from photo51.geometry.controls.lines import gc_line, position_along_gene, replication_angle, replication_strand
 from photo51.geometry.controls.phylogeny import phylogeny
 from photo51.geometry.controls.strands import genetic_code_control, strand_pairs
-from photo51.io.contracts.geometry import BATTERY
+from photo51.io.contracts.geometry import POSITIVE_CONTROLS
 
 CONTROLS: tuple[Callable[[Bench], Control], ...] = (
     codon_phase_control,
@@ -31,6 +31,6 @@ CONTROLS: tuple[Callable[[Bench], Control], ...] = (
 )
 
 
-def run_battery(bench: Bench) -> pd.DataFrame:
-    """`BATTERY` table: every control, in a fixed order."""
-    return BATTERY.check(pd.DataFrame([control(bench)._asdict() for control in CONTROLS]))
+def run_positive_controls(bench: Bench) -> pd.DataFrame:
+    """`POSITIVE_CONTROLS` table: every control, in a fixed order."""
+    return POSITIVE_CONTROLS.check(pd.DataFrame([control(bench)._asdict() for control in CONTROLS]))

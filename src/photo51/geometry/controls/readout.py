@@ -68,24 +68,24 @@ def area_under_roc(score: NDArray[np.floating], label: NDArray[np.bool_]) -> flo
     return float((rankdata(score)[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
-def turned_null(
+def shifted_null(
     guess: NDArray[np.floating],
     truth: NDArray[np.floating],
     block: NDArray[np.integer],
     rng: np.random.Generator,
     draws: int,
 ) -> NDArray[np.float64]:
-    """Pearson correlations after the truth is turned within blocks, (draws,); both may have NaN, and blocks are
-    consecutive.
+    """Pearson correlations with the truth circularly shifted within blocks, (draws,); both may have NaN, and
+    blocks are consecutive.
 
     Give ranks for a rank correlation.
     """
     bounds = np.append(np.flatnonzero(np.diff(block, prepend=block[:1] - 1)), len(block))
     out = np.empty(draws)
     for d, shifts in enumerate(random_shifts(bounds, rng, draws)):
-        turned = rotate(truth, bounds, shifts)
-        ok = np.isfinite(guess) & np.isfinite(turned)
-        out[d] = np.corrcoef(guess[ok], turned[ok])[0, 1] if ok.sum() > 9 else np.nan
+        shifted = rotate(truth, bounds, shifts)
+        ok = np.isfinite(guess) & np.isfinite(shifted)
+        out[d] = np.corrcoef(guess[ok], shifted[ok])[0, 1] if ok.sum() > 9 else np.nan
     return out[np.isfinite(out)]
 
 

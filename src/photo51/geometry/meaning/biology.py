@@ -94,14 +94,14 @@ class Quantity(NamedTuple):
 
 def forward_bases(genomes: Genomes, workspace: Workspace) -> NDArray[np.uint8]:
     """Forward base of each row, 0 … 3 for A, C, G, T and 4 for others, (n_rows,)."""
-    parts = [base_codes(genomes.sequence(s.genome, s.chrom, s.start, s.end)) for s in workspace.stretches()]
+    parts = [base_codes(genomes.sequence(s.genome, s.chrom, s.start, s.end)) for s in workspace.segments()]
     return np.concatenate(parts) if parts else np.zeros(0, np.uint8)
 
 
 def read_kmers(genomes: Genomes, workspace: Workspace, k: int) -> NDArray[np.int32]:
     """The k-mer that ends at each base in reading direction, (2, n_rows); 4**k where a base of it is unknown."""
     out = np.full((2, workspace.n_rows), 4**k, np.int32)
-    for s in workspace.stretches():
+    for s in workspace.segments():
         length, circular = genomes.length(s.genome, s.chrom), genomes.is_circular(s.genome, s.chrom)
         low, high = s.start - (k - 1), s.end + (k - 1)
         first, last = (low, high) if circular else (max(0, low), min(length, high))
@@ -162,7 +162,7 @@ def base_composition(
     """GC content, and GC skew (G − C)/(G + C) of the strand read, in windows centred on each base, each (2, n_rows)."""
     gc, skew = (np.zeros((2, workspace.n_rows), np.float32) for _ in range(2))
     half = window // 2
-    for s in workspace.stretches():
+    for s in workspace.segments():
         length, circular = genomes.length(s.genome, s.chrom), genomes.is_circular(s.genome, s.chrom)
         low, high = s.start - half, s.end + half
         first, last = (low, high) if circular else (max(0, low), min(length, high))
@@ -201,7 +201,7 @@ def replication_fork(
     """
     angle, leading = (np.full((2, workspace.n_rows), np.nan, np.float32) for _ in range(2))
     named = annotations[(annotations["kind"] == "origin") & annotations["name"].str.lower().str.startswith("oric")]
-    for s in workspace.stretches():
+    for s in workspace.segments():
         origins = named[(named["genome"] == s.genome) & (named["chrom"] == s.chrom)]
         length = genomes.length(s.genome, s.chrom)
         if len(origins) != 1 or length < 500_000 or not genomes.is_circular(s.genome, s.chrom):
@@ -219,7 +219,7 @@ def splice_distance(workspace: Workspace, annotations: pd.DataFrame, kind: str) 
     """Signed log2 distance to the nearest site of a kind on the strand read, positive after it, within 1,000 bases."""
     out = np.full((2, workspace.n_rows), np.nan, np.float32)
     sites = annotations[annotations["kind"] == kind]
-    for s in workspace.stretches():
+    for s in workspace.segments():
         for number, strand in enumerate("+-"):
             on_strand = sites[(sites["genome"] == s.genome) & (sites["chrom"] == s.chrom) & (sites["strand"] == strand)]
             if on_strand.empty:
@@ -263,7 +263,7 @@ def quantities(
                 f"distance_to_{kind}", LINEAR, splice_distance(workspace, annotations, kind), "signed log2 bases"
             )
     yield from _masks(workspace, annotations, classes or CLASSES)
-    genome = pd.factorize(workspace.table["genome"].iloc[workspace.locate(np.arange(workspace.n_rows)).stretch])[0]
+    genome = pd.factorize(workspace.table["genome"].iloc[workspace.locate(np.arange(workspace.n_rows)).segment])[0]
     if genome.max(initial=0) > 0:
         yield Quantity("genome", CLASS, np.stack([genome, genome]).astype(np.float32), "number of the genome")
 

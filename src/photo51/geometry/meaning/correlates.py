@@ -145,10 +145,10 @@ def associate(
     observed = _explained(value[finite].astype(np.float64), group[finite])
     equal = observed - 1e-9  # draws that are equal but for rounding count as at least as large
     places = (placing.row, placing.strand, group, placing.block)
-    null = _turned(columns, places, bounds, shifts[:FIRST_DRAWS])
+    null = _shifted_statistics(columns, places, bounds, shifts[:FIRST_DRAWS])
     null = null[np.isfinite(null)]
     if (null >= equal).sum() < ENOUGH and len(shifts) > FIRST_DRAWS:
-        more = _turned(columns, places, bounds, shifts[FIRST_DRAWS:])
+        more = _shifted_statistics(columns, places, bounds, shifts[FIRST_DRAWS:])
         null = np.concatenate([null, more[np.isfinite(more)]])
     if len(null) < FIRST_DRAWS // 2:
         return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
@@ -229,7 +229,7 @@ def _calibrated(value, guess, finite, train) -> float:
 
 
 @njit(cache=True, parallel=True)
-def _turned(columns, places, bounds, shifts):
+def _shifted_statistics(columns, places, bounds, shifts):
     """The statistic for each rotation, (draws,); NaN where too little is known."""
     row, strand, group, block = places
     n_bins, n_columns = group.max() + 1, columns.shape[2]

@@ -186,7 +186,7 @@ def dense_dependence(codes: NDArray[np.floating], level: NDArray[np.floating], *
     codes
         (tokens, features).
     level
-        (features,) from `on_levels`; they stay as they are when features are turned.
+        (features,) from `on_levels`; they stay as they are when features are shifted.
     """
     n_features = codes.shape[1]
     if n_features < 2:

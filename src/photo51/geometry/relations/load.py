@@ -21,12 +21,12 @@ def chosen_blocks(workspace: Workspace, tokens: int) -> NDArray[np.int64]:
 
 
 def reading_order(workspace: Workspace, blocks: NDArray[np.integer]) -> list[tuple[int, NDArray[np.int64]]]:
-    """Stretches of some blocks as they are read: number of the strand (0 is `+`) and rows, rising on `+`, falling on
+    """Segments of some blocks as they are read: number of the strand (0 is `+`) and rows, rising on `+`, falling on
     `-`.
     """
     block_set = set(workspace.block_ids[blocks].tolist())
     out = []
-    for s in workspace.stretches():
+    for s in workspace.segments():
         if s.block in block_set:
             rows = np.arange(s.offset, s.offset + s.end - s.start, dtype=np.int64)
             out += [(0, rows), (1, rows[::-1])]

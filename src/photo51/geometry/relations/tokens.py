@@ -18,10 +18,10 @@ class Tokens(NamedTuple):
     codes
         (tokens, features) CSR float32, non-negative. Within a run row order is reading order.
     run
-        (tokens,) number of the uninterrupted stretch a token belongs to: consecutive tokens of one run are neighbouring
-        bases. The two strands of a stretch are two runs, each in its own reading direction.
+        (tokens,) number of the uninterrupted segment a token belongs to: consecutive tokens of one run are neighbouring
+        bases. The two strands of a segment are two runs, each in its own reading direction.
     block
-        (tokens,) unit of rotation and of held-out splits; both strands of a stretch share its number.
+        (tokens,) unit of rotation and of held-out splits; both strands of a segment share its number.
     row
         (tokens,) workspace row.
     strand

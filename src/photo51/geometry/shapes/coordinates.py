@@ -28,7 +28,7 @@ class Coordinate(NamedTuple):
     Attributes
     ----------
     kind
-        `angle` (radians, −π … π) or `place_coordinate` (0 … 1, equal shares of tokens in equal stretches).
+        `angle` (radians, −π … π) or `place_coordinate` (0 … 1, equal shares of tokens in equal segments).
     of
         Points of the cloud's axes, (n, k), to values, (n,).
     check

@@ -73,7 +73,7 @@ def restricted_r2(a: Activity, codes: NDArray[np.floating] | None = None, *, rid
     Parameters
     ----------
     codes
-        Codes to explain it with instead, such as turned ones.
+        Codes to explain it with instead, such as circularly shifted ones.
     """
     if a.error is None:
         return float("nan")
@@ -111,7 +111,7 @@ def flatness(x: NDArray[np.float64], rng: np.random.Generator, *, n_landmarks: i
 def turns(x: NDArray[np.float64], t: NDArray[np.float64], *, closed: bool, n_bins: int = 24) -> float:
     """Total curvature of a curve in full turns: 1 for a plane convex loop, more for ripples, 0 for a straight line.
 
-    The curve is the mean point of equal stretches of the coordinate; its direction changes are added up.
+    The curve is the mean point of equal segments of the coordinate; its direction changes are added up.
 
     Parameters
     ----------

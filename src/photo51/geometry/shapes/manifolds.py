@@ -34,7 +34,7 @@ from photo51.geometry.shapes.shape import (
 from photo51.progress import progress
 
 log = logging.getLogger(__name__)
-MOST, MOST_DRAWS = 5_000, 499  # tokens of a cluster that are measured, turned copies for its holes
+MOST, MOST_DRAWS = 5_000, 499  # tokens of a cluster that are measured, shifted copies for its holes
 
 
 class Relations(NamedTuple):

@@ -200,9 +200,9 @@ def frame_plane(ax: Axes, place: NDArray[np.complex128], phase: NDArray[np.float
     return ax
 
 
-def battery_bars(ax: Axes, battery: pd.DataFrame) -> Axes:
+def positive_control_bars(ax: Axes, positive_controls: pd.DataFrame) -> Axes:
     """Every control: score, k-mers, random weights and null."""
-    table = battery[battery["verdict"] != "not tested"].reset_index(drop=True)
+    table = positive_controls[positive_controls["verdict"] != "not tested"].reset_index(drop=True)
     marks = (
         ("score", "o", COLOURS["feature"], "model"),
         ("baseline", "D", COLOURS["kmer"], "k-mers"),

@@ -42,25 +42,25 @@ class Activity(NamedTuple):
     basis: NDArray[np.float64]
     error: NDArray[np.float64] | None
 
-    def turned(self, rng: np.random.Generator) -> Activity:
+    def shifted(self, rng: np.random.Generator) -> Activity:
         """Each feature rotated by itself within the active tokens of each block: the null of every statement on shape.
 
         Densities and runs of every feature stay as they are, and so does when the cluster is active; which features
-        meet does not. Features that merely switch on together are exchangeable with their turned selves.
+        meet does not. Features that merely switch on together are exchangeable with their shifted selves.
         """
         error = None
         if self.error is not None:
             bounds = self.bounds
             error = rotate(self.error, bounds, random_shifts(bounds, rng)[0])
-        return self._replace(codes=self.turned_codes(rng), error=error)
+        return self._replace(codes=self.shifted_codes(rng), error=error)
 
     @property
     def bounds(self) -> NDArray[np.int64]:
         """First row of each block, and the end."""
         return np.flatnonzero(np.diff(self.block, prepend=-1, append=self.block.max(initial=0) + 1))
 
-    def turned_codes(self, rng: np.random.Generator) -> NDArray[np.float32]:
-        """The codes of `turned`."""
+    def shifted_codes(self, rng: np.random.Generator) -> NDArray[np.float32]:
+        """The codes of `shifted`."""
         bounds = self.bounds
         sizes = np.diff(bounds)
         block = np.repeat(np.arange(len(sizes)), sizes)

@@ -1,7 +1,7 @@
 """What a cluster is: every measure beside its null, then one word.
 
-The null turns each feature by itself within the tokens where the cluster is active (`Activity.turned`), so that
-densities, runs and the common occasion stay. A cluster whose features are no more dependent than their turned selves
+The null turns each feature by itself within the tokens where the cluster is active (`Activity.shifted`), so that
+densities, runs and the common occasion stay. A cluster whose features are no more dependent than their shifted selves
 is a module: it fires together, and that is all. Only what passes is a manifold, and only shapes that the resamples
 agree on get a name.
 """
@@ -41,7 +41,7 @@ SOME, ENOUGH = 19, 5  # draws at least, and larger ones after which no more are 
 
 
 class Null(NamedTuple):
-    """What turned features give, one entry a draw; NaN where a measure was not taken.
+    """What circularly shifted features give, one entry a draw; NaN where a measure was not taken.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Null(NamedTuple):
     span
         Principal axes that hold 98 % of the variance.
     r2
-        Restricted R² of turned codes against the true activation.
+        Restricted R² of shifted codes against the true activation.
     """
 
     loop: NDArray[np.float64]
@@ -135,9 +135,9 @@ def measure_cluster(
     """
     points = cloud(a, rng, max_points=max_points, with_error=True)
     codes_only = cloud(a, rng, max_points=max_points)
-    dependence, turned = _dependence(a, rng, draws[0])
+    dependence, shifted = _dependence(a, rng, draws[0])
     # a module has no shape to be asked for, and its holes would be the costliest to test
-    depends = _p(dependence, turned) <= alpha
+    depends = _p(dependence, shifted) <= alpha
     # without the dictionary's error, which fills all directions of the model and would raise the dimension
     dimension = intrinsic_dimension(codes_only.x, rng)
     flat = depends and 1 <= dimension.called <= FLAT
@@ -147,7 +147,7 @@ def measure_cluster(
     hole = flat and bool(loops[0] > LOOP or cavity > CAVITY)
     # infinite where too short to be called, so that no draw can exceed it and none is made for it
     observed = (float(loops[0]) if loops[0] > LOOP else np.inf, cavity if cavity > CAVITY else np.inf)
-    null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, max_points, observed), turned)
+    null = _null(a, rng, draws[1] if hole else FEW if depends else 0, (n_landmarks, max_points, observed), shifted)
     called = betti(diagram, _most(null.loop), _most(null.cavity))
     resamples = SURE if hole or called.pieces > 1 else FEW
     return (
@@ -159,7 +159,7 @@ def measure_cluster(
             dependence=dependence,
             p_loop=_p(float(loops[0]), null.loop) if flat else float("nan"),
             p_cavity=_p(cavity, null.cavity) if flat else float("nan"),
-            p_dependence=_p(dependence, turned),
+            p_dependence=_p(dependence, shifted),
             betti=called,
             agreement=(
                 topology_agreement(points.x, called, rng, null_loop=_most(null.loop), draws=resamples)
@@ -180,7 +180,7 @@ def measure_cluster(
 
 
 def _dependence(a: Activity, rng: np.random.Generator, draws: int) -> tuple[float, NDArray[np.float64]]:
-    """Mean dependence, and that of turned copies; no more are drawn once five exceed it (a module, whatever follows).
+    """Mean dependence, and that of shifted copies; no more are drawn once five exceed it (a module, whatever follows).
 
     References
     ----------
@@ -191,7 +191,7 @@ def _dependence(a: Activity, rng: np.random.Generator, draws: int) -> tuple[floa
     out: list[float] = []
     # sequential: once five of the draws are larger, p is above 0.05 whatever the rest would show
     while len(out) < draws and not (len(out) >= SOME and (np.array(out) >= observed).sum() >= ENOUGH):
-        out.append(dense_dependence(a.turned_codes(rng), level))
+        out.append(dense_dependence(a.shifted_codes(rng), level))
     return observed, np.array(out)
 
 
@@ -202,7 +202,7 @@ def _null(
     settings: tuple[int, int, tuple[float, float]],
     dependence: NDArray[np.float64],
 ) -> Null:
-    """Shapes of turned copies; none for a module, whose shape is not asked for; no more once five have holes as long.
+    """Shapes of shifted copies; none for a module, whose shape is not asked for; no more once five have holes as long.
 
     Parameters
     ----------
@@ -215,8 +215,8 @@ def _null(
     rows: list[tuple[float, ...]] = []
     exceed = 0
     while len(rows) < draws and not (len(rows) >= SOME and exceed >= ENOUGH):
-        turned = a.turned(rng)
-        points = cloud(turned, rng, max_points=max_points, with_error=True)
+        shifted = a.shifted(rng)
+        points = cloud(shifted, rng, max_points=max_points, with_error=True)
         h = persistence(points.x, rng, n_landmarks=n_landmarks, cavities=hollow)
         loop, cavity = float(h.lengths(1)[0]), float(h.lengths(2)[0]) if hollow else np.nan
         # either hole would be called, so either counts against the cluster
@@ -226,11 +226,11 @@ def _null(
             (
                 loop,
                 cavity,
-                float(np.mean(intrinsic_dimension(cloud(turned, rng, max_points=max_points).x, rng)))
+                float(np.mean(intrinsic_dimension(cloud(shifted, rng, max_points=max_points).x, rng)))
                 if first
                 else np.nan,
                 len(points.explained),
-                restricted_r2(a, turned.codes) if first else np.nan,
+                restricted_r2(a, shifted.codes) if first else np.nan,
             )
         )
     loops, cavities, dimension, span, r2 = np.array(rows, dtype=np.float64).reshape(-1, 5).T
@@ -311,7 +311,7 @@ def _name(m: Measured, q: float, q_hole: float, limits: tuple[float, float]) -> 
         return "states", f"{m.betti.pieces} pieces with nothing between them"
     holes = (m.betti.loops, m.betti.cavities)
     if holes != (0, 0) and q_hole > alpha:
-        return "unresolved", "holes, but turned features have such holes too"
+        return "unresolved", "holes, but circularly shifted features have such holes too"
     # noise around a ring may make its neighbourhoods look like a surface
     if holes == (1, 0) and m.dimension.called <= 2:
         return "loop", f"one loop of {m.loop[0]:.2f} radii"

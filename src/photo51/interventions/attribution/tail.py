@@ -41,7 +41,7 @@ class Tail:
     def __init__(self, model: StripedHyenaForCausalLM, site: str):
         match = _AFTER.fullmatch(site)
         if site not in model.sites or not (match or site == "embed"):
-            raise InputError(f"site: need embed or block.{{i}}.out to go on from, got {site!r}")
+            raise InputError(f"site: need embed or block.{{i}}.out to resume from, got {site!r}")
         self.model = model
         self.first = int(match[1]) + 1 if match else 0
 

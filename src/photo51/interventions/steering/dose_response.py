@@ -8,19 +8,19 @@ import numpy as np
 import pandas as pd
 
 from photo51.config.interventions import SteerParams
-from photo51.interventions.writing.scorers import Oracle
+from photo51.interventions.writing.scorers import Scorer
 from photo51.io.contracts.interventions import DOSES, VERDICTS
 from photo51.stats.resampling import bootstrap_weights, monte_carlo_p
 
 
 def dose_response(
     table: pd.DataFrame,
-    judges: Sequence[Oracle],
+    judges: Sequence[Scorer],
     real: Mapping[float, float],
     params: SteerParams,
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Effect of each dose on each oracle, with bootstrap limits and the null of random directions (contract
+    """Effect of each dose on each scorer, with bootstrap limits and the null of random directions (contract
     `DOSES`).
     """
     control = table[table["arm"] == "control"].set_index("sequence")
@@ -35,8 +35,8 @@ def dose_response(
         rise = float(arm["nll"].mean() / control["nll"].mean() - 1.0)
         safe = safe and rise <= params.nll_budget and real[dose] <= params.nll_budget
         null = table[(table["arm"] == "random") & (table["dose"] == dose)]
-        for oracle in judges:
-            column = f"oracle:{oracle.name}"
+        for scorer in judges:
+            column = f"scorer:{scorer.name}"
             paired = (arm[column] - control[column]).to_numpy()
             effect = float(paired.mean())
             low, high = np.quantile(weights @ paired, tail)
@@ -45,8 +45,8 @@ def dose_response(
             rows.append(
                 {
                     "target": table["target"].iloc[0],
-                    "oracle": oracle.name,
-                    "unit": oracle.unit,
+                    "scorer": scorer.name,
+                    "unit": scorer.unit,
                     "dose": dose,
                     "control": float(control[column].mean()),
                     "reconstruction": float((recon[column] - control[column]).mean()),
@@ -62,7 +62,7 @@ def dose_response(
                     "safe": bool(safe),
                 }
             )
-    return DOSES.check(pd.DataFrame(rows).sort_values(["oracle", "dose"], kind="stable"))
+    return DOSES.check(pd.DataFrame(rows).sort_values(["scorer", "dose"], kind="stable"))
 
 
 def largest_safe(doses: pd.DataFrame) -> float:
@@ -72,10 +72,10 @@ def largest_safe(doses: pd.DataFrame) -> float:
 
 
 def verdicts(doses: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataFrame:
-    """What may be claimed of each oracle within the safe range (contract `VERDICTS`)."""
+    """What may be claimed of each scorer within the safe range (contract `VERDICTS`)."""
     rows = []
     safe_dose = largest_safe(doses)
-    for (target, oracle), group in doses.groupby(["target", "oracle"], sort=False):
+    for (target, scorer), group in doses.groupby(["target", "scorer"], sort=False):
         safe = group[group["safe"]].sort_values("dose")
         shown = safe if len(safe) else group.sort_values("dose").head(1)
         best = shown.iloc[int(shown["effect"].abs().argmax())]
@@ -84,8 +84,8 @@ def verdicts(doses: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataFrame:
         rows.append(
             {
                 "target": target,
-                "oracle": oracle,
-                "declared": oracle in declared,
+                "scorer": scorer,
+                "declared": scorer in declared,
                 "safe_dose": safe_dose,
                 "effect": best["effect"],
                 "null_q99": best["null_q99"],

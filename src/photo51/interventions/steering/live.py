@@ -19,7 +19,7 @@ from photo51.interventions.edits.arms import ArmEdit, random_directions
 from photo51.interventions.edits.bundles import Bundle
 from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.interventions.writing.generate import Stream, open_stream, write
-from photo51.interventions.writing.scorers import Oracle
+from photo51.interventions.writing.scorers import Scorer
 from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.model.tokenizer import BASE_IDS, tokens_text
 
@@ -47,7 +47,7 @@ class Look(NamedTuple):
     levels
         (arms, targets, bases) level of each target (units), read before the edit.
     scores
-        (arms, oracles) scores of all that is written so far.
+        (arms, scorers) scores of all that is written so far.
     codes
         (arms, features) mean activation of every feature over the chunk.
     """
@@ -93,7 +93,7 @@ def write_arms(
     *,
     along: torch.Tensor | None,
     watched: Sequence[Bundle],
-    judges: Sequence[Oracle],
+    judges: Sequence[Scorer],
     params: SteerParams,
     every: int = 12,
 ) -> Iterator[Base | Look]:

@@ -48,7 +48,7 @@ SCREEN = TableSpec(
     "one feature and one measure",
     {
         "feature": Column("int", "feature"),
-        "oracle": Column("str", "oracle that the measure stands for"),
+        "scorer": Column("str", "scorer that the measure stands for"),
         "effect": Column("float", "expected rate with the feature minus without, at the screen's length"),
         "null_q99": Column("float", "99th percentile of the absolute effect of random directions of that length"),
         "merit": Column("float", "absolute effect over that percentile"),
@@ -60,7 +60,7 @@ SCREEN = TableSpec(
 def measures(
     windows: NDArray[np.integer], *, code: int = 11, codons: Mapping[str, float] | None = None
 ) -> dict[str, NDArray[np.float64]]:
-    """Oracle → (windows, length − 2, 4) what each base would count as the next one, after the two before it.
+    """Scorer → (windows, length − 2, 4) what each base would count as the next one, after the two before it.
 
     Parameters
     ----------
@@ -72,9 +72,9 @@ def measures(
         Codon log-odds (`scorers.codon_table`).
     """
     shape = (len(windows), windows.shape[1] - 1, 4)
-    by_oracle = {f"base_{b}": np.broadcast_to(np.eye(4)[i], shape) for i, b in enumerate("ACGT")}
-    by_oracle["gc"] = by_oracle["base_C"] + by_oracle["base_G"]
-    by_oracle["homopolymer"] = np.stack(
+    by_scorer = {f"base_{b}": np.broadcast_to(np.eye(4)[i], shape) for i, b in enumerate("ACGT")}
+    by_scorer["gc"] = by_scorer["base_C"] + by_scorer["base_G"]
+    by_scorer["homopolymer"] = np.stack(
         [[[float(b == last) for b in "ACGT"] for last in tokens_text(row[1:])] for row in windows]
     )
     stop = set(unambiguous_dna_by_id[code].stop_codons)
@@ -85,13 +85,13 @@ def measures(
     if codons is not None:
         worth["codon_usage"] = codons
     for name, value in worth.items():
-        by_oracle[name] = np.stack(
+        by_scorer[name] = np.stack(
             [
                 [[value.get(row[t : t + 2] + b, 0.0) for b in "ACGT"] for t in range(len(row) - 1)]
                 for row in map(tokens_text, windows)
             ]
         )
-    return {name: np.asarray(value, dtype=np.float64) for name, value in by_oracle.items()}
+    return {name: np.asarray(value, dtype=np.float64) for name, value in by_scorer.items()}
 
 
 def screen(
@@ -147,7 +147,7 @@ def screen(
     n = len(worth)
     table = {
         "feature": np.repeat(np.asarray(features)[again], n),
-        "oracle": np.tile(list(worth), len(again)),
+        "scorer": np.tile(list(worth), len(again)),
         "dose": np.repeat(dose[again], n),
         "effect": effect.ravel(),
         "null_q99": q99.ravel(),
@@ -292,29 +292,29 @@ def _probabilities(instrument: Instrument, hidden: Tensor) -> Tensor:
 
 
 def proposals(table: pd.DataFrame, each: int, max_proposals: int | None = None) -> pd.DataFrame:
-    """What to try: pairs of a feature and an oracle, those farthest beyond random directions first, each feature once.
+    """What to try: pairs of a feature and a scorer, those farthest beyond random directions first, each feature once.
 
     Parameters
     ----------
     table
         Contract `SCREEN`.
     each
-        Features an oracle, at most.
+        Features a scorer, at most.
     max_proposals
         Pairs, at most.
 
     Returns
     -------
-    `feature`, `oracle`, `effect`, `merit`, `dose`.
+    `feature`, `scorer`, `effect`, `merit`, `dose`.
     """
-    ranked = table.sort_values(["merit", "feature", "oracle"], ascending=[False, True, True])
+    ranked = table.sort_values(["merit", "feature", "scorer"], ascending=[False, True, True])
     taken: set[int] = set()
     count: dict[str, int] = {}
     chosen = []
-    for i, feature, oracle in zip(ranked.index, ranked["feature"], ranked["oracle"], strict=True):
-        if feature not in taken and count.get(oracle, 0) < each:
+    for i, feature, scorer in zip(ranked.index, ranked["feature"], ranked["scorer"], strict=True):
+        if feature not in taken and count.get(scorer, 0) < each:
             taken.add(feature)
-            count[oracle] = count.get(oracle, 0) + 1
+            count[scorer] = count.get(scorer, 0) + 1
             chosen.append(i)
-    columns = ["feature", "oracle", "effect", "merit", "dose"]
+    columns = ["feature", "scorer", "effect", "merit", "dose"]
     return ranked.loc[chosen[:max_proposals], columns].reset_index(drop=True)

@@ -23,7 +23,7 @@ from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.interventions.edits.site_edits import Order, SiteEdit
 from photo51.interventions.steering.dose_response import dose_response, largest_safe, verdicts
 from photo51.interventions.writing.generate import Generated, generate, score
-from photo51.interventions.writing.scorers import Oracle, judge
+from photo51.interventions.writing.scorers import Scorer, judge
 from photo51.io.contracts.interventions import OFF_TARGET, STEERED, TRACE
 from photo51.progress import progress
 
@@ -58,7 +58,7 @@ def steer(
     *,
     prompt: NDArray[np.integer],
     reference: NDArray[np.integer],
-    judges: Sequence[Oracle],
+    judges: Sequence[Scorer],
     params: SteerParams,
     declared: Sequence[str] = (),
 ) -> Steered:
@@ -74,9 +74,9 @@ def steer(
         (windows, length) token ids of real sequence: it shapes the random directions, and shows what the edit costs
         there.
     judges
-        Oracles.
+        Scorers.
     declared
-        Oracles named beforehand as the ones this target should move.
+        Scorers named beforehand as the ones this target should move.
 
     Raises
     ------
@@ -98,8 +98,8 @@ def steer(
     written = _write(instrument, target, prompts=prompts, directions=directions, params=params)
     table = written.table
     scores = judge(list(table["bases"]), judges)
-    for j, oracle in enumerate(judges):
-        table[f"oracle:{oracle.name}"] = scores[:, j]
+    for j, scorer in enumerate(judges):
+        table[f"scorer:{scorer.name}"] = scores[:, j]
     doses = dose_response(table, judges, _real_cost(instrument, target, real, params), params, rng)
     _warn(target, doses, params)
     return Steered(

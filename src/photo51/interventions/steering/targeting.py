@@ -42,20 +42,20 @@ def target(
 ) -> tuple[Bundle, tuple[float, ...]]:
     """What is steered, and its doses (units).
 
-    `auto` is the feature that a screen of sequence that is not held out proposes for the first declared oracle; its
+    `auto` is the feature that a screen of sequence that is not held out proposes for the first declared scorer; its
     doses are those given, stretched so that the largest is the one that should meet the likelihood budget.
 
     Raises
     ------
     InputError
-        For an unknown feature or concept; for `auto` without an oracle, or with one that a screen cannot foresee.
+        For an unknown feature or concept; for `auto` without a scorer, or with one that a screen cannot foresee.
     """
     if text != AUTO:
         bundle = parse_bundle(text, opened.concepts, opened.instrument.dictionary.n_features)
         return bundle, params.doses
     if not declared or declared[0] not in SCREENED:
         raise InputError(
-            f"target auto: need --oracle with one of {', '.join(SCREENED)}, got {declared[0] if declared else 'none'}"
+            f"target auto: need --scorer with one of {', '.join(SCREENED)}, got {declared[0] if declared else 'none'}"
         )
     settings = ScreenParams(random_directions=24)
     genes = coding_sequences(bases) if declared[0] == "codon_usage" else []

@@ -21,7 +21,7 @@ from photo51.interventions.edits.arms import random_directions
 from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.interventions.steering.screen import SCREEN, between
 from photo51.interventions.writing.generate import generate
-from photo51.interventions.writing.scorers import Oracle, judge
+from photo51.interventions.writing.scorers import Scorer, judge
 from photo51.progress import progress
 from photo51.types import InputError
 
@@ -41,10 +41,10 @@ def trial(
     instrument: Instrument,
     candidates: pd.DataFrame,
     prompts: NDArray[np.integer],
-    judges: Sequence[Oracle],
+    judges: Sequence[Scorer],
     params: TrialParams,
 ) -> pd.DataFrame:
-    """What each candidate does to each oracle in a few written sequences (contract `SCREEN`).
+    """What each candidate does to each scorer in a few written sequences (contract `SCREEN`).
 
     Parameters
     ----------
@@ -53,11 +53,11 @@ def trial(
     prompts
         (prompts, length) token ids, which sequences take in turn: apart from those of the experiment that follows.
     judges
-        Oracles, at least one.
+        Scorers, at least one.
 
     Returns
     -------
-    Oracles that half of the random directions leave as they were are left out: so few bases do not show them.
+    Scorers that half of the random directions leave as they were are left out: so few bases do not show them.
 
     Raises
     ------
@@ -88,12 +88,12 @@ def trial(
     null = between(length, ladder, np.quantile(random, 0.99, axis=1)[:, distinguishable])
     effect, names = (
         effect[: len(rows), distinguishable],
-        np.array([oracle.name for oracle in judges], dtype=object)[distinguishable],
+        np.array([scorer.name for scorer in judges], dtype=object)[distinguishable],
     )
     n = len(names)
     table = {
         "feature": np.repeat(features, n),
-        "oracle": np.tile(names, len(features)),
+        "scorer": np.tile(names, len(features)),
         "dose": np.repeat(dose, n),
         "effect": effect.ravel(),
         "null_q99": null.ravel(),
@@ -106,10 +106,10 @@ def written_effects(
     instrument: Instrument,
     shifts: Tensor,
     prompts: NDArray[np.integer],
-    judges: Sequence[Oracle],
+    judges: Sequence[Scorer],
     params: TrialParams,
 ) -> NDArray[np.float64]:
-    """(shifts, oracles): mean score of sequences written under each shift (shifts, d_model) minus that without."""
+    """(shifts, scorers): mean score of sequences written under each shift (shifts, d_model) minus that without."""
     n = params.sequences
     every = torch.cat([torch.zeros_like(shifts[:1]), shifts]).repeat_interleave(n, 0)
     number = np.tile(np.arange(n), len(shifts) + 1)

@@ -62,7 +62,7 @@ def read_prompt(text: str, label: str = "prompt") -> NDArray[np.uint8]:
     """
     text = "".join(text.split())
     if not text:
-        raise InputError(f"{label}: need at least one base to go on from, got an empty sequence")
+        raise InputError(f"{label}: need at least one base to continue, got an empty sequence")
     ids = token_ids(text) if text.isascii() else np.zeros(0, np.uint8)
     bad = np.flatnonzero(~(is_base(ids) | (ids == ord("N")))) if len(ids) else np.array([0])
     if len(bad):
@@ -298,7 +298,7 @@ def open_stream(
     """
     prompts = np.asarray(prompts)
     if prompts.ndim != 2 or not prompts.shape[1]:
-        raise InputError("prompt: need at least one base to go on from, got an empty sequence")
+        raise InputError("prompt: need at least one base to continue, got an empty sequence")
     body, last = prompts[:, :-1], prompts[:, -1:]
     shared = not edit_prompt and len(prompts) > 1 and bool((body == body[:1]).all())
     stream = Stream(model, rows[:1] if shared else rows, edits, keep)

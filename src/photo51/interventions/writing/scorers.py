@@ -40,7 +40,7 @@ _COMPLEMENT = str.maketrans("ACGTRYSWKMBDHVN", "TGCAYRSWMKVHDBN")
 
 
 @dataclass(frozen=True)
-class Oracle:
+class Scorer:
     """A measure: its name, unit, meaning in words, and the function from sequence to number."""
 
     name: str
@@ -109,7 +109,7 @@ def _codon_rate(sequence: str, codons: frozenset[str]) -> float:
 
 
 def open_frame_share(sequence: str, code: int = 11) -> float:
-    """Longest stretch without a stop codon, in any frame, as a share of the sequence."""
+    """Longest run without a stop codon, in any frame, as a share of the sequence."""
     stop = _codons(code)[1]
     longest = 0
     for frame in range(3):
@@ -239,8 +239,10 @@ def trna(sequence: str) -> float:
     return 1_000.0 * len(genes) / max(1, len(sequence))
 
 
-def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, float] | None = None) -> list[Oracle]:
-    """Every oracle there is for these settings.
+def sequence_scorers(
+    *, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, float] | None = None
+) -> list[Scorer]:
+    """Every scorer there is for these settings.
 
     Parameters
     ----------
@@ -252,54 +254,54 @@ def oracles(*, code: int = 11, motifs: Sequence[str] = (), codons: Mapping[str, 
         Codon log-odds (see `codon_table`); without them codon usage is not judged.
     """
     scorers = [
-        Oracle("gc", "share", "G and C", gc),
-        *(Oracle(f"base_{b}", "share", b, partial(_share, letters=b)) for b in "ACGT"),
-        Oracle("homopolymer", "share", "bases in runs of at least 5 of one letter", homopolymer),
-        Oracle("longest_run", "bases", "longest run of one letter", longest_run),
-        Oracle("repeats", "share", "12-mers seen before in the sequence", repeats),
-        Oracle("entropy", "bits/base", "entropy of 3-mers", entropy),
-        Oracle("start_codons", "per 100 codons", "ATG, all three frames", starts),
-        Oracle("stop_codons", "per 100 codons", "stop codons, all three frames", partial(stops, code=code)),
-        Oracle("open_frame", "share", "longest stretch without a stop codon", partial(open_frame_share, code=code)),
-        Oracle(
+        Scorer("gc", "share", "G and C", gc),
+        *(Scorer(f"base_{b}", "share", b, partial(_share, letters=b)) for b in "ACGT"),
+        Scorer("homopolymer", "share", "bases in runs of at least 5 of one letter", homopolymer),
+        Scorer("longest_run", "bases", "longest run of one letter", longest_run),
+        Scorer("repeats", "share", "12-mers seen before in the sequence", repeats),
+        Scorer("entropy", "bits/base", "entropy of 3-mers", entropy),
+        Scorer("start_codons", "per 100 codons", "ATG, all three frames", starts),
+        Scorer("stop_codons", "per 100 codons", "stop codons, all three frames", partial(stops, code=code)),
+        Scorer("open_frame", "share", "longest run without a stop codon", partial(open_frame_share, code=code)),
+        Scorer(
             "orf_share",
             "share",
             "bases in ATG-to-stop frames of at least 90 bases",
             partial(orf_share, code=code),
         ),
-        Oracle("period3", "ratio", "spectral power at period 3 over the mean", period3_power),
+        Scorer("period3", "ratio", "spectral power at period 3 over the mean", period3_power),
     ]
     if codons is not None:
         scorers.append(
-            Oracle(
+            Scorer(
                 "codon_usage",
                 "bits/codon",
                 "codon log-odds in the best frame",
                 partial(codon_usage, table=codons),
             )
         )
-    scorers += [Oracle(f"motif_{m}", "per kb", f"{m}, both strands", partial(motif, consensus=m)) for m in motifs]
+    scorers += [Scorer(f"motif_{m}", "per kb", f"{m}, both strands", partial(motif, consensus=m)) for m in motifs]
     for m in motifs:
         motif_pattern(m)
     if find_spec("pyaragorn") is not None:
-        scorers.append(Oracle("trna", "per kb", "transfer RNAs (ARAGORN)", trna))
+        scorers.append(Scorer("trna", "per kb", "transfer RNAs (ARAGORN)", trna))
     return scorers
 
 
-def judge(sequences: Sequence[str], judges: Sequence[Oracle]) -> NDArray[np.float64]:
-    """(sequences, oracles) scores."""
-    return np.array([[oracle.score(s) for oracle in judges] for s in sequences], dtype=np.float64)
+def judge(sequences: Sequence[str], judges: Sequence[Scorer]) -> NDArray[np.float64]:
+    """(sequences, scorers) scores."""
+    return np.array([[scorer.score(s) for scorer in judges] for s in sequences], dtype=np.float64)
 
 
-def check_declared(names: Sequence[str], judges: Sequence[Oracle]) -> list[str]:
-    """Names of oracles that were declared beforehand.
+def check_declared(names: Sequence[str], judges: Sequence[Scorer]) -> list[str]:
+    """Names of scorers that were declared beforehand.
 
     Raises
     ------
     InputError
-        For a name that is no oracle.
+        For a name that is no scorer.
     """
-    names_known = [oracle.name for oracle in judges]
+    names_known = [scorer.name for scorer in judges]
     if unknown := [name for name in names if name not in names_known]:
-        raise InputError(f"oracle: need one of {', '.join(names_known)}, got {', '.join(unknown)}")
+        raise InputError(f"scorer: need one of {', '.join(names_known)}, got {', '.join(unknown)}")
     return list(names)

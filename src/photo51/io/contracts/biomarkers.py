@@ -299,7 +299,7 @@ UNMATCHED = TableSpec(
 
 RULES = TableSpec(
     "rules",
-    "one rule, or the full probe it is held against, on data that had no part in making it",
+    "one rule, or the full probe it is compared with, on data that had no part in making it",
     {
         "family": Column("str", "features, or raw: plain quantities"),
         "rule": Column("str", "the rule in words, or `full probe`"),

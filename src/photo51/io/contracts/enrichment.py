@@ -30,7 +30,7 @@ _FEW = {
     "precision_calls_hi": Column("float", "upper exact 95 % limit of precision_calls", required=False),
     "p_instances": Column(
         "float",
-        "share of circular shifts of the class's instances at which choosing and judging anew reaches f1_domain; NaN"
+        "share of circular shifts of the class's instances at which choosing and judging again reaches f1_domain; NaN"
         " where there is a test split",
         required=False,
     ),
@@ -89,7 +89,7 @@ ENRICHMENT = TableSpec(
         "strand": _STRAND,
         "frame": _FRAME,
         "status": Column("str", "tested, or why the pair could not be"),
-        "n_runs": Column("int", "stretches of consecutive active bases of the feature, both strands"),
+        "n_runs": Column("int", "segments of consecutive active bases of the feature, both strands"),
         "n_active": Column("int", "active bases of the feature, both strands"),
         "n_eff": Column("float", "independent draws that would vary as much as the feature does under rotation"),
         "n_intervals": Column("int", "intervals of the class in the workspace"),
@@ -246,7 +246,7 @@ NAMES = TableSpec(
         "named": Column("bool", "rank 0, and may carry the name"),
         "carries": Column("bool", "may carry the name of this class: F1, MCC and both q-values say so"),
         "reason": Column("str", "why it may not; empty where it may"),
-        "n_checks": Column("int", "replication checks that could be made (ledger)"),
+        "n_checks": Column("int", "replication checks that could be made (`replication.parquet`)"),
         "n_survived": Column("int", "of these, held"),
         "top_share": Column("float", "share of its strongest places that lie inside; NaN: none, or not counted"),
         "top_n": Column("int", "strongest places counted"),
@@ -455,8 +455,8 @@ HIDDEN = TableSpec(
     },
 )
 
-LEDGER = TableSpec(
-    "ledger",
+REPLICATION = TableSpec(
+    "replication",
     "one check of one named feature",
     {
         "feature": _FEATURE,

@@ -12,7 +12,7 @@ FEATURES = TableSpec(
         "density_plus": Column("float", "the same, reading strand +"),
         "density_minus": Column("float", "the same, reading strand -"),
         "n_active": Column("int", "active (base, strand) pairs"),
-        "n_runs": Column("int", "stretches of consecutive active bases on one strand"),
+        "n_runs": Column("int", "segments of consecutive active bases on one strand"),
         "mean_run": Column("float", "mean length of a run (bases)"),
         "mean_active": Column("float", "mean activation where active"),
         "q50": Column("float", "median activation where active"),
@@ -43,8 +43,8 @@ TOP_WINDOWS = TableSpec(
     },
 )
 
-RETILED = TableSpec(
-    "retiled",
+WINDOW_OFFSETS = TableSpec(
+    "window_offsets",
     "one feature of the dictionary, read twice by windows that begin at different places",
     {
         "feature": Column("int", "number of the feature"),

@@ -4,7 +4,7 @@ from photo51.io.tables import Column, TableSpec
 
 FINDINGS = TableSpec(
     "findings",
-    "one claim of the run beside its null",
+    "one claim of the run with its null",
     {
         "section": Column("str", "part of the run it is about: anchor of a section of the report"),
         "finding": Column("str", "which claim it is, the same in every run"),

@@ -56,12 +56,12 @@ ANNOTATIONS = TableSpec(
 
 WORKSPACE = TableSpec(
     "workspace",
-    "one stretch of scored bases; stretches of one block are concatenated",
+    "one segment of scored bases; segments of one block are concatenated",
     {
         **_WHERE,
         "block": Column("int", "block: the unit that is rotated by the null, and that lies wholly in one split"),
         "split": Column("str", "train, select or test"),
-        "offset": Column("int", "row of the stretch's first base on the workspace axis"),
+        "offset": Column("int", "row of the segment's first base on the workspace axis"),
     },
 )
 

@@ -25,8 +25,8 @@ MANIFOLDS = TableSpec(
         "features": Column("str", "members, comma-separated, along the coordinate where there is one"),
         "n_tokens": Column("int", "tokens (bases × strands) measured in which a member fires"),
         "module": Column("int", "module the cluster was cut from; −1 where it is the module itself"),
-        "q_dependence": Column("float", "FDR over clusters: members depend on one another beyond their occasion"),
-        "q_hole": Column("float", "FDR over clusters: the loop or cavity is more than that of turned features"),
+        "q_dependence": Column("float", "FDR over clusters: members depend on one another beyond their shared context"),
+        "q_hole": Column("float", "FDR over clusters: the loop or cavity exceeds that of circularly shifted features"),
         "dependence": Column("float", "mean share of variance of a member explained by another, given one is on"),
         "dependence_null": Column("float", "95 % quantile of it under the null"),
         "dimension_two_nn": Column("float", "intrinsic dimension, TwoNN"),
@@ -47,7 +47,7 @@ MANIFOLDS = TableSpec(
             "float",
             "variance of the activation in the span explained by the members, held out; nan without activations",
         ),
-        "restricted_r2_null": Column("float", "the same with turned members (mean)"),
+        "restricted_r2_null": Column("float", "the same with circularly shifted members (mean)"),
         "regime": Column("str", "capture, tiling or dilution"),
         "share_on": Column("float", "median share of the cluster's tokens in which a member fires"),
         "flatness": Column("float", "chord over path of far points; 1 is flat"),
@@ -107,8 +107,8 @@ MEANING = TableSpec(
     },
 )
 
-BATTERY = TableSpec(
-    "battery",
+POSITIVE_CONTROLS = TableSpec(
+    "positive_controls",
     "one positive control",
     {
         "control": Column("str", "name of the control"),

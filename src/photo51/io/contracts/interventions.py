@@ -4,7 +4,7 @@ from photo51.io.tables import Column, TableSpec
 
 STEERED = TableSpec(
     "steered",
-    "one sequence of a steering experiment; a column `oracle:NAME` for each oracle",
+    "one sequence of a steering experiment; a column `scorer:NAME` for each scorer",
     {
         "target": Column("str", "what was steered"),
         "arm": Column("str", "control, reconstruction, feature or random"),
@@ -19,10 +19,10 @@ STEERED = TableSpec(
 
 DOSES = TableSpec(
     "doses",
-    "one oracle at one dose: the feature against control, reconstruction and random directions",
+    "one scorer at one dose: the feature against control, reconstruction and random directions",
     {
         "target": Column("str", "what was steered"),
-        "oracle": Column("str", "measure that knows nothing of the model"),
+        "scorer": Column("str", "measure that knows nothing of the model"),
         "unit": Column("str", "unit of the measure"),
         "dose": Column("float", "strength (units of the feature's own activation)"),
         "control": Column("float", "mean of the control arm"),
@@ -42,11 +42,11 @@ DOSES = TableSpec(
 
 VERDICTS = TableSpec(
     "verdicts",
-    "one oracle: does the target steer it",
+    "one scorer: does the target steer it",
     {
         "target": Column("str", "what was steered"),
-        "oracle": Column("str", "measure that knows nothing of the model"),
-        "declared": Column("bool", "whether this oracle was named before the experiment"),
+        "scorer": Column("str", "measure that knows nothing of the model"),
+        "declared": Column("bool", "whether this scorer was named before the experiment"),
         "safe_dose": Column("float", "largest safe dose (units), 0 where none is"),
         "effect": Column("float", "effect at the best safe dose"),
         "null_q99": Column("float", "99th percentile of random directions at that dose"),

@@ -199,7 +199,7 @@ GATE = TableSpec(
 
 EVIDENCE = TableSpec(
     "evidence",
-    "one quantity of one subject beside its controls",
+    "one quantity of one subject with its controls",
     {
         "subject": Column("str", "what it is about: a word, a class of repeats, a record, a matrix, an arm"),
         "quantity": Column("str", "what was measured, with its unit"),

@@ -10,7 +10,7 @@ TRACKS = TableSpec(
         "name": Column("str", "feature (f123) or concept"),
         "label": Column("str", "what the feature looks like; empty where it has no name"),
         "strand": Column("str", "direction of reading: + or -"),
-        "file": Column("str", "bigWig beside this table; empty where the feature is silent on that strand"),
+        "file": Column("str", "bigWig next to this table; empty where the feature is silent on that strand"),
         "active": Column("int", "bases with a value"),
         "peak": Column("float", "largest activation"),
         "sha256": Column("str", "SHA-256 of the file; empty where there is none"),
@@ -19,7 +19,7 @@ TRACKS = TableSpec(
 
 CALLS = TableSpec(
     "calls",
-    "one stretch over which a feature is at or above its threshold",
+    "one segment over which a feature is at or above its threshold",
     {
         "genome": Column("str", "genome of the run"),
         "chrom": Column("str", "contig"),
@@ -27,8 +27,8 @@ CALLS = TableSpec(
         "end": Column("int", "one past the last base (half-open)"),
         "strand": Column("str", "direction of reading: + or -"),
         "name": Column("str", "feature (f123) or concept"),
-        "score": Column("int", "largest activation of the stretch, per mille of the feature's own largest"),
-        "activation": Column("float", "largest activation of the stretch"),
+        "score": Column("int", "largest activation of the segment, per mille of the feature's own largest"),
+        "activation": Column("float", "largest activation of the segment"),
         "threshold": Column("float", "activation a base needs"),
         "gene": Column(
             "str",

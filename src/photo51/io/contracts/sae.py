@@ -42,7 +42,7 @@ QUALITY = TableSpec(
         "decoder": Column(
             "str", "what its decoder rows were made of; empty for baselines and dictionaries of others", required=False
         ),
-        "recovered": Column("float", "cross-entropy recovered when spliced into the model, all bases", required=False),
+        "recovered": Column("float", "cross-entropy recovered when patched into the model, all bases", required=False),
     },
 )
 
@@ -59,7 +59,7 @@ DENSITY = TableSpec(
 
 STABILITY = TableSpec(
     "stability",
-    "one feature beside its nearest in a dictionary of another seed",
+    "one feature and its nearest in a dictionary of another seed",
     {
         "other": Column("str", "the other dictionary"),
         "feature": Column("int", "number of the feature"),

@@ -61,7 +61,7 @@ def audit_weights(model: nn.Module) -> list[Repair]:
         _put(model, repair.name, right[repair.name])
     repairs += _attributes(model, fresh)
     for repair in repairs:
-        log.warning("load audit: %s was %s after loading and was made anew", repair.name, repair.reason)
+        log.warning("load audit: %s was %s after loading and was made again", repair.name, repair.reason)
     return repairs
 
 

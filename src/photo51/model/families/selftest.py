@@ -108,12 +108,12 @@ def selftest(
 
 
 def _sequences(genomes: Genomes, seed: int, n: int = 4) -> list[NDArray[np.uint8]]:
-    """Known sequence of scored stretches, both strands in turn, (LENGTH,) each, or the longest there is."""
+    """Known sequence of scored segments, both strands in turn, (LENGTH,) each, or the longest there is."""
     rng = np.random.default_rng([seed, 1])
-    stretches = [s for s in genomes.workspace().stretches() if s.end - s.start >= 64]
+    segments = [s for s in genomes.workspace().segments() if s.end - s.start >= 64]
     chosen: list[NDArray[np.uint8]] = []
-    for i in rng.permutation(len(stretches)):
-        s = stretches[i]
+    for i in rng.permutation(len(segments)):
+        s = segments[i]
         length = min(LENGTH, s.end - s.start)
         start = s.start + int(rng.integers(0, s.end - s.start - length + 1))
         ids = genomes.sequence(s.genome, s.chrom, start, start + length, STRANDS[len(chosen) % 2])
@@ -122,7 +122,7 @@ def _sequences(genomes: Genomes, seed: int, n: int = 4) -> list[NDArray[np.uint8
         if len(chosen) == n:
             return chosen
     if len(chosen) < 2:
-        raise InputError(f"{genomes.folder}: need at least two stretches of 64 known bases, got {len(chosen)}")
+        raise InputError(f"{genomes.folder}: need at least two segments of 64 known bases, got {len(chosen)}")
     return chosen
 
 
@@ -196,7 +196,7 @@ def _losses(model: DnaModel, sequences: list[NDArray[np.uint8]]) -> Iterator[Che
     yield Check("loss", None if random else bits < 2, bits, None if random else 2.0, means)
     card = known_loss(model.spec.name)
     if random or card is None:
-        yield Check("known_loss", None, None, None, "does not apply: no loss was written down beside the weights")
+        yield Check("known_loss", None, None, None, "does not apply: no loss was written down with the weights")
         return
     got = -float(np.nanmean(model.log_probs([card["sequence"]], over="bases")[0])) / math.log(2)
     limit = 1e-4 if model.spec.dtype == "float32" else 0.02
@@ -228,14 +228,14 @@ def _published(model: DnaModel, params: PublishedParams) -> Iterator[Check]:
             f"nats between the loss here, {comparison.loss:.5f}, and that published of {comparison.preset},"
             f" {figure.loss:.5f}" + ("" if good else accepted),
         )
-    beside = "" if math.isnan(figure.accuracy) else f" ({figure.accuracy:.3f} published)"
+    stated = "" if math.isnan(figure.accuracy) else f" ({figure.accuracy:.3f} published)"
     good = comparison.accuracy >= BROKEN
     yield Check(
         "published_accuracy",
         None if params.accept and not good else good,
         -comparison.accuracy,
         -BROKEN,
-        f"minus the accuracy, {comparison.accuracy:.3f} %{beside}; below {BROKEN:.0f} % a model is broken"
+        f"minus the accuracy, {comparison.accuracy:.3f} %{stated}; below {BROKEN:.0f} % a model is broken"
         + ("" if good else accepted),
     )
 

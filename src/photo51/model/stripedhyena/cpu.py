@@ -134,7 +134,7 @@ def _tail(past: Tensor, new: Tensor, keep: int) -> Tensor:
 
 
 class KeysValues(NamedTuple):
-    """Keys and values (batch, heads, columns, size) of a stretch of sequence, and the place of its first column."""
+    """Keys and values (batch, heads, columns, size) of a segment of sequence, and the place of its first column."""
 
     keys: Tensor
     values: Tensor

@@ -145,7 +145,7 @@ def write_atlas(
             _keep(f"d{number:04d}", pack_pages(batch), partial, inside if inline else None)
             written += len(batch)
         if written != n:
-            raise ValueError(f"atlas: need {n} dossiers, one a feature, got {written}")
+            raise ValueError(f"atlas: need {n} feature pages, one a feature, got {written}")
         _keep("index", pack_pages(_payload(index, chunk)), partial, inside if inline else None)
         page = environment().get_template("atlas/index.html.j2")
         text = page.render(

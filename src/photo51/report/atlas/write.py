@@ -17,7 +17,7 @@ from photo51.report.atlas import search as atlas_search
 from photo51.report.atlas.files import Index, rounded, write_atlas
 from photo51.report.elements import feature_text
 from photo51.report.elements.kinds import FAMILIES, family
-from photo51.report.elements.reading import shade_levels, stretch_around
+from photo51.report.elements.reading import segment_around, shade_levels
 from photo51.report.elements.sentences import called, label
 from photo51.report.elements.shapes import manifold_records
 from photo51.run.feature import FeatureFacts, FeatureReader
@@ -122,12 +122,12 @@ def _tries(run: Run, names: list[str], features: pd.DataFrame) -> list[str]:
     tries = names[:1]
     listed = [g.split()[0] for g in features["genes"] if g]
     tries += listed[:1]
-    stretch = run.places.workspace.table.iloc[0]
+    segment = run.places.workspace.table.iloc[0]
     tries.append(
         words.place(
-            str(stretch["chrom"]),
-            int(stretch["start"]),
-            min(int(stretch["end"]), int(stretch["start"]) + 2000),
+            str(segment["chrom"]),
+            int(segment["start"]),
+            min(int(segment["end"]), int(segment["start"]) + 2000),
         )
     )
     long_motifs = [m for m in features["motif"] if len(m) >= 4]
@@ -206,7 +206,7 @@ def _tracks(
 ) -> list[dict[str, Any]]:
     out: list[dict[str, Any]] = []
     for w in d.windows[: params.tracks]:
-        s = stretch_around(run.places, d.column, w, params.track_bases, top)
+        s = segment_around(run.places, d.column, w, params.track_bases, top)
         out.append(
             {
                 "where": s.where,

@@ -22,7 +22,7 @@ from photo51.genome.alphabet import codes
 from photo51.io import atomic
 
 BED9 = """table calls
-"Stretches over which a feature is active"
+"Segments over which a feature is active"
 (
     string chrom;       "Contig"
     uint   chromStart;  "First base, 0-based"

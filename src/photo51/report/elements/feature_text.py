@@ -166,7 +166,7 @@ def cause(facts: Known) -> str:
 def checks(facts: Known) -> list[tuple[str, str, str]]:
     """Replication checks of its name: check, result, detail."""
     out = []
-    for r in facts.ledger.to_dict("records"):
+    for r in facts.replication.to_dict("records"):
         checked = r["reason"] == "checked"
         result = "could not be checked" if not checked else "holds" if r["survives"] else "does not hold"
         detail = (

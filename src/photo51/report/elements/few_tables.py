@@ -100,7 +100,7 @@ def _regions(table: pd.DataFrame) -> Table:
         heads,
         rows,
         note=(
-            "AUROC of windows inside over windows beside, of instances held out; p is of all features, against"
+            "AUROC of windows inside over windows next to them, of instances held out; p is of all features, against"
             " instances shifted along their contigs. A class is the features' own finding where they are above 6-mers"
             " and GC."
         ),

@@ -86,7 +86,7 @@ def gene_arrows(ax: Axes, genes: Sequence[GeneSpan], start: int, end: int) -> Ax
 def strand_track(
     ax: Axes, plus: NDArray[np.floating], minus: NDArray[np.floating], start: int, unit: str = "activation"
 ) -> Axes:
-    """Activation along a stretch: strand + upwards, strand − downwards; bases that were not scored are shaded."""
+    """Activation along a segment: strand + upwards, strand − downwards; bases that were not scored are shaded."""
     centres = np.arange(start, start + len(plus)) + 0.5
     for values, way, strand in ((plus, 1, "+"), (minus, -1, "-")):
         on = np.flatnonzero(np.nan_to_num(values) > 0)
@@ -275,7 +275,7 @@ def activations_plot(ax: Axes, values: NDArray[np.floating], n_scored: int) -> A
 
 
 def dose_response_plot(ax: Axes, doses: pd.DataFrame) -> Axes:
-    """Effect of steering one target on one oracle, against random directions and the reconstruction (contract
+    """Effect of steering one target on one scorer, against random directions and the reconstruction (contract
     `DOSES`).
     """
     d = doses.sort_values("dose")

@@ -64,7 +64,7 @@ TERMS = MappingProxyType(
             "The bases the model was judged on; bases at the start of a window, where it has seen too little, are left"
             " out.",
         ),
-        "retiled": GlossaryTerm(
+        "window_offsets": GlossaryTerm(
             "Window-offset robustness",
             "Some bases are read a second time by a window that begins nearer to them; a feature that is then active"
             " elsewhere owes its loci to the window.",
@@ -115,7 +115,7 @@ TERMS = MappingProxyType(
         "always_on": GlossaryTerm(
             "Always-on",
             "A hypothetical feature that is active at every base; where most bases are genic even it scores well, so it"
-            " is printed beside.",
+            " is printed too.",
         ),
         "kmer": GlossaryTerm(
             "k-mer baseline",
@@ -134,7 +134,7 @@ TERMS = MappingProxyType(
         ),
         "auprc": GlossaryTerm(
             "AUPRC",
-            "Precision averaged over all recalls; chance gives the share of positives, which is printed beside.",
+            "Precision averaged over all recalls; chance gives the share of positives, which is printed too.",
         ),
         "fold": GlossaryTerm(
             "Fold of activation",
@@ -230,7 +230,7 @@ TERMS = MappingProxyType(
             "Novelty",
             "A score for reproducible, strong features that no annotation, word count or repeat explains.",
         ),
-        "ledger": GlossaryTerm(
+        "replication": GlossaryTerm(
             "Replication",
             "A list of whether each name of a feature holds on the other strand, in another training seed and in"
             " another genome.",

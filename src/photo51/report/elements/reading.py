@@ -1,4 +1,4 @@
-"""A feature where it is strongest, as HTML: windows coloured base by base, and stretches of genome with both strands
+"""A feature where it is strongest, as HTML: windows coloured base by base, and segments of genome with both strands
 and genes.
 """
 
@@ -18,13 +18,13 @@ from photo51.run.places import ActivationColumn, GeneSpan, Places, Window
 from photo51.types import STRANDS, Strand
 
 LEVELS = 9
-WIDE, MIDDLE, LANE = 640, 52, 112  # of a stretch's picture: width, zero line, top of the genes (pixels)
+WIDE, MIDDLE, LANE = 640, 52, 112  # of a segment's picture: width, zero line, top of the genes (pixels)
 _WAYS: tuple[tuple[Strand, int], ...] = (("+", 1), ("-", -1))
 BAR = 4.4  # height of a level (pixels)
 
 
 class WindowSegment(NamedTuple):
-    """A stretch of genome as it is drawn.
+    """A segment of genome as it is drawn.
 
     Attributes
     ----------
@@ -61,14 +61,14 @@ def shade_levels(values: NDArray[np.floating], top: float) -> NDArray[np.int64]:
     return np.clip(np.ceil(LEVELS * shares - 1e-9), 0, LEVELS).astype(np.int64)
 
 
-def stretch_around(
+def segment_around(
     places: Places, column: Mapping[Strand, ActivationColumn], window: Window, bases: int, top: float, bars: int = 125
 ) -> WindowSegment:
-    """The stretch around a window's strongest base; each bar is the largest activation of its bases."""
+    """The segment around a window's strongest base; each bar is the largest activation of its bases."""
     length = places.genomes.length(window.genome, window.chrom)
     bases = min(bases, length)
     start = min(max(window.position - bases // 2, 0), length - bases)
-    values = places.stretch(dict(column), window.genome, window.chrom, start, start + bases)
+    values = places.levels_over(dict(column), window.genome, window.chrom, start, start + bases)
     edges = np.linspace(0, bases, min(bars, bases) + 1).astype(np.int64)[:-1]
     levels = {s: shade_levels(np.maximum.reduceat(np.nan_to_num(values[s]), edges), top) for s in STRANDS}
     genes = places.genes.over(window.genome, window.chrom, start, start + bases)
@@ -125,7 +125,7 @@ def windows_table(
 
 
 def reading_picture(s: WindowSegment) -> Markup:
-    """A stretch as an `<svg>`: reading + upwards, reading − downwards, genes as arrows below."""
+    """A segment as an `<svg>`: reading + upwards, reading − downwards, genes as arrows below."""
     parts = [_not_read(u, s) for u in s.unread]
     parts += [_bars(s.levels[strand], way, theme.colour(strand)) for strand, way in _WAYS]
     parts.append(
@@ -142,7 +142,7 @@ def reading_picture(s: WindowSegment) -> Markup:
     label = f"Activation on both strands over {s.where}, with {names}"
     tall = LANE + 44
     return Markup(
-        f'<svg class="stretch" viewBox="0 0 {WIDE} {tall}" width="{WIDE}" height="{tall}" role="img"'
+        f'<svg class="segment" viewBox="0 0 {WIDE} {tall}" width="{WIDE}" height="{tall}" role="img"'
         f' aria-label="{escape(label)}">{"".join(parts)}{ends}</svg>'
     )
 

@@ -129,18 +129,20 @@ def tuning_plot(ax: Axes, table: pd.DataFrame, xlabel: str) -> Axes:
     return ax
 
 
-BATTERY = (
+_CONTROL_MARKS = (
     ("null", "null", "null"),
     ("baseline", "kmer", "k-mers or composition"),
     ("random_weights", "random_weights", "random weights"),
 )
 
 
-def battery(ax: Axes, table: pd.DataFrame) -> Axes:
-    """The known shapes: score of the model's features beside what must be beaten (contract `BATTERY`, with `label`)."""
+def positive_controls(ax: Axes, table: pd.DataFrame) -> Axes:
+    """The known shapes: score of the model's features and of its baselines (contract `POSITIVE_CONTROLS`, with
+    `label`).
+    """
     rows = table.iloc[::-1].reset_index(drop=True)
     y = np.arange(len(rows))
-    for column, meaning, label in BATTERY:
+    for column, meaning, label in _CONTROL_MARKS:
         measured = rows[column].notna()
         if measured.any():
             marker = theme.MARKERS[meaning]

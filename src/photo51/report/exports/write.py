@@ -32,7 +32,7 @@ README = """# Exported by photo51 {version}
 | `columns.tsv` | every column of every table: kind, meaning, unit | |
 | `ro-crate-metadata.json` | what was run, on what, with which result (if the `provenance` extra is installed) | RO-Crate tools |
 
-Coordinates in tables are 0-based and half-open. In the TSV files a column `start_1based` (and `peak_1based`, …) stands beside
+Coordinates in tables are 0-based and half-open. In the TSV files a column `start_1based` (and `peak_1based`, …) stands next to
 each: with `end` the first and last base as genome browsers and GFF3 count them. {long}A feature is called `f<number>` on pages and by its number in tables.
 """
 

@@ -152,12 +152,12 @@ def _steering(run: Run, draft: Draft) -> None:
     doses = run.table("doses")
     if doses is not None and len(doses):
         shown = tried_for.sort_values(["steers", "p"], ascending=[False, True]).head(6)
-        figures = [_dose_figure(doses, str(r.target), str(r.oracle)) for r in records(shown)]
+        figures = [_dose_figure(doses, str(r.target), str(r.scorer)) for r in records(shown)]
         draft.show(Figures([f for f in figures if f is not None]))
     rows = [
         [
             words.kind(str(r.target)),
-            words.measure(str(r.oracle)),
+            words.measure(str(r.scorer)),
             Cell(words.number(r.effect), r.effect),
             Cell(words.number(r.null_q99), r.null_q99),
             q_cell(r.p),
@@ -182,7 +182,7 @@ def _steering(run: Run, draft: Draft) -> None:
     others = judged[judged["steers"].astype(bool) & ~judged["declared"].astype(bool)]
     if len(others) and len(tried_for) < len(judged):
         moved = [
-            f"{words.kind(str(r.target))} on {words.measure(str(r.oracle))} ({words.number(r.effect)})"
+            f"{words.kind(str(r.target))} on {words.measure(str(r.scorer))} ({words.number(r.effect)})"
             for r in records(others)
         ]
         draft.show(
@@ -205,17 +205,17 @@ def _steering(run: Run, draft: Draft) -> None:
     )
 
 
-def _dose_figure(doses: pd.DataFrame, target: str, oracle: str) -> Figure | None:
-    rows = doses[(doses["target"] == target) & (doses["oracle"] == oracle)]
+def _dose_figure(doses: pd.DataFrame, target: str, scorer: str) -> Figure | None:
+    rows = doses[(doses["target"] == target) & (doses["scorer"] == scorer)]
     if rows.empty:
         return None
     last = rows.sort_values("dose").iloc[-1]
     alt = (
-        f"Effect of turning up {target} on {words.measure(oracle)}: {words.number(last['effect'])} at dose"
+        f"Effect of turning up {target} on {words.measure(scorer)}: {words.number(last['effect'])} at dose"
         f" {words.number(last['dose'])}; 99 % of random directions stay below {words.number(last['null_q99'])}."
     )
     picture = svg.figure(lambda ax: figures.dose_response_plot(ax, rows), (theme.WIDTH_1, 2.5), alt)
     return Figure(
         picture,
-        f"**{words.kind(target)}** on {words.measure(oracle)}; grey band: 99 % of random directions of equal size.",
+        f"**{words.kind(target)}** on {words.measure(scorer)}; grey band: 99 % of random directions of equal size.",
     )

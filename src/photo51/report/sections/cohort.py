@@ -226,7 +226,7 @@ def _levels(table: pd.DataFrame, verdict: str, draft: Draft) -> None:
     ]
     note = "Prediction: AUROC (for a quantity, correlation) of a ridge regression on the whole level, clades held out."
     draft.show(
-        Table("Features beside genes and alleles", LEVEL_HEADS, rows, note=note, sortable=False),
+        Table("Features next to genes and alleles", LEVEL_HEADS, rows, note=note, sortable=False),
     )
     if verdict:
         draft.show(Prose(f"{verdict[0].upper()}{verdict[1:]}."))

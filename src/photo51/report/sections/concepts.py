@@ -1,4 +1,4 @@
-"""Concepts the model computes: single features that agree with annotations on held-out stretches, beside everything
+"""Concepts the model computes: single features that agree with annotations on held-out segments, beside everything
 they must beat.
 """
 
@@ -37,7 +37,7 @@ BASELINES = (
 
 
 def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown: int = 12) -> Section:
-    """Concepts beside their baselines, from `concept_summary`, `concepts`, `ledger`, `motif_matches` and `genesets`."""
+    """Concepts and their baselines: `concept_summary`, `concepts`, `replication`, `motif_matches`, `genesets`."""
     if not run.has("concept_summary") or not run.has("concepts"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("concepts"))
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
@@ -58,7 +58,7 @@ def section(run: Run, dossiers: Callable[[list[int]], list[FeatureFacts]], shown
         )
         cards = Markup("").join(feature_card(run, d) for d in dossiers(chosen))
         draft.show(Raw(Markup('<div class="concepts">{}</div>').format(cards)))
-    _ledger(run, draft)
+    _replication(run, draft)
     _counts(run, named, draft)
     if len(named):
         draft.show(_named(run, named))
@@ -121,7 +121,7 @@ def _counts(run: Run, named: pd.DataFrame, draft: Draft) -> None:
 def _figure(best: pd.DataFrame) -> Figure:
     first = best.iloc[0]
     alt = (
-        f"Held-out F1 of the best feature of {len(best)} annotation classes, beside rotated features, always-on, k-mers"
+        f"Held-out F1 of the best feature of {len(best)} annotation classes, with rotated features, always-on, k-mers"
         f" and neurons; the highest is {first['label']} with {words.fixed(first['f1_domain'])}, null"
         f" {words.fixed(first['f1_null95'])}."
     )
@@ -215,10 +215,10 @@ def _named(run: Run, named: pd.DataFrame) -> Table:
     )
 
 
-def _ledger(run: Run, draft: Draft) -> None:
+def _replication(run: Run, draft: Draft) -> None:
     table = replication_checks(run)
     if table is None or table.empty:
-        draft.fail(run.absent("ledger"), "not run")
+        draft.fail(run.absent("replication"), "not run")
         return
     rows = []
     for check, rows_of_check in table.groupby("check", sort=False):
@@ -241,7 +241,7 @@ def _ledger(run: Run, draft: Draft) -> None:
                     "not found",
                 )
     heads = [Head("Check"), Head("replicated", numeric=True), Head("could not be checked", numeric=True)]
-    draft.show(Table("[[ledger|Replication]] of annotations", heads, rows, sortable=False, anchor="ledger"))
+    draft.show(Table("[[replication|Replication]] of annotations", heads, rows, sortable=False, anchor="replication"))
 
 
 def _motifs(run: Run, draft: Draft) -> None:

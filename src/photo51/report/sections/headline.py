@@ -86,7 +86,7 @@ def section(sections: Sequence[Section]) -> Section:
     if claims:
         blocks.append(
             Prose(
-                "Each row is one finding beside its negative control: the same measurement where no association can be."
+                "Each row is one finding with its negative control: the same measurement where no association can be."
             )
         )
     answer = (

@@ -49,8 +49,8 @@ SHOWN, MEMBERS = 2_000, 16  # bases and features drawn of a group
 
 
 def section(run: Run, shown: int = 6) -> Section:
-    """Groups, shapes, coordinates and controls, from `manifolds`, `points`, `meaning` and `battery`."""
-    if run.table("manifolds") is None and not run.has("battery"):
+    """Groups, shapes, coordinates and controls, from `manifolds`, `points`, `meaning` and `positive_controls`."""
+    if run.table("manifolds") is None and not run.has("positive_controls"):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("manifolds"))
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
     if run.has("manifolds"):
@@ -58,10 +58,10 @@ def section(run: Run, shown: int = 6) -> Section:
     else:
         draft.fail(run.absent("manifolds"), "not run" if run.table("manifolds") is None else "not found")
         draft.answers.append("No group of features that are active together was found.")
-    if run.has("battery"):
-        _battery(run.need("battery"), draft)
+    if run.has("positive_controls"):
+        _positive_controls(run.need("positive_controls"), draft)
     else:
-        draft.fail(run.absent("battery"), "not run")
+        draft.fail(run.absent("positive_controls"), "not run")
     return draft.section(TITLE, QUESTION)
 
 
@@ -252,10 +252,10 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
                 words.kind(str(r["shape"])),
                 int(r["n_features"]),
                 words.kind(str(meaning)) if meaning else "–",
-                _beside(r["dependence"], r["dependence_null"]),
+                _with_null(r["dependence"], r["dependence_null"]),
                 q_cell(r["q_dependence"]),
-                _beside(dimension, r["dimension_null"], 1),
-                _beside(r["longest_loop"], r["longest_loop_null"]),
+                _with_null(dimension, r["dimension_null"], 1),
+                _with_null(r["longest_loop"], r["longest_loop_null"]),
                 str(r["why"]),
                 (
                     verdict_cell("yes", "beyond chance")
@@ -271,11 +271,11 @@ def _table(run: Run, table: pd.DataFrame) -> Table:
     return Table("Every group of features", heads, rows, note=note, shown=10, row_heads=False, anchor="groups")
 
 
-def _beside(value: float, null: float, decimals: int = 2) -> Cell:
+def _with_null(value: float, null: float, decimals: int = 2) -> Cell:
     if not math.isfinite(value):
         return Cell("–")
-    beside = f" ({words.fixed(null, decimals)})" if math.isfinite(null) else ""
-    return Cell(words.fixed(value, decimals) + beside, value)
+    null_text = f" ({words.fixed(null, decimals)})" if math.isfinite(null) else ""
+    return Cell(words.fixed(value, decimals) + null_text, value)
 
 
 def _meaning_table(run: Run, draft: Draft) -> None:
@@ -314,7 +314,7 @@ def _meaning_table(run: Run, draft: Draft) -> None:
         Head("bases", numeric=True),
     ]
     note = (
-        "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, beside what"
+        "Share of the quantity's variance that the coordinate explains on blocks that played no part in it, and what"
         " the last six bases explain of the same bases."
     )
     if baselines:
@@ -336,11 +336,11 @@ def _share(value: float) -> Cell:
     return Cell(words.percent(value), value) if math.isfinite(value) else Cell("–")
 
 
-def _battery(table: pd.DataFrame, draft: Draft) -> None:
+def _positive_controls(table: pd.DataFrame, draft: Draft) -> None:
     tested = table[table["verdict"] != "not tested"]
     shown = tested[tested["verdict"] == "shown"]
     draft.show(
-        Heading("Positive controls: structure that must be there", "battery"),
+        Heading("Positive controls: structure that must be there", "known-structure"),
         Prose(
             "The reading frame and the other structure listed here are known to exist. They test model and method"
             " together: a control that fails is printed as failing."
@@ -354,10 +354,12 @@ def _battery(table: pd.DataFrame, draft: Draft) -> None:
         drawn = tested.assign(label=[words.kind(str(c)) for c in tested["control"]])
         best = tested.loc[tested["score"].idxmax()]
         alt = (
-            f"Scores of {words.count(len(tested), 'known shape')} beside their nulls and baselines; {len(shown)} shown;"
+            f"Scores of {words.count(len(tested), 'known shape')} with their nulls and baselines; {len(shown)} shown;"
             f" the highest is {words.kind(str(best['control']))} with {words.fixed(best['score'])}."
         )
-        picture = svg.figure(lambda ax: shape_figures.battery(ax, drawn), (theme.WIDTH_2, 0.3 * len(drawn) + 0.9), alt)
+        picture = svg.figure(
+            lambda ax: shape_figures.positive_controls(ax, drawn), (theme.WIDTH_2, 0.3 * len(drawn) + 0.9), alt
+        )
         draft.show(
             Figure(
                 picture,

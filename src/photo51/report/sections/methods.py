@@ -191,8 +191,8 @@ def _annotations(run: Run, cite: _Cited) -> str:
         out.append(
             "Feature and threshold of a class were chosen on the selection split and measured on the test split:"
             " precision and recall by bases, recall and F1 by intervals, and Matthews’ correlation by bases"
-            f" {cite('mcc')}, beside circularly shifted copies, a feature that is always on, the best 6-mer, the best"
-            " single neuron and the best principal component."
+            f" {cite('mcc')}, compared with circularly shifted copies, a feature that is always on, the best 6-mer,"
+            " the best single neuron and the best principal component."
         )
     if run.has("logos"):
         out.append(f"Logos show the information of the strongest windows {cite('logo')}.")

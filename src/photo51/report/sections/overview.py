@@ -186,7 +186,7 @@ def _model(run: Run) -> Table:
         steady = f"a feature agrees with itself by r {words.number(float(again.median()))} (median)"
         rows.append(
             [
-                "[[retiled|Window-offset robustness]]",
+                "[[window_offsets|Window-offset robustness]]",
                 f"{steady}; {words.percent(float((again < STEADY).mean()))} of the features stay below {STEADY:g}",
             ]
         )
@@ -195,7 +195,7 @@ def _model(run: Run) -> Table:
 
 def _read_again(run: Run) -> pd.Series | None:
     """Correlation of features with themselves where windows begin elsewhere; None where that was not measured."""
-    table = run.table("retiled")
+    table = run.table("window_offsets")
     return None if table is None or table["r"].isna().all() else table["r"].dropna()
 
 

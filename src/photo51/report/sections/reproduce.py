@@ -34,7 +34,7 @@ def section(run: Run) -> Section:
             )
         ),
         Prose(
-            "Time and memory of each stage differ from run to run, so they lie beside this page:"
+            "Time and memory of each stage differ from run to run, so they lie next to this page:"
             " `benchmarks/stages.svg`, and one file a job below `benchmarks/`."
         ),
         _made(run, manifest),
@@ -43,7 +43,7 @@ def section(run: Run) -> Section:
         blocks += _given(manifest)
     blocks.append(
         Note(
-            "`manifest.json` beside this page holds the seed, the whole configuration and the SHA-256 of every input"
+            "`manifest.json` next to this page holds the seed, the whole configuration and the SHA-256 of every input"
             " and output; it is written last, after this page."
         )
     )
@@ -120,7 +120,7 @@ def _files(run: Run) -> Table:
     }
     rows = [[_link(run, name), what, _there(run, name)] for name, what in meaning_of.items()]
     return Table(
-        f"Beside this page, in {words.listing([f'results/{run.name}'])}",
+        f"Next to this page, in {words.listing([f'results/{run.name}'])}",
         [Head("File"), Head("What it holds"), Head("")],
         rows,
         sortable=False,

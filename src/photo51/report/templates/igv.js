@@ -9,7 +9,7 @@ const chunk = name => {
     ARRIVED.set(name, done);
     const script = document.createElement("script");
     script.src = "data/" + name + ".js";
-    script.onerror = () => { CHUNKS.delete(name); fail(new Error("data/" + name + ".js is missing; keep the data folder beside this page")) };
+    script.onerror = () => { CHUNKS.delete(name); fail(new Error("data/" + name + ".js is missing; keep the data folder next to this page")) };
     document.head.append(script);
   }).then(unpack));
   return CHUNKS.get(name);
@@ -25,23 +25,23 @@ const intervals = (flat, chr, scale) => {
   return out;
 };
 const feature_record = async id => {
-  const row = BESIDE.ids.indexOf(id), number = Math.floor(row / BESIDE.chunk);
-  return (await chunk("f" + String(number).padStart(4, "0")))[row - number * BESIDE.chunk];
+  const row = FILES.ids.indexOf(id), number = Math.floor(row / FILES.chunk);
+  return (await chunk("f" + String(number).padStart(4, "0")))[row - number * FILES.chunk];
 };
-const track_name = id => `f${id} ${BESIDE.labels[BESIDE.ids.indexOf(id)]}`.trim() + ", + above \u2212";
+const track_name = id => `f${id} ${FILES.labels[FILES.ids.indexOf(id)]}`.trim() + ", + above \u2212";
 const feature_of = text => {
   const asked = text.trim().toLowerCase(), number = /^f?(\d+)\b/.exec(asked);
-  if (number && BESIDE.ids.includes(+number[1])) return +number[1];
-  const row = BESIDE.labels.findIndex(l => asked && l.toLowerCase().includes(asked));
-  return row < 0 ? -1 : BESIDE.ids[row];
+  if (number && FILES.ids.includes(+number[1])) return +number[1];
+  const row = FILES.labels.findIndex(l => asked && l.toLowerCase().includes(asked));
+  return row < 0 ? -1 : FILES.ids[row];
 };
 const draw_shown = browser => {
   const box = $("shown");
   if (!box) return;
   box.replaceChildren(...[...SHOWN.keys()].map(id => {
-    const chip = document.createElement("span"), name = document.createElement(BESIDE.of_run ? "a" : "span"), close = document.createElement("button");
-    chip.className = "chip"; name.textContent = `f${id} ${BESIDE.labels[BESIDE.ids.indexOf(id)]}`.trim();
-    if (BESIDE.of_run) name.href = "../../atlas/index.html#f" + id;
+    const chip = document.createElement("span"), name = document.createElement(FILES.of_run ? "a" : "span"), close = document.createElement("button");
+    chip.className = "chip"; name.textContent = `f${id} ${FILES.labels[FILES.ids.indexOf(id)]}`.trim();
+    if (FILES.of_run) name.href = "../../atlas/index.html#f" + id;
     close.type = "button"; close.textContent = "\u00d7"; close.setAttribute("aria-label", "remove the track of f" + id);
     close.addEventListener("click", () => { browser.removeTrackByName(track_name(id)); SHOWN.delete(id); draw_shown(browser) });
     chip.append(name, close);
@@ -53,7 +53,7 @@ const show_feature = async (browser, id) => {
   const record = await feature_record(id), scale = record.peak / 100, features = [];
   for (const [chr, [plus, minus]] of Object.entries(record.runs)) features.push(...intervals(plus, chr, scale), ...intervals(minus, chr, -scale));
   if (!features.length) return "f" + id + " is active nowhere in what was read of this genome";
-  await browser.loadTrack({ name: track_name(id), type: "wig", features, height: 70, autoscale: false, min: -record.peak, max: record.peak, color: BESIDE.colours[0], altColor: BESIDE.colours[1], graphType: "bar" });
+  await browser.loadTrack({ name: track_name(id), type: "wig", features, height: 70, autoscale: false, min: -record.peak, max: record.peak, color: FILES.colours[0], altColor: FILES.colours[1], graphType: "bar" });
   SHOWN.set(id, features); draw_shown(browser);
   const back = $("to-atlas");
   if (back) back.href = "../../atlas/index.html#f" + id;
@@ -63,7 +63,7 @@ const follow = async (browser, status) => {
   let told = "";
   for (const part of decodeURIComponent(location.hash.slice(1)).split(";").filter(Boolean)) {
     const feature = /^f(\d+)$/.exec(part);
-    if (feature && BESIDE.ids.includes(+feature[1])) told = await show_feature(browser, +feature[1]);
+    if (feature && FILES.ids.includes(+feature[1])) told = await show_feature(browser, +feature[1]);
     else if (!feature) await browser.search(part);
   }
   if (told) status.textContent = told + ".";
@@ -81,7 +81,7 @@ const follow = async (browser, status) => {
     status.textContent = "At " + b.dataset.locus;
   }));
   if ($("any")) {
-    $("any-list").append(...BESIDE.ids.map((id, i) => { const o = document.createElement("option"); o.value = `f${id} ${BESIDE.labels[i]}`.trim(); return o }));
+    $("any-list").append(...FILES.ids.map((id, i) => { const o = document.createElement("option"); o.value = `f${id} ${FILES.labels[i]}`.trim(); return o }));
     $("any").addEventListener("submit", async e => {
       e.preventDefault();
       const asked = $("any-feature").value, id = feature_of(asked);

@@ -46,8 +46,8 @@ class Locus(NamedTuple):
     gene: str
 
 
-class Beside(NamedTuple):
-    """What lies beside the page.
+class PageFiles(NamedTuple):
+    """What the page is linked to.
 
     Attributes
     ----------
@@ -100,7 +100,7 @@ def write_page(
     annotations: Sequence[tuple[BrowserTrack, Path]],
     signals: Sequence[tuple[BrowserTrack, Path]],
     loci: Sequence[Locus],
-    beside: Beside,
+    files: PageFiles,
 ) -> None:
     """Write the page.
 
@@ -116,7 +116,7 @@ def write_page(
         bigWig files, which the reader can switch on and off.
     loci
         Places to jump to; the page opens at the first.
-    beside
+    files
         What the page can load or link to.
     """
     fixed = [
@@ -171,9 +171,9 @@ def write_page(
             config=Markup(script_safe(json.dumps(config))),
             signals=Markup(script_safe(json.dumps(switched))),
             names=[t.label for t, _ in signals],
-            beside=Markup(script_safe(json.dumps(beside.dump()))),
-            of_run=beside.of_run,
-            on_demand=beside.features is not None,
+            files=Markup(script_safe(json.dumps(files.dump()))),
+            of_run=files.of_run,
+            on_demand=files.features is not None,
         )
     )
     with atomic(path) as partial:

@@ -17,13 +17,13 @@ def runs_of(workspace: Workspace, column: ActivationColumn) -> pd.DataFrame:
     `genome`, `chrom`, `start`, `end`, `value`; 0-based, half-open, sorted; intervals of one contig do not overlap.
     """
     places = workspace.locate(column.rows)
-    order = np.lexsort((places.position, places.stretch))
-    stretch, position, value = places.stretch[order], places.position[order], column.values[order]
+    order = np.lexsort((places.position, places.segment))
+    segment, position, value = places.segment[order], places.position[order], column.values[order]
     new = np.ones(len(value), dtype=bool)
-    new[1:] = (np.diff(stretch) != 0) | (np.diff(position) != 1) | (np.diff(value) != 0)
+    new[1:] = (np.diff(segment) != 0) | (np.diff(position) != 1) | (np.diff(value) != 0)
     first = np.flatnonzero(new)
     last = np.append(first[1:] - 1, len(value) - 1)[: len(first)]
-    intervals = workspace.table.iloc[stretch[first]]
+    intervals = workspace.table.iloc[segment[first]]
     return pd.DataFrame(
         {
             "genome": intervals["genome"].to_numpy(),

@@ -64,11 +64,11 @@ class Tracked(NamedTuple):
 
 
 def calls_of(runs: pd.DataFrame, threshold: float, gap: int) -> pd.DataFrame:
-    """Stretches at or above a threshold; those of one contig at most `gap` bases apart are one.
+    """Segments at or above a threshold; those of one contig at most `gap` bases apart are one.
 
     Returns
     -------
-    `genome`, `chrom`, `start`, `end`, `activation` (largest of the stretch), `position` (first base that has it).
+    `genome`, `chrom`, `start`, `end`, `activation` (largest of the segment), `position` (first base that has it).
     """
     hot = runs[runs["value"] >= threshold].sort_values(["genome", "chrom", "start"], ignore_index=True)
     if hot.empty:
@@ -116,12 +116,12 @@ def write_tracks(
         if every is not None:
             write_data(places, every, partial, params.chunk)
         of_run = (folder.parent / "features.h5ad").is_file()
-        _write_browsers(places, table, called, partial, params, igv.Beside(every, params.chunk, of_run))
+        _write_browsers(places, table, called, partial, params, igv.PageFiles(every, params.chunk, of_run))
     return table
 
 
 def _signal(places: Places, item: Tracked, strand: Strand) -> tuple[pd.DataFrame, float]:
-    """Stretches of a track on one strand, and the value that counts as its largest."""
+    """Segments of a track on one strand, and the value that counts as its largest."""
     columns = places.columns(np.asarray(item.features))
     peaks = [max((float(c[s].values.max(initial=0)) for s in STRANDS), default=0.0) for c in columns]
     if len(columns) == 1:
@@ -205,7 +205,7 @@ def _write_browsers(
     calls: pd.DataFrame,
     folder: Path,
     params: TracksParams,
-    beside: igv.Beside,
+    files: igv.PageFiles,
 ) -> None:
     hubs = {}
     for genome in dict.fromkeys(map(str, places.genomes.contigs["genome"])):
@@ -226,7 +226,7 @@ def _write_browsers(
         opens_at = loci[0].where if loci else _whole(_sizes(places, genome))
         write_session(folder / genome / "session.xml", f"{genome}.fa", opens_at, [*fixed, *signals])
         hubs[genome] = (genome, opens_at, [*fixed, *signals])
-        _write_page(folder / genome, fixed, signals, loci, params, beside)
+        _write_page(folder / genome, fixed, signals, loci, params, files)
     write_hub(folder, hubs, "photo51: features of a genomics foundation model")
 
 
@@ -243,7 +243,7 @@ def _write_page(
     signals: Sequence[BrowserTrack],
     loci: Sequence[igv.Locus],
     params: TracksParams,
-    beside: igv.Beside,
+    files: igv.PageFiles,
 ) -> None:
     genome, shown, size, left = folder.name, [], 0.0, 0
     for track in signals[: 2 * params.page_features]:
@@ -261,7 +261,7 @@ def _write_page(
             params.page_mib,
         )
     beds = [(t, folder / t.file.replace(".bb", ".bed")) for t in fixed]
-    igv.write_page(folder / "igv.html", folder / f"{genome}.fa", beds, shown, loci, beside)
+    igv.write_page(folder / "igv.html", folder / f"{genome}.fa", beds, shown, loci, files)
 
 
 def _loci(

@@ -1,5 +1,5 @@
-// The data: an index that is always in memory, and dossiers that come in chunks when they are asked for.
-// A chunk is gzip + base64 of JSON, inside this page or in a .js file beside it (a page opened from disk may load scripts,
+// The data: an index that is always in memory, and feature pages that come in chunks when they are asked for.
+// A chunk is gzip + base64 of JSON, inside this page or in a .js file next to it (a page opened from disk may load scripts,
 // but not fetch files).
 "use strict";
 const $ = id => document.getElementById(id);
@@ -16,7 +16,7 @@ const chunk = name => {
     ARRIVED.set(name, done);
     const script = document.createElement("script");
     script.src = "data/" + name + ".js";
-    script.onerror = () => { CHUNKS.delete(name); fail(new Error("data/" + name + ".js is missing; keep the data folder beside this page")) };
+    script.onerror = () => { CHUNKS.delete(name); fail(new Error("data/" + name + ".js is missing; keep the data folder next to this page")) };
     document.head.append(script);
   }).then(unpack));
   return CHUNKS.get(name);
@@ -67,7 +67,7 @@ const locus_of = text => {
   const number = s => +s.replace(/,/g, ""), start = number(found[2]) - 1;
   return { contig, start, end: found[3] ? number(found[3]) : start + 1 };
 };
-// rows of the features most active in a stretch, strongest share of their own maximum first
+// rows of the features most active in a segment, strongest share of their own maximum first
 const rows_at = ({ contig, start, end }) => {
   const best = new Map(), { bin, first } = D.loci, from = first[contig] + Math.floor(start / bin);
   const to = Math.min(first[contig] + Math.floor(Math.max(end - 1, start) / bin), first[contig + 1] - 1);
@@ -77,7 +77,7 @@ const rows_at = ({ contig, start, end }) => {
   }
   return best;
 };
-// bases of a stretch that were read in this run
+// bases of a segment that were read in this run
 const read_of = ({ contig, start, end }) => {
   let n = 0;
   D.scored.contig.forEach((c, i) => { if (c === contig) n += Math.max(0, Math.min(end, D.scored.end[i]) - Math.max(start, D.scored.start[i])) });

@@ -1,4 +1,4 @@
-// The dossier of one feature or one manifold, from its record.
+// The page of one feature or one manifold, from its record.
 const h = (tag, attributes, ...kids) => {
   const e = document.createElement(tag);
   for (const [k, v] of Object.entries(attributes || {})) k === "html" ? e.innerHTML = v : v !== false && v !== null && e.setAttribute(k, v === true ? "" : v);
@@ -33,7 +33,7 @@ const logo = L => {
   return s;
 };
 
-// ---- a stretch of genome: both strands' activation and the genes
+// ---- a segment of genome: both strands' activation and the genes
 const colour_of = kind => D.colours[kind] || "#5f6368";
 const track = T => {
   const wide = 640, mid = 52, n = T.plus.length, w = wide / n, out = [];
@@ -99,7 +99,7 @@ const show_dossier = (d, row) => {
     h("p", { class: "lede" }, d.words), facts,
     d.logo ? h("section", {}, h("h3", {}, "Sequence logo of its strongest loci"), logo(d.logo), h("p", { class: "small" }, d.logo.said)) : h("p", { class: "small" }, d.no_logo || ""),
     h("h3", {}, "Loci where it is strongest"), windows(d.windows), ...d.tracks.map(track),
-    h("h3", {}, "Agreement with annotations, beside baselines"),
+    h("h3", {}, "Agreement with annotations, and baselines"),
     d.concepts.length ? grid("Annotations it agrees with", [["Annotation"], ["F1", "held-out domain F1", 1], ["null F1", "95 of 100 rotated copies stay below", 1], ["always-on F1", "a feature that is active everywhere", 1], ["precision", "share of its active bases inside", 1], ["recall, bases", "share of the bases of the class that are active", 1], ["recall, intervals", "share of intervals with an active base", 1], ["MCC", "Matthews correlation, base by base", 1], ["n", "intervals held out", 1], ["q", "rotation null", 1], ["q, composition", "after removing GC and six-letter words", 1], ["beats k-mers"]],
       d.concepts.map(c => [c.name, fixed(c.f1, 2), fixed(c.null, 2), fixed(c.always, 2), fixed(c.precision, 2), fixed(c.recall_bases, 3), fixed(c.recall, 2), fixed(c.mcc, 2), c.n.toLocaleString("en"), tiny(c.q), tiny(c.qa), c.kmer]), "Measured on blocks of the genome that played no part in the choice of feature and threshold. A claim stands where F1 is well above its null and both q are small.") : h("p", {}, d.no_concepts),
     h("div", { class: "figures" }, d.histogram ? histogram(d.histogram) : null, ...d.profiles.map(profile)),

@@ -10,8 +10,8 @@ const select = async row => {
     const record = await dossier(row);
     if (CURRENT !== row) return;
     show_dossier(record, row); pane.scrollTop = 0;
-    $("told").textContent = `dossier of feature ${COL.id[row]}, ${name_of(row) || "unnamed"}`;
-  } catch (e) { pane.replaceChildren(h("h2", {}, "f" + COL.id[row]), h("p", {}, "This dossier could not be read: " + e.message)) }
+    $("told").textContent = `page of feature ${COL.id[row]}, ${name_of(row) || "unnamed"}`;
+  } catch (e) { pane.replaceChildren(h("h2", {}, "f" + COL.id[row]), h("p", {}, "This page could not be read: " + e.message)) }
   pane.removeAttribute("aria-busy");
 };
 const apply = () => {
@@ -34,7 +34,7 @@ const follow = () => {
     const row = ROW_OF.get(+asked.slice(1));
     if (row !== undefined) { if (!SHOWN.includes(row)) { $("q").value = ""; $("only").value = "all"; apply() } select(row); return }
     $("q").value = asked; apply();
-    $("dossier").replaceChildren(h("h2", {}, asked), h("p", { class: "lede" }, `There is no dossier of ${asked}: it was active nowhere, or the dictionary has no such number. The nearest numbers are in the list.`));
+    $("dossier").replaceChildren(h("h2", {}, asked), h("p", { class: "lede" }, `There is no page of ${asked}: it was active nowhere, or the dictionary has no such number. The nearest numbers are in the list.`));
   } else if (/^m\d+$/.test(asked)) { show_map("manifolds"); open_manifold(+asked.slice(1)) }
   else if (asked.startsWith("q=")) { $("q").value = asked.slice(2); apply() }
   else if (asked === "rows") $("rows").focus();

@@ -1,4 +1,4 @@
-"""`photo51 ledger`: does the name of a feature survive the other strand, another seed, another genome, other blocks?
+"""`photo51 replication`: does the name of a feature hold on the other strand, with another seed, elsewhere?
 
 Each check is the exact rotation test on a part of the data: the codes of one strand alone, one genome alone, the
 blocks of one split alone, or the most correlated feature of another dictionary in the place of the feature. What
@@ -16,14 +16,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.codes import CodesStore
-from photo51.config.enrichment import LedgerParams
+from photo51.config.enrichment import ReplicationParams
 from photo51.enrichment.annotations.classes import AnnotationClass, rotation_units, unit_lengths
 from photo51.enrichment.annotations.inputs import Inputs
 from photo51.enrichment.annotations.readout import codes_readout
 from photo51.enrichment.concepts.names import by_margin
 from photo51.enrichment.replication.matching import Matches, matches
 from photo51.genome.axis.workspace import Workspace
-from photo51.io.contracts.enrichment import LEDGER
+from photo51.io.contracts.enrichment import REPLICATION
 from photo51.progress import progress
 from photo51.stats.correlation import Mask
 from photo51.stats.multiple import benjamini_hochberg
@@ -74,14 +74,14 @@ def names_of(concepts: pd.DataFrame, per_feature: int = 1) -> list[Name]:
     return [Name(int(f), a, s) for f, a, s in zip(named["feature"], named["annotation"], named["strand"], strict=True)]
 
 
-def ledger(
+def replication_checks(
     store: CodesStore,
     inputs: Inputs,
     concepts: pd.DataFrame,
     seeds: Mapping[str, CodesStore],
-    params: LedgerParams,
+    params: ReplicationParams,
 ) -> pd.DataFrame:
-    """Every check of every name (contract `LEDGER`).
+    """Every check of every name (contract `REPLICATION`).
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def ledger(
     matched = {seed: matches(store, other) for seed, other in seeds.items()}
     rows = []
     for first in progress(
-        range(0, len(names), _NAMES), "ledger", -(-len(names) // _NAMES), f"chunks of {_NAMES} names"
+        range(0, len(names), _NAMES), "replication checks", -(-len(names) // _NAMES), f"chunks of {_NAMES} names"
     ):
         chunk = names[first : first + _NAMES]
         columns = _columns(store, [name.feature for name in chunk])
@@ -107,11 +107,11 @@ def ledger(
                 _seed_row(checks, name, twins[s], matched[s], whole._replace(check="seed", against=s)) for s in seeds
             ]
     if not rows:
-        return LEDGER.empty()
+        return REPLICATION.empty()
     table = pd.DataFrame(rows)
     table["q"] = benjamini_hochberg(table["p"])
     table["survives"] = (table["q"] < params.alpha).to_numpy()
-    return LEDGER.check(table)
+    return REPLICATION.check(table)
 
 
 def parts_of(workspace: Workspace) -> list[AxisPart]:
@@ -151,7 +151,7 @@ def _seed_row(checks: _Checks, name: Name, others: Columns, matched: Matches, pa
 class _Checks:
     """Tests of names on parts of the axis; masks are kept, as many names share a class."""
 
-    def __init__(self, inputs: Inputs, params: LedgerParams):
+    def __init__(self, inputs: Inputs, params: ReplicationParams):
         self.inputs, self.params = inputs, params
         self.classes = {c.name: c for c in inputs.classes()}
         self._masks: dict[tuple[str, str, str, str], tuple[Mask, int]] = {}

@@ -8,10 +8,10 @@ import pytest
 import torch
 
 from photo51.codes import gather
-from photo51.config.features import RetileParams
+from photo51.config.features import WindowOffsetParams
 from photo51.config.model import ActivationParams
 from photo51.features.encode import encode_model
-from photo51.features.retile import later_halves, retile
+from photo51.features.window_offsets import later_halves, window_offsets
 from photo51.io.contracts.genome import WINDOWS
 from photo51.io.origin import Origin
 from photo51.sae.dictionary import SparseAutoencoder
@@ -64,7 +64,7 @@ def dictionary():
 
 
 def test_the_later_half_in_reading_direction_is_read_again():
-    again = later_halves(tiling(1), RetileParams(windows=2))
+    again = later_halves(tiling(1), WindowOffsetParams(windows=2))
     assert again[["start", "end", "strand", "row", "warmup"]].to_numpy().tolist() == [
         [64, 96, "+", 32, 16],
         [32, 64, "-", 0, 16],
@@ -72,15 +72,17 @@ def test_the_later_half_in_reading_direction_is_read_again():
 
 
 def test_windows_without_room_or_with_a_cold_start_are_not_drawn(caplog):
-    assert len(later_halves(tiling(4, core=31), RetileParams())) == 0
+    assert len(later_halves(tiling(4, core=31), WindowOffsetParams())) == 0
     assert "two warm-ups (32 bases)" in caplog.text
-    assert len(later_halves(tiling().assign(cold_start=True), RetileParams())) == 0
+    assert len(later_halves(tiling().assign(cold_start=True), WindowOffsetParams())) == 0
 
 
 def test_what_depends_on_the_bases_stays_and_what_depends_on_the_window_turns(tmp_path):
     windows, params = tiling(), ActivationParams(sites=("block.0.out",), ambiguous_reach=0)
     encode_model(Model(), dictionary(), Bases(), windows, tmp_path, params)
-    table = retile(Model(), dictionary(), Bases(), windows, gather(tmp_path, 256), RetileParams(windows=8))
+    table = window_offsets(
+        Model(), dictionary(), Bases(), windows, gather(tmp_path, 256), WindowOffsetParams(windows=8)
+    )
     # read again, every base lies 32 places nearer the beginning: half a period of the wave
     assert table["r"].to_numpy()[:2] == pytest.approx([1.0, -1.0])
     assert np.isnan(table["r"][2])
@@ -92,6 +94,6 @@ def test_what_depends_on_the_bases_stays_and_what_depends_on_the_window_turns(tm
 def test_without_windows_every_feature_has_a_row_and_no_number(tmp_path):
     windows, params = tiling(4, core=31), ActivationParams(sites=("block.0.out",), ambiguous_reach=0)
     encode_model(Model(), dictionary(), Bases(), windows, tmp_path, params)
-    table = retile(Model(), dictionary(), Bases(), windows, gather(tmp_path, 124), RetileParams())
+    table = window_offsets(Model(), dictionary(), Bases(), windows, gather(tmp_path, 124), WindowOffsetParams())
     assert table["r"].isna().all()
     assert len(table) == 3

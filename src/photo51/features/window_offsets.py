@@ -21,9 +21,9 @@ from numpy.typing import NDArray
 
 from photo51.activations.extract import Sequences, cores
 from photo51.codes import CodesStore
-from photo51.config.features import RetileParams
+from photo51.config.features import WindowOffsetParams
 from photo51.config.model import ActivationParams
-from photo51.io.contracts.features import RETILED
+from photo51.io.contracts.features import WINDOW_OFFSETS
 from photo51.io.contracts.genome import WINDOWS
 from photo51.model.families.adapters import DnaModel
 from photo51.progress import progress
@@ -33,15 +33,15 @@ from photo51.types import STRANDS
 log = logging.getLogger(__name__)
 
 
-def retile(
+def window_offsets(
     model: DnaModel,
     dictionary: Dictionary,
     genomes: Sequences,
     windows: pd.DataFrame,
     store: CodesStore,
-    params: RetileParams,
+    params: WindowOffsetParams,
 ) -> pd.DataFrame:
-    """Correlation of every feature with itself when windows begin elsewhere (contract `RETILED`).
+    """Correlation of every feature with itself when windows begin elsewhere (contract `WINDOW_OFFSETS`).
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def retile(
     sums = _Sums.zero(store.n_features)
     for core in progress(
         cores(model, genomes, again, reading, warmup=int(windows["warmup"].max())),
-        "retile",
+        "reading again",
         len(again),
         "windows",
     ):
@@ -82,7 +82,7 @@ def retile(
     return sums.table()
 
 
-def later_halves(windows: pd.DataFrame, params: RetileParams) -> pd.DataFrame:
+def later_halves(windows: pd.DataFrame, params: WindowOffsetParams) -> pd.DataFrame:
     """Windows that begin in the middle of others: as many of either strand, drawn at random, strand `+` first.
 
     Only cores of at least two warm-ups whose reading began warm are drawn from, so that both readings of the later half
@@ -140,7 +140,7 @@ class _Sums(NamedTuple):
         covariance = self.ab - self.a * self.b / n
         r = np.full(len(self.a), np.nan)
         np.divide(covariance, np.sqrt(np.maximum(spread, 0.0)), out=r, where=spread > 0)
-        return RETILED.check(
+        return WINDOW_OFFSETS.check(
             pd.DataFrame(
                 {
                     "feature": np.arange(len(r)),
