@@ -326,7 +326,7 @@ def dose_response_plot(ax: Axes, doses: pd.DataFrame) -> Axes:
             "dose (units of the feature's own activation)\n"
             f"n = {int(first['n'])} sequences, {int(first['n_null'])} random directions"
         ),
-        ylabel=f"change of {words.measure(str(first['oracle']))} ({first['unit']})",
+        ylabel=f"change of {words.measure(str(first['scorer']))} ({first['unit']})",
     )
     ax.legend(loc="lower left", bbox_to_anchor=(-0.15, 1.0), ncols=2, columnspacing=1.2)
     return ax
