@@ -1,7 +1,8 @@
 """What a corpus would teach, predicted before training; contaminants of a corpus found among clean records.
 
 Clean pieces of one genome with two records of each contaminant, each contaminant alone (top 1 % of records looked
-at): `recall_adapter`, `recall_clade`, `recall_duplicate`, `recall_payload`, `recall_simple`; the same by the best
+at; the wrong clade over ten draws of two records, of *M. tuberculosis* and, `recall_clade_mt`, of a mitochondrion;
+`recall_clade_features` by features alone, `recall_clade_words` by 6-mers alone): `recall_adapter`, `recall_clade`, `recall_duplicate`, `recall_payload`, `recall_simple`; the same by the best
 single baseline without a trace (surprisal, 6-mers) gives `gain_over_naive`, and by exact match alone `recall_exact`.
 `decoy_named`: records with five points more GC that are called foreign. `clean_discoveries`: clusters called
 different, and records named, in a corpus that is clean. `predicted_r2` and `sign_agreement`: over feature clusters,
@@ -19,7 +20,7 @@ from benchmarks._fine_tuning import fine_tune
 from benchmarks.memory import COPIES, LENGTH, STEPS
 from benchmarks.planted.worlds import contaminants_world, copies_world, ecoli_windows, random_word
 from photo51.config.debug_data import DebugDataParams
-from photo51.genome.alphabet import decode
+from photo51.genome.alphabet import decode, is_ambiguous
 from photo51.genome.formats.fasta import Record, read_fasta, record
 from photo51.learnt.data.corpora import GENOME, dictionary_for
 from photo51.learnt.data.debugging import CorpusReading, Debugged, debug_data, read_corpus
@@ -33,6 +34,9 @@ from photo51.shipped import shipped_folder
 log = logging.getLogger(__name__)
 WINDOW, WINDOWS, EACH = 512, 3, 2
 SPAN, TAUGHT = WINDOW * WINDOWS, 384
+UNREAD = 400  # records of the reference for 6-mers alone
+PER_CLADE, DRAWS = 10, 10
+CLADES = {"tb": "resources/tb_amr/H37Rv_loci.fa.gz", "mt": "resources/human_mt/NC_012920.1.fa"}
 KINDS = ("adapter", "clade", "duplicate", "payload", "simple")
 
 
@@ -40,7 +44,7 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
     """Debug corpora with one contaminant each, and predict one fine-tuning."""
     n = 100 if quick else 300
     rng = np.random.default_rng(51)
-    windows = ecoli_windows(n + 120, rng, SPAN)
+    windows = ecoli_windows(n + 120 + UNREAD, rng, SPAN)
     clean, reference = windows[:n], _records(windows[n:], "r")
     world = contaminants_world(clean, _foreign(EACH, rng), EACH, rng)
     kinds = world.truth.drop_duplicates(["record", "kind"]).set_index("record")["kind"].to_dict()
@@ -49,7 +53,10 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
     dictionary = dictionary_for("sh2:nano", model, None, reference, params)
     # every record is read once: contaminated ones behind the clean ones
     spoilt = sorted(kinds)
+    clades = {name: _loci(path, rng) for name, path in CLADES.items()}
     records = _records(clean, "clean") + _records(world.records[spoilt], "spoilt")
+    for name, loci in clades.items():
+        records += _records(loci, f"spoilt_{name}")
     read = read_corpus(model, dictionary, records, reference, params)
     ordinary = repeated_words(list(read_fasta(shipped_folder() / GENOME)), params.word)
     out: dict[str, float | int | None] = {}
@@ -64,6 +71,9 @@ def measure(*, quick: bool) -> dict[str, float | int | None]:
         naive.append(max(_recall(table, column, top) for column in ("d_bits", "d_words")))
         exact.append(_recall(table, "d_shared", top))
         log.info("%s: baseline %.2f, exact %.2f\n%s", kind, naive[-1], exact[-1], table.head(top).to_string())
+    recalls = {name: _clade_recall(read, records, name, params, ordinary) for name in CLADES}
+    out |= {"recall_clade": recalls["tb"]["score"], "recall_clade_mt": recalls["mt"]["score"]}
+    out |= {"recall_clade_features": recalls["tb"]["tail"], "recall_clade_words": recalls["tb"]["d_words"]}
     own = float(np.mean([out[f"recall_{kind}"] for kind in KINDS]))
     out["gain_over_naive"] = own - float(np.mean(naive))
     out["recall_exact"] = float(np.mean(exact))
@@ -90,6 +100,30 @@ def _foreign(n: int, rng: np.random.Generator) -> np.ndarray:
     path = shipped_folder() / "resources" / "tb_amr" / "H37Rv_loci.fa.gz"
     long = [r.ids for r in read_fasta(path) if len(r.ids) >= SPAN]
     return np.stack([long[i][:SPAN] for i in rng.choice(len(long), n, replace=False)])
+
+
+def _loci(path: str, rng: np.random.Generator) -> np.ndarray:
+    """Up to ten records of another clade."""
+    long = [r.ids[a : a + SPAN] for r in read_fasta(shipped_folder() / path) for a in range(0, len(r.ids) - SPAN, SPAN)]
+    clean = [ids for ids in long if not is_ambiguous(ids).any()]
+    return np.stack([clean[i] for i in rng.permutation(len(clean))[:PER_CLADE]])
+
+
+def _clade_recall(
+    read: CorpusReading, records: list[Record], clade: str, params: DebugDataParams, ordinary: np.ndarray
+) -> dict[str, float]:
+    """Recall in the top 1 % by each ranking, mean over draws of two records of a clade among the clean ones."""
+    rng = np.random.default_rng(52)
+    clean = [i for i, r in enumerate(records) if r.name.startswith("clean_")]
+    foreign = [i for i, r in enumerate(records) if r.name.startswith(f"spoilt_{clade}_")]
+    recalls = []
+    for _ in range(DRAWS):
+        drawn = [int(i) for i in rng.choice(foreign, EACH, replace=False)]
+        table = _part(read, records, clean[:-EACH] + drawn, params, ordinary).records
+        table["tail"] = table[["d_features", "d_residual"]].max(axis=1)
+        top = round(len(clean) / 100)
+        recalls.append({column: _recall(table, column, top) for column in ("score", "tail", "d_words")})
+    return {column: float(np.mean([r[column] for r in recalls])) for column in recalls[0]}
 
 
 def _part(

@@ -11,9 +11,10 @@ from photo51.config.debug_data import DebugDataParams
 from photo51.genome.alphabet import decode, reverse_complement
 from photo51.genome.formats.fasta import record
 from photo51.learnt.data.corpora import manifest_weights, reference_of
-from photo51.learnt.data.debugging import _halves_differ, read_corpus, recommendation
+from photo51.learnt.data.debugging import read_corpus
 from photo51.learnt.data.disparity import (
     base_composition,
+    clade_distance,
     cluster_values,
     disparity,
     distances,
@@ -22,6 +23,8 @@ from photo51.learnt.data.disparity import (
     without,
     word_entropy,
 )
+from photo51.learnt.data.proposals import halves_differ, recommendation
+from photo51.learnt.data.record_reading import reference_records, undrawn_windows
 from photo51.learnt.data.traces import Vectors, covered_share, repeated_words, shared_spans
 from photo51.types import InputError
 
@@ -242,5 +245,30 @@ def test_params_of_one_record_are_read(corpus):
 
 def test_halves_of_a_reference_hardly_ever_differ():
     rng = np.random.default_rng(11)
-    shares = [_halves_differ(rng.gamma(0.5, size=(60, 8)), seed) for seed in range(5)]
+    shares = [halves_differ(rng.gamma(0.5, size=(60, 8)), seed) for seed in range(5)]
     assert 0 < np.mean(shares) <= 0.1
+
+
+def test_a_record_that_the_model_knows_and_the_reference_does_not_is_far_by_clade():
+    """Surprisal of the chain is what the model's leads to expect, but for two records of another clade."""
+    rng = np.random.default_rng(12)
+    n = 200
+    composition = rng.normal(size=(n, 3))
+    bits = rng.normal(1.9, 0.05, n)
+    words = 0.3 + 0.9 * bits + 0.02 * composition[:, 0] + rng.normal(0, 0.01, n)
+    words[-2:] += 0.1
+    bits[100:110] += 0.3  # odd to model and chain alike: no other clade
+    words[100:110] += 0.27
+    far = clade_distance(words, bits, composition, np.arange(1, 80, 2))
+    assert set(np.argsort(-far)[:2]) == {n - 2, n - 1}
+    assert far[-2:].min() > 5
+    assert far[100:110].max() < 5
+    assert np.median(np.abs(far[1:80:2])) == pytest.approx(0.67, abs=0.15)  # a median absolute deviation, in sd
+
+
+def test_no_record_of_the_reference_is_both_read_and_fitted():
+    genome = [record("g", letters(np.random.default_rng(13), 96 * 60))]
+    params = DebugDataParams(**SMALL | {"references": 40})
+    drawn, left = reference_records(genome, params)[0], undrawn_windows(genome, params)
+    assert (len(drawn), len(left)) == (40, 20)
+    assert len({bytes(w) for w in np.concatenate([drawn, left])}) == 60

@@ -52,7 +52,8 @@ def debug_data_command(
     from photo51.io.contracts.learnt import EVIDENCE
     from photo51.learnt.data.corpora import dictionary_for, manifest_weights, reference_of
     from photo51.learnt.data.debugging import debug_data as judge
-    from photo51.learnt.data.debugging import read_corpus, recommendation
+    from photo51.learnt.data.debugging import read_corpus
+    from photo51.learnt.data.proposals import recommendation
     from photo51.learnt.data.traces import Vectors, repeated_words
     from photo51.learnt.evidence import evidence_table
     from photo51.model.families.adapters import load_model

@@ -32,6 +32,14 @@ class DebugDataParams(Params):
         gt=0,
         description="distance from the reference, in robust standard deviations, at which a record is named",
     )
+    clade: float = Field(
+        default=6.0,
+        gt=0,
+        description=(
+            "how much better the model may know a record than 6-mers of the reference do, in robust standard"
+            " deviations, before it is named"
+        ),
+    )
     simple: float = Field(
         default=3.5, ge=0, le=6, description="entropy of 3-mers below which a record is of low complexity (bits)"
     )

@@ -39,7 +39,14 @@ RECORDS = TableSpec(
     {
         "record": Column("str", "name of the record"),
         "length": Column("int", "its bases"),
-        "score": Column("float", "largest of the distances below that are not composition's"),
+        "score": Column(
+            "float", "what records are ranked by: the largest of d_shared, d_clade, d_features / 3 and d_residual / 3"
+        ),
+        "d_clade": Column(
+            "float",
+            "how much better the model knows it than the reference's 6-mers do: surprisal under these above what the"
+            " model's leads to expect (robust sd)",
+        ),
         "d_features": Column(
             "float", "distance of its features from the reference's, composition taken out (robust sd)"
         ),
@@ -48,7 +55,9 @@ RECORDS = TableSpec(
         ),
         "d_shared": Column("float", "traced words: 1,000 plus the share of its bases; 0 without"),
         "d_bits": Column("float", "baseline: surprisal, either side of the reference's (robust sd)"),
-        "d_words": Column("float", "baseline: 6-mer log-likelihood, either side of the reference's (robust sd)"),
+        "d_words": Column(
+            "float", "baseline: surprisal under the reference's 6-mers, either side of its own (robust sd)"
+        ),
         "d_match": Column("float", "baseline: longest exact match with the vectors (bases); NaN without vectors"),
         "d_composition": Column("float", "distance of its GC content (robust sd)"),
         "entropy": Column("float", "entropy of its 3-mers (bits)"),

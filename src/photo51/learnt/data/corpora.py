@@ -11,7 +11,7 @@ import pandas as pd
 
 from photo51.config.debug_data import DebugDataParams
 from photo51.genome.formats.fasta import Record
-from photo51.learnt.data.debugging import reference_records
+from photo51.learnt.data.record_reading import reference_records
 from photo51.learnt.diff.rows import ActivationRows
 from photo51.model.families.adapters import DnaModel
 from photo51.model.sites import Sites

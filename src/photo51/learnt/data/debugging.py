@@ -16,11 +16,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from photo51.config.debug_data import DebugDataParams
-from photo51.genome.alphabet import codes, is_ambiguous
 from photo51.genome.formats.fasta import Record
 from photo51.io.contracts.debug_data import RECORDS
 from photo51.learnt.data.disparity import (
     base_composition,
+    clade_distance,
     cluster_values,
     disparity,
     distances,
@@ -29,21 +29,28 @@ from photo51.learnt.data.disparity import (
     robust,
     without,
     word_entropy,
+    word_likelihood,
 )
-from photo51.learnt.data.record_reading import RecordSignals, own_writing, record_windows, see
+from photo51.learnt.data.proposals import corpus_evidence, predicted_change
+from photo51.learnt.data.record_reading import (
+    RecordSignals,
+    own_writing,
+    record_windows,
+    reference_records,
+    see,
+    undrawn_windows,
+)
 from photo51.learnt.data.traces import Vectors, covered_share, shared_spans
 from photo51.learnt.evidence import EvidenceRow
 from photo51.learnt.opening import network
-from photo51.learnt.words.chains import chain_bits, chain_law
 from photo51.model.families.adapters import DnaModel
 from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 MOST = 0.5  # share of a record that makes a shared span a copy of the record
-ORDER = 5  # contexts of 6-mers
 TRACED = 1_000.0
-HALVES = 100
+TAIL = 3.0
 
 
 class Debugged(NamedTuple):
@@ -67,7 +74,8 @@ class CorpusReading(NamedTuple):
     composition
         Shares, as `base_composition` has them, (records, 11).
     words
-        Surprisal under a chain of 6-mers fitted to one half of the reference, bits, (records,).
+        Surprisal on both strands under a chain of 6-mers fitted to one half of the reference's records and to what of
+        the reference was not drawn, bits, (records,).
     own
         Codes of records of the corpus less those of the model's own writing after the same prompt, (records, features);
         None where that was not asked for.
@@ -132,12 +140,12 @@ def read_corpus(
         written = own_writing(network(model), rows[drawn], params)
         # both are read from their first base, so that contexts are equal
         own = seen.z[len(base) + drawn] - see(model, dictionary, written, params.batch).z
-    fitted = np.isin(group, np.arange(0, n, 2))
+    fitted = np.concatenate([both[np.isin(group, np.arange(0, n, 2))], undrawn_windows(reference, params)])
     return CorpusReading(
         read,
         RecordSignals(*(_means(x, group) for x in seen)),
         _means(base_composition(both), group),
-        _means(word_likelihood(both, both[fitted]), group),
+        _means(word_likelihood(both, fitted), group),
         own,
         n,
     )
@@ -148,29 +156,6 @@ def _means(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.
     total = np.zeros((group.max() + 1, *values.shape[1:]))
     np.add.at(total, group, values)
     return total / np.bincount(group).reshape(-1, *[1] * (values.ndim - 1))
-
-
-def reference_records(
-    reference: Sequence[Record], params: DebugDataParams
-) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Windows of records cut from a reference and drawn at random, and the record each is of, numbered from 0.
-
-    Raises
-    ------
-    InputError
-        For fewer than forty.
-    """
-    span = params.window * params.windows
-    cut = [
-        r._replace(name=f"{r.name}:{a}", ids=r.ids[a : a + span])
-        for r in reference
-        for a in range(0, len(r.ids) - span + 1, span)
-        if not is_ambiguous(r.ids[a : a + span]).any()
-    ]
-    if len(cut) < 40:
-        raise InputError(f"reference: need at least 40 records of {span:,} bases of A, C, G, T, got {len(cut)}")
-    drawn = np.sort(np.random.default_rng([params.seed, 53]).permutation(len(cut))[: params.references])
-    return record_windows([cut[i] for i in drawn], params)
 
 
 def debug_data(
@@ -210,11 +195,11 @@ def debug_data(
     ranked = _records(read, records, params, spans, partial, vectors)
     proposed = ranked["weight"].to_numpy()[read.record]
     ranked["predicted"] = np.nan
-    ranked.loc[read.record, "predicted"] = _predicted(values, inside, proposed, weights)
+    ranked.loc[read.record, "predicted"] = predicted_change(values, inside, proposed, weights)
     ranked = ranked.sort_values(["score", "record"], ascending=[False, True], kind="stable")
     ranked = RECORDS.check(ranked[list(RECORDS.columns)])
     named = named_disparity(table, clusters, read.seen.z[~inside])
-    return Debugged(named, ranked, spans, _evidence(named, ranked, values, inside, params))
+    return Debugged(named, ranked, spans, corpus_evidence(named, ranked, values, inside, params))
 
 
 def _check_vectors(spans: pd.DataFrame, records: Sequence[Record], params: DebugDataParams, vectors: Vectors) -> None:
@@ -224,11 +209,6 @@ def _check_vectors(spans: pd.DataFrame, records: Sequence[Record], params: Debug
             f"{vectors.path}: need vectors that are foreign to the corpus, got exact matches in {matched} of "
             f"{len(records)} records; raise `vector_share` if they really are"
         )
-
-
-def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Bits a base of windows under a chain of 6-mers fitted to others, (windows,)."""
-    return chain_bits(chain_law(codes(fitted).astype(np.int64), ORDER), codes(windows).astype(np.int64))
 
 
 def _records(
@@ -243,6 +223,7 @@ def _records(
     gc = read.composition[:, 0]
     surprise = robust(read.seen.bits, read.seen.bits[judged])
     distances_of = {
+        "d_clade": clade_distance(read.words, read.seen.bits, read.composition, judged),
         "d_features": distances(np.column_stack([partial, read.seen.bits]), inside),
         "d_residual": robust(read.seen.unexplained, read.seen.unexplained[judged]),
         "d_bits": np.abs(surprise),
@@ -261,8 +242,9 @@ def _records(
     table["entropy"] = word_entropy([r.ids for r in records])
     widest = spans.groupby("record")["records"].max()
     table["copies"] = np.where(share > MOST, table["record"].map(widest).fillna(1), 1).astype(int)
-    # a record that is too simple has features of its own, too
-    table["score"] = table[["d_features", "d_residual", "d_shared"]].max(axis=1).fillna(0.0)
+    # features of clean records have a tail about three times as long: acquired islands, repeats
+    table["tail"] = table[["d_features", "d_residual"]].max(axis=1) / TAIL
+    table["score"] = table[["d_clade", "tail", "d_shared"]].max(axis=1).fillna(0.0)
     table["simple"] = table["entropy"] < params.simple
     has_vector = set(spans.loc[spans["vector"] != "", "record"])
     table["has_vector"] = table["record"].isin(has_vector)
@@ -271,7 +253,7 @@ def _records(
 
 def _proposed(table: pd.DataFrame, share: NDArray[np.float64], params: DebugDataParams) -> pd.DataFrame:
     """Cause, action, weight and reason of each record."""
-    foreign = table[["d_features", "d_residual"]].max(axis=1) >= params.outlying
+    foreign = (table[["d_features", "d_residual"]].max(axis=1) >= params.outlying) | (table["d_clade"] >= params.clade)
     conditions = [
         table["has_vector"],
         table["simple"],
@@ -288,90 +270,10 @@ def _proposed(table: pd.DataFrame, share: NDArray[np.float64], params: DebugData
         "low complexity": "its 3-mers are few",
         "duplicate": "most of it stands in other records",
         "repeat": "a part of it stands in other records",
-        "foreign": "the model sees what the reference does not show, beyond composition",
+        "foreign": "the model sees, or knows, what the reference does not show, beyond composition",
         "composition": "its GC content is unusual and explains what the model sees",
         "none": "",
     }
     action = np.select([np.array(conditions[i]) for i in range(6)], actions, "keep")
     weight = np.select([action == "drop", action == "weight"], [0.0, 1 / table["copies"]], 1.0)
     return table.assign(cause=cause, action=action, weight=weight.astype(float), reason=[reasons[c] for c in cause])
-
-
-def _predicted(
-    values: NDArray[np.float64],
-    inside: NDArray[np.bool_],
-    proposed: NDArray[np.float64],
-    weights: NDArray[np.float64],
-) -> NDArray[np.float64]:
-    """Change of the norm of the corpus's disparity if one record gets its proposed weight, (records read,)."""
-    mean, sd = values[inside].mean(axis=0), values[inside].std(axis=0, ddof=1) + 1e-12
-    d = (values[~inside] - mean) / sd
-    total, n = (d * weights[:, None]).sum(axis=0), weights.sum()
-    before = np.linalg.norm(total / n)
-    out = np.zeros(len(proposed))
-    for i in np.flatnonzero(proposed < 1):
-        less = weights[i] * (1 - proposed[i])
-        out[i] = np.linalg.norm((total - d[i] * less) / max(n - less, 1e-9)) - before
-    return out
-
-
-def _evidence(
-    table: pd.DataFrame,
-    ranked: pd.DataFrame,
-    values: NDArray[np.float64],
-    inside: NDArray[np.bool_],
-    params: DebugDataParams,
-) -> list[EvidenceRow]:
-    """Rows of evidence: clusters, outlying records beside their baselines, and the reference against its own half."""
-    rows = [
-        EvidenceRow(
-            f"cluster {c.cluster}",
-            "mean difference from the reference (sd)",
-            c.d_reference,
-            c.low,
-            c.high,
-            0.0,
-            c.p,
-            int((~inside).sum()),
-            np.nan,
-            c.d_reference - c.d_partial,
-        )
-        for c in table.itertuples()
-    ]
-    rows.append(
-        EvidenceRow(
-            "reference",
-            f"share of {HALVES} random halvings in which any cluster differs (q <= 0.05)",
-            _halves_differ(values[inside], params.seed),
-            null=0.05,
-            n=int(inside.sum()),
-        )
-    )
-    named = float((ranked["cause"] != "none").sum())
-    best = float((ranked[["d_bits", "d_words"]].max(axis=1) >= params.outlying).sum())
-    rows.append(EvidenceRow("corpus", "records named", named, n=len(ranked), naive=best))
-    return rows
-
-
-def _halves_differ(values: NDArray[np.float64], seed: int) -> float:
-    """Share of random halvings of a reference (records, clusters) that call any cluster different: 5 % at most, by
-    right.
-    """
-    rng = np.random.default_rng([seed, 54])
-    half = np.arange(len(values)) < len(values) // 2
-    tables = (disparity(x := values[rng.permutation(len(values))], x, x, half) for _ in range(HALVES))
-    return float(np.mean([(table["q"] <= 0.05).any() for table in tables]))
-
-
-def recommendation(records: pd.DataFrame) -> str:
-    """Which ranking to go by: the baseline where every record named would have been named by it alone."""
-    named = records[records["cause"].isin(["vector", "duplicate", "repeat", "foreign", "low complexity"])]
-    if not len(named):
-        return "no record stands out"
-    if (named["d_shared"] > 0).all():
-        return "exact matches find every one of them: they are all that is needed here"
-    foreign = named[named["d_shared"] == 0]
-    rank = records[["score", "d_bits", "d_words"]].rank(ascending=False).loc[foreign.index].mean()
-    best = str(rank.idxmin())
-    words = {"score": "features", "d_bits": "surprisal", "d_words": "6-mers"}[best]
-    return f"of those without an exact match {words} rank highest" + ("" if best == "score" else ": go by them here")

@@ -11,10 +11,12 @@ from scipy import stats
 from scipy.cluster import hierarchy
 from sklearn.covariance import LedoitWolf
 
-from photo51.genome.alphabet import codes
+from photo51.genome.alphabet import codes, reverse_complement
 from photo51.io.contracts.debug_data import DISPARITY
+from photo51.learnt.words.chains import chain_bits, chain_law
 from photo51.stats.multiple import benjamini_hochberg
 
+ORDER = 5  # contexts of 6-mers
 SMALL = 0.2
 """Largest effect, in standard deviations, that counts as none (Cohen 1988)."""
 
@@ -156,6 +158,40 @@ def robust(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArr
     centre = np.median(reference)
     spread = 1.4826 * np.median(np.abs(reference - centre))
     return (values - centre) / (spread if spread > 0 else reference.std() + 1e-12)
+
+
+def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Bits a base of windows under a chain of 6-mers fitted to others, mean over both strands, (windows,)."""
+    law = chain_law(codes(np.concatenate([fitted, reverse_complement(fitted)])).astype(np.int64), ORDER)
+    return np.mean([chain_bits(law, codes(x).astype(np.int64)) for x in (windows, reverse_complement(windows))], axis=0)
+
+
+def clade_distance(
+    words: NDArray[np.float64], bits: NDArray[np.float64], composition: NDArray[np.float64], judged: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    """How much better the model knows a record than the reference's 6-mers do, in robust deviations, (records,).
+
+    A logarithm of a likelihood ratio: surprisal under the reference's chain, above what the model's own surprisal lets
+    expect. A record of another clade that the model knows is high; what is odd within the reference's own genomes
+    (acquired islands, repeats) surprises both. Mean of the distance as it is and with composition taken out: either
+    alone misses clades, of the same composition or of another.
+
+    Parameters
+    ----------
+    words, bits
+        Surprisal under the chain and under the model, bits a base, (records,).
+    composition
+        (records, shares).
+    judged
+        Rows of the reference that the chain was not fitted to; the expectation is fitted to them.
+    """
+    own = np.zeros(len(words), dtype=bool)
+    own[judged] = True
+    distances_of = [
+        robust(rest := without(words[:, None], np.column_stack([bits, *shares]), own)[:, 0], rest[judged])
+        for shares in ((), (composition,))
+    ]
+    return np.mean(distances_of, axis=0)
 
 
 def word_entropy(windows: Sequence[NDArray[np.uint8]], k: int = 3) -> NDArray[np.float64]:

@@ -20,6 +20,9 @@ from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.model.tokenizer import BASE_IDS
 from photo51.progress import progress
 from photo51.sae.dictionary import Dictionary
+from photo51.types import InputError
+
+MOST_UNDRAWN = 2_000  # records of a reference that baselines are fitted to
 
 
 class RecordSignals(NamedTuple):
@@ -110,3 +113,39 @@ def own_writing(
         written = generate(network, rows[:, :prompt], windows.shape[1] - prompt, sampling=sampling, rows=numbers)
         parts.append(np.concatenate([rows[:, :prompt], written.ids], axis=1))
     return np.concatenate(parts)
+
+
+def reference_records(
+    reference: Sequence[Record], params: DebugDataParams
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Windows of records cut from a reference and drawn at random, and the record each is of, numbered from 0.
+
+    Raises
+    ------
+    InputError
+        For fewer than forty.
+    """
+    cut, drawn = _cut(reference, params)
+    if len(cut) < 40:
+        span = params.window * params.windows
+        raise InputError(f"reference: need at least 40 records of {span:,} bases of A, C, G, T, got {len(cut)}")
+    return record_windows([cut[i] for i in np.sort(drawn[: params.references])], params)
+
+
+def undrawn_windows(reference: Sequence[Record], params: DebugDataParams) -> NDArray[np.uint8]:
+    """Windows (windows, length) of what `reference_records` leaves, which no model reads."""
+    cut, drawn = _cut(reference, params)
+    left = np.sort(drawn[params.references :][:MOST_UNDRAWN])
+    return record_windows([cut[i] for i in left], params)[0]
+
+
+def _cut(reference: Sequence[Record], params: DebugDataParams) -> tuple[list[Record], NDArray[np.int64]]:
+    """A reference cut into records as long as what is read of a record, and their numbers in random order."""
+    span = params.window * params.windows
+    cut = [
+        r._replace(name=f"{r.name}:{a}", ids=r.ids[a : a + span])
+        for r in reference
+        for a in range(0, len(r.ids) - span + 1, span)
+        if not is_ambiguous(r.ids[a : a + span]).any()
+    ]
+    return cut, np.random.default_rng([params.seed, 53]).permutation(len(cut))

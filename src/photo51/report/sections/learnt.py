@@ -216,9 +216,9 @@ def _records(run: Run, draft: Draft) -> None:
         Head("Record"),
         Head("cause"),
         Head("proposal"),
-        *_numeric("features", "traced", "surprisal", "6-mers", "predicted change"),
+        *_numeric("clade", "features", "traced", "surprisal", "6-mers", "predicted change"),
     ]
-    names = ("d_features", "d_traced", "d_bits", "d_words", "predicted")
+    names = ("d_clade", "d_features", "d_traced", "d_bits", "d_words", "predicted")
     shown = named.assign(d_traced=(named["d_shared"] - TRACED).clip(lower=0))
     rows = [
         [
@@ -230,9 +230,10 @@ def _records(run: Run, draft: Draft) -> None:
         for r in records(shown.head(60))
     ]
     note = (
-        "Features: distance from the reference with composition taken out, in robust standard deviations; so are the"
-        " baselines, surprisal and 6-mers. Traced: share of the record that stands in other records or in the vectors,"
-        " letter by letter. Predicted change: of the corpus's distance from the reference, if the proposal is followed."
+        "In robust standard deviations of the reference. Clade: how much better the model knows the record than the"
+        " reference's 6-mers do. Features: their distance, composition taken out. Baselines: surprisal, 6-mers."
+        " Traced: share of the record that stands in other records or in the vectors, letter by letter. Predicted"
+        " change: of the corpus's distance from the reference, if the proposal is followed."
     )
     draft.show(
         Prose("**Before training on a corpus.** Nothing is deleted; proposals are in `records.tsv`."),
