@@ -1,4 +1,4 @@
-"""Activations with a planted dictionary: sparse features on a dense low-rank background, with noise."""
+"""Activations with a planted dictionary: sparse features on a dense low-rank background with noise, or almost alone."""
 
 from __future__ import annotations
 
@@ -78,3 +78,50 @@ class Planted:
         """Largest cosine of each planted direction with any row of a decoder."""
         rows = decoder / np.maximum(np.linalg.norm(decoder, axis=1, keepdims=True), 1e-12)
         return (self.directions @ rows.T).max(axis=1)
+
+
+class Rays:
+    """One or two planted directions a row, and little noise: rows lie along the directions, which are in their hull.
+
+    Parameters
+    ----------
+    seed
+        Decides the rows that are learnt from; the directions are always the same.
+    n, d
+        Directions, dimensions.
+    second, noise
+        Share of rows with two directions; standard deviation of the noise.
+    """
+
+    def __init__(self, seed: int = 0, n: int = 32, d: int = 16, second: float = 0.3, noise: float = 0.02):
+        self.seed, self.origin, self.n, self.second, self.noise = seed, Origin("planted", "rays", d), n, second, noise
+        directions = np.random.default_rng(5).standard_normal((n, d))
+        self.directions = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+
+    def rows(self, n: int, *key: int) -> NDArray[np.float32]:
+        """`n` rows, (n, d); the same for the same key."""
+        rng = np.random.default_rng(key)
+        codes = np.zeros((n, self.n), np.float32)
+        for share in (1.0, self.second):
+            active = np.flatnonzero(rng.random(n) < share)
+            codes[active, rng.integers(0, self.n, len(active))] = 0.5 + rng.exponential(size=len(active))
+        noise = rng.standard_normal((n, self.origin.d_model), np.float32)
+        return np.asarray(codes @ self.directions + np.float32(self.noise) * noise, dtype=np.float32)
+
+    def batches(self, size: int, *, start: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Endless fresh batches (size, d), from batch `start` on."""
+        while True:
+            yield self.rows(size, self.seed, 1, start)
+            start += 1
+
+    def sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """Rows that no batch has."""
+        return self.rows(n, self.seed, 2, seed)
+
+    def shared_sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """Rows that do not depend on the seed."""
+        return self.rows(n, 3, seed)
+
+    def reordered(self, seed: int) -> Rays:
+        """The same world, other rows."""
+        return Rays(seed, self.n, self.origin.d_model, self.second, self.noise)

@@ -5,10 +5,10 @@ import pytest
 import torch
 from scipy.optimize import nnls
 
+from benchmarks._sae_planted import Rays
 from photo51.activations.splits import split_rows
 from photo51.activations.store import ActivationStore
 from photo51.config.sae import SaeParams
-from photo51.io.origin import Origin
 from photo51.sae.quality.stability import found_again
 from photo51.sae.training.archetypes import centroids
 from photo51.sae.training.train import Training, fit
@@ -20,34 +20,6 @@ SMALL = {"n_features": 48, "k": 3, "tokens": 20_000, "batch": 500, "sample": 2_0
 
 def params(**more):
     return SaeParams(**{**SMALL, **more})
-
-
-class Hull:
-    """Rows with one or two planted directions each, so that data lie along them: truth in the hull of the data."""
-
-    def __init__(self, seed=0, n=32, d=16):
-        self.seed, self.origin = seed, Origin("planted", "hull", d)
-        directions = np.random.default_rng(5).standard_normal((n, d))
-        self.directions = (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
-
-    def rows(self, n, *key):
-        rng = np.random.default_rng(key)
-        codes = np.zeros((n, len(self.directions)), np.float32)
-        for share in (1.0, 0.3):
-            active = np.flatnonzero(rng.random(n) < share)
-            codes[active, rng.integers(0, codes.shape[1], len(active))] = 0.5 + rng.exponential(size=len(active))
-        return codes @ self.directions + np.float32(0.02) * rng.standard_normal((n, self.origin.d_model), np.float32)
-
-    def batches(self, size, *, start=0):
-        while True:
-            yield self.rows(size, self.seed, 1, start)
-            start += 1
-
-    def sample(self, n, *, seed=0):
-        return self.rows(n, self.seed, 2, seed)
-
-    def shared_sample(self, n):
-        return self.rows(n, 3)
 
 
 def test_centroids_are_the_directions_of_planted_clusters_on_any_number_of_threads():
@@ -131,6 +103,8 @@ def test_seeds_share_the_archetypes_of_a_store_and_nothing_else(run):
     assert (first.mixture.archetypes == second.mixture.archetypes).all()
     assert not np.array_equal(first.sample, second.sample)
     assert not np.array_equal(first.mixture.rows.logits, second.mixture.rows.logits)
+    other = Training(split_rows(store, genomes, "train"), params(sample=1_000, archetype_seed=1, **ARCHETYPAL))
+    assert not np.array_equal(first.mixture.archetypes, other.mixture.archetypes)
     masked = store.rows(np.arange(store.n_rows) >= 100, seed=1).shared_sample(10**9)
     assert len(masked) == 2 * (store.n_rows - 200)  # every row that is not masked, once
 
@@ -138,12 +112,12 @@ def test_seeds_share_the_archetypes_of_a_store_and_nothing_else(run):
 def test_two_seeds_find_planted_directions_again_that_free_seeds_on_few_tokens_do_not():
     given = {"n_features": 64, "k": 2, "tokens": 12_000, "batch": 400, "learning_rate": 3e-3, "sample": 4_000}
     share, truth = {}, {}
-    x = Hull().rows(4_000, 9)
+    x = Rays().rows(4_000, 9)
     for name, more in (("free", {}), ("archetypal", ARCHETYPAL)):
-        one, two = (fit(Hull(seed), params(**given, **more, seed=seed)) for seed in (11, 12))
+        one, two = (fit(Rays(seed), params(**given, **more, seed=seed)) for seed in (11, 12))
         table = found_again(one, {"two": two}, x)
         share[name] = table.loc[table["live"], "match"].mean()
-        truth[name] = ((Hull().directions @ one.decoder.T).max(axis=1) > 0.9).mean()
+        truth[name] = ((Rays().directions @ one.decoder.T).max(axis=1) > 0.9).mean()
     assert truth["archetypal"] > 0.9 > truth["free"]
     assert share["archetypal"] > share["free"] + 0.3
 
@@ -152,8 +126,8 @@ def test_a_sample_smaller_than_the_archetypes_is_refused():
     with pytest.raises(ValueError, match=r"archetypes: need at most as many as sample \(2,000\), got 3,000"):
         params(decoder="archetypal", archetypes=3_000)
 
-    class Few(Hull):
-        def shared_sample(self, n):
+    class Few(Rays):
+        def shared_sample(self, n, *, seed=0):
             return super().shared_sample(40)
 
     with pytest.raises(InputError, match=r"more rows than archetypes \(64\), got 40 rows"):

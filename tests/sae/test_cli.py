@@ -141,6 +141,16 @@ def test_an_archetypal_dictionary_is_saved_as_any_other_and_its_report_says_what
     assert table["decoder"].tolist() == ["archetypal: 100 archetypes, relaxation 0.25"]
 
 
+def test_a_consensus_trains_its_members_first_and_its_report_says_so(run, tmp_path):
+    folder = train(run, "main", consensus=2, tokens=20_000)
+    members = [Dictionary.load(folder / "members" / str(i)) for i in range(2)]
+    assert members[0].hash != members[1].hash
+    found_by = Dictionary.load(folder).card["found_by"]
+    assert sum(found_by) == 48
+    text = read_table(measure(run, "main", "none", baselines=False), QUALITY)["decoder"].item()
+    assert text == f"free, from a consensus of 2 seeds: {found_by[2]} features of two or more"
+
+
 def test_stored_codes_give_the_same_quality_up_to_rounding(run, tmp_path):
     train(run, "main")
     encode_all(run, "main")

@@ -8,6 +8,7 @@ shuffle over the whole store holds one buffer of rows and one integer a row.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import copy
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -332,10 +333,16 @@ class StoredRows:
         rng = np.random.default_rng([self.seed, seed, 1 << 40])
         return unpack(self._fetch(rng.choice(self.n_rows, n, replace=False, shuffle=True)))
 
-    def shared_sample(self, n: int) -> NDArray[np.float32]:
-        """As `sample`, but the same rows for every seed: for what dictionaries of several seeds have in common."""
+    def reordered(self, seed: int) -> StoredRows:
+        """The same rows in the order of another seed."""
+        other = copy(self)
+        other.seed = seed
+        return other
+
+    def shared_sample(self, n: int, *, seed: int = 0) -> NDArray[np.float32]:
+        """As `sample`, but the same rows in every order: for what dictionaries of several seeds have in common."""
         n = min(n, self.n_rows)
-        return unpack(self._fetch(np.random.default_rng([n, 1 << 41]).choice(self.n_rows, n, replace=False)))
+        return unpack(self._fetch(np.random.default_rng([seed, 1 << 41]).choice(self.n_rows, n, replace=False)))
 
     def chunks(self, size: int) -> Iterator[tuple[Strand, NDArray[np.int64], NDArray[np.float32]]]:
         """Every row once, in the order of the axis: strand, rows (n,), activations (n, d_model) with n ≤ size."""

@@ -41,7 +41,7 @@ def train_sae(
     from photo51.sae.quality.measures import training_picture
     from photo51.sae.quality.report import draw_quality
     from photo51.sae.training.distributed import Ranks, gpus, share_among
-    from photo51.sae.training.train import Training
+    from photo51.sae.training.train import begin_training
 
     params, out = job.params, job.path("dictionary")
     if job.stated is None and job.values["sae"] == "seed1":
@@ -49,7 +49,10 @@ def train_sae(
     share_among(processes or (1 if params.backend == "compiled" else gpus()))
     store = ActivationStore(job.path("activations", site=site or job.trained_site), verify=not Ranks().rank)
     rows = split_rows(store, job.path("genome"), "train", seed=params.seed)
-    training = Training(rows, params, out)
+    held_out = None
+    if params.consensus > 1:
+        held_out = split_rows(store, job.path("genome"), "select").shared_sample(params.sample)
+    training = begin_training(rows, params, out, held_out)
     training.run()
     training.finish()
     if not training.ranks.rank:

@@ -75,10 +75,23 @@ class SaeParams(Params):
         ),
     )
     archetypes: int = Field(default=2_048, ge=2, description="archetypal: centroids of the sample (spherical k-means)")
+    archetype_seed: int = Field(
+        default=0,
+        ge=0,
+        description="archetypal: decides sample and first centroids, for all training seeds alike",
+    )
     relaxation: float = Field(
         default=0.5,
         ge=0,
         description="archetypal: length of the change at most, relative to the combination's",
+    )
+    consensus: int = Field(
+        default=1,
+        ge=1,
+        description=(
+            "seeds trained first; features that at least two have begin the dictionary, which then learns on for half "
+            "as many tokens at a quarter of the rate, its directions free; 1: none"
+        ),
     )
     pre_bias: Literal["geometric_median", "mean"] = Field(
         default="geometric_median",

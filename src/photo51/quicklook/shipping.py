@@ -34,7 +34,7 @@ from photo51.sae.dictionary import CARD, WEIGHTS, Dictionary, SparseAutoencoder
 from photo51.sae.quality.measures import measure
 from photo51.sae.quality.stability import SAME, found_again, seed_match_shares
 from photo51.sae.rules import Gate
-from photo51.sae.training.train import Training
+from photo51.sae.training.train import fit
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
@@ -198,9 +198,7 @@ def _others(run: Path, config: Config, store: ActivationStore, seeds: int) -> di
         params: SaeParams = config.sae.model_copy(update={"seed": config.sae.seed + i})
         rows = split_rows(store, run / "genome", "train", seed=params.seed)
         if not (folder / WEIGHTS).is_file():
-            training = Training(rows, params, folder)
-            training.run()
-            training.finish()
+            fit(rows, params, folder)
         out[f"seed{i}"] = Dictionary.load(folder)
     if not out:
         raise InputError(

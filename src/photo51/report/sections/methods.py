@@ -161,6 +161,11 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
             f" Its directions are convex combinations of {sae['archetypes']:,} centroids of the states, each with a"
             f" change of at most {sae['relaxation']:g} of its length {cite('archetypal')}."
         )
+    if sae.get("consensus", 1) > 1:
+        text += (
+            f" It began with the features that at least two of {sae['consensus']} dictionaries of other seeds had in"
+            " common (cosine of directions and correlation of activations at least 0.8)."
+        )
     explained, recovered = quality.get("variance_explained"), quality.get("recovered")
     if words.is_number(explained):
         text += f" On held-out positions it explains {words.percent(float(explained))} of the variance."  # type: ignore[arg-type]

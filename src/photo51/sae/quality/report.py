@@ -102,8 +102,10 @@ def quality_report(
 
 
 def decoder_of(sae: Dictionary) -> str:
-    """How decoder rows were made, from the dictionary's card: `free`, `archetypal` with its numbers, or empty."""
-    params = sae.card.get("params", {})
+    """How decoder rows were made, from the dictionary's card: free, archetypal or a consensus; or empty."""
+    params, found_by = sae.card.get("params", {}), sae.card.get("found_by")
+    if found_by:
+        return f"free, from a consensus of {params['consensus']} seeds: {sum(found_by[2:]):,} features of two or more"
     if params.get("decoder") != "archetypal":
         return str(params.get("decoder", ""))
     return f"archetypal: {params['archetypes']:,} archetypes, relaxation {params['relaxation']:g}"

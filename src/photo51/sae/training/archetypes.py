@@ -26,10 +26,9 @@ _ROUNDS = 8  # of k-means: centroids of so many clusters hardly move afterwards
 _FIRST = 6.0  # logit of a feature's own archetype to begin with: its share is e⁶ times that of another
 _NOISE = 0.01  # spread of the other logits
 _LOGIT_RATE = 10  # logits move in steps so many times as long as weights: they decide by their differences of several
-_SEED = 51  # of the archetypes: one for all training seeds
 
 
-def centroids(x: NDArray[np.float32], n: int, rounds: int = _ROUNDS, seed: int = _SEED) -> NDArray[np.float32]:
+def centroids(x: NDArray[np.float32], n: int, rounds: int = _ROUNDS, *, seed: int = 0) -> NDArray[np.float32]:
     """Directions of `n` clusters of rows by spherical k-means (Dhillon and Modha 2001, doi:10.1023/A:1007612920971).
 
     Rows go to their nearest centroid by the exact encoder, so that clusters are the same on any number of threads.
@@ -83,7 +82,7 @@ def shared_archetypes(
         For a sample with fewer rows than archetypes.
     """
     try:
-        return centroids(sample - centre, params.archetypes)
+        return centroids(sample - centre, params.archetypes, seed=params.archetype_seed)
     except ValueError as e:
         raise InputError(
             f"activations of {origin}: need a sample of more rows than archetypes ({params.archetypes:,}), got"

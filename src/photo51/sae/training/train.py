@@ -19,12 +19,13 @@ from photo51.io.files import content_hash
 from photo51.io.origin import Origin
 from photo51.io.tensors import TensorFile, write_tensors
 from photo51.progress import progress
-from photo51.sae.dictionary import SparseAutoencoder
+from photo51.sae.dictionary import CARD, Dictionary, SparseAutoencoder
 from photo51.sae.engine import kernels
 from photo51.sae.engine.encoder import Encoder, flat, to_csr
 from photo51.sae.engine.threads import spread
 from photo51.sae.rules import RULES, Gate
 from photo51.sae.training.archetypes import Mixture, shared_archetypes
+from photo51.sae.training.consensus import ConsensusStart, consensus_start, final_params, member_params
 from photo51.sae.training.distributed import Ranks
 from photo51.sae.training.step import CompiledStep
 from photo51.sae.training.torch_step import TorchStep
@@ -39,7 +40,8 @@ class ActivationSource(Protocol):
     """Where activations come from: rows of a store, or a stream.
 
     The same batches must come every time, and `batches(size, start=n)` must begin with the n-th of `batches(size)`.
-    Where `sample` depends on the source's own seed, a method `shared_sample(n)` gives rows that do not.
+    Where `sample` depends on the source's own seed, a method `shared_sample(n, *, seed=0)` gives rows that do not, and
+    `reordered(seed)` gives the source with another seed.
     """
 
     origin: Origin
@@ -78,9 +80,53 @@ def fit(source: ActivationSource, params: SaeParams, folder: Path | str | None =
     InputError
         For activations no dictionary can learn from, named, and where training breaks down.
     """
-    training = Training(source, params, folder)
+    training = begin_training(source, params, folder)
     training.run()
     return training.finish()
+
+
+def begin_training(
+    source: ActivationSource,
+    params: SaeParams,
+    folder: Path | str | None = None,
+    held_out: NDArray[np.float32] | None = None,
+) -> Training:
+    """A run of training that is ready to go; for a consensus, its members are trained first.
+
+    Parameters
+    ----------
+    source, params, folder
+        See `fit`. Members of a consensus go to `folder`/members.
+    held_out
+        (rows, d_model) activations on which members of a consensus are matched; without, a sample of the source.
+    """
+    if params.consensus == 1:
+        return Training(source, params, folder)
+    members = []
+    for i, member in enumerate(member_params(params)):
+        rows = getattr(source, "reordered", lambda _: source)(member.seed)
+        path = None if folder is None else Path(folder) / "members" / str(i)
+        members.append(_member(Training(rows, member, path)))
+    x = getattr(source, "shared_sample", source.sample)(params.sample) if held_out is None else held_out
+    start = consensus_start(members, x, params.n_features)
+    counts = np.bincount(start.found_by, minlength=params.consensus + 1)
+    log.info("consensus of %d seeds: features by how many have them: %s", params.consensus, counts.tolist())
+    return Training(source, final_params(params), folder, start)
+
+
+def _member(training: Training) -> SparseAutoencoder:
+    """A dictionary of one seed, from its folder where it was finished before."""
+    folder, made = training.folder, training.made
+    if folder is not None and training.ranks.n == 1 and (folder / CARD).is_file():
+        loaded = Dictionary.load(folder)
+        if isinstance(loaded, SparseAutoencoder) and loaded.card.get("made") == made:
+            return loaded
+    training.run()
+    sae = training.finish()
+    sae.card["made"] = made
+    if folder is not None and not training.ranks.rank:
+        sae.save(folder)
+    return sae
 
 
 class Training:
@@ -90,15 +136,25 @@ class Training:
     ----------
     source, params, folder
         See `fit`.
+    start
+        Where the weights begin; None for random directions, or archetypes.
     """
 
-    def __init__(self, source: ActivationSource, params: SaeParams, folder: Path | str | None = None):
-        self.source, self.params = source, params
+    def __init__(
+        self,
+        source: ActivationSource,
+        params: SaeParams,
+        folder: Path | str | None = None,
+        start: ConsensusStart | None = None,
+    ):
+        self.source, self.params, self.start = source, params, start
         self.folder = None if folder is None else Path(folder)
         self.ranks = Ranks()
         self.sample = source.sample(params.sample)
         weights, self.units = begin(self.sample, params, source.origin)
         self.mixture = self._mixture(weights) if params.decoder == "archetypal" else None
+        if start is not None:
+            begin_at(weights, start, self.units)
         self.rule = RULES[params.variant](params, self.ranks.sum)
         self._prepare(weights)
         self.stepper = self._stepper(weights)
@@ -107,7 +163,8 @@ class Training:
 
     def _mixture(self, weights: Weights) -> Mixture:
         """Archetypes that seeds share; the weights begin at them."""
-        shared = getattr(self.source, "shared_sample", self.source.sample)(self.params.sample)
+        draw = getattr(self.source, "shared_sample", self.source.sample)
+        shared = draw(self.params.sample, seed=self.params.archetype_seed)
         centre = first_pre_bias(shared, self.params)
         mixture = Mixture(shared_archetypes(shared, centre, self.params, self.source.origin), self.params)
         mixture.compose(weights.decoder)
@@ -166,7 +223,8 @@ class Training:
         """Hash of what decides the result."""
         decisive = self.params.model_dump(exclude={"checkpoint"})
         sample = float(np.abs(self.sample).sum(dtype=np.float64))
-        return content_hash(decisive, self.source.origin.key(), self.source.seed, self.ranks.n, sample)
+        begun = [] if self.start is None else [float(np.abs(a).sum(dtype=np.float64)) for a in self.start]
+        return content_hash(decisive, self.source.origin.key(), self.source.seed, self.ranks.n, sample, *begun)
 
     def save(self) -> None:
         """Write the checkpoint."""
@@ -206,6 +264,8 @@ class Training:
             "last_100_steps": {name: last[name] for name in ("variance_explained", "l0", "dead")},
             "rule": {n: float(a) for n, a in self.rule.state.items() if a.ndim == 0},
         }
+        if self.start is not None:
+            card["found_by"] = np.bincount(self.start.found_by, minlength=self.params.consensus + 1).tolist()
         sae = unscaled(w, gate, self.units, self.source.origin, card)
         if self.folder is not None and self.at == self.params.steps and not self.ranks.rank:
             write_log(table, self.folder / LOG)
@@ -229,6 +289,13 @@ class Training:
                 "rate": rate,
             }
         )
+
+
+def begin_at(weights: Weights, start: ConsensusStart, units: ActivationUnits) -> None:
+    """Put weights where a consensus begins, in scaled units."""
+    d, scale = start.decoder.shape[1], np.float32(units.scale)
+    weights.encoder[:, :d], weights.decoder[:, :d] = start.encoder, start.decoder
+    weights.bias[:], weights.offset[:d] = start.bias * scale, start.centre * scale
 
 
 def write_log(table: pd.DataFrame, path: Path) -> None:
