@@ -1,10 +1,11 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
 from photo51.config.learnt import DiffParams
 from photo51.genome.alphabet import encode, reverse_complement
-from photo51.learnt.diff.classes import annotated, chain_of_other_half, class_differences
+from photo51.learnt.diff.classes import annotated, chain_of_other_half, class_differences, ratio_test
 from photo51.learnt.diff.compare import Laws
 from photo51.learnt.diff.windows import Windows
 from photo51.types import InputError
@@ -112,3 +113,22 @@ def test_the_baseline_of_a_window_is_fitted_to_the_other_half():
     assert bits[0, :, 5:].mean(axis=1).min() > 3
     same = Windows(places, np.tile(plus[:1], (4, 1)), np.tile(reverse_complement(plus[:1]), (4, 1)))
     assert chain_of_other_half(same)[:, :, 5:-5].max() < 0.6
+
+
+def test_a_ratio_of_sums_by_hand():
+    test = ratio_test(np.array([2.0, 4.0, 6.0]), np.array([1, 1, 2]))
+    # mean 3, left -1, 1, 0: se = sqrt(3/2 * 2) / 4; effective windows 16 / 6
+    se = 3**0.5 / 4
+    assert test.half == pytest.approx(stats.t.ppf(0.975, 16 / 6 - 1) * se)
+    assert test.p == pytest.approx(2 * stats.t.sf(3 / se, 16 / 6 - 1))
+    assert ratio_test(np.zeros(3), np.ones(3, dtype=int)) == (0.0, 1.0)
+
+
+def test_the_level_of_the_ratio_holds_for_windows_of_unequal_size():
+    rng = np.random.default_rng(17)
+    p = []
+    for _ in range(2_000):
+        bases = rng.integers(1, 200, 7)
+        noise = rng.normal(size=7) * 0.5 * bases + rng.normal(size=7) * np.sqrt(bases)
+        p.append(ratio_test(noise, bases).p)
+    assert 0.02 <= np.mean(np.array(p) <= 0.05) <= 0.065

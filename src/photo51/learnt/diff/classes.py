@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,6 @@ from photo51.learnt.diff.compare import Laws
 from photo51.learnt.diff.windows import Windows
 from photo51.learnt.words.chains import chain_law, chain_surprisal
 from photo51.stats.multiple import benjamini_hochberg
-from photo51.stats.resampling import block_t
 from photo51.types import InputError, Strand
 
 ORDER = 5  # of the baseline: 6-mers
@@ -98,11 +98,7 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
             continue
         sums = np.where(inside, change, 0.0).sum(axis=(0, 2))[used]
         mean = sums.sum() / bases[used].sum()
-        # of a ratio of sums, blocks vary by what is left of them after the mean
-        left = sums - mean * bases[used]
-        m = used.sum()
-        half = stats.t.ppf(0.975, m - 1) * np.sqrt(m / (m - 1) * (left**2).sum()) / bases[used].sum()
-        test = block_t((sums / bases[used])[:, None])
+        ratio = ratio_test(sums, bases[used])
         shifted = shifted_means(change, mask, usable, offsets)
         # two-sided: as far from the mean of the shifts, either way
         farther = np.abs(shifted - shifted.mean()) >= abs(mean - shifted.mean())
@@ -110,14 +106,14 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
             {
                 "class": name,
                 "bases": int(bases.sum()),
-                "windows": int(m),
+                "windows": int(used.sum()),
                 "bits_a": float(a[inside].mean()),
                 "bits_b": float(b[inside].mean()),
                 "bits_chain": float(chain[inside].mean()),
                 "delta_bits": float(mean),
-                "low": float(mean - half),
-                "high": float(mean + half),
-                "p": float(min(1.0, 2 * min(test.p_upper[0], test.p_lower[0]))),
+                "low": float(mean - ratio.half),
+                "high": float(mean + ratio.half),
+                "p": ratio.p,
                 "shifted": float(shifted.mean()),
                 "p_shifted": float((1 + farther.sum()) / (1 + len(shifted))),
             }
@@ -127,6 +123,33 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
     table = pd.DataFrame(rows)
     table = table.assign(q=benjamini_hochberg(table["p"]), q_shifted=benjamini_hochberg(table["p_shifted"]))
     return DIFF_CLASSES.check(table[list(DIFF_CLASSES.columns)])
+
+
+class RatioTest(NamedTuple):
+    """Half the width of a 95 % interval of a ratio of sums, and a two-sided p-value of its being 0."""
+
+    half: float
+    p: float
+
+
+def ratio_test(sums: NDArray[np.float64], bases: NDArray[np.int64]) -> RatioTest:
+    """Student's test of a mean over bases, windows as blocks, by what is left of each after the mean (Cochran 1977).
+
+    Windows of many bases weigh more: degrees of freedom are those of as many equal windows, (Σn)² / Σn² - 1.
+
+    Parameters
+    ----------
+    sums, bases
+        Sum of the change, and bases, of each window that has any, (windows,).
+    """
+    m, total = len(sums), bases.sum()
+    mean = sums.sum() / total
+    left = sums - mean * bases
+    se = np.sqrt(m / (m - 1) * (left**2).sum()) / total
+    freedom = max(1.0, total**2 / (bases.astype(float) ** 2).sum() - 1)
+    if se == 0:
+        return RatioTest(0.0, float(mean == 0))
+    return RatioTest(float(stats.t.ppf(0.975, freedom) * se), float(2 * stats.t.sf(abs(mean) / se, freedom)))
 
 
 def chain_of_other_half(windows: Windows) -> NDArray[np.float64]:
