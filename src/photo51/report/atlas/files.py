@@ -105,7 +105,8 @@ class Index:
 def pack_pages(value: Any) -> str:
     """A value as gzip + base64 of JSON; the same value gives the same text."""
     text = json.dumps(plain(value), separators=(",", ":"), allow_nan=False)
-    return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+    # level 9 takes five times as long for 2 % fewer bytes
+    return base64.b64encode(gzip.compress(text.encode(), 7, mtime=0)).decode()
 
 
 def write_atlas(
@@ -205,6 +206,9 @@ def rounded(values: pd.Series | np.ndarray | Sequence[float], digits: int = 4) -
     return [None if not math.isfinite(v) else float(f"{v:.{digits}g}") for v in series]
 
 
+_PLAIN = {int, str, bool, type(None)}
+
+
 def plain(value: Any) -> Any:
     """A value as JSON knows it."""
     if isinstance(value, Mapping):
@@ -212,7 +216,7 @@ def plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return plain(value.tolist())
     if isinstance(value, (list, tuple)):
-        return [plain(v) for v in value]
+        return value if set(map(type, value)) <= _PLAIN else [plain(v) for v in value]
     if isinstance(value, np.generic):
         return plain(value.item())
     if isinstance(value, float) and not math.isfinite(value):
