@@ -137,14 +137,14 @@ def _past_the_end(annotations: pd.DataFrame, contigs: pd.DataFrame | None) -> di
     """Class → reason, for classes with an interval outside its contig."""
     if contigs is None:
         return {}
-    length = {(g, c): n for g, c, n in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True)}
+    keys = ["genome", "chrom"]
+    end = annotations[keys].merge(contigs[[*keys, "length"]], how="left", on=keys)["length"].to_numpy(dtype=float)
+    start, stop = annotations["start"].to_numpy(), annotations["end"].to_numpy()
     reasons = {}
-    for row in annotations.itertuples():
-        end = length.get((row.genome, row.chrom))
-        if end is None:
-            reasons[str(row.kind)] = f"interval on the unknown contig {row.chrom}"
-        elif not (0 <= int(str(row.start)) <= int(str(row.end)) <= end):
-            reasons[str(row.kind)] = f"interval {row.start}..{row.end} past the end of {row.chrom} ({end} bases)"
+    for i in np.flatnonzero(~((start >= 0) & (start <= stop) & (stop <= end))).tolist():  # no length: NaN, so False
+        row = annotations.iloc[i]
+        place = f"interval {row['start']}..{row['end']} past the end of {row['chrom']} ({end[i]:.0f} bases)"
+        reasons[str(row["kind"])] = place if end[i] == end[i] else f"interval on the unknown contig {row['chrom']}"
     return reasons
 
 

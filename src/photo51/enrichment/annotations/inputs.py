@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -79,9 +80,15 @@ class Inputs:
 
     def classes(self, chosen: Sequence[str] = (), leave_out: Sequence[str] = ()) -> list[AnnotationClass]:
         """Annotation classes over the workspace, as `annotation_classes`."""
+        if not chosen and not leave_out:
+            return list(self._every_class)
         return annotation_classes(
             self.workspace, self.annotations, chosen=chosen, leave_out=leave_out, contigs=self.contigs
         )
+
+    @cached_property
+    def _every_class(self) -> list[AnnotationClass]:
+        return annotation_classes(self.workspace, self.annotations, contigs=self.contigs)
 
 
 def open_codes(folder: Path | str, inputs: Inputs) -> CodesStore:
