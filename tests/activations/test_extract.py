@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.activations.extract import Surprisal, cores, encode_windows, extract, half
+from photo51.activations.extract import cores, extract, half
 from photo51.activations.store import ActivationStore
 from photo51.config.model import ActivationParams
 from photo51.types import InputError
@@ -85,18 +85,10 @@ def test_a_second_run_reads_nothing_and_other_content_is_made_again(tmp_path):
         assert len(other.calls) == len(first.calls)
 
 
-def test_likelihood_is_stored_in_rows_of_the_workspace(tmp_path):
-    genomes = InMemory(CIRCLE, circular=True)
-    stored(genomes, tmp_path, PARAMS.model_copy(update={"likelihood": True}))
-    surprisal = Surprisal(tmp_path / "likelihood")
-    assert surprisal.read("+").tolist()[:14] == [*range(8, 20), 8, 9]
-    assert surprisal.read("-").tolist()[:3] == [19, 18, 17]
-
-
 def test_windows_are_batched_by_length_and_handed_on_one_by_one():
     genomes = InMemory(CIRCLE, circular=True)
-    model, seen = Echo(), []
-    encode_windows(model, genomes, genomes.windows(), PARAMS, lambda core: seen.append((core.window, core.strand)))
+    model = Echo()
+    seen = [(core.window, core.strand) for core in cores(model, genomes, genomes.windows(), PARAMS)]
     assert model.calls == [[20, 20, 20], [20], [14, 14]]
     assert seen == [(i, "+-"[i % 2]) for i in range(6)]
 

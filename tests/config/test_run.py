@@ -36,6 +36,7 @@ OLD = {
     "seed": 7,
     "ledger": {"min_intervals": 3},
     "retile": {"windows": 6},
+    "activations": {"likelihood": False},
     "geometry": {"battery": {"rotations": 199}},
     "steering": {"b": {"target": "f1", "prompt": "ACGT", "oracle": ["gc"]}},
 }
@@ -53,7 +54,10 @@ def test_keys_of_an_older_version_are_taken_for_todays_with_the_seed_of_the_run_
         ("battery", "positive_controls"),
         ("oracle", "scorer"),
     )
-    assert said == {f"configuration: {old} is called {new} now" for old, new in pairs}
+    assert said == {
+        "configuration: likelihood does nothing now",
+        *(f"configuration: {old} is called {new} now" for old, new in pairs),
+    }
     assert validated(Config, config.model_dump(mode="json"), "again") == config
 
 

@@ -5,12 +5,11 @@ import pandas as pd
 import pytest
 
 from photo51.config.genome import GenomeParams
-from photo51.genome.alphabet import decode
 from photo51.genome.axis.genomes import Genomes
 from photo51.genome.preparation.prepare import prepare
 from photo51.genome.variants.files import read_variants
-from photo51.genome.variants.windows import check_reference, variant_windows
-from photo51.types import InputError, Variant
+from photo51.genome.variants.windows import check_reference
+from photo51.types import InputError
 
 TEXT = "ACGTTGCAAGCTTAGCCATGGATCCGATTA"
 
@@ -21,54 +20,6 @@ def thirty(tmp_path_factory):
     (folder / "a.fa").write_text(f">c\n{TEXT}\n>d\n{TEXT}\n")
     (folder / "genomes.tsv").write_text("genome\tsequence\ttopology\ng\ta.fa\tcircular:c\n")
     return prepare(folder / "genomes.tsv", folder / "out", GenomeParams(min_context=0, split_by="genome", gap=0))
-
-
-def test_the_variant_is_in_the_middle(thirty):
-    ref, alt = variant_windows(thirty, "g", Variant("c", 14, "G", "C"), 7)
-    assert (decode(ref.ids), decode(alt.ids)) == ("TTAGCCA", "TTACCCA")
-    assert (ref.start, ref.end, ref.origin) == (3, 4, 11)
-    even, _ = variant_windows(thirty, "g", Variant("c", 14, "G", "C"), 8)
-    assert (decode(even.ids), even.start) == ("TTAGCCAT", 3)
-
-
-def test_indels_share_their_flanks(thirty):
-    ref, alt = variant_windows(thirty, "g", Variant("c", 14, "G", "GTT"), 7)
-    assert (decode(ref.ids), decode(alt.ids)) == ("TTAGCCA", "TTAGTTCCA")
-    ref, alt = variant_windows(thirty, "g", Variant("c", 14, "GCC", "G"), 9)
-    assert (decode(ref.ids), decode(alt.ids)) == ("TTAGCCATG", "TTAGATG")
-
-
-def test_circles_wrap_and_lines_do_not(thirty):
-    ref, alt = variant_windows(thirty, "g", Variant("c", 1, "C", "T"), 9)
-    assert (decode(ref.ids), ref.start, ref.origin) == ("TTA" + "ACGTTG", 4, -3)
-    assert decode(alt.ids) == "TTA" + "ATGTTG"
-    ref, _ = variant_windows(thirty, "g", Variant("d", 1, "C", "T"), 9)
-    assert (decode(ref.ids), ref.start, ref.origin) == (TEXT[:9], 1, 0)
-    ref, _ = variant_windows(thirty, "g", Variant("d", 29, "A", "T"), 9)
-    assert (decode(ref.ids), ref.start, ref.origin) == (TEXT[-9:], 8, 21)
-    whole, _ = variant_windows(thirty, "g", Variant("d", 29, "A", "T"), 900)
-    assert decode(whole.ids) == TEXT
-
-
-def test_an_allele_across_the_origin(thirty):
-    ref, alt = variant_windows(thirty, "g", Variant("c", 28, "TAAC", "T"), 8)
-    assert (decode(ref.ids), decode(alt.ids)) == ("ATTAACGT", "ATTGT")
-
-
-@pytest.mark.parametrize(
-    ("variant", "size", "words"),
-    [
-        (Variant("d", 30, "A", "T"), 9, "need a place within 30 bases of g, got one past the end"),
-        (Variant("d", 28, "TAA", "T"), 9, "past the end"),
-        (Variant("d", 3, "TTGCA", "T"), 3, "need windows of at least 5 bases, got 3"),
-        (Variant("d", 3, "G", "C"), 9, "need its reference allele in the genome, got 'T'"),
-        (Variant("e", 3, "G", "C"), 9, "got 'g' 'e'"),
-    ],
-)
-def test_errors_name_the_variant(thirty, variant, size, words):
-    with pytest.raises(InputError) as e:
-        variant_windows(thirty, "g", variant, size)
-    assert words in str(e.value)
 
 
 def variants(*rows):

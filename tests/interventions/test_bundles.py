@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from photo51.interventions.edits.bundles import Bundle, concept_parts, interpolate, parse_bundle, weighted
+from photo51.interventions.edits.bundles import Bundle, concept_parts, parse_bundle
 from photo51.interventions.edits.dictionary import LinearDictionary, Units
 from photo51.types import InputError
 
@@ -59,17 +59,6 @@ def test_unknown_names_are_refused_with_the_nearest(text, said):
         parse_bundle(text, {"stop_codon": A}, 4)
 
 
-def test_interpolation_begins_and_ends_at_its_concepts_and_is_half_and_half_in_the_middle():
-    assert interpolate(A, B, 0.0) == A
-    assert interpolate(A, B, 1.0) == B
-    middle = interpolate(A, C, 0.5)
-    assert dict(zip(middle.features, middle.weights, strict=True)) == {0: 0.5, 2: 0.5}
-    quarter = interpolate(A, C, 0.25)  # 3/16 − 2/64
-    assert quarter.weights[1] == pytest.approx(0.15625)
-    with pytest.raises(InputError):
-        interpolate(A, C, 1.5)
-
-
 def test_parts_find_features_that_fire_together():
     """Features 0 and 2 fire at the same bases, 1 and 3 at others: two parts, each with one pair."""
     rng = np.random.default_rng(0)
@@ -79,10 +68,9 @@ def test_parts_find_features_that_fire_together():
     found = concept_parts(concept, codes, UNITS, n_parts=2, seed=1)
     big = [{f for f, w in zip(p.features, p.weights, strict=True) if w > 0.9} for p in found]
     assert sorted(map(sorted, big)) == [[0, 2], [1, 3]]
-    whole = weighted(found, [1.0, 1.0], "whole")
+    whole = found[0] + found[1]
     assert dict(zip(whole.features, whole.weights, strict=True)) == pytest.approx(dict.fromkeys(range(4), 1.0))
-    half = weighted(found, [1.0, 0.0], "half")
-    assert sum(half.weights) == pytest.approx(2.0, abs=0.1)
+    assert sum(found[0].weights) == pytest.approx(2.0, abs=0.1)
 
 
 def test_parts_and_weights_that_do_not_fit_are_refused():
@@ -90,5 +78,3 @@ def test_parts_and_weights_that_do_not_fit_are_refused():
         concept_parts(B, np.ones((5, 2)), UNITS, n_parts=3, seed=0)
     with pytest.raises(InputError, match="fires"):
         concept_parts(B, np.zeros((5, 2)), UNITS, n_parts=2, seed=0)
-    with pytest.raises(InputError, match="one a part"):
-        weighted([A], [1.0, 2.0], "x")

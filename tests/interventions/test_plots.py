@@ -93,6 +93,3 @@ def test_exchange_and_agreement_plot_every_point(ax):
     plots.exchange_lines(ax, table)
     drawn = [tuple(p) for line in ax.lines for p in line.get_xydata() if line.get_linestyle() == "None"]
     assert sorted(drawn) == [(0, 0), (0, 1), (1, 1), (1, 2)]
-    ax.clear()
-    plots.agreement_scatter(ax, pd.DataFrame({"contribution": [1.0, 2.0], "ablation": [1.1, 1.9]}))
-    assert len(ax.lines[-1].get_xdata()) == 2

@@ -83,7 +83,6 @@ def test_what_may_not_carry_the_best_name_gets_no_lesser_one(run):
     assert 8 not in names(run).index
     known = Known.of(run, 8)
     assert feature_text.feature_label(known) == "like intergenic"
-    assert known.grade == "weak"
     assert "a weak name" in feature_text.known_sentence(known)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from photo51.activations.splits import genomes_of, split_rows
+from photo51.activations.splits import split_rows
 from photo51.activations.store import ActivationStore
 from photo51.cli import app
 from photo51.io import provenance, read_table, write_table
@@ -172,8 +172,6 @@ def test_codes_of_another_dictionary_are_refused_naming_both(run, tmp_path):
 
 
 def test_genomes_that_are_absent_or_others_are_refused(run, tmp_path):
-    with pytest.raises(InputError, match="need prepared genomes"):
-        genomes_of(tmp_path / "activations" / "site")
     path = root(run) / "genome" / "workspace.parquet"
     table = read_table(path, WORKSPACE).assign(genome="another")
     write_table(table, path, WORKSPACE, provenance("test"))

@@ -7,7 +7,7 @@ model only what is made of the activations need be kept.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -22,13 +22,12 @@ from photo51.activations.store import shard_path, write_shard
 from photo51.config.model import ActivationParams
 from photo51.genome.axis.genomes import core_rows
 from photo51.io import content_hash
-from photo51.io.tensors import TensorFile, is_made, write_tensors
+from photo51.io.tensors import is_made
 from photo51.model.families.adapters import DnaModel
 from photo51.model.tokenizer import is_base
 from photo51.progress import progress
 from photo51.types import STRANDS, InputError, Strand
 
-LIKELIHOOD = "likelihood"
 _HALF = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 
 
@@ -54,8 +53,6 @@ class Core(NamedTuple):
         Workspace row of each base in the order the model met them, (n,): falling on strand `-`.
     activations
         Site → (n, d_model) as the model computes them.
-    surprisal
-        -log p of each base given those before it, (n,) nats; None where not asked for.
     valid
         Whether a base may be learnt from, (n,): false near ambiguous bases and in cold starts.
     """
@@ -64,7 +61,6 @@ class Core(NamedTuple):
     strand: Strand
     rows: NDArray[np.int64]
     activations: dict[str, Tensor]
-    surprisal: NDArray[np.float32] | None
     valid: NDArray[np.bool_]
 
 
@@ -87,7 +83,7 @@ def cores(
     windows
         Contract `WINDOWS`; any subset.
     params
-        Sites, batch size, likelihood, reach of ambiguous bases.
+        Sites, batch size, reach of ambiguous bases.
     warmup
         Context that a base must have to be learnt from (bases); the longest warm-up among `windows` if None.
 
@@ -103,7 +99,7 @@ def cores(
     min_context = _longest(windows) if warmup is None else warmup
     for batch in _batches(windows, params.tokens):
         sequences = [genomes.window_sequence(window) for window in batch]
-        read = model.read(sequences, params.sites, likelihood=params.likelihood)
+        read = model.read(sequences, params.sites)
         for i, (window, ids) in enumerate(zip(batch, sequences, strict=True)):
             before = int(window["warmup"])
             yield Core(
@@ -111,7 +107,6 @@ def cores(
                 window["strand"],
                 core_rows(window),
                 {site: read.activations[site][i][before:] for site in params.sites},
-                None if read.log_probs is None else -read.log_probs[i][before:],
                 _valid(ids, before, min_context, params.ambiguous_reach),
             )
 
@@ -156,7 +151,7 @@ def extract(
     shards: Collection[int] | None = None,
     workspace: str = "",
 ) -> list[Path]:
-    """Store activations: `out/<site>/<shard>.safetensors`, and `out/likelihood/<shard>.safetensors` where asked for.
+    """Store activations: `out/<site>/<shard>.safetensors`.
 
     Memory is that of one shard. A shard that is there and was made from the same bases, windows, model and parameters
     is left as it is.
@@ -191,26 +186,12 @@ def extract(
     for shard in progress(chosen, "activations", len(chosen), "shards"):
         part = windows[windows["shard"] == shard]
         fingerprint = _made(model, genomes, part, params, min_context, workspace)
-        paths = {site: shard_path(out / site, shard) for site in (*params.sites, *([LIKELIHOOD] * params.likelihood))}
+        paths = {site: shard_path(out / site, shard) for site in params.sites}
         if not all(is_made(path, fingerprint) for path in paths.values()):
             read_cores = cores(model, genomes, part, params, warmup=min_context)
             _Shard(part, params).fill(read_cores).write(model, paths, workspace, fingerprint)
         files += paths.values()
     return files
-
-
-def encode_windows(
-    model: DnaModel,
-    genomes: Sequences,
-    windows: pd.DataFrame,
-    params: ActivationParams,
-    take: Callable[[Core], None],
-) -> None:
-    """Hand the core of every window on as soon as it is read, and keep none: for models whose activations fill
-    disks.
-    """
-    for core in progress(cores(model, genomes, windows, params), "windows", len(windows), "windows"):
-        take(core)
 
 
 def _made(
@@ -245,7 +226,6 @@ class _Shard:
         self.row0, self.n = int(first["row"].iloc[0]), int(ends[-1] - first["row"].iloc[0])
         self.params = params
         self.half: dict[str, dict[Strand, NDArray]] = {}
-        self.surprisal = {s: np.full(self.n, np.nan, np.float32) for s in STRANDS}
         self.valid = {s: np.zeros(self.n, dtype=bool) for s in STRANDS}
         self.times = {s: np.zeros(self.n, dtype=np.uint8) for s in STRANDS}
 
@@ -257,8 +237,6 @@ class _Shard:
             for site, x in core.activations.items():
                 target = self._target(site, x.shape[1])[core.strand]
                 target[rows] = half(x, self.params.precision, f"{site}, window {core.window}")[::turn]
-            if core.surprisal is not None:
-                self.surprisal[core.strand][rows] = core.surprisal[::turn]
             self.valid[core.strand][rows] = core.valid[::turn]
             self.times[core.strand][rows] += 1
         for strand, times in self.times.items():
@@ -276,11 +254,8 @@ class _Shard:
         return self.half[site]
 
     def write(self, model: DnaModel, paths: Mapping[str, Path], workspace: str, fingerprint: str) -> None:
-        """Write one file a site, and the surprisal."""
+        """Write one file a site."""
         for site, path in paths.items():
-            if site == LIKELIHOOD:
-                self._write_likelihood(path, model, workspace, fingerprint)
-                continue
             write_shard(
                 path,
                 self.row0,
@@ -291,18 +266,6 @@ class _Shard:
                 precision=self.params.precision,
                 valid=self.valid,
             )
-
-    def _write_likelihood(self, path: Path, model: DnaModel, workspace: str, fingerprint: str) -> None:
-        header = {
-            "model": model.spec.hash,
-            "model_name": model.spec.name,
-            "unit": "nats",
-            "row0": str(self.row0),
-            "row1": str(self.row0 + self.n),
-            "workspace": workspace,
-            "made": fingerprint,
-        }
-        write_tensors(path, {str(s): self.surprisal[s] for s in STRANDS}, header)
 
 
 def half(x: Tensor, precision: str, label: str) -> NDArray:
@@ -326,30 +289,3 @@ def half(x: Tensor, precision: str, label: str) -> NDArray:
         )
     stored = stored.cpu()
     return stored.numpy() if precision == "float16" else stored.view(torch.int16).numpy().view(np.uint16)
-
-
-class Surprisal:
-    """Surprisal of every base of a workspace, as `extract` stored it.
-
-    Parameters
-    ----------
-    folder
-        `activations/likelihood`.
-    """
-
-    def __init__(self, folder: Path | str):
-        paths = sorted(Path(folder).glob("[0-9]*.safetensors"))
-        if not paths:
-            raise InputError(
-                f"{folder}: need likelihood shards, got none; run `photo51 activations` with likelihood true"
-            )
-        self.files = sorted((TensorFile(path) for path in paths), key=lambda f: int(f.header["row0"]))
-        ends = [int(f.header["row1"]) for f in self.files]
-        starts = [int(f.header["row0"]) for f in self.files]
-        if starts != [0, *ends[:-1]]:
-            raise InputError(f"{folder}: need every row once, got shards that start at rows {starts} and end at {ends}")
-        self.model, self.n_rows = self.files[0].header["model"], ends[-1]
-
-    def read(self, strand: Strand) -> NDArray[np.float32]:
-        """-log p of every row (n_rows,), nats; NaN for bases that are none of A, C, G, T."""
-        return np.concatenate([np.asarray(f[strand]) for f in self.files])

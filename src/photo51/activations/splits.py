@@ -10,24 +10,6 @@ from photo51.io import sha256
 from photo51.types import InputError
 
 
-def genomes_of(activations: Path | str) -> Path:
-    """Prepared genomes of the run that a site's activations belong to: `RUN/activations/…/SITE` → `RUN/genome`.
-
-    Raises
-    ------
-    InputError
-        Where there are none.
-    """
-    folder = Path(activations).absolute()
-    run = next((up.parent for up in folder.parents if up.name == "activations"), folder.parent)
-    if not (run / "genome" / "workspace.parquet").is_file():
-        raise InputError(
-            f"{activations}: need prepared genomes in {run / 'genome'}, got no workspace.parquet there; "
-            "name them with --genomes"
-        )
-    return run / "genome"
-
-
 def split_rows(store: ActivationStore, genomes: Path | str, *splits: str, seed: int = 0) -> StoredRows:
     """Valid rows of both strands in blocks of the given splits; `all` is every split.
 

@@ -116,12 +116,12 @@ def _size(config: Config, device: Machine | None) -> Size:
     assert kind is not None
     length = config.genome.core + config.genome.warmup
     batch = max(1, reading.tokens // length)
-    blocks = blocks_read(architecture, reading.sites, likelihood=reading.likelihood)
+    blocks = blocks_read(architecture, reading.sites)
     return Size(
         reading.model,
         architecture.hidden_size,
         float(architecture.n_parameters() * kind.itemsize),
-        forward_flops(architecture, length, blocks=blocks, likelihood=reading.likelihood),
+        forward_flops(architecture, length, blocks=blocks),
         float(window_bytes(architecture, length, batch, kind.itemsize, streams=False)),
         architecture.max_position_embeddings,
         needs_fp8=released is not None and released.needs_fp8,

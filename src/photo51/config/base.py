@@ -25,7 +25,7 @@ class Params(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({})  # key of an older photo51 → what it is called now
+    former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({})  # key of an older photo51 → today's; empty: gone
 
     @model_validator(mode="before")
     @classmethod
@@ -42,11 +42,11 @@ class Params(BaseModel):
             Where a key is there under both names.
         """
         for old, new in cls.former_keys.items():
-            if old in values and new in values:
+            if new and old in values and new in values:
                 raise ValueError(f"{old} is called {new} now: need one of them, got both")
             if old in values:
-                log.warning("configuration: %s is called %s now", old, new)
-        return {cls.former_keys.get(key, key): value for key, value in values.items()}
+                log.warning("configuration: %s %s now", old, f"is called {new}" if new else "does nothing")
+        return {new: value for key, value in values.items() if (new := cls.former_keys.get(key, key))}
 
 
 def parse(model: type[P], source: str | None, option: str = "--params") -> P:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, StringConstraints
 
@@ -13,6 +15,8 @@ SiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-
 
 class ActivationParams(Params):
     """What `photo51 activations` reads and writes."""
+
+    former_keys: ClassVar[Mapping[str, str]] = MappingProxyType({"likelihood": ""})
 
     model: str = Field(
         default="sh2:base",
@@ -35,10 +39,6 @@ class ActivationParams(Params):
         default=None, description="where the model runs; null: a GPU where there is one"
     )
     tokens: int = Field(default=16_384, ge=1, description="bases read at once; windows are batched up to it (bases)")
-    likelihood: bool = Field(
-        default=False,
-        description="also store the surprisal of every base, -log p given the bases before it (nats)",
-    )
     ambiguous_reach: int = Field(
         default=128,
         ge=0,

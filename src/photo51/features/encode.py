@@ -117,7 +117,7 @@ def encode_model(
     """
     site = dictionary.origin.site
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
-    params = params.model_copy(update={"sites": (site,), "likelihood": False})
+    params = params.model_copy(update={"sites": (site,)})
     chosen = sorted(windows["shard"].unique()) if shards is None else sorted(shards)
     contigs = genomes.sequences[["genome", "chrom", "sha256"]].to_dict("list")
     warmup = int(windows["warmup"].max())

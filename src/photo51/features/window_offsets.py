@@ -64,7 +64,7 @@ def window_offsets(
     site = dictionary.origin.site
     dictionary.origin.require(model.spec.origin(site), f"{model.spec.name}: activations")
     again = later_halves(windows, params)
-    reading = ActivationParams(sites=(site,), likelihood=False)
+    reading = ActivationParams(sites=(site,))
     sums = _Sums.zero(store.n_features)
     for core in progress(
         cores(model, genomes, again, reading, warmup=int(windows["warmup"].max())),

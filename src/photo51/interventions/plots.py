@@ -299,20 +299,6 @@ def rule_trace(
     return ax
 
 
-def agreement_scatter(ax: Axes, table: pd.DataFrame) -> Axes:
-    """Contribution of each top feature against its exact ablation.
-
-    Parameters
-    ----------
-    table
-        Contract `AGREEMENT`.
-    """
-    ax.axline((0, 0), slope=1, color=FAINT, lw=0.8)
-    ax.plot(table["contribution"], table["ablation"], "o", ms=3, color=colour("feature"), alpha=0.8)
-    ax.set(xlabel="contribution (nats)", ylabel="lost when ablated (nats)", title=f"top {len(table)} features")
-    return ax
-
-
 def exchange_lines(ax: Axes, table: pd.DataFrame) -> Axes:
     """Log-odds against copies, one line a strength: points measured, lines fitted, rings held out.
 

@@ -31,11 +31,6 @@ def arr(x: Tensor) -> NDArray[Any]:
     return x.view(torch.int16).numpy().view(np.uint16) if x.dtype == torch.bfloat16 else x.numpy()
 
 
-def _wide(dtype: torch.dtype) -> torch.dtype:
-    """The type sums are in."""
-    return torch.float64 if dtype == torch.float64 else torch.float32
-
-
 class AddNorm(Function):
     """`x + y`, and its norm: x in the wide type, y in the type of products, (length, d_model) both."""
 

@@ -107,22 +107,12 @@ class Known(NamedTuple):
         return self.best if self.best and self.best["named"] else NO_ROW
 
     @property
-    def likeness(self) -> Row:
-        """The annotation an unnamed feature is closest to, its row of the names table; empty where there is none."""
-        return NO_ROW if self.name else _first(self.names)
-
-    @property
     def reads(self) -> Reads:
         """How it reads genes, as its name says: which of overlapping genes it speaks of."""
         best = _first(self.names)
         if not best:
             return Reads()
         return Reads("antisense" if best["strand"] == "antisense" else "sense", max(int(best.get("frame", 0)), 0))
-
-    @property
-    def grade(self) -> str:
-        """Grade of what it is called: strong, moderate or weak; empty where nothing names it."""
-        return str(_first(self.names).get("grade", ""))
 
     @property
     def consensus(self) -> str:

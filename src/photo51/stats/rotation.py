@@ -26,7 +26,6 @@ from scipy import fft
 
 from photo51.stats.correlation import Mask, Spread, Track, overlaps
 from photo51.stats.lattice import tails
-from photo51.stats.resampling import monte_carlo_p
 
 Orientation = Literal["sense", "antisense", "either"]
 ORIENTATIONS: tuple[Orientation, ...] = ("sense", "antisense", "either")
@@ -57,11 +56,6 @@ class RotationTest(NamedTuple):
     p_lower: float
     p_floor: float
     p_floor_lower: float
-
-
-def doubled(plus: NDArray, minus: NDArray) -> NDArray:
-    """A vector of both strands on the doubled axis, (2 * n_rows,): strand + first."""
-    return np.concatenate([plus, minus])
 
 
 def orient(mask: NDArray[np.bool_], orientation: Orientation) -> NDArray[np.bool_]:
@@ -161,21 +155,3 @@ def rotation_draws(
         spectrum = np.sum(np.conj(fft.rfft(x[:, a:b], axis=1)) * fft.rfft(y[:, a:b], axis=1), axis=0)
         draws += fft.irfft(spectrum, n=int(b - a))[rng.integers(0, b - a, n_draws)]
     return float(np.sum(x * y)), draws
-
-
-def rotation_p(
-    x: NDArray[np.floating],
-    y: NDArray[np.floating],
-    bounds: NDArray[np.integer],
-    rng: np.random.Generator,
-    n_draws: int = 9999,
-) -> tuple[float, float]:
-    """Standardised sum and upper-tail Monte-Carlo p by `rotation_draws`; test the negative of `x` for the lower
-    tail.
-    """
-    observed, draws = rotation_draws(x, y, bounds, rng, n_draws)
-    sd = draws.std()
-    # rounding must not turn ties into exceedances
-    slack = 1e-9 * max(abs(observed), float(np.abs(draws).max()), 1e-300)
-    z = (observed - draws.mean()) / sd if sd > slack else 0.0
-    return float(z), float(monte_carlo_p(observed - slack, draws))

@@ -20,7 +20,7 @@ from Bio.Data.IUPACData import protein_letters_3to1_extended
 from numpy.typing import NDArray
 
 from photo51.genome.alphabet import decode, reverse_complement
-from photo51.genome.annotation.features import Feature, Part, framed, place_feature
+from photo51.genome.annotation.features import Part, framed, place_feature
 from photo51.genome.annotation.transcripts import Transcript
 
 _EXCEPTION = re.compile(r"pos:\s*(.+?)\s*,\s*aa:\s*([A-Za-z*]+)")
@@ -334,8 +334,3 @@ def _read_through(t: Transcript, letters: str, frame: int, inner: list[int]) -> 
     if "pyrrolysine" in notes and codons == {"TAG"}:
         return "O"
     return "X" if any(w in notes for w in ("readthrough", "read-through", "read through")) else ""
-
-
-def as_feature(t: Transcript) -> Feature:
-    """The CDS of a transcript as a feature."""
-    return replace(t.feature(t.cds), type="CDS")

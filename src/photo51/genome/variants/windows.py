@@ -13,55 +13,10 @@ from numpy.typing import NDArray
 from photo51.genome.alphabet import decode
 from photo51.genome.axis.genomes import Genomes
 from photo51.genome.formats.contig_names import candidates, judge_contig, nearest_contig
-from photo51.genome.variants.alignment import AlleleWindow, substitute
-from photo51.types import InputError, Variant
+from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 _KNOWN = re.compile(r"[ACGT]+")
-
-
-class Pair(NamedTuple):
-    """Reference and alternative window of a variant on strand `+`; `reverse_complement()` of each gives strand `-`."""
-
-    ref: AlleleWindow
-    alt: AlleleWindow
-
-
-def variant_windows(genomes: Genomes, genome: str, variant: Variant, size: int) -> Pair:
-    """Windows centred on a variant.
-
-    The reference window has `size` bases with the middle of the reference allele in its middle (one base to the left
-    of it where that is odd). The alternative window has the same bases on either side of the allele, and is longer or
-    shorter by what the allele is. Near the end of a linear contig the window is moved to stay on it, so that the
-    variant is off centre; on a circular one it wraps. A contig shorter than `size` is the window.
-
-    Parameters
-    ----------
-    genomes
-        Prepared genomes.
-    genome
-        Which of them.
-    variant
-        Its reference allele must be the genome's.
-    size
-        Bases of the reference window, at least those of the reference allele.
-
-    Raises
-    ------
-    InputError
-        For an unknown contig, a variant past its end, a size shorter than the allele, another reference allele.
-    """
-    length, circular = genomes.length(genome, variant.chrom), genomes.is_circular(genome, variant.chrom)
-    if variant.end > length and not (circular and variant.pos < length):
-        raise InputError(f"variant {variant}: need a place within {length:,} bases of {genome}, got one past the end")
-    if size < len(variant.ref):
-        raise InputError(f"variant {variant}: need windows of at least {len(variant.ref)} bases, got {size}")
-    size = min(size, length)
-    start = variant.pos - (size - len(variant.ref)) // 2
-    if not circular:
-        start = max(0, min(start, length - size))
-    ids = genomes.sequence(genome, variant.chrom, start, start + size)
-    return Pair(*substitute(ids, start, variant))
 
 
 class ReferenceCheck(NamedTuple):

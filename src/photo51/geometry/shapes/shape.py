@@ -34,7 +34,6 @@ TILES_A_BRANCH = (
     3  # sparse codes lie along the axes: with fewer, every feature is an end of its own and nothing branches
 )
 MANIFOLDS = ("loop", "torus", "sphere", "arc", "branched", "states", "blob")
-OTHERS = ("module", "unresolved")
 FLAT = 3  # dimensions up to which holes are looked for and a shape is named
 FEW, SURE = 2, 20  # draws of what is slow to measure; resamples where something hangs on them
 SOME, ENOUGH = 19, 5  # draws at least, and larger ones after which no more are made
@@ -254,7 +253,7 @@ class ShapeVerdict(NamedTuple):
     Attributes
     ----------
     shape
-        One of `MANIFOLDS` or `OTHERS`.
+        One of `MANIFOLDS`, `module` or `unresolved`.
     manifold
         Whether it may be called a manifold.
     q_dependence, q_hole

@@ -61,42 +61,6 @@ def windows_at(bases: Bases, places: pd.DataFrame, params: AblationParams) -> di
     return {feature: np.stack(windows) for feature, windows in windows_of.items() if windows}
 
 
-def strongest_windows(
-    instrument: Instrument,
-    sequences: NDArray[np.integer],
-    features: Sequence[int],
-    params: CausalityParams,
-) -> dict[int, NDArray[np.uint8]]:
-    """As `windows_at`, from sequences (windows, length) read here: for use without a feature table.
-
-    A window gives at most one place, its strongest, so that places are apart.
-    """
-    size, lead = params.context + params.scored, params.context + params.scored // 3
-    length = sequences.shape[1]
-    if length < size:
-        raise InputError(f"sequences: need at least {size} bases each, got {length}")
-    columns = list(features)
-    values, indices = [], []
-    for ids in np.array_split(sequences, max(1, sequences.size // 16_384)):
-        codes = instrument.dictionary.encode(
-            activations(instrument.model, instrument.site, instrument.ids(ids)), columns
-        )
-        codes[:, :lead] = 0.0
-        codes[:, length - (size - lead) + 1 :] = 0.0
-        highest = codes.max(1)
-        values.append(highest.values.cpu().numpy())
-        indices.append(highest.indices.cpu().numpy())
-    value, places = np.concatenate(values), np.concatenate(indices)
-    windows_of = {}
-    for j, feature in enumerate(columns):
-        rows = np.argsort(-value[:, j], kind="stable")[: params.windows]
-        rows = rows[value[rows, j] > 0]
-        if len(rows):
-            starts = places[rows, j] - lead
-            windows_of[int(feature)] = np.stack([sequences[r, s : s + size] for r, s in zip(rows, starts, strict=True)])
-    return windows_of
-
-
 def causality(
     instrument: Instrument,
     windows: Mapping[int, NDArray[np.integer]],

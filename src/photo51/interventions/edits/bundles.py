@@ -7,7 +7,7 @@ same say however loudly its features fire.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -185,23 +185,6 @@ def _shown(concepts: Mapping[str, Bundle]) -> dict[str, str]:
     return out
 
 
-def interpolate(a: Bundle, b: Bundle, share: float) -> Bundle:
-    """The bundle `share` of the way from `a` to `b`, smooth at both ends (`3t² − 2t³`).
-
-    Raises
-    ------
-    InputError
-        Where `share` is not between 0 and 1.
-    """
-    if not 0.0 <= share <= 1.0:
-        raise InputError(f"interpolate: need a share from 0 to 1, got {share}")
-    if share in {0.0, 1.0}:
-        return b if share else a
-    smooth = share * share * (3.0 - 2.0 * share)
-    mixed = (1.0 - smooth) * a + smooth * b
-    return Bundle(f"{a.name} → {b.name} at {share:g}", mixed.features, mixed.weights)
-
-
 def concept_parts(
     concept: Bundle, codes: NDArray[np.floating], units: Units, *, n_parts: int, seed: int
 ) -> list[Bundle]:
@@ -242,22 +225,3 @@ def _part(concept: Bundle, share: NDArray[np.float64], rank: int) -> Bundle | No
     if not weighted:
         return None
     return Bundle(f"{concept.name}.{rank + 1}", tuple(f for f, _ in weighted), tuple(float(w) for _, w in weighted))
-
-
-def weighted(parts_of: Sequence[Bundle], weights: Sequence[float], name: str) -> Bundle:
-    """A concept put together again from its parts, each with a weight the user chose.
-
-    Raises
-    ------
-    InputError
-        Where weights and parts differ in number, or every weight is 0.
-    """
-    if len(parts_of) != len(weights):
-        raise InputError(f"{name}: need {len(parts_of)} weights, one a part, got {len(weights)}")
-    terms = [w * part for part, w in zip(parts_of, weights, strict=True) if w != 0.0]
-    if not terms:
-        raise InputError(f"{name}: need at least one weight that is not 0")
-    total = terms[0]
-    for term in terms[1:]:
-        total = total + term
-    return Bundle(name, total.features, total.weights)

@@ -230,22 +230,6 @@ VERDICTS = {
 }
 
 
-def table_markup(frame: pd.DataFrame, caption: str, heads: dict[str, str], **options: Any) -> Table:
-    """A table of some columns of a frame: column → title, numbers to three digits."""
-    numeric = {
-        name: pd.api.types.is_numeric_dtype(frame[name]) and not pd.api.types.is_bool_dtype(frame[name])
-        for name in heads
-    }
-    rows = [[_plain(v) for v in row] for row in frame[list(heads)].itertuples(index=False, name=None)]
-    return Table(caption, [Head(title, numeric[name]) for name, title in heads.items()], rows, **options)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, (bool, np.bool_)):
-        return "yes" if value else "no"
-    return value.item() if isinstance(value, np.generic) else value
-
-
 def _cell(value: Any, head: Head) -> Cell:
     if isinstance(value, Cell):
         return value

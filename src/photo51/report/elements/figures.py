@@ -83,25 +83,6 @@ def gene_arrows(ax: Axes, genes: Sequence[GeneSpan], start: int, end: int) -> Ax
     return ax
 
 
-def strand_track(
-    ax: Axes, plus: NDArray[np.floating], minus: NDArray[np.floating], start: int, unit: str = "activation"
-) -> Axes:
-    """Activation along a segment: strand + upwards, strand − downwards; bases that were not scored are shaded."""
-    centres = np.arange(start, start + len(plus)) + 0.5
-    for values, way, strand in ((plus, 1, "+"), (minus, -1, "-")):
-        on = np.flatnonzero(np.nan_to_num(values) > 0)
-        ax.vlines(centres[on], 0, way * values[on], color=theme.colour(strand), lw=max(0.6, min(2.5, 300 / len(plus))))
-    missing = np.isnan(plus) & np.isnan(minus)
-    for a, b in _runs(missing):
-        ax.axvspan(start + a, start + b, color=theme.FAINT, alpha=0.5, lw=0)
-    top = max(float(np.nanmax([np.nanmax(plus, initial=0), np.nanmax(minus, initial=0)])), 1e-6)
-    ax.axhline(0, color=theme.MUTED, lw=0.6)
-    ax.set(xlim=(start, start + len(plus)), ylim=(-1.1 * top, 1.1 * top), ylabel=f"{unit}\n− strand · + strand")
-    ax.yaxis.set_major_locator(MaxNLocator(3, symmetric=True))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{abs(v):g}"))
-    return ax
-
-
 def window(
     axes: Sequence[Axes], sequence: str, levels: pd.DataFrame, genes: Sequence[GeneSpan], start: int
 ) -> Sequence[Axes]:

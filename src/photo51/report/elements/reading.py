@@ -4,7 +4,6 @@ and genes.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -184,8 +183,3 @@ def _arrow(g: GeneSpan, s: WindowSegment) -> str:
     if b - a > 6.2 * len(g.name):
         out += f'<text x="{(a + b) / 2:.1f}" y="{LANE + 24}" text-anchor="middle">{escape(g.name)}</text>'
     return out
-
-
-def position_ticks(top: float) -> str:
-    """What the darkest colour stands for."""
-    return words.number(top) if math.isfinite(top) else words.ABSENT
