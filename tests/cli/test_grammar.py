@@ -20,7 +20,7 @@ from photo51.types import InputError, feature_number
 
 COMMANDS = get_command(app).commands
 HELP = CliRunner().invoke(app, ["--help"], terminal_width=80).output
-RUN_FIRST = [*STAGES, "feature", "find", "notebook", "manifest", "verify"]
+RUN_FIRST = [*STAGES, "layers", "feature", "find", "notebook", "manifest", "verify"]
 
 
 def refusal(*words):
@@ -137,3 +137,16 @@ def test_an_optional_input_under_its_former_name_is_not_left_out_in_silence(tmp_
     said = refusal("names", tmp_path)
     assert "ledger.parquet is of an older photo51: `photo51 replication" in said
     assert "--with" in said
+
+
+def test_layers_takes_the_runs_model_or_says_that_none_is_named(tmp_path):
+    assert "need --model" in refusal("layers", tmp_path)
+    (tmp_path / "config.yaml").write_text("activations:\n  model: sh2:absent\n")
+    assert "absent" in refusal("layers", tmp_path)
+
+
+def test_one_order_of_what_names_something_of_a_run():
+    names = {"run", "results", "codes", "activations", "genomes", "features", "losses", "tables", "folder", "places"}
+    positional = {n: [p.name for p in c.params if p.param_type_name == "argument"] for n, c in COMMANDS.items()}
+    of_a_run = {n: [a for a in arguments if a in names] for n, arguments in positional.items() if n != "prepare"}
+    assert {n: a for n, a in of_a_run.items() if a not in ([], ["run"])} == {}

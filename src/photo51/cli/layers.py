@@ -12,8 +12,10 @@ from photo51.cli.app import ParamsOption, ThreadsOption, app, set_threads
 
 @app.command("layers")
 def layers_command(
-    model: Annotated[str, typer.Argument(help="sh2:base, evo2:7b_262k …, hf:ID or a folder")],
-    genomes: Annotated[Path, typer.Argument(help="prepared genomes (`photo51 prepare`), or a run")],
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="folder of a run, or what `photo51 prepare` wrote")],
+    model: Annotated[
+        str | None, typer.Option(help="sh2:base, evo2:7b_262k …, hf:ID or a folder; default: the run's")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="table to write (Parquet); default: printed alone")] = None,
     params: ParamsOption = None,
     device: Annotated[str | None, typer.Option(help="cpu or cuda; default: cuda where there is one")] = None,
@@ -23,7 +25,7 @@ def layers_command(
 
     Of each: bits that a small dictionary recovers, concepts probed, burn-in, cost.
 
-    Example: photo51 layers sh2:base results/demo
+    Example: photo51 layers results/demo --model sh2:base
     """
     set_threads(threads)
     import torch
@@ -31,16 +33,23 @@ def layers_command(
     from rich.table import Table
 
     from photo51.config import parse
+    from photo51.config.paths import read_configuration
     from photo51.config.quicklook import LayersParams
     from photo51.genome.axis.genomes import Genomes
     from photo51.io import provenance, write_table
     from photo51.io.contracts.quicklook import LAYERS
     from photo51.model.families.adapters import load_model
     from photo51.quicklook.layers import layers as compare
+    from photo51.types import InputError
 
     torch.set_num_threads(threads)
     settings = parse(LayersParams, params)
-    folder = genomes / "genome" if (genomes / "genome" / "workspace.parquet").is_file() else genomes
+    folder = run / "genome" if (run / "genome" / "workspace.parquet").is_file() else run
+    if model is None:
+        config = run / "config.yaml"
+        if not config.is_file():
+            raise InputError(f"{run}: need --model, as sh2:base or a folder, as there is no config.yaml that names one")
+        model = read_configuration(config).activations.model
     opened = load_model(model, device=device)
     table = compare(opened, Genomes.open(folder), settings)
     if out is not None:

@@ -15,7 +15,7 @@ CoresOption = Annotated[int | None, typer.Option(min=1, help="CPU cores to use; 
 
 @app.command(rich_help_panel=SETUP)
 def init(
-    folder: Annotated[Path, typer.Argument(help="folder of the project, made where it is not there")],
+    project: Annotated[Path, typer.Argument(help="folder of the project, made where it is not there")],
     genome: Annotated[
         list[str] | None,
         typer.Option("--genome", help="FASTA or GenBank file, or name=FILE; repeat for more genomes"),
@@ -40,14 +40,14 @@ def init(
     from photo51.project.starting import GivenFiles, start_project
 
     files = GivenFiles(genome or (), annotation or (), variants or (), bed or ())
-    for guess in start_project(folder, files, model=model, name=name):
+    for guess in start_project(project, files, model=model, name=name):
         typer.echo(guess)
-    typer.echo(f"{folder}: ready. Check genomes.tsv, then: cd {folder} && photo51 run")
+    typer.echo(f"{project}: ready. Check genomes.tsv, then: cd {project} && photo51 run")
 
 
 @app.command(rich_help_panel=SETUP)
 def demo(
-    folder: Annotated[Path, typer.Argument(help="folder to run in")] = Path(),
+    project: Annotated[Path, typer.Argument(help="folder to run in")] = Path(),
     cores: CoresOption = None,
     *,
     small: Annotated[
@@ -64,11 +64,11 @@ def demo(
     from photo51.project.starting import start_example
 
     example = "config/examples/nano.yaml" if small else "config/config.yaml"
-    checkout = (folder / "workflow/Snakefile").is_file()
-    config = folder / example if checkout else start_example(folder, example)
-    if folder != Path():
+    checkout = (project / "workflow/Snakefile").is_file()
+    config = project / example if checkout else start_example(project, example)
+    if project != Path():
         config = config.resolve()
-        os.chdir(folder)
+        os.chdir(project)
     follow_workflow(config, "local", cores or os.cpu_count(), [])
 
 
