@@ -47,7 +47,7 @@ def single_features(best: pd.DataFrame) -> Finding:
     n, k, v = len(best), int(best["carries"].sum()), classes_named(best, best["carries"])
     null = (
         f"none in 19 of 20 runs without association; {words.count(v.successes, 'feature')} here "
-        f"{'meets' if v.successes == 1 else 'meet'} the [[name_rule|criteria of a name]]"
+        f"{'meets' if v.successes <= 1 else 'meet'} the [[name_rule|criteria of a name]]"
     )
     return Finding(
         SECTION,

@@ -58,7 +58,8 @@ def groups(manifolds: pd.DataFrame) -> list[Finding]:
             p,
             f"{shaped} of {k} groups",
             "the same features circularly shifted against each other",
-            f"{words.count(k, 'group')} beyond chance: {clouds} clouds, {k - clouds - shaped} that cannot be told",
+            f"{words.count(k, 'group')} beyond chance: {words.count(clouds, 'cloud')}, {k - clouds - shaped}"
+            " that cannot be told",
         ),
     ]
 

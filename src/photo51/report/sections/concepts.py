@@ -104,7 +104,7 @@ def _counts(run: Run, named: pd.DataFrame, draft: Draft) -> None:
     grades = named["grade"].value_counts()
     counted = [f"{grades[g]:,} {g}" for g in ("strong", "moderate") if g in grades]
     draft.answers.append(
-        f"{words.count(len(named), 'feature')} {'carries' if len(named) == 1 else 'carry'} a"
+        f"{words.count(len(named), 'feature')} {'carries' if len(named) <= 1 else 'carry'} a"
         f" name{f' ({words.listing(counted)})' if counted else ''}; of {len(best) - len(named):,} more, weak evidence"
         " says what they are near."
     )

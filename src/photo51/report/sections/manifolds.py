@@ -81,7 +81,8 @@ def _groups(run: Run, draft: Draft, shown: int) -> None:
     )
     draft.answers.append(
         f"{words.count(n, 'group')} of features are active together, {k} of them more than circularly shifted copies"
-        f" are; {traces}{clouds} are clouds of several dimensions, of {k - clouds - shaped} the shape cannot be told."
+        f" are; {traces}{clouds} {'is a cloud' if clouds == 1 else 'are clouds'} of several dimensions,"
+        f" of {k - clouds - shaped} the shape cannot be told."
     )
     if not shaped:
         draft.fail(

@@ -79,7 +79,7 @@ def _claim(table: pd.DataFrame, queue: pd.DataFrame, novel: pd.DataFrame, draft:
         return
     r = float(novel["seed_match_r"].min())
     draft.answers.append(
-        f"{words.count(len(novel), 'feature')} {'is' if len(novel) == 1 else 'are'} found again by dictionaries of"
+        f"{words.count(len(novel), 'feature')} {'is' if len(novel) <= 1 else 'are'} found again by dictionaries of"
         f" other seeds (r {words.fixed(r)} or more), explained by no known class read in sense, antisense or both, and"
         " ranked above the random-weight model's features at a false discovery rate of 5 %."
     )
