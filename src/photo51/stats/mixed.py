@@ -81,8 +81,11 @@ class NullModel(NamedTuple):
             return self.df
         squares = x**2
         total = squares.sum(0)
+        # m: what kinship and error add to the variance of this slope, (2, k), each whitened row weighted by x²
         mean = self.sources.T @ squares / np.where(total > 0, total, 1.0)
+        # A⁻¹ is, up to a factor of 2, the asymptotic covariance of the two variance components
         inverse = np.linalg.pinv(self.sources.T @ self.sources, hermitian=True)
+        # Satterthwaite: df = 2 E[v]² / Var[v]; whitening makes E[v] = 1, and Var[v] = 2 m' A⁻¹ m
         spread = np.einsum("ik,ij,jk->k", mean, inverse, mean)
         return np.where(total > 0, np.clip(1 / np.maximum(spread, 1e-300), 1.0, self.df), self.df)
 
@@ -104,6 +107,7 @@ class Association(NamedTuple):
 
 def _without(x: NDArray[np.float64], basis: NDArray[np.float64]) -> NDArray[np.float64]:
     """Columns of `x` minus their part in the span of an orthonormal basis."""
+    # projection by an orthonormal basis: what is left has no part in the covariates
     rest = x - basis @ (basis.T @ x)
     gone = np.einsum("ij,ij->j", rest, rest) <= _ROUNDING * np.einsum("ij,ij->j", x, x)
     rest[:, gone] = 0.0
@@ -126,10 +130,12 @@ def kinship(relatedness: ArrayLike) -> Kinship:
     k = np.asarray(relatedness, dtype=float)
     if k.ndim != 2 or k.shape[0] != k.shape[1] or not np.isfinite(k).all() or not np.allclose(k, k.T, atol=1e-8):
         raise ValueError(f"kinship: need a square, symmetric, finite matrix, got shape {k.shape}")
+    # mean diagonal 1, so that h2 is a share of the variance of an average individual
     scale = np.trace(k) / len(k)
     if scale <= 0:
         raise ValueError("kinship: need individuals that differ, got a matrix with no variance")
     values, vectors = eigh(k / scale, check_finite=False, driver="evd")
+    # eigenvalues ascend; a Gram matrix rounds to slightly below 0, a wrong matrix lies further down
     if values[0] < -1e-4 * max(1.0, values[-1]):
         raise ValueError(f"kinship: need no negative eigenvalue, got {values[0]:.3g}")
     return Kinship(np.clip(values, 0.0, None), vectors)
@@ -165,6 +171,7 @@ def similarity(markers: ArrayLike, *, scale: bool = False) -> NDArray[np.float64
     if not varies.any():
         raise ValueError("markers: need at least one that varies between individuals, got none")
     x = x[:, varies] / (sd[varies] if scale else 1.0)
+    # divided by markers, not individuals: an inner product a marker, comparable between tables of any width
     return x @ x.T / x.shape[1]
 
 
@@ -202,23 +209,28 @@ def fit_null(
     """
     y = np.asarray(phenotype, dtype=float)
     x = _with_constant(covariates, len(y))
+    # in the basis of eigenvectors K is diagonal: each grid point then costs n, not n³
     rotated = related.vectors.T @ np.column_stack([y, x])
 
     def at(share: float) -> tuple[float, NDArray, NDArray, NDArray]:
+        # variance of each rotated row: h2 λ_i + (1 − h2), per unit of the total, which is profiled out below
         variance = share * related.values + (1 - share)
         scale = 1 / np.sqrt(variance)
         basis, r = np.linalg.qr(rotated[:, 1:] * scale[:, None])
         residual = rotated[:, 0] * scale
         residual = residual - basis @ (basis.T @ residual)
         n = len(y) - (x.shape[1] if reml else 0)
+        # Gaussian log-likelihood at the best total variance, RSS / n; the second term is the Jacobian of the whitening
         fit = -n / 2 * (np.log(2 * np.pi * (residual @ residual) / n) + 1) - np.log(variance).sum() / 2
         if reml:
+            # REML: − ½ log |X'V⁻¹X|, which is Σ log |r_jj| of the QR of the whitened covariates
             fit -= np.log(np.abs(np.diag(r))).sum()
         return float(fit), scale, basis, residual
 
     fixed = h2 is not None
     h2 = _best_share(lambda share: at(share)[0]) if h2 is None else h2
     fit, scale, basis, residual = at(h2)
+    # ∂ log V_i / ∂ (σ²_g, σ²_e) of each row: λ_i / V_i and 1 / V_i
     sources = None if fixed else scale[:, None] ** 2 * np.column_stack([related.values, np.ones(len(y))])
     return NullModel(h2, related.vectors.T * scale[:, None], basis, residual, fit, sources)
 
@@ -226,6 +238,7 @@ def fit_null(
 def _best_share(fit: Callable[[float], float]) -> float:
     grid = np.linspace(0.0, H2_MAX, GRID)
     best = int(np.argmax([fit(share) for share in grid]))
+    # the likelihood can have two humps: the grid finds the higher one, the search only climbs it
     bounds = grid[max(best - 1, 0)], grid[min(best + 1, GRID - 1)]
     optimum = optimize.minimize_scalar(lambda s: -fit(s), bounds=bounds, method="bounded", options={"xatol": 1e-5})
     return float(optimum.x) if -optimum.fun > fit(grid[best]) else float(grid[best])
@@ -234,6 +247,7 @@ def _best_share(fit: Callable[[float], float]) -> float:
 def _with_constant(covariates: ArrayLike | None, n: int) -> NDArray[np.float64]:
     x = np.ones((n, 1)) if covariates is None else np.column_stack([np.ones(n), np.asarray(covariates, float)])
     scaled = x / np.maximum(np.linalg.norm(x, axis=0), 1e-300)
+    # columns of length 1 first, so that the size of r_jj says dependence and not units; pivoting sorts them falling
     _, r, pivot = qr(scaled, mode="economic", pivoting=True)
     dependent = pivot[np.abs(np.diag(r)) < _COLLINEAR]
     if len(dependent):
@@ -269,10 +283,12 @@ def _slopes(
 
     `tail_df` are the degrees of freedom of the t tail, those of the error where they are not given.
     """
+    # x'x of each whitened column: information on its slope, 0 for a column that covariates explain
     information = np.einsum("ij,ij->j", x, x)
     varies = information > 0
     safe = np.where(varies, information, 1.0)
     beta = x.T @ y / safe
+    # RSS of a simple regression: y'y − β² x'x; cancellation may leave it below 0
     error = np.maximum(y @ y - explained - beta**2 * safe, 1e-300) / df
     se = np.where(varies, np.sqrt(error / safe), np.nan)
     t = np.where(varies, beta / np.sqrt(error / safe), 0.0)
@@ -300,10 +316,12 @@ def largest_p_without_one(
     out = np.zeros(x.shape[1])
     for group in range(int(number.max()) + 1):
         in_group = number == group
+        # leaving rows out of x'x, x'y and y'y is subtraction: no fit is done again
         left = power - squares[in_group].sum(0)
         varies = left > 1e-6 * np.maximum(power, 1e-300)
         safe = np.where(varies, left, 1.0)
         beta = (total - cross[in_group].sum(0)) / safe
+        # one degree of freedom an individual left out; the covariates stay fitted on all
         df = max(null.df - int(in_group.sum()), 1)
         rest = np.maximum(error - error_terms[in_group].sum() - beta**2 * safe, 1e-300) / df
         t = np.abs(beta) / np.sqrt(rest / safe)
@@ -326,9 +344,11 @@ def interaction_test(features: ArrayLike, treatment: ArrayLike, null: NullModel)
     """
     features, treatment = np.asarray(features, dtype=float), np.asarray(treatment, dtype=float)
     main = null.whiten(features)
+    # centring keeps product and main effect nearly orthogonal, so that less is lost to rounding below
     product = null.whiten(features * (treatment - treatment.mean())[:, None])
     squares = np.einsum("ij,ij->j", main, main)
     safe = np.where(squares > 0, squares, 1.0)
+    # Frisch-Waugh-Lovell: the slope on what of the product the main effect does not explain
     alone = product - main * (np.einsum("ij,ij->j", main, product) / safe)
     rest = np.einsum("ij,ij->j", alone, alone)
     alone[:, rest <= _ROUNDING * np.einsum("ij,ij->j", product, product)] = 0.0
@@ -357,6 +377,7 @@ def freedman_lane(
     def strength(y: NDArray) -> NDArray:
         """Squared partial correlation, (draws, features)."""
         y = y - (y @ null.basis) @ null.basis.T
+        # x has length 1: the squared cosine of residual and feature, monotone in |t|
         return (y @ x) ** 2 / np.einsum("ij,ij->i", y, y)[:, None]
 
     observed = strength(null.residual[None])[0]
@@ -364,7 +385,9 @@ def freedman_lane(
     for start in range(0, draws, 512):
         n = min(512, draws - start)
         shuffled = rng.permuted(np.broadcast_to(null.residual, (n, len(null.residual))), axis=1)
+        # the slack counts ties as hits, which rounding would otherwise decide
         hits += (strength(shuffled) >= observed - 1e-12).sum(0)
+    # the observed order counts as one of the draws: p is never 0
     return np.where(norm > 1e-9, (1 + hits) / (draws + 1), 1.0)
 
 
@@ -381,4 +404,5 @@ def lambda_gc(p: ArrayLike) -> float:
     finite = finite[np.isfinite(finite)]
     if not len(finite):
         return float("nan")
+    # χ²₁ has median 0.4549
     return float(np.median(stats.chi2.isf(finite, 1)) / stats.chi2.ppf(0.5, 1))

@@ -108,6 +108,7 @@ def screen(
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(threads) as pool:
         for b, (start, stop) in enumerate(pairwise(edges.tolist())):
             annotations = _Annotations.of(_oriented(masks, tests, slice(start, stop)), bin_bp)
+            # 16 bytes a bin: one complex64 for both strands, and its transform
             width = max(1, _DENSE_BYTES // (16 * (stop - start) // bin_bp))
             pieces = [slice(i, min(i + width, n)) for i in range(0, n, width)]
             blocks = [_Block(features, ends[p, :, b : b + 2], start, stop) for p in pieces]
@@ -119,6 +120,7 @@ def screen(
 
 def _column_ends(features: sparse.csc_array, bounds: NDArray[np.int64]) -> NDArray[np.int64]:
     """Entries of each column that begin each block, (n_features, 2, n_blocks + 1)."""
+    # rows of strand − follow those of + on the doubled axis, so one search finds the bounds on both
     both = np.stack([bounds, bounds + bounds[-1]]).ravel()
     ends = [a + np.searchsorted(features.indices[a:b], both) for a, b in pairwise(features.indptr.astype(np.int64))]
     return np.array(ends, dtype=np.int64).reshape(features.shape[1], 2, len(bounds))
@@ -173,6 +175,7 @@ class _Annotations(NamedTuple):
         mass, active, squares = _margins(block.ends, data)
         observed, overlap = _inside(block.ends, indices, data, self.by_row, block.origins)
         can_vary, varies = (active > 0).astype(float), ((share > 0) & (share < 1)).astype(float)
+        # 1 where either strand varies with either side: a + b − a b, the union of two events
         moves = _weighted(can_vary, varies) - np.outer(can_vary.prod(axis=1), varies.prod(axis=1))
         variance = np.zeros_like(observed)
         moving = np.flatnonzero(can_vary.any(axis=1))
@@ -184,19 +187,25 @@ class _Annotations(NamedTuple):
             "mean": _weighted(mass, share),
             "variance": variance,
             "expected": _weighted(active, share),
+            # Σ level² q (1 − q): each active base in or out by itself, with chance q the covered share
             "variance_iid": _weighted(squares, share * (1 - share)),
+            # one rotation of L is the best: at most log10 L per block that can move
             "log10_floor": -np.log10(length) * moves,
         }
 
     def _variances(self, block: _Block) -> NDArray[np.float64]:
         length, w = block.stop - block.start, self.bin_bp
+        # ceiling division
         size = -(-length // w)
         dense = np.zeros((len(block.ends), size, 2), dtype=np.float32)
         _densify(block.ends, block.features.indices, block.features.data, dense, block.origins, w)
+        # both strands in one complex transform: + as real, − as imaginary part, taken apart by `_strands`
         spectra = fft.fft(dense.view(np.complex64)[:, :, 0], axis=1, overwrite_x=True)
+        # rows padded to whole groups of TOGETHER, which the vector code takes at once
         left = np.zeros((-(-len(dense) // TOGETHER) * TOGETHER, 4, size // 2 + 1), dtype=np.float32)
         _feature_vectors(spectra, block.ends[:, :, 0] < block.ends[:, :, 1], left)
         power = _products(left.reshape(len(left), -1), self.vectors)[: len(dense), : len(self.share)]
+        # 1/L² at full resolution; binning by w leaves size = L/w points, each a sum of w bases
         return power / (float(length) * size * w)
 
 
@@ -233,6 +242,7 @@ def _binned(masks: NDArray[np.bool_], w: int) -> NDArray[np.float32]:
     if w == 1:
         return masks.astype(np.float32)
     size = -(-masks.shape[2] // w)
+    # the last bin may be short; zeros there are bases outside the mask
     padded = np.zeros((*masks.shape[:2], size * w), dtype=np.float32)
     padded[:, :, : masks.shape[2]] = masks
     return padded.reshape(*masks.shape[:2], size, w).sum(axis=3)
@@ -273,12 +283,16 @@ def _mask_vectors(spectra, varies, out):
     n_frequencies = size // 2 + 1
     for i in range(len(spectra)):
         to, column = out[i // WIDTH], i % WIDTH
+        # k = 0 is the mean, which has no part in the variance
         for k in range(1, n_frequencies):
+            # k and −k have conjugate transforms, so half the spectrum counts twice; the Nyquist frequency is its own
+            # mirror
             twice = np.float32(1) if 2 * k == size else np.float32(2)
             across = np.float32(2) * twice
             a, b, c, d = _strands(spectra[i], k, varies[i])
             to[k, column] = twice * (a * a + b * b)
             to[n_frequencies + k, column] = twice * (c * c + d * d)
+            # 2 Re(conj(F₊)F₋ · A₊conj(A₋)) = 2 (Re Re + Im Im): real parts here, imaginary ones below
             to[2 * n_frequencies + k, column] = across * (a * c + b * d)
             to[3 * n_frequencies + k, column] = across * (a * d - b * c)
 

@@ -84,7 +84,9 @@ def informative_strata(labels: ArrayLike, strata: ArrayLike, weighting: str) -> 
     rows = np.flatnonzero(informative[stratum])
     _, stratum = np.unique(stratum[rows], return_inverse=True)
     size, cases, is_case = size[informative], cases[informative], is_case[rows]
+    # van Elteren: 1 / (N_s + 1)
     weight = np.ones(len(size)) if weighting == "equal" else np.divide(1.0, size + 1.0, dtype=np.float64)
+    # labels less their stratum mean: Σ rank · centred has mean 0 under rearrangement
     centred = np.asarray(is_case - (cases / size)[stratum], dtype=np.float64)
     return StratifiedDesign(rows, stratum, is_case, centred, size, cases, weight)
 
@@ -133,6 +135,7 @@ class _Ranks(NamedTuple):
     def statistic(self, centred: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum of rank times `centred` (n,) in each group, zeros included; `centred` must sum to 0 in each stratum."""
         there = centred[self.row]
+        # zeros all share a rank, and their labels sum to minus those of the non-zero entries
         return self.total(there * self.rank) - self.zero_rank * self.total(there)
 
     def powers(self, k: int) -> NDArray[np.float64]:
@@ -142,6 +145,7 @@ class _Ranks(NamedTuple):
 
 def _ranked(chunk: sparse.csc_matrix, of_row: NDArray[np.int64], sizes: NDArray[np.int64]) -> _Ranks:
     feature = np.repeat(np.arange(chunk.shape[1]), np.diff(chunk.indptr))
+    # one number for (feature, stratum), so that a single sort puts groups and values in order
     key = feature * len(sizes) + of_row[chunk.indices]
     order = np.lexsort((chunk.data, key))
     key, value, row = key[order], chunk.data[order], chunk.indices[order]
@@ -149,16 +153,20 @@ def _ranked(chunk: sparse.csc_matrix, of_row: NDArray[np.int64], sizes: NDArray[
     group = np.cumsum(new_group) - 1
     first = np.flatnonzero(new_group)
     count = np.diff(np.append(first, len(key)))
+    # NaN differs from everything: the first entry always begins a tie
     new_tie = new_group | (np.diff(value, prepend=np.nan) != 0)
     tie = np.cumsum(new_tie) - 1
     tie_first = np.flatnonzero(new_tie)
     tie_last = np.append(tie_first[1:], len(key)) - 1
+    # mid-rank among the non-zero entries of the group, counted from 1
     within = (tie_first + tie_last)[tie] / 2.0 - first[group] + 1.0
     feature, stratum = np.divmod(key[first], len(sizes))
     size = sizes[stratum]
     zeros = size - count
+    # zeros lie between the negative and the positive entries
     negatives = np.bincount(group, weights=value < 0, minlength=len(first))
     middle = (size + 1) / 2.0
+    # positive entries move up by all zeros; centred at (N + 1) / 2
     rank = within + np.where(value > 0, zeros[group], 0) - middle[group]
     return _Ranks(row, group, rank, feature, stratum, zeros, negatives + (zeros + 1) / 2.0 - middle)
 
@@ -286,6 +294,7 @@ def _tested(
     sd = np.sqrt(np.where(varies, variance, 1.0))
     pairs = design.pairs or 1.0
     test = StratifiedTest(
+        # the centred rank sum is (U − E U); over pairs it is the distance of AUROC from ½
         auroc=0.5 + statistic / pairs,
         se=np.where(varies, sd, 0.0) / pairs,
         z=np.where(varies, statistic / sd, 0.0),
@@ -301,6 +310,7 @@ def _tested(
 def _moments(ranks: _Ranks, design: StratifiedDesign, n_features: int) -> NDArray[np.float64]:
     """Statistic and variance under rearrangement within strata, (2, n_features)."""
     n, m = design.size.astype(float), design.cases.astype(float)
+    # Var(Σ_cases r) = m (n − m) / (n (n − 1)) · Σ r², for ranks with mean 0 (ties included)
     variance = (m * (1 - m / n) / (n - 1))[ranks.stratum] * ranks.powers(2)
     w = design.weight[ranks.stratum]
     return np.stack(
@@ -316,6 +326,7 @@ def _tails(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """P of every row of labels, (rows, n_features), and the least attainable p, (n_features,)."""
     weight = design.weight[ranks.stratum[ranks.group]]
+    # ranks as differences from the zeros, so that the table stays sparse; centred labels cancel the constant
     above_zero = weight * (ranks.rank - ranks.zero_rank[ranks.group])
     scores = sparse.csc_matrix(
         (above_zero, (ranks.row, ranks.feature[ranks.group])), shape=(labels.shape[1], n_features)
@@ -349,10 +360,12 @@ def _sided(tails: RankTails, alternative: Alternative) -> tuple[NDArray[np.float
 def _all_ties(ranks: _Ranks, design: StratifiedDesign) -> Ties:
     """Ties of every group; where most rows are cases the controls are counted, with scores reversed."""
     cases, size = design.cases[ranks.stratum], design.size[ranks.stratum]
+    # the fewer class is counted: its subset sums are a smaller lattice, with the same tails mirrored
     flipped = 2 * cases > size
     first = np.searchsorted(ranks.group, np.arange(len(ranks.feature) + 1))
     ends, score, count = _tie_groups(
         first,
+        # mid-ranks are halves: twice them are integers, exactly
         np.rint(2 * ranks.rank).astype(np.int64),
         ranks.zeros.astype(np.int64),
         np.rint(2 * ranks.zero_rank).astype(np.int64),
@@ -400,6 +413,7 @@ def _tie_groups(first, score, zeros, zero_score, flipped):
             out_score[n_out], out_count[n_out] = zero_score[g], zeros[g]
             n_out += 1
         if flipped[g]:
+            # scores ascend again after the change of sign
             out_score[begin:n_out] = -out_score[begin:n_out][::-1].copy()
             out_count[begin:n_out] = out_count[begin:n_out][::-1].copy()
         ends[g + 1] = n_out
@@ -421,6 +435,7 @@ def rank_correlation(values: ArrayLike | sparse.spmatrix, target: ArrayLike) -> 
         if not chunk.nnz or not squares:
             continue
         ranks = _ranked(chunk, np.zeros(len(centred), dtype=np.int64), np.array([len(centred)]))
+        # Pearson's correlation of centred ranks
         scale = np.sqrt(ranks.powers(2) * squares)
         out[start + ranks.feature] = np.divide(
             ranks.statistic(centred), scale, out=np.zeros(len(scale)), where=scale > 1e-9
