@@ -138,6 +138,7 @@ def logistic_scores(
 
 def deviance(y: NDArray[np.bool_], log_odds: NDArray[np.floating]) -> NDArray[np.float64]:
     """Deviance of labels under log odds: -2 Σ log likelihood, over the first axis."""
+    # −log P(label) = log(1 + e^(−s)) of a positive, log(1 + e^s) of a negative
     signed = np.where(y, -log_odds, log_odds).astype(np.float64)
     return 2 * np.logaddexp(0.0, signed).sum(axis=0)
 
@@ -172,10 +173,13 @@ def _project(left, levels, starts, counts, within, sweeps):
     _centre(left, within)
     for i in range(n):
         add_row(sums, starts[0] + levels[0, i], left, i)
+    # `sums` always holds those of the term that comes next, made while the one before is taken out
     for turn in range(sweeps * n_terms):
         t, after = turn % n_terms, (turn + 1) % n_terms
         for level in range(starts[t], starts[t + 1]):
             for j in range(WIDTH):
+                # mean of what is left at a level: the least-squares step of one term with the others as they are
+                # (backfitting)
                 sums[level, j] /= max(counts[level], np.float32(1))
         first_level, to = starts[t], starts[after]
         if after > 0:
@@ -219,6 +223,7 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
             rows[fold[i]] += 1
             positives[fold[i]] += y[i]
     for f in range(2):
+        # half a positive more, so that a fold without any has finite log odds
         share = (positives[f] + 0.5) / (rows[f] + 1.0)
         base[f] = np.log(share / (1 - share))
     against = np.empty(n)  # odds against, exp(-score): kept by multiplying, so that exp is taken once a level
@@ -233,11 +238,14 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
             for i in range(n):
                 if fold[i] < 2:
                     level = starts[t] + levels[t, i]
+                    # chance from odds against, e^(−score)
                     p = 1.0 / (1.0 + against[i])
+                    # first and second derivative of the log likelihood by the value of a level
                     slope[fold[i], level] += y[i] - p
                     curvature[fold[i], level] += p * (1 - p)
             for f in range(2):
                 for level in range(starts[t], starts[t + 1]):
+                    # Newton for one level; rows of a term have one level each, so that levels do not meet
                     step = (slope[f, level] - ridge * tables[f, level]) / (curvature[f, level] + ridge)
                     step = min(max(step, -2.0), 2.0)  # Newton overshoots where p is near 0
                     tables[f, level] += step
@@ -247,6 +255,7 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
                     against[i] *= factor[fold[i], starts[t] + levels[t, i]]
     out = np.empty(n, dtype=np.float32)
     for i in range(n):
+        # scored by the fold that the row had no part in
         other = 1 - fold[i] if fold[i] < 2 else 1
         s = base[other]
         for t in range(n_terms):

@@ -92,12 +92,14 @@ def _close(
 def _auroc(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
     if tp[-1] == 0 or fp[-1] == 0:
         return np.nan
+    # trapezoids: within a tie the curve is straight, which gives equal scores half a point
     return float(np.sum(np.diff(fp) * (tp[1:] + tp[:-1])) / (2.0 * tp[-1] * fp[-1]))
 
 
 def _average_precision(tp: NDArray[np.float64], fp: NDArray[np.float64]) -> float:
     if tp[-1] == 0:
         return np.nan
+    # average precision steps: recall gained at a threshold times the precision there, without interpolation
     shown = tp[1:] + fp[1:]
     precision = np.divide(tp[1:], shown, out=np.zeros(len(shown)), where=shown > 0)
     return float(np.sum(np.diff(tp) * precision) / tp[-1])
@@ -168,9 +170,11 @@ def _weighted_ap(block, positive, ends, weights, n_positive, n_rows):
                     tp += w
             first = end + 1
             if shown > 0:
+                # recall gained × precision, over the weights of the draw
                 area += (tp - before) * tp / shown
             before = tp
         if n_rows[d] > 0:
+            # rows that score 0 are one last tie, at which everything is shown
             area += (n_positive[d] - before) * n_positive[d] / n_rows[d]
         out[d] = area / n_positive[d]
     return out

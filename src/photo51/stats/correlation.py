@@ -119,6 +119,7 @@ class Spread:
             dense = np.zeros((2, length), dtype=np.float64 if double else np.float32)
             for s in range(2):
                 entries = slice(self.ends[s, block], self.ends[s, block + 1])
+                # rows of strand − lie n_rows further on the doubled axis
                 dense[s, self.track.rows[entries] - start - s * self.bounds[-1]] = self.track.levels[entries]
             self._spectra[block, double] = fft.rfft(dense, transform_size(length), axis=1)
         return self._spectra[block, double]
@@ -126,6 +127,7 @@ class Spread:
     @cached_property
     def norms(self) -> NDArray[np.float64]:
         """Root of the sum of squared levels in each block, (n_blocks,)."""
+        # prefix sums: a block is a difference of two
         squares = np.concatenate([[0.0], np.cumsum(self.track.levels.astype(np.float64) ** 2)])
         return np.asarray(np.sqrt(np.diff(squares[self.ends], axis=1).sum(axis=0)))
 
@@ -151,8 +153,10 @@ def _edges(values: NDArray[np.uint8], bounds: NDArray[np.int64]) -> tuple[NDArra
     rows = _changes(values, values[: len(values) // 8 * 8].view(np.uint64))
     starts = np.concatenate([bounds[:-1], bounds[:-1] + bounds[-1]])
     ends = np.concatenate([bounds[1:], bounds[1:] + bounds[-1]])
+    # the first row of a block follows its last one on the circle
     around = starts[values[starts] != values[ends - 1]]
     rows = np.sort(np.concatenate([rows[~np.isin(rows, starts, assume_unique=True)], around]), kind="stable")
+    # +1 where the mask begins, −1 where it ends
     return rows, (2 * values[rows].astype(np.int8) - 1).astype(np.int8)
 
 
@@ -162,6 +166,7 @@ def _changes(values, words):
     out = np.empty(1024, dtype=np.int64)
     used, before, w = 0, values[0], 0
     while w <= len(words):
+        # eight bytes of the mask at once: a word all of the last value holds no change
         alike = _ONES if before else _ZEROS
         while w < len(words) and words[w] == alike:
             w += 1
@@ -211,6 +216,7 @@ def overlaps(feature: Track | Spread, mask: Mask, *, route: str = "auto") -> Ove
 
 def quicker(feature: Spread, mask: Mask) -> str:
     """The quicker route, `events` or `fft`."""
+    # events: active rows × edges of a block; an FFT costs as much a point whatever lies on it
     return "events" if _n_events(feature.ends, mask.edge_ends) <= _FFT_COST * mask.points else "fft"
 
 
@@ -251,6 +257,7 @@ def block_overlaps_fft(feature: Track | Spread, mask: Mask, block: int) -> NDArr
 
 def _block_overlaps(feature: Spread, mask: Mask, block: int) -> NDArray[np.int64]:
     length = int(mask.bounds[block + 1] - mask.bounds[block])
+    # Cauchy-Schwarz: no overlap exceeds the product of the norms, and rounding is relative to it
     norm, size = float(feature.norms[block] * np.sqrt(mask.sizes[block])), transform_size(length)
     if _rounding_bound(norm, size, np.float64) > 0.1:
         raise ArithmeticError(f"rotation: levels too large to round overlaps to integers (norm {norm:.3g})")
@@ -278,6 +285,7 @@ def _correlated(feature, mask):
     """Sum over strands of conj(F) A, (n_frequencies,)."""
     out = np.empty(feature.shape[1], dtype=feature.dtype)
     for k in range(len(out)):
+        # correlation theorem: the inverse transform is Σ_x f(x) m(x + turn); strands turn together, so spectra add
         out[k] = np.conj(feature[0, k]) * mask[0, k] + np.conj(feature[1, k]) * mask[1, k]
     return out
 
@@ -287,6 +295,7 @@ def _rounded(values, length):
     """Integers, (length,), and the largest distance from them; of a longer transform, the circle is closed first."""
     out = np.empty(length, dtype=np.int64)
     error = 0.0
+    # 0 where the transform is as long as the block: then it is circular by itself
     beyond = len(values) - length
     for turn in range(length):
         value = float(values[turn])
@@ -342,6 +351,7 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
         n = 1
         overlap_values[0], times[0] = overlap, length
         if events:
+            # few rotations change anything: mark them in a bitset and visit only those
             sparse = 2 * events < length
             for s in range(2):
                 for i in range(ends[s, b], ends[s, b + 1]):
@@ -369,6 +379,7 @@ def _event_histograms(rows, levels, ends, mask, edges, signs, edge_ends, bounds)
             grown[:used] = counts[:used]
             counts = grown
         for i in range(n):
+            # an overlap counts once for each rotation at which it holds
             counts[used + overlap_values[i] - lowest] += times[i]
         low[b], widths[b] = lowest, width
         used += width
@@ -385,6 +396,7 @@ def _held(change, marks, overlap, length, values, times):
         word = marks[w]
         marks[w] = 0
         while word:
+            # lowest set bit; its index by a de Bruijn sequence, which numba has no instruction for
             lowest = word & (~word + np.uint64(1))
             turn = 64 * w + _BIT[(lowest * _DE_BRUIJN) >> np.uint64(58)]
             word ^= lowest

@@ -100,11 +100,13 @@ def set_tests(
     drawn = hits_at(before, genes, shifts)
     members = membership.astype(np.float32)
     hits = hit.astype(np.float32) @ members
+    # hits beyond the overall rate: a feature that hits more genes at some rotation hits more in every set
     rate = sizes / n
     observed = hits - hit.sum() * rate
     null = drawn.astype(np.float32) @ members - drawn.sum(axis=1)[:, None] * rate
     mean, sd = null.mean(axis=0), null.std(axis=0)
     z = np.divide(observed - mean, sd, out=np.zeros(len(sizes)), where=sd > 1e-9)
+    # less than one hit, more than rounding: ties count as reached
     p = monte_carlo_p(observed - 1e-6, null)
     exact = (p <= exact_p) & (sd > 1e-9)
     if exact.any():
@@ -140,6 +142,7 @@ def _exact_p(
     """
     n = len(genes.start)
     inside = _hits_by_rotation(before, genes, members)
+    # times n, so that the statistic is an integer and its distribution a lattice
     values: list[NDArray[np.integer]] = [n * i - len(members) * t for i, t in zip(inside, total, strict=True)]
     observed = int(sum(v[0] for v in values))
     return tails(Histograms.of(values), observed).p_upper
@@ -160,6 +163,7 @@ def _hits_by_rotation(before: NDArray[np.int64], genes: Genes, chosen: NDArray[n
 
 def _counts_before(rows: NDArray[np.integer], n: int) -> NDArray[np.int64]:
     active = np.zeros(n + 1, dtype=np.int64)
+    # prefix count: rows a to b − 1 hold before[b] − before[a] active ones
     active[np.asarray(rows) + 1] = 1
     return np.cumsum(active)
 
@@ -167,11 +171,13 @@ def _counts_before(rows: NDArray[np.integer], n: int) -> NDArray[np.int64]:
 @numba.njit(cache=True, nogil=True)
 def _touched(before, low, width, first, length):
     """Whether a block has an active row in `width` rows from `low` on, around its end."""
+    # into the block, as Python and numba take the remainder: never negative
     low = first + (low - first) % length
     high = low + width
     end = first + length
     if high <= end:
         return before[high] > before[low]
+    # a gene over the end of the circle is two pieces
     return before[end] > before[low] or before[high - length] > before[first]
 
 
@@ -184,6 +190,7 @@ def _hits_at(before, start, end, block, bounds, shifts):
         length = bounds[b + 1] - bounds[b]
         first = bounds[b] + (n if start[g] >= n else 0)
         for d in range(len(shifts)):
+            # turning activity by +s is moving the gene by −s
             out[d, g] = _touched(before, start[g] - shifts[d, b], end[g] - start[g], first, length)
     return out
 

@@ -100,11 +100,13 @@ def rank_tails(
     if not len(ties.cases):
         ones = np.ones(len(statistics))
         return RankTails(ones, ones, 1.0, 1.0)
+    # ends of the support and their chances are products, exact however small
     high, low, end_upper, end_lower = _ends(*ties)
     strata = _strata(*ties)
     slack = 1e-9 * (high - low)
     sizes = np.diff(strata.ends)
     counted = bool((sizes > 0).all())
+    # values of the sum: one from each stratum
     atoms = math.prod(int(s) for s in sizes) if counted and len(sizes) <= 12 else ATOMS + 1
     if counted and atoms <= ATOMS and not strata.smoothed:
         x, p = _every_atom(strata.ends, strata.x, strata.p)
@@ -114,7 +116,9 @@ def rank_tails(
         work = int(sizes.sum()) * CELLS
         if counted and work <= _WORK_CONVOLUTION and (np.minimum(upper, lower) <= exact_below).any():
             x, p = _in_cells(strata.ends, strata.x, strata.p, low, high, CELLS)
+            # cells blur values by up to a width: a width of slack keeps tails from being too small
             upper, lower = _tails_of_atoms(x, p, statistics, (high - low) / CELLS)
+    # no tail is smaller than the chance of its end, whatever the approximation said
     upper = np.where(statistics >= high - slack, end_upper, np.clip(upper, end_upper, 1.0))
     lower = np.where(statistics <= low + slack, end_lower, np.clip(lower, end_lower, 1.0))
     upper = np.where(statistics <= low + slack, 1.0, upper)
@@ -212,6 +216,7 @@ def _offsets(score, count):
         a, b = abs(score[g] - score[rest]), step
         while b:
             a, b = b, a % b
+        # Euclid: greatest common divisor of all offsets, so that the lattice of sums has no empty points between
         step = a
     return rest, max(step, 1)
 
@@ -254,11 +259,13 @@ def _counted(score, count, m):
     low, high = _reach(score, count, m, rest, step)
     max_drawn = min(m, n - count[rest])
     ways = np.zeros((max_drawn + 1, high - low + 1))
+    # ways[j, s − low]: subsets of j rows other than the commonest score whose offsets sum to s
     ways[0, -low] = 1.0
     for g in range(len(score)):
         if g == rest:
             continue
         offset = (score[g] - score[rest]) // step
+        # downwards, so that rows of this score are not added to sums that hold some of them already
         for j in range(max_drawn - 1, -1, -1):
             top = min(count[g], max_drawn - j)
             for s in range(high - low + 1):
@@ -267,14 +274,17 @@ def _counted(score, count, m):
                     continue
                 choose = 1.0
                 for x in range(1, top + 1):
+                    # binomial coefficient count over x, from the one before
                     choose *= (count[g] - x + 1.0) / x
                     ways[j + x, s + x * offset] += ways_so_far * choose
     total = np.zeros(high - low + 1)
     every = _log_choose(n, m)
     for j in range(max_drawn + 1):
         if m - j <= count[rest]:
+            # the other m − j cases have the commonest score; in logarithms, since both coefficients overflow
             total += ways[j] * math.exp(_log_choose(count[rest], m - j) - every)
     places = np.flatnonzero(total > 0.0)
+    # offsets were counted from the commonest score, in steps
     return m * float(score[rest]) + step * (places + float(low)), total[places]
 
 
@@ -297,6 +307,7 @@ def _by_blocks(score, count, m):
     for b in range(2):
         if rows[b] > 0:
             mean[b] /= rows[b]
+            # Σ (score − mean)² of the block
             square[b] -= rows[b] * mean[b] ** 2
     below, above = int(rows[0]), int(rows[1])
     if (min(below, m) + 1) * (min(above, m) + 1) > _BLOCK_PAIRS or below + above > n // 3:
@@ -318,6 +329,7 @@ def _by_blocks(score, count, m):
         for j in range(min(above, m - i) + 1):
             if m - i - j > count[rest]:
                 continue
+            # hypergeometric: i cases below, j above, the rest at the commonest score
             log_p = _log_choose(below, i) + _log_choose(above, j) + _log_choose(count[rest], m - i - j) - every
             p = math.exp(log_p)
             if p < 1e-100:
@@ -325,14 +337,17 @@ def _by_blocks(score, count, m):
             centre = (m - i - j) * float(score[rest]) + i * mean[0] + j * mean[1]
             variance = 0.0
             if below > 1:
+                # variance of the sum of i of `below` values drawn without putting back
                 variance += i * (below - i) * square[0] / (below * (below - 1.0))
             if above > 1:
                 variance += j * (above - j) * square[1] / (above * (above - 1.0))
             sd = math.sqrt(max(variance, 0.0))
             for k in range(8):
+                # eight equally likely points of a normal distribution, none past the ends of the support
                 x = min(max(centre + sd * _SPREAD[k], low), high)
                 cell = min(max(int((x - low) / width), 0), CELLS)
                 mass[cell] += p / 8.0
+                # a cell stands at the mean of what fell into it, so that the mean of the sum is kept
                 moment[cell] += p / 8.0 * x
     places = np.flatnonzero(mass > 0.0)
     return moment[places] / mass[places], mass[places]
@@ -367,8 +382,10 @@ def _in_cells(ends, x, p, low, high, cells):
             value = moments[i] / masses[i]
             for j in range(ends[s], ends[s + 1]):
                 mass = masses[i] * p[j]
+                # below, products would be denormal: slow, and nothing to a tail above 1e-280
                 if mass < 1e-290:
                     continue
+                # `low` holds every stratum at its lowest: each adds only what it has above that
                 new = value + (x[j] - lowest)
                 cell = min(max(int((new - low) / width), 0), cells)
                 new_masses[cell] += mass
@@ -385,6 +402,7 @@ def _tails_of_atoms(
     x, p = x[order], p[order]
     below = np.concatenate([[0.0], np.cumsum(p)])
     above = np.concatenate([np.cumsum(p[::-1])[::-1], [0.0]])
+    # the slack counts values equal up to rounding as reached, on both sides
     upper = above[np.searchsorted(x, statistics - slack, side="left")]
     lower = below[np.searchsorted(x, statistics + slack, side="right")]
     return np.minimum(upper, 1.0), np.minimum(lower, 1.0)
@@ -400,7 +418,9 @@ def _saddlepoint(
     order = np.argsort(t, kind="stable")
     r = np.interp(statistics, t[order], root[order])
     tilt = np.interp(statistics, t[order], theta[order])
+    # Barndorff-Nielsen's modified root: the tail is that of a normal deviate
     near = special.ndtr(-np.abs(r))
+    # P(T ≤ t) = 1 − P(T > t), and P(T > t), a step of the lattice further out, is smaller by exp(−|θ| step)
     far = 1.0 - near * np.exp(-np.abs(tilt) * step)
     return np.where(r >= 0, near, far), np.where(r >= 0, far, near)
 
@@ -410,6 +430,7 @@ def _step(ties: Ties) -> float:
     if np.ptp(ties.weight) > 1e-12 * ties.weight[0]:
         return 0.0
     first = np.repeat(ties.score[ties.ends[:-1]], np.diff(ties.ends))
+    # scores are twice the ranks
     return float(ties.weight[0]) * int(np.gcd.reduce(ties.score - first)) / 2.0
 
 
@@ -449,6 +470,8 @@ def _cumulants(parts, betas, theta):
             gap = m - total
             if abs(gap) < 1e-9 * m:
                 break
+            # Newton on Σ q = m: β makes the tilted labels have as many cases as there are; steps are bounded where v is
+            # near 0
             beta += min(max(gap / max(v, 1e-12), -2.0), 2.0)
         betas[s] = beta
         v = s1 = s2 = e1 = logs = 0.0
@@ -456,17 +479,21 @@ def _cumulants(parts, betas, theta):
             a = weight[s] * score[g] / 2.0
             eta = beta + theta * a
             q = 1.0 / (1.0 + math.exp(-eta))
+            # log(1 + e^η) without overflow
             logs += count[g] * (max(eta, 0.0) + math.log1p(math.exp(-abs(eta))))
             e1 += count[g] * q * a
             w = count[g] * q * (1.0 - q)
             v += w
             s1 += w * a
             s2 += w * a * a
+        # the same at θ = 0, where β = log(m / (n − m)): what conditioning on m costs there
         share = m / n
         base = -n * math.log1p(-share) - m * math.log(share / (1.0 - share))
         k += logs - beta * m - base
         mean += e1
+        # variance given the number of cases: that of the sum less what goes with the number (Schur complement)
         variance += max(s2 - s1 * s1 / max(v, 1e-300), 0.0)
+        # double saddlepoint (Skovgaard): ratio of the variances of the number of cases, tilted over untilted
         log_ratio += math.log(max(v, 1e-300) / (n * share * (1.0 - share)))
     return k, mean, variance, log_ratio
 
@@ -486,6 +513,7 @@ def _solve(parts, betas, target, scale):
         else:
             high = theta
         step = gap / variance if variance > 1e-300 else np.inf
+        # at most 3 standard deviations of tilt a step; outside the bracket it is halved instead
         new = theta + min(max(step, -3.0 / scale), 3.0 / scale)
         if not low < new < high:
             new = (low + high) / 2.0
@@ -504,6 +532,7 @@ def _roots(parts, statistics, low, high, step):
         n = 0
         for g in range(ends[s], ends[s + 1]):
             n += count[g]
+        # solution at θ = 0, from which each solve begins
         betas[s] = math.log(cases[s] / (n - cases[s]))
     _, _, variance, _ = _cumulants(parts, betas, 0.0)
     sd = math.sqrt(max(variance, 1e-300))
@@ -528,9 +557,12 @@ def _roots(parts, statistics, low, high, step):
         theta[i] = _solve(parts, betas, targets[i], sd)
         k, mean, variance, log_ratio = _cumulants(parts, betas, theta[i])
         tilt = abs(theta[i])
+        # signed root of the deviance, 2 (θ t − K(θ))
         w = math.sqrt(max(2.0 * (theta[i] * mean - k), 1e-12))
+        # lattice correction: θ becomes (1 − e^(−θ step)) / step
         slope = tilt if step == 0.0 else (1.0 - math.exp(-step * tilt)) / step
         u = slope * math.sqrt(variance * math.exp(log_ratio))
+        # r* = w + log(u / w) / w; it is 0 / 0 at the centre, where targets are left out and interpolated
         r = w + math.log(max(u, 1e-300) / w) / w
         root[i] = r if theta[i] > 0 else -r
         targets[i] = mean

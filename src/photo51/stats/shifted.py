@@ -72,9 +72,11 @@ class Shifts(NamedTuple):
         """
         edges = np.asarray(bounds, dtype=np.int64)
         rng, lengths = np.random.default_rng([seed, 3]), np.diff(edges)
+        # drawn a row a shift: more shifts leave the first ones as they were
         amounts = rng.integers(0, lengths, size=(n_shifts, len(lengths))).T
         amounts[:, 0] = 0
         unit = np.searchsorted(edges, blocks[:-1], side="right") - 1
+        # count of the block within its unit, from 0
         number = np.arange(len(unit)) - np.searchsorted(unit, unit)
         block = np.repeat(number, np.diff(blocks)).astype(np.int32)
         return cls(edges, np.ascontiguousarray(amounts), block, int(number.max(initial=0)) + 1)
@@ -156,6 +158,7 @@ def shifted_test(
         rows, data = features.indices[entries].astype(np.int64), features.data[entries].astype(np.float32)
         for g, residuals in enumerate(right.groups):
             totals, squares = _sums(rows, data, residuals, *shifts)
+            # units without an active base add 0 at every shift, and no degree of freedom
             active = np.flatnonzero(squares.any(axis=(1, 2)))
             first, width = g * WIDTH, min(WIDTH, right.k - g * WIDTH)
             if len(active) == n_units:
@@ -180,6 +183,7 @@ def _judged(
     first = _studentised(totals, squares, picks[:_FIRST])
     above = np.count_nonzero(first >= observed - slack, axis=0)
     p = (1.0 + above) / (1.0 + _FIRST)
+    # the many draws are for the few pairs whose p they could change
     rare = np.flatnonzero((above <= _FEW) & (observed > 0))
     if len(rare):
         rest = _studentised(totals, squares, picks[_FIRST:])[:, rare]
@@ -197,10 +201,12 @@ def tail_p(observed: float, draws: NDArray[np.floating], df: int) -> float:
     """
     n = len(draws)
     by_draws = (1.0 + np.count_nonzero(draws >= observed)) / (1.0 + n)
+    # the tenth largest draw
     anchor = float(np.partition(draws, n - _ANCHOR)[n - _ANCHOR])
     if df < 2 or observed <= anchor or anchor <= 0:
         return float(by_draws)
     share = _ANCHOR / (1.0 + n)
+    # the quantile of Student that has the same tail lies at the anchor; beyond, both are scaled alike
     return float(stats.t.sf(observed * (stats.t.isf(share, df) / anchor), df))
 
 
@@ -227,7 +233,9 @@ def _sums(rows, data, right, bounds, amounts, block, n_blocks):  # noqa: PLR0917
             sums[:] = 0
             for s in range(2):
                 first, last = ends[s, u], ends[s, u + 1]
+                # to rows of strand +, whose blocks are numbered
                 by = amounts[u, j] - s * n_rows
+                # from here on rows pass the end of the unit and come back at its beginning
                 around = first + np.searchsorted(rows[first:last], start + length - by)
                 # rows ascend, and so do the blocks they are shifted to: to the end of the unit, then from its beginning
                 for low, high, moved in ((first, around, by), (around, last, by - length)):
@@ -255,5 +263,6 @@ def _studentised(totals, squares, picks):
             add_row(out, d, totals[u], np.int64(picks[d, u]))
             add_row(square, 0, squares[u], np.int64(picks[d, u]))
         for c in range(WIDTH):
+            # Σ block sums over the root of Σ squares: studentised without assuming that blocks vary alike
             out[d, c] = out[d, c] / np.sqrt(square[0, c]) if square[0, c] > 0 else np.float32(0)
     return out
