@@ -50,6 +50,7 @@ def kmer_codes(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int =
     for a, b in pairwise(np.asarray(bounds).tolist()):
         segment = np.asarray(bases[a:b])
         out[0, a:b] = _codes(segment, k)
+        # strand −: complement (3 − code) read backwards, then put back into forward rows
         out[1, a:b] = _codes(np.where(segment < 4, 3 - segment, 4)[::-1], k)[::-1]
     return out.ravel()
 
@@ -61,8 +62,10 @@ def _codes(bases: NDArray[np.integer], k: int) -> NDArray[np.uint16]:
         total, unambiguous = np.zeros(n - k + 1, dtype=np.int64), np.ones(n - k + 1, dtype=bool)
         for j in range(k):
             letter = bases[j : n - k + 1 + j].astype(np.int64)
+            # Horner; an unknown letter is any number here, as its k-mers are set to 4**k below
             total = total * 4 + np.minimum(letter, 3)
             unambiguous &= letter < 4
+        # a k-mer stands at its last base; the first k − 1 bases have none
         code[k - 1 :] = np.where(unambiguous, total, 4**k)
     return code.astype(np.uint16)
 
@@ -73,6 +76,7 @@ def earlier(values: NDArray[np.uint16], bounds: NDArray[np.integer], by: int, mi
     n = len(values) // 2
     for a, b in pairwise(np.asarray(bounds).tolist()):
         if b - a > by:
+            # earlier in reading direction is to the left on strand +, to the right on strand −
             out[a + by : b] = values[a : b - by]
             out[n + a : n + b - by] = values[n + a + by : n + b]
     return out
@@ -83,9 +87,11 @@ def local_gc(bases: NDArray[np.integer], bounds: NDArray[np.integer], window: in
     out = np.full(len(bases), np.nan)
     for a, b in pairwise(np.asarray(bounds).tolist()):
         segment = np.asarray(bases[a:b])
+        # prefix sums: a window is a difference of two, whatever its size
         gc = np.concatenate([[0], np.cumsum((segment == 1) | (segment == 2))])
         n_known = np.concatenate([[0], np.cumsum(segment < 4)])
         places = np.arange(b - a)
+        # windows are cut at the ends of the segment, not moved
         low, high = np.maximum(places - window // 2, 0), np.minimum(places + window // 2 + 1, b - a)
         with np.errstate(invalid="ignore"):
             out[a:b] = (gc[high] - gc[low]) / (n_known[high] - n_known[low])
@@ -158,6 +164,7 @@ def _content(bases, bounds, before, behind, out):
             if bases[a + i] < 4:
                 total[i + 1, bases[a + i]] += 1
         for strand in range(2):
+            # reading backwards, what comes before lies to the right
             left, right = (before, behind) if strand == 0 else (behind, before)
             for i in range(length):
                 low, high = max(i - left, 0), min(i + right + 1, length)
@@ -185,8 +192,10 @@ def window_terms(
         out += [(gc_classes(values), GC_CLASSES + 1) for values in content(bases, bounds, half, half)]
         sides = [
             gc_classes(content(bases, bounds, before, behind).gc, HALF_CLASSES).astype(np.int64)
+            # −1 leaves the base itself out of the side
             for before, behind in ((half, -1), (-1, half))
         ]
+        # both sides as one number; + 1 for the class of what is not known
         joint = sides[0] * (HALF_CLASSES + 1) + sides[1]
         out.append((joint.astype(np.uint16), (HALF_CLASSES + 1) ** 2))
     return out

@@ -53,13 +53,17 @@ def choose_thresholds(matrix: sp.csc_array, domains: Domains, rows: NDArray[np.b
         if not len(row):
             continue
         grid = np.unique(np.quantile(value, np.arange(n_thresholds) / n_thresholds, method="lower"))
+        # index of the highest threshold that a value reaches
         level = np.searchsorted(grid, value, side="right") - 1
         active, inside, hit = _grid_counts(
             row, level.astype(np.int16), len(grid), _lookup(domains), len(domains.counts)
         )
+        # by bases: (n_readings, n_levels)
         precision = inside / np.maximum(active, 1)[None]
+        # by instances: a hit is one active base inside
         recall = hit / np.maximum(domains.counts, 1)[:, None]
         score = harmonic(precision, recall)
+        # the first of equal ones, so the lowest threshold
         best = np.argmax(score, axis=1)
         f1[j] = score[np.arange(len(best)), best]
         threshold[j] = grid[best]
@@ -95,10 +99,12 @@ def _grid_counts(rows, level, n_levels, lookup, n_readings):
             if reading[m] != last:  # a row inside two instances of a reading counts once
                 last = reading[m]
                 inside[last, level[i]] += 1
+            # an instance is hit at every threshold up to the highest level inside it
             highest[m] = max(highest[m], level[i])
     for m in range(len(reading)):
         if highest[m] >= 0 and counted[m]:
             hit[reading[m], highest[m]] += 1
+    # counts at exactly a level become counts at or above it
     for b in range(n_levels - 2, -1, -1):
         active[b] += active[b + 1]
         inside[:, b] += inside[:, b + 1]
@@ -138,8 +144,10 @@ def confusion(active: NDArray[np.int64], reading: int, domains: Domains, n_rows:
     n, k, tp = len(active), int(domains.bases[reading]), float(inside.sum())
     precision, count = _ratio(tp, n), int(domains.counts[reading])
     recall = _ratio(np.count_nonzero(touched[of_reading]), count)
+    # first row of each run: any gap begins a new one; −2 makes row 0 begin one, too
     runs = np.flatnonzero(np.diff(active, prepend=-2) != 1)
     in_run = np.add.reduceat(inside.astype(np.int64), runs) if len(runs) else np.zeros(0)
+    # share of runs that touch the class, however long they are
     precision_run = _ratio(np.count_nonzero(in_run), len(runs))
     return Confusion(
         precision,
@@ -160,6 +168,7 @@ def matthews(tp: float, fp: float, fn: float, tn: float) -> float:
     ----------
     Matthews 1975, Biochim Biophys Acta 405:442, doi:10.1016/0005-2795(75)90109-9
     """
+    # roots one by one: the product of four margins of a genome overflows 64 bits
     below = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
     return float((tp * tn - fp * fn) / below) if below > 0 else 0.0
 
@@ -206,6 +215,7 @@ def null_f1(
         Rotation of each block in each draw, (n_draws, n_blocks).
     """
     n_rows = int(bounds[-1])
+    # both strands turn with the block of strand +
     forward = active - (active >= n_rows) * n_rows
     block = np.searchsorted(bounds, forward, side="right") - 1
     inside, hit = _rotated_counts(active, forward, block, bounds, shifts, reading, _lookup(domains))
@@ -223,13 +233,16 @@ def _rotated_counts(active, forward, block, bounds, shifts, reading, lookup):  #
         for i in range(len(active)):
             b = block[i]
             moved = bounds[b] + (forward[i] - bounds[b] + shifts[d, b]) % (bounds[b + 1] - bounds[b])
+            # back to the strand it came from: active − forward is 0 or n_rows
             row = moved + active[i] - forward[i]
             first = True
             for k in range(starts[row], starts[row + 1]):
                 m = members[k]
                 if reading_of[m] == reading:
+                    # a base inside two instances of the reading counts once
                     inside[d] += first
                     first = False
+                    # marks by number of the draw need no clearing between draws
                     if last_draw[m] != d:
                         last_draw[m] = d
                         hit[d] += counted[m]

@@ -104,9 +104,11 @@ class _Pairs:
         data, ends = self.levels.data.astype(np.float64), list(pairwise(self.levels.indptr))
         mass = np.array([data[a:b].sum() for a, b in ends])
         squares = np.array([data[a:b] @ data[a:b] for a, b in ends])
+        # Kish: (Σ w)² / Σ w², the number of equal bases that a sum of unequal levels is worth
         kish = np.divide(mass**2, squares, out=np.zeros(len(mass)), where=squares > 0)[:, None]
         sd, z = np.sqrt(m.variance), m.z()
         with np.errstate(divide="ignore", invalid="ignore"):
+            # variance of independent bases over that under rotation: runs make a sum vary as if it held fewer bases
             n_eff = np.where(sd > 0, kish * m.variance_iid / m.variance, 0.0)
             fold = np.log2(m.observed / m.mean)
             # delta method on the log of a sum whose variance grows with its mean, as it does under rotation
@@ -124,6 +126,7 @@ class _Pairs:
             ("z_rot", z),
             ("p_rot", np.maximum(stats.norm.sf(z), SMALLEST_P)),
             ("p_depleted", np.maximum(stats.norm.cdf(z), SMALLEST_P)),
+            # a lower bound of the attainable p, which tells pairs that could not be discoveries whatever they overlap
             ("p_floor", np.maximum(10.0**m.log10_floor, SMALLEST_P)),
         ):
             self.values[name][place] = value
@@ -148,9 +151,11 @@ class _Pairs:
     def _odds_ratio(self, family: Family, overlap: NDArray[np.int64]) -> NDArray[np.float64]:
         """Odds of being active inside over outside, half a base added to each cell (Haldane 1956, Anscombe 1956)."""
         total = 2.0 * self.design.workspace.n_rows
+        # rows of both strands; coverage is a share of them
         covered = np.array([self.design.class_of(t).coverage for t in family.readings]) * total
         active = self.n_active[:, None]
         inside, outside = overlap + 0.5, active - overlap + 0.5
+        # a d / (b c) of the 2 × 2 table active / silent × inside / outside
         return inside * (total - active - covered + overlap + 0.5) / (outside * (covered - overlap + 0.5))
 
     def exact(self, family: Family, threads: int) -> None:
@@ -158,6 +163,7 @@ class _Pairs:
         params = self.design.params
         with np.errstate(invalid="ignore"):
             z, wide = self.values["z_rot"], [self.design.class_of(t).coverage for t in range(self.shape[1])]
+            # depletion can only be told from chance in classes that cover much
             chosen = (z >= params.screen_z) | ((-z >= params.screen_z) & (np.array(wide) >= params.wide))
             chosen &= self.sd > 0
             chosen &= (self.values["n_eff"] >= params.min_n_eff) & self.sound[:, None]
@@ -177,6 +183,7 @@ class _Pairs:
                     del masks[t]
             # a few features at a time, whose transforms serve every mask, and each mask's serve these few
             columns = np.flatnonzero(later.any(axis=1))
+            # 48 bytes a row: both strands as complex128, and what padding to twice the length adds
             step = max(1, _SPECTRA_BYTES // (48 * self.design.workspace.n_rows))
             for batch in (columns[i : i + step] for i in range(0, len(columns), step)):
                 spreads = {j: self._spread(family, j) for j in batch.tolist()}
@@ -209,6 +216,7 @@ class _Pairs:
     def close(self) -> None:
         """Pairs whose margins leave nothing to test get the reason, and no p."""
         tested, min_n_eff = self.status == TESTED, self.design.params.min_n_eff
+        # covers nothing or everything that the feature can reach
         still = tested & (self.sd == 0)
         self.status[still] = "no rotation changes the overlap"
         with np.errstate(invalid="ignore"):

@@ -84,6 +84,7 @@ def coactivation(
             partner, joint = _coactive(pattern, (first, last), (z_min, exclusion_at), n_partners, width)
             if n_partners.max() <= width:
                 break
+            # room was short for some feature: counted again with as much as the fullest needs
             width = int(n_partners.max())
         filled = np.arange(width) < n_partners[:, None]
         i = np.repeat(np.arange(first, last), n_partners)
@@ -105,17 +106,20 @@ def _coactive(pattern, bounds, floors, n_partners, width):
         tally = np.zeros(n_features, np.int32)
         for o in range(ptr[f], ptr[f + 1]):
             t = rows[o]
+            # features of a token ascend: those after f in it are its partners g > f, so each pair is met once
             for q in range(indptr[t] + place[o] + 1, indptr[t + 1]):
                 tally[indices[q]] += 1
         p = (ptr[f + 1] - ptr[f]) / n
         n_kept = 0
         for g in range(f + 1, n_features):
             r = (ptr[g + 1] - ptr[g]) / n
+            # joint firings under independence, and their standard deviation with both margins fixed
             expected = n * p * r
             spread = np.sqrt(expected * (1 - p) * (1 - r))
             if spread == 0:
                 continue
             z = (tally[g] - expected) / spread
+            # exclusion can only be seen where joint firings were expected
             if (tally[g] > 0 and z >= floors[0]) or (expected >= floors[1] and z <= -floors[0]):
                 if n_kept < width:
                     partner[f - first, n_kept] = g
@@ -128,8 +132,11 @@ def _coactive(pattern, bounds, floors, n_partners, width):
 def _scored(i, j, count, pattern: Firing, rho) -> Pairs:
     n, counts = pattern.n_tokens, pattern.counts
     p, r = counts[i] / n, counts[j] / n
+    # Pearson correlation of two 0/1 variables
     phi = (count / n - p * r) / np.sqrt(p * (1 - p) * r * (1 - r))
+    # Bartlett: 1 + 2 Σ_l ρ_i(l) ρ_j(l) times the variance of independent tokens, never fewer than it
     n_eff = n / np.maximum(1.0, 1.0 + 2.0 * pair_dot(rho, i, j))
+    # z: φ has standard deviation 1 / √n under independence; Jaccard: both over either
     return Pairs(i, j, count, phi, phi * np.sqrt(n_eff), n_eff, count / (counts[i] + counts[j] - count))
 
 
@@ -143,6 +150,7 @@ def pair_dot(rows: NDArray, i: NDArray[np.integer], j: NDArray[np.integer], chun
     formed.
     """
     out = np.empty(len(i), dtype=np.float64)
+    # one matrix product is quicker than gathering rows once a few per cent of all pairs are wanted
     if len(i) > 0.02 * len(rows) ** 2:
         for a in range(0, len(rows), 512):
             in_chunk = np.flatnonzero((i >= a) & (i < a + 512))
