@@ -168,7 +168,6 @@ def matthews(tp: float, fp: float, fn: float, tn: float) -> float:
     ----------
     Matthews 1975, Biochim Biophys Acta 405:442, doi:10.1016/0005-2795(75)90109-9
     """
-    # roots one by one: the product of four margins of a genome overflows 64 bits
     below = np.sqrt(tp + fp) * np.sqrt(tp + fn) * np.sqrt(tn + fp) * np.sqrt(tn + fn)
     return float((tp * tn - fp * fn) / below) if below > 0 else 0.0
 

@@ -183,7 +183,6 @@ class _Pairs:
                     del masks[t]
             # a few features at a time, whose transforms serve every mask, and each mask's serve these few
             columns = np.flatnonzero(later.any(axis=1))
-            # 48 bytes a row: both strands as complex128, and what padding to twice the length adds
             step = max(1, _SPECTRA_BYTES // (48 * self.design.workspace.n_rows))
             for batch in (columns[i : i + step] for i in range(0, len(columns), step)):
                 spreads = {j: self._spread(family, j) for j in batch.tolist()}
