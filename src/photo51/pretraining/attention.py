@@ -45,6 +45,7 @@ def rotate_backward(q, k, v, cos, sin, scale, grad):
             a, b, e = q[h, t], k[h, past + t], v[h, past + t]
             co, si = cos[t], sin[t]
             for c in range(half):
+                # the transpose of a rotation turns back by the same angle
                 put(x, c, factor * (get(a[c]) * co[c] + get(a[half + c]) * si[c]))
                 put(x, half + c, factor * (get(a[half + c]) * co[c] - get(a[c]) * si[c]))
             for c in range(half):
@@ -69,6 +70,7 @@ def masked_softmax(scores, window, past, length):
             if n * queries + i >= length:
                 x[:] = 0
                 continue
+            # not further back than the window, nor before the sequence: key j stands at n · queries − past + j ≥ 0
             first, last = max(i + past - window + 1, past - n * queries, 0), i + past + 1
             visible = row[: last - first]
             for j in range(first, last):
@@ -103,9 +105,11 @@ def overlap_add(blocks, out):
     queries`.
     """
     n, span, size = blocks.shape
+    # out has past + n · queries rows, a span past + queries: (n − 1) · queries apart
     queries = (out.shape[0] - span) // max(1, n - 1)
     for b in range(n):
         for j in range(span):
             row, into = blocks[b, j], out[b * queries + j]
             for c in range(size):
+                # keys are met by several blocks of queries: their gradients add up where blocks overlap
                 into[c] += get(row[c])

@@ -90,6 +90,8 @@ class Toeplitz:
 
     def __init__(self, taps: Tensor, dtype: torch.dtype):
         self.taps, groups = taps, taps.shape[0]
+        # at least the taps, so that an output needs its own block and the one before, no more; a multiple of 16 for
+        # matrix units
         self.size = max(BLOCK, -(-taps.shape[1] // 16) * 16)
         self.same, self.other = (torch.empty(groups, self.size, self.size, dtype=dtype) for _ in range(2))
         kernels.toeplitz(arr(taps), self.size, arr(self.same), arr(self.other))
@@ -119,12 +121,14 @@ class Toeplitz:
         """Gradients of x and of the taps."""
         groups, n, width = self._shape(x)
         up = self._rows(grad)
+        # the transpose carries gradients from outputs back to inputs, of the same block and of the one before
         same, other = (torch.bmm(up, m.transpose(1, 2).contiguous()) for m in (self.same, self.other))
         columns = x.new_empty(groups, self.size, n, width)
         kernels.to_columns(arr(x), arr(columns))
         columns = columns.flatten(2)
         of_same, of_other = torch.bmm(columns, up), torch.zeros_like(self.other)
         if n > 1:
+            # inputs of each block with gradients of the next: shifted by the channels of one block
             of_other = torch.bmm(columns[:, :, :-width], up[:, width:])
         grad_taps = torch.zeros_like(self.taps)
         kernels.toeplitz_backward(arr(of_same), arr(of_other), arr(grad_taps))
@@ -241,6 +245,7 @@ class Banded(Function):
     def forward(ctx: Any, qkv: Tensor, cos: Tensor, sin: Tensor, heads: int, window: int) -> Tensor:
         """(length, D)."""
         length, size = qkv.shape[0], cos.shape[1] * 2
+        # blocks of queries; keys before a block that any of its queries may see, in whole blocks
         n, past = -(-length // BLOCK), -(-(window - 1) // BLOCK) * BLOCK
         q = qkv.new_zeros(heads, n * BLOCK, size)
         k, v = (qkv.new_zeros(heads, past + n * BLOCK, size) for _ in range(2))
@@ -264,11 +269,13 @@ class Banded(Function):
         up = grad.new_zeros(heads, padded, size)
         up[:, : ctx.length] = grad.view(ctx.length, heads, size).transpose(0, 1)
         grad_q = torch.empty_like(q)
+        # several blocks add to a key: sums in the wide type, rounded once at the end
         grad_k, grad_v = k.new_zeros(k.shape, dtype=wide), k.new_zeros(k.shape, dtype=wide)
         for h in range(heads):
             queries, above = q[h].view(-1, BLOCK, size), up[h].view(-1, BLOCK, size)
             attention.overlap_add(arr(torch.bmm(weights[h].transpose(1, 2), above)), arr(grad_v[h]))
             scores = torch.bmm(above, _overlapping(v[h], past).transpose(1, 2))
+            # `scores` holds ∂L/∂weights and becomes ∂L/∂scores in place
             attention.soften_backward(arr(weights[h]), arr(scores))
             torch.bmm(scores, _overlapping(k[h], past), out=grad_q[h].view(-1, BLOCK, size))
             attention.overlap_add(arr(torch.bmm(scores.transpose(1, 2), queries)), arr(grad_k[h]))

@@ -49,10 +49,12 @@ def add_norm_backward(total, scale, eps, grad_total, grad_u, grad_x, grad_y, gra
             along += get(gu[c]) * (scale[c] * s[c])
         rms = scale.dtype.type(np.sqrt(square) * root)
         inverse = scale.dtype.type(one / (rms + eps))
+        # through the norm: −Σ(g scale s) / (rms + eps)² · ∂rms/∂s, with ∂rms/∂s_c = s_c / (rms D)
         back = scale.dtype.type(along * inverse * inverse / (rms * d)) if rms > 0 else scale.dtype.type(0.0)
         for c in range(d):
             g = get(gu[c]) * inverse
             grad_scale[c] += g * s[c]
+            # x and y enter the sum alike: one gradient for both
             v = gt[c] + (g * scale[c] - back * s[c])
             gx[c] = v
             put(gy, c, v)
@@ -107,6 +109,7 @@ def gate_backward(z, taps, signal, grad_y, grad_g, grad_z, grad_taps):
     w0, w1, w2 = taps[0], taps[1], taps[2]
     n0, n1, n2 = grad_taps[0], grad_taps[1], grad_taps[2]
     for t in range(max(0, length - 3), length):
+        # rings of three rows: position t lies at t % 3 in `now` (projections) and `later` (gradients)
         _widen(z[t], now[t % 3])
     for t in range(length - 1, -1, -1):
         current, next1, next2 = later[t % 3], later[(t + 1) % 3], later[(t + 2) % 3]
@@ -117,8 +120,10 @@ def gate_backward(z, taps, signal, grad_y, grad_g, grad_z, grad_taps):
             z1[:] = 0
         _three_taps(z0[d:], z1[d:], z2[d:], w0[d:], w1[d:], w2[d:], acc[d:])
         _times(grad_y[t], signal[t], current[:d])
+        # g = x1 · v: the gradient of x1 is that of g times v, and the other way round
         _scaled(grad_g[t], acc[2 * d :], current[d : 2 * d])
         _scaled(grad_g[t], acc[d : 2 * d], current[2 * d :])
+        # input t was met by the last tap at t, the middle one at t + 1, the first at t + 2
         _three_taps(current, next1, next2, w0, w1, w2, acc)
         out = grad_z[t]
         for c in range(m):
@@ -168,6 +173,7 @@ def all_finite(g, taps, y):
     acc = np.empty(d, taps.dtype)
     for t in range(length):
         acc[:] = 0
+        # taps that would meet inputs before the first one
         for j in range(max(0, k - 1 - t), k):
             h, x = taps[j], g[t - (k - 1) + j]
             for c in range(d):
@@ -189,6 +195,7 @@ def finite_backward(g, taps, grad_y, grad_g, grad_taps):
         for c in range(d):
             now[c] = get(x[c])
         for j in range(max(0, t + k - length), k):
+            # tap j carried input t to output t + (K − 1 − j)
             h, later, into = taps[j], grad_y[t + k - 1 - j], grad_taps[j]
             for c in range(d):
                 acc[c] += h[c] * get(later[c])
@@ -218,6 +225,7 @@ def scan_states(g, rate, residues, skip, y, states):
         for p in range(rate.shape[0]):
             s, a, r = state[p], rate[p], residues[p]
             for c in range(d):
+                # pole · s + g with pole = 1 + a, in the order that keeps 1 + a from being formed
                 v = s[c] + (a[c] * s[c] + now[c])
                 s[c] = v
                 acc[c] += r[c] * v
@@ -239,6 +247,7 @@ def scan_backward(g, rate, residues, skip, states, grad_y, grad_g, grad_rate, gr
     for block in range((length - 1) // SCAN, -1, -1):
         first = block * SCAN
         n = min(SCAN, length - first)
+        # SCAN states at a time instead of all: memory 1 / SCAN, for one more pass forward
         replayed[0] = states[block]
         for i in range(n):
             x = g[first + i]
@@ -259,6 +268,7 @@ def scan_backward(g, rate, residues, skip, states, grad_y, grad_g, grad_rate, gr
                 before, after, a, r = replayed[i, p], replayed[i + 1, p], rate[p], residues[p]
                 s, into_r, into_a = back[p], grad_residues[p], grad_rate[p]
                 for c in range(d):
+                    # adjoint of the scan: ∂L/∂s_t = pole · ∂L/∂s_{t+1} + residue · ∂L/∂y_t
                     v = s[c] + (a[c] * s[c] + r[c] * up[c])
                     into_r[c] += up[c] * after[c]
                     # `s` holds the gradient of the next state until it is replaced: pole · that was added above
@@ -332,7 +342,9 @@ def toeplitz(taps, size, same, other):
     for q in range(groups):
         for i in range(size):
             for j in range(size):
+                # row: input i, column: output j; tap j − i, the first of which meets the current base
                 put(same[q, i], j, taps[q, j - i] if 0 <= j - i < k else taps.dtype.type(0.0))
+                # inputs of the block before lie `size` further back
                 put(other[q, i], j, taps[q, j - i + size] if j - i + size < k else taps.dtype.type(0.0))
 
 
@@ -345,6 +357,7 @@ def toeplitz_backward(same, other, grad_taps):
         for i in range(size):
             for j in range(size):
                 if 0 <= j - i < k:
+                    # a tap stands along a diagonal: its gradient is the sum over it
                     grad_taps[q, j - i] += get(same[q, i, j])
                 if j - i + size < k:
                     grad_taps[q, j - i + size] += get(other[q, i, j])
@@ -413,9 +426,11 @@ def surprisal(logits, target, weight, grad):
         mine, top = row[target[i]], _max(row)
         _exp(row, top)
         mass = _sum(row)
+        # −log softmax = log Σ e^(x − top) + top − x_target; the total in double, over many rows
         total += np.log(np.float64(mass)) + top - mine
         scale = np.float32(weight / mass)
         for c in range(m):
             put(g, c, scale * row[c])
+        # softmax less one-hot, times the weight
         put(g, target[i], np.float32(scale * row[target[i]] - weight))
     return total * weight

@@ -41,6 +41,7 @@ def fir(x: Tensor, taps: Tensor, bias: Tensor | None, past: Tensor | None) -> tu
         past = x.new_zeros(x.shape[0], k - 1, x.shape[2])
     padded = torch.cat([past, x], dim=1)
     length = x.shape[1]
+    # a few shifted sums are quicker than a grouped convolution of as few taps
     if k <= _SHIFT_ADD_TAPS:
         y = padded[:, :length] * taps[:, 0]
         for j in range(1, k):
@@ -48,6 +49,7 @@ def fir(x: Tensor, taps: Tensor, bias: Tensor | None, past: Tensor | None) -> tu
         if bias is not None:
             y = y + bias
     else:
+        # conv1d correlates: tap j meets input t − (K − 1) + j, as in the formula, without turning taps round
         y = F.conv1d(padded.transpose(1, 2), taps.unsqueeze(1), bias, groups=x.shape[2]).transpose(1, 2)
     return y, padded[:, length:]
 
@@ -72,6 +74,7 @@ def modal_filter(x: Tensor, log_poles: Tensor, residues: Tensor, state: Tensor |
     """
     batch, length, channels = x.shape
     chunk = min(SCAN_CHUNK, length)
+    # up to the next multiple of the chunk
     pad = -length % chunk
     steps = torch.arange(chunk + 1, device=x.device, dtype=torch.float32)
     decay = torch.exp(log_poles.unsqueeze(-1) * steps)  # (channels, poles, chunk + 1)
@@ -83,7 +86,9 @@ def modal_filter(x: Tensor, log_poles: Tensor, residues: Tensor, state: Tensor |
     signal = F.pad(x, (0, 0, 0, pad)) if pad else x
     n = signal.shape[1] // chunk
     blocks = signal.reshape(batch * n, chunk, channels).permute(2, 0, 1).to(taps.dtype)  # (channels, batch·n, chunk)
+    # inputs of the same chunk: a lower-triangular Toeplitz matrix a channel
     y = torch.bmm(blocks, within)
+    # what a chunk adds to the state at its end: Σ_t pole^(chunk − 1 − t) x[t]
     carried_in = torch.bmm(blocks.to(decay.dtype), decay[..., :chunk].flip(-1).transpose(1, 2))
     carried_in = carried_in.view(channels, batch, n, -1)
     state_cf = (
@@ -93,10 +98,12 @@ def modal_filter(x: Tensor, log_poles: Tensor, residues: Tensor, state: Tensor |
     before = []
     for i in range(n):
         before.append(state_cf)
+        # the only sequential part: one step a chunk, pole^chunk times the state before it
         state_cf = state_cf * step + carried_in[:, :, i]
     if pad:  # the padded zeros must not age the state
         state_cf = _state_after(before[-1], blocks.view(channels, batch, n, chunk)[:, :, -1, : chunk - pad], decay)
     entering = torch.stack(before, dim=2).reshape(channels, batch * n, -1)
+    # the state that enters a chunk is heard from its first position on, a step older at each: powers 1 to chunk
     ringing = torch.bmm(entering, residues.unsqueeze(-1) * decay[..., 1:])
     y = y + ringing.real
     y = y.permute(1, 2, 0).reshape(batch, n * chunk, channels)[:, :length].to(x.dtype)

@@ -35,6 +35,7 @@ def dense(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     rows = x.reshape(-1, x.shape[-1])
     n = rows.shape[0]
     if n < MIN_ROWS:
+        # rows of zeros change no other row, and keep BLAS to the order of sums it has for many rows
         rows = F.pad(rows, (0, 0, 0, MIN_ROWS - n))
     y = multiply(rows, weight)[:n]
     return (y if bias is None else y.add_(bias)).view(*x.shape[:-1], -1)
@@ -72,10 +73,12 @@ class CpuHyena:
         self.history = 0
         if mixer.kind in {"hcs", "hcm"}:
             rows = mixer.channel_taps().T.float()  # (K, D)
+            # zero taps in front: they meet inputs further back than the filter reaches
             padded = F.pad(rows, (0, 0, -len(rows) % TILE, 0)).contiguous()
             self.kept, self.history, self.filter = len(rows) - 1, len(padded) - 1, padded.numpy()
         else:
             log_poles, residues = mixer.modes()
+            # pole − 1 in double precision before it is rounded to float32: see `kernels.exponentials`
             rate = torch.exp(log_poles.to(torch.promote_types(log_poles.dtype, torch.float64))) - 1
             self.rate, self.residues = _parts(rate).numpy(), _parts(residues).numpy()
 
@@ -164,6 +167,7 @@ class CpuAttention:
         sight.
         """
         n = self.queries
+        # end of the query block less all the columns it may look at
         first = start // n * n + n - self.span
         return slice(0 if self.window is None else max(0, first), -(-stop // n) * n)
 
@@ -223,6 +227,7 @@ class CpuAttention:
         buffer = torch.empty(self.queries * KEYS)
         while token < stop:
             n = min(stop, (token // self.queries + 1) * self.queries) - token
+            # a block short of MIN_ROWS takes spare rows of q along, whose results are not read
             rows = q[token - start :][: max(n, MIN_ROWS)]
             mixed = torch.zeros_like(rows)
             peak, total = np.full(len(rows), -np.inf, np.float32), np.zeros(len(rows), np.float32)
@@ -231,8 +236,10 @@ class CpuAttention:
                 keys = slice(first - past.origin, min(first + KEYS, columns.stop) - past.origin)
                 scores = buffer[: len(rows) * (keys.stop - keys.start)].view(len(rows), -1)
                 torch.mm(rows, past.keys[keys].T, out=scores)
+                # lag: index of the first query less that of the first key of this block
                 kernels.soften(scores.numpy(), token - first, window, peak, total, mixed.numpy())
                 mixed.addmm_(scores, past.values[keys])
+            # weights were left unnormalised while blocks of keys came in
             torch.div(mixed[:n], torch.from_numpy(total[:n, None]), out=y[token - start :][:n])
             token += n
 

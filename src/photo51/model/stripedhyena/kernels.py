@@ -14,8 +14,10 @@ import numpy as np
 from llvmlite import ir
 from numba.extending import intrinsic
 
+# multiply-add may be fused; no reordering, so that the bits do not depend on where a position stands
 _MATHS = {"contract", "nsz"}
 _kernel = numba.njit(nogil=True, cache=True, fastmath=_MATHS, error_model="numpy")
+# sums along channels may be reordered, for vector instructions: always over one whole row, so alike everywhere
 _kernel_reducing = numba.njit(nogil=True, cache=True, fastmath=_MATHS | {"reassoc"}, error_model="numpy")
 
 TILE = 4
@@ -55,10 +57,12 @@ def apply_gates(z, past, taps, bias, x2, g):
     """
     batch, length, _ = z.shape
     d = x2.shape[2]
+    # room for K − 1 inputs before the first one (K padded to a multiple of TILE), and TILE − 1 after the last
     history = g.shape[1] - length - (TILE - 1)
     for b in range(batch):
         for t in range(length):
             now = z[b, t]
+            # the first two positions meet what came before: past[0] is position −2, past[1] position −1
             one = z[b, t - 1] if t > 0 else past[b, 1]
             two = z[b, t - 2] if t > 1 else past[b, t]
             for c in range(d):
@@ -95,6 +99,7 @@ def finite(g, taps, skip, x2, y):
                 for c in range(d):
                     acc[i, c] = skip[c] * g[b, t + i + k - 1, c]
             for j in range(0, k, TILE):
+                # 4 outputs × 4 taps meet 7 inputs: 16 multiply-adds for 11 loads
                 h0, h1, h2, h3 = taps[j], taps[j + 1], taps[j + 2], taps[j + 3]
                 s = t + j
                 g0, g1, g2, g3 = g[b, s], g[b, s + 1], g[b, s + 2], g[b, s + 3]
@@ -139,6 +144,7 @@ def exponentials(g, modes, x2, state, y):
             for p in range(rate.shape[0]):
                 for c in range(d):
                     s = state[b, p, c]
+                    # s + (rate s + g), not pole s + g: 1 + rate rounds to 1 in float32 where memories are longest
                     s = s + (rate[p, c] * s + g[b, t, c])
                     state[b, p, c] = s
                     y[b, t, c] += residues[p, c] * s
@@ -162,9 +168,11 @@ def oscillations(g, modes, x2, state, y):
                 for c in range(d):
                     re, im = state[b, 0, p, c], state[b, 1, p, c]
                     a, w = rate[0, p, c], rate[1, p, c]
+                    # complex (1 + a + iw) · (re + i im) + g; the input is real and enters the real part alone
                     new = re + (a * re - w * im + g[b, t, c])
                     im = im + (a * im + w * re)
                     state[b, 0, p, c], state[b, 1, p, c] = new, im
+                    # Re(residue · state)
                     y[b, t, c] += residues[0, p, c] * new - residues[1, p, c] * im
             for c in range(d):
                 y[b, t, c] *= x2[b, t, c]
@@ -193,6 +201,8 @@ def rotate_into(qkv, turn, first, q, k, v):
         for h in range(heads):
             for t in range(length):
                 for c in range(half):
+                    # channels c and c + half are a pair that turns together (the halves, not neighbours, as in
+                    # GPT-NeoX)
                     u, w, x, y = cos[t, c], sin[t, c], qkv[b, t, 0, h, c], qkv[b, t, 0, h, half + c]
                     q[b, h, t, c] = scale * (x * u - y * w)
                     q[b, h, t, half + c] = scale * (x * w + y * u)
@@ -252,8 +262,10 @@ def _exp(x, top):
     for i in range(x.shape[0]):
         v = x[i] - top
         v = v if v > np.float32(-87.0) else np.float32(-87.0)
+        # v = n ln 2 + r: truncation towards 0 of v / ln 2 − ½ rounds to the nearest, as v is never above 0
         n = numba.int32(v * np.float32(1.44269504) - np.float32(0.5))
         k = np.float32(n)
+        # ln 2 in two parts, the first of few bits, so that k times it is exact (Cody and Waite)
         r = v - k * np.float32(0.693359375) + k * np.float32(2.12194440e-4)
         p = np.float32(1.9875691500e-4)
         p = p * r + np.float32(1.3981999507e-3)
@@ -262,6 +274,7 @@ def _exp(x, top):
         p = p * r + np.float32(1.6666665459e-1)
         p = p * r + np.float32(5.0000001201e-1)
         p = p * r * r + r + np.float32(1.0)
+        # 2^n by its exponent bits; n ≥ −126, so that it is no denormal
         x[i] = p * _as_float((n + numba.int32(127)) << numba.int32(23))
 
 
@@ -290,6 +303,7 @@ def soften(scores, lag, window, peak, total, y):
     n, keys = scores.shape
     for i in range(n):
         row = scores[i]
+        # keys that query i sees: not after itself, at most `window` of them
         first, last = max(0, lag + i - window + 1), min(keys, lag + i + 1)
         if last <= first:
             row[:] = 0
@@ -299,6 +313,7 @@ def soften(scores, lag, window, peak, total, y):
         visible = row[first:last]
         top = max(peak[i], _max(visible))
         _exp(visible, top)
+        # what was summed relative to the old peak is brought to the new one; exp(−inf) = 0 at first
         shrink = np.exp(peak[i] - top)
         peak[i] = top
         total[i] = total[i] * shrink + _sum(visible)

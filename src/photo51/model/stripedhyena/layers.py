@@ -29,6 +29,7 @@ class RMSNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(batch, length, d_model) → the same."""
         wide = torch.promote_types(x.dtype, torch.float32)
+        # ‖x‖ / √D, summed in float32 at least: squares of bfloat16 lose their small terms
         rms = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=wide) * x.shape[-1] ** -0.5
         return (self.scale * (x / (rms + self.eps))).to(x.dtype)
 
@@ -118,6 +119,7 @@ class HyenaMixer(nn.Module):
 
     def channel_taps(self) -> Tensor:
         """Taps of the finite filter, (channels, K), the last one meeting the current base."""
+        # HCM keeps its first tap for the current base, `fir` wants that one last
         taps = self.filter.h[:, 0] if self.kind == "hcs" else self.filter.h[:, 0].flip(-1)
         return taps.repeat_interleave(self.out_filter_dense.out_features // taps.shape[0], dim=0)
 
@@ -126,6 +128,7 @@ class HyenaMixer(nn.Module):
         filt = self.filter
         if self.kind == "hcl":
             return filt.log_poles[..., 0].float(), filt.residues.float()
+        # logarithm in double precision: near |pole| = 1 its real part is what a long memory hangs on
         poles = torch.view_as_complex(filt.poles[:, :, 0].double().contiguous())
         residues = torch.view_as_complex(filt.residues[:, :, 0].float().contiguous())
         return torch.log(poles).to(residues.dtype), residues
@@ -144,9 +147,11 @@ class Rotary(nn.Module):
     def forward(self, x: Tensor, start: int) -> Tensor:
         """Turn (batch, heads, length, head_size), whose first token has index `start`."""
         t = torch.arange(start, start + x.shape[2], device=x.device, dtype=torch.float32) / self.scaling
+        # (length, size / 2) radians; positions are divided by the scaling, which stretches the context
         angle = torch.outer(t, self.inv_freq.float())
         cos, sin = angle.cos().to(x.dtype), angle.sin().to(x.dtype)
         a, b = x.chunk(2, dim=-1)
+        # pairs are channels c and c + size / 2
         return torch.cat([a * cos - b * sin, a * sin + b * cos], dim=-1)
 
 
@@ -175,6 +180,7 @@ class Attention(nn.Module):
         """Attend from (batch, length, d_model), whose first token has index `start`, to itself and the cached keys."""
         qkv = self.Wqkv(x).unflatten(-1, (3, self.n_heads, -1)).permute(2, 0, 3, 1, 4)
         q, k = self.rotary_emb(qkv[0], start), self.rotary_emb(qkv[1], start)
+        # keys that the next query still sees: `window` of them, itself included
         keep = None if self.window is None else self.window - 1
         k, v = joined(state.get("keys"), k, keep), joined(state.get("values"), qkv[2], keep)
         y = self._attend(q, k, v)
@@ -197,6 +203,7 @@ class Attention(nn.Module):
 
 def band(n: int, past: int, window: int | None, device: torch.device) -> Tensor:
     """Mask (n, past + n), True where a query may look: not ahead, and not further back than the window."""
+    # index of the query less that of the key: 0 is itself, below 0 lies ahead
     lag = torch.arange(past, past + n, device=device)[:, None] - torch.arange(past + n, device=device)[None, :]
     return (lag >= 0) if window is None else (lag >= 0) & (lag < window)
 
@@ -212,7 +219,9 @@ def banded_attention(q: Tensor, k: Tensor, v: Tensor, window: int) -> Tensor:
     q, k, v = (F.pad(t, (0, 0, 0, pad)) for t in (q, k, v))
     queries = q.view(batch, heads, n, window, size).transpose(1, 2).flatten(0, 1)
     k2, v2 = (
-        F.pad(t, (0, 0, window, 0)).unfold(2, 2 * window, window).permute(0, 2, 1, 4, 3).flatten(0, 1) for t in (k, v)
+        # block i meets keys (i − 1) · window to (i + 1) · window: its own and those before it
+        F.pad(t, (0, 0, window, 0)).unfold(2, 2 * window, window).permute(0, 2, 1, 4, 3).flatten(0, 1)
+        for t in (k, v)
     )
     mask = band(window, window, window, q.device).repeat(n, 1, 1)
     mask[0, :, :window] = False  # nothing lies before the first base
