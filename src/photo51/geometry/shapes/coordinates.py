@@ -47,6 +47,7 @@ def circular_agreement(a: NDArray[np.floating], b: NDArray[np.floating]) -> floa
     """|mean exp(i(a ∓ b))|, the better sign: 1 where two angles differ by a rotation or a reflection only."""
     if not len(a):
         return 0.0
+    # resultant lengths: an angle is known up to where it begins and which way it runs
     same, mirrored = np.exp(1j * (a - b)).mean(), np.exp(1j * (a + b)).mean()
     return float(max(abs(same), abs(mirrored)))
 
@@ -88,15 +89,19 @@ def cohomology_angles(p: NDArray[np.float64], n_angles: int = 1, prime: int = 47
     distance = cdist(p, p)
     out = []
     for b in np.argsort(bars[:, 0] - bars[:, 1], kind="stable")[:n_angles]:
+        # late in its life the class has most edges to be smoothed over
         scale = bars[b, 0] + 0.9 * (bars[b, 1] - bars[b, 0])
         i, j = np.nonzero(np.triu(distance <= scale, 1))
         signed = np.zeros_like(distance)
         for u, v, value in cocycles[b]:
+            # a cocycle modulo a prime is lifted to the integers nearest to 0: 46 is −1
             whole = value - prime if value > prime // 2 else value
             signed[u, v], signed[v, u] = whole, -whole
         m = len(i)
         edges = np.tile(np.arange(m), 2)
+        # δ₀: edge (i, j) → f(j) − f(i)
         coboundary = coo_matrix((np.repeat([1.0, -1.0], m), (edges, np.concatenate([j, i]))), shape=(m, len(p))).tocsr()
+        # the function whose coboundary is nearest to the cocycle: what is left is harmonic, and f mod 1 an angle
         f = lsqr(coboundary, signed[i, j], atol=1e-10, btol=1e-10)[0]
         out.append(2 * np.pi * (f % 1.0) - np.pi)
     return out
@@ -109,6 +114,7 @@ def extended(p: NDArray[np.float64], values: NDArray[np.float64], k: int = 6) ->
     def of(points: NDArray[np.float64]) -> NDArray[np.float64]:
         d, j = tree.query(points, min(k, len(p)))
         d, j = d.reshape(len(points), -1), j.reshape(len(points), -1)
+        # Gaussian weights on the scale of the distances found, so that far points have neighbours, too
         weight = np.exp(-0.5 * (d / np.maximum(d.mean(1, keepdims=True), 1e-12)) ** 2)
         return np.angle((weight * np.exp(1j * values[j])).sum(1))
 
@@ -127,6 +133,7 @@ def place_coordinate(x: NDArray[np.float64], rng: np.random.Generator, *, n_land
     first = diffusion_coordinates(p, 1)[:, 0]
     order = np.argsort(first, kind="stable")
     rank = np.empty(len(p))
+    # mid-ranks: equal shares of points in equal segments of 0 to 1
     rank[order] = (np.arange(len(p)) + 0.5) / len(p)
     tree = cKDTree(p)
 
@@ -145,12 +152,16 @@ def diffusion_coordinates(p: NDArray[np.float64], n: int, k: int = 15) -> NDArra
     """
     d = cdist(p, p)
     reach = np.sort(d, axis=1)[:, min(k, len(p) - 1)] + 1e-12
+    # bandwidth of a pair: the geometric mean of the distances of both points to their k-th neighbour
     kernel = np.exp(-(d**2) / (reach[:, None] * reach))
     density = kernel.sum(1)
+    # α = 1: the density of points is divided out, so that the limit is the Laplacian of the shape alone
     kernel /= density[:, None] * density
     degree = kernel.sum(1)
+    # similar to the random walk D⁻¹K, with the same eigenvalues, and symmetric
     symmetric = kernel / np.sqrt(degree[:, None] * degree)
     values, vectors = np.linalg.eigh((symmetric + symmetric.T) / 2)
+    # the first is constant, with eigenvalue 1
     lead = np.argsort(-values, kind="stable")[1 : n + 1]
     return vectors[:, lead] / np.sqrt(degree)[:, None] * values[lead]
 

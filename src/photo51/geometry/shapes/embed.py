@@ -59,6 +59,7 @@ def _columns(obs: pd.DataFrame, g: Geometry, n: int) -> pd.DataFrame:
         features = used[c.features]
         label[features] = cluster_label(c.verdict.shape, manifold=c.verdict.manifold)
         shape[features] = c.verdict.shape
+        # order of features on the coordinate, 0 to 1, at even steps
         along[features[c.seriation()]] = np.arange(len(features)) / max(1, len(features) - 1)
     table["geometry"] = pd.Categorical([REASONS[r] for r in g.usable.reason], categories=list(REASONS))
     table["module"], table["cluster"] = module, pd.Categorical(cluster.astype(str))
@@ -96,6 +97,7 @@ def _maps(out: ad.AnnData, alive: NDArray[np.bool_], seed: int) -> None:
         import scanpy as sc
 
         x = np.asarray(out.X, np.float32)[live]
+        # directions alone: Euclidean neighbours of unit vectors are those of largest cosine
         unit = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12)
         alive_only = ad.AnnData(
             unit, obs=pd.DataFrame({"cluster": out.obs["cluster"].to_numpy()[live]}, index=out.obs_names[live])

@@ -113,6 +113,7 @@ def random_features(instrument: Instrument, feature: int, params: CausalityParam
         raise InputError(
             f"random_features: need at least {params.random_features} other features that fire, got {len(pool)}"
         )
+    # ratio of densities: a feature half as dense is as far as one twice as dense
     distance = np.abs(np.log(density[pool]) - np.log(density[feature]))
     near = pool[np.argsort(distance, kind="stable")[: _NEAREST * params.random_features]]
     rng = np.random.default_rng([params.seed, feature])
@@ -123,6 +124,7 @@ def _directions(instrument: Instrument, feature: int, others: NDArray[np.int64])
     """The feature's decoder row, then those of the others at the same length, (1 + others, d_model)."""
     rows = instrument.dictionary.decoder
     feature_row, rest = rows[feature], rows[torch.from_numpy(others).to(rows.device)]
+    # the same length as the feature's own row: arms then differ in direction alone
     rest = rest / torch.linalg.vector_norm(rest, dim=1, keepdim=True) * torch.linalg.vector_norm(feature_row)
     return torch.cat([feature_row[None], rest])
 
@@ -138,6 +140,7 @@ def without_each(
     batches = [features[a : a + _TOGETHER] for a in range(0, len(features), _TOGETHER)]
     for batch in progress(batches, "ablation", unit=f"batches of {_TOGETHER} features"):
         sizes = [len(windows[f]) for f in batch]
+        # index of the feature that each window belongs to
         window_of = torch.repeat_interleave(torch.arange(len(batch)), torch.tensor(sizes))
         read = _Scored.of(instrument, np.concatenate([windows[f] for f in batch]), params)
         codes = instrument.dictionary.encode(read.x, batch)[
@@ -163,6 +166,7 @@ def ablation(
     """Rise of the negative log-likelihood after firing bases (bits), and what random directions give, (others,)."""
     read, directions = _Scored.of(instrument, ids, params), _directions(instrument, feature, others)
     codes = instrument.dictionary.encode(read.x, [feature])[..., 0]  # (windows, scored)
+    # random directions are taken off with the codes of the feature: as strongly, at the same bases
     rises, counts = read.rise(codes, tuple(codes[..., None] * direction for direction in directions))
     rise, firing = rises.sum((1, 2)) / counts.sum().clamp(min=1), int((codes > 0).sum())
     lost, null = float(rise[0]), rise[1:].double().cpu().numpy()
@@ -200,6 +204,7 @@ class _Scored(NamedTuple):
         tail = Tail(instrument.model, instrument.site)
         cache = tail.begin()
         if params.context:
+            # the context is read once, unedited, and its state shared by all arms
             tail(x[:, : params.context], cache)
         return cls(instrument, params, x[:, params.context :], tokens[:, params.context :], tail, cache)
 
@@ -217,7 +222,9 @@ class _Scored(NamedTuple):
         hidden = self.tail(torch.cat(arms), copies(self.cache, len(arms)))
         nll = _nll(self.instrument, hidden, self.tokens.repeat(len(arms), 1))
         nll = nll.view(len(arms), len(self.x), -1)
+        # the prediction made at the last base is of one that is not read
         counts = after_firing(codes > 0, self.params.horizon)[:, :-1]
+        # against the untouched arm, prediction by prediction, so that what is hard to predict cancels
         return (nll[1:] - nll[0]) * counts, counts
 
 
@@ -225,6 +232,7 @@ def after_firing(fires: Tensor, horizon: int) -> Tensor:
     """Places (windows, length) from which the next base is predicted within `horizon` bases after one that fires."""
     counts = fires.clone()
     for lag in range(1, horizon):
+        # within `horizon` of a firing base, that base included (lag 0)
         counts[:, lag:] |= fires[:, :-lag]
     return counts
 

@@ -102,6 +102,7 @@ def term(instrument: Instrument, name: str, target: Target, ids: NDArray[np.inte
     x = activations(instrument.model, instrument.site, instrument.ids(ids[None]))[0]
     with torch.no_grad():
         codes = instrument.dictionary.encode(x)
+    # where no feature fires the dictionary decodes its offset, and x equal to it leaves no error
     baseline = instrument.dictionary.offset.expand_as(x)
     return Term(name, target, x, codes, baseline)
 
@@ -132,17 +133,21 @@ def attribute(instrument: Instrument, scored_term: Term, params: AttributionPara
     with torch.no_grad():
         baseline, value = scored_term.target(tail(torch.stack([scored_term.baseline, scored_term.x]))).tolist()
     step = scored_term.x - scored_term.baseline
+    # gradient × activation is one point, the end of the path
     n = params.steps if params.method == "integrated" else 1
     while True:
         nodes = _nodes(n) if params.method == "integrated" else (np.ones(1), np.ones(1))
         gradient = path_gradient(tail, scored_term, nodes, params.batch)
+        # completeness: ∫ ∇f · dx along the path is f(x) − f(baseline)
         off = abs(float((step * gradient).sum()) - (value - baseline))
         enough = off <= params.tolerance * abs(value - baseline)
         if params.method == "gradient" or enough or 2 * n > params.max_steps:
             break
         n *= 2
     with torch.no_grad():
+        # (length, features): a code moves x along its decoder row; the gradient along that row is its slope
         features = scored_term.codes * (gradient @ instrument.dictionary.decoder.T)
+        # the rest of the step, so that features and error add up to gradient · step exactly
         error = ((step - scored_term.codes @ instrument.dictionary.decoder) * gradient).sum(-1)
     sign = scored_term.sign
     attribution = Attribution(scored_term, sign * value, sign * baseline, sign * features, sign * error, n)
@@ -161,6 +166,7 @@ def attribute(instrument: Instrument, scored_term: Term, params: AttributionPara
 def _nodes(n: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Gauss-Legendre points and weights on 0 to 1."""
     points, weights = np.polynomial.legendre.leggauss(n)
+    # from −1 … 1 to 0 … 1; n points are exact for polynomials of degree 2n − 1 along the path
     return (points + 1) / 2, weights / 2
 
 
@@ -176,6 +182,7 @@ def path_gradient(
         a, w = points[i : i + batch, None, None], weights[i : i + batch, None, None]
         with torch.enable_grad():
             x = (scored_term.baseline + a * (scored_term.x - scored_term.baseline)).requires_grad_()
+            # sequences of a batch do not meet, so the gradient of the sum is that of each
             (gradient,) = torch.autograd.grad(scored_term.target(tail(x)).sum(), x)
         mean += (w * gradient).sum(0)
     return mean
@@ -192,6 +199,7 @@ def ablate(instrument: Instrument, scored_term: Term, features: NDArray[np.integ
     for i in range(0, len(features), batch):
         chosen = torch.from_numpy(np.asarray(features[i : i + batch], dtype=np.int64)).to(scored_term.x.device)
         rows = instrument.dictionary.decoder[chosen]  # (features, d_model)
+        # (features, length, d_model): each arm without the part that one feature wrote
         x = scored_term.x - scored_term.codes[:, chosen].T[..., None] * rows[:, None]
         lost.append(full - scored_term.target(tail(x)))
     return scored_term.sign * torch.cat(lost).double().cpu().numpy()

@@ -53,6 +53,7 @@ def saturate(
     if not 1 <= start < end <= len(ids):
         raise InputError(f"window: need 1 <= start < end <= {len(ids)}, got {start}..{end}")
     stream = Stream(model, np.zeros(1, dtype=np.int64))
+    # all changes share what lies before the window: it is read once and its state copied
     stream.read(ids[None, :start])
     changes = [(p, b) for p in range(start, end) if ids[p] in BASE_IDS for b in BASE_IDS if b != ids[p]]
     effects = []
@@ -88,6 +89,7 @@ def no_changes() -> pd.DataFrame:
 def _read(stream: Stream, suffixes: NDArray[np.uint8], readout: Readout) -> NDArray[np.float64]:
     """Read suffixes (sequences, bases) after the stream's prefix, leaving the stream as it is."""
     copies = stream.take(np.zeros(len(suffixes), dtype=np.int64))
+    # the first base of the suffix is predicted by the state, the others as the suffix is read
     scores = copies.scores[:, None]
     if suffixes.shape[1] > 1:
         scores = torch.cat([scores, copies.logits(suffixes[:, :-1])], dim=1)
@@ -100,6 +102,7 @@ def window_likelihood(first: int, start: int, end: int) -> Readout:
 
     def read(log_p: NDArray[np.float64], ids: NDArray[np.uint8]) -> NDArray[np.float64]:
         part = slice(start - first, end - first)
+        # one-hot of the base that is there; all false, and so 0, for other letters
         is_it = ids[:, part, None] == BASE_IDS
         return (log_p[:, part] * is_it).sum((1, 2))
 
@@ -111,6 +114,7 @@ def next_base_readout(first: int, position: int, base: str) -> Readout:
 
     def read(log_p: NDArray[np.float64], _ids: NDArray[np.uint8]) -> NDArray[np.float64]:
         log_p_there = log_p[:, position - first]
+        # s_b − mean of the other three = (4 s_b − Σ s) / 3: the same for scores and log-probabilities
         return (4 * log_p_there[:, "ACGT".index(base)] - log_p_there.sum(-1)) / 3
 
     return read

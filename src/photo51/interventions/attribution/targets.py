@@ -54,6 +54,7 @@ class NextBaseTarget:
         """(batch,)."""
         scores = base_scores(self.model, hidden[:, self.at - 1])
         base_index = BASES.index(self.base.encode())
+        # s_b less the mean of the other three; a constant added to all scores drops out, so no softmax is needed
         return (4 * scores[:, base_index] - scores.sum(-1)) / 3
 
 
@@ -77,6 +78,7 @@ class ContrastTarget:
     def __call__(self, hidden: Tensor) -> Tensor:
         """(batch,)."""
         scores = base_scores(self.model, hidden[:, self.at - 1])
+        # the normaliser of the softmax cancels
         return scores[:, BASES.index(self.base.encode())] - scores[:, BASES.index(self.against.encode())]
 
 
@@ -106,6 +108,7 @@ class Likelihood:
 
     def __call__(self, hidden: Tensor) -> Tensor:
         """(batch,)."""
+        # base t is predicted at t − 1
         log_p = torch.log_softmax(base_scores(self.model, hidden[:, self.start - 1 : self.end - 1]), -1)
         is_it = self.ids[self.start : self.end, None] == BASE_IDS
         return (log_p * torch.from_numpy(is_it).to(log_p)).sum((1, 2))
