@@ -53,6 +53,7 @@ def long_open_frames(ids: NDArray[np.uint8], min_codons: int) -> list[NDArray[np
     """
     spans = [(a, b, ids[a:b]) for a, b in _forward_frames(ids, min_codons)]
     opposite, n = reverse_complement(ids), len(ids)
+    # position a from the 5' end of the other strand is n − a from that of this one
     spans += [(n - b, n - a, opposite[a:b]) for a, b in _forward_frames(opposite, min_codons)]
     taken = np.zeros(n, dtype=bool)
     genes = []
@@ -69,13 +70,16 @@ def _forward_frames(ids: NDArray[np.uint8], min_codons: int) -> list[tuple[int, 
     for frame in range(3):
         n = (len(letters) - frame) // 3
         codon = letters[frame : frame + 3 * n].reshape(n, 3)
+        # codon as a base-4 number
         word = codon[:, 0] * 16 + codon[:, 1] * 4 + codon[:, 2]
+        # a codon with an unknown base ends a frame, as a stop does
         bad = np.isin(word, _STOPS) | (codon == 4).any(axis=1)
         starts = np.flatnonzero(np.isin(word, _STARTS) & ~bad)
         stops = np.flatnonzero(bad)
         for before, stop in zip(np.append(-1, stops[:-1]).tolist(), stops.tolist(), strict=True):
             if stop - before <= min_codons:
                 continue
+            # the first start after the stop before: the longest frame between two stops
             later = starts[np.searchsorted(starts, before + 1) :]
             if len(later) and stop - later[0] >= min_codons:
                 spans.append((frame + 3 * int(later[0]), frame + 3 * stop))
@@ -91,6 +95,7 @@ def frame_shifted(gene: NDArray[np.uint8], rng: np.random.Generator, every: int 
         piece = gene[start : start + 3 * every]
         i_base = int(rng.integers(0, 3))
         base = np.frombuffer(b"ACGT", np.uint8)[rng.integers(4)]
+        # out in odd pieces, in again in even ones: the frame is lost and found by turns
         parts.append(np.delete(piece, i_base) if i % 2 == 1 else np.insert(piece, i_base, base) if i else piece)
     return np.concatenate(parts)[: len(gene)]
 
@@ -107,6 +112,7 @@ def with_copies(genes: list[NDArray[np.uint8]], length: int, seed: int) -> dict[
     rng = np.random.default_rng([seed, 3])
     out: dict[str, list[NDArray[np.uint8]]] = {"real": [], **{name: [] for name in COPIES}}
     for gene in genes:
+        # longer, since a copy may be short of a base
         cut = gene[: length + 60]
         out["real"].append(gene[:length])
         out["frame_shifted"].append(frame_shifted(cut, rng)[:length])

@@ -83,6 +83,7 @@ def from_longest(table: NDArray[np.uint32]) -> Counts:
     """Counts of all orders from those of the longest words: a shorter word counts where a longest word ends with it."""
     words = [table]
     while len(words[-1]) > 4:
+        # the first base is the highest digit: summing it out leaves the words one shorter that end alike
         words.append(words[-1].reshape(4, -1).sum(axis=0, dtype=np.uint32))
     return Counts(tuple(reversed(words)))
 
@@ -98,6 +99,7 @@ def _count(letters, length, table):
             run = 0
             word = 0
             continue
+        # the last `length` bases as a base-4 number
         word = ((word << 2) | letter) & mask
         run += 1
         if run >= length:
@@ -120,13 +122,16 @@ def look_up(counts: Counts, windows: NDArray[np.uint8]) -> WindowCounts:
     for i in range(1, length):
         n_before[:, i] = np.where(letters[:, i - 1] == UNKNOWN, 0, np.minimum(n_before[:, i - 1] + 1, counts.order))
     clean = np.where(letters == UNKNOWN, 0, letters).astype(np.int64)
+    # zeros in front are no context: `known` says how much of it counts
     padded = np.concatenate([np.zeros((n, counts.order), dtype=np.int64), clean], axis=1)
     tables = np.empty((counts.order + 1, n * length, 4), dtype=np.float32)
     for k, table in enumerate(counts.words):
         context = np.zeros((n, length), dtype=np.int64)
         for j in range(k, 0, -1):
             context = context * 4 + padded[:, counts.order - j : counts.order - j + length]
+        # (n, 4): the context with each base after it
         words = (context.reshape(-1, 1) << 2) | np.arange(4)
+        # a word on the other strand is its reverse complement on this one
         tables[k] = table[words].astype(np.float32) + table[_reverse_complements(words, k + 1)]
     return WindowCounts(tables, n_before.ravel(), letters.ravel(), letters.shape)
 
@@ -161,6 +166,7 @@ def fit_strengths(windows: WindowCounts) -> NDArray[np.float64]:
 
         def loss(log_strength: float, counted=counted, total=total, prior=prior) -> float:
             strength = np.exp(log_strength)
+            # counts of the order above a prior worth `strength` counts, which is the order below (Dirichlet)
             return -float(np.mean(np.log((counted + strength * prior) / (total + strength))))
 
         best = minimize_scalar(loss, bounds=(-5.0, _STRONGEST), method="bounded", options={"xatol": 1e-3})
@@ -185,6 +191,7 @@ def log_probs(windows: WindowCounts, strengths: NDArray[np.float64]) -> NDArray[
 
 
 def _order_zero(windows: WindowCounts) -> NDArray[np.float64]:
+    # one of each base more, so that none has probability 0
     counted = windows.counts[0].astype(np.float64) + 1.0
     return counted / counted.sum(axis=1, keepdims=True)
 
@@ -192,4 +199,5 @@ def _order_zero(windows: WindowCounts) -> NDArray[np.float64]:
 def _join(windows: WindowCounts, k: int, strength: float, below: NDArray[np.float64]) -> NDArray[np.float64]:
     counted = windows.counts[k].astype(np.float64)
     joined = (counted + strength * below) / (counted.sum(axis=1, keepdims=True) + strength)
+    # where the context is too short the order below stands
     return np.where((windows.known >= k)[:, None], joined, below)

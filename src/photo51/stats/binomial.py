@@ -31,6 +31,7 @@ def clopper_pearson(
     if not ((k >= 0) & (k <= n)).all():
         raise ValueError("successes: need 0 <= successes <= trials")
     tail = (1 - level) / 2
+    # P(K ≥ k | π) = tail, and P(K ≤ k | π) = tail for the upper limit, are quantiles of a beta distribution
     low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
     high = np.where(k < n, stats.beta.isf(tail, k + 1, np.maximum(n - k, 1)), 1.0)
     return low, high
@@ -44,5 +45,6 @@ def poisson_limits(counted: int, level: float = 0.95) -> tuple[float, float]:
     Garwood 1936, Biometrika 28:437, doi:10.1093/biomet/28.3-4.437
     """
     tail = (1 - level) / 2
+    # P(N ≥ n | μ) is P(χ²₂ₙ ≤ 2 μ)
     low = float(stats.chi2.ppf(tail, 2 * counted) / 2) if counted else 0.0
     return low, float(stats.chi2.isf(tail, 2 * counted + 2) / 2)

@@ -55,6 +55,7 @@ def clades(relatedness: ArrayLike, n: int) -> NDArray[np.int64]:
     if size <= 2:
         return np.zeros(size, dtype=np.int64)
     diagonal = np.diag(k)
+    # |x − y|² = x·x + y·y − 2 x·y: Euclidean distance of the vectors whose products the similarity holds
     distance = np.sqrt(np.clip(diagonal[:, None] + diagonal[None] - 2 * k, 0.0, None))
     np.fill_diagonal(distance, 0.0)
     tree = linkage(squareform(distance, checks=False), method="ward")
@@ -92,6 +93,7 @@ def _joined(labels: NDArray[np.int64], k: NDArray[np.float64], min_size: int) ->
     """Join clades below `min_size`, smallest first, to the one whose centre is nearest."""
     _, labels = np.unique(labels, return_inverse=True)
     indicator = np.eye(labels.max() + 1)[labels]
+    # sums of similarity between clades, from which distances of centres follow without the individuals
     sums, size = indicator.T @ k @ indicator, indicator.sum(0)
     target = np.arange(len(size))
     while (size > 0).sum() > 1 and size[size > 0].min() < min_size:
@@ -99,8 +101,10 @@ def _joined(labels: NDArray[np.int64], k: NDArray[np.float64], min_size: int) ->
         small = alive[np.argmin(size[alive])]
         others = alive[alive != small]
         within = np.diag(sums)[others] / size[others] ** 2
+        # squared distance of centres; the own part of the small clade is the same for all and left out
         distance = within - 2 * sums[small, others] / (size[small] * size[others])
         near = others[np.argmin(distance)]
+        # rows, then columns: what lies between the two is in both, and ends inside the joined clade
         sums[near] += sums[small]
         sums[:, near] += sums[:, small]
         size[near] += size[small]
@@ -150,10 +154,12 @@ def stability(markers: ArrayLike, labels: ArrayLike, n: int, *, rng: np.random.G
     size = int(np.max(labels)) + 1
     rand, overlap = [], np.full((draws, size), np.nan)
     for draw in range(draws):
+        # markers are drawn with replacement, individuals stay
         again = clades(similarity(x[:, rng.integers(0, x.shape[1], x.shape[1])]), n)
         rand.append(float(adjusted_rand_score(labels, again)))
         both = np.zeros((size, again.max() + 1))
         np.add.at(both, (labels, again), 1.0)
+        # Jaccard of every clade with every clade of the draw
         union = both.sum(1, keepdims=True) + both.sum(0, keepdims=True) - both
         present = both.sum(1) > 0
         overlap[draw, present] = (both / np.maximum(union, 1)).max(1)[present]

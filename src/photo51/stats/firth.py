@@ -50,10 +50,12 @@ def firth_logistic(phenotype: ArrayLike, features: ArrayLike, covariates: ArrayL
         else np.column_stack([np.ones(len(y)), np.asarray(covariates, float)])
     )
     beta, se, p = np.zeros(f.shape[1]), np.full(f.shape[1], np.nan), np.ones(f.shape[1])
+    # what the covariates do not explain: without any, the information matrix is singular
     alone = f - x @ np.linalg.lstsq(x, f, rcond=None)[0]
     varying = np.flatnonzero(np.linalg.norm(alone, axis=0) > 1e-7 * np.maximum(np.linalg.norm(f, axis=0), 1e-300))
     for start in range(0, len(varying), FEATURES_AT_ONCE):
         chunk = varying[start : start + FEATURES_AT_ONCE]
+        # one scale for all, so that bounds of steps and the tolerance mean the same for each feature
         scale = f[:, chunk].std(0)
         b, s, p[chunk] = _chunk(y, x, f[:, chunk] / scale)
         beta[chunk], se[chunk] = b / scale, s / scale
@@ -64,6 +66,7 @@ def _chunk(y: NDArray, x: NDArray, f: NDArray) -> tuple[NDArray, NDArray, NDArra
     design = np.concatenate([np.broadcast_to(x, (f.shape[1], *x.shape)), f.T[:, :, None]], axis=2)
     full, full_fit, covariance = _fit(y, design, design.shape[2])
     _, null_fit, _ = _fit(y, design, design.shape[2] - 1)
+    # penalised likelihood ratio, χ² with one degree of freedom; both fits have the penalty of the whole design
     ratio = np.maximum(2 * (full_fit - null_fit), 0.0)
     return full[:, -1], np.sqrt(covariance[:, -1, -1]), stats.chi2.sf(ratio, 1)
 
@@ -74,6 +77,7 @@ def _fit(y: NDArray, design: NDArray, free: int) -> tuple[NDArray, NDArray, NDAr
     fit, score, information = _state(y, design, slopes)
     for _ in range(STEPS):
         step = np.linalg.solve(information[:, :free, :free], score[:, :free, None])[..., 0]
+        # a bounded step keeps its direction
         step *= np.minimum(1.0, LARGEST_STEP / np.maximum(np.abs(step).max(1, keepdims=True), 1e-300))
         moved = np.abs(step).max(1) > TOLERANCE
         if not moved.any():
@@ -83,6 +87,7 @@ def _fit(y: NDArray, design: NDArray, free: int) -> tuple[NDArray, NDArray, NDAr
             trial = slopes.copy()
             trial[:, :free] += length[:, None] * step
             new_fit, new_score, new_information = _state(y, design, trial)
+            # halving until no fit is worse; each feature has its own length
             worse = (new_fit < fit - 1e-10) & moved
             if not worse.any():
                 break
@@ -98,7 +103,10 @@ def _state(y: NDArray, design: NDArray, slopes: NDArray) -> tuple[NDArray, NDArr
     weight = mean * (1 - mean)
     information = np.einsum("fnp,fn,fnq->fpq", design, weight, design, optimize=True)
     inverse = np.linalg.inv(information)
+    # diagonal of the hat matrix W½ X (X'WX)⁻¹ X' W½
     leverage = weight * np.einsum("fnp,fpq,fnq->fn", design, inverse, design, optimize=True)
+    # Firth's modified score, the gradient of the log-likelihood plus ½ log |information|
     score = np.einsum("fnp,fn->fp", design, y - mean + leverage * (0.5 - mean))
+    # Σ y η − log(1 + e^η), and Jeffreys' prior
     fit = (y * eta - np.logaddexp(0, eta)).sum(1) + np.linalg.slogdet(information)[1] / 2
     return fit, score, information

@@ -41,8 +41,10 @@ def benjamini_hochberg(p: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"p: need values in [0, 1], got {tested.min()}..{tested.max()}")
     order = np.argsort(tested, kind="stable")
     ranks = np.arange(1, len(tested) + 1)
+    # p₍ᵢ₎ m / i
     steps = tested[order] * (len(tested) / ranks)
     adjusted = np.empty(len(tested))
+    # step-up: the least of all at this rank and beyond
     adjusted[order] = np.minimum(np.minimum.accumulate(steps[::-1])[::-1], 1.0)
     q[done] = adjusted
     return q
@@ -92,6 +94,7 @@ def hierarchical(p: ArrayLike, families: ArrayLike) -> NDArray[np.float64]:
     labels, family = np.unique(np.asarray(families)[done], return_inverse=True)
     within = bh_within(p[done], family)
     simes = np.ones(len(labels))
+    # Simes' p of a family, min p₍ᵢ₎ m / i, is the smallest of its q
     np.minimum.at(simes, family, within)
     first = benjamini_hochberg(simes)
     # α R(α) ≥ m within holds from the smallest of max(k-th family's q, m within / k) on: R(α) ≥ k from the k-th
@@ -132,6 +135,7 @@ def attainable(p_floor: ArrayLike, alpha: float) -> NDArray[np.bool_]:
     if not len(floors):
         return np.zeros(floor.shape, dtype=bool)
     k = np.arange(1, len(floors) + 1)
+    # number of tests with an attainable p of at most α / k, for every k at once; the first that is not above k
     k_star = int(k[np.searchsorted(floors, alpha / k, side="right") <= k][0])
     with np.errstate(invalid="ignore"):
         return floor <= alpha / k_star

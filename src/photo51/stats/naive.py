@@ -57,6 +57,7 @@ def shuffled_overlaps(
     inside = np.concatenate([[0], np.cumsum(mask)])
     out = np.empty(n_draws, dtype=np.int64)
     for d in range(n_draws):
+        # runs may overlap each other, as interval shufflers let them by default
         place = rng.integers(0, len(mask) - lengths + 1, size=len(starts))
         out[d] = int(np.sum(inside[place + lengths] - inside[place]))
     return out

@@ -65,10 +65,12 @@ def permutation_p(
     above, below, n = np.zeros(n_features), np.zeros(n_features), 0
     for batch in _all_labels(design) if exact else _drawn_labels(design, draws, rng):
         null = batch @ score
+        # sums in another order differ by rounding: such draws are ties
         slack = 1e-9 * np.maximum(1.0, np.abs(observed))
         above += (null >= observed - slack).sum(0)
         below += (null <= observed + slack).sum(0)
         n += len(batch)
+    # the observed order is among all rearrangements already; of drawn ones it is counted as one more
     plus = 0 if exact else 1
     upper, lower = (above + plus) / (n + plus), (below + plus) / (n + plus)
     if alternative == "greater":
@@ -106,6 +108,7 @@ def _drawn_labels(design: StratifiedDesign, draws: int, rng: np.random.Generator
     case_here = place < np.repeat(design.cases, design.size)
     for start in range(0, draws, LABELS_AT_ONCE):
         n = min(LABELS_AT_ONCE, draws - start)
+        # stratum plus a fraction: sorting shuffles within strata and keeps them in place
         shuffled = np.argsort(design.stratum[by_stratum] + rng.random((n, len(by_stratum))), axis=1)
         batch = np.zeros((n, len(by_stratum)))
         np.put_along_axis(batch, by_stratum[shuffled], np.broadcast_to(case_here, shuffled.shape), axis=1)

@@ -67,8 +67,10 @@ def pooled_p(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
         raise ValueError(f"null: need (n, at least 3) draws of {observed.shape} statistics, got {null.shape}")
     if n == 1:
         return np.atleast_1d(monte_carlo_p(observed[0], null[0]))
+    # Σ and Σ² of each row: those without one draw are a subtraction away
     total, squares = null.sum(1, keepdims=True), (null**2).sum(1, keepdims=True)
     standardised = _standard(observed[:, None], total, squares, draws)[:, 0]
+    # each draw on the scale of the others, as the observed value is on that of the draws: exchangeable under the null
     pool = np.sort(_standard(null, total - null, squares - null**2, draws - 1).ravel())
     at_least = len(pool) - np.searchsorted(pool, standardised, side="left").astype(np.float64)
     return (1.0 + at_least) / (1.0 + len(pool))
@@ -77,6 +79,7 @@ def pooled_p(observed: ArrayLike, null: ArrayLike) -> NDArray[np.float64]:
 def _standard(x: NDArray, total: NDArray, squares: NDArray, n: int) -> NDArray[np.float64]:
     """Distance from the mean of n values in their standard deviations, from their sums; 0 / 0 is 0."""
     mean = total / n
+    # n / (n − 1): the unbiased variance; rounding may leave it below 0
     spread = np.sqrt(np.maximum(squares / n - mean**2, 0.0) * n / (n - 1))
     with np.errstate(divide="ignore", invalid="ignore"):
         z = np.asarray((x - mean) / spread, dtype=np.float64)
@@ -180,6 +183,7 @@ def wilson(successes: ArrayLike, trials: ArrayLike, level: float = 0.95) -> tupl
     z = stats.norm.isf((1 - level) / 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         share = k / n
+        # roots of (share − π)² = z² π (1 − π) / n in π
         centre = (share + z * z / (2 * n)) / (1 + z * z / n)
         half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
     none = n == 0
@@ -211,6 +215,7 @@ def block_t(sums: NDArray[np.float64]) -> BlockT:
     if n < 3:
         return BlockT(np.zeros(shape), np.ones(shape), np.ones(shape))
     sd = sums.std(axis=0, ddof=1)
+    # equal sums differ by rounding, over which a t would be enormous
     flat = sd <= 1e-12 * np.abs(sums).max(axis=0, initial=0.0)
     t = np.where(flat, 0.0, sums.mean(axis=0) * np.sqrt(n) / np.where(flat, 1.0, sd))
     upper, lower = stats.t.sf(t, n - 1), stats.t.cdf(t, n - 1)

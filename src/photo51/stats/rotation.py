@@ -88,6 +88,7 @@ def levels(values: ArrayLike, n_levels: int = 15) -> NDArray[np.int64]:
         return np.zeros(0, dtype=np.int64)
     if not (np.isfinite(values).all() and values.min() > 0):
         raise ValueError("activations: need positive numbers, got NaN, infinity, zero or less")
+    # an activation that occurs, not one between two
     top = np.quantile(values, 0.999, method="lower")
     return np.clip(np.ceil(values * (n_levels / top)), 1, n_levels).astype(np.int64)
 
@@ -95,6 +96,7 @@ def levels(values: ArrayLike, n_levels: int = 15) -> NDArray[np.int64]:
 def track(rows: NDArray[np.integer], values: ArrayLike, n_levels: int = 15) -> Track:
     """A feature's non-zero activations on the doubled axis as a levelled track."""
     level = levels(values, n_levels)
+    # levels in their largest common step: the same statistic on a coarser, quicker lattice
     divisor = int(np.gcd.reduce(level)) if len(level) else 1
     return Track(np.asarray(rows, dtype=np.int64), level // max(divisor, 1))
 
@@ -152,6 +154,7 @@ def rotation_draws(
     x, y = np.atleast_2d(x).astype(np.float64), np.atleast_2d(y).astype(np.float64)
     draws = np.zeros(n_draws)
     for a, b in pairwise(bounds):
+        # Σ_strands conj(X) Y: its inverse transform is Σ x(i − s) y(i) at every shift s, both strands by the same one
         spectrum = np.sum(np.conj(fft.rfft(x[:, a:b], axis=1)) * fft.rfft(y[:, a:b], axis=1), axis=0)
         draws += fft.irfft(spectrum, n=int(b - a))[rng.integers(0, b - a, n_draws)]
     return float(np.sum(x * y)), draws
