@@ -54,11 +54,12 @@ def started(params: PretrainParams) -> tuple[PretrainParams, StripedHyenaForCaus
         )
     if unknown := sorted(set(params.architecture) - set(_FIELDS)):
         raise InputError(f"architecture: need fields of StripedHyenaConfig, got {unknown[0]!r}")
-    stated = StripedHyenaConfig(**params.architecture)
+    config, stated = model.config, StripedHyenaConfig(**params.architecture)
+    assert isinstance(config, StripedHyenaConfig)
     for name in params.architecture:
-        if (value := field_of(stated, name)) != (own := field_of(model.config, name)):
+        if (value := field_of(stated, name)) != (own := field_of(config, name)):
             raise InputError(
                 f"architecture: need that of {params.start}, whose {name} is {own}, or none stated, got {name} {value}"
             )
-    update = {"architecture": architecture_of(model.config), "start_digest": opened.spec.hash}
+    update = {"architecture": architecture_of(config), "start_digest": opened.spec.hash}
     return params.model_copy(update=update), model

@@ -62,8 +62,10 @@ def wins(scores: ArrayLike, labels: ArrayLike, genes: ArrayLike) -> Wins:
     values, place = np.unique(score, return_inverse=True)
     controls_at = np.zeros((len(values), n_genes))
     np.add.at(controls_at, (place[~label], gene[~label]), 1.0)
+    # controls of each gene below a value, those that equal it half: (values, genes)
     beaten = np.cumsum(controls_at, axis=0) - controls_at / 2.0
     won = np.zeros((n_genes, n_genes))
+    # won[g, h]: wins of cases of gene g against controls of gene h, from which any weighting of genes follows
     np.add.at(won, gene[label], beaten[place[label]])
     return Wins(
         won,
@@ -96,8 +98,10 @@ def stratum_wins(scores: ArrayLike, labels: ArrayLike, genes: ArrayLike, strata:
     for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
         cases, controls = score[rows][label[rows]], np.sort(score[rows][~label[rows]])
         if len(cases) and len(controls):
+            # controls below plus controls at or below: twice the wins, ties a half each
             below = np.searchsorted(controls, cases, "left") + np.searchsorted(controls, cases, "right")
             won[gene[rows[0]]] += below.sum() / 2 / (len(rows) + 1)
+            # van Elteren's weight, 1 / (N + 1)
             pairs[gene[rows[0]]] += len(cases) * len(controls) / (len(rows) + 1)
     return StratumWins(won, pairs)
 

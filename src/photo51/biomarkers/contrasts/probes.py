@@ -70,6 +70,7 @@ def grouped_folds(labels: NDArray[np.int64], groups: NDArray, n_folds: int, seed
 def context_design(variants: pd.DataFrame) -> NDArray[np.float64]:
     """What a model without a genome knows: substitution, trinucleotide, GC; (n, 12 + 64 + 2)."""
     substitution = variants["substitution"].to_numpy()
+    # the variant stands in the middle of its context
     middle = [text[len(text) // 2 - 1 : len(text) // 2 + 2] for text in variants["context_ref"]]
     trinucleotides = ["".join(t) for t in itertools.product("ACGT", repeat=3)]
     local = [(text.count("G") + text.count("C")) / max(len(text), 1) for text in variants["context_ref"]]
@@ -117,12 +118,15 @@ def _ridge_paths(
     """Scores of `test` under every penalty, from one singular value decomposition."""
     y = labels[train].astype(float)
     share = y.mean()
+    # square roots of weights that give both classes the same sum, since rows are multiplied by them
     weight = np.sqrt(np.where(y == 1, 0.5 / max(share, 1e-9), 0.5 / max(1 - share, 1e-9)))
     mean = np.average(x[train], axis=0, weights=weight**2)
     sd = x[train].std(0)
+    # a column that does not vary is divided to 0
     sd = np.where(sd > 1e-9, sd, np.inf)
     a = (x[train] - mean) / sd * weight[:, None]
     target = (2 * y - 1) * weight
+    # one decomposition serves every penalty: (A'A + λ)⁻¹ = V (Λ + λ)⁻¹ V'
     values, vectors = np.linalg.eigh(a.T @ a)
     projected, scored = vectors.T @ (a.T @ target), ((x[test] - mean) / sd) @ vectors
     return [scored @ (projected / (np.clip(values, 0, None) + penalty)) for penalty in RIDGE]
@@ -140,10 +144,12 @@ def fit_sparse(comparison: Comparison, statistic: str, train: NDArray[np.int64],
     if not len(columns):
         return SparseProbe(columns, np.zeros(0), 0.0)
     x = deltas[:, columns].toarray().astype(float)
+    # root mean square about 0, not about the mean: a change of 0 stays 0
     scale = np.sqrt((x**2).mean(0))
     groups = comparison.genes[train]
     penalty = _best_penalty(x / scale, labels, groups)
     model = LogisticRegression(C=penalty, class_weight="balanced", max_iter=500).fit(x / scale, labels)
+    # weights of unscaled changes
     return SparseProbe(columns, model.coef_[0] / scale, float(model.intercept_[0]))
 
 
@@ -155,6 +161,7 @@ def _best_penalty(x: NDArray[np.float64], labels: NDArray[np.int64], groups: NDA
             continue
         for i, c in enumerate(SPARSE_C):
             model = LogisticRegression(C=c, class_weight="balanced", max_iter=500).fit(x[inner], labels[inner])
+            # log odds of the right class: the loss is log(1 + e^(−eta))
             eta = model.decision_function(x[outer]) * (2 * labels[outer] - 1)
             loss[i] += np.logaddexp(0, -eta).sum()
     return SPARSE_C[int(np.argmin(loss))]

@@ -59,6 +59,7 @@ class Logo(NamedTuple):
 def background(bases: NDArray[np.integer]) -> NDArray[np.float64]:
     """Composition of both strands together, (4,): A = T and C = G; a quarter where nothing is known."""
     counts = np.bincount(np.asarray(bases)[np.asarray(bases) < 4], minlength=4).astype(np.float64)
+    # in the order A, C, G, T the reversed counts are those of the complements
     both = counts + counts[::-1]
     return both / both.sum() if both.sum() else np.full(4, 0.25)
 
@@ -78,7 +79,9 @@ def logo_of(windows: NDArray[np.uint8], base: NDArray[np.float64]) -> Logo:
     n_known = counts.sum(axis=1)
     share = np.divide(counts, n_known[:, None], out=np.zeros_like(counts), where=n_known[:, None] > 0)
     ratio = np.divide(share, base, out=np.ones_like(share), where=(share > 0) & (base > 0))
+    # Σ p log₂(p / q), with 0 log 0 = 0
     raw = np.sum(share * np.log2(np.where(share > 0, ratio, 1.0)), axis=1)
+    # three free shares of four; infinite, so that bits are 0, where no base is known
     bias = np.divide(3, 2 * np.log(2) * n_known, out=np.full(len(n_known), np.inf), where=n_known > 0)
     return Logo(counts, np.maximum(raw - bias, 0.0), len(windows))
 
@@ -104,14 +107,17 @@ def best_shifts(
     if reach == 0 or n < 3:
         return shifts
     one_hot = np.stack([windows == b for b in range(4)], axis=2).astype(np.float64)
+    # 0, −1, 1, −2, …: argmax takes the first of equal scores, which is the smallest shift
     offsets = np.array(sorted(range(-reach, reach + 1), key=abs))
     for _ in range(rounds):
         placed = np.stack([one_hot[i, reach + s : reach + s + width] for i, s in enumerate(shifts)])
         total = placed.sum(axis=0)
         others = total - placed + _PSEUDO * base  # of each window, what the others have
+        # log odds of each column without the window itself, or each would agree best with where it is
         odds = np.log2(others / others.sum(axis=2, keepdims=True) / base)
         scores = [np.einsum("iwb,iwb->i", one_hot[:, reach + o : reach + o + width], odds) for o in offsets]
         moved = offsets[np.argmax(np.stack(scores, axis=1).round(9), axis=1)]
+        # all windows moved alike are the same logo: the median is taken off
         moved = np.clip(moved - round(float(np.median(moved))), -reach, reach)
         if np.array_equal(moved, shifts):
             break

@@ -66,6 +66,7 @@ def coding(t: CodedTranscript, change: Change, bases: Bases, room: tuple[int, in
     segment = _reads(t, change)
     if segment is None:
         return ""
+    # HGVS's 3' rule: as far as possible in the transcript's reading direction
     by = -left if segment.minus else right
     change = shifted(change, by) if by else change
     text = _text(change, segment, bases, lambda x: coordinate(t, change.chrom, x))
@@ -103,6 +104,7 @@ def _text(change: Change, strand: Segment, bases: Bases, number: Number) -> str:
 
 
 def _span(start: int, end: int, strand: Segment, number: Number, what: str) -> str:
+    # first and last base in reading direction; `end` is one past the last forward base
     first, last = (end - 1, start) if strand.minus else (start, end - 1)
     a, b = number(first), number(last)
     if not (a and b):
@@ -116,6 +118,7 @@ def coordinate(t: CodedTranscript, chrom: str, x: int) -> str:
     """
     for s in t.introns:
         if s.chrom == chrom and s.start <= x < s.end:
+            # bases from either end of the intron: the nearer exon numbers it, the one before where both are as near
             up, down = (s.end - 1 - x, x - s.start) if s.minus else (x - s.start, s.end - 1 - x)
             before, behind = (s.end, s.start - 1) if s.minus else (s.start - 1, s.end)
             return f"{_exonic(t, chrom, before)}+{up + 1}" if up <= down else f"{_exonic(t, chrom, behind)}-{down + 1}"
@@ -132,6 +135,7 @@ def _exonic(t: CodedTranscript, chrom: str, x: int) -> str:
     if place is None:
         return _outside(t, chrom, x)
     first, last = t.coding.segments[0], t.coding.segments[-1]
+    # first and last coding base among the bases of the exons; there is no base 0 on either side of them
     begin = _offset(t.exons, first.chrom, first.end - 1 if first.minus else first.start)
     end = _offset(t.exons, last.chrom, last.start if last.minus else last.end - 1)
     assert begin is not None
@@ -143,6 +147,7 @@ def _outside(t: CodedTranscript, chrom: str, x: int) -> str:
     """Number of a base before or behind the transcript, counted on from its ends."""
     assert t.coding is not None
     first, last = t.exons[0], t.exons[-1]
+    # bases that x lies in front of the first exon, in reading direction
     before = x - (first.end - 1) if first.minus else first.start - x
     if first.chrom == chrom and before > 0:
         edge = _offset(t.exons, t.coding.segments[0].chrom, _edge(t.coding.segments[0], first=True))

@@ -99,10 +99,12 @@ def align(ref: AlleleWindow, alt: AlleleWindow) -> Alignment:
     head, tail = _shared_ends(ref.ids[ref.start : ref.end], alt.ids[alt.start : alt.end])
     ref_core = len(ref.ids) - left - right - head - tail
     alt_core = len(alt.ids) - left - right - head - tail
+    # substitutions from the left; what one allele has more of is deleted or inserted behind them
     paired = min(ref_core, alt_core)
     before, after = left + head, tail + right
     first = np.arange(before + paired)
     last = np.arange(after)
+    # pairs from the left end, and pairs from the right end
     ref_at = np.concatenate([first, len(ref.ids) - after + last])
     alt_at = np.concatenate([first, len(alt.ids) - after + last])
     return Alignment(
@@ -121,6 +123,7 @@ def _shared_ends(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[int, int]:
     n = min(len(a), len(b))
     differ = np.flatnonzero(a[:n] != b[:n])
     head = int(differ[0]) if len(differ) else n
+    # an overlap of head and tail would count a base of the shorter allele twice
     rest = n - head
     differ = np.flatnonzero(a[::-1][:rest] != b[::-1][:rest])
     return head, int(differ[0]) if len(differ) else rest
@@ -128,6 +131,7 @@ def _shared_ends(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> tuple[int, int]:
 
 def _mirrored(a: Alignment) -> Alignment:
     return Alignment(
+        # index i from the left is n − 1 − i from the right, and order is reversed so that indices rise
         ref=(a.n_ref - 1 - a.ref)[::-1],
         alt=(a.n_alt - 1 - a.alt)[::-1],
         ref_only=(a.n_ref - 1 - a.ref_only)[::-1],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -28,7 +29,13 @@ def section(run: Run, alpha: float = 0.05) -> Section:
     if not asked(run):
         return absent(ANCHOR, TITLE, QUESTION, run.absent("learnt_words"))
     draft = Draft(ANCHOR, claims=claims_of(run, ANCHOR))
-    for name, show in zip(TABLES, (_words, _difference, partial(_recitation, alpha=alpha), _records), strict=True):
+    shows: tuple[Callable[[Run, Draft], None], ...] = (
+        _words,
+        _difference,
+        partial(_recitation, alpha=alpha),
+        _records,
+    )
+    for name, show in zip(TABLES, shows, strict=True):
         if run.has(name):
             show(run, draft)
         else:
