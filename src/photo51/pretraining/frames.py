@@ -124,7 +124,9 @@ def separation(real: NDArray[np.floating], copy: NDArray[np.floating]) -> Separa
     """Compare natural log-probabilities of genes and copies, (genes, length) each; the first `SKIP` bases are not
     scored.
     """
+    # nats to bits, per base; the first bases are hard whatever the frame
     bits = [-np.nanmean(p[:, SKIP:], axis=1) / np.log(2) for p in (real, copy)]
     labels = np.repeat([True, False], [len(bits[0]), len(bits[1])])
+    # fewer bits are a higher score: the chance that a gene has fewer than a copy
     auroc = areas(-np.concatenate(bits), labels).auroc
     return Separation(auroc, float(np.mean(bits[0] < bits[1])), float(bits[0].mean()), float(bits[1].mean()))

@@ -88,6 +88,7 @@ class Quantity(NamedTuple):
             return np.column_stack([np.cos(values), np.sin(values)])
         if self.kind == CLASS:
             levels = np.unique(self.values[np.isfinite(self.values)])
+            # of two classes one indicator says all
             return (values[:, None] == levels[: max(1, len(levels) - (len(levels) == 2))]).astype(np.float64)
         return np.asarray(values, np.float64)[:, None]
 
@@ -106,14 +107,17 @@ def read_kmers(genomes: Genomes, workspace: Workspace, k: int) -> NDArray[np.int
         low, high = s.start - (k - 1), s.end + (k - 1)
         first, last = (low, high) if circular else (max(0, low), min(length, high))
         code = base_codes(genomes.sequence(s.genome, s.chrom, first, last)).astype(np.int64)
+        # past the ends of a linear contig bases are unknown
         code = np.concatenate([np.full(first - low, 4), code, np.full(high - last, 4)])
         n = s.end - s.start
         windows = np.lib.stride_tricks.sliding_window_view(code, k)
         power = 4 ** np.arange(k - 1, -1, -1)
         unambiguous = (windows < 4).all(1)
         forward = np.where(unambiguous, windows @ power, 4**k)
+        # read backwards and complemented; the window that begins at a base ends there on strand −
         backward = np.where(unambiguous, (3 - windows[:, ::-1]) @ power, 4**k)
         out[0, s.offset : s.offset + n] = forward[:n]
+        # `code` begins k − 1 bases before the segment: window i + k − 1 begins at its base i
         out[1, s.offset : s.offset + n] = backward[k - 1 : k - 1 + n]
     return out
 
@@ -126,6 +130,7 @@ def codon_phase(workspace: Workspace, annotations: pd.DataFrame) -> NDArray[np.f
     masks = codon_position_masks(workspace, annotations)
     each = np.stack([[m.plus, m.minus] for m in masks])
     phase = np.argmax(each, axis=0).astype(np.float32)
+    # no codon position, or several
     phase[each.sum(0) != 1] = np.nan
     return phase
 
@@ -147,6 +152,7 @@ def along_genes(workspace: Workspace, annotations: pd.DataFrame) -> dict[str, ND
     start, end, minus = cds["start"].to_numpy(), cds["end"].to_numpy(), cds["strand"].to_numpy() == "-"
     for i, a, b, position in zip(*clipped.to_numpy().T, positions, strict=True):
         base = position + np.arange(b - a)
+        # bases read of the gene before this one
         read = end[i] - 1 - base if minus[i] else base - start[i]
         rows = (int(minus[i]), slice(a, b))
         length = end[i] - start[i]
@@ -172,6 +178,7 @@ def base_composition(
         rows = slice(s.offset, s.offset + s.end - s.start)
         gc[:, rows] = (c + g) / np.maximum(n_known, 1)
         skew[0, rows] = (g - c) / np.maximum(c + g, 1)
+        # C and G change places on the other strand
         skew[1, rows] = -skew[0, rows]
     return gc, skew
 
@@ -186,6 +193,7 @@ def hydropathy(kmers: NDArray[np.integer], phase: NDArray[np.floating], k: int) 
     stops.
     """
     table = np.array([HYDROPATHY.get(a, np.nan) for a in STANDARD_CODE] + [np.nan], np.float32)
+    # the last three bases of the k-mer are its lowest three digits; 64 is unknown
     codon = np.where(kmers < 4**k, kmers % 64, 64)
     return np.where(phase == 2, table[codon], np.nan).astype(np.float32)
 
@@ -207,9 +215,11 @@ def replication_fork(
         if len(origins) != 1 or length < 500_000 or not genomes.is_circular(s.genome, s.chrom):
             continue
         origin = (origins["start"].iloc[0] + origins["end"].iloc[0]) / 2
+        # share of the circle from the origin on, in forward direction
         turn = ((np.arange(s.start, s.end) - origin) / length) % 1.0
         rows = slice(s.offset, s.offset + s.end - s.start)
         angle[:, rows] = 2 * np.pi * turn
+        # in the first half the fork runs forward, and strand + is the leading one
         leading[0, rows] = turn < 0.5
         leading[1, rows] = turn >= 0.5
     return angle, leading

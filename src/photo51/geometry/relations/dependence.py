@@ -84,6 +84,7 @@ def conditional_dependence(
     sums = own_sums(codes, level) if levels_and_sums is None else np.asarray(levels_and_sums[1], np.float64)
     module_facts = (numbers, local, np.asarray(autocorrelation_time, np.float64), new)
     r2 = _pairs(pattern, (codes.data, level), rows, module_facts, sums, (least_joint, least_z, width))
+    # column c is a place in the module of the row, not a feature
     i, c = np.nonzero(r2)
     j = members[numbers[rows[i]], c]
     # each pair was met from one of its members alone
@@ -93,6 +94,7 @@ def conditional_dependence(
 
 def own_sums(codes: csr_matrix, level: NDArray[np.floating]) -> NDArray[np.float64]:
     """Tokens in which each feature is on, and the sum and sum of squares of its activation there, (features, 3)."""
+    # tokens at which a feature counts as on; below its level the tail of faint activations lies
     on = codes.data > level[codes.indices]
     feature, z = codes.indices[on], codes.data[on].astype(np.float64)
     n = codes.shape[1]
@@ -118,6 +120,7 @@ def _pairs(pattern: Firing, levels, chosen, features, own_totals, limits):
         other = np.full(width, -1, np.int64)
         for o in range(ptr[f], ptr[f + 1]):
             t = rows[o]
+            # entry of f in token t: `place` is where it stands among the token's features
             z = data[indptr[t] + place[o]]
             on = z > level[f]
             for q in range(indptr[t], indptr[t + 1]):
@@ -138,6 +141,7 @@ def _pairs(pattern: Firing, levels, chosen, features, own_totals, limits):
                 s = sums[c]
                 a = _r2(s[:7], own_totals[f], autocorrelation_time[f], least_joint, least_z)
                 b = _r2(s[7:], own_totals[g], autocorrelation_time[g], least_joint, least_z)
+                # given that f is on, and given that g is on: their mean is symmetric
                 out[k, c] = (a + b) / 2
     return out
 

@@ -54,6 +54,7 @@ def lagged_coactivation(
     j, z, offset = partner.ravel(), score.ravel().astype(np.float64), lag.ravel()
     real = j >= 0
     i, j, z, offset = i[real], j[real], z[real], offset[real]
+    # Bartlett's variance of counts of two autocorrelated series
     z /= np.sqrt(np.maximum(1.0, 1.0 + 2.0 * pair_dot(rho, i, j)))
     real = np.abs(z) >= z_min
     shape = (n_features, n_features)
@@ -79,6 +80,7 @@ def _followers(pattern, run_end, n_lags, z_min, keep):
             origins = 0
             for o in range(ptr[f], ptr[f + 1]):
                 t = rows[o] + offset
+                # an offset that leaves the run would count bases that are no neighbours
                 if t >= run_end[rows[o]]:
                     continue
                 origins += 1
@@ -87,6 +89,7 @@ def _followers(pattern, run_end, n_lags, z_min, keep):
             p = (ptr[f + 1] - ptr[f]) / n
             for g in range(n_features):
                 r = (ptr[g + 1] - ptr[g]) / n
+                # origins: firings of f that have a token at that offset; each meets g with chance r under independence
                 spread = np.sqrt(origins * r * (1 - p) * (1 - r))
                 if spread == 0:
                     continue
@@ -95,6 +98,7 @@ def _followers(pattern, run_end, n_lags, z_min, keep):
                     best[g] = z
                     best_lag[g] = offset
         for g in range(n_features):
+            # the partner kept with least, which a stronger one replaces
             weakest = np.argmin(np.abs(score[f]))
             if abs(best[g]) >= z_min and abs(best[g]) > abs(score[f, weakest]):
                 partner[f, weakest], score[f, weakest], lag[f, weakest] = g, best[g], best_lag[g]
