@@ -126,6 +126,8 @@ def test_methods_say_what_an_archetypal_dictionary_is_made_of(run):
     text = methods._dictionary(run, {"sae": sae}, cited)
     assert "convex combinations of 2,048 centroids of the states, each with a change of at most 0.25" in text
     assert "2502.12892" in str(cited.items())
+    begun = methods._dictionary(run, {"sae": {"variant": "topk", "k": 4, "beginning": "centroids"}}, cited)
+    assert "began at centroids of the states that are the same for every training seed" in begun
     consensus = methods._dictionary(run, {"sae": sae | {"consensus": 3}}, cited)
     assert "at least two of 3 dictionaries of other seeds had in common" in consensus
     assert "centroids" not in methods._dictionary(run, {"sae": sae | {"decoder": "free"}}, cited)

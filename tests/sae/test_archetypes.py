@@ -122,6 +122,29 @@ def test_two_seeds_find_planted_directions_again_that_free_seeds_on_few_tokens_d
     assert share["archetypal"] > share["free"] + 0.3
 
 
+def test_seeds_may_begin_at_the_same_centroids_and_find_more_in_common_for_it(run, tmp_path):
+    genomes, store = run.parents[2] / "genome", ActivationStore(run)
+    given = params(beginning="centroids", tokens=10_000, checkpoint=7)
+    one, two = (
+        Training(split_rows(store, genomes, "train", seed=s), given.model_copy(update={"seed": s})) for s in (1, 2)
+    )
+    first, second = (t.stepper.weights for t in (one, two))
+    assert (first.decoder == second.decoder).all()
+    assert not np.array_equal(one.sample, two.sample)
+    killed = Training(split_rows(store, genomes, "train", seed=1), given, tmp_path)
+    killed.run(9)
+    again = Training(split_rows(store, genomes, "train", seed=1), given, tmp_path)
+    assert again.at == 7
+    again.run()
+    assert again.finish().hash == fit(split_rows(store, genomes, "train", seed=1), given).hash
+    x, share = Rays().rows(4_000, 9), {}
+    for beginning in ("random", "centroids"):
+        pair = [fit(Rays(s), params(k=2, tokens=12_000, beginning=beginning, seed=s)) for s in (11, 12)]
+        table = found_again(pair[0], {"two": pair[1]}, x)
+        share[beginning] = table.loc[table["live"], "match"].mean()
+    assert share["centroids"] > share["random"] + 0.3
+
+
 def test_a_sample_smaller_than_the_archetypes_is_refused():
     with pytest.raises(ValueError, match=r"archetypes: need at most as many as sample \(2,000\), got 3,000"):
         params(decoder="archetypal", archetypes=3_000)
@@ -130,5 +153,7 @@ def test_a_sample_smaller_than_the_archetypes_is_refused():
         def shared_sample(self, n, *, seed=0):
             return super().shared_sample(40)
 
-    with pytest.raises(InputError, match=r"more rows than archetypes \(64\), got 40 rows"):
+    with pytest.raises(InputError, match=r"more rows than centroids \(64\), got 40 rows"):
         fit(Few(), params(**ARCHETYPAL))
+    with pytest.raises(InputError, match=r"more rows than centroids \(48\), got 40 rows"):
+        fit(Few(), params(beginning="centroids"))

@@ -74,11 +74,18 @@ class SaeParams(Params):
             "bounded change; seeds share the centroids)"
         ),
     )
+    beginning: Literal["random", "centroids"] = Field(
+        default="random",
+        description=(
+            "free: first decoder rows: random (directions of the seed's own), centroids (of a sample that all seeds "
+            "share, by archetype_seed: they then find many more features in common)"
+        ),
+    )
     archetypes: int = Field(default=2_048, ge=2, description="archetypal: centroids of the sample (spherical k-means)")
     archetype_seed: int = Field(
         default=0,
         ge=0,
-        description="archetypal: decides sample and first centroids, for all training seeds alike",
+        description="decides sample and first points of all centroids, for every training seed alike",
     )
     relaxation: float = Field(
         default=0.5,

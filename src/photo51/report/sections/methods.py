@@ -161,6 +161,8 @@ def _dictionary(run: Run, settings: Mapping[str, Any], cite: _Cited) -> str:
             f" Its directions are convex combinations of {sae['archetypes']:,} centroids of the states, each with a"
             f" change of at most {sae['relaxation']:g} of its length {cite('archetypal')}."
         )
+    elif sae.get("beginning") == "centroids":
+        text += " Its directions began at centroids of the states that are the same for every training seed."
     if sae.get("consensus", 1) > 1:
         text += (
             f" It began with the features that at least two of {sae['consensus']} dictionaries of other seeds had in"

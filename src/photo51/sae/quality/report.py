@@ -107,7 +107,8 @@ def decoder_of(sae: Dictionary) -> str:
     if found_by:
         return f"free, from a consensus of {params['consensus']} seeds: {sum(found_by[2:]):,} features of two or more"
     if params.get("decoder") != "archetypal":
-        return str(params.get("decoder", ""))
+        begun = ", begun at centroids" if params.get("beginning") == "centroids" else ""
+        return f"{params.get('decoder', '')}{begun}"
     return f"archetypal: {params['archetypes']:,} archetypes, relaxation {params['relaxation']:g}"
 
 

@@ -71,22 +71,20 @@ def centroids(x: NDArray[np.float32], n: int, rounds: int = _ROUNDS, *, seed: in
     return np.ascontiguousarray(centres[:, : x.shape[1]])
 
 
-def shared_archetypes(
-    sample: NDArray[np.float32], centre: NDArray[np.float32], params: SaeParams, origin: Origin
-) -> NDArray[np.float32]:
-    """Archetypes of a sample (rows, d_model) about `centre` (d_model,): (archetypes, d_model), of length one.
+def shared_archetypes(centred: NDArray[np.float32], n: int, seed: int, origin: Origin) -> NDArray[np.float32]:
+    """Directions (n, d_model) of clusters of a sample (rows, d_model) that training seeds share.
 
     Raises
     ------
     InputError
-        For a sample with fewer rows than archetypes.
+        For a sample with fewer rows than clusters.
     """
     try:
-        return centroids(sample - centre, params.archetypes, seed=params.archetype_seed)
+        return centroids(centred, n, seed=seed)
     except ValueError as e:
         raise InputError(
-            f"activations of {origin}: need a sample of more rows than archetypes ({params.archetypes:,}), got"
-            f" {len(sample):,} rows, of which some may be equal; lower `archetypes` or raise `sample`"
+            f"activations of {origin}: need a sample of more rows than centroids ({n:,}), got {len(centred):,} rows, of"
+            " which some may lie at the centre; raise `sample`, or lower `archetypes` or `n_features`"
         ) from e
 
 

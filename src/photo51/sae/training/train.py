@@ -152,7 +152,15 @@ class Training:
         self.ranks = Ranks()
         self.sample = source.sample(params.sample)
         weights, self.units = begin(self.sample, params, source.origin)
-        self.mixture = self._mixture(weights) if params.decoder == "archetypal" else None
+        self.mixture = None
+        if params.decoder == "archetypal":
+            self.mixture = Mixture(self._shared_centroids(params.archetypes)[0], params)
+            self.mixture.compose(weights.decoder)
+            weights.encoder[:] = weights.decoder
+        elif params.beginning == "centroids" and start is None:
+            rows, centre = self._shared_centroids(params.n_features)
+            none = np.zeros(params.n_features, np.int64)
+            begin_at(weights, ConsensusStart(rows, rows, none.astype(np.float32), centre, none), self.units)
         if start is not None:
             begin_at(weights, start, self.units)
         self.rule = RULES[params.variant](params, self.ranks.sum)
@@ -161,15 +169,12 @@ class Training:
         self.rows = np.zeros((params.steps, 5))
         self.at = self._resume()
 
-    def _mixture(self, weights: Weights) -> Mixture:
-        """Archetypes that seeds share; the weights begin at them."""
-        draw = getattr(self.source, "shared_sample", self.source.sample)
-        shared = draw(self.params.sample, seed=self.params.archetype_seed)
-        centre = first_pre_bias(shared, self.params)
-        mixture = Mixture(shared_archetypes(shared, centre, self.params, self.source.origin), self.params)
-        mixture.compose(weights.decoder)
-        weights.encoder[:] = weights.decoder
-        return mixture
+    def _shared_centroids(self, n: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Centroids (n, d_model) of rows that seeds share, and the centre (d_model,) they lie about."""
+        p, draw = self.params, getattr(self.source, "shared_sample", self.source.sample)
+        shared = draw(p.sample, seed=p.archetype_seed)
+        centre = first_pre_bias(shared, p)
+        return shared_archetypes(shared - centre, n, p.archetype_seed, self.source.origin), centre
 
     def _prepare(self, weights: Weights) -> None:
         """Give the encoder the length at which the first reconstructions are best, and the rule its first numbers."""
