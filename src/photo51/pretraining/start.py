@@ -57,9 +57,9 @@ def started(params: PretrainParams) -> tuple[PretrainParams, StripedHyenaForCaus
     config, stated = model.config, StripedHyenaConfig(**params.architecture)
     assert isinstance(config, StripedHyenaConfig)
     for name in params.architecture:
-        if (value := field_of(stated, name)) != (own := field_of(config, name)):
+        if (value := field_of(stated, name)) != (fact := field_of(config, name)):
             raise InputError(
-                f"architecture: need that of {params.start}, whose {name} is {own}, or none stated, got {name} {value}"
+                f"architecture: need that of {params.start}, whose {name} is {fact}, or none stated, got {name} {value}"
             )
     update = {"architecture": architecture_of(config), "start_digest": opened.spec.hash}
     return params.model_copy(update=update), model

@@ -185,10 +185,10 @@ def clade_distance(
     judged
         Rows of the reference that the chain was not fitted to; the expectation is fitted to them.
     """
-    own = np.zeros(len(words), dtype=bool)
-    own[judged] = True
+    unfitted = np.zeros(len(words), dtype=bool)
+    unfitted[judged] = True
     distances_of = [
-        robust(rest := without(words[:, None], np.column_stack([bits, *shares]), own)[:, 0], rest[judged])
+        robust(rest := without(words[:, None], np.column_stack([bits, *shares]), unfitted)[:, 0], rest[judged])
         for shares in ((), (composition,))
     ]
     return np.mean(distances_of, axis=0)
