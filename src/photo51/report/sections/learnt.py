@@ -156,8 +156,8 @@ def _compared(run: Run, windows: pd.DataFrame, before: str, after: str) -> str:
         return f"`{after}` and `{before}` predict the same, base by base: their divergence is 0."
     verb = "rises" if change > 0 else "falls"
     text = (
-        f"Their predictions diverge by {words.number(kl)} bits a base, and from `{before}` to `{after}` surprisal"
-        f" {verb} by {words.number(abs(change))} bits a base"
+        f"The predictions of `{before}` and `{after}` diverge by {words.number(kl)} bits a base, and from the former to"
+        f" the latter surprisal {verb} by {words.number(abs(change))} bits a base"
     )
     gate = run.table("learnt_gate")
     bits = gate[gate["quantity"] == "bits"] if gate is not None else None
