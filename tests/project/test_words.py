@@ -39,6 +39,7 @@ GONE = frozenset(
         "beside",
         "oracle",
         "oracles",
+        "turned",
     ]
 )
 """Words of our own for which the field has another: baseline, evaluation, feature page, layer, estimate, split,

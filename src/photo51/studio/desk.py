@@ -191,12 +191,12 @@ class Desk:
         """Annotated intervals over a reading, in its own coordinates and direction."""
         if place is None or self.bench.run is None:
             return []
-        turned = place.strand == "-"
+        reverse = place.strand == "-"
         flip = {"+": "-", "-": "+"}
         out = []
         for g in self.bench.run._run.places.genes.over(place.genome, place.chrom, place.start, place.end):
-            a, b = (place.end - g.end, place.end - g.start) if turned else (g.start - place.start, g.end - place.start)
-            strand = flip.get(g.strand, g.strand) if turned else g.strand
+            a, b = (place.end - g.end, place.end - g.start) if reverse else (g.start - place.start, g.end - place.start)
+            strand = flip.get(g.strand, g.strand) if reverse else g.strand
             out.append(
                 {
                     "start": max(a, 0),
