@@ -48,7 +48,7 @@ autocorrelation time, replication, positive controls, window offsets, segment, a
 
 
 PHRASES = re.compile(
-    r"\b(ledgers?|battery|retiled?|stretch(es)?|oracles?|rivals?|exam(s|ine|ines|ined)?|storeys?|reckon(s|ed)?|dealt"
+    r"\b(ledgers?|battery|retiled?|stretch(es)?|oracles?|rivals?|exams?|examine[sd]?|storeys?|reckon(s|ed)?|dealt"
     r"|clumping|anew|beside|held against|goes? on|unnamed queue|turned (copies|features|selves)|spliced in(to)?"
     r"|dossiers?|strays)\b",
     re.IGNORECASE,
