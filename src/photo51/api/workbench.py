@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,6 +31,7 @@ from photo51.sae.dictionary import Dictionary
 from photo51.types import STRANDS, InputError, Interval, Strand, Variant
 
 LN2 = float(np.log(2.0))
+KEPT_BASES = 32_000_000  # genomes up to this size are held in memory
 CONTEXT = 512  # bases read before and after a locus, so that both directions of reading have seen some sequence
 
 
@@ -120,13 +122,24 @@ class Workbench(Writing):
             ("+", forward),
             ("-", reverse_complement(encode(sequence)).tobytes()),
         ]
-        contigs = self.run.genomes.contigs
-        for genome, chrom, length in zip(contigs["genome"], contigs["chrom"], contigs["length"], strict=True):
-            letters = self.run.genomes.sequence(str(genome), str(chrom), 0, int(length)).tobytes()
+        small = self.run.genomes.contigs["length"].sum() <= KEPT_BASES
+        for genome, chrom, letters in self._kept_contigs if small else self._contigs():
             for strand, text in readings:
                 if (offset := letters.find(text)) >= 0:
-                    return Place(str(genome), str(chrom), offset, offset + len(text), strand)
+                    return Place(genome, chrom, offset, offset + len(text), strand)
         return None
+
+    @cached_property
+    def _kept_contigs(self) -> list[tuple[str, str, bytes]]:
+        """Contigs of small genomes, in which every pasted sequence is looked for."""
+        return list(self._contigs())
+
+    def _contigs(self) -> Iterator[tuple[str, str, bytes]]:
+        genomes = self._need("a sequence of a genome").genomes
+        table = genomes.contigs
+        for genome, chrom, length in zip(table["genome"], table["chrom"], table["length"], strict=True):
+            letters = genomes.sequence(str(genome), str(chrom), 0, int(length)).tobytes()
+            yield str(genome), str(chrom), letters
 
     def read(
         self, what: str | NDArray[np.uint8] | Interval, genome: str | None = None, *, context: int = CONTEXT

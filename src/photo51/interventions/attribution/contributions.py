@@ -26,7 +26,7 @@ from photo51.interventions.edits.dictionary import Instrument, activations
 from photo51.io.contracts.interventions import AGREEMENT
 
 log = logging.getLogger(__name__)
-GRADIENT_BASES = 4_096
+GRADIENT_BASES = 2_048
 
 
 @dataclass(frozen=True, eq=False)
