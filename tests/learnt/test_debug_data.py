@@ -232,7 +232,7 @@ def test_a_baseline_that_wins_is_recommended():
     exact = pd.DataFrame([("a", "vector", 11, 11.0, 0, 0), ("b", "none", 1, 0.0, 5, 5)], columns=columns)
     assert recommendation(exact).startswith("exact matches find every one")
     bits = pd.DataFrame([("a", "foreign", 5, 0.0, 9, 0), ("b", "none", 6, 0.0, 1, 5)], columns=columns)
-    assert "surprisal rank highest: go by them here" in recommendation(bits)
+    assert "rank highest by surprisal: go by it here" in recommendation(bits)
     assert recommendation(bits.iloc[1:]) == "no record stands out"
 
 

@@ -144,7 +144,7 @@ def _past_the_end(annotations: pd.DataFrame, contigs: pd.DataFrame | None) -> di
     for i in np.flatnonzero(~((start >= 0) & (start <= stop) & (stop <= end))).tolist():  # no length: NaN, so False
         row = annotations.iloc[i]
         place = f"interval {row['start']}..{row['end']} past the end of {row['chrom']} ({end[i]:.0f} bases)"
-        reasons[str(row["kind"])] = place if end[i] == end[i] else f"interval on the unknown contig {row['chrom']}"
+        reasons[str(row["kind"])] = place if np.isfinite(end[i]) else f"interval on the unknown contig {row['chrom']}"
     return reasons
 
 

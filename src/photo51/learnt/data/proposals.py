@@ -89,5 +89,5 @@ def recommendation(records: pd.DataFrame) -> str:
     foreign = named[named["d_shared"] == 0]
     rank = records[["score", "d_bits", "d_words"]].rank(ascending=False).loc[foreign.index].mean()
     best = str(rank.idxmin())
-    words = {"score": "features", "d_bits": "surprisal", "d_words": "6-mers"}[best]
-    return f"of those without an exact match {words} rank highest" + ("" if best == "score" else ": go by them here")
+    words = {"score": "the score", "d_bits": "surprisal", "d_words": "6-mers"}[best]
+    return f"those without an exact match rank highest by {words}" + ("" if best == "score" else ": go by it here")

@@ -16,7 +16,7 @@ from scipy.sparse.csgraph import connected_components
 
 from photo51.config.sae import SaeParams
 from photo51.sae.dictionary import SparseAutoencoder
-from photo51.sae.quality.stability import SAME, code_correlations, nearest
+from photo51.sae.quality.stability import SAME, compare_dictionaries
 from photo51.sae.training.archetypes import centroids
 from photo51.types import InputError
 
@@ -86,15 +86,13 @@ def consensus_start(
         raise InputError(f"consensus: need dictionaries of at least two seeds, got {len(members)}")
     x = x[:_ROWS]
     first = np.cumsum([0, *(m.n_features for m in members)])
-    codes = [m.encode(x) for m in members]
     edges = [np.empty((0, 2), np.int64)]
     for i, one in enumerate(members):
         for j in range(i + 1, len(members)):
-            there, back = nearest(one.decoder, members[j].decoder), nearest(members[j].decoder, one.decoder)
-            r = np.nan_to_num(code_correlations(codes[i], codes[j][:, there.index]), nan=-1.0)
-            mutual = back.index[there.index] == np.arange(one.n_features)
-            hit = np.flatnonzero(mutual & (there.cosine >= same) & (r >= same))
-            edges.append(np.stack([first[i] + hit, first[j] + there.index[hit]], axis=1))
+            table = compare_dictionaries(one, members[j], x)
+            # a correlation that could not be measured is NaN, and no match
+            hit = table[table["mutual"] & (table["cosine"] >= same) & (table["correlation"] >= same)]
+            edges.append(np.stack([first[i] + hit["feature"], first[j] + hit["partner"]], axis=1))
     pairs = np.concatenate(edges)
     n = int(first[-1])
     graph = sp.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
@@ -103,7 +101,8 @@ def consensus_start(
     n_groups = int(label.max()) + 1
     of_member = sp.coo_matrix((np.ones(n), (label, member)), shape=(n_groups, len(members))).tocsr()
     found_by = np.asarray((of_member > 0).sum(axis=1)).ravel()
-    active = np.bincount(label, weights=np.concatenate([np.asarray(c.sum(axis=0)).ravel() for c in codes]))
+    activity = np.concatenate([np.asarray(m.encode(x).sum(axis=0)).ravel() for m in members])
+    active = np.bincount(label, weights=activity)
     order = np.lexsort([-active, -found_by])
     chosen = order[found_by[order] >= 2][:n_features]
     mean = sp.csr_matrix((np.ones(n, np.float32), (label, np.arange(n))), shape=(n_groups, n))[chosen]

@@ -12,16 +12,30 @@ from typer.testing import CliRunner
 from photo51.cli.app import app
 from photo51.config.pretrain import PretrainParams
 from photo51.model.families.adapters import load_model
+from photo51.model.stripedhyena.configuration import StripedHyenaConfig
+from photo51.model.stripedhyena.modeling import StripedHyenaForCausalLM
 from photo51.pretraining.card import as_markdown, read_run
 from photo51.pretraining.corpus import pack
 from photo51.pretraining.heldout import Heldout
 from photo51.pretraining.pretrain import Trainer, bits_per_base, save_half
 from photo51.types import InputError
 
-from .small import TINY, build
-
-SHAPE = {**TINY, "block_kinds": "smla", "attention_window": 16}
+SHAPE = {
+    "hidden_size": 32,
+    "mlp_size": 40,
+    "n_heads": 2,
+    "hcs_groups": 4,
+    "hcm_groups": 8,
+    "vocab_size": 128,
+    "block_kinds": "smla",
+    "attention_window": 16,
+}
 RUN = {"mixture": {"g": 1.0}, "length": 48, "batch": 4, "steps": 9, "warmup": 2, "lr": 0.01, "eval_every": 9}
+
+
+def build(seed, **changes):
+    torch.manual_seed(seed)
+    return StripedHyenaForCausalLM(StripedHyenaConfig(**changes)).eval()
 
 
 def params(**changes):
