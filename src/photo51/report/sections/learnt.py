@@ -74,8 +74,8 @@ def _words(run: Run, draft: Draft) -> None:
     far = both[(both["counted"] == 0) & both["reliable"]]
     if len(far):
         draft.answers.append(
-            f"{words.count(len(far), 'word')} of {len(both)} never occurred in the sequence it wrote, and"
-            f" {'has' if len(far) == 1 else 'have'} a rate all the same."
+            f"{words.count(len(far), 'word')} of {len(both)} {'has' if len(far) == 1 else 'have'} a rate with limits"
+            " without an occurrence in the sequence that was written."
         )
     if run.has("learnt_survival"):
         _survival(run, draft)
