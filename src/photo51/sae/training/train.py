@@ -229,7 +229,7 @@ class Training:
         """Hash of what decides the result."""
         decisive = self.params.model_dump(exclude={"checkpoint"})
         sample = float(np.abs(self.sample).sum(dtype=np.float64))
-        begun = [] if self.start is None else [hashlib.sha256(np.ascontiguousarray(a)).hexdigest() for a in self.start]
+        begun = [] if self.start is None else [hashlib.sha256(a.tobytes()).hexdigest() for a in self.start]
         return content_hash(decisive, self.source.origin.key(), self.source.seed, self.ranks.n, sample, *begun)
 
     def save(self) -> None:
