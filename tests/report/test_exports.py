@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 import anndata as ad
 import numpy as np
@@ -107,10 +108,16 @@ def test_columns_counted_from_one_stand_beside_those_from_zero():
     assert out.iloc[0].tolist() == [3, 10, 11, 25, 12, 13]
 
 
-def test_a_table_longer_than_a_sheet_is_written_in_parts(tmp_path, monkeypatch):
-    monkeypatch.setattr(exports, "EXCEL_ROWS", 4)
-    assert exports._write_tsv(pd.DataFrame({"a": range(7)}), tmp_path, "long")
-    assert not exports._write_tsv(pd.DataFrame({"a": range(3)}), tmp_path, "short")
-    parts = [pd.read_csv(tmp_path / f"long.{i}.tsv", sep="\t")["a"].tolist() for i in (1, 2, 3)]
-    assert parts == [[0, 1, 2], [3, 4, 5], [6]]
-    assert (tmp_path / "short.tsv").is_file()
+def test_a_long_table_is_written_compressed(tmp_path, monkeypatch):
+    monkeypatch.setattr(exports, "PLAIN_ROWS", 4)
+    exports._write_tsv(pd.DataFrame({"a": range(7)}), tmp_path, "long")
+    exports._write_tsv(pd.DataFrame({"a": range(4)}), tmp_path, "short")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["long.tsv.gz", "short.tsv"]
+    assert pd.read_csv(tmp_path / "long.tsv.gz", sep="\t")["a"].tolist() == list(range(7))
+    first = (tmp_path / "long.tsv.gz").read_bytes()
+    exports._write_tsv(pd.DataFrame({"a": range(7)}), tmp_path, "long")
+    assert (tmp_path / "long.tsv.gz").read_bytes() == first
+
+
+def test_parquet_of_the_run_takes_no_space_twice(exported, whole):
+    assert (exported / "tables" / "enrichment.parquet").samefile(Path(whole) / "enrichment.parquet")

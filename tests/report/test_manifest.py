@@ -20,6 +20,15 @@ def test_outputs_have_their_published_digest_and_what_differs_from_run_to_run_is
     assert made["validation_sets"] == {}
 
 
+def test_codes_of_controls_that_are_not_kept_are_not_promised(tmp_path):
+    for name in ("main", "random"):
+        path = tmp_path / "codes" / name / "codes.json"
+        path.parent.mkdir(parents=True)
+        path.write_text("abc")
+    assert set(manifest(tmp_path, {}, [])["files"]) == {"codes/main/codes.json", "codes/random/codes.json"}
+    assert set(manifest(tmp_path, {"keep_control_codes": False}, [])["files"]) == {"codes/main/codes.json"}
+
+
 def test_a_validation_set_is_closed_until_it_is_opened_and_then_says_for_what(tmp_path):
     path = tmp_path / "cohorts" / "x" / LOCK
     path.parent.mkdir(parents=True)

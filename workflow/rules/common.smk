@@ -194,6 +194,15 @@ def remove_activations():
             shutil.rmtree(folder / ".done/activations" / source, ignore_errors=True)
 
 
+def remove_control_codes():
+    """Remove the codes of control dictionaries where the configuration says so; those of the run's own stay."""
+    if not CONFIG.keep_control_codes:
+        for name in DICTIONARIES[1:]:
+            shutil.rmtree(
+                Path("results") / CONFIG.run / "codes" / name, ignore_errors=True
+            )
+
+
 def cohort_panel(wildcards):
     """Table of the individuals."""
     return CONFIG.cohorts[wildcards.name].panel

@@ -154,6 +154,13 @@ class Config(Params):
     keep_gb: float = Field(
         default=4.0, ge=0, description="most that stored activations may take to be kept by default (GB)"
     )
+    keep_control_codes: bool = Field(
+        default=True,
+        description=(
+            "keep the sparse codes of the control dictionaries after the run: concepts and replication need them again "
+            "when annotations change, and they are made again where they are gone"
+        ),
+    )
     pretrained_sae: str | None = Field(
         default=None,
         description="folder of a dictionary to use in place of training one (`photo51 import-sae` makes it)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gzip
 import hashlib
 import json
 import os
@@ -54,6 +55,23 @@ def atomic(path: Path | str) -> Iterator[Path]:
     except BaseException:
         _remove(partial)
         raise
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name, which takes no space; a copy where the file system has no links."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def gzip_file(path: Path) -> Path:
+    """Replace a file by `NAME.gz`; the same bytes for the same content."""
+    out = path.with_name(f"{path.name}.gz")
+    with atomic(out) as partial:
+        partial.write_bytes(gzip.compress(path.read_bytes(), 6, mtime=0))
+    path.unlink()
+    return out
 
 
 def is_temporary(path: Path) -> bool:

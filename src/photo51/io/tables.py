@@ -142,10 +142,10 @@ def provenance_of(path: Path | str) -> dict[str, Any]:
 
 
 def write_h5ad(adata: ad.AnnData, path: Path | str, lineage: Provenance) -> None:
-    """Write an AnnData atomically, provenance in `uns["photo51"]`."""
+    """Write an AnnData atomically, compressed by gzip, provenance in `uns["photo51"]`."""
     adata.uns["photo51"] = lineage.dumps()
     with atomic(path) as partial:
-        adata.write_h5ad(partial)
+        adata.write_h5ad(partial, compression="gzip")
 
 
 def read_h5ad(path: Path | str) -> ad.AnnData:

@@ -59,13 +59,9 @@ def manifest(
     -------
     A JSON object. `validation_sets` says of each set that was put away whether it was opened, and for which questions;
     `files` holds the SHA-256 of every output; logs, benchmarks, what killed
-    processes left of files they were writing, and the manifest itself are left out.
+    processes left of files they were writing, codes that are not kept, and the manifest itself are left out.
     """
-    outputs = [
-        p
-        for p in sorted(results.rglob("*"))
-        if p.is_file() and p.relative_to(results).parts[0] not in LEFT_OUT and not is_temporary(p)
-    ]
+    outputs = [p for p in sorted(results.rglob("*")) if p.is_file() and _stays(p.relative_to(results), config)]
     return {
         "schema": 1,
         **made_with(),
@@ -80,6 +76,13 @@ def manifest(
             "cuda_visible_devices": os.environ.get("CUDA_VISIBLE_DEVICES"),
         },
     }
+
+
+def _stays(path: Path, config: dict[str, Any]) -> bool:
+    """Whether a file of the run is an output that is there when the run has ended."""
+    top = path.parts[:2]
+    removed = not config.get("keep_control_codes", True) and top[0] == "codes" and top[1] != "main"
+    return top[0] not in LEFT_OUT and not removed and not is_temporary(path)
 
 
 def _validation_sets(results: Path, locks: list[Path]) -> dict[str, dict[str, Any]]:

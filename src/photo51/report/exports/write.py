@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
@@ -17,6 +16,7 @@ import pandas as pd
 from photo51 import __version__
 from photo51.config.report import ExportParams
 from photo51.io import Provenance, TableSpec, atomic, contracts, write_h5ad
+from photo51.io.files import link_or_copy
 from photo51.run.maps import principal
 from photo51.run.opened import Run
 from photo51.run.sources import SOURCES
@@ -28,26 +28,25 @@ README = """# Exported by photo51 {version}
 | file | what | opens in |
 |---|---|---|
 | `features.h5ad` | one observation a feature: statistics, names, shapes, causality; `X` is the direction each writes in the model; `obsm` the map | scanpy, cellxgene, AnnData |
-| `tables/*.parquet`, `tables/*.tsv` | every table of the run | pandas, R (arrow, readr), a spreadsheet |
+| `tables/*.parquet`, `tables/*.tsv` | every table of the run; as TSV compressed (`.tsv.gz`) where it is longer than {rows:,} rows | pandas, R (arrow, readr), a spreadsheet |
 | `columns.tsv` | every column of every table: kind, meaning, unit | |
 | `ro-crate-metadata.json` | what was run, on what, with which result (if the `provenance` extra is installed) | RO-Crate tools |
 
 Coordinates in tables are 0-based and half-open. In the TSV files a column `start_1based` (and `peak_1based`, …) stands next to
-each: with `end` the first and last base as genome browsers and GFF3 count them. {long}A feature is called `f<number>` on pages and by its number in tables.
+each: with `end` the first and last base as genome browsers and GFF3 count them. A feature is called `f<number>` on pages and by its number in tables.
 """
 
 
 def export(run: Run, folder: Path, params: ExportParams, lineage: Provenance) -> list[Path]:
     """Write the exports; the folder is replaced as a whole. Their paths come back."""
-    long: list[str] = []
     with atomic(folder) as partial:
         partial.mkdir(parents=True)
         if params.h5ad:
             write_h5ad(features_anndata(run), partial / "features.h5ad", lineage)
         if params.tsv:
-            long = _write_tables(run, partial / "tables")
+            _write_tables(run, partial / "tables")
         column_dictionary().to_csv(partial / "columns.tsv", sep="\t", index=False)
-        (partial / "README.md").write_text(README.format(version=__version__, long=_long(long)), encoding="utf-8")
+        (partial / "README.md").write_text(README.format(version=__version__, rows=PLAIN_ROWS), encoding="utf-8")
         if params.crate:
             if find_spec("rocrate"):
                 from photo51.report.exports.crate import write_crate
@@ -86,17 +85,7 @@ def _categories(obs: pd.DataFrame) -> pd.DataFrame:
     return out
 
 
-EXCEL_ROWS = 1_048_576  # of a sheet, the heading among them
-
-
-def _long(names: list[str]) -> str:
-    if not names:
-        return "Every TSV file fits a sheet of Excel (1,048,576 rows). "
-    listed = ", ".join(f"`{n}`" for n in names)
-    return (
-        "Longer than a sheet of Excel (1,048,576 rows), and so written in parts, `NAME.1.tsv`, `NAME.2.tsv`, …:"
-        f" {listed}. "
-    )
+PLAIN_ROWS = 50_000  # of a table that is written as plain text; longer ones are compressed
 
 
 def one_based(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
@@ -110,32 +99,30 @@ def one_based(table: pd.DataFrame, spec: TableSpec) -> pd.DataFrame:
     return out
 
 
-def _write_tsv(table: pd.DataFrame, folder: Path, name: str) -> bool:
-    """Write a table, in parts where it is longer than a sheet of Excel; whether it is."""
-    rows_a_sheet = EXCEL_ROWS - 1
-    parts = range(0, max(len(table), 1), rows_a_sheet)
-    for number, first in enumerate(parts, 1):
-        file = f"{name}.tsv" if len(parts) == 1 else f"{name}.{number}.tsv"
-        table.iloc[first : first + rows_a_sheet].to_csv(folder / file, sep="\t", index=False, float_format="%.9g")
-    return len(parts) > 1
+def _write_tsv(table: pd.DataFrame, folder: Path, name: str) -> None:
+    """Write a table, compressed where it is long; the same bytes for the same table."""
+    long = len(table) > PLAIN_ROWS
+    table.to_csv(
+        folder / f"{name}.tsv{'.gz' if long else ''}",
+        sep="\t",
+        index=False,
+        float_format="%.9g",
+        compression={"method": "gzip", "mtime": 0} if long else None,
+    )
 
 
-def _write_tables(run: Run, folder: Path) -> list[str]:
-    """Write every table of the run; names of those longer than a sheet of Excel."""
+def _write_tables(run: Run, folder: Path) -> None:
+    """Write every table of the run, as TSV and as Parquet; a Parquet file of the run is linked where the disk can."""
     folder.mkdir()
-    long = []
     for name in SOURCES:
         table = run.table(name)
         if table is None:
             continue
-        if _write_tsv(one_based(table, SOURCES[name].spec), folder, name):
-            long.append(name)
-        paths = run.paths(name)
-        if not SOURCES[name].of_sets:
-            shutil.copyfile(paths[0], folder / f"{name}.parquet")
-        else:
+        _write_tsv(one_based(table, SOURCES[name].spec), folder, name)
+        if SOURCES[name].of_sets:
             table.to_parquet(folder / f"{name}.parquet", index=False)
-    return long
+        else:
+            link_or_copy(run.paths(name)[0], folder / f"{name}.parquet")
 
 
 def column_dictionary() -> pd.DataFrame:

@@ -19,6 +19,7 @@ from photo51 import theme, words
 from photo51.config.report import TracksParams
 from photo51.io import atomic, sha256, write_table
 from photo51.io.contracts.report import CALLS, TRACKS
+from photo51.io.files import gzip_file
 from photo51.io.provenance import Provenance
 from photo51.progress import progress
 from photo51.report.elements.browser_formats import (
@@ -227,6 +228,7 @@ def _write_browsers(
         write_session(folder / genome / "session.xml", f"{genome}.fa", opens_at, [*fixed, *signals])
         hubs[genome] = (genome, opens_at, [*fixed, *signals])
         _write_page(folder / genome, fixed, signals, loci, params, files)
+        gzip_file(folder / genome / "calls.bed")
     write_hub(folder, hubs, "photo51: features of a genomics foundation model")
 
 
