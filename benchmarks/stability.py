@@ -27,7 +27,7 @@ from photo51.enrichment.annotations.classes import annotation_classes
 from photo51.genome.axis.genomes import Genomes
 from photo51.sae.dictionary import SparseAutoencoder
 from photo51.sae.quality.stability import SAME, code_correlations, nearest
-from photo51.sae.training.consensus import ConsensusStart
+from photo51.sae.training.consensus import InitialWeights
 from photo51.sae.training.train import Training, begin_training
 from photo51.sae.training.weights import first_pre_bias
 from photo51.types import InputError
@@ -133,12 +133,12 @@ class Activations:
         return training.finish()
 
 
-def same_random_start(sample: NDArray[np.float32], params: SaeParams) -> ConsensusStart:
+def same_random_start(sample: NDArray[np.float32], params: SaeParams) -> InitialWeights:
     """Random directions that do not depend on the training seed, and no bias."""
     rows = np.random.default_rng(0).standard_normal((params.n_features, sample.shape[1]), dtype=np.float32)
     rows /= np.linalg.norm(rows, axis=1, keepdims=True)
     none = np.zeros(params.n_features, np.int64)
-    return ConsensusStart(rows, rows, none.astype(np.float32), first_pre_bias(sample, params), none)
+    return InitialWeights(rows, rows, none.astype(np.float32), first_pre_bias(sample, params), none)
 
 
 def associated(codes: sp.csr_matrix, data: Activations) -> NDArray[np.bool_]:

@@ -130,7 +130,7 @@ def test_saelens_average_normalisation_needs_its_factor(tmp_path):
             {},
             "activation_fn_kwargs of k alone",
         ),
-        ({}, {"W_skip": (D, D)}, "got 'W_skip' beside them"),
+        ({}, {"W_skip": (D, D)}, "got 'W_skip' as well"),
     ],
 )
 def test_what_saelens_can_and_a_dictionary_here_cannot_is_named(config, extra, words, tmp_path):
@@ -244,7 +244,7 @@ def test_classes_and_tensors_that_are_not_known_are_named(tmp_path):
     a = numbers({**LINEAR, "bias": (D,)})
     with pytest.raises(InputError, match=r"dict_class of .*got 'CrossCoder'"):
         load_foreign(learned(tmp_path / "c", a, {"dict_class": "CrossCoder"}), ORIGIN)
-    with pytest.raises(InputError, match="got 'W_skip' beside them"):
+    with pytest.raises(InputError, match="got 'W_skip' as well"):
         load_foreign(learned(tmp_path / "c", {**a, "W_skip": X}, {"dict_class": "AutoEncoder"}), ORIGIN)
 
 

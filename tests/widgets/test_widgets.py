@@ -68,7 +68,7 @@ def test_a_canvas_writes_what_paint_writes_and_again_only_what_changed(bench):
     with pytest.raises(InputError, match="at least one interval"):
         widget.write()
     widget.paints = [{"lane": 0, "start": 12, "end": 24, "strength": 2.0, "towards": 1}]
-    widget._asked(widget, {"do": "anew"}, [])
+    widget._asked(widget, {"do": "all"}, [])
     canvas = bench.canvas([(12, 24, "f3 -> f1", 2.0)], 48)
     first = bench.paint(canvas, BASES, params=widget._params).texts[0]
     assert widget.result["text"] == first

@@ -29,7 +29,7 @@ _kinds: dict[str, type[Dictionary]] = {}
 
 
 class Dictionary(ABC):
-    """What an autoencoder and the baselines it is held against share.
+    """What an autoencoder and the baselines it is compared with share.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
 """Sparsity rules: which features are active on a base. One rule, one short class.
 
-A rule chooses among pre-activations while a dictionary learns, may pull at them, and ends as a `Gate`: what a finished
-dictionary does with one base on its own.
+A rule chooses among pre-activations while a dictionary learns, may add a penalty to the loss, and ends as a `Gate`:
+what a finished dictionary does with one base on its own.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from photo51.sae.engine.encoder import Encoder, flat
 from photo51.sae.engine.select import Active
 from photo51.sae.engine.threads import spread
 
+_COEFFICIENT = "price"  # name of λ in checkpoints and cards, as dictionaries trained so far have it
 Reduce = Callable[[NDArray], NDArray]
 """Sum of an array over the ranks of a distributed run."""
 
@@ -44,13 +45,13 @@ class ActivationRule:
 
     Attributes
     ----------
-    pulls
-        Whether `codes` and `pull` do anything.
+    penalises
+        Whether `codes` and `with_penalty` do anything.
     state
         Numbers that training changes, by name: kept in checkpoints.
     """
 
-    pulls: ClassVar[bool] = False
+    penalises: ClassVar[bool] = False
 
     def __init__(self, params: SaeParams, reduce: Reduce = lambda a: a):
         self.params, self.reduce = params, reduce
@@ -62,7 +63,7 @@ class ActivationRule:
         return np.array([self.n_features])
 
     def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:
-        """Set out from a sample (tokens, width)."""
+        """Initialise from a sample (tokens, width)."""
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
         """Pre-activations that take part, for tokens (tokens, width)."""
@@ -76,7 +77,7 @@ class ActivationRule:
         """Codes of the pre-activations that take part; arrays or tensors of one shape."""
         return pre
 
-    def pull(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:  # noqa: ARG002
+    def with_penalty(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:  # noqa: ARG002
         """Derivative of the whole loss by the pre-activations, from that of the error by the codes (`slope`).
 
         `tokens` are those of the step, on all ranks.
@@ -84,7 +85,7 @@ class ActivationRule:
         return slope
 
     def learn(self, rate: float, step: int) -> None:
-        """Step on numbers of the rule's own."""
+        """Update the rule's own parameters."""
 
     def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:  # noqa: ARG002
         """What the finished dictionary does, calibrated on a sample (tokens, width) if need be."""
@@ -168,15 +169,15 @@ class Matryoshka(BatchTopK):
 
 
 class ReLU(ActivationRule):
-    """Every positive pre-activation, with a price on their sum (L1); the price is steered until k are active on
-    average.
+    """Every positive pre-activation, with an L1 penalty on their sum; its coefficient λ is adjusted until k are active
+    on average.
     """
 
-    pulls = True
+    penalises = True
 
     def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:  # noqa: ARG002
-        """A small price."""
-        self.state["price"] = np.array(0.1)
+        """A small λ."""
+        self.state[_COEFFICIENT] = np.array(0.1)
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
         """The positive ones."""
@@ -186,11 +187,13 @@ class ReLU(ActivationRule):
         """The positive ones."""
         return pre > 0
 
-    def pull(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:  # noqa: ARG002
-        """The price adds to every slope; it rises while too many are active and falls while too few are."""
-        slope = slope + float(self.state["price"]) / tokens
+    def with_penalty(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:  # noqa: ARG002
+        """λ adds to every slope; it rises while too many are active and falls while too few are."""
+        slope = slope + float(self.state[_COEFFICIENT]) / tokens
         active = float(self.reduce(np.array([float(len(pre))]))[0]) / tokens
-        self.state["price"] = self.state["price"] * np.exp(0.02 * np.clip(np.log(max(active, 1e-3) / self.k), -1, 1))
+        # proportional control of log λ: at most 2 % a step, and no log of 0 where nothing is active
+        error = np.clip(np.log(max(active, 1e-3) / self.k), -1, 1)
+        self.state[_COEFFICIENT] = self.state[_COEFFICIENT] * np.exp(0.02 * error)
         return slope
 
     def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:  # noqa: ARG002
@@ -201,12 +204,12 @@ class ReLU(ActivationRule):
 class JumpReLU(ActivationRule):
     """Pre-activations above a threshold that each feature learns (Rajamanoharan et al., arXiv:2407.14435).
 
-    A threshold feels only codes within `width` of it (straight-through estimate with a rectangle). The price is on the
-    squared distance of the mean number of active features from k, relative to k.
+    A threshold gets a gradient only from codes within `width` of it (straight-through estimate with a rectangle). The
+    penalty is on the squared distance of the mean number of active features from k, relative to k.
     """
 
-    pulls = True
-    price = 1.0
+    penalises = True
+    coefficient = 1.0
 
     def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:
         """Thresholds at which k features are active on average in the sample."""
@@ -227,7 +230,7 @@ class JumpReLU(ActivationRule):
         return np.exp(self.state["log_threshold"]).astype(np.float32)
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
-        """Those above, and those a little below, which only the threshold feels."""
+        """Those above, and those a little below, which give a gradient to the threshold alone."""
         low = self.threshold - np.float32(self.state["width"] / 2)
         return encoder.above(x, np.maximum(low, 0), 8 * self.k)
 
@@ -240,14 +243,14 @@ class JumpReLU(ActivationRule):
         """Pre-activations above the threshold; zero below."""
         return pre * (pre > _like(self.threshold, pre)[feature])
 
-    def pull(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:
-        """Codes below the threshold do not move; what they and those just above say goes to the threshold."""
+    def with_penalty(self, pre: Any, feature: Any, slope: Any, tokens: int) -> Any:
+        """Codes below the threshold do not move; they and those just above give the gradient of the threshold."""
         theta, width = _like(self.threshold, pre)[feature], float(self.state["width"])
         above, near = pre > theta, abs(pre - theta) < width / 2
         active = float(self.reduce(np.array([float(above.sum())]))[0]) / tokens
-        excess = self.price * self.params.n_features**0.5 * 2 * (active / self.k - 1) / self.k / tokens
-        felt = -(theta * slope + excess) / width * theta * near
-        self._slope = self.reduce(_sum_by(feature, felt, self.n_features))
+        excess = self.coefficient * self.params.n_features**0.5 * 2 * (active / self.k - 1) / self.k / tokens
+        by_threshold = -(theta * slope + excess) / width * theta * near
+        self._slope = self.reduce(_sum_by(feature, by_threshold, self.n_features))
         return slope * above
 
     def learn(self, rate: float, step: int) -> None:

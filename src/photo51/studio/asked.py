@@ -24,7 +24,7 @@ class Asked(BaseModel):
 
 
 class Source(Asked):
-    """A sequence: bases that were pasted, or a place of the run, 0-based half-open."""
+    """A sequence: bases that were pasted, or a region of a genome of the run, 0-based half-open."""
 
     bases: Sequence = ""
     genome: Text = ""
@@ -34,7 +34,7 @@ class Source(Asked):
 
 
 class ReadAsked(Asked):
-    """Read a sequence: text as pasted, or a place."""
+    """Read a sequence: text as pasted, or a region."""
 
     text: Sequence = ""
     source: Source | None = None
@@ -65,14 +65,14 @@ class WhyAsked(Asked):
 
 
 class Slider(Asked):
-    """What is turned up, and by how many units."""
+    """What is steered up or down, and by how many units."""
 
     target: Text
     strength: float = Field(ge=-8, le=8)
 
 
 class SteerAsked(Asked):
-    """Write on from a prompt."""
+    """Continue a prompt."""
 
     prompt: Annotated[str, Field(max_length=20_000)]
     sliders: list[Slider] = Field(default_factory=list, max_length=8)
@@ -82,7 +82,7 @@ class SteerAsked(Asked):
     motif: Annotated[str, Field(max_length=40)] = ""
 
     def expression(self) -> str:
-        """The sliders as `photo51 steer` takes them; empty where none is turned."""
+        """The sliders as `photo51 steer` takes them; empty where none is moved."""
         parts: list[str] = []
         for slider in self.sliders:
             for weight, name in _terms(slider.target):
@@ -113,7 +113,7 @@ def _terms(text: str) -> list[tuple[float, str]]:
 
 
 class DoseAsked(Asked):
-    """The safe range of a target."""
+    """Measure the safe dose range of a target."""
 
     target: Text
     prompt: Annotated[str, Field(max_length=20_000)]
@@ -143,7 +143,7 @@ class PaintSpec(Asked):
 
 
 class PaintAsked(Asked):
-    """Write what a canvas asks for, anew or where it differs from what was painted before."""
+    """Write what a canvas asks for: all of it, or only where it differs from what was painted before."""
 
     prompt: Annotated[str, Field(max_length=20_000)]
     paints: list[PaintSpec] = Field(min_length=1, max_length=64)
@@ -202,7 +202,7 @@ class RuleAsked(Asked):
 
 
 class RulesAsked(Asked):
-    """Rules that are looked at before anything is written."""
+    """Rules that are checked before anything is written."""
 
     prompt: Annotated[str, Field(max_length=20_000)] = ""
     rules: list[RuleAsked] = Field(min_length=1, max_length=8)

@@ -1,4 +1,4 @@
-"""Variants: scores beside their baselines, both alleles aligned base by base, and the features that change."""
+"""Variants: scores next to their baselines, both alleles aligned base by base, and the features that change."""
 
 from __future__ import annotations
 

@@ -113,7 +113,7 @@ class Desk:
     # ---- read
 
     def read(self, tab: Tab, request: asked.ReadAsked) -> Iterator[dict[str, Any]]:
-        """Read bases or a place; the answer holds bits, the strongest features, ORFs and genes."""
+        """Read bases or a region; the answer holds bits, the strongest features, ORFs and genes."""
         from photo51.api.workbench import typed_sequence
 
         bench = self.bench
@@ -269,7 +269,7 @@ class Desk:
         }
 
     def feature(self, number: int) -> dict[str, Any]:
-        """A feature's dossier, as the atlas has it; without a run what the dictionary knows."""
+        """A feature's page, as the atlas has it; without a run what the dictionary knows."""
         n = self.bench.sae.n_features
         if not 0 <= number < n:
             raise InputError(f"feature: need a number from 0 to {n - 1}, got {number}")
@@ -299,7 +299,7 @@ class Desk:
         }
 
     def run_file(self, path: str) -> Path:
-        """A page of the run, or what lies beside one.
+        """A page of the run, or a file that such a page loads.
 
         Raises
         ------

@@ -65,7 +65,7 @@ def strongest(desk: Desk, tab: Tab, key: str) -> str:
 
 
 def bits(_desk: Desk, tab: Tab, key: str) -> str:
-    """Surprise of each base on both strands; positions are 1-based, in the reading."""
+    """Surprisal (bits) of each base on both strands; positions are 1-based, in the reading."""
     reading = tab.reading(key)
     lines = ["position\tbase\tbits_plus\tbits_minus"]
     lines += [

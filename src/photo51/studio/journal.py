@@ -93,7 +93,7 @@ class Journal:
         return "".join(f">{name}\n{_wrapped(bases)}\n" for bases, name in name_of.items())
 
     def notebook(self, title: str) -> str:
-        """A Jupyter notebook (format 4.5) that does everything again and checks that the same comes out."""
+        """A Jupyter notebook (format 4.5) that repeats everything and checks that the same comes out."""
         cells = [
             _markdown(
                 "title",

@@ -1,4 +1,4 @@
-"""Listening: sequence written under rules, base by base, and what is said of rules before they run."""
+"""Listening: sequence written under rules, base by base, and verdicts on rules before they run."""
 
 from __future__ import annotations
 

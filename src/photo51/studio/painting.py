@@ -1,4 +1,4 @@
-"""Painting: a canvas written block by block, what was rewritten, and what was achieved beside what was asked for."""
+"""Painting: a canvas written block by block, what was rewritten, and what was achieved next to what was asked for."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def _command(desk: Desk, request: asked.PaintAsked, canvas: Canvas, prompt: str,
     return f"{quoted_file(canvas.bed(), '$name.bed')}\n{run}"
 
 
-# ---- what is asked beside
+# ---- what else the panel asks
 
 
 def show_painting(_desk: Desk, tab: Tab, request: asked.PaintedAsked) -> Iterator[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Where a search leads: places of the run's genomes that the page can go to."""
+"""Where a search leads: loci of the run's genomes that the page can go to."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FLANK = 60  # bases shown around a feature's strongest place, and either side of
 
 
 def go_to(run: Run, text: str) -> list[dict[str, Any]]:
-    """Genes of that name or locus tag, or the place itself: `label`, `genome`, `chrom`, `start`, `end`."""
+    """Genes of that name or locus tag, or the locus itself: `label`, `genome`, `chrom`, `start`, `end`."""
     genes = _genes(run, text.lower().removeprefix("gene:").strip())
     if genes:
         return genes[:MOST]

@@ -91,7 +91,7 @@ def why(desk: Desk, tab: Tab, request: asked.WhyAsked) -> Iterator[dict[str, Any
 def _asked_about(desk: Desk, reading: Read, offset: int, strand: Strand) -> tuple[NDArray[np.uint8], int, str | None]:
     """Bases that a question is put to, where in them, and whether they are what was pasted.
 
-    A place of the run is read with the genome before it, as `photo51 explain` reads it; pasted bases as they are.
+    A region of the run is read with the genome before it, as `photo51 explain` reads it; pasted bases as they are.
     """
     place, run = reading.place, desk.bench.run
     if place is None or run is None or reading.pasted:

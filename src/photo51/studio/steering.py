@@ -1,4 +1,4 @@
-"""Steering: arms written base by base, and the range within which a target may be turned up."""
+"""Steering: arms written base by base, and the dose range within which a target may be steered."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def steer(desk: Desk, tab: Tab, request: asked.SteerAsked) -> Iterator[dict[str,
 
 
 def _moved(desk: Desk, means: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Features whose mean activation moved most between control and steered, in units, beside the random direction."""
+    """Features whose mean activation moved most between control and steered, in units, next to the random direction."""
     if len(means) < 2:
         return []
     unit = desk.bench.instrument.units.unit
@@ -107,7 +107,7 @@ def _steer_command(desk: Desk, request: asked.SteerAsked, target: str, prompt: s
 
 
 def dose(desk: Desk, _tab: Tab, request: asked.DoseAsked) -> Iterator[dict[str, Any]]:
-    """The safe range of a target, dose by dose: it ends with the first dose past the budget."""
+    """The safe dose range of a target, dose by dose: it ends with the first dose past the budget."""
     from photo51.api.workbench import typed_sequence
 
     _, prompt = typed_sequence(request.prompt)

@@ -20,9 +20,7 @@ if TYPE_CHECKING:
     from photo51.quicklook.shelf import Shelved
 
 MAX_ROWS = 60
-NEEDS_RUN = (
-    "genes, places, variants, bases and annotation tables are those of a run: open one with `photo51 studio RUN`"
-)
+NEEDS_RUN = "genes, loci, variants, bases and annotation tables are those of a run: open one with `photo51 studio RUN`"
 # tRNA-Leu(UUR) and the 16S rRNA end before it, NC_012920.1:3207-3340, 0-based
 MITOCHONDRION, FIRST, LAST = "resources/human_mt/NC_012920.1.fa", 3_206, 3_340
 
@@ -55,7 +53,7 @@ def search(bench: Workbench, text: str) -> dict[str, Any]:
     ]
     best = hit.drop_duplicates("feature").head(MAX_ROWS)
     rows = [{"feature": int(f)} for f in best["feature"]]
-    what = "a place" if _is_place(text) else f"{text[:60]!r}"
+    what = "a locus" if _is_place(text) else f"{text[:60]!r}"
     if not rows:
         raise InputError(f"search: need words of a feature's name ({_classes(shelf)}), got {what}; {NEEDS_RUN}")
     return {

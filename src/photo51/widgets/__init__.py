@@ -23,21 +23,21 @@ __all__ = ["canvas", "read"]
 def read(
     sequence: str | Interval, run: Workbench | Results | Path | str | None = None, *, genome: str | None = None
 ) -> ReadWidget:
-    """A sequence with bits a base, genes and features, to zoom and click.
+    """A sequence with its surprisal (bits per base), genes and features, to zoom and click.
 
     Parameters
     ----------
     sequence
-        Bases or FASTA, or a place of the run.
+        Bases or FASTA, or an interval of a genome of the run.
     run
         A workbench that is open, a run or its folder; None takes the model and the dictionary that come with photo51.
     genome
-        Genome of a place; default: the one that has the contig.
+        Genome of an interval; default: the one that has the contig.
 
     Raises
     ------
     InputError
-        For what is no sequence, a place without a run, and where `anywidget` is not installed.
+        For what is no sequence, an interval without a run, and where `anywidget` is not installed.
 
     Examples
     --------

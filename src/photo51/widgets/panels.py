@@ -122,15 +122,15 @@ class CanvasWidget(anywidget.AnyWidget):
 
     def _asked(self, _widget: object, message: dict[str, Any], _buffers: object) -> None:
         """Write when a button asks for it; what cannot be is said on the canvas."""
-        if message.get("do") not in {"anew", "again"}:
+        if message.get("do") not in {"all", "changes"}:
             return
         try:
-            self.write(fresh=message["do"] == "anew")
+            self.write(fresh=message["do"] == "all")
         except InputError as e:
             self.error = str(e)
 
     def write(self, *, fresh: bool = False) -> Achieved:
-        """Write what is painted; where it was written before, only what changed, from its first base on.
+        """Write what is painted; where it was written before, only from the first base that changed.
 
         Raises
         ------

@@ -57,7 +57,7 @@ class Encoder:
         return self._screen.name if self._screen else None
 
     def refresh(self) -> None:
-        """Take notice of changed weights."""
+        """Forget what was derived from weights that have changed since."""
         self._features = None
 
     def top_k(self, x: NDArray[np.float32], k: int) -> Active:

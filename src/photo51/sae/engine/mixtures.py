@@ -87,7 +87,7 @@ def compose(worker, workers, rows, archetypes, index, decoder):
 
 @njit(cache=True, nogil=True)
 def learn(worker, workers, rows, moments, archetypes, index, gradient, a, of_logits, bound, decoder):
-    """One step of Adam on logits and changes, and the decoder's rows anew.
+    """One step of Adam on logits and changes, then the decoder's rows made of them.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """Compiled workers on a few threads.
 
 A worker is a function compiled with `nogil` that gets its number and how many there are, and does its share of rows.
-No second pool of spinning threads comes beside that of the linear algebra library, and results do not depend on who
-does what.
+No second pool of spinning threads runs next to that of the linear algebra library, and results do not depend on
+which thread does what.
 """
 
 from __future__ import annotations

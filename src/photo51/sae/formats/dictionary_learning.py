@@ -2,7 +2,7 @@
 InterPLM.
 
 InterPLM (Simon and Zou, doi:10.1038/s41592-025-02836-7) keeps the layout for its dictionaries of ESM-2, in `ae.pt`,
-`ae_normalized.pt` or `ae_unnormalized.pt` beside a `config.yaml` or nothing. Which class a file is of is told by its
+`ae_normalized.pt` or `ae_unnormalized.pt` next to a `config.yaml` or alone. Which class a file is of is told by its
 tensors; where two classes have the same, by the configuration.
 """
 

@@ -124,7 +124,7 @@ def list_unknown(file: Path | str, config: Mapping[str, Any], fields: frozenset[
 def only(file: Path | str, arrays: Mapping[str, Any], names: tuple[str, ...], what: str) -> None:
     """Refuse tensors that are not known: each would change codes or what they decode to."""
     if unknown := sorted(set(arrays) - set(names)):
-        raise InputError(f"{file}: need the tensors of {what} ({', '.join(names)}), got {unknown[0]!r} beside them")
+        raise InputError(f"{file}: need the tensors of {what} ({', '.join(names)}), got {unknown[0]!r} as well")
 
 
 def tensors(path: Path, names: tuple[str, ...]) -> Arrays:

@@ -1,4 +1,4 @@
-"""What an autoencoder is held against: principal components, raw neurons, random directions.
+"""Baselines that an autoencoder is compared with: principal components, raw neurons, random directions.
 
 All have the interface of a dictionary. Components and neurons have two signs, codes have none: each gives two
 features, one for either side, so that their features can be tested as an autoencoder's are. With `k` a base keeps only

@@ -1,4 +1,4 @@
-"""How good a dictionary is, on bases it has not learnt from, next to what costs nothing."""
+"""How good a dictionary is, on bases it was not trained on."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def density_table(quality: Quality) -> pd.DataFrame:
 
 
 def quality_picture(table: pd.DataFrame, density: pd.DataFrame, training: pd.DataFrame | None = None) -> Figure:
-    """Report of a dictionary: variance explained beside the baselines, densities, and how training went.
+    """Report of a dictionary: variance explained next to the baselines, densities, and how training went.
 
     Parameters
     ----------
@@ -212,7 +212,7 @@ def training_picture(training: pd.DataFrame) -> Figure:
         figure, axes = plt.subplots(1, 3, figsize=(theme.WIDTH_2, 2.2))
         plot_training(axes[0], training)
         _over_training(axes[1], training, "l0", "Active features per base")
-        _over_training(axes[2], training, "gradient", "Length of the gradient")
+        _over_training(axes[2], training, "gradient", "Norm of the gradient")
         axes[2].set_yscale("log")
     return figure
 
@@ -227,14 +227,14 @@ def plot_training(ax: Axes, training: pd.DataFrame) -> Axes:
         label="variance explained",
     )
     ax.plot(millions, training["dead"], color=theme.colour("failed"), linestyle="--", label="dead features")
-    ax.set(xlabel="bases learnt from (million)", ylabel="share", ylim=(0, 1), title="Training\n")
+    ax.set(xlabel="training bases (million)", ylabel="share", ylim=(0, 1), title="Training\n")
     ax.legend(loc="center right")
     return ax
 
 
 def _over_training(ax: Axes, training: pd.DataFrame, column: str, title: str) -> None:
     ax.plot(training["tokens"] / 1e6, _smooth(training[column]), color=theme.colour("feature"))
-    ax.set(xlabel="bases learnt from (million)", title=title)
+    ax.set(xlabel="training bases (million)", title=title)
 
 
 def _smooth(values: pd.Series) -> pd.Series:

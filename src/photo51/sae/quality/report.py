@@ -1,4 +1,4 @@
-"""The quality report of a dictionary: it, what it is held against, other seeds, and what the model loses by it."""
+"""The quality report of a dictionary: itself, baselines, other seeds, and what the model loses."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def quality_report(
     others: Mapping[str, Dictionary] | None = None,
     encode: Encode | None = None,
 ) -> Report:
-    """Measure a dictionary on bases it has not learnt from, next to what costs nothing.
+    """Measure a dictionary on bases it was not trained on, next to baselines that need no training.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def decoder_of(sae: Dictionary) -> str:
 
 
 def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[str, Dictionary]:
-    """What spends as many numbers a base: principal components, neurons, random directions.
+    """Baselines of as many numbers per base: principal components, neurons, random directions.
 
     `pca first k` keeps the k largest components for all bases (equal dimension); the others the k largest coordinates
     of each base (equal k), the random dictionary at equal width too.
@@ -179,7 +179,7 @@ def with_others(table: pd.DataFrame, others: Mapping[str, pd.DataFrame]) -> pd.D
 
 
 def write_quality(report: Report, out: Path, lineage: Provenance, training: pd.DataFrame | None = None) -> None:
-    """Write OUT, and beside it `density.parquet` and `quality.svg`, with other seeds `stability.parquet` and
+    """Write OUT, and next to it `density.parquet` and `quality.svg`, with other seeds `stability.parquet` and
     `found_again.parquet`, which are removed where an earlier report with other seeds left them.
     """
     for table, spec in ((report.stability, STABILITY), (report.found_again, FOUND_AGAIN)):

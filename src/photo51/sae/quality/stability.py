@@ -45,7 +45,7 @@ def _unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def compare_dictionaries(one: Dictionary, two: Dictionary, x: NDArray[np.float32] | None = None) -> pd.DataFrame:
-    """Each feature of `one` beside its nearest in `two`.
+    """Each feature of `one` with its nearest in `two`.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def found_again(
     x
         (rows, d_model) activations that no dictionary learned from.
     same
-        Least cosine and correlation.
+        Smallest cosine and correlation of one feature found twice.
 
     Returns
     -------

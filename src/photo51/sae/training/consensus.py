@@ -24,8 +24,8 @@ _ROWS = 20_000  # on which activations are correlated
 _TOKENS, _RATE = 0.5, 0.25  # share of the bases and of the rate with which the consensus learns on, to stay where it is
 
 
-class ConsensusStart(NamedTuple):
-    """Where a dictionary begins, in units of the activations.
+class InitialWeights(NamedTuple):
+    """Weights that a dictionary starts its training from, in units of the activations.
 
     Attributes
     ----------
@@ -36,7 +36,8 @@ class ConsensusStart(NamedTuple):
     centre
         (d_model,).
     found_by
-        (features,) how many members have the feature, descending; 0 for those of the residual.
+        (features,) how many members of a consensus have the feature, descending; 0 for those of its residual, and where
+        weights come from no consensus.
     """
 
     encoder: NDArray[np.float32]
@@ -60,7 +61,7 @@ def final_params(params: SaeParams) -> SaeParams:
 
 def consensus_start(
     members: Sequence[SparseAutoencoder], x: NDArray[np.float32], n_features: int, same: float = SAME
-) -> ConsensusStart:
+) -> InitialWeights:
     """What at least two members have, and centroids of what that leaves over.
 
     Two features of different members are one where each is the other's nearest direction and cosine and correlation of
@@ -75,7 +76,7 @@ def consensus_start(
     n_features
         Width of the result; the features that most members have, and among those the most active, come first.
     same
-        Least cosine and correlation.
+        Smallest cosine and correlation of one feature found twice.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def consensus_start(
     decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
     centre = np.mean([m.centre for m in members], axis=0).astype(np.float32)
     rest = _residual_directions(x - centre, (encoder, decoder, bias), members[0], n_features - len(chosen))
-    return ConsensusStart(
+    return InitialWeights(
         np.concatenate([encoder, rest]),
         np.concatenate([decoder, rest]),
         np.concatenate([bias, np.zeros(len(rest), np.float32)]),

@@ -85,7 +85,7 @@ class CompiledStep:
         self.encoder.refresh()
         active = self.rule.select(self.encoder, centred)
         n_active = int(active.count.sum())
-        if self.rule.pulls:
+        if self.rule.penalises:
             pre = flat(active, active.value)
             code = self.rule.codes(*pre)
             n_active = int((code > 0).sum())
@@ -95,8 +95,8 @@ class CompiledStep:
         square = self._array("square", (n,))
         scale = np.float32(2 / total / len(self.prefixes))
         spread(kernels.decode_active, active, w.decoder, centred, self.prefixes, scale, residual, slope, square)
-        if self.rule.pulls:
-            _unflat(self.rule.pull(*pre, flat(active, slope)[0], total), active, slope)
+        if self.rule.penalises:
+            _unflat(self.rule.with_penalty(*pre, flat(active, slope)[0], total), active, slope)
         entries = entries_by_feature(active, slope, len(w.bias))
         g = self._gradients
         spread(kernels.differentiate, entries, residual, centred, self.prefixes, w.decoder, w.encoder, g)
@@ -177,7 +177,7 @@ class CompiledStep:
             self.mixture.learn(g.decoder, a, w.decoder)
 
     def state(self) -> dict[str, NDArray]:
-        """All that a run needs to go on, by name."""
+        """All that a run needs to resume, by name."""
         parts = {"weights": self.weights, "mean": self.mean, "square": self.square}
         return {
             **{f"{part}.{name}": a for part, w in parts.items() for name, a in w.arrays().items()},
@@ -188,7 +188,7 @@ class CompiledStep:
         }
 
     def restore(self, state: dict[str, NDArray]) -> None:
-        """Go on from `state`."""
+        """Resume from `state`."""
         for part, w in (("weights", self.weights), ("mean", self.mean), ("square", self.square)):
             for name, a in w.arrays().items():
                 a[:] = state[f"{part}.{name}"]

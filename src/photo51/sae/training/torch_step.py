@@ -1,4 +1,4 @@
-"""The same training step in PyTorch: for GPUs, and to hold the compiled one against.
+"""The same training step in PyTorch: for GPUs, and to test the compiled one against.
 
 Sums over active codes are bags of weighted rows (`embedding_bag`), so that only the encoder's product is dense.
 """
@@ -83,7 +83,7 @@ class TorchStep:
         scale = 2 / total / len(self.prefixes)
         residual, square = self._residuals(centred, token, feature, code, scale)
         slope = self._slopes(residual, token, feature)
-        slope = self.rule.pull(chosen, feature, slope, total)
+        slope = self.rule.with_penalty(chosen, feature, slope, total)
         g = self._gradients(residual, centred, (token, feature, code, slope))
         fired = self._sum_tensor(torch.bincount(feature, minlength=len(w["bias"])))
         loss = self._sum(float(square.sum(dtype=torch.float64))) / total
@@ -187,7 +187,7 @@ class TorchStep:
             w /= w.norm(dim=1, keepdim=True)
 
     def state(self) -> dict[str, NDArray]:
-        """All that a run needs to go on, by name."""
+        """All that a run needs to resume, by name."""
         parts = {"weights": self.weights, "mean": self.mean, "square": self.square}
         return {
             **{f"{part}.{name}": a.cpu().numpy() for part, w in parts.items() for name, a in w.items()},
@@ -198,7 +198,7 @@ class TorchStep:
         }
 
     def restore(self, state: dict[str, NDArray]) -> None:
-        """Go on from `state`."""
+        """Resume from `state`."""
         for part, w in (("weights", self.weights), ("mean", self.mean), ("square", self.square)):
             for name in w:
                 w[name] = self._tensor(state[f"{part}.{name}"])

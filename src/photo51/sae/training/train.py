@@ -26,7 +26,7 @@ from photo51.sae.engine.encoder import Encoder, flat, to_csr
 from photo51.sae.engine.threads import spread
 from photo51.sae.rules import RULES, Gate
 from photo51.sae.training.archetypes import Mixture, shared_archetypes
-from photo51.sae.training.consensus import ConsensusStart, consensus_start, final_params, member_params
+from photo51.sae.training.consensus import InitialWeights, consensus_start, final_params, member_params
 from photo51.sae.training.distributed import Ranks
 from photo51.sae.training.step import CompiledStep
 from photo51.sae.training.torch_step import TorchStep
@@ -68,8 +68,9 @@ def fit(source: ActivationSource, params: SaeParams, folder: Path | str | None =
     params
         Rule, width, rates.
     folder
-        Where checkpoints go while training, and the log and the dictionary afterwards. A run that was killed goes on
-        from the last checkpoint and ends with the same bytes; one with other parameters or activations begins anew.
+        Where checkpoints go while training, and the log and the dictionary afterwards. A run that was killed
+        resumes from the last checkpoint and ends with the same bytes; one with other parameters or activations starts
+        again.
 
     Returns
     -------
@@ -146,7 +147,7 @@ class Training:
         source: ActivationSource,
         params: SaeParams,
         folder: Path | str | None = None,
-        start: ConsensusStart | None = None,
+        start: InitialWeights | None = None,
     ):
         self.source, self.params, self.start = source, params, start
         self.folder = None if folder is None else Path(folder)
@@ -161,7 +162,7 @@ class Training:
         elif params.beginning == "centroids" and start is None:
             rows, centre = self._shared_centroids(params.n_features)
             none = np.zeros(params.n_features, np.int64)
-            begin_at(weights, ConsensusStart(rows, rows, none.astype(np.float32), centre, none), self.units)
+            begin_at(weights, InitialWeights(rows, rows, none.astype(np.float32), centre, none), self.units)
         if start is not None:
             begin_at(weights, start, self.units)
         self.rule = RULES[params.variant](params, self.ranks.sum)
@@ -245,13 +246,13 @@ class Training:
             return 0
         file = TensorFile(self.folder / CHECKPOINT)
         if file.header.get("made") != self.made:
-            log.warning("%s is of another run; beginning anew", file.path)
+            log.warning("%s is of another run; starting again", file.path)
             return 0
         file.verify()
         self.stepper.restore({name: np.array(file[name]) for name in file})
         step = int(file.header["at"])
         self.rows[:step] = file["rows"]
-        log.info("going on from step %d of %d", step, self.params.steps)
+        log.info("resuming from step %d of %d", step, self.params.steps)
         return step
 
     def finish(self) -> SparseAutoencoder:
@@ -297,8 +298,8 @@ class Training:
         )
 
 
-def begin_at(weights: Weights, start: ConsensusStart, units: ActivationUnits) -> None:
-    """Put weights where a consensus begins, in scaled units."""
+def begin_at(weights: Weights, start: InitialWeights, units: ActivationUnits) -> None:
+    """Set weights to those that training starts from, in scaled units."""
     d, scale = start.decoder.shape[1], np.float32(units.scale)
     weights.encoder[:, :d], weights.decoder[:, :d] = start.encoder, start.decoder
     weights.bias[:], weights.offset[:d] = start.bias * scale, start.centre * scale

@@ -1,4 +1,4 @@
-// The page: one state, panels that are made when first shown, a search, and a place for details.
+// The page: one state, panels that are made when first shown, a search, and a panel of details.
 import { claim, get, post, unpack, Replaced } from "./api.js";
 import { $, h, debounce, number } from "./dom.js";
 import { ReadPanel } from "./read.js";

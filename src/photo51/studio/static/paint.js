@@ -4,7 +4,7 @@ import { h, number, digits, percent, debounce, download, table } from "./dom.js"
 import { LaneCanvas, tone } from "./canvas.js";
 
 const START = "ATGGCGAAAGGTAAAGTTCTGATTGCGGATAACGGTCTGAAAGCG";
-const SETTINGS = [["length", "bases", 240, 8, 4000, 1], ["seed", "seed", 51, 0, 2147483648, 1], ["temperature", "temperature", 1, .05, 5, .05], ["candidates", "tries a block", 8, 1, 16, 1], ["background", "strength elsewhere", -2, -8, 0, .25], ["paint_weight", "say of the paint", 4, 0, 32, .5], ["margin", "margin counted as inside", 10, 0, 1000, 5]];
+const SETTINGS = [["length", "bases", 240, 8, 4000, 1], ["seed", "seed", 51, 0, 2147483648, 1], ["temperature", "temperature", 1, .05, 5, .05], ["candidates", "candidates per block", 8, 1, 16, 1], ["background", "strength elsewhere", -2, -8, 0, .25], ["paint_weight", "weight of the paint", 4, 0, 32, .5], ["margin", "margin counted as inside", 10, 0, 1000, 5]];
 const COMPATIBLE = ["prompt", "length", "strand", "sequences"];
 const term = (f, w) => `${Number(Math.abs(w).toPrecision(4))}*f${f}`;
 // the sum that a concept becomes when its parts are weighted; the concept itself where nothing is
@@ -34,14 +34,14 @@ export class PaintPanel {
       h("fieldset", {}, h("legend", {}, "Go on from"), this.prompt),
       h("fieldset", {}, h("legend", {}, "Concepts, a lane each"), h("div", { class: "row", style: { flexWrap: "nowrap" } }, this.add, h("button", { type: "button", id: "paint-lane", onclick: () => this.added() }, "Add"), h("datalist", { id: "paint-targets" }, names.slice(0, 800).map(n => h("option", { value: n })))), this.boxes),
       h("fieldset", {}, h("legend", {}, "Write"), h("div", { class: "row" }, SETTINGS.map(field), h("label", { class: "field" }, "strand", this.strand))),
-      h("div", { class: "row" }, h("button", { type: "button", class: "first", id: "paint-write", onclick: () => this.write(true) }, "Write anew"), h("button", { type: "button", id: "paint-again", onclick: () => this.write() }, "Write what changed"), h("button", { type: "button", onclick: () => this.stop() }, "Stop"))), right));
+      h("div", { class: "row" }, h("button", { type: "button", class: "first", id: "paint-write", onclick: () => this.write(true) }, "Write all again"), h("button", { type: "button", id: "paint-again", onclick: () => this.write() }, "Write what changed"), h("button", { type: "button", onclick: () => this.stop() }, "Stop"))), right));
     this.view = new LaneCanvas(right, { change: () => this.changed(), select: () => this.fields() });
     right.append(this.form, this.out);
     this.empty();
     this.later = debounce(() => { if (this.live.checked && this.paints().length) this.write(); }, 160);
     this.sync();
   }
-  empty() { this.out.replaceChildren(h("p", { class: "empty" }, "Add a concept, then draw on its lane where the sequence should have it: the model writes the whole, block by block, and of several tries keeps those that read back as painted. Drag, stretch or erase the paint, and only what follows the first change is written again; with infill only what lies under it.")); }
+  empty() { this.out.replaceChildren(h("p", { class: "empty" }, "Add a concept, then draw on its lane where the sequence should have it: the model writes the whole, block by block, and of several tries keeps those that read back as painted. Drag, resize or erase the paint, and only what follows the first change is written again; with infill only what lies under it.")); }
   shown() { this.view.draw(); const last = this.studio.state.latest.paint; if (last && !this.asked) this.restore(last); }
   async restore(state) {
     this.asked = true;
@@ -116,20 +116,20 @@ export class PaintPanel {
     this.view.set({ length: n, strength: 2 }); this.later();
   }
   // ---- writing
-  request(anew) {
+  request(all) {
     const body = { prompt: this.prompt.value, paints: this.paints(), strand: this.strand.value, sequences: 1, infill: this.infill.checked };
     for (const [key] of SETTINGS) body[key] = +this.inputs[key].value;
     const last = this.last, same = last && JSON.stringify(last.paints) === JSON.stringify(body.paints);
-    const again = !anew && last?.key && !same && COMPATIBLE.every(k => last[k] === body[k]);
+    const again = !all && last?.key && !same && COMPATIBLE.every(k => last[k] === body[k]);
     body.view = JSON.stringify({ lanes: this.lanes, paints: this.view.paints });
     body.before = again ? last.key : ""; if (!again) body.infill = false;
     return body;
   }
   stop() { this.abort?.abort(); post("cancel", { panel: "paint" }).catch(() => {}); }
-  async write(anew = false) {
+  async write(all = false) {
     if (!this.view.paints.length) { this.out.replaceChildren(h("p", { class: "bad", role: "alert" }, "Paint something first: add a concept and draw on its lane.")); return; }
     this.asked = true; this.abort?.abort();
-    const abort = this.abort = new AbortController(), body = this.request(anew), old = body.before ? this.result.texts[0] : "\u00b7".repeat(body.length);
+    const abort = this.abort = new AbortController(), body = this.request(all), old = body.before ? this.result.texts[0] : "\u00b7".repeat(body.length);
     delete this.host.dataset.done;
     await this.studio.during(this.out, async () => {
       let text = old;
@@ -146,10 +146,10 @@ export class PaintPanel {
     this.tracks = { levels, asked };
     this.view.show({ levels, asked, text: e.texts[0], kept: e.kept, rewritten: e.rewritten, differs: e.differs });
     const span = list => list.map(([a, b]) => `${number(a + 1)}\u2013${number(b)}`).join(", "), n = e.texts[0].length, name = c => this.lanes.find(l => l.concept === c)?.label || c;
-    const same = e.kept ? h("p", { id: "rewritten" }, `Bases ${span(e.rewritten)} were written again, of ${number(n)}; ${e.differs.length ? `those that came out otherwise lie within ${number(e.differs[0][0] + 1)}\u2013${number(e.differs.at(-1)[1])}` : "they came out as before"}. Every other base is the one that was there.`) : h("p", { id: "rewritten" }, `${number(n)} bases were written.`);
+    const same = e.kept ? h("p", { id: "rewritten" }, `Bases ${span(e.rewritten)} were written again, of ${number(n)}; ${e.differs.length ? `those that differ from before lie within ${number(e.differs[0][0] + 1)}\u2013${number(e.differs.at(-1)[1])}` : "they came out as before"}. Every other base is the one that was there.`) : h("p", { id: "rewritten" }, `${number(n)} bases were written.`);
     const save = (label, file, text, type = "text/plain") => h("button", { type: "button", onclick: () => download(file, text(), type) }, label);
-    this.out.replaceChildren(same, h("h3", {}, "Painted against achieved"), table("painted against achieved", ["Concept", "Of its activation inside", "An even spread", "Mean inside (units)", "Mean outside"], e.overlap.map(o => [name(o.concept), percent(o.mass_inside), percent(o.expected), digits(o.mean_inside, 2), digits(o.mean_outside, 2)])),
-      h("h3", {}, "What the bases say"), h("p", { class: "small" }, "Scorers that know nothing of the model, on the painted bases and on the others."), table("scorers", ["", "Painted", "Elsewhere", ""], e.scores.map(x => [h("span", { title: x.meaning }, x.name.replaceAll("_", " ")), digits(x.inside), digits(x.outside), h("span", { class: "small" }, x.unit)])),
+    this.out.replaceChildren(same, h("h3", {}, "Painted and achieved"), table("painted and achieved", ["Concept", "Share of its activation inside", "If spread evenly", "Mean inside (units)", "Mean outside"], e.overlap.map(o => [name(o.concept), percent(o.mass_inside), percent(o.expected), digits(o.mean_inside, 2), digits(o.mean_outside, 2)])),
+      h("h3", {}, "Independent scores of the written bases"), h("p", { class: "small" }, "Sequence scorers that do not use the model, on the painted bases and on the others."), table("scorers", ["", "Painted", "Elsewhere", ""], e.scores.map(x => [h("span", { title: x.meaning }, x.name.replaceAll("_", " ")), digits(x.inside), digits(x.outside), h("span", { class: "small" }, x.unit)])),
       h("div", { class: "row" }, save("FASTA", "painted.fa", () => e.texts.map((t, i) => `>painted_${i}\n${t.replace(/(.{70})/g, "$1\n")}\n`).join("")), save("BED of the paint", "paint.bed", () => this.paints().map(p => `canvas\t${p.start}\t${p.end}\t${p.concept}\t${p.strength}\t${this.strand.value}\n`).join("")),
         save("TSV of the tracks", "painted.tsv", () => this.tsv()), save("SVG", "painted.svg", () => this.view.picture(), "image/svg+xml")));
     this.host.dataset.mass = JSON.stringify(Object.fromEntries(e.overlap.map(o => [o.concept, o.mass_inside]))); this.host.dataset.done = e.digest; this.host.dataset.key = e.key;

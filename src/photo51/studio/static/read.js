@@ -60,7 +60,7 @@ export class ReadPanel {
       this.away.append(h("span", { class: "small" }, "save"), h("button", { type: "button", onclick: save("bed") }, "BED"), h("button", { type: "button", title: "bits of both strands, a file each", onclick: async () => { await save("plus")(); await save("minus")(); } }, "bigWig"), h("button", { type: "button", onclick: save("tsv") }, "features"), h("button", { type: "button", onclick: save("bits") }, "bits"), h("button", { type: "button", onclick: () => download("photo51.svg", this.view.svg(), "image/svg+xml") }, "SVG"));
     }
     const p = r.place, what = p ? `${p.genome.replaceAll("_", " ")} ${p.chrom}:${number(p.start + 1)}\u2013${number(p.end)}${p.strand === "-" ? ", reverse strand" : ""}` : this.studio.state.run ? "nowhere in the genomes of the run" : "";
-    this.head.replaceChildren(h("p", { class: "quiet", style: { margin: ".9rem 0 0" } }, h("b", {}, r.name), ` \u00b7 ${number(r.bases.length)} bases \u00b7 ${digits(r.mean_bits["+"])} bits a base forward, ${digits(r.mean_bits["-"])} in reverse (2 would be chance) \u00b7 ${r.source.chrom ? p.genome.replaceAll("_", " ") : p ? "it lies at " + what : what && "it is " + what}`));
+    this.head.replaceChildren(h("p", { class: "quiet", style: { margin: ".9rem 0 0" } }, h("b", {}, r.name), ` \u00b7 ${number(r.bases.length)} bases \u00b7 ${digits(r.mean_bits["+"])} bits per base forward, ${digits(r.mean_bits["-"])} in reverse (2 would be chance) \u00b7 ${r.source.chrom ? p.genome.replaceAll("_", " ") : p ? "it lies at " + what : what && "it is " + what}`));
     this.view.show(r);
     const first = [];
     for (const row of r.strongest) if (!first.includes(row.feature)) first.push(row.feature);
@@ -77,8 +77,8 @@ export class ReadPanel {
         h("td", {}, h("button", { type: "button", class: "link", onclick: () => { this.view.centre(x.position); s.inspector.base(r, x.position, x.strand); } }, number(this.view.coordinate(x.position)))), h("td", {}, bar(x.share), ` ${percent(x.share)}`), h("td", {}, number(x.active)),
         h("td", {}, h("button", { type: "button", "aria-pressed": String(on), onclick: () => { on ? this.view.drop(x.feature) : this.view.add(this.tracks.get(x.feature)); this.features(); } }, on ? "shown" : "show")));
     });
-    this.list.replaceChildren(h("h3", {}, "Strongest features here"), h("p", { class: "small" }, "Activation at the strongest base as a share of the feature\u2019s largest on the run\u2019s sequence."),
-      h("div", { class: "table", role: "region", tabindex: "0", "aria-label": "Strongest features" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "Looks like", "Evidence", "Strand", "Strongest at", "Strength", "Active bases", "Track"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, rows))), r.strongest.length > 12 ? h("button", { type: "button", class: "plain", onclick: () => { this.every = !this.every; this.features(); } }, this.every ? "fewer" : `all ${r.strongest.length}`) : "");
+    this.list.replaceChildren(h("h3", {}, "Strongest features here"), h("p", { class: "small" }, "Activation at the strongest base as a share of the feature\u2019s maximum on the run\u2019s sequence."),
+      h("div", { class: "table", role: "region", tabindex: "0", "aria-label": "Strongest features" }, h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "Name", "Evidence", "Strand", "Strongest at", "Strength", "Active bases", "Track"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, rows))), r.strongest.length > 12 ? h("button", { type: "button", class: "plain", onclick: () => { this.every = !this.every; this.features(); } }, this.every ? "fewer" : `all ${r.strongest.length}`) : "");
   }
   async addFeature(f) {
     if (!this.reading) return;

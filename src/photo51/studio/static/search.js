@@ -1,4 +1,4 @@
-// The search box: places to go to, features to open, and what the run says of a word.
+// The search box: loci to go to, features to open, and what the run says of a word.
 import { get, Replaced } from "./api.js";
 import { $, h, debounce, percent, grade } from "./dom.js";
 
@@ -17,7 +17,7 @@ export const listenSearch = studio => {
     const started = performance.now();
     const direct = FEATURE.exec(text);
     if (direct && +direct[1] < studio.features.name.length) { open(answer(studio.label(+direct[1]), h("span", {}, "feature"), () => feature(+direct[1]))); return null; }
-    // names are here already; the server knows genes, places, sequences and what the tables say
+    // names are here already; the server knows genes, loci, sequences and what the tables say
     const word = text.toLowerCase(), named = studio.features.name.map((n, f) => [n, f]).filter(([n]) => n && n.toLowerCase().includes(word)).slice(0, 8);
     let found;
     try { found = await get(`search?q=${encodeURIComponent(text)}`); } catch (e) {

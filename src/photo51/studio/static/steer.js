@@ -21,11 +21,11 @@ export class SteerPanel {
     this.out = h("div", { "aria-live": "off" });
     host.append(h("div", { class: "steer" }, h("div", {},
       h("fieldset", {}, h("legend", {}, "Go on from"), this.prompt),
-      h("fieldset", {}, h("legend", {}, "Turn up or down (up to eight)"), h("div", { class: "row", style: { flexWrap: "nowrap" } }, this.add, h("button", { type: "button", id: "add-slider", onclick: () => this.added() }, "Add"), h("datalist", { id: "targets" }, names.slice(0, 800).map(n => h("option", { value: n })))), this.boxes),
+      h("fieldset", {}, h("legend", {}, "Steer up or down (up to eight)"), h("div", { class: "row", style: { flexWrap: "nowrap" } }, this.add, h("button", { type: "button", id: "add-slider", onclick: () => this.added() }, "Add"), h("datalist", { id: "targets" }, names.slice(0, 800).map(n => h("option", { value: n })))), this.boxes),
       h("fieldset", {}, h("legend", {}, "Write"), h("div", { class: "row" }, length, seed, heat), h("label", { class: "field", style: { marginTop: ".45rem" } }, "count the motif", this.motif)),
       h("div", { class: "row" }, h("button", { type: "button", class: "first", id: "write", onclick: () => this.write() }, "Write"), h("button", { type: "button", id: "stop", onclick: () => this.stop() }, "Stop"), h("button", { type: "button", onclick: () => this.fasta() }, "FASTA"), h("button", { type: "button", onclick: () => this.table() }, "TSV"))),
       this.out));
-    this.out.append(h("p", { class: "empty" }, "Add a feature or a concept and move its slider: the model writes from the prompt, beside an untouched copy with the same random numbers and one pushed as far in a random direction. Nothing but the slider differs, so what differs comes from it."));
+    this.out.append(h("p", { class: "empty" }, "Add a feature or a concept and move its slider: the model writes from the prompt, next to an unsteered control with the same random numbers and a control steered as far in a random direction. Nothing but the slider differs, so what differs comes from it."));
     this.later = debounce(() => this.write(), 40);
     studio.steerWith = text => { studio.show("steer"); if (this.addSlider(text, 1)) this.write(); };
   }
@@ -66,7 +66,7 @@ export class SteerPanel {
       for await (const e of stream("dose", { target: x.target, prompt: this.prompt.value, seed: +this.seed.value })) {
         if (e.safe) largest = e.dose;
         shade.style.width = `${100 * largest / (HIGH - LOW)}%`;
-        said.textContent = `safe up to ${digits(largest)} units${e.safe ? " so far" : ""}: at ${digits(e.dose)} likelihood costs ${percent(Math.max(e.nll_rise, e.nll_rise_real))} (budget ${percent(e.budget)})`;
+        said.textContent = `safe up to ${digits(largest)} units${e.safe ? " so far" : ""}: at ${digits(e.dose)} surprisal rises by ${percent(Math.max(e.nll_rise, e.nll_rise_real))} (budget ${percent(e.budget)})`;
       }
       x.safe = largest; x.box.dataset.safe = largest;
       safe.setAttribute("aria-label", `safe range: up to ${largest} units`);
@@ -118,9 +118,9 @@ export class SteerPanel {
     this.last = e;
     if (this.arms.length > 1) {
       const rise = mean(this.bits[1]) / mean(this.bits[0]) - 1, other = mean(this.bits[2]) / mean(this.bits[0]) - 1, at = v => `${Math.max(0, Math.min(99, 50 * v / BUDGET))}%`;
-      this.cost.replaceChildren(h("h3", {}, "Likelihood cost"), h("div", { class: "cost", role: "img", "aria-label": `steered costs ${percent(rise)}, budget ${percent(BUDGET)}` }, h("i", { style: { left: at(rise) } }), h("i", { style: { left: at(other), background: COLOURS.null } })),
+      this.cost.replaceChildren(h("h3", {}, "Cost in likelihood"), h("div", { class: "cost", role: "img", "aria-label": `steered costs ${percent(rise)}, budget ${percent(BUDGET)}` }, h("i", { style: { left: at(rise) } }), h("i", { style: { left: at(other), background: COLOURS.null } })),
         h("p", { class: "small" }, `steered ${signed(rise)}, random direction (grey) ${signed(other)} bits against the untouched; the budget of ${percent(BUDGET)} is the middle`));
-      this.moved.replaceChildren(h("h3", {}, "What else moved"), h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "Steered (units)", "", "Random"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, e.moved.map(m => h("tr", {}, h("td", {}, h("button", { type: "button", class: "link", onclick: () => this.studio.inspector.feature(m.feature) }, `f${m.feature}`), ` ${this.studio.name(m.feature)}`), h("td", {}, digits(m.steered, 2)), h("td", {}, diverging(m.steered / Math.max(Math.abs(e.moved[0].steered), 1e-9))), h("td", {}, digits(m.random, 2)))))));
+      this.moved.replaceChildren(h("h3", {}, "Other features that changed"), h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "Steered (units)", "", "Random"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, e.moved.map(m => h("tr", {}, h("td", {}, h("button", { type: "button", class: "link", onclick: () => this.studio.inspector.feature(m.feature) }, `f${m.feature}`), ` ${this.studio.name(m.feature)}`), h("td", {}, digits(m.steered, 2)), h("td", {}, diverging(m.steered / Math.max(Math.abs(e.moved[0].steered), 1e-9))), h("td", {}, digits(m.random, 2)))))));
     }
     if (this.watched.length) this.level.replaceChildren(h("h3", {}, "Activation along what is written (units)"), ...this.watched.map((w, k) => this.spark(w, k)));
     this.scores.replaceChildren(h("h3", {}, "Scorers"), table("scores", ["", ...this.arms.map(a => NAMES[a])], this.judges.map((j, k) => [h("span", { title: j.meaning }, j.name.replaceAll("_", " "), " ", h("span", { class: "small" }, j.unit)), ...this.arms.map((_, i) => digits(e.scores[i][k]))])));

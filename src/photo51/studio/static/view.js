@@ -25,7 +25,7 @@ export class SequenceView {
   // `on`: base(index, strand), feature(number), hover(start) → promise of features at bases, moved()
   constructor(host, on) {
     this.on = on; this.tracks = []; this.caret = null; this.strand = "+"; this.mark = null; this.why = null; this.hovered = new Map();
-    this.canvas = h("canvas", { tabindex: "0", role: "img", "aria-label": "Sequence with bits a base, genes and features. Arrow keys move the caret, shift with them moves the view, plus and minus zoom, Enter asks why." });
+    this.canvas = h("canvas", { tabindex: "0", role: "img", "aria-label": "Sequence with bits per base, genes and features. Arrow keys move the caret, shift with them moves the view, plus and minus zoom, Enter asks why." });
     this.over = h("canvas", { class: "overview", "aria-hidden": "true" });
     this.gutter = h("div", { class: "gutter" });
     this.where = h("span", { class: "where" });
@@ -57,7 +57,7 @@ export class SequenceView {
   // ---- where things lie
   layout() {
     if (!this.r) return;
-    const rows = [["ruler", ROW.ruler, null], ["letters", ROW.letters, h("span", {}, "bases")], ["bits", ROW.bits, h("span", {}, "bits a base", h("br"), "+ up, \u2212 down")]];
+    const rows = [["ruler", ROW.ruler, null], ["letters", ROW.letters, h("span", {}, "bases")], ["bits", ROW.bits, h("span", {}, "bits per base", h("br"), "+ up, \u2212 down")]];
     if (this.why) rows.push(["why", ROW.why, h("span", {}, "contribution to the base", h("br"), "(nats)")]);
     this.lanes.forEach((_, i) => rows.push(["genes" + i, ROW.genes, i ? null : h("span", {}, "genes")]));
     rows.push(["orfs", ROW.orfs, h("span", {}, `ORFs \u2265 90 (${this.r.orfs.length})`)]);
@@ -209,7 +209,7 @@ export class SequenceView {
     c.font = `11px ${FONT}`; c.fillStyle = INK; c.textAlign = "left";
     c.mask(150);
     for (const t of this.tracks) { const [y, tall] = this.rows.get("t" + t.feature); c.fillText(`f${t.feature} ${t.name}`.slice(0, 24), 4, y + tall / 2); }
-    const [y, tall] = this.rows.get("bits"); c.fillText("bits a base", 4, y + tall / 2);
+    const [y, tall] = this.rows.get("bits"); c.fillText("bits per base", 4, y + tall / 2);
     return c.text();
   }
 

@@ -25,7 +25,7 @@ export class Why {
   }
   preferred(host, e, r, base) {
     const most = Object.entries(e.preferred).sort((a, b) => b[1] - a[1])[0][0];
-    host.append(h("h3", {}, most === e.letter ? `${most} is what it expects` : `It would have preferred ${most}`), h("table", { class: "list" }, h("tbody", {}, Object.entries(e.preferred).map(([b, p]) => h("tr", {}, h("td", {}, h("b", { class: "b" + b, style: { fontFamily: "var(--mono)" } }, b), b === e.letter ? " is there" : ""), h("td", {}, h("span", { class: "meter", style: { width: "7rem" } }, h("i", { style: { width: `${100 * p}%`, background: COLOURS[b] } })), ` ${percent(p)}`),
+    host.append(h("h3", {}, most === e.letter ? `${most} is what the model expects` : `The model would have preferred ${most}`), h("table", { class: "list" }, h("tbody", {}, Object.entries(e.preferred).map(([b, p]) => h("tr", {}, h("td", {}, h("b", { class: "b" + b, style: { fontFamily: "var(--mono)" } }, b), b === e.letter ? " is there" : ""), h("td", {}, h("span", { class: "meter", style: { width: "7rem" } }, h("i", { style: { width: `${100 * p}%`, background: COLOURS[b] } })), ` ${percent(p)}`),
       h("td", {}, h("button", { type: "button", class: "link", "aria-pressed": String(base === b), title: `explain the score of ${b} against the other bases`, onclick: () => this.ask(r, e.at, e.strand, base === b ? null : b) }, base === b ? "explained below" : `why ${b}?`)))))));
   }
   reasons(host, r, e, began) {
@@ -36,13 +36,13 @@ export class Why {
     const what = e.base ? `the score of ${e.base} against the other bases` : "the log-likelihood of the base that is there";
     host.append(h("p", { class: "small" }, `${digits(u.target_nats)} nats: ${what}. Contributions add up to ${digits(u.explained_nats)} of ${digits(u.target_nats - u.baseline_nats)} nats beyond an empty baseline (${digits(100 * u.completeness_error, 2)}\u202f% off); the dictionary leaves ${percent(u.sae_error_share)} of them unexplained. ${Math.abs(e.outside) > .005 ? `Bases before this sequence give ${digits(e.outside, 2)} nats. ` : ""}The track \u201ccontribution\u201d shows them base by base.`));
     const most = Math.max(...e.features.map(f => Math.abs(f.contribution)), 1e-9);
-    host.append(h("h3", {}, "Features that made it so"), h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "", "Nats", "Most at"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, e.features.slice(0, 10).map(f => h("tr", {},
+    host.append(h("h3", {}, "Features that contributed most"), h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "", "Nats", "Most at"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, e.features.slice(0, 10).map(f => h("tr", {},
       h("td", {}, h("button", { type: "button", class: "link", onclick: () => st.inspector.feature(f.feature) }, `f${f.feature}`), ` ${st.name(f.feature)} `), h("td", {}, diverging(f.contribution / most)), h("td", {}, digits(f.contribution, 2)),
       h("td", {}, f.at >= 0 && f.at < r.bases.length ? h("button", { type: "button", class: "link", onclick: () => { view.centre(f.at); } }, number(view.coordinate(f.at))) : "before"))))), h("p", { class: "small" }, "blue raises, orange lowers"));
     host.append(h("div", { class: "row", style: { marginTop: ".6rem" } }, h("button", { type: "button", onclick: () => { view.toLetters(); } }, "Look at letters"), h("button", { type: "button", onclick: () => { view.explain(null); } }, "Hide the track")));
   }
   changes(host, r, e, view, strand) {
-    if (e.mutagenesis.length) host.append(h("h3", {}, "Every change around it"), heat(e.mutagenesis, r, view, strand), h("p", { class: "small" }, "Saturation mutagenesis: what the model\u2019s number for this base would become with another letter before it (nats; blue up, orange down; dots are the letters there)."));
+    if (e.mutagenesis.length) host.append(h("h3", {}, "Every substitution around it"), heat(e.mutagenesis, r, view, strand), h("p", { class: "small" }, "Saturation mutagenesis: what the model\u2019s number for this base would become with another nucleotide before it (nats; blue up, orange down; dots are the reference nucleotides)."));
     if (e.mutagenesis.length) host.querySelector(".heat").scrollLeft = 1e4; // the nearest bases come last
     host.dataset.done = "1";
   }
@@ -57,6 +57,6 @@ const heat = (changes, r, view, strand) => {
     kids.push(s("circle", { cx: left + k * cell + 6, cy: "ACGT".indexOf(ref) * cell + 6, r: 1.8, fill: "#5f6368" }));
     if (k % 10 === 0) kids.push(s("text", { x: left + k * cell + 6, y: 4 * cell + 11, "text-anchor": k ? "middle" : "start" }, number(view.coordinate(p))));
   });
-  return h("div", { class: "heat", tabindex: "0", role: "region", "aria-label": "saturation mutagenesis" }, s("svg", { width: left + positions.length * cell + 24, height: 4 * cell + 16, role: "img", "aria-label": `Effect of every change at ${positions.length} bases` }, kids));
+  return h("div", { class: "heat", tabindex: "0", role: "region", "aria-label": "saturation mutagenesis" }, s("svg", { width: left + positions.length * cell + 24, height: 4 * cell + 16, role: "img", "aria-label": `Effect of every substitution at ${positions.length} bases` }, kids));
 };
 export { minus, grade };

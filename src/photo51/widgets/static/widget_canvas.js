@@ -8,7 +8,7 @@ export const render = ({ model, el }) => {
   root.append(h("style", {}, CSS), host);
   const tools = ["draw", "erase"].map(t => h("button", { type: "button", "aria-pressed": String(t === "draw"), onclick: () => { view.tool = t; tools.forEach((b, i) => b.setAttribute("aria-pressed", String(["draw", "erase"][i] === t))); view.draw(); } }, t === "draw" ? "Draw and drag" : "Erase"));
   const add = h("button", { type: "button", onclick: () => view.changed([...view.paints, { lane: 0, start: Math.round(view.length / 3), end: Math.round(view.length * 2 / 3), strength: 2, towards: null }], view.paints.length) }, "Add paint");
-  const write = anew => h("button", { type: "button", class: anew ? "first" : "", onclick: () => model.send({ do: anew ? "anew" : "again" }) }, anew ? "Write anew" : "Write what changed");
+  const write = all => h("button", { type: "button", class: all ? "first" : "", onclick: () => model.send({ do: all ? "all" : "changes" }) }, all ? "Write all again" : "Write what changed");
   host.append(h("div", { class: "row", role: "group", "aria-label": "tool" }, tools, add, h("span", { class: "grow" }), write(true), write(false)));
   const view = new LaneCanvas(host, { change: paints => { model.set("paints", paints); model.save_changes(); }, select: k => fields(k) });
   host.append(form, said);
@@ -22,7 +22,7 @@ export const render = ({ model, el }) => {
     const told = model.get("result"), error = model.get("error");
     if (told.text) view.show({ text: told.text, kept: told.kept, rewritten: told.rewritten, differs: told.differs, levels: new Map((told.levels || []).map(l => [l.concept, unpack(l.level[0])])), asked: new Map((told.asked || []).map(a => [a.concept, unpack(a.strength)])) });
     const span = (told.rewritten || []).map(([a, b]) => `${number(a + 1)}\u2013${number(b)}`).join(", ");
-    said.replaceChildren(error ? h("p", { class: "bad", role: "alert" }, error) : "", ...(told.overlap || []).map(o => h("p", { class: "small" }, `${o.concept}: ${percent(o.mass_inside)} of its activation inside (an even spread: ${percent(o.expected)}); ${digits(o.mean_inside, 2)} units inside, ${digits(o.mean_outside, 2)} outside`)), told.kept && span ? h("p", { class: "small" }, `Written again: bases ${span}.`) : "");
+    said.replaceChildren(error ? h("p", { class: "bad", role: "alert" }, error) : "", ...(told.overlap || []).map(o => h("p", { class: "small" }, `${o.concept}: ${percent(o.mass_inside)} of its activation inside (if spread evenly: ${percent(o.expected)}); ${digits(o.mean_inside, 2)} units inside, ${digits(o.mean_outside, 2)} outside`)), told.kept && span ? h("p", { class: "small" }, `Written again: bases ${span}.`) : "");
   };
   const state = () => view.set({ length: model.get("length"), lanes: model.get("lanes"), paints: model.get("paints") });
   state(); show();
