@@ -55,6 +55,17 @@ def test_screens_agree_to_the_last_bit(given, screen):
         assert np.array_equal(want, got)
 
 
+@pytest.mark.parametrize("screen", [*SCREENS.values(), Gpu("cpu")], ids=lambda s: s.name)
+def test_rows_that_lie_between_two_numbers_of_a_screen_lose_no_code(screen):
+    # 1 + 2⁻⁸ is half way between two bfloat16 numbers, as is the sum of 257 ones: all three roundings go down
+    x = pad(np.full((1, 257), 1 + 2.0**-8, np.float32))
+    encoder = Encoder(np.concatenate([x, -x]), np.zeros(2, np.float32), "float32")
+    encoder._screen = screen
+    active = encoder.above(x, np.full(2, 258.9, np.float32), 2)
+    assert active.count.tolist() == [1]
+    assert active.value[0, 0] == pytest.approx(257 * (1 + 2.0**-8) ** 2, rel=1e-6)
+
+
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_finds_the_same_bits(given):

@@ -74,10 +74,10 @@ def test_a_canvas_writes_what_paint_writes_and_again_only_what_changed(bench):
     assert widget.result["text"] == first
     assert {lane["concept"] for lane in widget.result["levels"]} == {"f3", "f1"}
     widget.paints = [{"lane": 0, "start": 30, "end": 42, "strength": 2.0, "towards": 1}]
-    widget._asked(widget, {"do": "again"}, [])
+    widget._asked(widget, {"do": "changes"}, [])
     assert widget.result["rewritten"] == [[12, 48]]
     assert widget.result["text"][:12] == first[:12]
-    widget._asked(widget, {"do": "again"}, [])
+    widget._asked(widget, {"do": "changes"}, [])
     assert "need a change" in widget.error
 
 

@@ -99,13 +99,13 @@ class Bfloat16(Screen):
     name, relative, product_dtype = "bfloat16", 2.0**-8, torch.bfloat16
 
     def coarse(self, rows: NDArray[np.float32]) -> tuple[Side, Tensor]:
-        """Rows rounded to bfloat16, which is off by at most 2⁻⁹ of each number."""
+        """Rows rounded to bfloat16, which is off by at most 2⁻⁸ of each number."""
         norm = _norms(rows)
         side = Side(
             rows,
             np.ones_like(norm),
             norm * np.float32(1 + 2.0**-8),
-            norm * np.float32(2.0**-9 * _SAFETY),
+            norm * np.float32(2.0**-8 * _SAFETY),
         )
         return side, torch.from_numpy(rows).bfloat16()
 
