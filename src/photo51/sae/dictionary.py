@@ -24,6 +24,7 @@ from photo51.sae.rules import Gate
 from photo51.types import InputError
 
 WEIGHTS, CARD = "sae.safetensors", "sae.json"
+# rows encoded together: bounds the memory that products of all features take
 _CHUNK = 8_192
 _kinds: dict[str, type[Dictionary]] = {}
 
@@ -112,6 +113,7 @@ class Dictionary(ABC):
             raise InputError(
                 f"activations: need finite numbers, got others in row {np.argwhere(~np.isfinite(x))[0][0]}"
             )
+        # an empty x still makes one empty part, since vstack refuses a list of none
         parts = [self._codes(x[a : a + _CHUNK]) for a in range(0, max(len(x), 1), _CHUNK)]
         return parts[0] if len(parts) == 1 else sp.vstack(parts, format="csr")
 
@@ -124,8 +126,10 @@ class Dictionary(ABC):
         """Hash of everything that decides a code: numbers, kind and origin."""
         import hashlib
 
+        # sorted by name, so that the order in which a kind lists its arrays changes no hash
         digest = hashlib.sha256(content_hash(self.kind, self.origin.key()).encode())
         for name, a in sorted(self.arrays().items()):
+            # type and shape too: the same bytes read as another matrix are another dictionary
             digest.update(f"{name}{a.dtype}{a.shape}".encode())
             digest.update(np.ascontiguousarray(a).tobytes())
         return digest.hexdigest()[:16]
@@ -157,8 +161,10 @@ class Dictionary(ABC):
                 f"{file.path}: need a dictionary of kind {', '.join(sorted(_kinds))}, got {file.header.get('kind')!r}"
             )
         origin = Origin.read(file.header, str(file.path))
+        # what `save` adds to a card is taken off again, so that saving twice gives the same card
         rest = {name: v for name, v in card.items() if name not in {"kind", "hash", "origin"}}
         loaded = kind.of({name: np.array(file[name]) for name in file}, origin, rest)
+        # a folder without a card, or a card without a hash, passes: the numbers alone decide codes
         for file_name, stated in ((WEIGHTS, file.header.get("hash")), (CARD, card.get("hash", loaded.hash))):
             if stated != loaded.hash:
                 raise InputError(f"{folder / file_name}: need hash {loaded.hash} as of the numbers, got {stated}")
@@ -199,6 +205,7 @@ class SparseAutoencoder(Dictionary):
             raise InputError(f"SAE of {origin}: need weights of shapes {need}, got {shapes}")
         if gate.threshold is not None and gate.threshold.shape != (f,):
             raise InputError(f"SAE: need {f} thresholds, got shape {gate.threshold.shape}")
+        # k of all features would choose nothing; readers of other formats make that a threshold of 0
         if gate.k is not None and not 0 < gate.k < f:
             raise InputError(f"SAE: need 0 < k < {f} features, got k = {gate.k}")
         self._weights = {name: np.ascontiguousarray(weights[name], dtype=np.float32) for name in need}
@@ -234,16 +241,20 @@ class SparseAutoencoder(Dictionary):
         return Encoder(pad(self.encoder), self.bias)
 
     def _codes(self, x: NDArray[np.float32]) -> sp.csr_matrix:
+        # the columns beyond d_model are written by `kernels.centre`, so that memory need not be cleared first
         centred = np.empty((len(x), self._encoder.weight.shape[1]), np.float32)
         spread(kernels.centre, x, self.centre, np.float32(1), centred)
         if self.gate.k is not None:
             active = self._encoder.top_k(centred, self.gate.k)
         else:
             assert self.gate.threshold is not None
+            # a code is never negative, whatever threshold a file of another tool states
             active = self._encoder.above(centred, np.maximum(self.gate.threshold, 0), self._room)
+            # the room that was needed once: later batches are seldom encoded twice
             self._room = max(self._room, active.index.shape[1])
         return to_csr(active, self.n_features)
 
+    # first guess of how many features are active on one base
     _room = 128
 
     def arrays(self) -> dict[str, NDArray]:

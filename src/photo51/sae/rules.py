@@ -104,6 +104,7 @@ class TopK(ActivationRule):
     def mask(self, pre: Tensor) -> Tensor:
         """The k largest."""
         value, index = pre.topk(self.k, dim=1)
+        # of fewer than k positive ones the others are zero, and do not take part
         return torch.zeros_like(pre, dtype=torch.bool).scatter_(1, index, value > 0)
 
 
@@ -116,29 +117,38 @@ class BatchTopK(ActivationRule):
 
     def prepare(self, encoder: Encoder, x: NDArray[np.float32]) -> None:
         """First guess of where the batch's smallest active code will lie."""
+        # 256 bases give a first guess; a wrong one costs time alone
         kth = encoder.top_k(x[:256], self.k)
+        # k-th code of each base, or its last where it has fewer
         self._low = 0.5 * float(np.median(kth.value[np.arange(len(kth.count)), np.maximum(kth.count, 1) - 1]))
+        # room for four times the average, as bases differ in how many they have
         self._room = 4 * self.k
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
         """The k·n largest: those above a guess, then those above the exact limit."""
+        # all ranks together: the batch is one, wherever its parts lie
         n_codes = int(self.reduce(np.array([float(len(x))]))[0]) * self.k
         while True:
             active = encoder.above(x, np.full(self.n_features, self._low, np.float32), self._room)
             limit = self._least(flat(active, active.value)[0], n_codes)
+            # fewer than k·n lie above the guess, and below it there are more
             if limit > 0 or self._low == 0:
                 break
+            # down to 0, where every positive code is there and the answer is what they are
             self._low = 0.5 * self._low if self._low > 1e-3 else 0.0
         self._room = max(self._room, active.index.shape[1])
+        # codes of the next batch lie about as high: a little lower leaves few to drop
         self._low = 0.93 * limit
         spread(select.drop, active, np.float32(limit))
         return active
 
     def _least(self, codes: NDArray[np.float32], n_codes: int) -> float:
         """The `n_codes`-th largest code on all ranks, built bit by bit; 0 where there are not so many."""
+        # positive floats sort as their bits do
         bits, best = codes.view(np.int32), 0
         for b in range(30, -1, -1):
             trial = best | (1 << b)
+            # one count over all ranks a bit: 31 sums of one number, and no rank needs another's codes
             if self.reduce(np.array([float(np.count_nonzero(bits >= trial))]))[0] >= n_codes:
                 best = trial
         return float(np.array(best, np.int32).view(np.float32))
@@ -153,7 +163,9 @@ class BatchTopK(ActivationRule):
     def gate(self, encoder: Encoder, x: NDArray[np.float32]) -> Gate:
         """The threshold of the sample; one number for all features."""
         codes = self.select(encoder, x)
+        # the smallest code that the rule let through in the sample
         limit = min((codes.value[n, : codes.count[n]].min() for n in range(len(x)) if codes.count[n]), default=0.0)
+        # a code must be above the threshold, so that this smallest one still is with the float below it
         return Gate(threshold=np.full(self.n_features, np.nextafter(np.float32(limit), np.float32(0))))
 
 
@@ -164,6 +176,7 @@ class Matryoshka(BatchTopK):
 
     def prefixes(self) -> NDArray[np.int64]:
         """From the shares of the parameters."""
+        # prefixes that round to the same number are one
         shares = np.round(np.array(self.params.prefixes) * self.n_features).astype(np.int64)
         return np.unique(np.maximum(shares, 1))
 
@@ -217,10 +230,12 @@ class JumpReLU(ActivationRule):
         start.prepare(encoder, x)
         first = start.gate(encoder, x[:4096]).threshold
         assert first is not None
+        # 4,096 rows say where a threshold lies; the rule would otherwise hold the codes of the whole sample
         self.state = {
             "log_threshold": np.log(np.maximum(first, 1e-6)).astype(np.float64),
             "mean": np.zeros(self.n_features),
             "square": np.zeros(self.n_features),
+            # a share of the threshold: activations differ in scale from model to model
             "width": np.array(self.params.bandwidth * float(first[0])),
         }
 
@@ -231,6 +246,7 @@ class JumpReLU(ActivationRule):
 
     def select(self, encoder: Encoder, x: NDArray[np.float32]) -> Active:
         """Those above, and those a little below, which give a gradient to the threshold alone."""
+        # half a width below: the rectangle in which the threshold gets a gradient
         low = self.threshold - np.float32(self.state["width"] / 2)
         return encoder.above(x, np.maximum(low, 0), 8 * self.k)
 
@@ -248,16 +264,21 @@ class JumpReLU(ActivationRule):
         theta, width = _like(self.threshold, pre)[feature], float(self.state["width"])
         above, near = pre > theta, abs(pre - theta) < width / 2
         active = float(self.reduce(np.array([float(above.sum())]))[0]) / tokens
+        # derivative by one active code more of √features · (L0 / k - 1)², L0 being the mean number of active ones
         excess = self.coefficient * self.params.n_features**0.5 * 2 * (active / self.k - 1) / self.k / tokens
+        # straight-through: ∂code/∂θ = -θ / width and ∂(active)/∂θ = -1 / width inside; times θ, for log θ is learnt
         by_threshold = -(theta * slope + excess) / width * theta * near
         self._slope = self.reduce(_sum_by(feature, by_threshold, self.n_features))
         return slope * above
+
+    # below the threshold a code is 0 whatever its pre-activation
 
     def learn(self, rate: float, step: int) -> None:
         """Adam on the logarithms of the thresholds."""
         p, s, g = self.params, self.state, self._slope
         s["mean"] = p.beta1 * s["mean"] + (1 - p.beta1) * g
         s["square"] = p.beta2 * s["square"] + (1 - p.beta2) * g * g
+        # step counts from 0, and the first step has been taken into the means
         mean, square = s["mean"] / (1 - p.beta1 ** (step + 1)), s["square"] / (1 - p.beta2 ** (step + 1))
         s["log_threshold"] = s["log_threshold"] - rate * mean / (np.sqrt(square) + 1e-12)
 
@@ -281,5 +302,6 @@ def _like(a: NDArray, other: Any) -> Any:
 
 def _sum_by(feature: Any, value: Any, n: int) -> NDArray[np.float64]:
     if isinstance(value, Tensor):
+        # numpy adds in order of the entries: sums do not depend on threads, as atomics on a GPU would
         feature, value = feature.cpu().numpy(), value.cpu().numpy()
     return np.bincount(feature, weights=value, minlength=n).astype(np.float64)

@@ -16,8 +16,10 @@ from photo51.sae.engine.select import Active, Products
 from photo51.sae.engine.threads import n_threads, spread
 
 _BLOCK_BYTES = 1 << 24  # of products: they should stay in the processor's cache until they are looked through
+# share of tokens whose k-th code may lie below the next guess; these are looked through a second time
 _GUESS_QUANTILE = 0.05
 Look = Callable[[Products, int, int], None]
+# (features, width, threads) → the screen that was fastest, timed once in a process
 _fastest: dict[tuple[int, int, int], str] = {}
 
 
@@ -71,6 +73,7 @@ class Encoder:
         self._walk(x, look)
         if len(x):
             quantile = int(_GUESS_QUANTILE * len(kth))
+            # a guess somewhat too low costs a few exact products, one too high a second pass over all features
             self._guess = 0.98 * float(np.partition(kth, quantile)[quantile])
         return out
 
@@ -86,6 +89,7 @@ class Encoder:
 
         self._walk(x, look)
         n_largest = int(out.count.max(initial=0))
+        # a quarter more than was needed, so that the next batch fits
         return out if n_largest <= out.index.shape[1] else self.above(x, threshold, n_largest + n_largest // 4)
 
     def _walk(self, x: NDArray[np.float32], look: Look) -> None:
@@ -96,7 +100,9 @@ class Encoder:
             self._features = screen.coarse(self.weight)
         features, low_features = self._features
         tokens, low = screen.coarse(x)
+        # float32 throughout: the bounds are compared inside compiled loops of float32
         bounds = np.float32(screen.relative), np.float32(screen.rounding(x.shape[1]))
+        # 4 bytes a product, as int32 and float32 have; at least 16 tokens, below which matrix products are slow
         step = max(16, _BLOCK_BYTES // (4 * self.n_features))
         for a in range(0, len(x), step):
             b = min(a + step, len(x))
@@ -115,9 +121,11 @@ class Encoder:
             for name, screen in screens().items():
                 for _ in range(3):  # the first run compiles, the second starts from a better guess
                     self._screen, self._features = screen, None
+                    # processor time: what else runs on the machine must not decide
                     began = time.process_time()
                     self._walk(x[:512], look)
                     seconds[name] = time.process_time() - began
+            # timings differ from run to run; codes do not, whatever is chosen
             _fastest[key] = min(seconds, key=lambda name: seconds[name])
             self._features = None
         return _fastest.get(key, "float32")
@@ -125,6 +133,7 @@ class Encoder:
 
 def flat(active: Active, values: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
     """Entries of `values` (tokens, capacity) that are in use, and their features, token after token."""
+    # row n of the sparse matrix begins where the codes of the tokens before it end
     bounds = np.concatenate([[0], np.cumsum(active.count)])
     index, value = np.empty(bounds[-1], np.int32), np.empty(bounds[-1], np.float32)
     spread(select.pack_active, active._replace(value=values), bounds, index, value)
@@ -136,5 +145,6 @@ def to_csr(active: Active, n_features: int) -> sp.csr_matrix:
     value, index = flat(active, active.value)
     bounds = np.concatenate([[0], np.cumsum(active.count)])
     codes = sp.csr_matrix((value, index, bounds), shape=(len(active.count), n_features), copy=False)
+    # features ascend within a token and none comes twice, so that scipy need not sort them again
     codes.has_canonical_format = True
     return codes

@@ -60,6 +60,7 @@ def centre(worker, workers, x, offset, scale, out):
     for n in range(worker, x.shape[0], workers):
         for c in range(d):
             out[n, c] = x[n, c] * scale - offset[c]
+        # zeros in the padding add nothing to any product, but the array is used again and must be cleared
         for c in range(d, out.shape[1]):
             out[n, c] = 0
 
@@ -69,11 +70,13 @@ def _add_rows(out, index, value, first, last, rows):
     """`out += Σ value * rows[index]` over entries first..last, four at a time, in order."""
     q = first
     while q + 4 <= last:
+        # four rows to a pass over `out`, whose loads and stores are the cost; the brackets fix the order of additions
         v0, v1, v2, v3 = value[q], value[q + 1], value[q + 2], value[q + 3]
         w0, w1, w2, w3 = rows[index[q]], rows[index[q + 1]], rows[index[q + 2]], rows[index[q + 3]]
         for c in range(out.shape[0]):
             out[c] += (v0 * w0[c] + v1 * w1[c]) + (v2 * w2[c] + v3 * w3[c])
         q += 4
+    # the last one to three entries: how many follows from the number of entries alone, so the order is fixed as well
     while q < last:
         v0, w0 = value[q], rows[index[q]]
         for c in range(out.shape[0]):
@@ -112,8 +115,10 @@ def decode_active(worker, workers, active, decoder, target, prefixes, scale, res
     for n in range(worker, target.shape[0], workers):
         index, value = active.index[n], active.value[n]
         last = 0
+        # what a group leaves is what the group before it left, plus what its own features add
         for i in range(groups):
             now = residual[i, n]
+            # x̂ - x without any feature
             if i == 0:
                 for c in range(now.shape[0]):
                     now[c] = -target[n, c]
@@ -121,14 +126,19 @@ def decode_active(worker, workers, active, decoder, target, prefixes, scale, res
                 for c in range(now.shape[0]):
                     now[c] = residual[i - 1, n, c]
             first = last
+            # features ascend within a token, so that each group is one contiguous piece of its entries
             while last < active.count[n] and index[last] < prefixes[i]:
                 last += 1
             _add_rows(now, index, value, first, last, decoder)
+        # the last prefix holds all features
         square[n] = row_dot(residual[groups - 1], n, residual[groups - 1], n)
+        # sums from the last prefix back: a feature is part of the reconstructions of its own prefix and of all larger
+        # ones
         for i in range(groups - 1, -1, -1):
             now = residual[i, n]
             for c in range(now.shape[0]):
                 now[c] *= scale
+            # these are scaled and summed already
             if i < groups - 1:
                 for c in range(now.shape[0]):
                     now[c] += residual[i + 1, n, c]
@@ -136,6 +146,7 @@ def decode_active(worker, workers, active, decoder, target, prefixes, scale, res
         for q in range(active.count[n]):
             while index[q] >= prefixes[i]:
                 i += 1
+            # x̂ = Σ code · decoder row, so that ∂L/∂code is the product of ∂L/∂x̂ with that row
             slope[n, q] = row_dot(residual[i], n, decoder, index[q])
 
 
@@ -144,6 +155,7 @@ def count_by_feature(worker, workers, active, counts):
     """`counts[i, f]`: entries of feature f among the i-th share of tokens; shares are contiguous, one a row of
     `counts`.
     """
+    # shares are of tokens and their number is fixed: which thread counts one changes nothing
     shares = counts.shape[0]
     for i in range(worker, shares, workers):
         mine = counts[i]
@@ -168,6 +180,7 @@ def sort_by_feature(worker, workers, active, slope, places, out):
         mine = places[i]
         for n in range(_share(i, shares, active.count), _share(i + 1, shares, active.count)):
             for q in range(active.count[n]):
+                # shares and tokens ascend, and with them the entries of each feature
                 f = active.index[n, q]
                 slot = mine[f]
                 mine[f] = slot + 1
@@ -199,9 +212,11 @@ def differentiate(worker, workers, entries, residual, x, prefixes, decoder, enco
     """
     features = decoder.shape[0]
     for piece in range(worker, (features + PIECE - 1) // PIECE, workers):
+        # one row of `offset` a piece: they are added in order afterwards, whichever thread filled them
         shared = out.offset[piece]
         shared[:] = 0
         for f in range(piece * PIECE, min((piece + 1) * PIECE, features)):
+            # the smallest prefix that holds the feature
             i = 0
             while f >= prefixes[i]:
                 i += 1
@@ -209,13 +224,16 @@ def differentiate(worker, workers, entries, residual, x, prefixes, decoder, enco
             by_decoder, by_encoder = out.decoder[f], out.encoder[f]
             by_decoder[:] = 0
             by_encoder[:] = 0
+            # ∂L/∂(decoder row) = Σ code · ∂L/∂x̂ over the tokens where it is active
             _add_rows(by_decoder, entries.token, entries.value, first, last, residual[i])
+            # ∂L/∂(encoder row) = Σ ∂L/∂pre · x
             _add_rows(by_encoder, entries.token, entries.slope, first, last, x)
             total = np.float32(0)
             for q in range(first, last):
                 total += entries.slope[q]
             out.bias[f] = total
             for c in range(shared.shape[0]):
+                # pre = (x - offset) · w + b, so that the offset gets -∂L/∂pre times the encoder's row
                 shared[c] -= total * encoder[f, c]
             finish(f, decoder, out)
 
@@ -223,6 +241,7 @@ def differentiate(worker, workers, entries, residual, x, prefixes, decoder, enco
 @njit(cache=True)
 def finish(f, decoder, out):
     """Take the part along the decoder's row out of its gradient, and note the length of all three."""
+    # rows have length one: a step along them would be undone when they are brought back to it
     along = row_dot(out.decoder, f, decoder, f)
     for c in range(decoder.shape[1]):
         out.decoder[f, c] -= along * decoder[f, c]
@@ -278,6 +297,7 @@ class Adam(NamedTuple):
 
 @njit(cache=True)
 def _adam_row(weight, gradient, mean, square, a):
+    # 1 - β in float32, as the products below are
     rest1, rest2 = _ONE - a.beta1, _ONE - a.beta2
     for c in range(weight.shape[0]):
         g = gradient[c] * a.shrink
@@ -285,6 +305,7 @@ def _adam_row(weight, gradient, mean, square, a):
         v = a.beta2 * square[c] + rest2 * g * g
         mean[c] = m
         square[c] = v
+        # `first` and `second` undo the bias of means that began at 0
         weight[c] -= a.rate * (m * a.first) / (np.sqrt(v * a.second) + a.epsilon)
 
 

@@ -17,6 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 from numpy.typing import NDArray
 
+# sixteen float32 fill one AVX-512 register, or two of AVX2; four chains hide the latency of fused multiply-adds
 LANES, CHAINS = 16, 4
 STEP = LANES * CHAINS
 _FLOAT, _INT32 = ir.FloatType(), ir.IntType(32)
@@ -55,20 +56,25 @@ def _row_dot(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> 
     entry, loop, done = builder.block, builder.append_basic_block("dot"), builder.append_basic_block("sum")
     builder.branch(loop)
     builder.position_at_end(loop)
+    # the column at which this turn of the loop begins
     start = builder.phi(width.type)
     start.add_incoming(width.type(0), entry)
     sums = [builder.phi(_VECTOR) for _ in range(CHAINS)]
     chains = []
     for u, total in enumerate(sums):
         total.add_incoming(_VECTOR([0.0] * LANES), entry)
+        # chain u takes columns u · LANES … of every STEP
         column = builder.add(start, width.type(u * LANES))
+        # rows of float32 need not be aligned to more than 4 bytes
         x, y = (builder.load(builder.bitcast(builder.gep(p, [column]), _VECTOR.as_pointer()), align=4) for p, _ in rows)
         chains.append(builder.call(fma, [x, y, total]))
         total.add_incoming(chains[-1], loop)
     after = builder.add(start, width.type(STEP))
     start.add_incoming(after, loop)
+    # the condition is checked at the end: a row has at least one STEP
     builder.cbranch(builder.icmp_signed("<", after, width), loop, done)
     builder.position_at_end(done)
+    # the tree: (0 + 1) + (2 + 3)
     while len(chains) > 1:
         chains = [builder.fadd(x, y) for x, y in zip(chains[::2], chains[1::2], strict=True)]
     return _sum_lanes(builder, chains[0])
@@ -76,6 +82,7 @@ def _row_dot(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) -> 
 
 def _row(context: Any, builder: ir.IRBuilder, signature: Any, args: Any, k: int) -> tuple[Any, Any]:
     array = context.make_array(signature.args[k])(context, builder, args[k])
+    # rows are contiguous: row i begins at i times the width
     width = builder.extract_value(array.shape, 1)
     row = context.cast(builder, args[k + 1], signature.args[k + 1], types.intp)
     return builder.gep(array.data, [builder.mul(row, width)]), width
@@ -83,6 +90,7 @@ def _row(context: Any, builder: ir.IRBuilder, signature: Any, args: Any, k: int)
 
 def _sum_lanes(builder: ir.IRBuilder, v: Any) -> Any:
     n = LANES
+    # lane i takes lane i + n/2, until one is left
     while n > 1:
         n //= 2
         halves = [
@@ -107,6 +115,7 @@ def as_float(_typing: Any, x: Any) -> Any:
         if signature.args[0] == types.int32:
             return builder.sitofp(args[0], _FLOAT)
         if signature.args[0] == types.uint16:
+            # a bfloat16 is the upper half of a float32
             return builder.bitcast(builder.shl(builder.zext(args[0], _INT32), _INT32(16)), _FLOAT)
         return args[0]
 
@@ -128,6 +137,7 @@ def trailing_zeros(_typing: Any, x: Any) -> Any:  # noqa: ARG001
     """How many of the low bits of a 64-bit word are zero; the word is not zero."""
 
     def count(_context: Any, builder: ir.IRBuilder, _signature: Any, args: Any) -> Any:
+        # the second argument says that a word of 0 does not occur, for which the instruction has no answer
         return builder.cttz(args[0], ir.IntType(1)(1))
 
     return types.int64(types.uint64), count
@@ -154,9 +164,11 @@ def _hit_word(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) ->
 
     def load(pointer: Any, element: Any) -> Any:
         kind = ir.VectorType(element, WORD)
+        # rows of products begin anywhere, so that no alignment may be assumed
         return builder.load(builder.bitcast(builder.gep(pointer, [column]), kind.as_pointer()), align=1)
 
     def every(value: Any) -> Any:
+        # the value in lane 0, then in all
         one = builder.insert_element(ir.Constant(wide, ir.Undefined), value, _INT32(0))
         zeros = ir.Constant(ir.VectorType(_INT32, WORD), [0] * WORD)
         return builder.shuffle_vector(one, ir.Constant(wide, ir.Undefined), zeros)
@@ -178,6 +190,8 @@ def _hit_word(context: Any, builder: ir.IRBuilder, signature: Any, args: Any) ->
     pointers = [context.make_array(signature.args[k])(context, builder, args[k]).data for k in (3, 4)]
     v = builder.fmul(v, load(pointers[0], _FLOAT))
     relative, per, bar = (every(builder.extract_value(args[5], i)) for i in range(3))
+    # v + relative · |v|, then + shift · per: two roundings, both within the bound of the screen
     upper = builder.call(maths["fma"], [relative, builder.call(maths["fabs"], [v]), v])
     upper = builder.call(maths["fma"], [load(pointers[1], _FLOAT), per, upper])
+    # one bit a lane; on little-endian machines the first lane is the lowest bit
     return builder.bitcast(builder.fcmp_ordered(">", upper, bar), ir.IntType(64))

@@ -55,6 +55,7 @@ class Moments(NamedTuple):
 def _compose(f, rows, archetypes, index, decoder):
     """Row f of the decoder from its logits and change."""
     logits, weight, base, change = rows.logits[f], rows.weight[f], rows.base[f], rows.change[f]
+    # softmax does not change when the largest logit is taken off, and exp then cannot overflow
     top = logits[0]
     for m in range(1, logits.shape[0]):
         top = max(top, logits[m])
@@ -67,6 +68,7 @@ def _compose(f, rows, archetypes, index, decoder):
         weight[m] *= per
     base[:] = 0
     _add_rows(base, index, weight, 0, logits.shape[0], archetypes)
+    # archetypes may cancel each other: no division by 0
     rows.length[f, 0] = max(np.sqrt(row_dot(rows.base, f, rows.base, f)), _TINY)
     per = _ONE / rows.length[f, 0]
     for c in range(base.shape[0]):
@@ -111,20 +113,24 @@ def learn(worker, workers, rows, moments, archetypes, index, gradient, a, of_log
     by_logit = np.empty((1, rows.logits.shape[1]), np.float32)
     for f in range(worker, decoder.shape[0], workers):
         g, base, change, weight = gradient[f], rows.base[f], rows.change[f], rows.weight[f]
+        # ∂L/∂y = (g - (g·d) d) / |y|; the gradient comes without its part along d
         per = _ONE / rows.length[f, 1]
         for c in range(g.shape[0]):
             g[c] *= per  # by y = base + change, of which d is the direction
         _adam_row(change, g, moments.change_mean[f], moments.change_square[f], a)
+        # back into the ball of radius `bound`, along its own direction
         length = np.sqrt(row_dot(rows.change, f, rows.change, f))
         if length > bound:
             per = bound / length
             for c in range(g.shape[0]):
                 change[c] *= per
+        # ∂L/∂u = (g - (g·b) b) / |u| with b = u / |u|
         along, per = row_dot(gradient, f, rows.base, f), _ONE / rows.length[f, 0]
         for c in range(g.shape[0]):
             g[c] = (g[c] - along * base[c]) * per  # by u, of which base is the direction
         mean = np.float32(0)
         for m in range(weight.shape[0]):
+            # ∂L/∂(weight m) is the product of archetype m with ∂L/∂u
             by_logit[0, m] = row_dot(archetypes, m, gradient, f)
             mean += weight[m] * by_logit[0, m]
         for m in range(weight.shape[0]):

@@ -23,6 +23,7 @@ from torch import Tensor
 from photo51.sae.engine.lanes import row_dot
 from photo51.sae.engine.threads import spread
 
+# unit roundoff of float32: half of its last place
 ROUNDOFF = 2.0**-24
 _SAFETY = 1.01  # the bound itself is computed in float32
 
@@ -75,6 +76,8 @@ class Screen(ABC):
 
     def rounding(self, width: int) -> float:
         """Bound of the rounding errors of screen and exact product together, relative to ‖x‖‖w‖."""
+        # n u for each of the two sums of n products (Higham); twice that, and 16 terms more for what is added around
+        # them
         return 4 * (width + 16) * ROUNDOFF
 
 
@@ -96,6 +99,7 @@ class Full(Screen):
 class Bfloat16(Screen):
     """Eight bits of mantissa; quick where the processor has AVX512-BF16 or AMX."""
 
+    # bfloat16 keeps 8 bits, so that its unit roundoff is 2⁻⁸
     name, relative, product_dtype = "bfloat16", 2.0**-8, torch.bfloat16
 
     def coarse(self, rows: NDArray[np.float32]) -> tuple[Side, Tensor]:
@@ -104,6 +108,7 @@ class Bfloat16(Screen):
         side = Side(
             rows,
             np.ones_like(norm),
+            # the rounded row may be longer than the row by as much
             norm * np.float32(1 + 2.0**-8),
             norm * np.float32(2.0**-8 * _SAFETY),
         )
@@ -111,6 +116,7 @@ class Bfloat16(Screen):
 
     def product(self, x: Tensor, w: Tensor, out: Tensor) -> NDArray:
         """`x @ w.T`, bits of bfloat16."""
+        # numpy has no bfloat16: the bits are handed on as integers and widened in `lanes.as_float`
         return torch.mm(x, w.T, out=out).view(torch.uint16).numpy()
 
 
@@ -128,6 +134,7 @@ class Int8(Screen):
 
     def product(self, x: Tensor, w: Tensor, out: Tensor) -> NDArray:
         """`x @ w.T`, exact in int32."""
+        # 127² times any width in use is far below 2³¹, so that sums are exact
         return torch._int_mm(x, w.T, out=out).numpy()
 
 
@@ -146,6 +153,7 @@ class Gpu(Full):
 
     def product(self, x: Tensor, w: Tensor, out: Tensor) -> NDArray:
         """`x @ w.T`, brought back. TensorFloat-32 keeps too few bits for the bound, so that it is turned off."""
+        # a setting of the whole process: put back whatever happens
         before = torch.backends.cuda.matmul.allow_tf32
         torch.backends.cuda.matmul.allow_tf32 = False
         try:
@@ -162,6 +170,7 @@ def screens() -> dict[str, Screen]:
     return {**SCREENS, Gpu.name: Gpu()} if torch.cuda.is_available() else SCREENS
 
 
+# order of additions is left to the compiler here: the margin of _SAFETY is wider than what it can change
 @njit(cache=True, nogil=True, fastmath={"contract", "reassoc", "nsz"})
 def _quantise(worker, workers, rows, low, scale, norm, error):
     for i in range(worker, rows.shape[0], workers):
@@ -169,16 +178,19 @@ def _quantise(worker, workers, rows, low, scale, norm, error):
         top = np.float32(0)
         for c in range(row.shape[0]):
             top = max(top, abs(row[c]))
+        # below 1e-30 a row is taken for zeros: 1 / step would overflow
         step = top / np.float32(127) if top > np.float32(1e-30) else np.float32(1)
         per = np.float32(1) / step if top > np.float32(1e-30) else np.float32(0)
         left = np.float32(0)
         for c in range(row.shape[0]):
             level = np.rint(row[c] * per)
             low[i, c] = np.int8(level)
+            # what rounding leaves out, measured and not bounded: it is exact for the row at hand
             gap = row[c] - level * step
             left += gap * gap
         scale[i] = step
         error[i] = np.sqrt(left) * np.float32(_SAFETY)
+        # triangle inequality: the approximation is at most the row and its error long
         norm[i] = np.sqrt(row_dot(rows, i, rows, i)) * np.float32(_SAFETY) + error[i]
 
 

@@ -23,8 +23,10 @@ def spread(worker: Callable[..., None], *args: object) -> None:
     """Run `worker(i, n, *args)` for every i below the number of threads, at the same time."""
     n = n_threads()
     others = [_pool(n).submit(worker, i, n, *args) for i in range(1, n)]
+    # this thread does the first share itself
     worker(0, n, *args)
     for other in others:
+        # raises what a worker raised
         other.result()
 
 

@@ -76,6 +76,7 @@ def load_foreign(path: Path | str, origin: Origin | None = None, kind: str | Non
 
 def _named_alike(declared: str, name: str) -> bool:
     """Whether two names of models end alike, whoever published them."""
+    # publishers differ (`facebook/esm2_t6_8M`), and names here may have the prefix of where the model came from
     return declared.rsplit("/", 1)[-1].lower() == name.removeprefix("hf:").rsplit("/", 1)[-1].lower()
 
 
@@ -104,6 +105,7 @@ def calibrated(sae: SparseAutoencoder, x: NDArray[np.float32], k: int) -> Sparse
     """
     rule = BatchTopK(SaeParams(n_features=sae.n_features, k=k))
     encoder, centred = Encoder(pad(sae.encoder), sae.bias), pad(x - sae.centre)
+    # only the first guess of the rule: the threshold itself is counted exactly
     rule.prepare(encoder, centred)
     weights = {n: a for n, a in sae.arrays().items() if n not in {"k", "threshold"}}
     card = {**sae.card, "calibrated": {"k": k, "rows": len(x)}}
@@ -134,6 +136,7 @@ def save_foreign(sae: SparseAutoencoder, out: Path | str, kind: str) -> None:
 
 def _read_evo2(path: Path) -> Foreign:
     a = pickled(path, ("W", "b_enc", "b_dec"))
+    # tied weights: the decoder is the encoder's transpose, and the bias of the decoder is not subtracted first
     return Foreign(weights(a["W"].T, a["b_enc"], a["W"].T, a["b_dec"], centred=False), Gate(k=EVO2_K))
 
 

@@ -118,6 +118,7 @@ def _config(folder: Path) -> dict[str, Any]:
     text = (folder / "config.yaml").read_text(encoding="utf-8") if (folder / "config.yaml").is_file() else ""
     named = [n for n in (*_TENSORS, *_ALSO) if n in text]
     parent = _PARENT.search(text)
+    # the longest name that occurs: `AutoEncoder` is a part of the names of others
     config = {"dict_class": max(named, key=len)} if named else {}
     return config | ({"lm_name": parent[0]} if parent else {})
 
@@ -132,6 +133,7 @@ def _class(path: Path, config: Mapping[str, Any], a: Arrays) -> str:
     possible = [
         what
         for what, names in _TENSORS.items()
+        # every tensor has a place in the class, and every tensor that the class needs is there
         if set(a) - set(_BUFFERS) <= set(names) and set(names) - _OPTIONAL <= set(a)
     ]
     if len(possible) != 1:
@@ -148,10 +150,12 @@ def _relu(a: Arrays, config: Mapping[str, Any], file: Path) -> tuple[Arrays, Gat
     """
     decoder = a["decoder.weight"].T
     length = np.linalg.norm(decoder, axis=1)
+    # only what dictionary_learning itself wrote is brought to length one when it is loaded
     interplm = file.name != FILES[0] or config.get("dict_class") == "ReLUSAE" or any(n in a for n in _BUFFERS)
     if interplm or np.allclose(length, 1, atol=1e-5) or not (length > 0).all():
         length = np.ones_like(length)
     arrays = weights(
+        # rows d / |d| with codes |d| times as large decode to the same
         a["encoder.weight"] * length[:, None],
         a["encoder.bias"] * length,
         decoder / length[:, None],
@@ -184,6 +188,7 @@ def _one_threshold(a: Arrays, n: int, file: Path) -> Gate:
     if "threshold" not in a:
         raise InputError(f"{file}: need a tensor 'threshold' for a dictionary of batches, got none")
     if float(a["threshold"]) < 0:
+        # -1 until a training has set it
         log.warning(
             "%s: its threshold was never set, so that every positive code is active; --calibrate sets one",
             file,
@@ -227,6 +232,7 @@ def write_dictionary_learning(sae: SparseAutoencoder, out: Path) -> None:
         "decoder.weight": sae.decoder.T,
         "b_dec": sae.offset,
         "k": np.array(sae.gate.k or 1),
+        # -1 is its own value of a threshold that was never set
         "threshold": np.array(-1.0 if level is None else level[0], np.float32),
     }
     tensors = {name: torch.tensor(np.ascontiguousarray(a).reshape(a.shape)) for name, a in state.items()}

@@ -55,8 +55,10 @@ def top(k: Any, n_features: int, file: Path | str) -> Gate:
     InputError
         Where `k` is no whole number of at least 1.
     """
+    # True is an integer to Python, and no number of features
     if isinstance(k, bool) or not isinstance(k, (int, float)) or k != int(k) or k < 1:
         raise InputError(f"{file}: need k, a whole number of features of at least 1, got {k!r}")
+    # all features: every positive code, which a threshold of 0 says as well
     if k >= n_features:
         return threshold_gate(np.zeros(n_features))
     return Gate(k=int(k))
@@ -70,6 +72,7 @@ def threshold_gate(threshold: NDArray) -> Gate:
 def gated(a: Mapping[str, NDArray], names: tuple[str, str, str]) -> tuple[NDArray, NDArray, Gate]:
     """Factors of the encoder's rows, bias and gate of a gated encoder, from the names of r_mag, b_mag and b_gate."""
     r, magnitude, gate = (a[name].astype(np.float64) for name in names)
+    # gate: x·w + b_gate > 0 is x·w · e^r + b_mag > b_mag - e^r b_gate, a threshold on the magnitude
     return np.exp(r), magnitude, threshold_gate(magnitude - np.exp(r) * gate)
 
 
@@ -107,6 +110,7 @@ def own_origin(holder: Any, file: Path | str) -> Origin | None:
 
 def require(file: Path | str, config: Mapping[str, Any], name: str, allowed: tuple[object, ...], why: str = "") -> None:
     """Make sure that a field, which may be absent where None is allowed, has one of some values."""
+    # 0 equals False and 1 equals True: the type decides between a number and a switch
     value = config.get(name)
     if not any(value is a or (value == a and type(value) is type(a)) for a in allowed):
         listed = ", ".join(str(a) for a in allowed if a is not None)
@@ -136,6 +140,7 @@ def tensors(path: Path, names: tuple[str, ...]) -> Arrays:
 def _float32(file: TensorFile, name: str) -> NDArray[np.float32]:
     a = np.asarray(file[name])
     if file.kinds[name] == "BF16":
+        # bfloat16 comes as 16-bit integers: the upper half of a float32
         return (a.astype(np.uint32) << 16).view(np.float32)
     return a.astype(np.float32)
 
@@ -167,5 +172,6 @@ def bias_for(sae: SparseAutoencoder, centre: NDArray[np.float32]) -> NDArray[np.
     """(features,) bias with which `(x - centre) @ encoder.T + bias` are the dictionary's pre-activations."""
     if np.array_equal(centre, sae.centre):
         return sae.bias
+    # (x - c') · w + b' = (x - c) · w + b for all x needs b' = b + w · (c' - c); in double, since c may be large
     moved = centre.astype(np.float64) - sae.centre
     return (sae.bias + sae.encoder.astype(np.float64) @ moved).astype(np.float32)

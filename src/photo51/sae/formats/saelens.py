@@ -130,14 +130,17 @@ def read_saelens(path: Path) -> Foreign:
     a = tensors(path / "sae_weights.safetensors", tuple(n for n in _TENSORS[what] if "threshold" not in n))
     only(path, a, (*_TENSORS[what], *_FACTORS), f"{what} dictionaries of SAELens")
     gate, factor, bias = _rule(path, config, what, a)
+    # codes times a factor, then decoded, is decoding by rows times that factor: no rule sees codes but before it
     encoder, decoder = a["W_enc"].T * factor[:, None], a["W_dec"] * _finetuned(path, config, a)[:, None]
     offset = a["b_dec"]
     if config.get("rescale_acts_by_decoder_norm") and what in {"topk", "batchtopk", "matryoshka_batchtopk"}:
+        # codes are multiplied by the length of their decoder row before k are chosen, and rows then have length one
         length = np.linalg.norm(a["W_dec"], axis=1)
         encoder, bias = encoder * length[:, None], bias * length
         decoder = decoder / np.maximum(length, 1e-12)[:, None]
     scale = _scale(path, config)
     centred = bool(config.get("apply_b_dec_to_input", True))
+    # encoding scale · x with w is encoding x with scale · w; what is decoded is in scaled units and divided again
     arrays = weights(encoder * scale, bias, decoder / scale, offset / scale, centred=centred)
     meta = config.get("metadata") or config.get("meta") or {}
     declared = config.get("model_name") or (meta.get("model_name") if isinstance(meta, dict) else "")
@@ -153,6 +156,7 @@ def _activation(path: Path, config: dict[str, Any], what: str) -> str:
         raise InputError(f"{path}: need activation_fn_kwargs of k alone, got {extra[0]}={kwargs[extra[0]]!r}")
     if fn == "topk" and what not in {"standard", "topk"}:
         raise InputError(f"{path}: need activation_fn relu for architecture {what}, got 'topk'")
+    # versions before 6 name k among the arguments of the activation function
     if what == "topk" or fn == "topk":
         config["k"] = config["k"] if config.get("k") is not None else kwargs.get("k")
         return "topk"
@@ -175,6 +179,7 @@ def _rule(path: Path, config: dict[str, Any], what: str, a: Arrays) -> tuple[Gat
         raise InputError(
             f"{path}: need a tensor {name!r} for architecture {what}, got none; save the dictionary for inference first"
         )
+    # one threshold for all, or one a feature
     return threshold_gate(np.broadcast_to(a[name], n)), ones, a["b_enc"]
 
 

@@ -64,6 +64,7 @@ def read_sparsify(path: Path) -> Foreign:
     a = tensors(path / "sae.safetensors", _TENSORS)
     only(path, a, _TENSORS, "dictionaries of sparsify")
     arrays = weights(a["encoder.weight"], a["encoder.bias"], a["W_dec"], a["b_dec"])
+    # 32 is k where the configuration leaves it out, as in sparsify itself
     return Foreign(arrays, top(config.get("k", 32), len(arrays["bias"]), path / "cfg.json"), own_origin(config, path))
 
 

@@ -50,6 +50,7 @@ class TwoSided(Dictionary):
         super().__init__(origin, card)
         self.basis, self._offset, self.k = basis, offset, k
         self._decoder = np.repeat(basis, 2, axis=0)
+        # features 2i and 2i + 1 decode to opposite sides of coordinate i
         self._decoder[1::2] *= -1
 
     @property
@@ -68,9 +69,11 @@ class TwoSided(Dictionary):
 
     def _codes(self, x: NDArray[np.float32]) -> sp.csr_matrix:
         centred = pad(x - self._offset)
+        # at most one of the two sides of a coordinate is positive, so that as many codes as coordinates are all
         if self.k is not None and self.k < len(self.basis):
             return to_csr(self._encoder.top_k(centred, self.k), self.n_features)
         zero = np.zeros(self.n_features, np.float32)
+        # above 0: the positive part of each side
         return to_csr(self._encoder.above(centred, zero, len(self.basis)), self.n_features)
 
     def arrays(self) -> dict[str, NDArray]:
@@ -110,10 +113,12 @@ class PCA(TwoSided):
         mean = x.mean(axis=0, dtype=np.float64)
         n, d = x.shape
         covariance = np.zeros((d, d))
+        # in double precision and in parts: x may be several gigabytes
         for a in range(0, n, 16_384):
             part = x[a : a + 16_384] - mean
             covariance += part.T @ part
         variance, vectors = np.linalg.eigh(covariance / n)
+        # eigenvalues ascend; the first component is to be the largest
         basis = vectors[:, ::-1].T[: n_components or d]
         card = {"variance": (variance[::-1][: len(basis)] / variance.sum()).tolist()}
         return cls(basis.astype(np.float32), mean.astype(np.float32), k, source.origin, card)
@@ -147,6 +152,7 @@ class RandomDictionary(SparseAutoencoder):
         """Directions drawn at random; centre and length of the codes from a sample of `rows`."""
         x = source.sample(rows)
         check_weights(x, source.origin)
+        # a stream of its own: seeds of training begin with other numbers
         rng = np.random.default_rng([seed, 7])
         decoder = rng.standard_normal((n_features, x.shape[1]), dtype=np.float32)
         decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
@@ -160,5 +166,6 @@ class RandomDictionary(SparseAutoencoder):
         }
         rough = cls(weights, Gate(k=k), source.origin)
         x_hat = rough.decode(rough.encode(x)) - centre
+        # argmin over s of ‖x - s x̂‖²: s = x·x̂ / x̂·x̂
         length = np.float32(np.vdot(x - centre, x_hat) / np.vdot(x_hat, x_hat))
         return cls({**weights, "encoder": decoder * length}, Gate(k=k), source.origin)

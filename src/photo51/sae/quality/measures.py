@@ -103,12 +103,14 @@ def measure(
         count += np.bincount(codes.indices, minlength=dictionary.n_features)
         weight += np.bincount(codes.indices, weights=codes.data, minlength=dictionary.n_features)
         np.maximum.at(largest, codes.indices, codes.data)
+    # Σ‖x - mean‖² = Σ‖x‖² - ‖Σx‖² / n; in double precision, so that little cancels
     variance = square - float(np.square(total).sum()) / n
     return Quality(
         rows=n,
         variance_explained=1 - error / variance,
         l0=float(count.sum() / n),
         density=count / n,
+        # features that are never active: 0, not 0 / 0
         mean=weight / np.maximum(count, 1),
         max=largest,
     )
@@ -178,6 +180,7 @@ def plot_explained(ax: Axes, table: pd.DataFrame) -> Axes:
     names = list(table["dictionary"])
     colours = [theme.colour("feature"), *(_COLOURS[name.split()[0]] for name in names[1:])]
     heights = np.arange(len(names))[::-1]
+    # worse than the mean is drawn as nothing; the number next to the bar says how much
     ax.barh(heights, table["variance_explained"].clip(lower=0), color=colours, height=0.7)
     for y, value, l0 in zip(heights, table["variance_explained"], table["l0"], strict=True):
         ax.text(max(value, 0) + 0.01, y, f"{value:.3f} at {l0:.3g}", va="center", fontsize=6, color=theme.MUTED)
@@ -238,4 +241,5 @@ def _over_training(ax: Axes, training: pd.DataFrame, column: str, title: str) ->
 
 
 def _smooth(values: pd.Series) -> pd.Series:
+    # a hundredth of the steps: batches scatter more than training moves between two of them
     return values.rolling(max(1, len(values) // 100), min_periods=1).mean()

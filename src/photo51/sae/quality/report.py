@@ -95,6 +95,7 @@ def quality_report(
         more = {"stability": float(np.mean(scores)), "seed_match_live": np.nan if live is None else live}
     rows = [row("sae", params.split, quality, decoder=decoder_of(sae), **more)]
     if params.baselines:
+        # as many codes a base as the dictionary has on average, on the same bases
         for name, baseline in free_baselines(sae, learnt, max(1, round(quality.l0))).items():
             rows.append(row(name, params.split, measure(baseline, held_out), decoder=""))
     table = QUALITY.check(pd.concat(rows, ignore_index=True))
@@ -123,6 +124,7 @@ def free_baselines(sae: Dictionary, learnt: ActivationSource, k: int) -> dict[st
         "pca first k": PCA(pca.basis[:k], pca.offset, None, sae.origin),
         "pca largest k": PCA(pca.basis, pca.offset, k, sae.origin),
         "neuron largest k": Neurons.fit(learnt, k=k, rows=_ROWS),
+        # a rule needs fewer codes than features
         "random directions": RandomDictionary.fit(learnt, sae.n_features, min(k, sae.n_features - 1)),
     }
 
@@ -134,10 +136,12 @@ def _stability(
     if not others:
         return STABILITY.empty(), FOUND_AGAIN.empty()
     chunks = []
+    # chunks come in genome order: eight over all of them, not the first n rows
     for _, _, x in held_out.chunks(max(1, n // 8)):
         chunks.append(x)
     keep = np.linspace(0, len(chunks) - 1, min(8, len(chunks))).round().astype(int)
     x = np.concatenate([chunks[i] for i in keep])
+    # nearest features by direction, and how their codes go together on these rows
     tables = [compare_dictionaries(sae, other, x).assign(other=name) for name, other in others.items()]
     return STABILITY.check(pd.concat(tables, ignore_index=True)), FOUND_AGAIN.check(found_again(sae, others, x))
 
@@ -155,6 +159,7 @@ def stored_codes(store: CodesStore, sae: Dictionary) -> Encode:
 
     def encode(strand: Strand, rows: NDArray[np.int64], _x: NDArray[np.float32]) -> sp.csr_matrix:
         start = int(rows[0])
+        # rows of a chunk ascend but need not be contiguous
         return store.matrix(strand, slice(start, int(rows[-1]) + 1))[rows - start]
 
     return encode

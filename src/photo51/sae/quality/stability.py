@@ -34,6 +34,7 @@ def nearest(one: NDArray[np.float32], two: NDArray[np.float32]) -> Nearest:
     one, two = _unit(one), _unit(two)
     index, cosine = np.empty(len(one), np.int64), np.empty(len(one), np.float32)
     for a in range(0, len(one), _BLOCK):
+        # in parts of rows: all cosines at once would be features² numbers
         near = one[a : a + _BLOCK] @ two.T
         index[a : a + _BLOCK] = near.argmax(axis=1)
         cosine[a : a + _BLOCK] = near.max(axis=1)
@@ -68,11 +69,13 @@ def compare_dictionaries(one: Dictionary, two: Dictionary, x: NDArray[np.float32
             "feature": np.arange(one.n_features),
             "partner": there.index,
             "cosine": there.cosine,
+            # mutual: the nearest of the nearest is the feature itself
             "mutual": back.index[there.index] == np.arange(one.n_features),
             "correlation": np.nan,
         }
     )
     if x is not None:
+        # columns of the partner in the order of the features
         table["correlation"] = code_correlations(one.encode(x), two.encode(x)[:, there.index])
     return table
 
@@ -81,9 +84,12 @@ def code_correlations(a: sp.csr_matrix, b: sp.csr_matrix) -> NDArray[np.float64]
     """Pearson's correlation of each column of `a` with the same column of `b`; NaN where one does not vary."""
     n = a.shape[0]
     a, b = a.astype(np.float64), b.astype(np.float64)
+    # means of a, b, a², b² and ab from the non-zero entries alone; the zeros are in n
     sums = [np.asarray(m.sum(axis=0)).ravel() / n for m in (a, b, a.multiply(a), b.multiply(b), a.multiply(b))]
     mean_a, mean_b, square_a, square_b, product = sums
+    # √(Var a · Var b), each E[a²] - E[a]²; rounding may leave it below 0
     spread = np.sqrt(np.maximum(square_a - mean_a**2, 0) * np.maximum(square_b - mean_b**2, 0))
+    # what is left of a constant column by rounding is no variance
     varies = spread > 1e-12 * np.maximum(square_a, square_b)
     return np.where(varies, (product - mean_a * mean_b) / np.where(varies, spread, 1), np.nan)
 
@@ -135,6 +141,7 @@ def found_again(
         r.append(code_correlations(codes, other.encode(x)[:, near.index]))
         partner.append(near.index)
     cosines, rs = np.stack(cosine).astype(np.float64), np.stack(r)
+    # a correlation that does not exist is no match
     hit = (cosines >= same) & (np.nan_to_num(rs, nan=-1.0) >= same)
     names = list(others)
     measurable = np.isfinite(rs).any(axis=0)

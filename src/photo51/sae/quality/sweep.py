@@ -43,6 +43,7 @@ def sweep(source: ActivationSource, held_out: HeldOutRows, params: SweepParams, 
     -------
     Contract `SWEEP`, one row a combination, the chosen one marked; its folder is in the column `folder`.
     """
+    # stands for the activations in the key: those of another model or site have another sum
     rows, rows_hash = [], float(np.abs(source.sample(1_024)).sum(dtype=np.float64))
     for width, k, rate in product(params.widths, params.ks, params.learning_rates):
         trained = []
@@ -100,6 +101,7 @@ def _row(
 
 def choose(table: pd.DataFrame) -> pd.DataFrame:
     """Mark the chosen row; see `sweep`."""
+    # `"".split` gives one empty name, which is no gate
     failures = table["failed_gates"].str.split(", ").map(lambda gates: len([g for g in gates if g]))
     order = table.assign(failures=failures, minus=-table["variance_explained"]).sort_values(
         ["failures", "k", "n_features", "minus"], kind="stable"

@@ -60,11 +60,14 @@ def centroids(x: NDArray[np.float32], n: int, rounds: int = _ROUNDS, *, seed: in
     rng = np.random.default_rng(seed)
     centres = rows[rng.choice(len(rows), n, replace=False)]
     for _ in range(rounds):
+        # codes are positive: a row at a right angle or more from every centroid has none, and belongs to no cluster
         nearest = Encoder(centres, np.zeros(n, np.float32), "float32").top_k(rows, 1)
         member = np.flatnonzero(nearest.count > 0)
         cluster = nearest.index[member, 0]
+        # one row of ones a cluster: the product sums its members
         sums = sp.csr_matrix((np.ones(len(member), np.float32), (cluster, member)), shape=(n, len(rows))) @ rows
         empty = np.flatnonzero(np.bincount(cluster, minlength=n) == 0)
+        # a cluster without members begins again at some row
         sums[empty] = rows[rng.choice(len(rows), len(empty), replace=False)]
         # members of a cluster are at less than a right angle from its centre, so that their sum is not zero
         centres = (sums / np.linalg.norm(sums, axis=1, keepdims=True)).astype(np.float32)
@@ -105,9 +108,11 @@ class Mixture:
         rng = np.random.default_rng([params.seed, 3])
         logits = _NOISE * rng.standard_normal((n, m), dtype=np.float32)
         # as many features as there are archetypes begin at one each; those beyond begin between two
+        # feature f begins at archetype f, around again where features are more
         own = np.arange(n) % m
         logits[np.arange(n), own] += np.float32(_FIRST)
         beyond = np.arange(m, n)
+        # as large a logit for a second archetype, which may be the same one
         logits[beyond, rng.integers(0, m, len(beyond))] = logits[beyond, own[beyond]]
         empty = [np.zeros(shape, np.float32) for shape in ((n, width), (n, m), (n, width), (n, 2))]
         self.rows = mixtures.MixtureRows(logits, *empty)
@@ -163,13 +168,16 @@ class TorchMixture:
         s = self.numbers
         with torch.enable_grad():
             leaves = [s[name].detach().requires_grad_() for name in ("logits", "change")]
+            # the kernel clips inside Adam; autograd is linear, so that clipping before it is the same
             by = torch.autograd.grad(self._decoder(*leaves), leaves, gradient * float(a.shrink))
         for name, g, rate in zip(("logits", "change"), by, (_LOGIT_RATE * a.rate, a.rate), strict=True):
             mean, square = s[f"{name}_mean"], s[f"{name}_square"]
+            # mean + (1 - β₁) (g - mean)
             mean.lerp_(g, float(1 - a.beta1))
             square.mul_(float(a.beta2)).addcmul_(g, g, value=float(1 - a.beta2))
             root = (square * float(a.second)).sqrt_().add_(float(a.epsilon))
             s[name].addcdiv_(mean, root, value=-float(rate * a.first))
         length = s["change"].norm(dim=1, keepdim=True)
+        # 1 inside the ball; a change of length 0 gives infinity, which is cut to 1
         s["change"].mul_((self.bound / length).clamp_max(1))
         return self.compose()

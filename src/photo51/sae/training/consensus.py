@@ -49,6 +49,7 @@ class InitialWeights(NamedTuple):
 
 def member_params(params: SaeParams) -> list[SaeParams]:
     """Parameters of the members: seeds of their own, which no other seed's members have."""
+    # up to a thousand members each: the seeds of two consensus dictionaries do not meet
     seeds = [(params.seed + 1) * 1_000 + i for i in range(params.consensus)]
     return [params.model_copy(update={"seed": seed, "consensus": 1}) for seed in seeds]
 
@@ -86,6 +87,7 @@ def consensus_start(
     if len(members) < 2:
         raise InputError(f"consensus: need dictionaries of at least two seeds, got {len(members)}")
     x = x[:_ROWS]
+    # where each member's features begin when all are numbered together
     first = np.cumsum([0, *(m.n_features for m in members)])
     edges = [np.empty((0, 2), np.int64)]
     for i, one in enumerate(members):
@@ -97,24 +99,30 @@ def consensus_start(
     pairs = np.concatenate(edges)
     n = int(first[-1])
     graph = sp.coo_matrix((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    # features connected through any chain of mutual matches are one
     label = connected_components(graph, directed=False)[1]
     member = np.repeat(np.arange(len(members)), np.diff(first))
     n_groups = int(label.max()) + 1
+    # members, not features, are counted: a group may hold two features of one member
     of_member = sp.coo_matrix((np.ones(n), (label, member)), shape=(n_groups, len(members))).tocsr()
     found_by = np.asarray((of_member > 0).sum(axis=1)).ravel()
     activity = np.concatenate([np.asarray(m.encode(x).sum(axis=0)).ravel() for m in members])
     active = np.bincount(label, weights=activity)
+    # the last key counts first: most members, then most activity
     order = np.lexsort([-active, -found_by])
     chosen = order[found_by[order] >= 2][:n_features]
+    # one row a group with a one for each of its features; divided by how many, the product is their mean
     mean = sp.csr_matrix((np.ones(n, np.float32), (label, np.arange(n))), shape=(n_groups, n))[chosen]
     mean = sp.diags(1 / np.asarray(mean.sum(axis=1)).ravel().astype(np.float32)) @ mean
     start = [np.concatenate([getattr(m, name) for m in members]) for name in ("encoder", "decoder", "bias")]
     encoder, decoder, bias = (np.asarray(mean @ a, dtype=np.float32) for a in start)
+    # a mean of unit vectors is shorter than one
     decoder /= np.linalg.norm(decoder, axis=1, keepdims=True)
     centre = np.mean([m.centre for m in members], axis=0).astype(np.float32)
     rest = _residual_directions(x - centre, (encoder, decoder, bias), members[0], n_features - len(chosen))
     return InitialWeights(
         np.concatenate([encoder, rest]),
+        # encoder of the residual's features: their own direction, without bias
         np.concatenate([decoder, rest]),
         np.concatenate([bias, np.zeros(len(rest), np.float32)]),
         centre,
@@ -137,6 +145,7 @@ def _residual_directions(
     left = x
     if len(encoder):
         codes = np.maximum(x @ encoder.T + bias, 0)
+        # typical number of active features of a member
         k = min(len(encoder), max(1, round(member.encode(x[:1_000] + member.centre).nnz / min(len(x), 1_000))))
         # of each row the codes that a dictionary of so many active features would keep
         codes[codes < np.partition(codes, -k, axis=1)[:, -k:].min(axis=1, keepdims=True)] = 0

@@ -24,9 +24,11 @@ def share_among(n: int) -> None:
     """Become `n` processes that each run this command; nothing happens for one, or where `torchrun` started this
     one.
     """
+    # torchrun sets RANK for the processes it starts: they must not start others
     if n == 1 or "RANK" in os.environ:
         return
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(n)]
+    # this process becomes torchrun: nothing of it is left to wait
     os.execv(sys.executable, [*torchrun, "--module", "photo51.cli", *sys.argv[1:]])
 
 
@@ -51,7 +53,9 @@ class Ranks:
         """Sum over ranks, the same everywhere."""
         if self.n == 1:
             return a
+        # a copy: all_reduce writes into what it is given
         t = torch.from_numpy(np.array(a))
+        # NCCL reduces memory of GPUs alone
         if dist.get_backend() == "nccl":
             t = t.to(self.device)
         dist.all_reduce(t)

@@ -86,6 +86,7 @@ class CompiledStep:
         active = self.rule.select(self.encoder, centred)
         n_active = int(active.count.sum())
         if self.rule.penalises:
+            # pre-activations stay in `pre` for the gradient; what is decoded are the codes
             pre = flat(active, active.value)
             code = self.rule.codes(*pre)
             n_active = int((code > 0).sum())
@@ -93,6 +94,7 @@ class CompiledStep:
         residual = self._array("residual", (len(self.prefixes), n, w.decoder.shape[1]))
         slope = self._array("slope", active.value.shape)
         square = self._array("square", (n,))
+        # ∂ of the mean over bases and over prefixes of the squared error
         scale = np.float32(2 / total / len(self.prefixes))
         spread(kernels.decode_active, active, w.decoder, centred, self.prefixes, scale, residual, slope, square)
         if self.rule.penalises:
@@ -100,10 +102,14 @@ class CompiledStep:
         entries = entries_by_feature(active, slope, len(w.bias))
         g = self._gradients
         spread(kernels.differentiate, entries, residual, centred, self.prefixes, w.decoder, w.encoder, g)
+        # of all ranks: a feature that is active anywhere is not dead
         fired = self.reduce(np.diff(entries.start).astype(np.float64))
         loss = self._sum(float(square.sum(dtype=np.float64))) / total
         l0 = self._sum(n_active) / total
+        # the offset is subtracted before encoding and added after decoding: x̂ - x contains it once more, with slope
+        # 1
         offset = g.offset.sum(axis=0) + self._sum_rows(residual[0])
+        # dead before this step, so that whoever is revived has had no part in it
         dead = np.flatnonzero(self.silent > self.params.dead_after)
         if len(dead) and self.params.aux:
             self._revive(dead, centred, residual[-1], scale, loss * total)
@@ -125,14 +131,18 @@ class CompiledStep:
         """Let dead features reconstruct what the others leave over (AuxK; Gao et al., arXiv:2406.04093, A.2)."""
         w, p = self.weights, self.params
         if len(dead) > p.aux_features:
+            # the window moves on by its own width at each step, so that every dead feature gets its turn
             dead = np.sort(np.roll(dead, -self.done * p.aux_features)[: p.aux_features])
         rows, decoder = w.encoder[dead], w.decoder[dead]
         active = Encoder(rows, w.bias[dead], "float32").top_k(centred, min(p.aux_k, len(dead)))
+        # residual is scale · (x̂ - x): back to x - x̂, which dead features are to reconstruct
         leftover = residual * np.float32(-1 / scale)
         variance = self._sum(float(np.square(centred, dtype=np.float64).sum()))
         error = np.empty((1, *leftover.shape), np.float32)
         slope, square = np.empty(active.value.shape, np.float32), np.empty(len(leftover), np.float32)
+        # numbered from 0 among themselves: one prefix that holds them all
         whole = np.array([len(dead)])
+        # aux · (their error / error that is left), times the variance of x, since the main loss is not divided by it
         weight = np.float32(p.aux * variance / max(total_square, 1e-30)) * scale * np.float32(len(self.prefixes))
         spread(kernels.decode_active, active, decoder, leftover, whole, weight, error, slope, square)
         entries, part = entries_by_feature(active, slope, len(dead)), _gradients(*decoder.shape)
@@ -144,6 +154,7 @@ class CompiledStep:
             return offset
         g = self._gradients
         for a in (g.decoder, g.encoder, g.bias):
+            # lengths of sums, not sums of lengths: only now can they be taken
             a[:] = self.reduce(a)
         spread(kernels.lengths, self.weights.decoder, g)
         return self.reduce(offset)
@@ -151,8 +162,11 @@ class CompiledStep:
     def _update(self, offset: NDArray[np.float32], length: float, rate: float) -> None:
         p, w, g = self.params, self.weights, self._gradients
         self.done += 1
+        # plain mean of the first hundred steps, then an exponential one over about a hundred
         share = max(0.01, 1 / self.done)
+        # the first step has nothing to compare with and is not clipped
         limit = p.clip * self.usual if self.done > 1 else length
+        # what was clipped goes into the mean as clipped, so that one outlier does not raise the limit
         self.usual += share * (min(length, limit) - self.usual)
         shrink = min(1.0, limit / length) if length > 0 else 1.0
         numbers = (
@@ -167,8 +181,10 @@ class CompiledStep:
         a = Adam(*(np.float32(v) for v in numbers))
         free = self.mixture is None
         for weight, gradient, mean, square, unit in (
+            # a mixture learns its own parameters; its rows are made from them afterwards
             *([(w.decoder, g.decoder, self.mean.decoder, self.square.decoder, True)] if free else []),
             (w.encoder, g.encoder, self.mean.encoder, self.square.encoder, False),
+            # vectors as one row of a matrix: one kernel for all
             (w.bias[None], g.bias[None], self.mean.bias[None], self.square.bias[None], False),
             (w.offset[None], offset[None], self.mean.offset[None], self.square.offset[None], False),
         ):
@@ -203,6 +219,7 @@ class CompiledStep:
         return float(self.reduce(np.array([value], np.float64))[0])
 
     def _sum_rows(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
+        # ceiling division: the last piece may be short
         parts = np.empty((-(-len(rows) // PIECE), rows.shape[1]), np.float32)
         spread(kernels.sum_rows, rows, parts)
         return parts.sum(axis=0)
@@ -219,6 +236,7 @@ def entries_by_feature(active: Active, slope: NDArray[np.float32], n_features: i
     spread(kernels.count_by_feature, active, counts)
     start = np.zeros(n_features + 1, np.int64)
     np.cumsum(counts.sum(axis=0), out=start[1:])
+    # where a share's entries of a feature begin: after those of smaller features, and of earlier shares
     places = start[:-1] + np.cumsum(counts, axis=0) - counts
     n = int(start[-1])
     out = ByFeature(start, np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.float32))
@@ -232,11 +250,13 @@ def _gradients(n_features: int, width: int) -> Gradients:
         np.empty((n_features, width), np.float32),
         np.empty(n_features, np.float32),
         np.empty((-(-n_features // PIECE), width), np.float32),
+        # ceiling division, as `kernels.differentiate` counts its pieces
         np.empty(n_features, np.float32),
     )
 
 
 def _unflat(flat: NDArray[np.float32], active: Active, out: NDArray[np.float32]) -> None:
     """Put entries back in their places."""
+    # the first `count` places of each row
     used = np.arange(out.shape[1]) < active.count[:, None]
     out[used] = flat

@@ -72,6 +72,7 @@ class TorchStep:
         w = self.weights
         x = torch.as_tensor(x, device=self.device)
         total = int(self._sum(len(x)))
+        # both padded with zeros to the width of the weights
         centred = F.pad(x, (0, w["offset"].shape[0] - x.shape[1])) - F.pad(
             w["offset"][: x.shape[1]], (0, w["offset"].shape[0] - x.shape[1])
         )
@@ -104,6 +105,7 @@ class TorchStep:
         self, centred: Tensor, token: Tensor, feature: Tensor, code: Tensor, scale: float
     ) -> tuple[list[Tensor], Tensor]:
         """What a feature of each prefix answers for, and squared residuals of all features together."""
+        # as in `kernels.decode_active`: each prefix goes on from the one before
         now, parts, start = -centred, [], 0
         for stop in self.prefixes:
             mine = slice(None) if len(self.prefixes) == 1 else (feature >= start) & (feature < stop)
@@ -112,6 +114,7 @@ class TorchStep:
             start = stop
         square = now.square().sum(1)
         answered, residual = torch.zeros_like(now), list[Tensor]()
+        # sums from the last prefix back
         for part in reversed(parts):
             answered = answered + scale * part
             residual.insert(0, answered)
@@ -119,7 +122,9 @@ class TorchStep:
 
     def _slopes(self, residual: list[Tensor], token: Tensor, feature: Tensor) -> Tensor:
         out = torch.empty(len(token), device=self.device)
+        # right=True: a feature equal to a bound belongs to the next group, as prefixes count features
         group = torch.bucketize(feature, torch.tensor(self.prefixes, device=self.device), right=True)
+        # gathered rows are written out: so many at a time as fit into memory
         size = max(1, _CHUNK // residual[0].shape[1])
         for i, r in enumerate(residual):
             mine = (group == i).nonzero().view(-1)
@@ -130,12 +135,14 @@ class TorchStep:
     def _gradients(
         self, residual: list[Tensor], centred: Tensor, entries: tuple[Tensor, Tensor, Tensor, Tensor]
     ) -> dict[str, Tensor]:
+        # stable: within a feature tokens ascend, as in the compiled step
         order = torch.argsort(entries[1], stable=True)
         token, feature, code, slope = (a[order] for a in entries)
         n, w = len(self.weights["bias"]), self.weights
         decoder = torch.empty_like(w["decoder"])
         start = 0
         for r, stop in zip(residual, self.prefixes, strict=True):
+            # entries of the features start … stop - 1
             a, b = torch.searchsorted(feature, torch.tensor([start, stop], device=self.device)).tolist()
             decoder[start:stop] = bags(token[a:b], code[a:b], feature[a:b] - start, stop - start, r)
             start = stop
@@ -144,6 +151,7 @@ class TorchStep:
             "decoder": decoder,
             "encoder": bags(token, slope, feature, n, centred),
             "bias": bias,
+            # both ways in which x̂ - x depends on the offset, see `CompiledStep.step`
             "offset": residual[0].sum(0) - bias @ w["encoder"],
         }
 
@@ -160,6 +168,7 @@ class TorchStep:
         variance = self._sum(float(centred.square().sum(dtype=torch.float64)))
         weight = p.aux * variance / max(total_square, 1e-30) * scale
         error = (code @ decoder - leftover) * weight
+        # codes that are 0 have no slope
         slope = (error @ decoder.T) * (code > 0)
         g["decoder"][dead] += code.T @ error
         g["encoder"][dead] += slope.T @ centred
@@ -184,6 +193,7 @@ class TorchStep:
             w.addcdiv_(mean, (square * second).sqrt_().add_(1e-8), value=-rate * first)
         if self.mixture is None:
             w = self.weights["decoder"]
+            # back to length one, which `kernels.adam` does in place
             w /= w.norm(dim=1, keepdim=True)
 
     def state(self) -> dict[str, NDArray]:
@@ -212,5 +222,6 @@ class TorchStep:
 
 def bags(index: Tensor, weight: Tensor, bag: Tensor, n_bags: int, rows: Tensor) -> Tensor:
     """`out[b] = Σ weight · rows[index]` over the entries of bag b; `bag` ascends; (n_bags, width)."""
+    # where each bag's entries begin; a bag of none sums to 0
     start = torch.searchsorted(bag, torch.arange(n_bags, device=bag.device))
     return F.embedding_bag(index, rows, start, mode="sum", per_sample_weights=weight)

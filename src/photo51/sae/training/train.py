@@ -106,6 +106,7 @@ def begin_training(
         return Training(source, params, folder)
     members = []
     for i, member in enumerate(member_params(params)):
+        # members see the activations in orders of their own, where the source can give them
         rows = getattr(source, "reordered", lambda _: source)(member.seed)
         path = None if folder is None else Path(folder) / "members" / str(i)
         members.append(_member(Training(rows, member, path)))
@@ -120,6 +121,7 @@ def _member(training: Training) -> SparseAutoencoder:
     """A dictionary of one seed, from its folder where it was finished before."""
     folder, made = training.folder, training.made
     if folder is not None and training.ranks.n == 1 and (folder / CARD).is_file():
+        # files of a member are read again only by a process alone: ranks must decide alike
         loaded = Dictionary.load(folder)
         if isinstance(loaded, SparseAutoencoder) and loaded.card.get("made") == made:
             return loaded
@@ -158,6 +160,7 @@ class Training:
         if params.decoder == "archetypal":
             self.mixture = Mixture(self._shared_centroids(params.archetypes)[0], params)
             self.mixture.compose(weights.decoder)
+            # the encoder begins as the decoder's transpose, as `begin` has it for random rows
             weights.encoder[:] = weights.decoder
         elif params.beginning == "centroids" and start is None:
             rows, centre = self._shared_centroids(params.n_features)
@@ -181,6 +184,7 @@ class Training:
     def _prepare(self, weights: Weights) -> None:
         """Give the encoder the length at which the first reconstructions are best, and the rule its first numbers."""
         x = self._centred(weights)
+        # which codes a rule lets through depends on the encoder's length, so that one pass is not enough
         for _ in range(2):
             encoder = Encoder(weights.encoder, weights.bias)
             self.rule.prepare(encoder, x)
@@ -188,8 +192,10 @@ class Training:
             active = self.rule.select(encoder, head)
             codes = self.rule.codes(*flat(active, active.value))
             x_hat = to_csr(active, self.params.n_features)
+            # the rule's codes may differ from pre-activations, as those of JumpReLU below its threshold
             x_hat.data[:] = codes
             x_hat = x_hat @ weights.decoder
+            # argmin over s of ‖x - s x̂‖²; the encoder's scale is that of the codes
             weights.encoder *= np.float32(np.vdot(head, x_hat) / max(float(np.vdot(x_hat, x_hat)), 1e-30))
         self.rule.prepare(Encoder(weights.encoder, weights.bias), x)
 
@@ -213,6 +219,7 @@ class Training:
         batches = self.source.batches(p.batch, start=self.at)
         label = f"SAE {p.variant} {p.n_features}, k {p.k}"
         for step in progress(range(self.at, stop), label, stop - self.at, "steps"):
+            # rank r takes every n-th row from r on: together they are the batch
             x = next(batches)[self.ranks.rank :: self.ranks.n]
             stats = self.stepper.step(x * scale, p.rate(step))
             if not np.isfinite(stats.loss):
@@ -228,6 +235,7 @@ class Training:
     @property
     def made(self) -> str:
         """Hash of what decides the result."""
+        # how often checkpoints are written changes no number
         decisive = self.params.model_dump(exclude={"checkpoint"})
         sample = float(np.abs(self.sample).sum(dtype=np.float64))
         begun = [] if self.start is None else [hashlib.sha256(a.tobytes()).hexdigest() for a in self.start]
@@ -235,6 +243,7 @@ class Training:
 
     def save(self) -> None:
         """Write the checkpoint."""
+        # all ranks hold the same numbers: the first one writes
         if self.folder is None or self.ranks.rank:
             return
         arrays = {**self.stepper.state(), "rows": self.rows[: self.at]}
@@ -263,12 +272,14 @@ class Training:
         w = Weights(**{n.removeprefix("weights."): a for n, a in state.items() if n.startswith("weights.")})
         gate = self.rule.gate(Encoder(w.encoder, w.bias), self._centred(w))
         table = self.table()
+        # one batch scatters: the mean of the last hundred steps
         last = table.iloc[max(0, self.at - 100) : self.at].mean()
         card = {
             "params": self.params.model_dump(mode="json"),
             "steps": self.at,
             "unit": 1 / self.units.scale,
             "last_100_steps": {name: last[name] for name in ("variance_explained", "l0", "dead")},
+            # single numbers alone: thresholds of features are part of the gate
             "rule": {n: float(a) for n, a in self.rule.state.items() if a.ndim == 0},
         }
         if self.start is not None:

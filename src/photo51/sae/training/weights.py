@@ -83,7 +83,9 @@ def begin(sample: NDArray[np.float32], params: SaeParams, origin: Origin) -> tup
     """
     check_weights(sample, origin)
     centre = first_pre_bias(sample, params)
+    # mean squared distance from the centre, summed over dimensions
     distance = np.square(sample - centre).sum(axis=1, dtype=np.float64).mean()
+    # √(d / distance) brings it to one a dimension; rounded to a power of two, so that it is exact to undo
     scale = float(2.0 ** np.round(0.5 * np.log2(sample.shape[1] / distance)))
     variance = float(sample.var(axis=0, dtype=np.float64).sum() * scale**2)
     rng = np.random.default_rng([params.seed, 0])
@@ -110,6 +112,7 @@ def check_weights(sample: NDArray[np.float32], origin: Origin) -> None:
     if not np.isfinite(sample).all():
         bad = np.unique(np.argwhere(~np.isfinite(sample))[:, 1])
         raise InputError(f"activations of {origin}: need finite numbers, got others in dimensions {_few(bad)}")
+    # a dimension that is constant has no variance to explain, and hides a reader that went wrong
     constant = np.flatnonzero(sample.max(axis=0) == sample.min(axis=0))
     if len(constant):
         raise InputError(
@@ -139,8 +142,10 @@ def geometric_median(x: NDArray[np.float32], steps: int = 50, rows: int = 8_192)
     x = x[:rows].astype(np.float64)
     centre = x.mean(axis=0)
     for _ in range(steps):
+        # weights of Weiszfeld: 1 / distance; the floor is for a centre that meets a row
         weight = 1 / np.maximum(np.linalg.norm(x - centre, axis=1), 1e-12)
         moved = weight @ x / weight.sum()
+        # relative to how far rows lie: activations have no natural unit
         done = np.linalg.norm(moved - centre) <= 1e-6 * np.linalg.norm(x - moved, axis=1).mean()
         centre = moved
         if done:
