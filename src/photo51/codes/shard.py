@@ -26,6 +26,7 @@ from photo51.io.origin import Origin
 from photo51.io.tensors import TensorFile, write_tensors
 from photo51.types import STRANDS, InputError, Strand
 
+# largest, and smallest positive (subnormal), number of float16
 FLOAT16_MAX, FLOAT16_MIN = 65_504.0, 2.0**-24
 BLOCK = 1 << 16
 _WORDS: Mapping[Strand, str] = {"+": "plus", "-": "minus"}
@@ -119,14 +120,17 @@ def write_codes(
     if codes.shape[1] != meta.n_features:
         raise InputError(f"{path}: need codes of {meta.n_features} features, got {codes.shape[1]}")
     codes.sum_duplicates()
+    # a stored zero would be an active feature
     codes.eliminate_zeros()
     _check_values(codes, path, row0, meta.unit)
     features = codes.indices.astype(np.uint16 if meta.n_features <= BLOCK else np.uint32)
     counts = np.diff(codes.indptr)
     block_rows, block_starts = _by_feature(codes)
     arrays = {
+        # a byte a row where no row has more than 255 active features
         "counts": counts.astype(np.uint8 if counts.max(initial=0) < 256 else np.uint32),
         "features": features,
+        # a code that would round to 0 becomes the smallest number: activity is not lost by storage
         "values": np.maximum(codes.data / np.float32(meta.unit), FLOAT16_MIN).astype(np.float16),
         "block_rows": block_rows,
         "block_starts": block_starts,
@@ -143,9 +147,11 @@ def write_codes(
 
 
 def _check_values(codes: sp.csr_matrix, path: Path, row0: int, unit: float) -> None:
+    # written so that NaN, which compares with nothing, is bad as well
     bad = ~((codes.data > 0) & (codes.data <= FLOAT16_MAX * unit))
     if bad.any():
         entry = int(np.argmax(bad))
+        # the row whose entries begin last at or before this one
         row = int(np.searchsorted(codes.indptr, entry, side="right")) - 1
         raise InputError(
             f"{path}: need codes above 0 and at most {FLOAT16_MAX * unit:,.0f}, got {codes.data[entry]} "
@@ -158,8 +164,10 @@ def _by_feature(codes: sp.csr_matrix) -> tuple[NDArray[np.uint16], NDArray[np.ui
     starts = np.zeros((n_blocks, codes.shape[1] + 1), np.uint32)
     rows = np.empty(codes.nnz, np.uint16)
     for block in range(n_blocks):
+        # by column: rows within the block, feature after feature
         part = codes[block * BLOCK : (block + 1) * BLOCK].tocsc()
         starts[block] = part.indptr
+        # a block's list lies where its rows' values lie, as both have one entry a value
         a = int(codes.indptr[block * BLOCK])
         rows[a : a + part.nnz] = part.indices
     return rows, starts
@@ -222,6 +230,7 @@ class CodesShard:
         """Rows `start..stop` of the workspace that lie here, float32."""
         a, b = start - self.row0, stop - self.row0
         counts = self.file["counts"]
+        # in 64 bits: bytes would overflow
         first = int(counts[:a].sum(dtype=np.int64))
         bounds = np.concatenate([[0], np.cumsum(counts[a:b], dtype=np.int64)])
         span = slice(first, first + int(bounds[-1]))
@@ -256,9 +265,11 @@ class CodesShard:
         starts = self._starts[block].astype(np.int64)
         begin, length = starts[features], starts[np.asarray(features) + 1] - starts[features]
         item = np.repeat(np.arange(len(features)), length)
+        # entries of one feature follow each other from `begin`; the rest numbers them within the feature
         entry = np.arange(len(item)) + np.repeat(begin - np.cumsum(length) + length, length)
         base = int(bounds[block * BLOCK])
         row = block * BLOCK + self.file["block_rows"][base + entry].astype(np.int64)
+        # the value of an entry stands where its row holds the feature
         place = _bisect(self.file["features"], bounds[row], bounds[row + 1], np.asarray(features)[item])
         return Entries(item, row, self._values(place))
 
@@ -272,6 +283,7 @@ def _bisect(ascending, low, high, values):
         while a < b:
             middle = (a + b) >> 1
             if ascending[middle] < values[i]:
+                # first entry that is not smaller; it is the one, since every wanted value is there
                 a = middle + 1
             else:
                 b = middle

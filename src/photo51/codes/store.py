@@ -67,6 +67,7 @@ def _foreign(shards: Sequence[CodesShard]) -> list[str]:
 
 
 def _uncovered(shards: Sequence[CodesShard], strand: Strand, n_rows: int) -> list[str]:
+    # rows up to here are held; shards are met in order of rows
     faults, reached, last = [], 0, ""
     for s in sorted(shards, key=lambda s: (s.row0, s.row1)):
         if s.row0 > reached:
@@ -142,7 +143,9 @@ class CodesStore:
             raise IndexError(f"features: need 0 <= id < {self.n_features}, got {numbers.min()}..{numbers.max()}")
         entries = [(s.row0, s.entries(numbers)) for s in self._shards[strand]]
         item = np.concatenate([e.which for _, e in entries])
+        # stable: within a feature entries stay in order of shards, and so of rows
         order = np.argsort(item, kind="stable")
+        # columns of the matrix: where each feature's entries begin
         bounds = np.concatenate([[0], np.cumsum(np.bincount(item, minlength=len(numbers)))])
         row = np.concatenate([row0 + e.row for row0, e in entries])[order]
         value = np.concatenate([e.value for _, e in entries])[order]
@@ -180,6 +183,7 @@ class CodesStore:
         else:
             genome, interval = region
             pieces = workspace.rows_of(genome, interval.chrom, interval.start, interval.end)
+            # an interval of strand "." is read on both
             strands = [s for s in strands if interval.strand in {s, "."}]
         blocks = [(strand, piece) for strand in strands for piece in pieces]
         if not blocks:

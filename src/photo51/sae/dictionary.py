@@ -126,8 +126,8 @@ class Dictionary(ABC):
         """Hash of everything that decides a code: numbers, kind and origin."""
         import hashlib
 
-        # sorted by name, so that the order in which a kind lists its arrays changes no hash
         digest = hashlib.sha256(content_hash(self.kind, self.origin.key()).encode())
+        # sorted by name, so that the order in which a kind lists its arrays changes no hash
         for name, a in sorted(self.arrays().items()):
             # type and shape too: the same bytes read as another matrix are another dictionary
             digest.update(f"{name}{a.dtype}{a.shape}".encode())

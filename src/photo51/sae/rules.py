@@ -228,9 +228,9 @@ class JumpReLU(ActivationRule):
         """Thresholds at which k features are active on average in the sample."""
         start = BatchTopK(self.params)
         start.prepare(encoder, x)
+        # 4,096 rows say where a threshold lies; the rule would otherwise hold the codes of the whole sample
         first = start.gate(encoder, x[:4096]).threshold
         assert first is not None
-        # 4,096 rows say where a threshold lies; the rule would otherwise hold the codes of the whole sample
         self.state = {
             "log_threshold": np.log(np.maximum(first, 1e-6)).astype(np.float64),
             "mean": np.zeros(self.n_features),
@@ -269,9 +269,8 @@ class JumpReLU(ActivationRule):
         # straight-through: ∂code/∂θ = -θ / width and ∂(active)/∂θ = -1 / width inside; times θ, for log θ is learnt
         by_threshold = -(theta * slope + excess) / width * theta * near
         self._slope = self.reduce(_sum_by(feature, by_threshold, self.n_features))
+        # below the threshold a code is 0 whatever its pre-activation
         return slope * above
-
-    # below the threshold a code is 0 whatever its pre-activation
 
     def learn(self, rate: float, step: int) -> None:
         """Adam on the logarithms of the thresholds."""

@@ -79,6 +79,7 @@ def projected(
     out = np.empty(y.shape, dtype=np.float32)
     for first in range(0, y.shape[1], WIDTH):
         columns = slice(first, min(first + WIDTH, y.shape[1]))
+        # columns of zeros fill up the last group
         padded = np.zeros((len(y), WIDTH), dtype=np.float32)
         padded[:, : columns.stop - first] = y[:, columns]
         project_group(padded, terms, counts, group, sweeps)

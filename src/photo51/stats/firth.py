@@ -10,6 +10,7 @@ from scipy import stats
 
 FEATURES_AT_ONCE = 256
 STEPS = 100
+# a step of more in the slope of a scaled feature would saturate every probability
 LARGEST_STEP = 5.0
 TOLERANCE = 1e-8
 
@@ -73,6 +74,7 @@ def _chunk(y: NDArray, x: NDArray, f: NDArray) -> tuple[NDArray, NDArray, NDArra
 
 def _fit(y: NDArray, design: NDArray, free: int) -> tuple[NDArray, NDArray, NDArray]:
     """Newton steps on the first `free` slopes; the penalty is that of the whole design in either case."""
+    # slopes that are not free stay 0
     slopes = np.zeros((design.shape[0], design.shape[2]))
     fit, score, information = _state(y, design, slopes)
     for _ in range(STEPS):

@@ -95,6 +95,7 @@ def set_tests(
         Pairs whose p over draws is at most this get the exact one.
     """
     n, sizes = len(genes.start), membership.sum(axis=0)
+    # one look-up array: whether a gene is hit at a shift is a difference of two of its entries
     before = _counts_before(rows, 2 * int(genes.bounds[-1]))
     hit = hits_at(before, genes, np.zeros((1, len(genes.bounds) - 1), dtype=np.int64))[0]
     drawn = hits_at(before, genes, shifts)

@@ -24,6 +24,7 @@ from scipy import fft
 
 SMALLEST_P = 1e-300
 """p-values below are given as this: a p of 0 does not exist."""
+# mass that may wrap around the FFT, as a logarithm
 _ALIAS_LOG = np.log(1e-18)
 _SLOPES = np.array([8.0, 4.0, 2.0])  # of the Chernoff bound, in units of one over the standard deviation
 _STEEPEST = 60.0  # e^-60 between neighbouring lattice points: only the end of the support is left
@@ -255,6 +256,7 @@ def _tilted(ends, counts, theta):
         # exp is taken at every 64th place and multiplied from there, quicker and as exact, unless that far it would
         # underflow
         weight, ratio, every = 0.0, np.exp(theta), 64 if abs(theta) < 8.0 else 1
+        # counted from the end on the tilt's side, where the weight is 1 and all others are smaller
         for j in range(width):
             weight = np.exp(theta * (j - reference)) if j % every == 0 else weight * ratio
             c = counts[ends[i] + j]

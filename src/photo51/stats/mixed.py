@@ -79,6 +79,7 @@ class NullModel(NamedTuple):
         """
         if self.sources is None:
             return self.df
+        # how much each whitened row counts in the slope
         squares = x**2
         total = squares.sum(0)
         # m: what kinship and error add to the variance of this slope, (2, k), each whitened row weighted by x²

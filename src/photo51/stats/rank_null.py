@@ -31,8 +31,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+# sums of so many values are listed one by one
 ATOMS = 4096
 CELLS = 2048
+# additions that a stratum, and a feature, may cost before strata are smoothed
 _WORK_STRATUM, _WORK_FEATURE = 20_000, 400_000
 _WORK_CONVOLUTION = 4_000_000
 _BLOCK_PAIRS = 40_000
@@ -159,7 +161,9 @@ def _ends(ends, score, count, cases, weight):
         n = 0
         for g in range(first, last):
             n += count[g]
+        # all ways to draw the cases, as a logarithm
         every = _log_choose(n, m)
+        # from the highest score down: the largest sum takes the highest ranks
         left, total = m, 0.0
         for g in range(last - 1, first - 1, -1):
             x = min(left, count[g])
@@ -226,6 +230,7 @@ def _reach(score, count, m, rest, step):
     """Lowest and highest sum of offsets of at most m rows."""
     low = high = 0
     left = m
+    # scores below the commonest have negative offsets
     for g in range(rest):
         x = min(left, count[g])
         low += x * ((score[g] - score[rest]) // step)
@@ -246,6 +251,7 @@ def _work(score, count, m):
     work, states = 0.0, 1.0
     for g in range(len(score)):
         if g != rest:
+            # additions of the convolution over ties, before it is done
             work += states * min(count[g], max_drawn)
             states = min(states * (min(count[g], max_drawn) + 1.0), (max_drawn + 1.0) * (high - low + 1.0))
     return work
@@ -327,6 +333,7 @@ def _by_blocks(score, count, m):
     every = _log_choose(n, m)
     for i in range(min(below, m) + 1):
         for j in range(min(above, m - i) + 1):
+            # more cases at the commonest score than rows have it: impossible
             if m - i - j > count[rest]:
                 continue
             # hypergeometric: i cases below, j above, the rest at the commonest score

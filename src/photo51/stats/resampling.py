@@ -109,6 +109,7 @@ def rotate_rows(
         Rotation of each block (rows), (n_blocks,).
     """
     rows = np.asarray(rows, dtype=np.int64)
+    # block of each row: the last one that begins at or before it
     block = np.searchsorted(bounds, rows, side="right") - 1
     start, length = bounds[block], np.diff(bounds)[block]
     return start + (rows - start + shifts[block]) % length

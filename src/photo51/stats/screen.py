@@ -38,6 +38,7 @@ from threadpoolctl import threadpool_limits
 from photo51.stats.lanes import TOGETHER, WIDTH, add_products
 from photo51.stats.rotation import Orientation
 
+# dense columns of one piece of work
 _DENSE_BYTES = 64 << 20
 _SPAN = 512  # terms of a product, whose rows of annotations then stay in the first cache
 
@@ -138,6 +139,7 @@ def _oriented(masks: NDArray[np.bool_], tests: list[tuple[int, Orientation]], ro
     return out
 
 
+# pointers into the sparse columns: nothing is copied
 class _Block(NamedTuple):
     """Some features in one block; `ends` (n, 2 strands, from and to) points into the columns' entries."""
 

@@ -39,6 +39,7 @@ from scipy import stats
 
 from photo51.stats.lanes import WIDTH, add_row, add_square, add_weighted
 
+# a power of two: scaling residuals by it is exact
 _STEPS = 16_384
 _FIRST, _ALL = 1_000, 20_000  # draws for every pair, and for those that few of the first exceed
 _FEW = 20  # exceedances up to which all draws are taken
@@ -219,6 +220,7 @@ def _sums(rows, data, right, bounds, amounts, block, n_blocks):  # noqa: PLR0917
     squares = np.zeros((n_units, n_shifts, WIDTH), dtype=np.float32)
     sums = np.zeros((n_blocks, WIDTH), dtype=np.float32)
     ends = np.zeros((2, n_units + 1), dtype=np.int64)
+    # entries of each unit on either strand
     for s in range(2):
         ends[s] = np.searchsorted(rows, bounds + s * n_rows)
     edges = np.empty(n_blocks + 1, dtype=np.int64)

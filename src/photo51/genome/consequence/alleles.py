@@ -47,6 +47,7 @@ def trimmed(pos: int, ref: str, alt: str) -> tuple[int, str, str]:
 def change_of(chrom: str, pos: int, ref: str, alt: str) -> Change:
     """A variant as a change."""
     start, old, new = trimmed(pos, ref, alt)
+    # lengths may differ, where the comparison has no meaning and is not used
     changed = tuple(start + i for i, (x, y) in enumerate(zip(old, new, strict=False)) if x != y)
     return Change(chrom, start, start + len(old), new, changed if len(old) == len(new) else ())
 
@@ -68,6 +69,7 @@ def reach(change: Change, bases: Bases, limit: int) -> tuple[int, int]:
     Bases to the left, and to the right.
     """
     gone = change.end - change.start
+    # only a change that either takes or brings bases, and not both, can lie elsewhere
     if (gone and change.alt) or not (gone or change.alt):
         return 0, 0
     left, right = 0, 0
@@ -75,12 +77,16 @@ def reach(change: Change, bases: Bases, limit: int) -> tuple[int, int]:
     n = len(unit)
     while left < limit:
         chunk = bases(change.chrom, change.start - left - _CHUNK, change.start - left)[::-1]
+        # nearest base first: a step to the left is possible where it equals the last letter of the unit, around and
+        # around
         step = next((i for i, x in enumerate(chunk) if x != unit[-1 - (left + i) % n]), len(chunk))
         left += step
+        # the chunk ended early: another base, or the end of the contig
         if step < _CHUNK:
             break
     while right < limit:
         chunk = bases(change.chrom, change.end + right, change.end + right + _CHUNK)
+        # to the right: the next base must equal the unit's first letter
         step = next((i for i, x in enumerate(chunk) if x != unit[(right + i) % n]), len(chunk))
         right += step
         if step < _CHUNK:
@@ -92,6 +98,7 @@ def shifted(change: Change, by: int) -> Change:
     """An insertion or deletion `by` bases further on, where `reach` says that it may be; an inserted text is
     rotated.
     """
+    # after a shift by one the first inserted letter has become the last
     turn = by % len(change.alt) if change.alt else 0
     return change._replace(start=change.start + by, end=change.end + by, alt=change.alt[turn:] + change.alt[:turn])
 
@@ -126,6 +133,7 @@ def normalised(change: Change, bases: Bases, *, length: int, circular: bool) -> 
     gone = bases(change.chrom, change.start, change.end)
     if gone and change.alt:
         return Spelling(change.start % length, gone, change.alt)
+    # no base before: VCF writes the base behind instead
     if change.start == 0 and not circular:
         behind = bases(change.chrom, change.end, change.end + 1)
         return Spelling(0, gone + behind, change.alt + behind)

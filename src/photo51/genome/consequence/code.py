@@ -47,6 +47,7 @@ def genetic_code(table: int) -> Code:
     if table not in unambiguous_dna_by_id:
         raise InputError(f"genetic_code: need one of {sorted(unambiguous_dna_by_id)}, got {table}")
     entry = unambiguous_dna_by_id[table]
+    # stops are entries of their own in Biopython's tables
     amino_acids = dict(entry.forward_table) | dict.fromkeys(entry.stop_codons, "*")
     starts = {"ATG"} if table == _STANDARD else set(entry.start_codons)
     return Code(amino_acids, frozenset(starts), table in _POLYADENYLATED)

@@ -59,9 +59,12 @@ def edited_coding(coding: Coding, change: Change, *, inside: bool) -> Edited | N
     for i, (s, letters) in enumerate(zip(coding.segments, coding.pieces, strict=True)):
         if s.chrom != change.chrom:
             continue
+        # as many bases come as go: read where they are, also in several parts
         if change.changed:
             pieces[i] = _substituted(s, letters, change)
         elif change.is_insertion:
+            # an insertion has no base of its own: at an inner edge of a coding part the caller says on which side it
+            # lies
             edge = inside and (
                 (change.start == s.start and _inner(i, last, s, left=True))
                 or (change.start == s.end and _inner(i, last, s, left=False))
@@ -72,15 +75,21 @@ def edited_coding(coding: Coding, change: Change, *, inside: bool) -> Edited | N
         elif s.start < change.end and change.start < s.end:
             head, rest = _around(s, letters, max(change.start, s.start), min(change.end, s.end))
             past = (change.start < s.start, change.end > s.end)
+            # on strand - the 5' side is the one of higher coordinates
             five, three = past[::-1] if s.minus else past
+            # past the first coding base, or past the last, the CDS is open there
             opened_5, opened_3 = opened_5 or (five and i == 0), opened_3 or (three and i == last)
+            # past an inner edge a splice site is gone too: what is then spliced cannot be told
             unknown |= (five and i > 0) or (three and i < last)
             new = s.oriented(change.alt)
             if five and i == 0 and not three:
                 ahead = new
+            # what lies before the part is gone with it where the change reaches past its 5' side
             pieces[i] = rest if five else head + new + rest
             if three and i == last:
+                # bases behind the CDS that are gone as well, on which reading may go on
                 skip = s.start - change.start if s.minus else change.end - s.end
+        # a deletion and insertion that spells the same letters touches nothing
         touched |= pieces[i] is not letters and pieces[i] != letters
     if not (touched or opened_5 or opened_3 or unknown):
         return None
@@ -97,12 +106,14 @@ def _slips(coding: Coding, slip: Segment, change: Change) -> bool:
 
 def _inner(i: int, last: int, s: Segment, *, left: bool) -> bool:
     """Whether an edge of a coding part has another coding part on its other side."""
+    # the left edge begins a part on strand +, and ends it on strand -
     begins = left != s.minus
     return i > 0 if begins else i < last
 
 
 def _around(s: Segment, letters: str, start: int, end: int) -> tuple[str, str]:
     """Letters of a segment before and behind forward bases [start, end), in reading direction."""
+    # letters run from the highest coordinate down: those above `end` come first
     if s.minus:
         return letters[: s.end - end], letters[s.end - start :]
     return letters[: start - s.start], letters[end - s.start :]
@@ -111,6 +122,7 @@ def _around(s: Segment, letters: str, start: int, end: int) -> tuple[str, str]:
 def _substituted(s: Segment, letters: str, change: Change) -> str:
     for x in change.changed:
         if s.start <= x < s.end:
+            # the base at s.end - 1 is the first that is read
             i = s.end - 1 - x if s.minus else x - s.start
             base = s.oriented(change.alt[x - change.start])
             letters = letters[:i] + base + letters[i + 1 :]
@@ -132,8 +144,10 @@ def effect_on_protein(coding: Coding, after: Edited, downstream: Callable[[int],
     if after.unknown:
         return Effect("coding_unknown", _first_codon(coding, after.letters))
     five, three = after.opened
+    # what the CDS begins or ends with was not known before: it cannot be said to be lost
     if (five and not coding.has_start and (coding.frame or coding.partial[0])) or (three and not coding.has_stop):
         return Effect("coding_unknown", _first_codon(coding, after.letters))
+    # nothing is left that could start
     if five and not after.letters:
         return _start_lost(coding, "")
     if not five:
@@ -151,8 +165,10 @@ def _read_again(coding: Coding, new: str, after: Edited, downstream: Callable[[i
     if new == old and not three:
         return None
     p = _shared_head(old, new)
+    # bases before the first complete codon belong to a codon whose first part is not known
     if p < coding.frame:
         return Effect("frameshift" if (len(new) - len(old)) % 3 else "coding_unknown", 1)
+    # the first bases of a CDS decide the start before anything is translated
     if after.opened[0] and not coding.has_start:
         return _start_lost(coding, new)
     if p < 3 and coding.has_start and new[:3] not in coding.code.starts:
@@ -165,6 +181,7 @@ def _read_again(coding: Coding, new: str, after: Edited, downstream: Callable[[i
 
 
 def _start_lost(coding: Coding, new: str) -> Effect:
+    # one base for one: its position in the codon can be named
     single = len(new) == len(coding.letters) and sum(x != y for x, y in zip(new, coding.letters, strict=True)) == 1
     position = _shared_head(coding.letters, new) + 1 if single else 0
     n = 1 if len(new) != len(coding.letters) else _changed_codons(coding, new)
@@ -176,6 +193,7 @@ def _start_lost(coding: Coding, new: str) -> Effect:
 def _changed_codons(coding: Coding, new: str) -> int:
     """Codons from the first to the last that a substitution changes, where it begins in the first."""
     last = max(i for i, (x, y) in enumerate(zip(new, coding.letters, strict=True)) if x != y)
+    # codon of the last base that differs, counted from 1
     return last // 3 + 1
 
 
@@ -186,8 +204,10 @@ def _first_codon(coding: Coding, new: str) -> int:
 
 def _shared_head(a: str, b: str) -> int:
     n, size = 0, min(len(a), len(b))
+    # sixty-four letters at once; the last ones singly
     while n < size and a[n : n + _CHUNK] == b[n : n + _CHUNK]:
         n += _CHUNK
+    # the chunk past the end compares equal where both end: back to the shorter one
     n = min(n, size)
     while n < size and a[n] == b[n]:
         n += 1
@@ -221,11 +241,14 @@ class ChangedReading:
     def __init__(self, coding: Coding, new: str, head: int, tail: Callable[[], str], *, cut: bool):
         self.coding, self.new, self.cut = coding, new, cut
         old = coding.letters
+        # head and tail may not overlap, as they would in a repeat
         self.same_tail = 0 if cut else _shared_tail(old, new, min(len(old), len(new)) - head)
+        # codon of the first base that differs; none lies behind the last codon
         self.first = min((head - coding.frame) // 3, coding.n_codons - 1)
         self.head, self.delta = head, len(new) - len(old)
         self._tail = tail
         self._full: str | None = None
+        # bases beyond complete codons, which a poly(A) tail completes to a stop
         odd = (len(new) - coding.frame) % 3
         self._completed = new + ("A" * (3 - odd) if coding.poly_a and odd else "")
 
@@ -244,9 +267,13 @@ class ChangedReading:
             return "M"
         start = coding.frame + 3 * i
         letters = (self.full if further else self._completed)[start : start + 3]
+        # number of the same codon before the change: behind it codons have moved by a third of the bases that came or
+        # went
         same = i if start < self.head + 3 else i - self.delta // 3
         if coding.recoded and self.delta % 3 == 0 and same + 1 in coding.recoded:
             was = coding.frame + 3 * same
+            # a recoded codon keeps its reading only where its letters, and its place relative to the change, are what
+            # they were
             if coding.letters[was : was + 3] == letters and (i == same or start >= len(self.new) - self.same_tail):
                 return coding.recoded[same + 1]
         if i < self.first and i + 1 in coding.recoded:
@@ -259,14 +286,17 @@ class ChangedReading:
         """Place of a single substituted base in its codon, from 1; 0 for any other change."""
         old = self.coding.letters
         single = not self.delta and self.head + self.same_tail == len(old) - 1
+        # everything but one base is shared
         return (self.head - self.coding.frame) % 3 + 1 if single else 0
 
     def in_frame(self) -> Effect:
         """What a change does that keeps the frame: touched codons compared."""
         coding, i = self.coding, self.first
         codon = i + 1
+        # codon behind the last base that differs, rounded up to whole codons
         end = min(max(-(-(len(coding.letters) - self.same_tail - coding.frame) // 3), i + 1), coding.n_codons)
         before = "".join(coding.amino_acid(k) for k in range(i, end))
+        # as many codons more or less as a third of the bases
         after = "".join(self.amino_acid(k) for k in range(i, end + self.delta // 3))
         stops = end == coding.n_codons and coding.has_stop
         # the stop may stand right behind what is gone: it is kept where the protein before it is the same
@@ -306,6 +336,7 @@ class ChangedReading:
         coding, i = self.coding, self.first
         codon = min(i + 1, coding.n_codons)
         k = i
+        # changed bases may spell the same amino acids for a while
         while k < coding.n_codons and coding.amino_acid(k) == self.amino_acid(k, further=True):
             k += 1
         if k >= coding.n_codons and not coding.has_stop:
@@ -328,5 +359,6 @@ class ChangedReading:
     def _before_stop(self) -> bool:
         """Whether the change can be written so that the stop codon's bases stay."""
         old, new = self.coding.letters, self.new
+        # of a stop that poly(A) completes only its own one or two bases are in the genome
         size = 3 - len(self.coding.poly_a)
         return _shared_tail(old, new, min(len(old), len(new), size)) >= size

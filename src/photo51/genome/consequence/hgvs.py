@@ -42,6 +42,7 @@ def genomic(change: Change, bases: Bases, *, kind: str, length: int = 0) -> str:
     _, right = reach(change, bases, length or _FURTHEST)
     change = shifted(change, right) if right else change
     whole = Segment(change.chrom, 0, 0, minus=False)
+    # HGVS counts from 1; on a circle past the last base comes base 1
     return f"{change.chrom}:{kind}.{_text(change, whole, bases, lambda x: str(x % length + 1 if length else x + 1))}"
 
 
@@ -88,16 +89,20 @@ def _text(change: Change, strand: Segment, bases: Bases, number: Number) -> str:
     new = strand.oriented(change.alt)
     if len(gone) == len(new) == 1:
         place = number(start)
+        # an empty number makes an empty text
         return place and f"{place}{gone}>{new}"
     if not gone:
         n = len(new)
         # reading direction: the bases before the insertion
         before = (start, start + n) if strand.minus else (start - n, start)
+        # the letters before the insertion, in reading direction, are those inserted: a duplication
         if strand.oriented(bases(change.chrom, *before)) == new:
             return _span(*before, strand, number, "dup")
+        # an insertion is named by the two bases it lies between
         return _span(start - 1, start + 1, strand, number, f"ins{new}")
     if not new:
         return _span(start, end, strand, number, "del")
+    # the reverse complement stands in place of what was there
     if len(gone) == len(new) and Segment("", 0, 0, minus=True).oriented(gone) == new:
         return _span(start, end, strand, number, "inv")
     return _span(start, end, strand, number, f"delins{new}")
@@ -140,6 +145,7 @@ def _exonic(t: CodedTranscript, chrom: str, x: int) -> str:
     end = _offset(t.exons, last.chrom, last.start if last.minus else last.end - 1)
     assert begin is not None
     assert end is not None
+    # "-" counts back from the first coding base, "*" on from the last; there is no base 0
     return f"-{begin - place}" if place < begin else f"*{place - end}" if place > end else ""
 
 
@@ -160,6 +166,7 @@ def _outside(t: CodedTranscript, chrom: str, x: int) -> str:
     return ""
 
 
+# first base of a segment in reading direction, or the last: the upper end on strand - for the first
 def _edge(s: Segment, *, first: bool) -> int:
     return s.end - 1 if s.minus == first else s.start
 
@@ -169,6 +176,7 @@ def _offset(segments: tuple[Segment, ...], chrom: str, x: int) -> int | None:
     before = 0
     for s in segments:
         if s.chrom == chrom and s.start <= x < s.end:
+            # offset in reading direction: from the upper end on strand -
             return before + (s.end - 1 - x if s.minus else x - s.start)
         before += s.end - s.start
     return None

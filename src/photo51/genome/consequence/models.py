@@ -45,16 +45,19 @@ class IntervalIndex:
 
     def __init__(self, start: NDArray[np.int64], end: NDArray[np.int64], number: NDArray[np.int64]):
         self._groups = []
+        # classes of a factor of four in length
         size_class = np.log2(np.maximum(end - start, 1)).astype(int) // 2
         for c in np.unique(size_class):
             rows = np.flatnonzero(size_class == c)
             rows = rows[np.argsort(start[rows], kind="stable")]
+            # of a class no interval is longer than this, so that few begin before the query and reach it
             longest = int((end[rows] - start[rows]).max())
             self._groups.append((start[rows], end[rows], number[rows], longest))
 
     def touching(self, start: int, end: int) -> list[int]:
         """Numbers of the intervals that overlap [start, end); where it is empty, of those that hold it within."""
         numbers: set[int] = set()
+        # those that may touch begin after start - longest, and before the end
         for starts, ends, number, longest in self._groups:
             low, high = np.searchsorted(starts, (start - longest, end))
             if low < high:
@@ -77,9 +80,11 @@ class GeneModels:
         self.genomes, self.genome = genomes, genome
         entries = table[table["genome"] == genome]
         code = pd.factorize(entries["transcript"])[0]
+        # transcript by transcript; its exons before its CDS; parts in reading order
         order = np.lexsort((entries["part"].to_numpy(), entries["kind"].to_numpy() == "CDS", code))
         self._columns = {name: entries[name].to_numpy()[order] for name in _ENTRIES}
         code = code[order]
+        # first entry of each transcript
         self._first = np.flatnonzero(np.diff(code, prepend=-1))
         self._end = np.append(self._first[1:], len(code))
         contigs = genomes.contigs[genomes.contigs["genome"] == genome]
@@ -96,10 +101,13 @@ class GeneModels:
         columns = self._columns
         chrom, start, end = columns["chrom"], columns["start"].astype(int), columns["end"].astype(int)
         minus = columns["strand"] == "-"
+        # neighbours of one kind in one transcript
         follows = np.flatnonzero((code[1:] == code[:-1]) & (columns["kind"][1:] == columns["kind"][:-1]))
+        # reading order goes down the coordinates on strand -
         ahead = np.where(minus[follows], start[follows + 1] <= start[follows], start[follows + 1] >= start[follows])
         plain = (chrom[follows] == chrom[follows + 1]) & (minus[follows] == minus[follows + 1]) & ahead
         odd = np.zeros(len(self._first), dtype=bool)
+        # parts on several contigs or strands, or across the origin: indexed piece by piece
         odd[code[follows[~plain]]] = True
         low, high = np.minimum.reduceat(start, self._first), np.maximum.reduceat(end, self._first)
         names = chrom[self._first]
@@ -119,6 +127,7 @@ class GeneModels:
 
     def rounds(self, chrom: str) -> tuple[int, ...]:
         """What may be added to a position to reach the same base in a transcript's coordinates."""
+        # a transcript across the origin has coordinates past the contig's length
         return (0, self._length[chrom], -self._length[chrom]) if chrom in self._circular else (0,)
 
     def touching(self, chrom: str, start: int, end: int) -> list[int]:

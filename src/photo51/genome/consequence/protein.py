@@ -32,6 +32,7 @@ def protein_change(reading: ChangedReading, term: str) -> str:
     """
     coding = reading.coding
     shift = reading.delta % 3 or reading.cut
+    # a shifted frame may change anything up to the end; else only codons that hold changed bases
     end = coding.n_codons if shift else _window_end(reading)
     k = reading.first
     while k < end and coding.amino_acid(k) == reading.amino_acid(k, further=True):
@@ -58,6 +59,7 @@ def _frameshift(reading: ChangedReading, k: int, old: str, new: str) -> str:
 def _until_stop(reading: ChangedReading, k: int) -> str:
     """`Ter` and the number of codons behind codon k up to the first stop; `Ter?` where none is near."""
     for j in range(k + 1, k + 1 + _FURTHEST):
+        # codons behind k, so that the first changed amino acid counts as 1 where k is the one before it
         letter = reading.amino_acid(j, further=True)
         if letter == "*":
             return f"Ter{j - k}"
@@ -68,6 +70,7 @@ def _until_stop(reading: ChangedReading, k: int) -> str:
 
 def _window_end(reading: ChangedReading) -> int:
     coding = reading.coding
+    # rounded up: the codon that holds the last base that differs
     touched = -(-(len(coding.letters) - reading.same_tail - coding.frame) // 3)
     return min(max(touched, reading.first + 1), coding.n_codons)
 
@@ -79,6 +82,7 @@ def _in_frame(reading: ChangedReading, k: int, end: int, *, gained: bool) -> str
     after_end = end + reading.delta // 3
     after = [reading.amino_acid(j, further=True) for j in range(k, after_end)]
     before = before[: end - k]
+    # nothing is made behind a stop that was gained
     if gained:
         after = after[: after.index("*") + 1]
     while not gained and before and after and before[-1] == after[-1]:
@@ -88,6 +92,7 @@ def _in_frame(reading: ChangedReading, k: int, end: int, *, gained: bool) -> str
     unit = before or after
     if unit and not (before and after):
         follows = k + len(before)
+        # one amino acid further on: the unit begins with its second and ends with its first
         while follows < coding.n_codons and coding.amino_acid(follows) == unit[0]:
             unit.append(unit.pop(0))
             k, follows = k + 1, follows + 1
@@ -109,9 +114,11 @@ def _described(reading: ChangedReading, k: int, before: str, after: str) -> str:
         span = first if len(before) == 1 else f"{first}_{three(before[-1])}{k + len(before)}"
         return f"p.{span}{'delins' + three(after) if after else 'del'}"
     n = len(after)
+    # the inserted amino acids stand right before: a duplication
     if k >= n and "".join(coding.amino_acid(j) for j in range(k - n, k)) == after:
         left, right = (f"{three(coding.amino_acid(j))}{j + 1}" for j in (k - n, k - 1))
         return f"p.{left if n == 1 else left + '_' + right}dup"
+    # an insertion needs an amino acid on either side to be named
     if k == 0 or k >= coding.n_codons:
         return ""
     sides = [f"{three(coding.amino_acid(j))}{j + 1}" for j in (k - 1, k)]

@@ -72,6 +72,7 @@ def consequences(genomes: Genomes, genome: str, variants: pd.DataFrame, annotati
         length = genomes.length(genome, chrom)
         for i, pos, ref, alt in zip(chunk.index, chunk["pos"], chunk["ref"], chunk["alt"], strict=True):
             change = change_of(chrom, int(pos), ref, alt)
+            # on a circle a position past the origin is brought back into the first round
             listed = _rows(models, change.moved(-(change.start // length * length)), regions)
             rows += [
                 (int(i), r.gene, r.transcript, r.strand, *r.found, r.hgvs_c, place == 0)
@@ -112,9 +113,11 @@ def _rows(models: GeneModels, change: Change, regions: Regions) -> list[Conseque
     """Rows of one variant, gravest first."""
     rounds = models.rounds(change.chrom)
     numbers = models.touching(change.chrom, change.start, change.end)
+    # how far a change may slide depends on the sequence alone: once for all transcripts
     room = reach(change, models.bases, _FURTHEST) if numbers and not change.changed else (0, 0)
     rows = [row for n in numbers if (row := _row(models, models.transcript(n), change, room)) is not None]
     genes = {r.gene for r in rows}
+    # a region adds nothing to a gene that a transcript speaks for
     rows += [r for r in regions.at(change, rounds) if r.gene not in genes]
     return sorted(rows, key=lambda r: r.key) or [ConsequenceRow(Effect("intergenic"), *_NONE)]
 

@@ -76,4 +76,5 @@ def gentlest(effects: Sequence[Effect | None]) -> Effect | None:
 def _gentleness(effect: Effect | None) -> int:
     if effect is None:
         return len(ORDER)
+    # worse than any answer, so that it is taken only where nothing else is there
     return -1 if effect.consequence == "coding_unknown" else effect.rank

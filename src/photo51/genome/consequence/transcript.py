@@ -74,10 +74,12 @@ def laid_out(parts: Sequence[Segment], length_of: Mapping[str, int], circular: f
             segments.append(part)
             continue
         between = _between(last, gap)
+        # a gap too short for an intron is a fault of the exon's record
         if gap == 0 or (join and gap < SHORTEST_INTRON):
             segments[-1] = _extended(last, gap, part.end - part.start)
             continue
         size = part.end - part.start
+        # the next part lies below the one before on strand -
         start = last.end + gap if not last.minus else last.start - gap - size
         segments.append(part._replace(start=start, end=start + size))
         (introns if gap >= SHORTEST_INTRON else slips).append(between)
@@ -91,7 +93,9 @@ def _gap(last: Segment, part: Segment, length: int) -> int | None:
     """
     if (last.chrom, last.minus) != (part.chrom, part.minus):
         return None
+    # on strand - reading goes down: the gap is between the start of the one and the end of the next
     gap = last.start - part.end if last.minus else part.start - last.end
+    # further back than the part is long: on a circle it lies behind the origin
     if length and gap < -(last.end - last.start):
         gap %= length
         return gap if gap <= length // 2 else None
@@ -100,12 +104,14 @@ def _gap(last: Segment, part: Segment, length: int) -> int | None:
 
 def _between(last: Segment, gap: int) -> Segment:
     edge = last.start if last.minus else last.end
+    # negative gaps are bases that are read twice
     far = edge - gap if last.minus else edge + gap
     return last._replace(start=min(edge, far), end=max(edge, far))
 
 
 def _extended(last: Segment, gap: int, size: int) -> Segment:
     return (
+        # min: a part inside the one before does not shorten it
         last._replace(start=min(last.start, last.start - gap - size))
         if last.minus
         else last._replace(end=max(last.end, last.end + gap + size))
@@ -146,12 +152,14 @@ class Coding:
         self.letters = "".join(letters)
         self.code, self.frame, self.partial = code, frame, partial
         self.recoded = dict(recoded or {})
+        # ceiling: an incomplete last codon counts
         self.n_codons = -(-(len(self.letters) - frame) // 3)
         self.poly_a = self._completed()
 
     def _completed(self) -> str:
         """What polyadenylation adds to the last codon."""
         odd = (len(self.letters) - self.frame) % 3
+        # one or two bases beyond whole codons
         tail = self.letters[len(self.letters) - odd :] if odd else ""
         stated = self.recoded.get(self.n_codons) == "*"
         by_code = self.code.polyadenylated and not self.partial[1]
@@ -161,6 +169,7 @@ class Coding:
     def has_start(self) -> bool:
         """Whether it begins with a start codon of its code."""
         begins = self.letters[:3] in self.code.starts or self.recoded.get(1) == "M"
+        # a first codon that is not complete is no start
         return begins and not self.frame and not self.partial[0]
 
     @cached_property
@@ -170,6 +179,7 @@ class Coding:
 
     def amino_acid(self, i: int) -> str:
         """Amino acid of codon i, from 0."""
+        # methionine whatever the codon: the initiator tRNA reads TTG, GTG, ATT as well
         if i == 0 and self.has_start:
             return "M"
         if i + 1 in self.recoded:
@@ -220,6 +230,7 @@ class CodedTranscript:
         """Exons with the introns between them, from end to end; several where parts lie on two strands or contigs."""
         spans: list[Segment] = []
         for s in sorted((*self.exons, *self.introns), key=lambda s: (s.chrom, s.minus, s.start)):
+            # parts of one molecule that touch or overlap
             joined = spans and spans[-1][0] == s.chrom and spans[-1].minus == s.minus and s.start <= spans[-1].end
             if joined:
                 spans[-1] = spans[-1]._replace(end=max(s.end, spans[-1].end))
@@ -252,6 +263,7 @@ class CodedTranscript:
         if not after:
             ahead = last._replace(
                 start=last.start - skip - n if last.minus else last.end + skip,
+                # no untranslated exon is known: on along the contig in reading direction
                 end=last.start - skip if last.minus else last.end + skip + n,
             )
             return ahead.oriented(bases(ahead.chrom, ahead.start, ahead.end))
@@ -266,6 +278,7 @@ class CodedTranscript:
         """Exons behind the CDS, the first of them cut where the CDS ends."""
         for i, exon in enumerate(self.exons):
             if exon.chrom == last.chrom and exon.start <= last.start and last.end <= exon.end:
+                # what is left of the exon behind the last coding base, below it on strand -
                 rest = exon._replace(end=last.start) if exon.minus else exon._replace(start=last.end)
                 return [s for s in (rest, *self.exons[i + 1 :]) if s.end > s.start]
         return []

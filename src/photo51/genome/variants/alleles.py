@@ -58,6 +58,7 @@ class _Columns:
             column = self._lists.get(name)
             if column is None:
                 column = self._lists[name] = []
+            # rows before this column came up have nothing in it
             if len(column) < self.n:
                 column.extend([""] * (self.n - len(column)))
             column.append(value)
@@ -94,12 +95,14 @@ class Collected:
             self._add_fault(item)
             return []
         of_use = []
+        # a record without an alternative allele is listed as such
         for i, alt in enumerate(item.alts or (".",)):
             row = {
                 **_info(item, i),
                 "chrom": item.chrom,
                 "pos": item.pos,
                 "ref": item.ref,
+                # case of symbolic alleles and breakends has a meaning; that of bases has none
                 "alt": alt if "<" in alt or "[" in alt or "]" in alt else alt.upper(),
                 "id": item.id,
                 "line": item.line,
@@ -130,6 +133,7 @@ class Collected:
 
     def _add_fault(self, fault: VcfFault) -> None:
         fields = [*fault.text.lstrip("#").split("\t"), "", "", "", "", ""]
+        # twelve digits at most: text that is no position may be any number
         pos = int(fields[1][:12]) - 1 if fields[1].isascii() and fields[1].isdigit() else -1
         row = {
             "chrom": fields[0],
@@ -177,6 +181,7 @@ class Collected:
         return VariantSet(used, refused, counts), ~again
 
     def _check_faults(self) -> None:
+        # records on other contigs are no fault of the file
         looked_at = self.tally.records - sum(n for n, _ in self.tally.elsewhere.values())
         faulty = self.tally.faulty
         if self._fault is not None and faulty > self.max_faulty * looked_at:
@@ -250,8 +255,10 @@ def _info(record: VcfRecord, allele: int) -> dict[str, str]:
             value = "true"
         elif (number := numbers.get(name)) in {"A", "R"}:
             values = value.split(",")
+            # R has a value for the reference first, A has none
             if len(values) == len(record.alts) + (number == "R"):
                 value = values[allele + (number == "R")]
         value = "" if value == "." else value
+        # short values repeat in most records: kept once
         fields[f"given_{name}" if name in _TAKEN else name] = sys.intern(value) if len(value) < 24 else value
     return fields

@@ -145,6 +145,7 @@ class _Calls:
             fields = ["."] * len(fields)
         elif len(keys) > 1:
             field = keys.index("GT")
+            # fields at a record's end may be left out
             fields = [f.split(":", field + 1)[field] if f.count(":") >= field else "." for f in fields]
         numbers = np.array([self._numbers.get(f, -1) for f in fields], dtype=np.int64)
         for i in np.flatnonzero(numbers < 0):
@@ -157,14 +158,17 @@ class _Calls:
     def _number(self, text: str) -> int:
         if text not in self._numbers:
             self._numbers[text] = len(self._alleles)
+            # VCF 4.4 may write the phase of the first allele in front of it; "." is missing
             alleles = tuple(int(a) if a.isdigit() else -1 for a in _PARTING.split(text.lstrip("/|")))
             self._alleles.append(alleles)
             diploid = len(alleles) == 2 and -1 not in alleles
+            # "0|1" is phased: no slash between its alleles
             self._two.append((diploid, diploid and "/" not in text.lstrip("/|")))
         return self._numbers[text]
 
     def copies(self, allele: int, numbers: NDArray[np.int64]) -> NDArray[np.int8]:
         """Copies of an allele, (n_samples,); -1 where any of the genotype is missing."""
+        # number by number of a genotype, looked up for all samples at once
         table = [-1 if -1 in a or not a else a.count(allele) for a in self._alleles]
         return np.array(table, dtype=np.int8)[numbers]
 

@@ -92,11 +92,13 @@ def check_reference(
     ]
     same = np.array([f == ref for f, ref in zip(alleles, variants["ref"], strict=True)], dtype=bool)
     absent = np.array([not genomes.has(genome, c) for c in variants["chrom"]], dtype=bool)
+    # letters that are no bases on the genome's side: neither for nor against it
     bare = np.array([bool(f) and not _KNOWN.fullmatch(f) for f in alleles], dtype=bool) & ~same
     wrong = ~same & ~absent & ~bare
     mismatches = variants[wrong].assign(found=[f for f, bad in zip(alleles, wrong, strict=True) if bad])
     _report(variants, (absent, bare), genome, set_name, missing)
     if len(mismatches):
+        # variants that could be compared: others must not dilute the share
         n_known = len(variants) - int(absent.sum()) - int(bare.sum())
         listed = "; ".join(
             f"{v['chrom']}:{v['pos'] + 1} {v['ref'][:20]} (genome: {v['found'] or 'past the end'})"
@@ -183,6 +185,7 @@ def _agreeing(genomes: Genomes, genome: str, contig: str, rows: pd.DataFrame) ->
     places = rows.drop_duplicates(["pos"]).head(10_000)
     for pos, ref in zip(places["pos"].tolist(), places["ref"].tolist(), strict=True):
         bases = _found(genomes, genome, contig, pos, ref) or "-" * len(ref)
+        # ambiguous letters of the genome are left out; "-" is a base past its end, and disagrees
         pairs = [(a, b) for a, b in zip(bases, ref, strict=True) if a in "ACGT-"]
         compared += len(pairs)
         agree += sum(a == b for a, b in pairs)
@@ -194,6 +197,7 @@ def _found(genomes: Genomes, genome: str, chrom: str, pos: int, ref: str) -> str
     if not genomes.has(genome, chrom):
         return ""
     length, end = genomes.length(genome, chrom), pos + len(ref)
+    # past the end, or over the end of a linear contig
     if pos >= length or (end > length and not genomes.is_circular(genome, chrom)):
         return ""
     return decode(genomes.sequence(genome, chrom, pos, end))

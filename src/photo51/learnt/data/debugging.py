@@ -48,7 +48,9 @@ from photo51.sae.dictionary import Dictionary
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
+# more than half of a record's bases stand elsewhere too
 MOST = 0.5  # share of a record that makes a shared span a copy of the record
+# above any distance, so that exact matches rank before what is merely unusual
 TRACED = 1_000.0
 TAIL = 3.0
 
@@ -132,14 +134,18 @@ def read_corpus(
     base, base_owner = reference_records(reference, params)
     n = int(base_owner[-1]) + 1
     both = np.concatenate([base, rows])
+    # records of the corpus are numbered after those of the reference, without those that could not be read
     group = np.concatenate([base_owner, n + np.searchsorted(read, owner)])
     seen = see(model, dictionary, both, params.batch)
     own = None
     if params.own:
+        # rising order, so that results do not depend on how windows are batched
         drawn = np.sort(np.random.default_rng([params.seed, 52]).permutation(len(rows))[: params.own])
         written = own_writing(network(model), rows[drawn], params)
         # both are read from their first base, so that contexts are equal
         own = seen.z[len(base) + drawn] - see(model, dictionary, written, params.batch).z
+    # even records of the reference fit the chain, odd ones are judged by it (`judged`); what no model reads helps the
+    # fit
     fitted = np.concatenate([both[np.isin(group, np.arange(0, n, 2))], undrawn_windows(reference, params)])
     return CorpusReading(
         read,
@@ -154,6 +160,7 @@ def read_corpus(
 def _means(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
     """Mean of the rows of each group, numbered from 0."""
     total = np.zeros((group.max() + 1, *values.shape[1:]))
+    # unbuffered: a group may occur in many rows
     np.add.at(total, group, values)
     return total / np.bincount(group).reshape(-1, *[1] * (values.ndim - 1))
 
@@ -184,12 +191,14 @@ def debug_data(
     if vectors is not None:
         _check_vectors(spans, records, params, vectors)
     inside = read.inside
+    # spread of the reference and of all together: a feature that is silent in the reference alone is not divided by 0
     scale = read.seen.z[inside].std(axis=0) + read.seen.z.std(axis=0) + 1e-9
     clusters = feature_clusters(read.seen.z, params.clusters)
     values = cluster_values(read.seen.z, clusters, scale)
     partial = without(values, read.composition, inside)
     surprise = cluster_values(read.seen.surprise, clusters, scale)
     own = None if read.own is None else cluster_values(read.own, clusters, scale)
+    # a record that the manifest does not name keeps its full weight
     weights = np.array([(weight or {}).get(records[i].name, 1.0) for i in read.record])
     table = disparity(values, partial, surprise, inside, own, weights)
     ranked = _records(read, records, params, spans, partial, vectors)

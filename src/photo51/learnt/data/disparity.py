@@ -46,10 +46,14 @@ def cluster_values(
 def base_composition(windows: NDArray[np.uint8]) -> NDArray[np.float64]:
     """GC content and strand-symmetric dinucleotide shares of windows, (windows, 11)."""
     letters = codes(windows).astype(np.int64)
+    # (windows, length): A, C, G, T are 0 to 3, so that C and G are 1 and 2
     gc = np.isin(letters, (1, 2)).mean(axis=1)
+    # dinucleotide at i as a number of two digits of base 4
     words = 4 * letters[:, :-1] + letters[:, 1:]
     share = np.stack([(words == w).mean(axis=1) for w in range(16)], axis=1)
+    # the complement of letter c is 3 - c, and the order of both turns round
     complement = np.array([4 * (3 - w % 4) + 3 - w // 4 for w in range(16)])
+    # of the 16, four are their own reverse complement and twelve are six pairs: ten
     first = [w for w in range(16) if w <= complement[w]]
     return np.column_stack([gc, ((share + share[:, complement]) / 2)[:, first]])
 
@@ -58,9 +62,11 @@ def without(
     values: NDArray[np.float64], covariates: NDArray[np.float64], reference: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
     """Values (records, k) less their linear prediction from covariates, fitted on the reference with a small ridge."""
+    # columns that do not vary in the reference are divided by almost nothing, but their centred values are 0 there
     centre, scale = covariates[reference].mean(axis=0), covariates[reference].std(axis=0) + 1e-9
     x = np.column_stack([np.ones(len(values)), (covariates - centre) / scale])
     own = x[reference]
+    # no ridge on the intercept
     ridge = np.diag([0.0, *[1.0] * (x.shape[1] - 1)])
     weight = np.linalg.solve(own.T @ own + ridge, own.T @ values[reference])
     return values - x @ weight
@@ -90,6 +96,7 @@ def disparity(
     """
     r, c = values[reference], values[~reference]
     w = np.ones(len(c)) if weight is None else weight
+    # weights of mean one: a manifest that halves every record changes no mean
     w = w / w.mean()
     sd = r.std(axis=0, ddof=1) + 1e-12
     weighted = c * w[:, None]
@@ -97,6 +104,7 @@ def disparity(
     test = stats.ttest_ind(weighted, r, equal_var=False)
     limits = test.confidence_interval(0.95)
     d = (weighted.mean(axis=0) - r.mean(axis=0)) / sd
+    # every second record: a difference that two halves do not share is of few records
     halves = [np.sign(weighted[i::2].mean(axis=0) - r.mean(axis=0)) for i in (0, 1)]
     part = _effect(partial, reference, w)
     q = benjamini_hochberg(np.nan_to_num(test.pvalue, nan=1.0))
@@ -148,6 +156,7 @@ def distances(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDAr
     rows = np.flatnonzero(reference)
     fitted, judged = rows[::2], rows[1::2]
     scale = values[fitted].std(axis=0) + 1e-12
+    # the covariance of half of the reference; its own records lie too near to it by construction
     model = LedoitWolf().fit(values[fitted] / scale)
     distance = np.sqrt(model.mahalanobis(values / scale))
     return robust(distance, distance[judged])
@@ -156,12 +165,15 @@ def distances(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDAr
 def robust(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
     """Distance from the reference's median in median absolute deviations, scaled to standard ones of a normal law."""
     centre = np.median(reference)
+    # 1.4826 = 1 / Φ⁻¹(3/4): median absolute deviation of a normal law to its standard deviation
     spread = 1.4826 * np.median(np.abs(reference - centre))
+    # more than half of the values may be alike, and their median deviation is then 0
     return (values - centre) / (spread if spread > 0 else reference.std() + 1e-12)
 
 
 def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Bits a base of windows under a chain of 6-mers fitted to others, mean over both strands, (windows,)."""
+    # both strands: which one a record is written on says nothing
     law = chain_law(codes(np.concatenate([fitted, reverse_complement(fitted)])).astype(np.int64), ORDER)
     return np.mean([chain_bits(law, codes(x).astype(np.int64)) for x in (windows, reverse_complement(windows))], axis=0)
 
@@ -200,6 +212,7 @@ def word_entropy(windows: Sequence[NDArray[np.uint8]], k: int = 3) -> NDArray[np
     for ids in windows:
         letters = codes(ids).astype(np.int64)
         word = np.zeros(len(letters) - k + 1, dtype=np.int64)
+        # base 5, as letters other than A, C, G, T are 4
         for i in range(k):
             word = word * 5 + letters[i : len(letters) - k + 1 + i]
         share = np.unique(word, return_counts=True)[1] / len(word)

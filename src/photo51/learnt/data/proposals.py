@@ -25,8 +25,10 @@ def predicted_change(
     total, n = (d * weights[:, None]).sum(axis=0), weights.sum()
     before = np.linalg.norm(total / n)
     out = np.zeros(len(proposed))
+    # a proposal of the full weight changes nothing
     for i in np.flatnonzero(proposed < 1):
         less = weights[i] * (1 - proposed[i])
+        # the weighted mean without that part of the record
         out[i] = np.linalg.norm((total - d[i] * less) / max(n - less, 1e-9)) - before
     return out
 
@@ -73,6 +75,7 @@ def halves_differ(values: NDArray[np.float64], seed: int) -> float:
     """Share of random halvings of a reference (records, clusters) that call any cluster different: 5 % at most, by
     right.
     """
+    # halves of one reference differ by chance alone
     rng = np.random.default_rng([seed, 54])
     half = np.arange(len(values)) < len(values) // 2
     tables = (disparity(x := values[rng.permutation(len(values))], x, x, half) for _ in range(HALVES))

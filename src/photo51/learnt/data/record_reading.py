@@ -56,6 +56,7 @@ def record_windows(records: Sequence[Record], params: DebugDataParams) -> tuple[
         last = len(r.ids) - params.window
         if last < 0:
             continue
+        # distinct starts: windows of a record that is hardly longer than one would otherwise repeat
         for start in sorted(
             {round(x) for x in np.linspace(0, last, params.windows)} if params.windows > 1 else {last // 2}
         ):
@@ -88,8 +89,11 @@ def _see_strand(model: DnaModel, dictionary: Dictionary, windows: NDArray[np.uin
         for w, row in enumerate(ids):
             x = out.sites[site][w].float().cpu().numpy()
             codes = dictionary.encode(x)
+            # log2 of the law over the four letters: (length - 1, 4), the last base having none after it
             law = torch.log_softmax(out.logits[w][:-1].cpu()[:, bases].double(), -1).numpy() / np.log(2)
+            # surprisal of the base that follows
             own = -law[np.arange(len(law)), np.searchsorted(BASE_IDS, row[1:])]
+            # surprisal less entropy, since -entropy is Σ p log2 p: what the base cost beyond what the law expected
             excess = own + (np.exp2(law) * law).sum(axis=1)
             z[i + w] = np.asarray(codes.mean(axis=0)).ravel()
             # the law of base t + 1 is written at base t
@@ -104,11 +108,13 @@ def own_writing(
     network: StripedHyenaForCausalLM, windows: NDArray[np.uint8], params: DebugDataParams
 ) -> NDArray[np.uint8]:
     """Windows whose bases after the prompt the model has written itself, (windows, length)."""
+    # sixteen bases at least are written, however short the window
     prompt = min(params.prompt, windows.shape[1] - 16)
     parts = []
     for i in progress(range(0, len(windows), 64), "own writing", unit="batches"):
         rows = windows[i : i + 64]
         numbers = np.arange(i, i + len(rows))
+        # numbers of windows, not of rows in a batch, decide what is drawn
         sampling = SamplingParams(seed=params.seed)
         written = generate(network, rows[:, :prompt], windows.shape[1] - prompt, sampling=sampling, rows=numbers)
         parts.append(np.concatenate([rows[:, :prompt], written.ids], axis=1))

@@ -48,6 +48,7 @@ def _rolling(letters, k, base):
         top *= base
     forward, reverse, since = np.uint64(0), np.uint64(0), 0
     power = np.uint64(1)  # of the letter that enters the reverse complement at its front
+    # an odd number is its own inverse modulo 8: three bits are right, and each step below doubles them
     inverse = base
     for _ in range(6):  # Newton's inverse of an odd number modulo 2^64
         inverse *= np.uint64(2) - base * inverse
@@ -57,8 +58,11 @@ def _rolling(letters, k, base):
             forward, reverse, since, power = np.uint64(0), np.uint64(0), 0, np.uint64(1)
             continue
         if since == k:
+            # the oldest letter leaves: in front of the word, and at the end of its reverse complement
             old = letters[i - k]
+            # letters count from 1, so that words of A alone differ by their length
             forward -= np.uint64(old + 1) * top
+            # complement 3 - c, plus 1; dividing by the base moves the others down by one place
             reverse = (reverse - np.uint64(4 - old)) * inverse
             since -= 1
         elif since:
@@ -68,11 +72,14 @@ def _rolling(letters, k, base):
         since += 1
         if since == k:
             a, b = forward, reverse
+            # joined in order of size, so that a word and its reverse complement have one hash
             low, high = (a, b) if a < b else (b, a)
+            # mixed as by splitmix64: the plain polynomial has patterns in its low bits, by which words are picked
             mixed = low * np.uint64(0xBF58476D1CE4E5B9) + high
             mixed ^= mixed >> np.uint64(29)
             mixed *= np.uint64(0x94D049BB133111EB)
             mixed ^= mixed >> np.uint64(32)
+            # 0 stands for unknown letters
             out[i - k + 1] = mixed if mixed else np.uint64(1)
     return out
 
@@ -86,6 +93,7 @@ def word_hashes(ids: NDArray[np.uint8], k: int) -> NDArray[np.uint64]:
 
 def corpus_words(records: Sequence[Record], k: int, most: int = MOST_WORDS) -> Words:
     """All words of `k` bases of a corpus, or those of one in so many hashes that about `most` are left."""
+    # ceiling division: one in so many words, such that at most about `most` are left
     every = max(1, -(-sum(max(0, len(r.ids) - k + 1) for r in records) // most))
     hashes, record, start = [], [], []
     for i, r in enumerate(records):
@@ -127,6 +135,7 @@ def copy_numbers(records: Sequence[Record], sequences: NDArray[np.uint8]) -> NDA
     order = np.argsort(own, kind="stable")
     for r in records:
         h = word_hashes(r.ids, k)
+        # sorted, so that copies of a word lie together and are counted by two searches
         h = np.sort(h[np.isin(h, own)])
         total[order] += np.searchsorted(h, own[order], "right") - np.searchsorted(h, own[order], "left")
     return total

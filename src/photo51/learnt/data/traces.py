@@ -49,6 +49,7 @@ class Vectors:
         for k, table in self.words.items():
             hashes = word_hashes(ids, k)
             hit = np.isin(hashes, np.fromiter(table, np.uint64, len(table)))
+            # the word at place p covers bases p … p + k - 1, so that words a … b - 1 end before b - 1 + k
             out += [(int(a), int(b) - 1 + k, table[int(hashes[a])]) for a, b in runs(hit)]
         return sorted(out)
 
@@ -66,6 +67,7 @@ def shared_spans(
     reference repeats itself.
     """
     hashes = [word_hashes(r.ids, word) for r in records]
+    # each record's words once: copies within one record do not count
     known = np.concatenate([np.unique(h[h != 0]) for h in hashes]) if records else np.zeros(0, np.uint64)
     values, copies = np.unique(known, return_counts=True)
     common = values[copies >= fewest]
@@ -79,6 +81,7 @@ def shared_spans(
             marks.append(h[a:b])
         for start, end, vector in vectors.spans(r.ids) if vectors else ():
             rows.append((i, start, end, vectors.names[vector] if vectors else ""))
+            # words inside the span, and the one at its start where the vector is shorter than a word
             marks.append(h[start : max(start, end - word) + 1])
     if not rows:
         return SPANS.empty()
@@ -94,6 +97,7 @@ def _clustered(
     n, names = len(rows), sorted({r[3] for r in rows if r[3]})
     by_name = [(i, names.index(r[3])) for i, r in enumerate(rows) if r[3]]
     n_words = int(word.max()) + 1 if len(word) else 0
+    # a graph of spans, words and vectors: spans are joined through what they hold
     left = np.concatenate([span, np.array([i for i, _ in by_name], dtype=np.int64)])
     right = np.concatenate([n + word, n + n_words + np.array([j for _, j in by_name], dtype=np.int64)])
     size = n + n_words + len(names)

@@ -53,6 +53,7 @@ def annotated(path: Path, windows: Windows) -> dict[str, NDArray[np.bool_]]:
             continue
         for part in feature.parts:
             for w in contigs[feature.chrom]:
+                # the part of the record inside the window, in the window's coordinates
                 a, b = max(part.start - starts[w], 0), min(part.end - starts[w], length)
                 if a >= b:
                     continue
@@ -60,6 +61,7 @@ def annotated(path: Path, windows: Windows) -> dict[str, NDArray[np.bool_]]:
                 if feature.type == "gene":
                     continue
                 for s in (0, 1):
+                    # strand 1 reads the minus strand: sense where both agree
                     sense = "sense" if (feature.strand == "-") == bool(s) else "antisense"
                     name = f"CDS {sense}" if feature.type == "CDS" else feature.type
                     masks.setdefault(name, np.zeros((2, n, length), dtype=bool))[s, w, a:b] = True
@@ -78,6 +80,7 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
     """
     rows = []
     rng = np.random.default_rng([params.seed, 24])
+    # a window at least, so that no annotation is compared with itself
     offsets = rng.integers(windows.length, max(2, len(windows.places) - 1) * windows.length, params.shifts)
     # laws are in reading order; columns of the reverse strand run backwards along the genome
     forward = [
@@ -87,12 +90,14 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
         for s, x in laws.items()
     ]
     warm = np.arange(windows.length) >= params.warmup
+    # the reverse strand begins to read at the window's last base: its warm-up lies there
     usable = np.stack([np.tile(warm, (len(windows.places), 1)), np.tile(warm[::-1], (len(windows.places), 1))])
     change, a, b = (np.stack([f[i] for f in forward]) for i in range(3))
     chain = chain_of_other_half(windows)
     for name, mask in sorted(annotated(path, windows).items()):
         inside = mask & usable
         bases = inside.sum(axis=(0, 2))
+        # windows without a base of the class are no blocks of it
         used = bases > 0
         if used.sum() < 3:
             continue
@@ -115,6 +120,7 @@ def class_differences(windows: Windows, laws: Mapping[Strand, Laws], path: Path,
                 "high": float(mean + ratio.half),
                 "p": ratio.p,
                 "shifted": float(shifted.mean()),
+                # the annotation as it is counts as one of the shifts
                 "p_shifted": float((1 + farther.sum()) / (1 + len(shifted))),
             }
         )
@@ -144,9 +150,12 @@ def ratio_test(sums: NDArray[np.float64], bases: NDArray[np.int64]) -> RatioTest
     """
     m, total = len(sums), bases.sum()
     mean = sums.sum() / total
+    # what a window's sum is off the common mean, for as many bases as it has
     left = sums - mean * bases
+    # linearised variance of a ratio of sums, with m / (m - 1) for the mean that was fitted
     se = np.sqrt(m / (m - 1) * (left**2).sum()) / total
     freedom = max(1.0, total**2 / (bases.astype(float) ** 2).sum() - 1)
+    # all windows change alike, as a model against itself does
     if se == 0:
         return RatioTest(0.0, float(mean == 0))
     return RatioTest(float(stats.t.ppf(0.975, freedom) * se), float(2 * stats.t.sf(abs(mean) / se, freedom)))
@@ -160,6 +169,7 @@ def chain_of_other_half(windows: Windows) -> NDArray[np.float64]:
     both = [codes(x).astype(np.int64) for x in (windows.plus, windows.minus)]
     out = np.full((2, *windows.plus.shape), 2.0)
     for half in (0, 1):
+        # the other half's windows, both strands of each
         law = chain_law(np.concatenate([x[1 - half :: 2] for x in both]), ORDER)
         for strand, x in enumerate(both):
             out[strand, half::2, ORDER:] = chain_surprisal(law, x[half::2])

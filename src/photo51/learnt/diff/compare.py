@@ -123,8 +123,10 @@ def next_base_laws(a: DnaModel, b: DnaModel, rows: NDArray[np.uint8], batch: int
         ids = rows[i : i + batch]
         log_a, log_b = (_log2_law(model, ids) for model in (a, b))
         kl = np.maximum((np.exp2(log_b) * (log_b - log_a)).sum(axis=-1), 0.0)  # rounding may give −1e-17
+        # the base that follows each law; the first base of a window has none before it
         letter = np.searchsorted(BASE_IDS, ids[:, 1:])[..., None]
         surprisals = [-np.take_along_axis(log, letter, axis=-1)[..., 0] for log in (log_a, log_b)]
+        # a column in front, so that column t speaks of base t
         parts.append(tuple(np.pad(x, ((0, 0), (1, 0)), constant_values=np.nan) for x in (kl, *surprisals)))
     return Laws(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
@@ -134,6 +136,7 @@ def _log2_law(model: DnaModel, ids: NDArray[np.uint8]) -> NDArray[np.float64]:
     scores = model.forward(ids).logits
     assert scores is not None
     bases = torch.from_numpy(BASE_IDS.astype(np.int64))
+    # the last position predicts a base outside of the window
     stacked = torch.stack([x[:-1].cpu()[:, bases] for x in scores]).double()
     if not torch.isfinite(stacked).all():
         raise InputError(
@@ -147,6 +150,7 @@ def _window_table(windows: Windows, laws: dict[Strand, Laws], params: DiffParams
     rows = []
     for strand, law in laws.items():
         kl = law.kl[:, params.warmup :]
+        # the highest hundredth of the bases, one at least
         top = max(1, kl.shape[1] // 100)
         rows.append(
             windows.places.assign(
@@ -169,6 +173,7 @@ def _position_table(windows: Windows, laws: dict[Strand, Laws], params: DiffPara
         flat = np.argsort(-kl.ravel(), kind="stable")[: params.positions]
         window, column = np.divmod(flat, windows.length)
         start = windows.places["start"].to_numpy()[window]
+        # the reverse strand reads from the window's end: column c is base length - 1 - c
         position = start + (column if strand == "+" else windows.length - 1 - column)
         around = [
             (_strand(windows, strand)[w, max(0, c - params.context) : c + params.context + 1]).tobytes().decode()
@@ -207,10 +212,12 @@ def offsets(a: DnaModel, b: DnaModel, windows: Windows, sites: list[str], batch:
             total[site] += [delta.sum(axis=(0, 1)), delta[:, :FIRST].sum(axis=(0, 1))]
             norm = np.linalg.norm(h, axis=-1)
             size[site] += [norm.sum(), norm[:, :FIRST].sum()]
+    # bases averaged over: all, and the first few of each window
     n = np.array([windows.plus.size, len(windows.plus) * min(FIRST, windows.length)])
     rows = []
     for site in sites:
         mean = total[site] / n[:, None]
+        # relative to the mean length of A's activations at the same bases
         share = np.linalg.norm(mean, axis=1) / (size[site] / n)
         rows.append({"site": site, "offset": share[0], "offset_first": share[1]})
     return DIFF_OFFSETS.check(pd.DataFrame(rows))
@@ -268,6 +275,7 @@ def features(a: DnaModel, b: DnaModel, windows: Windows, dictionary: Dictionary,
                 rate[m, row] += np.asarray((codes > 0).sum(axis=0)).ravel() / (2 * len(activations))
                 mean[m, row] += np.asarray(codes.sum(axis=0)).ravel() / (2 * len(activations))
                 unexplained[m] += ((activations - dictionary.decode(codes)) ** 2).sum()
+                # about the mean of the window itself: an offset between windows is no variance to explain
                 spread[m] += ((activations - activations.mean(axis=0)) ** 2).sum()
         first += len(pair[0][site])
     fvu = unexplained / spread
@@ -300,10 +308,12 @@ def _feature_table(
             "mean_a": mean[0].mean(axis=0),
             "mean_b": mean[1].mean(axis=0),
             "p": p,
+            # every feature is tested, silent ones with p = 1
             "q": stats.false_discovery_control(p),
             "n": n,
         }
     )
     table["fvu_a"], table["fvu_b"] = fvu
+    # strongest evidence first, of equal ones the lower number
     order = np.lexsort((table["feature"], -np.abs(test.t)))
     return DIFF_FEATURES.check(table.iloc[order].reset_index(drop=True))

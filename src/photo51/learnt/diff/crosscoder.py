@@ -117,6 +117,7 @@ def crosscoder(x_a: NDArray[np.float32], x_b: NDArray[np.float32], params: Cross
 
 def _scaled(x: NDArray[np.float32]) -> NDArray[np.float32]:
     centred = x - x.mean(axis=0)
+    # mean norm one, so that the two models weigh alike in one squared error
     return (centred / np.linalg.norm(centred, axis=1).mean()).astype(np.float32)
 
 
@@ -127,6 +128,7 @@ def _judge(trained: SparseAutoencoder, x: NDArray[np.float32], width: int) -> pd
     decoders = [trained.decoder[:, p] for p in parts]
     norm_a, norm_b = (np.linalg.norm(d, axis=1) for d in decoders)
     total = norm_a + norm_b
+    # 0 is A alone, 1 is B alone; a feature without any decoder is neither
     r = np.divide(norm_b, total, out=np.full(len(total), 0.5), where=total > 0)
     rest = x - guess
     fvu = [float((rest[:, p] ** 2).sum() / ((x[:, p] - x[:, p].mean(axis=0)) ** 2).sum()) for p in parts]
@@ -143,7 +145,9 @@ def _judge(trained: SparseAutoencoder, x: NDArray[np.float32], width: int) -> pd
             "nu_reconstruction": nu[1],
         }
     )
+    # least squares finds nothing of the feature in A, in neither way
     low = np.nan_to_num(nu, nan=0.0) < SMALL
+    # the first that holds counts: a silent feature has norms too
     table["kind"] = np.select(
         [rate == 0, (r > EXCLUSIVE) & low.all(axis=0), r > EXCLUSIVE, r < 1 - EXCLUSIVE],
         ["silent", "B", "not told apart", "A"],
@@ -167,6 +171,7 @@ def _latent_scaling(
     d_b = decoders[1]
     if decoders[0].shape != d_b.shape:
         return np.full((2, len(d_b)), np.nan)
+    # Σ z² ‖d_B‖²: denominator of the least squares of y on z_j d_B
     square = np.asarray(codes.power(2).sum(axis=0)).ravel() * (d_b**2).sum(axis=1)
     out = []
     for residual in (True, False):

@@ -48,6 +48,7 @@ def gate(
         raise InputError(f"gate: need at least {FEWEST_TWINS} twins to know the noise of the seed, got {len(twins)}")
     rows = []
     for name, values in change.items():
+        # the widest of all pairs of twins
         noise = max((abs(p[name] - q[name]) for p, q in itertools.combinations(twins, 2)), default=0.0)
         limit = max(noise, (tolerance or {}).get(name, 0.0))
         if not twins and name not in (tolerance or {}):
@@ -61,6 +62,7 @@ def gate(
 def _judge(values: NDArray[np.float64], limit: float) -> dict[str, object]:
     n = len(values)
     mean, se = float(values.mean()), float(values.std(ddof=1) / np.sqrt(n))
+    # two one-sided tests at 5 % are a 90 % interval inside the limits
     quantile = float(stats.t.ppf(0.95, n - 1))
     low, high = mean - quantile * se, mean + quantile * se
     if -limit <= low and high <= limit:
@@ -69,7 +71,9 @@ def _judge(values: NDArray[np.float64], limit: float) -> dict[str, object]:
         verdict = "fail"
     else:
         verdict = "undecided"
+    # what the interval's half width must not exceed: distance from the mean to the nearer limit
     margin = abs(limit - abs(mean))
+    # 1.645 sd / √n = margin, solved for n; se · √n is the standard deviation of one window
     needed = int(np.ceil((1.645 * se * np.sqrt(n) / margin) ** 2)) if verdict == "undecided" and margin > 0 else n
     return {
         "change": mean,

@@ -22,6 +22,7 @@ class ActivationRows:
         """Batches of rows in a seeded order, without end."""
         step = start
         while True:
+            # a generator a step: batches can begin at any step without drawing those before
             yield self.x[np.random.default_rng([self.seed, step]).integers(0, len(self.x), size)]
             step += 1
 

@@ -48,6 +48,7 @@ def draw_windows(path: Path, n: int, length: int, seed: int) -> Windows:
     rows: list[NDArray[np.uint8]] = []
     for record in read_fasta(path):
         for first in range(0, len(record.ids) - length + 1, length):
+            # end to end from the record's beginning: none overlaps another
             ids = record.ids[first : first + length]
             if not is_ambiguous(ids).any():
                 chrom.append(record.name)

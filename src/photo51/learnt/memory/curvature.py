@@ -93,9 +93,13 @@ def moments(
         for i in progress(range(0, len(windows), batch), "curvature", unit="batches"):
             ids = torch.from_numpy(windows[i : i + batch].astype(np.int64))
             with torch.enable_grad(), tap:
+                # scores of the four bases at every position but the last, whose next base is not in the window:
+                # (tokens, 4)
                 scores = model(ids).logits[:, :-1][..., bases].flatten(0, 1)
                 with torch.no_grad():
+                    # targets from the model's own law: the Fisher information, not the empirical one of the corpus
                     target = torch.multinomial(torch.softmax(scores.float(), -1), 1, generator=drawn)[:, 0]
+                # sum, not mean: gradients of a token then do not depend on the batch
                 F.cross_entropy(scores, target, reduction="sum").backward()
             model.zero_grad(set_to_none=True)
     finally:
@@ -112,6 +116,7 @@ class _Tap(TorchFunctionMode):
     def __init__(self, model: StripedHyenaForCausalLM):
         super().__init__()
         self.names = {id(weight): name for name, weight in dense_matrices(model).items()}
+        # the mixer multiplies a copy of its projection whose id is not the weight's: told by the mixer that runs
         self.mixers = {
             id(block.hyena): f"blocks.{i}.projections.weight"
             for i, block in enumerate(model.blocks)
@@ -141,10 +146,12 @@ class _Tap(TorchFunctionMode):
 
     def _meet(self, a: Tensor, weight: Tensor, out: Tensor) -> None:
         name, order = self.names.get(id(weight)), None
+        # a matrix of the shape of the projection, while that mixer runs
         if name is None and self.inside is not None and weight.shape == self.inside.projections.weight.shape:
             name, order = self.mixers[id(self.inside)], projection_rows(self.inside)
         if name is None:
             return  # the readout
+        # without the last position, as above: (windows · (length - 1), in)
         flat = a[:, :-1].flatten(0, 1)
         self.inputs[name] = self.inputs.get(name, 0) + flat.T @ flat
         self.tokens[name] = self.tokens.get(name, 0) + len(flat)
@@ -152,6 +159,8 @@ class _Tap(TorchFunctionMode):
         def gradient(g: Tensor) -> None:
             g = g[:, :-1].flatten(0, 1)
             if order is not None:
+                # gradients come in the order of the copy's rows; argsort gives for each row of the weight its place
+                # there
                 g = g[:, torch.argsort(order)]
             self.gradients[name] = self.gradients.get(name, 0) + g.T @ g
 
@@ -170,6 +179,7 @@ def projection_rows(mixer: HyenaMixer) -> Tensor:
     """Rows of the projection's weight in the order in which the mixer multiplies them, (3 · d_model,)."""
     groups = mixer.n_heads if mixer.kind == "h1" else mixer.out_filter_dense.out_features
     rows = torch.arange(mixer.projections.out_features)
+    # the weight lies group by group, each with its three parts; the mixer wants part by part: (3, groups, -1)
     return rows.unflatten(0, (groups, 3, -1)).transpose(0, 1).flatten(0, 2)
 
 
@@ -193,6 +203,7 @@ def basis(m: MatrixMoments) -> Basis:
     """Eigenvectors, in double precision."""
     mu, left = torch.linalg.eigh(m.gradients.double())
     lam, right = torch.linalg.eigh(m.inputs.double())
+    # rounding may leave an eigenvalue of a Gram matrix below 0
     return Basis(left, right, mu.clamp(min=0)[:, None] * lam.clamp(min=0)[None])
 
 

@@ -32,6 +32,7 @@ def entry_mask(curvature: Tensor, mass: float) -> Tensor:
     if mass >= WHOLE:
         return torch.ones_like(curvature, dtype=torch.bool)
     flat, order = curvature.flatten().sort(descending=True, stable=True)
+    # entries before the share is reached, and the one that reaches it
     n = int((flat.cumsum(0) < mass * flat.sum()).sum()) + 1
     mask = torch.zeros(len(order), dtype=torch.bool)
     mask[order[:n]] = True
@@ -49,8 +50,10 @@ def edited_matrix(weight: Tensor, bases: Sequence[Basis], mass: float) -> tuple[
     rest, out, n = weight.double(), torch.zeros_like(weight, dtype=torch.float64), 0
     for basis in bases:
         mask = entry_mask(basis.curvature, mass)
+        # into the eigenbases, entries out, and back
         part = basis.left @ ((basis.left.T @ rest @ basis.right) * mask) @ basis.right.T
         out, rest, n = out + part, rest - part, n + int(mask.sum())
+    # entries of several bases may add up to more than the matrix has
     return out.to(weight.dtype), min(n, weight.numel())
 
 
@@ -67,6 +70,7 @@ def control(
         return weight
     if arm == "singular":
         left, values, right = torch.linalg.svd(w, full_matrices=False)
+        # a matrix of rank r has r (rows + columns) numbers
         rank = max(1, round(n / (w.shape[0] + w.shape[1])))
         return ((left[:, :rank] * values[:rank]) @ right[:rank]).to(weight.dtype)
     if arm == "magnitude":
@@ -161,6 +165,7 @@ class Editor:
         change = after / self.before - 1
         if not change.any():
             return 0.0
+        # its standard error on top: the mean alone would pass half of the edits that are just too strong
         return float(after.mean() / self.before.mean() - 1 + change.std(ddof=1) / np.sqrt(len(change)))
 
     def choose(self, levels: Sequence[float], rounds: int) -> dict[str, float]:
@@ -177,6 +182,7 @@ class Editor:
         masses = dict.fromkeys(self.original, WHOLE)
         best = self.gain(masses)
         for level in ladder[1:]:
+            # one threshold for all matrices is a start; the rounds below are local
             trial = dict.fromkeys(self.original, level)
             if (gain := self.gain(trial)) > best:
                 masses, best = trial, gain
@@ -192,6 +198,7 @@ class Editor:
         self, masses: dict[str, float], best: float, name: str, ladder: Sequence[float]
     ) -> tuple[dict[str, float], float]:
         """Move the threshold of one matrix down, or else up, while that helps."""
+        # first one step down the ladder (fewer entries), and up only where down did not help
         for step in (1, -1):
             moved = False
             while 0 <= (i := ladder.index(masses[name]) + step) < len(ladder):

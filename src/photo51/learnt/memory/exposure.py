@@ -77,6 +77,7 @@ def canary_references(
 
     There are eight of each at least, and `n` or more in all.
     """
+    # at least eight shuffles each, since the mean of a canary's others is taken off
     of_each = max(8, -(-n // len(canaries)))
     grouped = [c._replace(group=c.name) for c in canaries]
     unseen = [
@@ -93,8 +94,10 @@ def recital(model: StripedHyenaForCausalLM, ids: NDArray[np.uint8], params: Memo
     both = []
     for rows in (ids, reverse_complement(ids)):
         whole = np.concatenate([np.tile(context, (len(rows), 1)), rows], axis=1)
+        # nats of log-probability to bits of surprisal
         nats = score(model, whole, len(context), batch=params.batch)
         both.append(-nats.astype(np.float64) / np.log(2))
+    # whole sequences decide the strand; the suffix is taken on the same one
     means = np.stack([x.mean(axis=1) for x in both])
     minus = means[1] < means[0]
     suffix = np.stack([x[:, params.prefix :].sum(axis=1) for x in both])
@@ -123,12 +126,15 @@ def greedy_similarity(
 
 def edit_distance(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Levenshtein distance between rows of (n, length) and (n, length), (n,)."""
+    # distances from the empty prefix: as many insertions as letters
     above = np.tile(np.arange(b.shape[1] + 1), (len(a), 1))
     for i in range(a.shape[1]):
         row = np.empty_like(above)
         row[:, 0] = i + 1
         for j in range(b.shape[1]):
+            # substitution, or none
             change = above[:, j] + (a[:, i] != b[:, j])
+            # deletion and insertion
             row[:, j + 1] = np.minimum(np.minimum(above[:, j + 1], row[:, j]) + 1, change)
         above = row
     return above[:, -1]
@@ -181,6 +187,7 @@ def audit_recitation(
         table.loc[rows | others, "bits_markov"] = markov[rows | others]
         centred, references = _centred(told.bits, group, rows, others)
         table.loc[rows, "centred"], table.loc[others, "centred"] = centred, references
+        # the sequence itself is one of those it is ranked among
         n, rank = others.sum() + 1, _rank(centred, references)
         table.loc[rows, "p"] = rank / n
         table.loc[rows, "exposure"] = np.log2(n / rank)
@@ -208,18 +215,21 @@ def _centred(
         # a mean without oneself is wider than one of all by √(1 + 1/(n-1)) against √(1 + 1/n)
         narrow = np.sqrt((1 + 1 / n) / (1 + 1 / (n - 1)))
         shifted[own] -= mean
+        # x - (S - x) / (n - 1) = (x - S / n) n / (n - 1): the mean of the others is taken off without a sum for each
         shifted[reference] = (bits[reference] - mean) * n / (n - 1) * narrow
     return shifted[rows], shifted[others]
 
 
 def _rank(values: NDArray[np.float64], references: NDArray[np.float64]) -> NDArray[np.int64]:
     """Place of each value among itself and the references, from the smallest; ties count against it."""
+    # side "right": references as likely as the sequence count as better
     return 1 + np.searchsorted(np.sort(references), values, side="right")
 
 
 def markov_bits(references: NDArray[np.uint8], ids: NDArray[np.uint8], order: int) -> NDArray[np.float64]:
     """Bits a base, on the better strand, of (n, length) under a chain fitted to references on both strands, (n,)."""
     law = chain_law(codes(np.concatenate([references, reverse_complement(references)])).astype(np.int64), order)
+    # as the model is judged: the better strand of each
     return np.minimum(*(chain_bits(law, codes(rows).astype(np.int64)) for rows in (ids, reverse_complement(ids))))
 
 

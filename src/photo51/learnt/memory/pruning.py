@@ -71,6 +71,7 @@ def split_windows(windows: NDArray[np.uint8], params: PruneParams, where: str) -
             f"got {len(windows)}"
         )
     order = np.random.default_rng([params.seed, 42]).permutation(len(windows))
+    # a quarter at most each for choice and judgement: half stays for the curvature
     n = min(params.validation, len(windows) // 4)
     return EditWindows(windows[order[2 * n :]], windows[order[n : 2 * n]], windows[order[:n]])
 
@@ -154,6 +155,7 @@ def forgettable(path: Path, reading: MemoryParams) -> Forget:
     if len(pieces) > 64:
         pieces = [pieces[i] for i in np.sort(rng.permutation(len(pieces))[:64])]
     subjects, unseen = canary_references(pieces, 32, rng)
+    # every so many, so that all pieces have some and at most 64 are read
     return Forget(subjects, unseen[:: -(-len(unseen) // 64)])
 
 
@@ -192,12 +194,14 @@ def arm_evidence(arms: pd.DataFrame) -> list[EvidenceRow]:
 def _halves(forget: Forget | None) -> tuple[Forget | None, Forget | None]:
     if forget is None:
         return None, None
+    # even ones and odd ones: what decides the thresholds judges nothing
     chosen, judged = (Forget(forget.subjects[i::2], forget.unseen[i::2]) for i in (0, 1))
     return chosen, judged
 
 
 def window_bits(model: StripedHyenaForCausalLM, windows: NDArray[np.uint8], batch: int) -> NDArray[np.float64]:
     """Surprisal a base of each window (windows,), the first 64 bases left out."""
+    # half of a short window at most
     nats = score(model, windows, min(64, windows.shape[1] // 2), batch=batch)
     return -nats.astype(np.float64).mean(axis=1) / np.log(2)
 
@@ -207,6 +211,7 @@ def _gap(model: StripedHyenaForCausalLM, forget: Forget, reading: MemoryParams) 
     groups = []
     for subjects in forget:
         ids = np.stack([s.ids for s in subjects])
+        # the strand is that of the unedited model, so that an edit does not change what is compared
         minus = recital(model, ids, reading).minus
         groups.append(np.where(minus[:, None], reverse_complement(ids), ids))
     context = neutral_context(reading)
@@ -216,6 +221,7 @@ def _gap(model: StripedHyenaForCausalLM, forget: Forget, reading: MemoryParams) 
 
     def gap() -> float:
         bits = -score(model, whole, len(context), batch=reading.batch).mean(axis=1, dtype=float) / np.log(2)
+        # positive where what is to be forgotten is likelier than sequences never met
         return float(bits[n:].mean() - bits[:n].mean())
 
     return gap
@@ -283,9 +289,11 @@ class _Judge:
             bits, gap, recitation = self._told()
             other_bits = self._elsewhere()
         change = after / self.before - 1
+        # half of the 95 % interval of the mean relative change over windows
         half = stats.t.ppf(0.975, len(change) - 1) * change.std(ddof=1) / np.sqrt(len(change))
         relative = float(after.mean() / self.before.mean() - 1)
         share = 1.0 if entries is None else entries / self.size
+        # 1 where nothing is left of the gap, below 0 where it has grown
         removed = 1 - gap / self.gap if self.forget else np.nan
         enough = removed >= self.params.gap if self.forget else 1 - share >= self.params.dropped
         return {

@@ -75,6 +75,7 @@ def natural_repeats(corpus: Sequence[Record], params: MemoryParams, unseen: Sequ
     words = corpus_words(corpus, length)
     if words.every > 1:
         log.info("memory: words of one in %d hashes are looked at, with all of their copies", words.every)
+    # words of one copy are references where there is no unseen sequence, and cannot be subjects too
     ranges = [r for r in params.copies if r[1] > 1 or unseen is not None]
     picked = repeats_by_class(words, length, ranges, params.per_class, params.seed)
     out = [
@@ -182,6 +183,7 @@ def _evidence(table: pd.DataFrame, classes: pd.DataFrame, seed: int) -> list[Evi
             continue
         rho = _spearman(own["centred"], own["copies"])
         null = [_spearman(own["centred"], rng.permutation(own["copies"])) for _ in range(999)]
+        # one-sided: what is learnt by heart has less surprisal the more copies there are
         p = (1 + sum(x <= rho for x in null)) / 1_000
         others = (
             _spearman(own[name], own["copies"]) if own[name].notna().all() else np.nan

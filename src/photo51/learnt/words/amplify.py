@@ -91,6 +91,7 @@ def amplified_rates(
     """
     if bad := [x for x in alphas if not 0 <= x <= MOST_ALPHA]:
         raise InputError(f"alpha: need strengths between 0 and {MOST_ALPHA:g}, got {bad[0]:g}")
+    # 0 is the true rate, which the extrapolation is compared with
     strengths = sorted({0.0, *map(float, alphas)})
     follow = codes(contexts).astype(np.int64)[:, 1:]
     answers = _along(a, b, [p for e in events for p in e.forward + e.reverse], follow, strengths, params)
@@ -99,10 +100,13 @@ def amplified_rates(
         rates[alpha] = []
         place = 0
         for event in events:
+            # patterns of an event stand next to each other in `answers`, forward before reverse
             n = len(event.forward) + len(event.reverse)
+            # spellings of one event exclude each other at a place: probabilities add up
             p = answers[s, place : place + n].sum(axis=0)
             place += n
             mean, _, low, high = interval(p.mean(axis=1), params.confidence)
+            # (Σ p)² / Σ p²: how many places carry the rate
             rates[alpha].append((mean, low, high, float(p.sum() ** 2 / max((p**2).sum(), 1e-300))))
     rows = []
     for i, event in enumerate(events):
@@ -142,10 +146,12 @@ def _along(
     every = params.every or spacing(patterns, params)
     places = list(range(params.warmup, follow.shape[1], every))
     out = np.empty((len(strengths), len(patterns), len(follow), len(places)))
+    # bases that were read so far
     before = 0
     for i, t in enumerate(progress(places, "amplified", unit="places")):
         if t > before:
             for stream in streams:
+                # codes to letters as the model reads them
                 stream.read(BASE_IDS[follow[:, before:t]])
         before = t
         exact = set()
@@ -168,8 +174,10 @@ def _forced(
 ) -> NDArray[np.float64]:
     """Probability that each word comes next at each strength, (strengths, sequences, words)."""
     n, (w, width) = len(a.scores), words.shape
+    # every word after every sequence, sequence by sequence
     sequence, word = (index.ravel() for index in np.meshgrid(np.arange(n), np.arange(w), indexing="ij"))
     out = np.ones((len(strengths), n * w))
+    # the first letter needs no reading: its scores are those of the sequence
     first = [s.scores[:, None] for s in (a, b)]
     for i in range(0, n * w, params.batch):
         rows, forced = sequence[i : i + params.batch], words[word[i : i + params.batch]]
@@ -197,4 +205,5 @@ def extrapolate(alphas: Sequence[float], rates: Sequence[float], n_eff: Sequence
     if len(usable) < 3:
         return float("nan")
     x, r = np.array(usable).T
+    # the constant of the polynomial is the logarithm at α = 0
     return float(np.exp(np.polynomial.polynomial.polyfit(x, np.log(r), 2)[0]))

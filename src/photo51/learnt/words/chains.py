@@ -24,6 +24,7 @@ def markov_rate(patterns: Sequence[Pattern], written: NDArray[np.integer], order
             onward: dict[int, NDArray[np.float64]] = {}
             for state, weight in mass.items():
                 for base in range(4):
+                    # negative: no word of the pattern goes on with this base
                     after = int(pattern.step[state, base])
                     if after >= 0:
                         moved = _push(weight * chance[:, base], base, order)
@@ -52,6 +53,7 @@ def chain_law(written: NDArray[np.integer], order: int) -> NDArray[np.float64]:
     for k in range(order + 1):
         counts = np.bincount(_words_of(written, k + 1).ravel(), minlength=4 ** (k + 1)).reshape(-1, 4)
         shorter = np.tile(p, (len(counts) // len(p), 1))  # the longer context ends with the shorter one
+        # as if the shorter context had been seen four times more
         p = (counts + 4 * shorter) / (counts.sum(axis=1, keepdims=True) + 4)
     return p
 
@@ -64,6 +66,7 @@ def chain_bits(law: NDArray[np.float64], written: NDArray[np.integer]) -> NDArra
 def chain_surprisal(law: NDArray[np.float64], written: NDArray[np.integer]) -> NDArray[np.float64]:
     """Bits of each base of (sequences, length) codes from the first whole context on, (sequences, length - order)."""
     order = (len(law).bit_length() - 1) // 2  # 4 ** order contexts
+    # the last context has no base after it
     contexts = _words_of(written, order)[:, : written.shape[1] - order]
     return -np.log2(law[contexts, written[:, order:]])
 

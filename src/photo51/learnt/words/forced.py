@@ -68,6 +68,7 @@ def word_probability(
     (sequences, words).
     """
     n, (w, width) = len(stream.scores), words.shape
+    # every word after every sequence, sequence by sequence
     sequence, word = (index.ravel() for index in np.meshgrid(np.arange(n), np.arange(w), indexing="ij"))
     out = np.empty(n * w)
     first = next_base(stream.scores, sampling)
@@ -75,6 +76,7 @@ def word_probability(
         rows, forced = sequence[i : i + batch], words[word[i : i + batch]]
         p = first[rows, forced[:, 0]]
         if width > 1:
+            # letters but the last are read; scores after each are of the next one
             scores = stream.take(rows).logits(BASE_IDS[forced[:, :-1]])
             after = next_base(scores.reshape(-1, 4), sampling)
             chosen = after[np.arange(len(after)), forced[:, 1:].ravel()]
@@ -123,6 +125,7 @@ def _constrained(
     for i in range(pattern.width):
         allowed = pattern.step[state] != DEAD
         base, mass = draw_allowed(part.scores, allowed, uniform[:, i], sampling)
+        # mean of this product over draws is the probability of the set, whatever letters were drawn
         weight *= mass
         state = pattern.step[state, base].astype(np.int64)
         if i + 1 < pattern.width:
@@ -150,8 +153,10 @@ def draw_allowed(
     """
     p = np.where(allowed, next_base(scores, sampling), 0.0)
     mass = p.sum(axis=1)
+    # nothing allowed has any probability: the weight is 0 already, any allowed letter will do
     p[mass == 0] = allowed[mass == 0]
     cumulative = np.cumsum(p, axis=1)
+    # number of cumulative masses at or below the draw
     base = (uniform[:, None] * cumulative[:, -1:] >= cumulative).sum(axis=1)
     # rounding may point past the last base that has any probability
     last = 3 - np.argmax((p > 0)[:, ::-1], axis=1)

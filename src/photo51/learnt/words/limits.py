@@ -23,10 +23,13 @@ def interval(block_means: NDArray[np.float64], confidence: float) -> tuple[float
     if mean == 0 or se == 0:
         return mean, se, mean, mean
     t = float(stats.t.ppf((1 + confidence) / 2, n - 1))
+    # delta method: the logarithm of the mean has standard error se / mean
     factor = float(np.exp(t * se / mean))
     skew = float(stats.skew(block_means, bias=False)) / np.sqrt(n)
+    # limits turn round: the upper quantile of t gives the lower limit of the mean
     below, above = (mean - _unskewed(limit, skew) * se for limit in (t, -t))
     low = mean / factor
+    # a lower limit below 0 says nothing of a rate; that of the logarithm stands
     return mean, se, min(low, below) if below > 0 else low, max(mean * factor, above)
 
 

@@ -52,7 +52,9 @@ class Pattern(NamedTuple):
         paths = np.zeros(len(self.step) + 1)
         paths[-1] = 1.0
         for _ in range(self.width):
+            # DEAD is -1 and would read the accepting state: masked
             onward = np.where(self.step == DEAD, 0.0, paths[self.step])
+            # the accepting state has no way on
             paths = np.append(onward.sum(axis=1), 0.0)
         return float(paths[0])
 
@@ -78,6 +80,7 @@ class Pattern(NamedTuple):
         if n <= 0:
             return out
         table = np.full((len(self.step) + 1, 5), DEAD, dtype=np.int64)
+        # a fifth column for other letters, which no word has
         table[:-1, :4] = self.step
         state = np.zeros(n, dtype=np.int64)
         for i in range(self.width):
@@ -123,6 +126,7 @@ def iupac_event(text: str, name: str = "") -> Event:
     expanded = list(_spacings(bare, text))
     patterns = tuple(_chain(name or text, one) for one in expanded)
     reverse = tuple(_chain(name or text, _reversed(one)) for one in expanded)
+    # its own reverse complement: the other strand would count every occurrence twice
     same = set(expanded) == {_reversed(one) for one in expanded}
     return Event(name or text, text, patterns, () if same else reverse)
 
@@ -178,6 +182,7 @@ def motif_event(motif: Motif, p: float) -> Event:
         )
     text = f"matrix {motif.name}, p <= {p:g}"
     forward = _matrix(motif.name, weights, threshold)
+    # reversed places and reversed letters: A, C, G, T reversed are T, G, C, A, the complements
     reverse = _matrix(motif.name, weights[::-1, ::-1], threshold)
     same = bool(np.allclose(weights, weights[::-1, ::-1]))
     return Event(motif.name, text, (forward,), () if same else (reverse,))
@@ -186,8 +191,10 @@ def motif_event(motif: Motif, p: float) -> Event:
 def _matrix(name: str, weights: NDArray[np.float64], threshold: float) -> Pattern:
     low = weights.min(axis=1)
     unit = float((weights.max(axis=1) - low).sum()) / _STEPS
+    # gains are rounded up; so is what is needed, since a sum of integers that reaches a number reaches its ceiling
     gains = np.ceil((weights - low[:, None]) / unit - 1e-9).astype(int)
     needed = int(np.ceil((threshold - low.sum()) / unit - 1e-9))
+    # most that can still be gained from each place on
     best_after = np.append(np.cumsum(gains.max(axis=1)[::-1])[::-1], 0)
     states = {(0, 0): 0}
     order, rows = [(0, 0)], []
@@ -198,6 +205,7 @@ def _matrix(name: str, weights: NDArray[np.float64], threshold: float) -> Patter
             if after + best_after[place + 1] < needed:
                 row.append(DEAD)
             elif place + 1 == len(weights):
+                # marks acceptance; its number is known once all states are
                 row.append(-2)
             else:
                 key = (place + 1, after)
@@ -226,6 +234,7 @@ def read_events(sources: Sequence[str], *, motif_p: float) -> list[Event]:
         if Path(source).is_file():
             events += _of_file(Path(source), motif_p)
         else:
+            # commas inside of braces belong to a spacer
             events += [iupac_event(text) for text in re.split(r",(?![^{]*\})", source) if text.strip()]
     names = [e.name for e in events]
     if twice := sorted({n for n in names if names.count(n) > 1}):

@@ -56,7 +56,7 @@ class Rollouts(NamedTuple):
     codes
         (rollouts, length) bases as codes 0 to 3, the warm-up left out.
     asked
-        Pattern of each event and strand, in the order of `strands_of`.
+        Pattern of each event and strand, in the order of events, forward before reverse.
     """
 
     codes: NDArray[np.int64]
@@ -111,6 +111,7 @@ def words_table(
     place = itertools.count()
     for event in events:
         taken = [next(place) for _ in event.forward + event.reverse]
+        # numbers of the event's patterns in the order in which they were asked
         forward, reverse = taken[: len(event.forward)], taken[len(event.forward) :]
         groups = {"+": forward, "-": reverse, "both": taken} if reverse else {"both": forward}
         for strand, numbers in groups.items():
@@ -135,6 +136,7 @@ def rollouts(
     stream = opened(numbers)
     rng = np.random.default_rng([params.sampling.seed, 21])
     u = uniforms(params.sampling.seed, numbers, warmup + params.length)
+    # answers come in this order, event by event, forward before reverse
     patterns = [p for e in events for p in e.forward + e.reverse]
     every = params.every or spacing(patterns, params)
     probabilities: list[list[NDArray[np.float64]]] = [[] for _ in patterns]
@@ -144,7 +146,9 @@ def rollouts(
         if t >= warmup and (t - warmup) % every == 0:
             for i, (p, cost) in enumerate(_ask(stream, patterns, params, rng)):
                 probabilities[i].append(p)
+                # bases read on top of the writing, for the comparison with counting
                 spent[i] += cost
+        # number and step decide what is drawn, so that asking changes no base
         base = pick(stream.scores, u[:, t].to(stream.scores.device), params.sampling).cpu().numpy()
         written.append(base)
         if t + 1 < warmup + params.length:
@@ -159,6 +163,7 @@ def spacing(patterns: Sequence[Pattern], params: WordsParams) -> int:
     Closer places would spend all reading on the words, wider ones all on the writing; neighbouring places are hardly
     correlated.
     """
+    # letters of each word but the last are read
     spent = sum((p.n_words if p.n_words <= params.enumerate else params.draws) * (p.width - 1) for p in patterns)
     return int(np.clip(spent, 4, 20))
 
@@ -210,6 +215,7 @@ def _row(
     counted, length = count(patterns, written)
     kb = length / 1_000
     rate, se, low, high = interval(p.mean(axis=1), params.confidence)
+    # (Σ p)² / Σ p²: how many places carry the rate
     n_eff = float(p.sum() ** 2 / (p**2).sum()) if p.any() else 0.0
     reliable = n_eff >= params.n_eff
     limits = poisson_limits(counted, params.confidence)
@@ -229,6 +235,7 @@ def _row(
         "counted_high": limits[1] / kb,
         "markov_per_kb": 1_000 * markov_rate(patterns, written, params.markov_order),
         "forward_bases": sum(a.forward_bases for a in answers),
+        # counting n bases has variance rate / n: as sure as the standard error at n = rate / se²
         "counting_bases": rate / se**2 if se > 0 else np.inf,
     }
 
@@ -239,6 +246,7 @@ def count(patterns: Sequence[Pattern], written: NDArray[np.integer]) -> tuple[in
     Where several patterns (spacings, strands) begin at one place each counts: that is what the expectation adds up.
     """
     width = max(p.width for p in patterns)
+    # places at which the longest pattern could begin, so that all are counted over the same bases
     starts = max(written.shape[1] - width + 1, 0)
     hits = sum(int(p.matches(row)[:starts].sum()) for p in patterns for row in written)
     return hits, max(starts * len(written), 1)
@@ -317,13 +325,16 @@ def _survival_baseline(
     written: NDArray[np.integer],
     params: WordsParams,
 ) -> dict[str, object]:
+    # sequences cut into pieces of that length, whole ones alone
     spans = written[:, : written.shape[1] // length * length].reshape(-1, length)
     alive = np.array([_survives(automaton, row) for row in spans], dtype=bool)
     if patterns:
+        # Poisson: no occurrence in `length` places of that rate
         poisson = float(np.exp(-length * markov_rate(patterns, written, params.markov_order)))
     else:
         triplets = written[:, : written.shape[1] // 3 * 3].reshape(-1, 3)
         still_open = np.mean([_survives(automaton, row) for row in triplets])
+        # codons as independent draws
         poisson = float(still_open ** (length // 3))
     return {"poisson": poisson, "counted": int(alive.sum()), "spans": len(spans)}
 

@@ -156,7 +156,7 @@ def _activation(path: Path, config: dict[str, Any], what: str) -> str:
         raise InputError(f"{path}: need activation_fn_kwargs of k alone, got {extra[0]}={kwargs[extra[0]]!r}")
     if fn == "topk" and what not in {"standard", "topk"}:
         raise InputError(f"{path}: need activation_fn relu for architecture {what}, got 'topk'")
-    # versions before 6 name k among the arguments of the activation function
+    # some versions name k among the arguments of the activation function
     if what == "topk" or fn == "topk":
         config["k"] = config["k"] if config.get("k") is not None else kwargs.get("k")
         return "topk"

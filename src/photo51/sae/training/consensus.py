@@ -121,8 +121,8 @@ def consensus_start(
     centre = np.mean([m.centre for m in members], axis=0).astype(np.float32)
     rest = _residual_directions(x - centre, (encoder, decoder, bias), members[0], n_features - len(chosen))
     return InitialWeights(
-        np.concatenate([encoder, rest]),
         # encoder of the residual's features: their own direction, without bias
+        np.concatenate([encoder, rest]),
         np.concatenate([decoder, rest]),
         np.concatenate([bias, np.zeros(len(rest), np.float32)]),
         centre,

@@ -249,8 +249,8 @@ def _gradients(n_features: int, width: int) -> Gradients:
         np.empty((n_features, width), np.float32),
         np.empty((n_features, width), np.float32),
         np.empty(n_features, np.float32),
-        np.empty((-(-n_features // PIECE), width), np.float32),
         # ceiling division, as `kernels.differentiate` counts its pieces
+        np.empty((-(-n_features // PIECE), width), np.float32),
         np.empty(n_features, np.float32),
     )
 
