@@ -123,6 +123,7 @@ def baselines_of(
     raw = raw_activations(tokens, inputs.decoder, missed)
     if params.held_out:
         raw = RawActivations(*held_out_tokens(tokens, *raw))
+    # as many dimensions as a cluster typically has
     k = int(np.median([len(c.cloud.axes) for c in g.clusters]))
     groups = in_subspaces(g.tokens, raw, len(g.clusters), max(1, k), params.seed)
     return Baselines(other, at_same_tokens(g, raw, params.seed), groups)
@@ -140,6 +141,7 @@ def bench_of(
     other = None if random is None else random.tokens.codes
     kmers = read_kmers(inputs.genomes, w, params.positive_controls.k)[tokens.strand, tokens.row]
     annotations = inputs.genomes.annotations()
+    # every other block, as candidates are found
     find = first_half(tokens.block)
     return Bench(inputs.genomes, w, annotations, tokens, other, kmers, find, params.positive_controls, panel)
 
@@ -171,6 +173,7 @@ def named_quantities(table: pd.DataFrame, meanings: pd.DataFrame, alpha: float) 
     """The manifolds table with `label`, and the quantity that each coordinate says most of (held out, FDR `alpha`)."""
     out = table.copy()
     out["label"] = ["manifold" if m else str(s) for m, s in zip(table["manifold"], table["shape"], strict=True)]
+    # known to better than nothing, and beyond the false discovery rate
     ok = meanings[(meanings["q"] <= alpha) & (meanings["effect"] > 0)]
     best = ok.sort_values("effect", ascending=False, kind="stable").drop_duplicates("cluster").set_index("cluster")
     out["meaning"] = [str(best["quantity"].get(c, "")) for c in table["cluster"]]

@@ -77,11 +77,13 @@ class Bench:
         """(tokens, 4**k) the k-mer that ends at each."""
         n, width = len(self.kmers), 4**self.params.k
         unambiguous = self.kmers < width
+        # k-mers that are known have one entry a row, the others none
         bounds = np.concatenate([[0], np.cumsum(unambiguous)])
         return csr_matrix((np.ones(unambiguous.sum(), np.float32), self.kmers[unambiguous], bounds), shape=(n, width))
 
     def rng(self, number: int) -> np.random.Generator:
         """A generator of its own for each control."""
+        # each control has a stream of its own: leaving one out changes no other
         return np.random.default_rng([self.params.seed, number])
 
 

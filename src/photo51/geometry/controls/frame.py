@@ -61,20 +61,26 @@ def kmer_frame(bench: Bench, phase: NDArray[np.floating], score: NDArray[np.bool
     """
     width = 4**bench.params.k + 1
     learn = bench.find & np.isfinite(phase)
+    # half a count each, so that a k-mer that was not met in a phase does not rule it out
     count = np.ones((width, 3)) * 0.5
     np.add.at(count, (bench.kmers[learn], phase[learn].astype(np.int64)), 1)
+    # log P(k-mer | phase): which phase is commoner says nothing
     logs = np.log(count / count.sum(0))[bench.kmers]
+    # an unknown k-mer is no evidence for any phase
     logs[bench.kmers == width - 1] = 0
     single = float((logs[score].argmax(1) == phase[score]).mean())
     n = len(logs)
     token = np.arange(n)
+    # sums up to each token, with a 0 in front: a window is a difference of two
     spun = np.zeros((n + 1, 3))
     # column c of `lined` is the evidence that token 0 of the axis has phase c
     lined = np.take_along_axis(logs, (np.arange(3) + token[:, None]) % 3, axis=1)
     spun[1:] = np.cumsum(lined, axis=0)
     first = np.flatnonzero(np.diff(bench.tokens.run, prepend=-1))
+    # not past the beginning of the run, where other sequence lies
     begin = np.maximum(token - CONTEXT + 1, np.repeat(first, np.diff(np.append(first, n))))
     summed = spun[token + 1] - spun[begin]
+    # back to the phase of the token itself: column c of token t stands for phase c + t
     total = np.take_along_axis(summed, (np.arange(3) - token[:, None]) % 3, axis=1)
     return single, float((total[score].argmax(1) == phase[score]).mean())
 
@@ -82,6 +88,7 @@ def kmer_frame(bench: Bench, phase: NDArray[np.floating], score: NDArray[np.bool
 def _segments(bench: Bench, score: NDArray[np.bool_]) -> NDArray[np.int64]:
     """Number of the segment of coding bases that each scored token lies in."""
     scored = np.flatnonzero(score)
+    # a gap between scored tokens, or another run, begins a segment
     new = (np.diff(scored, prepend=scored[:1] - 2) != 1) | (np.diff(bench.tokens.run[scored], prepend=-1) != 0)
     return np.cumsum(new) - 1
 
@@ -89,6 +96,7 @@ def _segments(bench: Bench, score: NDArray[np.bool_]) -> NDArray[np.int64]:
 def _segment_null(called, phase, segment, bench: Bench) -> NDArray[np.float64]:
     """Accuracy when every coding segment gets a random frame, (draws,)."""
     n = segment.max() + 1
+    # how many calls of a segment are right if its frame is moved by s
     same = np.stack([np.bincount(segment, (called == (phase + s) % 3).astype(float), n) for s in range(3)], axis=1)
     draws = bench.rng(1).integers(0, 3, (bench.params.rotations, n))
     return same[np.arange(n), draws].sum(1) / len(called)
@@ -98,7 +106,9 @@ def _mixture(place: NDArray[np.complex128]) -> str:
     """Whether bases lie between the three states: density of bright tokens at the borders over that at the centres."""
     size = np.abs(place)
     angle = np.angle(place[size >= np.quantile(size, 0.5)])
+    # distance to the nearest of the three centres, 0 … π/3
     off = np.abs((angle + np.pi / 3) % (2 * np.pi / 3) - np.pi / 3)
+    # the outer π/12 at the borders over the inner π/12 at the centres: equally wide
     ratio = (off > np.pi / 4).mean() / max((off < np.pi / 12).mean(), 1e-9)
     word = "a circle: mixtures of states are common" if ratio > 0.5 else "three states (Z/3), no circle"
     return f"density between the states {ratio:.2f} of that at them, {word}"

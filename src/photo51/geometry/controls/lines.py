@@ -45,6 +45,7 @@ def gc_line(bench: Bench) -> Control:
     p, null, order = np.nan, np.zeros(0), np.nan
     for name, codes in _codes(bench).items():
         x, first = window_means(codes, bench.tokens.run, size)
+        # the window is centred on its middle base
         find, truth = bench.find[first], gc[first + size // 2].astype(np.float64)
         if find.sum() < 50 or (~find).sum() < 50:
             return not_tested("gc_line", GC, f"Too few windows of {size} bases.")
@@ -54,6 +55,7 @@ def gc_line(bench: Bench) -> Control:
         scores[name] = spearman_rho(guess, truth_held_out)
         if name == "model":
             block = bench.tokens.block[first][~find]
+            # rotated within blocks: GC follows itself over long distances, and so does the readout
             null = shifted_null(guess, truth_held_out, block, bench.rng(3), bench.params.rotations)
             p, order = float(monte_carlo_p(scores[name], null)), _seriation(guess, truth_held_out)
     score = scores["model"]
@@ -82,12 +84,14 @@ def _centred_ranks(values: NDArray[np.floating], genome: NDArray[np.int64]) -> N
     for g in np.unique(genome):
         in_genome = genome == g
         r = ranks(values[in_genome])
+        # shares of the genome, so that genomes of different GC, and of different size, are alike
         out[in_genome] = r / max(1, np.isfinite(r).sum()) - 0.5
     return out
 
 
 def _seriation(guess: NDArray[np.float64], truth: NDArray[np.float64], steps: int = 10) -> float:
     """Rank correlation between steps of the truth and the mean guess in each."""
+    # ranks run from -0.5 to 0.5; the largest falls into the last step
     step = np.minimum(((truth + 0.5) * steps).astype(np.int64), steps - 1)
     means = np.array([guess[step == s].mean() if (step == s).any() else np.nan for s in range(steps)])
     ok = np.isfinite(means)
@@ -99,6 +103,7 @@ def _genome(bench: Bench) -> NDArray[np.int64]:
     t = bench.workspace.table
     number = {name: i for i, name in enumerate(dict.fromkeys(t["genome"]))}
     of_segment = np.array([number[g] for g in t["genome"]])
+    # segment of each row: the last one that begins at or before it
     return of_segment[np.searchsorted(t["offset"].to_numpy(), bench.tokens.row, side="right") - 1]
 
 
@@ -113,6 +118,7 @@ def position_along_gene(bench: Bench) -> Control:
     scores, guesses = {}, {}
     for name, codes in _codes(bench).items():
         if name == "kmer":
+            # a k-mer that is rare keeps near the overall mean
             guess = _kmer_means(bench, learn, fraction)[score]
         else:
             guess = ridge(codes[learn], fraction[learn].astype(np.float64))(codes[score])
@@ -148,6 +154,7 @@ def _kmer_means(bench: Bench, learn: NDArray[np.int64], truth: NDArray[np.floati
     width = 4**bench.params.k + 1
     n = np.bincount(bench.kmers[learn], minlength=width)
     total = np.bincount(bench.kmers[learn], truth[learn].astype(np.float64), minlength=width)
+    # as if each k-mer had been met 20 times more at the mean
     return ((total + 20 * truth[learn].mean()) / (n + 20))[bench.kmers]
 
 
@@ -167,6 +174,7 @@ def replication_strand(bench: Bench) -> Control:
         guess = ridge(x[learn], y[learn].astype(np.float64), penalty=1.0)(x[score])
         scores[name] = area_under_roc(guess, y[score] > 0)
         if name == "model":
+            # all windows of a block lie on one side of the fork: a block is one observation
             null = _flipped(guess, y[score] > 0, bench.tokens.block[first][score], bench)
             p = float(monte_carlo_p(scores[name], null))
     baselines = (scores["kmer"], scores.get("random", np.nan))
@@ -190,6 +198,7 @@ def replication_strand(bench: Bench) -> Control:
 def _flipped(guess, label, block, bench: Bench) -> NDArray[np.float64]:
     """AUROC when which strand leads is flipped at random in each block."""
     names, block_of = np.unique(block, return_inverse=True)
+    # one coin a block
     flips = bench.rng(5).random((bench.params.rotations, len(names))) < 0.5
     return np.array([area_under_roc(guess, label ^ f[block_of]) for f in flips])
 
@@ -198,6 +207,7 @@ def replication_angle(bench: Bench) -> Control:
     """Circular agreement of a readout of window means with the angle from the origin, on held-out blocks."""
     angle = bench.of(replication_fork(bench.genomes, bench.workspace, bench.annotations)[0])
     has_angle = np.isfinite(angle)
+    # twelve sectors of 30°
     sectors = np.unique((angle[has_angle & bench.find] / (2 * np.pi) * 12).astype(np.int64))
     sectors_held_out = np.unique((angle[has_angle & ~bench.find] / (2 * np.pi) * 12).astype(np.int64))
     if len(sectors) < 9 or len(sectors_held_out) < 9:
@@ -213,13 +223,16 @@ def replication_angle(bench: Bench) -> Control:
         t = angle[first]
         ok = np.isfinite(t)
         learn, score = np.flatnonzero(bench.find[first] & ok), np.flatnonzero(~bench.find[first] & ok)
+        # an angle is regressed as cosine and sine, since 0 and 2π are the same
         predicted = ridge(x[learn], np.column_stack([np.cos(t[learn]), np.sin(t[learn])]).astype(np.float64), 1.0)(
             x[score]
         )
+        # error of the angle as a unit vector; the real part of their mean is the mean cosine
         z = np.exp(1j * (np.arctan2(predicted[:, 1], predicted[:, 0]) - t[score]))
         scores[name] = float(z.mean().real)
         if name == "model":
             names, block_of = np.unique(bench.tokens.block[first][score], return_inverse=True)
+            # one turn a block, as blocks are what is independent
             turns = np.exp(1j * bench.rng(6).uniform(0, 2 * np.pi, (bench.params.rotations, len(names))))
             null = np.array([float((z * turn[block_of]).mean().real) for turn in turns])
             p = float(monte_carlo_p(scores[name], null))

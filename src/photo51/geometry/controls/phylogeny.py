@@ -85,7 +85,9 @@ def neighbour_accuracy(
         Whether genes of the same family count.
     """
     phylum, kin = lineage[:, 1], lineage[:, 4]
+    # rows and columns alike: genes change names, distances stay
     near = near if order is None else near[order][:, order]
+    # a gene is not its own neighbour; nor is one of its family, which nearly the same sequence would decide
     barred = np.eye(len(near), dtype=bool) if family else kin[:, None] == kin
     nearest = np.where(barred, -np.inf, near).argmax(1)
     return float((phylum[nearest] == phylum).mean())
@@ -96,6 +98,7 @@ def taxonomic_distance(lineage: NDArray[np.str_]) -> NDArray[np.float64]:
     common = np.ones((len(lineage), len(lineage)), bool)
     shared = np.zeros(common.shape)
     for r in range(lineage.shape[1]):
+        # common as long as every rank above is common, too
         common &= lineage[:, r][:, None] == lineage[:, r]
         shared += common
     return lineage.shape[1] - shared
@@ -112,7 +115,9 @@ def beyond(distances: tuple[NDArray[np.float64], ...], lineage: NDArray[np.str_]
     near, words, gc = distances
     upper = np.triu_indices(len(lineage), 1)
     covariates = (-words, np.abs(gc[:, None] - gc))
+    # pairs once; ranks, so that only the order of distances counts
     nuisance = np.column_stack([np.ones(len(upper[0])), *(rankdata(d[upper]) for d in covariates)])
+    # orthonormal basis of the nuisances: what is left after projection is partial
     q = np.linalg.qr(nuisance)[0]
 
     def left(d: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -124,6 +129,7 @@ def beyond(distances: tuple[NDArray[np.float64], ...], lineage: NDArray[np.str_]
     rng = bench.rng(9)
     null = []
     for _ in range(min(bench.params.rotations, 199)):
+        # the tree's names are permuted, not pairs: distances of one gene are no independent numbers
         order = rng.permutation(len(tree))
         null.append(float(codes @ left(tree[order][:, order])))
     observed = float(codes @ left(tree))

@@ -33,20 +33,26 @@ def ridge(
     """
     n, f = x.shape
     x = csr_matrix(x)
+    # zeros count: a rare feature is not made loud by its rarity
     scale = np.sqrt(np.asarray(x.multiply(x).mean(0), np.float64).ravel())
     scale[scale == 0] = 1.0
     z = (x @ diags(1 / scale)).tocsr()
     mean, centre = np.asarray(z.mean(0), np.float64).ravel(), y.mean(0)
+    # with fewer rows than features the dual is the smaller system: (K + n λ) α = y
     if n < f:
         kernel = np.asarray((z @ z.T).todense(), np.float64)
+        # columns, then rows: the kernel of centred features without forming them
         kernel -= kernel.mean(0)
         kernel -= kernel.mean(1, keepdims=True)
         dual = cho_solve(cho_factor(kernel + n * penalty * np.eye(n), lower=True), y - centre)
+        # Σ α = 0 makes the weights those of centred features
         weight = z.T @ (dual - dual.mean(0))
     else:
+        # covariance of the scaled columns, without centring them, as that would fill the zeros
         gram = np.asarray((z.T @ z).todense(), np.float64) / n - np.outer(mean, mean)
         cross = np.asarray(z.T @ (y - centre), np.float64) / n
         weight = cho_solve(cho_factor(gram + penalty * np.eye(f), lower=True), cross)
+    # back to the scale of the codes
     own_weight = (weight.T / scale).T
     return lambda new: np.asarray(new @ own_weight) - mean @ weight + centre
 
@@ -65,6 +71,7 @@ def area_under_roc(score: NDArray[np.floating], label: NDArray[np.bool_]) -> flo
     negatives = len(label) - positives
     if not positives or not negatives:
         return float("nan")
+    # Mann and Whitney: rank sum of the positives less its smallest value, over all pairs
     return float((rankdata(score)[label].sum() - positives * (positives + 1) / 2) / (positives * negatives))
 
 
@@ -80,6 +87,7 @@ def shifted_null(
 
     Give ranks for a rank correlation.
     """
+    # blocks are consecutive: each begins where the number changes
     bounds = np.append(np.flatnonzero(np.diff(block, prepend=block[:1] - 1)), len(block))
     out = np.empty(draws)
     for d, shifts in enumerate(random_shifts(bounds, rng, draws)):
@@ -114,6 +122,7 @@ def window_means(codes: csr_matrix, run: NDArray[np.integer], size: int) -> tupl
     ).astype(np.int64)
     tokens = (first[:, None] + np.arange(size)).ravel()
     window_of = np.repeat(np.arange(len(first)), size)
+    # averaging as a sparse product: 1 / size at each token of the window
     average = csr_matrix(
         (np.full(len(tokens), 1 / size, np.float32), (window_of, tokens)), shape=(len(first), codes.shape[0])
     )

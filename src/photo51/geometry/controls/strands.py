@@ -47,14 +47,17 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
     """Mean correlation of partners on blocks for scoring, its null, share of mutual partners, and features."""
     tokens, bounds = bench.tokens, bench.workspace.block_bounds
     rows = bench.workspace.n_rows
+    # one more bin for the rows that do not fill one
     half = rows // BIN + 1
     strands = [tokens.strand == s for s in (0, 1)]
     counts = [np.bincount(codes[s].indices, minlength=codes.shape[1]) for s in strands]
+    # both strands must have enough: the fewer of the two counts
     busy = np.minimum(*counts)
     keep = np.sort(np.argsort(-busy, kind="stable")[: min(MOST, int((busy >= LEAST).sum()))])
     if len(keep) < 10:
         return np.nan, np.zeros(0), np.nan, len(keep)
     find_row = np.zeros(rows, bool)
+    # rows of blocks for finding, told from the tokens that were read
     find_row[tokens.row[bench.find]] = True
     plus = _occupancy(codes[strands[0]][:, keep], tokens.row[strands[0]], half)
     in_find = (
@@ -69,8 +72,10 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
     minus_codes, minus_rows = codes[strands[1]][:, keep], tokens.row[strands[1]]
 
     def agreement(blocks: NDArray[np.int64]) -> tuple[float, float]:
+        # occupancy of the reverse strand, at its own rows or at rotated ones
         minus = _occupancy(minus_codes, blocks, half)
         c = _correlation(plus[read & in_find], minus[read & in_find])
+        # the partner is sought on these blocks, and judged on the others below
         partner = c.argmax(1)
         mutual = float((c.argmax(0)[partner] == np.arange(len(partner))).mean())
         correlation = _columnwise(plus[read & ~in_find], minus[read & ~in_find][:, partner])
@@ -85,6 +90,7 @@ def _paired(bench: Bench, codes: csr_matrix) -> tuple[float, NDArray[np.float64]
 def _occupancy(codes: csr_matrix, row: NDArray[np.int64], n_bins: int) -> NDArray[np.float32]:
     """Bases of each bin of rows in which each feature fires, (bins, features)."""
     spread = csr_matrix((np.ones(len(row), np.float32), (row // BIN, np.arange(len(row)))), shape=(n_bins, len(row)))
+    # whether it fires, not how strongly
     firing = csr_matrix((np.ones_like(codes.data), codes.indices, codes.indptr), shape=codes.shape)
     return np.asarray((spread @ firing).todense(), np.float32)
 
@@ -100,6 +106,7 @@ def _correlation(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.f
 def _columnwise(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float64]:
     a, b = a - a.mean(0), b - b.mean(0)
     size = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
+    # a feature that is silent in these blocks has no correlation
     return np.where(size > 0, (a * b).sum(0) / np.maximum(size, 1e-9), np.nan)
 
 
@@ -107,7 +114,9 @@ def genetic_code_control(bench: Bench) -> Control:
     """Partial correlation of codon distances with sharing an amino acid, letters that differ held fixed."""
     if not (bench.annotations["kind"] == "CDS").any():
         return not_tested("genetic_code", CODE_WHAT, "The genomes have no coding sequence.")
+    # at the last base of a codon the k-mer that ends there ends with the codon
     ends = (bench.phase == 2) & (bench.kmers < 4**bench.params.k)
+    # the last three letters are the lowest three digits of base 4
     codon = (bench.kmers % 64).astype(np.int64)
     coding = np.array([a != "*" for a in STANDARD_CODE])
     if bench.params.k < 3 or (np.bincount(codon[ends & ~bench.find], minlength=64)[coding] < 20).any():
@@ -140,17 +149,23 @@ def _code_score(codes: csr_matrix, codon: NDArray[np.int64], bench: Bench) -> tu
         np.asarray((of_codon @ codes).todense(), np.float64) / np.maximum(np.bincount(codon, minlength=64), 1)[:, None]
     )
     sense = np.array([i for i, a in enumerate(STANDARD_CODE) if a != "*"])
+    # off the mean of all sense codons, so that cosines are about what differs
     means = means - means[sense].mean(0)
     unit = means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)
     i, j = (sense[x] for x in np.triu_indices(len(sense), 1))
     near = (unit[i] * unit[j]).sum(1)
+    # first, second and third letter of each codon number
     letters = np.stack([np.arange(64) // 16, np.arange(64) // 4 % 4, np.arange(64) % 4], axis=1)
     differ = (letters[i] != letters[j]).astype(float)
+    # A, C, G, T are 0 … 3: A and G, and C and T, differ in the second bit alone
     transition = ((letters[i] ^ letters[j]) == 2).astype(float)
+    # which of the three positions differ, as a number from 0 to 7
     pattern = differ @ (4, 2, 1)
+    # one indicator a pattern, and whether any pair is a transition, are held fixed
     nuisance = np.column_stack([np.eye(8)[pattern.astype(int)], transition])
     amino = np.array([ord(a) for a in STANDARD_CODE])
     q = np.linalg.qr(nuisance)[0]
+    # both sides are freed of the nuisances: their cosine is the partial correlation
     near = near - q @ (q.T @ near)
 
     def partial(names: NDArray[np.int64]) -> float:
@@ -162,6 +177,7 @@ def _code_score(codes: csr_matrix, codon: NDArray[np.int64], bench: Bench) -> tu
     rng = bench.rng(7)
     null = np.empty(bench.params.rotations)
     for d in range(len(null)):
+        # letters renamed at each position by itself: a code of the same make that means nothing
         renamed = sum(rng.permutation(4)[letters[:, c]] * w for c, w in ((0, 16), (1, 4), (2, 1)))
         null[d] = partial(amino[renamed])
     return partial(amino), null

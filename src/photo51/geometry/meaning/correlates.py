@@ -57,6 +57,7 @@ class Placing(NamedTuple):
     @property
     def bins(self) -> NDArray[np.int64]:
         """(n,) which of `BINS` equal groups along the coordinate each token is in."""
+        # rank by sorting twice; ties in the order of the tokens
         rank = np.argsort(np.argsort(self.coordinate, kind="stable"), kind="stable")
         return rank * BINS // max(len(rank), 1)
 
@@ -106,6 +107,7 @@ def spread_columns(quantity: Quantity) -> NDArray[np.float32]:
         return np.full((*quantity.values.shape, 1), np.nan, np.float32)
     values = quantity.values[finite].astype(np.float64)
     if quantity.kind == "linear":
+        # share of known values below each
         values = np.searchsorted(np.sort(values), values) / len(values)
     columns = quantity.columns(values)
     out = np.full((*quantity.values.shape, columns.shape[1]), np.nan, np.float32)
@@ -154,6 +156,7 @@ def associate(
         return MeaningTest(n, np.nan, np.nan, np.nan, np.nan)
     p = (1 + np.count_nonzero(null >= equal)) / (1 + len(null))
     z = (observed - null.mean()) / max(null.std(), 1e-12)
+    # blocks of even place; `_held_out` scores the others
     train = np.isin(placing.block, np.unique(placing.block)[::2])
     effect = _held_out(value, group, finite, train)
     kmer = np.nan
@@ -167,6 +170,7 @@ def _explained(value: NDArray[np.float64], group: NDArray[np.int64]) -> float:
     n = np.maximum(np.bincount(group, minlength=BINS), 1)
     total = ((value - value.mean(0)) ** 2).sum()
     sums = np.stack([np.bincount(group, value[:, k], minlength=BINS) for k in range(value.shape[1])], axis=1)
+    # between groups: Σ (sum of a group)² / n less (sum of all)² / N
     between = (sums**2 / n[:, None]).sum() - (value.sum(0) ** 2).sum() / len(value)
     return float(between / max(total, 1e-300))
 
@@ -179,7 +183,9 @@ def _held_out(value, group, finite, train) -> float:
     mean = value[a].mean(0)
     n = np.bincount(group[a], minlength=BINS)
     sums = np.stack([np.bincount(group[a], value[a, k], minlength=BINS) for k in range(value.shape[1])], axis=1)
+    # one token at the overall mean in each group: an empty one predicts the mean
     fitted = (sums + mean) / (n + 1)[:, None]
+    # squared error of the held-out tokens
     missed = ((value[b] - fitted[group[b]]) ** 2).sum()
     return float(1 - missed / max(((value[b] - mean) ** 2).sum(), 1e-300))
 
@@ -207,6 +213,7 @@ def best_effect(placings: list[Placing] | None, columns: NDArray[np.float32]) ->
         effect_held_out = _held_out(value, group, finite, train)
         if not np.isfinite(effect_held_out):
             continue
+        # which placing is best is decided where its effect is not read
         learnt = _explained(value[a].astype(np.float64), group[a])
         if learnt > best:
             best, effect = learnt, effect_held_out
@@ -222,8 +229,10 @@ def _calibrated(value, guess, finite, train) -> float:
     missed = 0.0
     for k in range(value.shape[1]):
         centred = guess[a, k] - guess[a, k].mean()
+        # least squares of the value on the guess
         slope = (centred * value[a, k]).sum() / max((centred**2).sum(), 1e-12)
         fitted = value[a, k].mean() + slope * (guess[b, k] - guess[a, k].mean())
+        # summed over columns before dividing, as cosine and sine belong together
         missed += float(((value[b, k] - fitted) ** 2).sum())
     return float(1 - missed / max(float(((value[b] - value[a].mean(0)) ** 2).sum()), 1e-300))
 
@@ -241,6 +250,7 @@ def _shifted_statistics(columns, places, bounds, shifts):
         for t in range(len(row)):
             b = block[t]
             low, length = bounds[b], bounds[b + 1] - bounds[b]
+            # around the end of the block, both strands by the same shift
             row_shifted = low + (row[t] - low + shifts[d, b]) % length
             if np.isnan(columns[strand[t], row_shifted, 0]):
                 continue
@@ -260,6 +270,7 @@ def _shifted_statistics(columns, places, bounds, shifts):
                     between += sums[g, k] ** 2 / count[g]
                 whole += sums[g, k]
             centre += whole**2 / n
+        # too little varies, as where the quantity is constant on what was met
         if squares - centre > 1e-12:
             out[d] = (between - centre) / (squares - centre)
     return out
@@ -280,6 +291,7 @@ def kmer_guess(
     train
         (n_rows,).
     """
+    # known, and in blocks to learn from; both strands
     use = np.isfinite(columns[..., 0]) & train
     words = kmers[use]
     n = np.bincount(words, minlength=4**k + 1)
@@ -287,6 +299,7 @@ def kmer_guess(
     for c in range(columns.shape[2]):
         value = columns[..., c][use].astype(np.float64)
         overall = value.mean() if len(value) else 0.0
+        # an unknown k-mer has a place of its own
         means.append((np.bincount(words, value, minlength=4**k + 1) + 20 * overall) / (n + 20))
     return np.stack(means, axis=1).astype(np.float32)[kmers]
 
@@ -316,6 +329,7 @@ def meaning_table(
     shifts = random_shifts(bounds, rng, draws)
     thin = [p.thinned(max_tokens) for p in placings]
     train = np.zeros(kmers.shape[1], bool)
+    # every other block, as in `associate`
     for b in range(0, len(bounds) - 1, 2):
         train[bounds[b] : bounds[b + 1]] = True
     rows = []
@@ -346,5 +360,6 @@ def meaning_table(
     if not rows:
         return MEANING.empty()
     table = pd.DataFrame(rows)
+    # over all coordinates and quantities of the run
     table["q"] = benjamini_hochberg(table["p"])
     return MEANING.check(table.sort_values(["cluster", "quantity"], kind="stable"))

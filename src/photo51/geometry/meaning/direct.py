@@ -49,6 +49,7 @@ def raw_activations(tokens: Tokens, decoder: NDArray[np.floating], missed: Misse
     missed
         Tokens are numbered as in `tokens`.
     """
+    # what was missed is activation less reconstruction: together they are the activation
     rebuilt = np.asarray(tokens.codes[missed.token] @ np.asarray(decoder, np.float32))
     return RawActivations(missed.token, (rebuilt + missed.error).astype(np.float32))
 
@@ -64,6 +65,7 @@ def of_baseline(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryP
             fitted = place_coordinate(points.x, np.random.default_rng([params.seed, 13, number]))
             y = a.codes.astype(np.float64) @ a.directions
             unit = y / np.maximum(np.linalg.norm(y, axis=1, keepdims=True), 1e-12)
+            # the coordinate of a cluster is of directions: unit vectors, on the axes of its cloud
             t = fitted.of((unit - points.mean) @ points.axes.T)
             out.append(_placing(held_out_tokens, a.token, number, t))
     return out
@@ -72,6 +74,7 @@ def of_baseline(tokens: Tokens, decoder: NDArray[np.floating], params: GeometryP
 def axes_of(x: NDArray[np.floating], k: int) -> NDArray[np.float64]:
     """(n, k) points on their k principal axes, centred."""
     centred = np.asarray(x, np.float64) - x.mean(0)
+    # eigenvectors of the scatter matrix, largest first
     values, vectors = np.linalg.eigh(centred.T @ centred)
     return centred @ vectors[:, np.argsort(-values, kind="stable")[:k]]
 
@@ -98,10 +101,13 @@ def at_same_tokens(g: Geometry, raw: RawActivations, seed: int) -> list[Placing]
     out = []
     for number, c in enumerate(g.clusters):
         tokens_of = c.activity.token
+        # where the token stands among those with activations; the last place is only a guard
         place_in_raw = np.minimum(np.searchsorted(raw.token, tokens_of), len(raw.token) - 1)
+        # clusters whose tokens have no activations are left out
         if c.placed is None or len(tokens_of) < 60 or not (raw.token[place_in_raw] == tokens_of).all():
             continue
         rng = np.random.default_rng([seed, 11, number])
+        # an angle needs a plane
         k = max(len(c.cloud.axes), 2 if c.placed.coordinate.kind == "angle" else 1)
         t = coordinate_of(raw.x[place_in_raw], c.placed.coordinate.kind, k, rng)
         out.append(_placing(g.tokens, tokens_of, number, t))
@@ -136,6 +142,7 @@ def in_subspaces(
 
 
 def _placing(tokens: Tokens, token: NDArray[np.int64], number: int, t: NDArray[np.float64]) -> Placing:
+    # blocks must be consecutive for the rotation
     order = np.argsort(tokens.block[token], kind="stable")
     token = token[order]
     return Placing(
@@ -167,12 +174,14 @@ def subspaces(x: NDArray[np.floating], n_groups: int, k: int, rng: np.random.Gen
         missed = np.empty((len(x), n_groups))
         for g in range(n_groups):
             members = x[label == g]
+            # a group that lost its points begins again at random ones
             if len(members) <= k:
                 members = x[rng.choice(len(x), min(len(x), 4 * (k + 1)), replace=False)]
             centre[g] = members.mean(0)
             values, vectors = np.linalg.eigh((members - centre[g]).T @ (members - centre[g]))
             basis[g] = vectors[:, np.argsort(-values, kind="stable")[:k]].T
             off = x - centre[g]
+            # squared distance to the subspace: Pythagoras
             missed[:, g] = (off**2).sum(1) - ((off @ basis[g].T) ** 2).sum(1)
         new = missed.argmin(1)
         if (new == label).all():

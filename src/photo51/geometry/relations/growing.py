@@ -78,19 +78,23 @@ def grow(
     levels = []
     for limit in strengths:
         while True:
+            # links as strong as this level, or stronger
             linked = pieces.strength.multiply(pieces.strength >= limit).tocsr()
             merged = leiden(linked, resolution, seeds)
+            # nothing merged: this level is done
             if merged.max() + 1 == len(merged):
                 break
             piece = merged[piece]
             pieces = _pooled(own_tokens, pieces, merged, n_lags)
         levels.append(piece)
     label[inside] = lasting(np.stack(levels), strengths, smallest)
+    # features of no module are pieces by themselves, with numbers of their own
     whole = np.arange(len(module)) + len(inside)
     return Grown(label, strengths, np.stack([_filled(whole, inside, level) for level in levels]))
 
 
 def _strengths(floor: float) -> NDArray[np.float64]:
+    # steps until the floor is reached, the last one being the floor itself
     n = max(1, int(np.ceil(np.log(STRONGEST / floor) / -np.log(STEP))))
     return np.append(STRONGEST * STEP ** np.arange(n), floor)
 
@@ -131,10 +135,12 @@ def _pooled(tokens: Tokens, old: _Pieces, now: NDArray[np.int64], n_lags: int) -
         (old pieces,) which new piece each is in.
     """
     n = int(now.max()) + 1
+    # old pieces to new ones, as a matrix of ones: the product adds their codes
     into = csr_matrix((np.ones(len(now), np.float32), (np.arange(len(now)), now)), shape=(len(now), n))
     codes = (old.codes @ into).tocsr()
     codes.sort_indices()
     module, level, sums, spread = np.empty(n, np.int64), np.empty(n), np.empty((n, 3)), np.empty(n)
+    # pieces that stay keep what was measured; merged ones are measured below
     module[now], level[now], sums[now], spread[now] = old.module, old.level, old.sums, old.spread
     changed = np.bincount(now, minlength=n) > 1
     new = codes[:, np.flatnonzero(changed)].tocsr()
@@ -143,8 +149,10 @@ def _pooled(tokens: Tokens, old: _Pieces, now: NDArray[np.int64], n_lags: int) -
     r2 = conditional_dependence(codes, module, spread, changed=changed, levels_and_sums=(level, sums))
     c = old.strength.tocoo()
     i, j = now[c.row], now[c.col]
+    # strengths between two pieces that did not change are still right
     unchanged = ~changed[i] & ~changed[j]
     same = coo_matrix((c.data[unchanged], (i[unchanged], j[unchanged])), shape=(n, n))
+    # the two have no pair in common
     return _Pieces(codes, module, level, sums, spread, (r2.sqrt() + same).tocsr())
 
 
@@ -175,6 +183,7 @@ def lasting(levels: NDArray[np.int64], strengths: NDArray[np.floating], smallest
     ----------
     Campello, Moulavi, Zimek and Sander 2015, doi:10.1145/2733381 (excess of mass in a tree of clusters).
     """
+    # halvings of strength from each level to the next; the last level lives no longer
     lived = -np.diff(np.log2(strengths), append=np.log2(strengths[-1]))
     mass: list[float] = []
     parts: list[list[int]] = []
@@ -185,7 +194,9 @@ def lasting(levels: NDArray[np.int64], strengths: NDArray[np.floating], smallest
         now: dict[int, int] = {}
         for piece in np.flatnonzero(np.bincount(level) >= smallest):
             members_of = np.flatnonzero(level == piece)
+            # nodes that were alive at the level before, among the members
             made_of = sorted({alive[p] for p in np.unique(before[members_of]) if p in alive})
+            # a new node: none was alive inside, or several merge
             if len(made_of) != 1:
                 mass.append(0.0)
                 parts.append(made_of)
@@ -200,6 +211,7 @@ def lasting(levels: NDArray[np.int64], strengths: NDArray[np.floating], smallest
     for node in range(len(mass)):  # parts come before what is made of them
         below = [p for part in parts[node] for p in chosen[part]]
         worth = sum(mass[part] for part in parts[node])
+        # an equal is preferred whole
         chosen.append([node] if mass[node] >= worth else below)
         mass[node] = max(mass[node], worth)
     out = np.full(levels.shape[1], NONE, np.int64)

@@ -52,6 +52,7 @@ def lagged_coactivation(
     partner, score, lag = _followers(pattern, run_ends(run), n_lags, z_min, keep)
     i = np.repeat(np.arange(n_features), keep)
     j, z, offset = partner.ravel(), score.ravel().astype(np.float64), lag.ravel()
+    # places of a feature that has fewer partners
     real = j >= 0
     i, j, z, offset = i[real], j[real], z[real], offset[real]
     # Bartlett's variance of counts of two autocorrelated series

@@ -15,7 +15,9 @@ from photo51.types import STRANDS, InputError
 def chosen_blocks(workspace: Workspace, tokens: int) -> NDArray[np.int64]:
     """Places of the blocks that are read: all, or as many, evenly taken, as hold about `tokens` bases × strands."""
     n = workspace.n_blocks
+    # share of bases × strands
     share = min(1.0, tokens / max(1, 2 * workspace.n_rows))
+    # two blocks at least: one for finding, one for judging
     n_blocks = max(min(2, n), round(share * n))
     return np.unique(np.linspace(0, n - 1, n_blocks).round().astype(np.int64))
 
@@ -55,6 +57,7 @@ def read_tokens(store: CodesStore, workspace: Workspace, tokens: int) -> Tokens:
     for number, (s, places) in enumerate(reading_order(workspace, chosen_blocks(workspace, tokens))):
         low, high = int(places.min()), int(places.max()) + 1
         codes = store.matrix(STRANDS[s], slice(low, high))
+        # rows of the reverse strand are read from the last to the first
         parts.append(codes[::-1] if s else codes)
         rows.append(places)
         run.append(np.full(len(places), number, np.int64))

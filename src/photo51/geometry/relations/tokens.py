@@ -59,6 +59,7 @@ def in_sequence(codes: csr_matrix, n_blocks: int = 20, run: NDArray[np.integer] 
         Where reading starts anew; None is nowhere.
     """
     n = codes.shape[0]
+    # equal blocks; fewer where there are fewer tokens
     block = np.arange(n) * min(n_blocks, max(n, 1)) // max(n, 1)
     run = np.zeros(n, np.int64) if run is None else np.asarray(run, np.int64)
     return Tokens(codes.tocsr(), run, block.astype(np.int64), np.arange(n), np.zeros(n, np.int8))
@@ -97,6 +98,7 @@ class Firing(NamedTuple):
 def firing(codes: csr_matrix) -> Firing:
     """Where features fire (value > 0)."""
     if codes.nnz and codes.data.min() <= 0:
+        # a stored zero is no firing
         codes = codes.multiply(codes > 0).tocsr()
     if not codes.has_sorted_indices:
         codes = codes.sorted_indices()
@@ -108,6 +110,7 @@ def firing(codes: csr_matrix) -> Firing:
 def _by_feature(indptr, indices, n_features):
     ptr = np.zeros(n_features + 1, np.int64)
     for q in range(len(indices)):
+        # counts, then sums of counts: where each feature's tokens begin
         ptr[indices[q] + 1] += 1
     for f in range(n_features):
         ptr[f + 1] += ptr[f]
@@ -116,6 +119,7 @@ def _by_feature(indptr, indices, n_features):
     place = np.empty(len(indices), np.int32)
     for t in range(len(indptr) - 1):
         for q in range(indptr[t], indptr[t + 1]):
+            # next free place of the feature
             o = fill[indices[q]]
             rows[o] = t
             place[o] = q - indptr[t]
@@ -126,6 +130,7 @@ def _by_feature(indptr, indices, n_features):
 def run_ends(run: NDArray[np.integer]) -> NDArray[np.int64]:
     """For each token one past the last token of its run, (tokens,)."""
     last = np.flatnonzero(np.append(run[1:] != run[:-1], True))
+    # a run's end, for each of its tokens
     return np.repeat(last + 1, np.diff(np.append(-1, last))).astype(np.int64)
 
 
@@ -152,15 +157,18 @@ def _autocorrelation(ptr, rows, run_end, n_lags, n_origins):
         ends = np.zeros(n_lags + 2, np.int64)
         alive = 0
         for o in range(a, b, max(1, (b - a) // n_origins)):
+            # tokens to the end of the run: only as many lags can be seen from here
             room = run_end[rows[o]] - rows[o]
             ends[min(room, n_lags + 1)] += 1
             alive += 1
             for q in range(o + 1, b):
                 lag = rows[q] - rows[o]
+                # rows ascend: all later ones are farther
                 if lag > n_lags or lag >= room:
                     break
                 hits[lag] += 1
         for lag in range(1, n_lags + 1):
+            # firings that do not reach so far are no origins any more
             alive -= ends[lag]
             if alive > 0:
                 rho[f, lag - 1] = (hits[lag] / alive - p) / (1 - p)

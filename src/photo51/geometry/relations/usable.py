@@ -56,6 +56,7 @@ def usable(codes: csr_matrix, decoder: NDArray[np.floating], params: GeometryPar
     norm = np.linalg.norm(decoder, axis=1)
     n = max(codes.shape[0], 1)
     reason = np.zeros(len(decoder), np.int8)
+    # in this order: what comes later overrules what comes before
     reason[counts > params.most_rate * n] = REASONS.index("dense")
     reason[counts < max(params.least_firings, params.least_rate * n)] = REASONS.index("rare")
     reason[counts == 0] = REASONS.index("dead")
@@ -78,8 +79,10 @@ def _doubles(
     if not len(near):
         return np.zeros(0, np.int64)
     rank = np.empty(len(unit), np.int64)
+    # busiest first, of equal ones the first
     rank[np.lexsort((np.arange(len(unit)), -counts))] = np.arange(len(unit))
     gone = np.zeros(len(unit), bool)
+    # from the busiest down: a feature that is gone takes nothing with it
     for i, j in near[np.lexsort((rank[near[:, 1]], rank[near[:, 0]]))]:
         if not gone[i] and rank[i] < rank[j]:
             gone[j] = True

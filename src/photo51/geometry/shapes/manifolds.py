@@ -166,6 +166,7 @@ def find_manifolds(
         return Geometry(used, tokens.take(used.features), None, None, empty, nothing, "fewer tokens than features")
     own_tokens, rows = tokens.take(used.features), np.asarray(decoder)[used.features]
     first = first_half(own_tokens.block)
+    # found on one half of the blocks, measured on the other
     finding, rest = (own_tokens.where(first), own_tokens.where(~first)) if params.held_out else (own_tokens, own_tokens)
     related = relations(finding, rows, params)
     if not len(related.pairs.i):
@@ -214,6 +215,7 @@ def held_out_tokens(tokens: Tokens, number: NDArray[np.int64], values: NDArray) 
     """
     keep = ~first_half(tokens.block)
     scored = keep[number]
+    # numbers among the tokens that stay
     return (np.cumsum(keep) - 1)[number[scored]], values[scored]
 
 
@@ -271,6 +273,7 @@ def _candidates(
 def _measured(tokens, decoder, candidates, missed: Missed | None, params: GeometryParams) -> list[Cluster]:
     label, module_of = candidates
     # enough draws that one real hole among so many clusters can be told, within reason
+    # the smallest p of so many clusters must be able to pass Benjamini and Hochberg
     draws = max(params.draws, min(MOST_DRAWS, int(np.ceil(len(module_of) / params.alpha / 2))))
     parts = []
     for c in progress(range(len(module_of)), "shapes", unit="clusters"):

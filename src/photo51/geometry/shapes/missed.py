@@ -30,11 +30,13 @@ def missed_by(read: Read, decode: Decode, tokens: Tokens, max_tokens: int) -> Mi
     """
     starts = np.flatnonzero(np.diff(tokens.run, prepend=-1))
     ends = np.append(starts[1:], tokens.n)
+    # the same share of every run, by the length of the longest
     each = max(1, int(np.ceil(min(1.0, max_tokens / max(tokens.n, 1)) * (ends - starts).max(initial=1))))
     tokens_read, errors = [np.zeros(0, np.int64)], []
     for a, b in zip(starts, np.minimum(ends, starts + each), strict=True):
         rows = tokens.row[a:b]
         x = read(STRANDS[tokens.strand[a]], slice(int(rows.min()), int(rows.max()) + 1))
+        # rows of the reverse strand fall
         x = x if rows[0] <= rows[-1] else x[::-1]
         tokens_read.append(np.arange(a, b))
         errors.append(x - decode(tokens.codes[a:b]))

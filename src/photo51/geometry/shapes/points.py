@@ -66,6 +66,7 @@ class Activity(NamedTuple):
         block = np.repeat(np.arange(len(sizes)), sizes)
         start, length = bounds[block][:, None], sizes[block][:, None]
         shifts = random_shifts(bounds, rng, self.codes.shape[1])
+        # one shift a feature and block, (features, blocks) → (tokens, features)
         place = np.arange(len(self.codes))[:, None] - start - shifts[:, block].T
         return np.take_along_axis(self.codes, start + place + np.where(place < 0, length, 0), axis=0)
 
@@ -110,6 +111,7 @@ def activity(
     if len(active) > max_tokens:
         block = tokens.block[active]
         first = np.searchsorted(block, block)
+        # the same share of each block, by the place within it
         size = np.searchsorted(block, block, side="right") - first
         active = active[np.arange(len(active)) - first < np.ceil(size * max_tokens / len(active))]
     basis = principal_span(decoder[features])

@@ -75,6 +75,7 @@ def joined(past: Tensor | None, new: Tensor, keep: int | None) -> Tensor:
     """Past and new keys (batch, heads, length, head_size), cut to the last `keep` of the past where a window is set."""
     if past is None:
         return new
+    # the oldest keys are out of sight of every query to come
     if keep is not None and past.shape[2] > keep:
         past = past[:, :, -keep:]
     return torch.cat([past, new], dim=2)

@@ -128,8 +128,10 @@ class StripedHyenaConfig(PreTrainedConfig):
     def n_parameters(self) -> int:
         """Parameters counted from the shapes alone, tied embedding once."""
         d, m, g1 = self.hidden_size, self.mlp_size, "h1" in self.block_kinds
+        # three matrices of the MLP, two norms
         mlp_and_norms = 3 * d * m + 2 * d
         mixer = {
+            # projections in, three taps on each of their channels, projection out with bias, filter
             "hcs": 3 * d * d + 9 * d + d * d + d + self.hcs_groups * self.hcs_length,
             "hcm": 3 * d * d + 9 * d + d * d + d + self.hcm_groups * self.hcm_length + d,
             "hcl": 3 * d * d + 9 * d + d * d + d + 2 * d * self.state_size + d,

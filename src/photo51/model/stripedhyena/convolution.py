@@ -39,6 +39,7 @@ def fir(x: Tensor, taps: Tensor, bias: Tensor | None, past: Tensor | None) -> tu
     bias = None if bias is None else bias.to(x.dtype)
     if past is None:
         past = x.new_zeros(x.shape[0], k - 1, x.shape[2])
+    # K - 1 inputs in front: position t of the output begins at position t here
     padded = torch.cat([past, x], dim=1)
     length = x.shape[1]
     # a few shifted sums are quicker than a grouped convolution of as few taps

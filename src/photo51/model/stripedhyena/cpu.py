@@ -110,6 +110,7 @@ class CpuHyena:
         new = {"fir": _tail(state["fir"], z, 2)}
         x2, y = torch.empty(batch, length, d), torch.empty(batch, length, d)
         g = torch.empty(batch, self.history + length + TILE - 1, d)
+        # inputs beyond the end meet no tap that counts, but must be numbers
         g[:, self.history + length :] = 0
         kernels.apply_gates(z.numpy(), state["fir"].numpy(), self.taps, self.taps_bias, x2.numpy(), g.numpy())
         if self.history:
@@ -133,6 +134,7 @@ def _parts(modes: Tensor) -> Tensor:
 
 
 def _tail(past: Tensor, new: Tensor, keep: int) -> Tensor:
+    # of a chunk shorter than the filter a part of the past stays
     return (new if new.shape[1] >= keep else torch.cat([past, new], dim=1))[:, -keep:].clone()
 
 
@@ -159,6 +161,7 @@ class CpuAttention:
         self.qkv_bias = None if attention.Wqkv.bias is None else attention.Wqkv.bias.detach()
         self.out_weight, self.out_bias = attention.out_proj.weight.detach(), attention.out_proj.bias.detach()
         self.queries = QUERIES if self.window else 2 * QUERIES
+        # whole blocks of queries back, at least as far as the window
         past = -(-(self.window - 1) // QUERIES) * QUERIES if self.window else 0
         self.span = past + self.queries
 
@@ -182,6 +185,7 @@ class CpuAttention:
     def _room(self, work: KeysValues, columns: slice) -> KeysValues:
         """Buffers for `columns`, zero where `work` has nothing."""
         batch, heads, n, size = work.keys.shape
+        # what both have: the overlap of the buffers
         first = max(columns.start, work.origin)
         source = slice(first - work.origin, n)
         target = slice(first - columns.start, work.origin + n - columns.start)
@@ -193,6 +197,7 @@ class CpuAttention:
 
     def end(self, work: KeysValues, stop: int) -> State:
         """The cache's state after the token before `stop`."""
+        # the next query sees `window` keys, itself included
         first = work.origin if self.window is None else max(work.origin, stop - self.window + 1)
         window = slice(first - work.origin, stop - work.origin)
         return {"keys": work.keys[:, :, window].clone(), "values": work.values[:, :, window].clone()}
@@ -205,6 +210,7 @@ class CpuAttention:
             work = self._room(work, columns)
         qkv = dense(u, self.qkv_weight, self.qkv_bias).view(batch, length, 3, self.heads, -1)
         size = qkv.shape[-1]
+        # spare rows, which a short last block takes along
         q = torch.zeros(batch, self.heads, length + MIN_ROWS, size)
         t = torch.arange(start, start + length, dtype=torch.float32) / self.rotary.scaling
         angle = torch.outer(t, self.rotary.inv_freq.float())
@@ -274,6 +280,7 @@ class CpuBlock:
 def cpu_blocks(model: StripedHyenaForCausalLM) -> list[CpuBlock]:
     """The model's blocks for a CPU, made anew when a weight has changed."""
     weights = [*model.parameters(), *model.buffers()]
+    # a change in place raises the version; one of the storage changes the address
     stamp = [(w.data_ptr(), 0 if w.is_inference() else w._version) for w in weights]
     cached = model.__dict__.get("_cpu_blocks")
     if cached is None or cached[0] != stamp:

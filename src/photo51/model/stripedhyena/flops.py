@@ -56,6 +56,7 @@ def forward_flops(
         Whether the output layer is computed.
     """
     kinds = config.block_kinds[: config.num_hidden_layers if blocks is None else blocks]
+    # three products with D × M weights, two operations each
     mlp = 6 * config.hidden_size * config.mlp_size
     output = 2 * config.hidden_size * config.vocab_size if likelihood else 0
     return sum(_mixer(config, kind, length) + mlp for kind in kinds) + output
@@ -63,9 +64,12 @@ def forward_flops(
 
 def _mixer(config: StripedHyenaConfig, kind: str, length: int) -> float:
     d = config.hidden_size
+    # 3 D² in and D² out, two operations each
     projections = 8 * d * d
     if kind == "attn":
+        # scores and weighted values: two products over the keys, two operations each
         return projections + 4 * d * _keys(length, config.attention_window)
+    # three taps on 3 D channels
     projected = projections + 2 * 3 * 3 * d
     if kind in {"hcs", "hcm"}:
         return projected + 2 * d * (config.hcs_length if kind == "hcs" else config.hcm_length)
@@ -76,6 +80,7 @@ def _keys(length: int, window: int | None) -> float:
     """Mean keys a query sees: itself and those before it, within the window."""
     if window is None or window >= length:
         return (length + 1) / 2
+    # the first queries see 1 … window keys, all later ones the window
     return (window * (window + 1) / 2 + (length - window) * window) / length
 
 
@@ -84,5 +89,6 @@ def _long_convolution(length: int) -> float:
 
     Three real transforms of n points take 2.5 n log2 n each, the product of spectra 3 n.
     """
+    # padded to twice the length, as a convolution must not wrap around
     n = 2 * length
     return (3 * 2.5 * n * math.log2(n) + 3 * n) / length

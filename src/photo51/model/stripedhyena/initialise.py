@@ -31,6 +31,7 @@ def initialise(module: nn.Module, config: StripedHyenaConfig) -> None:
     elif isinstance(module, HyenaFilter):
         _filter(module)
     for output in _outputs(module):
+        # 2 · blocks outputs add up in the residual stream: their sum keeps the size of one
         nn.init.normal_(output.weight, std=std / math.sqrt(2 * config.num_hidden_layers))
 
 
@@ -43,6 +44,7 @@ def _outputs(module: nn.Module) -> list[nn.Linear]:
 def _filter(module: HyenaFilter) -> None:
     """Filters that start near the identity: the current base, plus a spread of timescales."""
     nn.init.normal_(module.short_filter_weight, std=0.1)
+    # the last tap meets the current base
     module.short_filter_weight[:, 0, -1] += 1.0
     if hasattr(module, "D"):
         nn.init.ones_(module.D)
@@ -52,17 +54,21 @@ def _filter(module: HyenaFilter) -> None:
         if length <= 16:  # short filter: the last tap meets the current base
             nn.init.normal_(module.h, std=length**-0.5)
         else:
+            # rates from 0.5 to 4 / length a base: groups remember from two bases to the whole filter
             rate = torch.logspace(math.log10(0.5), math.log10(4.0 / length), groups, device=module.h.device)
+            # √rate keeps the energy of a filter alike, since Σ e^(-2 rate t) is about 1 / (2 rate)
             module.h.copy_(
                 torch.randn_like(module.h) * torch.exp(-rate[:, None, None] * lag) * rate[:, None, None].sqrt()
             )
     if hasattr(module, "log_poles"):
         d, s = module.log_poles.shape[:2]
+        # timescales from 1 to 10^3.2 = 1,600 bases
         rate = torch.logspace(0, -3.2, s, device=module.log_poles.device).expand(d, s)
         module.log_poles.copy_(-(rate * torch.exp(0.3 * torch.randn_like(rate)))[..., None])
         module.residues.copy_(torch.randn(d, s, device=module.residues.device) * rate.sqrt() / math.sqrt(s))
     if hasattr(module, "poles"):
         d, s = module.poles.shape[:2]
+        # inside the unit circle, from one base to a thousand
         radius = torch.exp(-torch.logspace(0, -3, s)).expand(d, s)
         angle = torch.rand(d, s) * math.pi / 4
         module.poles.copy_(torch.stack([radius * angle.cos(), radius * angle.sin()], -1)[:, :, None])

@@ -190,6 +190,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         states = [block.begin(state, batch, place) for block, state in zip(blocks, past, strict=True)]
 
         def step(piece: slice, handover: Handover) -> Chunk:
+            # index of the chunk's first token in the whole sequence
             first = start + piece.start
             sites_of_chunk = sites.at(first)
             try:
@@ -263,9 +264,11 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
             logits = self._read(input_ids, cache=cache, sites=sites, then=lambda hidden, _: self.logits(hidden))
         else:
             hidden = self.hidden(input_ids, cache=cache, sites=sites)
+            # -0 is 0: all positions
             logits = None if hidden is None else self.logits(hidden[:, -logits_to_keep:])
         loss = None
         if labels is not None and logits is not None:
+            # position t is scored on token t + 1
             loss = F.cross_entropy(logits[:, :-1].flatten(0, 1).float(), labels[:, 1:].flatten(), ignore_index=-100)
         states = tuple(sites[name] for name in outs) if outs and sites is not None else None
         return CausalLMOutputWithPast(loss=loss, logits=logits, past_key_values=cache, hidden_states=states)  # type: ignore[arg-type]
@@ -281,6 +284,7 @@ class StripedHyenaForCausalLM(StripedHyenaPreTrainedModel, GenerationMixin):
         if past_key_values is None:
             past_key_values = HyenaCache(len(self.blocks)) if kwargs.get("use_cache", True) else None
         if past_key_values is not None and past_key_values.seen:
+            # only what the cache has not read; its padding has been read by then
             input_ids, attention_mask = input_ids[:, past_key_values.seen :], None
         return {
             "input_ids": input_ids,

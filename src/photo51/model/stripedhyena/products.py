@@ -105,6 +105,7 @@ def processor() -> dict[str, str]:
 
 def _remembered() -> str:
     """The choice for this machine: that on file, or one made now, unless another process was first."""
+    # another processor, or another torch, is another machine
     machine = processor()
     key = hashlib.sha256(json.dumps(machine, sort_keys=True).encode()).hexdigest()[:16]
     root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -117,6 +118,7 @@ def _remembered() -> str:
             with tempfile.NamedTemporaryFile("w", dir=path.parent, suffix=".tmp", delete=False) as file:
                 json.dump({**machine, "library": name, "seconds": seconds}, file, indent=1)
             try:
+                # a link is made by one process alone: whoever is second reads what the first decided
                 os.link(file.name, path)
             except FileExistsError:
                 log.debug("%s: another process chose first", path)
@@ -150,6 +152,7 @@ def measure_libraries(rounds: int = 7) -> dict[str, float]:
             begun = time.thread_time()
             for x, w in work:
                 LIBRARIES[name](x, w)
+            # the least of the rounds: everything else is what disturbed it
             seconds[name] = min(seconds[name], time.thread_time() - begun)
     return seconds
 
@@ -164,6 +167,7 @@ def steady(product: Multiply) -> bool:
         except (RuntimeError, AttributeError) as e:
             log.debug("products: %s", e)
             return False
+        # parts that begin and end anywhere, as chunks do
         for a, b in ((0, 16), (100, 117), (3, 400), (_ROWS - 16, _ROWS)):
             if not torch.equal(product(x[a:b].contiguous(), w), whole[a:b]):
                 return False

@@ -117,7 +117,9 @@ class Handover:
 
 def chunk_length(batch: int, length: int, threads: int) -> int:
     """Tokens a chunk: some 512 rows over the batch, and chunks enough to keep every thread busy."""
+    # four chunks a thread, so that none waits long at the ends
     share = -(-length // (4 * threads)) if threads > 1 else length
+    # whole multiples of the smallest chunk, and no more rows than stay in cache
     return max(CHUNK_MIN, min(CHUNK_ROWS // batch, -(-share // CHUNK_MIN) * CHUNK_MIN))
 
 
@@ -138,6 +140,7 @@ def walk(
         Chunks under way at a time. Torch works on one thread each meanwhile.
     """
     front: list[Future] = [Future() for _ in states]
+    # the first chunk takes the states of the sequence so far
     for state, future in zip(states, front, strict=True):
         future.set_result(state)
 
@@ -146,6 +149,7 @@ def walk(
             with torch.no_grad():
                 return step(piece, handover)
         except BaseException as reason:
+            # whoever waits for this chunk's states would wait for ever
             handover.fail(reason)
             raise
 
@@ -154,6 +158,7 @@ def walk(
         for a in range(0, length, chunk):
             after: list[Future] = [Future() for _ in states]
             yield slice(a, min(length, a + chunk)), Handover(front, after)
+            # states that this chunk gives are those that the next one takes
             front = after
 
     with one_thread_each():
@@ -162,6 +167,7 @@ def walk(
                 yield run(*piece)
         else:
             yield from _in_order(run, pieces(), threads)
+    # blocks behind an early exit have given nothing: they keep what they had
     states[:] = [new.result() if new.done() else old for new, old in zip(front, states, strict=True)]
 
 
@@ -173,6 +179,7 @@ def _in_order(run: Callable[..., Chunk], jobs: Iterator[tuple], threads: int) ->
         under_way: deque[Future] = deque()
         for job in jobs:
             under_way.append(pool.submit(run, *job))
+            # collected in order; a few may be done ahead
             if len(under_way) > 2 * threads:
                 yield under_way.popleft().result()
         while under_way:
