@@ -8,7 +8,7 @@ from photo51.enrichment.annotations.design import Reading
 from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.leaks import canonical_kmers, leaked_rows
 from photo51.enrichment.annotations.profiles import boundary_rows, profile
-from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, harmonic, matthews, null_f1
+from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, graded, harmonic, matthews, null_f1
 from photo51.stats.resampling import rotate_rows
 
 N = 40
@@ -81,7 +81,8 @@ def test_the_grid_finds_the_best_threshold_for_every_pair():
     dense = rng.random((2 * N, 5)) * (rng.random((2 * N, 5)) < 0.4)
     dense[:, 4] = 0
     rows = np.arange(N) < 35
-    got = choose_thresholds(sp.csc_array(dense.astype(np.float32)), domains_of(CLASSES, READINGS, rows), rows, 10)
+    units = graded(sp.csc_array(dense.astype(np.float32)), rows, 10)
+    got = choose_thresholds(units, domains_of(CLASSES, READINGS, rows))
     for unit in range(4):
         values = dense[:, unit].astype(np.float32)
         here = values[np.tile(rows, 2) & (values > 0)]

@@ -287,13 +287,13 @@ def test_purity_by_hand():
     mask = np.zeros(1000, dtype=bool)
     mask[::10] = True
     active = np.arange(0, 200, 10)
-    assert is_pure(mask[active], mask, active, 0.81)
-    assert not is_pure(mask[active], mask, active, 0.82)
+    assert is_pure(mask[active], 0.1, active, 0.81)
+    assert not is_pure(mask[active], 0.1, active, 0.82)
     # one run of 20 neighbours inside is one observation
     wide = np.zeros(1000, dtype=bool)
     wide[:100] = True
-    assert not is_pure(wide[:20], wide, np.arange(20), 0.1)
-    assert not is_pure(np.zeros(0, dtype=bool), mask, np.zeros(0, dtype=np.int64), 0.1)
+    assert not is_pure(wide[:20], 0.1, np.arange(20), 0.1)
+    assert not is_pure(np.zeros(0, dtype=bool), 0.1, np.zeros(0, dtype=np.int64), 0.1)
 
 
 def test_score_and_order_by_hand():

@@ -64,6 +64,39 @@ def test_near_runs_of_one_strand_are_left_out():
     assert [(r.strand, r.row) for r in top.itertuples()] == [("-", 9), ("+", 5), ("-", 5)]
 
 
+def test_the_strongest_runs_are_those_of_a_list_that_is_sorted_and_gone_through():
+    rng = np.random.default_rng(3)
+    n = 400
+    workspace = Workspace(pd.DataFrame([("g", "c", 0, n, 0, "train")], columns=WORKSPACE.table.columns[:6]))
+    dense = {s: (rng.integers(0, 6, (n, 3)) * (rng.random((n, 3)) < 0.4)).astype(np.float32) for s in "+-"}
+
+    class Random:
+        n_features, n_rows = 3, n
+
+        def features(self, ids, strand):
+            return sp.csc_matrix(dense[strand][:, ids])
+
+    params = FeaturesParams(apart=17, top_windows=9)
+    top = feature_table(Random(), workspace, params)[1]
+    for feature in range(3):
+        runs = []
+        for strand in "+-":
+            values, start = [*dense[strand][:, feature].tolist(), 0.0], None
+            for row, value in enumerate(values):
+                if value and start is None:
+                    start = row
+                elif not value and start is not None:
+                    segment = values[start:row]
+                    runs.append((-max(segment), strand, start, start + segment.index(max(segment))))
+                    start = None
+        taken = []
+        for value, strand, start, peak in sorted(runs):
+            if len(taken) < 9 and all(s != strand or abs(peak - p) >= 17 for _, s, _, p in taken):
+                taken.append((value, strand, start, peak))
+        got = top[top["feature"] == feature]
+        assert list(zip(-got["value"], got["strand"], got["start"], got["row"], strict=True)) == taken
+
+
 def test_chunks_change_nothing(tables):
     again = feature_table(Store(), WORKSPACE, FeaturesParams(apart=0, chunk=1))
     for one, two in zip(tables, again, strict=True):

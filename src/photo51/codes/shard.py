@@ -15,7 +15,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
 
 import numba
 import numpy as np
@@ -173,14 +172,6 @@ def _by_feature(codes: sp.csr_matrix) -> tuple[NDArray[np.uint16], NDArray[np.ui
     return rows, starts
 
 
-class Entries(NamedTuple):
-    """Active values of some features: place in the list of features asked for, row of the shard, value."""
-
-    which: NDArray[np.int64]
-    row: NDArray[np.int64]
-    value: NDArray[np.float32]
-
-
 class CodesShard:
     """A file of codes, opened without reading it.
 
@@ -249,43 +240,60 @@ class CodesShard:
         """Rows at which each feature is active, (features,)."""
         return np.diff(self._starts.astype(np.int64), axis=1).sum(axis=0)
 
-    def entries(self, features: NDArray[np.integer]) -> Entries:
-        """Active values of `features`, sorted by place in that list, then by row, within blocks of rows."""
-        bounds = self.bounds()
-        blocks = [self._block_entries(block, features, bounds) for block in range(len(self._starts))]
-        return Entries(
-            *(
-                (np.concatenate(part) for part in zip(*blocks, strict=True))
-                if blocks
-                else (np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))
-            )
-        )
+    def counts_of(self, features: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Rows at which each of `features` is active, (len(features),)."""
+        # later starts are never below earlier ones: no unsigned number goes below 0
+        return (self._starts[:, features + 1] - self._starts[:, features]).sum(axis=0, dtype=np.int64)
 
-    def _block_entries(self, block: int, features: NDArray[np.integer], bounds: NDArray[np.int64]) -> Entries:
-        starts = self._starts[block].astype(np.int64)
-        begin, length = starts[features], starts[np.asarray(features) + 1] - starts[features]
-        item = np.repeat(np.arange(len(features)), length)
-        # entries of one feature follow each other from `begin`; the rest numbers them within the feature
-        entry = np.arange(len(item)) + np.repeat(begin - np.cumsum(length) + length, length)
-        base = int(bounds[block * BLOCK])
-        row = block * BLOCK + self.file["block_rows"][base + entry].astype(np.int64)
-        # the value of an entry stands where its row holds the feature
-        place = _bisect(self.file["features"], bounds[row], bounds[row + 1], np.asarray(features)[item])
-        return Entries(item, row, self._values(place))
+    def fill(
+        self,
+        features: NDArray[np.int64],
+        places: NDArray[np.int64],
+        rows: NDArray[np.integer],
+        values: NDArray[np.float32],
+    ) -> None:
+        """Put the active values of `features` where they belong, those of one feature by ascending row.
+
+        Parameters
+        ----------
+        features
+            Numbers of features, (n,).
+        places
+            Where in `rows` and `values` those of each feature begin, (n,); moved on to where they end.
+        rows, values
+            Rows of the workspace and activations, filled in place.
+        """
+        first, entry = places.copy(), np.empty(int(self.counts_of(features).sum()), dtype=np.int64)
+        arrays = (self.file["block_rows"], self._starts, self.file["features"], self.bounds())
+        _fill(features, arrays, self.row0, places, rows, entry)
+        activations = self._values(entry)
+        done = 0
+        for a, b in zip(first.tolist(), places.tolist(), strict=True):
+            values[a:b] = activations[done : done + b - a]
+            done += b - a
 
 
 @numba.njit(cache=True, nogil=True)
-def _bisect(ascending, low, high, values):
-    """Where in `ascending[low[i]:high[i]]` each wanted value is; every one is there."""
-    out = np.empty(len(low), dtype=np.int64)
-    for i in range(len(low)):
-        a, b = low[i], high[i] - 1
-        while a < b:
-            middle = (a + b) >> 1
-            if ascending[middle] < values[i]:
-                # first entry that is not smaller; it is the one, since every wanted value is there
-                a = middle + 1
-            else:
-                b = middle
-        out[i] = a
-    return out
+def _fill(features, arrays, row0, places, rows, entry):
+    """Rows of each feature from its place on, and, feature after feature, which value of the shard each is."""
+    block_rows, starts, ascending, bounds = arrays
+    n = 0
+    for i in range(len(features)):
+        feature = features[i]
+        for block in range(len(starts)):
+            base = bounds[block * BLOCK]
+            # signed, as an unsigned number and a signed one make a float
+            for k in range(np.int64(starts[block, feature]), np.int64(starts[block, feature + 1])):
+                row = block * BLOCK + block_rows[base + k]
+                # features of a row ascend, and this one is among them
+                a, b = bounds[row], bounds[row + 1] - 1
+                while a < b:
+                    middle = (a + b) >> 1
+                    if ascending[middle] < feature:
+                        a = middle + 1
+                    else:
+                        b = middle
+                rows[places[i]] = row0 + row
+                entry[n] = a
+                places[i] += 1
+                n += 1

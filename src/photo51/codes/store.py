@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -17,6 +17,10 @@ from photo51.genome.axis.workspace import Workspace
 from photo51.io import write_json
 from photo51.io.files import content_hash
 from photo51.types import STRANDS, InputError, Interval, Strand
+
+if TYPE_CHECKING:
+    import anndata as ad
+
 
 _SUMMARY = "codes.json"
 
@@ -141,14 +145,14 @@ class CodesStore:
         numbers = np.atleast_1d(np.asarray(ids, dtype=np.int64))
         if len(numbers) and not (numbers.min() >= 0 and numbers.max() < self.n_features):
             raise IndexError(f"features: need 0 <= id < {self.n_features}, got {numbers.min()}..{numbers.max()}")
-        entries = [(s.row0, s.entries(numbers)) for s in self._shards[strand]]
-        item = np.concatenate([e.which for _, e in entries])
-        # stable: within a feature entries stay in order of shards, and so of rows
-        order = np.argsort(item, kind="stable")
+        shards = self._shards[strand]
+        counts = np.sum([s.counts_of(numbers) for s in shards], axis=0, dtype=np.int64)
         # columns of the matrix: where each feature's entries begin
-        bounds = np.concatenate([[0], np.cumsum(np.bincount(item, minlength=len(numbers)))])
-        row = np.concatenate([row0 + e.row for row0, e in entries])[order]
-        value = np.concatenate([e.value for _, e in entries])[order]
+        bounds = np.concatenate([[0], np.cumsum(counts)])
+        row = np.empty(bounds[-1], np.int32 if self.n_rows < 2**31 else np.int64)
+        value, places = np.empty(bounds[-1], np.float32), bounds[:-1].copy()
+        for s in shards:
+            s.fill(numbers, places, row, value)
         return sp.csc_matrix((value, row, bounds), shape=(self.n_rows, len(numbers)))
 
     def counts(self, strand: Strand) -> NDArray[np.int64]:
@@ -176,6 +180,8 @@ class CodesStore:
         -------
         `obs` has genome, chrom, pos (0-based, forward), strand and row; `X` is CSR float32.
         """
+        import anndata as ad
+
         if workspace.n_rows != self.n_rows:
             raise InputError(f"workspace: need the one of the codes ({self.n_rows} rows), got {workspace.n_rows} rows")
         if isinstance(region, slice):

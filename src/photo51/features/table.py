@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -16,6 +15,9 @@ from photo51.genome.axis.workspace import Workspace
 from photo51.io.contracts.features import FEATURES, TOP_WINDOWS
 from photo51.progress import progress
 from photo51.types import STRANDS, Strand
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 
 class Runs(NamedTuple):
@@ -124,8 +126,10 @@ def _strand_correlation(plus: NDArray, minus: NDArray, plus_rows: NDArray, minus
     if not len(plus) or not len(minus):
         return float("nan")
     plus, minus = plus.astype(np.float64), minus.astype(np.float64)
-    _, i, j = np.intersect1d(plus_rows, minus_rows, assume_unique=True, return_indices=True)
-    covariance = plus[i] @ minus[j] / n - plus.sum() * minus.sum() / n**2
+    on_plus, on_minus = np.zeros(n, dtype=bool), np.zeros(n, dtype=bool)
+    on_plus[plus_rows], on_minus[minus_rows] = True, True
+    # rows of either strand ascend, so that those of both come in one order
+    covariance = plus[on_minus[plus_rows]] @ minus[on_plus[minus_rows]] / n - plus.sum() * minus.sum() / n**2
     spread = [(v @ v) / n - (v.sum() / n) ** 2 for v in (plus, minus)]
     return float(covariance / np.sqrt(spread[0] * spread[1])) if min(spread) > 0 else float("nan")
 
@@ -134,10 +138,15 @@ def _strongest(
     ids: NDArray[np.int64], runs_of: dict[Strand, Runs], workspace: Workspace, params: FeaturesParams
 ) -> pd.DataFrame:
     """The strongest runs of each feature, both strands, peaks of one strand `apart` or more from each other."""
-    table = pd.concat([pd.DataFrame(runs_of[s]._asdict()).assign(strand=s) for s in STRANDS], ignore_index=True)
-    table = table.sort_values(["column", "value", "strand", "start"], ascending=[True, False, True, True])
-    keep = [i for _, group in table.groupby("column") for i in _spaced(group, params)]
-    table = table.loc[keep]
+    edges = {s: np.searchsorted(runs_of[s].column, np.arange(len(ids) + 1)) for s in STRANDS}
+    picked = []
+    for j in range(len(ids)):
+        plus, minus = ([part[edges[s][j] : edges[s][j + 1]] for part in runs_of[s]] for s in STRANDS)
+        both = Runs(*(np.concatenate(pair) for pair in zip(plus, minus, strict=True)))
+        chosen = _spaced(both.peak, both.value, len(plus[0]), params)
+        strand = np.where(chosen < len(plus[0]), *STRANDS)
+        picked.append(pd.DataFrame({**Runs(*(part[chosen] for part in both))._asdict(), "strand": strand}))
+    table = pd.concat(picked, ignore_index=True)
     places = workspace.locate(table["peak"].to_numpy())
     segment = workspace.table.iloc[places.segment]
     shift = places.position - table["peak"].to_numpy()
@@ -158,17 +167,24 @@ def _strongest(
     )
 
 
-def _spaced(group: pd.DataFrame, params: FeaturesParams) -> list[int]:
-    """Index of the strongest runs of one feature, greedily, skipping those too near to a stronger one."""
-    taken: dict[str, list[int]] = {"+": [], "-": []}
-    keep: list[int] = []
-    for index, peak, strand in zip(group.index, group["peak"], group["strand"], strict=True):
-        if all(abs(peak - other) >= params.apart for other in taken[strand]):
-            taken[strand].append(peak)
-            keep.append(index)
-            if len(keep) == params.top_windows:
-                break
-    return keep
+def _spaced(
+    peak: NDArray[np.int64], value: NDArray[np.float32], n_plus: int, params: FeaturesParams
+) -> NDArray[np.int64]:
+    """The strongest runs of one feature, greedily, skipping those too near to a stronger one; of equal ones the first.
+
+    Parameters
+    ----------
+    peak, value
+        Runs of strand +, `n_plus` of them, then those of strand -; peaks of a strand ascend.
+    """
+    left, chosen = value.copy(), []
+    while len(chosen) < params.top_windows and len(left) and left[i := int(left.argmax())] > -np.inf:
+        chosen.append(i)
+        strand = slice(0, n_plus) if i < n_plus else slice(n_plus, len(peak))
+        near = np.searchsorted(peak[strand], [peak[i] - params.apart + 1, peak[i] + params.apart])
+        left[strand][near[0] : near[1]] = -np.inf
+        left[i] = -np.inf  # itself, also where runs need not be apart
+    return np.array(chosen, dtype=np.int64)
 
 
 def as_anndata(features: pd.DataFrame, decoder: NDArray[np.float32], site: str) -> ad.AnnData:
@@ -183,6 +199,8 @@ def as_anndata(features: pd.DataFrame, decoder: NDArray[np.float32], site: str) 
     site
         Where in the model the channels are.
     """
+    import anndata as ad
+
     obs = features.set_index(features["feature"].astype(str).rename("id"))
     var = pd.DataFrame(index=pd.Index([f"{site}[{i}]" for i in range(decoder.shape[1])], name="channel"))
     return ad.AnnData(decoder.astype(np.float32), obs=obs, var=var)

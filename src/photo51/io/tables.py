@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +15,10 @@ import pyarrow.parquet as pq
 from photo51.io.files import atomic
 from photo51.io.provenance import Provenance
 from photo51.types import InputError
+
+if TYPE_CHECKING:
+    import anndata as ad
+
 
 _KINDS = {"int": "iu", "float": "f", "bool": "b", "str": "OSU"}
 _META = b"photo51"
@@ -156,6 +159,8 @@ def read_h5ad(path: Path | str) -> ad.AnnData:
     InputError
         Where the file is absent or is no AnnData.
     """
+    import anndata as ad
+
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path}: need an AnnData file, got no such file")

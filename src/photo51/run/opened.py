@@ -12,9 +12,8 @@ import logging
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import anndata as ad
 import numpy as np
 import pandas as pd
 import scipy.sparse as sp
@@ -28,6 +27,9 @@ from photo51.run.places import Places
 from photo51.run.sources import SOURCES, TableSource
 from photo51.run.version import outdated, require_readable
 from photo51.types import InputError
+
+if TYPE_CHECKING:
+    import anndata as ad
 
 log = logging.getLogger(__name__)
 

@@ -232,28 +232,30 @@ def _crossed_log_odds(y, levels, starts, fold, ridge, sweeps):
         against[i] = np.exp(-base[fold[i]]) if fold[i] < 2 else 1.0
     slope, curvature = np.zeros_like(tables), np.zeros_like(tables)
     factor = np.ones_like(tables)
-    for _ in range(sweeps):
-        for t in range(n_terms):
-            slope[:, starts[t] : starts[t + 1]] = 0
-            curvature[:, starts[t] : starts[t + 1]] = 0
-            for i in range(n):
-                if fold[i] < 2:
-                    level = starts[t] + levels[t, i]
-                    # chance from odds against, e^(−score)
-                    p = 1.0 / (1.0 + against[i])
-                    # first and second derivative of the log likelihood by the value of a level
-                    slope[fold[i], level] += y[i] - p
-                    curvature[fold[i], level] += p * (1 - p)
-            for f in range(2):
-                for level in range(starts[t], starts[t + 1]):
-                    # Newton for one level; rows of a term have one level each, so that levels do not meet
-                    step = (slope[f, level] - ridge * tables[f, level]) / (curvature[f, level] + ridge)
-                    step = min(max(step, -2.0), 2.0)  # Newton overshoots where p is near 0
-                    tables[f, level] += step
-                    factor[f, level] = np.exp(-step) if step != 0.0 else 1.0
-            for i in range(n):
-                if fold[i] < 2:
-                    against[i] *= factor[fold[i], starts[t] + levels[t, i]]
+    # one pass over rows a term: it takes the step of the term before, whose factors are 1 at first, and meets the next
+    before = 0
+    for turn in range(sweeps * n_terms):
+        t = turn % n_terms
+        slope[:, starts[t] : starts[t + 1]] = 0
+        curvature[:, starts[t] : starts[t + 1]] = 0
+        for i in range(n):
+            if fold[i] < 2:
+                odds = against[i] * factor[fold[i], starts[before] + levels[before, i]]
+                against[i] = odds
+                # chance from odds against, e^(−score)
+                p = 1.0 / (1.0 + odds)
+                level = starts[t] + levels[t, i]
+                # first and second derivative of the log likelihood by the value of a level
+                slope[fold[i], level] += y[i] - p
+                curvature[fold[i], level] += p * (1 - p)
+        for f in range(2):
+            for level in range(starts[t], starts[t + 1]):
+                # Newton for one level; rows of a term have one level each, so that levels do not meet
+                step = (slope[f, level] - ridge * tables[f, level]) / (curvature[f, level] + ridge)
+                step = min(max(step, -2.0), 2.0)  # Newton overshoots where p is near 0
+                tables[f, level] += step
+                factor[f, level] = np.exp(-step) if step != 0.0 else 1.0
+        before = t
     out = np.empty(n, dtype=np.float32)
     for i in range(n):
         # scored by the fold that the row had no part in

@@ -150,31 +150,35 @@ def weighted_average_precision(
     -------
     (n_draws,); NaN where no positive was drawn.
     """
-    return _weighted_ap(ranked.block, ranked.positive, ranked.ends, weights, weights @ positives, weights @ rows)
+    by_block = np.ascontiguousarray(weights.T, dtype=np.float64)
+    return _weighted_ap(ranked.block, ranked.positive, ranked.ends, by_block, weights @ positives, weights @ rows)
 
 
-@numba.njit(cache=True, nogil=True)
-def _weighted_ap(block, positive, ends, weights, n_positive, n_rows):
-    out = np.empty(len(weights))
-    for d in range(len(weights)):
-        if n_positive[d] <= 0:
-            out[d] = np.nan
-            continue
-        tp = shown = before = area = 0.0
-        first = 0
-        for end in ends:
-            for i in range(first, end + 1):
-                w = weights[d, block[i]]
-                shown += w
-                if positive[i]:
-                    tp += w
-            first = end + 1
-            if shown > 0:
+@numba.njit(cache=True, nogil=True, error_model="numpy")
+def _weighted_ap(block, positive, ends, by_block, n_positive, n_rows):
+    """Row after row for all draws side by side; `by_block` is (n_blocks, n_draws)."""
+    n_draws = by_block.shape[1]
+    tp, shown, before, area = np.zeros(n_draws), np.zeros(n_draws), np.zeros(n_draws), np.zeros(n_draws)
+    first = 0
+    for end in ends:
+        gains = False
+        for i in range(first, end + 1):
+            w = by_block[block[i]]
+            for d in range(n_draws):
+                shown[d] += w[d]
+            if positive[i]:
+                gains = True
+                for d in range(n_draws):
+                    tp[d] += w[d]
+        first = end + 1
+        if gains:  # a tie without positives adds no recall, and nothing to the area
+            for d in range(n_draws):
                 # recall gained × precision, over the weights of the draw
-                area += (tp - before) * tp / shown
-            before = tp
-        if n_rows[d] > 0:
-            # rows that score 0 are one last tie, at which everything is shown
-            area += (n_positive[d] - before) * n_positive[d] / n_rows[d]
-        out[d] = area / n_positive[d]
+                area[d] += (tp[d] - before[d]) * tp[d] / shown[d] if shown[d] > 0 else 0.0
+                before[d] = tp[d]
+    out = np.empty(n_draws)
+    for d in range(n_draws):
+        # rows that score 0 are one last tie, at which everything is shown
+        rest = (n_positive[d] - before[d]) * n_positive[d] / n_rows[d] if n_rows[d] > 0 else 0.0
+        out[d] = (area[d] + rest) / n_positive[d] if n_positive[d] > 0 else np.nan
     return out

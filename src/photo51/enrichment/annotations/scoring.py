@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import numba
@@ -27,15 +28,34 @@ class Chosen(NamedTuple):
     threshold: NDArray[np.float64]
 
 
-def choose_thresholds(matrix: sp.csc_array, domains: Domains, rows: NDArray[np.bool_], n_thresholds: int) -> Chosen:
-    """Threshold with the highest domain F1 on some rows, for all units × readings at once.
+class Graded(NamedTuple):
+    """Active rows of units among those that count, and the highest threshold of the unit's grid that each reaches.
+
+    Attributes
+    ----------
+    ends
+        Where the rows of each unit begin, (n_units + 1,).
+    rows
+        Rows of the doubled axis.
+    levels
+        Index into the unit's grid, of each row.
+    grids
+        Thresholds of each unit, ascending; none of a silent one.
+    """
+
+    ends: NDArray[np.int64]
+    rows: NDArray[np.integer]
+    levels: NDArray[np.int16]
+    grids: tuple[NDArray[np.floating], ...]
+
+
+def graded(matrix: sp.csc_array, rows: NDArray[np.bool_], n_thresholds: int) -> Graded:
+    """Grid of thresholds of every unit, whatever it is then compared with.
 
     Parameters
     ----------
     matrix
         Units on the doubled axis, (2 * n_rows, n_units).
-    domains
-        Instances within `rows`.
     rows
         Rows of strand + that count, (n_rows,).
     n_thresholds
@@ -43,31 +63,56 @@ def choose_thresholds(matrix: sp.csc_array, domains: Domains, rows: NDArray[np.b
         grid and one outlying value does not stretch it.
     """
     both = np.tile(rows, 2)
-    f1 = np.zeros((matrix.shape[1], len(domains.counts)))
-    threshold = np.full_like(f1, np.nan)
-    for j in range(matrix.shape[1]):
-        entries = slice(matrix.indptr[j], matrix.indptr[j + 1])
-        row, value = matrix.indices[entries], matrix.data[entries]
+    parts, levels, grids = [matrix.indices[:0]], [np.zeros(0, dtype=np.int16)], []
+    for a, b in pairwise(matrix.indptr):
+        row, value = matrix.indices[a:b], matrix.data[a:b]
         keep = both[row]
-        row, value = row[keep].astype(np.int64), value[keep]
-        if not len(row):
-            continue
-        grid = np.unique(np.quantile(value, np.arange(n_thresholds) / n_thresholds, method="lower"))
-        # index of the highest threshold that a value reaches
-        level = np.searchsorted(grid, value, side="right") - 1
-        active, inside, hit = _grid_counts(
-            row, level.astype(np.int16), len(grid), _lookup(domains), len(domains.counts)
-        )
-        # by bases: (n_readings, n_levels)
-        precision = inside / np.maximum(active, 1)[None]
-        # by instances: a hit is one active base inside
-        recall = hit / np.maximum(domains.counts, 1)[:, None]
-        score = harmonic(precision, recall)
-        # the first of equal ones, so the lowest threshold
-        best = np.argmax(score, axis=1)
-        f1[j] = score[np.arange(len(best)), best]
-        threshold[j] = grid[best]
+        row, value = row[keep], value[keep]
+        grid = value  # of a silent unit: empty
+        if len(row):
+            grid = np.unique(np.quantile(value, np.arange(n_thresholds) / n_thresholds, method="lower"))
+        parts.append(row)
+        levels.append((np.searchsorted(grid, value, side="right") - 1).astype(np.int16))
+        grids.append(grid)
+    ends = np.cumsum([len(part) for part in parts]).astype(np.int64)
+    return Graded(ends, np.concatenate(parts), np.concatenate(levels), tuple(grids))
+
+
+def choose_thresholds(units: Graded, domains: Domains) -> Chosen:
+    """Threshold with the highest domain F1 on some rows, for all units × readings at once.
+
+    Parameters
+    ----------
+    units
+        Units, graded on the rows that count.
+    domains
+        Instances within those rows.
+    """
+    sizes = np.array([len(grid) for grid in units.grids], dtype=np.int64)
+    f1, best = _best_levels(units.ends, units.rows, units.levels, sizes, domains.counts, _lookup(domains))
+    threshold = np.full(f1.shape, np.nan)
+    for j in np.flatnonzero(sizes):
+        threshold[j] = units.grids[j][best[j]]
     return Chosen(f1, threshold)
+
+
+@numba.njit(cache=True, nogil=True)
+def _best_levels(ends, rows, levels, sizes, counts, lookup):
+    """Highest domain F1 of each unit for each reading, and the level it is at; of equal ones the lowest."""
+    shape = (len(sizes), len(counts))
+    f1, best = np.zeros(shape), np.zeros(shape, dtype=np.int64)
+    for j in range(len(sizes)):
+        unit = slice(ends[j], ends[j + 1])
+        active, inside, hit = _grid_counts(rows[unit], levels[unit], sizes[j], lookup, len(counts))
+        for r in range(len(counts)):
+            for b in range(sizes[j]):
+                # by bases; by instances, where a hit is one active base inside
+                precision, recall = inside[r, b] / max(active[b], 1), hit[r, b] / max(counts[r], 1)
+                total = precision + recall
+                score = 2 * precision * recall / total if total > 0 else 0.0
+                if score > f1[j, r]:
+                    f1[j, r], best[j, r] = score, b
+    return f1, best
 
 
 def harmonic(a: NDArray[np.floating], b: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -217,23 +262,27 @@ def null_f1(
     # both strands turn with the block of strand +
     forward = active - (active >= n_rows) * n_rows
     block = np.searchsorted(bounds, forward, side="right") - 1
-    inside, hit = _rotated_counts(active, forward, block, bounds, shifts, reading, _lookup(domains))
+    place, length = forward - bounds[block], np.diff(bounds)
+    turns = np.mod(shifts, length)
+    inside, hit = _rotated_counts(place, active - place, block, length, turns, reading, _lookup(domains))
     precision = inside / max(len(active), 1)
     return harmonic(precision, hit / max(int(domains.counts[reading]), 1))
 
 
 @numba.njit(cache=True, nogil=True)
-def _rotated_counts(active, forward, block, bounds, shifts, reading, lookup):  # noqa: PLR0917
+def _rotated_counts(place, origin, block, length, turns, reading, lookup):  # noqa: PLR0917
+    """Rows inside the reading and instances hit in each draw; `origin` of a row is the first row of its block."""
     starts, members, reading_of, counted = lookup
-    inside = np.zeros(len(shifts), dtype=np.int64)
-    hit = np.zeros(len(shifts), dtype=np.int64)
+    inside = np.zeros(len(turns), dtype=np.int64)
+    hit = np.zeros(len(turns), dtype=np.int64)
     last_draw = np.full(len(reading_of), -1, dtype=np.int64)
-    for d in range(len(shifts)):
-        for i in range(len(active)):
-            b = block[i]
-            moved = bounds[b] + (forward[i] - bounds[b] + shifts[d, b]) % (bounds[b + 1] - bounds[b])
-            # back to the strand it came from: active − forward is 0 or n_rows
-            row = moved + active[i] - forward[i]
+    for d in range(len(turns)):
+        for i in range(len(place)):
+            # place and turn are both below the length: their sum passes the end once at most
+            moved = place[i] + turns[d, block[i]]
+            if moved >= length[block[i]]:
+                moved -= length[block[i]]
+            row = origin[i] + moved
             first = True
             for k in range(starts[row], starts[row + 1]):
                 m = members[k]

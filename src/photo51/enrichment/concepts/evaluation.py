@@ -21,7 +21,7 @@ from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.leaks import leaked_rows
 from photo51.enrichment.annotations.profiles import boundary_rows, profile
 from photo51.enrichment.annotations.readout import Readout
-from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, null_f1
+from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, graded, null_f1
 from photo51.enrichment.concepts.few import (
     CROSS,
     FIXED,
@@ -107,6 +107,8 @@ class Evaluation:
         self.plans = self._plans()
         self.instances: list[dict[str, object]] = []
         self._rivals: dict[int, Baseline] = {}
+        self._positives: dict[int, NDArray[np.float64]] = {}
+        self._oriented: tuple[int, NDArray[np.bool_]] = (-1, np.zeros(0, dtype=bool))
         rng = np.random.default_rng([params.seed, 1])
         self.shifts = random_shifts(workspace.block_bounds, rng, params.null_rotations)
         self._blocks = _test_blocks(workspace, self.test, params.bootstrap_block)
@@ -147,8 +149,10 @@ class Evaluation:
         return self.classes[self.readings[reading].annotation]
 
     def mask(self, reading: int) -> NDArray[np.bool_]:
-        """The oriented mask of a reading, (2 * n_rows,)."""
-        return orient(self.class_of(reading).mask, self.readings[reading].orientation)
+        """The oriented mask of a reading, (2 * n_rows,); the last one is kept, as units come reading by reading."""
+        if self._oriented[0] != reading:
+            self._oriented = reading, orient(self.class_of(reading).mask, self.readings[reading].orientation)
+        return self._oriented[1]
 
     @cached_property
     def terms(self) -> Terms:
@@ -156,9 +160,24 @@ class Evaluation:
         return composition_terms(self.bases, self.segments)
 
     @cached_property
+    def test_both(self) -> NDArray[np.bool_]:
+        """Which doubled-axis rows are of test, (2 * n_rows,)."""
+        return np.tile(self.test, 2)
+
+    @cached_property
+    def _test_block(self) -> NDArray[np.int64]:
+        """Bootstrap block of each of `test_rows`."""
+        return self._blocks[self.test_rows % self.workspace.n_rows]
+
+    @cached_property
+    def _test_sizes(self) -> NDArray[np.float64]:
+        """Rows of each bootstrap block."""
+        return np.bincount(self._test_block, minlength=self.weights.shape[1]).astype(np.float64)
+
+    @cached_property
     def test_rows(self) -> NDArray[np.int64]:
         """Doubled-axis rows of test."""
-        return np.flatnonzero(np.tile(self.test, 2))
+        return np.flatnonzero(self.test_both)
 
     def ranked(self, rows: NDArray[np.int64], values: NDArray, reading: int) -> Ranked:
         """Scored test rows in descending order, with labels and bootstrap blocks."""
@@ -166,12 +185,10 @@ class Evaluation:
 
     def draws(self, ranked: Ranked, reading: int) -> NDArray[np.float64]:
         """Average precision under each draw of blocks."""
-        n = self.weights.shape[1]
-        block = self._blocks[self.test_rows % self.workspace.n_rows]
-        labels = self.mask(reading)[self.test_rows].astype(np.float64)
-        positives = np.bincount(block, labels, minlength=n).astype(np.float64)
-        rows = np.bincount(block, minlength=n).astype(np.float64)
-        return weighted_average_precision(ranked, self.weights, positives, rows)
+        if reading not in self._positives:
+            labels = self.mask(reading)[self.test_rows].astype(np.float64)
+            self._positives[reading] = np.bincount(self._test_block, labels, minlength=self.weights.shape[1])
+        return weighted_average_precision(ranked, self.weights, self._positives[reading], self._test_sizes)
 
     def baseline(self, reading: int) -> Baseline:
         """The k-mer model of a reading, learnt on select and scored on test; kept, as every unit meets it.
@@ -222,7 +239,7 @@ def evaluate(evaluation: Evaluation, readout: Readout, enrichment: pd.DataFrame 
     Contract `CONCEPTS`; `best` says best within the readout given.
     """
     p = evaluation.params
-    chosen = choose_thresholds(readout.matrix, evaluation.on_select, evaluation.select, p.thresholds)
+    chosen = choose_thresholds(graded(readout.matrix, evaluation.select, p.thresholds), evaluation.on_select)
     scored = np.isin(np.arange(len(evaluation.readings)), evaluation.fixed())
     f1 = np.where(scored[None], chosen.f1, 0.0)
     q = _lookup(evaluation, readout, enrichment)
@@ -294,11 +311,11 @@ def _row(evaluation: Evaluation, readout: Readout, unit: int, reading: int, thre
     m = readout.matrix
     entries = slice(m.indptr[unit], m.indptr[unit + 1])
     rows, values = m.indices[entries].astype(np.int64), m.data[entries]
-    tested = np.tile(evaluation.test, 2)[rows]
+    tested = evaluation.test_both[rows]
     rows, values = rows[tested], values[tested]
     active = rows[values >= threshold]
     domains, c = evaluation.on_test, evaluation.class_of(reading)
-    n = 2 * int(evaluation.test.sum())
+    n = len(evaluation.test_rows)
     measures = confusion(active, reading, domains, n)
     null = null_f1(active, reading, domains, evaluation.workspace.block_bounds, evaluation.shifts)
     positives = int(domains.bases[reading])

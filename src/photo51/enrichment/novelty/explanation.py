@@ -59,23 +59,24 @@ class Explanation:
     ):
         self.n_rows, self.fold, self.params = len(bases), fold, params
         used = [c for c in classes if c.mask.any() and not c.mask.all()]
-        self._masks = np.array([c.mask for c in used], dtype=bool).reshape(-1, 2 * self.n_rows)
-        self._stranded = np.array([c.stranded for c in used], dtype=bool)
-        self._fixed, self._sizes = _sequence_terms(bases, segments)
-        self._fixed.append(np.tile(origin.astype(np.uint16), 2))
+        fixed, self._sizes = _sequence_terms(bases, segments)
+        fixed.append(np.tile(origin.astype(np.uint16), 2))
         self._sizes.append(int(origin.max(initial=0)) + 1)
         for levels, size in _distance_terms(genes, segments, params.distance_bins):
-            self._fixed.append(levels)
+            fixed.append(levels)
             self._sizes.append(size)
+        # what is known of a row lies together, since a few thousand of millions are looked up at a time
+        self._fixed = np.stack(fixed, axis=1)
+        self._marks = _packed([c.mask for c in used], 2 * self.n_rows)
+        self._stranded = np.array([c.stranded for c in used], dtype=bool)
 
     def terms(self, rows: NDArray[np.int64]) -> Terms:
         """Terms of some rows of the doubled axis."""
         other = (rows + self.n_rows) % (2 * self.n_rows)
-        levels = [t[rows] for t in self._fixed]
-        levels += list(self._masks[:, rows].astype(np.uint16))
-        levels += list(self._masks[self._stranded][:, other].astype(np.uint16))
-        sizes = [*self._sizes, *[2] * (len(levels) - len(self._sizes))]
-        return Terms(np.ascontiguousarray(np.stack(levels)), np.array(sizes, dtype=np.int64))
+        marks, of_other = (np.unpackbits(self._marks[r], axis=1, count=len(self._stranded)) for r in (rows, other))
+        levels = np.concatenate([self._fixed[rows], marks, of_other[:, self._stranded]], axis=1, dtype=np.uint16)
+        sizes = [*self._sizes, *[2] * (levels.shape[1] - len(self._sizes))]
+        return Terms(np.ascontiguousarray(levels.T), np.array(sizes, dtype=np.int64))
 
     def explained(self, rows: NDArray[np.int64], rng: np.random.Generator) -> float:
         """Share of the held-out deviance of firing that the model explains, 0 to 1; NaN where a half has no firing
@@ -101,6 +102,15 @@ class Explanation:
         share = np.array([y[fold == 1 - f].mean() for f in (0, 1)])  # what the other fold says, as the model's
         nothing = deviance(y, np.log(share / (1 - share))[fold])
         return float(np.clip(1 - deviance(y, model) / nothing, 0.0, 1.0))
+
+
+def _packed(masks: Sequence[NDArray[np.bool_]], n: int) -> NDArray[np.uint8]:
+    """Bits of all masks at each row, (n, n_masks / 8), as `numpy.unpackbits` reads them."""
+    out = np.zeros((n, -(-len(masks) // 8)), dtype=np.uint8)
+    for i, mask in enumerate(masks):
+        # the first mask is the highest bit of the first byte
+        out[:, i // 8] |= mask.view(np.uint8) << np.uint8(7 - i % 8)
+    return out
 
 
 def _sequence_terms(

@@ -24,7 +24,7 @@ from photo51.enrichment.annotations.design import Reading
 from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.inputs import GENE_KINDS, Inputs
 from photo51.enrichment.annotations.readout import codes_readout, read_in_chunks
-from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, null_f1
+from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, graded, null_f1
 from photo51.enrichment.novelty.explanation import Explanation
 from photo51.enrichment.novelty.known_readings import ExplainingReading, by_feature
 from photo51.enrichment.novelty.ranking import best_claims, novelty_score, queue
@@ -221,7 +221,8 @@ class _Judge:
         top, column = (0.0, -1, np.nan), None
         for first in range(0, len(features), _CHUNK):
             readout = codes_readout(store, features[first : first + _CHUNK])
-            chosen = choose_thresholds(readout.matrix, self.on_select, self.halves.select, ConceptParams().thresholds)
+            units = graded(readout.matrix, self.halves.select, ConceptParams().thresholds)
+            chosen = choose_thresholds(units, self.on_select)
             j = int(np.argmax(chosen.f1[:, 0]))
             if chosen.f1[j, 0] > top[0]:
                 top = (float(chosen.f1[j, 0]), int(readout.ids[j]), float(chosen.threshold[j, 0]))
@@ -237,14 +238,16 @@ class _Judge:
 
 def explanation_of(inputs: Inputs, params: NoveltyParams, hidden: str = "") -> Explanation:
     """What is known of every row, one class left out where it is named."""
-    kinds = inputs.annotations["kind"] != hidden
-    without_hidden = replace(inputs, annotations=inputs.annotations[kinds].reset_index(drop=True))
-    genes = without_hidden.genes if hidden in {"", *GENE_KINDS} else inputs.genes
+    genes = inputs.genes
+    if hidden in GENE_KINDS:
+        genes = replace(inputs, annotations=inputs.annotations[inputs.annotations["kind"] != hidden]).genes
+    # codon positions are those of coding sequences
+    known = [c for c in inputs.classes() if c.name != hidden and not (hidden == "CDS" and c.frame > 0)]
     workspace = inputs.workspace
     sequence = workspace.table.groupby(["genome", "chrom"], sort=False).ngroup().to_numpy()
     origin = np.repeat(sequence, np.diff(inputs.segments))
     fold = alternate(_halved(even_blocks(workspace.block_bounds, _FOLD), origin))
-    return Explanation(inputs.bases, inputs.segments, without_hidden.classes(), genes, origin, fold, params)
+    return Explanation(inputs.bases, inputs.segments, known, genes, origin, fold, params)
 
 
 def _halved(bounds: NDArray[np.int64], origin: NDArray[np.int64]) -> NDArray[np.int64]:

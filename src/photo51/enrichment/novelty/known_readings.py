@@ -27,8 +27,8 @@ from photo51.enrichment.annotations.classes import AnnotationClass
 from photo51.enrichment.annotations.design import Reading
 from photo51.enrichment.annotations.domains import domains_of
 from photo51.enrichment.annotations.inputs import Inputs
-from photo51.enrichment.annotations.readout import read_in_chunks
-from photo51.enrichment.annotations.scoring import choose_thresholds, confusion, null_f1
+from photo51.enrichment.annotations.readout import Readout, read_in_chunks
+from photo51.enrichment.annotations.scoring import Graded, choose_thresholds, confusion, graded, null_f1
 from photo51.progress import progress
 from photo51.stats.resampling import random_shifts
 from photo51.stats.rotation import Orientation, orient
@@ -82,35 +82,50 @@ def explaining_readings(
     workspace = inputs.workspace
     sides = Sides(workspace.split_mask("train", "select"), workspace.split_mask("test"))
     classes = [c for c in inputs.classes() if len(c.intervals) and c.mask.any() and not c.mask.all()]
-    bounds = workspace.block_bounds
+    n_judged, bounds = 2 * int(sides.test.sum()), workspace.block_bounds
     shifts = random_shifts(bounds, np.random.default_rng([params.seed, 6]), _SHIFTS)
     explaining: list[ExplainingReading] = []
-    chunks = list(read_in_chunks(store, _CHUNK, features))
+    chunks = [_Units.of(readout, sides) for readout in read_in_chunks(store, _CHUNK, features)]
     for c in progress(classes, "readings", unit="classes"):
         readings = [Reading(0, o) for o in (ORIENTATIONS if c.stranded else ("either",))]
         on_select, on_test = (domains_of([c], readings, rows) for rows in sides)
         masks = [orient(c.mask, r.orientation) for r in readings]
+        chances, of_positions = [float(mask.mean()) for mask in masks], _is_of_positions(c)
         for chunk in chunks:
-            chosen = choose_thresholds(chunk.matrix, on_select, sides.select, ConceptParams().thresholds)
-            for j, feature in enumerate(chunk.ids.tolist()):
-                active, values = _active(chunk.matrix, j, sides.test)
-                for r, reading in enumerate(readings):
-                    above = active[values >= chosen.threshold[j, r]]
-                    score = confusion(above, r, on_test, 2 * int(sides.test.sum()))
-                    beyond = chosen.f1[j, r] > params.named_f1 and score.f1_domain > params.named_f1
-                    if beyond:
-                        null = null_f1(above, r, on_test, bounds, shifts)
-                        beyond = score.f1_domain > np.quantile(null, 0.95)
-                    inside = masks[r][active]
-                    if beyond or (_is_of_positions(c) and is_pure(inside, masks[r], active, params.explained_gain)):
-                        precision = float(inside.mean()) if len(inside) else 0.0
-                        explaining.append(
-                            ExplainingReading(feature, c.name, reading.orientation, score.f1_domain, precision)
-                        )
+            chosen = choose_thresholds(chunk.graded, on_select)
+            good = chosen.f1 > params.named_f1
+            for j, r in np.argwhere(good | of_positions).tolist():
+                active, values = chunk.judged[j]
+                inside = masks[r][active]
+                pure = of_positions and is_pure(inside, chances[r], active, params.explained_gain)
+                if not (pure or good[j, r]):
+                    continue
+                above = active[values >= chosen.threshold[j, r]]
+                f1 = confusion(above, r, on_test, n_judged).f1_domain
+                if pure or (
+                    f1 > params.named_f1 and f1 > np.quantile(null_f1(above, r, on_test, bounds, shifts), 0.95)
+                ):
+                    precision = float(inside.mean()) if len(inside) else 0.0
+                    reading = readings[r].orientation
+                    explaining.append(ExplainingReading(int(chunk.ids[j]), c.name, reading, f1, precision))
     return sorted(explaining, key=lambda e: (e.feature, -e.f1, e.annotation, e.orientation))
 
 
-def is_pure(inside: NDArray[np.bool_], mask: NDArray[np.bool_], active: NDArray[np.integer], gain: float) -> bool:
+class _Units(NamedTuple):
+    """Some features: graded where readings are chosen, active rows and activations where they are judged."""
+
+    ids: NDArray[np.int64]
+    graded: Graded
+    judged: list[tuple[NDArray[np.int64], NDArray[np.floating]]]
+
+    @classmethod
+    def of(cls, readout: Readout, sides: Sides) -> _Units:
+        tested = np.tile(sides.test, 2)
+        judged = [_active(readout.matrix, j, tested) for j in range(len(readout.ids))]
+        return cls(readout.ids, graded(readout.matrix, sides.select, ConceptParams().thresholds), judged)
+
+
+def is_pure(inside: NDArray[np.bool_], chance: float, active: NDArray[np.integer], gain: float) -> bool:
     """Whether most active bases lie inside a mask, surely: the lower end of a 95 % interval of precision beyond chance.
 
     Chance is the share of bases that the mask marks; precision `p` gains `(p - chance) / (1 - chance)`, 0 for a
@@ -121,8 +136,8 @@ def is_pure(inside: NDArray[np.bool_], mask: NDArray[np.bool_], active: NDArray[
     ----------
     inside
         Whether each active base is inside, (n,).
-    mask
-        What the reading marks, (2 * n_rows,).
+    chance
+        Share of the rows of both strands that the reading marks.
     active
         Active rows, ascending, (n,).
     gain
@@ -132,13 +147,13 @@ def is_pure(inside: NDArray[np.bool_], mask: NDArray[np.bool_], active: NDArray[
     ----------
     Clopper and Pearson 1934, Biometrika 26:404, doi:10.1093/biomet/26.4.404
     """
-    if not len(active):
+    # the lower end of the interval lies below the share itself
+    if not len(active) or (inside.mean() - chance) / (1 - chance) < gain:
         return False
     runs = np.count_nonzero(np.diff(active, prepend=-2) != 1)
     share = float(inside.mean())
     hits = share * runs
     low = float(beta.ppf(0.025, hits, runs - hits + 1)) if hits > 0 else 0.0
-    chance = float(mask.mean())
     return (low - chance) / (1 - chance) >= gain
 
 
@@ -151,12 +166,10 @@ def _is_of_positions(c: AnnotationClass) -> bool:
 def _active(
     matrix: sp.csc_array, column: int, rows: NDArray[np.bool_]
 ) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
-    """Active rows of a column of the strand-concatenated axis among some rows of either strand, and activations
-    there.
-    """
+    """Active rows of a column among some rows of the doubled axis, and activations there."""
     entries = slice(matrix.indptr[column], matrix.indptr[column + 1])
     row, value = matrix.indices[entries].astype(np.int64), matrix.data[entries]
-    keep = np.tile(rows, 2)[row] if len(row) else np.zeros(0, dtype=bool)
+    keep = rows[row]
     return row[keep], value[keep]
 
 

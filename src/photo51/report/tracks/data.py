@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pandas as pd
-from numpy.typing import NDArray
 
 from photo51.progress import progress
 from photo51.report.atlas.files import pack_pages
-from photo51.report.tracks.runs import runs_of
+from photo51.report.tracks.runs import SegmentRuns, segment_runs
 from photo51.run.places import ActivationColumn, Places
 from photo51.types import STRANDS
 
@@ -47,12 +45,10 @@ def leveled(column: ActivationColumn, top: float) -> ActivationColumn:
     return ActivationColumn(column.rows, np.clip(np.ceil(LEVELS * shares - 1e-9), 1, LEVELS))
 
 
-def packed_intervals(runs: pd.DataFrame) -> list[int]:
+def packed_intervals(runs: SegmentRuns) -> list[int]:
     """Intervals of one contig, sorted, as gap, length, level and so on."""
-    start, end = runs["start"].to_numpy(dtype=np.int64), runs["end"].to_numpy(dtype=np.int64)
-    gap = start - np.concatenate([[0], end[:-1]])
-    level: NDArray[np.int64] = runs["value"].to_numpy().astype(np.int64)
-    return np.column_stack([gap, end - start, level]).ravel().tolist()
+    gap = runs.start - np.concatenate([[0], runs.end[:-1]])
+    return np.column_stack([gap, runs.end - runs.start, runs.value.astype(np.int64)]).ravel().tolist()
 
 
 def write_data(places: Places, features: Labelled, folder: Path, chunk: int) -> None:
@@ -74,13 +70,20 @@ def _records(places: Places, ids: list[int], genomes: Sequence[str]) -> dict[str
     strand.
     """
     out: dict[str, list[dict[str, Any]]] = {g: [] for g in genomes}
+    keys = places.workspace.table[["genome", "chrom"]]
+    contig_of = keys.groupby(["genome", "chrom"], sort=False).ngroup().to_numpy()
+    # in the order in which groups are numbered: that of the first row of each
+    names = [(str(genome), str(chrom)) for genome, chrom in keys.drop_duplicates().to_numpy()]
     for feature, columns in zip(ids, places.columns(np.asarray(ids, dtype=np.int64)), strict=True):
         top = max(float(c.values.max(initial=0)) for c in columns.values())
         runs: dict[str, dict[str, list[list[int]]]] = {g: {} for g in genomes}
         for i, strand in enumerate(STRANDS):
-            table = runs_of(places.workspace, leveled(columns[strand], top))
-            for (genome, chrom), rows in table.groupby(["genome", "chrom"], sort=False):
-                runs[str(genome)].setdefault(str(chrom), [[], []])[i] = packed_intervals(rows)
+            of_strand = segment_runs(places.workspace, leveled(columns[strand], top))
+            contig = contig_of[of_strand.segment]
+            for number in np.unique(contig).tolist():
+                genome, chrom = names[number]
+                on_contig = SegmentRuns(*(part[contig == number] for part in of_strand))
+                runs[genome].setdefault(chrom, [[], []])[i] = packed_intervals(on_contig)
         peak = float(f"{top:.4g}") if math.isfinite(top) else 0.0
         for genome in genomes:
             out[genome].append({"id": feature, "peak": peak, "runs": runs[genome]})
