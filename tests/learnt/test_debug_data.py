@@ -20,6 +20,7 @@ from photo51.learnt.data.disparity import (
     distances,
     feature_clusters,
     robust,
+    spread,
     without,
     word_entropy,
 )
@@ -126,6 +127,39 @@ def test_distance_names_the_outlier():
     assert np.argmax(away) == 299
     assert np.median(away[200:299]) < 1.5
     assert robust(np.array([3.0]), np.array([1.0, 2.0, 3.0])) == pytest.approx([1 / 1.4826])
+
+
+def test_what_the_reference_never_shows_is_measured_by_the_spread_of_all_records():
+    """Cluster 0 is silent on 100 records of the reference, and 1 on 10 of 100 of the corpus."""
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=(200, 4))
+    values[:, 0] = 0
+    values[100:110, 0] = 1
+    reference = np.arange(200) < 100
+    # 10 of 200 records at 1: variance with n - 1 is (10 - 200 * 0.05 ** 2) / 199 = 0.0477, half its root is 0.1092
+    assert spread(values, reference)[0] == pytest.approx(0.1092, abs=1e-4)
+    table = disparity(values, values, values, reference)
+    assert table["d_reference"][0] == pytest.approx(0.1 / 0.1092, rel=1e-3)
+    assert table["d_partial"][0] == pytest.approx(0.1 / 0.1092, rel=1e-3)
+    far = distances(values, reference)
+    assert np.isfinite(far).all()
+    assert far[110:].max() < 6
+    assert 5 < far[100:110].min()
+    assert far[100:110].max() < 40
+
+
+def test_a_feature_of_many_records_that_the_reference_lacks_names_none_of_them():
+    rng = np.random.default_rng(6)
+    values = rng.normal(size=(400, 24))
+    values[:200, 0] = 0
+    values[200:, 0] = rng.random(200) < 0.3
+    assert distances(values, np.arange(400) < 200)[200:].max() < 8  # `outlying` by default
+
+
+def test_a_reference_that_is_all_the_same_is_no_distance_of_its_own():
+    same = np.full(50, 2.0)
+    assert robust(same, same).tolist() == [0.0] * 50
+    assert np.abs(robust(np.append(same, 3.0), same)).max() < 20
 
 
 def test_features_that_fire_together_are_one_cluster():

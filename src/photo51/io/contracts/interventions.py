@@ -164,6 +164,19 @@ MUTAGENESIS = TableSpec(
     },
 )
 
+INFLUENCE = TableSpec(
+    "influence",
+    "what one block carries from one base straight to the score of the explained base",
+    {
+        "block": Column("int", "block of the model, from 0"),
+        "mixing": Column("str", "how it mixes bases: short, medium or long convolution, or attention"),
+        "chrom": Column("str", "contig, or the name of the sequence"),
+        "position": Column("int", "base that is heard, with the two read before it, 0-based, forward strand"),
+        "base": Column("str", "its letter, as read"),
+        "contribution": Column("float", "its part of the score, direct paths alone (nats)"),
+    },
+)
+
 ABLATION = TableSpec(
     "ablation",
     "one feature that fires: what the model loses without it at its strongest places",

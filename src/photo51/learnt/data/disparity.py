@@ -72,6 +72,17 @@ def without(
     return values - x @ weight
 
 
+def spread(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Standard deviation on the reference of each column of (records, k), at least half of that on all records, (k,).
+
+    What a reference never shows has no spread there: measured by that alone, any record that shows it would lie
+    infinitely far away. A column that is the same in every record has spread 1, as its differences are 0.
+    """
+    least = values.std(axis=0, ddof=1) / 2
+    out = np.maximum(values[reference].std(axis=0, ddof=1), least)
+    return np.where(out > 0, out, 1.0)
+
+
 def disparity(
     values: NDArray[np.float64],
     partial: NDArray[np.float64],
@@ -98,7 +109,7 @@ def disparity(
     w = np.ones(len(c)) if weight is None else weight
     # weights of mean one: a manifest that halves every record changes no mean
     w = w / w.mean()
-    sd = r.std(axis=0, ddof=1) + 1e-12
+    sd = spread(values, reference)
     weighted = c * w[:, None]
     # both samples are of blocks, one a record
     test = stats.ttest_ind(weighted, r, equal_var=False)
@@ -131,7 +142,7 @@ def _effect(
     values: NDArray[np.float64], reference: NDArray[np.bool_], weight: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     r, c = values[reference], values[~reference]
-    return ((c * weight[:, None]).mean(axis=0) - r.mean(axis=0)) / (r.std(axis=0, ddof=1) + 1e-12)
+    return ((c * weight[:, None]).mean(axis=0) - r.mean(axis=0)) / spread(values, reference)
 
 
 def named_disparity(table: pd.DataFrame, clusters: NDArray[np.int64], z: NDArray[np.float64]) -> pd.DataFrame:
@@ -151,24 +162,32 @@ def distances(values: NDArray[np.float64], reference: NDArray[np.bool_]) -> NDAr
     (records,).
 
     Mahalanobis distance with a shrunk covariance (Ledoit and Wolf 2004, doi:10.1016/S0047-259X(03)00096-4) of one
-    half of the reference, judged against the other half.
+    half of the reference, judged against the other half. In units of `spread`, every cluster has variance 1 at least.
     """
     rows = np.flatnonzero(reference)
     fitted, judged = rows[::2], rows[1::2]
-    scale = values[fitted].std(axis=0) + 1e-12
+    scaled = values / spread(values, np.isin(np.arange(len(values)), fitted))
     # the covariance of half of the reference; its own records lie too near to it by construction
-    model = LedoitWolf().fit(values[fitted] / scale)
-    distance = np.sqrt(model.mahalanobis(values / scale))
+    model = LedoitWolf().fit(scaled[fitted])
+    # where the spread is that of all records, the fitted half varies by less than 1: what lacks is put on the diagonal
+    lacking = np.maximum(0.0, 1.0 - np.diag(model.covariance_))
+    rest = scaled - model.location_
+    square = np.einsum("ij,ij->i", rest @ np.linalg.inv(model.covariance_ + np.diag(lacking)), rest)
+    distance = np.sqrt(square)
     return robust(distance, distance[judged])
 
 
 def robust(values: NDArray[np.float64], reference: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Distance from the reference's median in median absolute deviations, scaled to standard ones of a normal law."""
+    """Distance from the reference's median in median absolute deviations, scaled to standard ones of a normal law.
+
+    Where more than half of the reference is the same, in standard deviations: of the reference, at least half of
+    those of the values; 0 where all are the same.
+    """
     centre = np.median(reference)
     # 1.4826 = 1 / Φ⁻¹(3/4): median absolute deviation of a normal law to its standard deviation
-    spread = 1.4826 * np.median(np.abs(reference - centre))
-    # more than half of the values may be alike, and their median deviation is then 0
-    return (values - centre) / (spread if spread > 0 else reference.std() + 1e-12)
+    deviation = 1.4826 * np.median(np.abs(reference - centre))
+    deviation = deviation if deviation > 0 else max(reference.std(), values.std() / 2)
+    return (values - centre) / (deviation if deviation > 0 else 1.0)
 
 
 def word_likelihood(windows: NDArray[np.uint8], fitted: NDArray[np.uint8]) -> NDArray[np.float64]:
