@@ -180,3 +180,45 @@ def test_places_that_cannot_be_explained_are_refused(instrument, genome):
         explain_variant(instrument, genome, "g", Variant("c", 0, first, "A" if first != "A" else "C"), PARAMS)
     assert Likelihood
     assert len(BASE_IDS) == 4
+
+
+def _scores(model, ids):
+    """Scores of A, C, G, T after some bases, by the model as it is."""
+    with torch.no_grad():
+        return model(torch.from_numpy(ids.astype(np.int64))[None]).logits[0, -1, BASE_IDS.astype(int).tolist()].double()
+
+
+@pytest.mark.parametrize("strand", ["+", "-"])
+def test_direct_paths_add_up_to_the_score_of_the_base(instrument, genome, strand):
+    explained = explain_region(instrument, genome, "g", Interval("c", 100, 101, strand), PARAMS)
+    ids = genome.sequence("g", "c", 60, 101) if strand == "+" else genome.sequence("g", "c", 100, 141, "-")
+    scores = _scores(instrument.model, ids[:-1])
+    at = "ACGT".index(chr(ids[-1]))
+    score = float(scores[at] - scores[[i for i in range(4) if i != at]].mean())
+    assert explained.direct["score_nats"] == pytest.approx(score, abs=1e-4)
+    parts = sum(explained.direct[k] for k in ("mlp_nats", "embedding_nats", "bias_nats"))
+    assert explained.influence["contribution"].sum() + parts == pytest.approx(score, abs=1e-4)
+    # only bases before it in reading direction, each with its own letter
+    position = explained.influence["position"]
+    assert (position < 100).all() if strand == "+" else (position > 100).all()
+    letters = genome.sequence("g", "c", 0, 200, strand)
+    assert all(
+        chr(letters[p if strand == "+" else 199 - p]) == b
+        for p, b in zip(position, explained.influence["base"], strict=True)
+    )
+
+
+def test_direct_paths_of_a_substitution_compare_its_alleles(instrument, genome):
+    ref = chr(genome.ids[100])
+    alt = "ACGT"[("ACGT".index(ref) + 1) % 4]
+    explained = explain_variant(instrument, genome, "g", Variant("c", 100, ref, alt), PARAMS)
+    scores = _scores(instrument.model, genome.ids[60:100])
+    assert explained.direct["score_nats"] == pytest.approx(
+        float(scores["ACGT".index(alt)] - scores["ACGT".index(ref)]), abs=1e-4
+    )
+
+
+def test_more_than_one_base_has_no_direct_paths(instrument, genome):
+    explained = explain_region(instrument, genome, "g", Interval("c", 100, 103), PARAMS)
+    assert explained.influence.empty
+    assert "direct" not in explained.summary()

@@ -63,6 +63,28 @@ def test_contributions_are_those_of_explain_and_add_up(page, bench):
     assert [c["effect"] for c in changes["mutagenesis"]] == pytest.approx(own.map["effect"].tolist(), rel=1e-6)
 
 
+def test_direct_paths_are_those_of_explain_in_the_coordinates_of_the_reading(page, bench):
+    import photo51
+    from photo51.config.interventions import AttributionParams
+
+    told = locus(page)
+    for strand in "+-":
+        _, reasons, _ = events(page.post("api/why", {"reading": told["key"], "at": 100, "strand": strand}))
+        place = Interval("chromosome", 3_100, 3_101, strand)
+        own = photo51.api.workbench.explain_place(
+            bench.instrument, bench.run.genomes, "ring", place, AttributionParams(**QUICK)
+        )
+        direct = reasons["direct"]
+        assert direct["at"] == (list(range(4, 100)) if strand == "+" else list(range(196, 100, -1)))
+        for block in direct["blocks"]:
+            mine = own.influence[own.influence["block"] == block["block"]]
+            assert block["total"] == pytest.approx(mine["contribution"].sum())
+            assert block["further"] + unpack(block["values"]).sum() == pytest.approx(block["total"], abs=1e-5)
+            nearest = mine.loc[mine["position"] == 3_000 + direct["at"][-1], "contribution"].sum()
+            assert unpack(block["values"])[-1] == pytest.approx(nearest, rel=1e-5)
+        assert direct["score_nats"] == pytest.approx(own.direct["score_nats"])
+
+
 def test_the_score_of_a_second_base_has_reasons_and_no_change(page):
     """One base stands before it: it explains, and there is no base after the first that could be changed."""
     key = page.post("api/read", {"text": BASES}).json()["key"]

@@ -30,14 +30,17 @@ class DebugDataParams(Params):
     outlying: float = Field(
         default=8.0,
         gt=0,
-        description="distance from the reference, in robust standard deviations, at which a record is named",
+        description=(
+            "distance from the reference, in robust standard deviations, at which a record is named; further than any"
+            " record of the reference's half that nothing was fitted to"
+        ),
     )
     clade: float = Field(
         default=6.0,
         gt=0,
         description=(
             "how much better the model may know a record than 6-mers of the reference do, in robust standard"
-            " deviations, before it is named"
+            " deviations, before it is named; further than any record of that half"
         ),
     )
     simple: float = Field(

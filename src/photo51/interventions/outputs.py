@@ -145,7 +145,7 @@ def void(_: object) -> None:
 
 
 def write_explained(explained: Explained, title: str, marked: tuple[int, int], out: Path, lineage: Provenance) -> None:
-    """`attribution`, `agreement`, `mutagenesis` (.parquet), `explain.json`, `explain.svg`.
+    """`attribution`, `agreement`, `mutagenesis`, `influence` (.parquet), `explain.json`, `explain.svg`.
 
     Parameters
     ----------
@@ -157,6 +157,7 @@ def write_explained(explained: Explained, title: str, marked: tuple[int, int], o
     write_table(explained.table, out / "attribution.parquet", tables.ATTRIBUTION, lineage)
     write_table(explained.agreement, out / "agreement.parquet", tables.AGREEMENT, lineage)
     write_table(explained.map, out / "mutagenesis.parquet", tables.MUTAGENESIS, lineage)
+    write_table(explained.influence, out / "influence.parquet", tables.INFLUENCE, lineage)
     write_json({"title": title, **explained.summary()}, out / "explain.json")
     draw_file(
         out / "explain.svg", (theme.WIDTH_2, 6.6), lambda figure: explained_picture(figure, explained, title, marked)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from photo51.interventions.attribution.explain import Explained
 
 CONTEXT_OF_WHY = 2_048
+NEAR = 96  # bases whose direct paths are drawn one by one
 # few points on the path and no ablations, so that an answer comes at once; the error of completeness is shown with it
 QUICK = {
     "context": CONTEXT_OF_WHY,
@@ -158,4 +159,26 @@ def _explained(desk: Desk, explained: Explained, reading: Read, spot: Place | No
         "outside": before,
         "features": features,
         "summary": explained.summary(),
+        "direct": _direct_paths(explained, offset),
     }
+
+
+def _direct_paths(explained: Explained, offset: int) -> dict[str, Any]:
+    """What each block carries straight from the nearest bases, in reading order, and from all before them (nats)."""
+    read = explained.read["position"].to_numpy()[:-1]  # the last base is the one that is explained
+    near = read[-NEAR:]
+    blocks = []
+    for (block, mixing), part in explained.influence.groupby(["block", "mixing"], sort=True):
+        by_position = part.groupby("position")["contribution"].sum()
+        values = by_position.reindex(near).fillna(0.0).to_numpy()
+        total = float(part["contribution"].sum())
+        blocks.append(
+            {
+                "block": int(str(block)),
+                "mixing": str(mixing),
+                "values": packed(values),
+                "total": total,
+                "further": total - float(values.sum()),
+            }
+        )
+    return {"at": [int(p) - offset for p in near], "blocks": blocks, **explained.direct}

@@ -20,9 +20,10 @@ from photo51.interventions.attribution.contributions import (
     spearman,
     term,
 )
+from photo51.interventions.attribution.influence import against_base, against_others, score_influence
 from photo51.interventions.attribution.targets import ContrastTarget, Likelihood, NextBaseTarget
 from photo51.interventions.edits.dictionary import Instrument
-from photo51.io.contracts.interventions import ATTRIBUTION
+from photo51.io.contracts.interventions import ATTRIBUTION, INFLUENCE
 from photo51.types import InputError, Interval, Strand, Variant
 
 
@@ -56,6 +57,12 @@ class Explained(NamedTuple):
         Contract `MUTAGENESIS`.
     read
         The bases read, `position`, `base`, with `contribution`: all features and the error at that base (nats).
+    influence
+        Contract `INFLUENCE`: what each block carries from each base straight to the score of the base explained,
+        against the mean of the others or, of a substitution, against the other allele. Empty where more than one base
+        is explained, or where the model's blocks are not StripedHyena's.
+    direct
+        Totals of the same (nats); empty where `influence` is.
     """
 
     value: float
@@ -64,6 +71,8 @@ class Explained(NamedTuple):
     agreement: pd.DataFrame
     map: pd.DataFrame
     read: pd.DataFrame
+    influence: pd.DataFrame
+    direct: dict[str, object]
 
     def summary(self) -> dict[str, object]:
         """Completeness and agreement, in all and term by term."""
@@ -76,6 +85,7 @@ class Explained(NamedTuple):
             "completeness_error": abs(explained - total) / max(abs(total), 1e-9),
             "ablation_spearman": spearman(self.agreement),
             "sae_error_share": _error_share(self.attributions),
+            **({"direct": self.direct} if self.direct else {}),
             "terms": {
                 a.term.name: {
                     "value_nats": a.value,
@@ -159,7 +169,7 @@ def explain_region(
     effects = mutagenesis.no_changes()
     if changes:
         effects = _effects(instrument, question.read.ids, question.window, question.readout, params)
-    return _explained(instrument, terms, [question.read], effects, params)
+    return _explained(instrument, terms, [question.read], effects, params, question.compared)
 
 
 def map_of_region(
@@ -183,13 +193,23 @@ def map_of_region(
     return mutagenesis.placed(effects, region.chrom, question.read.position)
 
 
+class _Compared(NamedTuple):
+    """Scores of the next base that are compared: after how many bases, and weights over A, C, G and T."""
+
+    before: int
+    weights: NDArray[np.float64]
+
+
 class _Question(NamedTuple):
-    """What is read, what is explained of it, and where its bases are changed to see what each does."""
+    """What is read, what is explained of it, and where its bases are changed to see what each does; of one base, too,
+    which scores are compared.
+    """
 
     read: ExplainedRead
     target: Likelihood | NextBaseTarget
     window: tuple[int, int]
     readout: mutagenesis.Readout
+    compared: _Compared | None = None
 
 
 def _question(
@@ -202,10 +222,14 @@ def _question(
     first = max(1, start - params.window)
     if base is None:
         target = Likelihood(instrument.model, read.ids, start, end)
-        return _Question(read, target, (first, end), mutagenesis.window_likelihood(first, start, end))
+        letter = chr(read.ids[start])
+        one = len(region) == 1 and letter in "ACGT"
+        compared = _Compared(start, against_others(letter)) if one else None
+        return _Question(read, target, (first, end), mutagenesis.window_likelihood(first, start, end), compared)
     read = ExplainedRead(read.chrom, read.ids[: start + 1], read.position[: start + 1])
     readout = mutagenesis.next_base_readout(first, start, base)
-    return _Question(read, NextBaseTarget(instrument.model, start, base), (first, start), readout)
+    target_score = NextBaseTarget(instrument.model, start, base)
+    return _Question(read, target_score, (first, start), readout, _Compared(start, against_others(base)))
 
 
 def _effects(
@@ -263,9 +287,13 @@ def explain_variant(
     if first_changed < 1:
         raise InputError(f"variant {variant}: need at least one base before it to read, got none on strand {strand}")
     reads = _reads(variant.chrom, ref, alt, length)
+    compared = None
     if len(ref.ids) == len(alt.ids) and int((ref.ids != alt.ids).sum()) == 1:
         terms = _substitution_terms(instrument, ref.ids, alt.ids, first_changed)
         reads = [reads[0], reads[1]]
+        alleles = chr(alt.ids[first_changed]), chr(ref.ids[first_changed])
+        if set("".join(alleles)) <= set("ACGT"):
+            compared = _Compared(first_changed, against_base(*alleles))
     else:
         likelihoods = [Likelihood(instrument.model, w.ids, first_changed, len(w.ids)) for w in (alt, ref)]
         terms = [
@@ -277,7 +305,7 @@ def explain_variant(
     window = (max(1, first_changed - half), min(len(ref.ids), first_changed + params.window - half))
     readout = mutagenesis.window_likelihood(window[0], window[0], len(ref.ids))
     effects = mutagenesis.saturate(instrument.model, ref.ids, window, readout, batch=params.batch * 4)
-    return _explained(instrument, terms, reads, effects, params)
+    return _explained(instrument, terms, reads, effects, params, compared)
 
 
 def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -335,7 +363,9 @@ def _explained(
     reads: list[ExplainedRead],
     effects: pd.DataFrame,
     params: AttributionParams,
+    compared: _Compared | None,
 ) -> Explained:
+    influence, direct = _direct(instrument, reads[0], compared)
     attributions = [attribute(instrument, t, params) for t in terms]
     tables = [_table(instrument, a, read) for a, read in zip(attributions, reads, strict=False)]
     value = sum(a.total if a.term.name == "downstream" else a.value for a in attributions)
@@ -346,7 +376,20 @@ def _explained(
         pd.concat([agreement(instrument, a, params) for a in attributions], ignore_index=True),
         mutagenesis.placed(effects, reads[0].chrom, _ref_position(reads, attributions)),
         _by_base(attributions, reads),
+        influence,
+        direct,
     )
+
+
+def _direct(
+    instrument: Instrument, read: ExplainedRead, compared: _Compared | None
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    """Direct paths to a comparison of scores of the next base; empty where there is none."""
+    if compared is None:
+        return INFLUENCE.empty(), {}
+    before = read.ids[: compared.before]
+    influence = score_influence(instrument.model, before, compared.weights)
+    return influence.table(read.chrom, before, read.position[: compared.before]), influence.summary()
 
 
 def _ref_position(reads: list[ExplainedRead], attributions: list[Attribution]) -> NDArray[np.int64]:

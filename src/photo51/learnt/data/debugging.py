@@ -257,12 +257,37 @@ def _records(
     table["simple"] = table["entropy"] < params.simple
     has_vector = set(spans.loc[spans["vector"] != "", "record"])
     table["has_vector"] = table["record"].isin(has_vector)
-    return _proposed(table, share, params)
+    tail = np.maximum(distances_of["d_features"], distances_of["d_residual"])
+    limits = _Limits(
+        *(
+            _farthest(x[judged], least)
+            for x, least in ((tail, params.outlying), (distances_of["d_clade"], params.clade))
+        )
+    )
+    return _proposed(table, share, params, limits)
 
 
-def _proposed(table: pd.DataFrame, share: NDArray[np.float64], params: DebugDataParams) -> pd.DataFrame:
+class _Limits(NamedTuple):
+    """Distances that a record must reach to be named foreign: by its features, and by its clade."""
+
+    features: float
+    clade: float
+
+
+def _farthest(judged: NDArray[np.float64], least: float) -> float:
+    """The stated limit, or the next number after the farthest record of the reference that nothing was fitted to.
+
+    Features that are rare have long tails, so that a stated number of deviations may hold true members of a reference.
+    """
+    return max(least, float(np.nextafter(judged.max(), np.inf)))
+
+
+def _proposed(
+    table: pd.DataFrame, share: NDArray[np.float64], params: DebugDataParams, limits: _Limits
+) -> pd.DataFrame:
     """Cause, action, weight and reason of each record."""
-    foreign = (table[["d_features", "d_residual"]].max(axis=1) >= params.outlying) | (table["d_clade"] >= params.clade)
+    by_features = table[["d_features", "d_residual"]].max(axis=1) >= limits.features
+    foreign = by_features | (table["d_clade"] >= limits.clade)
     conditions = [
         table["has_vector"],
         table["simple"],

@@ -1,7 +1,7 @@
-"""What each block's mixing carries from every base straight to one base: exact, since a gated convolution is arithmetic.
+"""What each block's mixing carries from every base straight to one base, exactly: a gated convolution is arithmetic.
 
 At base t a Hyena mixer gives channel c the amount `x2[t, c] · Σ_s f_c(t − s) · x1[s, c] · v[s, c]` (Poli et al. 2023,
-doi:10.48550/arXiv.2302.10866): each term of the sum belongs to one base s. An attention mixer gives `Σ_s a[t, s] · v[s]`.
+doi:10.48550/arXiv.2302.10866): each term belongs to one base s. An attention mixer gives `Σ_s a[t, s] · v[s]`.
 Read along a direction of the residual stream, these terms, the embedding, the MLPs at t and the biases add up to what
 the direction reads there. Only direct paths are in it: what a later block makes of it is not.
 """

@@ -4,6 +4,7 @@ import { h, s, number, digits, percent, minus, grade, diverging } from "./dom.js
 import { COLOURS } from "./theme.js";
 
 const COMPLEMENT = { A: "T", C: "G", G: "C", T: "A" };
+const letterAt = (r, i, strand) => strand === "+" ? r.bases[i] : COMPLEMENT[r.bases[i]] || r.bases[i];
 export class Why {
   constructor(studio) { this.studio = studio; studio.inspector.why = (r, i, strand, base) => this.ask(r, i, strand, base); }
   async restore(state) {
@@ -14,7 +15,7 @@ export class Why {
   async ask(r, i, strand, base = null) {
     const st = this.studio, view = st.panels.read.panel.view, host = h("section", { class: "why", "aria-label": "Why this base" });
     view.caret = i; view.strand = strand; view.ways.forEach((b, k) => b.setAttribute("aria-pressed", String("+-"[k] === strand))); view.draw();
-    const at = number(view.coordinate(i)), letter = strand === "+" ? r.bases[i] : COMPLEMENT[r.bases[i]] || r.bases[i];
+    const at = number(view.coordinate(i)), letter = letterAt(r, i, strand);
     host.append(h("h2", {}, `Why ${letter} at ${at}?`), h("p", { class: "quiet" }, `read ${strand === "+" ? "forward" : "in reverse"} \u00b7 ${digits(r.bits[strand][i])} bits of surprise`));
     st.inspector.open(host);
     const began = performance.now();
@@ -39,6 +40,10 @@ export class Why {
     host.append(h("h3", {}, "Features that contributed most"), h("table", { class: "list" }, h("thead", {}, h("tr", {}, ["Feature", "", "Nats", "Most at"].map(t => h("th", { scope: "col" }, t)))), h("tbody", {}, e.features.slice(0, 10).map(f => h("tr", {},
       h("td", {}, h("button", { type: "button", class: "link", onclick: () => st.inspector.feature(f.feature) }, `f${f.feature}`), ` ${st.name(f.feature)} `), h("td", {}, diverging(f.contribution / most)), h("td", {}, digits(f.contribution, 2)),
       h("td", {}, f.at >= 0 && f.at < r.bases.length ? h("button", { type: "button", class: "link", onclick: () => { view.centre(f.at); } }, number(view.coordinate(f.at))) : "before"))))), h("p", { class: "small" }, "blue raises, orange lowers"));
+    if (e.direct.blocks.length) {
+      host.append(h("h3", {}, "Straight from base to base"), paths(e.direct, view), h("p", { class: "small" }, `Exact: what each block\u2019s mixing carries from each base straight to the score of ${e.base || letterAt(r, view.caret, view.strand)} against the mean of the others, ${digits(e.direct.score_nats, 2)} nats (blue raises, orange lowers; a base is heard with the two before it). The other ${digits(e.direct.embedding_nats + e.direct.mlp_nats + e.direct.bias_nats, 2)} nats are added at the last base by its embedding, the MLPs there and biases. What one block makes of another\u2019s signal is in the contributions above, not here.`));
+      host.querySelector(".paths .heat").scrollLeft = 1e4;
+    }
     host.append(h("div", { class: "row", style: { marginTop: ".6rem" } }, h("button", { type: "button", onclick: () => { view.toLetters(); } }, "Look at letters"), h("button", { type: "button", onclick: () => { view.explain(null); } }, "Hide the track")));
   }
   changes(host, r, e, view, strand) {
@@ -47,16 +52,33 @@ export class Why {
     host.dataset.done = "1";
   }
 }
+// −1 to 1 as a colour: orange lowers, blue raises
+const tone = share => { const t = Math.min(1, Math.abs(share)), c = share > 0 ? [0, 114, 178] : [213, 94, 0]; return `rgb(${c.map(k => Math.round(247 + (k - 247) * t)).join(",")})`; };
 const heat = (changes, r, view, strand) => {
   const positions = [...new Set(changes.map(c => c.position))].sort((a, b) => strand === "+" ? a - b : b - a), cell = 13, left = 16, top = Math.max(...changes.map(c => Math.abs(c.effect)), 1e-9), kids = [];
-  const tone = v => { const t = Math.min(1, Math.abs(v) / top), c = v > 0 ? [0, 114, 178] : [213, 94, 0]; return `rgb(${c.map(k => Math.round(247 + (k - 247) * t)).join(",")})`; };
   "ACGT".split("").forEach((b, row) => kids.push(s("text", { x: 2, y: row * cell + 10, style: { font: "600 11px monospace", fill: COLOURS[b] } }, b)));
   positions.forEach((p, k) => {
-    for (const c of changes) if (c.position === p) kids.push(s("rect", { x: left + k * cell, y: "ACGT".indexOf(c.alt) * cell, width: cell - 1, height: cell - 1, fill: tone(c.effect) }, s("title", {}, `${number(view.coordinate(p))} ${c.ref}>${c.alt}: ${digits(c.effect, 2)} nats`)));
+    for (const c of changes) if (c.position === p) kids.push(s("rect", { x: left + k * cell, y: "ACGT".indexOf(c.alt) * cell, width: cell - 1, height: cell - 1, fill: tone(c.effect / top) }, s("title", {}, `${number(view.coordinate(p))} ${c.ref}>${c.alt}: ${digits(c.effect, 2)} nats`)));
     const ref = changes.find(c => c.position === p).ref;
     kids.push(s("circle", { cx: left + k * cell + 6, cy: "ACGT".indexOf(ref) * cell + 6, r: 1.8, fill: "#5f6368" }));
     if (k % 10 === 0) kids.push(s("text", { x: left + k * cell + 6, y: 4 * cell + 11, "text-anchor": k ? "middle" : "start" }, number(view.coordinate(p))));
   });
   return h("div", { class: "heat", tabindex: "0", role: "region", "aria-label": "saturation mutagenesis" }, s("svg", { width: left + positions.length * cell + 24, height: 4 * cell + 16, role: "img", "aria-label": `Effect of every substitution at ${positions.length} bases` }, kids));
+};
+const MIXING = { "short convolution": "short", "medium convolution": "medium", "long convolution": "long" };
+const paths = (direct, view) => {
+  const rows = direct.blocks.map(b => ({ ...b, values: unpack(b.values) })), cell = 7, tall = 14, first = 2 * cell + 6, height = rows.length * tall + 16;
+  const top = rows.reduce((a, b) => Math.max(a, Math.abs(b.further), ...b.values.map(Math.abs)), 1e-9), kids = [];
+  const cellOf = (x, y, width, v, what) => s("rect", { x, y, width, height: tall - 2, fill: tone(v / top) }, s("title", {}, `${what}: ${digits(v, 2)} nats`));
+  rows.forEach((b, row) => {
+    const y = row * tall, name = `block ${b.block}, ${b.mixing}`;
+    kids.push(cellOf(0, y, 2 * cell, b.further, `${name}, all bases before these`));
+    b.values.forEach((v, k) => kids.push(cellOf(first + k * cell, y, cell - 1, v, `${name}, from ${number(view.coordinate(direct.at[k]))}`)));
+  });
+  kids.push(s("text", { x: 0, y: height - 6 }, "all before"));
+  direct.at.forEach((p, k) => { const left = direct.at.length - 1 - k; if (left % 20 === 0 && k > 16) kids.push(s("text", { x: first + k * cell + 3, y: height - 6, "text-anchor": left ? "middle" : "end" }, number(view.coordinate(p)))); });
+  const names = rows.map((b, row) => s("text", { x: 0, y: row * tall + 10 }, `${b.block} ${MIXING[b.mixing] || b.mixing}`, s("tspan", { x: 100, "text-anchor": "end" }, digits(b.total, 2))));
+  return h("div", { class: "paths" }, h("div", {}, s("svg", { width: 106, height, role: "img", "aria-label": "blocks, and what each brings in all (nats)" }, names)),
+    h("div", { class: "heat", tabindex: "0", role: "region", "aria-label": "direct paths from base to base" }, s("svg", { width: first + direct.at.length * cell + 4, height, role: "img", "aria-label": `What ${rows.length} blocks carry from ${direct.at.length} bases` }, kids)));
 };
 export { minus, grade };
