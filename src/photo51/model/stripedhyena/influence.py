@@ -18,7 +18,7 @@ from torch import Tensor
 
 from photo51.model.sites import Sites
 from photo51.model.stripedhyena.convolution import fir
-from photo51.model.stripedhyena.layers import Attention, HyenaMixer
+from photo51.model.stripedhyena.layers import HyenaMixer
 from photo51.model.stripedhyena.modeling import StripedHyenaBlock, StripedHyenaForCausalLM
 
 
@@ -113,7 +113,7 @@ def _impulse_response(mixer: HyenaMixer, length: int) -> Tensor:
 
 def _attended(block: StripedHyenaBlock, u: Tensor, along: Tensor) -> tuple[Tensor, float]:
     """The same of an attention mixer."""
-    attention = cast("Attention", block.inner_mha_cls)
+    attention = block.inner_mha_cls
     wide = attention.Wqkv
     qkv = F.linear(u, wide.weight.double(), None if wide.bias is None else wide.bias.double())
     # (q | k | v, batch, heads, length, head size)
