@@ -18,11 +18,13 @@ def chosen(variants: pd.DataFrame, expression: str, parameter: str) -> NDArray[n
         For an expression that cannot be evaluated, that is no yes or no, or that holds for no row.
     """
     try:
+        # the engine of Python itself: numexpr knows no text methods and may be missing
         mask = np.asarray(variants.eval(expression, engine="python"))
     except Exception as e:
         raise InputError(
             f"{parameter}: need an expression over the columns {list(variants.columns)}, got {expression!r} ({e})"
         ) from e
+    # a sum such as `pos + 1` evaluates too, but chooses nothing
     if mask.dtype != bool or mask.shape != (len(variants),):
         raise InputError(f"{parameter}: need true or false for each variant, got {expression!r}")
     if not mask.any():
@@ -35,5 +37,6 @@ def numbers(column: pd.Series) -> pd.Series:
     if column.dtype != object:
         return column
     parsed = pd.to_numeric(column, errors="coerce")
+    # an empty cell is a missing number, any other text makes the column text
     every = parsed.notna() | (column == "")
     return parsed if every.all() and parsed.notna().any() else column

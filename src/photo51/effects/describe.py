@@ -24,7 +24,9 @@ from photo51.genome.variants.windows import check_reference
 from photo51.io.contracts.biomarkers import VARIANT_EFFECTS
 from photo51.types import Variant
 
-_COMPLEMENT = str.maketrans("ACGTRYKMSWBDHVN", "TGCAYRMKSWVHDBN")
+_COMPLEMENT = str.maketrans(
+    "ACGTRYKMSWBDHVN", "TGCAYRMKSWVHDBN"
+)  # ambiguity codes too: R (A or G) faces Y (T or C), B (not A) faces V (not T)
 _GENES = ("gene", "CDS", "tRNA", "rRNA", "ncRNA")
 
 
@@ -48,6 +50,7 @@ def check_variants(
     """
     check = check_reference(genomes, genome, variants, max_mismatch=params.max_ref_mismatch, set_name=set_name)
     longest = np.maximum(*(check.matches[c].str.len().to_numpy() for c in ("ref", "alt")))
+    # a quarter of the window, so that bases are left on both sides of the longest allele
     longest_scored = min(params.max_allele, params.window // 4)
     too_long = longest > longest_scored
     long = check.matches[too_long].assign(
@@ -64,6 +67,7 @@ def check_variants(
 
 def _named(ref: str, alt: str) -> str:
     if len(ref) == len(alt):
+        # equal lengths and the other strand's spelling; a palindrome never gets here, its alleles are equal
         return "inversion" if alt == ref.translate(_COMPLEMENT)[::-1] else "substitution"
     return "deletion" if len(ref) > len(alt) else "insertion or duplication"
 
@@ -106,6 +110,7 @@ def describe(
         **_spelled(genomes, genome, variants),
     )
     extra = variants.drop(columns=["chrom", "pos", "ref", "alt"])
+    # a column of the file that has a name of ours is kept beside it, not lost
     extra.columns = [f"given_{c}" if c in VARIANT_EFFECTS.columns else c for c in extra.columns]
     return pd.concat([described, extra.apply(numbers)], axis=1)
 
@@ -117,23 +122,28 @@ def _around(genomes: Genomes, genome: str, variant: Variant, strand: str, params
         if circular:
             return decode(genomes.sequence(genome, variant.chrom, start, end))
         inside = decode(genomes.sequence(genome, variant.chrom, max(start, 0), min(end, length)))
+        # a linear contig ends: N there, so that both contexts keep their length
         return "N" * max(0, -start) + inside + "N" * max(0, end - length)
 
     left, right = (
         bases(variant.pos - params.context, variant.pos),
         bases(variant.end, variant.end + params.context),
     )
+    # no longer than the contig, so that a circle is not counted twice; GC is the same on both strands
     half = min(params.window, length) // 2
     window = bases(max(variant.pos - half, -half), variant.pos + half)
+    # of known bases only, else N would pass for A or T
     n_known = len(window) - window.count("N")
     return {
         "variant": str(variant),
         "chrom": variant.chrom,
         "pos": variant.pos,
+        # people count from 1, `pos` from 0
         "position": variant.pos + 1,
         "ref": variant.ref,
         "alt": variant.alt,
         "substitution": substitution(variant, strand),
+        # as the gene is read: alleles and both flanks are turned together
         "context_ref": _on(strand, left + variant.ref + right),
         "context_alt": _on(strand, left + variant.alt + right),
         "gc": (window.count("G") + window.count("C")) / max(n_known, 1),
@@ -144,6 +154,7 @@ def substitution(variant: Variant, strand: str) -> str:
     """Change on a gene's strand, as `C>T` however long it is written; `ins`, `del` or `mnv` where it is more than one
     base.
     """
+    # what both alleles share at their ends is no part of the change
     _, ref, alt = trimmed(variant.pos, variant.ref, variant.alt)
     if len(ref) == len(alt) == 1:
         return f"{_on(strand, ref)}>{_on(strand, alt)}"
@@ -172,7 +183,9 @@ def _spelled(genomes: Genomes, genome: str, variants: pd.DataFrame) -> dict[str,
         change = change_of(chrom, int(pos), ref, alt)
         one = normalised(change, bases, length=length, circular=circular)
         columns["normalised"].append(f"{chrom}:{one.pos + 1}:{one.ref}>{one.alt}")
+        # HGVS: m. for mitochondrial contigs, g. for any other
         kind = "m" if is_mitochondrion(chrom, code[chrom]) else "g"
+        # length 0 says linear: only on a circle may a change run over the origin
         columns["hgvs_g"].append(genomic(change, bases, kind=kind, length=length if circular else 0))
     return columns
 
@@ -195,6 +208,7 @@ def _genes(worst: pd.DataFrame, variants: pd.DataFrame, annotations: pd.DataFram
             out.append(name or "intergenic")
         else:
             genes = by_chrom[chrom]
+            # before the gene: start − pos; after it: pos − (end − 1), the last base of [start, end); inside, both ≤ 0
             distance = np.maximum(genes["start"].to_numpy() - pos, pos - genes["end"].to_numpy() + 1)
             out.append(str(genes["name"].iloc[int(np.argmin(distance))]))
     return out

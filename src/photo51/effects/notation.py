@@ -17,8 +17,12 @@ from photo51.genome.consequence.protein import THREE_LETTERS
 from photo51.types import InputError, Variant
 
 _HGVS = re.compile(r"(?:(\S+):)?([mg])\.([\d,]+)([ACGT]+)>([ACGT]+)", re.IGNORECASE)
-_PLACE = re.compile(r"(\S+?)[:\s]([\d,]+)[:\s]?([ACGT]+)\s*[>/]\s*([ACGT]+)", re.IGNORECASE)
-_PROTEIN = re.compile(r"(\S+?)[\s:]+(?:p\.)?\(?([A-Z*][a-z]{2}|[A-Z*])(\d+)([A-Z*=][a-z]{2}|[A-Z*=])\)?")
+_PLACE = re.compile(
+    r"(\S+?)[:\s]([\d,]+)[:\s]?([ACGT]+)\s*[>/]\s*([ACGT]+)", re.IGNORECASE
+)  # contig:position:REF>ALT, with blanks or a slash as people paste them
+_PROTEIN = re.compile(
+    r"(\S+?)[\s:]+(?:p\.)?\(?([A-Z*][a-z]{2}|[A-Z*])(\d+)([A-Z*=][a-z]{2}|[A-Z*=])\)?"
+)  # gene and p.Ser315Thr, S315T, or `=` and `*`
 _RESIDUES = {name: letter for letter, name in THREE_LETTERS.items()}
 FORMS = "m.3243A>G, NC_000962.3:761155:C>T or katG S315T"
 
@@ -45,6 +49,7 @@ def read_variant(text: str, genomes: Genomes) -> list[GenomeVariant]:
     """
     stated = text.strip()
     if match := _HGVS.fullmatch(stated):
+        # `m.` without a name is any mitochondrion of the run; a contig that is named is meant, whatever the letter
         pool = _contigs(genomes, match[1] or "", mitochondrial=match[2].lower() == "m" and not match[1])
         return [_placed(stated, genomes, pool, match[3], match[4], match[5])]
     if (match := _PROTEIN.fullmatch(stated)) and not _PLACE.fullmatch(stated):
@@ -65,6 +70,7 @@ def _contigs(genomes: Genomes, name: str, *, mitochondrial: bool = False) -> lis
     ]
     low = name.lower()
     if name:
+        # contigs before genomes: a name may be both
         chosen = [r for r in rows if r[1].lower() == low] or [r for r in rows if r[0].lower() == low]
         if not chosen:
             raise InputError(
@@ -84,9 +90,11 @@ def _placed(
     text: str, genomes: Genomes, pool: list[tuple[str, str, int]], position: str, ref: str, alt: str
 ) -> GenomeVariant:
     """The one contig of a pool whose bases are the reference allele."""
+    # written from 1 with thousands separators; held from 0
     pos, ref, alt = int(position.replace(",", "")) - 1, ref.upper(), alt.upper()
     if ref == alt:
         raise InputError(f"variant {text}: need two different alleles, got {ref} twice")
+    # an allele that runs over the end cannot be compared
     inside = [(g, c) for g, c, n in pool if pos >= 0 and pos + len(ref) <= n]
     if not inside:
         raise InputError(f"variant {text}: need a place within {max(n for _, _, n in pool):,} bases, got {pos + 1:,}")
@@ -122,6 +130,7 @@ def _of_protein(text: str, genomes: Genomes, gene: str, old: str, number: int, n
     wrong = ""
     for _, rows in cds.groupby(["genome", "transcript"], sort=True):
         rows = rows.sort_values("part")  # noqa: PLW2901
+        # a trans-spliced gene has parts on several contigs or strands: no codon is read over these
         genome, chrom = str(rows["genome"].iloc[0]), str(rows["chrom"].iloc[0])
         if rows["chrom"].nunique() > 1 or rows["strand"].nunique() > 1:
             continue
@@ -145,9 +154,12 @@ def _codon_positions(rows: pd.DataFrame, number: int) -> np.ndarray:
     for i, (start, end, strand, frame) in enumerate(
         zip(rows["start"], rows["end"], rows["strand"], rows["frame"], strict=True)
     ):
+        # reading order: on '-' the last base of each part is read first
         bases = np.arange(start, end)[:: -1 if strand == "-" else 1]
+        # the first part may begin within a codon; `frame` says how many bases to leave out (−1: unknown)
         runs.append(bases[max(int(frame), 0) :] if i == 0 else bases)
     every = np.concatenate(runs)
+    # amino acids are numbered from 1
     return every[3 * (number - 1) : 3 * number]
 
 
@@ -165,9 +177,11 @@ def _changes(
     old, new = change
     table = CodonTable.unambiguous_dna_by_id[genomes.genetic_code(genome, chrom)]
     forward = np.array([genomes.sequence(genome, chrom, int(p), int(p) + 1)[0] for p in positions], dtype=np.uint8)
+    # complemented without being turned: the positions are in reading order already
     letters = forward if strand == "+" else reverse_complement(forward)[::-1]
     codon = decode(letters)
     there = "*" if codon in table.stop_codons else table.forward_table.get(codon, "?")
+    # a start codon makes methionine whatever it codes for elsewhere
     if there != old and not (first and old == "M" and codon in table.start_codons):
         return there
     out: list[tuple[int, GenomeVariant]] = []
@@ -176,12 +190,16 @@ def _changes(
         changed = [i for i in range(3) if other[i] != codon[i]]
         if makes != new or not changed:
             continue
+        # positions run down on '-': smallest and largest, not first and last
         low, high = int(positions[changed].min()), int(positions[changed].max())
         if high - low != max(changed) - min(changed):
             continue  # an intron lies between
+        # alleles from the first to the last changed base, the unchanged one between them included
         inner = slice(min(changed), max(changed) + 1)
         pair = [encode(codon[inner]), encode(other[inner])]
+        # alleles are always written on the forward strand
         ref, alt = (decode(p if strand == "+" else reverse_complement(p)) for p in pair)
         out.append((len(changed), GenomeVariant(genome, Variant(chrom, low, ref, alt))))
     fewest = min((n for n, _ in out), default=0)
+    # the likeliest way to a change of the protein is the one with fewest mutations
     return [f for n, f in sorted(out) if n == fewest]

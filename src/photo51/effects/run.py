@@ -86,6 +86,7 @@ def load_variants(
     if not chroms:
         raise InputError(f"genome: need one of {sorted(set(genomes.sequences['genome']))}, got {genome!r}")
     sets = [_read(path, chroms, genomes, genome, params) for path in files]
+    # a column `file` only where it tells files apart
     several = len(files) > 1
     table = pd.concat(
         [s.table.assign(file=p.name) if several else s.table for s, p in zip(sets, files, strict=True)],
@@ -97,6 +98,7 @@ def load_variants(
         log.info("%d of %d variants are left out by %r", (~chosen_rows).sum(), len(table), expression)
         table = table[chosen_rows].reset_index(drop=True)
     refused = pd.concat([s.refused for s in sets], ignore_index=True)
+    # a variant of two files is scored once, under the first
     twice = table.duplicated(["chrom", "pos", "ref", "alt"])
     refused = pd.concat([refused, table[twice].assign(reason="in an earlier file already")], ignore_index=True)
     checked = check_variants(genomes, genome, table[~twice].reset_index(drop=True), params, ", ".join(map(str, files)))
@@ -104,6 +106,7 @@ def load_variants(
     log.info("%d variants of use, %d refused", len(checked.variants), len(refused))
     if checked.variants.empty:
         raise InputError(f"{', '.join(map(str, files))}: need a variant that can be scored, got none")
+    # text that one file has and another has not is missing there: empty, as the contract wants it
     text = [c for c in checked.variants.columns if checked.variants[c].dtype == object]
     filled = checked.variants.assign(**{c: checked.variants[c].fillna("") for c in text})
     described = describe(genomes, genome, filled, genomes.annotations(), params) if annotated else bare(genome, filled)
@@ -118,6 +121,7 @@ def _read(path: Path, chroms: Mapping[str, int], genomes: Genomes, genome: str, 
         return variants._replace(refused=spelled.refused)
     table = pd.concat([variants.table, spelled.table], ignore_index=True)
     text = [c for c in table.columns if table[c].dtype == object]
+    # rows in the order of the file again, spelled-out alleles among the others
     table = table.assign(**{c: table[c].fillna("") for c in text}).sort_values("line", kind="stable")
     table.attrs = dict(variants.table.attrs)
     return variants._replace(table=table.reset_index(drop=True), refused=spelled.refused)
@@ -129,6 +133,7 @@ def _agreed(headers: Sequence[Mapping[str, int]]) -> dict[str, int]:
     for header in headers:
         for name, length in header.items():
             stated.setdefault(name, set()).add(length)
+    # two files that state two lengths: neither is believed
     return {name: next(iter(lengths)) for name, lengths in stated.items() if len(lengths) == 1}
 
 
@@ -182,6 +187,7 @@ def scorer_of(
     dictionary.origin.require(model.spec.origin(dictionary.origin.site), f"dictionary {dictionary.hash}: model")
     hashes = {"model": model.spec.hash, "dictionary": dictionary.hash}
     if isinstance(model.model, StripedHyenaForCausalLM):
+        # resuming from a state halves the work, and needs a model that has one
         return Scorer(model.model, dictionary, reach=params.near, tokens=params.batch_tokens), hashes
     log.warning("model %s cannot resume from a state: every window is read whole", model.spec.name)
     return PlainScorer(model, dictionary, reach=params.near), hashes

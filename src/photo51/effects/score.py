@@ -38,9 +38,11 @@ from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 DEFAULTS = VariantsParams(window=512, after=128, snap=32)
-SMALL = GenomeParams(block=256, gap=16, core=128, warmup=16, min_context=0, shard=4096)
-SMALL_BYTES = 200_000
-ORDER_OF_CHAIN = 5
+SMALL = GenomeParams(
+    block=256, gap=16, core=128, warmup=16, min_context=0, shard=4096
+)  # blocks so small that a short genome has several
+SMALL_BYTES = 200_000  # bytes of a file below which it is taken for such a genome
+ORDER_OF_CHAIN = 5  # 1,024 contexts of 5 bases: a plasmid fills them
 TOP_FEATURES = 5
 INFO = {
     "P51_LLR": ("A", "Float", "log P(alternative window) - log P(reference window), mean of both strands (nats)"),
@@ -236,6 +238,7 @@ def score_file(
     table = pd.concat([table, summary(effects, loaded.described).reset_index(drop=True)], axis=1)
     table["llr_markov"] = markov_llr(loaded.genomes, loaded.genome, table)
     rank = {name: i for i, name in enumerate(ORDER)}
+    # gravest consequence → highest number; an unknown one → 0
     table["severity"] = [len(ORDER) - rank.get(str(c), len(ORDER)) for c in table["consequence"]]
     if dictionary is not None:
         table["top_features"] = top_features(effects)
@@ -245,6 +248,7 @@ def score_file(
 
 
 def _ordered(table: pd.DataFrame) -> pd.DataFrame:
+    # the column leaves counted from 1, as VCF does
     table = table.assign(pos=table["pos"] + 1)
     first = ["chrom", "pos", "id", "ref", "alt", "gene", "strand", "consequence", "codon_position", "hgvs_p"]
     second = [
@@ -266,11 +270,13 @@ def _ordered(table: pd.DataFrame) -> pd.DataFrame:
 
 def top_features(effects: ad.AnnData) -> list[str]:
     """The features near the variant that change most, both strands together: `f12:+1.3;f40:-0.8`."""
+    # near layers hold signed changes: where the strands disagree they cancel
     total = sparse.csr_matrix(effects.layers["near_plus"]) + sparse.csr_matrix(effects.layers["near_minus"])
     out = []
     for row in range(total.shape[0]):
         part = total[[row]]
         order = np.argsort(-np.abs(part.data), kind="stable")[:TOP_FEATURES]
+        # stable: of equal changes the lower feature first, on any machine
         out.append(";".join(f"f{part.indices[i]}:{part.data[i]:+.3g}" for i in order if part.data[i]))
     return out
 
@@ -284,6 +290,7 @@ def markov_llr(genomes: Genomes, genome: str, variants: pd.DataFrame) -> NDArray
     contigs = genomes.contigs[genomes.contigs["genome"] == genome]
     for chrom, length in zip(contigs["chrom"], contigs["length"], strict=True):
         ids = genomes.sequence(genome, str(chrom), 0, int(length))
+        # both strands of the genome: the chain is then the same for either reading
         for strand in (ids, reverse_complement(ids)):
             words, following = _words(strand)
             np.add.at(counts, (words, following), 1)
@@ -298,12 +305,15 @@ def markov_llr(genomes: Genomes, genome: str, variants: pd.DataFrame) -> NDArray
         zip(variants["chrom"], variants["pos"], variants["ref"], variants["alt"], strict=True)
     ):
         length, circular = genomes.length(genome, chrom), genomes.is_circular(genome, chrom)
+        # only words that touch the variant differ: k bases before it and k after are enough
         start, end = pos - ORDER_OF_CHAIN, pos + len(ref) + ORDER_OF_CHAIN
         if not circular:
             start, end = max(start, 0), min(end, length)
+        # a variant at the contig's first base has nothing to its left
         left = genomes.sequence(genome, chrom, start, pos) if pos > start else encode("")
         right = genomes.sequence(genome, chrom, pos + len(ref), end) if end > pos + len(ref) else encode("")
         windows = [np.concatenate([left, encode(allele), right]) for allele in (ref, alt)]
+        # log P(alt) − log P(ref), strand by strand, then their mean
         sides = [[likelihood(w), likelihood(reverse_complement(w))] for w in windows]
         out[i] = np.mean(np.subtract(sides[1], sides[0]))
     return out
@@ -312,14 +322,17 @@ def markov_llr(genomes: Genomes, genome: str, variants: pd.DataFrame) -> NDArray
 def _words(ids: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Words of `ORDER_OF_CHAIN` bases as numbers and the base after each, where all are A, C, G, T."""
     k = ORDER_OF_CHAIN
+    # 4 stands for any other letter
     base = np.full(256, 4, dtype=np.int64)
     for number, letter in enumerate("ACGT"):
         base[encode(letter)[0]] = number
     letters = base[ids]
     if len(letters) <= k:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    # k bases and the one that follows; a word with an N is not counted
     windows = np.lib.stride_tricks.sliding_window_view(letters, k + 1)
     windows = windows[(windows < 4).all(1)]
+    # big-endian base 4: the first base of a word is its highest digit
     return windows[:, :k] @ 4 ** np.arange(k - 1, -1, -1), windows[:, k]
 
 
@@ -327,6 +340,7 @@ def is_text_vcf(path: Path) -> bool:
     """Whether a file is VCF as text, plain or compressed, which can be copied with more in its INFO."""
     try:
         with open_text(path) as text:
+            # the first line decides, as a name may say anything
             return text.readline().startswith("##fileformat=VCF")
     except InputError:
         return False
@@ -351,6 +365,7 @@ def annotate_vcf(source: Path, table: pd.DataFrame, loaded: VariantFile, out: Pa
     Values of a record are one an alternative allele, `.` where an allele has no score; why stands in P51_REFUSED.
     """
     by_line: dict[int, dict[str, dict[str, object]]] = {}
+    # several alleles of a record share its line
     for row in table.to_dict("records"):
         by_line.setdefault(int(row["line"]), {})[_original(row)] = row
     reasons = loaded.refused.groupby("line")["reason"].first().to_dict() if len(loaded.refused) else {}
@@ -381,6 +396,7 @@ def _with_info(line: str, rows: dict[str, dict[str, object]], reason: str) -> st
     if len(fields) < 8:
         return line
     alts = fields[4].split(",")
+    # normalising may have rewritten the one allele there is: then it is that one
     scored = [rows.get(a.upper()) or (next(iter(rows.values())) if len(rows) == len(alts) == 1 else None) for a in alts]
     columns = {
         "P51_LLR": "llr",
@@ -396,6 +412,7 @@ def _with_info(line: str, rows: dict[str, dict[str, object]], reason: str) -> st
             info.append(f"{name}=" + ",".join("." if s is None else _cell(s[column]) for s in scored))
     if reason and not all(scored):
         info.append(f"P51_REFUSED={_cell(reason)}")
+    # a `.` is an empty INFO in VCF and goes when something is put there
     fields[7] = ";".join([*([fields[7]] if fields[7] not in {".", ""} else []), *info]) or "."
     return "\t".join(fields)
 
@@ -404,5 +421,6 @@ def _cell(value: object) -> str:
     """A value as INFO may hold it: no blanks, semicolons, commas or equals signs."""
     if isinstance(value, float):
         return f"{value:.5g}" if np.isfinite(value) else "."
+    # characters that would end a field or a value
     text = str(value).translate(str.maketrans(" ;,=\t", "_|||_"))
     return text or "."

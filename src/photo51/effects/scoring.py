@@ -98,6 +98,7 @@ class Comparer:
         """Codes of activations (bases, d_model) summed over the bases, (n_features,)."""
         if not len(x):
             return np.zeros(self.dictionary.n_features)
+        # 1ᵀ · codes: the column sums of a sparse matrix
         return np.ones(len(x)) @ self.dictionary.encode(x)
 
     def compare(
@@ -106,12 +107,16 @@ class Comparer:
         """Effect of allele `i` of a window; `ref_total` is `total(ref.x)`, which its alleles share."""
         pairs = reading.pairs[i]
         focal = focus(pairs, self.reach)
+        # index of the window → index of what was read, which begins after the prefix
         r, a = pairs.ref - ref.start, pairs.alt - alt.start
+        # aligned, unchanged, and read after the prefix: what comes before is equal by construction
         shared = ~pairs.changed & (r >= 0)
         near = self._near(ref, alt, r[focal.near], a[focal.near])
         first_ref, first_alt = int(r[focal.first]), int(a[focal.first])
+        # deleted bases from the focal base on have no counterpart; codes at them are taken off the sum
         gone = pairs.ref_only[pairs.ref_only - ref.start >= first_ref] - ref.start
         new = pairs.alt_only[pairs.alt_only - alt.start >= first_alt] - alt.start
+        # all bases less those before the focal one: the total is shared by the alleles of a window, the rest is short
         ref_tail = ref_total - self.total(ref.x[:first_ref]) - self.total(ref.x[gone])
         alt_tail = self.total(alt.x[first_alt:]) - self.total(alt.x[new])
         return AlleleEffect(
@@ -120,6 +125,7 @@ class Comparer:
             float(alt.log_p[a[shared]].sum() - ref.log_p[r[shared]].sum()),
             alt.x[first_alt] - ref.x[first_ref],
             near[0],
+            # the largest in size, with its sign
             np.take_along_axis(near, np.abs(near).argmax(0)[None], axis=0)[0],
             (alt_tail - ref_tail).astype(np.float32),
         )
@@ -128,6 +134,7 @@ class Comparer:
         self, ref: AlleleRead, alt: AlleleRead, r: NDArray[np.int64], a: NDArray[np.int64]
     ) -> NDArray[np.float32]:
         """Change of each feature at each of a few aligned bases, (bases, n_features)."""
+        # one call for both alleles; the first half is the reference
         codes = self.dictionary.encode(np.concatenate([ref.x[r], alt.x[a]]))
         return (codes[len(r) :] - codes[: len(r)]).toarray().astype(np.float32)
 
@@ -151,10 +158,12 @@ class PlainScorer(Comparer):
         """Score the alleles of windows, one after the other."""
         for reading in batch:
             for i, alt in enumerate(reading.alts):
+                # read anew for each allele: this is the slow scorer that others are tested against
                 ref_read = self._full(reading.ref)
                 yield self.compare(reading, i, ref_read, self._full(alt), self.total(ref_read.x))
 
     def _full(self, ids: NDArray[np.uint8]) -> AlleleRead:
+        # NaN at the first token, which nothing predicts: it counts 0
         log_p = np.nan_to_num(self.model.log_probs([ids], over="vocabulary")[0]).astype(np.float64)
         x = self.model.read([ids], [self.site]).activations[self.site][0]
         return AlleleRead(0, log_p, x.float().cpu().numpy())
@@ -186,9 +195,11 @@ class Scorer(Comparer):
         """Score the alleles of windows with one prefix length, prefixes shared."""
         prefix = batch[0].prefix
         state, last = self._prefixes(batch, prefix)
+        # references too go on from the shared state: both sides of a difference are computed alike
         refs = list(self._read([r.ref[prefix:] for r in batch], state, last, np.arange(len(batch)), prefix))
         totals = [self.total(ref.x) for ref in refs]
         alleles = [(b, i) for b, r in enumerate(batch) for i in range(len(r.alts))]
+        # by length, so that little is padded
         alleles.sort(key=lambda pair: len(batch[pair[0]].alts[pair[1]]))
         windows = [batch[b].alts[i][prefix:] for b, i in alleles]
         prefix_of = np.array([b for b, _ in alleles])
@@ -219,6 +230,7 @@ class Scorer(Comparer):
         first = 0
         while first < len(windows):
             longest, n = len(windows[first]), 1
+            # a batch costs its rows times its longest window
             while first + n < len(windows) and (n + 1) * max(longest, len(windows[first + n])) <= self.tokens:
                 longest, n = max(longest, len(windows[first + n])), n + 1
             ids = np.full((n, longest), PAD, dtype=np.int64)
@@ -240,15 +252,19 @@ class Scorer(Comparer):
         windows: Sequence[NDArray[np.uint8]],
     ) -> Iterator[AlleleRead]:
         sites = Sites([self.site])
+        # a copy for each row: several alleles start from the same prefix
         cache = state.map(lambda tensor: tensor.index_select(0, selected))
         hidden = self.model.hidden(ids, cache=cache, sites=sites)
         assert hidden is not None
         x = sites[self.site].float().cpu().numpy()
+        # the prediction of token t stands at t − 1: the last hidden state of the prefix predicts the first token here
         before = hidden[:, :-1] if last is None else torch.cat([last.index_select(0, selected), hidden[:, :-1]], dim=1)
         targets = ids if last is not None else ids[:, 1:]
         logits = self.model.logits(before)
+        # −cross-entropy is the log-probability of the token over the whole vocabulary (nats)
         log_p = -F.cross_entropy(logits.flatten(0, 1).float(), targets.flatten(), reduction="none").view(targets.shape)
         if last is None:  # nothing predicts the first token of a sequence
             log_p = F.pad(log_p, (1, 0))
         for i, window in enumerate(windows):
+            # padding on the right is cut off; a causal model has not let it touch the rest
             yield AlleleRead(start, log_p[i, : len(window)].double().cpu().numpy(), x[i, : len(window)])

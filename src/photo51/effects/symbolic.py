@@ -67,7 +67,9 @@ def spelled_out(
         both_tables = pd.concat([others[["chrom", "pos", "ref"]], rows[["chrom", "pos", "ref"]]], ignore_index=True)
         both_tables.attrs = dict(others.attrs)
         named, _ = named_as_in(genomes, genome, both_tables, "symbolic alleles")
+        # rows of the other variants come first
         rows = rows.assign(chrom=named["chrom"].to_numpy()[len(others) :])
+    # as `check_variants` has it
     longest = min(params.max_allele, params.window // 4)
     out, reasons = [], dict[object, str]()
     for index, row in zip(refused.index[symbolic], rows.to_dict("records"), strict=True):
@@ -78,6 +80,7 @@ def spelled_out(
             alleles_given = {"given_alt": row["alt"], "ref": alleles[0], "alt": alleles[1]}
             out.append((index, {k: v for k, v in row.items() if k != "reason"} | alleles_given))
     left = refused.drop(index=[index for index, _ in out])
+    # by label: rows that stay refused keep their own reason
     left.loc[list(reasons), "reason"] = list(reasons.values())
     if out:
         log.info("%d symbolic alleles are written with the genome's bases", len(out))
@@ -101,6 +104,7 @@ def _alleles(genomes: Genomes, genome: str, row: dict[str, object], longest: int
         return None, f"{name} of {span:,} bases: allele longer than the {longest:,} that are scored"
     if pos + 1 + span > genomes.length(genome, chrom):
         return None, f"{name} of {span:,} bases past the end of {chrom}"
+    # the anchor and the span: `pos` counts from 0 and is the base before the change, as POS is from 1
     bases = decode(genomes.sequence(genome, chrom, pos, pos + 1 + span))
     if set(bases) - set("ACGT"):
         return None, f"{name} of {span:,} bases: not covered, the genome has no known bases there"
@@ -118,7 +122,9 @@ def _span(row: dict[str, object], pos: int) -> int | None:
     """Bases between POS and END, else SVLEN; None where neither is a number that makes sense."""
     for name in ("END", "SVLEN"):
         text = str(row.get(name) or "").lstrip("-")
+        # deletions have a negative SVLEN
         if text.isdigit():
+            # END counts from 1 and is the last base; POS (from 1) is pos + 1 and stays: END − POS bases
             span = int(text) - (pos + 1) if name == "END" else int(text)
             return span if span > 0 else None
     return None
@@ -126,4 +132,5 @@ def _span(row: dict[str, object], pos: int) -> int | None:
 
 def _inexact(row: dict[str, object]) -> bool:
     spread = (str(row.get(name) or "0").replace("-", "").split(",") for name in ("CIPOS", "CIEND"))
+    # confidence intervals of zero width are exact
     return str(row.get("IMPRECISE") or "") == "true" or any(v.strip("0") for part in spread for v in part)

@@ -29,8 +29,8 @@ from photo51.types import STRANDS, InputError
 
 log = logging.getLogger(__name__)
 NAMES = {"+": "plus", "-": "minus"}
-NOISE = 1e-5
-PLACES_AT_ONCE = 64
+NOISE = 1e-5  # changes below 1e-5 of the largest (or of 1) are rounding in float32
+PLACES_AT_ONCE = 64  # windows in memory at once, between progress steps
 
 
 def variant_effects(
@@ -90,8 +90,10 @@ def _trimmed(effect: AlleleEffect, keep: int) -> _Kept:
 
 def _largest(values: NDArray[np.float32], keep: int) -> sparse.csr_matrix:
     size = np.abs(values)
+    # relative to the largest change, absolute where that is below 1
     columns = np.flatnonzero(size > NOISE * max(1.0, float(size.max(initial=0.0))))
     if len(columns) > keep:
+        # back in order of features, as a sparse row wants it
         columns = np.sort(columns[np.argsort(-size[columns], kind="stable")[:keep]])
     return sparse.csr_matrix(
         (values[columns], columns, np.array([0, len(columns)])), shape=(1, len(values)), dtype=np.float32
@@ -132,6 +134,7 @@ def shard_of(all_places: Sequence[ScoringPlace], shard: int, n_shards: int) -> l
     if not 0 <= shard < n_shards:
         raise InputError(f"shard: need 0 <= shard < {n_shards}, got {shard}")
     before = np.cumsum([0, *(len(p.rows) for p in all_places)])
+    # the share of variants before a window decides its shard: neighbours stay together, shards are of like size
     owner = np.minimum(before[:-1] * n_shards // max(before[-1], 1), n_shards - 1)
     return [p for p, o in zip(all_places, owner, strict=True) if o == shard]
 
@@ -157,6 +160,7 @@ def score_shard(
     """
     rows = np.concatenate([p.rows for p in chosen_places]) if chosen_places else np.zeros(0, dtype=np.int64)
     scored_variants = variants.iloc[np.sort(rows)][["genome", "chrom", "pos", "ref", "alt"]]
+    # rows too: two shards of the same variants at other rows would not join
     key = content_hash(lineage.model_dump(), scored_variants.to_numpy().tolist(), np.sort(rows).tolist())
     if path.is_file() and _hash_of(path) == key:
         log.info("%s is there already", path)
@@ -178,11 +182,13 @@ def add_nulls(
     """Put each variant beside random changes of its kind and length, where any variant of the set changes the
     length.
     """
+    # columns are there, empty, in every shard, so that shards can be joined
     names = ["null_mean", "null_sd", "null_n"]
     for name in names:
         effects.obs[name] = 0 if name == "null_n" else np.nan
     columns = ("genome", "chrom", "pos", "ref", "alt")
     lengths = [variants[c].str.len() for c in ("ref", "alt")]
+    # without a change of length nothing needs a null
     if not params.null_variants or not effects.n_obs or (lengths[0] == lengths[1]).all():
         return
     own_rows = variants.iloc[effects.obs["row"].to_numpy()]
@@ -192,6 +198,7 @@ def add_nulls(
     ]
 
     def score(drawn: pd.DataFrame) -> NDArray[np.float64]:
+        # one feature is enough: only likelihoods are wanted
         null_of = variant_effects(scorer, genomes, drawn, params.model_copy(update={"keep": 1}))
         return comparable(null_of.obs, drawn)
 
@@ -213,6 +220,7 @@ def comparable(obs: pd.DataFrame, variants: pd.DataFrame) -> NDArray[np.float64]
     changes.
     """
     same = (variants["ref"].str.len() == variants["alt"].str.len()).to_numpy()
+    # a model need not say the same of both strands: their mean is what does not depend on the choice
     whole = (obs["llr_plus"].to_numpy() + obs["llr_minus"].to_numpy()) / 2
     flank = (obs["llr_flank_plus"].to_numpy() + obs["llr_flank_minus"].to_numpy()) / 2
     return np.where(same, whole, flank)
@@ -254,11 +262,13 @@ def gather_effects(described: pd.DataFrame, shards: Iterable[Path], out: Path, l
     effects = ad.concat([p for p in parts if p.n_obs] or parts[:1], merge="same", uns_merge=None)
     row = effects.obs["row"].to_numpy()
     if len(np.unique(row)) != len(row) or len(row) != len(described):
+        # a variant in two shards, or in none
         missing = sorted(set(range(len(described))) - set(row.tolist()))
         raise InputError(
             f"{out}: need each of {len(described)} variants in one shard, got {len(row)} rows, "
             f"{len(missing)} variants missing; score the missing shards first"
         )
+    # shards may have been joined in any order
     effects = effects[np.argsort(row)].copy()
     effects.obs_names = [str(i) for i in range(effects.n_obs)]
     effects.uns.clear()
@@ -273,6 +283,7 @@ def summary(effects: ad.AnnData, described: pd.DataFrame) -> pd.DataFrame:
     obs: dict[str, Any] = {name: effects.obs[f"llr_{name}"].to_numpy() for name in NAMES.values()}
     flank = [effects.obs[f"llr_flank_{name}"].to_numpy() for name in NAMES.values()]
     norms = [np.linalg.norm(effects.obsm[f"embedding_{name}"], axis=1) for name in NAMES.values()]
+    # stored entries of a sparse row: features whose change is above the noise
     changed = sum(np.diff(sparse.csr_matrix(effects.layers[f"near_{name}"]).indptr) for name in NAMES.values())
     return pd.DataFrame(
         {
@@ -280,6 +291,7 @@ def summary(effects: ad.AnnData, described: pd.DataFrame) -> pd.DataFrame:
             "llr_minus": obs["minus"],
             "llr": (obs["plus"] + obs["minus"]) / 2,
             "llr_flank": sum(flank) / 2,
+            # in standard deviations of random changes of its kind, length and GC
             "llr_fair": (
                 (comparable(effects.obs, described) - effects.obs["null_mean"].to_numpy())
                 / effects.obs["null_sd"].to_numpy()

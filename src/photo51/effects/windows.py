@@ -91,6 +91,7 @@ def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> 
     shortened; a contig shorter than a window is read whole.
     """
     out: list[ScoringPlace] = []
+    # middle of the reference allele: a long deletion is centred, not its first base
     middle = (variants["pos"] + variants["ref"].str.len() // 2).to_numpy()
     zone = middle // params.snap
     keys = list(zip(variants["genome"], variants["chrom"], zone.tolist(), strict=True))
@@ -98,9 +99,11 @@ def places(variants: pd.DataFrame, genomes: Genomes, params: VariantsParams) -> 
         length, circular = genomes.length(genome, chrom), genomes.is_circular(genome, chrom)
         size = min(params.window, length)
         low = z * params.snap
+        # the middle of the zone in the middle of the window
         start = low + params.snap // 2 - size // 2
         if not circular:
             start = min(max(start, 0), length - size)
+        # moved inwards near an end, never cut
         out.append(
             ScoringPlace(genome, chrom, start, start + size, (low, low + params.snap), np.array(rows), params.after)
         )
@@ -126,13 +129,17 @@ def readings(place: ScoringPlace, variants: pd.DataFrame, genomes: Genomes) -> I
         Variant(place.chrom, int(pos), ref, alt)
         for pos, ref, alt in zip(*(variants[c].to_numpy()[place.rows] for c in ("pos", "ref", "alt")), strict=True)
     ]
+    # the reverse reading begins at the window's end, and what follows the variant lies before it on the genome
     for strand in STRANDS:
         start, end = _span(place, changes, strand)
         ids = genomes.sequence(place.genome, place.chrom, start, end)
+        # on the forward strand first, then turned: coordinates stay forward throughout
         readings = [substitute(ids, start, variant) for variant in changes]
         if strand == "-":
             readings = [(ref.reverse_complement(), alt.reverse_complement()) for ref, alt in readings]
+        # bases before the zone in reading direction
         edge = place.zone[0] - start if strand == "+" else end - place.zone[1]
+        # no allele may begin within the prefix, as that is shared
         prefix = max(0, min([edge, *(r.start for r, _ in readings)]))
         yield AlleleReading(
             strand,
@@ -149,6 +156,7 @@ def _span(place: ScoringPlace, variants: Sequence[Variant], strand: Strand) -> t
     if place.after is None:
         return place.start, place.end
     if strand == "+":
+        # a deletion may reach past the zone
         last = max(place.zone[1], *(v.end for v in variants))
         return place.start, min(place.end, last + place.after)
     first = min(place.zone[0], *(v.pos for v in variants))
@@ -185,14 +193,17 @@ def focus(pairs: Alignment, reach: int) -> Focus:
         _following(pairs.ref, pairs.ref_only),
     ]
     rows = np.concatenate(change)
+    # without any change, past the last pair; the next line then takes the last
     first = int(rows.min()) if len(rows) else len(pairs.ref)
     if first >= len(pairs.ref):  # the change is the window's last base: nothing follows it
         first = len(pairs.ref) - 1
+    # reach counts along the reference, so that an insertion does not shorten it
     last = int(np.searchsorted(pairs.ref, pairs.ref[first] + reach, side="right"))
     return Focus(first, slice(first, last), slice(first, len(pairs.ref)))
 
 
 def _following(aligned: NDArray[np.int64], alone: NDArray[np.int64]) -> NDArray[np.int64]:
+    # pairs are ordered: the first pair behind the first base that has no counterpart
     return np.searchsorted(aligned, alone[:1]) if len(alone) else np.zeros(0, dtype=np.int64)
 
 
@@ -201,6 +212,7 @@ def batches(items: Sequence[AlleleReading], tokens: int) -> Iterator[list[Allele
     ordered = sorted(items, key=lambda r: r.prefix)
     batch: list[AlleleReading] = []
     for reading in ordered:
+        # the whole window and not what follows the prefix: a bound that is easy to keep
         full = batch and (len(batch) + 1) * len(reading.ref) > tokens
         if batch and (full or reading.prefix != batch[0].prefix or len(reading.ref) != len(batch[0].ref)):
             yield batch

@@ -142,6 +142,7 @@ def read_units(path: Path, n_features: int) -> Units:
     if len(table) != n_features:
         raise InputError(f"{path}: need the {n_features} features of the dictionary, got {len(table)}")
     fires = table["density"] > 0
+    # n_active / density is the number of bases for every feature; the largest is least rounded
     bases = (table.loc[fires, "n_active"] / table.loc[fires, "density"]).max() if fires.any() else 0
     return units_of_table(table, round(float(bases)))
 
@@ -167,14 +168,17 @@ def read_concepts(path: Path, n_features: int) -> tuple[dict[str, Bundle], dict[
         _name(str(a), str(s), int(f))
         for a, s, f in zip(table["annotation"], table["strand"], table["frame"], strict=True)
     ]
+    # best first, so that the first row of a feature or concept is its best
     table = table.sort_values(["f1_domain", "name", "feature"], ascending=[False, True, True])
     check_features(table["feature"].tolist(), n_features)
     concepts = {
+        # weights relative to the concept's best feature, which has 1
         str(name): Bundle(
             str(name), tuple(map(int, g["feature"])), tuple(map(float, g["f1_domain"] / g["f1_domain"].max()))
         )
         for name, g in table.drop_duplicates(["name", "feature"]).groupby("name", sort=True)
     }
+    # sorted by F1: the first name of a feature is kept
     best = table[table["named"]].drop_duplicates("feature")
     return concepts, {int(f): str(n) for f, n in zip(best["feature"], best["name"], strict=True)}
 
@@ -301,11 +305,13 @@ def reference_windows(
     pool = _pool(bases, length, half)
     if pool.empty:
         raise InputError(f"reference: need a contig or a scored segment of at least {length} bases, got none")
+    # starts that a segment has room for: every window is as likely as any other
     room = (pool["end"] - pool["start"] - length + 1).to_numpy(dtype=np.float64)
     windows: list[NDArray[np.uint8]] = []
     for _ in range(_TRIES * n):
         row = pool.iloc[int(rng.choice(len(pool), p=room / room.sum()))]
         start = int(row["start"]) + int(rng.integers(int(row["end"] - row["start"]) - length + 1))
+        # by turns, so that exactly half are read on the reverse strand
         strand: Strand = "-" if len(windows) % 2 else "+"
         ids = bases.sequence(str(row["genome"]), str(row["chrom"]), start, start + length, strand)
         if is_base(ids).all():
@@ -340,8 +346,10 @@ def coding_sequences(bases: FastaBases | Genomes, max_sequences: int = 500) -> l
     if isinstance(bases, FastaBases):
         return []
     table = bases.annotations()
+    # whole codons in frame from their first base on
     length = table["end"] - table["start"]
     table = table[(table["kind"] == "CDS") & (table["frame"] == 0) & (length % 3 == 0)]
+    # every step-th of them, so that no part of the genome is left out
     step = max(1, len(table) // max_sequences)
     return [
         tokens_text(bases.sequence(str(g), str(c), int(a), int(b), "-" if s == "-" else "+"))
@@ -361,6 +369,7 @@ def read_sequence(text: str, label: str = "prompt") -> NDArray[np.uint8]:
         For an empty sequence, a file without records, or letters other than A, C, G, T, N.
     """
     path = Path(text)
+    # text that long is no file name, and asking for it may fail
     if len(text) < 1_024 and path.is_file():
         first = next(read_fasta(path))
         return read_prompt(tokens_text(first.ids), f"{path}, record {first.name!r}")

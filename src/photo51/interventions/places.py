@@ -50,6 +50,7 @@ def parse_place(text: str, strand: str = "+") -> Interval | Variant:
 
 
 def _number(digits: str, text: str) -> int:
+    # thousands separators, as genome browsers print them
     value = int(digits.replace(",", ""))
     if value < 1:
         raise InputError(f"place {text!r}: need places from 1 on, got {value}")
@@ -91,6 +92,7 @@ def resolve_place(
         for g, c, n in _contigs(bases)
         if (named["chrom"] or c) == c and (genome or g) == g and pos + len(ref) <= n
     ]
+    # `m.` prefers mitochondria, but a genome without any may still have the base
     if "m." in text and (mitochondrial := [x for x in contigs if _code(bases, *x) in MITOCHONDRIAL]):
         contigs = mitochondrial
     fits = [(g, c) for g, c in contigs if decode(bases.sequence(g, c, pos, pos + len(ref))) == ref]

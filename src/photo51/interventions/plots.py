@@ -99,8 +99,10 @@ def painted_levels(ax: Axes, track: pd.DataFrame, canvas: Canvas, margin: int = 
     for i, concept in enumerate(concepts):
         levels = track[track["concept"] == concept].pivot(index="sequence", columns="position", values="level")
         top = float(np.nanquantile(levels.to_numpy(), 0.999)) or 1.0
+        # first concept on top
         base = float(len(concepts) - 1 - i)
         shade = _hue(i)
+        # levels above the 99.9th percentile are cut off, so that one peak does not flatten the rest
         ax.fill_between(
             levels.columns, base, base + 0.8 * np.minimum(levels.mean() / top, 1.0), color=shade, lw=0, alpha=0.85
         )
@@ -160,8 +162,10 @@ def _letter(ax: Axes, letter: str, x: float, height: float) -> None:
         return
     path = TextPath((0, 0), letter, size=1)
     box = path.get_extents()
+    # the letter's outline, moved to the origin, is stretched to its height
     turn = Affine2D().translate(-box.x0, -box.y0).scale(0.86 / box.width, abs(height) / box.height)
     if height < 0:
+        # upside down where it lowers the target
         turn = turn.scale(1, -1)
     patch = PathPatch(turn.translate(x - 0.43, 0).transform_path(path), lw=0, fc=COLOURS.get(letter, MUTED))
     ax.add_patch(patch)
@@ -188,9 +192,11 @@ def contributions_grid(ax: Axes, table: pd.DataFrame, read: pd.DataFrame, *, las
     shown = read.tail(last).reset_index(drop=True)
     in_view = table[table["position"].isin(shown["position"])]
     size = in_view.groupby("feature")["contribution"].agg(lambda v: float(v.abs().sum()))
+    # −1 is the dictionary's error, always the last row
     rows = [*size[size.index >= 0].nlargest(top).index, -1]
     grid = in_view.pivot_table(index="feature", columns="position", values="contribution", aggfunc="sum")
     grid = grid.reindex(index=rows, columns=shown["position"]).fillna(0.0)
+    # some rare large values are allowed to saturate
     limit = max(float(np.nanquantile(np.abs(grid.to_numpy()), 0.995)), 1e-9)
     image = ax.imshow(
         grid, aspect="auto", cmap=DIVERGING, norm=TwoSlopeNorm(0.0, -limit, limit), interpolation="nearest"
@@ -273,6 +279,7 @@ def rule_trace(
     places = np.arange(len(level))
     if window > 1:
         ax.step(places, level, where="mid", color=FAINT, lw=0.8, label="single bases")
+        # mean of the last `window` bases; cut to the length, the first entries lack some of them
         level = np.convolve(level, np.full(window, 1.0 / window))[: len(level)]
         level[: window - 1] = np.nan
     ax.step(
@@ -286,6 +293,7 @@ def rule_trace(
     ax.axhline(threshold, color=colour("failed"), lw=0.8, label=f"threshold {threshold:g}")
     if release < threshold:
         ax.axhline(release, color=colour("failed"), lw=0.8, ls=":", label=f"release {release:g}")
+    # rising and falling edges come in pairs as the track is closed with 0 on both sides
     edges = np.flatnonzero(np.diff(holding.astype(np.int8), prepend=0, append=0)).reshape(-1, 2)
     for i, (a, b) in enumerate(edges):
         ax.axvspan(a - 0.5, b - 0.5, color=colour("baseline"), alpha=0.25, lw=0, label="holds" if i == 0 else None)

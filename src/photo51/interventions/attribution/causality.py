@@ -46,6 +46,7 @@ def windows_at(bases: Bases, places: pd.DataFrame, params: AblationParams) -> di
     Features without any place are left out.
     """
     windows_of: dict[int, list[NDArray[np.uint8]]] = {}
+    # firing places lie a third into the scored part: two thirds of it show what comes after
     lead = params.context + params.scored // 3
     size = params.context + params.scored
     for place in places.sort_values(["feature", "rank"]).to_dict("records"):
@@ -54,6 +55,7 @@ def windows_at(bases: Bases, places: pd.DataFrame, params: AblationParams) -> di
             continue
         genome, chrom, peak = str(place["genome"]), str(place["chrom"]), int(place["peak"])
         strand: Strand = "-" if place["strand"] == "-" else "+"
+        # on '-' the peak is the (lead + 1)-th base from the window's high end: end = peak + 1 + lead
         start = peak - lead if strand == "+" else peak + 1 + lead - size
         inside = start >= 0 and start + size <= bases.length(genome, chrom)
         if inside or bases.is_circular(genome, chrom):
@@ -108,6 +110,7 @@ def random_features(instrument: Instrument, feature: int, params: CausalityParam
     """Features of like density, drawn among the nearest in density."""
     density = instrument.units.density
     check_features([feature], len(density))
+    # only features that fire have a density to compare and a unit
     pool = np.flatnonzero((density > 0) & (np.arange(len(density)) != feature))
     if len(pool) < params.random_features:
         raise InputError(
@@ -146,10 +149,12 @@ def without_each(
         codes = instrument.dictionary.encode(read.x, batch)[
             torch.arange(len(window_of)), :, window_of.to(read.x.device)
         ]
+        # each window's own feature: (windows, scored), then times its decoder row
         rise, counts = read.rise(codes, (codes[..., None] * instrument.dictionary.decoder[batch][window_of, None],))
         for i, f in enumerate(batch):
             mine = window_of == i
             firing = int((codes[mine] > 0).sum())
+            # per counted prediction; a feature that never fires in its windows has none
             lost = float(rise[0, mine].sum() / counts[mine].sum().clamp(min=1))
             rows.append({"feature": f, "places": sizes[i], "firing_bases": firing, "dnll": lost})
     return ABLATION.check(pd.DataFrame(rows)) if rows else ABLATION.empty()
@@ -174,6 +179,7 @@ def ablation(
         "firing_bases": firing,
         "ablation_dnll": lost,
         "ablation_null": float(null.mean()),
+        # NumPy's default quantile interpolates between random directions
         "ablation_null_q99": float(np.quantile(null, 0.99)),
     }
     return measured, null
@@ -219,6 +225,7 @@ class _Scored(NamedTuple):
             What each arm takes off, (windows, scored, d_model).
         """
         arms = [self.x, *(self.x - off for off in removed)]
+        # arms along the batch: the state is repeated as many times
         hidden = self.tail(torch.cat(arms), copies(self.cache, len(arms)))
         nll = _nll(self.instrument, hidden, self.tokens.repeat(len(arms), 1))
         nll = nll.view(len(arms), len(self.x), -1)
@@ -241,6 +248,7 @@ def _nll(instrument: Instrument, hidden: Tensor, tokens: Tensor) -> Tensor:
     """(rows, length − 1) bits of each base after the first, over A, C, G, T; 0 for any other letter."""
     bases = torch.from_numpy(BASE_IDS.astype(np.int64)).to(tokens.device)
     log_p = torch.log_softmax(base_scores(instrument.model, hidden[:, :-1]), -1)
+    # for an N no base matches and the sum is 0
     return -(log_p * (tokens[:, 1:, None] == bases)).sum(-1) / LN2
 
 
@@ -259,7 +267,9 @@ class Background(NamedTuple):
         x = activations(instrument.model, instrument.site, instrument.ids(windows))
         tail = Tail(instrument.model, instrument.site)
         cache = tail.begin()
+        # the site's tensor before the last base only fills the state
         tail(x[:, :-1], cache)
+        # a copy of the state: `tail` advances the one it is given
         plain = base_scores(instrument.model, tail(x[:, -1:], cache.copy())[:, 0])
         return cls(x[:, -1:], tail, cache, torch.softmax(plain, -1))
 
@@ -276,19 +286,23 @@ def steering_effect(
     divergences of random directions, (others,).
     """
     directions = _directions(instrument, feature, others)
+    # dose in units of the feature's own activation; random directions have its length already
     dose = params.dose * float(instrument.units.of([feature])[0])
     n = len(background.x)
+    # arm after arm, each with all backgrounds: `view` below relies on this order
     moved = torch.cat([background.x + dose * direction for direction in directions])
     state = copies(background.state, len(directions))
     scores = base_scores(instrument.model, background.tail(moved, state)[:, 0])
     p = torch.softmax(scores.double(), -1).view(len(directions), n, 4)
     before = background.probability.double()
+    # KL(steered ‖ plain), mean over backgrounds, in bits
     divergence = (p * (p / before).log()).sum(-1).mean(1) / LN2
     rise = (p[0] - before).mean(0)
     own_move, null = float(divergence[0]), divergence[1:].cpu().numpy()
     measured: dict[str, float | str] = {
         "steer_kl": own_move,
         "steer_null_q99": float(np.quantile(null, 0.99)),
+        # which base gains is read off the mean change, feature arm alone
         "steer_base": "ACGT"[int(rise.argmax())],
         "steer_change": float(rise.max()),
     }

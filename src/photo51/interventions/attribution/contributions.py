@@ -112,8 +112,10 @@ def change(
 ) -> Term:
     """A target's change from one sequence to another of the same length, explained along the way between them."""
     assert len(before) == len(after)
+    # one call for both: the state of neither touches the other
     x0, x1 = activations(instrument.model, instrument.site, instrument.ids(np.stack([before, after])))
     with torch.no_grad():
+        # the difference of codes: contributions are those of what changed
         codes = instrument.dictionary.encode(x1) - instrument.dictionary.encode(x0)
     return Term(name, target, x1, codes, x0)
 
@@ -141,6 +143,7 @@ def attribute(instrument: Instrument, scored_term: Term, params: AttributionPara
         # completeness: ∫ ∇f · dx along the path is f(x) − f(baseline)
         off = abs(float((step * gradient).sum()) - (value - baseline))
         enough = off <= params.tolerance * abs(value - baseline)
+        # doubling beyond the limit would be wasted: the last result is returned as it is
         if params.method == "gradient" or enough or 2 * n > params.max_steps:
             break
         n *= 2
@@ -191,6 +194,7 @@ def path_gradient(
 @torch.no_grad()
 def ablate(instrument: Instrument, scored_term: Term, features: NDArray[np.integer], batch: int) -> NDArray[np.float64]:
     """What a term loses when a feature's codes are set to 0 (or to those of the path's beginning) at every base."""
+    # ablation of nothing is an empty table
     if not len(features):
         return np.zeros(0)
     tail = Tail(instrument.model, instrument.site)
@@ -208,7 +212,9 @@ def ablate(instrument: Instrument, scored_term: Term, features: NDArray[np.integ
 def agreement(instrument: Instrument, attribution: Attribution, params: AttributionParams) -> pd.DataFrame:
     """The features with the largest contributions beside what their exact ablation does (contract `AGREEMENT`)."""
     summed = attribution.features.sum(0).double().cpu().numpy()
+    # negated for descending order; stable, so that ties go to the lower feature
     top = np.argsort(-np.abs(summed), kind="stable")[: params.ablated]
+    # a contribution of exactly 0 has nothing to agree with
     top = top[summed[top] != 0]
     return AGREEMENT.check(
         pd.DataFrame(

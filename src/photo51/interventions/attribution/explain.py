@@ -105,6 +105,7 @@ def _error_share(attributions: list[Attribution]) -> float:
     """Share of all absolute contributions that the dictionary does not explain."""
     error = sum(float(a.error.abs().sum()) for a in attributions)
     features = sum(float(a.features.abs().sum()) for a in attributions)
+    # 0 where nothing contributes at all
     return error / max(error + features, 1e-12)
 
 
@@ -216,9 +217,11 @@ def _question(
     instrument: Instrument, bases: Bases, genome: str, region: Interval, params: AttributionParams, base: str | None
 ) -> _Question:
     read = _read_region(bases, genome, region, params.context)
+    # the region lies at the end of what is read, whatever its strand
     start, end = len(read.ids) - len(region), len(read.ids)
     if start < 1:
         raise InputError(f"region {region}: need at least one base before it to read, got none")
+    # base 0 is never changed or scored: nothing precedes it
     first = max(1, start - params.window)
     if base is None:
         target = Likelihood(instrument.model, read.ids, start, end)
@@ -226,6 +229,7 @@ def _question(
         one = len(region) == 1 and letter in "ACGT"
         compared = _Compared(start, against_others(letter)) if one else None
         return _Question(read, target, (first, end), mutagenesis.window_likelihood(first, start, end), compared)
+    # what comes after the base that is explained cannot touch it: not read
     read = ExplainedRead(read.chrom, read.ids[: start + 1], read.position[: start + 1])
     readout = mutagenesis.next_base_readout(first, start, base)
     target_score = NextBaseTarget(instrument.model, start, base)
@@ -240,6 +244,7 @@ def _effects(
     params: AttributionParams,
 ) -> pd.DataFrame:
     """Saturation mutagenesis; no row where the window is empty: nothing but the first base of the contig precedes."""
+    # an empty window is no mistake: the region begins one base into its contig
     if window[0] >= window[1]:
         return mutagenesis.no_changes()
     return mutagenesis.saturate(instrument.model, ids, window, readout, batch=params.batch * 4)
@@ -251,12 +256,16 @@ def _read_region(bases: Bases, genome: str, region: Interval, context: int) -> E
     if not len(region) or region.end > length:
         raise InputError(f"region {region}: need at least one base within the {length:,} of {region.chrom}")
     strand: Strand = "-" if region.strand == "-" else "+"
+    # context comes before the region as it is read: on '-' at its higher coordinates
     before = context if circular else min(context, length - region.end if strand == "-" else region.start)
+    # a circle is not read twice round
     before = min(before, length - len(region))
     start = region.start - (before if strand == "+" else 0)
     end = region.end + (before if strand == "-" else 0)
     ids = bases.sequence(genome, region.chrom, start, end, strand)
+    # forward positions; over the origin of a circle they begin at 0 again
     position = np.arange(start, end) % length
+    # the model reads '-' from high to low coordinates
     return ExplainedRead(region.chrom, ids, position if strand == "+" else position[::-1])
 
 
@@ -283,11 +292,13 @@ def explain_variant(
     """
     ref, alt = _allele_windows(bases, genome, variant, params, strand)
     length = bases.length(genome, variant.chrom)
+    # False at the end of `_same`: alleles that differ in length alone differ there
     first_changed = int(np.argmin(_same(ref.ids, alt.ids)))
     if first_changed < 1:
         raise InputError(f"variant {variant}: need at least one base before it to read, got none on strand {strand}")
     reads = _reads(variant.chrom, ref, alt, length)
     compared = None
+    # one base substituted: what is said of the base itself and of what follows part cleanly
     if len(ref.ids) == len(alt.ids) and int((ref.ids != alt.ids).sum()) == 1:
         terms = _substitution_terms(instrument, ref.ids, alt.ids, first_changed)
         reads = [reads[0], reads[1]]
@@ -302,6 +313,7 @@ def explain_variant(
         ]
         reads = [reads[1], reads[0]]
     half = params.window // 2
+    # the map lies around the variant, within what is read
     window = (max(1, first_changed - half), min(len(ref.ids), first_changed + params.window - half))
     readout = mutagenesis.window_likelihood(window[0], window[0], len(ref.ids))
     effects = mutagenesis.saturate(instrument.model, ref.ids, window, readout, batch=params.batch * 4)
@@ -310,6 +322,7 @@ def explain_variant(
 
 def _same(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> NDArray[np.bool_]:
     n = min(len(a), len(b))
+    # one more, False, so that argmin finds an end even where one window is the beginning of the other
     return np.append(a[:n] == b[:n], False)
 
 
@@ -335,10 +348,12 @@ def _allele_windows(
     length, circular = bases.length(genome, variant.chrom), bases.is_circular(genome, variant.chrom)
     if variant.end > length:
         raise InputError(f"variant {variant}: need a place within {length:,} bases, got one past the end")
+    # context and downstream are in reading direction: on '-' downstream lies at lower coordinates
     left, right = (params.context, params.downstream) if strand == "+" else (params.downstream, params.context)
     start, end = variant.pos - left, variant.end + right
     if not circular:
         start, end = max(0, start), min(length, end)
+    # bases of a circle must not be read as their own context
     elif end - start > length:
         raise InputError(f"variant {variant}: need context and downstream within the {length:,} bases of a circle")
     ref, alt = substitute(bases.sequence(genome, variant.chrom, start, end), start, variant)
@@ -352,6 +367,7 @@ def _reads(chrom: str, ref: AlleleWindow, alt: AlleleWindow, length: int) -> lis
     pairs = align(ref, alt)
     of_alt = np.full(len(alt.ids), -1, dtype=np.int64)
     of_alt[pairs.alt] = position[pairs.ref]
+    # an inserted base has no position of its own on the reference
     for i in pairs.alt_only:
         of_alt[i] = of_alt[i - 1]
     return [ExplainedRead(chrom, ref.ids, position % length), ExplainedRead(chrom, alt.ids, of_alt % length)]
@@ -367,7 +383,9 @@ def _explained(
 ) -> Explained:
     influence, direct = _direct(instrument, reads[0], compared)
     attributions = [attribute(instrument, t, params) for t in terms]
+    # terms may be fewer than reads: a substitution of the last base has no downstream term
     tables = [_table(instrument, a, read) for a, read in zip(attributions, reads, strict=False)]
+    # a change is what lies between its two ends; of the other terms the value itself is asked
     value = sum(a.total if a.term.name == "downstream" else a.value for a in attributions)
     return Explained(
         float(value),
@@ -401,13 +419,15 @@ def _table(instrument: Instrument, attribution: Attribution, read: ExplainedRead
     """Contributions that are not 0, base by base."""
     features = attribution.features.double().cpu().numpy()
     codes = attribution.term.codes.double().cpu().numpy()
+    # only what is not 0, base by base in reading order
     base, feature = np.nonzero(features)
     n = len(attribution.error)
-    letters = np.array([chr(b) for b in read.ids[:n]], dtype=object)
+    letters = np.array([chr(b) for b in read.ids[:n]], dtype=object)  # a term may end before the read does
     everywhere = np.arange(n)
     return pd.DataFrame(
         {
             "term": attribution.term.name,
+            # feature −1 stands for what the dictionary does not explain
             "feature": np.concatenate([feature, np.full(n, -1)]),
             "concept": [instrument.name(int(f)) for f in feature] + [""] * n,
             "chrom": read.chrom,
@@ -427,6 +447,8 @@ def _by_base(attributions: list[Attribution], reads: list[ExplainedRead]) -> pd.
     for a, read in zip(attributions, reads, strict=False):
         n = len(a.error)
         by_position = pd.Series((a.features.sum(1) + a.error).double().cpu().numpy(), index=read.position[:n])
+        # several inserted bases share a position: their contributions are summed there
         by_position = by_position.groupby(level=0).sum()
+        # bases outside a term's own read get 0
         table["contribution"] += by_position.reindex(table["position"]).fillna(0.0).to_numpy()
     return table

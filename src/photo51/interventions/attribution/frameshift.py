@@ -90,12 +90,15 @@ def chosen_genes(genomes: Genomes, workspace: Workspace, params: FrameshiftParam
     """
     table = genomes.annotations()
     cds = table[(table["kind"] == "CDS") & table["strand"].isin(["+", "-"])]
+    # genes of one part: in a spliced one the bases of a frame are not neighbours
     cds = cds[cds.groupby(["genome", "chrom", "group"])["part"].transform("size") == 1]
     length = cds["end"] - cds["start"]
+    # room for both flanks within the gene
     cds = cds[length >= 2 * params.flank + params.guard].reset_index(drop=True)
     held_out = workspace.split_mask("test")
     clipped = workspace.clip(cds)
     inside = clipped[[bool(held_out[a:b].all()) for a, b in zip(clipped["row_start"], clipped["row_end"], strict=True)]]
+    # a gene of which some bases are not scored shows up shorter than it is
     whole = inside[
         (inside["row_end"] - inside["row_start"]).to_numpy()
         == (cds["end"] - cds["start"]).to_numpy()[inside["interval"]]
@@ -129,6 +132,7 @@ def frameshift(
     -------
     `FRAMESHIFT`, an arm a row, and `FRAMESHIFT_PROFILE`, an arm and offset a row.
     """
+    # the plane as complex numbers: a turn is then a product
     axis = np.asarray(plane, np.float64) @ np.array([1, 1j])
     rng = np.random.default_rng([params.seed, 1])
     turns: dict[str, list[NDArray[np.complex128]]] = {arm: [] for arm in ARMS}
@@ -136,11 +140,16 @@ def frameshift(
     n = params.flank
     for gene in progress(genes, "frameshift", unit="genes"):
         ids, middle = _around(genomes, gene, params)
+        # codes times plane, without the dense codes
         plain = np.asarray(read(ids) @ axis).ravel()
         for arm, size in ARMS.items():
             new = np.asarray(read(_changed(ids, middle, size, rng)) @ axis).ravel()
+            # places of the sequence, the same in both readings
             places = middle + np.arange(-n, n)
+            # new · conj(plain): its angle is the turn between the two; length is dropped, so that no gene outweighs
+            # others
             turns[arm].append(_unit(new[places] * plain[places].conj()))
+            # after the insertion the same base stands `size` places later
             shift = np.where(places >= middle, size, 0)
             same[arm].append(_unit(new[places + shift] * plain[places].conj()))
     arms = [_arm(arm, np.stack(turns[arm]), np.stack(same[arm]), params) for arm in ARMS]
@@ -163,16 +172,20 @@ def frameshift(
 def _around(genomes: Genomes, gene: CodingGene, params: FrameshiftParams) -> tuple[NDArray[np.uint8], int]:
     """Bases before and in the gene in reading direction, and the place of its middle codon among them."""
     length = gene.end - gene.start
+    # the first base of the codon in the middle: a multiple of 3 from the gene's start
     middle = length // 2 // 3 * 3
     first, last = middle - params.context, middle + params.flank + 3
+    # mirrored about the gene on '-': `middle` counts from its end there
     low, high = (gene.start + first, gene.start + last) if gene.strand == "+" else (gene.end - last, gene.end - first)
     if not genomes.is_circular(gene.genome, gene.chrom):
         total = genomes.length(gene.genome, gene.chrom)
+        # what a contig's end takes from the context moves the middle as much
         cut = max(0, -low) if gene.strand == "+" else max(0, high - total)
         low, high = max(0, low), min(total, high)
     else:
         cut = 0
     ids = genomes.sequence(gene.genome, gene.chrom, low, high, "+" if gene.strand == "+" else "-")
+    # index of the middle codon in what was read
     return ids, params.context - cut
 
 
@@ -201,6 +214,7 @@ def _arm(
     """
     n, guard = params.flank, params.guard
     after, before = place[:, n + guard :].mean(1), place[:, : n - 1].mean(1)
+    # direction of the mean; bootstrap turns are measured from it so that they do not wrap at ±180°
     centre = after.sum() / max(abs(after.sum()), 1e-12)
 
     def turn(weight: NDArray[np.float64]) -> float:
@@ -208,6 +222,7 @@ def _arm(
 
     limits = block_bootstrap(turn, len(after), np.random.default_rng([params.seed, 2]), n_draws=999)
     rotation = float(np.degrees(np.angle(centre)))
+    # 60° is half way from the old frame (0°) to the next (120°)
     frame_lost = np.degrees(np.abs(np.angle(base[:, n:].sum(0)))) > 60
     return {
         "arm": arm,
@@ -216,6 +231,7 @@ def _arm(
         "high": rotation + limits.high,
         "agreement": float(abs(after.mean())),
         "rotation_before": float(np.degrees(np.angle(before.sum()))),
+        # argmin of booleans: the first base at which the frame is not lost
         "kept_bases": int(np.argmin(frame_lost)) if not frame_lost.all() else n,
         "genes": len(place),
     }

@@ -52,6 +52,7 @@ def saturate(
     start, end = window
     if not 1 <= start < end <= len(ids):
         raise InputError(f"window: need 1 <= start < end <= {len(ids)}, got {start}..{end}")
+    # one sequence; its number would decide what is drawn, and nothing is
     stream = Stream(model, np.zeros(1, dtype=np.int64))
     # all changes share what lies before the window: it is read once and its state copied
     stream.read(ids[None, :start])
@@ -63,6 +64,7 @@ def saturate(
         mutants = np.tile(ids[start:], (len(part), 1))
         for row, (p, b) in enumerate(part):
             mutants[row, p - start] = b
+        # against the unchanged sequence, read on from the same state
         effects.append(_read(stream, mutants, readout) - plain)
     return pd.DataFrame(
         {
@@ -88,6 +90,7 @@ def no_changes() -> pd.DataFrame:
 
 def _read(stream: Stream, suffixes: NDArray[np.uint8], readout: Readout) -> NDArray[np.float64]:
     """Read suffixes (sequences, bases) after the stream's prefix, leaving the stream as it is."""
+    # a row for each mutant, all of the same prefix
     copies = stream.take(np.zeros(len(suffixes), dtype=np.int64))
     # the first base of the suffix is predicted by the state, the others as the suffix is read
     scores = copies.scores[:, None]

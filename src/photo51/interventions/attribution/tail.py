@@ -43,6 +43,7 @@ class Tail:
         if site not in model.sites or not (match or site == "embed"):
             raise InputError(f"site: need embed or block.{{i}}.out to resume from, got {site!r}")
         self.model = model
+        # blocks after the site; `embed` is before all of them
         self.first = int(match[1]) + 1 if match else 0
 
     def __call__(self, x: Tensor, cache: HyenaCache | None = None) -> Tensor:
@@ -55,11 +56,13 @@ class Tail:
         cache
             From `begin`, to go on from; it then holds the state after `x`.
         """
+        # the site's tensor may have been edited in float32: the blocks want the model's own precision
         x = x.to(self.model.embedding_layer.weight.dtype)
         fast = not torch.is_grad_enabled() and x.device.type == "cpu" and x.dtype == torch.float32
         blocks = cast("Sequence[ModelBlock]", cpu_blocks(self.model) if fast else list(self.model.blocks))
         blocks = blocks[self.first :]
         cache = self.begin() if cache is None else cache
+        # place in the sequence, not in the chunk: rotary angles of attention depend on it
         place = slice(cache.seen, cache.seen + x.shape[1])
         states = HyenaCache(len(blocks))
         states.blocks = [b.begin(s, x.shape[0], place) for b, s in zip(blocks, cache.blocks, strict=True)]
@@ -75,4 +78,5 @@ class Tail:
 
 def copies(cache: HyenaCache, n: int) -> HyenaCache:
     """The state of all sequences, n times over: sequence i of copy k is row `k · sequences + i`."""
+    # dimension 0 alone is repeated
     return cache.map(lambda t: t.repeat(n, *[1] * (t.ndim - 1)))

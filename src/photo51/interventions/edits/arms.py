@@ -23,6 +23,7 @@ from photo51.types import InputError
 
 def plan_arms(params: SteerParams) -> pd.DataFrame:
     """Rows of the experiment: arm, direction, dose, sequence."""
+    # dose 0 is the control, which is there anyway
     doses = sorted(d for d in set(params.doses) if d != 0.0)
     if not doses:
         raise InputError(f"doses: need at least one that is not 0, got {list(params.doses)}")
@@ -66,10 +67,12 @@ class ArmEdit:
     ):
         dictionary = instrument.dictionary
         arm = rows["arm"].to_numpy()
+        # (rows, 1): a dose for every row of the batch, alike at all its bases
         dose = torch.from_numpy(rows["dose"].to_numpy(dtype=np.float32))[:, None]
         self.dictionary = dictionary
         self.edit = SiteEdit(dictionary, [Order(op, target, dose, gate)], instrument.units)
         device = dictionary.decoder.device
+        # rows that the feature edit leaves alone
         self.quiet = torch.from_numpy(np.isin(arm, ["control", "reconstruction"])).to(device)
         self.reconstructed = torch.from_numpy(np.flatnonzero(arm == "reconstruction")).to(device)
         random = np.flatnonzero(arm == "random")
@@ -78,15 +81,19 @@ class ArmEdit:
 
     def __call__(self, x: Tensor, start: int) -> Tensor:
         """Edit (batch, length, d_model)."""
+        # computed for all rows at once: what a random row would have moved by is needed as its length
         delta = self.edit.delta(x, start)
         if delta is None:
             return x
+        # the reconstruction arm is overwritten below; control stays as it is
         delta = torch.where(self.quiet[:, None, None], 0.0, delta)
         if len(self.random):
+            # (random rows, length, 1): base by base, so that random arms are silent where the feature's edit is
             norm = torch.linalg.vector_norm(delta[self.random], dim=-1, keepdim=True)
             delta[self.random] = norm * self.along[:, None]
         if len(self.reconstructed):
             rows = x[self.reconstructed].to(delta.dtype)
+            # what the dictionary loses, as a shift of x like any other edit
             delta[self.reconstructed] = reconstruct(self.dictionary, rows) - rows
         return x + delta.to(x.dtype)
 
@@ -126,6 +133,8 @@ def random_directions(
     elif kind == "isotropic":
         drawn = _gaussian(rng, n, rows.shape[1]).to(rows)
     else:
+        # Gaussian weights of centred activations: Σ gᵢ xᵢ has the covariance of the x up to scale, and no matrix of
+        # d_model² is made
         centred = (residual - residual.mean(0)).to(rows)
         drawn = _gaussian(rng, n, len(residual)).to(rows) @ centred
     return drawn / torch.linalg.vector_norm(drawn, dim=-1, keepdim=True)

@@ -68,6 +68,7 @@ class Bundle:
         total = dict(zip(self.features, self.weights, strict=True))
         for feature, weight in zip(other.features, other.weights, strict=True):
             total[feature] = total.get(feature, 0.0) + sign * weight
+        # what cancels exactly is no longer part of the bundle
         weights = {f: w for f, w in total.items() if w != 0.0}
         if not weights:
             raise InputError(f"bundle: {self.name!r} {symbol} {other.name!r} cancels to nothing")
@@ -76,6 +77,7 @@ class Bundle:
     def shift(self, dictionary: LinearDictionary, units: Units) -> Tensor:
         """What one unit of strength adds to the site's tensor where nothing is floored, (d_model,)."""
         rows = dictionary.decoder[list(self.features)]
+        # weights are in units; the decoder's rows in activations
         per_unit = torch.as_tensor(units.of(self.features) * np.array(self.weights))
         return per_unit.to(rows) @ rows
 
@@ -89,6 +91,7 @@ class Bundle:
     def level_weights(self, units: Units) -> NDArray[np.float64]:
         """(features,): what each feature's code counts in `level`."""
         weights = np.maximum(self.weights, 0.0)
+        # weights sum to 1 and codes are divided by their unit: all features at their unit give level 1
         return weights / max(weights.sum(), 1e-12) / units.of(self.features)
 
 
@@ -132,6 +135,7 @@ def parse_bundle(text: str, concepts: Mapping[str, Bundle], n_features: int) -> 
     """
     total: Bundle | None = None
     sign = 1.0
+    # the group keeps the signs in the list
     for token in re.split(r"\s+([+-])\s+", text.strip()):
         if token in {"+", "-"}:
             sign = 1.0 if token == "+" else -1.0
@@ -154,6 +158,7 @@ def parse_bundle(text: str, concepts: Mapping[str, Bundle], n_features: int) -> 
 def _named(name: str, concepts: Mapping[str, Bundle], n_features: int, text: str) -> Bundle:
     if name in concepts:
         return concepts[name]
+    # `f/12` is how pages write a feature, `f12` how tables do
     number = name.removeprefix("f/").removeprefix("f")
     if number.isdecimal():
         if int(number) >= n_features:
@@ -207,6 +212,7 @@ def concept_parts(
     """
     if not 1 <= n_parts <= len(concept.features):
         raise InputError(f"parts of {concept.name!r}: need 1 to {len(concept.features)} parts, got {n_parts}")
+    # in units, so that a loud feature does not take over the factors
     scaled = np.maximum(codes, 0.0) / units.of(concept.features)
     scaled = scaled[scaled.any(axis=1)]
     if len(scaled) < n_parts:
@@ -214,7 +220,9 @@ def concept_parts(
             f"parts of {concept.name!r}: need at least {n_parts} bases at which it fires, got {len(scaled)}"
         )
     model = NMF(n_components=n_parts, init="nndsvda", random_state=seed, max_iter=1_000, tol=1e-5)
+    # what a part brings in all to each feature: mean loading × component
     load = model.fit_transform(scaled).mean(axis=0)[:, None] * model.components_
+    # shares of each feature over the parts sum to 1: weights are split, none is lost
     share = load / np.maximum(load.sum(axis=0), 1e-12)
     split = [_part(concept, share[p], rank) for rank, p in enumerate(np.argsort(-load.sum(axis=1)))]
     return [part for part in split if part is not None]

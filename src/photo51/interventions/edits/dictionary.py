@@ -62,6 +62,7 @@ class LinearDictionary:
             torch.from_numpy(sae.bias),
             torch.from_numpy(sae.decoder),
             torch.from_numpy(sae.offset),
+            # thresholds below 0 let all positive codes through: relu has cut the others already
             None if gate.threshold is None else torch.from_numpy(np.maximum(gate.threshold, 0)),
             gate.k,
             torch.from_numpy(sae.centre),
@@ -78,11 +79,14 @@ class LinearDictionary:
         x = x.to(self.encoder.dtype)
         x = x if self.centre is None else x - self.centre
         if self.k is not None:
+            # TopK needs all features: which are kept depends on the others
             codes = torch.relu(x @ self.encoder.T + self.bias)
             smallest_kept = codes.topk(self.k, dim=-1).values[..., -1:]
+            # ties at the k-th value are all kept, where sorting would have to choose; below k positive ones all pass
             return torch.where(codes >= smallest_kept, codes, 0.0)[..., rows]
         codes = torch.relu(x @ self.encoder[rows].T + self.bias[rows])
         if self.threshold is not None:
+            # strictly above, as the trained rule has it
             codes = torch.where(codes > self.threshold[rows], codes, 0.0)
         return codes
 
@@ -218,11 +222,15 @@ def measure_units(
     """
     device = dictionary.decoder.device
     values, features, n_rows = [], [], 0
+    # about 16k bases at once; windows of one batch are of one length
     for batch in np.array_split(windows, max(1, windows.size // 16_384)):
         ids = torch.from_numpy(batch.astype(np.int64)).to(device)
+        # the first bases of a window have too little context to be typical
         x = activations(model, dictionary.site, ids)[:, params.warmup :].flatten(0, 1)
+        # (features) × 4,096 rows of float32: what encode allocates
         for rows in x.split(4_096):
             codes = dictionary.encode(rows)
+            # only non-zero codes are kept: a hundredth of all or fewer
             nonzero = codes.nonzero()
             features.append(nonzero[:, 1].cpu().numpy())
             values.append(codes[nonzero[:, 0], nonzero[:, 1]].float().cpu().numpy())
@@ -235,9 +243,12 @@ def _quantiles(
     values: NDArray[np.float32], features: NDArray[np.int64], n_features: int, n_rows: int, q: float
 ) -> Units:
     """Quantile (nearest rank), largest value and density of each feature from its non-zero activations."""
+    # by feature, then by value: each feature's activations become one ascending run
     order = np.lexsort((values, features))
     values, count = values[order], np.bincount(features, minlength=n_features)
+    # where each run begins
     first = np.concatenate([[0], np.cumsum(count)[:-1]])
+    # nearest rank: the ⌈q·n⌉-th of n, counted from 0; q = 1 is the largest
     rank = np.ceil(q * count).astype(np.int64) - 1
     fires = count > 0
     unit, peak = np.zeros(n_features), np.zeros(n_features)

@@ -73,6 +73,7 @@ class Gate:
             return self.intervals
         if reading.length is None:
             raise InputError("gate: need the sequence's length to place intervals on the reverse strand")
+        # [a, b) counted from the other end; sorted, as mirroring turns the order
         return tuple(sorted((reading.length - b, reading.length - a) for a, b in self.intervals))
 
 
@@ -112,6 +113,7 @@ class Order:
         if isinstance(self.strength, Tensor) and self.strength.ndim != 2:
             raise InputError(f"edit: need a strength (batch, positions), got one of shape {tuple(self.strength.shape)}")
         strength = torch.as_tensor(self.strength)
+        # NaN is allowed in a tensor (not edited there), never as the one strength
         if torch.isinf(strength).any() or (strength.ndim == 0 and torch.isnan(strength)):
             raise InputError(f"edit of {self.target.name!r}: need a finite strength, got {self.strength}")
 
@@ -146,7 +148,9 @@ class SiteEdit:
         reading: ReadingDirection = FORWARD,
     ):
         self.dictionary = dictionary
+        # orders of the other direction are left out here, once, and cost nothing at each base
         in_direction = [o for o in orders if o.gate.strand in {".", reading.strand}]
+        # each feature once, however many orders name or watch it
         self.features = _union([[*_features(o), *o.gate.watch] for o in in_direction])
         check_features(self.features, len(units.unit))
         directions = [o.target for o in in_direction if isinstance(o.target, Direction)]
@@ -155,9 +159,11 @@ class SiteEdit:
         self.rows = rows[self.features]
         if self.directions is not None:
             self.rows = torch.cat([self.rows, self.directions])
+        # codes cannot fall below 0; projections on a direction can
         self.floor = torch.full((len(self.rows),), -torch.inf).to(rows)
         self.floor[: len(self.features)] = 0.0
         column = {f: i for i, f in enumerate(self.features)}
+        # columns of directions come after those of features, in the order of their orders
         extra = iter(range(len(self.features), len(self.rows)))
         self.steps = [
             _Step(
@@ -180,16 +186,20 @@ class SiteEdit:
         steps = [step for step in self.steps if step.touches(start, start + x.shape[1])]
         if not steps:
             return None
+        # only differences of codes matter: where none depends on the codes, zeros stand in and nothing is encoded
         unread = all(step.only_adds for step in steps)
         old = self.rows.new_zeros(*x.shape[:2], len(self.rows)) if unread else self.codes(x)
         new = old
         for step in steps:
+            # later orders see what earlier ones have done
             new = step.apply(new, start, self.floor)
+        # (batch, length, columns) @ (columns, d_model): the dictionary's error is in neither and so untouched
         return (new - old) @ self.rows
 
     def codes(self, x: Tensor) -> Tensor:
         """Codes of the features the edit knows, then projections on its directions, (batch, length, columns)."""
         codes = self.dictionary.encode(x, self.features)
+        # the tensor itself is projected, not its distance from a mean
         return codes if self.directions is None else torch.cat([codes, x.to(codes.dtype) @ self.directions.T], dim=-1)
 
 
@@ -204,6 +214,7 @@ class _Step:
         self.watch = [column[f] for f in order.gate.watch]
         self.condition = order.gate.condition
         self.spans = order.gate.spans(reading)
+        # a profile has an end; one number for all positions has none
         self.profile_end = (
             order.strength.shape[1] if isinstance(order.strength, Tensor) and order.strength.shape[1] > 1 else None
         )
@@ -223,6 +234,7 @@ class _Step:
         """Codes after this order, (batch, length, columns)."""
         old = codes[..., self.columns]
         raw = self._strength(start, codes)
+        # NaN marks where nothing is edited: those bases are put back below, but must not spread NaN here
         strength = torch.nan_to_num(raw)
         if self.op == "add":
             new = torch.maximum(old + strength * self.per_unit, floor[self.columns])
@@ -235,6 +247,7 @@ class _Step:
         holds = self._holds(codes, raw, start)
         if holds is not None:
             new = torch.where(holds[..., None], new, old)
+        # not in place: `old` of the edit is still needed for the difference
         out = codes.clone()
         out[..., self.columns] = new.to(out.dtype)
         return out
@@ -245,13 +258,16 @@ class _Step:
             return torch.full((1, 1, 1), float(self.strength)).to(codes)
         s = self.strength.to(codes)
         if self.profile_end is not None:
+            # the chunk's part of the profile
             s = s[:, start : start + codes.shape[1]]
+            # past the profile's end nothing is edited
             s = torch.nn.functional.pad(s, (0, codes.shape[1] - s.shape[1]), value=torch.nan)
         return s[..., None]
 
     def _holds(self, codes: Tensor, strength: Tensor, start: int) -> Tensor | None:
         """Where the order holds, (batch or 1, length); None is everywhere."""
         masks = []
+        # absolute place of each base of the chunk
         token = np.arange(start, start + codes.shape[1])
         if self.spans is not None:
             inside = np.any([(token >= a) & (token < b) for a, b in self.spans], axis=0)
@@ -277,6 +293,7 @@ def _per_unit(order: Order, units: Units) -> Tensor:
     if isinstance(order.target, Direction):
         return torch.tensor([order.target.unit])
     if order.op in {"scale", "ablate"}:
+        # factors have no unit
         return torch.ones(len(order.target.features))
     return torch.as_tensor(units.of(order.target.features) * np.array(order.target.weights))
 

@@ -25,14 +25,18 @@ def dose_response(
     """
     control = table[table["arm"] == "control"].set_index("sequence")
     recon = table[table["arm"] == "reconstruction"].set_index("sequence")
+    # rows of weights that sum to 1: a mean of resampled sequences is one product
     weights = bootstrap_weights(len(control), params.bootstrap, rng) / len(control)
     tail = [(1 - params.confidence) / 2, (1 + params.confidence) / 2]
     rows = []
     safe = True
     feature = table[table["arm"] == "feature"]
+    # ascending: past the first dose over budget nothing is safe again
     for dose in sorted(real):
+        # same sequence numbers, same random stream: differences are paired
         arm = feature[feature["dose"] == dose].set_index("sequence").loc[control.index]
         rise = float(arm["nll"].mean() / control["nll"].mean() - 1.0)
+        # both costs: in what is written, and on real sequence, where the edit cannot talk itself into easy text
         safe = safe and rise <= params.nll_budget and real[dose] <= params.nll_budget
         null = table[(table["arm"] == "random") & (table["dose"] == dose)]
         for scorer in judges:
@@ -40,7 +44,9 @@ def dose_response(
             paired = (arm[column] - control[column]).to_numpy()
             effect = float(paired.mean())
             low, high = np.quantile(weights @ paired, tail)
+            # each random row against the control of the same sequence
             base = control[column].loc[null["sequence"]].to_numpy()
+            # one number a direction, its mean over sequences: that is what the feature's effect is compared with
             spread = (null[column] - base).groupby(null["direction"]).mean().abs().to_numpy()
             rows.append(
                 {
@@ -77,9 +83,11 @@ def verdicts(doses: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataFrame:
     safe_dose = largest_safe(doses)
     for (target, scorer), group in doses.groupby(["target", "scorer"], sort=False):
         safe = group[group["safe"]].sort_values("dose")
+        # without a safe dose the smallest is shown, and nothing is claimed of it
         shown = safe if len(safe) else group.sort_values("dose").head(1)
         best = shown.iloc[int(shown["effect"].abs().argmax())]
         monotone = len(safe) >= 2 and _monotone(safe)
+        # an interval that does not hold 0
         clear = bool(best["ci_low"] > 0 or best["ci_high"] < 0)
         rows.append(
             {
@@ -102,7 +110,9 @@ def verdicts(doses: pd.DataFrame, declared: Sequence[str] = ()) -> pd.DataFrame:
 def _monotone(safe: pd.DataFrame) -> bool:
     """Whether effects grow with dose: a step back counts where it leaves the interval of the dose before."""
     sign = 1.0 if safe["effect"].iloc[-1] >= 0 else -1.0
+    # dose 0 has effect 0; signs so that growth is positive
     effect = np.concatenate([[0.0], sign * safe["effect"].to_numpy()])
     half = np.concatenate([[0.0], (safe["ci_high"] - safe["ci_low"]).to_numpy() / 2])
     steps = np.diff(effect)
+    # no step back beyond the interval, and the last dose about the largest
     return bool(effect[-1] > 0 and (steps >= -half[:-1]).all() and effect[-1] >= effect.max() - half[-1])

@@ -23,7 +23,7 @@ from photo51.io.contracts.interventions import EXCHANGE
 from photo51.model.tokenizer import BASE_IDS, tokens_text
 from photo51.types import InputError
 
-_DISCOUNTS = np.linspace(0.0, 0.95, 39)
+_DISCOUNTS = np.linspace(0.0, 0.95, 39)  # of the exponent, in steps of 0.025; at 1 copies would count nothing
 
 
 class Law(NamedTuple):
@@ -50,6 +50,7 @@ class Law(NamedTuple):
 
     def copies_of(self, strength: float) -> float:
         """Copies that do as much as a strength (units); NaN where copies or steering work against the motif."""
+        # the law solved for copies; a negative base has no real root
         ratio = self.per_strength * strength / self.per_copy
         return ratio ** (1 / (1 - self.discount)) if ratio >= 0 else float("nan")
 
@@ -127,6 +128,7 @@ def _prompts(
 ) -> NDArray[np.integer]:
     """(contexts, length): background whose last `copies` slots begin with the motif."""
     slot = len(motif) + params.spacer
+    # one slot more than the most copies: some background is before them all
     length = max(params.copies) * slot + slot
     if background.shape[1] < length or len(background) < params.contexts:
         raise InputError(
@@ -135,7 +137,9 @@ def _prompts(
         )
     prompts = background[: params.contexts, :length].copy()
     for i in range(copies):
+        # from the end, so that the last copy stands next to what is written
         first = length - (i + 1) * slot
+        # a spacer follows each copy
         prompts[:, first : first + len(motif)] = motif
     return prompts
 
@@ -155,16 +159,22 @@ def log_odds(
     out = np.zeros((len(prompts), len(strengths)))
     for i, group in enumerate(prompts):
         n = len(group)
+        # (contexts × strengths, 1), strengths fastest
         dose = torch.tensor(strengths).repeat(n)[:, None]
         edit = SiteEdit(instrument.dictionary, [Order("add", target, dose)], instrument.units)
         stream = Stream(instrument.model, np.arange(n), {instrument.site: edit})
+        # read once for all strengths: without an edit up to the prompt's last base
         stream.read(group[:, :-1], edited=False)
         steered = stream.take(np.repeat(np.arange(n), len(strengths)))
         last = np.repeat(group[:, -1:], len(strengths), axis=0)
+        # the last base of the prompt, then all of the motif but its last: each is the state before a base of the
+        # motif
         fed = np.concatenate([last, np.tile(motif[:-1], (len(last), 1))], axis=1)
         log_p = torch.log_softmax(steered.logits(fed).double(), -1)
         right = torch.from_numpy(motif[:, None] == BASE_IDS).to(log_p.device)
+        # away from 0 and 1, where log-odds are infinite
         p = (log_p.exp() * right).sum(-1).clamp(1e-9, 1 - 1e-9)
+        # mean over the motif's bases, then over contexts
         odds = (p.log() - (1 - p).log()).mean(1)
         out[i] = odds.view(n, len(strengths)).mean(0).cpu().numpy()
     return out
@@ -176,16 +186,19 @@ def _held_out(n_copies: int, n_strengths: int, params: ExchangeParams) -> NDArra
     """
     rng = np.random.default_rng([params.seed, 7])
     size = n_copies * n_strengths
+    # at least 2, as a correlation wants
     n = max(2, round(params.held_out * size))
     held_out = np.zeros((n_copies, n_strengths), dtype=bool)
     for cell in rng.permutation(size):
         i, j = divmod(int(cell), n_strengths)
+        # never the last visible one of a row or column: the fit would not know it
         if held_out.sum() < n and (~held_out[i]).sum() > 1 and (~held_out[:, j]).sum() > 1:
             held_out[i, j] = True
     return held_out.ravel()
 
 
 def _evidence(copies: NDArray[np.float64], discount: float) -> NDArray[np.float64]:
+    # 0 copies are no evidence, whatever the discount
     return np.where(np.asarray(copies) > 0, np.asarray(copies, dtype=np.float64) ** (1 - discount), 0.0)
 
 
@@ -193,9 +206,11 @@ def fit_law(copies: NDArray[np.float64], strength: NDArray[np.float64], value: N
     """Least squares of the law; the discount by search, all else exactly."""
     best, law = np.inf, Law(0.0, 0.0, 0.0, 0.0)
     for discount in _DISCOUNTS:
+        # linear in all but the discount, hence a search over that alone
         columns = np.stack([np.ones(len(value)), strength, _evidence(copies, discount)], axis=1)
         coefficients = np.linalg.lstsq(columns, value, rcond=None)[0]
         error = float(((columns @ coefficients - value) ** 2).sum())
+        # a hair's improvement does not move the discount: the smallest that is as good is kept
         if error < best - 1e-12:
             base, per_strength, per_copy = coefficients.tolist()
             best, law = error, Law(base, per_strength, per_copy, float(discount))

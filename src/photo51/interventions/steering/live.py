@@ -125,6 +125,7 @@ def write_arms(
     edits = {}
     if target is not None:
         assert along is not None
+        # control, target and one random direction; only the latter two at dose 1
         rows = pd.DataFrame({"arm": ARMS, "direction": [-1, -1, 0], "dose": [0.0, 1.0, 1.0], "sequence": 0})
         edits[instrument.site] = ArmEdit(instrument, params.op, target, rows=rows, directions=along)
     numbers = np.zeros(len(arms), dtype=np.int64)
@@ -140,6 +141,7 @@ def write_arms(
     )
     plain: Stream | None = None  # reads the prompt once the first base is on its way
     texts, first = [""] * len(arms), 0
+    # what was kept of the prompt is no part of a chunk
     stream.forget()
     chunk: list[torch.Tensor] = []
     for t, step in enumerate(write(stream, params.length, params.sampling, read_last=True)):
@@ -171,6 +173,8 @@ def _levels(
 
 def _bits(before: torch.Tensor, scores: torch.Tensor, ids: torch.Tensor) -> NDArray[np.float32]:
     """Surprise at each base (arms, bases) from the scores before the first and after each."""
+    # the score before a base is that after the one before it
     every = torch.cat([before[:, None], scores[:, :-1]], 1).float()
+    # other letters match no base and have no surprise
     written = (ids[..., None] == torch.from_numpy(BASE_IDS.astype(np.int64)).to(ids.device)).float()
     return (-(torch.log_softmax(every, -1) * written).sum(-1) / LN2).cpu().numpy()

@@ -72,6 +72,7 @@ def measures(
         Codon log-odds (`scorers.codon_table`).
     """
     shape = (len(windows), windows.shape[1] - 1, 4)
+    # a view: every base counts alike, at all windows and positions
     by_scorer = {f"base_{b}": np.broadcast_to(np.eye(4)[i], shape) for i, b in enumerate("ACGT")}
     by_scorer["gc"] = by_scorer["base_C"] + by_scorer["base_G"]
     by_scorer["homopolymer"] = np.stack(
@@ -80,6 +81,7 @@ def measures(
     stop = set(unambiguous_dna_by_id[code].stop_codons)
     worth: dict[str, Mapping[str, float]] = {
         "stop_codons": dict.fromkeys(stop, 1.0),
+        # ATG alone; other starts are rarer and depend on the code
         "start_codons": {"ATG": 1.0},
     }
     if codons is not None:
@@ -87,6 +89,7 @@ def measures(
     for name, value in worth.items():
         by_scorer[name] = np.stack(
             [
+                # two bases read, the third to come
                 [[value.get(row[t : t + 2] + b, 0.0) for b in "ACGT"] for t in range(len(row) - 1)]
                 for row in map(tokens_text, windows)
             ]
@@ -129,18 +132,22 @@ def screen(
             f"screen: need windows of at least {params.context + 3} bases, got {windows.shape[1]} with a context of"
             f" {params.context}"
         )
+    # from one base before the scored part: entry 0 is then about the base after its first
     worth = measures(windows[:, params.context - 1 :], code=code, codons=codons)
     worth = {name: value for name, value in worth.items() if only is None or name in only}
     value = np.stack(list(worth.values()))  # (measures, windows, bases, 4)
     scene = Scene.read(instrument, windows, params.context)
     rows = instrument.dictionary.decoder[list(features)]
     unit = torch.from_numpy(instrument.units.of(features)).to(rows)[:, None] * rows
+    # length of one unit of each feature
     norm = torch.linalg.vector_norm(unit, dim=1).double().cpu().numpy()
     null = RandomPushes.read(scene, value, params)
+    # the first push is equally long for all features, in units of what the tensor spreads
     first = params.push * scene.spread / norm
     effect, rise = scene.push(_times(first, unit), value, params.batch)
     # what a small push costs grows with its square
     dose = np.minimum(first * np.sqrt(params.budget / np.maximum(rise, 1e-9)), null.longest(params.budget) / norm)
+    # effects as if they grew in proportion to dose; features among the first for any measure are pushed again
     again = np.unique(np.argsort(-np.abs(effect) * (dose / first)[:, None], axis=0)[: params.again])
     effect, _ = scene.push(_times(dose[again], unit[again]), value, params.batch)
     q99 = null.effect((dose * norm)[again])
@@ -188,10 +195,13 @@ class RandomPushes(NamedTuple):
             avoid=(),
             rng=np.random.default_rng([params.seed, 9]),
         )
+        # lengths in equal ratios
         ladder = np.geomspace(*_LADDER, _RUNGS) * scene.spread
         shifts = torch.cat([float(rung) * directions for rung in ladder])
         effect, rise = scene.push(shifts, value, params.batch)
+        # rungs first, as they were put together
         size = np.abs(effect).reshape(_RUNGS, len(directions), -1)
+        # per rung: nulls of directions for the effect, nine in ten for the cost
         return cls(ladder, np.quantile(size, 0.99, axis=1), np.quantile(rise.reshape(_RUNGS, -1), 0.9, axis=1))
 
     def effect(self, length: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -202,7 +212,9 @@ class RandomPushes(NamedTuple):
         """Length up to which random directions keep the budget: a longer push breaks the model whatever its
         direction.
         """
+        # the rise should grow with the length; where noise says otherwise, the largest so far counts
         within = np.maximum.accumulate(self.rise)
+        # in the logarithm of length, as the rungs are; outside the ladder its ends
         return float(np.exp(np.interp(budget, within, np.log(self.ladder))))
 
 
@@ -246,6 +258,7 @@ class Scene(NamedTuple):
         cache = tail.begin()
         tail(x[:, :context], cache)
         after = x[:, context:]
+        # the base after each position: the last one of a window has none
         is_next = torch.from_numpy(windows[:, context + 1 :, None] == BASE_IDS).to(x.device)
         return cls(instrument, tail, after, cache, is_next, _probabilities(instrument, tail(after, cache.copy())))
 
@@ -268,21 +281,25 @@ class Scene(NamedTuple):
             (measures, windows, bases, 4) what each base counts.
         """
         n, bases = self.x.shape[:2]
+        # shifts at once: each is read over all n windows
         each = max(1, batch // n)
         before = self._nll(self.plain)
         effect, rise = [], []
         for i in progress(range(0, len(shifts), each), "screen", unit="batches"):
             part = shifts[i : i + each]
+            # (shifts × windows, bases, d_model): one shift added at every base
             moved = (self.x[None] + part[:, None, None]).flatten(0, 1)
             hidden = self.tail(moved, copies(self.cache, len(part)))
             p = _probabilities(self.instrument, hidden).unflatten(0, (len(part), n))
             rise.append((self._nll(p) / before - 1.0).cpu().numpy())
             change = (p - self.plain).cpu().numpy().reshape(len(part), -1)
+            # sum over windows, bases and letters of change × worth, per base
             effect.append(change @ value.reshape(len(value), -1).T / (n * bases))
         return np.concatenate(effect), np.concatenate(rise)
 
     def _nll(self, p: Tensor) -> Tensor:
         """Mean negative log-probability of the bases that came next, from (…, windows, bases, 4)."""
+        # position t predicts base t + 1, so the last has no base to be judged by
         return -(p[..., :-1, :].log() * self.is_next).sum(-1).mean((-1, -2))
 
 

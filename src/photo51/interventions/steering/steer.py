@@ -84,6 +84,7 @@ def steer(
         For a target with an unknown or silent feature.
     """
     instrument.units.of(target.features)
+    # other parts of the experiment draw from other streams of the same seed
     rng = np.random.default_rng([params.sampling.seed, 4])
     prompts = np.atleast_2d(prompt)
     real = reference[:_REAL_WINDOWS]
@@ -125,6 +126,7 @@ def _write(
     chunks = [rows.iloc[i : i + params.batch] for i in range(0, len(rows), params.batch)]
     for chunk in progress(chunks, f"steer {target.name}", unit="batches"):
         edit = ArmEdit(instrument, params.op, target, rows=chunk, directions=directions)
+        # by turns, by sequence number: arms of one sequence have one prompt
         before = prompts[chunk["sequence"].to_numpy() % len(prompts)]
         written = generate(
             instrument.model,
@@ -137,10 +139,12 @@ def _write(
             rows=chunk["sequence"].to_numpy(),
         )
         level, mean = read_back(instrument, target, written, before.shape[1])
+        # random arms need no likelihood: the null is of effects
         scored = (chunk["arm"] != "random").to_numpy()
         bits = np.full(len(chunk), np.nan)
         if scored.any():
             full = np.concatenate([before[scored], written.ids[scored]], axis=1)
+            # bits a base under the model as it is, not as edited
             bits[scored] = -score(instrument.model, full, before.shape[1]).mean(1) / LN2
         bases += written.sequences()
         levels.append(level)
@@ -161,6 +165,7 @@ def read_back(
     assert written.kept is not None
     columns = list(target.features)
     levels, means = [], []
+    # 16 sequences at once: all features of all bases are in memory
     for x in written.kept[:, prompt_length:].split(16):
         codes = instrument.dictionary.encode(x)
         levels.append(target.level(codes[..., columns].cpu().numpy(), instrument.units))
@@ -174,9 +179,11 @@ def _real_cost(
     """Dose → relative rise of the negative log-likelihood of real sequence when every base of it is edited."""
     model, site = instrument.model, instrument.site
     plain = score(model, windows, 1).mean()
+    # bits or nats do not matter to a ratio
     cost = {}
     for dose in sorted(set(params.doses) - {0.0}):
         edit = SiteEdit(instrument.dictionary, [Order(params.op, target, dose)], instrument.units)
+        # ratio of mean log-likelihoods, both negative: a rise is positive
         cost[dose] = float(score(model, windows, 1, edits={site: edit}).mean() / plain) - 1.0
     return cost
 
@@ -190,16 +197,19 @@ def off_target(instrument: Instrument, written: Written, target: Bundle, *, dose
     doses = table.loc[table["arm"] == "feature", "dose"]
     dose = dose if (doses == dose).any() else float(doses.min())
     alive = np.flatnonzero(units.unit > 0)
+    # in units, so that features that fire loudly are comparable
     means = written.means[:, alive] / units.unit[alive]
     control = means[(table["arm"] == "control").to_numpy()]
     change = means[((table["arm"] == "feature") & (table["dose"] == dose)).to_numpy()].mean(0) - control.mean(0)
     random = table[(table["arm"] == "random") & (table["dose"] == dose)]
     null = [
+        # each random row against the control of its own sequence
         np.abs(means[rows.index].mean(0) - control[rows["sequence"].to_numpy()].mean(0))
         for _, rows in random.groupby("direction")
     ]
     q99 = np.quantile(null, 0.99, axis=0)
     steered = np.isin(alive, target.features)
+    # steered features first, then by size of change, then by number
     first = np.lexsort((alive, -np.abs(change), ~steered))[: listed + int(steered.sum())]
     return OFF_TARGET.check(
         pd.DataFrame(

@@ -28,6 +28,7 @@ _PROMPTS, _PROMPT_LENGTH = 8, 64
 
 def held_out(bases: FastaBases | Genomes, params: SteerParams) -> NDArray[np.uint8]:
     """Token ids (prompts, length) of held-out sequence to go on from."""
+    # + 1: other windows than those of the same seed elsewhere
     return reference_windows(bases, _PROMPTS, _PROMPT_LENGTH, params.sampling.seed + 1, "reporting")
 
 
@@ -78,4 +79,5 @@ def target(
         dose,
         best["merit"],
     )
+    # doses in proportion, the largest at the budget
     return Bundle.single(feature), tuple(dose * d / max(params.doses) for d in params.doses)

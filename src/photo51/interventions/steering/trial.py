@@ -80,10 +80,13 @@ def trial(
         avoid=(),
         rng=rng,
     )
+    # a hair beyond the longest, so that `between` need not extrapolate; equal lengths would make no ladder
     ladder = np.geomspace(length.min(), length.max() * (1 + 1e-9), params.rungs)
     pushed = torch.cat([shifts, *(float(rung) * directions.to(rows) for rung in ladder)])
     effect = written_effects(instrument, pushed, prompts, judges, params)
+    # rungs, directions, scorers, in the order of `pushed`
     random = np.abs(effect[len(rows) :]).reshape(params.rungs, len(directions), -1)
+    # half of the directions at every rung must move a scorer, else its null says nothing
     distinguishable = (np.median(random, axis=1) > 0).all(axis=0)
     null = between(length, ladder, np.quantile(random, 0.99, axis=1)[:, distinguishable])
     effect, names = (
@@ -111,7 +114,9 @@ def written_effects(
 ) -> NDArray[np.float64]:
     """(shifts, scorers): mean score of sequences written under each shift (shifts, d_model) minus that without."""
     n = params.sequences
+    # the unshifted arm first, then every shift, each n times
     every = torch.cat([torch.zeros_like(shifts[:1]), shifts]).repeat_interleave(n, 0)
+    # the same numbers in all arms: they share random streams, and differ by the shift alone
     number = np.tile(np.arange(n), len(shifts) + 1)
     bases: list[str] = []
     for i in progress(range(0, len(every), params.batch), "trial", unit="batches"):
@@ -125,4 +130,5 @@ def written_effects(
             rows=batch,
         ).sequences()
     scores = judge(bases, judges).reshape(len(shifts) + 1, n, len(judges))
+    # paired by sequence, then averaged
     return (scores[1:] - scores[:1]).mean(axis=1)

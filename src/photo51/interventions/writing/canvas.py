@@ -44,7 +44,9 @@ class Paint:
         """(length,): how far the change into `towards` has come at each base of the interval, smooth at both ends."""
         if self.towards is None:
             return np.zeros(length)
+        # middles of the bases: the ends are never quite one or the other
         t = (np.arange(length) + 0.5) / length
+        # smoothstep 3t² − 2t³: slope 0 at both ends
         return t * t * (3.0 - 2.0 * t)
 
 
@@ -96,6 +98,7 @@ class Canvas:
         for i, a in enumerate(self.paints):
             for b in self.paints[i + 1 :]:
                 start, end = max(a.where.start, b.where.start), min(a.where.end, b.where.end)
+                # no overlap, or the same paint but for its place
                 if start >= end or a == replace(b, where=a.where):
                     continue
                 if shared := _conflicts(a, b):
@@ -113,6 +116,7 @@ class Canvas:
     def mirrored(self) -> Canvas:
         """The canvas as read on the other strand, all paint on `+`."""
         paints = [
+            # [start, end) counted from the other end
             replace(p, where=Interval(self.name, self.length - p.where.end, self.length - p.where.start, "+"))
             for p in self.paints
         ]
@@ -146,12 +150,14 @@ class Canvas:
         for paint in self.paints:
             names = {paint.bundle.name, paint.towards.name if paint.towards else paint.bundle.name}
             if concept in names and paint.strength > 0:
+                # Python cuts a slice at the canvas' end, not at its beginning
                 mask[max(0, paint.where.start - margin) : paint.where.end + margin] = True
         return mask
 
     def bed(self) -> str:
         """The paints as BED6 text that `read_canvas` takes: concept in column 4, strength (units) in column 5."""
         return "".join(
+            # repr, so that reading it back gives the very number
             f"{self.name}\t{p.where.start}\t{p.where.end}\t{p.concept}\t{p.strength!r}\t{p.where.strand}\n"
             for p in self.paints
         )
@@ -171,6 +177,7 @@ class Canvas:
                 (paint.where.start, min(paint.where.end, interval.start)),
                 (max(paint.where.start, interval.end), paint.where.end),
             ):
+                # what is left and right of the interval, where it is not empty
                 if a < b:
                     paints.append(replace(paint, where=replace(paint.where, start=a, end=b)))
         return replace(self, paints=tuple(paints))
@@ -210,8 +217,10 @@ class Canvas:
         zero = np.zeros(self.length)
         for name in ours.keys() | theirs.keys():
             a, b = ours.get(name, zero), theirs.get(name, zero)
+            # a concept of the same name may be another bundle: then wherever it is painted differs
             same = mine.get(name, others.get(name)) == others.get(name, mine.get(name))
             differs |= (a != b) if same else (a != 0) | (b != 0)
+        # a run begins where the difference rises and ends where it falls; closed with 0 on both sides
         edges = np.flatnonzero(np.diff(differs.astype(np.int8), prepend=0, append=0))
         return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
@@ -233,8 +242,10 @@ def _conflicts(a: Paint, b: Paint) -> list[int]:
         asks.append(demands)
     shared = sorted(asks[0].keys() & asks[1].keys())
     names = [{p.bundle.name, p.towards.name if p.towards else p.bundle.name} for p in (a, b)]
+    # a blend counts under both its names
     if names[0] & names[1]:
         return shared
+    # two concepts may share a feature, as long as they do not pull it both ways
     return [f for f in shared if asks[0][f] * asks[1][f] <= 0]
 
 

@@ -25,7 +25,7 @@ from photo51.model.stripedhyena.walk import one_thread_each
 from photo51.model.tokenizer import BASE_IDS, is_base, token_ids, tokens_text
 from photo51.types import InputError
 
-FEW_BASES = 32
+FEW_BASES = 32  # bases up to which one thread reads faster than many
 
 
 class Generated(NamedTuple):
@@ -64,6 +64,7 @@ def read_prompt(text: str, label: str = "prompt") -> NDArray[np.uint8]:
     if not text:
         raise InputError(f"{label}: need at least one base to continue, got an empty sequence")
     ids = token_ids(text) if text.isascii() else np.zeros(0, np.uint8)
+    # a text that is not ASCII is bad from its first letter on
     bad = np.flatnonzero(~(is_base(ids) | (ids == ord("N")))) if len(ids) else np.array([0])
     if len(bad):
         i = int(bad[0])
@@ -77,7 +78,9 @@ def uniforms(seed: int, rows: NDArray[np.integer], length: int) -> Tensor:
 
 
 def _stream(seed: int, row: int) -> torch.Generator:
+    # by hash: neighbouring numbers and seeds share nothing
     digest = hashlib.sha256(f"{seed}/{row}".encode()).digest()
+    # 63 bits: `manual_seed` takes a signed number
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
@@ -99,6 +102,7 @@ def pick(logits: Tensor, u: Tensor, sampling: SamplingParams, temperature: Tenso
     (sequences,) index of the base among A, C, G, T: where the cumulative probability passes `u`.
     """
     cumulative = probabilities(logits, sampling, temperature).cumsum(-1)
+    # times the row's sum, which is below 1 where bases are cut off; at u near 1 rounding could give 4
     return (u[:, None] * cumulative[:, -1:] >= cumulative).sum(-1).clamp(max=3)
 
 
@@ -120,8 +124,11 @@ def probabilities(logits: Tensor, sampling: SamplingParams, temperature: Tensor 
 def _likeliest(probability: Tensor, sampling: SamplingParams) -> Tensor:
     """Zero all but the `top_k` likeliest bases, and those outside the smallest set that holds `top_p`."""
     ordered, order = torch.sort(probability, dim=-1, descending=True, stable=True)
+    # probability of all likelier bases: the first always stays, and the one that crosses `top_p` too
     before = ordered.cumsum(-1) - ordered
+    # both limits count down the sorted bases
     keep = (before < sampling.top_p) & (torch.arange(4, device=probability.device) < sampling.top_k)
+    # back in the order A, C, G, T
     return probability * torch.zeros_like(probability).scatter(-1, order, keep.to(probability.dtype))
 
 
@@ -158,6 +165,7 @@ class Stream:
 
     def read(self, ids: NDArray[np.integer] | Tensor, *, edited: bool = True) -> None:
         """Read (sequences, length) tokens; afterwards `scores` (sequences, 4) are those of the next base."""
+        # the last position's scores alone: the others predict bases that are known
         self.scores = self._logits(ids, last_only=True, edited=edited)[:, -1]
 
     def logits(self, ids: NDArray[np.integer]) -> Tensor:
@@ -169,6 +177,7 @@ class Stream:
     def _logits(self, ids: NDArray[np.integer] | Tensor, *, last_only: bool = False, edited: bool = True) -> Tensor:
         ids = torch.as_tensor(np.asarray(ids), dtype=torch.int64) if not isinstance(ids, Tensor) else ids
         edits = dict(self.edits) if edited else {}
+        # keeping comes first: what is kept is the tensor before its edit
         if self.keep is not None:
             edits[self.keep] = self._keeping(edits.get(self.keep))
         sites = Sites(edit=edits) if edits else None
@@ -176,6 +185,7 @@ class Stream:
         with one_thread_each() if ids.shape[1] <= FEW_BASES else nullcontext():
             hidden = self.model.hidden(ids.to(self.device), cache=self.cache, sites=sites)
             assert hidden is not None
+            # of the whole vocabulary the four bases are kept
             return self.model.logits(hidden[:, -1:] if last_only else hidden)[..., self.bases]
 
     def _keeping(self, edit: Edit | None) -> Edit:
@@ -188,6 +198,7 @@ class Stream:
     @property
     def kept(self) -> Tensor:
         """(sequences, bases read, d_model): what was kept since the stream began or was last told to forget."""
+        # in the order read: chunks are kept with their place
         return torch.cat([x for _, x in sorted(self._kept, key=lambda part: part[0])], dim=1)
 
     def forget(self) -> None:
@@ -198,6 +209,7 @@ class Stream:
         """Turn a stream of one sequence into one of `rows`, all with the same past."""
         self.cache = self.cache.repeat(len(rows))
         self.scores = self.scores.repeat_interleave(len(rows), 0)
+        # a view: all rows share what one sequence has read
         self._kept = [(start, x.expand(len(rows), -1, -1)) for start, x in self._kept]
         self.rows = np.asarray(rows)
 
@@ -272,12 +284,15 @@ def write(stream: Stream, length: int, sampling: SamplingParams, *, read_last: b
 
     Each base has been read by the stream when it is handed over, but for the last, which is read where `read_last`.
     """
+    # all uniform numbers at once: base t uses column t whatever was drawn before
     u = uniforms(sampling.seed, stream.rows, length).to(stream.device)
     for t in range(length):
         with one_thread_each():
             base = pick(stream.scores, u[:, t], sampling)
+            # at temperature 1 and without cut-offs: what the model says, not how it was sampled
             log_p = torch.log_softmax(stream.scores.float(), -1).gather(-1, base[:, None])[:, 0]
             ids = stream.bases[base]
+            # the last base need not be read unless its state is wanted
             if t + 1 < length or read_last:
                 stream.read(ids[:, None])
         yield Step(ids, log_p)
@@ -299,6 +314,7 @@ def open_stream(
     prompts = np.asarray(prompts)
     if prompts.ndim != 2 or not prompts.shape[1]:
         raise InputError("prompt: need at least one base to continue, got an empty sequence")
+    # the last base is read apart: its state is edited even where the prompt is not
     body, last = prompts[:, :-1], prompts[:, -1:]
     shared = not edit_prompt and len(prompts) > 1 and bool((body == body[:1]).all())
     stream = Stream(model, rows[:1] if shared else rows, edits, keep)
@@ -339,6 +355,7 @@ def score(
         ids = torch.from_numpy(sequences[i : i + batch].astype(np.int64)).to(device)
         hidden = model.hidden(ids, sites=Sites(edit=edits) if edits else None)
         assert hidden is not None
+        # base t is predicted by the state at t − 1
         logits = model.logits(hidden[:, prompt_length - 1 : -1])[..., bases].float()
         is_it = (ids[:, prompt_length:, None] == bases).float()
         out.append((torch.log_softmax(logits, -1) * is_it).sum(-1).cpu().numpy())

@@ -53,8 +53,10 @@ def infill_spans(
     InputError
         Where the canvas is of another sequence or direction, or nothing changed.
     """
+    # padding may join neighbouring changes
     spans = _merged([(max(0, a - pad), min(canvas.length, b + pad)) for a, b in changed(painting, canvas)])
     if canvas.strand == "-":
+        # mirrored and in reverse, so that spans go in the order of writing
         spans = [(canvas.length - b, canvas.length - a) for a, b in reversed(spans)]
     done = painting._replace(canvas=canvas)
     for a, b in spans:
@@ -86,14 +88,18 @@ def _fill(instrument: Instrument, painting: Painting, a: int, b: int, params: Pa
     canvas = painting.canvas if painting.canvas.strand == "+" else painting.canvas.mirrored()
     edits = {instrument.site: edit_of(instrument, canvas, len(painting.prompt), params)}
     judge = Judge(instrument, canvas, params)
+    # of its own for each span: rewriting one leaves the luck of others alone
     rng = np.random.default_rng([params.sampling.seed, 6, a, b])
     ids = painting.ids.copy()
     for i in range(len(ids)):
+        # everything before the span, this sequence's own
         left = np.concatenate([painting.prompt, ids[i, :a]])[None]
         stream = open_stream(instrument.model, left, np.array([i]), edits=edits, keep=instrument.site, edit_prompt=True)
         write = _sampled if params.infill == "rejection" else _beam
         spans, score, ends = write(stream, judge, a, b, params)
+        # likelihood of the right flank; for spans drawn from the model this is Bayes' rule
         score = score + flank_likelihood(ends, ids[i, b : b + params.flank])
+        # drawn for rejection, the best for beam
         chosen = int(draw(score[None], rng)[0]) if params.infill == "rejection" else int(score.argmax())
         ids[i, a:b] = spans[chosen]
         yield Painted(painting._replace(ids=ids.copy()), a, b, np.array([i]))
@@ -119,11 +125,14 @@ def _beam(
         tries = try_block(stream, params, first=first, last=last)
         levels = judge.levels(tries.stream.kept)
         gained = tries.log_likelihood + params.paint_weight * judge.reward(levels, first)
+        # each beginning grows into `candidates` tries, which lie together
         grown = np.repeat(score, params.candidates) + gained
+        # stable: ties go to the earlier try
         best = np.argsort(-grown, kind="stable")[: params.candidates]
         spans = np.concatenate([np.repeat(spans, params.candidates, axis=0), tries.ids], axis=1)[best]
         score = grown[best]
         stream = tries.stream.take(best)
+        # numbers decide the random streams: those of equal beginnings would else be equal
         stream.rows = best
     return spans, score, stream
 
@@ -133,6 +142,7 @@ def flank_likelihood(stream: Stream, flank: NDArray[np.uint8]) -> NDArray[np.flo
     if not len(flank):
         return np.zeros(len(stream.rows))
     target = torch.from_numpy(flank.astype(np.int64)).to(stream.device)
+    # the first base of the flank is predicted by the state, the rest as it is read
     scores = stream.scores[:, None]
     if len(flank) > 1:
         scores = torch.cat([scores, stream.logits(np.tile(flank[:-1], (len(stream.rows), 1)))], dim=1)

@@ -50,6 +50,7 @@ class Painting(NamedTuple):
 
     def sequences(self) -> list[str]:
         """As text, forward strand of the canvas."""
+        # written in reading direction: on '-' it is turned to be shown
         ids = reverse_complement(self.ids) if self.canvas.strand == "-" else self.ids
         return [tokens_text(row) for row in ids]
 
@@ -142,6 +143,7 @@ def repaint_blocks(
         Where the canvas is of another sequence or direction, or nothing changed.
     """
     changes = changed(painting, canvas)
+    # the first change in the direction of writing: on '-' the last on the canvas
     first = changes[0][0] if canvas.strand == "+" else canvas.length - changes[-1][1]
     yield from _write(instrument, painting._replace(canvas=canvas), first=first, params=params)
 
@@ -169,10 +171,12 @@ def edit_of(instrument: Instrument, canvas: Canvas, prompt_length: int, params: 
     """The canvas as an edit. Base p is written by the state at the base before it, so strengths stand one base
     earlier.
     """
+    # 0 means no background, not a strength of 0
     background = params.background if params.background else np.nan
     concepts = canvas.concepts()
     orders = []
     for name, track in canvas.strengths(background).items():
+        # prompt_length − 1 entries: the prompt's last base writes the canvas' first
         strength = np.concatenate([np.full(prompt_length - 1, np.nan), track])
         orders.append(Order(params.op, concepts[name], torch.from_numpy(strength[None]).float()))
     return SiteEdit(instrument.dictionary, orders, instrument.units)
@@ -191,12 +195,14 @@ class Judge:
         self.instrument = instrument
         self.concepts = canvas.concepts()
         self.features = list(dict.fromkeys(f for b in self.concepts.values() for f in b.features))
+        # feature → column of the codes that are read
         column = {f: i for i, f in enumerate(self.features)}
         self.weights = np.zeros((len(self.features), len(self.concepts)), dtype=np.float32)
         for c, bundle in enumerate(self.concepts.values()):
             self.weights[[column[f] for f in bundle.features], c] = bundle.level_weights(instrument.units)
         inside = [canvas.painted(name) for name in self.concepts]
         near = [canvas.painted(name, params.margin) for name in self.concepts]
+        # +1 inside, −1 outside the margin, 0 between
         self.asked = np.stack(inside, 1).astype(np.float32) - ~np.stack(near, 1)
 
     def levels(self, x: Tensor) -> NDArray[np.float32]:
@@ -208,6 +214,7 @@ class Judge:
 
         A level counts up to 1 unit, so that one loud base does not stand for an interval.
         """
+        # positions by index of the canvas in writing direction
         painted = self.asked[first : first + levels.shape[1]]
         return (np.minimum(levels, 1.0) * painted).sum((1, 2), dtype=np.float64)
 
@@ -220,6 +227,7 @@ def _write(instrument: Instrument, painting: Painting, *, first: int, params: Pa
     judge = Judge(instrument, canvas, params)
     ids = painting.ids.copy()
     n = len(ids)
+    # what is kept of an earlier painting is read as if just written
     before = np.concatenate([np.tile(painting.prompt, (n, 1)), ids[:, :first]], axis=1)
     stream = open_stream(instrument.model, before, np.arange(n), edits=edits, keep=instrument.site, edit_prompt=True)
     rng = np.random.default_rng([params.sampling.seed, 5])
@@ -228,9 +236,11 @@ def _write(instrument: Instrument, painting: Painting, *, first: int, params: Pa
         tries = try_block(stream, params, first=a, last=b)
         levels = judge.levels(tries.stream.kept)
         reward = params.paint_weight * judge.reward(levels, a)
+        # tries of a sequence lie side by side: (sequences, tries)
         chosen = draw(reward.reshape(n, -1), rng)
         ids[:, a:b] = tries.ids[chosen]
         stream = tries.stream.take(chosen)
+        # numbers back to those of the sequences, not of the tries
         stream.rows = np.arange(n)
         yield Painted(painting._replace(ids=ids.copy()), a, b, np.arange(n))
 
@@ -249,7 +259,9 @@ def try_block(stream: Stream, params: PaintParams, *, first: int, last: int) -> 
     k = params.candidates
     tries = stream.take(np.repeat(np.arange(len(stream.rows)), k))
     tries.forget()
+    # try k of sequence i has its own stream of numbers
     rows = tries.rows + _TRY * np.tile(np.arange(k), len(stream.rows))
+    # numbers up to `last`, of which those before `first` are used already
     u = uniforms(params.sampling.seed, rows, last)[:, first:].to(stream.device)
     ids, total = [], torch.zeros(len(rows), device=stream.device)
     for t in range(last - first):
@@ -265,6 +277,7 @@ def draw(score: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int
     n, k = score.shape
     if k == 1:
         return np.arange(n)
+    # argmax of score + Gumbel noise is a draw with weight exp(score)
     noise = rng.gumbel(size=score.shape)
     return np.arange(n) * k + (score + noise).argmax(axis=1)
 
@@ -280,6 +293,7 @@ def read_track(instrument: Instrument, painting: Painting, params: PaintParams) 
     x = activations(instrument.model, instrument.site, instrument.ids(full))[:, len(painting.prompt) :]
     levels = judge.levels(x)
     if canvas.strand == "-":
+        # read in the direction of writing, shown forward
         levels = levels[:, ::-1]
     strengths = canvas.strengths(0.0)
     tables = [
@@ -308,6 +322,7 @@ def overlap(track: pd.DataFrame, canvas: Canvas, margin: int) -> pd.DataFrame:
             {
                 "sequence": sequence,
                 "concept": concept,
+                # activation in the margin counts as inside
                 "mass_inside": float(level[near].sum() / total) if total > 0 else np.nan,
                 "expected": float(near.mean()),
                 "mean_inside": float(level[inside].mean()) if inside.any() else np.nan,

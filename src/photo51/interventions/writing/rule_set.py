@@ -72,6 +72,7 @@ class Rule:
         s = self.settings
         for word in s.word_list():
             start = len(text) - len(word)
+            # frame of the first base of the word, counted from the beginning of the prompt
             in_frame = s.frame is None or (start - s.frame) % 3 == 0
             if start >= 0 and in_frame and motif_pattern(word).match(text, start):
                 return True
@@ -122,6 +123,7 @@ def check_rule(
             return FiringVerdict(name, "never", reason, float("nan"))
     if reason := _too_late(settings, length, prompt):
         return FiringVerdict(name, "never", reason, float("nan"))
+    # all features at their highest at once, which may never have happened: an upper bound
     reach = float(watch.level(units.peak[list(watch.features)], units)) if watch else float("nan")
     if settings.threshold is not None and settings.threshold > reach:
         reason = (

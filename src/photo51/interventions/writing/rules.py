@@ -79,11 +79,13 @@ class _Watch:
         watched = [rule.watch.features for rule in rules if rule.watch is not None]
         self.features = list(dict.fromkeys(f for features in watched for f in features))
         column = {f: i for i, f in enumerate(self.features)}
+        # (features, rules): one product gives all levels
         weights = np.zeros((len(self.features), len(rules)))
         for r, rule in enumerate(rules):
             if rule.watch is not None:
                 weights[[column[f] for f in rule.watch.features], r] = rule.watch.level_weights(instrument.units)
         self.worded = [r for r, rule in enumerate(rules) if rule.settings.word]
+        # rules of a word alone: their level is 1 where it ends, else 0
         self.alone = [r for r in self.worded if rules[r].watch is None]
         self.weights = torch.from_numpy(weights).to(instrument.dictionary.decoder)
         self.threshold = np.array([rule.threshold for rule in rules])
@@ -100,6 +102,7 @@ class _Watch:
             for r, rule in enumerate(rules)
             if rule.steer is not None
         }
+        # NaN: not written
         self.levels = np.full((n, length, len(rules)), np.nan, dtype=np.float32)
         self.holds = np.zeros((n, length, len(rules)), dtype=bool)
         self.holding = np.zeros((n, len(rules)), dtype=bool)
@@ -116,6 +119,7 @@ class _Watch:
             self._judge(x)
         steered = x
         for r, edit in self.steer.items():
+            # sequences read now whose rule holds
             hold = torch.from_numpy(self.holding[self.now, r]).to(x.device)
             if bool(hold.any()):
                 delta = edit.delta(x, start)
@@ -126,6 +130,7 @@ class _Watch:
     def _judge(self, x: Tensor) -> None:
         t = self.at
         assert t is not None
+        # codes of the base just written, before the edit
         codes = self.instrument.dictionary.encode(x[:, -1], self.features)
         level = (codes @ self.weights).float().cpu().numpy()
         ends = np.ones((len(self.now), len(self.rules)), dtype=bool)
@@ -135,10 +140,13 @@ class _Watch:
         self.levels[self.now, t] = level
         smooth = np.full((len(self.now), len(self.rules)), np.nan)
         for r, window in enumerate(self.window):
+            # a full window of written bases, the prompt not among them
             if t + 1 >= window:
                 smooth[:, r] = self.levels[self.now, t + 1 - window : t + 1, r].mean(axis=1)
         was = self.holding[self.now]
+        # it may begin with the first full window from base `first` on; `once` rules never again
         may = (t + 1 >= self.first + self.window) & ~(self.once & self.begun[self.now])
+        # a word must end here for a rule to begin, not for it to go on
         begins = ~was & may & ends & (smooth >= self.threshold)
         goes_on = was & (smooth >= self.release)
         self.holding[self.now] = self.holds[self.now, t] = begins | goes_on
@@ -146,6 +154,7 @@ class _Watch:
 
     def beginnings(self, rows: NDArray[np.integer], t: int) -> NDArray[np.bool_]:
         """(rows, rules): which rules began at base t."""
+        # nothing held before the first base
         before = self.holds[rows, t - 1] if t else np.zeros((len(rows), len(self.rules)), dtype=bool)
         return self.holds[rows, t] & ~before
 
@@ -184,6 +193,7 @@ def rule_steps(
     watch = _Watch(instrument, rules, [tokens_text(row) for row in prompts], length)
     watch.begin(np.arange(n), None)
     edits = {instrument.site: watch}
+    # rules with another prompt split off streams of their own
     streams = [open_stream(instrument.model, prompts, np.arange(n), edits=edits)]
     u = uniforms(sampling.seed, np.arange(n), length).to(streams[0].device)
     written = np.zeros((n, length), dtype=np.uint8)
@@ -194,17 +204,21 @@ def rule_steps(
         with one_thread_each():
             for stream in streams:
                 rows = stream.rows
+                # numbers by sequence, not by row of the stream: arms and streams share luck
                 base = pick(stream.scores, u[rows, t], sampling, _temperature(watch, rows, sampling, stream.device))
                 written[rows, t] = stream.bases[base].cpu().numpy()
                 for row in rows:
+                    # bases that a rule inserts take the place of what was drawn
                     if forced[row]:
                         written[row, t] = forced[row].pop(0)
                 for row in rows:
                     watch.texts[row] += chr(written[row, t])
                 watch.begin(rows, t)
+                # reading judges the base and steers the next in one pass
                 stream.read(written[rows, t][:, None])
                 began = watch.beginnings(rows, t)
                 nexts += _act(instrument, stream, began, watch, forced=forced, ends=ends, written=written[:, : t + 1])
+        # a sequence stopped at this base is still shown it
         going = ends > t
         letters = [chr(b) if g else "" for b, g in zip(written[:, t], going, strict=True)]
         yield RuleStep(t, letters, watch.levels[:, t], watch.holds[:, t], watch.beginnings(np.arange(n), t))
@@ -226,6 +240,7 @@ def _temperature(
     for r, rule in enumerate(watch.rules):
         if rule.settings.do.temperature is not None:
             values[watch.holding[rows, r]] = rule.settings.do.temperature
+    # compared in float32, in which the values are
     return torch.from_numpy(values).to(device) if (values != np.float32(sampling.temperature)).any() else None
 
 
@@ -244,6 +259,7 @@ def _act(
     going = np.ones(len(rows), dtype=bool)
     others = []
     for r, rule in enumerate(watch.rules):
+        # a sequence that a rule has stopped or moved is not acted on again
         hit = began[:, r] & going
         if not hit.any():
             continue
@@ -251,6 +267,7 @@ def _act(
             if len(rule.insert):
                 forced[row] = [int(b) for b in rule.insert]
         if rule.settings.do.stop:
+            # written, t + 1 bases: this one is the last
             ends[rows[hit]] = written.shape[1]
             going &= ~hit
         elif len(rule.prompt):
@@ -275,6 +292,7 @@ def _reread(
 
 
 def _events(rules: Sequence[Rule], watch: _Watch) -> pd.DataFrame:
+    # a column of no rule before the first base, so that a rule that holds at once begins there
     holding = np.concatenate([np.zeros_like(watch.holds[:, :1]), watch.holds], axis=1)
     row, position, r = np.nonzero(holding[:, 1:] & ~holding[:, :-1])
     return RULE_EVENTS.check(
@@ -295,6 +313,7 @@ def _say_silent(rules: Sequence[Rule], watch: _Watch) -> None:
         if watch.begun[:, r].any():
             continue
         levels = watch.levels[..., r]
+        # all NaN where nothing was judged
         highest = float(np.nanmax(levels)) if not np.isnan(levels).all() else float("nan")
         log.warning(
             "rule %r never fired: its level reached %.3g units at one base, its threshold is %g over %d",
@@ -316,6 +335,7 @@ def offline_holds(
         (sequences, length) level at each base.
     """
     n, length = levels.shape
+    # running sums with a leading 0: the mean of a window is one difference
     total = np.concatenate([np.zeros((n, 1)), np.cumsum(levels, axis=1, dtype=np.float64)], axis=1)
     holds = np.zeros((n, length), dtype=bool)
     for t in range(window - 1, length):
