@@ -28,7 +28,7 @@ LABELS = {
 MEANING = {"score": "feature", "baseline": "baseline", "leak": "failed", "null": "null"}
 ROLES = {"leak": "confounder"}
 MARKERS = {"score": "o", "baseline": "D", "leak": "^", "null": "s"}
-Z = 1.96
+Z = 1.96  # of a 95 % interval
 
 
 def classifier_bars(ax: Axes, classifiers: pd.DataFrame, stratum: str = "all") -> Axes:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from photo51.io.contracts.biomarkers import CONFORMAL, REACH
 
-SCORED, TOLD_APART = 0.9, 0.5
+SCORED, TOLD_APART = 0.9, 0.5  # shares: of variants scored, and of pairs of a case and a control with two scores
 NAMES = {(True, False): "case", (False, True): "control", (True, True): "both", (False, False): "neither"}
 
 
@@ -45,14 +45,18 @@ class Conformal:
     def __init__(self, score: NDArray[np.float64], label: NDArray[np.int64], fold: NDArray[np.int64]):
         self._score, self._label, self._fold = score, label, fold
         self._sorted = {
-            f: tuple(np.sort(score[(fold != f) & (label == c)]) for c in (1, 0)) for f in {*fold.tolist(), -1}
+            # fold −1 stands for a variant outside the set: all folds compare with it
+            f: tuple(np.sort(score[(fold != f) & (label == c)]) for c in (1, 0))
+            for f in {*fold.tolist(), -1}
         }
 
     def of(self, score: float, fold: int) -> ConformalSet:
         """The set of a score of a fold; -1 is a variant outside the set."""
         cases, controls = self._sorted[fold]
+        # cases that score as low or lower: a low share rules out a case
         lower = np.searchsorted(cases, score, side="right")
         higher = len(controls) - np.searchsorted(controls, score, side="left")
+        # the variant itself counts in numerator and denominator: p is never 0, and valid at any size
         return ConformalSet(float((lower + 1) / (len(cases) + 1)), float((higher + 1) / (len(controls) + 1)))
 
     def table(self, method: str, alpha: float) -> list[dict[str, object]]:
@@ -69,6 +73,7 @@ class Conformal:
                     "label": label,
                     "n": len(sets),
                     "alpha": alpha,
+                    # `both` covers either class; `neither` covers none
                     "covered": float(np.isin(sets, [label_name, "both"]).mean()),
                     "decided": float(np.isin(sets, ["case", "control"]).mean()),
                     "right": float((sets == label_name).mean()),
@@ -118,5 +123,6 @@ def _told_apart(cases: NDArray[np.float64], controls: NDArray[np.float64]) -> fl
     if not len(cases) or not len(controls):
         return float("nan")
     ordered = np.sort(controls)
+    # equal scores: between the left and the right end of a run of ties
     tied = np.searchsorted(ordered, cases, side="right") - np.searchsorted(ordered, cases, side="left")
     return float(1 - tied.sum() / (len(cases) * len(controls)))

@@ -26,7 +26,7 @@ from photo51.types import InputError
 BANNER = "For research use only. Not a diagnosis, not validated for one."
 UNSEEN = 0.5
 SMALL = 1e-9
-NEIGHBOURS_OF_DISTANCE = 5
+NEIGHBOURS_OF_DISTANCE = 5  # few, as variants of other genes are near by their kind alone
 FAINT = 0.1  # log odds: less than a tenth more odds
 CHANCE = 0.5
 
@@ -102,6 +102,7 @@ def make_cards(
     judged
         What the probe achieves and what it reaches; None where nobody asked.
     """
+    # a gene is of one fold, in which its variants were held out
     fold_of = dict(zip(comparison.genes.tolist(), scores["fold"].tolist(), strict=True))
     calibrated = Calibrator(scores, params.method, params.bins)
     near = Neighbourhood(comparison, settings.statistic, params)
@@ -122,11 +123,14 @@ def make_cards(
         fold = fold_of.get(str(subject.genes[i]), -1)
         weights = fold_weights(probes, params.method, fold, subject.deltas.shape[1])
         delta = subject.deltas[i]
+        # (1, columns), entries only where the variant changes something
         contributions = delta.multiply(weights.columns).tocsr()
         attributed = float(contributions.sum())
         order = np.argsort(-np.abs(contributions.data), kind="stable")[: params.cited]
+        # intercept + llr part + features: the three parts of a card add up to the score
         score = weights.intercept + weights.llr * llr[i] + attributed
         probability, scale = calibrated.probability(score, fold), calibrated.scale(fold)
+        # at 0 the scale is left out: a card without calibration is judged in units of the score
         faint = abs(attributed * (scale or 1.0)) < FAINT
         kind = str(subject.variants["consequence"].iloc[i])
         withheld = withholding(settings, judged, params.method, kind, scale)
@@ -144,8 +148,10 @@ def make_cards(
                 "shows_probability": not withheld,
                 "withheld": withheld,
                 "conformal": conformal.of(score, fold).classes(params.conformal_alpha),
+                # odds × this: what the score adds to the share of cases
                 "likelihood_ratio": np.nan if withheld else _odds(probability) / _odds(calibrated.prevalence),
                 "attributed": attributed,
+                # what is left of the features' part when the cited ones are taken away
                 "deleted": attributed - float(contributions.data[order].sum()),
                 "faithfulness": np.nan if faint else _share(contributions.data[order].sum(), attributed),
                 "random_faithfulness": np.nan if faint else _random(delta, contributions, len(order), params, rng),
@@ -194,9 +200,11 @@ def fold_weights(probes: pd.DataFrame, method: str, fold: int, n_columns: int) -
     n = rows["fold"].nunique()
     terms = rows[rows["column"] >= 0]
     columns = sparse.csr_matrix(
+        # the mean over folds, as each fold's rows are divided by their number
         (terms["weight"].to_numpy() / n, (np.zeros(len(terms), dtype=int), terms["column"].to_numpy())),
         shape=(1, n_columns),
     )
+    # intercept and llr have no column
     plain = rows[rows["column"] < 0].groupby("term")["weight"].sum() / n
     return CardWeights(float(plain.get("intercept", 0.0)), float(plain.get("llr", 0.0)), columns)
 
@@ -220,6 +228,7 @@ def _random(
     whole = float(contributions.sum())
     if abs(whole) <= SMALL or not delta.nnz:
         return float("nan")
+    # features that the variant changes, those of weight 0 among them: a random feature may carry nothing
     values = np.asarray(contributions[0, delta.indices].todense()).ravel()
     n = min(n, len(values))
     drawn = [rng.choice(len(values), n, replace=False) for _ in range(params.random_deletions)]
@@ -237,6 +246,7 @@ def _cited(
     rows = []
     for rank, entry in enumerate(order, 1):
         column, contribution = int(contributions.indices[entry]), float(contributions.data[entry])
+        # the first half is read along the gene, the second against it
         orientation, feature = divmod(column, n_features)
         change = float(delta[0, column])
         rows.append(
@@ -246,6 +256,7 @@ def _cited(
                 "feature": feature,
                 "orientation": ORIENTATIONS[orientation],
                 "delta": change,
+                # contribution = delta · weight, taken back
                 "weight": contribution / change,
                 "contribution": contribution,
                 "name": facts.get(feature, FeatureCard()).name,
@@ -271,18 +282,23 @@ class Calibrator:
         self.prevalence = float(scores["label"].mean())
         self._score, self._label = scores[method].to_numpy(dtype=float), scores["label"].to_numpy()
         self._fold = scores["fold"].to_numpy()
+        # calibrated by the other folds: no variant is calibrated by itself
         self._fits = {fold: self._fit(self._fold != fold) for fold in np.unique(self._fold).tolist()}
         self._fits[-1] = self._fit(np.ones(len(scores), dtype=bool))
+        # no limits yet: the table below is made of unlimited probabilities and then sets them
         self._limits = (0.0, 1.0)
         self.table = self._table(bins)
+        # upper bound of the lowest bin, lower bound of the highest
         outer = self.table["observed_hi"].iloc[0], self.table["observed_lo"].iloc[-1]
         self._limits = float(min(outer)), float(max(outer))
 
     def _fit(self, rows: NDArray[np.bool_]) -> tuple[float, float]:
+        # C = 10⁶: no penalty to speak of
         model = LogisticRegression(C=1e6, max_iter=1000).fit(self._score[rows, None], self._label[rows])
         slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
         if slope > 0:
             return slope, intercept
+        # a slope that is not positive is no calibration: all get the share of cases
         share = float(np.clip(self._label[rows].mean(), SMALL, 1 - SMALL))
         return 0.0, float(np.log(share / (1 - share)))
 
@@ -295,13 +311,16 @@ class Calibrator:
     def probability(self, score: float, fold: int) -> float:
         """Probability of a score of a fold; -1 is a variant outside the set."""
         slope, intercept = self._fits[fold]
+        # beyond ±30 the logistic function is 0 or 1 to 13 digits, and exp would overflow further out
         p = 1 / (1 + np.exp(-np.clip(slope * score + intercept, -30, 30)))
         return float(np.clip(p, *self._limits))
 
     def _table(self, bins: int) -> pd.DataFrame:
         """Predicted against observed (contract `CALIBRATION`), bins of about equal numbers."""
         p = np.array([self.probability(s, f) for s, f in zip(self._score, self._fold.tolist(), strict=True)])
+        # equal quantiles fall together, so there may be fewer bins than asked
         edges = np.unique(np.quantile(p, np.linspace(0, 1, bins + 1)))
+        # the largest value belongs to the last bin
         bin_of = np.clip(np.searchsorted(edges, p, side="right") - 1, 0, max(len(edges) - 2, 0))
         rows = []
         for b in np.unique(bin_of):
@@ -330,6 +349,7 @@ class Neighbourhood:
         self._deltas = comparison.deltas[statistic]
         self._unit = _unit(self._deltas)
         self._variants, self._genes, self._labels = comparison.variants, comparison.genes, comparison.labels
+        # variants that change each feature
         self._carriers = np.diff(self._deltas.tocsc().indptr)
         distances = [self._distance(self._unit[i], str(g)) for i, g in enumerate(self._genes)]
         finite = np.array([d for d in distances if np.isfinite(d)])
@@ -339,6 +359,7 @@ class Neighbourhood:
         """Mean distance (1 - cosine) to the nearest few variants of other genes."""
         if not unit.nnz:
             return float("nan")
+        # of other genes: neighbours of one gene are near because of the gene
         cosine = np.asarray((self._unit @ unit.T).todense()).ravel()[self._genes != gene]
         nearest = np.sort(cosine)[::-1][:NEIGHBOURS_OF_DISTANCE]
         return float(1 - nearest.mean()) if len(nearest) else float("nan")
@@ -349,8 +370,10 @@ class Neighbourhood:
         mine = np.zeros(len(self._carriers), dtype=int)
         same_gene = self._deltas[np.flatnonzero(self._genes == gene)]
         mine[:] = np.diff(same_gene.tocsc().indptr)
+        # carriers less those of the gene itself: features that some other gene has shown
         elsewhere = (self._carriers - mine) > 0
         size = np.abs(delta.data)
+        # share of the change, by size, on features that no other gene has changed
         unseen = float(size[~elsewhere[delta.indices]].sum() / size.sum()) if size.sum() > 0 else float("nan")
         outside = not np.isfinite(distance) or distance > self._limit or unseen > UNSEEN
         return {
@@ -363,6 +386,7 @@ class Neighbourhood:
     def pathogenic(self, delta: sparse.csr_matrix, variant: pd.Series, n: int) -> list[dict[str, object]]:
         """Nearest cases at other positions."""
         cosine = np.asarray((self._unit @ _unit(delta).T).todense()).ravel()
+        # another change of the same base is no independent neighbour
         same = (self._variants["chrom"] == variant["chrom"]) & (self._variants["pos"] == variant["pos"])
         allowed = np.flatnonzero((self._labels == 1) & ~same.to_numpy() & (cosine > 0))
         order = allowed[np.argsort(-cosine[allowed], kind="stable")[:n]]
@@ -381,6 +405,7 @@ class Neighbourhood:
 
 def _unit(table: sparse.csr_matrix) -> sparse.csr_matrix:
     norm = np.sqrt(np.asarray(table.multiply(table).sum(1), dtype=float)).ravel()
+    # a row without change stays 0
     return sparse.csr_matrix(sparse.diags(1 / np.where(norm > 0, norm, 1.0)) @ table)
 
 

@@ -71,6 +71,7 @@ def write_cards(cards: Cards, variants_path: Path, folder: Path, lineage: Proven
     for name, (table, spec) in tables.items():
         write_table(table, folder / name, spec, lineage)
     variants = pd.read_parquet(variants_path)
+    # the hash is taken after writing: a card names the very file it was read from
     sources = {name: sha256(folder / name) for name in tables} | {variants_path.name: sha256(variants_path)}
     probe = judged_scores(folder, str(cards.cards["method"].iloc[0])) if len(cards.cards) else pd.DataFrame()
     if len(probe):
@@ -151,6 +152,7 @@ def verify_card(path: Path, variants_path: Path) -> int:
     n = 0
     for cited in _citations(card):
         value = tables[cited["table"]][cited["column"]].iloc[cited["row"]]
+        # NaN is null in JSON
         same = (cited["value"] is None and pd.isna(value)) or value == cited["value"]
         if not same:
             raise InputError(

@@ -16,7 +16,7 @@ from matplotlib.transforms import Bbox
 from photo51 import theme
 
 POINTS = 72.0
-LEADING = 1.35
+LEADING = 1.35  # line height, in sizes of the font
 _MEASURE = TextToPath()
 _TOUCH = 1.0  # pixels by which boxes may meet
 
@@ -65,6 +65,7 @@ def _broken(word: str, width: float, line: TextLine) -> list[str]:
     """A word in parts that fit."""
     parts = []
     while width_of(word, line.size, line.weight) > width and len(word) > 1:
+        # a first guess in proportion, then one letter less at a time
         n = max(1, int(len(word) * width / width_of(word, line.size, line.weight)))
         while n > 1 and width_of(word[:n], line.size, line.weight) > width:
             n -= 1
@@ -134,11 +135,13 @@ def _texts(figure: Figure) -> list[Text]:
         texts += axes.texts
         if not axes.axison:
             continue
+        # titles and the like: texts of the axes themselves are in already
         texts += [t for t in axes.get_children() if isinstance(t, Text) and t not in axes.texts]
         legend = axes.get_legend()
         texts += legend.get_texts() if legend is not None else []
         for axis, bounds, axis_index in ((axes.xaxis, axes.get_xlim(), 0), (axes.yaxis, axes.get_ylim(), 1)):
             low, high = sorted(bounds)
+            # ticks outside the limits are made but not drawn; slack for rounding
             slack = 1e-9 * (high - low)
             labels = axis.get_ticklabels(which="both")
             inside = [t for t in labels if low - slack <= t.get_position()[axis_index] <= high + slack]

@@ -21,7 +21,7 @@ from photo51.io import atomic
 
 Record = Mapping[Any, Any]
 NEGLIGIBLE = 1e-6
-WIDE, MARGIN, GAP = theme.WIDTH_2, 0.15, 0.18
+WIDE, MARGIN, GAP = theme.WIDTH_2, 0.15, 0.18  # inches, all of them
 HEAD_LEFT, HEAD_RIGHT = 4.2, 2.5
 LABELS, BARS, BAR = 2.5, 1.7, 0.54
 LOWER, FRAME = 1.25, 0.55
@@ -134,6 +134,7 @@ def terms(card: Record, cited: pd.DataFrame) -> tuple[list[str], list[float], st
         )
         values.append(size * float(contribution))
     others = {
+        # what is left of the score is the likelihood's part
         "likelihood ratio": card["score"] - card["baseline"] - card["attributed"],
         "other features": card["deleted"],
     }
@@ -164,6 +165,7 @@ def _heading(card: Record, variant: Record) -> tuple[list[TextLine], list[TextLi
             TextLine(f"{card['withheld']}.", 7, theme.colour("failed")),
         ]
     ratio = card["likelihood_ratio"]
+    # odds below 1 as a fraction: 1/4 is easier read than 0.25
     times = f"{ratio:.1f}" if ratio >= 1 else f"1/{1 / ratio:.1f}"
     meaning = (
         f"probability of {card['outcome']} in a set like this one, where {card['prevalence']:.0%} are cases; odds ×"

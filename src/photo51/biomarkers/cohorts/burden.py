@@ -73,6 +73,7 @@ def markers_of(genotypes: Genotypes, max_missing: float) -> NDArray[np.float64]:
         Where no allele differs between individuals.
     """
     share = _shares(genotypes)
+    # share of individuals in which an allele is known
     genotyped = np.mean(~np.isnan(share), axis=0) >= 1 - max_missing if share.size else np.zeros(0, dtype=bool)
     markers = share[:, genotyped]
     if not markers.shape[1] or not (np.nanmax(markers, axis=0) > np.nanmin(markers, axis=0)).any():
@@ -127,6 +128,7 @@ def variant_burden(
             f" ({', '.join(names[:3])})"
         )
     rows = [place[names[i]] for i in use]
+    # both strands of the model count alike
     deltas = sum(sparse.csr_matrix(effects.layers[f"{statistic}_{s}"])[rows] for s in ("plus", "minus"))
     carried, deltas = _imputed(share[:, use]), sparse.csr_matrix(deltas)
     table = pd.DataFrame({"allele": [names[i] for i in use]})
@@ -134,7 +136,9 @@ def variant_burden(
         table[column] = variants[column].astype(str).to_numpy()[rows] if column in variants.columns else ""
     return Burden(
         list(genotypes.samples),
+        # (features, alleles) · (alleles, individuals), turned: a sparse matrix must stand on the left
         np.asarray(deltas.T.dot(carried.T)).T,
+        # all genotyped alleles tell relatedness, scored or not
         share[:, genotyped],
         pd.DataFrame({"n_alleles": np.nansum(share[:, use] > 0, axis=1)}),
         Alleles(table, carried, deltas),
@@ -150,6 +154,7 @@ def _named_as_scored(alleles: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
     """
     places: dict[str, dict[int, str]] = {}
     for chrom, pos, change in (name.rsplit(":", 2) for name in scored):
+        # 1-based in names, 0-based in tables
         places.setdefault(chrom, {})[int(pos) - 1] = change.partition(">")[0]
     free: dict[str, int | None] = dict.fromkeys(c for c in places if c not in set(alleles["chrom"]))
     renamed: dict[str, str] = {}
@@ -158,8 +163,10 @@ def _named_as_scored(alleles: pd.DataFrame, scored: list[str]) -> pd.DataFrame:
             shared = [
                 (ref, places[contig][p]) for p, ref in zip(rows["pos"], rows["ref"], strict=True) if p in places[contig]
             ]
+            # one allele may be written longer than the other: they agree on the bases both have
             agree = sum(a.startswith(b) or b.startswith(a) for a, b in shared)
             alike = bool(keys(str(name)) & keys(contig)) or len(shared) >= _ENOUGH
+            # a few disagree where assemblies differ; below 95 % it is another contig
             if shared and alike and agree >= 0.95 * len(shared):
                 renamed[str(name)] = contig
                 log.warning(
@@ -177,11 +184,13 @@ def _shares(genotypes: Genotypes) -> NDArray[np.float64]:
     """Share of an individual's copies that carry the allele, (n_individuals, n_alleles); NaN where unknown."""
     alleles, called = genotypes.alleles.astype(float), genotypes.called.astype(float)
     genotyped = (alleles >= 0) & (called > 0)
+    # a haploid call of 1 counts as 1, a diploid 1 of 2 as ½
     return np.where(genotyped, alleles / np.maximum(called, 1), np.nan)
 
 
 def _imputed(share: NDArray[np.float64]) -> NDArray[np.float64]:
     genotyped = ~np.isnan(share)
+    # the mean of the known: an allele adds no contrast where it is unknown
     mean = np.where(genotyped, share, 0.0).sum(0) / np.maximum(genotyped.sum(0), 1)
     return np.where(genotyped, share, mean)
 
@@ -203,10 +212,12 @@ def genome_burden(store: CodesStore, workspace: Workspace, kmers: pd.DataFrame |
             stop = min(start + ROWS_AT_ONCE, workspace.n_rows)
             codes = store.matrix(strand, slice(start, stop))
             owner = number[workspace.locate(np.arange(start, stop)).segment]
+            # (genomes, rows) of ones: the product sums codes by genome
             members = sparse.csr_matrix((np.ones(len(owner)), (owner, np.arange(len(owner)))), (len(names), len(owner)))
             part = np.asarray((members @ codes).todense(), dtype=float)
             total = part if total is None else total + part
     assert total is not None
+    # twice the bases: both strands were summed
     burden = total / (2 * bases[:, None])
     markers = burden if kmers is None else kmers.loc[names].to_numpy(dtype=float)
     return Burden(names, burden, markers, pd.DataFrame({"length": bases.astype(float)}))
@@ -220,5 +231,6 @@ def rank_normal(burden: NDArray[np.float64]) -> NDArray[np.float64]:
     Blom 1958; McCaw et al. 2020, doi:10.1111/biom.13214.
     """
     ranks = stats.rankdata(burden, axis=0)
+    # (rank − 3/8) / (n + 1/4): Blom's approximation of expected normal order statistics
     normal = stats.norm.ppf((ranks - 0.375) / (len(burden) + 0.25))
     return np.where(burden.std(0) > 0, normal, 0.0)

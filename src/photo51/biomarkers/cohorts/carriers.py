@@ -23,7 +23,7 @@ from photo51.stats.auc import areas
 
 SILENT = frozenset(("synonymous", "stop_retained", "start_retained", "intergenic", "intron", "control_region", ""))
 TOP = 10
-AS_WELL = 0.005
+AS_WELL = 0.005  # of AUROC or correlation: within this, one level does as well as the other
 FOLDS = 5
 RIDGE = 1.0
 
@@ -64,9 +64,11 @@ def shares(carried: NDArray[np.float64], deltas: NDArray[np.float64]) -> NDArray
     cov(part, burden) / var(burden); all 0 where the burden does not vary. Negative for an allele whose part is
     undone by those that come with it.
     """
+    # centred: the burden's mean is no part of its variance
     parts = (carried - carried.mean(0)) * deltas
     burden = parts.sum(1)
     variance = float(burden @ burden)
+    # Σ cov(part, burden) = var(burden), so shares add up to 1
     return parts.T @ burden / variance if variance > 0 else np.zeros(len(deltas))
 
 
@@ -94,6 +96,7 @@ def carriers(alleles: Alleles, rows: NDArray[np.int64], features: NDArray[np.int
             )
         )
         by_gene = table.groupby("gene", as_index=False)["share"].sum()
+        # individuals with any of the gene's alleles: their carriers may overlap, so counts do not add up
         by_gene["n_carriers"] = [int((carried[:, acting[gene[acting] == g]] > 0).any(1).sum()) for g in by_gene["gene"]]
         by_gene = by_gene.assign(feature=int(feature), level="gene", name=by_gene["gene"], consequence="", delta=np.nan)
         parts += [
@@ -115,6 +118,7 @@ def baselines(alleles: Alleles, rows: NDArray[np.int64], transform: str) -> list
     loud = ~alleles.table["consequence"].isin(SILENT).to_numpy()
     genes = sorted({g for g in gene if g})
     counted = [np.flatnonzero((gene == g) & loud) for g in genes]
+    # a gene of silent alleles alone counts those
     counted = [c if len(c) else np.flatnonzero(gene == g) for c, g in zip(counted, genes, strict=True)]
     sums = np.column_stack([carried[:, c].sum(1) for c in counted]) if genes else np.zeros((len(rows), 0))
     return [_level("gene", genes, sums, transform), _level("allele", names, carried, transform)]
@@ -170,19 +174,23 @@ def _folds(cohort: Cohort, seed: int) -> NDArray[np.int64]:
 
 def _predicted(cohort: Cohort, values: NDArray[np.float64], fold: NDArray[np.int64]) -> tuple[float, float]:
     scale = values.std(0)
+    # variance 1: rare alleles weigh as much as common ones
     x = (values - values.mean(0))[:, scale > 1e-12] / scale[scale > 1e-12]
     if not x.shape[1]:
         return np.nan, np.nan
+    # mean of products: the kernel's diagonal is about 1, so λ = 1 gives the level half the variance
     kernel = x @ x.T / x.shape[1]
     score = np.zeros(len(x))
     for i in np.unique(fold):
         train, test = np.flatnonzero(fold != i), np.flatnonzero(fold == i)
         y = cohort.phenotype[train]
+        # kernel ridge: n × n however many columns there are
         weights = np.linalg.solve(kernel[np.ix_(train, train)] + RIDGE * np.eye(len(train)), y - y.mean())
         score[test] = y.mean() + kernel[np.ix_(test, train)] @ weights
     if not cohort.is_binary:
         return float(stats.pearsonr(score, cohort.phenotype)[0]) if score.std() > 0 else 0.0, np.nan
     labels = cohort.phenotype.astype(np.int64)
+    # fold and clade: scores of different folds come from different models and are not compared
     blocks = np.array([f"{f}\x1f{c}" for f, c in zip(fold, cohort.clade, strict=True)])
     within = wins(score, labels, blocks).within(np.ones((1, len(np.unique(blocks)))))[0]
     return float(areas(score, labels).auroc), float(within)

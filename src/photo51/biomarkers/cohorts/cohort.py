@@ -18,7 +18,7 @@ from photo51.stats.mixed import similarity
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-EXPLAINED = 0.999
+EXPLAINED = 0.999  # of the variance of the phenotype
 
 
 class Cohort(NamedTuple):
@@ -144,6 +144,7 @@ def roster(genomes: list[str], panel: pd.DataFrame, params: CohortParams) -> Ros
     log.info("%s", coding.said)
     value = dict(zip(names, coding.values, strict=True))
     unmatched = _unmatched(genomes, names, value, params)
+    # NaN where the panel has no row, or no phenotype
     rows = np.array([i for i, n in enumerate(genomes) if not np.isnan(value.get(n, np.nan))], dtype=np.int64)
     used = [genomes[i] for i in rows]
     table = panel.set_axis(pd.Index(names), axis=0).loc[used]
@@ -234,9 +235,11 @@ def _unmatched(genomes: list[str], names: list[str], value: dict[str, float], pa
     unmatched = pd.DataFrame(reasons, columns=["individual", "reason"])
     if not len(unmatched):
         return unmatched
+    # of all individuals, each reason with one example
     text = f"{len(unmatched)} of {len(have | in_panel)} individuals cannot be used: " + "; ".join(
         f"{reason} {n} ({first})" for reason, n, first in _counted(unmatched)
     )
+    # of the shorter list: a large biobank may hold many more genomes than the study asks for
     shorter = min(len(have), len(in_panel))
     lacking = shorter - len(have & in_panel)
     if lacking > params.max_unmatched * shorter:
@@ -252,6 +255,7 @@ def _alike(left: set[str], right: set[str]) -> str:
     """A hint where names would match but for blanks, case, leading zeros or a doubled name."""
 
     def bare(name: str) -> str:
+        # PLINK doubles a name when it knows no family: A_A is A
         half = name[: len(name) // 2]
         name = half if name == f"{half}_{half}" else name
         return name.strip().lower().lstrip("0")
@@ -283,11 +287,13 @@ def _covariates(table: pd.DataFrame, params: CohortParams) -> tuple[NDArray[np.f
         if quantity.notna().all():
             values, labels = quantity.to_numpy(dtype=float)[:, None], [name]
         else:
+            # one category less: with the intercept they would be dependent
             dummies = pd.get_dummies(column, drop_first=True)
             values, labels = dummies.to_numpy(dtype=float), [f"{name}={v}" for v in dummies.columns]
         if not labels or (values.std(0) == 0).all():
             raise InputError(f"covariate {name!r}: need one that varies, got {column.iloc[0]!r} everywhere")
         before = np.column_stack([np.ones(len(table)), *columns])
+        # what the covariates so far and the intercept leave of this one
         rest = values - before @ np.linalg.lstsq(before, values, rcond=None)[0]
         if (np.linalg.norm(rest, axis=0) < 1e-8 * np.linalg.norm(values, axis=0)).any():
             raise InputError(f"covariate {name!r}: need one that the others do not give, got a combination of {names}")

@@ -25,7 +25,7 @@ from photo51.types import InputError
 
 Adjusted = tuple[NDArray[np.float64], NDArray[np.float64]]
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10_000.0)
-WORTH = 0.5
+WORTH = 0.5  # hundredths of AUROC
 NOTHING_LEFT = 1e-12
 
 
@@ -141,11 +141,13 @@ def distil(problem: Problem, family: str, params: DistilParams) -> Distilled:
     fold = grouped_folds(problem.labels, problem.blocks, params.folds, params.seed)
     sizes = min(params.probe_terms, problem.quantities.shape[1])
     held_out = np.zeros((sizes + 1, len(problem.labels)))
+    # row 0 is the full ridge probe, row s the rule of s quantities
     for i in np.unique(fold):
         train, test = np.flatnonzero(fold != i), np.flatnonzero(fold == i)
         x, y = problem.adjust(train)
         held_out[0, test] = problem.quantities[test] @ _ridge(x, y)
         rules = _pursuit(x, y, params)
+        # a fold may offer fewer quantities: sizes that all folds have can be judged
         sizes = min(sizes, len(rules))
         for size, (columns, weights) in enumerate(rules, 1):
             held_out[size, test] = problem.quantities[test][:, columns] @ weights
@@ -177,16 +179,20 @@ def _pursuit(
 ) -> list[tuple[list[int], NDArray[np.float64]]]:
     """Columns and weights of the rules of one, two, …, `probe_terms` quantities."""
     norm = np.sqrt(np.einsum("ij,ij->j", x, x))
+    # inf: a column of nothing is divided to 0
     unit = x / np.where(norm > 1e-9, norm, np.inf)
+    # those that go best with the labels by themselves; the pursuit looks at no others
     allowed = np.argsort(-np.abs(unit.T @ y), kind="stable")[: params.candidates]
     chosen: list[int] = []
     rules, rest = [], y
     for _ in range(min(params.probe_terms, x.shape[1])):
         gain = np.abs(unit[:, allowed].T @ rest)
+        # what is chosen has nothing left to explain, but for rounding
         gain[np.isin(allowed, chosen)] = -1
         if gain.max() <= NOTHING_LEFT:
             break
         chosen.append(int(allowed[int(np.argmax(gain))]))
+        # all weights anew at each step: that makes the pursuit orthogonal
         weights = np.linalg.lstsq(x[:, chosen], y, rcond=None)[0].astype(np.float64)
         rest = y - x[:, chosen] @ weights
         rules.append((list(chosen), weights))
@@ -219,13 +225,17 @@ def _ridge(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64
     scale = np.where(scale > 1e-9, scale, np.inf)
     u, s, vt = np.linalg.svd(x / scale, full_matrices=False)
     projected = u.T @ y
+    # the part of y that no column reaches: the same under every penalty
     outside = y @ y - projected @ projected
     best, weights = np.inf, np.zeros(x.shape[1])
     for penalty in PENALTIES:
+        # singular values shrink by s² / (s² + λ); their sum is the effective number of parameters
         shrink = s**2 / (s**2 + penalty)
         error = outside + (((1 - shrink) * projected) ** 2).sum()
+        # generalised cross-validation: error over the square of the share of degrees of freedom left
         criterion = error / (1 - shrink.sum() / len(y)) ** 2
         if criterion < best:
+            # back to unscaled columns
             best, weights = criterion, vt.T @ (s / (s**2 + penalty) * projected) / scale
     return weights
 
@@ -245,6 +255,7 @@ def _path(areas: list[float], max_terms: int) -> pd.DataFrame:
             "size": size,
             "auroc_within": area,
             "full": full,
+            # share of what the full probe has above chance
             "kept": (area - 0.5) / (full - 0.5) if full > 0.5 else np.nan,
         }
         for size, area in enumerate(areas[1 : max_terms + 1], 1)
@@ -260,13 +271,16 @@ def _smallest(path: pd.DataFrame, keep: float) -> int:
     if len(enough):
         return int(enough["size"].iloc[0])
     best = path["auroc_within"].max()
+    # WORTH is in hundredths
     return int(path["size"][path["auroc_within"] >= best - WORTH / 100].iloc[0])
 
 
 def _youden(score: NDArray[np.float64], labels: NDArray[np.int64]) -> float:
     order = np.argsort(-score, kind="stable")
+    # sensitivity and 1 − specificity as the cut comes down through the scores
     hit = np.cumsum(labels[order]) / max(labels.sum(), 1)
     false = np.cumsum(1 - labels[order]) / max((1 - labels).sum(), 1)
+    # Youden's J is their difference; of equal ones the highest cut
     return float(score[order][int(np.argmax(hit - false))])
 
 
@@ -316,6 +330,7 @@ def cohort_problem(cohort: Cohort, quantities: NDArray[np.float64], names: list[
     def adjust(rows: NDArray[np.int64]) -> Adjusted:
         part = cohort.subset(rows)
         null = fit_null(part.phenotype, kinship(part.relatedness), part.covariates if part.covariates.size else None)
+        # whitened: individuals are exchangeable once descent is taken out
         return null.whiten(quantities[rows]), null.residual
 
     if not cohort.is_binary:
@@ -333,6 +348,7 @@ def variant_problem(comparison: Comparison, quantities: NDArray[np.float64], nam
         def centred(values: NDArray[np.float64]) -> NDArray[np.float64]:
             sums = np.zeros((len(size), values.shape[1]))
             np.add.at(sums, stratum, values)
+            # each value less the mean of its stratum
             return values - (sums / size[:, None])[stratum]
 
         return centred(quantities[rows]), centred(comparison.labels[rows].astype(float)[:, None])[:, 0]

@@ -40,6 +40,7 @@ def quantities_of(distilled: Distilled, features: NDArray[np.float64], raw: pd.D
     """
     if distilled.rule.family == "features":
         return features
+    # what the probe or the rule multiplies by something other than 0
     used = set(np.flatnonzero(distilled.probe).tolist()) | set(distilled.rule.columns)
     if raw.shape[1] != len(distilled.probe):
         raise InputError(
@@ -112,6 +113,7 @@ def run_distil_variants(
     Plain quantities are columns of the variants table. Writes `rules.json`, `rules.parquet` and `lock.json` to `out`.
     """
     discovery = split_genes(comparison.genes, comparison.labels, np.random.default_rng(settings.seed))
+    # subsets by gene: nobody of a discovery gene is on the other side
     first, second = (comparison.subset(np.flatnonzero(side)) for side in (discovery, ~discovery))
     content = content_hash(second.variants["variant"].astype(str).tolist(), second.labels.tolist())
     lock.seal(out / LOCK, sorted(set(second.genes.tolist())), content)
@@ -149,6 +151,7 @@ def _write_rules(distilled: list[Distilled], folder: Path, params: DistilParams)
     rules: list[dict[str, Any]] = [
         {
             "rule": d.rule.dump(),
+            # non-zero weights alone: a probe of the pursuit has few
             "probe": [[int(i), float(d.probe[i])] for i in np.flatnonzero(d.probe)],
             "n_quantities": len(d.probe),
             "path": d.path.to_dict("records"),

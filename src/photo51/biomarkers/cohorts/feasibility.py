@@ -24,7 +24,7 @@ from photo51.types import InputError
 
 log = logging.getLogger(__name__)
 Scheme = Literal["split", "leave_one_clade_out", "external"]
-FINER = (1, 2, 4)
+FINER = (1, 2, 4)  # finer cuts are tried where clades of the size asked do not serve
 DRAWS = 400
 FOLDS = 5
 
@@ -80,6 +80,7 @@ def design(people: Roster, markers: NDArray[np.float64], *, external: bool = Fal
     params = people.params
     relatedness = similarity(markers)
     rng = np.random.default_rng(params.seed)
+    # named clades are what they are: one candidate
     candidates = [params.n_clades * f for f in FINER] if people.clade is None else [0]
     tried: list[str] = []
     for scheme in _schemes(params, external=external):
@@ -121,6 +122,7 @@ def least_clades(people: Roster) -> int:
     params = people.params
     if people.clade is None or "min_clades" in params.model_fields_set:
         return params.min_clades
+    # never below two: with one clade descent and phenotype cannot be told apart
     return min(params.min_clades, max(2, len(np.unique(people.clade))))
 
 
@@ -161,23 +163,30 @@ def split_clades(
     Who is put away, (n,); None where no choice leaves enough on both sides.
     """
     names, number = np.unique(clade, return_inverse=True)
+    # quantities are halved at the median, so that both halves are on both sides
     high = phenotype > np.median(phenotype) if len(np.unique(phenotype)) > 2 else phenotype == phenotype.max()
+    # (clades, 2): of the high class and of the other
     parts = np.column_stack([np.bincount(number, high, len(names)), np.bincount(number, ~high, len(names))])
     both = np.array([len(np.unique(phenotype[number == c])) > 1 for c in range(len(names))])
     best, score = None, np.inf
     for _ in range(DRAWS):
         order = rng.permutation(len(names))
         share = np.cumsum(parts[order].sum(1)) / len(phenotype)
+        # clades in random order until the share nearest to the one asked is reached
         cut = int(np.argmin(np.abs(share - params.validation))) + 1
         away = np.zeros(len(names), dtype=bool)
         away[order[:cut]] = True
         if both[~away].sum() < minimum or not both[away].sum():
             continue
         sides = parts[away].sum(0), parts[~away].sum(0)
+        # `min_class` of each class, or a quarter of the rarer one where that is less
         if min(s.min() for s in sides) < min(params.min_class, parts.sum(0).min() // 4):
             continue
+        # summed over both classes: how far their shares put away are from the one asked
         far = float(np.abs(sides[0] / parts.sum(0) - params.validation).sum())
+        # a small fine where validation has one clade with both classes
         far += 0.05 * (both[away].sum() < 2)
+        # ties go to the earlier draw, whatever rounding says
         if far < score - 1e-12:
             best, score = away, far
     return None if best is None else best[number]

@@ -93,6 +93,7 @@ def open_once(path: Path, questions: dict[str, Any], *, reopen: bool = False) ->
             f"{path}: the validation set was opened once for questions {lock.opened}; a second look with others"
             f" ({question_hash}) is no validation; `--reopen` takes it, and it stays on record"
         )
+    # the same questions: nothing is opened a second time
     if lock.opened == question_hash:
         return lock
     earlier = lock.earlier

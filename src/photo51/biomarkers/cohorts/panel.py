@@ -26,7 +26,7 @@ SAMPLE_TYPES = frozenset("0DBPC")
 PHENOTYPES = ("phenotype", "pheno", "pheno1", "trait")
 INDIVIDUALS = ("individual", "iid", "sample", "sample_id", "isolate", "strain", "name", "id", "id_2")
 MISSING = frozenset(("", "na", "n/a", "#n/a", "nan", "<na>", "null", "none", ".", "-", "?", "missing", "unknown"))
-_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?")
+_NUMBER = re.compile(r"[+-]?(0|[1-9]\d*)?(\.\d*)?([eE][+-]?\d+)?")  # no leading zeros: 007 is a name
 
 
 def read_panel(path: Path | str) -> pd.DataFrame:
@@ -53,6 +53,7 @@ def read_panel(path: Path | str) -> pd.DataFrame:
         raise InputError(f"{path}: need a table with a header, got no lines")
     rows = _cells(path, lines)
     kind = [s for s in path.suffixes if s not in {".gz", ".bgz"}][-1:] or [""]
+    # a header of its own, else the usual columns are meant
     named = rows[0][1][0].startswith("#") or rows[0][1][0].upper() in {FID, IID}
     if kind[0] == ".fam" or (kind[0] == ".psam" and not named):
         header, start = list(FAM), 0
@@ -60,6 +61,7 @@ def read_panel(path: Path | str) -> pd.DataFrame:
         header, start = _unnamed(len(rows[0][1])), 0
     else:
         header, start = [rows[0][1][0].lstrip("#").strip(), *rows[0][1][1:]], 1
+    # the second line of `.sample`: types of columns, such as 0 D P
     if kind[0] == ".sample" and len(rows) > 1 and set(rows[1][1]) <= SAMPLE_TYPES:
         del rows[1]
     if len(set(header)) < len(header) or "" in header:
@@ -101,6 +103,7 @@ def as_text(column: pd.Series) -> pd.Series:
     def word(value: object) -> str:
         if value is None or value is pd.NA or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
             return ""
+        # floats hold whole numbers exactly to 2⁵³, about 9 × 10¹⁵
         if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
             return str(int(value))
         return str(value).strip()
@@ -115,6 +118,7 @@ def is_missing(text: str) -> bool:
 
 def parsed_number(text: str) -> float:
     """A cell as a number; NaN where it is none, where it has leading zeros (a name) or is not finite."""
+    # `+`, `.` and the like pass the pattern without a digit
     if not text or not _NUMBER.fullmatch(text) or not any(c.isdigit() for c in text):
         return float("nan")
     value = float(text)
@@ -140,6 +144,7 @@ def columns_of(panel: pd.DataFrame, params: CohortParams) -> CohortParams:
         For a column that is not there.
     """
     columns = [str(c) for c in panel.columns]
+    # reversed, so that of two names alike but for case the first wins
     low = {c.lower(): c for c in reversed(columns)}
     change: dict[str, str] = {}
     for key, usual in (("individual", INDIVIDUALS), ("phenotype", PHENOTYPES)):
@@ -155,6 +160,7 @@ def columns_of(panel: pd.DataFrame, params: CohortParams) -> CohortParams:
     column = change.get("phenotype", params.phenotype)
     if panel.attrs.get("plink") and params.coding == "auto" and column in columns:
         words = set(as_text(panel[column]))
+        # PLINK codes 1 and 2, with 0 or −9 for missing
         if {"0", "2"} & words and words <= {"0", "1", "2", "-9"}:
             change["coding"] = "1/2"
     params = params.model_copy(update=change)

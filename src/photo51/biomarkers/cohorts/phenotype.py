@@ -29,7 +29,7 @@ from photo51.types import InputError
 Codes = dict[str, float]
 PLINK_MISSING = "-9"
 SENTINELS = frozenset(("-9", "-99", "-999", "-9999"))
-QUANTITY = 6
+QUANTITY = 6  # different values from which on numbers are a quantity
 FAMILIES = (
     ({"case", "cases"}, {"control", "controls", "ctrl"}),
     ({"yes", "y"}, {"no", "n"}),
@@ -93,6 +93,7 @@ def phenotype(column: pd.Series, names: list[str], params: CohortParams) -> Phen
     words = [_plain(w) for w in written]
     extra = {_plain(w) for w in params.missing}
     gone = np.array([is_missing(w) or w in extra for w in words])
+    # −9 is missing under every coding of cases and controls
     nine = gone | np.array([w == PLINK_MISSING for w in words])
     label = f"phenotype {params.phenotype!r}"
     if nine.all():
@@ -112,6 +113,7 @@ def _plain(word: str) -> str:
     """Lower case; numbers without needless digits, so that 1, 1.0 and +1 are one value (a lone sign is a word)."""
     word = word.strip().lower()
     value = parsed_number(word)
+    # 12 digits: 0.1 and 0.10 are one value, and so is what rounding left of it
     return f"{value:.12g}" if np.isfinite(value) else word
 
 
@@ -173,11 +175,13 @@ def _code(
     pair = next((name for words_of, name in _PAIRS.items() if stated == set(words_of)), None)
     if pair is None and len(stated) == 1:
         alone = next(iter(stated))
+        # one value alone: the coding that has it, though one class is missing
         pair = {"0": "0/1", "1": "0/1", "2": "1/2", "-1": "-1/1"}.get(alone)
         if alone == "1" and PLINK_MISSING in words:
             pair = "1/2"
     if pair is not None:
         return _STATED[pair], _MEANING[pair]
+    # values that may stand for missing do not count
     if len(values - {float(s) for s in SENTINELS}) >= QUANTITY:
         return None, ""
     raise InputError(

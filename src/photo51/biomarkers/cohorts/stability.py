@@ -58,10 +58,13 @@ def stability_selection(
     n, p = x.shape
     counts = np.zeros(p)
     for draw in range(half_samples):
+        # complementary pairs: the second half is what the first left
         if draw % 2 == 0:
             order = rng.permutation(n)
+        # both halves have ⌊n/2⌋ rows
         rows = order[: n // 2] if draw % 2 == 0 else order[n // 2 : 2 * (n // 2)]
         counts[_first(x[rows], y[rows], selected)] += 1
+    # the bound of Meinshausen and Bühlmann: E[V] ≤ q² / ((2π − 1) p)
     bound = selected**2 / ((2 * threshold - 1) * p)
     return SelectionStability(counts / half_samples, float(bound))
 
@@ -70,8 +73,11 @@ def _first(x: NDArray[np.float64], y: NDArray[np.float64], selected: int) -> NDA
     """First features of the lasso path, among those of largest correlation."""
     norm = np.sqrt(np.einsum("ij,ij->j", x, x))
     correlation = np.abs(x.T @ y) / np.where(norm > 1e-9, norm, np.inf)
+    # the lasso's first features correlate with y: ten times as many as wanted are enough to look at
     screened = np.argsort(-correlation, kind="stable")[: SCREENED * selected]
+    # nothing that does not vary or does not correlate: it would be divided by 0
     screened = screened[correlation[screened] > 0]
+    # unit length; the path then enters columns by correlation
     z = x[:, screened] / norm[screened]
     _, active, _ = lars_path_gram(z.T @ y, z.T @ z, n_samples=len(y), max_iter=selected, method="lasso")
     return screened[np.asarray(active, dtype=np.int64)[:selected]]

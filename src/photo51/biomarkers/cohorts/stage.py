@@ -128,6 +128,7 @@ def _side(burden: Burden, plan: CohortDesign, cohort: Cohort, rows: NDArray[np.i
     people = plan.people
     identifying = {people.params.individual, people.params.phenotype}
     columns = {c: numeric_column(people.table[c]).to_numpy() for c in people.table.columns if c not in identifying}
+    # columns of words are no quantities
     columns = {c: v for c, v in columns.items() if not np.isnan(v).all()}
     members = people.rows[rows]
     raw = pd.concat(
@@ -137,6 +138,7 @@ def _side(burden: Burden, plan: CohortDesign, cohort: Cohort, rows: NDArray[np.i
         ],
         axis=1,
     )
+    # the burden's own quantities come first: a column of the panel with their name is left out
     return CohortSide(cohort.subset(rows), burden.burden[members], raw.loc[:, ~raw.columns.duplicated()], members)
 
 
@@ -199,6 +201,7 @@ def run_cohort(
     if validation.open_lock and second is not None:
         rules = rules_of(out)
         discovered = tests["feature"][tests["q"] <= params.alpha].tolist()
+        # fixed before the lock opens: these are hashed as the questions
         questions = {"features": discovered, "rules": [d.rule.dump() for d in rules]}
         sealed = lock.open_once(out / LOCK, questions, reopen=validation.reopen)
         _say_opening(sealed, len(discovered), len(rules))
@@ -241,6 +244,7 @@ def _seal(out: Path, second: CohortSide | None) -> lock.Lock:
         return lock.seal(out / LOCK, [], content_hash("nobody"))
     cohort = second.cohort
     names = [str(n) for n in cohort.individuals]
+    # burdens by one number: the same individuals with other features are another set
     content = content_hash(names, cohort.phenotype.tolist(), float(np.abs(cohort.burden).sum()))
     return lock.seal(out / LOCK, names, content)
 
@@ -282,6 +286,7 @@ def _alleles(
     scores = burden_levels(first.cohort, tested, params.alpha, params.seed)
     tables = [(pd.concat([t for _, t in tested], ignore_index=True), ASSOCIATIONS), (scores, LEVELS)]
     if burden.alleles is not None:
+        # by p: hits first, then what came nearest
         order = np.argsort(tests["p"].to_numpy(), kind="stable")
         hits = int((tests["q"] <= params.alpha).sum())
         ranked = tests["feature"].to_numpy()[order]

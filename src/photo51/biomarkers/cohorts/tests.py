@@ -33,7 +33,7 @@ from photo51.stats.multiple import benjamini_hochberg
 from photo51.types import InputError
 
 log = logging.getLogger(__name__)
-FIRTH_COMPONENTS = 4
+FIRTH_COMPONENTS = 4  # few, as the rarer class has few individuals to fit them with
 
 
 class Tested(NamedTuple):
@@ -86,13 +86,16 @@ def discover(cohort: Cohort, params: CohortParams, min_clades: int | None = None
     def retest(columns: NDArray[np.float64]) -> Tested:
         main, test = _main(cohort, columns, null, params)
         without = largest_p_without_one(columns, null, related, cohort.clade)
+        # p = 1 for what rests on one clade: it stays in the family and is no discovery
         p_kept = np.where(without <= params.one_clade, main.p, 1.0)
         return Tested(main, without, benjamini_hochberg(p_kept) if len(p_kept) else p_kept, test)
 
     tested = retest(cohort.burden)
     main = tested.slope
     log_resting(tested, params)
+    # without descent (h² = 0): what a plain regression would say
     naive = score_test(cohort.burden, fit_null(cohort.phenotype, related, _or_none(cohort.covariates), h2=0.0))
+    # eigenvalues ascend: the leading components are the last columns
     components = related.vectors[:, ::-1][:, : params.components]
     with_components = np.column_stack([cohort.covariates, components])
     on_components = score_test(cohort.burden, fit_null(cohort.phenotype, related, with_components, h2=0.0))
@@ -165,8 +168,10 @@ def _main(
 ) -> tuple[Association, str]:
     """The test that the size of the cohort and of its rarer class allows."""
     n, score = len(cohort.phenotype), score_test(columns, null)
+    # few of a class: the score test's normal approximation fails there, Firth's does not
     if cohort.is_binary and min(cohort.phenotype.sum(), n - cohort.phenotype.sum()) < params.rare:
         values, vectors = np.linalg.eigh(cohort.relatedness)
+        # descent enters as its leading components, as a logistic model has no random effect here
         leading = vectors[:, np.argsort(-values)[:FIRTH_COMPONENTS]]
         firth = firth_logistic(cohort.phenotype, columns, np.column_stack([cohort.covariates, leading]))
         return Association(firth.beta, firth.se, firth.beta / firth.se, firth.p), "firth"
@@ -211,6 +216,7 @@ def validate(tests: pd.DataFrame, validation: Cohort, params: CohortParams) -> p
     null = fit_null(validation.phenotype, kinship(validation.relatedness), _or_none(validation.covariates))
     result = score_test(validation.burden[:, tests["feature"].to_numpy()[discovered]], null)
     beta = tests["beta"].to_numpy()[discovered]
+    # one-sided, in the direction that discovery found
     p = one_sided(result, beta)
     again = (benjamini_hochberg(p) <= params.alpha) & (np.sign(result.beta) == np.sign(beta))
     for name, values in (("val_beta", result.beta), ("val_se", result.se), ("val_p", p), ("validated", again)):
@@ -246,15 +252,19 @@ def leave_one_clade_out(tests: pd.DataFrame, cohort: Cohort, params: CohortParam
         )
         first, second = (_alone(side, params) for side in (rest, clade_side))
         if first is None or second is None:
+            # too few to test: the clade does not speak, and its p stays 1
             continue
+        # found again without this clade, else its answer is to another question
         again_found = benjamini_hochberg(first.p)[columns] <= params.alpha
         again = one_sided(second, first.beta)[columns]
         p[i], beta[i] = np.where(again_found, again, 1.0), second.beta[columns]
+    # twice the median of p is valid under any dependence
     combined = np.minimum(1.0, 2 * np.median(p, axis=0))
     estimated = ~np.isnan(beta).all(0)
     mean, se = np.full(len(discovered), np.nan), np.full(len(discovered), np.nan)
     n = (~np.isnan(beta)).sum(0)
     mean[estimated] = np.nanmean(beta[:, estimated], axis=0)
+    # ddof = 1 wants two clades
     several = n > 1
     se[several] = np.nanstd(beta[:, several], axis=0, ddof=1) / np.sqrt(n[several])
     again = (benjamini_hochberg(combined) <= params.alpha) & (
@@ -269,8 +279,10 @@ def leave_one_clade_out(tests: pd.DataFrame, cohort: Cohort, params: CohortParam
 
 def _alone(cohort: Cohort, params: CohortParams) -> Association | None:
     """The main test of some individuals; None where they are too few for it."""
+    # 8 individuals more than covariates: degrees of freedom to speak of
     if len(cohort.phenotype) < 8 + cohort.covariates.shape[1] or len(np.unique(cohort.phenotype)) < 2:
         return None
+    # without any relatedness the kinship cannot be scaled
     if not np.trace(cohort.relatedness) > 0:
         return None
     null = fit_null(cohort.phenotype, kinship(cohort.relatedness), _or_none(cohort.covariates))

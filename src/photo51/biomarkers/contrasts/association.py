@@ -29,10 +29,12 @@ def split_genes(genes: NDArray, labels: NDArray[np.int64], rng: np.random.Genera
     """Which variants lie in discovery genes, (n,): whole genes, dealt out in pairs of like numbers of cases."""
     names, gene = np.unique(genes, return_inverse=True)
     cases = np.bincount(gene, weights=labels, minlength=len(names))
+    # by cases, ties at random
     order = np.lexsort((rng.random(len(names)), -cases))
     discovery = np.zeros(len(names), dtype=bool)
     for i in range(0, len(names), 2):
         pair = order[i : i + 2]
+        # one of each pair goes to discovery: both sides have like numbers of cases
         discovery[pair[rng.integers(len(pair))]] = True
     return discovery[gene]
 
@@ -62,11 +64,13 @@ def audited_tests(comparison: Comparison, params: BiomarkersParams) -> Associati
     """
     rng = np.random.default_rng(params.seed)
     discovery = split_genes(comparison.genes, comparison.labels, rng)
+    # strata of one class have no pairs
     strata, variants = one_class_strata(comparison)
     if strata:
         log.info("%d of the strata hold one class alone; their %d variants say nothing here", strata, variants)
     rows = np.flatnonzero(discovery)
     permuted = rearranged(comparison.labels[rows], comparison.strata[rows], params.audit, rng)
+    # the labels as they are first, then the permuted ones: one test serves all
     labels = np.vstack([comparison.labels[rows][None], permuted])
     parts, runs = [], []
     for statistic in params.statistics:
@@ -94,6 +98,7 @@ def audited_tests(comparison: Comparison, params: BiomarkersParams) -> Associati
 
 
 def _family(p: NDArray[np.float64], testable: NDArray[np.bool_]) -> NDArray[np.float64]:
+    # NaN: not in the family, not counted
     return benjamini_hochberg(np.where(testable, p, np.nan))
 
 
@@ -116,6 +121,7 @@ def _tested(
 ) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """Rows of one statistic, and p of the permuted labels."""
     deltas = comparison.deltas[statistic]
+    # n rows of variants; the others replicate
     rows, others = np.flatnonzero(discovery), np.flatnonzero(~discovery)
     result, permuted = stratified_rearranged(deltas[rows], labels, comparison.strata[rows])
     up, down = (
@@ -131,6 +137,7 @@ def _tested(
             "n_control": result.n_control,
             "n_strata": result.n_strata,
             "auroc_within": result.auroc,
+            # AUROC 0.5 is effect 0, −1 to 1
             "effect": 2 * result.auroc - 1,
             "se": 2 * result.se,
             "p": result.p,
@@ -138,6 +145,7 @@ def _tested(
             "p_pooled": pooled_rank_p(deltas[rows], comparison.labels[rows]),
             "rep_effect": 2 * up.auroc - 1,
             "rep_se": 2 * up.se,
+            # one-sided, on the side where discovery was
             "rep_p": np.where(result.z >= 0, up.p, down.p),
             "llr_corr": rank_correlation(deltas, comparison.variants["llr"].to_numpy()),
         }

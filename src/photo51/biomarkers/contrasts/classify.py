@@ -118,6 +118,7 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
     labels, genes = comparison.labels, comparison.genes
     llr, ranked = comparison.variants["llr"].to_numpy(dtype=float), surprise(comparison.variants)
     fold = grouped_folds(labels, genes, params.folds, params.seed)
+    # higher means case: surprise is a low ratio
     scores = {"llr": -llr, "abs_llr": np.abs(llr)}
     if surprise_column(comparison.variants) == "llr_fair":
         scores["llr_fair"] = -ranked
@@ -149,6 +150,7 @@ def _score(comparison: Comparison, params: BiomarkersParams) -> _Scored:
         scores["features"][test] = stacked.sparse.intercept + alone
         scores["stacked"][test] = stacked.intercept + stacked.llr_weight * ranked[test] + stacked.feature_weight * alone
         rows += probe_rows(stacked, int(i), comparison.n_features)
+    # consequence and codon position together
     place = (comparison.variants["consequence"] + comparison.variants["codon_position"].astype(str)).to_numpy()
     each = grouped_folds(labels, np.arange(len(labels)), params.folds, params.seed)  # a gene held out has no name
     scores["gene_prior"] = prior(labels, genes, each)
@@ -197,6 +199,7 @@ def _judge(
     comparison: Comparison, scores: dict[str, NDArray[np.float64]], stratum: str, params: BiomarkersParams
 ) -> pd.DataFrame:
     """Every method on the same variants: those that all of them score."""
+    # finite in every method: an AUROC on fewer variants is another question
     complete = np.all([np.isfinite(score) for score in scores.values()], axis=0)
     if not complete.all():
         log.info(
@@ -215,6 +218,7 @@ def _judge(
         return pd.DataFrame([_unscored(part, stratum, reason)])
     bench = _Bench(comparison, rows, stratum, params)
     table = [bench.row(method, score, comparison.labels) for method, score in scores.items()]
+    # held-out folds shift a gene's prior, which within a gene would look like knowledge
     blind = bench.row("gene_prior", gene_share(comparison.labels, comparison.genes), comparison.labels)
     within = ("auroc_within", "within", "auroc_strata", "strata", "gain")
     for row in table:
@@ -271,6 +275,7 @@ def _controls(bench: _Bench) -> list[dict[str, Any]]:
     comparison, params = bench.comparison, bench.params
     rng = np.random.default_rng(params.seed)
     permuted = comparison.labels.copy()
+    # within strata, so that genes and consequences keep their share of cases
     for s in np.unique(comparison.strata):
         in_stratum = comparison.strata == s
         permuted[in_stratum] = rng.permutation(permuted[in_stratum])
@@ -280,7 +285,7 @@ def _controls(bench: _Bench) -> list[dict[str, Any]]:
         ("features_random_split", comparison.labels, each),
         ("features_permuted", permuted, comparison.genes),
     ):
-        changed = comparison._replace(labels=labels)
+        changed = comparison._replace(labels=labels)  # the labels are replaced, the strata stay
 
         def score(train: NDArray, test: NDArray, changed: Comparison = changed) -> NDArray:
             probe = fit_sparse(changed, params.statistic, train, params.max_features)

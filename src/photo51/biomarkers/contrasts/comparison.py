@@ -88,6 +88,7 @@ def compare_classes(variants: pd.DataFrame, effects: ad.AnnData, params: Biomark
     rows = np.flatnonzero(cases | controls)
     table = variants.iloc[rows].reset_index(drop=True)
     table.insert(0, "row", rows)
+    # \x1f, the unit separator, is in no text
     keys = table[list(params.strata)].astype(str).agg("\x1f".join, axis=1)
     against = (table["strand"] == "-").to_numpy()
     return Comparison(
@@ -121,6 +122,7 @@ def consequence_distance(comparison: Comparison) -> float:
     """
     kinds = comparison.variants["consequence"].astype(str)
     shares = [kinds[comparison.labels == label].value_counts(normalize=True) for label in (0, 1)]
+    # 1 − Σ min(share in cases, share in controls): total variation distance
     return float(1 - pd.concat(shares, axis=1).min(axis=1, skipna=False).fillna(0).sum())
 
 
@@ -149,9 +151,11 @@ def oriented(
 ) -> sparse.csr_matrix:
     """Signed Δ of some variants, (n, 2 · n_features): features read along the gene, then against it."""
     plus, minus = (sparse.csr_matrix(effects.layers[f"{statistic}_{s}"])[rows] for s in ("plus", "minus"))
+    # 0/1 diagonals: rows on the '-' strand swap their two halves
     keep, swap = (sparse.diags((~against).astype(np.float32)), sparse.diags(against.astype(np.float32)))
     sense, antisense = keep @ plus + swap @ minus, keep @ minus + swap @ plus
     table = sparse.csr_matrix(sparse.hstack([sense, antisense]))
+    # explicit zeros would count as changes
     table.eliminate_zeros()
     return table
 

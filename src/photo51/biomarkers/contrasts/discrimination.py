@@ -39,7 +39,9 @@ class Wins(NamedTuple):
 
     def within(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """AUROC over pairs of one gene, each gene weighted by one over its size plus one; NaN without such pairs."""
+        # van Elteren's weight for each gene; the bootstrap multiplies it
         scaled = weights / (self.cases + self.controls + 1.0)
+        # the diagonal: pairs of one gene
         pairs, won = scaled @ (self.cases * self.controls), scaled @ np.diag(self.wins)
         return np.divide(won, pairs, out=np.full(len(weights), np.nan), where=pairs > 1e-12)
 
@@ -95,6 +97,7 @@ def stratum_wins(scores: ArrayLike, labels: ArrayLike, genes: ArrayLike, strata:
     won, pairs = np.zeros(gene.max() + 1), np.zeros(gene.max() + 1)
     _, stratum = np.unique(np.asarray(strata), return_inverse=True)
     order = np.argsort(stratum, kind="stable")
+    # rows of one stratum lie together after sorting: cut where the number changes
     for rows in np.split(order, np.flatnonzero(np.diff(stratum[order])) + 1):
         cases, controls = score[rows][label[rows]], np.sort(score[rows][~label[rows]])
         if len(cases) and len(controls):
@@ -158,6 +161,7 @@ def discriminate(
 
     gain = Estimate(np.nan, np.nan, np.nan)
     if reference is not None:
+        # paired: both scores under the same draws of genes
         gain = _estimate(count.within(ones) - reference.within(ones), count.within(weights) - reference.within(weights))
     return Discrimination(
         auroc=_estimate(count.pooled(ones), count.pooled(weights)),

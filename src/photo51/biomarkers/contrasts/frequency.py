@@ -24,6 +24,7 @@ ENOUGH = 20
 
 def frequency_named(name: str) -> bool:
     """Whether a column's name says frequency, count or population: `gnomAD_AF`, `af_nfe`, `AC`, `alleleFreq`."""
+    # camel case apart: alleleFreq → allele_Freq, gnomAD → gnom_AD
     parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z]{2,})", "_", name)
     return NAMED.search(parted.lower()) is not None
 
@@ -50,6 +51,7 @@ def refuse_frequency(variants: pd.DataFrame, names: Sequence[str], labels: NDArr
     InputError
         With the column and what gives it away.
     """
+    # columns that are asked about are no evidence against one another
     frequencies = [c for c in variants.columns if frequency_named(str(c)) and c not in names]
     for name in names:
         if frequency_named(name):
@@ -73,6 +75,7 @@ def _within(first: pd.Series, second: pd.Series, labels: NDArray[np.int64]) -> f
     correlations = [0.0]
     for label in (0, 1):
         rows = (labels == label) & np.isfinite(x) & np.isfinite(y)
+        # below 20 variants a correlation of 0.8 may be luck
         if rows.sum() >= ENOUGH and np.ptp(x[rows]) > 0 and np.ptp(y[rows]) > 0:
             correlations.append(abs(float(stats.spearmanr(x[rows], y[rows]).statistic)))
     return max(correlations)

@@ -57,6 +57,7 @@ def grouped_folds(labels: NDArray[np.int64], groups: NDArray, n_folds: int, seed
     """Fold of each variant, (n,): whole groups, cases spread as evenly as groups allow."""
     n_groups = len(np.unique(groups))
     n_folds, places = min(n_folds, n_groups), np.zeros(len(labels))
+    # a variant a group: plain stratified folds
     if n_groups == len(labels):
         splits = StratifiedKFold(n_folds, shuffle=True, random_state=seed).split(places, labels)
     else:
@@ -100,6 +101,7 @@ def ridge_scores(
     x: NDArray, labels: NDArray[np.int64], groups: NDArray, train: NDArray[np.int64], test: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Score `test` rows by ridge regression on balanced classes, the penalty chosen by held-out groups of `train`."""
+    # never more folds than groups
     folds = GroupKFold(min(INNER_FOLDS, len(np.unique(groups[train]))))
     won = np.zeros(len(RIDGE))
     for inner, outer in folds.split(train, groups=groups[train]):
@@ -108,6 +110,7 @@ def ridge_scores(
                 np.ones((1, len(np.unique(groups[train[outer]]))))
             )[0]
             won[i] += 0.5 if np.isnan(area) else area
+    # ties go to the smallest penalty
     best = int(np.argmax(won))
     return _ridge_paths(x, labels, train, test)[best]
 
@@ -140,6 +143,7 @@ def fit_sparse(comparison: Comparison, statistic: str, train: NDArray[np.int64],
     deltas, labels = comparison.deltas[statistic][train], comparison.labels[train]
     z = stratified_z(deltas, labels, comparison.strata[train])
     columns = np.argsort(-np.abs(z), kind="stable")[:max_features]
+    # a column of z = 0 tells nothing apart
     columns = np.sort(columns[z[columns] != 0])
     if not len(columns):
         return SparseProbe(columns, np.zeros(0), 0.0)
@@ -179,11 +183,13 @@ def fit_stacked(comparison: Comparison, statistic: str, train: NDArray[np.int64]
     for inner, outer in folds.split(train, groups=groups):
         probe = fit_sparse(comparison, statistic, train[inner], max_features)
         held_out[outer] = probe.feature_score(comparison.deltas[statistic][train[outer]])
+    # in units of their spread: one penalty then serves both
     scale = np.array([max(llr.std(), 1e-9), max(held_out.std(), 1e-9)])
     model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=500)
     model.fit(np.column_stack([llr, held_out]) / scale, labels)
     llr_weight, feature_weight = model.coef_[0] / scale
     intercept = float(model.intercept_[0])
+    # a sign the other way round is a coincidence of this set
     if llr_weight > 0 or feature_weight < 0:
         llr_weight, feature_weight, intercept = _signed(llr / scale[0], held_out / scale[1], labels)
         llr_weight, feature_weight = llr_weight / scale[0], feature_weight / scale[1]
