@@ -13,7 +13,7 @@ from photo51.genome.axis.masks import CODON_POSITIONS, iter_annotation_masks
 from photo51.genome.axis.workspace import Workspace
 from photo51.stats.rotation import Orientation
 
-_SINGLE = ("exon", "intron")
+_SINGLE = ("exon", "intron")  # parts of a group that are instances of their own
 
 
 @dataclass(frozen=True)
@@ -96,12 +96,14 @@ def annotation_classes(
     past = _past_the_end(annotations, contigs)
     clipped = workspace.clip(annotations)
     kinds = annotations["kind"].to_numpy()[clipped["interval"].to_numpy()]
+    # 2: without strand
     strands = annotations["strand"].map({"+": 0, "-": 1, ".": 2}).to_numpy()[clipped["interval"].to_numpy()]
     rows = np.stack([clipped["row_start"], clipped["row_end"], strands], axis=1).astype(np.int64)
     instance = instances_of(annotations)[clipped["interval"].to_numpy()]
     classes = []
     for name, masks in iter_annotation_masks(workspace, annotations):
         frame = CODON_POSITIONS.index(name) + 1 if name in CODON_POSITIONS else -1
+        # a codon position is a frame of CDS: its intervals are those of CDS
         kind = "CDS" if frame > 0 else name
         classes.append(
             AnnotationClass(
@@ -110,6 +112,7 @@ def annotation_classes(
                 rows[kinds == kind],
                 frame,
                 past.get(kind, ""),
+                # numbers of the class alone, from 0
                 np.unique(instance[kinds == kind], return_inverse=True)[1].astype(np.int64),
             )
         )
@@ -127,6 +130,7 @@ def instances_of(annotations: pd.DataFrame) -> NDArray[np.int64]:
     introns are each their own.
     """
     alone = (annotations["group"] == "") | annotations["kind"].isin(_SINGLE)
+    # numbers as text beside groups: `alone` keeps them apart should a group be called `12`
     number = np.arange(len(annotations)).astype(str)
     group = np.where(alone, number, annotations["group"])
     keys = annotations.assign(group=group, alone=alone)
@@ -179,7 +183,9 @@ def rotation_units(workspace: Workspace, min_rows: float) -> NDArray[np.int64]:
     cuts = [0]
     for b in range(1, workspace.n_blocks + 1):
         new_contig = b == workspace.n_blocks or contig[b] != contig[b - 1]
+        # counted from the last cut: blocks are joined until the unit is long enough
         long_enough = bounds[b] - cuts[-1] >= min_rows
+        # what is left at a contig's end joins its last unit, where it has one
         if new_contig and not long_enough and len(cuts) > 1 and _contig_at(cuts[-2], bounds, contig) == contig[b - 1]:
             cuts[-1] = int(bounds[b])
         elif new_contig or long_enough:
@@ -196,4 +202,5 @@ def unit_lengths(classes: Sequence[AnnotationClass], factor: float) -> NDArray[n
     units.
     """
     longest = np.array([max(c.longest, 1) for c in classes], dtype=np.float64)
+    # powers of two: classes of like length then share units, and their shifts
     return 2.0 ** np.ceil(np.log2(factor * longest))

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from photo51.stats.additive import Terms
 
 K = 6
-OFFSETS = 12
+OFFSETS = 12  # k-mers: with the last one 17 bases are covered
 GC_WINDOW = 2_000
-GC_CLASSES = 50
+GC_CLASSES = 50  # classes of about equal numbers of rows
 SCALES = (150, 500, 2_000, 6_000)
 """Windows of GC and skews (bases)."""
-HALF_CLASSES = 16
+HALF_CLASSES = 16  # coarser, as two sides make 16 × 16 classes
 ROWS_PER_LEVEL = 20
 """Rows a level of the k-mers has at least on average; where there are fewer, shorter k-mers are counted."""
 

@@ -94,6 +94,7 @@ class Design:
         """Testable readings, by the rotation units they need."""
         lengths = unit_lengths(self.classes, self.params.interval_blocks)
         shortest = float(np.diff(self.workspace.block_bounds).min())
+        # blocks as they are will do
         lengths[lengths <= shortest] = 0
         by_bounds: dict[bytes, tuple[NDArray[np.int64], list[int]]] = {}
         for length in np.unique(lengths):
@@ -104,6 +105,7 @@ class Design:
                 if lengths[r.annotation] == length and not self.classes[r.annotation].reason
             ]
             by_bounds.setdefault(bounds.tobytes(), (bounds, []))[1].extend(testable)
+        # readings in families, each with units of its own; none without a testable reading
         return [Family(b, np.array(testable, dtype=np.int64)) for b, testable in by_bounds.values() if testable]
 
     def mask(self, reading: int) -> NDArray[np.bool_]:
@@ -113,6 +115,7 @@ class Design:
 
     def shifts(self, family: Family) -> Shifts:
         """Circular shifts of the adjusted test, and the blocks its statistic is studentised over."""
+        # at least 32 blocks, else the statistic cannot be studentised
         size = min(self.params.adjust_block, max(self.workspace.n_rows // _LEAST_BLOCKS, 1))
         blocks = even_blocks(family.bounds, size)
         return Shifts.of(family.bounds, blocks, shifts_needed(len(family.bounds) - 1), self.params.seed)
@@ -152,9 +155,12 @@ class Design:
     def _residual_group(self, family: Family, members: NDArray[np.int64]) -> NDArray[np.int16]:
         """Residuals of at most `WIDTH` readings, (2 * n_rows, WIDTH)."""
         terms, counts = self.composition()
+        # number of the unit of each row of strand +
         unit = np.repeat(np.arange(len(family.bounds) - 1), np.diff(family.bounds))
         columns = np.zeros((2 * self.workspace.n_rows, WIDTH), dtype=np.float32)
         for i, t in enumerate(members.tolist()):
             columns[:, i] = self.mask(t)
+        # units of strand − are other units: composition is adjusted for strand too
         project_group(columns, terms, counts, np.concatenate([unit, unit + unit[-1] + 1]))
+        # int16 instead of float32: half the memory
         return fixed_point(columns)

@@ -69,7 +69,9 @@ def domains_of(classes: Sequence[AnnotationClass], readings: Sequence[Reading], 
         mask = orient(c.mask, reading.orientation)
         bases[r] = np.count_nonzero(mask & both)
         row, piece = _marked(c.intervals, reading, mask, n)
+        # piece → instance: a cut instance is one
         interval = c.instances[piece]
+        # all rows of an instance, and of these the ones asked for
         whole = np.bincount(interval, minlength=len(c.intervals))
         size = np.bincount(interval[both[row]], minlength=len(c.intervals))
         there = np.flatnonzero(size)
@@ -77,6 +79,7 @@ def domains_of(classes: Sequence[AnnotationClass], readings: Sequence[Reading], 
         new[there] = n_instances + np.arange(len(there))
         keep = both[row]
         members.append((row[keep], new[interval[keep]]))
+        # half of its rows or more are among them
         counted = 2 * size[there] >= whole[there]
         tables.append(pd.DataFrame({"reading": r, "interval": there, "size": size[there], "counted": counted}))
         n_instances += len(there)
@@ -91,7 +94,9 @@ def domains_of(classes: Sequence[AnnotationClass], readings: Sequence[Reading], 
         counted,
         np.bincount(reading_of[counted], minlength=len(readings)).astype(np.int64),
         bases,
+        # instances of row i lie between the i-th and the next sum
         np.concatenate([[0], np.cumsum(np.bincount(row, minlength=2 * n))]).astype(np.int64),
+        # stable: by reading within a row, as they were appended
         member[np.argsort(row, kind="stable")].astype(np.int32),
     )
 
@@ -103,6 +108,7 @@ def _marked(
     rows, numbers = [], []
     for i, (start, end, strand) in enumerate(intervals.tolist()):
         for s in _strands(strand, reading.orientation):
+            # strand − is the second half of the axis
             inside = np.arange(start, end) + s * n
             inside = inside[mask[inside]]
             rows.append(inside)
@@ -116,4 +122,5 @@ def _strands(strand: int, orientation: str) -> tuple[int, ...]:
     """Strands of the doubled axis on which an interval of a strand (0, 1, 2: none) is read."""
     if strand == 2 or orientation == "either":
         return (0, 1)
+    # antisense: codes of the other strand
     return (strand,) if orientation == "sense" else (1 - strand,)

@@ -74,6 +74,7 @@ class Inputs:
         gene_rows = self.annotations[
             self.annotations["kind"].isin(GENE_KINDS) & (self.annotations["strand"] != ".")
         ].reset_index(drop=True)
+        # clipping may cut a gene in several rows, or drop it
         clipped = self.workspace.clip(gene_rows)
         strand = (gene_rows["strand"].to_numpy()[clipped["interval"].to_numpy()] == "-").astype(np.int64)
         return np.stack([clipped["row_start"], clipped["row_end"], strand], axis=1).astype(np.int64)

@@ -33,6 +33,7 @@ def canonical_kmers(bases: NDArray[np.integer], k: int) -> tuple[NDArray[np.uint
         unambiguous &= letter < 4
         base = np.minimum(letter, 3).astype(np.uint64)
         forward = (forward << two) | base
+        # complement of base j goes to digit j from the right: the reverse complement read left to right
         backward |= (np.uint64(3) - base) << np.uint64(2 * j)
     return np.minimum(forward, backward), unambiguous
 
@@ -62,9 +63,11 @@ def leaked_rows(
         if not tested[a]:
             continue
         kmers, usable = canonical_kmers(bases[a:b], k)
+        # the start of a leaked k-mer; all k bases from there on are leaked
         leaked = np.flatnonzero(usable & np.isin(kmers, elsewhere))
         edges = np.zeros(b - a + 1, dtype=np.int64)
         np.add.at(edges, leaked, 1)
+        # +1 where a k-mer starts, −1 behind its end: the running sum counts k-mers over a base
         np.add.at(edges, leaked + k, -1)
         out[a:b] = np.cumsum(edges[:-1]) > 0
     return out

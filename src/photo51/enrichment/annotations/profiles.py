@@ -32,7 +32,9 @@ def boundary_rows(
     start, end, strand = np.asarray(intervals, dtype=np.int64).reshape(-1, 3).T
     rows = []
     for code in (0, 1):
+        # read on this strand: without strand, either way round, or where own strand and orientation agree
         read = (strand == 2) | (orientation == "either") | ((strand == code) == (orientation == "sense"))
+        # on strand − reading enters at the interval's high end
         first = start[read] if (code == 0) == (boundary == "start") else end[read] - 1
         rows.append(first + code * n_rows)
     return np.concatenate(rows)
@@ -73,7 +75,9 @@ def _profile(rows, values, boundaries, segments, reach):
         place = boundary - strand * n_rows
         k = np.searchsorted(segments, place, side="right") - 1
         low, high = max(segments[k], place - reach), min(segments[k + 1], place + reach + 1)
+        # how many boundaries know something at each offset
         for x in range(low, high):
+            # reading direction: to the left is later on strand −
             n_known[reach + (place - x if strand else x - place)] += 1.0
         i = np.searchsorted(rows, low + strand * n_rows)
         while i < len(rows) and rows[i] < high + strand * n_rows:

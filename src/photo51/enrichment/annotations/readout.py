@@ -80,7 +80,7 @@ def read_in_chunks(store: Columns, size: int, ids: Iterable[int] | None = None, 
         yield codes_readout(store, numbers[first : first + size], name)
 
 
-_ROWS = 1 << 16
+_ROWS = 1 << 16  # rows at once
 
 
 def dense_readout(
@@ -116,8 +116,10 @@ def dense_readout(
         values = np.concatenate([plus[:, c], minus[:, c]]).astype(np.float32)
         values -= np.median(values[rows])
         for sign in (1, -1):
+            # both tails: what is far below the median is a unit of its own
             distance = sign * values
             cut = np.quantile(distance[rows], 1 - share)
+            # a cut at or below 0: many values equal the median; active is then what is beyond it
             beyond = np.maximum(distance - cut, 0) if cut > 0 else np.maximum(distance, 0)
             active = np.flatnonzero(beyond)
             columns.append((active, beyond[active]))
@@ -138,6 +140,7 @@ def principal_components(
     """Scores of the first `n` principal components of channels, directions learnt on rows `fit`."""
     centre, gram, _ = _moments(plus, minus, fit)
     _, vectors = np.linalg.eigh(gram)
+    # eigh gives ascending eigenvalues
     directions = vectors[:, ::-1][:, :n]
     return _projected(plus, centre, directions), _projected(minus, centre, directions)
 
@@ -167,6 +170,7 @@ def linear_probes(
     Scores on strand + and -, (n_rows, n_masks).
     """
     centre, gram, crossed = _moments(plus, minus, fit, masks)
+    # relative to the mean diagonal, so that it means the same whatever the channels' scale
     gram[np.diag_indices_from(gram)] += ridge * np.trace(gram) / len(gram)
     weights = np.linalg.solve(gram, crossed)
     return _projected(plus, centre, weights), _projected(minus, centre, weights)
@@ -183,6 +187,7 @@ def _moments(
     """
     n_rows, d = plus.shape
     rows = np.flatnonzero(fit)
+    # both strands, the masks' second half for strand −
     both = [(x, offset) for x, offset in ((plus, 0), (minus, n_rows))]
     centre = sum(x[rows].sum(axis=0, dtype=np.float64) for x, _ in both) / max(2 * len(rows), 1)
     gram, crossed = np.zeros((d, d)), np.zeros((d, 0 if masks is None else len(masks)))
@@ -210,6 +215,7 @@ def kmer_readout(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int
     """One unit for each k-mer: active where it ends, in reading direction."""
     codes = kmer_codes(bases, bounds, k)
     unambiguous = np.flatnonzero(codes < 4**k)
+    # by k-mer, rows ascending within: columns of the matrix
     order = unambiguous[np.argsort(codes[unambiguous], kind="stable")]
     counts = np.bincount(codes[unambiguous], minlength=4**k)
     matrix = sp.csc_array(
@@ -220,4 +226,5 @@ def kmer_readout(bases: NDArray[np.integer], bounds: NDArray[np.integer], k: int
 
 
 def _word(code: int, k: int) -> str:
+    # two bits a base, the first base highest
     return "".join("ACGT"[code >> (2 * (k - 1 - j)) & 3] for j in range(k))

@@ -31,6 +31,7 @@ def residual_digest(*parts: NDArray | bytes) -> str:
     out = hashlib.sha256(__version__.encode())
     for part in parts:
         data = part if isinstance(part, bytes) else np.ascontiguousarray(part).tobytes()
+        # the length goes in too: two arrays must not hash like one
         out.update(len(data).to_bytes(8, "little") + data)
     return out.hexdigest()[:24]
 
@@ -49,11 +50,13 @@ def shared_groups(folder: Path, names: Sequence[str], make: Callable[[int], Grou
     """
     paths = [folder / f"{name}.npy" for name in names]
     folder.mkdir(parents=True, exist_ok=True)
+    # first without waiting, so that shards divide the groups; then for what others still make
     for wait in (False, True):
         for i, path in enumerate(paths):
             if path.exists():
                 continue
             with _alone(path.with_suffix(".lock"), wait=wait) as mine:
+                # another process may have made it while this one waited
                 if mine and not path.exists():
                     with atomic(path) as partial:
                         np.save(partial, make(i), allow_pickle=False)

@@ -15,7 +15,7 @@ from photo51.enrichment.association.pairs import TESTED
 from photo51.io.contracts.enrichment import ENRICHMENT, QQ, RATES
 from photo51.stats.multiple import attainable, bh_within, hierarchical
 
-_QQ_POINTS = 400
+_QQ_POINTS = 400  # points of a curve
 _KEYS = ["annotation", "strand"]
 BAND, MOST = (0.03, 0.07), 0.003
 """Where the share of circularly shifted features with p_adj_comp ≤ 0.05 must lie, and what that with p ≤ 0.001
@@ -50,11 +50,13 @@ def with_families(pairs: pd.DataFrame, alpha: float, rates: pd.DataFrame | None 
     family = table["annotation"].to_numpy(dtype=object)
     tested = (table["status"] == TESTED).to_numpy()
     floor = table["p_floor"].where(tested).to_numpy(dtype=np.float64)
+    # by class, as that is the family: what can be attained depends on how many tests share it
     can = np.zeros(len(table), dtype=bool)
     for of_class in table.groupby("annotation").indices.values():
         can[of_class] = attainable(floor[of_class], alpha)
     hopeless = tested & ~can
     table.loc[hopeless, "status"] = "attainable p too large for the family"
+    # no p where no verdict could come of it: it would only widen the family
     table.loc[hopeless, ["p_rot", "p_depleted", "p_adj_comp", "z_adj"]] = np.nan
     table.loc[hopeless, "p_method"] = ""
     table["adjusted"] = _adjusted(table, rates)
@@ -107,6 +109,7 @@ def adjusted_rates(rotated: pd.DataFrame) -> pd.DataFrame:
         return RATES.empty()
     table = pd.DataFrame(rows)
     n, doubt = table["n"], _DOUBT / len(table)
+    # P(X ≥ n_05): the survival function is of more than its argument
     many = stats.binom.sf(table["n_05"] - 1, n, BAND[1])
     few = stats.binom.cdf(table["n_05"], n, BAND[0])
     tail = stats.binom.sf(table["n_001"] - 1, n, MOST)
@@ -173,6 +176,7 @@ def calibration(
         }
     both = real["q"] <= params.alpha
     judged = both & (real["adjusted"] != "")
+    # of what is found by rotation and has an adjusted test, how much that keeps
     figures["adjusted_kept"] = _share_of(judged & (real["q_adj_comp"] <= params.alpha), judged)
     curves = [_curves(real, "real")]
     if rotated is not None:
@@ -186,6 +190,7 @@ def calibration(
             **{f"fpr_{level}": _share(p, float(f"0.{level}")) for level in LEVELS},
             **{f"fpr_{level}_se": _error_of_share(rotated, float(f"0.{level}")) for level in LEVELS},
             **{f"fpr_adjusted_{level}": _share(adjusted, float(f"0.{level}")) for level in LEVELS},
+            # distance of the p-values of shifted features from uniform ones, which is what they should be
             "ks_distance": float(stats.kstest(p, "uniform").statistic) if len(p) else None,
             "ks_distance_adjusted": float(stats.kstest(adjusted, "uniform").statistic) if len(adjusted) else None,
         }
@@ -216,7 +221,9 @@ def _error_of_share(table: pd.DataFrame, level: float) -> float | None:
     per = tested.assign(hit=tested["p_rot"] <= level).groupby("feature")["hit"].agg(["sum", "size"])
     if len(per) < 2:
         return None
+    # what each feature has beyond its share: linearised ratio estimator
     left = per["sum"] - per["size"] * per["sum"].sum() / per["size"].sum()
+    # n / (n − 1), as the share itself is estimated
     return float(np.sqrt(len(per) / (len(per) - 1) * (left**2).sum()) / per["size"].sum())
 
 
@@ -234,6 +241,8 @@ def _curves(table: pd.DataFrame, activations: str) -> pd.DataFrame:
 
 def qq_points(p: NDArray[np.float64], n: int = _QQ_POINTS) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """-log10 of uniform quantiles and of sorted p-values at them; the smallest ones are all there."""
+    # ranks in geometric steps: all of the smallest, few of the rest
     ranks = np.unique(np.geomspace(1, len(p), n).round().astype(np.int64))
+    # rank − ½: the expected quantile of the middle of each step
     uniform = (ranks - 0.5) / len(p)
     return -np.log10(uniform), -np.log10(np.sort(p)[ranks - 1])

@@ -75,10 +75,12 @@ def genes_of(inputs: Inputs, kind: str) -> tuple[list[str], Genes]:
         {
             "name": clipped_genes["name"],
             "gene": clipped_genes["genome"] + "\t" + clipped_genes["group"],
+            # genes of strand − on the second half of the doubled axis
             "start": clipped["row_start"] + (clipped_genes["strand"] == "-") * inputs.workspace.n_rows,
             "size": clipped["row_end"] - clipped["row_start"],
         }
     )
+    # longest piece first: the one kept of a gene that is cut
     table = table.sort_values(["size", "start"], ascending=[False, True], kind="stable").drop_duplicates("gene")
     table = table.sort_values("start", ignore_index=True)
     start = table["start"].to_numpy(dtype=np.int64)
@@ -91,11 +93,13 @@ def gene_sets(store: CodesStore, inputs: Inputs, sets: dict[str, list[str]], par
     member_of = {s: np.isin(names, members) for s, members in sets.items()}
     reasons = {s: _reason(int(mask.sum()), params) for s, mask in member_of.items()}
     usable = [s for s, reason in reasons.items() if not reason]
+    # (genes, sets)
     membership = np.array([member_of[s] for s in usable], dtype=bool).reshape(len(usable), len(names)).T
     rng = np.random.default_rng([params.seed, 3])
     shifts = random_shifts(genes.bounds, rng, params.draws)
     parts = [GENESETS.empty()]
     n_chunks = -(-store.n_features // _CHUNK)
+    # −(−a // b): rounded up
     for readout in progress(read_in_chunks(store, _CHUNK), "genesets", n_chunks, f"chunks of {_CHUNK} features"):
         runs = run_counts(readout.matrix, inputs.segments[:-1])
         for j, fault in enumerate(faults(readout.matrix, runs, params.min_runs)):
@@ -105,6 +109,7 @@ def gene_sets(store: CodesStore, inputs: Inputs, sets: dict[str, list[str]], par
                 part = _fill(part, usable, rows.astype(np.int64), genes, membership, shifts, params.exact_p)
             parts.append(part.assign(feature=int(readout.ids[j])))
     table = pd.concat(parts[1:] or parts, ignore_index=True)
+    # one family over all features and sets, as one question is asked
     table["q"], table["q_ora"] = benjamini_hochberg(table["p_rot"]), benjamini_hochberg(table["p_ora"])
     return GENESETS.check(table)
 

@@ -85,6 +85,7 @@ class _Pairs:
     def __init__(self, design: Design, features: sp.csc_array, ids: NDArray[np.integer]):
         self.design, self.ids = design, np.asarray(ids, dtype=np.int64)
         self.shape = (len(self.ids), len(design.readings))
+        # entries of a column, as zeros are not stored
         self.n_active = np.diff(features.indptr).astype(np.int64)
         self.n_runs = run_counts(features, design.breaks)
         reasons = faults(features, self.n_runs, design.params.min_runs)
@@ -102,6 +103,7 @@ class _Pairs:
         """Moments of the family's pairs, and what follows from them."""
         m = self._moments(family, threads)
         data, ends = self.levels.data.astype(np.float64), list(pairwise(self.levels.indptr))
+        # Σ w of the levels, not of the raw activations: the null counts levels
         mass = np.array([data[a:b].sum() for a, b in ends])
         squares = np.array([data[a:b] @ data[a:b] for a, b in ends])
         # Kish: (Σ w)² / Σ w², the number of equal bases that a sum of unequal levels is worth
@@ -116,6 +118,7 @@ class _Pairs:
         odds = self._odds_ratio(family, m.overlap)
         place = np.ix_(np.arange(self.shape[0]), family.readings)
         self.sd[place], self.overlap[place] = sd, m.overlap
+        # either side of the odds ratio on the log scale
         for name, value in (
             ("expected", m.expected),
             ("n_eff", n_eff),

@@ -68,6 +68,7 @@ class Enrichment:
         self.store: CodesStore = open_codes(codes, inputs)
         self.params = params
         whole = inputs.workspace
+        # whole blocks of the splits asked for: rotation units must not be cut
         blocks = [b for b, s in zip(whole.block_ids.tolist(), whole.block_splits, strict=True) if s in params.splits]
         if not blocks:
             raise InputError(f"splits: need some that the workspace has, got {', '.join(params.splits)}")
@@ -80,6 +81,7 @@ class Enrichment:
         classes = part.classes(params.classes, params.leave_out)
         self.design = Design(workspace, classes, params, bases, shared)
         rng = np.random.default_rng([params.seed, 1])
+        # permuted, then sorted: which features are rotated does not depend on the shards
         drawn = rng.permutation(self.store.n_features)[: params.rotated_features]
         self.to_rotate: NDArray[np.int64] = np.sort(drawn) if params.rotated else drawn[:0]
 
@@ -114,7 +116,9 @@ def rotated_pairs(
         shifts = [random_shifts(family.bounds, np.random.default_rng([seed, 1, i]))[0] for i in ids.tolist()]
         shifted = rotated(features, family.bounds, np.stack(shifts))
         table = pair_table(design, shifted, ids, families=[family], threads=threads)
+        # rows of the family's readings alone: the others belong to other units
         parts.append(table[np.isin(np.arange(len(table)) % len(design.readings), family.readings)])
+    # back in the order of one table, row numbers being those of `pair_table`
     return pd.concat(parts).sort_index() if parts else ENRICHMENT.empty()
 
 
@@ -180,6 +184,7 @@ def _complete(parts: list[pd.DataFrame], paths: list[Path], n_features: int, out
         ids = part["feature"].unique()
         if len(ids) and not (ids.min() >= 0 and ids.max() < n_features):
             raise InputError(f"{path}: need features 0 to {n_features - 1}, got {ids.min()} to {ids.max()}")
+        # a feature that comes twice or not at all is told below
         n_times[ids] += 1
     if (n_times != 1).any():
         first = int(np.flatnonzero(n_times != 1)[0])

@@ -19,6 +19,7 @@ def levelled(matrix: sp.csc_array, n_levels: int) -> sp.csc_array:
     data, keep = np.zeros(matrix.nnz, dtype=np.float32), np.zeros(matrix.nnz, dtype=bool)
     for a, b in pairwise(matrix.indptr):
         values = matrix.data[a:b]
+        # NaN, infinite or negative values leave a column without levels
         if b > a and np.isfinite(values).all() and values.min() > 0:
             data[a:b], keep[a:b] = track(matrix.indices[a:b], values, n_levels).levels, True
     out = sp.csc_array((data, matrix.indices, matrix.indptr), shape=matrix.shape)
@@ -65,6 +66,7 @@ def run_counts(matrix: sp.csc_array, breaks: NDArray[np.integer]) -> NDArray[np.
         First rows of segments on strand +, (n_segments,): a run does not go on over them.
     """
     n_rows = matrix.shape[0] // 2
+    # the doubled axis has the same breaks twice
     both = np.concatenate([breaks, np.asarray(breaks) + n_rows]).astype(np.int64)
     return _run_counts(matrix.indptr, matrix.indices, both)
 
@@ -73,14 +75,17 @@ def run_counts(matrix: sp.csc_array, breaks: NDArray[np.integer]) -> NDArray[np.
 def _run_counts(indptr, rows, breaks):
     out = np.zeros(len(indptr) - 1, dtype=np.int64)
     for j in range(len(out)):
+        # −2, so that row 0 begins a run
         last = -2
         n_ends = 0
         for i in range(indptr[j], indptr[j + 1]):
             row = rows[i]
             moved = False
+            # every segment that begins up to this row is passed
             while n_ends < len(breaks) and breaks[n_ends] <= row:
                 n_ends += 1
                 moved = True
+            # a gap in rows, or a segment that began between: a new run
             if row != last + 1 or moved:
                 out[j] += 1
             last = row
@@ -95,10 +100,12 @@ def rotated(matrix: sp.csc_array, bounds: NDArray[np.integer], shifts: NDArray[n
     """
     n_rows = int(bounds[-1])
     strand = matrix.indices >= n_rows
+    # rows of either strand as rows of strand +, as both turn together
     rows = matrix.indices - strand * n_rows
     for (a, b), shifts_of_column in zip(pairwise(matrix.indptr), shifts, strict=True):
         rows[a:b] = rotate_rows(rows[a:b], bounds, shifts_of_column)
     out = sp.csc_array((matrix.data, rows + strand * n_rows, matrix.indptr), shape=matrix.shape)
+    # turning puts rows out of order
     out.has_sorted_indices = False
     out.sort_indices()
     return out
@@ -111,5 +118,6 @@ def take_rows(matrix: sp.csc_array, rows: NDArray[np.int64]) -> sp.csc_array:
     new[rows], new[n_rows + rows] = np.arange(len(rows)), len(rows) + np.arange(len(rows))
     place = new[matrix.indices]
     keep = place >= 0
+    # entries kept before each column's first
     n_kept = np.concatenate([[0], np.cumsum(keep)])
     return sp.csc_array((matrix.data[keep], place[keep], n_kept[matrix.indptr]), shape=(2 * len(rows), matrix.shape[1]))

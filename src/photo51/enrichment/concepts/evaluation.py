@@ -95,6 +95,7 @@ class Evaluation:
         self.workspace, self.classes, self.bases, self.params = workspace, list(classes), bases, params
         self.readings = [Reading(i, o) for i, c in enumerate(classes) for o in c.orientations(params.orientations)]
         self.segments = np.append(workspace.table["offset"].to_numpy(), workspace.n_rows).astype(np.int64)
+        # choosing and reporting on rows that share nothing: repeats are left out below
         self.select = workspace.split_mask(*params.select)
         tested = workspace.split_mask(*params.test)
         other_rows = workspace.split_mask(*({"train", "select", "test"} - set(params.test)))
@@ -200,10 +201,12 @@ class Evaluation:
             mask, rows = self.mask(reading), np.flatnonzero(np.tile(self.select, 2))
             positive = mask[rows]
             rng = np.random.default_rng([self.params.seed, 2, reading])
+            # five negatives a positive: more would teach little
             n_negative = min(int((~positive).sum()), max(_MIN_NEGATIVES, 5 * int(positive.sum())))
             negative = np.sort(rng.choice(rows[~positive], n_negative, replace=False))
             learn = np.sort(np.concatenate([rows[positive], negative]))
             both = np.concatenate([learn, self.test_rows])
+            # learnt on fold 1, scored on fold 2
             fold = np.repeat([1, 2], [len(learn), len(self.test_rows)])
             scores = logistic_scores(mask[both][:, None], self.terms.take(both), fold)[len(learn) :, 0]
             ranked = self.ranked(self.test_rows, scores, reading)
@@ -218,6 +221,7 @@ def _test_blocks(workspace: Workspace, test: NDArray[np.bool_], size: int) -> ND
     block = np.repeat(np.arange(len(bounds) - 1), np.diff(bounds))
     out = np.full(workspace.n_rows, -1, dtype=np.int64)
     if test.any():
+        # numbers without gaps, so that each draw is a vector of them
         out[test] = np.unique(block[test], return_inverse=True)[1]
     return out
 
@@ -243,6 +247,7 @@ def evaluate(evaluation: Evaluation, readout: Readout, enrichment: pd.DataFrame 
     scored = np.isin(np.arange(len(evaluation.readings)), evaluation.fixed())
     f1 = np.where(scored[None], chosen.f1, 0.0)
     q = _lookup(evaluation, readout, enrichment)
+    # the best units of each class, then of each feature the classes that the null found
     pairs = {(u, int(r)) for r in np.flatnonzero(scored) for u in _largest(f1[:, r], p.per_class)}
     significant = np.where((q[0] <= p.max_q) & (f1 >= p.min_f1), f1, 0.0)
     pairs |= {(int(u), r) for u in range(len(f1)) for r in _largest(significant[u], p.per_feature)}
@@ -335,6 +340,7 @@ def _row(evaluation: Evaluation, readout: Readout, unit: int, reading: int, thre
         "threshold_split": "+".join(evaluation.params.select),
         **measures._asdict(),
         "f1_null95": float(np.quantile(null, 0.95)),
+        # F1 of a feature that is on at every base: precision is the share, recall 1
         "f1_always": 2 * share / (1 + share),
         "auprc": curve.auprc,
         "auprc_baseline": curve.prevalence,

@@ -72,6 +72,7 @@ class Axis:
         self.bounds = workspace.block_bounds
         first = workspace.table.drop_duplicates("block")
         place = first.groupby(["genome", "chrom"], sort=False).ngroup().to_numpy()
+        # first row of each contig, and the end
         self.contigs = np.append(self.bounds[:-1][np.diff(place, prepend=-1) != 0], workspace.n_rows)
         self.genomes = first["genome"].to_numpy()
 
@@ -98,6 +99,7 @@ class Axis:
         having = sorted(set(self.genomes[block]))
         if len(having) < 2:
             return FoldPlan("", f"instances in {len(having)} genome{'s' if len(having) != 1 else ''}: two are needed")
+        # genomes that have instances first: folds are numbered in this order
         names = sorted(set(self.genomes), key=lambda g: (g not in having, g))
         number = np.array([names.index(g) for g in self.genomes])
         instance = np.zeros(pieces.n_instances, dtype=np.int64)
@@ -130,6 +132,7 @@ def pieces_of(c: AnnotationClass, reading: Reading) -> Pieces:
     if reading.orientation == "either":
         strand[:] = 2
     elif reading.orientation == "antisense":
+        # antisense: the other strand reads it; none stays none
         strand = np.where(strand < 2, 1 - strand, 2)
     number = np.unique(c.instances, return_inverse=True)[1].astype(np.int64)
     order = np.argsort(number, kind="stable")
@@ -158,6 +161,7 @@ def judged(axis: Axis, chunks: Sequence[Levels], plan: FoldPlan, n_shifts: int, 
     if not n_shifts:
         p = np.nan
     else:
+        # an F1 of 0 is reached by every shift
         p = 1.0 if results[0].f1 == 0 else float((1 + (null >= results[0].f1).sum()) / (1 + n_shifts))
     return Result(plan, results[0], null, p)
 
@@ -186,7 +190,9 @@ def calls(active: NDArray[np.int64], inside: NDArray[np.bool_], near: int, bound
     if not len(active):
         return Calls(0, 0)
     n_rows = int(bounds[-1])
+    # strand and block as one number: a run ends where either changes
     place = (active >= n_rows) * len(bounds) + np.searchsorted(bounds, active % n_rows, side="right")
+    # a gap wider than `near`
     new = np.flatnonzero((np.diff(active, prepend=active[0]) > near) | (np.diff(place, prepend=place[0]) != 0))
     first = np.append(0, new)
     return Calls(len(first), int(np.count_nonzero(np.add.reduceat(inside.astype(np.int64), first))))
@@ -221,6 +227,7 @@ def modal(observed: Judged) -> tuple[int, int]:
         return -1, -1
     unit = int(units[np.argmax(counts)])
     level = np.sort(observed.level[observed.unit == unit])
+    # the middle one; of an even number the upper
     return unit, int(level[len(level) // 2])
 
 
@@ -254,6 +261,7 @@ def concept_row(
     tp, positives, total = float(inside.sum()), int(mask.sum()), 2 * n_rows
     precision, recall = tp / max(len(active), 1), hit / n
     share = positives / total
+    # runs: active rows without a gap
     runs = calls(active, inside, 1, axis.bounds)
     precision_run = runs.inside / max(runs.n, 1)
     return {
@@ -346,6 +354,7 @@ def active_rows(
         unit = int(observed.unit[f])
         entries = slice(m.indptr[unit], m.indptr[unit + 1])
         rows = m.indices[entries][m.data[entries] >= grid_of(chunks, unit, int(observed.level[f]))].astype(np.int64)
+        # a row belongs to the fold that holds its block out
         block = np.searchsorted(axis.bounds, rows % n_rows, side="right") - 1
         parts.append(rows[folds.block[block] == f])
     return np.sort(np.concatenate(parts))
@@ -356,9 +365,11 @@ def _half(pieces: Pieces, active: NDArray[np.int64], n_rows: int) -> float:
     size, touched = np.zeros(pieces.n_instances), np.zeros((2, pieces.n_instances))
     np.add.at(size, pieces.instance, pieces.end - pieces.start)
     for s in (0, 1):
+        # active rows within each piece: those below its end less those below its start
         low, high = (np.searchsorted(active, s * n_rows + x) for x in (pieces.start, pieces.end))
         read = (pieces.strand == 2) | (pieces.strand == s)
         np.add.at(touched[s], pieces.instance[read], (high - low)[read])
+    # the better strand: an instance without strand may be read on either
     return float((2 * touched.max(axis=0) >= size).mean())
 
 

@@ -139,7 +139,9 @@ def copy_groups(pieces: Pieces, bases: NDArray[np.integer], k: int) -> NDArray[n
     numbers, column = np.unique(np.concatenate([np.zeros(0, np.uint64), *distinct]), return_inverse=True)
     row = np.repeat(np.arange(len(distinct)), size.astype(int))
     holds = sp.csr_array((np.ones(len(row), dtype=np.float32), (row, column)), shape=(len(distinct), len(numbers)))
+    # (instances, instances): shared distinct k-mers
     shared = sp.coo_array(holds @ holds.T)
+    # of the smaller one: a fragment is a copy of the whole
     linked = shared.data >= _SHARED * np.minimum(size[shared.row], size[shared.col])
     graph = sp.coo_array((np.ones(linked.sum()), (shared.row[linked], shared.col[linked])), shape=shared.shape)
     return connected_components(graph, directed=False)[1].astype(np.int64)
@@ -169,7 +171,9 @@ def folds_of(
     n_blocks, size = len(bounds) - 1, np.diff(bounds)
     first = np.searchsorted(bounds, pieces.start, side="right") - 1
     last = np.searchsorted(bounds, pieces.end - 1, side="right") - 1
+    # every block that a piece reaches into
     left = np.concatenate([np.arange(a, b + 1) for a, b in zip(first, last, strict=True)] or [np.zeros(0, int)])
+    # groups as nodes behind the blocks: what is connected must stay in one fold
     right = n_blocks + np.repeat(group[pieces.instance], last - first + 1)
     nodes = n_blocks + int(group.max(initial=-1)) + 1
     graph = sp.coo_array((np.ones(len(left)), (left, right)), shape=(nodes, nodes))
@@ -177,12 +181,15 @@ def folds_of(
     component = label[n_blocks + group]
     components, count = np.unique(component, return_counts=True)
     n = min(n_folds, len(components))
+    # largest groups first, into the fold that has fewest: a greedy balance
     order = np.lexsort([rng.permutation(len(components)), -count])
     load, fold_of = np.zeros(max(n, 1)), {}
     for g in order.tolist():
         fold_of[int(components[g])] = fold = int(np.argmin(load))
         load[fold] += count[g]
+    # −1: a block without instance
     block = np.array([fold_of.get(int(x), -1) for x in label[:n_blocks]], dtype=np.int64)
+    # rows of each fold so far
     filled = np.bincount(block[block >= 0], size[block >= 0], minlength=max(n, 1)).astype(float)
     for b in np.lexsort([rng.permutation(n_blocks), -size]).tolist():
         if block[b] < 0:
@@ -203,9 +210,11 @@ def shifted_pieces(pieces: Pieces, contigs: NDArray[np.int64], rng: np.random.Ge
     """
     contig = np.searchsorted(contigs, pieces.start, side="right") - 1
     low, length = contigs[contig], np.diff(contigs)[contig]
+    # one distance a contig
     by = rng.integers(0, np.diff(contigs))[contig]
     start = low + (pieces.start - low + by) % length
     end = start + pieces.end - pieces.start
+    # beyond the contig's end: that part begins again at its start
     over = end - (low + length)
     cut = over > 0
     parts = [
@@ -233,6 +242,7 @@ def levels_of(matrix: sp.csc_array, bounds: NDArray[np.int64], n_levels: int) ->
     ends = matrix.indptr.astype(np.int64)
     first = 0
     while first < matrix.shape[1]:
+        # units whose entries fit, one at least
         last = max(first + 1, int(np.searchsorted(ends, ends[first] + _ENTRIES, side="right")) - 1)
         part = sp.csc_array(matrix[:, first:last])
         n = last - first
@@ -249,7 +259,9 @@ def levels_of(matrix: sp.csc_array, bounds: NDArray[np.int64], n_levels: int) ->
             step = np.searchsorted(steps, values, side="right") - 1
             level[entries] = step + 1
             block = np.searchsorted(bounds, part.indices[entries] % n_rows, side="right") - 1
+            # entries by block and step in one count
             active[:, j] = np.bincount(block * n_levels + step, minlength=n_blocks * n_levels).reshape(n_blocks, -1)
+        # counts at a level become counts at or above it
         active = active[:, :, ::-1].cumsum(axis=2, dtype=np.int32)[:, :, ::-1]
         yield Levels(first, sp.csc_array((level, part.indices, part.indptr), shape=part.shape).tocsr(), active, grid)
         first = last
@@ -293,6 +305,7 @@ class _Best:
         hit = np.zeros((folds.n, *shape), dtype=np.int64)
         csr = chunk.rows.indptr, chunk.rows.indices, chunk.rows.data
         _count(*csr, pieces, folds.instance[pieces.instance], (stamp, draw), inside, hit)
+        # as in `active`: at or above
         inside, hit = (x[:, :, ::-1].cumsum(axis=2)[:, :, ::-1] for x in (inside, hit))
         active = np.stack([chunk.active[folds.block == f].sum(axis=0, dtype=np.int64) for f in range(folds.n)])
         all_active, all_inside, all_hit = (x.sum(axis=0) for x in (active, inside, hit))
@@ -300,10 +313,12 @@ class _Best:
         if not len(used):
             return
         for f in range(folds.n):
+            # of the other folds: all less this one
             precision = (all_inside - inside[f])[used] / np.maximum((all_active - active[f])[used], 1)
             recall = (all_hit - hit[f])[used] / max(int(self.n.sum() - self.n[f]), 1)
             score = harmonic(precision, recall)
             u, level = np.unravel_index(int(np.argmax(score)), score.shape)
+            # greater, not equal: of equal choices the first unit met is kept
             if score[u, level] > self.f1[f]:
                 place = (f, used[u], level)
                 self.f1[f], self.unit[f], self.level[f] = score[u, level], chunk.first + used[u], level
@@ -331,6 +346,7 @@ def _count(indptr, indices, levels, pieces, fold, stamped, inside, hit):  # noqa
             if strands[p] != 2 and strands[p] != s:
                 continue
             for row in range(s * n_rows + starts[p], s * n_rows + ends[p]):
+                # a row counts once for an arrangement, however many instances it lies in
                 new = stamp[row] != draw
                 stamp[row] = draw
                 for k in range(indptr[row], indptr[row + 1]):
@@ -341,6 +357,7 @@ def _count(indptr, indices, levels, pieces, fold, stamped, inside, hit):  # noqa
                         touched[n_touched] = unit
                         n_touched += 1
                     highest[unit] = max(highest[unit], level)
+        # the last piece of its instance: its highest level decides the hit
         if p + 1 == len(starts) or instances[p + 1] != instances[p]:
             for t in range(n_touched):
                 hit[f, touched[t], highest[touched[t]] - 1] += 1

@@ -65,9 +65,11 @@ def above_nulls(concepts: pd.DataFrame, params: ConceptParams) -> pd.Series:
 
     Where instances are few, they have to be cross-validated and beyond shifted instances too.
     """
+    # the higher of both nulls; NaN where one was not made
     null = np.fmax(concepts["f1_null95"], concepts["f1_always"]).fillna(0.0)
     above = (concepts["f1_domain"] >= params.named_f1) & (concepts["f1_domain"] > null)
     if "evaluation" in concepts.columns:
+        # few instances: `evaluation` says how they were judged
         few = ~concepts["evaluation"].isin([FIXED, ""])
         above &= ~few | ((concepts["evaluation"] == CROSS) & (concepts["p_instances"] <= params.name_alpha))
     return above
@@ -105,6 +107,7 @@ def top_shares(top: pd.DataFrame, classes: Sequence[AnnotationClass], n_rows: in
     `feature`, `annotation`, `strand`, `frame`, `top_share` (0 to 1, above 0), `top_n` (places), `coverage` (of
     the class).
     """
+    # rows of the doubled axis
     row = top["row"].to_numpy(np.int64) + n_rows * (top["strand"] == "-").to_numpy(np.int64)
     features, number = np.unique(top["feature"].to_numpy(np.int64), return_inverse=True)
     n = np.bincount(number, minlength=len(features))
@@ -146,6 +149,7 @@ def name_features(evidence: NameEvidence, params: ConceptParams) -> pd.DataFrame
         return NAMES.empty()
     table = pd.concat(parts, ignore_index=True)
     table = table.assign(kind=table["evidence"].map(_KINDS.index)).sort_values("kind", kind="stable")
+    # the best kind of evidence of a class stands for it
     table = table.drop_duplicates(_KEY).drop(columns=["kind"])
     table = _with_shares(_with_checks(table, evidence.replication), evidence.shares)
     table["rank"] = table.groupby("feature", sort=False).cumcount()

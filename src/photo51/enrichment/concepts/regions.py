@@ -88,20 +88,24 @@ def windows_of(pieces: Pieces, contigs: NDArray[np.int64], size: int) -> RegionW
     rows: list[tuple[int, int, int, bool]] = []
     for i in range(pieces.n_instances):
         pieces_of = np.flatnonzero(pieces.instance == i)
+        # flanks of the instance's length, whether or not it is cut
         length = int((pieces.end[pieces_of] - pieces.start[pieces_of]).sum())
         for p in pieces_of.tolist():
             a, b = int(pieces.start[p]), int(pieces.end[p])
             rows += [(s, e, i, True) for s, e in _cut(a, b, size)]
+        # flanks lie outside all of its pieces
         a, b = int(pieces.start[pieces_of].min()), int(pieces.end[pieces_of].max())
         contig = int(np.searchsorted(contigs, a, side="right")) - 1
         left, right = max(int(contigs[contig]), a - length), min(int(contigs[contig + 1]), b + length)
         flanks = [*_cut(left, a, size), *_cut(b, right, size)]
+        # a flank in another instance of the class is no flank
         rows += [(s, e, i, False) for s, e in flanks if not taken[s:e].any()]
     table = np.array(rows, dtype=np.int64).reshape(-1, 4)
     return RegionWindows(table[:, 0], table[:, 1], table[:, 2], table[:, 3].astype(bool))
 
 
 def _cut(start: int, end: int, size: int) -> list[tuple[int, int]]:
+    # windows shorter than half are left out
     return [(s, min(s + size, end)) for s in range(start, end, size) if min(s + size, end) - s >= size / 2]
 
 
@@ -113,6 +117,7 @@ def feature_means(rows: sp.csr_array, windows: RegionWindows) -> NDArray[np.floa
         [np.arange(a, b) for a, b in zip(windows.start, windows.end, strict=True)] or [np.zeros(0, int)]
     )
     window_of = np.repeat(np.arange(n), size)
+    # (windows, doubled-axis rows) of ones: the product sums activations
     sums = sp.csr_array(
         (np.ones(2 * len(places), np.float32), (np.tile(window_of, 2), np.concatenate([places, places + n_rows]))),
         shape=(n, 2 * n_rows),
@@ -124,6 +129,7 @@ def kmer_shares(bases: NDArray[np.integer], windows: RegionWindows) -> NDArray[n
     """Shares of 6-mers, with their reverse complements, in each window, (n_windows, 2,080)."""
     number: dict[int, int] = {}
     for code in range(4**_K):
+        # reverse complement: base j complemented, at the other end
         back = sum((3 - (code >> (2 * j) & 3)) << (2 * (_K - 1 - j)) for j in range(_K))
         number.setdefault(min(code, back), len(number))
     lookup = np.zeros(4**_K, dtype=np.int64)
@@ -133,6 +139,7 @@ def kmer_shares(bases: NDArray[np.integer], windows: RegionWindows) -> NDArray[n
         if b - a >= _K:
             kmers, unambiguous = canonical_kmers(bases[a:b], _K)
             out[w] = np.bincount(lookup[kmers[unambiguous].astype(np.int64)], minlength=len(number))
+    # shares, so that windows of different length compare
     return out / np.maximum(out.sum(axis=1, keepdims=True), 1)
 
 
@@ -161,6 +168,7 @@ def tell(x: NDArray[np.float32], windows: RegionWindows, group: NDArray[np.int64
         learn, inside = x[~held_out], windows.inside[~held_out]
         if inside.all() or not inside.any():
             continue
+        # of the learning rows: the held-out ones decide nothing
         centre, spread = learn.mean(axis=0), learn.std(axis=0)
         scale = np.where(spread > 0, spread, 1)
         with warnings.catch_warnings():
@@ -170,6 +178,7 @@ def tell(x: NDArray[np.float32], windows: RegionWindows, group: NDArray[np.int64
             )
         score = ((x - centre) / scale) @ model.coef_[0]
         alone = aurocs(learn, inside)
+        # farthest from 0.5: a feature that is low inside tells as well
         best = int(np.argmax(np.abs(alone - 0.5)))
         sign = 1.0 if alone[best] >= 0.5 else -1.0
         for i in np.flatnonzero(group == g).tolist():
@@ -185,6 +194,7 @@ def aurocs(x: NDArray[np.floating], inside: NDArray[np.bool_]) -> NDArray[np.flo
     """AUROC of every column, ties counted half, (n_columns,)."""
     n, k = len(inside), int(inside.sum())
     ranks = rankdata(x, axis=0)[inside].sum(axis=0)
+    # Mann-Whitney: ranks less the smallest they can be, over the number of pairs
     return np.asarray((ranks - k * (k + 1) / 2) / (k * (n - k)), dtype=np.float64)
 
 
@@ -214,6 +224,7 @@ def region_rows(axis: Axis, c: AnnotationClass, rows: sp.csr_array, ids: NDArray
         return [fixed | _nothing("no instance has flanks while others that have some are left to learn from")]
     rng = np.random.default_rng([params.seed, 5])
     null = np.array([_shifted_auroc(axis, pieces, group, rows, size, rng) for _ in range(params.region_shifts)])
+    # (b + 1) / (n + 1): the observed arrangement counts among the shifts
     p = (1 + (null >= np.nanmean(features.auroc)).sum()) / (1 + len(null))
     units, counts = np.unique(features.unit[features.unit >= 0], return_counts=True)
     out = [

@@ -70,6 +70,7 @@ def summarise_concepts(evaluation: Evaluation, concepts: pd.DataFrame) -> pd.Dat
 def _always(evaluation: Evaluation, reading: int) -> float:
     if reading in evaluation.plans:
         share = float(evaluation.mask(reading).mean())
+        # F1 at precision = share and recall = 1
         return 2 * share / (1 + share)
     share = float(evaluation.on_test.bases[reading]) / max(2 * int(evaluation.test.sum()), 1)
     return 2 * share / (1 + share)
